@@ -1,0 +1,196 @@
+//! What can be named: pages (virtual) and frames (physical), which are never the same thing.
+
+use crate::error::Error;
+use crate::layout::{ENTRIES, PAGE_SIZE, USER_TOP};
+
+/// Any 4 KiB page of the 4 GiB virtual address space, by its number (`0..0x10_0000`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct Page(u32);
+
+impl Page {
+    /// The page that holds `address`.
+    #[must_use]
+    pub const fn containing(address: u32) -> Self {
+        Self(address / PAGE_SIZE)
+    }
+
+    /// The page's number: its address divided by 4,096.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The page's first address.
+    #[must_use]
+    pub const fn address(self) -> u32 {
+        self.0 * PAGE_SIZE
+    }
+
+    /// Which directory entry covers the page (`0..1024`).
+    #[must_use]
+    pub const fn directory_index(self) -> u32 {
+        self.0 / ENTRIES
+    }
+
+    /// Which entry of its table describes the page (`0..1024`).
+    #[must_use]
+    pub const fn table_index(self) -> u32 {
+        self.0 % ENTRIES
+    }
+}
+
+/// A 4 KiB-aligned page below [`USER_TOP`]: the only pages that a process may name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct UserPage(Page);
+
+impl UserPage {
+    /// Checks an address that came from a program.
+    ///
+    /// # Errors
+    /// `InvalidArgument`: not a multiple of 4,096, or at or above [`USER_TOP`].
+    pub const fn new(address: u32) -> Result<Self, Error> {
+        if address.is_multiple_of(PAGE_SIZE) && address < USER_TOP {
+            Ok(Self(Page::containing(address)))
+        } else {
+            Err(Error::InvalidArgument)
+        }
+    }
+
+    /// A page known at compile time.
+    ///
+    /// # Panics
+    /// If the address is not one that [`UserPage::new`] takes.
+    #[must_use]
+    pub const fn known(address: u32) -> Self {
+        match Self::new(address) {
+            Ok(page) => page,
+            Err(_) => panic!("not the address of a user page"),
+        }
+    }
+
+    /// The user page that holds `address`, or `None` at or above [`USER_TOP`].
+    #[must_use]
+    pub const fn containing(address: u32) -> Option<Self> {
+        if address < USER_TOP { Some(Self(Page::containing(address))) } else { None }
+    }
+
+    /// The page as any page.
+    #[must_use]
+    pub const fn page(self) -> Page {
+        self.0
+    }
+
+    /// The page's first address.
+    #[must_use]
+    pub const fn address(self) -> u32 {
+        self.0.address()
+    }
+}
+
+/// A run of 1 to 1,024 user pages, wholly below [`USER_TOP`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PageRange {
+    first: UserPage,
+    pages: u32,
+}
+
+impl PageRange {
+    /// The most pages that one call takes.
+    pub const LIMIT: u32 = 1024;
+
+    /// Checks a range that came from a program: `pages` pages from `first` on.
+    ///
+    /// # Errors
+    /// `InvalidArgument`: no pages, more than [`PageRange::LIMIT`], or the end lies above [`USER_TOP`].
+    pub const fn new(first: UserPage, pages: u32) -> Result<Self, Error> {
+        let room = USER_TOP / PAGE_SIZE - first.0.number();
+        if pages == 0 || pages > Self::LIMIT || pages > room {
+            return Err(Error::InvalidArgument);
+        }
+        Ok(Self { first, pages })
+    }
+
+    /// The first page.
+    #[must_use]
+    pub const fn first(self) -> UserPage {
+        self.first
+    }
+
+    /// How many pages: 1 to 1,024.
+    #[must_use]
+    pub const fn pages(self) -> u32 {
+        self.pages
+    }
+
+    /// The page `index` pages after the first; `index` is below [`PageRange::pages`].
+    #[must_use]
+    pub const fn page(self, index: u32) -> UserPage {
+        debug_assert!(index < self.pages);
+        UserPage(Page(self.first.0.number() + index))
+    }
+}
+
+/// A 4 KiB frame of physical memory, by its number (`0..0x10_0000`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct Frame(u32);
+
+impl Frame {
+    /// The frame that holds a physical address.
+    #[must_use]
+    pub const fn containing(physical: u32) -> Self {
+        Self(physical / PAGE_SIZE)
+    }
+
+    /// The frame with this number, which is below `0x10_0000`.
+    #[must_use]
+    pub const fn from_number(number: u32) -> Self {
+        debug_assert!(number < 0x10_0000);
+        Self(number)
+    }
+
+    /// The frame's number: its physical address divided by 4,096.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The frame's first physical address.
+    #[must_use]
+    pub const fn address(self) -> u32 {
+        self.0 * PAGE_SIZE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_page_is_aligned_and_below_user_top() {
+        for address in [0, 0x1000, 0xEEBF_F000] {
+            assert_eq!(UserPage::new(address).unwrap().address(), address);
+        }
+        for address in [1, 0xFFF, 0x1001, USER_TOP, 0xEF40_0000, 0xFFFF_F000, 0xFFFF_FFFF] {
+            assert_eq!(UserPage::new(address), Err(Error::InvalidArgument), "{address:#x}");
+        }
+    }
+
+    #[test]
+    fn a_range_neither_wraps_nor_reaches_the_kernel() {
+        let last = UserPage::known(USER_TOP - PAGE_SIZE);
+        assert!(PageRange::new(last, 1).is_ok());
+        for pages in [0, 2, 1024, 1025, 0xFFFF_FFFF, 0x10_0000] {
+            assert_eq!(PageRange::new(last, pages), Err(Error::InvalidArgument), "{pages}");
+        }
+        let first = UserPage::known(0);
+        assert_eq!(PageRange::new(first, 1024).unwrap().page(1023).address(), 0x3F_F000);
+        assert_eq!(PageRange::new(first, 1025), Err(Error::InvalidArgument));
+    }
+
+    #[test]
+    fn a_page_splits_into_directory_and_table_index() {
+        let page = Page::containing(0xEF7B_DEF4);
+        assert_eq!((page.directory_index(), page.table_index()), (0x3BD, 0x3BD));
+        assert_eq!(Page::containing(0x0080_0020).directory_index(), 2);
+    }
+}

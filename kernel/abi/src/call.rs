@@ -1,0 +1,661 @@
+//! What a program can ask for: the native calls and how they travel in registers.
+//!
+//! | register | by `int 0x30` | by `sysenter` |
+//! | --- | --- | --- |
+//! | eax | number (bits 0 to 7), permissions (bits 8 to 19) | the same |
+//! | edx | process | return address |
+//! | ecx | page | stack pointer |
+//! | ebx, esi | words 0, 1 | words 0, 1 |
+//! | edi | word 2 | process |
+//! | ebp | word 3 | word 2, or the page of a call that takes one |
+//!
+//! Results come back in the same places: `eax` is 0 or more, or a negated [`Error`]; words 0 to 3 where words
+//! travel; the sender of a message where the process travels. So by `sysenter` a call that needs a page may
+//! use two words, a message has three words and no page, and calls that need more are `InvalidArgument`.
+//!
+//! A new call is a variant of [`Syscall`], a line in `encode`, a line in `decode`, and an arm in the kernel's
+//! exhaustive `match`; it does not compile before it has all four.
+
+use crate::address::{PageRange, UserPage};
+use crate::entry::Permissions;
+use crate::error::Error;
+use crate::process::{ProcessId, Target};
+
+/// A call's registers, in the places of the `int` column.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RawCall {
+    /// `eax`: number and permissions.
+    pub head: u32,
+    /// The process.
+    pub process: u32,
+    /// The page's address.
+    pub page: u32,
+    /// Four words.
+    pub words: [u32; 4],
+}
+
+impl RawCall {
+    /// The call's number.
+    #[must_use]
+    pub const fn number(&self) -> u32 {
+        self.head & 0xFF
+    }
+
+    const fn permission_bits(&self) -> u32 {
+        self.head >> 8
+    }
+}
+
+/// The page part of a message call: where it lies, and which way it goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PageOffer {
+    /// The page in the caller's space.
+    pub page: UserPage,
+    /// Sent along with these permissions, if at all; W only if the caller may write it.
+    pub send: Option<Permissions>,
+    /// A page that the answer brings is mapped here.
+    pub accept: bool,
+}
+
+/// Bit of a message call's permissions: send the page.
+const SEND_PAGE: u32 = 1;
+/// Bit of a message call's permissions: accept a page.
+const ACCEPT_PAGE: u32 = 4;
+
+impl PageOffer {
+    fn decode(raw: &RawCall) -> Result<Option<Self>, Error> {
+        let bits = raw.permission_bits();
+        let permissions = Permissions::new(bits & !(SEND_PAGE | ACCEPT_PAGE))?;
+        if bits & (SEND_PAGE | ACCEPT_PAGE) == 0 {
+            return if bits == 0 { Ok(None) } else { Err(Error::InvalidArgument) };
+        }
+        let send = (bits & SEND_PAGE != 0).then_some(permissions);
+        Ok(Some(Self { page: UserPage::new(raw.page)?, send, accept: bits & ACCEPT_PAGE != 0 }))
+    }
+
+    fn encode(offer: Option<Self>, raw: RawCall) -> RawCall {
+        let Some(offer) = offer else { return raw };
+        let send = offer.send.map_or(0, |permissions| permissions.bits() | SEND_PAGE);
+        let accept = if offer.accept { ACCEPT_PAGE } else { 0 };
+        RawCall { head: raw.head | (send | accept) << 8, page: offer.page.address(), ..raw }
+    }
+}
+
+/// What a fault's pager decides.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Resume; the mappings have been made by calls.
+    Resume,
+    /// Map the pager's own page `source` at `destination` of the client with `permissions`, then resume.
+    Map {
+        /// In the pager.
+        source: UserPage,
+        /// In the client.
+        destination: UserPage,
+        /// W only if the pager may write the page.
+        permissions: Permissions,
+    },
+    /// No region allows this access: the client ends.
+    Refuse,
+}
+
+/// A native call with its checked arguments.
+///
+/// Errors that every call shares: `InvalidArgument` for a malformed argument or an unknown bit, and
+/// `NoSuchProcess` for an id that is stale or outside the caller's authority (see the table in
+/// ARCHITECTURE.md). Each variant names the others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Syscall {
+    /// 32: returns the caller's id (word 0), its parent's (word 1) and its pager's (word 2), 0 for none.
+    Identity,
+    /// 33: maps a fresh zeroed page, in place of what was there. Errors: `OutOfFrames`, `QuotaExceeded`.
+    PageAllocate {
+        /// In whose space: self, child or client.
+        process: Target,
+        /// Where.
+        page: UserPage,
+        /// W and marks.
+        permissions: Permissions,
+    },
+    /// 34: maps the frame behind `page` of `process` at `to_page` of `to` as well. Errors: `NotMapped`,
+    /// `NotPermitted` (W asked for, but the source lacks it), `OutOfFrames`, `QuotaExceeded`.
+    PageMap {
+        /// The source's space: self, child or client.
+        process: Target,
+        /// The source.
+        page: UserPage,
+        /// The destination's space: self, child or client.
+        to: Target,
+        /// The destination.
+        to_page: UserPage,
+        /// W and marks.
+        permissions: Permissions,
+    },
+    /// 35: unmaps a page and leaves `marks`; returns the old entry (word 0) with its A and D. Never fails for an
+    /// absent page. Errors: `OutOfFrames` and `QuotaExceeded` when marks need a table.
+    PageUnmap {
+        /// In whose space: self, child or client.
+        process: Target,
+        /// Where.
+        page: UserPage,
+        /// Left in the absent entry: "mine, but elsewhere".
+        marks: Permissions,
+    },
+    /// 36: makes the mapping a private writable copy with `permissions` (W is implied); a frame with one mapping
+    /// just gets W. Returns 1 in word 0 if it copied. Errors: `NotMapped`, `OutOfFrames`.
+    PageCopy {
+        /// In whose space: self, child or client.
+        process: Target,
+        /// Which page.
+        page: UserPage,
+        /// Marks that the page has afterwards.
+        permissions: Permissions,
+    },
+    /// 37: returns the count of a frame (word 0), for those that UPAGES does not reach. Error: `NotMapped` (not RAM).
+    FrameReferences {
+        /// The frame's number.
+        frame: u32,
+    },
+    /// 38: maps every present page of a range of `process` at the same offsets from `to_page` in `to`, dropping
+    /// and adding bits; optionally the same bits at the source. Returns the pages walked (word 0). Errors:
+    /// `OutOfFrames` and `QuotaExceeded` (word 0 says how many were done).
+    RangeShare {
+        /// The source's space: self, child or client.
+        process: Target,
+        /// The source.
+        range: PageRange,
+        /// The destination's space: self, child or client.
+        to: Target,
+        /// First page of the destination.
+        to_page: UserPage,
+        /// Bits to drop: W, marks.
+        drop: Permissions,
+        /// Marks to add; W is never gained.
+        add: Permissions,
+        /// Drop and add at the source as well.
+        both: bool,
+    },
+    /// 39: drops and adds bits on every present page of a range and clears A and D. Adds W only where the entry is
+    /// not sealed or its frame has one mapping. Returns pages walked (word 0), all old A and D bits together
+    /// (word 1), and for the first 32 pages a bitmap of A (word 2) and of D (word 3). Error: `NotPermitted` (word 0
+    /// says how many were done).
+    RangeProtect {
+        /// In whose space: self, child or client.
+        process: Target,
+        /// Which pages.
+        range: PageRange,
+        /// Bits to drop.
+        drop: Permissions,
+        /// Bits to add.
+        add: Permissions,
+    },
+    /// 40: unmaps a range. Returns pages walked (word 0).
+    RangeUnmap {
+        /// In whose space: self, child or client.
+        process: Target,
+        /// Which pages.
+        range: PageRange,
+        /// Left where a page was present.
+        marks: Permissions,
+    },
+    /// 41: maps fresh zeroed pages over a range of at most 64. Errors: `OutOfFrames`, `QuotaExceeded` (word 0 says
+    /// how many were done).
+    RangeAllocate {
+        /// In whose space: self, child or client.
+        process: Target,
+        /// Which pages.
+        range: PageRange,
+        /// W and marks.
+        permissions: Permissions,
+    },
+    /// 42: makes a blank, stopped child with the caller's pager; with `copy`, with its registers and FPU state too,
+    /// and 0 in word 0. Returns the child's id (word 0). Errors: `OutOfProcesses`, `OutOfFrames`, `QuotaExceeded`.
+    ProcessCreate {
+        /// Copy the caller's registers.
+        copy: bool,
+    },
+    /// 43: clears a child's stopped flag; a blocked child stays blocked.
+    ProcessStart {
+        /// A child.
+        process: Target,
+    },
+    /// 44: sets a child's stopped flag.
+    ProcessStop {
+        /// A child.
+        process: Target,
+    },
+    /// 45: stores a child's registers ([`crate::registers::UserRegisters`], 40 bytes) at `address`.
+    RegistersRead {
+        /// A child.
+        process: Target,
+        /// Where in the caller's space; a multiple of 4.
+        address: u32,
+    },
+    /// 46: sets a child's registers from 40 bytes at `address`; selectors and system flags are the kernel's.
+    /// Error: `Busy` (the child is blocked in a call).
+    RegistersWrite {
+        /// A child.
+        process: Target,
+        /// Where in the caller's space; a multiple of 4.
+        address: u32,
+    },
+    /// 47: ends the caller.
+    Exit {
+        /// Bits 0 to 7 go to the parent.
+        status: u32,
+    },
+    /// 48: waits for a child (`None`: any) to end. Returns its id (word 0), status (word 1) and
+    /// [`crate::message::Reason`] (word 2). Its memory is free by then. Errors: `NoChild`,
+    /// `Deadlock` (the child waits for the caller).
+    Wait {
+        /// Which child.
+        child: Option<ProcessId>,
+    },
+    /// 49: ends a process: self or any descendant.
+    Destroy {
+        /// Who.
+        process: Target,
+        /// With all its descendants.
+        subtree: bool,
+    },
+    /// 50: bounds what a child and its descendants may map (frames, tables included) and how many processes they
+    /// may be; 0 is no bound. Error: `Busy` (the child has children and no quota yet).
+    SetQuota {
+        /// A child.
+        process: Target,
+        /// Frames.
+        frames: u32,
+        /// Processes, the child included.
+        processes: u32,
+    },
+    /// 51: returns what a process has: frames mapped, tables included (word 0), frame bound (word 1), processes
+    /// counted (word 2), process bound (word 3). Counts are the subtree's where a quota is set. Self, child, client.
+    Usage {
+        /// Who.
+        process: Target,
+    },
+    /// 52: returns RAM frames in all (word 0), free (word 1), live processes (word 2), and how many times the kernel
+    /// flushed a page, in the low half, or everything, in the high half (word 3; both wrap).
+    Machine,
+    /// 53: sets where a process's page faults are reflected to; 0 for nowhere. Self or child.
+    SetHandler {
+        /// Who.
+        process: Target,
+        /// The handler's entry; not checked, a bad one ends the process at its first fault.
+        address: u32,
+    },
+    /// 54: sets a child's pager; `None` takes it away. Errors: `Refused` (the pager does not accept clients and is
+    /// not the caller), `Deadlock` (a circle, or a chain over 8).
+    SetPager {
+        /// A child.
+        process: Target,
+        /// The pager.
+        pager: Option<ProcessId>,
+    },
+    /// 55: says whether the caller accepts clients.
+    AcceptClients {
+        /// Yes or no.
+        accept: bool,
+    },
+    /// 56: a fault handler hands a fault on to its pager; returns when the pager has answered. Error: `Refused`
+    /// (no pager, or it said no).
+    FaultForward {
+        /// The address that was touched.
+        address: u32,
+        /// [`crate::fault::Access`] bits.
+        access: u32,
+        /// The instruction.
+        eip: u32,
+    },
+    /// 57: a pager answers a client's fault. Errors: `NotWaiting`; those of a map.
+    FaultReply {
+        /// The client.
+        process: ProcessId,
+        /// The answer.
+        verdict: Verdict,
+    },
+    /// 58: bounds how long each fault of a child may wait for its pager; 0 for no bound.
+    SetFaultTimeout {
+        /// A child.
+        process: Target,
+        /// Milliseconds.
+        milliseconds: u32,
+    },
+    /// 59: has the caller's pager adopt a child that is about to get a copy of the caller's memory. Errors:
+    /// `Refused`, `PeerEnded`, `Deadlock`. Without a pager it succeeds at once.
+    Clone {
+        /// A child of the caller, with the same pager.
+        child: ProcessId,
+    },
+    /// 60: sends and waits until it is received. Errors: `Deadlock`, `PeerEnded`, `NotMapped`, `NotPermitted`.
+    Send {
+        /// To whom: any live process.
+        to: ProcessId,
+        /// The words.
+        words: [u32; 4],
+        /// The page.
+        offer: Option<PageOffer>,
+    },
+    /// 61: waits for a message from one process, or from anyone. Error: `PeerEnded` (that one ended),
+    /// `Deadlock`.
+    Receive {
+        /// From whom.
+        from: Option<ProcessId>,
+        /// Where a page may come.
+        offer: Option<PageOffer>,
+    },
+    /// 62: sends and waits for the reply. Errors as `Send`.
+    Call {
+        /// To whom.
+        to: ProcessId,
+        /// The words.
+        words: [u32; 4],
+        /// The page sent, and whether the reply's may come to the same place.
+        offer: Option<PageOffer>,
+    },
+    /// 63: answers a process that is blocked in a call to the caller; never blocks. Error: `NotWaiting`,
+    /// `NotMapped`, `NotPermitted`.
+    Reply {
+        /// To whom.
+        to: ProcessId,
+        /// The words.
+        words: [u32; 4],
+        /// The page sent.
+        offer: Option<PageOffer>,
+    },
+    /// 64: as `Reply`, then as `Receive` from anyone. A reply that fails is dropped, as its reader is gone.
+    ReplyAndReceive {
+        /// To whom.
+        to: ProcessId,
+        /// The words.
+        words: [u32; 4],
+        /// The page sent, and whether the next message's may come to the same place.
+        offer: Option<PageOffer>,
+    },
+    /// 65: returns microseconds since boot: word 0 the low, word 1 the high half.
+    Clock,
+    /// 66: waits.
+    Sleep {
+        /// Milliseconds; 0 yields.
+        milliseconds: u32,
+    },
+    /// 67: lets others run.
+    Yield,
+    /// 68: writes bytes to the console. Returns how many (word 0). Touches its buffer first, so nothing appears twice.
+    ConsoleWrite {
+        /// First byte.
+        address: u32,
+        /// At most 4,096.
+        length: u32,
+    },
+    /// 69: waits for console input. Returns how many bytes (word 0), at least 1 if `length` is.
+    ConsoleRead {
+        /// First byte.
+        address: u32,
+        /// At most 4,096.
+        length: u32,
+    },
+    /// 70: makes a process the one that Ctrl-C is told to; `None` for nobody: then Ctrl-C is a byte. Allowed to the
+    /// present owner, and to anyone while there is none.
+    SetConsoleOwner {
+        /// Self or a child.
+        owner: Option<Target>,
+    },
+}
+
+/// Bit of word 3 of `RangeShare`: the source too. Bits 0 to 11 are the bits to drop.
+const SHARE_BOTH: u32 = 1 << 31;
+
+impl Syscall {
+    /// Puts the call into registers.
+    #[must_use]
+    pub fn encode(self) -> RawCall {
+        let plain = |number: u32, process: Target, words: [u32; 4]| RawCall {
+            head: number,
+            process: process.bits(),
+            page: 0,
+            words,
+        };
+        let own = |number: u32, words: [u32; 4]| plain(number, Target::Caller, words);
+        let paged = |number: u32, permissions: Permissions, process: Target, page: UserPage, words: [u32; 4]| RawCall {
+            head: number | permissions.bits() << 8,
+            process: process.bits(),
+            page: page.address(),
+            words,
+        };
+        let id = |id: Option<ProcessId>| id.map_or(0, ProcessId::bits);
+        match self {
+            Self::Identity => own(32, [0; 4]),
+            Self::PageAllocate { process, page, permissions } => paged(33, permissions, process, page, [0; 4]),
+            Self::PageMap { process, page, to, to_page, permissions } => {
+                paged(34, permissions, process, page, [to.bits(), to_page.address(), 0, 0])
+            }
+            Self::PageUnmap { process, page, marks } => paged(35, marks, process, page, [0; 4]),
+            Self::PageCopy { process, page, permissions } => paged(36, permissions, process, page, [0; 4]),
+            Self::FrameReferences { frame } => own(37, [frame, 0, 0, 0]),
+            Self::RangeShare { process, range, to, to_page, drop, add, both } => {
+                let both = if both { SHARE_BOTH } else { 0 };
+                let words = [to.bits(), to_page.address(), range.pages(), drop.bits() | both];
+                paged(38, add, process, range.first(), words)
+            }
+            Self::RangeProtect { process, range, drop, add } => {
+                paged(39, add, process, range.first(), [range.pages(), drop.bits(), 0, 0])
+            }
+            Self::RangeUnmap { process, range, marks } => {
+                paged(40, marks, process, range.first(), [range.pages(), 0, 0, 0])
+            }
+            Self::RangeAllocate { process, range, permissions } => {
+                paged(41, permissions, process, range.first(), [range.pages(), 0, 0, 0])
+            }
+            Self::ProcessCreate { copy } => own(42, [u32::from(copy), 0, 0, 0]),
+            Self::ProcessStart { process } => plain(43, process, [0; 4]),
+            Self::ProcessStop { process } => plain(44, process, [0; 4]),
+            Self::RegistersRead { process, address } => plain(45, process, [address, 0, 0, 0]),
+            Self::RegistersWrite { process, address } => plain(46, process, [address, 0, 0, 0]),
+            Self::Exit { status } => own(47, [status, 0, 0, 0]),
+            Self::Wait { child } => own(48, [id(child), 0, 0, 0]),
+            Self::Destroy { process, subtree } => plain(49, process, [u32::from(subtree), 0, 0, 0]),
+            Self::SetQuota { process, frames, processes } => plain(50, process, [frames, processes, 0, 0]),
+            Self::Usage { process } => plain(51, process, [0; 4]),
+            Self::Machine => own(52, [0; 4]),
+            Self::SetHandler { process, address } => plain(53, process, [address, 0, 0, 0]),
+            Self::SetPager { process, pager } => plain(54, process, [id(pager), 0, 0, 0]),
+            Self::AcceptClients { accept } => own(55, [u32::from(accept), 0, 0, 0]),
+            Self::FaultForward { address, access, eip } => own(56, [address, access, eip, 0]),
+            Self::FaultReply { process, verdict } => match verdict {
+                Verdict::Resume => plain(57, process.into(), [0, 0, 0, 0]),
+                Verdict::Map { source, destination, permissions } => {
+                    paged(57, permissions, process.into(), source, [1, destination.address(), 0, 0])
+                }
+                Verdict::Refuse => plain(57, process.into(), [2, 0, 0, 0]),
+            },
+            Self::SetFaultTimeout { process, milliseconds } => plain(58, process, [milliseconds, 0, 0, 0]),
+            Self::Clone { child } => plain(59, child.into(), [0; 4]),
+            Self::Send { to, words, offer } => PageOffer::encode(offer, plain(60, to.into(), words)),
+            Self::Receive { from, offer } => {
+                PageOffer::encode(offer, plain(61, from.map_or(Target::Caller, Target::Process), [0; 4]))
+            }
+            Self::Call { to, words, offer } => PageOffer::encode(offer, plain(62, to.into(), words)),
+            Self::Reply { to, words, offer } => PageOffer::encode(offer, plain(63, to.into(), words)),
+            Self::ReplyAndReceive { to, words, offer } => PageOffer::encode(offer, plain(64, to.into(), words)),
+            Self::Clock => own(65, [0; 4]),
+            Self::Sleep { milliseconds } => own(66, [milliseconds, 0, 0, 0]),
+            Self::Yield => own(67, [0; 4]),
+            Self::ConsoleWrite { address, length } => own(68, [address, length, 0, 0]),
+            Self::ConsoleRead { address, length } => own(69, [address, length, 0, 0]),
+            Self::SetConsoleOwner { owner } => match owner {
+                Some(owner) => plain(70, owner, [1, 0, 0, 0]),
+                None => own(70, [0; 4]),
+            },
+        }
+    }
+
+    /// Reads a call out of registers.
+    ///
+    /// # Errors
+    /// - `InvalidArgument`: no native call has this number, or an argument is malformed.
+    /// - `NoSuchProcess`: a process argument cannot be an id.
+    pub fn decode(raw: &RawCall) -> Result<Self, Error> {
+        let [w0, w1, w2, w3] = raw.words;
+        let process = || Target::new(raw.process);
+        let page = || UserPage::new(raw.page);
+        let permissions = || Permissions::new(raw.permission_bits());
+        let marks = || Permissions::marks(raw.permission_bits());
+        let range = || PageRange::new(page()?, w0);
+        let some_id = |bits: u32| if bits == 0 { Ok(None) } else { ProcessId::new(bits).map(Some) };
+        let peer = || ProcessId::new(raw.process);
+        let takes_permissions = matches!(raw.number(), 33..=36 | 38..=41 | 57 | 60..=64);
+        if raw.permission_bits() != 0 && !takes_permissions {
+            return Err(Error::InvalidArgument);
+        }
+        Ok(match raw.number() {
+            32 => Self::Identity,
+            33 => Self::PageAllocate { process: process()?, page: page()?, permissions: permissions()? },
+            34 => Self::PageMap {
+                process: process()?,
+                page: page()?,
+                to: Target::new(w0)?,
+                to_page: UserPage::new(w1)?,
+                permissions: permissions()?,
+            },
+            35 => Self::PageUnmap { process: process()?, page: page()?, marks: marks()? },
+            36 => Self::PageCopy { process: process()?, page: page()?, permissions: permissions()? },
+            37 => Self::FrameReferences { frame: w0 },
+            38 => Self::RangeShare {
+                process: process()?,
+                range: PageRange::new(page()?, w2)?,
+                to: Target::new(w0)?,
+                to_page: PageRange::new(UserPage::new(w1)?, w2)?.first(),
+                drop: Permissions::new(w3 & !SHARE_BOTH)?,
+                add: marks()?,
+                both: w3 & SHARE_BOTH != 0,
+            },
+            39 => Self::RangeProtect {
+                process: process()?,
+                range: range()?,
+                drop: Permissions::new(w1)?,
+                add: permissions()?,
+            },
+            40 => Self::RangeUnmap { process: process()?, range: range()?, marks: marks()? },
+            41 => {
+                let range = range()?;
+                if range.pages() > Self::ALLOCATE_LIMIT {
+                    return Err(Error::InvalidArgument);
+                }
+                Self::RangeAllocate { process: process()?, range, permissions: permissions()? }
+            }
+            42 => Self::ProcessCreate { copy: flag(w0)? },
+            43 => Self::ProcessStart { process: process()? },
+            44 => Self::ProcessStop { process: process()? },
+            45 => Self::RegistersRead { process: process()?, address: w0 },
+            46 => Self::RegistersWrite { process: process()?, address: w0 },
+            47 => Self::Exit { status: w0 },
+            48 => Self::Wait { child: some_id(w0)? },
+            49 => Self::Destroy { process: process()?, subtree: flag(w0)? },
+            50 => Self::SetQuota { process: process()?, frames: w0, processes: w1 },
+            51 => Self::Usage { process: process()? },
+            52 => Self::Machine,
+            53 => Self::SetHandler { process: process()?, address: w0 },
+            54 => Self::SetPager { process: process()?, pager: some_id(w0)? },
+            55 => Self::AcceptClients { accept: flag(w0)? },
+            56 => Self::FaultForward { address: w0, access: w1, eip: w2 },
+            57 => Self::FaultReply {
+                process: peer()?,
+                verdict: match (w0, raw.permission_bits()) {
+                    (0, 0) => Verdict::Resume,
+                    (1, _) => Verdict::Map {
+                        source: page()?,
+                        destination: UserPage::new(w1)?,
+                        permissions: permissions()?,
+                    },
+                    (2, 0) => Verdict::Refuse,
+                    _ => return Err(Error::InvalidArgument),
+                },
+            },
+            58 => Self::SetFaultTimeout { process: process()?, milliseconds: w0 },
+            59 => Self::Clone { child: peer()? },
+            60 => Self::Send { to: peer()?, words: raw.words, offer: PageOffer::decode(raw)? },
+            61 => Self::Receive { from: some_id(raw.process)?, offer: PageOffer::decode(raw)? },
+            62 => Self::Call { to: peer()?, words: raw.words, offer: PageOffer::decode(raw)? },
+            63 => Self::Reply { to: peer()?, words: raw.words, offer: PageOffer::decode(raw)? },
+            64 => Self::ReplyAndReceive { to: peer()?, words: raw.words, offer: PageOffer::decode(raw)? },
+            65 => Self::Clock,
+            66 => Self::Sleep { milliseconds: w0 },
+            67 => Self::Yield,
+            68 => Self::ConsoleWrite { address: w0, length: buffer_length(w1)? },
+            69 => Self::ConsoleRead { address: w0, length: buffer_length(w1)? },
+            70 => Self::SetConsoleOwner { owner: if flag(w0)? { Some(process()?) } else { None } },
+            _ => return Err(Error::InvalidArgument),
+        })
+    }
+
+    /// The first native number; those below are JOS's.
+    pub const FIRST: u32 = 32;
+    /// The last native number.
+    pub const LAST: u32 = 70;
+    /// The most pages that one `RangeAllocate` takes.
+    pub const ALLOCATE_LIMIT: u32 = 64;
+    /// The most bytes that one console call takes.
+    pub const BUFFER_LIMIT: u32 = 4096;
+}
+
+fn flag(word: u32) -> Result<bool, Error> {
+    match word {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Error::InvalidArgument),
+    }
+}
+
+fn buffer_length(length: u32) -> Result<u32, Error> {
+    if length <= Syscall::BUFFER_LIMIT { Ok(length) } else { Err(Error::InvalidArgument) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn whatever_decodes_encodes_to_the_same_call(
+            number in 30u32..75, permissions in 0u32..0x1000, process: u32, page in 0u32..0x10_0000,
+            w0: u32, w1: u32, w2 in 0u32..70, w3 in 0u32..0x1000,
+        ) {
+            let words = [w0, w1, w2, w3];
+            let raw = RawCall { head: number | permissions << 8, process, page: page << 12, words };
+            if let Ok(call) = Syscall::decode(&raw) {
+                prop_assert_eq!(Syscall::decode(&call.encode()), Ok(call));
+            }
+        }
+    }
+
+    #[test]
+    fn every_number_has_a_call_with_small_arguments() {
+        for number in Syscall::FIRST..=Syscall::LAST {
+            let raw = RawCall { head: number, process: 0x1000, page: 0x1000, words: [1, 0, 1, 0] };
+            assert!(Syscall::decode(&raw).is_ok(), "{number}");
+        }
+        for number in [0, 13, 31, Syscall::LAST + 1, 255] {
+            let raw = RawCall { head: number, ..RawCall::default() };
+            assert_eq!(Syscall::decode(&raw), Err(Error::InvalidArgument), "{number}");
+        }
+    }
+
+    #[test]
+    fn permission_bits_are_refused_where_none_are_taken() {
+        let raw = RawCall { head: 32 | 2 << 8, ..RawCall::default() };
+        assert_eq!(Syscall::decode(&raw), Err(Error::InvalidArgument));
+        for bit in [0, 2, 3, 4, 5, 6, 7, 8, 12, 23] {
+            let raw = RawCall { head: 33 | 1 << (bit + 8), page: 0x1000, ..RawCall::default() };
+            assert_eq!(Syscall::decode(&raw), Err(Error::InvalidArgument), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_range_allocation_takes_64_pages_and_not_65() {
+        let raw = |pages| RawCall { head: 41, page: 0x1000, words: [pages, 0, 0, 0], ..RawCall::default() };
+        assert!(Syscall::decode(&raw(64)).is_ok());
+        assert_eq!(Syscall::decode(&raw(65)), Err(Error::InvalidArgument));
+    }
+}

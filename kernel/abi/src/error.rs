@@ -1,0 +1,136 @@
+//! Why a call was refused, and what the caller should do about it.
+
+/// Every refusal that a process can get. On the wire it is the negated number in `eax`.
+///
+/// Numbers 1 to 8 are JOS's; those from 32 on are Vitrine's own and reach native callers only.
+/// Unless a call says otherwise, an error means that nothing has changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[repr(u32)]
+pub enum Error {
+    /// The id is stale, or names a process over which the caller has no authority. Forget the id.
+    NoSuchProcess = 2,
+    /// An argument is malformed: unaligned, out of range, unknown bits, an unknown call. Mend the program.
+    InvalidArgument = 3,
+    /// No frame is left for the page, or for a table that it needs. Free memory and try again.
+    OutOfFrames = 4,
+    /// All process slots are taken. Wait for a process to end.
+    OutOfProcesses = 5,
+    /// A buffer lies where the caller has no right to be. Mend the program.
+    Fault = 6,
+    /// The receiver is not waiting for this message now. Try again later.
+    NotReceiving = 7,
+    /// Nothing is mapped at the page. Map something, or ask the pager.
+    NotMapped = 32,
+    /// The mapping would gain write permission that its holder does not have.
+    NotPermitted = 33,
+    /// A quota of the process or of an ancestor is used up. Ask the parent.
+    QuotaExceeded = 34,
+    /// Waiting would close a circle of processes that wait for each other.
+    Deadlock = 35,
+    /// There is no child to wait for.
+    NoChild = 36,
+    /// The process is not blocked in a call or fault that the caller could answer.
+    NotWaiting = 37,
+    /// The process has children or runs already; the change comes too late.
+    Busy = 38,
+    /// The other side said no.
+    Refused = 39,
+    /// The other side ended before it answered.
+    PeerEnded = 40,
+}
+
+impl Error {
+    /// All of them, for tables and tests.
+    pub const ALL: [Self; 15] = [
+        Self::NoSuchProcess,
+        Self::InvalidArgument,
+        Self::OutOfFrames,
+        Self::OutOfProcesses,
+        Self::Fault,
+        Self::NotReceiving,
+        Self::NotMapped,
+        Self::NotPermitted,
+        Self::QuotaExceeded,
+        Self::Deadlock,
+        Self::NoChild,
+        Self::NotWaiting,
+        Self::Busy,
+        Self::Refused,
+        Self::PeerEnded,
+    ];
+
+    /// The error on the wire: the negated number.
+    #[must_use]
+    pub const fn to_wire(self) -> u32 {
+        (self as u32).wrapping_neg()
+    }
+
+    /// Reads `eax` after a call: `Ok` for anything that is not negative.
+    ///
+    /// # Errors
+    /// The error whose number `eax` holds negated; a negative number that is none reads as `InvalidArgument`.
+    pub fn check(eax: u32) -> Result<u32, Self> {
+        if eax.cast_signed() >= 0 {
+            return Ok(eax);
+        }
+        let number = eax.wrapping_neg();
+        Err(Self::ALL.into_iter().find(|error| *error as u32 == number).unwrap_or(Self::InvalidArgument))
+    }
+
+    /// The JOS number of the error, negated: what JOS calls 0 to 13 return. JOS has no word for Vitrine's own
+    /// errors; each becomes the number that JOS's kernel would give in that place.
+    #[must_use]
+    pub const fn to_jos(self) -> u32 {
+        match self {
+            Self::NotMapped | Self::NotPermitted => Self::InvalidArgument.to_wire(),
+            Self::QuotaExceeded => Self::OutOfFrames.to_wire(),
+            other => other.to_wire(),
+        }
+    }
+}
+
+impl core::fmt::Display for Error {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::NoSuchProcess => "no such process, or no authority over it",
+            Self::InvalidArgument => "invalid argument",
+            Self::OutOfFrames => "out of frames",
+            Self::OutOfProcesses => "out of process slots",
+            Self::Fault => "a buffer is not the caller's to use",
+            Self::NotReceiving => "the receiver is not waiting",
+            Self::NotMapped => "nothing is mapped there",
+            Self::NotPermitted => "write permission cannot be gained",
+            Self::QuotaExceeded => "quota exceeded",
+            Self::Deadlock => "waiting would deadlock",
+            Self::NoChild => "no child to wait for",
+            Self::NotWaiting => "the process waits for no answer from here",
+            Self::Busy => "too late: the process has begun",
+            Self::Refused => "refused",
+            Self::PeerEnded => "the other side ended",
+        })
+    }
+}
+
+impl core::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_survives_the_wire() {
+        for error in Error::ALL {
+            assert_eq!(Error::check(error.to_wire()), Err(error));
+        }
+        assert_eq!(Error::check(0), Ok(0));
+        assert_eq!(Error::check(0x7FFF_FFFF), Ok(0x7FFF_FFFF));
+    }
+
+    #[test]
+    fn jos_callers_get_jos_numbers_only() {
+        for error in Error::ALL.into_iter().take(8) {
+            assert!(error.to_jos().wrapping_neg() <= 8, "{error:?}");
+        }
+        assert_eq!(Error::NotPermitted.to_jos(), 0xFFFF_FFFD);
+    }
+}

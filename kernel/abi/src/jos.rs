@@ -1,0 +1,128 @@
+//! The JOS interface: calls 0 to 13, as the 2012 to 2018 course trees number them from lab 5 on.
+//!
+//! Number in `eax`; arguments in `edx`, `ecx`, `ebx`, `edi`, `esi`; result in `eax`.
+
+/// The vector of `int 0x30`.
+pub const VECTOR: u32 = 0x30;
+/// JOS permissions that a mapping must have: P and U.
+pub const REQUIRED: u32 = 0x005;
+/// All JOS permissions: P, W, U and the three available bits.
+pub const KNOWN: u32 = 0xE07;
+
+/// A JOS call with its raw arguments: JOS checks them one by one, each call in its own order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum JosCall {
+    /// 0: print at most `length` bytes, up to a NUL.
+    Cputs {
+        /// First byte.
+        address: u32,
+        /// At most so many bytes.
+        length: u32,
+    },
+    /// 1: next console byte, or 0.
+    Cgetc,
+    /// 2: the caller's id.
+    Getenvid,
+    /// 3: end a process.
+    EnvDestroy {
+        /// Who; 0 is the caller.
+        env: u32,
+    },
+    /// 4: map a fresh zeroed page.
+    PageAlloc {
+        /// In whose space.
+        env: u32,
+        /// Where.
+        va: u32,
+        /// JOS permissions.
+        perm: u32,
+    },
+    /// 5: map a page of one process into another.
+    PageMap {
+        /// From whose space.
+        source: u32,
+        /// From where.
+        source_va: u32,
+        /// Into whose space.
+        destination: u32,
+        /// Where to.
+        destination_va: u32,
+        /// JOS permissions.
+        perm: u32,
+    },
+    /// 6: unmap a page.
+    PageUnmap {
+        /// In whose space.
+        env: u32,
+        /// Where.
+        va: u32,
+    },
+    /// 7: a child with the caller's registers and an empty space.
+    Exofork,
+    /// 8: set a process runnable (2) or not (4).
+    EnvSetStatus {
+        /// Who.
+        env: u32,
+        /// 2 or 4.
+        status: u32,
+    },
+    /// 9: set a process's registers.
+    EnvSetTrapframe {
+        /// Who.
+        env: u32,
+        /// Where the 68-byte record lies.
+        frame: u32,
+    },
+    /// 10: set a process's fault handler.
+    EnvSetPgfaultUpcall {
+        /// Who.
+        env: u32,
+        /// The handler's entry.
+        entry: u32,
+    },
+    /// 11: let others run.
+    Yield,
+    /// 12: send if the receiver waits now.
+    IpcTrySend {
+        /// To whom.
+        env: u32,
+        /// The value.
+        value: u32,
+        /// The page, or UTOP and above for none.
+        va: u32,
+        /// JOS permissions of the page.
+        perm: u32,
+    },
+    /// 13: wait for a message.
+    IpcRecv {
+        /// Where a page is wanted, or UTOP and above.
+        va: u32,
+    },
+}
+
+impl JosCall {
+    /// Reads call `number` with its arguments in the order `edx, ecx, ebx, edi, esi`; `None` above 13.
+    #[must_use]
+    pub const fn decode(number: u32, [a, b, c, d, e]: [u32; 5]) -> Option<Self> {
+        Some(match number {
+            0 => Self::Cputs { address: a, length: b },
+            1 => Self::Cgetc,
+            2 => Self::Getenvid,
+            3 => Self::EnvDestroy { env: a },
+            4 => Self::PageAlloc { env: a, va: b, perm: c },
+            5 => Self::PageMap { source: a, source_va: b, destination: c, destination_va: d, perm: e },
+            6 => Self::PageUnmap { env: a, va: b },
+            7 => Self::Exofork,
+            8 => Self::EnvSetStatus { env: a, status: b },
+            9 => Self::EnvSetTrapframe { env: a, frame: b },
+            10 => Self::EnvSetPgfaultUpcall { env: a, entry: b },
+            11 => Self::Yield,
+            12 => Self::IpcTrySend { env: a, value: b, va: c, perm: d },
+            13 => Self::IpcRecv { va: a },
+            _ => return None,
+        })
+    }
+}
+
+/// Words of JOS's `struct Trapframe`: 68 bytes.
+pub const TRAPFRAME_WORDS: u32 = 17;

@@ -1,0 +1,36 @@
+//! The contract: everything a program and the kernel have to agree on.
+//!
+//! Reading order: [`layout`] (where things are), [`entry`] (what a table entry says),
+//! [`window`] (how a program finds its own entries), [`call`] (what it can ask for),
+//! [`message`] and [`fault`] (what it can be told), [`public`] (what it can look up).
+//!
+//! Assumed: i686 with two-level 4 KiB paging. Nothing here touches the machine, so the
+//! same code runs in the kernel, in programs and in host tests.
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod address;
+pub mod archive;
+pub mod call;
+pub mod entry;
+pub mod error;
+pub mod fault;
+pub mod image;
+pub mod jos;
+pub mod layout;
+pub mod message;
+pub mod process;
+pub mod public;
+pub mod registers;
+pub mod window;
+
+pub use address::{Frame, Page, PageRange, UserPage};
+pub use call::Syscall;
+pub use entry::{DirectoryEntry, Entry, EntryFlags, Permissions};
+pub use error::Error;
+pub use process::ProcessId;
+pub use registers::Registers;
+pub use window::Slot;

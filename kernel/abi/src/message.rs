@@ -1,0 +1,116 @@
+//! What a receiver is told: who sent, of what kind, four words and perhaps a page.
+
+use crate::entry::Permissions;
+use crate::error::Error;
+use crate::process::ProcessId;
+
+/// What kind of message arrived. The kernel writes it; no sender can.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Kind {
+    /// `send`, `call` or a reply: the words are the sender's.
+    Message = 0,
+    /// The sender, a client of the receiver, faulted: words `[address, access, eip, 0]`.
+    Fault = 1,
+    /// Ctrl-C on the console (the sender is the receiver itself).
+    Interrupt = 2,
+    /// The sender, a child of the receiver, ended: words `[status, reason, 0, 0]`. Receiving it waits for the child.
+    Exit = 3,
+    /// The sender, a client of the receiver, forks: words `[child id, 0, 0, 0]`. It is answered by a reply.
+    Clone = 4,
+}
+
+impl Kind {
+    /// Reads a kind from the wire.
+    #[must_use]
+    pub const fn new(bits: u32) -> Option<Self> {
+        Some(match bits {
+            0 => Self::Message,
+            1 => Self::Fault,
+            2 => Self::Interrupt,
+            3 => Self::Exit,
+            4 => Self::Clone,
+            _ => return None,
+        })
+    }
+}
+
+/// Why a process ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Reason {
+    /// It called exit; the status is its own.
+    Exited = 0,
+    /// It was destroyed by another process.
+    Destroyed = 1,
+    /// It made a fault or exception that nobody handled; the status is the vector.
+    Killed = 2,
+}
+
+impl Reason {
+    /// Reads a reason from the wire.
+    #[must_use]
+    pub const fn new(bits: u32) -> Option<Self> {
+        Some(match bits {
+            0 => Self::Exited,
+            1 => Self::Destroyed,
+            2 => Self::Killed,
+            _ => return None,
+        })
+    }
+}
+
+/// A message as it arrives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Message {
+    /// Who sent it.
+    pub sender: ProcessId,
+    /// What it is.
+    pub kind: Kind,
+    /// Four words; by `sysenter` only the first three are seen.
+    pub words: [u32; 4],
+    /// Permissions of the page that came along, at the place that the receiver named.
+    pub page: Option<Permissions>,
+}
+
+impl Message {
+    /// Bit of the wire header that says that a page came.
+    const PAGE: u32 = 1 << 8;
+
+    /// The header word that travels in `eax`: bits 0 to 7 kind, bit 8 page, bits 12 to 23 its permissions.
+    #[must_use]
+    pub const fn header(kind: Kind, page: Option<Permissions>) -> u32 {
+        match page {
+            Some(permissions) => kind as u32 | Self::PAGE | permissions.bits() << 12,
+            None => kind as u32,
+        }
+    }
+
+    /// Puts a message together from what came in registers.
+    ///
+    /// # Errors
+    /// The error in `eax`; `InvalidArgument` if the header is none of ours.
+    pub fn from_wire(eax: u32, sender: u32, words: [u32; 4]) -> Result<Self, Error> {
+        let header = Error::check(eax)?;
+        let kind = Kind::new(header & 0xFF).ok_or(Error::InvalidArgument)?;
+        let page = (header & Self::PAGE != 0).then(|| Permissions::from_bits_truncate(header >> 12));
+        Ok(Self { sender: ProcessId::new(sender)?, kind, words, page })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_survives_the_wire() {
+        let sender = ProcessId::first(3);
+        for kind in [Kind::Message, Kind::Fault, Kind::Interrupt, Kind::Exit, Kind::Clone] {
+            for page in [None, Some(Permissions::empty()), Some(Permissions::all())] {
+                let message = Message { sender, kind, words: [1, 2, 3, 4], page };
+                let header = Message::header(kind, page);
+                assert_eq!(Message::from_wire(header, sender.bits(), message.words), Ok(message));
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What everyone may look up: the read-only tables UENVS and UPAGES, in JOS's layout.
+
+use crate::layout::{PROCESSES, UENVS, UPAGES};
+
+/// One record of UENVS: 124 bytes, JOS's `struct Env` as of 2012 to 2018.
+///
+/// Saved registers, directory and handler always read 0. Only JOS messages fill the `ipc_*` fields.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct ProcessFacts {
+    /// Where JOS keeps the saved registers: zero here.
+    pub registers: [u32; 17],
+    /// JOS's free-list link: zero here.
+    pub link: u32,
+    /// The process id (of the last process, in a free slot).
+    pub id: u32,
+    /// The parent's id, or 0.
+    pub parent: u32,
+    /// 0 user, 1 file server.
+    pub kind: u32,
+    /// A [`Status`].
+    pub status: u32,
+    /// How many times the process was switched to.
+    pub runs: u32,
+    /// The CPU it last ran on.
+    pub cpu: u32,
+    /// Where JOS keeps the directory: zero here.
+    pub directory: u32,
+    /// Where JOS keeps the handler: zero here.
+    pub handler: u32,
+    /// JOS message: 1 while blocked in a receive.
+    pub receiving: u32,
+    /// JOS message: where a page is wanted.
+    pub receive_page: u32,
+    /// JOS message: the value.
+    pub value: u32,
+    /// JOS message: the sender's id.
+    pub from: u32,
+    /// JOS message: permissions of the page that came, or 0.
+    pub permissions: u32,
+}
+
+impl ProcessFacts {
+    /// An unused slot.
+    pub const FREE: Self = Self {
+        registers: [0; 17],
+        link: 0,
+        id: 0,
+        parent: 0,
+        kind: 0,
+        status: Status::Free as u32,
+        runs: 0,
+        cpu: 0,
+        directory: 0,
+        handler: 0,
+        receiving: 0,
+        receive_page: 0,
+        value: 0,
+        from: 0,
+        permissions: 0,
+    };
+
+    /// Where the record of slot `index` (`0..1024`) can be read.
+    #[must_use]
+    pub const fn address(index: u32) -> u32 {
+        UENVS + (index % PROCESSES) * size_of::<Self>() as u32
+    }
+}
+
+/// What UENVS says about a process's state: JOS's numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Status {
+    /// No process.
+    Free = 0,
+    /// Ended; its memory is being taken down, or its parent has yet to wait.
+    Dying = 1,
+    /// Ready to run.
+    Runnable = 2,
+    /// On a CPU.
+    Running = 3,
+    /// Blocked or stopped.
+    NotRunnable = 4,
+}
+
+/// One record of UPAGES: JOS's `struct PageInfo`, 8 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(C)]
+pub struct FrameRecord {
+    /// The kernel's free-stack link; without meaning to programs.
+    pub link: u32,
+    /// How many mappings the frame has. JOS programs read its low 16 bits.
+    pub count: u32,
+}
+
+impl FrameRecord {
+    /// Where the record of frame `number` can be read, if UPAGES reaches that far.
+    #[must_use]
+    pub const fn address(number: u32) -> Option<u32> {
+        if number < crate::layout::PUBLIC_FRAMES { Some(UPAGES + number * 8) } else { None }
+    }
+}
+
+const _: () = {
+    assert!(size_of::<ProcessFacts>() == 124);
+    assert!(core::mem::offset_of!(ProcessFacts, id) == 72);
+    assert!(core::mem::offset_of!(ProcessFacts, status) == 84);
+    assert!(core::mem::offset_of!(ProcessFacts, receiving) == 104);
+    assert!(core::mem::offset_of!(ProcessFacts, permissions) == 120);
+    assert!(size_of::<FrameRecord>() == 8);
+};

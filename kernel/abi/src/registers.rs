@@ -1,0 +1,150 @@
+//! The trap frame: what a trap saves, straight into the process's slot.
+//!
+//! ```text
+//!  offset  who wrote it                       low addresses
+//!    0     pusha       edi esi ebp (esp) ebx edx ecx eax
+//!   32     entry stub  ds es fs gs
+//!   48     entry stub  trap number
+//!   52     CPU or stub error code (0 if the CPU has none)
+//!   56     CPU         eip cs eflags esp ss
+//!   76     end: TSS.esp0 points here          high addresses
+//! ```
+
+/// Code segment selector of programs: descriptor 3, ring 3.
+pub const USER_CODE: u32 = 0x1B;
+/// Data segment selector of programs: descriptor 4, ring 3.
+pub const USER_DATA: u32 = 0x23;
+/// EFLAGS bit 9: interrupts on.
+pub const FLAG_INTERRUPTS: u32 = 0x200;
+/// The flags that a program or its parent may set: CF, PF, AF, ZF, SF, TF, DF, OF, AC and ID.
+pub const FLAGS_PROGRAM: u32 = 0x0024_0DD5;
+
+/// A process's registers while it is not running, laid out as the entry stubs push them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(C)]
+pub struct Registers {
+    /// General register.
+    pub edi: u32,
+    /// General register.
+    pub esi: u32,
+    /// General register.
+    pub ebp: u32,
+    /// What `pusha` stores for ESP; ignored.
+    pub unused: u32,
+    /// General register.
+    pub ebx: u32,
+    /// General register.
+    pub edx: u32,
+    /// General register.
+    pub ecx: u32,
+    /// General register.
+    pub eax: u32,
+    /// Segment register.
+    pub ds: u32,
+    /// Segment register.
+    pub es: u32,
+    /// Segment register.
+    pub fs: u32,
+    /// Segment register.
+    pub gs: u32,
+    /// Vector of the trap; [`Registers::SYSENTER`] for a call by `sysenter`.
+    pub trap: u32,
+    /// The CPU's error code, or 0.
+    pub error: u32,
+    /// Where the process goes on.
+    pub eip: u32,
+    /// Code segment.
+    pub cs: u32,
+    /// Flags.
+    pub eflags: u32,
+    /// Stack pointer.
+    pub esp: u32,
+    /// Stack segment.
+    pub ss: u32,
+}
+
+impl Registers {
+    /// The "vector" that the `sysenter` stub stores: above all 256 real ones.
+    pub const SYSENTER: u32 = 0x100;
+
+    /// The start state of a process: at `eip` with stack `esp`, all else 0, flat user segments, interrupts on.
+    #[must_use]
+    pub const fn start(eip: u32, esp: u32) -> Self {
+        Self {
+            edi: 0,
+            esi: 0,
+            ebp: 0,
+            unused: 0,
+            ebx: 0,
+            edx: 0,
+            ecx: 0,
+            eax: 0,
+            ds: USER_DATA,
+            es: USER_DATA,
+            fs: USER_DATA,
+            gs: USER_DATA,
+            trap: 0,
+            error: 0,
+            eip,
+            cs: USER_CODE,
+            eflags: FLAG_INTERRUPTS,
+            esp,
+            ss: USER_DATA,
+        }
+    }
+}
+
+const _: () = {
+    assert!(size_of::<Registers>() == 76);
+    assert!(core::mem::offset_of!(Registers, eax) == 28);
+    assert!(core::mem::offset_of!(Registers, trap) == 48);
+    assert!(core::mem::offset_of!(Registers, eip) == 56);
+};
+
+/// The registers that a parent may read and set: 40 bytes. Selectors are never taken from a process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(C)]
+pub struct UserRegisters {
+    /// General register.
+    pub edi: u32,
+    /// General register.
+    pub esi: u32,
+    /// General register.
+    pub ebp: u32,
+    /// General register.
+    pub ebx: u32,
+    /// General register.
+    pub edx: u32,
+    /// General register.
+    pub ecx: u32,
+    /// General register.
+    pub eax: u32,
+    /// Where the process goes on.
+    pub eip: u32,
+    /// Flags; only those of [`FLAGS_PROGRAM`] are taken.
+    pub eflags: u32,
+    /// Stack pointer.
+    pub esp: u32,
+}
+
+impl UserRegisters {
+    /// Words of the record.
+    pub const WORDS: u32 = 10;
+
+    /// The words, in the order in which they lie in memory.
+    #[must_use]
+    pub const fn words(&self) -> [u32; 10] {
+        [
+            self.edi, self.esi, self.ebp, self.ebx, self.edx, self.ecx, self.eax, self.eip, self.eflags, self.esp,
+        ]
+    }
+
+    /// The record with these words.
+    #[must_use]
+    pub const fn from_words(words: [u32; 10]) -> Self {
+        let [edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp] = words;
+        Self { edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp }
+    }
+}
+
+const _: () = assert!(size_of::<UserRegisters>() == 40);

@@ -1,0 +1,143 @@
+//! Who gets what is typed: bytes to whoever reads, Ctrl-C to the owner.
+
+use crate::cpu::Cpu;
+use crate::hardware::Hardware;
+use crate::kernel::{After, Kernel, Outcome};
+use crate::process::{Index, State};
+use crate::table::QueueName;
+
+/// Bytes that wait to be read; more are dropped.
+const ROOM: usize = 256;
+/// Ctrl-C.
+const INTERRUPT: u8 = 3;
+
+/// The console's input.
+pub(crate) struct Console {
+    bytes: [u8; ROOM],
+    first: usize,
+    length: usize,
+    /// Who is told of Ctrl-C; with nobody, it is a byte like others.
+    owner: Option<Index>,
+}
+
+impl Console {
+    pub const fn new() -> Self {
+        Self { bytes: [0; ROOM], first: 0, length: 0, owner: None }
+    }
+
+    fn push(&mut self, byte: u8) {
+        if self.length < ROOM {
+            self.bytes[(self.first + self.length) % ROOM] = byte;
+            self.length += 1;
+        }
+    }
+
+    /// The next byte that was typed.
+    pub fn pop(&mut self) -> Option<u8> {
+        if self.length == 0 {
+            return None;
+        }
+        let byte = self.bytes[self.first];
+        self.first = (self.first + 1) % ROOM;
+        self.length -= 1;
+        Some(byte)
+    }
+
+    /// The owner, if `process` may change it: there is none, or it is the owner.
+    pub fn may_set_owner(&self, process: Index) -> bool {
+        self.owner.is_none_or(|owner| owner == process)
+    }
+
+    pub fn set_owner(&mut self, owner: Option<Index>) {
+        self.owner = owner;
+    }
+
+    pub fn forget_owner(&mut self, process: Index) {
+        if self.owner == Some(process) {
+            self.owner = None;
+        }
+    }
+}
+
+impl Kernel {
+    /// A byte was typed.
+    pub fn console_input<H: Hardware>(&mut self, cpu: &mut Cpu<H>, byte: u8) -> After {
+        match self.console.owner {
+            Some(owner) if byte == INTERRUPT => self.interrupt(owner),
+            _ => {
+                self.console.push(byte);
+                if let Some(reader) = self.processes.pop(QueueName::Readers) {
+                    self.make_ready(reader);
+                }
+            }
+        }
+        self.resume(cpu)
+    }
+
+    /// Native call: writes a buffer that lies in the caller's memory.
+    pub(crate) fn console_write<H: Hardware>(
+        &mut self, cpu: &mut Cpu<H>, caller: Index, address: u32, length: u32,
+    ) -> Outcome {
+        let space = self.space(cpu, caller);
+        if let Err(fault) = self.memory(cpu).check_user(space, address, length, false) {
+            self.fault_of_call(cpu, caller, fault, false);
+            return Outcome::Settled;
+        }
+        for offset in 0..length {
+            let byte = cpu.hardware.read_user_byte(address + offset);
+            cpu.hardware.console_write(byte);
+        }
+        Outcome::One(length)
+    }
+
+    /// Native call: reads what was typed, or blocks; a blocked reader restarts its call when there is something,
+    /// so that bytes are stored while its own space is loaded.
+    pub(crate) fn console_read<H: Hardware>(
+        &mut self, cpu: &mut Cpu<H>, caller: Index, address: u32, length: u32,
+    ) -> Outcome {
+        let space = self.space(cpu, caller);
+        if let Err(fault) = self.memory(cpu).check_user(space, address, length, true) {
+            self.fault_of_call(cpu, caller, fault, true);
+            return Outcome::Settled;
+        }
+        let mut read = 0;
+        while read < length {
+            let Some(byte) = self.console.pop() else { break };
+            cpu.hardware.write_user_byte(address + read, byte);
+            read += 1;
+        }
+        if read == 0 && length > 0 {
+            self.restart(caller);
+            self.block(cpu, caller, State::Reading);
+            self.processes.push(QueueName::Readers, caller);
+            return Outcome::Settled;
+        }
+        Outcome::One(read)
+    }
+
+    /// JOS call 0: prints at most `length` bytes, up to a NUL; 4,096 at a time, the call restarting for the rest.
+    pub(crate) fn cputs<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index, address: u32, length: u32) -> Outcome {
+        const SLICE: u32 = 4096;
+        let done = core::mem::take(&mut self.processes[caller].progress);
+        let (address, length) = (address.wrapping_add(done), length - done.min(length));
+        let space = self.space(cpu, caller);
+        let checked = if done == 0 { length } else { length.min(SLICE) };
+        if let Err(fault) = self.memory(cpu).check_user(space, address, checked, false) {
+            self.fault_of_jos_call(cpu, caller, fault);
+            return Outcome::Settled;
+        }
+        for offset in 0..length.min(SLICE) {
+            let byte = cpu.hardware.read_user_byte(address + offset);
+            if byte == 0 {
+                return Outcome::Done;
+            }
+            cpu.hardware.console_write(byte);
+        }
+        if length > SLICE {
+            self.processes[caller].progress = done + SLICE;
+            self.restart(caller);
+            return Outcome::Settled;
+        }
+        Outcome::Done
+    }
+}

@@ -1,0 +1,235 @@
+//! Where a page fault goes: to the process's handler, else to its pager, else it ends the process.
+
+use core::fmt::Write;
+
+use abi::fault::{Access, FaultRecord};
+use abi::layout::{EXCEPTION_STACK, EXCEPTION_STACK_TOP};
+use abi::message::Reason;
+use abi::call::Verdict;
+use abi::{Error, ProcessId, UserPage};
+
+use crate::cpu::Cpu;
+use crate::hardware::Hardware;
+use crate::kernel::Kernel;
+use crate::process::{Errand, Index, Outbox, State};
+
+/// A fault as it is told: the address, [`Access`] bits, the instruction.
+#[derive(Clone, Copy)]
+pub(crate) struct Fault {
+    pub address: u32,
+    pub access: u32,
+    pub eip: u32,
+}
+
+/// Exit status of a process that an exception ended: 128 and the vector.
+const KILLED: u32 = 128;
+const PAGE_FAULT: u32 = 14;
+/// Length of `int 0x30` and of `sysenter`: how far a call that restarts goes back.
+const TRAP_INSTRUCTION: u32 = 2;
+
+impl Kernel {
+    /// A page fault of the current process.
+    pub(crate) fn page_fault<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) {
+        let registers = &self.processes[index].registers;
+        let fault = Fault { address: cpu.hardware.fault_address(), access: registers.error, eip: registers.eip };
+        if !self.is_spurious(cpu, index, fault) {
+            self.reflect(cpu, index, fault);
+        }
+    }
+
+    /// Is the access allowed by now? A translation may be cached that was never flushed because it only got wider.
+    fn is_spurious<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault) -> bool {
+        let Some(page) = UserPage::containing(fault.address) else { return false };
+        let space = self.space(cpu, index);
+        let leaf = self.memory(cpu).leaf(space, page);
+        let writes = fault.access & Access::WRITE.bits() != 0;
+        leaf.is_present() && (leaf.is_writable() || !writes)
+    }
+
+    /// A call of the current process met memory that it cannot use yet: the call restarts after the fault.
+    pub(crate) fn fault_of_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, address: u32, write: bool) {
+        let fault = self.rewind(cpu, index, address, write);
+        self.reflect(cpu, index, fault);
+    }
+
+    /// As [`Kernel::fault_of_call`] for JOS calls, which never raise the caller's own handler.
+    pub(crate) fn fault_of_jos_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, address: u32) {
+        let fault = self.rewind(cpu, index, address, false);
+        if !self.ask_pager(cpu, index, fault, Errand::Fault { jos: true }) {
+            self.die_of_jos_call(cpu, index, address);
+        }
+    }
+
+    fn rewind<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, address: u32, write: bool) -> Fault {
+        let mut access = Access::USER;
+        access.set(Access::WRITE, write);
+        if let Some(page) = UserPage::containing(address) {
+            let space = self.space(cpu, index);
+            access.set(Access::PROTECTION, self.memory(cpu).leaf(space, page).is_present());
+        }
+        let registers = &mut self.processes[index].registers;
+        registers.eip = registers.eip.wrapping_sub(TRAP_INSTRUCTION);
+        Fault { address, access: access.bits(), eip: registers.eip }
+    }
+
+    fn reflect<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault) {
+        let handler = self.processes[index].handler;
+        if handler != 0 && self.enter_handler(cpu, index, fault, handler) {
+            return;
+        }
+        if self.ask_pager(cpu, index, fault, Errand::Fault { jos: false }) {
+            return;
+        }
+        self.processes[index].outbox.words = [fault.address, fault.access, fault.eip, 0];
+        let why = if handler == 0 { "no handler, no pager" } else { "no room on the exception stack" };
+        self.die_of_fault(cpu, index, false, why);
+    }
+
+    /// Pushes the record and resumes at the handler. `false` if the exception stack is absent or full.
+    fn enter_handler<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault, handler: u32) -> bool {
+        let registers = self.processes[index].registers;
+        let nested = (EXCEPTION_STACK..EXCEPTION_STACK_TOP).contains(&registers.esp);
+        // A nested record leaves one word for the handler's return address between itself and the older stack.
+        let top = if nested { registers.esp - 4 } else { EXCEPTION_STACK_TOP };
+        let esp = top - size_of::<FaultRecord>() as u32;
+        let space = self.space(cpu, index);
+        let page = self.memory(cpu).leaf(space, UserPage::known(EXCEPTION_STACK));
+        if esp < EXCEPTION_STACK || !page.is_present() || !page.is_writable() {
+            return false;
+        }
+        let record = FaultRecord {
+            address: fault.address,
+            access: fault.access,
+            edi: registers.edi,
+            esi: registers.esi,
+            ebp: registers.ebp,
+            unused: 0,
+            ebx: registers.ebx,
+            edx: registers.edx,
+            ecx: registers.ecx,
+            eax: registers.eax,
+            eip: registers.eip,
+            eflags: registers.eflags,
+            esp: registers.esp,
+        };
+        let mut at = esp;
+        for word in record.words() {
+            cpu.hardware.write_user(at, word);
+            at += 4;
+        }
+        let registers = &mut self.processes[index].registers;
+        registers.eip = handler;
+        registers.esp = esp;
+        true
+    }
+
+    /// Suspends the current process and tells its pager. `false` if it has none, or none that could answer.
+    fn ask_pager<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault, errand: Errand) -> bool {
+        let Some(pager) = self.processes[index].pager else { return false };
+        let Ok(pager) = self.processes.find(pager) else { return false };
+        let outbox = Outbox { words: [fault.address, fault.access, fault.eip, 0], offer: None };
+        if self.begin_errand(cpu, index, pager, errand, outbox).is_err() {
+            return false;
+        }
+        let timeout = self.processes[index].fault_timeout;
+        if timeout != 0 {
+            self.wake_in(cpu, index, timeout);
+        }
+        true
+    }
+
+    /// The current process's handler passes a fault on.
+    ///
+    /// # Errors
+    /// `Refused`: there is no pager, or none that could answer.
+    pub(crate) fn forward<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault) -> Result<(), Error> {
+        let asked = self.ask_pager(cpu, index, fault, Errand::ForwardedFault);
+        if asked { Ok(()) } else { Err(Error::Refused) }
+    }
+
+    /// A pager answers a client's fault.
+    ///
+    /// # Errors
+    /// - `NotWaiting`: no fault of this process waits for the caller's answer.
+    /// - `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the page; the client goes on waiting.
+    pub(crate) fn fault_reply<H: Hardware>(
+        &mut self, cpu: &mut Cpu<H>, me: Index, client: ProcessId, verdict: Verdict,
+    ) -> Result<(), Error> {
+        let client = self.processes.find(client).map_err(|_| Error::NotWaiting)?;
+        let errand = match self.processes[client].state {
+            State::Answer { by, errand } if by == me => errand,
+            _ => return Err(Error::NotWaiting),
+        };
+        if !matches!(errand, Errand::Fault { .. } | Errand::ForwardedFault) {
+            return Err(Error::NotWaiting);
+        }
+        if let Verdict::Map { source, destination, permissions } = verdict {
+            self.make_room(cpu, 1);
+            let (from, to) = self.spaces(cpu, me, client);
+            self.memory(cpu).map(from, source, to, destination, permissions)?;
+        }
+        self.leave_queue(cpu, client);
+        if verdict == Verdict::Refuse {
+            self.fail_errand(cpu, client, errand, "its pager refused");
+            return Ok(());
+        }
+        if errand == Errand::ForwardedFault {
+            self.processes[client].registers.eax = 0;
+        }
+        self.make_ready(client);
+        Ok(())
+    }
+
+    /// The end of a process whose fault, told in its outbox, nobody could mend.
+    pub(crate) fn die_of_fault<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, jos: bool, why: &str) {
+        let [address, access, eip, _] = self.processes[index].outbox.words;
+        if jos {
+            return self.die_of_jos_call(cpu, index, address);
+        }
+        let id = self.processes[index].name();
+        let access = Access::from_bits_truncate(access);
+        let what = if access.contains(Access::WRITE) { "write to" } else { "read of" };
+        let page = if access.contains(Access::PROTECTION) { "a protected" } else { "an absent" };
+        let _ = writeln!(cpu, "[{id}] user fault va {address:08x} ip {eip:08x}: {what} {page} page; {why}");
+        self.end(cpu, index, KILLED + PAGE_FAULT, Reason::Killed);
+    }
+
+    fn die_of_jos_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, address: u32) {
+        let id = self.processes[index].name();
+        let _ = writeln!(cpu, "[{id}] user_mem_check assertion failure for va {address:08x}");
+        self.end(cpu, index, KILLED + PAGE_FAULT, Reason::Killed);
+    }
+
+    /// Any other exception ends the current process.
+    pub(crate) fn exception<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, vector: u32) {
+        let process = &self.processes[index];
+        let (id, eip, error) = (process.name(), process.registers.eip, process.registers.error);
+        let name = EXCEPTIONS.get(vector as usize).copied().unwrap_or("unexpected interrupt");
+        let _ = writeln!(cpu, "[{id}] {name} (vector {vector}, error {error:08x}) at ip {eip:08x}: ended");
+        self.end(cpu, index, KILLED + vector, Reason::Killed);
+    }
+}
+
+/// Names of vectors 0 to 19 (Intel SDM vol. 3A, table 6-1).
+const EXCEPTIONS: [&str; 20] = [
+    "divide error",
+    "debug exception",
+    "non-maskable interrupt",
+    "breakpoint",
+    "overflow",
+    "bound range exceeded",
+    "invalid opcode",
+    "device not available",
+    "double fault",
+    "coprocessor segment overrun",
+    "invalid TSS",
+    "segment not present",
+    "stack fault",
+    "general protection",
+    "page fault",
+    "reserved exception",
+    "floating-point error",
+    "alignment check",
+    "machine check",
+    "SIMD floating-point error",
+];

@@ -1,0 +1,105 @@
+//! What the decisions need from the machine: one trait, implemented by the real machine and by the model that
+//! tests run on.
+//!
+//! Table entries travel by value. A *live* entry is one that hardware may have cached; whoever changes it gets a
+//! token (see `space`) that forces the flush.
+
+use abi::{Entry, Frame, Page, Registers, Slot};
+
+/// The state that FXSAVE stores: 512 bytes, 16-byte aligned (Intel SDM vol. 1, 10.5.1).
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+pub struct FpuState(pub [u8; 512]);
+
+impl FpuState {
+    /// The state after FNINIT with all SSE exceptions masked: FCW 0x037F, MXCSR 0x1F80, all else 0.
+    pub const CLEAN: Self = {
+        let mut bytes = [0; 512];
+        bytes[0] = 0x7F;
+        bytes[1] = 0x03;
+        bytes[24] = 0x80;
+        bytes[25] = 0x1F;
+        Self(bytes)
+    };
+}
+
+/// Which tables an entry is reached through: the current space's or those of the one other space.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// The space that CR3 names, through the self map 0x3FF.
+    Current,
+    /// The space that entry 0x3FE of the current directory names.
+    Alternate,
+}
+
+impl Reach {
+    /// The self-map slot of this reach.
+    #[must_use]
+    pub const fn slot(self) -> Slot {
+        match self {
+            Self::Current => Slot::CURRENT,
+            Self::Alternate => Slot::ALTERNATE,
+        }
+    }
+
+    /// The page through which the table under directory entry `index` is seen. Its own leaf, through the *current*
+    /// self map, is that directory entry: the other space's directory is a table of the current one.
+    #[must_use]
+    pub const fn window_page(self, index: u32) -> Page {
+        Page::containing(self.slot().table_address(index))
+    }
+}
+
+/// One CPU and the memory behind it.
+pub trait Hardware {
+    /// Reads the entry that describes `page`; its table is present.
+    fn read_entry(&mut self, reach: Reach, page: Page) -> Entry;
+    /// Writes the entry that describes `page`; its table is present.
+    fn write_entry(&mut self, reach: Reach, page: Page, entry: Entry);
+
+    /// Reads word `index` (`0..1024`) of a frame, through a window.
+    fn read_frame(&mut self, frame: Frame, index: u32) -> u32;
+    /// Writes word `index` (`0..1024`) of a frame, through a window.
+    fn write_frame(&mut self, frame: Frame, index: u32, value: u32);
+    /// Fills a frame with zeros.
+    fn zero_frame(&mut self, frame: Frame);
+    /// Copies all of a frame.
+    fn copy_frame(&mut self, to: Frame, from: Frame);
+    /// Copies `words` words from word `from.1` of one frame to word `to.1` of another; neither run leaves its frame.
+    fn copy_words(&mut self, to: (Frame, u32), from: (Frame, u32), words: u32) {
+        for index in 0..words {
+            let word = self.read_frame(from.0, from.1 + index);
+            self.write_frame(to.0, to.1 + index, word);
+        }
+    }
+
+    /// Reads a byte at the current process's own address, which the caller has found readable.
+    fn read_user_byte(&mut self, address: u32) -> u8;
+    /// Reads a word at the current process's own address, which the caller has found readable; any alignment.
+    fn read_user(&mut self, address: u32) -> u32;
+    /// Writes a byte at the current process's own address, which the caller has found writable.
+    fn write_user_byte(&mut self, address: u32, value: u8);
+    /// Writes a word at the current process's own address, which the caller has found writable; any alignment.
+    fn write_user(&mut self, address: u32, value: u32);
+
+    /// Forgets the translation of one page (INVLPG).
+    fn flush_page(&mut self, page: Page);
+    /// Forgets every translation (CR3 reload).
+    fn flush_all(&mut self);
+    /// Makes `directory` the current space; forgets every translation.
+    fn load_directory(&mut self, directory: Frame);
+
+    /// The next trap from ring 3 saves into `registers`, which stays where it is while its process lives.
+    fn set_register_area(&mut self, registers: &mut Registers);
+    /// Stores the FPU and SSE registers.
+    fn save_fpu(&mut self, state: &mut FpuState);
+    /// Loads the FPU and SSE registers.
+    fn load_fpu(&mut self, state: &FpuState);
+
+    /// The address of the last page fault (CR2).
+    fn fault_address(&mut self) -> u32;
+    /// Sends a byte to the console.
+    fn console_write(&mut self, byte: u8);
+    /// Microseconds since boot; never goes back.
+    fn now(&mut self) -> u64;
+}

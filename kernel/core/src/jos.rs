@@ -1,0 +1,201 @@
+//! The JOS calls 0 to 13, on the same mechanisms as the native ones but with JOS's rules and numbers.
+
+use abi::jos::{JosCall, KNOWN, REQUIRED, TRAPFRAME_WORDS};
+use abi::layout::USER_TOP;
+use abi::message::Reason;
+use abi::process::Target;
+use abi::public::Status;
+use abi::registers::UserRegisters;
+use abi::{Error, Permissions, UserPage};
+
+use crate::cpu::Cpu;
+use crate::hardware::Hardware;
+use crate::kernel::{Kernel, Outcome};
+use crate::process::{Index, State};
+
+impl Kernel {
+    /// A JOS call of the current process, by `int 0x30`.
+    pub(crate) fn jos_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) {
+        let r = &self.processes[caller].registers;
+        let call = JosCall::decode(r.eax, [r.edx, r.ecx, r.ebx, r.edi, r.esi]).ok_or(Error::InvalidArgument);
+        let result = match call.and_then(|call| self.dispatch_jos(cpu, caller, call)) {
+            Ok(Outcome::Done) => 0,
+            Ok(Outcome::One(value)) => value,
+            Ok(Outcome::Settled) => return,
+            Ok(Outcome::Four(_) | Outcome::Partial(..)) => unreachable!("JOS calls return one word"),
+            Err(error) => error.to_jos(),
+        };
+        self.processes[caller].registers.eax = result;
+    }
+
+    fn dispatch_jos<H: Hardware>(
+        &mut self, cpu: &mut Cpu<H>, caller: Index, call: JosCall,
+    ) -> Result<Outcome, Error> {
+        match call {
+            JosCall::Cputs { address, length } => Ok(self.cputs(cpu, caller, address, length)),
+            JosCall::Cgetc => Ok(Outcome::One(self.console.pop().map_or(0, u32::from))),
+            JosCall::Getenvid => Ok(Outcome::One(self.processes[caller].name().bits())),
+            JosCall::EnvDestroy { env } => {
+                let index = self.jos_target(caller, env)?;
+                self.end(cpu, index, 0, if index == caller { Reason::Exited } else { Reason::Destroyed });
+                Ok(if index == caller { Outcome::Settled } else { Outcome::Done })
+            }
+            JosCall::PageAlloc { env, va, perm } => {
+                let index = self.jos_target(caller, env)?;
+                let (page, permissions) = (UserPage::new(va)?, jos_permissions(perm)?);
+                self.make_room(cpu, 2);
+                let space = self.space(cpu, index);
+                self.memory(cpu).allocate(space, page, permissions)?;
+                Ok(Outcome::Done)
+            }
+            JosCall::PageMap { source, source_va, destination, destination_va, perm } => {
+                let from = self.jos_target(caller, source)?;
+                let to = self.jos_target(caller, destination)?;
+                let (source, page) = (UserPage::new(source_va)?, UserPage::new(destination_va)?);
+                let permissions = jos_permissions(perm)?;
+                self.make_room(cpu, 1);
+                let (from, to) = self.spaces(cpu, from, to);
+                self.memory(cpu).map(from, source, to, page, permissions)?;
+                Ok(Outcome::Done)
+            }
+            JosCall::PageUnmap { env, va } => {
+                let index = self.jos_target(caller, env)?;
+                let page = UserPage::new(va)?;
+                let space = self.space(cpu, index);
+                self.memory(cpu).unmap(space, page, Permissions::empty())?;
+                Ok(Outcome::Done)
+            }
+            JosCall::Exofork => {
+                let child = self.create(cpu, Some(caller), false)?;
+                self.copy_registers(cpu, caller, child);
+                self.processes[child].registers.eax = 0;
+                Ok(Outcome::One(self.processes[child].name().bits()))
+            }
+            JosCall::EnvSetStatus { env, status } => self.env_set_status(cpu, caller, env, status),
+            JosCall::EnvSetTrapframe { env, frame } => self.env_set_trapframe(cpu, caller, env, frame),
+            JosCall::EnvSetPgfaultUpcall { env, entry } => {
+                let index = self.jos_target(caller, env)?;
+                self.processes[index].handler = entry;
+                Ok(Outcome::Done)
+            }
+            JosCall::Yield => {
+                self.give_up_cpu(cpu);
+                Ok(Outcome::Settled)
+            }
+            JosCall::IpcTrySend { env, value, va, perm } => self.ipc_try_send(cpu, caller, env, (value, va, perm)),
+            JosCall::IpcRecv { va } => self.ipc_recv(cpu, caller, va),
+        }
+    }
+
+    /// JOS's rule: 0 and the own id are the caller, else an immediate child.
+    fn jos_target(&self, caller: Index, env: u32) -> Result<Index, Error> {
+        self.self_or_child(caller, Target::new(env)?)
+    }
+
+    fn env_set_status<H: Hardware>(
+        &mut self, cpu: &mut Cpu<H>, caller: Index, env: u32, status: u32,
+    ) -> Result<Outcome, Error> {
+        let index = self.jos_target(caller, env)?;
+        self.processes[caller].registers.eax = 0;
+        if status == Status::Runnable as u32 {
+            self.start(index);
+        } else if status == Status::NotRunnable as u32 {
+            self.stop(cpu, index);
+        } else {
+            return Err(Error::InvalidArgument);
+        }
+        Ok(Outcome::Settled)
+    }
+
+    /// The record's selectors are ignored: a program's are always the flat user ones.
+    fn env_set_trapframe<H: Hardware>(
+        &mut self, cpu: &mut Cpu<H>, caller: Index, env: u32, frame: u32,
+    ) -> Result<Outcome, Error> {
+        let index = self.jos_target(caller, env)?;
+        let space = self.space(cpu, caller);
+        if let Err(fault) = self.memory(cpu).check_user(space, frame, TRAPFRAME_WORDS * 4, false) {
+            self.fault_of_jos_call(cpu, caller, fault);
+            return Ok(Outcome::Settled);
+        }
+        let mut word = |offset: u32| cpu.hardware.read_user(frame + offset);
+        let registers = UserRegisters {
+            edi: word(0),
+            esi: word(4),
+            ebp: word(8),
+            ebx: word(16),
+            edx: word(20),
+            ecx: word(24),
+            eax: word(28),
+            eip: word(48),
+            eflags: word(56),
+            esp: word(60),
+        };
+        self.processes[index].set_registers(registers);
+        Ok(if index == caller { Outcome::Settled } else { Outcome::Done })
+    }
+
+    fn ipc_try_send<H: Hardware>(
+        &mut self, cpu: &mut Cpu<H>, caller: Index, env: u32, (value, va, perm): (u32, u32, u32),
+    ) -> Result<Outcome, Error> {
+        let to = self.processes.resolve(caller, Target::new(env)?)?;
+        if self.processes[to].state != State::JosReceiving {
+            return Err(Error::NotReceiving);
+        }
+        let mut received = 0;
+        if va < USER_TOP {
+            received = self.send_jos_page(cpu, (caller, to), va, perm)?;
+        }
+        let sender = self.processes[caller].name().bits();
+        let facts = self.processes.facts_of(to);
+        facts.receiving = 0;
+        facts.from = sender;
+        facts.value = value;
+        facts.permissions = received;
+        self.processes[to].registers.eax = 0;
+        self.make_ready(to);
+        Ok(Outcome::Done)
+    }
+
+    /// Checks a page that is sent, and maps it if the receiver wants one; returns the permissions it arrives with.
+    fn send_jos_page<H: Hardware>(
+        &mut self, cpu: &mut Cpu<H>, (from, to): (Index, Index), va: u32, perm: u32,
+    ) -> Result<u32, Error> {
+        let (source, permissions) = (UserPage::new(va)?, jos_permissions(perm)?);
+        self.make_room(cpu, 1);
+        let wanted = self.processes.facts_of(to).receive_page;
+        let (from, to) = self.spaces(cpu, from, to);
+        let mut memory = self.memory(cpu);
+        let leaf = memory.leaf(from, source);
+        if !leaf.is_present() {
+            return Err(Error::NotMapped);
+        }
+        if permissions.contains(Permissions::WRITE) && !leaf.is_writable() {
+            return Err(Error::NotPermitted);
+        }
+        if wanted >= USER_TOP {
+            return Ok(0);
+        }
+        memory.map(from, source, to, UserPage::new(wanted)?, permissions)?;
+        Ok(perm)
+    }
+
+    fn ipc_recv<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index, va: u32) -> Result<Outcome, Error> {
+        if va < USER_TOP {
+            UserPage::new(va)?;
+        }
+        let facts = self.processes.facts_of(caller);
+        facts.receiving = 1;
+        facts.receive_page = va;
+        self.block(cpu, caller, State::JosReceiving);
+        Ok(Outcome::Settled)
+    }
+}
+
+/// # Errors
+/// `InvalidArgument`: P or U is missing, or a bit is unknown.
+fn jos_permissions(perm: u32) -> Result<Permissions, Error> {
+    if perm & REQUIRED != REQUIRED || perm & !KNOWN != 0 {
+        return Err(Error::InvalidArgument);
+    }
+    Permissions::new(perm & !REQUIRED)
+}

@@ -1,0 +1,140 @@
+//! The kernel: all it knows, and what it does when a trap brings it a process.
+
+use abi::jos::VECTOR;
+use abi::{Error, Registers};
+
+use crate::console::Console;
+use crate::cpu::Cpu;
+use crate::frames::Frames;
+use crate::hardware::{Hardware, Reach};
+use crate::process::Index;
+use crate::sleepers::Sleepers;
+use crate::space::{Memory, Space, Via};
+use crate::table::{Processes, PublicFacts};
+
+/// What the CPU does next.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum After {
+    /// Resume the process whose register area was set last.
+    Run,
+    /// Nobody is ready: wait for an interrupt.
+    Idle,
+    /// The first process has ended.
+    PowerOff {
+        /// Its exit status.
+        status: u8,
+    },
+}
+
+/// What a call leaves in its caller's registers.
+pub(crate) enum Outcome {
+    /// `eax` = 0.
+    Done,
+    /// `eax` = 0 and one word.
+    One(u32),
+    /// `eax` = 0 and four words.
+    Four([u32; 4]),
+    /// An error, with how many pages were done before it.
+    Partial(u32, Error),
+    /// Nothing: the caller is blocked, has ended, restarts the call, or has its answer already.
+    Settled,
+}
+
+/// The page-fault vector.
+const PAGE_FAULT: u32 = 14;
+
+/// All the kernel's state that is not a CPU's.
+pub struct Kernel {
+    /// Physical memory.
+    pub frames: Frames,
+    pub(crate) processes: Processes,
+    pub(crate) sleepers: Sleepers,
+    pub(crate) console: Console,
+    /// The first process: the machine ends with it.
+    pub(crate) first: Option<Index>,
+    /// The first process has ended with this status.
+    pub(crate) ended: Option<u8>,
+}
+
+impl Kernel {
+    /// A kernel without memory and processes: all zero bytes.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            frames: Frames::none(),
+            processes: Processes::new(),
+            sleepers: Sleepers::new(),
+            console: Console::new(),
+            first: None,
+            ended: None,
+        }
+    }
+
+    /// The table to map at UENVS: 31 pages.
+    #[must_use]
+    pub const fn public_facts(&self) -> &PublicFacts {
+        self.processes.facts()
+    }
+
+    /// The process table, to look at.
+    #[must_use]
+    pub const fn processes(&self) -> &Processes {
+        &self.processes
+    }
+
+    /// A process has trapped: an exception, `int 0x30` or `sysenter`. Its saved registers say which.
+    pub fn trap<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
+        let Some(current) = cpu.current else { return self.resume(cpu) };
+        match self.processes[current].registers.trap {
+            VECTOR => self.interrupt_call(cpu, current),
+            Registers::SYSENTER => self.native_call(cpu, current),
+            PAGE_FAULT => self.page_fault(cpu, current),
+            vector => self.exception(cpu, current, vector),
+        }
+        self.resume(cpu)
+    }
+
+    fn interrupt_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) {
+        if self.processes[caller].registers.eax & 0xFF < abi::Syscall::FIRST {
+            self.jos_call(cpu, caller);
+        } else {
+            self.native_call(cpu, caller);
+        }
+    }
+
+    /// The memory of the machine, to be changed on this CPU.
+    pub(crate) fn memory<'k, H: Hardware>(&'k mut self, cpu: &'k mut Cpu<H>) -> Memory<'k, H> {
+        Memory { cpu, frames: &mut self.frames, processes: &mut self.processes }
+    }
+
+    /// The space of a process: through the self map if it is loaded, else through the alternate one.
+    pub(crate) fn space<H: Hardware>(&self, cpu: &mut Cpu<H>, owner: Index) -> Space {
+        if cpu.loaded == Some(owner) {
+            return Space { owner, via: Via::Map(Reach::Current) };
+        }
+        cpu.point_alternate(self.processes[owner].directory);
+        Space { owner, via: Via::Map(Reach::Alternate) }
+    }
+
+    /// Two spaces at once; where neither is loaded, the first is reached through windows.
+    pub(crate) fn spaces<H: Hardware>(&self, cpu: &mut Cpu<H>, first: Index, second: Index) -> (Space, Space) {
+        let neither_is_loaded = cpu.loaded != Some(first) && cpu.loaded != Some(second);
+        if first != second && neither_is_loaded {
+            let via = Via::Windows(self.processes[first].directory);
+            return (Space { owner: first, via }, self.space(cpu, second));
+        }
+        (self.space(cpu, first), self.space(cpu, second))
+    }
+
+    /// Finishes pending teardowns if fewer than `frames` are free.
+    pub(crate) fn make_room<H: Hardware>(&mut self, cpu: &mut Cpu<H>, frames: u32) {
+        while self.frames.free() < frames && self.teardown_slice(cpu) {}
+    }
+}
+
+impl Default for Kernel {
+    fn default() -> Self {
+        Self::new()
+    }
+}

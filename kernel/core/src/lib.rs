@@ -1,0 +1,40 @@
+//! Every decision of the kernel, without the machine: no unsafe code, no statics, no heap.
+//!
+//! Reading order: [`hardware`] (what is asked of the machine), [`frames`] and `space` (memory), [`process`],
+//! [`table`] and `schedule` (processes), `message` and `fault` (how they talk), `native` and `jos` (the calls).
+//!
+//! Assumed: interrupts are off, one caller at a time, and table entries change only here. Tests run all of it over a
+//! model of RAM, MMU and TLB.
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod authority;
+mod console;
+pub mod cpu;
+mod fault;
+pub mod first;
+pub mod frames;
+pub mod hardware;
+mod jos;
+pub mod kernel;
+mod lifecycle;
+pub mod memory_plan;
+mod message;
+mod native;
+pub mod process;
+mod range;
+mod schedule;
+mod sleepers;
+mod space;
+pub mod table;
+
+pub use cpu::Cpu;
+pub use first::{BootArchive, BootError};
+pub use frames::{FrameRange, Frames};
+pub use hardware::Hardware;
+pub use kernel::{After, Kernel};

@@ -1,0 +1,252 @@
+//! How a process comes to be and how it ends.
+
+use abi::layout::{ENTRIES, PAGE_SIZE, USER_TOP, directory_index};
+use abi::message::{Kind, Message, Reason};
+use abi::public::Status;
+use abi::{DirectoryEntry, Entry, EntryFlags, Error, Page, ProcessId, Slot, UserPage};
+
+use crate::cpu::Cpu;
+use crate::frames::Unmapped;
+use crate::hardware::{Hardware, Reach};
+use crate::kernel::{Kernel, Outcome};
+use crate::process::{Errand, Index, State};
+use crate::space::{Space, Via};
+use crate::table::QueueName;
+
+/// Directory entries that belong to programs: those below UTOP.
+const USER_ENTRIES: u32 = directory_index(USER_TOP);
+
+impl Kernel {
+    /// Makes a stopped process with an empty address space.
+    ///
+    /// # Errors
+    /// `OutOfProcesses`, `OutOfFrames`, `QuotaExceeded`; nothing was changed.
+    pub(crate) fn create<H: Hardware>(
+        &mut self, cpu: &mut Cpu<H>, parent: Option<Index>, attended: bool,
+    ) -> Result<Index, Error> {
+        self.make_room(cpu, 1);
+        if !self.processes.has_room() {
+            while self.teardown_slice(cpu) {}
+        }
+        let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
+        let directory = fresh.frame();
+        let index = match self.processes.create(parent, directory, attended) {
+            Ok(index) => index,
+            Err(error) => {
+                self.frames.put_back(fresh);
+                return Err(error);
+            }
+        };
+        self.frames.adopt(fresh);
+        // The kernel's directory has no user entries, so a copy of it is an empty space; the self maps are set last.
+        cpu.hardware.copy_frame(directory, cpu.kernel_directory);
+        let window = Entry::new(directory, EntryFlags::USER_LEAF);
+        let own = Entry::new(directory, EntryFlags::PRESENT | EntryFlags::WRITE);
+        cpu.hardware.write_frame(directory, Slot::ALTERNATE.index(), Entry::ABSENT.bits());
+        cpu.hardware.write_frame(directory, Slot::WINDOW.index(), window.bits());
+        cpu.hardware.write_frame(directory, Slot::CURRENT.index(), own.bits());
+        Ok(index)
+    }
+
+    /// Ends a process: it stops at once, everyone who waits for it learns of it, and its memory goes table by
+    /// table from now on.
+    pub(crate) fn end<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, status: u32, reason: Reason) {
+        self.leave_queue(cpu, index);
+        if cpu.loaded == Some(index) {
+            cpu.load(cpu.kernel_directory);
+            cpu.loaded = None;
+        }
+        self.processes[index].state = State::Dying;
+        self.processes[index].status = status & 0xFF;
+        self.processes[index].reason = reason;
+        self.processes[index].progress = 0;
+        self.processes.facts_of(index).status = Status::Dying as u32;
+        self.processes.push(QueueName::Dying, index);
+        self.console.forget_owner(index);
+        self.dismiss_waiting(cpu, index);
+        self.processes.orphan(index);
+        self.processes.mourn(index);
+        if self.first == Some(index) {
+            self.ended = Some(self.processes[index].status as u8);
+        }
+    }
+
+    /// Ends all living descendants of a process, then the process. Descendants that lose their parent move up
+    /// under the next one, so the first child is always the next to go.
+    pub(crate) fn end_subtree<H: Hardware>(&mut self, cpu: &mut Cpu<H>, root: Index) {
+        while let Some(child) = self.processes[root].first_child {
+            self.end(cpu, child, 0, Reason::Destroyed);
+        }
+        self.end(cpu, root, 0, Reason::Destroyed);
+    }
+
+    /// Tells everyone who waits for an ended process that there will be no answer.
+    fn dismiss_waiting<H: Hardware>(&mut self, cpu: &mut Cpu<H>, dead: Index) {
+        while let Some(sender) = self.processes.front(QueueName::Senders(dead)) {
+            let State::Sending { errand, .. } = self.processes[sender].state else { unreachable!() };
+            self.leave_queue(cpu, sender);
+            self.fail_errand(cpu, sender, errand, "its pager has ended");
+        }
+        while let Some(caller) = self.processes.front(QueueName::Callers(dead)) {
+            let state = self.processes[caller].state;
+            self.leave_queue(cpu, caller);
+            match state {
+                State::Answer { errand, .. } => self.fail_errand(cpu, caller, errand, "its pager has ended"),
+                State::ReceivingFrom { .. } if self.is_awaited(caller, dead) => {
+                    let child = self.processes[dead].name();
+                    self.processes[caller].state = State::ReceivingExit { child };
+                }
+                _ => {
+                    self.processes[caller].registers.eax = Error::PeerEnded.to_wire();
+                    self.make_ready(caller);
+                }
+            }
+        }
+    }
+
+    fn is_awaited(&self, parent: Index, child: Index) -> bool {
+        self.processes[child].parent == Some(parent) && !self.processes[child].unattended
+    }
+
+    /// What a process waited for another to do will not be done. It is in no queue.
+    pub(crate) fn fail_errand<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, errand: Errand, why: &str) {
+        let error = match errand {
+            Errand::Send | Errand::Call | Errand::Clone => Error::PeerEnded,
+            Errand::ForwardedFault => Error::Refused,
+            Errand::Fault { jos } => {
+                // It is in no queue, which is what this state says.
+                self.processes[index].state = State::Receiving;
+                return self.die_of_fault(cpu, index, jos, why);
+            }
+        };
+        self.processes[index].registers.eax = error.to_wire();
+        self.make_ready(index);
+    }
+
+    /// Takes down one table of a dying process, or its directory after the last table. `false` if none is dying.
+    pub(crate) fn teardown_slice<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> bool {
+        let Some(index) = self.processes.front(QueueName::Dying) else { return false };
+        let directory = self.processes[index].directory;
+        let space = self.space(cpu, index);
+        let Space { via: Via::Map(reach), .. } = space else { unreachable!("a space is reached by a map") };
+        while self.processes[index].progress < USER_ENTRIES {
+            let entry_index = self.processes[index].progress;
+            self.processes[index].progress += 1;
+            let first = Page::containing(entry_index << 22);
+            let entry = self.memory(cpu).directory_entry(space, first);
+            match DirectoryEntry::classify(entry, directory) {
+                DirectoryEntry::Absent => {}
+                DirectoryEntry::Table(_) => {
+                    self.take_down_table(cpu, space, reach, entry_index, entry);
+                    return true;
+                }
+                kind @ (DirectoryEntry::Shared(_) | DirectoryEntry::View(_) | DirectoryEntry::SelfMap) => {
+                    unreachable!("{kind:?} among user entries")
+                }
+            }
+        }
+        cpu.forget_alternate(directory);
+        self.frames.release(Unmapped::after_flush(directory));
+        self.processes.credit(index, 1);
+        self.processes.remove(QueueName::Dying, index);
+        self.bury(index);
+        true
+    }
+
+    fn take_down_table<H: Hardware>(
+        &mut self, cpu: &mut Cpu<H>, space: Space, reach: Reach, index: u32, entry: Entry,
+    ) {
+        let mut memory = self.memory(cpu);
+        for page in 0..ENTRIES {
+            let Some(page) = UserPage::containing((index << 22) + page * PAGE_SIZE) else { break };
+            if memory.leaf_of_table(space, page).is_present() {
+                memory.unmap_of_table(space, page, abi::Permissions::empty());
+            }
+        }
+        cpu.hardware.write_entry(Reach::Current, reach.window_page(index), Entry::ABSENT);
+        cpu.flush_table_windows(reach, index);
+        self.frames.release(Unmapped::after_flush(entry.frame()));
+        self.processes.credit(space.owner, 1);
+    }
+
+    /// The memory of a process is gone: tells its parent, or keeps it for when the parent asks.
+    fn bury(&mut self, index: Index) {
+        let Some(parent) = self.processes[index].parent.filter(|_| !self.processes[index].unattended) else {
+            return self.processes.free(index);
+        };
+        let id = self.processes[index].name();
+        match self.processes[parent].state {
+            State::Waiting { child } if child.is_none_or(|child| child == id) => {
+                let words = self.reap(parent, index);
+                self.processes[parent].set_words(words);
+                self.make_ready(parent);
+            }
+            State::Receiving => self.tell_exit(parent, index),
+            State::ReceivingExit { child } if child == id => self.tell_exit(parent, index),
+            _ => {
+                self.processes[index].state = State::Ended;
+                self.processes.push(QueueName::Zombies(parent), index);
+            }
+        }
+    }
+
+    fn tell_exit(&mut self, parent: Index, child: Index) {
+        self.deliver_exit(parent, child);
+        self.make_ready(parent);
+    }
+
+    /// Puts the end of a child into its parent's registers as a message and frees the child's slot.
+    pub(crate) fn deliver_exit(&mut self, parent: Index, child: Index) {
+        let [id, status, reason, _] = self.reap(parent, child);
+        self.processes[parent].set_message(Message::header(Kind::Exit, None), id, [status, reason, 0, 0]);
+    }
+
+    /// Frees the slot of a child that its parent has asked for. The child is in no queue.
+    fn reap(&mut self, parent: Index, child: Index) -> [u32; 4] {
+        let process = &self.processes[child];
+        let words = [process.name().bits(), process.status, process.reason as u32, 0];
+        self.processes[parent].awaited -= 1;
+        self.processes.free(child);
+        words
+    }
+
+    /// Waits for a child, or any.
+    ///
+    /// # Errors
+    /// `NoChild`: there is none to wait for. `Deadlock`: the child waits for the caller.
+    pub(crate) fn wait<H: Hardware>(
+        &mut self, cpu: &mut Cpu<H>, caller: Index, child: Option<ProcessId>,
+    ) -> Result<Outcome, Error> {
+        let zombie = match child {
+            None if self.processes[caller].awaited == 0 => return Err(Error::NoChild),
+            None => self.processes.front(QueueName::Zombies(caller)),
+            Some(id) => self.awaited_child(caller, id)?,
+        };
+        match zombie {
+            Some(zombie) => {
+                self.processes.remove(QueueName::Zombies(caller), zombie);
+                Ok(Outcome::Four(self.reap(caller, zombie)))
+            }
+            None => {
+                if child.is_some_and(|child| self.waits_for(Index::new(child.index()), caller)) {
+                    return Err(Error::Deadlock);
+                }
+                self.block(cpu, caller, State::Waiting { child });
+                Ok(Outcome::Settled)
+            }
+        }
+    }
+
+    /// A child that the caller may wait for; `Some` if it has ended already.
+    ///
+    /// # Errors
+    /// `NoChild`: it is not the caller's, or nobody waits for it.
+    pub(crate) fn awaited_child(&self, caller: Index, id: ProcessId) -> Result<Option<Index>, Error> {
+        let index = Index::new(id.index());
+        let process = &self.processes[index];
+        if process.id != Some(id) || process.state == State::Free || !self.is_awaited(caller, index) {
+            return Err(Error::NoChild);
+        }
+        Ok((process.state == State::Ended).then_some(index))
+    }
+}

@@ -1,0 +1,327 @@
+//! What the kernel knows about one process.
+
+use core::num::NonZeroU16;
+
+use abi::call::PageOffer;
+use abi::layout::PROCESSES;
+use abi::message::{Kind, Reason};
+use abi::{Entry, Frame, ProcessId, Registers};
+
+use crate::hardware::FpuState;
+
+/// A process slot, `0..1024`. `Option<Index>` is two bytes, and all zero for `None`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Index(NonZeroU16);
+
+impl Index {
+    /// Slot `slot`, taken modulo 1,024.
+    #[must_use]
+    pub const fn new(slot: u32) -> Self {
+        match NonZeroU16::new((slot % PROCESSES) as u16 + 1) {
+            Some(number) => Self(number),
+            None => unreachable!(),
+        }
+    }
+
+    /// The slot, as an array index below 1,024.
+    #[must_use]
+    pub const fn slot(self) -> usize {
+        (self.0.get() - 1) as usize % PROCESSES as usize
+    }
+}
+
+/// A list of processes, linked through their slots.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Queue {
+    /// First.
+    pub head: Option<Index>,
+    /// Last.
+    pub tail: Option<Index>,
+}
+
+/// What a blocked process waits for another process to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Errand {
+    /// To receive a message.
+    Send,
+    /// To receive a message and reply.
+    Call,
+    /// As its pager, to adopt a child that is being forked.
+    Clone,
+    /// As its pager, to serve a fault. `jos`: met by a JOS call, which has its own last words.
+    Fault {
+        /// By a JOS call.
+        jos: bool,
+    },
+    /// As its pager, to serve a fault that its handler passed on.
+    ForwardedFault,
+}
+
+impl Errand {
+    /// The kind of message that the other process gets.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Send | Self::Call => Kind::Message,
+            Self::Clone => Kind::Clone,
+            Self::Fault { .. } | Self::ForwardedFault => Kind::Fault,
+        }
+    }
+}
+
+/// What a process is doing. In brackets: the queue that it is in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// There is no process.
+    Free,
+    /// On a CPU, or wants one [ready, unless it is stopped].
+    Ready,
+    /// Its message has not been received [senders of `to`].
+    Sending {
+        /// By whom.
+        to: Index,
+        /// What for.
+        errand: Errand,
+    },
+    /// Its message was received and has not been answered [callers of `by`].
+    Answer {
+        /// By whom.
+        by: Index,
+        /// What for.
+        errand: Errand,
+    },
+    /// Waits for a message from anyone.
+    Receiving,
+    /// Waits for a child that is dying, to be told as by a message.
+    ReceivingExit {
+        /// Which.
+        child: ProcessId,
+    },
+    /// Waits for a message from one process [callers of `from`].
+    ReceivingFrom {
+        /// Which.
+        from: Index,
+    },
+    /// Waits in JOS call 13.
+    JosReceiving,
+    /// Waits for time to pass [sleepers].
+    Sleeping,
+    /// Waits for a child to end: this one, or any.
+    Waiting {
+        /// Which.
+        child: Option<ProcessId>,
+    },
+    /// Waits for console input [readers].
+    Reading,
+    /// Its memory is being taken down [dying].
+    Dying,
+    /// Waits for its parent to ask [zombies of the parent].
+    Ended,
+}
+
+/// A message that waits in its sender's slot.
+#[derive(Clone, Copy, Debug)]
+pub struct Outbox {
+    /// The words.
+    pub words: [u32; 4],
+    /// The page: what is sent (send, call) or where one may come (receive).
+    pub offer: Option<PageOffer>,
+}
+
+/// A bound on what a process and its descendants use; 0 is no bound.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Quota {
+    /// Frames mapped, tables included.
+    pub frames: u32,
+    /// Processes.
+    pub processes: u32,
+}
+
+impl Quota {
+    /// No bound at all.
+    #[must_use]
+    pub const fn is_unbounded(self) -> bool {
+        self.frames == 0 && self.processes == 0
+    }
+}
+
+/// One process. The saved registers come first: a trap writes them there.
+#[repr(C)]
+pub struct Process {
+    /// The registers, while it is not running.
+    pub registers: Registers,
+    /// The FPU and SSE registers, while another process has them loaded.
+    pub fpu: FpuState,
+    /// The id; in a free slot, that of the last process.
+    pub id: Option<ProcessId>,
+    /// What it is doing.
+    pub state: State,
+    /// Set by its parent: it does not run, whatever its state.
+    pub stopped: bool,
+    /// Its directory.
+    pub directory: Frame,
+    /// Next in its queue, or in the list of free slots.
+    pub next: Option<Index>,
+    /// Previous in its queue.
+    pub previous: Option<Index>,
+
+    /// Who made it, or adopted it.
+    pub parent: Option<Index>,
+    /// Its living children, newest first.
+    pub first_child: Option<Index>,
+    /// Its children that are dying, or ended and wait to be waited for.
+    pub first_gone: Option<Index>,
+    /// Next of its parent's children.
+    pub next_sibling: Option<Index>,
+    /// Previous of its parent's children.
+    pub previous_sibling: Option<Index>,
+    /// Children that ended and wait to be waited for.
+    pub zombies: Queue,
+    /// Children whose end it may still wait for.
+    pub awaited: u32,
+    /// Nobody waits for its end: it was made by JOS call 7, or adopted.
+    pub unattended: bool,
+    /// Its exit status, once it has ended.
+    pub status: u32,
+    /// Why it ended.
+    pub reason: Reason,
+
+    /// Where page faults are reflected to; 0 for nowhere.
+    pub handler: u32,
+    /// Who serves its faults.
+    pub pager: Option<ProcessId>,
+    /// It serves the faults of whoever names it.
+    pub accepts_clients: bool,
+    /// How long its pager may take, in milliseconds; 0 for ever.
+    pub fault_timeout: u32,
+
+    /// Processes whose messages it has not received.
+    pub senders: Queue,
+    /// Processes that wait for its answer, or for a message from it.
+    pub callers: Queue,
+    /// The message it waits to send, or the page it waits to receive.
+    pub outbox: Outbox,
+    /// Ctrl-C was pressed and it has not been told.
+    pub interrupted: bool,
+
+    /// When it wakes, in microseconds since boot.
+    pub wake: u64,
+    /// Its place among the sleepers plus 1; 0 for none.
+    pub sleeper: u16,
+
+    /// Frames mapped in its space, tables included.
+    pub mapped: u32,
+    /// Its own bound.
+    pub quota: Quota,
+    /// What it and its descendants use, while it has a bound.
+    pub subtree: Quota,
+    /// The nearest of itself and its ancestors that has a bound.
+    pub account: Option<Index>,
+
+    /// How far a long JOS cputs has come, or the teardown of its tables.
+    pub progress: u32,
+}
+
+impl Process {
+    /// An empty slot: all zero bytes, so that the table costs nothing in the kernel image.
+    pub const FREE: Self = Self {
+        registers: Registers {
+            edi: 0,
+            esi: 0,
+            ebp: 0,
+            unused: 0,
+            ebx: 0,
+            edx: 0,
+            ecx: 0,
+            eax: 0,
+            ds: 0,
+            es: 0,
+            fs: 0,
+            gs: 0,
+            trap: 0,
+            error: 0,
+            eip: 0,
+            cs: 0,
+            eflags: 0,
+            esp: 0,
+            ss: 0,
+        },
+        fpu: FpuState([0; 512]),
+        id: None,
+        state: State::Free,
+        stopped: false,
+        directory: Entry::ABSENT.frame(),
+        next: None,
+        previous: None,
+        parent: None,
+        first_child: None,
+        first_gone: None,
+        next_sibling: None,
+        previous_sibling: None,
+        zombies: Queue { head: None, tail: None },
+        awaited: 0,
+        unattended: false,
+        status: 0,
+        reason: Reason::Exited,
+        handler: 0,
+        pager: None,
+        accepts_clients: false,
+        fault_timeout: 0,
+        senders: Queue { head: None, tail: None },
+        callers: Queue { head: None, tail: None },
+        outbox: Outbox { words: [0; 4], offer: None },
+        interrupted: false,
+        wake: 0,
+        sleeper: 0,
+        mapped: 0,
+        quota: Quota { frames: 0, processes: 0 },
+        subtree: Quota { frames: 0, processes: 0 },
+        account: None,
+        progress: 0,
+    };
+
+    /// The id of a slot that holds a process.
+    ///
+    /// # Panics
+    /// If the slot was never used: a kernel bug.
+    #[must_use]
+    pub fn name(&self) -> ProcessId {
+        self.id.expect("a process has an id")
+    }
+
+    /// Neither free, nor ended, nor on its way there.
+    #[must_use]
+    pub const fn is_alive(&self) -> bool {
+        !matches!(self.state, State::Free | State::Dying | State::Ended)
+    }
+
+    /// Puts a call's success and four words where the process's call reads them.
+    pub fn set_words(&mut self, words: [u32; 4]) {
+        let registers = &mut self.registers;
+        registers.eax = 0;
+        registers.ebx = words[0];
+        registers.esi = words[1];
+        if registers.trap == Registers::SYSENTER {
+            registers.ebp = words[2];
+        } else {
+            registers.edi = words[2];
+            registers.ebp = words[3];
+        }
+    }
+
+    /// Puts a message's words, and whom it is about, where the process's call reads them.
+    pub fn set_message(&mut self, header: u32, process: u32, words: [u32; 4]) {
+        let registers = &mut self.registers;
+        registers.eax = header;
+        registers.ebx = words[0];
+        registers.esi = words[1];
+        if registers.trap == Registers::SYSENTER {
+            registers.edi = process;
+            registers.ebp = words[2];
+        } else {
+            registers.edx = process;
+            registers.edi = words[2];
+            registers.ebp = words[3];
+        }
+    }
+}

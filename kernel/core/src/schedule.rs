@@ -1,0 +1,180 @@
+//! Who runs next: round robin over one queue, and direct switches where a message hands the CPU over.
+
+use abi::public::Status;
+
+use crate::cpu::Cpu;
+use crate::hardware::Hardware;
+use crate::kernel::{After, Kernel};
+use crate::process::{Index, State};
+use crate::table::QueueName;
+
+impl Kernel {
+    /// A tick of the timer: wakes whose time has come and lets the next process run.
+    pub fn timer<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
+        self.wake_sleepers(cpu);
+        if self.processes.front(QueueName::Ready).is_some() || self.processes.front(QueueName::Dying).is_some() {
+            self.give_up_cpu(cpu);
+        }
+        self.resume(cpu)
+    }
+
+    /// An interrupt has ended the wait of an idle CPU.
+    pub fn idle<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
+        self.resume(cpu)
+    }
+
+    /// Goes on with the current process, or else with the next that is ready. Each choice of a process takes down
+    /// one table of a dying one; an idle CPU takes down all.
+    pub(crate) fn resume<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
+        if let Some(status) = self.ended {
+            return After::PowerOff { status };
+        }
+        while cpu.current.is_none() {
+            if let Some(next) = self.processes.pop(QueueName::Ready) {
+                self.switch(cpu, next);
+                self.teardown_slice(cpu);
+            } else if !self.teardown_slice(cpu) {
+                return After::Idle;
+            }
+        }
+        After::Run
+    }
+
+    /// Puts the current process behind all others that are ready.
+    pub(crate) fn give_up_cpu<H: Hardware>(&mut self, cpu: &mut Cpu<H>) {
+        if let Some(current) = cpu.current.take() {
+            self.processes.push(QueueName::Ready, current);
+            self.processes.facts_of(current).status = Status::Runnable as u32;
+        }
+    }
+
+    /// Puts `next`, which is in no queue, on the CPU.
+    pub(crate) fn switch<H: Hardware>(&mut self, cpu: &mut Cpu<H>, next: Index) {
+        if cpu.loaded != Some(next) {
+            if let Some(old) = cpu.loaded {
+                cpu.hardware.save_fpu(&mut self.processes[old].fpu);
+            }
+            cpu.load(self.processes[next].directory);
+            let process = &mut self.processes[next];
+            cpu.hardware.load_fpu(&process.fpu);
+            cpu.hardware.set_register_area(&mut process.registers);
+            cpu.loaded = Some(next);
+        }
+        let facts = self.processes.facts_of(next);
+        facts.status = Status::Running as u32;
+        facts.runs = facts.runs.wrapping_add(1);
+        facts.cpu = cpu.number;
+        cpu.current = Some(next);
+    }
+
+    /// Takes the current process off the CPU; it waits for something.
+    pub(crate) fn block<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, state: State) {
+        self.processes[index].state = state;
+        self.processes.facts_of(index).status = Status::NotRunnable as u32;
+        if cpu.current == Some(index) {
+            cpu.current = None;
+        }
+    }
+
+    /// A process's wait is over; unless it is stopped, it wants the CPU again. It is in no queue.
+    pub(crate) fn make_ready(&mut self, index: Index) {
+        self.sleepers.remove(&mut self.processes, index);
+        self.processes[index].state = State::Ready;
+        if !self.processes[index].stopped {
+            self.processes.push(QueueName::Ready, index);
+            self.processes.facts_of(index).status = Status::Runnable as u32;
+        }
+    }
+
+    /// As [`Kernel::make_ready`], but if the CPU has no process, this one gets it at once.
+    pub(crate) fn hand_over<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) {
+        if cpu.current.is_some() || self.processes[index].stopped {
+            return self.make_ready(index);
+        }
+        self.sleepers.remove(&mut self.processes, index);
+        self.processes[index].state = State::Ready;
+        self.switch(cpu, index);
+    }
+
+    /// Sets a process's stopped flag. Where it is blocked, it stays blocked.
+    pub(crate) fn stop<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) {
+        if self.processes[index].stopped {
+            return;
+        }
+        self.processes[index].stopped = true;
+        if self.processes[index].state != State::Ready {
+            return;
+        }
+        if cpu.current == Some(index) {
+            cpu.current = None;
+        } else {
+            self.processes.remove(QueueName::Ready, index);
+        }
+        self.processes.facts_of(index).status = Status::NotRunnable as u32;
+    }
+
+    /// Clears a process's stopped flag. Where it is blocked, it stays blocked.
+    pub(crate) fn start(&mut self, index: Index) {
+        if self.processes[index].stopped {
+            self.processes[index].stopped = false;
+            if self.processes[index].state == State::Ready {
+                self.make_ready(index);
+            }
+        }
+    }
+
+    /// Takes a process out of whatever it waits in, before its state changes.
+    pub(crate) fn leave_queue<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) {
+        self.sleepers.remove(&mut self.processes, index);
+        match self.processes[index].state {
+            State::Ready => {
+                if cpu.current == Some(index) {
+                    cpu.current = None;
+                } else if !self.processes[index].stopped {
+                    self.processes.remove(QueueName::Ready, index);
+                }
+            }
+            State::Sending { to, .. } => self.processes.remove(QueueName::Senders(to), index),
+            State::Answer { by, .. } => self.processes.remove(QueueName::Callers(by), index),
+            State::ReceivingFrom { from } => self.processes.remove(QueueName::Callers(from), index),
+            State::Reading => self.processes.remove(QueueName::Readers, index),
+            State::Dying => self.processes.remove(QueueName::Dying, index),
+            State::Free
+            | State::Receiving
+            | State::ReceivingExit { .. }
+            | State::JosReceiving
+            | State::Sleeping
+            | State::Waiting { .. }
+            | State::Ended => {}
+        }
+    }
+
+    /// Lets a process sleep for so many milliseconds.
+    pub(crate) fn sleep<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, milliseconds: u32) {
+        self.block(cpu, index, State::Sleeping);
+        self.wake_in(cpu, index, milliseconds);
+    }
+
+    /// Sets an alarm for a process that is blocked.
+    pub(crate) fn wake_in<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, milliseconds: u32) {
+        let wake = cpu.hardware.now() + u64::from(milliseconds) * 1000;
+        self.sleepers.insert(&mut self.processes, index, wake);
+    }
+
+    fn wake_sleepers<H: Hardware>(&mut self, cpu: &mut Cpu<H>) {
+        if self.sleepers.is_empty() {
+            return;
+        }
+        let now = cpu.hardware.now();
+        while let Some(index) = self.sleepers.pop_due(&mut self.processes, now) {
+            match self.processes[index].state {
+                State::Sleeping => self.make_ready(index),
+                State::Sending { errand, .. } | State::Answer { errand, .. } => {
+                    self.leave_queue(cpu, index);
+                    self.fail_errand(cpu, index, errand, "its pager did not answer in time");
+                }
+                state => unreachable!("{state:?} has no alarm"),
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Segments, gates and task states: what a trap finds when it leaves ring 3.
+//!
+//! Selectors: 0x08 kernel code, 0x10 kernel data, 0x1B user code, 0x23 user data, 0x28 this CPU's task state,
+//! 0x30 the task that reports a double fault. All segments are flat; paging does the protecting.
+
+use core::mem::{offset_of, size_of};
+
+use abi::registers::{USER_CODE, USER_DATA};
+use x86::Ring;
+use x86::bits32::task::TaskStateSegment;
+use x86::dtables::{DescriptorTablePointer, lgdt, lidt};
+use x86::segmentation::{
+    BuildDescriptor, CodeSegmentType, DataSegmentType, Descriptor, DescriptorBuilder,
+    GateDescriptorBuilder, SegmentDescriptorBuilder, SegmentSelector, TaskGateDescriptorBuilder,
+    load_cs, load_ds, load_es, load_fs, load_gs, load_ss,
+};
+use x86::task::load_tr;
+
+use crate::cpu::{BOOT, Stack};
+use crate::traps::{self, Stub, VECTORS};
+
+/// Kernel code: descriptor 1.
+pub const KERNEL_CODE: u16 = 0x08;
+/// Kernel data: descriptor 2.
+pub const KERNEL_DATA: u16 = 0x10;
+const TASK_STATE: u16 = 0x28;
+const DOUBLE_FAULT_TASK: u16 = 0x30;
+
+const DOUBLE_FAULT: usize = 8;
+/// The vectors that a program may raise with `int n`: breakpoint, overflow and the call. Any other `int n` is a
+/// general protection fault.
+const OPEN_TO_PROGRAMS: [usize; 3] = [3, 4, 0x30];
+
+/// One CPU's tables. Aligned so that no task state crosses a page (Intel SDM vol. 3A, 8.2.1).
+#[repr(C, align(1024))]
+pub struct Tables {
+    gdt: [Descriptor; 7],
+    idt: [Descriptor; VECTORS],
+    /// The `sysenter` stub starts with its stack pointer at `task.esp0`; a debug exception at its first
+    /// instruction pushes down from there, into the task's link field and this.
+    below_entry_stack: [u32; 16],
+    task: TaskStateSegment,
+    double_fault_task: TaskStateSegment,
+}
+
+const _: () = {
+    assert!(size_of::<Tables>() == 1024);
+    assert!(offset_of!(Tables, task) == offset_of!(Tables, below_entry_stack) + 64);
+    assert!(offset_of!(Tables, task) % 4 == 0 && offset_of!(TaskStateSegment, esp0) == 4);
+};
+
+const NO_DESCRIPTOR: Descriptor = Descriptor { lower: 0, upper: 0 };
+
+impl Tables {
+    /// Nothing yet; all zero, so that it lies in .bss.
+    pub const fn new() -> Self {
+        // The I/O bitmap lies beyond the task's limit from the start: every port is refused to programs.
+        Self {
+            gdt: [NO_DESCRIPTOR; 7],
+            idt: [NO_DESCRIPTOR; VECTORS],
+            below_entry_stack: [0; 16],
+            task: TaskStateSegment::new(),
+            double_fault_task: TaskStateSegment::new(),
+        }
+    }
+
+    /// Fills the tables and makes this CPU use them.
+    ///
+    /// # Safety
+    /// `tables` is this CPU's own, in memory that is never freed or moved, and no descriptor in it is in use.
+    pub unsafe fn load(tables: *mut Self) {
+        // SAFETY: the caller's promise; the borrow ends before the first table is loaded.
+        let this = unsafe { &mut *tables };
+        this.fill();
+        let (gdt, idt) =
+            (DescriptorTablePointer::new(&this.gdt), DescriptorTablePointer::new(&this.idt));
+        // SAFETY: the table is filled, and stays where it is.
+        unsafe { lgdt(&gdt) };
+        load_segments();
+        // SAFETY: descriptor 5 is this CPU's available 32-bit task state.
+        unsafe { load_tr(SegmentSelector::from_raw(TASK_STATE)) };
+        // SAFETY: the table is filled, and stays where it is; its selectors are in the table loaded above.
+        unsafe { lidt(&idt) };
+    }
+
+    fn fill(&mut self) {
+        self.gdt = [
+            NO_DESCRIPTOR,
+            code(Ring::Ring0),
+            data(Ring::Ring0),
+            code(Ring::Ring3),
+            data(Ring::Ring3),
+            task_state(&self.task),
+            task_state(&self.double_fault_task),
+        ];
+        self.task.ss0 = KERNEL_DATA;
+        let task = &mut self.double_fault_task;
+        task.cr3 = boot::image::directory();
+        task.eip = traps::double_fault_entry as *const () as u32;
+        task.esp = Stack::double_fault(BOOT).end;
+        task.eflags = 0x2;
+        task.cs = KERNEL_CODE;
+        (task.ss, task.ds, task.es) = (KERNEL_DATA, KERNEL_DATA, KERNEL_DATA);
+        for (vector, (gate, stub)) in self.idt.iter_mut().zip(traps::stubs()).enumerate() {
+            let ring = if OPEN_TO_PROGRAMS.contains(&vector) { Ring::Ring3 } else { Ring::Ring0 };
+            *gate = interrupt_gate(*stub, ring);
+        }
+        let selector = SegmentSelector::from_raw(DOUBLE_FAULT_TASK);
+        let gate: DescriptorBuilder = TaskGateDescriptorBuilder::task_gate_descriptor(selector);
+        self.idt[DOUBLE_FAULT] = gate.present().dpl(Ring::Ring0).finish();
+    }
+
+    /// Where the next trap from ring 3 starts to push: TSS.esp0.
+    pub const fn entry_stack(tables: *mut Self) -> *mut u32 {
+        tables
+            .cast::<u8>()
+            .wrapping_add(offset_of!(Tables, task) + offset_of!(TaskStateSegment, esp0))
+            .cast()
+    }
+
+    /// What the CPU was doing when it switched to the double-fault task: eip, esp, ebp.
+    ///
+    /// # Safety
+    /// `tables` is this CPU's own, and nothing borrows it.
+    pub unsafe fn interrupted(tables: *const Self) -> (u32, u32, u32) {
+        // SAFETY: the caller's promise.
+        let task = unsafe { (*tables).task };
+        (task.eip, task.esp, task.ebp)
+    }
+}
+
+/// Loads the segment registers with the kernel's selectors; programs have the last two at 0 until they start.
+fn load_segments() {
+    let data = SegmentSelector::from_raw(KERNEL_DATA);
+    // SAFETY: descriptor 1 is flat ring-0 code, so the next instruction is where it was.
+    unsafe { load_cs(SegmentSelector::from_raw(KERNEL_CODE)) };
+    // SAFETY: descriptor 2 is flat writable ring-0 data, so the stack is where it was.
+    unsafe { load_ss(data) };
+    // SAFETY: as above, so every pointer means what it meant.
+    unsafe { load_ds(data) };
+    // SAFETY: as above.
+    unsafe { load_es(data) };
+    // SAFETY: the kernel does not use this one; the null selector is always allowed.
+    unsafe { load_fs(SegmentSelector::from_raw(0)) };
+    // SAFETY: as above.
+    unsafe { load_gs(SegmentSelector::from_raw(0)) };
+}
+
+fn code(ring: Ring) -> Descriptor {
+    let builder: DescriptorBuilder = SegmentDescriptorBuilder::<u32>::code_descriptor(
+        0,
+        0xF_FFFF,
+        CodeSegmentType::ExecuteReadAccessed,
+    );
+    builder.present().dpl(ring).limit_granularity_4kb().db().finish()
+}
+
+fn data(ring: Ring) -> Descriptor {
+    let builder: DescriptorBuilder = SegmentDescriptorBuilder::<u32>::data_descriptor(
+        0,
+        0xF_FFFF,
+        DataSegmentType::ReadWriteAccessed,
+    );
+    builder.present().dpl(ring).limit_granularity_4kb().db().finish()
+}
+
+fn task_state(task: *const TaskStateSegment) -> Descriptor {
+    let limit = size_of::<TaskStateSegment>() as u64 - 1;
+    let builder: DescriptorBuilder =
+        GateDescriptorBuilder::<u32>::tss_descriptor(task as u64, limit, true);
+    builder.present().dpl(Ring::Ring0).finish()
+}
+
+/// An interrupt gate: the CPU turns interrupts off on the way in.
+fn interrupt_gate(stub: Stub, ring: Ring) -> Descriptor {
+    let selector = SegmentSelector::from_raw(KERNEL_CODE);
+    let builder: DescriptorBuilder =
+        GateDescriptorBuilder::<u32>::interrupt_descriptor(selector, stub.0);
+    builder.present().dpl(ring).finish()
+}
+
+const _: () = assert!(USER_CODE == 3 * 8 + 3 && USER_DATA == 4 * 8 + 3);

@@ -1,0 +1,71 @@
+//! The Vitrine kernel: the boot order on one screen.
+//!
+//! Everything that touches the machine is in this crate, and all of the kernel's unsafe code; every decision
+//! is `kernel_core`'s. The kernel runs with interrupts off, never blocks, and has one stack for each CPU.
+#![no_std]
+#![no_main]
+
+mod cannot_boot;
+mod cpu;
+mod descriptors;
+mod loader;
+mod logger;
+mod machine;
+mod memory;
+mod panic;
+mod pic;
+mod power;
+mod processor;
+mod serial;
+mod timer;
+mod traps;
+
+use abi::Frame;
+use kernel_core::{After, Cpu, Frames, Kernel};
+
+use crate::cannot_boot::CannotBoot;
+use crate::loader::Loader;
+use crate::machine::Machine;
+
+/// The kernel's state, behind its one lock.
+static KERNEL: spin::Mutex<Kernel> = spin::Mutex::new(Kernel::new());
+
+/// Where `start.s` arrives: in the higher half, on the boot's stack, with the boot's tables, interrupts off.
+#[unsafe(no_mangle)]
+extern "C" fn kernel_main(magic: u32, information: u32) -> ! {
+    logger::start();
+    logger::print(format_args!("Vitrine {}\n", env!("CARGO_PKG_VERSION")));
+    match boot(magic, information) {
+        Ok(after) => traps::enter(after),
+        Err(reason) => {
+            logger::print(format_args!("cannot boot: {reason}\n"));
+            power::off(1)
+        }
+    }
+}
+
+/// The boot order: traps (so that a mistake is reported), memory, the CPU, the devices, the first process.
+fn boot(magic: u32, information: u32) -> Result<After, CannotBoot> {
+    let local = cpu::local();
+    local.load_descriptors();
+    processor::check()?;
+    let mut machine = Machine::new(cpu::BOOT);
+    let loader = Loader::read(&mut machine, magic, information)?;
+    let mut plan = loader.plan(&mut machine)?;
+
+    let mut kernel = KERNEL.lock();
+    let records = memory::take_over(&mut machine, &mut plan, kernel.public_facts())?;
+    memory::report(&plan);
+    kernel.frames = Frames::new(records, plan.ranges());
+    loader.archive_frames().for_each(|frame| kernel.frames.reserve(frame));
+
+    processor::enable(local);
+    pic::start();
+    machine.start_clock();
+    logger::listen();
+
+    let directory = Frame::containing(boot::image::directory());
+    // SAFETY: this CPU, interrupts off, and no trap has borrowed it yet; the borrow ends with the boot.
+    let cpu = unsafe { local.start(Cpu::new(machine, cpu::BOOT, directory)) };
+    Ok(kernel.start_first(cpu, loader.archive(), loader.command_line())?)
+}

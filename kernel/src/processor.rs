@@ -1,0 +1,50 @@
+//! What the kernel wants of the CPU, and how it turns that on.
+
+use core::arch::x86::__cpuid;
+
+use x86::controlregs::{Cr4, cr4_write};
+use x86::msr::{IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP, wrmsr};
+
+use crate::cannot_boot::CannotBoot;
+use crate::cpu::Local;
+use crate::descriptors::{KERNEL_CODE, Tables};
+use crate::traps;
+
+/// Bits of CPUID leaf 1, edx (Intel SDM vol. 2A, CPUID).
+const TIME_STAMP_COUNTER: u32 = 1 << 4;
+const SYSENTER: u32 = 1 << 11;
+const FXSAVE: u32 = 1 << 24;
+const SSE: u32 = 1 << 25;
+
+/// Refuses a CPU that the kernel cannot run on.
+///
+/// # Errors
+/// `Processor`: no time-stamp counter, FXSAVE or SSE.
+pub fn check() -> Result<(), CannotBoot> {
+    let needed = [(TIME_STAMP_COUNTER, "time-stamp counter"), (FXSAVE, "FXSAVE"), (SSE, "SSE")];
+    let missing = needed.iter().find(|(bit, _)| features() & bit == 0);
+    missing.map_or(Ok(()), |&(_, name)| Err(CannotBoot::Processor(name)))
+}
+
+/// Turns on SSE for programs, and `sysenter` where there is one. CR4 has nothing else: no global pages above
+/// all, because a sealed leaf has bit 8.
+pub fn enable(local: &Local) {
+    // SAFETY: the CPU has FXSAVE and SSE (`check`); every other feature is off, as at entry.
+    unsafe { cr4_write(Cr4::CR4_ENABLE_SSE | Cr4::CR4_UNMASKED_SSE) };
+    if features() & SYSENTER == 0 {
+        return;
+    }
+    let registers = [
+        (IA32_SYSENTER_CS, u32::from(KERNEL_CODE)),
+        (IA32_SYSENTER_ESP, Tables::entry_stack(local.tables()) as u32),
+        (IA32_SYSENTER_EIP, traps::sysenter_entry as *const () as u32),
+    ];
+    for (register, value) in registers {
+        // SAFETY: the CPU has these registers, and `traps.s` is written for exactly these values.
+        unsafe { wrmsr(register, u64::from(value)) };
+    }
+}
+
+fn features() -> u32 {
+    __cpuid(1).edx
+}

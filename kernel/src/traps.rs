@@ -1,0 +1,187 @@
+//! What happens between a trap and the next process: the Rust side of `traps.s`.
+
+use core::arch::{asm, global_asm};
+
+use abi::Registers;
+use abi::registers::{USER_CODE, USER_DATA};
+use kernel_core::After;
+use x86::controlregs::cr2;
+
+use crate::cpu::{self, Local, Stack};
+use crate::descriptors::{KERNEL_CODE, KERNEL_DATA, Tables};
+use crate::{KERNEL, logger, panic, pic, power, serial, timer};
+
+/// Vectors 0 to 48 have stubs; any other `int n` is a general protection fault.
+pub const VECTORS: usize = 49;
+
+global_asm!(
+    include_str!("traps.s"),
+    kernel_code = const KERNEL_CODE,
+    kernel_data = const KERNEL_DATA,
+    user_code = const USER_CODE,
+    user_data = const USER_DATA,
+    sysenter = const Registers::SYSENTER,
+    stack = const Stack::kernel(cpu::BOOT).end,
+);
+
+/// The address of a vector's first instruction.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct Stub(pub u32);
+
+unsafe extern "C" {
+    static trap_stubs: [Stub; VECTORS];
+    fn resume_process(registers: u32) -> !;
+    /// Where `sysenter` arrives.
+    pub fn sysenter_entry();
+    /// Where the double-fault task starts.
+    pub fn double_fault_entry();
+}
+
+/// The stubs, by vector.
+pub fn stubs() -> &'static [Stub; VECTORS] {
+    // SAFETY: `traps.s` lays out one word for each vector, in order, in read-only memory.
+    unsafe { &trap_stubs }
+}
+
+/// Leaves the boot for the first process.
+pub fn enter(after: After) -> ! {
+    let local = cpu::local();
+    let after = receive(local).unwrap_or(after);
+    let registers = settle(local, after);
+    // SAFETY: `settle` returns the register area of a process whose directory is loaded.
+    unsafe { resume_process(registers) }
+}
+
+/// A trap from ring 3. Returns the register area of the process that runs next.
+#[unsafe(no_mangle)]
+extern "C" fn user_trap(registers: *const Registers) -> u32 {
+    let local = cpu::local();
+    // SAFETY: the stub passes the area that it has just filled; nothing else runs.
+    let trap = unsafe { (*registers).trap };
+    let after = match pic::line(trap) {
+        Some(line) => interrupt(local, line).unwrap_or(After::Run),
+        None => {
+            // SAFETY: a trap from ring 3 came with interrupts off and all earlier borrows ended.
+            let cpu = unsafe { local.cpu() };
+            KERNEL.lock().trap(cpu)
+        }
+    };
+    settle(local, after)
+}
+
+/// Waits until there is a process to run and returns its register area.
+fn settle(local: &'static Local, mut after: After) -> u32 {
+    loop {
+        match after {
+            After::Run => {
+                // SAFETY: the word is in this CPU's own tables; hardware only reads it.
+                let end = unsafe { Tables::entry_stack(local.tables()).read() };
+                return end - size_of::<Registers>() as u32;
+            }
+            After::Idle => after = idle(local),
+            After::PowerOff { status } => power::off(status),
+        }
+    }
+}
+
+/// Sleeps until an interrupt, and handles what came.
+fn idle(local: &'static Local) -> After {
+    // SAFETY: no borrow and no lock is held, and in ring 0 an interrupt only notes its line (`kernel_trap`). STI
+    // takes effect after HLT has begun, so no interrupt is missed in between (Intel SDM vol. 2B, STI).
+    unsafe { asm!("sti", "hlt", "cli") };
+    let pending = local.take_pending();
+    let mut after = None;
+    for line in (0..pic::LINES).filter(|line| pending & (1 << line) != 0) {
+        after = interrupt(local, line).or(after);
+    }
+    after.unwrap_or_else(|| {
+        // SAFETY: interrupts are off again, and the borrows of `interrupt` have ended.
+        let cpu = unsafe { local.cpu() };
+        KERNEL.lock().idle(cpu)
+    })
+}
+
+/// Handles a device's interrupt, or returns `None` if there was nothing to do.
+fn interrupt(local: &'static Local, line: u32) -> Option<After> {
+    if !pic::acknowledge(line) {
+        return None;
+    }
+    match line {
+        timer::LINE => {
+            // SAFETY: called first thing in a trap or in a turn of the idle loop, with interrupts off.
+            let cpu = unsafe { local.cpu() };
+            Some(KERNEL.lock().timer(cpu))
+        }
+        serial::LINE => receive(local),
+        _ => None,
+    }
+}
+
+/// Hands the bytes that the serial port has received to the kernel.
+fn receive(local: &'static Local) -> Option<After> {
+    // SAFETY: as in `interrupt`; at boot nothing else has started.
+    let cpu = unsafe { local.cpu() };
+    let mut kernel = KERNEL.lock();
+    core::iter::from_fn(logger::read).map(|byte| kernel.console_input(cpu, byte)).last()
+}
+
+/// What a trap from ring 0 pushes.
+#[repr(C)]
+pub struct KernelFrame {
+    edi: u32,
+    esi: u32,
+    ebp: u32,
+    esp: u32,
+    ebx: u32,
+    edx: u32,
+    ecx: u32,
+    eax: u32,
+    vector: u32,
+    error: u32,
+    eip: u32,
+    cs: u32,
+    eflags: u32,
+}
+
+/// A trap from ring 0: an interrupt while idle, which is noted; anything else is a bug of the kernel.
+#[unsafe(no_mangle)]
+extern "C" fn kernel_trap(frame: &KernelFrame) {
+    match pic::line(frame.vector) {
+        Some(line) => cpu::local().set_pending(line),
+        None => report(frame),
+    }
+}
+
+/// Ends the machine with the values that disprove the kernel.
+fn report(frame: &KernelFrame) -> ! {
+    let KernelFrame { edi, esi, ebp, esp, ebx, edx, ecx, eax, vector, error, eip, cs, eflags } =
+        *frame;
+    // SAFETY: reading CR2 has no effect.
+    let fault = unsafe { cr2() };
+    // The exception pushed three words and the stub two above what PUSHA stored as ESP.
+    let esp = esp + 20;
+    panic::end(
+        format_args!(
+            "exception {vector} in the kernel at {eip:#010x}, error {error:#x}, cr2 {fault:#010x}\n  \
+             eax {eax:08x} ebx {ebx:08x} ecx {ecx:08x} edx {edx:08x}\n  \
+             esi {esi:08x} edi {edi:08x} ebp {ebp:08x} esp {esp:08x} cs {cs:04x} eflags {eflags:08x}"
+        ),
+        Some(eip),
+        ebp,
+    )
+}
+
+/// A double fault: most likely the kernel's stack ran into its guard page.
+#[unsafe(no_mangle)]
+extern "C" fn double_fault() -> ! {
+    // SAFETY: the CPU has switched tasks for good, so nothing borrows its tables any more.
+    let (eip, esp, ebp) = unsafe { Tables::interrupted(cpu::local().tables()) };
+    // SAFETY: reading CR2 has no effect.
+    let fault = unsafe { cr2() };
+    panic::end(
+        format_args!("double fault at {eip:#010x}, esp {esp:#010x}, cr2 {fault:#010x}"),
+        Some(eip),
+        ebp,
+    )
+}

@@ -1,0 +1,95 @@
+//! `cargo xtask gdb`: QEMU halted before its first instruction, and gdb with every symbol.
+//!
+//! All programs are linked at the same address, so gdb gets the symbols of one program at a time.
+//! The terminal belongs to gdb; the serial line goes to a file.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use shared_child::SharedChild;
+
+use crate::command;
+use crate::leash;
+use crate::machine::{Image, Machine, Serial};
+use crate::workspace::Workspace;
+
+/// Debugs a boot; `program` names the one whose symbols gdb reads beside the kernel's.
+///
+/// # Errors
+/// The program does not exist, or QEMU or gdb cannot be started.
+pub fn gdb(workspace: &Workspace, memory: u32, command_line: String, program: &str) -> Result<()> {
+    let symbols = workspace.programs().join(program);
+    if !symbols.is_file() {
+        bail!("there is no program `{program}` in {}", workspace.programs().display());
+    }
+    // A socket's name is at most 107 bytes long: the tree's own path may be longer.
+    let directory = tempfile::tempdir().context("cannot create a temporary directory")?;
+    let socket = directory.path().join("gdb");
+    let log = workspace.output().join("serial.log");
+
+    let machine = Machine {
+        memory,
+        command_line,
+        serial: Serial::File(log.clone()),
+        ..Machine::new(Image::Kernel {
+            kernel: workspace.kernel(),
+            archive: Some(workspace.archive()),
+        })
+    };
+    let mut qemu = machine.command();
+    let chardev = format!("socket,id=gdb,path={},server=on,wait=off", socket.display());
+    qemu.arg("-chardev").arg(chardev).args(["-gdb", "chardev:gdb", "-S"]);
+    qemu.stdin(Stdio::null());
+    // Ctrl-C in gdb stops the guest; it must not end QEMU, nor us.
+    std::os::unix::process::CommandExt::process_group(&mut qemu, 0);
+    let emulator = leash::spawn(&mut qemu).with_context(|| command::cannot_start(&qemu))?;
+    ctrlc::set_handler(|| {}).context("cannot catch signals")?;
+
+    println!("vitrine: the serial line goes to {}", log.display());
+    await_socket(&socket, &emulator);
+    let mut gdb = Command::new("gdb");
+    gdb.args(arguments(&workspace.kernel(), &symbols, &socket));
+    let result = leash::spawn(&mut gdb).and_then(|gdb| gdb.wait());
+    // It has ended already if gdb was told to kill it.
+    drop(emulator.kill());
+    emulator.wait().context("cannot wait for the emulator")?;
+    result.with_context(|| command::cannot_start(&gdb)).map(drop)
+}
+
+/// gdb tries a socket only once, and QEMU makes it a moment after its start.
+fn await_socket(socket: &Path, emulator: &SharedChild) {
+    let running = || matches!(emulator.try_wait(), Ok(None));
+    while !socket.exists() && running() {
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn arguments(kernel: &Path, program: &Path, socket: &Path) -> Vec<String> {
+    let commands = [
+        "set confirm off".to_owned(),
+        format!("add-symbol-file \"{}\"", program.display()),
+        format!("target remote {}", socket.display()),
+        "set confirm on".to_owned(),
+    ];
+    let commands = commands.into_iter().flat_map(|command| ["-ex".to_owned(), command]);
+    let start = ["-q".to_owned(), kernel.display().to_string()];
+    start.into_iter().chain(commands).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gdb_reads_both_symbol_files_before_it_connects() {
+        let words = arguments(Path::new("/k"), Path::new("/a b/walk"), Path::new("/s")).join(" ");
+        assert_eq!(
+            words,
+            "-q /k -ex set confirm off -ex add-symbol-file \"/a b/walk\" \
+             -ex target remote /s -ex set confirm on"
+        );
+    }
+}

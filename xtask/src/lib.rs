@@ -1,0 +1,35 @@
+//! Builds Vitrine, boots it in an emulator, and says how the boot ended.
+//!
+//! The library half exists for the `tests` crate: it boots the same machine with the same
+//! command line, and judges its end by the same rule, as `cargo xtask qemu` does. The modules
+//! go from what is decided to what is done:
+//!
+//! - [`toolchain`], [`discovery`], [`setup`], [`system`]: which compiler builds for the machine, and
+//!   how to get what is missing;
+//! - [`machine`], [`verdict`]: what the emulator is asked to be, and what its end means;
+//! - [`output`], [`symbols`]: the serial line on its way to the terminal;
+//! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@test`]: one file for each subcommand.
+//!
+//! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
+
+#![deny(unsafe_code)]
+
+pub mod build;
+pub mod check;
+pub mod command;
+pub mod discovery;
+pub mod gdb;
+pub mod image;
+pub mod iso;
+pub mod leash;
+pub mod machine;
+pub mod output;
+pub mod qemu;
+pub mod setup;
+pub mod symbols;
+pub mod system;
+pub mod terminal;
+pub mod test;
+pub mod toolchain;
+pub mod verdict;
+pub mod workspace;

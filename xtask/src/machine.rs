@@ -1,0 +1,211 @@
+//! The machine that the emulator is asked to be: QEMU's command line, written once.
+//!
+//! `cargo xtask qemu`, `gdb`, and every emulator test start from here. Nothing runs in this file.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The emulator's name on the search path.
+pub const QEMU: &str = "qemu-system-i386";
+
+/// Memory of a machine for which none is named, in MiB.
+pub const DEFAULT_MEMORY: u32 = 128;
+
+/// What stands at the other end of the first serial line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Serial {
+    /// This terminal in raw mode: Ctrl-C reaches the guest, Ctrl-A X ends QEMU.
+    Terminal,
+    /// Standard input and output as plain streams.
+    Streams,
+    /// A file that only the guest writes.
+    File(PathBuf),
+}
+
+/// What the firmware starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Image {
+    /// The kernel through QEMU's own Multiboot loader, usually with one module.
+    Kernel {
+        /// The ELF file.
+        kernel: PathBuf,
+        /// The boot archive; without it the kernel has nothing to run.
+        archive: Option<PathBuf>,
+    },
+    /// A CD with a boot loader, which brings its own command line.
+    Disc(PathBuf),
+}
+
+/// A machine to boot.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// What it boots.
+    pub image: Image,
+    /// Memory in MiB.
+    pub memory: u32,
+    /// The kernel's command line, as [`kernel_command_line`] writes it.
+    pub command_line: String,
+    /// Makes time a function of the instructions run: every boot is the same, byte for byte.
+    pub icount: bool,
+    /// The console.
+    pub serial: Serial,
+}
+
+impl Machine {
+    /// A machine of the default size that boots this image and talks through plain streams.
+    #[must_use]
+    pub fn new(image: Image) -> Self {
+        Self {
+            image,
+            memory: DEFAULT_MEMORY,
+            command_line: String::new(),
+            icount: false,
+            serial: Serial::Streams,
+        }
+    }
+
+    /// The command that starts the emulator, and the directory it has to run in.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(QEMU);
+        command.args(self.arguments());
+        if let Some(directory) = self.directory() {
+            command.current_dir(directory);
+        }
+        command
+    }
+
+    /// QEMU's arguments.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = Vec::new();
+        let mut add = |words: &[&str]| arguments.extend(words.iter().map(OsString::from));
+        // KVM hangs a 32-bit guest on some hosts, so the accelerator is named.
+        add(&["-accel", "tcg", "-nodefaults", "-vga", "none", "-display", "none", "-no-reboot"]);
+        add(&["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
+        add(&["-m", &self.memory.to_string()]);
+        if self.icount {
+            add(&["-icount", "shift=0,sleep=off", "-rtc", "clock=vm,base=2020-01-01"]);
+        }
+        match &self.serial {
+            Serial::Terminal => add(&["-serial", "mon:stdio"]),
+            Serial::Streams => add(&["-serial", "stdio"]),
+            Serial::File(file) => add(&["-serial", &format!("file:{}", file.display())]),
+        }
+        match &self.image {
+            Image::Kernel { kernel, archive } => {
+                arguments.extend(["-kernel".into(), self.near(kernel)]);
+                if let Some(archive) = archive {
+                    arguments.extend(["-initrd".into(), self.near(archive)]);
+                }
+                arguments.extend(["-append".into(), OsString::from(&self.command_line)]);
+            }
+            Image::Disc(disc) => {
+                arguments.extend(["-boot".into(), "d".into(), "-cdrom".into(), disc.into()]);
+            }
+        }
+        arguments
+    }
+
+    /// QEMU splits the module's name at spaces and commas, and puts the kernel's name before the
+    /// command line. It therefore runs where they lie and is told names without a path.
+    fn directory(&self) -> Option<&Path> {
+        match &self.image {
+            Image::Kernel { kernel, archive } => archive.as_deref().unwrap_or(kernel).parent(),
+            Image::Disc(_) => None,
+        }
+    }
+
+    fn near(&self, file: &Path) -> OsString {
+        match file.file_name() {
+            Some(name) if file.parent() == self.directory() => name.into(),
+            _ => file.into(),
+        }
+    }
+}
+
+/// The kernel's command line: free text, then `run=` and everything that belongs to the program.
+#[must_use]
+pub fn kernel_command_line(append: Option<&str>, run: Option<&str>) -> String {
+    let run = run.map(|program| format!("run={program}"));
+    [append.map(str::to_owned), run].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine() -> Machine {
+        Machine::new(Image::Kernel {
+            kernel: "/a tree, mine/kernel.elf".into(),
+            archive: Some("/a tree, mine/boot.tar".into()),
+        })
+    }
+
+    fn line(machine: &Machine) -> String {
+        let words = machine.arguments();
+        words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_plain_machine_has_a_serial_line_an_exit_port_and_nothing_else() {
+        assert_eq!(
+            line(&machine()),
+            "-accel tcg -nodefaults -vga none -display none -no-reboot \
+             -device isa-debug-exit,iobase=0xf4,iosize=4 -m 128 -serial stdio \
+             -kernel kernel.elf -initrd boot.tar -append "
+        );
+    }
+
+    #[test]
+    fn a_tree_with_spaces_and_commas_in_its_path_boots() {
+        let command = machine().command();
+        assert_eq!(command.get_current_dir(), Some(Path::new("/a tree, mine")));
+    }
+
+    #[test]
+    fn an_archive_from_elsewhere_takes_the_kernel_by_its_full_path() {
+        let mut machine = machine();
+        machine.image = Image::Kernel {
+            kernel: "/here/kernel.elf".into(),
+            archive: Some("/there/bad.tar".into()),
+        };
+        let line = line(&machine);
+        assert!(line.contains("-kernel /here/kernel.elf -initrd bad.tar"), "{line}");
+    }
+
+    #[test]
+    fn counted_instructions_also_fix_the_clock() {
+        let machine = Machine { icount: true, ..machine() };
+        let line = line(&machine);
+        assert!(line.contains("-icount shift=0,sleep=off -rtc clock=vm,base=2020-01-01"), "{line}");
+    }
+
+    #[test]
+    fn only_a_terminal_gets_the_monitor() {
+        let machine = Machine { serial: Serial::Terminal, ..machine() };
+        assert!(line(&machine).contains("-serial mon:stdio"));
+    }
+
+    #[test]
+    fn a_disc_brings_its_own_command_line() {
+        let mut machine = machine();
+        machine.image = Image::Disc("/v.iso".into());
+        let line = line(&machine);
+        assert!(line.ends_with("-boot d -cdrom /v.iso"), "{line}");
+    }
+
+    #[test]
+    fn the_program_and_its_arguments_come_last() {
+        let table = [
+            (None, None, ""),
+            (Some("quiet"), None, "quiet"),
+            (None, Some("walk 0xef7bd000"), "run=walk 0xef7bd000"),
+            (Some("quiet x=1"), Some("cow"), "quiet x=1 run=cow"),
+        ];
+        for (append, run, expected) in table {
+            assert_eq!(kernel_command_line(append, run), expected);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! `cargo xtask`: the one command that builds, boots and checks Vitrine.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use xtask::machine::{DEFAULT_MEMORY, Image, Machine, kernel_command_line};
+use xtask::symbols::Symbols;
+use xtask::system::Part;
+use xtask::verdict::Verdict;
+use xtask::workspace::Workspace;
+use xtask::{build, check, gdb, iso, qemu, setup, test};
+
+/// Builds, boots and checks Vitrine.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Find the toolchain, QEMU and the rest; install what is missing, or say how
+    Setup,
+    /// Build the kernel, every program and the boot archive
+    Build,
+    /// Boot in QEMU: a shell on this terminal (Ctrl-A X quits), or one program
+    ///
+    /// With --run, the program's exit status is the exit status; 124 means that time ran out,
+    /// 125 that the boot failed (a triple fault, a hang-up, a build error).
+    Qemu(QemuOptions),
+    /// Run the host tests and the emulator tests
+    Test {
+        /// Run only the tests whose names contain this
+        filter: Option<String>,
+    },
+    /// Write target/vitrine/vitrine.iso, which boots by GRUB
+    Iso(BootOptions),
+    /// Start QEMU halted, and gdb with the symbols of the kernel and of one program
+    Gdb {
+        /// The program whose symbols gdb reads [default: that of --run, or init]
+        program: Option<String>,
+        #[command(flatten)]
+        boot: BootOptions,
+        /// Memory in MiB
+        #[arg(long, value_name = "MIB", default_value_t = DEFAULT_MEMORY)]
+        memory: u32,
+    },
+    /// Check format, lints and documentation, for host and target
+    Check,
+}
+
+#[derive(Args)]
+struct BootOptions {
+    /// Run this instead of the shell, and power off when it ends
+    #[arg(long, value_name = "PROGRAM ARGS")]
+    run: Option<String>,
+    /// Put this on the kernel's command line
+    #[arg(long, value_name = "TEXT")]
+    append: Option<String>,
+}
+
+#[derive(Args)]
+struct QemuOptions {
+    #[command(flatten)]
+    boot: BootOptions,
+    /// Memory in MiB
+    #[arg(long, value_name = "MIB", default_value_t = DEFAULT_MEMORY, value_parser = clap::value_parser!(u32).range(1..))]
+    memory: u32,
+    /// End with status 124 this long after QEMU's start
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    /// Let time pass by instructions run: every boot is the same
+    #[arg(long)]
+    icount: bool,
+    /// Boot from the CD that `iso` writes
+    #[arg(long)]
+    iso: bool,
+}
+
+impl BootOptions {
+    fn command_line(&self) -> String {
+        kernel_command_line(self.append.as_deref(), self.run.as_deref())
+    }
+}
+
+fn main() -> ExitCode {
+    let Some(task) = Cli::parse().task else {
+        // Printing to a closed pipe is the only way to fail, and nobody would read about it.
+        drop(Cli::command().print_help());
+        return ExitCode::SUCCESS;
+    };
+    let boots = matches!(task, Task::Qemu(_));
+    match perform(task) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("vitrine: {error:#}");
+            // A program may end with 1 itself: a boot that never was ends like one that failed.
+            ExitCode::from(if boots { 125 } else { 1 })
+        }
+    }
+}
+
+fn perform(task: Task) -> Result<u8> {
+    let workspace = Workspace::locate();
+    match task {
+        Task::Setup => setup::all()?,
+        Task::Build => build::build(&workspace)?,
+        Task::Qemu(options) => return boot(&workspace, &options),
+        Task::Test { filter } => test::test(&workspace, filter.as_deref())?,
+        Task::Iso(options) => {
+            let disc = iso::iso(&workspace, &options.command_line())?;
+            println!("{}", disc.display());
+        }
+        Task::Gdb { program, boot, memory } => {
+            setup::ensure(&[Part::Emulator, Part::Debugger])?;
+            build::build(&workspace)?;
+            let run = boot.run.as_deref().and_then(|run| run.split_whitespace().next());
+            let program = program.as_deref().or(run).unwrap_or("init");
+            gdb::gdb(&workspace, memory, boot.command_line(), program)?;
+        }
+        Task::Check => check::check(&workspace)?,
+    }
+    Ok(0)
+}
+
+fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
+    setup::ensure(&[Part::Emulator])?;
+    let command_line = options.boot.command_line();
+    let image = if options.iso {
+        Image::Disc(iso::iso(workspace, &command_line)?)
+    } else {
+        build::build(workspace)?;
+        Image::Kernel { kernel: workspace.kernel(), archive: Some(workspace.archive()) }
+    };
+    let machine = Machine {
+        memory: options.memory,
+        icount: options.icount,
+        command_line,
+        ..Machine::new(image)
+    };
+    let symbols = Symbols::open(&workspace.kernel(), workspace.root()).ok();
+    let interactive = options.boot.run.is_none();
+    let timeout = options.timeout.map(Duration::from_secs);
+    let verdict = qemu::run(machine, symbols, interactive, timeout)?;
+    if !matches!(verdict, Verdict::Exited(_) | Verdict::Quit) {
+        eprintln!("vitrine: {verdict}");
+    }
+    Ok(verdict.exit_code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_interface_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_options_of_the_readme_are_taken() {
+        let line = "x qemu --memory 64 --run walk --append quiet --timeout 9 --icount";
+        assert!(Cli::try_parse_from(line.split(' ')).is_ok());
+        assert!(Cli::try_parse_from(["x", "qemu", "--memory", "0"]).is_err());
+    }
+}

@@ -1,0 +1,144 @@
+//! What the end of a boot means: a program's exit status, or a failure that says which.
+//!
+//! The exit port carries seven bits and the word "clean" only; the status itself is the last line
+//! on serial. A triple fault ends QEMU with 0, so 0 is a failure like any other.
+
+use std::fmt;
+use std::process::ExitStatus;
+
+/// QEMU's exit status after the kernel wrote 0x10 to the exit port: `(0x10 << 1) | 1`.
+const CLEAN: i32 = 33;
+
+/// Before the number, on the last line of a clean boot.
+const LAST_LINE: &str = "exit status ";
+
+/// What QEMU prints, after whatever prompt stands there, when its own keys (Ctrl-A X) ended it.
+const TERMINATED: &str = "QEMU: Terminated";
+
+/// How the emulator's process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It ended with this status.
+    Status(i32),
+    /// A signal ended it.
+    Signal(i32),
+    /// It was still running when its time was up, and was killed.
+    TimedOut,
+}
+
+impl From<ExitStatus> for End {
+    fn from(status: ExitStatus) -> Self {
+        use std::os::unix::process::ExitStatusExt;
+        match status.code() {
+            Some(code) => Self::Status(code),
+            None => Self::Signal(status.signal().unwrap_or(0)),
+        }
+    }
+}
+
+/// What a boot came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The kernel powered the machine off, and the program ended with this status.
+    Exited(u8),
+    /// The user ended the emulator with its own keys.
+    Quit,
+    /// Time ran out.
+    TimedOut,
+    /// The machine powered off without saying a status.
+    Speechless,
+    /// The emulator ended with this status, which the kernel did not ask for.
+    Died(i32),
+    /// A signal killed the emulator.
+    Killed(i32),
+}
+
+impl Verdict {
+    /// Judges a boot by QEMU's end and by the last line on serial that was not empty.
+    #[must_use]
+    pub fn of(end: End, last_line: &str) -> Self {
+        match end {
+            End::TimedOut => Self::TimedOut,
+            End::Signal(signal) => Self::Killed(signal),
+            End::Status(CLEAN) => said_status(last_line).map_or(Self::Speechless, Self::Exited),
+            End::Status(0) if last_line.trim_end().ends_with(TERMINATED) => Self::Quit,
+            End::Status(status) => Self::Died(status),
+        }
+    }
+
+    /// The exit status of `cargo xtask qemu`: 124 after a timeout, 125 for a boot that failed.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Exited(status) => status,
+            Self::Quit => 0,
+            Self::TimedOut => 124,
+            Self::Speechless | Self::Died(_) | Self::Killed(_) => 125,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(status) => write!(f, "the program ended with status {status}"),
+            Self::Quit => write!(f, "the emulator was quit by its keys"),
+            Self::TimedOut => write!(f, "time ran out before the machine powered off"),
+            Self::Speechless => write!(
+                f,
+                "the machine powered off, but its last line is not `{LAST_LINE}N` with N from 0 to 255"
+            ),
+            Self::Died(0) => write!(
+                f,
+                "the emulator ended with status 0, but the kernel never powered off: \
+                 most likely a triple fault"
+            ),
+            Self::Died(status) => {
+                write!(
+                    f,
+                    "the emulator ended with status {status}, but the kernel never powered off"
+                )
+            }
+            Self::Killed(signal) => write!(f, "signal {signal} killed the emulator"),
+        }
+    }
+}
+
+fn said_status(last_line: &str) -> Option<u8> {
+    let digits = last_line.trim_end().strip_prefix(LAST_LINE)?;
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_agreed_code_with_the_agreed_line_is_clean() {
+        let table = [
+            (End::Status(33), "exit status 0", Verdict::Exited(0), 0),
+            (End::Status(33), "exit status 255", Verdict::Exited(255), 255),
+            (End::Status(33), "exit status 256", Verdict::Speechless, 125),
+            (End::Status(33), "exit status -1", Verdict::Speechless, 125),
+            (End::Status(33), "exit status +1", Verdict::Speechless, 125),
+            (End::Status(33), "exit status ", Verdict::Speechless, 125),
+            (End::Status(33), "hello", Verdict::Speechless, 125),
+            (End::Status(33), "", Verdict::Speechless, 125),
+            (End::Status(0), "exit status 0", Verdict::Died(0), 125),
+            (End::Status(1), "exit status 0", Verdict::Died(1), 125),
+            (End::Status(35), "exit status 0", Verdict::Died(35), 125),
+            (End::Status(0), "> QEMU: Terminated", Verdict::Quit, 0),
+            (End::Signal(9), "exit status 0", Verdict::Killed(9), 125),
+            (End::TimedOut, "exit status 0", Verdict::TimedOut, 124),
+        ];
+        for (end, line, verdict, code) in table {
+            assert_eq!(Verdict::of(end, line), verdict, "{end:?} {line:?}");
+            assert_eq!(verdict.exit_code(), code, "{end:?} {line:?}");
+        }
+    }
+
+    #[test]
+    fn a_triple_fault_is_called_by_its_name() {
+        assert!(Verdict::Died(0).to_string().contains("triple fault"));
+    }
+}
