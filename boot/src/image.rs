@@ -3,7 +3,7 @@
 use abi::layout::{KERNEL_BASE, PAGE_SIZE};
 
 unsafe extern "C" {
-    static text_start: u8;
+    static image_start: u8;
     static data_start: u8;
     static image_end: u8;
     static boot_directory: u8;
@@ -17,7 +17,7 @@ fn address(symbol: *const u8) -> u32 {
 /// First byte of the image, code and read-only data first: page aligned.
 #[must_use]
 pub fn start() -> u32 {
-    address(&raw const text_start)
+    address(&raw const image_start)
 }
 
 /// First byte of what the kernel writes; everything before it is read-only. Page aligned.

@@ -8,7 +8,6 @@
 #[cfg(test)]
 extern crate std;
 
-#[cfg(target_os = "none")]
 pub mod image;
 pub mod multiboot;
 

@@ -27,8 +27,8 @@ boot_stack_guard:
     .skip 32768
 boot_stack_end:
 
-# Entry, at its physical address. eax: the loader's magic; ebx: physical address of its information.
-# No stack, interrupts off, paging off: every address needs the kernel base taken off.
+# Entry, linked at its physical address. eax: the loader's magic; ebx: physical address of its information.
+# No stack, interrupts off, paging off: every address of the image needs the kernel base taken off.
     .section .text.start, "ax"
     .global start
 start:
@@ -59,11 +59,13 @@ start:
     # (PG WP NE ET MP PE; Intel SDM vol. 3A, 2.5).
     mov eax, 0x80010033
     mov cr0, eax
-    lea eax, [2f]
+    lea eax, [higher_half]
     jmp eax
 
-    # In the higher half. ebp: magic; ebx: information.
-2:  lea esp, [boot_stack_end]
+# In the higher half, where the code runs that stays. ebp: magic; ebx: information; no stack yet.
+    .section .text.higher_half, "ax"
+higher_half:
+    lea esp, [boot_stack_end]
     push ebx
     push ebp
     xor ebp, ebp

@@ -52,7 +52,7 @@ const _: () = {
 const NO_DESCRIPTOR: Descriptor = Descriptor { lower: 0, upper: 0 };
 
 impl Tables {
-    /// Nothing yet; all zero, so that it lies in .bss.
+    /// Nothing yet.
     pub const fn new() -> Self {
         // The I/O bitmap lies beyond the task's limit from the start: every port is refused to programs.
         Self {

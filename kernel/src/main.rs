@@ -60,7 +60,7 @@ fn boot(magic: u32, information: u32) -> Result<After, CannotBoot> {
     loader.archive_frames().for_each(|frame| kernel.frames.reserve(frame));
 
     processor::enable(local);
-    pic::start();
+    pic::start(&mut machine);
     machine.start_clock();
     logger::listen();
 

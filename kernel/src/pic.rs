@@ -1,8 +1,12 @@
 //! The two 8259 interrupt controllers: lines 0 to 15 become vectors 32 to 47 (Intel 8259A data sheet).
 
+use abi::Frame;
+use abi::layout::PAGE_SIZE;
+use kernel_core::hardware::Hardware as _;
 use x86::io::{inb, outb};
 
-use crate::{serial, timer};
+use crate::machine::Machine;
+use crate::{processor, serial, timer};
 
 /// Interrupt lines of both controllers.
 pub const LINES: u32 = 16;
@@ -24,6 +28,13 @@ const READ_IN_SERVICE: u8 = 0x0B;
 /// The last line of a controller: what it names when a request has vanished.
 const SPURIOUS: u32 = 7;
 
+/// Registers of the local APIC, and what they say: on, with spurious interrupts at line 15's vector, where they
+/// are found out as such; pin 0 brings the vector of an external controller.
+const APIC_SPURIOUS: u32 = 0x0F0;
+const APIC_ENABLED: u32 = 0x100;
+const APIC_LINT0: u32 = 0x350;
+const APIC_EXTERNAL: u32 = 0x700;
+
 /// The line behind a vector, if it is one.
 pub const fn line(vector: u32) -> Option<u32> {
     let line = vector.wrapping_sub(FIRST_VECTOR);
@@ -31,10 +42,22 @@ pub const fn line(vector: u32) -> Option<u32> {
 }
 
 /// Moves the lines to their vectors and opens those that have a driver.
-pub fn start() {
+pub fn start(machine: &mut Machine) {
     let open = 1 << timer::LINE | 1 << serial::LINE | 1 << CASCADE;
     initialise(MASTER, FIRST_VECTOR as u8, 1 << CASCADE, !open);
     initialise(SLAVE, FIRST_VECTOR as u8 + 8, CASCADE as u8, !0);
+    if let Some(registers) = processor::local_apic() {
+        connect(machine, registers);
+    }
+}
+
+/// Lets the master's requests through a local APIC that stands between it and the CPU: "virtual wire mode". Some
+/// firmware leaves that to the kernel (Intel SDM vol. 3A, 11.5.1 and 11.9).
+fn connect(machine: &mut Machine, registers: u32) {
+    let frame = Frame::containing(registers);
+    let mut write = |offset: u32, value| machine.write_frame(frame, offset % PAGE_SIZE / 4, value);
+    write(APIC_SPURIOUS, APIC_ENABLED | (FIRST_VECTOR + LINES - 1));
+    write(APIC_LINT0, APIC_EXTERNAL);
 }
 
 fn initialise((command, data): (u16, u16), vector: u8, cascade: u8, mask: u8) {

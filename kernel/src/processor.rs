@@ -3,7 +3,9 @@
 use core::arch::x86::__cpuid;
 
 use x86::controlregs::{Cr4, cr4_write};
-use x86::msr::{IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP, wrmsr};
+use x86::msr::{
+    IA32_APIC_BASE, IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP, rdmsr, wrmsr,
+};
 
 use crate::cannot_boot::CannotBoot;
 use crate::cpu::Local;
@@ -12,9 +14,13 @@ use crate::traps;
 
 /// Bits of CPUID leaf 1, edx (Intel SDM vol. 2A, CPUID).
 const TIME_STAMP_COUNTER: u32 = 1 << 4;
+const LOCAL_APIC: u32 = 1 << 9;
 const SYSENTER: u32 = 1 << 11;
 const FXSAVE: u32 = 1 << 24;
 const SSE: u32 = 1 << 25;
+
+/// Bit of the APIC base register: the local APIC is on.
+const APIC_ON: u64 = 1 << 11;
 
 /// Refuses a CPU that the kernel cannot run on.
 ///
@@ -43,6 +49,16 @@ pub fn enable(local: &Local) {
         // SAFETY: the CPU has these registers, and `traps.s` is written for exactly these values.
         unsafe { wrmsr(register, u64::from(value)) };
     }
+}
+
+/// The physical address of the local APIC's registers, if there is one and it is on.
+pub fn local_apic() -> Option<u32> {
+    if features() & LOCAL_APIC == 0 {
+        return None;
+    }
+    // SAFETY: a CPU with a local APIC has this register, and reading it has no effect.
+    let base = unsafe { rdmsr(IA32_APIC_BASE) };
+    (base & APIC_ON != 0).then_some(base as u32 & 0xFFFF_F000)
 }
 
 fn features() -> u32 {

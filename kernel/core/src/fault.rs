@@ -127,7 +127,7 @@ impl Kernel {
     fn ask_pager<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault, errand: Errand) -> bool {
         let Some(pager) = self.processes[index].pager else { return false };
         let Ok(pager) = self.processes.find(pager) else { return false };
-        let outbox = Outbox { words: [fault.address, fault.access, fault.eip, 0], offer: None };
+        let outbox = Outbox::words([fault.address, fault.access, fault.eip, 0]);
         if self.begin_errand(cpu, index, pager, errand, outbox).is_err() {
             return false;
         }

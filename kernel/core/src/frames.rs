@@ -68,7 +68,8 @@ const END: u32 = 0;
 
 /// All frames of the machine.
 pub struct Frames {
-    records: &'static mut [FrameRecord],
+    /// One record a frame; `None` before boot has found memory.
+    records: Option<&'static mut [FrameRecord]>,
     unused: [FrameRange; RANGES],
     /// Top of the stack of freed frames, by number; 0 for none (frame 0 is below 1 MiB and never free).
     stack: u32,
@@ -80,7 +81,7 @@ impl Frames {
     /// No memory at all: before boot has found some.
     #[must_use]
     pub const fn none() -> Self {
-        Self { records: &mut [], unused: [FrameRange { first: 0, end: 0 }; RANGES], stack: END, free: 0, total: 0 }
+        Self { records: None, unused: [FrameRange { first: 0, end: 0 }; RANGES], stack: END, free: 0, total: 0 }
     }
 
     /// Takes over the machine's frames. `records` are zeroed and one for each frame up to the last in `ranges`
@@ -105,7 +106,7 @@ impl Frames {
         for hole in &mut records[next as usize..] {
             hole.link = NOT_RAM;
         }
-        Self { records, unused, stack: END, free, total: free }
+        Self { records: Some(records), unused, stack: END, free, total: free }
     }
 
     /// Marks a frame outside the ranges as RAM with one mapping that never goes away (boot modules).
@@ -113,7 +114,7 @@ impl Frames {
     /// # Panics
     /// If the frame has no record.
     pub fn reserve(&mut self, frame: Frame) {
-        self.records[frame.number() as usize] = FrameRecord { link: END, count: 1 };
+        self.records()[frame.number() as usize] = FrameRecord { link: END, count: 1 };
     }
 
     /// Frames that can be allocated now.
@@ -131,7 +132,7 @@ impl Frames {
     /// How many mappings a frame has, or `None` if it is not RAM of ours.
     #[must_use]
     pub fn count(&self, frame: Frame) -> Option<u32> {
-        let record = self.records.get(frame.number() as usize)?;
+        let record = self.records.as_ref()?.get(frame.number() as usize)?;
         (record.link != NOT_RAM).then_some(record.count)
     }
 
@@ -149,7 +150,7 @@ impl Frames {
 
     /// Counts the first mapping of a fresh frame.
     pub fn adopt(&mut self, fresh: FreshFrame) -> Frame {
-        self.records[fresh.0.number() as usize].count = 1;
+        self.records()[fresh.0.number() as usize].count = 1;
         fresh.0
     }
 
@@ -184,26 +185,30 @@ impl Frames {
             if next == number {
                 return true;
             }
-            next = self.records[next as usize].link;
+            next = self.records.as_ref().map_or(END, |records| records[next as usize].link);
         }
         false
     }
 
     fn ram(&mut self, frame: Frame) -> Option<&mut FrameRecord> {
-        self.records.get_mut(frame.number() as usize).filter(|record| record.link != NOT_RAM)
+        self.records().get_mut(frame.number() as usize).filter(|record| record.link != NOT_RAM)
+    }
+
+    fn records(&mut self) -> &mut [FrameRecord] {
+        self.records.as_deref_mut().unwrap_or_default()
     }
 
     fn push(&mut self, frame: Frame) {
-        self.records[frame.number() as usize].link = self.stack;
+        self.records()[frame.number() as usize].link = self.stack;
         self.stack = frame.number();
         self.free += 1;
     }
 
     fn pop(&mut self) -> u32 {
         let number = self.stack;
-        let record = &mut self.records[number as usize];
-        self.stack = record.link;
-        record.link = END;
+        let record = &mut self.records()[number as usize];
+        let next = core::mem::replace(&mut record.link, END);
+        self.stack = next;
         number
     }
 

@@ -27,7 +27,7 @@ impl Kernel {
         if self.waits_for(to, from) {
             return Err(Error::Deadlock);
         }
-        if let Some((page, permissions)) = sent(outbox.offer) {
+        if let Some((page, permissions)) = outbox.offer.sent() {
             self.check_sendable(cpu, from, page, permissions)?;
         }
         self.processes[from].outbox = outbox;
@@ -110,11 +110,11 @@ impl Kernel {
     fn transfer_page<H: Hardware>(
         &mut self, cpu: &mut Cpu<H>, from: Index, to: Index,
     ) -> Result<Option<Permissions>, Error> {
-        let Some((source, permissions)) = sent(self.processes[from].outbox.offer) else { return Ok(None) };
-        let Some(offer) = self.processes[to].outbox.offer.filter(|offer| offer.accept) else { return Ok(None) };
+        let Some((source, permissions)) = self.processes[from].outbox.offer.sent() else { return Ok(None) };
+        let Some(page) = self.processes[to].outbox.offer.accepted() else { return Ok(None) };
         self.make_room(cpu, 1);
         let (from, to) = self.spaces(cpu, from, to);
-        self.memory(cpu).map(from, source, to, offer.page, permissions)?;
+        self.memory(cpu).map(from, source, to, page, permissions)?;
         Ok(Some(permissions))
     }
 
@@ -126,7 +126,7 @@ impl Kernel {
     pub(crate) fn receive<H: Hardware>(
         &mut self, cpu: &mut Cpu<H>, me: Index, from: Option<ProcessId>, offer: Option<PageOffer>,
     ) -> Result<Outcome, Error> {
-        self.processes[me].outbox = Outbox { words: [0; 4], offer };
+        self.processes[me].outbox = Outbox { words: [0; 4], offer: offer.into() };
         match from {
             Some(id) => self.receive_from(cpu, me, id)?,
             None => self.receive_any(cpu, me),
@@ -228,8 +228,8 @@ impl Kernel {
     pub(crate) fn reply_and_receive<H: Hardware>(
         &mut self, cpu: &mut Cpu<H>, me: Index, to: ProcessId, words: [u32; 4], offer: Option<PageOffer>,
     ) -> Outcome {
-        let answered = self.reply(cpu, me, to, Outbox { words, offer });
-        self.processes[me].outbox = Outbox { words: [0; 4], offer };
+        let answered = self.reply(cpu, me, to, Outbox { words, offer: offer.into() });
+        self.processes[me].outbox = Outbox { words: [0; 4], offer: offer.into() };
         self.receive_any(cpu, me);
         if let Ok(answered) = answered {
             self.hand_over(cpu, answered);
@@ -251,9 +251,4 @@ impl Kernel {
         let id = self.processes[me].name().bits();
         self.processes[me].set_message(Message::header(Kind::Interrupt, None), id, [0; 4]);
     }
-}
-
-fn sent(offer: Option<PageOffer>) -> Option<(abi::UserPage, Permissions)> {
-    let offer = offer?;
-    Some((offer.page, offer.send?))
 }

@@ -192,14 +192,14 @@ impl Kernel {
             }
             Syscall::Clone { child } => self.clone_call(cpu, caller, child),
             Syscall::Send { to, words, offer } => {
-                self.errand(cpu, caller, to, Errand::Send, Outbox { words, offer })
+                self.errand(cpu, caller, to, Errand::Send, Outbox { words, offer: offer.into() })
             }
             Syscall::Receive { from, offer } => self.receive(cpu, caller, from, offer),
             Syscall::Call { to, words, offer } => {
-                self.errand(cpu, caller, to, Errand::Call, Outbox { words, offer })
+                self.errand(cpu, caller, to, Errand::Call, Outbox { words, offer: offer.into() })
             }
             Syscall::Reply { to, words, offer } => {
-                let answered = self.reply(cpu, caller, to, Outbox { words, offer })?;
+                let answered = self.reply(cpu, caller, to, Outbox { words, offer: offer.into() })?;
                 self.make_ready(answered);
                 Ok(Outcome::Done)
             }
@@ -368,7 +368,7 @@ impl Kernel {
             return Err(Error::Refused);
         }
         let to = self.processes.find(pager).map_err(|_| Error::PeerEnded)?;
-        let outbox = Outbox { words: [child.bits(), 0, 0, 0], offer: None };
+        let outbox = Outbox::words([child.bits(), 0, 0, 0]);
         self.begin_errand(cpu, caller, to, Errand::Clone, outbox)?;
         Ok(Outcome::Settled)
     }

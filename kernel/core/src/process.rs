@@ -5,7 +5,7 @@ use core::num::NonZeroU16;
 use abi::call::PageOffer;
 use abi::layout::PROCESSES;
 use abi::message::{Kind, Reason};
-use abi::{Entry, Frame, ProcessId, Registers};
+use abi::{Entry, Frame, Permissions, ProcessId, Registers, UserPage};
 
 use crate::hardware::FpuState;
 
@@ -125,7 +125,54 @@ pub struct Outbox {
     /// The words.
     pub words: [u32; 4],
     /// The page: what is sent (send, call) or where one may come (receive).
-    pub offer: Option<PageOffer>,
+    pub offer: Offer,
+}
+
+impl Outbox {
+    /// Nothing to say.
+    pub const EMPTY: Self = Self { words: [0; 4], offer: Offer::Nothing };
+
+    /// A message without a page.
+    #[must_use]
+    pub const fn words(words: [u32; 4]) -> Self {
+        Self { words, offer: Offer::Nothing }
+    }
+}
+
+/// An `Option<PageOffer>` whose nothing is all zero bytes, which keeps empty slots out of the kernel image.
+#[derive(Clone, Copy, Debug)]
+#[repr(u32)]
+pub enum Offer {
+    /// No page.
+    Nothing = 0,
+    /// This page.
+    Page(PageOffer),
+}
+
+impl From<Option<PageOffer>> for Offer {
+    fn from(offer: Option<PageOffer>) -> Self {
+        offer.map_or(Self::Nothing, Self::Page)
+    }
+}
+
+impl Offer {
+    /// The page that is sent, and with what permissions.
+    #[must_use]
+    pub fn sent(self) -> Option<(UserPage, Permissions)> {
+        match self {
+            Self::Page(PageOffer { page, send: Some(permissions), .. }) => Some((page, permissions)),
+            Self::Page(_) | Self::Nothing => None,
+        }
+    }
+
+    /// Where a page may come.
+    #[must_use]
+    pub fn accepted(self) -> Option<UserPage> {
+        match self {
+            Self::Page(PageOffer { page, accept: true, .. }) => Some(page),
+            Self::Page(_) | Self::Nothing => None,
+        }
+    }
 }
 
 /// A bound on what a process and its descendants use; 0 is no bound.
@@ -269,7 +316,7 @@ impl Process {
         fault_timeout: 0,
         senders: Queue { head: None, tail: None },
         callers: Queue { head: None, tail: None },
-        outbox: Outbox { words: [0; 4], offer: None },
+        outbox: Outbox::EMPTY,
         interrupted: false,
         wake: 0,
         sleeper: 0,

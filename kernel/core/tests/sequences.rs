@@ -1,0 +1,313 @@
+//! Any sequence of calls, accesses, ticks and keys leaves the system sound.
+//!
+//! The steps are drawn from a small world (a few processes, a dozen pages, all calls), so that they meet: shared
+//! frames, full queues, dying parents. [`World`] audits itself after each step; what a call answers is checked
+//! elsewhere.
+
+mod model;
+mod world;
+
+use abi::call::{PageOffer, Verdict};
+use abi::layout::{EXCEPTION_STACK, UENVS, UPAGES, USER_TOP, UVPD};
+use abi::process::Target;
+use abi::{PageRange, Permissions, ProcessId, Syscall, UserPage};
+use kernel_core::After;
+use proptest::prelude::*;
+use world::{DATA, PAGE, PAGE_2, PAGE_3, World};
+
+/// What happens next: which kind of step, and choices for whatever it needs.
+type Step = (u8, [u8; 8]);
+
+const PAGES: [u32; 8] = [PAGE, PAGE_2, PAGE + 0x2000, PAGE_3 - 0x1000, PAGE_3, DATA, EXCEPTION_STACK, 0];
+const MARKS: [u32; 4] = [0, 0x200, 0x800, 0xE00];
+
+/// Draws arguments from a step's choices.
+struct Draw<'a> {
+    world: &'a World,
+    choices: std::vec::IntoIter<u8>,
+}
+
+impl Draw<'_> {
+    fn choice(&mut self) -> u32 {
+        u32::from(self.choices.next().unwrap_or(0))
+    }
+
+    fn flag(&mut self) -> bool {
+        self.choice() % 2 == 1
+    }
+
+    /// A living process; sometimes one that is none.
+    fn id(&mut self) -> ProcessId {
+        let (living, choice) = (self.world.living(), self.choice() as usize);
+        if choice == 255 { ProcessId::first(1000) } else { living[choice % living.len()] }
+    }
+
+    fn target(&mut self) -> Target {
+        if self.flag() { Target::Caller } else { self.id().into() }
+    }
+
+    fn some_id(&mut self) -> Option<ProcessId> {
+        self.flag().then(|| self.id())
+    }
+
+    fn page(&mut self) -> UserPage {
+        UserPage::known(PAGES[self.choice() as usize % PAGES.len()])
+    }
+
+    fn address(&mut self) -> u32 {
+        self.page().address() + self.choice() % 4 * 0x554
+    }
+
+    fn marks(&mut self) -> Permissions {
+        Permissions::new(MARKS[self.choice() as usize % MARKS.len()]).unwrap()
+    }
+
+    fn permissions(&mut self) -> Permissions {
+        let choice = self.choice();
+        let write = if choice % 3 > 0 { Permissions::WRITE } else { Permissions::empty() };
+        Permissions::new(MARKS[choice as usize / 3 % MARKS.len()]).unwrap() | write
+    }
+
+    fn range(&mut self) -> PageRange {
+        let first = self.page();
+        let room = (USER_TOP - first.address()) / 0x1000;
+        PageRange::new(first, (1 + self.choice() % 8).min(room)).unwrap()
+    }
+
+    fn offer(&mut self) -> Option<PageOffer> {
+        let choice = self.choice();
+        let page = self.page();
+        let send = (choice & 1 != 0).then(|| self.permissions());
+        let accept = choice & 2 != 0;
+        (choice & 3 != 0).then_some(PageOffer { page, send, accept })
+    }
+
+    fn words(&mut self) -> [u32; 4] {
+        [self.choice() % 2, 1, 2, 3]
+    }
+
+    fn call(&mut self, number: u32) -> Syscall {
+        match number {
+            33 => Syscall::PageAllocate { process: self.target(), page: self.page(), permissions: self.permissions() },
+            34 => Syscall::PageMap {
+                process: self.target(),
+                page: self.page(),
+                to: self.target(),
+                to_page: self.page(),
+                permissions: self.permissions(),
+            },
+            35 => Syscall::PageUnmap { process: self.target(), page: self.page(), marks: self.marks() },
+            36 => Syscall::PageCopy { process: self.target(), page: self.page(), permissions: self.permissions() },
+            37 => Syscall::FrameReferences { frame: self.choice() * 8 },
+            38 => {
+                let range = self.range();
+                let to_page = self.page();
+                let room = (USER_TOP - to_page.address()) / 0x1000;
+                Syscall::RangeShare {
+                    process: self.target(),
+                    range: PageRange::new(range.first(), range.pages().min(room)).unwrap(),
+                    to: self.target(),
+                    to_page,
+                    drop: self.permissions(),
+                    add: self.marks(),
+                    both: self.flag(),
+                }
+            }
+            39 => Syscall::RangeProtect {
+                process: self.target(),
+                range: self.range(),
+                drop: self.permissions(),
+                add: self.permissions(),
+            },
+            40 => Syscall::RangeUnmap { process: self.target(), range: self.range(), marks: self.marks() },
+            41 => Syscall::RangeAllocate {
+                process: self.target(),
+                range: self.range(),
+                permissions: self.permissions(),
+            },
+            42 => Syscall::ProcessCreate { copy: self.flag() },
+            43 => Syscall::ProcessStart { process: self.target() },
+            44 => Syscall::ProcessStop { process: self.target() },
+            45 => Syscall::RegistersRead { process: self.target(), address: self.address() },
+            46 => Syscall::RegistersWrite { process: self.target(), address: self.address() },
+            47 => Syscall::Exit { status: self.choice() },
+            48 => Syscall::Wait { child: self.some_id() },
+            49 => Syscall::Destroy { process: self.id().into(), subtree: self.flag() },
+            50 => Syscall::SetQuota {
+                process: self.target(),
+                frames: self.choice() % 64,
+                processes: self.choice() % 8,
+            },
+            51 => Syscall::Usage { process: self.target() },
+            52 => Syscall::Machine,
+            53 => Syscall::SetHandler { process: self.target(), address: self.choice() % 2 * 0x0080_0080 },
+            54 => Syscall::SetPager { process: self.target(), pager: self.some_id() },
+            55 => Syscall::AcceptClients { accept: self.flag() },
+            56 => Syscall::FaultForward { address: self.address(), access: self.choice() % 8, eip: 0 },
+            57 => Syscall::FaultReply {
+                process: self.id(),
+                verdict: match self.choice() % 4 {
+                    0 => Verdict::Resume,
+                    1 => Verdict::Refuse,
+                    _ => Verdict::Map {
+                        source: self.page(),
+                        destination: self.page(),
+                        permissions: self.permissions(),
+                    },
+                },
+            },
+            58 => Syscall::SetFaultTimeout { process: self.target(), milliseconds: self.choice() % 32 },
+            59 => Syscall::Clone { child: self.id() },
+            60 => Syscall::Send { to: self.id(), words: self.words(), offer: self.offer() },
+            61 => Syscall::Receive { from: self.some_id(), offer: self.offer() },
+            62 => Syscall::Call { to: self.id(), words: self.words(), offer: self.offer() },
+            63 => Syscall::Reply { to: self.id(), words: self.words(), offer: self.offer() },
+            64 => Syscall::ReplyAndReceive { to: self.id(), words: self.words(), offer: self.offer() },
+            65 => Syscall::Clock,
+            66 => Syscall::Sleep { milliseconds: self.choice() % 64 },
+            67 => Syscall::Yield,
+            68 => Syscall::ConsoleWrite { address: self.address(), length: self.choice() * 8 },
+            69 => Syscall::ConsoleRead { address: self.address(), length: self.choice() },
+            70 => Syscall::SetConsoleOwner { owner: self.flag().then(|| self.target()) },
+            _ => Syscall::Identity,
+        }
+    }
+
+    fn jos(&mut self, number: u32) -> [u32; 5] {
+        let env = self.target().bits();
+        let (page, permissions) = (self.page().address(), self.permissions().bits() | 5);
+        match number {
+            0 => [self.address(), self.choice() * 40, 0, 0, 0],
+            4 => [env, page, permissions, 0, 0],
+            5 => [env, page, self.target().bits(), self.page().address(), permissions],
+            8 => [env, 2 + self.choice() % 3, 0, 0, 0],
+            9 => [env, self.address(), 0, 0, 0],
+            10 => [env, 0x0080_0080, 0, 0, 0],
+            12 => [env, 7, if self.flag() { page } else { USER_TOP }, permissions, 0],
+            13 => [if self.flag() { page } else { USER_TOP }, 0, 0, 0, 0],
+            _ => [env, page, 0, 0, 0],
+        }
+    }
+}
+
+/// Does one step. `false` when the machine has stopped, or nobody will ever run again.
+fn step(world: &mut World, (kind, choices): Step) -> bool {
+    let mut idle = 0;
+    while world.after == After::Idle {
+        if idle > 8 {
+            return false;
+        }
+        idle += 1;
+        world.key(b'a');
+        world.tick();
+    }
+    if matches!(world.after, After::PowerOff { .. }) {
+        return false;
+    }
+    let mut draw = Draw { world, choices: choices.to_vec().into_iter() };
+    let first = world.current() == world.init();
+    match kind {
+        // The first process ends seldom, or there would be little to see.
+        47 | 49 if first && choices[7] > 8 => world.tick(),
+        0..=31 => {
+            let number = u32::from(kind) % 15;
+            let arguments = draw.jos(number);
+            if !(first && number == 3 && (arguments[0] == 0 || arguments[0] == world.init().bits())) {
+                world.jos(number, arguments);
+            }
+        }
+        32..=70 => {
+            let call = draw.call(u32::from(kind));
+            world.begin(call);
+        }
+        71..=110 => {
+            let call = draw.call(33 + u32::from(kind) % 10);
+            world.begin(call);
+        }
+        111..=150 => {
+            let call = draw.call(60 + u32::from(kind) % 5);
+            world.begin(call);
+        }
+        151..=190 => {
+            let address = draw.address();
+            let _ = if draw.flag() { world.write(address, 1) } else { world.read(address).map(drop) };
+        }
+        191..=195 => {
+            let address = [UVPD, UENVS, UPAGES, 0xFFFF_F000, USER_TOP][usize::from(kind) - 191];
+            let _ = world.read(address);
+        }
+        196 if !first => world.trap(3),
+        197 => world.key(3),
+        198..=200 => world.key(b'x'),
+        201..=225 => {
+            let call = draw.call(42);
+            world.begin(call);
+            if let Some(&child) = world.living().last() {
+                if world.cpu.current().is_some() {
+                    world.begin(Syscall::ProcessStart { process: child.into() });
+                }
+            }
+        }
+        _ => world.tick(),
+    }
+    true
+}
+
+/// All that was taken is given back when only the first process is left with what it had.
+fn finish(world: &mut World, free: u32) {
+    if matches!(world.after, After::PowerOff { .. }) {
+        return;
+    }
+    for _ in 0..2000 {
+        if world.cpu.current().is_some() {
+            if world.current() == world.init() {
+                break;
+            }
+            world.begin(Syscall::Exit { status: 0 });
+        } else {
+            world.tick();
+            world.key(b'a');
+        }
+        if matches!(world.after, After::PowerOff { .. }) {
+            return;
+        }
+    }
+    if world.cpu.current().is_none() {
+        return;
+    }
+    for id in world.living() {
+        if id != world.init() && world.exists(id) {
+            world.begin(Syscall::Destroy { process: id.into(), subtree: true });
+        }
+    }
+    world.finish_teardowns();
+    let mut first = 0;
+    while first < USER_TOP {
+        let range = PageRange::new(UserPage::known(first), 1024.min((USER_TOP - first) / 0x1000)).unwrap();
+        world.begin(Syscall::RangeUnmap { process: Target::Caller, range, marks: Permissions::empty() });
+        first += 0x0040_0000;
+    }
+    let init = world.process(world.init());
+    let tables = init.mapped - 1;
+    assert_eq!(world.kernel.frames.free() + init.mapped, free, "frames are lost; init has {tables} tables");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #[test]
+    fn any_sequence_of_steps_leaves_the_system_sound(steps in prop::collection::vec(any::<Step>(), 1..80)) {
+        let mut world = World::new();
+        let free = world.kernel.frames.free() + world.process(world.init()).mapped - archive_pages(&world);
+        for at in steps {
+            if !step(&mut world, at) {
+                break;
+            }
+        }
+        finish(&mut world, free);
+    }
+}
+
+/// Pages of the boot archive: mapped, but never free.
+fn archive_pages(world: &World) -> u32 {
+    (0..16).filter(|page| world.leaf(world.init(), abi::layout::BOOT_ARCHIVE + page * 0x1000).is_present()).count() as u32
+}

@@ -1,0 +1,209 @@
+//! What must hold in the whole system after every trap.
+
+use std::collections::{HashMap, HashSet};
+
+use abi::layout::PROCESSES;
+use abi::public::Status;
+use abi::{Frame, ProcessId};
+use kernel_core::After;
+use kernel_core::process::{Index, Process, State};
+use kernel_core::table::QueueName;
+
+use super::World;
+use crate::model::audit::Space;
+
+/// Where in the FPU state the tests keep a process's id.
+const TAG: std::ops::Range<usize> = 160..164;
+
+impl World {
+    /// Checks everything that must hold, and what `after` says.
+    pub fn settle(&mut self) {
+        match self.after {
+            After::Run => assert!(self.cpu.current().is_some(), "nobody runs"),
+            After::Idle => assert!(self.cpu.current().is_none(), "idle with a process on the CPU"),
+            After::PowerOff { .. } => return,
+        }
+        self.audit();
+        self.tag_fpu();
+    }
+
+    pub fn audit(&self) {
+        self.audit_memory();
+        self.audit_queues();
+        self.audit_families();
+        self.audit_waiting();
+        self.audit_facts();
+    }
+
+    /// Every process slot that is taken.
+    pub fn slots(&self) -> impl Iterator<Item = (Index, &Process)> {
+        (0..PROCESSES)
+            .map(Index::new)
+            .map(|index| (index, &self.kernel.processes()[index]))
+            .filter(|(_, process)| process.state != State::Free)
+    }
+
+    /// All processes that a call could name.
+    pub fn living(&self) -> Vec<ProcessId> {
+        self.slots().filter(|(_, process)| process.is_alive()).map(|(_, process)| process.name()).collect()
+    }
+
+    fn audit_memory(&self) {
+        let frames = &self.kernel.frames;
+        let model = &self.cpu.hardware;
+        let numbers = (0..model.frames()).map(Frame::from_number);
+        let free: HashSet<Frame> = numbers.filter(|frame| frames.count(*frame) == Some(0)).collect();
+        assert_eq!(free.len() as u32, frames.free(), "free frames by count and by number");
+        let mut directories = vec![self.kernel_directory];
+        let mut expected = HashMap::new();
+        for (index, process) in self.slots().filter(|(_, process)| process.state != State::Ended) {
+            directories.push(process.directory);
+            let space: Space = model.space(process.directory);
+            assert_eq!(process.mapped, space.charged(), "frames charged to {}", process.name());
+            self.add_to_accounts(index, process.mapped, &mut expected);
+        }
+        for (index, _) in self.slots().filter(|(_, process)| process.state == State::Ended) {
+            self.add_to_accounts(index, 0, &mut expected);
+        }
+        model.audit(&directories, &free, &self.reserved, |frame| frames.count(frame));
+        for (index, process) in self.slots().filter(|(index, process)| process.account == Some(*index)) {
+            let used = (process.subtree.frames, process.subtree.processes);
+            assert_eq!(Some(&used), expected.get(&index.slot()), "what the subtree of {} uses", process.name());
+        }
+    }
+
+    /// Counts a process's frames and itself for every bounded process above it.
+    fn add_to_accounts(&self, index: Index, frames: u32, sums: &mut HashMap<usize, (u32, u32)>) {
+        let mut at = self.kernel.processes()[index].account;
+        while let Some(account) = at {
+            let sum = sums.entry(account.slot()).or_default();
+            *sum = (sum.0 + frames, sum.1 + 1);
+            at = self.kernel.processes()[account].parent.and_then(|parent| self.kernel.processes()[parent].account);
+        }
+    }
+
+    /// Each process is in the one queue that its state says, and in no other.
+    fn audit_queues(&self) {
+        let mut found: HashMap<usize, QueueName> = HashMap::new();
+        let of_processes = self.slots().flat_map(|(index, _)| {
+            [QueueName::Senders(index), QueueName::Callers(index), QueueName::Zombies(index)]
+        });
+        for queue in [QueueName::Ready, QueueName::Dying, QueueName::Readers].into_iter().chain(of_processes) {
+            let (mut at, mut previous) = (self.kernel.processes().front(queue), None);
+            while let Some(index) = at {
+                let process = &self.kernel.processes()[index];
+                assert_eq!(process.previous, previous, "link of {:?} in {queue:?}", process.id);
+                let other = found.insert(index.slot(), queue);
+                assert_eq!(other, None, "{:?} is in {queue:?} too", process.id);
+                (previous, at) = (at, process.next);
+            }
+        }
+        for (index, process) in self.slots() {
+            let expected = match process.state {
+                State::Ready if process.stopped || self.cpu.current() == Some(index) => None,
+                State::Ready => Some(QueueName::Ready),
+                State::Sending { to, .. } => Some(QueueName::Senders(to)),
+                State::Answer { by, .. } => Some(QueueName::Callers(by)),
+                State::ReceivingFrom { from } => Some(QueueName::Callers(from)),
+                State::Reading => Some(QueueName::Readers),
+                State::Dying => Some(QueueName::Dying),
+                State::Ended => process.parent.map(QueueName::Zombies),
+                State::Free
+                | State::Receiving
+                | State::ReceivingExit { .. }
+                | State::JosReceiving
+                | State::Sleeping
+                | State::Waiting { .. } => None,
+            };
+            assert_eq!(found.get(&index.slot()).copied(), expected, "{} is {:?}", process.name(), process.state);
+            let sleeps = process.state == State::Sleeping;
+            assert!(!sleeps || process.sleeper != 0, "{} sleeps without an alarm", process.name());
+            let current = self.cpu.current() == Some(index);
+            assert!(!current || (process.state == State::Ready && !process.stopped), "{} runs", process.name());
+        }
+    }
+
+    /// Children know their parents, and parents how many children they may wait for.
+    fn audit_families(&self) {
+        let processes = self.kernel.processes();
+        let mut listed = HashSet::new();
+        for (index, parent) in self.slots() {
+            let mut awaited = 0;
+            for (first, alive) in [(parent.first_child, true), (parent.first_gone, false)] {
+                let (mut at, mut previous) = (first, None);
+                while let Some(child) = at {
+                    let process = &processes[child];
+                    assert_eq!(process.parent, Some(index), "parent of {}", process.name());
+                    assert_eq!(process.previous_sibling, previous, "siblings of {}", process.name());
+                    assert_eq!(process.is_alive(), alive, "{} is in the wrong list", process.name());
+                    assert!(listed.insert(child.slot()), "{} is listed twice", process.name());
+                    awaited += u32::from(!process.unattended);
+                    (previous, at) = (at, process.next_sibling);
+                }
+            }
+            assert_eq!(parent.awaited, awaited, "children that {} may wait for", parent.name());
+            assert!(parent.is_alive() || parent.first_child.is_none(), "{} is dead and has children", parent.name());
+        }
+        for (index, process) in self.slots() {
+            let has_parent = process.parent.is_some();
+            assert_eq!(listed.contains(&index.slot()), has_parent, "{} is in no list", process.name());
+        }
+        assert_eq!(processes.live() as usize, self.slots().count());
+    }
+
+    /// Nobody waits for himself, directly or through others, and nobody waits for the dead.
+    fn audit_waiting(&self) {
+        for (start, process) in self.slots() {
+            let mut at = start;
+            for steps in 0.. {
+                at = match self.kernel.processes()[at].state {
+                    State::Sending { to: next, .. }
+                    | State::Answer { by: next, .. }
+                    | State::ReceivingFrom { from: next } => next,
+                    _ => break,
+                };
+                assert!(self.kernel.processes()[at].is_alive(), "{} waits for the dead", process.name());
+                assert!(steps < PROCESSES, "{} waits in a circle", process.name());
+            }
+        }
+    }
+
+    /// UENVS says what is so.
+    fn audit_facts(&self) {
+        for slot in 0..PROCESSES {
+            let (index, facts) = (Index::new(slot), &self.kernel.public_facts().0[slot as usize]);
+            let process = &self.kernel.processes()[index];
+            let status = match process.state {
+                State::Free => Status::Free,
+                State::Dying | State::Ended => Status::Dying,
+                State::Ready if self.cpu.current() == Some(index) => Status::Running,
+                State::Ready if !process.stopped => Status::Runnable,
+                _ => Status::NotRunnable,
+            };
+            assert_eq!(facts.status, status as u32, "status of slot {slot}: {:?}", process.state);
+            assert_eq!(facts.id, process.id.map_or(0, ProcessId::bits), "id of slot {slot}");
+            if process.is_alive() {
+                let parent = process.parent.map_or(0, |parent| self.kernel.processes()[parent].name().bits());
+                assert_eq!(facts.parent, parent, "parent of slot {slot}");
+            }
+            assert_eq!(facts.registers, [0; 17], "UENVS shows registers");
+            assert_eq!((facts.directory, facts.handler, facts.link), (0, 0, 0));
+        }
+    }
+
+    /// Each process finds its own FPU registers; a new one finds clean ones, or those of its parent.
+    fn tag_fpu(&mut self) {
+        let Some(index) = self.cpu.current() else { return };
+        let process = &self.kernel.processes()[index];
+        let (id, parent) = (process.name(), process.parent);
+        let parent = parent.map_or(0, |parent| self.kernel.processes()[parent].name().bits());
+        let bytes: &mut [u8] = &mut self.cpu.hardware.fpu.0[TAG];
+        let tag = u32::from_le_bytes(bytes.try_into().unwrap());
+        bytes.copy_from_slice(&id.bits().to_le_bytes());
+        if self.tagged.insert(id) {
+            assert!(tag == 0 || tag == parent, "the FPU registers of {id} are {tag:08x}'s");
+        } else {
+            assert_eq!(tag, id.bits(), "the FPU registers of {id} are another's");
+        }
+    }
+}

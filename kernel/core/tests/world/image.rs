@@ -1,0 +1,38 @@
+//! The boot archive of the tests: a ustar file whose one member is a small `bin/init`.
+
+use super::{CALL_SITE, DATA};
+use abi::layout::PROGRAM_TEXT;
+
+/// The archive's bytes.
+pub fn archive() -> Vec<u8> {
+    let init = init();
+    let mut header = [0u8; 512];
+    header[..8].copy_from_slice(b"bin/init");
+    header[124..136].copy_from_slice(format!("{:011o}\0", init.len()).as_bytes());
+    header[148..156].fill(b' ');
+    header[156] = b'0';
+    header[257..265].copy_from_slice(b"ustar\x0000");
+    let sum: u32 = header.iter().copied().map(u32::from).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let mut bytes = header.to_vec();
+    bytes.extend(&init);
+    bytes.resize(bytes.len().next_multiple_of(512) + 1024, 0);
+    bytes
+}
+
+/// An ELF file with a page of text that is only read and a page of data.
+fn init() -> Vec<u8> {
+    const HEADERS: u32 = 52 + 2 * 32;
+    const TEXT_LENGTH: u32 = 0x100;
+    let mut bytes = vec![0x7F, b'E', b'L', b'F', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    bytes.extend([2u16, 3].iter().flat_map(|half| half.to_le_bytes()));
+    bytes.extend([1, CALL_SITE, 52, 0, 0].iter().flat_map(|word: &u32| word.to_le_bytes()));
+    bytes.extend([52u16, 32, 2, 0, 0, 0].iter().flat_map(|half| half.to_le_bytes()));
+    let text = [1, HEADERS, PROGRAM_TEXT, PROGRAM_TEXT, TEXT_LENGTH, TEXT_LENGTH, 5, 0x1000];
+    let data = [1, HEADERS + TEXT_LENGTH, DATA, DATA, 4, 0x1000, 6, 0x1000];
+    bytes.extend(text.iter().chain(&data).flat_map(|word| word.to_le_bytes()));
+    assert_eq!(bytes.len(), HEADERS as usize);
+    bytes.extend([0xCD; TEXT_LENGTH as usize]);
+    bytes.extend(0xDA7A_DA7A_u32.to_le_bytes());
+    bytes
+}

@@ -1,0 +1,323 @@
+//! A whole system without a machine: the kernel, one CPU over the model, and a first process that does what a test
+//! says.
+//!
+//! A test is the programs: it says what the process on the CPU does next (a call, a load, a store), and the world
+//! carries it out as the hardware would, through the register area and the TLB. After every trap the world audits
+//! itself, so each test checks far more than it says.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+mod audit;
+mod image;
+
+use std::collections::HashSet;
+
+use abi::call::RawCall;
+use abi::jos::VECTOR;
+use abi::layout::PAGE_SIZE;
+use abi::process::Target;
+use abi::public::FrameRecord;
+use abi::{Entry, Error, Frame, Page, Permissions, ProcessId, Registers, Syscall, UserPage};
+use kernel_core::process::{Index, Process, State};
+use kernel_core::{After, BootArchive, Cpu, FrameRange, Frames, Hardware, Kernel};
+
+use crate::model::{FaultInfo, Model};
+
+/// Where the trap instruction of every call lies: in the first process's text.
+pub const CALL_SITE: u32 = 0x0080_0040;
+/// The first process's data page, writable and private.
+pub const DATA: u32 = 0x0080_1000;
+/// Pages that the first process does not have, under two directory entries without tables.
+pub const PAGE: u32 = 0x1000_0000;
+pub const PAGE_2: u32 = 0x1000_1000;
+pub const PAGE_3: u32 = 0x1040_0000;
+
+pub const READ: Permissions = Permissions::empty();
+pub const WRITE: Permissions = Permissions::WRITE;
+
+/// What a call left in its caller's registers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Answer {
+    pub eax: u32,
+    pub process: u32,
+    pub words: [u32; 4],
+}
+
+pub struct World {
+    pub kernel: Box<Kernel>,
+    pub cpu: Cpu<Model>,
+    /// What the last trap ended with.
+    pub after: After,
+    kernel_directory: Frame,
+    reserved: HashSet<Frame>,
+    /// Processes whose FPU registers carry their own tag by now.
+    tagged: HashSet<ProcessId>,
+}
+
+/// Building it.
+impl World {
+    /// 4 MiB of RAM, about 700 frames free, and the first process running.
+    pub fn new() -> Self {
+        Self::with_memory(4)
+    }
+
+    pub fn with_memory(mib: u32) -> Self {
+        let boot = Model::boot(mib);
+        let (mut model, mut ranges) = (boot.model, boot.ranges);
+        let archive = image::archive();
+        let reserved = store(&mut model, &mut ranges, &archive);
+        let records = Box::leak(vec![FrameRecord::default(); boot.records as usize].into_boxed_slice());
+        let mut kernel = new_kernel();
+        kernel.frames = Frames::new(records, &ranges);
+        for frame in &reserved {
+            kernel.frames.reserve(*frame);
+        }
+        let mut cpu = Cpu::new(model, 0, boot.directory);
+        let first = reserved.iter().copied().min().unwrap();
+        let archive = BootArchive { first, length: archive.len() as u32 };
+        let after = kernel.start_first(&mut cpu, archive, b"--quiet").unwrap();
+        let reserved = reserved.into_iter().collect();
+        let mut world =
+            Self { kernel, cpu, after, kernel_directory: boot.directory, reserved, tagged: HashSet::new() };
+        world.settle();
+        world
+    }
+}
+
+/// A kernel is over a megabyte, which is too much for a test's stack.
+fn new_kernel() -> Box<Kernel> {
+    let build = || Box::new(Kernel::new());
+    std::thread::Builder::new().stack_size(16 << 20).spawn(build).unwrap().join().unwrap()
+}
+
+/// Puts bytes into the last frames and takes those out of the ranges.
+fn store(model: &mut Model, ranges: &mut [FrameRange], bytes: &[u8]) -> Vec<Frame> {
+    let last = ranges.last_mut().unwrap();
+    let pages: Vec<&[u8]> = bytes.chunks(PAGE_SIZE as usize).collect();
+    last.end -= pages.len() as u32;
+    let frames: Vec<Frame> = (last.end..).take(pages.len()).map(Frame::from_number).collect();
+    for (frame, page) in frames.iter().zip(pages) {
+        model.zero_frame(*frame);
+        for (index, word) in (0..).zip(page.chunks(4)) {
+            let mut padded = [0; 4];
+            padded[..word.len()].copy_from_slice(word);
+            model.set_word(*frame, index, u32::from_le_bytes(padded));
+        }
+    }
+    frames
+}
+
+/// Looking at it.
+impl World {
+    /// The process on the CPU.
+    pub fn current(&self) -> ProcessId {
+        self.process_at(self.cpu.current().expect("a process runs")).name()
+    }
+
+    /// The first process.
+    pub fn init(&self) -> ProcessId {
+        ProcessId::first(0)
+    }
+
+    fn process_at(&self, index: Index) -> &Process {
+        &self.kernel.processes()[index]
+    }
+
+    /// The slot of a process that has not been freed.
+    pub fn process(&self, id: ProcessId) -> &Process {
+        let process = self.process_at(Index::new(id.index()));
+        assert!(process.id == Some(id) && process.state != State::Free, "{id} is gone");
+        process
+    }
+
+    /// Is there still a process, or a zombie, of this name?
+    pub fn exists(&self, id: ProcessId) -> bool {
+        let process = self.process_at(Index::new(id.index()));
+        process.id == Some(id) && process.state != State::Free
+    }
+
+    /// What a process's last call left in its registers.
+    pub fn answer(&self, id: ProcessId) -> Answer {
+        let r = &self.process(id).registers;
+        Answer { eax: r.eax, process: r.edx, words: [r.ebx, r.esi, r.edi, r.ebp] }
+    }
+
+    /// The result and the words of a process's last call.
+    pub fn result(&self, id: ProcessId) -> Result<[u32; 4], Error> {
+        let answer = self.answer(id);
+        Error::check(answer.eax).map(|_| answer.words)
+    }
+
+    /// Did the last call of a process go back to its trap instruction?
+    pub fn restarts(&self, id: ProcessId) -> bool {
+        self.process(id).registers.eip == CALL_SITE
+    }
+
+    /// The leaf of a page in the space of a process, whether loaded or not.
+    pub fn leaf(&self, id: ProcessId, address: u32) -> Entry {
+        let page = Page::containing(address);
+        let model = &self.cpu.hardware;
+        let upper = Entry::from_bits(model.word(self.process(id).directory, page.directory_index()));
+        if !upper.is_present() {
+            return Entry::ABSENT;
+        }
+        Entry::from_bits(model.word(upper.frame(), page.table_index()))
+    }
+
+    /// How many mappings the frame behind a page has.
+    pub fn count(&self, id: ProcessId, address: u32) -> u32 {
+        self.kernel.frames.count(self.leaf(id, address).frame()).expect("RAM")
+    }
+}
+
+/// What the process on the CPU does.
+impl World {
+    /// Its saved registers, where the hardware would save them.
+    pub fn registers(&mut self) -> &mut Registers {
+        let index = self.cpu.current().expect("a process runs");
+        let area = self.cpu.hardware.register_area().expect("a register area is set");
+        let slot = &raw const self.kernel.processes()[index].registers;
+        assert_eq!(area.cast_const(), slot, "a trap would save into another process's slot");
+        // SAFETY: the kernel set the area from a reference into its process table, which has just been seen to be
+        // still there; the kernel is not running, and the borrow of the world keeps everything else away.
+        unsafe { &mut *area }
+    }
+
+    /// Traps with the registers as they are, and audits the world afterwards.
+    pub fn trap(&mut self, vector: u32) {
+        self.registers().trap = vector;
+        self.after = self.kernel.trap(&mut self.cpu);
+        self.settle();
+    }
+
+    /// Makes a call by `int 0x30` that may block, end or restart its caller; [`World::answer`] has what comes of it.
+    pub fn begin(&mut self, call: Syscall) {
+        self.begin_raw(call.encode());
+    }
+
+    pub fn begin_raw(&mut self, raw: RawCall) {
+        let registers = self.registers();
+        registers.eax = raw.head;
+        registers.edx = raw.process;
+        registers.ecx = raw.page;
+        [registers.ebx, registers.esi, registers.edi, registers.ebp] = raw.words;
+        registers.eip = CALL_SITE + 2;
+        self.trap(VECTOR);
+    }
+
+    /// Makes a call by `int 0x30` that answers at once.
+    pub fn call(&mut self, call: Syscall) -> Result<[u32; 4], Error> {
+        self.call_raw(call.encode())
+    }
+
+    pub fn call_raw(&mut self, raw: RawCall) -> Result<[u32; 4], Error> {
+        let caller = self.current();
+        self.begin_raw(raw);
+        assert_eq!(self.process(caller).state, State::Ready, "the call blocked");
+        assert!(!self.restarts(caller), "the call restarts");
+        self.result(caller)
+    }
+
+    /// Makes a JOS call; the arguments are those of `edx, ecx, ebx, edi, esi`. Returns the caller's `eax`, if the
+    /// caller is still there.
+    pub fn jos(&mut self, number: u32, [edx, ecx, ebx, edi, esi]: [u32; 5]) -> u32 {
+        let caller = self.current();
+        let registers = self.registers();
+        *registers = Registers { eax: number, edx, ecx, ebx, edi, esi, eip: CALL_SITE + 2, ..*registers };
+        self.trap(VECTOR);
+        if self.exists(caller) { self.process(caller).registers.eax } else { 0 }
+    }
+
+    /// Loads a word. A fault is given to the kernel, and returned.
+    pub fn read(&mut self, address: u32) -> Result<u32, FaultInfo> {
+        let result = self.cpu.hardware.user_read(address);
+        result.inspect_err(|fault| self.fault(*fault))
+    }
+
+    /// Stores a word. A fault is given to the kernel, and returned.
+    pub fn write(&mut self, address: u32, value: u32) -> Result<(), FaultInfo> {
+        let result = self.cpu.hardware.user_write(address, value);
+        result.inspect_err(|fault| self.fault(*fault))
+    }
+
+    fn fault(&mut self, fault: FaultInfo) {
+        const PAGE_FAULT: u32 = 14;
+        self.cpu.hardware.fault_address = fault.address;
+        let registers = self.registers();
+        registers.error = fault.access.bits();
+        registers.eip = CALL_SITE;
+        self.trap(PAGE_FAULT);
+    }
+
+    /// Lets 10 ms pass.
+    pub fn tick(&mut self) {
+        self.cpu.hardware.clock += 10_000;
+        self.after = self.kernel.timer(&mut self.cpu);
+        self.settle();
+    }
+
+    /// A key is pressed.
+    pub fn key(&mut self, byte: u8) {
+        self.after = self.kernel.console_input(&mut self.cpu, byte);
+        self.settle();
+    }
+
+    /// Lets time pass until a process is on the CPU.
+    pub fn run(&mut self, id: ProcessId) {
+        for _ in 0..1100 {
+            if self.cpu.current().is_some() && self.current() == id {
+                return;
+            }
+            self.tick();
+        }
+        panic!("{id} does not come to run: {:?}, stopped: {}", self.process(id).state, self.process(id).stopped);
+    }
+
+    /// As [`World::call`], by a process that is not necessarily on the CPU yet.
+    pub fn call_of(&mut self, id: ProcessId, call: Syscall) -> Result<[u32; 4], Error> {
+        self.run(id);
+        self.call(call)
+    }
+
+    /// As [`World::begin`], by a process that is not necessarily on the CPU yet.
+    pub fn begin_of(&mut self, id: ProcessId, call: Syscall) {
+        self.run(id);
+        self.begin(call);
+    }
+
+    /// Makes a blank, stopped child of the process on the CPU.
+    pub fn child(&mut self) -> ProcessId {
+        let [id, ..] = self.call(Syscall::ProcessCreate { copy: false }).unwrap();
+        ProcessId::new(id).unwrap()
+    }
+
+    /// Makes a blank child that runs.
+    pub fn running_child(&mut self) -> ProcessId {
+        let child = self.child();
+        self.call(Syscall::ProcessStart { process: child.into() }).unwrap();
+        child
+    }
+
+    /// Maps a fresh page in the space of the process on the CPU.
+    pub fn allocate(&mut self, address: u32) {
+        self.allocate_in(Target::Caller, address);
+    }
+
+    pub fn allocate_in(&mut self, process: Target, address: u32) {
+        self.call(Syscall::PageAllocate { process, page: UserPage::known(address), permissions: WRITE }).unwrap();
+    }
+
+    /// Maps a page of one space into another.
+    pub fn map(
+        &mut self, process: Target, page: u32, to: Target, to_page: u32, permissions: Permissions,
+    ) -> Result<[u32; 4], Error> {
+        let (page, to_page) = (UserPage::known(page), UserPage::known(to_page));
+        self.call(Syscall::PageMap { process, page, to, to_page, permissions })
+    }
+
+    /// Lets time pass until every dying process is gone.
+    pub fn finish_teardowns(&mut self) {
+        while self.kernel.processes().front(kernel_core::table::QueueName::Dying).is_some() {
+            self.tick();
+        }
+    }
+}
