@@ -281,11 +281,10 @@ fn finish(world: &mut World, free: u32) {
         }
     }
     world.finish_teardowns();
-    let mut first = 0;
-    while first < USER_TOP {
-        let range = PageRange::new(UserPage::known(first), 1024.min((USER_TOP - first) / 0x1000)).unwrap();
+    let space = world.cpu.hardware.space(world.process(world.init()).directory);
+    for (index, _) in space.tables {
+        let range = PageRange::new(UserPage::known(index << 22), 1024).unwrap();
         world.begin(Syscall::RangeUnmap { process: Target::Caller, range, marks: Permissions::empty() });
-        first += 0x0040_0000;
     }
     let init = world.process(world.init());
     let tables = init.mapped - 1;

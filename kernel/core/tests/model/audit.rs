@@ -1,15 +1,29 @@
 //! What must hold whenever the kernel has returned to a program.
 
-use std::collections::{HashMap, HashSet};
-
 use abi::layout::{ENTRIES, UENVS, USER_TOP, UVPT, WINDOWS, directory_index};
 use abi::{DirectoryEntry, Entry, EntryFlags, Frame, Page, Slot};
 
 use super::Model;
 
+/// Frames that may be given out, and what the kernel has counted for each.
+pub struct Counts<'a> {
+    /// By frame number: `None` is not RAM of the kernel's.
+    pub counts: &'a [Option<u32>],
+    /// Frames with one mapping that no directory shows.
+    pub reserved: &'a [Frame],
+}
+
+impl Counts<'_> {
+    fn is_free(&self, frame: Frame) -> bool {
+        self.counts.get(frame.number() as usize) == Some(&Some(0))
+    }
+}
+
 /// What a directory maps below UTOP.
 #[derive(Clone, Debug, Default)]
 pub struct Space {
+    /// Whose directory it is.
+    pub directory: Option<Frame>,
     /// Tables, by directory index.
     pub tables: Vec<(u32, Frame)>,
     /// Present leaves.
@@ -31,63 +45,51 @@ const BACKED: u32 = EntryFlags::MARKS.bits();
 const SHARED: u32 = directory_index(USER_TOP);
 
 impl Model {
-    /// Panics unless memory is as it must be between a trap and the next: `directories` are all live ones, the
-    /// kernel's first; `free` are the frames that may be given out; `reserved` have one mapping that no directory
-    /// shows; `count` is what the kernel has counted.
-    pub fn audit(
-        &self, directories: &[Frame], free: &HashSet<Frame>, reserved: &HashSet<Frame>,
-        count: impl Fn(Frame) -> Option<u32>,
-    ) {
-        self.audit_cache(free);
-        let mut expected: HashMap<Frame, u32> = HashMap::new();
-        for &directory in directories {
-            assert!(!free.contains(&directory), "{directory:?} is a directory, and free");
-            self.audit_shared_half(directory, directories[0]);
-            let space = self.space(directory);
+    /// Panics unless memory is as it must be between a trap and the next. `spaces` are all live ones, and `kernel`
+    /// is the kernel's directory.
+    pub fn audit(&self, kernel: Frame, spaces: &[Space], counts: &Counts<'_>) {
+        self.audit_cache(counts);
+        self.audit_shared_half(kernel, kernel);
+        let mut mapped = vec![0; counts.counts.len()];
+        for space in spaces {
+            let directory = space.directory.expect("a space of `Model::space`");
+            self.audit_shared_half(directory, kernel);
             let leaves = space.leaves.iter().map(|(_, leaf)| leaf.frame());
             let tables = space.tables.iter().map(|(_, table)| *table);
             for frame in leaves.chain(tables).chain([directory]) {
-                assert!(!free.contains(&frame), "{frame:?} is mapped by {directory:?}, and free");
-                *expected.entry(frame).or_default() += 1;
+                assert!(!counts.is_free(frame), "{frame:?} is mapped by {directory:?}, and free");
+                mapped[frame.number() as usize] += 1;
             }
         }
-        expected.remove(&directories[0]);
-        for frame in reserved {
-            *expected.entry(*frame).or_default() += 1;
+        for frame in counts.reserved {
+            mapped[frame.number() as usize] += 1;
         }
-        for number in 0..self.ram.len() as u32 {
-            let frame = Frame::from_number(number);
-            if let Some(counted) = count(frame) {
-                let mapped = expected.get(&frame).copied().unwrap_or(0);
-                assert_eq!(counted, mapped, "{frame:?} is counted {counted} times and mapped {mapped} times");
-                assert_eq!(counted == 0, free.contains(&frame), "{frame:?} has count {counted}");
+        for (number, (counted, mapped)) in counts.counts.iter().zip(mapped).enumerate() {
+            if let Some(counted) = *counted {
+                assert_eq!(counted, mapped, "frame {number:#x}: what is counted, and the mappings that there are");
             }
         }
     }
 
     /// What a directory maps below UTOP, each entry checked on the way.
     pub fn space(&self, directory: Frame) -> Space {
-        let mut space = Space::default();
-        for upper in 0..SHARED {
-            let entry = self.entry(directory, upper);
-            let table = match DirectoryEntry::classify(entry, directory) {
-                DirectoryEntry::Absent => {
-                    assert_eq!(entry, Entry::ABSENT, "absent directory entry {upper:#x}");
-                    continue;
-                }
-                DirectoryEntry::Table(table) => table,
-                other => panic!("{other:?} at directory entry {upper:#x} of {directory:?}"),
+        let mut space = Space { directory: Some(directory), ..Space::default() };
+        let upper_entries = &self.contents(directory)[..SHARED as usize];
+        for (upper, &bits) in (0..).zip(upper_entries).filter(|(_, bits)| **bits != 0) {
+            let entry = Entry::from_bits(bits);
+            let DirectoryEntry::Table(table) = DirectoryEntry::classify(entry, directory) else {
+                panic!("{entry:?} at directory entry {upper:#x} of {directory:?}");
             };
             let flags = entry.flags() - EntryFlags::ACCESSED_DIRTY;
             assert_eq!(flags, EntryFlags::FRESH, "directory entry {upper:#x}");
             space.tables.push((upper, table));
-            for lower in 0..ENTRIES {
-                let leaf = self.entry(table, lower);
+            for (lower, &bits) in (0..).zip(self.contents(table)).filter(|(_, bits)| **bits != 0) {
+                let leaf = Entry::from_bits(bits);
                 let page = Page::containing(upper << 22 | lower << 12);
                 if leaf.is_present() {
                     assert_user_leaf(page, leaf);
                     space.leaves.push((page, leaf));
-                } else if leaf != Entry::ABSENT {
+                } else {
                     assert_eq!(leaf.bits() & !BACKED, 0, "absent leaf of {page:?}: {leaf:?}");
                     space.backed.push((page, leaf));
                 }
@@ -120,12 +122,12 @@ impl Model {
     }
 
     /// No cached translation may give more than the tables do: another frame, a right, or a mark that is not there.
-    fn audit_cache(&self, free: &HashSet<Frame>) {
-        assert!(!free.contains(&self.cr3), "the loaded directory is free");
+    fn audit_cache(&self, counts: &Counts<'_>) {
+        assert!(!counts.is_free(self.cr3), "the loaded directory is free");
         for (&index, cached) in &self.tables {
             let entry = self.entry(self.cr3, index);
             let first = Page::containing(index << 22);
-            assert!(!free.contains(&cached.table), "a cached table is free\n{}", self.explain(first));
+            assert!(!counts.is_free(cached.table), "a cached table is free\n{}", self.explain(first));
             assert!(entry.is_present() && entry.frame() == cached.table, "stale table\n{}", self.explain(first));
             assert!(entry.is_accessed(), "A was cleared without a flush\n{}", self.explain(first));
         }
@@ -134,7 +136,7 @@ impl Model {
             if page.directory_index() == directory_index(WINDOWS) {
                 continue;
             }
-            assert!(!free.contains(&cached.frame), "a cached translation maps a free frame\n{}", self.explain(page));
+            assert!(!counts.is_free(cached.frame), "a cached translation maps a free frame\n{}", self.explain(page));
             let (upper, Some(leaf)) = self.entries_of(page) else {
                 panic!("stale: the table is gone\n{}", self.explain(page));
             };

@@ -136,6 +136,15 @@ impl Model {
         self.words(frame)[index as usize] = value;
     }
 
+    /// All words of a frame that a test may only look at.
+    fn contents(&self, frame: Frame) -> &[u32; ENTRIES as usize] {
+        match self.ram.get(frame.number() as usize) {
+            Some(Some(Contents::Words(words))) => words,
+            Some(Some(Contents::Poison)) => &[POISON; ENTRIES as usize],
+            Some(None) | None => panic!("{frame:?} is not RAM"),
+        }
+    }
+
     fn words(&mut self, frame: Frame) -> &mut [u32; ENTRIES as usize] {
         let Some(Some(contents)) = self.ram.get_mut(frame.number() as usize) else {
             panic!("{frame:?} is not RAM");

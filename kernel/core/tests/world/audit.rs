@@ -10,7 +10,7 @@ use kernel_core::process::{Index, Process, State};
 use kernel_core::table::QueueName;
 
 use super::World;
-use crate::model::audit::Space;
+use crate::model::audit::{Counts, Space};
 
 /// Where in the FPU state the tests keep a process's id.
 const TAG: std::ops::Range<usize> = 160..164;
@@ -49,23 +49,22 @@ impl World {
     }
 
     fn audit_memory(&self) {
-        let frames = &self.kernel.frames;
         let model = &self.cpu.hardware;
-        let numbers = (0..model.frames()).map(Frame::from_number);
-        let free: HashSet<Frame> = numbers.filter(|frame| frames.count(*frame) == Some(0)).collect();
-        assert_eq!(free.len() as u32, frames.free(), "free frames by count and by number");
-        let mut directories = vec![self.kernel_directory];
+        let count = |number| self.kernel.frames.count(Frame::from_number(number));
+        let counts: Vec<Option<u32>> = (0..model.frames()).map(count).collect();
+        let free = counts.iter().filter(|count| **count == Some(0)).count();
+        assert_eq!(free as u32, self.kernel.frames.free(), "frames without mappings, and free frames");
+        let mut spaces = Vec::new();
         let mut expected = HashMap::new();
-        for (index, process) in self.slots().filter(|(_, process)| process.state != State::Ended) {
-            directories.push(process.directory);
-            let space: Space = model.space(process.directory);
-            assert_eq!(process.mapped, space.charged(), "frames charged to {}", process.name());
+        for (index, process) in self.slots() {
+            if process.state != State::Ended {
+                spaces.push(model.space(process.directory));
+                let charged = spaces.last().map(Space::charged);
+                assert_eq!(Some(process.mapped), charged, "frames charged to {}", process.name());
+            }
             self.add_to_accounts(index, process.mapped, &mut expected);
         }
-        for (index, _) in self.slots().filter(|(_, process)| process.state == State::Ended) {
-            self.add_to_accounts(index, 0, &mut expected);
-        }
-        model.audit(&directories, &free, &self.reserved, |frame| frames.count(frame));
+        model.audit(self.kernel_directory, &spaces, &Counts { counts: &counts, reserved: &self.reserved });
         for (index, process) in self.slots().filter(|(index, process)| process.account == Some(*index)) {
             let used = (process.subtree.frames, process.subtree.processes);
             assert_eq!(Some(&used), expected.get(&index.slot()), "what the subtree of {} uses", process.name());
@@ -191,19 +190,20 @@ impl World {
         }
     }
 
-    /// Each process finds its own FPU registers; a new one finds clean ones, or those of its parent.
+    /// Each process finds its own FPU registers; a new one finds clean ones, or those of the process that made it.
     fn tag_fpu(&mut self) {
+        let made_by: Vec<(ProcessId, u32)> = self.slots().map(|(index, process)| {
+            (process.name(), self.kernel.public_facts().0[index.slot()].parent)
+        }).collect();
+        for (id, parent) in made_by {
+            self.tags.entry(id).or_insert([0, parent]);
+        }
         let Some(index) = self.cpu.current() else { return };
-        let process = &self.kernel.processes()[index];
-        let (id, parent) = (process.name(), process.parent);
-        let parent = parent.map_or(0, |parent| self.kernel.processes()[parent].name().bits());
+        let id = self.kernel.processes()[index].name();
         let bytes: &mut [u8] = &mut self.cpu.hardware.fpu.0[TAG];
         let tag = u32::from_le_bytes(bytes.try_into().unwrap());
         bytes.copy_from_slice(&id.bits().to_le_bytes());
-        if self.tagged.insert(id) {
-            assert!(tag == 0 || tag == parent, "the FPU registers of {id} are {tag:08x}'s");
-        } else {
-            assert_eq!(tag, id.bits(), "the FPU registers of {id} are another's");
-        }
+        let allowed = self.tags.insert(id, [id.bits(); 2]).unwrap_or_default();
+        assert!(allowed.contains(&tag), "the FPU registers of {id} are {tag:08x}'s");
     }
 }

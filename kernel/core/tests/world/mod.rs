@@ -9,7 +9,7 @@
 mod audit;
 mod image;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use abi::call::RawCall;
 use abi::jos::VECTOR;
@@ -48,9 +48,9 @@ pub struct World {
     /// What the last trap ended with.
     pub after: After,
     kernel_directory: Frame,
-    reserved: HashSet<Frame>,
-    /// Processes whose FPU registers carry their own tag by now.
-    tagged: HashSet<ProcessId>,
+    reserved: Vec<Frame>,
+    /// Whose tags a process may find in its FPU registers: at first nobody's or its maker's, then its own.
+    tags: HashMap<ProcessId, [u32; 2]>,
 }
 
 /// Building it.
@@ -72,12 +72,11 @@ impl World {
             kernel.frames.reserve(*frame);
         }
         let mut cpu = Cpu::new(model, 0, boot.directory);
-        let first = reserved.iter().copied().min().unwrap();
+        let first = reserved[0];
         let archive = BootArchive { first, length: archive.len() as u32 };
         let after = kernel.start_first(&mut cpu, archive, b"--quiet").unwrap();
-        let reserved = reserved.into_iter().collect();
         let mut world =
-            Self { kernel, cpu, after, kernel_directory: boot.directory, reserved, tagged: HashSet::new() };
+            Self { kernel, cpu, after, kernel_directory: boot.directory, reserved, tags: HashMap::new() };
         world.settle();
         world
     }

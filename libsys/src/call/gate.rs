@@ -1,0 +1,188 @@
+//! How a call enters the kernel: the trap instructions themselves.
+//!
+//! Both stubs get the address of a [`Wire`], load registers from it, trap, and store the registers back. A call may
+//! restart: then the kernel resumes at the trap instruction with all registers as they were loaded, so there is
+//! nothing between loading and trapping that could not be repeated.
+#![allow(unsafe_code)]
+
+use core::arch::global_asm;
+
+use abi::call::RawCall;
+use abi::{Error, Syscall};
+
+/// The registers of a call, in the order in which the stubs load and store them.
+#[derive(Default)]
+#[repr(C)]
+struct Wire {
+    eax: u32,
+    edx: u32,
+    ecx: u32,
+    ebx: u32,
+    esi: u32,
+    edi: u32,
+    ebp: u32,
+}
+
+/// What a call returned: zeros where it returns nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// `eax`: negative for an error; a message's header.
+    pub value: u32,
+    /// Where the process travels: a message's sender.
+    pub process: u32,
+    /// The words; by [`Gate::Sysenter`] the last is 0.
+    pub words: [u32; 4],
+}
+
+/// The two ways into the kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Gate {
+    /// `int 0x30`: takes every call.
+    #[default]
+    Interrupt,
+    /// `sysenter`: faster, but has two registers fewer (see [`abi::call`]).
+    Sysenter,
+}
+
+impl Gate {
+    /// Makes a call. Words may come back with an error, too: a range call says how far it got.
+    ///
+    /// [`Syscall::ProcessCreate`] with `copy` is for `fork` alone, which knows where the child will find itself.
+    #[must_use]
+    pub fn enter(self, call: Syscall) -> Answer {
+        let raw = call.encode();
+        match self {
+            Self::Interrupt => interrupt(&raw),
+            Self::Sysenter => match Short::new(&raw) {
+                Some(short) => sysenter(&short),
+                None => Answer { value: Error::InvalidArgument.to_wire(), process: 0, words: [0; 4] },
+            },
+        }
+    }
+
+    /// Makes a call.
+    ///
+    /// # Errors
+    /// Those of the call; by [`Gate::Sysenter`] `InvalidArgument` for a call that needs more registers.
+    pub fn invoke(self, call: Syscall) -> Result<Answer, Error> {
+        let answer = self.enter(call);
+        Error::check(answer.value).map(|_| answer)
+    }
+}
+
+/// A call that fits the registers that `sysenter` leaves.
+struct Short {
+    head: u32,
+    process: u32,
+    words: [u32; 2],
+    third: u32,
+}
+
+impl Short {
+    fn new(raw: &RawCall) -> Option<Self> {
+        let [first, second, third, fourth] = raw.words;
+        // `ebp` is the page or the third word; no call that fits has both.
+        let fits = fourth == 0 && (raw.page == 0 || third == 0);
+        fits.then_some(Self {
+            head: raw.head,
+            process: raw.process,
+            words: [first, second],
+            third: if raw.page == 0 { third } else { raw.page },
+        })
+    }
+}
+
+fn interrupt(raw: &RawCall) -> Answer {
+    let [ebx, esi, edi, ebp] = raw.words;
+    let mut wire = Wire { eax: raw.head, edx: raw.process, ecx: raw.page, ebx, esi, edi, ebp };
+    // SAFETY: the stub reads and writes the seven words of `Wire` and keeps the C calling convention.
+    unsafe { libsys_interrupt(&raw mut wire) };
+    Answer { value: wire.eax, process: wire.edx, words: [wire.ebx, wire.esi, wire.edi, wire.ebp] }
+}
+
+fn sysenter(call: &Short) -> Answer {
+    let [ebx, esi] = call.words;
+    let mut wire = Wire { eax: call.head, ebx, esi, edi: call.process, ebp: call.third, ..Wire::default() };
+    // SAFETY: as for `interrupt`.
+    unsafe { libsys_sysenter(&raw mut wire) };
+    Answer { value: wire.eax, process: wire.edi, words: [wire.ebx, wire.esi, wire.ebp, 0] }
+}
+
+unsafe extern "C" {
+    fn libsys_interrupt(wire: *mut Wire);
+    fn libsys_sysenter(wire: *mut Wire);
+}
+
+const _: () = {
+    assert!(core::mem::offset_of!(Wire, edx) == 4);
+    assert!(core::mem::offset_of!(Wire, ecx) == 8);
+    assert!(core::mem::offset_of!(Wire, ebx) == 12);
+    assert!(core::mem::offset_of!(Wire, esi) == 16);
+    assert!(core::mem::offset_of!(Wire, edi) == 20);
+    assert!(core::mem::offset_of!(Wire, ebp) == 24);
+};
+
+global_asm!(
+    "    .pushsection .text.libsys_gate, \"ax\", @progbits",
+    // C calling convention: [esp + 4] is the address of the wire; ebx, esi, edi and ebp belong to the caller.
+    "    .global libsys_interrupt",
+    "libsys_interrupt:",
+    "    push ebp",
+    "    push ebx",
+    "    push esi",
+    "    push edi",
+    "    mov eax, [esp + 20]",
+    // The wire's address waits on the stack, for no register is left to keep it in.
+    "    push eax",
+    "    mov edx, [eax + 4]",
+    "    mov ecx, [eax + 8]",
+    "    mov ebx, [eax + 12]",
+    "    mov esi, [eax + 16]",
+    "    mov edi, [eax + 20]",
+    "    mov ebp, [eax + 24]",
+    "    mov eax, [eax]",
+    "    int 0x30",
+    "    xchg eax, [esp]",
+    "    mov [eax + 4], edx",
+    "    mov [eax + 12], ebx",
+    "    mov [eax + 16], esi",
+    "    mov [eax + 20], edi",
+    "    mov [eax + 24], ebp",
+    "    pop dword ptr [eax]",
+    "    pop edi",
+    "    pop esi",
+    "    pop ebx",
+    "    pop ebp",
+    "    ret",
+    // As above. edx: where the kernel returns to, which has to be the instruction after `sysenter`, because a call
+    // that restarts goes back by its two bytes; ecx: the stack to return with.
+    "    .global libsys_sysenter",
+    "libsys_sysenter:",
+    "    push ebp",
+    "    push ebx",
+    "    push esi",
+    "    push edi",
+    "    mov eax, [esp + 20]",
+    "    push eax",
+    "    mov ebx, [eax + 12]",
+    "    mov esi, [eax + 16]",
+    "    mov edi, [eax + 20]",
+    "    mov ebp, [eax + 24]",
+    "    mov eax, [eax]",
+    "    mov ecx, esp",
+    "    mov edx, offset libsys_sysenter_return",
+    "    sysenter",
+    "libsys_sysenter_return:",
+    "    xchg eax, [esp]",
+    "    mov [eax + 12], ebx",
+    "    mov [eax + 16], esi",
+    "    mov [eax + 20], edi",
+    "    mov [eax + 24], ebp",
+    "    pop dword ptr [eax]",
+    "    pop edi",
+    "    pop esi",
+    "    pop ebx",
+    "    pop ebp",
+    "    ret",
+    "    .popsection",
+);

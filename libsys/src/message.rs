@@ -1,0 +1,100 @@
+//! What arrived: a message taken apart by its kind, with types instead of words.
+
+use abi::fault::Access;
+use abi::message::{Kind, Message, Reason};
+use abi::{Permissions, ProcessId};
+
+/// A received message. The kernel wrote the kind and the ids; only the words of [`Event::Message`] are a sender's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// Another process sent or called.
+    Message {
+        /// Who.
+        sender: ProcessId,
+        /// What.
+        words: [u32; 4],
+        /// Permissions of the page that came along.
+        page: Option<Permissions>,
+    },
+    /// A client faulted and waits for `fault_reply`.
+    Fault {
+        /// Which client.
+        client: ProcessId,
+        /// The address that was touched.
+        address: u32,
+        /// How.
+        access: Access,
+        /// The instruction.
+        eip: u32,
+    },
+    /// Ctrl-C.
+    Interrupt,
+    /// A child ended; receiving this waited for it.
+    Exit {
+        /// Which child.
+        child: ProcessId,
+        /// Its status, or the kernel's: 128 and the vector.
+        status: u32,
+        /// Why.
+        reason: Reason,
+    },
+    /// A client forks and waits for a reply: word 0 is 0 to adopt the child, anything else to refuse.
+    Clone {
+        /// Which client.
+        client: ProcessId,
+        /// Its new child.
+        child: ProcessId,
+    },
+}
+
+impl Event {
+    /// Takes a message apart. `None`: the kernel's own words make no sense, which this kernel's do.
+    #[must_use]
+    pub fn new(message: Message) -> Option<Self> {
+        let Message { sender, kind, words, page } = message;
+        let [first, second, third, _] = words;
+        Some(match kind {
+            Kind::Message => Self::Message { sender, words, page },
+            Kind::Fault => Self::Fault {
+                client: sender,
+                address: first,
+                access: Access::from_bits_truncate(second),
+                eip: third,
+            },
+            Kind::Interrupt => Self::Interrupt,
+            Kind::Exit => Self::Exit { child: sender, status: first, reason: Reason::new(second)? },
+            Kind::Clone => Self::Clone { client: sender, child: ProcessId::new(first).ok()? },
+        })
+    }
+}
+
+/// Waits for whatever comes, and for no page.
+///
+/// # Errors
+/// See [`abi::Syscall::Receive`].
+#[cfg(target_os = "none")]
+pub fn next_event() -> Result<Event, abi::Error> {
+    Event::new(crate::call::receive(None, None)?).ok_or(abi::Error::InvalidArgument)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_becomes_its_event() {
+        let (sender, child) = (ProcessId::first(1), ProcessId::first(2));
+        let event = |kind, words| Event::new(Message { sender, kind, words, page: None });
+        let words = [1, 2, 3, 4];
+        assert_eq!(event(Kind::Message, words), Some(Event::Message { sender, words, page: None }));
+        let access = Access::WRITE | Access::USER;
+        let fault = Event::Fault { client: sender, address: 0x1000_0004, access, eip: 0x80_0020 };
+        assert_eq!(event(Kind::Fault, [0x1000_0004, 6, 0x80_0020, 0]), Some(fault));
+        assert_eq!(event(Kind::Interrupt, [0; 4]), Some(Event::Interrupt));
+        let exit = Event::Exit { child: sender, status: 142, reason: Reason::Killed };
+        assert_eq!(event(Kind::Exit, [142, 2, 0, 0]), Some(exit));
+        assert_eq!(event(Kind::Exit, [0, 3, 0, 0]), None);
+        assert_eq!(event(Kind::Clone, [0x1002, 0, 0, 0]), Some(Event::Clone { client: sender, child }));
+        assert_eq!(event(Kind::Clone, [0; 4]), None);
+    }
+}

@@ -1,0 +1,18 @@
+//! What happens when a program panics: one line that says who, where and why; then exit status 101.
+
+use core::panic::PanicInfo;
+
+use crate::{call, println};
+
+/// Exit status of a program that panicked.
+const PANICKED: u8 = 101;
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    let id = call::identity().id;
+    match info.location() {
+        Some(at) => println!("[{id}] panicked at {at}: {}", info.message()),
+        None => println!("[{id}] panicked: {}", info.message()),
+    }
+    call::exit(PANICKED)
+}

@@ -1,0 +1,206 @@
+//! How a program is started: a blank child, its memory or a pager's promise of it, a stack, registers.
+
+use core::fmt;
+
+use abi::archive::ArchiveError;
+use abi::call::PageOffer;
+use abi::image::{Image, ImageError};
+use abi::layout::{PAGE_SIZE, USER_STACK_TOP};
+use abi::process::Target;
+use abi::registers::UserRegisters;
+use abi::{Error, Page, Permissions, ProcessId, UserPage};
+
+use super::start_stack;
+use crate::pager_protocol::{self, Registered, Request};
+use crate::scratch::Scratch;
+use crate::{archive, call};
+
+/// Why a program could not be started. Nothing is left of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SpawnError {
+    /// There is no program of this name.
+    NoSuchProgram,
+    /// The boot archive is damaged.
+    Archive(ArchiveError),
+    /// The file is not a program; with the reason, if the loader was not the pager.
+    BadImage(Option<ImageError>),
+    /// Name and arguments do not fit half a page, or have a zero byte in them.
+    ArgumentsTooLong,
+    /// The pager does not take the program as its client.
+    PagerRefused,
+    /// A call failed.
+    Call(Error),
+}
+
+impl From<Error> for SpawnError {
+    fn from(error: Error) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchProgram => f.write_str("no such program"),
+            Self::Archive(error) => write!(f, "the boot archive is damaged: {error}"),
+            Self::BadImage(Some(error)) => write!(f, "not a program: {error}"),
+            Self::BadImage(None) => f.write_str("not a program"),
+            Self::ArgumentsTooLong => f.write_str("the arguments are too long"),
+            Self::PagerRefused => f.write_str("the pager does not take it"),
+            Self::Call(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for SpawnError {}
+
+/// Who serves the page faults of a new process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Pager {
+    /// The caller's own pager, if it has one.
+    Inherited,
+    /// The one with this id; or nobody.
+    Given(Option<ProcessId>),
+}
+
+/// A program to be started, and how.
+///
+/// ```ignore
+/// let child = Command::new("walk").args(&["0xef7bd000"]).spawn()?;
+/// let ended = libsys::process::wait(Some(child))?;
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Command<'a> {
+    name: &'a str,
+    arguments: &'a [&'a str],
+    pager: Pager,
+    archive: bool,
+    quota: Option<(u32, u32)>,
+}
+
+impl<'a> Command<'a> {
+    /// The program `bin/NAME` of the boot archive, without arguments, under the caller's pager.
+    #[must_use]
+    pub const fn new(name: &'a str) -> Self {
+        Self { name, arguments: &[], pager: Pager::Inherited, archive: false, quota: None }
+    }
+
+    /// With these arguments, beside its name.
+    #[must_use]
+    pub const fn args(mut self, arguments: &'a [&'a str]) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    /// Under this pager. With `None` the program is loaded at once, for which the caller needs the boot archive, and
+    /// serves its own faults.
+    #[must_use]
+    pub const fn pager(mut self, pager: Option<ProcessId>) -> Self {
+        self.pager = Pager::Given(pager);
+        self
+    }
+
+    /// With the caller's boot archive, read-only.
+    #[must_use]
+    pub const fn with_archive(mut self) -> Self {
+        self.archive = true;
+        self
+    }
+
+    /// With at most so many frames and processes for it and its descendants; 0 is no bound.
+    #[must_use]
+    pub const fn quota(mut self, frames: u32, processes: u32) -> Self {
+        self.quota = Some((frames, processes));
+        self
+    }
+
+    /// Starts the program.
+    ///
+    /// # Errors
+    /// A [`SpawnError`]; nothing is left of the child.
+    pub fn spawn(&self) -> Result<ProcessId, SpawnError> {
+        let child = call::process_create()?;
+        match self.populate(child) {
+            Ok(()) => Ok(child),
+            Err(error) => {
+                // It has not run, so it is still there and has no children.
+                let _ = super::end(child);
+                Err(error)
+            }
+        }
+    }
+
+    fn populate(&self, child: ProcessId) -> Result<(), SpawnError> {
+        if let Some((frames, processes)) = self.quota {
+            call::set_quota(child, frames, processes)?;
+        }
+        if self.archive {
+            archive::share(child)?;
+        }
+        let mut scratch = Scratch::new()?;
+        let entry = match self.choose_pager(child)? {
+            Some(pager) => register(&mut scratch, pager, child, self.name)?,
+            None => load(&mut scratch, child, self.name)?,
+        };
+        scratch.renew()?;
+        let arguments = core::iter::once(self.name).chain(self.arguments.iter().copied());
+        let esp = start_stack(scratch.bytes(), arguments).map_err(|_| SpawnError::ArgumentsTooLong)?;
+        let top = UserPage::known(USER_STACK_TOP - PAGE_SIZE);
+        give(child, top, Permissions::WRITE)?;
+        call::registers_write(child, &UserRegisters { eip: entry, esp, ..UserRegisters::default() })?;
+        call::process_start(child)?;
+        Ok(())
+    }
+
+    fn choose_pager(&self, child: ProcessId) -> Result<Option<ProcessId>, Error> {
+        let inherited = call::identity().pager;
+        let pager = match self.pager {
+            Pager::Inherited => inherited,
+            Pager::Given(pager) => pager,
+        };
+        if pager != inherited {
+            call::set_pager(child, pager)?;
+        }
+        Ok(pager)
+    }
+}
+
+/// Has the pager serve the child as the program `name`; returns the entry.
+fn register(scratch: &mut Scratch, pager: ProcessId, child: ProcessId, name: &str) -> Result<u32, SpawnError> {
+    pager_protocol::put_name(scratch.bytes(), name).ok_or(SpawnError::NoSuchProgram)?;
+    let page = PageOffer { page: Scratch::PAGE, send: Some(Permissions::empty()), accept: false };
+    let reply = call::message_call(pager, Request::Register { child }.encode(), Some(page))?;
+    match Registered::decode(reply.words) {
+        Registered::At { entry } => Ok(entry),
+        Registered::NoSuchProgram => Err(SpawnError::NoSuchProgram),
+        Registered::BadImage => Err(SpawnError::BadImage(None)),
+        Registered::NotAClient | Registered::Full | Registered::NotUnderstood => Err(SpawnError::PagerRefused),
+    }
+}
+
+/// Loads the whole program, every page with its real rights; returns the entry.
+fn load(scratch: &mut Scratch, child: ProcessId, name: &str) -> Result<u32, SpawnError> {
+    let file = archive::program(name).map_err(SpawnError::Archive)?.ok_or(SpawnError::NoSuchProgram)?;
+    // A file in the archive is shorter than 2 GiB.
+    let image = Image::plan(file, file.len() as u32).map_err(|error| SpawnError::BadImage(Some(error)))?;
+    for page in image.pages() {
+        scratch.renew()?;
+        fill(scratch, &image, file, page);
+        let permissions = image.permissions(page).unwrap_or(Permissions::empty());
+        give(child, UserPage::new(page.address())?, permissions)?;
+    }
+    Ok(image.entry())
+}
+
+fn fill(scratch: &mut Scratch, image: &Image, file: &[u8], page: Page) {
+    for piece in image.pieces(page) {
+        let to = piece.page_offset as usize..(piece.page_offset + piece.length) as usize;
+        let from = piece.file_offset as usize..(piece.file_offset + piece.length) as usize;
+        scratch.bytes()[to].copy_from_slice(&file[from]);
+    }
+}
+
+/// Maps the scratch page into the child.
+fn give(child: ProcessId, page: UserPage, permissions: Permissions) -> Result<(), Error> {
+    call::page_map((Target::Caller, Scratch::PAGE), (child, page), permissions)
+}

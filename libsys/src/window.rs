@@ -1,0 +1,371 @@
+//! What a process sees of its own page tables: typed reading through the window, by ordinary loads.
+//!
+//! A directory entry comes first, always: the window page of a table exists only if the directory entry does, and
+//! can be read only if that entry carries U. A load then gives a snapshot; calls check everything again.
+//!
+//! - [`TableReader`]: where entries come from: the live tables, or a model in tests.
+//! - [`Window`]: the entries, by page.
+//! - [`Present`], [`Runs`]: walks that cost one load for each absent table, not 1,024.
+//!
+//! Not done: 4 MiB pages (the kernel makes none; they are told apart, [`Step::Large`], not descended into).
+
+#[cfg(target_os = "none")]
+pub mod live;
+
+use abi::layout::{ENTRIES, PAGE_SIZE, USER_TOP};
+use abi::{Entry, EntryFlags, Page, Slot};
+
+/// Reads the words of a self map.
+pub trait TableReader {
+    /// The word at `address`, a multiple of 4 in the self map's 4 MiB; its page is one that can be read.
+    fn word(&self, address: u32) -> u32;
+}
+
+/// What stands where a page's translation ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// The directory entry is absent: there is no table.
+    NoTable(Entry),
+    /// The directory entry lacks U: the table is the kernel's, and its window page cannot be read.
+    Hidden(Entry),
+    /// The directory entry is a 4 MiB page.
+    Large(Entry),
+    /// The leaf in the page's table: present or not.
+    Leaf(Entry),
+}
+
+/// A self map, read entry by entry.
+#[derive(Clone, Copy, Debug)]
+pub struct Window<R> {
+    slot: Slot,
+    reader: R,
+}
+
+impl<R: TableReader> Window<R> {
+    /// The self map at `slot`, read by `reader`.
+    pub const fn new(slot: Slot, reader: R) -> Self {
+        Self { slot, reader }
+    }
+
+    /// Directory entry `index` (`0..1024`). The directory can always be read.
+    ///
+    /// # Panics
+    /// If `index` is 1,024 or more.
+    pub fn directory_entry(&self, index: u32) -> Entry {
+        assert!(index < ENTRIES, "a directory has 1,024 entries");
+        Entry::from_bits(self.reader.word(self.slot.directory_entry_address(index)))
+    }
+
+    /// How far the translation of a page can be followed, and what stands there.
+    pub fn walk(&self, page: Page) -> Step {
+        let directory_entry = self.directory_entry(page.directory_index());
+        match self.table_below(directory_entry) {
+            Ok(()) => Step::Leaf(self.leaf(page)),
+            Err(step) => step,
+        }
+    }
+
+    /// The entry of a page, if the page is present.
+    pub fn entry_of(&self, page: Page) -> Option<Entry> {
+        match self.walk(page) {
+            Step::Leaf(entry) if entry.is_present() => Some(entry),
+            Step::Leaf(_) | Step::NoTable(_) | Step::Hidden(_) | Step::Large(_) => None,
+        }
+    }
+
+    /// The present pages from `first` up to, but not with, `end`.
+    pub fn present(&self, first: Page, end: Page) -> Present<'_, R> {
+        Present { window: self, next: first.number(), end: end.number() }
+    }
+
+    /// The present pages below [`USER_TOP`]: all that the process has.
+    pub fn present_user(&self) -> Present<'_, R> {
+        self.present(Page::containing(0), Page::containing(USER_TOP))
+    }
+
+    /// Neighbouring present pages of equal policy, from `first` up to, but not with, `end`. Pages for which
+    /// `policy` says `None` are in no run. No run is longer than `limit` pages.
+    pub fn runs<P, F>(&self, first: Page, end: Page, limit: u32, policy: F) -> Runs<'_, R, P, F>
+    where
+        P: Copy + PartialEq,
+        F: FnMut(Page, Entry) -> Option<P>,
+    {
+        Runs { pages: self.present(first, end), policy, limit, open: None }
+    }
+
+    fn table_below(&self, directory_entry: Entry) -> Result<(), Step> {
+        let flags = directory_entry.flags();
+        if !directory_entry.is_present() {
+            Err(Step::NoTable(directory_entry))
+        } else if flags.contains(EntryFlags::LARGE) {
+            Err(Step::Large(directory_entry))
+        } else if !flags.contains(EntryFlags::USER) {
+            Err(Step::Hidden(directory_entry))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The leaf of a page whose table can be read.
+    fn leaf(&self, page: Page) -> Entry {
+        Entry::from_bits(self.reader.word(self.slot.entry_address(page)))
+    }
+}
+
+/// A walk over present pages, in order.
+#[derive(Debug)]
+pub struct Present<'a, R> {
+    window: &'a Window<R>,
+    next: u32,
+    end: u32,
+}
+
+impl<R: TableReader> Present<'_, R> {
+    /// Moves on to a page whose table can be read. The directory is read once for each table: tables of user space
+    /// stay for as long as the process lives.
+    fn skip_absent_tables(&mut self, entered: bool) {
+        let mut look = entered || self.next.is_multiple_of(ENTRIES);
+        while look && self.next < self.end {
+            let directory_entry = self.window.directory_entry(self.next / ENTRIES);
+            if self.window.table_below(directory_entry).is_ok() {
+                return;
+            }
+            self.next = (self.next / ENTRIES + 1) * ENTRIES;
+            look = true;
+        }
+    }
+}
+
+impl<R: TableReader> Iterator for Present<'_, R> {
+    type Item = (Page, Entry);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // The walk may have paused for long: the first step of each looks at the directory again.
+        let mut entered = true;
+        loop {
+            self.skip_absent_tables(entered);
+            entered = false;
+            if self.next >= self.end {
+                return None;
+            }
+            let page = Page::containing(self.next * PAGE_SIZE);
+            self.next += 1;
+            let entry = self.window.leaf(page);
+            if entry.is_present() {
+                return Some((page, entry));
+            }
+        }
+    }
+}
+
+/// Neighbouring pages of equal policy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Run<P> {
+    /// The first page.
+    pub first: Page,
+    /// How many: at least 1.
+    pub pages: u32,
+    /// What to do with them.
+    pub policy: P,
+}
+
+/// A walk over [`Run`]s, in order.
+#[derive(Debug)]
+pub struct Runs<'a, R, P, F> {
+    pages: Present<'a, R>,
+    policy: F,
+    limit: u32,
+    open: Option<Run<P>>,
+}
+
+impl<R, P, F> Iterator for Runs<'_, R, P, F>
+where
+    R: TableReader,
+    P: Copy + PartialEq,
+    F: FnMut(Page, Entry) -> Option<P>,
+{
+    type Item = Run<P>;
+
+    fn next(&mut self) -> Option<Run<P>> {
+        for (page, entry) in self.pages.by_ref() {
+            let Some(policy) = (self.policy)(page, entry) else { continue };
+            match &mut self.open {
+                Some(run) if extends(run, page, policy) && run.pages < self.limit => run.pages += 1,
+                open => {
+                    let closed = open.replace(Run { first: page, pages: 1, policy });
+                    if closed.is_some() {
+                        return closed;
+                    }
+                }
+            }
+        }
+        self.open.take()
+    }
+}
+
+fn extends<P: PartialEq>(run: &Run<P>, page: Page, policy: P) -> bool {
+    run.first.number() + run.pages == page.number() && run.policy == policy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use abi::Frame;
+    use proptest::prelude::*;
+    use std::cell::Cell;
+    use std::collections::BTreeMap;
+
+    /// Tables by directory index, the directory among them at the slot; reading any other page is a page fault.
+    struct Model {
+        slot: Slot,
+        tables: BTreeMap<u32, Vec<u32>>,
+        loads: Cell<usize>,
+    }
+
+    impl TableReader for &Model {
+        fn word(&self, address: u32) -> u32 {
+            assert!(address.is_multiple_of(4) && address >> 22 == self.slot.index(), "{address:#x} is outside");
+            self.loads.set(self.loads.get() + 1);
+            let (table, index) = (address >> 12 & 0x3FF, address >> 2 & 0x3FF);
+            let table = self.tables.get(&table).unwrap_or_else(|| panic!("page fault at {address:#x}"));
+            table[index as usize]
+        }
+    }
+
+    const USER: u32 = 0x007;
+
+    impl Model {
+        fn new(slot: Slot) -> Self {
+            let mut directory = vec![0; 1024];
+            directory[slot.index() as usize] = 0x9_9005;
+            Self { slot, tables: BTreeMap::from([(slot.index(), directory)]), loads: Cell::new(0) }
+        }
+
+        fn directory(&mut self, index: u32, entry: u32) {
+            self.tables.get_mut(&self.slot.index()).unwrap()[index as usize] = entry;
+        }
+
+        fn map(&mut self, address: u32, entry: u32) {
+            let page = Page::containing(address);
+            self.tables.entry(page.directory_index()).or_insert_with(|| vec![0; 1024])[page.table_index() as usize] =
+                entry;
+            self.directory(page.directory_index(), 0x5_5000 | USER);
+        }
+
+        fn window(&self) -> Window<&Self> {
+            Window::new(self.slot, self)
+        }
+    }
+
+    const SLOTS: [Slot; 3] = [Slot::new(0x3FF), Slot::new(0x300), Slot::new(0x3BD)];
+
+    #[test]
+    fn the_entry_of_a_mapped_page_is_found_on_every_slot() {
+        for slot in SLOTS {
+            let mut model = Model::new(slot);
+            model.map(0x80_0000, 0x12_3067);
+            let window = model.window();
+            let entry = window.entry_of(Page::containing(0x80_0123)).unwrap();
+            assert_eq!(entry.frame(), Frame::containing(0x12_3000));
+            assert_eq!(window.entry_of(Page::containing(0x80_1000)), None);
+        }
+    }
+
+    #[test]
+    fn a_table_that_is_not_there_is_never_read() {
+        let model = Model::new(Slot::WINDOW);
+        let window = model.window();
+        assert_eq!(window.entry_of(Page::containing(0x80_0000)), None);
+        assert_eq!(window.walk(Page::containing(0x80_0000)), Step::NoTable(Entry::ABSENT));
+        assert_eq!(window.present_user().count(), 0);
+    }
+
+    #[test]
+    fn kernel_tables_and_large_pages_are_never_read() {
+        let mut model = Model::new(Slot::WINDOW);
+        model.directory(0x3C0, 0x7003);
+        model.directory(3, 0x40_0087);
+        let window = model.window();
+        assert_eq!(window.walk(Page::containing(0xF000_0000)), Step::Hidden(Entry::from_bits(0x7003)));
+        assert_eq!(window.walk(Page::containing(0xC0_0000)), Step::Large(Entry::from_bits(0x40_0087)));
+        assert_eq!(window.present(Page::containing(0xC0_0000), Page::containing(0x100_0000)).count(), 0);
+    }
+
+    #[test]
+    fn the_directory_shows_itself_as_a_page_of_the_window() {
+        let model = Model::new(Slot::WINDOW);
+        let entry = model.window().entry_of(Page::containing(0xEF7B_D000)).unwrap();
+        assert_eq!(entry.bits(), 0x9_9005);
+    }
+
+    #[test]
+    fn a_backed_page_is_a_leaf_but_not_present() {
+        let mut model = Model::new(Slot::WINDOW);
+        model.map(0x1000, 0x200);
+        let page = Page::containing(0x1000);
+        assert_eq!(model.window().walk(page), Step::Leaf(Entry::from_bits(0x200)));
+        assert_eq!(model.window().entry_of(page), None);
+    }
+
+    #[test]
+    fn walking_costs_one_load_for_each_absent_table() {
+        let mut model = Model::new(Slot::WINDOW);
+        model.map(0x80_0000, 0x12_3007);
+        let pages: Vec<u32> = model.window().present_user().map(|(page, _)| page.address()).collect();
+        assert_eq!(pages, [0x80_0000]);
+        assert!(model.loads.get() <= 0x3BB + 1024 + 4, "{} loads", model.loads.get());
+    }
+
+    #[test]
+    fn runs_end_at_gaps_at_other_policies_and_at_the_limit() {
+        let mut model = Model::new(Slot::WINDOW);
+        for index in 0..5 {
+            model.map(0x80_0000 + index * 0x1000, 0x10_0007);
+        }
+        model.map(0x80_5000, 0x10_0005);
+        model.map(0x80_7000, 0x10_0005);
+        model.map(0xBF_F000, 0x10_0005);
+        model.map(0xC0_0000, 0x10_0005);
+        let window = model.window();
+        let end = Page::containing(USER_TOP);
+        let runs = window.runs(Page::containing(0), end, 3, |_, entry| Some(entry.is_writable()));
+        let runs: Vec<_> = runs.map(|run| (run.first.address(), run.pages, run.policy)).collect();
+        let expected =
+            [(0x80_0000, 3, true), (0x80_3000, 2, true), (0x80_5000, 1, false), (0x80_7000, 1, false), (0xBF_F000, 2, false)];
+        assert_eq!(runs, expected);
+    }
+
+    #[test]
+    fn pages_without_a_policy_are_in_no_run() {
+        let mut model = Model::new(Slot::WINDOW);
+        for index in 0..3 {
+            model.map(0x1000 * index, 0x10_0007);
+        }
+        let window = model.window();
+        let runs = window.runs(Page::containing(0), Page::containing(0x3000), 1024, |page, _| {
+            (page.number() != 1).then_some(())
+        });
+        assert_eq!(runs.map(|run| run.first.number()).collect::<Vec<_>>(), [0, 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn runs_cover_each_present_page_once(
+            slot in 0usize..3, pages in proptest::collection::btree_map(0u32..0x1800, 0u32..16, 0..80), limit in 1u32..9,
+        ) {
+            let mut model = Model::new(SLOTS[slot]);
+            for (number, bits) in &pages {
+                model.map(number << 12, 0x10_0000 | bits);
+            }
+            let window = model.window();
+            let runs = window.runs(Page::containing(0), Page::containing(0x200_0000), limit, |_, entry| Some(entry.is_writable()));
+            let mut covered = Vec::new();
+            for run in runs {
+                prop_assert!(run.pages <= limit);
+                covered.extend((0..run.pages).map(|index| (run.first.number() + index, run.policy)));
+            }
+            let present = pages.iter().filter(|(_, bits)| *bits & 1 != 0);
+            prop_assert_eq!(covered, present.map(|(number, bits)| (*number, bits & 2 != 0)).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! One boot of the machine: how it is described, and how it is watched until it ends.
+
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::{ChildStdin, ChildStdout, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Failed;
+use shared_child::SharedChild;
+use xtask::machine::{Image, Machine, kernel_command_line};
+use xtask::verdict::{End, Verdict};
+use xtask::workspace::Workspace;
+use xtask::{command, leash};
+
+use crate::outcome::Outcome;
+use crate::pattern::without_escapes;
+
+/// Only a boot that hangs ever takes this long, even on a busy machine with one processor.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A machine to boot, and what to type on its console.
+pub struct Boot {
+    machine: Machine,
+    run: Option<String>,
+    append: Option<String>,
+    timeout: Duration,
+    script: VecDeque<Answer>,
+}
+
+/// What to type once the guest has printed something.
+struct Answer {
+    prompt: String,
+    keys: Vec<u8>,
+}
+
+impl Default for Boot {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Boot {
+    /// The built image on a machine of the default size, with a shell.
+    ///
+    /// Time passes by instructions run, so that every boot of a test is the same.
+    #[must_use]
+    pub fn new() -> Self {
+        let workspace = Workspace::locate();
+        let image =
+            Image::Kernel { kernel: workspace.kernel(), archive: Some(workspace.archive()) };
+        Self {
+            machine: Machine { icount: true, ..Machine::new(image) },
+            run: None,
+            append: None,
+            timeout: PATIENCE,
+            script: VecDeque::new(),
+        }
+    }
+
+    /// Memory in MiB.
+    #[must_use]
+    pub fn memory(mut self, mib: u32) -> Self {
+        self.machine.memory = mib;
+        self
+    }
+
+    /// Runs a program with arguments instead of the shell.
+    #[must_use]
+    pub fn run(mut self, program: &str) -> Self {
+        self.run = Some(program.to_owned());
+        self
+    }
+
+    /// Puts this on the kernel's command line.
+    #[must_use]
+    pub fn append(mut self, text: &str) -> Self {
+        self.append = Some(text.to_owned());
+        self
+    }
+
+    /// Says whether time passes by instructions run (as it does unless told otherwise).
+    #[must_use]
+    pub fn icount(mut self, icount: bool) -> Self {
+        self.machine.icount = icount;
+        self
+    }
+
+    /// Gives up after this long.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Boots with another archive, or with none.
+    #[must_use]
+    pub fn archive(mut self, archive: Option<PathBuf>) -> Self {
+        let kernel = Workspace::locate().kernel();
+        self.machine.image = Image::Kernel { kernel, archive };
+        self
+    }
+
+    /// Boots from a CD, which brings its own command line.
+    #[must_use]
+    pub fn disc(mut self, disc: PathBuf) -> Self {
+        self.machine.image = Image::Disc(disc);
+        self
+    }
+
+    /// Types `keys` when `prompt` has appeared after everything that was answered before.
+    #[must_use]
+    pub fn answer(mut self, prompt: &str, keys: impl AsRef<[u8]>) -> Self {
+        self.script.push_back(Answer { prompt: prompt.to_owned(), keys: keys.as_ref().to_vec() });
+        self
+    }
+
+    /// Boots, types, and waits until the machine powers off or time is up.
+    ///
+    /// # Errors
+    /// The emulator could not be run. A boot that fails is an [`Outcome`].
+    pub fn boot(mut self) -> Result<Outcome, Failed> {
+        self.machine.command_line =
+            kernel_command_line(self.append.as_deref(), self.run.as_deref());
+        let mut command = self.machine.command();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let deadline = Instant::now() + self.timeout;
+        let guest = leash::spawn(&mut command)
+            .map_err(|error| format!("{}: {error}", command::cannot_start(&command)))?;
+
+        let mut console = Console::of(&guest, self.script);
+        console.watch(deadline);
+        let end = finish(&guest, deadline)?;
+        let text = String::from_utf8_lossy(&console.output).into_owned();
+        let lines: Vec<_> = text.lines().map(without_escapes).collect();
+        let last_line = lines.iter().rfind(|line| !line.is_empty());
+        Ok(Outcome {
+            command: command::line(&command),
+            verdict: Verdict::of(end, last_line.map_or("", String::as_str)),
+            lines,
+            unanswered: console.script.pop_front().map(|answer| answer.prompt),
+        })
+    }
+}
+
+/// Waits for a guest whose serial line is closed, or kills it when its time is up.
+fn finish(guest: &SharedChild, deadline: Instant) -> Result<End, Failed> {
+    if let Some(status) = guest.wait_deadline(deadline)? {
+        return Ok(status.into());
+    }
+    guest.kill()?;
+    guest.wait()?;
+    Ok(End::TimedOut)
+}
+
+/// Both directions of the serial line.
+struct Console {
+    from_guest: Receiver<Vec<u8>>,
+    to_guest: ChildStdin,
+    output: Vec<u8>,
+    /// Output before this belongs to prompts that were answered.
+    answered: usize,
+    script: VecDeque<Answer>,
+}
+
+impl Console {
+    fn of(guest: &SharedChild, script: VecDeque<Answer>) -> Self {
+        let stdout = guest.take_stdout().expect("standard output is a pipe");
+        let to_guest = guest.take_stdin().expect("standard input is a pipe");
+        Self { from_guest: pieces(stdout), to_guest, output: Vec::new(), answered: 0, script }
+    }
+
+    /// Reads and answers until the guest is gone or its time is up.
+    fn watch(&mut self, deadline: Instant) {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.from_guest.recv_timeout(left) {
+                Ok(piece) => self.output.extend(piece),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
+            }
+            while self.answer_next() {}
+        }
+    }
+
+    fn answer_next(&mut self) -> bool {
+        let Some(next) = self.script.front() else {
+            return false;
+        };
+        let prompt = next.prompt.as_bytes();
+        let Some(end) = end_of(prompt, &self.output[self.answered..]) else {
+            return false;
+        };
+        self.answered += end;
+        // A guest that has just ended no longer reads; its outcome says so.
+        let _ = self.to_guest.write_all(&next.keys).and_then(|()| self.to_guest.flush());
+        self.script.pop_front();
+        true
+    }
+}
+
+/// Where the first occurrence of `needle` ends.
+fn end_of(needle: &[u8], text: &[u8]) -> Option<usize> {
+    if needle.is_empty() {
+        return Some(0);
+    }
+    let start = text.windows(needle.len()).position(|window| window == needle)?;
+    Some(start + needle.len())
+}
+
+/// The output in the pieces in which it comes, until it is closed.
+fn pieces(mut stdout: ChildStdout) -> Receiver<Vec<u8>> {
+    let (send, receive) = channel();
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = stdout.read(&mut buffer) {
+            if send.send(buffer[..length].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    receive
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_is_found_where_it_ends() {
+        assert_eq!(end_of(b"> ", b"hello\n> x"), Some(8));
+        assert_eq!(end_of(b"> ", b">"), None);
+        assert_eq!(end_of(b"", b"anything"), Some(0));
+    }
+}

@@ -1,0 +1,5 @@
+//! The kernel's promises, tried from ring 3.
+#![no_std]
+#![no_main]
+libsys::main!(main);
+fn main() {}

@@ -1,0 +1,46 @@
+//! The pager: receives the faults of its clients and answers them from its books.
+//!
+//! It blocks in one receive and never polls. What it cannot serve it refuses, with one line, and goes on: a client's
+//! trouble, memory that is gone included, is never the pager's end.
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+
+mod server;
+
+use libsys::abi::message::Message;
+use libsys::message::Event;
+use libsys::pager_protocol::ready;
+use libsys::{Error, accept_clients, identity, inbox, receive, reply_and_receive, send};
+
+use server::{Answer, Server};
+
+libsys::main!(main);
+
+fn main() -> Result<(), Error> {
+    let parent = identity().parent.ok_or(Error::NoSuchProcess)?;
+    accept_clients(true)?;
+    send(parent, ready(), None)?;
+    let mut server = Server::new();
+    let mut message = receive(None, Some(inbox::OFFER))?;
+    loop {
+        message = match answer(&mut server, message) {
+            Answer::Words(to, words) => reply_and_receive(to, words, Some(inbox::OFFER))?,
+            Answer::None => receive(None, Some(inbox::OFFER))?,
+        };
+    }
+}
+
+fn answer(server: &mut Server, message: Message) -> Answer {
+    match Event::new(message) {
+        Some(Event::Fault { client, address, access, eip: _ }) => {
+            server.fault(client, address, access);
+            Answer::None
+        }
+        Some(Event::Message { sender, words, page }) => Answer::Words(sender, server.request(sender, words, page.is_some())),
+        Some(Event::Clone { client, child }) => Answer::Words(client, server.clone_client(client, child)),
+        Some(Event::Interrupt | Event::Exit { .. }) | None => Answer::None,
+    }
+}

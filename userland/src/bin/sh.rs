@@ -1,0 +1,197 @@
+//! The shell: reads a line, runs a program in the foreground, says how it ended.
+//!
+//! At the prompt nobody owns the console, so that Ctrl-C is a byte and drops the line; while a program runs the
+//! shell owns it, is told of Ctrl-C, and ends the program with all its descendants.
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::convert::Infallible;
+
+use embedded_cli::arguments::{Arg, ArgList};
+use embedded_cli::cli::{Cli, CliBuilder};
+use embedded_cli::command::RawCommand;
+use libsys::abi::message::Reason;
+use libsys::abi::public::ProcessFacts;
+use libsys::call::Ended;
+use libsys::process::{Command, Finished, SpawnError, attend, exit};
+use libsys::{Error, ProcessId, Target, archive, console_read, facts, print, println, set_console_owner, usage};
+
+libsys::main!(main);
+
+/// What a terminal sends for Ctrl-C.
+const INTERRUPT: u8 = 0x03;
+/// What most terminals send for the backspace key; the editor knows only the other code.
+const DELETE: u8 = 0x7F;
+const BACKSPACE: u8 = 0x08;
+const ENTER: u8 = b'\r';
+
+type Editor = Cli<Console, Infallible, [u8; 256], [u8; 1024]>;
+
+fn main() -> Result<(), Error> {
+    set_console_owner(None)?;
+    println!("Vitrine: `help` lists the programs, `exit` turns the machine off.");
+    let mut editor = new_editor();
+    loop {
+        let mut bytes = [0; 64];
+        let length = console_read(&mut bytes)?;
+        for byte in &bytes[..length] {
+            take_byte(&mut editor, *byte);
+        }
+    }
+}
+
+fn new_editor() -> Editor {
+    let builder = CliBuilder::default().prompt("vitrine> ").command_buffer([0; 256]).history_buffer([0; 1024]);
+    match builder.writer(Console).build() {
+        Ok(editor) => editor,
+        Err(never) => match never {},
+    }
+}
+
+/// Gives a byte to the editor, which runs the line when it is complete.
+fn take_byte(editor: &mut Editor, byte: u8) {
+    let (byte, dropped) = match byte {
+        INTERRUPT => (ENTER, true),
+        DELETE => (BACKSPACE, false),
+        other => (other, false),
+    };
+    if dropped {
+        print!("^C");
+    }
+    let mut processor = RawCommand::processor(|_, command| {
+        if !dropped {
+            run_line(&command);
+        }
+        Ok(())
+    });
+    match editor.process_byte::<RawCommand<'_>, _>(byte, &mut processor) {
+        Ok(()) => {}
+        Err(never) => match never {},
+    }
+}
+
+fn run_line(command: &RawCommand<'_>) {
+    let Some(arguments) = words(&command.args()) else {
+        println!("an option is one letter, or two dashes and a word");
+        return;
+    };
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match (command.name(), arguments.as_slice()) {
+        ("help", _) => help(),
+        ("ps", _) => ps(),
+        ("exit", []) => exit(0),
+        ("exit", [status, ..]) => match status.parse() {
+            Ok(status) => exit(status),
+            Err(_) => println!("exit: a status is a number from 0 to 255"),
+        },
+        ("run", []) => println!("run: which program?"),
+        ("run", [name, arguments @ ..]) => run(name, arguments),
+        (name, arguments) => run(name, arguments),
+    }
+}
+
+/// The arguments as they were typed, as far as the editor tells (it takes `-ab` for `-a -b`).
+fn words(arguments: &ArgList<'_>) -> Option<Vec<String>> {
+    let word = |argument| match argument {
+        Arg::DoubleDash => "--".to_string(),
+        Arg::LongOption(name) => alloc::format!("--{name}"),
+        Arg::ShortOption(letter) => alloc::format!("-{letter}"),
+        Arg::Value(value) => value.to_string(),
+    };
+    arguments.args().map(|argument| argument.ok().map(word)).collect()
+}
+
+fn run(name: &str, arguments: &[&str]) {
+    match Command::new(name).args(arguments).spawn() {
+        Ok(child) => match foreground(child) {
+            Ok(finished) => say_how(name, finished),
+            Err(error) => println!("{name}: {error}"),
+        },
+        Err(SpawnError::NoSuchProgram) => println!("no such program: {name}"),
+        Err(error) => println!("{name}: {error}"),
+    }
+}
+
+/// Watches a child with the console in the shell's hands, and lets go of it again.
+fn foreground(child: ProcessId) -> Result<Finished, Error> {
+    set_console_owner(Some(Target::Caller))?;
+    let finished = attend(child, |_| {});
+    set_console_owner(None)?;
+    finished
+}
+
+fn say_how(name: &str, finished: Finished) {
+    match finished {
+        Finished::Interrupted => println!("^C"),
+        Finished::Ended(Ended { status: 0, reason: Reason::Exited, .. }) => {}
+        Finished::Ended(Ended { status, reason: Reason::Exited, .. }) => println!("{name}: exit status {status}"),
+        Finished::Ended(Ended { status, reason: Reason::Killed, .. }) => println!("{name}: killed, status {status}"),
+        Finished::Ended(Ended { reason: Reason::Destroyed, .. }) => println!("{name}: destroyed"),
+    }
+}
+
+fn help() {
+    println!("  {:<12} this list", "help");
+    println!("  {:<12} all processes", "ps");
+    println!("  {:<12} run a program (its name alone does, too)", "run");
+    println!("  {:<12} leave, with a status; the machine turns off", "exit");
+    for member in archive::programs() {
+        match archive::program_name(member.name()) {
+            // These serve the others, and do nothing for whoever types their names.
+            Some("init" | "sh" | "pager") | None => {}
+            Some(name) => println!("  {name:<12} {}", summary(name)),
+        }
+    }
+}
+
+/// One line about each program that is worth typing; the others are checks of the system.
+fn summary(name: &str) -> &'static str {
+    match name {
+        "walk" => "walk ADDRESS: how an address is translated, step by step",
+        "vmmap" => "the areas of an address space",
+        "forktree" => "a tree of processes, each forked from the one above",
+        "cow" => "parent and child share memory until one of them writes",
+        "lazy" => "pages appear when they are touched",
+        "faults" => "each kind of bad access, and what becomes of it",
+        "pingpong" => "two processes that send each other a number",
+        "hog" => "takes all the memory that it gets",
+        _ => "",
+    }
+}
+
+fn ps() {
+    println!("  {:<9} {:<9} {:<9} {:>8} {:>7}", "ID", "PARENT", "STATUS", "RUNS", "FRAMES");
+    for facts in facts::processes() {
+        let ProcessFacts { id, parent, runs, .. } = facts;
+        print!("  {id:08x}  {parent:08x}  {:<9} {runs:>8} ", facts::status_name(&facts));
+        // Only of itself and its children may the shell know how much they have.
+        match ProcessId::new(id).and_then(usage) {
+            Ok(usage) => println!("{:>7}", usage.frames),
+            Err(_) => println!("{:>7}", "-"),
+        }
+    }
+}
+
+/// The editor's output: the console, where a line ends with one byte as in all other output.
+struct Console;
+
+impl embedded_io::ErrorType for Console {
+    type Error = Infallible;
+}
+
+impl embedded_io::Write for Console {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        let shown = if bytes == b"\r\n" { b"\n" } else { bytes };
+        libsys::print::write_all(shown);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
