@@ -62,7 +62,8 @@ pub fn share(child: ProcessId) -> Result<(), Error> {
     let mut left = pages();
     while left > 0 {
         let range = PageRange::new(first, left.min(PageRange::LIMIT))?;
-        let walked = call::range_share((Target::Caller, range), (child, first), Change::NONE, false)?;
+        let walked =
+            call::range_share((Target::Caller, range), (child, first), Change::NONE, false)?;
         left -= walked;
         first = UserPage::new(first.address() + walked * PAGE_SIZE)?;
     }
@@ -72,7 +73,8 @@ pub fn share(child: ProcessId) -> Result<(), Error> {
 /// How many pages of the archive's place are present, from its start on, without a gap.
 fn pages() -> u32 {
     let (first, end) = (Page::containing(BOOT_ARCHIVE), Page::containing(BOOT_ARCHIVE_END));
-    window().runs(first, end, u32::MAX, |_, _| Some(())).next().map_or(0, |run| {
-        if run.first == first { run.pages } else { 0 }
-    })
+    window()
+        .runs(first, end, u32::MAX, |_, _| Some(()))
+        .next()
+        .map_or(0, |run| if run.first == first { run.pages } else { 0 })
 }

@@ -4,7 +4,10 @@
 #[must_use]
 pub fn program_to_run(line: &str) -> Option<impl Iterator<Item = &str> + Clone> {
     const RUN: &str = "run=";
-    let start = line.match_indices(RUN).map(|(at, _)| at).find(|at| *at == 0 || line[..*at].ends_with(' '))?;
+    let start = line
+        .match_indices(RUN)
+        .map(|(at, _)| at)
+        .find(|at| *at == 0 || line[..*at].ends_with(' '))?;
     let mut words = line[start + RUN.len()..].split_ascii_whitespace().peekable();
     words.peek()?;
     Some(words)

@@ -134,7 +134,11 @@ pub fn identity() -> Identity {
 ///
 /// # Errors
 /// See [`Syscall::PageAllocate`].
-pub fn page_allocate(process: impl Into<Target>, page: UserPage, permissions: Permissions) -> Result<(), Error> {
+pub fn page_allocate(
+    process: impl Into<Target>,
+    page: UserPage,
+    permissions: Permissions,
+) -> Result<(), Error> {
     done(Syscall::PageAllocate { process: process.into(), page, permissions })
 }
 
@@ -154,7 +158,11 @@ pub fn page_map(
 ///
 /// # Errors
 /// See [`Syscall::PageUnmap`].
-pub fn page_unmap(process: impl Into<Target>, page: UserPage, marks: Permissions) -> Result<Entry, Error> {
+pub fn page_unmap(
+    process: impl Into<Target>,
+    page: UserPage,
+    marks: Permissions,
+) -> Result<Entry, Error> {
     let [old, ..] = invoke(Syscall::PageUnmap { process: process.into(), page, marks })?;
     Ok(Entry::from_bits(old))
 }
@@ -163,7 +171,11 @@ pub fn page_unmap(process: impl Into<Target>, page: UserPage, marks: Permissions
 ///
 /// # Errors
 /// See [`Syscall::PageCopy`].
-pub fn page_copy(process: impl Into<Target>, page: UserPage, permissions: Permissions) -> Result<bool, Error> {
+pub fn page_copy(
+    process: impl Into<Target>,
+    page: UserPage,
+    permissions: Permissions,
+) -> Result<bool, Error> {
     let [copied, ..] = invoke(Syscall::PageCopy { process: process.into(), page, permissions })?;
     Ok(copied != 0)
 }
@@ -202,7 +214,15 @@ pub fn range_share(
     both: bool,
 ) -> Result<u32, Partial> {
     let Change { drop, add } = change;
-    let call = Syscall::RangeShare { process: process.into(), range, to: to.into(), to_page, drop, add, both };
+    let call = Syscall::RangeShare {
+        process: process.into(),
+        range,
+        to: to.into(),
+        to_page,
+        drop,
+        add,
+        both,
+    };
     self::range(call).map(|[pages, ..]| pages)
 }
 
@@ -210,7 +230,11 @@ pub fn range_share(
 ///
 /// # Errors
 /// See [`Syscall::RangeProtect`].
-pub fn range_protect(process: impl Into<Target>, range: PageRange, change: Change) -> Result<Protected, Partial> {
+pub fn range_protect(
+    process: impl Into<Target>,
+    range: PageRange,
+    change: Change,
+) -> Result<Protected, Partial> {
     let Change { drop, add } = change;
     let [pages, marks, accessed, dirty] =
         self::range(Syscall::RangeProtect { process: process.into(), range, drop, add })?;
@@ -221,8 +245,13 @@ pub fn range_protect(process: impl Into<Target>, range: PageRange, change: Chang
 ///
 /// # Errors
 /// See [`Syscall::RangeUnmap`].
-pub fn range_unmap(process: impl Into<Target>, range: PageRange, marks: Permissions) -> Result<u32, Partial> {
-    self::range(Syscall::RangeUnmap { process: process.into(), range, marks }).map(|[pages, ..]| pages)
+pub fn range_unmap(
+    process: impl Into<Target>,
+    range: PageRange,
+    marks: Permissions,
+) -> Result<u32, Partial> {
+    self::range(Syscall::RangeUnmap { process: process.into(), range, marks })
+        .map(|[pages, ..]| pages)
 }
 
 /// Maps fresh zeroed pages over a range of at most 64; returns how many.
@@ -234,7 +263,8 @@ pub fn range_allocate(
     range: PageRange,
     permissions: Permissions,
 ) -> Result<u32, Partial> {
-    self::range(Syscall::RangeAllocate { process: process.into(), range, permissions }).map(|[pages, ..]| pages)
+    self::range(Syscall::RangeAllocate { process: process.into(), range, permissions })
+        .map(|[pages, ..]| pages)
 }
 
 /// Makes a blank, stopped child with the caller's pager.
@@ -320,7 +350,8 @@ pub fn set_quota(child: ProcessId, frames: u32, processes: u32) -> Result<(), Er
 /// # Errors
 /// See [`Syscall::Usage`].
 pub fn usage(process: impl Into<Target>) -> Result<Usage, Error> {
-    let [frames, frame_bound, processes, process_bound] = invoke(Syscall::Usage { process: process.into() })?;
+    let [frames, frame_bound, processes, process_bound] =
+        invoke(Syscall::Usage { process: process.into() })?;
     Ok(Usage { frames, frame_bound, processes, process_bound })
 }
 
@@ -330,7 +361,8 @@ pub fn usage(process: impl Into<Target>) -> Result<Usage, Error> {
 /// Never: the call has no errors.
 #[must_use]
 pub fn machine() -> Machine {
-    let [frames, free, processes, flushes] = invoke(Syscall::Machine).expect("machine has no errors");
+    let [frames, free, processes, flushes] =
+        invoke(Syscall::Machine).expect("machine has no errors");
     let (page_flushes, full_flushes) = ((flushes & 0xFFFF) as u16, (flushes >> 16) as u16);
     Machine { frames, free, processes, page_flushes, full_flushes }
 }
@@ -413,7 +445,11 @@ pub fn receive(from: Option<ProcessId>, offer: Option<PageOffer>) -> Result<Mess
 ///
 /// # Errors
 /// See [`Syscall::Call`].
-pub fn message_call(to: ProcessId, words: [u32; 4], offer: Option<PageOffer>) -> Result<Message, Error> {
+pub fn message_call(
+    to: ProcessId,
+    words: [u32; 4],
+    offer: Option<PageOffer>,
+) -> Result<Message, Error> {
     message(Syscall::Call { to, words, offer })
 }
 
@@ -429,7 +465,11 @@ pub fn reply(to: ProcessId, words: [u32; 4], offer: Option<PageOffer>) -> Result
 ///
 /// # Errors
 /// See [`Syscall::ReplyAndReceive`].
-pub fn reply_and_receive(to: ProcessId, words: [u32; 4], offer: Option<PageOffer>) -> Result<Message, Error> {
+pub fn reply_and_receive(
+    to: ProcessId,
+    words: [u32; 4],
+    offer: Option<PageOffer>,
+) -> Result<Message, Error> {
     message(Syscall::ReplyAndReceive { to, words, offer })
 }
 
@@ -469,7 +509,8 @@ pub fn console_write(bytes: &[u8]) -> Result<usize, Error> {
 /// See [`Syscall::ConsoleRead`].
 pub fn console_read(buffer: &mut [u8]) -> Result<usize, Error> {
     let length = buffer.len().min(Syscall::BUFFER_LIMIT as usize) as u32;
-    let [read, ..] = invoke(Syscall::ConsoleRead { address: address(buffer.as_mut_ptr()), length })?;
+    let [read, ..] =
+        invoke(Syscall::ConsoleRead { address: address(buffer.as_mut_ptr()), length })?;
     Ok(read as usize)
 }
 

@@ -15,7 +15,8 @@ use crate::window::live::window;
 #[must_use]
 pub fn slot(index: u32) -> ProcessFacts {
     assert!(index < PROCESSES, "there are 1,024 process slots");
-    let record = core::ptr::with_exposed_provenance::<ProcessFacts>(ProcessFacts::address(index) as usize);
+    let record =
+        core::ptr::with_exposed_provenance::<ProcessFacts>(ProcessFacts::address(index) as usize);
     // SAFETY: the kernel maps the whole table of 1,024 records, read-only, in every space; a record is aligned to 4
     // bytes like the table, and any bits are one. Volatile, because the kernel changes it.
     unsafe { record.read_volatile() }
@@ -60,7 +61,9 @@ pub fn frame_references(frame: Frame) -> Option<u32> {
 }
 
 fn load(address: u32) -> FrameRecord {
-    assert!((UPAGES..UPAGES + abi::layout::TABLE_SPAN).contains(&address) && address.is_multiple_of(8));
+    assert!(
+        (UPAGES..UPAGES + abi::layout::TABLE_SPAN).contains(&address) && address.is_multiple_of(8)
+    );
     let record = core::ptr::with_exposed_provenance::<FrameRecord>(address as usize);
     // SAFETY: `address` is an aligned record of UPAGES, as asserted, in a page that the caller has found present;
     // the kernel never unmaps pages of that table, and any bits are a record. Volatile, because the kernel changes it.

@@ -90,8 +90,11 @@ struct Line {
 // is one aligned word or byte.
 unsafe impl Sync for Line {}
 
-static LINE: Line =
-    Line { copy_on_write: Cell::new(false), program: Cell::new(None), own_regions: Cell::new(false) };
+static LINE: Line = Line {
+    copy_on_write: Cell::new(false),
+    program: Cell::new(None),
+    own_regions: Cell::new(false),
+};
 
 /// Has the program's own handler asked about every fault, except those that copy-on-write mends; `None` for no
 /// longer.

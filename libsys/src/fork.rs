@@ -109,7 +109,11 @@ mod tests {
 
     #[test]
     fn the_stub_makes_the_call_that_it_names() {
-        let expected = RawCall { head: super::PROCESS_CREATE, words: [super::COPY, 0, 0, 0], ..RawCall::default() };
+        let expected = RawCall {
+            head: super::PROCESS_CREATE,
+            words: [super::COPY, 0, 0, 0],
+            ..RawCall::default()
+        };
         assert_eq!(Syscall::ProcessCreate { copy: true }.encode(), expected);
     }
 }

@@ -14,7 +14,12 @@ use crate::regions::{HEAP_END, HEAP_START};
 static HEAP: TalcLock<OneThread, Claim> = TalcLock::new(
     // SAFETY: the region from HEAP_START to HEAP_END is the heap's alone in the memory map, and whoever serves the
     // process's faults (its pager, or its own handler) backs any page of it with zeros.
-    unsafe { Claim::new(core::ptr::without_provenance_mut(HEAP_START as usize), (HEAP_END - HEAP_START) as usize) },
+    unsafe {
+        Claim::new(
+            core::ptr::without_provenance_mut(HEAP_START as usize),
+            (HEAP_END - HEAP_START) as usize,
+        )
+    },
 );
 
 /// The lock of a process with one thread. It can only be taken already if a fault handler allocates while the

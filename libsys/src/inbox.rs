@@ -25,7 +25,7 @@ pub fn copy() -> Option<[u8; PAGE_SIZE as usize]> {
     Some(core::array::from_fn(|index| {
         // SAFETY: the page is present, as the window shows, and stays so: only `clear` and the next receiving call of
         // this one thread change it. Volatile, because its sender may write it.
-        unsafe { bytes.add(index).read_volatile() }
+        unsafe { bytes.wrapping_add(index).read_volatile() }
     }))
 }
 

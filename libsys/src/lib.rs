@@ -15,7 +15,10 @@ extern crate alloc;
 
 pub use abi;
 pub use abi::process::Target;
-pub use abi::{Entry, EntryFlags, Error, Frame, Page, PageRange, Permissions, ProcessId, Slot, Syscall, UserPage};
+pub use abi::{
+    Entry, EntryFlags, Error, Frame, Page, PageRange, Permissions, ProcessId, Slot, Syscall,
+    UserPage,
+};
 
 pub mod boot_line;
 pub mod fork;
@@ -50,10 +53,11 @@ pub mod start;
 
 #[cfg(target_os = "none")]
 pub use call::{
-    accept_clients, clock, console_read, console_write, destroy, fault_forward, fault_reply, frame_references, identity,
-    machine, message_call, page_allocate, page_copy, page_map, page_unmap, process_create, process_start, process_stop,
-    range_allocate, range_protect, range_share, range_unmap, receive, registers_read, registers_write, reply,
-    reply_and_receive, send, set_console_owner, set_fault_timeout, set_pager, set_quota, sleep, usage, yield_now,
+    accept_clients, clock, console_read, console_write, destroy, fault_forward, fault_reply,
+    frame_references, identity, machine, message_call, page_allocate, page_copy, page_map,
+    page_unmap, process_create, process_start, process_stop, range_allocate, range_protect,
+    range_share, range_unmap, receive, registers_read, registers_write, reply, reply_and_receive,
+    send, set_console_owner, set_fault_timeout, set_pager, set_quota, sleep, usage, yield_now,
 };
 #[cfg(target_os = "none")]
 pub use fault::set_handler;

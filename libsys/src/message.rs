@@ -94,7 +94,10 @@ mod tests {
         let exit = Event::Exit { child: sender, status: 142, reason: Reason::Killed };
         assert_eq!(event(Kind::Exit, [142, 2, 0, 0]), Some(exit));
         assert_eq!(event(Kind::Exit, [0, 3, 0, 0]), None);
-        assert_eq!(event(Kind::Clone, [0x1002, 0, 0, 0]), Some(Event::Clone { client: sender, child }));
+        assert_eq!(
+            event(Kind::Clone, [0x1002, 0, 0, 0]),
+            Some(Event::Clone { client: sender, child })
+        );
         assert_eq!(event(Kind::Clone, [0; 4]), None);
     }
 }

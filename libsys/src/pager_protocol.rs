@@ -190,7 +190,13 @@ mod tests {
 
     #[test]
     fn strange_words_are_refused() {
-        for words in [[0, 0x1000, 0, 0], [2, 0x1000, 0, 0], [3, 0, 0, 0], [1, 0x1000, 1, 0], [1, 0x1000, 0, 1]] {
+        for words in [
+            [0, 0x1000, 0, 0],
+            [2, 0x1000, 0, 0],
+            [3, 0, 0, 0],
+            [1, 0x1000, 1, 0],
+            [1, 0x1000, 0, 1],
+        ] {
             assert_eq!(Request::decode(words), Err(Error::InvalidArgument), "{words:?}");
         }
         for child in [0, 0x8000_0000] {

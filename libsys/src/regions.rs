@@ -145,7 +145,9 @@ impl<const N: usize> Regions<N> {
         let mut index = 0;
         while index < N {
             match self.all[index] {
-                Some(other) if region.first < other.end && other.first < region.end => return Err(RegionError::Overlap),
+                Some(other) if region.first < other.end && other.first < region.end => {
+                    return Err(RegionError::Overlap);
+                }
                 None if free.is_none() => free = Some(index),
                 Some(_) | None => {}
             }
@@ -203,12 +205,15 @@ impl<const N: usize> Regions<N> {
 /// What every process has beside its image: a heap and a stack.
 pub const STANDARD: Regions<4> = {
     let mut regions = Regions::EMPTY;
-    let bounds = [(HEAP_START, HEAP_END, Kind::DemandZero), (STACK_START, USER_STACK_TOP, Kind::Stack)];
+    let bounds =
+        [(HEAP_START, HEAP_END, Kind::DemandZero), (STACK_START, USER_STACK_TOP, Kind::Stack)];
     let mut index = 0;
     while index < bounds.len() {
         let (start, end, kind) = bounds[index];
         match Region::new(start, end, kind) {
-            Ok(region) => assert!(regions.add(region).is_ok(), "the standard regions do not overlap"),
+            Ok(region) => {
+                assert!(regions.add(region).is_ok(), "the standard regions do not overlap")
+            }
             Err(_) => panic!("the standard regions are whole pages"),
         }
         index += 1;
@@ -223,8 +228,12 @@ mod tests {
 
     fn map() -> Regions<4> {
         let mut regions = STANDARD;
-        regions.add(Region::new(0x80_0000, 0x80_2000, Kind::Image { writable: false }).unwrap()).unwrap();
-        regions.add(Region::new(0x80_2000, 0x80_4000, Kind::Image { writable: true }).unwrap()).unwrap();
+        regions
+            .add(Region::new(0x80_0000, 0x80_2000, Kind::Image { writable: false }).unwrap())
+            .unwrap();
+        regions
+            .add(Region::new(0x80_2000, 0x80_4000, Kind::Image { writable: true }).unwrap())
+            .unwrap();
         regions
     }
 
@@ -233,7 +242,8 @@ mod tests {
         let read = Access::USER;
         let write = Access::USER | Access::WRITE;
         let zero = |address| Decision::Zero(UserPage::known(address));
-        let image = |address, writable| Decision::Image { page: UserPage::known(address), writable };
+        let image =
+            |address, writable| Decision::Image { page: UserPage::known(address), writable };
         let refuse = Decision::Refuse;
         let table = [
             (0x1000_0000, read, zero(0x1000_0000)),
@@ -268,8 +278,19 @@ mod tests {
 
     #[test]
     fn a_region_is_whole_pages_below_the_kernel() {
-        for (start, end) in [(0, 0), (0x1000, 0x1000), (0x2000, 0x1000), (1, 0x1000), (0, 0xFFF), (0x1000, USER_TOP + 0x1000)] {
-            assert_eq!(Region::new(start, end, Kind::Guard), Err(RegionError::BadBounds), "{start:#x}..{end:#x}");
+        for (start, end) in [
+            (0, 0),
+            (0x1000, 0x1000),
+            (0x2000, 0x1000),
+            (1, 0x1000),
+            (0, 0xFFF),
+            (0x1000, USER_TOP + 0x1000),
+        ] {
+            assert_eq!(
+                Region::new(start, end, Kind::Guard),
+                Err(RegionError::BadBounds),
+                "{start:#x}..{end:#x}"
+            );
         }
         assert!(Region::new(0, USER_TOP, Kind::Guard).is_ok());
     }

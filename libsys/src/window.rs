@@ -224,10 +224,14 @@ mod tests {
 
     impl TableReader for &Model {
         fn word(&self, address: u32) -> u32 {
-            assert!(address.is_multiple_of(4) && address >> 22 == self.slot.index(), "{address:#x} is outside");
+            assert!(
+                address.is_multiple_of(4) && address >> 22 == self.slot.index(),
+                "{address:#x} is outside"
+            );
             self.loads.set(self.loads.get() + 1);
             let (table, index) = (address >> 12 & 0x3FF, address >> 2 & 0x3FF);
-            let table = self.tables.get(&table).unwrap_or_else(|| panic!("page fault at {address:#x}"));
+            let table =
+                self.tables.get(&table).unwrap_or_else(|| panic!("page fault at {address:#x}"));
             table[index as usize]
         }
     }
@@ -247,8 +251,8 @@ mod tests {
 
         fn map(&mut self, address: u32, entry: u32) {
             let page = Page::containing(address);
-            self.tables.entry(page.directory_index()).or_insert_with(|| vec![0; 1024])[page.table_index() as usize] =
-                entry;
+            self.tables.entry(page.directory_index()).or_insert_with(|| vec![0; 1024])
+                [page.table_index() as usize] = entry;
             self.directory(page.directory_index(), 0x5_5000 | USER);
         }
 
@@ -286,9 +290,18 @@ mod tests {
         model.directory(0x3C0, 0x7003);
         model.directory(3, 0x40_0087);
         let window = model.window();
-        assert_eq!(window.walk(Page::containing(0xF000_0000)), Step::Hidden(Entry::from_bits(0x7003)));
-        assert_eq!(window.walk(Page::containing(0xC0_0000)), Step::Large(Entry::from_bits(0x40_0087)));
-        assert_eq!(window.present(Page::containing(0xC0_0000), Page::containing(0x100_0000)).count(), 0);
+        assert_eq!(
+            window.walk(Page::containing(0xF000_0000)),
+            Step::Hidden(Entry::from_bits(0x7003))
+        );
+        assert_eq!(
+            window.walk(Page::containing(0xC0_0000)),
+            Step::Large(Entry::from_bits(0x40_0087))
+        );
+        assert_eq!(
+            window.present(Page::containing(0xC0_0000), Page::containing(0x100_0000)).count(),
+            0
+        );
     }
 
     #[test]
@@ -311,7 +324,8 @@ mod tests {
     fn walking_costs_one_load_for_each_absent_table() {
         let mut model = Model::new(Slot::WINDOW);
         model.map(0x80_0000, 0x12_3007);
-        let pages: Vec<u32> = model.window().present_user().map(|(page, _)| page.address()).collect();
+        let pages: Vec<u32> =
+            model.window().present_user().map(|(page, _)| page.address()).collect();
         assert_eq!(pages, [0x80_0000]);
         assert!(model.loads.get() <= 0x3BB + 1024 + 4, "{} loads", model.loads.get());
     }
@@ -330,8 +344,13 @@ mod tests {
         let end = Page::containing(USER_TOP);
         let runs = window.runs(Page::containing(0), end, 3, |_, entry| Some(entry.is_writable()));
         let runs: Vec<_> = runs.map(|run| (run.first.address(), run.pages, run.policy)).collect();
-        let expected =
-            [(0x80_0000, 3, true), (0x80_3000, 2, true), (0x80_5000, 1, false), (0x80_7000, 1, false), (0xBF_F000, 2, false)];
+        let expected = [
+            (0x80_0000, 3, true),
+            (0x80_3000, 2, true),
+            (0x80_5000, 1, false),
+            (0x80_7000, 1, false),
+            (0xBF_F000, 2, false),
+        ];
         assert_eq!(runs, expected);
     }
 

@@ -64,7 +64,9 @@ impl Header {
         if octal(&block[CHECKSUM]) != Some(checksum(block)) {
             return Err(ArchiveError::BadChecksum);
         }
-        let size = octal(&block[SIZE]).filter(|size| size.cast_signed() >= 0).ok_or(ArchiveError::BadSize)?;
+        let size = octal(&block[SIZE])
+            .filter(|size| size.cast_signed() >= 0)
+            .ok_or(ArchiveError::BadSize)?;
         let mut name = [0; NAME.end];
         name.copy_from_slice(&block[NAME]);
         let length = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
@@ -255,9 +257,16 @@ mod tests {
         assert_eq!(Header::parse(&damaged(0, b"c")), Err(ArchiveError::BadChecksum));
         assert_eq!(Header::parse(&damaged(148, b"zzzzzz")), Err(ArchiveError::BadChecksum));
         for size in [b"8", b"-", b"+", b"\0", b"\x80"] {
-            assert_eq!(Header::parse(&sealed(damaged(124, size))), Err(ArchiveError::BadSize), "{size:?}");
+            assert_eq!(
+                Header::parse(&sealed(damaged(124, size))),
+                Err(ArchiveError::BadSize),
+                "{size:?}"
+            );
         }
-        assert_eq!(Header::parse(&sealed(damaged(124, b"20000000000"))), Err(ArchiveError::BadSize));
+        assert_eq!(
+            Header::parse(&sealed(damaged(124, b"20000000000"))),
+            Err(ArchiveError::BadSize)
+        );
         assert_eq!(Header::parse(&sealed(damaged(0, b"\0"))), Err(ArchiveError::BadName));
         assert_eq!(Header::parse(&sealed(damaged(0, b"\xFF"))), Err(ArchiveError::BadName));
         assert_eq!(Header::parse(&sealed(damaged(345, b"long"))), Err(ArchiveError::BadName));

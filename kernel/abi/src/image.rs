@@ -42,7 +42,8 @@ pub struct Segment {
 }
 
 impl Segment {
-    const NONE: Self = Self { address: 0, file_offset: 0, file_length: 0, memory_length: 0, writable: false };
+    const NONE: Self =
+        Self { address: 0, file_offset: 0, file_length: 0, memory_length: 0, writable: false };
 
     const fn end(&self) -> u32 {
         self.address + self.memory_length
@@ -151,8 +152,12 @@ impl Image {
         for index in 0..elf.header.pt2.ph_count() {
             let header = elf.program_header(index).map_err(|_| ImageError::BadHeaders)?;
             match header.get_type() {
-                Ok(SegmentType::Load) if header.mem_size() > 0 => image.add(segment(&header, file_length)?)?,
-                Ok(SegmentType::Load) if header.file_size() > 0 => return Err(ImageError::ShortMemory),
+                Ok(SegmentType::Load) if header.mem_size() > 0 => {
+                    image.add(segment(&header, file_length)?)?
+                }
+                Ok(SegmentType::Load) if header.file_size() > 0 => {
+                    return Err(ImageError::ShortMemory);
+                }
                 Ok(SegmentType::Interp | SegmentType::Dynamic) => return Err(ImageError::Dynamic),
                 // Notes, tables for debuggers and whatever a newer linker adds: nothing to load.
                 Ok(_) | Err(_) => {}
@@ -161,7 +166,8 @@ impl Image {
         if image.count == 0 {
             return Err(ImageError::NoSegments);
         }
-        let entry = u32::try_from(elf.header.pt2.entry_point()).map_err(|_| ImageError::BadEntry)?;
+        let entry =
+            u32::try_from(elf.header.pt2.entry_point()).map_err(|_| ImageError::BadEntry)?;
         let inside = |segment: &Segment| (segment.address..segment.end()).contains(&entry);
         if !image.segments().iter().any(inside) {
             return Err(ImageError::BadEntry);
@@ -207,7 +213,8 @@ impl Image {
     }
 
     fn add(&mut self, segment: Segment) -> Result<(), ImageError> {
-        let overlaps = |other: &Segment| segment.address < other.end() && other.address < segment.end();
+        let overlaps =
+            |other: &Segment| segment.address < other.end() && other.address < segment.end();
         if self.segments().iter().any(overlaps) {
             return Err(ImageError::Overlap);
         }

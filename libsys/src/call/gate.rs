@@ -55,7 +55,9 @@ impl Gate {
             Self::Interrupt => interrupt(&raw),
             Self::Sysenter => match Short::new(&raw) {
                 Some(short) => sysenter(&short),
-                None => Answer { value: Error::InvalidArgument.to_wire(), process: 0, words: [0; 4] },
+                None => {
+                    Answer { value: Error::InvalidArgument.to_wire(), process: 0, words: [0; 4] }
+                }
             },
         }
     }
@@ -102,7 +104,8 @@ fn interrupt(raw: &RawCall) -> Answer {
 
 fn sysenter(call: &Short) -> Answer {
     let [ebx, esi] = call.words;
-    let mut wire = Wire { eax: call.head, ebx, esi, edi: call.process, ebp: call.third, ..Wire::default() };
+    let mut wire =
+        Wire { eax: call.head, ebx, esi, edi: call.process, ebp: call.third, ..Wire::default() };
     // SAFETY: as for `interrupt`.
     unsafe { libsys_sysenter(&raw mut wire) };
     Answer { value: wire.eax, process: wire.edi, words: [wire.ebx, wire.esi, wire.ebp, 0] }

@@ -52,7 +52,8 @@ fn copy_on_write(fault: &Fault<'_>) -> Handled {
 /// Maps zeros where the heap or the stack grows.
 fn grow(fault: &Fault<'_>) -> Handled {
     match regions::STANDARD.decide(fault.address(), fault.access()) {
-        Decision::Zero(page) => match call::page_allocate(Target::Caller, page, Permissions::WRITE) {
+        Decision::Zero(page) => match call::page_allocate(Target::Caller, page, Permissions::WRITE)
+        {
             Ok(()) => Handled::Resume,
             Err(_) => Handled::PassOn,
         },

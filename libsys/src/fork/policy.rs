@@ -35,7 +35,9 @@ impl Policy {
         use crate::call::Change;
         match self {
             Self::ShareAsIs => (Change::NONE, false),
-            Self::CopyOnWrite => (Change { drop: Permissions::WRITE, add: Permissions::COPY_ON_WRITE }, true),
+            Self::CopyOnWrite => {
+                (Change { drop: Permissions::WRITE, add: Permissions::COPY_ON_WRITE }, true)
+            }
         }
     }
 }
@@ -49,18 +51,18 @@ mod tests {
         let page = Page::containing(0x80_0000);
         let table = [
             (0x000, None),
-            (0x200, None),                         // backed: the pager's to copy
-            (0xE00, None),                         // absent, with every mark
-            (0x005, Some(Policy::ShareAsIs)),      // text
-            (0x125, Some(Policy::ShareAsIs)),      // sealed and read
-            (0x007, Some(Policy::CopyOnWrite)),    // fresh
-            (0x067, Some(Policy::CopyOnWrite)),    // written
-            (0x805, Some(Policy::CopyOnWrite)),    // since an earlier fork
+            (0x200, None),                      // backed: the pager's to copy
+            (0xE00, None),                      // absent, with every mark
+            (0x005, Some(Policy::ShareAsIs)),   // text
+            (0x125, Some(Policy::ShareAsIs)),   // sealed and read
+            (0x007, Some(Policy::CopyOnWrite)), // fresh
+            (0x067, Some(Policy::CopyOnWrite)), // written
+            (0x805, Some(Policy::CopyOnWrite)), // since an earlier fork
             (0x807, Some(Policy::CopyOnWrite)),
             (0x405, Some(Policy::ShareAsIs)),
             (0x407, Some(Policy::ShareAsIs)),
-            (0xC07, Some(Policy::ShareAsIs)),      // shared wins: the program said so itself
-            (0x207, Some(Policy::CopyOnWrite)),    // the free mark means nothing here
+            (0xC07, Some(Policy::ShareAsIs)), // shared wins: the program said so itself
+            (0x207, Some(Policy::CopyOnWrite)), // the free mark means nothing here
         ];
         for (bits, expected) in table {
             let entry = Entry::from_bits(if bits & 1 == 0 { bits } else { 0x12_3000 | bits });

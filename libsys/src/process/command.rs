@@ -144,10 +144,14 @@ impl<'a> Command<'a> {
         };
         scratch.renew()?;
         let arguments = core::iter::once(self.name).chain(self.arguments.iter().copied());
-        let esp = start_stack(scratch.bytes(), arguments).map_err(|_| SpawnError::ArgumentsTooLong)?;
+        let esp =
+            start_stack(scratch.bytes(), arguments).map_err(|_| SpawnError::ArgumentsTooLong)?;
         let top = UserPage::known(USER_STACK_TOP - PAGE_SIZE);
         give(child, top, Permissions::WRITE)?;
-        call::registers_write(child, &UserRegisters { eip: entry, esp, ..UserRegisters::default() })?;
+        call::registers_write(
+            child,
+            &UserRegisters { eip: entry, esp, ..UserRegisters::default() },
+        )?;
         call::process_start(child)?;
         Ok(())
     }
@@ -166,7 +170,12 @@ impl<'a> Command<'a> {
 }
 
 /// Has the pager serve the child as the program `name`; returns the entry.
-fn register(scratch: &mut Scratch, pager: ProcessId, child: ProcessId, name: &str) -> Result<u32, SpawnError> {
+fn register(
+    scratch: &mut Scratch,
+    pager: ProcessId,
+    child: ProcessId,
+    name: &str,
+) -> Result<u32, SpawnError> {
     pager_protocol::put_name(scratch.bytes(), name).ok_or(SpawnError::NoSuchProgram)?;
     let page = PageOffer { page: Scratch::PAGE, send: Some(Permissions::empty()), accept: false };
     let reply = call::message_call(pager, Request::Register { child }.encode(), Some(page))?;
@@ -174,15 +183,19 @@ fn register(scratch: &mut Scratch, pager: ProcessId, child: ProcessId, name: &st
         Registered::At { entry } => Ok(entry),
         Registered::NoSuchProgram => Err(SpawnError::NoSuchProgram),
         Registered::BadImage => Err(SpawnError::BadImage(None)),
-        Registered::NotAClient | Registered::Full | Registered::NotUnderstood => Err(SpawnError::PagerRefused),
+        Registered::NotAClient | Registered::Full | Registered::NotUnderstood => {
+            Err(SpawnError::PagerRefused)
+        }
     }
 }
 
 /// Loads the whole program, every page with its real rights; returns the entry.
 fn load(scratch: &mut Scratch, child: ProcessId, name: &str) -> Result<u32, SpawnError> {
-    let file = archive::program(name).map_err(SpawnError::Archive)?.ok_or(SpawnError::NoSuchProgram)?;
+    let file =
+        archive::program(name).map_err(SpawnError::Archive)?.ok_or(SpawnError::NoSuchProgram)?;
     // A file in the archive is shorter than 2 GiB.
-    let image = Image::plan(file, file.len() as u32).map_err(|error| SpawnError::BadImage(Some(error)))?;
+    let image =
+        Image::plan(file, file.len() as u32).map_err(|error| SpawnError::BadImage(Some(error)))?;
     for page in image.pages() {
         scratch.renew()?;
         fill(scratch, &image, file, page);

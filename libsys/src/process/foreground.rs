@@ -29,7 +29,10 @@ pub fn attend(child: ProcessId, mut other: impl FnMut(Event)) -> Result<Finished
                 super::end(child)?;
                 return Ok(Finished::Interrupted);
             }
-            event @ (Event::Exit { .. } | Event::Message { .. } | Event::Fault { .. } | Event::Clone { .. }) => {
+            event @ (Event::Exit { .. }
+            | Event::Message { .. }
+            | Event::Fault { .. }
+            | Event::Clone { .. }) => {
                 other(event);
             }
         }

@@ -70,7 +70,9 @@ mod tests {
     #[test]
     fn the_arguments_come_back_as_they_were() {
         let long = "x".repeat(1000);
-        for arguments in [vec![], vec!["walk"], vec!["walk", "", "0xef7bd000"], vec![&long, "ab", "c"]] {
+        for arguments in
+            [vec![], vec!["walk"], vec!["walk", "", "0xef7bd000"], vec![&long, "ab", "c"]]
+        {
             let mut page = [0; 4096];
             let esp = start_stack(&mut page, arguments.iter().copied()).unwrap();
             assert!(esp.is_multiple_of(4) && esp < USER_STACK_TOP);

@@ -12,7 +12,10 @@ pub struct Live(());
 
 impl TableReader for Live {
     fn word(&self, address: u32) -> u32 {
-        assert!(address.is_multiple_of(4) && address.wrapping_sub(UVPT) < TABLE_SPAN, "not an address of the window");
+        assert!(
+            address.is_multiple_of(4) && address.wrapping_sub(UVPT) < TABLE_SPAN,
+            "not an address of the window"
+        );
         // SAFETY: `address` is an aligned word of the 4 MiB that the kernel keeps as this process's window. No Rust
         // object lies there, nothing can write there, and any bits are a `u32`; a table that is not there gives an
         // ordinary page fault. The load is volatile because the CPU and the kernel change the word.

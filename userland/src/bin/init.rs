@@ -21,6 +21,9 @@ libsys::main!(main);
 /// Exit status of a program that Ctrl-C ended: as if by signal 2 elsewhere.
 const INTERRUPTED: u8 = 130;
 
+/// Exit status when the program to be run does not start: as shells have it elsewhere.
+const NOT_STARTED: u8 = 127;
+
 fn main() -> Result<u8, InitError> {
     let pager = start_pager()?;
     match boot_line::program_to_run(libsys::args().nth(1).unwrap_or("")) {
@@ -35,20 +38,34 @@ fn start_pager() -> Result<ProcessId, InitError> {
     let pager = Command::new("pager").pager(None).with_archive().spawn().map_err(failed)?;
     loop {
         match next_event()? {
-            Event::Message { sender, words, .. } if sender == pager && is_ready(words) => return Ok(pager),
-            Event::Exit { child, status, .. } if child == pager => return Err(InitError::PagerEnded(status)),
-            Event::Message { .. } | Event::Exit { .. } | Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } => {}
+            Event::Message { sender, words, .. } if sender == pager && is_ready(words) => {
+                return Ok(pager);
+            }
+            Event::Exit { child, status, .. } if child == pager => {
+                return Err(InitError::PagerEnded(status));
+            }
+            Event::Message { .. }
+            | Event::Exit { .. }
+            | Event::Interrupt
+            | Event::Fault { .. }
+            | Event::Clone { .. } => {}
         }
     }
 }
 
-fn run_program<'a>(pager: ProcessId, mut words: impl Iterator<Item = &'a str>) -> Result<u8, InitError> {
+fn run_program<'a>(
+    pager: ProcessId,
+    mut words: impl Iterator<Item = &'a str>,
+) -> Result<u8, InitError> {
     let name = words.next().unwrap_or("");
     let arguments: Vec<&str> = words.collect();
     set_console_owner(Some(Target::Caller))?;
-    let command = Command::new(name).args(&arguments).pager(Some(pager));
-    let child = command.spawn().map_err(|error| spawn_failed(name, error))?;
-    wait_for(pager, child)
+    match Command::new(name).args(&arguments).pager(Some(pager)).spawn() {
+        Ok(child) => return wait_for(pager, child),
+        Err(SpawnError::NoSuchProgram) => println!("no such program: {name}"),
+        Err(error) => println!("{name}: {error}"),
+    }
+    Ok(NOT_STARTED)
 }
 
 fn run_shell(pager: ProcessId) -> Result<u8, InitError> {
@@ -60,9 +77,15 @@ fn run_shell(pager: ProcessId) -> Result<u8, InitError> {
 
 fn wait_for(pager: ProcessId, child: ProcessId) -> Result<u8, InitError> {
     let finished = attend(child, |event| match event {
-        Event::Exit { child, status, .. } if child == pager => println!("init: the pager ended with status {status}"),
+        Event::Exit { child, status, .. } if child == pager => {
+            println!("init: the pager ended with status {status}")
+        }
         // Orphans, and what nobody should have sent.
-        Event::Exit { .. } | Event::Message { .. } | Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } => {}
+        Event::Exit { .. }
+        | Event::Message { .. }
+        | Event::Interrupt
+        | Event::Fault { .. }
+        | Event::Clone { .. } => {}
     })?;
     Ok(match finished {
         // The kernel gives 0 to 255.
@@ -74,14 +97,6 @@ fn wait_for(pager: ProcessId, child: ProcessId) -> Result<u8, InitError> {
     })
 }
 
-fn spawn_failed(name: &str, error: SpawnError) -> InitError {
-    match error {
-        SpawnError::NoSuchProgram => println!("no such program: {name}"),
-        other => println!("{name}: {other}"),
-    }
-    InitError::Told
-}
-
 /// Why init cannot go on.
 enum InitError {
     /// A program that the system needs does not start.
@@ -90,8 +105,6 @@ enum InitError {
     PagerEnded(u32),
     /// A call failed.
     Call(Error),
-    /// The user has been told already.
-    Told,
 }
 
 impl From<Error> for InitError {
@@ -106,7 +119,6 @@ impl fmt::Display for InitError {
             Self::Spawn(name, error) => write!(f, "cannot start {name}: {error}"),
             Self::PagerEnded(status) => write!(f, "the pager ended with status {status}"),
             Self::Call(error) => error.fmt(f),
-            Self::Told => f.write_str("nothing to run"),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The shell: reads a line, runs a program in the foreground, says how it ended.
 //!
 //! At the prompt nobody owns the console, so that Ctrl-C is a byte and drops the line; while a program runs the
-//! shell owns it, is told of Ctrl-C, and ends the program with all its descendants.
+//! shell owns it, is told of Ctrl-C, and ends the program with all its descendants. A shell that another one started
+//! leaves all that to the other one.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -19,7 +20,10 @@ use libsys::abi::message::Reason;
 use libsys::abi::public::ProcessFacts;
 use libsys::call::Ended;
 use libsys::process::{Command, Finished, SpawnError, attend, exit};
-use libsys::{Error, ProcessId, Target, archive, console_read, facts, print, println, set_console_owner, usage};
+use libsys::{
+    Error, ProcessId, Target, archive, console_read, facts, print, println, set_console_owner,
+    usage,
+};
 
 libsys::main!(main);
 
@@ -33,20 +37,23 @@ const ENTER: u8 = b'\r';
 type Editor = Cli<Console, Infallible, [u8; 256], [u8; 1024]>;
 
 fn main() -> Result<(), Error> {
-    set_console_owner(None)?;
+    let owns_console = set_console_owner(None).is_ok();
     println!("Vitrine: `help` lists the programs, `exit` turns the machine off.");
     let mut editor = new_editor();
     loop {
         let mut bytes = [0; 64];
         let length = console_read(&mut bytes)?;
         for byte in &bytes[..length] {
-            take_byte(&mut editor, *byte);
+            take_byte(&mut editor, *byte, owns_console);
         }
     }
 }
 
 fn new_editor() -> Editor {
-    let builder = CliBuilder::default().prompt("vitrine> ").command_buffer([0; 256]).history_buffer([0; 1024]);
+    let builder = CliBuilder::default()
+        .prompt("vitrine> ")
+        .command_buffer([0; 256])
+        .history_buffer([0; 1024]);
     match builder.writer(Console).build() {
         Ok(editor) => editor,
         Err(never) => match never {},
@@ -54,7 +61,7 @@ fn new_editor() -> Editor {
 }
 
 /// Gives a byte to the editor, which runs the line when it is complete.
-fn take_byte(editor: &mut Editor, byte: u8) {
+fn take_byte(editor: &mut Editor, byte: u8, owns_console: bool) {
     let (byte, dropped) = match byte {
         INTERRUPT => (ENTER, true),
         DELETE => (BACKSPACE, false),
@@ -65,7 +72,7 @@ fn take_byte(editor: &mut Editor, byte: u8) {
     }
     let mut processor = RawCommand::processor(|_, command| {
         if !dropped {
-            run_line(&command);
+            run_line(&command, owns_console);
         }
         Ok(())
     });
@@ -75,7 +82,7 @@ fn take_byte(editor: &mut Editor, byte: u8) {
     }
 }
 
-fn run_line(command: &RawCommand<'_>) {
+fn run_line(command: &RawCommand<'_>, owns_console: bool) {
     let Some(arguments) = words(&command.args()) else {
         println!("an option is one letter, or two dashes and a word");
         return;
@@ -90,8 +97,8 @@ fn run_line(command: &RawCommand<'_>) {
             Err(_) => println!("exit: a status is a number from 0 to 255"),
         },
         ("run", []) => println!("run: which program?"),
-        ("run", [name, arguments @ ..]) => run(name, arguments),
-        (name, arguments) => run(name, arguments),
+        ("run", [name, arguments @ ..]) => run(name, arguments, owns_console),
+        (name, arguments) => run(name, arguments, owns_console),
     }
 }
 
@@ -106,9 +113,9 @@ fn words(arguments: &ArgList<'_>) -> Option<Vec<String>> {
     arguments.args().map(|argument| argument.ok().map(word)).collect()
 }
 
-fn run(name: &str, arguments: &[&str]) {
+fn run(name: &str, arguments: &[&str], owns_console: bool) {
     match Command::new(name).args(arguments).spawn() {
-        Ok(child) => match foreground(child) {
+        Ok(child) => match foreground(child, owns_console) {
             Ok(finished) => say_how(name, finished),
             Err(error) => println!("{name}: {error}"),
         },
@@ -117,11 +124,15 @@ fn run(name: &str, arguments: &[&str]) {
     }
 }
 
-/// Watches a child with the console in the shell's hands, and lets go of it again.
-fn foreground(child: ProcessId) -> Result<Finished, Error> {
-    set_console_owner(Some(Target::Caller))?;
+/// Watches a child, with Ctrl-C in the shell's hands.
+fn foreground(child: ProcessId, owns_console: bool) -> Result<Finished, Error> {
+    if owns_console {
+        set_console_owner(Some(Target::Caller))?;
+    }
     let finished = attend(child, |_| {});
-    set_console_owner(None)?;
+    if owns_console {
+        set_console_owner(None)?;
+    }
     finished
 }
 
@@ -129,8 +140,12 @@ fn say_how(name: &str, finished: Finished) {
     match finished {
         Finished::Interrupted => println!("^C"),
         Finished::Ended(Ended { status: 0, reason: Reason::Exited, .. }) => {}
-        Finished::Ended(Ended { status, reason: Reason::Exited, .. }) => println!("{name}: exit status {status}"),
-        Finished::Ended(Ended { status, reason: Reason::Killed, .. }) => println!("{name}: killed, status {status}"),
+        Finished::Ended(Ended { status, reason: Reason::Exited, .. }) => {
+            println!("{name}: exit status {status}")
+        }
+        Finished::Ended(Ended { status, reason: Reason::Killed, .. }) => {
+            println!("{name}: killed, status {status}")
+        }
         Finished::Ended(Ended { reason: Reason::Destroyed, .. }) => println!("{name}: destroyed"),
     }
 }

@@ -37,10 +37,13 @@ impl World {
 
     /// Every process slot that is taken.
     pub fn slots(&self) -> impl Iterator<Item = (Index, &Process)> {
-        (0..PROCESSES)
-            .map(Index::new)
-            .map(|index| (index, &self.kernel.processes()[index]))
-            .filter(|(_, process)| process.state != State::Free)
+        self.used_slots().filter(|(_, process)| process.state != State::Free)
+    }
+
+    /// Every process slot that was ever taken: slots are handed out in order.
+    fn used_slots(&self) -> impl Iterator<Item = (Index, &Process)> {
+        let slots = (0..PROCESSES).map(Index::new).map(|index| (index, &self.kernel.processes()[index]));
+        slots.take_while(|(_, process)| process.id.is_some())
     }
 
     /// All processes that a call could name.
@@ -169,9 +172,9 @@ impl World {
 
     /// UENVS says what is so.
     fn audit_facts(&self) {
-        for slot in 0..PROCESSES {
-            let (index, facts) = (Index::new(slot), &self.kernel.public_facts().0[slot as usize]);
-            let process = &self.kernel.processes()[index];
+        for (index, process) in self.used_slots() {
+            let slot = index.slot();
+            let facts = &self.kernel.public_facts().0[slot];
             let status = match process.state {
                 State::Free => Status::Free,
                 State::Dying | State::Ended => Status::Dying,
