@@ -417,7 +417,11 @@ impl Syscall {
             words,
         };
         let own = |number: u32, words: [u32; 4]| plain(number, Target::Caller, words);
-        let paged = |number: u32, permissions: Permissions, process: Target, page: UserPage, words: [u32; 4]| RawCall {
+        let paged = |number: u32,
+                     permissions: Permissions,
+                     process: Target,
+                     page: UserPage,
+                     words: [u32; 4]| RawCall {
             head: number | permissions.bits() << 8,
             process: process.bits(),
             page: page.address(),
@@ -426,12 +430,16 @@ impl Syscall {
         let id = |id: Option<ProcessId>| id.map_or(0, ProcessId::bits);
         match self {
             Self::Identity => own(32, [0; 4]),
-            Self::PageAllocate { process, page, permissions } => paged(33, permissions, process, page, [0; 4]),
+            Self::PageAllocate { process, page, permissions } => {
+                paged(33, permissions, process, page, [0; 4])
+            }
             Self::PageMap { process, page, to, to_page, permissions } => {
                 paged(34, permissions, process, page, [to.bits(), to_page.address(), 0, 0])
             }
             Self::PageUnmap { process, page, marks } => paged(35, marks, process, page, [0; 4]),
-            Self::PageCopy { process, page, permissions } => paged(36, permissions, process, page, [0; 4]),
+            Self::PageCopy { process, page, permissions } => {
+                paged(36, permissions, process, page, [0; 4])
+            }
             Self::FrameReferences { frame } => own(37, [frame, 0, 0, 0]),
             Self::RangeShare { process, range, to, to_page, drop, add, both } => {
                 let both = if both { SHARE_BOTH } else { 0 };
@@ -455,7 +463,9 @@ impl Syscall {
             Self::Exit { status } => own(47, [status, 0, 0, 0]),
             Self::Wait { child } => own(48, [id(child), 0, 0, 0]),
             Self::Destroy { process, subtree } => plain(49, process, [u32::from(subtree), 0, 0, 0]),
-            Self::SetQuota { process, frames, processes } => plain(50, process, [frames, processes, 0, 0]),
+            Self::SetQuota { process, frames, processes } => {
+                plain(50, process, [frames, processes, 0, 0])
+            }
             Self::Usage { process } => plain(51, process, [0; 4]),
             Self::Machine => own(52, [0; 4]),
             Self::SetHandler { process, address } => plain(53, process, [address, 0, 0, 0]),
@@ -469,15 +479,26 @@ impl Syscall {
                 }
                 Verdict::Refuse => plain(57, process.into(), [2, 0, 0, 0]),
             },
-            Self::SetFaultTimeout { process, milliseconds } => plain(58, process, [milliseconds, 0, 0, 0]),
-            Self::Clone { child } => plain(59, child.into(), [0; 4]),
-            Self::Send { to, words, offer } => PageOffer::encode(offer, plain(60, to.into(), words)),
-            Self::Receive { from, offer } => {
-                PageOffer::encode(offer, plain(61, from.map_or(Target::Caller, Target::Process), [0; 4]))
+            Self::SetFaultTimeout { process, milliseconds } => {
+                plain(58, process, [milliseconds, 0, 0, 0])
             }
-            Self::Call { to, words, offer } => PageOffer::encode(offer, plain(62, to.into(), words)),
-            Self::Reply { to, words, offer } => PageOffer::encode(offer, plain(63, to.into(), words)),
-            Self::ReplyAndReceive { to, words, offer } => PageOffer::encode(offer, plain(64, to.into(), words)),
+            Self::Clone { child } => plain(59, child.into(), [0; 4]),
+            Self::Send { to, words, offer } => {
+                PageOffer::encode(offer, plain(60, to.into(), words))
+            }
+            Self::Receive { from, offer } => PageOffer::encode(
+                offer,
+                plain(61, from.map_or(Target::Caller, Target::Process), [0; 4]),
+            ),
+            Self::Call { to, words, offer } => {
+                PageOffer::encode(offer, plain(62, to.into(), words))
+            }
+            Self::Reply { to, words, offer } => {
+                PageOffer::encode(offer, plain(63, to.into(), words))
+            }
+            Self::ReplyAndReceive { to, words, offer } => {
+                PageOffer::encode(offer, plain(64, to.into(), words))
+            }
             Self::Clock => own(65, [0; 4]),
             Self::Sleep { milliseconds } => own(66, [milliseconds, 0, 0, 0]),
             Self::Yield => own(67, [0; 4]),
@@ -510,7 +531,11 @@ impl Syscall {
         }
         Ok(match raw.number() {
             32 => Self::Identity,
-            33 => Self::PageAllocate { process: process()?, page: page()?, permissions: permissions()? },
+            33 => Self::PageAllocate {
+                process: process()?,
+                page: page()?,
+                permissions: permissions()?,
+            },
             34 => Self::PageMap {
                 process: process()?,
                 page: page()?,
@@ -519,7 +544,9 @@ impl Syscall {
                 permissions: permissions()?,
             },
             35 => Self::PageUnmap { process: process()?, page: page()?, marks: marks()? },
-            36 => Self::PageCopy { process: process()?, page: page()?, permissions: permissions()? },
+            36 => {
+                Self::PageCopy { process: process()?, page: page()?, permissions: permissions()? }
+            }
             37 => Self::FrameReferences { frame: w0 },
             38 => Self::RangeShare {
                 process: process()?,
@@ -578,7 +605,11 @@ impl Syscall {
             61 => Self::Receive { from: some_id(raw.process)?, offer: PageOffer::decode(raw)? },
             62 => Self::Call { to: peer()?, words: raw.words, offer: PageOffer::decode(raw)? },
             63 => Self::Reply { to: peer()?, words: raw.words, offer: PageOffer::decode(raw)? },
-            64 => Self::ReplyAndReceive { to: peer()?, words: raw.words, offer: PageOffer::decode(raw)? },
+            64 => Self::ReplyAndReceive {
+                to: peer()?,
+                words: raw.words,
+                offer: PageOffer::decode(raw)?,
+            },
             65 => Self::Clock,
             66 => Self::Sleep { milliseconds: w0 },
             67 => Self::Yield,
@@ -654,7 +685,12 @@ mod tests {
 
     #[test]
     fn a_range_allocation_takes_64_pages_and_not_65() {
-        let raw = |pages| RawCall { head: 41, page: 0x1000, words: [pages, 0, 0, 0], ..RawCall::default() };
+        let raw = |pages| RawCall {
+            head: 41,
+            page: 0x1000,
+            words: [pages, 0, 0, 0],
+            ..RawCall::default()
+        };
         assert!(Syscall::decode(&raw(64)).is_ok());
         assert_eq!(Syscall::decode(&raw(65)), Err(Error::InvalidArgument));
     }

@@ -90,7 +90,11 @@ impl Permissions {
     /// # Errors
     /// `InvalidArgument`: any bit other than `0xE00`.
     pub const fn marks(bits: u32) -> Result<Self, Error> {
-        if bits & !EntryFlags::MARKS.bits() == 0 { Self::new(bits) } else { Err(Error::InvalidArgument) }
+        if bits & !EntryFlags::MARKS.bits() == 0 {
+            Self::new(bits)
+        } else {
+            Err(Error::InvalidArgument)
+        }
     }
 
     /// The flags of a present user leaf with these permissions.
@@ -258,8 +262,14 @@ mod tests {
         let case = |frame, flags| DirectoryEntry::classify(Entry::new(frame, flags), own);
         assert_eq!(DirectoryEntry::classify(Entry::ABSENT, own), DirectoryEntry::Absent);
         assert_eq!(case(other, EntryFlags::FRESH), DirectoryEntry::Table(other));
-        assert_eq!(case(other, EntryFlags::FRESH | EntryFlags::SHARED_TABLE), DirectoryEntry::Shared(other));
-        assert_eq!(case(other, EntryFlags::USER_LEAF | EntryFlags::VIEW), DirectoryEntry::View(other));
+        assert_eq!(
+            case(other, EntryFlags::FRESH | EntryFlags::SHARED_TABLE),
+            DirectoryEntry::Shared(other)
+        );
+        assert_eq!(
+            case(other, EntryFlags::USER_LEAF | EntryFlags::VIEW),
+            DirectoryEntry::View(other)
+        );
         assert_eq!(case(own, EntryFlags::USER_LEAF), DirectoryEntry::SelfMap);
     }
 }

@@ -74,7 +74,10 @@ impl Error {
             return Ok(eax);
         }
         let number = eax.wrapping_neg();
-        Err(Self::ALL.into_iter().find(|error| *error as u32 == number).unwrap_or(Self::InvalidArgument))
+        Err(Self::ALL
+            .into_iter()
+            .find(|error| *error as u32 == number)
+            .unwrap_or(Self::InvalidArgument))
     }
 
     /// The JOS number of the error, negated: what JOS calls 0 to 13 return. JOS has no word for Vitrine's own

@@ -52,8 +52,19 @@ impl FaultRecord {
     #[must_use]
     pub const fn words(&self) -> [u32; 13] {
         [
-            self.address, self.access, self.edi, self.esi, self.ebp, self.unused, self.ebx, self.edx, self.ecx,
-            self.eax, self.eip, self.eflags, self.esp,
+            self.address,
+            self.access,
+            self.edi,
+            self.esi,
+            self.ebp,
+            self.unused,
+            self.ebx,
+            self.edx,
+            self.ecx,
+            self.eax,
+            self.eip,
+            self.eflags,
+            self.esp,
         ]
     }
 }

@@ -93,7 +93,8 @@ impl Message {
     pub fn from_wire(eax: u32, sender: u32, words: [u32; 4]) -> Result<Self, Error> {
         let header = Error::check(eax)?;
         let kind = Kind::new(header & 0xFF).ok_or(Error::InvalidArgument)?;
-        let page = (header & Self::PAGE != 0).then(|| Permissions::from_bits_truncate(header >> 12));
+        let page =
+            (header & Self::PAGE != 0).then(|| Permissions::from_bits_truncate(header >> 12));
         Ok(Self { sender: ProcessId::new(sender)?, kind, words, page })
     }
 }

@@ -135,7 +135,16 @@ impl UserRegisters {
     #[must_use]
     pub const fn words(&self) -> [u32; 10] {
         [
-            self.edi, self.esi, self.ebp, self.ebx, self.edx, self.ecx, self.eax, self.eip, self.eflags, self.esp,
+            self.edi,
+            self.esi,
+            self.ebp,
+            self.ebx,
+            self.edx,
+            self.ecx,
+            self.eax,
+            self.eip,
+            self.eflags,
+            self.esp,
         ]
     }
 

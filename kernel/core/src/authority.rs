@@ -1,7 +1,7 @@
 //! Who may do what to whom. The table is in ARCHITECTURE.md; this is all the code that reads it.
 
-use abi::process::Target;
 use abi::Error;
+use abi::process::Target;
 
 use crate::kernel::Kernel;
 use crate::process::Index;
@@ -10,7 +10,8 @@ impl Kernel {
     /// A process whose memory the caller may change: itself, its child, its client.
     pub(crate) fn memory_target(&self, caller: Index, target: Target) -> Result<Index, Error> {
         let index = self.processes.resolve(caller, target)?;
-        let is_pager = self.processes[index].pager.is_some() && self.processes[index].pager == self.processes[caller].id;
+        let is_pager = self.processes[index].pager.is_some()
+            && self.processes[index].pager == self.processes[caller].id;
         self.allow(index, index == caller || self.is_child(caller, index) || is_pager)
     }
 

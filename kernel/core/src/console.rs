@@ -76,7 +76,11 @@ impl Kernel {
 
     /// Native call: writes a buffer that lies in the caller's memory.
     pub(crate) fn console_write<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, caller: Index, address: u32, length: u32,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        address: u32,
+        length: u32,
     ) -> Outcome {
         let space = self.space(cpu, caller);
         if let Err(fault) = self.memory(cpu).check_user(space, address, length, false) {
@@ -93,7 +97,11 @@ impl Kernel {
     /// Native call: reads what was typed, or blocks; a blocked reader restarts its call when there is something,
     /// so that bytes are stored while its own space is loaded.
     pub(crate) fn console_read<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, caller: Index, address: u32, length: u32,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        address: u32,
+        length: u32,
     ) -> Outcome {
         let space = self.space(cpu, caller);
         if let Err(fault) = self.memory(cpu).check_user(space, address, length, true) {
@@ -116,7 +124,13 @@ impl Kernel {
     }
 
     /// JOS call 0: prints at most `length` bytes, up to a NUL; 4,096 at a time, the call restarting for the rest.
-    pub(crate) fn cputs<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index, address: u32, length: u32) -> Outcome {
+    pub(crate) fn cputs<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        address: u32,
+        length: u32,
+    ) -> Outcome {
         const SLICE: u32 = 4096;
         let done = core::mem::take(&mut self.processes[caller].progress);
         let (address, length) = (address.wrapping_add(done), length - done.min(length));

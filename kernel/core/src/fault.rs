@@ -2,10 +2,10 @@
 
 use core::fmt::Write;
 
+use abi::call::Verdict;
 use abi::fault::{Access, FaultRecord};
 use abi::layout::{EXCEPTION_STACK, EXCEPTION_STACK_TOP};
 use abi::message::Reason;
-use abi::call::Verdict;
 use abi::{Error, ProcessId, UserPage};
 
 use crate::cpu::Cpu;
@@ -31,7 +31,11 @@ impl Kernel {
     /// A page fault of the current process.
     pub(crate) fn page_fault<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) {
         let registers = &self.processes[index].registers;
-        let fault = Fault { address: cpu.hardware.fault_address(), access: registers.error, eip: registers.eip };
+        let fault = Fault {
+            address: cpu.hardware.fault_address(),
+            access: registers.error,
+            eip: registers.eip,
+        };
         if !self.is_spurious(cpu, index, fault) {
             self.reflect(cpu, index, fault);
         }
@@ -47,20 +51,37 @@ impl Kernel {
     }
 
     /// A call of the current process met memory that it cannot use yet: the call restarts after the fault.
-    pub(crate) fn fault_of_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, address: u32, write: bool) {
+    pub(crate) fn fault_of_call<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        index: Index,
+        address: u32,
+        write: bool,
+    ) {
         let fault = self.rewind(cpu, index, address, write);
         self.reflect(cpu, index, fault);
     }
 
     /// As [`Kernel::fault_of_call`] for JOS calls, which never raise the caller's own handler.
-    pub(crate) fn fault_of_jos_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, address: u32) {
+    pub(crate) fn fault_of_jos_call<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        index: Index,
+        address: u32,
+    ) {
         let fault = self.rewind(cpu, index, address, false);
         if !self.ask_pager(cpu, index, fault, Errand::Fault { jos: true }) {
             self.die_of_jos_call(cpu, index, address);
         }
     }
 
-    fn rewind<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, address: u32, write: bool) -> Fault {
+    fn rewind<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        index: Index,
+        address: u32,
+        write: bool,
+    ) -> Fault {
         let mut access = Access::USER;
         access.set(Access::WRITE, write);
         if let Some(page) = UserPage::containing(address) {
@@ -81,12 +102,19 @@ impl Kernel {
             return;
         }
         self.processes[index].outbox.words = [fault.address, fault.access, fault.eip, 0];
-        let why = if handler == 0 { "no handler, no pager" } else { "no room on the exception stack" };
+        let why =
+            if handler == 0 { "no handler, no pager" } else { "no room on the exception stack" };
         self.die_of_fault(cpu, index, false, why);
     }
 
     /// Pushes the record and resumes at the handler. `false` if the exception stack is absent or full.
-    fn enter_handler<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault, handler: u32) -> bool {
+    fn enter_handler<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        index: Index,
+        fault: Fault,
+        handler: u32,
+    ) -> bool {
         let registers = self.processes[index].registers;
         let nested = (EXCEPTION_STACK..EXCEPTION_STACK_TOP).contains(&registers.esp);
         // A nested record leaves one word for the handler's return address between itself and the older stack.
@@ -124,7 +152,13 @@ impl Kernel {
     }
 
     /// Suspends the current process and tells its pager. `false` if it has none, or none that could answer.
-    fn ask_pager<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault, errand: Errand) -> bool {
+    fn ask_pager<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        index: Index,
+        fault: Fault,
+        errand: Errand,
+    ) -> bool {
         let Some(pager) = self.processes[index].pager else { return false };
         let Ok(pager) = self.processes.find(pager) else { return false };
         let outbox = Outbox::words([fault.address, fault.access, fault.eip, 0]);
@@ -142,7 +176,12 @@ impl Kernel {
     ///
     /// # Errors
     /// `Refused`: there is no pager, or none that could answer.
-    pub(crate) fn forward<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault) -> Result<(), Error> {
+    pub(crate) fn forward<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        index: Index,
+        fault: Fault,
+    ) -> Result<(), Error> {
         let asked = self.ask_pager(cpu, index, fault, Errand::ForwardedFault);
         if asked { Ok(()) } else { Err(Error::Refused) }
     }
@@ -153,7 +192,11 @@ impl Kernel {
     /// - `NotWaiting`: no fault of this process waits for the caller's answer.
     /// - `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the page; the client goes on waiting.
     pub(crate) fn fault_reply<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, me: Index, client: ProcessId, verdict: Verdict,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        me: Index,
+        client: ProcessId,
+        verdict: Verdict,
     ) -> Result<(), Error> {
         let client = self.processes.find(client).map_err(|_| Error::NotWaiting)?;
         let errand = match self.processes[client].state {
@@ -181,7 +224,13 @@ impl Kernel {
     }
 
     /// The end of a process whose fault, told in its outbox, nobody could mend.
-    pub(crate) fn die_of_fault<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, jos: bool, why: &str) {
+    pub(crate) fn die_of_fault<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        index: Index,
+        jos: bool,
+        why: &str,
+    ) {
         let [address, access, eip, _] = self.processes[index].outbox.words;
         if jos {
             return self.die_of_jos_call(cpu, index, address);
@@ -190,7 +239,10 @@ impl Kernel {
         let access = Access::from_bits_truncate(access);
         let what = if access.contains(Access::WRITE) { "write to" } else { "read of" };
         let page = if access.contains(Access::PROTECTION) { "a protected" } else { "an absent" };
-        let _ = writeln!(cpu, "[{id}] user fault va {address:08x} ip {eip:08x}: {what} {page} page; {why}");
+        let _ = writeln!(
+            cpu,
+            "[{id}] user fault va {address:08x} ip {eip:08x}: {what} {page} page; {why}"
+        );
         self.end(cpu, index, KILLED + PAGE_FAULT, Reason::Killed);
     }
 
@@ -205,7 +257,10 @@ impl Kernel {
         let process = &self.processes[index];
         let (id, eip, error) = (process.name(), process.registers.eip, process.registers.error);
         let name = EXCEPTIONS.get(vector as usize).copied().unwrap_or("unexpected interrupt");
-        let _ = writeln!(cpu, "[{id}] {name} (vector {vector}, error {error:08x}) at ip {eip:08x}: ended");
+        let _ = writeln!(
+            cpu,
+            "[{id}] {name} (vector {vector}, error {error:08x}) at ip {eip:08x}: ended"
+        );
         self.end(cpu, index, KILLED + vector, Reason::Killed);
     }
 }

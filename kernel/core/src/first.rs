@@ -43,11 +43,15 @@ impl fmt::Display for BootError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Archive(error) => write!(f, "the boot archive is damaged: {error}"),
-            Self::ArchiveTooShort => f.write_str("the boot archive is damaged: it ends in the middle of a member"),
+            Self::ArchiveTooShort => {
+                f.write_str("the boot archive is damaged: it ends in the middle of a member")
+            }
             Self::NoInit => write!(f, "the boot archive has no {INIT}"),
             Self::Image(error) => write!(f, "{INIT} is damaged: {error}"),
             Self::OutOfFrames => write!(f, "too little memory for {INIT}"),
-            Self::CommandLineTooLong => write!(f, "the command line is longer than {COMMAND_LINE_LIMIT} bytes"),
+            Self::CommandLineTooLong => {
+                write!(f, "the command line is longer than {COMMAND_LINE_LIMIT} bytes")
+            }
         }
     }
 }
@@ -79,7 +83,10 @@ impl Kernel {
     /// # Errors
     /// A [`BootError`]; the machine cannot go on.
     pub fn start_first<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, archive: BootArchive, command_line: &[u8],
+        &mut self,
+        cpu: &mut Cpu<H>,
+        archive: BootArchive,
+        command_line: &[u8],
     ) -> Result<After, BootError> {
         if command_line.len() > COMMAND_LINE_LIMIT {
             return Err(BootError::CommandLineTooLong);
@@ -103,7 +110,13 @@ impl Kernel {
     }
 
     fn load_page<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, init: Index, archive: BootArchive, file: Extent, image: &Image, page: Page,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        init: Index,
+        archive: BootArchive,
+        file: Extent,
+        image: &Image,
+        page: Page,
     ) -> Result<(), BootError> {
         let Some(permissions) = image.permissions(page) else { return Ok(()) };
         let fresh = self.frames.allocate().ok_or(BootError::OutOfFrames)?;
@@ -117,14 +130,22 @@ impl Kernel {
     }
 
     fn map_over<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, init: Index, page: UserPage, flags: EntryFlags, fresh: FreshFrame,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        init: Index,
+        page: UserPage,
+        flags: EntryFlags,
+        fresh: FreshFrame,
     ) -> Result<(), BootError> {
         let space = self.space(cpu, init);
         Ok(self.memory(cpu).map_fresh(space, page, flags, fresh)?)
     }
 
     fn map_archive<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, init: Index, archive: BootArchive,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        init: Index,
+        archive: BootArchive,
     ) -> Result<(), BootError> {
         let space = self.space(cpu, init);
         for index in 0..archive.length.div_ceil(PAGE_SIZE) {
@@ -138,7 +159,10 @@ impl Kernel {
 
     /// Lays out `argc, argv` for init as a spawned JOS program finds them; returns the stack pointer.
     fn make_stack<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, init: Index, command_line: &[u8],
+        &mut self,
+        cpu: &mut Cpu<H>,
+        init: Index,
+        command_line: &[u8],
     ) -> Result<u32, BootError> {
         let mut bytes = [0; PAGE_SIZE as usize];
         let line = bytes.len() - command_line.len() - 1;
@@ -163,7 +187,11 @@ impl Kernel {
 }
 
 /// Finds a member of the archive, each header checked on the way.
-fn find_member<H: Hardware>(cpu: &mut Cpu<H>, archive: BootArchive, name: &str) -> Result<Extent, BootError> {
+fn find_member<H: Hardware>(
+    cpu: &mut Cpu<H>,
+    archive: BootArchive,
+    name: &str,
+) -> Result<Extent, BootError> {
     let mut at = 0;
     loop {
         if archive.length.checked_sub(at).is_none_or(|rest| rest < archive::BLOCK) {
@@ -195,7 +223,13 @@ fn read<H: Hardware>(cpu: &mut Cpu<H>, archive: BootArchive, offset: u32, bytes:
 }
 
 /// Copies a piece of the file into a frame: whole words where both sides are aligned, single bytes elsewhere.
-fn copy_piece<H: Hardware>(cpu: &mut Cpu<H>, archive: BootArchive, file: Extent, piece: Piece, frame: Frame) {
+fn copy_piece<H: Hardware>(
+    cpu: &mut Cpu<H>,
+    archive: BootArchive,
+    file: Extent,
+    piece: Piece,
+    frame: Frame,
+) {
     let mut done = 0;
     while done < piece.length {
         let source = file.offset + piece.file_offset + done;
@@ -206,7 +240,8 @@ fn copy_piece<H: Hardware>(cpu: &mut Cpu<H>, archive: BootArchive, file: Extent,
             cpu.hardware.copy_words((frame, here / 4), (source_frame, there / 4), length / 4);
             done += length & !3;
         } else {
-            let byte = cpu.hardware.read_frame(source_frame, there / 4).to_le_bytes()[(there % 4) as usize];
+            let byte = cpu.hardware.read_frame(source_frame, there / 4).to_le_bytes()
+                [(there % 4) as usize];
             let mut word = cpu.hardware.read_frame(frame, here / 4).to_le_bytes();
             word[(here % 4) as usize] = byte;
             cpu.hardware.write_frame(frame, here / 4, u32::from_le_bytes(word));

@@ -81,7 +81,13 @@ impl Frames {
     /// No memory at all: before boot has found some.
     #[must_use]
     pub const fn none() -> Self {
-        Self { records: None, unused: [FrameRange { first: 0, end: 0 }; RANGES], stack: END, free: 0, total: 0 }
+        Self {
+            records: None,
+            unused: [FrameRange { first: 0, end: 0 }; RANGES],
+            stack: END,
+            free: 0,
+            total: 0,
+        }
     }
 
     /// Takes over the machine's frames. `records` are zeroed and one for each frame up to the last in `ranges`
@@ -95,7 +101,10 @@ impl Frames {
         let mut next = 0;
         let mut free = 0;
         for (slot, range) in unused.iter_mut().zip(ranges) {
-            assert!(range.first >= next && range.end as usize <= records.len(), "a bad range {range:?}");
+            assert!(
+                range.first >= next && range.end as usize <= records.len(),
+                "a bad range {range:?}"
+            );
             for hole in &mut records[next as usize..range.first as usize] {
                 hole.link = NOT_RAM;
             }
@@ -249,7 +258,8 @@ mod tests {
 
     #[test]
     fn every_frame_of_every_range_is_given_out_once_and_holes_never() {
-        let ranges = [FrameRange { first: 0x100, end: 0x102 }, FrameRange { first: 0x104, end: 0x105 }];
+        let ranges =
+            [FrameRange { first: 0x100, end: 0x102 }, FrameRange { first: 0x104, end: 0x105 }];
         let mut frames = frames(0x108, &ranges);
         for expected in [0x100, 0x101, 0x104] {
             assert_eq!(frames.allocate().unwrap().frame().number(), expected);

@@ -17,19 +17,25 @@ impl Kernel {
     /// A JOS call of the current process, by `int 0x30`.
     pub(crate) fn jos_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) {
         let r = &self.processes[caller].registers;
-        let call = JosCall::decode(r.eax, [r.edx, r.ecx, r.ebx, r.edi, r.esi]).ok_or(Error::InvalidArgument);
+        let call = JosCall::decode(r.eax, [r.edx, r.ecx, r.ebx, r.edi, r.esi])
+            .ok_or(Error::InvalidArgument);
         let result = match call.and_then(|call| self.dispatch_jos(cpu, caller, call)) {
             Ok(Outcome::Done) => 0,
             Ok(Outcome::One(value)) => value,
             Ok(Outcome::Settled) => return,
-            Ok(Outcome::Four(_) | Outcome::Partial(..)) => unreachable!("JOS calls return one word"),
+            Ok(Outcome::Four(_) | Outcome::Partial(..)) => {
+                unreachable!("JOS calls return one word")
+            }
             Err(error) => error.to_jos(),
         };
         self.processes[caller].registers.eax = result;
     }
 
     fn dispatch_jos<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, caller: Index, call: JosCall,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        call: JosCall,
     ) -> Result<Outcome, Error> {
         match call {
             JosCall::Cputs { address, length } => Ok(self.cputs(cpu, caller, address, length)),
@@ -37,7 +43,12 @@ impl Kernel {
             JosCall::Getenvid => Ok(Outcome::One(self.processes[caller].name().bits())),
             JosCall::EnvDestroy { env } => {
                 let index = self.jos_target(caller, env)?;
-                self.end(cpu, index, 0, if index == caller { Reason::Exited } else { Reason::Destroyed });
+                self.end(
+                    cpu,
+                    index,
+                    0,
+                    if index == caller { Reason::Exited } else { Reason::Destroyed },
+                );
                 Ok(if index == caller { Outcome::Settled } else { Outcome::Done })
             }
             JosCall::PageAlloc { env, va, perm } => {
@@ -72,7 +83,9 @@ impl Kernel {
                 Ok(Outcome::One(self.processes[child].name().bits()))
             }
             JosCall::EnvSetStatus { env, status } => self.env_set_status(cpu, caller, env, status),
-            JosCall::EnvSetTrapframe { env, frame } => self.env_set_trapframe(cpu, caller, env, frame),
+            JosCall::EnvSetTrapframe { env, frame } => {
+                self.env_set_trapframe(cpu, caller, env, frame)
+            }
             JosCall::EnvSetPgfaultUpcall { env, entry } => {
                 let index = self.jos_target(caller, env)?;
                 self.processes[index].handler = entry;
@@ -82,7 +95,9 @@ impl Kernel {
                 self.give_up_cpu(cpu);
                 Ok(Outcome::Settled)
             }
-            JosCall::IpcTrySend { env, value, va, perm } => self.ipc_try_send(cpu, caller, env, (value, va, perm)),
+            JosCall::IpcTrySend { env, value, va, perm } => {
+                self.ipc_try_send(cpu, caller, env, (value, va, perm))
+            }
             JosCall::IpcRecv { va } => self.ipc_recv(cpu, caller, va),
         }
     }
@@ -93,7 +108,11 @@ impl Kernel {
     }
 
     fn env_set_status<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, caller: Index, env: u32, status: u32,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        env: u32,
+        status: u32,
     ) -> Result<Outcome, Error> {
         let index = self.jos_target(caller, env)?;
         self.processes[caller].registers.eax = 0;
@@ -109,7 +128,11 @@ impl Kernel {
 
     /// The record's selectors are ignored: a program's are always the flat user ones.
     fn env_set_trapframe<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, caller: Index, env: u32, frame: u32,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        env: u32,
+        frame: u32,
     ) -> Result<Outcome, Error> {
         let index = self.jos_target(caller, env)?;
         let space = self.space(cpu, caller);
@@ -135,7 +158,11 @@ impl Kernel {
     }
 
     fn ipc_try_send<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, caller: Index, env: u32, (value, va, perm): (u32, u32, u32),
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        env: u32,
+        (value, va, perm): (u32, u32, u32),
     ) -> Result<Outcome, Error> {
         let to = self.processes.resolve(caller, Target::new(env)?)?;
         if self.processes[to].state != State::JosReceiving {
@@ -158,7 +185,11 @@ impl Kernel {
 
     /// Checks a page that is sent, and maps it if the receiver wants one; returns the permissions it arrives with.
     fn send_jos_page<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, (from, to): (Index, Index), va: u32, perm: u32,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        (from, to): (Index, Index),
+        va: u32,
+        perm: u32,
     ) -> Result<u32, Error> {
         let (source, permissions) = (UserPage::new(va)?, jos_permissions(perm)?);
         self.make_room(cpu, 1);
@@ -179,7 +210,12 @@ impl Kernel {
         Ok(perm)
     }
 
-    fn ipc_recv<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index, va: u32) -> Result<Outcome, Error> {
+    fn ipc_recv<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        va: u32,
+    ) -> Result<Outcome, Error> {
         if va < USER_TOP {
             UserPage::new(va)?;
         }

@@ -118,7 +118,12 @@ impl Kernel {
     }
 
     /// Two spaces at once; where neither is loaded, the first is reached through windows.
-    pub(crate) fn spaces<H: Hardware>(&self, cpu: &mut Cpu<H>, first: Index, second: Index) -> (Space, Space) {
+    pub(crate) fn spaces<H: Hardware>(
+        &self,
+        cpu: &mut Cpu<H>,
+        first: Index,
+        second: Index,
+    ) -> (Space, Space) {
         let neither_is_loaded = cpu.loaded != Some(first) && cpu.loaded != Some(second);
         if first != second && neither_is_loaded {
             let via = Via::Windows(self.processes[first].directory);

@@ -22,7 +22,10 @@ impl Kernel {
     /// # Errors
     /// `OutOfProcesses`, `OutOfFrames`, `QuotaExceeded`; nothing was changed.
     pub(crate) fn create<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, parent: Option<Index>, attended: bool,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        parent: Option<Index>,
+        attended: bool,
     ) -> Result<Index, Error> {
         self.make_room(cpu, 1);
         if !self.processes.has_room() {
@@ -50,7 +53,13 @@ impl Kernel {
 
     /// Ends a process: it stops at once, everyone who waits for it learns of it, and its memory goes table by
     /// table from now on.
-    pub(crate) fn end<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, status: u32, reason: Reason) {
+    pub(crate) fn end<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        index: Index,
+        status: u32,
+        reason: Reason,
+    ) {
         self.leave_queue(cpu, index);
         if cpu.loaded == Some(index) {
             cpu.load(cpu.kernel_directory);
@@ -83,7 +92,9 @@ impl Kernel {
     /// Tells everyone who waits for an ended process that there will be no answer.
     fn dismiss_waiting<H: Hardware>(&mut self, cpu: &mut Cpu<H>, dead: Index) {
         while let Some(sender) = self.processes.front(QueueName::Senders(dead)) {
-            let State::Sending { errand, .. } = self.processes[sender].state else { unreachable!() };
+            let State::Sending { errand, .. } = self.processes[sender].state else {
+                unreachable!()
+            };
             self.leave_queue(cpu, sender);
             self.fail_errand(cpu, sender, errand, "its pager has ended");
         }
@@ -91,7 +102,9 @@ impl Kernel {
             let state = self.processes[caller].state;
             self.leave_queue(cpu, caller);
             match state {
-                State::Answer { errand, .. } => self.fail_errand(cpu, caller, errand, "its pager has ended"),
+                State::Answer { errand, .. } => {
+                    self.fail_errand(cpu, caller, errand, "its pager has ended")
+                }
                 State::ReceivingFrom { .. } if self.is_awaited(caller, dead) => {
                     let child = self.processes[dead].name();
                     self.processes[caller].state = State::ReceivingExit { child };
@@ -109,7 +122,13 @@ impl Kernel {
     }
 
     /// What a process waited for another to do will not be done. It is in no queue.
-    pub(crate) fn fail_errand<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, errand: Errand, why: &str) {
+    pub(crate) fn fail_errand<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        index: Index,
+        errand: Errand,
+        why: &str,
+    ) {
         let error = match errand {
             Errand::Send | Errand::Call | Errand::Clone => Error::PeerEnded,
             Errand::ForwardedFault => Error::Refused,
@@ -128,7 +147,9 @@ impl Kernel {
         let Some(index) = self.processes.front(QueueName::Dying) else { return false };
         let directory = self.processes[index].directory;
         let space = self.space(cpu, index);
-        let Space { via: Via::Map(reach), .. } = space else { unreachable!("a space is reached by a map") };
+        let Space { via: Via::Map(reach), .. } = space else {
+            unreachable!("a space is reached by a map")
+        };
         while self.processes[index].progress < USER_ENTRIES {
             let entry_index = self.processes[index].progress;
             self.processes[index].progress += 1;
@@ -140,7 +161,9 @@ impl Kernel {
                     self.take_down_table(cpu, space, reach, entry_index, entry);
                     return true;
                 }
-                kind @ (DirectoryEntry::Shared(_) | DirectoryEntry::View(_) | DirectoryEntry::SelfMap) => {
+                kind @ (DirectoryEntry::Shared(_)
+                | DirectoryEntry::View(_)
+                | DirectoryEntry::SelfMap) => {
                     unreachable!("{kind:?} among user entries")
                 }
             }
@@ -154,7 +177,12 @@ impl Kernel {
     }
 
     fn take_down_table<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, space: Space, reach: Reach, index: u32, entry: Entry,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        space: Space,
+        reach: Reach,
+        index: u32,
+        entry: Entry,
     ) {
         let mut memory = self.memory(cpu);
         for page in 0..ENTRIES {
@@ -171,7 +199,9 @@ impl Kernel {
 
     /// The memory of a process is gone: tells its parent, or keeps it for when the parent asks.
     fn bury(&mut self, index: Index) {
-        let Some(parent) = self.processes[index].parent.filter(|_| !self.processes[index].unattended) else {
+        let Some(parent) =
+            self.processes[index].parent.filter(|_| !self.processes[index].unattended)
+        else {
             return self.processes.free(index);
         };
         let id = self.processes[index].name();
@@ -198,7 +228,11 @@ impl Kernel {
     /// Puts the end of a child into its parent's registers as a message and frees the child's slot.
     pub(crate) fn deliver_exit(&mut self, parent: Index, child: Index) {
         let [id, status, reason, _] = self.reap(parent, child);
-        self.processes[parent].set_message(Message::header(Kind::Exit, None), id, [status, reason, 0, 0]);
+        self.processes[parent].set_message(
+            Message::header(Kind::Exit, None),
+            id,
+            [status, reason, 0, 0],
+        );
     }
 
     /// Frees the slot of a child that its parent has asked for. The child is in no queue.
@@ -215,7 +249,10 @@ impl Kernel {
     /// # Errors
     /// `NoChild`: there is none to wait for. `Deadlock`: the child waits for the caller.
     pub(crate) fn wait<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, caller: Index, child: Option<ProcessId>,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        child: Option<ProcessId>,
     ) -> Result<Outcome, Error> {
         let zombie = match child {
             None if self.processes[caller].awaited == 0 => return Err(Error::NoChild),
@@ -241,10 +278,15 @@ impl Kernel {
     ///
     /// # Errors
     /// `NoChild`: it is not the caller's, or nobody waits for it.
-    pub(crate) fn awaited_child(&self, caller: Index, id: ProcessId) -> Result<Option<Index>, Error> {
+    pub(crate) fn awaited_child(
+        &self,
+        caller: Index,
+        id: ProcessId,
+    ) -> Result<Option<Index>, Error> {
         let index = Index::new(id.index());
         let process = &self.processes[index];
-        if process.id != Some(id) || process.state == State::Free || !self.is_awaited(caller, index) {
+        if process.id != Some(id) || process.state == State::Free || !self.is_awaited(caller, index)
+        {
             return Err(Error::NoChild);
         }
         Ok((process.state == State::Ended).then_some(index))

@@ -22,7 +22,12 @@ impl Kernel {
     /// - `NotMapped`, `NotPermitted`: the page cannot be sent.
     /// - `OutOfFrames`, `QuotaExceeded`: the receiver cannot take the page.
     pub(crate) fn begin_errand<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, from: Index, to: Index, errand: Errand, outbox: Outbox,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        from: Index,
+        to: Index,
+        errand: Errand,
+        outbox: Outbox,
     ) -> Result<(), Error> {
         if self.waits_for(to, from) {
             return Err(Error::Deadlock);
@@ -55,7 +60,11 @@ impl Kernel {
     }
 
     fn check_sendable<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, from: Index, page: abi::UserPage, permissions: Permissions,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        from: Index,
+        page: abi::UserPage,
+        permissions: Permissions,
     ) -> Result<(), Error> {
         let space = self.space(cpu, from);
         let leaf = self.memory(cpu).leaf(space, page);
@@ -97,7 +106,11 @@ impl Kernel {
 
     /// Moves the message in the sender's outbox into the receiver's registers and space.
     fn hand_message<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, from: Index, to: Index, errand: Errand,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        from: Index,
+        to: Index,
+        errand: Errand,
     ) -> Result<(), Error> {
         let page = self.transfer_page(cpu, from, to)?;
         let words = self.processes[from].outbox.words;
@@ -108,9 +121,14 @@ impl Kernel {
 
     /// Maps the page that `from` offers where `to` accepts one; says with what permissions.
     fn transfer_page<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, from: Index, to: Index,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        from: Index,
+        to: Index,
     ) -> Result<Option<Permissions>, Error> {
-        let Some((source, permissions)) = self.processes[from].outbox.offer.sent() else { return Ok(None) };
+        let Some((source, permissions)) = self.processes[from].outbox.offer.sent() else {
+            return Ok(None);
+        };
         let Some(page) = self.processes[to].outbox.offer.accepted() else { return Ok(None) };
         self.make_room(cpu, 1);
         let (from, to) = self.spaces(cpu, from, to);
@@ -124,7 +142,11 @@ impl Kernel {
     /// - `NoSuchProcess`: the one is not there. `PeerEnded`: it ended while the caller waited.
     /// - `Deadlock`: the one waits for the caller's answer.
     pub(crate) fn receive<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, me: Index, from: Option<ProcessId>, offer: Option<PageOffer>,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        me: Index,
+        from: Option<ProcessId>,
+        offer: Option<PageOffer>,
     ) -> Result<Outcome, Error> {
         self.processes[me].outbox = Outbox { words: [0; 4], offer: offer.into() };
         match from {
@@ -150,7 +172,12 @@ impl Kernel {
         self.block(cpu, me, State::Receiving);
     }
 
-    fn receive_from<H: Hardware>(&mut self, cpu: &mut Cpu<H>, me: Index, id: ProcessId) -> Result<(), Error> {
+    fn receive_from<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        me: Index,
+        id: ProcessId,
+    ) -> Result<(), Error> {
         let Ok(from) = self.processes.find(id) else {
             match self.awaited_child(me, id).map_err(|_| Error::NoSuchProcess)? {
                 Some(zombie) => {
@@ -161,7 +188,8 @@ impl Kernel {
             }
             return Ok(());
         };
-        let sends_to_me = matches!(self.processes[from].state, State::Sending { to, .. } if to == me);
+        let sends_to_me =
+            matches!(self.processes[from].state, State::Sending { to, .. } if to == me);
         if sends_to_me && self.accept(cpu, me, from) {
             return Ok(());
         }
@@ -176,7 +204,9 @@ impl Kernel {
     /// Takes the message of a process that is blocked in sending it to `me`. If its page cannot be taken, the
     /// sender gets the error and `me` nothing.
     fn accept<H: Hardware>(&mut self, cpu: &mut Cpu<H>, me: Index, sender: Index) -> bool {
-        let State::Sending { errand, .. } = self.processes[sender].state else { unreachable!("a sender sends") };
+        let State::Sending { errand, .. } = self.processes[sender].state else {
+            unreachable!("a sender sends")
+        };
         let handed = self.hand_message(cpu, sender, me, errand);
         self.processes.remove(QueueName::Senders(me), sender);
         if let Err(error) = handed {
@@ -201,7 +231,11 @@ impl Kernel {
     /// - `NotWaiting`: it is not blocked so, or is gone.
     /// - `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the page; the process goes on waiting.
     pub(crate) fn reply<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, me: Index, to: ProcessId, outbox: Outbox,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        me: Index,
+        to: ProcessId,
+        outbox: Outbox,
     ) -> Result<Index, Error> {
         let to = self.processes.find(to).map_err(|_| Error::NotWaiting)?;
         let errand = match self.processes[to].state {
@@ -215,9 +249,12 @@ impl Kernel {
             }
             Errand::Clone => {
                 let adopted = outbox.words[0] == 0;
-                self.processes[to].registers.eax = if adopted { 0 } else { Error::Refused.to_wire() };
+                self.processes[to].registers.eax =
+                    if adopted { 0 } else { Error::Refused.to_wire() };
             }
-            Errand::Send | Errand::Fault { .. } | Errand::ForwardedFault => return Err(Error::NotWaiting),
+            Errand::Send | Errand::Fault { .. } | Errand::ForwardedFault => {
+                return Err(Error::NotWaiting);
+            }
         }
         self.leave_queue(cpu, to);
         self.processes[to].state = State::Ready;
@@ -226,7 +263,12 @@ impl Kernel {
 
     /// Replies, then waits for the next message; if none is there, the process that was answered runs at once.
     pub(crate) fn reply_and_receive<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, me: Index, to: ProcessId, words: [u32; 4], offer: Option<PageOffer>,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        me: Index,
+        to: ProcessId,
+        words: [u32; 4],
+        offer: Option<PageOffer>,
     ) -> Outcome {
         let answered = self.reply(cpu, me, to, Outbox { words, offer: offer.into() });
         self.processes[me].outbox = Outbox { words: [0; 4], offer: offer.into() };
@@ -237,11 +279,16 @@ impl Kernel {
         Outcome::Settled
     }
 
-    /// Tells a process of Ctrl-C, now or when it next receives from anyone.
+    /// Tells a process of Ctrl-C, now or when it next receives from anyone. It goes before all that is ready: a person
+    /// waits, perhaps for the end of a thousand processes that are.
     pub(crate) fn interrupt(&mut self, owner: Index) {
         if self.processes[owner].state == State::Receiving {
             self.deliver_interrupt(owner);
             self.make_ready(owner);
+            if !self.processes[owner].stopped {
+                self.processes.remove(QueueName::Ready, owner);
+                self.processes.push_front(QueueName::Ready, owner);
+            }
         } else {
             self.processes[owner].interrupted = true;
         }

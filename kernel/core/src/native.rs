@@ -1,9 +1,9 @@
 //! The native calls: what each of them does, one arm a call.
 
 use abi::call::RawCall;
+use abi::message::Reason;
 use abi::process::Target;
 use abi::registers::{FLAG_INTERRUPTS, FLAGS_PROGRAM, UserRegisters};
-use abi::message::Reason;
 use abi::{Error, Frame, PageRange, ProcessId, Registers, Syscall};
 
 use crate::cpu::Cpu;
@@ -20,7 +20,9 @@ const PAGER_CHAIN: u32 = 8;
 impl Kernel {
     /// A native call of the current process, by `int 0x30` or `sysenter`.
     pub(crate) fn native_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) {
-        let outcome = self.raw_call(caller).and_then(|raw| self.dispatch(cpu, caller, Syscall::decode(&raw)?));
+        let outcome = self
+            .raw_call(caller)
+            .and_then(|raw| self.dispatch(cpu, caller, Syscall::decode(&raw)?));
         let process = &mut self.processes[caller];
         match outcome {
             Ok(Outcome::Done) => process.registers.eax = 0,
@@ -67,10 +69,16 @@ impl Kernel {
         Ok(raw)
     }
 
-    fn dispatch<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index, call: Syscall) -> Result<Outcome, Error> {
+    fn dispatch<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        call: Syscall,
+    ) -> Result<Outcome, Error> {
         match call {
             Syscall::Identity => {
-                let parent = self.processes[caller].parent.map(|parent| self.processes[parent].name());
+                let parent =
+                    self.processes[caller].parent.map(|parent| self.processes[parent].name());
                 let own = self.processes[caller].name();
                 let bits = |id: Option<ProcessId>| id.map_or(0, ProcessId::bits);
                 Ok(Outcome::Four([own.bits(), bits(parent), bits(self.processes[caller].pager), 0]))
@@ -101,14 +109,17 @@ impl Kernel {
             Syscall::RangeShare { process, range, to, to_page, drop, add, both } => {
                 let (from, to) = self.room_in_both(cpu, caller, process, to, 2)?;
                 let first = PageRange::new(to_page, range.pages())?;
-                let progress = self.memory(cpu).share_range(from, range, to, first, (drop, add), both);
+                let progress =
+                    self.memory(cpu).share_range(from, range, to, first, (drop, add), both);
                 Ok(outcome_of(&progress))
             }
             Syscall::RangeProtect { process, range, drop, add } => {
                 let space = self.room_in(cpu, caller, process, 0)?;
                 let (progress, found) = self.memory(cpu).protect_range(space, range, drop, add);
                 Ok(match progress.result {
-                    Ok(()) => Outcome::Four([progress.done, found.any, found.accessed, found.dirty]),
+                    Ok(()) => {
+                        Outcome::Four([progress.done, found.any, found.accessed, found.dirty])
+                    }
                     Err(_) => outcome_of(&progress),
                 })
             }
@@ -131,8 +142,12 @@ impl Kernel {
                 self.stop(cpu, child);
                 Ok(Outcome::Done)
             }
-            Syscall::RegistersRead { process, address } => self.registers_read(cpu, caller, process, address),
-            Syscall::RegistersWrite { process, address } => self.registers_write(cpu, caller, process, address),
+            Syscall::RegistersRead { process, address } => {
+                self.registers_read(cpu, caller, process, address)
+            }
+            Syscall::RegistersWrite { process, address } => {
+                self.registers_write(cpu, caller, process, address)
+            }
             Syscall::Exit { status } => {
                 self.end(cpu, caller, status, Reason::Exited);
                 Ok(Outcome::Settled)
@@ -165,7 +180,12 @@ impl Kernel {
             }
             Syscall::Machine => {
                 let flushes = cpu.flushes.pages & 0xFFFF | cpu.flushes.all << 16;
-                Ok(Outcome::Four([self.frames.total(), self.frames.free(), self.processes.live(), flushes]))
+                Ok(Outcome::Four([
+                    self.frames.total(),
+                    self.frames.free(),
+                    self.processes.live(),
+                    flushes,
+                ]))
             }
             Syscall::SetHandler { process, address } => {
                 let index = self.self_or_child(caller, process)?;
@@ -199,11 +219,14 @@ impl Kernel {
                 self.errand(cpu, caller, to, Errand::Call, Outbox { words, offer: offer.into() })
             }
             Syscall::Reply { to, words, offer } => {
-                let answered = self.reply(cpu, caller, to, Outbox { words, offer: offer.into() })?;
+                let answered =
+                    self.reply(cpu, caller, to, Outbox { words, offer: offer.into() })?;
                 self.make_ready(answered);
                 Ok(Outcome::Done)
             }
-            Syscall::ReplyAndReceive { to, words, offer } => Ok(self.reply_and_receive(cpu, caller, to, words, offer)),
+            Syscall::ReplyAndReceive { to, words, offer } => {
+                Ok(self.reply_and_receive(cpu, caller, to, words, offer))
+            }
             Syscall::Clock => {
                 let now = cpu.hardware.now();
                 Ok(Outcome::Four([now as u32, (now >> 32) as u32, 0, 0]))
@@ -232,6 +255,10 @@ impl Kernel {
                     return Err(Error::NoSuchProcess);
                 }
                 self.console.set_owner(owner);
+                if let Some(owner) = owner {
+                    // A Ctrl-C from before was not meant for what it does now.
+                    self.processes[owner].interrupted = false;
+                }
                 Ok(Outcome::Done)
             }
         }
@@ -239,7 +266,11 @@ impl Kernel {
 
     /// A space to change, after teardowns have made room for `frames` if they can.
     fn room_in<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, caller: Index, target: Target, frames: u32,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        target: Target,
+        frames: u32,
     ) -> Result<Space, Error> {
         let index = self.memory_target(caller, target)?;
         self.make_room(cpu, frames);
@@ -247,7 +278,12 @@ impl Kernel {
     }
 
     fn room_in_both<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, caller: Index, from: Target, to: Target, frames: u32,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        from: Target,
+        to: Target,
+        frames: u32,
     ) -> Result<(Space, Space), Error> {
         let (from, to) = (self.memory_target(caller, from)?, self.memory_target(caller, to)?);
         self.make_room(cpu, frames);
@@ -255,7 +291,10 @@ impl Kernel {
     }
 
     fn process_create<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, caller: Index, copy: bool,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        copy: bool,
     ) -> Result<Outcome, Error> {
         let child = self.create(cpu, Some(caller), true)?;
         if copy {
@@ -267,13 +306,22 @@ impl Kernel {
     }
 
     /// Gives a child the registers and FPU state of the current process.
-    pub(crate) fn copy_registers<H: Hardware>(&mut self, cpu: &mut Cpu<H>, from: Index, child: Index) {
+    pub(crate) fn copy_registers<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        from: Index,
+        child: Index,
+    ) {
         self.processes[child].registers = self.processes[from].registers;
         cpu.hardware.save_fpu(&mut self.processes[child].fpu);
     }
 
     fn registers_read<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, caller: Index, child: Target, address: u32,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        child: Target,
+        address: u32,
     ) -> Result<Outcome, Error> {
         let child = self.child(caller, child)?;
         if !self.touch_registers(cpu, caller, address, true)? {
@@ -299,7 +347,11 @@ impl Kernel {
     }
 
     fn registers_write<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, caller: Index, child: Target, address: u32,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        child: Target,
+        address: u32,
     ) -> Result<Outcome, Error> {
         let child = self.child(caller, child)?;
         if self.processes[child].state != State::Ready {
@@ -308,14 +360,19 @@ impl Kernel {
         if !self.touch_registers(cpu, caller, address, false)? {
             return Ok(Outcome::Settled);
         }
-        let words = core::array::from_fn(|index| cpu.hardware.read_user(address + 4 * index as u32));
+        let words =
+            core::array::from_fn(|index| cpu.hardware.read_user(address + 4 * index as u32));
         self.processes[child].set_registers(UserRegisters::from_words(words));
         Ok(Outcome::Done)
     }
 
     /// Checks the caller's 40-byte buffer at `address`; `false` if the call restarts after a fault there.
     fn touch_registers<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, caller: Index, address: u32, write: bool,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        address: u32,
+        write: bool,
     ) -> Result<bool, Error> {
         let length = size_of::<UserRegisters>() as u32;
         if !address.is_multiple_of(4) {
@@ -332,7 +389,12 @@ impl Kernel {
         }
     }
 
-    fn set_pager(&mut self, caller: Index, child: Target, pager: Option<ProcessId>) -> Result<Outcome, Error> {
+    fn set_pager(
+        &mut self,
+        caller: Index,
+        child: Target,
+        pager: Option<ProcessId>,
+    ) -> Result<Outcome, Error> {
         let child = self.child(caller, child)?;
         if let Some(pager) = pager {
             let index = self.processes.find(pager)?;
@@ -360,7 +422,10 @@ impl Kernel {
     }
 
     fn clone_call<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, caller: Index, child: ProcessId,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        child: ProcessId,
     ) -> Result<Outcome, Error> {
         let index = self.child(caller, child.into())?;
         let Some(pager) = self.processes[caller].pager else { return Ok(Outcome::Done) };
@@ -374,7 +439,12 @@ impl Kernel {
     }
 
     fn errand<H: Hardware>(
-        &mut self, cpu: &mut Cpu<H>, caller: Index, to: ProcessId, errand: Errand, outbox: Outbox,
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        to: ProcessId,
+        errand: Errand,
+        outbox: Outbox,
     ) -> Result<Outcome, Error> {
         let to = self.processes.find(to)?;
         self.begin_errand(cpu, caller, to, errand, outbox)?;

@@ -160,7 +160,9 @@ impl Offer {
     #[must_use]
     pub fn sent(self) -> Option<(UserPage, Permissions)> {
         match self {
-            Self::Page(PageOffer { page, send: Some(permissions), .. }) => Some((page, permissions)),
+            Self::Page(PageOffer { page, send: Some(permissions), .. }) => {
+                Some((page, permissions))
+            }
             Self::Page(_) | Self::Nothing => None,
         }
     }

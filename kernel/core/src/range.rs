@@ -25,11 +25,12 @@ pub(crate) struct Found {
     pub dirty: u32,
 }
 
-
 impl<H: Hardware> Memory<'_, H> {
     /// Calls `each` for every page of the range whose table is present, in order, until it fails.
     fn for_each_of_table(
-        &mut self, space: Space, range: PageRange,
+        &mut self,
+        space: Space,
+        range: PageRange,
         mut each: impl FnMut(&mut Self, u32, UserPage) -> Result<(), Error>,
     ) -> Progress {
         let mut done = 0;
@@ -52,7 +53,11 @@ impl<H: Hardware> Memory<'_, H> {
 
     /// Drops and adds bits on every present page and clears A and D.
     pub fn protect_range(
-        &mut self, space: Space, range: PageRange, drop: Permissions, add: Permissions,
+        &mut self,
+        space: Space,
+        range: PageRange,
+        drop: Permissions,
+        add: Permissions,
     ) -> (Progress, Found) {
         let mut found = Found::default();
         let progress = self.for_each_of_table(space, range, |memory, index, page| {
@@ -76,7 +81,12 @@ impl<H: Hardware> Memory<'_, H> {
     }
 
     /// Maps fresh zeroed pages over all of the range.
-    pub fn allocate_range(&mut self, space: Space, range: PageRange, permissions: Permissions) -> Progress {
+    pub fn allocate_range(
+        &mut self,
+        space: Space,
+        range: PageRange,
+        permissions: Permissions,
+    ) -> Progress {
         for done in 0..range.pages() {
             if let Err(error) = self.allocate(space, range.page(done), permissions) {
                 return Progress { done, result: Err(error) };
@@ -88,7 +98,12 @@ impl<H: Hardware> Memory<'_, H> {
     /// Maps every present page of a range of `from` at the same offset from `first` in `to`; drops and adds bits
     /// on the way, and with `both` at the source too.
     pub fn share_range(
-        &mut self, from: Space, range: PageRange, to: Space, first: PageRange, bits: (Permissions, Permissions),
+        &mut self,
+        from: Space,
+        range: PageRange,
+        to: Space,
+        first: PageRange,
+        bits: (Permissions, Permissions),
         both: bool,
     ) -> Progress {
         let (drop, add) = bits;

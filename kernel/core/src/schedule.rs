@@ -12,7 +12,9 @@ impl Kernel {
     /// A tick of the timer: wakes whose time has come and lets the next process run.
     pub fn timer<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
         self.wake_sleepers(cpu);
-        if self.processes.front(QueueName::Ready).is_some() || self.processes.front(QueueName::Dying).is_some() {
+        if self.processes.front(QueueName::Ready).is_some()
+            || self.processes.front(QueueName::Dying).is_some()
+        {
             self.give_up_cpu(cpu);
         }
         self.resume(cpu)
@@ -156,7 +158,12 @@ impl Kernel {
     }
 
     /// Sets an alarm for a process that is blocked.
-    pub(crate) fn wake_in<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, milliseconds: u32) {
+    pub(crate) fn wake_in<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        index: Index,
+        milliseconds: u32,
+    ) {
         let wake = cpu.hardware.now() + u64::from(milliseconds) * 1000;
         self.sleepers.insert(&mut self.processes, index, wake);
     }

@@ -92,8 +92,8 @@ impl Sleepers {
                 return;
             }
             let right = left + 1;
-            let right_is_earlier =
-                right < self.length && self.wake_at(processes, right) < self.wake_at(processes, left);
+            let right_is_earlier = right < self.length
+                && self.wake_at(processes, right) < self.wake_at(processes, left);
             let child = if right_is_earlier { right } else { left };
             if self.wake_at(processes, place) <= self.wake_at(processes, child) {
                 return;

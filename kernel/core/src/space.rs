@@ -52,8 +52,12 @@ impl<H: Hardware> Memory<'_, H> {
     pub fn directory_entry(&mut self, space: Space, page: Page) -> Entry {
         let index = page.directory_index();
         match space.via {
-            Via::Map(reach) => self.cpu.hardware.read_entry(Reach::Current, reach.window_page(index)),
-            Via::Windows(directory) => Entry::from_bits(self.cpu.hardware.read_frame(directory, index)),
+            Via::Map(reach) => {
+                self.cpu.hardware.read_entry(Reach::Current, reach.window_page(index))
+            }
+            Via::Windows(directory) => {
+                Entry::from_bits(self.cpu.hardware.read_frame(directory, index))
+            }
         }
     }
 
@@ -71,7 +75,11 @@ impl<H: Hardware> Memory<'_, H> {
 
     /// The leaf of `page`; absent where there is no table.
     pub fn leaf(&mut self, space: Space, page: UserPage) -> Entry {
-        if self.has_table(space, page.page()) { self.leaf_of_table(space, page) } else { Entry::ABSENT }
+        if self.has_table(space, page.page()) {
+            self.leaf_of_table(space, page)
+        } else {
+            Entry::ABSENT
+        }
     }
 
     /// The leaf of `page`, whose table is present.
@@ -99,7 +107,8 @@ impl<H: Hardware> Memory<'_, H> {
     }
 
     fn third_table(&mut self, directory: Frame, page: UserPage) -> Frame {
-        Entry::from_bits(self.cpu.hardware.read_frame(directory, page.page().directory_index())).frame()
+        Entry::from_bits(self.cpu.hardware.read_frame(directory, page.page().directory_index()))
+            .frame()
     }
 
     /// Flushes a change that left the frame in place.
@@ -144,7 +153,9 @@ impl<H: Hardware> Memory<'_, H> {
                 self.cpu.hardware.write_entry(Reach::Current, reach.window_page(index), entry);
                 self.cpu.flush_table_windows(reach, index);
             }
-            Via::Windows(directory) => self.cpu.hardware.write_frame(directory, index, entry.bits()),
+            Via::Windows(directory) => {
+                self.cpu.hardware.write_frame(directory, index, entry.bits())
+            }
         }
         Ok(())
     }
@@ -154,7 +165,11 @@ impl<H: Hardware> Memory<'_, H> {
     /// # Errors
     /// `QuotaExceeded`, `OutOfFrames`; the frame was put back.
     pub fn map_fresh(
-        &mut self, space: Space, page: UserPage, flags: EntryFlags, fresh: FreshFrame,
+        &mut self,
+        space: Space,
+        page: UserPage,
+        flags: EntryFlags,
+        fresh: FreshFrame,
     ) -> Result<(), Error> {
         if let Err(error) = self.prepare(space, page) {
             self.frames.put_back(fresh);
@@ -170,7 +185,12 @@ impl<H: Hardware> Memory<'_, H> {
     ///
     /// # Errors
     /// `OutOfFrames`, `QuotaExceeded`.
-    pub fn allocate(&mut self, space: Space, page: UserPage, permissions: Permissions) -> Result<(), Error> {
+    pub fn allocate(
+        &mut self,
+        space: Space,
+        page: UserPage,
+        permissions: Permissions,
+    ) -> Result<(), Error> {
         let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
         self.cpu.hardware.zero_frame(fresh.frame());
         self.map_fresh(space, page, permissions.leaf(), fresh)
@@ -181,7 +201,12 @@ impl<H: Hardware> Memory<'_, H> {
     /// # Errors
     /// `NotPermitted`: W is asked for and the source lacks it. `OutOfFrames`, `QuotaExceeded`.
     pub fn map_entry(
-        &mut self, source: Entry, apart: bool, space: Space, page: UserPage, permissions: Permissions,
+        &mut self,
+        source: Entry,
+        apart: bool,
+        space: Space,
+        page: UserPage,
+        permissions: Permissions,
     ) -> Result<(), Error> {
         let writes = permissions.contains(Permissions::WRITE);
         if writes && !source.is_writable() {
@@ -191,7 +216,8 @@ impl<H: Hardware> Memory<'_, H> {
         let sealed = source.is_sealed() || (apart && !writes);
         let mark = if sealed { EntryFlags::SEALED } else { EntryFlags::empty() };
         self.frames.retain(source.frame());
-        let stale = self.replace(space, page, Entry::new(source.frame(), permissions.leaf() | mark));
+        let stale =
+            self.replace(space, page, Entry::new(source.frame(), permissions.leaf() | mark));
         self.settle(stale);
         Ok(())
     }
@@ -201,7 +227,12 @@ impl<H: Hardware> Memory<'_, H> {
     /// # Errors
     /// `NotMapped`: nothing is present at the source. Those of [`Memory::map_entry`].
     pub fn map(
-        &mut self, from: Space, source: UserPage, to: Space, page: UserPage, permissions: Permissions,
+        &mut self,
+        from: Space,
+        source: UserPage,
+        to: Space,
+        page: UserPage,
+        permissions: Permissions,
     ) -> Result<(), Error> {
         let source = self.leaf(from, source);
         if !source.is_present() {
@@ -214,13 +245,19 @@ impl<H: Hardware> Memory<'_, H> {
     ///
     /// # Errors
     /// `OutOfFrames`, `QuotaExceeded`: marks need a table that is not there.
-    pub fn unmap(&mut self, space: Space, page: UserPage, marks: Permissions) -> Result<Entry, Error> {
+    pub fn unmap(
+        &mut self,
+        space: Space,
+        page: UserPage,
+        marks: Permissions,
+    ) -> Result<Entry, Error> {
         if !self.has_table(space, page.page()) {
             if marks.is_empty() {
                 return Ok(Entry::ABSENT);
             }
             self.processes.charge(space.owner, 1)?;
-            self.add_table(space, page.page()).inspect_err(|_| self.processes.credit(space.owner, 1))?;
+            self.add_table(space, page.page())
+                .inspect_err(|_| self.processes.credit(space.owner, 1))?;
         }
         Ok(self.unmap_of_table(space, page, marks))
     }
@@ -241,7 +278,11 @@ impl<H: Hardware> Memory<'_, H> {
     /// # Errors
     /// `NotPermitted`: W would be gained on a sealed page that has other mappings.
     pub fn protect_of_table(
-        &mut self, space: Space, page: UserPage, (drop, add): (Permissions, Permissions), keep: EntryFlags,
+        &mut self,
+        space: Space,
+        page: UserPage,
+        (drop, add): (Permissions, Permissions),
+        keep: EntryFlags,
     ) -> Result<Entry, Error> {
         let old = self.leaf_of_table(space, page);
         if !old.is_present() {
@@ -267,7 +308,12 @@ impl<H: Hardware> Memory<'_, H> {
     ///
     /// # Errors
     /// `NotMapped`, `OutOfFrames`.
-    pub fn copy(&mut self, space: Space, page: UserPage, marks: Permissions) -> Result<bool, Error> {
+    pub fn copy(
+        &mut self,
+        space: Space,
+        page: UserPage,
+        marks: Permissions,
+    ) -> Result<bool, Error> {
         let old = self.leaf(space, page);
         if !old.is_present() {
             return Err(Error::NotMapped);
@@ -286,7 +332,13 @@ impl<H: Hardware> Memory<'_, H> {
     }
 
     /// Looks for a user page that holds `address` and allows the access; `Err` with the first byte that does not.
-    pub fn check_user(&mut self, space: Space, address: u32, length: u32, write: bool) -> Result<(), u32> {
+    pub fn check_user(
+        &mut self,
+        space: Space,
+        address: u32,
+        length: u32,
+        write: bool,
+    ) -> Result<(), u32> {
         let end = u64::from(address) + u64::from(length);
         let mut at = address;
         while u64::from(at) < end {

@@ -111,7 +111,11 @@ impl Processes {
     pub fn find(&self, id: ProcessId) -> Result<Index, Error> {
         let index = Index::new(id.index());
         let process = &self[index];
-        if process.id == Some(id) && process.is_alive() { Ok(index) } else { Err(Error::NoSuchProcess) }
+        if process.id == Some(id) && process.is_alive() {
+            Ok(index)
+        } else {
+            Err(Error::NoSuchProcess)
+        }
     }
 
     /// The living process that a target means when `caller` says it.
@@ -137,7 +141,12 @@ impl Processes {
     /// # Errors
     /// - `OutOfProcesses`: no slot is free.
     /// - `QuotaExceeded`: an ancestor's bound on processes or frames.
-    pub fn create(&mut self, parent: Option<Index>, directory: Frame, attended: bool) -> Result<Index, Error> {
+    pub fn create(
+        &mut self,
+        parent: Option<Index>,
+        directory: Frame,
+        attended: bool,
+    ) -> Result<Index, Error> {
         let account = parent.and_then(|parent| self[parent].account);
         if !self.has_room() {
             return Err(Error::OutOfProcesses);
@@ -159,8 +168,11 @@ impl Processes {
             fault_timeout: parent.map_or(0, |parent| self[parent].fault_timeout),
             ..Process::FREE
         };
-        *self.facts_of(index) =
-            ProcessFacts { id: id.bits(), status: Status::NotRunnable as u32, ..ProcessFacts::FREE };
+        *self.facts_of(index) = ProcessFacts {
+            id: id.bits(),
+            status: Status::NotRunnable as u32,
+            ..ProcessFacts::FREE
+        };
         if let Some(parent) = parent {
             self.link_child(Family::Living, parent, index);
             self[parent].awaited += u32::from(attended);
@@ -205,7 +217,8 @@ impl Processes {
     /// Takes a process out of its parent's list of children.
     pub fn unlink_child(&mut self, family: Family, child: Index) {
         let Some(parent) = self[child].parent.take() else { return };
-        let (previous, next) = (self[child].previous_sibling.take(), self[child].next_sibling.take());
+        let (previous, next) =
+            (self[child].previous_sibling.take(), self[child].next_sibling.take());
         match previous {
             Some(previous) => self[previous].next_sibling = next,
             None => *self.family(family, parent) = next,
@@ -349,6 +362,18 @@ impl Processes {
             None => self.queue(name).head = Some(index),
         }
         self.queue(name).tail = Some(index);
+    }
+
+    /// Puts a process, which is in no queue, before all others.
+    pub fn push_front(&mut self, name: QueueName, index: Index) {
+        let head = self.queue(name).head;
+        self[index].previous = None;
+        self[index].next = head;
+        match head {
+            Some(head) => self[head].previous = Some(index),
+            None => self.queue(name).tail = Some(index),
+        }
+        self.queue(name).head = Some(index);
     }
 
     /// Takes a process out of a queue that it is in.

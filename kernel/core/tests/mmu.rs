@@ -25,7 +25,8 @@ struct Fixture {
 
 fn fixture(upper: EntryFlags, lower: EntryFlags) -> Fixture {
     let boot = Model::boot(4);
-    let [table, frame, spare] = [0, 1, 2].map(|index| Frame::from_number(boot.ranges[0].first + index));
+    let [table, frame, spare] =
+        [0, 1, 2].map(|index| Frame::from_number(boot.ranges[0].first + index));
     let mut model = boot.model;
     for frame in [table, frame, spare] {
         model.zero_frame(frame);
@@ -44,15 +45,25 @@ fn denied(address: u32, access: Access) -> FaultInfo {
 #[test]
 fn user_and_write_are_anded_over_both_levels() {
     let kernel = EntryFlags::PRESENT | EntryFlags::WRITE;
-    for (upper, lower) in [(WRITE, WRITE), (WRITE, READ), (READ, WRITE), (READ, READ), (kernel, WRITE), (WRITE, kernel)]
-    {
+    for (upper, lower) in [
+        (WRITE, WRITE),
+        (WRITE, READ),
+        (READ, WRITE),
+        (READ, READ),
+        (kernel, WRITE),
+        (WRITE, kernel),
+    ] {
         let mut model = fixture(upper, lower).model;
         let both = upper & lower;
         let readable = both.contains(EntryFlags::USER);
         assert_eq!(model.user_read(PAGE).is_ok(), readable, "{upper:?} {lower:?}");
         let writable = both.contains(EntryFlags::WRITE);
         assert_eq!(model.user_write(PAGE, 1).is_ok(), readable && writable, "{upper:?} {lower:?}");
-        assert_eq!(model.kernel_write(PAGE, 1).is_ok(), writable, "WP binds ring 0: {upper:?} {lower:?}");
+        assert_eq!(
+            model.kernel_write(PAGE, 1).is_ok(),
+            writable,
+            "WP binds ring 0: {upper:?} {lower:?}"
+        );
         assert!(model.kernel_read(PAGE).is_ok());
     }
 }
@@ -71,7 +82,8 @@ fn a_fault_says_whether_the_page_was_present_and_who_did_what() {
 #[test]
 fn a_load_sets_a_in_both_levels_and_a_store_sets_d_in_the_leaf_only() {
     let mut f = fixture(WRITE, WRITE);
-    let bits = |f: &Fixture| (f.model.word(f.directory, 2) & 0xFFF, f.model.word(f.table, 0) & 0xFFF);
+    let bits =
+        |f: &Fixture| (f.model.word(f.directory, 2) & 0xFFF, f.model.word(f.table, 0) & 0xFFF);
     assert_eq!(bits(&f), (0x007, 0x007));
     f.model.user_read(PAGE).unwrap();
     assert_eq!(bits(&f), (0x027, 0x027));
@@ -128,7 +140,11 @@ fn a_cr3_load_forgets_everything() {
         assert_eq!(f.model.user_read(PAGE), Ok(0x1111));
         f.model.set_word(f.directory, 2, 0);
         assert_eq!(f.model.user_read(PAGE), Ok(0x1111));
-        if reload { f.model.flush_all() } else { f.model.load_directory(f.directory) }
+        if reload {
+            f.model.flush_all()
+        } else {
+            f.model.load_directory(f.directory)
+        }
         assert_eq!(f.model.user_read(PAGE), Err(denied(PAGE, Access::USER)));
     }
 }
@@ -209,11 +225,17 @@ fn programs_read_three_of_the_upper_directory_entries_and_write_none() {
         assert!(model.kernel_write(address, 0).is_err(), "{address:#x}");
     }
     for index in 0x3BE..0x400 {
-        assert!(model.user_read(UVPT + (index << 12)).is_err(), "kernel table {index:#x} through the window");
+        assert!(
+            model.user_read(UVPT + (index << 12)).is_err(),
+            "kernel table {index:#x} through the window"
+        );
         assert!(model.user_read(index << 22).is_err(), "{index:#x}");
     }
     assert!(model.user_read(USER_TOP - 4).is_err());
-    assert!(model.kernel_write(SELF_MAP + (0x3BB << 12), 0).is_err(), "its directory entry lacks W");
+    assert!(
+        model.kernel_write(SELF_MAP + (0x3BB << 12), 0).is_err(),
+        "its directory entry lacks W"
+    );
 }
 
 #[test]

@@ -18,7 +18,8 @@ use world::{DATA, PAGE, PAGE_2, PAGE_3, World};
 /// What happens next: which kind of step, and choices for whatever it needs.
 type Step = (u8, [u8; 8]);
 
-const PAGES: [u32; 8] = [PAGE, PAGE_2, PAGE + 0x2000, PAGE_3 - 0x1000, PAGE_3, DATA, EXCEPTION_STACK, 0];
+const PAGES: [u32; 8] =
+    [PAGE, PAGE_2, PAGE + 0x2000, PAGE_3 - 0x1000, PAGE_3, DATA, EXCEPTION_STACK, 0];
 const MARKS: [u32; 4] = [0, 0x200, 0x800, 0xE00];
 
 /// Draws arguments from a step's choices.
@@ -88,7 +89,11 @@ impl Draw<'_> {
 
     fn call(&mut self, number: u32) -> Syscall {
         match number {
-            33 => Syscall::PageAllocate { process: self.target(), page: self.page(), permissions: self.permissions() },
+            33 => Syscall::PageAllocate {
+                process: self.target(),
+                page: self.page(),
+                permissions: self.permissions(),
+            },
             34 => Syscall::PageMap {
                 process: self.target(),
                 page: self.page(),
@@ -96,8 +101,16 @@ impl Draw<'_> {
                 to_page: self.page(),
                 permissions: self.permissions(),
             },
-            35 => Syscall::PageUnmap { process: self.target(), page: self.page(), marks: self.marks() },
-            36 => Syscall::PageCopy { process: self.target(), page: self.page(), permissions: self.permissions() },
+            35 => Syscall::PageUnmap {
+                process: self.target(),
+                page: self.page(),
+                marks: self.marks(),
+            },
+            36 => Syscall::PageCopy {
+                process: self.target(),
+                page: self.page(),
+                permissions: self.permissions(),
+            },
             37 => Syscall::FrameReferences { frame: self.choice() * 8 },
             38 => {
                 let range = self.range();
@@ -119,7 +132,11 @@ impl Draw<'_> {
                 drop: self.permissions(),
                 add: self.permissions(),
             },
-            40 => Syscall::RangeUnmap { process: self.target(), range: self.range(), marks: self.marks() },
+            40 => Syscall::RangeUnmap {
+                process: self.target(),
+                range: self.range(),
+                marks: self.marks(),
+            },
             41 => Syscall::RangeAllocate {
                 process: self.target(),
                 range: self.range(),
@@ -140,10 +157,15 @@ impl Draw<'_> {
             },
             51 => Syscall::Usage { process: self.target() },
             52 => Syscall::Machine,
-            53 => Syscall::SetHandler { process: self.target(), address: self.choice() % 2 * 0x0080_0080 },
+            53 => Syscall::SetHandler {
+                process: self.target(),
+                address: self.choice() % 2 * 0x0080_0080,
+            },
             54 => Syscall::SetPager { process: self.target(), pager: self.some_id() },
             55 => Syscall::AcceptClients { accept: self.flag() },
-            56 => Syscall::FaultForward { address: self.address(), access: self.choice() % 8, eip: 0 },
+            56 => {
+                Syscall::FaultForward { address: self.address(), access: self.choice() % 8, eip: 0 }
+            }
             57 => Syscall::FaultReply {
                 process: self.id(),
                 verdict: match self.choice() % 4 {
@@ -156,13 +178,18 @@ impl Draw<'_> {
                     },
                 },
             },
-            58 => Syscall::SetFaultTimeout { process: self.target(), milliseconds: self.choice() % 32 },
+            58 => Syscall::SetFaultTimeout {
+                process: self.target(),
+                milliseconds: self.choice() % 32,
+            },
             59 => Syscall::Clone { child: self.id() },
             60 => Syscall::Send { to: self.id(), words: self.words(), offer: self.offer() },
             61 => Syscall::Receive { from: self.some_id(), offer: self.offer() },
             62 => Syscall::Call { to: self.id(), words: self.words(), offer: self.offer() },
             63 => Syscall::Reply { to: self.id(), words: self.words(), offer: self.offer() },
-            64 => Syscall::ReplyAndReceive { to: self.id(), words: self.words(), offer: self.offer() },
+            64 => {
+                Syscall::ReplyAndReceive { to: self.id(), words: self.words(), offer: self.offer() }
+            }
             65 => Syscall::Clock,
             66 => Syscall::Sleep { milliseconds: self.choice() % 64 },
             67 => Syscall::Yield,
@@ -212,7 +239,8 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
         0..=31 => {
             let number = u32::from(kind) % 15;
             let arguments = draw.jos(number);
-            if !(first && number == 3 && (arguments[0] == 0 || arguments[0] == world.init().bits())) {
+            if !(first && number == 3 && (arguments[0] == 0 || arguments[0] == world.init().bits()))
+            {
                 world.jos(number, arguments);
             }
         }
@@ -230,7 +258,8 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
         }
         151..=190 => {
             let address = draw.address();
-            let _ = if draw.flag() { world.write(address, 1) } else { world.read(address).map(drop) };
+            let _ =
+                if draw.flag() { world.write(address, 1) } else { world.read(address).map(drop) };
         }
         191..=195 => {
             let address = [UVPD, UENVS, UPAGES, 0xFFFF_F000, USER_TOP][usize::from(kind) - 191];
@@ -284,11 +313,19 @@ fn finish(world: &mut World, free: u32) {
     let space = world.cpu.hardware.space(world.process(world.init()).directory);
     for (index, _) in space.tables {
         let range = PageRange::new(UserPage::known(index << 22), 1024).unwrap();
-        world.begin(Syscall::RangeUnmap { process: Target::Caller, range, marks: Permissions::empty() });
+        world.begin(Syscall::RangeUnmap {
+            process: Target::Caller,
+            range,
+            marks: Permissions::empty(),
+        });
     }
     let init = world.process(world.init());
     let tables = init.mapped - 1;
-    assert_eq!(world.kernel.frames.free() + init.mapped, free, "frames are lost; init has {tables} tables");
+    assert_eq!(
+        world.kernel.frames.free() + init.mapped,
+        free,
+        "frames are lost; init has {tables} tables"
+    );
 }
 
 proptest! {
@@ -308,5 +345,9 @@ proptest! {
 
 /// Pages of the boot archive: mapped, but never free.
 fn archive_pages(world: &World) -> u32 {
-    (0..16).filter(|page| world.leaf(world.init(), abi::layout::BOOT_ARCHIVE + page * 0x1000).is_present()).count() as u32
+    (0..16)
+        .filter(|page| {
+            world.leaf(world.init(), abi::layout::BOOT_ARCHIVE + page * 0x1000).is_present()
+        })
+        .count() as u32
 }

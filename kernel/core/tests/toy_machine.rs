@@ -40,7 +40,11 @@ struct Toy {
 
 impl Toy {
     /// Finds the frame behind a page, and says how. An entry is a frame's number; 0 is absent.
-    fn walk(&mut self, Address([upper, lower, _]): Address, told: &mut String) -> Result<usize, Fault> {
+    fn walk(
+        &mut self,
+        Address([upper, lower, _]): Address,
+        told: &mut String,
+    ) -> Result<usize, Fault> {
         if let Some(&frame) = self.cache.get(&[upper, lower]) {
             let _ = write!(told, "cached {frame}");
             return Ok(frame);
@@ -66,7 +70,8 @@ impl Toy {
         match words[..] {
             ["frame", number, ..] => {
                 let number: usize = number.trim_end_matches(':').parse().unwrap();
-                let contents: Vec<usize> = words[2..6].iter().map(|word| word.parse().unwrap()).collect();
+                let contents: Vec<usize> =
+                    words[2..6].iter().map(|word| word.parse().unwrap()).collect();
                 self.ram[number] = contents.try_into().unwrap();
                 return line.to_owned();
             }
@@ -82,7 +87,9 @@ impl Toy {
             ["read", at, ..] => {
                 let address = Address::parse(at);
                 let _ = match self.walk(address, &mut told) {
-                    Ok(frame) => write!(told, ", word {}: {}", address.0[2], self.ram[frame][address.0[2]]),
+                    Ok(frame) => {
+                        write!(told, ", word {}: {}", address.0[2], self.ram[frame][address.0[2]])
+                    }
                     Err(Fault) => write!(told, ": fault"),
                 };
                 format!("read {at}  {told}")
@@ -119,7 +126,10 @@ fn the_machine_does_what_the_document_says() {
         let spaced = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         // What stands behind the answer in a line is a remark.
         let (said, answer) = (spaced(line) + " ", spaced(&toy.run(line)) + " ");
-        assert!(said.starts_with(&answer), "the document says\n  {said}\nand the machine\n  {answer}");
+        assert!(
+            said.starts_with(&answer),
+            "the document says\n  {said}\nand the machine\n  {answer}"
+        );
     }
 }
 

@@ -9,19 +9,26 @@ pub fn trials() -> Vec<Trial> {
     let together = claim("checks::all_together_leave_no_frame_behind", all_together);
     match names() {
         Ok(names) => names.into_iter().map(one).chain([together]).collect(),
-        Err(why) => vec![claim("checks::the_program_lists_its_checks", move || Err(why.clone().into()))],
+        Err(why) => {
+            vec![claim("checks::the_program_lists_its_checks", move || Err(why.clone().into()))]
+        }
     }
 }
 
 fn names() -> Result<Vec<String>, String> {
     let outcome = Boot::new().run("checks").boot().map_err(|error| format!("{error:?}"))?;
     let names: Vec<_> = outcome.lines.iter().filter(|line| is_name(line)).cloned().collect();
-    if names.is_empty() { Err(format!("`checks` lists nothing: {:#?}", outcome.lines)) } else { Ok(names) }
+    if names.is_empty() {
+        Err(format!("`checks` lists nothing: {:#?}", outcome.lines))
+    } else {
+        Ok(names)
+    }
 }
 
 /// A check is named as its function, in several words.
 fn is_name(line: &str) -> bool {
-    line.contains('_') && line.chars().all(|c| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit())
+    line.contains('_')
+        && line.chars().all(|c| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit())
 }
 
 fn one(name: String) -> Trial {

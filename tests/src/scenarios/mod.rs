@@ -3,9 +3,15 @@
 use libtest_mimic::Trial;
 
 mod boot;
+mod checks;
+mod programs;
+mod shell;
 
 /// Every claim.
 #[must_use]
 pub fn all() -> Vec<Trial> {
-    [boot::trials()].into_iter().flatten().collect()
+    [boot::trials(), programs::trials(), shell::trials(), checks::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -41,9 +41,13 @@ fn image_regions(image: &Image) -> impl Iterator<Item = Result<Region, RegionErr
     let mut pages = image.pages().peekable();
     core::iter::from_fn(move || {
         let first = pages.next()?;
-        let writable = |page: Page| image.permissions(page).is_some_and(|rights| rights.contains(Permissions::WRITE));
+        let writable = |page: Page| {
+            image.permissions(page).is_some_and(|rights| rights.contains(Permissions::WRITE))
+        };
         let mut last = first;
-        while let Some(next) = pages.next_if(|next| next.number() == last.number() + 1 && writable(*next) == writable(first)) {
+        while let Some(next) = pages.next_if(|next| {
+            next.number() == last.number() + 1 && writable(*next) == writable(first)
+        }) {
             last = next;
         }
         let kind = Kind::Image { writable: writable(first) };

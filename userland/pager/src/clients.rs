@@ -107,7 +107,10 @@ mod tests {
         for (at, word) in [(20, 1_u32), (24, 0x80_0020), (28, 52)] {
             put(at, &word.to_le_bytes());
         }
-        let segments = [[1, 0, 0x80_0000, 0, 0x1800, 0x1800, 5, 0x1000], [1, 0x2000, 0x80_2000, 0, 0x800, 0x1800, 6, 0x1000]];
+        let segments = [
+            [1, 0, 0x80_0000, 0, 0x1800, 0x1800, 5, 0x1000],
+            [1, 0x2000, 0x80_2000, 0, 0x800, 0x1800, 6, 0x1000],
+        ];
         for (index, words) in segments.iter().enumerate() {
             for (word, value) in words.iter().enumerate() {
                 put(52 + 32 * index + 4 * word, &u32::to_le_bytes(*value));

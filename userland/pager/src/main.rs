@@ -39,8 +39,12 @@ fn answer(server: &mut Server, message: Message) -> Answer {
             server.fault(client, address, access);
             Answer::None
         }
-        Some(Event::Message { sender, words, page }) => Answer::Words(sender, server.request(sender, words, page.is_some())),
-        Some(Event::Clone { client, child }) => Answer::Words(client, server.clone_client(client, child)),
+        Some(Event::Message { sender, words, page }) => {
+            Answer::Words(sender, server.request(sender, words, page.is_some()))
+        }
+        Some(Event::Clone { client, child }) => {
+            Answer::Words(client, server.clone_client(client, child))
+        }
         Some(Event::Interrupt | Event::Exit { .. }) | None => Answer::None,
     }
 }

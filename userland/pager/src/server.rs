@@ -9,7 +9,10 @@ use libsys::pager_protocol::{Registered, Request, Statistics, name_in};
 use libsys::regions::Decision;
 use libsys::scratch::Scratch;
 use libsys::window::live::window;
-use libsys::{Error, Page, Permissions, ProcessId, Target, UserPage, archive, facts, fault_reply, inbox, page_allocate, println, usage};
+use libsys::{
+    Error, Page, Permissions, ProcessId, Target, UserPage, archive, facts, fault_reply, inbox,
+    page_allocate, println, usage,
+};
 use pager::{Client, Clients};
 
 /// What goes back to whom.
@@ -34,12 +37,13 @@ impl Server {
         Self { clients: Clients::new(), zeroed: 0, loaded: 0, refused: 0 }
     }
 
-    /// Serves a client's fault, or refuses it with one line.
+    /// Serves a client's fault, or refuses it: then the kernel has the last word, or the client's own handler. Only
+    /// trouble of the pager's gets a line here.
     pub fn fault(&mut self, client: ProcessId, address: u32, access: Access) {
         let verdict = match self.clients.decide(client, address, access) {
             Decision::Zero(page) => self.zero(client, page),
             Decision::Image { page, writable } => self.load(client, page, writable),
-            Decision::Refuse(refusal) => Err(self.refuse(client, address, refusal)),
+            Decision::Refuse(_) => Err(Refused),
         };
         if let Err(Refused) = verdict {
             self.refused = self.refused.wrapping_add(1);
@@ -51,7 +55,7 @@ impl Server {
     fn zero(&mut self, client: ProcessId, page: UserPage) -> Result<(), Refused> {
         page_allocate(Target::Process(client), page, Permissions::WRITE)
             .and_then(|()| fault_reply(client, Verdict::Resume))
-            .map_err(|error| self.refuse(client, page.address(), error))?;
+            .map_err(|error| Self::trouble(client, page, error))?;
         self.zeroed = self.zeroed.wrapping_add(1);
         Ok(())
     }
@@ -65,7 +69,7 @@ impl Server {
                 let map = Verdict::Map { source: Scratch::PAGE, destination: page, permissions };
                 fault_reply(client, map)
             })
-            .map_err(|error| self.refuse(client, page.address(), error))?;
+            .map_err(|error| Self::trouble(client, page, error))?;
         self.loaded = self.loaded.wrapping_add(1);
         Ok(())
     }
@@ -81,8 +85,8 @@ impl Server {
         Ok(scratch)
     }
 
-    fn refuse(&self, client: ProcessId, address: u32, why: impl core::fmt::Display) -> Refused {
-        println!("pager: [{client}] may not have {address:08x}: {why}");
+    fn trouble(client: ProcessId, page: UserPage, error: Error) -> Refused {
+        println!("pager: no page {:08x} for [{client}]: {error}", page.address());
         Refused
     }
 
@@ -101,7 +105,12 @@ impl Server {
     }
 
     /// Takes a new client, if its parent asks and the kernel has made this process its pager.
-    fn register(&mut self, sender: ProcessId, child: ProcessId, name: Option<&str>) -> Result<Registered, Registered> {
+    fn register(
+        &mut self,
+        sender: ProcessId,
+        child: ProcessId,
+        name: Option<&str>,
+    ) -> Result<Registered, Registered> {
         self.clients.retain(is_alive);
         let parent = facts::process(child).map(|facts| facts.parent);
         if parent != Some(sender.bits()) || usage(Target::Process(child)).is_err() {
@@ -128,7 +137,8 @@ impl Server {
     /// What the pager has done, and what it costs: its own pages, counted through its own window.
     fn statistics(&self) -> Statistics {
         let window = window();
-        let own = window.runs(Page::containing(0), Page::containing(USER_TOP), u32::MAX, |_, _| Some(()));
+        let own =
+            window.runs(Page::containing(0), Page::containing(USER_TOP), u32::MAX, |_, _| Some(()));
         Statistics {
             clients: self.clients.len() as u32,
             zeroed: self.zeroed,
@@ -138,7 +148,7 @@ impl Server {
     }
 }
 
-/// The client has been told of on the console, and is to be refused.
+/// The client does not get what it touched.
 struct Refused;
 
 fn is_alive(id: ProcessId) -> bool {

@@ -6,7 +6,6 @@
 extern crate alloc;
 
 use alloc::format;
-use alloc::string::String;
 
 use libsys::abi::message::Reason;
 use libsys::fork::{Fork, fork};
@@ -24,7 +23,7 @@ fn main() -> u8 {
         }
     };
     let expected = (2_u32 << depth) - 1;
-    match grow(&String::new(), depth) {
+    match grow("", depth) {
         Ok(processes) if processes == expected => {
             println!("{processes} processes, each waited for");
             0

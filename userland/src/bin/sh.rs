@@ -164,7 +164,7 @@ fn help() {
     }
 }
 
-/// One line about each program that is worth typing; the others are checks of the system.
+/// One line about each program that is worth typing; the others say nothing for themselves.
 fn summary(name: &str) -> &'static str {
     match name {
         "walk" => "walk ADDRESS: how an address is translated, step by step",
@@ -174,6 +174,7 @@ fn summary(name: &str) -> &'static str {
         "lazy" => "pages appear when they are touched",
         "faults" => "each kind of bad access, and what becomes of it",
         "pingpong" => "two processes that send each other a number",
+        "checks" => "the kernel's promises, tried from ring 3",
         "hog" => "takes all the memory that it gets",
         _ => "",
     }

@@ -66,7 +66,10 @@ impl Model {
         }
         for (number, (counted, mapped)) in counts.counts.iter().zip(mapped).enumerate() {
             if let Some(counted) = *counted {
-                assert_eq!(counted, mapped, "frame {number:#x}: what is counted, and the mappings that there are");
+                assert_eq!(
+                    counted, mapped,
+                    "frame {number:#x}: what is counted, and the mappings that there are"
+                );
             }
         }
     }
@@ -104,19 +107,37 @@ impl Model {
             let entry = self.entry(directory, index);
             let flags = entry.flags() - EntryFlags::ACCESSED_DIRTY;
             let readable = (directory_index(UENVS)..=directory_index(UVPT)).contains(&index);
-            assert_eq!(flags.contains(EntryFlags::USER), readable, "U of {index:#x} of {directory:?}: {entry:?}");
-            assert!(!(readable && entry.is_writable()), "W of {index:#x} of {directory:?}: {entry:?}");
+            assert_eq!(
+                flags.contains(EntryFlags::USER),
+                readable,
+                "U of {index:#x} of {directory:?}: {entry:?}"
+            );
+            assert!(
+                !(readable && entry.is_writable()),
+                "W of {index:#x} of {directory:?}: {entry:?}"
+            );
             if index == Slot::ALTERNATE.index() {
-                assert!(!entry.is_present() || directory == self.cr3, "{directory:?} has an alternate map left");
+                assert!(
+                    !entry.is_present() || directory == self.cr3,
+                    "{directory:?} has an alternate map left"
+                );
                 assert!(!entry.is_present() || flags == EntryFlags::PRESENT | EntryFlags::WRITE);
             } else if [Slot::WINDOW.index(), Slot::CURRENT.index()].contains(&index) {
                 assert_eq!(entry.frame(), directory, "self map {index:#x} of {directory:?}");
                 let right = if readable { EntryFlags::USER } else { EntryFlags::WRITE };
-                assert_eq!(flags, EntryFlags::PRESENT | right, "self map {index:#x} of {directory:?}");
+                assert_eq!(
+                    flags,
+                    EntryFlags::PRESENT | right,
+                    "self map {index:#x} of {directory:?}"
+                );
             } else {
                 let shared = self.entry(kernel, index);
                 let theirs = shared.with_flags(shared.flags() - EntryFlags::ACCESSED_DIRTY);
-                assert_eq!(entry.with_flags(flags), theirs, "shared entry {index:#x} of {directory:?}");
+                assert_eq!(
+                    entry.with_flags(flags),
+                    theirs,
+                    "shared entry {index:#x} of {directory:?}"
+                );
             }
         }
     }
@@ -127,8 +148,16 @@ impl Model {
         for (&index, cached) in &self.tables {
             let entry = self.entry(self.cr3, index);
             let first = Page::containing(index << 22);
-            assert!(!counts.is_free(cached.table), "a cached table is free\n{}", self.explain(first));
-            assert!(entry.is_present() && entry.frame() == cached.table, "stale table\n{}", self.explain(first));
+            assert!(
+                !counts.is_free(cached.table),
+                "a cached table is free\n{}",
+                self.explain(first)
+            );
+            assert!(
+                entry.is_present() && entry.frame() == cached.table,
+                "stale table\n{}",
+                self.explain(first)
+            );
             assert!(entry.is_accessed(), "A was cleared without a flush\n{}", self.explain(first));
         }
         for (&number, cached) in &self.tlb {
@@ -136,17 +165,33 @@ impl Model {
             if page.directory_index() == directory_index(WINDOWS) {
                 continue;
             }
-            assert!(!counts.is_free(cached.frame), "a cached translation maps a free frame\n{}", self.explain(page));
+            assert!(
+                !counts.is_free(cached.frame),
+                "a cached translation maps a free frame\n{}",
+                self.explain(page)
+            );
             let (upper, Some(leaf)) = self.entries_of(page) else {
                 panic!("stale: the table is gone\n{}", self.explain(page));
             };
             let both = Entry::from_bits(upper.bits() & leaf.bits());
-            assert!(leaf.is_present() && leaf.frame() == cached.frame, "stale\n{}", self.explain(page));
-            assert!(both.is_writable() || !cached.write, "stale: W was dropped\n{}", self.explain(page));
+            assert!(
+                leaf.is_present() && leaf.frame() == cached.frame,
+                "stale\n{}",
+                self.explain(page)
+            );
+            assert!(
+                both.is_writable() || !cached.write,
+                "stale: W was dropped\n{}",
+                self.explain(page)
+            );
             let user = both.flags().contains(EntryFlags::USER);
             assert!(user || !cached.user, "stale: U was dropped\n{}", self.explain(page));
             assert!(leaf.is_accessed(), "A was cleared without a flush\n{}", self.explain(page));
-            assert!(leaf.is_dirty() || !cached.dirty, "D was cleared without a flush\n{}", self.explain(page));
+            assert!(
+                leaf.is_dirty() || !cached.dirty,
+                "D was cleared without a flush\n{}",
+                self.explain(page)
+            );
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What a boot leaves behind: a kernel directory whose shared half every process gets, and the frames that are left.
 
 use abi::layout::{
-    DEVICE_MEMORY, ENTRIES, FRAME_TABLE, KERNEL_BASE, KERNEL_STACKS, PAGE_SIZE, TABLE_SPAN, UENVS, UPAGES, UVPT,
-    WINDOWS, directory_index,
+    DEVICE_MEMORY, ENTRIES, FRAME_TABLE, KERNEL_BASE, KERNEL_STACKS, PAGE_SIZE, TABLE_SPAN, UENVS,
+    UPAGES, UVPT, WINDOWS, directory_index,
 };
 use abi::{Entry, EntryFlags, Frame, Page, Slot};
 use kernel_core::FrameRange;
@@ -30,11 +30,13 @@ impl Model {
     /// A machine with `mib` MiB of RAM, from the end of boot on.
     pub fn boot(mib: u32) -> Boot {
         let end = mib * 256;
-        let mut builder = Builder { model: Model::new(end), next: 0x100, directory: Frame::from_number(0) };
+        let mut builder =
+            Builder { model: Model::new(end), next: 0x100, directory: Frame::from_number(0) };
         builder.directory = builder.zeroed();
         builder.set(UVPT, builder.directory, USER_READ);
         builder.set(Slot::CURRENT.base(), builder.directory, KERNEL_WRITE);
-        for (address, pages) in [(UENVS, 31), (UPAGES, (end * 8).div_ceil(PAGE_SIZE).min(ENTRIES))] {
+        for (address, pages) in [(UENVS, 31), (UPAGES, (end * 8).div_ceil(PAGE_SIZE).min(ENTRIES))]
+        {
             builder.table(address, USER_READ);
             builder.pages(address, pages, USER_READ);
         }
@@ -51,7 +53,8 @@ impl Model {
         for number in hole..hole + HOLE {
             model.remove(Frame::from_number(number));
         }
-        let ranges = vec![FrameRange { first: next, end: hole }, FrameRange { first: hole + HOLE, end }];
+        let ranges =
+            vec![FrameRange { first: next, end: hole }, FrameRange { first: hole + HOLE, end }];
         Boot { model, directory, ranges, records: end }
     }
 }
@@ -71,7 +74,11 @@ impl Builder {
     }
 
     fn set(&mut self, address: u32, frame: Frame, flags: EntryFlags) {
-        self.model.set_word(self.directory, directory_index(address), Entry::new(frame, flags).bits());
+        self.model.set_word(
+            self.directory,
+            directory_index(address),
+            Entry::new(frame, flags).bits(),
+        );
     }
 
     fn table(&mut self, address: u32, flags: EntryFlags) {
@@ -80,7 +87,8 @@ impl Builder {
     }
 
     fn pages(&mut self, address: u32, pages: u32, flags: EntryFlags) {
-        let table = Entry::from_bits(self.model.word(self.directory, directory_index(address))).frame();
+        let table =
+            Entry::from_bits(self.model.word(self.directory, directory_index(address))).frame();
         for index in 0..pages {
             let frame = self.zeroed();
             let index = Page::containing(address).table_index() + index;

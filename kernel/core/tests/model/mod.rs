@@ -21,7 +21,6 @@ use abi::layout::{ENTRIES, PAGE_SIZE};
 use abi::{Entry, EntryFlags, Frame, Page, Registers};
 use kernel_core::hardware::{FpuState, Hardware, Reach};
 
-
 /// What RAM holds before it is written: a present entry of a frame that no test has.
 pub const POISON: u32 = 0xFFBA_D007;
 
@@ -207,7 +206,11 @@ impl Model {
         if !leaf.is_present() {
             return Err(false);
         }
-        assert!(!leaf.flags().contains(EntryFlags::LARGE), "bit 7 of a leaf\n{}", self.explain(page));
+        assert!(
+            !leaf.flags().contains(EntryFlags::LARGE),
+            "bit 7 of a leaf\n{}",
+            self.explain(page)
+        );
         let translation = Translation {
             frame: leaf.frame(),
             user: table.user && leaf.flags().contains(EntryFlags::USER),
@@ -231,7 +234,11 @@ impl Model {
             return Err(false);
         }
         let first = Page::containing(index << 22);
-        assert!(!entry.flags().contains(EntryFlags::LARGE), "a 4 MiB page\n{}", self.explain(first));
+        assert!(
+            !entry.flags().contains(EntryFlags::LARGE),
+            "a 4 MiB page\n{}",
+            self.explain(first)
+        );
         assert!(self.is_ram(entry.frame()), "a table that is not RAM\n{}", self.explain(first));
         Ok(CachedTable {
             table: entry.frame(),
@@ -249,7 +256,8 @@ impl Model {
 
     /// The walk of `page` beside what is cached of it, in words.
     pub fn explain(&self, page: Page) -> String {
-        let mut text = format!("walk of {:#010x}: CR3 {:#010x}", page.address(), self.cr3.address());
+        let mut text =
+            format!("walk of {:#010x}: CR3 {:#010x}", page.address(), self.cr3.address());
         let upper = self.entry(self.cr3, page.directory_index());
         let _ = write!(text, "\n  directory[{:#05x}] = {upper:?}", page.directory_index());
         if upper.is_present() && self.is_ram(upper.frame()) {
@@ -305,7 +313,12 @@ impl Model {
     fn assert_not_stale(&self, page: Page) {
         let Some(cached) = self.tlb.get(&page.number()) else { return };
         let now = self.entries_of(page).1.filter(|leaf| leaf.is_present()).map(Entry::frame);
-        assert_eq!(now, Some(cached.frame), "the kernel uses a stale translation\n{}", self.explain(page));
+        assert_eq!(
+            now,
+            Some(cached.frame),
+            "the kernel uses a stale translation\n{}",
+            self.explain(page)
+        );
     }
 }
 
@@ -357,7 +370,10 @@ impl Hardware for Model {
         self.assert_not_stale(Page::containing(address));
         match self.kernel_read(address) {
             Ok(bits) => Entry::from_bits(bits),
-            Err(fault) => panic!("reading an entry of {page:?}: {fault:?}\n{}", self.explain(Page::containing(address))),
+            Err(fault) => panic!(
+                "reading an entry of {page:?}: {fault:?}\n{}",
+                self.explain(Page::containing(address))
+            ),
         }
     }
 
@@ -365,7 +381,10 @@ impl Hardware for Model {
         let address = reach.slot().entry_address(page);
         self.assert_not_stale(Page::containing(address));
         if let Err(fault) = self.kernel_write(address, entry.bits()) {
-            panic!("writing an entry of {page:?}: {fault:?}\n{}", self.explain(Page::containing(address)));
+            panic!(
+                "writing an entry of {page:?}: {fault:?}\n{}",
+                self.explain(Page::containing(address))
+            );
         }
     }
 
@@ -398,7 +417,8 @@ impl Hardware for Model {
 
     fn write_user_byte(&mut self, address: u32, value: u8) {
         self.assert_not_stale(Page::containing(address));
-        self.write_byte(address, value, Ring::User).unwrap_or_else(|fault| self.user_access_failed(fault));
+        self.write_byte(address, value, Ring::User)
+            .unwrap_or_else(|fault| self.user_access_failed(fault));
     }
 
     fn write_user(&mut self, address: u32, value: u32) {
@@ -423,7 +443,12 @@ impl Hardware for Model {
         for slot in [abi::Slot::WINDOW, abi::Slot::CURRENT] {
             let entry = self.entry(directory, slot.index());
             let names = entry.is_present().then_some(entry.frame());
-            assert_eq!(names, Some(directory), "self map {:#x} of a directory to be loaded", slot.index());
+            assert_eq!(
+                names,
+                Some(directory),
+                "self map {:#x} of a directory to be loaded",
+                slot.index()
+            );
         }
         self.flushes.loads += 1;
         self.cr3 = directory;
@@ -458,6 +483,9 @@ impl Hardware for Model {
 
 impl Model {
     fn user_access_failed(&self, fault: FaultInfo) -> ! {
-        panic!("user memory that the kernel had found usable: {fault:?}\n{}", self.explain(Page::containing(fault.address)))
+        panic!(
+            "user memory that the kernel had found usable: {fault:?}\n{}",
+            self.explain(Page::containing(fault.address))
+        )
     }
 }

@@ -42,13 +42,17 @@ impl World {
 
     /// Every process slot that was ever taken: slots are handed out in order.
     fn used_slots(&self) -> impl Iterator<Item = (Index, &Process)> {
-        let slots = (0..PROCESSES).map(Index::new).map(|index| (index, &self.kernel.processes()[index]));
+        let slots =
+            (0..PROCESSES).map(Index::new).map(|index| (index, &self.kernel.processes()[index]));
         slots.take_while(|(_, process)| process.id.is_some())
     }
 
     /// All processes that a call could name.
     pub fn living(&self) -> Vec<ProcessId> {
-        self.slots().filter(|(_, process)| process.is_alive()).map(|(_, process)| process.name()).collect()
+        self.slots()
+            .filter(|(_, process)| process.is_alive())
+            .map(|(_, process)| process.name())
+            .collect()
     }
 
     fn audit_memory(&self) {
@@ -56,7 +60,11 @@ impl World {
         let count = |number| self.kernel.frames.count(Frame::from_number(number));
         let counts: Vec<Option<u32>> = (0..model.frames()).map(count).collect();
         let free = counts.iter().filter(|count| **count == Some(0)).count();
-        assert_eq!(free as u32, self.kernel.frames.free(), "frames without mappings, and free frames");
+        assert_eq!(
+            free as u32,
+            self.kernel.frames.free(),
+            "frames without mappings, and free frames"
+        );
         let mut spaces = Vec::new();
         let mut expected = HashMap::new();
         for (index, process) in self.slots() {
@@ -67,10 +75,21 @@ impl World {
             }
             self.add_to_accounts(index, process.mapped, &mut expected);
         }
-        model.audit(self.kernel_directory, &spaces, &Counts { counts: &counts, reserved: &self.reserved });
-        for (index, process) in self.slots().filter(|(index, process)| process.account == Some(*index)) {
+        model.audit(
+            self.kernel_directory,
+            &spaces,
+            &Counts { counts: &counts, reserved: &self.reserved },
+        );
+        for (index, process) in
+            self.slots().filter(|(index, process)| process.account == Some(*index))
+        {
             let used = (process.subtree.frames, process.subtree.processes);
-            assert_eq!(Some(&used), expected.get(&index.slot()), "what the subtree of {} uses", process.name());
+            assert_eq!(
+                Some(&used),
+                expected.get(&index.slot()),
+                "what the subtree of {} uses",
+                process.name()
+            );
         }
     }
 
@@ -80,7 +99,9 @@ impl World {
         while let Some(account) = at {
             let sum = sums.entry(account.slot()).or_default();
             *sum = (sum.0 + frames, sum.1 + 1);
-            at = self.kernel.processes()[account].parent.and_then(|parent| self.kernel.processes()[parent].account);
+            at = self.kernel.processes()[account]
+                .parent
+                .and_then(|parent| self.kernel.processes()[parent].account);
         }
     }
 
@@ -90,7 +111,9 @@ impl World {
         let of_processes = self.slots().flat_map(|(index, _)| {
             [QueueName::Senders(index), QueueName::Callers(index), QueueName::Zombies(index)]
         });
-        for queue in [QueueName::Ready, QueueName::Dying, QueueName::Readers].into_iter().chain(of_processes) {
+        for queue in
+            [QueueName::Ready, QueueName::Dying, QueueName::Readers].into_iter().chain(of_processes)
+        {
             let (mut at, mut previous) = (self.kernel.processes().front(queue), None);
             while let Some(index) = at {
                 let process = &self.kernel.processes()[index];
@@ -117,11 +140,21 @@ impl World {
                 | State::Sleeping
                 | State::Waiting { .. } => None,
             };
-            assert_eq!(found.get(&index.slot()).copied(), expected, "{} is {:?}", process.name(), process.state);
+            assert_eq!(
+                found.get(&index.slot()).copied(),
+                expected,
+                "{} is {:?}",
+                process.name(),
+                process.state
+            );
             let sleeps = process.state == State::Sleeping;
             assert!(!sleeps || process.sleeper != 0, "{} sleeps without an alarm", process.name());
             let current = self.cpu.current() == Some(index);
-            assert!(!current || (process.state == State::Ready && !process.stopped), "{} runs", process.name());
+            assert!(
+                !current || (process.state == State::Ready && !process.stopped),
+                "{} runs",
+                process.name()
+            );
         }
     }
 
@@ -136,19 +169,38 @@ impl World {
                 while let Some(child) = at {
                     let process = &processes[child];
                     assert_eq!(process.parent, Some(index), "parent of {}", process.name());
-                    assert_eq!(process.previous_sibling, previous, "siblings of {}", process.name());
-                    assert_eq!(process.is_alive(), alive, "{} is in the wrong list", process.name());
+                    assert_eq!(
+                        process.previous_sibling,
+                        previous,
+                        "siblings of {}",
+                        process.name()
+                    );
+                    assert_eq!(
+                        process.is_alive(),
+                        alive,
+                        "{} is in the wrong list",
+                        process.name()
+                    );
                     assert!(listed.insert(child.slot()), "{} is listed twice", process.name());
                     awaited += u32::from(!process.unattended);
                     (previous, at) = (at, process.next_sibling);
                 }
             }
             assert_eq!(parent.awaited, awaited, "children that {} may wait for", parent.name());
-            assert!(parent.is_alive() || parent.first_child.is_none(), "{} is dead and has children", parent.name());
+            assert!(
+                parent.is_alive() || parent.first_child.is_none(),
+                "{} is dead and has children",
+                parent.name()
+            );
         }
         for (index, process) in self.slots() {
             let has_parent = process.parent.is_some();
-            assert_eq!(listed.contains(&index.slot()), has_parent, "{} is in no list", process.name());
+            assert_eq!(
+                listed.contains(&index.slot()),
+                has_parent,
+                "{} is in no list",
+                process.name()
+            );
         }
         assert_eq!(processes.live() as usize, self.slots().count());
     }
@@ -164,7 +216,11 @@ impl World {
                     | State::ReceivingFrom { from: next } => next,
                     _ => break,
                 };
-                assert!(self.kernel.processes()[at].is_alive(), "{} waits for the dead", process.name());
+                assert!(
+                    self.kernel.processes()[at].is_alive(),
+                    "{} waits for the dead",
+                    process.name()
+                );
                 assert!(steps < PROCESSES, "{} waits in a circle", process.name());
             }
         }
@@ -185,7 +241,9 @@ impl World {
             assert_eq!(facts.status, status as u32, "status of slot {slot}: {:?}", process.state);
             assert_eq!(facts.id, process.id.map_or(0, ProcessId::bits), "id of slot {slot}");
             if process.is_alive() {
-                let parent = process.parent.map_or(0, |parent| self.kernel.processes()[parent].name().bits());
+                let parent = process
+                    .parent
+                    .map_or(0, |parent| self.kernel.processes()[parent].name().bits());
                 assert_eq!(facts.parent, parent, "parent of slot {slot}");
             }
             assert_eq!(facts.registers, [0; 17], "UENVS shows registers");
@@ -195,9 +253,12 @@ impl World {
 
     /// Each process finds its own FPU registers; a new one finds clean ones, or those of the process that made it.
     fn tag_fpu(&mut self) {
-        let made_by: Vec<(ProcessId, u32)> = self.slots().map(|(index, process)| {
-            (process.name(), self.kernel.public_facts().0[index.slot()].parent)
-        }).collect();
+        let made_by: Vec<(ProcessId, u32)> = self
+            .slots()
+            .map(|(index, process)| {
+                (process.name(), self.kernel.public_facts().0[index.slot()].parent)
+            })
+            .collect();
         for (id, parent) in made_by {
             self.tags.entry(id).or_insert([0, parent]);
         }

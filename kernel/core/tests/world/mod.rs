@@ -65,7 +65,8 @@ impl World {
         let (mut model, mut ranges) = (boot.model, boot.ranges);
         let archive = image::archive();
         let reserved = store(&mut model, &mut ranges, &archive);
-        let records = Box::leak(vec![FrameRecord::default(); boot.records as usize].into_boxed_slice());
+        let records =
+            Box::leak(vec![FrameRecord::default(); boot.records as usize].into_boxed_slice());
         let mut kernel = new_kernel();
         kernel.frames = Frames::new(records, &ranges);
         for frame in &reserved {
@@ -75,8 +76,14 @@ impl World {
         let first = reserved[0];
         let archive = BootArchive { first, length: archive.len() as u32 };
         let after = kernel.start_first(&mut cpu, archive, b"--quiet").unwrap();
-        let mut world =
-            Self { kernel, cpu, after, kernel_directory: boot.directory, reserved, tags: HashMap::new() };
+        let mut world = Self {
+            kernel,
+            cpu,
+            after,
+            kernel_directory: boot.directory,
+            reserved,
+            tags: HashMap::new(),
+        };
         world.settle();
         world
     }
@@ -155,7 +162,8 @@ impl World {
     pub fn leaf(&self, id: ProcessId, address: u32) -> Entry {
         let page = Page::containing(address);
         let model = &self.cpu.hardware;
-        let upper = Entry::from_bits(model.word(self.process(id).directory, page.directory_index()));
+        let upper =
+            Entry::from_bits(model.word(self.process(id).directory, page.directory_index()));
         if !upper.is_present() {
             return Entry::ABSENT;
         }
@@ -221,7 +229,8 @@ impl World {
     pub fn jos(&mut self, number: u32, [edx, ecx, ebx, edi, esi]: [u32; 5]) -> u32 {
         let caller = self.current();
         let registers = self.registers();
-        *registers = Registers { eax: number, edx, ecx, ebx, edi, esi, eip: CALL_SITE + 2, ..*registers };
+        *registers =
+            Registers { eax: number, edx, ecx, ebx, edi, esi, eip: CALL_SITE + 2, ..*registers };
         self.trap(VECTOR);
         if self.exists(caller) { self.process(caller).registers.eax } else { 0 }
     }
@@ -268,7 +277,11 @@ impl World {
             }
             self.tick();
         }
-        panic!("{id} does not come to run: {:?}, stopped: {}", self.process(id).state, self.process(id).stopped);
+        panic!(
+            "{id} does not come to run: {:?}, stopped: {}",
+            self.process(id).state,
+            self.process(id).stopped
+        );
     }
 
     /// As [`World::call`], by a process that is not necessarily on the CPU yet.
@@ -302,12 +315,22 @@ impl World {
     }
 
     pub fn allocate_in(&mut self, process: Target, address: u32) {
-        self.call(Syscall::PageAllocate { process, page: UserPage::known(address), permissions: WRITE }).unwrap();
+        self.call(Syscall::PageAllocate {
+            process,
+            page: UserPage::known(address),
+            permissions: WRITE,
+        })
+        .unwrap();
     }
 
     /// Maps a page of one space into another.
     pub fn map(
-        &mut self, process: Target, page: u32, to: Target, to_page: u32, permissions: Permissions,
+        &mut self,
+        process: Target,
+        page: u32,
+        to: Target,
+        to_page: u32,
+        permissions: Permissions,
     ) -> Result<[u32; 4], Error> {
         let (page, to_page) = (UserPage::known(page), UserPage::known(to_page));
         self.call(Syscall::PageMap { process, page, to, to_page, permissions })

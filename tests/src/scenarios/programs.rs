@@ -1,0 +1,138 @@
+//! The demonstrations show what they claim, on the real machine.
+
+use libtest_mimic::Trial;
+
+use crate::{Boot, Claim, claim};
+
+/// A program, its exit status, and lines that must appear in order.
+type Case = (&'static str, &'static str, u8, &'static [&'static str]);
+
+const CASES: &[Case] = &[
+    (
+        "walk_follows_the_window_through_itself",
+        "walk 0xef7bd000",
+        0,
+        &[
+            "directory index 0x3bd, table index 0x3bd, offset 0x000",
+            "1. directory entry at 0xef7bdef4 is *: present, user",
+            "2. table entry at 0xef7bdef4 is *: present, user",
+            "3. frame",
+        ],
+    ),
+    (
+        "walk_names_the_flags_of_text",
+        "walk 0x800020",
+        0,
+        &["2. table entry at 0xef402000 is *: present, user, accessed, sealed"],
+    ),
+    ("walk_stops_at_kernel_tables", "walk 0xf0100000", 0, &["2. the table is the kernel's"]),
+    (
+        "walk_finds_nothing_where_nothing_is",
+        "walk 0x50000000",
+        0,
+        &["is 0x00000000: absent", "2. no table"],
+    ),
+    (
+        "walk_shows_the_arithmetic_of_another_slot",
+        "walk 0x800020 0x3ff",
+        0,
+        &["would be the word at 0xfffff008", "would be the word at 0xffc02000"],
+    ),
+    ("walk_explains_its_arguments", "walk 0x", 2, &["usage: walk ADDRESS"]),
+    (
+        "vmmap_shows_text_read_only_and_the_window_too",
+        "vmmap",
+        0,
+        &[
+            "0x00800000-* r- * program",
+            "stack",
+            "UENVS",
+            "UPAGES",
+            "0xef7ba000-* r- * UVPT: the window",
+        ],
+    ),
+    (
+        "forktree_waits_for_every_process",
+        "forktree",
+        0,
+        &["I am ''", "I am '000'", "15 processes, each waited for"],
+    ),
+    ("forktree_of_255_processes", "forktree 7", 0, &["255 processes, each waited for"]),
+    (
+        "cow_diverges_after_a_write",
+        "cow",
+        0,
+        &[
+            "2 mappings, read-only, copy-on-write",
+            "1 mappings, writable",
+            "parent sees its own bytes: true; child saw its own: true",
+        ],
+    ),
+    (
+        "lazy_pages_come_at_first_touch",
+        "lazy",
+        0,
+        &[
+            "heap, reserved * absent",
+            "heap, after a write * present",
+            "program, not read yet * absent",
+            "program, after a read * present",
+            "stack, after a deep call * present",
+            "the pager gave",
+        ],
+    ),
+    (
+        "faults_end_as_they_should",
+        "faults",
+        0,
+        &[
+            "its pager refused",
+            "divide error",
+            "general protection",
+            "20 bad accesses, 0 of them treated wrong",
+        ],
+    ),
+    ("pingpong_gets_every_answer", "pingpong 200", 0, &["200 rounds * 0 wrong answers"]),
+    (
+        "hog_verifies_every_byte",
+        "hog 16M",
+        0,
+        &["filled 4096 pages", "16777216 bytes back in another order: 0 wrong"],
+    ),
+    ("an_unknown_program_is_named", "nonesuch 1 2", 127, &["no such program: nonesuch"]),
+];
+
+/// The claims of this file.
+pub fn trials() -> Vec<Trial> {
+    let mut trials: Vec<_> =
+        CASES.iter().map(|case| claim(&format!("programs::{}", case.0), || run(case))).collect();
+    trials.push(claim("programs::a_hog_larger_than_memory_ends_alone", hog_larger_than_memory));
+    trials.push(claim("programs::two_boots_agree_to_the_last_byte", two_boots_agree));
+    trials
+}
+
+fn run(&(_, program, status, lines): &Case) -> Claim {
+    let outcome = Boot::new().run(program).boot()?;
+    outcome.exits(status)?.shows(lines)?.lacks(&["kernel panic", "panicked"])?;
+    Ok(())
+}
+
+/// Memory that is gone is the hog's end, and nobody else's: the pager says why and the kernel who.
+fn hog_larger_than_memory() -> Claim {
+    let outcome = Boot::new().memory(16).run("hog 64M").boot()?;
+    outcome
+        .exits(142)?
+        .shows(&["pager: no page * out of frames", "user fault va * its pager refused"])?;
+    outcome.lacks(&["kernel panic", "panicked"])?;
+    Ok(())
+}
+
+/// Under icount a boot is a function of its image.
+fn two_boots_agree() -> Claim {
+    let first = Boot::new().run("pingpong 50").boot()?;
+    let second = Boot::new().run("pingpong 50").boot()?;
+    first.demand(first.lines == second.lines, || {
+        format!("the second differs: {:#?}", second.lines)
+    })?;
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! The shell on the serial line: editing, the foreground, Ctrl-C.
+
+use libtest_mimic::Trial;
+
+use crate::{Boot, Claim, claim};
+
+const PROMPT: &str = "vitrine> ";
+const CONTROL_C: &[u8] = b"\x03";
+
+/// The claims of this file.
+pub fn trials() -> Vec<Trial> {
+    vec![
+        claim("shell::helps_lists_runs_and_exits", helps_and_exits),
+        claim("shell::backspace_edits_the_line", backspace),
+        claim("shell::control_c_ends_an_endless_forker_with_its_subtree", control_c_ends_a_subtree),
+        claim("shell::control_c_at_the_prompt_drops_the_line", control_c_drops_the_line),
+        claim("shell::control_c_ends_a_program_run_without_a_shell", control_c_without_a_shell),
+    ]
+}
+
+fn helps_and_exits() -> Claim {
+    let outcome = Boot::new()
+        .answer(PROMPT, "help\r")
+        .answer(PROMPT, "ps\r")
+        .answer(PROMPT, "run walk 0x800020\r")
+        .answer(PROMPT, "walk\r")
+        .answer(PROMPT, "nonesuch\r")
+        .answer(PROMPT, "exit 7\r")
+        .boot()?;
+    outcome.exits(7)?;
+    outcome.shows(&[
+        "walk",
+        "00001000 * blocked",
+        "directory index 0x002",
+        "usage: walk",
+        "walk: exit status 2",
+        "no such program: nonesuch",
+    ])?;
+    Ok(())
+}
+
+fn backspace() -> Claim {
+    let outcome = Boot::new().answer(PROMPT, "exxit\x7f\x7f\x7fit 5\r").boot()?;
+    outcome.exits(5)?;
+    Ok(())
+}
+
+fn control_c_ends_a_subtree() -> Claim {
+    let outcome = Boot::new()
+        .answer(PROMPT, "forever\r")
+        .answer("32 processes", CONTROL_C)
+        .answer(PROMPT, "ps\r")
+        .answer(PROMPT, "exit\r")
+        .boot()?;
+    outcome.exits(0)?.shows(&["32 processes", "^C", "00001000", "00001001", "00001002"])?;
+    // The shell, its `ps` in itself: three processes are left, and the forker's are not among them.
+    let after = outcome.lines.iter().rposition(|line| line.contains("STATUS")).unwrap_or(0);
+    let left = outcome.lines[after + 1..].iter().take_while(|line| line.contains("0000")).count();
+    outcome.demand(left == 3, || format!("{left} processes after Ctrl-C, not 3"))?;
+    Ok(())
+}
+
+fn control_c_drops_the_line() -> Claim {
+    let outcome = Boot::new().answer(PROMPT, "exit 9\x03").answer(PROMPT, "exit 4\r").boot()?;
+    outcome.exits(4)?;
+    Ok(())
+}
+
+fn control_c_without_a_shell() -> Claim {
+    let outcome = Boot::new().run("forever").answer("32 processes", CONTROL_C).boot()?;
+    outcome.exits(130)?.shows(&["^C"])?;
+    Ok(())
+}
