@@ -16,6 +16,7 @@ mod panic;
 mod pic;
 mod power;
 mod processor;
+mod selftest;
 mod serial;
 mod timer;
 mod traps;
@@ -63,6 +64,7 @@ fn boot(magic: u32, information: u32) -> Result<After, CannotBoot> {
     pic::start(&mut machine);
     machine.start_clock();
     logger::listen();
+    selftest::run(loader.command_line());
 
     let directory = Frame::containing(boot::image::directory());
     // SAFETY: this CPU, interrupts off, and no trap has borrowed it yet; the borrow ends with the boot.

@@ -1,6 +1,10 @@
 //! The machine comes up, uses the memory it has, and refuses a bad image with one clear line.
 
+use std::time::Duration;
+
 use libtest_mimic::{Failed, Trial};
+use xtask::symbols::Symbols;
+use xtask::verdict::Verdict;
 use xtask::workspace::Workspace;
 use xtask::{iso, setup};
 
@@ -19,6 +23,15 @@ pub fn trials() -> Vec<Trial> {
         claim("boot::says_its_name_and_ends_with_the_programs_status", status_is_passed_on),
         claim("boot::a_missing_archive_is_one_line_and_status_1", missing_archive),
         claim("boot::a_damaged_archive_is_one_line_and_status_1", damaged_archive),
+        claim("boot::an_archive_without_init_is_one_line_and_status_1", archive_without_init),
+        claim("boot::a_damaged_init_is_one_line_and_status_1", damaged_init),
+        claim("boot::a_cut_archive_is_one_line_and_status_1", cut_archive),
+        claim("boot::too_little_memory_is_one_line_and_status_1", too_little_memory),
+        claim("boot::a_panic_names_its_functions_and_is_no_success", panics),
+        claim("boot::the_identity_map_is_gone", identity_map_is_gone),
+        claim("boot::a_stack_overflow_of_the_kernels_is_reported", kernel_stack_overflows),
+        claim("boot::a_triple_fault_is_no_success", triple_fault),
+        claim("boot::a_hang_is_no_success", hang),
     ];
     let no_disc_tools = setup::grub_mkrescue().is_none();
     let disc = claim("boot::a_cd_with_grub_boots_too", boots_from_a_disc);
@@ -70,6 +83,110 @@ fn boots_from_a_disc() -> Claim {
 fn missing_archive() -> Claim {
     let outcome = Boot::new().archive(None).boot()?;
     outcome.exits(1)?.lacks(&["kernel panic"])?;
+    Ok(())
+}
+
+/// Boots an archive that holds just these files.
+fn boot_archive(files: &[(&str, &[u8])]) -> Result<Outcome, Failed> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("boot.tar");
+    let mut archive = tar::Builder::new(std::fs::File::create(&path)?);
+    for (name, bytes) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o555);
+        archive.append_data(&mut header, name, *bytes)?;
+    }
+    archive.into_inner()?;
+    Boot::new().archive(Some(path)).boot()
+}
+
+fn refused(outcome: &Outcome, line: &str) -> Claim {
+    outcome.exits(1)?.shows(&[line])?.lacks(&["kernel panic"])?;
+    Ok(())
+}
+
+fn archive_without_init() -> Claim {
+    refused(&boot_archive(&[("bin/walk", b"")])?, "cannot boot: the boot archive has no bin/init")
+}
+
+fn damaged_init() -> Claim {
+    refused(
+        &boot_archive(&[("bin/init", b"\x7fELF")])?,
+        "cannot boot: bin/init is damaged: not an ELF file",
+    )?;
+    let real = std::fs::read(Workspace::locate().archive())?;
+    let mut archive = tar::Archive::new(real.as_slice());
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        if entry.path()?.ends_with("init") {
+            let mut bytes = Vec::new();
+            std::io::Read::read_to_end(&mut entry, &mut bytes)?;
+            // The file ends within its first segment.
+            return refused(
+                &boot_archive(&[("bin/init", &bytes[..2048])])?,
+                "cannot boot: bin/init is damaged: a segment",
+            );
+        }
+    }
+    Err("the boot archive has no init".into())
+}
+
+fn cut_archive() -> Claim {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("boot.tar");
+    let whole = std::fs::read(Workspace::locate().archive())?;
+    std::fs::write(&path, &whole[..700])?;
+    refused(&Boot::new().archive(Some(path)).boot()?, "cannot boot: the boot archive is damaged")
+}
+
+fn too_little_memory() -> Claim {
+    for memory in [2, 3, 5] {
+        refused(&Boot::new().memory(memory).boot()?, "cannot boot: *")?;
+    }
+    Ok(())
+}
+
+fn selftest(name: &str) -> Boot {
+    Boot::new().append(&format!("selftest={name}"))
+}
+
+fn panics() -> Claim {
+    let outcome = selftest("panic").boot()?;
+    outcome.ends(Verdict::Died(3))?.shows(&[
+        "kernel panic: ",
+        "as the command line asked",
+        "  backtrace 0xf01",
+    ])?;
+    let workspace = Workspace::locate();
+    let symbols =
+        Symbols::open(&workspace.kernel(), workspace.root()).map_err(|e| format!("{e:#}"))?;
+    let names: Vec<_> = outcome.lines.iter().filter_map(|line| symbols.note(line)).collect();
+    let named = names
+        .iter()
+        .any(|name| name.contains("kernel_main") && name.contains("kernel/src/main.rs:"));
+    outcome.demand(named, || format!("no backtrace line names kernel_main: {names:#?}"))?;
+    Ok(())
+}
+
+fn identity_map_is_gone() -> Claim {
+    let outcome = selftest("fault").boot()?;
+    outcome.ends(Verdict::Died(3))?.shows(&["kernel panic: exception 14 * cr2 0x00100000"])?;
+    Ok(())
+}
+
+fn kernel_stack_overflows() -> Claim {
+    selftest("stack").boot()?.ends(Verdict::Died(3))?.shows(&["kernel panic: double fault"])?;
+    Ok(())
+}
+
+fn triple_fault() -> Claim {
+    selftest("triple").boot()?.ends(Verdict::Died(0))?;
+    Ok(())
+}
+
+fn hang() -> Claim {
+    selftest("hang").timeout(Duration::from_secs(3)).boot()?.ends(Verdict::TimedOut)?;
     Ok(())
 }
 

@@ -4,13 +4,14 @@ use libtest_mimic::Trial;
 
 mod boot;
 mod checks;
+mod docs;
 mod programs;
 mod shell;
 
 /// Every claim.
 #[must_use]
 pub fn all() -> Vec<Trial> {
-    [boot::trials(), programs::trials(), shell::trials(), checks::trials()]
+    [boot::trials(), programs::trials(), shell::trials(), docs::trials(), checks::trials()]
         .into_iter()
         .flatten()
         .collect()

@@ -1,0 +1,57 @@
+//! The documents show what really happens.
+
+use libtest_mimic::{Failed, Trial};
+use xtask::workspace::Workspace;
+
+use crate::{Boot, Claim, claim};
+
+const PROMPT: &str = "vitrine> ";
+
+/// The claims of this file.
+pub fn trials() -> Vec<Trial> {
+    vec![
+        claim("docs::the_readme_shows_a_real_session", session),
+        claim("docs::the_readme_shows_a_real_program", program),
+    ]
+}
+
+fn readme() -> Result<String, Failed> {
+    Ok(std::fs::read_to_string(Workspace::locate().root().join("README.md"))?)
+}
+
+/// Types what the README types, and demands each line that it shows; numbers may differ.
+fn session() -> Claim {
+    let readme = readme()?;
+    let block = readme.split("```text\n").nth(1).and_then(|rest| rest.split("```").next());
+    let block = block.ok_or("the README has no transcript")?;
+    let mut boot = Boot::new();
+    for line in block.lines() {
+        if let Some(typed) = line.strip_prefix(PROMPT) {
+            boot = boot.answer(PROMPT, format!("{typed}\r"));
+        }
+    }
+    let patterns: Vec<_> =
+        block.lines().filter(|line| !line.is_empty()).map(without_numbers).collect();
+    let patterns: Vec<_> = patterns.iter().map(String::as_str).collect();
+    boot.boot()?.exits(0)?.shows(&patterns)?;
+    Ok(())
+}
+
+/// A pattern for a line: every word with a digit in it may be another one.
+fn without_numbers(line: &str) -> String {
+    let words = line.trim().split_whitespace();
+    let masked =
+        words.map(|word| if word.contains(|c: char| c.is_ascii_digit()) { "*" } else { word });
+    masked.collect::<Vec<_>>().join("*")
+}
+
+/// The program in the README is the one in the tree, and it runs.
+fn program() -> Claim {
+    let source = Workspace::locate().root().join("userland/src/bin/hello.rs");
+    let source = std::fs::read_to_string(source)?;
+    if !readme()?.contains(&format!("```rust\n{source}```")) {
+        return Err("the README's program is not userland/src/bin/hello.rs".into());
+    }
+    Boot::new().run("hello").boot()?.exits(0)?.shows(&["hello from frame 0x"])?;
+    Ok(())
+}
