@@ -29,7 +29,7 @@ pub enum BootError {
     Archive(ArchiveError),
     /// The archive ends in the middle of a member.
     ArchiveTooShort,
-    /// The archive has no member [`INIT`].
+    /// The archive has no member `bin/init`.
     NoInit,
     /// Init is not a program.
     Image(ImageError),

@@ -15,7 +15,7 @@ use crate::range::Progress;
 use crate::space::Space;
 
 /// The longest chain of pagers that serve each other.
-const PAGER_CHAIN: u32 = 8;
+const PAGER_CHAIN: u8 = 8;
 
 impl Kernel {
     /// A native call of the current process, by `int 0x30` or `sysenter`.
@@ -401,24 +401,38 @@ impl Kernel {
             if index != caller && !self.processes[index].accepts_clients {
                 return Err(Error::Refused);
             }
-            self.check_pager_chain(child, index)?;
+            self.extend_pager_chain(child, index)?;
         }
         self.processes[child].pager = pager;
         Ok(Outcome::Done)
     }
 
-    fn check_pager_chain(&self, client: Index, pager: Index) -> Result<(), Error> {
-        let mut at = pager;
-        for _ in 0..PAGER_CHAIN {
-            if at == client {
+    /// Refuses circles and chains of over [`PAGER_CHAIN`] pagers, clients of clients included, and notes how long the
+    /// chains below the pagers are now. The notes never shrink: a chain counts as long as it ever was.
+    fn extend_pager_chain(&mut self, client: Index, pager: Index) -> Result<(), Error> {
+        let below = self.processes[client].clients_below + 1;
+        let mut length = below;
+        let mut at = Some(pager);
+        while let Some(index) = at {
+            if index == client || length > PAGER_CHAIN {
                 return Err(Error::Deadlock);
             }
-            at = match self.processes[at].pager.map(|pager| self.processes.find(pager)) {
-                Some(Ok(next)) => next,
-                Some(Err(_)) | None => return Ok(()),
-            };
+            length += 1;
+            at = self.pager_of(index);
         }
-        Err(Error::Deadlock)
+        let mut depth = below;
+        let mut at = Some(pager);
+        while let Some(index) = at {
+            let known = &mut self.processes[index].clients_below;
+            *known = depth.max(*known);
+            depth += 1;
+            at = self.pager_of(index);
+        }
+        Ok(())
+    }
+
+    fn pager_of(&self, index: Index) -> Option<Index> {
+        self.processes.find(self.processes[index].pager?).ok()
     }
 
     fn clone_call<H: Hardware>(

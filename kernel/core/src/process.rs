@@ -69,21 +69,21 @@ impl Errand {
     }
 }
 
-/// What a process is doing. In brackets: the queue that it is in.
+/// What a process is doing. In parentheses: the queue that it is in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
     /// There is no process.
     Free,
-    /// On a CPU, or wants one [ready, unless it is stopped].
+    /// On a CPU, or wants one (ready, unless it is stopped).
     Ready,
-    /// Its message has not been received [senders of `to`].
+    /// Its message has not been received (senders of `to`).
     Sending {
         /// By whom.
         to: Index,
         /// What for.
         errand: Errand,
     },
-    /// Its message was received and has not been answered [callers of `by`].
+    /// Its message was received and has not been answered (callers of `by`).
     Answer {
         /// By whom.
         by: Index,
@@ -97,25 +97,25 @@ pub enum State {
         /// Which.
         child: ProcessId,
     },
-    /// Waits for a message from one process [callers of `from`].
+    /// Waits for a message from one process (callers of `from`).
     ReceivingFrom {
         /// Which.
         from: Index,
     },
     /// Waits in JOS call 13.
     JosReceiving,
-    /// Waits for time to pass [sleepers].
+    /// Waits for time to pass (sleepers).
     Sleeping,
     /// Waits for a child to end: this one, or any.
     Waiting {
         /// Which.
         child: Option<ProcessId>,
     },
-    /// Waits for console input [readers].
+    /// Waits for console input (readers).
     Reading,
-    /// Its memory is being taken down [dying].
+    /// Its memory is being taken down (dying).
     Dying,
-    /// Waits for its parent to ask [zombies of the parent].
+    /// Waits for its parent to ask (zombies of the parent).
     Ended,
 }
 
@@ -241,6 +241,8 @@ pub struct Process {
     pub pager: Option<ProcessId>,
     /// It serves the faults of whoever names it.
     pub accepts_clients: bool,
+    /// The longest chain of clients and clients' clients that it has had.
+    pub clients_below: u8,
     /// How long its pager may take, in milliseconds; 0 for ever.
     pub fault_timeout: u32,
 
@@ -315,6 +317,7 @@ impl Process {
         handler: 0,
         pager: None,
         accepts_clients: false,
+        clients_below: 0,
         fault_timeout: 0,
         senders: Queue { head: None, tail: None },
         callers: Queue { head: None, tail: None },
