@@ -132,7 +132,7 @@ impl Kernel {
         length: u32,
     ) -> Outcome {
         const SLICE: u32 = 4096;
-        let done = core::mem::take(&mut self.processes[caller].progress);
+        let done = self.processes[caller].progress;
         let (address, length) = (address.wrapping_add(done), length - done.min(length));
         let space = self.space(cpu, caller);
         let checked = if done == 0 { length } else { length.min(SLICE) };
@@ -143,6 +143,7 @@ impl Kernel {
         for offset in 0..length.min(SLICE) {
             let byte = cpu.hardware.read_user_byte(address + offset);
             if byte == 0 {
+                self.processes[caller].progress = 0;
                 return Outcome::Done;
             }
             cpu.hardware.console_write(byte);
@@ -152,6 +153,7 @@ impl Kernel {
             self.restart(caller);
             return Outcome::Settled;
         }
+        self.processes[caller].progress = 0;
         Outcome::Done
     }
 }

@@ -164,6 +164,8 @@ impl Kernel {
         env: u32,
         (value, va, perm): (u32, u32, u32),
     ) -> Result<Outcome, Error> {
+        // Before anything is decided, as it may end and wake processes.
+        self.make_room(cpu, 1);
         let to = self.processes.resolve(caller, Target::new(env)?)?;
         if self.processes[to].state != State::JosReceiving {
             return Err(Error::NotReceiving);
@@ -192,7 +194,6 @@ impl Kernel {
         perm: u32,
     ) -> Result<u32, Error> {
         let (source, permissions) = (UserPage::new(va)?, jos_permissions(perm)?);
-        self.make_room(cpu, 1);
         let wanted = self.processes.facts_of(to).receive_page;
         let (from, to) = self.spaces(cpu, from, to);
         let mut memory = self.memory(cpu);

@@ -13,6 +13,9 @@ use crate::kernel::{Kernel, Outcome};
 use crate::process::{Errand, Index, Outbox, State};
 use crate::table::QueueName;
 
+/// Frames that a page on its way may need where it arrives: its table (the page itself is there already).
+const TABLE: u32 = 1;
+
 impl Kernel {
     /// The current process wants something of another: hands the message over if that one waits for it, else
     /// blocks until it does.
@@ -29,18 +32,22 @@ impl Kernel {
         errand: Errand,
         outbox: Outbox,
     ) -> Result<(), Error> {
-        if self.waits_for(to, from) {
+        if outbox.offer.sent().is_some() {
+            // Before anything is decided: finishing a teardown may wake the receiver with the end of a child.
+            self.make_room(cpu, TABLE);
+        }
+        let waiting = match self.processes[to].state {
+            State::Receiving => true,
+            State::ReceivingFrom { from: expected } => expected == from,
+            _ => false,
+        };
+        if !waiting && self.waits_for(to, from) {
             return Err(Error::Deadlock);
         }
         if let Some((page, permissions)) = outbox.offer.sent() {
             self.check_sendable(cpu, from, page, permissions)?;
         }
         self.processes[from].outbox = outbox;
-        let waiting = match self.processes[to].state {
-            State::Receiving => true,
-            State::ReceivingFrom { from: expected } => expected == from,
-            _ => false,
-        };
         if !waiting {
             self.block(cpu, from, State::Sending { to, errand });
             self.processes.push(QueueName::Senders(to), from);
@@ -130,7 +137,6 @@ impl Kernel {
             return Ok(None);
         };
         let Some(page) = self.processes[to].outbox.offer.accepted() else { return Ok(None) };
-        self.make_room(cpu, 1);
         let (from, to) = self.spaces(cpu, from, to);
         self.memory(cpu).map(from, source, to, page, permissions)?;
         Ok(Some(permissions))
@@ -148,6 +154,9 @@ impl Kernel {
         from: Option<ProcessId>,
         offer: Option<PageOffer>,
     ) -> Result<Outcome, Error> {
+        if offer.is_some_and(|offer| offer.accept) {
+            self.make_room(cpu, TABLE);
+        }
         self.processes[me].outbox = Outbox { words: [0; 4], offer: offer.into() };
         match from {
             Some(id) => self.receive_from(cpu, me, id)?,
@@ -237,6 +246,9 @@ impl Kernel {
         to: ProcessId,
         outbox: Outbox,
     ) -> Result<Index, Error> {
+        if outbox.offer.sent().is_some() {
+            self.make_room(cpu, TABLE);
+        }
         let to = self.processes.find(to).map_err(|_| Error::NotWaiting)?;
         let errand = match self.processes[to].state {
             State::Answer { by, errand } if by == me => errand,
@@ -270,6 +282,9 @@ impl Kernel {
         words: [u32; 4],
         offer: Option<PageOffer>,
     ) -> Outcome {
+        if offer.is_some() {
+            self.make_room(cpu, TABLE);
+        }
         let answered = self.reply(cpu, me, to, Outbox { words, offer: offer.into() });
         self.processes[me].outbox = Outbox { words: [0; 4], offer: offer.into() };
         self.receive_any(cpu, me);

@@ -128,7 +128,7 @@ impl Kernel {
                 Ok(outcome_of(&self.memory(cpu).unmap_range(space, range, marks)))
             }
             Syscall::RangeAllocate { process, range, permissions } => {
-                let space = self.room_in(cpu, caller, process, range.pages() + 1)?;
+                let space = self.room_in(cpu, caller, process, range.pages() + 2)?;
                 Ok(outcome_of(&self.memory(cpu).allocate_range(space, range, permissions)))
             }
             Syscall::ProcessCreate { copy } => self.process_create(cpu, caller, copy),
@@ -476,6 +476,8 @@ impl crate::process::Process {
     /// Sets what a parent may set; selectors and system flags stay the kernel's.
     pub(crate) fn set_registers(&mut self, new: UserRegisters) {
         let trap = self.registers.trap;
+        // What it does next is not the rest of the call that it was in.
+        self.progress = 0;
         self.registers = Registers {
             edi: new.edi,
             esi: new.esi,

@@ -25,7 +25,7 @@ const MARKS: [u32; 4] = [0, 0x200, 0x800, 0xE00];
 /// Draws arguments from a step's choices.
 struct Draw<'a> {
     world: &'a World,
-    choices: std::vec::IntoIter<u8>,
+    choices: std::array::IntoIter<u8, 8>,
 }
 
 impl Draw<'_> {
@@ -34,7 +34,7 @@ impl Draw<'_> {
     }
 
     fn flag(&mut self) -> bool {
-        self.choice() % 2 == 1
+        !self.choice().is_multiple_of(2)
     }
 
     /// A living process; sometimes one that is none.
@@ -65,7 +65,8 @@ impl Draw<'_> {
 
     fn permissions(&mut self) -> Permissions {
         let choice = self.choice();
-        let write = if choice % 3 > 0 { Permissions::WRITE } else { Permissions::empty() };
+        let write =
+            if !choice.is_multiple_of(3) { Permissions::WRITE } else { Permissions::empty() };
         Permissions::new(MARKS[choice as usize / 3 % MARKS.len()]).unwrap() | write
     }
 
@@ -231,7 +232,7 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
     if matches!(world.after, After::PowerOff { .. }) {
         return false;
     }
-    let mut draw = Draw { world, choices: choices.to_vec().into_iter() };
+    let mut draw = Draw { world, choices: choices.into_iter() };
     let first = world.current() == world.init();
     match kind {
         // The first process ends seldom, or there would be little to see.
@@ -266,15 +267,17 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
             let _ = world.read(address);
         }
         196 if !first => world.trap(3),
+        226..=230 => {
+            let process = draw.id().into();
+            world.begin(Syscall::SetQuota { process, frames: u32::from(choices[1]), processes: 0 });
+        }
         197 => world.key(3),
         198..=200 => world.key(b'x'),
         201..=225 => {
             let call = draw.call(42);
             world.begin(call);
-            if let Some(&child) = world.living().last() {
-                if world.cpu.current().is_some() {
-                    world.begin(Syscall::ProcessStart { process: child.into() });
-                }
+            if let (Some(&child), Some(_)) = (world.living().last(), world.cpu.current()) {
+                world.begin(Syscall::ProcessStart { process: child.into() });
             }
         }
         _ => world.tick(),
@@ -331,8 +334,11 @@ fn finish(world: &mut World, free: u32) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
     #[test]
-    fn any_sequence_of_steps_leaves_the_system_sound(steps in prop::collection::vec(any::<Step>(), 1..160)) {
+    fn any_sequence_of_steps_leaves_the_system_sound(
+        steps in prop::collection::vec(any::<Step>(), 1..160), left in prop_oneof![0..40u32, Just(u32::MAX)],
+    ) {
         let mut world = World::new();
+        world.leave_free(left);
         let free = world.kernel.frames.free() + world.process(world.init()).mapped - archive_pages(&world);
         for at in steps {
             if !step(&mut world, at) {

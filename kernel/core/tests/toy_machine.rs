@@ -73,16 +73,16 @@ impl Toy {
                 let contents: Vec<usize> =
                     words[2..6].iter().map(|word| word.parse().unwrap()).collect();
                 self.ram[number] = contents.try_into().unwrap();
-                return line.to_owned();
+                line.to_owned()
             }
             ["directory", "register", number] => {
                 self.directory = number.parse().unwrap();
-                return line.to_owned();
+                line.to_owned()
             }
             ["flush", page] => {
                 let Address([upper, lower, _]) = Address::parse(&format!("{page}0"));
                 self.cache.remove(&[upper, lower]);
-                return line.to_owned();
+                line.to_owned()
             }
             ["read", at, ..] => {
                 let address = Address::parse(at);

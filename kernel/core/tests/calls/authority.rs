@@ -1,0 +1,160 @@
+//! Who may do what to whom: DESIGN's table, each cell of it.
+
+use abi::process::Target;
+use abi::{Error, PageRange, ProcessId, Syscall, UserPage};
+
+use crate::world::{DATA, PAGE, READ, World};
+
+const INIT: ProcessId = ProcessId::first(0);
+
+/// How the process that a call is about is related to the caller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Relation {
+    Caller,
+    Child,
+    Client,
+    Grandchild,
+    Parent,
+    Stranger,
+}
+
+use Relation::{Caller, Child, Client, Grandchild, Parent, Stranger};
+
+const RELATIONS: [Relation; 6] = [Caller, Child, Client, Grandchild, Parent, Stranger];
+
+/// A caller on the CPU, and everyone around it.
+fn family() -> (World, impl Fn(Relation) -> ProcessId) {
+    let mut world = World::new();
+    let (caller, stranger, client) = (world.running_child(), world.child(), world.child());
+    world.call_of(caller, Syscall::AcceptClients { accept: true }).unwrap();
+    world.run(INIT);
+    world.call(Syscall::SetPager { process: client.into(), pager: Some(caller) }).unwrap();
+    world.run(caller);
+    let child = world.running_child();
+    world.run(child);
+    let grandchild = world.child();
+    world.run(caller);
+    let who = move |relation| match relation {
+        Caller => caller,
+        Child => child,
+        Client => client,
+        Grandchild => grandchild,
+        Parent => INIT,
+        Stranger => stranger,
+    };
+    (world, who)
+}
+
+/// Calls about `process`, each harmless where it is allowed.
+fn memory_calls(process: Target) -> Vec<Syscall> {
+    let (page, permissions, to_page) = (UserPage::known(PAGE), READ, UserPage::known(PAGE));
+    let range = PageRange::new(page, 1).unwrap();
+    let own = Target::Caller;
+    vec![
+        Syscall::PageAllocate { process, page, permissions },
+        Syscall::PageMap { process, page, to: own, to_page, permissions },
+        Syscall::PageMap { process: own, page, to: process, to_page, permissions },
+        Syscall::PageCopy { process, page, permissions },
+        Syscall::RangeShare {
+            process,
+            range,
+            to: own,
+            to_page,
+            drop: READ,
+            add: READ,
+            both: false,
+        },
+        Syscall::RangeShare {
+            process: own,
+            range,
+            to: process,
+            to_page,
+            drop: READ,
+            add: READ,
+            both: false,
+        },
+        Syscall::RangeProtect { process, range, drop: READ, add: READ },
+        Syscall::RangeAllocate { process, range, permissions },
+        Syscall::Usage { process },
+        Syscall::RangeUnmap { process, range, marks: READ },
+        Syscall::PageUnmap { process, page, marks: READ },
+    ]
+}
+
+fn parent_calls(process: Target) -> Vec<Syscall> {
+    vec![
+        Syscall::RegistersRead { process, address: DATA },
+        Syscall::RegistersWrite { process, address: DATA },
+        Syscall::SetQuota { process, frames: 0, processes: 0 },
+        Syscall::SetFaultTimeout { process, milliseconds: 0 },
+        Syscall::SetPager { process, pager: None },
+        Syscall::ProcessStop { process },
+        Syscall::ProcessStart { process },
+    ]
+}
+
+/// Checks that calls about each relation succeed or say `NoSuchProcess`.
+fn check(calls: fn(Target) -> Vec<Syscall>, allowed: &[Relation]) {
+    for relation in RELATIONS {
+        let (mut world, who) = family();
+        world.allocate(DATA);
+        world.allocate(PAGE);
+        let caller = world.current();
+        for syscall in calls(who(relation).into()) {
+            world.run(caller);
+            let refused = world.call(syscall) == Err(Error::NoSuchProcess);
+            assert_eq!(refused, !allowed.contains(&relation), "{relation:?}: {syscall:?}");
+        }
+    }
+}
+
+#[test]
+fn memory_is_changed_by_its_owner_a_parent_and_a_pager() {
+    check(memory_calls, &[Caller, Child, Client]);
+}
+
+#[test]
+fn registers_quota_and_pager_are_the_parents() {
+    check(parent_calls, &[Child]);
+}
+
+#[test]
+fn handlers_are_set_by_the_process_and_its_parent() {
+    check(|process| vec![Syscall::SetHandler { process, address: 0 }], &[Caller, Child]);
+}
+
+#[test]
+fn destroy_is_for_descendants() {
+    for relation in [Child, Client, Grandchild, Parent, Stranger] {
+        let (mut world, who) = family();
+        let destroyed =
+            world.call(Syscall::Destroy { process: who(relation).into(), subtree: false });
+        assert_eq!(destroyed.is_ok(), [Child, Grandchild].contains(&relation), "{relation:?}");
+    }
+}
+
+#[test]
+fn clone_is_for_children() {
+    let (mut world, who) = family();
+    for relation in [Client, Grandchild, Parent, Stranger] {
+        assert_eq!(
+            world.call(Syscall::Clone { child: who(relation) }),
+            Err(Error::NoSuchProcess),
+            "{relation:?}"
+        );
+    }
+    assert!(world.call(Syscall::Clone { child: who(Child) }).is_ok());
+}
+
+#[test]
+fn a_pager_loses_its_authority_with_its_client() {
+    let (mut world, who) = family();
+    world.run(INIT);
+    world.call(Syscall::SetPager { process: who(Client).into(), pager: None }).unwrap();
+    let syscall = Syscall::PageAllocate {
+        process: who(Client).into(),
+        page: UserPage::known(PAGE),
+        permissions: READ,
+    };
+    assert_eq!(world.call_of(who(Caller), syscall), Err(Error::NoSuchProcess));
+}

@@ -1,0 +1,413 @@
+//! JOS calls 0 to 13, by the letter of their interface: numbers, registers, errors, and A and D.
+
+use abi::call::Verdict;
+use abi::layout::{EXCEPTION_STACK, USER_TOP};
+use abi::process::Target;
+use abi::public::{ProcessFacts, Status};
+use abi::registers::{USER_CODE, USER_DATA};
+use abi::{Error, ProcessId, Syscall, UserPage};
+use kernel_core::process::State;
+
+use crate::world::{DATA, PAGE, PAGE_2, PAGE_3, World};
+
+const INIT: ProcessId = ProcessId::first(0);
+const BAD_ENV: u32 = -2_i32 as u32;
+const INVAL: u32 = -3_i32 as u32;
+const NO_MEM: u32 = -4_i32 as u32;
+const NO_FREE_ENV: u32 = -5_i32 as u32;
+const NOT_RECV: u32 = -7_i32 as u32;
+
+/// JOS permissions: P, U and W.
+const P: u32 = 1;
+const U: u32 = 4;
+const W: u32 = 2;
+
+const RUNNABLE: u32 = 2;
+const NOT_RUNNABLE: u32 = 4;
+
+fn page_alloc(world: &mut World, env: u32, va: u32, perm: u32) -> u32 {
+    world.jos(4, [env, va, perm, 0, 0])
+}
+
+fn page_map(world: &mut World, from: (u32, u32), to: (u32, u32), perm: u32) -> u32 {
+    world.jos(5, [from.0, from.1, to.0, to.1, perm])
+}
+
+fn exofork(world: &mut World) -> ProcessId {
+    ProcessId::new(world.jos(7, [0; 5])).unwrap()
+}
+
+/// A child made by exofork that runs.
+fn forked(world: &mut World) -> ProcessId {
+    let child = exofork(world);
+    assert_eq!(world.jos(8, [child.bits(), RUNNABLE, 0, 0, 0]), 0);
+    child
+}
+
+fn facts(world: &World, id: ProcessId) -> &ProcessFacts {
+    &world.kernel.public_facts().0[id.index() as usize]
+}
+
+#[test]
+fn unknown_numbers_are_invalid() {
+    let mut world = World::new();
+    for number in [14, 15, 31] {
+        assert_eq!(world.jos(number, [0; 5]), INVAL, "{number}");
+    }
+}
+
+#[test]
+fn cputs_prints_up_to_a_nul_or_its_length() {
+    let mut world = World::new();
+    world.write(DATA, u32::from_le_bytes(*b"abc\0")).unwrap();
+    assert_eq!(world.jos(0, [DATA, 2, 0, 0, 0]), 0);
+    assert_eq!(world.jos(0, [DATA, 100, 0, 0, 0]), 0);
+    assert_eq!(world.cpu.hardware.console_text(), "ababc");
+}
+
+#[test]
+fn cputs_of_what_cannot_be_read_ends_the_process_whatever_its_handler() {
+    for (address, length, first_bad) in
+        [(PAGE, 1, PAGE), (DATA + 0xFFF, 2, DATA + 0x1000), (USER_TOP, 1, USER_TOP)]
+    {
+        let mut world = World::new();
+        let child = forked(&mut world);
+        for page in [DATA, EXCEPTION_STACK] {
+            page_alloc(&mut world, child.bits(), page, P | U | W);
+        }
+        world.jos(10, [child.bits(), 0x0080_0080, 0, 0, 0]);
+        world.run(child);
+        world.jos(0, [address, length, 0, 0, 0]);
+        assert!(!world.living().contains(&child));
+        let line = format!("[{child}] user_mem_check assertion failure for va {first_bad:08x}\n");
+        assert_eq!(world.cpu.hardware.console_text(), line);
+    }
+}
+
+#[test]
+fn a_long_cputs_appears_once_even_if_its_rest_has_to_be_paged_in() {
+    let mut world = World::new();
+    let child = world.running_child();
+    world.call(Syscall::SetPager { process: child.into(), pager: Some(INIT) }).unwrap();
+    for page in [PAGE, PAGE_2] {
+        world.allocate_in(child.into(), page);
+        let frame = world.leaf(child, page).frame();
+        (0..1024).for_each(|index| {
+            world.cpu.hardware.set_word(frame, index, u32::from_le_bytes(*b"xxxx"))
+        });
+    }
+    world.run(child);
+    world.jos(0, [PAGE, 8192, 0, 0, 0]);
+    assert!(world.restarts(child), "4,096 bytes at a time");
+    world.run(INIT);
+    let page = UserPage::known(PAGE_2);
+    let own = UserPage::known(PAGE_3);
+    let keep = Syscall::PageMap {
+        process: child.into(),
+        page,
+        to: Target::Caller,
+        to_page: own,
+        permissions: abi::Permissions::WRITE,
+    };
+    world.call(keep).unwrap();
+    world
+        .call(Syscall::PageUnmap { process: child.into(), page, marks: abi::Permissions::empty() })
+        .unwrap();
+    world.run(child);
+    world.jos(0, [PAGE, 8192, 0, 0, 0]);
+    world.begin_of(INIT, Syscall::Receive { from: None, offer: None });
+    let verdict =
+        Verdict::Map { source: own, destination: page, permissions: abi::Permissions::WRITE };
+    world.call(Syscall::FaultReply { process: child, verdict }).unwrap();
+    while world.restarts(child) {
+        world.run(child);
+        world.jos(0, [PAGE, 8192, 0, 0, 0]);
+    }
+    assert_eq!(world.cpu.hardware.console.len(), 8192, "no output appears twice");
+}
+
+#[test]
+fn a_new_life_does_not_inherit_half_a_cputs() {
+    let mut world = World::new();
+    let child = world.running_child();
+    for page in [PAGE, PAGE_2, DATA] {
+        world.allocate_in(child.into(), page);
+        let frame = world.leaf(child, page).frame();
+        (0..1024).for_each(|index| {
+            world.cpu.hardware.set_word(frame, index, u32::from_le_bytes(*b"xxxx"))
+        });
+    }
+    world.run(child);
+    world.jos(0, [PAGE, 8192, 0, 0, 0]);
+    assert!(world.restarts(child));
+    world.run(INIT);
+    world.call(Syscall::RegistersWrite { process: child.into(), address: DATA }).unwrap();
+    world.run(child);
+    let before = world.cpu.hardware.console.len();
+    world.jos(0, [DATA, 4096, 0, 0, 0]);
+    assert_eq!(
+        world.cpu.hardware.console.len() - before,
+        4096,
+        "another call than the one that was cut short"
+    );
+}
+
+#[test]
+fn cgetc_never_waits() {
+    let mut world = World::new();
+    assert_eq!(world.jos(1, [0; 5]), 0);
+    world.key(b'x');
+    assert_eq!(world.jos(1, [0; 5]), u32::from(b'x'));
+}
+
+#[test]
+fn getenvid_is_the_own_id_and_yield_leaves_eax() {
+    let mut world = World::new();
+    assert_eq!(world.jos(2, [0; 5]), 0x1000);
+    assert_eq!(world.jos(11, [0; 5]), 11);
+}
+
+#[test]
+fn env_destroy_ends_a_child_or_oneself_and_nobody_else() {
+    let mut world = World::new();
+    let child = forked(&mut world);
+    let other = forked(&mut world);
+    world.run(child);
+    for env in [0x1000, other.bits(), 0x1FFF, 0xFFFF_FFFF] {
+        assert_eq!(world.jos(3, [env, 0, 0, 0, 0]), BAD_ENV, "{env:#x}");
+    }
+    world.jos(3, [0; 5]);
+    world.run(INIT);
+    assert_eq!(world.jos(3, [other.bits(), 0, 0, 0, 0]), 0);
+    world.finish_teardowns();
+    assert!(!world.exists(child) && !world.exists(other), "neither leaves anything to wait for");
+    assert_eq!(facts(&world, child).status, Status::Free as u32);
+}
+
+#[test]
+fn page_alloc_checks_as_jos_does() {
+    let mut world = World::new();
+    for va in [PAGE + 1, USER_TOP, 0xEF40_0000, 0xF000_0000, 0xFFFF_FFFF] {
+        assert_eq!(page_alloc(&mut world, 0, va, P | U | W), INVAL, "{va:#x}");
+    }
+    for perm in [0, P, U, W, P | W, P | U | 8, P | U | 0x20, P | U | 0x100, 0xFFFF_FFFF] {
+        assert_eq!(page_alloc(&mut world, 0, PAGE, perm), INVAL, "{perm:#x}");
+    }
+    for env in [0x1001, 0xFFFF_FFFF] {
+        assert_eq!(page_alloc(&mut world, env, PAGE, P | U), BAD_ENV, "{env:#x}");
+    }
+    assert_eq!(page_alloc(&mut world, 0x1000, PAGE, P | U | 0xE00), 0);
+    assert_eq!(world.leaf(INIT, PAGE).bits() & 0xFFF, 0xE05);
+    world.leave_free(0);
+    assert_eq!(page_alloc(&mut world, 0, PAGE_3, P | U), NO_MEM);
+}
+
+#[test]
+fn page_map_checks_as_jos_does() {
+    let mut world = World::new();
+    page_alloc(&mut world, 0, PAGE, P | U);
+    let child = exofork(&mut world).bits();
+    assert_eq!(page_map(&mut world, (0, PAGE), (0x1FFF, PAGE), P | U), BAD_ENV);
+    assert_eq!(page_map(&mut world, (0x1FFF, PAGE), (0, PAGE), P | U), BAD_ENV);
+    for va in [PAGE + 4, USER_TOP, 0xFFFF_F000] {
+        assert_eq!(page_map(&mut world, (0, va), (child, PAGE), P | U), INVAL, "{va:#x}");
+        assert_eq!(page_map(&mut world, (0, PAGE), (child, va), P | U), INVAL, "{va:#x}");
+    }
+    assert_eq!(page_map(&mut world, (0, PAGE_2), (child, PAGE), P | U), INVAL, "nothing there");
+    assert_eq!(page_map(&mut world, (0, PAGE), (child, PAGE), P | U | W), INVAL, "W is not gained");
+    assert_eq!(page_map(&mut world, (0, PAGE), (child, PAGE), P), INVAL);
+    assert_eq!(page_map(&mut world, (0, PAGE), (child, PAGE), P | U), 0);
+    world.leave_free(0);
+    assert_eq!(page_map(&mut world, (0, PAGE), (child, 0), P | U), NO_MEM);
+}
+
+#[test]
+fn page_map_onto_itself_clears_a_and_d_and_the_next_store_sets_them_again() {
+    let mut world = World::new();
+    let bits = |world: &World| world.leaf(INIT, PAGE).bits() & 0xFFF;
+    page_alloc(&mut world, 0, PAGE, P | U | W);
+    assert_eq!(bits(&world), 0x007);
+    world.read(PAGE).unwrap();
+    assert_eq!(bits(&world), 0x027);
+    world.write(PAGE, 1).unwrap();
+    assert_eq!(bits(&world), 0x067);
+    assert_eq!(page_map(&mut world, (0, PAGE), (0, PAGE), P | U | W), 0);
+    assert_eq!(bits(&world), 0x007);
+    world.write(PAGE, 1).unwrap();
+    assert_eq!(bits(&world), 0x067);
+}
+
+#[test]
+fn page_unmap_is_no_error_where_nothing_is() {
+    let mut world = World::new();
+    page_alloc(&mut world, 0, PAGE, P | U);
+    for _ in 0..2 {
+        assert_eq!(world.jos(6, [0, PAGE, 0, 0, 0]), 0);
+        assert!(world.cpu.hardware.user_read(PAGE).is_err());
+    }
+    assert_eq!(world.jos(6, [0, PAGE + 1, 0, 0, 0]), INVAL);
+    assert_eq!(world.jos(6, [0, USER_TOP, 0, 0, 0]), INVAL);
+    assert_eq!(world.jos(6, [0x1FFF, PAGE, 0, 0, 0]), BAD_ENV);
+}
+
+#[test]
+fn exofork_copies_registers_and_nothing_else() {
+    let mut world = World::new();
+    world.jos(10, [0, 0x0080_0080, 0, 0, 0]);
+    *world.registers() = abi::Registers { ebp: 0xEB, esp: 0xE5, ..*world.registers() };
+    let child = exofork(&mut world);
+    let process = world.process(child);
+    assert_eq!((process.registers.eax, process.registers.esp), (0, 0xE5));
+    assert_eq!((process.handler, process.mapped, process.stopped), (0, 1, true));
+    assert_eq!(facts(&world, child).status, Status::NotRunnable as u32);
+    assert_eq!(facts(&world, child).parent, INIT.bits());
+}
+
+#[test]
+fn exofork_runs_out_of_frames_and_of_slots() {
+    let mut world = World::new();
+    world.leave_free(0);
+    assert_eq!(world.jos(7, [0; 5]), NO_MEM);
+    let mut world = World::with_memory(16);
+    for _ in 1..1024 {
+        world.kernel_call(Syscall::ProcessCreate { copy: false });
+    }
+    assert_eq!(world.jos(7, [0; 5]), NO_FREE_ENV);
+}
+
+#[test]
+fn env_set_status_takes_2_and_4() {
+    let mut world = World::new();
+    let child = exofork(&mut world).bits();
+    for status in [0, 1, 3, 5, 0xFFFF_FFFF] {
+        assert_eq!(world.jos(8, [child, status, 0, 0, 0]), INVAL, "{status}");
+    }
+    assert_eq!(world.jos(8, [0x1FFF, RUNNABLE, 0, 0, 0]), BAD_ENV);
+    assert_eq!(world.jos(8, [child, RUNNABLE, 0, 0, 0]), 0);
+    assert_eq!(world.jos(8, [child, NOT_RUNNABLE, 0, 0, 0]), 0);
+    world.tick();
+    assert_eq!(world.current(), INIT);
+}
+
+#[test]
+fn a_process_that_stops_itself_goes_on_where_it_was() {
+    let mut world = World::new();
+    let child = forked(&mut world);
+    world.run(child);
+    assert_eq!(world.jos(8, [0, NOT_RUNNABLE, 0, 0, 0]), 0);
+    assert_eq!(world.current(), INIT);
+    world.jos(8, [child.bits(), RUNNABLE, 0, 0, 0]);
+    world.run(child);
+    assert_eq!(world.process(child).registers.eax, 0);
+}
+
+#[test]
+fn a_child_blocked_in_ipc_recv_stays_blocked_when_it_is_made_runnable() {
+    let mut world = World::new();
+    let child = forked(&mut world);
+    world.run(child);
+    world.jos(13, [USER_TOP, 0, 0, 0, 0]);
+    assert_eq!(world.jos(8, [child.bits(), RUNNABLE, 0, 0, 0]), 0);
+    assert_eq!(world.process(child).state, State::JosReceiving);
+    assert_eq!(facts(&world, child).receiving, 1);
+}
+
+#[test]
+fn env_set_trapframe_takes_registers_and_never_selectors() {
+    let mut world = World::new();
+    let child = exofork(&mut world);
+    for word in 0..17 {
+        world.write(DATA + 4 * word, 0xFFFF_FF00 | word).unwrap();
+    }
+    assert_eq!(world.jos(9, [child.bits(), DATA, 0, 0, 0]), 0);
+    let r = world.process(child).registers;
+    assert_eq!((r.edi, r.eax, r.eip, r.esp), (0xFFFF_FF00, 0xFFFF_FF07, 0xFFFF_FF0C, 0xFFFF_FF0F));
+    assert_eq!(
+        (r.cs, r.ss, r.ds, r.es, r.fs, r.gs),
+        (USER_CODE, USER_DATA, USER_DATA, USER_DATA, USER_DATA, USER_DATA)
+    );
+    assert_eq!(r.eflags & 0x0003_7200, 0x200);
+    assert_eq!(world.jos(9, [0x1FFF, DATA, 0, 0, 0]), BAD_ENV);
+}
+
+#[test]
+fn env_set_trapframe_of_what_cannot_be_read_ends_the_caller() {
+    for address in [PAGE, USER_TOP - 4, 0xFFFF_FFFC] {
+        let mut world = World::new();
+        let child = forked(&mut world);
+        world.run(child);
+        world.jos(9, [0, address, 0, 0, 0]);
+        assert!(!world.living().contains(&child), "{address:#x}");
+        assert!(world.cpu.hardware.console_text().contains("user_mem_check assertion failure"));
+    }
+}
+
+#[test]
+fn ipc_carries_a_value_and_the_senders_id() {
+    let mut world = World::new();
+    let child = forked(&mut world);
+    assert_eq!(world.jos(12, [child.bits(), 7, USER_TOP, 0, 0]), NOT_RECV);
+    world.run(child);
+    world.jos(13, [USER_TOP, 0, 0, 0, 0]);
+    assert_eq!(world.jos(12, [child.bits(), 7, USER_TOP, 0, 0]), 0);
+    let told = facts(&world, child);
+    assert_eq!((told.receiving, told.value, told.from, told.permissions), (0, 7, INIT.bits(), 0));
+    assert_eq!(world.process(child).registers.eax, 0);
+    assert_eq!(
+        world.jos(12, [child.bits(), 7, USER_TOP, 0, 0]),
+        NOT_RECV,
+        "one message for one receive"
+    );
+    assert_eq!(world.jos(12, [0x1FFF, 7, USER_TOP, 0, 0]), BAD_ENV);
+}
+
+#[test]
+fn ipc_carries_a_page_only_if_both_sides_want_it() {
+    for (wanted, sent, received) in
+        [(PAGE_2, PAGE, P | U | W), (USER_TOP, PAGE, 0), (PAGE_2, USER_TOP, 0)]
+    {
+        let mut world = World::new();
+        let child = forked(&mut world);
+        page_alloc(&mut world, 0, PAGE, P | U | W);
+        world.run(child);
+        world.jos(13, [wanted, 0, 0, 0, 0]);
+        assert_eq!(world.jos(12, [child.bits(), 7, sent, P | U | W, 0]), 0);
+        assert_eq!(facts(&world, child).permissions, received);
+        assert_eq!(world.leaf(child, PAGE_2).is_present(), received != 0);
+    }
+}
+
+#[test]
+fn ipc_checks_its_page_as_jos_does_and_the_receiver_goes_on_waiting() {
+    let mut world = World::new();
+    let child = forked(&mut world);
+    page_alloc(&mut world, 0, PAGE, P | U);
+    world.run(child);
+    world.jos(13, [PAGE, 0, 0, 0, 0]);
+    for (va, perm) in
+        [(PAGE + 1, P | U), (PAGE, P), (PAGE, P | U | 8), (PAGE_2, P | U), (PAGE, P | U | W)]
+    {
+        assert_eq!(world.jos(12, [child.bits(), 7, va, perm, 0]), INVAL, "{va:#x} {perm:#x}");
+    }
+    world.leave_free(0);
+    assert_eq!(world.jos(12, [child.bits(), 7, PAGE, P | U, 0]), NO_MEM);
+    assert_eq!(world.process(child).state, State::JosReceiving);
+}
+
+#[test]
+fn ipc_recv_refuses_an_unaligned_page() {
+    let mut world = World::new();
+    assert_eq!(world.jos(13, [PAGE + 1, 0, 0, 0, 0]), INVAL);
+    assert_eq!(facts(&world, INIT).receiving, 0);
+}
+
+#[test]
+fn native_errors_reach_jos_callers_as_jos_numbers() {
+    let mut world = World::new();
+    let child = forked(&mut world);
+    world.call(Syscall::SetQuota { process: child.into(), frames: 1, processes: 1 }).unwrap();
+    assert_eq!(page_alloc(&mut world, child.bits(), PAGE, P | U), NO_MEM);
+    world.run(child);
+    assert_eq!(world.jos(7, [0; 5]), NO_MEM);
+    assert_eq!(Error::QuotaExceeded.to_jos(), NO_MEM);
+}

@@ -1,0 +1,17 @@
+//! Every call: what it does, and each error that it documents. One file a family, as in `abi::Syscall`.
+
+#[path = "../model/mod.rs"]
+mod model;
+#[path = "../world/mod.rs"]
+mod world;
+
+mod authority;
+mod console;
+mod faults;
+mod jos;
+mod messages;
+mod pages;
+mod pressure;
+mod processes;
+mod quota;
+mod ranges;

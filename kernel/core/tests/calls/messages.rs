@@ -1,0 +1,407 @@
+//! Calls 60 to 64: messages.
+
+use abi::call::{PageOffer, RawCall};
+use abi::layout::USER_TOP;
+use abi::message::{Kind, Message, Reason};
+use abi::process::Target;
+use abi::{Entry, Error, Permissions, ProcessId, Registers, Syscall, UserPage};
+use kernel_core::process::State;
+
+use crate::world::{PAGE, PAGE_2, READ, WRITE, World};
+
+const ME: Target = Target::Caller;
+const INIT: ProcessId = ProcessId::first(0);
+const WORDS: [u32; 4] = [0xA, 0xB, 0xC, 0xD];
+
+fn send(to: ProcessId) -> Syscall {
+    Syscall::Send { to, words: WORDS, offer: None }
+}
+
+fn call(to: ProcessId) -> Syscall {
+    Syscall::Call { to, words: WORDS, offer: None }
+}
+
+fn reply(to: ProcessId, offer: Option<PageOffer>) -> Syscall {
+    Syscall::Reply { to, words: [1, 2, 3, 4], offer }
+}
+
+fn receive(from: Option<ProcessId>) -> Syscall {
+    Syscall::Receive { from, offer: None }
+}
+
+fn sending(page: u32, permissions: Permissions) -> Option<PageOffer> {
+    Some(PageOffer { page: UserPage::known(page), send: Some(permissions), accept: false })
+}
+
+fn accepting(page: u32) -> Option<PageOffer> {
+    Some(PageOffer { page: UserPage::known(page), send: None, accept: true })
+}
+
+fn message(world: &World, id: ProcessId) -> Message {
+    let answer = world.answer(id);
+    Message::from_wire(answer.eax, answer.process, answer.words).unwrap()
+}
+
+fn from(sender: ProcessId, words: [u32; 4]) -> Message {
+    Message { sender, kind: Kind::Message, words, page: None }
+}
+
+/// The first process and a running child, which comes to run when the first blocks.
+fn pair() -> (World, ProcessId) {
+    let mut world = World::new();
+    let child = world.running_child();
+    (world, child)
+}
+
+#[test]
+fn a_message_reaches_whoever_waits_for_anyone() {
+    let (mut world, child) = pair();
+    world.begin(receive(None));
+    assert!(world.call_of(child, send(INIT)).is_ok());
+    assert_eq!(world.current(), child, "the sender goes on");
+    assert_eq!(message(&world, INIT), from(child, WORDS));
+}
+
+#[test]
+fn a_message_waits_until_it_is_received() {
+    let (mut world, child) = pair();
+    world.begin(send(child));
+    world.begin_of(child, receive(None));
+    assert_eq!(message(&world, child), from(INIT, WORDS));
+    world.run(INIT);
+    assert!(world.result(INIT).is_ok());
+}
+
+#[test]
+fn a_message_reaches_whoever_waits_for_its_sender() {
+    let (mut world, child) = pair();
+    world.begin(receive(Some(child)));
+    assert!(world.call_of(child, send(INIT)).is_ok());
+    assert_eq!(message(&world, INIT), from(child, WORDS));
+}
+
+#[test]
+fn a_call_reaches_whoever_waits_for_its_caller() {
+    let (mut world, child) = pair();
+    world.begin(receive(Some(child)));
+    world.begin_of(child, call(INIT));
+    assert_eq!(world.current(), INIT, "the receiver runs at once");
+    assert_eq!(message(&world, INIT), from(child, WORDS));
+}
+
+#[test]
+fn whoever_waits_for_one_process_hears_no_other() {
+    let (mut world, first) = pair();
+    let second = world.running_child();
+    world.begin(receive(Some(second)));
+    world.begin_of(first, send(INIT));
+    assert!(matches!(world.process(first).state, State::Sending { .. }));
+    world.begin_of(second, send(INIT));
+    assert_eq!(message(&world, INIT), from(second, WORDS));
+    world.run(INIT);
+    world.begin(receive(Some(first)));
+    assert_eq!(message(&world, INIT), from(first, WORDS));
+}
+
+#[test]
+fn messages_are_received_in_the_order_in_which_they_were_sent() {
+    let mut world = World::new();
+    let children: Vec<ProcessId> = (0..4).map(|_| world.running_child()).collect();
+    for child in &children {
+        world.begin_of(*child, send(INIT));
+    }
+    world.run(INIT);
+    for child in &children {
+        world.begin(receive(None));
+        assert_eq!(message(&world, INIT), from(*child, WORDS));
+    }
+}
+
+#[test]
+fn a_call_waits_for_its_reply_and_hands_the_cpu_over_and_back() {
+    let (mut world, child) = pair();
+    world.begin_of(child, receive(None));
+    world.begin_of(INIT, call(child));
+    assert_eq!(world.current(), child);
+    world.begin(Syscall::ReplyAndReceive { to: INIT, words: [1, 2, 3, 4], offer: None });
+    assert_eq!(world.current(), INIT);
+    assert_eq!(message(&world, INIT), from(child, [1, 2, 3, 4]));
+    assert_eq!(world.process(child).state, State::Receiving);
+}
+
+#[test]
+fn a_reply_goes_only_to_a_process_in_a_call_to_the_replier_and_once() {
+    let (mut world, child) = pair();
+    let other = world.running_child();
+    world.begin(call(child));
+    assert_eq!(world.call_of(child, reply(INIT, None)), Err(Error::NotWaiting), "not received yet");
+    world.begin(receive(None));
+    assert_eq!(world.call_of(other, reply(INIT, None)), Err(Error::NotWaiting), "not its call");
+    assert!(world.call_of(child, reply(INIT, None)).is_ok());
+    assert_eq!(world.call_of(child, reply(INIT, None)), Err(Error::NotWaiting), "answered already");
+    assert_eq!(world.call_of(child, reply(ProcessId::first(77), None)), Err(Error::NotWaiting));
+}
+
+#[test]
+fn reply_and_receive_receives_even_if_the_reader_of_the_reply_is_gone() {
+    let (mut world, child) = pair();
+    world.begin_of(child, send(INIT));
+    world.run(INIT);
+    world.begin(Syscall::ReplyAndReceive { to: ProcessId::first(77), words: WORDS, offer: None });
+    assert_eq!(message(&world, INIT), from(child, WORDS));
+}
+
+#[test]
+fn sending_to_nobody_and_receiving_from_nobody_is_no_such_process() {
+    let mut world = World::new();
+    let ghost = ProcessId::first(77);
+    for syscall in [send(ghost), call(ghost), receive(Some(ghost))] {
+        assert_eq!(world.call(syscall), Err(Error::NoSuchProcess));
+    }
+    for process in [0, 0x8000_0000] {
+        let raw = RawCall { head: 60, process, ..RawCall::default() };
+        assert_eq!(world.call_raw(raw), Err(Error::NoSuchProcess), "{process:#x}");
+    }
+}
+
+#[test]
+fn waiting_circles_of_every_length_are_refused() {
+    for length in 1..5 {
+        let mut world = World::new();
+        let mut ring = vec![INIT];
+        ring.extend((1..length).map(|_| world.running_child()));
+        for index in 1..length {
+            world.begin_of(ring[index], call(ring[(index + 1) % length]));
+        }
+        for last in
+            [send(ring[1 % length]), call(ring[1 % length]), receive(Some(ring[1 % length]))]
+        {
+            // A message that is waiting can be received from a process that waits.
+            if length == 2 && matches!(last, Syscall::Receive { .. }) {
+                continue;
+            }
+            assert_eq!(world.call_of(INIT, last), Err(Error::Deadlock), "{length}: {last:?}");
+        }
+    }
+}
+
+#[test]
+fn whoever_waits_for_a_process_that_ends_is_told() {
+    let cases: [fn(ProcessId) -> Syscall; 3] = [send, call, |server| receive(Some(server))];
+    for (syscall, received) in
+        [(cases[0], false), (cases[1], false), (cases[1], true), (cases[2], false)]
+    {
+        let (mut world, server) = pair();
+        let client = world.running_child();
+        world.begin_of(client, syscall(server));
+        if received {
+            world.begin_of(server, receive(None));
+        }
+        world.begin_of(server, Syscall::Exit { status: 0 });
+        world.run(client);
+        assert_eq!(world.result(client), Err(Error::PeerEnded));
+    }
+}
+
+#[test]
+fn a_page_travels_with_the_permissions_that_were_sent() {
+    for (permissions, bits) in [(WRITE, 0x007), (READ, 0x105), (Permissions::SHARED, 0x505)] {
+        let (mut world, child) = pair();
+        world.allocate(PAGE);
+        world.write(PAGE, 7).unwrap();
+        world.begin_of(child, Syscall::Receive { from: None, offer: accepting(PAGE_2) });
+        world.begin_of(
+            INIT,
+            Syscall::Send { to: child, words: WORDS, offer: sending(PAGE, permissions) },
+        );
+        assert_eq!(message(&world, child).page, Some(permissions));
+        assert_eq!(world.leaf(child, PAGE_2).bits() & 0xFFF, bits);
+        world.run(child);
+        assert_eq!(world.read(PAGE_2), Ok(7));
+    }
+}
+
+#[test]
+fn a_page_that_nobody_accepts_stays_where_it_is() {
+    let (mut world, child) = pair();
+    world.allocate(PAGE);
+    world.begin_of(child, receive(None));
+    world.begin_of(INIT, Syscall::Send { to: child, words: WORDS, offer: sending(PAGE, WRITE) });
+    assert_eq!(message(&world, child).page, None);
+    assert_eq!(world.count(INIT, PAGE), 1);
+}
+
+#[test]
+fn a_reply_brings_a_page_to_where_the_call_said() {
+    let (mut world, child) = pair();
+    let offer = Some(PageOffer { page: UserPage::known(PAGE), send: None, accept: true });
+    world.begin_of(child, receive(None));
+    world.begin_of(INIT, Syscall::Call { to: child, words: WORDS, offer });
+    world.allocate(PAGE_2);
+    world.call(reply(INIT, sending(PAGE_2, WRITE))).unwrap();
+    assert_eq!(world.leaf(INIT, PAGE).frame(), world.leaf(child, PAGE_2).frame());
+}
+
+#[test]
+fn a_page_that_cannot_be_sent_is_refused_before_anyone_waits() {
+    let (mut world, child) = pair();
+    world
+        .call(Syscall::PageAllocate { process: ME, page: UserPage::known(PAGE), permissions: READ })
+        .unwrap();
+    for (page, permissions, error) in
+        [(PAGE_2, READ, Error::NotMapped), (PAGE, WRITE, Error::NotPermitted)]
+    {
+        let offer = sending(page, permissions);
+        assert_eq!(world.call(Syscall::Send { to: child, words: WORDS, offer }), Err(error));
+        assert_eq!(world.call(Syscall::Call { to: child, words: WORDS, offer }), Err(error));
+    }
+}
+
+#[test]
+fn a_page_that_was_unmapped_while_its_message_waited_fails_the_sender_only() {
+    let (mut world, child) = pair();
+    world.allocate_in(child.into(), PAGE);
+    world.begin_of(child, Syscall::Send { to: INIT, words: WORDS, offer: sending(PAGE, READ) });
+    let unmap =
+        Syscall::PageUnmap { process: child.into(), page: UserPage::known(PAGE), marks: READ };
+    world.call_of(INIT, unmap).unwrap();
+    world.begin(Syscall::Receive { from: None, offer: accepting(PAGE) });
+    assert_eq!(world.process(INIT).state, State::Receiving);
+    world.run(child);
+    assert_eq!(world.result(child), Err(Error::NotMapped));
+}
+
+#[test]
+fn a_receiver_that_cannot_take_the_page_goes_on_waiting() {
+    let (mut world, child) = pair();
+    world.allocate(PAGE);
+    world.call(Syscall::SetQuota { process: child.into(), frames: 1, processes: 0 }).unwrap();
+    world.begin_of(child, Syscall::Receive { from: None, offer: accepting(PAGE) });
+    let syscall = Syscall::Send { to: child, words: WORDS, offer: sending(PAGE, READ) };
+    assert_eq!(world.call_of(INIT, syscall), Err(Error::QuotaExceeded));
+    assert_eq!(world.process(child).state, State::Receiving);
+    assert!(world.call(send(child)).is_ok());
+    assert_eq!(world.leaf(child, PAGE), Entry::ABSENT);
+}
+
+#[test]
+fn a_reply_whose_page_cannot_be_sent_leaves_the_caller_waiting() {
+    let (mut world, child) = pair();
+    world.begin_of(child, receive(None));
+    world.begin_of(INIT, Syscall::Call { to: child, words: WORDS, offer: accepting(PAGE) });
+    assert_eq!(world.call(reply(INIT, sending(PAGE_2, READ))), Err(Error::NotMapped));
+    assert!(world.call(reply(INIT, None)).is_ok());
+}
+
+#[test]
+fn message_calls_refuse_stray_bits_and_pages() {
+    let (mut world, child) = pair();
+    for number in 60..=64 {
+        for bits in [2, 0x200, 0x102, 8, 0x800] {
+            let raw = RawCall {
+                head: number | bits << 8,
+                process: child.bits(),
+                page: PAGE,
+                ..RawCall::default()
+            };
+            assert_eq!(world.call_raw(raw), Err(Error::InvalidArgument), "{number}: {bits:#x}");
+        }
+        for page in [1, USER_TOP, 0xFFFF_F000] {
+            let raw = RawCall {
+                head: number | 4 << 8,
+                process: child.bits(),
+                page,
+                ..RawCall::default()
+            };
+            assert_eq!(world.call_raw(raw), Err(Error::InvalidArgument), "{number}: {page:#x}");
+        }
+    }
+}
+
+#[test]
+fn the_end_of_a_child_is_a_message_to_whoever_receives_from_anyone_or_from_it() {
+    for whom in [None, Some(())] {
+        let (mut world, child) = pair();
+        world.begin(receive(whom.map(|()| child)));
+        world.begin_of(child, Syscall::Exit { status: 5 });
+        world.run(INIT);
+        let words = [5, Reason::Exited as u32, 0, 0];
+        assert_eq!(
+            message(&world, INIT),
+            Message { sender: child, kind: Kind::Exit, words, page: None }
+        );
+        assert!(!world.exists(child), "receiving it waits for the child");
+    }
+}
+
+#[test]
+fn the_end_of_a_child_is_kept_until_it_is_received() {
+    let (mut world, child) = pair();
+    world.begin_of(child, Syscall::Exit { status: 5 });
+    world.run(INIT);
+    world.finish_teardowns();
+    world.begin(receive(None));
+    assert_eq!((message(&world, INIT).kind, message(&world, INIT).sender), (Kind::Exit, child));
+    world.begin(receive(Some(child)));
+    assert_eq!(world.result(INIT), Err(Error::NoSuchProcess));
+}
+
+/// By `sysenter` the process is in edi and there are three words.
+fn sysenter(world: &mut World, registers: Registers) {
+    *world.registers() = Registers { eip: 0x0080_0042, ..registers };
+    world.trap(Registers::SYSENTER);
+}
+
+#[test]
+fn three_words_travel_by_sysenter_and_no_fourth() {
+    let (mut world, child) = pair();
+    world.begin(receive(None));
+    let start = Registers::start(0, 0);
+    let registers = Registers {
+        eax: 60,
+        edi: INIT.bits(),
+        ebx: 1,
+        esi: 2,
+        ebp: 3,
+        edx: 0xED,
+        ecx: 0xEC,
+        ..start
+    };
+    sysenter(&mut world, registers);
+    assert_eq!(message(&world, INIT), from(child, [1, 2, 3, 0]));
+    assert_eq!(world.process(child).registers.eax, 0);
+}
+
+#[test]
+fn a_message_received_by_sysenter_leaves_edx_and_ecx_alone() {
+    let (mut world, child) = pair();
+    let registers = Registers { eax: 61, edx: 0xED, ecx: 0xEC, ..Registers::start(0, 0) };
+    sysenter(&mut world, registers);
+    world.begin_of(child, send(INIT));
+    let r = world.process(INIT).registers;
+    assert_eq!([r.eax, r.edi, r.ebx, r.esi, r.ebp], [0, child.bits(), 0xA, 0xB, 0xC]);
+    assert_eq!((r.edx, r.ecx), (0xED, 0xEC));
+}
+
+#[test]
+fn calls_that_need_more_registers_than_sysenter_leaves_are_refused() {
+    let (mut world, child) = pair();
+    for head in [38, 60 | 4 << 8, 62 | 1 << 8, 64 | 4 << 8] {
+        sysenter(
+            &mut world,
+            Registers { eax: head, edi: child.bits(), ebp: PAGE, ..Registers::start(0, 0) },
+        );
+        assert_eq!(world.result(INIT), Err(Error::InvalidArgument), "{head:#x}");
+    }
+    sysenter(&mut world, Registers { eax: 33 | 2 << 8, ebp: PAGE, ..Registers::start(0, 0) });
+    assert_eq!(world.write(PAGE, 1), Ok(()), "one page fits");
+}
+
+#[test]
+fn jos_calls_do_not_come_by_sysenter() {
+    let (mut world, _) = pair();
+    for number in [2, 3, 31] {
+        sysenter(&mut world, Registers { eax: number, ..Registers::start(0, 0) });
+        assert_eq!(world.result(INIT), Err(Error::InvalidArgument), "{number}");
+    }
+}

@@ -1,0 +1,95 @@
+//! When memory is short: pending teardowns are finished first, and nothing is lost on the way.
+
+use abi::call::PageOffer;
+use abi::message::{Kind, Message};
+use abi::process::Target;
+use abi::{Error, PageRange, ProcessId, Syscall, UserPage};
+use kernel_core::process::State;
+
+use crate::world::{PAGE, PAGE_2, PAGE_3, WRITE, World};
+
+const ME: Target = Target::Caller;
+
+fn allocate_range(first: u32, pages: u32) -> Syscall {
+    let range = PageRange::new(UserPage::known(first), pages).unwrap();
+    Syscall::RangeAllocate { process: ME, range, permissions: WRITE }
+}
+
+/// A child that is dying with so many pages, each under a table of its own, and `free` frames besides.
+fn with_dying_child(pages: u32, free: u32) -> (World, ProcessId) {
+    let mut world = World::new();
+    let child = world.child();
+    for index in 0..pages {
+        world.allocate_in(child.into(), PAGE + index * 0x40_0000);
+    }
+    world.leave_free(free);
+    world.call(Syscall::Destroy { process: child.into(), subtree: false }).unwrap();
+    (world, child)
+}
+
+#[test]
+fn an_allocation_finishes_teardowns_before_it_gives_up() {
+    let (mut world, _) = with_dying_child(3, 0);
+    assert!(world.call(allocate_range(PAGE, 3)).is_ok());
+}
+
+#[test]
+fn a_new_process_finishes_teardowns_before_it_gives_up() {
+    let (mut world, _) = with_dying_child(1, 0);
+    assert!(world.call(Syscall::ProcessCreate { copy: false }).is_ok());
+}
+
+#[test]
+fn a_range_that_needs_two_tables_makes_room_for_both() {
+    // 62 pages and two tables; 64 frames are there only after the last table of the dying child has gone.
+    let (mut world, _) = with_dying_child(31, 1);
+    assert_eq!(world.call(allocate_range(PAGE_3 - 0x1000, 62)).map(|words| words[0]), Ok(62));
+}
+
+#[test]
+fn what_does_not_fit_even_then_is_refused() {
+    let (mut world, _) = with_dying_child(2, 0);
+    assert_eq!(world.call(allocate_range(PAGE, 64)), Err(Error::OutOfFrames));
+    assert_eq!(world.kernel.frames.free(), 0);
+}
+
+/// A server waits for anyone while its worker's memory, so many tables, is being taken down; then a client sends a
+/// page, for which the kernel makes room first. What the server is told.
+fn told_under_pressure(tables: u32) -> Vec<Kind> {
+    let mut world = World::new();
+    let (server, client) = (world.running_child(), world.running_child());
+    world.allocate_in(client.into(), PAGE);
+    world.run(server);
+    world.allocate(PAGE_2);
+    let worker = world.child();
+    for index in 0..tables {
+        world.allocate_in(worker.into(), PAGE + index * 0x40_0000);
+    }
+    world.call(Syscall::Destroy { process: worker.into(), subtree: false }).unwrap();
+    let receive = Syscall::Receive { from: None, offer: Some(OFFER) };
+    world.begin(receive);
+    world.run(client);
+    world.leave_free(0);
+    let offer = Some(PageOffer { send: Some(WRITE), accept: false, page: UserPage::known(PAGE) });
+    world.begin(Syscall::Send { to: server, words: [0; 4], offer });
+    let mut told = Vec::new();
+    while told.len() < 2 && world.process(server).state != State::Receiving {
+        world.run(server);
+        let answer = world.answer(server);
+        told.push(Message::from_wire(answer.eax, answer.process, answer.words).unwrap().kind);
+        world.begin(receive);
+        world.finish_teardowns();
+    }
+    told
+}
+
+const OFFER: PageOffer = PageOffer { page: UserPage::known(PAGE_2), send: None, accept: true };
+
+#[test]
+fn the_end_of_a_child_is_not_lost_when_a_message_with_a_page_makes_room() {
+    for tables in 0..6 {
+        let mut told = told_under_pressure(tables);
+        told.sort_by_key(|kind| *kind as u32);
+        assert_eq!(told, [Kind::Message, Kind::Exit], "a worker with {tables} tables");
+    }
+}

@@ -1,0 +1,259 @@
+//! Calls 38 to 41: ranges.
+
+use abi::call::RawCall;
+use abi::layout::USER_TOP;
+use abi::process::Target;
+use abi::{Error, PageRange, Permissions, Syscall, UserPage};
+
+use crate::world::{PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
+
+const ME: Target = Target::Caller;
+const COW: Permissions = Permissions::COPY_ON_WRITE;
+/// Two pages before a table's end: ranges from here cross into the next table.
+const EDGE: u32 = PAGE_3 - 0x2000;
+
+fn range(first: u32, pages: u32) -> PageRange {
+    PageRange::new(UserPage::known(first), pages).unwrap()
+}
+
+fn protect(
+    world: &mut World,
+    range: PageRange,
+    drop: Permissions,
+    add: Permissions,
+) -> Result<[u32; 4], Error> {
+    world.call(Syscall::RangeProtect { process: ME, range, drop, add })
+}
+
+fn allocate(world: &mut World, first: u32, pages: u32) -> Result<[u32; 4], Error> {
+    world.call(Syscall::RangeAllocate {
+        process: ME,
+        range: range(first, pages),
+        permissions: WRITE,
+    })
+}
+
+#[test]
+fn range_allocate_maps_every_page_across_tables() {
+    let mut world = World::new();
+    assert_eq!(allocate(&mut world, EDGE, 4).unwrap()[0], 4);
+    for page in 0..4 {
+        assert_eq!(world.write(EDGE + page * 0x1000, page), Ok(()));
+    }
+    assert!(world.read(EDGE + 0x4000).is_err());
+}
+
+#[test]
+fn range_unmap_leaves_marks_only_where_a_page_was() {
+    let mut world = World::new();
+    world.allocate(EDGE);
+    world.allocate(PAGE_3);
+    let call = Syscall::RangeUnmap { process: ME, range: range(EDGE, 4), marks: COW };
+    assert_eq!(world.call(call).unwrap()[0], 4);
+    let bits = |offset: u32| world.leaf(world.init(), EDGE + offset).bits();
+    assert_eq!([bits(0), bits(0x1000), bits(0x2000), bits(0x3000)], [0x800, 0, 0x800, 0]);
+}
+
+#[test]
+fn range_unmap_walks_whole_absent_tables_in_one_call() {
+    let mut world = World::new();
+    let call = Syscall::RangeUnmap { process: ME, range: range(0x3000_0000, 1024), marks: READ };
+    assert_eq!(world.call(call).unwrap()[0], 1024);
+    assert_eq!(world.call(call).unwrap()[0], 1024);
+}
+
+#[test]
+fn range_protect_tells_a_and_d_and_clears_them() {
+    let mut world = World::new();
+    allocate(&mut world, EDGE, 4).unwrap();
+    world.write(EDGE + 0x1000, 1).unwrap();
+    world.read(EDGE + 0x2000).unwrap();
+    assert_eq!(protect(&mut world, range(EDGE, 4), READ, READ), Ok([4, 0x60, 0b0110, 0b0010]));
+    assert_eq!(protect(&mut world, range(EDGE, 4), READ, READ), Ok([4, 0, 0, 0]));
+    world.write(EDGE + 0x1000, 2).unwrap();
+    assert_eq!(protect(&mut world, range(EDGE, 4), READ, READ), Ok([4, 0x60, 0b0010, 0b0010]));
+}
+
+#[test]
+fn range_protect_takes_w_away_at_once_and_gives_it_back() {
+    let mut world = World::new();
+    world.allocate(PAGE);
+    world.write(PAGE, 7).unwrap();
+    protect(&mut world, range(PAGE, 1), WRITE, COW).unwrap();
+    assert_eq!(world.leaf(world.init(), PAGE).bits() & 0xFFF, 0x805);
+    assert!(world.cpu.hardware.user_write(PAGE, 8).is_err());
+    protect(&mut world, range(PAGE, 1), COW, WRITE).unwrap();
+    assert_eq!(world.write(PAGE, 8), Ok(()));
+}
+
+#[test]
+fn range_protect_gains_w_on_a_sealed_page_only_when_nobody_else_has_it() {
+    let mut world = World::new();
+    world.allocate(PAGE);
+    world.allocate(PAGE_2);
+    let child = world.running_child();
+    world.map(ME, PAGE, child.into(), PAGE_2, READ).unwrap();
+    world.map(ME, PAGE_2, child.into(), PAGE, WRITE).unwrap();
+    world.run(child);
+    let call = Syscall::RangeProtect { process: ME, range: range(PAGE, 2), drop: READ, add: WRITE };
+    assert_eq!(world.call(call), Err(Error::NotPermitted));
+    assert_eq!(world.answer(child).words[0], 1, "one page was done");
+    world.run(world.init());
+    world
+        .call(Syscall::PageUnmap { process: ME, page: UserPage::known(PAGE), marks: READ })
+        .unwrap();
+    world.run(child);
+    assert_eq!(world.call(call).unwrap()[0], 2);
+    assert!(world.leaf(child, PAGE_2).is_writable() && !world.leaf(child, PAGE_2).is_sealed());
+}
+
+#[test]
+fn a_process_that_dropped_its_own_w_may_take_it_back_though_others_share_the_frame() {
+    let mut world = World::new();
+    world.allocate(PAGE);
+    let child = world.child();
+    world.map(ME, PAGE, child.into(), PAGE, READ).unwrap();
+    protect(&mut world, range(PAGE, 1), WRITE, READ).unwrap();
+    assert!(protect(&mut world, range(PAGE, 1), READ, WRITE).is_ok());
+}
+
+#[test]
+fn range_share_drops_w_on_both_sides_for_a_fork() {
+    let mut world = World::new();
+    allocate(&mut world, EDGE, 4).unwrap();
+    world.write(EDGE, 7).unwrap();
+    world
+        .call(Syscall::PageUnmap { process: ME, page: UserPage::known(EDGE + 0x1000), marks: READ })
+        .unwrap();
+    let child = world.child();
+    let share = Syscall::RangeShare {
+        process: ME,
+        range: range(EDGE, 4),
+        to: child.into(),
+        to_page: UserPage::known(EDGE),
+        drop: WRITE,
+        add: COW,
+        both: true,
+    };
+    assert_eq!(world.call(share).unwrap()[0], 4);
+    let leaf = |id, offset| world.leaf(id, EDGE + offset).bits() & 0xFFF;
+    assert_eq!((leaf(world.init(), 0), leaf(child, 0)), (0x865, 0x905), "the child's is sealed");
+    assert_eq!((leaf(world.init(), 0x1000), leaf(child, 0x1000)), (0, 0));
+    assert!(
+        world.cpu.hardware.user_write(EDGE, 8).is_err(),
+        "the parent's translation was flushed"
+    );
+}
+
+#[test]
+fn range_share_with_equal_bits_keeps_w_on_both_sides() {
+    let mut world = World::new();
+    world.allocate(PAGE);
+    let child = world.child();
+    let (range, to_page) = (range(PAGE, 1), UserPage::known(PAGE));
+    let share = Syscall::RangeShare {
+        process: ME,
+        range,
+        to: child.into(),
+        to_page,
+        drop: READ,
+        add: READ,
+        both: false,
+    };
+    world.call(share).unwrap();
+    assert_eq!(world.leaf(child, PAGE).bits() & 0xFFF, 0x007);
+}
+
+#[test]
+fn range_share_between_two_children_reaches_neither_through_the_current_tables() {
+    let mut world = World::new();
+    let (from, to) = (world.child(), world.child());
+    world.allocate_in(from.into(), EDGE);
+    world.allocate_in(from.into(), PAGE_3);
+    let share = Syscall::RangeShare {
+        process: from.into(),
+        range: range(EDGE, 4),
+        to: to.into(),
+        to_page: UserPage::known(PAGE),
+        drop: WRITE,
+        add: READ,
+        both: true,
+    };
+    assert_eq!(world.call(share).unwrap()[0], 4);
+    assert_eq!(world.leaf(to, PAGE).frame(), world.leaf(from, EDGE).frame());
+    assert_eq!(world.leaf(to, PAGE + 0x2000).frame(), world.leaf(from, PAGE_3).frame());
+    assert!(!world.leaf(from, EDGE).is_writable());
+}
+
+#[test]
+fn range_calls_refuse_hostile_lengths_and_bits() {
+    let mut world = World::new();
+    let raw = |number: u32, page: u32, pages: u32| {
+        let words = if number == 38 { [0, PAGE_2, pages, 0] } else { [pages, 0, 0, 0] };
+        RawCall { head: number, page, words, ..RawCall::default() }
+    };
+    for number in 38..=41 {
+        for pages in [0, 1025, 0x10_0000, 0xFFFF_FFFF] {
+            assert_eq!(
+                world.call_raw(raw(number, PAGE, pages)),
+                Err(Error::InvalidArgument),
+                "{number}: {pages}"
+            );
+        }
+        assert_eq!(
+            world.call_raw(raw(number, USER_TOP - 0x1000, 2)),
+            Err(Error::InvalidArgument),
+            "{number}"
+        );
+        assert_eq!(
+            world.call_raw(raw(number, PAGE + 4, 1)),
+            Err(Error::InvalidArgument),
+            "{number}"
+        );
+        assert_eq!(
+            world.call_raw(raw(number, USER_TOP, 1)),
+            Err(Error::InvalidArgument),
+            "{number}"
+        );
+        let bad_bits = RawCall { head: number | 0x105 << 8, ..raw(number, PAGE, 1) };
+        assert_eq!(world.call_raw(bad_bits), Err(Error::InvalidArgument), "{number}");
+    }
+    assert_eq!(world.call_raw(raw(41, PAGE, 65)), Err(Error::InvalidArgument));
+    for (to_page, drop) in
+        [(USER_TOP - 0x1000, 0), (PAGE_2 + 1, 0), (PAGE_2, 1), (PAGE_2, 4), (PAGE_2, 1 << 30)]
+    {
+        let words = [0, to_page, 2, drop];
+        let raw = RawCall { head: 38, page: PAGE, words, ..RawCall::default() };
+        assert_eq!(world.call_raw(raw), Err(Error::InvalidArgument), "{to_page:#x} {drop:#x}");
+    }
+    let gain = RawCall { head: 38 | 2 << 8, ..raw(38, PAGE, 1) };
+    assert_eq!(world.call_raw(gain), Err(Error::InvalidArgument), "share never adds W");
+}
+
+#[test]
+fn range_allocate_says_how_far_it_got_when_memory_ends() {
+    let mut world = World::new();
+    world.leave_free(11);
+    assert_eq!(allocate(&mut world, PAGE, 64), Err(Error::OutOfFrames));
+    assert_eq!(world.answer(world.init()).words[0], 10, "and one frame is the table");
+    assert_eq!(world.kernel.frames.free(), 0);
+}
+
+#[test]
+fn range_share_says_how_far_it_got_when_memory_ends() {
+    let mut world = World::new();
+    allocate(&mut world, EDGE, 4).unwrap();
+    world.leave_free(1);
+    let (range, to_page) = (range(EDGE, 4), UserPage::known(EDGE + 0x2000_1000));
+    let share = Syscall::RangeShare {
+        process: ME,
+        range,
+        to: ME,
+        to_page,
+        drop: READ,
+        add: READ,
+        both: false,
+    };
+    assert_eq!(world.call(share), Err(Error::OutOfFrames));
+    assert_eq!(world.answer(world.init()).words[0], 1, "the second table could not be made");
+}
