@@ -3,7 +3,6 @@
 use libtest_mimic::Trial;
 
 mod boot;
-mod checks;
 mod docs;
 mod programs;
 mod shell;
@@ -11,7 +10,7 @@ mod shell;
 /// Every claim.
 #[must_use]
 pub fn all() -> Vec<Trial> {
-    [boot::trials(), programs::trials(), shell::trials(), docs::trials(), checks::trials()]
+    [boot::trials(), programs::trials(), shell::trials(), docs::trials()]
         .into_iter()
         .flatten()
         .collect()
