@@ -285,7 +285,7 @@ pub enum Syscall {
         address: u32,
     },
     /// 54: sets a child's pager; `None` takes it away. Errors: `Refused` (the pager does not accept clients and is
-    /// not the caller), `Deadlock` (a circle, or a chain over 8).
+    /// not the caller), `Deadlock` (a circle, or a chain over 8), `Busy` (the child waits for its pager's answer).
     SetPager {
         /// A child.
         process: Target,
@@ -327,7 +327,8 @@ pub enum Syscall {
         /// A child of the caller, with the same pager.
         child: ProcessId,
     },
-    /// 60: sends and waits until it is received. Errors: `Deadlock`, `PeerEnded`, `NotMapped`, `NotPermitted`.
+    /// 60: sends and waits until it is received. Errors: `Deadlock`, `PeerEnded`, `NotMapped`, `NotPermitted`; and
+    /// `OutOfFrames`, `QuotaExceeded`, if the receiver has no table for the page and can have none.
     Send {
         /// To whom: any live process.
         to: ProcessId,
@@ -363,7 +364,8 @@ pub enum Syscall {
         /// The page sent.
         offer: Option<PageOffer>,
     },
-    /// 64: as `Reply`, then as `Receive` from anyone. A reply that fails is dropped, as its reader is gone.
+    /// 64: as `Reply`, then as `Receive` from anyone. A process that does not wait any more is no error; the errors
+    /// of the page come before anything is received.
     ReplyAndReceive {
         /// To whom.
         to: ProcessId,

@@ -254,6 +254,9 @@ impl Kernel {
             State::Answer { by, errand } if by == me => errand,
             _ => return Err(Error::NotWaiting),
         };
+        if let Some((page, permissions)) = outbox.offer.sent() {
+            self.check_sendable(cpu, me, page, permissions)?;
+        }
         match errand {
             Errand::Call => {
                 self.processes[me].outbox = outbox;
@@ -273,7 +276,11 @@ impl Kernel {
         Ok(to)
     }
 
-    /// Replies, then waits for the next message; if none is there, the process that was answered runs at once.
+    /// Replies, then waits for the next message; if none is there, the process that was answered runs at once. Nobody
+    /// to answer is no error: a server has no use for the news that its client is gone.
+    ///
+    /// # Errors
+    /// `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the reply's page. Nothing was received.
     pub(crate) fn reply_and_receive<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
@@ -281,17 +288,21 @@ impl Kernel {
         to: ProcessId,
         words: [u32; 4],
         offer: Option<PageOffer>,
-    ) -> Outcome {
+    ) -> Result<Outcome, Error> {
         if offer.is_some() {
             self.make_room(cpu, TABLE);
         }
-        let answered = self.reply(cpu, me, to, Outbox { words, offer: offer.into() });
+        let answered = match self.reply(cpu, me, to, Outbox { words, offer: offer.into() }) {
+            Ok(answered) => Some(answered),
+            Err(Error::NotWaiting) => None,
+            Err(error) => return Err(error),
+        };
         self.processes[me].outbox = Outbox { words: [0; 4], offer: offer.into() };
         self.receive_any(cpu, me);
-        if let Ok(answered) = answered {
+        if let Some(answered) = answered {
             self.hand_over(cpu, answered);
         }
-        Outcome::Settled
+        Ok(Outcome::Settled)
     }
 
     /// Tells a process of Ctrl-C, now or when it next receives from anyone. It goes before all that is ready: a person

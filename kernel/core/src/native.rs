@@ -225,7 +225,7 @@ impl Kernel {
                 Ok(Outcome::Done)
             }
             Syscall::ReplyAndReceive { to, words, offer } => {
-                Ok(self.reply_and_receive(cpu, caller, to, words, offer))
+                self.reply_and_receive(cpu, caller, to, words, offer)
             }
             Syscall::Clock => {
                 let now = cpu.hardware.now();
@@ -396,6 +396,9 @@ impl Kernel {
         pager: Option<ProcessId>,
     ) -> Result<Outcome, Error> {
         let child = self.child(caller, child)?;
+        if self.waits_for_pager(child) {
+            return Err(Error::Busy);
+        }
         if let Some(pager) = pager {
             let index = self.processes.find(pager)?;
             if index != caller && !self.processes[index].accepts_clients {
@@ -429,6 +432,27 @@ impl Kernel {
             at = self.pager_of(index);
         }
         Ok(())
+    }
+
+    /// A fault, or a fork, waits for the pager's answer.
+    fn waits_for_pager(&self, index: Index) -> bool {
+        match self.processes[index].state {
+            State::Sending { errand, .. } | State::Answer { errand, .. } => match errand {
+                Errand::Fault { .. } | Errand::ForwardedFault | Errand::Clone => true,
+                Errand::Send | Errand::Call => false,
+            },
+            State::Free
+            | State::Ready
+            | State::Receiving
+            | State::ReceivingExit { .. }
+            | State::ReceivingFrom { .. }
+            | State::JosReceiving
+            | State::Sleeping
+            | State::Waiting { .. }
+            | State::Reading
+            | State::Dying
+            | State::Ended => false,
+        }
     }
 
     fn pager_of(&self, index: Index) -> Option<Index> {

@@ -78,6 +78,7 @@ const CASES: &[Case] = &[
             "program, not read yet * absent",
             "program, after a read * present",
             "stack, after a deep call * present",
+            "a forked child finds every byte, touched or not: true",
             "the pager gave",
         ],
     ),

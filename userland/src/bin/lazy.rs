@@ -8,7 +8,10 @@ extern crate alloc;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
+use libsys::abi::message::Reason;
+use libsys::fork::{Fork, fork};
 use libsys::pager_protocol::{Request, Statistics};
+use libsys::process::{exit, wait};
 use libsys::{Error, Page, identity, message_call, println, window};
 
 libsys::main!(main);
@@ -50,6 +53,10 @@ fn main() -> Result<u8, Error> {
     fail_if(deep(16) != 16 * 17 / 2);
     expect("stack, after a deep call", here - 0x1_0000, true);
 
+    let right = forked_child_reads_everything(&heap)?;
+    println!("a forked child finds every byte, touched or not: {right}");
+    fail_if(!right);
+
     let after = statistics()?;
     let (zeroed, loaded) = (after.zeroed - before.zeroed, after.loaded - before.loaded);
     println!(
@@ -58,6 +65,21 @@ fn main() -> Result<u8, Error> {
     );
     fail_if(zeroed == 0 || loaded == 0);
     Ok(u8::from(failures.get() > 0))
+}
+
+/// Forks now, half-touched: what the parent has is shared, and what it never touched the pager has for both.
+fn forked_child_reads_everything(heap: &[u8]) -> Result<bool, Error> {
+    match fork()? {
+        Fork::Child => {
+            let program = core::hint::black_box(&FAR_AWAY).iter().all(|byte| *byte == 0x5A);
+            let touched = heap.iter().all(|byte| *byte == 7);
+            exit(u8::from(!(program && touched && deep(32) == 32 * 33 / 2)));
+        }
+        Fork::Parent { child } => {
+            let ended = wait(Some(child))?;
+            Ok(ended.reason == Reason::Exited && ended.status == 0)
+        }
+    }
 }
 
 /// Uses 4 KiB of stack and more for each level.

@@ -505,3 +505,39 @@ fn a_call_that_stores_through_a_read_only_page_faults_as_a_write() {
     assert_eq!(world.read(record + 4), Ok(USER_WRITE | Access::PROTECTION.bits()));
     assert_eq!(world.leaf(world.init(), PAGE).bits() & 0xFFF, 0x005, "no store was made");
 }
+
+#[test]
+fn the_pager_of_a_child_that_waits_for_it_stays() {
+    let (mut world, child) = with_fault();
+    assert_eq!(set_pager(&mut world, child, None), Err(Error::Busy));
+    assert!(reply(&mut world, child, Verdict::Refuse).is_ok());
+    let (mut world, child) = with_fault();
+    world.allocate_in(child.into(), PAGE);
+    assert!(reply(&mut world, child, Verdict::Resume).is_ok());
+    assert!(set_pager(&mut world, child, None).is_ok());
+}
+
+/// Nine processes, each the child of the one before, whose pagers would make a chain.
+#[test]
+fn a_chain_of_pagers_is_bounded_from_both_ends() {
+    let mut world = World::new();
+    let mut chain = vec![world.init()];
+    for _ in 0..9 {
+        let parent = chain[chain.len() - 1];
+        world.run(parent);
+        let child = world.running_child();
+        world.run(child);
+        chain.push(child);
+    }
+    // From the bottom up: each is asked to serve its own child, which serves the next.
+    let results: Vec<_> = chain
+        .windows(2)
+        .rev()
+        .map(|pair| {
+            world.run(pair[0]);
+            world.call(Syscall::SetPager { process: pair[1].into(), pager: Some(pair[0]) })
+        })
+        .collect();
+    assert!(results[..8].iter().all(Result::is_ok), "{results:?}");
+    assert_eq!(results[8], Err(Error::Deadlock), "a ninth pager");
+}

@@ -405,3 +405,17 @@ fn jos_calls_do_not_come_by_sysenter() {
         assert_eq!(world.result(INIT), Err(Error::InvalidArgument), "{number}");
     }
 }
+
+#[test]
+fn a_reply_whose_page_cannot_be_sent_fails_before_anything_is_received() {
+    let (mut world, child) = pair();
+    let other = world.running_child();
+    world.begin(call(child));
+    world.begin_of(child, receive(None));
+    world.begin_of(other, send(child));
+    let reply_and_receive =
+        Syscall::ReplyAndReceive { to: INIT, words: WORDS, offer: sending(PAGE, READ) };
+    assert_eq!(world.call_of(child, reply_and_receive), Err(Error::NotMapped));
+    assert!(matches!(world.process(INIT).state, State::Answer { .. }), "the caller still waits");
+    assert!(matches!(world.process(other).state, State::Sending { .. }), "nothing was received");
+}
