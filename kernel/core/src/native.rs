@@ -3,19 +3,15 @@
 use abi::call::RawCall;
 use abi::message::Reason;
 use abi::process::Target;
-use abi::registers::{FLAG_INTERRUPTS, FLAGS_PROGRAM, UserRegisters};
 use abi::{Error, Frame, PageRange, ProcessId, Registers, Syscall};
 
 use crate::cpu::Cpu;
 use crate::fault::Fault;
 use crate::hardware::Hardware;
 use crate::kernel::{Kernel, Outcome};
-use crate::process::{Errand, Index, Outbox, Quota, State};
+use crate::process::{Errand, Index, Outbox, Quota};
 use crate::range::Progress;
 use crate::space::Space;
-
-/// The longest chain of pagers that serve each other.
-const PAGER_CHAIN: u8 = 8;
 
 impl Kernel {
     /// A native call of the current process, by `int 0x30` or `sysenter`.
@@ -305,177 +301,6 @@ impl Kernel {
         Ok(Outcome::One(self.processes[child].name().bits()))
     }
 
-    /// Gives a child the registers and FPU state of the current process.
-    pub(crate) fn copy_registers<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        from: Index,
-        child: Index,
-    ) {
-        self.processes[child].registers = self.processes[from].registers;
-        cpu.hardware.save_fpu(&mut self.processes[child].fpu);
-    }
-
-    fn registers_read<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        child: Target,
-        address: u32,
-    ) -> Result<Outcome, Error> {
-        let child = self.child(caller, child)?;
-        if !self.touch_registers(cpu, caller, address, true)? {
-            return Ok(Outcome::Settled);
-        }
-        let r = &self.processes[child].registers;
-        let registers = UserRegisters {
-            edi: r.edi,
-            esi: r.esi,
-            ebp: r.ebp,
-            ebx: r.ebx,
-            edx: r.edx,
-            ecx: r.ecx,
-            eax: r.eax,
-            eip: r.eip,
-            eflags: r.eflags,
-            esp: r.esp,
-        };
-        for (index, word) in (0..).zip(registers.words()) {
-            cpu.hardware.write_user(address + 4 * index, word);
-        }
-        Ok(Outcome::Done)
-    }
-
-    fn registers_write<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        child: Target,
-        address: u32,
-    ) -> Result<Outcome, Error> {
-        let child = self.child(caller, child)?;
-        if self.processes[child].state != State::Ready {
-            return Err(Error::Busy);
-        }
-        if !self.touch_registers(cpu, caller, address, false)? {
-            return Ok(Outcome::Settled);
-        }
-        let words =
-            core::array::from_fn(|index| cpu.hardware.read_user(address + 4 * index as u32));
-        self.processes[child].set_registers(UserRegisters::from_words(words));
-        Ok(Outcome::Done)
-    }
-
-    /// Checks the caller's 40-byte buffer at `address`; `false` if the call restarts after a fault there.
-    fn touch_registers<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        address: u32,
-        write: bool,
-    ) -> Result<bool, Error> {
-        let length = size_of::<UserRegisters>() as u32;
-        if !address.is_multiple_of(4) {
-            return Err(Error::InvalidArgument);
-        }
-        within_user(address, length)?;
-        let space = self.space(cpu, caller);
-        match self.memory(cpu).check_user(space, address, length, write) {
-            Ok(()) => Ok(true),
-            Err(fault) => {
-                self.fault_of_call(cpu, caller, fault, write);
-                Ok(false)
-            }
-        }
-    }
-
-    fn set_pager(
-        &mut self,
-        caller: Index,
-        child: Target,
-        pager: Option<ProcessId>,
-    ) -> Result<Outcome, Error> {
-        let child = self.child(caller, child)?;
-        if self.waits_for_pager(child) {
-            return Err(Error::Busy);
-        }
-        if let Some(pager) = pager {
-            let index = self.processes.find(pager)?;
-            if index != caller && !self.processes[index].accepts_clients {
-                return Err(Error::Refused);
-            }
-            self.extend_pager_chain(child, index)?;
-        }
-        self.processes[child].pager = pager;
-        Ok(Outcome::Done)
-    }
-
-    /// Refuses circles and chains of over [`PAGER_CHAIN`] pagers, clients of clients included, and notes how long the
-    /// chains below the pagers are now. The notes never shrink: a chain counts as long as it ever was.
-    fn extend_pager_chain(&mut self, client: Index, pager: Index) -> Result<(), Error> {
-        let below = self.processes[client].clients_below + 1;
-        let mut length = below;
-        let mut at = Some(pager);
-        while let Some(index) = at {
-            if index == client || length > PAGER_CHAIN {
-                return Err(Error::Deadlock);
-            }
-            length += 1;
-            at = self.pager_of(index);
-        }
-        let mut depth = below;
-        let mut at = Some(pager);
-        while let Some(index) = at {
-            let known = &mut self.processes[index].clients_below;
-            *known = depth.max(*known);
-            depth += 1;
-            at = self.pager_of(index);
-        }
-        Ok(())
-    }
-
-    /// A fault, or a fork, waits for the pager's answer.
-    fn waits_for_pager(&self, index: Index) -> bool {
-        match self.processes[index].state {
-            State::Sending { errand, .. } | State::Answer { errand, .. } => match errand {
-                Errand::Fault { .. } | Errand::ForwardedFault | Errand::Clone => true,
-                Errand::Send | Errand::Call => false,
-            },
-            State::Free
-            | State::Ready
-            | State::Receiving
-            | State::ReceivingExit { .. }
-            | State::ReceivingFrom { .. }
-            | State::JosReceiving
-            | State::Sleeping
-            | State::Waiting { .. }
-            | State::Reading
-            | State::Dying
-            | State::Ended => false,
-        }
-    }
-
-    fn pager_of(&self, index: Index) -> Option<Index> {
-        self.processes.find(self.processes[index].pager?).ok()
-    }
-
-    fn clone_call<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        child: ProcessId,
-    ) -> Result<Outcome, Error> {
-        let index = self.child(caller, child.into())?;
-        let Some(pager) = self.processes[caller].pager else { return Ok(Outcome::Done) };
-        if self.processes[index].pager != Some(pager) {
-            return Err(Error::Refused);
-        }
-        let to = self.processes.find(pager).map_err(|_| Error::PeerEnded)?;
-        let outbox = Outbox::words([child.bits(), 0, 0, 0]);
-        self.begin_errand(cpu, caller, to, Errand::Clone, outbox)?;
-        Ok(Outcome::Settled)
-    }
-
     fn errand<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
@@ -496,27 +321,6 @@ impl Kernel {
     }
 }
 
-impl crate::process::Process {
-    /// Sets what a parent may set; selectors and system flags stay the kernel's.
-    pub(crate) fn set_registers(&mut self, new: UserRegisters) {
-        let trap = self.registers.trap;
-        // What it does next is not the rest of the call that it was in.
-        self.progress = 0;
-        self.registers = Registers {
-            edi: new.edi,
-            esi: new.esi,
-            ebp: new.ebp,
-            ebx: new.ebx,
-            edx: new.edx,
-            ecx: new.ecx,
-            eax: new.eax,
-            eflags: new.eflags & FLAGS_PROGRAM | FLAG_INTERRUPTS,
-            trap,
-            ..Registers::start(new.eip, new.esp)
-        };
-    }
-}
-
 fn outcome_of(progress: &Progress) -> Outcome {
     match progress.result {
         Ok(()) => Outcome::One(progress.done),
@@ -524,9 +328,11 @@ fn outcome_of(progress: &Progress) -> Outcome {
     }
 }
 
+/// Checks that a buffer is one that a process could have.
+///
 /// # Errors
 /// `Fault`: the buffer does not lie below UTOP.
-fn within_user(address: u32, length: u32) -> Result<(), Error> {
+pub(crate) fn within_user(address: u32, length: u32) -> Result<(), Error> {
     let end = address.checked_add(length).ok_or(Error::Fault)?;
     if end <= abi::layout::USER_TOP { Ok(()) } else { Err(Error::Fault) }
 }

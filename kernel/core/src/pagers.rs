@@ -1,0 +1,111 @@
+//! Who pages whom: how a process gets a pager, and how the pager learns of a fork.
+
+use abi::process::Target;
+use abi::{Error, ProcessId};
+
+use crate::cpu::Cpu;
+use crate::hardware::Hardware;
+use crate::kernel::{Kernel, Outcome};
+use crate::process::{Errand, Index, Outbox, State};
+
+/// The longest chain of pagers that serve each other.
+const PAGER_CHAIN: u8 = 8;
+
+impl Kernel {
+    /// Gives a child a pager, or takes it away.
+    ///
+    /// # Errors
+    /// - `Refused`: the pager is not the caller and does not accept clients.
+    /// - `Deadlock`: a circle, or a chain over [`PAGER_CHAIN`].
+    /// - `Busy`: the child waits for the pager that it has.
+    pub(crate) fn set_pager(
+        &mut self,
+        caller: Index,
+        child: Target,
+        pager: Option<ProcessId>,
+    ) -> Result<Outcome, Error> {
+        let child = self.child(caller, child)?;
+        if self.waits_for_pager(child) {
+            return Err(Error::Busy);
+        }
+        if let Some(pager) = pager {
+            let index = self.processes.find(pager)?;
+            if index != caller && !self.processes[index].accepts_clients {
+                return Err(Error::Refused);
+            }
+            self.extend_pager_chain(child, index)?;
+        }
+        self.processes[child].pager = pager;
+        Ok(Outcome::Done)
+    }
+
+    /// Refuses circles and chains of over [`PAGER_CHAIN`] pagers, clients of clients included, and notes how long the
+    /// chains below the pagers are now. The notes never shrink: a chain counts as long as it ever was.
+    fn extend_pager_chain(&mut self, client: Index, pager: Index) -> Result<(), Error> {
+        let below = self.processes[client].clients_below + 1;
+        let mut length = below;
+        let mut at = Some(pager);
+        while let Some(index) = at {
+            if index == client || length > PAGER_CHAIN {
+                return Err(Error::Deadlock);
+            }
+            length += 1;
+            at = self.pager_of(index);
+        }
+        let mut depth = below;
+        let mut at = Some(pager);
+        while let Some(index) = at {
+            let known = &mut self.processes[index].clients_below;
+            *known = depth.max(*known);
+            depth += 1;
+            at = self.pager_of(index);
+        }
+        Ok(())
+    }
+
+    /// A fault, or a fork, waits for the pager's answer.
+    fn waits_for_pager(&self, index: Index) -> bool {
+        match self.processes[index].state {
+            State::Sending { errand, .. } | State::Answer { errand, .. } => match errand {
+                Errand::Fault { .. } | Errand::ForwardedFault | Errand::Clone => true,
+                Errand::Send | Errand::Call => false,
+            },
+            State::Free
+            | State::Ready
+            | State::Receiving
+            | State::ReceivingExit { .. }
+            | State::ReceivingFrom { .. }
+            | State::JosReceiving
+            | State::Sleeping
+            | State::Waiting { .. }
+            | State::Reading
+            | State::Dying
+            | State::Ended => false,
+        }
+    }
+
+    fn pager_of(&self, index: Index) -> Option<Index> {
+        self.processes.find(self.processes[index].pager?).ok()
+    }
+
+    /// Has the caller's pager adopt a child that is being forked.
+    ///
+    /// # Errors
+    /// `Refused`: the child has another pager. `PeerEnded`, `Deadlock`: the pager cannot be asked.
+    pub(crate) fn clone_call<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        child: ProcessId,
+    ) -> Result<Outcome, Error> {
+        let index = self.child(caller, child.into())?;
+        let Some(pager) = self.processes[caller].pager else { return Ok(Outcome::Done) };
+        if self.processes[index].pager != Some(pager) {
+            return Err(Error::Refused);
+        }
+        let to = self.processes.find(pager).map_err(|_| Error::PeerEnded)?;
+        let outbox = Outbox::words([child.bits(), 0, 0, 0]);
+        self.begin_errand(cpu, caller, to, Errand::Clone, outbox)?;
+        Ok(Outcome::Settled)
+    }
+}
