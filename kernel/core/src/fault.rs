@@ -88,9 +88,14 @@ impl Kernel {
             let space = self.space(cpu, index);
             access.set(Access::PROTECTION, self.memory(cpu).leaf(space, page).is_present());
         }
+        self.restart(index);
+        Fault { address, access: access.bits(), eip: self.processes[index].registers.eip }
+    }
+
+    /// Sets the current process back to before its trap instruction; all its registers are as they were.
+    pub(crate) fn restart(&mut self, index: Index) {
         let registers = &mut self.processes[index].registers;
         registers.eip = registers.eip.wrapping_sub(TRAP_INSTRUCTION);
-        Fault { address, access: access.bits(), eip: registers.eip }
     }
 
     fn reflect<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault) {

@@ -313,12 +313,6 @@ impl Kernel {
         self.begin_errand(cpu, caller, to, errand, outbox)?;
         Ok(Outcome::Settled)
     }
-
-    /// Sets the current process back to before its trap instruction; all its registers are as they were.
-    pub(crate) fn restart(&mut self, caller: Index) {
-        let registers = &mut self.processes[caller].registers;
-        registers.eip = registers.eip.wrapping_sub(2);
-    }
 }
 
 fn outcome_of(progress: &Progress) -> Outcome {
