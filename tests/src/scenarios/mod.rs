@@ -3,6 +3,7 @@
 use libtest_mimic::Trial;
 
 mod boot;
+mod census;
 mod docs;
 mod programs;
 mod shell;
@@ -10,7 +11,7 @@ mod shell;
 /// Every claim.
 #[must_use]
 pub fn all() -> Vec<Trial> {
-    [boot::trials(), programs::trials(), shell::trials(), docs::trials()]
+    [boot::trials(), programs::trials(), shell::trials(), census::trials(), docs::trials()]
         .into_iter()
         .flatten()
         .collect()
