@@ -175,7 +175,10 @@ fn summary(name: &str) -> &'static str {
         "faults" => "each kind of bad access, and what becomes of it",
         "pingpong" => "two processes that send each other a number",
         "checks" => "the kernel's promises, tried from ring 3",
-        "hog" => "takes all the memory that it gets",
+        "hog" => "hog SIZE: fills memory, reads it back, checks every byte",
+        "free" => "how many frames are free",
+        "forever" => "forks without end; made for Ctrl-C",
+        "hello" => "the smallest program with something to see",
         _ => "",
     }
 }
