@@ -8,7 +8,7 @@ use core::mem::{offset_of, size_of};
 use abi::registers::{USER_CODE, USER_DATA};
 use x86::Ring;
 use x86::bits32::task::TaskStateSegment;
-use x86::dtables::{DescriptorTablePointer, lgdt, lidt};
+use x86::dtables::{DescriptorTablePointer, lgdt, lidt, load_ldtr};
 use x86::segmentation::{
     BuildDescriptor, CodeSegmentType, DataSegmentType, Descriptor, DescriptorBuilder,
     GateDescriptorBuilder, SegmentDescriptorBuilder, SegmentSelector, TaskGateDescriptorBuilder,
@@ -79,6 +79,10 @@ impl Tables {
         load_segments();
         // SAFETY: descriptor 5 is this CPU's available 32-bit task state.
         unsafe { load_tr(SegmentSelector::from_raw(TASK_STATE)) };
+        // A CPU starts with a local table of 64 KiB at address 0 (Intel SDM vol. 3A, table 10-1), where a program may
+        // map a page and write a gate into ring 0.
+        // SAFETY: the null selector means that there is no local table.
+        unsafe { load_ldtr(SegmentSelector::from_raw(0)) };
         // SAFETY: the table is filled, and stays where it is; its selectors are in the table loaded above.
         unsafe { lidt(&idt) };
     }
