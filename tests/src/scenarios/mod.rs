@@ -4,6 +4,7 @@ use libtest_mimic::Trial;
 
 mod boot;
 mod census;
+mod checks;
 mod docs;
 mod programs;
 mod shell;
@@ -11,8 +12,15 @@ mod shell;
 /// Every claim.
 #[must_use]
 pub fn all() -> Vec<Trial> {
-    [boot::trials(), programs::trials(), shell::trials(), census::trials(), docs::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        boot::trials(),
+        programs::trials(),
+        shell::trials(),
+        census::trials(),
+        docs::trials(),
+        checks::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -1,5 +1,99 @@
-//! The kernel's promises, tried from ring 3.
+//! `checks [NAME...]`: what the kernel promises, tried from ring 3; `checks all` tries everything.
+//!
+//! Without an argument the names are listed. Each check runs in a process of its own ([`harness`]) and prints
+//! `ok NAME` or `FAILED NAME: why`; the exit status is 0 only if all passed.
+//!
+//! Reading order: [`expect`] (how a check says what it found), [`family`] (children made by fork), [`bare`]
+//! (children of a few machine instructions and nothing else), then the themes.
 #![no_std]
 #![no_main]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+
+mod bare;
+mod expect;
+mod family;
+mod harness;
+mod machine;
+mod memory;
+
+mod arguments;
+mod counts;
+mod entry;
+mod exhaustion;
+mod faults;
+mod fpu;
+mod jos;
+mod messages;
+mod pagers;
+mod pages;
+mod processes;
+mod quotas;
+mod ranges;
+mod restart;
+mod schedule;
+mod sealed;
+mod system_pager;
+mod tables;
+
+use expect::Check;
+use libsys::{args, println};
+
 libsys::main!(main);
-fn main() {}
+
+/// Exit status of a wrong command line.
+const USAGE: u8 = 2;
+
+const THEMES: [&[Check]; 18] = [
+    tables::CHECKS,
+    pages::CHECKS,
+    ranges::CHECKS,
+    sealed::CHECKS,
+    counts::CHECKS,
+    arguments::CHECKS,
+    processes::CHECKS,
+    quotas::CHECKS,
+    schedule::CHECKS,
+    fpu::CHECKS,
+    entry::CHECKS,
+    faults::CHECKS,
+    restart::CHECKS,
+    messages::CHECKS,
+    pagers::CHECKS,
+    system_pager::CHECKS,
+    jos::CHECKS,
+    exhaustion::CHECKS,
+];
+
+fn all() -> impl Iterator<Item = &'static Check> {
+    THEMES.into_iter().flatten()
+}
+
+fn main() -> u8 {
+    let unknown = args().skip(1).find(|name| !is_known(name));
+    if let Some(name) = unknown {
+        println!("checks: no check is named {name}; usage: checks [NAME...|all]");
+        return USAGE;
+    }
+    if args().len() <= 1 {
+        all().for_each(|check| println!("{}", check.name));
+        return 0;
+    }
+    harness::prepare();
+    let wanted = |check: &&Check| args().skip(1).any(|name| name == check.name || name == "all");
+    let (mut passed, mut failed) = (0, 0);
+    for check in all().filter(wanted) {
+        if harness::run(check) {
+            passed += 1;
+        } else {
+            failed += 1;
+        }
+    }
+    println!("{passed} passed, {failed} failed");
+    u8::from(failed > 0)
+}
+
+fn is_known(name: &str) -> bool {
+    name == "all" || all().any(|check| check.name == name)
+}

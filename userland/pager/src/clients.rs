@@ -1,57 +1,71 @@
-//! Whom the pager serves.
-
-use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+//! Whom the pager serves, and as which program.
+//!
+//! Nothing here allocates: a client is an id and a program's number, and there is room for every process and for
+//! [`PROGRAMS`] programs from the beginning. So a new client needs no memory, and the pager outlives memory that is
+//! gone.
 
 use libsys::abi::ProcessId;
 use libsys::abi::fault::Access;
+use libsys::abi::layout::PROCESSES;
 use libsys::regions::{Decision, Refusal};
 
-use crate::client::Client;
+use crate::program::Program;
+
+/// The most programs that clients can run.
+pub const PROGRAMS: usize = 64;
 
 /// The process is not a client, or not any more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unknown;
 
-/// All clients, by process slot.
-#[derive(Debug)]
-pub struct Clients<F> {
-    by_slot: BTreeMap<u32, (ProcessId, Box<Client<F>>)>,
+/// There are [`PROGRAMS`] programs already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Full;
+
+/// A program that the pager knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Known(usize);
+
+#[derive(Clone, Copy, Debug)]
+struct Client {
+    id: ProcessId,
+    program: Known,
 }
 
-impl<F: Copy> Clients<F> {
-    /// Nobody.
+/// Programs as they become known, and clients by process slot. A client that has ended stays in the books until
+/// another process takes its slot; its id is nobody's by then.
+#[derive(Debug)]
+pub struct Clients<F> {
+    programs: [Option<Program<F>>; PROGRAMS],
+    by_slot: [Option<Client>; PROCESSES as usize],
+}
+
+impl<F: Copy + PartialEq> Clients<F> {
+    /// Nobody, and no programs.
     #[must_use]
     pub const fn new() -> Self {
-        Self { by_slot: BTreeMap::new() }
+        Self { programs: [None; PROGRAMS], by_slot: [None; PROCESSES as usize] }
     }
 
-    /// How many there are, those that ended unnoticed included.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.by_slot.len()
+    /// The program in this file, if it is known.
+    pub fn program_in(&self, file: F) -> Option<Known> {
+        let known = |program: &Option<Program<F>>| program.is_some_and(|it| it.file == file);
+        self.programs.iter().position(known).map(Known)
     }
 
-    /// There is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.by_slot.is_empty()
-    }
-
-    /// Takes a client, in place of any older one in its slot.
-    pub fn insert(&mut self, id: ProcessId, client: Client<F>) {
-        self.by_slot.insert(id.index(), (id, Box::new(client)));
-    }
-
-    /// The client with this id.
+    /// Gets to know a program.
     ///
     /// # Errors
-    /// `Unknown`: there is none.
-    pub fn find(&self, id: ProcessId) -> Result<&Client<F>, Unknown> {
-        match self.by_slot.get(&id.index()) {
-            Some((known, client)) if *known == id => Ok(client),
-            Some(_) | None => Err(Unknown),
-        }
+    /// `Full`: there is no room for it.
+    pub fn add(&mut self, program: Program<F>) -> Result<Known, Full> {
+        let free = self.programs.iter().position(Option::is_none).ok_or(Full)?;
+        self.programs[free] = Some(program);
+        Ok(Known(free))
+    }
+
+    /// Takes a client that runs a program, in place of any older one in its slot.
+    pub fn insert(&mut self, id: ProcessId, program: Known) {
+        self.by_slot[id.index() as usize] = Some(Client { id, program });
     }
 
     /// A client forks: its child may touch what it may touch. Pages that it has are not the pager's to copy; what is
@@ -60,27 +74,40 @@ impl<F: Copy> Clients<F> {
     /// # Errors
     /// `Unknown`: the parent is not a client.
     pub fn adopt(&mut self, parent: ProcessId, child: ProcessId) -> Result<(), Unknown> {
-        let client = *self.find(parent)?;
-        self.insert(child, client);
+        let program = self.find(parent)?.program;
+        self.insert(child, program);
         Ok(())
+    }
+
+    /// The program that a client runs.
+    ///
+    /// # Errors
+    /// `Unknown`: it is not a client.
+    pub fn program_of(&self, id: ProcessId) -> Result<&Program<F>, Unknown> {
+        let Known(index) = self.find(id)?.program;
+        self.programs[index].as_ref().ok_or(Unknown)
     }
 
     /// What to do about a client's fault.
     #[must_use]
     pub fn decide(&self, id: ProcessId, address: u32, access: Access) -> Decision {
-        match self.find(id) {
-            Ok(client) => client.regions.decide(address, access),
+        match self.program_of(id) {
+            Ok(program) => program.regions.decide(address, access),
             Err(Unknown) => Decision::Refuse(Refusal::NoRegion),
         }
     }
 
-    /// Forgets the clients that have ended.
-    pub fn retain(&mut self, is_alive: impl Fn(ProcessId) -> bool) {
-        self.by_slot.retain(|_, (id, _)| is_alive(*id));
+    /// Everyone in the books, those that have ended included.
+    pub fn ids(&self) -> impl Iterator<Item = ProcessId> {
+        self.by_slot.iter().flatten().map(|client| client.id)
+    }
+
+    fn find(&self, id: ProcessId) -> Result<Client, Unknown> {
+        self.by_slot[id.index() as usize].filter(|client| client.id == id).ok_or(Unknown)
     }
 }
 
-impl<F: Copy> Default for Clients<F> {
+impl<F: Copy + PartialEq> Default for Clients<F> {
     fn default() -> Self {
         Self::new()
     }
@@ -119,9 +146,10 @@ mod tests {
         Image::plan(&file[..1024], file.len() as u32).unwrap()
     }
 
-    fn clients() -> (Clients<()>, ProcessId) {
+    fn clients() -> (Clients<u8>, ProcessId) {
         let (mut clients, id) = (Clients::new(), ProcessId::first(5));
-        clients.insert(id, Client::new(image(), ()).unwrap());
+        let program = clients.add(Program::new(image(), 1).unwrap()).unwrap();
+        clients.insert(id, program);
         (clients, id)
     }
 
@@ -156,10 +184,23 @@ mod tests {
     #[test]
     fn a_stale_id_is_nobody() {
         let (clients, id) = clients();
-        assert!(clients.find(id).is_ok());
-        assert_eq!(clients.find(id.next()).err(), Some(Unknown));
+        assert!(clients.program_of(id).is_ok());
+        assert_eq!(clients.program_of(id.next()).err(), Some(Unknown));
         let refused = Decision::Refuse(Refusal::NoRegion);
         assert_eq!(clients.decide(id.next(), HEAP_START, WRITE), refused);
+    }
+
+    #[test]
+    fn a_program_is_known_by_its_file_and_there_are_so_many_of_them() {
+        let (mut clients, _) = clients();
+        let first = clients.program_in(1).unwrap();
+        assert_eq!(clients.program_in(2), None);
+        for file in 2..=PROGRAMS as u8 {
+            let known = clients.add(Program::new(image(), file).unwrap()).unwrap();
+            assert_ne!(known, first);
+            assert_eq!(clients.program_in(file), Some(known));
+        }
+        assert_eq!(clients.add(Program::new(image(), 0).unwrap()), Err(Full));
     }
 
     #[test]
@@ -167,17 +208,19 @@ mod tests {
         let (mut clients, parent) = clients();
         let child = ProcessId::first(6);
         clients.adopt(parent, child).unwrap();
-        clients.retain(|id| id != parent);
-        assert_eq!(clients.len(), 1);
+        assert_eq!(clients.ids().count(), 2);
+        let program = clients.program_in(1).unwrap();
+        clients.insert(parent.next(), program);
         let text = Page::containing(0x80_0000);
-        assert_eq!(clients.find(child).unwrap().image.pieces(text).count(), 1);
-        assert_eq!(clients.adopt(parent, child.next()), Err(Unknown));
+        assert_eq!(clients.program_of(child).unwrap().image.pieces(text).count(), 1);
+        assert_eq!(clients.adopt(parent, child.next()), Err(Unknown), "the parent has ended");
     }
 
     #[test]
     fn the_next_process_of_a_slot_takes_the_place_of_the_last() {
         let (mut clients, id) = clients();
-        clients.insert(id.next(), Client::new(image(), ()).unwrap());
-        assert_eq!((clients.len(), clients.find(id).is_err()), (1, true));
+        let program = clients.program_in(1).unwrap();
+        clients.insert(id.next(), program);
+        assert_eq!((clients.ids().count(), clients.program_of(id).is_err()), (1, true));
     }
 }

@@ -1,12 +1,10 @@
 //! The pager: receives the faults of its clients and answers them from its books.
 //!
 //! It blocks in one receive and never polls. What it cannot serve it refuses, with one line, and goes on: a client's
-//! trouble, memory that is gone included, is never the pager's end.
+//! trouble, memory that is gone included, is never the pager's end. So it has no heap, and a stack that is there.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
-
-extern crate alloc;
 
 mod server;
 
@@ -22,8 +20,9 @@ libsys::main!(main);
 fn main() -> Result<(), Error> {
     let parent = identity().parent.ok_or(Error::NoSuchProcess)?;
     accept_clients(true)?;
-    send(parent, ready(), None)?;
     let mut server = Server::new();
+    grow_stack_ahead();
+    send(parent, ready(), None)?;
     let mut message = receive(None, Some(inbox::OFFER))?;
     loop {
         message = match answer(&mut server, message) {
@@ -31,6 +30,13 @@ fn main() -> Result<(), Error> {
             Answer::None => receive(None, Some(inbox::OFFER))?,
         };
     }
+}
+
+/// Has the stack that the work needs mapped now, while there is memory.
+#[inline(never)]
+fn grow_stack_ahead() {
+    let mut ahead = [0_u8; 0x1_0000];
+    core::hint::black_box(&mut ahead);
 }
 
 fn answer(server: &mut Server, message: Message) -> Answer {

@@ -13,7 +13,7 @@ use libsys::{
     Error, Page, Permissions, ProcessId, Target, UserPage, archive, facts, fault_reply, inbox,
     page_allocate, println, usage,
 };
-use pager::{Client, Clients};
+use pager::{Clients, Known, Program};
 
 /// What goes back to whom.
 pub enum Answer {
@@ -23,18 +23,27 @@ pub enum Answer {
     None,
 }
 
+/// A file of the boot archive: the same if it lies at the same place.
+#[derive(Clone, Copy)]
+struct File(&'static [u8]);
+
+impl PartialEq for File {
+    fn eq(&self, other: &Self) -> bool {
+        core::ptr::eq(self.0, other.0)
+    }
+}
+
 /// The pager's state.
 pub struct Server {
-    clients: Clients<&'static [u8]>,
+    clients: Clients<File>,
     zeroed: u32,
     loaded: u32,
-    refused: u32,
 }
 
 impl Server {
     /// A pager without clients.
     pub const fn new() -> Self {
-        Self { clients: Clients::new(), zeroed: 0, loaded: 0, refused: 0 }
+        Self { clients: Clients::new(), zeroed: 0, loaded: 0 }
     }
 
     /// Serves a client's fault, or refuses it: then the kernel has the last word, or the client's own handler. Only
@@ -46,7 +55,6 @@ impl Server {
             Decision::Refuse(_) => Err(Refused),
         };
         if let Err(Refused) = verdict {
-            self.refused = self.refused.wrapping_add(1);
             // The client may have ended meanwhile; then there is nobody to refuse.
             let _ = fault_reply(client, Verdict::Refuse);
         }
@@ -75,12 +83,13 @@ impl Server {
     }
 
     fn fill(&self, id: ProcessId, page: UserPage) -> Result<Scratch, Error> {
-        let client = self.clients.find(id).map_err(|_| Error::NoSuchProcess)?;
+        let program = self.clients.program_of(id).map_err(|_| Error::NoSuchProcess)?;
+        let File(bytes) = program.file;
         let mut scratch = Scratch::new()?;
-        for piece in client.image.pieces(page.page()) {
+        for piece in program.image.pieces(page.page()) {
             let to = piece.page_offset as usize..(piece.page_offset + piece.length) as usize;
             let from = piece.file_offset as usize..(piece.file_offset + piece.length) as usize;
-            scratch.bytes()[to].copy_from_slice(&client.file[from]);
+            scratch.bytes()[to].copy_from_slice(&bytes[from]);
         }
         Ok(scratch)
     }
@@ -111,7 +120,6 @@ impl Server {
         child: ProcessId,
         name: Option<&str>,
     ) -> Result<Registered, Registered> {
-        self.clients.retain(is_alive);
         let parent = facts::process(child).map(|facts| facts.parent);
         if parent != Some(sender.bits()) || usage(Target::Process(child)).is_err() {
             return Err(Registered::NotAClient);
@@ -120,16 +128,25 @@ impl Server {
             Some(Ok(Some(file))) => file,
             Some(_) | None => return Err(Registered::NoSuchProgram),
         };
+        let program = match self.clients.program_in(File(file)) {
+            Some(known) => known,
+            None => self.read_program(file)?,
+        };
+        self.clients.insert(child, program);
+        let entry = self.clients.program_of(child).map(|program| program.image.entry());
+        entry.map(|entry| Registered::At { entry }).map_err(|_| Registered::BadImage)
+    }
+
+    fn read_program(&mut self, file: &'static [u8]) -> Result<Known, Registered> {
         let header = &file[..file.len().min(HEADER_LIMIT)];
+        // A file in the archive is shorter than 2 GiB.
         let image = Image::plan(header, file.len() as u32).map_err(|_| Registered::BadImage)?;
-        let client = Client::new(image, file).map_err(|_| Registered::BadImage)?;
-        self.clients.insert(child, client);
-        Ok(Registered::At { entry: image.entry() })
+        let program = Program::new(image, File(file)).map_err(|_| Registered::BadImage)?;
+        self.clients.add(program).map_err(|_| Registered::Full)
     }
 
     /// A client forks. 0: the child is adopted.
     pub fn clone_client(&mut self, client: ProcessId, child: ProcessId) -> [u32; 4] {
-        self.clients.retain(is_alive);
         let refused = u32::from(self.clients.adopt(client, child).is_err());
         [refused, 0, 0, 0]
     }
@@ -140,7 +157,7 @@ impl Server {
         let own =
             window.runs(Page::containing(0), Page::containing(USER_TOP), u32::MAX, |_, _| Some(()));
         Statistics {
-            clients: self.clients.len() as u32,
+            clients: self.clients.ids().filter(|id| is_alive(*id)).count() as u32,
             zeroed: self.zeroed,
             loaded: self.loaded,
             own_pages: own.map(|run| run.pages).sum(),

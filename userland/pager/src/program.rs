@@ -1,17 +1,17 @@
-//! What one client may touch: its program's image, a heap, and a stack that grows.
+//! What a program may touch: its image, a heap, and a stack that grows.
 
 use libsys::abi::image::Image;
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::abi::{Page, Permissions};
 use libsys::regions::{Kind, Region, RegionError, Regions, STANDARD};
 
-/// Regions of one client: heap, stack, and two for each segment of the image, as segments may share a page.
+/// Regions of one program: heap, stack, and two for each segment of the image, as segments may share a page.
 const REGIONS: usize = 18;
 
-/// A client: the program that it runs, whose bytes are in `file`, and its regions.
+/// A program that can be run.
 #[derive(Clone, Copy, Debug)]
-pub struct Client<F> {
-    /// What `main` reads the program's bytes from.
+pub struct Program<F> {
+    /// Where its bytes come from.
     pub file: F,
     /// Where they belong.
     pub image: Image,
@@ -19,8 +19,8 @@ pub struct Client<F> {
     pub regions: Regions<REGIONS>,
 }
 
-impl<F> Client<F> {
-    /// A client that runs the program in `file`.
+impl<F> Program<F> {
+    /// The program in `file`.
     ///
     /// # Errors
     /// The image lies over the heap or the stack, or is in too many pieces.
@@ -41,16 +41,19 @@ fn image_regions(image: &Image) -> impl Iterator<Item = Result<Region, RegionErr
     let mut pages = image.pages().peekable();
     core::iter::from_fn(move || {
         let first = pages.next()?;
-        let writable = |page: Page| {
-            image.permissions(page).is_some_and(|rights| rights.contains(Permissions::WRITE))
-        };
+        let writable = is_writable(image, first);
         let mut last = first;
-        while let Some(next) = pages.next_if(|next| {
-            next.number() == last.number() + 1 && writable(*next) == writable(first)
-        }) {
+        let goes_on = |last: Page, next: &Page| {
+            next.number() == last.number() + 1 && is_writable(image, *next) == writable
+        };
+        while let Some(next) = pages.next_if(|next| goes_on(last, next)) {
             last = next;
         }
-        let kind = Kind::Image { writable: writable(first) };
-        Some(Region::new(first.address(), last.address() + PAGE_SIZE, kind))
+        let end = last.address() + PAGE_SIZE;
+        Some(Region::new(first.address(), end, Kind::Image { writable }))
     })
+}
+
+fn is_writable(image: &Image, page: Page) -> bool {
+    image.permissions(page).is_some_and(|rights| rights.contains(Permissions::WRITE))
 }

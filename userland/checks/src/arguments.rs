@@ -1,0 +1,348 @@
+//! Malformed arguments: every call refuses them, by both gates, and nothing has changed.
+
+use libsys::abi::layout::{BOOT_ARCHIVE, KERNEL_BASE, PAGE_SIZE, USER_TOP, UVPD, UVPT};
+use libsys::{Error, ProcessId, Syscall, identity, machine, process_create};
+
+use crate::expect::{Verdict, checks, equal, refused};
+use crate::machine::{Raw, interrupt, sysenter};
+use crate::memory::{fresh, leaf, need_nothing, parent, place, stale_id};
+
+checks! {
+    unknown_calls_are_invalid,
+    unknown_permission_bits_are_invalid,
+    permissions_are_invalid_where_none_are_taken,
+    addresses_that_are_no_user_page_are_invalid,
+    ranges_that_are_empty_long_or_wrap_are_invalid,
+    ids_that_nobody_has_are_no_process,
+    processes_of_others_are_no_process,
+    buffers_beyond_user_space_are_a_fault,
+    buffers_over_4096_bytes_are_invalid,
+    flags_are_0_or_1,
+    sysenter_refuses_what_needs_more_registers,
+}
+
+/// Calls that name a page in `ecx`.
+const PAGED: [u32; 8] = [33, 34, 35, 36, 38, 39, 40, 41];
+/// Those of them that take a range.
+const RANGES: [u32; 4] = [38, 39, 40, 41];
+/// Calls about memory: self, child or client.
+const MEMORY: [u32; 9] = [33, 34, 35, 36, 38, 39, 40, 41, 51];
+/// Calls about a child alone.
+const OF_A_PARENT: [u32; 7] = [43, 44, 45, 46, 50, 54, 58];
+
+const NOWHERE: [u32; 11] = [
+    1,
+    0xFFF,
+    0x4000_0001,
+    USER_TOP - 1,
+    USER_TOP,
+    UVPT,
+    UVPD,
+    KERNEL_BASE,
+    0xFFFF_F000,
+    0xFFFF_FFFF,
+    BOOT_ARCHIVE + 0x800,
+];
+
+/// A call whose arguments are all in order: page 0 of the checks' own, one page, page 1 as the destination, the
+/// caller where a second process is named.
+fn call(number: u32, process: u32) -> Raw {
+    let (page, other) = (place(0).address(), place(1).address());
+    let raw = Raw { eax: number, edx: process, ..Raw::default() };
+    match number {
+        34 => Raw { ecx: page, ebx: 0, esi: other, ..raw },
+        38 => Raw { ecx: page, ebx: 0, esi: other, edi: 1, ..raw },
+        39..=41 => Raw { ecx: page, ebx: 1, ..raw },
+        33..=36 => Raw { ecx: page, ..raw },
+        45 | 46 => Raw { ebx: page, ..raw },
+        _ => raw,
+    }
+}
+
+/// By `int 0x30`.
+fn result(raw: Raw) -> Result<u32, Error> {
+    Error::check(interrupt(raw).eax)
+}
+
+/// A page is there, and is still the same after `attempts`.
+fn undisturbed(attempts: impl FnOnce() -> Verdict) -> Verdict {
+    let page = fresh(0)?;
+    need_nothing()?;
+    let (before, free) = (leaf(page), machine().free);
+    attempts()?;
+    equal("the page", leaf(page), before)?;
+    equal("its neighbour", leaf(place(1)).bits(), 0)?;
+    equal("free frames", machine().free, free)
+}
+
+fn unknown_calls_are_invalid() -> Verdict {
+    for number in (14..32).chain(Syscall::LAST + 1..256) {
+        let by_interrupt = interrupt(call(number, 0)).eax;
+        equal(format_args!("call {number} by int"), by_interrupt, 0xFFFF_FFFD)?;
+    }
+    // JOS's calls come by `int 0x30` only.
+    for number in (0..32).chain(Syscall::LAST + 1..256) {
+        let by_sysenter = sysenter(call(number, 0)).eax;
+        equal(format_args!("call {number} by sysenter"), by_sysenter, 0xFFFF_FFFD)?;
+    }
+    // A JOS number is all of eax.
+    for eax in [0x0102, 0x8000_0002, 0xFFFF_FF0B] {
+        equal(format_args!("eax {eax:#x}"), interrupt(call(eax, 0)).eax, 0xFFFF_FFFD)?;
+    }
+    Ok(())
+}
+
+fn unknown_permission_bits_are_invalid() -> Verdict {
+    undisturbed(|| {
+        for number in PAGED {
+            for bit in (0..24).filter(|bit| ![1, 9, 10, 11].contains(bit)) {
+                let mut raw = call(number, 0);
+                raw.eax |= 1 << (bit + 8);
+                let what = format_args!("call {number}, permission bit {bit}");
+                refused(what, result(raw), Error::InvalidArgument)?;
+            }
+        }
+        // W is no mark.
+        for number in [35, 38, 40] {
+            let raw = Raw { eax: number | 2 << 8, ..call(number, 0) };
+            refused(format_args!("call {number}, W"), result(raw), Error::InvalidArgument)?;
+        }
+        // Bits to drop.
+        for bit in [0, 2, 3, 6, 8, 12, 30] {
+            let share = Raw { ebp: 1 << bit, ..call(38, 0) };
+            refused(format_args!("share, drop bit {bit}"), result(share), Error::InvalidArgument)?;
+            let protect = Raw { esi: 1 << bit, ..call(39, 0) };
+            refused(
+                format_args!("protect, drop bit {bit}"),
+                result(protect),
+                Error::InvalidArgument,
+            )?;
+        }
+        Ok(())
+    })
+}
+
+fn permissions_are_invalid_where_none_are_taken() -> Verdict {
+    let without =
+        (32..=Syscall::LAST).filter(|number| !matches!(number, 33..=36 | 38..=41 | 57 | 60..=64));
+    for number in without {
+        let raw = Raw { eax: number | 2 << 8, ..Raw::default() };
+        refused(format_args!("call {number} with W"), result(raw), Error::InvalidArgument)?;
+    }
+    Ok(())
+}
+
+fn addresses_that_are_no_user_page_are_invalid() -> Verdict {
+    undisturbed(|| {
+        for address in NOWHERE {
+            for number in PAGED {
+                let raw = Raw { ecx: address, ..call(number, 0) };
+                let what = format_args!("call {number} at {address:#x}");
+                refused(what, result(raw), Error::InvalidArgument)?;
+            }
+            for number in [34, 38] {
+                let raw = Raw { esi: address, ..call(number, 0) };
+                let what = format_args!("call {number} to {address:#x}");
+                refused(what, result(raw), Error::InvalidArgument)?;
+            }
+            // Messages that send (1) or accept (4) a page.
+            for (number, bit) in [(60, 1), (61, 4), (62, 1), (63, 1), (64, 4)] {
+                let to = parent()?.bits();
+                let raw = Raw { eax: number | bit << 8, edx: to, ecx: address, ..Raw::default() };
+                let what = format_args!("message {number} with the page {address:#x}");
+                refused(what, result(raw), Error::InvalidArgument)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn ranges_that_are_empty_long_or_wrap_are_invalid() -> Verdict {
+    let last = USER_TOP - PAGE_SIZE;
+    let bad = |number, page, pages| {
+        let base = Raw { ecx: page, ..call(number, 0) };
+        if number == 38 { Raw { edi: pages, ..base } } else { Raw { ebx: pages, ..base } }
+    };
+    undisturbed(|| {
+        for number in RANGES {
+            for pages in [0, 1025, 0x10_0000, 0x4000_0000, 0x8000_0001, 0xFFFF_FFFF] {
+                let what = format_args!("call {number}, {pages:#x} pages");
+                let raw = bad(number, place(0).address(), pages);
+                refused(what, result(raw), Error::InvalidArgument)?;
+            }
+            let what = format_args!("call {number}, past the last user page");
+            refused(what, result(bad(number, last, 2)), Error::InvalidArgument)?;
+        }
+        let to_the_end = Raw { esi: last, edi: 2, ..call(38, 0) };
+        refused("a destination past the last page", result(to_the_end), Error::InvalidArgument)?;
+        refused("65 fresh pages", result(bad(41, place(0).address(), 65)), Error::InvalidArgument)
+    })
+}
+
+/// Every call that names a process, with this id.
+fn is_nobody(id: u32) -> Verdict {
+    for number in MEMORY.into_iter().chain(OF_A_PARENT).chain([49, 53, 59, 60, 62]) {
+        refused(
+            format_args!("call {number} about {id:#x}"),
+            result(call(number, id)),
+            Error::NoSuchProcess,
+        )?;
+    }
+    for number in [34, 38] {
+        let raw = Raw { ebx: id, ..call(number, 0) };
+        refused(format_args!("call {number} into {id:#x}"), result(raw), Error::NoSuchProcess)?;
+    }
+    refused(format_args!("receive from {id:#x}"), result(call(61, id)), Error::NoSuchProcess)
+}
+
+fn ids_that_nobody_has_are_no_process() -> Verdict {
+    let stale = stale_id()?;
+    undisturbed(|| {
+        // A slot that is taken, with other generations; one that was never used; ids that cannot be.
+        let own = identity().id.bits();
+        for id in [
+            stale.bits(),
+            own ^ ProcessId::GENERATION,
+            own & 0x3FF,
+            0x3FF,
+            0x7FFF_FFFF,
+            0x8000_0000 | own,
+            0xFFFF_FFFF,
+        ] {
+            is_nobody(id)?;
+        }
+        // Where 0 is not the caller.
+        for number in [57, 59, 60, 62, 63, 64] {
+            refused(
+                format_args!("call {number} about 0"),
+                result(call(number, 0)),
+                Error::NoSuchProcess,
+            )?;
+        }
+        for number in [57, 63] {
+            let raw = call(number, stale.bits());
+            refused(format_args!("call {number}, stale"), result(raw), Error::NotWaiting)?;
+        }
+        let pager = Raw { ebx: stale.bits(), ..call(54, 0) };
+        refused("a pager for oneself", result(pager), Error::NoSuchProcess)?;
+        let child = process_create()?;
+        let pager = Raw { ebx: stale.bits(), ..call(54, child.bits()) };
+        refused("a pager that is gone", result(pager), Error::NoSuchProcess)?;
+        libsys::process::end(child)?;
+        Ok(())
+    })
+}
+
+fn processes_of_others_are_no_process() -> Verdict {
+    let pager = identity().pager.map_or(0, ProcessId::bits);
+    undisturbed(|| {
+        for id in [parent()?.bits(), pager] {
+            for number in MEMORY.into_iter().chain(OF_A_PARENT).chain([49, 53, 59]) {
+                let what = format_args!("call {number} about {id:#x}");
+                refused(what, result(call(number, id)), Error::NoSuchProcess)?;
+            }
+        }
+        // What only a parent may do is not for the process itself.
+        let own = identity().id.bits();
+        for number in OF_A_PARENT {
+            for id in [0, own] {
+                let what = format_args!("call {number} about the caller as {id:#x}");
+                refused(what, result(call(number, id)), Error::NoSuchProcess)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn buffers_beyond_user_space_are_a_fault() -> Verdict {
+    let child = process_create()?;
+    let registers = [USER_TOP - 36, USER_TOP, UVPT, KERNEL_BASE, 0xFFFF_FFD8, 0xFFFF_FFFC];
+    for address in registers {
+        for number in [45, 46] {
+            let raw = Raw { ebx: address, ..call(number, child.bits()) };
+            refused(format_args!("call {number} at {address:#x}"), result(raw), Error::Fault)?;
+        }
+    }
+    for address in [1, place(0).address() + 2, 0xFFFF_FFFF] {
+        for number in [45, 46] {
+            let raw = Raw { ebx: address, ..call(number, child.bits()) };
+            refused(
+                format_args!("call {number} at {address:#x}"),
+                result(raw),
+                Error::InvalidArgument,
+            )?;
+        }
+    }
+    libsys::process::end(child)?;
+    let bytes = [
+        (USER_TOP - 1, 2),
+        (USER_TOP, 1),
+        (UVPT, 4),
+        (KERNEL_BASE, 4096),
+        (0xFFFF_FFFF, 1),
+        (0xFFFF_F001, 4096),
+    ];
+    for (address, length) in bytes {
+        for number in [68, 69] {
+            let raw = Raw { ebx: address, esi: length, ..call(number, 0) };
+            refused(format_args!("call {number} at {address:#x}"), result(raw), Error::Fault)?;
+        }
+    }
+    Ok(())
+}
+
+fn buffers_over_4096_bytes_are_invalid() -> Verdict {
+    let page = fresh(0)?.address();
+    for length in [4097, 0x8000_0000, 0xFFFF_FFFF] {
+        for number in [68, 69] {
+            let raw = Raw { ebx: page, esi: length, ..call(number, 0) };
+            let what = format_args!("call {number}, {length:#x} bytes");
+            refused(what, result(raw), Error::InvalidArgument)?;
+        }
+    }
+    // No bytes are no buffer: nothing is waited for, nothing is touched.
+    for number in [68, 69] {
+        let raw = interrupt(Raw { ebx: place(9).address(), esi: 0, ..call(number, 0) });
+        equal(format_args!("call {number}, no bytes"), (raw.eax, raw.ebx), (0, 0))?;
+    }
+    Ok(())
+}
+
+fn flags_are_0_or_1() -> Verdict {
+    for number in [42, 49, 55, 70] {
+        for word in [2, 0x100, 0xFFFF_FFFF] {
+            let raw = Raw { ebx: word, ..call(number, 0) };
+            refused(
+                format_args!("call {number}, flag {word:#x}"),
+                result(raw),
+                Error::InvalidArgument,
+            )?;
+        }
+    }
+    let to = parent()?.bits();
+    for (eax, verdict) in [(57, 3), (57, 0xFFFF_FFFF), (57 | 2 << 8, 0), (57 | 2 << 8, 2)] {
+        let raw = Raw { eax, ebx: verdict, ..call(57, to) };
+        refused(format_args!("verdict {verdict:#x}"), result(raw), Error::InvalidArgument)?;
+    }
+    // Page permissions without a page to send or accept.
+    let raw = Raw { eax: 60 | 2 << 8, ..call(60, to) };
+    refused("W without a page", result(raw), Error::InvalidArgument)
+}
+
+fn sysenter_refuses_what_needs_more_registers() -> Verdict {
+    let page = fresh(0)?.address();
+    let share =
+        sysenter(Raw { eax: 38, ebx: 0, esi: place(1).address(), ebp: page, ..Raw::default() });
+    refused("share", Error::check(share.eax), Error::InvalidArgument)?;
+    let to = parent()?.bits();
+    for (number, bit) in [(60, 1), (61, 4), (62, 5), (63, 1), (64, 4)] {
+        let message =
+            sysenter(Raw { eax: number | bit << 8, edi: to, ebp: page, ..Raw::default() });
+        refused(
+            format_args!("message {number} with a page"),
+            Error::check(message.eax),
+            Error::InvalidArgument,
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! Reference counts of frames: 32 bits, and right.
+
+use libsys::call::Change;
+use libsys::{PageRange, Target, machine, page_unmap, range_share, range_unmap};
+
+use crate::expect::{Verdict, checks, equal};
+use crate::machine::{load, store};
+use crate::memory::{fresh, leaf, mappings, place, places};
+
+checks! {
+    one_frame_has_70000_mappings,
+}
+
+/// More than 16 bits hold.
+const MAPPINGS: u32 = 70_000;
+const SELF: Target = Target::Caller;
+
+fn one_frame_has_70000_mappings() -> Verdict {
+    let first = fresh(0)?;
+    store(first.address(), 0x7000_0000);
+    let frame = leaf(first).frame();
+    // Doubling: what is mapped is mapped once more behind itself, 1,024 pages at a time.
+    let mut mapped = 1;
+    while mapped < MAPPINGS {
+        let pages = mapped.min(PageRange::LIMIT).min(MAPPINGS - mapped);
+        range_share((SELF, places(0, pages)?), (SELF, place(mapped)), Change::NONE, false)?;
+        mapped += pages;
+    }
+    equal("mappings", mappings(first), Some(MAPPINGS))?;
+    for index in [1, 65_535, 65_536, MAPPINGS - 1] {
+        equal("the frame", leaf(place(index)).frame(), frame)?;
+        equal("its contents", load(place(index).address()), 0x7000_0000)?;
+    }
+    let free = machine().free;
+    // With 16 bits the frame would be free after 4,464 of these.
+    let mut index = 1;
+    while index < MAPPINGS {
+        let pages = PageRange::LIMIT.min(MAPPINGS - index);
+        range_unmap(SELF, places(index, pages)?, libsys::Permissions::empty())?;
+        index += pages;
+    }
+    equal("mappings that are left", mappings(first), Some(1))?;
+    equal("free frames", machine().free, free)?;
+    equal("the contents", load(first.address()), 0x7000_0000)?;
+    page_unmap(SELF, first, libsys::Permissions::empty())?;
+    equal("free frames after the last", machine().free, free + 1)
+}

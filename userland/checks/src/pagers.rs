@@ -1,0 +1,440 @@
+//! Pagers: what one learns and may do, and what becomes of its clients when it does its work badly.
+
+use libsys::abi::call::{PageOffer, Verdict as Answer};
+use libsys::abi::fault::Access;
+use libsys::abi::message::{Kind, Message, Reason};
+use libsys::abi::registers::UserRegisters;
+use libsys::process::{end, exit, id, wait};
+use libsys::{
+    Error, Permissions, ProcessId, Target, accept_clients, call, fault_forward, fault_reply,
+    message_call, page_allocate, page_map, process_create, process_start, receive, registers_read,
+    reply, send, set_fault_timeout, set_pager, sleep, usage,
+};
+
+use crate::bare::{self, CODE, LOAD, STORE, at};
+use crate::expect::{Verdict, Why, checks, equal, refused};
+use crate::family::{
+    PAGE_FAULT, child, ends, ends_well, idle_child, is_killed, until, until_blocked,
+};
+use crate::machine::{load, store};
+use crate::memory::{fresh, mappings, parent, place, stale_id};
+
+checks! {
+    a_pager_learns_the_access_and_serves_it,
+    a_fault_changes_no_register,
+    a_pager_that_mends_nothing_is_asked_again,
+    a_refusal_ends_the_client,
+    a_fault_reply_that_fails_leaves_the_client_waiting,
+    only_the_pager_that_was_asked_may_answer,
+    a_pager_may_change_its_clients_memory_and_nothing_else,
+    clients_end_with_a_pager_that_ends,
+    a_pager_that_waits_for_its_client_cannot_serve_it,
+    a_slow_pager_loses_its_client,
+    a_pager_in_time_keeps_its_client,
+    a_pager_has_to_accept,
+    pager_circles_and_long_chains_are_refused,
+    a_pager_of_a_pager_serves_it,
+    clone_asks_the_pager,
+    clone_is_refused_where_it_makes_no_sense,
+    a_fault_passed_on_to_nobody_is_refused,
+}
+
+const NONE: Permissions = Permissions::empty();
+const WRITE: Permissions = Permissions::WRITE;
+/// What the clients touch.
+const TOUCHED: u32 = 0x5000_0008;
+
+fn page_touched() -> libsys::UserPage {
+    libsys::UserPage::known(TOUCHED & !0xFFF)
+}
+
+/// A bare child under this pager, which begins to touch [`TOUCHED`].
+fn client_of(pager: ProcessId, code: &[u8]) -> Result<ProcessId, Error> {
+    let client = bare::bare(code, UserRegisters { ecx: 0xC0DE, ..at(TOUCHED) })?;
+    set_pager(client, Some(pager))?;
+    process_start(client)?;
+    Ok(client)
+}
+
+/// As [`client_of`], under the caller; with the fault that it makes.
+fn faulting(code: &[u8]) -> Result<(ProcessId, Message), Error> {
+    let client = client_of(id(), code)?;
+    Ok((client, receive(None, None)?))
+}
+
+fn a_pager_learns_the_access_and_serves_it() -> Verdict {
+    let (reader, fault) = faulting(LOAD)?;
+    equal("sender and kind", (fault.sender, fault.kind), (reader, Kind::Fault))?;
+    equal("words", fault.words, [TOUCHED, Access::USER.bits(), CODE, 0])?;
+    store(fresh(0)?.address() + 8, 0x5A);
+    let map = Answer::Map { source: place(0), destination: page_touched(), permissions: NONE };
+    fault_reply(reader, map)?;
+    ends(reader, Reason::Exited, 0x5A)?;
+
+    let (writer, fault) = faulting(STORE)?;
+    equal("a write", fault.words, [TOUCHED, 6, CODE, 0])?;
+    // Present now, but read-only.
+    fault_reply(writer, map)?;
+    let fault = receive(None, None)?;
+    equal("a write to a read-only page", fault.words, [TOUCHED, 7, CODE, 0])?;
+    fault_reply(
+        writer,
+        Answer::Map { source: place(0), destination: page_touched(), permissions: WRITE },
+    )?;
+    ends_well(writer)?;
+    equal("what it wrote", load(place(0).address() + 8), 0xC0DE)?;
+    equal("mappings", mappings(place(0)), Some(1))
+}
+
+fn a_fault_changes_no_register() -> Verdict {
+    let set = UserRegisters {
+        edi: 1,
+        esi: 2,
+        ebp: 3,
+        ebx: TOUCHED,
+        edx: 5,
+        ecx: 6,
+        eax: 7,
+        eip: CODE,
+        eflags: 0xAD5 & !0x100,
+        esp: 8,
+    };
+    let client = bare::bare(LOAD, set)?;
+    set_pager(client, Some(id()))?;
+    process_start(client)?;
+    receive(None, None)?;
+    let expected = UserRegisters { eflags: set.eflags | 0x202, ..set };
+    let found = registers_read(client)?;
+    equal("registers", UserRegisters { eflags: found.eflags | 2, ..found }, expected)?;
+    fault_reply(client, Answer::Refuse)?;
+    is_killed(client, PAGE_FAULT)
+}
+
+fn a_pager_that_mends_nothing_is_asked_again() -> Verdict {
+    let (client, fault) = faulting(LOAD)?;
+    for _ in 0..3 {
+        fault_reply(client, Answer::Resume)?;
+        equal("the same fault", receive(None, None)?.words, fault.words)?;
+    }
+    page_allocate(client, page_touched(), NONE)?;
+    fault_reply(client, Answer::Resume)?;
+    ends_well(client)
+}
+
+fn a_refusal_ends_the_client() -> Verdict {
+    let (client, _) = faulting(LOAD)?;
+    fault_reply(client, Answer::Refuse)?;
+    is_killed(client, PAGE_FAULT)
+}
+
+fn a_fault_reply_that_fails_leaves_the_client_waiting() -> Verdict {
+    let (client, _) = faulting(LOAD)?;
+    let map =
+        |permissions| Answer::Map { source: place(0), destination: page_touched(), permissions };
+    refused("an absent source", fault_reply(client, map(NONE)), Error::NotMapped)?;
+    page_allocate(Target::Caller, place(0), NONE)?;
+    refused("W from a source without it", fault_reply(client, map(WRITE)), Error::NotPermitted)?;
+    // The answer to a fault is no reply to a call.
+    refused("reply", reply(client, [0; 4], None), Error::NotWaiting)?;
+    fault_reply(client, map(NONE))?;
+    refused("twice", fault_reply(client, map(NONE)), Error::NotWaiting)?;
+    ends_well(client)
+}
+
+fn only_the_pager_that_was_asked_may_answer() -> Verdict {
+    let (client, _) = faulting(LOAD)?;
+    let stranger = child(|| {
+        for answer in [Answer::Resume, Answer::Refuse] {
+            refused("of another's client", fault_reply(client, answer), Error::NotWaiting)?;
+        }
+        Ok(())
+    })?;
+    ends_well(stranger)?;
+    refused("of a stale id", fault_reply(stale_id()?, Answer::Resume), Error::NotWaiting)?;
+    refused("of one's parent", fault_reply(parent()?, Answer::Refuse), Error::NotWaiting)?;
+    fault_reply(client, Answer::Refuse)?;
+    is_killed(client, PAGE_FAULT)
+}
+
+/// A child that accepts clients, says so, and then does this with what it receives.
+fn pager(act: impl FnOnce(Message) -> Verdict) -> Result<ProcessId, Why> {
+    let pager = child(|| {
+        accept_clients(true)?;
+        send(parent()?, [0; 4], None)?;
+        act(receive(None, None)?)
+    })?;
+    receive(Some(pager), None)?;
+    Ok(pager)
+}
+
+fn a_pager_may_change_its_clients_memory_and_nothing_else() -> Verdict {
+    let pager = pager(|fault| {
+        let client = fault.sender;
+        page_allocate(client, place(3), WRITE)?;
+        page_map((client, place(3)), (Target::Caller, place(3)), WRITE)?;
+        usage(client)?;
+        let nobody = Error::NoSuchProcess;
+        refused("registers", registers_read(client), nobody)?;
+        refused("stop", libsys::process_stop(client), nobody)?;
+        refused("destroy", libsys::destroy(client, false), nobody)?;
+        refused("handler", call::set_handler(client, Some(CODE)), nobody)?;
+        refused("pager", set_pager(client, None), nobody)?;
+        refused("quota", libsys::set_quota(client, 1, 1), nobody)?;
+        refused("timeout", set_fault_timeout(client, 1), nobody)?;
+        refused("wait", wait(Some(client)), Error::NoChild)?;
+        page_allocate(client, page_touched(), NONE)?;
+        Ok(fault_reply(client, Answer::Resume)?)
+    })?;
+    let client = client_of(pager, LOAD)?;
+    ends_well(client)?;
+    ends_well(pager)
+}
+
+fn clients_end_with_a_pager_that_ends() -> Verdict {
+    // While it has the fault.
+    let holds_it = pager(|_| exit(0))?;
+    let client = client_of(holds_it, LOAD)?;
+    is_killed(client, PAGE_FAULT)?;
+    ends_well(holds_it)?;
+    // Before it has received the fault.
+    let never_looks = pager(|_| {
+        sleep(30);
+        Ok(())
+    })?;
+    send(never_looks, [0; 4], None)?;
+    let client = client_of(never_looks, LOAD)?;
+    is_killed(client, PAGE_FAULT)?;
+    ends_well(never_looks)?;
+    // Before there is a fault.
+    let gone = pager(|_| Ok(()))?;
+    let client = bare::bare(LOAD, at(TOUCHED))?;
+    set_pager(client, Some(gone))?;
+    send(gone, [0; 4], None)?;
+    ends_well(gone)?;
+    process_start(client)?;
+    is_killed(client, PAGE_FAULT)?;
+    // By another's hand.
+    let destroyed = pager(|_| {
+        receive(None, None)?;
+        Ok(())
+    })?;
+    let client = client_of(destroyed, LOAD)?;
+    until_blocked(client)?;
+    end(destroyed)?;
+    is_killed(client, PAGE_FAULT)
+}
+
+fn a_pager_that_waits_for_its_client_cannot_serve_it() -> Verdict {
+    let pager = pager(|go| {
+        let client = ProcessId::new(go.words[0])?;
+        refused("call", message_call(client, [0; 4], None), Error::PeerEnded)
+    })?;
+    let client = bare::bare(LOAD, at(TOUCHED))?;
+    set_pager(client, Some(pager))?;
+    send(pager, [client.bits(), 0, 0, 0], None)?;
+    until_blocked(pager)?;
+    process_start(client)?;
+    is_killed(client, PAGE_FAULT)?;
+    ends_well(pager)
+}
+
+/// The caller is the pager, and sleeps: once with the fault before it, once with the fault in its hands.
+fn a_slow_pager_loses_its_client() -> Verdict {
+    for receives in [false, true] {
+        let client = bare::bare(LOAD, at(TOUCHED))?;
+        set_pager(client, Some(id()))?;
+        set_fault_timeout(client, 20)?;
+        process_start(client)?;
+        if receives {
+            equal("a fault", receive(None, None)?.kind, Kind::Fault)?;
+        }
+        sleep(100);
+        refused("too late", fault_reply(client, Answer::Resume), Error::NotWaiting)?;
+        is_killed(client, PAGE_FAULT)?;
+    }
+    Ok(())
+}
+
+fn a_pager_in_time_keeps_its_client() -> Verdict {
+    let client = bare::bare(LOAD, at(TOUCHED))?;
+    set_pager(client, Some(id()))?;
+    set_fault_timeout(client, 300)?;
+    process_start(client)?;
+    // Each fault has the whole time.
+    for _ in 0..5 {
+        receive(None, None)?;
+        sleep(100);
+        fault_reply(client, Answer::Resume)?;
+    }
+    receive(None, None)?;
+    set_fault_timeout(client, 0)?;
+    page_allocate(client, page_touched(), NONE)?;
+    fault_reply(client, Answer::Resume)?;
+    ends_well(client)
+}
+
+fn a_pager_has_to_accept() -> Verdict {
+    let (client, other) = (process_create()?, idle_child()?);
+    refused("one who was not asked", set_pager(client, Some(other)), Error::Refused)?;
+    refused("one's parent", set_pager(client, Some(parent()?)), Error::Refused)?;
+    set_pager(client, Some(id()))?;
+    set_pager(client, None)?;
+    refused("a pager for oneself", set_pager(id(), None), Error::NoSuchProcess)?;
+    end(client)?;
+    end(other)?;
+    let fickle = child(|| {
+        accept_clients(true)?;
+        accept_clients(false)?;
+        send(parent()?, [0; 4], None)?;
+        receive(None, None)?;
+        Ok(())
+    })?;
+    receive(Some(fickle), None)?;
+    let client = process_create()?;
+    refused("one who accepts no more", set_pager(client, Some(fickle)), Error::Refused)?;
+    end(client)?;
+    end(fickle)?;
+    Ok(())
+}
+
+/// A child that accepts clients and is under `pager`.
+fn link(under: Option<ProcessId>) -> Result<ProcessId, Why> {
+    let link = child(|| {
+        accept_clients(true)?;
+        send(parent()?, [0; 4], None)?;
+        receive(None, None)?;
+        Ok(())
+    })?;
+    receive(Some(link), None)?;
+    set_pager(link, under)?;
+    Ok(link)
+}
+
+fn pager_circles_and_long_chains_are_refused() -> Verdict {
+    let first = link(None)?;
+    refused("its own pager", set_pager(first, Some(first)), Error::Deadlock)?;
+    let second = link(Some(first))?;
+    refused("each other's", set_pager(first, Some(second)), Error::Deadlock)?;
+    // Eight pagers above a client, and no more.
+    let mut last = second;
+    for _ in 3..=8 {
+        last = link(Some(last))?;
+    }
+    let client = process_create()?;
+    set_pager(client, Some(last))?;
+    let ninth = link(Some(last))?;
+    refused("a ninth", set_pager(client, Some(ninth)), Error::Deadlock)?;
+    refused("a circle through all", set_pager(first, Some(ninth)), Error::Deadlock)?;
+    end(client)?;
+    while let Some(child) = crate::memory::children().next() {
+        // In any order: each is idle.
+        let _ = end(child);
+    }
+    Ok(())
+}
+
+/// The client's fault makes its pager fault, which this process serves.
+fn a_pager_of_a_pager_serves_it() -> Verdict {
+    let middle = pager(|fault| {
+        let client = fault.sender;
+        // Absent here as well: the access is this process's own fault, forwarded to its own pager.
+        equal("what came from above", load(TOUCHED), 0x66)?;
+        let map =
+            Answer::Map { source: page_touched(), destination: page_touched(), permissions: NONE };
+        Ok(fault_reply(client, map)?)
+    })?;
+    set_pager(middle, Some(id()))?;
+    let client = client_of(middle, LOAD)?;
+    let fault = receive(None, None)?;
+    equal("the pager's fault", (fault.sender, fault.words[0]), (middle, TOUCHED))?;
+    store(fresh(0)?.address() + 8, 0x66);
+    let map = Answer::Map { source: place(0), destination: page_touched(), permissions: NONE };
+    fault_reply(middle, map)?;
+    ends(client, Reason::Exited, 0x66)?;
+    ends_well(middle)
+}
+
+fn clone_asks_the_pager() -> Verdict {
+    let forker = child(|| {
+        receive(None, None)?;
+        for expected in [Ok(()), Err(Error::Refused), Err(Error::Refused)] {
+            let child = process_create()?;
+            let result = call::clone(child);
+            end(child)?;
+            equal("result", result, expected)?;
+        }
+        Ok(())
+    })?;
+    set_pager(forker, Some(id()))?;
+    send(forker, [0; 4], None)?;
+    for answer in [0, 1, 0xFFFF_FFFF] {
+        let clone = receive(None, None)?;
+        equal("kind and sender", (clone.kind, clone.sender), (Kind::Clone, forker))?;
+        let child = ProcessId::new(clone.words[0])?;
+        // The child is the pager's client from the start.
+        equal("what the child has", usage(child)?.frames, 1)?;
+        refused("no fault", fault_reply(forker, Answer::Resume), Error::NotWaiting)?;
+        reply(forker, [answer, 0, 0, 0], None)?;
+    }
+    ends_well(forker)
+}
+
+fn clone_is_refused_where_it_makes_no_sense() -> Verdict {
+    let child = process_create()?;
+    set_pager(child, None)?;
+    if libsys::identity().pager.is_some() {
+        refused("another pager", call::clone(child), Error::Refused)?;
+    }
+    end(child)?;
+    refused("not a child", call::clone(parent()?), Error::NoSuchProcess)?;
+    refused("oneself", call::clone(id()), Error::NoSuchProcess)?;
+    // The pager waits for the caller: neither would ever go on.
+    let pager = pager(|go| {
+        let client = ProcessId::new(go.words[0])?;
+        let page = PageOffer { page: place(0), send: None, accept: true };
+        let reply = message_call(client, [0; 4], Some(page))?;
+        equal("reply", reply.words[0], 1)
+    })?;
+    let forker = crate::family::child(|| {
+        receive(Some(parent()?), None)?;
+        let child = process_create()?;
+        refused("a pager that waits", call::clone(child), Error::Deadlock)?;
+        receive(None, None)?;
+        reply(pager, [1; 4], None)?;
+        // It ends now.
+        until("the pager is gone", || call::clone(child) == Err(Error::PeerEnded))?;
+        end(child)?;
+        Ok(())
+    })?;
+    set_pager(forker, Some(pager))?;
+    until_blocked(forker)?;
+    send(pager, [forker.bits(), 0, 0, 0], None)?;
+    until_blocked(pager)?;
+    send(forker, [0; 4], None)?;
+    ends_well(pager)?;
+    ends_well(forker)
+}
+
+fn a_fault_passed_on_to_nobody_is_refused() -> Verdict {
+    let orphan = child(|| {
+        receive(Some(parent()?), None)?;
+        let result = fault_forward(TOUCHED, Access::USER, 0);
+        refused("without a pager", result, Error::Refused)
+    })?;
+    set_pager(orphan, None)?;
+    send(orphan, [0; 4], None)?;
+    ends_well(orphan)?;
+    // With one: the answer comes back as a result, not as an end.
+    let forwarder = child(|| {
+        receive(Some(parent()?), None)?;
+        refused("by the pager", fault_forward(TOUCHED, Access::USER, 77), Error::Refused)?;
+        Ok(fault_forward(TOUCHED + 4, Access::WRITE, 78)?)
+    })?;
+    set_pager(forwarder, Some(id()))?;
+    send(forwarder, [0; 4], None)?;
+    equal("the first", receive(None, None)?.words, [TOUCHED, 4, 77, 0])?;
+    fault_reply(forwarder, Answer::Refuse)?;
+    equal("the second", receive(None, None)?.words, [TOUCHED + 4, 2, 78, 0])?;
+    fault_reply(forwarder, Answer::Resume)?;
+    ends_well(forwarder)
+}

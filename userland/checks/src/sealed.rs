@@ -1,0 +1,125 @@
+//! The sealed rule: what came from another space without W gains it only when nobody else has the page.
+
+use libsys::abi::call::PageOffer;
+use libsys::call::Change;
+use libsys::{
+    Error, Permissions, Target, message_call, page_copy, page_map, page_unmap, range_protect,
+    range_share, receive, send,
+};
+
+use crate::expect::{Verdict, checks, equal, refused};
+use crate::family::{child, ends_well};
+use crate::machine::{load, store};
+use crate::memory::{bits, fresh, mappings, parent, place, places};
+
+checks! {
+    what_a_process_dropped_itself_it_may_take_back,
+    a_page_mapped_from_another_space_without_write_is_sealed,
+    a_page_that_came_by_message_without_write_is_sealed,
+    a_seal_passes_on_with_the_page,
+    the_last_mapping_breaks_the_seal,
+    a_private_copy_has_no_seal,
+}
+
+const NONE: Permissions = Permissions::empty();
+const WRITE: Permissions = Permissions::WRITE;
+const SELF: Target = Target::Caller;
+const ADD_WRITE: Change = Change { drop: NONE, add: WRITE };
+const DROP_WRITE: Change = Change { drop: WRITE, add: NONE };
+
+fn add_write(index: u32) -> Result<(), Error> {
+    range_protect(SELF, places(index, 1)?, ADD_WRITE)?;
+    Ok(())
+}
+
+fn what_a_process_dropped_itself_it_may_take_back() -> Verdict {
+    fresh(0)?;
+    page_map((SELF, place(0)), (SELF, place(1)), NONE)?;
+    range_protect(SELF, places(0, 1)?, DROP_WRITE)?;
+    equal("not sealed", (bits(place(0)), bits(place(1))), (0x005, 0x005))?;
+    add_write(0)?;
+    add_write(1)?;
+    equal("both", (bits(place(0)), bits(place(1))), (0x007, 0x007))
+}
+
+/// In a child: gets page 0 of its parent without W, with this mark, and cannot write it.
+fn cannot_be_unsealed(index: u32) -> Verdict {
+    equal("flags", bits(place(index)) & !0x20, 0x105)?;
+    refused("protect adds W", add_write(index), Error::NotPermitted)?;
+    let second = page_map((SELF, place(index)), (SELF, place(index + 1)), WRITE);
+    refused("map adds W", second, Error::NotPermitted)?;
+    equal("the contents", load(place(index).address()), 0x5EA1)
+}
+
+fn a_page_mapped_from_another_space_without_write_is_sealed() -> Verdict {
+    let child = child(|| {
+        receive(Some(parent()?), None)?;
+        cannot_be_unsealed(10)?;
+        cannot_be_unsealed(20)
+    })?;
+    store(fresh(0)?.address(), 0x5EA1);
+    page_map((SELF, place(0)), (child, place(10)), NONE)?;
+    range_share((SELF, places(0, 1)?), (child, place(20)), DROP_WRITE, false)?;
+    send(child, [0; 4], None)?;
+    ends_well(child)?;
+    equal("the parent's", bits(place(0)), 0x067)
+}
+
+fn a_page_that_came_by_message_without_write_is_sealed() -> Verdict {
+    let child = child(|| {
+        let offer = PageOffer { page: place(10), send: None, accept: true };
+        let message = receive(None, Some(offer))?;
+        equal("permissions", message.page, Some(NONE))?;
+        cannot_be_unsealed(10)
+    })?;
+    store(fresh(0)?.address(), 0x5EA1);
+    send(child, [0; 4], Some(PageOffer { page: place(0), send: Some(NONE), accept: false }))?;
+    ends_well(child)
+}
+
+fn a_seal_passes_on_with_the_page() -> Verdict {
+    let child = child(|| {
+        let offer = PageOffer { page: place(10), send: None, accept: true };
+        receive(None, Some(offer))?;
+        page_map((SELF, place(10)), (SELF, place(12)), NONE)?;
+        equal("a second mapping here", bits(place(12)), 0x105)?;
+        refused("protect adds W", add_write(12), Error::NotPermitted)
+    })?;
+    fresh(0)?;
+    send(child, [0; 4], Some(PageOffer { page: place(0), send: Some(NONE), accept: false }))?;
+    ends_well(child)
+}
+
+fn the_last_mapping_breaks_the_seal() -> Verdict {
+    let child = child(|| {
+        let offer = PageOffer { page: place(10), send: None, accept: true };
+        receive(None, Some(offer))?;
+        refused("with two mappings", add_write(10), Error::NotPermitted)?;
+        // The parent gives up its own now.
+        message_call(parent()?, [0; 4], None)?;
+        equal("mappings", mappings(place(10)), Some(1))?;
+        add_write(10)?;
+        equal("flags", bits(place(10)), 0x007)?;
+        store(place(10).address(), 1);
+        Ok(())
+    })?;
+    fresh(0)?;
+    send(child, [0; 4], Some(PageOffer { page: place(0), send: Some(NONE), accept: false }))?;
+    receive(Some(child), None)?;
+    page_unmap(SELF, place(0), NONE)?;
+    libsys::reply(child, [0; 4], None)?;
+    ends_well(child)
+}
+
+fn a_private_copy_has_no_seal() -> Verdict {
+    let child = child(|| {
+        let offer = PageOffer { page: place(10), send: None, accept: true };
+        receive(None, Some(offer))?;
+        equal("it copied", page_copy(SELF, place(10), NONE)?, true)?;
+        equal("flags", bits(place(10)), 0x007)
+    })?;
+    store(fresh(0)?.address(), 3);
+    send(child, [0; 4], Some(PageOffer { page: place(0), send: Some(NONE), accept: false }))?;
+    ends_well(child)?;
+    equal("the parent's", (load(place(0).address()), mappings(place(0))), (3, Some(1)))
+}
