@@ -13,9 +13,12 @@ const PLACE: u32 = 0x4000_0000;
 /// `0x3000_0000  PDE 0x0C0`: a page that parent and child share.
 pub const BOARD: UserPage = UserPage::known(0x3000_0000);
 
-/// The `index`-th page of the checks' own (`0..0x2_0000`: 512 MiB).
+/// How many pages the checks have there: 2.25 GiB.
+pub const PLACES: u32 = 0x9_0000;
+
+/// The `index`-th page of the checks' own: `0..PLACES`.
 pub const fn place(index: u32) -> UserPage {
-    assert!(index < 0x2_0000);
+    assert!(index < PLACES);
     UserPage::known(PLACE + index * PAGE_SIZE)
 }
 

@@ -35,6 +35,7 @@ checks! {
     a_page_cannot_be_sent_with_more_than_one_has,
     a_page_that_vanishes_is_its_senders_error,
     a_reply_that_fails_leaves_its_caller_waiting,
+    a_reply_that_fails_receives_nothing,
     a_reply_may_bring_a_page,
 }
 
@@ -372,6 +373,23 @@ fn a_reply_that_fails_leaves_its_caller_waiting() -> Verdict {
     refused("W", reply(caller, [2; 4], sending(place(0), WRITE)), Error::NotPermitted)?;
     store(fresh(0)?.address(), 0xF00D);
     reply(caller, [3; 4], sending(place(0), NONE))?;
+    ends_well(caller)
+}
+
+/// Neither is the caller answered, nor is the next message taken.
+fn a_reply_that_fails_receives_nothing() -> Verdict {
+    let caller = caller(Ok(5))?;
+    receive(None, None)?;
+    let next = sender([6; 4])?;
+    until_blocked(next)?;
+    let absent = reply_and_receive(caller, WORDS, sending(place(0), NONE));
+    refused("an absent page", absent, Error::NotMapped)?;
+    page_allocate(Target::Caller, place(0), NONE)?;
+    let write = reply_and_receive(caller, WORDS, sending(place(0), WRITE));
+    refused("W", write, Error::NotPermitted)?;
+    let message = reply_and_receive(caller, [5; 4], None)?;
+    equal("the next message", (message.sender, message.words), (next, [6; 4]))?;
+    ends_well(next)?;
     ends_well(caller)
 }
 

@@ -8,7 +8,7 @@ use libsys::process::{end, exit, id, wait};
 use libsys::{
     Error, Permissions, ProcessId, Target, accept_clients, call, fault_forward, fault_reply,
     message_call, page_allocate, page_map, process_create, process_start, receive, registers_read,
-    reply, send, set_fault_timeout, set_pager, sleep, usage,
+    reply, send, set_fault_timeout, set_pager, set_quota, sleep, usage,
 };
 
 use crate::bare::{self, CODE, LOAD, STORE, at};
@@ -25,6 +25,8 @@ checks! {
     a_pager_that_mends_nothing_is_asked_again,
     a_refusal_ends_the_client,
     a_fault_reply_that_fails_leaves_the_client_waiting,
+    a_fault_reply_is_charged_to_the_client,
+    a_client_that_waits_keeps_its_pager,
     only_the_pager_that_was_asked_may_answer,
     a_pager_may_change_its_clients_memory_and_nothing_else,
     clients_end_with_a_pager_that_ends,
@@ -138,6 +140,31 @@ fn a_fault_reply_that_fails_leaves_the_client_waiting() -> Verdict {
     refused("reply", reply(client, [0; 4], None), Error::NotWaiting)?;
     fault_reply(client, map(NONE))?;
     refused("twice", fault_reply(client, map(NONE)), Error::NotWaiting)?;
+    ends_well(client)
+}
+
+fn a_fault_reply_is_charged_to_the_client() -> Verdict {
+    let client = bare::bare(LOAD, at(TOUCHED))?;
+    set_pager(client, Some(id()))?;
+    set_quota(client, usage(client)?.frames, 0)?;
+    process_start(client)?;
+    receive(None, None)?;
+    store(fresh(0)?.address() + 8, 0x11);
+    let map = Answer::Map { source: place(0), destination: page_touched(), permissions: NONE };
+    refused("a page and its table", fault_reply(client, map), Error::QuotaExceeded)?;
+    set_quota(client, usage(client)?.frames + 1, 0)?;
+    refused("the page alone", fault_reply(client, map), Error::QuotaExceeded)?;
+    set_quota(client, usage(client)?.frames + 2, 0)?;
+    fault_reply(client, map)?;
+    ends(client, Reason::Exited, 0x11)
+}
+
+fn a_client_that_waits_keeps_its_pager() -> Verdict {
+    let (client, _) = faulting(LOAD)?;
+    refused("to take it away", set_pager(client, None), Error::Busy)?;
+    refused("to change it", set_pager(client, Some(id())), Error::Busy)?;
+    page_allocate(client, page_touched(), NONE)?;
+    fault_reply(client, Answer::Resume)?;
     ends_well(client)
 }
 

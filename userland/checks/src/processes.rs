@@ -14,7 +14,7 @@ use libsys::{
 use crate::bare::{self, CODE, LOAD, SPIN};
 use crate::expect::{Verdict, checks, equal, holds, refused};
 use crate::family::{child, ends, ends_well, idle_child, until, until_blocked, until_gone};
-use crate::machine::{load, store};
+use crate::machine::{Raw, interrupt, load, store};
 use crate::memory::{BOARD, children, parent, share_board, stale_id};
 
 checks! {
@@ -317,10 +317,12 @@ fn all_1024_slots_can_be_used() -> Verdict {
         }
     };
     let (full, number) = (machine().processes, made.len() as u32);
+    let jos = interrupt(Raw { eax: 7, ..Raw::default() }).eax;
     for child in &made {
         end(*child)?;
     }
     equal("why no more", refusal, Error::OutOfProcesses)?;
+    equal("JOS's name for that", jos, 0xFFFF_FFFB)?;
     equal("processes", (full, number), (1024, 1024 - before))?;
     // And again: slots come back.
     let child = bare::run(LOAD, bare::at(CODE))?;

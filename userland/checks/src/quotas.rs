@@ -1,10 +1,11 @@
 //! Quotas: what a child and all its descendants may have together.
 
+use libsys::abi::call::PageOffer;
 use libsys::call::Partial;
 use libsys::process::end;
 use libsys::{
     Error, Permissions, Target, machine, page_allocate, page_map, page_unmap, process_create,
-    range_allocate, range_share, set_quota, usage,
+    range_allocate, range_share, receive, send, set_quota, usage,
 };
 
 use crate::expect::{Verdict, checks, equal, holds, refused};
@@ -16,6 +17,7 @@ checks! {
     a_quota_counts_shared_frames_for_each,
     a_range_call_says_where_the_quota_ended,
     marks_are_charged_for_their_table,
+    a_page_by_message_is_charged_to_its_receiver,
     a_quota_bounds_processes,
     a_quota_bounds_descendants_together,
     a_quota_within_a_quota_cannot_exceed_it,
@@ -93,6 +95,23 @@ fn marks_are_charged_for_their_table() -> Verdict {
     equal("used", usage(child)?.frames, 2)?;
     end(child)?;
     Ok(())
+}
+
+fn a_page_by_message_is_charged_to_its_receiver() -> Verdict {
+    let receiver = child(|| {
+        let offer = PageOffer { page: place(5000), send: None, accept: true };
+        let message = receive(None, Some(offer))?;
+        equal("what came", (message.words, message.page), ([2; 4], Some(NONE)))
+    })?;
+    until_blocked(receiver)?;
+    let page = PageOffer { page: fresh(0)?, send: Some(NONE), accept: false };
+    set_quota(receiver, usage(receiver)?.frames + 1, 0)?;
+    let result = send(receiver, [1; 4], Some(page));
+    refused("a page and its table", result, Error::QuotaExceeded)?;
+    equal("mappings", crate::memory::mappings(place(0)), Some(1))?;
+    set_quota(receiver, 0, 0)?;
+    send(receiver, [2; 4], Some(page))?;
+    ends_well(receiver)
 }
 
 fn a_quota_bounds_processes() -> Verdict {
