@@ -13,7 +13,6 @@ mod serve;
 
 use core::arch::global_asm;
 use core::cell::Cell;
-use core::sync::atomic::{AtomicU32, Ordering};
 
 use abi::fault::{Access, FaultRecord};
 use abi::layout::EXCEPTION_STACK;
@@ -156,8 +155,7 @@ unsafe extern "C" fn libsys_fault(record: *mut FaultRecord) -> u32 {
     match serve::serve(&mut fault, &LINE) {
         Handled::Resume => RETURN,
         Handled::PassOn => {
-            // While faults are still handled: the word may lie in a copy-on-write page.
-            libsys_fault_eip.store(fault.eip(), Ordering::Relaxed);
+            leave_eip(fault.eip());
             // This call has no errors for the caller itself.
             let _ = call::set_handler(Target::Caller, None);
             REPEAT
@@ -167,13 +165,20 @@ unsafe extern "C" fn libsys_fault(record: *mut FaultRecord) -> u32 {
 
 /// What [`libsys_fault`] has the stub do: go back by way of the stack that faulted.
 const RETURN: u32 = 0;
-/// What [`libsys_fault`] has the stub do: go back by way of [`libsys_fault_eip`]; faults are not handled any more.
+/// What [`libsys_fault`] has the stub do: go back by way of [`LEFT_EIP`]; faults are not handled any more.
 const REPEAT: u32 = 1;
 
-/// Where an access that nobody could mend is repeated.
-#[unsafe(no_mangle)]
-#[allow(non_upper_case_globals)]
-static libsys_fault_eip: AtomicU32 = AtomicU32::new(0);
+/// Where the address of an access that nobody could mend is left: the lowest word of the exception stack. It cannot
+/// be in the program's data, which may be copy-on-write: with no memory left to copy it, leaving the address there
+/// would be one more fault that nobody mends, for ever.
+const LEFT_EIP: u32 = EXCEPTION_STACK;
+
+fn leave_eip(eip: u32) {
+    let word = core::ptr::with_exposed_provenance_mut::<u32>(LEFT_EIP as usize);
+    // SAFETY: the page is there and writable, for this code runs on it. The lowest word is in use only by a stack that
+    // is full to the last byte, whose process is about to end by its next push.
+    unsafe { word.write_volatile(eip) };
+}
 
 // The offsets below are the record's.
 const _: () = {
@@ -216,14 +221,15 @@ global_asm!(
     // From here on the record is behind us: no instruction but `pop esp` and `ret` may follow.
     "    pop esp",
     "    ret",
-    // The same, but reading eip from memory as the last thing. Only safe when no fault is handled meanwhile, for that
-    // would use the same word.
+    // The same, but reading eip from memory as the last thing. Only safe when no fault is handled meanwhile, for its
+    // record could lie over the word.
     "2:  add esp, 8",
     "    popad",
     "    lea esp, [esp + 4]",
     "    popfd",
     "    pop esp",
-    "    jmp dword ptr [libsys_fault_eip]",
+    "    jmp dword ptr [{left_eip}]",
     "    .popsection",
     repeat = const REPEAT,
+    left_eip = const LEFT_EIP,
 );

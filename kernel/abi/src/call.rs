@@ -225,6 +225,7 @@ pub enum Syscall {
         process: Target,
     },
     /// 45: stores a child's registers ([`crate::registers::UserRegisters`], 40 bytes) at `address`.
+    /// Error: `Fault` (the buffer does not lie below UTOP).
     RegistersRead {
         /// A child.
         process: Target,
@@ -232,7 +233,7 @@ pub enum Syscall {
         address: u32,
     },
     /// 46: sets a child's registers from 40 bytes at `address`; selectors and system flags are the kernel's.
-    /// Error: `Busy` (the child is blocked in a call).
+    /// Errors: `Busy` (the child is blocked in a call), `Fault` (the buffer does not lie below UTOP).
     RegistersWrite {
         /// A child.
         process: Target,
@@ -384,6 +385,7 @@ pub enum Syscall {
     /// 67: lets others run.
     Yield,
     /// 68: writes bytes to the console. Returns how many (word 0). Touches its buffer first, so nothing appears twice.
+    /// Error: `Fault` (the buffer does not lie below UTOP).
     ConsoleWrite {
         /// First byte.
         address: u32,
@@ -391,6 +393,7 @@ pub enum Syscall {
         length: u32,
     },
     /// 69: waits for console input. Returns how many bytes (word 0), at least 1 if `length` is.
+    /// Error: `Fault` (the buffer does not lie below UTOP).
     ConsoleRead {
         /// First byte.
         address: u32,

@@ -4,7 +4,7 @@ use core::fmt::Write;
 
 use abi::call::Verdict;
 use abi::fault::{Access, FaultRecord};
-use abi::layout::{EXCEPTION_STACK, EXCEPTION_STACK_TOP};
+use abi::layout::{EXCEPTION_STACK, EXCEPTION_STACK_TOP, USER_STACK_TOP};
 use abi::message::Reason;
 use abi::{Error, ProcessId, UserPage};
 
@@ -125,9 +125,12 @@ impl Kernel {
         // A nested record leaves one word for the handler's return address between itself and the older stack.
         let top = if nested { registers.esp - 4 } else { EXCEPTION_STACK_TOP };
         let esp = top - size_of::<FaultRecord>() as u32;
+        // A stack that ran over into the gap below is full; starting again at its top would go on for ever. (The gap's
+        // first address is where an empty program stack begins.)
+        let ran_over = USER_STACK_TOP < registers.esp && registers.esp < EXCEPTION_STACK;
         let space = self.space(cpu, index);
         let page = self.memory(cpu).leaf(space, UserPage::known(EXCEPTION_STACK));
-        if esp < EXCEPTION_STACK || !page.is_present() || !page.is_writable() {
+        if ran_over || esp < EXCEPTION_STACK || !page.is_present() || !page.is_writable() {
             return false;
         }
         let record = FaultRecord {

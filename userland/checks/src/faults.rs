@@ -4,16 +4,17 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use libsys::abi::fault::Access;
 use libsys::abi::layout::{EXCEPTION_STACK, KERNEL_BASE, PAGE_SIZE};
+use libsys::abi::public::Status;
 use libsys::abi::registers::UserRegisters;
 use libsys::fault::{Fault, Handled, set_handler};
 use libsys::{
-    Permissions, Target, UserPage, page_allocate, page_map, page_unmap, process_start,
+    Permissions, Target, UserPage, facts, page_allocate, page_map, page_unmap, process_start,
     range_protect,
 };
 
 use crate::bare::{self, LOAD, at};
 use crate::expect::{Verdict, checks, equal, holds};
-use crate::family::{PAGE_FAULT, child, ends_well, is_killed};
+use crate::family::{PAGE_FAULT, child, ends_well, is_killed, until};
 use crate::machine::{load, store};
 use crate::memory::{bits, fresh, place, places};
 
@@ -21,6 +22,7 @@ checks! {
     a_handler_learns_the_access,
     a_handler_may_fault_itself,
     faults_nest_until_the_exception_stack_is_full,
+    an_exception_stack_that_runs_over_ends_its_process,
     a_handler_that_passes_on_leaves_it_to_the_pager,
     a_handler_in_kernel_memory_ends_its_process,
     a_handler_without_an_exception_stack_is_passed_over,
@@ -105,6 +107,23 @@ fn faults_nest_until_the_exception_stack_is_full() -> Verdict {
         set_handler(Some(endless))?;
         store(place(0).address(), 0);
         Ok(())
+    })?;
+    is_killed(child, PAGE_FAULT)
+}
+
+/// The handler moves its stack pointer past the end of its stack, as a function with many locals does, and then uses
+/// it. To begin again at the top would be for ever.
+fn an_exception_stack_that_runs_over_ends_its_process() -> Verdict {
+    let mut code = [0x90; 0x16];
+    code[..LOAD.len()].copy_from_slice(LOAD);
+    // sub esp, 64; push eax; jmp to the sub
+    code[0x10..].copy_from_slice(&[0x83, 0xEC, 0x40, 0x50, 0xEB, 0xFA]);
+    let child = bare::bare(&code, at(place(0).address()))?;
+    page_allocate(child, UserPage::known(EXCEPTION_STACK), WRITE)?;
+    libsys::call::set_handler(child, Some(bare::CODE + 0x10))?;
+    process_start(child)?;
+    until("it has ended", || {
+        facts::process(child).is_some_and(|facts| facts.status == Status::Dying as u32)
     })?;
     is_killed(child, PAGE_FAULT)
 }
