@@ -31,6 +31,11 @@ const DOUBLE_FAULT: usize = 8;
 /// general protection fault.
 const OPEN_TO_PROGRAMS: [usize; 3] = [3, 4, 0x30];
 
+/// Bytes of a bitmap of all I/O ports, and the byte of ones that has to follow it (Intel SDM vol. 1, 19.5.2).
+const PORT_BYTES: usize = 0x1_0000 / 8 + 1;
+/// Where the task state says that the bitmap lies when there is none: beyond its limit.
+const NO_PORTS: u16 = 0xFFFF;
+
 /// One CPU's tables. Aligned so that no task state crosses a page (Intel SDM vol. 3A, 8.2.1).
 #[repr(C, align(1024))]
 pub struct Tables {
@@ -41,12 +46,22 @@ pub struct Tables {
     below_entry_stack: [u32; 16],
     task: TaskStateSegment,
     double_fault_task: TaskStateSegment,
+    /// All ports are open: zeros, then the byte of ones. The task state names it while such a process runs.
+    all_ports: [u8; PORT_BYTES],
 }
 
 const _: () = {
-    assert!(size_of::<Tables>() == 1024);
+    assert!(offset_of!(Tables, all_ports) <= 1024);
+    assert!(offset_of!(Tables, all_ports) - offset_of!(Tables, task) < NO_PORTS as usize);
     assert!(offset_of!(Tables, task) == offset_of!(Tables, below_entry_stack) + 64);
     assert!(offset_of!(Tables, task) % 4 == 0 && offset_of!(TaskStateSegment, esp0) == 4);
+};
+
+/// All zero bytes, which keeps the port bitmap out of the kernel image.
+const NO_TASK_STATE: TaskStateSegment = {
+    let mut task = TaskStateSegment::new();
+    task.iobp_offset = 0;
+    task
 };
 
 const NO_DESCRIPTOR: Descriptor = Descriptor { lower: 0, upper: 0 };
@@ -54,13 +69,13 @@ const NO_DESCRIPTOR: Descriptor = Descriptor { lower: 0, upper: 0 };
 impl Tables {
     /// Nothing yet.
     pub const fn new() -> Self {
-        // The I/O bitmap lies beyond the task's limit from the start: every port is refused to programs.
         Self {
             gdt: [NO_DESCRIPTOR; 7],
             idt: [NO_DESCRIPTOR; VECTORS],
             below_entry_stack: [0; 16],
-            task: TaskStateSegment::new(),
-            double_fault_task: TaskStateSegment::new(),
+            task: NO_TASK_STATE,
+            double_fault_task: NO_TASK_STATE,
+            all_ports: [0; PORT_BYTES],
         }
     }
 
@@ -94,9 +109,15 @@ impl Tables {
             data(Ring::Ring0),
             code(Ring::Ring3),
             data(Ring::Ring3),
-            task_state(&self.task),
-            task_state(&self.double_fault_task),
+            task_state(
+                &self.task,
+                offset_of!(Self, all_ports) + PORT_BYTES - offset_of!(Self, task),
+            ),
+            task_state(&self.double_fault_task, size_of::<TaskStateSegment>()),
         ];
+        self.all_ports[PORT_BYTES - 1] = 0xFF;
+        self.task.iobp_offset = NO_PORTS;
+        self.double_fault_task.iobp_offset = NO_PORTS;
         self.task.ss0 = KERNEL_DATA;
         let task = &mut self.double_fault_task;
         task.cr3 = boot::image::directory();
@@ -120,6 +141,15 @@ impl Tables {
             .cast::<u8>()
             .wrapping_add(offset_of!(Tables, task) + offset_of!(TaskStateSegment, esp0))
             .cast()
+    }
+
+    /// Opens all ports to ring 3, or closes them. The CPU reads the bitmap's place at each IN and OUT.
+    pub fn open_ports(tables: *mut Self, open: bool) {
+        let bitmap = offset_of!(Self, all_ports) - offset_of!(Self, task);
+        let place = offset_of!(Self, task) + offset_of!(TaskStateSegment, iobp_offset);
+        let word = tables.cast::<u8>().wrapping_add(place).cast::<u16>();
+        // SAFETY: an aligned word of this CPU's own task state, which hardware only reads.
+        unsafe { word.write_volatile(if open { bitmap as u16 } else { NO_PORTS }) };
     }
 
     /// What the CPU was doing when it switched to the double-fault task: eip, esp, ebp.
@@ -168,10 +198,10 @@ fn data(ring: Ring) -> Descriptor {
     builder.present().dpl(ring).limit_granularity_4kb().db().finish()
 }
 
-fn task_state(task: *const TaskStateSegment) -> Descriptor {
-    let limit = size_of::<TaskStateSegment>() as u64 - 1;
+/// A task state and what belongs to it: `length` bytes.
+fn task_state(task: *const TaskStateSegment, length: usize) -> Descriptor {
     let builder: DescriptorBuilder =
-        GateDescriptorBuilder::<u32>::tss_descriptor(task as u64, limit, true);
+        GateDescriptorBuilder::<u32>::tss_descriptor(task as u64, length as u64 - 1, true);
     builder.present().dpl(Ring::Ring0).finish()
 }
 

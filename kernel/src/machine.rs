@@ -197,6 +197,10 @@ impl Hardware for Machine {
         unsafe { Tables::entry_stack(self.local.tables()).write(end) };
     }
 
+    fn open_ports(&mut self, open: bool) {
+        Tables::open_ports(self.local.tables(), open);
+    }
+
     fn save_fpu(&mut self, state: &mut FpuState) {
         // SAFETY: 512 bytes, 16-byte aligned by type; CR4.OSFXSR is set.
         unsafe { asm!("fxsave [{}]", in(reg) state, options(nostack, preserves_flags)) };

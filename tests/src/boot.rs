@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
 use shared_child::SharedChild;
+use xtask::elf::{Program, Staged};
 use xtask::machine::{Image, Machine, kernel_command_line};
 use xtask::verdict::{End, Verdict};
 use xtask::workspace::Workspace;
@@ -26,6 +27,8 @@ pub struct Boot {
     machine: Machine,
     run: Option<String>,
     append: Option<String>,
+    jos: bool,
+    programs: Vec<String>,
     timeout: Duration,
     script: VecDeque<Answer>,
 }
@@ -55,6 +58,8 @@ impl Boot {
             machine: Machine { icount: true, ..Machine::new(image) },
             run: None,
             append: None,
+            jos: false,
+            programs: Vec::new(),
             timeout: PATIENCE,
             script: VecDeque::new(),
         }
@@ -78,6 +83,34 @@ impl Boot {
     #[must_use]
     pub fn append(mut self, text: &str) -> Self {
         self.append = Some(text.to_owned());
+        self
+    }
+
+    /// Starts this program instead of init, after those named before: what `--elf` takes, where a plain name means
+    /// one of our own programs.
+    #[must_use]
+    pub fn elf(mut self, text: &str) -> Self {
+        let programs = Workspace::locate().programs();
+        let path = if text.contains('/') {
+            text.to_owned()
+        } else {
+            format!("{}/{text}", programs.display())
+        };
+        self.programs.push(path);
+        self
+    }
+
+    /// Tells of processes as JOS does.
+    #[must_use]
+    pub fn jos(mut self) -> Self {
+        self.jos = true;
+        self
+    }
+
+    /// Attaches a raw image as the second IDE drive.
+    #[must_use]
+    pub fn ide_disk(mut self, file: PathBuf) -> Self {
+        self.machine.ide_disk = Some(file);
         self
     }
 
@@ -122,8 +155,15 @@ impl Boot {
     /// # Errors
     /// The emulator could not be run. A boot that fails is an [`Outcome`].
     pub fn boot(mut self) -> Result<Outcome, Failed> {
-        self.machine.command_line =
-            kernel_command_line(self.append.as_deref(), self.run.as_deref());
+        let first = self.stage()?;
+        let words = first.iter().map(|first| first.words.as_str());
+        let words = words.chain(self.jos.then_some("jos")).chain(self.append.as_deref());
+        self.machine.command_line = kernel_command_line(words, self.run.as_deref());
+        if let Some(first) = &first {
+            let kernel = Workspace::locate().kernel();
+            let archive = Some(first.archive().to_owned());
+            self.machine.image = Image::Kernel { kernel, archive };
+        }
         let mut command = self.machine.command();
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let deadline = Instant::now() + self.timeout;
@@ -142,6 +182,18 @@ impl Boot {
             lines,
             unanswered: console.script.pop_front().map(|answer| answer.prompt),
         })
+    }
+}
+
+impl Boot {
+    /// Packs the programs that come instead of init, if any.
+    fn stage(&self) -> Result<Option<Staged>, Failed> {
+        if self.programs.is_empty() {
+            return Ok(None);
+        }
+        let programs: Result<Vec<_>, _> =
+            self.programs.iter().map(|text| Program::parse(text)).collect();
+        Ok(Some(Staged::pack(&Workspace::locate(), &programs?)?))
     }
 }
 

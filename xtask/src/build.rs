@@ -41,7 +41,7 @@ pub fn build(workspace: &Workspace) -> Result<()> {
         }
         let stripped = image::stripped(&elf).with_context(|| format!("cannot strip {name}"))?;
         image::replace(&workspace.programs().join(name), &elf)?;
-        programs.push((name.clone(), stripped));
+        programs.push((format!("bin/{name}"), stripped));
     }
     if programs.len() == executables.len() {
         bail!("the build made no program named `{KERNEL}`");

@@ -38,17 +38,17 @@ pub fn stripped(elf: &[u8]) -> Result<Vec<u8>> {
     Ok(image)
 }
 
-/// An archive of programs in ustar format, as `bin/NAME`, the same for the same programs.
+/// An archive of files in ustar format, ordered by name: the same for the same files.
 ///
 /// # Errors
 /// A name is too long for the format.
-pub fn archive(programs: &[(String, Vec<u8>)]) -> Result<Vec<u8>> {
-    let mut programs: Vec<_> = programs.iter().collect();
-    programs.sort();
+pub fn archive(files: &[(String, Vec<u8>)]) -> Result<Vec<u8>> {
+    let mut files: Vec<_> = files.iter().collect();
+    files.sort();
     let mut builder = tar::Builder::new(Vec::new());
-    for (name, contents) in programs {
+    for (name, contents) in files {
         let mut header = tar::Header::new_ustar();
-        header.set_path(format!("bin/{name}")).with_context(|| format!("bad name {name}"))?;
+        header.set_path(name).with_context(|| format!("bad name {name}"))?;
         header.set_size(contents.len() as u64);
         header.set_mode(0o555);
         header.set_mtime(0);
@@ -127,7 +127,8 @@ mod tests {
 
     #[test]
     fn the_archive_is_sorted_and_reads_back() {
-        let programs = [("walk".to_owned(), b"W".to_vec()), ("cow".to_owned(), vec![1; 600])];
+        let file = |name: &str, contents: &[u8]| (name.to_owned(), contents.to_vec());
+        let programs = [file("bin/walk", b"W"), file("bin/cow", &[1; 600])];
         let bytes = archive(&programs).unwrap();
         assert_eq!(&bytes[257..263], b"ustar\0");
         assert_eq!(bytes.len() % 512, 0);

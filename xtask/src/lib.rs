@@ -6,6 +6,7 @@
 //!
 //! - [`toolchain`], [`discovery`], [`setup`], [`system`]: which compiler builds for the machine, and
 //!   how to get what is missing;
+//! - [`elf`], [`disk`], [`bad_input`]: what the user brings along, and how it is refused;
 //! - [`machine`], [`verdict`]: what the emulator is asked to be, and what its end means;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
 //! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@test`]: one file for each subcommand.
@@ -14,10 +15,13 @@
 
 #![deny(unsafe_code)]
 
+pub mod bad_input;
 pub mod build;
 pub mod check;
 pub mod command;
 pub mod discovery;
+pub mod disk;
+pub mod elf;
 pub mod gdb;
 pub mod image;
 pub mod iso;

@@ -50,6 +50,8 @@ pub struct Machine {
     pub icount: bool,
     /// The console.
     pub serial: Serial,
+    /// A raw image that is the second IDE drive.
+    pub ide_disk: Option<PathBuf>,
 }
 
 impl Machine {
@@ -62,6 +64,7 @@ impl Machine {
             command_line: String::new(),
             icount: false,
             serial: Serial::Streams,
+            ide_disk: None,
         }
     }
 
@@ -92,6 +95,10 @@ impl Machine {
             Serial::Terminal => add(&["-serial", "mon:stdio"]),
             Serial::Streams => add(&["-serial", "stdio"]),
             Serial::File(file) => add(&["-serial", &format!("file:{}", file.display())]),
+        }
+        if let Some(disk) = &self.ide_disk {
+            let file = disk.display().to_string().replace(',', ",,");
+            add(&["-drive", &format!("if=ide,index=1,media=disk,format=raw,file={file}")]);
         }
         match &self.image {
             Image::Kernel { kernel, archive } => {
@@ -125,11 +132,16 @@ impl Machine {
     }
 }
 
-/// The kernel's command line: free text, then `run=` and everything that belongs to the program.
+/// The kernel's command line: words for the kernel, then `run=` and everything that belongs to the
+/// program.
 #[must_use]
-pub fn kernel_command_line(append: Option<&str>, run: Option<&str>) -> String {
+pub fn kernel_command_line<'a>(
+    words: impl IntoIterator<Item = &'a str>,
+    run: Option<&str>,
+) -> String {
+    let words = words.into_iter().map(str::to_owned);
     let run = run.map(|program| format!("run={program}"));
-    [append.map(str::to_owned), run].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    words.chain(run).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -189,6 +201,14 @@ mod tests {
     }
 
     #[test]
+    fn an_ide_disk_is_the_second_drive() {
+        let machine = Machine { ide_disk: Some("/a,b/fs.img".into()), ..machine() };
+        let line = line(&machine);
+        let drive = "-drive if=ide,index=1,media=disk,format=raw,file=/a,,b/fs.img ";
+        assert!(line.contains(drive), "{line}");
+    }
+
+    #[test]
     fn a_disc_brings_its_own_command_line() {
         let mut machine = machine();
         machine.image = Image::Disc("/v.iso".into());
@@ -203,6 +223,7 @@ mod tests {
             (Some("quiet"), None, "quiet"),
             (None, Some("walk 0xef7bd000"), "run=walk 0xef7bd000"),
             (Some("quiet x=1"), Some("cow"), "quiet x=1 run=cow"),
+            (Some("jos"), None, "jos"),
         ];
         for (append, run, expected) in table {
             assert_eq!(kernel_command_line(append, run), expected);

@@ -2,18 +2,21 @@
 
 #![forbid(unsafe_code)]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use xtask::bad_input::BadInput;
+use xtask::elf::{Program, Staged};
 use xtask::machine::{DEFAULT_MEMORY, Image, Machine, kernel_command_line};
 use xtask::symbols::Symbols;
 use xtask::system::Part;
 use xtask::verdict::Verdict;
 use xtask::workspace::Workspace;
-use xtask::{build, check, gdb, iso, qemu, setup, test};
+use xtask::{build, check, disk, gdb, iso, qemu, setup, test};
 
 /// Builds, boots and checks Vitrine.
 #[derive(Parser)]
@@ -32,7 +35,8 @@ enum Task {
     /// Boot in QEMU: a shell on this terminal (Ctrl-A X quits), or one program
     ///
     /// With --run, the program's exit status is the exit status; 124 means that time ran out,
-    /// 125 that the boot failed (a triple fault, a hang-up, a build error).
+    /// 125 that the boot failed (a triple fault, a hang-up, a build error). With --elf it is 0
+    /// once nothing can run any more. A file that cannot be used gives one line and status 1.
     Qemu(QemuOptions),
     /// Run the host tests and the emulator tests
     Test {
@@ -81,11 +85,27 @@ struct QemuOptions {
     /// Boot from the CD that `iso` writes
     #[arg(long)]
     iso: bool,
+    /// Start this JOS program instead of init; may be repeated
+    ///
+    /// Options: type=fs (JOS's file server: UENVS type 1, all I/O ports), abi=lab4 (a program of
+    /// the course's lab 4, which numbers its calls differently). A comma in the name is doubled.
+    #[arg(long, value_name = "FILE[,OPTION...]", conflicts_with_all = ["run", "iso"])]
+    elf: Vec<String>,
+    /// Attach a raw disk image as the second IDE drive
+    #[arg(long, value_name = "FILE")]
+    ide_disk: Option<PathBuf>,
+    /// Tell of processes that begin and end in JOS's own format
+    #[arg(long)]
+    jos: bool,
 }
 
 impl BootOptions {
     fn command_line(&self) -> String {
-        kernel_command_line(self.append.as_deref(), self.run.as_deref())
+        self.command_line_with([])
+    }
+
+    fn command_line_with<'a>(&'a self, words: impl IntoIterator<Item = &'a str>) -> String {
+        kernel_command_line(self.append.as_deref().into_iter().chain(words), self.run.as_deref())
     }
 }
 
@@ -101,7 +121,8 @@ fn main() -> ExitCode {
         Err(error) => {
             eprintln!("vitrine: {error:#}");
             // A program may end with 1 itself: a boot that never was ends like one that failed.
-            ExitCode::from(if boots { 125 } else { 1 })
+            let asked_wrongly = error.is::<BadInput>();
+            ExitCode::from(if boots && !asked_wrongly { 125 } else { 1 })
         }
     }
 }
@@ -130,18 +151,30 @@ fn perform(task: Task) -> Result<u8> {
 }
 
 fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
+    let ide_disk = options.ide_disk.as_deref().map(disk::image).transpose()?;
+    let programs: Vec<Program> =
+        options.elf.iter().map(|text| Program::parse(text)).collect::<Result<_, _>>()?;
+    let first = match programs.as_slice() {
+        [] => None,
+        programs => Some(Staged::pack(workspace, programs)?),
+    };
     setup::ensure(&[Part::Emulator])?;
-    let command_line = options.boot.command_line();
+    let jos = options.jos.then_some("jos");
+    let words = first.iter().map(|first| first.words.as_str()).chain(jos);
+    let command_line = options.boot.command_line_with(words);
     let image = if options.iso {
         Image::Disc(iso::iso(workspace, &command_line)?)
     } else {
         build::build(workspace)?;
-        Image::Kernel { kernel: workspace.kernel(), archive: Some(workspace.archive()) }
+        let archive =
+            first.as_ref().map_or_else(|| workspace.archive(), |first| first.archive().to_owned());
+        Image::Kernel { kernel: workspace.kernel(), archive: Some(archive) }
     };
     let machine = Machine {
         memory: options.memory,
         icount: options.icount,
         command_line,
+        ide_disk,
         ..Machine::new(image)
     };
     let symbols = Symbols::open(&workspace.kernel(), workspace.root()).ok();
@@ -167,6 +200,9 @@ mod tests {
     fn the_options_of_the_readme_are_taken() {
         let line = "x qemu --memory 64 --run walk --append quiet --timeout 9 --icount";
         assert!(Cli::try_parse_from(line.split(' ')).is_ok());
+        let line = "x qemu --elf a,type=fs --elf b --ide-disk fs.img --jos";
+        assert!(Cli::try_parse_from(line.split(' ')).is_ok());
+        assert!(Cli::try_parse_from(["x", "qemu", "--elf", "a", "--run", "b"]).is_err());
         assert!(Cli::try_parse_from(["x", "qemu", "--memory", "0"]).is_err());
     }
 }

@@ -14,7 +14,7 @@ use xmas_elf::program::{ProgramHeader, Type as SegmentType};
 
 use crate::address::Page;
 use crate::entry::Permissions;
-use crate::layout::{BOOT_ARCHIVE, PAGE_SIZE, USER_STACK_TOP};
+use crate::layout::{BOOT_ARCHIVE, PAGE_SIZE, USER_STACK_TOP, USER_TOP};
 
 /// How much of the file's beginning has to hold all its headers; the rest of what [`Image::plan`] gets is not read.
 pub const HEADER_LIMIT: usize = 1024;
@@ -24,6 +24,29 @@ pub const SEGMENT_LIMIT: usize = 8;
 pub const STACK_START: u32 = USER_STACK_TOP - 0x10_0000;
 /// End of the 256 MiB from [`BOOT_ARCHIVE`] on that are left for the boot archive.
 pub const BOOT_ARCHIVE_END: u32 = BOOT_ARCHIVE + 0x1000_0000;
+
+/// What is required of a program, and what it gets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rules {
+    /// Vitrine's own: it leaves room for a stack that grows and for the boot archive, and only what says so is
+    /// writable.
+    Vitrine,
+    /// JOS's: it may lie anywhere below UTOP but on the stack page, and all of it is writable.
+    Jos,
+}
+
+impl Rules {
+    /// May a program have the pages from `first` to below `end`? Both are multiples of the page size.
+    fn allow(self, first: u64, end: u64) -> bool {
+        let apart = |start: u32, stop: u32| end <= u64::from(start) || first >= u64::from(stop);
+        match self {
+            Self::Vitrine => end <= u64::from(STACK_START) && apart(BOOT_ARCHIVE, BOOT_ARCHIVE_END),
+            Self::Jos => {
+                end <= u64::from(USER_TOP) && apart(USER_STACK_TOP - PAGE_SIZE, USER_STACK_TOP)
+            }
+        }
+    }
+}
 
 /// Part of a program: `memory_length` bytes at `address`, of which the first `file_length` come from the file at
 /// `file_offset`; the others are zero.
@@ -98,7 +121,7 @@ pub enum ImageError {
     BeyondFile,
     /// A segment has more bytes in the file than in memory.
     ShortMemory,
-    /// A segment wraps, or lies where the stack, the boot archive or the kernel is.
+    /// A segment wraps, or lies where the [`Rules`] leave no room for it.
     BadAddress,
     /// Two segments claim the same bytes.
     Overlap,
@@ -136,11 +159,19 @@ pub struct Image {
 }
 
 impl Image {
-    /// Reads what the first bytes of a file of `file_length` bytes say.
+    /// Reads what the first bytes of one of our own programs, a file of `file_length` bytes, say.
     ///
     /// # Errors
     /// An [`ImageError`]; the file is not to be loaded.
     pub fn plan(header: &[u8], file_length: u32) -> Result<Self, ImageError> {
+        Self::plan_by(Rules::Vitrine, header, file_length)
+    }
+
+    /// As [`Image::plan`], for a program that follows these rules.
+    ///
+    /// # Errors
+    /// An [`ImageError`]; the file is not to be loaded.
+    pub fn plan_by(rules: Rules, header: &[u8], file_length: u32) -> Result<Self, ImageError> {
         // The ELF crate reads words in place, so its input has to be aligned, and zeros after a short file are harmless.
         let mut aligned = Aligned([0; HEADER_LIMIT]);
         let known = header.len().min(HEADER_LIMIT).min(file_length as usize);
@@ -153,7 +184,7 @@ impl Image {
             let header = elf.program_header(index).map_err(|_| ImageError::BadHeaders)?;
             match header.get_type() {
                 Ok(SegmentType::Load) if header.mem_size() > 0 => {
-                    image.add(segment(&header, file_length)?)?
+                    image.add(segment(rules, &header, file_length)?)?
                 }
                 Ok(SegmentType::Load) if header.file_size() > 0 => {
                     return Err(ImageError::ShortMemory);
@@ -257,7 +288,11 @@ fn check_headers(elf: &ElfFile<'_>, known: usize) -> Result<(), ImageError> {
     if sound { Ok(()) } else { Err(ImageError::BadHeaders) }
 }
 
-fn segment(header: &ProgramHeader<'_>, file_length: u32) -> Result<Segment, ImageError> {
+fn segment(
+    rules: Rules,
+    header: &ProgramHeader<'_>,
+    file_length: u32,
+) -> Result<Segment, ImageError> {
     let (address, memory_length) = (header.virtual_addr(), header.mem_size());
     let (file_offset, length) = (header.offset(), header.file_size());
     if length > memory_length {
@@ -269,8 +304,7 @@ fn segment(header: &ProgramHeader<'_>, file_length: u32) -> Result<Segment, Imag
     // Compared by whole pages: no program page may also be a page of the stack or of the archive.
     let first = address & !u64::from(PAGE_SIZE - 1);
     let end = (address + memory_length).next_multiple_of(u64::from(PAGE_SIZE));
-    let apart = |start: u32, stop: u32| end <= u64::from(start) || first >= u64::from(stop);
-    if end > u64::from(STACK_START) || !apart(BOOT_ARCHIVE, BOOT_ARCHIVE_END) {
+    if !rules.allow(first, end) {
         return Err(ImageError::BadAddress);
     }
     // A segment without bytes in the file may name any offset; 0 keeps sums with it from wrapping.
@@ -281,7 +315,7 @@ fn segment(header: &ProgramHeader<'_>, file_length: u32) -> Result<Segment, Imag
         file_offset: word(file_offset)?,
         file_length: word(length)?,
         memory_length: word(memory_length)?,
-        writable: header.flags().is_write(),
+        writable: rules == Rules::Jos || header.flags().is_write(),
     })
 }
 
@@ -376,6 +410,27 @@ mod tests {
     fn a_page_that_a_segment_only_begins_in_counts_whole() {
         assert_eq!(with(2, BOOT_ARCHIVE - 0x2345 + 1), Err(ImageError::BadAddress));
         assert!(with(2, BOOT_ARCHIVE - 0x3000).is_ok());
+    }
+
+    #[test]
+    fn a_jos_program_may_lie_anywhere_below_utop_but_on_the_stack_page() {
+        let at = |address: u32, length: u32| {
+            let rows = [TEXT, [LOAD, 0, address, 0, length, READ]];
+            Image::plan_by(Rules::Jos, &elf(0x80_0020, &rows), LENGTH).map(|_| ())
+        };
+        assert_eq!(at(BOOT_ARCHIVE, 0x1000), Ok(()));
+        assert_eq!(at(0, 0x1000), Ok(()));
+        assert_eq!(at(0xEEBF_E000, 0x2000), Ok(()), "the pages up to UTOP");
+        assert_eq!(at(0xEEBF_E000, 0x2001), Err(ImageError::BadAddress), "UTOP");
+        assert_eq!(at(0xEEBF_C000, 0x1001), Err(ImageError::BadAddress), "the stack page");
+        assert_eq!(at(0xEEBF_DFFF, 1), Err(ImageError::BadAddress), "the stack page's last byte");
+        assert_eq!(at(0xFFFF_F000, 0x2000), Err(ImageError::BadAddress), "it wraps");
+    }
+
+    #[test]
+    fn all_of_a_jos_program_is_writable() {
+        let image = Image::plan_by(Rules::Jos, &elf(0x80_0020, &[TEXT]), LENGTH).unwrap();
+        assert_eq!(image.permissions(Page::containing(0x80_0000)), Some(Permissions::WRITE));
     }
 
     #[test]

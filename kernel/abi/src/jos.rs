@@ -1,4 +1,5 @@
-//! The JOS interface: calls 0 to 13, as the 2012 to 2018 course trees number them from lab 5 on.
+//! The JOS interface: calls 0 to 13, as the 2012 to 2018 course trees number them from lab 5 on; programs of
+//! lab 4 count differently ([`Numbering`]).
 //!
 //! Number in `eax`; arguments in `edx`, `ecx`, `ebx`, `edi`, `esi`; result in `eax`.
 
@@ -8,6 +9,33 @@ pub const VECTOR: u32 = 0x30;
 pub const REQUIRED: u32 = 0x005;
 /// All JOS permissions: P, W, U and the three available bits.
 pub const KNOWN: u32 = 0xE07;
+
+/// How a program numbers its JOS calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Numbering {
+    /// As [`JosCall`] lists them.
+    #[default]
+    Lab5,
+    /// Without call 9, which lab 5 inserted: its 9 to 12 are 10 to 13 here.
+    Lab4,
+}
+
+impl Numbering {
+    /// Lab 5's number for the call that this numbering gives `number`; `None` if it has no such call.
+    #[must_use]
+    pub const fn lab5(self, number: u32) -> Option<u32> {
+        const INSERTED: u32 = 9;
+        match self {
+            Self::Lab5 if number <= LAST => Some(number),
+            Self::Lab4 if number < INSERTED => Some(number),
+            Self::Lab4 if number < LAST => Some(number + 1),
+            Self::Lab5 | Self::Lab4 => None,
+        }
+    }
+}
+
+/// The last JOS call.
+const LAST: u32 = 13;
 
 /// A JOS call with its raw arguments: JOS checks them one by one, each call in its own order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,7 +129,8 @@ pub enum JosCall {
 }
 
 impl JosCall {
-    /// Reads call `number` with its arguments in the order `edx, ecx, ebx, edi, esi`; `None` above 13.
+    /// Reads call `number`, as lab 5 numbers it, with its arguments in the order `edx, ecx, ebx, edi, esi`; `None`
+    /// above 13.
     #[must_use]
     pub const fn decode(number: u32, [a, b, c, d, e]: [u32; 5]) -> Option<Self> {
         Some(match number {
@@ -132,3 +161,26 @@ impl JosCall {
 
 /// Words of JOS's `struct Trapframe`: 68 bytes.
 pub const TRAPFRAME_WORDS: u32 = 17;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn lab_4_numbers_have_a_gap_where_lab_5_inserted_a_call() {
+        let lab4 = |number| Numbering::Lab4.lab5(number);
+        assert_eq!((0..9).map(lab4).collect::<Vec<_>>(), (0..9).map(Some).collect::<Vec<_>>());
+        let moved: Vec<_> = (9..14).map(lab4).collect();
+        assert_eq!(moved, [Some(10), Some(11), Some(12), Some(13), None]);
+        assert_eq!(lab4(u32::MAX), None);
+    }
+
+    #[test]
+    fn lab_5_numbers_are_the_calls_own() {
+        for number in 0..300 {
+            let call = JosCall::decode(number, [0; 5]).map(|_| number);
+            assert_eq!(Numbering::Lab5.lab5(number), call);
+        }
+    }
+}

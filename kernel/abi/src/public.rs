@@ -16,7 +16,7 @@ pub struct ProcessFacts {
     pub id: u32,
     /// The parent's id, or 0.
     pub parent: u32,
-    /// 0 user, 1 file server.
+    /// [`KIND_USER`] or [`KIND_FILE_SERVER`].
     pub kind: u32,
     /// A [`Status`].
     pub status: u32,
@@ -40,6 +40,11 @@ pub struct ProcessFacts {
     pub permissions: u32,
 }
 
+/// The kind of an ordinary process.
+pub const KIND_USER: u32 = 0;
+/// The kind by which JOS programs find their file server.
+pub const KIND_FILE_SERVER: u32 = 1;
+
 impl ProcessFacts {
     /// An unused slot.
     pub const FREE: Self = Self {
@@ -47,7 +52,7 @@ impl ProcessFacts {
         link: 0,
         id: 0,
         parent: 0,
-        kind: 0,
+        kind: KIND_USER,
         status: Status::Free as u32,
         runs: 0,
         cpu: 0,

@@ -1,4 +1,7 @@
 //! Who gets what is typed: bytes to whoever reads, Ctrl-C to the owner.
+//!
+//! What does not fit is left in the device for later, whose sender then waits. With an owner it is dropped instead, so
+//! that Ctrl-C always gets through.
 
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
@@ -6,8 +9,8 @@ use crate::kernel::{After, Kernel, Outcome};
 use crate::process::{Index, State};
 use crate::table::QueueName;
 
-/// Bytes that wait to be read; more are dropped.
-const ROOM: usize = 256;
+/// Bytes that wait to be read.
+const ROOM: usize = 4096;
 /// Ctrl-C.
 const INTERRUPT: u8 = 3;
 
@@ -43,6 +46,10 @@ impl Console {
         Some(byte)
     }
 
+    pub const fn has_owner(&self) -> bool {
+        self.owner.is_some()
+    }
+
     /// The owner, if `process` may change it: there is none, or it is the owner.
     pub fn may_set_owner(&self, process: Index) -> bool {
         self.owner.is_none_or(|owner| owner == process)
@@ -60,6 +67,12 @@ impl Console {
 }
 
 impl Kernel {
+    /// May the device hand over a byte, or shall it keep what it has?
+    #[must_use]
+    pub const fn takes_input(&self) -> bool {
+        self.console.length < ROOM || self.console.has_owner()
+    }
+
     /// A byte was typed.
     pub fn console_input<H: Hardware>(&mut self, cpu: &mut Cpu<H>, byte: u8) -> After {
         match self.console.owner {

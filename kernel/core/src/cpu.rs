@@ -31,6 +31,8 @@ pub struct Cpu<H> {
     pub(crate) loaded: Option<Index>,
     /// The directory that entry 0x3FE of the loaded directory names.
     alternate: Option<Frame>,
+    /// The loaded process may use the I/O ports.
+    pub(crate) ports_open: bool,
     /// Counted for the benchmark.
     pub(crate) flushes: Flushes,
 }
@@ -45,6 +47,7 @@ impl<H: Hardware> Cpu<H> {
             current: None,
             loaded: None,
             alternate: None,
+            ports_open: false,
             flushes: Flushes { pages: 0, all: 0 },
         }
     }

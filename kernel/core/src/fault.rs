@@ -1,7 +1,5 @@
 //! Where a page fault goes: to the process's handler, else to its pager, else it ends the process.
 
-use core::fmt::Write;
-
 use abi::call::Verdict;
 use abi::fault::{Access, FaultRecord};
 use abi::layout::{EXCEPTION_STACK, EXCEPTION_STACK_TOP, USER_STACK_TOP};
@@ -12,6 +10,7 @@ use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::process::{Errand, Index, Outbox, State};
+use crate::report::{PAGE_FAULT, Unmended};
 
 /// A fault as it is told: the address, [`Access`] bits, the instruction.
 #[derive(Clone, Copy)]
@@ -23,7 +22,6 @@ pub(crate) struct Fault {
 
 /// Exit status of a process that an exception ended: 128 and the vector.
 const KILLED: u32 = 128;
-const PAGE_FAULT: u32 = 14;
 /// Length of `int 0x30` and of `sysenter`: how far a call that restarts goes back.
 const TRAP_INSTRUCTION: u32 = 2;
 
@@ -100,26 +98,30 @@ impl Kernel {
 
     fn reflect<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault) {
         let handler = self.processes[index].handler;
-        if handler != 0 && self.enter_handler(cpu, index, fault, handler) {
-            return;
-        }
+        let why = if handler == 0 {
+            Unmended::Nobody
+        } else {
+            match self.enter_handler(cpu, index, fault, handler) {
+                Ok(()) => return,
+                Err(record) => Unmended::NoExceptionStack { record },
+            }
+        };
         if self.ask_pager(cpu, index, fault, Errand::Fault { jos: false }) {
             return;
         }
         self.processes[index].outbox.words = [fault.address, fault.access, fault.eip, 0];
-        let why =
-            if handler == 0 { "no handler, no pager" } else { "no room on the exception stack" };
         self.die_of_fault(cpu, index, false, why);
     }
 
-    /// Pushes the record and resumes at the handler. `false` if the exception stack is absent or full.
+    /// Pushes the record and resumes at the handler. If the exception stack is absent or full, the error says where
+    /// the record would have begun.
     fn enter_handler<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         index: Index,
         fault: Fault,
         handler: u32,
-    ) -> bool {
+    ) -> Result<(), u32> {
         let registers = self.processes[index].registers;
         let nested = (EXCEPTION_STACK..EXCEPTION_STACK_TOP).contains(&registers.esp);
         // A nested record leaves one word for the handler's return address between itself and the older stack.
@@ -131,7 +133,7 @@ impl Kernel {
         let space = self.space(cpu, index);
         let page = self.memory(cpu).leaf(space, UserPage::known(EXCEPTION_STACK));
         if ran_over || esp < EXCEPTION_STACK || !page.is_present() || !page.is_writable() {
-            return false;
+            return Err(esp);
         }
         let record = FaultRecord {
             address: fault.address,
@@ -156,7 +158,7 @@ impl Kernel {
         let registers = &mut self.processes[index].registers;
         registers.eip = handler;
         registers.esp = esp;
-        true
+        Ok(())
     }
 
     /// Suspends the current process and tells its pager. `false` if it has none, or none that could answer.
@@ -221,7 +223,7 @@ impl Kernel {
         }
         self.leave_queue(cpu, client);
         if verdict == Verdict::Refuse {
-            self.fail_errand(cpu, client, errand, "its pager refused");
+            self.fail_errand(cpu, client, errand, Unmended::Pager("its pager refused"));
             return Ok(());
         }
         if errand == Errand::ForwardedFault {
@@ -237,62 +239,24 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         index: Index,
         jos: bool,
-        why: &str,
+        why: Unmended,
     ) {
         let [address, access, eip, _] = self.processes[index].outbox.words;
         if jos {
             return self.die_of_jos_call(cpu, index, address);
         }
-        let id = self.processes[index].name();
-        let access = Access::from_bits_truncate(access);
-        let what = if access.contains(Access::WRITE) { "write to" } else { "read of" };
-        let page = if access.contains(Access::PROTECTION) { "a protected" } else { "an absent" };
-        let _ = writeln!(
-            cpu,
-            "[{id}] user fault va {address:08x} ip {eip:08x}: {what} {page} page; {why}"
-        );
+        self.report_fault(cpu, index, Fault { address, access, eip }, why);
         self.end(cpu, index, KILLED + PAGE_FAULT, Reason::Killed);
     }
 
     fn die_of_jos_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, address: u32) {
-        let id = self.processes[index].name();
-        let _ = writeln!(cpu, "[{id}] user_mem_check assertion failure for va {address:08x}");
+        self.report_bad_memory(cpu, index, address);
         self.end(cpu, index, KILLED + PAGE_FAULT, Reason::Killed);
     }
 
     /// Any other exception ends the current process.
     pub(crate) fn exception<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, vector: u32) {
-        let process = &self.processes[index];
-        let (id, eip, error) = (process.name(), process.registers.eip, process.registers.error);
-        let name = EXCEPTIONS.get(vector as usize).copied().unwrap_or("unexpected interrupt");
-        let _ = writeln!(
-            cpu,
-            "[{id}] {name} (vector {vector}, error {error:08x}) at ip {eip:08x}: ended"
-        );
+        self.report_exception(cpu, index);
         self.end(cpu, index, KILLED + vector, Reason::Killed);
     }
 }
-
-/// Names of vectors 0 to 19 (Intel SDM vol. 3A, table 6-1).
-const EXCEPTIONS: [&str; 20] = [
-    "divide error",
-    "debug exception",
-    "non-maskable interrupt",
-    "breakpoint",
-    "overflow",
-    "bound range exceeded",
-    "invalid opcode",
-    "device not available",
-    "double fault",
-    "coprocessor segment overrun",
-    "invalid TSS",
-    "segment not present",
-    "stack fault",
-    "general protection",
-    "page fault",
-    "reserved exception",
-    "floating-point error",
-    "alignment check",
-    "machine check",
-    "SIMD floating-point error",
-];

@@ -1,26 +1,23 @@
-//! How the first process comes to be: `init` is found in the boot archive, loaded whole, and given the archive.
+//! How the first processes come to be: `init`, or the JOS programs that the command line names.
+//!
+//! Their files are found in the boot archive and loaded whole. `init` gets the archive and a stack with arguments;
+//! a JOS program gets what JOS would give it: one stack page, and nothing on it.
 
 use core::fmt;
 
-use abi::archive::{self, ArchiveError, Header};
-use abi::image::{HEADER_LIMIT, Image, ImageError, Piece};
+use abi::archive::ArchiveError;
+use abi::image::{HEADER_LIMIT, Image, ImageError, Rules};
 use abi::layout::{BOOT_ARCHIVE, PAGE_SIZE, USER_STACK_TOP};
+use abi::public::{KIND_FILE_SERVER, KIND_USER};
 use abi::{Entry, EntryFlags, Error, Frame, Page, Permissions, Registers, UserPage};
 
+use crate::boot_archive::{BootArchive, Extent, FindError};
+use crate::boot_line::{BootLine, FirstProgram};
 use crate::cpu::Cpu;
 use crate::frames::FreshFrame;
 use crate::hardware::Hardware;
 use crate::kernel::{After, Kernel};
 use crate::process::Index;
-
-/// The boot archive: a module in consecutive frames, from the first byte of the first one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct BootArchive {
-    /// Its first frame.
-    pub first: Frame,
-    /// Its length in bytes.
-    pub length: u32,
-}
 
 /// Why there is no first process. `Display` gives the one line that the user sees.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,14 +26,18 @@ pub enum BootError {
     Archive(ArchiveError),
     /// The archive ends in the middle of a member.
     ArchiveTooShort,
-    /// The archive has no member `bin/init`.
-    NoInit,
-    /// Init is not a program.
-    Image(ImageError),
-    /// Memory is too small for init and its page tables.
-    OutOfFrames,
+    /// The archive has no such member.
+    NoSuchMember(Name),
+    /// That member is not a program.
+    Image(Name, ImageError),
+    /// Memory is too small for that program and its page tables.
+    OutOfFrames(Name),
+    /// There is no process left for that program.
+    OutOfProcesses(Name),
     /// The command line is longer than 1 KiB.
     CommandLineTooLong,
+    /// After `elf=` comes something that cannot be read.
+    BadProgram(Name),
 }
 
 impl fmt::Display for BootError {
@@ -46,39 +47,54 @@ impl fmt::Display for BootError {
             Self::ArchiveTooShort => {
                 f.write_str("the boot archive is damaged: it ends in the middle of a member")
             }
-            Self::NoInit => write!(f, "the boot archive has no {INIT}"),
-            Self::Image(error) => write!(f, "{INIT} is damaged: {error}"),
-            Self::OutOfFrames => write!(f, "too little memory for {INIT}"),
+            Self::NoSuchMember(name) => write!(f, "the boot archive has no {name}"),
+            Self::Image(name, error) => write!(f, "{name} is damaged: {error}"),
+            Self::OutOfFrames(name) => write!(f, "too little memory for {name}"),
+            Self::OutOfProcesses(name) => write!(f, "too many processes to start {name}"),
             Self::CommandLineTooLong => {
                 write!(f, "the command line is longer than {COMMAND_LINE_LIMIT} bytes")
+            }
+            Self::BadProgram(name) => {
+                write!(f, "cannot read elf={name}: not MEMBER[,type=fs][,abi=lab4]")
             }
         }
     }
 }
 
-impl From<Error> for BootError {
-    fn from(_: Error) -> Self {
-        Self::OutOfFrames
+/// What a program is called in a [`BootError`]: its first 48 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Name {
+    bytes: [u8; 48],
+    length: usize,
+}
+
+impl Name {
+    fn new(name: &[u8]) -> Self {
+        let mut bytes = [0; 48];
+        let length = name.len().min(bytes.len());
+        bytes[..length].copy_from_slice(&name[..length]);
+        Self { bytes, length }
     }
 }
 
-/// Where the first program lies in the archive.
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.bytes[..self.length].escape_ascii())
+    }
+}
+
+/// Where the first program lies in the archive, if the command line names none.
 const INIT: &str = "bin/init";
 /// The longest command line, in bytes.
 const COMMAND_LINE_LIMIT: usize = 1024;
-/// Init's top stack page.
+/// A first program's top stack page.
 const STACK_PAGE: UserPage = UserPage::known(USER_STACK_TOP - PAGE_SIZE);
 
-/// A file's bytes in the archive: where they begin, from the archive's start, and how many they are.
-#[derive(Clone, Copy)]
-struct Extent {
-    offset: u32,
-    length: u32,
-}
-
 impl Kernel {
-    /// Loads `init` and makes it ready: its stack holds `["init", command_line]`, and the archive is mapped
-    /// read-only at [`BOOT_ARCHIVE`]. `cpu` runs on the kernel's directory and there are no processes yet.
+    /// Loads the first programs and makes them ready. `cpu` runs on the kernel's directory and there are no
+    /// processes yet.
+    ///
+    /// With `init`, the machine ends when it does. With JOS programs it ends when nothing can run any more.
     ///
     /// # Errors
     /// A [`BootError`]; the machine cannot go on.
@@ -91,54 +107,116 @@ impl Kernel {
         if command_line.len() > COMMAND_LINE_LIMIT {
             return Err(BootError::CommandLineTooLong);
         }
-        let file = find_member(cpu, archive, INIT)?;
-        let mut header = [0; HEADER_LIMIT];
-        let known = header.len().min(file.length as usize);
-        read(cpu, archive, file.offset, &mut header[..known]);
-        let image = Image::plan(&header[..known], file.length).map_err(BootError::Image)?;
-
-        let init = self.create(cpu, None, false)?;
-        for page in image.pages() {
-            self.load_page(cpu, init, archive, file, &image, page)?;
+        let line = BootLine(command_line);
+        self.report_as_jos = line.reports_as_jos();
+        if line.programs().next().is_none() {
+            self.start_init(cpu, archive, command_line)?;
         }
-        self.map_archive(cpu, init, archive)?;
-        let esp = self.make_stack(cpu, init, command_line)?;
-        self.processes[init].registers = Registers::start(image.entry(), esp);
+        for program in line.programs() {
+            let program = program.map_err(|word| BootError::BadProgram(Name::new(word)))?;
+            self.start_program(cpu, archive, program)?;
+        }
+        Ok(self.resume(cpu))
+    }
+
+    /// Starts `init`: its stack holds `["init", command_line]`, and the archive is mapped read-only at
+    /// [`BOOT_ARCHIVE`].
+    fn start_init<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        archive: BootArchive,
+        command_line: &[u8],
+    ) -> Result<(), BootError> {
+        let short = |error| no_room(Name::new(INIT.as_bytes()), error);
+        let (init, entry) = self.load(cpu, archive, INIT, Rules::Vitrine)?;
+        self.map_archive(cpu, init, archive).map_err(short)?;
+        let esp = self.make_stack(cpu, init, command_line).map_err(short)?;
+        self.processes[init].registers = Registers::start(entry, esp);
         self.first = Some(init);
         self.start(init);
-        Ok(self.resume(cpu))
+        Ok(())
+    }
+
+    /// Starts a program as JOS starts it.
+    fn start_program<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        archive: BootArchive,
+        program: FirstProgram<'_>,
+    ) -> Result<(), BootError> {
+        let (index, entry) = self.load(cpu, archive, program.member, Rules::Jos)?;
+        let space = self.space(cpu, index);
+        self.memory(cpu)
+            .allocate(space, STACK_PAGE, Permissions::WRITE)
+            .map_err(|error| no_room(Name::new(program.member.as_bytes()), error))?;
+        let process = &mut self.processes[index];
+        process.registers = Registers::start(entry, USER_STACK_TOP);
+        process.numbering = program.numbering;
+        process.all_ports = program.file_server;
+        self.processes.facts_of(index).kind =
+            if program.file_server { KIND_FILE_SERVER } else { KIND_USER };
+        self.start(index);
+        Ok(())
+    }
+
+    /// Makes a stopped process with all of a program's segments; also returns the program's entry.
+    fn load<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        archive: BootArchive,
+        member: &str,
+        rules: Rules,
+    ) -> Result<(Index, u32), BootError> {
+        let name = Name::new(member.as_bytes());
+        let file = archive.find(cpu, member).map_err(|error| match error {
+            FindError::Archive(error) => BootError::Archive(error),
+            FindError::TooShort => BootError::ArchiveTooShort,
+            FindError::NoSuchMember => BootError::NoSuchMember(name),
+        })?;
+        let mut header = [0; HEADER_LIMIT];
+        let known = header.len().min(file.length as usize);
+        archive.read(cpu, file.offset, &mut header[..known]);
+        let image = Image::plan_by(rules, &header[..known], file.length)
+            .map_err(|error| BootError::Image(name, error))?;
+
+        let index = self.create(cpu, None, false).map_err(|error| no_room(name, error))?;
+        for page in image.pages() {
+            self.load_page(cpu, index, archive, file, &image, page)
+                .map_err(|error| no_room(name, error))?;
+        }
+        Ok((index, image.entry()))
     }
 
     fn load_page<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
-        init: Index,
+        index: Index,
         archive: BootArchive,
         file: Extent,
         image: &Image,
         page: Page,
-    ) -> Result<(), BootError> {
+    ) -> Result<(), Error> {
         let Some(permissions) = image.permissions(page) else { return Ok(()) };
-        let fresh = self.frames.allocate().ok_or(BootError::OutOfFrames)?;
+        let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
         cpu.hardware.zero_frame(fresh.frame());
         for piece in image.pieces(page) {
-            copy_piece(cpu, archive, file, piece, fresh.frame());
+            archive.copy_piece(cpu, file, piece, fresh.frame());
         }
         let writes = permissions.contains(Permissions::WRITE);
         let seal = if writes { EntryFlags::empty() } else { EntryFlags::SEALED };
-        self.map_over(cpu, init, UserPage::new(page.address())?, permissions.leaf() | seal, fresh)
+        self.map_over(cpu, index, UserPage::new(page.address())?, permissions.leaf() | seal, fresh)
     }
 
     fn map_over<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
-        init: Index,
+        index: Index,
         page: UserPage,
         flags: EntryFlags,
         fresh: FreshFrame,
-    ) -> Result<(), BootError> {
-        let space = self.space(cpu, init);
-        Ok(self.memory(cpu).map_fresh(space, page, flags, fresh)?)
+    ) -> Result<(), Error> {
+        let space = self.space(cpu, index);
+        self.memory(cpu).map_fresh(space, page, flags, fresh)
     }
 
     fn map_archive<H: Hardware>(
@@ -146,7 +224,7 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         init: Index,
         archive: BootArchive,
-    ) -> Result<(), BootError> {
+    ) -> Result<(), Error> {
         let space = self.space(cpu, init);
         for index in 0..archive.length.div_ceil(PAGE_SIZE) {
             let frame = Frame::from_number(archive.first.number() + index);
@@ -163,7 +241,7 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         init: Index,
         command_line: &[u8],
-    ) -> Result<u32, BootError> {
+    ) -> Result<u32, Error> {
         let mut bytes = [0; PAGE_SIZE as usize];
         let line = bytes.len() - command_line.len() - 1;
         bytes[line..line + command_line.len()].copy_from_slice(command_line);
@@ -176,7 +254,7 @@ impl Kernel {
         for (index, word) in words.into_iter().enumerate() {
             bytes[esp + 4 * index..][..4].copy_from_slice(&u32::to_le_bytes(word));
         }
-        let fresh = self.frames.allocate().ok_or(BootError::OutOfFrames)?;
+        let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
         for (index, word) in bytes.chunks_exact(4).enumerate() {
             let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
             cpu.hardware.write_frame(fresh.frame(), index as u32, word);
@@ -186,66 +264,11 @@ impl Kernel {
     }
 }
 
-/// Finds a member of the archive, each header checked on the way.
-fn find_member<H: Hardware>(
-    cpu: &mut Cpu<H>,
-    archive: BootArchive,
-    name: &str,
-) -> Result<Extent, BootError> {
-    let mut at = 0;
-    loop {
-        if archive.length.checked_sub(at).is_none_or(|rest| rest < archive::BLOCK) {
-            return Err(BootError::ArchiveTooShort);
-        }
-        let mut block = [0; archive::BLOCK as usize];
-        read(cpu, archive, at, &mut block);
-        let Some(member) = Header::parse(&block).map_err(BootError::Archive)? else {
-            return Err(BootError::NoInit);
-        };
-        let extent = Extent { offset: at + archive::BLOCK, length: member.size };
-        if archive.length - extent.offset < extent.length {
-            return Err(BootError::ArchiveTooShort);
-        }
-        if member.name() == name {
-            return Ok(extent);
-        }
-        at = member.next(at).ok_or(BootError::ArchiveTooShort)?;
-    }
-}
-
-/// Copies bytes out of the archive.
-fn read<H: Hardware>(cpu: &mut Cpu<H>, archive: BootArchive, offset: u32, bytes: &mut [u8]) {
-    for (at, byte) in (offset..).zip(bytes) {
-        let frame = Frame::from_number(archive.first.number() + at / PAGE_SIZE);
-        let word = cpu.hardware.read_frame(frame, at % PAGE_SIZE / 4);
-        *byte = word.to_le_bytes()[(at % 4) as usize];
-    }
-}
-
-/// Copies a piece of the file into a frame: whole words where both sides are aligned, single bytes elsewhere.
-fn copy_piece<H: Hardware>(
-    cpu: &mut Cpu<H>,
-    archive: BootArchive,
-    file: Extent,
-    piece: Piece,
-    frame: Frame,
-) {
-    let mut done = 0;
-    while done < piece.length {
-        let source = file.offset + piece.file_offset + done;
-        let source_frame = Frame::from_number(archive.first.number() + source / PAGE_SIZE);
-        let (here, there) = (piece.page_offset + done, source % PAGE_SIZE);
-        let length = (PAGE_SIZE - there).min(piece.length - done);
-        if here.is_multiple_of(4) && there.is_multiple_of(4) && length >= 4 {
-            cpu.hardware.copy_words((frame, here / 4), (source_frame, there / 4), length / 4);
-            done += length & !3;
-        } else {
-            let byte = cpu.hardware.read_frame(source_frame, there / 4).to_le_bytes()
-                [(there % 4) as usize];
-            let mut word = cpu.hardware.read_frame(frame, here / 4).to_le_bytes();
-            word[(here % 4) as usize] = byte;
-            cpu.hardware.write_frame(frame, here / 4, u32::from_le_bytes(word));
-            done += 1;
-        }
+/// A first process was refused something: memory, unless there are too many of them.
+fn no_room(name: Name, error: Error) -> BootError {
+    if error == Error::OutOfProcesses {
+        BootError::OutOfProcesses(name)
+    } else {
+        BootError::OutOfFrames(name)
     }
 }

@@ -96,6 +96,9 @@ pub trait Hardware {
     /// Loads the FPU and SSE registers.
     fn load_fpu(&mut self, state: &FpuState);
 
+    /// Opens all I/O ports to the current process, or closes them.
+    fn open_ports(&mut self, open: bool);
+
     /// The address of the last page fault (CR2).
     fn fault_address(&mut self) -> u32;
     /// Sends a byte to the console.

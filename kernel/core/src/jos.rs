@@ -17,7 +17,10 @@ impl Kernel {
     /// A JOS call of the current process, by `int 0x30`.
     pub(crate) fn jos_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) {
         let r = &self.processes[caller].registers;
-        let call = JosCall::decode(r.eax, [r.edx, r.ecx, r.ebx, r.edi, r.esi])
+        let call = self.processes[caller]
+            .numbering
+            .lab5(r.eax)
+            .and_then(|number| JosCall::decode(number, [r.edx, r.ecx, r.ebx, r.edi, r.esi]))
             .ok_or(Error::InvalidArgument);
         let result = match call.and_then(|call| self.dispatch_jos(cpu, caller, call)) {
             Ok(Outcome::Done) => 0,
@@ -41,16 +44,7 @@ impl Kernel {
             JosCall::Cputs { address, length } => Ok(self.cputs(cpu, caller, address, length)),
             JosCall::Cgetc => Ok(Outcome::One(self.console.pop().map_or(0, u32::from))),
             JosCall::Getenvid => Ok(Outcome::One(self.processes[caller].name().bits())),
-            JosCall::EnvDestroy { env } => {
-                let index = self.jos_target(caller, env)?;
-                self.end(
-                    cpu,
-                    index,
-                    0,
-                    if index == caller { Reason::Exited } else { Reason::Destroyed },
-                );
-                Ok(if index == caller { Outcome::Settled } else { Outcome::Done })
-            }
+            JosCall::EnvDestroy { env } => self.env_destroy(cpu, caller, env),
             JosCall::PageAlloc { env, va, perm } => {
                 let index = self.jos_target(caller, env)?;
                 let (page, permissions) = (UserPage::new(va)?, jos_permissions(perm)?);
@@ -76,12 +70,7 @@ impl Kernel {
                 self.memory(cpu).unmap(space, page, Permissions::empty())?;
                 Ok(Outcome::Done)
             }
-            JosCall::Exofork => {
-                let child = self.create(cpu, Some(caller), false)?;
-                self.copy_registers(cpu, caller, child);
-                self.processes[child].registers.eax = 0;
-                Ok(Outcome::One(self.processes[child].name().bits()))
-            }
+            JosCall::Exofork => self.exofork(cpu, caller),
             JosCall::EnvSetStatus { env, status } => self.env_set_status(cpu, caller, env, status),
             JosCall::EnvSetTrapframe { env, frame } => {
                 self.env_set_trapframe(cpu, caller, env, frame)
@@ -105,6 +94,47 @@ impl Kernel {
     /// JOS's rule: 0 and the own id are the caller, else an immediate child.
     fn jos_target(&self, caller: Index, env: u32) -> Result<Index, Error> {
         self.self_or_child(caller, Target::new(env)?)
+    }
+
+    /// The child's slot is free when the call returns, as in JOS: the call restarts until its memory is gone.
+    fn env_destroy<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        env: u32,
+    ) -> Result<Outcome, Error> {
+        if self.processes[caller].progress == 0 {
+            let index = self.jos_target(caller, env)?;
+            if index == caller {
+                self.end(cpu, caller, 0, Reason::Exited);
+                return Ok(Outcome::Settled);
+            }
+            self.processes[caller].progress = env;
+            self.end(cpu, index, 0, Reason::Destroyed);
+        }
+        let child = Index::new(env);
+        if self.processes[child].name().bits() == env
+            && self.processes[child].state == State::Dying
+            && self.teardown_slice(cpu)
+        {
+            self.restart(caller);
+            return Ok(Outcome::Settled);
+        }
+        self.processes[caller].progress = 0;
+        Ok(Outcome::Done)
+    }
+
+    /// Slots are reused in JOS's order: the call restarts until every process that has ended has given back its own.
+    fn exofork<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) -> Result<Outcome, Error> {
+        if self.teardown_slice(cpu) {
+            self.restart(caller);
+            return Ok(Outcome::Settled);
+        }
+        let child = self.create(cpu, Some(caller), false)?;
+        self.copy_registers(cpu, caller, child);
+        self.processes[child].registers.eax = 0;
+        self.processes[child].numbering = self.processes[caller].numbering;
+        Ok(Outcome::One(self.processes[child].name().bits()))
     }
 
     fn env_set_status<H: Hardware>(

@@ -8,6 +8,7 @@ use crate::cpu::Cpu;
 use crate::frames::Frames;
 use crate::hardware::{Hardware, Reach};
 use crate::process::Index;
+use crate::report::PAGE_FAULT;
 use crate::sleepers::Sleepers;
 use crate::space::{Memory, Space, Via};
 use crate::table::{Processes, PublicFacts};
@@ -20,9 +21,9 @@ pub enum After {
     Run,
     /// Nobody is ready: wait for an interrupt.
     Idle,
-    /// The first process has ended.
+    /// The first process has ended, or nothing will ever run again.
     PowerOff {
-        /// Its exit status.
+        /// The first process's exit status, or 0.
         status: u8,
     },
 }
@@ -41,9 +42,6 @@ pub(crate) enum Outcome {
     Settled,
 }
 
-/// The page-fault vector.
-const PAGE_FAULT: u32 = 14;
-
 /// All the kernel's state that is not a CPU's.
 pub struct Kernel {
     /// Physical memory.
@@ -51,8 +49,10 @@ pub struct Kernel {
     pub(crate) processes: Processes,
     pub(crate) sleepers: Sleepers,
     pub(crate) console: Console,
-    /// The first process: the machine ends with it.
+    /// The first process: the machine ends with it. Without one, it ends when nothing can run any more.
     pub(crate) first: Option<Index>,
+    /// Tell of processes as JOS does.
+    pub(crate) report_as_jos: bool,
     /// The first process has ended with this status.
     pub(crate) ended: Option<u8>,
 }
@@ -67,6 +67,7 @@ impl Kernel {
             sleepers: Sleepers::new(),
             console: Console::new(),
             first: None,
+            report_as_jos: false,
             ended: None,
         }
     }

@@ -14,6 +14,8 @@ extern crate alloc;
 extern crate std;
 
 mod authority;
+pub mod boot_archive;
+pub mod boot_line;
 mod console;
 pub mod cpu;
 mod fault;
@@ -30,13 +32,16 @@ mod pagers;
 pub mod process;
 mod range;
 mod registers;
+mod report;
 mod schedule;
 mod sleepers;
 mod space;
 pub mod table;
 
+pub use boot_archive::BootArchive;
+pub use boot_line::BootLine;
 pub use cpu::Cpu;
-pub use first::{BootArchive, BootError};
+pub use first::BootError;
 pub use frames::{FrameRange, Frames};
 pub use hardware::Hardware;
 pub use kernel::{After, Kernel};

@@ -10,11 +10,13 @@ use crate::frames::Unmapped;
 use crate::hardware::{Hardware, Reach};
 use crate::kernel::{Kernel, Outcome};
 use crate::process::{Errand, Index, State};
+use crate::report::Unmended;
 use crate::space::{Space, Via};
 use crate::table::QueueName;
 
 /// Directory entries that belong to programs: those below UTOP.
 const USER_ENTRIES: u32 = directory_index(USER_TOP);
+const PAGER_ENDED: Unmended = Unmended::Pager("its pager has ended");
 
 impl Kernel {
     /// Makes a stopped process with an empty address space.
@@ -48,6 +50,7 @@ impl Kernel {
         cpu.hardware.write_frame(directory, Slot::ALTERNATE.index(), Entry::ABSENT.bits());
         cpu.hardware.write_frame(directory, Slot::WINDOW.index(), window.bits());
         cpu.hardware.write_frame(directory, Slot::CURRENT.index(), own.bits());
+        self.report_new(cpu, index);
         Ok(index)
     }
 
@@ -60,6 +63,7 @@ impl Kernel {
         status: u32,
         reason: Reason,
     ) {
+        self.report_end(cpu, index, reason);
         self.leave_queue(cpu, index);
         if cpu.loaded == Some(index) {
             cpu.load(cpu.kernel_directory);
@@ -96,15 +100,13 @@ impl Kernel {
                 unreachable!()
             };
             self.leave_queue(cpu, sender);
-            self.fail_errand(cpu, sender, errand, "its pager has ended");
+            self.fail_errand(cpu, sender, errand, PAGER_ENDED);
         }
         while let Some(caller) = self.processes.front(QueueName::Callers(dead)) {
             let state = self.processes[caller].state;
             self.leave_queue(cpu, caller);
             match state {
-                State::Answer { errand, .. } => {
-                    self.fail_errand(cpu, caller, errand, "its pager has ended")
-                }
+                State::Answer { errand, .. } => self.fail_errand(cpu, caller, errand, PAGER_ENDED),
                 State::ReceivingFrom { .. } if self.is_awaited(caller, dead) => {
                     let child = self.processes[dead].name();
                     self.processes[caller].state = State::ReceivingExit { child };
@@ -127,7 +129,7 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         index: Index,
         errand: Errand,
-        why: &str,
+        why: Unmended,
     ) {
         let error = match errand {
             Errand::Send | Errand::Call | Errand::Clone => Error::PeerEnded,

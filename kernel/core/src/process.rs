@@ -3,6 +3,7 @@
 use core::num::NonZeroU16;
 
 use abi::call::PageOffer;
+use abi::jos::Numbering;
 use abi::layout::PROCESSES;
 use abi::message::{Kind, Reason};
 use abi::{Entry, Frame, Permissions, ProcessId, Registers, UserPage};
@@ -269,7 +270,13 @@ pub struct Process {
     /// The nearest of itself and its ancestors that has a bound.
     pub account: Option<Index>,
 
-    /// How far a long JOS cputs has come, or the teardown of its tables.
+    /// How it numbers its JOS calls.
+    pub numbering: Numbering,
+    /// It may use all I/O ports.
+    pub all_ports: bool,
+
+    /// How far it has come: with a long JOS cputs, with ending a child (whose id this is then), or, dying, with its
+    /// tables.
     pub progress: u32,
 }
 
@@ -329,6 +336,8 @@ impl Process {
         quota: Quota { frames: 0, processes: 0 },
         subtree: Quota { frames: 0, processes: 0 },
         account: None,
+        numbering: Numbering::Lab5,
+        all_ports: false,
         progress: 0,
     };
 

@@ -6,7 +6,10 @@ use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::{After, Kernel};
 use crate::process::{Index, State};
+use crate::report::Unmended;
 use crate::table::QueueName;
+
+const LATE: Unmended = Unmended::Pager("its pager did not answer in time");
 
 impl Kernel {
     /// A tick of the timer: wakes whose time has come and lets the next process run.
@@ -26,7 +29,8 @@ impl Kernel {
     }
 
     /// Goes on with the current process, or else with the next that is ready. Each choice of a process takes down
-    /// one table of a dying one; an idle CPU takes down all.
+    /// one table of a dying one; an idle CPU takes down all. Without a first process to end with, the machine ends
+    /// when nothing can run any more.
     pub(crate) fn resume<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
         if let Some(status) = self.ended {
             return After::PowerOff { status };
@@ -36,10 +40,21 @@ impl Kernel {
                 self.switch(cpu, next);
                 self.teardown_slice(cpu);
             } else if !self.teardown_slice(cpu) {
-                return After::Idle;
+                if self.first.is_some() || self.awaits_the_world() {
+                    return After::Idle;
+                }
+                self.report_nothing_to_run(cpu);
+                return After::PowerOff { status: 0 };
             }
         }
         After::Run
+    }
+
+    /// Does any process wait for time to pass, or for somebody to type?
+    fn awaits_the_world(&self) -> bool {
+        !self.sleepers.is_empty()
+            || self.processes.front(QueueName::Readers).is_some()
+            || self.console.has_owner()
     }
 
     /// Puts the current process behind all others that are ready.
@@ -60,6 +75,10 @@ impl Kernel {
             let process = &mut self.processes[next];
             cpu.hardware.load_fpu(&process.fpu);
             cpu.hardware.set_register_area(&mut process.registers);
+            if cpu.ports_open != process.all_ports {
+                cpu.ports_open = process.all_ports;
+                cpu.hardware.open_ports(cpu.ports_open);
+            }
             cpu.loaded = Some(next);
         }
         let facts = self.processes.facts_of(next);
@@ -178,7 +197,7 @@ impl Kernel {
                 State::Sleeping => self.make_ready(index),
                 State::Sending { errand, .. } | State::Answer { errand, .. } => {
                     self.leave_queue(cpu, index);
-                    self.fail_errand(cpu, index, errand, "its pager did not answer in time");
+                    self.fail_errand(cpu, index, errand, LATE);
                 }
                 state => unreachable!("{state:?} has no alarm"),
             }

@@ -6,6 +6,7 @@ mod boot;
 mod census;
 mod checks;
 mod docs;
+mod first;
 mod programs;
 mod shell;
 
@@ -18,6 +19,7 @@ pub fn all() -> Vec<Trial> {
         shell::trials(),
         census::trials(),
         docs::trials(),
+        first::trials(),
         checks::trials(),
     ]
     .into_iter()

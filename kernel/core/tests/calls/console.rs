@@ -117,13 +117,28 @@ fn console_read_waits_for_a_key_and_returns_what_there_is() {
 }
 
 #[test]
-fn bytes_that_are_not_read_are_kept_up_to_256() {
+fn bytes_that_are_not_read_are_kept_up_to_4096_and_then_left_where_they_are() {
     let mut world = World::new();
-    for index in 0..300_u32 {
+    for index in 0..4096_u32 {
+        assert!(world.kernel.takes_input());
         world.key(b'a' + (index % 26) as u8);
     }
-    assert_eq!(world.call(read_console(4096)).unwrap()[0], 256);
-    assert_eq!(world.read(DATA + 252).unwrap() >> 24, u32::from(b'a') + 255 % 26);
+    assert!(!world.kernel.takes_input());
+    assert_eq!(world.call(read_console(4095)).unwrap()[0], 4095);
+    assert!(world.kernel.takes_input());
+    assert_eq!(world.call(read_console(4095)).unwrap()[0], 1);
+    assert_eq!(world.read(DATA).unwrap() & 0xFF, u32::from(b'a') + 4095 % 26);
+}
+
+#[test]
+fn what_an_owner_does_not_read_is_dropped_so_that_ctrl_c_gets_through() {
+    let mut world = World::new();
+    world.call(Syscall::SetConsoleOwner { owner: Some(INIT.into()) }).unwrap();
+    for _ in 0..5000 {
+        assert!(world.kernel.takes_input());
+        world.key(b'x');
+    }
+    assert_eq!(world.call(read_console(4096)).unwrap()[0], 4096);
 }
 
 #[test]

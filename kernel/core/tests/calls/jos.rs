@@ -3,7 +3,7 @@
 use abi::call::Verdict;
 use abi::layout::{EXCEPTION_STACK, USER_TOP};
 use abi::process::Target;
-use abi::public::{ProcessFacts, Status};
+use abi::public::Status;
 use abi::registers::{USER_CODE, USER_DATA};
 use abi::{Error, ProcessId, Syscall, UserPage};
 use kernel_core::process::State;
@@ -42,10 +42,6 @@ fn forked(world: &mut World) -> ProcessId {
     let child = exofork(world);
     assert_eq!(world.jos(8, [child.bits(), RUNNABLE, 0, 0, 0]), 0);
     child
-}
-
-fn facts(world: &World, id: ProcessId) -> &ProcessFacts {
-    &world.kernel.public_facts().0[id.index() as usize]
 }
 
 #[test]
@@ -97,7 +93,7 @@ fn a_long_cputs_appears_once_even_if_its_rest_has_to_be_paged_in() {
         });
     }
     world.run(child);
-    world.jos(0, [PAGE, 8192, 0, 0, 0]);
+    world.jos_once(0, [PAGE, 8192, 0, 0, 0]);
     assert!(world.restarts(child), "4,096 bytes at a time");
     world.run(INIT);
     let page = UserPage::known(PAGE_2);
@@ -138,7 +134,7 @@ fn a_new_life_does_not_inherit_half_a_cputs() {
         });
     }
     world.run(child);
-    world.jos(0, [PAGE, 8192, 0, 0, 0]);
+    world.jos_once(0, [PAGE, 8192, 0, 0, 0]);
     assert!(world.restarts(child));
     world.run(INIT);
     world.call(Syscall::RegistersWrite { process: child.into(), address: DATA }).unwrap();
@@ -181,7 +177,7 @@ fn env_destroy_ends_a_child_or_oneself_and_nobody_else() {
     assert_eq!(world.jos(3, [other.bits(), 0, 0, 0, 0]), 0);
     world.finish_teardowns();
     assert!(!world.exists(child) && !world.exists(other), "neither leaves anything to wait for");
-    assert_eq!(facts(&world, child).status, Status::Free as u32);
+    assert_eq!(world.facts(child).status, Status::Free as u32);
 }
 
 #[test]
@@ -259,8 +255,8 @@ fn exofork_copies_registers_and_nothing_else() {
     let process = world.process(child);
     assert_eq!((process.registers.eax, process.registers.esp), (0, 0xE5));
     assert_eq!((process.handler, process.mapped, process.stopped), (0, 1, true));
-    assert_eq!(facts(&world, child).status, Status::NotRunnable as u32);
-    assert_eq!(facts(&world, child).parent, INIT.bits());
+    assert_eq!(world.facts(child).status, Status::NotRunnable as u32);
+    assert_eq!(world.facts(child).parent, INIT.bits());
 }
 
 #[test]
@@ -309,7 +305,7 @@ fn a_child_blocked_in_ipc_recv_stays_blocked_when_it_is_made_runnable() {
     world.jos(13, [USER_TOP, 0, 0, 0, 0]);
     assert_eq!(world.jos(8, [child.bits(), RUNNABLE, 0, 0, 0]), 0);
     assert_eq!(world.process(child).state, State::JosReceiving);
-    assert_eq!(facts(&world, child).receiving, 1);
+    assert_eq!(world.facts(child).receiving, 1);
 }
 
 #[test]
@@ -350,7 +346,7 @@ fn ipc_carries_a_value_and_the_senders_id() {
     world.run(child);
     world.jos(13, [USER_TOP, 0, 0, 0, 0]);
     assert_eq!(world.jos(12, [child.bits(), 7, USER_TOP, 0, 0]), 0);
-    let told = facts(&world, child);
+    let told = world.facts(child);
     assert_eq!((told.receiving, told.value, told.from, told.permissions), (0, 7, INIT.bits(), 0));
     assert_eq!(world.process(child).registers.eax, 0);
     assert_eq!(
@@ -372,7 +368,7 @@ fn ipc_carries_a_page_only_if_both_sides_want_it() {
         world.run(child);
         world.jos(13, [wanted, 0, 0, 0, 0]);
         assert_eq!(world.jos(12, [child.bits(), 7, sent, P | U | W, 0]), 0);
-        assert_eq!(facts(&world, child).permissions, received);
+        assert_eq!(world.facts(child).permissions, received);
         assert_eq!(world.leaf(child, PAGE_2).is_present(), received != 0);
     }
 }
@@ -398,7 +394,7 @@ fn ipc_checks_its_page_as_jos_does_and_the_receiver_goes_on_waiting() {
 fn ipc_recv_refuses_an_unaligned_page() {
     let mut world = World::new();
     assert_eq!(world.jos(13, [PAGE + 1, 0, 0, 0, 0]), INVAL);
-    assert_eq!(facts(&world, INIT).receiving, 0);
+    assert_eq!(world.facts(INIT).receiving, 0);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod world;
 mod authority;
 mod console;
 mod faults;
+mod first;
 mod jos;
 mod messages;
 mod pages;

@@ -77,6 +77,8 @@ pub struct Model {
     register_area: Option<*mut Registers>,
     /// The FPU and SSE registers.
     pub fpu: FpuState,
+    /// Programs may use the I/O ports.
+    pub ports_open: bool,
     pub console: Vec<u8>,
     pub clock: u64,
     /// CR2.
@@ -98,6 +100,7 @@ impl Model {
             ram: vec![Some(Contents::Poison); frames as usize],
             cr3: Frame::from_number(0),
             tlb: HashMap::new(),
+            ports_open: false,
             tables: HashMap::new(),
             flushes: Flushes::default(),
             register_area: None,
@@ -458,6 +461,10 @@ impl Hardware for Model {
 
     fn set_register_area(&mut self, registers: &mut Registers) {
         self.register_area = Some(registers);
+    }
+
+    fn open_ports(&mut self, open: bool) {
+        self.ports_open = open;
     }
 
     fn save_fpu(&mut self, state: &mut FpuState) {

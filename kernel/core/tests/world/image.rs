@@ -1,27 +1,26 @@
-//! The boot archive of the tests: a ustar file whose one member is a small `bin/init`.
+//! The boot archive of the tests: a ustar file with a small program as its one member.
 
 use super::{CALL_SITE, DATA};
 use abi::layout::PROGRAM_TEXT;
 
-/// The archive's bytes.
-pub fn archive() -> Vec<u8> {
-    let init = init();
+/// The bytes of an archive with this member.
+pub fn archive(name: &str, file: &[u8]) -> Vec<u8> {
     let mut header = [0u8; 512];
-    header[..8].copy_from_slice(b"bin/init");
-    header[124..136].copy_from_slice(format!("{:011o}\0", init.len()).as_bytes());
+    header[..name.len()].copy_from_slice(name.as_bytes());
+    header[124..136].copy_from_slice(format!("{:011o}\0", file.len()).as_bytes());
     header[148..156].fill(b' ');
     header[156] = b'0';
     header[257..265].copy_from_slice(b"ustar\x0000");
     let sum: u32 = header.iter().copied().map(u32::from).sum();
     header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     let mut bytes = header.to_vec();
-    bytes.extend(&init);
+    bytes.extend(file);
     bytes.resize(bytes.len().next_multiple_of(512) + 1024, 0);
     bytes
 }
 
 /// An ELF file with a page of text that is only read and a page of data.
-fn init() -> Vec<u8> {
+pub fn program() -> Vec<u8> {
     const HEADERS: u32 = 52 + 2 * 32;
     const TEXT_LENGTH: u32 = 0x100;
     let mut bytes = vec![0x7F, b'E', b'L', b'F', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];

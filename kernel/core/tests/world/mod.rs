@@ -7,7 +7,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 mod audit;
-mod image;
+pub mod image;
 
 use std::collections::HashMap;
 
@@ -15,10 +15,10 @@ use abi::call::RawCall;
 use abi::jos::VECTOR;
 use abi::layout::PAGE_SIZE;
 use abi::process::Target;
-use abi::public::FrameRecord;
+use abi::public::{FrameRecord, ProcessFacts};
 use abi::{Entry, Error, Frame, Page, Permissions, ProcessId, Registers, Syscall, UserPage};
 use kernel_core::process::{Index, Process, State};
-use kernel_core::{After, BootArchive, Cpu, FrameRange, Frames, Hardware, Kernel};
+use kernel_core::{After, BootArchive, BootError, Cpu, FrameRange, Frames, Hardware, Kernel};
 
 use crate::model::{FaultInfo, Model};
 
@@ -61,10 +61,20 @@ impl World {
     }
 
     pub fn with_memory(mib: u32) -> Self {
+        let archive = image::archive("bin/init", &image::program());
+        Self::boot(mib, &archive, "--quiet").unwrap()
+    }
+
+    /// A world that begins with JOS programs: the test program, as often as the command line names `elf=p`.
+    pub fn of_programs(command_line: &str) -> Self {
+        Self::boot(4, &image::archive("p", &image::program()), command_line).unwrap()
+    }
+
+    /// Boots with these bytes as the boot archive.
+    pub fn boot(mib: u32, archive: &[u8], command_line: &str) -> Result<Self, BootError> {
         let boot = Model::boot(mib);
         let (mut model, mut ranges) = (boot.model, boot.ranges);
-        let archive = image::archive();
-        let reserved = store(&mut model, &mut ranges, &archive);
+        let reserved = store(&mut model, &mut ranges, archive);
         let records =
             Box::leak(vec![FrameRecord::default(); boot.records as usize].into_boxed_slice());
         let mut kernel = new_kernel();
@@ -75,7 +85,7 @@ impl World {
         let mut cpu = Cpu::new(model, 0, boot.directory);
         let first = reserved[0];
         let archive = BootArchive { first, length: archive.len() as u32 };
-        let after = kernel.start_first(&mut cpu, archive, b"--quiet").unwrap();
+        let after = kernel.start_first(&mut cpu, archive, command_line.as_bytes())?;
         let mut world = Self {
             kernel,
             cpu,
@@ -85,7 +95,7 @@ impl World {
             tags: HashMap::new(),
         };
         world.settle();
-        world
+        Ok(world)
     }
 }
 
@@ -122,6 +132,11 @@ impl World {
     /// The first process.
     pub fn init(&self) -> ProcessId {
         ProcessId::first(0)
+    }
+
+    /// What UENVS says about a process, or about the last one in its slot.
+    pub fn facts(&self, id: ProcessId) -> &ProcessFacts {
+        &self.kernel.public_facts().0[id.index() as usize]
     }
 
     fn process_at(&self, index: Index) -> &Process {
@@ -224,9 +239,19 @@ impl World {
         self.result(caller)
     }
 
-    /// Makes a JOS call; the arguments are those of `edx, ecx, ebx, edi, esi`. Returns the caller's `eax`, if the
-    /// caller is still there.
-    pub fn jos(&mut self, number: u32, [edx, ecx, ebx, edi, esi]: [u32; 5]) -> u32 {
+    /// Makes a JOS call, again and again while it restarts at once; the arguments are those of `edx, ecx, ebx, edi,
+    /// esi`. Returns the caller's `eax`, if the caller is still there.
+    pub fn jos(&mut self, number: u32, arguments: [u32; 5]) -> u32 {
+        let caller = self.current();
+        let mut eax = self.jos_once(number, arguments);
+        while self.cpu.current().is_some() && self.current() == caller && self.restarts(caller) {
+            eax = self.jos_once(number, arguments);
+        }
+        eax
+    }
+
+    /// As [`World::jos`], but for one trap only.
+    pub fn jos_once(&mut self, number: u32, [edx, ecx, ebx, edi, esi]: [u32; 5]) -> u32 {
         let caller = self.current();
         let registers = self.registers();
         *registers =

@@ -1,0 +1,105 @@
+//! The boot archive: a ustar file that the boot loader left in memory, read before there are processes.
+
+use abi::Frame;
+use abi::archive::{self, ArchiveError, Header};
+use abi::image::Piece;
+use abi::layout::PAGE_SIZE;
+
+use crate::cpu::Cpu;
+use crate::hardware::Hardware;
+
+/// A module in consecutive frames, from the first byte of the first one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BootArchive {
+    /// Its first frame.
+    pub first: Frame,
+    /// Its length in bytes.
+    pub length: u32,
+}
+
+/// A file's bytes in the archive: where they begin, from the archive's start, and how many they are.
+#[derive(Clone, Copy)]
+pub(crate) struct Extent {
+    pub offset: u32,
+    pub length: u32,
+}
+
+/// Why a member cannot be had.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FindError {
+    /// The archive is not a readable ustar file.
+    Archive(ArchiveError),
+    /// The archive ends in the middle of a member.
+    TooShort,
+    /// The archive has no such member.
+    NoSuchMember,
+}
+
+impl BootArchive {
+    /// Finds a member, each header checked on the way.
+    pub(crate) fn find<H: Hardware>(
+        self,
+        cpu: &mut Cpu<H>,
+        name: &str,
+    ) -> Result<Extent, FindError> {
+        let mut at = 0;
+        loop {
+            if self.length.checked_sub(at).is_none_or(|rest| rest < archive::BLOCK) {
+                return Err(FindError::TooShort);
+            }
+            let mut block = [0; archive::BLOCK as usize];
+            self.read(cpu, at, &mut block);
+            let Some(member) = Header::parse(&block).map_err(FindError::Archive)? else {
+                return Err(FindError::NoSuchMember);
+            };
+            let extent = Extent { offset: at + archive::BLOCK, length: member.size };
+            if self.length - extent.offset < extent.length {
+                return Err(FindError::TooShort);
+            }
+            if member.name() == name {
+                return Ok(extent);
+            }
+            at = member.next(at).ok_or(FindError::TooShort)?;
+        }
+    }
+
+    /// Copies bytes out of the archive.
+    pub(crate) fn read<H: Hardware>(self, cpu: &mut Cpu<H>, offset: u32, bytes: &mut [u8]) {
+        for (at, byte) in (offset..).zip(bytes) {
+            let word = cpu.hardware.read_frame(self.frame_of(at), at % PAGE_SIZE / 4);
+            *byte = word.to_le_bytes()[(at % 4) as usize];
+        }
+    }
+
+    /// Copies a piece of a file into a frame: whole words where both sides are aligned, single bytes elsewhere.
+    pub(crate) fn copy_piece<H: Hardware>(
+        self,
+        cpu: &mut Cpu<H>,
+        file: Extent,
+        piece: Piece,
+        frame: Frame,
+    ) {
+        let mut done = 0;
+        while done < piece.length {
+            let source = file.offset + piece.file_offset + done;
+            let source_frame = self.frame_of(source);
+            let (here, there) = (piece.page_offset + done, source % PAGE_SIZE);
+            let length = (PAGE_SIZE - there).min(piece.length - done);
+            if here.is_multiple_of(4) && there.is_multiple_of(4) && length >= 4 {
+                cpu.hardware.copy_words((frame, here / 4), (source_frame, there / 4), length / 4);
+                done += length & !3;
+            } else {
+                let byte = cpu.hardware.read_frame(source_frame, there / 4).to_le_bytes()
+                    [(there % 4) as usize];
+                let mut word = cpu.hardware.read_frame(frame, here / 4).to_le_bytes();
+                word[(here % 4) as usize] = byte;
+                cpu.hardware.write_frame(frame, here / 4, u32::from_le_bytes(word));
+                done += 1;
+            }
+        }
+    }
+
+    const fn frame_of(self, offset: u32) -> Frame {
+        Frame::from_number(self.first.number() + offset / PAGE_SIZE)
+    }
+}

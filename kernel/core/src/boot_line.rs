@@ -1,0 +1,96 @@
+//! What the kernel's command line asks of the kernel: which programs come first, and how it tells of processes.
+//!
+//! Words are separated by spaces. `elf=MEMBER[,type=fs][,abi=lab4]` starts that member of the boot archive as a JOS
+//! program, in order of the words; without any, `init` comes first. `jos` reports processes as JOS does. Other words
+//! are other people's, and from `run=` on the line belongs to `init`.
+
+use abi::jos::Numbering;
+
+/// A command line.
+#[derive(Clone, Copy)]
+pub struct BootLine<'a>(pub &'a [u8]);
+
+/// A program to start as JOS would.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FirstProgram<'a> {
+    /// The member of the boot archive.
+    pub member: &'a str,
+    /// It is the file server: UENVS says so, and it may use all I/O ports.
+    pub file_server: bool,
+    /// How it numbers its calls.
+    pub numbering: Numbering,
+}
+
+impl<'a> BootLine<'a> {
+    fn words(self) -> impl Iterator<Item = &'a [u8]> {
+        let words = self.0.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+        words.take_while(|word| !word.starts_with(b"run="))
+    }
+
+    /// Report processes as JOS does.
+    #[must_use]
+    pub fn reports_as_jos(self) -> bool {
+        self.words().any(|word| word == b"jos")
+    }
+
+    /// The programs to start instead of `init`; an error holds what cannot be read.
+    pub fn programs(self) -> impl Iterator<Item = Result<FirstProgram<'a>, &'a [u8]>> {
+        self.words().filter_map(|word| word.strip_prefix(b"elf=")).map(program)
+    }
+}
+
+fn program(word: &[u8]) -> Result<FirstProgram<'_>, &[u8]> {
+    let mut parts = core::str::from_utf8(word).map_err(|_| word)?.split(',');
+    let member = parts.next().filter(|member| !member.is_empty()).ok_or(word)?;
+    let plain = FirstProgram { member, file_server: false, numbering: Numbering::Lab5 };
+    parts.try_fold(plain, |program, option| match option {
+        "type=fs" => Ok(FirstProgram { file_server: true, ..program }),
+        "abi=lab4" => Ok(FirstProgram { numbering: Numbering::Lab4, ..program }),
+        _ => Err(word),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    fn programs(line: &str) -> Vec<Result<FirstProgram<'_>, &[u8]>> {
+        BootLine(line.as_bytes()).programs().collect()
+    }
+
+    #[test]
+    fn programs_come_in_the_order_of_their_words() {
+        let plain =
+            |member| FirstProgram { member, file_server: false, numbering: Numbering::Lab5 };
+        let fs = FirstProgram { file_server: true, ..plain("b") };
+        let old = FirstProgram { numbering: Numbering::Lab4, ..plain("c") };
+        assert_eq!(programs(""), []);
+        assert_eq!(programs("kernel.elf jos run=elf=a elf=b"), []);
+        assert_eq!(
+            programs("kernel.elf elf=a  elf=b,type=fs elf=c,abi=lab4"),
+            [Ok(plain("a")), Ok(fs), Ok(old)]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told() {
+        for word in ["", ",type=fs", "a,type=ns", "a,", "a,abi=lab4,b"] {
+            assert_eq!(programs(&std::format!("elf={word}")), [Err(word.as_bytes())]);
+        }
+        assert_eq!(BootLine(b"elf=\xFF").programs().collect::<Vec<_>>(), [Err(&b"\xFF"[..])]);
+    }
+
+    #[test]
+    fn jos_is_a_word_of_its_own() {
+        for (line, expected) in [
+            ("jos", true),
+            ("k jos x", true),
+            ("josh", false),
+            ("run=jos", false),
+            ("run=a jos", false),
+        ] {
+            assert_eq!(BootLine(line.as_bytes()).reports_as_jos(), expected, "{line}");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The first processes: `init`, or the JOS programs of the command line; and how the machine ends.
+
+use abi::layout::USER_STACK_TOP;
+use abi::public::{KIND_FILE_SERVER, KIND_USER};
+use abi::{ProcessId, Registers, Syscall};
+use kernel_core::After;
+
+use crate::world::{CALL_SITE, PAGE, World, image};
+
+const FIRST: ProcessId = ProcessId::first(0);
+const SECOND: ProcessId = ProcessId::first(1);
+const BLOCKED: Syscall = Syscall::Receive { from: None, offer: None };
+
+fn refused(archive: &[u8], line: &str) -> String {
+    match World::boot(4, archive, line) {
+        Err(error) => error.to_string(),
+        Ok(_) => panic!("{line} boots"),
+    }
+}
+
+fn jos(line: &str) -> World {
+    World::of_programs(&format!("{line} jos"))
+}
+
+fn forked(world: &mut World) -> ProcessId {
+    ProcessId::new(world.jos(7, [0; 5])).unwrap()
+}
+
+fn said(world: &World) -> String {
+    world.cpu.hardware.console_text()
+}
+
+#[test]
+fn programs_start_as_jos_starts_them() {
+    let mut world = World::of_programs("elf=p elf=p,type=fs");
+    assert_eq!(world.living(), [FIRST, SECOND]);
+    for (id, kind) in [(FIRST, KIND_USER), (SECOND, KIND_FILE_SERVER)] {
+        world.run(id);
+        assert_eq!(*world.registers(), Registers::start(CALL_SITE, USER_STACK_TOP));
+        assert_eq!(world.facts(id).kind, kind);
+        assert_eq!(world.facts(id).parent, 0);
+        assert_eq!(world.leaf(id, USER_STACK_TOP - 0x1000).bits() & 0xF9F, 7);
+        assert_eq!(world.leaf(id, CALL_SITE & !0xFFF).bits() & 0xF9F, 7, "text is writable");
+        assert!(!world.leaf(id, USER_STACK_TOP).is_present(), "one stack page");
+    }
+}
+
+#[test]
+fn only_the_file_server_has_the_ports() {
+    let mut world = World::of_programs("elf=p elf=p,type=fs");
+    for (id, open) in [(FIRST, false), (SECOND, true), (FIRST, false), (SECOND, true)] {
+        world.run(id);
+        assert_eq!(world.cpu.hardware.ports_open, open);
+    }
+    let child = forked(&mut world);
+    world.jos(8, [child.bits(), 2, 0, 0, 0]);
+    world.run(child);
+    assert!(!world.cpu.hardware.ports_open, "nor do its children");
+    world.run(SECOND);
+    world.jos(3, [0; 5]);
+    assert!(!world.cpu.hardware.ports_open);
+}
+
+#[test]
+fn the_machine_ends_when_nothing_can_run_any_more() {
+    let mut world = World::of_programs("elf=p elf=p");
+    world.run(SECOND);
+    world.begin(BLOCKED);
+    assert_eq!(world.after, After::Run);
+    world.jos(3, [0; 5]);
+    assert_eq!(world.after, After::PowerOff { status: 0 });
+    assert_eq!(said(&world), "No runnable environments in the system!\n");
+}
+
+#[test]
+fn the_machine_waits_for_time_and_for_input() {
+    let read = Syscall::ConsoleRead { address: crate::world::DATA, length: 1 };
+    let owner = Syscall::SetConsoleOwner { owner: Some(FIRST.into()) };
+    let mut world = World::of_programs("elf=p");
+    world.begin(Syscall::Sleep { milliseconds: 10 });
+    assert_eq!(world.after, After::Idle);
+    (0..3).for_each(|_| world.tick());
+    assert_eq!(world.current(), FIRST);
+    world.begin(read);
+    assert_eq!(world.after, After::Idle);
+    world.key(b'x');
+    world.call(owner).unwrap();
+    world.begin(BLOCKED);
+    assert_eq!(world.after, After::Idle, "Ctrl-C may come");
+    world.key(3);
+    world.call(Syscall::SetConsoleOwner { owner: None }).unwrap();
+    world.begin(BLOCKED);
+    assert_eq!(world.after, After::PowerOff { status: 0 });
+}
+
+#[test]
+fn a_stopped_process_keeps_nothing_alive() {
+    let mut world = World::of_programs("elf=p");
+    let child = world.jos(7, [0; 5]);
+    assert_eq!(child, SECOND.bits());
+    world.jos(3, [0; 5]);
+    assert_eq!(world.after, After::PowerOff { status: 0 });
+}
+
+#[test]
+fn lab_4_programs_and_their_forks_number_their_calls_without_the_ninth() {
+    let mut world = World::of_programs("elf=p,abi=lab4 elf=p");
+    let child = forked(&mut world);
+    assert_eq!(world.jos(8, [child.bits(), 2, 0, 0, 0]), 0);
+    for id in [FIRST, child] {
+        world.run(id);
+        assert_eq!(world.jos(9, [0, 0x1234, 0, 0, 0]), 0, "env_set_pgfault_upcall");
+        assert_eq!(world.jos(13, [0; 5]) as i32, -3);
+        assert_eq!(world.jos(11, [0x1001, 0, 0, 0, 0]) as i32, -7, "ipc_try_send");
+    }
+    world.run(SECOND);
+    world.jos(13, [PAGE, 0, 0, 0, 0]);
+    world.run(FIRST);
+    assert_eq!(world.jos(11, [0x1001, 5, 0xEEC0_0000, 0, 0]), 0);
+    assert_eq!(world.facts(SECOND).value, 5);
+}
+
+#[test]
+fn a_slot_is_free_when_its_destruction_returns_and_the_last_freed_comes_first() {
+    let mut world = World::of_programs("elf=p");
+    let mut children = [(); 3].map(|()| world.jos(7, [0; 5]));
+    assert_eq!(children, [0x1001, 0x1002, 0x1003]);
+    for child in [0x1001, 0x1003] {
+        assert_eq!(world.jos(4, [child, PAGE, 7, 0, 0]), 0);
+        assert_eq!(world.jos(3, [child, 0, 0, 0, 0]), 0);
+        let slot = ProcessId::new(child).unwrap();
+        assert_eq!(world.facts(slot).status, 0, "free at once");
+        assert_eq!(world.jos(3, [child, 0, 0, 0, 0]) as i32, -2, "and gone");
+    }
+    children = [(); 3].map(|()| world.jos(7, [0; 5]));
+    assert_eq!(children, [0x2003, 0x2001, 0x1004]);
+}
+
+#[test]
+fn a_fork_takes_the_slot_of_a_process_that_has_just_ended() {
+    let mut world = World::of_programs("elf=p");
+    let child = forked(&mut world);
+    for page in [PAGE, PAGE + 0x40_0000, PAGE + 0x80_0000] {
+        assert_eq!(world.jos(4, [child.bits(), page, 7, 0, 0]), 0);
+    }
+    world.jos(8, [child.bits(), 2, 0, 0, 0]);
+    world.run(child);
+    world.jos(3, [0; 5]);
+    world.run(FIRST);
+    assert_eq!(world.jos(7, [0; 5]), 0x2001);
+}
+
+#[test]
+fn beginnings_and_ends_are_told_as_jos_tells_them() {
+    let mut world = jos("elf=p");
+    let child = world.jos(7, [0; 5]);
+    world.jos(3, [child, 0, 0, 0, 0]);
+    world.jos(3, [0; 5]);
+    let lines = [
+        "[00000000] new env 00001000",
+        "[00001000] new env 00001001",
+        "[00001000] destroying 00001001",
+        "[00001000] free env 00001001",
+        "[00001000] exiting gracefully",
+        "[00001000] free env 00001000",
+        "No runnable environments in the system!",
+    ];
+    assert_eq!(said(&world).lines().collect::<Vec<_>>(), lines);
+}
+
+#[test]
+fn a_fault_is_told_as_jos_tells_it() {
+    let mut world = jos("elf=p");
+    world.registers().ecx = 0xC0FFEE;
+    world.write(0xDEAD_BEE0, 1).unwrap_err();
+    let text = said(&world);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[1], format!("[00001000] user fault va deadbee0 ip {CALL_SITE:08x}"));
+    assert!(lines[2].starts_with("TRAP frame at 0x") && lines[2].ends_with(" from CPU 0"));
+    let rest = [
+        "  edi  0x00000000",
+        "  esi  0x00000000",
+        "  ebp  0x00000000",
+        "  oesp 0x00000000",
+        "  ebx  0x00000000",
+        "  edx  0x00000000",
+        "  ecx  0x00c0ffee",
+        "  eax  0x00000000",
+        "  es   0x----0023",
+        "  ds   0x----0023",
+        "  trap 0x0000000e Page Fault",
+        "  cr2  0xdeadbee0",
+        "  err  0x00000006 [user, write, not-present]",
+        "  eip  0x00800040",
+        "  cs   0x----001b",
+        "  flag 0x00000200",
+        "  esp  0xeebfe000",
+        "  ss   0x----0023",
+        "[00001000] free env 00001000",
+        "No runnable environments in the system!",
+    ];
+    assert_eq!(lines[3..], rest);
+}
+
+#[test]
+fn a_missing_exception_stack_is_told_by_where_the_record_would_lie() {
+    let mut world = jos("elf=p");
+    world.jos(10, [0, CALL_SITE, 0, 0, 0]);
+    world.write(PAGE, 1).unwrap_err();
+    let line = "[00001000] user_mem_check assertion failure for va eebfffcc";
+    assert!(said(&world).contains(line), "{}", said(&world));
+    assert!(!said(&world).contains("user fault"));
+}
+
+#[test]
+fn other_exceptions_are_told_by_their_number_and_name() {
+    let table = [
+        (0, "  trap 0x00000000 Divide error"),
+        (3, "  trap 0x00000003 Breakpoint"),
+        (13, "  trap 0x0000000d General Protection"),
+        (15, "  trap 0x0000000f (unknown trap)"),
+        (19, "  trap 0x00000013 SIMD Floating-Point Exception"),
+    ];
+    for (vector, line) in table {
+        let mut world = jos("elf=p");
+        world.registers().error = 0x18;
+        world.trap(vector);
+        let text = said(&world);
+        assert!(text.contains(&format!("{line}\n  err  0x00000018\n")), "{text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_started_ends_the_boot_with_one_line() {
+    let program = image::program();
+    let archive = image::archive("p", &program);
+    let mut dynamic = program.clone();
+    dynamic[52] = 3;
+    let mut high = program.clone();
+    high[52 + 8 + 3] = 0xEF;
+    let mut huge = program.clone();
+    huge[52 + 32 + 22] = 0x80;
+    let table: [(&[u8], &str, &str); 8] = [
+        (&archive, "elf=q", "the boot archive has no q"),
+        (&archive, "elf=p,type=ns", "cannot read elf=p,type=ns: not MEMBER[,type=fs][,abi=lab4]"),
+        (&archive, "", "the boot archive has no bin/init"),
+        (&image::archive("p", b"text"), "elf=p", "p is damaged: not an ELF file"),
+        (&image::archive("p", &dynamic), "elf=p", "p is damaged: it wants a dynamic linker"),
+        (&image::archive("p", &high), "elf=p", "p is damaged: a segment lies where no program may"),
+        (&image::archive("p", &huge), "elf=p", "too little memory for p"),
+        (
+            &archive[..600],
+            "elf=p",
+            "the boot archive is damaged: it ends in the middle of a member",
+        ),
+    ];
+    for (archive, line, why) in table {
+        assert_eq!(refused(archive, line), why);
+    }
+}

@@ -1,0 +1,164 @@
+//! `--elf FILE[,OPTION...]`: programs to start instead of init, as JOS would.
+//!
+//! They travel in a boot archive of their own, and the kernel's command line names them. The
+//! kernel checks every file again; here it is only told earlier, and by its own name.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use abi::image::{HEADER_LIMIT, Image, Rules};
+use anyhow::{Context, Result};
+use tempfile::NamedTempFile;
+
+use crate::bad_input::BadInput;
+use crate::image;
+use crate::workspace::Workspace;
+
+/// What the options are, for messages.
+const OPTIONS: &str = "type=fs, abi=lab4";
+
+/// One `--elf`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The file.
+    pub file: PathBuf,
+    /// The options, as the kernel's command line takes them.
+    options: Vec<String>,
+}
+
+impl Program {
+    /// Reads `FILE[,type=fs][,abi=lab4]`; a comma in the file's name is doubled.
+    ///
+    /// # Errors
+    /// There is no file's name, or an option is unknown.
+    pub fn parse(text: &str) -> Result<Self, BadInput> {
+        let mut parts = split(text).into_iter();
+        let file = parts.next().filter(|file| !file.is_empty());
+        let file = file.ok_or_else(|| BadInput(format!("--elf {text}: no file is named")))?;
+        let options: Vec<String> = parts.collect();
+        let known = |option: &String| ["type=fs", "abi=lab4"].contains(&option.as_str());
+        if let Some(option) = options.iter().find(|option| !known(option)) {
+            let why = format!("--elf {text}: unknown option `{option}`; there are {OPTIONS}");
+            return Err(BadInput(why));
+        }
+        Ok(Self { file: file.into(), options })
+    }
+
+    /// The word on the kernel's command line for the program that is member `member`.
+    fn word(&self, member: &str) -> String {
+        std::iter::once(&format!("elf={member}"))
+            .chain(&self.options)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(",")
+    }
+
+    /// The file's bytes, if they are a program.
+    fn read(&self) -> Result<Vec<u8>, BadInput> {
+        let name = self.file.display();
+        let bytes = fs::read(&self.file)
+            .map_err(|error| BadInput(format!("cannot read {name}: {error}")))?;
+        let length = u32::try_from(bytes.len())
+            .map_err(|_| BadInput(format!("{name} is larger than 4 GiB")))?;
+        let header = &bytes[..bytes.len().min(HEADER_LIMIT)];
+        Image::plan_by(Rules::Jos, header, length)
+            .map_err(|why| BadInput(format!("{name} cannot be started: {why}")))?;
+        Ok(bytes)
+    }
+}
+
+/// Splits at commas, except double ones, which stand for one.
+fn split(text: &str) -> Vec<String> {
+    const COMMA: &str = "\0";
+    text.replace(",,", COMMA).split(',').map(|part| part.replace(COMMA, ",")).collect()
+}
+
+/// Programs in an archive, ready to boot. The archive is a file as long as this lives.
+pub struct Staged {
+    archive: NamedTempFile,
+    /// What names the programs on the kernel's command line.
+    pub words: String,
+}
+
+impl Staged {
+    /// Checks the programs and packs them.
+    ///
+    /// # Errors
+    /// [`BadInput`]: a file cannot be read or is no program. Or the archive cannot be written.
+    pub fn pack(workspace: &Workspace, programs: &[Program]) -> Result<Self> {
+        let mut members = Vec::new();
+        let mut words = Vec::new();
+        for (number, program) in programs.iter().enumerate() {
+            let member = format!("elf{number}/{}", plain(&program.file));
+            words.push(program.word(&member));
+            members.push((member, image::stripped(&program.read()?)?));
+        }
+        fs::create_dir_all(workspace.output())?;
+        let archive = tempfile::Builder::new()
+            .prefix("first-")
+            .suffix(".tar")
+            .tempfile_in(workspace.output())
+            .context("cannot make a boot archive")?;
+        fs::write(archive.path(), image::archive(&members)?).context("cannot write the archive")?;
+        Ok(Self { archive, words: words.join(" ") })
+    }
+
+    /// The archive's file.
+    #[must_use]
+    pub fn archive(&self) -> &Path {
+        self.archive.path()
+    }
+}
+
+/// A file's name, as far as it can stand in the archive and on the command line.
+fn plain(file: &Path) -> String {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+    name.chars().take(40).map(|c| if plain(c) { c } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_follow_the_file_and_double_commas_are_the_files() {
+        let table: [(&str, &str, &[&str]); 4] = [
+            ("obj/user/hello", "obj/user/hello", &[]),
+            ("fs,type=fs", "fs", &["type=fs"]),
+            ("fs,abi=lab4,type=fs", "fs", &["abi=lab4", "type=fs"]),
+            ("a,,b,type=fs", "a,b", &["type=fs"]),
+        ];
+        for (text, file, options) in table {
+            let program = Program::parse(text).unwrap();
+            assert_eq!(program.file, Path::new(file), "{text}");
+            assert_eq!(program.options, options, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        for (text, word) in
+            [("", "no file"), (",type=fs", "no file"), ("a,type=ns", "`type=ns`"), ("a,", "``")]
+        {
+            let error = Program::parse(text).unwrap_err().to_string();
+            assert!(error.contains(word), "{text}: {error}");
+            assert_eq!(error.lines().count(), 1);
+        }
+    }
+
+    #[test]
+    fn the_kernel_reads_the_words_that_name_the_programs() {
+        let fs = Program::parse("/x y/f,,s,type=fs,abi=lab4").unwrap();
+        let word = fs.word(&format!("elf0/{}", plain(&fs.file)));
+        assert_eq!(word, "elf=elf0/f_s,type=fs,abi=lab4");
+    }
+
+    #[test]
+    fn a_missing_file_and_a_text_file_are_bad_input() {
+        for file in ["/nowhere/hello", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")] {
+            let error = Program::parse(file).unwrap().read().unwrap_err().to_string();
+            assert!(error.contains(file) && error.lines().count() == 1, "{error}");
+        }
+    }
+}
