@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::c;
 use crate::command;
 use crate::image;
 use crate::setup;
@@ -46,7 +47,8 @@ pub fn build(workspace: &Workspace) -> Result<()> {
     if programs.len() == executables.len() {
         bail!("the build made no program named `{KERNEL}`");
     }
-    image::replace(&workspace.output().join("boot.tar"), &image::archive(&programs)?)
+    image::replace(&workspace.output().join("boot.tar"), &image::archive(&programs)?)?;
+    c::build(workspace)
 }
 
 /// A cargo command for target code: `build`, `doc`, or what clippy takes.

@@ -7,6 +7,7 @@
 //! - [`toolchain`], [`discovery`], [`setup`], [`system`]: which compiler builds for the machine, and
 //!   how to get what is missing;
 //! - [`elf`], [`disk`], [`bad_input`]: what the user brings along, and how it is refused;
+//! - [`c`]: the C programs, which are built where there is a C compiler;
 //! - [`machine`], [`verdict`]: what the emulator is asked to be, and what its end means;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
 //! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@test`]: one file for each subcommand.
@@ -17,6 +18,7 @@
 
 pub mod bad_input;
 pub mod build;
+pub mod c;
 pub mod check;
 pub mod command;
 pub mod discovery;

@@ -3,6 +3,7 @@
 use libtest_mimic::Trial;
 
 mod boot;
+mod c;
 mod census;
 mod checks;
 mod docs;
@@ -20,6 +21,7 @@ pub fn all() -> Vec<Trial> {
         census::trials(),
         docs::trials(),
         first::trials(),
+        c::trials(),
         checks::trials(),
     ]
     .into_iter()

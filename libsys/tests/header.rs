@@ -1,0 +1,425 @@
+//! `include/vitrine.h` says in C what `kernel/abi` says in Rust: every number, every record, every call.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::mem::offset_of;
+
+use abi::call::{PageOffer, RawCall, Verdict};
+use abi::fault::{Access, FaultRecord};
+use abi::jos::{self, JosCall};
+use abi::message::{Kind, Message, Reason};
+use abi::process::Target;
+use abi::public::{self, FrameRecord, ProcessFacts, Status};
+use abi::registers::UserRegisters;
+use abi::{EntryFlags, Error, PageRange, Permissions, ProcessId, Syscall, UserPage, layout};
+
+const HEADER: &str = include_str!("../include/vitrine.h");
+const LAYOUT: &str = include_str!("../../kernel/abi/src/layout.rs");
+const CALLS: &str = include_str!("calls.txt");
+
+/// Addresses that mean nothing to a program: the kernel's own half.
+const KERNELS_OWN: [&str; 5] =
+    ["KERNEL_STACKS", "FRAME_TABLE", "WINDOWS", "ALTERNATE_MAP", "SELF_MAP"];
+
+type Numbers = BTreeMap<String, u32>;
+
+#[test]
+fn every_constant_of_the_header_is_one_of_the_abi_with_its_value_and_none_is_missing() {
+    let (expected, found) = (expected_numbers(), defined_numbers(HEADER));
+    let of =
+        |numbers: &Numbers, name: &String| numbers.get(name).map(|number| format!("{number:#x}"));
+    let names: BTreeSet<_> = expected.keys().chain(found.keys()).collect();
+    let wrong: Vec<_> = names
+        .into_iter()
+        .filter(|name| expected.get(*name) != found.get(*name))
+        .map(|name| format!("{name}: abi {:?}, header {:?}", of(&expected, name), of(&found, name)))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_address_of_the_memory_map_is_in_the_header_or_the_kernels_own() {
+    let numbers = defined_numbers(HEADER);
+    let constant = |line: &'static str| line.strip_prefix("pub const ")?.split(':').next();
+    let names = LAYOUT.lines().filter_map(constant).filter(|name| !name.starts_with("fn "));
+    let missing: Vec<_> =
+        names.filter(|name| !numbers.contains_key(*name) && !KERNELS_OWN.contains(name)).collect();
+    assert_eq!(missing, [""; 0]);
+}
+
+#[test]
+fn records_have_the_fields_of_the_abi_at_the_same_offsets() {
+    macro_rules! fields {
+        ($record:ty: $($field:ident)*) => {
+            vec![$((stringify!($field).to_owned(), offset_of!($record, $field))),*]
+        };
+    }
+    let facts = fields!(ProcessFacts: registers link id parent kind status runs cpu directory handler
+        receiving receive_page value from permissions);
+    let fault =
+        fields!(FaultRecord: address access edi esi ebp unused ebx edx ecx eax eip eflags esp);
+    let registers = fields!(UserRegisters: edi esi ebp ebx edx ecx eax eip eflags esp);
+    let frame = fields!(FrameRecord: link count);
+    for (record, fields, size) in [
+        ("vitrine_process_facts", facts, size_of::<ProcessFacts>()),
+        ("vitrine_frame_record", frame, size_of::<FrameRecord>()),
+        ("vitrine_fault", fault, size_of::<FaultRecord>()),
+        ("vitrine_user_registers", registers, size_of::<UserRegisters>()),
+    ] {
+        assert_eq!(record_in(HEADER, record), (fields, size), "{record}");
+    }
+}
+
+#[test]
+fn a_jos_trapframe_has_its_registers_where_the_kernel_reads_them() {
+    let (fields, size) = record_in(HEADER, "jos_trapframe");
+    let used = fields.iter().filter(|(name, _)| !name.starts_with("unused"));
+    let used: Vec<_> = used.map(|(name, offset)| (name.as_str(), *offset)).collect();
+    let expected = [
+        ("edi", 0),
+        ("esi", 4),
+        ("ebp", 8),
+        ("ebx", 16),
+        ("edx", 20),
+        ("ecx", 24),
+        ("eax", 28),
+        ("eip", 48),
+        ("eflags", 56),
+        ("esp", 60),
+    ];
+    assert_eq!(used, expected);
+    assert_eq!(size, jos::TRAPFRAME_WORDS as usize * 4);
+}
+
+#[test]
+fn a_trap_has_its_registers_where_the_assembly_finds_them() {
+    let (fields, size) = record_in(HEADER, "vitrine_trap");
+    let names: Vec<_> = fields.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["eax", "edx", "ecx", "ebx", "esi", "edi", "ebp"]);
+    assert_eq!(size, 28);
+    for (name, offset) in &fields[1..] {
+        let load = format!("movl {offset}(%%eax), %%{name}");
+        assert!(HEADER.contains(&load), "{load}");
+    }
+}
+
+#[test]
+fn every_native_call_of_the_table_is_the_abis() {
+    let table = table();
+    let calls = native_calls();
+    for (name, call) in &calls {
+        let raw = raw_of(&table[*name]);
+        assert_eq!(raw, call.encode(), "{name}");
+        assert_eq!(Syscall::decode(&raw), Ok(*call), "{name}");
+    }
+    let numbers: BTreeSet<_> = calls.values().map(|call| call.encode().number()).collect();
+    assert_eq!(numbers, (Syscall::FIRST..=Syscall::LAST).collect());
+    let named: BTreeSet<_> = table.keys().filter(|name| name.starts_with("vitrine_")).collect();
+    assert_eq!(named, calls.keys().collect(), "calls of the table");
+}
+
+#[test]
+fn every_jos_call_of_the_table_is_the_abis() {
+    let table = table();
+    let calls = jos_calls();
+    for (number, (name, call)) in (0..).zip(&calls) {
+        let [eax, edx, ecx, ebx, esi, edi, ebp] = table[*name];
+        assert_eq!((eax, ebp), (number, 0), "{name}");
+        assert_eq!(JosCall::decode(eax, [edx, ecx, ebx, edi, esi]), Some(*call), "{name}");
+    }
+    assert_eq!(JosCall::decode(calls.len() as u32, [0; 5]), None);
+    assert_eq!(table.keys().filter(|name| name.starts_with("jos_")).count(), calls.len());
+}
+
+#[test]
+fn every_call_has_a_function_of_its_name() {
+    let native = native_names().map(|name| format!("vitrine_{name}"));
+    let jos = jos_names().map(|name| format!("jos_{name}"));
+    for function in native.chain(jos).map(|name| name.to_lowercase()) {
+        let defines = |result: &str| HEADER.contains(&format!("{result} {function}"));
+        assert!(defines("int32_t") || defines("void"), "{function}");
+    }
+}
+
+#[test]
+fn the_message_that_calls_c_takes_apart_is_the_abis() {
+    let page = Permissions::WRITE | Permissions::SHARED;
+    assert_eq!(Message::header(Kind::Exit, Some(page)), 0x40_2103);
+    assert!(include_str!("calls.c").contains("#define HEADER 0x402103"));
+}
+
+/// All numbers that C needs, by the names that the header gives them.
+fn expected_numbers() -> Numbers {
+    let mut numbers = Numbers::new();
+    let mut add = |name: String, number: u32| {
+        assert_eq!(numbers.insert(name.clone(), number), None, "{name} twice");
+    };
+    macro_rules! plain {
+        ($($name:ident)*) => { $(add(stringify!($name).to_owned(), layout::$name);)* };
+    }
+    plain!(PAGE_SIZE TABLE_SPAN ENTRIES SCRATCH HANDLER_SCRATCH PROGRAM_TEXT BOOT_ARCHIVE
+        USER_STACK_TOP EXCEPTION_STACK EXCEPTION_STACK_TOP USER_TOP UENVS UPAGES UVPT UVPD
+        DEVICE_MEMORY KERNEL_BASE PROCESSES FRAME_RECORD_SIZE PUBLIC_FRAMES);
+    add("PROCESS_FACTS_SIZE".into(), size_of::<ProcessFacts>() as u32);
+
+    for (name, flag) in EntryFlags::all().iter_names() {
+        add(format!("ENTRY_{name}"), flag.bits());
+    }
+    add("ENTRY_MARKS".into(), EntryFlags::MARKS.bits());
+    for (name, permission) in Permissions::all().iter_names() {
+        add(format!("PERMISSION_{name}"), permission.bits());
+    }
+    for (name, access) in Access::all().iter_names() {
+        add(format!("ACCESS_{name}"), access.bits());
+    }
+    add("JOS_REQUIRED".into(), jos::REQUIRED);
+    add("JOS_KNOWN".into(), jos::KNOWN);
+    add("TRAP_VECTOR".into(), jos::VECTOR);
+
+    for error in Error::ALL {
+        add(format!("ERROR_{}", constant_name(&error)), error as u32);
+    }
+    for (number, name) in (Syscall::FIRST..).zip(native_names()) {
+        add(format!("CALL_{name}"), number);
+    }
+    for (number, name) in (0..).zip(jos_names()) {
+        add(format!("JOS_CALL_{name}"), number);
+    }
+    add("RANGE_LIMIT".into(), PageRange::LIMIT);
+    add("ALLOCATE_LIMIT".into(), Syscall::ALLOCATE_LIMIT);
+    add("BUFFER_LIMIT".into(), Syscall::BUFFER_LIMIT);
+    add("SHARE_BOTH".into(), share(true).encode().words[3] - share(false).encode().words[3]);
+    add("OFFER_SEND".into(), offer_bits(Some(Permissions::empty()), false));
+    add("OFFER_ACCEPT".into(), offer_bits(None, true));
+
+    for kind in (0..).map_while(Kind::new) {
+        add(format!("MESSAGE_{}", constant_name(&kind)), kind as u32);
+    }
+    add("MESSAGE_PAGE".into(), Message::header(Kind::Message, Some(Permissions::empty())));
+    for reason in (0..).map_while(Reason::new) {
+        add(format!("REASON_{}", constant_name(&reason)), reason as u32);
+    }
+    for status in
+        [Status::Free, Status::Dying, Status::Runnable, Status::Running, Status::NotRunnable]
+    {
+        add(format!("STATUS_{}", constant_name(&status)), status as u32);
+    }
+    add("KIND_USER".into(), public::KIND_USER);
+    add("KIND_FILE_SERVER".into(), public::KIND_FILE_SERVER);
+    numbers
+}
+
+fn offer_bits(send: Option<Permissions>, accept: bool) -> u32 {
+    let offer = PageOffer { page: UserPage::known(0), send, accept };
+    Syscall::Receive { from: None, offer: Some(offer) }.encode().head >> 8
+}
+
+/// `PageMap { .. }` as C names it: `PAGE_MAP`.
+fn constant_name(variant: &impl Debug) -> String {
+    let text = format!("{variant:?}");
+    let name = text.split([' ', '(']).next().unwrap_or_default();
+    let mut constant = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !constant.is_empty() {
+            constant.push('_');
+        }
+        constant.extend(letter.to_uppercase());
+    }
+    constant
+}
+
+/// The names of all native calls, in order: each decodes from small arguments.
+fn native_names() -> impl Iterator<Item = String> {
+    (Syscall::FIRST..=Syscall::LAST).map(|number| {
+        let raw = RawCall { head: number, process: 0x1000, page: 0x1000, words: [1, 0, 1, 0] };
+        constant_name(&Syscall::decode(&raw).expect("every number has a call"))
+    })
+}
+
+fn jos_names() -> impl Iterator<Item = String> {
+    (0..).map_while(|number| Some(constant_name(&JosCall::decode(number, [0; 5])?)))
+}
+
+/// All `#define NAME NUMBER` of a header.
+fn defined_numbers(header: &str) -> Numbers {
+    let mut numbers = Numbers::new();
+    for definition in header.lines().filter_map(|line| line.strip_prefix("#define ")) {
+        let mut words = definition.split_whitespace();
+        let (Some(name), Some(value)) = (words.next(), words.next()) else { continue };
+        if name.contains('(') {
+            continue;
+        }
+        let number = number(value).unwrap_or_else(|| panic!("{name} is no number: {value}"));
+        assert_eq!(numbers.insert(name.to_owned(), number), None, "{name} twice");
+    }
+    numbers
+}
+
+fn number(text: &str) -> Option<u32> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+/// The fields of a record with their offsets, and its size: every field is a word or an array of words.
+fn record_in(header: &str, name: &str) -> (Vec<(String, usize)>, usize) {
+    let start = format!("struct {name} {{\n");
+    let body = header.split(&start).nth(1).and_then(|rest| rest.split("\n};").next());
+    let body = body.unwrap_or_else(|| panic!("no struct {name}"));
+    let mut fields = Vec::new();
+    let mut offset = 0;
+    for declaration in body.lines().filter_map(|line| line.trim().strip_prefix("uint32_t ")) {
+        let declarator = declaration.split(';').next().unwrap_or_default();
+        let (field, length) = match declarator.trim_end_matches(']').split_once('[') {
+            Some((field, length)) => (field, length.parse().expect("a length")),
+            None => (declarator, 1),
+        };
+        fields.push((field.to_owned(), offset));
+        offset += 4 * length;
+    }
+    (fields, offset)
+}
+
+/// `calls.txt`: the seven registers of each call, by the function's name.
+fn table() -> BTreeMap<&'static str, [u32; 7]> {
+    let lines = CALLS.lines().filter(|line| !line.starts_with('#'));
+    let row = |line: &'static str| {
+        let (name, rest) = line.split_once(": ")?;
+        let registers = rest.split(" ->").next()?.split(' ');
+        let registers: Vec<_> =
+            registers.map_while(|word| u32::from_str_radix(word, 16).ok()).collect();
+        Some((name, registers.try_into().ok()?))
+    };
+    lines.map(|line| row(line).unwrap_or_else(|| panic!("cannot read {line}"))).collect()
+}
+
+fn raw_of([eax, edx, ecx, ebx, esi, edi, ebp]: &[u32; 7]) -> RawCall {
+    RawCall { head: *eax, process: *edx, page: *ecx, words: [*ebx, *esi, *edi, *ebp] }
+}
+
+// What `calls.c` passes.
+const PAGE: UserPage = UserPage::known(0x1000_0000);
+const OTHER_PAGE: UserPage = UserPage::known(0x2000_0000);
+const BUFFER: u32 = 0x3000_0000;
+const ENTRY: u32 = 0x80_0020;
+const ALL: Permissions = Permissions::all();
+const MARKS: Permissions = Permissions::MARK_9.union(Permissions::COPY_ON_WRITE);
+const WORDS: [u32; 4] = [0xA0, 0xA1, 0xA2, 0xA3];
+
+fn id() -> ProcessId {
+    ProcessId::first(1)
+}
+
+fn other() -> ProcessId {
+    ProcessId::first(2)
+}
+
+fn share(both: bool) -> Syscall {
+    let range = PageRange::new(PAGE, 7).unwrap();
+    let (process, to) = (id().into(), other().into());
+    Syscall::RangeShare { process, range, to, to_page: OTHER_PAGE, drop: ALL, add: MARKS, both }
+}
+
+/// What `calls.c` asks for, call by call.
+fn native_calls() -> BTreeMap<&'static str, Syscall> {
+    let process: Target = id().into();
+    let (child, to, client) = (id(), id(), id());
+    let range = PageRange::new(PAGE, 7).unwrap();
+    let (page, permissions, address) = (PAGE, ALL, BUFFER);
+    let offer = |send, accept| Some(PageOffer { page, send, accept });
+    let both = offer(Some(ALL), true);
+    let map = Verdict::Map { source: PAGE, destination: OTHER_PAGE, permissions };
+    BTreeMap::from([
+        ("vitrine_identity", Syscall::Identity),
+        ("vitrine_page_allocate", Syscall::PageAllocate { process, page, permissions }),
+        (
+            "vitrine_page_map",
+            Syscall::PageMap {
+                process,
+                page,
+                to: other().into(),
+                to_page: OTHER_PAGE,
+                permissions,
+            },
+        ),
+        ("vitrine_page_unmap", Syscall::PageUnmap { process, page, marks: MARKS }),
+        ("vitrine_page_copy", Syscall::PageCopy { process, page, permissions }),
+        ("vitrine_frame_references", Syscall::FrameReferences { frame: 0x123 }),
+        ("vitrine_range_share", share(true)),
+        ("vitrine_range_protect", Syscall::RangeProtect { process, range, drop: MARKS, add: ALL }),
+        ("vitrine_range_unmap", Syscall::RangeUnmap { process, range, marks: MARKS }),
+        ("vitrine_range_allocate", Syscall::RangeAllocate { process, range, permissions }),
+        ("vitrine_process_create", Syscall::ProcessCreate { copy: true }),
+        ("vitrine_process_start", Syscall::ProcessStart { process }),
+        ("vitrine_process_stop", Syscall::ProcessStop { process }),
+        ("vitrine_registers_read", Syscall::RegistersRead { process, address }),
+        ("vitrine_registers_write", Syscall::RegistersWrite { process, address }),
+        ("vitrine_exit", Syscall::Exit { status: 7 }),
+        ("vitrine_wait", Syscall::Wait { child: Some(child) }),
+        ("vitrine_destroy", Syscall::Destroy { process, subtree: true }),
+        ("vitrine_set_quota", Syscall::SetQuota { process, frames: 100, processes: 10 }),
+        ("vitrine_usage", Syscall::Usage { process }),
+        ("vitrine_machine", Syscall::Machine),
+        ("vitrine_set_handler", Syscall::SetHandler { process, address: ENTRY }),
+        ("vitrine_set_pager", Syscall::SetPager { process, pager: Some(other()) }),
+        ("vitrine_accept_clients", Syscall::AcceptClients { accept: true }),
+        (
+            "vitrine_fault_forward",
+            Syscall::FaultForward { address: PAGE.address() + 1, access: 6, eip: ENTRY },
+        ),
+        (
+            "vitrine_fault_reply_resume",
+            Syscall::FaultReply { process: client, verdict: Verdict::Resume },
+        ),
+        ("vitrine_fault_reply_map", Syscall::FaultReply { process: client, verdict: map }),
+        (
+            "vitrine_fault_reply_refuse",
+            Syscall::FaultReply { process: client, verdict: Verdict::Refuse },
+        ),
+        ("vitrine_set_fault_timeout", Syscall::SetFaultTimeout { process, milliseconds: 1000 }),
+        ("vitrine_clone", Syscall::Clone { child }),
+        ("vitrine_send", Syscall::Send { to, words: WORDS, offer: offer(Some(ALL), false) }),
+        ("vitrine_receive", Syscall::Receive { from: Some(to), offer: offer(None, true) }),
+        ("vitrine_call", Syscall::Call { to, words: WORDS, offer: both }),
+        ("vitrine_reply", Syscall::Reply { to, words: WORDS, offer: None }),
+        ("vitrine_reply_and_receive", Syscall::ReplyAndReceive { to, words: WORDS, offer: both }),
+        ("vitrine_clock", Syscall::Clock),
+        ("vitrine_sleep", Syscall::Sleep { milliseconds: 1000 }),
+        ("vitrine_yield", Syscall::Yield),
+        ("vitrine_console_write", Syscall::ConsoleWrite { address, length: 80 }),
+        ("vitrine_console_read", Syscall::ConsoleRead { address, length: 80 }),
+        ("vitrine_set_console_owner", Syscall::SetConsoleOwner { owner: Some(process) }),
+    ])
+}
+
+/// The same for JOS calls, by number.
+fn jos_calls() -> [(&'static str, JosCall); 14] {
+    let (env, other) = (id().bits(), other().bits());
+    let (va, perm) = (PAGE.address(), jos::KNOWN);
+    [
+        ("jos_cputs", JosCall::Cputs { address: BUFFER, length: 80 }),
+        ("jos_cgetc", JosCall::Cgetc),
+        ("jos_getenvid", JosCall::Getenvid),
+        ("jos_env_destroy", JosCall::EnvDestroy { env }),
+        ("jos_page_alloc", JosCall::PageAlloc { env, va, perm }),
+        (
+            "jos_page_map",
+            JosCall::PageMap {
+                source: env,
+                source_va: va,
+                destination: other,
+                destination_va: OTHER_PAGE.address(),
+                perm,
+            },
+        ),
+        ("jos_page_unmap", JosCall::PageUnmap { env, va }),
+        ("jos_exofork", JosCall::Exofork),
+        ("jos_env_set_status", JosCall::EnvSetStatus { env, status: Status::Runnable as u32 }),
+        ("jos_env_set_trapframe", JosCall::EnvSetTrapframe { env, frame: BUFFER }),
+        ("jos_env_set_pgfault_upcall", JosCall::EnvSetPgfaultUpcall { env, entry: ENTRY }),
+        ("jos_yield", JosCall::Yield),
+        ("jos_ipc_try_send", JosCall::IpcTrySend { env, value: 42, va, perm }),
+        ("jos_ipc_recv", JosCall::IpcRecv { va }),
+    ]
+}
