@@ -19,7 +19,11 @@ use crate::toolchain::Toolchain;
 use crate::workspace::{TARGET, Workspace};
 
 /// The packages whose programs run on the machine.
-pub const PACKAGES: [&str; 4] = ["vitrine-kernel", "vitrine-programs", "pager", "vitrine-checks"];
+pub const PACKAGES: [&str; 5] =
+    ["vitrine-kernel", "vitrine-programs", "pager", "vitrine-checks", FIRST_PROCESSES];
+
+/// The package whose programs are only ever first processes, so the boot archive does not have them.
+const FIRST_PROCESSES: &str = "vitrine-conformance";
 
 /// The kernel's name among the programs.
 const KERNEL: &str = "kernel";
@@ -34,17 +38,21 @@ pub fn build(workspace: &Workspace) -> Result<()> {
     let executables = compile(workspace, &toolchain)?;
     command::create_directory(&workspace.programs())?;
     let mut programs = Vec::new();
-    for (name, file) in &executables {
+    let mut kernels = 0;
+    for Executable { name, file, in_archive } in &executables {
         let elf = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         if name == KERNEL {
             image::replace(&workspace.output().join("kernel.elf"), &elf)?;
+            kernels += 1;
             continue;
         }
         let stripped = image::stripped(&elf).with_context(|| format!("cannot strip {name}"))?;
         image::replace(&workspace.programs().join(name), &elf)?;
-        programs.push((format!("bin/{name}"), stripped));
+        if *in_archive {
+            programs.push((format!("bin/{name}"), stripped));
+        }
     }
-    if programs.len() == executables.len() {
+    if kernels == 0 {
         bail!("the build made no program named `{KERNEL}`");
     }
     image::replace(&workspace.output().join("boot.tar"), &image::archive(&programs)?)?;
@@ -89,8 +97,16 @@ pub fn announce(workspace: &Workspace, profile: &str, toolchain: &Toolchain) {
     }
 }
 
-/// Compiles, with cargo's progress on this terminal, and returns every program by its name.
-fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<Vec<(String, PathBuf)>> {
+/// What cargo has made.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Executable {
+    name: String,
+    file: PathBuf,
+    in_archive: bool,
+}
+
+/// Compiles, with cargo's progress on this terminal, and returns every program, in the order of their names.
+fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<Vec<Executable>> {
     let mut command = target_cargo(workspace, toolchain, "cargo", "build");
     command.args(["--bins", "--message-format=json-render-diagnostics"]);
     command.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
@@ -103,12 +119,15 @@ fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<Vec<(String, 
 }
 
 /// The programs among cargo's messages.
-fn executables(messages: &str) -> Vec<(String, PathBuf)> {
+fn executables(messages: &str) -> Vec<Executable> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let apart = format!("#{FIRST_PROCESSES}@");
     let mut found: Vec<_> = messages
         .filter_map(|message| {
             let file = Path::new(message.get("executable")?.as_str()?).to_path_buf();
-            Some((message.pointer("/target/name")?.as_str()?.to_owned(), file))
+            let name = message.pointer("/target/name")?.as_str()?.to_owned();
+            let in_archive = !message.get("package_id")?.as_str()?.contains(&apart);
+            Some(Executable { name, file, in_archive })
         })
         .collect();
     found.sort();
@@ -122,17 +141,25 @@ mod tests {
     #[test]
     fn programs_are_found_among_cargos_messages() {
         let messages = concat!(
-            r#"{"reason":"compiler-artifact","target":{"name":"core"},"executable":null}"#,
+            r#"{"package_id":"a#core@0.0.0","target":{"name":"core"},"executable":null}"#,
             "\n",
-            r#"{"reason":"compiler-artifact","target":{"name":"walk"},"executable":"/t/walk"}"#,
+            r#"{"package_id":"a/userland#p@0.1.0","target":{"name":"walk"},"executable":"/t/walk"}"#,
             "\n",
             "not json\n",
-            r#"{"reason":"compiler-artifact","target":{"name":"cow"},"executable":"/t/cow"}"#,
+            r#"{"package_id":"a/c#vitrine-conformance@0.1.0","target":{"name":"ipc"},"executable":"/t/ipc"}"#,
+            "\n",
+            r#"{"package_id":"a/pager#0.1.0","target":{"name":"cow"},"executable":"/t/cow"}"#,
             "\n",
             r#"{"reason":"build-finished","success":true}"#,
             "\n",
         );
-        let expected = [("cow".to_owned(), "/t/cow".into()), ("walk".to_owned(), "/t/walk".into())];
+        let expected =
+            [("cow", "/t/cow", true), ("ipc", "/t/ipc", false), ("walk", "/t/walk", true)].map(
+                |(name, file, in_archive)| {
+                    let (name, file) = (name.to_owned(), file.into());
+                    Executable { name, file, in_archive }
+                },
+            );
         assert_eq!(executables(messages), expected);
     }
 }

@@ -53,6 +53,20 @@ impl Program {
             .join(",")
     }
 
+    /// Is the file somewhere below this folder?
+    #[must_use]
+    pub fn lies_in(&self, folder: &Path) -> bool {
+        std::path::absolute(&self.file).is_ok_and(|file| file.starts_with(folder))
+    }
+
+    /// Makes sure that the file can be started.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no program.
+    pub fn check(&self) -> Result<(), BadInput> {
+        self.read().map(drop)
+    }
+
     /// The file's bytes, if they are a program.
     fn read(&self) -> Result<Vec<u8>, BadInput> {
         let name = self.file.display();

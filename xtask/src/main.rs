@@ -154,18 +154,23 @@ fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
     let ide_disk = options.ide_disk.as_deref().map(disk::image).transpose()?;
     let programs: Vec<Program> =
         options.elf.iter().map(|text| Program::parse(text)).collect::<Result<_, _>>()?;
+    // What the build makes is looked at after the build.
+    let foreign = |program: &&Program| !program.lies_in(&workspace.output());
+    programs.iter().filter(foreign).try_for_each(Program::check)?;
+    setup::ensure(&[Part::Emulator])?;
+    if !options.iso {
+        build::build(workspace)?;
+    }
     let first = match programs.as_slice() {
         [] => None,
         programs => Some(Staged::pack(workspace, programs)?),
     };
-    setup::ensure(&[Part::Emulator])?;
     let jos = options.jos.then_some("jos");
     let words = first.iter().map(|first| first.words.as_str()).chain(jos);
     let command_line = options.boot.command_line_with(words);
     let image = if options.iso {
         Image::Disc(iso::iso(workspace, &command_line)?)
     } else {
-        build::build(workspace)?;
         let archive =
             first.as_ref().map_or_else(|| workspace.archive(), |first| first.archive().to_owned());
         Image::Kernel { kernel: workspace.kernel(), archive: Some(archive) }

@@ -12,6 +12,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         claim("docs::the_readme_shows_a_real_session", session),
         claim("docs::the_readme_shows_a_real_program", program),
+        claim("docs::the_page_on_jos_shows_a_real_run", jos),
     ]
 }
 
@@ -34,6 +35,20 @@ fn session() -> Claim {
         block.lines().filter(|line| !line.is_empty()).map(without_numbers).collect();
     let patterns: Vec<_> = patterns.iter().map(String::as_str).collect();
     boot.boot()?.exits(0)?.shows(&patterns)?;
+    Ok(())
+}
+
+/// The run that `docs/jos.md` shows, from its beginning to its end; numbers may differ.
+fn jos() -> Claim {
+    let page = Workspace::locate().root().join("docs/jos.md");
+    let page = std::fs::read_to_string(page)?;
+    let blocks = page.split("```text\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let patterns: Vec<_> = blocks.flat_map(str::lines).map(without_numbers).collect();
+    if patterns.is_empty() {
+        return Err("docs/jos.md has no transcript".into());
+    }
+    let patterns: Vec<_> = patterns.iter().map(String::as_str).collect();
+    Boot::new().elf("death").jos().boot()?.exits(0)?.shows(&patterns)?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ mod boot;
 mod c;
 mod census;
 mod checks;
+mod conformance;
 mod docs;
 mod first;
 mod programs;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Trial> {
         first::trials(),
         c::trials(),
         checks::trials(),
+        conformance::trials(),
     ]
     .into_iter()
     .flatten()

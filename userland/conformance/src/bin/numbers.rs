@@ -1,0 +1,143 @@
+//! `numbers`: how a call is made, and what it leaves alone.
+#![no_std]
+#![no_main]
+
+use conformance::calls::{call, getenvid, ipc_try_send, sys_yield};
+use conformance::claims::{Verdict, equal, holds, until};
+use conformance::facts::{INVALID, UTOP, fresh, own, place};
+use conformance::family::{child, end, ends_well, stopped_child, tell, told};
+use conformance::raw::{Trap, selectors_through_a_call, trap};
+
+conformance::program! {
+    the_number_is_in_eax_and_so_is_the_result,
+    numbers_from_14_to_31_are_unknown,
+    the_number_is_all_of_eax,
+    every_call_keeps_the_other_registers,
+    recv_keeps_the_other_registers,
+    flags_survive_a_call,
+    flags_of_the_system_cannot_be_changed,
+    selectors_survive_a_call,
+    exofork_looks_at_eax_alone,
+    yield_leaves_its_number_in_eax,
+}
+
+fn the_number_is_in_eax_and_so_is_the_result() -> Verdict {
+    let raw = trap(Trap { eax: 2, edx: 0xFFFF_FFFF, ..Trap::default() });
+    equal("call 2", raw.eax, own(72))?;
+    equal("the same", getenvid(), raw.eax)
+}
+
+fn numbers_from_14_to_31_are_unknown() -> Verdict {
+    for number in 14..32 {
+        equal("call", (number, call(number, [0, 0, 0, 0, 0])), (number, -3))?;
+    }
+    Ok(())
+}
+
+fn the_number_is_all_of_eax() -> Verdict {
+    for number in [0x100, 0x102, 0x1_0000, 0x8000_0002, 0xFFFF_FF02, 0xFFFF_FFFF, 0xFFFF_FF00, 0x80]
+    {
+        equal("call", (number, call(number, [0, 0, 0, 0, 0])), (number, -3))?;
+    }
+    Ok(())
+}
+
+/// Calls 0 to 13 but 3 and 7, with arguments that do something or are refused.
+fn every_call_keeps_the_other_registers() -> Verdict {
+    let (page, other) = (fresh(1), place(2));
+    let calls: [[u32; 6]; 16] = [
+        [0, page, 1, 0xB, 0xD, 0x5],
+        [1, 0xD, 0xC, 0xB, 0xD, 0x5],
+        [2, 0xD, 0xC, 0xB, 0xD, 0x5],
+        [3, 0xFFFF_FFFF, 0xC, 0xB, 0xD, 0x5],
+        [4, 0, other, 7, 0xD, 0x5],
+        [5, 0, page, 0, other, 7],
+        [5, 0, page, 0, other, 8],
+        [6, 0, other, 0xB, 0xD, 0x5],
+        [8, 0, 2, 0xB, 0xD, 0x5],
+        [8, 0, 3, 0xB, 0xD, 0x5],
+        [9, 0xFFFF_FFFF, page, 0xB, 0xD, 0x5],
+        [10, 0, 0, 0xB, 0xD, 0x5],
+        [11, 0xD, 0xC, 0xB, 0xD, 0x5],
+        [12, 0, 7, UTOP, 5, 0x5],
+        [13, 1, 0xC, 0xB, 0xD, 0x5],
+        [14, 0xD, 0xC, 0xB, 0xD, 0x5],
+    ];
+    for [eax, edx, ecx, ebx, edi, esi] in calls {
+        let before = Trap { eax, edx, ecx, ebx, edi, esi, ebp: 0xB0, eflags: 0x246 };
+        equal("registers", Trap { eax, ..trap(before) }, before)?;
+    }
+    Ok(())
+}
+
+fn recv_keeps_the_other_registers() -> Verdict {
+    let sender = getenvid();
+    let receiver = child(|| {
+        let edx = UTOP;
+        let before = Trap { eax: 13, edx, ecx: 1, ebx: 2, edi: 3, esi: 4, ebp: 5, eflags: 0x2D7 };
+        equal("registers", trap(before), Trap { eax: 0, ..before })?;
+        equal("sender", own(116), sender)
+    })?;
+    until("it is sent", || ipc_try_send(receiver, 9, UTOP, 0) == 0)?;
+    ends_well(receiver)
+}
+
+/// Carry, parity, adjust, zero, sign, direction, overflow, alignment check, identification; the one for interrupts is
+/// always on and bit 1 always set.
+fn flags_survive_a_call() -> Verdict {
+    for flag in [1_u32, 4, 0x10, 0x40, 0x80, 0x400, 0x800, 0x4_0000, 0x20_0000, 0x24_0CD5] {
+        for number in [2, 11, 14] {
+            let before = Trap { eax: number, eflags: 0x202 | flag, ..Trap::default() };
+            equal("flags", trap(before).eflags, before.eflags)?;
+        }
+    }
+    Ok(())
+}
+
+/// IOPL, nested task and the interrupt flag: a program cannot change them before a call, and gains none by it.
+fn flags_of_the_system_cannot_be_changed() -> Verdict {
+    for flags in [0x3002, 0x3202, 0x2] {
+        let after = trap(Trap { eax: 2, eflags: flags, ..Trap::default() }).eflags;
+        equal("IOPL and the interrupt flag", after & 0x3200, 0x200)?;
+    }
+    Ok(())
+}
+
+fn selectors_survive_a_call() -> Verdict {
+    for selectors in [[0x23, 0x23, 0x23], [0, 0x1B, 0x23], [0x1B, 0, 0], [0x23, 3, 2]] {
+        equal("es, fs, gs", selectors_through_a_call(selectors), selectors)?;
+    }
+    Ok(())
+}
+
+fn exofork_looks_at_eax_alone() -> Verdict {
+    let junk = Trap {
+        eax: 7,
+        edx: 0xFFFF_FFFF,
+        ecx: 0xF000_0000,
+        ebx: 0xFFFF_FFFF,
+        edi: 0x8000_0001,
+        esi: 0xEEC0_0001,
+        ebp: 0xFFFF_FFFC,
+        eflags: 0x8D7,
+    };
+    let parent = trap(junk);
+    holds("a child", parent.eax.cast_signed() > 0)?;
+    let expected = Trap { eax: parent.eax, eflags: 0xAD7, ..junk };
+    end(parent.eax)?;
+    equal("the parent's registers", parent, expected)
+}
+
+fn yield_leaves_its_number_in_eax() -> Verdict {
+    tell(0, 0);
+    let other = stopped_child(|| {
+        tell(0, 1);
+        Ok(())
+    })?;
+    equal("result", sys_yield(), 11)?;
+    equal("start", call(8, [other, 2]), 0)?;
+    equal("result with another to run", call(11, []), 11)?;
+    equal("the other has run", told(0), 1)?;
+    equal("an unknown one", call(15, []), INVALID)?;
+    ends_well(other)
+}

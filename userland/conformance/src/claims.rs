@@ -1,0 +1,123 @@
+//! How a claim is stated, tried and reported: `ok NAME`, or `FAILED NAME: what was seen`.
+
+use core::fmt::{self, Debug, Write};
+use core::panic::Location;
+
+use crate::calls::sys_yield;
+use crate::start::print;
+
+/// A claim, and how it is tried.
+pub struct Claim {
+    /// The claim.
+    pub name: &'static str,
+    /// Tries it.
+    pub test: fn() -> Verdict,
+}
+
+/// A program that tries these claims in this order: each is a function of its name.
+#[macro_export]
+macro_rules! program {
+    ($($name:ident),* $(,)?) => {
+        #[allow(unsafe_code)]
+        #[unsafe(no_mangle)]
+        extern "C" fn conformance_main() {
+            $crate::claims::try_all(&[
+                $($crate::claims::Claim { name: stringify!($name), test: $name }),*
+            ]);
+        }
+    };
+}
+
+/// What a claim comes to.
+pub type Verdict = Result<(), Seen>;
+
+/// What was seen instead, and where; longer text is cut off.
+pub struct Seen {
+    text: [u8; 104],
+    length: usize,
+    line: u32,
+}
+
+impl Seen {
+    /// Something unexpected, at the caller's place.
+    #[track_caller]
+    pub fn new(what: fmt::Arguments<'_>) -> Self {
+        let mut seen = Self { text: [0; 104], length: 0, line: Location::caller().line() };
+        // What does not fit is cut off, which is all that can go wrong.
+        let _ = seen.write_fmt(what);
+        seen
+    }
+}
+
+impl Write for Seen {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            *self.text.get_mut(self.length).ok_or(fmt::Error)? = byte;
+            self.length += 1;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = str::from_utf8(&self.text[..self.length]).unwrap_or("?");
+        write!(f, "{text} (line {})", self.line)
+    }
+}
+
+/// The value is what it should be.
+///
+/// # Errors
+/// It is not.
+#[track_caller]
+pub fn equal<T: PartialEq + Debug>(what: &str, seen: T, expected: T) -> Verdict {
+    if seen == expected {
+        return Ok(());
+    }
+    Err(Seen::new(format_args!("{what}: {seen:#x?}, not {expected:#x?}")))
+}
+
+/// The statement is true.
+///
+/// # Errors
+/// It is not.
+#[track_caller]
+pub fn holds(what: &str, truth: bool) -> Verdict {
+    if truth { Ok(()) } else { Err(Seen::new(format_args!("not so: {what}"))) }
+}
+
+/// Yields until the statement is true.
+///
+/// # Errors
+/// It does not become true.
+#[track_caller]
+pub fn until(what: &str, mut truth: impl FnMut() -> bool) -> Verdict {
+    /// Far more turns than anything here takes.
+    const TURNS: u32 = 100_000;
+    for _ in 0..TURNS {
+        if truth() {
+            return Ok(());
+        }
+        sys_yield();
+    }
+    Err(Seen::new(format_args!("never so: {what}")))
+}
+
+/// Tries claims one after another, with a line for each and one at the end.
+pub fn try_all(claims: &[Claim]) {
+    let (mut passed, mut failed) = (0, 0);
+    for claim in claims {
+        match (claim.test)() {
+            Ok(()) => {
+                passed += 1;
+                print(format_args!("ok {}\n", claim.name));
+            }
+            Err(seen) => {
+                failed += 1;
+                print(format_args!("FAILED {}: {seen}\n", claim.name));
+            }
+        }
+    }
+    print(format_args!("{passed} passed, {failed} failed\n"));
+}

@@ -1,0 +1,325 @@
+//! Children by call 7, which get a copy of everything, and how their parents learn what became of them.
+#![allow(unsafe_code)]
+
+use core::arch::global_asm;
+
+use crate::calls::{
+    env_destroy, env_set_status, exofork, getenvid, page_alloc, page_map, page_unmap,
+};
+use crate::claims::{Seen, Verdict, equal, until};
+use crate::facts::{ID, STATUS, directory_entry, entry, fact, record};
+use crate::raw::{copy_page, load, store};
+use crate::start::{exit, print};
+
+/// The page that parents and children share: words 0 to 511 are the children's reports, by slot; the others belong to
+/// the claims.
+pub const BOARD: u32 = 0x0C00_0000;
+
+/// Where a page of the child's is mapped while it is filled: it has its table from the board.
+const SCRATCH: u32 = BOARD + 0x1000;
+
+/// What a child has come to.
+const BEGUN: u32 = 1;
+const DONE: u32 = 2;
+const DISAPPOINTED: u32 = 3;
+
+/// A claim's word on the board: 0 to 511.
+pub fn told(index: u32) -> u32 {
+    load(BOARD + 2048 + 4 * index)
+}
+
+/// Puts a word on the board.
+pub fn tell(index: u32, word: u32) {
+    store(BOARD + 2048 + 4 * index, word);
+}
+
+fn report_at(env: u32) -> u32 {
+    BOARD + 4 * (env & 0x1FF)
+}
+
+/// All pages that are present below UTOP.
+pub fn pages() -> impl Iterator<Item = u32> {
+    let tables = (0..0x3BB_u32).map(|index| index << 22);
+    let present = tables.filter(|table| directory_entry(*table) & 1 != 0);
+    present
+        .flat_map(|table| (0..1024).map(move |page| table + page * 0x1000))
+        .filter(|page| entry(*page) & 1 != 0)
+}
+
+/// Makes a child with a copy of the caller's memory: 0 in the child, which is not started yet; its id, or an error, in
+/// the parent.
+pub fn fork() -> i32 {
+    // SAFETY: the stub keeps the C convention, in the child too: the parent does not return from it before the child
+    // has its copy of the stack.
+    unsafe { conformance_fork() }
+}
+
+/// Copies the caller's memory into a child, page by page; on an error the child ends and the error is returned.
+#[unsafe(no_mangle)]
+extern "C" fn conformance_copy_memory(child: u32) -> i32 {
+    for page in pages().filter(|page| *page != SCRATCH) {
+        let error = give(child, page);
+        if error < 0 {
+            page_unmap(0, SCRATCH);
+            env_destroy(child);
+            return error;
+        }
+    }
+    child.cast_signed()
+}
+
+/// Gives a child a page as it is: shared if it has the mark 0x400, else a copy.
+fn give(child: u32, page: u32) -> i32 {
+    let permissions = entry(page) & 0xE07;
+    if permissions & 0x400 != 0 {
+        return page_map((0, page), (child, page), permissions);
+    }
+    let error = page_alloc(child, page, 7);
+    if error < 0 {
+        return error;
+    }
+    let error = page_map((child, page), (0, SCRATCH), 7);
+    if error < 0 {
+        return error;
+    }
+    copy_page(page, SCRATCH);
+    page_unmap(0, SCRATCH);
+    page_map((child, page), (child, page), permissions)
+}
+
+/// A child without memory, which cannot do anything.
+///
+/// # Errors
+/// There is no child.
+pub fn blank_child() -> Result<u32, Seen> {
+    let child = exofork();
+    if child > 0 {
+        Ok(child.cast_unsigned())
+    } else {
+        Err(Seen::new(format_args!("no child: {child}")))
+    }
+}
+
+/// A child that is not started yet: it will do this, and then end.
+///
+/// # Errors
+/// There is no child.
+pub fn stopped_child(act: impl FnOnce() -> Verdict) -> Result<u32, Seen> {
+    let child = fork();
+    if child < 0 {
+        return Err(Seen::new(format_args!("no child: {child}")));
+    }
+    if child == 0 {
+        let report = report_at(getenvid());
+        store(report, BEGUN);
+        let outcome = match act() {
+            Ok(()) => DONE,
+            Err(seen) => {
+                print(format_args!("in a child: {seen}\n"));
+                DISAPPOINTED
+            }
+        };
+        store(report, outcome);
+        exit();
+    }
+    store(report_at(child.cast_unsigned()), 0);
+    Ok(child.cast_unsigned())
+}
+
+/// A child that does this, and then ends.
+///
+/// # Errors
+/// There is no child.
+pub fn child(act: impl FnOnce() -> Verdict) -> Result<u32, Seen> {
+    let child = stopped_child(act)?;
+    equal("starting a child", env_set_status(child, 2), 0)?;
+    Ok(child)
+}
+
+/// A child's slot is free, or another's.
+pub fn is_gone(child: u32) -> bool {
+    record(child, ID) != child || record(child, STATUS) == 0
+}
+
+/// The child ends, after it has done what it was made for.
+///
+/// # Errors
+/// It found something else, was killed, or does not end.
+#[track_caller]
+pub fn ends_well(child: u32) -> Verdict {
+    until("a child ends", || is_gone(child))?;
+    equal("what a child came to", load(report_at(child)), DONE)
+}
+
+/// The child begins, and is killed in the middle.
+///
+/// # Errors
+/// It comes through, or does not end.
+#[track_caller]
+pub fn is_killed(child: u32) -> Verdict {
+    until("a child is killed", || is_gone(child))?;
+    equal("what a child came to", load(report_at(child)), BEGUN)
+}
+
+/// A child that does this is killed for it.
+///
+/// # Errors
+/// It comes through, or does not end.
+#[track_caller]
+pub fn kills(act: impl FnOnce()) -> Verdict {
+    is_killed(child(|| {
+        act();
+        Ok(())
+    })?)
+}
+
+/// A child blocks in call 13.
+///
+/// # Errors
+/// It does not.
+#[track_caller]
+pub fn until_receiving(child: u32) -> Verdict {
+    until("a child receives", || fact(child, crate::facts::RECEIVING) == Some(1))
+}
+
+/// Ends a child.
+///
+/// # Errors
+/// It lives on.
+#[track_caller]
+pub fn end(child: u32) -> Verdict {
+    equal("ending a child", env_destroy(child), 0)?;
+    equal("a child that was ended is gone", is_gone(child), true)
+}
+
+/// Where a process may go on that has no stack to speak of (one word): it puts its registers on the board and ends.
+pub fn landing() -> u32 {
+    (conformance_landing as *const ()).expose_provenance() as u32
+}
+
+/// What a process that landed had.
+#[derive(Clone, Copy, Debug)]
+pub struct Landed {
+    /// eax, ebx, ecx, edx, esi, edi, ebp.
+    pub general: [u32; 7],
+    /// The stack pointer.
+    pub esp: u32,
+    /// The flags.
+    pub eflags: u32,
+    /// cs, ds, es, fs, gs, ss.
+    pub selectors: [u32; 6],
+}
+
+/// What the last process to land had.
+pub fn landed() -> Landed {
+    let word = |index: usize| told(LANDED + index as u32);
+    Landed {
+        general: core::array::from_fn(word),
+        esp: word(7),
+        eflags: word(8),
+        selectors: core::array::from_fn(|index| word(9 + index)),
+    }
+}
+
+/// The board's first word for [`landed`].
+const LANDED: u32 = 100;
+
+/// Makes and starts a child by call 7 with ebx, ecx, edx, esi, edi, ebp as given and some flags; it lands.
+pub fn fork_and_land(registers: [u32; 6]) -> i32 {
+    // SAFETY: the stub keeps the C convention; the child only lands.
+    let child = unsafe { conformance_fork_and_land(registers.as_ptr()) };
+    if child > 0 {
+        env_set_status(child.cast_unsigned(), 2);
+    }
+    child
+}
+
+unsafe extern "C" {
+    fn conformance_fork() -> i32;
+    fn conformance_fork_and_land(registers: *const u32) -> i32;
+    fn conformance_landing();
+}
+
+// C calling convention. At the call eax alone is set. The child begins with eax = 0 and the parent's stack as it is at
+// the moment of the copy: what lies at esp and above is as it was at the call, because the parent has only pushed.
+global_asm!(
+    "    .pushsection .text.conformance_family, \"ax\", @progbits",
+    "    .global conformance_fork",
+    "conformance_fork:",
+    "    push ebp",
+    "    push ebx",
+    "    push esi",
+    "    push edi",
+    "    mov eax, 7",
+    "    int 0x30",
+    "    test eax, eax",
+    "    jle 2f",
+    // esp is a multiple of 16 at the call.
+    "    sub esp, 8",
+    "    push eax",
+    "    call conformance_copy_memory",
+    "    add esp, 12",
+    "2:  pop edi",
+    "    pop esi",
+    "    pop ebx",
+    "    pop ebp",
+    "    ret",
+    // As above; [esp + 4] is the address of six registers.
+    "conformance_fork_and_land:",
+    "    push ebp",
+    "    push ebx",
+    "    push esi",
+    "    push edi",
+    "    mov eax, [esp + 20]",
+    "    mov ebx, [eax]",
+    "    mov ecx, [eax + 4]",
+    "    mov edx, [eax + 8]",
+    "    mov esi, [eax + 12]",
+    "    mov edi, [eax + 16]",
+    "    mov ebp, [eax + 20]",
+    "    push 0x2D7",
+    "    popfd",
+    "    mov eax, 7",
+    "    int 0x30",
+    // The flags of the comparison would hide those of the call: JECXZ and JMP change none, and ecx is not 0.
+    "    xchg eax, ecx",
+    "    jecxz 3f",
+    "    xchg eax, ecx",
+    "    test eax, eax",
+    "    jl 2b",
+    "    sub esp, 8",
+    "    push eax",
+    "    call conformance_copy_memory",
+    "    add esp, 12",
+    "    jmp 2b",
+    "3:  xchg eax, ecx",
+    "conformance_landing:",
+    "    mov [{landed}], eax",
+    "    mov [{landed} + 4], ebx",
+    "    mov [{landed} + 8], ecx",
+    "    mov [{landed} + 12], edx",
+    "    mov [{landed} + 16], esi",
+    "    mov [{landed} + 20], edi",
+    "    mov [{landed} + 24], ebp",
+    "    mov [{landed} + 28], esp",
+    "    pushfd",
+    "    pop dword ptr [{landed} + 32]",
+    "    mov eax, cs",
+    "    mov [{landed} + 36], eax",
+    "    mov eax, ds",
+    "    mov [{landed} + 40], eax",
+    "    mov eax, es",
+    "    mov [{landed} + 44], eax",
+    "    mov eax, fs",
+    "    mov [{landed} + 48], eax",
+    "    mov eax, gs",
+    "    mov [{landed} + 52], eax",
+    "    mov eax, ss",
+    "    mov [{landed} + 56], eax",
+    "    mov eax, 3",
+    "    xor edx, edx",
+    "    int 0x30",
+    "    ud2",
+    "    .popsection",
+    landed = const BOARD + 2048 + 4 * LANDED,
+);

@@ -1,0 +1,164 @@
+//! How a program begins and ends: its first instructions note all registers, then come a larger stack and the claims.
+#![allow(unsafe_code)]
+
+use core::arch::global_asm;
+use core::fmt::{self, Write};
+use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use crate::calls::{cputs, env_destroy, page_alloc};
+use crate::facts::{entry, place};
+use crate::family;
+use crate::raw::load;
+
+/// The state in which the program found itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// eax, ebx, ecx, edx, esi, edi, ebp.
+    pub general: [u32; 7],
+    /// The stack pointer.
+    pub esp: u32,
+    /// The flags.
+    pub eflags: u32,
+    /// cs, ds, es, fs, gs, ss.
+    pub selectors: [u32; 6],
+    /// The entries of 0xEEBF_C000, 0xEEBF_D000, 0xEEBF_E000 and 0xEEBF_F000.
+    pub stack_entries: [u32; 4],
+    /// The bytes of the stack page that were not 0, the last 1,024 aside: those are in use already.
+    pub dirty_stack: u32,
+    /// Pages that were present below UTOP.
+    pub pages: u32,
+}
+
+/// The words that `_start` writes, in the order of [`Start`]: 7, 1, 1 and 6; then 4, 1 and 1 from Rust.
+#[unsafe(no_mangle)]
+static CONFORMANCE_START: [AtomicU32; 21] = [const { AtomicU32::new(0) }; 21];
+
+/// The state in which this program, or the parent that it was forked from, found itself.
+pub fn start() -> Start {
+    let word = |index: usize| CONFORMANCE_START[index].load(Ordering::Relaxed);
+    Start {
+        general: core::array::from_fn(word),
+        esp: word(7),
+        eflags: word(8),
+        selectors: core::array::from_fn(|index| word(9 + index)),
+        stack_entries: core::array::from_fn(|index| word(15 + index)),
+        dirty_stack: word(19),
+        pages: word(20),
+    }
+}
+
+/// The first address after what the file has of the program, and after the program.
+pub fn image_ends() -> (u32, u32) {
+    let address = |symbol: *const u8| symbol.expose_provenance() as u32;
+    (address(&raw const program_file_end), address(&raw const program_end))
+}
+
+/// Prints, in one call, so that no other process's text comes in between; what is longer than 256 bytes is cut off.
+pub fn print(text: fmt::Arguments<'_>) {
+    let mut line = Line { bytes: [0; 256], length: 0 };
+    // What does not fit is cut off, which is all that can go wrong.
+    let _ = line.write_fmt(text);
+    cputs(line.bytes.as_ptr().expose_provenance() as u32, line.length as u32);
+}
+
+struct Line {
+    bytes: [u8; 256],
+    length: usize,
+}
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            *self.bytes.get_mut(self.length).ok_or(fmt::Error)? = byte;
+            self.length += 1;
+        }
+        Ok(())
+    }
+}
+
+unsafe extern "C" {
+    /// The program's, made by [`crate::program!`].
+    safe fn conformance_main();
+    /// Its address is what it says; there is nothing to read.
+    static program_file_end: u8;
+    /// As above.
+    static program_end: u8;
+}
+
+/// Pages of stack that a program gives itself below the one that it was given.
+const MORE_STACK: u32 = 15;
+
+/// The Rust half of the start.
+#[unsafe(no_mangle)]
+extern "C" fn conformance_start() -> ! {
+    let note = |index: usize, word: u32| CONFORMANCE_START[index].store(word, Ordering::Relaxed);
+    for (index, page) in (15..).zip([0xEEBF_C000, 0xEEBF_D000, 0xEEBF_E000, 0xEEBF_F000]) {
+        note(index, entry(page));
+    }
+    let dirty = (0xEEBF_D000..0xEEBF_DC00_u32).step_by(4).filter(|address| load(*address) != 0);
+    note(19, dirty.count() as u32);
+    note(20, family::pages().count() as u32);
+    for page in 1..=MORE_STACK {
+        assert!(page_alloc(0, 0xEEBF_D000 - 0x1000 * page, 7) == 0, "a page of stack");
+    }
+    // Shared with all children, from the first claim on.
+    assert!(page_alloc(0, family::BOARD, 0x407) == 0, "the board");
+    // A table for the claims' pages, so that no claim has to count one.
+    assert!(page_alloc(0, place(0), 7) == 0, "a place");
+    conformance_main();
+    exit()
+}
+
+/// Ends the process.
+pub fn exit() -> ! {
+    env_destroy(0);
+    unreachable!("call 3 returned to the process that it ended")
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    print(format_args!("FAILED with a panic: {info}\n"));
+    env_destroy(0);
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
+// From the kernel: esp is 0xEEBF_E000, and there is one page of stack. Nothing may be assumed of anything else.
+global_asm!(
+    "    .pushsection .table, \"a\", @progbits",
+    "    .long 0x0BADF00D, 0, 0, 0x1BADB002",
+    "    .popsection",
+    "    .pushsection .text._start, \"ax\", @progbits",
+    "    .global _start",
+    "_start:",
+    "    mov [CONFORMANCE_START], eax",
+    "    mov [CONFORMANCE_START + 4], ebx",
+    "    mov [CONFORMANCE_START + 8], ecx",
+    "    mov [CONFORMANCE_START + 12], edx",
+    "    mov [CONFORMANCE_START + 16], esi",
+    "    mov [CONFORMANCE_START + 20], edi",
+    "    mov [CONFORMANCE_START + 24], ebp",
+    "    mov [CONFORMANCE_START + 28], esp",
+    "    pushfd",
+    "    pop dword ptr [CONFORMANCE_START + 32]",
+    "    mov eax, cs",
+    "    mov [CONFORMANCE_START + 36], eax",
+    "    mov eax, ds",
+    "    mov [CONFORMANCE_START + 40], eax",
+    "    mov eax, es",
+    "    mov [CONFORMANCE_START + 44], eax",
+    "    mov eax, fs",
+    "    mov [CONFORMANCE_START + 48], eax",
+    "    mov eax, gs",
+    "    mov [CONFORMANCE_START + 52], eax",
+    "    mov eax, ss",
+    "    mov [CONFORMANCE_START + 56], eax",
+    "    xor ebp, ebp",
+    // esp + 4 is a multiple of 16 at the entry of a function.
+    "    and esp, -16",
+    "    call conformance_start",
+    "    ud2",
+    "    .popsection",
+);

@@ -1,0 +1,365 @@
+//! Page faults of a claim's own: what an upcall found ([`touch`]), an upcall that mends and goes on ([`mend_faults`]),
+//! and whether an address can be read at all ([`peek`]).
+#![allow(unsafe_code)]
+
+use core::arch::global_asm;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use crate::calls::{env_destroy, env_set_pgfault_upcall, page_alloc};
+use crate::raw::{load, store};
+use crate::start::print;
+
+/// The page at whose end an upcall's records lie.
+pub const EXCEPTION_STACK: u32 = 0xEEBF_F000;
+
+/// Registers with which an instruction is executed that may fault.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct Registers {
+    /// General register.
+    pub edi: u32,
+    /// General register.
+    pub esi: u32,
+    /// General register.
+    pub ebp: u32,
+    /// General register.
+    pub ebx: u32,
+    /// General register.
+    pub edx: u32,
+    /// General register.
+    pub ecx: u32,
+    /// General register.
+    pub eax: u32,
+    /// Stack pointer.
+    pub esp: u32,
+    /// Flags.
+    pub eflags: u32,
+    /// The instruction.
+    pub eip: u32,
+}
+
+/// What an upcall finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Caught {
+    /// The registers as they were when it was entered; `eip` is its own.
+    pub registers: Registers,
+    /// ds, es, fs, gs, ss, cs.
+    pub selectors: [u32; 6],
+    /// The 13 words from esp on.
+    pub record: [u32; 13],
+}
+
+impl Caught {
+    /// The word of the record at a byte offset.
+    pub const fn word(&self, offset: usize) -> u32 {
+        self.record[offset / 4]
+    }
+}
+
+/// The instruction that [`touch`] executes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// `mov eax, [ecx]`.
+    Read,
+    /// `mov [ecx], eax`.
+    Write,
+    /// The instruction at this address.
+    Execute(u32),
+}
+
+/// Executes one instruction with these registers (`eip` aside); `None` if it did not fault.
+///
+/// Sets the upcall, and leaves none. There must be an exception stack.
+pub fn touch(access: Access, registers: Registers) -> Option<Caught> {
+    let eip = match access {
+        Access::Read => (conformance_load as *const ()).expose_provenance() as u32,
+        Access::Write => (conformance_store as *const ()).expose_provenance() as u32,
+        Access::Execute(address) => address,
+    };
+    let registers = Registers { eip, ..registers };
+    env_set_pgfault_upcall(0, (conformance_capture as *const ()).expose_provenance() as u32);
+    // SAFETY: the stub keeps the C convention whatever the registers are: it comes back by the upcall or, where the
+    // instruction does not fault, by the code that follows it.
+    let faulted = unsafe { conformance_touch(&raw const registers) };
+    env_set_pgfault_upcall(0, 0);
+    let word = |index: usize| CONFORMANCE_CAUGHT[index].load(Ordering::Relaxed);
+    (faulted != 0).then(|| Caught {
+        registers: Registers {
+            edi: word(0),
+            esi: word(1),
+            ebp: word(2),
+            ebx: word(3),
+            edx: word(4),
+            ecx: word(5),
+            eax: word(6),
+            esp: word(7),
+            eflags: word(8),
+            eip: 0,
+        },
+        selectors: core::array::from_fn(|index| word(9 + index)),
+        record: core::array::from_fn(|index| word(15 + index)),
+    })
+}
+
+/// Loads `eax` from the address in `ecx` with these registers (`esp` and `eip` aside), and returns what all hold then.
+pub fn load_with(registers: Registers) -> Registers {
+    let mut after = registers;
+    // SAFETY: the stub keeps the C convention, and the upcall that mends restores what it found.
+    unsafe { conformance_load_with(&raw mut after) };
+    after
+}
+
+/// The address of the instruction that [`touch`] executes for a read.
+pub fn load_instruction() -> u32 {
+    (conformance_load as *const ()).expose_provenance() as u32
+}
+
+/// Gives the caller an exception stack and an upcall that maps a fresh page wherever a fault lies from 0x1000_0000 to
+/// below 0x2000_0000, and notes it. A fault elsewhere ends the process, with a line.
+pub fn mend_faults() {
+    if crate::facts::entry(EXCEPTION_STACK) & 1 == 0 {
+        assert!(page_alloc(0, EXCEPTION_STACK, 7) == 0, "a page for the exception stack");
+    }
+    env_set_pgfault_upcall(0, mending_upcall());
+    FAULTS.store(0, Ordering::Relaxed);
+}
+
+/// The entry of the upcall that mends.
+pub fn mending_upcall() -> u32 {
+    (conformance_upcall as *const ()).expose_provenance() as u32
+}
+
+/// How many faults were mended since [`mend_faults`].
+pub fn faults() -> u32 {
+    FAULTS.load(Ordering::Relaxed)
+}
+
+/// Where the record of a mended fault lay (the first four are known), and its 13 words.
+pub fn mended(index: usize) -> (u32, [u32; 13]) {
+    let word = |offset: usize| LOG[14 * index + offset].load(Ordering::Relaxed);
+    (word(0), core::array::from_fn(|offset| word(1 + offset)))
+}
+
+/// The next upcall stores a word here before it mends anything, so that it faults itself.
+pub fn fault_within(address: u32) {
+    WITHIN.store(address, Ordering::Relaxed);
+}
+
+/// Reads a word; `None` if the page does not allow it.
+///
+/// Sets the upcall that mends, which leaves this fault alone.
+pub fn peek(address: u32) -> Option<u32> {
+    mend_faults();
+    let mut value = 0;
+    // SAFETY: the stub loads a word, or the upcall resumes it where it says that it could not.
+    let readable = unsafe { conformance_peek(address, &raw mut value) };
+    env_set_pgfault_upcall(0, 0);
+    (readable != 0).then_some(value)
+}
+
+/// Stores what is there already; `false` if the page does not allow it. The page must be readable.
+pub fn can_write(address: u32) -> bool {
+    let registers = Registers { eax: load(address), ecx: address, ..Registers::default() };
+    mend_faults();
+    touch(Access::Write, registers).is_none()
+}
+
+static FAULTS: AtomicU32 = AtomicU32::new(0);
+static WITHIN: AtomicU32 = AtomicU32::new(0);
+static LOG: [AtomicU32; 56] = [const { AtomicU32::new(0) }; 56];
+/// What `conformance_capture` writes: 9 words of registers, 6 of selectors, the 13 of the record.
+#[unsafe(no_mangle)]
+static CONFORMANCE_CAUGHT: [AtomicU32; 28] = [const { AtomicU32::new(0) }; 28];
+/// Where `conformance_touch` goes on, and with what stack.
+#[unsafe(no_mangle)]
+static CONFORMANCE_RETURN: AtomicU32 = AtomicU32::new(0);
+/// The instruction that `conformance_touch` executes.
+#[unsafe(no_mangle)]
+static CONFORMANCE_TARGET: AtomicU32 = AtomicU32::new(0);
+
+/// The Rust half of the upcall that mends: `record` is where the kernel wrote it.
+#[unsafe(no_mangle)]
+extern "C" fn conformance_mend(record: u32) {
+    let (address, eip) = (load(record), load(record + 40));
+    if eip == (conformance_peek_load as *const ()).expose_provenance() as u32 {
+        store(record + 40, (conformance_peek_fault as *const ()).expose_provenance() as u32);
+        return;
+    }
+    let number = FAULTS.fetch_add(1, Ordering::Relaxed) as usize;
+    if number < 4 {
+        LOG[14 * number].store(record, Ordering::Relaxed);
+        for (word, at) in LOG[14 * number + 1..14 * number + 14].iter().zip((record..).step_by(4)) {
+            word.store(load(at), Ordering::Relaxed);
+        }
+    }
+    let within = WITHIN.swap(0, Ordering::Relaxed);
+    if within != 0 {
+        store(within, number as u32);
+    }
+    let page = address & !0xFFF;
+    if !(0x1000_0000..0x2000_0000).contains(&address) || page_alloc(0, page, 7) != 0 {
+        print(format_args!("FAILED with a fault at {address:#010x}, instruction {eip:#010x}\n"));
+        env_destroy(0);
+    }
+}
+
+unsafe extern "C" {
+    fn conformance_touch(registers: *const Registers) -> u32;
+    fn conformance_load_with(registers: *mut Registers);
+    fn conformance_peek(address: u32, value: *mut u32) -> u32;
+    fn conformance_capture();
+    fn conformance_upcall();
+    fn conformance_load();
+    fn conformance_store();
+    fn conformance_peek_load();
+    fn conformance_peek_fault();
+}
+
+const _: () = {
+    assert!(core::mem::offset_of!(Registers, esp) == 28);
+    assert!(core::mem::offset_of!(Registers, eip) == 36);
+};
+
+global_asm!(
+    "    .pushsection .text.conformance_upcall, \"ax\", @progbits",
+    // C calling convention; [esp + 4] is the address of the registers. Returns 0 if there was no fault.
+    "conformance_touch:",
+    "    push ebp",
+    "    push ebx",
+    "    push esi",
+    "    push edi",
+    "    mov [CONFORMANCE_RETURN], esp",
+    "    mov eax, [esp + 20]",
+    "    mov edi, [eax + 36]",
+    "    mov [CONFORMANCE_TARGET], edi",
+    "    mov edi, [eax]",
+    "    mov esi, [eax + 4]",
+    "    mov ebp, [eax + 8]",
+    "    mov ebx, [eax + 12]",
+    "    mov edx, [eax + 16]",
+    "    mov ecx, [eax + 20]",
+    "    push dword ptr [eax + 32]",
+    "    popfd",
+    "    mov esp, [eax + 28]",
+    "    mov eax, [eax + 24]",
+    "    jmp [CONFORMANCE_TARGET]",
+    "conformance_load:",
+    "    mov eax, [ecx]",
+    "    mov esp, [CONFORMANCE_RETURN]",
+    "    xor eax, eax",
+    "    jmp 3f",
+    "conformance_store:",
+    "    mov [ecx], eax",
+    "    mov esp, [CONFORMANCE_RETURN]",
+    "    xor eax, eax",
+    "    jmp 3f",
+    // An upcall: notes everything, uses none of the exception stack, and goes back to whoever called conformance_touch.
+    "conformance_capture:",
+    "    mov [CONFORMANCE_CAUGHT], edi",
+    "    mov [CONFORMANCE_CAUGHT + 4], esi",
+    "    mov [CONFORMANCE_CAUGHT + 8], ebp",
+    "    mov [CONFORMANCE_CAUGHT + 12], ebx",
+    "    mov [CONFORMANCE_CAUGHT + 16], edx",
+    "    mov [CONFORMANCE_CAUGHT + 20], ecx",
+    "    mov [CONFORMANCE_CAUGHT + 24], eax",
+    "    mov [CONFORMANCE_CAUGHT + 28], esp",
+    "    mov esi, esp",
+    "    mov esp, [CONFORMANCE_RETURN]",
+    "    pushfd",
+    "    pop dword ptr [CONFORMANCE_CAUGHT + 32]",
+    "    mov eax, ds",
+    "    mov [CONFORMANCE_CAUGHT + 36], eax",
+    "    mov eax, es",
+    "    mov [CONFORMANCE_CAUGHT + 40], eax",
+    "    mov eax, fs",
+    "    mov [CONFORMANCE_CAUGHT + 44], eax",
+    "    mov eax, gs",
+    "    mov [CONFORMANCE_CAUGHT + 48], eax",
+    "    mov eax, ss",
+    "    mov [CONFORMANCE_CAUGHT + 52], eax",
+    "    mov eax, cs",
+    "    mov [CONFORMANCE_CAUGHT + 56], eax",
+    "    cld",
+    "    mov edi, offset CONFORMANCE_CAUGHT + 60",
+    "    mov ecx, 13",
+    "    rep movsd",
+    "    mov eax, 1",
+    "3:  push 2",
+    "    popfd",
+    "    pop edi",
+    "    pop esi",
+    "    pop ebx",
+    "    pop ebp",
+    "    ret",
+    // C calling convention; [esp + 4] is the address of the registers, whose stack pointer is not used.
+    "conformance_load_with:",
+    "    push ebp",
+    "    push ebx",
+    "    push esi",
+    "    push edi",
+    "    mov eax, [esp + 20]",
+    "    push eax",
+    "    push dword ptr [eax + 32]",
+    "    mov edi, [eax]",
+    "    mov esi, [eax + 4]",
+    "    mov ebp, [eax + 8]",
+    "    mov ebx, [eax + 12]",
+    "    mov edx, [eax + 16]",
+    "    mov ecx, [eax + 20]",
+    "    mov eax, [eax + 24]",
+    "    popfd",
+    "    mov eax, [ecx]",
+    // Stack: flags as they are now, the address of the registers.
+    "    pushfd",
+    "    xchg eax, [esp + 4]",
+    "    mov [eax], edi",
+    "    mov [eax + 4], esi",
+    "    mov [eax + 8], ebp",
+    "    mov [eax + 12], ebx",
+    "    mov [eax + 16], edx",
+    "    mov [eax + 20], ecx",
+    "    pop dword ptr [eax + 32]",
+    "    pop dword ptr [eax + 24]",
+    "    push 2",
+    "    popfd",
+    "    pop edi",
+    "    pop esi",
+    "    pop ebx",
+    "    pop ebp",
+    "    ret",
+    // C calling convention; address and where the value goes. Returns 1, or 0 if the load faulted.
+    "conformance_peek:",
+    "    mov ecx, [esp + 4]",
+    "conformance_peek_load:",
+    "    mov eax, [ecx]",
+    "    mov ecx, [esp + 8]",
+    "    mov [ecx], eax",
+    "    mov eax, 1",
+    "    ret",
+    "conformance_peek_fault:",
+    "    xor eax, eax",
+    "    ret",
+    // An upcall that returns: esp is the record. The instruction's address goes where the trap-time stack has its next
+    // word; then everything is popped, and RET takes it. No call to the kernel is needed.
+    "conformance_upcall:",
+    "    mov eax, esp",
+    // esp is a multiple of 16 at the call; ebx keeps the record.
+    "    mov ebx, esp",
+    "    and esp, -16",
+    "    sub esp, 12",
+    "    push eax",
+    "    call conformance_mend",
+    "    mov esp, ebx",
+    "    mov eax, [esp + 48]",
+    "    mov ebx, [esp + 40]",
+    "    sub eax, 4",
+    "    mov [eax], ebx",
+    "    mov [esp + 48], eax",
+    "    add esp, 8",
+    "    popad",
+    "    add esp, 4",
+    "    popfd",
+    "    pop esp",
+    "    ret",
+    "    .popsection",
+);
