@@ -3,6 +3,8 @@
 //! What does not fit is left in the device for later, whose sender then waits. With an owner it is dropped instead, so
 //! that Ctrl-C always gets through.
 
+use abi::layout::PAGE_SIZE;
+
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::{After, Kernel, Outcome};
@@ -136,7 +138,8 @@ impl Kernel {
         Outcome::One(read)
     }
 
-    /// JOS call 0: prints at most `length` bytes, up to a NUL; 4,096 at a time, the call restarting for the rest.
+    /// JOS call 0: prints at most `length` bytes, up to a NUL, if all of them can be read. A long one restarts: first
+    /// it is checked, [`CHECKED_AT_ONCE`] bytes at a time, then printed, [`PRINTED_AT_ONCE`] at a time.
     pub(crate) fn cputs<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
@@ -144,29 +147,73 @@ impl Kernel {
         address: u32,
         length: u32,
     ) -> Outcome {
-        const SLICE: u32 = 4096;
-        let done = self.processes[caller].progress;
-        let (address, length) = (address.wrapping_add(done), length - done.min(length));
+        let progress = Cputs::from_bits(self.processes[caller].progress);
+        let (done, slice) = match progress {
+            Cputs::Checked(done) => (done, CHECKED_AT_ONCE),
+            Cputs::Printed(done) => (done, PRINTED_AT_ONCE),
+        };
+        let (at, left) = (address.wrapping_add(done), length - done.min(length));
+        let now = left.min(slice);
         let space = self.space(cpu, caller);
-        let checked = if done == 0 { length } else { length.min(SLICE) };
-        if let Err(fault) = self.memory(cpu).check_user(space, address, checked, false) {
+        if let Err(fault) = self.memory(cpu).check_user(space, at, now, false) {
             self.fault_of_jos_call(cpu, caller, fault);
             return Outcome::Settled;
         }
-        for offset in 0..length.min(SLICE) {
+        let next = match progress {
+            Cputs::Checked(_) if left > now => Cputs::Checked(done + now),
+            Cputs::Checked(_) if length > PRINTED_AT_ONCE => Cputs::Printed(0),
+            Cputs::Checked(_) | Cputs::Printed(_) => {
+                // What was checked all at once is printed at once.
+                let ended = self.print(cpu, address.wrapping_add(done), now);
+                if ended || left == now {
+                    self.processes[caller].progress = 0;
+                    return Outcome::Done;
+                }
+                Cputs::Printed(done + now)
+            }
+        };
+        self.processes[caller].progress = next.bits();
+        self.restart(caller);
+        Outcome::Settled
+    }
+
+    /// Prints bytes that the current process can read, up to a NUL; was there one?
+    fn print<H: Hardware>(&mut self, cpu: &mut Cpu<H>, address: u32, length: u32) -> bool {
+        for offset in 0..length {
             let byte = cpu.hardware.read_user_byte(address + offset);
             if byte == 0 {
-                self.processes[caller].progress = 0;
-                return Outcome::Done;
+                return true;
             }
             cpu.hardware.console_write(byte);
         }
-        if length > SLICE {
-            self.processes[caller].progress = done + SLICE;
-            self.restart(caller);
-            return Outcome::Settled;
+        false
+    }
+}
+
+/// Bytes that one step of a cputs checks: 1,024 pages.
+const CHECKED_AT_ONCE: u32 = 1024 * PAGE_SIZE;
+/// Bytes that one step of a cputs prints.
+const PRINTED_AT_ONCE: u32 = PAGE_SIZE;
+
+/// How far a cputs has come, in bytes that are multiples of the page size.
+#[derive(Clone, Copy)]
+enum Cputs {
+    Checked(u32),
+    Printed(u32),
+}
+
+impl Cputs {
+    const PRINTED: u32 = 1;
+
+    const fn from_bits(bits: u32) -> Self {
+        let done = bits & !Self::PRINTED;
+        if bits & Self::PRINTED == 0 { Self::Checked(done) } else { Self::Printed(done) }
+    }
+
+    const fn bits(self) -> u32 {
+        match self {
+            Self::Checked(done) => done,
+            Self::Printed(done) => done | Self::PRINTED,
         }
-        self.processes[caller].progress = 0;
-        Outcome::Done
     }
 }

@@ -127,10 +127,12 @@ impl Kernel {
         // A nested record leaves one word for the handler's return address between itself and the older stack.
         let top = if nested { registers.esp - 4 } else { EXCEPTION_STACK_TOP };
         let esp = top - size_of::<FaultRecord>() as u32;
-        // A stack that ran over into the gap below is full; starting again at its top would go on for ever. (The gap's
-        // first address is where an empty program stack begins.)
-        let ran_over = USER_STACK_TOP < registers.esp && registers.esp < EXCEPTION_STACK;
         let space = self.space(cpu, index);
+        // A stack that ran over into the gap below is full; starting again at its top would go on for ever. (The gap's
+        // first address is where an empty program stack begins. A program may also have mapped the gap, and stand there.)
+        let in_gap = USER_STACK_TOP < registers.esp && registers.esp < EXCEPTION_STACK;
+        let gap = UserPage::known(USER_STACK_TOP);
+        let ran_over = in_gap && !self.memory(cpu).leaf(space, gap).is_present();
         let page = self.memory(cpu).leaf(space, UserPage::known(EXCEPTION_STACK));
         if ran_over || esp < EXCEPTION_STACK || !page.is_present() || !page.is_writable() {
             return Err(esp);

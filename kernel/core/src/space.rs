@@ -331,7 +331,8 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(true)
     }
 
-    /// Looks for a user page that holds `address` and allows the access; `Err` with the first byte that does not.
+    /// Makes sure that the current process, whose space this is, may access these bytes itself; `Err` with the first one
+    /// that it may not. What the kernel shows to everyone above UTOP can be read as well.
     pub fn check_user(
         &mut self,
         space: Space,
@@ -342,13 +343,26 @@ impl<H: Hardware> Memory<'_, H> {
         let end = u64::from(address) + u64::from(length);
         let mut at = address;
         while u64::from(at) < end {
-            let page = UserPage::containing(at).ok_or(at)?;
-            let leaf = self.leaf(space, page);
-            if !leaf.is_present() || (write && !leaf.is_writable()) {
+            let allowed = match UserPage::containing(at) {
+                Some(page) => {
+                    let leaf = self.leaf(space, page);
+                    leaf.is_present() && (leaf.is_writable() || !write)
+                }
+                None => !write && self.is_shown(space, Page::containing(at)),
+            };
+            if !allowed {
                 return Err(at);
             }
-            at = page.address() + PAGE_SIZE;
+            at = (at & !(PAGE_SIZE - 1)) + PAGE_SIZE;
         }
         Ok(())
+    }
+
+    /// May programs read this page, which is none of theirs? Both levels have to say so.
+    fn is_shown(&mut self, space: Space, page: Page) -> bool {
+        const SHOWN: EntryFlags = EntryFlags::USER_LEAF;
+        self.directory_entry(space, page).flags().contains(SHOWN)
+            && space.via == Via::Map(Reach::Current)
+            && self.cpu.hardware.read_entry(Reach::Current, page).flags().contains(SHOWN)
     }
 }

@@ -20,7 +20,7 @@ pub fn trials() -> Vec<Trial> {
         claim("conformance::pages_are_shared_as_in_jos", || alone("mappings", 11)),
         claim("conformance::the_window_shows_what_joss_shows", || alone("window", 11)),
         claim("conformance::children_obey_their_parents_and_nobody_else", || alone("children", 12)),
-        claim("conformance::registers_are_set_without_privilege", || alone("trapframes", 5)),
+        claim("conformance::registers_are_set_without_privilege", || alone("trapframes", 6)),
         claim("conformance::processes_take_turns", || alone("schedule", 7)),
         claim("conformance::ids_and_records_are_joss", || alone("ids", 10)),
         claim("conformance::messages_are_a_rendezvous", || alone("ipc", 26)),

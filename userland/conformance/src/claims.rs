@@ -66,7 +66,7 @@ impl fmt::Display for Seen {
     }
 }
 
-/// The value is what it should be.
+/// The value is what it should be; where it is not, both are shown in hexadecimal.
 ///
 /// # Errors
 /// It is not.
@@ -75,7 +75,7 @@ pub fn equal<T: PartialEq + Debug>(what: &str, seen: T, expected: T) -> Verdict 
     if seen == expected {
         return Ok(());
     }
-    Err(Seen::new(format_args!("{what}: {seen:#x?}, not {expected:#x?}")))
+    Err(Seen::new(format_args!("{what}: {seen:x?}, not {expected:x?}")))
 }
 
 /// The statement is true.

@@ -2,7 +2,9 @@
 
 use abi::call::Verdict;
 use abi::fault::{Access, FaultRecord};
-use abi::layout::{EXCEPTION_STACK, EXCEPTION_STACK_TOP, KERNEL_BASE, SELF_MAP, UENVS, UVPD, UVPT};
+use abi::layout::{
+    EXCEPTION_STACK, EXCEPTION_STACK_TOP, KERNEL_BASE, SELF_MAP, UENVS, USER_STACK_TOP, UVPD, UVPT,
+};
 use abi::message::{Kind, Message, Reason};
 use abi::process::Target;
 use abi::{Error, ProcessId, Syscall, UserPage};
@@ -118,6 +120,22 @@ fn faults_nest_until_the_exception_stack_is_full_and_then_end_the_process() {
     assert_eq!(nested, 1 + (4096 - 52) / 56 + 1, "every record that fits, and one more");
     assert_eq!(end_of(&mut world, child), KILLED_BY_FAULT);
     assert!(world.cpu.hardware.console_text().contains("exception stack"));
+}
+
+#[test]
+fn a_stack_in_the_gap_below_the_exception_stack_has_run_over_unless_the_gap_is_mapped() {
+    for mapped in [false, true] {
+        let mut world = with_handler();
+        if mapped {
+            world.allocate(USER_STACK_TOP);
+        }
+        world.registers().esp = EXCEPTION_STACK - 8;
+        world.read(PAGE).unwrap_err();
+        assert_eq!(world.living().contains(&INIT), mapped);
+        if mapped {
+            assert_eq!(world.registers().esp, EXCEPTION_STACK_TOP - 52);
+        }
+    }
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! JOS calls 0 to 13, by the letter of their interface: numbers, registers, errors, and A and D.
 
 use abi::call::Verdict;
-use abi::layout::{EXCEPTION_STACK, USER_TOP};
+use abi::layout::{EXCEPTION_STACK, UENVS, USER_TOP};
 use abi::process::Target;
 use abi::public::Status;
 use abi::registers::{USER_CODE, USER_DATA};
-use abi::{Error, ProcessId, Syscall, UserPage};
+use abi::{Error, ProcessId, Registers, Syscall, UserPage};
 use kernel_core::process::State;
 
 use crate::world::{DATA, PAGE, PAGE_2, PAGE_3, World};
@@ -64,7 +64,7 @@ fn cputs_prints_up_to_a_nul_or_its_length() {
 #[test]
 fn cputs_of_what_cannot_be_read_ends_the_process_whatever_its_handler() {
     for (address, length, first_bad) in
-        [(PAGE, 1, PAGE), (DATA + 0xFFF, 2, DATA + 0x1000), (USER_TOP, 1, USER_TOP)]
+        [(PAGE, 1, PAGE), (DATA + 0xFFF, 2, DATA + 0x1000), (0xEF80_0000, 1, 0xEF80_0000)]
     {
         let mut world = World::new();
         let child = forked(&mut world);
@@ -78,6 +78,52 @@ fn cputs_of_what_cannot_be_read_ends_the_process_whatever_its_handler() {
         let line = format!("[{child}] user_mem_check assertion failure for va {first_bad:08x}\n");
         assert_eq!(world.cpu.hardware.console_text(), line);
     }
+}
+
+#[test]
+fn what_the_kernel_shows_can_be_named_in_a_call() {
+    let mut world = World::new();
+    let directory = world.leaf(INIT, 0xEF7B_D000).bits();
+    assert_eq!(directory & 7, 5, "the test knows what it reads");
+    for address in [UENVS, 0xEF7B_D000] {
+        assert_eq!(world.jos(0, [address, 4, 0, 0, 0]), 0, "{address:#x}");
+    }
+    let child = forked(&mut world);
+    let record = UENVS + child.index() * 124;
+    assert_eq!(world.jos(9, [child.bits(), record, 0, 0, 0]), 0);
+    assert_eq!(world.process(child).registers, Registers { trap: 48, ..Registers::start(0, 0) });
+}
+
+#[test]
+fn what_the_kernel_does_not_show_cannot() {
+    // A hole in UENVS's window, a kernel table through the window, the kernel, the writable self map.
+    for address in [UENVS + 31 * 4096, 0xEF7C_0000, 0xF010_0000, 0xFFC0_0000] {
+        let mut world = World::new();
+        let child = forked(&mut world);
+        world.jos(8, [child.bits(), 2, 0, 0, 0]);
+        world.run(child);
+        world.jos(0, [address, 1, 0, 0, 0]);
+        assert!(!world.living().contains(&child), "{address:#x}");
+    }
+}
+
+#[test]
+fn a_long_cputs_is_checked_a_thousand_pages_at_a_time() {
+    const PAGES: u32 = 2500;
+    let mut world = World::with_memory(8);
+    page_alloc(&mut world, 0, PAGE, P | U | W);
+    for index in 1..PAGES {
+        let place = PAGE + index * 4096;
+        assert_eq!(world.jos(5, [0, PAGE, 0, place, P | U]), 0);
+    }
+    let steps = (0..10)
+        .take_while(|_| {
+            world.jos_once(0, [PAGE, PAGES * 4096, 0, 0, 0]);
+            world.restarts(INIT)
+        })
+        .count();
+    assert_eq!(steps, 3, "three checks; then the first byte is zero");
+    assert_eq!(world.cpu.hardware.console.len(), 0);
 }
 
 #[test]

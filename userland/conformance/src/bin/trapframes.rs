@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use conformance::calls::{env_set_status, env_set_trapframe, getenvid};
+use conformance::calls::{env_destroy, env_set_status, env_set_trapframe, getenvid};
 use conformance::claims::{Seen, Verdict, equal, holds, until};
 use conformance::facts::{fresh, record};
 use conformance::family::{Landed, child, is_gone, is_killed, landed, landing, stopped_child};
@@ -12,6 +12,7 @@ conformance::program! {
     env_set_trapframe_sets_all_registers,
     env_set_trapframe_gives_no_privilege,
     env_set_trapframe_takes_what_spawn_finds_in_uenvs,
+    env_set_trapframe_reads_a_record_of_uenvs,
     env_set_trapframe_reads_an_unaligned_record,
     env_set_trapframe_on_oneself_goes_on_there,
 }
@@ -101,6 +102,14 @@ fn env_set_trapframe_takes_what_spawn_finds_in_uenvs() -> Verdict {
     equal("general", landed.general, [0; 7])?;
     equal("esp, flags", [landed.esp, landed.eflags], [STACK, 0x202])?;
     equal("selectors", landed.selectors, USER_SELECTORS)
+}
+
+/// What the kernel shows to everyone may be named in a call.
+fn env_set_trapframe_reads_a_record_of_uenvs() -> Verdict {
+    let child = stopped_child(|| holds("it never runs", false))?;
+    let record = 0xEEC0_0000 + child % 1024 * 124;
+    equal("result", env_set_trapframe(child, record), 0)?;
+    equal("end", env_destroy(child), 0)
 }
 
 fn env_set_trapframe_reads_an_unaligned_record() -> Verdict {
