@@ -6,6 +6,7 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use abi::Frame;
 use abi::layout::{KERNEL_STACKS, PAGE_SIZE};
 use kernel_core::Cpu;
 
@@ -26,7 +27,7 @@ pub fn local() -> &'static Local {
 /// One CPU's own.
 pub struct Local {
     tables: UnsafeCell<Tables>,
-    cpu: UnsafeCell<Option<Cpu<Machine>>>,
+    cpu: UnsafeCell<Cpu<Machine>>,
     /// Bit `n`: interrupt line `n` arrived while the CPU was idle.
     pending: AtomicU32,
     panicking: AtomicBool,
@@ -40,7 +41,7 @@ impl Local {
     const fn new() -> Self {
         Self {
             tables: UnsafeCell::new(Tables::new()),
-            cpu: UnsafeCell::new(None),
+            cpu: UnsafeCell::new(Cpu::new(Machine::new(BOOT), BOOT, Frame::from_number(0))),
             pending: AtomicU32::new(0),
             panicking: AtomicBool::new(false),
         }
@@ -66,10 +67,11 @@ impl Local {
     pub unsafe fn start(&self, cpu: Cpu<Machine>) -> &mut Cpu<Machine> {
         // SAFETY: the caller's promise.
         let place = unsafe { &mut *self.cpu.get() };
-        place.insert(cpu)
+        *place = cpu;
+        place
     }
 
-    /// The CPU's view of the machine.
+    /// The CPU's view of the machine; before [`Local::start`], one that shows nothing.
     ///
     /// # Safety
     /// The caller runs on this CPU with interrupts off, and no other borrow is alive: each trap from a process
@@ -77,8 +79,7 @@ impl Local {
     #[expect(clippy::mut_from_ref, reason = "the caller proves that the borrow is the only one")]
     pub unsafe fn cpu(&self) -> &mut Cpu<Machine> {
         // SAFETY: the caller's promise.
-        let place = unsafe { &mut *self.cpu.get() };
-        place.as_mut().expect("a trap before the CPU was started")
+        unsafe { &mut *self.cpu.get() }
     }
 
     /// Notes an interrupt that arrived while the CPU was idle.

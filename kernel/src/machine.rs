@@ -4,6 +4,7 @@
 //! needs another. A window remembers its frame and is moved only when another is wanted.
 
 use core::arch::asm;
+use core::mem::MaybeUninit;
 
 use abi::layout::{ENTRIES, PAGE_SIZE, WINDOWS};
 use abi::{Entry, EntryFlags, Frame, Page, Registers};
@@ -11,14 +12,13 @@ use kernel_core::hardware::{FpuState, Hardware, Reach};
 use x86::controlregs::{cr2, cr3_write};
 use x86::tlb;
 
-use crate::cpu::{self, Local};
+use crate::cpu;
 use crate::descriptors::Tables;
 use crate::logger;
 use crate::timer::Clock;
 
 /// One CPU.
 pub struct Machine {
-    local: &'static Local,
     clock: Clock,
     words: Window,
     target: Window,
@@ -85,9 +85,8 @@ fn flush(page: Page) {
 
 impl Machine {
     /// CPU `number`, with its windows not yet open. The window table is there from the first instruction on.
-    pub fn new(number: u32) -> Self {
+    pub const fn new(number: u32) -> Self {
         Self {
-            local: cpu::local(),
             clock: Clock::STOPPED,
             words: Window::new(number, 0),
             target: Window::new(number, 1),
@@ -108,6 +107,13 @@ impl Hardware for Machine {
 
     fn write_entry(&mut self, reach: Reach, page: Page, entry: Entry) {
         entry_of(reach, page).set(entry);
+    }
+
+    fn any_of_eight_present(&mut self, reach: Reach, page: Page) -> bool {
+        let entry = |index: u32| entry_of(reach, page.plus(index)).get().bits();
+        let bits =
+            entry(0) | entry(1) | entry(2) | entry(3) | entry(4) | entry(5) | entry(6) | entry(7);
+        Entry::from_bits(bits).is_present()
     }
 
     fn read_frame(&mut self, frame: Frame, index: u32) -> u32 {
@@ -176,6 +182,13 @@ impl Hardware for Machine {
         };
     }
 
+    fn write_user_at<const OFFSET: usize>(&mut self, address: u32, value: u32) {
+        // SAFETY: the caller has found the word writable.
+        unsafe {
+            asm!("mov [{} + {}], {}", in(reg) address, const OFFSET, in(reg) value, options(nostack, preserves_flags))
+        };
+    }
+
     fn flush_page(&mut self, page: Page) {
         flush(page);
     }
@@ -194,16 +207,31 @@ impl Hardware for Machine {
     fn set_register_area(&mut self, registers: &mut Registers) {
         let end = (&raw mut *registers).wrapping_add(1) as u32;
         // SAFETY: the word is in this CPU's own tables; hardware reads it at the next trap from ring 3.
-        unsafe { Tables::entry_stack(self.local.tables()).write(end) };
+        unsafe { Tables::entry_stack(cpu::local().tables()).write(end) };
     }
 
     fn open_ports(&mut self, open: bool) {
-        Tables::open_ports(self.local.tables(), open);
+        Tables::open_ports(cpu::local().tables(), open);
     }
 
     fn save_fpu(&mut self, state: &mut FpuState) {
         // SAFETY: 512 bytes, 16-byte aligned by type; CR4.OSFXSR is set.
         unsafe { asm!("fxsave [{}]", in(reg) state, options(nostack, preserves_flags)) };
+    }
+
+    fn clean_fpu(&mut self, state: &mut FpuState) {
+        let clean: &'static FpuState = &FpuState::CLEAN;
+        // Through the CPU, four instructions; by words it would be 128.
+        let mut loaded = MaybeUninit::<FpuState>::uninit();
+        let loaded = loaded.as_mut_ptr();
+        // SAFETY: 512 bytes each, 16-byte aligned by type; CR4.OSFXSR is set, and `loaded` is filled before it is read.
+        unsafe {
+            asm!(
+                "fxsave [{loaded}]", "fxrstor [{clean}]", "fxsave [{state}]", "fxrstor [{loaded}]",
+                loaded = in(reg) loaded, clean = in(reg) clean, state = in(reg) state,
+                options(nostack, preserves_flags)
+            );
+        };
     }
 
     fn load_fpu(&mut self, state: &FpuState) {

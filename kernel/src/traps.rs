@@ -31,7 +31,6 @@ pub struct Stub(pub u32);
 
 unsafe extern "C" {
     static trap_stubs: [Stub; VECTORS];
-    fn resume_process(registers: u32) -> !;
     /// Where `sysenter` arrives.
     pub fn sysenter_entry();
     /// Where the double-fault task starts.
@@ -48,37 +47,81 @@ pub fn stubs() -> &'static [Stub; VECTORS] {
 pub fn enter(after: After) -> ! {
     let local = cpu::local();
     let after = receive(local).unwrap_or(after);
-    let registers = settle(local, after);
-    // SAFETY: `settle` returns the register area of a process whose directory is loaded.
-    unsafe { resume_process(registers) }
+    leave(local, after)
 }
 
-/// A trap from ring 3. Returns the register area of the process that runs next.
+/// A call from ring 3 by `int 0x30`.
 #[unsafe(no_mangle)]
-extern "C" fn user_trap(registers: *const Registers) -> u32 {
+extern "C" fn system_call() -> ! {
     let local = cpu::local();
-    // SAFETY: the stub passes the area that it has just filled; nothing else runs.
-    let trap = unsafe { (*registers).trap };
+    // SAFETY: a trap from ring 3 came with interrupts off and all earlier borrows ended.
+    let cpu = unsafe { local.cpu() };
+    let after = KERNEL.lock().call(cpu);
+    leave(local, after)
+}
+
+/// A call from ring 3 by `sysenter`.
+#[unsafe(no_mangle)]
+extern "C" fn system_call_by_sysenter() -> ! {
+    let local = cpu::local();
+    // SAFETY: as in `system_call`.
+    let cpu = unsafe { local.cpu() };
+    let after = KERNEL.lock().call_by_sysenter(cpu);
+    leave(local, after)
+}
+
+/// A page fault from ring 3.
+#[unsafe(no_mangle)]
+extern "C" fn page_fault() -> ! {
+    let local = cpu::local();
+    // SAFETY: as in `system_call`.
+    let cpu = unsafe { local.cpu() };
+    let after = KERNEL.lock().fault(cpu);
+    leave(local, after)
+}
+
+/// Any other trap from ring 3.
+#[unsafe(no_mangle)]
+extern "C" fn user_trap() -> ! {
+    let local = cpu::local();
+    // SAFETY: the stub has just filled the area, and nothing else runs.
+    let trap = unsafe { (*registers(local)).trap };
     let after = match pic::line(trap) {
         Some(line) => interrupt(local, line).unwrap_or(After::Run),
         None => {
-            // SAFETY: a trap from ring 3 came with interrupts off and all earlier borrows ended.
+            // SAFETY: as in `system_call`.
             let cpu = unsafe { local.cpu() };
             KERNEL.lock().trap(cpu)
         }
     };
-    settle(local, after)
+    leave(local, after)
 }
 
-/// Waits until there is a process to run and returns its register area.
-fn settle(local: &'static Local, mut after: After) -> u32 {
+/// Where the process on the CPU saves its registers: below TSS.esp0.
+#[inline(always)]
+fn registers(local: &Local) -> *const Registers {
+    // SAFETY: the word is in this CPU's own tables; hardware only reads it.
+    let end = unsafe { Tables::entry_stack(local.tables()).read() };
+    (end as *const Registers).wrapping_sub(1)
+}
+
+/// Goes on with a process, as soon as there is one to run.
+#[inline(always)]
+fn leave(local: &'static Local, after: After) -> ! {
+    if after != After::Run {
+        wait(local, after);
+    }
+    // SAFETY: the kernel has chosen a process, so its directory is loaded and its area is complete. No borrow and no
+    // lock is held.
+    unsafe { asm!("jmp resume_process", in("ecx") registers(local), options(noreturn)) }
+}
+
+/// Waits until there is a process to run.
+#[cold]
+fn wait(local: &'static Local, mut after: After) {
     loop {
         match after {
-            After::Run => {
-                // SAFETY: the word is in this CPU's own tables; hardware only reads it.
-                let end = unsafe { Tables::entry_stack(local.tables()).read() };
-                return end - size_of::<Registers>() as u32;
-            }
+            After::Run => return,
             After::Idle => after = idle(local),
             After::PowerOff { status } => power::off(status),
         }

@@ -23,6 +23,23 @@
     .popsection
     .endm
 
+# The rest of the register area, on a stack with vector and error. Then nothing of the process is in the CPU: take
+# the kernel's segments, the direction that compiled code expects, this CPU's stack, and a frame pointer that
+# ends every backtrace. What is called next does not return; it ends in resume_process.
+    .macro save_registers
+    .byte 0x0f, 0xa8        # push gs
+    .byte 0x0f, 0xa0        # push fs
+    .byte 0x06              # push es
+    .byte 0x1e              # push ds
+    pushad
+    mov eax, {kernel_data}
+    mov ds, eax
+    mov es, eax
+    cld
+    mov esp, {stack}
+    xor ebp, ebp
+    .endm
+
     .section .rodata.stubs, "a"
     .balign 4
     .global trap_stubs
@@ -58,7 +75,19 @@ debug_stub:
     stub 11, 1
     stub 12, 1
     stub 13, 1
-    stub 14, 1
+
+# Vector 14, page fault: from a program by a way of its own, since that is the fault path.
+    .balign 16
+page_fault_stub:
+    push 14
+    test byte ptr [esp + 12], 3
+    jz kernel_entry
+    save_registers
+    call page_fault
+    .pushsection .rodata.stubs, "a"
+    .long page_fault_stub
+    .popsection
+
     stub 15, 0
     stub 16, 0
     stub 17, 1
@@ -92,36 +121,31 @@ debug_stub:
     stub 45, 0
     stub 46, 0
     stub 47, 0
-    stub 48, 0
+
+# Vector 48, `int 0x30`: a call. The kernel makes none, so it comes from a program.
+    .balign 16
+call_stub:
+    push 0
+    push 48
+    save_registers
+    call system_call
+    .pushsection .rodata.stubs, "a"
+    .long call_stub
+    .popsection
 
 # Stack: vector error eip cs eflags [esp ss]. From which ring?
     .balign 16
 trap_common:
     test byte ptr [esp + 12], 3
     jz kernel_entry
-    .byte 0x0f, 0xa8        # push gs
-    .byte 0x0f, 0xa0        # push fs
-    .byte 0x06              # push es
-    .byte 0x1e              # push ds
-    pushad
-
-# esp: the process's whole register area. All its registers are saved; take the kernel's segments, the
-# direction that compiled code expects, this CPU's stack, and a frame pointer that ends every backtrace.
-user_entry:
-    mov eax, {kernel_data}
-    mov ds, eax
-    mov es, eax
-    cld
-    mov eax, esp
-    mov esp, {stack}
-    xor ebp, ebp
-    push eax
+    save_registers
     call user_trap
 
-# eax: the register area of the process that runs next. The area is the stack now, and ends where iretd has
-# popped it; nothing is pushed there before the next trap.
-resume:
-    mov esp, eax
+# fn resume_process(registers) -> !: ecx is the register area of the process that runs next. The area is the
+# stack now, and ends where iretd has popped it; nothing is pushed there before the next trap.
+    .global resume_process
+resume_process:
+    mov esp, ecx
     popad
     .byte 0x1f              # pop ds
     .byte 0x07              # pop es
@@ -129,12 +153,6 @@ resume:
     .byte 0x0f, 0xa9        # pop gs
     add esp, 8              # vector and error
     iretd
-
-# fn resume_process(registers) -> !: leaves the boot's stack for good.
-    .global resume_process
-resume_process:
-    mov eax, [esp + 4]
-    jmp resume
 
 # A trap from ring 0, on the kernel's own stack: an interrupt in the idle loop, or a bug.
     .balign 16
@@ -164,12 +182,8 @@ sysenter_entry:
     push edx                # eip
     push 0                  # error
     push {sysenter}         # trap
-    .byte 0x0f, 0xa8        # push gs
-    .byte 0x0f, 0xa0        # push fs
-    .byte 0x06              # push es
-    .byte 0x1e              # push ds
-    pushad
-    jmp user_entry
+    save_registers
+    call system_call_by_sysenter
 
 # Stack: eip cs eflags, just below TSS.esp0, so eflags lie in the TSS's link field. Go on without TF, and with
 # a link that names no task (a program's `iret` with NT set reads it).

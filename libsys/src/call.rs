@@ -8,7 +8,7 @@
 
 mod gate;
 
-use abi::call::{PageOffer, Verdict};
+use abi::call::{Arguments as _, PageOffer, Verdict};
 use abi::fault::Access;
 use abi::message::{Message, Reason};
 use abi::process::Target;
@@ -103,6 +103,20 @@ fn done(call: Syscall) -> Result<(), Error> {
     invoke(call).map(|_| ())
 }
 
+/// A call that takes at most one word and returns at most one.
+#[inline(always)]
+fn one_word(call: Syscall) -> Result<u32, Error> {
+    let (value, word) = gate::one_word(call);
+    Error::check(value).map(|_| word)
+}
+
+/// A call that takes two words and returns at most one.
+#[inline(always)]
+fn two_words(call: Syscall) -> Result<u32, Error> {
+    let (value, word) = gate::two_words(call);
+    Error::check(value).map(|_| word)
+}
+
 fn range(call: Syscall) -> Result<[u32; 4], Partial> {
     let answer = Gate::Interrupt.enter(call);
     match Error::check(answer.value) {
@@ -111,8 +125,11 @@ fn range(call: Syscall) -> Result<[u32; 4], Partial> {
     }
 }
 
+#[inline(always)]
 fn message(call: Syscall) -> Result<Message, Error> {
-    let answer = Gate::Interrupt.enter(call);
+    let raw = call.encode();
+    let answer =
+        if raw.permission_bits() == 0 { gate::message(&raw) } else { Gate::Interrupt.enter(call) };
     Message::from_wire(answer.value, answer.process, answer.words)
 }
 
@@ -121,8 +138,9 @@ fn message(call: Syscall) -> Result<Message, Error> {
 /// # Panics
 /// Never: the call has no errors.
 #[must_use]
+#[inline(always)]
 pub fn identity() -> Identity {
-    let [id, parent, pager, _] = invoke(Syscall::Identity).expect("identity has no errors");
+    let (_, [id, parent, pager, _]) = gate::four_answers(Syscall::Identity);
     Identity {
         id: ProcessId::new(id).expect("the caller has an id"),
         parent: ProcessId::new(parent).ok(),
@@ -134,36 +152,46 @@ pub fn identity() -> Identity {
 ///
 /// # Errors
 /// See [`Syscall::PageAllocate`].
+#[inline(always)]
 pub fn page_allocate(
     process: impl Into<Target>,
     page: UserPage,
     permissions: Permissions,
 ) -> Result<(), Error> {
-    done(Syscall::PageAllocate { process: process.into(), page, permissions })
+    one_word(Syscall::PageAllocate { process: process.into(), page, permissions }).map(drop)
 }
 
 /// Maps the frame behind a page at another page, here or there, as well.
 ///
 /// # Errors
 /// See [`Syscall::PageMap`].
+#[inline(always)]
 pub fn page_map(
     (process, page): (impl Into<Target>, UserPage),
     (to, to_page): (impl Into<Target>, UserPage),
     permissions: Permissions,
 ) -> Result<(), Error> {
-    done(Syscall::PageMap { process: process.into(), page, to: to.into(), to_page, permissions })
+    two_words(Syscall::PageMap {
+        process: process.into(),
+        page,
+        to: to.into(),
+        to_page,
+        permissions,
+    })
+    .map(drop)
 }
 
 /// Unmaps a page, leaves `marks`, and returns the old entry.
 ///
 /// # Errors
 /// See [`Syscall::PageUnmap`].
+#[inline(always)]
 pub fn page_unmap(
     process: impl Into<Target>,
     page: UserPage,
     marks: Permissions,
 ) -> Result<Entry, Error> {
-    let [old, ..] = invoke(Syscall::PageUnmap { process: process.into(), page, marks })?;
+    let old = one_word(Syscall::PageUnmap { process: process.into(), page, marks })?;
     Ok(Entry::from_bits(old))
 }
 
@@ -171,12 +199,13 @@ pub fn page_unmap(
 ///
 /// # Errors
 /// See [`Syscall::PageCopy`].
+#[inline(always)]
 pub fn page_copy(
     process: impl Into<Target>,
     page: UserPage,
     permissions: Permissions,
 ) -> Result<bool, Error> {
-    let [copied, ..] = invoke(Syscall::PageCopy { process: process.into(), page, permissions })?;
+    let copied = one_word(Syscall::PageCopy { process: process.into(), page, permissions })?;
     Ok(copied != 0)
 }
 
@@ -185,7 +214,7 @@ pub fn page_copy(
 /// # Errors
 /// See [`Syscall::FrameReferences`].
 pub fn frame_references(frame: Frame) -> Result<u32, Error> {
-    invoke(Syscall::FrameReferences { frame: frame.number() }).map(|[count, ..]| count)
+    one_word(Syscall::FrameReferences { frame: frame.number() })
 }
 
 /// Which bits a range call drops and adds.
@@ -230,15 +259,19 @@ pub fn range_share(
 ///
 /// # Errors
 /// See [`Syscall::RangeProtect`].
+#[inline(always)]
 pub fn range_protect(
     process: impl Into<Target>,
     range: PageRange,
     change: Change,
 ) -> Result<Protected, Partial> {
     let Change { drop, add } = change;
-    let [pages, marks, accessed, dirty] =
-        self::range(Syscall::RangeProtect { process: process.into(), range, drop, add })?;
-    Ok(Protected { pages, marks, accessed, dirty })
+    let call = Syscall::RangeProtect { process: process.into(), range, drop, add };
+    let (value, [pages, marks, accessed, dirty]) = gate::four_answers(call);
+    match Error::check(value) {
+        Ok(_) => Ok(Protected { pages, marks, accessed, dirty }),
+        Err(error) => Err(Partial { error, done: pages }),
+    }
 }
 
 /// Unmaps a range; returns the pages walked.
@@ -272,7 +305,7 @@ pub fn range_allocate(
 /// # Errors
 /// See [`Syscall::ProcessCreate`].
 pub fn process_create() -> Result<ProcessId, Error> {
-    let [child, ..] = invoke(Syscall::ProcessCreate { copy: false })?;
+    let child = one_word(Syscall::ProcessCreate { copy: false })?;
     ProcessId::new(child)
 }
 
@@ -280,8 +313,9 @@ pub fn process_create() -> Result<ProcessId, Error> {
 ///
 /// # Errors
 /// See [`Syscall::ProcessStart`].
+#[inline(always)]
 pub fn process_start(child: ProcessId) -> Result<(), Error> {
-    done(Syscall::ProcessStart { process: child.into() })
+    one_word(Syscall::ProcessStart { process: child.into() }).map(drop)
 }
 
 /// Stops a child.
@@ -289,7 +323,7 @@ pub fn process_start(child: ProcessId) -> Result<(), Error> {
 /// # Errors
 /// See [`Syscall::ProcessStop`].
 pub fn process_stop(child: ProcessId) -> Result<(), Error> {
-    done(Syscall::ProcessStop { process: child.into() })
+    one_word(Syscall::ProcessStop { process: child.into() }).map(drop)
 }
 
 /// A child's registers.
@@ -299,7 +333,7 @@ pub fn process_stop(child: ProcessId) -> Result<(), Error> {
 pub fn registers_read(child: ProcessId) -> Result<UserRegisters, Error> {
     let mut registers = UserRegisters::default();
     let address = address(&raw mut registers);
-    done(Syscall::RegistersRead { process: child.into(), address })?;
+    one_word(Syscall::RegistersRead { process: child.into(), address })?;
     Ok(registers)
 }
 
@@ -308,7 +342,8 @@ pub fn registers_read(child: ProcessId) -> Result<UserRegisters, Error> {
 /// # Errors
 /// See [`Syscall::RegistersWrite`].
 pub fn registers_write(child: ProcessId, registers: &UserRegisters) -> Result<(), Error> {
-    done(Syscall::RegistersWrite { process: child.into(), address: address(registers) })
+    one_word(Syscall::RegistersWrite { process: child.into(), address: address(registers) })
+        .map(drop)
 }
 
 /// Ends the caller.
@@ -334,7 +369,7 @@ pub fn wait(child: Option<ProcessId>) -> Result<Ended, Error> {
 /// # Errors
 /// See [`Syscall::Destroy`].
 pub fn destroy(process: impl Into<Target>, subtree: bool) -> Result<(), Error> {
-    done(Syscall::Destroy { process: process.into(), subtree })
+    one_word(Syscall::Destroy { process: process.into(), subtree }).map(drop)
 }
 
 /// Bounds a child and its descendants; 0 is no bound.
@@ -342,7 +377,7 @@ pub fn destroy(process: impl Into<Target>, subtree: bool) -> Result<(), Error> {
 /// # Errors
 /// See [`Syscall::SetQuota`].
 pub fn set_quota(child: ProcessId, frames: u32, processes: u32) -> Result<(), Error> {
-    done(Syscall::SetQuota { process: child.into(), frames, processes })
+    two_words(Syscall::SetQuota { process: child.into(), frames, processes }).map(drop)
 }
 
 /// What a process has.
@@ -372,8 +407,9 @@ pub fn machine() -> Machine {
 ///
 /// # Errors
 /// See [`Syscall::SetHandler`].
+#[inline(always)]
 pub fn set_handler(process: impl Into<Target>, entry: Option<u32>) -> Result<(), Error> {
-    done(Syscall::SetHandler { process: process.into(), address: entry.unwrap_or(0) })
+    one_word(Syscall::SetHandler { process: process.into(), address: entry.unwrap_or(0) }).map(drop)
 }
 
 /// Sets or takes away a child's pager.
@@ -381,7 +417,7 @@ pub fn set_handler(process: impl Into<Target>, entry: Option<u32>) -> Result<(),
 /// # Errors
 /// See [`Syscall::SetPager`].
 pub fn set_pager(child: ProcessId, pager: Option<ProcessId>) -> Result<(), Error> {
-    done(Syscall::SetPager { process: child.into(), pager })
+    one_word(Syscall::SetPager { process: child.into(), pager }).map(drop)
 }
 
 /// Says whether the caller accepts clients.
@@ -389,7 +425,7 @@ pub fn set_pager(child: ProcessId, pager: Option<ProcessId>) -> Result<(), Error
 /// # Errors
 /// None of its own.
 pub fn accept_clients(accept: bool) -> Result<(), Error> {
-    done(Syscall::AcceptClients { accept })
+    one_word(Syscall::AcceptClients { accept }).map(drop)
 }
 
 /// Hands a fault on to the pager; returns when it has mended it.
@@ -404,8 +440,9 @@ pub fn fault_forward(address: u32, access: Access, eip: u32) -> Result<(), Error
 ///
 /// # Errors
 /// See [`Syscall::FaultReply`].
+#[inline(always)]
 pub fn fault_reply(client: ProcessId, verdict: Verdict) -> Result<(), Error> {
-    done(Syscall::FaultReply { process: client, verdict })
+    two_words(Syscall::FaultReply { process: client, verdict }).map(drop)
 }
 
 /// Bounds how long each fault of a child may wait for its pager; 0 is no bound.
@@ -413,7 +450,7 @@ pub fn fault_reply(client: ProcessId, verdict: Verdict) -> Result<(), Error> {
 /// # Errors
 /// See [`Syscall::SetFaultTimeout`].
 pub fn set_fault_timeout(child: ProcessId, milliseconds: u32) -> Result<(), Error> {
-    done(Syscall::SetFaultTimeout { process: child.into(), milliseconds })
+    one_word(Syscall::SetFaultTimeout { process: child.into(), milliseconds }).map(drop)
 }
 
 /// Has the caller's pager adopt a child that is about to get a copy of the caller's memory.
@@ -421,7 +458,7 @@ pub fn set_fault_timeout(child: ProcessId, milliseconds: u32) -> Result<(), Erro
 /// # Errors
 /// See [`Syscall::Clone`].
 pub fn clone(child: ProcessId) -> Result<(), Error> {
-    done(Syscall::Clone { child })
+    one_word(Syscall::Clone { child }).map(drop)
 }
 
 /// Sends a message and waits until it is received.
@@ -436,6 +473,7 @@ pub fn send(to: ProcessId, words: [u32; 4], offer: Option<PageOffer>) -> Result<
 ///
 /// # Errors
 /// See [`Syscall::Receive`].
+#[inline(always)]
 pub fn receive(from: Option<ProcessId>, offer: Option<PageOffer>) -> Result<Message, Error> {
     message(Syscall::Receive { from, offer })
 }
@@ -445,6 +483,7 @@ pub fn receive(from: Option<ProcessId>, offer: Option<PageOffer>) -> Result<Mess
 ///
 /// # Errors
 /// See [`Syscall::Call`].
+#[inline(always)]
 pub fn message_call(
     to: ProcessId,
     words: [u32; 4],
@@ -465,6 +504,7 @@ pub fn reply(to: ProcessId, words: [u32; 4], offer: Option<PageOffer>) -> Result
 ///
 /// # Errors
 /// See [`Syscall::ReplyAndReceive`].
+#[inline(always)]
 pub fn reply_and_receive(
     to: ProcessId,
     words: [u32; 4],
@@ -485,12 +525,13 @@ pub fn clock() -> u64 {
 
 /// Waits; 0 milliseconds only let others run.
 pub fn sleep(milliseconds: u32) {
-    let _ = done(Syscall::Sleep { milliseconds });
+    let _ = one_word(Syscall::Sleep { milliseconds });
 }
 
 /// Lets others run. (The call is called `yield`, which Rust keeps for itself.)
+#[inline(always)]
 pub fn yield_now() {
-    let _ = done(Syscall::Yield);
+    let _ = one_word(Syscall::Yield);
 }
 
 /// Writes at most 4,096 of the bytes to the console; returns how many.

@@ -15,7 +15,7 @@ use core::arch::global_asm;
 use core::cell::Cell;
 
 use abi::fault::{Access, FaultRecord};
-use abi::layout::EXCEPTION_STACK;
+use abi::layout::{EXCEPTION_STACK, PAGE_SIZE, PROGRAM_TEXT};
 use abi::process::Target;
 use abi::{Error, Permissions, UserPage};
 
@@ -135,7 +135,24 @@ fn install() -> Result<(), Error> {
     if window().entry_of(STACK.page()).is_none() {
         call::page_allocate(Target::Caller, STACK, Permissions::WRITE)?;
     }
+    touch_program();
     call::set_handler(Target::Caller, Some(entry()))
+}
+
+/// Has every page of the program loaded. A handler whose own instructions are absent would meet the fault of its first
+/// one again and again, until its stack is full.
+fn touch_program() {
+    let end = (&raw const program_end).expose_provenance();
+    for address in (PROGRAM_TEXT as usize..end).step_by(PAGE_SIZE as usize) {
+        let byte = core::ptr::with_exposed_provenance::<u8>(address);
+        // SAFETY: the linker script puts nothing but the program between these two addresses.
+        unsafe { byte.read_volatile() };
+    }
+}
+
+unsafe extern "C" {
+    /// The first address after the program; `boot/program.ld` defines it.
+    static program_end: u8;
 }
 
 unsafe extern "C" {

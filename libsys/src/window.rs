@@ -5,7 +5,8 @@
 //!
 //! - [`TableReader`]: where entries come from: the live tables, or a model in tests.
 //! - [`Window`]: the entries, by page.
-//! - [`Present`], [`Runs`]: walks that cost one load for each absent table, not 1,024.
+//! - [`Present`], [`Runs`]: walks that cost a load for each absent table, not 1,024, and step over absent entries of
+//!   either level eight at a time.
 //!
 //! Not done: 4 MiB pages (the kernel makes none; they are told apart, [`Step::Large`], not descended into).
 
@@ -19,6 +20,11 @@ use abi::{Entry, EntryFlags, Page, Slot};
 pub trait TableReader {
     /// The word at `address`, a multiple of 4 in the self map's 4 MiB; its page is one that can be read.
     fn word(&self, address: u32) -> u32;
+
+    /// All bits of the eight words from `address` on, a multiple of 32, together.
+    fn eight_words(&self, address: u32) -> u32 {
+        (0..8).fold(0, |bits, index| bits | self.word(address + 4 * index))
+    }
 }
 
 /// What stands where a page's translation ends.
@@ -75,7 +81,7 @@ impl<R: TableReader> Window<R> {
 
     /// The present pages from `first` up to, but not with, `end`.
     pub fn present(&self, first: Page, end: Page) -> Present<'_, R> {
-        Present { window: self, next: first.number(), end: end.number() }
+        Present { window: self, next: first.number(), table_end: 0, end: end.number() }
     }
 
     /// The present pages below [`USER_TOP`]: all that the process has.
@@ -117,42 +123,72 @@ impl<R: TableReader> Window<R> {
 pub struct Present<'a, R> {
     window: &'a Window<R>,
     next: u32,
+    /// The page after the table that was last entered. Tables of a process stay for as long as it lives.
+    table_end: u32,
     end: u32,
 }
 
+/// Entries that are looked at together.
+const GROUP: u32 = 8;
+
 impl<R: TableReader> Present<'_, R> {
-    /// Moves on to a page whose table can be read. The directory is read once for each table: tables of user space
-    /// stay for as long as the process lives.
-    fn skip_absent_tables(&mut self, entered: bool) {
-        let mut look = entered || self.next.is_multiple_of(ENTRIES);
-        while look && self.next < self.end {
-            let directory_entry = self.window.directory_entry(self.next / ENTRIES);
-            if self.window.table_below(directory_entry).is_ok() {
+    /// Moves on to the next table that can be read; `false` if there is none.
+    fn enter_table(&mut self) -> bool {
+        while self.next < self.end {
+            let index = self.next / ENTRIES;
+            self.table_end = self.end.min((index + 1) * ENTRIES);
+            let group = index / GROUP * GROUP;
+            let address = self.window.slot.directory_entry_address(group);
+            if index == group && !is_present(self.window.reader.eight_words(address)) {
+                self.next = (group + GROUP) * ENTRIES;
+                continue;
+            }
+            if self.window.table_below(self.window.directory_entry(index)).is_ok() {
+                return true;
+            }
+            self.next = (index + 1) * ENTRIES;
+        }
+        false
+    }
+
+    /// Moves on to a group in which there is something, or out of the table.
+    #[inline(always)]
+    fn skip_absent_groups(&mut self) {
+        while self.next.is_multiple_of(GROUP) && self.next + GROUP <= self.table_end {
+            let address = self.window.slot.entry_address(Page::containing(self.next * PAGE_SIZE));
+            if is_present(self.window.reader.eight_words(address)) {
                 return;
             }
-            self.next = (self.next / ENTRIES + 1) * ENTRIES;
-            look = true;
+            self.next += GROUP;
         }
     }
+}
+
+/// Is any of the entries present whose bits these are?
+const fn is_present(bits: u32) -> bool {
+    bits & EntryFlags::PRESENT.bits() != 0
 }
 
 impl<R: TableReader> Iterator for Present<'_, R> {
     type Item = (Page, Entry);
 
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        // The walk may have paused for long: the first step of each looks at the directory again.
-        let mut entered = true;
         loop {
-            self.skip_absent_tables(entered);
-            entered = false;
-            if self.next >= self.end {
+            if self.next >= self.table_end && !self.enter_table() {
                 return None;
             }
-            let page = Page::containing(self.next * PAGE_SIZE);
-            self.next += 1;
-            let entry = self.window.leaf(page);
-            if entry.is_present() {
-                return Some((page, entry));
+            self.skip_absent_groups();
+            while self.next < self.table_end {
+                let page = Page::containing(self.next * PAGE_SIZE);
+                self.next += 1;
+                let entry = self.window.leaf(page);
+                if entry.is_present() {
+                    return Some((page, entry));
+                }
+                if self.next.is_multiple_of(GROUP) {
+                    self.skip_absent_groups();
+                }
             }
         }
     }
@@ -327,7 +363,8 @@ mod tests {
         let pages: Vec<u32> =
             model.window().present_user().map(|(page, _)| page.address()).collect();
         assert_eq!(pages, [0x80_0000]);
-        assert!(model.loads.get() <= 0x3BB + 1024 + 4, "{} loads", model.loads.get());
+        // A group of eight in which there is something is read again entry by entry.
+        assert!(model.loads.get() <= 0x3BB + 1024 + 4 * 8, "{} loads", model.loads.get());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::mem::offset_of;
 
-use abi::call::{PageOffer, RawCall, Verdict};
+use abi::call::{Arguments as _, PageOffer, RawCall, Verdict};
 use abi::fault::{Access, FaultRecord};
 use abi::jos::{self, JosCall};
 use abi::message::{Kind, Message, Reason};

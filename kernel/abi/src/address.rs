@@ -14,6 +14,21 @@ impl Page {
         Self(address / PAGE_SIZE)
     }
 
+    /// Page `number`, which is below 0x10_0000.
+    #[must_use]
+    #[inline(always)]
+    pub const fn numbered(number: u32) -> Self {
+        debug_assert!(number < 0x10_0000);
+        Self(number)
+    }
+
+    /// The page `pages` further on.
+    #[must_use]
+    #[inline(always)]
+    pub const fn plus(self, pages: u32) -> Self {
+        Self(self.0 + pages)
+    }
+
     /// The page's number: its address divided by 4,096.
     #[must_use]
     pub const fn number(self) -> u32 {
@@ -48,9 +63,12 @@ impl UserPage {
     ///
     /// # Errors
     /// `InvalidArgument`: not a multiple of 4,096, or at or above [`USER_TOP`].
+    #[inline(always)]
     pub const fn new(address: u32) -> Result<Self, Error> {
-        if address.is_multiple_of(PAGE_SIZE) && address < USER_TOP {
-            Ok(Self(Page::containing(address)))
+        // The offset in the page, rotated to the top, would make the page number too large: one comparison for both.
+        let number = address.rotate_right(PAGE_SIZE.trailing_zeros());
+        if number < USER_TOP / PAGE_SIZE {
+            Ok(Self(Page(number)))
         } else {
             Err(Error::InvalidArgument)
         }
@@ -72,6 +90,15 @@ impl UserPage {
     #[must_use]
     pub const fn containing(address: u32) -> Option<Self> {
         if address < USER_TOP { Some(Self(Page::containing(address))) } else { None }
+    }
+
+    /// The page `pages` further on; the caller knows that it is one.
+    #[must_use]
+    #[inline(always)]
+    pub const fn plus(self, pages: u32) -> Self {
+        let page = Page(self.0.0 + pages);
+        debug_assert!(page.0 < USER_TOP / PAGE_SIZE);
+        Self(page)
     }
 
     /// The page as any page.
@@ -102,9 +129,12 @@ impl PageRange {
     ///
     /// # Errors
     /// `InvalidArgument`: no pages, more than [`PageRange::LIMIT`], or the end lies above [`USER_TOP`].
+    #[inline(always)]
     pub const fn new(first: UserPage, pages: u32) -> Result<Self, Error> {
-        let room = USER_TOP / PAGE_SIZE - first.0.number();
-        if pages == 0 || pages > Self::LIMIT || pages > room {
+        if pages.wrapping_sub(1) >= Self::LIMIT {
+            return Err(Error::InvalidArgument);
+        }
+        if first.0.number() + pages > USER_TOP / PAGE_SIZE {
             return Err(Error::InvalidArgument);
         }
         Ok(Self { first, pages })

@@ -34,15 +34,43 @@ pub struct RawCall {
     pub words: [u32; 4],
 }
 
-impl RawCall {
+/// Where the registers of a call are read. Each is read when the call turns out to have it.
+pub trait Arguments {
+    /// `eax`: number and permissions.
+    fn head(&self) -> u32;
+    /// The process.
+    fn process(&self) -> u32;
+    /// The page's address.
+    fn page(&self) -> u32;
+    /// Word `index`, 0 to 3.
+    fn word(&self, index: usize) -> u32;
+
     /// The call's number.
-    #[must_use]
-    pub const fn number(&self) -> u32 {
-        self.head & 0xFF
+    fn number(&self) -> u32 {
+        self.head() & 0xFF
     }
 
-    const fn permission_bits(&self) -> u32 {
-        self.head >> 8
+    /// What stands above the number: permissions, if the call takes any.
+    fn permission_bits(&self) -> u32 {
+        self.head() >> 8
+    }
+}
+
+impl Arguments for RawCall {
+    fn head(&self) -> u32 {
+        self.head
+    }
+
+    fn process(&self) -> u32 {
+        self.process
+    }
+
+    fn page(&self) -> u32 {
+        self.page
+    }
+
+    fn word(&self, index: usize) -> u32 {
+        self.words[index]
     }
 }
 
@@ -63,16 +91,21 @@ const SEND_PAGE: u32 = 1;
 const ACCEPT_PAGE: u32 = 4;
 
 impl PageOffer {
-    fn decode(raw: &RawCall) -> Result<Option<Self>, Error> {
+    #[inline(always)]
+    fn decode(raw: &impl Arguments) -> Result<Option<Self>, Error> {
         let bits = raw.permission_bits();
+        if bits == 0 {
+            return Ok(None);
+        }
         let permissions = Permissions::new(bits & !(SEND_PAGE | ACCEPT_PAGE))?;
         if bits & (SEND_PAGE | ACCEPT_PAGE) == 0 {
-            return if bits == 0 { Ok(None) } else { Err(Error::InvalidArgument) };
+            return Err(Error::InvalidArgument);
         }
         let send = (bits & SEND_PAGE != 0).then_some(permissions);
-        Ok(Some(Self { page: UserPage::new(raw.page)?, send, accept: bits & ACCEPT_PAGE != 0 }))
+        Ok(Some(Self { page: UserPage::new(raw.page())?, send, accept: bits & ACCEPT_PAGE != 0 }))
     }
 
+    #[inline(always)]
     fn encode(offer: Option<Self>, raw: RawCall) -> RawCall {
         let Some(offer) = offer else { return raw };
         let send = offer.send.map_or(0, |permissions| permissions.bits() | SEND_PAGE);
@@ -414,6 +447,7 @@ const SHARE_BOTH: u32 = 1 << 31;
 impl Syscall {
     /// Puts the call into registers.
     #[must_use]
+    #[inline(always)]
     pub fn encode(self) -> RawCall {
         let plain = |number: u32, process: Target, words: [u32; 4]| RawCall {
             head: number,
@@ -521,108 +555,154 @@ impl Syscall {
     /// # Errors
     /// - `InvalidArgument`: no native call has this number, or an argument is malformed.
     /// - `NoSuchProcess`: a process argument cannot be an id.
-    pub fn decode(raw: &RawCall) -> Result<Self, Error> {
-        let [w0, w1, w2, w3] = raw.words;
-        let process = || Target::new(raw.process);
-        let page = || UserPage::new(raw.page);
-        let permissions = || Permissions::new(raw.permission_bits());
-        let marks = || Permissions::marks(raw.permission_bits());
-        let range = || PageRange::new(page()?, w0);
-        let some_id = |bits: u32| if bits == 0 { Ok(None) } else { ProcessId::new(bits).map(Some) };
-        let peer = || ProcessId::new(raw.process);
-        let takes_permissions = matches!(raw.number(), 33..=36 | 38..=41 | 57 | 60..=64);
-        if raw.permission_bits() != 0 && !takes_permissions {
-            return Err(Error::InvalidArgument);
-        }
-        Ok(match raw.number() {
-            32 => Self::Identity,
-            33 => Self::PageAllocate {
-                process: process()?,
-                page: page()?,
-                permissions: permissions()?,
-            },
-            34 => Self::PageMap {
-                process: process()?,
-                page: page()?,
-                to: Target::new(w0)?,
-                to_page: UserPage::new(w1)?,
-                permissions: permissions()?,
-            },
-            35 => Self::PageUnmap { process: process()?, page: page()?, marks: marks()? },
-            36 => {
-                Self::PageCopy { process: process()?, page: page()?, permissions: permissions()? }
+    #[inline(always)]
+    pub fn decode(raw: &impl Arguments) -> Result<Self, Error> {
+        match raw.number() {
+            32 => plain(raw).map(|()| Self::Identity),
+            33 => Ok(Self::PageAllocate {
+                process: process(raw)?,
+                page: page(raw)?,
+                permissions: permissions(raw)?,
+            }),
+            34 => Ok(Self::PageMap {
+                process: process(raw)?,
+                page: page(raw)?,
+                to: Target::new(raw.word(0))?,
+                to_page: UserPage::new(raw.word(1))?,
+                permissions: permissions(raw)?,
+            }),
+            35 => {
+                Ok(Self::PageUnmap { process: process(raw)?, page: page(raw)?, marks: marks(raw)? })
             }
-            37 => Self::FrameReferences { frame: w0 },
-            38 => Self::RangeShare {
-                process: process()?,
-                range: PageRange::new(page()?, w2)?,
-                to: Target::new(w0)?,
-                to_page: PageRange::new(UserPage::new(w1)?, w2)?.first(),
-                drop: Permissions::new(w3 & !SHARE_BOTH)?,
-                add: marks()?,
-                both: w3 & SHARE_BOTH != 0,
-            },
-            39 => Self::RangeProtect {
-                process: process()?,
-                range: range()?,
-                drop: Permissions::new(w1)?,
-                add: permissions()?,
-            },
-            40 => Self::RangeUnmap { process: process()?, range: range()?, marks: marks()? },
+            36 => {
+                let permissions = permissions(raw)?;
+                Ok(Self::PageCopy { process: process(raw)?, page: page(raw)?, permissions })
+            }
+            37 => plain(raw).map(|()| Self::FrameReferences { frame: raw.word(0) }),
+            38 => Ok(Self::RangeShare {
+                process: process(raw)?,
+                range: PageRange::new(page(raw)?, raw.word(2))?,
+                to: Target::new(raw.word(0))?,
+                to_page: PageRange::new(UserPage::new(raw.word(1))?, raw.word(2))?.first(),
+                drop: Permissions::new(raw.word(3) & !SHARE_BOTH)?,
+                add: marks(raw)?,
+                both: raw.word(3) & SHARE_BOTH != 0,
+            }),
+            39 => Ok(Self::RangeProtect {
+                process: process(raw)?,
+                range: range(raw)?,
+                drop: Permissions::new(raw.word(1))?,
+                add: permissions(raw)?,
+            }),
+            40 => Ok(Self::RangeUnmap {
+                process: process(raw)?,
+                range: range(raw)?,
+                marks: marks(raw)?,
+            }),
             41 => {
-                let range = range()?;
+                let range = range(raw)?;
                 if range.pages() > Self::ALLOCATE_LIMIT {
                     return Err(Error::InvalidArgument);
                 }
-                Self::RangeAllocate { process: process()?, range, permissions: permissions()? }
+                Ok(Self::RangeAllocate {
+                    process: process(raw)?,
+                    range,
+                    permissions: permissions(raw)?,
+                })
             }
-            42 => Self::ProcessCreate { copy: flag(w0)? },
-            43 => Self::ProcessStart { process: process()? },
-            44 => Self::ProcessStop { process: process()? },
-            45 => Self::RegistersRead { process: process()?, address: w0 },
-            46 => Self::RegistersWrite { process: process()?, address: w0 },
-            47 => Self::Exit { status: w0 },
-            48 => Self::Wait { child: some_id(w0)? },
-            49 => Self::Destroy { process: process()?, subtree: flag(w0)? },
-            50 => Self::SetQuota { process: process()?, frames: w0, processes: w1 },
-            51 => Self::Usage { process: process()? },
-            52 => Self::Machine,
-            53 => Self::SetHandler { process: process()?, address: w0 },
-            54 => Self::SetPager { process: process()?, pager: some_id(w0)? },
-            55 => Self::AcceptClients { accept: flag(w0)? },
-            56 => Self::FaultForward { address: w0, access: w1, eip: w2 },
-            57 => Self::FaultReply {
-                process: peer()?,
-                verdict: match (w0, raw.permission_bits()) {
+            42 => Ok(Self::ProcessCreate { copy: plain(raw).and(flag(raw.word(0)))? }),
+            43 => Ok(Self::ProcessStart { process: plain(raw).and(process(raw))? }),
+            44 => Ok(Self::ProcessStop { process: plain(raw).and(process(raw))? }),
+            45 => Ok(Self::RegistersRead {
+                process: plain(raw).and(process(raw))?,
+                address: raw.word(0),
+            }),
+            46 => Ok(Self::RegistersWrite {
+                process: plain(raw).and(process(raw))?,
+                address: raw.word(0),
+            }),
+            47 => plain(raw).map(|()| Self::Exit { status: raw.word(0) }),
+            48 => Ok(Self::Wait { child: plain(raw).and(some_id(raw.word(0)))? }),
+            49 => Ok(Self::Destroy {
+                process: plain(raw).and(process(raw))?,
+                subtree: flag(raw.word(0))?,
+            }),
+            50 => Ok(Self::SetQuota {
+                process: plain(raw).and(process(raw))?,
+                frames: raw.word(0),
+                processes: raw.word(1),
+            }),
+            51 => Ok(Self::Usage { process: plain(raw).and(process(raw))? }),
+            52 => plain(raw).map(|()| Self::Machine),
+            53 => Ok(Self::SetHandler {
+                process: plain(raw).and(process(raw))?,
+                address: raw.word(0),
+            }),
+            54 => Ok(Self::SetPager {
+                process: plain(raw).and(process(raw))?,
+                pager: some_id(raw.word(0))?,
+            }),
+            55 => Ok(Self::AcceptClients { accept: plain(raw).and(flag(raw.word(0)))? }),
+            56 => {
+                let [address, access, eip, _] = words(raw);
+                plain(raw).map(|()| Self::FaultForward { address, access, eip })
+            }
+            57 => Ok(Self::FaultReply {
+                process: peer(raw)?,
+                verdict: match (raw.word(0), raw.permission_bits()) {
                     (0, 0) => Verdict::Resume,
                     (1, _) => Verdict::Map {
-                        source: page()?,
-                        destination: UserPage::new(w1)?,
-                        permissions: permissions()?,
+                        source: page(raw)?,
+                        destination: UserPage::new(raw.word(1))?,
+                        permissions: permissions(raw)?,
                     },
                     (2, 0) => Verdict::Refuse,
                     _ => return Err(Error::InvalidArgument),
                 },
-            },
-            58 => Self::SetFaultTimeout { process: process()?, milliseconds: w0 },
-            59 => Self::Clone { child: peer()? },
-            60 => Self::Send { to: peer()?, words: raw.words, offer: PageOffer::decode(raw)? },
-            61 => Self::Receive { from: some_id(raw.process)?, offer: PageOffer::decode(raw)? },
-            62 => Self::Call { to: peer()?, words: raw.words, offer: PageOffer::decode(raw)? },
-            63 => Self::Reply { to: peer()?, words: raw.words, offer: PageOffer::decode(raw)? },
-            64 => Self::ReplyAndReceive {
-                to: peer()?,
-                words: raw.words,
+            }),
+            58 => Ok(Self::SetFaultTimeout {
+                process: plain(raw).and(process(raw))?,
+                milliseconds: raw.word(0),
+            }),
+            59 => Ok(Self::Clone { child: plain(raw).and(peer(raw))? }),
+            60 => {
+                Ok(Self::Send { to: peer(raw)?, words: words(raw), offer: PageOffer::decode(raw)? })
+            }
+            61 => {
+                let offer = PageOffer::decode(raw)?;
+                Ok(Self::Receive { from: some_id(raw.process())?, offer })
+            }
+            62 => {
+                Ok(Self::Call { to: peer(raw)?, words: words(raw), offer: PageOffer::decode(raw)? })
+            }
+            63 => Ok(Self::Reply {
+                to: peer(raw)?,
+                words: words(raw),
                 offer: PageOffer::decode(raw)?,
-            },
-            65 => Self::Clock,
-            66 => Self::Sleep { milliseconds: w0 },
-            67 => Self::Yield,
-            68 => Self::ConsoleWrite { address: w0, length: buffer_length(w1)? },
-            69 => Self::ConsoleRead { address: w0, length: buffer_length(w1)? },
-            70 => Self::SetConsoleOwner { owner: if flag(w0)? { Some(process()?) } else { None } },
-            _ => return Err(Error::InvalidArgument),
-        })
+            }),
+            64 => Ok(Self::ReplyAndReceive {
+                to: peer(raw)?,
+                words: words(raw),
+                offer: PageOffer::decode(raw)?,
+            }),
+            65 => plain(raw).map(|()| Self::Clock),
+            66 => plain(raw).map(|()| Self::Sleep { milliseconds: raw.word(0) }),
+            67 => plain(raw).map(|()| Self::Yield),
+            68 => {
+                let length = plain(raw).and(buffer_length(raw.word(1)))?;
+                Ok(Self::ConsoleWrite { address: raw.word(0), length })
+            }
+            69 => {
+                let length = plain(raw).and(buffer_length(raw.word(1)))?;
+                Ok(Self::ConsoleRead { address: raw.word(0), length })
+            }
+            70 => {
+                let owner =
+                    if plain(raw).and(flag(raw.word(0)))? { Some(process(raw)?) } else { None };
+                Ok(Self::SetConsoleOwner { owner })
+            }
+            _ => Err(Error::InvalidArgument),
+        }
     }
 
     /// The first native number; those below are JOS's.
@@ -633,6 +713,51 @@ impl Syscall {
     pub const ALLOCATE_LIMIT: u32 = 64;
     /// The most bytes that one console call takes.
     pub const BUFFER_LIMIT: u32 = 4096;
+}
+
+/// What the calls without permissions check first.
+#[inline(always)]
+fn plain(raw: &impl Arguments) -> Result<(), Error> {
+    if raw.permission_bits() == 0 { Ok(()) } else { Err(Error::InvalidArgument) }
+}
+
+#[inline(always)]
+fn process(raw: &impl Arguments) -> Result<Target, Error> {
+    Target::new(raw.process())
+}
+
+#[inline(always)]
+fn peer(raw: &impl Arguments) -> Result<ProcessId, Error> {
+    ProcessId::new(raw.process())
+}
+
+#[inline(always)]
+fn page(raw: &impl Arguments) -> Result<UserPage, Error> {
+    UserPage::new(raw.page())
+}
+
+#[inline(always)]
+fn range(raw: &impl Arguments) -> Result<PageRange, Error> {
+    PageRange::new(page(raw)?, raw.word(0))
+}
+
+#[inline(always)]
+fn permissions(raw: &impl Arguments) -> Result<Permissions, Error> {
+    Permissions::new(raw.permission_bits())
+}
+
+#[inline(always)]
+fn marks(raw: &impl Arguments) -> Result<Permissions, Error> {
+    Permissions::marks(raw.permission_bits())
+}
+
+#[inline(always)]
+fn words(raw: &impl Arguments) -> [u32; 4] {
+    [raw.word(0), raw.word(1), raw.word(2), raw.word(3)]
+}
+
+fn some_id(bits: u32) -> Result<Option<ProcessId>, Error> {
+    if bits == 0 { Ok(None) } else { ProcessId::new(bits).map(Some) }
 }
 
 fn flag(word: u32) -> Result<bool, Error> {

@@ -78,6 +78,7 @@ impl Permissions {
     ///
     /// # Errors
     /// `InvalidArgument`: any bit other than `0x002` and `0xE00`.
+    #[inline(always)]
     pub const fn new(bits: u32) -> Result<Self, Error> {
         match Self::from_bits(bits) {
             Some(permissions) => Ok(permissions),
@@ -89,6 +90,7 @@ impl Permissions {
     ///
     /// # Errors
     /// `InvalidArgument`: any bit other than `0xE00`.
+    #[inline(always)]
     pub const fn marks(bits: u32) -> Result<Self, Error> {
         if bits & !EntryFlags::MARKS.bits() == 0 {
             Self::new(bits)
@@ -140,6 +142,20 @@ impl Entry {
     #[must_use]
     pub const fn flags(self) -> EntryFlags {
         EntryFlags::from_bits_retain(self.0 & 0xFFF)
+    }
+
+    /// Are all of these bits set?
+    #[must_use]
+    pub const fn contains(self, flags: EntryFlags) -> bool {
+        self.0 & flags.bits() == flags.bits()
+    }
+
+    /// As a directory entry of user space, where no self map is: names a page table that belongs to the space alone.
+    #[must_use]
+    pub const fn is_own_table(self) -> bool {
+        const KIND: EntryFlags =
+            EntryFlags::PRESENT.union(EntryFlags::VIEW).union(EntryFlags::SHARED_TABLE);
+        self.0 & KIND.bits() == EntryFlags::PRESENT.bits()
     }
 
     /// The frame; meaningful when the entry is present.

@@ -3,11 +3,12 @@
 //! What does not fit is left in the device for later, whose sender then waits. With an owner it is dropped instead, so
 //! that Ctrl-C always gets through.
 
+use abi::Error;
 use abi::layout::PAGE_SIZE;
 
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
-use crate::kernel::{After, Kernel, Outcome};
+use crate::kernel::{After, Kernel};
 use crate::process::{Index, State};
 use crate::table::QueueName;
 
@@ -96,17 +97,17 @@ impl Kernel {
         caller: Index,
         address: u32,
         length: u32,
-    ) -> Outcome {
+    ) -> Result<(), Error> {
         let space = self.space(cpu, caller);
         if let Err(fault) = self.memory(cpu).check_user(space, address, length, false) {
             self.fault_of_call(cpu, caller, fault, false);
-            return Outcome::Settled;
+            return Ok(());
         }
         for offset in 0..length {
             let byte = cpu.hardware.read_user_byte(address + offset);
             cpu.hardware.console_write(byte);
         }
-        Outcome::One(length)
+        self.answer(caller, length)
     }
 
     /// Native call: reads what was typed, or blocks; a blocked reader restarts its call when there is something,
@@ -117,11 +118,11 @@ impl Kernel {
         caller: Index,
         address: u32,
         length: u32,
-    ) -> Outcome {
+    ) -> Result<(), Error> {
         let space = self.space(cpu, caller);
         if let Err(fault) = self.memory(cpu).check_user(space, address, length, true) {
             self.fault_of_call(cpu, caller, fault, true);
-            return Outcome::Settled;
+            return Ok(());
         }
         let mut read = 0;
         while read < length {
@@ -133,9 +134,9 @@ impl Kernel {
             self.restart(caller);
             self.block(cpu, caller, State::Reading);
             self.processes.push(QueueName::Readers, caller);
-            return Outcome::Settled;
+            return Ok(());
         }
-        Outcome::One(read)
+        self.answer(caller, read)
     }
 
     /// JOS call 0: prints at most `length` bytes, up to a NUL, if all of them can be read. A long one restarts: first
@@ -146,7 +147,7 @@ impl Kernel {
         caller: Index,
         address: u32,
         length: u32,
-    ) -> Outcome {
+    ) -> Result<(), Error> {
         let progress = Cputs::from_bits(self.processes[caller].progress);
         let (done, slice) = match progress {
             Cputs::Checked(done) => (done, CHECKED_AT_ONCE),
@@ -157,7 +158,7 @@ impl Kernel {
         let space = self.space(cpu, caller);
         if let Err(fault) = self.memory(cpu).check_user(space, at, now, false) {
             self.fault_of_jos_call(cpu, caller, fault);
-            return Outcome::Settled;
+            return Ok(());
         }
         let next = match progress {
             Cputs::Checked(_) if left > now => Cputs::Checked(done + now),
@@ -167,14 +168,14 @@ impl Kernel {
                 let ended = self.print(cpu, address.wrapping_add(done), now);
                 if ended || left == now {
                     self.processes[caller].progress = 0;
-                    return Outcome::Done;
+                    return self.succeed(caller);
                 }
                 Cputs::Printed(done + now)
             }
         };
         self.processes[caller].progress = next.bits();
         self.restart(caller);
-        Outcome::Settled
+        Ok(())
     }
 
     /// Prints bytes that the current process can read, up to a NUL; was there one?

@@ -59,6 +59,7 @@ impl<H: Hardware> Cpu<H> {
     }
 
     /// Forgets the translation of a page.
+    #[inline(always)]
     pub(crate) fn flush_page(&mut self, page: Page) {
         self.flushes.pages = self.flushes.pages.wrapping_add(1);
         self.hardware.flush_page(page);
@@ -72,8 +73,10 @@ impl<H: Hardware> Cpu<H> {
 
     /// Makes a directory the current one. The old one's alternate entry is cleared first, so that a directory
     /// that is not loaded never names another.
+    #[inline(always)]
     pub(crate) fn load(&mut self, directory: Frame) {
-        if self.alternate.take().is_some() {
+        if self.alternate.is_some() {
+            self.alternate = None;
             self.hardware.write_entry(Reach::Current, ALTERNATE_ENTRY, Entry::ABSENT);
         }
         self.flushes.all = self.flushes.all.wrapping_add(1);

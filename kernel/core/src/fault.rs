@@ -1,16 +1,19 @@
 //! Where a page fault goes: to the process's handler, else to its pager, else it ends the process.
 
+use core::mem::offset_of;
+
 use abi::call::Verdict;
 use abi::fault::{Access, FaultRecord};
 use abi::layout::{EXCEPTION_STACK, EXCEPTION_STACK_TOP, USER_STACK_TOP};
 use abi::message::Reason;
-use abi::{Error, ProcessId, UserPage};
+use abi::{EntryFlags, Error, ProcessId, Registers, UserPage};
 
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::process::{Errand, Index, Outbox, State};
 use crate::report::{PAGE_FAULT, Unmended};
+use crate::space::Space;
 
 /// A fault as it is told: the address, [`Access`] bits, the instruction.
 #[derive(Clone, Copy)]
@@ -27,25 +30,27 @@ const TRAP_INSTRUCTION: u32 = 2;
 
 impl Kernel {
     /// A page fault of the current process.
+    #[inline(always)]
     pub(crate) fn page_fault<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) {
-        let registers = &self.processes[index].registers;
-        let fault = Fault {
-            address: cpu.hardware.fault_address(),
-            access: registers.error,
-            eip: registers.eip,
-        };
-        if !self.is_spurious(cpu, index, fault) {
+        let address = cpu.hardware.fault_address();
+        let Registers { error: access, eip, .. } = self.processes[index].registers;
+        let fault = Fault { address, access, eip };
+        if self.is_spurious(cpu, index, fault) {
+            return;
+        }
+        let handler = self.processes[index].handler;
+        if handler == 0 || self.enter_handler(cpu, index, fault, handler).is_err() {
             self.reflect(cpu, index, fault);
         }
     }
 
     /// Is the access allowed by now? A translation may be cached that was never flushed because it only got wider.
+    #[inline(always)]
     fn is_spurious<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault) -> bool {
         let Some(page) = UserPage::containing(fault.address) else { return false };
-        let space = self.space(cpu, index);
-        let leaf = self.memory(cpu).leaf(space, page);
-        let writes = fault.access & Access::WRITE.bits() != 0;
-        leaf.is_present() && (leaf.is_writable() || !writes)
+        let leaf = self.memory(cpu).leaf(Space::current(index), page);
+        let needs = EntryFlags::PRESENT.bits() | fault.access & Access::WRITE.bits();
+        leaf.bits() & needs == needs
     }
 
     /// A call of the current process met memory that it cannot use yet: the call restarts after the fault.
@@ -96,6 +101,7 @@ impl Kernel {
         registers.eip = registers.eip.wrapping_sub(TRAP_INSTRUCTION);
     }
 
+    #[inline(never)]
     fn reflect<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault) {
         let handler = self.processes[index].handler;
         let why = if handler == 0 {
@@ -115,6 +121,7 @@ impl Kernel {
 
     /// Pushes the record and resumes at the handler. If the exception stack is absent or full, the error says where
     /// the record would have begun.
+    #[inline(always)]
     fn enter_handler<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
@@ -122,45 +129,53 @@ impl Kernel {
         fault: Fault,
         handler: u32,
     ) -> Result<(), u32> {
-        let registers = self.processes[index].registers;
-        let nested = (EXCEPTION_STACK..EXCEPTION_STACK_TOP).contains(&registers.esp);
-        // A nested record leaves one word for the handler's return address between itself and the older stack.
-        let top = if nested { registers.esp - 4 } else { EXCEPTION_STACK_TOP };
-        let esp = top - size_of::<FaultRecord>() as u32;
-        let space = self.space(cpu, index);
-        // A stack that ran over into the gap below is full; starting again at its top would go on for ever. (The gap's
-        // first address is where an empty program stack begins. A program may also have mapped the gap, and stand there.)
-        let in_gap = USER_STACK_TOP < registers.esp && registers.esp < EXCEPTION_STACK;
-        let gap = UserPage::known(USER_STACK_TOP);
-        let ran_over = in_gap && !self.memory(cpu).leaf(space, gap).is_present();
-        let page = self.memory(cpu).leaf(space, UserPage::known(EXCEPTION_STACK));
-        if ran_over || esp < EXCEPTION_STACK || !page.is_present() || !page.is_writable() {
+        const RECORD: u32 = size_of::<FaultRecord>() as u32;
+        let old = self.processes[index].registers.esp;
+        let mut esp = EXCEPTION_STACK_TOP - RECORD;
+        // Rarely, the fault came from the exception stack itself or near it. (The gap's first address is where an empty
+        // program stack begins.)
+        if (USER_STACK_TOP + 1..EXCEPTION_STACK_TOP).contains(&old) {
+            if old >= EXCEPTION_STACK {
+                // A nested record leaves one word for the handler's return address between itself and the older stack.
+                esp = old - 4 - RECORD;
+            } else if self.is_gap(cpu, index) {
+                // A stack that ran over into the gap below is full; starting again at its top would go on for ever.
+                return Err(esp);
+            }
+            if esp < EXCEPTION_STACK {
+                return Err(esp);
+            }
+        }
+        let page = UserPage::known(EXCEPTION_STACK);
+        let leaf = self.memory(cpu).leaf(Space::current(index), page);
+        if !leaf.contains(EntryFlags::PRESENT.union(EntryFlags::WRITE)) {
             return Err(esp);
         }
-        let record = FaultRecord {
-            address: fault.address,
-            access: fault.access,
-            edi: registers.edi,
-            esi: registers.esi,
-            ebp: registers.ebp,
-            unused: 0,
-            ebx: registers.ebx,
-            edx: registers.edx,
-            ecx: registers.ecx,
-            eax: registers.eax,
-            eip: registers.eip,
-            eflags: registers.eflags,
-            esp: registers.esp,
-        };
-        let mut at = esp;
-        for word in record.words() {
-            cpu.hardware.write_user(at, word);
-            at += 4;
-        }
         let registers = &mut self.processes[index].registers;
+        let user = &mut cpu.hardware;
+        user.write_user_at::<{ offset_of!(FaultRecord, address) }>(esp, fault.address);
+        user.write_user_at::<{ offset_of!(FaultRecord, access) }>(esp, fault.access);
+        user.write_user_at::<{ offset_of!(FaultRecord, edi) }>(esp, registers.edi);
+        user.write_user_at::<{ offset_of!(FaultRecord, esi) }>(esp, registers.esi);
+        user.write_user_at::<{ offset_of!(FaultRecord, ebp) }>(esp, registers.ebp);
+        user.write_user_at::<{ offset_of!(FaultRecord, unused) }>(esp, 0);
+        user.write_user_at::<{ offset_of!(FaultRecord, ebx) }>(esp, registers.ebx);
+        user.write_user_at::<{ offset_of!(FaultRecord, edx) }>(esp, registers.edx);
+        user.write_user_at::<{ offset_of!(FaultRecord, ecx) }>(esp, registers.ecx);
+        user.write_user_at::<{ offset_of!(FaultRecord, eax) }>(esp, registers.eax);
+        user.write_user_at::<{ offset_of!(FaultRecord, eip) }>(esp, fault.eip);
+        user.write_user_at::<{ offset_of!(FaultRecord, eflags) }>(esp, registers.eflags);
+        user.write_user_at::<{ offset_of!(FaultRecord, esp) }>(esp, old);
         registers.eip = handler;
         registers.esp = esp;
         Ok(())
+    }
+
+    /// Is the page below the exception stack absent, as it should be? A program may have mapped it, and stand there.
+    #[cold]
+    fn is_gap<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) -> bool {
+        let gap = UserPage::known(USER_STACK_TOP);
+        !self.memory(cpu).leaf(Space::current(index), gap).is_present()
     }
 
     /// Suspends the current process and tells its pager. `false` if it has none, or none that could answer.

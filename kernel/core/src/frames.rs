@@ -61,10 +61,26 @@ impl Unmapped {
     }
 }
 
-/// What the link of a frame that is not RAM holds; its count never changes.
+/// What the link of a frame that is not RAM holds. Its count starts at 1, so that mappings may come and go and it is
+/// never freed.
 const NOT_RAM: u32 = u32::MAX;
+const HOLE: FrameRecord = FrameRecord { link: NOT_RAM, count: 1 };
 /// End of the free stack.
 const END: u32 = 0;
+
+/// The counts of all frames, at hand.
+pub struct Counts<'a>(&'a mut [FrameRecord]);
+
+impl Counts<'_> {
+    /// As [`Frames::retain`].
+    #[inline(always)]
+    pub fn retain(&mut self, frame: Frame) {
+        if let Some(record) = self.0.get_mut(frame.number() as usize) {
+            debug_assert!(record.count > 0, "{frame:?} gains a mapping, but has none");
+            record.count += 1;
+        }
+    }
+}
 
 /// All frames of the machine.
 pub struct Frames {
@@ -106,14 +122,14 @@ impl Frames {
                 "a bad range {range:?}"
             );
             for hole in &mut records[next as usize..range.first as usize] {
-                hole.link = NOT_RAM;
+                *hole = HOLE;
             }
             *slot = *range;
             next = range.end;
             free += range.len();
         }
         for hole in &mut records[next as usize..] {
-            hole.link = NOT_RAM;
+            *hole = HOLE;
         }
         Self { records: Some(records), unused, stack: END, free, total: free }
     }
@@ -140,12 +156,14 @@ impl Frames {
 
     /// How many mappings a frame has, or `None` if it is not RAM of ours.
     #[must_use]
+    #[inline(always)]
     pub fn count(&self, frame: Frame) -> Option<u32> {
         let record = self.records.as_ref()?.get(frame.number() as usize)?;
         (record.link != NOT_RAM).then_some(record.count)
     }
 
     /// Takes a free frame, most recently freed first; its contents are whatever they were.
+    #[inline(always)]
     pub fn allocate(&mut self) -> Option<FreshFrame> {
         let number = if self.stack == END { self.take_unused()? } else { self.pop() };
         self.free -= 1;
@@ -153,28 +171,38 @@ impl Frames {
     }
 
     /// Puts back a frame that was never mapped.
+    #[inline(always)]
     pub fn put_back(&mut self, fresh: FreshFrame) {
         self.push(fresh.0);
     }
 
     /// Counts the first mapping of a fresh frame.
+    #[inline(always)]
     pub fn adopt(&mut self, fresh: FreshFrame) -> Frame {
         self.records()[fresh.0.number() as usize].count = 1;
         fresh.0
     }
 
+    /// The counts, for a loop over many mappings.
+    #[inline(always)]
+    pub fn counts(&mut self) -> Counts<'_> {
+        Counts(self.records())
+    }
+
     /// Counts one more mapping of a frame that is mapped already.
+    #[inline(always)]
     pub fn retain(&mut self, frame: Frame) {
-        if let Some(record) = self.ram(frame) {
+        if let Some(record) = self.record(frame) {
             debug_assert!(record.count > 0, "{frame:?} gains a mapping, but has none");
             record.count += 1;
         }
     }
 
     /// Counts one mapping less; the last one frees the frame.
+    #[inline(always)]
     pub fn release(&mut self, unmapped: Unmapped) {
         let frame = unmapped.0;
-        let Some(record) = self.ram(frame) else { return };
+        let Some(record) = self.record(frame) else { return };
         debug_assert!(record.count > 0, "{frame:?} loses a mapping, but has none");
         record.count -= 1;
         if record.count == 0 {
@@ -199,20 +227,25 @@ impl Frames {
         false
     }
 
-    fn ram(&mut self, frame: Frame) -> Option<&mut FrameRecord> {
-        self.records().get_mut(frame.number() as usize).filter(|record| record.link != NOT_RAM)
+    /// The record of a frame; none of memory beyond the last RAM, where devices are.
+    #[inline(always)]
+    fn record(&mut self, frame: Frame) -> Option<&mut FrameRecord> {
+        self.records.as_mut()?.get_mut(frame.number() as usize)
     }
 
+    #[inline(always)]
     fn records(&mut self) -> &mut [FrameRecord] {
         self.records.as_deref_mut().unwrap_or_default()
     }
 
+    #[inline(always)]
     fn push(&mut self, frame: Frame) {
         self.records()[frame.number() as usize].link = self.stack;
         self.stack = frame.number();
         self.free += 1;
     }
 
+    #[inline(always)]
     fn pop(&mut self) -> u32 {
         let number = self.stack;
         let record = &mut self.records()[number as usize];
@@ -221,6 +254,7 @@ impl Frames {
         number
     }
 
+    #[cold]
     fn take_unused(&mut self) -> Option<u32> {
         let range = self.unused.iter_mut().find(|range| !range.is_empty())?;
         range.first += 1;

@@ -57,6 +57,12 @@ pub trait Hardware {
     /// Writes the entry that describes `page`; its table is present.
     fn write_entry(&mut self, reach: Reach, page: Page, entry: Entry);
 
+    /// Is any of the eight entries that begin with that of `page` present? Its number is a multiple of 8, and the table is
+    /// present.
+    fn any_of_eight_present(&mut self, reach: Reach, page: Page) -> bool {
+        (0..8).any(|index| self.read_entry(reach, page.plus(index)).is_present())
+    }
+
     /// Reads word `index` (`0..1024`) of a frame, through a window.
     fn read_frame(&mut self, frame: Frame, index: u32) -> u32;
     /// Writes word `index` (`0..1024`) of a frame, through a window.
@@ -82,6 +88,11 @@ pub trait Hardware {
     /// Writes a word at the current process's own address, which the caller has found writable; any alignment.
     fn write_user(&mut self, address: u32, value: u32);
 
+    /// As [`Hardware::write_user`], to `address + OFFSET`: for records whose place alone is not known beforehand.
+    fn write_user_at<const OFFSET: usize>(&mut self, address: u32, value: u32) {
+        self.write_user(address + OFFSET as u32, value);
+    }
+
     /// Forgets the translation of one page (INVLPG).
     fn flush_page(&mut self, page: Page);
     /// Forgets every translation (CR3 reload).
@@ -93,6 +104,10 @@ pub trait Hardware {
     fn set_register_area(&mut self, registers: &mut Registers);
     /// Stores the FPU and SSE registers.
     fn save_fpu(&mut self, state: &mut FpuState);
+    /// Fills in the state of FPU and SSE registers that were never used; those of the CPU stay as they are.
+    fn clean_fpu(&mut self, state: &mut FpuState) {
+        *state = FpuState::CLEAN;
+    }
     /// Loads the FPU and SSE registers.
     fn load_fpu(&mut self, state: &FpuState);
 

@@ -10,28 +10,20 @@ use abi::{Error, Permissions, UserPage};
 
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
-use crate::kernel::{Kernel, Outcome};
+use crate::kernel::Kernel;
 use crate::process::{Index, State};
 
 impl Kernel {
     /// A JOS call of the current process, by `int 0x30`.
     pub(crate) fn jos_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) {
         let r = &self.processes[caller].registers;
-        let call = self.processes[caller]
-            .numbering
-            .lab5(r.eax)
+        let number = self.processes[caller].numbering.lab5(r.eax);
+        let call = number
             .and_then(|number| JosCall::decode(number, [r.edx, r.ecx, r.ebx, r.edi, r.esi]))
             .ok_or(Error::InvalidArgument);
-        let result = match call.and_then(|call| self.dispatch_jos(cpu, caller, call)) {
-            Ok(Outcome::Done) => 0,
-            Ok(Outcome::One(value)) => value,
-            Ok(Outcome::Settled) => return,
-            Ok(Outcome::Four(_) | Outcome::Partial(..)) => {
-                unreachable!("JOS calls return one word")
-            }
-            Err(error) => error.to_jos(),
-        };
-        self.processes[caller].registers.eax = result;
+        if let Err(error) = call.and_then(|call| self.dispatch_jos(cpu, caller, call)) {
+            self.processes[caller].registers.eax = error.to_jos();
+        }
     }
 
     fn dispatch_jos<H: Hardware>(
@@ -39,11 +31,17 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         caller: Index,
         call: JosCall,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(), Error> {
         match call {
-            JosCall::Cputs { address, length } => Ok(self.cputs(cpu, caller, address, length)),
-            JosCall::Cgetc => Ok(Outcome::One(self.console.pop().map_or(0, u32::from))),
-            JosCall::Getenvid => Ok(Outcome::One(self.processes[caller].name().bits())),
+            JosCall::Cputs { address, length } => self.cputs(cpu, caller, address, length),
+            JosCall::Cgetc => {
+                let byte = self.console.pop().map_or(0, u32::from);
+                self.answer_jos(caller, byte)
+            }
+            JosCall::Getenvid => {
+                let id = self.processes[caller].name().bits();
+                self.answer_jos(caller, id)
+            }
             JosCall::EnvDestroy { env } => self.env_destroy(cpu, caller, env),
             JosCall::PageAlloc { env, va, perm } => {
                 let index = self.jos_target(caller, env)?;
@@ -51,7 +49,7 @@ impl Kernel {
                 self.make_room(cpu, 2);
                 let space = self.space(cpu, index);
                 self.memory(cpu).allocate(space, page, permissions)?;
-                Ok(Outcome::Done)
+                self.succeed(caller)
             }
             JosCall::PageMap { source, source_va, destination, destination_va, perm } => {
                 let from = self.jos_target(caller, source)?;
@@ -61,14 +59,14 @@ impl Kernel {
                 self.make_room(cpu, 1);
                 let (from, to) = self.spaces(cpu, from, to);
                 self.memory(cpu).map(from, source, to, page, permissions)?;
-                Ok(Outcome::Done)
+                self.succeed(caller)
             }
             JosCall::PageUnmap { env, va } => {
                 let index = self.jos_target(caller, env)?;
                 let page = UserPage::new(va)?;
                 let space = self.space(cpu, index);
                 self.memory(cpu).unmap(space, page, Permissions::empty())?;
-                Ok(Outcome::Done)
+                self.succeed(caller)
             }
             JosCall::Exofork => self.exofork(cpu, caller),
             JosCall::EnvSetStatus { env, status } => self.env_set_status(cpu, caller, env, status),
@@ -78,17 +76,22 @@ impl Kernel {
             JosCall::EnvSetPgfaultUpcall { env, entry } => {
                 let index = self.jos_target(caller, env)?;
                 self.processes[index].handler = entry;
-                Ok(Outcome::Done)
+                self.succeed(caller)
             }
             JosCall::Yield => {
-                self.give_up_cpu(cpu);
-                Ok(Outcome::Settled)
+                self.yield_cpu(cpu, caller);
+                Ok(())
             }
             JosCall::IpcTrySend { env, value, va, perm } => {
                 self.ipc_try_send(cpu, caller, env, (value, va, perm))
             }
             JosCall::IpcRecv { va } => self.ipc_recv(cpu, caller, va),
         }
+    }
+
+    fn answer_jos(&mut self, caller: Index, value: u32) -> Result<(), Error> {
+        self.processes[caller].registers.eax = value;
+        Ok(())
     }
 
     /// JOS's rule: 0 and the own id are the caller, else an immediate child.
@@ -102,12 +105,12 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         caller: Index,
         env: u32,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(), Error> {
         if self.processes[caller].progress == 0 {
             let index = self.jos_target(caller, env)?;
             if index == caller {
                 self.end(cpu, caller, 0, Reason::Exited);
-                return Ok(Outcome::Settled);
+                return Ok(());
             }
             self.processes[caller].progress = env;
             self.end(cpu, index, 0, Reason::Destroyed);
@@ -118,23 +121,24 @@ impl Kernel {
             && self.teardown_slice(cpu)
         {
             self.restart(caller);
-            return Ok(Outcome::Settled);
+            return Ok(());
         }
         self.processes[caller].progress = 0;
-        Ok(Outcome::Done)
+        self.succeed(caller)
     }
 
     /// Slots are reused in JOS's order: the call restarts until every process that has ended has given back its own.
-    fn exofork<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) -> Result<Outcome, Error> {
+    fn exofork<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) -> Result<(), Error> {
         if self.teardown_slice(cpu) {
             self.restart(caller);
-            return Ok(Outcome::Settled);
+            return Ok(());
         }
         let child = self.create(cpu, Some(caller), false)?;
         self.copy_registers(cpu, caller, child);
         self.processes[child].registers.eax = 0;
         self.processes[child].numbering = self.processes[caller].numbering;
-        Ok(Outcome::One(self.processes[child].name().bits()))
+        let id = self.processes[child].name().bits();
+        self.answer_jos(caller, id)
     }
 
     fn env_set_status<H: Hardware>(
@@ -143,7 +147,7 @@ impl Kernel {
         caller: Index,
         env: u32,
         status: u32,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(), Error> {
         let index = self.jos_target(caller, env)?;
         self.processes[caller].registers.eax = 0;
         if status == Status::Runnable as u32 {
@@ -153,7 +157,7 @@ impl Kernel {
         } else {
             return Err(Error::InvalidArgument);
         }
-        Ok(Outcome::Settled)
+        Ok(())
     }
 
     /// The record's selectors are ignored: a program's are always the flat user ones.
@@ -163,12 +167,12 @@ impl Kernel {
         caller: Index,
         env: u32,
         frame: u32,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(), Error> {
         let index = self.jos_target(caller, env)?;
         let space = self.space(cpu, caller);
         if let Err(fault) = self.memory(cpu).check_user(space, frame, TRAPFRAME_WORDS * 4, false) {
             self.fault_of_jos_call(cpu, caller, fault);
-            return Ok(Outcome::Settled);
+            return Ok(());
         }
         let mut word = |offset: u32| cpu.hardware.read_user(frame + offset);
         let registers = UserRegisters {
@@ -184,7 +188,7 @@ impl Kernel {
             esp: word(60),
         };
         self.processes[index].set_registers(registers);
-        Ok(if index == caller { Outcome::Settled } else { Outcome::Done })
+        if index == caller { Ok(()) } else { self.succeed(caller) }
     }
 
     fn ipc_try_send<H: Hardware>(
@@ -193,7 +197,7 @@ impl Kernel {
         caller: Index,
         env: u32,
         (value, va, perm): (u32, u32, u32),
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(), Error> {
         // Before anything is decided, as it may end and wake processes.
         self.make_room(cpu, 1);
         let to = self.processes.resolve(caller, Target::new(env)?)?;
@@ -212,7 +216,7 @@ impl Kernel {
         facts.permissions = received;
         self.processes[to].registers.eax = 0;
         self.make_ready(to);
-        Ok(Outcome::Done)
+        self.succeed(caller)
     }
 
     /// Checks a page that is sent, and maps it if the receiver wants one; returns the permissions it arrives with.
@@ -246,7 +250,7 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         caller: Index,
         va: u32,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(), Error> {
         if va < USER_TOP {
             UserPage::new(va)?;
         }
@@ -254,7 +258,7 @@ impl Kernel {
         facts.receiving = 1;
         facts.receive_page = va;
         self.block(cpu, caller, State::JosReceiving);
-        Ok(Outcome::Settled)
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The kernel: all it knows, and what it does when a trap brings it a process.
 
+use abi::Registers;
 use abi::jos::VECTOR;
-use abi::{Error, Registers};
 
 use crate::console::Console;
 use crate::cpu::Cpu;
@@ -26,20 +26,6 @@ pub enum After {
         /// The first process's exit status, or 0.
         status: u8,
     },
-}
-
-/// What a call leaves in its caller's registers.
-pub(crate) enum Outcome {
-    /// `eax` = 0.
-    Done,
-    /// `eax` = 0 and one word.
-    One(u32),
-    /// `eax` = 0 and four words.
-    Four([u32; 4]),
-    /// An error, with how many pages were done before it.
-    Partial(u32, Error),
-    /// Nothing: the caller is blocked, has ended, restarts the call, or has its answer already.
-    Settled,
 }
 
 /// All the kernel's state that is not a CPU's.
@@ -84,24 +70,49 @@ impl Kernel {
         &self.processes
     }
 
-    /// A process has trapped: an exception, `int 0x30` or `sysenter`. Its saved registers say which.
+    /// A process has trapped: a call, a page fault, or another exception. Its saved registers say which.
     pub fn trap<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
         let Some(current) = cpu.current else { return self.resume(cpu) };
         match self.processes[current].registers.trap {
-            VECTOR => self.interrupt_call(cpu, current),
-            Registers::SYSENTER => self.native_call(cpu, current),
-            PAGE_FAULT => self.page_fault(cpu, current),
-            vector => self.exception(cpu, current, vector),
+            VECTOR => self.call(cpu),
+            Registers::SYSENTER => self.call_by_sysenter(cpu),
+            PAGE_FAULT => self.fault(cpu),
+            vector => {
+                self.exception(cpu, current, vector);
+                self.resume(cpu)
+            }
+        }
+    }
+
+    /// A process has made a call by `int 0x30`.
+    #[inline(always)]
+    pub fn call<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
+        if let Some(caller) = cpu.current {
+            if self.processes[caller].registers.eax & 0xFF >= abi::Syscall::FIRST {
+                self.native_call::<H, false>(cpu, caller);
+            } else {
+                self.jos_call(cpu, caller);
+            }
         }
         self.resume(cpu)
     }
 
-    fn interrupt_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) {
-        if self.processes[caller].registers.eax & 0xFF < abi::Syscall::FIRST {
-            self.jos_call(cpu, caller);
-        } else {
-            self.native_call(cpu, caller);
+    /// A process has made a call by `sysenter`: a native one.
+    #[inline(always)]
+    pub fn call_by_sysenter<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
+        if let Some(caller) = cpu.current {
+            self.native_call::<H, true>(cpu, caller);
         }
+        self.resume(cpu)
+    }
+
+    /// A process has met a page fault.
+    #[inline(always)]
+    pub fn fault<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
+        if let Some(current) = cpu.current {
+            self.page_fault(cpu, current);
+        }
+        self.resume(cpu)
     }
 
     /// The memory of the machine, to be changed on this CPU.
@@ -134,7 +145,15 @@ impl Kernel {
     }
 
     /// Finishes pending teardowns if fewer than `frames` are free.
+    #[inline(always)]
     pub(crate) fn make_room<H: Hardware>(&mut self, cpu: &mut Cpu<H>, frames: u32) {
+        if self.frames.free() < frames {
+            self.finish_teardowns(cpu, frames);
+        }
+    }
+
+    #[cold]
+    fn finish_teardowns<H: Hardware>(&mut self, cpu: &mut Cpu<H>, frames: u32) {
         while self.frames.free() < frames && self.teardown_slice(cpu) {}
     }
 }

@@ -3,19 +3,20 @@
 use abi::layout::{ENTRIES, PAGE_SIZE, USER_TOP, directory_index};
 use abi::message::{Kind, Message, Reason};
 use abi::public::Status;
-use abi::{DirectoryEntry, Entry, EntryFlags, Error, Page, ProcessId, Slot, UserPage};
+use abi::{Entry, EntryFlags, Error, Page, ProcessId, Slot};
 
 use crate::cpu::Cpu;
 use crate::frames::Unmapped;
 use crate::hardware::{Hardware, Reach};
-use crate::kernel::{Kernel, Outcome};
-use crate::process::{Errand, Index, State};
+use crate::kernel::Kernel;
+use crate::process::{Errand, Index, State, TABLE_GROUP};
 use crate::report::Unmended;
-use crate::space::{Space, Via};
 use crate::table::QueueName;
 
 /// Directory entries that belong to programs: those below UTOP.
 const USER_ENTRIES: u32 = directory_index(USER_TOP);
+const _: () =
+    assert!(USER_TOP.is_multiple_of(ENTRIES * PAGE_SIZE), "no table belongs half to programs");
 const PAGER_ENDED: Unmended = Unmended::Pager("its pager has ended");
 
 impl Kernel {
@@ -43,6 +44,7 @@ impl Kernel {
             }
         };
         self.frames.adopt(fresh);
+        cpu.hardware.clean_fpu(&mut self.processes[index].fpu);
         // The kernel's directory has no user entries, so a copy of it is an empty space; the self maps are set last.
         cpu.hardware.copy_frame(directory, cpu.kernel_directory);
         let window = Entry::new(directory, EntryFlags::USER_LEAF);
@@ -81,6 +83,8 @@ impl Kernel {
         self.processes.mourn(index);
         if self.first == Some(index) {
             self.ended = Some(self.processes[index].status as u8);
+            // Nobody runs any more, not even who has brought this about.
+            cpu.current = None;
         }
     }
 
@@ -145,30 +149,15 @@ impl Kernel {
     }
 
     /// Takes down one table of a dying process, or its directory after the last table. `false` if none is dying.
+    #[inline(never)]
     pub(crate) fn teardown_slice<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> bool {
         let Some(index) = self.processes.front(QueueName::Dying) else { return false };
+        // A dying process is not loaded (`end`), so its tables are seen through the alternate map.
         let directory = self.processes[index].directory;
-        let space = self.space(cpu, index);
-        let Space { via: Via::Map(reach), .. } = space else {
-            unreachable!("a space is reached by a map")
-        };
-        while self.processes[index].progress < USER_ENTRIES {
-            let entry_index = self.processes[index].progress;
-            self.processes[index].progress += 1;
-            let first = Page::containing(entry_index << 22);
-            let entry = self.memory(cpu).directory_entry(space, first);
-            match DirectoryEntry::classify(entry, directory) {
-                DirectoryEntry::Absent => {}
-                DirectoryEntry::Table(_) => {
-                    self.take_down_table(cpu, space, reach, entry_index, entry);
-                    return true;
-                }
-                kind @ (DirectoryEntry::Shared(_)
-                | DirectoryEntry::View(_)
-                | DirectoryEntry::SelfMap) => {
-                    unreachable!("{kind:?} among user entries")
-                }
-            }
+        cpu.point_alternate(directory);
+        if let Some(table) = self.next_table(cpu, index) {
+            self.take_down_table(cpu, index, table);
+            return true;
         }
         cpu.forget_alternate(directory);
         self.frames.release(Unmapped::after_flush(directory));
@@ -178,25 +167,58 @@ impl Kernel {
         true
     }
 
-    fn take_down_table<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        space: Space,
-        reach: Reach,
-        index: u32,
-        entry: Entry,
-    ) {
-        let mut memory = self.memory(cpu);
-        for page in 0..ENTRIES {
-            let Some(page) = UserPage::containing((index << 22) + page * PAGE_SIZE) else { break };
-            if memory.leaf_of_table(space, page).is_present() {
-                memory.unmap_of_table(space, page, abi::Permissions::empty());
+    /// The next directory entry of a dying process that names a table. Only the groups of entries are looked at in
+    /// which there ever was one.
+    fn next_table<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) -> Option<u32> {
+        let mut at = self.processes[index].progress;
+        while at < USER_ENTRIES {
+            let groups = self.processes[index].table_groups >> (at / TABLE_GROUP);
+            if groups == 0 {
+                break;
+            }
+            if groups & 1 == 0 {
+                at = (at / TABLE_GROUP + groups.trailing_zeros()) * TABLE_GROUP;
+                continue;
+            }
+            let end = (at / TABLE_GROUP + 1) * TABLE_GROUP;
+            while at < end {
+                let window = Reach::Alternate.window_page(at);
+                let entry = cpu.hardware.read_entry(Reach::Current, window);
+                if entry.is_present() {
+                    assert!(entry.is_own_table(), "{entry:?} among user entries");
+                    self.processes[index].progress = at + 1;
+                    return Some(at);
+                }
+                at += 1;
             }
         }
-        cpu.hardware.write_entry(Reach::Current, reach.window_page(index), Entry::ABSENT);
-        cpu.flush_table_windows(reach, index);
+        self.processes[index].progress = USER_ENTRIES;
+        None
+    }
+
+    /// Gives back a table's pages and the table. Nothing of a space that is not loaded, and never will be again, is
+    /// cached.
+    fn take_down_table<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, table: u32) {
+        let first = Page::containing(table << 22);
+        let mut mapped = 1;
+        for group in (0..ENTRIES).step_by(8).map(|index| first.plus(index)) {
+            if !cpu.hardware.any_of_eight_present(Reach::Alternate, group) {
+                continue;
+            }
+            for page in (0..8).map(|index| group.plus(index)) {
+                let leaf = cpu.hardware.read_entry(Reach::Alternate, page);
+                if leaf.is_present() {
+                    self.frames.release(Unmapped::after_flush(leaf.frame()));
+                    mapped += 1;
+                }
+            }
+        }
+        let window = Reach::Alternate.window_page(table);
+        let entry = cpu.hardware.read_entry(Reach::Current, window);
+        cpu.hardware.write_entry(Reach::Current, window, Entry::ABSENT);
+        cpu.flush_table_windows(Reach::Alternate, table);
         self.frames.release(Unmapped::after_flush(entry.frame()));
-        self.processes.credit(space.owner, 1);
+        self.processes.credit(index, mapped);
     }
 
     /// The memory of a process is gone: tells its parent, or keeps it for when the parent asks.
@@ -255,7 +277,7 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         caller: Index,
         child: Option<ProcessId>,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(), Error> {
         let zombie = match child {
             None if self.processes[caller].awaited == 0 => return Err(Error::NoChild),
             None => self.processes.front(QueueName::Zombies(caller)),
@@ -264,14 +286,16 @@ impl Kernel {
         match zombie {
             Some(zombie) => {
                 self.processes.remove(QueueName::Zombies(caller), zombie);
-                Ok(Outcome::Four(self.reap(caller, zombie)))
+                let words = self.reap(caller, zombie);
+                self.processes[caller].set_words(words);
+                Ok(())
             }
             None => {
                 if child.is_some_and(|child| self.waits_for(Index::new(child.index()), caller)) {
                     return Err(Error::Deadlock);
                 }
                 self.block(cpu, caller, State::Waiting { child });
-                Ok(Outcome::Settled)
+                Ok(())
             }
         }
     }

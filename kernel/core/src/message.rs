@@ -9,8 +9,8 @@ use abi::{Error, Permissions, ProcessId};
 
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
-use crate::kernel::{Kernel, Outcome};
-use crate::process::{Errand, Index, Outbox, State};
+use crate::kernel::Kernel;
+use crate::process::{Errand, Index, Offer, Outbox, State};
 use crate::table::QueueName;
 
 /// Frames that a page on its way may need where it arrives: its table (the page itself is there already).
@@ -153,7 +153,7 @@ impl Kernel {
         me: Index,
         from: Option<ProcessId>,
         offer: Option<PageOffer>,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(), Error> {
         if offer.is_some_and(|offer| offer.accept) {
             self.make_room(cpu, TABLE);
         }
@@ -162,7 +162,7 @@ impl Kernel {
             Some(id) => self.receive_from(cpu, me, id)?,
             None => self.receive_any(cpu, me),
         }
-        Ok(Outcome::Settled)
+        Ok(())
     }
 
     fn receive_any<H: Hardware>(&mut self, cpu: &mut Cpu<H>, me: Index) {
@@ -281,28 +281,29 @@ impl Kernel {
     ///
     /// # Errors
     /// `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the reply's page. Nothing was received.
+    #[inline(never)]
     pub(crate) fn reply_and_receive<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         me: Index,
         to: ProcessId,
-        words: [u32; 4],
-        offer: Option<PageOffer>,
-    ) -> Result<Outcome, Error> {
-        if offer.is_some() {
+        offer: Offer,
+    ) -> Result<(), Error> {
+        let outbox = Outbox { words: self.processes[me].words(), offer };
+        if !matches!(offer, Offer::Nothing) {
             self.make_room(cpu, TABLE);
         }
-        let answered = match self.reply(cpu, me, to, Outbox { words, offer: offer.into() }) {
+        let answered = match self.reply(cpu, me, to, outbox) {
             Ok(answered) => Some(answered),
             Err(Error::NotWaiting) => None,
             Err(error) => return Err(error),
         };
-        self.processes[me].outbox = Outbox { words: [0; 4], offer: offer.into() };
+        self.processes[me].outbox = Outbox { words: [0; 4], ..outbox };
         self.receive_any(cpu, me);
         if let Some(answered) = answered {
             self.hand_over(cpu, answered);
         }
-        Ok(Outcome::Settled)
+        Ok(())
     }
 
     /// Tells a process of Ctrl-C, now or when it next receives from anyone. It goes before all that is ready: a person

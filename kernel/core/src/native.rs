@@ -1,6 +1,6 @@
 //! The native calls: what each of them does, one arm a call.
 
-use abi::call::RawCall;
+use abi::call::Arguments;
 use abi::message::Reason;
 use abi::process::Target;
 use abi::{Error, Frame, PageRange, ProcessId, Registers, Syscall};
@@ -8,135 +8,130 @@ use abi::{Error, Frame, PageRange, ProcessId, Registers, Syscall};
 use crate::cpu::Cpu;
 use crate::fault::Fault;
 use crate::hardware::Hardware;
-use crate::kernel::{Kernel, Outcome};
-use crate::process::{Errand, Index, Outbox, Quota};
+use crate::kernel::Kernel;
+use crate::process::{Errand, Index, Offer, Outbox, Quota};
 use crate::range::Progress;
-use crate::space::Space;
+use crate::space::{Change, Space};
 
-impl Kernel {
-    /// A native call of the current process, by `int 0x30` or `sysenter`.
-    pub(crate) fn native_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) {
-        let outcome = self
-            .raw_call(caller)
-            .and_then(|raw| self.dispatch(cpu, caller, Syscall::decode(&raw)?));
-        let process = &mut self.processes[caller];
-        match outcome {
-            Ok(Outcome::Done) => process.registers.eax = 0,
-            Ok(Outcome::One(word)) => {
-                process.registers.eax = 0;
-                process.registers.ebx = word;
-            }
-            Ok(Outcome::Four(words)) => process.set_words(words),
-            Ok(Outcome::Partial(done, error)) => {
-                process.registers.eax = error.to_wire();
-                process.registers.ebx = done;
-            }
-            Ok(Outcome::Settled) => {}
-            Err(error) => process.registers.eax = error.to_wire(),
-        }
-    }
+/// The saved registers of a call, in the places that the call came with: those of `int 0x30`, or of `sysenter`.
+struct CallRegisters<'a, const SYSENTER: bool>(&'a Registers);
 
-    /// The registers of a call, in the places that [`RawCall`] has for them.
-    ///
-    /// # Errors
-    /// `InvalidArgument`: a call by `sysenter` that needs more registers than that leaves.
-    fn raw_call(&self, caller: Index) -> Result<RawCall, Error> {
-        let registers = &self.processes[caller].registers;
-        if registers.trap != Registers::SYSENTER {
-            return Ok(RawCall {
-                head: registers.eax,
-                process: registers.edx,
-                page: registers.ecx,
-                words: [registers.ebx, registers.esi, registers.edi, registers.ebp],
-            });
-        }
-        let raw = RawCall {
-            head: registers.eax,
-            process: registers.edi,
-            page: registers.ebp,
-            words: [registers.ebx, registers.esi, registers.ebp, 0],
-        };
+impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
+    /// Is there a register for everything that the call needs? By `sysenter` there are fewer, and the page lies where
+    /// the third word does.
+    fn fits(&self) -> bool {
         const RANGE_SHARE: u32 = 38;
         const MESSAGES: core::ops::RangeInclusive<u32> = 60..=64;
-        let page_and_third_word = MESSAGES.contains(&raw.number()) && raw.head >> 8 != 0;
-        if raw.number() == RANGE_SHARE || page_and_third_word {
-            return Err(Error::InvalidArgument);
-        }
-        Ok(raw)
+        !SYSENTER
+            || self.number() != RANGE_SHARE
+                && (self.permission_bits() == 0 || !MESSAGES.contains(&self.number()))
+    }
+}
+
+impl<const SYSENTER: bool> Arguments for CallRegisters<'_, SYSENTER> {
+    fn head(&self) -> u32 {
+        self.0.eax
     }
 
+    fn process(&self) -> u32 {
+        if SYSENTER { self.0.edi } else { self.0.edx }
+    }
+
+    fn page(&self) -> u32 {
+        if SYSENTER { self.0.ebp } else { self.0.ecx }
+    }
+
+    fn word(&self, index: usize) -> u32 {
+        match index {
+            0 => self.0.ebx,
+            1 => self.0.esi,
+            2 if SYSENTER => self.0.ebp,
+            2 => self.0.edi,
+            _ if SYSENTER => 0,
+            _ => self.0.ebp,
+        }
+    }
+}
+
+impl Kernel {
+    /// A native call of the current process, by `int 0x30` or `sysenter`. Where it succeeds, the arm has left its
+    /// caller's registers as they should be; unless the caller is blocked, has ended, or restarts the call, that
+    /// includes 0 in `eax`.
+    #[inline(always)]
+    pub(crate) fn native_call<H: Hardware, const SYSENTER: bool>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+    ) {
+        let raw = CallRegisters::<SYSENTER>(&self.processes[caller].registers);
+        let call = if raw.fits() { Syscall::decode(&raw) } else { Err(Error::InvalidArgument) };
+        if let Err(error) = call.and_then(|call| self.dispatch(cpu, caller, call)) {
+            self.processes[caller].registers.eax = error.to_wire();
+        }
+    }
+
+    #[inline(always)]
     fn dispatch<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
         call: Syscall,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(), Error> {
         match call {
             Syscall::Identity => {
-                let parent =
-                    self.processes[caller].parent.map(|parent| self.processes[parent].name());
-                let own = self.processes[caller].name();
-                let bits = |id: Option<ProcessId>| id.map_or(0, ProcessId::bits);
-                Ok(Outcome::Four([own.bits(), bits(parent), bits(self.processes[caller].pager), 0]))
+                let facts = self.processes.facts_of(caller);
+                let (own, parent) = (facts.id, facts.parent);
+                let pager = self.processes[caller].pager.map_or(0, ProcessId::bits);
+                self.answer_all(caller, [own, parent, pager, 0])
             }
             Syscall::PageAllocate { process, page, permissions } => {
-                let space = self.room_in(cpu, caller, process, 2)?;
-                self.memory(cpu).allocate(space, page, permissions)?;
-                Ok(Outcome::Done)
+                self.page_allocate(cpu, caller, process, page, permissions)
             }
             Syscall::PageMap { process, page, to, to_page, permissions } => {
-                let (from, to) = self.room_in_both(cpu, caller, process, to, 1)?;
-                self.memory(cpu).map(from, page, to, to_page, permissions)?;
-                Ok(Outcome::Done)
+                self.page_map(cpu, caller, (process, page), (to, to_page), permissions)
             }
             Syscall::PageUnmap { process, page, marks } => {
-                let space = self.room_in(cpu, caller, process, 1)?;
-                Ok(Outcome::One(self.memory(cpu).unmap(space, page, marks)?.bits()))
+                self.page_unmap(cpu, caller, process, page, marks)
             }
             Syscall::PageCopy { process, page, permissions } => {
-                let space = self.room_in(cpu, caller, process, 1)?;
-                Ok(Outcome::One(u32::from(self.memory(cpu).copy(space, page, permissions)?)))
+                self.page_copy(cpu, caller, process, page, permissions)
             }
             Syscall::FrameReferences { frame } => {
                 let known = frame < 0x10_0000;
                 let count = known.then(|| self.frames.count(Frame::from_number(frame))).flatten();
-                count.map(Outcome::One).ok_or(Error::NotMapped)
+                let count = count.ok_or(Error::NotMapped)?;
+                self.answer(caller, count)
             }
             Syscall::RangeShare { process, range, to, to_page, drop, add, both } => {
                 let (from, to) = self.room_in_both(cpu, caller, process, to, 2)?;
                 let first = PageRange::new(to_page, range.pages())?;
-                let progress =
-                    self.memory(cpu).share_range(from, range, to, first, (drop, add), both);
-                Ok(outcome_of(&progress))
+                let change = Change::new(drop, add);
+                let progress = self.memory(cpu).share_range(from, range, to, first, change, both);
+                self.progress(caller, &progress)
             }
             Syscall::RangeProtect { process, range, drop, add } => {
-                let space = self.room_in(cpu, caller, process, 0)?;
-                let (progress, found) = self.memory(cpu).protect_range(space, range, drop, add);
-                Ok(match progress.result {
-                    Ok(()) => {
-                        Outcome::Four([progress.done, found.any, found.accessed, found.dirty])
-                    }
-                    Err(_) => outcome_of(&progress),
-                })
+                self.range_protect(cpu, caller, process, range, Change::new(drop, add))
             }
             Syscall::RangeUnmap { process, range, marks } => {
                 let space = self.room_in(cpu, caller, process, 0)?;
-                Ok(outcome_of(&self.memory(cpu).unmap_range(space, range, marks)))
+                let progress = self.memory(cpu).unmap_range(space, range, marks);
+                self.progress(caller, &progress)
             }
             Syscall::RangeAllocate { process, range, permissions } => {
                 let space = self.room_in(cpu, caller, process, range.pages() + 2)?;
-                Ok(outcome_of(&self.memory(cpu).allocate_range(space, range, permissions)))
+                let progress = self.memory(cpu).allocate_range(space, range, permissions);
+                self.progress(caller, &progress)
             }
             Syscall::ProcessCreate { copy } => self.process_create(cpu, caller, copy),
             Syscall::ProcessStart { process } => {
                 let child = self.child(caller, process)?;
                 self.start(child);
-                Ok(Outcome::Done)
+                self.succeed(caller)
             }
             Syscall::ProcessStop { process } => {
                 let child = self.child(caller, process)?;
                 self.stop(cpu, child);
-                Ok(Outcome::Done)
+                self.succeed(caller)
             }
             Syscall::RegistersRead { process, address } => {
                 self.registers_read(cpu, caller, process, address)
@@ -146,7 +141,7 @@ impl Kernel {
             }
             Syscall::Exit { status } => {
                 self.end(cpu, caller, status, Reason::Exited);
-                Ok(Outcome::Settled)
+                Ok(())
             }
             Syscall::Wait { child } => self.wait(cpu, caller, child),
             Syscall::Destroy { process, subtree } => {
@@ -156,15 +151,15 @@ impl Kernel {
                 } else {
                     self.end(cpu, index, 0, Reason::Destroyed);
                 }
-                Ok(if index == caller { Outcome::Settled } else { Outcome::Done })
+                if index == caller { Ok(()) } else { self.succeed(caller) }
             }
             Syscall::SetQuota { process, frames, processes } => {
                 let child = self.child(caller, process)?;
                 self.processes.set_quota(child, Quota { frames, processes })?;
-                Ok(Outcome::Done)
+                self.succeed(caller)
             }
             Syscall::Usage { process } => {
-                let index = self.memory_target(caller, process)?;
+                let index = self.memory_of(caller, process)?;
                 let process = &self.processes[index];
                 let used = if process.account == Some(index) {
                     process.subtree
@@ -172,78 +167,83 @@ impl Kernel {
                     Quota { frames: process.mapped, processes: 1 }
                 };
                 let quota = process.quota;
-                Ok(Outcome::Four([used.frames, quota.frames, used.processes, quota.processes]))
+                let words = [used.frames, quota.frames, used.processes, quota.processes];
+                self.answer_all(caller, words)
             }
             Syscall::Machine => {
                 let flushes = cpu.flushes.pages & 0xFFFF | cpu.flushes.all << 16;
-                Ok(Outcome::Four([
-                    self.frames.total(),
-                    self.frames.free(),
-                    self.processes.live(),
-                    flushes,
-                ]))
+                let (total, free) = (self.frames.total(), self.frames.free());
+                let words = [total, free, self.processes.live(), flushes];
+                self.answer_all(caller, words)
             }
             Syscall::SetHandler { process, address } => {
                 let index = self.self_or_child(caller, process)?;
                 self.processes[index].handler = address;
-                Ok(Outcome::Done)
+                self.succeed(caller)
             }
             Syscall::SetPager { process, pager } => self.set_pager(caller, process, pager),
             Syscall::AcceptClients { accept } => {
                 self.processes[caller].accepts_clients = accept;
-                Ok(Outcome::Done)
+                self.succeed(caller)
             }
             Syscall::FaultForward { address, access, eip } => {
                 self.forward(cpu, caller, Fault { address, access, eip })?;
-                Ok(Outcome::Settled)
+                Ok(())
             }
             Syscall::FaultReply { process, verdict } => {
                 self.fault_reply(cpu, caller, process, verdict)?;
-                Ok(Outcome::Done)
+                self.succeed(caller)
             }
             Syscall::SetFaultTimeout { process, milliseconds } => {
                 let child = self.child(caller, process)?;
                 self.processes[child].fault_timeout = milliseconds;
-                Ok(Outcome::Done)
+                self.succeed(caller)
             }
             Syscall::Clone { child } => self.clone_call(cpu, caller, child),
-            Syscall::Send { to, words, offer } => {
-                self.errand(cpu, caller, to, Errand::Send, Outbox { words, offer: offer.into() })
+            // The words of a message are read from the caller's registers when it is clear where they go.
+            Syscall::Send { to, words: _, offer } => {
+                self.errand(cpu, caller, to, Errand::Send, offer.into())
             }
             Syscall::Receive { from, offer } => self.receive(cpu, caller, from, offer),
-            Syscall::Call { to, words, offer } => {
-                self.errand(cpu, caller, to, Errand::Call, Outbox { words, offer: offer.into() })
+            Syscall::Call { to, words: _, offer } => {
+                if offer.is_none() && self.call_at_once(cpu, caller, to) {
+                    return Ok(());
+                }
+                self.errand(cpu, caller, to, Errand::Call, offer.into())
             }
-            Syscall::Reply { to, words, offer } => {
-                let answered =
-                    self.reply(cpu, caller, to, Outbox { words, offer: offer.into() })?;
+            Syscall::Reply { to, words: _, offer } => {
+                let outbox = Outbox { words: self.processes[caller].words(), offer: offer.into() };
+                let answered = self.reply(cpu, caller, to, outbox)?;
                 self.make_ready(answered);
-                Ok(Outcome::Done)
+                self.succeed(caller)
             }
-            Syscall::ReplyAndReceive { to, words, offer } => {
-                self.reply_and_receive(cpu, caller, to, words, offer)
+            Syscall::ReplyAndReceive { to, words: _, offer } => {
+                if offer.is_none() && self.reply_at_once(cpu, caller, to) {
+                    return Ok(());
+                }
+                self.reply_and_receive(cpu, caller, to, offer.into())
             }
             Syscall::Clock => {
                 let now = cpu.hardware.now();
-                Ok(Outcome::Four([now as u32, (now >> 32) as u32, 0, 0]))
+                self.answer_all(caller, [now as u32, (now >> 32) as u32, 0, 0])
             }
             Syscall::Sleep { milliseconds: 0 } | Syscall::Yield => {
                 self.processes[caller].registers.eax = 0;
-                self.give_up_cpu(cpu);
-                Ok(Outcome::Settled)
+                self.yield_cpu(cpu, caller);
+                Ok(())
             }
             Syscall::Sleep { milliseconds } => {
                 self.processes[caller].registers.eax = 0;
                 self.sleep(cpu, caller, milliseconds);
-                Ok(Outcome::Settled)
+                Ok(())
             }
             Syscall::ConsoleWrite { address, length } => {
                 within_user(address, length)?;
-                Ok(self.console_write(cpu, caller, address, length))
+                self.console_write(cpu, caller, address, length)
             }
             Syscall::ConsoleRead { address, length } => {
                 within_user(address, length)?;
-                Ok(self.console_read(cpu, caller, address, length))
+                self.console_read(cpu, caller, address, length)
             }
             Syscall::SetConsoleOwner { owner } => {
                 let owner = owner.map(|owner| self.self_or_child(caller, owner)).transpose()?;
@@ -255,25 +255,50 @@ impl Kernel {
                     // A Ctrl-C from before was not meant for what it does now.
                     self.processes[owner].interrupted = false;
                 }
-                Ok(Outcome::Done)
+                self.succeed(caller)
             }
         }
     }
 
+    /// Success, with nothing to say.
+    pub(crate) fn succeed(&mut self, caller: Index) -> Result<(), Error> {
+        self.processes[caller].registers.eax = 0;
+        Ok(())
+    }
+
+    /// Success and one word.
+    pub(crate) fn answer(&mut self, caller: Index, word: u32) -> Result<(), Error> {
+        self.processes[caller].registers.ebx = word;
+        self.succeed(caller)
+    }
+
+    /// Success and four words.
+    pub(crate) fn answer_all(&mut self, caller: Index, words: [u32; 4]) -> Result<(), Error> {
+        self.processes[caller].set_words(words);
+        Ok(())
+    }
+
+    /// How far a range call got, which its caller learns also from an error.
+    pub(crate) fn progress(&mut self, caller: Index, progress: &Progress) -> Result<(), Error> {
+        self.processes[caller].registers.ebx = progress.done;
+        progress.result?;
+        self.succeed(caller)
+    }
+
     /// A space to change, after teardowns have made room for `frames` if they can.
-    fn room_in<H: Hardware>(
+    pub(crate) fn room_in<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
         target: Target,
         frames: u32,
     ) -> Result<Space, Error> {
-        let index = self.memory_target(caller, target)?;
+        let index = self.memory_of(caller, target)?;
         self.make_room(cpu, frames);
         Ok(self.space(cpu, index))
     }
 
-    fn room_in_both<H: Hardware>(
+    pub(crate) fn room_in_both<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
@@ -281,7 +306,7 @@ impl Kernel {
         to: Target,
         frames: u32,
     ) -> Result<(Space, Space), Error> {
-        let (from, to) = (self.memory_target(caller, from)?, self.memory_target(caller, to)?);
+        let (from, to) = (self.memory_of(caller, from)?, self.memory_of(caller, to)?);
         self.make_room(cpu, frames);
         Ok(self.spaces(cpu, from, to))
     }
@@ -291,34 +316,29 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         caller: Index,
         copy: bool,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(), Error> {
         let child = self.create(cpu, Some(caller), true)?;
         if copy {
             self.copy_registers(cpu, caller, child);
             self.processes[child].registers.eax = 0;
             self.processes[child].registers.ebx = 0;
         }
-        Ok(Outcome::One(self.processes[child].name().bits()))
+        let id = self.processes[child].name().bits();
+        self.answer(caller, id)
     }
 
+    #[inline(never)]
     fn errand<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
         to: ProcessId,
         errand: Errand,
-        outbox: Outbox,
-    ) -> Result<Outcome, Error> {
+        offer: Offer,
+    ) -> Result<(), Error> {
         let to = self.processes.find(to)?;
-        self.begin_errand(cpu, caller, to, errand, outbox)?;
-        Ok(Outcome::Settled)
-    }
-}
-
-fn outcome_of(progress: &Progress) -> Outcome {
-    match progress.result {
-        Ok(()) => Outcome::One(progress.done),
-        Err(error) => Outcome::Partial(progress.done, error),
+        let outbox = Outbox { words: self.processes[caller].words(), offer };
+        self.begin_errand(cpu, caller, to, errand, outbox)
     }
 }
 

@@ -5,7 +5,7 @@ use abi::{Error, ProcessId};
 
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
-use crate::kernel::{Kernel, Outcome};
+use crate::kernel::Kernel;
 use crate::process::{Errand, Index, Outbox, State};
 
 /// The longest chain of pagers that serve each other.
@@ -23,7 +23,7 @@ impl Kernel {
         caller: Index,
         child: Target,
         pager: Option<ProcessId>,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(), Error> {
         let child = self.child(caller, child)?;
         if self.waits_for_pager(child) {
             return Err(Error::Busy);
@@ -36,7 +36,7 @@ impl Kernel {
             self.extend_pager_chain(child, index)?;
         }
         self.processes[child].pager = pager;
-        Ok(Outcome::Done)
+        self.succeed(caller)
     }
 
     /// Refuses circles and chains of over [`PAGER_CHAIN`] pagers, clients of clients included, and notes how long the
@@ -97,15 +97,15 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         caller: Index,
         child: ProcessId,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(), Error> {
         let index = self.child(caller, child.into())?;
-        let Some(pager) = self.processes[caller].pager else { return Ok(Outcome::Done) };
+        let Some(pager) = self.processes[caller].pager else { return self.succeed(caller) };
         if self.processes[index].pager != Some(pager) {
             return Err(Error::Refused);
         }
         let to = self.processes.find(pager).map_err(|_| Error::PeerEnded)?;
         let outbox = Outbox::words([child.bits(), 0, 0, 0]);
         self.begin_errand(cpu, caller, to, Errand::Clone, outbox)?;
-        Ok(Outcome::Settled)
+        Ok(())
     }
 }

@@ -195,6 +195,9 @@ impl Quota {
     }
 }
 
+/// Directory entries that share a bit of [`Process::table_groups`]: 32, which is 128 MiB.
+pub const TABLE_GROUP: u32 = 32;
+
 /// One process. The saved registers come first: a trap writes them there.
 #[repr(C)]
 pub struct Process {
@@ -263,6 +266,9 @@ pub struct Process {
 
     /// Frames mapped in its space, tables included.
     pub mapped: u32,
+    /// Bit `g`: one of the directory entries from `g * TABLE_GROUP` on has had a table. So the end of a process costs
+    /// nothing for the address space that it never used.
+    pub table_groups: u32,
     /// Its own bound.
     pub quota: Quota,
     /// What it and its descendants use, while it has a bound.
@@ -333,6 +339,7 @@ impl Process {
         wake: 0,
         sleeper: 0,
         mapped: 0,
+        table_groups: 0,
         quota: Quota { frames: 0, processes: 0 },
         subtree: Quota { frames: 0, processes: 0 },
         account: None,
@@ -340,6 +347,67 @@ impl Process {
         all_ports: false,
         progress: 0,
     };
+
+    /// Makes a slot a stopped process with this directory and nothing else. Field by field, because a slot is mostly FPU
+    /// state, which is left to the caller.
+    pub fn begin(&mut self, id: ProcessId, directory: Frame) {
+        let Self {
+            registers,
+            fpu: _,
+            id: name,
+            state,
+            stopped,
+            directory: root,
+            next,
+            previous,
+            parent,
+            first_child,
+            first_gone,
+            next_sibling,
+            previous_sibling,
+            zombies,
+            awaited,
+            unattended,
+            status,
+            reason,
+            handler,
+            pager,
+            accepts_clients,
+            clients_below,
+            fault_timeout,
+            senders,
+            callers,
+            outbox,
+            interrupted,
+            wake,
+            sleeper,
+            mapped,
+            table_groups,
+            quota,
+            subtree,
+            account,
+            numbering,
+            all_ports,
+            progress,
+        } = self;
+        *registers = Registers::start(0, 0);
+        (*name, *root) = (Some(id), directory);
+        (*state, *stopped) = (State::Ready, true);
+        (*next, *previous) = (None, None);
+        (*parent, *first_child, *first_gone) = (None, None, None);
+        (*next_sibling, *previous_sibling) = (None, None);
+        (*zombies, *senders, *callers) = (Queue::default(), Queue::default(), Queue::default());
+        (*awaited, *unattended) = (0, false);
+        (*status, *reason) = (0, Reason::Exited);
+        (*handler, *pager, *fault_timeout) = (0, None, 0);
+        (*accepts_clients, *clients_below) = (false, 0);
+        (*outbox, *interrupted) = (Outbox::EMPTY, false);
+        (*wake, *sleeper) = (0, 0);
+        (*mapped, *table_groups) = (1, 0);
+        (*quota, *subtree, *account) = (Quota::default(), Quota::default(), None);
+        (*numbering, *all_ports) = (Numbering::Lab5, false);
+        *progress = 0;
+    }
 
     /// The id of a slot that holds a process.
     ///
@@ -354,6 +422,18 @@ impl Process {
     #[must_use]
     pub const fn is_alive(&self) -> bool {
         !matches!(self.state, State::Free | State::Dying | State::Ended)
+    }
+
+    /// The words of the message call that it has made; by `sysenter` there are three.
+    #[inline(always)]
+    #[must_use]
+    pub fn words(&self) -> [u32; 4] {
+        let r = &self.registers;
+        if r.trap == Registers::SYSENTER {
+            [r.ebx, r.esi, r.ebp, 0]
+        } else {
+            [r.ebx, r.esi, r.edi, r.ebp]
+        }
     }
 
     /// Puts a call's success and four words where the process's call reads them.

@@ -1,10 +1,22 @@
 //! What a range call does: walk a range table by table and say how far it got.
+//!
+//! What is the same for all pages under a table is found out once for them: that the table is there, how the space is
+//! reached, and whether pages are flushed one by one or all at the end ([`FLUSH_LIMIT`]).
+
+use core::ops::Range;
 
 use abi::layout::ENTRIES;
-use abi::{Entry, EntryFlags, Error, PageRange, Permissions, UserPage};
+use abi::{Entry, EntryFlags, Error, Page, PageRange, Permissions, UserPage};
 
-use crate::hardware::Hardware;
-use crate::space::{Memory, Space};
+use crate::frames::Unmapped;
+use crate::hardware::{Hardware, Reach};
+use crate::process::Index;
+use crate::space::{Change, Memory, Space, Stale, Via};
+
+/// A call that walks more pages than this flushes everything once instead of pages one by one. An INVLPG takes 100 to
+/// 200 cycles, and reloading CR3 not much more; what it costs is the misses that follow, for the few dozen pages that a
+/// program works with. Other systems have found the same: Linux's limit is 33.
+const FLUSH_LIMIT: u32 = 32;
 
 /// How far a range call got, and why no further.
 pub(crate) struct Progress {
@@ -15,7 +27,7 @@ pub(crate) struct Progress {
 }
 
 /// What [`Memory::protect_range`] found before it cleared A and D.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Found {
     /// All A and D bits together, as `0x20` and `0x40`.
     pub any: u32,
@@ -25,30 +37,49 @@ pub(crate) struct Found {
     pub dirty: u32,
 }
 
+/// The part of a range that lies under one table.
+#[derive(Clone, Copy)]
+struct Run {
+    first: UserPage,
+    pages: u32,
+}
+
+impl Run {
+    /// What is left of `range` after `done` pages, up to the end of the table.
+    #[inline(always)]
+    fn at(range: PageRange, done: u32) -> Self {
+        let first = range.page(done);
+        let to_the_end = ENTRIES - first.page().table_index();
+        Self { first, pages: to_the_end.min(range.pages() - done) }
+    }
+
+    #[inline(always)]
+    fn pages(self) -> impl Iterator<Item = UserPage> {
+        (0..self.pages).map(move |index| self.first.plus(index))
+    }
+}
+
 impl<H: Hardware> Memory<'_, H> {
-    /// Calls `each` for every page of the range whose table is present, in order, until it fails.
-    fn for_each_of_table(
+    /// As [`Memory::protect_range`], for a range of one page, which needs no walk.
+    #[inline(always)]
+    pub fn protect_one(
         &mut self,
         space: Space,
-        range: PageRange,
-        mut each: impl FnMut(&mut Self, u32, UserPage) -> Result<(), Error>,
-    ) -> Progress {
-        let mut done = 0;
-        while done < range.pages() {
-            let first = range.page(done).page();
-            let run = (ENTRIES - first.table_index()).min(range.pages() - done);
-            if !self.has_table(space, first) {
-                done += run;
-                continue;
+        page: UserPage,
+        change: Change,
+    ) -> (Progress, Found) {
+        let mut found = Found::default();
+        let old = self.leaf(space, page);
+        if old.is_present() {
+            match self.change(space, page, old, change) {
+                Ok(stale) => self.flush(&stale),
+                Err(error) => return (Progress { done: 0, result: Err(error) }, found),
             }
-            for _ in 0..run {
-                if let Err(error) = each(self, done, range.page(done)) {
-                    return Progress { done, result: Err(error) };
-                }
-                done += 1;
-            }
+            let mut bits = Bits::default();
+            bits.note(old);
+            found.add(bits, 0, 0);
         }
-        Progress { done, result: Ok(()) }
+        (Progress { done: 1, result: Ok(()) }, found)
     }
 
     /// Drops and adds bits on every present page and clears A and D.
@@ -56,28 +87,105 @@ impl<H: Hardware> Memory<'_, H> {
         &mut self,
         space: Space,
         range: PageRange,
-        drop: Permissions,
-        add: Permissions,
+        change: Change,
     ) -> (Progress, Found) {
         let mut found = Found::default();
-        let progress = self.for_each_of_table(space, range, |memory, index, page| {
-            let old = memory.protect_of_table(space, page, (drop, add), EntryFlags::empty())?;
-            found.note(index, old);
-            Ok(())
-        });
+        let found_in = &mut found;
+        if space.via != Via::Map(Reach::Current) {
+            let flush = |_: &mut Self, stale: Stale| stale.of_another_space();
+            return (self.protect_runs(space, range, change, found_in, flush), found);
+        }
+        let space = Space::current(space.owner);
+        if range.pages() <= FLUSH_LIMIT {
+            let flush = |memory: &mut Self, stale: Stale| memory.flush(&stale);
+            return (self.protect_runs(space, range, change, found_in, flush), found);
+        }
+        let flush = |_: &mut Self, stale: Stale| stale.of_a_flushed_space();
+        let progress = self.protect_runs(space, range, change, found_in, flush);
+        self.cpu.flush_all();
         (progress, found)
     }
 
-    /// Unmaps every present page and leaves marks there.
-    pub fn unmap_range(&mut self, space: Space, range: PageRange, marks: Permissions) -> Progress {
-        self.for_each_of_table(space, range, |memory, _, page| {
-            let old = memory.leaf_of_table(space, page);
-            if old != Entry::ABSENT {
-                let marks = if old.is_present() { marks } else { Permissions::empty() };
-                memory.unmap_of_table(space, page, marks);
+    #[inline(always)]
+    fn protect_runs(
+        &mut self,
+        space: Space,
+        range: PageRange,
+        change: Change,
+        found: &mut Found,
+        flush: impl Fn(&mut Self, Stale) + Copy,
+    ) -> Progress {
+        let mut done = 0;
+        while done < range.pages() {
+            let run = Run::at(range, done);
+            if self.has_table(space, run.first) {
+                // Only the first pages of a range have bits of their own in the result.
+                let noted = u32::BITS.saturating_sub(done).min(run.pages);
+                let mut bits = Bits::default();
+                let mut any = 0;
+                let result = self
+                    .protect_run(space, run, 0..noted, change, flush, |old| bits.note(old))
+                    .and_then(|()| {
+                        let rest = noted..run.pages;
+                        self.protect_run(space, run, rest, change, flush, |old| any |= old.bits())
+                    });
+                found.add(bits, done, any);
+                if let Err((before, error)) = result {
+                    return Progress { done: done + before, result: Err(error) };
+                }
             }
-            Ok(())
-        })
+            done += run.pages;
+        }
+        Progress { done, result: Ok(()) }
+    }
+
+    /// These pages of those under one table; `note` is told the old entry of each, or that there was none. An error
+    /// says which page it met.
+    #[inline(always)]
+    fn protect_run(
+        &mut self,
+        space: Space,
+        run: Run,
+        pages: Range<u32>,
+        change: Change,
+        flush: impl Fn(&mut Self, Stale),
+        mut note: impl FnMut(Entry),
+    ) -> Result<(), (u32, Error)> {
+        for index in pages {
+            let page = run.first.plus(index);
+            let old = self.leaf_of_table(space, page);
+            if old.is_present() {
+                let changed = self.change(space, page, old, change);
+                flush(self, changed.map_err(|error| (index, error))?);
+                note(old);
+            } else {
+                note(Entry::ABSENT);
+            }
+        }
+        Ok(())
+    }
+
+    /// Unmaps every present page and leaves marks there. Each page is flushed before its frame may be freed.
+    pub fn unmap_range(&mut self, space: Space, range: PageRange, marks: Permissions) -> Progress {
+        let mut done = 0;
+        while done < range.pages() {
+            let run = Run::at(range, done);
+            if self.has_table(space, run.first) {
+                for page in run.pages() {
+                    self.unmap_or_clear(space, page, marks);
+                }
+            }
+            done += run.pages;
+        }
+        Progress { done, result: Ok(()) }
+    }
+
+    fn unmap_or_clear(&mut self, space: Space, page: UserPage, marks: Permissions) {
+        let old = self.leaf_of_table(space, page);
+        if old != Entry::ABSENT {
+            let marks = if old.is_present() { marks } else { Permissions::empty() };
+            self.unmap_of_table(space, page, marks);
+        }
     }
 
     /// Maps fresh zeroed pages over all of the range.
@@ -103,34 +211,163 @@ impl<H: Hardware> Memory<'_, H> {
         range: PageRange,
         to: Space,
         first: PageRange,
-        bits: (Permissions, Permissions),
+        change: Change,
         both: bool,
     ) -> Progress {
-        let (drop, add) = bits;
-        self.for_each_of_table(from, range, |memory, index, page| {
-            let source = memory.leaf_of_table(from, page);
-            if !source.is_present() {
-                return Ok(());
+        let mut done = 0;
+        let mut result = Ok(());
+        while done < range.pages() && result.is_ok() {
+            let (source, target) = (Run::at(range, done), Run::at(first, done));
+            let pages = source.pages.min(target.pages);
+            let runs = (Run { pages, ..source }, Run { pages, ..target });
+            let mut shared = pages;
+            if self.has_table(from, source.first) {
+                let each = range.pages() <= FLUSH_LIMIT;
+                (shared, result) = self.share_run(from, to, runs, change, both, each);
             }
-            let permissions = (source.permissions() - drop) | add;
-            memory.map_entry(source, from.owner != to.owner, to, first.page(index), permissions)?;
-            if both && permissions != source.permissions() {
-                memory.protect_of_table(from, page, bits, EntryFlags::ACCESSED_DIRTY)?;
+            done += shared;
+        }
+        if both && range.pages() > FLUSH_LIMIT && from.via == Via::Map(Reach::Current) {
+            self.cpu.flush_all();
+        }
+        Progress { done, result }
+    }
+
+    /// Shares the pages under one table with places under one table. With `both`, the source is flushed page by page, at
+    /// the latest by the caller unless `each` is set.
+    #[inline(always)]
+    fn share_run(
+        &mut self,
+        from: Space,
+        to: Space,
+        runs: (Run, Run),
+        change: Change,
+        both: bool,
+        each: bool,
+    ) -> (u32, Result<(), Error>) {
+        let forks = both
+            && from.via == Via::Map(Reach::Current)
+            && to.via == Via::Map(Reach::Alternate)
+            && runs.0.first == runs.1.first
+            && change.takes_write()
+            && !self.processes.is_bounded(to.owner);
+        let (source, target) = runs;
+        let pages = source.pages;
+        let mut index = 0;
+        while index < pages {
+            let (page, place) = (source.first.plus(index), target.first.plus(index));
+            let old = self.leaf_of_table(from, page);
+            if old.is_present() {
+                if let Err(error) = self.share_page(from, to, (page, place), old, change, both) {
+                    return (index, Err(error));
+                }
+                if forks {
+                    // The table is there now, and nothing that is left can fail.
+                    let rest = page.page().number() + 1..source.first.page().number() + pages;
+                    if each {
+                        self.fork_run::<true>(from.owner, to.owner, rest, change);
+                    } else {
+                        self.fork_run::<false>(from.owner, to.owner, rest, change);
+                    }
+                    break;
+                }
             }
-            Ok(())
-        })
+            index += 1;
+        }
+        (pages, Ok(()))
+    }
+
+    /// Shares one page that is present.
+    fn share_page(
+        &mut self,
+        from: Space,
+        to: Space,
+        (page, place): (UserPage, UserPage),
+        old: Entry,
+        change: Change,
+        both: bool,
+    ) -> Result<(), Error> {
+        self.map_entry(old, from.owner != to.owner, to, place, change.permissions(old))?;
+        if both {
+            let change = change.keeping(EntryFlags::ACCESSED_DIRTY);
+            let stale = self.change(from, page, old, change)?;
+            self.flush(&stale);
+        }
+        Ok(())
+    }
+
+    /// What a fork does for most pages: the child's table is there, its owner is not bounded, a page arrives where it
+    /// came from, and W is lost on both sides. `pages` are page numbers. Unless `FLUSH` says so, the caller flushes.
+    #[inline(never)]
+    fn fork_run<const FLUSH: bool>(
+        &mut self,
+        parent: Index,
+        child: Index,
+        pages: Range<u32>,
+        change: Change,
+    ) {
+        let (at_parent, at_child) = (change.keeping(EntryFlags::ACCESSED_DIRTY), change.sealing());
+        let mut mapped = 0;
+        let mut number = pages.start;
+        let mut counts = self.frames.counts();
+        while number != pages.end {
+            let page = Page::numbered(number);
+            number += 1;
+            let old = self.cpu.hardware.read_entry(Reach::Current, page);
+            if !old.is_present() {
+                continue;
+            }
+            let replaced = self.cpu.hardware.read_entry(Reach::Alternate, page);
+            self.cpu.hardware.write_entry(Reach::Alternate, page, at_child.of(old));
+            self.cpu.hardware.write_entry(Reach::Current, page, at_parent.of(old));
+            counts.retain(old.frame());
+            mapped += 1;
+            if FLUSH {
+                self.cpu.flush_page(page);
+            }
+            if replaced.is_present() {
+                // The child is not loaded, so nothing of it is cached.
+                self.frames.release(Unmapped::after_flush(replaced.frame()));
+                counts = self.frames.counts();
+                mapped -= 1;
+            }
+        }
+        self.processes[child].mapped += mapped;
+        debug_assert!(self.cpu.loaded == Some(parent));
+    }
+}
+
+/// The A and D bits of up to 32 pages in order, the last one's at the top.
+#[derive(Clone, Copy, Default)]
+struct Bits {
+    pages: u32,
+    accessed: u32,
+    dirty: u32,
+}
+
+impl Bits {
+    #[inline(always)]
+    fn note(&mut self, old: Entry) {
+        const TO_TOP_FROM_5: u32 = 26;
+        const TO_TOP_FROM_6: u32 = 25;
+        let bits = old.bits();
+        self.pages += 1;
+        self.accessed = self.accessed >> 1 | (bits << TO_TOP_FROM_5 & 1 << 31);
+        self.dirty = self.dirty >> 1 | (bits << TO_TOP_FROM_6 & 1 << 31);
     }
 }
 
 impl Found {
-    fn note(&mut self, index: u32, old: Entry) {
-        if !old.is_present() {
-            return;
+    /// Adds the bits of pages from page `first` of the range on, and all bits of other entries together.
+    #[inline(always)]
+    fn add(&mut self, bits: Bits, first: u32, others: u32) {
+        if bits.pages > 0 {
+            let down = u32::BITS - bits.pages;
+            self.accessed |= bits.accessed >> down << first;
+            self.dirty |= bits.dirty >> down << first;
+            self.any |= if bits.accessed == 0 { 0 } else { EntryFlags::ACCESSED.bits() };
+            self.any |= if bits.dirty == 0 { 0 } else { EntryFlags::DIRTY.bits() };
         }
-        self.any |= (old.flags() & EntryFlags::ACCESSED_DIRTY).bits();
-        if index < u32::BITS {
-            self.accessed |= u32::from(old.is_accessed()) << index;
-            self.dirty |= u32::from(old.is_dirty()) << index;
-        }
+        self.any |= others & EntryFlags::ACCESSED_DIRTY.bits();
     }
 }

@@ -6,7 +6,7 @@ use abi::{Error, Registers};
 
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
-use crate::kernel::{Kernel, Outcome};
+use crate::kernel::Kernel;
 use crate::native::within_user;
 use crate::process::{Index, Process, State};
 
@@ -28,10 +28,10 @@ impl Kernel {
         caller: Index,
         child: Target,
         address: u32,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(), Error> {
         let child = self.child(caller, child)?;
         if !self.touch_registers(cpu, caller, address, true)? {
-            return Ok(Outcome::Settled);
+            return Ok(());
         }
         let r = &self.processes[child].registers;
         let registers = UserRegisters {
@@ -49,7 +49,7 @@ impl Kernel {
         for (index, word) in (0..).zip(registers.words()) {
             cpu.hardware.write_user(address + 4 * index, word);
         }
-        Ok(Outcome::Done)
+        self.succeed(caller)
     }
 
     pub(crate) fn registers_write<H: Hardware>(
@@ -58,18 +58,18 @@ impl Kernel {
         caller: Index,
         child: Target,
         address: u32,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(), Error> {
         let child = self.child(caller, child)?;
         if self.processes[child].state != State::Ready {
             return Err(Error::Busy);
         }
         if !self.touch_registers(cpu, caller, address, false)? {
-            return Ok(Outcome::Settled);
+            return Ok(());
         }
         let words =
             core::array::from_fn(|index| cpu.hardware.read_user(address + 4 * index as u32));
         self.processes[child].set_registers(UserRegisters::from_words(words));
-        Ok(Outcome::Done)
+        self.succeed(caller)
     }
 
     /// Checks the caller's 40-byte buffer at `address`; `false` if the call restarts after a fault there.

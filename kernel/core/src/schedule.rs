@@ -31,14 +31,20 @@ impl Kernel {
     /// Goes on with the current process, or else with the next that is ready. Each choice of a process takes down
     /// one table of a dying one; an idle CPU takes down all. Without a first process to end with, the machine ends
     /// when nothing can run any more.
+    #[inline(always)]
     pub(crate) fn resume<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
+        if cpu.current.is_some() { After::Run } else { self.choose(cpu) }
+    }
+
+    #[inline(never)]
+    fn choose<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
         if let Some(status) = self.ended {
             return After::PowerOff { status };
         }
         while cpu.current.is_none() {
             if let Some(next) = self.processes.pop(QueueName::Ready) {
                 self.switch(cpu, next);
-                self.teardown_slice(cpu);
+                self.take_down_some(cpu);
             } else if !self.teardown_slice(cpu) {
                 if self.first.is_some() || self.awaits_the_world() {
                     return After::Idle;
@@ -57,6 +63,25 @@ impl Kernel {
             || self.console.has_owner()
     }
 
+    /// Lets the next ready process run, if there is one, and the current one after all others.
+    #[inline(always)]
+    pub(crate) fn yield_cpu<H: Hardware>(&mut self, cpu: &mut Cpu<H>, current: Index) {
+        if let Some(next) = self.processes.pop(QueueName::Ready) {
+            self.processes.push(QueueName::Ready, current);
+            self.processes.facts_of(current).status = Status::Runnable as u32;
+            self.switch_from(cpu, current, next);
+        }
+        self.take_down_some(cpu);
+    }
+
+    /// Takes down one table, if any process is dying.
+    #[inline(always)]
+    fn take_down_some<H: Hardware>(&mut self, cpu: &mut Cpu<H>) {
+        if self.processes.front(QueueName::Dying).is_some() {
+            self.teardown_slice(cpu);
+        }
+    }
+
     /// Puts the current process behind all others that are ready.
     pub(crate) fn give_up_cpu<H: Hardware>(&mut self, cpu: &mut Cpu<H>) {
         if let Some(current) = cpu.current.take() {
@@ -66,21 +91,42 @@ impl Kernel {
     }
 
     /// Puts `next`, which is in no queue, on the CPU.
+    #[inline(always)]
     pub(crate) fn switch<H: Hardware>(&mut self, cpu: &mut Cpu<H>, next: Index) {
         if cpu.loaded != Some(next) {
             if let Some(old) = cpu.loaded {
                 cpu.hardware.save_fpu(&mut self.processes[old].fpu);
             }
-            cpu.load(self.processes[next].directory);
-            let process = &mut self.processes[next];
-            cpu.hardware.load_fpu(&process.fpu);
-            cpu.hardware.set_register_area(&mut process.registers);
-            if cpu.ports_open != process.all_ports {
-                cpu.ports_open = process.all_ports;
-                cpu.hardware.open_ports(cpu.ports_open);
-            }
-            cpu.loaded = Some(next);
+            self.load_space(cpu, next);
         }
+        self.set_current(cpu, next);
+    }
+
+    /// As [`Kernel::switch`], away from another process, whose registers are the loaded ones.
+    #[inline(always)]
+    pub(crate) fn switch_from<H: Hardware>(&mut self, cpu: &mut Cpu<H>, old: Index, next: Index) {
+        debug_assert!(cpu.loaded == Some(old) && old != next);
+        cpu.hardware.save_fpu(&mut self.processes[old].fpu);
+        self.load_space(cpu, next);
+        self.set_current(cpu, next);
+    }
+
+    /// Loads a process's directory and registers.
+    #[inline(always)]
+    fn load_space<H: Hardware>(&mut self, cpu: &mut Cpu<H>, next: Index) {
+        cpu.load(self.processes[next].directory);
+        let process = &mut self.processes[next];
+        cpu.hardware.load_fpu(&process.fpu);
+        cpu.hardware.set_register_area(&mut process.registers);
+        if cpu.ports_open != process.all_ports {
+            cpu.ports_open = process.all_ports;
+            cpu.hardware.open_ports(cpu.ports_open);
+        }
+        cpu.loaded = Some(next);
+    }
+
+    #[inline(always)]
+    fn set_current<H: Hardware>(&mut self, cpu: &mut Cpu<H>, next: Index) {
         let facts = self.processes.facts_of(next);
         facts.status = Status::Running as u32;
         facts.runs = facts.runs.wrapping_add(1);

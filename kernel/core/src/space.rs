@@ -6,12 +6,12 @@
 //! its own pages, because loading it flushes.
 
 use abi::layout::PAGE_SIZE;
-use abi::{DirectoryEntry, Entry, EntryFlags, Error, Frame, Page, Permissions, UserPage};
+use abi::{Entry, EntryFlags, Error, Frame, Page, Permissions, UserPage};
 
 use crate::cpu::Cpu;
 use crate::frames::{Frames, FreshFrame, Unmapped};
 use crate::hardware::{Hardware, Reach};
-use crate::process::Index;
+use crate::process::{Index, TABLE_GROUP};
 use crate::table::Processes;
 
 /// How a space's tables are reached.
@@ -40,6 +40,81 @@ pub(crate) struct Stale {
     old: Entry,
 }
 
+impl Stale {
+    /// For a change in a space that is not loaded: nothing of it is cached, because loading it flushes.
+    #[inline(always)]
+    pub fn of_another_space(self) {
+        debug_assert!(self.space.via != Via::Map(Reach::Current));
+    }
+
+    /// For a change that left the frame in place, if the caller flushes everything before it returns.
+    #[inline(always)]
+    pub fn of_a_flushed_space(self) {
+        debug_assert!(self.space.via == Via::Map(Reach::Current));
+    }
+}
+
+/// Bits to drop from present leaves and bits to add; A and D go unless they are kept.
+///
+/// *Sealed* goes where W comes, and stays elsewhere. An entry that is sealed has no W, so one mask says it all.
+#[derive(Clone, Copy)]
+pub(crate) struct Change {
+    keep: u32,
+    add: u32,
+}
+
+impl Change {
+    #[inline(always)]
+    pub const fn new(drop: Permissions, add: Permissions) -> Self {
+        let seal = if add.contains(Permissions::WRITE) { 0 } else { EntryFlags::SEALED.bits() };
+        let keep =
+            FRAME | EntryFlags::USER_LEAF.bits() | (Permissions::all().bits() & !drop.bits());
+        Self { keep: keep | seal, add: add.bits() }
+    }
+
+    /// The same, but these of the hardware's bits stay.
+    #[inline(always)]
+    pub const fn keeping(self, flags: EntryFlags) -> Self {
+        Self { keep: self.keep | flags.bits(), ..self }
+    }
+
+    /// The same, and what has become of the leaf is sealed: for one that arrives in another space without W.
+    #[inline(always)]
+    pub const fn sealing(self) -> Self {
+        Self { add: self.add | EntryFlags::SEALED.bits(), ..self }
+    }
+
+    /// What becomes of a present leaf.
+    #[inline(always)]
+    pub const fn of(self, leaf: Entry) -> Entry {
+        Entry::from_bits(leaf.bits() & self.keep | self.add)
+    }
+
+    /// The permissions of what becomes of a present leaf.
+    #[inline(always)]
+    pub const fn permissions(self, leaf: Entry) -> Permissions {
+        self.of(leaf).permissions()
+    }
+
+    /// Has no leaf W after this?
+    #[inline(always)]
+    pub const fn takes_write(self) -> bool {
+        (self.keep | self.add) & EntryFlags::WRITE.bits() == 0
+    }
+
+    #[inline(always)]
+    pub const fn adds_write(self) -> bool {
+        self.add & EntryFlags::WRITE.bits() != 0
+    }
+}
+
+/// Frames that a charge is for.
+const PAGE_AND_TABLE: u32 = 2;
+const TABLE: u32 = 1;
+
+/// The frame's address in an entry.
+const FRAME: u32 = 0xFFFF_F000;
+
 /// Everything that a change to memory needs.
 pub(crate) struct Memory<'k, H> {
     pub cpu: &'k mut Cpu<H>,
@@ -47,107 +122,135 @@ pub(crate) struct Memory<'k, H> {
     pub processes: &'k mut Processes,
 }
 
+impl Space {
+    /// The space of the process on the CPU.
+    pub const fn current(owner: Index) -> Self {
+        Self { owner, via: Via::Map(Reach::Current) }
+    }
+}
+
 impl<H: Hardware> Memory<'_, H> {
     /// The directory entry that covers `page`.
+    #[inline(always)]
     pub fn directory_entry(&mut self, space: Space, page: Page) -> Entry {
         let index = page.directory_index();
         match space.via {
             Via::Map(reach) => {
                 self.cpu.hardware.read_entry(Reach::Current, reach.window_page(index))
             }
-            Via::Windows(directory) => {
-                Entry::from_bits(self.cpu.hardware.read_frame(directory, index))
-            }
+            Via::Windows(directory) => self.word_of_third(directory, index),
         }
     }
 
     /// Is there a table of the space's own for `page`?
-    pub fn has_table(&mut self, space: Space, page: Page) -> bool {
-        let entry = self.directory_entry(space, page);
-        match DirectoryEntry::classify(entry, self.processes[space.owner].directory) {
-            DirectoryEntry::Table(_) => true,
-            DirectoryEntry::Absent
-            | DirectoryEntry::Shared(_)
-            | DirectoryEntry::View(_)
-            | DirectoryEntry::SelfMap => false,
-        }
+    #[inline(always)]
+    pub fn has_table(&mut self, space: Space, page: UserPage) -> bool {
+        self.directory_entry(space, page.page()).is_own_table()
     }
 
     /// The leaf of `page`; absent where there is no table.
+    #[inline(always)]
     pub fn leaf(&mut self, space: Space, page: UserPage) -> Entry {
-        if self.has_table(space, page.page()) {
-            self.leaf_of_table(space, page)
-        } else {
-            Entry::ABSENT
-        }
+        if self.has_table(space, page) { self.leaf_of_table(space, page) } else { Entry::ABSENT }
     }
 
     /// The leaf of `page`, whose table is present.
+    #[inline(always)]
     pub fn leaf_of_table(&mut self, space: Space, page: UserPage) -> Entry {
         match space.via {
             Via::Map(reach) => self.cpu.hardware.read_entry(reach, page.page()),
-            Via::Windows(directory) => {
-                let table = self.third_table(directory, page);
-                Entry::from_bits(self.cpu.hardware.read_frame(table, page.page().table_index()))
-            }
+            Via::Windows(directory) => self.leaf_of_third(directory, page),
         }
     }
 
-    /// Changes the leaf of `page`, whose table is present.
-    fn replace(&mut self, space: Space, page: UserPage, entry: Entry) -> Stale {
-        let old = self.leaf_of_table(space, page);
+    /// Changes the leaf of `page`, whose table is present, from what it is now.
+    #[inline(always)]
+    pub fn replace(&mut self, space: Space, page: UserPage, old: Entry, entry: Entry) -> Stale {
         match space.via {
             Via::Map(reach) => self.cpu.hardware.write_entry(reach, page.page(), entry),
-            Via::Windows(directory) => {
-                let table = self.third_table(directory, page);
-                self.cpu.hardware.write_frame(table, page.page().table_index(), entry.bits());
-            }
+            Via::Windows(directory) => self.write_leaf_of_third(directory, page, entry),
         }
         Stale { space, page, old }
     }
 
-    fn third_table(&mut self, directory: Frame, page: UserPage) -> Frame {
-        Entry::from_bits(self.cpu.hardware.read_frame(directory, page.page().directory_index()))
-            .frame()
+    #[cold]
+    fn word_of_third(&mut self, table: Frame, index: u32) -> Entry {
+        Entry::from_bits(self.cpu.hardware.read_frame(table, index))
+    }
+
+    #[cold]
+    fn leaf_of_third(&mut self, directory: Frame, page: UserPage) -> Entry {
+        let table = self.word_of_third(directory, page.page().directory_index()).frame();
+        self.word_of_third(table, page.page().table_index())
+    }
+
+    #[cold]
+    fn write_leaf_of_third(&mut self, directory: Frame, page: UserPage, entry: Entry) {
+        let table = self.word_of_third(directory, page.page().directory_index()).frame();
+        self.cpu.hardware.write_frame(table, page.page().table_index(), entry.bits());
     }
 
     /// Flushes a change that left the frame in place.
-    fn flush(&mut self, stale: &Stale) {
+    #[inline(always)]
+    pub fn flush(&mut self, stale: &Stale) {
         if stale.old.is_present() && stale.space.via == Via::Map(Reach::Current) {
             self.cpu.flush_page(stale.page.page());
         }
     }
 
     /// Flushes a change that took the old frame away, then counts one mapping of it less.
-    fn settle(&mut self, stale: Stale) {
-        self.flush(&stale);
+    #[inline(always)]
+    pub fn settle(&mut self, stale: Stale) {
         if stale.old.is_present() {
+            self.flush(&stale);
             self.frames.release(Unmapped::after_flush(stale.old.frame()));
         }
     }
 
-    /// Makes sure that `page` has a table, and charges the mapping that is about to be made there.
+    /// Makes sure that `page` has a table, and charges the mapping that is about to be made there in place of the
+    /// leaf that it returns.
     ///
     /// # Errors
     /// `QuotaExceeded`, `OutOfFrames`; nothing was changed.
-    fn prepare(&mut self, space: Space, page: UserPage) -> Result<(), Error> {
-        if self.has_table(space, page.page()) {
-            if self.leaf_of_table(space, page).is_present() {
-                return Ok(());
-            }
-            return self.processes.charge(space.owner, 1);
+    #[inline(always)]
+    fn prepare(&mut self, space: Space, page: UserPage) -> Result<Entry, Error> {
+        if !self.has_table(space, page) {
+            self.parts().add_table_and_charge(space, page, PAGE_AND_TABLE)?;
+            return Ok(Entry::ABSENT);
         }
-        self.processes.charge(space.owner, 2)?;
-        self.add_table(space, page.page()).inspect_err(|_| self.processes.credit(space.owner, 2))
+        let old = self.leaf_of_table(space, page);
+        if !old.is_present() {
+            self.processes.charge(space.owner, 1)?;
+        }
+        Ok(old)
     }
 
-    /// Gives `page` an empty table; its directory entry is absent and the table is charged already.
+    /// The same, put together anew: so that a call that is rarely made does not make the compiler keep this in memory.
+    #[inline(always)]
+    fn parts(&mut self) -> Memory<'_, H> {
+        Memory { cpu: self.cpu, frames: self.frames, processes: self.processes }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_table_and_charge(
+        mut self,
+        space: Space,
+        page: UserPage,
+        charge: u32,
+    ) -> Result<(), Error> {
+        self.processes.charge(space.owner, charge)?;
+        self.add_table(space, page.page())
+            .inspect_err(|_| self.processes.credit(space.owner, charge))
+    }
+
     fn add_table(&mut self, space: Space, page: Page) -> Result<(), Error> {
         let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
         self.cpu.hardware.zero_frame(fresh.frame());
         let table = self.frames.adopt(fresh);
         let entry = Entry::new(table, EntryFlags::FRESH);
         let index = page.directory_index();
+        self.processes[space.owner].table_groups |= 1 << (index / TABLE_GROUP);
         match space.via {
             Via::Map(reach) => {
                 self.cpu.hardware.write_entry(Reach::Current, reach.window_page(index), entry);
@@ -164,6 +267,7 @@ impl<H: Hardware> Memory<'_, H> {
     ///
     /// # Errors
     /// `QuotaExceeded`, `OutOfFrames`; the frame was put back.
+    #[inline(always)]
     pub fn map_fresh(
         &mut self,
         space: Space,
@@ -171,12 +275,15 @@ impl<H: Hardware> Memory<'_, H> {
         flags: EntryFlags,
         fresh: FreshFrame,
     ) -> Result<(), Error> {
-        if let Err(error) = self.prepare(space, page) {
-            self.frames.put_back(fresh);
-            return Err(error);
-        }
+        let old = match self.prepare(space, page) {
+            Ok(old) => old,
+            Err(error) => {
+                self.frames.put_back(fresh);
+                return Err(error);
+            }
+        };
         let entry = Entry::new(self.frames.adopt(fresh), flags);
-        let stale = self.replace(space, page, entry);
+        let stale = self.replace(space, page, old, entry);
         self.settle(stale);
         Ok(())
     }
@@ -185,6 +292,7 @@ impl<H: Hardware> Memory<'_, H> {
     ///
     /// # Errors
     /// `OutOfFrames`, `QuotaExceeded`.
+    #[inline(always)]
     pub fn allocate(
         &mut self,
         space: Space,
@@ -200,6 +308,7 @@ impl<H: Hardware> Memory<'_, H> {
     ///
     /// # Errors
     /// `NotPermitted`: W is asked for and the source lacks it. `OutOfFrames`, `QuotaExceeded`.
+    #[inline(always)]
     pub fn map_entry(
         &mut self,
         source: Entry,
@@ -208,16 +317,18 @@ impl<H: Hardware> Memory<'_, H> {
         page: UserPage,
         permissions: Permissions,
     ) -> Result<(), Error> {
-        let writes = permissions.contains(Permissions::WRITE);
-        if writes && !source.is_writable() {
+        debug_assert!(source.is_present());
+        let flags = permissions.leaf();
+        if flags.bits() & !source.bits() & EntryFlags::WRITE.bits() != 0 {
             return Err(Error::NotPermitted);
         }
-        self.prepare(space, page)?;
-        let sealed = source.is_sealed() || (apart && !writes);
-        let mark = if sealed { EntryFlags::SEALED } else { EntryFlags::empty() };
+        let old = self.prepare(space, page)?;
+        let arrives_sealed = apart && !permissions.contains(Permissions::WRITE);
+        let seal =
+            if arrives_sealed { EntryFlags::SEALED } else { source.flags() & EntryFlags::SEALED };
         self.frames.retain(source.frame());
-        let stale =
-            self.replace(space, page, Entry::new(source.frame(), permissions.leaf() | mark));
+        let entry = Entry::new(source.frame(), flags | seal);
+        let stale = self.replace(space, page, old, entry);
         self.settle(stale);
         Ok(())
     }
@@ -226,6 +337,7 @@ impl<H: Hardware> Memory<'_, H> {
     ///
     /// # Errors
     /// `NotMapped`: nothing is present at the source. Those of [`Memory::map_entry`].
+    #[inline(always)]
     pub fn map(
         &mut self,
         from: Space,
@@ -245,27 +357,27 @@ impl<H: Hardware> Memory<'_, H> {
     ///
     /// # Errors
     /// `OutOfFrames`, `QuotaExceeded`: marks need a table that is not there.
+    #[inline(always)]
     pub fn unmap(
         &mut self,
         space: Space,
         page: UserPage,
         marks: Permissions,
     ) -> Result<Entry, Error> {
-        if !self.has_table(space, page.page()) {
+        if !self.has_table(space, page) {
             if marks.is_empty() {
                 return Ok(Entry::ABSENT);
             }
-            self.processes.charge(space.owner, 1)?;
-            self.add_table(space, page.page())
-                .inspect_err(|_| self.processes.credit(space.owner, 1))?;
+            self.parts().add_table_and_charge(space, page, TABLE)?;
         }
         Ok(self.unmap_of_table(space, page, marks))
     }
 
     /// As [`Memory::unmap`], where the table is present.
+    #[inline(always)]
     pub fn unmap_of_table(&mut self, space: Space, page: UserPage, marks: Permissions) -> Entry {
-        let stale = self.replace(space, page, Entry::backed(marks));
-        let old = stale.old;
+        let old = self.leaf_of_table(space, page);
+        let stale = self.replace(space, page, old, Entry::backed(marks));
         self.settle(stale);
         if old.is_present() {
             self.processes.credit(space.owner, 1);
@@ -273,35 +385,22 @@ impl<H: Hardware> Memory<'_, H> {
         old
     }
 
-    /// Drops and adds bits of a present leaf; of A and D only those in `keep` stay. Returns the old entry.
+    /// Changes the bits of a present leaf.
     ///
     /// # Errors
     /// `NotPermitted`: W would be gained on a sealed page that has other mappings.
-    pub fn protect_of_table(
+    #[inline(always)]
+    pub fn change(
         &mut self,
         space: Space,
         page: UserPage,
-        (drop, add): (Permissions, Permissions),
-        keep: EntryFlags,
-    ) -> Result<Entry, Error> {
-        let old = self.leaf_of_table(space, page);
-        if !old.is_present() {
-            return Ok(old);
+        old: Entry,
+        change: Change,
+    ) -> Result<Stale, Error> {
+        if change.adds_write() && old.is_sealed() && self.frames.count(old.frame()) != Some(1) {
+            return Err(Error::NotPermitted);
         }
-        let permissions = (old.permissions() - drop) | add;
-        let mut flags = permissions.leaf() | (old.flags() & keep);
-        if old.is_sealed() {
-            let gains = permissions.contains(Permissions::WRITE);
-            if gains && self.frames.count(old.frame()) != Some(1) {
-                return Err(Error::NotPermitted);
-            }
-            if !gains {
-                flags |= EntryFlags::SEALED;
-            }
-        }
-        let stale = self.replace(space, page, old.with_flags(flags));
-        self.flush(&stale);
-        Ok(old)
+        Ok(self.replace(space, page, old, change.of(old)))
     }
 
     /// Makes the mapping a private writable copy; a frame with one mapping just gets W. Says whether it copied.
@@ -321,7 +420,7 @@ impl<H: Hardware> Memory<'_, H> {
         let flags = (marks | Permissions::WRITE).leaf();
         if self.frames.count(old.frame()) == Some(1) {
             let kept = old.flags() & EntryFlags::ACCESSED_DIRTY;
-            let stale = self.replace(space, page, old.with_flags(flags | kept));
+            let stale = self.replace(space, page, old, old.with_flags(flags | kept));
             self.flush(&stale);
             return Ok(false);
         }

@@ -11,9 +11,8 @@ use core::ops;
 use abi::layout::PROCESSES;
 use abi::process::Target;
 use abi::public::{ProcessFacts, Status};
-use abi::{Error, Frame, ProcessId, Registers};
+use abi::{Error, Frame, ProcessId};
 
-use crate::hardware::FpuState;
 use crate::process::{Index, Process, Queue, Quota, State};
 
 /// The records that everyone may read at UENVS: 31 pages exactly.
@@ -158,20 +157,15 @@ impl Processes {
         self.charge_account(account, Quota { frames: 1, processes: 1 })?;
         let index = self.take_slot();
         let id = self[index].id.map_or(ProcessId::first(index.slot() as u32), ProcessId::next);
-        self[index] = Process {
-            id: Some(id),
-            state: State::Ready,
-            stopped: true,
-            directory,
-            registers: Registers::start(0, 0),
-            fpu: FpuState::CLEAN,
-            unattended: !attended,
-            account,
-            mapped: 1,
-            pager: parent.and_then(|parent| self[parent].pager),
-            fault_timeout: parent.map_or(0, |parent| self[parent].fault_timeout),
-            ..Process::FREE
-        };
+        let inherited = parent.map_or((None, 0), |parent| {
+            let parent = &self[parent];
+            (parent.pager, parent.fault_timeout)
+        });
+        let process = &mut self[index];
+        process.begin(id, directory);
+        process.unattended = !attended;
+        process.account = account;
+        (process.pager, process.fault_timeout) = inherited;
         *self.facts_of(index) = ProcessFacts {
             id: id.bits(),
             status: Status::NotRunnable as u32,

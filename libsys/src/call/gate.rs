@@ -5,7 +5,7 @@
 //! nothing between loading and trapping that could not be repeated.
 #![allow(unsafe_code)]
 
-use core::arch::global_asm;
+use core::arch::{asm, global_asm};
 
 use abi::call::RawCall;
 use abi::{Error, Syscall};
@@ -92,6 +92,104 @@ impl Short {
             third: if raw.page == 0 { third } else { raw.page },
         })
     }
+}
+
+/// Makes a call by `int 0x30` that takes at most one word and returns at most one: `eax` and word 0.
+#[inline(always)]
+pub(super) fn one_word(call: Syscall) -> (u32, u32) {
+    let raw = call.encode();
+    let (value, word);
+    // SAFETY: by the contract of the call, these registers are all that it reads and writes, beside memory that its
+    // caller names.
+    unsafe {
+        asm!(
+            "int 0x30",
+            inlateout("eax") raw.head => value,
+            inlateout("edx") raw.process => _,
+            inlateout("ecx") raw.page => _,
+            inlateout("ebx") raw.words[0] => word,
+            options(nostack),
+        );
+    }
+    (value, word)
+}
+
+/// As [`one_word`], for a call that takes two words.
+#[inline(always)]
+pub(super) fn two_words(call: Syscall) -> (u32, u32) {
+    let raw = call.encode();
+    let (value, word);
+    // SAFETY: as for `one_word`. ESI, which the compiler does not give away, is borrowed and put back.
+    unsafe {
+        asm!(
+            "xchg esi, edi",
+            "int 0x30",
+            "xchg esi, edi",
+            inlateout("eax") raw.head => value,
+            inlateout("edx") raw.process => _,
+            inlateout("ecx") raw.page => _,
+            inlateout("ebx") raw.words[0] => word,
+            inlateout("edi") raw.words[1] => _,
+            options(nostack),
+        );
+    }
+    (value, word)
+}
+
+/// A call by `int 0x30` that takes at most two words and returns four: `eax` and the words.
+#[inline(always)]
+pub(super) fn four_answers(call: Syscall) -> (u32, [u32; 4]) {
+    let raw = call.encode();
+    let (value, first, second, third, fourth);
+    // SAFETY: as for `one_word`. ESI and EBP, which the compiler does not give away, are saved.
+    unsafe {
+        asm!(
+            "push ebp",
+            "push esi",
+            "mov esi, edi",
+            "int 0x30",
+            "mov ecx, esi",
+            "mov edx, ebp",
+            "pop esi",
+            "pop ebp",
+            inlateout("eax") raw.head => value,
+            inlateout("edx") raw.process => fourth,
+            inlateout("ecx") raw.page => second,
+            inlateout("ebx") raw.words[0] => first,
+            inlateout("edi") raw.words[1] => third,
+        );
+    }
+    (value, [first, second, third, fourth])
+}
+
+/// A message call without a page by `int 0x30`, which leaves `ecx` free.
+#[inline(always)]
+pub(super) fn message(raw: &RawCall) -> Answer {
+    let [first, second, third, fourth] = raw.words;
+    let mut others = [second, fourth];
+    let (value, process, ebx, edi);
+    // SAFETY: as for `four_answers`; `ecx` points to two words that the call replaces.
+    unsafe {
+        asm!(
+            "push ebp",
+            "push esi",
+            "push ecx",
+            "mov esi, [ecx]",
+            "mov ebp, [ecx + 4]",
+            "int 0x30",
+            "pop ecx",
+            "mov [ecx], esi",
+            "mov [ecx + 4], ebp",
+            "pop esi",
+            "pop ebp",
+            inlateout("eax") raw.head => value,
+            inlateout("edx") raw.process => process,
+            inlateout("ecx") &raw mut others => _,
+            inlateout("ebx") first => ebx,
+            inlateout("edi") third => edi,
+        );
+    }
+    Answer { value, process, words: [ebx, others[0], edi, others[1]] }
 }
 
 fn interrupt(raw: &RawCall) -> Answer {

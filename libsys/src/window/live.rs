@@ -21,7 +21,21 @@ impl TableReader for Live {
         // ordinary page fault. The load is volatile because the CPU and the kernel change the word.
         unsafe { core::ptr::with_exposed_provenance::<u32>(address as usize).read_volatile() }
     }
+
+    #[inline(always)]
+    fn eight_words(&self, address: u32) -> u32 {
+        assert!(
+            address.is_multiple_of(32) && address.wrapping_sub(UVPT) < TABLE_SPAN,
+            "not an address of the window"
+        );
+        let words = core::ptr::with_exposed_provenance::<u32>(address as usize);
+        // SAFETY: as above: the eight words begin at a multiple of 32, so they lie in one page.
+        let word = |index: usize| unsafe { words.wrapping_add(index).read_volatile() };
+        word(0) | word(1) | word(2) | word(3) | word(4) | word(5) | word(6) | word(7)
+    }
 }
+
+const _: () = assert!(TABLE_SPAN.is_multiple_of(32));
 
 /// The window of the running process.
 #[must_use]

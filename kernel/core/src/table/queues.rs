@@ -5,6 +5,7 @@ use crate::process::{Index, Queue};
 use super::{Processes, QueueName};
 
 impl Processes {
+    #[inline(always)]
     pub(super) fn queue(&mut self, name: QueueName) -> &mut Queue {
         match name {
             QueueName::Ready => &mut self.ready,
@@ -18,6 +19,7 @@ impl Processes {
 
     /// The first of a queue.
     #[must_use]
+    #[inline(always)]
     pub fn front(&self, name: QueueName) -> Option<Index> {
         match name {
             QueueName::Ready => self.ready.head,
@@ -30,6 +32,7 @@ impl Processes {
     }
 
     /// Appends a process, which is in no queue.
+    #[inline(always)]
     pub fn push(&mut self, name: QueueName, index: Index) {
         let tail = self.queue(name).tail;
         self[index].previous = tail;
@@ -54,6 +57,7 @@ impl Processes {
     }
 
     /// Takes a process out of a queue that it is in.
+    #[inline(always)]
     pub fn remove(&mut self, name: QueueName, index: Index) {
         let (previous, next) = (self[index].previous, self[index].next);
         match previous {
@@ -69,9 +73,15 @@ impl Processes {
     }
 
     /// Takes the first of a queue.
+    #[inline(always)]
     pub fn pop(&mut self, name: QueueName) -> Option<Index> {
         let index = self.front(name)?;
-        self.remove(name, index);
+        let next = self[index].next.take();
+        match next {
+            Some(next) => self[next].previous = None,
+            None => self.queue(name).tail = None,
+        }
+        self.queue(name).head = next;
         Some(index)
     }
 }

@@ -11,18 +11,31 @@ impl Processes {
     ///
     /// # Errors
     /// `QuotaExceeded`: one of the bounds; nothing was charged.
+    #[inline(always)]
     pub fn charge(&mut self, index: Index, frames: u32) -> Result<(), Error> {
-        self.charge_account(self[index].account, Quota { frames, processes: 0 })?;
+        if self[index].account.is_some() {
+            self.charge_account(self[index].account, Quota { frames, processes: 0 })?;
+        }
         self[index].mapped += frames;
         Ok(())
     }
 
+    /// Is there a bound on what this process uses?
+    #[must_use]
+    pub fn is_bounded(&self, index: Index) -> bool {
+        self[index].account.is_some()
+    }
+
     /// Takes a charge back.
+    #[inline(always)]
     pub fn credit(&mut self, index: Index, frames: u32) {
-        self.credit_account(self[index].account, Quota { frames, processes: 0 });
+        if self[index].account.is_some() {
+            self.credit_account(self[index].account, Quota { frames, processes: 0 });
+        }
         self[index].mapped -= frames;
     }
 
+    #[cold]
     pub(super) fn charge_account(
         &mut self,
         account: Option<Index>,
@@ -48,6 +61,7 @@ impl Processes {
         Ok(())
     }
 
+    #[cold]
     pub(super) fn credit_account(&mut self, account: Option<Index>, by: Quota) {
         let mut at = account;
         while let Some(index) = at {

@@ -419,3 +419,101 @@ fn a_reply_whose_page_cannot_be_sent_fails_before_anything_is_received() {
     assert!(matches!(world.process(INIT).state, State::Answer { .. }), "the caller still waits");
     assert!(matches!(world.process(other).state, State::Sending { .. }), "nothing was received");
 }
+
+fn answer_and_wait(to: ProcessId) -> Syscall {
+    Syscall::ReplyAndReceive { to, words: [1, 2, 3, 4], offer: None }
+}
+
+/// The first process serves, and its child has called it.
+fn served() -> (World, ProcessId) {
+    let (mut world, client) = pair();
+    world.begin(receive(None));
+    world.begin_of(client, call(INIT));
+    assert_eq!(world.current(), INIT, "the call hands the CPU over");
+    (world, client)
+}
+
+#[test]
+fn a_server_with_nothing_to_do_hands_the_cpu_back() {
+    let (mut world, client) = served();
+    world.begin(answer_and_wait(client));
+    assert_eq!(world.current(), client);
+    assert_eq!(world.result(client), Ok([1, 2, 3, 4]));
+    assert_eq!(world.process(INIT).state, State::Receiving);
+}
+
+#[test]
+fn a_server_that_replies_receives_what_has_waited_for_it() {
+    let (mut world, client) = served();
+    let other = world.running_child();
+    world.begin_of(other, call(INIT));
+    world.run(INIT);
+    world.begin(answer_and_wait(client));
+    assert_eq!(world.current(), INIT, "there is more to do");
+    assert_eq!(message(&world, INIT), from(other, WORDS));
+    world.run(client);
+    assert_eq!(world.result(client), Ok([1, 2, 3, 4]));
+}
+
+#[test]
+fn a_server_that_replies_hears_of_a_child_that_has_ended() {
+    let (mut world, client) = served();
+    let child = world.running_child();
+    world.begin_of(child, Syscall::Exit { status: 7 });
+    world.finish_teardowns();
+    world.run(INIT);
+    world.begin(answer_and_wait(client));
+    assert_eq!(world.current(), INIT);
+    assert_eq!(message(&world, INIT).kind, Kind::Exit);
+}
+
+#[test]
+fn a_server_that_replies_hears_of_ctrl_c() {
+    let (mut world, client) = served();
+    world.call(Syscall::SetConsoleOwner { owner: Some(INIT.into()) }).unwrap();
+    world.key(3);
+    world.begin(answer_and_wait(client));
+    assert_eq!(world.current(), INIT);
+    assert_eq!(message(&world, INIT).kind, Kind::Interrupt);
+}
+
+#[test]
+fn a_reply_to_a_stopped_caller_waits_until_it_is_started() {
+    let (mut world, client) = served();
+    world.call(Syscall::ProcessStop { process: client.into() }).unwrap();
+    let other = world.running_child();
+    world.begin(answer_and_wait(client));
+    assert_eq!(world.current(), other, "the client does not run");
+    assert_eq!(world.result(client), Ok([1, 2, 3, 4]));
+    assert!(world.process(client).stopped);
+}
+
+#[test]
+fn a_call_to_a_stopped_server_gives_it_no_cpu() {
+    let (mut world, server) = pair();
+    world.begin_of(server, receive(None));
+    world.run(INIT);
+    world.call(Syscall::ProcessStop { process: server.into() }).unwrap();
+    let other = world.running_child();
+    world.begin(call(server));
+    assert_eq!(world.current(), other);
+    assert_eq!(message(&world, server), from(INIT, WORDS));
+}
+
+#[test]
+fn a_reply_by_somebody_else_reaches_nobody() {
+    let (mut world, client) = served();
+    let other = world.running_child();
+    world.begin_of(other, answer_and_wait(client));
+    assert!(matches!(world.process(client).state, State::Answer { .. }), "it waits on");
+    assert_eq!(world.process(other).state, State::Receiving);
+}
+
+#[test]
+fn a_call_to_a_former_life_of_a_slot_reaches_nobody() {
+    let (mut world, server) = pair();
+    world.begin_of(server, receive(None));
+    world.run(INIT);
+    let stale = ProcessId::new(server.bits() + 0x1000).unwrap();
+    assert_eq!(world.call(call(stale)), Err(Error::NoSuchProcess));
+}

@@ -3,7 +3,7 @@
 use abi::call::RawCall;
 use abi::layout::USER_TOP;
 use abi::process::Target;
-use abi::{Error, PageRange, Permissions, Syscall, UserPage};
+use abi::{Error, PageRange, Permissions, ProcessId, Syscall, UserPage};
 
 use crate::world::{PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
 
@@ -143,6 +143,66 @@ fn range_share_drops_w_on_both_sides_for_a_fork() {
         world.cpu.hardware.user_write(EDGE, 8).is_err(),
         "the parent's translation was flushed"
     );
+}
+
+/// A fork of pages that are all cached and written, some of them above pages that the child has already.
+fn fork_of(pages: u32) -> (World, ProcessId) {
+    let mut world = World::with_memory(8);
+    let child = world.child();
+    for index in 0..pages {
+        world.allocate(PAGE + index * 0x1000);
+        world.write(PAGE + index * 0x1000, index).unwrap();
+    }
+    for index in [2, pages - 1] {
+        world.allocate_in(child.into(), PAGE + index * 0x1000);
+    }
+    let share = Syscall::RangeShare {
+        process: ME,
+        range: range(PAGE, pages),
+        to: child.into(),
+        to_page: UserPage::known(PAGE),
+        drop: WRITE,
+        add: COW,
+        both: true,
+    };
+    assert_eq!(world.call(share).unwrap()[0], pages);
+    (world, child)
+}
+
+#[test]
+fn a_fork_of_few_pages_flushes_them_and_one_of_many_flushes_everything() {
+    for pages in [3, 32, 33, 100] {
+        let (mut world, child) = fork_of(pages);
+        for address in (0..pages).map(|index| PAGE + index * 0x1000) {
+            let leaf = |id| world.leaf(id, address).bits() & 0xFFF;
+            assert_eq!((leaf(world.init()), leaf(child)), (0x865, 0x905));
+            assert_eq!(world.count(child, address), 2);
+            assert!(world.cpu.hardware.user_write(address, 0).is_err(), "{pages} at {address:#x}");
+        }
+    }
+}
+
+#[test]
+fn a_fork_charges_the_child_for_each_page_once() {
+    let (mut world, child) = fork_of(50);
+    let used = world.call(Syscall::Usage { process: child.into() }).unwrap();
+    assert_eq!(used[0], 50 + 1 + 1, "pages, a table, the directory");
+}
+
+#[test]
+fn a_long_range_of_protection_leaves_no_translation_behind() {
+    for pages in [32, 33, 100] {
+        let mut world = World::with_memory(8);
+        for index in 0..pages {
+            world.allocate(PAGE + index * 0x1000);
+            world.write(PAGE + index * 0x1000, index).unwrap();
+        }
+        let found = protect(&mut world, range(PAGE, pages), WRITE, READ).unwrap();
+        assert_eq!(found, [pages, 0x60, u32::MAX, u32::MAX]);
+        for index in 0..pages {
+            assert!(world.cpu.hardware.user_write(PAGE + index * 0x1000, 0).is_err());
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,190 @@
+//! The calls that change one page: straight for the caller's own space, which is loaded; by a longer way for others.
+//!
+//! Each operation is written once, in `space`, and compiled twice: where it is known that the space is the current one,
+//! reaching its tables costs nothing.
+
+use abi::process::Target;
+use abi::{Error, PageRange, Permissions, UserPage};
+
+use crate::cpu::Cpu;
+use crate::hardware::Hardware;
+use crate::kernel::Kernel;
+use crate::process::Index;
+use crate::range::{Found, Progress};
+use crate::space::{Change, Space};
+
+/// Frames that a page may need: itself and its table.
+const PAGE_AND_TABLE: u32 = 2;
+/// Frames that a mapping may need: its table.
+const TABLE: u32 = 1;
+
+impl Kernel {
+    #[inline(always)]
+    pub(crate) fn page_allocate<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        target: Target,
+        page: UserPage,
+        permissions: Permissions,
+    ) -> Result<(), Error> {
+        if target != Target::Caller {
+            return self.page_allocate_elsewhere(cpu, caller, target, page, permissions);
+        }
+        self.make_room(cpu, PAGE_AND_TABLE);
+        self.memory(cpu).allocate(Space::current(caller), page, permissions)?;
+        self.succeed(caller)
+    }
+
+    #[inline(never)]
+    fn page_allocate_elsewhere<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        target: Target,
+        page: UserPage,
+        permissions: Permissions,
+    ) -> Result<(), Error> {
+        let space = self.room_in(cpu, caller, target, PAGE_AND_TABLE)?;
+        self.memory(cpu).allocate(space, page, permissions)?;
+        self.succeed(caller)
+    }
+
+    #[inline(always)]
+    pub(crate) fn page_map<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        from: (Target, UserPage),
+        to: (Target, UserPage),
+        permissions: Permissions,
+    ) -> Result<(), Error> {
+        if from.0 != Target::Caller || to.0 != Target::Caller {
+            return self.page_map_elsewhere(cpu, caller, from, to, permissions);
+        }
+        self.make_room(cpu, TABLE);
+        let space = Space::current(caller);
+        self.memory(cpu).map(space, from.1, space, to.1, permissions)?;
+        self.succeed(caller)
+    }
+
+    #[inline(never)]
+    fn page_map_elsewhere<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        from: (Target, UserPage),
+        to: (Target, UserPage),
+        permissions: Permissions,
+    ) -> Result<(), Error> {
+        let (source, target) = self.room_in_both(cpu, caller, from.0, to.0, TABLE)?;
+        self.memory(cpu).map(source, from.1, target, to.1, permissions)?;
+        self.succeed(caller)
+    }
+
+    #[inline(always)]
+    pub(crate) fn page_unmap<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        target: Target,
+        page: UserPage,
+        marks: Permissions,
+    ) -> Result<(), Error> {
+        if target != Target::Caller {
+            return self.page_unmap_elsewhere(cpu, caller, target, page, marks);
+        }
+        self.make_room(cpu, TABLE);
+        let old = self.memory(cpu).unmap(Space::current(caller), page, marks)?;
+        self.answer(caller, old.bits())
+    }
+
+    #[inline(never)]
+    fn page_unmap_elsewhere<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        target: Target,
+        page: UserPage,
+        marks: Permissions,
+    ) -> Result<(), Error> {
+        let space = self.room_in(cpu, caller, target, TABLE)?;
+        let old = self.memory(cpu).unmap(space, page, marks)?;
+        self.answer(caller, old.bits())
+    }
+
+    #[inline(always)]
+    pub(crate) fn page_copy<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        target: Target,
+        page: UserPage,
+        marks: Permissions,
+    ) -> Result<(), Error> {
+        if target != Target::Caller {
+            return self.page_copy_elsewhere(cpu, caller, target, page, marks);
+        }
+        self.make_room(cpu, TABLE);
+        let copied = self.memory(cpu).copy(Space::current(caller), page, marks)?;
+        self.answer(caller, copied.into())
+    }
+
+    #[inline(never)]
+    fn page_copy_elsewhere<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        target: Target,
+        page: UserPage,
+        marks: Permissions,
+    ) -> Result<(), Error> {
+        let space = self.room_in(cpu, caller, target, TABLE)?;
+        let copied = self.memory(cpu).copy(space, page, marks)?;
+        self.answer(caller, copied.into())
+    }
+
+    /// A range of one page is the page whose protection a program changes most: its own.
+    #[inline(always)]
+    pub(crate) fn range_protect<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        target: Target,
+        range: PageRange,
+        change: Change,
+    ) -> Result<(), Error> {
+        if target != Target::Caller || range.pages() != 1 {
+            return self.range_protect_elsewhere(cpu, caller, target, range, change);
+        }
+        let page = range.first();
+        let found = self.memory(cpu).protect_one(Space::current(caller), page, change);
+        self.protected(caller, found)
+    }
+
+    #[inline(never)]
+    fn range_protect_elsewhere<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        target: Target,
+        range: PageRange,
+        change: Change,
+    ) -> Result<(), Error> {
+        let space = self.room_in(cpu, caller, target, 0)?;
+        let found = self.memory(cpu).protect_range(space, range, change);
+        self.protected(caller, found)
+    }
+
+    #[inline(always)]
+    fn protected(
+        &mut self,
+        caller: Index,
+        (progress, found): (Progress, Found),
+    ) -> Result<(), Error> {
+        if progress.result.is_err() {
+            return self.progress(caller, &progress);
+        }
+        self.answer_all(caller, [progress.done, found.any, found.accessed, found.dirty])
+    }
+}
