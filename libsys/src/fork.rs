@@ -17,7 +17,7 @@ mod policy;
 #[cfg(target_os = "none")]
 mod stub;
 
-pub use policy::{Policy, policy};
+pub use policy::{DECISIVE, Policy, policy};
 
 #[cfg(target_os = "none")]
 pub use live::{Fork, fork};
@@ -31,11 +31,11 @@ const COPY: u32 = 1;
 
 #[cfg(target_os = "none")]
 mod live {
-    use abi::layout::{EXCEPTION_STACK, USER_TOP};
+    use abi::layout::EXCEPTION_STACK;
     use abi::process::Target;
     use abi::{Error, Page, PageRange, Permissions, ProcessId, UserPage};
 
-    use super::{Policy, policy, stub};
+    use super::{DECISIVE, Policy, policy, stub};
     use crate::window::Run;
     use crate::window::live::window;
     use crate::{call, fault};
@@ -76,8 +76,12 @@ mod live {
 
     fn populate(child: ProcessId) -> Result<(), Error> {
         call::clone(child)?;
-        let end = Page::containing(USER_TOP);
-        for run in window().runs(Page::containing(0), end, PageRange::LIMIT, policy) {
+        // The last page of all is the exception stack, of which every process needs its own: a handler runs on it while it
+        // mends copy-on-write pages.
+        let end = Page::containing(EXCEPTION_STACK);
+        let window = window();
+        let runs = window.runs(Page::containing(0), end, PageRange::LIMIT, policy);
+        for run in runs.alike_in(DECISIVE) {
             share(child, run)?;
         }
         call::page_allocate(child, UserPage::known(EXCEPTION_STACK), Permissions::WRITE)?;

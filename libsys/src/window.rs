@@ -96,7 +96,7 @@ impl<R: TableReader> Window<R> {
         P: Copy + PartialEq,
         F: FnMut(Page, Entry) -> Option<P>,
     {
-        Runs { pages: self.present(first, end), policy, limit, open: None }
+        Runs { pages: self.present(first, end), policy, limit, alike: None, open: None }
     }
 
     fn table_below(&self, directory_entry: Entry) -> Result<(), Step> {
@@ -211,7 +211,35 @@ pub struct Runs<'a, R, P, F> {
     pages: Present<'a, R>,
     policy: F,
     limit: u32,
+    alike: Option<EntryFlags>,
     open: Option<Run<P>>,
+}
+
+impl<R: TableReader, P, F> Runs<'_, R, P, F> {
+    /// The same, where entries that agree in these bits have the same policy, wherever they are: it is then asked once
+    /// for a run.
+    #[must_use]
+    pub fn alike_in(self, bits: EntryFlags) -> Self {
+        Self { alike: Some(bits | EntryFlags::PRESENT), ..self }
+    }
+
+    /// Extends a run that ends before the next page by the pages under the same table that are like its last one.
+    #[inline(always)]
+    fn extend(&mut self, run: &mut Run<P>, last: Entry) {
+        let Some(alike) = self.alike else { return };
+        let room = self.pages.next + (self.limit - run.pages);
+        let (start, end) = (self.pages.next, self.pages.table_end.min(room));
+        let mut next = start;
+        while next < end {
+            let entry = self.pages.window.leaf(Page::numbered(next));
+            if (entry.bits() ^ last.bits()) & alike.bits() != 0 {
+                break;
+            }
+            next += 1;
+        }
+        run.pages += next - start;
+        self.pages.next = next;
+    }
 }
 
 impl<R, P, F> Iterator for Runs<'_, R, P, F>
@@ -223,16 +251,18 @@ where
     type Item = Run<P>;
 
     fn next(&mut self) -> Option<Run<P>> {
-        for (page, entry) in self.pages.by_ref() {
+        while let Some((page, entry)) = self.pages.next() {
             let Some(policy) = (self.policy)(page, entry) else { continue };
-            match &mut self.open {
-                Some(run) if extends(run, page, policy) && run.pages < self.limit => run.pages += 1,
-                open => {
-                    let closed = open.replace(Run { first: page, pages: 1, policy });
-                    if closed.is_some() {
-                        return closed;
-                    }
+            let (mut run, closed) = match self.open.take() {
+                Some(run) if extends(&run, page, policy) && run.pages < self.limit => {
+                    (Run { pages: run.pages + 1, ..run }, None)
                 }
+                closed => (Run { first: page, pages: 1, policy }, closed),
+            };
+            self.extend(&mut run, entry);
+            self.open = Some(run);
+            if closed.is_some() {
+                return closed;
             }
         }
         self.open.take()
@@ -365,6 +395,26 @@ mod tests {
         assert_eq!(pages, [0x80_0000]);
         // A group of eight in which there is something is read again entry by entry.
         assert!(model.loads.get() <= 0x3BB + 1024 + 4 * 8, "{} loads", model.loads.get());
+    }
+
+    #[test]
+    fn runs_of_entries_that_are_alike_are_the_same_runs() {
+        let mut model = Model::new(Slot::WINDOW);
+        for index in 0..40 {
+            let bits = if index % 7 < 3 { 0x10_0005 } else { 0x10_0067 } + index * 0x1000;
+            model.map(0xBF_0000 + index * 0x1000, bits);
+        }
+        model.map(0x123_4000, 0x10_0005);
+        let window = model.window();
+        let end = Page::containing(USER_TOP);
+        for limit in [1, 2, 3, 1024] {
+            let runs = || {
+                let policy = |_: Page, entry: Entry| Some(entry.is_writable());
+                window.runs(Page::containing(0), end, limit, policy)
+            };
+            let quick: Vec<_> = runs().alike_in(EntryFlags::WRITE).collect();
+            assert_eq!(quick, runs().collect::<Vec<_>>(), "limit {limit}");
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! What fork does with a page: the decision, from the page's entry alone.
 
-use abi::layout::EXCEPTION_STACK;
-use abi::{Entry, Page, Permissions};
+use abi::{Entry, EntryFlags, Page, Permissions};
 
 /// What a child gets for a present page of its parent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,12 +11,15 @@ pub enum Policy {
     CopyOnWrite,
 }
 
-/// Decides for one page. `None`: the child does not get it. That is the exception stack, of which every process
-/// needs its own, because a handler runs on it while it mends copy-on-write pages.
+/// The bits of an entry that [`policy`] looks at, beside its presence.
+pub const DECISIVE: EntryFlags =
+    EntryFlags::WRITE.union(EntryFlags::MARK_10).union(EntryFlags::MARK_11);
+
+/// Decides for one page below the exception stack. `None`: it is absent.
 #[must_use]
-pub fn policy(page: Page, entry: Entry) -> Option<Policy> {
+pub fn policy(_: Page, entry: Entry) -> Option<Policy> {
     let permissions = entry.permissions();
-    if !entry.is_present() || page == Page::containing(EXCEPTION_STACK) {
+    if !entry.is_present() {
         None
     } else if permissions.contains(Permissions::SHARED) {
         Some(Policy::ShareAsIs)
@@ -71,10 +73,11 @@ mod tests {
     }
 
     #[test]
-    fn the_exception_stack_is_never_passed_on() {
-        for bits in [0x007, 0x407, 0x805, 0x005] {
-            let entry = Entry::from_bits(0x12_3000 | bits);
-            assert_eq!(policy(Page::containing(EXCEPTION_STACK), entry), None, "{bits:#x}");
+    fn entries_that_agree_in_the_decisive_bits_have_the_same_policy() {
+        let page = Page::containing(0x80_0000);
+        for bits in (0..0x1000).step_by(2).map(|bits| bits | 1) {
+            let decisive = Entry::from_bits(bits & (DECISIVE.bits() | 1));
+            assert_eq!(policy(page, Entry::from_bits(bits)), policy(page, decisive), "{bits:#x}");
         }
     }
 }
