@@ -33,6 +33,9 @@ boot_stack_end:
     .global start
 start:
     mov ebp, eax
+    # The time-stamp counter says how long the boot takes (its low half is enough); the kernel reports it.
+    rdtsc
+    mov esi, eax
     cld
 
     # The image table maps the first 4 MiB of memory, present and writable; the kernel refines it later.
@@ -62,10 +65,12 @@ start:
     lea eax, [higher_half]
     jmp eax
 
-# In the higher half, where the code runs that stays. ebp: magic; ebx: information; no stack yet.
+# In the higher half, where the code runs that stays. ebp: magic; ebx: information; esi: the counter at entry;
+# no stack yet.
     .section .text.higher_half, "ax"
 higher_half:
     lea esp, [boot_stack_end]
+    push esi
     push ebx
     push ebp
     xor ebp, ebp

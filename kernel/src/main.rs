@@ -32,12 +32,13 @@ use crate::machine::Machine;
 static KERNEL: spin::Mutex<Kernel> = spin::Mutex::new(Kernel::new());
 
 /// Where `start.s` arrives: in the higher half, on the boot's stack, with the boot's tables, interrupts off.
+/// `began` is the low half of the time-stamp counter at the kernel's first instruction.
 #[unsafe(no_mangle)]
-extern "C" fn kernel_main(magic: u32, information: u32) -> ! {
+extern "C" fn kernel_main(magic: u32, information: u32, began: u32) -> ! {
     logger::start();
     logger::print(format_args!("Vitrine {}\n", env!("CARGO_PKG_VERSION")));
     match boot(magic, information) {
-        Ok(after) => traps::enter(after),
+        Ok(after) => traps::enter(after, began),
         Err(reason) => {
             logger::print(format_args!("cannot boot: {reason}\n"));
             power::off(1)

@@ -6,6 +6,7 @@ use abi::Registers;
 use abi::registers::{USER_CODE, USER_DATA};
 use kernel_core::After;
 use x86::controlregs::cr2;
+use x86::time::rdtsc;
 
 use crate::cpu::{self, Local, Stack};
 use crate::descriptors::{KERNEL_CODE, KERNEL_DATA, Tables};
@@ -43,10 +44,17 @@ pub fn stubs() -> &'static [Stub; VECTORS] {
     unsafe { &trap_stubs }
 }
 
-/// Leaves the boot for the first process.
-pub fn enter(after: After) -> ! {
+/// Leaves the boot for the first process, and says how many cycles it took since `began`. All but a few
+/// instructions are behind us when the counter is read; printing the line is not counted.
+pub fn enter(after: After, began: u32) -> ! {
     let local = cpu::local();
     let after = receive(local).unwrap_or(after);
+    // SAFETY: the CPU has the counter (`processor::check`), and ring 0 may read it.
+    let cycles = (unsafe { rdtsc() } as u32).wrapping_sub(began);
+    logger::print(format_args!(
+        "boot: {cycles} cycles to the first program
+"
+    ));
     leave(local, after)
 }
 

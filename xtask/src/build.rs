@@ -19,8 +19,14 @@ use crate::toolchain::Toolchain;
 use crate::workspace::{TARGET, Workspace};
 
 /// The packages whose programs run on the machine.
-pub const PACKAGES: [&str; 5] =
-    ["vitrine-kernel", "vitrine-programs", "pager", "vitrine-checks", FIRST_PROCESSES];
+pub const PACKAGES: [&str; 6] = [
+    "vitrine-kernel",
+    "vitrine-programs",
+    "pager",
+    "vitrine-checks",
+    "vitrine-bench",
+    FIRST_PROCESSES,
+];
 
 /// The package whose programs are only ever first processes, so the boot archive does not have them.
 const FIRST_PROCESSES: &str = "vitrine-conformance";

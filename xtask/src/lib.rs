@@ -10,13 +10,14 @@
 //! - [`c`]: the C programs, which are built where there is a C compiler;
 //! - [`machine`], [`verdict`]: what the emulator is asked to be, and what its end means;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
-//! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@test`]: one file for each subcommand.
+//! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@bench`], [`mod@test`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
 
 #![deny(unsafe_code)]
 
 pub mod bad_input;
+pub mod bench;
 pub mod build;
 pub mod c;
 pub mod check;

@@ -16,7 +16,7 @@ use xtask::symbols::Symbols;
 use xtask::system::Part;
 use xtask::verdict::Verdict;
 use xtask::workspace::Workspace;
-use xtask::{build, check, disk, gdb, iso, qemu, setup, test};
+use xtask::{bench, build, check, disk, gdb, iso, qemu, setup, test};
 
 /// Builds, boots and checks Vitrine.
 #[derive(Parser)]
@@ -55,6 +55,8 @@ enum Task {
         #[arg(long, value_name = "MIB", default_value_t = DEFAULT_MEMORY)]
         memory: u32,
     },
+    /// Count the instructions of every operation, beside targets and other systems
+    Bench(bench::Options),
     /// Check format, lints and documentation, for host and target
     Check,
 }
@@ -145,6 +147,7 @@ fn perform(task: Task) -> Result<u8> {
             let program = program.as_deref().or(run).unwrap_or("init");
             gdb::gdb(&workspace, memory, boot.command_line(), program)?;
         }
+        Task::Bench(options) => bench::bench(&workspace, &options)?,
         Task::Check => check::check(&workspace)?,
     }
     Ok(0)

@@ -1,0 +1,19 @@
+//! What it costs to enter the kernel and come back, with a call that has next to nothing to do.
+
+use libsys::call::Gate;
+use libsys::{Syscall, identity};
+
+use crate::stopwatch::{Outcome, row};
+
+/// `null_int`, `null_sysenter`.
+pub fn run() -> Outcome {
+    row("null_int", 1000, |watch| {
+        watch.time(identity);
+        Ok(())
+    })?;
+    row("null_sysenter", 1000, |watch| {
+        watch.time(|| Gate::Sysenter.invoke(Syscall::Identity))?;
+        Ok(())
+    })?;
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! What a copy-on-write fault costs: when the page is shared, and when this is its last owner.
+
+use libsys::fault::enable_copy_on_write;
+use libsys::{Permissions, Target, page_allocate, page_map, range_protect};
+
+use libsys::call::Change;
+
+use crate::places::{only, place};
+use crate::stopwatch::{Outcome, row};
+use crate::touch::store;
+
+/// What fork does to a page.
+const MARKED: Change = Change { drop: Permissions::WRITE, add: Permissions::COPY_ON_WRITE };
+
+/// `cow_shared`, `cow_last_owner`.
+pub fn run() -> Outcome {
+    enable_copy_on_write()?;
+    let (page, other) = (place(0), place(1));
+    page_allocate(Target::Caller, other, Permissions::WRITE)?;
+    row("cow_shared", 500, |watch| {
+        page_map((Target::Caller, other), (Target::Caller, page), Permissions::COPY_ON_WRITE)?;
+        watch.time(|| store(page));
+        Ok(())
+    })?;
+    row("cow_last_owner", 500, |watch| {
+        range_protect(Target::Caller, only(page)?, MARKED)?;
+        watch.time(|| store(page));
+        Ok(())
+    })?;
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! What a fault costs that the program handles itself: from the access to the instruction after it.
+//!
+//! `prot1_trap_unprot`, `protn_trap_unprot_per_page` and `trap` are Appel and Li's three (ASPLOS 1991): protect a
+//! page (all hundred pages, in one call), write to it (to each, in random order), have the handler give W back.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use libsys::fault::{Fault, Handled};
+use libsys::{
+    PageRange, Permissions, Target, UserPage, page_allocate, page_unmap, range_protect, set_handler,
+};
+
+use crate::counter;
+use crate::places::{READ_ONLY, WRITABLE, allocate, only, place};
+use crate::stopwatch::{Outcome, repeat, row};
+use crate::touch::{self, store};
+
+/// Pages of Appel and Li's benchmarks.
+const PAGES: u32 = 100;
+/// A number without a factor in common with [`PAGES`]: its multiples visit all of them, far apart.
+const STRIDE: u32 = 37;
+
+/// What the counter showed at the handler's first instruction.
+static ENTERED: AtomicU32 = AtomicU32::new(0);
+
+/// `trap`, `handler_entry`, `prot1_trap_unprot`, `protn_trap_unprot_per_page`, `fault_alloc`.
+pub fn run() -> Outcome {
+    // The handlers take every fault for the one that they are for.
+    touch::everything();
+    allocate(Target::Caller, PAGES)?;
+    traps()?;
+    composites()?;
+    allocation()
+}
+
+fn traps() -> Outcome {
+    let page = place(0);
+    range_protect(Target::Caller, only(page)?, READ_ONLY)?;
+    set_handler(Some(go_on))?;
+    row("trap", 1000, |watch| {
+        watch.time(|| store(page));
+        Ok(())
+    })?;
+    set_handler(Some(note_and_go_on))?;
+    row("handler_entry", 1000, |watch| {
+        let start = counter::now();
+        store(page);
+        watch.note(ENTERED.load(Ordering::Relaxed).wrapping_sub(start));
+        Ok(())
+    })?;
+    range_protect(Target::Caller, only(page)?, WRITABLE)?;
+    Ok(())
+}
+
+fn composites() -> Outcome {
+    set_handler(Some(unprotect))?;
+    let mut next = 0;
+    row("prot1_trap_unprot", 500, |watch| {
+        next = (next + STRIDE) % PAGES;
+        let page = place(next);
+        watch.time(|| {
+            range_protect(Target::Caller, only(page)?, READ_ONLY)?;
+            store(page);
+            Ok(())
+        })
+    })?;
+    let all = PageRange::new(place(0), PAGES)?;
+    let samples = repeat(100, |watch| {
+        watch.time(|| {
+            range_protect(Target::Caller, all, READ_ONLY)?;
+            (0..PAGES).for_each(|index| store(place(index * STRIDE % PAGES)));
+            Ok(())
+        })
+    })?;
+    samples.tell("protn_trap_unprot_per_page", PAGES);
+    Ok(())
+}
+
+fn allocation() -> Outcome {
+    let page = place(0);
+    set_handler(Some(map_zeros))?;
+    row("fault_alloc", 1000, |watch| {
+        page_unmap(Target::Caller, page, Permissions::empty())?;
+        watch.time(|| store(page));
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Does nothing but skip the access, which would only fault again.
+fn go_on(fault: &mut Fault<'_>) -> Handled {
+    fault.resume_at(fault.eip() + touch::LENGTH);
+    Handled::Resume
+}
+
+fn note_and_go_on(fault: &mut Fault<'_>) -> Handled {
+    ENTERED.store(counter::now(), Ordering::Relaxed);
+    go_on(fault)
+}
+
+fn unprotect(fault: &mut Fault<'_>) -> Handled {
+    mended(fault, |page| Ok(range_protect(Target::Caller, only(page)?, WRITABLE).map(|_| ())?))
+}
+
+fn map_zeros(fault: &mut Fault<'_>) -> Handled {
+    mended(fault, |page| page_allocate(Target::Caller, page, Permissions::WRITE))
+}
+
+fn mended(fault: &Fault<'_>, mend: impl FnOnce(UserPage) -> Result<(), libsys::Error>) -> Handled {
+    match fault.page().map(mend) {
+        Some(Ok(())) => Handled::Resume,
+        Some(Err(_)) | None => Handled::PassOn,
+    }
+}

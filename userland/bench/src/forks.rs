@@ -1,0 +1,57 @@
+//! What a fork costs: of a small process (this one, as it was spawned), and for each further page that was written.
+
+use libsys::call::Change;
+use libsys::fork::{Fork, fork};
+use libsys::process::{exit, wait};
+use libsys::{Permissions, Target, window};
+
+use crate::places::{allocate, protect};
+use crate::stopwatch::{Failure, Outcome, Samples, repeat, tell_size};
+
+/// Further pages: one table of them.
+const PAGES: u32 = 1024;
+
+/// What takes fork's mark off a page whose other owner is gone.
+pub const UNMARKED: Change = Change { drop: Permissions::COPY_ON_WRITE, add: Permissions::WRITE };
+
+/// `fork_small`, `fork_per_page`, `fork_wait_per_page`.
+pub fn run() -> Outcome {
+    let (small, small_whole) = (alone(0, 50)?, whole(0)?);
+    tell_size("small_process", window().present_user().count(), "pages");
+    small_whole.tell("fork_small", 1);
+    allocate(Target::Caller, PAGES)?;
+    alone(PAGES, 20)?.beyond(&small).tell("fork_per_page", PAGES);
+    whole(PAGES)?.beyond(&small_whole).tell("fork_wait_per_page", PAGES);
+    Ok(())
+}
+
+/// Fork until it returns in the parent, with `pages` places that are the parent's alone.
+pub fn alone(pages: u32, iterations: usize) -> Result<Samples, Failure> {
+    repeat(iterations, |watch| {
+        let forked = watch.time(fork)?;
+        finish(forked, pages)
+    })
+}
+
+/// Fork, exit and wait.
+fn whole(pages: u32) -> Result<Samples, Failure> {
+    repeat(50, |watch| {
+        let ended = watch.time(|| match fork()? {
+            Fork::Child => exit(0),
+            Fork::Parent { child } => wait(Some(child)),
+        })?;
+        protect(pages, UNMARKED)?;
+        if ended.status == 0 { Ok(()) } else { Err(Failure::Wrong("a child failed")) }
+    })
+}
+
+fn finish(forked: Fork, pages: u32) -> Outcome {
+    match forked {
+        Fork::Child => exit(0),
+        Fork::Parent { child } => {
+            wait(Some(child))?;
+            protect(pages, UNMARKED)?;
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `bench [PART...]`: what every operation costs a program, one line of JSON for each row.
+//!
+//! A row is measured from before the libsys call to after it: the whole fault, the whole fork. Each part runs in a
+//! process of its own, freshly spawned, so that no row depends on what another has left in its tables.
+//!
+//! - `bench` runs the parts that make the table; `bench growth` those that show what grows with what.
+//! - [`counter`]: how instructions are counted; [`stopwatch`]: how an operation is repeated and told.
+//! - [`places`], [`peer`], [`touch`]: memory, processes and accesses to try things on.
+//!
+//! Where two runs may differ: nowhere under `-icount`, as long as the image is the same. A timer interrupt (every
+//! 10,000,000 instructions) falls into the same iteration of the same row each time; another image moves it to
+//! another one. So it can be in any `max`, and in a median only where one iteration takes about that long: `fork`
+//! of 65,536 pages.
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+
+mod counter;
+mod peer;
+mod places;
+mod stopwatch;
+mod touch;
+
+mod calls;
+mod copy_on_write;
+mod faults;
+mod forks;
+mod growth;
+mod jos;
+mod messages;
+mod pager;
+mod pages;
+mod processes;
+mod protection;
+mod window;
+
+use libsys::process::{Command, wait};
+use libsys::{args, println};
+
+use stopwatch::Outcome;
+
+libsys::main!(main);
+
+/// Exit status of a wrong command line, or of a part that failed.
+const FAILED: u8 = 1;
+
+/// Rows that belong together.
+struct Part {
+    name: &'static str,
+    run: fn() -> Outcome,
+}
+
+const TABLE: &[Part] = &[
+    Part { name: "calls", run: calls::run },
+    Part { name: "pages", run: pages::run },
+    Part { name: "protection", run: protection::run },
+    Part { name: "faults", run: faults::run },
+    Part { name: "pager", run: pager::run },
+    Part { name: "window", run: window::run },
+    Part { name: "copy-on-write", run: copy_on_write::run },
+    Part { name: "messages", run: messages::run },
+    Part { name: "forks", run: forks::run },
+    Part { name: "processes", run: processes::run },
+    Part { name: "jos", run: jos::run },
+];
+
+const GROWTH: &[Part] = &[
+    Part { name: "growth-processes", run: growth::processes },
+    Part { name: "growth-pages", run: growth::pages },
+    Part { name: "growth-frames", run: growth::frames },
+];
+
+fn main() -> u8 {
+    match args().nth(1) {
+        None => spawn_all(TABLE),
+        Some("growth") => spawn_all(GROWTH),
+        Some(_) => args().skip(1).map(run_named).max().unwrap_or(0),
+    }
+}
+
+/// Runs each part in a process of its own.
+fn spawn_all(parts: &[Part]) -> u8 {
+    println!("{{\"counted\":\"{}\"}}", counter::unit());
+    parts.iter().map(spawn).max().unwrap_or(0)
+}
+
+fn spawn(part: &Part) -> u8 {
+    let ended = Command::new("bench").args(&[part.name]).spawn().map(|child| wait(Some(child)));
+    match ended {
+        Ok(Ok(ended)) if ended.status == 0 => 0,
+        _ => {
+            println!("bench: {} failed", part.name);
+            FAILED
+        }
+    }
+}
+
+fn run_named(name: &str) -> u8 {
+    let Some(part) = TABLE.iter().chain(GROWTH).find(|part| part.name == name) else {
+        println!("bench: no part is named {name}");
+        return FAILED;
+    };
+    match (part.run)() {
+        Ok(()) => 0,
+        Err(error) => {
+            println!("bench: {name}: {error}");
+            FAILED
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What it costs to have another process do something: a message and its reply, the same with a page, and a yield.
+
+use libsys::abi::call::PageOffer;
+use libsys::{
+    Error, Permissions, Target, message_call, page_allocate, receive, reply_and_receive, yield_now,
+};
+
+use crate::peer::Peer;
+use crate::places::place;
+use crate::stopwatch::{Failure, Outcome, Samples, repeat};
+
+/// `message_round_trip`, `message_page_extra`, `yield_pair`.
+pub fn run() -> Outcome {
+    let plain = round_trip()?;
+    plain.tell("message_round_trip", 1);
+    with_page()?.beyond(&plain).tell("message_page_extra", 1);
+    yield_pair()?.tell("yield_pair", 1);
+    Ok(())
+}
+
+/// A call and its reply, four words each way.
+pub fn round_trip() -> Result<Samples, Failure> {
+    let server = Peer::new(|| serve(None))?;
+    repeat(1000, |watch| {
+        let reply = watch.time(|| message_call(server.id(), [1, 2, 3, 4], None))?;
+        if reply.words == [1, 2, 3, 4] { Ok(()) } else { Err(Failure::Wrong("a wrong answer")) }
+    })
+}
+
+/// The same with a page on the way there. Two pages take turns, so that a new frame arrives each time.
+fn with_page() -> Result<Samples, Failure> {
+    for index in 0..3 {
+        page_allocate(Target::Caller, place(index), Permissions::WRITE)?;
+    }
+    let accepted = PageOffer { page: place(2), send: None, accept: true };
+    let server = Peer::new(|| serve(Some(accepted)))?;
+    // The fork has taken W away.
+    page_allocate(Target::Caller, place(0), Permissions::WRITE)?;
+    page_allocate(Target::Caller, place(1), Permissions::WRITE)?;
+    let mut turn = 0;
+    repeat(1000, |watch| {
+        turn = 1 - turn;
+        let page = PageOffer { page: place(turn), send: Some(Permissions::WRITE), accept: false };
+        watch.time(|| message_call(server.id(), [1, 2, 3, 4], Some(page)))?;
+        Ok(())
+    })
+}
+
+fn serve(offer: Option<PageOffer>) -> Result<(), Error> {
+    let mut message = receive(None, offer)?;
+    loop {
+        message = reply_and_receive(message.sender, message.words, offer)?;
+    }
+}
+
+/// To another process that yields at once, and back.
+pub fn yield_pair() -> Result<Samples, Failure> {
+    let _other = Peer::new(|| {
+        yield_now();
+        Ok(())
+    })?;
+    repeat(1000, |watch| {
+        watch.time(yield_now);
+        Ok(())
+    })
+}

@@ -1,0 +1,87 @@
+//! What a fault costs that another process serves: its pager maps a page that it has ready.
+//!
+//! Three processes: this one, which only watches; a pager, its child; a client, its other child, which measures. The
+//! client has no handler of its own and needs no other page while it measures.
+
+use libsys::abi::call::Verdict;
+use libsys::fork::{Fork, fork};
+use libsys::message::{Event, next_event};
+use libsys::process::{exit, wait};
+use libsys::{
+    EntryFlags, Error, Permissions, ProcessId, Target, UserPage, accept_clients, fault_reply,
+    identity, page_allocate, page_copy, page_unmap, receive, send, set_pager, window,
+};
+
+use crate::peer::Peer;
+use crate::places::place;
+use crate::stopwatch::{Failure, Outcome, row};
+use crate::touch::{self, store};
+
+/// Where the pager's page is, and where the client wants it.
+const READY: u32 = 0;
+const WANTED: u32 = 1;
+
+/// `fault_pager`.
+pub fn run() -> Outcome {
+    page_allocate(Target::Caller, place(READY), Permissions::WRITE)?;
+    // So that the client has the table.
+    page_allocate(Target::Caller, place(WANTED), Permissions::WRITE)?;
+    let pager = Peer::new(|| {
+        accept_clients(true)?;
+        // Its own again: the fork has taken W from both.
+        page_allocate(Target::Caller, place(READY), Permissions::WRITE)?;
+        serve()
+    })?;
+    let client = match fork()? {
+        Fork::Parent { child } => child,
+        Fork::Child => exit(u8::from(measure().is_err())),
+    };
+    // The client has met all that its first pager had to bring.
+    receive(Some(client), None)?;
+    set_pager(client, Some(pager.id()))?;
+    send(client, [0; 4], None)?;
+    if wait(Some(client))?.status == 0 { Ok(()) } else { Err(Failure::Wrong("the client failed")) }
+}
+
+/// Maps the page that is ready into whoever faults, for ever.
+fn serve() -> Result<(), Error> {
+    loop {
+        if let Event::Fault { client, address, .. } = next_event()? {
+            answer(client, address)?;
+        }
+    }
+}
+
+fn answer(client: ProcessId, address: u32) -> Result<(), Error> {
+    let destination = UserPage::containing(address).ok_or(Error::NotMapped)?;
+    let source = place(READY);
+    fault_reply(client, Verdict::Map { source, destination, permissions: Permissions::WRITE })
+}
+
+fn measure() -> Outcome {
+    own_everything()?;
+    let parent = identity().parent.ok_or(Error::NoSuchProcess)?;
+    send(parent, [0; 4], None)?;
+    receive(Some(parent), None)?;
+    let page = place(WANTED);
+    libsys::call::set_handler(Target::Caller, None)?;
+    row("fault_pager", 500, |watch| {
+        page_unmap(Target::Caller, page, Permissions::empty())?;
+        watch.time(|| store(page));
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Makes every page that the fork has shared the caller's own, with text and heap that it will need: from now on only
+/// the wanted page may fault.
+fn own_everything() -> Result<(), Error> {
+    touch::everything();
+    for (page, entry) in window().present_user() {
+        if entry.flags().contains(EntryFlags::MARK_11) && !entry.is_writable() {
+            let marks = entry.permissions().difference(Permissions::COPY_ON_WRITE);
+            page_copy(Target::Caller, UserPage::new(page.address())?, marks)?;
+        }
+    }
+    Ok(())
+}

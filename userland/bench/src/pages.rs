@@ -1,0 +1,30 @@
+//! What one page costs: to allocate, to map, to unmap. Its table is there; it itself is absent before.
+
+use libsys::{Permissions, Target, page_allocate, page_map, page_unmap};
+
+use crate::places::place;
+use crate::stopwatch::{Outcome, row};
+
+/// `page_alloc`, `page_map`, `page_unmap`.
+pub fn run() -> Outcome {
+    let (page, other) = (place(0), place(1));
+    page_allocate(Target::Caller, page, Permissions::WRITE)?;
+    let unmap = || page_unmap(Target::Caller, other, Permissions::empty());
+    let map = || page_map((Target::Caller, page), (Target::Caller, other), Permissions::WRITE);
+    row("page_alloc", 1000, |watch| {
+        watch.time(|| page_allocate(Target::Caller, other, Permissions::WRITE))?;
+        unmap()?;
+        Ok(())
+    })?;
+    row("page_map", 1000, |watch| {
+        watch.time(map)?;
+        unmap()?;
+        Ok(())
+    })?;
+    row("page_unmap", 1000, |watch| {
+        map()?;
+        watch.time(unmap)?;
+        Ok(())
+    })?;
+    Ok(())
+}

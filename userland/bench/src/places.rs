@@ -1,0 +1,54 @@
+//! Where the benchmark keeps what it maps: addresses at which nothing of the program lies.
+
+use libsys::abi::layout::PAGE_SIZE;
+use libsys::call::Change;
+use libsys::{
+    Error, PageRange, Permissions, Target, UserPage, call::Partial, range_allocate, range_protect,
+};
+
+/// `0x4000_0000  PDE 0x100`: the first of the pages.
+const PLACE: u32 = 0x4000_0000;
+/// How many there are: 1 GiB.
+const PLACES: u32 = 0x4_0000;
+/// Pages that one call allocates at most.
+const ALLOCATION: u32 = 64;
+
+/// Takes W away.
+pub const READ_ONLY: Change = Change { drop: Permissions::WRITE, add: Permissions::empty() };
+/// Gives W back.
+pub const WRITABLE: Change = Change { drop: Permissions::empty(), add: Permissions::WRITE };
+
+/// The `index`-th page: `0..PLACES`.
+pub const fn place(index: u32) -> UserPage {
+    assert!(index < PLACES);
+    UserPage::known(PLACE + index * PAGE_SIZE)
+}
+
+/// The first `pages` pages in ranges of at most `limit`.
+fn ranges(pages: u32, limit: u32) -> impl Iterator<Item = PageRange> {
+    (0..pages).step_by(limit as usize).map(move |first| {
+        let length = limit.min(pages - first);
+        PageRange::new(place(first), length).expect("the places are a process's")
+    })
+}
+
+/// Maps fresh writable pages over the first `pages` places of a process.
+pub fn allocate(process: impl Into<Target> + Copy, pages: u32) -> Result<(), Partial> {
+    for range in ranges(pages, ALLOCATION) {
+        range_allocate(process, range, Permissions::WRITE)?;
+    }
+    Ok(())
+}
+
+/// Changes the bits of the caller's first `pages` places.
+pub fn protect(pages: u32, change: Change) -> Result<(), Partial> {
+    for range in ranges(pages, PageRange::LIMIT) {
+        range_protect(Target::Caller, range, change)?;
+    }
+    Ok(())
+}
+
+/// One page as a range.
+pub const fn only(page: UserPage) -> Result<PageRange, Error> {
+    PageRange::new(page, 1)
+}

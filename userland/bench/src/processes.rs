@@ -1,0 +1,40 @@
+//! What processes cost that no fork makes: a blank one, a spawned program, the end of one.
+
+use libsys::process::{Command, end, wait};
+use libsys::process_create;
+
+use crate::places::allocate;
+use crate::stopwatch::{Failure, Outcome, Samples, repeat, row};
+
+/// Pages of a process to take down: one table of them.
+const PAGES: u32 = 1024;
+
+/// `process_create`, `spawn_program`, `destroy_per_page`.
+pub fn run() -> Outcome {
+    row("process_create", 200, |watch| {
+        let child = watch.time(process_create)?;
+        end(child)?;
+        Ok(())
+    })?;
+    // From the call to its end: the pager brings each page at its first touch.
+    row("spawn_program", 50, |watch| {
+        let ended = watch.time(|| {
+            let child = Command::new("nothing").spawn()?;
+            Ok::<_, Failure>(wait(Some(child))?)
+        })?;
+        if ended.status == 0 { Ok(()) } else { Err(Failure::Wrong("a program failed")) }
+    })?;
+    let blank = destroy(0)?;
+    destroy(PAGES)?.beyond(&blank).tell("destroy_per_page", PAGES);
+    Ok(())
+}
+
+/// The end of a child with so many pages, until its memory is free.
+fn destroy(pages: u32) -> Result<Samples, Failure> {
+    repeat(20, |watch| {
+        let child = process_create()?;
+        allocate(child, pages)?;
+        watch.time(|| end(child))?;
+        Ok(())
+    })
+}

@@ -1,0 +1,28 @@
+//! What it costs to change the rights of pages: W is taken away and given back, and both are timed.
+
+use libsys::{PageRange, Target, range_protect};
+
+use crate::places::{READ_ONLY, WRITABLE, allocate, only, place};
+use crate::stopwatch::{Outcome, repeat, row};
+
+/// Pages of one call.
+const PAGES: u32 = 100;
+
+/// `protect_1`, `protect_100_per_page`.
+pub fn run() -> Outcome {
+    allocate(Target::Caller, PAGES)?;
+    let one = only(place(0))?;
+    row("protect_1", 500, |watch| {
+        watch.time(|| range_protect(Target::Caller, one, READ_ONLY))?;
+        watch.time(|| range_protect(Target::Caller, one, WRITABLE))?;
+        Ok(())
+    })?;
+    let many = PageRange::new(place(0), PAGES)?;
+    let samples = repeat(100, |watch| {
+        watch.time(|| range_protect(Target::Caller, many, READ_ONLY))?;
+        watch.time(|| range_protect(Target::Caller, many, WRITABLE))?;
+        Ok(())
+    })?;
+    samples.tell("protect_100_per_page", PAGES);
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! How an operation is repeated, and what is told about it: median, least, most, flushes, CR3 loads.
+
+use alloc::vec::Vec;
+
+use libsys::process::SpawnError;
+use libsys::{Error, call::Partial, machine, println};
+
+use crate::counter;
+
+/// Nothing, or why a part could not go on.
+pub type Outcome = Result<(), Failure>;
+
+/// A call that a part needs has failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// A call.
+    Call(Error),
+    /// A spawn.
+    Spawn(SpawnError),
+    /// Something else is not as it should be.
+    Wrong(&'static str),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl From<Partial> for Failure {
+    fn from(partial: Partial) -> Self {
+        Self::Call(partial.error)
+    }
+}
+
+impl From<SpawnError> for Failure {
+    fn from(error: SpawnError) -> Self {
+        Self::Spawn(error)
+    }
+}
+
+impl core::fmt::Display for Failure {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Call(error) => error.fmt(f),
+            Self::Spawn(error) => error.fmt(f),
+            Self::Wrong(what) => f.write_str(what),
+        }
+    }
+}
+
+/// Times operations. What an iteration does outside [`Stopwatch::time`] costs nothing.
+pub struct Stopwatch {
+    overhead: u32,
+    samples: Samples,
+}
+
+/// What was measured.
+#[derive(Default)]
+pub struct Samples {
+    ticks: Vec<u32>,
+    page_flushes: u32,
+    directory_loads: u32,
+}
+
+impl Stopwatch {
+    /// Times an operation, and counts the flushes in it.
+    #[inline(always)]
+    pub fn time<T>(&mut self, operation: impl FnOnce() -> T) -> T {
+        let before = machine();
+        let start = counter::now();
+        let result = operation();
+        let end = counter::now();
+        let after = machine();
+        self.samples.page_flushes +=
+            u32::from(after.page_flushes.wrapping_sub(before.page_flushes));
+        self.samples.directory_loads +=
+            u32::from(after.full_flushes.wrapping_sub(before.full_flushes));
+        self.note(end.wrapping_sub(start));
+        result
+    }
+
+    /// Takes a time that was measured elsewhere, by two readings of the counter.
+    pub fn note(&mut self, ticks: u32) {
+        self.samples.ticks.push(ticks.saturating_sub(self.overhead));
+    }
+}
+
+/// Repeats an iteration, after one that is not counted: it touches what had never been touched.
+pub fn repeat(
+    iterations: usize,
+    mut iteration: impl FnMut(&mut Stopwatch) -> Outcome,
+) -> Result<Samples, Failure> {
+    let samples = Samples { ticks: Vec::with_capacity(iterations + 1), ..Samples::default() };
+    let mut stopwatch = Stopwatch { overhead: counter::overhead(), samples };
+    iteration(&mut stopwatch)?;
+    stopwatch.samples.clear();
+    for _ in 0..iterations {
+        iteration(&mut stopwatch)?;
+    }
+    let mut samples = stopwatch.samples;
+    samples.ticks.sort_unstable();
+    Ok(samples)
+}
+
+impl Samples {
+    fn clear(&mut self) {
+        self.ticks.clear();
+        self.page_flushes = 0;
+        self.directory_loads = 0;
+    }
+
+    /// The middle one; of an even number, the larger of the two in the middle.
+    pub fn median(&self) -> u32 {
+        self.ticks[self.ticks.len() / 2]
+    }
+
+    /// What is left when an operation that is part of this one is taken away: its median from each time, its flushes
+    /// from the sum.
+    pub fn beyond(mut self, part: &Self) -> Self {
+        let median = part.median();
+        for ticks in &mut self.ticks {
+            *ticks = ticks.saturating_sub(median);
+        }
+        let scaled =
+            |sum: u32| (u64::from(sum) * self.ticks.len() as u64 / part.ticks.len() as u64) as u32;
+        self.page_flushes = self.page_flushes.saturating_sub(scaled(part.page_flushes));
+        self.directory_loads = self.directory_loads.saturating_sub(scaled(part.directory_loads));
+        self
+    }
+
+    /// Prints the row. Of an operation on `per` things, one thing's part is wanted: whoever reads the line divides.
+    pub fn tell(&self, operation: &str, per: u32) {
+        let (flushes, loads) = (self.page_flushes, self.directory_loads);
+        println!(
+            "{{\"operation\":\"{operation}\",\"per\":{per},{self},\"flushes\":{flushes},\"cr3_loads\":{loads}}}"
+        );
+    }
+
+    /// Prints what the operation costs where there are so many of something: its name is `OPERATION@COUNT`. Without
+    /// the flushes: the kernel's counters wrap at 65,536.
+    pub fn tell_at(&self, operation: &str, count: u32) {
+        println!("{{\"operation\":\"{operation}@{count}\",\"per\":1,{self}}}");
+    }
+}
+
+/// The times, as members of a JSON object.
+impl core::fmt::Display for Samples {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let (least, most) = (self.ticks.first(), self.ticks.last());
+        let (least, most) = (least.copied().unwrap_or(0), most.copied().unwrap_or(0));
+        let (median, iterations) = (self.median(), self.ticks.len());
+        write!(f, "\"median\":{median},\"min\":{least},\"max\":{most},\"iterations\":{iterations}")
+    }
+}
+
+/// Repeats an iteration and prints its row.
+pub fn row(
+    operation: &str,
+    iterations: usize,
+    iteration: impl FnMut(&mut Stopwatch) -> Outcome,
+) -> Result<Samples, Failure> {
+    let samples = repeat(iterations, iteration)?;
+    samples.tell(operation, 1);
+    Ok(samples)
+}
+
+/// Prints how large something is.
+pub fn tell_size(name: &str, value: impl core::fmt::Display, unit: &str) {
+    println!("{{\"size\":\"{name}\",\"value\":{value},\"unit\":\"{unit}\"}}");
+}

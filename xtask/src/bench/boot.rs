@@ -1,0 +1,52 @@
+//! One boot under `-icount`, and everything that it printed.
+
+use std::io::Read;
+use std::process::{ChildStdout, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::machine::{Image, Machine, kernel_command_line};
+use crate::verdict::{End, Verdict};
+use crate::workspace::Workspace;
+use crate::{command, leash};
+
+/// Only a boot that hangs takes this long.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Boots a machine of `memory` MiB that runs a program, and returns what it printed.
+///
+/// # Errors
+/// The emulator cannot be run, or the program did not end with 0.
+pub fn run(workspace: &Workspace, memory: u32, program: &str) -> Result<String> {
+    let image = Image::Kernel { kernel: workspace.kernel(), archive: Some(workspace.archive()) };
+    let command_line = kernel_command_line([], Some(program));
+    let machine = Machine { memory, icount: true, command_line, ..Machine::new(image) };
+    let mut command = machine.command();
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let guest = leash::spawn(&mut command).with_context(|| command::cannot_start(&command))?;
+    let stdout = guest.take_stdout().expect("standard output is a pipe");
+    let reader = thread::spawn(move || everything(stdout));
+    let end = match guest.wait_deadline(Instant::now() + PATIENCE)? {
+        Some(status) => status.into(),
+        None => {
+            guest.kill()?;
+            guest.wait()?;
+            End::TimedOut
+        }
+    };
+    let text = reader.join().expect("the reader does not panic");
+    let last_line = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("");
+    match Verdict::of(end, last_line) {
+        Verdict::Exited(0) => Ok(text),
+        verdict => bail!("{verdict}\n{text}\n`{program}` at {memory} MiB failed"),
+    }
+}
+
+fn everything(mut stdout: ChildStdout) -> String {
+    let mut bytes = Vec::new();
+    // What came before an error is all there is; the guest's end says whether that was enough.
+    drop(stdout.read_to_end(&mut bytes));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
