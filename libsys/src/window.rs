@@ -21,11 +21,22 @@ pub trait TableReader {
     /// The word at `address`, a multiple of 4 in the self map's 4 MiB; its page is one that can be read.
     fn word(&self, address: u32) -> u32;
 
+    /// Bit `i`: D is set in word `i` of the 32 from `address` on, a multiple of 128.
+    fn dirty_of_32(&self, address: u32) -> u32 {
+        (0..DIRTY_GROUP).fold(0, |dirty, index| {
+            let entry = Entry::from_bits(self.word(address + 4 * index));
+            dirty | u32::from(entry.is_dirty()) << index
+        })
+    }
+
     /// All bits of the eight words from `address` on, a multiple of 32, together.
     fn eight_words(&self, address: u32) -> u32 {
         (0..8).fold(0, |bits, index| bits | self.word(address + 4 * index))
     }
 }
+
+/// Pages that [`Window::dirty`] looks at together.
+const DIRTY_GROUP: u32 = 32;
 
 /// What stands where a page's translation ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,6 +98,14 @@ impl<R: TableReader> Window<R> {
     /// The present pages below [`USER_TOP`]: all that the process has.
     pub fn present_user(&self) -> Present<'_, R> {
         self.present(Page::containing(0), Page::containing(USER_TOP))
+    }
+
+    /// The dirty pages from `first` up to, but not with, `end`, 32 at a time: a page whose number is a multiple of 32,
+    /// and bit `i` for the page `i` further on. Groups without a dirty page are left out.
+    pub fn dirty(&self, first: Page, end: Page) -> Dirty<'_, R> {
+        let next = first.number() / DIRTY_GROUP * DIRTY_GROUP;
+        let present = Present { window: self, next, table_end: 0, end: end.number() };
+        Dirty { present, first: first.number() }
     }
 
     /// Neighbouring present pages of equal policy, from `first` up to, but not with, `end`. Pages for which
@@ -189,6 +208,48 @@ impl<R: TableReader> Iterator for Present<'_, R> {
                 if self.next.is_multiple_of(GROUP) {
                     self.skip_absent_groups();
                 }
+            }
+        }
+    }
+}
+
+/// A walk over dirty pages, in order.
+#[derive(Debug)]
+pub struct Dirty<'a, R> {
+    present: Present<'a, R>,
+    first: u32,
+}
+
+impl<R: TableReader> Dirty<'_, R> {
+    /// Those of a group's bits that were asked for.
+    fn asked(&self, group: u32) -> u32 {
+        let before = self.first.saturating_sub(group);
+        let after = (group + DIRTY_GROUP).saturating_sub(self.present.end);
+        u32::MAX << before & u32::MAX >> after
+    }
+}
+
+impl<R: TableReader> Iterator for Dirty<'_, R> {
+    type Item = (Page, u32);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            while self.present.next < self.present.table_end {
+                let group = self.present.next;
+                self.present.next += DIRTY_GROUP;
+                let window = self.present.window;
+                let address = window.slot.entry_address(Page::numbered(group));
+                let mut dirty = window.reader.dirty_of_32(address);
+                if group < self.first || self.present.next > self.present.end {
+                    dirty &= self.asked(group);
+                }
+                if dirty != 0 {
+                    return Some((Page::numbered(group), dirty));
+                }
+            }
+            if !self.present.enter_table() {
+                return None;
             }
         }
     }
@@ -395,6 +456,29 @@ mod tests {
         assert_eq!(pages, [0x80_0000]);
         // A group of eight in which there is something is read again entry by entry.
         assert!(model.loads.get() <= 0x3BB + 1024 + 4 * 8, "{} loads", model.loads.get());
+    }
+
+    #[test]
+    fn dirty_pages_are_found_32_at_a_time_and_none_beside_those_asked_for() {
+        let mut model = Model::new(Slot::WINDOW);
+        let number = |address: u32| Page::containing(address).number();
+        for address in [0x80_0000, 0x80_5000, 0x82_0000, 0xBF_F000, 0x123_4000] {
+            model.map(address, 0x10_0047);
+            model.map(address + 0x1000, 0x10_0027);
+        }
+        let window = model.window();
+        let found = |first, end| {
+            let groups = window.dirty(Page::containing(first), Page::containing(end));
+            let pages = groups.flat_map(|(page, bits)| {
+                (0..32).filter(move |bit| bits >> bit & 1 != 0).map(move |bit| page.number() + bit)
+            });
+            pages.collect::<Vec<_>>()
+        };
+        let all = [0x80_0000, 0x80_5000, 0x82_0000, 0xBF_F000, 0x123_4000].map(number);
+        assert_eq!(found(0, USER_TOP), all);
+        assert_eq!(found(0x80_1000, 0xBF_F000), all[1..3]);
+        assert_eq!(found(0x80_5000, 0x80_6000), all[1..2]);
+        assert_eq!(found(0x80_6000, 0x80_7000), []);
     }
 
     #[test]

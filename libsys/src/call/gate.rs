@@ -49,6 +49,7 @@ impl Gate {
     ///
     /// [`Syscall::ProcessCreate`] with `copy` is for `fork` alone, which knows where the child will find itself.
     #[must_use]
+    #[inline(always)]
     pub fn enter(self, call: Syscall) -> Answer {
         let raw = call.encode();
         match self {
@@ -66,6 +67,7 @@ impl Gate {
     ///
     /// # Errors
     /// Those of the call; by [`Gate::Sysenter`] `InvalidArgument` for a call that needs more registers.
+    #[inline(always)]
     pub fn invoke(self, call: Syscall) -> Result<Answer, Error> {
         let answer = self.enter(call);
         Error::check(answer.value).map(|_| answer)
@@ -81,6 +83,7 @@ struct Short {
 }
 
 impl Short {
+    #[inline(always)]
     fn new(raw: &RawCall) -> Option<Self> {
         let [first, second, third, fourth] = raw.words;
         // `ebp` is the page or the third word; no call that fits has both.
@@ -200,18 +203,38 @@ fn interrupt(raw: &RawCall) -> Answer {
     Answer { value: wire.eax, process: wire.edx, words: [wire.ebx, wire.esi, wire.edi, wire.ebp] }
 }
 
+#[inline(always)]
 fn sysenter(call: &Short) -> Answer {
-    let [ebx, esi] = call.words;
-    let mut wire =
-        Wire { eax: call.head, ebx, esi, edi: call.process, ebp: call.third, ..Wire::default() };
-    // SAFETY: as for `interrupt`.
-    unsafe { libsys_sysenter(&raw mut wire) };
-    Answer { value: wire.eax, process: wire.edi, words: [wire.ebx, wire.esi, wire.ebp, 0] }
+    let [first, second] = call.words;
+    let (value, process, ebx, edx, ecx);
+    // SAFETY: as for `four_answers`. EDX is where the kernel returns to, which has to be the instruction after
+    // `sysenter`, because a call that restarts goes back by its two bytes; ECX is the stack to return with.
+    unsafe {
+        asm!(
+            "push ebp",
+            "push esi",
+            "mov esi, edx",
+            "mov ebp, ecx",
+            "mov ecx, esp",
+            "lea edx, [2f]",
+            "sysenter",
+            "2:",
+            "mov edx, esi",
+            "mov ecx, ebp",
+            "pop esi",
+            "pop ebp",
+            inlateout("eax") call.head => value,
+            inlateout("ebx") first => ebx,
+            inlateout("edx") second => edx,
+            inlateout("edi") call.process => process,
+            inlateout("ecx") call.third => ecx,
+        );
+    }
+    Answer { value, process, words: [ebx, edx, ecx, 0] }
 }
 
 unsafe extern "C" {
     fn libsys_interrupt(wire: *mut Wire);
-    fn libsys_sysenter(wire: *mut Wire);
 }
 
 const _: () = {
@@ -245,36 +268,6 @@ global_asm!(
     "    int 0x30",
     "    xchg eax, [esp]",
     "    mov [eax + 4], edx",
-    "    mov [eax + 12], ebx",
-    "    mov [eax + 16], esi",
-    "    mov [eax + 20], edi",
-    "    mov [eax + 24], ebp",
-    "    pop dword ptr [eax]",
-    "    pop edi",
-    "    pop esi",
-    "    pop ebx",
-    "    pop ebp",
-    "    ret",
-    // As above. edx: where the kernel returns to, which has to be the instruction after `sysenter`, because a call
-    // that restarts goes back by its two bytes; ecx: the stack to return with.
-    "    .global libsys_sysenter",
-    "libsys_sysenter:",
-    "    push ebp",
-    "    push ebx",
-    "    push esi",
-    "    push edi",
-    "    mov eax, [esp + 20]",
-    "    push eax",
-    "    mov ebx, [eax + 12]",
-    "    mov esi, [eax + 16]",
-    "    mov edi, [eax + 20]",
-    "    mov ebp, [eax + 24]",
-    "    mov eax, [eax]",
-    "    mov ecx, esp",
-    "    mov edx, offset libsys_sysenter_return",
-    "    sysenter",
-    "libsys_sysenter_return:",
-    "    xchg eax, [esp]",
     "    mov [eax + 12], ebx",
     "    mov [eax + 16], esi",
     "    mov [eax + 20], edi",

@@ -15,7 +15,7 @@ pub fn run() -> Outcome {
     allocate(Target::Caller, PAGES)?;
     (0..PAGES).step_by(2).for_each(|index| store(place(index)));
     let (first, end) = (place(0).page(), place(PAGES).page());
-    let dirty = || window().present(first, end).filter(|(_, entry)| entry.is_dirty()).count();
+    let dirty = || window().dirty(first, end).map(|(_, pages)| pages.count_ones()).sum::<u32>();
     let samples = repeat(20, |watch| match watch.time(dirty) {
         5_000 => Ok(()),
         _ => Err(Failure::Wrong("not every other page is dirty")),
