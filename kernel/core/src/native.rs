@@ -206,7 +206,11 @@ impl Kernel {
             }
             Syscall::Receive { from, offer } => self.receive(cpu, caller, from, offer),
             Syscall::Call { to, words: _, offer } => {
-                if offer.is_none() && self.call_at_once(cpu, caller, to) {
+                let done = match offer {
+                    None => self.call_at_once(cpu, caller, to, None),
+                    Some(offer) => self.call_with_page(cpu, caller, to, offer),
+                };
+                if done? {
                     return Ok(());
                 }
                 self.errand(cpu, caller, to, Errand::Call, offer.into())
@@ -218,7 +222,11 @@ impl Kernel {
                 self.succeed(caller)
             }
             Syscall::ReplyAndReceive { to, words: _, offer } => {
-                if offer.is_none() && self.reply_at_once(cpu, caller, to) {
+                let done = match offer {
+                    None => self.reply_at_once(cpu, caller, to, None),
+                    Some(offer) => self.reply_with_page(cpu, caller, to, offer),
+                };
+                if done? {
                     return Ok(());
                 }
                 self.reply_and_receive(cpu, caller, to, offer.into())

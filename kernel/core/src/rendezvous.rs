@@ -1,51 +1,72 @@
-//! The short way of a message: both halves of a round trip without a page, between processes that wait for each other.
+//! The short way of a message: both halves of a round trip between processes that wait for each other.
 //!
-//! A call to a process that waits for anyone hands it the words and the CPU; a reply to a caller by a server that then
-//! finds nothing else to receive does the same in the other direction. Neither looks at a queue of ready processes.
-//! Whatever else can be the case takes the long way, in `message`, which does the same and more.
+//! A call to a process that waits for anyone hands it the words, perhaps a page, and the CPU; a reply to a caller by a
+//! server that then finds nothing else to receive does the same in the other direction. Neither looks at a queue of ready
+//! processes. Whatever else can be the case takes the long way, in `message`, which does the same and more.
 
-use abi::ProcessId;
+use abi::call::PageOffer;
 use abi::message::{Kind, Message};
 use abi::public::Status;
+use abi::{Error, Permissions, ProcessId};
 
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::process::{Errand, Index, Offer, State};
+use crate::space::Space;
 use crate::table::QueueName;
+
+/// Frames that a page on its way may need where it arrives.
+const TABLE: u32 = 1;
 
 impl Kernel {
     /// Calls a process that waits for a message from anyone. `false` if it does not: nothing was done.
+    ///
+    /// # Errors
+    /// Those of the page; nothing was done.
     #[inline(always)]
     pub(crate) fn call_at_once<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
         to: ProcessId,
-    ) -> bool {
+        offer: Option<PageOffer>,
+    ) -> Result<bool, Error> {
         let server = Index::new(to.index());
+        if offer.is_some() {
+            // Before anything is decided: finishing a teardown may wake the server with the end of a child.
+            self.make_room(cpu, TABLE);
+        }
         let process = &self.processes[server];
         let waits = process.id == Some(to) && matches!(process.state, State::Receiving);
         if !waits || process.stopped {
-            return false;
+            return Ok(false);
         }
-        self.processes[caller].outbox.offer = Offer::Nothing;
+        let page = self.pass_page(cpu, caller, server, offer)?;
+        self.processes[caller].outbox.offer = offer.into();
         self.processes[caller].state = State::Answer { by: server, errand: Errand::Call };
         self.processes.push(QueueName::Callers(server), caller);
-        self.pass_cpu(cpu, caller, server);
-        true
+        self.pass_cpu(cpu, caller, server, page);
+        Ok(true)
     }
 
     /// Replies to a process that waits for the answer to its call, and waits for the next message. `false` if there is
     /// no such process, or something else to receive: nothing was done.
+    ///
+    /// # Errors
+    /// Those of the page; nothing was done.
     #[inline(always)]
     pub(crate) fn reply_at_once<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         server: Index,
         to: ProcessId,
-    ) -> bool {
+        offer: Option<PageOffer>,
+    ) -> Result<bool, Error> {
         let caller = Index::new(to.index());
+        if offer.is_some() {
+            self.make_room(cpu, TABLE);
+        }
         let process = &self.processes[caller];
         let waits = process.id == Some(to)
             && matches!(process.state, State::Answer { by, errand: Errand::Call } if by == server)
@@ -53,24 +74,92 @@ impl Kernel {
         let own = &self.processes[server];
         let has_more = own.interrupted || own.zombies.head.is_some() || own.senders.head.is_some();
         if !waits || has_more {
-            return false;
+            return Ok(false);
         }
+        let page = self.pass_page(cpu, server, caller, offer)?;
         self.processes.remove(QueueName::Callers(server), caller);
-        self.processes[server].outbox.offer = Offer::Nothing;
+        self.processes[server].outbox.offer = offer.into();
         self.processes[server].state = State::Receiving;
-        self.pass_cpu(cpu, server, caller);
-        true
+        self.pass_cpu(cpu, server, caller, page);
+        Ok(true)
+    }
+
+    /// [`Kernel::call_at_once`] with a page: compiled apart, so that one without does not pay for it.
+    #[inline(never)]
+    pub(crate) fn call_with_page<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        to: ProcessId,
+        offer: PageOffer,
+    ) -> Result<bool, Error> {
+        self.call_at_once(cpu, caller, to, Some(offer))
+    }
+
+    /// [`Kernel::reply_at_once`] with a page.
+    #[inline(never)]
+    pub(crate) fn reply_with_page<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        server: Index,
+        to: ProcessId,
+        offer: PageOffer,
+    ) -> Result<bool, Error> {
+        self.reply_at_once(cpu, server, to, Some(offer))
+    }
+
+    /// Maps the page that the current process offers where the other accepts one; says with what permissions.
+    #[inline(always)]
+    fn pass_page<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        from: Index,
+        to: Index,
+        offer: Option<PageOffer>,
+    ) -> Result<Option<Permissions>, Error> {
+        match Offer::from(offer).sent() {
+            None => Ok(None),
+            Some((page, permissions)) => self.pass_this_page(cpu, from, to, page, permissions),
+        }
+    }
+
+    #[inline(never)]
+    fn pass_this_page<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        from: Index,
+        to: Index,
+        page: abi::UserPage,
+        permissions: Permissions,
+    ) -> Result<Option<Permissions>, Error> {
+        let source = self.memory(cpu).leaf(Space::current(from), page);
+        if !source.is_present() {
+            return Err(Error::NotMapped);
+        }
+        if permissions.contains(Permissions::WRITE) && !source.is_writable() {
+            return Err(Error::NotPermitted);
+        }
+        let Some(place) = self.processes[to].outbox.offer.accepted() else { return Ok(None) };
+        let target = self.space(cpu, to);
+        self.memory(cpu).map_entry(source, true, target, place, permissions)?;
+        Ok(Some(permissions))
     }
 
     /// Puts the words of the current process, which is blocked by now, into another's registers and that one on the CPU.
     #[inline(always)]
-    fn pass_cpu<H: Hardware>(&mut self, cpu: &mut Cpu<H>, from: Index, to: Index) {
+    fn pass_cpu<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        from: Index,
+        to: Index,
+        page: Option<Permissions>,
+    ) {
         let words = self.processes[from].words();
         let facts = self.processes.facts_of(from);
         facts.status = Status::NotRunnable as u32;
         let sender = facts.id;
         self.processes[to].state = State::Ready;
-        self.processes[to].set_message(Message::header(Kind::Message, None), sender, words);
+        self.processes[to].set_message(Message::header(Kind::Message, page), sender, words);
         self.switch_from(cpu, from, to);
     }
 }

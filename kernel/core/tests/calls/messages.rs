@@ -517,3 +517,44 @@ fn a_call_to_a_former_life_of_a_slot_reaches_nobody() {
     let stale = ProcessId::new(server.bits() + 0x1000).unwrap();
     assert_eq!(world.call(call(stale)), Err(Error::NoSuchProcess));
 }
+
+fn call_with(to: ProcessId, offer: Option<PageOffer>) -> Syscall {
+    Syscall::Call { to, words: WORDS, offer }
+}
+
+#[test]
+fn a_page_that_its_caller_does_not_have_reaches_no_waiting_server() {
+    for accepted in [accepting(PAGE), None] {
+        let (mut world, client) = pair();
+        world.allocate_in(client.into(), PAGE);
+        world.map(client.into(), PAGE, client.into(), PAGE_2, READ).unwrap();
+        world.begin(Syscall::Receive { from: None, offer: accepted });
+        let table = [
+            (sending(0x3000_0000, READ), Error::NotMapped),
+            (sending(PAGE_2 + 0x1000, READ), Error::NotMapped),
+            (sending(PAGE_2, WRITE), Error::NotPermitted),
+        ];
+        for (offer, error) in table {
+            assert_eq!(world.call_of(client, call_with(INIT, offer)), Err(error));
+            assert_eq!(world.process(INIT).state, State::Receiving, "it waits on");
+        }
+    }
+}
+
+#[test]
+fn a_server_gets_the_page_of_each_call_where_it_last_said() {
+    let (mut world, client) = pair();
+    world.allocate_in(client.into(), PAGE);
+    world.begin(Syscall::Receive { from: None, offer: accepting(PAGE) });
+    world.begin_of(client, call_with(INIT, sending(PAGE, READ)));
+    assert_eq!(message(&world, INIT).page, Some(READ));
+    let again = Syscall::ReplyAndReceive { to: client, words: WORDS, offer: accepting(PAGE_2) };
+    world.begin_of(INIT, again);
+    world.begin_of(client, call_with(INIT, sending(PAGE, WRITE)));
+    assert_eq!(message(&world, INIT).page, Some(WRITE));
+    let frame = world.leaf(client, PAGE).frame();
+    assert_eq!(world.leaf(INIT, PAGE).bits() & 0xFFF, 0x105, "sealed");
+    assert_eq!(world.leaf(INIT, PAGE_2).bits() & 0xFFF, 0x007);
+    assert_eq!(world.leaf(INIT, PAGE_2).frame(), frame);
+    assert_eq!(world.count(INIT, PAGE), 3);
+}
