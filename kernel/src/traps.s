@@ -26,7 +26,7 @@
 # The rest of the register area, on a stack with vector and error. Then nothing of the process is in the CPU: take
 # the kernel's segments, the direction that compiled code expects, this CPU's stack, and a frame pointer that
 # ends every backtrace. What is called next does not return; it ends in resume_process.
-    .macro save_registers
+    .macro save_registers flags_are_clear=0
     .byte 0x0f, 0xa8        # push gs
     .byte 0x0f, 0xa0        # push fs
     .byte 0x06              # push es
@@ -35,7 +35,9 @@
     mov eax, {kernel_data}
     mov ds, eax
     mov es, eax
+    .if \flags_are_clear == 0
     cld
+    .endif
     mov esp, {stack}
     xor ebp, ebp
     .endm
@@ -182,7 +184,7 @@ sysenter_entry:
     push edx                # eip
     push 0                  # error
     push {sysenter}         # trap
-    save_registers
+    save_registers flags_are_clear=1
     call system_call_by_sysenter
 
 # Stack: eip cs eflags, just below TSS.esp0, so eflags lie in the TSS's link field. Go on without TF, and with

@@ -65,13 +65,13 @@ impl Kernel {
     ) {
         let raw = CallRegisters::<SYSENTER>(&self.processes[caller].registers);
         let call = if raw.fits() { Syscall::decode(&raw) } else { Err(Error::InvalidArgument) };
-        if let Err(error) = call.and_then(|call| self.dispatch(cpu, caller, call)) {
+        if let Err(error) = call.and_then(|call| self.dispatch::<H, SYSENTER>(cpu, caller, call)) {
             self.processes[caller].registers.eax = error.to_wire();
         }
     }
 
     #[inline(always)]
-    fn dispatch<H: Hardware>(
+    fn dispatch<H: Hardware, const SYSENTER: bool>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
@@ -82,7 +82,8 @@ impl Kernel {
                 let facts = self.processes.facts_of(caller);
                 let (own, parent) = (facts.id, facts.parent);
                 let pager = self.processes[caller].pager.map_or(0, ProcessId::bits);
-                self.answer_all(caller, [own, parent, pager, 0])
+                self.processes[caller].set_words_of(SYSENTER, [own, parent, pager, 0]);
+                Ok(())
             }
             Syscall::PageAllocate { process, page, permissions } => {
                 self.page_allocate(cpu, caller, process, page, permissions)

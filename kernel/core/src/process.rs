@@ -438,11 +438,17 @@ impl Process {
 
     /// Puts a call's success and four words where the process's call reads them.
     pub fn set_words(&mut self, words: [u32; 4]) {
+        self.set_words_of(self.registers.trap == Registers::SYSENTER, words);
+    }
+
+    /// As [`Process::set_words`], for a call of which it is known whether it came by `sysenter`.
+    #[inline(always)]
+    pub fn set_words_of(&mut self, sysenter: bool, words: [u32; 4]) {
         let registers = &mut self.registers;
         registers.eax = 0;
         registers.ebx = words[0];
         registers.esi = words[1];
-        if registers.trap == Registers::SYSENTER {
+        if sysenter {
             registers.ebp = words[2];
         } else {
             registers.edi = words[2];
