@@ -105,7 +105,7 @@ impl<R: TableReader> Window<R> {
     pub fn dirty(&self, first: Page, end: Page) -> Dirty<'_, R> {
         let next = first.number() / DIRTY_GROUP * DIRTY_GROUP;
         let present = Present { window: self, next, table_end: 0, end: end.number() };
-        Dirty { present, first: first.number() }
+        Dirty { present, asked: u32::MAX << (first.number() % DIRTY_GROUP) }
     }
 
     /// Neighbouring present pages of equal policy, from `first` up to, but not with, `end`. Pages for which
@@ -217,15 +217,20 @@ impl<R: TableReader> Iterator for Present<'_, R> {
 #[derive(Debug)]
 pub struct Dirty<'a, R> {
     present: Present<'a, R>,
-    first: u32,
+    /// The pages of the next group that were asked for: not all of the first one.
+    asked: u32,
 }
 
 impl<R: TableReader> Dirty<'_, R> {
-    /// Those of a group's bits that were asked for.
-    fn asked(&self, group: u32) -> u32 {
-        let before = self.first.saturating_sub(group);
-        let after = (group + DIRTY_GROUP).saturating_sub(self.present.end);
-        u32::MAX << before & u32::MAX >> after
+    /// The dirty ones of the group that is next, and that were asked for.
+    #[inline(always)]
+    fn group(&mut self) -> (Page, u32) {
+        let page = Page::numbered(self.present.next);
+        self.present.next += DIRTY_GROUP;
+        let window = self.present.window;
+        let dirty = window.reader.dirty_of_32(window.slot.entry_address(page)) & self.asked;
+        self.asked = u32::MAX;
+        (page, dirty)
     }
 }
 
@@ -235,21 +240,27 @@ impl<R: TableReader> Iterator for Dirty<'_, R> {
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            while self.present.next < self.present.table_end {
-                let group = self.present.next;
-                self.present.next += DIRTY_GROUP;
-                let window = self.present.window;
-                let address = window.slot.entry_address(Page::numbered(group));
-                let mut dirty = window.reader.dirty_of_32(address);
-                if group < self.first || self.present.next > self.present.end {
-                    dirty &= self.asked(group);
-                }
+            while self.present.next + DIRTY_GROUP <= self.present.table_end {
+                let (page, dirty) = self.group();
                 if dirty != 0 {
-                    return Some((Page::numbered(group), dirty));
+                    return Some((page, dirty));
                 }
             }
+            let rest = self.present.table_end.saturating_sub(self.present.next);
+            if rest > 0 {
+                // A table is whole groups, so this is where the walk ends.
+                self.asked &= !(u32::MAX << rest);
+                let (page, dirty) = self.group();
+                if dirty != 0 {
+                    return Some((page, dirty));
+                }
+            }
+            let before = self.present.next;
             if !self.present.enter_table() {
                 return None;
+            }
+            if self.present.next != before {
+                self.asked = u32::MAX;
             }
         }
     }
@@ -477,6 +488,7 @@ mod tests {
         let all = [0x80_0000, 0x80_5000, 0x82_0000, 0xBF_F000, 0x123_4000].map(number);
         assert_eq!(found(0, USER_TOP), all);
         assert_eq!(found(0x80_1000, 0xBF_F000), all[1..3]);
+        assert_eq!(found(0x40_1000, USER_TOP), all, "the first page has no table");
         assert_eq!(found(0x80_5000, 0x80_6000), all[1..2]);
         assert_eq!(found(0x80_6000, 0x80_7000), []);
     }
