@@ -235,7 +235,7 @@ struct vitrine_process_facts {
     uint32_t runs;                /* how many times it was switched to */
     uint32_t cpu;                 /* the CPU it last ran on */
     uint32_t directory;           /* 0 */
-    uint32_t handler;             /* 0 */
+    uint32_t handler;             /* as JOS call 10 set it; 0 for a native one */
     uint32_t receiving;           /* JOS messages: 1 while it waits in jos_ipc_recv */
     uint32_t receive_page;        /* JOS messages: where a page is wanted */
     uint32_t value;               /* JOS messages: the last value that came */

@@ -180,6 +180,8 @@ impl Kernel {
             Syscall::SetHandler { process, address } => {
                 let index = self.self_or_child(caller, process)?;
                 self.processes[index].handler = address;
+                // The record shows what JOS programs set, and nothing that is not so any more.
+                self.processes.facts_of(index).handler = 0;
                 self.succeed(caller)
             }
             Syscall::SetPager { process, pager } => self.set_pager(caller, process, pager),

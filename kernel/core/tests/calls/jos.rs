@@ -53,6 +53,18 @@ fn unknown_numbers_are_invalid() {
 }
 
 #[test]
+fn the_upcall_is_shown_until_a_native_handler_takes_its_place() {
+    let mut world = World::new();
+    let child = exofork(&mut world);
+    for (env, slot) in [(0, INIT), (child.bits(), child)] {
+        assert_eq!(world.jos(10, [env, 0x80_1234, 0, 0, 0]), 0);
+        assert_eq!(world.facts(slot).handler, 0x80_1234);
+    }
+    world.call(Syscall::SetHandler { process: Target::Caller, address: 0x80_5678 }).unwrap();
+    assert_eq!((world.facts(INIT).handler, world.facts(child).handler), (0, 0x80_1234));
+}
+
+#[test]
 fn cputs_prints_up_to_a_nul_or_its_length() {
     let mut world = World::new();
     world.write(DATA, u32::from_le_bytes(*b"abc\0")).unwrap();
