@@ -216,27 +216,42 @@ impl Hardware for Machine {
 
     fn save_fpu(&mut self, state: &mut FpuState) {
         // SAFETY: 512 bytes, 16-byte aligned by type; CR4.OSFXSR is set.
-        unsafe { asm!("fxsave [{}]", in(reg) state, options(nostack, preserves_flags)) };
+        unsafe {
+            asm!(
+                "fxsave [{state}]", "mov word ptr [{state} + {fs}], fs", "mov word ptr [{state} + {gs}], gs",
+                state = in(reg) state, fs = const FpuState::FS, gs = const FpuState::GS,
+                options(nostack, preserves_flags)
+            );
+        };
     }
 
     fn clean_fpu(&mut self, state: &mut FpuState) {
         let clean: &'static FpuState = &FpuState::CLEAN;
-        // Through the CPU, four instructions; by words it would be 128.
+        // Through the CPU, a few instructions; by words it would be 128.
         let mut loaded = MaybeUninit::<FpuState>::uninit();
         let loaded = loaded.as_mut_ptr();
         // SAFETY: 512 bytes each, 16-byte aligned by type; CR4.OSFXSR is set, and `loaded` is filled before it is read.
         unsafe {
             asm!(
                 "fxsave [{loaded}]", "fxrstor [{clean}]", "fxsave [{state}]", "fxrstor [{loaded}]",
-                loaded = in(reg) loaded, clean = in(reg) clean, state = in(reg) state,
+                loaded = in(reg) loaded, clean = in(reg) clean, state = in(reg) &raw mut *state,
                 options(nostack, preserves_flags)
             );
         };
+        let segments = FpuState::FS..FpuState::GS + 2;
+        state.0[segments.clone()].copy_from_slice(&clean.0[segments]);
     }
 
     fn load_fpu(&mut self, state: &FpuState) {
         // SAFETY: as above; the state is one that FXSAVE stored or `FpuState::CLEAN`, so its MXCSR is valid.
-        unsafe { asm!("fxrstor [{}]", in(reg) state, options(nostack, preserves_flags, readonly)) };
+        // Its fs and gs are those of `CLEAN`, or were in these registers before, and no descriptor changes.
+        unsafe {
+            asm!(
+                "fxrstor [{state}]", "mov fs, word ptr [{state} + {fs}]", "mov gs, word ptr [{state} + {gs}]",
+                state = in(reg) state, fs = const FpuState::FS, gs = const FpuState::GS,
+                options(nostack, preserves_flags, readonly)
+            );
+        };
     }
 
     fn fault_address(&mut self) -> u32 {

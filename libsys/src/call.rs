@@ -140,7 +140,7 @@ fn message(call: Syscall) -> Result<Message, Error> {
 #[must_use]
 #[inline(always)]
 pub fn identity() -> Identity {
-    let (_, [id, parent, pager, _]) = gate::four_answers(Syscall::Identity);
+    let [id, parent, pager] = gate::question(Syscall::Identity);
     Identity {
         id: ProcessId::new(id).expect("the caller has an id"),
         parent: ProcessId::new(parent).ok(),

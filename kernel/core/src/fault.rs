@@ -40,7 +40,8 @@ impl Kernel {
         }
         let handler = self.processes[index].handler;
         if handler == 0 || self.enter_handler(cpu, index, fault, handler).is_err() {
-            self.reflect(cpu, index, fault);
+            // In words, so that the record of a fault that is handled never has to lie in memory.
+            self.reflect_words(cpu, index, address, access, eip);
         }
     }
 
@@ -102,6 +103,17 @@ impl Kernel {
     }
 
     #[inline(never)]
+    fn reflect_words<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        index: Index,
+        address: u32,
+        access: u32,
+        eip: u32,
+    ) {
+        self.reflect(cpu, index, Fault { address, access, eip });
+    }
+
     fn reflect<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault) {
         let handler = self.processes[index].handler;
         let why = if handler == 0 {

@@ -88,11 +88,7 @@ impl Kernel {
     #[inline(always)]
     pub fn call<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
         if let Some(caller) = cpu.current {
-            if self.processes[caller].registers.eax & 0xFF >= abi::Syscall::FIRST {
-                self.native_call::<H, false>(cpu, caller);
-            } else {
-                self.jos_call(cpu, caller);
-            }
+            self.native_call::<H, false>(cpu, caller);
         }
         self.resume(cpu)
     }

@@ -54,7 +54,7 @@ impl<const SYSENTER: bool> Arguments for CallRegisters<'_, SYSENTER> {
 }
 
 impl Kernel {
-    /// A native call of the current process, by `int 0x30` or `sysenter`. Where it succeeds, the arm has left its
+    /// A call of the current process, by `int 0x30` or `sysenter`: a native one, or one that turns out not to be. Where it succeeds, the arm has left its
     /// caller's registers as they should be; unless the caller is blocked, has ended, or restarts the call, that
     /// includes 0 in `eax`.
     #[inline(always)]
@@ -65,7 +65,14 @@ impl Kernel {
     ) {
         let raw = CallRegisters::<SYSENTER>(&self.processes[caller].registers);
         let call = if raw.fits() { Syscall::decode(&raw) } else { Err(Error::InvalidArgument) };
-        if let Err(error) = call.and_then(|call| self.dispatch::<H, SYSENTER>(cpu, caller, call)) {
+        let done = match call {
+            Ok(call) => self.dispatch::<H, SYSENTER>(cpu, caller, call),
+            Err(_) if !SYSENTER && raw.number() < Syscall::FIRST => {
+                return self.jos_call(cpu, caller);
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
             self.processes[caller].registers.eax = error.to_wire();
         }
     }
@@ -82,7 +89,7 @@ impl Kernel {
                 let facts = self.processes.facts_of(caller);
                 let (own, parent) = (facts.id, facts.parent);
                 let pager = self.processes[caller].pager.map_or(0, ProcessId::bits);
-                self.processes[caller].set_words_of(SYSENTER, [own, parent, pager, 0]);
+                self.processes[caller].set_three_words_of(SYSENTER, [own, parent, pager]);
                 Ok(())
             }
             Syscall::PageAllocate { process, page, permissions } => {

@@ -139,6 +139,26 @@ pub(super) fn two_words(call: Syscall) -> (u32, u32) {
     (value, word)
 }
 
+/// A call by `int 0x30` that takes nothing, always succeeds, and returns three words.
+#[inline(always)]
+pub(super) fn question(call: Syscall) -> [u32; 3] {
+    let (first, second, third);
+    // SAFETY: as for `one_word`. ESI, which the compiler does not give away, is saved.
+    unsafe {
+        asm!(
+            "push esi",
+            "int 0x30",
+            "mov edx, esi",
+            "pop esi",
+            inlateout("eax") call.encode().head => _,
+            lateout("ebx") first,
+            lateout("edx") second,
+            lateout("edi") third,
+        );
+    }
+    [first, second, third]
+}
+
 /// A call by `int 0x30` that takes at most two words and returns four: `eax` and the words.
 #[inline(always)]
 pub(super) fn four_answers(call: Syscall) -> (u32, [u32; 4]) {
