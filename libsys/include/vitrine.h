@@ -139,6 +139,7 @@
 #define CALL_CONSOLE_WRITE 68
 #define CALL_CONSOLE_READ 69
 #define CALL_SET_CONSOLE_OWNER 70
+#define CALL_PAGE_PROTECT 71
 
 /* JOS's, as its lab 5 counts them. */
 #define JOS_CALL_CPUTS 0
@@ -465,6 +466,21 @@ static inline int32_t vitrine_page_unmap(uint32_t process, uint32_t page, uint32
 {
     struct vitrine_trap call = {
         .eax = vitrine_head(CALL_PAGE_UNMAP, marks), .edx = process, .ecx = page};
+    const int32_t result = vitrine_trap(&call);
+    *old_entry = call.ebx;
+    return result;
+}
+
+/* Drops and adds bits on a page, clears A and D, and stores the old entry. W is added where the entry
+   is not sealed or its frame has no other mapping. -ERROR_NOT_PERMITTED: it is, and has.
+   -ERROR_NOT_MAPPED: nothing is present there. */
+static inline int32_t vitrine_page_protect(uint32_t process, uint32_t page, uint32_t drop,
+                                           uint32_t add, uint32_t *old_entry)
+{
+    struct vitrine_trap call = {.eax = vitrine_head(CALL_PAGE_PROTECT, add),
+                                .edx = process,
+                                .ecx = page,
+                                .ebx = drop};
     const int32_t result = vitrine_trap(&call);
     *old_entry = call.ebx;
     return result;

@@ -274,6 +274,21 @@ pub fn range_protect(
     }
 }
 
+/// Drops and adds bits on one page and clears A and D; returns the old entry.
+///
+/// # Errors
+/// See [`Syscall::PageProtect`].
+#[inline(always)]
+pub fn page_protect(
+    process: impl Into<Target>,
+    page: UserPage,
+    change: Change,
+) -> Result<Entry, Error> {
+    let Change { drop, add } = change;
+    let old = one_word(Syscall::PageProtect { process: process.into(), page, drop, add })?;
+    Ok(Entry::from_bits(old))
+}
+
 /// Unmaps a range; returns the pages walked.
 ///
 /// # Errors

@@ -71,6 +71,7 @@ static void pages(void)
     TRY(vitrine_page_allocate(PROCESS, PAGE, ALL)), end();
     TRY(vitrine_page_map(PROCESS, PAGE, OTHER, OTHER_PAGE, ALL)), end();
     TRY(vitrine_page_unmap(PROCESS, PAGE, MARKS, &word)), record(&word, sizeof word);
+    TRY(vitrine_page_protect(PROCESS, PAGE, MARKS, ALL, &word)), record(&word, sizeof word);
     TRY(vitrine_page_copy(PROCESS, PAGE, ALL)), end();
     TRY(vitrine_frame_references(0x123)), end();
     TRY(vitrine_range_share(PROCESS, PAGE, 7, OTHER, OTHER_PAGE, ALL | SHARE_BOTH, MARKS, &word));

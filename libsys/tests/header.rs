@@ -344,6 +344,7 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
             },
         ),
         ("vitrine_page_unmap", Syscall::PageUnmap { process, page, marks: MARKS }),
+        ("vitrine_page_protect", Syscall::PageProtect { process, page, drop: MARKS, add: ALL }),
         ("vitrine_page_copy", Syscall::PageCopy { process, page, permissions }),
         ("vitrine_frame_references", Syscall::FrameReferences { frame: 0x123 }),
         ("vitrine_range_share", share(true)),

@@ -439,6 +439,18 @@ pub enum Syscall {
         /// Self or a child.
         owner: Option<Target>,
     },
+    /// 71: drops and adds bits on one page and clears A and D; returns the old entry (word 0). Adds W only where the
+    /// entry is not sealed or its frame has one mapping. Errors: `NotMapped`, `NotPermitted`.
+    PageProtect {
+        /// In whose space: self, child or client.
+        process: Target,
+        /// Which page.
+        page: UserPage,
+        /// Bits to drop.
+        drop: Permissions,
+        /// Bits to add.
+        add: Permissions,
+    },
 }
 
 /// Bit of word 3 of `RangeShare`: the source too. Bits 0 to 11 are the bits to drop.
@@ -547,6 +559,9 @@ impl Syscall {
                 Some(owner) => plain(70, owner, [1, 0, 0, 0]),
                 None => own(70, [0; 4]),
             },
+            Self::PageProtect { process, page, drop, add } => {
+                paged(71, add, process, page, [drop.bits(), 0, 0, 0])
+            }
         }
     }
 
@@ -701,6 +716,12 @@ impl Syscall {
                     if plain(raw).and(flag(raw.word(0)))? { Some(process(raw)?) } else { None };
                 Ok(Self::SetConsoleOwner { owner })
             }
+            71 => Ok(Self::PageProtect {
+                process: process(raw)?,
+                page: page(raw)?,
+                drop: Permissions::new(raw.word(0))?,
+                add: permissions(raw)?,
+            }),
             _ => Err(Error::InvalidArgument),
         }
     }
@@ -708,7 +729,7 @@ impl Syscall {
     /// The first native number; those below are JOS's.
     pub const FIRST: u32 = 32;
     /// The last native number.
-    pub const LAST: u32 = 70;
+    pub const LAST: u32 = 71;
     /// The most pages that one `RangeAllocate` takes.
     pub const ALLOCATE_LIMIT: u32 = 64;
     /// The most bytes that one console call takes.

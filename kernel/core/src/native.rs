@@ -104,6 +104,9 @@ impl Kernel {
             Syscall::PageCopy { process, page, permissions } => {
                 self.page_copy(cpu, caller, process, page, permissions)
             }
+            Syscall::PageProtect { process, page, drop, add } => {
+                self.page_protect(cpu, caller, process, page, Change::new(drop, add))
+            }
             Syscall::FrameReferences { frame } => {
                 let known = frame < 0x10_0000;
                 let count = known.then(|| self.frames.count(Frame::from_number(frame))).flatten();
@@ -118,7 +121,14 @@ impl Kernel {
                 self.progress(caller, &progress)
             }
             Syscall::RangeProtect { process, range, drop, add } => {
-                self.range_protect(cpu, caller, process, range, Change::new(drop, add))
+                let space = self.room_in(cpu, caller, process, 0)?;
+                let change = Change::new(drop, add);
+                let (progress, found) = self.memory(cpu).protect_range(space, range, change);
+                if progress.result.is_err() {
+                    return self.progress(caller, &progress);
+                }
+                let words = [progress.done, found.any, found.accessed, found.dirty];
+                self.answer_all(caller, words)
             }
             Syscall::RangeUnmap { process, range, marks } => {
                 let space = self.room_in(cpu, caller, process, 0)?;

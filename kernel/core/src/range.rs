@@ -60,28 +60,6 @@ impl Run {
 }
 
 impl<H: Hardware> Memory<'_, H> {
-    /// As [`Memory::protect_range`], for a range of one page, which needs no walk.
-    #[inline(always)]
-    pub fn protect_one(
-        &mut self,
-        space: Space,
-        page: UserPage,
-        change: Change,
-    ) -> (Progress, Found) {
-        let mut found = Found::default();
-        let old = self.leaf(space, page);
-        if old.is_present() {
-            match self.change(space, page, old, change) {
-                Ok(stale) => self.flush(&stale),
-                Err(error) => return (Progress { done: 0, result: Err(error) }, found),
-            }
-            let mut bits = Bits::default();
-            bits.note(old);
-            found.add(bits, 0, 0);
-        }
-        (Progress { done: 1, result: Ok(()) }, found)
-    }
-
     /// Drops and adds bits on every present page and clears A and D.
     pub fn protect_range(
         &mut self,

@@ -403,6 +403,26 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(self.replace(space, page, old, change.of(old)))
     }
 
+    /// Drops and adds bits on a page and clears A and D; returns the old entry.
+    ///
+    /// # Errors
+    /// `NotMapped`. `NotPermitted`: W would be gained on a sealed page that has other mappings.
+    #[inline(always)]
+    pub fn protect(
+        &mut self,
+        space: Space,
+        page: UserPage,
+        change: Change,
+    ) -> Result<Entry, Error> {
+        let old = self.leaf(space, page);
+        if !old.is_present() {
+            return Err(Error::NotMapped);
+        }
+        let stale = self.change(space, page, old, change)?;
+        self.flush(&stale);
+        Ok(old)
+    }
+
     /// Makes the mapping a private writable copy; a frame with one mapping just gets W. Says whether it copied.
     ///
     /// # Errors

@@ -197,6 +197,12 @@ impl Draw<'_> {
             68 => Syscall::ConsoleWrite { address: self.address(), length: self.choice() * 8 },
             69 => Syscall::ConsoleRead { address: self.address(), length: self.choice() },
             70 => Syscall::SetConsoleOwner { owner: self.flag().then(|| self.target()) },
+            71 => Syscall::PageProtect {
+                process: self.target(),
+                page: self.page(),
+                drop: self.permissions(),
+                add: self.permissions(),
+            },
             _ => Syscall::Identity,
         }
     }
@@ -245,7 +251,7 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
                 world.jos(number, arguments);
             }
         }
-        32..=70 => {
+        Syscall::FIRST..=Syscall::LAST => {
             let call = draw.call(u32::from(kind));
             world.begin(call);
         }
