@@ -109,11 +109,9 @@ impl Hardware for Machine {
         entry_of(reach, page).set(entry);
     }
 
-    fn any_of_eight_present(&mut self, reach: Reach, page: Page) -> bool {
+    fn any_present<const PAGES: u32>(&mut self, reach: Reach, page: Page) -> bool {
         let entry = |index: u32| entry_of(reach, page.plus(index)).get().bits();
-        let bits =
-            entry(0) | entry(1) | entry(2) | entry(3) | entry(4) | entry(5) | entry(6) | entry(7);
-        Entry::from_bits(bits).is_present()
+        Entry::from_bits((0..PAGES).fold(0, |bits, index| bits | entry(index))).is_present()
     }
 
     fn read_frame(&mut self, frame: Frame, index: u32) -> u32 {

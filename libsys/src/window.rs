@@ -6,7 +6,7 @@
 //! - [`TableReader`]: where entries come from: the live tables, or a model in tests.
 //! - [`Window`]: the entries, by page.
 //! - [`Present`], [`Runs`]: walks that cost a load for each absent table, not 1,024, and step over absent entries of
-//!   either level eight at a time.
+//!   either level 32 or eight at a time.
 //!
 //! Not done: 4 MiB pages (the kernel makes none; they are told apart, [`Step::Large`], not descended into).
 
@@ -29,9 +29,9 @@ pub trait TableReader {
         })
     }
 
-    /// All bits of the eight words from `address` on, a multiple of 32, together.
-    fn eight_words(&self, address: u32) -> u32 {
-        (0..8).fold(0, |bits, index| bits | self.word(address + 4 * index))
+    /// All bits of `WORDS` words together, a power of two and at most 1,024; `address` is a multiple of what they take.
+    fn together<const WORDS: u32>(&self, address: u32) -> u32 {
+        (0..WORDS).fold(0, |bits, index| bits | self.word(address + 4 * index))
     }
 }
 
@@ -147,8 +147,10 @@ pub struct Present<'a, R> {
     end: u32,
 }
 
-/// Entries that are looked at together.
+/// Entries that are looked at together where something may be.
 const GROUP: u32 = 8;
+/// Entries that are looked at together where nothing is.
+const LARGE_GROUP: u32 = 32;
 
 impl<R: TableReader> Present<'_, R> {
     /// Moves on to the next table that can be read; `false` if there is none.
@@ -156,11 +158,12 @@ impl<R: TableReader> Present<'_, R> {
         while self.next < self.end {
             let index = self.next / ENTRIES;
             self.table_end = self.end.min((index + 1) * ENTRIES);
-            let group = index / GROUP * GROUP;
-            let address = self.window.slot.directory_entry_address(group);
-            if index == group && !is_present(self.window.reader.eight_words(address)) {
-                self.next = (group + GROUP) * ENTRIES;
-                continue;
+            if index.is_multiple_of(LARGE_GROUP) {
+                let address = self.window.slot.directory_entry_address(index);
+                if !is_present(self.window.reader.together::<LARGE_GROUP>(address)) {
+                    self.next = (index + LARGE_GROUP) * ENTRIES;
+                    continue;
+                }
             }
             if self.window.table_below(self.window.directory_entry(index)).is_ok() {
                 return true;
@@ -173,13 +176,25 @@ impl<R: TableReader> Present<'_, R> {
     /// Moves on to a group in which there is something, or out of the table.
     #[inline(always)]
     fn skip_absent_groups(&mut self) {
-        while self.next.is_multiple_of(GROUP) && self.next + GROUP <= self.table_end {
-            let address = self.window.slot.entry_address(Page::containing(self.next * PAGE_SIZE));
-            if is_present(self.window.reader.eight_words(address)) {
-                return;
-            }
-            self.next += GROUP;
+        while self.skip_absent::<LARGE_GROUP>() {}
+        while self.skip_absent::<GROUP>() {
+            while self.skip_absent::<LARGE_GROUP>() {}
         }
+    }
+
+    /// Steps over the next group, if the walk stands before one and nothing is in it.
+    #[inline(always)]
+    fn skip_absent<const PAGES: u32>(&mut self) -> bool {
+        let before_a_group = self.next.is_multiple_of(PAGES) && self.next + PAGES <= self.table_end;
+        if !before_a_group {
+            return false;
+        }
+        let address = self.window.slot.entry_address(Page::numbered(self.next));
+        let absent = !is_present(self.window.reader.together::<PAGES>(address));
+        if absent {
+            self.next += PAGES;
+        }
+        absent
     }
 }
 

@@ -178,7 +178,10 @@ fn octal(field: &[u8]) -> Option<u32> {
 
 /// The sum of all bytes, with the checksum's own counted as spaces.
 fn checksum(block: &[u8; BLOCK as usize]) -> u32 {
-    let all: u32 = block.iter().copied().map(u32::from).sum();
+    // Four bytes at a time: the even ones and the odd ones of 128 words cannot overflow their halves.
+    let words = block.as_chunks().0.iter().copied().map(u32::from_le_bytes);
+    let pairs = words.fold(0, |sum, word| sum + (word & 0x00FF_00FF) + (word >> 8 & 0x00FF_00FF));
+    let all = (pairs & 0xFFFF) + (pairs >> 16);
     let own: u32 = block[CHECKSUM].iter().copied().map(u32::from).sum();
     all - own + CHECKSUM.len() as u32 * u32::from(b' ')
 }

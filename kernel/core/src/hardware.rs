@@ -66,10 +66,10 @@ pub trait Hardware {
     /// Writes the entry that describes `page`; its table is present.
     fn write_entry(&mut self, reach: Reach, page: Page, entry: Entry);
 
-    /// Is any of the eight entries that begin with that of `page` present? Its number is a multiple of 8, and the table is
-    /// present.
-    fn any_of_eight_present(&mut self, reach: Reach, page: Page) -> bool {
-        (0..8).any(|index| self.read_entry(reach, page.plus(index)).is_present())
+    /// Is any of the `PAGES` entries present that begin with that of `page`? Its number is a multiple of `PAGES`, a power of
+    /// two, and the table is present.
+    fn any_present<const PAGES: u32>(&mut self, reach: Reach, page: Page) -> bool {
+        (0..PAGES).any(|index| self.read_entry(reach, page.plus(index)).is_present())
     }
 
     /// Reads word `index` (`0..1024`) of a frame, through a window.
