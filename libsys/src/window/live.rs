@@ -50,7 +50,7 @@ impl TableReader for Live {
     }
 
     #[inline(always)]
-    fn together<const WORDS: u32>(&self, address: u32) -> u32 {
+    fn unlike<const WORDS: u32>(&self, address: u32, model: u32) -> u32 {
         const { assert!(WORDS.is_power_of_two() && WORDS <= abi::layout::ENTRIES) };
         debug_assert!(address.is_multiple_of(4 * WORDS) && address.wrapping_sub(UVPT) < TABLE_SPAN);
         // As in `dirty_of_32`.
@@ -58,7 +58,7 @@ impl TableReader for Live {
         let words = core::ptr::with_exposed_provenance::<u32>(address as usize);
         // SAFETY: as above: the words begin at a multiple of what they take, so they lie in one page.
         let word = |index: u32| unsafe { words.wrapping_add(index as usize).read_volatile() };
-        (0..WORDS).fold(0, |bits, index| bits | word(index))
+        (0..WORDS).fold(0, |bits, index| bits | (word(index) ^ model))
     }
 }
 

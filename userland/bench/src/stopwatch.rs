@@ -124,8 +124,7 @@ impl Samples {
         let nth = |nth: usize| {
             let time = ticks.iter().map(|time| time.load(Ordering::Relaxed)).find(|time| {
                 let below = ticks.iter().filter(|other| other.load(Ordering::Relaxed) < *time);
-                let not_above =
-                    ticks.iter().filter(|other| other.load(Ordering::Relaxed) <= *time);
+                let not_above = ticks.iter().filter(|other| other.load(Ordering::Relaxed) <= *time);
                 (below.count()..not_above.count()).contains(&nth)
             });
             time.unwrap_or(0)
@@ -154,7 +153,7 @@ impl Samples {
         self
     }
 
-/// Prints the row. Of an operation on `per` things, one thing's part is wanted: whoever reads the line divides.
+    /// Prints the row. Of an operation on `per` things, one thing's part is wanted: whoever reads the line divides.
     pub fn tell(&self, operation: &str, per: u32) {
         let (flushes, loads) = (self.page_flushes, self.directory_loads);
         println!(
