@@ -232,7 +232,9 @@ fn constant_name(variant: &impl Debug) -> String {
 fn native_names() -> impl Iterator<Item = String> {
     (Syscall::FIRST..=Syscall::LAST).map(|number| {
         let raw = RawCall { head: number, process: 0x1000, page: 0x1000, words: [1, 0, 1, 0] };
-        constant_name(&Syscall::decode(&raw).expect("every number has a call"))
+        let raw_of_a_page = RawCall { words: [0; 4], ..raw };
+        let call = Syscall::decode(&raw).or_else(|_| Syscall::decode(&raw_of_a_page));
+        constant_name(&call.expect("every number has a call"))
     })
 }
 

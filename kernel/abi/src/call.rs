@@ -816,7 +816,9 @@ mod tests {
     fn every_number_has_a_call_with_small_arguments() {
         for number in Syscall::FIRST..=Syscall::LAST {
             let raw = RawCall { head: number, process: 0x1000, page: 0x1000, words: [1, 0, 1, 0] };
-            assert!(Syscall::decode(&raw).is_ok(), "{number}");
+            let raw_of_a_page = RawCall { words: [0; 4], ..raw };
+            let decodes = |raw| Syscall::decode(raw).is_ok();
+            assert!(decodes(&raw) || decodes(&raw_of_a_page), "{number}");
         }
         for number in [0, 13, 31, Syscall::LAST + 1, 255] {
             let raw = RawCall { head: number, ..RawCall::default() };
