@@ -128,8 +128,11 @@ fn range(call: Syscall) -> Result<[u32; 4], Partial> {
 #[inline(always)]
 fn message(call: Syscall) -> Result<Message, Error> {
     let raw = call.encode();
-    let answer =
-        if raw.permission_bits() == 0 { gate::message(&raw) } else { Gate::Interrupt.enter(call) };
+    let answer = if raw.permission_bits() == 0 {
+        gate::message(&raw)
+    } else {
+        gate::message_with_page(&raw)
+    };
     Message::from_wire(answer.value, answer.process, answer.words)
 }
 
@@ -458,6 +461,21 @@ pub fn fault_forward(address: u32, access: Access, eip: u32) -> Result<(), Error
 #[inline(always)]
 pub fn fault_reply(client: ProcessId, verdict: Verdict) -> Result<(), Error> {
     two_words(Syscall::FaultReply { process: client, verdict }).map(drop)
+}
+
+/// Answers a client's fault, then waits for a message from anyone; a page may come at `accept`.
+///
+/// # Errors
+/// See [`Syscall::FaultReplyAndReceive`].
+#[inline(always)]
+pub fn fault_reply_and_receive(
+    client: ProcessId,
+    verdict: Verdict,
+    accept: Option<UserPage>,
+) -> Result<Message, Error> {
+    let call = Syscall::FaultReplyAndReceive { process: client, verdict, accept };
+    let answer = gate::message_with_page(&call.encode());
+    Message::from_wire(answer.value, answer.process, answer.words)
 }
 
 /// Bounds how long each fault of a child may wait for its pager; 0 is no bound.

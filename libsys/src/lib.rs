@@ -54,11 +54,11 @@ pub mod start;
 #[cfg(target_os = "none")]
 pub use call::{
     accept_clients, clock, console_read, console_write, destroy, fault_forward, fault_reply,
-    frame_references, identity, machine, message_call, page_allocate, page_copy, page_map,
-    page_protect, page_unmap, process_create, process_start, process_stop, range_allocate,
-    range_protect, range_share, range_unmap, receive, registers_read, registers_write, reply,
-    reply_and_receive, send, set_console_owner, set_fault_timeout, set_pager, set_quota, sleep,
-    usage, yield_now,
+    fault_reply_and_receive, frame_references, identity, machine, message_call, page_allocate,
+    page_copy, page_map, page_protect, page_unmap, process_create, process_start, process_stop,
+    range_allocate, range_protect, range_share, range_unmap, receive, registers_read,
+    registers_write, reply, reply_and_receive, send, set_console_owner, set_fault_timeout,
+    set_pager, set_quota, sleep, usage, yield_now,
 };
 #[cfg(target_os = "none")]
 pub use fault::set_handler;

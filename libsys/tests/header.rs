@@ -387,6 +387,10 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
         ("vitrine_call", Syscall::Call { to, words: WORDS, offer: both }),
         ("vitrine_reply", Syscall::Reply { to, words: WORDS, offer: None }),
         ("vitrine_reply_and_receive", Syscall::ReplyAndReceive { to, words: WORDS, offer: both }),
+        (
+            "vitrine_fault_reply_and_receive",
+            Syscall::FaultReplyAndReceive { process: client, verdict: map, accept: Some(PAGE) },
+        ),
         ("vitrine_clock", Syscall::Clock),
         ("vitrine_sleep", Syscall::Sleep { milliseconds: 1000 }),
         ("vitrine_yield", Syscall::Yield),

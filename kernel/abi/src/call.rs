@@ -132,6 +132,38 @@ pub enum Verdict {
     Refuse,
 }
 
+impl Verdict {
+    #[inline(always)]
+    fn encode(self, number: u32, client: ProcessId, third: u32) -> RawCall {
+        let process = client.bits();
+        let plain = |kind| RawCall { head: number, process, page: 0, words: [kind, 0, third, 0] };
+        match self {
+            Self::Resume => plain(0),
+            Self::Map { source, destination, permissions } => RawCall {
+                head: number | permissions.bits() << 8,
+                process,
+                page: source.address(),
+                words: [1, destination.address(), third, 0],
+            },
+            Self::Refuse => plain(2),
+        }
+    }
+
+    #[inline(always)]
+    fn decode(raw: &impl Arguments) -> Result<Self, Error> {
+        match (raw.word(0), raw.permission_bits()) {
+            (0, 0) => Ok(Self::Resume),
+            (1, _) => Ok(Self::Map {
+                source: page(raw)?,
+                destination: UserPage::new(raw.word(1))?,
+                permissions: permissions(raw)?,
+            }),
+            (2, 0) => Ok(Self::Refuse),
+            _ => Err(Error::InvalidArgument),
+        }
+    }
+}
+
 /// A native call with its checked arguments.
 ///
 /// Errors that every call shares: `InvalidArgument` for a malformed argument or an unknown bit, and
@@ -451,6 +483,16 @@ pub enum Syscall {
         /// Bits to add.
         add: Permissions,
     },
+    /// 72: as `FaultReply`, then as `Receive` from anyone. A client that does not wait any more is no error; the errors
+    /// of a map come before anything is received. Not by `sysenter`.
+    FaultReplyAndReceive {
+        /// The client.
+        process: ProcessId,
+        /// The answer.
+        verdict: Verdict,
+        /// Where a page may come.
+        accept: Option<UserPage>,
+    },
 }
 
 /// Bit of word 3 of `RangeShare`: the source too. Bits 0 to 11 are the bits to drop.
@@ -523,13 +565,7 @@ impl Syscall {
             Self::SetPager { process, pager } => plain(54, process, [id(pager), 0, 0, 0]),
             Self::AcceptClients { accept } => own(55, [u32::from(accept), 0, 0, 0]),
             Self::FaultForward { address, access, eip } => own(56, [address, access, eip, 0]),
-            Self::FaultReply { process, verdict } => match verdict {
-                Verdict::Resume => plain(57, process.into(), [0, 0, 0, 0]),
-                Verdict::Map { source, destination, permissions } => {
-                    paged(57, permissions, process.into(), source, [1, destination.address(), 0, 0])
-                }
-                Verdict::Refuse => plain(57, process.into(), [2, 0, 0, 0]),
-            },
+            Self::FaultReply { process, verdict } => verdict.encode(57, process, 0),
             Self::SetFaultTimeout { process, milliseconds } => {
                 plain(58, process, [milliseconds, 0, 0, 0])
             }
@@ -561,6 +597,10 @@ impl Syscall {
             },
             Self::PageProtect { process, page, drop, add } => {
                 paged(71, add, process, page, [drop.bits(), 0, 0, 0])
+            }
+            Self::FaultReplyAndReceive { process, verdict, accept } => {
+                let accept = accept.map_or(0, |page| page.address() | 1);
+                verdict.encode(72, process, accept)
             }
         }
     }
@@ -662,19 +702,7 @@ impl Syscall {
                 let [address, access, eip, _] = words(raw);
                 plain(raw).map(|()| Self::FaultForward { address, access, eip })
             }
-            57 => Ok(Self::FaultReply {
-                process: peer(raw)?,
-                verdict: match (raw.word(0), raw.permission_bits()) {
-                    (0, 0) => Verdict::Resume,
-                    (1, _) => Verdict::Map {
-                        source: page(raw)?,
-                        destination: UserPage::new(raw.word(1))?,
-                        permissions: permissions(raw)?,
-                    },
-                    (2, 0) => Verdict::Refuse,
-                    _ => return Err(Error::InvalidArgument),
-                },
-            }),
+            57 => Ok(Self::FaultReply { process: peer(raw)?, verdict: Verdict::decode(raw)? }),
             58 => Ok(Self::SetFaultTimeout {
                 process: plain(raw).and(process(raw))?,
                 milliseconds: raw.word(0),
@@ -722,6 +750,14 @@ impl Syscall {
                 drop: Permissions::new(raw.word(0))?,
                 add: permissions(raw)?,
             }),
+            72 => Ok(Self::FaultReplyAndReceive {
+                process: peer(raw)?,
+                verdict: Verdict::decode(raw)?,
+                accept: match raw.word(2) {
+                    0 => None,
+                    word => Some(UserPage::new(word.wrapping_sub(1))?),
+                },
+            }),
             _ => Err(Error::InvalidArgument),
         }
     }
@@ -729,7 +765,7 @@ impl Syscall {
     /// The first native number; those below are JOS's.
     pub const FIRST: u32 = 32;
     /// The last native number.
-    pub const LAST: u32 = 71;
+    pub const LAST: u32 = 72;
     /// The most pages that one `RangeAllocate` takes.
     pub const ALLOCATE_LIMIT: u32 = 64;
     /// The most bytes that one console call takes.

@@ -2,7 +2,7 @@
 
 use core::mem::offset_of;
 
-use abi::call::Verdict;
+use abi::call::{PageOffer, Verdict};
 use abi::fault::{Access, FaultRecord};
 use abi::layout::{EXCEPTION_STACK, EXCEPTION_STACK_TOP, USER_STACK_TOP};
 use abi::message::Reason;
@@ -111,9 +111,18 @@ impl Kernel {
         access: u32,
         eip: u32,
     ) {
-        self.reflect(cpu, index, Fault { address, access, eip });
+        const ERRAND: Errand = Errand::Fault { jos: false };
+        let words = [address, access, eip, 0];
+        let asked = self.processes[index].handler == 0
+            && self
+                .living_pager(index)
+                .is_some_and(|pager| self.ask_at_once(cpu, index, pager, ERRAND, words));
+        if !asked {
+            self.reflect(cpu, index, Fault { address, access, eip });
+        }
     }
 
+    #[inline(never)]
     fn reflect<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault) {
         let handler = self.processes[index].handler;
         let why = if handler == 0 {
@@ -198,10 +207,12 @@ impl Kernel {
         fault: Fault,
         errand: Errand,
     ) -> bool {
-        let Some(pager) = self.processes[index].pager else { return false };
-        let Ok(pager) = self.processes.find(pager) else { return false };
-        let outbox = Outbox::words([fault.address, fault.access, fault.eip, 0]);
-        if self.begin_errand(cpu, index, pager, errand, outbox).is_err() {
+        let Some(pager) = self.living_pager(index) else { return false };
+        let words = [fault.address, fault.access, fault.eip, 0];
+        if self.ask_at_once(cpu, index, pager, errand, words) {
+            return true;
+        }
+        if self.begin_errand(cpu, index, pager, errand, Outbox::words(words)).is_err() {
             return false;
         }
         let timeout = self.processes[index].fault_timeout;
@@ -223,6 +234,11 @@ impl Kernel {
     ) -> Result<(), Error> {
         let asked = self.ask_pager(cpu, index, fault, Errand::ForwardedFault);
         if asked { Ok(()) } else { Err(Error::Refused) }
+    }
+
+    #[inline(always)]
+    fn living_pager(&self, client: Index) -> Option<Index> {
+        self.processes.find(self.processes[client].pager?).ok()
     }
 
     /// A pager answers a client's fault.
@@ -260,6 +276,29 @@ impl Kernel {
         }
         self.make_ready(client);
         Ok(())
+    }
+
+    /// A pager answers a client's fault and waits for the next message.
+    ///
+    /// # Errors
+    /// Those of the page; the client goes on waiting, and nothing was received.
+    #[inline(never)]
+    pub(crate) fn fault_reply_and_receive<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        me: Index,
+        client: ProcessId,
+        verdict: Verdict,
+        accept: Option<UserPage>,
+    ) -> Result<(), Error> {
+        let offer = accept.map(|page| PageOffer { page, send: None, accept: true });
+        if self.mend_at_once(cpu, me, client, verdict, offer)? {
+            return Ok(());
+        }
+        match self.fault_reply(cpu, me, client, verdict) {
+            Ok(()) | Err(Error::NotWaiting) => self.receive(cpu, me, None, offer),
+            Err(error) => Err(error),
+        }
     }
 
     /// The end of a process whose fault, told in its outbox, nobody could mend.

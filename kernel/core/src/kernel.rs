@@ -116,6 +116,14 @@ impl Kernel {
         Memory { cpu, frames: &mut self.frames, processes: &mut self.processes }
     }
 
+    /// The space of a process that is not loaded.
+    #[inline(always)]
+    pub(crate) fn space_apart<H: Hardware>(&self, cpu: &mut Cpu<H>, owner: Index) -> Space {
+        debug_assert!(cpu.loaded != Some(owner));
+        cpu.point_alternate(self.processes[owner].directory);
+        Space { owner, via: Via::Map(Reach::Alternate) }
+    }
+
     /// The space of a process: through the self map if it is loaded, else through the alternate one.
     pub(crate) fn space<H: Hardware>(&self, cpu: &mut Cpu<H>, owner: Index) -> Space {
         if cpu.loaded == Some(owner) {

@@ -21,9 +21,10 @@ impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
     /// the third word does.
     fn fits(&self) -> bool {
         const RANGE_SHARE: u32 = 38;
+        const FAULT_REPLY_AND_RECEIVE: u32 = 72;
         const MESSAGES: core::ops::RangeInclusive<u32> = 60..=64;
         !SYSENTER
-            || self.number() != RANGE_SHARE
+            || ![RANGE_SHARE, FAULT_REPLY_AND_RECEIVE].contains(&self.number())
                 && (self.permission_bits() == 0 || !MESSAGES.contains(&self.number()))
     }
 }
@@ -213,6 +214,9 @@ impl Kernel {
             Syscall::FaultReply { process, verdict } => {
                 self.fault_reply(cpu, caller, process, verdict)?;
                 self.succeed(caller)
+            }
+            Syscall::FaultReplyAndReceive { process, verdict, accept } => {
+                self.fault_reply_and_receive(cpu, caller, process, verdict, accept)
             }
             Syscall::SetFaultTimeout { process, milliseconds } => {
                 let child = self.child(caller, process)?;

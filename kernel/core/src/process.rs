@@ -440,6 +440,12 @@ impl Process {
         self.set_words_of(self.registers.trap == Registers::SYSENTER, words);
     }
 
+    /// Does it wait for time to pass, perhaps among other things?
+    #[inline(always)]
+    pub fn sleeps(&self) -> bool {
+        self.sleeper != 0
+    }
+
     /// As [`Process::set_words`], for a call of which it is known whether it came by `sysenter`.
     #[inline(always)]
     pub fn set_words_of(&mut self, sysenter: bool, words: [u32; 4]) {

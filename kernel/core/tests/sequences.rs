@@ -88,6 +88,18 @@ impl Draw<'_> {
         [self.choice() % 2, 1, 2, 3]
     }
 
+    fn verdict(&mut self) -> Verdict {
+        match self.choice() % 4 {
+            0 => Verdict::Resume,
+            1 => Verdict::Refuse,
+            _ => Verdict::Map {
+                source: self.page(),
+                destination: self.page(),
+                permissions: self.permissions(),
+            },
+        }
+    }
+
     fn call(&mut self, number: u32) -> Syscall {
         match number {
             33 => Syscall::PageAllocate {
@@ -167,17 +179,11 @@ impl Draw<'_> {
             56 => {
                 Syscall::FaultForward { address: self.address(), access: self.choice() % 8, eip: 0 }
             }
-            57 => Syscall::FaultReply {
+            57 => Syscall::FaultReply { process: self.id(), verdict: self.verdict() },
+            72 => Syscall::FaultReplyAndReceive {
                 process: self.id(),
-                verdict: match self.choice() % 4 {
-                    0 => Verdict::Resume,
-                    1 => Verdict::Refuse,
-                    _ => Verdict::Map {
-                        source: self.page(),
-                        destination: self.page(),
-                        permissions: self.permissions(),
-                    },
-                },
+                verdict: self.verdict(),
+                accept: self.flag().then(|| self.page()),
             },
             58 => Syscall::SetFaultTimeout {
                 process: self.target(),
@@ -224,6 +230,8 @@ impl Draw<'_> {
     }
 }
 
+const LAST_CALL: u8 = Syscall::LAST as u8;
+
 /// Does one step. `false` when the machine has stopped, or nobody will ever run again.
 fn step(world: &mut World, (kind, choices): Step) -> bool {
     let mut idle = 0;
@@ -251,11 +259,11 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
                 world.jos(number, arguments);
             }
         }
-        Syscall::FIRST..=Syscall::LAST => {
+        32..=LAST_CALL => {
             let call = draw.call(u32::from(kind));
             world.begin(call);
         }
-        71..=110 => {
+        73..=110 => {
             let call = draw.call(33 + u32::from(kind) % 10);
             world.begin(call);
         }

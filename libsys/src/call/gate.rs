@@ -215,6 +215,37 @@ pub(super) fn message(raw: &RawCall) -> Answer {
     Answer { value, process, words: [ebx, others[0], edi, others[1]] }
 }
 
+/// As [`message`], for a call that takes a page, too.
+#[inline(always)]
+pub(super) fn message_with_page(raw: &RawCall) -> Answer {
+    let [first, second, third, fourth] = raw.words;
+    let mut others = [second, fourth, raw.page];
+    let (value, process, ebx, edi);
+    // SAFETY: as for `message`; the third word behind `ecx` stays.
+    unsafe {
+        asm!(
+            "push ebp",
+            "push esi",
+            "push ecx",
+            "mov esi, [ecx]",
+            "mov ebp, [ecx + 4]",
+            "mov ecx, [ecx + 8]",
+            "int 0x30",
+            "pop ecx",
+            "mov [ecx], esi",
+            "mov [ecx + 4], ebp",
+            "pop esi",
+            "pop ebp",
+            inlateout("eax") raw.head => value,
+            inlateout("edx") raw.process => process,
+            inlateout("ecx") &raw mut others => _,
+            inlateout("ebx") first => ebx,
+            inlateout("edi") third => edi,
+        );
+    }
+    Answer { value, process, words: [ebx, others[0], edi, others[1]] }
+}
+
 fn interrupt(raw: &RawCall) -> Answer {
     let [ebx, esi, edi, ebp] = raw.words;
     let mut wire = Wire { eax: raw.head, edx: raw.process, ecx: raw.page, ebx, esi, edi, ebp };
