@@ -137,7 +137,8 @@ pub enum Verdict {
 ///
 /// Errors that every call shares: `InvalidArgument` for a malformed argument or an unknown bit, and
 /// `NoSuchProcess` for an id that is stale or outside the caller's authority (see the table in
-/// ARCHITECTURE.md). Each variant names the others.
+/// ARCHITECTURE.md); and `NotPermitted`, if something would have to be mapped, or a mark be left, in a view. Each variant
+/// names the others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Syscall {
     /// 32: returns the caller's id (word 0), its parent's (word 1) and its pager's (word 2), 0 for none.
