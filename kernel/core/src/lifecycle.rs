@@ -199,7 +199,8 @@ impl Kernel {
     }
 
     /// Gives back a table's pages and the table. Nothing of a space that is not loaded, and never will be again, is
-    /// cached.
+    /// cached. Not inlined, because its loop would have to share registers with its caller.
+    #[inline(never)]
     fn take_down_table<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, table: u32) {
         let first = Page::containing(table << 22);
         let mut mapped = 1;

@@ -93,6 +93,9 @@ impl Kernel {
     /// A process ends: nobody views it any more, nor it anybody. Costs a step for each of its views, of which there are
     /// fewer than directory entries.
     pub(crate) fn lose_views<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) {
+        if self.processes.has_no_views(index) {
+            return;
+        }
         self.lose_views_of(cpu, index);
         while let Some(name) = self.processes[index].first_view {
             self.lose_view(cpu, name);
