@@ -20,6 +20,7 @@ use crate::address::{PageRange, UserPage};
 use crate::entry::Permissions;
 use crate::error::Error;
 use crate::process::{ProcessId, Target};
+use crate::window::ViewSlot;
 
 /// A call's registers, in the places of the `int` column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -168,7 +169,8 @@ impl Verdict {
 ///
 /// Errors that every call shares: `InvalidArgument` for a malformed argument or an unknown bit, and
 /// `NoSuchProcess` for an id that is stale or outside the caller's authority (see the table in
-/// ARCHITECTURE.md). Each variant names the others.
+/// ARCHITECTURE.md); and `NotPermitted`, if something would have to be mapped, or a mark be left, in a view. Each variant
+/// names the others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Syscall {
     /// 32: returns the caller's id (word 0), its parent's (word 1) and its pager's (word 2), 0 for none.
@@ -483,7 +485,25 @@ pub enum Syscall {
         /// Bits to add.
         add: Permissions,
     },
-    /// 72: as `FaultReply`, then as `Receive` from anyone. A client that does not wait any more is no error; the errors
+    /// 72: points an empty directory entry of the caller's, read-only, at the directory of a process, so that all its
+    /// tables lie in the caller's 4 MiB there. The pages of a view are nobody's to map: calls treat them as absent, and
+    /// answer `NotPermitted` where they would have to put something there. A view is not charged to anyone.
+    /// When the process ends, views something itself, or is no longer the caller's child or client, the view stays,
+    /// but every word of it reads 0 from then on. Errors: `NoSuchProcess` (also for the caller itself), `Refused` (the
+    /// process has views of its own), `Busy` (the caller views it already, or the entry is not empty).
+    ViewAttach {
+        /// Child or client; one that is both counts as child.
+        process: Target,
+        /// Which directory entry.
+        view: ViewSlot,
+    },
+    /// 73: empties a directory entry that holds a view, whether the view still shows anything or not. Error: `NotMapped`
+    /// (there is no view).
+    ViewDetach {
+        /// Which directory entry.
+        view: ViewSlot,
+    },
+    /// 83: as `FaultReply`, then as `Receive` from anyone. A client that does not wait any more is no error; the errors
     /// of a map come before anything is received. Not by `sysenter`.
     FaultReplyAndReceive {
         /// The client.
@@ -598,9 +618,11 @@ impl Syscall {
             Self::PageProtect { process, page, drop, add } => {
                 paged(71, add, process, page, [drop.bits(), 0, 0, 0])
             }
+            Self::ViewAttach { process, view } => plain(72, process, [view.index(), 0, 0, 0]),
+            Self::ViewDetach { view } => own(73, [view.index(), 0, 0, 0]),
             Self::FaultReplyAndReceive { process, verdict, accept } => {
                 let accept = accept.map_or(0, |page| page.address() | 1);
-                verdict.encode(72, process, accept)
+                verdict.encode(83, process, accept)
             }
         }
     }
@@ -750,7 +772,12 @@ impl Syscall {
                 drop: Permissions::new(raw.word(0))?,
                 add: permissions(raw)?,
             }),
-            72 => Ok(Self::FaultReplyAndReceive {
+            72 => Ok(Self::ViewAttach {
+                process: plain(raw).and(process(raw))?,
+                view: ViewSlot::new(raw.word(0))?,
+            }),
+            73 => Ok(Self::ViewDetach { view: plain(raw).and(ViewSlot::new(raw.word(0)))? }),
+            83 => Ok(Self::FaultReplyAndReceive {
                 process: peer(raw)?,
                 verdict: Verdict::decode(raw)?,
                 accept: match raw.word(2) {
@@ -765,7 +792,7 @@ impl Syscall {
     /// The first native number; those below are JOS's.
     pub const FIRST: u32 = 32;
     /// The last native number.
-    pub const LAST: u32 = 72;
+    pub const LAST: u32 = 83;
     /// The most pages that one `RangeAllocate` takes.
     pub const ALLOCATE_LIMIT: u32 = 64;
     /// The most bytes that one console call takes.
@@ -837,7 +864,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_decodes_encodes_to_the_same_call(
-            number in 30u32..75, permissions in 0u32..0x1000, process: u32, page in 0u32..0x10_0000,
+            number in 30u32..80, permissions in 0u32..0x1000, process: u32, page in 0u32..0x10_0000,
             w0: u32, w1: u32, w2 in 0u32..70, w3 in 0u32..0x1000,
         ) {
             let words = [w0, w1, w2, w3];
@@ -854,7 +881,8 @@ mod tests {
             let raw = RawCall { head: number, process: 0x1000, page: 0x1000, words: [1, 0, 1, 0] };
             let raw_of_a_page = RawCall { words: [0; 4], ..raw };
             let decodes = |raw| Syscall::decode(raw).is_ok();
-            assert!(decodes(&raw) || decodes(&raw_of_a_page), "{number}");
+            let taken = decodes(&raw) || decodes(&raw_of_a_page);
+            assert_eq!(taken, !(74..=82).contains(&number), "{number}");
         }
         for number in [0, 13, 31, Syscall::LAST + 1, 255] {
             let raw = RawCall { head: number, ..RawCall::default() };

@@ -21,7 +21,7 @@ impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
     /// the third word does.
     fn fits(&self) -> bool {
         const RANGE_SHARE: u32 = 38;
-        const FAULT_REPLY_AND_RECEIVE: u32 = 72;
+        const FAULT_REPLY_AND_RECEIVE: u32 = 83;
         const MESSAGES: core::ops::RangeInclusive<u32> = 60..=64;
         !SYSENTER
             || ![RANGE_SHARE, FAULT_REPLY_AND_RECEIVE].contains(&self.number())
@@ -202,7 +202,7 @@ impl Kernel {
                 self.processes.facts_of(index).handler = 0;
                 self.succeed(caller)
             }
-            Syscall::SetPager { process, pager } => self.set_pager(caller, process, pager),
+            Syscall::SetPager { process, pager } => self.set_pager(cpu, caller, process, pager),
             Syscall::AcceptClients { accept } => {
                 self.processes[caller].accepts_clients = accept;
                 self.succeed(caller)
@@ -289,6 +289,8 @@ impl Kernel {
                 }
                 self.succeed(caller)
             }
+            Syscall::ViewAttach { process, view } => self.view_attach(cpu, caller, process, view),
+            Syscall::ViewDetach { view } => self.view_detach(cpu, caller, view),
         }
     }
 

@@ -126,7 +126,7 @@ fn unknown_permission_bits_are_invalid() -> Verdict {
 
 fn permissions_are_invalid_where_none_are_taken() -> Verdict {
     let without = (32..=Syscall::LAST)
-        .filter(|number| !matches!(number, 33..=36 | 38..=41 | 57 | 60..=64 | 71 | 72));
+        .filter(|number| !matches!(number, 33..=36 | 38..=41 | 57 | 60..=64 | 71 | 83));
     for number in without {
         let raw = Raw { eax: number | 2 << 8, ..Raw::default() };
         refused(format_args!("call {number} with W"), result(raw), Error::InvalidArgument)?;
