@@ -268,7 +268,7 @@ impl<H: Hardware> Memory<'_, H> {
     }
 
     /// Forgets what a view showed where directory entry `index` has changed. The absence of a table is not cached, says
-    /// the manual (vol. 3A, 4.10.2.1), but some old processors did; nothing can be if the space itself is the loaded one.
+    /// the manual (vol. 3A, 4.10.2.3), but some old processors did; nothing can be if the space itself is the loaded one.
     fn flush_views(&mut self, space: Space, index: u32) {
         for view in self.processes[space.owner].views {
             if view.viewer.is_some() && view.viewer == self.cpu.loaded {
