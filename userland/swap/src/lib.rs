@@ -17,22 +17,22 @@
 
 extern crate alloc;
 
-//pub mod accounts;
+pub mod accounts;
 pub mod arena;
 pub mod books;
-//pub mod clock;
+pub mod clock;
 pub mod codec;
-//pub mod eviction;
+pub mod eviction;
 pub mod items;
 pub mod place;
 pub mod pool;
-//pub mod service;
+pub mod service;
 pub mod slots;
 pub mod store;
 pub mod world;
 
-//pub use accounts::{Account, Accounts};
-//pub use service::{Served, Swap};
+pub use accounts::{Account, Accounts};
+pub use service::{Served, Swap};
 pub use world::{Disk, DiskError, Memory, World};
 
 /// The contents of a page.

@@ -65,13 +65,17 @@ pub trait World: Memory + Disk {
     /// Does the client live?
     fn lives(&self, client: ProcessId) -> bool;
 
-    /// Has it run yet?
-    fn has_run(&self, client: ProcessId) -> bool;
+    /// Has it been started, if it was made as a copy?
+    fn has_begun(&self, client: ProcessId) -> bool;
 
     /// What a page of a client's is.
     fn nature(&self, client: ProcessId, page: Page) -> Nature;
 
-    /// The first directory index from `index` on below which the client has a table.
+    /// Makes sure that the client's tables can be seen from now on. `false`: they cannot, and read as absent.
+    fn watch(&mut self, client: ProcessId) -> bool;
+
+    /// The first directory index from `index` on below which the client has a table; `None`, too, if it cannot
+    /// be watched.
     fn table_from(&mut self, client: ProcessId, index: u32) -> Option<u32>;
 
     /// The client's leaves from `first` on, a multiple of [`CLUSTER`]; all absent where there is no table.
@@ -121,6 +125,12 @@ pub trait World: Memory + Disk {
         rights: Rights,
         marked: bool,
     ) -> Result<Frame, Failure>;
+
+    /// Makes a copy-on-write page the client's own, writable and without the mark.
+    ///
+    /// # Errors
+    /// A [`Failure`].
+    fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), Failure>;
 
     /// Leaves the pager's mark on an absent leaf.
     ///
