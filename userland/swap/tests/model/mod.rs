@@ -284,14 +284,19 @@ impl Model {
     pub fn fork(&mut self, swap: &mut Swap, parent: ProcessId, child: ProcessId) -> bool {
         let client = Client { leaves: BTreeMap::new(), tags: BTreeMap::new(), begun: false };
         self.clients.insert(child.index(), (child, client));
-        self.blocked.push(parent);
-        let adopted = swap.fork(self, parent, child);
-        self.blocked.pop();
-        if adopted.is_err() {
+        self.blocked.extend([parent, child]);
+        let forked = self.share_all(swap, parent, child);
+        self.blocked.truncate(self.blocked.len() - 2);
+        if !forked {
             self.exit(child);
+        }
+        forked
+    }
+
+    fn share_all(&mut self, swap: &mut Swap, parent: ProcessId, child: ProcessId) -> bool {
+        if swap.fork(self, parent, child).is_err() {
             return false;
         }
-        self.blocked.push(child);
         for page in TEXT.chain(HEAP) {
             if self.random(8) == 0 {
                 self.disturb(swap, parent);
@@ -314,16 +319,12 @@ impl Model {
             self.map(child, page, leaf.with_flags(at_child));
             self.client(parent).unwrap().leaves.insert(page, leaf.with_flags(at_parent));
         }
-        self.blocked.pop();
         let tags = self.client(parent).unwrap().tags.clone();
         let client = self.client(child).unwrap();
         client.tags = tags;
         client.tags.remove(&EXCEPTION);
         client.begun = true;
-        self.fresh(child, EXCEPTION, EntryFlags::FRESH) || {
-            self.exit(child);
-            false
-        }
+        self.fresh(child, EXCEPTION, EntryFlags::FRESH)
     }
 
     /// Someone else touches something while a fork is under way, or the parent its stack.
