@@ -298,8 +298,8 @@ impl Model {
             return false;
         }
         for page in TEXT.chain(HEAP) {
-            if self.random(8) == 0 {
-                self.disturb(swap, parent);
+            if self.random(8) == 0 && !self.disturb(swap, parent) {
+                return false;
             }
             let leaf = self.see(parent, page);
             if !leaf.is_present() {
@@ -327,21 +327,20 @@ impl Model {
         self.fresh(child, EXCEPTION, EntryFlags::FRESH)
     }
 
-    /// Someone else touches something while a fork is under way, or the parent its stack.
-    fn disturb(&mut self, swap: &mut Swap, parent: ProcessId) {
+    /// Someone else touches something while a fork is under way, or the parent looks at a page. `false`: the parent was
+    /// ended for it.
+    fn disturb(&mut self, swap: &mut Swap, parent: ProcessId) -> bool {
         let ids = self.ids();
         let id = ids[self.random(ids.len() as u32) as usize];
         let page = HEAP.start + self.random(HEAP.len() as u32);
         if id == parent {
-            // Anything but a look would be the program's own mistake; ending it, the model's.
-            let leaf = self.see(id, page);
-            if leaf.is_present() {
-                self.access(id, page, None);
-            }
+            // Anything but a look would be the program's own mistake. For a look, some of its own pages may have to go.
+            return self.touch(swap, id, page, None);
         } else if !self.blocked.contains(&id) {
             let tag = self.random(1 << 20);
             self.touch(swap, id, page, Some(tag));
         }
+        true
     }
 
     /// Between any two calls of the pager's, a client that does not wait for it may run.
