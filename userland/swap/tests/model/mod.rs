@@ -4,6 +4,9 @@
 //! Each page of a client's contains a pattern made from a *tag*, and the model knows which tag it should be. A client
 //! looks at a page's bytes each time it touches it, so no byte may ever differ.
 
+// Each test file uses a part of it.
+#![allow(dead_code)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use libsys::abi::fault::Access;
@@ -57,13 +60,17 @@ pub struct Model {
     buffer: [Bytes; CLUSTER],
     /// One in so many requests fails; 0 for none.
     pub disk_fails: u32,
+    /// Requests that wrote to the disk.
+    pub writes: u32,
     random: u64,
     /// Who waits for the pager.
     blocked: Vec<ProcessId>,
     /// A client was ended because it could not be served.
     pub killed: u32,
-    /// Things that happened while the pager worked.
-    pub meanwhile: u32,
+    /// What a client writes just before a page of it is taken: the page and the tag.
+    pub before_taking: Option<(ProcessId, u32, u32)>,
+    /// Does anything happen while the pager works?
+    pub is_busy: bool,
 }
 
 impl Model {
@@ -78,10 +85,12 @@ impl Model {
             slots: vec![[0; 4096]; slots],
             buffer: [[0; 4096]; CLUSTER],
             disk_fails: 0,
+            writes: 0,
             random: seed | 1,
             blocked: Vec::new(),
             killed: 0,
-            meanwhile: 0,
+            before_taking: None,
+            is_busy: true,
         }
     }
 
@@ -98,6 +107,14 @@ impl Model {
 
     pub fn frames_in_use(&self) -> usize {
         self.frames.len()
+    }
+
+    pub fn is_present(&self, id: ProcessId, page: u32) -> bool {
+        self.see(id, page).is_present()
+    }
+
+    pub fn frame(&self, id: ProcessId, page: u32) -> u32 {
+        self.see(id, page).frame().number()
     }
 
     fn client(&mut self, id: ProcessId) -> Option<&mut Client> {
@@ -345,14 +362,13 @@ impl Model {
 
     /// Between any two calls of the pager's, a client that does not wait for it may run.
     fn meanwhile(&mut self) {
-        if self.random(6) != 0 {
+        if !self.is_busy || self.random(6) != 0 {
             return;
         }
         let ids: Vec<_> = self.ids().into_iter().filter(|id| !self.blocked.contains(id)).collect();
         if ids.is_empty() {
             return;
         }
-        self.meanwhile += 1;
         let id = ids[self.random(ids.len() as u32) as usize];
         let page = HEAP.start + self.random(HEAP.len() as u32);
         let tag = self.random(1 << 20);
@@ -438,6 +454,7 @@ impl Disk for Model {
 
     fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
         self.meanwhile();
+        self.writes += 1;
         if self.disk_fails != 0 && self.random(self.disk_fails) == 0 {
             return Err(DiskError);
         }
@@ -513,6 +530,10 @@ impl World for Model {
     fn take_page(&mut self, client: ProcessId, page: UserPage, place: usize) -> Option<Entry> {
         self.meanwhile();
         let number = page.page().number();
+        if let Some((id, page, tag)) = self.before_taking.filter(|(_, page, _)| *page == number) {
+            assert!(self.try_alone(id, page, Some(tag)));
+            self.before_taking = None;
+        }
         let leaf = self.see(client, number);
         if !leaf.is_present() {
             return None;
