@@ -139,6 +139,8 @@
 #define CALL_CONSOLE_WRITE 68
 #define CALL_CONSOLE_READ 69
 #define CALL_SET_CONSOLE_OWNER 70
+#define CALL_VIEW_ATTACH 72
+#define CALL_VIEW_DETACH 73
 
 /* JOS's, as its lab 5 counts them. */
 #define JOS_CALL_CPUTS 0
@@ -931,6 +933,24 @@ static inline int32_t vitrine_console_read(void *bytes, uint32_t length)
 static inline int32_t vitrine_set_console_owner(uint32_t owned, uint32_t process)
 {
     return vitrine_plain(CALL_SET_CONSOLE_OWNER, process, owned);
+}
+
+/* Points the caller's empty directory entry `index`, below UVPD's first kernel one (0x3bb), at the
+   directory of a child or client. The entry of its page at `address` is then the word at
+   (index << 22) + 4 * (address / PAGE_SIZE), and its directory begins at
+   (index << 22) + (0x3bd << 12); both can only be read. When the process ends, views something
+   itself, or is no longer the caller's, all of it reads 0.
+   -ERROR_REFUSED: the process views something. -ERROR_BUSY: the caller views it already, or the
+   directory entry is not empty. */
+static inline int32_t vitrine_view_attach(uint32_t process, uint32_t index)
+{
+    return vitrine_plain(CALL_VIEW_ATTACH, process, index);
+}
+
+/* Empties a directory entry that holds a view, dead or alive. -ERROR_NOT_MAPPED: there is none. */
+static inline int32_t vitrine_view_detach(uint32_t index)
+{
+    return vitrine_plain(CALL_VIEW_DETACH, 0, index);
 }
 
 /* 8. JOS CALLS

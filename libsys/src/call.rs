@@ -13,7 +13,7 @@ use abi::fault::Access;
 use abi::message::{Message, Reason};
 use abi::process::Target;
 use abi::registers::UserRegisters;
-use abi::{Entry, Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
+use abi::{Entry, Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot};
 
 pub use gate::{Answer, Gate};
 
@@ -561,6 +561,22 @@ pub fn console_read(buffer: &mut [u8]) -> Result<usize, Error> {
 /// See [`Syscall::SetConsoleOwner`].
 pub fn set_console_owner(owner: Option<Target>) -> Result<(), Error> {
     done(Syscall::SetConsoleOwner { owner })
+}
+
+/// Points an empty directory entry of the caller's at a child or client; [`crate::View`] keeps one.
+///
+/// # Errors
+/// See [`Syscall::ViewAttach`].
+pub fn view_attach(process: impl Into<Target>, view: ViewSlot) -> Result<(), Error> {
+    done(Syscall::ViewAttach { process: process.into(), view })
+}
+
+/// Empties a directory entry that holds a view.
+///
+/// # Errors
+/// See [`Syscall::ViewDetach`].
+pub fn view_detach(view: ViewSlot) -> Result<(), Error> {
+    done(Syscall::ViewDetach { view })
 }
 
 /// An address as the kernel takes it. The provenance is exposed: the kernel is about to use the pointer.

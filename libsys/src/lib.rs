@@ -17,7 +17,7 @@ pub use abi;
 pub use abi::process::Target;
 pub use abi::{
     Entry, EntryFlags, Error, Frame, Page, PageRange, Permissions, ProcessId, Slot, Syscall,
-    UserPage,
+    UserPage, ViewSlot,
 };
 
 pub mod boot_line;
@@ -50,6 +50,8 @@ pub mod print;
 pub mod scratch;
 #[cfg(target_os = "none")]
 pub mod start;
+#[cfg(target_os = "none")]
+pub mod view;
 
 #[cfg(target_os = "none")]
 pub use call::{
@@ -57,11 +59,14 @@ pub use call::{
     frame_references, identity, machine, message_call, page_allocate, page_copy, page_map,
     page_unmap, process_create, process_start, process_stop, range_allocate, range_protect,
     range_share, range_unmap, receive, registers_read, registers_write, reply, reply_and_receive,
-    send, set_console_owner, set_fault_timeout, set_pager, set_quota, sleep, usage, yield_now,
+    send, set_console_owner, set_fault_timeout, set_pager, set_quota, sleep, usage, view_attach,
+    view_detach, yield_now,
 };
 #[cfg(target_os = "none")]
 pub use fault::set_handler;
 #[cfg(target_os = "none")]
 pub use start::args;
+#[cfg(target_os = "none")]
+pub use view::View;
 #[cfg(target_os = "none")]
 pub use window::live::window;

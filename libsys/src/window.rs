@@ -1,4 +1,4 @@
-//! What a process sees of its own page tables: typed reading through the window, by ordinary loads.
+//! What a process sees of page tables, its own and those that it views: typed reading by ordinary loads.
 //!
 //! A directory entry comes first, always: the window page of a table exists only if the directory entry does, and
 //! can be read only if that entry carries U. A load then gives a snapshot; calls check everything again.
@@ -14,7 +14,7 @@
 pub mod live;
 
 use abi::layout::{ENTRIES, PAGE_SIZE, USER_TOP};
-use abi::{Entry, EntryFlags, Page, Slot};
+use abi::{Entry, EntryFlags, Page, Slot, ViewSlot};
 
 /// Reads the words of a self map.
 pub trait TableReader {
@@ -47,21 +47,30 @@ pub enum Step {
     Hidden(Entry),
     /// The directory entry is a 4 MiB page.
     Large(Entry),
+    /// The directory entry is a view: what lies below is another process's, and no page of this one.
+    View(Entry),
     /// The leaf in the page's table: present or not.
     Leaf(Entry),
 }
 
-/// A self map, read entry by entry.
+/// A self map, or a view, read entry by entry.
 #[derive(Clone, Copy, Debug)]
 pub struct Window<R> {
     slot: Slot,
+    /// Where the directory lies in the 4 MiB: under which of its own entries.
+    directory: Slot,
     reader: R,
 }
 
 impl<R: TableReader> Window<R> {
     /// The self map at `slot`, read by `reader`.
     pub const fn new(slot: Slot, reader: R) -> Self {
-        Self { slot, reader }
+        Self { slot, directory: slot, reader }
+    }
+
+    /// The tables that a view shows: its directory lies where the other process's own window has it.
+    pub const fn of_view(view: ViewSlot, reader: R) -> Self {
+        Self { slot: view.slot(), directory: Slot::WINDOW, reader }
     }
 
     /// Directory entry `index` (`0..1024`). The directory can always be read.
@@ -70,7 +79,12 @@ impl<R: TableReader> Window<R> {
     /// If `index` is 1,024 or more.
     pub fn directory_entry(&self, index: u32) -> Entry {
         assert!(index < ENTRIES, "a directory has 1,024 entries");
-        Entry::from_bits(self.reader.word(self.slot.directory_entry_address(index)))
+        Entry::from_bits(self.reader.word(self.directory_entry_address(index)))
+    }
+
+    #[inline(always)]
+    const fn directory_entry_address(&self, index: u32) -> u32 {
+        self.slot.table_address(self.directory.index()) + index * 4
     }
 
     /// How far the translation of a page can be followed, and what stands there.
@@ -86,11 +100,13 @@ impl<R: TableReader> Window<R> {
     pub fn entry_of(&self, page: Page) -> Option<Entry> {
         match self.walk(page) {
             Step::Leaf(entry) if entry.is_present() => Some(entry),
-            Step::Leaf(_) | Step::NoTable(_) | Step::Hidden(_) | Step::Large(_) => None,
+            Step::Leaf(_) | Step::NoTable(_) | Step::Hidden(_) | Step::Large(_) | Step::View(_) => {
+                None
+            }
         }
     }
 
-    /// The present pages from `first` up to, but not with, `end`.
+    /// The present pages from `first` up to, but not with, `end`. What views show is not among them.
     pub fn present(&self, first: Page, end: Page) -> Present<'_, R> {
         Present { window: self, next: first.number(), table_end: 0, end: end.number() }
     }
@@ -119,15 +135,19 @@ impl<R: TableReader> Window<R> {
     }
 
     fn table_below(&self, directory_entry: Entry) -> Result<(), Step> {
-        let flags = directory_entry.flags();
-        if !directory_entry.is_present() {
+        const KIND: EntryFlags =
+            EntryFlags::USER_LEAF.union(EntryFlags::LARGE).union(EntryFlags::VIEW);
+        let kind = directory_entry.flags() & KIND;
+        if kind == EntryFlags::USER_LEAF {
+            Ok(())
+        } else if !kind.contains(EntryFlags::PRESENT) {
             Err(Step::NoTable(directory_entry))
-        } else if flags.contains(EntryFlags::LARGE) {
+        } else if kind.contains(EntryFlags::LARGE) {
             Err(Step::Large(directory_entry))
-        } else if !flags.contains(EntryFlags::USER) {
+        } else if !kind.contains(EntryFlags::USER) {
             Err(Step::Hidden(directory_entry))
         } else {
-            Ok(())
+            Err(Step::View(directory_entry))
         }
     }
 
@@ -157,7 +177,7 @@ impl<R: TableReader> Present<'_, R> {
             let index = self.next / ENTRIES;
             self.table_end = self.end.min((index + 1) * ENTRIES);
             let group = index / GROUP * GROUP;
-            let address = self.window.slot.directory_entry_address(group);
+            let address = self.window.directory_entry_address(group);
             if index == group && !is_present(self.window.reader.eight_words(address)) {
                 self.next = (group + GROUP) * ENTRIES;
                 continue;
@@ -447,6 +467,40 @@ mod tests {
         let model = Model::new(Slot::WINDOW);
         let entry = model.window().entry_of(Page::containing(0xEF7B_D000)).unwrap();
         assert_eq!(entry.bits(), 0x9_9005);
+    }
+
+    #[test]
+    fn the_same_tables_are_found_through_a_view() {
+        let view = ViewSlot::new(0x0E0).unwrap();
+        let mut directory = vec![0; 1024];
+        (directory[2], directory[0x3BD]) = (0x5_5000 | USER, 0x9_9005);
+        let mut table = vec![0; 1024];
+        table[0x123] = 0x12_3067;
+        let tables = BTreeMap::from([(2, table), (0x3BD, directory)]);
+        let model = Model { slot: view.slot(), tables, loads: Cell::new(0) };
+        let window = Window::of_view(view, &model);
+        assert_eq!(window.directory_entry(0x3BD).bits(), 0x9_9005);
+        let page = Page::containing(0x92_3000);
+        assert_eq!(window.entry_of(page), Some(Entry::from_bits(0x12_3067)));
+        assert_eq!(
+            window.present_user().collect::<Vec<_>>(),
+            [(page, Entry::from_bits(0x12_3067))]
+        );
+        let dirty = window.dirty(Page::containing(0), Page::containing(USER_TOP));
+        assert_eq!(dirty.collect::<Vec<_>>(), [(Page::containing(0x92_0000), 1 << 3)]);
+    }
+
+    #[test]
+    fn pages_of_a_view_are_none_of_the_viewers() {
+        let mut model = Model::new(Slot::WINDOW);
+        model.map(0x3800_0000, 0x12_3007);
+        model.directory(0x0E0, 0x5_5225);
+        model.map(0x3840_0000, 0x12_4007);
+        let window = model.window();
+        let (view, step) = (Page::containing(0x3800_0000), Step::View(Entry::from_bits(0x5_5225)));
+        assert_eq!((window.walk(view), window.entry_of(view)), (step, None));
+        let pages: Vec<_> = window.present_user().map(|(page, _)| page.address()).collect();
+        assert_eq!(pages, [0x3840_0000]);
     }
 
     #[test]

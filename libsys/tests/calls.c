@@ -13,6 +13,7 @@
 #define PAGE 0x10000000
 #define OTHER_PAGE 0x20000000
 #define BUFFER ((void *)0x30000000)
+#define VIEW 0xE0
 #define MARKS (PERMISSION_MARK_9 | PERMISSION_COPY_ON_WRITE)
 #define ALL (MARKS | PERMISSION_WRITE | PERMISSION_SHARED)
 
@@ -134,6 +135,8 @@ static void time_and_console(void)
     TRY(vitrine_console_write(BUFFER, 80)), end();
     TRY(vitrine_console_read(BUFFER, 80)), end();
     TRY(vitrine_set_console_owner(1, PROCESS)), end();
+    TRY(vitrine_view_attach(PROCESS, VIEW)), end();
+    TRY(vitrine_view_detach(VIEW)), end();
 }
 
 static void jos(void)

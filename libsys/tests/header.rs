@@ -11,7 +11,9 @@ use abi::message::{Kind, Message, Reason};
 use abi::process::Target;
 use abi::public::{self, FrameRecord, ProcessFacts, Status};
 use abi::registers::UserRegisters;
-use abi::{EntryFlags, Error, PageRange, Permissions, ProcessId, Syscall, UserPage, layout};
+use abi::{
+    EntryFlags, Error, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot, layout,
+};
 
 const HEADER: &str = include_str!("../include/vitrine.h");
 const LAYOUT: &str = include_str!("../../kernel/abi/src/layout.rs");
@@ -113,7 +115,7 @@ fn every_native_call_of_the_table_is_the_abis() {
         assert_eq!(Syscall::decode(&raw), Ok(*call), "{name}");
     }
     let numbers: BTreeSet<_> = calls.values().map(|call| call.encode().number()).collect();
-    assert_eq!(numbers, (Syscall::FIRST..=Syscall::LAST).collect());
+    assert_eq!(numbers, native_names().map(|(number, _)| number).collect());
     let named: BTreeSet<_> = table.keys().filter(|name| name.starts_with("vitrine_")).collect();
     assert_eq!(named, calls.keys().collect(), "calls of the table");
 }
@@ -133,7 +135,7 @@ fn every_jos_call_of_the_table_is_the_abis() {
 
 #[test]
 fn every_call_has_a_function_of_its_name() {
-    let native = native_names().map(|name| format!("vitrine_{name}"));
+    let native = native_names().map(|(_, name)| format!("vitrine_{name}"));
     let jos = jos_names().map(|name| format!("jos_{name}"));
     for function in native.chain(jos).map(|name| name.to_lowercase()) {
         let defines = |result: &str| HEADER.contains(&format!("{result} {function}"));
@@ -179,7 +181,7 @@ fn expected_numbers() -> Numbers {
     for error in Error::ALL {
         add(format!("ERROR_{}", constant_name(&error)), error as u32);
     }
-    for (number, name) in (Syscall::FIRST..).zip(native_names()) {
+    for (number, name) in native_names() {
         add(format!("CALL_{name}"), number);
     }
     for (number, name) in (0..).zip(jos_names()) {
@@ -228,11 +230,12 @@ fn constant_name(variant: &impl Debug) -> String {
     constant
 }
 
-/// The names of all native calls, in order: each decodes from small arguments.
-fn native_names() -> impl Iterator<Item = String> {
-    (Syscall::FIRST..=Syscall::LAST).map(|number| {
+/// The numbers and names of all native calls, in order: each decodes from small arguments.
+fn native_names() -> impl Iterator<Item = (u32, String)> {
+    (Syscall::FIRST..=Syscall::LAST).filter_map(|number| {
         let raw = RawCall { head: number, process: 0x1000, page: 0x1000, words: [1, 0, 1, 0] };
-        constant_name(&Syscall::decode(&raw).expect("every number has a call"))
+        let call = Syscall::decode(&raw).ok()?;
+        Some((number, constant_name(&call)))
     })
 }
 
@@ -302,6 +305,10 @@ fn raw_of([eax, edx, ecx, ebx, esi, edi, ebp]: &[u32; 7]) -> RawCall {
 const PAGE: UserPage = UserPage::known(0x1000_0000);
 const OTHER_PAGE: UserPage = UserPage::known(0x2000_0000);
 const BUFFER: u32 = 0x3000_0000;
+const VIEW: ViewSlot = match ViewSlot::new(0x0E0) {
+    Ok(view) => view,
+    Err(_) => panic!(),
+};
 const ENTRY: u32 = 0x80_0020;
 const ALL: Permissions = Permissions::all();
 const MARKS: Permissions = Permissions::MARK_9.union(Permissions::COPY_ON_WRITE);
@@ -390,6 +397,8 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
         ("vitrine_console_write", Syscall::ConsoleWrite { address, length: 80 }),
         ("vitrine_console_read", Syscall::ConsoleRead { address, length: 80 }),
         ("vitrine_set_console_owner", Syscall::SetConsoleOwner { owner: Some(process) }),
+        ("vitrine_view_attach", Syscall::ViewAttach { process, view: VIEW }),
+        ("vitrine_view_detach", Syscall::ViewDetach { view: VIEW }),
     ])
 }
 

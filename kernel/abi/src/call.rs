@@ -20,6 +20,7 @@ use crate::address::{PageRange, UserPage};
 use crate::entry::Permissions;
 use crate::error::Error;
 use crate::process::{ProcessId, Target};
+use crate::window::ViewSlot;
 
 /// A call's registers, in the places of the `int` column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -136,7 +137,8 @@ pub enum Verdict {
 ///
 /// Errors that every call shares: `InvalidArgument` for a malformed argument or an unknown bit, and
 /// `NoSuchProcess` for an id that is stale or outside the caller's authority (see the table in
-/// ARCHITECTURE.md). Each variant names the others.
+/// ARCHITECTURE.md); and `NotPermitted`, if something would have to be mapped, or a mark be left, in a view. Each variant
+/// names the others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Syscall {
     /// 32: returns the caller's id (word 0), its parent's (word 1) and its pager's (word 2), 0 for none.
@@ -439,6 +441,24 @@ pub enum Syscall {
         /// Self or a child.
         owner: Option<Target>,
     },
+    /// 72: points an empty directory entry of the caller's, read-only, at the directory of a process, so that all its
+    /// tables lie in the caller's 4 MiB there. The pages of a view are nobody's to map: calls treat them as absent, and
+    /// answer `NotPermitted` where they would have to put something there. A view is not charged to anyone.
+    /// When the process ends, views something itself, or is no longer the caller's child or client, the view stays,
+    /// but every word of it reads 0 from then on. Errors: `NoSuchProcess` (also for the caller itself), `Refused` (the
+    /// process has views of its own), `Busy` (the caller views it already, or the entry is not empty).
+    ViewAttach {
+        /// Child or client; one that is both counts as child.
+        process: Target,
+        /// Which directory entry.
+        view: ViewSlot,
+    },
+    /// 73: empties a directory entry that holds a view, whether the view still shows anything or not. Error: `NotMapped`
+    /// (there is no view).
+    ViewDetach {
+        /// Which directory entry.
+        view: ViewSlot,
+    },
 }
 
 /// Bit of word 3 of `RangeShare`: the source too. Bits 0 to 11 are the bits to drop.
@@ -547,6 +567,8 @@ impl Syscall {
                 Some(owner) => plain(70, owner, [1, 0, 0, 0]),
                 None => own(70, [0; 4]),
             },
+            Self::ViewAttach { process, view } => plain(72, process, [view.index(), 0, 0, 0]),
+            Self::ViewDetach { view } => own(73, [view.index(), 0, 0, 0]),
         }
     }
 
@@ -701,6 +723,11 @@ impl Syscall {
                     if plain(raw).and(flag(raw.word(0)))? { Some(process(raw)?) } else { None };
                 Ok(Self::SetConsoleOwner { owner })
             }
+            72 => Ok(Self::ViewAttach {
+                process: plain(raw).and(process(raw))?,
+                view: ViewSlot::new(raw.word(0))?,
+            }),
+            73 => Ok(Self::ViewDetach { view: plain(raw).and(ViewSlot::new(raw.word(0)))? }),
             _ => Err(Error::InvalidArgument),
         }
     }
@@ -708,7 +735,7 @@ impl Syscall {
     /// The first native number; those below are JOS's.
     pub const FIRST: u32 = 32;
     /// The last native number.
-    pub const LAST: u32 = 70;
+    pub const LAST: u32 = 73;
     /// The most pages that one `RangeAllocate` takes.
     pub const ALLOCATE_LIMIT: u32 = 64;
     /// The most bytes that one console call takes.
@@ -780,7 +807,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_decodes_encodes_to_the_same_call(
-            number in 30u32..75, permissions in 0u32..0x1000, process: u32, page in 0u32..0x10_0000,
+            number in 30u32..80, permissions in 0u32..0x1000, process: u32, page in 0u32..0x10_0000,
             w0: u32, w1: u32, w2 in 0u32..70, w3 in 0u32..0x1000,
         ) {
             let words = [w0, w1, w2, w3];
@@ -795,7 +822,7 @@ mod tests {
     fn every_number_has_a_call_with_small_arguments() {
         for number in Syscall::FIRST..=Syscall::LAST {
             let raw = RawCall { head: number, process: 0x1000, page: 0x1000, words: [1, 0, 1, 0] };
-            assert!(Syscall::decode(&raw).is_ok(), "{number}");
+            assert_eq!(Syscall::decode(&raw).is_ok(), number != 71, "{number}");
         }
         for number in [0, 13, 31, Syscall::LAST + 1, 255] {
             let raw = RawCall { head: number, ..RawCall::default() };

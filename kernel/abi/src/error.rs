@@ -21,7 +21,7 @@ pub enum Error {
     NotReceiving = 7,
     /// Nothing is mapped at the page. Map something, or ask the pager.
     NotMapped = 32,
-    /// The mapping would gain write permission that its holder does not have.
+    /// The mapping would gain write permission that its holder does not have, or the page lies in a view. Mend the program.
     NotPermitted = 33,
     /// A quota of the process or of an ancestor is used up. Ask the parent.
     QuotaExceeded = 34,
@@ -31,7 +31,7 @@ pub enum Error {
     NoChild = 36,
     /// The process is not blocked in a call or fault that the caller could answer.
     NotWaiting = 37,
-    /// The process has children or runs already; the change comes too late.
+    /// The process has children or waits already, or the place is taken: the change comes too late.
     Busy = 38,
     /// The other side said no.
     Refused = 39,
@@ -105,7 +105,7 @@ impl core::fmt::Display for Error {
             Self::Fault => "a buffer is not the caller's to use",
             Self::NotReceiving => "the receiver is not waiting",
             Self::NotMapped => "nothing is mapped there",
-            Self::NotPermitted => "write permission cannot be gained",
+            Self::NotPermitted => "write permission cannot be gained, or the page lies in a view",
             Self::QuotaExceeded => "quota exceeded",
             Self::Deadlock => "waiting would deadlock",
             Self::NoChild => "no child to wait for",

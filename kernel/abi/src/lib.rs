@@ -33,4 +33,4 @@ pub use entry::{DirectoryEntry, Entry, EntryFlags, Permissions};
 pub use error::Error;
 pub use process::ProcessId;
 pub use registers::Registers;
-pub use window::Slot;
+pub use window::{Slot, ViewSlot};

@@ -5,7 +5,8 @@
 //! rule applies to itself: the directory is the page at `(s << 22) + (s << 12)`.
 
 use crate::address::Page;
-use crate::layout::{ALTERNATE_MAP, SELF_MAP, UVPT, directory_index};
+use crate::error::Error;
+use crate::layout::{ALTERNATE_MAP, SELF_MAP, USER_TOP, UVPT, directory_index};
 
 /// A directory index that holds a self map (`0..1024`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,10 +67,62 @@ impl Slot {
     }
 }
 
+/// A directory index below that of [`USER_TOP`] (`0..0x3BB`): where a process may put a view of another process.
+///
+/// The 4 MiB there show the other one's tables as [`Slot::entry_address`] says. Its directory is the table under *its*
+/// entry 0x3BD, not the one under the view's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ViewSlot(Slot);
+
+impl ViewSlot {
+    /// Checks a directory index that came from a program.
+    ///
+    /// # Errors
+    /// `InvalidArgument`: at or above `0x3BB`, where the kernel's entries begin.
+    #[inline(always)]
+    pub const fn new(index: u32) -> Result<Self, Error> {
+        if index < directory_index(USER_TOP) {
+            Ok(Self(Slot(index)))
+        } else {
+            Err(Error::InvalidArgument)
+        }
+    }
+
+    /// The directory entry (`0..0x3BB`).
+    #[must_use]
+    pub const fn index(self) -> u32 {
+        self.0.0
+    }
+
+    /// The 4 MiB, with the arithmetic of a self map.
+    #[must_use]
+    pub const fn slot(self) -> Slot {
+        self.0
+    }
+
+    /// Where the other process's directory begins.
+    #[must_use]
+    pub const fn directory_address(self) -> u32 {
+        self.0.table_address(Slot::WINDOW.index())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_view_lies_below_the_kernel_and_shows_the_directory_where_the_window_would() {
+        for index in [0x3BB, 0x3BD, 0x3FF, 0x400, u32::MAX] {
+            assert_eq!(ViewSlot::new(index), Err(Error::InvalidArgument), "{index:#x}");
+        }
+        let view = ViewSlot::new(0x0C0).unwrap();
+        assert_eq!(view.slot().base(), 0x3000_0000);
+        assert_eq!(view.slot().entry_address(Page::containing(0x0080_0000)), 0x3000_2000);
+        assert_eq!(view.directory_address(), 0x303B_D000);
+        assert_eq!(ViewSlot::new(0x3BA).unwrap().index(), 0x3BA);
+    }
 
     #[test]
     fn known_answers_for_three_slots() {

@@ -4,7 +4,7 @@ use abi::process::Target;
 use abi::{Error, ProcessId};
 
 use crate::kernel::Kernel;
-use crate::process::Index;
+use crate::process::{Index, Right};
 
 impl Kernel {
     /// A process whose memory the caller may change: itself, its child, its client.
@@ -19,9 +19,17 @@ impl Kernel {
     /// As [`Kernel::memory_of`], by the id.
     pub(crate) fn memory_target(&self, caller: Index, id: ProcessId) -> Result<Index, Error> {
         let index = self.processes.find(id)?;
-        let is_pager = self.processes[index].pager.is_some()
-            && self.processes[index].pager == self.processes[caller].id;
+        let is_pager = self.is_client(caller, index);
         self.allow(index, index == caller || self.is_child(caller, index) || is_pager)
+    }
+
+    /// A process that the caller may view, and by what right: its child, or else its client.
+    pub(crate) fn viewed_by(&self, caller: Index, target: Target) -> Result<(Index, Right), Error> {
+        let index = self.processes.resolve(caller, target)?;
+        let is_child = self.is_child(caller, index);
+        let right = if is_child { Right::Parent } else { Right::Pager };
+        let allowed = index != caller && (is_child || self.is_client(caller, index));
+        Ok((self.allow(index, allowed)?, right))
     }
 
     /// A child of the caller.
@@ -44,6 +52,11 @@ impl Kernel {
 
     fn is_child(&self, parent: Index, child: Index) -> bool {
         self.processes[child].parent == Some(parent)
+    }
+
+    fn is_client(&self, pager: Index, client: Index) -> bool {
+        self.processes[client].pager.is_some()
+            && self.processes[client].pager == self.processes[pager].id
     }
 
     fn allow(&self, index: Index, allowed: bool) -> Result<Index, Error> {

@@ -89,7 +89,7 @@ impl Kernel {
         access.set(Access::WRITE, write);
         if let Some(page) = UserPage::containing(address) {
             let space = self.space(cpu, index);
-            access.set(Access::PROTECTION, self.memory(cpu).leaf(space, page).is_present());
+            access.set(Access::PROTECTION, self.memory(cpu).is_there(space, page));
         }
         self.restart(index);
         Fault { address, access: access.bits(), eip: self.processes[index].registers.eip }

@@ -107,6 +107,7 @@ impl Kernel {
         if command_line.len() > COMMAND_LINE_LIMIT {
             return Err(BootError::CommandLineTooLong);
         }
+        self.make_empty_view(cpu).ok_or(BootError::OutOfFrames(Name::new(b"views")))?;
         let line = BootLine(command_line);
         self.report_as_jos = line.reports_as_jos();
         if line.programs().next().is_none() {

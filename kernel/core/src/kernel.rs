@@ -12,6 +12,7 @@ use crate::report::PAGE_FAULT;
 use crate::sleepers::Sleepers;
 use crate::space::{Memory, Space, Via};
 use crate::table::{Processes, PublicFacts};
+use crate::view::EmptyView;
 
 /// What the CPU does next.
 #[must_use]
@@ -41,6 +42,7 @@ pub struct Kernel {
     pub(crate) report_as_jos: bool,
     /// The first process has ended with this status.
     pub(crate) ended: Option<u8>,
+    pub(crate) empty_view: Option<EmptyView>,
 }
 
 impl Kernel {
@@ -55,6 +57,7 @@ impl Kernel {
             first: None,
             report_as_jos: false,
             ended: None,
+            empty_view: None,
         }
     }
 
@@ -62,6 +65,12 @@ impl Kernel {
     #[must_use]
     pub const fn public_facts(&self) -> &PublicFacts {
         self.processes.facts()
+    }
+
+    /// What lost views show; made when the first process is.
+    #[must_use]
+    pub const fn empty_view(&self) -> Option<EmptyView> {
+        self.empty_view
     }
 
     /// The process table, to look at.

@@ -39,6 +39,7 @@ mod schedule;
 mod sleepers;
 mod space;
 pub mod table;
+mod view;
 
 pub use boot_archive::BootArchive;
 pub use boot_line::BootLine;

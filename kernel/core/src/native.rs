@@ -182,7 +182,7 @@ impl Kernel {
                 self.processes[index].handler = address;
                 self.succeed(caller)
             }
-            Syscall::SetPager { process, pager } => self.set_pager(caller, process, pager),
+            Syscall::SetPager { process, pager } => self.set_pager(cpu, caller, process, pager),
             Syscall::AcceptClients { accept } => {
                 self.processes[caller].accepts_clients = accept;
                 self.succeed(caller)
@@ -266,6 +266,8 @@ impl Kernel {
                 }
                 self.succeed(caller)
             }
+            Syscall::ViewAttach { process, view } => self.view_attach(cpu, caller, process, view),
+            Syscall::ViewDetach { view } => self.view_detach(cpu, caller, view),
         }
     }
 

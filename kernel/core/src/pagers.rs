@@ -6,7 +6,7 @@ use abi::{Error, ProcessId};
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::process::{Errand, Index, Outbox, State};
+use crate::process::{Errand, Index, Outbox, Right, State, ViewName};
 
 /// The longest chain of pagers that serve each other.
 const PAGER_CHAIN: u8 = 8;
@@ -18,8 +18,9 @@ impl Kernel {
     /// - `Refused`: the pager is not the caller and does not accept clients.
     /// - `Deadlock`: a circle, or a chain over [`PAGER_CHAIN`].
     /// - `Busy`: the child waits for the pager that it has.
-    pub(crate) fn set_pager(
+    pub(crate) fn set_pager<H: Hardware>(
         &mut self,
+        cpu: &mut Cpu<H>,
         caller: Index,
         child: Target,
         pager: Option<ProcessId>,
@@ -34,6 +35,9 @@ impl Kernel {
                 return Err(Error::Refused);
             }
             self.extend_pager_chain(child, index)?;
+        }
+        if self.processes[child].pager != pager {
+            self.lose_view(cpu, ViewName::new(child, Right::Pager));
         }
         self.processes[child].pager = pager;
         self.succeed(caller)

@@ -31,6 +31,65 @@ impl Index {
     }
 }
 
+/// By what right a process views another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Right {
+    /// It is the other's parent.
+    Parent,
+    /// It is the other's pager.
+    Pager,
+}
+
+impl Right {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Parent, Self::Pager];
+}
+
+/// A view's name: whose tables it shows, and by what right. `Option<ViewName>` is two bytes, and all zero for `None`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ViewName(NonZeroU16);
+
+impl ViewName {
+    /// The view of `viewed` by this right.
+    #[must_use]
+    pub const fn new(viewed: Index, right: Right) -> Self {
+        match NonZeroU16::new((viewed.slot() * 2 + right as usize) as u16 + 1) {
+            Some(number) => Self(number),
+            None => unreachable!(),
+        }
+    }
+
+    /// Whose tables it shows.
+    #[must_use]
+    pub const fn viewed(self) -> Index {
+        Index::new((self.0.get() - 1) as u32 / 2)
+    }
+
+    /// By what right.
+    #[must_use]
+    pub const fn right(self) -> Right {
+        if self.0.get() % 2 == 1 { Right::Parent } else { Right::Pager }
+    }
+}
+
+/// A view that shows something, as it is kept with the process that it shows.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// Who views; `None` is no view.
+    pub viewer: Option<Index>,
+    /// In which of the viewer's directory entries.
+    pub entry: u16,
+    /// Next of the viewer's views.
+    pub next: Option<ViewName>,
+    /// Previous of the viewer's views.
+    pub previous: Option<ViewName>,
+}
+
+impl View {
+    /// No view.
+    pub const NONE: Self = Self { viewer: None, entry: 0, next: None, previous: None };
+}
+
 /// A list of processes, linked through their slots.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Queue {
@@ -284,6 +343,11 @@ pub struct Process {
     /// How far it has come: with a long JOS cputs, with ending a child (whose id this is then), or, dying, with its
     /// tables.
     pub progress: u32,
+
+    /// Who views it: by the right of a parent, and of a pager.
+    pub views: [View; 2],
+    /// What it views, newest first: only views that show something.
+    pub first_view: Option<ViewName>,
 }
 
 impl Process {
@@ -346,6 +410,8 @@ impl Process {
         numbering: Numbering::Lab5,
         all_ports: false,
         progress: 0,
+        views: [View::NONE; 2],
+        first_view: None,
     };
 
     /// Makes a slot a stopped process with this directory and nothing else. Field by field, because a slot is mostly FPU
@@ -389,6 +455,8 @@ impl Process {
             numbering,
             all_ports,
             progress,
+            views,
+            first_view,
         } = self;
         *registers = Registers::start(0, 0);
         (*name, *root) = (Some(id), directory);
@@ -407,6 +475,7 @@ impl Process {
         (*quota, *subtree, *account) = (Quota::default(), Quota::default(), None);
         (*numbering, *all_ports) = (Numbering::Lab5, false);
         *progress = 0;
+        (*views, *first_view) = ([View::NONE; 2], None);
     }
 
     /// The id of a slot that holds a process.

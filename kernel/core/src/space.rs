@@ -6,7 +6,7 @@
 //! its own pages, because loading it flushes.
 
 use abi::layout::PAGE_SIZE;
-use abi::{Entry, EntryFlags, Error, Frame, Page, Permissions, UserPage};
+use abi::{Entry, EntryFlags, Error, Frame, Page, Permissions, Slot, UserPage};
 
 use crate::cpu::Cpu;
 use crate::frames::{Frames, FreshFrame, Unmapped};
@@ -211,7 +211,7 @@ impl<H: Hardware> Memory<'_, H> {
     /// leaf that it returns.
     ///
     /// # Errors
-    /// `QuotaExceeded`, `OutOfFrames`; nothing was changed.
+    /// `NotPermitted`: the page lies in a view. `QuotaExceeded`, `OutOfFrames`. Nothing was changed.
     #[inline(always)]
     fn prepare(&mut self, space: Space, page: UserPage) -> Result<Entry, Error> {
         if !self.has_table(space, page) {
@@ -239,6 +239,9 @@ impl<H: Hardware> Memory<'_, H> {
         page: UserPage,
         charge: u32,
     ) -> Result<(), Error> {
+        if self.directory_entry(space, page.page()).is_present() {
+            return Err(Error::NotPermitted);
+        }
         self.processes.charge(space.owner, charge)?;
         self.add_table(space, page.page())
             .inspect_err(|_| self.processes.credit(space.owner, charge))
@@ -260,7 +263,19 @@ impl<H: Hardware> Memory<'_, H> {
                 self.cpu.hardware.write_frame(directory, index, entry.bits())
             }
         }
+        self.flush_views(space, index);
         Ok(())
+    }
+
+    /// Forgets what a view showed where directory entry `index` has changed. The absence of a table is not cached, says
+    /// the manual (vol. 3A, 4.10.2.1), but some old processors did; nothing can be if the space itself is the loaded one.
+    fn flush_views(&mut self, space: Space, index: u32) {
+        for view in self.processes[space.owner].views {
+            if view.viewer.is_some() && view.viewer == self.cpu.loaded {
+                let slot = Slot::new(view.entry.into());
+                self.cpu.flush_page(Page::containing(slot.table_address(index)));
+            }
+        }
     }
 
     /// Maps a fresh frame, whose contents are ready.
@@ -431,7 +446,7 @@ impl<H: Hardware> Memory<'_, H> {
     }
 
     /// Makes sure that the current process, whose space this is, may access these bytes itself; `Err` with the first one
-    /// that it may not. What the kernel shows to everyone above UTOP can be read as well.
+    /// that it may not. What the kernel shows to everyone above UTOP can be read as well, and so can views.
     pub fn check_user(
         &mut self,
         space: Space,
@@ -446,6 +461,7 @@ impl<H: Hardware> Memory<'_, H> {
                 Some(page) => {
                     let leaf = self.leaf(space, page);
                     leaf.is_present() && (leaf.is_writable() || !write)
+                        || !write && self.is_shown(space, page.page())
                 }
                 None => !write && self.is_shown(space, Page::containing(at)),
             };
@@ -455,6 +471,11 @@ impl<H: Hardware> Memory<'_, H> {
             at = (at & !(PAGE_SIZE - 1)) + PAGE_SIZE;
         }
         Ok(())
+    }
+
+    /// Is there anything at `page`, be it in a view? The space is the loaded one.
+    pub fn is_there(&mut self, space: Space, page: UserPage) -> bool {
+        self.leaf(space, page).is_present() || self.is_shown(space, page.page())
     }
 
     /// May programs read this page, which is none of theirs? Both levels have to say so.

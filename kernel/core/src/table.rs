@@ -5,6 +5,7 @@
 mod family;
 mod queues;
 mod quota;
+mod views;
 
 use core::ops;
 

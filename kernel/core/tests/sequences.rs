@@ -8,9 +8,9 @@ mod model;
 mod world;
 
 use abi::call::{PageOffer, Verdict};
-use abi::layout::{EXCEPTION_STACK, UENVS, UPAGES, USER_TOP, UVPD};
+use abi::layout::{EXCEPTION_STACK, UENVS, UPAGES, USER_STACK_TOP, USER_TOP, UVPD, UVPT};
 use abi::process::Target;
-use abi::{PageRange, Permissions, ProcessId, Syscall, UserPage};
+use abi::{Page, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot};
 use kernel_core::After;
 use proptest::prelude::*;
 use world::{DATA, PAGE, PAGE_2, PAGE_3, World};
@@ -18,8 +18,20 @@ use world::{DATA, PAGE, PAGE_2, PAGE_3, World};
 /// What happens next: which kind of step, and choices for whatever it needs.
 type Step = (u8, [u8; 8]);
 
-const PAGES: [u32; 8] =
-    [PAGE, PAGE_2, PAGE + 0x2000, PAGE_3 - 0x1000, PAGE_3, DATA, EXCEPTION_STACK, 0];
+const PAGES: [u32; 9] = [
+    PAGE,
+    PAGE_2,
+    PAGE + 0x2000,
+    PAGE_3 - 0x1000,
+    PAGE_3,
+    DATA,
+    EXCEPTION_STACK,
+    0,
+    // In a view, if there is one: the table of `PAGE`.
+    0x3000_0000 + (PAGE >> 22 << 12),
+];
+/// The directory entries of [`PAGE_3`] and of two views that pages lie in as well.
+const VIEWS: [u32; 4] = [PAGE_3 >> 22, 0x0C0, 0x0C1, PAGE >> 22];
 const MARKS: [u32; 4] = [0, 0x200, 0x800, 0xE00];
 
 /// Draws arguments from a step's choices.
@@ -41,6 +53,19 @@ impl Draw<'_> {
     fn id(&mut self) -> ProcessId {
         let (living, choice) = (self.world.living(), self.choice() as usize);
         if choice == 255 { ProcessId::first(1000) } else { living[choice % living.len()] }
+    }
+
+    /// A process that the current one may view, if there is one.
+    fn viewable(&mut self) -> ProcessId {
+        let current = self.world.current();
+        let index = self.world.cpu.current();
+        let may = |id: &ProcessId| {
+            let process = self.world.process(*id);
+            process.parent == index || process.pager == Some(current)
+        };
+        let viewable: Vec<_> = self.world.living().into_iter().filter(may).collect();
+        let choice = self.choice() as usize;
+        if viewable.is_empty() { current } else { viewable[choice % viewable.len()] }
     }
 
     fn target(&mut self) -> Target {
@@ -82,6 +107,11 @@ impl Draw<'_> {
         let send = (choice & 1 != 0).then(|| self.permissions());
         let accept = choice & 2 != 0;
         (choice & 3 != 0).then_some(PageOffer { page, send, accept })
+    }
+
+    /// A directory entry of [`VIEWS`], some of which have tables at times.
+    fn view(&mut self) -> ViewSlot {
+        ViewSlot::new(VIEWS[self.choice() as usize % VIEWS.len()]).unwrap()
     }
 
     fn words(&mut self) -> [u32; 4] {
@@ -197,6 +227,8 @@ impl Draw<'_> {
             68 => Syscall::ConsoleWrite { address: self.address(), length: self.choice() * 8 },
             69 => Syscall::ConsoleRead { address: self.address(), length: self.choice() },
             70 => Syscall::SetConsoleOwner { owner: self.flag().then(|| self.target()) },
+            72 => Syscall::ViewAttach { process: self.viewable().into(), view: self.view() },
+            73 => Syscall::ViewDetach { view: self.view() },
             _ => Syscall::Identity,
         }
     }
@@ -232,11 +264,19 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
     if matches!(world.after, After::PowerOff { .. }) {
         return false;
     }
-    let mut draw = Draw { world, choices: choices.into_iter() };
     let first = world.current() == world.init();
+    if first {
+        // Above what its handler left there.
+        world.registers().esp = USER_STACK_TOP;
+    }
+    let mut draw = Draw { world, choices: choices.into_iter() };
     match kind {
-        // The first process ends seldom, or there would be little to see.
-        47 | 49 if first && choices[7] > 8 => world.tick(),
+        // The first process seldom ends, or waits for what may never come, or there would be little to see.
+        0 | 9 | 13 | 15 | 24 | 28 | 30 | 47..=49 | 60..=64 | 111..=150
+            if first && choices[7] > 8 =>
+        {
+            world.tick()
+        }
         0..=31 => {
             let number = u32::from(kind) % 15;
             let arguments = draw.jos(number);
@@ -245,11 +285,11 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
                 world.jos(number, arguments);
             }
         }
-        32..=70 => {
+        32..=73 => {
             let call = draw.call(u32::from(kind));
             world.begin(call);
         }
-        71..=110 => {
+        74..=110 => {
             let call = draw.call(33 + u32::from(kind) % 10);
             world.begin(call);
         }
@@ -261,6 +301,16 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
             let address = draw.address();
             let _ =
                 if draw.flag() { world.write(address, 1) } else { world.read(address).map(drop) };
+        }
+        231..=240 => {
+            let call = draw.call(if kind < 239 { 72 } else { 73 });
+            world.begin(call);
+        }
+        241..=248 => {
+            let shown = [PAGE, PAGE_3, DATA, UVPD, UVPT][draw.choice() as usize % 5];
+            let address = draw.view().slot().entry_address(Page::containing(shown));
+            let _ =
+                if draw.flag() { world.read(address).map(drop) } else { world.write(address, 1) };
         }
         191..=195 => {
             let address = [UVPD, UENVS, UPAGES, 0xFFFF_F000, USER_TOP][usize::from(kind) - 191];
@@ -338,6 +388,8 @@ proptest! {
         steps in prop::collection::vec(any::<Step>(), 1..160), left in prop_oneof![0..40u32, Just(u32::MAX)],
     ) {
         let mut world = World::new();
+        world.call(Syscall::SetHandler { process: Target::Caller, address: 0x0080_0080 }).unwrap();
+        world.allocate(EXCEPTION_STACK);
         world.leave_free(left);
         let free = world.kernel.frames.free() + world.process(world.init()).mapped - archive_pages(&world);
         for at in steps {

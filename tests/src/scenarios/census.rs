@@ -8,7 +8,7 @@ use crate::{Boot, Claim, claim};
 
 const PROMPT: &str = "vitrine> ";
 
-const PROGRAMS: [&str; 9] = [
+const PROGRAMS: [&str; 10] = [
     "walk 0x800020",
     "vmmap",
     "forktree",
@@ -17,6 +17,7 @@ const PROGRAMS: [&str; 9] = [
     "faults",
     "pingpong 20",
     "hog 4M",
+    "peek hog 4M",
     "nonesuch",
 ];
 

@@ -52,6 +52,18 @@ const CASES: &[Case] = &[
         ],
     ),
     (
+        "peek_sees_pages_get_dirty_and_the_end",
+        "peek hog 4M",
+        0,
+        &[
+            "AFTER ms  TABLES   PAGES  ACCESSED   DIRTY",
+            " 5    10* 10* 10",
+            "peek: the view has gone dark: 0 tables, 0 pages",
+            "peek: hog has ended with status 0",
+        ],
+    ),
+    ("peek_names_what_it_cannot_start", "peek nonesuch", 127, &["peek: nonesuch: no such program"]),
+    (
         "forktree_waits_for_every_process",
         "forktree",
         0,

@@ -42,7 +42,7 @@ pub fn share_board() -> Result<(), Error> {
 pub fn leaf(page: UserPage) -> Entry {
     match window().walk(page.page()) {
         Step::Leaf(entry) => entry,
-        Step::NoTable(_) | Step::Hidden(_) | Step::Large(_) => Entry::ABSENT,
+        Step::NoTable(_) | Step::Hidden(_) | Step::Large(_) | Step::View(_) => Entry::ABSENT,
     }
 }
 

@@ -176,6 +176,7 @@ fn summary(name: &str) -> &'static str {
         "pingpong" => "two processes that send each other a number",
         "checks" => "the kernel's promises, tried from ring 3",
         "hog" => "hog SIZE: fills memory, reads it back, checks every byte",
+        "peek" => "peek PROGRAM: watches a program's pages from outside",
         "free" => "how many frames are free",
         "forever" => "forks without end; made for Ctrl-C",
         "hello" => "the smallest program with something to see",

@@ -73,6 +73,7 @@ fn walk(address: u32, slot: Slot) {
             println!("2. the table is the kernel's: without U its window page cannot be read")
         }
         Step::Large(_) => println!("2. a 4 MiB page: there is no table"),
+        Step::View(_) => println!("2. a view: the entries below are those of another directory"),
         Step::Leaf(entry) => leaf(address, entry_at, entry),
     }
 }

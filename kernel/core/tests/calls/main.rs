@@ -16,3 +16,4 @@ mod pressure;
 mod processes;
 mod quota;
 mod ranges;
+mod views;

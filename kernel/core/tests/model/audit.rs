@@ -11,6 +11,8 @@ pub struct Counts<'a> {
     pub counts: &'a [Option<u32>],
     /// Frames with one mapping that no directory shows.
     pub reserved: &'a [Frame],
+    /// What lost views name.
+    pub empty_view: Frame,
 }
 
 impl Counts<'_> {
@@ -26,6 +28,8 @@ pub struct Space {
     pub directory: Option<Frame>,
     /// Tables, by directory index.
     pub tables: Vec<(u32, Frame)>,
+    /// The directories that views name, by directory index.
+    pub views: Vec<(u32, Frame)>,
     /// Present leaves.
     pub leaves: Vec<(Page, Entry)>,
     /// Absent leaves that carry marks.
@@ -54,6 +58,7 @@ impl Model {
         for space in spaces {
             let directory = space.directory.expect("a space of `Model::space`");
             self.audit_shared_half(directory, kernel);
+            self.audit_views(space, spaces, counts);
             let leaves = space.leaves.iter().map(|(_, leaf)| leaf.frame());
             let tables = space.tables.iter().map(|(_, table)| *table);
             for frame in leaves.chain(tables).chain([directory]) {
@@ -74,16 +79,34 @@ impl Model {
         }
     }
 
+    /// Views name the directory of a space that views nothing itself, or what never changes.
+    fn audit_views(&self, space: &Space, spaces: &[Space], counts: &Counts<'_>) {
+        for (upper, viewed) in space.views.iter().filter(|view| view.1 != counts.empty_view) {
+            let other = spaces.iter().find(|other| other.directory == Some(*viewed));
+            let other = other.unwrap_or_else(|| panic!("{viewed:?} at {upper:#x} is no directory"));
+            let views = other.views.iter().filter(|view| view.1 != counts.empty_view);
+            assert_eq!(views.count(), 0, "a view of a view at {upper:#x}");
+        }
+    }
+
     /// What a directory maps below UTOP, each entry checked on the way.
     pub fn space(&self, directory: Frame) -> Space {
         let mut space = Space { directory: Some(directory), ..Space::default() };
         let upper_entries = &self.contents(directory)[..SHARED as usize];
         for (upper, &bits) in (0..).zip(upper_entries).filter(|(_, bits)| **bits != 0) {
             let entry = Entry::from_bits(bits);
-            let DirectoryEntry::Table(table) = DirectoryEntry::classify(entry, directory) else {
-                panic!("{entry:?} at directory entry {upper:#x} of {directory:?}");
-            };
             let flags = entry.flags() - EntryFlags::ACCESSED_DIRTY;
+            let table = match DirectoryEntry::classify(entry, directory) {
+                DirectoryEntry::Table(table) => table,
+                DirectoryEntry::View(viewed) => {
+                    assert_eq!(flags.bits(), 0x205, "view at directory entry {upper:#x}");
+                    space.views.push((upper, viewed));
+                    continue;
+                }
+                DirectoryEntry::Absent | DirectoryEntry::Shared(_) | DirectoryEntry::SelfMap => {
+                    panic!("{entry:?} at directory entry {upper:#x} of {directory:?}")
+                }
+            };
             assert_eq!(flags, EntryFlags::FRESH, "directory entry {upper:#x}");
             space.tables.push((upper, table));
             for (lower, &bits) in (0..).zip(self.contents(table)).filter(|(_, bits)| **bits != 0) {

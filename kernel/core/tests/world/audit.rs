@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use abi::layout::PROCESSES;
+use abi::layout::{ENTRIES, PROCESSES};
 use abi::public::Status;
-use abi::{Frame, ProcessId};
+use abi::{Entry, Frame, ProcessId};
 use kernel_core::After;
-use kernel_core::process::{Index, Process, State};
+use kernel_core::process::{Index, Process, Right, State, ViewName};
 use kernel_core::table::QueueName;
 
 use super::World;
@@ -29,6 +29,7 @@ impl World {
 
     pub fn audit(&self) {
         self.audit_memory();
+        self.audit_views();
         self.audit_queues();
         self.audit_families();
         self.audit_waiting();
@@ -75,11 +76,10 @@ impl World {
             }
             self.add_to_accounts(index, process.mapped, &mut expected);
         }
-        model.audit(
-            self.kernel_directory,
-            &spaces,
-            &Counts { counts: &counts, reserved: &self.reserved },
-        );
+        let empty = self.kernel.empty_view().expect("made at boot");
+        let reserved = [&self.reserved[..], &[empty.table, empty.zeros]].concat();
+        let counts = Counts { counts: &counts, reserved: &reserved, empty_view: empty.table };
+        model.audit(self.kernel_directory, &spaces, &counts);
         for (index, process) in
             self.slots().filter(|(index, process)| process.account == Some(*index))
         {
@@ -91,6 +91,51 @@ impl World {
                 process.name()
             );
         }
+    }
+
+    /// What the process table says of views is what the directories say, and lost views read 0.
+    fn audit_views(&self) {
+        let (model, processes) = (&self.cpu.hardware, self.kernel.processes());
+        let empty = self.kernel.empty_view().expect("made at boot");
+        for index in 0..ENTRIES {
+            assert_eq!(model.word(empty.table, index), empty.zeros.address() | 0x25);
+            assert_eq!(model.word(empty.zeros, index), 0);
+        }
+        let mut listed = HashSet::new();
+        for (viewer, process) in self.slots() {
+            let (mut at, mut previous) = (process.first_view, None);
+            while let Some(name) = at {
+                let view = processes.view(name);
+                assert_eq!(view.viewer, Some(viewer), "viewer in {name:?}");
+                assert_eq!(view.previous, previous, "link of {name:?}");
+                assert!(listed.insert((viewer.slot(), u32::from(view.entry))), "{name:?} twice");
+                self.audit_view(viewer, name);
+                (previous, at) = (at, view.next);
+            }
+        }
+        let views = self.slots().flat_map(|(_, process)| process.views);
+        assert_eq!(views.filter(|view| view.viewer.is_some()).count(), listed.len(), "unlisted");
+        for (viewer, process) in self.slots().filter(|slot| slot.1.state != State::Ended) {
+            for (entry, viewed) in model.space(process.directory).views {
+                let is_listed = listed.contains(&(viewer.slot(), entry));
+                assert_eq!(is_listed, viewed != empty.table, "{entry:#x} of {}", process.name());
+            }
+        }
+    }
+
+    /// A view that shows something: of a living process, by one that has the right, where the table says.
+    fn audit_view(&self, viewer: Index, name: ViewName) {
+        let viewed = &self.kernel.processes()[name.viewed()];
+        let process = &self.kernel.processes()[viewer];
+        assert!(process.is_alive() && viewed.is_alive(), "{name:?} of or by the dead");
+        let allowed = match name.right() {
+            Right::Parent => viewed.parent == Some(viewer),
+            Right::Pager => viewed.pager == process.id,
+        };
+        assert!(allowed, "{} may not view {}", process.name(), viewed.name());
+        let entry = self.kernel.processes().view(name).entry;
+        let bits = self.cpu.hardware.word(process.directory, entry.into());
+        assert_eq!(Entry::from_bits(bits).frame(), viewed.directory, "{name:?}: the directory");
     }
 
     /// Counts a process's frames and itself for every bounded process above it.
