@@ -78,6 +78,9 @@ impl Kernel {
         self.processes.facts_of(index).status = Status::Dying as u32;
         self.processes.push(QueueName::Dying, index);
         self.console.forget_owner(index);
+        if self.processes[index].granted || self.dma.quarantined() != 0 {
+            self.release_hardware(cpu, index);
+        }
         self.dismiss_waiting(cpu, index);
         self.processes.orphan(index);
         self.processes.mourn(index);

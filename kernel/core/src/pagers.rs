@@ -73,6 +73,7 @@ impl Kernel {
             State::Free
             | State::Ready
             | State::Receiving
+            | State::ReceivingInterrupt
             | State::ReceivingExit { .. }
             | State::ReceivingFrom { .. }
             | State::JosReceiving

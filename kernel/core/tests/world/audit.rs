@@ -78,7 +78,7 @@ impl World {
         model.audit(
             self.kernel_directory,
             &spaces,
-            &Counts { counts: &counts, reserved: &self.reserved },
+            &Counts { counts: &counts, reserved: &self.reserved, pool: &self.dma_pool },
         );
         for (index, process) in
             self.slots().filter(|(index, process)| process.account == Some(*index))
@@ -135,6 +135,7 @@ impl World {
                 State::Ended => process.parent.map(QueueName::Zombies),
                 State::Free
                 | State::Receiving
+                | State::ReceivingInterrupt
                 | State::ReceivingExit { .. }
                 | State::JosReceiving
                 | State::Sleeping
