@@ -5,13 +5,14 @@ use std::fmt::Debug;
 use std::mem::offset_of;
 
 use abi::call::{Arguments as _, PageOffer, RawCall, Verdict};
+use abi::driver::{Line, PortRange};
 use abi::fault::{Access, FaultRecord};
 use abi::jos::{self, JosCall};
 use abi::message::{Kind, Message, Reason};
 use abi::process::Target;
 use abi::public::{self, FrameRecord, ProcessFacts, Status};
 use abi::registers::UserRegisters;
-use abi::{EntryFlags, Error, PageRange, Permissions, ProcessId, Syscall, UserPage, layout};
+use abi::{EntryFlags, Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage, layout};
 
 const HEADER: &str = include_str!("../include/vitrine.h");
 const LAYOUT: &str = include_str!("../../kernel/abi/src/layout.rs");
@@ -113,7 +114,7 @@ fn every_native_call_of_the_table_is_the_abis() {
         assert_eq!(Syscall::decode(&raw), Ok(*call), "{name}");
     }
     let numbers: BTreeSet<_> = calls.values().map(|call| call.encode().number()).collect();
-    assert_eq!(numbers, (Syscall::FIRST..=Syscall::LAST).collect());
+    assert_eq!(numbers, native_numbers().collect());
     let named: BTreeSet<_> = table.keys().filter(|name| name.starts_with("vitrine_")).collect();
     assert_eq!(named, calls.keys().collect(), "calls of the table");
 }
@@ -179,7 +180,7 @@ fn expected_numbers() -> Numbers {
     for error in Error::ALL {
         add(format!("ERROR_{}", constant_name(&error)), error as u32);
     }
-    for (number, name) in (Syscall::FIRST..).zip(native_names()) {
+    for (number, name) in native_numbers().zip(native_names()) {
         add(format!("CALL_{name}"), number);
     }
     for (number, name) in (0..).zip(jos_names()) {
@@ -228,9 +229,13 @@ fn constant_name(variant: &impl Debug) -> String {
     constant
 }
 
+fn native_numbers() -> impl Iterator<Item = u32> {
+    (Syscall::FIRST..=Syscall::LAST).filter(|number| !Syscall::GAP.contains(number))
+}
+
 /// The names of all native calls, in order: each decodes from small arguments.
 fn native_names() -> impl Iterator<Item = String> {
-    (Syscall::FIRST..=Syscall::LAST).map(|number| {
+    native_numbers().map(|number| {
         let raw = RawCall { head: number, process: 0x1000, page: 0x1000, words: [1, 0, 1, 0] };
         constant_name(&Syscall::decode(&raw).expect("every number has a call"))
     })
@@ -390,6 +395,17 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
         ("vitrine_console_write", Syscall::ConsoleWrite { address, length: 80 }),
         ("vitrine_console_read", Syscall::ConsoleRead { address, length: 80 }),
         ("vitrine_set_console_owner", Syscall::SetConsoleOwner { owner: Some(process) }),
+        ("vitrine_driver_allow", Syscall::DriverAllow { process, allow: true }),
+        ("vitrine_ports_allow", Syscall::PortsAllow { ports: PortRange::new(0xCF8, 8).unwrap() }),
+        ("vitrine_device_map", Syscall::DeviceMap { frame: Frame::containing(0xFE00_0000), range }),
+        ("vitrine_dma_allocate", Syscall::DmaAllocate { range }),
+        ("vitrine_dma_release", Syscall::DmaRelease { range }),
+        ("vitrine_dma_reclaim", Syscall::DmaReclaim { driver: child }),
+        ("vitrine_interrupt_attach", Syscall::InterruptAttach { line: Line::new(11).unwrap() }),
+        (
+            "vitrine_interrupt_acknowledge",
+            Syscall::InterruptAcknowledge { line: Line::new(11).unwrap() },
+        ),
     ])
 }
 
