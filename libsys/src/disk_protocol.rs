@@ -137,7 +137,7 @@ pub enum DiskError {
     NotShared = 5,
     /// A page that would be read into was shared without W.
     NotWritable = 6,
-    /// The device could not do it. What a failed read leaves in the area, and a failed write on the disk, is undefined.
+    /// The device could not do it. A failed read leaves the area as it was, a failed write leaves anything on the disk.
     DeviceError = 7,
     /// The device takes no writes.
     ReadOnly = 8,

@@ -3,24 +3,29 @@
 //! Configuration mechanism 1 (PCI Local Bus Specification 3.0, 3.2.2.3.2): the word at port 0xCF8 says which register
 //! of which function the word at port 0xCFC is. Only bus 0 is searched: what hangs behind bridges is not found.
 
+#[cfg(target_os = "none")]
+pub mod live;
+
 use abi::Error;
 use abi::driver::PortRange;
 
 /// Where a register is named.
-const ADDRESS: u16 = 0xCF8;
+pub const ADDRESS: u16 = 0xCF8;
 /// Where it is read and written.
-const DATA: u16 = 0xCFC;
+pub const DATA: u16 = 0xCFC;
 /// Bit of the address: a configuration access.
 const ENABLE: u32 = 1 << 31;
 /// What a function that is not there reads.
 const NOBODY: u32 = 0xFFFF_FFFF;
 
 /// Offset of the vendor (low half) and the device.
-const IDENTITY: u8 = 0x00;
-/// Offset of the command register (low half).
-const COMMAND: u8 = 0x04;
+pub const IDENTITY: u8 = 0x00;
+/// Offset of the command register (low half; writing 0 to the other does nothing).
+pub const COMMAND: u8 = 0x04;
 /// Offset of the interrupt line (lowest byte).
-const INTERRUPT: u8 = 0x3C;
+pub const INTERRUPT: u8 = 0x3C;
+/// The command register's half of its word.
+const COMMAND_BITS: u32 = 0xFFFF;
 /// Command bit: the device may use memory by itself.
 const BUS_MASTER: u32 = 1 << 2;
 /// Command bit: the device answers to its memory addresses.
@@ -77,63 +82,22 @@ pub fn ports() -> Result<PortRange, Error> {
     PortRange::new(ADDRESS.into(), 8)
 }
 
-/// Who may use the two ports: a process to which they are open.
-#[cfg(target_os = "none")]
-#[derive(Debug)]
-pub struct Configuration(());
+/// Does a function whose first word this is come from `vendor`, with one of these device ids?
+#[must_use]
+pub fn is_one_of(identity: u32, vendor: u16, devices: &[u16]) -> bool {
+    identity != NOBODY && identity as u16 == vendor && devices.contains(&((identity >> 16) as u16))
+}
 
-#[cfg(target_os = "none")]
-impl Configuration {
-    /// Opens the ports to this process.
-    ///
-    /// # Errors
-    /// `NotPermitted`: it is no driver. `QuotaExceeded`: it has four other ranges of ports.
-    pub fn open() -> Result<Self, Error> {
-        crate::call::ports_allow(ports()?)?;
-        Ok(Self(()))
-    }
+/// The command register of a device that may answer, interrupt, and use memory by itself.
+#[must_use]
+pub const fn enabled(command: u32) -> u32 {
+    (command & COMMAND_BITS | BUS_MASTER | MEMORY) & !NO_INTERRUPT
+}
 
-    /// Reads the word at `offset`.
-    #[must_use]
-    pub fn read(&self, function: Function, offset: u8) -> u32 {
-        crate::ports::write(ADDRESS, function.address(offset));
-        crate::ports::read(DATA)
-    }
-
-    /// Writes the word at `offset`.
-    pub fn write(&self, function: Function, offset: u8, value: u32) {
-        crate::ports::write(ADDRESS, function.address(offset));
-        crate::ports::write(DATA, value);
-    }
-
-    /// The first function of this vendor whose device id is one of these.
-    #[must_use]
-    pub fn find(&self, vendor: u16, devices: &[u16]) -> Option<Function> {
-        functions().find(|function| {
-            let identity = self.read(*function, IDENTITY);
-            identity != NOBODY
-                && identity as u16 == vendor
-                && devices.contains(&((identity >> 16) as u16))
-        })
-    }
-
-    /// The interrupt line that the firmware has given to a function: below 16 if there is one.
-    #[must_use]
-    pub fn interrupt_line(&self, function: Function) -> u32 {
-        self.read(function, INTERRUPT) & 0xFF
-    }
-
-    /// Lets a device answer, interrupt, and use memory by itself.
-    pub fn enable(&self, function: Function) {
-        let command = self.read(function, COMMAND) & 0xFFFF;
-        self.write(function, COMMAND, (command | BUS_MASTER | MEMORY) & !NO_INTERRUPT);
-    }
-
-    /// Stops a device from using memory and from interrupting: from now on it writes no frame.
-    pub fn silence(&self, function: Function) {
-        let command = self.read(function, COMMAND) & 0xFFFF;
-        self.write(function, COMMAND, (command & !BUS_MASTER) | NO_INTERRUPT);
-    }
+/// The command register of a device that writes no frame and raises no interrupt.
+#[must_use]
+pub const fn silenced(command: u32) -> u32 {
+    command & COMMAND_BITS & !BUS_MASTER | NO_INTERRUPT
 }
 
 #[cfg(test)]
@@ -151,5 +115,20 @@ mod tests {
             assert_eq!(Function::new(device, function), Err(Error::InvalidArgument));
         }
         assert_eq!(ports().map(PortRange::end), Ok(0xD00));
+    }
+
+    #[test]
+    fn a_silenced_device_is_no_bus_master_and_an_enabled_one_is() {
+        assert_eq!(silenced(0x0010_0107), 0x0503);
+        assert_eq!(enabled(0x0010_0501), 0x0107);
+        assert_eq!(enabled(silenced(0x0107)), 0x0107);
+    }
+
+    #[test]
+    fn a_function_is_known_by_vendor_and_device() {
+        assert!(is_one_of(0x1042_1AF4, 0x1AF4, &[0x1001, 0x1042]));
+        assert!(!is_one_of(0x1041_1AF4, 0x1AF4, &[0x1001, 0x1042]));
+        assert!(!is_one_of(0x1042_8086, 0x1AF4, &[0x1042]));
+        assert!(!is_one_of(0xFFFF_FFFF, 0xFFFF, &[0xFFFF]), "nobody");
     }
 }
