@@ -65,6 +65,12 @@ impl Disk {
         self.function.map(|_| self.id)
     }
 
+    /// The function that it drives, once it serves.
+    #[must_use]
+    pub const fn function(&self) -> Option<Function> {
+        self.function
+    }
+
     /// Hears a message: the driver's first says that it serves.
     pub fn hear(&mut self, sender: ProcessId, words: [u32; 4]) {
         if let Some((function, sectors)) = read_ready(words).filter(|_| self.is(sender)) {
