@@ -1,7 +1,8 @@
 //! The disk's driver, as its parent sees it: started, heard of, and when it dies, cleaned up after and started again.
 //!
 //! There is no IOMMU, so a device goes on writing the frames that a dead driver has given it. The kernel keeps them
-//! from everyone until the parent has switched the device off and says so.
+//! from everyone until the parent says that the device does not: it is switched off at once, and has forgotten what it
+//! was doing when the next driver has reset it.
 
 use libsys::disk_protocol::{SECTOR, read_ready};
 use libsys::message::{Event, next_event};
@@ -15,6 +16,8 @@ pub struct Disk {
     id: ProcessId,
     /// The function that it drives, once it serves.
     function: Option<Function>,
+    /// The one before, whose frames the device may still write: until this one has reset the device, so until it serves.
+    dead: Option<ProcessId>,
 }
 
 impl Disk {
@@ -24,7 +27,7 @@ impl Disk {
     /// A [`SpawnError`]: the caller is no driver, has no boot archive, or there is no memory.
     pub fn start() -> Result<Self, SpawnError> {
         let id = Command::new("disk").pager(None).driver().spawn()?;
-        Ok(Self { id, function: None })
+        Ok(Self { id, function: None, dead: None })
     }
 
     /// As [`Disk::start`], and waits until the driver serves. `None`: it does not, and has said why.
@@ -76,20 +79,24 @@ impl Disk {
         if let Some((function, sectors)) = read_ready(words).filter(|_| self.is(sender)) {
             println!("disk: {sectors} sectors ({} MiB)", sectors / u64::from((1 << 20) / SECTOR));
             self.function = Some(Function::numbered(function));
+            if let Some(dead) = self.dead.take() {
+                // It may have died before it took any.
+                let _ = dma_reclaim(dead);
+            }
         }
     }
 
-    /// The driver has ended with this status: switches its device off, gives its frames back and starts another.
-    /// `None`: it had not come to serve, or something failed, which is said.
+    /// The driver has ended with this status: switches its device off and starts another. When that one serves, the frames
+    /// are given back. `None`: it had not come to serve, or something failed, which is said.
     #[must_use]
     pub fn restart(self, status: u32) -> Option<Self> {
         println!("disk: the driver ended with status {status}");
         let function = self.function?;
         let started = Configuration::open()
             .map(|configuration| configuration.silence(function))
-            .and_then(|()| dma_reclaim(self.id))
             .map_err(SpawnError::from)
-            .and_then(|_| Self::start());
+            .and_then(|()| Self::start());
+        let started = started.map(|started| Self { dead: Some(self.id), ..started });
         started.inspect_err(|error| println!("disk: cannot start it again: {error}")).ok()
     }
 }

@@ -52,12 +52,13 @@ impl Kernel {
         self.dma.frames().for_each(|frame| self.frames.reserve(frame));
     }
 
-    /// A device has raised an interrupt. Who is told of it runs next; a line of nobody's should not have been open.
+    /// A device has raised an interrupt. Who waits for it runs next; a line of nobody's should not have been open.
     pub fn device_interrupt<H: Hardware>(&mut self, cpu: &mut Cpu<H>, line: u32) -> After {
         cpu.hardware.mask_line(line, true);
         if let Some(owner) = self.lines.owner(line) {
-            self.give_up_cpu(cpu);
-            self.interrupt(owner, line);
+            if self.interrupt(owner, line) {
+                self.give_up_cpu(cpu);
+            }
         }
         self.resume(cpu)
     }
@@ -151,7 +152,7 @@ impl Kernel {
         caller: Index,
         range: PageRange,
     ) -> Result<(), Error> {
-        self.driver(caller)?;
+        self.holder(caller)?;
         let space = self.space(cpu, caller);
         for index in 0..range.pages() {
             let leaf = self.memory(cpu).leaf(space, range.page(index));
@@ -168,9 +169,8 @@ impl Kernel {
     }
 
     pub(crate) fn dma_reclaim(&mut self, caller: Index, driver: ProcessId) -> Result<(), Error> {
-        self.driver(caller)?;
         match self.dma.reclaim(driver, caller) {
-            0 => Err(Error::NoSuchProcess),
+            0 => self.driver(caller).and(Err(Error::NoSuchProcess)),
             count => self.answer(caller, count),
         }
     }
@@ -198,7 +198,6 @@ impl Kernel {
         caller: Index,
         line: Line,
     ) -> Result<(), Error> {
-        self.driver(caller)?;
         if self.lines.owner(line.number()) != Some(caller) {
             return Err(Error::NotPermitted);
         }
@@ -229,6 +228,11 @@ impl Kernel {
         let ports = &self.processes[process].ports;
         cpu.ports_open = ports.any();
         cpu.hardware.open_ports(ports);
+    }
+
+    /// One that is no driver any more keeps what it was granted, and may give it back.
+    fn holder(&self, caller: Index) -> Result<(), Error> {
+        if self.processes[caller].granted { Ok(()) } else { self.driver(caller) }
     }
 
     fn driver(&self, caller: Index) -> Result<(), Error> {

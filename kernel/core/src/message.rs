@@ -317,9 +317,12 @@ impl Kernel {
 
     /// Tells a process of an interrupt (line 0: Ctrl-C), now or when it next receives from anyone or from itself. It goes
     /// before all that is ready: a person waits, perhaps for the end of a thousand processes that are; or a device does.
-    pub(crate) fn interrupt(&mut self, owner: Index, line: u32) {
+    /// Returns whether it waited.
+    pub(crate) fn interrupt(&mut self, owner: Index, line: u32) -> bool {
         self.processes[owner].interrupts |= 1 << line;
-        if matches!(self.processes[owner].state, State::Receiving | State::ReceivingInterrupt) {
+        let waits =
+            matches!(self.processes[owner].state, State::Receiving | State::ReceivingInterrupt);
+        if waits {
             self.deliver_interrupt(owner);
             self.make_ready(owner);
             if !self.processes[owner].stopped {
@@ -327,6 +330,7 @@ impl Kernel {
                 self.processes.push_front(QueueName::Ready, owner);
             }
         }
+        waits
     }
 
     fn deliver_interrupt(&mut self, me: Index) {

@@ -16,6 +16,7 @@ pub fn trials() -> Vec<Trial> {
         claim("disk::a_disk_of_5_gib_is_reached_to_its_last_page", large),
         claim("disk::what_cannot_be_is_refused", refused),
         claim("disk::a_device_that_fails_is_an_error_to_the_client_and_the_disk_serves_on", errors),
+        claim("disk::clients_are_served_side_by_side_and_leave_nothing_behind", two),
         claim("disk::a_dead_drivers_frames_wait_until_its_device_is_off", death),
         claim("disk::without_a_disk_there_is_one_clear_line", none),
         claim("disk::a_program_that_is_not_trusted_is_no_driver", untrusted),
@@ -111,6 +112,13 @@ fn errors() -> Claim {
     Ok(())
 }
 
+fn two() -> Claim {
+    let file = image(16)?;
+    let outcome = boot(&file).append("disk").run("disktest two").boot()?;
+    outcome.exits(0)?.lacks(&NEVER)?.shows(&["disktest: clients came and went"])?;
+    Ok(())
+}
+
 fn death() -> Claim {
     let file = image(16)?;
     let outcome = boot(&file).append("trust").run("disktest death").boot()?;
@@ -121,6 +129,7 @@ fn death() -> Claim {
         "disk: 32768 sectors (16 MiB)",
         "disktest: read 384 pages, all as written",
         "disktest: the driver is dead, and had 19 frames",
+        "disktest: the hammer's disk is gone",
         "disk: the driver ended with status 0",
         "disk: 32768 sectors (16 MiB)",
         "disktest: read 384 pages, all as written",

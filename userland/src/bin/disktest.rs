@@ -1,8 +1,9 @@
 //! `disktest`: writes patterns to the disk, reads them back in another order, and tries what should be refused.
 //!
 //! `disktest write SEED` writes and verifies; `disktest read SEED` verifies what another boot wrote; `disktest refuse`
-//! asks for what the disk has to refuse; `disktest errors` expects a device that fails at sectors 8 and 16; and
-//! `disktest death`, which has to be a driver (`trust` on the boot line), kills a driver of its own and starts another.
+//! asks for what the disk has to refuse; `disktest errors` expects a device that fails at sectors 8 and 16; `disktest two`
+//! works beside another client; `disktest death`, which has to be a driver (`trust` on the boot line), kills a driver of
+//! its own and starts another; and `disktest hammer SERVER` reads until its disk is gone.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -10,6 +11,7 @@
 extern crate alloc;
 
 use alloc::boxed::Box;
+use alloc::string::ToString as _;
 use core::fmt;
 
 use libsys::abi::layout::PAGE_SIZE;
@@ -19,10 +21,10 @@ use libsys::message::{Event, next_event};
 use libsys::names::{self, Name};
 use libsys::pci::Function;
 use libsys::pci::live::Configuration;
-use libsys::process::SpawnError;
+use libsys::process::{Command, SpawnError};
 use libsys::{
     Error, PageRange, Permissions, ProcessId, UserPage, dma_allocate, dma_reclaim, dma_release,
-    message_call, println, process,
+    message_call, println, process, sleep,
 };
 use programs::disk::Disk as Driver;
 
@@ -58,9 +60,9 @@ impl From<Error> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage => {
-                f.write_str("usage: disktest write SEED | read SEED | refuse | errors | death")
-            }
+            Self::Usage => f.write_str(
+                "usage: disktest write SEED | read SEED | refuse | errors | two | death",
+            ),
             Self::Disk(what, error) => write!(f, "{what}: {error}"),
             Self::Call(error) => error.fmt(f),
             Self::Spawn(error) => error.fmt(f),
@@ -81,6 +83,8 @@ fn main() -> Result<(), Failure> {
         ("read", Some(seed)) => Test::new(Disk::find(), seed)?.read_backwards(),
         ("refuse", None) => refuse(),
         ("errors", None) => errors(),
+        ("two", None) => two(),
+        ("hammer", Some(server)) => hammer(server),
         ("death", None) => death(),
         _ => Err(Failure::Usage),
     }
@@ -233,6 +237,41 @@ fn errors() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Another client reads all the time, and ten more come and go: their areas are taken back.
+fn two() -> Result<(), Failure> {
+    let server = names::find(Name::DISK).ok_or(Failure::Disk("find", DiskError::Gone))?;
+    let hammer = spawn_hammer(server)?;
+    Test::new(Disk::open(server), 1)?.write_and_read()?;
+    for _ in 0..10 {
+        let guest = spawn_hammer(server)?;
+        sleep(30);
+        process::end(guest)?;
+    }
+    process::end(hammer)?;
+    Test::new(Disk::open(server), 1)?.read_backwards()?;
+    println!("disktest: clients came and went");
+    Ok(())
+}
+
+fn spawn_hammer(server: ProcessId) -> Result<ProcessId, Failure> {
+    let server = server.bits().to_string();
+    Command::new("disktest").args(&["hammer", &server]).spawn().map_err(Failure::Spawn)
+}
+
+/// Reads until the disk is gone.
+fn hammer(server: u32) -> Result<(), Failure> {
+    let test = Test::new(Disk::open(ProcessId::new(server)?), 0)?;
+    for page in (0..u64::from(SLOTS)).cycle() {
+        match test.disk.read(transfer(page, 0, SLOTS)) {
+            Ok(()) => {}
+            Err(DiskError::Gone) => break,
+            Err(error) => return Err(Failure::Disk("hammer", error)),
+        }
+    }
+    println!("disktest: the hammer's disk is gone");
+    Ok(())
+}
+
 /// A driver of this program's own dies: its frames are nobody's until its device is off. Then one that is restarted as
 /// init does it.
 fn death() -> Result<(), Failure> {
@@ -254,7 +293,11 @@ fn death() -> Result<(), Failure> {
         Test::new(Disk::open(known(&driver)?.0), round)?.read_backwards()?;
     }
     let (id, _) = known(&driver)?;
+    let hammer = spawn_hammer(id)?;
+    sleep(50);
     let ended = process::end(id)?;
+    let client = process::wait(Some(hammer))?;
+    expect("its client is told", client.status == 0)?;
     driver = serving(driver.restart(ended.status).ok_or(Failure::Broken("it restarts"))?)?;
     expect("nothing of the last one is kept", dma_reclaim(id) == Err(Error::NoSuchProcess))?;
     Test::new(Disk::open(known(&driver)?.0), 2)?.read_backwards()?;

@@ -79,6 +79,34 @@ fn a_driver_makes_its_own_children_drivers_and_nobody_else() {
 }
 
 #[test]
+fn one_that_is_no_driver_any_more_keeps_what_it_has_and_can_give_it_back() {
+    let (mut world, driver) = driver();
+    world.call(Syscall::InterruptAttach { line: line(LINE) }).unwrap();
+    dma(&mut world, PAGE, 1).unwrap();
+    world.run(INIT);
+    world.call(Syscall::DriverAllow { process: driver.into(), allow: false }).unwrap();
+    world.raise(LINE);
+    world.run(driver);
+    world.call(Syscall::InterruptAcknowledge { line: line(LINE) }).unwrap();
+    assert_eq!(dma(&mut world, PAGE_2, 1), Err(Error::NotPermitted));
+    world.call(Syscall::DmaRelease { range: range(PAGE, 1) }).unwrap();
+    assert!(dma(&mut world, PAGE, 1).is_err());
+}
+
+#[test]
+fn an_interrupt_takes_the_cpu_from_nobody_unless_its_owner_waits() {
+    let (mut world, driver) = driver();
+    world.call(Syscall::InterruptAttach { line: line(LINE) }).unwrap();
+    let other = world.running_child();
+    world.raise(LINE);
+    assert_eq!(world.current(), driver, "its owner is on the CPU and stays there");
+    world.call(Syscall::InterruptAcknowledge { line: line(LINE) }).unwrap();
+    world.run(other);
+    world.raise(LINE);
+    assert_eq!(world.current(), other, "its owner is ready and has its turn");
+}
+
+#[test]
 fn ports_are_open_while_their_driver_runs_and_to_nobody_else() {
     let (mut world, driver) = driver();
     world.call(ports(0xCF8, 8)).unwrap();
