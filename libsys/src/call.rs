@@ -6,6 +6,7 @@
 //! reference: the memory map is the program's to keep, as `/proc/self/mem` is elsewhere, and the libraries that
 //! keep it (`fault`, [`crate::fork`], the loader) name only pages that no Rust object lies in.
 
+mod driver;
 mod gate;
 
 use abi::call::{Arguments as _, PageOffer, Verdict};
@@ -15,6 +16,10 @@ use abi::process::Target;
 use abi::registers::UserRegisters;
 use abi::{Entry, Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot};
 
+pub use driver::{
+    device_map, dma_allocate, dma_reclaim, dma_release, driver_allow, interrupt_acknowledge,
+    interrupt_attach, ports_allow,
+};
 pub use gate::{Answer, Gate};
 
 /// A range call that stopped early.

@@ -6,6 +6,8 @@
 
 use abi::{Entry, Frame, Page, Registers, Slot};
 
+use crate::ports::Ports;
+
 /// The state that FXSAVE stores: 512 bytes, 16-byte aligned (Intel SDM vol. 1, 10.5.1).
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
@@ -111,8 +113,10 @@ pub trait Hardware {
     /// Loads the FPU and SSE registers.
     fn load_fpu(&mut self, state: &FpuState);
 
-    /// Opens all I/O ports to the current process, or closes them.
-    fn open_ports(&mut self, open: bool);
+    /// Lets the current process use these I/O ports and no others.
+    fn open_ports(&mut self, ports: &Ports);
+    /// Masks an interrupt line (`0..16`), or lets it through.
+    fn mask_line(&mut self, line: u32, masked: bool);
 
     /// The address of the last page fault (CR2).
     fn fault_address(&mut self) -> u32;

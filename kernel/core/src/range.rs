@@ -250,7 +250,8 @@ impl<H: Hardware> Memory<'_, H> {
             && to.via == Via::Map(Reach::Alternate)
             && runs.0.first == runs.1.first
             && change.takes_write()
-            && !self.processes.is_bounded(to.owner);
+            && !self.processes.is_bounded(to.owner)
+            && !self.processes[from.owner].granted;
         let (source, target) = runs;
         let pages = source.pages;
         let mut index = 0;
@@ -297,7 +298,7 @@ impl<H: Hardware> Memory<'_, H> {
     }
 
     /// What a fork does for most pages: the child's table is there, its owner is not bounded, a page arrives where it
-    /// came from, and W is lost on both sides. `pages` are page numbers. Unless `FLUSH` says so, the caller flushes.
+    /// came from and is no driver's own, and W is lost on both sides. `pages` are page numbers. Unless `FLUSH` says so, the caller flushes.
     #[inline(never)]
     fn fork_run<const FLUSH: bool>(
         &mut self,

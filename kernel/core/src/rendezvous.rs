@@ -72,7 +72,8 @@ impl Kernel {
             && matches!(process.state, State::Answer { by, errand: Errand::Call } if by == server)
             && !process.stopped;
         let own = &self.processes[server];
-        let has_more = own.interrupted || own.zombies.head.is_some() || own.senders.head.is_some();
+        let has_more =
+            own.interrupts != 0 || own.zombies.head.is_some() || own.senders.head.is_some();
         if !waits || has_more {
             return Ok(false);
         }
