@@ -149,6 +149,7 @@
 #define CALL_DMA_RECLAIM 79
 #define CALL_INTERRUPT_ATTACH 80
 #define CALL_INTERRUPT_ACKNOWLEDGE 81
+#define CALL_PAGE_MOVE 82
 
 /* JOS's, as its lab 5 counts them. */
 #define JOS_CALL_CPUTS 0
@@ -466,6 +467,21 @@ static inline int32_t vitrine_page_map(uint32_t process, uint32_t page, uint32_t
                                 .ebx = to,
                                 .esi = to_page};
     return vitrine_trap(&call);
+}
+
+/* Moves a page with its W and marks to where nothing is present (else -ERROR_BUSY), leaves `marks`,
+   and stores the old entry with its A and D. -ERROR_NOT_MAPPED: there is no page. */
+static inline int32_t vitrine_page_move(uint32_t process, uint32_t page, uint32_t to,
+                                        uint32_t to_page, uint32_t marks, uint32_t *old_entry)
+{
+    struct vitrine_trap call = {.eax = vitrine_head(CALL_PAGE_MOVE, marks),
+                                .edx = process,
+                                .ecx = page,
+                                .ebx = to,
+                                .esi = to_page};
+    const int32_t result = vitrine_trap(&call);
+    *old_entry = call.ebx;
+    return result;
 }
 
 /* Unmaps a page, leaves `marks` (of ENTRY_MARKS) in the absent entry, and stores the old entry with

@@ -186,6 +186,20 @@ pub fn page_map(
     .map(drop)
 }
 
+/// Moves a page to where nothing is present, leaves `marks`, and returns the old entry.
+///
+/// # Errors
+/// See [`Syscall::PageMove`].
+pub fn page_move(
+    (process, page): (impl Into<Target>, UserPage),
+    (to, to_page): (impl Into<Target>, UserPage),
+    marks: Permissions,
+) -> Result<Entry, Error> {
+    let (process, to) = (process.into(), to.into());
+    let old = two_words(Syscall::PageMove { process, page, to, to_page, marks })?;
+    Ok(Entry::from_bits(old))
+}
+
 /// Unmaps a page, leaves `marks`, and returns the old entry.
 ///
 /// # Errors

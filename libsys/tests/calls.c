@@ -71,6 +71,7 @@ static void pages(void)
     struct vitrine_found found;
     TRY(vitrine_page_allocate(PROCESS, PAGE, ALL)), end();
     TRY(vitrine_page_map(PROCESS, PAGE, OTHER, OTHER_PAGE, ALL)), end();
+    TRY(vitrine_page_move(PROCESS, PAGE, OTHER, OTHER_PAGE, MARKS, &word)), record(&word, sizeof word);
     TRY(vitrine_page_unmap(PROCESS, PAGE, MARKS, &word)), record(&word, sizeof word);
     TRY(vitrine_page_copy(PROCESS, PAGE, ALL)), end();
     TRY(vitrine_frame_references(0x123)), end();

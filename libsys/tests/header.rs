@@ -352,6 +352,16 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
                 permissions,
             },
         ),
+        (
+            "vitrine_page_move",
+            Syscall::PageMove {
+                process,
+                page,
+                to: other().into(),
+                to_page: OTHER_PAGE,
+                marks: MARKS,
+            },
+        ),
         ("vitrine_page_unmap", Syscall::PageUnmap { process, page, marks: MARKS }),
         ("vitrine_page_copy", Syscall::PageCopy { process, page, permissions }),
         ("vitrine_frame_references", Syscall::FrameReferences { frame: 0x123 }),

@@ -515,6 +515,23 @@ pub enum Syscall {
         /// Which.
         line: Line,
     },
+    /// 82: moves a page in one step: it is at `to_page` of `to` with its W and marks, where nothing was present, and only
+    /// `marks` are left where it was. Returns the old entry (word 0) with its A and D. So a pager takes a page away
+    /// without losing what its client writes at the last moment, and gives it back without overwriting what the client
+    /// has put there. Errors: `NotMapped`; `Busy` (something is present at `to_page`); `NotPermitted` (the page is a
+    /// driver's own, or `to_page` lies in a view); `OutOfFrames`, `QuotaExceeded`. On an error nothing has changed.
+    PageMove {
+        /// The source's space: self, child or client.
+        process: Target,
+        /// The source.
+        page: UserPage,
+        /// The destination's space: self, child or client.
+        to: Target,
+        /// The destination.
+        to_page: UserPage,
+        /// Left at the source.
+        marks: Permissions,
+    },
 }
 
 /// Bit of word 3 of `RangeShare`: the source too. Bits 0 to 11 are the bits to drop.
@@ -640,6 +657,9 @@ impl Syscall {
             Self::DmaReclaim { driver } => plain(79, driver.into(), [0; 4]),
             Self::InterruptAttach { line } => own(80, [line.number(), 0, 0, 0]),
             Self::InterruptAcknowledge { line } => own(81, [line.number(), 0, 0, 0]),
+            Self::PageMove { process, page, to, to_page, marks } => {
+                paged(82, marks, process, page, [to.bits(), to_page.address(), 0, 0])
+            }
         }
     }
 
@@ -822,6 +842,13 @@ impl Syscall {
             79 => Ok(Self::DmaReclaim { driver: plain(raw).and(peer(raw))? }),
             80 => Ok(Self::InterruptAttach { line: plain(raw).and(Line::new(raw.word(0)))? }),
             81 => Ok(Self::InterruptAcknowledge { line: plain(raw).and(Line::new(raw.word(0)))? }),
+            82 => Ok(Self::PageMove {
+                process: process(raw)?,
+                page: page(raw)?,
+                to: Target::new(raw.word(0))?,
+                to_page: UserPage::new(raw.word(1))?,
+                marks: marks(raw)?,
+            }),
             _ => Err(Error::InvalidArgument),
         }
     }
@@ -829,7 +856,7 @@ impl Syscall {
     /// The first native number; those below are JOS's.
     pub const FIRST: u32 = 32;
     /// The last native number.
-    pub const LAST: u32 = 81;
+    pub const LAST: u32 = 82;
     /// Numbers up to the last that are no calls.
     pub const GAP: core::ops::Range<u32> = 71..72;
     /// The most pages that one `RangeAllocate` or `DmaAllocate` takes.

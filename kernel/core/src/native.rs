@@ -276,6 +276,11 @@ impl Kernel {
             Syscall::DmaReclaim { driver } => self.dma_reclaim(caller, driver),
             Syscall::InterruptAttach { line } => self.interrupt_attach(cpu, caller, line),
             Syscall::InterruptAcknowledge { line } => self.interrupt_acknowledge(cpu, caller, line),
+            Syscall::PageMove { process, page, to, to_page, marks } => {
+                let (from, to) = self.room_in_both(cpu, caller, process, to, 1)?;
+                let old = self.memory(cpu).move_page(from, page, to, to_page, marks)?;
+                self.answer(caller, old.bits())
+            }
         }
     }
 

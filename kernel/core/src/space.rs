@@ -390,6 +390,31 @@ impl<H: Hardware> Memory<'_, H> {
         self.map_entry(source, from.owner != to.owner, to, page, permissions)
     }
 
+    /// Moves a page of one space to a place of the same or another where nothing is present, leaves marks, and returns
+    /// the old entry with its A and D.
+    ///
+    /// # Errors
+    /// `NotMapped`: nothing is present at the source. `Busy`: something is at the destination. Those of
+    /// [`Memory::map_entry`].
+    pub fn move_page(
+        &mut self,
+        from: Space,
+        source: UserPage,
+        to: Space,
+        page: UserPage,
+        marks: Permissions,
+    ) -> Result<Entry, Error> {
+        let old = self.leaf(from, source);
+        if !old.is_present() {
+            return Err(Error::NotMapped);
+        }
+        if self.leaf(to, page).is_present() {
+            return Err(Error::Busy);
+        }
+        self.map_entry(old, from.owner != to.owner, to, page, old.permissions())?;
+        Ok(self.unmap_of_table(from, source, marks))
+    }
+
     /// Unmaps a page and leaves marks; returns the old entry with its A and D.
     ///
     /// # Errors

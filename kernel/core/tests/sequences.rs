@@ -125,6 +125,13 @@ impl Draw<'_> {
                 page: self.page(),
                 permissions: self.permissions(),
             },
+            82 => Syscall::PageMove {
+                process: self.target(),
+                page: self.page(),
+                to: self.target(),
+                to_page: self.page(),
+                marks: self.permissions() - Permissions::WRITE,
+            },
             34 => Syscall::PageMap {
                 process: self.target(),
                 page: self.page(),
@@ -286,6 +293,7 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
             }
         }
         32..=73 => {
+            let kind = if kind == 71 { 82 } else { kind };
             let call = draw.call(u32::from(kind));
             world.begin(call);
         }
