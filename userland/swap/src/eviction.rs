@@ -126,7 +126,7 @@ impl Swap {
         let references = world.references(leaf.frame()) as usize;
         let mut family = [client; CLUSTER];
         let room = CLUSTER - hands.count;
-        if references > 1 && (leaf.is_writable() || references > room) {
+        if references.max(1) > room || references > 1 && leaf.is_writable() {
             return;
         }
         if references > 1 && self.find_family(world, page, leaf, &mut family) != references {
@@ -163,7 +163,7 @@ impl Swap {
             EntryFlags::WRITE.union(EntryFlags::ACCESSED).union(EntryFlags::MARK_10);
         let mut count = 0;
         for client in self.accounts.ids() {
-            let other = world.leaf(client, page);
+            let other = world.glance(client, page);
             let same = other.is_present() && other.frame() == leaf.frame();
             if same && !other.flags().intersects(BUSY) && count < CLUSTER {
                 family[count] = client;
@@ -282,7 +282,7 @@ impl Swap {
             account.taken();
         }
         for heir in self.heirs(world, held.client).into_iter().flatten() {
-            let waits = is_backed(world.leaf(heir, page));
+            let waits = is_backed(world.leaf(heir, held.page));
             if waits && self.books.place(heir, page) == Place::Unknown {
                 self.store.retain(contents);
                 self.books.note(heir, page, stored);
@@ -328,7 +328,7 @@ impl Swap {
         heirs.into_iter().flatten().all(|heir| {
             client == spared
                 && world.watch(heir)
-                && (world.leaf(heir, page.page()) != Entry::ABSENT
+                && (world.leaf(heir, page) != Entry::ABSENT
                     || self.books.prepare(heir, page.page(), world).is_ok()
                         && world.mark(heir, page).is_ok())
         })

@@ -36,6 +36,8 @@ pub enum Trouble {
     DiskWrite,
     /// The disk cannot read it.
     DiskRead,
+    /// The client's quota is used up.
+    Quota,
     /// The client has ended.
     Gone,
 }
@@ -47,6 +49,7 @@ impl core::fmt::Display for Trouble {
             Self::NoRoom => "out of memory, and the swap space is full",
             Self::DiskWrite => "out of memory, and the disk cannot be written",
             Self::DiskRead => "the disk cannot be read",
+            Self::Quota => "quota exceeded",
             Self::Gone => "the client has ended",
         })
     }
@@ -165,6 +168,23 @@ impl Swap {
         }
     }
 
+    /// Has pages go because of a failure, so that it is worth a second try.
+    fn relieve<W: World>(
+        &mut self,
+        world: &mut W,
+        client: ProcessId,
+        failure: Failure,
+    ) -> Result<(), Trouble> {
+        match failure {
+            Failure::Gone => Err(Trouble::Gone),
+            Failure::NoFrame => self.free_some(world, client),
+            Failure::Quota => match self.evict(world, Some(client), client) {
+                Ok(1..) => Ok(()),
+                Ok(0) | Err(_) => Err(Trouble::Quota),
+            },
+        }
+    }
+
     /// Serves a fault.
     pub fn serve<W: World>(
         &mut self,
@@ -177,7 +197,7 @@ impl Swap {
         if !account.disturbed && !access.contains(Access::PROTECTION) {
             return Served::NotMine;
         }
-        let leaf = world.leaf(client, page.page());
+        let leaf = world.leaf(client, page);
         let place = self.books.place(client, page.page());
         match place {
             Place::Stored { contents, rights } if is_backed(leaf) => {
@@ -218,11 +238,11 @@ impl Swap {
         loop {
             match world.copy(client, page) {
                 Ok(()) => return Served::Resume,
-                Err(Failure::Gone) => return Served::Failed(Trouble::Gone),
-                Err(Failure::NoFrame) => {}
-            }
-            if let Err(trouble) = self.free_some(world, client) {
-                return Served::Failed(trouble);
+                Err(failure) => {
+                    if let Err(trouble) = self.relieve(world, client, failure) {
+                        return Served::Failed(trouble);
+                    }
+                }
             }
         }
     }
@@ -265,11 +285,11 @@ impl Swap {
                     self.forget(client, page.page());
                     break;
                 }
-                (Err(Failure::Gone), _) => return Served::Failed(Trouble::Gone),
-                (Err(Failure::NoFrame), _) => {}
-            }
-            if let Err(trouble) = self.free_some(world, client) {
-                return Served::Failed(trouble);
+                (Err(failure), _) => {
+                    if let Err(trouble) = self.relieve(world, client, failure) {
+                        return Served::Failed(trouble);
+                    }
+                }
             }
         }
         if let Some(account) = self.accounts.get_mut(client) {
@@ -322,7 +342,7 @@ impl Swap {
             if page == Page::containing(EXCEPTION_STACK) {
                 continue;
             }
-            if !is_backed(world.leaf(parent, page)) {
+            if !is_backed(world.leaf(parent, user_page)) {
                 self.forget(parent, page);
                 continue;
             }
@@ -330,8 +350,7 @@ impl Swap {
                 let ready = self.books.prepare(child, page, world).map_err(|Full| Failure::NoFrame);
                 match ready.and_then(|()| world.mark(child, user_page)) {
                     Ok(()) => break,
-                    Err(Failure::Gone) => return Err(Trouble::Gone),
-                    Err(Failure::NoFrame) => self.free_some(world, parent)?,
+                    Err(failure) => self.relieve(world, parent, failure)?,
                 }
             }
             // To find memory, other pages may have gone, for the child as well; this one was away before.
@@ -355,7 +374,7 @@ impl Swap {
         while let Some((page, place)) = self.books.next(client, from) {
             from = Page::numbered(page.number() + 1);
             match place {
-                Place::Stored { .. } if !is_backed(world.leaf(client, page)) => {}
+                Place::Stored { .. } if !is_backed(world.glance(client, page)) => {}
                 Place::Stored { contents: Contents::Kept(item), .. } => {
                     if self.store.is_compressed(item) {
                         report.compressed += 1;

@@ -43,6 +43,8 @@ pub enum Failure {
     Gone,
     /// There is no frame: something has to go first.
     NoFrame,
+    /// The client's quota is used up: something of its own has to go first.
+    Quota,
 }
 
 /// What a client's page is, by the regions of its program.
@@ -81,11 +83,14 @@ pub trait World: Memory + Disk {
     /// The client's leaves from `first` on, a multiple of [`CLUSTER`]; all absent where there is no table.
     fn leaves(&mut self, client: ProcessId, first: Page) -> [Entry; CLUSTER];
 
-    /// The leaf of a page.
-    fn leaf(&mut self, client: ProcessId, page: Page) -> Entry {
+    /// The leaf of a page at this instant; absent, too, if the client cannot be watched.
+    fn glance(&mut self, client: ProcessId, page: Page) -> Entry {
         let index = page.number() as usize % CLUSTER;
         self.leaves(client, Page::numbered(page.number() - index as u32))[index]
     }
+
+    /// The leaf of a page of a client that waits for the pager, or has not begun: what it says stays true.
+    fn leaf(&mut self, client: ProcessId, page: UserPage) -> Entry;
 
     /// Clears A and D of the [`CLUSTER`] pages from `first` on; bit `i` of the result is the old D of page `i`.
     fn clear_accessed(&mut self, client: ProcessId, first: Page) -> u32;

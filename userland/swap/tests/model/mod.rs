@@ -508,6 +508,10 @@ impl World for Model {
         core::array::from_fn(|index| self.see(client, first.number() + index as u32))
     }
 
+    fn leaf(&mut self, client: ProcessId, page: UserPage) -> Entry {
+        self.see(client, page.page().number())
+    }
+
     fn clear_accessed(&mut self, client: ProcessId, first: Page) -> u32 {
         self.meanwhile();
         let mut dirty = 0;
