@@ -44,6 +44,8 @@ pub mod fault;
 #[cfg(target_os = "none")]
 mod heap;
 #[cfg(target_os = "none")]
+pub mod held;
+#[cfg(target_os = "none")]
 pub mod inbox;
 #[cfg(target_os = "none")]
 mod logger;
@@ -57,6 +59,8 @@ pub mod print;
 pub mod scratch;
 #[cfg(target_os = "none")]
 pub mod start;
+#[cfg(target_os = "none")]
+pub mod transfer_area;
 #[cfg(target_os = "none")]
 pub mod view;
 

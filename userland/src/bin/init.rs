@@ -30,7 +30,9 @@ const NOT_STARTED: u8 = 127;
 fn main() -> Result<u8, InitError> {
     let line = libsys::args().nth(1).unwrap_or("");
     let disk = if boot_line::has_word(line, "disk") { Disk::start_and_wait()? } else { None };
-    let servers = Servers { pager: start_pager()?, disk };
+    let swaps = boot_line::has_word(line, "swap");
+    let pager = start_pager(disk.as_ref().filter(|_| swaps).and_then(Disk::server))?;
+    let servers = Servers { pager, disk };
     match boot_line::program_to_run(line) {
         Some(words) => run_program(servers, words, boot_line::has_word(line, "trust")),
         None => run_shell(servers),
@@ -43,10 +45,13 @@ struct Servers {
     disk: Option<Disk>,
 }
 
-/// Starts the pager and waits until it serves.
-fn start_pager() -> Result<ProcessId, InitError> {
+/// Starts the pager and waits until it serves. Pages may go to the disk of this driver.
+fn start_pager(disk: Option<ProcessId>) -> Result<ProcessId, InitError> {
     let failed = |error| InitError::Spawn("pager", error);
-    let pager = Command::new("pager").pager(None).with_archive().spawn().map_err(failed)?;
+    let driver = disk.map(|driver| alloc::format!("{driver}"));
+    let arguments: Vec<&str> = driver.as_deref().into_iter().collect();
+    let command = Command::new("pager").args(&arguments).pager(None).with_archive();
+    let pager = command.spawn().map_err(failed)?;
     loop {
         match next_event()? {
             Event::Message { sender, words, .. } if sender == pager && is_ready(words) => {

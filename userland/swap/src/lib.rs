@@ -32,7 +32,7 @@ pub mod store;
 pub mod world;
 
 pub use accounts::{Account, Accounts};
-pub use service::{Served, Swap};
+pub use service::{Report, Served, Swap, Trouble};
 pub use world::{Disk, DiskError, Memory, World};
 
 /// The contents of a page.

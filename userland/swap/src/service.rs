@@ -66,10 +66,6 @@ pub struct Report {
     pub compressed: u32,
     /// Pages that need no room: zeros, and the program's file.
     pub elsewhere: u32,
-    /// Pages that came back; wraps.
-    pub faults_in: u32,
-    /// Pages that went; wraps.
-    pub faults_out: u32,
 }
 
 /// All that is known and kept.
@@ -364,12 +360,8 @@ impl Swap {
 
     /// What a client has where. Counts its pages in memory one by one.
     pub fn report<W: World>(&mut self, world: &mut W, client: ProcessId) -> Option<Report> {
-        let account = self.accounts.get(client)?;
-        let mut report = Report {
-            faults_in: account.faults_in,
-            faults_out: account.faults_out,
-            ..Report::default()
-        };
+        self.accounts.get(client)?;
+        let mut report = Report::default();
         let mut from = Page::numbered(0);
         while let Some((page, place)) = self.books.next(client, from) {
             from = Page::numbered(page.number() + 1);
@@ -391,6 +383,12 @@ impl Swap {
             account.resident = report.resident;
         }
         Some(report)
+    }
+
+    /// What is counted for a client.
+    #[must_use]
+    pub fn account(&self, client: ProcessId) -> Option<&Account> {
+        self.accounts.get(client)
     }
 
     /// What is kept for all clients together.
