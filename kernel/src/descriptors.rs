@@ -6,6 +6,7 @@
 use core::mem::{offset_of, size_of};
 
 use abi::registers::{USER_CODE, USER_DATA};
+use kernel_core::ports::Ports;
 use x86::Ring;
 use x86::bits32::task::TaskStateSegment;
 use x86::dtables::{DescriptorTablePointer, lgdt, lidt, load_ldtr};
@@ -48,11 +49,15 @@ pub struct Tables {
     double_fault_task: TaskStateSegment,
     /// All ports are open: zeros, then the byte of ones. The task state names it while such a process runs.
     all_ports: [u8; PORT_BYTES],
+    /// All ports are closed but those of the driver that ran last. The task state names it while that one runs.
+    some_ports: [u8; PORT_BYTES],
+    /// What is open there.
+    some: Ports,
 }
 
 const _: () = {
     assert!(offset_of!(Tables, all_ports) <= 1024);
-    assert!(offset_of!(Tables, all_ports) - offset_of!(Tables, task) < NO_PORTS as usize);
+    assert!(offset_of!(Tables, some_ports) - offset_of!(Tables, task) < NO_PORTS as usize);
     assert!(offset_of!(Tables, task) == offset_of!(Tables, below_entry_stack) + 64);
     assert!(offset_of!(Tables, task) % 4 == 0 && offset_of!(TaskStateSegment, esp0) == 4);
 };
@@ -76,6 +81,8 @@ impl Tables {
             task: NO_TASK_STATE,
             double_fault_task: NO_TASK_STATE,
             all_ports: [0; PORT_BYTES],
+            some_ports: [0; PORT_BYTES],
+            some: Ports::NONE,
         }
     }
 
@@ -111,11 +118,12 @@ impl Tables {
             data(Ring::Ring3),
             task_state(
                 &self.task,
-                offset_of!(Self, all_ports) + PORT_BYTES - offset_of!(Self, task),
+                offset_of!(Self, some_ports) + PORT_BYTES - offset_of!(Self, task),
             ),
             task_state(&self.double_fault_task, size_of::<TaskStateSegment>()),
         ];
         self.all_ports[PORT_BYTES - 1] = 0xFF;
+        self.some_ports.fill(0xFF);
         self.task.iobp_offset = NO_PORTS;
         self.double_fault_task.iobp_offset = NO_PORTS;
         self.task.ss0 = KERNEL_DATA;
@@ -143,13 +151,39 @@ impl Tables {
             .cast()
     }
 
-    /// Opens all ports to ring 3, or closes them. The CPU reads the bitmap's place at each IN and OUT.
-    pub fn open_ports(tables: *mut Self, open: bool) {
-        let bitmap = offset_of!(Self, all_ports) - offset_of!(Self, task);
+    /// Opens ports to ring 3 and closes all others. The CPU reads the bitmap's place, and the bitmap, at each IN and OUT.
+    pub fn open_ports(tables: *mut Self, ports: &Ports) {
+        let bitmap = match (ports.any(), ports.all()) {
+            (false, _) => NO_PORTS,
+            (true, true) => (offset_of!(Self, all_ports) - offset_of!(Self, task)) as u16,
+            (true, false) => {
+                Self::open_some(tables, ports);
+                (offset_of!(Self, some_ports) - offset_of!(Self, task)) as u16
+            }
+        };
         let place = offset_of!(Self, task) + offset_of!(TaskStateSegment, iobp_offset);
         let word = tables.cast::<u8>().wrapping_add(place).cast::<u16>();
         // SAFETY: an aligned word of this CPU's own task state, which hardware only reads.
-        unsafe { word.write_volatile(if open { bitmap as u16 } else { NO_PORTS }) };
+        unsafe { word.write_volatile(bitmap) };
+    }
+
+    /// Puts a driver's ports into the bitmap in place of the last driver's.
+    fn open_some(tables: *mut Self, ports: &Ports) {
+        // SAFETY: this CPU's own, which nothing borrows while interrupts are off; only the kernel knows of the field.
+        let open = unsafe { &mut (*tables).some };
+        if open == ports {
+            return;
+        }
+        // SAFETY: as above; hardware only reads the bitmap.
+        let bitmap = unsafe { &mut (*tables).some_ports };
+        for (ports, closed) in [(&*open, true), (ports, false)] {
+            for port in ports.ranges().iter().flat_map(|range| range.first()..range.end()) {
+                let bit = 1 << (port % 8);
+                let byte = &mut bitmap[port as usize / 8];
+                *byte = if closed { *byte | bit } else { *byte & !bit };
+            }
+        }
+        *open = *ports;
     }
 
     /// What the CPU was doing when it switched to the double-fault task: eip, esp, ebp.

@@ -9,13 +9,14 @@ use core::mem::MaybeUninit;
 use abi::layout::{ENTRIES, PAGE_SIZE, WINDOWS};
 use abi::{Entry, EntryFlags, Frame, Page, Registers};
 use kernel_core::hardware::{FpuState, Hardware, Reach};
+use kernel_core::ports::Ports;
 use x86::controlregs::{cr2, cr3_write};
 use x86::tlb;
 
 use crate::cpu;
 use crate::descriptors::Tables;
-use crate::logger;
 use crate::timer::Clock;
+use crate::{logger, pic};
 
 /// One CPU.
 pub struct Machine {
@@ -208,8 +209,12 @@ impl Hardware for Machine {
         unsafe { Tables::entry_stack(cpu::local().tables()).write(end) };
     }
 
-    fn open_ports(&mut self, open: bool) {
-        Tables::open_ports(cpu::local().tables(), open);
+    fn open_ports(&mut self, ports: &Ports) {
+        Tables::open_ports(cpu::local().tables(), ports);
+    }
+
+    fn mask_line(&mut self, line: u32, masked: bool) {
+        pic::set_mask(line, masked);
     }
 
     fn save_fpu(&mut self, state: &mut FpuState) {

@@ -22,7 +22,7 @@ mod timer;
 mod traps;
 
 use abi::Frame;
-use kernel_core::{After, Cpu, Frames, Kernel};
+use kernel_core::{After, Cpu, Frames, Kernel, dma};
 
 use crate::cannot_boot::CannotBoot;
 use crate::loader::Loader;
@@ -57,8 +57,10 @@ fn boot(magic: u32, information: u32) -> Result<After, CannotBoot> {
 
     let mut kernel = KERNEL.lock();
     let records = memory::take_over(&mut machine, &mut plan, kernel.public_facts())?;
+    let dma_pool = plan.take_run(dma::POOL);
     memory::report(&plan);
     kernel.frames = Frames::new(records, plan.ranges());
+    kernel.set_dma_pool(dma_pool);
     loader.archive_frames().for_each(|frame| kernel.frames.reserve(frame));
 
     processor::enable(local);

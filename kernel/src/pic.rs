@@ -2,6 +2,7 @@
 
 use abi::Frame;
 use abi::layout::PAGE_SIZE;
+use kernel_core::driver::KERNEL_LINES;
 use kernel_core::hardware::Hardware as _;
 use x86::io::{inb, outb};
 
@@ -18,6 +19,9 @@ const MASTER: (u16, u16) = (0x20, 0x21);
 const SLAVE: (u16, u16) = (0xA0, 0xA1);
 /// The line of the master that the slave hangs on.
 const CASCADE: u32 = 2;
+/// The lines that are open from the start: the kernel's own.
+const OPEN: u32 = 1 << timer::LINE | 1 << serial::LINE | 1 << CASCADE;
+const _: () = assert!(KERNEL_LINES == OPEN, "drivers get the lines that the kernel does not use");
 /// Initialise, edge triggered, cascaded, four words.
 const INITIALISE: u8 = 0x11;
 /// 8086 mode, end of interrupt by command.
@@ -43,8 +47,7 @@ pub const fn line(vector: u32) -> Option<u32> {
 
 /// Moves the lines to their vectors and opens those that have a driver.
 pub fn start(machine: &mut Machine) {
-    let open = 1 << timer::LINE | 1 << serial::LINE | 1 << CASCADE;
-    initialise(MASTER, FIRST_VECTOR as u8, 1 << CASCADE, !open);
+    initialise(MASTER, FIRST_VECTOR as u8, 1 << CASCADE, !(OPEN as u8));
     initialise(SLAVE, FIRST_VECTOR as u8 + 8, CASCADE as u8, !0);
     if let Some(registers) = processor::local_apic() {
         connect(machine, registers);
@@ -66,6 +69,15 @@ fn initialise((command, data): (u16, u16), vector: u8, cascade: u8, mask: u8) {
     write(data, cascade);
     write(data, MODE_8086);
     write(data, mask);
+}
+
+/// Masks a line, or lets it through.
+pub fn set_mask(line: u32, masked: bool) {
+    let (_, data) = if line < 8 { MASTER } else { SLAVE };
+    // SAFETY: reading the mask has no effect.
+    let mask = unsafe { inb(data) };
+    let bit = 1 << (line % 8);
+    write(data, if masked { mask | bit } else { mask & !bit });
 }
 
 /// Tells the controllers that an interrupt has arrived. Returns false for one that no device stands behind.

@@ -202,7 +202,11 @@ fn interrupt(local: &'static Local, line: u32) -> Option<After> {
             Some(KERNEL.lock().timer(cpu))
         }
         serial::LINE => receive(local),
-        _ => None,
+        _ => {
+            // SAFETY: as above.
+            let cpu = unsafe { local.cpu() };
+            Some(KERNEL.lock().device_interrupt(cpu, line))
+        }
     }
 }
 

@@ -142,6 +142,15 @@
 #define CALL_PAGE_PROTECT 71
 #define CALL_VIEW_ATTACH 72
 #define CALL_VIEW_DETACH 73
+#define CALL_DRIVER_ALLOW 74
+#define CALL_PORTS_ALLOW 75
+#define CALL_DEVICE_MAP 76
+#define CALL_DMA_ALLOCATE 77
+#define CALL_DMA_RELEASE 78
+#define CALL_DMA_RECLAIM 79
+#define CALL_INTERRUPT_ATTACH 80
+#define CALL_INTERRUPT_ACKNOWLEDGE 81
+#define CALL_PAGE_MOVE 82
 #define CALL_FAULT_REPLY_AND_RECEIVE 83
 
 /* JOS's, as its lab 5 counts them. */
@@ -417,7 +426,7 @@ int32_t vitrine_trap_twice(uint32_t eax, uint32_t *word);
  */
 
 #define RANGE_LIMIT 1024          /* the most pages of one range */
-#define ALLOCATE_LIMIT 64         /* the most pages of one vitrine_range_allocate */
+#define ALLOCATE_LIMIT 64         /* the most pages of a vitrine_range_allocate or _dma_allocate */
 #define BUFFER_LIMIT 4096         /* the most bytes of one console call */
 
 static inline uint32_t vitrine_head(uint32_t number, uint32_t permissions)
@@ -460,6 +469,21 @@ static inline int32_t vitrine_page_map(uint32_t process, uint32_t page, uint32_t
                                 .ebx = to,
                                 .esi = to_page};
     return vitrine_trap(&call);
+}
+
+/* Moves a page with its W and marks to where nothing is present (else -ERROR_BUSY), leaves `marks`,
+   and stores the old entry with its A and D. -ERROR_NOT_MAPPED: there is no page. */
+static inline int32_t vitrine_page_move(uint32_t process, uint32_t page, uint32_t to,
+                                        uint32_t to_page, uint32_t marks, uint32_t *old_entry)
+{
+    struct vitrine_trap call = {.eax = vitrine_head(CALL_PAGE_MOVE, marks),
+                                .edx = process,
+                                .ecx = page,
+                                .ebx = to,
+                                .esi = to_page};
+    const int32_t result = vitrine_trap(&call);
+    *old_entry = call.ebx;
+    return result;
 }
 
 /* Unmaps a page, leaves `marks` (of ENTRY_MARKS) in the absent entry, and stores the old entry with
@@ -982,6 +1006,77 @@ static inline int32_t vitrine_view_attach(uint32_t process, uint32_t index)
 static inline int32_t vitrine_view_detach(uint32_t index)
 {
     return vitrine_plain(CALL_VIEW_DETACH, 0, index);
+}
+
+/* Drivers. -ERROR_NOT_PERMITTED, for each call: the caller is none. There is no IOMMU: a driver is
+   trusted as the kernel is. Its pages of device memory and of DMA frames are in no other space. */
+
+/* Says whether a child is a driver (1) or not (0). */
+static inline int32_t vitrine_driver_allow(uint32_t child, uint32_t allow)
+{
+    return vitrine_plain(CALL_DRIVER_ALLOW, child, allow);
+}
+
+/* Opens 1 to 256 I/O ports to the caller. -ERROR_BUSY: one is the kernel's own.
+   -ERROR_QUOTA_EXCEEDED: it has four such ranges. */
+static inline int32_t vitrine_ports_allow(uint32_t first, uint32_t count)
+{
+    struct vitrine_trap call = {.eax = CALL_PORTS_ALLOW, .ebx = count, .esi = first};
+    return vitrine_trap(&call);
+}
+
+/* Maps device memory, uncached, and stores how many pages it mapped, also when it fails.
+   -ERROR_NOT_PERMITTED: it may be RAM, or is a device of the kernel's. Errors: no frame for a
+   table. */
+static inline int32_t vitrine_device_map(uint32_t address, uint32_t page, uint32_t pages,
+                                         uint32_t *mapped)
+{
+    struct vitrine_trap call = {
+        .eax = CALL_DEVICE_MAP, .ecx = page, .ebx = pages, .esi = address};
+    const int32_t result = vitrine_trap(&call);
+    *mapped = call.ebx;
+    return result;
+}
+
+/* Maps up to ALLOCATE_LIMIT zeroed frames in a row, which stay where they are, and stores the
+   physical address of the first. -ERROR_BUSY: something is mapped there. Errors: no such run in the
+   pool, or no frame for a table. */
+static inline int32_t vitrine_dma_allocate(uint32_t page, uint32_t pages, uint32_t *address)
+{
+    struct vitrine_trap call = {.eax = CALL_DMA_ALLOCATE, .ecx = page, .ebx = pages};
+    const int32_t result = vitrine_trap(&call);
+    *address = call.ebx;
+    return result;
+}
+
+/* Unmaps such pages and gives their frames back. -ERROR_NOT_MAPPED: one is none of those. */
+static inline int32_t vitrine_dma_release(uint32_t page, uint32_t pages)
+{
+    struct vitrine_trap call = {.eax = CALL_DMA_RELEASE, .ecx = page, .ebx = pages};
+    return vitrine_trap(&call);
+}
+
+/* Gives back the frames of a driver that has ended, whose device uses them no more, and returns how
+   many there were. -ERROR_NO_SUCH_PROCESS: the caller keeps none of its. */
+static inline int32_t vitrine_dma_reclaim(uint32_t driver)
+{
+    struct vitrine_trap call = {.eax = CALL_DMA_RECLAIM, .edx = driver};
+    const int32_t result = vitrine_trap(&call);
+    return result < 0 ? result : (int32_t)call.ebx;
+}
+
+/* Has an interrupt line (below 16) told to the caller, by messages of MESSAGE_INTERRUPT with the
+   line in word 0; each masks the line. Received from the caller itself, they alone come.
+   -ERROR_BUSY: the line is the kernel's or another driver's. */
+static inline int32_t vitrine_interrupt_attach(uint32_t line)
+{
+    return vitrine_plain(CALL_INTERRUPT_ATTACH, 0, line);
+}
+
+/* Lets the next interrupt of a line through. -ERROR_NOT_PERMITTED: the line is not the caller's. */
+static inline int32_t vitrine_interrupt_acknowledge(uint32_t line)
+{
+    return vitrine_plain(CALL_INTERRUPT_ACKNOWLEDGE, 0, line);
 }
 
 /* 8. JOS CALLS

@@ -13,9 +13,28 @@ pub fn program_to_run(line: &str) -> Option<impl Iterator<Item = &str> + Clone> 
     Some(words)
 }
 
+/// Is `word` among the words before `run=`?
+#[must_use]
+pub fn has_word(line: &str, word: &str) -> bool {
+    let words = line.split_ascii_whitespace().take_while(|it| !it.starts_with("run="));
+    words.into_iter().any(|it| it == word)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_count_only_before_run() {
+        for (line, expected) in [
+            ("disk", true),
+            ("kernel.elf disk run=x", true),
+            ("run=x disk", false),
+            ("disks", false),
+        ] {
+            assert_eq!(has_word(line, "disk"), expected, "{line:?}");
+        }
+    }
 
     #[test]
     fn all_after_run_is_the_program() {

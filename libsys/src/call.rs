@@ -6,6 +6,7 @@
 //! reference: the memory map is the program's to keep, as `/proc/self/mem` is elsewhere, and the libraries that
 //! keep it (`fault`, [`crate::fork`], the loader) name only pages that no Rust object lies in.
 
+mod driver;
 mod gate;
 
 use abi::call::{Arguments as _, PageOffer, Verdict};
@@ -15,6 +16,10 @@ use abi::process::Target;
 use abi::registers::UserRegisters;
 use abi::{Entry, Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot};
 
+pub use driver::{
+    device_map, dma_allocate, dma_reclaim, dma_release, driver_allow, interrupt_acknowledge,
+    interrupt_attach, ports_allow,
+};
 pub use gate::{Answer, Gate};
 
 /// A range call that stopped early.
@@ -182,6 +187,20 @@ pub fn page_map(
         permissions,
     })
     .map(drop)
+}
+
+/// Moves a page to where nothing is present, leaves `marks`, and returns the old entry.
+///
+/// # Errors
+/// See [`Syscall::PageMove`].
+pub fn page_move(
+    (process, page): (impl Into<Target>, UserPage),
+    (to, to_page): (impl Into<Target>, UserPage),
+    marks: Permissions,
+) -> Result<Entry, Error> {
+    let (process, to) = (process.into(), to.into());
+    let old = two_words(Syscall::PageMove { process, page, to, to_page, marks })?;
+    Ok(Entry::from_bits(old))
 }
 
 /// Unmaps a page, leaves `marks`, and returns the old entry.

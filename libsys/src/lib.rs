@@ -21,9 +21,12 @@ pub use abi::{
 };
 
 pub mod boot_line;
+pub mod disk_protocol;
 pub mod fork;
 pub mod message;
+pub mod names;
 pub mod pager_protocol;
+pub mod pci;
 pub mod process;
 pub mod regions;
 pub mod window;
@@ -33,11 +36,15 @@ pub mod archive;
 #[cfg(target_os = "none")]
 pub mod call;
 #[cfg(target_os = "none")]
+pub mod disk;
+#[cfg(target_os = "none")]
 pub mod facts;
 #[cfg(target_os = "none")]
 pub mod fault;
 #[cfg(target_os = "none")]
 mod heap;
+#[cfg(target_os = "none")]
+pub mod held;
 #[cfg(target_os = "none")]
 pub mod inbox;
 #[cfg(target_os = "none")]
@@ -45,22 +52,28 @@ mod logger;
 #[cfg(target_os = "none")]
 mod panic;
 #[cfg(target_os = "none")]
+pub mod ports;
+#[cfg(target_os = "none")]
 pub mod print;
 #[cfg(target_os = "none")]
 pub mod scratch;
 #[cfg(target_os = "none")]
 pub mod start;
 #[cfg(target_os = "none")]
+pub mod transfer_area;
+#[cfg(target_os = "none")]
 pub mod view;
 
 #[cfg(target_os = "none")]
 pub use call::{
-    accept_clients, clock, console_read, console_write, destroy, fault_forward, fault_reply,
-    fault_reply_and_receive, frame_references, identity, machine, message_call, page_allocate,
-    page_copy, page_map, page_protect, page_unmap, process_create, process_start, process_stop,
-    range_allocate, range_protect, range_share, range_unmap, receive, registers_read,
-    registers_write, reply, reply_and_receive, send, set_console_owner, set_fault_timeout,
-    set_pager, set_quota, sleep, usage, view_attach, view_detach, yield_now,
+    accept_clients, clock, console_read, console_write, destroy, device_map, dma_allocate,
+    dma_reclaim, dma_release, driver_allow, fault_forward, fault_reply, fault_reply_and_receive,
+    frame_references, identity, interrupt_acknowledge, interrupt_attach, machine, message_call,
+    page_allocate, page_copy, page_map, page_move, page_protect, page_unmap, ports_allow,
+    process_create, process_start, process_stop, range_allocate, range_protect, range_share,
+    range_unmap, receive, registers_read, registers_write, reply, reply_and_receive, send,
+    set_console_owner, set_fault_timeout, set_pager, set_quota, sleep, usage, view_attach,
+    view_detach, yield_now,
 };
 #[cfg(target_os = "none")]
 pub use fault::set_handler;

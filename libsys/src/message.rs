@@ -27,7 +27,7 @@ pub enum Event {
         /// The instruction.
         eip: u32,
     },
-    /// Ctrl-C.
+    /// Ctrl-C. (For a driver also an interrupt line of its own, if word 0 of the message is not 0.)
     Interrupt,
     /// A child ended; receiving this waited for it.
     Exit {

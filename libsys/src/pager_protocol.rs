@@ -5,6 +5,12 @@
 //! | pager, once ready | `send` to its parent | `READY` | | |
 //! | parent of a new client | `call` to the pager | `REGISTER`, child | the program's name, ended by a zero byte | status, entry |
 //! | anyone | `call` to the pager | `STATISTICS` | | clients, pages zeroed, pages loaded, pages of its own |
+//! | a client or its parent | `call` to the pager | `SET_LIMIT`, client, pages | | 0, or 1 if it does not |
+//! | anyone | `call` to the pager | `PAGES`, client | | pages resident, on disk, compressed, and elsewhere |
+//! | anyone | `call` to the pager | `FAULTS`, client | | pages in, pages out, limit, 0 |
+//! | anyone | `call` to the pager | `SPACE` | | slots used, slots, bytes compressed, bytes for them |
+//!
+//! A question about a process that is no client is answered by [`NOT_A_CLIENT`] in all words.
 //!
 //! The pager believes a registration only if the child is its own client (`usage` of anyone else fails).
 
@@ -17,6 +23,17 @@ const READY: u32 = 0x5245_4144;
 const REGISTER: u32 = 1;
 /// Word 0 of a question for [`Statistics`].
 const STATISTICS: u32 = 2;
+/// Word 0 of a bound on a client's pages in memory.
+const SET_LIMIT: u32 = 3;
+/// Word 0 of a question for [`Pages`].
+const PAGES: u32 = 4;
+/// Word 0 of a question for [`Faults`].
+const FAULTS: u32 = 5;
+/// Word 0 of a question for [`Space`].
+const SPACE: u32 = 6;
+
+/// Every word of the answer about a process that is no client.
+pub const NOT_A_CLIENT: u32 = u32::MAX;
 
 /// The longest program name, in bytes: what fits a page with its end mark.
 pub const NAME_LIMIT: usize = PAGE_SIZE as usize - 1;
@@ -31,6 +48,25 @@ pub enum Request {
     },
     /// Say what has been done so far.
     Statistics,
+    /// Take care that a client has at most so many pages in memory.
+    SetLimit {
+        /// The sender, or a child of its.
+        client: ProcessId,
+        /// 0 is no bound; fewer than eight are as many, so that every instruction and call gets on.
+        pages: u32,
+    },
+    /// Say where a client's pages are.
+    Pages {
+        /// Which client.
+        client: ProcessId,
+    },
+    /// Say how often a client's pages have gone and come.
+    Faults {
+        /// Which client.
+        client: ProcessId,
+    },
+    /// Say how full the places are where pages go.
+    Space,
 }
 
 impl Request {
@@ -40,6 +76,10 @@ impl Request {
         match self {
             Self::Register { child } => [REGISTER, child.bits(), 0, 0],
             Self::Statistics => [STATISTICS, 0, 0, 0],
+            Self::SetLimit { client, pages } => [SET_LIMIT, client.bits(), pages, 0],
+            Self::Pages { client } => [PAGES, client.bits(), 0, 0],
+            Self::Faults { client } => [FAULTS, client.bits(), 0, 0],
+            Self::Space => [SPACE, 0, 0, 0],
         }
     }
 
@@ -49,13 +89,20 @@ impl Request {
     /// - `InvalidArgument`: no request has these words.
     /// - `NoSuchProcess`: the child is no id.
     pub const fn decode(words: [u32; 4]) -> Result<Self, Error> {
-        match words {
-            [REGISTER, child, 0, 0] => match ProcessId::new(child) {
-                Ok(child) => Ok(Self::Register { child }),
-                Err(error) => Err(error),
-            },
-            [STATISTICS, 0, 0, 0] => Ok(Self::Statistics),
-            _ => Err(Error::InvalidArgument),
+        let (number, process) = match words {
+            [STATISTICS, 0, 0, 0] => return Ok(Self::Statistics),
+            [SPACE, 0, 0, 0] => return Ok(Self::Space),
+            [SET_LIMIT, process, _, 0] | [REGISTER | PAGES | FAULTS, process, 0, 0] => {
+                (words[0], process)
+            }
+            _ => return Err(Error::InvalidArgument),
+        };
+        match ProcessId::new(process) {
+            Ok(child) if number == REGISTER => Ok(Self::Register { child }),
+            Ok(client) if number == SET_LIMIT => Ok(Self::SetLimit { client, pages: words[2] }),
+            Ok(client) if number == PAGES => Ok(Self::Pages { client }),
+            Ok(client) => Ok(Self::Faults { client }),
+            Err(error) => Err(error),
         }
     }
 }
@@ -84,6 +131,88 @@ impl Statistics {
     #[must_use]
     pub const fn decode([clients, zeroed, loaded, own_pages]: [u32; 4]) -> Self {
         Self { clients, zeroed, loaded, own_pages }
+    }
+}
+
+/// Where the pages of a client are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pages {
+    /// In memory.
+    pub resident: u32,
+    /// On disk.
+    pub swapped: u32,
+    /// Compressed in memory.
+    pub compressed: u32,
+    /// Away, but nowhere: zeros, and what the program's file has.
+    pub elsewhere: u32,
+}
+
+impl Pages {
+    /// The words of the reply.
+    #[must_use]
+    pub const fn encode(self) -> [u32; 4] {
+        [self.resident, self.swapped, self.compressed, self.elsewhere]
+    }
+
+    /// Reads the words of a reply; `None`: the process is no client.
+    #[must_use]
+    pub const fn decode([resident, swapped, compressed, elsewhere]: [u32; 4]) -> Option<Self> {
+        if resident == NOT_A_CLIENT {
+            return None;
+        }
+        Some(Self { resident, swapped, compressed, elsewhere })
+    }
+}
+
+/// How often pages of a client have gone and come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Faults {
+    /// Pages that came back; wraps.
+    pub pages_in: u32,
+    /// Pages that went; wraps.
+    pub pages_out: u32,
+    /// The bound on its pages in memory; 0 is none.
+    pub limit: u32,
+}
+
+impl Faults {
+    /// The words of the reply.
+    #[must_use]
+    pub const fn encode(self) -> [u32; 4] {
+        [self.pages_in, self.pages_out, self.limit, 0]
+    }
+
+    /// Reads the words of a reply; `None`: the process is no client.
+    #[must_use]
+    pub const fn decode([pages_in, pages_out, limit, last]: [u32; 4]) -> Option<Self> {
+        if last == NOT_A_CLIENT { None } else { Some(Self { pages_in, pages_out, limit }) }
+    }
+}
+
+/// How full the places are where pages go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Space {
+    /// Pages on disk.
+    pub slots_used: u32,
+    /// Pages that the disk has room for.
+    pub slots: u32,
+    /// Bytes that compressed pages take.
+    pub compressed: u32,
+    /// Bytes of memory that there are for them at present.
+    pub arena: u32,
+}
+
+impl Space {
+    /// The words of the reply.
+    #[must_use]
+    pub const fn encode(self) -> [u32; 4] {
+        [self.slots_used, self.slots, self.compressed, self.arena]
+    }
+
+    /// Reads the words of a reply.
+    #[must_use]
+    pub const fn decode([slots_used, slots, compressed, arena]: [u32; 4]) -> Self {
+        Self { slots_used, slots, compressed, arena }
     }
 }
 
@@ -171,9 +300,25 @@ mod tests {
     #[test]
     fn requests_and_replies_survive_the_wire() {
         let request = Request::Register { child: ProcessId::first(7) };
-        for request in [request, Request::Statistics] {
+        let client = ProcessId::first(9);
+        for request in [
+            request,
+            Request::Statistics,
+            Request::SetLimit { client, pages: 77 },
+            Request::Pages { client },
+            Request::Faults { client },
+            Request::Space,
+        ] {
             assert_eq!(Request::decode(request.encode()), Ok(request));
         }
+        let pages = Pages { resident: 1, swapped: 2, compressed: 3, elsewhere: 4 };
+        assert_eq!(Pages::decode(pages.encode()), Some(pages));
+        let faults = Faults { pages_in: 1, pages_out: 2, limit: 3 };
+        assert_eq!(Faults::decode(faults.encode()), Some(faults));
+        let space = Space { slots_used: 1, slots: 2, compressed: 3, arena: 4 };
+        assert_eq!(Space::decode(space.encode()), space);
+        let none = [NOT_A_CLIENT; 4];
+        assert_eq!((Pages::decode(none), Faults::decode(none)), (None, None));
         let replies = [
             Registered::At { entry: 0x80_0020 },
             Registered::NoSuchProgram,
@@ -193,14 +338,20 @@ mod tests {
         for words in [
             [0, 0x1000, 0, 0],
             [2, 0x1000, 0, 0],
-            [3, 0, 0, 0],
+            [7, 0, 0, 0],
+            [3, 0x1000, 5, 1],
+            [4, 0x1000, 5, 0],
+            [5, 0x1000, 0, 1],
+            [6, 0x1000, 0, 0],
             [1, 0x1000, 1, 0],
             [1, 0x1000, 0, 1],
         ] {
             assert_eq!(Request::decode(words), Err(Error::InvalidArgument), "{words:?}");
         }
         for child in [0, 0x8000_0000] {
-            assert_eq!(Request::decode([1, child, 0, 0]), Err(Error::NoSuchProcess));
+            for number in [1, 3, 4, 5] {
+                assert_eq!(Request::decode([number, child, 0, 0]), Err(Error::NoSuchProcess));
+            }
         }
     }
 

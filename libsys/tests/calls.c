@@ -72,6 +72,7 @@ static void pages(void)
     struct vitrine_found found;
     TRY(vitrine_page_allocate(PROCESS, PAGE, ALL)), end();
     TRY(vitrine_page_map(PROCESS, PAGE, OTHER, OTHER_PAGE, ALL)), end();
+    TRY(vitrine_page_move(PROCESS, PAGE, OTHER, OTHER_PAGE, MARKS, &word)), record(&word, sizeof word);
     TRY(vitrine_page_unmap(PROCESS, PAGE, MARKS, &word)), record(&word, sizeof word);
     TRY(vitrine_page_protect(PROCESS, PAGE, MARKS, ALL, &word)), record(&word, sizeof word);
     TRY(vitrine_page_copy(PROCESS, PAGE, ALL)), end();
@@ -143,6 +144,19 @@ static void time_and_console(void)
     TRY(vitrine_view_detach(VIEW)), end();
 }
 
+static void drivers(void)
+{
+    uint32_t word;
+    TRY(vitrine_driver_allow(PROCESS, 1)), end();
+    TRY(vitrine_ports_allow(0xCF8, 8)), end();
+    TRY(vitrine_device_map(0xFE000000, PAGE, 7, &word)), record(&word, sizeof word);
+    TRY(vitrine_dma_allocate(PAGE, 7, &word)), record(&word, sizeof word);
+    TRY(vitrine_dma_release(PAGE, 7)), end();
+    TRY(vitrine_dma_reclaim(PROCESS)), end();
+    TRY(vitrine_interrupt_attach(11)), end();
+    TRY(vitrine_interrupt_acknowledge(11)), end();
+}
+
 static void jos(void)
 {
     const uint32_t all = JOS_REQUIRED | ENTRY_WRITE | ENTRY_MARKS;
@@ -169,6 +183,7 @@ int main(void)
     faults();
     messages();
     time_and_console();
+    drivers();
     jos();
     name = "vitrine_exit";
     vitrine_exit(7);

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::mem::offset_of;
 
 use abi::call::{Arguments as _, PageOffer, RawCall, Verdict};
+use abi::driver::{Line, PortRange};
 use abi::fault::{Access, FaultRecord};
 use abi::jos::{self, JosCall};
 use abi::message::{Kind, Message, Reason};
@@ -12,7 +13,8 @@ use abi::process::Target;
 use abi::public::{self, FrameRecord, ProcessFacts, Status};
 use abi::registers::UserRegisters;
 use abi::{
-    EntryFlags, Error, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot, layout,
+    EntryFlags, Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot,
+    layout,
 };
 
 const HEADER: &str = include_str!("../include/vitrine.h");
@@ -351,6 +353,16 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
                 permissions,
             },
         ),
+        (
+            "vitrine_page_move",
+            Syscall::PageMove {
+                process,
+                page,
+                to: other().into(),
+                to_page: OTHER_PAGE,
+                marks: MARKS,
+            },
+        ),
         ("vitrine_page_unmap", Syscall::PageUnmap { process, page, marks: MARKS }),
         ("vitrine_page_protect", Syscall::PageProtect { process, page, drop: MARKS, add: ALL }),
         ("vitrine_page_copy", Syscall::PageCopy { process, page, permissions }),
@@ -405,6 +417,17 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
         ("vitrine_set_console_owner", Syscall::SetConsoleOwner { owner: Some(process) }),
         ("vitrine_view_attach", Syscall::ViewAttach { process, view: VIEW }),
         ("vitrine_view_detach", Syscall::ViewDetach { view: VIEW }),
+        ("vitrine_driver_allow", Syscall::DriverAllow { process, allow: true }),
+        ("vitrine_ports_allow", Syscall::PortsAllow { ports: PortRange::new(0xCF8, 8).unwrap() }),
+        ("vitrine_device_map", Syscall::DeviceMap { frame: Frame::containing(0xFE00_0000), range }),
+        ("vitrine_dma_allocate", Syscall::DmaAllocate { range }),
+        ("vitrine_dma_release", Syscall::DmaRelease { range }),
+        ("vitrine_dma_reclaim", Syscall::DmaReclaim { driver: child }),
+        ("vitrine_interrupt_attach", Syscall::InterruptAttach { line: Line::new(11).unwrap() }),
+        (
+            "vitrine_interrupt_acknowledge",
+            Syscall::InterruptAcknowledge { line: Line::new(11).unwrap() },
+        ),
     ])
 }
 

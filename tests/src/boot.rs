@@ -114,6 +114,20 @@ impl Boot {
         self
     }
 
+    /// Attaches a raw image as a virtio drive.
+    #[must_use]
+    pub fn disk(mut self, file: PathBuf) -> Self {
+        self.machine.disk = Some(file);
+        self
+    }
+
+    /// Has requests to that drive fail as this configuration of QEMU's `blkdebug` says.
+    #[must_use]
+    pub fn disk_errors(mut self, file: PathBuf) -> Self {
+        self.machine.disk_errors = Some(file);
+        self
+    }
+
     /// Says whether time passes by instructions run (as it does unless told otherwise).
     #[must_use]
     pub fn icount(mut self, icount: bool) -> Self {

@@ -19,10 +19,11 @@ use crate::toolchain::Toolchain;
 use crate::workspace::{TARGET, Workspace};
 
 /// The packages whose programs run on the machine.
-pub const PACKAGES: [&str; 6] = [
+pub const PACKAGES: [&str; 7] = [
     "vitrine-kernel",
     "vitrine-programs",
     "pager",
+    "disk",
     "vitrine-checks",
     "vitrine-bench",
     FIRST_PROCESSES,

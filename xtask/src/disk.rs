@@ -1,12 +1,33 @@
-//! `--ide-disk FILE`: a disk image, as the emulator wants it.
+//! `--disk FILE` and `--ide-disk FILE`: a disk image, as the emulator wants it.
 
-use std::fs::OpenOptions;
+use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use crate::bad_input::BadInput;
 
 /// Bytes of a sector.
 const SECTOR: u64 = 512;
+
+/// Bytes of a disk that nobody has named.
+const SPARSE: u64 = 256 << 20;
+
+/// The full path of the disk of whoever names none, in `directory`: kept from boot to boot, and made when it is not there.
+/// It takes room on the host as it is written.
+///
+/// # Errors
+/// It cannot be made; or those of [`image`].
+pub fn sparse(directory: &Path) -> Result<PathBuf, BadInput> {
+    let file = directory.join("disk.img");
+    if !file.exists() {
+        let make = || -> std::io::Result<()> {
+            fs::create_dir_all(directory)?;
+            File::create_new(&file)?.set_len(SPARSE)
+        };
+        make()
+            .map_err(|error| BadInput(format!("cannot make disk {}: {error}", file.display())))?;
+    }
+    image(&file)
+}
 
 /// The full path of an image that can be read and written.
 ///
@@ -46,6 +67,18 @@ mod tests {
                 file.path().metadata().unwrap().len()
             );
         }
+    }
+
+    #[test]
+    fn a_disk_that_nobody_names_is_made_once_and_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let deep = directory.path().join("a/b");
+        let file = sparse(&deep).unwrap();
+        assert_eq!(file.metadata().unwrap().len(), SPARSE);
+        std::fs::write(&file, [7; 512]).unwrap();
+        assert_eq!(sparse(&deep).unwrap(), file);
+        assert_eq!(std::fs::read(&file).unwrap(), [7; 512]);
+        assert!(sparse(Path::new("/proc/nowhere")).is_err());
     }
 
     #[test]

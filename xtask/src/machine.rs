@@ -52,6 +52,10 @@ pub struct Machine {
     pub serial: Serial,
     /// A raw image that is the second IDE drive.
     pub ide_disk: Option<PathBuf>,
+    /// A raw image that is a virtio drive, for our own driver.
+    pub disk: Option<PathBuf>,
+    /// A configuration file of QEMU's `blkdebug`, which makes requests to the virtio drive fail: for tests.
+    pub disk_errors: Option<PathBuf>,
 }
 
 impl Machine {
@@ -65,6 +69,8 @@ impl Machine {
             icount: false,
             serial: Serial::Streams,
             ide_disk: None,
+            disk: None,
+            disk_errors: None,
         }
     }
 
@@ -99,6 +105,19 @@ impl Machine {
         if let Some(disk) = &self.ide_disk {
             let file = disk.display().to_string().replace(',', ",,");
             add(&["-drive", &format!("if=ide,index=1,media=disk,format=raw,file={file}")]);
+        }
+        if let Some(disk) = &self.disk {
+            let name = |file: &Path| file.display().to_string().replace(',', ",,");
+            let file = match &self.disk_errors {
+                None => format!("driver=raw,file.filename={}", name(disk)),
+                Some(errors) => format!(
+                    "driver=raw,file.driver=blkdebug,file.config={},file.image.filename={}",
+                    name(errors),
+                    name(disk)
+                ),
+            };
+            add(&["-drive", &format!("if=none,id=disk,werror=report,rerror=report,{file}")]);
+            add(&["-device", "virtio-blk-pci,drive=disk,disable-legacy=on"]);
         }
         match &self.image {
             Image::Kernel { kernel, archive } => {

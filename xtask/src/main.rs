@@ -96,6 +96,11 @@ struct QemuOptions {
     /// Attach a raw disk image as the second IDE drive
     #[arg(long, value_name = "FILE")]
     ide_disk: Option<PathBuf>,
+    /// Attach a raw disk image as a virtio drive and start its driver
+    ///
+    /// Without a FILE: target/vitrine/disk.img, 256 MiB, made when it is not there.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["elf", "iso"])]
+    disk: Option<Option<PathBuf>>,
     /// Tell of processes that begin and end in JOS's own format
     #[arg(long)]
     jos: bool,
@@ -155,6 +160,11 @@ fn perform(task: Task) -> Result<u8> {
 
 fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
     let ide_disk = options.ide_disk.as_deref().map(disk::image).transpose()?;
+    let disk = match &options.disk {
+        None => None,
+        Some(Some(file)) => Some(disk::image(file)?),
+        Some(None) => Some(disk::sparse(&workspace.output())?),
+    };
     let programs: Vec<Program> =
         options.elf.iter().map(|text| Program::parse(text)).collect::<Result<_, _>>()?;
     // What the build makes is looked at after the build.
@@ -170,6 +180,7 @@ fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
     };
     let jos = options.jos.then_some("jos");
     let words = first.iter().map(|first| first.words.as_str()).chain(jos);
+    let words = words.chain(disk.is_some().then_some("disk"));
     let command_line = options.boot.command_line_with(words);
     let image = if options.iso {
         Image::Disc(iso::iso(workspace, &command_line)?)
@@ -183,6 +194,7 @@ fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
         icount: options.icount,
         command_line,
         ide_disk,
+        disk,
         ..Machine::new(image)
     };
     let symbols = Symbols::open(&workspace.kernel(), workspace.root()).ok();
@@ -208,6 +220,9 @@ mod tests {
     fn the_options_of_the_readme_are_taken() {
         let line = "x qemu --memory 64 --run walk --append quiet --timeout 9 --icount";
         assert!(Cli::try_parse_from(line.split(' ')).is_ok());
+        for line in ["x qemu --disk", "x qemu --disk a.img --run b", "x qemu --disk --run b"] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
         let line = "x qemu --elf a,type=fs --elf b --ide-disk fs.img --jos";
         assert!(Cli::try_parse_from(line.split(' ')).is_ok());
         assert!(Cli::try_parse_from(["x", "qemu", "--elf", "a", "--run", "b"]).is_err());

@@ -20,7 +20,7 @@ bitflags! {
         const WRITE = 0x002;
         /// U: ring 3 may use it (if the directory entry agrees).
         const USER = 0x004;
-        /// PWT: write-through caching.
+        /// PWT: write-through caching. In a leaf below UTOP also the kernel's mark of a driver's own page.
         const WRITE_THROUGH = 0x008;
         /// PCD: no caching.
         const NO_CACHE = 0x010;
@@ -46,6 +46,10 @@ impl EntryFlags {
     pub const MARKS: Self = Self::MARK_9.union(Self::MARK_10).union(Self::MARK_11);
     /// What every present user leaf has: P and U.
     pub const USER_LEAF: Self = Self::PRESENT.union(Self::USER);
+    /// A leaf that is a driver's own and no other space's: a DMA frame.
+    pub const DRIVERS_OWN: Self = Self::WRITE_THROUGH;
+    /// The same, and device memory.
+    pub const DEVICE: Self = Self::DRIVERS_OWN.union(Self::NO_CACHE);
     /// A and D, the bits that hardware sets.
     pub const ACCESSED_DIRTY: Self = Self::ACCESSED.union(Self::DIRTY);
     /// What a fresh user page or table reads: `0x007`.
@@ -186,6 +190,12 @@ impl Entry {
     #[must_use]
     pub const fn is_sealed(self) -> bool {
         self.is_present() && self.0 & EntryFlags::SEALED.bits() != 0
+    }
+
+    /// The leaf is a driver's own: no other space may have it, and it is not copied.
+    #[must_use]
+    pub const fn is_drivers_own(self) -> bool {
+        self.0 & EntryFlags::DRIVERS_OWN.bits() != 0
     }
 
     /// A is set.

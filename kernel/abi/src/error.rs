@@ -21,7 +21,8 @@ pub enum Error {
     NotReceiving = 7,
     /// Nothing is mapped at the page. Map something, or ask the pager.
     NotMapped = 32,
-    /// The mapping would gain write permission that its holder does not have, or the page lies in a view. Mend the program.
+    /// The mapping would gain write permission that its holder does not have, or the page lies in a view; or it is a
+    /// driver's own, or what is asked for is a driver's to ask.
     NotPermitted = 33,
     /// A quota of the process or of an ancestor is used up. Ask the parent.
     QuotaExceeded = 34,
@@ -31,7 +32,8 @@ pub enum Error {
     NoChild = 36,
     /// The process is not blocked in a call or fault that the caller could answer.
     NotWaiting = 37,
-    /// The process has children or waits already, or the place is taken: the change comes too late.
+    /// The process has children or waits or runs already, so that the change comes too late; or the place is taken, or
+    /// what is asked for is in use.
     Busy = 38,
     /// The other side said no.
     Refused = 39,
@@ -105,12 +107,12 @@ impl core::fmt::Display for Error {
             Self::Fault => "a buffer is not the caller's to use",
             Self::NotReceiving => "the receiver is not waiting",
             Self::NotMapped => "nothing is mapped there",
-            Self::NotPermitted => "write permission cannot be gained, or the page lies in a view",
+            Self::NotPermitted => "not permitted",
             Self::QuotaExceeded => "quota exceeded",
             Self::Deadlock => "waiting would deadlock",
             Self::NoChild => "no child to wait for",
             Self::NotWaiting => "the process waits for no answer from here",
-            Self::Busy => "too late: the process has begun",
+            Self::Busy => "too late, or in use",
             Self::Refused => "refused",
             Self::PeerEnded => "the other side ended",
         })

@@ -79,7 +79,9 @@ impl Kernel {
     /// A byte was typed.
     pub fn console_input<H: Hardware>(&mut self, cpu: &mut Cpu<H>, byte: u8) -> After {
         match self.console.owner {
-            Some(owner) if byte == INTERRUPT => self.interrupt(owner),
+            Some(owner) if byte == INTERRUPT => {
+                self.interrupt(owner, 0);
+            }
             _ => {
                 self.console.push(byte);
                 if let Some(reader) = self.processes.pop(QueueName::Readers) {

@@ -6,7 +6,7 @@ use abi::call::{PageOffer, Verdict};
 use abi::fault::{Access, FaultRecord};
 use abi::layout::{EXCEPTION_STACK, EXCEPTION_STACK_TOP, USER_STACK_TOP};
 use abi::message::Reason;
-use abi::{EntryFlags, Error, ProcessId, Registers, UserPage};
+use abi::{Entry, EntryFlags, Error, ProcessId, Registers, UserPage};
 
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
@@ -23,6 +23,15 @@ pub(crate) struct Fault {
     pub eip: u32,
 }
 
+/// Has the process's pager got the page? Then nobody else can bring it, the process's own handler least of all, whose
+/// code and stack may be away as well. So the pager is asked first: the access is repeated then, and if there is still
+/// something wrong with it, the handler learns of that. In the same way the pager is asked for the exception stack.
+#[inline(always)]
+const fn is_backed(leaf: Entry) -> bool {
+    const MARK: u32 = EntryFlags::MARK_9.bits();
+    leaf.bits() & (EntryFlags::PRESENT.bits() | MARK) == MARK
+}
+
 /// Exit status of a process that an exception ended: 128 and the vector.
 const KILLED: u32 = 128;
 /// Length of `int 0x30` and of `sysenter`: how far a call that restarts goes back.
@@ -35,23 +44,29 @@ impl Kernel {
         let address = cpu.hardware.fault_address();
         let Registers { error: access, eip, .. } = self.processes[index].registers;
         let fault = Fault { address, access, eip };
-        if self.is_spurious(cpu, index, fault) {
+        let leaf = self.leaf_at(cpu, index, address);
+        // Is the access allowed by now? A translation may be cached that was never flushed because it only got wider.
+        let needs = EntryFlags::PRESENT.bits() | access & Access::WRITE.bits();
+        if leaf.bits() & needs == needs {
             return;
         }
         let handler = self.processes[index].handler;
-        if handler == 0 || self.enter_handler(cpu, index, fault, handler).is_err() {
+        if handler == 0
+            || is_backed(leaf)
+            || self.enter_handler(cpu, index, fault, handler).is_err()
+        {
             // In words, so that the record of a fault that is handled never has to lie in memory.
             self.reflect_words(cpu, index, address, access, eip);
         }
     }
 
-    /// Is the access allowed by now? A translation may be cached that was never flushed because it only got wider.
+    /// The leaf of the current process's page at this address; absent where no process has pages.
     #[inline(always)]
-    fn is_spurious<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault) -> bool {
-        let Some(page) = UserPage::containing(fault.address) else { return false };
-        let leaf = self.memory(cpu).leaf(Space::current(index), page);
-        let needs = EntryFlags::PRESENT.bits() | fault.access & Access::WRITE.bits();
-        leaf.bits() & needs == needs
+    fn leaf_at<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, address: u32) -> Entry {
+        match UserPage::containing(address) {
+            Some(page) => self.memory(cpu).leaf(Space::current(index), page),
+            None => Entry::ABSENT,
+        }
     }
 
     /// A call of the current process met memory that it cannot use yet: the call restarts after the fault.
@@ -124,6 +139,10 @@ impl Kernel {
 
     #[inline(never)]
     fn reflect<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault) {
+        let leaf = self.leaf_at(cpu, index, fault.address);
+        if is_backed(leaf) && self.ask_pager(cpu, index, fault, Errand::Fault { jos: false }) {
+            return;
+        }
         let handler = self.processes[index].handler;
         let why = if handler == 0 {
             Unmended::Nobody
@@ -133,6 +152,13 @@ impl Kernel {
                 Err(record) => Unmended::NoExceptionStack { record },
             }
         };
+        if handler != 0 && is_backed(self.leaf_at(cpu, index, EXCEPTION_STACK)) {
+            let access = (Access::USER | Access::WRITE).bits();
+            let stack = Fault { address: EXCEPTION_STACK, access, eip: fault.eip };
+            if self.ask_pager(cpu, index, stack, Errand::Fault { jos: false }) {
+                return;
+            }
+        }
         if self.ask_pager(cpu, index, fault, Errand::Fault { jos: false }) {
             return;
         }

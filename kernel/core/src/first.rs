@@ -17,6 +17,7 @@ use crate::cpu::Cpu;
 use crate::frames::FreshFrame;
 use crate::hardware::Hardware;
 use crate::kernel::{After, Kernel};
+use crate::ports::Ports;
 use crate::process::Index;
 
 /// Why there is no first process. `Display` gives the one line that the user sees.
@@ -133,6 +134,7 @@ impl Kernel {
         self.map_archive(cpu, init, archive).map_err(short)?;
         let esp = self.make_stack(cpu, init, command_line).map_err(short)?;
         self.processes[init].registers = Registers::start(entry, esp);
+        self.processes[init].driver = true;
         self.first = Some(init);
         self.start(init);
         Ok(())
@@ -153,7 +155,9 @@ impl Kernel {
         let process = &mut self.processes[index];
         process.registers = Registers::start(entry, USER_STACK_TOP);
         process.numbering = program.numbering;
-        process.all_ports = program.file_server;
+        if program.file_server {
+            process.ports = Ports::ALL;
+        }
         self.processes.facts_of(index).kind =
             if program.file_server { KIND_FILE_SERVER } else { KIND_USER };
         self.start(index);

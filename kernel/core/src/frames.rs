@@ -162,6 +162,16 @@ impl Frames {
         (record.link != NOT_RAM).then_some(record.count)
     }
 
+    /// Is this surely no RAM: beyond the last of it, or the legacy window at 640 KiB? What lies between RAM and RAM may
+    /// be the kernel's own, or the firmware's.
+    #[must_use]
+    pub fn is_device(&self, frame: Frame) -> bool {
+        const LEGACY_WINDOW: core::ops::Range<u32> = 0xA0..0xC0;
+        let number = frame.number();
+        let beyond = |records: &[FrameRecord]| number as usize >= records.len();
+        self.records.as_deref().is_some_and(beyond) || LEGACY_WINDOW.contains(&number)
+    }
+
     /// Takes a free frame, most recently freed first; its contents are whatever they were.
     #[inline(always)]
     pub fn allocate(&mut self) -> Option<FreshFrame> {

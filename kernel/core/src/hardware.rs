@@ -7,6 +7,8 @@
 use abi::registers::USER_DATA;
 use abi::{Entry, Frame, Page, Registers, Slot};
 
+use crate::ports::Ports;
+
 /// What of a process stays in the CPU while the kernel runs: the state that FXSAVE stores, 512 bytes, 16-byte aligned
 /// (Intel SDM vol. 1, 10.5.1), and in the bytes that it leaves to software the segment registers fs and gs.
 #[derive(Clone, Copy)]
@@ -120,8 +122,10 @@ pub trait Hardware {
     /// Loads the FPU and SSE registers, fs and gs.
     fn load_fpu(&mut self, state: &FpuState);
 
-    /// Opens all I/O ports to the current process, or closes them.
-    fn open_ports(&mut self, open: bool);
+    /// Lets the current process use these I/O ports and no others.
+    fn open_ports(&mut self, ports: &Ports);
+    /// Masks an interrupt line (`0..16`), or lets it through.
+    fn mask_line(&mut self, line: u32, masked: bool);
 
     /// The address of the last page fault (CR2).
     fn fault_address(&mut self) -> u32;

@@ -5,6 +5,8 @@ use abi::jos::VECTOR;
 
 use crate::console::Console;
 use crate::cpu::Cpu;
+use crate::dma::DmaPool;
+use crate::driver::Lines;
 use crate::frames::Frames;
 use crate::hardware::{Hardware, Reach};
 use crate::process::Index;
@@ -36,6 +38,8 @@ pub struct Kernel {
     pub(crate) processes: Processes,
     pub(crate) sleepers: Sleepers,
     pub(crate) console: Console,
+    pub(crate) dma: DmaPool,
+    pub(crate) lines: Lines,
     /// The first process: the machine ends with it. Without one, it ends when nothing can run any more.
     pub(crate) first: Option<Index>,
     /// Tell of processes as JOS does.
@@ -54,6 +58,8 @@ impl Kernel {
             processes: Processes::new(),
             sleepers: Sleepers::new(),
             console: Console::new(),
+            dma: DmaPool::none(),
+            lines: Lines::new(),
             first: None,
             report_as_jos: false,
             ended: None,

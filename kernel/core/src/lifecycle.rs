@@ -83,6 +83,9 @@ impl Kernel {
         self.processes.push(QueueName::Dying, index);
         self.lose_views(cpu, index);
         self.console.forget_owner(index);
+        if self.processes[index].granted || self.dma.quarantined() != 0 {
+            self.release_hardware(cpu, index);
+        }
         self.dismiss_waiting(cpu, index);
         self.processes.orphan(index);
         self.processes.mourn(index);

@@ -256,6 +256,15 @@ impl MemoryPlan {
         self.above
     }
 
+    /// Takes up to `limit` frames that follow each other out of the plan: the highest of its last range.
+    pub fn take_run(&mut self, limit: u32) -> FrameRange {
+        let Some(last) = self.ranges[..self.count].last_mut() else { return FrameRange::default() };
+        let taken = FrameRange { first: last.end - limit.min(last.len()), end: last.end };
+        last.end = taken.first;
+        self.count -= usize::from(last.is_empty());
+        taken
+    }
+
     /// Takes the highest frame out of the plan, or `None` when there is none left.
     ///
     /// From the top, so that the kernel's own tables leave low memory whole.
@@ -362,6 +371,14 @@ mod tests {
         assert_eq!(taken.len(), 1026);
         assert_eq!(taken[..3], [0x801, 0x800, 0x4FF]);
         assert_eq!(plan.frames(), 0);
+    }
+
+    #[test]
+    fn a_run_is_taken_whole_from_the_top() {
+        let mut plan = plan(&[(MIB, 5 * MIB, true), (8 * MIB, 0x2000, true)], &[]).unwrap();
+        assert_eq!(plan.take_run(64), FrameRange { first: 0x800, end: 0x802 });
+        assert_eq!(plan.take_run(64), FrameRange { first: 0x5C0, end: 0x600 });
+        assert_eq!(ranges(&plan), [(0x100, 0x5C0)]);
     }
 
     proptest! {

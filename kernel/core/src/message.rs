@@ -78,7 +78,8 @@ impl Kernel {
         if !leaf.is_present() {
             return Err(Error::NotMapped);
         }
-        if permissions.contains(Permissions::WRITE) && !leaf.is_writable() {
+        if permissions.contains(Permissions::WRITE) && !leaf.is_writable() || leaf.is_drivers_own()
+        {
             return Err(Error::NotPermitted);
         }
         Ok(())
@@ -100,6 +101,7 @@ impl Kernel {
                 State::Free
                 | State::Ready
                 | State::Receiving
+                | State::ReceivingInterrupt
                 | State::ReceivingExit { .. }
                 | State::JosReceiving
                 | State::Sleeping
@@ -146,7 +148,7 @@ impl Kernel {
     ///
     /// # Errors
     /// - `NoSuchProcess`: the one is not there. `PeerEnded`: it ended while the caller waited.
-    /// - `Deadlock`: the one waits for the caller's answer.
+    /// - `Deadlock`: the one waits for the caller's answer, or is the caller, which no interrupt line is told to.
     pub(crate) fn receive<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
@@ -166,8 +168,7 @@ impl Kernel {
     }
 
     fn receive_any<H: Hardware>(&mut self, cpu: &mut Cpu<H>, me: Index) {
-        if self.processes[me].interrupted {
-            self.processes[me].interrupted = false;
+        if self.processes[me].interrupts != 0 {
             return self.deliver_interrupt(me);
         }
         if let Some(zombie) = self.processes.pop(QueueName::Zombies(me)) {
@@ -197,6 +198,14 @@ impl Kernel {
             }
             return Ok(());
         };
+        if from == me && self.lines.is_owner(me) {
+            if self.processes[me].interrupts != 0 {
+                self.deliver_interrupt(me);
+            } else {
+                self.block(cpu, me, State::ReceivingInterrupt);
+            }
+            return Ok(());
+        }
         let sends_to_me =
             matches!(self.processes[from].state, State::Sending { to, .. } if to == me);
         if sends_to_me && self.accept(cpu, me, from) {
@@ -306,23 +315,28 @@ impl Kernel {
         Ok(())
     }
 
-    /// Tells a process of Ctrl-C, now or when it next receives from anyone. It goes before all that is ready: a person
-    /// waits, perhaps for the end of a thousand processes that are.
-    pub(crate) fn interrupt(&mut self, owner: Index) {
-        if self.processes[owner].state == State::Receiving {
+    /// Tells a process of an interrupt (line 0: Ctrl-C), now or when it next receives from anyone or from itself. It goes
+    /// before all that is ready: a person waits, perhaps for the end of a thousand processes that are; or a device does.
+    /// Returns whether it waited.
+    pub(crate) fn interrupt(&mut self, owner: Index, line: u32) -> bool {
+        self.processes[owner].interrupts |= 1 << line;
+        let waits =
+            matches!(self.processes[owner].state, State::Receiving | State::ReceivingInterrupt);
+        if waits {
             self.deliver_interrupt(owner);
             self.make_ready(owner);
             if !self.processes[owner].stopped {
                 self.processes.remove(QueueName::Ready, owner);
                 self.processes.push_front(QueueName::Ready, owner);
             }
-        } else {
-            self.processes[owner].interrupted = true;
         }
+        waits
     }
 
     fn deliver_interrupt(&mut self, me: Index) {
         let id = self.processes[me].name().bits();
-        self.processes[me].set_message(Message::header(Kind::Interrupt, None), id, [0; 4]);
+        let line = self.processes[me].interrupts.trailing_zeros();
+        self.processes[me].interrupts &= !(1 << line);
+        self.processes[me].set_message(Message::header(Kind::Interrupt, None), id, [line, 0, 0, 0]);
     }
 }

@@ -285,12 +285,25 @@ impl Kernel {
                 self.console.set_owner(owner);
                 if let Some(owner) = owner {
                     // A Ctrl-C from before was not meant for what it does now.
-                    self.processes[owner].interrupted = false;
+                    self.processes[owner].interrupts &= !1;
                 }
                 self.succeed(caller)
             }
             Syscall::ViewAttach { process, view } => self.view_attach(cpu, caller, process, view),
             Syscall::ViewDetach { view } => self.view_detach(cpu, caller, view),
+            Syscall::DriverAllow { process, allow } => self.driver_allow(caller, process, allow),
+            Syscall::PortsAllow { ports } => self.ports_allow(cpu, caller, ports),
+            Syscall::DeviceMap { frame, range } => self.device_map(cpu, caller, frame, range),
+            Syscall::DmaAllocate { range } => self.dma_allocate(cpu, caller, range),
+            Syscall::DmaRelease { range } => self.dma_release(cpu, caller, range),
+            Syscall::DmaReclaim { driver } => self.dma_reclaim(caller, driver),
+            Syscall::InterruptAttach { line } => self.interrupt_attach(cpu, caller, line),
+            Syscall::InterruptAcknowledge { line } => self.interrupt_acknowledge(cpu, caller, line),
+            Syscall::PageMove { process, page, to, to_page, marks } => {
+                let (from, to) = self.room_in_both(cpu, caller, process, to, 1)?;
+                let old = self.memory(cpu).move_page(from, page, to, to_page, marks)?;
+                self.answer(caller, old.bits())
+            }
         }
     }
 

@@ -77,6 +77,7 @@ impl Kernel {
             State::Free
             | State::Ready
             | State::Receiving
+            | State::ReceivingInterrupt
             | State::ReceivingExit { .. }
             | State::ReceivingFrom { .. }
             | State::JosReceiving

@@ -9,6 +9,7 @@ use abi::message::{Kind, Reason};
 use abi::{Entry, Frame, Permissions, ProcessId, Registers, UserPage};
 
 use crate::hardware::FpuState;
+use crate::ports::Ports;
 
 /// A process slot, `0..1024`. `Option<Index>` is two bytes, and all zero for `None`: a bit above the number says that
 /// there is one.
@@ -158,6 +159,8 @@ pub enum State {
         /// Which.
         child: ProcessId,
     },
+    /// Waits for an interrupt of its own, and for nothing else.
+    ReceivingInterrupt,
     /// Waits for a message from one process (callers of `from`).
     ReceivingFrom {
         /// Which.
@@ -316,8 +319,8 @@ pub struct Process {
     pub callers: Queue,
     /// The message it waits to send, or the page it waits to receive.
     pub outbox: Outbox,
-    /// Ctrl-C was pressed and it has not been told.
-    pub interrupted: bool,
+    /// What it has not been told of. Bit 0: Ctrl-C was pressed; bit `n`: interrupt line `n` of its own was raised.
+    pub interrupts: u16,
 
     /// When it wakes, in microseconds since boot.
     pub wake: u64,
@@ -338,8 +341,12 @@ pub struct Process {
 
     /// How it numbers its JOS calls.
     pub numbering: Numbering,
-    /// It may use all I/O ports.
-    pub all_ports: bool,
+    /// It may make the calls of drivers.
+    pub driver: bool,
+    /// It has been granted something by such a call.
+    pub granted: bool,
+    /// The I/O ports that it may use.
+    pub ports: Ports,
 
     /// How far it has come: with a long JOS cputs, with ending a child (whose id this is then), or, dying, with its
     /// tables.
@@ -398,7 +405,7 @@ impl Process {
         senders: Queue { head: None, tail: None },
         callers: Queue { head: None, tail: None },
         outbox: Outbox::EMPTY,
-        interrupted: false,
+        interrupts: 0,
         wake: 0,
         sleeper: 0,
         mapped: 0,
@@ -407,7 +414,9 @@ impl Process {
         subtree: Quota { frames: 0, processes: 0 },
         account: None,
         numbering: Numbering::Lab5,
-        all_ports: false,
+        driver: false,
+        granted: false,
+        ports: Ports::NONE,
         progress: 0,
         views: [View::NONE; 2],
         first_view: None,
@@ -443,7 +452,7 @@ impl Process {
             senders,
             callers,
             outbox,
-            interrupted,
+            interrupts,
             wake,
             sleeper,
             mapped,
@@ -452,7 +461,9 @@ impl Process {
             subtree,
             account,
             numbering,
-            all_ports,
+            driver,
+            granted,
+            ports,
             progress,
             views,
             first_view,
@@ -468,11 +479,12 @@ impl Process {
         (*status, *reason) = (0, Reason::Exited);
         (*handler, *pager, *fault_timeout) = (0, None, 0);
         (*accepts_clients, *clients_below) = (false, 0);
-        (*outbox, *interrupted) = (Outbox::EMPTY, false);
+        (*outbox, *interrupts) = (Outbox::EMPTY, 0);
         (*wake, *sleeper) = (0, 0);
         (*mapped, *table_groups) = (1, 0);
         (*quota, *subtree, *account) = (Quota::default(), Quota::default(), None);
-        (*numbering, *all_ports) = (Numbering::Lab5, false);
+        (*numbering, *ports) = (Numbering::Lab5, Ports::NONE);
+        (*driver, *granted) = (false, false);
         *progress = 0;
         (*views, *first_view) = ([View::NONE; 2], None);
     }

@@ -228,7 +228,8 @@ impl<H: Hardware> Memory<'_, H> {
             && to.via == Via::Map(Reach::Alternate)
             && runs.0.first == runs.1.first
             && change.takes_write()
-            && !self.processes.is_bounded(to.owner);
+            && !self.processes.is_bounded(to.owner)
+            && !self.processes[from.owner].granted;
         let (source, target) = runs;
         let pages = source.pages;
         let fresh = forks && !self.has_table(to, target.first);
@@ -277,8 +278,8 @@ impl<H: Hardware> Memory<'_, H> {
     }
 
     /// What a fork does for most pages: the child's table is there, its owner is not bounded, a page arrives where it
-    /// came from, and W is lost on both sides. `pages` are page numbers. Unless `FLUSH` says so, the caller flushes.
-    /// `FRESH` says that nothing is in the child's table where the pages arrive.
+    /// came from and is no driver's own, and W is lost on both sides. `pages` are page numbers. Unless `FLUSH` says so, the
+    /// caller flushes. `FRESH` says that nothing is in the child's table where the pages arrive.
     #[inline(never)]
     fn fork_run<const FLUSH: bool, const FRESH: bool>(
         &mut self,

@@ -161,7 +161,7 @@ impl Kernel {
     #[inline(always)]
     fn has_more(&self, receiver: Index) -> bool {
         let own = &self.processes[receiver];
-        own.interrupted || own.zombies.head.is_some() || own.senders.head.is_some()
+        own.interrupts != 0 || own.zombies.head.is_some() || own.senders.head.is_some()
     }
 
     /// [`Kernel::call_at_once`] with a page: compiled apart, so that one without does not pay for it.

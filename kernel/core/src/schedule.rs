@@ -117,11 +117,11 @@ impl Kernel {
         let process = &mut self.processes[next];
         cpu.hardware.load_fpu(&process.fpu);
         cpu.hardware.set_register_area(&mut process.registers);
-        if cpu.ports_open != process.all_ports {
-            cpu.ports_open = process.all_ports;
-            cpu.hardware.open_ports(cpu.ports_open);
-        }
+        let any_ports = cpu.ports_open | process.ports.any();
         cpu.loaded = Some(next);
+        if any_ports {
+            self.set_ports(cpu, next);
+        }
     }
 
     #[inline(always)]
@@ -207,6 +207,7 @@ impl Kernel {
             State::Dying => self.processes.remove(QueueName::Dying, index),
             State::Free
             | State::Receiving
+            | State::ReceivingInterrupt
             | State::ReceivingExit { .. }
             | State::JosReceiving
             | State::Sleeping

@@ -67,8 +67,10 @@ impl Change {
     #[inline(always)]
     pub const fn new(drop: Permissions, add: Permissions) -> Self {
         let seal = if add.contains(Permissions::WRITE) { 0 } else { EntryFlags::SEALED.bits() };
-        let keep =
-            FRAME | EntryFlags::USER_LEAF.bits() | (Permissions::all().bits() & !drop.bits());
+        let keep = FRAME
+            | EntryFlags::USER_LEAF.bits()
+            | EntryFlags::DEVICE.bits()
+            | (Permissions::all().bits() & !drop.bits());
         Self { keep: keep | seal, add: add.bits() }
     }
 
@@ -322,7 +324,8 @@ impl<H: Hardware> Memory<'_, H> {
     /// Maps the frame of a present entry `source` as well; `apart` says that it comes from another space.
     ///
     /// # Errors
-    /// `NotPermitted`: W is asked for and the source lacks it. `OutOfFrames`, `QuotaExceeded`.
+    /// `NotPermitted`: W is asked for and the source lacks it, or the source is a driver's own. `OutOfFrames`,
+    /// `QuotaExceeded`.
     #[inline(always)]
     pub fn map_entry(
         &mut self,
@@ -334,7 +337,8 @@ impl<H: Hardware> Memory<'_, H> {
     ) -> Result<(), Error> {
         debug_assert!(source.is_present());
         let flags = permissions.leaf();
-        if flags.bits() & !source.bits() & EntryFlags::WRITE.bits() != 0 {
+        if flags.bits() & !source.bits() & EntryFlags::WRITE.bits() != 0 || source.is_drivers_own()
+        {
             return Err(Error::NotPermitted);
         }
         let old = self.prepare(space, page)?;
@@ -344,6 +348,24 @@ impl<H: Hardware> Memory<'_, H> {
         self.frames.retain(source.frame());
         let entry = Entry::new(source.frame(), flags | seal);
         let stale = self.replace(space, page, old, entry);
+        self.settle(stale);
+        Ok(())
+    }
+
+    /// Maps a frame that is the owner's own: device memory, or one of the DMA pool.
+    ///
+    /// # Errors
+    /// `OutOfFrames`, `QuotaExceeded`.
+    pub fn map_own(
+        &mut self,
+        space: Space,
+        page: UserPage,
+        frame: Frame,
+        flags: EntryFlags,
+    ) -> Result<(), Error> {
+        let old = self.prepare(space, page)?;
+        self.frames.retain(frame);
+        let stale = self.replace(space, page, old, Entry::new(frame, flags));
         self.settle(stale);
         Ok(())
     }
@@ -366,6 +388,31 @@ impl<H: Hardware> Memory<'_, H> {
             return Err(Error::NotMapped);
         }
         self.map_entry(source, from.owner != to.owner, to, page, permissions)
+    }
+
+    /// Moves a page of one space to a place of the same or another where nothing is present, leaves marks, and returns
+    /// the old entry with its A and D.
+    ///
+    /// # Errors
+    /// `NotMapped`: nothing is present at the source. `Busy`: something is at the destination. Those of
+    /// [`Memory::map_entry`].
+    pub fn move_page(
+        &mut self,
+        from: Space,
+        source: UserPage,
+        to: Space,
+        page: UserPage,
+        marks: Permissions,
+    ) -> Result<Entry, Error> {
+        let old = self.leaf(from, source);
+        if !old.is_present() {
+            return Err(Error::NotMapped);
+        }
+        if self.leaf(to, page).is_present() {
+            return Err(Error::Busy);
+        }
+        self.map_entry(old, from.owner != to.owner, to, page, old.permissions())?;
+        Ok(self.unmap_of_table(from, source, marks))
     }
 
     /// Unmaps a page and leaves marks; returns the old entry with its A and D.
@@ -441,7 +488,7 @@ impl<H: Hardware> Memory<'_, H> {
     /// Makes the mapping a private writable copy; a frame with one mapping just gets W. Says whether it copied.
     ///
     /// # Errors
-    /// `NotMapped`, `OutOfFrames`.
+    /// `NotMapped`, `OutOfFrames`. `NotPermitted`: it is a driver's own.
     pub fn copy(
         &mut self,
         space: Space,
@@ -451,6 +498,9 @@ impl<H: Hardware> Memory<'_, H> {
         let old = self.leaf(space, page);
         if !old.is_present() {
             return Err(Error::NotMapped);
+        }
+        if old.is_drivers_own() {
+            return Err(Error::NotPermitted);
         }
         let flags = (marks | Permissions::WRITE).leaf();
         if self.frames.count(old.frame()) == Some(1) {

@@ -137,6 +137,13 @@ impl Draw<'_> {
                 page: self.page(),
                 permissions: self.permissions(),
             },
+            82 => Syscall::PageMove {
+                process: self.target(),
+                page: self.page(),
+                to: self.target(),
+                to_page: self.page(),
+                marks: self.permissions() - Permissions::WRITE,
+            },
             34 => Syscall::PageMap {
                 process: self.target(),
                 page: self.page(),
@@ -303,7 +310,7 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
             let call = draw.call(u32::from(kind));
             world.begin(call);
         }
-        73..=110 => {
+        84..=110 => {
             let call = draw.call(33 + u32::from(kind) % 10);
             world.begin(call);
         }

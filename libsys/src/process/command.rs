@@ -75,6 +75,7 @@ pub struct Command<'a> {
     arguments: &'a [&'a str],
     pager: Pager,
     archive: bool,
+    driver: bool,
     quota: Option<(u32, u32)>,
 }
 
@@ -82,7 +83,14 @@ impl<'a> Command<'a> {
     /// The program `bin/NAME` of the boot archive, without arguments, under the caller's pager.
     #[must_use]
     pub const fn new(name: &'a str) -> Self {
-        Self { name, arguments: &[], pager: Pager::Inherited, archive: false, quota: None }
+        Self {
+            name,
+            arguments: &[],
+            pager: Pager::Inherited,
+            archive: false,
+            driver: false,
+            quota: None,
+        }
     }
 
     /// With these arguments, beside its name.
@@ -104,6 +112,13 @@ impl<'a> Command<'a> {
     #[must_use]
     pub const fn with_archive(mut self) -> Self {
         self.archive = true;
+        self
+    }
+
+    /// As a driver, which the caller has to be one for.
+    #[must_use]
+    pub const fn driver(mut self) -> Self {
+        self.driver = true;
         self
     }
 
@@ -136,6 +151,9 @@ impl<'a> Command<'a> {
         }
         if self.archive {
             archive::share(child)?;
+        }
+        if self.driver {
+            call::driver_allow(child, true)?;
         }
         let mut scratch = Scratch::new()?;
         let entry = match self.choose_pager(child)? {

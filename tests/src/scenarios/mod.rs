@@ -7,6 +7,7 @@ mod c;
 mod census;
 mod checks;
 mod conformance;
+mod disk;
 mod docs;
 mod first;
 mod programs;
@@ -24,6 +25,7 @@ pub fn all() -> Vec<Trial> {
         first::trials(),
         c::trials(),
         checks::trials(),
+        disk::trials(),
         conformance::trials(),
     ]
     .into_iter()

@@ -1,18 +1,26 @@
 //! The pager: receives the faults of its clients and answers them from its books.
 //!
 //! It blocks in one receive and never polls. What it cannot serve it refuses, with one line, and goes on: a client's
-//! trouble, memory that is gone included, is never the pager's end. So it has no heap, and a stack that is there.
+//! trouble, memory that is gone included, is never the pager's end. So it has a stack that is there, and of
+//! its heap it takes each piece from the machine before it touches it.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
 
+extern crate alloc;
+
+mod disk;
+mod reach;
 mod server;
 
 use libsys::abi::message::Message;
 use libsys::message::Event;
 use libsys::pager_protocol::ready;
-use libsys::{Error, accept_clients, identity, inbox, receive, reply_and_receive, send};
+use libsys::{
+    Error, ProcessId, accept_clients, args, identity, inbox, receive, reply_and_receive, send,
+};
 
+use disk::SwapDisk;
 use server::{Answer, Server};
 
 libsys::main!(main);
@@ -20,7 +28,10 @@ libsys::main!(main);
 fn main() -> Result<(), Error> {
     let parent = identity().parent.ok_or(Error::NoSuchProcess)?;
     accept_clients(true)?;
-    let mut server = Server::new();
+    // Init names the driver of the disk for pages, if there is one.
+    let driver = args().nth(1).and_then(|id| u32::from_str_radix(id, 16).ok());
+    let driver = driver.and_then(|id| ProcessId::new(id).ok());
+    let mut server = Server::new(SwapDisk::open(driver))?;
     grow_stack_ahead();
     send(parent, ready(), None)?;
     let mut message = receive(None, Some(inbox::OFFER))?;

@@ -5,15 +5,21 @@ use libsys::abi::fault::Access;
 use libsys::abi::image::{HEADER_LIMIT, Image};
 use libsys::abi::layout::USER_TOP;
 use libsys::abi::public::Status;
-use libsys::pager_protocol::{Registered, Request, Statistics, name_in};
+use libsys::pager_protocol::{
+    Faults, NOT_A_CLIENT, Pages, Registered, Request, Space, Statistics, name_in,
+};
 use libsys::regions::Decision;
 use libsys::scratch::Scratch;
 use libsys::window::live::window;
 use libsys::{
     Error, Page, Permissions, ProcessId, Target, UserPage, archive, facts, fault_reply, inbox,
-    page_allocate, println, usage,
+    machine, page_allocate, println, usage,
 };
 use pager::{Clients, Known, Program};
+use swap::{Served, Swap, World};
+
+use crate::disk::SwapDisk;
+use crate::reach::{Hands, Reach};
 
 /// What goes back to whom.
 pub enum Answer {
@@ -25,7 +31,7 @@ pub enum Answer {
 
 /// A file of the boot archive: the same if it lies at the same place.
 #[derive(Clone, Copy)]
-struct File(&'static [u8]);
+pub struct File(&'static [u8]);
 
 impl PartialEq for File {
     fn eq(&self, other: &Self) -> bool {
@@ -36,67 +42,106 @@ impl PartialEq for File {
 /// The pager's state.
 pub struct Server {
     clients: Clients<File>,
+    swap: Swap,
+    hands: Hands,
     zeroed: u32,
     loaded: u32,
 }
 
 impl Server {
-    /// A pager without clients.
-    pub const fn new() -> Self {
-        Self { clients: Clients::new(), zeroed: 0, loaded: 0 }
+    /// A pager without clients, which may put pages on this disk.
+    ///
+    /// # Errors
+    /// `OutOfFrames`.
+    pub fn new(disk: SwapDisk) -> Result<Self, Error> {
+        let swap = Swap::new(machine().frames, disk.slots());
+        let hands = Hands::new(disk)?;
+        Ok(Self { clients: Clients::new(), swap, hands, zeroed: 0, loaded: 0 })
+    }
+
+    /// The decisions about pages that are away, and the world that they are about.
+    const fn swap(&mut self) -> (&mut Swap, Reach<'_>) {
+        (&mut self.swap, Reach { clients: &self.clients, hands: &mut self.hands })
     }
 
     /// Serves a client's fault, or refuses it: then the kernel has the last word, or the client's own handler. Only
     /// trouble of the pager's gets a line here.
     pub fn fault(&mut self, client: ProcessId, address: u32, access: Access) {
-        let verdict = match self.clients.decide(client, address, access) {
-            Decision::Zero(page) => self.zero(client, page),
-            Decision::Image { page, writable } => self.load(client, page, writable),
-            Decision::Refuse(_) => Err(Refused),
+        let served = match UserPage::containing(address) {
+            Some(page) => {
+                let (swap, mut reach) = self.swap();
+                swap.make_room(&mut reach, client);
+                match swap.serve(&mut reach, client, page, access) {
+                    Served::Resume => fault_reply(client, Verdict::Resume).map_err(|_| Refused),
+                    Served::Failed(trouble) => Err(say(client, page, trouble)),
+                    Served::NotMine => self.give(client, address, access),
+                }
+            }
+            None => Err(Refused),
         };
-        if let Err(Refused) = verdict {
+        if let Err(Refused) = served {
             // The client may have ended meanwhile; then there is nobody to refuse.
             let _ = fault_reply(client, Verdict::Refuse);
         }
     }
 
-    fn zero(&mut self, client: ProcessId, page: UserPage) -> Result<(), Refused> {
-        page_allocate(Target::Process(client), page, Permissions::WRITE)
-            .and_then(|()| fault_reply(client, Verdict::Resume))
-            .map_err(|error| Self::trouble(client, page, error))?;
+    /// Gives a client the page that its program has there, if it has one.
+    fn give(&mut self, client: ProcessId, address: u32, access: Access) -> Result<(), Refused> {
+        let decision = self.clients.decide(client, address, access);
+        let (Decision::Zero(page) | Decision::Image { page, .. }) = decision else {
+            return Err(Refused);
+        };
+        loop {
+            let given = match decision {
+                Decision::Image { writable, .. } => self.load(client, page, writable),
+                Decision::Zero(_) | Decision::Refuse(_) => self.zero(client, page),
+            };
+            match given {
+                Ok(()) => {
+                    self.swap.given(client, page);
+                    return Ok(());
+                }
+                Err(Error::OutOfFrames) => {
+                    let (swap, mut reach) = self.swap();
+                    let freed = swap.free_some(&mut reach, client);
+                    freed.map_err(|trouble| say(client, page, trouble))?;
+                }
+                Err(error) => return Err(say(client, page, error)),
+            }
+        }
+    }
+
+    fn zero(&mut self, client: ProcessId, page: UserPage) -> Result<(), Error> {
+        page_allocate(Target::Process(client), page, Permissions::WRITE)?;
+        fault_reply(client, Verdict::Resume)?;
         self.zeroed = self.zeroed.wrapping_add(1);
         Ok(())
     }
 
     /// Fills a page of the pager's own with the client's bytes, and gives it away: once the scratch page is dropped,
     /// the client is the only one that maps it.
-    fn load(&mut self, client: ProcessId, page: UserPage, writable: bool) -> Result<(), Refused> {
+    fn load(&mut self, client: ProcessId, page: UserPage, writable: bool) -> Result<(), Error> {
         let permissions = if writable { Permissions::WRITE } else { Permissions::empty() };
-        self.fill(client, page)
-            .and_then(|_scratch| {
-                let map = Verdict::Map { source: Scratch::PAGE, destination: page, permissions };
-                fault_reply(client, map)
-            })
-            .map_err(|error| Self::trouble(client, page, error))?;
+        self.fill(client, page)?;
+        let source = Scratch::PAGE;
+        fault_reply(client, Verdict::Map { source, destination: page, permissions })?;
+        self.hands.part_with_scratch();
         self.loaded = self.loaded.wrapping_add(1);
         Ok(())
     }
 
-    fn fill(&self, id: ProcessId, page: UserPage) -> Result<Scratch, Error> {
+    fn fill(&mut self, id: ProcessId, page: UserPage) -> Result<(), Error> {
         let program = self.clients.program_of(id).map_err(|_| Error::NoSuchProcess)?;
         let File(bytes) = program.file;
-        let mut scratch = Scratch::new()?;
+        let mut reach = Reach { clients: &self.clients, hands: &mut self.hands };
+        let scratch = reach.scratch().map_err(|_| Error::OutOfFrames)?;
+        scratch.fill(0);
         for piece in program.image.pieces(page.page()) {
             let to = piece.page_offset as usize..(piece.page_offset + piece.length) as usize;
             let from = piece.file_offset as usize..(piece.file_offset + piece.length) as usize;
-            scratch.bytes()[to].copy_from_slice(&bytes[from]);
+            scratch[to].copy_from_slice(&bytes[from]);
         }
-        Ok(scratch)
-    }
-
-    fn trouble(client: ProcessId, page: UserPage, error: Error) -> Refused {
-        println!("pager: no page {:08x} for [{client}]: {error}", page.address());
-        Refused
+        Ok(())
     }
 
     /// Answers a message.
@@ -109,6 +154,17 @@ impl Server {
                 self.register(sender, child, name).unwrap_or_else(|refused| refused).encode()
             }
             Ok(Request::Statistics) => self.statistics().encode(),
+            Ok(Request::SetLimit { client, pages }) => {
+                let allowed = sender == client || parent_of(client) == Some(sender.bits());
+                [u32::from(!(allowed && self.swap.set_limit(client, pages))), 0, 0, 0]
+            }
+            Ok(Request::Pages { client }) => {
+                self.report(client).map_or([NOT_A_CLIENT; 4], |(pages, _)| pages.encode())
+            }
+            Ok(Request::Faults { client }) => {
+                self.report(client).map_or([NOT_A_CLIENT; 4], |(_, faults)| faults.encode())
+            }
+            Ok(Request::Space) => self.space().encode(),
             Err(_) => Registered::NotUnderstood.encode(),
         }
     }
@@ -120,8 +176,7 @@ impl Server {
         child: ProcessId,
         name: Option<&str>,
     ) -> Result<Registered, Registered> {
-        let parent = facts::process(child).map(|facts| facts.parent);
-        if parent != Some(sender.bits()) || usage(Target::Process(child)).is_err() {
+        if parent_of(child) != Some(sender.bits()) || usage(Target::Process(child)).is_err() {
             return Err(Registered::NotAClient);
         }
         let file = match name.map(archive::program) {
@@ -133,6 +188,9 @@ impl Server {
             None => self.read_program(file)?,
         };
         self.clients.insert(child, program);
+        let (swap, mut reach) = self.swap();
+        // Without an account it is served all the same, but its pages stay.
+        let _ = swap.arrive(&mut reach, child);
         let entry = self.clients.program_of(child).map(|program| program.image.entry());
         entry.map(|entry| Registered::At { entry }).map_err(|_| Registered::BadImage)
     }
@@ -147,8 +205,37 @@ impl Server {
 
     /// A client forks. 0: the child is adopted.
     pub fn clone_client(&mut self, client: ProcessId, child: ProcessId) -> [u32; 4] {
-        let refused = u32::from(self.clients.adopt(client, child).is_err());
-        [refused, 0, 0, 0]
+        let known = self.clients.adopt(client, child).is_ok();
+        let (swap, mut reach) = self.swap();
+        let adopted = swap.fork(&mut reach, client, child);
+        if let Err(trouble) = adopted {
+            println!("pager: [{client}] cannot fork: {trouble}");
+        }
+        [u32::from(!(known && adopted.is_ok())), 0, 0, 0]
+    }
+
+    fn report(&mut self, client: ProcessId) -> Option<(Pages, Faults)> {
+        let (swap, mut reach) = self.swap();
+        let swap::Report { resident, swapped, compressed, elsewhere, .. } =
+            swap.report(&mut reach, client)?;
+        let account = swap.account(client)?;
+        let faults = Faults {
+            pages_in: account.faults_in,
+            pages_out: account.faults_out,
+            limit: account.limit,
+        };
+        Some((Pages { resident, swapped, compressed, elsewhere }, faults))
+    }
+
+    fn space(&self) -> Space {
+        let store = self.swap.store();
+        let (compressed, arena) = store.arena();
+        Space {
+            slots_used: store.slots_used(),
+            slots: self.hands.slots(),
+            compressed: compressed as u32,
+            arena: arena as u32,
+        }
     }
 
     /// What the pager has done, and what it costs: its own pages, counted through its own window.
@@ -167,6 +254,15 @@ impl Server {
 
 /// The client does not get what it touched.
 struct Refused;
+
+fn say(client: ProcessId, page: UserPage, why: impl core::fmt::Display) -> Refused {
+    println!("pager: no page {:08x} for [{client}]: {why}", page.address());
+    Refused
+}
+
+fn parent_of(process: ProcessId) -> Option<u32> {
+    facts::process(process).map(|facts| facts.parent)
+}
 
 fn is_alive(id: ProcessId) -> bool {
     facts::process(id).is_some_and(|facts| facts.status != Status::Dying as u32)

@@ -1,4 +1,5 @@
-//! The first program: starts the pager, then one program or the shell under it, and ends with that one's status.
+//! The first program: starts the disk if the boot line asks for it, and the pager; then one program or the shell under
+//! it, and ends with that one's status.
 //!
 //! The kernel turns the machine off when init ends. Processes whose parents have ended become init's children;
 //! receiving their end is all that they need.
@@ -12,9 +13,11 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use libsys::message::{Event, next_event};
+use libsys::names::{self, Name};
 use libsys::pager_protocol::is_ready;
 use libsys::process::{Command, Finished, SpawnError, attend};
-use libsys::{Error, ProcessId, Target, boot_line, println, set_console_owner};
+use libsys::{Error, ProcessId, Target, boot_line, println, reply, set_console_owner};
+use programs::disk::Disk;
 
 libsys::main!(main);
 
@@ -25,17 +28,30 @@ const INTERRUPTED: u8 = 130;
 const NOT_STARTED: u8 = 127;
 
 fn main() -> Result<u8, InitError> {
-    let pager = start_pager()?;
-    match boot_line::program_to_run(libsys::args().nth(1).unwrap_or("")) {
-        Some(words) => run_program(pager, words),
-        None => run_shell(pager),
+    let line = libsys::args().nth(1).unwrap_or("");
+    let disk = if boot_line::has_word(line, "disk") { Disk::start_and_wait()? } else { None };
+    let swaps = boot_line::has_word(line, "swap");
+    let pager = start_pager(disk.as_ref().filter(|_| swaps).and_then(Disk::server))?;
+    let servers = Servers { pager, disk };
+    match boot_line::program_to_run(line) {
+        Some(words) => run_program(servers, words, boot_line::has_word(line, "trust")),
+        None => run_shell(servers),
     }
 }
 
-/// Starts the pager and waits until it serves.
-fn start_pager() -> Result<ProcessId, InitError> {
+/// Who serves all others.
+struct Servers {
+    pager: ProcessId,
+    disk: Option<Disk>,
+}
+
+/// Starts the pager and waits until it serves. Pages may go to the disk of this driver.
+fn start_pager(disk: Option<ProcessId>) -> Result<ProcessId, InitError> {
     let failed = |error| InitError::Spawn("pager", error);
-    let pager = Command::new("pager").pager(None).with_archive().spawn().map_err(failed)?;
+    let driver = disk.map(|driver| alloc::format!("{driver}"));
+    let arguments: Vec<&str> = driver.as_deref().into_iter().collect();
+    let command = Command::new("pager").args(&arguments).pager(None).with_archive();
+    let pager = command.spawn().map_err(failed)?;
     loop {
         match next_event()? {
             Event::Message { sender, words, .. } if sender == pager && is_ready(words) => {
@@ -53,40 +69,36 @@ fn start_pager() -> Result<ProcessId, InitError> {
     }
 }
 
+/// Runs a program. One that is trusted is a driver, and may load others.
 fn run_program<'a>(
-    pager: ProcessId,
+    servers: Servers,
     mut words: impl Iterator<Item = &'a str>,
+    trusted: bool,
 ) -> Result<u8, InitError> {
     let name = words.next().unwrap_or("");
     let arguments: Vec<&str> = words.collect();
     set_console_owner(Some(Target::Caller))?;
-    match Command::new(name).args(&arguments).pager(Some(pager)).spawn() {
-        Ok(child) => return wait_for(pager, child),
+    let mut command = Command::new(name).args(&arguments).pager(Some(servers.pager));
+    if trusted {
+        command = command.driver().with_archive();
+    }
+    match command.spawn() {
+        Ok(child) => return wait_for(servers, child),
         Err(SpawnError::NoSuchProgram) => println!("no such program: {name}"),
         Err(error) => println!("{name}: {error}"),
     }
     Ok(NOT_STARTED)
 }
 
-fn run_shell(pager: ProcessId) -> Result<u8, InitError> {
-    let shell = Command::new("sh").pager(Some(pager)).with_archive();
+fn run_shell(servers: Servers) -> Result<u8, InitError> {
+    let shell = Command::new("sh").pager(Some(servers.pager)).with_archive();
     let child = shell.spawn().map_err(|error| InitError::Spawn("sh", error))?;
     set_console_owner(Some(Target::Process(child)))?;
-    wait_for(pager, child)
+    wait_for(servers, child)
 }
 
-fn wait_for(pager: ProcessId, child: ProcessId) -> Result<u8, InitError> {
-    let finished = attend(child, |event| match event {
-        Event::Exit { child, status, .. } if child == pager => {
-            println!("init: the pager ended with status {status}")
-        }
-        // Orphans, and what nobody should have sent.
-        Event::Exit { .. }
-        | Event::Message { .. }
-        | Event::Interrupt
-        | Event::Fault { .. }
-        | Event::Clone { .. } => {}
-    })?;
+fn wait_for(mut servers: Servers, child: ProcessId) -> Result<u8, InitError> {
+    let finished = attend(child, |event| servers.hear(event))?;
     Ok(match finished {
         // The kernel gives 0 to 255.
         Finished::Ended(ended) => (ended.status & 0xFF) as u8,
@@ -95,6 +107,40 @@ fn wait_for(pager: ProcessId, child: ProcessId) -> Result<u8, InitError> {
             INTERRUPTED
         }
     })
+}
+
+impl Servers {
+    /// Hears of what is not about the program in the foreground.
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Exit { child, status, .. } if child == self.pager => {
+                println!("init: the pager ended with status {status}");
+            }
+            Event::Exit { child, status, .. } => {
+                // Or an orphan.
+                if self.disk.as_ref().is_some_and(|disk| disk.is(child)) {
+                    self.disk = self.disk.take().and_then(|disk| disk.restart(status));
+                }
+            }
+            Event::Message { sender, words, .. } => match Name::asked(words) {
+                Some(name) => {
+                    // Nobody waits if the question was sent, not called.
+                    let _ = reply(sender, names::answer(self.find(name)), None);
+                }
+                None => {
+                    if let Some(disk) = &mut self.disk {
+                        disk.hear(sender, words);
+                    }
+                }
+            },
+            // What nobody should have sent.
+            Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } => {}
+        }
+    }
+
+    fn find(&self, name: Name) -> Option<ProcessId> {
+        if name == Name::DISK { self.disk.as_ref().and_then(Disk::server) } else { None }
+    }
 }
 
 /// Why init cannot go on.

@@ -630,3 +630,64 @@ fn a_chain_of_pagers_is_bounded_from_both_ends() {
     assert!(results[..8].iter().all(Result::is_ok), "{results:?}");
     assert_eq!(results[8], Err(Error::Deadlock), "a ninth pager");
 }
+
+/// A client with a handler and an exception stack, whose pager, the first process, has taken `page` away.
+fn without(page: u32) -> (World, ProcessId) {
+    let (mut world, child) = with_client();
+    let process = child.into();
+    world.allocate_in(process, EXCEPTION_STACK);
+    world.allocate_in(process, PAGE);
+    world.call(Syscall::SetHandler { process, address: HANDLER }).unwrap();
+    let (page, marks) = (UserPage::known(page), abi::Permissions::MARK_9);
+    world.call(Syscall::PageUnmap { process, page, marks }).unwrap();
+    world.run(child);
+    (world, child)
+}
+
+/// What the first process is told of, once it receives.
+fn told(world: &mut World) -> Message {
+    world.begin_of(world.init(), RECEIVE);
+    message(world, world.init())
+}
+
+#[test]
+fn a_page_that_the_pager_has_is_the_pagers_to_bring_before_the_handler_hears_of_it() {
+    let (mut world, child) = without(PAGE);
+    assert!(world.write(PAGE + 8, 1).is_err());
+    let words = [PAGE + 8, USER_WRITE, CALL_SITE, 0];
+    assert_eq!(told(&mut world), Message { sender: child, kind: Kind::Fault, words, page: None });
+    world.allocate_in(child.into(), PAGE);
+    reply(&mut world, child, Verdict::Resume).unwrap();
+    world.run(child);
+    assert_eq!(world.write(PAGE + 8, 1), Ok(()));
+}
+
+#[test]
+fn a_call_that_needs_a_page_that_the_pager_has_asks_the_pager() {
+    let (mut world, child) = without(PAGE);
+    world.begin(Syscall::ConsoleWrite { address: PAGE, length: 8 });
+    assert!(world.restarts(child));
+    assert_eq!(told(&mut world).words[0], PAGE);
+}
+
+#[test]
+fn an_exception_stack_that_the_pager_has_is_brought_before_the_handler_runs_on_it() {
+    let (mut world, child) = without(EXCEPTION_STACK);
+    assert!(world.write(PAGE_2, 1).is_err());
+    let words = [EXCEPTION_STACK, USER_WRITE, CALL_SITE, 0];
+    assert_eq!(told(&mut world), Message { sender: child, kind: Kind::Fault, words, page: None });
+    world.allocate_in(child.into(), EXCEPTION_STACK);
+    reply(&mut world, child, Verdict::Resume).unwrap();
+    world.run(child);
+    assert!(world.write(PAGE_2, 1).is_err());
+    assert_eq!(world.registers().eip, HANDLER, "now the handler learns of the access");
+}
+
+#[test]
+fn without_a_pager_the_mark_on_an_absent_page_is_the_programs_own() {
+    let mut world = with_handler();
+    let (page, marks) = (UserPage::known(PAGE), abi::Permissions::MARK_9);
+    world.call(Syscall::PageUnmap { process: ME, page, marks }).unwrap();
+    assert!(world.write(PAGE, 1).is_err());
+    assert_eq!(world.registers().eip, HANDLER);
+}

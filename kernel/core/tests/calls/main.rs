@@ -7,6 +7,7 @@ mod world;
 
 mod authority;
 mod console;
+mod drivers;
 mod faults;
 mod first;
 mod jos;

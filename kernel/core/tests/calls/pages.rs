@@ -379,3 +379,76 @@ fn a_stale_id_names_nobody() {
     assert_eq!(world.call(call), Err(Error::NoSuchProcess), "the slot has another process");
     assert_eq!(ProcessId::new(child.bits()).unwrap().index(), next.index());
 }
+
+fn page_move(
+    world: &mut World,
+    (process, page): (Target, u32),
+    (to, to_page): (Target, u32),
+) -> Result<Entry, Error> {
+    let (page, to_page) = (UserPage::known(page), UserPage::known(to_page));
+    let marks = Permissions::MARK_9;
+    let moved = world.call(Syscall::PageMove { process, page, to, to_page, marks });
+    moved.map(|[old, ..]| Entry::from_bits(old))
+}
+
+#[test]
+fn page_move_takes_a_page_away_as_its_owner_left_it() {
+    let mut world = World::new();
+    let child = world.running_child();
+    let permissions = WRITE | SHARED;
+    world
+        .call(Syscall::PageAllocate {
+            process: child.into(),
+            page: UserPage::known(PAGE),
+            permissions,
+        })
+        .unwrap();
+    world.run(child);
+    world.write(PAGE, 7).unwrap();
+    world.run(world.init());
+    let frame = world.leaf(child, PAGE).frame();
+    let old = page_move(&mut world, (child.into(), PAGE), (ME, PAGE_3)).unwrap();
+    assert_eq!((old.frame(), old.bits() & 0xFFF), (frame, 0x467), "dirty");
+    assert_eq!(world.leaf(child, PAGE).bits(), 0x200);
+    let arrived = world.leaf(world.init(), PAGE_3);
+    assert_eq!((arrived.frame(), arrived.bits() & 0xFFF), (frame, 0x407));
+    assert_eq!(world.read(PAGE_3), Ok(7));
+    page_move(&mut world, (ME, PAGE_3), (child.into(), PAGE)).unwrap();
+    assert_eq!(world.leaf(child, PAGE).bits() & 0xFFF, 0x407);
+    assert!(world.read(PAGE_3).is_err());
+}
+
+#[test]
+fn page_move_overwrites_nothing_and_changes_nothing_on_an_error() {
+    let mut world = World::new();
+    let child: Target = world.running_child().into();
+    world.allocate(PAGE);
+    world.allocate(PAGE_2);
+    let free = world.kernel.frames.free();
+    let (page, other) = (world.leaf(world.init(), PAGE), world.leaf(world.init(), PAGE_2));
+    assert_eq!(page_move(&mut world, (ME, PAGE), (ME, PAGE_2)), Err(Error::Busy));
+    assert_eq!(page_move(&mut world, (ME, PAGE), (ME, PAGE)), Err(Error::Busy));
+    assert_eq!(page_move(&mut world, (ME, PAGE_3), (ME, PAGE)), Err(Error::NotMapped));
+    assert_eq!(page_move(&mut world, (child, PAGE), (ME, PAGE_3)), Err(Error::NotMapped));
+    let stale = Target::new(0x7000_0005).unwrap();
+    assert_eq!(page_move(&mut world, (stale, PAGE), (ME, PAGE_3)), Err(Error::NoSuchProcess));
+    assert_eq!(page_move(&mut world, (ME, PAGE), (stale, PAGE_3)), Err(Error::NoSuchProcess));
+    world.leave_free(0);
+    let far = 0x3000_0000;
+    assert_eq!(page_move(&mut world, (ME, PAGE), (ME, far)), Err(Error::OutOfFrames));
+    let init = world.init();
+    assert_eq!((world.leaf(init, PAGE), world.leaf(init, PAGE_2)), (page, other));
+    assert!(world.kernel.frames.free() <= free);
+}
+
+#[test]
+fn a_page_that_is_moved_without_w_arrives_sealed_and_a_shared_frame_keeps_its_other_mappings() {
+    let mut world = World::new();
+    let child = world.running_child();
+    world.allocate(PAGE);
+    world.map(ME, PAGE, child.into(), PAGE, READ).unwrap();
+    page_move(&mut world, (child.into(), PAGE), (ME, PAGE_2)).unwrap();
+    assert_eq!(world.leaf(world.init(), PAGE_2).bits() & 0xFFF, 0x105);
+    assert_eq!(world.count(world.init(), PAGE), 2);
+    assert!(world.leaf(world.init(), PAGE).is_writable());
+}

@@ -13,6 +13,8 @@ pub struct Counts<'a> {
     pub reserved: &'a [Frame],
     /// What lost views name.
     pub empty_view: Frame,
+    /// Those of them that are in the DMA pool.
+    pub pool: &'a [Frame],
 }
 
 impl Counts<'_> {
@@ -63,8 +65,24 @@ impl Model {
             let tables = space.tables.iter().map(|(_, table)| *table);
             for frame in leaves.chain(tables).chain([directory]) {
                 assert!(!counts.is_free(frame), "{frame:?} is mapped by {directory:?}, and free");
-                mapped[frame.number() as usize] += 1;
+                // Device memory beyond the last RAM has no count.
+                if let Some(mapped) = mapped.get_mut(frame.number() as usize) {
+                    *mapped += 1;
+                }
             }
+        }
+        for (page, leaf) in spaces.iter().flat_map(|space| &space.leaves) {
+            let flags = if counts.pool.contains(&leaf.frame()) {
+                EntryFlags::DRIVERS_OWN
+            } else if self.is_ram(leaf.frame()) && leaf.frame().number() >= 0x100 {
+                EntryFlags::empty()
+            } else {
+                EntryFlags::DEVICE
+            };
+            assert_eq!(leaf.flags() & EntryFlags::DEVICE, flags, "leaf of {page:?}: {leaf:?}");
+        }
+        for frame in counts.pool {
+            assert!(mapped[frame.number() as usize] < 2, "{frame:?} of the DMA pool is shared");
         }
         for frame in counts.reserved {
             mapped[frame.number() as usize] += 1;
@@ -220,8 +238,8 @@ impl Model {
 }
 
 fn assert_user_leaf(page: Page, leaf: Entry) {
-    let never = EntryFlags::WRITE_THROUGH | EntryFlags::NO_CACHE | EntryFlags::LARGE;
     assert!(leaf.flags().contains(EntryFlags::USER_LEAF), "leaf of {page:?}: {leaf:?}");
-    assert!(!leaf.flags().intersects(never), "leaf of {page:?}: {leaf:?}");
+    assert!(!leaf.flags().contains(EntryFlags::LARGE), "leaf of {page:?}: {leaf:?}");
+    assert!(!(leaf.is_sealed() && leaf.is_drivers_own()), "leaf of {page:?}: {leaf:?}");
     assert!(!(leaf.is_sealed() && leaf.is_writable()), "sealed and writable: {page:?}: {leaf:?}");
 }

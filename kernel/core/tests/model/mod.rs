@@ -19,7 +19,9 @@ use std::fmt::Write as _;
 use abi::fault::Access;
 use abi::layout::{ENTRIES, PAGE_SIZE};
 use abi::{Entry, EntryFlags, Frame, Page, Registers};
+use kernel_core::driver::KERNEL_LINES;
 use kernel_core::hardware::{FpuState, Hardware, Reach};
+use kernel_core::ports::Ports;
 
 /// What RAM holds before it is written: a present entry of a frame that no test has.
 pub const POISON: u32 = 0xFFBA_D007;
@@ -77,8 +79,10 @@ pub struct Model {
     register_area: Option<*mut Registers>,
     /// The FPU and SSE registers.
     pub fpu: FpuState,
-    /// Programs may use the I/O ports.
-    pub ports_open: bool,
+    /// The I/O ports that the current process may use.
+    pub ports: Ports,
+    /// Interrupt lines that are masked, as bits.
+    pub masked: u16,
     pub console: Vec<u8>,
     pub clock: u64,
     /// CR2.
@@ -100,7 +104,8 @@ impl Model {
             ram: vec![Some(Contents::Poison); frames as usize],
             cr3: Frame::from_number(0),
             tlb: HashMap::new(),
-            ports_open: false,
+            ports: Ports::NONE,
+            masked: !(KERNEL_LINES as u16),
             tables: HashMap::new(),
             flushes: Flushes::default(),
             register_area: None,
@@ -463,8 +468,13 @@ impl Hardware for Model {
         self.register_area = Some(registers);
     }
 
-    fn open_ports(&mut self, open: bool) {
-        self.ports_open = open;
+    fn open_ports(&mut self, ports: &Ports) {
+        self.ports = *ports;
+    }
+
+    fn mask_line(&mut self, line: u32, masked: bool) {
+        let bit = 1 << line;
+        self.masked = if masked { self.masked | bit } else { self.masked & !bit };
     }
 
     fn save_fpu(&mut self, state: &mut FpuState) {

@@ -78,7 +78,12 @@ impl World {
         }
         let empty = self.kernel.empty_view().expect("made at boot");
         let reserved = [&self.reserved[..], &[empty.table, empty.zeros]].concat();
-        let counts = Counts { counts: &counts, reserved: &reserved, empty_view: empty.table };
+        let counts = Counts {
+            counts: &counts,
+            reserved: &reserved,
+            empty_view: empty.table,
+            pool: &self.dma_pool,
+        };
         model.audit(self.kernel_directory, &spaces, &counts);
         for (index, process) in
             self.slots().filter(|(index, process)| process.account == Some(*index))
@@ -180,6 +185,7 @@ impl World {
                 State::Ended => process.parent.map(QueueName::Zombies),
                 State::Free
                 | State::Receiving
+                | State::ReceivingInterrupt
                 | State::ReceivingExit { .. }
                 | State::JosReceiving
                 | State::Sleeping

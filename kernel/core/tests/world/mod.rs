@@ -31,6 +31,9 @@ pub const PAGE: u32 = 0x1000_0000;
 pub const PAGE_2: u32 = 0x1000_1000;
 pub const PAGE_3: u32 = 0x1040_0000;
 
+/// Frames of the DMA pool.
+pub const DMA_POOL: u32 = 8;
+
 pub const READ: Permissions = Permissions::empty();
 pub const WRITE: Permissions = Permissions::WRITE;
 
@@ -49,6 +52,8 @@ pub struct World {
     pub after: After,
     kernel_directory: Frame,
     reserved: Vec<Frame>,
+    /// The DMA pool.
+    pub dma_pool: Vec<Frame>,
     /// Whose tags a process may find in its FPU registers: at first nobody's or its maker's, then its own.
     tags: HashMap<ProcessId, [u32; 2]>,
 }
@@ -74,14 +79,20 @@ impl World {
     pub fn boot(mib: u32, archive: &[u8], command_line: &str) -> Result<Self, BootError> {
         let boot = Model::boot(mib);
         let (mut model, mut ranges) = (boot.model, boot.ranges);
-        let reserved = store(&mut model, &mut ranges, archive);
+        let archive_frames = store(&mut model, &mut ranges, archive);
+        let pool = &mut ranges[0];
+        pool.end -= DMA_POOL;
+        let pool = FrameRange { first: pool.end, end: pool.end + DMA_POOL };
         let records =
             Box::leak(vec![FrameRecord::default(); boot.records as usize].into_boxed_slice());
         let mut kernel = new_kernel();
         kernel.frames = Frames::new(records, &ranges);
-        for frame in &reserved {
+        for frame in &archive_frames {
             kernel.frames.reserve(*frame);
         }
+        kernel.set_dma_pool(pool);
+        let dma_pool: Vec<Frame> = (pool.first..pool.end).map(Frame::from_number).collect();
+        let reserved = [archive_frames.as_slice(), &dma_pool].concat();
         let mut cpu = Cpu::new(model, 0, boot.directory);
         let first = reserved[0];
         let archive = BootArchive { first, length: archive.len() as u32 };
@@ -92,6 +103,7 @@ impl World {
             after,
             kernel_directory: boot.directory,
             reserved,
+            dma_pool,
             tags: HashMap::new(),
         };
         world.settle();
@@ -286,6 +298,14 @@ impl World {
         self.cpu.hardware.clock += 10_000;
         self.after = self.kernel.timer(&mut self.cpu);
         self.settle();
+    }
+
+    /// A device raises an interrupt line, if it is open.
+    pub fn raise(&mut self, line: u32) {
+        if self.cpu.hardware.masked & 1 << line == 0 {
+            self.after = self.kernel.device_interrupt(&mut self.cpu, line);
+            self.settle();
+        }
     }
 
     /// A key is pressed.

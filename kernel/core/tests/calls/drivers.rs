@@ -1,0 +1,365 @@
+//! What drivers get, who else gets nothing, and what becomes of it all when a driver ends.
+
+use abi::call::PageOffer;
+use abi::driver::{Line, PortRange};
+use abi::message::{Kind, Message};
+use abi::process::Target;
+use abi::{EntryFlags, Error, Frame, PageRange, ProcessId, Syscall, UserPage};
+
+use crate::world::{DATA, DMA_POOL, PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
+
+const INIT: ProcessId = ProcessId::first(0);
+const LINE: u32 = 11;
+/// Device memory beyond all RAM.
+const DEVICE: Frame = Frame::from_number(0xF_E000);
+
+fn range(page: u32, pages: u32) -> PageRange {
+    PageRange::new(UserPage::known(page), pages).unwrap()
+}
+
+fn line(number: u32) -> Line {
+    Line::new(number).unwrap()
+}
+
+fn ports(first: u32, count: u32) -> Syscall {
+    Syscall::PortsAllow { ports: PortRange::new(first, count).unwrap() }
+}
+
+/// A running child of init's that is a driver, on the CPU.
+fn driver() -> (World, ProcessId) {
+    let mut world = World::new();
+    let driver = world.running_child();
+    world.call(Syscall::DriverAllow { process: driver.into(), allow: true }).unwrap();
+    world.run(driver);
+    (world, driver)
+}
+
+fn dma(world: &mut World, page: u32, pages: u32) -> Result<u32, Error> {
+    world.call(Syscall::DmaAllocate { range: range(page, pages) }).map(|words| words[0])
+}
+
+#[test]
+fn every_call_of_drivers_is_refused_to_others() {
+    let mut world = World::new();
+    let other = world.running_child();
+    world.run(other);
+    let child = world.child();
+    let calls = [
+        Syscall::DriverAllow { process: child.into(), allow: true },
+        ports(0xCF8, 8),
+        Syscall::DeviceMap { frame: DEVICE, range: range(PAGE, 1) },
+        Syscall::DmaAllocate { range: range(PAGE, 1) },
+        Syscall::DmaRelease { range: range(PAGE, 1) },
+        Syscall::DmaReclaim { driver: child },
+        Syscall::InterruptAttach { line: line(LINE) },
+        Syscall::InterruptAcknowledge { line: line(LINE) },
+    ];
+    for call in calls {
+        assert_eq!(world.call(call), Err(Error::NotPermitted), "{call:?}");
+    }
+    assert!(!world.cpu.hardware.ports.any());
+    assert_eq!(world.cpu.hardware.masked & 1 << LINE, 1 << LINE);
+}
+
+#[test]
+fn a_driver_makes_its_own_children_drivers_and_nobody_else() {
+    let (mut world, driver) = driver();
+    let child = world.running_child();
+    for (process, expected) in [
+        (Target::Caller, Err(Error::NoSuchProcess)),
+        (INIT.into(), Err(Error::NoSuchProcess)),
+        (child.into(), Ok(())),
+    ] {
+        let allow = Syscall::DriverAllow { process, allow: true };
+        assert_eq!(world.call(allow).map(|_| ()), expected, "{process:?}");
+    }
+    world.call_of(child, ports(0xCF8, 8)).unwrap();
+    world.call_of(driver, Syscall::DriverAllow { process: child.into(), allow: false }).unwrap();
+    assert_eq!(world.call_of(child, ports(0xD00, 8)), Err(Error::NotPermitted));
+}
+
+#[test]
+fn one_that_is_no_driver_any_more_keeps_what_it_has_and_can_give_it_back() {
+    let (mut world, driver) = driver();
+    world.call(Syscall::InterruptAttach { line: line(LINE) }).unwrap();
+    dma(&mut world, PAGE, 1).unwrap();
+    world.run(INIT);
+    world.call(Syscall::DriverAllow { process: driver.into(), allow: false }).unwrap();
+    world.raise(LINE);
+    world.run(driver);
+    world.call(Syscall::InterruptAcknowledge { line: line(LINE) }).unwrap();
+    assert_eq!(dma(&mut world, PAGE_2, 1), Err(Error::NotPermitted));
+    world.call(Syscall::DmaRelease { range: range(PAGE, 1) }).unwrap();
+    assert!(dma(&mut world, PAGE, 1).is_err());
+}
+
+#[test]
+fn an_interrupt_takes_the_cpu_from_nobody_unless_its_owner_waits() {
+    let (mut world, driver) = driver();
+    world.call(Syscall::InterruptAttach { line: line(LINE) }).unwrap();
+    let other = world.running_child();
+    world.raise(LINE);
+    assert_eq!(world.current(), driver, "its owner is on the CPU and stays there");
+    world.call(Syscall::InterruptAcknowledge { line: line(LINE) }).unwrap();
+    world.run(other);
+    world.raise(LINE);
+    assert_eq!(world.current(), other, "its owner is ready and has its turn");
+}
+
+#[test]
+fn ports_are_open_while_their_driver_runs_and_to_nobody_else() {
+    let (mut world, driver) = driver();
+    world.call(ports(0xCF8, 8)).unwrap();
+    assert!(world.cpu.hardware.ports.any(), "at once");
+    assert_eq!(world.call(ports(0x40, 1)), Err(Error::Busy), "the timer's");
+    for _ in 0..2 {
+        world.run(INIT);
+        assert!(!world.cpu.hardware.ports.any());
+        world.run(driver);
+        assert_eq!(world.cpu.hardware.ports.ranges()[0], PortRange::new(0xCF8, 8).unwrap());
+    }
+    world.begin(Syscall::Exit { status: 0 });
+    world.run(INIT);
+    assert!(!world.cpu.hardware.ports.any());
+}
+
+#[test]
+fn device_memory_is_what_is_no_ram_and_not_the_kernels() {
+    let (mut world, driver) = driver();
+    let ram = world.leaf(INIT, DATA).frame();
+    let last = Frame::from_number(world.cpu.hardware.frames() - 1);
+    let kernels_own = [0xF_EC00, 0xF_EE00, 0, 0x100, 0xC0].map(Frame::from_number);
+    for frame in [ram, last].into_iter().chain(kernels_own) {
+        let refused = world.call(Syscall::DeviceMap { frame, range: range(PAGE, 1) });
+        assert_eq!(refused, Err(Error::NotPermitted), "{frame:?}");
+    }
+    let across = Syscall::DeviceMap { frame: last, range: range(PAGE, 2) };
+    assert_eq!(world.call(across), Err(Error::NotPermitted));
+    for (frame, page) in [(DEVICE, PAGE), (Frame::from_number(0xB8), PAGE_3)] {
+        let [done, ..] = world.call(Syscall::DeviceMap { frame, range: range(page, 2) }).unwrap();
+        assert_eq!(done, 2);
+        let leaf = world.leaf(driver, page + 0x1000);
+        assert_eq!(leaf.frame().number(), frame.number() + 1);
+        assert_eq!(leaf.flags(), EntryFlags::FRESH | EntryFlags::DEVICE);
+    }
+}
+
+/// Tries every way by which a page gets to another place or another space.
+fn assert_unshareable(world: &mut World, driver: ProcessId, page: u32) {
+    let child = world.running_child();
+    let refused = Err(Error::NotPermitted);
+    let target = Target::Caller;
+    for (to, to_page) in [(child.into(), page), (target, PAGE_3)] {
+        for permissions in [READ, WRITE] {
+            assert_eq!(world.map(target, page, to, to_page, permissions), refused);
+        }
+    }
+    for (both, first) in [(true, page), (false, page), (false, PAGE_3)] {
+        let share = Syscall::RangeShare {
+            process: target,
+            range: range(page, 1),
+            to: child.into(),
+            to_page: UserPage::known(first),
+            drop: WRITE,
+            add: READ,
+            both,
+        };
+        assert_eq!(world.call(share), refused, "{both}");
+    }
+    let copy =
+        Syscall::PageCopy { process: target, page: UserPage::known(page), permissions: READ };
+    assert_eq!(world.call(copy), refused);
+    let send = |send| Some(PageOffer { page: UserPage::known(page), send, accept: send.is_none() });
+    let words = [1, 2, 3, 4];
+    for to in [child, INIT] {
+        // Init waits for a message with a page; the child does not.
+        assert_eq!(world.call(Syscall::Send { to, words, offer: send(Some(READ)) }), refused);
+        assert_eq!(world.call(Syscall::Call { to, words, offer: send(Some(READ)) }), refused);
+    }
+    // A page keeps its kind when its protection changes.
+    let before = world.leaf(driver, page).flags();
+    let process = target;
+    let protect = |drop, add| Syscall::RangeProtect { process, range: range(page, 1), drop, add };
+    world.call(protect(WRITE, READ)).unwrap();
+    assert_eq!(world.leaf(driver, page).flags(), before - EntryFlags::WRITE);
+    world.call(protect(READ, WRITE)).unwrap();
+    assert_eq!(world.leaf(driver, page).flags(), before);
+}
+
+#[test]
+fn a_drivers_pages_get_to_no_other_space() {
+    let (mut world, driver) = driver();
+    let offer = PageOffer { page: UserPage::known(PAGE_2), send: None, accept: true };
+    world.begin_of(INIT, Syscall::Receive { from: None, offer: Some(offer) });
+    world.run(driver);
+    dma(&mut world, PAGE, 1).unwrap();
+    assert_unshareable(&mut world, driver, PAGE);
+    let unmapped = world.call(Syscall::RangeUnmap {
+        process: Target::Caller,
+        range: range(PAGE, 1),
+        marks: READ,
+    });
+    assert!(unmapped.is_ok());
+    world.call(Syscall::DeviceMap { frame: DEVICE, range: range(PAGE, 1) }).unwrap();
+    assert_unshareable(&mut world, driver, PAGE);
+}
+
+#[test]
+fn dma_frames_are_contiguous_zeroed_and_one_drivers() {
+    let (mut world, driver) = driver();
+    let free = world.kernel.frames.free();
+    let first = world.dma_pool[0];
+    for frame in world.dma_pool.clone() {
+        world.cpu.hardware.set_word(frame, 7, 0xDEAD_BEEF);
+    }
+    assert_eq!(dma(&mut world, PAGE, DMA_POOL), Ok(first.address()));
+    assert_eq!(world.kernel.frames.free(), free - 1, "a table");
+    for index in 0..DMA_POOL {
+        let leaf = world.leaf(driver, PAGE + index * 0x1000);
+        assert_eq!(leaf.frame().number(), first.number() + index);
+        assert_eq!(leaf.flags(), EntryFlags::FRESH | EntryFlags::DRIVERS_OWN);
+        assert_eq!(world.read(PAGE + index * 0x1000 + 28), Ok(0));
+    }
+    assert_eq!(dma(&mut world, PAGE_3, 1), Err(Error::OutOfFrames));
+    world.call(Syscall::DmaRelease { range: range(PAGE + 0x2000, 2) }).unwrap();
+    assert_eq!(dma(&mut world, PAGE + 0x1000, 2), Err(Error::Busy), "a page is there");
+    assert_eq!(dma(&mut world, PAGE_3, 3), Err(Error::OutOfFrames));
+    assert_eq!(dma(&mut world, PAGE_3, 2), Ok(first.address() + 0x2000));
+}
+
+#[test]
+fn dma_frames_are_released_by_the_pages_that_map_them() {
+    let (mut world, _) = driver();
+    world.allocate(PAGE_3);
+    dma(&mut world, PAGE, 2).unwrap();
+    let release = |page, pages| Syscall::DmaRelease { range: range(page, pages) };
+    for (page, pages) in [(PAGE, 3), (PAGE_3, 1), (PAGE_2 + 0x1000, 1), (0x3000_0000, 1)] {
+        assert_eq!(world.call(release(page, pages)), Err(Error::NotMapped), "{page:#x}");
+    }
+    world.call(release(PAGE, 2)).unwrap();
+    assert_eq!(world.call(release(PAGE, 1)), Err(Error::NotMapped));
+    assert!(dma(&mut world, PAGE, DMA_POOL).is_ok());
+}
+
+#[test]
+fn an_allocation_that_fails_half_way_gives_everything_back() {
+    let (mut world, driver) = driver();
+    world.run(INIT);
+    // The directory, one table, two pages; the third page lies under the next table.
+    let quota = Syscall::SetQuota { process: driver.into(), frames: 4, processes: 0 };
+    world.call(quota).unwrap();
+    world.run(driver);
+    let before_a_table = PAGE_3 - 0x2000;
+    assert_eq!(dma(&mut world, before_a_table, 3), Err(Error::QuotaExceeded));
+    assert!(!world.leaf(driver, before_a_table).is_present());
+    world.leave_free(0);
+    assert_eq!(dma(&mut world, PAGE_3, 1), Err(Error::OutOfFrames));
+    assert!(dma(&mut world, before_a_table, 2).is_ok(), "the whole pool is there");
+    let device = Syscall::DeviceMap { frame: DEVICE, range: range(PAGE_3 - 0x3000, 1) };
+    assert_eq!(world.call(device), Err(Error::QuotaExceeded));
+}
+
+#[test]
+fn an_interrupt_is_a_message_and_masks_its_line_until_it_is_acknowledged() {
+    let (mut world, driver) = driver();
+    let attach = Syscall::InterruptAttach { line: line(LINE) };
+    let acknowledge = Syscall::InterruptAcknowledge { line: line(LINE) };
+    assert_eq!(world.call(acknowledge), Err(Error::NotPermitted));
+    world.call(attach).unwrap();
+    world.begin(Syscall::Receive { from: None, offer: None });
+    world.raise(LINE);
+    assert_eq!(world.current(), driver, "who waits for a device runs at once");
+    let answer = world.answer(driver);
+    let header = Message::header(Kind::Interrupt, None);
+    assert_eq!((answer.eax, answer.process, answer.words[0]), (header, driver.bits(), LINE));
+    assert_eq!(world.cpu.hardware.masked & 1 << LINE, 1 << LINE);
+    world.call(acknowledge).unwrap();
+    // One that comes while nobody waits is kept, and several are one.
+    world.run(INIT);
+    world.raise(LINE);
+    world.call_of(driver, acknowledge).unwrap();
+    world.raise(LINE);
+    world.run(driver);
+    assert_eq!(world.call(Syscall::Receive { from: None, offer: None }).unwrap()[0], LINE);
+    world.begin(Syscall::Receive { from: None, offer: None });
+    assert_ne!(world.current(), driver, "there is no other");
+}
+
+#[test]
+fn a_driver_that_receives_from_itself_hears_interrupts_only() {
+    let (mut world, driver) = driver();
+    let own = Syscall::Receive { from: Some(driver), offer: None };
+    assert_eq!(world.call(own), Err(Error::Deadlock), "it has no line");
+    world.call(Syscall::InterruptAttach { line: line(LINE) }).unwrap();
+    world.begin(own);
+    world.run(INIT);
+    world.begin(Syscall::Send { to: driver, words: [7; 4], offer: None });
+    world.raise(LINE);
+    assert_eq!((world.current(), world.answer(driver).words[0]), (driver, LINE));
+    assert_eq!(world.call(Syscall::Receive { from: None, offer: None }), Ok([7; 4]));
+}
+
+#[test]
+fn a_line_has_one_owner_and_the_kernels_have_none() {
+    let (mut world, driver) = driver();
+    for number in [0, 2, 4] {
+        let attach = Syscall::InterruptAttach { line: line(number) };
+        assert_eq!(world.call(attach), Err(Error::Busy), "{number}");
+    }
+    let attach = Syscall::InterruptAttach { line: line(LINE) };
+    world.call(attach).unwrap();
+    assert_eq!(world.call_of(INIT, attach), Err(Error::Busy));
+    let acknowledge = Syscall::InterruptAcknowledge { line: line(LINE) };
+    assert_eq!(world.call(acknowledge), Err(Error::NotPermitted));
+    world.begin_of(driver, Syscall::Exit { status: 0 });
+    assert_eq!(world.cpu.hardware.masked & 1 << LINE, 1 << LINE, "masked when its driver ends");
+    world.call_of(INIT, attach).unwrap();
+}
+
+#[test]
+fn a_dead_drivers_frames_are_not_used_again_before_its_parent_says_so() {
+    let (mut world, driver) = driver();
+    let free = world.kernel.frames.free();
+    dma(&mut world, PAGE, DMA_POOL).unwrap();
+    let frame = world.leaf(driver, PAGE).frame();
+    world.begin(Syscall::Destroy { process: Target::Caller, subtree: false });
+    world.run(INIT);
+    world.finish_teardowns();
+    assert_eq!(world.kernel.frames.free(), free + 1, "its directory");
+    assert_eq!(world.kernel.frames.count(frame), Some(1));
+    world.begin(Syscall::Wait { child: Some(driver) });
+    assert_eq!(dma(&mut world, PAGE_3, 1), Err(Error::OutOfFrames), "quarantined");
+    for stranger in [driver.next(), INIT] {
+        let reclaim = Syscall::DmaReclaim { driver: stranger };
+        assert_eq!(world.call(reclaim), Err(Error::NoSuchProcess));
+    }
+    let reclaim = Syscall::DmaReclaim { driver };
+    assert_eq!(world.call(reclaim).unwrap()[0], DMA_POOL);
+    assert_eq!(world.call(reclaim), Err(Error::NoSuchProcess), "once");
+    assert_eq!(dma(&mut world, PAGE_3, DMA_POOL), Ok(frame.address()));
+}
+
+#[test]
+fn the_say_over_a_dead_drivers_frames_passes_to_its_grandparent() {
+    let (mut world, parent) = driver();
+    let driver = world.running_child();
+    world.call(Syscall::DriverAllow { process: driver.into(), allow: true }).unwrap();
+    world.run(driver);
+    dma(&mut world, PAGE, 2).unwrap();
+    world.begin(Syscall::Exit { status: 0 });
+    world.run(INIT);
+    let reclaim = Syscall::DmaReclaim { driver };
+    assert_eq!(world.call(reclaim), Err(Error::NoSuchProcess), "it is the parent's to say");
+    world.call(Syscall::Destroy { process: parent.into(), subtree: false }).unwrap();
+    assert_eq!(dma(&mut world, PAGE_3, DMA_POOL), Err(Error::OutOfFrames));
+    assert_eq!(world.call(reclaim).unwrap()[0], 2);
+    assert!(dma(&mut world, PAGE_3, DMA_POOL).is_ok());
+}
+
+#[test]
+fn a_living_drivers_frames_are_nobodys_to_reclaim() {
+    let (mut world, driver) = driver();
+    dma(&mut world, PAGE, 1).unwrap();
+    world.run(INIT);
+    assert_eq!(world.call(Syscall::DmaReclaim { driver }), Err(Error::NoSuchProcess));
+}

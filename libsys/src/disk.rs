@@ -1,0 +1,87 @@
+//! The disk, as its clients use it: found, opened, given pages, then read and written.
+
+use abi::call::PageOffer;
+use abi::{Permissions, ProcessId, UserPage};
+
+use crate::call::message_call;
+use crate::disk_protocol::{DiskError, Facts, Request, Transfer, decode_answer};
+use crate::names::{self, Name};
+
+/// A disk that this process has opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Disk {
+    server: ProcessId,
+    facts: Facts,
+}
+
+impl Disk {
+    /// Opens the disk that init knows.
+    ///
+    /// # Errors
+    /// `Gone`: there is none. `Full`.
+    pub fn find() -> Result<Self, DiskError> {
+        Self::open(names::find(Name::DISK).ok_or(DiskError::Gone)?)
+    }
+
+    /// Opens the disk that this process serves.
+    ///
+    /// # Errors
+    /// `Full`; `Gone`.
+    pub fn open(server: ProcessId) -> Result<Self, DiskError> {
+        let facts = ask(server, Request::Open, None)?;
+        Ok(Self { server, facts })
+    }
+
+    /// How large it is.
+    #[must_use]
+    pub const fn facts(&self) -> Facts {
+        self.facts
+    }
+
+    /// Makes a page of this process's a slot of its transfer area, in place of the page that was it; with W if
+    /// `permissions` say so.
+    ///
+    /// # Errors
+    /// `BadRange`: there is no such slot. `NotShared`: the page is not there, or lacks W that is asked for.
+    pub fn share(
+        &self,
+        slot: u32,
+        page: UserPage,
+        permissions: Permissions,
+    ) -> Result<(), DiskError> {
+        let offer = PageOffer { page, send: Some(permissions), accept: false };
+        ask(self.server, Request::Share { slot }, Some(offer)).map(drop)
+    }
+
+    /// From the disk into the area.
+    ///
+    /// # Errors
+    /// `BadRange`, `NotShared`, `NotWritable`, `DeviceError`; `Gone`.
+    pub fn read(&self, transfer: Transfer) -> Result<(), DiskError> {
+        ask(self.server, Request::Read(transfer), None).map(drop)
+    }
+
+    /// From the area to the disk.
+    ///
+    /// # Errors
+    /// `BadRange`, `NotShared`, `ReadOnly`, `DeviceError`; `Gone`.
+    pub fn write(&self, transfer: Transfer) -> Result<(), DiskError> {
+        ask(self.server, Request::Write(transfer), None).map(drop)
+    }
+
+    /// Returns when all that was written is on the medium.
+    ///
+    /// # Errors
+    /// `DeviceError`; `Gone`.
+    pub fn flush(&self) -> Result<(), DiskError> {
+        ask(self.server, Request::Flush, None).map(drop)
+    }
+}
+
+fn ask(server: ProcessId, request: Request, offer: Option<PageOffer>) -> Result<Facts, DiskError> {
+    match message_call(server, request.encode(), offer) {
+        Ok(reply) => decode_answer(reply.words),
+        Err(abi::Error::NotMapped | abi::Error::NotPermitted) => Err(DiskError::NotShared),
+        Err(_) => Err(DiskError::Gone),
+    }
+}

@@ -1,0 +1,84 @@
+//! The disk that pages go to: in slots of a page, by way of the transfer area.
+
+use libsys::disk::Disk;
+use libsys::disk_protocol::{DiskError as Trouble, PAGE_SECTORS, SLOTS, Transfer};
+use libsys::transfer_area::TransferArea;
+use libsys::{Permissions, ProcessId, println};
+use swap::{Bytes, DiskError};
+
+/// A disk with its transfer area; or none.
+pub struct SwapDisk(Option<(Disk, TransferArea)>);
+
+/// The most slots that are used: 4 GiB.
+const MOST: u64 = 1 << 20;
+
+impl SwapDisk {
+    /// The disk that this process serves. What cannot be opened is said, and is none.
+    pub fn open(server: Option<ProcessId>) -> Self {
+        let Some(server) = server else { return Self(None) };
+        let opened = TransferArea::new().map_err(|_| Trouble::NotShared).and_then(|area| {
+            let disk = Disk::open(server)?;
+            share(&disk, &area)?;
+            Ok((disk, area))
+        });
+        Self(opened.inspect_err(|error| println!("pager: no swap space: {error}")).ok())
+    }
+
+    /// Slots; 0 without a disk.
+    pub fn slots(&self) -> u32 {
+        let slots = |(disk, _): &(Disk, TransferArea)| {
+            (disk.facts().sectors / u64::from(PAGE_SECTORS)).min(MOST) as u32
+        };
+        self.0.as_ref().map_or(0, slots)
+    }
+
+    /// Page `index` of the transfer area.
+    ///
+    /// # Panics
+    /// If there is no disk.
+    pub fn buffer(&mut self, index: usize) -> &mut Bytes {
+        let (_, area) = self.0.as_mut().expect("nobody asks for the buffer of no disk");
+        area.bytes(index as u32)
+    }
+
+    /// Writes the first pages of the area to slots.
+    ///
+    /// # Errors
+    /// `DiskError`: it could not.
+    pub fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
+        self.request(first, count, Disk::write)
+    }
+
+    /// Reads slots into the first pages of the area.
+    ///
+    /// # Errors
+    /// `DiskError`: it could not.
+    pub fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
+        self.request(first, count, Disk::read)
+    }
+
+    fn request(
+        &mut self,
+        first: u32,
+        count: usize,
+        request: impl Fn(&Disk, Transfer) -> Result<(), Trouble>,
+    ) -> Result<(), DiskError> {
+        let (disk, area) = self.0.as_mut().ok_or(DiskError)?;
+        let sector = u64::from(first) * u64::from(PAGE_SECTORS);
+        let transfer = Transfer { sector, slot: 0, pages: count as u32 };
+        let mut done = request(disk, transfer);
+        // Its driver has ended, and may have been started again by now. What was written is still there.
+        if let Err(Trouble::Gone) = done
+            && let Ok(again) = Disk::find()
+            && share(&again, area).is_ok()
+        {
+            *disk = again;
+            done = request(disk, transfer);
+        }
+        done.map_err(|_| DiskError)
+    }
+}
+
+fn share(disk: &Disk, area: &TransferArea) -> Result<(), Trouble> {
+    (0..SLOTS).try_for_each(|slot| disk.share(slot, area.page(slot), Permissions::WRITE))
+}

@@ -1,0 +1,322 @@
+//! `disktest`: writes patterns to the disk, reads them back in another order, and tries what should be refused.
+//!
+//! `disktest write SEED` writes and verifies; `disktest read SEED` verifies what another boot wrote; `disktest refuse`
+//! asks for what the disk has to refuse; `disktest errors` expects a device that fails at sectors 8 and 16; `disktest two`
+//! works beside another client; `disktest death`, which has to be a driver (`trust` on the boot line), kills a driver of
+//! its own and starts another; and `disktest hammer SERVER` reads until its disk is gone.
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::boxed::Box;
+use alloc::string::ToString as _;
+use core::fmt;
+
+use libsys::abi::layout::PAGE_SIZE;
+use libsys::disk::Disk;
+use libsys::disk_protocol::{DiskError, PAGE_SECTORS, Request, SLOTS, Transfer, decode_answer};
+use libsys::message::{Event, next_event};
+use libsys::names::{self, Name};
+use libsys::pci::Function;
+use libsys::pci::live::Configuration;
+use libsys::process::{Command, SpawnError};
+use libsys::{
+    Error, PageRange, Permissions, ProcessId, UserPage, dma_allocate, dma_reclaim, dma_release,
+    message_call, println, process, sleep,
+};
+use programs::disk::Disk as Driver;
+
+libsys::main!(main);
+
+/// Runs of 16 pages that are written: 1.5 MiB.
+const RUNS: u32 = 24;
+const WORDS: usize = PAGE_SIZE as usize / 4;
+/// Frames of the DMA pool, which nobody uses when there is no driver.
+const POOL: u32 = 64;
+/// Where they are tried.
+const PLACE: u32 = 0x3000_0000;
+
+/// The transfer area.
+#[repr(align(4096))]
+struct Area([[u32; WORDS]; SLOTS as usize]);
+
+enum Failure {
+    Usage,
+    Disk(&'static str, DiskError),
+    Call(Error),
+    Spawn(SpawnError),
+    Wrong { page: u64, word: usize, found: u32, expected: u32 },
+    Broken(&'static str),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage => f.write_str(
+                "usage: disktest write SEED | read SEED | refuse | errors | two | death",
+            ),
+            Self::Disk(what, error) => write!(f, "{what}: {error}"),
+            Self::Call(error) => error.fmt(f),
+            Self::Spawn(error) => error.fmt(f),
+            Self::Wrong { page, word, found, expected } => {
+                write!(f, "word {word} of page {page} is {found:#010x}, not {expected:#010x}")
+            }
+            Self::Broken(claim) => write!(f, "not so: {claim}"),
+        }
+    }
+}
+
+fn main() -> Result<(), Failure> {
+    let mut arguments = libsys::args().skip(1);
+    let mode = arguments.next().unwrap_or("");
+    let seed = arguments.next().and_then(|seed| seed.parse().ok());
+    match (mode, seed) {
+        ("write", Some(seed)) => Test::new(Disk::find(), seed)?.write_and_read(),
+        ("read", Some(seed)) => Test::new(Disk::find(), seed)?.read_backwards(),
+        ("refuse", None) => refuse(),
+        ("errors", None) => errors(),
+        ("two", None) => two(),
+        ("hammer", Some(server)) => hammer(server),
+        ("death", None) => death(),
+        _ => Err(Failure::Usage),
+    }
+}
+
+struct Test {
+    disk: Disk,
+    area: Box<Area>,
+    seed: u32,
+}
+
+impl Test {
+    /// Opens the disk and gives it an area of 16 pages.
+    fn new(disk: Result<Disk, DiskError>, seed: u32) -> Result<Self, Failure> {
+        let disk = disk.map_err(|error| Failure::Disk("open", error))?;
+        let mut area = Box::new(Area([[0; WORDS]; SLOTS as usize]));
+        for (slot, page) in (0..).zip(&mut area.0) {
+            // Written first, so that it is there.
+            page.fill(1);
+            let page = UserPage::new(page.as_mut_ptr().expose_provenance() as u32)?;
+            disk.share(slot, page, Permissions::WRITE)
+                .map_err(|error| Failure::Disk("share", error))?;
+        }
+        Ok(Self { disk, area, seed })
+    }
+
+    fn write_and_read(&mut self) -> Result<(), Failure> {
+        let sectors = self.disk.facts().sectors;
+        for run in 0..RUNS {
+            let first = first_page(run, sectors);
+            for (slot, page) in (first..).zip(&mut self.area.0) {
+                for (word, value) in page.iter_mut().enumerate() {
+                    *value = pattern(self.seed, slot, word);
+                }
+            }
+            self.disk
+                .write(transfer(first, 0, SLOTS))
+                .map_err(|error| Failure::Disk("write", error))?;
+        }
+        self.disk.flush().map_err(|error| Failure::Disk("flush", error))?;
+        println!("disktest: wrote {} pages of {sectors} sectors", RUNS * SLOTS);
+        self.read_backwards()
+    }
+
+    /// Reads the runs backwards: every third page by page, each into another slot.
+    fn read_backwards(&mut self) -> Result<(), Failure> {
+        let sectors = self.disk.facts().sectors;
+        let failed = |error| Failure::Disk("read", error);
+        for run in (0..RUNS).rev() {
+            let first = first_page(run, sectors);
+            self.area.0.iter_mut().for_each(|page| page.fill(0));
+            if run % 3 == 0 {
+                for slot in (0..SLOTS).rev() {
+                    let from = first + u64::from(SLOTS - 1 - slot);
+                    self.disk.read(transfer(from, slot, 1)).map_err(failed)?;
+                    self.check(slot as usize, from)?;
+                }
+                continue;
+            }
+            self.disk.read(transfer(first, 0, SLOTS)).map_err(failed)?;
+            for (slot, page) in (first..first + u64::from(SLOTS)).enumerate() {
+                self.check(slot, page)?;
+            }
+        }
+        println!("disktest: read {} pages, all as written", RUNS * SLOTS);
+        Ok(())
+    }
+
+    fn check(&self, slot: usize, page: u64) -> Result<(), Failure> {
+        for (word, &found) in core::hint::black_box(&self.area).0[slot].iter().enumerate() {
+            let expected = pattern(self.seed, page, word);
+            if found != expected {
+                return Err(Failure::Wrong { page, word, found, expected });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs lie all over the disk; the first at its beginning, the last at its end.
+fn first_page(run: u32, sectors: u64) -> u64 {
+    let places = sectors / u64::from(PAGE_SECTORS) - u64::from(SLOTS);
+    places * u64::from(run) / u64::from(RUNS - 1)
+}
+
+/// What a word of a page on the disk is to be: different for each.
+fn pattern(seed: u32, page: u64, word: usize) -> u32 {
+    let mixed = (page as u32) << 10 | word as u32;
+    (mixed ^ seed).wrapping_mul(0x9E37_79B1).rotate_left(15)
+}
+
+fn transfer(page: u64, slot: u32, pages: u32) -> Transfer {
+    Transfer { sector: page * u64::from(PAGE_SECTORS), slot, pages }
+}
+
+fn expect(claim: &'static str, holds: bool) -> Result<(), Failure> {
+    if holds { Ok(()) } else { Err(Failure::Broken(claim)) }
+}
+
+/// What the disk has to refuse, and that it serves on.
+fn refuse() -> Result<(), Failure> {
+    let server = names::find(Name::DISK).ok_or(Failure::Disk("find", DiskError::Gone))?;
+    expect("nobody has this name", names::find(Name::new("nobody")).is_none())?;
+    let asks =
+        |words| Ok::<_, Error>(decode_answer(message_call(server, words, None)?.words).err());
+    expect("a stranger is not served", asks(Request::Flush.encode())? == Some(DiskError::NotOpen))?;
+    expect("nonsense is told so", asks([99; 4])? == Some(DiskError::NotUnderstood))?;
+    let test = Test::new(Disk::open(server), 0)?;
+    let end = test.disk.facts().sectors;
+    for (sector, slot, pages) in [
+        (end, 0, 1),
+        (end - 7, 0, 1),
+        (0, 16, 1),
+        (0, 9, 8),
+        (0, 0, 0),
+        (0, 0, 17),
+        (u64::MAX, 0, 1),
+    ] {
+        let transfer = Transfer { sector, slot, pages };
+        let refused = Err(DiskError::BadRange);
+        expect("a read out of range is refused", test.disk.read(transfer) == refused)?;
+        expect("a write out of range is refused", test.disk.write(transfer) == refused)?;
+    }
+    expect(
+        "a slot needs a page",
+        asks(Request::Share { slot: 1 }.encode())? == Some(DiskError::NotShared),
+    )?;
+    let page = UserPage::new(test.area.0[0].as_ptr().expose_provenance() as u32)?;
+    let share = |slot, permissions| test.disk.share(slot, page, permissions);
+    expect("there are 16 slots", share(16, Permissions::WRITE) == Err(DiskError::BadRange))?;
+    expect("a page may be shared read-only", share(3, Permissions::empty()) == Ok(()))?;
+    let over = transfer(0, 2, 3);
+    expect("and is not read into", test.disk.read(over) == Err(DiskError::NotWritable))?;
+    expect("but is written from", test.disk.write(over) == Ok(()))?;
+    println!("disktest: refused what had to be");
+    Ok(())
+}
+
+/// A device that fails where the test has told it to, and works elsewhere.
+fn errors() -> Result<(), Failure> {
+    let test = Test::new(Disk::find(), 0)?;
+    let (read, write) = (transfer(1, 0, 1), transfer(2, 0, 1));
+    expect("the read fails", test.disk.read(read) == Err(DiskError::DeviceError))?;
+    expect("the area is as it was", core::hint::black_box(&test.area).0[0] == [1; WORDS])?;
+    expect("the write fails", test.disk.write(write) == Err(DiskError::DeviceError))?;
+    println!("disktest: errors arrived");
+    expect("the next read does not", test.disk.read(read) == Ok(()))?;
+    expect("nor the next write", test.disk.write(write) == Ok(()))?;
+    println!("disktest: the disk serves on");
+    Ok(())
+}
+
+/// Another client reads all the time, and ten more come and go: their areas are taken back.
+fn two() -> Result<(), Failure> {
+    let server = names::find(Name::DISK).ok_or(Failure::Disk("find", DiskError::Gone))?;
+    let hammer = spawn_hammer(server)?;
+    Test::new(Disk::open(server), 1)?.write_and_read()?;
+    for _ in 0..10 {
+        let guest = spawn_hammer(server)?;
+        sleep(30);
+        process::end(guest)?;
+    }
+    process::end(hammer)?;
+    Test::new(Disk::open(server), 1)?.read_backwards()?;
+    println!("disktest: clients came and went");
+    Ok(())
+}
+
+fn spawn_hammer(server: ProcessId) -> Result<ProcessId, Failure> {
+    let server = server.bits().to_string();
+    Command::new("disktest").args(&["hammer", &server]).spawn().map_err(Failure::Spawn)
+}
+
+/// Reads until the disk is gone.
+fn hammer(server: u32) -> Result<(), Failure> {
+    let test = Test::new(Disk::open(ProcessId::new(server)?), 0)?;
+    for page in (0..u64::from(SLOTS)).cycle() {
+        match test.disk.read(transfer(page, 0, SLOTS)) {
+            Ok(()) => {}
+            Err(DiskError::Gone) => break,
+            Err(error) => return Err(Failure::Disk("hammer", error)),
+        }
+    }
+    println!("disktest: the hammer's disk is gone");
+    Ok(())
+}
+
+/// A driver of this program's own dies: its frames are nobody's until its device is off. Then one that is restarted as
+/// init does it.
+fn death() -> Result<(), Failure> {
+    let all = PageRange::new(UserPage::new(PLACE)?, POOL)?;
+    dma_allocate(all)?;
+    dma_release(all)?;
+    let mut driver = serving(Driver::start().map_err(Failure::Spawn)?)?;
+    for round in 1..=2 {
+        let (id, function) = known(&driver)?;
+        Test::new(Disk::open(id), round)?.write_and_read()?;
+        process::end(id)?;
+        expect("its frames are in quarantine", dma_allocate(all) == Err(Error::OutOfFrames))?;
+        Configuration::open()?.silence(function);
+        println!("disktest: the driver is dead, and had {} frames", dma_reclaim(id)?);
+        expect("once", dma_reclaim(id) == Err(Error::NoSuchProcess))?;
+        dma_allocate(all)?;
+        dma_release(all)?;
+        driver = serving(Driver::start().map_err(Failure::Spawn)?)?;
+        Test::new(Disk::open(known(&driver)?.0), round)?.read_backwards()?;
+    }
+    let (id, _) = known(&driver)?;
+    let hammer = spawn_hammer(id)?;
+    sleep(50);
+    let ended = process::end(id)?;
+    let client = process::wait(Some(hammer))?;
+    expect("its client is told", client.status == 0)?;
+    driver = serving(driver.restart(ended.status).ok_or(Failure::Broken("it restarts"))?)?;
+    expect("nothing of the last one is kept", dma_reclaim(id) == Err(Error::NoSuchProcess))?;
+    Test::new(Disk::open(known(&driver)?.0), 2)?.read_backwards()?;
+    println!("disktest: drivers died and others took their place");
+    Ok(())
+}
+
+/// Waits until a driver serves.
+fn serving(mut driver: Driver) -> Result<Driver, Failure> {
+    while driver.server().is_none() {
+        match next_event()? {
+            Event::Message { sender, words, .. } => driver.hear(sender, words),
+            Event::Exit { .. } => return Err(Failure::Broken("the driver starts")),
+            Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } => {}
+        }
+    }
+    Ok(driver)
+}
+
+fn known(driver: &Driver) -> Result<(ProcessId, Function), Failure> {
+    driver.server().zip(driver.function()).ok_or(Failure::Broken("the driver serves"))
+}

@@ -1,0 +1,102 @@
+//! The disk's driver, as its parent sees it: started, heard of, and when it dies, cleaned up after and started again.
+//!
+//! There is no IOMMU, so a device goes on writing the frames that a dead driver has given it. The kernel keeps them
+//! from everyone until the parent says that the device does not: it is switched off at once, and has forgotten what it
+//! was doing when the next driver has reset it.
+
+use libsys::disk_protocol::{SECTOR, read_ready};
+use libsys::message::{Event, next_event};
+use libsys::pci::Function;
+use libsys::pci::live::Configuration;
+use libsys::process::{Command, SpawnError};
+use libsys::{Error, ProcessId, dma_reclaim, println};
+
+/// The driver.
+pub struct Disk {
+    id: ProcessId,
+    /// The function that it drives, once it serves.
+    function: Option<Function>,
+    /// The one before, whose frames the device may still write: until this one has reset the device, so until it serves.
+    dead: Option<ProcessId>,
+}
+
+impl Disk {
+    /// Starts the driver, loaded whole and without a pager: the pager may want to use it.
+    ///
+    /// # Errors
+    /// A [`SpawnError`]: the caller is no driver, has no boot archive, or there is no memory.
+    pub fn start() -> Result<Self, SpawnError> {
+        let id = Command::new("disk").pager(None).driver().spawn()?;
+        Ok(Self { id, function: None, dead: None })
+    }
+
+    /// As [`Disk::start`], and waits until the driver serves. `None`: it does not, and has said why.
+    ///
+    /// # Errors
+    /// That of the call that receives.
+    pub fn start_and_wait() -> Result<Option<Self>, Error> {
+        let mut disk = match Self::start() {
+            Ok(disk) => disk,
+            Err(error) => {
+                println!("cannot start disk: {error}");
+                return Ok(None);
+            }
+        };
+        while disk.function.is_none() {
+            match next_event()? {
+                Event::Message { sender, words, .. } => disk.hear(sender, words),
+                // Frames that it may have taken stay in quarantine: it has not told which device knows of them.
+                Event::Exit { child, .. } if disk.is(child) => return Ok(None),
+                Event::Exit { .. }
+                | Event::Interrupt
+                | Event::Fault { .. }
+                | Event::Clone { .. } => {}
+            }
+        }
+        Ok(Some(disk))
+    }
+
+    /// Is this the driver?
+    #[must_use]
+    pub fn is(&self, process: ProcessId) -> bool {
+        self.id == process
+    }
+
+    /// The driver, if it serves.
+    #[must_use]
+    pub fn server(&self) -> Option<ProcessId> {
+        self.function.map(|_| self.id)
+    }
+
+    /// The function that it drives, once it serves.
+    #[must_use]
+    pub const fn function(&self) -> Option<Function> {
+        self.function
+    }
+
+    /// Hears a message: the driver's first says that it serves.
+    pub fn hear(&mut self, sender: ProcessId, words: [u32; 4]) {
+        if let Some((function, sectors)) = read_ready(words).filter(|_| self.is(sender)) {
+            println!("disk: {sectors} sectors ({} MiB)", sectors / u64::from((1 << 20) / SECTOR));
+            self.function = Some(Function::numbered(function));
+            if let Some(dead) = self.dead.take() {
+                // It may have died before it took any.
+                let _ = dma_reclaim(dead);
+            }
+        }
+    }
+
+    /// The driver has ended with this status: switches its device off and starts another. When that one serves, the frames
+    /// are given back. `None`: it had not come to serve, or something failed, which is said.
+    #[must_use]
+    pub fn restart(self, status: u32) -> Option<Self> {
+        println!("disk: the driver ended with status {status}");
+        let function = self.function?;
+        let started = Configuration::open()
+            .map(|configuration| configuration.silence(function))
+            .map_err(SpawnError::from)
+            .and_then(|()| Self::start());
+        let started = started.map(|started| Self { dead: Some(self.id), ..started });
+        started.inspect_err(|error| println!("disk: cannot start it again: {error}")).ok()
+    }
+}

@@ -1,0 +1,241 @@
+//! What is known of every page of every client: a table of 1,024 records for each 4 MiB in which anything is known.
+
+use libsys::abi::layout::{ENTRIES, PROCESSES};
+use libsys::{Page, ProcessId};
+
+use crate::place::{Place, Record};
+use crate::pool::{Full, Pool};
+use crate::world::Memory;
+
+/// The tables of a client are a list; a client has few.
+#[derive(Clone, Debug)]
+struct Table {
+    /// Which 4 MiB.
+    directory_index: u32,
+    next: Option<Number>,
+    /// Records that say something.
+    used: u32,
+    records: [Record; ENTRIES as usize],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Number(u16);
+
+/// The books, by process slot: who is in which slot is the caller's affair.
+#[derive(Debug)]
+pub struct Books {
+    tables: Pool<Table>,
+    free: Option<Number>,
+    first: [Option<Number>; PROCESSES as usize],
+}
+
+impl Books {
+    /// Room for `tables` tables, at most 65,536.
+    #[must_use]
+    pub fn new(tables: usize) -> Self {
+        Self {
+            tables: Pool::new(tables.min(1 << 16)),
+            free: None,
+            first: [None; PROCESSES as usize],
+        }
+    }
+
+    /// What is known of a page.
+    pub fn place(&mut self, client: ProcessId, page: Page) -> Place {
+        match self.find(client, page.directory_index()) {
+            Some(table) => self.table(table).records[page.table_index() as usize].into(),
+            None => Place::Unknown,
+        }
+    }
+
+    /// Makes sure that something can be noted of a page, and of all others under the same table.
+    ///
+    /// # Errors
+    /// `Full`: there is no memory for it, or no room.
+    pub fn prepare(
+        &mut self,
+        client: ProcessId,
+        page: Page,
+        memory: &mut impl Memory,
+    ) -> Result<(), Full> {
+        if self.find(client, page.directory_index()).is_some() {
+            return Ok(());
+        }
+        let next = self.first[client.index() as usize];
+        let table = Table {
+            directory_index: page.directory_index(),
+            next,
+            used: 0,
+            records: [Record::default(); ENTRIES as usize],
+        };
+        let number = match self.free {
+            Some(number) => {
+                self.free = self.table(number).next;
+                *self.table_mut(number) = table;
+                number
+            }
+            None => {
+                let number = Number(u16::try_from(self.tables.len()).map_err(|_| Full)?);
+                self.tables.grow(1, &table, memory)?;
+                number
+            }
+        };
+        self.first[client.index() as usize] = Some(number);
+        Ok(())
+    }
+
+    /// Notes what is known of a page, and returns what was known before.
+    ///
+    /// # Panics
+    /// If [`Books::prepare`] has not promised it.
+    pub fn note(&mut self, client: ProcessId, page: Page, place: Place) -> Place {
+        let found = self.find(client, page.directory_index());
+        if found.is_none() && place == Place::Unknown {
+            return Place::Unknown;
+        }
+        let table = self.table_mut(found.expect("the table was prepared"));
+        let record = &mut table.records[page.table_index() as usize];
+        let old = Place::from(*record);
+        *record = place.into();
+        table.used += u32::from(place != Place::Unknown);
+        table.used -= u32::from(old != Place::Unknown);
+        old
+    }
+
+    /// The first page from `from` on of which something is known.
+    #[must_use]
+    pub fn next(&self, client: ProcessId, from: Page) -> Option<(Page, Place)> {
+        let mut best: Option<(Page, Place)> = None;
+        let mut next = self.first[client.index() as usize];
+        while let Some(number) = next {
+            let table = self.table(number);
+            next = table.next;
+            let start = table.directory_index * ENTRIES;
+            let first = from.number().max(start);
+            if table.used == 0 || best.is_some_and(|(page, _)| page.number() < first) {
+                continue;
+            }
+            let found = (first..start + ENTRIES)
+                .map(|page| (page, Place::from(table.records[(page - start) as usize])))
+                .find(|(_, place)| *place != Place::Unknown);
+            if let Some((page, place)) = found {
+                best = Some((Page::numbered(page), place));
+            }
+        }
+        best
+    }
+
+    /// Gives back the tables of a client in which nothing is noted.
+    pub fn tidy(&mut self, client: ProcessId) {
+        let mut keep = None;
+        let mut next = self.first[client.index() as usize];
+        while let Some(number) = next {
+            next = self.table(number).next;
+            let list = if self.table(number).used == 0 { &mut self.free } else { &mut keep };
+            let before = list.replace(number);
+            self.table_mut(number).next = before;
+        }
+        self.first[client.index() as usize] = keep;
+    }
+
+    /// Tables in use.
+    #[must_use]
+    pub fn tables(&self) -> usize {
+        let mut free = 0;
+        let mut next = self.free;
+        while let Some(number) = next {
+            free += 1;
+            next = self.table(number).next;
+        }
+        self.tables.len() - free
+    }
+
+    /// The client's table for a directory index. It comes first in the list from then on: the next question is most
+    /// often about it, too.
+    fn find(&mut self, client: ProcessId, directory_index: u32) -> Option<Number> {
+        let slot = client.index() as usize;
+        let first = self.first[slot]?;
+        let (mut before, mut number) = (None, first);
+        while self.table(number).directory_index != directory_index {
+            before = Some(number);
+            number = self.table(number).next?;
+        }
+        if let Some(before) = before {
+            self.table_mut(before).next = self.table(number).next;
+            self.table_mut(number).next = Some(first);
+            self.first[slot] = Some(number);
+        }
+        Some(number)
+    }
+
+    fn table(&self, Number(number): Number) -> &Table {
+        &self.tables.all()[number as usize]
+    }
+
+    fn table_mut(&mut self, Number(number): Number) -> &mut Table {
+        &mut self.tables.all_mut()[number as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::place::{Contents, Rights};
+    use libsys::Permissions;
+
+    struct Plenty;
+
+    impl Memory for Plenty {
+        fn take(&mut self, _: usize, _: usize) -> bool {
+            true
+        }
+    }
+
+    const ZEROS: Place = Place::Stored {
+        contents: Contents::Zeros,
+        rights: Rights { permissions: Permissions::WRITE, sealed: false },
+    };
+
+    fn pages(books: &Books, client: ProcessId) -> Vec<u32> {
+        let mut from = Page::numbered(0);
+        core::iter::from_fn(|| {
+            let (page, _) = books.next(client, from)?;
+            from = Page::numbered(page.number() + 1);
+            Some(page.number())
+        })
+        .collect()
+    }
+
+    #[test]
+    fn pages_are_found_in_order_whichever_came_first() {
+        let (mut books, client) = (Books::new(4), ProcessId::first(3));
+        for number in [5000, 17, 2048, 18, 1023] {
+            let page = Page::numbered(number);
+            books.prepare(client, page, &mut Plenty).unwrap();
+            assert_eq!(books.note(client, page, ZEROS), Place::Unknown);
+        }
+        assert_eq!(pages(&books, client), [17, 18, 1023, 2048, 5000]);
+        assert_eq!(pages(&books, ProcessId::first(4)), []);
+        assert_eq!(books.place(client, Page::numbered(18)), ZEROS);
+        assert_eq!(books.place(client, Page::numbered(19)), Place::Unknown);
+    }
+
+    #[test]
+    fn tables_in_which_nothing_is_noted_serve_others() {
+        let mut books = Books::new(2);
+        let (one, other) = (ProcessId::first(1), ProcessId::first(2));
+        for page in [0, 1024].map(Page::numbered) {
+            books.prepare(one, page, &mut Plenty).unwrap();
+            books.note(one, page, ZEROS);
+        }
+        let page = Page::numbered(7);
+        assert_eq!(books.prepare(other, page, &mut Plenty), Err(Full));
+        books.note(one, Page::numbered(0), Place::Unknown);
+        books.tidy(one);
+        assert_eq!(books.tables(), 1);
+        books.prepare(other, page, &mut Plenty).unwrap();
+        assert_eq!(books.place(other, page), Place::Unknown, "a used table comes blank");
+        books.note(other, page, ZEROS);
+        assert_eq!((pages(&books, one), pages(&books, other)), (vec![1024], vec![7]));
+    }
+}

@@ -1,0 +1,170 @@
+//! What the pager knows of one page of a client's, in eight bytes.
+
+use libsys::{Entry, EntryFlags, Frame, Permissions};
+
+use crate::items::Item;
+
+/// The mark by which the pager knows its own leaves again. On an absent leaf: the contents are with the pager. On a
+/// present one: the leaf is as the pager made it, so that nothing but a write can have changed the contents.
+pub const MINE: Permissions = Permissions::MARK_9;
+
+/// Where the contents of a page are that is not in memory, or of which there is a copy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Contents {
+    /// Nowhere: all bytes are 0.
+    Zeros,
+    /// In the program's file, as they were at first.
+    File,
+    /// In the store.
+    Kept(Item),
+}
+
+/// What a page comes back with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rights {
+    /// W and the client's own marks.
+    pub permissions: Permissions,
+    /// The kernel's mark: W may not be added.
+    pub sealed: bool,
+}
+
+impl Rights {
+    /// Those of a present leaf.
+    #[must_use]
+    pub const fn of(leaf: Entry) -> Self {
+        let permissions = leaf.permissions().difference(MINE);
+        Self { permissions, sealed: leaf.flags().contains(EntryFlags::SEALED) }
+    }
+}
+
+/// What is known of a page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// Nothing: it was never touched, or it is in memory and nowhere else.
+    Unknown,
+    /// It was brought into this frame and is kept as well; the same bytes, if the leaf is still the one that was made
+    /// then and is not dirty.
+    Copied {
+        /// The frame.
+        frame: Frame,
+        /// The copy.
+        item: Item,
+    },
+    /// It is not in memory.
+    Stored {
+        /// Where it is.
+        contents: Contents,
+        /// What it comes back with.
+        rights: Rights,
+    },
+}
+
+/// A [`Place`] as the books keep it. All zero bits are [`Place::Unknown`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Record(u64);
+
+const KIND: u64 = 0b11;
+const COPIED: u64 = 1;
+const STORED: u64 = 2;
+/// Bits 2 to 6: W, marks 10 and 11, sealed.
+const WRITE: u64 = 1 << 2;
+const SHARED: u64 = 1 << 3;
+const COPY_ON_WRITE: u64 = 1 << 4;
+const SEALED: u64 = 1 << 5;
+/// Bits 8 to 27: the frame's number.
+const FRAME_SHIFT: u32 = 8;
+/// Bits 32 to 63: zeros, file, or 2 and the item's number.
+const CONTENTS_SHIFT: u32 = 32;
+const ZEROS: u64 = 0;
+const FILE: u64 = 1;
+const FIRST_ITEM: u64 = 2;
+
+const BITS: [(u64, Permissions); 3] = [
+    (WRITE, Permissions::WRITE),
+    (SHARED, Permissions::SHARED),
+    (COPY_ON_WRITE, Permissions::COPY_ON_WRITE),
+];
+
+impl From<Place> for Record {
+    fn from(place: Place) -> Self {
+        let kept = |item: Item| (u64::from(item.number()) + FIRST_ITEM) << CONTENTS_SHIFT;
+        Self(match place {
+            Place::Unknown => 0,
+            Place::Copied { frame, item } => {
+                COPIED | u64::from(frame.number()) << FRAME_SHIFT | kept(item)
+            }
+            Place::Stored { contents, rights } => {
+                let contents = match contents {
+                    Contents::Zeros => ZEROS << CONTENTS_SHIFT,
+                    Contents::File => FILE << CONTENTS_SHIFT,
+                    Contents::Kept(item) => kept(item),
+                };
+                let has = |permission| rights.permissions.contains(permission);
+                let bits = BITS.iter().filter(|(_, permission)| has(*permission));
+                let sealed = if rights.sealed { SEALED } else { 0 };
+                STORED | contents | sealed | bits.fold(0, |bits, (bit, _)| bits | bit)
+            }
+        })
+    }
+}
+
+impl From<Record> for Place {
+    fn from(Record(bits): Record) -> Self {
+        let contents = bits >> CONTENTS_SHIFT;
+        let item = Item::numbered(contents.saturating_sub(FIRST_ITEM) as u32);
+        match bits & KIND {
+            COPIED => {
+                let number = (bits >> FRAME_SHIFT) as u32 & 0xF_FFFF;
+                Self::Copied { frame: Frame::from_number(number), item }
+            }
+            STORED => {
+                let contents = match contents {
+                    ZEROS => Contents::Zeros,
+                    FILE => Contents::File,
+                    _ => Contents::Kept(item),
+                };
+                let permissions = BITS
+                    .iter()
+                    .filter(|(bit, _)| bits & bit != 0)
+                    .fold(Permissions::empty(), |all, (_, permission)| all | *permission);
+                let rights = Rights { permissions, sealed: bits & SEALED != 0 };
+                Self::Stored { contents, rights }
+            }
+            _ => Self::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_place_survives_its_record() {
+        let mut places = vec![Place::Unknown];
+        for number in [0, 1, 77, 0xFF_FFFF] {
+            let item = Item::numbered(number);
+            places.push(Place::Copied { frame: Frame::from_number(0xF_FFFF - number % 9), item });
+            for contents in [Contents::Zeros, Contents::File, Contents::Kept(item)] {
+                for bits in (0..16_u32).map(|bits| bits << 8 & 0xC00 | bits & 2) {
+                    let permissions = Permissions::from_bits_truncate(bits);
+                    for sealed in [false, true] {
+                        let rights = Rights { permissions, sealed };
+                        places.push(Place::Stored { contents, rights });
+                    }
+                }
+            }
+        }
+        for place in places {
+            assert_eq!(Place::from(Record::from(place)), place);
+        }
+        assert_eq!(Place::from(Record::default()), Place::Unknown);
+    }
+
+    #[test]
+    fn the_pagers_own_mark_is_no_right_of_the_client() {
+        let rights = Rights::of(Entry::from_bits(0x12_3B05));
+        assert_eq!(rights.permissions, Permissions::COPY_ON_WRITE);
+        assert!(rights.sealed);
+    }
+}

@@ -1,0 +1,94 @@
+//! How the pager's tables grow: a row of values whose addresses are reserved from the beginning, and whose memory is
+//! taken just before it is touched.
+
+use alloc::vec::Vec;
+
+use crate::world::Memory;
+
+/// There is no memory for one more, or no room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Full;
+
+/// A row that grows up to a bound and never moves.
+#[derive(Debug)]
+pub struct Pool<T> {
+    values: Vec<T>,
+    bound: usize,
+}
+
+impl<T: Clone> Pool<T> {
+    /// Room for `bound` values, of which none is there.
+    #[must_use]
+    pub fn new(bound: usize) -> Self {
+        Self { values: Vec::with_capacity(bound), bound }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Are there none?
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The bound.
+    #[must_use]
+    pub const fn bound(&self) -> usize {
+        self.bound
+    }
+
+    /// Adds `count` values.
+    ///
+    /// # Errors
+    /// `Full`: the bound is reached, or there is no memory; nothing was added.
+    pub fn grow(&mut self, count: usize, value: &T, memory: &mut impl Memory) -> Result<(), Full> {
+        let length = self.values.len() + count;
+        let end = self.values.as_ptr().wrapping_add(self.values.len()).addr();
+        if length > self.bound || !memory.take(end, count * size_of::<T>()) {
+            return Err(Full);
+        }
+        self.values.resize(length, value.clone());
+        Ok(())
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> &[T] {
+        &self.values
+    }
+
+    /// All of them.
+    pub fn all_mut(&mut self) -> &mut [T] {
+        &mut self.values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Frames(usize);
+
+    impl Memory for Frames {
+        fn take(&mut self, _: usize, bytes: usize) -> bool {
+            let enough = bytes <= self.0;
+            self.0 -= if enough { bytes } else { 0 };
+            enough
+        }
+    }
+
+    #[test]
+    fn a_pool_grows_to_its_bound_or_to_the_end_of_memory_and_never_moves() {
+        let (mut pool, mut memory) = (Pool::<u32>::new(5), Frames(16));
+        assert_eq!(pool.grow(2, &7, &mut memory), Ok(()));
+        let address = pool.all().as_ptr();
+        assert_eq!(pool.grow(4, &7, &mut memory), Err(Full), "over the bound");
+        assert_eq!(pool.grow(3, &8, &mut memory), Err(Full), "12 bytes of 8");
+        assert_eq!(pool.grow(2, &8, &mut memory), Ok(()));
+        assert_eq!((pool.all(), pool.all().as_ptr()), (&[7, 7, 8, 8][..], address));
+    }
+}

@@ -1,0 +1,135 @@
+//! Which slots of the disk are taken: a slot holds a page, and neighbours are taken together.
+
+use alloc::boxed::Box;
+use alloc::vec;
+
+/// The slots of a disk.
+#[derive(Debug)]
+pub struct Slots {
+    /// Bit `i` of word `w`: slot `32 w + i` is taken.
+    words: Box<[u32]>,
+    slots: u32,
+    taken: u32,
+    next: u32,
+}
+
+impl Slots {
+    /// So many slots, all free.
+    #[must_use]
+    pub fn new(slots: u32) -> Self {
+        Self { words: vec![0; slots.div_ceil(32) as usize].into(), slots, taken: 0, next: 0 }
+    }
+
+    /// Slots in all.
+    #[must_use]
+    pub const fn len(&self) -> u32 {
+        self.slots
+    }
+
+    /// Is there no disk?
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.slots == 0
+    }
+
+    /// Slots that are free.
+    #[must_use]
+    pub const fn free(&self) -> u32 {
+        self.slots - self.taken
+    }
+
+    /// Takes up to `wanted` neighbouring slots: the first that many together after those taken last, or else the
+    /// longest row there is. Returns the first one and how many; `None` if none is free or wanted.
+    pub fn take(&mut self, wanted: u32) -> Option<(u32, u32)> {
+        let (first, length) = self.find(wanted)?;
+        for slot in first..first + length {
+            self.words[(slot / 32) as usize] |= 1 << (slot % 32);
+        }
+        self.taken += length;
+        self.next = first + length;
+        Some((first, length))
+    }
+
+    /// Gives a slot back.
+    ///
+    /// # Panics
+    /// If it is free: the books are wrong.
+    pub fn give_back(&mut self, slot: u32) {
+        assert!(self.is_taken(slot), "slot {slot} is free");
+        self.words[(slot / 32) as usize] &= !(1 << (slot % 32));
+        self.taken -= 1;
+    }
+
+    fn find(&self, wanted: u32) -> Option<(u32, u32)> {
+        if wanted == 0 || self.free() == 0 {
+            return None;
+        }
+        let (mut best, mut row) = ((0, 0), (0, 0));
+        for slot in (self.next..self.slots).chain(0..self.next.min(self.slots)) {
+            if slot.is_multiple_of(32) && self.words[(slot / 32) as usize] == u32::MAX {
+                // The row ends here; the other 31 end it again, quickly.
+                row = (0, 0);
+                continue;
+            }
+            row = match row {
+                _ if self.is_taken(slot) => (0, 0),
+                (first, length) if length > 0 && first + length == slot => (first, length + 1),
+                _ => (slot, 1),
+            };
+            if row.1 > best.1 {
+                best = row;
+            }
+            if best.1 == wanted {
+                break;
+            }
+        }
+        Some(best)
+    }
+
+    fn is_taken(&self, slot: u32) -> bool {
+        self.words[(slot / 32) as usize] >> (slot % 32) & 1 != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_row_is_as_long_as_wanted_or_as_long_as_there_is() {
+        let mut slots = Slots::new(40);
+        assert_eq!(slots.take(16), Some((0, 16)));
+        assert_eq!(slots.take(16), Some((16, 16)));
+        assert_eq!(slots.take(16), Some((32, 8)), "the rest");
+        assert_eq!(slots.take(1), None);
+        [3, 4, 20, 21, 22].iter().for_each(|slot| slots.give_back(*slot));
+        assert_eq!(slots.take(4), Some((20, 3)));
+        assert_eq!(slots.take(2), Some((3, 2)));
+        assert_eq!(slots.free(), 0);
+        assert_eq!(Slots::new(0).take(1), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_slot_is_taken_twice(steps in proptest::collection::vec((0_u32..17, 0_usize..64), 1..200)) {
+            let mut slots = Slots::new(100);
+            let mut taken = Vec::new();
+            for (wanted, back) in steps {
+                if let Some((first, length)) = slots.take(wanted) {
+                    prop_assert!((1..=wanted).contains(&length));
+                    for slot in first..first + length {
+                        prop_assert!(slot < 100 && !taken.contains(&slot));
+                        taken.push(slot);
+                    }
+                } else {
+                    prop_assert!(wanted == 0 || taken.len() == 100);
+                }
+                if back < taken.len() {
+                    slots.give_back(taken.swap_remove(back));
+                }
+                prop_assert_eq!(slots.free() as usize, 100 - taken.len());
+            }
+        }
+    }
+}

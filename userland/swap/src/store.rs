@@ -1,0 +1,412 @@
+//! Where contents are kept that are not in a client's memory: compressed while there is room, then on disk.
+//!
+//! What compresses well stays in memory; when the arena gets full, its oldest pages move to the disk together. What
+//! does not goes to the disk at once. A slot that could not be written is never used again.
+
+use crate::arena::Arena;
+use crate::codec::{Codec, Compressed, WORTHWHILE, expand};
+use crate::items::{Item, Items, Whereabouts};
+use crate::place::Contents;
+use crate::pool::Full;
+use crate::slots::Slots;
+use crate::world::{Disk, DiskError, Memory};
+use crate::{Bytes, CLUSTER};
+
+/// Why contents cannot be kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// There is no room in memory or on disk.
+    Full,
+    /// The disk failed.
+    Disk,
+}
+
+/// What can be kept.
+#[derive(Debug)]
+pub struct Store {
+    items: Items,
+    arena: Arena,
+    slots: Slots,
+    codec: Codec,
+    set_aside: u32,
+}
+
+impl Store {
+    /// Room for `arena` bytes of compressed pages, and `slots` slots.
+    #[must_use]
+    pub fn new(arena: usize, slots: u32) -> Self {
+        // A compressed page takes 16 bytes or more; most take hundreds.
+        let items = arena / 64 + slots as usize;
+        Self {
+            items: Items::new(items),
+            arena: Arena::new(arena),
+            slots: Slots::new(slots),
+            codec: Codec::new(),
+            set_aside: 0,
+        }
+    }
+
+    /// Contents that someone refers to, zeros and files not counted.
+    #[must_use]
+    pub const fn items(&self) -> u32 {
+        self.items.used()
+    }
+
+    /// Slots that are neither free nor set aside.
+    #[must_use]
+    pub const fn slots_used(&self) -> u32 {
+        self.slots.len() - self.slots.free() - self.set_aside
+    }
+
+    /// Slots that could not be written.
+    #[must_use]
+    pub const fn slots_set_aside(&self) -> u32 {
+        self.set_aside
+    }
+
+    /// Bytes that compressed pages take, and bytes of memory for them.
+    #[must_use]
+    pub const fn arena(&self) -> (usize, usize) {
+        (self.arena.live(), self.arena.size())
+    }
+
+    /// Is this compressed in memory?
+    #[must_use]
+    pub fn is_compressed(&self, item: Item) -> bool {
+        matches!(self.items.find(item), Whereabouts::Compressed(_))
+    }
+
+    /// Gets ready to keep [`CLUSTER`] pages: if the arena has no room for them, its oldest pages go to the disk.
+    ///
+    /// # Errors
+    /// `Full`: not so many items can be known.
+    pub fn prepare(&mut self, world: &mut (impl Memory + Disk)) -> Result<(), Full> {
+        self.items.prepare(CLUSTER as u32, world)?;
+        if self.prepare_arena(CLUSTER * WORTHWHILE, world).is_err() {
+            self.spill(world);
+        }
+        Ok(())
+    }
+
+    /// Keeps up to [`CLUSTER`] pages. `page` tells the contents of each of them; the results are in the same order.
+    pub fn keep<W: Memory + Disk>(
+        &mut self,
+        world: &mut W,
+        count: usize,
+        mut page: impl FnMut(&mut W, usize, &mut Bytes),
+    ) -> [Result<Contents, Refusal>; CLUSTER] {
+        let mut results = [Err(Refusal::Full); CLUSTER];
+        let mut for_disk = [0; CLUSTER];
+        let mut pending = 0;
+        let mut bytes = [0; size_of::<Bytes>()];
+        for (index, result) in results.iter_mut().enumerate().take(count) {
+            page(world, index, &mut bytes);
+            match self.keep_in_memory(&bytes, world) {
+                Some(contents) => *result = Ok(contents),
+                None if self.slots.is_empty() => {}
+                None => {
+                    *world.buffer(pending) = bytes;
+                    for_disk[pending] = index;
+                    pending += 1;
+                }
+            }
+        }
+        self.write(world, pending, |items, nth, whereabouts| {
+            results[for_disk[nth]] = whereabouts.map(|to| Contents::Kept(items.add(to)));
+        });
+        results
+    }
+
+    fn keep_in_memory(&mut self, bytes: &Bytes, memory: &mut impl Memory) -> Option<Contents> {
+        let Self { items, arena, codec, .. } = self;
+        match codec.compress(bytes) {
+            Compressed::Zeros => Some(Contents::Zeros),
+            Compressed::Same => None,
+            Compressed::Smaller(blob) => {
+                let moved = |blob: crate::arena::Blob| {
+                    items.moved(blob.item, Whereabouts::Compressed(blob.offset));
+                };
+                arena.prepare(blob.len(), memory, moved).ok()?;
+                let mut kept = None;
+                arena.add(blob, |offset| *kept.insert(items.add(Whereabouts::Compressed(offset))));
+                kept.map(Contents::Kept)
+            }
+        }
+    }
+
+    fn prepare_arena(&mut self, length: usize, memory: &mut impl Memory) -> Result<(), Full> {
+        let items = &mut self.items;
+        self.arena.prepare(length, memory, |blob| {
+            items.moved(blob.item, Whereabouts::Compressed(blob.offset));
+        })
+    }
+
+    /// Moves the oldest compressed pages to the disk, as far as it takes them.
+    fn spill(&mut self, world: &mut impl Disk) {
+        let room = self.slots.free().min(CLUSTER as u32) as usize;
+        let mut spilled = [None; CLUSTER];
+        let mut last = None;
+        let mut count = 0;
+        while let Some(blob) = self.arena.next(last).filter(|_| count < room) {
+            let bytes = self.arena.get(blob.offset);
+            expand(bytes, world.buffer(count)).expect("a blob of the arena is whole");
+            spilled[count] = Some(blob);
+            last = Some(blob);
+            count += 1;
+        }
+        let mut written = [None; CLUSTER];
+        self.write(world, count, |items, nth, whereabouts| {
+            if let (Some(blob), Ok(to)) = (spilled[nth], whereabouts) {
+                items.moved(blob.item, to);
+                written[nth] = Some(blob.offset);
+            }
+        });
+        written.into_iter().flatten().for_each(|offset| self.arena.remove(offset));
+    }
+
+    /// Writes the first `count` pages of the buffer, in rows as long as they can be found, and tells of each page
+    /// where it is, or that it is nowhere.
+    fn write(
+        &mut self,
+        world: &mut impl Disk,
+        count: usize,
+        mut tell: impl FnMut(&mut Items, usize, Result<Whereabouts, Refusal>),
+    ) {
+        let mut done = 0;
+        while done < count {
+            let Some((first, length)) = self.slots.take((count - done) as u32) else {
+                (done..count).for_each(|nth| tell(&mut self.items, nth, Err(Refusal::Full)));
+                return;
+            };
+            let length = length as usize;
+            // A request takes the buffer from its beginning.
+            for page in 0..if done > 0 { length } else { 0 } {
+                *world.buffer(page) = *world.buffer(done + page);
+            }
+            let written = world.write(first, length);
+            if written.is_err() {
+                self.set_aside += length as u32;
+            }
+            for page in 0..length {
+                let to = Whereabouts::Disk(first + page as u32);
+                tell(&mut self.items, done + page, written.map(|()| to).map_err(Refusal::from));
+            }
+            done += length;
+        }
+    }
+
+    /// The bytes of contents that are kept.
+    ///
+    /// # Errors
+    /// `DiskError`: the disk cannot read them.
+    pub fn fetch(
+        &mut self,
+        world: &mut impl Disk,
+        item: Item,
+        bytes: &mut Bytes,
+    ) -> Result<(), DiskError> {
+        match self.items.find(item) {
+            Whereabouts::Compressed(offset) => {
+                expand(self.arena.get(offset), bytes).expect("a blob of the arena is whole");
+            }
+            Whereabouts::Disk(slot) => {
+                world.read(slot, 1)?;
+                *bytes = *world.buffer(0);
+            }
+        }
+        Ok(())
+    }
+
+    /// One more refers to this.
+    pub fn retain(&mut self, contents: Contents) {
+        if let Contents::Kept(item) = contents {
+            self.items.retain(item);
+        }
+    }
+
+    /// One less refers to this.
+    pub fn release(&mut self, contents: Contents) {
+        let Contents::Kept(item) = contents else { return };
+        match self.items.release(item) {
+            Some(Whereabouts::Compressed(offset)) => self.arena.remove(offset),
+            Some(Whereabouts::Disk(slot)) => self.slots.give_back(slot),
+            None => {}
+        }
+    }
+}
+
+impl From<DiskError> for Refusal {
+    fn from(_: DiskError) -> Self {
+        Self::Disk
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk of so many slots, of which one is bad.
+    struct Model {
+        slots: Vec<Bytes>,
+        buffer: [Bytes; CLUSTER],
+        bad: Option<u32>,
+        requests: usize,
+    }
+
+    impl Model {
+        fn new(slots: usize) -> Self {
+            let buffer = [[0; 4096]; CLUSTER];
+            Self { slots: vec![[0; 4096]; slots], buffer, bad: None, requests: 0 }
+        }
+
+        fn request(&mut self, first: u32, count: usize) -> Result<usize, DiskError> {
+            self.requests += 1;
+            let row = first..first + count as u32;
+            let fails = self.bad.is_some_and(|bad| row.contains(&bad));
+            if fails { Err(DiskError) } else { Ok(first as usize) }
+        }
+    }
+
+    impl Memory for Model {
+        fn take(&mut self, _: usize, _: usize) -> bool {
+            true
+        }
+    }
+
+    impl Disk for Model {
+        fn slots(&self) -> u32 {
+            self.slots.len() as u32
+        }
+
+        fn buffer(&mut self, index: usize) -> &mut Bytes {
+            &mut self.buffer[index]
+        }
+
+        fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
+            let first = self.request(first, count)?;
+            self.slots[first..first + count].copy_from_slice(&self.buffer[..count]);
+            Ok(())
+        }
+
+        fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
+            let first = self.request(first, count)?;
+            self.buffer[..count].copy_from_slice(&self.slots[first..first + count]);
+            Ok(())
+        }
+    }
+
+    /// Pages that differ, and do not get smaller by more than a quarter.
+    fn noise(seed: usize) -> Bytes {
+        let mut state = seed as u32 + 1;
+        core::array::from_fn(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+    }
+
+    /// Pages that differ, and shrink to about two thirds.
+    fn half_noise(seed: usize) -> Bytes {
+        let mut page = noise(seed);
+        page[2600..].fill(seed as u8);
+        page
+    }
+
+    fn keep(
+        store: &mut Store,
+        model: &mut Model,
+        pages: &[Bytes],
+    ) -> Vec<Result<Contents, Refusal>> {
+        store.prepare(model).unwrap();
+        let kept = store.keep(model, pages.len(), |_, index, bytes| *bytes = pages[index]);
+        kept[..pages.len()].to_vec()
+    }
+
+    fn expect(store: &mut Store, model: &mut Model, contents: Contents, page: &Bytes) {
+        let Contents::Kept(item) = contents else { panic!("{contents:?} is not kept") };
+        let mut bytes = [0xAA; 4096];
+        store.fetch(model, item, &mut bytes).unwrap();
+        assert!(bytes == *page);
+    }
+
+    #[test]
+    fn sixteen_pages_that_do_not_shrink_are_one_request() {
+        let (mut store, mut model) = (Store::new(1 << 16, 64), Model::new(64));
+        let pages: Vec<Bytes> = (0..16).map(noise).collect();
+        let kept = keep(&mut store, &mut model, &pages);
+        assert_eq!((model.requests, store.slots_used()), (1, 16));
+        for (contents, page) in kept.iter().zip(&pages) {
+            expect(&mut store, &mut model, contents.unwrap(), page);
+            store.release(contents.unwrap());
+        }
+        assert_eq!((store.items(), store.slots_used()), (0, 0));
+    }
+
+    #[test]
+    fn zeros_take_no_room_and_what_shrinks_does_not_touch_the_disk() {
+        let (mut store, mut model) = (Store::new(1 << 17, 64), Model::new(64));
+        let kept = keep(&mut store, &mut model, &[[0; 4096], half_noise(1)]);
+        assert_eq!(kept[0], Ok(Contents::Zeros));
+        expect(&mut store, &mut model, kept[1].unwrap(), &half_noise(1));
+        assert_eq!((model.requests, store.items()), (0, 1));
+    }
+
+    #[test]
+    fn a_full_arena_sends_its_oldest_pages_to_the_disk_and_loses_nothing() {
+        let (mut store, mut model) = (Store::new(2 << 16, 200), Model::new(200));
+        let pages: Vec<Bytes> = (0..160).map(half_noise).collect();
+        let mut all = Vec::new();
+        for group in pages.chunks(CLUSTER) {
+            all.extend(keep(&mut store, &mut model, group));
+        }
+        assert!(store.slots_used() >= 100, "{}", store.slots_used());
+        let Ok(Contents::Kept(last)) = all[159] else { panic!("{:?}", all[159]) };
+        assert!(store.is_compressed(last), "the youngest is in memory");
+        for (contents, page) in all.iter().zip(&pages) {
+            expect(&mut store, &mut model, contents.unwrap(), page);
+            store.release(contents.unwrap());
+        }
+        assert_eq!((store.items(), store.slots_used(), store.arena().0), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_bad_slot_refuses_its_row_and_is_set_aside() {
+        let (mut store, mut model) = (Store::new(1 << 16, 32), Model::new(32));
+        model.bad = Some(3);
+        let pages: Vec<Bytes> = (0..16).map(noise).collect();
+        let kept = keep(&mut store, &mut model, &pages);
+        assert!(kept.iter().all(|kept| *kept == Err(Refusal::Disk)));
+        assert_eq!((store.slots_set_aside(), store.slots_used(), store.items()), (16, 0, 0));
+        let kept = keep(&mut store, &mut model, &pages);
+        expect(&mut store, &mut model, kept[7].unwrap(), &pages[7]);
+        let kept = keep(&mut store, &mut model, &pages[..1]);
+        assert_eq!(kept, [Err(Refusal::Full)]);
+    }
+
+    #[test]
+    fn without_a_disk_what_does_not_fit_is_refused() {
+        let (mut store, mut model) = (Store::new(1 << 16, 0), Model::new(0));
+        assert_eq!(keep(&mut store, &mut model, &[noise(1)]), [Err(Refusal::Full)]);
+        let mut kept = Vec::new();
+        while let Ok(contents) = keep(&mut store, &mut model, &[half_noise(kept.len())])[0] {
+            kept.push(contents);
+        }
+        assert!(kept.len() > 20);
+        for (seed, contents) in kept.into_iter().enumerate() {
+            expect(&mut store, &mut model, contents, &half_noise(seed));
+        }
+    }
+
+    #[test]
+    fn scattered_slots_take_several_requests() {
+        let (mut store, mut model) = (Store::new(1 << 16, 16), Model::new(16));
+        let pages: Vec<Bytes> = (0..16).map(noise).collect();
+        let first = keep(&mut store, &mut model, &pages);
+        for index in [2, 3, 9, 12, 13, 14] {
+            store.release(first[index].unwrap());
+        }
+        let second = keep(&mut store, &mut model, &pages[..6]);
+        for (contents, page) in second.iter().zip(&pages) {
+            expect(&mut store, &mut model, contents.unwrap(), page);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What the decisions need of the world: the machine for the pager, a model in the tests.
+
+use libsys::{Entry, Frame, Page, ProcessId, UserPage};
+
+use crate::place::Rights;
+use crate::{Bytes, CLUSTER};
+
+/// Memory of the pager's own.
+pub trait Memory {
+    /// Has `bytes` bytes from `address` on backed by frames before they are touched; `false` if there are none.
+    fn take(&mut self, address: usize, bytes: usize) -> bool;
+}
+
+/// A request to the disk failed, after the driver has done what it could.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DiskError;
+
+/// A disk that is divided into slots of a page, with a buffer of [`CLUSTER`] pages.
+pub trait Disk {
+    /// Slots; 0 if there is no disk.
+    fn slots(&self) -> u32;
+
+    /// Page `index` of the buffer.
+    fn buffer(&mut self, index: usize) -> &mut Bytes;
+
+    /// Writes the first `count` pages of the buffer to the slots from `first` on.
+    ///
+    /// # Errors
+    /// `DiskError`: what the slots hold is unknown.
+    fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError>;
+
+    /// Reads the slots from `first` on into the first `count` pages of the buffer.
+    ///
+    /// # Errors
+    /// `DiskError`: what the buffer holds is unknown.
+    fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError>;
+}
+
+/// The client is gone, or the machine has no frame for what was asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Failure {
+    /// The client has ended.
+    Gone,
+    /// There is no frame: something has to go first.
+    NoFrame,
+    /// The client's quota is used up: something of its own has to go first.
+    Quota,
+}
+
+/// What a client's page is, by the regions of its program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Nature {
+    /// Not the pager's business.
+    Foreign,
+    /// Its own: what it contains has to be kept.
+    Private,
+    /// Part of the program that the client only reads: the file has it.
+    Text,
+}
+
+/// Clients, their tables, and a scratch page. Pages that have been taken from clients are *held* in places numbered
+/// from 0 up to [`CLUSTER`].
+pub trait World: Memory + Disk {
+    /// Frames that are free.
+    fn free_frames(&mut self) -> u32;
+
+    /// Does the client live?
+    fn lives(&self, client: ProcessId) -> bool;
+
+    /// Has it been started, if it was made as a copy?
+    fn has_begun(&self, client: ProcessId) -> bool;
+
+    /// What a page of a client's is.
+    fn nature(&self, client: ProcessId, page: Page) -> Nature;
+
+    /// Makes sure that the client's tables can be seen from now on. `false`: they cannot, and read as absent.
+    fn watch(&mut self, client: ProcessId) -> bool;
+
+    /// The first directory index from `index` on below which the client has a table; `None`, too, if it cannot
+    /// be watched.
+    fn table_from(&mut self, client: ProcessId, index: u32) -> Option<u32>;
+
+    /// The client's leaves from `first` on, a multiple of [`CLUSTER`]; all absent where there is no table.
+    fn leaves(&mut self, client: ProcessId, first: Page) -> [Entry; CLUSTER];
+
+    /// The leaf of a page at this instant; absent, too, if the client cannot be watched.
+    fn glance(&mut self, client: ProcessId, page: Page) -> Entry {
+        let index = page.number() as usize % CLUSTER;
+        self.leaves(client, Page::numbered(page.number() - index as u32))[index]
+    }
+
+    /// The leaf of a page of a client that waits for the pager, or has not begun: what it says stays true.
+    fn leaf(&mut self, client: ProcessId, page: UserPage) -> Entry;
+
+    /// Clears A and D of the [`CLUSTER`] pages from `first` on; bit `i` of the result is the old D of page `i`.
+    fn clear_accessed(&mut self, client: ProcessId, first: Page) -> u32;
+
+    /// Mappings of a frame.
+    fn references(&mut self, frame: Frame) -> u32;
+
+    /// Takes a page away from a client, leaves the pager's mark, and holds it in `place`. Returns the last leaf; `None`
+    /// if there is no such page any more. The page has its contents of this instant for as long as it is held, unless
+    /// someone else maps it writable.
+    fn take_page(&mut self, client: ProcessId, page: UserPage, place: usize) -> Option<Entry>;
+
+    /// The contents of a held page.
+    fn held(&mut self, place: usize, bytes: &mut Bytes);
+
+    /// Gives a held page back to its client as it was, unless something is there by now or the client has ended: then
+    /// it is dropped.
+    fn give_back(&mut self, client: ProcessId, page: UserPage, place: usize);
+
+    /// Drops a held page.
+    fn drop_held(&mut self, place: usize);
+
+    /// A page of the pager's own to be filled.
+    ///
+    /// # Errors
+    /// `NoFrame`.
+    fn scratch(&mut self) -> Result<&mut Bytes, Failure>;
+
+    /// Maps the scratch page into a client with these rights, with the pager's mark if `marked`, and parts with it.
+    ///
+    /// # Errors
+    /// A [`Failure`]; nothing was mapped.
+    fn give_scratch(
+        &mut self,
+        client: ProcessId,
+        page: UserPage,
+        rights: Rights,
+        marked: bool,
+    ) -> Result<Frame, Failure>;
+
+    /// Makes a copy-on-write page the client's own, writable and without the mark.
+    ///
+    /// # Errors
+    /// A [`Failure`].
+    fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), Failure>;
+
+    /// Leaves the pager's mark on an absent leaf.
+    ///
+    /// # Errors
+    /// A [`Failure`].
+    fn mark(&mut self, client: ProcessId, page: UserPage) -> Result<(), Failure>;
+}

@@ -1,0 +1,97 @@
+//! When the copy of a page that came back is still the page.
+
+mod model;
+
+use libsys::ProcessId;
+use model::{EXCEPTION, HEAP, Model};
+use swap::Swap;
+
+const CLIENT: ProcessId = ProcessId::first(1);
+const PAGE: u32 = HEAP.start + 3;
+/// A tag whose pattern does not compress.
+const NOISE: u32 = 2;
+
+/// A machine in which a page went to the disk and came back for a reader, so that its copy is kept.
+fn with_a_copy() -> (Model, Swap) {
+    let mut model = Model::new(400, 400, 1);
+    model.is_busy = false;
+    let mut swap = Swap::new(400, 400);
+    model.start(&mut swap, CLIENT);
+    assert!(model.touch(&mut swap, CLIENT, PAGE, Some(NOISE)));
+    send_away(&mut model, &mut swap);
+    assert!(model.touch(&mut swap, CLIENT, PAGE, None));
+    assert_eq!((swap.store().slots_used(), model.writes), (1, 1));
+    (model, swap)
+}
+
+/// Has the page go. The client takes others first, so that it is none of the last that were given.
+fn send_away(model: &mut Model, swap: &mut Swap) {
+    for page in HEAP.end - 9..HEAP.end {
+        model.drop_page(CLIENT, page);
+        assert!(model.touch(swap, CLIENT, page, None));
+    }
+    for _ in 0..20 {
+        swap.evict(model, Some(CLIENT), CLIENT).unwrap();
+    }
+    assert!(!model.is_present(CLIENT, PAGE));
+}
+
+#[test]
+fn a_page_that_was_only_read_goes_without_a_write() {
+    let (mut model, mut swap) = with_a_copy();
+    send_away(&mut model, &mut swap);
+    assert_eq!(model.writes, 1);
+    assert!(model.touch(&mut swap, CLIENT, PAGE, None));
+}
+
+#[test]
+fn a_page_that_was_written_is_written_out_again() {
+    let (mut model, mut swap) = with_a_copy();
+    assert!(model.touch(&mut swap, CLIENT, PAGE, Some(NOISE + 4)));
+    send_away(&mut model, &mut swap);
+    assert_eq!((model.writes, swap.store().slots_used()), (2, 1));
+    assert!(model.touch(&mut swap, CLIENT, PAGE, None));
+}
+
+#[test]
+fn a_page_that_is_written_in_the_last_moment_is_written_out_again() {
+    let (mut model, mut swap) = with_a_copy();
+    model.before_taking = Some((CLIENT, PAGE, NOISE + 4));
+    send_away(&mut model, &mut swap);
+    assert!(model.before_taking.is_none());
+    assert!(model.touch(&mut swap, CLIENT, PAGE, None));
+}
+
+#[test]
+fn another_page_in_the_same_frame_is_not_the_copy() {
+    let (mut model, mut swap) = with_a_copy();
+    let frame = model.frame(CLIENT, PAGE);
+    model.drop_page(CLIENT, PAGE);
+    model.replace_page(CLIENT, PAGE);
+    assert_eq!(model.frame(CLIENT, PAGE), frame, "the model reuses frames at once");
+    send_away(&mut model, &mut swap);
+    assert!(model.touch(&mut swap, CLIENT, PAGE, None), "zeros");
+}
+
+#[test]
+fn an_exception_stack_goes_and_comes_back() {
+    let (mut model, mut swap) = with_a_copy();
+    assert!(model.touch(&mut swap, CLIENT, EXCEPTION, Some(NOISE + 8)));
+    send_away(&mut model, &mut swap);
+    assert!(!model.is_present(CLIENT, EXCEPTION));
+    assert!(model.touch(&mut swap, CLIENT, EXCEPTION, None));
+}
+
+#[test]
+fn a_limit_below_what_an_instruction_needs_lets_it_get_on() {
+    let (mut model, mut swap) = with_a_copy();
+    assert!(swap.set_limit(CLIENT, 1));
+    for round in 0..10 {
+        for page in HEAP {
+            assert!(model.touch(&mut swap, CLIENT, page, Some(NOISE + 4 * round)));
+        }
+        let pages = HEAP.end - 6..HEAP.end;
+        assert!(pages.into_iter().all(|page| model.is_present(CLIENT, page)), "the last six");
+        assert!(model.frames_in_use() <= 8 + 1, "eight pages and the scratch page");
+    }
+}
