@@ -50,6 +50,8 @@ pub mod print;
 pub mod scratch;
 #[cfg(target_os = "none")]
 pub mod start;
+#[cfg(target_os = "none")]
+pub mod vm;
 
 #[cfg(target_os = "none")]
 pub use call::{

@@ -36,6 +36,7 @@ mod schedule;
 mod sealed;
 mod system_pager;
 mod tables;
+mod vm;
 
 use expect::Check;
 use libsys::{args, println};
@@ -45,7 +46,7 @@ libsys::main!(main);
 /// Exit status of a wrong command line.
 const USAGE: u8 = 2;
 
-const THEMES: [&[Check]; 18] = [
+const THEMES: [&[Check]; 19] = [
     tables::CHECKS,
     pages::CHECKS,
     ranges::CHECKS,
@@ -64,6 +65,7 @@ const THEMES: [&[Check]; 18] = [
     system_pager::CHECKS,
     jos::CHECKS,
     exhaustion::CHECKS,
+    vm::CHECKS,
 ];
 
 fn all() -> impl Iterator<Item = &'static Check> {
