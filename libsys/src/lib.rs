@@ -63,6 +63,8 @@ pub mod start;
 pub mod transfer_area;
 #[cfg(target_os = "none")]
 pub mod view;
+#[cfg(target_os = "none")]
+pub mod vm;
 
 #[cfg(target_os = "none")]
 pub use call::{

@@ -37,6 +37,7 @@ mod sealed;
 mod system_pager;
 mod tables;
 mod views;
+mod vm;
 
 use expect::Check;
 use libsys::{args, println};
@@ -46,7 +47,7 @@ libsys::main!(main);
 /// Exit status of a wrong command line.
 const USAGE: u8 = 2;
 
-const THEMES: [&[Check]; 19] = [
+const THEMES: [&[Check]; 20] = [
     tables::CHECKS,
     pages::CHECKS,
     ranges::CHECKS,
@@ -66,6 +67,7 @@ const THEMES: [&[Check]; 19] = [
     jos::CHECKS,
     exhaustion::CHECKS,
     views::CHECKS,
+    vm::CHECKS,
 ];
 
 fn all() -> impl Iterator<Item = &'static Check> {
