@@ -20,6 +20,7 @@ mod memory;
 
 mod arguments;
 mod counts;
+mod drivers;
 mod entry;
 mod exhaustion;
 mod faults;
@@ -45,7 +46,7 @@ libsys::main!(main);
 /// Exit status of a wrong command line.
 const USAGE: u8 = 2;
 
-const THEMES: [&[Check]; 18] = [
+const THEMES: [&[Check]; 19] = [
     tables::CHECKS,
     pages::CHECKS,
     ranges::CHECKS,
@@ -62,6 +63,7 @@ const THEMES: [&[Check]; 18] = [
     messages::CHECKS,
     pagers::CHECKS,
     system_pager::CHECKS,
+    drivers::CHECKS,
     jos::CHECKS,
     exhaustion::CHECKS,
 ];
