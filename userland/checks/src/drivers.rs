@@ -6,11 +6,11 @@ use libsys::abi::call::PageOffer;
 use libsys::abi::driver::{Line, PortRange};
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::abi::message::Kind;
-use libsys::process::id;
+use libsys::process::{end, id};
 use libsys::{
     Error, Frame, Permissions, Target, device_map, dma_allocate, dma_reclaim, dma_release,
     driver_allow, fork, interrupt_acknowledge, interrupt_attach, page_copy, page_map, ports,
-    ports_allow, receive, send,
+    ports_allow, process_create, receive, send,
 };
 
 use crate::expect::{Verdict, checks, equal, holds, refused};
@@ -114,15 +114,19 @@ fn a_driver_shares_its_pages_with_nobody() -> Verdict {
     let no = Error::NotPermitted;
     dma_allocate(places(0, 1)?)?;
     device_map(ROM, places(1, 1)?)?;
+    let other = process_create()?;
     for page in [place(0), place(1)] {
         let mapped =
             page_map((Target::Caller, page), (Target::Caller, place(2)), Permissions::empty());
         refused("a second mapping", mapped, no)?;
         refused("a copy", page_copy(Target::Caller, page, Permissions::empty()), no)?;
         let offer = PageOffer { page, send: Some(Permissions::empty()), accept: false };
-        refused("a message", send(parent()?, [0; 4], Some(offer)), no)?;
+        refused("a message", send(other, [0; 4], Some(offer)), no)?;
+        let there = page_map((Target::Caller, page), (other, page), Permissions::empty());
+        refused("another space", there, no)?;
         refused("a fork", fork::fork(), no)?;
     }
+    end(other)?;
     store(place(0).address(), 7);
     equal("still there", load(place(0).address()), 7)
 }

@@ -32,7 +32,7 @@ fn main() -> Result<u8, InitError> {
     let disk = if boot_line::has_word(line, "disk") { Disk::start_and_wait()? } else { None };
     let servers = Servers { pager: start_pager()?, disk };
     match boot_line::program_to_run(line) {
-        Some(words) => run_program(servers, words, boot_line::has_word(line, "trust")),
+        Some(words) => run_program(servers, words, |word| boot_line::has_word(line, word)),
         None => run_shell(servers),
     }
 }
@@ -64,18 +64,21 @@ fn start_pager() -> Result<ProcessId, InitError> {
     }
 }
 
-/// Runs a program. One that is trusted is a driver, and may load others.
+/// Runs a program: with `trust` on the boot line as a driver, with `archive` with the boot archive.
 fn run_program<'a>(
     servers: Servers,
     mut words: impl Iterator<Item = &'a str>,
-    trusted: bool,
+    has: impl Fn(&str) -> bool,
 ) -> Result<u8, InitError> {
     let name = words.next().unwrap_or("");
     let arguments: Vec<&str> = words.collect();
     set_console_owner(Some(Target::Caller))?;
     let mut command = Command::new(name).args(&arguments).pager(Some(servers.pager));
-    if trusted {
-        command = command.driver().with_archive();
+    if has("trust") {
+        command = command.driver();
+    }
+    if has("archive") {
+        command = command.with_archive();
     }
     match command.spawn() {
         Ok(child) => return wait_for(servers, child),
