@@ -55,10 +55,10 @@ impl Kernel {
     /// A device has raised an interrupt. Who waits for it runs next; a line of nobody's should not have been open.
     pub fn device_interrupt<H: Hardware>(&mut self, cpu: &mut Cpu<H>, line: u32) -> After {
         cpu.hardware.mask_line(line, true);
-        if let Some(owner) = self.lines.owner(line) {
-            if self.interrupt(owner, line) {
-                self.give_up_cpu(cpu);
-            }
+        if let Some(owner) = self.lines.owner(line)
+            && self.interrupt(owner, line)
+        {
+            self.give_up_cpu(cpu);
         }
         self.resume(cpu)
     }
