@@ -30,7 +30,7 @@ const NOT_STARTED: u8 = 127;
 fn main() -> Result<u8, InitError> {
     let line = libsys::args().nth(1).unwrap_or("");
     let disk = if boot_line::has_word(line, "disk") { Disk::start_and_wait()? } else { None };
-    let servers = Servers { pager: start_pager()?, disk };
+    let servers = Servers { pager: start_pager(disk.as_ref())?, disk };
     match boot_line::program_to_run(line) {
         Some(words) => run_program(servers, words, |word| boot_line::has_word(line, word)),
         None => run_shell(servers),
@@ -43,8 +43,8 @@ struct Servers {
     disk: Option<Disk>,
 }
 
-/// Starts the pager and waits until it serves.
-fn start_pager() -> Result<ProcessId, InitError> {
+/// Starts the pager and waits until it serves. Until then it may ask for the disk.
+fn start_pager(disk: Option<&Disk>) -> Result<ProcessId, InitError> {
     let failed = |error| InitError::Spawn("pager", error);
     let pager = Command::new("pager").pager(None).with_archive().spawn().map_err(failed)?;
     loop {
@@ -55,12 +55,18 @@ fn start_pager() -> Result<ProcessId, InitError> {
             Event::Exit { child, status, .. } if child == pager => {
                 return Err(InitError::PagerEnded(status));
             }
-            Event::Message { .. }
-            | Event::Exit { .. }
-            | Event::Interrupt
-            | Event::Fault { .. }
-            | Event::Clone { .. } => {}
+            Event::Message { sender, words, .. } => answer(disk, sender, words),
+            Event::Exit { .. } | Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } => {}
         }
+    }
+}
+
+/// Tells who asks for a server by name which one it is.
+fn answer(disk: Option<&Disk>, sender: ProcessId, words: [u32; 4]) {
+    if let Some(name) = Name::asked(words) {
+        let known = if name == Name::DISK { disk.and_then(Disk::server) } else { None };
+        // Nobody waits if the question was sent, not called.
+        let _ = reply(sender, names::answer(known), None);
     }
 }
 
@@ -120,24 +126,15 @@ impl Servers {
                     self.disk = self.disk.take().and_then(|disk| disk.restart(status));
                 }
             }
-            Event::Message { sender, words, .. } => match Name::asked(words) {
-                Some(name) => {
-                    // Nobody waits if the question was sent, not called.
-                    let _ = reply(sender, names::answer(self.find(name)), None);
+            Event::Message { sender, words, .. } => {
+                answer(self.disk.as_ref(), sender, words);
+                if let Some(disk) = &mut self.disk {
+                    disk.hear(sender, words);
                 }
-                None => {
-                    if let Some(disk) = &mut self.disk {
-                        disk.hear(sender, words);
-                    }
-                }
-            },
+            }
             // What nobody should have sent.
             Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } => {}
         }
-    }
-
-    fn find(&self, name: Name) -> Option<ProcessId> {
-        if name == Name::DISK { self.disk.as_ref().and_then(Disk::server) } else { None }
     }
 }
 
