@@ -4,7 +4,7 @@ use abi::call::PageOffer;
 use abi::driver::{Line, PortRange};
 use abi::message::{Kind, Message};
 use abi::process::Target;
-use abi::{EntryFlags, Error, Frame, PageRange, ProcessId, Syscall, UserPage};
+use abi::{EntryFlags, Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
 
 use crate::world::{DATA, DMA_POOL, PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
 
@@ -203,6 +203,33 @@ fn a_drivers_pages_get_to_no_other_space() {
         let unmap = Syscall::RangeUnmap { process, range: range(PAGE, 1), marks: READ };
         assert!(world.call(unmap).is_ok());
         assert!(!world.leaf(driver, PAGE).is_present());
+    }
+}
+
+#[test]
+fn a_fork_stops_at_a_drivers_own_page() {
+    for device in [true, false] {
+        let (mut world, driver) = driver();
+        world.allocate(PAGE);
+        if device {
+            world.call(Syscall::DeviceMap { frame: DEVICE, range: range(PAGE_2, 1) }).unwrap();
+        } else {
+            dma(&mut world, PAGE_2, 1).unwrap();
+        }
+        let child = world.child();
+        let fork = Syscall::RangeShare {
+            process: Target::Caller,
+            range: range(PAGE, 3),
+            to: child.into(),
+            to_page: UserPage::known(PAGE),
+            drop: WRITE,
+            add: Permissions::COPY_ON_WRITE,
+            both: true,
+        };
+        assert_eq!(world.call(fork), Err(Error::NotPermitted));
+        assert_eq!(world.answer(driver).words[0], 1, "how far it got");
+        assert!(world.leaf(child, PAGE).is_present() && !world.leaf(child, PAGE_2).is_present());
+        assert!(world.leaf(driver, PAGE_2).is_writable());
     }
 }
 
