@@ -20,6 +20,7 @@ mod memory;
 
 mod arguments;
 mod counts;
+mod drivers;
 mod entry;
 mod exhaustion;
 mod faults;
@@ -46,7 +47,7 @@ libsys::main!(main);
 /// Exit status of a wrong command line.
 const USAGE: u8 = 2;
 
-const THEMES: [&[Check]; 19] = [
+const THEMES: [&[Check]; 20] = [
     tables::CHECKS,
     pages::CHECKS,
     ranges::CHECKS,
@@ -63,6 +64,7 @@ const THEMES: [&[Check]; 19] = [
     messages::CHECKS,
     pagers::CHECKS,
     system_pager::CHECKS,
+    drivers::CHECKS,
     jos::CHECKS,
     exhaustion::CHECKS,
     views::CHECKS,
