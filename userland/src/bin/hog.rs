@@ -27,6 +27,10 @@ const LIMIT: usize = 192 << 20;
 /// Pages between two lines of progress: 32 MiB.
 const PROGRESS: usize = 8192;
 
+/// A page of what is filled.
+#[repr(align(4096))]
+struct Block([u32; WORDS]);
+
 #[derive(Clone, Copy)]
 struct Options {
     pages: usize,
@@ -49,14 +53,14 @@ fn main() -> Result<u8, Error> {
             return Ok(1);
         }
     }
-    let mut memory: Vec<u32> = Vec::new();
-    if memory.try_reserve_exact(options.pages * WORDS).is_err() {
+    let mut memory: Vec<Block> = Vec::new();
+    if memory.try_reserve_exact(options.pages).is_err() {
         println!("hog: there is no room for {} pages", options.pages);
         return Ok(1);
     }
     for page in 0..options.pages {
         progress("filled", page, options.pages);
-        memory.extend((0..WORDS).map(|word| options.word(page, word)));
+        memory.push(Block(core::array::from_fn(|word| options.word(page, word))));
     }
     println!("filled {} pages", options.pages);
     let wrong = if options.fork { forked(&mut memory, options)? } else { verify(&memory, options) };
@@ -66,7 +70,7 @@ fn main() -> Result<u8, Error> {
 }
 
 /// Both sides read everything back; then each writes every other page anew, and reads everything once more.
-fn forked(memory: &mut [u32], options: Options) -> Result<usize, Error> {
+fn forked(memory: &mut [Block], options: Options) -> Result<usize, Error> {
     let child = match fork()? {
         Fork::Child => {
             let wrong = write_and_verify(memory, options, 1);
@@ -81,23 +85,23 @@ fn forked(memory: &mut [u32], options: Options) -> Result<usize, Error> {
     Ok(wrong + usize::from(failed))
 }
 
-fn write_and_verify(memory: &mut [u32], options: Options, parity: usize) -> usize {
+fn write_and_verify(memory: &mut [Block], options: Options, parity: usize) -> usize {
     let wrong = verify(memory, options);
     let other = Options { seed: !options.seed, ..options };
-    for (page, words) in memory.chunks_exact_mut(WORDS).enumerate().skip(parity).step_by(2) {
-        words.iter_mut().enumerate().for_each(|(word, value)| *value = other.word(page, word));
+    for (page, block) in memory.iter_mut().enumerate().skip(parity).step_by(2) {
+        block.0.iter_mut().enumerate().for_each(|(word, value)| *value = other.word(page, word));
     }
     let expected = |page: usize| if page % 2 == parity { other } else { options };
     wrong + count_wrong(memory, expected)
 }
 
-fn verify(memory: &[u32], options: Options) -> usize {
+fn verify(memory: &[Block], options: Options) -> usize {
     count_wrong(memory, |_| options)
 }
 
 /// Bytes that differ from what was written, in an order that visits each page once.
-fn count_wrong(memory: &[u32], expected: impl Fn(usize) -> Options) -> usize {
-    let pages = memory.len() / WORDS;
+fn count_wrong(memory: &[Block], expected: impl Fn(usize) -> Options) -> usize {
+    let pages = memory.len();
     // A stride that is prime to the number of pages.
     let stride = (pages / 2..).find(|stride| common_divisor(*stride, pages) == 1).unwrap_or(1);
     let mut wrong = 0;
@@ -105,7 +109,7 @@ fn count_wrong(memory: &[u32], expected: impl Fn(usize) -> Options) -> usize {
         progress("read", step, pages);
         let page = step * stride % pages;
         let options = expected(page);
-        for (word, value) in memory[page * WORDS..][..WORDS].iter().enumerate() {
+        for (word, value) in memory[page].0.iter().enumerate() {
             let differs = (value ^ options.word(page, word)).to_le_bytes();
             wrong += differs.iter().filter(|byte| **byte != 0).count();
         }
