@@ -1,9 +1,9 @@
 //! `hog SIZE`: fills memory with what can be verified, reads it back in another order, checks every byte.
 //!
-//! `hog SIZE [--compressible] [--fork] [--seed N] [--limit SIZE]`: the size may be larger than the machine's memory. Each
+//! `hog SIZE [--compressible] [--fork] [--two] [--seed N] [--limit SIZE]`: the size may be larger than the machine's memory. Each
 //! word depends on its address and on the seed, so that a page that comes back to the wrong place is wrong. With
 //! `--compressible` a page is mostly alike; with `--fork` a child reads everything back, too, while both go on writing;
-//! with `--limit` the pager leaves it that much memory.
+//! with `--two` another hog of the same size runs at the same time; with `--limit` the pager leaves it that much memory.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -15,8 +15,8 @@ use alloc::vec::Vec;
 use libsys::abi::message::Reason;
 use libsys::fork::{Fork, fork};
 use libsys::pager_protocol::{Faults, Pages, Request};
-use libsys::process::{exit, id, wait};
-use libsys::{Error, args, identity, message_call, println};
+use libsys::process::{Command, SpawnError, exit, id, wait};
+use libsys::{Error, ProcessId, args, identity, message_call, println};
 
 libsys::main!(main);
 
@@ -36,16 +36,33 @@ struct Options {
     pages: usize,
     compressible: bool,
     fork: bool,
+    two: bool,
     seed: u32,
     limit: u32,
 }
 
-fn main() -> Result<u8, Error> {
+fn main() -> Result<u8, SpawnError> {
     let Some(options) = options() else {
-        println!("usage: hog SIZE [--compressible] [--fork] [--seed N] [--limit SIZE]");
+        println!("usage: hog SIZE [--compressible] [--fork] [--two] [--seed N] [--limit SIZE]");
         println!("       SIZE: 4K to 192M, as 65536, 64K or 16M");
         return Ok(2);
     };
+    let other = if options.two { Some(start_another()?) } else { None };
+    let status = fill_and_verify(options)?;
+    let Some(other) = other else { return Ok(status) };
+    let ended = wait(Some(other))?;
+    println!("the other hog ended with status {}", ended.status);
+    Ok(status | u8::from(ended.status != 0))
+}
+
+/// Another hog with the same arguments, but one, and another seed.
+fn start_another() -> Result<ProcessId, SpawnError> {
+    let arguments = args().skip(1).filter(|word| *word != "--two");
+    let arguments: Vec<&str> = arguments.chain(["--seed", "2"]).collect();
+    Command::new("hog").args(&arguments).spawn()
+}
+
+fn fill_and_verify(options: Options) -> Result<u8, Error> {
     if options.limit > 0 {
         let request = Request::SetLimit { client: id(), pages: options.limit };
         if ask_pager(request)?[0] != 0 {
@@ -158,11 +175,13 @@ fn options() -> Option<Options> {
     let mut words = args().skip(1);
     let size = size(words.next()?).filter(|size| (PAGE..=LIMIT).contains(size))?;
     let pages = size / PAGE;
-    let mut options = Options { pages, compressible: false, fork: false, seed: 1, limit: 0 };
+    let mut options =
+        Options { pages, compressible: false, fork: false, two: false, seed: 1, limit: 0 };
     while let Some(word) = words.next() {
         match word {
             "--compressible" => options.compressible = true,
             "--fork" => options.fork = true,
+            "--two" => options.two = true,
             "--seed" => options.seed = words.next()?.parse().ok()?,
             "--limit" => options.limit = (self::size(words.next()?)? / PAGE) as u32,
             _ => return None,
