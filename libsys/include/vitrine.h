@@ -1057,7 +1057,8 @@ static inline int32_t vitrine_dma_release(uint32_t page, uint32_t pages)
 }
 
 /* Gives back the frames of a driver that has ended, whose device uses them no more, and returns how
-   many there were. -ERROR_NO_SUCH_PROCESS: the caller keeps none of its. */
+   many there were. -ERROR_NO_SUCH_PROCESS: the caller keeps none of its. -ERROR_BUSY: its memory is
+   still being taken down; wait for its end. */
 static inline int32_t vitrine_dma_reclaim(uint32_t driver)
 {
     struct vitrine_trap call = {.eax = CALL_DMA_RECLAIM, .edx = driver};

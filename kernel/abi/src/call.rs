@@ -543,7 +543,8 @@ pub enum Syscall {
     },
     /// 79: gives the DMA frames of a dead driver back to the pool. They are kept from it for the driver's parent, or
     /// whoever stands in its place by now, who vouches that no device uses them. Returns how many there were (word 0).
-    /// Error: `NoSuchProcess` (the caller keeps none of such a driver's).
+    /// Errors: `NoSuchProcess` (the caller keeps none of such a driver's), `Busy` (its memory is still being taken down:
+    /// wait for its end).
     DmaReclaim {
         /// The driver that has ended.
         driver: ProcessId,

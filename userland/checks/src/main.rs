@@ -20,6 +20,7 @@ mod memory;
 
 mod arguments;
 mod counts;
+mod drivers;
 mod entry;
 mod exhaustion;
 mod faults;
@@ -64,6 +65,7 @@ const THEMES: [&[Check]; 20] = [
     messages::CHECKS,
     pagers::CHECKS,
     system_pager::CHECKS,
+    drivers::CHECKS,
     jos::CHECKS,
     exhaustion::CHECKS,
     views::CHECKS,

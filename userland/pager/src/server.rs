@@ -56,7 +56,10 @@ impl Server {
     pub fn new(disk: SwapDisk) -> Result<Self, Error> {
         let swap = Swap::new(machine().frames, disk.slots());
         let hands = Hands::new(disk)?;
-        Ok(Self { clients: Clients::new(), swap, hands, zeroed: 0, loaded: 0 })
+        let mut server = Self { clients: Clients::new(), swap, hands, zeroed: 0, loaded: 0 };
+        let (swap, mut reach) = server.swap();
+        swap.reserve(&mut reach);
+        Ok(server)
     }
 
     /// The decisions about pages that are away, and the world that they are about.

@@ -2,7 +2,7 @@
 //!
 //! `disktest write SEED` writes and verifies; `disktest read SEED` verifies what another boot wrote; `disktest refuse`
 //! asks for what the disk has to refuse; `disktest errors` expects a device that fails at sectors 8 and 16; `disktest two`
-//! works beside another client; `disktest death`, which has to be a driver (`trust` on the boot line), kills a driver of
+//! works beside another client; `disktest death`, which has to be a driver (`trust archive` on the boot line), kills a driver of
 //! its own and starts another; and `disktest hammer SERVER` reads until its disk is gone.
 #![no_std]
 #![no_main]

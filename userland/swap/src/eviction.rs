@@ -109,7 +109,9 @@ impl Swap {
         }
         self.decide(world, &mut hands);
         let refusal = self.keep(world, &mut hands);
-        match (self.finish(world, &hands), refusal) {
+        let gone = self.finish(world, &hands);
+        self.reserve(world);
+        match (gone, refusal) {
             (0, Some(refusal)) => Err(refusal),
             (gone, _) => Ok(gone),
         }

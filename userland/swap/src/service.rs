@@ -98,6 +98,15 @@ impl Swap {
         }
     }
 
+    /// Takes the memory that the next pages to go will need, as far as there is any: when there is none, the pager is
+    /// asked to free some, and cannot ask anyone itself.
+    pub fn reserve<W: World>(&mut self, world: &mut W) {
+        const TABLES: usize = 4;
+        // What is missing now may be there the next time; until then, fewer pages can go.
+        let _ = self.books.reserve(TABLES, world);
+        let _ = self.store.prepare(world);
+    }
+
     /// A new client.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use abi::call::PageOffer;
 use abi::driver::{Line, PortRange};
 use abi::message::{Kind, Message};
 use abi::process::Target;
-use abi::{EntryFlags, Error, Frame, PageRange, ProcessId, Syscall, UserPage};
+use abi::{EntryFlags, Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
 
 use crate::world::{DATA, DMA_POOL, PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
 
@@ -188,20 +188,49 @@ fn assert_unshareable(world: &mut World, driver: ProcessId, page: u32) {
 
 #[test]
 fn a_drivers_pages_get_to_no_other_space() {
-    let (mut world, driver) = driver();
-    let offer = PageOffer { page: UserPage::known(PAGE_2), send: None, accept: true };
-    world.begin_of(INIT, Syscall::Receive { from: None, offer: Some(offer) });
-    world.run(driver);
-    dma(&mut world, PAGE, 1).unwrap();
-    assert_unshareable(&mut world, driver, PAGE);
-    let unmapped = world.call(Syscall::RangeUnmap {
-        process: Target::Caller,
-        range: range(PAGE, 1),
-        marks: READ,
-    });
-    assert!(unmapped.is_ok());
-    world.call(Syscall::DeviceMap { frame: DEVICE, range: range(PAGE, 1) }).unwrap();
-    assert_unshareable(&mut world, driver, PAGE);
+    for device in [true, false] {
+        let (mut world, driver) = driver();
+        let offer = PageOffer { page: UserPage::known(PAGE_2), send: None, accept: true };
+        world.begin_of(INIT, Syscall::Receive { from: None, offer: Some(offer) });
+        world.run(driver);
+        if device {
+            world.call(Syscall::DeviceMap { frame: DEVICE, range: range(PAGE, 1) }).unwrap();
+        } else {
+            dma(&mut world, PAGE, 1).unwrap();
+        }
+        assert_unshareable(&mut world, driver, PAGE);
+        let process = Target::Caller;
+        let unmap = Syscall::RangeUnmap { process, range: range(PAGE, 1), marks: READ };
+        assert!(world.call(unmap).is_ok());
+        assert!(!world.leaf(driver, PAGE).is_present());
+    }
+}
+
+#[test]
+fn a_fork_stops_at_a_drivers_own_page() {
+    for device in [true, false] {
+        let (mut world, driver) = driver();
+        world.allocate(PAGE);
+        if device {
+            world.call(Syscall::DeviceMap { frame: DEVICE, range: range(PAGE_2, 1) }).unwrap();
+        } else {
+            dma(&mut world, PAGE_2, 1).unwrap();
+        }
+        let child = world.child();
+        let fork = Syscall::RangeShare {
+            process: Target::Caller,
+            range: range(PAGE, 3),
+            to: child.into(),
+            to_page: UserPage::known(PAGE),
+            drop: WRITE,
+            add: Permissions::COPY_ON_WRITE,
+            both: true,
+        };
+        assert_eq!(world.call(fork), Err(Error::NotPermitted));
+        assert_eq!(world.answer(driver).words[0], 1, "how far it got");
+        assert!(world.leaf(child, PAGE).is_present() && !world.leaf(child, PAGE_2).is_present());
+        assert!(world.leaf(driver, PAGE_2).is_writable());
+    }
 }
 
 #[test]
@@ -337,6 +366,19 @@ fn a_dead_drivers_frames_are_not_used_again_before_its_parent_says_so() {
     assert_eq!(world.call(reclaim).unwrap()[0], DMA_POOL);
     assert_eq!(world.call(reclaim), Err(Error::NoSuchProcess), "once");
     assert_eq!(dma(&mut world, PAGE_3, DMA_POOL), Ok(frame.address()));
+}
+
+#[test]
+fn frames_are_not_reclaimed_while_their_drivers_tables_name_them() {
+    let (mut world, driver) = driver();
+    dma(&mut world, PAGE, 1).unwrap();
+    world.run(INIT);
+    world.call(Syscall::Destroy { process: driver.into(), subtree: false }).unwrap();
+    let reclaim = Syscall::DmaReclaim { driver };
+    assert_eq!(world.call(reclaim), Err(Error::Busy));
+    world.begin(Syscall::Wait { child: Some(driver) });
+    world.run(INIT);
+    assert_eq!(world.call(reclaim).unwrap()[0], 1);
 }
 
 #[test]
