@@ -48,7 +48,7 @@ libsys::main!(main);
 /// Exit status of a wrong command line.
 const USAGE: u8 = 2;
 
-const THEMES: [&[Check]; 20] = [
+const THEMES: &[&[Check]] = &[
     tables::CHECKS,
     pages::CHECKS,
     ranges::CHECKS,
@@ -73,7 +73,7 @@ const THEMES: [&[Check]; 20] = [
 ];
 
 fn all() -> impl Iterator<Item = &'static Check> {
-    THEMES.into_iter().flatten()
+    THEMES.iter().copied().flatten()
 }
 
 fn main() -> u8 {

@@ -81,11 +81,16 @@ pub struct Swap {
     credit: u32,
 }
 
+/// Pages of the largest arena: 128 MiB, half of a heap.
+const LARGEST_ARENA: u32 = 0x8000;
+
 impl Swap {
-    /// For a machine of so many frames with a disk of so many slots: at most a quarter of memory for compressed pages.
+    /// For a machine of so many frames with a disk of so many slots: at most a quarter of memory for compressed pages, and
+    /// no more than a pager has addresses for beside all else.
     #[must_use]
     pub fn new(frames: u32, slots: u32) -> Self {
-        let arena = (frames / 4 * PAGE_SIZE) as usize;
+        let arena = (frames / 4).min(LARGEST_ARENA) * PAGE_SIZE;
+        let arena = arena as usize;
         // A table tells of 1,024 pages; a small client has four that are nearly empty.
         let tables = (frames + slots).div_ceil(ENTRIES) * 2 + 64;
         Self {
