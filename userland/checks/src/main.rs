@@ -23,6 +23,7 @@ mod counts;
 mod drivers;
 mod entry;
 mod exhaustion;
+mod failures;
 mod faults;
 mod fpu;
 mod jos;
@@ -64,6 +65,7 @@ const THEMES: &[&[Check]] = &[
     restart::CHECKS,
     messages::CHECKS,
     pagers::CHECKS,
+    failures::CHECKS,
     system_pager::CHECKS,
     drivers::CHECKS,
     jos::CHECKS,
