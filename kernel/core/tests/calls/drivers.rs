@@ -419,6 +419,21 @@ fn the_say_over_a_dead_drivers_frames_passes_to_its_grandparent() {
 }
 
 #[test]
+fn the_next_process_in_a_drivers_slot_is_none_and_has_nothing() {
+    let (mut world, driver) = driver();
+    world.call(ports(0xCF8, 8)).unwrap();
+    world.begin(Syscall::Exit { status: 0 });
+    world.run(INIT);
+    world.finish_teardowns();
+    world.call(Syscall::Wait { child: Some(driver) }).unwrap();
+    let next = world.running_child();
+    assert_eq!(next, driver.next(), "the same slot");
+    world.run(next);
+    assert!(!world.cpu.hardware.ports.any());
+    assert_eq!(world.call(ports(0xCF8, 8)), Err(Error::NotPermitted));
+}
+
+#[test]
 fn a_living_drivers_frames_are_nobodys_to_reclaim() {
     let (mut world, driver) = driver();
     dma(&mut world, PAGE, 1).unwrap();
