@@ -3,7 +3,7 @@
 //! `disktest write SEED` writes and verifies; `disktest read SEED` verifies what another boot wrote; `disktest refuse`
 //! asks for what the disk has to refuse; `disktest errors` expects a device that fails at sectors 8 and 16; `disktest two`
 //! works beside another client; `disktest death`, which has to be a driver (`trust archive` on the boot line), kills a driver of
-//! its own and starts another; and `disktest hammer SERVER` reads until its disk is gone.
+//! its own and starts another. `disktest hammer SERVER` reads until its disk is gone, and `disktest guest SERVER` once.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -24,7 +24,7 @@ use libsys::pci::live::Configuration;
 use libsys::process::{Command, SpawnError};
 use libsys::{
     Error, PageRange, Permissions, ProcessId, UserPage, dma_allocate, dma_reclaim, dma_release,
-    message_call, println, process, sleep,
+    machine, message_call, println, process, sleep,
 };
 use programs::disk::Disk as Driver;
 
@@ -85,6 +85,7 @@ fn main() -> Result<(), Failure> {
         ("errors", None) => errors(),
         ("two", None) => two(),
         ("hammer", Some(server)) => hammer(server),
+        ("guest", Some(server)) => guest(server),
         ("death", None) => death(),
         _ => Err(Failure::Usage),
     }
@@ -240,22 +241,35 @@ fn errors() -> Result<(), Failure> {
 /// Another client reads all the time, and ten more come and go: their areas are taken back.
 fn two() -> Result<(), Failure> {
     let server = names::find(Name::DISK).ok_or(Failure::Disk("find", DiskError::Gone))?;
-    let hammer = spawn_hammer(server)?;
-    Test::new(Disk::open(server), 1)?.write_and_read()?;
-    for _ in 0..10 {
-        let guest = spawn_hammer(server)?;
-        sleep(30);
-        process::end(guest)?;
+    let hammer = spawn("hammer", server)?;
+    let mut test = Test::new(Disk::open(server), 1)?;
+    test.write_and_read()?;
+    let mut free = 0;
+    for guest in 0..11 {
+        let ended = process::wait(Some(spawn("guest", server)?))?;
+        expect("a guest is served", ended.status == 0)?;
+        // The disk forgets the guest at the next request.
+        test.disk.flush().map_err(|error| Failure::Disk("flush", error))?;
+        if guest == 0 {
+            free = machine().free;
+        }
     }
+    expect("guests leave no frame behind", machine().free == free)?;
     process::end(hammer)?;
-    Test::new(Disk::open(server), 1)?.read_backwards()?;
+    test.read_backwards()?;
     println!("disktest: clients came and went");
     Ok(())
 }
 
-fn spawn_hammer(server: ProcessId) -> Result<ProcessId, Failure> {
+fn spawn(mode: &str, server: ProcessId) -> Result<ProcessId, Failure> {
     let server = server.bits().to_string();
-    Command::new("disktest").args(&["hammer", &server]).spawn().map_err(Failure::Spawn)
+    Command::new("disktest").args(&[mode, &server]).spawn().map_err(Failure::Spawn)
+}
+
+/// Opens the disk, reads once, and ends.
+fn guest(server: u32) -> Result<(), Failure> {
+    let test = Test::new(Disk::open(ProcessId::new(server)?), 0)?;
+    test.disk.read(transfer(0, 0, SLOTS)).map_err(|error| Failure::Disk("guest", error))
 }
 
 /// Reads until the disk is gone.
@@ -293,7 +307,7 @@ fn death() -> Result<(), Failure> {
         Test::new(Disk::open(known(&driver)?.0), round)?.read_backwards()?;
     }
     let (id, _) = known(&driver)?;
-    let hammer = spawn_hammer(id)?;
+    let hammer = spawn("hammer", id)?;
     sleep(50);
     let ended = process::end(id)?;
     let client = process::wait(Some(hammer))?;
