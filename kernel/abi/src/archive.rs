@@ -178,7 +178,12 @@ fn octal(field: &[u8]) -> Option<u32> {
 
 /// The sum of all bytes, with the checksum's own counted as spaces.
 fn checksum(block: &[u8; BLOCK as usize]) -> u32 {
-    let all: u32 = block.iter().copied().map(u32::from).sum();
+    // Two bytes of each word at a time: 128 of them stay below 2^16.
+    const PAIR: u32 = 0x00FF_00FF;
+    let words = block.chunks_exact(4).map(|it| u32::from_le_bytes([it[0], it[1], it[2], it[3]]));
+    let pairs =
+        words.fold([0; 2], |[low, high], word| [low + (word & PAIR), high + (word >> 8 & PAIR)]);
+    let all: u32 = pairs.into_iter().map(|pair| (pair & 0xFFFF) + (pair >> 16)).sum();
     let own: u32 = block[CHECKSUM].iter().copied().map(u32::from).sum();
     all - own + CHECKSUM.len() as u32 * u32::from(b' ')
 }
@@ -222,6 +227,11 @@ mod tests {
     fn a_member_has_its_name_and_size() {
         let member = Header::parse(&header("bin/init", 0o1234)).unwrap().unwrap();
         assert_eq!((member.name(), member.size, member.is_file), ("bin/init", 0o1234, true));
+    }
+
+    #[test]
+    fn the_checksum_of_the_largest_bytes_does_not_wrap() {
+        assert_eq!(checksum(&[0xFF; 512]), 504 * 0xFF + 8 * 0x20);
     }
 
     #[test]
