@@ -1023,13 +1023,15 @@ mod tests {
 
     #[test]
     fn a_range_allocation_takes_64_pages_and_not_65() {
-        let raw = |pages| RawCall {
-            head: 41,
-            page: 0x1000,
-            words: [pages, 0, 0, 0],
-            ..RawCall::default()
-        };
-        assert!(Syscall::decode(&raw(64)).is_ok());
-        assert_eq!(Syscall::decode(&raw(65)), Err(Error::InvalidArgument));
+        for head in [41, 77] {
+            let raw = |pages| RawCall {
+                head,
+                page: 0x1000,
+                words: [pages, 0, 0, 0],
+                ..RawCall::default()
+            };
+            assert!(Syscall::decode(&raw(64)).is_ok());
+            assert_eq!(Syscall::decode(&raw(65)), Err(Error::InvalidArgument));
+        }
     }
 }
