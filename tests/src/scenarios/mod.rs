@@ -13,6 +13,7 @@ mod failures;
 mod first;
 mod programs;
 mod shell;
+mod swap;
 
 /// Every claim.
 #[must_use]
@@ -28,6 +29,7 @@ pub fn all() -> Vec<Trial> {
         checks::trials(),
         disk::trials(),
         failures::trials(),
+        swap::trials(),
         conformance::trials(),
     ]
     .into_iter()

@@ -159,7 +159,13 @@ impl Server {
             Ok(Request::Statistics) => self.statistics().encode(),
             Ok(Request::SetLimit { client, pages }) => {
                 let allowed = sender == client || parent_of(client) == Some(sender.bits());
-                [u32::from(!(allowed && self.swap.set_limit(client, pages))), 0, 0, 0]
+                let (swap, mut reach) = self.swap();
+                let done = allowed && swap.set_limit(client, pages);
+                if done {
+                    // What is above the limit goes now, not with the next fault.
+                    swap.make_room(&mut reach, client);
+                }
+                [u32::from(!done), 0, 0, 0]
             }
             Ok(Request::Pages { client }) => {
                 self.report(client).map_or([NOT_A_CLIENT; 4], |(pages, _)| pages.encode())
