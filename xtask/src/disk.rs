@@ -78,7 +78,7 @@ mod tests {
         std::fs::write(&file, [7; 512]).unwrap();
         assert_eq!(sparse(&deep, "disk.img").unwrap(), file);
         assert_eq!(std::fs::read(&file).unwrap(), [7; 512]);
-        assert!(sparse(Path::new("/proc/nowhere"), "swap.img").is_err());
+        assert!(sparse(Path::new("/proc/nowhere"), "disk.img").is_err());
     }
 
     #[test]

@@ -19,7 +19,8 @@ pub fn trials() -> Vec<Trial> {
         claim("swap::a_limit_of_one_page_lets_a_program_get_on", limit),
         claim("swap::a_swapped_out_handler_and_its_stack_come_back_for_a_fault", handler),
         claim("swap::a_full_disk_ends_one_program_with_one_line", full),
-        claim("swap::a_disk_that_fails_ends_one_program_with_one_line", errors),
+        claim("swap::a_page_that_cannot_be_read_ends_one_program_with_one_line", read_errors),
+        claim("swap::a_disk_that_cannot_be_written_ends_one_program_with_one_line", write_errors),
         claim("swap::a_pager_of_a_hundred_lines_takes_its_childs_pages_away", own_pager),
     ]
 }
@@ -136,21 +137,30 @@ fn full() -> Claim {
     Ok(())
 }
 
-/// QEMU's `blkdebug` fails every read of one sector, which some page of the program's lies on.
-fn errors() -> Claim {
+/// The sector is one that a page of the program's lies on: the shell's few were there first.
+fn read_errors() -> Claim {
+    errors("iotype = \"read\"\nsector = \"8000\"\n", "the disk cannot be read")
+}
+
+fn write_errors() -> Claim {
+    errors("iotype = \"write\"\n", "out of memory, and the disk cannot be written")
+}
+
+/// The requests fail that this says in the words of QEMU's `blkdebug`.
+fn errors(which: &str, why: &str) -> Claim {
     let file = image(64)?;
     let directory = TempDir::new()?;
     let configuration = directory.path().join("errors.conf");
-    let fail = "[inject-error]\nevent = \"read_aio\"\nerrno = \"5\"\nsector = \"80\"\n";
-    fs::write(&configuration, fail)?;
+    fs::write(&configuration, format!("[inject-error]\nevent = \"none\"\nerrno = \"5\"\n{which}"))?;
     let outcome = boot(&file)
         .disk_errors(configuration)
         .answer("vitrine> ", "hog 40M\r")
         .answer("vitrine> ", "hog 8M\r")
         .answer("vitrine> ", "exit\r")
         .boot()?;
+    let line = format!("pager: no page * for [*]: {why}");
     outcome.exits(0)?.lacks(&NEVER)?.shows(&[
-        "pager: no page * for [*]: the disk cannot be read",
+        line.as_str(),
         "*user fault*its pager refused",
         "filled 2048 pages",
         "read 8388608 bytes back in another order: 0 wrong",

@@ -14,9 +14,9 @@ use alloc::vec::Vec;
 
 use libsys::abi::message::Reason;
 use libsys::fork::{Fork, fork};
-use libsys::pager_protocol::{Faults, Pages, Request};
+use libsys::pager_protocol::{Request, ask, faults_of, pages_of};
 use libsys::process::{Command, SpawnError, exit, id, wait};
-use libsys::{Error, ProcessId, args, identity, message_call, println};
+use libsys::{Error, ProcessId, args, println};
 
 libsys::main!(main);
 
@@ -65,7 +65,7 @@ fn start_another() -> Result<ProcessId, SpawnError> {
 fn fill_and_verify(options: Options) -> Result<u8, Error> {
     if options.limit > 0 {
         let request = Request::SetLimit { client: id(), pages: options.limit };
-        if ask_pager(request)?[0] != 0 {
+        if ask(request)?[0] != 0 {
             println!("hog: the pager sets no limits");
             return Ok(1);
         }
@@ -81,7 +81,7 @@ fn fill_and_verify(options: Options) -> Result<u8, Error> {
     }
     println!("filled {} pages", options.pages);
     let wrong = if options.fork { forked(&mut memory, options)? } else { verify(&memory, options) };
-    report()?;
+    report();
     println!("read {} bytes back in another order: {wrong} wrong", options.pages * PAGE);
     Ok(u8::from(wrong > 0))
 }
@@ -145,24 +145,11 @@ impl Options {
 }
 
 /// What the pager has had to do with this process.
-fn report() -> Result<(), Error> {
-    let client = id();
-    let pages = Pages::decode(ask_pager(Request::Pages { client })?);
-    let faults = Faults::decode(ask_pager(Request::Faults { client })?);
-    if let (Some(pages), Some(faults)) = (pages, faults) {
-        let Pages { resident, swapped, compressed, elsewhere } = pages;
-        let Faults { pages_in, pages_out, .. } = faults;
-        println!(
-            "pages: {resident} resident, {swapped} swapped, {compressed} compressed, {elsewhere} elsewhere"
-        );
-        println!("pages out: {pages_out}, in: {pages_in}");
+fn report() {
+    if let (Some(pages), Some(faults)) = (pages_of(id()), faults_of(id())) {
+        println!("pages: {pages}");
+        println!("pages out: {}, in: {}", faults.pages_out, faults.pages_in);
     }
-    Ok(())
-}
-
-fn ask_pager(request: Request) -> Result<[u32; 4], Error> {
-    let pager = identity().pager.ok_or(Error::NoSuchProcess)?;
-    message_call(pager, request.encode(), None).map(|reply| reply.words)
 }
 
 fn progress(what: &str, done: usize, all: usize) {

@@ -13,12 +13,12 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use libsys::abi::layout::EXCEPTION_STACK;
 use libsys::call::Change;
 use libsys::fault::{Fault, Handled};
-use libsys::pager_protocol::Request;
+use libsys::pager_protocol::{Request, ask};
 use libsys::process::id;
 use libsys::window::Step;
 use libsys::{
-    EntryFlags, Error, Page, PageRange, Permissions, Target, UserPage, console_write, identity,
-    message_call, println, range_protect, set_handler, window,
+    EntryFlags, Error, Page, PageRange, Permissions, Target, UserPage, console_write, println,
+    range_protect, set_handler, window,
 };
 
 libsys::main!(main);
@@ -32,12 +32,11 @@ static TOLD: AtomicU32 = AtomicU32::new(0);
 static ADDRESS: AtomicU32 = AtomicU32::new(0);
 
 fn main() -> Result<u8, Error> {
-    let pager = identity().pager.ok_or(Error::NoSuchProcess)?;
     let mut memory = vec![b' '; (MANY + 1) * PAGE];
     let start = memory.as_ptr().align_offset(PAGE);
     let pages = &mut memory[start..start + MANY * PAGE];
     set_handler(Some(handler))?;
-    message_call(pager, Request::SetLimit { client: id(), pages: 1 }.encode(), None)?;
+    ask(Request::SetLimit { client: id(), pages: 1 })?;
 
     touch(pages, 0..MANY);
     // The buffer begins in the middle of a page.

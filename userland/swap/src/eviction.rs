@@ -110,6 +110,10 @@ impl Swap {
         self.decide(world, &mut hands);
         let refusal = self.keep(world, &mut hands);
         let gone = self.finish(world, &hands);
+        if gone == 0 {
+            // Tables in which nothing came to be noted are wanted elsewhere.
+            self.books.tidy(group.client);
+        }
         self.reserve(world);
         match (gone, refusal) {
             (0, Some(refusal)) => Err(refusal),

@@ -11,7 +11,7 @@ use crate::eviction::is_backed;
 use crate::place::{Contents, Place, Rights};
 use crate::pool::Full;
 use crate::store::{Refusal, Store};
-use crate::world::{Failure, World};
+use crate::world::{Failure, Nature, World};
 use crate::{Bytes, CLUSTER};
 
 /// What became of a fault.
@@ -468,7 +468,7 @@ impl Swap {
     }
 }
 
-/// The pages of a client that are in memory.
+/// The pages of a client that are in memory, without those that are none of the pager's business.
 fn resident<W: World>(world: &mut W, client: ProcessId) -> u32 {
     let mut count = 0;
     let mut index = 0;
@@ -476,7 +476,10 @@ fn resident<W: World>(world: &mut W, client: ProcessId) -> u32 {
         index = table + 1;
         for first in (table * ENTRIES..index * ENTRIES).step_by(CLUSTER) {
             let leaves = world.leaves(client, Page::numbered(first));
-            count += leaves.iter().filter(|leaf| leaf.is_present()).count() as u32;
+            for (page, _) in (first..).zip(leaves).filter(|(_, leaf)| leaf.is_present()) {
+                let nature = world.nature(client, Page::numbered(page));
+                count += u32::from(nature != Nature::Foreign);
+            }
         }
     }
     count
