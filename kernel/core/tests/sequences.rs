@@ -344,11 +344,11 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
             let _ =
                 if draw.flag() { world.write(address, 1) } else { world.read(address).map(drop) };
         }
-        231..=240 => {
-            let call = draw.call(if kind < 239 { 72 } else { 73 });
+        231..=236 => {
+            let call = draw.call(if kind < 236 { 72 } else { 73 });
             world.begin(call);
         }
-        241..=248 => {
+        237..=241 => {
             let shown = [PAGE, PAGE_3, DATA, UVPD, UVPT][draw.choice() as usize % 5];
             let address = draw.view().slot().entry_address(Page::containing(shown));
             let _ =
@@ -364,8 +364,8 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
             world.begin(Syscall::SetQuota { process, frames: u32::from(choices[1]), processes: 0 });
         }
         197 => world.key(3),
-        231..=246 => {
-            let call = draw.call(74 + u32::from(kind) % 8);
+        242..=246 => {
+            let call = draw.call(74 + u32::from(choices[7]) % 8);
             world.begin(call);
         }
         247..=248 => world.raise(9 + u32::from(choices[0]) % 3),

@@ -129,7 +129,7 @@ fn full() -> Claim {
         .answer("vitrine> ", "exit\r")
         .boot()?;
     outcome.exits(0)?.lacks(&NEVER)?.shows(&[
-        "pager: no page * for [*]: out of memory, and the swap space is full",
+        "pager: no page * for [*]: out of frames, and the swap space is full",
         "*user fault*its pager refused",
         "filled 2048 pages",
         "read 8388608 bytes back in another order: 0 wrong",
@@ -143,7 +143,7 @@ fn read_errors() -> Claim {
 }
 
 fn write_errors() -> Claim {
-    errors("iotype = \"write\"\n", "out of memory, and the disk cannot be written")
+    errors("iotype = \"write\"\n", "out of frames, and the disk cannot be written")
 }
 
 /// The requests fail that this says in the words of QEMU's `blkdebug`.

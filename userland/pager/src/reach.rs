@@ -75,7 +75,7 @@ impl Reach<'_> {
     /// The leaf of a page of a client that cannot be viewed, since it views something itself. It waits, so that two
     /// questions have one answer.
     fn probe(&mut self, client: ProcessId, page: UserPage) -> Entry {
-        let place = held::page(0);
+        let place = held::PROBE;
         let mut probed = Entry::ABSENT;
         for permissions in [Permissions::WRITE, Permissions::empty()] {
             if page_map((client, page), (Target::Caller, place), permissions).is_ok() {

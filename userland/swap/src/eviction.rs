@@ -333,7 +333,6 @@ impl Swap {
         let heirs = self.heirs(world, client);
         heirs.into_iter().flatten().all(|heir| {
             client == spared
-                && world.watch(heir)
                 && (world.leaf(heir, page) != Entry::ABSENT
                     || self.books.prepare(heir, page.page(), world).is_ok()
                         && world.mark(heir, page).is_ok())

@@ -45,9 +45,9 @@ pub enum Trouble {
 impl core::fmt::Display for Trouble {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
-            Self::NoMemory => "out of memory",
-            Self::NoRoom => "out of memory, and the swap space is full",
-            Self::DiskWrite => "out of memory, and the disk cannot be written",
+            Self::NoMemory => "out of frames",
+            Self::NoRoom => "out of frames, and the swap space is full",
+            Self::DiskWrite => "out of frames, and the disk cannot be written",
             Self::DiskRead => "the disk cannot be read",
             Self::Quota => "quota exceeded",
             Self::Gone => "the client has ended",
@@ -81,16 +81,13 @@ pub struct Swap {
     credit: u32,
 }
 
-/// Pages of the largest arena: 128 MiB, half of a heap.
-const LARGEST_ARENA: u32 = 0x8000;
-
 impl Swap {
-    /// For a machine of so many frames with a disk of so many slots: at most a quarter of memory for compressed pages, and
-    /// no more than a pager has addresses for beside all else.
+    /// For a machine of so many frames with a disk of so many slots: at most a quarter of memory, and 64 MiB, for
+    /// compressed pages.
     #[must_use]
     pub fn new(frames: u32, slots: u32) -> Self {
-        let arena = (frames / 4).min(LARGEST_ARENA) * PAGE_SIZE;
-        let arena = arena as usize;
+        const MOST: u32 = 64 << 20;
+        let arena = (frames / 4).min(MOST / PAGE_SIZE) as usize * PAGE_SIZE as usize;
         // A table tells of 1,024 pages; a small client has four that are nearly empty.
         let tables = (frames + slots).div_ceil(ENTRIES) * 2 + 64;
         Self {
@@ -173,6 +170,7 @@ impl Swap {
             Ok(0) => Err(Trouble::NoMemory),
             Ok(_) => Ok(()),
             Err(Refusal::Full) if self.drop_copies() => Ok(()),
+            Err(Refusal::Full) if world.slots() == 0 => Err(Trouble::NoMemory),
             Err(Refusal::Full) => Err(Trouble::NoRoom),
             Err(Refusal::Disk) => Err(Trouble::DiskWrite),
         }
@@ -322,9 +320,6 @@ impl Swap {
     ) -> Result<(), Trouble> {
         self.close_slot(child);
         let Some(account) = self.accounts.get(parent).copied() else { return Ok(()) };
-        if account.disturbed && !world.watch(child) {
-            return Err(Trouble::NoMemory);
-        }
         let mut copy = Account::new(child);
         copy.copy_of = Some(parent);
         copy.disturbed = account.disturbed;
