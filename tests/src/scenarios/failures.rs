@@ -1,8 +1,8 @@
 //! The failure matrix: each cell ends in one clear line for whoever it ends, and loses no frame.
 //!
 //! The checks of the same names count the frames themselves. Each runs its cell twice, so each line comes twice. Cells in
-//! which pages are away run on a machine of 32 MiB, six times from the shell: the first times let the pager grow its books,
-//! and after the last two as many frames are free.
+//! which pages are away run on a machine of 32 MiB, six times from the shell. The first times let the pager grow its books;
+//! from the fourth time to the sixth no frame may be lost. (One may be won: a page of the shell's that is away for once.)
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ const AWAY: [Away; 5] = [
         name: "memory_is_exhausted_inside_the_pager",
         disk: None,
         script: &[(PROMPT, "hog 64M\r")],
-        ends: "*pager: no page * for [*]: out of memory*",
+        ends: "*pager: no page * for [*]: out of frames",
     },
     Away {
         name: "two_clients_share_pages_while_some_are_swapped",
@@ -108,9 +108,14 @@ fn run_away(cell: &Away) -> Claim {
     let outcome = boot.answer(PROMPT, "exit\r").boot()?;
     outcome.exits(0)?.shows(&[cell.ends; ROUNDS])?;
     outcome.lacks(&["kernel panic*", "*panicked*", "init: the pager ended*"])?;
-    let free: Vec<_> = outcome.lines.iter().filter(|line| line.contains("frames free")).collect();
-    outcome.demand(free.len() == ROUNDS && free[ROUNDS - 2] == free[ROUNDS - 1], || {
-        format!("{free:#?}")
+    let free: Vec<u32> = outcome
+        .lines
+        .iter()
+        .filter(|line| line.contains("frames free"))
+        .filter_map(|line| line.split(' ').next()?.parse().ok())
+        .collect();
+    outcome.demand(free.len() == ROUNDS && free[ROUNDS - 1] >= free[ROUNDS - 3], || {
+        format!("free frames after each round: {free:?}")
     })?;
     Ok(())
 }
