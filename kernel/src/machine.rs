@@ -110,11 +110,9 @@ impl Hardware for Machine {
         entry_of(reach, page).set(entry);
     }
 
-    fn any_of_eight_present(&mut self, reach: Reach, page: Page) -> bool {
+    fn any_present<const PAGES: u32>(&mut self, reach: Reach, page: Page) -> bool {
         let entry = |index: u32| entry_of(reach, page.plus(index)).get().bits();
-        let bits =
-            entry(0) | entry(1) | entry(2) | entry(3) | entry(4) | entry(5) | entry(6) | entry(7);
-        Entry::from_bits(bits).is_present()
+        Entry::from_bits((0..PAGES).fold(0, |bits, index| bits | entry(index))).is_present()
     }
 
     fn read_frame(&mut self, frame: Frame, index: u32) -> u32 {
@@ -221,27 +219,42 @@ impl Hardware for Machine {
 
     fn save_fpu(&mut self, state: &mut FpuState) {
         // SAFETY: 512 bytes, 16-byte aligned by type; CR4.OSFXSR is set.
-        unsafe { asm!("fxsave [{}]", in(reg) state, options(nostack, preserves_flags)) };
+        unsafe {
+            asm!(
+                "fxsave [{state}]", "mov word ptr [{state} + {fs}], fs", "mov word ptr [{state} + {gs}], gs",
+                state = in(reg) state, fs = const FpuState::FS, gs = const FpuState::GS,
+                options(nostack, preserves_flags)
+            );
+        };
     }
 
     fn clean_fpu(&mut self, state: &mut FpuState) {
         let clean: &'static FpuState = &FpuState::CLEAN;
-        // Through the CPU, four instructions; by words it would be 128.
+        // Through the CPU, a few instructions; by words it would be 128.
         let mut loaded = MaybeUninit::<FpuState>::uninit();
         let loaded = loaded.as_mut_ptr();
         // SAFETY: 512 bytes each, 16-byte aligned by type; CR4.OSFXSR is set, and `loaded` is filled before it is read.
         unsafe {
             asm!(
                 "fxsave [{loaded}]", "fxrstor [{clean}]", "fxsave [{state}]", "fxrstor [{loaded}]",
-                loaded = in(reg) loaded, clean = in(reg) clean, state = in(reg) state,
+                loaded = in(reg) loaded, clean = in(reg) clean, state = in(reg) &raw mut *state,
                 options(nostack, preserves_flags)
             );
         };
+        let segments = FpuState::FS..FpuState::GS + 2;
+        state.0[segments.clone()].copy_from_slice(&clean.0[segments]);
     }
 
     fn load_fpu(&mut self, state: &FpuState) {
         // SAFETY: as above; the state is one that FXSAVE stored or `FpuState::CLEAN`, so its MXCSR is valid.
-        unsafe { asm!("fxrstor [{}]", in(reg) state, options(nostack, preserves_flags, readonly)) };
+        // Its fs and gs are those of `CLEAN`, or were in these registers before, and no descriptor changes.
+        unsafe {
+            asm!(
+                "fxrstor [{state}]", "mov fs, word ptr [{state} + {fs}]", "mov gs, word ptr [{state} + {gs}]",
+                state = in(reg) state, fs = const FpuState::FS, gs = const FpuState::GS,
+                options(nostack, preserves_flags, readonly)
+            );
+        };
     }
 
     fn fault_address(&mut self) -> u32 {

@@ -4,7 +4,8 @@ use core::arch::{asm, global_asm};
 
 use abi::Registers;
 use abi::registers::{USER_CODE, USER_DATA};
-use kernel_core::After;
+use kernel_core::{After, Kernel};
+use spin::MutexGuard;
 use x86::controlregs::cr2;
 use x86::time::rdtsc;
 
@@ -64,7 +65,7 @@ extern "C" fn system_call() -> ! {
     let local = cpu::local();
     // SAFETY: a trap from ring 3 came with interrupts off and all earlier borrows ended.
     let cpu = unsafe { local.cpu() };
-    let after = KERNEL.lock().call(cpu);
+    let after = kernel().call(cpu);
     leave(local, after)
 }
 
@@ -74,7 +75,7 @@ extern "C" fn system_call_by_sysenter() -> ! {
     let local = cpu::local();
     // SAFETY: as in `system_call`.
     let cpu = unsafe { local.cpu() };
-    let after = KERNEL.lock().call_by_sysenter(cpu);
+    let after = kernel().call_by_sysenter(cpu);
     leave(local, after)
 }
 
@@ -84,7 +85,7 @@ extern "C" fn page_fault() -> ! {
     let local = cpu::local();
     // SAFETY: as in `system_call`.
     let cpu = unsafe { local.cpu() };
-    let after = KERNEL.lock().fault(cpu);
+    let after = kernel().fault(cpu);
     leave(local, after)
 }
 
@@ -99,18 +100,38 @@ extern "C" fn user_trap() -> ! {
         None => {
             // SAFETY: as in `system_call`.
             let cpu = unsafe { local.cpu() };
-            KERNEL.lock().trap(cpu)
+            kernel().trap(cpu)
         }
     };
     leave(local, after)
 }
 
-/// Where the process on the CPU saves its registers: below TSS.esp0.
+/// Where the process on the CPU saves its registers.
 #[inline(always)]
 fn registers(local: &Local) -> *const Registers {
+    (end_of_registers(local) as *const Registers).wrapping_sub(1)
+}
+
+/// TSS.esp0.
+#[inline(always)]
+fn end_of_registers(local: &Local) -> u32 {
     // SAFETY: the word is in this CPU's own tables; hardware only reads it.
-    let end = unsafe { Tables::entry_stack(local.tables()).read() };
-    (end as *const Registers).wrapping_sub(1)
+    unsafe { Tables::entry_stack(local.tables()).read() }
+}
+
+/// The kernel, which on a machine of one CPU is always free.
+#[inline(always)]
+fn kernel() -> MutexGuard<'static, Kernel> {
+    match KERNEL.try_lock() {
+        Some(kernel) => kernel,
+        None => wait_for_kernel(),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn wait_for_kernel() -> MutexGuard<'static, Kernel> {
+    KERNEL.lock()
 }
 
 /// Goes on with a process, as soon as there is one to run.
@@ -120,8 +141,21 @@ fn leave(local: &'static Local, after: After) -> ! {
         wait(local, after);
     }
     // SAFETY: the kernel has chosen a process, so its directory is loaded and its area is complete. No borrow and no
-    // lock is held.
-    unsafe { asm!("jmp resume_process", in("ecx") registers(local), options(noreturn)) }
+    // lock is held. The area is the stack now, and ends where IRETD has popped it; nothing is pushed there before the
+    // next trap.
+    unsafe {
+        asm!(
+            "lea esp, [{end} - {size}]",
+            "popad",
+            ".byte 0x1f", // pop ds
+            ".byte 0x07", // pop es
+            "add esp, 8", // vector and error
+            "iretd",
+            end = in(reg) end_of_registers(local),
+            size = const size_of::<Registers>(),
+            options(noreturn),
+        )
+    }
 }
 
 /// Waits until there is a process to run.

@@ -4,7 +4,7 @@
 # `abi::Registers`, whose layout this file pushes from the top down:
 #
 #   pushed by the CPU    ss esp eflags cs eip [error]
-#   pushed by the stub   [0 for no error] vector, gs fs es ds, eax ecx edx ebx (esp) ebp esi edi
+#   pushed by the stub   [0 for no error] vector, es ds, eax ecx edx ebx (esp) ebp esi edi
 #
 # A trap from ring 0 pushes the same onto the kernel's own stack, without ss, esp and the segments. Interrupts
 # are off from the gate on. `push ds` and its kin assemble to 16-bit pushes in this syntax: opcode bytes.
@@ -25,10 +25,8 @@
 
 # The rest of the register area, on a stack with vector and error. Then nothing of the process is in the CPU: take
 # the kernel's segments, the direction that compiled code expects, this CPU's stack, and a frame pointer that
-# ends every backtrace. What is called next does not return; it ends in resume_process.
+# ends every backtrace. What is called next does not return; it ends in `traps::leave`.
     .macro save_registers flags_are_clear=0
-    .byte 0x0f, 0xa8        # push gs
-    .byte 0x0f, 0xa0        # push fs
     .byte 0x06              # push es
     .byte 0x1e              # push ds
     pushad
@@ -142,19 +140,6 @@ trap_common:
     jz kernel_entry
     save_registers
     call user_trap
-
-# fn resume_process(registers) -> !: ecx is the register area of the process that runs next. The area is the
-# stack now, and ends where iretd has popped it; nothing is pushed there before the next trap.
-    .global resume_process
-resume_process:
-    mov esp, ecx
-    popad
-    .byte 0x1f              # pop ds
-    .byte 0x07              # pop es
-    .byte 0x0f, 0xa1        # pop fs
-    .byte 0x0f, 0xa9        # pop gs
-    add esp, 8              # vector and error
-    iretd
 
 # A trap from ring 0, on the kernel's own stack: an interrupt in the idle loop, or a bug.
     .balign 16

@@ -139,6 +139,7 @@
 #define CALL_CONSOLE_WRITE 68
 #define CALL_CONSOLE_READ 69
 #define CALL_SET_CONSOLE_OWNER 70
+#define CALL_PAGE_PROTECT 71
 #define CALL_VIEW_ATTACH 72
 #define CALL_VIEW_DETACH 73
 #define CALL_DRIVER_ALLOW 74
@@ -150,6 +151,7 @@
 #define CALL_INTERRUPT_ATTACH 80
 #define CALL_INTERRUPT_ACKNOWLEDGE 81
 #define CALL_PAGE_MOVE 82
+#define CALL_FAULT_REPLY_AND_RECEIVE 83
 
 /* JOS's, as its lab 5 counts them. */
 #define JOS_CALL_CPUTS 0
@@ -246,7 +248,7 @@ struct vitrine_process_facts {
     uint32_t runs;                /* how many times it was switched to */
     uint32_t cpu;                 /* the CPU it last ran on */
     uint32_t directory;           /* 0 */
-    uint32_t handler;             /* 0 */
+    uint32_t handler;             /* as JOS call 10 set it; 0 for a native one */
     uint32_t receiving;           /* JOS messages: 1 while it waits in jos_ipc_recv */
     uint32_t receive_page;        /* JOS messages: where a page is wanted */
     uint32_t value;               /* JOS messages: the last value that came */
@@ -491,6 +493,21 @@ static inline int32_t vitrine_page_unmap(uint32_t process, uint32_t page, uint32
 {
     struct vitrine_trap call = {
         .eax = vitrine_head(CALL_PAGE_UNMAP, marks), .edx = process, .ecx = page};
+    const int32_t result = vitrine_trap(&call);
+    *old_entry = call.ebx;
+    return result;
+}
+
+/* Drops and adds bits on a page, clears A and D, and stores the old entry. W is added where the entry
+   is not sealed or its frame has no other mapping. -ERROR_NOT_PERMITTED: it is, and has.
+   -ERROR_NOT_MAPPED: nothing is present there. */
+static inline int32_t vitrine_page_protect(uint32_t process, uint32_t page, uint32_t drop,
+                                           uint32_t add, uint32_t *old_entry)
+{
+    struct vitrine_trap call = {.eax = vitrine_head(CALL_PAGE_PROTECT, add),
+                                .edx = process,
+                                .ecx = page,
+                                .ebx = drop};
     const int32_t result = vitrine_trap(&call);
     *old_entry = call.ebx;
     return result;
@@ -905,6 +922,20 @@ static inline int32_t vitrine_reply_and_receive(uint32_t to, const uint32_t word
                                                 struct vitrine_message *message)
 {
     return vitrine_message_call(CALL_REPLY_AND_RECEIVE, to, words, page, offer, message);
+}
+
+/* As vitrine_fault_reply_resume (`verdict` 0), _map (1; otherwise `source`, `destination` and
+   `permissions` are 0) or _refuse (2), then receives from anyone; a page may come at `accept`, unless
+   that is 0. That the client does not wait any more is no error. Errors of a map come before anything
+   is received. */
+static inline int32_t vitrine_fault_reply_and_receive(uint32_t client, uint32_t verdict,
+                                                      uint32_t source, uint32_t destination,
+                                                      uint32_t permissions, uint32_t accept,
+                                                      struct vitrine_message *message)
+{
+    const uint32_t words[4] = {verdict, destination, accept ? accept | 1 : 0, 0};
+    return vitrine_message_call(CALL_FAULT_REPLY_AND_RECEIVE, client, words, source, permissions,
+                                message);
 }
 
 /* Time and console */

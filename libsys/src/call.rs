@@ -133,8 +133,11 @@ fn range(call: Syscall) -> Result<[u32; 4], Partial> {
 #[inline(always)]
 fn message(call: Syscall) -> Result<Message, Error> {
     let raw = call.encode();
-    let answer =
-        if raw.permission_bits() == 0 { gate::message(&raw) } else { Gate::Interrupt.enter(call) };
+    let answer = if raw.permission_bits() == 0 {
+        gate::message(&raw)
+    } else {
+        gate::message_with_page(&raw)
+    };
     Message::from_wire(answer.value, answer.process, answer.words)
 }
 
@@ -145,7 +148,7 @@ fn message(call: Syscall) -> Result<Message, Error> {
 #[must_use]
 #[inline(always)]
 pub fn identity() -> Identity {
-    let (_, [id, parent, pager, _]) = gate::four_answers(Syscall::Identity);
+    let [id, parent, pager] = gate::question(Syscall::Identity);
     Identity {
         id: ProcessId::new(id).expect("the caller has an id"),
         parent: ProcessId::new(parent).ok(),
@@ -291,6 +294,21 @@ pub fn range_protect(
         Ok(_) => Ok(Protected { pages, marks, accessed, dirty }),
         Err(error) => Err(Partial { error, done: pages }),
     }
+}
+
+/// Drops and adds bits on one page and clears A and D; returns the old entry.
+///
+/// # Errors
+/// See [`Syscall::PageProtect`].
+#[inline(always)]
+pub fn page_protect(
+    process: impl Into<Target>,
+    page: UserPage,
+    change: Change,
+) -> Result<Entry, Error> {
+    let Change { drop, add } = change;
+    let old = one_word(Syscall::PageProtect { process: process.into(), page, drop, add })?;
+    Ok(Entry::from_bits(old))
 }
 
 /// Unmaps a range; returns the pages walked.
@@ -462,6 +480,21 @@ pub fn fault_forward(address: u32, access: Access, eip: u32) -> Result<(), Error
 #[inline(always)]
 pub fn fault_reply(client: ProcessId, verdict: Verdict) -> Result<(), Error> {
     two_words(Syscall::FaultReply { process: client, verdict }).map(drop)
+}
+
+/// Answers a client's fault, then waits for a message from anyone; a page may come at `accept`.
+///
+/// # Errors
+/// See [`Syscall::FaultReplyAndReceive`].
+#[inline(always)]
+pub fn fault_reply_and_receive(
+    client: ProcessId,
+    verdict: Verdict,
+    accept: Option<UserPage>,
+) -> Result<Message, Error> {
+    let call = Syscall::FaultReplyAndReceive { process: client, verdict, accept };
+    let answer = gate::message_with_page(&call.encode());
+    Message::from_wire(answer.value, answer.process, answer.words)
 }
 
 /// Bounds how long each fault of a child may wait for its pager; 0 is no bound.

@@ -1,6 +1,6 @@
 //! A page that comes with a message: where it is received, and how it is read.
 //!
-//! The sender may go on writing the page, so its bytes are copied out one by one and no reference to it exists.
+//! The sender may go on writing the page, so it is copied out word by word and no reference to it exists.
 #![allow(unsafe_code)]
 
 use abi::call::PageOffer;
@@ -21,12 +21,14 @@ pub const OFFER: PageOffer = PageOffer { page: PAGE, send: None, accept: true };
 #[must_use]
 pub fn copy() -> Option<[u8; PAGE_SIZE as usize]> {
     window().entry_of(PAGE.page()).filter(|entry| entry.is_present())?;
-    let bytes = core::ptr::with_exposed_provenance::<u8>(PAGE.address() as usize);
-    Some(core::array::from_fn(|index| {
+    let words = core::ptr::with_exposed_provenance::<u32>(PAGE.address() as usize);
+    let mut page = [0; PAGE_SIZE as usize];
+    for (index, copied) in page.as_chunks_mut().0.iter_mut().enumerate() {
         // SAFETY: the page is present, as the window shows, and stays so: only `clear` and the next receiving call of
         // this one thread change it. Volatile, because its sender may write it.
-        unsafe { bytes.wrapping_add(index).read_volatile() }
-    }))
+        *copied = unsafe { words.wrapping_add(index).read_volatile() }.to_le_bytes();
+    }
+    Some(page)
 }
 
 /// Gives the page back.

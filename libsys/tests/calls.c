@@ -34,7 +34,8 @@ int32_t vitrine_trap(struct vitrine_trap *call)
     }
     const uint32_t number = call->eax & 0xFF;
     const int receives = number == CALL_RECEIVE || number == CALL_CALL ||
-                         number == CALL_REPLY_AND_RECEIVE;
+                         number == CALL_REPLY_AND_RECEIVE ||
+                         number == CALL_FAULT_REPLY_AND_RECEIVE;
     const struct vitrine_trap answer = {receives ? HEADER : 0, 0x1009, 0, 0xB0, 0xB1, 0xB2, 0xB3};
     *call = answer;
     return (int32_t)call->eax;
@@ -73,6 +74,7 @@ static void pages(void)
     TRY(vitrine_page_map(PROCESS, PAGE, OTHER, OTHER_PAGE, ALL)), end();
     TRY(vitrine_page_move(PROCESS, PAGE, OTHER, OTHER_PAGE, MARKS, &word)), record(&word, sizeof word);
     TRY(vitrine_page_unmap(PROCESS, PAGE, MARKS, &word)), record(&word, sizeof word);
+    TRY(vitrine_page_protect(PROCESS, PAGE, MARKS, ALL, &word)), record(&word, sizeof word);
     TRY(vitrine_page_copy(PROCESS, PAGE, ALL)), end();
     TRY(vitrine_frame_references(0x123)), end();
     TRY(vitrine_range_share(PROCESS, PAGE, 7, OTHER, OTHER_PAGE, ALL | SHARE_BOTH, MARKS, &word));
@@ -123,6 +125,8 @@ static void messages(void)
     TRY(vitrine_call(PROCESS, words, PAGE, both, &message)), record(&message, sizeof message);
     TRY(vitrine_reply(PROCESS, words, 0, 0)), end();
     TRY(vitrine_reply_and_receive(PROCESS, words, PAGE, both, &message));
+    record(&message, sizeof message);
+    TRY(vitrine_fault_reply_and_receive(PROCESS, 1, PAGE, OTHER_PAGE, ALL, PAGE, &message));
     record(&message, sizeof message);
 }
 

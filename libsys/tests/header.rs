@@ -236,7 +236,8 @@ fn constant_name(variant: &impl Debug) -> String {
 fn native_names() -> impl Iterator<Item = (u32, String)> {
     (Syscall::FIRST..=Syscall::LAST).filter_map(|number| {
         let raw = RawCall { head: number, process: 0x1000, page: 0x1000, words: [1, 0, 1, 0] };
-        let call = Syscall::decode(&raw).ok()?;
+        let raw_of_a_page = RawCall { words: [0; 4], ..raw };
+        let call = Syscall::decode(&raw).or_else(|_| Syscall::decode(&raw_of_a_page)).ok()?;
         Some((number, constant_name(&call)))
     })
 }
@@ -363,6 +364,7 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
             },
         ),
         ("vitrine_page_unmap", Syscall::PageUnmap { process, page, marks: MARKS }),
+        ("vitrine_page_protect", Syscall::PageProtect { process, page, drop: MARKS, add: ALL }),
         ("vitrine_page_copy", Syscall::PageCopy { process, page, permissions }),
         ("vitrine_frame_references", Syscall::FrameReferences { frame: 0x123 }),
         ("vitrine_range_share", share(true)),
@@ -403,6 +405,10 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
         ("vitrine_call", Syscall::Call { to, words: WORDS, offer: both }),
         ("vitrine_reply", Syscall::Reply { to, words: WORDS, offer: None }),
         ("vitrine_reply_and_receive", Syscall::ReplyAndReceive { to, words: WORDS, offer: both }),
+        (
+            "vitrine_fault_reply_and_receive",
+            Syscall::FaultReplyAndReceive { process: client, verdict: map, accept: Some(PAGE) },
+        ),
         ("vitrine_clock", Syscall::Clock),
         ("vitrine_sleep", Syscall::Sleep { milliseconds: 1000 }),
         ("vitrine_yield", Syscall::Yield),

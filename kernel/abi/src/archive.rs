@@ -178,7 +178,10 @@ fn octal(field: &[u8]) -> Option<u32> {
 
 /// The sum of all bytes, with the checksum's own counted as spaces.
 fn checksum(block: &[u8; BLOCK as usize]) -> u32 {
-    let all: u32 = block.iter().copied().map(u32::from).sum();
+    // Four bytes at a time: the even ones and the odd ones of 128 words cannot overflow their halves.
+    let words = block.as_chunks().0.iter().copied().map(u32::from_le_bytes);
+    let pairs = words.fold(0, |sum, word| sum + (word & 0x00FF_00FF) + (word >> 8 & 0x00FF_00FF));
+    let all = (pairs & 0xFFFF) + (pairs >> 16);
     let own: u32 = block[CHECKSUM].iter().copied().map(u32::from).sum();
     all - own + CHECKSUM.len() as u32 * u32::from(b' ')
 }
@@ -222,6 +225,11 @@ mod tests {
     fn a_member_has_its_name_and_size() {
         let member = Header::parse(&header("bin/init", 0o1234)).unwrap().unwrap();
         assert_eq!((member.name(), member.size, member.is_file), ("bin/init", 0o1234, true));
+    }
+
+    #[test]
+    fn the_checksum_of_the_largest_bytes_does_not_wrap() {
+        assert_eq!(checksum(&[0xFF; 512]), 504 * 0xFF + 8 * 0x20);
     }
 
     #[test]

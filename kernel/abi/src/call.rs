@@ -134,6 +134,38 @@ pub enum Verdict {
     Refuse,
 }
 
+impl Verdict {
+    #[inline(always)]
+    fn encode(self, number: u32, client: ProcessId, third: u32) -> RawCall {
+        let process = client.bits();
+        let plain = |kind| RawCall { head: number, process, page: 0, words: [kind, 0, third, 0] };
+        match self {
+            Self::Resume => plain(0),
+            Self::Map { source, destination, permissions } => RawCall {
+                head: number | permissions.bits() << 8,
+                process,
+                page: source.address(),
+                words: [1, destination.address(), third, 0],
+            },
+            Self::Refuse => plain(2),
+        }
+    }
+
+    #[inline(always)]
+    fn decode(raw: &impl Arguments) -> Result<Self, Error> {
+        match (raw.word(0), raw.permission_bits()) {
+            (0, 0) => Ok(Self::Resume),
+            (1, _) => Ok(Self::Map {
+                source: page(raw)?,
+                destination: UserPage::new(raw.word(1))?,
+                permissions: permissions(raw)?,
+            }),
+            (2, 0) => Ok(Self::Refuse),
+            _ => Err(Error::InvalidArgument),
+        }
+    }
+}
+
 /// A native call with its checked arguments.
 ///
 /// Errors that every call shares: `InvalidArgument` for a malformed argument or an unknown bit, and
@@ -442,6 +474,18 @@ pub enum Syscall {
         /// Self or a child.
         owner: Option<Target>,
     },
+    /// 71: drops and adds bits on one page and clears A and D; returns the old entry (word 0). Adds W only where the
+    /// entry is not sealed or its frame has one mapping. Errors: `NotMapped`, `NotPermitted`.
+    PageProtect {
+        /// In whose space: self, child or client.
+        process: Target,
+        /// Which page.
+        page: UserPage,
+        /// Bits to drop.
+        drop: Permissions,
+        /// Bits to add.
+        add: Permissions,
+    },
     /// 72: points an empty directory entry of the caller's, read-only, at the directory of a process, so that all its
     /// tables lie in the caller's 4 MiB there. The pages of a view are nobody's to map: calls treat them as absent, and
     /// answer `NotPermitted` where they would have to put something there. A view is not charged to anyone.
@@ -533,6 +577,16 @@ pub enum Syscall {
         /// Left at the source.
         marks: Permissions,
     },
+    /// 83: as `FaultReply`, then as `Receive` from anyone. A client that does not wait any more is no error; the errors
+    /// of a map come before anything is received. Not by `sysenter`.
+    FaultReplyAndReceive {
+        /// The client.
+        process: ProcessId,
+        /// The answer.
+        verdict: Verdict,
+        /// Where a page may come.
+        accept: Option<UserPage>,
+    },
 }
 
 /// Bit of word 3 of `RangeShare`: the source too. Bits 0 to 11 are the bits to drop.
@@ -609,13 +663,7 @@ impl Syscall {
             Self::SetPager { process, pager } => plain(54, process, [id(pager), 0, 0, 0]),
             Self::AcceptClients { accept } => own(55, [u32::from(accept), 0, 0, 0]),
             Self::FaultForward { address, access, eip } => own(56, [address, access, eip, 0]),
-            Self::FaultReply { process, verdict } => match verdict {
-                Verdict::Resume => plain(57, process.into(), [0, 0, 0, 0]),
-                Verdict::Map { source, destination, permissions } => {
-                    paged(57, permissions, process.into(), source, [1, destination.address(), 0, 0])
-                }
-                Verdict::Refuse => plain(57, process.into(), [2, 0, 0, 0]),
-            },
+            Self::FaultReply { process, verdict } => verdict.encode(57, process, 0),
             Self::SetFaultTimeout { process, milliseconds } => {
                 plain(58, process, [milliseconds, 0, 0, 0])
             }
@@ -645,6 +693,9 @@ impl Syscall {
                 Some(owner) => plain(70, owner, [1, 0, 0, 0]),
                 None => own(70, [0; 4]),
             },
+            Self::PageProtect { process, page, drop, add } => {
+                paged(71, add, process, page, [drop.bits(), 0, 0, 0])
+            }
             Self::ViewAttach { process, view } => plain(72, process, [view.index(), 0, 0, 0]),
             Self::ViewDetach { view } => own(73, [view.index(), 0, 0, 0]),
             Self::DriverAllow { process, allow } => plain(74, process, [allow.into(), 0, 0, 0]),
@@ -660,6 +711,10 @@ impl Syscall {
             Self::InterruptAcknowledge { line } => own(81, [line.number(), 0, 0, 0]),
             Self::PageMove { process, page, to, to_page, marks } => {
                 paged(82, marks, process, page, [to.bits(), to_page.address(), 0, 0])
+            }
+            Self::FaultReplyAndReceive { process, verdict, accept } => {
+                let accept = accept.map_or(0, |page| page.address() | 1);
+                verdict.encode(83, process, accept)
             }
         }
     }
@@ -761,19 +816,7 @@ impl Syscall {
                 let [address, access, eip, _] = words(raw);
                 plain(raw).map(|()| Self::FaultForward { address, access, eip })
             }
-            57 => Ok(Self::FaultReply {
-                process: peer(raw)?,
-                verdict: match (raw.word(0), raw.permission_bits()) {
-                    (0, 0) => Verdict::Resume,
-                    (1, _) => Verdict::Map {
-                        source: page(raw)?,
-                        destination: UserPage::new(raw.word(1))?,
-                        permissions: permissions(raw)?,
-                    },
-                    (2, 0) => Verdict::Refuse,
-                    _ => return Err(Error::InvalidArgument),
-                },
-            }),
+            57 => Ok(Self::FaultReply { process: peer(raw)?, verdict: Verdict::decode(raw)? }),
             58 => Ok(Self::SetFaultTimeout {
                 process: plain(raw).and(process(raw))?,
                 milliseconds: raw.word(0),
@@ -815,6 +858,12 @@ impl Syscall {
                     if plain(raw).and(flag(raw.word(0)))? { Some(process(raw)?) } else { None };
                 Ok(Self::SetConsoleOwner { owner })
             }
+            71 => Ok(Self::PageProtect {
+                process: process(raw)?,
+                page: page(raw)?,
+                drop: Permissions::new(raw.word(0))?,
+                add: permissions(raw)?,
+            }),
             72 => Ok(Self::ViewAttach {
                 process: plain(raw).and(process(raw))?,
                 view: ViewSlot::new(raw.word(0))?,
@@ -850,6 +899,14 @@ impl Syscall {
                 to_page: UserPage::new(raw.word(1))?,
                 marks: marks(raw)?,
             }),
+            83 => Ok(Self::FaultReplyAndReceive {
+                process: peer(raw)?,
+                verdict: Verdict::decode(raw)?,
+                accept: match raw.word(2) {
+                    0 => None,
+                    word => Some(UserPage::new(word.wrapping_sub(1))?),
+                },
+            }),
             _ => Err(Error::InvalidArgument),
         }
     }
@@ -857,9 +914,7 @@ impl Syscall {
     /// The first native number; those below are JOS's.
     pub const FIRST: u32 = 32;
     /// The last native number.
-    pub const LAST: u32 = 82;
-    /// Numbers up to the last that are no calls.
-    pub const GAP: core::ops::Range<u32> = 71..72;
+    pub const LAST: u32 = 83;
     /// The most pages that one `RangeAllocate` or `DmaAllocate` takes.
     pub const ALLOCATE_LIMIT: u32 = 64;
     /// The most bytes that one console call takes.
@@ -944,12 +999,13 @@ mod tests {
 
     #[test]
     fn every_number_has_a_call_with_small_arguments() {
-        let calls = (Syscall::FIRST..=Syscall::LAST).filter(|it| !Syscall::GAP.contains(it));
-        for number in calls {
+        for number in Syscall::FIRST..=Syscall::LAST {
             let raw = RawCall { head: number, process: 0x1000, page: 0x1000, words: [1, 0, 1, 0] };
-            assert!(Syscall::decode(&raw).is_ok(), "{number}");
+            let raw_of_a_page = RawCall { words: [0; 4], ..raw };
+            let decodes = |raw| Syscall::decode(raw).is_ok();
+            assert!(decodes(&raw) || decodes(&raw_of_a_page), "{number}");
         }
-        for number in Syscall::GAP.chain([0, 13, 31, Syscall::LAST + 1, 255]) {
+        for number in [0, 13, 31, Syscall::LAST + 1, 255] {
             let raw = RawCall { head: number, ..RawCall::default() };
             assert_eq!(Syscall::decode(&raw), Err(Error::InvalidArgument), "{number}");
         }
@@ -967,13 +1023,15 @@ mod tests {
 
     #[test]
     fn a_range_allocation_takes_64_pages_and_not_65() {
-        let raw = |pages| RawCall {
-            head: 41,
-            page: 0x1000,
-            words: [pages, 0, 0, 0],
-            ..RawCall::default()
-        };
-        assert!(Syscall::decode(&raw(64)).is_ok());
-        assert_eq!(Syscall::decode(&raw(65)), Err(Error::InvalidArgument));
+        for head in [41, 77] {
+            let raw = |pages| RawCall {
+                head,
+                page: 0x1000,
+                words: [pages, 0, 0, 0],
+                ..RawCall::default()
+            };
+            assert!(Syscall::decode(&raw(64)).is_ok());
+            assert_eq!(Syscall::decode(&raw(65)), Err(Error::InvalidArgument));
+        }
     }
 }

@@ -4,7 +4,7 @@ use crate::layout::{PROCESSES, UENVS, UPAGES};
 
 /// One record of UENVS: 124 bytes, JOS's `struct Env` as of 2012 to 2018.
 ///
-/// Saved registers, directory and handler always read 0. Only JOS messages fill the `ipc_*` fields.
+/// Saved registers and directory always read 0. Only JOS calls fill the handler and the `ipc_*` fields.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
 pub struct ProcessFacts {
@@ -26,7 +26,7 @@ pub struct ProcessFacts {
     pub cpu: u32,
     /// Where JOS keeps the directory: zero here.
     pub directory: u32,
-    /// Where JOS keeps the handler: zero here.
+    /// The handler that JOS call 10 set, which JOS programs hand on to their children; 0 after a native call.
     pub handler: u32,
     /// JOS message: 1 while blocked in a receive.
     pub receiving: u32,

@@ -3,12 +3,14 @@
 //! ```text
 //!  offset  who wrote it                       low addresses
 //!    0     pusha       edi esi ebp (esp) ebx edx ecx eax
-//!   32     entry stub  ds es fs gs
-//!   48     entry stub  trap number
-//!   52     CPU or stub error code (0 if the CPU has none)
-//!   56     CPU         eip cs eflags esp ss
-//!   76     end: TSS.esp0 points here          high addresses
+//!   32     entry stub  ds es
+//!   40     entry stub  trap number
+//!   44     CPU or stub error code (0 if the CPU has none)
+//!   48     CPU         eip cs eflags esp ss
+//!   68     end: TSS.esp0 points here          high addresses
 //! ```
+//!
+//! The kernel uses neither fs and gs nor the FPU: they stay in the CPU until another process's are loaded.
 
 /// Code segment selector of programs: descriptor 3, ring 3.
 pub const USER_CODE: u32 = 0x1B;
@@ -43,10 +45,6 @@ pub struct Registers {
     pub ds: u32,
     /// Segment register.
     pub es: u32,
-    /// Segment register.
-    pub fs: u32,
-    /// Segment register.
-    pub gs: u32,
     /// Vector of the trap; [`Registers::SYSENTER`] for a call by `sysenter`.
     pub trap: u32,
     /// The CPU's error code, or 0.
@@ -81,8 +79,6 @@ impl Registers {
             eax: 0,
             ds: USER_DATA,
             es: USER_DATA,
-            fs: USER_DATA,
-            gs: USER_DATA,
             trap: 0,
             error: 0,
             eip,
@@ -95,10 +91,10 @@ impl Registers {
 }
 
 const _: () = {
-    assert!(size_of::<Registers>() == 76);
+    assert!(size_of::<Registers>() == 68);
     assert!(core::mem::offset_of!(Registers, eax) == 28);
-    assert!(core::mem::offset_of!(Registers, trap) == 48);
-    assert!(core::mem::offset_of!(Registers, eip) == 56);
+    assert!(core::mem::offset_of!(Registers, trap) == 40);
+    assert!(core::mem::offset_of!(Registers, eip) == 48);
 };
 
 /// The registers that a parent may read and set: 40 bytes. Selectors are never taken from a process.

@@ -2,7 +2,7 @@
 
 use core::mem::offset_of;
 
-use abi::call::Verdict;
+use abi::call::{PageOffer, Verdict};
 use abi::fault::{Access, FaultRecord};
 use abi::layout::{EXCEPTION_STACK, EXCEPTION_STACK_TOP, USER_STACK_TOP};
 use abi::message::Reason;
@@ -28,8 +28,14 @@ pub(crate) struct Fault {
 /// something wrong with it, the handler learns of that. In the same way the pager is asked for the exception stack.
 #[inline(always)]
 const fn is_backed(leaf: Entry) -> bool {
-    const MARK: u32 = EntryFlags::MARK_9.bits();
-    leaf.bits() & (EntryFlags::PRESENT.bits() | MARK) == MARK
+    leaf.contains(EntryFlags::MARK_9) && is_absent(leaf)
+}
+
+/// Apart, so that a fault elsewhere costs a test of one bit.
+#[cold]
+#[inline(never)]
+const fn is_absent(leaf: Entry) -> bool {
+    !leaf.is_present()
 }
 
 /// Exit status of a process that an exception ended: 128 and the vector.
@@ -55,7 +61,8 @@ impl Kernel {
             || is_backed(leaf)
             || self.enter_handler(cpu, index, fault, handler).is_err()
         {
-            self.reflect(cpu, index, fault);
+            // In words, so that the record of a fault that is handled never has to lie in memory.
+            self.reflect_words(cpu, index, address, access, eip);
         }
     }
 
@@ -114,6 +121,26 @@ impl Kernel {
     pub(crate) fn restart(&mut self, index: Index) {
         let registers = &mut self.processes[index].registers;
         registers.eip = registers.eip.wrapping_sub(TRAP_INSTRUCTION);
+    }
+
+    #[inline(never)]
+    fn reflect_words<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        index: Index,
+        address: u32,
+        access: u32,
+        eip: u32,
+    ) {
+        const ERRAND: Errand = Errand::Fault { jos: false };
+        let words = [address, access, eip, 0];
+        let asked = self.processes[index].handler == 0
+            && self
+                .living_pager(index)
+                .is_some_and(|pager| self.ask_at_once(cpu, index, pager, ERRAND, words));
+        if !asked {
+            self.reflect(cpu, index, Fault { address, access, eip });
+        }
     }
 
     #[inline(never)]
@@ -212,10 +239,12 @@ impl Kernel {
         fault: Fault,
         errand: Errand,
     ) -> bool {
-        let Some(pager) = self.processes[index].pager else { return false };
-        let Ok(pager) = self.processes.find(pager) else { return false };
-        let outbox = Outbox::words([fault.address, fault.access, fault.eip, 0]);
-        if self.begin_errand(cpu, index, pager, errand, outbox).is_err() {
+        let Some(pager) = self.living_pager(index) else { return false };
+        let words = [fault.address, fault.access, fault.eip, 0];
+        if self.ask_at_once(cpu, index, pager, errand, words) {
+            return true;
+        }
+        if self.begin_errand(cpu, index, pager, errand, Outbox::words(words)).is_err() {
             return false;
         }
         let timeout = self.processes[index].fault_timeout;
@@ -237,6 +266,11 @@ impl Kernel {
     ) -> Result<(), Error> {
         let asked = self.ask_pager(cpu, index, fault, Errand::ForwardedFault);
         if asked { Ok(()) } else { Err(Error::Refused) }
+    }
+
+    #[inline(always)]
+    fn living_pager(&self, client: Index) -> Option<Index> {
+        self.processes.find(self.processes[client].pager?).ok()
     }
 
     /// A pager answers a client's fault.
@@ -274,6 +308,29 @@ impl Kernel {
         }
         self.make_ready(client);
         Ok(())
+    }
+
+    /// A pager answers a client's fault and waits for the next message.
+    ///
+    /// # Errors
+    /// Those of the page; the client goes on waiting, and nothing was received.
+    #[inline(never)]
+    pub(crate) fn fault_reply_and_receive<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        me: Index,
+        client: ProcessId,
+        verdict: Verdict,
+        accept: Option<UserPage>,
+    ) -> Result<(), Error> {
+        let offer = accept.map(|page| PageOffer { page, send: None, accept: true });
+        if self.mend_at_once(cpu, me, client, verdict, offer)? {
+            return Ok(());
+        }
+        match self.fault_reply(cpu, me, client, verdict) {
+            Ok(()) | Err(Error::NotWaiting) => self.receive(cpu, me, None, offer),
+            Err(error) => Err(error),
+        }
     }
 
     /// The end of a process whose fault, told in its outbox, nobody could mend.

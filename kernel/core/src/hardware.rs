@@ -4,23 +4,32 @@
 //! Table entries travel by value. A *live* entry is one that hardware may have cached; whoever changes it gets a
 //! token (see `space`) that forces the flush.
 
+use abi::registers::USER_DATA;
 use abi::{Entry, Frame, Page, Registers, Slot};
 
 use crate::ports::Ports;
 
-/// The state that FXSAVE stores: 512 bytes, 16-byte aligned (Intel SDM vol. 1, 10.5.1).
+/// What of a process stays in the CPU while the kernel runs: the state that FXSAVE stores, 512 bytes, 16-byte aligned
+/// (Intel SDM vol. 1, 10.5.1), and in the bytes that it leaves to software the segment registers fs and gs.
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
 pub struct FpuState(pub [u8; 512]);
 
 impl FpuState {
-    /// The state after FNINIT with all SSE exceptions masked: FCW 0x037F, MXCSR 0x1F80, all else 0.
+    /// Where fs lies, as a word of 16 bits; gs comes after it. FXSAVE leaves bytes 464 to 511 alone.
+    pub const FS: usize = 464;
+    /// Where gs lies.
+    pub const GS: usize = Self::FS + 2;
+
+    /// The state after FNINIT with all SSE exceptions masked: FCW 0x037F, MXCSR 0x1F80; flat user segments; all else 0.
     pub const CLEAN: Self = {
         let mut bytes = [0; 512];
         bytes[0] = 0x7F;
         bytes[1] = 0x03;
         bytes[24] = 0x80;
         bytes[25] = 0x1F;
+        bytes[Self::FS] = USER_DATA as u8;
+        bytes[Self::GS] = USER_DATA as u8;
         Self(bytes)
     };
 }
@@ -59,10 +68,10 @@ pub trait Hardware {
     /// Writes the entry that describes `page`; its table is present.
     fn write_entry(&mut self, reach: Reach, page: Page, entry: Entry);
 
-    /// Is any of the eight entries that begin with that of `page` present? Its number is a multiple of 8, and the table is
-    /// present.
-    fn any_of_eight_present(&mut self, reach: Reach, page: Page) -> bool {
-        (0..8).any(|index| self.read_entry(reach, page.plus(index)).is_present())
+    /// Is any of the `PAGES` entries present that begin with that of `page`? Its number is a multiple of `PAGES`, a power of
+    /// two, and the table is present.
+    fn any_present<const PAGES: u32>(&mut self, reach: Reach, page: Page) -> bool {
+        (0..PAGES).any(|index| self.read_entry(reach, page.plus(index)).is_present())
     }
 
     /// Reads word `index` (`0..1024`) of a frame, through a window.
@@ -104,13 +113,13 @@ pub trait Hardware {
 
     /// The next trap from ring 3 saves into `registers`, which stays where it is while its process lives.
     fn set_register_area(&mut self, registers: &mut Registers);
-    /// Stores the FPU and SSE registers.
+    /// Stores the FPU and SSE registers, fs and gs.
     fn save_fpu(&mut self, state: &mut FpuState);
     /// Fills in the state of FPU and SSE registers that were never used; those of the CPU stay as they are.
     fn clean_fpu(&mut self, state: &mut FpuState) {
         *state = FpuState::CLEAN;
     }
-    /// Loads the FPU and SSE registers.
+    /// Loads the FPU and SSE registers, fs and gs.
     fn load_fpu(&mut self, state: &FpuState);
 
     /// Lets the current process use these I/O ports and no others.

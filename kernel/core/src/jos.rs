@@ -76,6 +76,7 @@ impl Kernel {
             JosCall::EnvSetPgfaultUpcall { env, entry } => {
                 let index = self.jos_target(caller, env)?;
                 self.processes[index].handler = entry;
+                self.processes.facts_of(index).handler = entry;
                 self.succeed(caller)
             }
             JosCall::Yield => {

@@ -103,11 +103,7 @@ impl Kernel {
     #[inline(always)]
     pub fn call<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
         if let Some(caller) = cpu.current {
-            if self.processes[caller].registers.eax & 0xFF >= abi::Syscall::FIRST {
-                self.native_call::<H, false>(cpu, caller);
-            } else {
-                self.jos_call(cpu, caller);
-            }
+            self.native_call::<H, false>(cpu, caller);
         }
         self.resume(cpu)
     }
@@ -133,6 +129,14 @@ impl Kernel {
     /// The memory of the machine, to be changed on this CPU.
     pub(crate) fn memory<'k, H: Hardware>(&'k mut self, cpu: &'k mut Cpu<H>) -> Memory<'k, H> {
         Memory { cpu, frames: &mut self.frames, processes: &mut self.processes }
+    }
+
+    /// The space of a process that is not loaded.
+    #[inline(always)]
+    pub(crate) fn space_apart<H: Hardware>(&self, cpu: &mut Cpu<H>, owner: Index) -> Space {
+        debug_assert!(cpu.loaded != Some(owner));
+        cpu.point_alternate(self.processes[owner].directory);
+        Space { owner, via: Via::Map(Reach::Alternate) }
     }
 
     /// The space of a process: through the self map if it is loaded, else through the alternate one.

@@ -1,6 +1,6 @@
 //! Every decision of the kernel, without the machine: no unsafe code, no statics, no heap.
 //!
-//! Reading order: [`hardware`] (what is asked of the machine), [`frames`] and `space` (memory), [`process`],
+//! Reading order: [`hardware`] (what is asked of the machine), [`frames`], `space` and `view` (memory), [`process`],
 //! [`table`] and `schedule` (processes), `message` and `fault` (how they talk), `native` and `jos` (the calls).
 //!
 //! Assumed: interrupts are off, one caller at a time, and table entries change only here. Tests run all of it over a
@@ -51,3 +51,4 @@ pub use first::BootError;
 pub use frames::{FrameRange, Frames};
 pub use hardware::Hardware;
 pub use kernel::{After, Kernel};
+pub use view::EmptyView;

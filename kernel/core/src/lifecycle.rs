@@ -17,6 +17,10 @@ use crate::table::QueueName;
 const USER_ENTRIES: u32 = directory_index(USER_TOP);
 const _: () =
     assert!(USER_TOP.is_multiple_of(ENTRIES * PAGE_SIZE), "no table belongs half to programs");
+/// Entries that a teardown looks at together where something may be.
+const GROUP: u32 = 8;
+/// Entries that it looks at together where nothing is.
+const LARGE_GROUP: u32 = 32;
 const PAGER_ENDED: Unmended = Unmended::Pager("its pager has ended");
 
 impl Kernel {
@@ -207,16 +211,9 @@ impl Kernel {
     fn take_down_table<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, table: u32) {
         let first = Page::containing(table << 22);
         let mut mapped = 1;
-        for group in (0..ENTRIES).step_by(8).map(|index| first.plus(index)) {
-            if !cpu.hardware.any_of_eight_present(Reach::Alternate, group) {
-                continue;
-            }
-            for page in (0..8).map(|index| group.plus(index)) {
-                let leaf = cpu.hardware.read_entry(Reach::Alternate, page);
-                if leaf.is_present() {
-                    self.frames.release(Unmapped::after_flush(leaf.frame()));
-                    mapped += 1;
-                }
+        for group in (0..ENTRIES).step_by(LARGE_GROUP as usize).map(|index| first.plus(index)) {
+            if cpu.hardware.any_present::<LARGE_GROUP>(Reach::Alternate, group) {
+                mapped += self.take_down_pages(cpu, group);
             }
         }
         let window = Reach::Alternate.window_page(table);
@@ -225,6 +222,25 @@ impl Kernel {
         cpu.flush_table_windows(Reach::Alternate, table);
         self.frames.release(Unmapped::after_flush(entry.frame()));
         self.processes.credit(index, mapped);
+    }
+
+    /// Gives back those pages of [`LARGE_GROUP`] that are present, and says how many.
+    #[inline(never)]
+    fn take_down_pages<H: Hardware>(&mut self, cpu: &mut Cpu<H>, first: Page) -> u32 {
+        let mut mapped = 0;
+        for group in (0..LARGE_GROUP).step_by(GROUP as usize).map(|index| first.plus(index)) {
+            if !cpu.hardware.any_present::<GROUP>(Reach::Alternate, group) {
+                continue;
+            }
+            for page in (0..GROUP).map(|index| group.plus(index)) {
+                let leaf = cpu.hardware.read_entry(Reach::Alternate, page);
+                if leaf.is_present() {
+                    self.frames.release(Unmapped::after_flush(leaf.frame()));
+                    mapped += 1;
+                }
+            }
+        }
+        mapped
     }
 
     /// The memory of a process is gone: tells its parent, or keeps it for when the parent asks.

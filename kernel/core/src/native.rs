@@ -21,9 +21,10 @@ impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
     /// the third word does.
     fn fits(&self) -> bool {
         const RANGE_SHARE: u32 = 38;
+        const FAULT_REPLY_AND_RECEIVE: u32 = 83;
         const MESSAGES: core::ops::RangeInclusive<u32> = 60..=64;
         !SYSENTER
-            || self.number() != RANGE_SHARE
+            || ![RANGE_SHARE, FAULT_REPLY_AND_RECEIVE].contains(&self.number())
                 && (self.permission_bits() == 0 || !MESSAGES.contains(&self.number()))
     }
 }
@@ -54,7 +55,7 @@ impl<const SYSENTER: bool> Arguments for CallRegisters<'_, SYSENTER> {
 }
 
 impl Kernel {
-    /// A native call of the current process, by `int 0x30` or `sysenter`. Where it succeeds, the arm has left its
+    /// A call of the current process, by `int 0x30` or `sysenter`: a native one, or one that turns out not to be. Where it succeeds, the arm has left its
     /// caller's registers as they should be; unless the caller is blocked, has ended, or restarts the call, that
     /// includes 0 in `eax`.
     #[inline(always)]
@@ -65,7 +66,14 @@ impl Kernel {
     ) {
         let raw = CallRegisters::<SYSENTER>(&self.processes[caller].registers);
         let call = if raw.fits() { Syscall::decode(&raw) } else { Err(Error::InvalidArgument) };
-        if let Err(error) = call.and_then(|call| self.dispatch::<H, SYSENTER>(cpu, caller, call)) {
+        let done = match call {
+            Ok(call) => self.dispatch::<H, SYSENTER>(cpu, caller, call),
+            Err(_) if !SYSENTER && raw.number() < Syscall::FIRST => {
+                return self.jos_call(cpu, caller);
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
             self.processes[caller].registers.eax = error.to_wire();
         }
     }
@@ -82,7 +90,7 @@ impl Kernel {
                 let facts = self.processes.facts_of(caller);
                 let (own, parent) = (facts.id, facts.parent);
                 let pager = self.processes[caller].pager.map_or(0, ProcessId::bits);
-                self.processes[caller].set_words_of(SYSENTER, [own, parent, pager, 0]);
+                self.processes[caller].set_three_words_of(SYSENTER, [own, parent, pager]);
                 Ok(())
             }
             Syscall::PageAllocate { process, page, permissions } => {
@@ -96,6 +104,9 @@ impl Kernel {
             }
             Syscall::PageCopy { process, page, permissions } => {
                 self.page_copy(cpu, caller, process, page, permissions)
+            }
+            Syscall::PageProtect { process, page, drop, add } => {
+                self.page_protect(cpu, caller, process, page, Change::new(drop, add))
             }
             Syscall::FrameReferences { frame } => {
                 let known = frame < 0x10_0000;
@@ -111,7 +122,14 @@ impl Kernel {
                 self.progress(caller, &progress)
             }
             Syscall::RangeProtect { process, range, drop, add } => {
-                self.range_protect(cpu, caller, process, range, Change::new(drop, add))
+                let space = self.room_in(cpu, caller, process, 0)?;
+                let change = Change::new(drop, add);
+                let (progress, found) = self.memory(cpu).protect_range(space, range, change);
+                if progress.result.is_err() {
+                    return self.progress(caller, &progress);
+                }
+                let words = [progress.done, found.any, found.accessed, found.dirty];
+                self.answer_all(caller, words)
             }
             Syscall::RangeUnmap { process, range, marks } => {
                 let space = self.room_in(cpu, caller, process, 0)?;
@@ -180,6 +198,8 @@ impl Kernel {
             Syscall::SetHandler { process, address } => {
                 let index = self.self_or_child(caller, process)?;
                 self.processes[index].handler = address;
+                // The record shows what JOS programs set, and nothing that is not so any more.
+                self.processes.facts_of(index).handler = 0;
                 self.succeed(caller)
             }
             Syscall::SetPager { process, pager } => self.set_pager(cpu, caller, process, pager),
@@ -194,6 +214,9 @@ impl Kernel {
             Syscall::FaultReply { process, verdict } => {
                 self.fault_reply(cpu, caller, process, verdict)?;
                 self.succeed(caller)
+            }
+            Syscall::FaultReplyAndReceive { process, verdict, accept } => {
+                self.fault_reply_and_receive(cpu, caller, process, verdict, accept)
             }
             Syscall::SetFaultTimeout { process, milliseconds } => {
                 let child = self.child(caller, process)?;

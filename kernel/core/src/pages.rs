@@ -4,13 +4,12 @@
 //! reaching its tables costs nothing.
 
 use abi::process::Target;
-use abi::{Error, PageRange, Permissions, UserPage};
+use abi::{Error, Permissions, UserPage};
 
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::process::Index;
-use crate::range::{Found, Progress};
 use crate::space::{Change, Space};
 
 /// Frames that a page may need: itself and its table.
@@ -144,47 +143,33 @@ impl Kernel {
         self.answer(caller, copied.into())
     }
 
-    /// A range of one page is the page whose protection a program changes most: its own.
     #[inline(always)]
-    pub(crate) fn range_protect<H: Hardware>(
+    pub(crate) fn page_protect<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
         target: Target,
-        range: PageRange,
+        page: UserPage,
         change: Change,
     ) -> Result<(), Error> {
-        if target != Target::Caller || range.pages() != 1 {
-            return self.range_protect_elsewhere(cpu, caller, target, range, change);
+        if target != Target::Caller {
+            return self.page_protect_elsewhere(cpu, caller, target, page, change);
         }
-        let page = range.first();
-        let found = self.memory(cpu).protect_one(Space::current(caller), page, change);
-        self.protected(caller, found)
+        let old = self.memory(cpu).protect(Space::current(caller), page, change)?;
+        self.answer(caller, old.bits())
     }
 
     #[inline(never)]
-    fn range_protect_elsewhere<H: Hardware>(
+    fn page_protect_elsewhere<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
         target: Target,
-        range: PageRange,
+        page: UserPage,
         change: Change,
     ) -> Result<(), Error> {
         let space = self.room_in(cpu, caller, target, 0)?;
-        let found = self.memory(cpu).protect_range(space, range, change);
-        self.protected(caller, found)
-    }
-
-    #[inline(always)]
-    fn protected(
-        &mut self,
-        caller: Index,
-        (progress, found): (Progress, Found),
-    ) -> Result<(), Error> {
-        if progress.result.is_err() {
-            return self.progress(caller, &progress);
-        }
-        self.answer_all(caller, [progress.done, found.any, found.accessed, found.dirty])
+        let old = self.memory(cpu).protect(space, page, change)?;
+        self.answer(caller, old.bits())
     }
 }

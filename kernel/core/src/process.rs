@@ -11,7 +11,8 @@ use abi::{Entry, Frame, Permissions, ProcessId, Registers, UserPage};
 use crate::hardware::FpuState;
 use crate::ports::Ports;
 
-/// A process slot, `0..1024`. `Option<Index>` is two bytes, and all zero for `None`.
+/// A process slot, `0..1024`. `Option<Index>` is two bytes, and all zero for `None`: a bit above the number says that
+/// there is one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Index(NonZeroU16);
 
@@ -19,7 +20,7 @@ impl Index {
     /// Slot `slot`, taken modulo 1,024.
     #[must_use]
     pub const fn new(slot: u32) -> Self {
-        match NonZeroU16::new((slot % PROCESSES) as u16 + 1) {
+        match NonZeroU16::new((slot % PROCESSES + PROCESSES) as u16) {
             Some(number) => Self(number),
             None => unreachable!(),
         }
@@ -28,7 +29,7 @@ impl Index {
     /// The slot, as an array index below 1,024.
     #[must_use]
     pub const fn slot(self) -> usize {
-        (self.0.get() - 1) as usize % PROCESSES as usize
+        self.0.get() as usize % PROCESSES as usize
     }
 }
 
@@ -371,8 +372,6 @@ impl Process {
             eax: 0,
             ds: 0,
             es: 0,
-            fs: 0,
-            gs: 0,
             trap: 0,
             error: 0,
             eip: 0,
@@ -522,9 +521,25 @@ impl Process {
         self.set_words_of(self.registers.trap == Registers::SYSENTER, words);
     }
 
+    /// Does it wait for time to pass, perhaps among other things?
+    #[inline(always)]
+    pub fn sleeps(&self) -> bool {
+        self.sleeper != 0
+    }
+
     /// As [`Process::set_words`], for a call of which it is known whether it came by `sysenter`.
     #[inline(always)]
     pub fn set_words_of(&mut self, sysenter: bool, words: [u32; 4]) {
+        let [first, second, third, fourth] = words;
+        self.set_three_words_of(sysenter, [first, second, third]);
+        if !sysenter {
+            self.registers.ebp = fourth;
+        }
+    }
+
+    /// As [`Process::set_words_of`], for a call that returns three: what it was given for a fourth stays.
+    #[inline(always)]
+    pub fn set_three_words_of(&mut self, sysenter: bool, words: [u32; 3]) {
         let registers = &mut self.registers;
         registers.eax = 0;
         registers.ebx = words[0];
@@ -533,7 +548,6 @@ impl Process {
             registers.ebp = words[2];
         } else {
             registers.edi = words[2];
-            registers.ebp = words[3];
         }
     }
 

@@ -60,28 +60,6 @@ impl Run {
 }
 
 impl<H: Hardware> Memory<'_, H> {
-    /// As [`Memory::protect_range`], for a range of one page, which needs no walk.
-    #[inline(always)]
-    pub fn protect_one(
-        &mut self,
-        space: Space,
-        page: UserPage,
-        change: Change,
-    ) -> (Progress, Found) {
-        let mut found = Found::default();
-        let old = self.leaf(space, page);
-        if old.is_present() {
-            match self.change(space, page, old, change) {
-                Ok(stale) => self.flush(&stale),
-                Err(error) => return (Progress { done: 0, result: Err(error) }, found),
-            }
-            let mut bits = Bits::default();
-            bits.note(old);
-            found.add(bits, 0, 0);
-        }
-        (Progress { done: 1, result: Ok(()) }, found)
-    }
-
     /// Drops and adds bits on every present page and clears A and D.
     pub fn protect_range(
         &mut self,
@@ -254,6 +232,7 @@ impl<H: Hardware> Memory<'_, H> {
             && !self.processes[from.owner].granted;
         let (source, target) = runs;
         let pages = source.pages;
+        let fresh = forks && !self.has_table(to, target.first);
         let mut index = 0;
         while index < pages {
             let (page, place) = (source.first.plus(index), target.first.plus(index));
@@ -265,10 +244,11 @@ impl<H: Hardware> Memory<'_, H> {
                 if forks {
                     // The table is there now, and nothing that is left can fail.
                     let rest = page.page().number() + 1..source.first.page().number() + pages;
-                    if each {
-                        self.fork_run::<true>(from.owner, to.owner, rest, change);
-                    } else {
-                        self.fork_run::<false>(from.owner, to.owner, rest, change);
+                    let owners = (from.owner, to.owner);
+                    match (each, fresh) {
+                        (true, _) => self.fork_run::<true, false>(owners, rest, change),
+                        (false, false) => self.fork_run::<false, false>(owners, rest, change),
+                        (false, true) => self.fork_run::<false, true>(owners, rest, change),
                     }
                     break;
                 }
@@ -298,39 +278,38 @@ impl<H: Hardware> Memory<'_, H> {
     }
 
     /// What a fork does for most pages: the child's table is there, its owner is not bounded, a page arrives where it
-    /// came from and is no driver's own, and W is lost on both sides. `pages` are page numbers. Unless `FLUSH` says so, the caller flushes.
+    /// came from and is no driver's own, and W is lost on both sides. `pages` are page numbers. Unless `FLUSH` says so, the
+    /// caller flushes. `FRESH` says that nothing is in the child's table where the pages arrive.
     #[inline(never)]
-    fn fork_run<const FLUSH: bool>(
+    fn fork_run<const FLUSH: bool, const FRESH: bool>(
         &mut self,
-        parent: Index,
-        child: Index,
+        (parent, child): (Index, Index),
         pages: Range<u32>,
         change: Change,
     ) {
         let (at_parent, at_child) = (change.keeping(EntryFlags::ACCESSED_DIRTY), change.sealing());
-        let mut mapped = 0;
-        let mut number = pages.start;
+        let mut mapped = pages.end - pages.start;
         let mut counts = self.frames.counts();
-        while number != pages.end {
-            let page = Page::numbered(number);
-            number += 1;
+        for page in pages.map(Page::numbered) {
             let old = self.cpu.hardware.read_entry(Reach::Current, page);
             if !old.is_present() {
+                mapped -= 1;
                 continue;
             }
-            let replaced = self.cpu.hardware.read_entry(Reach::Alternate, page);
+            if !FRESH {
+                let replaced = self.cpu.hardware.read_entry(Reach::Alternate, page);
+                if replaced.is_present() {
+                    // The child is not loaded, so nothing of it is cached.
+                    self.frames.release(Unmapped::after_flush(replaced.frame()));
+                    counts = self.frames.counts();
+                    mapped -= 1;
+                }
+            }
             self.cpu.hardware.write_entry(Reach::Alternate, page, at_child.of(old));
             self.cpu.hardware.write_entry(Reach::Current, page, at_parent.of(old));
             counts.retain(old.frame());
-            mapped += 1;
             if FLUSH {
                 self.cpu.flush_page(page);
-            }
-            if replaced.is_present() {
-                // The child is not loaded, so nothing of it is cached.
-                self.frames.release(Unmapped::after_flush(replaced.frame()));
-                counts = self.frames.counts();
-                mapped -= 1;
             }
         }
         self.processes[child].mapped += mapped;

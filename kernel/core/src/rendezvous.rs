@@ -4,7 +4,7 @@
 //! server that then finds nothing else to receive does the same in the other direction. Neither looks at a queue of ready
 //! processes. Whatever else can be the case takes the long way, in `message`, which does the same and more.
 
-use abi::call::PageOffer;
+use abi::call::{PageOffer, Verdict};
 use abi::message::{Kind, Message};
 use abi::public::Status;
 use abi::{Error, Permissions, ProcessId};
@@ -71,10 +71,7 @@ impl Kernel {
         let waits = process.id == Some(to)
             && matches!(process.state, State::Answer { by, errand: Errand::Call } if by == server)
             && !process.stopped;
-        let own = &self.processes[server];
-        let has_more =
-            own.interrupts != 0 || own.zombies.head.is_some() || own.senders.head.is_some();
-        if !waits || has_more {
+        if !waits || self.has_more(server) {
             return Ok(false);
         }
         let page = self.pass_page(cpu, server, caller, offer)?;
@@ -83,6 +80,88 @@ impl Kernel {
         self.processes[server].state = State::Receiving;
         self.pass_cpu(cpu, server, caller, page);
         Ok(true)
+    }
+
+    /// Suspends the current process and tells its pager, which waits for a message from anyone, of a fault. `false` if it
+    /// does not: nothing was done.
+    #[inline(always)]
+    pub(crate) fn ask_at_once<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        client: Index,
+        pager: Index,
+        errand: Errand,
+        words: [u32; 4],
+    ) -> bool {
+        let process = &self.processes[pager];
+        let waits = matches!(process.state, State::Receiving) && !process.stopped;
+        if !waits || self.processes[client].fault_timeout != 0 {
+            return false;
+        }
+        let outbox = &mut self.processes[client].outbox;
+        (outbox.words, outbox.offer) = (words, Offer::Nothing);
+        self.processes[client].state = State::Answer { by: pager, errand };
+        self.processes.push(QueueName::Callers(pager), client);
+        let facts = self.processes.facts_of(client);
+        facts.status = Status::NotRunnable as u32;
+        let header = Message::header(errand.kind(), None);
+        let sender = facts.id;
+        self.processes[pager].state = State::Ready;
+        self.processes[pager].set_message(header, sender, words);
+        self.switch_from(cpu, client, pager);
+        true
+    }
+
+    /// Lets a client go on whose fault waits for the pager's answer, and has the pager wait for the next message. `false` if
+    /// there is no such client, or something else to receive, or the answer is no: nothing was done.
+    ///
+    /// # Errors
+    /// Those of the page; nothing was done.
+    #[inline(always)]
+    pub(crate) fn mend_at_once<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        pager: Index,
+        client: ProcessId,
+        verdict: Verdict,
+        offer: Option<PageOffer>,
+    ) -> Result<bool, Error> {
+        if let Verdict::Map { .. } = verdict {
+            self.make_room(cpu, TABLE);
+        }
+        let index = Index::new(client.index());
+        let process = &self.processes[index];
+        let forwarded = match process.state {
+            State::Answer { by, errand: Errand::Fault { .. } } if by == pager => false,
+            State::Answer { by, errand: Errand::ForwardedFault } if by == pager => true,
+            _ => return Ok(false),
+        };
+        let waits = process.id == Some(client) && !process.stopped && !process.sleeps();
+        if !waits || verdict == Verdict::Refuse || self.has_more(pager) {
+            return Ok(false);
+        }
+        if let Verdict::Map { source, destination, permissions } = verdict {
+            let to = self.space_apart(cpu, index);
+            let from = Space::current(pager);
+            self.memory(cpu).map(from, source, to, destination, permissions)?;
+        }
+        if forwarded {
+            self.processes[index].registers.eax = 0;
+        }
+        self.processes.remove(QueueName::Callers(pager), index);
+        self.processes[index].state = State::Ready;
+        self.processes[pager].outbox.offer = offer.into();
+        self.processes[pager].state = State::Receiving;
+        self.processes.facts_of(pager).status = Status::NotRunnable as u32;
+        self.switch_from(cpu, pager, index);
+        Ok(true)
+    }
+
+    /// Has something other than the next message come for a process, or has that?
+    #[inline(always)]
+    fn has_more(&self, receiver: Index) -> bool {
+        let own = &self.processes[receiver];
+        own.interrupts != 0 || own.zombies.head.is_some() || own.senders.head.is_some()
     }
 
     /// [`Kernel::call_at_once`] with a page: compiled apart, so that one without does not pay for it.
@@ -141,7 +220,7 @@ impl Kernel {
             return Err(Error::NotPermitted);
         }
         let Some(place) = self.processes[to].outbox.offer.accepted() else { return Ok(None) };
-        let target = self.space(cpu, to);
+        let target = self.space_apart(cpu, to);
         self.memory(cpu).map_entry(source, true, target, place, permissions)?;
         Ok(Some(permissions))
     }

@@ -66,8 +66,7 @@ impl Kernel {
     /// Lets the next ready process run, if there is one, and the current one after all others.
     #[inline(always)]
     pub(crate) fn yield_cpu<H: Hardware>(&mut self, cpu: &mut Cpu<H>, current: Index) {
-        if let Some(next) = self.processes.pop(QueueName::Ready) {
-            self.processes.push(QueueName::Ready, current);
+        if let Some(next) = self.processes.exchange(QueueName::Ready, current) {
             self.processes.facts_of(current).status = Status::Runnable as u32;
             self.switch_from(cpu, current, next);
         }

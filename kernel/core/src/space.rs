@@ -270,7 +270,7 @@ impl<H: Hardware> Memory<'_, H> {
     }
 
     /// Forgets what a view showed where directory entry `index` has changed. The absence of a table is not cached, says
-    /// the manual (vol. 3A, 4.10.2.1), but some old processors did; nothing can be if the space itself is the loaded one.
+    /// the manual (vol. 3A, 4.10.2.3), but some old processors did; nothing can be if the space itself is the loaded one.
     fn flush_views(&mut self, space: Space, index: u32) {
         for view in self.processes[space.owner].views {
             if view.viewer.is_some() && view.viewer == self.cpu.loaded {
@@ -463,6 +463,26 @@ impl<H: Hardware> Memory<'_, H> {
             return Err(Error::NotPermitted);
         }
         Ok(self.replace(space, page, old, change.of(old)))
+    }
+
+    /// Drops and adds bits on a page and clears A and D; returns the old entry.
+    ///
+    /// # Errors
+    /// `NotMapped`. `NotPermitted`: W would be gained on a sealed page that has other mappings.
+    #[inline(always)]
+    pub fn protect(
+        &mut self,
+        space: Space,
+        page: UserPage,
+        change: Change,
+    ) -> Result<Entry, Error> {
+        let old = self.leaf(space, page);
+        if !old.is_present() {
+            return Err(Error::NotMapped);
+        }
+        let stale = self.change(space, page, old, change)?;
+        self.flush(&stale);
+        Ok(old)
     }
 
     /// Makes the mapping a private writable copy; a frame with one mapping just gets W. Says whether it copied.

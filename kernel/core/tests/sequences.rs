@@ -119,6 +119,18 @@ impl Draw<'_> {
         [self.choice() % 2, 1, 2, 3]
     }
 
+    fn verdict(&mut self) -> Verdict {
+        match self.choice() % 4 {
+            0 => Verdict::Resume,
+            1 => Verdict::Refuse,
+            _ => Verdict::Map {
+                source: self.page(),
+                destination: self.page(),
+                permissions: self.permissions(),
+            },
+        }
+    }
+
     fn call(&mut self, number: u32) -> Syscall {
         match number {
             33 => Syscall::PageAllocate {
@@ -205,17 +217,11 @@ impl Draw<'_> {
             56 => {
                 Syscall::FaultForward { address: self.address(), access: self.choice() % 8, eip: 0 }
             }
-            57 => Syscall::FaultReply {
+            57 => Syscall::FaultReply { process: self.id(), verdict: self.verdict() },
+            83 => Syscall::FaultReplyAndReceive {
                 process: self.id(),
-                verdict: match self.choice() % 4 {
-                    0 => Verdict::Resume,
-                    1 => Verdict::Refuse,
-                    _ => Verdict::Map {
-                        source: self.page(),
-                        destination: self.page(),
-                        permissions: self.permissions(),
-                    },
-                },
+                verdict: self.verdict(),
+                accept: self.flag().then(|| self.page()),
             },
             58 => Syscall::SetFaultTimeout {
                 process: self.target(),
@@ -235,6 +241,12 @@ impl Draw<'_> {
             68 => Syscall::ConsoleWrite { address: self.address(), length: self.choice() * 8 },
             69 => Syscall::ConsoleRead { address: self.address(), length: self.choice() },
             70 => Syscall::SetConsoleOwner { owner: self.flag().then(|| self.target()) },
+            71 => Syscall::PageProtect {
+                process: self.target(),
+                page: self.page(),
+                drop: self.permissions(),
+                add: self.permissions(),
+            },
             72 => Syscall::ViewAttach { process: self.viewable().into(), view: self.view() },
             73 => Syscall::ViewDetach { view: self.view() },
             74 => Syscall::DriverAllow {
@@ -278,6 +290,8 @@ impl Draw<'_> {
     }
 }
 
+const LAST_CALL: u8 = Syscall::LAST as u8;
+
 /// Does one step. `false` when the machine has stopped, or nobody will ever run again.
 fn step(world: &mut World, (kind, choices): Step) -> bool {
     let mut idle = 0;
@@ -313,12 +327,11 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
                 world.jos(number, arguments);
             }
         }
-        32..=73 => {
-            let kind = if kind == 71 { 82 } else { kind };
+        32..=LAST_CALL => {
             let call = draw.call(u32::from(kind));
             world.begin(call);
         }
-        74..=110 => {
+        84..=110 => {
             let call = draw.call(33 + u32::from(kind) % 10);
             world.begin(call);
         }
@@ -331,11 +344,11 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
             let _ =
                 if draw.flag() { world.write(address, 1) } else { world.read(address).map(drop) };
         }
-        231..=240 => {
-            let call = draw.call(if kind < 239 { 72 } else { 73 });
+        231..=236 => {
+            let call = draw.call(if kind < 236 { 72 } else { 73 });
             world.begin(call);
         }
-        241..=248 => {
+        237..=241 => {
             let shown = [PAGE, PAGE_3, DATA, UVPD, UVPT][draw.choice() as usize % 5];
             let address = draw.view().slot().entry_address(Page::containing(shown));
             let _ =
@@ -351,8 +364,8 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
             world.begin(Syscall::SetQuota { process, frames: u32::from(choices[1]), processes: 0 });
         }
         197 => world.key(3),
-        231..=246 => {
-            let call = draw.call(74 + u32::from(kind) % 8);
+        242..=246 => {
+            let call = draw.call(74 + u32::from(choices[7]) % 8);
             world.begin(call);
         }
         247..=248 => world.raise(9 + u32::from(choices[0]) % 3),

@@ -139,6 +139,26 @@ pub(super) fn two_words(call: Syscall) -> (u32, u32) {
     (value, word)
 }
 
+/// A call by `int 0x30` that takes nothing, always succeeds, and returns three words.
+#[inline(always)]
+pub(super) fn question(call: Syscall) -> [u32; 3] {
+    let (first, second, third);
+    // SAFETY: as for `one_word`. ESI, which the compiler does not give away, is saved.
+    unsafe {
+        asm!(
+            "push esi",
+            "int 0x30",
+            "mov edx, esi",
+            "pop esi",
+            inlateout("eax") call.encode().head => _,
+            lateout("ebx") first,
+            lateout("edx") second,
+            lateout("edi") third,
+        );
+    }
+    [first, second, third]
+}
+
 /// A call by `int 0x30` that takes at most two words and returns four: `eax` and the words.
 #[inline(always)]
 pub(super) fn four_answers(call: Syscall) -> (u32, [u32; 4]) {
@@ -179,6 +199,37 @@ pub(super) fn message(raw: &RawCall) -> Answer {
             "push ecx",
             "mov esi, [ecx]",
             "mov ebp, [ecx + 4]",
+            "int 0x30",
+            "pop ecx",
+            "mov [ecx], esi",
+            "mov [ecx + 4], ebp",
+            "pop esi",
+            "pop ebp",
+            inlateout("eax") raw.head => value,
+            inlateout("edx") raw.process => process,
+            inlateout("ecx") &raw mut others => _,
+            inlateout("ebx") first => ebx,
+            inlateout("edi") third => edi,
+        );
+    }
+    Answer { value, process, words: [ebx, others[0], edi, others[1]] }
+}
+
+/// As [`message`], for a call that takes a page, too.
+#[inline(always)]
+pub(super) fn message_with_page(raw: &RawCall) -> Answer {
+    let [first, second, third, fourth] = raw.words;
+    let mut others = [second, fourth, raw.page];
+    let (value, process, ebx, edi);
+    // SAFETY: as for `message`; the third word behind `ecx` stays.
+    unsafe {
+        asm!(
+            "push ebp",
+            "push esi",
+            "push ecx",
+            "mov esi, [ecx]",
+            "mov ebp, [ecx + 4]",
+            "mov ecx, [ecx + 8]",
             "int 0x30",
             "pop ecx",
             "mov [ecx], esi",

@@ -78,15 +78,17 @@ impl<S: Span> TableReader for Live<S> {
     }
 
     #[inline(always)]
-    fn eight_words(&self, address: u32) -> u32 {
-        assert!(
-            address.is_multiple_of(32) && address.wrapping_sub(self.0.base()) < TABLE_SPAN,
-            "not an address of the window"
+    fn unlike<const WORDS: u32>(&self, address: u32, model: u32) -> u32 {
+        const { assert!(WORDS.is_power_of_two() && WORDS <= abi::layout::ENTRIES) };
+        debug_assert!(
+            address.is_multiple_of(4 * WORDS) && address.wrapping_sub(self.0.base()) < TABLE_SPAN
         );
+        // As in `dirty_of_32`.
+        let address = self.0.base() | address & (TABLE_SPAN - 4 * WORDS);
         let words = core::ptr::with_exposed_provenance::<u32>(address as usize);
-        // SAFETY: as above: the eight words begin at a multiple of 32, so they lie in one page.
-        let word = |index: usize| unsafe { words.wrapping_add(index).read_volatile() };
-        word(0) | word(1) | word(2) | word(3) | word(4) | word(5) | word(6) | word(7)
+        // SAFETY: as above: the words begin at a multiple of what they take, so they lie in one page.
+        let word = |index: u32| unsafe { words.wrapping_add(index as usize).read_volatile() };
+        (0..WORDS).fold(0, |bits, index| bits | (word(index) ^ model))
     }
 }
 

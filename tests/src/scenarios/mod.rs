@@ -9,6 +9,7 @@ mod checks;
 mod conformance;
 mod disk;
 mod docs;
+mod failures;
 mod first;
 mod programs;
 mod shell;
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Trial> {
         c::trials(),
         checks::trials(),
         disk::trials(),
+        failures::trials(),
         swap::trials(),
         conformance::trials(),
     ]

@@ -1,11 +1,11 @@
 //! What a copy-on-write fault costs: when the page is shared, and when this is its last owner.
 
 use libsys::fault::enable_copy_on_write;
-use libsys::{Permissions, Target, page_allocate, page_map, range_protect};
+use libsys::{Permissions, Target, page_allocate, page_map, page_protect};
 
 use libsys::call::Change;
 
-use crate::places::{only, place};
+use crate::places::place;
 use crate::stopwatch::{Outcome, row};
 use crate::touch::store;
 
@@ -23,7 +23,7 @@ pub fn run() -> Outcome {
         Ok(())
     })?;
     row("cow_last_owner", 500, |watch| {
-        range_protect(Target::Caller, only(page)?, MARKED)?;
+        page_protect(Target::Caller, page, MARKED)?;
         watch.time(|| store(page));
         Ok(())
     })?;

@@ -7,11 +7,12 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use libsys::fault::{Fault, Handled};
 use libsys::{
-    PageRange, Permissions, Target, UserPage, page_allocate, page_unmap, range_protect, set_handler,
+    PageRange, Permissions, Target, UserPage, page_allocate, page_protect, page_unmap,
+    range_protect, set_handler,
 };
 
 use crate::counter;
-use crate::places::{READ_ONLY, WRITABLE, allocate, only, place};
+use crate::places::{READ_ONLY, WRITABLE, allocate, place};
 use crate::stopwatch::{Outcome, repeat, row};
 use crate::touch::{self, store};
 
@@ -35,7 +36,7 @@ pub fn run() -> Outcome {
 
 fn traps() -> Outcome {
     let page = place(0);
-    range_protect(Target::Caller, only(page)?, READ_ONLY)?;
+    page_protect(Target::Caller, page, READ_ONLY)?;
     set_handler(Some(go_on))?;
     row("trap", 1000, |watch| {
         watch.time(|| store(page));
@@ -48,7 +49,7 @@ fn traps() -> Outcome {
         watch.note(ENTERED.load(Ordering::Relaxed).wrapping_sub(start));
         Ok(())
     })?;
-    range_protect(Target::Caller, only(page)?, WRITABLE)?;
+    page_protect(Target::Caller, page, WRITABLE)?;
     Ok(())
 }
 
@@ -59,7 +60,7 @@ fn composites() -> Outcome {
         next = (next + STRIDE) % PAGES;
         let page = place(next);
         watch.time(|| {
-            range_protect(Target::Caller, only(page)?, READ_ONLY)?;
+            page_protect(Target::Caller, page, READ_ONLY)?;
             store(page);
             Ok(())
         })
@@ -99,7 +100,7 @@ fn note_and_go_on(fault: &mut Fault<'_>) -> Handled {
 }
 
 fn unprotect(fault: &mut Fault<'_>) -> Handled {
-    mended(fault, |page| Ok(range_protect(Target::Caller, only(page)?, WRITABLE).map(|_| ())?))
+    mended(fault, |page| page_protect(Target::Caller, page, WRITABLE).map(drop))
 }
 
 fn map_zeros(fault: &mut Fault<'_>) -> Handled {

@@ -8,8 +8,9 @@ use libsys::fork::{Fork, fork};
 use libsys::message::{Event, next_event};
 use libsys::process::{exit, wait};
 use libsys::{
-    EntryFlags, Error, Permissions, ProcessId, Target, UserPage, accept_clients, fault_reply,
-    identity, page_allocate, page_copy, page_unmap, receive, send, set_pager, window,
+    EntryFlags, Error, Permissions, ProcessId, Target, UserPage, accept_clients,
+    fault_reply_and_receive, identity, page_allocate, page_copy, page_unmap, receive, send,
+    set_pager, window,
 };
 
 use crate::peer::Peer;
@@ -45,17 +46,23 @@ pub fn run() -> Outcome {
 
 /// Maps the page that is ready into whoever faults, for ever.
 fn serve() -> Result<(), Error> {
+    let mut event = next_event()?;
     loop {
-        if let Event::Fault { client, address, .. } = next_event()? {
-            answer(client, address)?;
-        }
+        event = match event {
+            Event::Fault { client, address, .. } => answer(client, address)?,
+            Event::Message { .. } | Event::Clone { .. } | Event::Exit { .. } | Event::Interrupt => {
+                next_event()?
+            }
+        };
     }
 }
 
-fn answer(client: ProcessId, address: u32) -> Result<(), Error> {
+#[inline(always)]
+fn answer(client: ProcessId, address: u32) -> Result<Event, Error> {
     let destination = UserPage::containing(address).ok_or(Error::NotMapped)?;
     let source = place(READY);
-    fault_reply(client, Verdict::Map { source, destination, permissions: Permissions::WRITE })
+    let verdict = Verdict::Map { source, destination, permissions: Permissions::WRITE };
+    Event::new(fault_reply_and_receive(client, verdict, None)?).ok_or(Error::InvalidArgument)
 }
 
 fn measure() -> Outcome {

@@ -3,7 +3,7 @@
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::call::Change;
 use libsys::{
-    Error, PageRange, Permissions, Target, UserPage, call::Partial, range_allocate, range_protect,
+    PageRange, Permissions, Target, UserPage, call::Partial, range_allocate, range_protect,
 };
 
 /// `0x4000_0000  PDE 0x100`: the first of the pages.
@@ -46,9 +46,4 @@ pub fn protect(pages: u32, change: Change) -> Result<(), Partial> {
         range_protect(Target::Caller, range, change)?;
     }
     Ok(())
-}
-
-/// One page as a range.
-pub const fn only(page: UserPage) -> Result<PageRange, Error> {
-    PageRange::new(page, 1)
 }

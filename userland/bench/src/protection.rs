@@ -1,8 +1,8 @@
 //! What it costs to change the rights of pages: W is taken away and given back, and both are timed.
 
-use libsys::{PageRange, Target, range_protect};
+use libsys::{PageRange, Target, page_protect, range_protect};
 
-use crate::places::{READ_ONLY, WRITABLE, allocate, only, place};
+use crate::places::{READ_ONLY, WRITABLE, allocate, place};
 use crate::stopwatch::{Outcome, repeat, row};
 
 /// Pages of one call.
@@ -11,10 +11,10 @@ const PAGES: u32 = 100;
 /// `protect_1`, `protect_100_per_page`.
 pub fn run() -> Outcome {
     allocate(Target::Caller, PAGES)?;
-    let one = only(place(0))?;
+    let one = place(0);
     row("protect_1", 500, |watch| {
-        watch.time(|| range_protect(Target::Caller, one, READ_ONLY))?;
-        watch.time(|| range_protect(Target::Caller, one, WRITABLE))?;
+        watch.time(|| page_protect(Target::Caller, one, READ_ONLY))?;
+        watch.time(|| page_protect(Target::Caller, one, WRITABLE))?;
         Ok(())
     })?;
     let many = PageRange::new(place(0), PAGES)?;

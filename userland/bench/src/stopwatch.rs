@@ -1,6 +1,8 @@
 //! How an operation is repeated, and what is told about it: median, least, most, flushes, CR3 loads.
+//!
+//! The times lie in a static, so that a program that measures its own forks has no heap to be copied.
 
-use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use libsys::process::SpawnError;
 use libsys::{Error, call::Partial, machine, println};
@@ -49,21 +51,35 @@ impl core::fmt::Display for Failure {
     }
 }
 
+/// The most times of one row.
+const LIMIT: usize = 1000;
+
+/// The times of the row that is being measured.
+static TICKS: [AtomicU32; LIMIT] = [const { AtomicU32::new(0) }; LIMIT];
+
 /// Times operations. What an iteration does outside [`Stopwatch::time`] costs nothing.
 pub struct Stopwatch {
     overhead: u32,
-    samples: Samples,
+    noted: usize,
+    page_flushes: u32,
+    directory_loads: u32,
 }
 
 /// What was measured.
-#[derive(Default)]
 pub struct Samples {
-    ticks: Vec<u32>,
+    median: u32,
+    least: u32,
+    most: u32,
+    iterations: usize,
     page_flushes: u32,
     directory_loads: u32,
 }
 
 impl Stopwatch {
+    fn new() -> Self {
+        Self { overhead: counter::overhead(), noted: 0, page_flushes: 0, directory_loads: 0 }
+    }
+
     /// Times an operation, and counts the flushes in it.
     #[inline(always)]
     pub fn time<T>(&mut self, operation: impl FnOnce() -> T) -> T {
@@ -72,17 +88,19 @@ impl Stopwatch {
         let result = operation();
         let end = counter::now();
         let after = machine();
-        self.samples.page_flushes +=
-            u32::from(after.page_flushes.wrapping_sub(before.page_flushes));
-        self.samples.directory_loads +=
-            u32::from(after.full_flushes.wrapping_sub(before.full_flushes));
+        self.page_flushes += u32::from(after.page_flushes.wrapping_sub(before.page_flushes));
+        self.directory_loads += u32::from(after.full_flushes.wrapping_sub(before.full_flushes));
         self.note(end.wrapping_sub(start));
         result
     }
 
     /// Takes a time that was measured elsewhere, by two readings of the counter.
+    ///
+    /// # Panics
+    /// If there are more than [`LIMIT`].
     pub fn note(&mut self, ticks: u32) {
-        self.samples.ticks.push(ticks.saturating_sub(self.overhead));
+        TICKS[self.noted].store(ticks.saturating_sub(self.overhead), Ordering::Relaxed);
+        self.noted += 1;
     }
 }
 
@@ -91,39 +109,45 @@ pub fn repeat(
     iterations: usize,
     mut iteration: impl FnMut(&mut Stopwatch) -> Outcome,
 ) -> Result<Samples, Failure> {
-    let samples = Samples { ticks: Vec::with_capacity(iterations + 1), ..Samples::default() };
-    let mut stopwatch = Stopwatch { overhead: counter::overhead(), samples };
-    iteration(&mut stopwatch)?;
-    stopwatch.samples.clear();
+    iteration(&mut Stopwatch::new())?;
+    let mut stopwatch = Stopwatch::new();
     for _ in 0..iterations {
         iteration(&mut stopwatch)?;
     }
-    let mut samples = stopwatch.samples;
-    samples.ticks.sort_unstable();
-    Ok(samples)
+    Ok(Samples::of(&stopwatch))
 }
 
 impl Samples {
-    fn clear(&mut self) {
-        self.ticks.clear();
-        self.page_flushes = 0;
-        self.directory_loads = 0;
-    }
-
-    /// The middle one; of an even number, the larger of the two in the middle.
-    pub fn median(&self) -> u32 {
-        self.ticks[self.ticks.len() / 2]
+    /// What a stopwatch has noted, at least one time.
+    fn of(stopwatch: &Stopwatch) -> Self {
+        let ticks = &TICKS[..stopwatch.noted];
+        let nth = |nth: usize| {
+            let time = ticks.iter().map(|time| time.load(Ordering::Relaxed)).find(|time| {
+                let below = ticks.iter().filter(|other| other.load(Ordering::Relaxed) < *time);
+                let not_above = ticks.iter().filter(|other| other.load(Ordering::Relaxed) <= *time);
+                (below.count()..not_above.count()).contains(&nth)
+            });
+            time.unwrap_or(0)
+        };
+        Self {
+            // Of an even number, the larger of the two in the middle.
+            median: nth(ticks.len() / 2),
+            least: nth(0),
+            most: nth(ticks.len().saturating_sub(1)),
+            iterations: ticks.len(),
+            page_flushes: stopwatch.page_flushes,
+            directory_loads: stopwatch.directory_loads,
+        }
     }
 
     /// What is left when an operation that is part of this one is taken away: its median from each time, its flushes
     /// from the sum.
     pub fn beyond(mut self, part: &Self) -> Self {
-        let median = part.median();
-        for ticks in &mut self.ticks {
-            *ticks = ticks.saturating_sub(median);
+        for ticks in [&mut self.median, &mut self.least, &mut self.most] {
+            *ticks = ticks.saturating_sub(part.median);
         }
         let scaled =
-            |sum: u32| (u64::from(sum) * self.ticks.len() as u64 / part.ticks.len() as u64) as u32;
+            |sum: u32| (u64::from(sum) * self.iterations as u64 / part.iterations as u64) as u32;
         self.page_flushes = self.page_flushes.saturating_sub(scaled(part.page_flushes));
         self.directory_loads = self.directory_loads.saturating_sub(scaled(part.directory_loads));
         self
@@ -147,9 +171,7 @@ impl Samples {
 /// The times, as members of a JSON object.
 impl core::fmt::Display for Samples {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let (least, most) = (self.ticks.first(), self.ticks.last());
-        let (least, most) = (least.copied().unwrap_or(0), most.copied().unwrap_or(0));
-        let (median, iterations) = (self.median(), self.ticks.len());
+        let Self { median, least, most, iterations, .. } = self;
         write!(f, "\"median\":{median},\"min\":{least},\"max\":{most},\"iterations\":{iterations}")
     }
 }

@@ -22,11 +22,11 @@ checks! {
 }
 
 /// Calls that name a page in `ecx`.
-const PAGED: [u32; 8] = [33, 34, 35, 36, 38, 39, 40, 41];
+const PAGED: [u32; 9] = [33, 34, 35, 36, 38, 39, 40, 41, 71];
 /// Those of them that take a range.
 const RANGES: [u32; 4] = [38, 39, 40, 41];
 /// Calls about memory: self, child or client.
-const MEMORY: [u32; 9] = [33, 34, 35, 36, 38, 39, 40, 41, 51];
+const MEMORY: [u32; 10] = [33, 34, 35, 36, 38, 39, 40, 41, 51, 71];
 /// Calls about a child alone.
 const OF_A_PARENT: [u32; 7] = [43, 44, 45, 46, 50, 54, 58];
 
@@ -53,7 +53,7 @@ fn call(number: u32, process: u32) -> Raw {
         34 => Raw { ecx: page, ebx: 0, esi: other, ..raw },
         38 => Raw { ecx: page, ebx: 0, esi: other, edi: 1, ..raw },
         39..=41 => Raw { ecx: page, ebx: 1, ..raw },
-        33..=36 => Raw { ecx: page, ..raw },
+        33..=36 | 71 => Raw { ecx: page, ..raw },
         45 | 46 => Raw { ebx: page, ..raw },
         _ => raw,
     }
@@ -117,14 +117,16 @@ fn unknown_permission_bits_are_invalid() -> Verdict {
                 result(protect),
                 Error::InvalidArgument,
             )?;
+            let page = Raw { ebx: 1 << bit, ..call(71, 0) };
+            refused(format_args!("page, drop bit {bit}"), result(page), Error::InvalidArgument)?;
         }
         Ok(())
     })
 }
 
 fn permissions_are_invalid_where_none_are_taken() -> Verdict {
-    let without =
-        (32..=Syscall::LAST).filter(|number| !matches!(number, 33..=36 | 38..=41 | 57 | 60..=64));
+    let without = (32..=Syscall::LAST)
+        .filter(|number| !matches!(number, 33..=36 | 38..=41 | 57 | 60..=64 | 71 | 83));
     for number in without {
         let raw = Raw { eax: number | 2 << 8, ..Raw::default() };
         refused(format_args!("call {number} with W"), result(raw), Error::InvalidArgument)?;

@@ -23,6 +23,7 @@ mod counts;
 mod drivers;
 mod entry;
 mod exhaustion;
+mod failures;
 mod faults;
 mod fpu;
 mod jos;
@@ -38,6 +39,7 @@ mod sealed;
 mod system_pager;
 mod tables;
 mod views;
+mod vm;
 
 use expect::Check;
 use libsys::{args, println};
@@ -47,7 +49,7 @@ libsys::main!(main);
 /// Exit status of a wrong command line.
 const USAGE: u8 = 2;
 
-const THEMES: [&[Check]; 20] = [
+const THEMES: &[&[Check]] = &[
     tables::CHECKS,
     pages::CHECKS,
     ranges::CHECKS,
@@ -63,15 +65,17 @@ const THEMES: [&[Check]; 20] = [
     restart::CHECKS,
     messages::CHECKS,
     pagers::CHECKS,
+    failures::CHECKS,
     system_pager::CHECKS,
     drivers::CHECKS,
     jos::CHECKS,
     exhaustion::CHECKS,
     views::CHECKS,
+    vm::CHECKS,
 ];
 
 fn all() -> impl Iterator<Item = &'static Check> {
-    THEMES.into_iter().flatten()
+    THEMES.iter().copied().flatten()
 }
 
 fn main() -> u8 {

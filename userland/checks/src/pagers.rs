@@ -7,8 +7,8 @@ use libsys::abi::registers::UserRegisters;
 use libsys::process::{end, exit, id, wait};
 use libsys::{
     Error, Permissions, ProcessId, Target, accept_clients, call, fault_forward, fault_reply,
-    message_call, page_allocate, page_map, process_create, process_start, receive, registers_read,
-    reply, send, set_fault_timeout, set_pager, set_quota, sleep, usage,
+    fault_reply_and_receive, message_call, page_allocate, page_map, process_create, process_start,
+    receive, registers_read, reply, send, set_fault_timeout, set_pager, set_quota, sleep, usage,
 };
 
 use crate::bare::{self, CODE, LOAD, STORE, at};
@@ -26,6 +26,7 @@ checks! {
     a_refusal_ends_the_client,
     a_fault_reply_that_fails_leaves_the_client_waiting,
     a_fault_reply_is_charged_to_the_client,
+    a_fault_is_answered_and_the_next_received_in_one_call,
     a_client_that_waits_keeps_its_pager,
     only_the_pager_that_was_asked_may_answer,
     a_pager_may_change_its_clients_memory_and_nothing_else,
@@ -44,14 +45,14 @@ checks! {
 const NONE: Permissions = Permissions::empty();
 const WRITE: Permissions = Permissions::WRITE;
 /// What the clients touch.
-const TOUCHED: u32 = 0x5000_0008;
+pub const TOUCHED: u32 = 0x5000_0008;
 
-fn page_touched() -> libsys::UserPage {
+pub fn page_touched() -> libsys::UserPage {
     libsys::UserPage::known(TOUCHED & !0xFFF)
 }
 
 /// A bare child under this pager, which begins to touch [`TOUCHED`].
-fn client_of(pager: ProcessId, code: &[u8]) -> Result<ProcessId, Error> {
+pub fn client_of(pager: ProcessId, code: &[u8]) -> Result<ProcessId, Error> {
     let client = bare::bare(code, UserRegisters { ecx: 0xC0DE, ..at(TOUCHED) })?;
     set_pager(client, Some(pager))?;
     process_start(client)?;
@@ -159,6 +160,23 @@ fn a_fault_reply_is_charged_to_the_client() -> Verdict {
     ends(client, Reason::Exited, 0x11)
 }
 
+/// Two clients touch the same address, each in its own space.
+fn a_fault_is_answered_and_the_next_received_in_one_call() -> Verdict {
+    let source = fresh(0)?;
+    let answer =
+        Answer::Map { source, destination: page_touched(), permissions: Permissions::WRITE };
+    let clients = [client_of(id(), STORE)?, client_of(id(), STORE)?];
+    let first = receive(None, None)?;
+    equal("first", (first.kind, first.sender), (Kind::Fault, clients[0]))?;
+    let second = fault_reply_and_receive(first.sender, answer, None)?;
+    equal("second", (second.kind, second.sender), (Kind::Fault, clients[1]))?;
+    let end = fault_reply_and_receive(second.sender, answer, None)?;
+    equal("the end of one", end.kind, Kind::Exit)?;
+    let end = receive(None, None)?;
+    equal("and of the other", end.kind, Kind::Exit)?;
+    equal("mappings when both are gone", mappings(source), Some(1))
+}
+
 fn a_client_that_waits_keeps_its_pager() -> Verdict {
     let (client, _) = faulting(LOAD)?;
     refused("to take it away", set_pager(client, None), Error::Busy)?;
@@ -184,7 +202,7 @@ fn only_the_pager_that_was_asked_may_answer() -> Verdict {
 }
 
 /// A child that accepts clients, says so, and then does this with what it receives.
-fn pager(act: impl FnOnce(Message) -> Verdict) -> Result<ProcessId, Why> {
+pub fn pager(act: impl FnOnce(Message) -> Verdict) -> Result<ProcessId, Why> {
     let pager = child(|| {
         accept_clients(true)?;
         send(parent()?, [0; 4], None)?;

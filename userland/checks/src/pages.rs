@@ -1,14 +1,15 @@
 //! The page calls: allocate, map, unmap, copy, count.
 
+use libsys::call::Change;
 use libsys::{
     EntryFlags, Error, Frame, Permissions, Target, UserPage, frame_references, machine,
-    page_allocate, page_copy, page_map, page_unmap,
+    page_allocate, page_copy, page_map, page_protect, page_unmap,
 };
 
 use crate::expect::{Verdict, checks, equal, holds, refused};
 use crate::family::{child, ends_well};
 use crate::machine::{load, store};
-use crate::memory::{bits, fresh, leaf, mappings, place};
+use crate::memory::{bits, fresh, leaf, mappings, need_nothing, place};
 
 checks! {
     page_allocate_gives_zeros_in_place_of_what_was_there,
@@ -19,6 +20,8 @@ checks! {
     page_map_reaches_from_one_child_into_another,
     page_unmap_returns_the_old_entry,
     page_unmap_leaves_marks_and_nothing_else,
+    page_protect_changes_bits_and_returns_the_old_entry,
+    page_protect_refuses_an_absent_page,
     page_copy_copies_what_has_other_mappings,
     page_copy_of_the_last_mapping_just_gains_write,
     page_copy_refuses_an_absent_page,
@@ -115,6 +118,28 @@ fn page_unmap_returns_the_old_entry() -> Verdict {
     equal("the page", bits(page), 0)?;
     equal("once more", page_unmap(SELF, page, NONE)?.bits(), 0)?;
     equal("where there is no table", page_unmap(SELF, place(9000), NONE)?.bits(), 0)
+}
+
+fn page_protect_changes_bits_and_returns_the_old_entry() -> Verdict {
+    let page = fresh(0)?;
+    store(page.address(), 1);
+    let shown = leaf(page);
+    equal("D", shown.is_dirty(), true)?;
+    let change = Change { drop: WRITE, add: Permissions::MARK_9 };
+    equal("the old entry", page_protect(SELF, page, change)?, shown)?;
+    equal("without W, A and D", leaf(page).bits() & 0xFFF, 0x205)?;
+    let back = Change { drop: Permissions::MARK_9, add: WRITE };
+    equal("the frame is the same", page_protect(SELF, page, back)?.frame(), shown.frame())?;
+    store(page.address(), 2);
+    equal("a store marks it again", leaf(page).bits() & 0xFFF, 0x067)
+}
+
+fn page_protect_refuses_an_absent_page() -> Verdict {
+    need_nothing()?;
+    for page in [place(0), place(9000)] {
+        refused(page.address(), page_protect(SELF, page, Change::NONE), Error::NotMapped)?;
+    }
+    Ok(())
 }
 
 fn page_unmap_leaves_marks_and_nothing_else() -> Verdict {

@@ -92,6 +92,8 @@ pub const STATUS: u32 = 84;
 pub const RUNS: u32 = 88;
 /// Offset of `env_cpunum`.
 pub const CPU: u32 = 92;
+/// Offset of `env_pgfault_upcall`.
+pub const UPCALL: u32 = 100;
 /// Offset of `env_ipc_recving`.
 pub const RECEIVING: u32 = 104;
 /// Offset of `env_ipc_dstva`.

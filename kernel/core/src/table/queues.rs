@@ -84,4 +84,19 @@ impl Processes {
         self.queue(name).head = next;
         Some(index)
     }
+
+    /// Takes the first of a queue, and puts `index`, which is in none, at its end. `None`: the queue is empty, and stays so.
+    #[inline(always)]
+    pub fn exchange(&mut self, name: QueueName, index: Index) -> Option<Index> {
+        let first = self.front(name)?;
+        if self[first].next.is_some() {
+            self.pop(name);
+            self.push(name, index);
+        } else {
+            // It was alone, and what is in no queue has no neighbours.
+            debug_assert!(self[index].previous.is_none() && self[index].next.is_none());
+            *self.queue(name) = Queue { head: Some(index), tail: Some(index) };
+        }
+        Some(first)
+    }
 }

@@ -76,6 +76,7 @@ fn memory_calls(process: Target) -> Vec<Syscall> {
         Syscall::RangeProtect { process, range, drop: READ, add: READ },
         Syscall::RangeAllocate { process, range, permissions },
         Syscall::Usage { process },
+        Syscall::PageProtect { process, page, drop: READ, add: READ },
         Syscall::RangeUnmap { process, range, marks: READ },
         Syscall::PageUnmap { process, page, marks: READ },
     ]

@@ -329,6 +329,26 @@ fn a_driver_that_receives_from_itself_hears_interrupts_only() {
 }
 
 #[test]
+fn an_interrupt_that_came_before_it_was_waited_for_is_not_lost() {
+    let (mut world, driver) = driver();
+    world.call(Syscall::InterruptAttach { line: line(LINE) }).unwrap();
+    let own = Syscall::Receive { from: Some(driver), offer: None };
+    world.raise(LINE);
+    assert_eq!(world.call(own).unwrap()[0], LINE);
+    world.call(Syscall::InterruptAcknowledge { line: line(LINE) }).unwrap();
+    world.raise(LINE);
+    // A new owner of the console has not been told of an old Ctrl-C; a line is none.
+    world.call(Syscall::SetConsoleOwner { owner: Some(Target::Caller) }).unwrap();
+    world.key(3);
+    assert_eq!(world.call(own).unwrap()[0], 0, "Ctrl-C first");
+    world.key(3);
+    world.call(Syscall::SetConsoleOwner { owner: Some(Target::Caller) }).unwrap();
+    assert_eq!(world.call(own).unwrap()[0], LINE);
+    world.begin(own);
+    assert_ne!(world.current(), driver, "there is no more");
+}
+
+#[test]
 fn a_line_has_one_owner_and_the_kernels_have_none() {
     let (mut world, driver) = driver();
     for number in [0, 2, 4] {
@@ -396,6 +416,21 @@ fn the_say_over_a_dead_drivers_frames_passes_to_its_grandparent() {
     assert_eq!(dma(&mut world, PAGE_3, DMA_POOL), Err(Error::OutOfFrames));
     assert_eq!(world.call(reclaim).unwrap()[0], 2);
     assert!(dma(&mut world, PAGE_3, DMA_POOL).is_ok());
+}
+
+#[test]
+fn the_next_process_in_a_drivers_slot_is_none_and_has_nothing() {
+    let (mut world, driver) = driver();
+    world.call(ports(0xCF8, 8)).unwrap();
+    world.begin(Syscall::Exit { status: 0 });
+    world.run(INIT);
+    world.finish_teardowns();
+    world.call(Syscall::Wait { child: Some(driver) }).unwrap();
+    let next = world.running_child();
+    assert_eq!(next, driver.next(), "the same slot");
+    world.run(next);
+    assert!(!world.cpu.hardware.ports.any());
+    assert_eq!(world.call(ports(0xCF8, 8)), Err(Error::NotPermitted));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Page faults and calls 53 to 59: handlers, pagers, and what happens without either.
 
-use abi::call::Verdict;
+use abi::call::{PageOffer, Verdict};
 use abi::fault::{Access, FaultRecord};
 use abi::layout::{
     EXCEPTION_STACK, EXCEPTION_STACK_TOP, KERNEL_BASE, SELF_MAP, UENVS, USER_STACK_TOP, UVPD, UVPT,
@@ -10,7 +10,7 @@ use abi::process::Target;
 use abi::{Error, ProcessId, Syscall, UserPage};
 use kernel_core::process::State;
 
-use crate::world::{CALL_SITE, DATA, PAGE, PAGE_2, READ, WRITE, World};
+use crate::world::{CALL_SITE, DATA, PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
 
 const ME: Target = Target::Caller;
 /// The first process.
@@ -253,6 +253,77 @@ fn only_the_pager_of_a_waiting_client_can_reply_and_only_once() {
     assert!(world.call(call).is_ok());
     assert_eq!(world.call(call), Err(Error::NotWaiting));
     assert_eq!(reply(&mut world, ProcessId::first(999), Verdict::Resume), Err(Error::NotWaiting));
+}
+
+/// The first process answers a fault and receives in one call.
+fn reply_and_receive(world: &mut World, process: ProcessId, verdict: Verdict) {
+    let accept = Some(UserPage::known(PAGE_3));
+    world.begin_of(world.init(), Syscall::FaultReplyAndReceive { process, verdict, accept });
+}
+
+#[test]
+fn a_pager_answers_a_fault_and_waits_for_the_next_in_one_call() {
+    let (mut world, child) = with_fault();
+    let before = world.process(child).registers;
+    for (touched, next) in [(PAGE, PAGE_2), (PAGE_2, PAGE_3)] {
+        reply_and_receive(&mut world, child, map(DATA, touched));
+        assert_eq!((world.current(), world.process(child).registers), (child, before));
+        assert_eq!(world.process(world.init()).state, State::Receiving);
+        assert_eq!(world.write(touched, 1), Ok(()));
+        assert!(world.write(next, 1).is_err());
+        assert_eq!(world.current(), world.init(), "the pager has the CPU at once");
+        let fault = message(&world, world.init());
+        assert_eq!((fault.kind, fault.sender, fault.words[0]), (Kind::Fault, child, next));
+    }
+    reply_and_receive(&mut world, child, Verdict::Refuse);
+    assert!(!world.living().contains(&child));
+}
+
+#[test]
+fn an_answer_whose_page_cannot_be_mapped_receives_nothing_and_leaves_the_client_waiting() {
+    let (mut world, child) = with_fault();
+    for (verdict, error) in [
+        (map(PAGE_2, PAGE), Error::NotMapped),
+        (map(abi::layout::PROGRAM_TEXT, PAGE), Error::NotPermitted),
+    ] {
+        reply_and_receive(&mut world, child, verdict);
+        assert_eq!(world.result(world.init()), Err(error));
+        assert!(matches!(world.process(child).state, State::Answer { .. }));
+    }
+}
+
+#[test]
+fn an_answer_to_nobody_still_receives() {
+    let (mut world, child) = with_fault();
+    reply_and_receive(&mut world, child.next(), Verdict::Resume);
+    assert_eq!(world.process(world.init()).state, State::Receiving);
+    assert!(matches!(world.process(child).state, State::Answer { .. }));
+}
+
+#[test]
+fn a_stopped_client_does_not_run_when_its_fault_is_answered() {
+    let (mut world, child) = with_fault();
+    world.call(Syscall::ProcessStop { process: child.into() }).unwrap();
+    reply_and_receive(&mut world, child, map(DATA, PAGE));
+    let process = world.process(child);
+    assert_eq!((process.state, process.stopped, world.cpu.current()), (State::Ready, true, None));
+}
+
+#[test]
+fn what_has_come_meanwhile_is_received_before_the_client_runs() {
+    let (mut world, child) = with_fault();
+    let sender = world.running_child();
+    let page = UserPage::known(PAGE_2);
+    world.run(sender);
+    world.allocate_in(ME, PAGE_2);
+    let offer = Some(PageOffer { page, send: Some(WRITE), accept: false });
+    world.begin(Syscall::Send { to: world.init(), words: [7; 4], offer });
+    reply_and_receive(&mut world, child, map(DATA, PAGE));
+    assert_eq!(world.current(), world.init());
+    let received = message(&world, world.init());
+    assert_eq!((received.sender, received.words, received.page), (sender, [7; 4], Some(WRITE)));
+    assert!(world.leaf(world.init(), PAGE_3).is_present(), "its page came, too");
+    assert_eq!(world.process(child).state, State::Ready);
 }
 
 #[test]

@@ -20,6 +20,12 @@ fn unmap(
     world.call(Syscall::PageUnmap { process, page, marks }).map(|[old, ..]| Entry::from_bits(old))
 }
 
+fn protect(world: &mut World, drop: Permissions, add: Permissions) -> Result<Entry, Error> {
+    let page = UserPage::known(PAGE);
+    let call = Syscall::PageProtect { process: ME, page, drop, add };
+    world.call(call).map(|[old, ..]| Entry::from_bits(old))
+}
+
 fn copy(world: &mut World, page: u32, permissions: Permissions) -> Result<bool, Error> {
     let page = UserPage::known(page);
     world.call(Syscall::PageCopy { process: ME, page, permissions }).map(|[copied, ..]| copied == 1)
@@ -175,6 +181,53 @@ fn page_unmap_returns_the_old_entry_with_a_and_d() {
     assert!(old.is_dirty() && old.is_accessed());
     assert_eq!(world.kernel.frames.free(), free + 1);
     assert!(world.read(PAGE).is_err());
+}
+
+#[test]
+fn page_protect_changes_bits_and_returns_the_old_entry_with_a_and_d() {
+    let mut world = World::new();
+    world.allocate(PAGE);
+    world.write(PAGE, 7).unwrap();
+    let old = world.leaf(world.init(), PAGE);
+    assert!(old.is_dirty() && old.is_accessed());
+    assert_eq!(protect(&mut world, WRITE, SHARED), Ok(old));
+    let new = world.leaf(world.init(), PAGE);
+    assert_eq!((new.frame(), new.bits() & 0xFFF), (old.frame(), 0x405));
+    assert_eq!(world.read(PAGE), Ok(7));
+    let accessed = world.leaf(world.init(), PAGE);
+    assert_eq!(
+        accessed.bits(),
+        new.bits() | 0x020,
+        "A is marked again: the TLB has forgotten the page"
+    );
+    assert_eq!(protect(&mut world, SHARED, WRITE), Ok(accessed));
+    assert_eq!((world.write(PAGE, 9), world.read(PAGE)), (Ok(()), Ok(9)));
+}
+
+#[test]
+fn page_protect_adds_no_w_to_a_sealed_page_with_other_mappings() {
+    let mut world = World::new();
+    let child = world.child();
+    world.allocate(PAGE);
+    world.map(ME, PAGE, child.into(), PAGE, READ).unwrap();
+    world.map(child.into(), PAGE, ME, PAGE, READ).unwrap();
+    let sealed = world.leaf(world.init(), PAGE);
+    assert_eq!(protect(&mut world, READ, WRITE), Err(Error::NotPermitted));
+    assert_eq!(world.leaf(world.init(), PAGE), sealed);
+    unmap(&mut world, child.into(), PAGE, READ).unwrap();
+    assert_eq!(protect(&mut world, READ, WRITE), Ok(sealed));
+    assert_eq!(world.leaf(world.init(), PAGE).bits() & 0xFFF, 0x007);
+}
+
+#[test]
+fn page_protect_of_nothing_is_not_mapped() {
+    let mut world = World::new();
+    let free = world.kernel.frames.free();
+    assert_eq!(protect(&mut world, READ, WRITE), Err(Error::NotMapped));
+    unmap(&mut world, ME, PAGE, SHARED).unwrap();
+    assert_eq!(protect(&mut world, READ, WRITE), Err(Error::NotMapped), "marks are no page");
+    assert_eq!(world.leaf(world.init(), PAGE).bits(), 0x400);
+    assert_eq!(world.kernel.frames.free(), free - 1, "the table of the marks");
 }
 
 #[test]

@@ -2,10 +2,12 @@
 #![no_std]
 #![no_main]
 
-use conformance::calls::{env_destroy, env_set_status, exofork, getenvid, page_alloc, page_unmap};
+use conformance::calls::{
+    env_destroy, env_set_pgfault_upcall, env_set_status, exofork, getenvid, page_alloc, page_unmap,
+};
 use conformance::claims::{Verdict, equal};
 use conformance::facts::{
-    BAD_ENV, CPU, ID, NO_FREE_ENV, PARENT, RUNS, STATUS, TYPE, own, place, record,
+    BAD_ENV, CPU, ID, NO_FREE_ENV, PARENT, RUNS, STATUS, TYPE, UPCALL, own, place, record,
 };
 use conformance::family::{blank_child, child, end, ends_well, stopped_child};
 use conformance::raw::load;
@@ -17,7 +19,8 @@ conformance::program! {
     an_id_of_the_past_is_nobody,
     bit_31_and_bare_slots_are_nobody,
     records_are_124_bytes_apart,
-    saved_registers_directory_and_upcall_read_zero,
+    saved_registers_and_directory_read_zero,
+    the_upcall_reads_as_it_was_set,
     status_is_as_jos_numbers_it,
     after_1023_children_there_is_no_free_env,
     a_child_that_ends_leaves_nothing,
@@ -84,14 +87,31 @@ fn records_are_124_bytes_apart() -> Verdict {
     end(child)
 }
 
-/// The saved registers are bytes 0 to 67, the directory is at 96 and the upcall at 100.
-fn saved_registers_directory_and_upcall_read_zero() -> Verdict {
+/// The saved registers are bytes 0 to 67, the directory is at 96.
+fn saved_registers_and_directory_read_zero() -> Verdict {
     let child = stopped_child(|| Ok(()))?;
     for slot in 0..1024 {
-        let words = (0..68).step_by(4).chain([96, 100]).map(|offset| record(slot, offset));
+        let words = (0..68).step_by(4).chain([96]).map(|offset| record(slot, offset));
         equal("words", (slot, words.fold(0, |all, word| all | word)), (slot, 0))?;
     }
     end(child)
+}
+
+/// The upcall is at 100: a fork gives its child what it reads there.
+fn the_upcall_reads_as_it_was_set() -> Verdict {
+    let child = stopped_child(|| Ok(()))?;
+    equal("a child's at first", record(child, UPCALL), 0)?;
+    equal("set", env_set_pgfault_upcall(0, 0x80_1234), 0)?;
+    equal("one's own", own(UPCALL), 0x80_1234)?;
+    equal("hand on", env_set_pgfault_upcall(child, own(UPCALL)), 0)?;
+    equal("the child's", record(child, UPCALL), 0x80_1234)?;
+    equal("clear", env_set_pgfault_upcall(0, 0), 0)?;
+    equal("one's own", own(UPCALL), 0)?;
+    end(child)?;
+    let next = blank_child()?;
+    equal("the same slot", next & 0x3FF, child & 0x3FF)?;
+    equal("it has none yet", record(next, UPCALL), 0)?;
+    end(next)
 }
 
 /// 0 free, 2 runnable, 3 running, 4 not runnable.
