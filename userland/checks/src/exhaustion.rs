@@ -139,8 +139,8 @@ fn a_process_that_needs_memory_ends_alone() -> Verdict {
         need_nothing()?;
         receive(Some(parent()?), None)?;
         // More than there is, even for a pager that takes away what can be had again or gets smaller: every word differs.
-        for word in 0..0x10_0000 {
-            store(HEAP_END - 0x40_0000 + word * 4, word.wrapping_mul(0x9E37_79B9) ^ word << 16);
+        for word in 0..0x8_0000 {
+            store(HEAP_END - 0x30_0000 + word * 4, word.wrapping_mul(0x9E37_79B9) ^ word << 16);
         }
         Ok(())
     })?;

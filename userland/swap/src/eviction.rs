@@ -341,7 +341,7 @@ impl Swap {
 }
 
 /// So often is it tried to keep pages before nothing is said to be left.
-const REFUSALS: u32 = 64;
+const REFUSALS: u32 = 8;
 
 /// The end of a search in which nothing went.
 fn over(refused: Option<Refusal>) -> Result<u32, Refusal> {
