@@ -12,6 +12,7 @@ mod docs;
 mod first;
 mod programs;
 mod shell;
+mod vm;
 
 /// Every claim.
 #[must_use]
@@ -26,6 +27,7 @@ pub fn all() -> Vec<Trial> {
         c::trials(),
         checks::trials(),
         disk::trials(),
+        vm::trials(),
         conformance::trials(),
     ]
     .into_iter()

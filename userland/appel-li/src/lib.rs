@@ -1,0 +1,12 @@
+//! What the programs on the primitives of Appel and Li (1991) share: everything that is not one program's story.
+//!
+//! Assumed: one thread, whose fault handler may run between any two instructions that touch [`places`].
+#![cfg_attr(not(test), no_std)]
+#![deny(unsafe_code)]
+
+pub mod random;
+
+#[cfg(target_os = "none")]
+pub mod failure;
+#[cfg(target_os = "none")]
+pub mod places;
