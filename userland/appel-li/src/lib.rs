@@ -4,8 +4,17 @@
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
 
-pub mod random;
+extern crate alloc;
 
+pub mod copying;
+pub mod generations;
+pub mod random;
+pub mod shapes;
+
+#[cfg(target_os = "none")]
+pub mod barrier;
+#[cfg(target_os = "none")]
+pub mod bump;
 #[cfg(target_os = "none")]
 pub mod failure;
 #[cfg(target_os = "none")]

@@ -7,6 +7,8 @@ use libsys::abi::layout::PAGE_SIZE;
 use libsys::call::Partial;
 use libsys::{PageRange, Permissions, Target, UserPage, range_allocate};
 
+use crate::copying::Memory;
+
 /// `0x4000_0000  PDE 0x100`: their first address.
 pub const START: u32 = 0x4000_0000;
 /// `0x8000_0000  PDE 0x200`: their end, exclusive.
@@ -24,6 +26,22 @@ const ALLOCATION: u32 = 64;
 pub const fn place(index: u32) -> UserPage {
     assert!(index < (END - START) / PAGE_SIZE);
     UserPage::known(START + index * PAGE_SIZE)
+}
+
+/// The places, as the memory of a collector.
+#[derive(Clone, Copy, Debug)]
+pub struct Places;
+
+impl Memory for Places {
+    #[inline(always)]
+    fn load(&self, address: u32) -> u32 {
+        load(address)
+    }
+
+    #[inline(always)]
+    fn store(&mut self, address: u32, word: u32) {
+        store(address, word);
+    }
 }
 
 /// Maps fresh writable pages.
