@@ -36,6 +36,8 @@ pub mod archive;
 #[cfg(target_os = "none")]
 pub mod call;
 #[cfg(target_os = "none")]
+pub mod counter;
+#[cfg(target_os = "none")]
 pub mod disk;
 #[cfg(target_os = "none")]
 pub mod facts;

@@ -35,33 +35,31 @@ pub fn trap(handler: Option<Handler>) -> Result<(), Error> {
     fault::set_handler(handler)
 }
 
-/// PROT1: makes a page read-only, and clean. An absent page stays absent.
+/// PROT1: makes a page read-only, and clean.
 ///
 /// # Errors
-/// See [`Syscall::RangeProtect`](crate::Syscall::RangeProtect); for a page of the caller's own there are none.
+/// `NotMapped`: nothing is present there.
 #[inline(always)]
 pub fn prot1(page: UserPage) -> Result<(), Error> {
-    protn(PageRange::new(page, 1)?)?;
-    Ok(())
+    call::page_protect(Target::Caller, page, READ_ONLY).map(drop)
 }
 
 /// PROTN: makes all present pages of a range read-only, and clean. Cheaper for each page than [`prot1`].
 ///
 /// # Errors
-/// As [`prot1`].
+/// See [`Syscall::RangeProtect`](crate::Syscall::RangeProtect); for pages of the caller's own there are none.
 #[inline(always)]
 pub fn protn(pages: PageRange) -> Result<(), Partial> {
     call::range_protect(Target::Caller, pages, READ_ONLY).map(drop)
 }
 
-/// UNPROT: makes a page writable, and clean. An absent page stays absent.
+/// UNPROT: makes a page writable, and clean.
 ///
 /// # Errors
-/// `NotPermitted`: the page came from another space without W, and its frame has another mapping.
+/// `NotMapped`: nothing is present there. `NotPermitted`: the page came from another space without W, and its frame has another mapping.
 #[inline(always)]
 pub fn unprot(page: UserPage) -> Result<(), Error> {
-    call::range_protect(Target::Caller, PageRange::new(page, 1)?, WRITABLE)?;
-    Ok(())
+    call::page_protect(Target::Caller, page, WRITABLE).map(drop)
 }
 
 /// DIRTY: calls `each` with the pages of a range that were written since they were made or last made clean, in order.
@@ -81,7 +79,7 @@ pub fn dirty(pages: PageRange, mut each: impl FnMut(Page)) {
 /// `dirty`; only a fault handler could be the writer.
 ///
 /// # Errors
-/// As [`prot1`].
+/// As [`protn`].
 pub fn clean(pages: PageRange) -> Result<(), Partial> {
     call::range_protect(Target::Caller, pages, Change::NONE).map(drop)
 }

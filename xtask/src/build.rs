@@ -19,11 +19,12 @@ use crate::toolchain::Toolchain;
 use crate::workspace::{TARGET, Workspace};
 
 /// The packages whose programs run on the machine.
-pub const PACKAGES: [&str; 7] = [
+pub const PACKAGES: [&str; 8] = [
     "vitrine-kernel",
     "vitrine-programs",
     "pager",
     "disk",
+    "appel-li",
     "vitrine-checks",
     "vitrine-bench",
     FIRST_PROCESSES,

@@ -14,6 +14,7 @@ mod first;
 mod programs;
 mod shell;
 mod swap;
+mod vm;
 
 /// Every claim.
 #[must_use]
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Trial> {
         disk::trials(),
         failures::trials(),
         swap::trials(),
+        vm::trials(),
         conformance::trials(),
     ]
     .into_iter()

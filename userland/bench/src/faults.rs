@@ -7,11 +7,10 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use libsys::fault::{Fault, Handled};
 use libsys::{
-    PageRange, Permissions, Target, UserPage, page_allocate, page_protect, page_unmap,
+    PageRange, Permissions, Target, UserPage, counter, page_allocate, page_protect, page_unmap,
     range_protect, set_handler,
 };
 
-use crate::counter;
 use crate::places::{READ_ONLY, WRITABLE, allocate, place};
 use crate::stopwatch::{Outcome, repeat, row};
 use crate::touch::{self, store};

@@ -13,6 +13,7 @@ const TURNS: u32 = 1000;
 const INSTRUCTIONS: u32 = 2 * TURNS + 1;
 
 /// The counter's low half: enough for any operation shorter than 4,294,967,296 ticks.
+#[must_use]
 #[inline(always)]
 pub fn now() -> u32 {
     let low: u32;
@@ -22,11 +23,13 @@ pub fn now() -> u32 {
 }
 
 /// What it costs to read the counter twice with nothing in between.
+#[must_use]
 pub fn overhead() -> u32 {
     (0..100).map(|_| elapsed(|| ())).min().unwrap_or(0)
 }
 
 /// What the counter counts.
+#[must_use]
 pub fn unit() -> &'static str {
     let ticks = (0..3).map(|_| elapsed(turn)).min().unwrap_or(0) - overhead();
     if ticks == INSTRUCTIONS { "instructions" } else { "cycles" }
