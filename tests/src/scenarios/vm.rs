@@ -10,6 +10,7 @@ pub fn trials() -> Vec<Trial> {
         claim("vm::vmpup_takes_as_many_faults_as_it_writes_protected_pages", vmpup),
         claim("vm::guard_goes_on_after_each_fault_on_its_guard_page_and_loses_no_cell", guard),
         claim("vm::gc_leaves_the_same_cells_with_faults_and_with_dirty_bits", gc),
+        claim("vm::compress_keeps_all_bytes_in_a_fifth_of_the_frames", compress),
     ]
 }
 
@@ -44,6 +45,16 @@ fn gc() -> Claim {
         "gc: by dirty bits: 0 faults, * pages scanned in * minor and * major collections, * ticks",
         "gc: by dirty bits: all 4096 slots hold what they should",
         "gc: both leave the same * cells",
+    ])?;
+    Ok(())
+}
+
+fn compress() -> Claim {
+    Boot::new().run("compress").boot()?.exits(0)?.lacks(&NEVER)?.shows(&[
+        "compress: 256 pages in 48 frames",
+        "compress: * faults; * pages went compressed, * as they had come",
+        "compress: 48 pages resident at most; * bytes hold what 256 pages held",
+        "compress: all 1048576 bytes are as written",
     ])?;
     Ok(())
 }

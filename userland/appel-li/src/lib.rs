@@ -6,9 +6,11 @@
 
 extern crate alloc;
 
+pub mod blobs;
 pub mod copying;
 pub mod generations;
 pub mod random;
+pub mod residents;
 pub mod shapes;
 
 #[cfg(target_os = "none")]
@@ -19,3 +21,5 @@ pub mod bump;
 pub mod failure;
 #[cfg(target_os = "none")]
 pub mod places;
+#[cfg(target_os = "none")]
+pub mod tier;

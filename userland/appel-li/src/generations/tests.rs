@@ -223,6 +223,8 @@ fn run(by: By, steps: &[Step]) -> World {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn what_the_roots_reach_is_never_changed_by_a_collection(steps in steps()) {
         run(By::Faults, &steps);
