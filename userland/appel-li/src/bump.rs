@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use libsys::fault::Fault;
 
@@ -15,7 +16,7 @@ unsafe extern "C" {
     /// The write; there is nothing to read.
     static appel_li_allocate_write: u8;
     /// Where the next cell begins.
-    static mut appel_li_next: u32;
+    static appel_li_next: AtomicU32;
 }
 
 /// Takes a cell of zeros in its second word, and returns its address. All cells that the program does not find again
@@ -28,14 +29,17 @@ pub fn allocate() -> u32 {
 /// Where the next cell will begin.
 #[must_use]
 pub fn next() -> u32 {
-    // SAFETY: an aligned word, which one thread and its handler read and write whole.
-    unsafe { (&raw const appel_li_next).read_volatile() }
+    word().load(Ordering::Relaxed)
 }
 
 /// Has the next cell begin at an address, a multiple of [`CELL`].
 pub fn set_next(address: u32) {
-    // SAFETY: as above.
-    unsafe { (&raw mut appel_li_next).write_volatile(address) };
+    word().store(address, Ordering::Relaxed);
+}
+
+fn word() -> &'static AtomicU32 {
+    // SAFETY: an aligned word of this program's data for as long as it runs; the instructions below write it whole.
+    unsafe { &appel_li_next }
 }
 
 /// Is it the allocation that has faulted? Then it begins again when the handler returns.
