@@ -243,10 +243,10 @@ pub enum Syscall {
         /// Drop and add at the source as well.
         both: bool,
     },
-    /// 39: drops and adds bits on every present page of a range and clears A and D. Adds W only where the entry is
-    /// not sealed or its frame has one mapping. Returns pages walked (word 0), all old A and D bits together
-    /// (word 1), and for the first 32 pages a bitmap of A (word 2) and of D (word 3). Error: `NotPermitted` (word 0
-    /// says how many were done).
+    /// 39: drops and adds bits on every present page of a range and clears A and D, and with a D that was set mark 9,
+    /// unless that is added. Adds W only where the entry is not sealed or its frame has one mapping. Returns pages walked
+    /// (word 0), all old A and D bits together (word 1), and for the first 32 pages a bitmap of A (word 2) and of D
+    /// (word 3). Error: `NotPermitted` (word 0 says how many were done).
     RangeProtect {
         /// In whose space: self, child or client.
         process: Target,
@@ -474,8 +474,7 @@ pub enum Syscall {
         /// Self or a child.
         owner: Option<Target>,
     },
-    /// 71: drops and adds bits on one page and clears A and D; returns the old entry (word 0). Adds W only where the
-    /// entry is not sealed or its frame has one mapping. Errors: `NotMapped`, `NotPermitted`.
+    /// 71: as `RangeProtect` for one page; returns the old entry (word 0). Errors: `NotMapped`, `NotPermitted`.
     PageProtect {
         /// In whose space: self, child or client.
         process: Target,
