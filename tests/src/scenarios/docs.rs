@@ -13,6 +13,7 @@ pub fn trials() -> Vec<Trial> {
         claim("docs::the_readme_shows_a_real_session", session),
         claim("docs::the_readme_shows_a_real_program", program),
         claim("docs::the_page_on_jos_shows_a_real_run", jos),
+        claim("docs::the_page_on_appel_and_li_shows_real_runs", appel_li),
     ]
 }
 
@@ -52,6 +53,26 @@ fn jos() -> Claim {
     let patterns: Vec<_> = patterns.iter().map(String::as_str).collect();
     Boot::new().elf("death").jos().boot()?.exits(0)?.shows(&patterns)?;
     Ok(())
+}
+
+/// Each program's run in `docs/appel-li.md`, whole; numbers may differ.
+fn appel_li() -> Claim {
+    let page = Workspace::locate().root().join("docs/appel-li.md");
+    let page = std::fs::read_to_string(page)?;
+    let blocks = page.split("```text\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let mut shown = Vec::new();
+    for block in blocks {
+        let program = block.split(':').next().unwrap_or_default();
+        shown.push(program);
+        let patterns: Vec<_> = block.lines().map(without_numbers).collect();
+        let patterns: Vec<_> = patterns.iter().map(String::as_str).collect();
+        Boot::new().run(program).boot()?.exits(0)?.shows(&patterns)?;
+    }
+    if shown == ["vmpup", "guard", "gc", "compress"] {
+        Ok(())
+    } else {
+        Err(format!("docs/appel-li.md shows {shown:?}").into())
+    }
 }
 
 /// A pattern for a line: every word with a digit in it may be another one.

@@ -5,11 +5,14 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use alloc::vec::Vec;
 
 use libsys::fault::{Fault, Handled};
-use libsys::{Error, Page, Permissions, Target, page_unmap, vm};
+use libsys::{
+    Error, Page, Permissions, Target, message_call, page_map, page_unmap, receive, reply, vm,
+};
 
 use crate::expect::{Verdict, checks, equal, refused};
+use crate::family::{child, ends_well};
 use crate::machine::{load, store};
-use crate::memory::{bits, fresh, place, places};
+use crate::memory::{bits, fresh, parent, place, places};
 
 checks! {
     prot1_and_unprot_change_write_and_make_clean,
@@ -18,6 +21,8 @@ checks! {
     dirty_names_what_was_written_since_the_last_clean,
     map2_shows_one_frame_with_two_rights,
     map2_refuses_what_is_absent_or_would_gain_write,
+    unprot_refuses_a_sealed_page_until_no_other_mapping_is_left,
+    prot1_and_unprot_refuse_what_is_absent,
 }
 
 static FAULTS: AtomicU32 = AtomicU32::new(0);
@@ -100,4 +105,29 @@ fn map2_refuses_what_is_absent_or_would_gain_write() -> Verdict {
     refused("gained", gained, Error::NotPermitted)?;
     page_unmap(Target::Caller, place(0), Permissions::empty())?;
     Ok(())
+}
+
+fn unprot_refuses_a_sealed_page_until_no_other_mapping_is_left() -> Verdict {
+    let child = child(|| {
+        receive(Some(parent()?), None)?;
+        refused("shared", vm::unprot(place(10)), Error::NotPermitted)?;
+        equal("sealed", bits(place(10)), 0x105)?;
+        // The parent gives up its own now.
+        message_call(parent()?, [0; 4], None)?;
+        vm::unprot(place(10))?;
+        store(place(10).address(), 1);
+        Ok(())
+    })?;
+    fresh(0)?;
+    page_map((Target::Caller, place(0)), (child, place(10)), Permissions::empty())?;
+    libsys::send(child, [0; 4], None)?;
+    receive(Some(child), None)?;
+    page_unmap(Target::Caller, place(0), Permissions::empty())?;
+    reply(child, [0; 4], None)?;
+    ends_well(child)
+}
+
+fn prot1_and_unprot_refuse_what_is_absent() -> Verdict {
+    refused("PROT1", vm::prot1(place(0)), Error::NotMapped)?;
+    refused("UNPROT", vm::unprot(place(0)), Error::NotMapped)
 }
