@@ -40,7 +40,9 @@ pub fn check(workspace: &Workspace) -> Result<()> {
     step("lints for the host", &mut clippy)?;
 
     let mut doc = host_cargo(workspace);
-    doc.args(["doc", "--no-deps"]).args(packages(&HOST)).env("RUSTDOCFLAGS", "-D warnings");
+    doc.args(["doc", "--no-deps", "--lib"])
+        .args(packages(&HOST))
+        .env("RUSTDOCFLAGS", "-D warnings");
     step("documentation for the host", &mut doc)?;
 
     let toolchain = setup::toolchain()?;

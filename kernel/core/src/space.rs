@@ -92,15 +92,15 @@ impl Change {
         Entry::from_bits(leaf.bits() & self.keep | self.add)
     }
 
-    /// What becomes of a present leaf where it stays. Where D goes, mark 9 goes with it, unless it is added: on a page that
-    /// is present it is a pager's word that nothing but a write, which sets D, makes a copy elsewhere out of date.
-    #[inline(always)]
-    pub const fn in_place(self, leaf: Entry) -> Entry {
-        const TO_MARK_9: u32 =
-            EntryFlags::MARK_9.bits().trailing_zeros() - EntryFlags::DIRTY.bits().trailing_zeros();
-        let new = self.of(leaf).bits();
-        let cleaned = leaf.bits() & !new & EntryFlags::DIRTY.bits();
-        Entry::from_bits(new & !(cleaned << TO_MARK_9) | self.add)
+    /// What becomes of a present leaf where it stays. Where a D goes that was set, mark 9 goes with it, unless it is added:
+    /// on a page that is present it is a pager's word that nothing but a write, which sets D, makes a copy elsewhere out of
+    /// date.
+    const fn in_place(self, leaf: Entry) -> Entry {
+        let new = self.of(leaf);
+        if !leaf.is_dirty() || new.is_dirty() {
+            return new;
+        }
+        Entry::from_bits(new.bits() & !EntryFlags::MARK_9.bits() | self.add)
     }
 
     /// The permissions of what becomes of a present leaf.
@@ -470,10 +470,25 @@ impl<H: Hardware> Memory<'_, H> {
         old: Entry,
         change: Change,
     ) -> Result<Stale, Error> {
-        if change.adds_write() && old.is_sealed() && self.frames.count(old.frame()) != Some(1) {
-            return Err(Error::NotPermitted);
+        let mut new = change.of(old);
+        if old.flags().intersects(EntryFlags::SEALED.union(EntryFlags::MARK_9)) {
+            new = self.change_of_marked(old, change);
+            if !new.is_present() {
+                return Err(Error::NotPermitted);
+            }
         }
-        Ok(self.replace(space, page, old, change.in_place(old)))
+        Ok(self.replace(space, page, old, new))
+    }
+
+    /// What becomes of a leaf that says more than its rights; absent if it may not. Apart, so that one that does not costs
+    /// a single test.
+    #[cold]
+    #[inline(never)]
+    fn change_of_marked(&mut self, old: Entry, change: Change) -> Entry {
+        if change.adds_write() && old.is_sealed() && self.frames.count(old.frame()) != Some(1) {
+            return Entry::ABSENT;
+        }
+        change.in_place(old)
     }
 
     /// Drops and adds bits on a page and clears A and D; returns the old entry.

@@ -1,7 +1,7 @@
 //! How a cell is allocated without a check: by three instructions, which begin again when the second one faults.
 //!
 //! The last word of the new cell is written before the cell is taken. If the cell reaches into the guard page, that
-//! write faults; the handler makes room, sets [`next`] anew and goes on at [`again`], where it is read anew.
+//! write faults; the handler makes room, calls [`set_next`] and goes on at [`again`], where that is read anew.
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;
@@ -11,12 +11,13 @@ use libsys::fault::Fault;
 
 use crate::copying::CELL;
 
+/// Where the next cell begins. One thread and its handler read and write it.
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
 unsafe extern "C" {
     safe fn appel_li_allocate() -> u32;
     /// The write; there is nothing to read.
     static appel_li_allocate_write: u8;
-    /// Where the next cell begins.
-    static appel_li_next: AtomicU32;
 }
 
 /// Takes a cell of zeros in its second word, and returns its address. All cells that the program does not find again
@@ -29,17 +30,12 @@ pub fn allocate() -> u32 {
 /// Where the next cell will begin.
 #[must_use]
 pub fn next() -> u32 {
-    word().load(Ordering::Relaxed)
+    NEXT.load(Ordering::Relaxed)
 }
 
 /// Has the next cell begin at an address, a multiple of [`CELL`].
 pub fn set_next(address: u32) {
-    word().store(address, Ordering::Relaxed);
-}
-
-fn word() -> &'static AtomicU32 {
-    // SAFETY: an aligned word of this program's data for as long as it runs; the instructions below write it whole.
-    unsafe { &appel_li_next }
+    NEXT.store(address, Ordering::Relaxed);
 }
 
 /// Is it the allocation that has faulted? Then it begins again when the handler returns.
@@ -52,24 +48,19 @@ pub fn again(fault: &mut Fault<'_>) -> bool {
     true
 }
 
-// No argument, the result in eax; nothing on the stack but the return address, so that it can begin again. `next` is
+// No argument, the result in eax; nothing on the stack but the return address, so that it can begin again. `NEXT` is
 // always in the places (`crate::places`) or, when they are used up, at their end; no Rust object lies in either.
 global_asm!(
     "    .pushsection .text.appel_li_allocate, \"ax\", @progbits",
     "    .global appel_li_allocate",
     "    .global appel_li_allocate_write",
     "appel_li_allocate:",
-    "    mov eax, [appel_li_next]",
+    "    mov eax, [{next}]",
     "appel_li_allocate_write:",
     "    mov dword ptr [eax + {cell} - 4], 0",
-    "    add dword ptr [appel_li_next], {cell}",
+    "    add dword ptr [{next}], {cell}",
     "    ret",
     "    .popsection",
-    "    .pushsection .data.appel_li_next, \"aw\", @progbits",
-    "    .balign 4",
-    "    .global appel_li_next",
-    "appel_li_next:",
-    "    .long 0",
-    "    .popsection",
     cell = const CELL,
+    next = sym NEXT,
 );
