@@ -10,7 +10,7 @@ use crate::machine::Machine;
 use crate::{processor, serial, timer};
 
 /// Interrupt lines of both controllers.
-pub const LINES: u32 = 16;
+pub const LINES: u32 = abi::driver::LINES;
 /// The vector of line 0.
 const FIRST_VECTOR: u32 = 32;
 

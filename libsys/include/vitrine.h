@@ -498,9 +498,9 @@ static inline int32_t vitrine_page_unmap(uint32_t process, uint32_t page, uint32
     return result;
 }
 
-/* Drops and adds bits on a page, clears A and D, and stores the old entry. W is added where the entry
-   is not sealed or its frame has no other mapping. -ERROR_NOT_PERMITTED: it is, and has.
-   -ERROR_NOT_MAPPED: nothing is present there. */
+/* Drops and adds bits on a page, clears A and D (and mark 9, if D was set and it is not added), and
+   stores the old entry. W is added where the entry is not sealed or its frame has no other mapping.
+   -ERROR_NOT_PERMITTED: it is, and has. -ERROR_NOT_MAPPED: nothing is present there. */
 static inline int32_t vitrine_page_protect(uint32_t process, uint32_t page, uint32_t drop,
                                            uint32_t add, uint32_t *old_entry)
 {
@@ -1057,7 +1057,8 @@ static inline int32_t vitrine_dma_release(uint32_t page, uint32_t pages)
 }
 
 /* Gives back the frames of a driver that has ended, whose device uses them no more, and returns how
-   many there were. -ERROR_NO_SUCH_PROCESS: the caller keeps none of its. */
+   many there were. -ERROR_NO_SUCH_PROCESS: the caller keeps none of its. -ERROR_BUSY: its memory is
+   still being taken down; wait for its end. */
 static inline int32_t vitrine_dma_reclaim(uint32_t driver)
 {
     struct vitrine_trap call = {.eax = CALL_DMA_RECLAIM, .edx = driver};

@@ -3,6 +3,9 @@
 //! | who | how | words | reply |
 //! | --- | --- | --- | --- |
 //! | anyone | `call` to init | `FIND`, the name in two words, its first letter lowest | the server's id, or 0 |
+//!
+//! A server that init itself calls (the pager) asks before it says that it serves: later, init may just be waiting for it,
+//! and the question would be a deadlock, which reads as "there is none".
 
 use abi::ProcessId;
 

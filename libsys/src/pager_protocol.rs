@@ -147,6 +147,14 @@ pub struct Pages {
     pub elsewhere: u32,
 }
 
+impl core::fmt::Display for Pages {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { resident, swapped, compressed, elsewhere } = self;
+        write!(f, "{resident} resident, {swapped} swapped, ")?;
+        write!(f, "{compressed} compressed, {elsewhere} elsewhere")
+    }
+}
+
 impl Pages {
     /// The words of the reply.
     #[must_use]
@@ -262,6 +270,30 @@ impl Registered {
             _ => Self::NotUnderstood,
         }
     }
+}
+
+/// Asks the caller's pager.
+///
+/// # Errors
+/// `NoSuchProcess`: the caller has none. Those of a call, see [`abi::Syscall::Call`].
+#[cfg(target_os = "none")]
+pub fn ask(request: Request) -> Result<[u32; 4], Error> {
+    let pager = crate::call::identity().pager.ok_or(Error::NoSuchProcess)?;
+    crate::call::message_call(pager, request.encode(), None).map(|reply| reply.words)
+}
+
+/// Where the pages of a client of the caller's pager are; `None` if it is none, or the caller has no pager.
+#[cfg(target_os = "none")]
+#[must_use]
+pub fn pages_of(client: ProcessId) -> Option<Pages> {
+    ask(Request::Pages { client }).ok().and_then(Pages::decode)
+}
+
+/// How often pages of a client of the caller's pager have gone and come; `None` as in [`pages_of`].
+#[cfg(target_os = "none")]
+#[must_use]
+pub fn faults_of(client: ProcessId) -> Option<Faults> {
+    ask(Request::Faults { client }).ok().and_then(Faults::decode)
 }
 
 /// The words with which a pager tells its parent that it serves.

@@ -12,8 +12,17 @@ use crate::test::host_cargo;
 use crate::workspace::Workspace;
 
 /// What builds for the host: the workspace's default members, and the emulator tests.
-const HOST: [&str; 7] =
-    ["vitrine-abi", "vitrine-core", "libsys", "pager", "appel-li", "xtask", "vitrine-tests"];
+const HOST: [&str; 9] = [
+    "vitrine-abi",
+    "vitrine-core",
+    "libsys",
+    "pager",
+    "swap",
+    "disk",
+    "appel-li",
+    "xtask",
+    "vitrine-tests",
+];
 
 /// Libraries with code for the target alone, beside the packages whose programs run there.
 const TARGET_ONLY: [&str; 2] = ["vitrine-boot", "libsys"];

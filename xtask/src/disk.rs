@@ -11,13 +11,13 @@ const SECTOR: u64 = 512;
 /// Bytes of a disk that nobody has named.
 const SPARSE: u64 = 256 << 20;
 
-/// The full path of the disk of whoever names none, in `directory`: kept from boot to boot, and made when it is not there.
-/// It takes room on the host as it is written.
+/// The full path of the disk of whoever names none, `name` in `directory`: kept from boot to boot, and made when it is not
+/// there. It takes room on the host as it is written.
 ///
 /// # Errors
 /// It cannot be made; or those of [`image`].
-pub fn sparse(directory: &Path) -> Result<PathBuf, BadInput> {
-    let file = directory.join("disk.img");
+pub fn sparse(directory: &Path, name: &str) -> Result<PathBuf, BadInput> {
+    let file = directory.join(name);
     if !file.exists() {
         let make = || -> std::io::Result<()> {
             fs::create_dir_all(directory)?;
@@ -73,12 +73,12 @@ mod tests {
     fn a_disk_that_nobody_names_is_made_once_and_kept() {
         let directory = tempfile::tempdir().unwrap();
         let deep = directory.path().join("a/b");
-        let file = sparse(&deep).unwrap();
+        let file = sparse(&deep, "disk.img").unwrap();
         assert_eq!(file.metadata().unwrap().len(), SPARSE);
         std::fs::write(&file, [7; 512]).unwrap();
-        assert_eq!(sparse(&deep).unwrap(), file);
+        assert_eq!(sparse(&deep, "disk.img").unwrap(), file);
         assert_eq!(std::fs::read(&file).unwrap(), [7; 512]);
-        assert!(sparse(Path::new("/proc/nowhere")).is_err());
+        assert!(sparse(Path::new("/proc/nowhere"), "disk.img").is_err());
     }
 
     #[test]

@@ -101,6 +101,11 @@ struct QemuOptions {
     /// Without a FILE: target/vitrine/disk.img, 256 MiB, made when it is not there.
     #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["elf", "iso"])]
     disk: Option<Option<PathBuf>>,
+    /// Without `--disk`: attach no virtio drive for programs larger than memory, either
+    ///
+    /// Otherwise it is target/vitrine/swap.img, 256 MiB, whose contents mean nothing to the next boot.
+    #[arg(long, conflicts_with = "disk")]
+    no_swap: bool,
     /// Tell of processes that begin and end in JOS's own format
     #[arg(long)]
     jos: bool,
@@ -161,9 +166,10 @@ fn perform(task: Task) -> Result<u8> {
 fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
     let ide_disk = options.ide_disk.as_deref().map(disk::image).transpose()?;
     let disk = match &options.disk {
-        None => None,
+        None if options.no_swap || options.iso || !options.elf.is_empty() => None,
+        None => Some(disk::sparse(&workspace.output(), "swap.img")?),
         Some(Some(file)) => Some(disk::image(file)?),
-        Some(None) => Some(disk::sparse(&workspace.output())?),
+        Some(None) => Some(disk::sparse(&workspace.output(), "disk.img")?),
     };
     let programs: Vec<Program> =
         options.elf.iter().map(|text| Program::parse(text)).collect::<Result<_, _>>()?;
@@ -181,6 +187,8 @@ fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
     let jos = options.jos.then_some("jos");
     let words = first.iter().map(|first| first.words.as_str()).chain(jos);
     let words = words.chain(disk.is_some().then_some("disk"));
+    // What a user has put on a disk of theirs stays there.
+    let words = words.chain((disk.is_some() && options.disk.is_none()).then_some("swap"));
     let command_line = options.boot.command_line_with(words);
     let image = if options.iso {
         Image::Disc(iso::iso(workspace, &command_line)?)

@@ -228,6 +228,11 @@ mod tests {
     }
 
     #[test]
+    fn the_checksum_of_the_largest_bytes_does_not_wrap() {
+        assert_eq!(checksum(&[0xFF; 512]), 504 * 0xFF + 8 * 0x20);
+    }
+
+    #[test]
     fn a_block_of_zeros_is_the_end() {
         assert_eq!(Header::parse(&[0; 512]), Ok(None));
     }

@@ -243,10 +243,10 @@ pub enum Syscall {
         /// Drop and add at the source as well.
         both: bool,
     },
-    /// 39: drops and adds bits on every present page of a range and clears A and D. Adds W only where the entry is
-    /// not sealed or its frame has one mapping. Returns pages walked (word 0), all old A and D bits together
-    /// (word 1), and for the first 32 pages a bitmap of A (word 2) and of D (word 3). Error: `NotPermitted` (word 0
-    /// says how many were done).
+    /// 39: drops and adds bits on every present page of a range and clears A and D, and with a D that was set mark 9,
+    /// unless that is added. Adds W only where the entry is not sealed or its frame has one mapping. Returns pages walked
+    /// (word 0), all old A and D bits together (word 1), and for the first 32 pages a bitmap of A (word 2) and of D
+    /// (word 3). Error: `NotPermitted` (word 0 says how many were done).
     RangeProtect {
         /// In whose space: self, child or client.
         process: Target,
@@ -474,8 +474,7 @@ pub enum Syscall {
         /// Self or a child.
         owner: Option<Target>,
     },
-    /// 71: drops and adds bits on one page and clears A and D; returns the old entry (word 0). Adds W only where the
-    /// entry is not sealed or its frame has one mapping. Errors: `NotMapped`, `NotPermitted`.
+    /// 71: as `RangeProtect` for one page; returns the old entry (word 0). Errors: `NotMapped`, `NotPermitted`.
     PageProtect {
         /// In whose space: self, child or client.
         process: Target,
@@ -543,7 +542,8 @@ pub enum Syscall {
     },
     /// 79: gives the DMA frames of a dead driver back to the pool. They are kept from it for the driver's parent, or
     /// whoever stands in its place by now, who vouches that no device uses them. Returns how many there were (word 0).
-    /// Error: `NoSuchProcess` (the caller keeps none of such a driver's).
+    /// Errors: `NoSuchProcess` (the caller keeps none of such a driver's), `Busy` (its memory is still being taken down:
+    /// wait for its end).
     DmaReclaim {
         /// The driver that has ended.
         driver: ProcessId,
@@ -1022,13 +1022,15 @@ mod tests {
 
     #[test]
     fn a_range_allocation_takes_64_pages_and_not_65() {
-        let raw = |pages| RawCall {
-            head: 41,
-            page: 0x1000,
-            words: [pages, 0, 0, 0],
-            ..RawCall::default()
-        };
-        assert!(Syscall::decode(&raw(64)).is_ok());
-        assert_eq!(Syscall::decode(&raw(65)), Err(Error::InvalidArgument));
+        for head in [41, 77] {
+            let raw = |pages| RawCall {
+                head,
+                page: 0x1000,
+                words: [pages, 0, 0, 0],
+                ..RawCall::default()
+            };
+            assert!(Syscall::decode(&raw(64)).is_ok());
+            assert_eq!(Syscall::decode(&raw(65)), Err(Error::InvalidArgument));
+        }
     }
 }

@@ -63,11 +63,19 @@ impl BootArchive {
         }
     }
 
-    /// Copies bytes out of the archive.
+    /// Copies bytes out of the archive, from a multiple of 4 on: members begin at blocks.
     pub(crate) fn read<H: Hardware>(self, cpu: &mut Cpu<H>, offset: u32, bytes: &mut [u8]) {
-        for (at, byte) in (offset..).zip(bytes) {
+        debug_assert!(offset.is_multiple_of(4));
+        let mut at = offset;
+        let mut next = || {
             let word = cpu.hardware.read_frame(self.frame_of(at), at % PAGE_SIZE / 4);
-            *byte = word.to_le_bytes()[(at % 4) as usize];
+            at += 4;
+            word.to_le_bytes()
+        };
+        let (words, rest) = bytes.as_chunks_mut();
+        words.iter_mut().for_each(|word| *word = next());
+        if !rest.is_empty() {
+            rest.copy_from_slice(&next()[..rest.len()]);
         }
     }
 

@@ -16,7 +16,7 @@ use crate::dma::DmaPool;
 use crate::frames::FrameRange;
 use crate::hardware::Hardware;
 use crate::kernel::{After, Kernel};
-use crate::process::Index;
+use crate::process::{Index, State};
 use crate::range::Progress;
 
 /// The kernel's own interrupt lines, as a bit mask: the timer, the second controller's, the console.
@@ -55,10 +55,10 @@ impl Kernel {
     /// A device has raised an interrupt. Who waits for it runs next; a line of nobody's should not have been open.
     pub fn device_interrupt<H: Hardware>(&mut self, cpu: &mut Cpu<H>, line: u32) -> After {
         cpu.hardware.mask_line(line, true);
-        if let Some(owner) = self.lines.owner(line) {
-            if self.interrupt(owner, line) {
-                self.give_up_cpu(cpu);
-            }
+        if let Some(owner) = self.lines.owner(line)
+            && self.interrupt(owner, line)
+        {
+            self.give_up_cpu(cpu);
         }
         self.resume(cpu)
     }
@@ -169,6 +169,10 @@ impl Kernel {
     }
 
     pub(crate) fn dma_reclaim(&mut self, caller: Index, driver: ProcessId) -> Result<(), Error> {
+        let former = &self.processes[Index::new(driver.index())];
+        if former.id == Some(driver) && former.state == State::Dying {
+            return Err(Error::Busy);
+        }
         match self.dma.reclaim(driver, caller) {
             0 => self.driver(caller).and(Err(Error::NoSuchProcess)),
             count => self.answer(caller, count),

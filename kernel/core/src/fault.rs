@@ -28,8 +28,14 @@ pub(crate) struct Fault {
 /// something wrong with it, the handler learns of that. In the same way the pager is asked for the exception stack.
 #[inline(always)]
 const fn is_backed(leaf: Entry) -> bool {
-    const MARK: u32 = EntryFlags::MARK_9.bits();
-    leaf.bits() & (EntryFlags::PRESENT.bits() | MARK) == MARK
+    leaf.contains(EntryFlags::MARK_9) && is_absent(leaf)
+}
+
+/// Apart, so that a fault elsewhere costs a test of one bit.
+#[cold]
+#[inline(never)]
+const fn is_absent(leaf: Entry) -> bool {
+    !leaf.is_present()
 }
 
 /// Exit status of a process that an exception ended: 128 and the vector.

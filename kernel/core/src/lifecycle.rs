@@ -225,6 +225,7 @@ impl Kernel {
     }
 
     /// Gives back those pages of [`LARGE_GROUP`] that are present, and says how many.
+    #[inline(never)]
     fn take_down_pages<H: Hardware>(&mut self, cpu: &mut Cpu<H>, first: Page) -> u32 {
         let mut mapped = 0;
         for group in (0..LARGE_GROUP).step_by(GROUP as usize).map(|index| first.plus(index)) {

@@ -92,6 +92,17 @@ impl Change {
         Entry::from_bits(leaf.bits() & self.keep | self.add)
     }
 
+    /// What becomes of a present leaf where it stays. Where D goes, mark 9 goes with it, unless it is added: on a page that
+    /// is present it is a pager's word that nothing but a write, which sets D, makes a copy elsewhere out of date.
+    #[inline(always)]
+    pub const fn in_place(self, leaf: Entry) -> Entry {
+        const TO_MARK_9: u32 =
+            EntryFlags::MARK_9.bits().trailing_zeros() - EntryFlags::DIRTY.bits().trailing_zeros();
+        let new = self.of(leaf).bits();
+        let cleaned = leaf.bits() & !new & EntryFlags::DIRTY.bits();
+        Entry::from_bits(new & !(cleaned << TO_MARK_9) | self.add)
+    }
+
     /// The permissions of what becomes of a present leaf.
     #[inline(always)]
     pub const fn permissions(self, leaf: Entry) -> Permissions {
@@ -462,7 +473,7 @@ impl<H: Hardware> Memory<'_, H> {
         if change.adds_write() && old.is_sealed() && self.frames.count(old.frame()) != Some(1) {
             return Err(Error::NotPermitted);
         }
-        Ok(self.replace(space, page, old, change.of(old)))
+        Ok(self.replace(space, page, old, change.in_place(old)))
     }
 
     /// Drops and adds bits on a page and clears A and D; returns the old entry.

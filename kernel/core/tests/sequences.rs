@@ -8,9 +8,10 @@ mod model;
 mod world;
 
 use abi::call::{PageOffer, Verdict};
+use abi::driver::{Line, PortRange};
 use abi::layout::{EXCEPTION_STACK, UENVS, UPAGES, USER_STACK_TOP, USER_TOP, UVPD, UVPT};
 use abi::process::Target;
-use abi::{Page, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot};
+use abi::{Frame, Page, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot};
 use kernel_core::After;
 use proptest::prelude::*;
 use world::{DATA, PAGE, PAGE_2, PAGE_3, World};
@@ -248,6 +249,26 @@ impl Draw<'_> {
             },
             72 => Syscall::ViewAttach { process: self.viewable().into(), view: self.view() },
             73 => Syscall::ViewDetach { view: self.view() },
+            74 => Syscall::DriverAllow {
+                process: self.target(),
+                allow: !self.choice().is_multiple_of(4),
+            },
+            75 => {
+                let ports = PortRange::new(self.choice() * 16, 1 + self.choice() % 8).unwrap();
+                Syscall::PortsAllow { ports }
+            }
+            76 => {
+                let frame = [0xF_E000, 0xB8, 0x200, 0xF_EC00][self.choice() as usize % 4];
+                Syscall::DeviceMap { frame: Frame::from_number(frame), range: self.range() }
+            }
+            77 => Syscall::DmaAllocate { range: self.range() },
+            78 => Syscall::DmaRelease { range: self.range() },
+            79 => {
+                let known = self.world.known();
+                Syscall::DmaReclaim { driver: known[self.choice() as usize % known.len()] }
+            }
+            80 => Syscall::InterruptAttach { line: Line::new(9 + self.choice() % 3).unwrap() },
+            81 => Syscall::InterruptAcknowledge { line: Line::new(9 + self.choice() % 3).unwrap() },
             _ => Syscall::Identity,
         }
     }
@@ -323,11 +344,11 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
             let _ =
                 if draw.flag() { world.write(address, 1) } else { world.read(address).map(drop) };
         }
-        231..=240 => {
-            let call = draw.call(if kind < 239 { 72 } else { 73 });
+        231..=236 => {
+            let call = draw.call(if kind < 236 { 72 } else { 73 });
             world.begin(call);
         }
-        241..=248 => {
+        237..=241 => {
             let shown = [PAGE, PAGE_3, DATA, UVPD, UVPT][draw.choice() as usize % 5];
             let address = draw.view().slot().entry_address(Page::containing(shown));
             let _ =
@@ -343,6 +364,16 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
             world.begin(Syscall::SetQuota { process, frames: u32::from(choices[1]), processes: 0 });
         }
         197 => world.key(3),
+        242..=246 => {
+            let call = draw.call(74 + u32::from(choices[7]) % 8);
+            world.begin(call);
+        }
+        247..=248 => world.raise(9 + u32::from(choices[0]) % 3),
+        249 => {
+            // A driver listens to its devices alone.
+            let from = Some(world.current());
+            world.begin(Syscall::Receive { from, offer: None });
+        }
         198..=200 => world.key(b'x'),
         201..=225 => {
             let call = draw.call(42);

@@ -121,7 +121,7 @@ fn two() -> Claim {
 
 fn death() -> Claim {
     let file = image(16)?;
-    let outcome = boot(&file).append("trust").run("disktest death").boot()?;
+    let outcome = boot(&file).append("trust archive").run("disktest death").boot()?;
     outcome.exits(0)?.lacks(&NEVER)?.shows(&[
         "disk: 32768 sectors (16 MiB)",
         "disktest: read 384 pages, all as written",

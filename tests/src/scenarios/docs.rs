@@ -26,7 +26,9 @@ fn session() -> Claim {
     let readme = readme()?;
     let block = readme.split("```text\n").nth(1).and_then(|rest| rest.split("```").next());
     let block = block.ok_or("the README has no transcript")?;
-    let mut boot = Boot::new();
+    let disk = tempfile::NamedTempFile::new()?;
+    disk.as_file().set_len(256 << 20)?;
+    let mut boot = Boot::new().disk(disk.path().to_owned()).append("disk swap");
     for line in block.lines() {
         if let Some(typed) = line.strip_prefix(PROMPT) {
             boot = boot.answer(PROMPT, format!("{typed}\r"));

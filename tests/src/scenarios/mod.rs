@@ -9,9 +9,11 @@ mod checks;
 mod conformance;
 mod disk;
 mod docs;
+mod failures;
 mod first;
 mod programs;
 mod shell;
+mod swap;
 mod vm;
 
 /// Every claim.
@@ -27,6 +29,8 @@ pub fn all() -> Vec<Trial> {
         c::trials(),
         checks::trials(),
         disk::trials(),
+        failures::trials(),
+        swap::trials(),
         vm::trials(),
         conformance::trials(),
     ]

@@ -1,6 +1,6 @@
 //! How live cells are moved: Cheney's copying, over any memory.
 //!
-//! Pure: the programs' memory is `crate::places`, the tests' a map. A cell has two words; each is a number, nothing
+//! Pure: the programs' memory is `places`, the tests' a map. A cell has two words; each is a number, nothing
 //! or the address of a cell. Where a cell was, its first word says where it is now.
 
 use core::ops::Range;

@@ -138,9 +138,9 @@ fn a_process_that_needs_memory_ends_alone() -> Verdict {
     let needy = child(|| {
         need_nothing()?;
         receive(Some(parent()?), None)?;
-        // More than there is.
-        for page in 0..64 {
-            store(HEAP_END - 0x10_0000 + page * 0x1000, 1);
+        // More than there is, even for a pager that takes away what can be had again or gets smaller: every word differs.
+        for word in 0..0x8_0000 {
+            store(HEAP_END - 0x30_0000 + word * 4, word.wrapping_mul(0x9E37_79B9) ^ word << 16);
         }
         Ok(())
     })?;

@@ -4,7 +4,9 @@ use libsys::abi::layout::{PAGE_SIZE, PROGRAM_TEXT};
 use libsys::abi::message::Reason;
 use libsys::pager_protocol::{Request, Statistics};
 use libsys::process::wait;
-use libsys::{Target, destroy, identity, machine, message_call, println, usage};
+use libsys::{
+    Target, destroy, dma_reclaim, driver_allow, identity, machine, message_call, println, usage,
+};
 
 use crate::expect::{Check, Verdict, equal};
 use crate::{family, machine::image_end, machine::load, memory::children};
@@ -41,7 +43,13 @@ fn report(name: &str, verdict: Verdict) -> bool {
 fn try_it(check: &Check) -> Verdict {
     let before = census();
     let child = family::child(check.run)?;
+    if check.name.starts_with("a_driver") {
+        // Refused if this process is none; then the check says so.
+        let _ = driver_allow(child, true);
+    }
     let ended = wait(Some(child))?;
+    // It had no device that would write its frames; if it had frames.
+    let _ = dma_reclaim(child);
     // A check that failed leaves processes behind, and they come to this one.
     let mut left = 0;
     for orphan in children() {

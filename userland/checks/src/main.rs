@@ -20,8 +20,10 @@ mod memory;
 
 mod arguments;
 mod counts;
+mod drivers;
 mod entry;
 mod exhaustion;
+mod failures;
 mod faults;
 mod fpu;
 mod jos;
@@ -47,7 +49,7 @@ libsys::main!(main);
 /// Exit status of a wrong command line.
 const USAGE: u8 = 2;
 
-const THEMES: [&[Check]; 20] = [
+const THEMES: &[&[Check]] = &[
     tables::CHECKS,
     pages::CHECKS,
     ranges::CHECKS,
@@ -63,7 +65,9 @@ const THEMES: [&[Check]; 20] = [
     restart::CHECKS,
     messages::CHECKS,
     pagers::CHECKS,
+    failures::CHECKS,
     system_pager::CHECKS,
+    drivers::CHECKS,
     jos::CHECKS,
     exhaustion::CHECKS,
     views::CHECKS,
@@ -71,7 +75,7 @@ const THEMES: [&[Check]; 20] = [
 ];
 
 fn all() -> impl Iterator<Item = &'static Check> {
-    THEMES.into_iter().flatten()
+    THEMES.iter().copied().flatten()
 }
 
 fn main() -> u8 {

@@ -45,14 +45,14 @@ checks! {
 const NONE: Permissions = Permissions::empty();
 const WRITE: Permissions = Permissions::WRITE;
 /// What the clients touch.
-const TOUCHED: u32 = 0x5000_0008;
+pub const TOUCHED: u32 = 0x5000_0008;
 
-fn page_touched() -> libsys::UserPage {
+pub fn page_touched() -> libsys::UserPage {
     libsys::UserPage::known(TOUCHED & !0xFFF)
 }
 
 /// A bare child under this pager, which begins to touch [`TOUCHED`].
-fn client_of(pager: ProcessId, code: &[u8]) -> Result<ProcessId, Error> {
+pub fn client_of(pager: ProcessId, code: &[u8]) -> Result<ProcessId, Error> {
     let client = bare::bare(code, UserRegisters { ecx: 0xC0DE, ..at(TOUCHED) })?;
     set_pager(client, Some(pager))?;
     process_start(client)?;
@@ -202,7 +202,7 @@ fn only_the_pager_that_was_asked_may_answer() -> Verdict {
 }
 
 /// A child that accepts clients, says so, and then does this with what it receives.
-fn pager(act: impl FnOnce(Message) -> Verdict) -> Result<ProcessId, Why> {
+pub fn pager(act: impl FnOnce(Message) -> Verdict) -> Result<ProcessId, Why> {
     let pager = child(|| {
         accept_clients(true)?;
         send(parent()?, [0; 4], None)?;

@@ -3,7 +3,7 @@
 use libsys::disk::Disk;
 use libsys::disk_protocol::{DiskError as Trouble, PAGE_SECTORS, SLOTS, Transfer};
 use libsys::transfer_area::TransferArea;
-use libsys::{Permissions, ProcessId, println};
+use libsys::{Permissions, println};
 use swap::{Bytes, DiskError};
 
 /// A disk with its transfer area; or none.
@@ -13,11 +13,13 @@ pub struct SwapDisk(Option<(Disk, TransferArea)>);
 const MOST: u64 = 1 << 20;
 
 impl SwapDisk {
-    /// The disk that this process serves. What cannot be opened is said, and is none.
-    pub fn open(server: Option<ProcessId>) -> Self {
-        let Some(server) = server else { return Self(None) };
+    /// No disk.
+    pub const NONE: Self = Self(None);
+
+    /// The disk that init knows. What cannot be opened is said, and is none.
+    pub fn find() -> Self {
         let opened = TransferArea::new().map_err(|_| Trouble::NotShared).and_then(|area| {
-            let disk = Disk::open(server)?;
+            let disk = Disk::find()?;
             share(&disk, &area)?;
             Ok((disk, area))
         });

@@ -16,9 +16,7 @@ mod server;
 use libsys::abi::message::Message;
 use libsys::message::Event;
 use libsys::pager_protocol::ready;
-use libsys::{
-    Error, ProcessId, accept_clients, args, identity, inbox, receive, reply_and_receive, send,
-};
+use libsys::{Error, accept_clients, args, identity, inbox, receive, reply_and_receive, send};
 
 use disk::SwapDisk;
 use server::{Answer, Server};
@@ -28,10 +26,8 @@ libsys::main!(main);
 fn main() -> Result<(), Error> {
     let parent = identity().parent.ok_or(Error::NoSuchProcess)?;
     accept_clients(true)?;
-    // Init names the driver of the disk for pages, if there is one.
-    let driver = args().nth(1).and_then(|id| u32::from_str_radix(id, 16).ok());
-    let driver = driver.and_then(|id| ProcessId::new(id).ok());
-    let mut server = Server::new(SwapDisk::open(driver))?;
+    let swaps = args().nth(1) == Some("swap");
+    let mut server = Server::new(if swaps { SwapDisk::find() } else { SwapDisk::NONE })?;
     grow_stack_ahead();
     send(parent, ready(), None)?;
     let mut message = receive(None, Some(inbox::OFFER))?;

@@ -75,7 +75,7 @@ impl Reach<'_> {
     /// The leaf of a page of a client that cannot be viewed, since it views something itself. It waits, so that two
     /// questions have one answer.
     fn probe(&mut self, client: ProcessId, page: UserPage) -> Entry {
-        let place = held::page(0);
+        let place = held::PROBE;
         let mut probed = Entry::ABSENT;
         for permissions in [Permissions::WRITE, Permissions::empty()] {
             if page_map((client, page), (Target::Caller, place), permissions).is_ok() {
@@ -190,7 +190,15 @@ impl World for Reach<'_> {
             return None;
         }
         let window = self.view(client)?.window();
-        (index..TABLES).find(|index| window.directory_entry(*index).is_own_table())
+        let program = self.clients.program_of(client).ok()?;
+        let is_ours = |index: u32| {
+            let (start, last) = (index << 22, index << 22 | 0x3F_FFFF);
+            let mut regions = program.regions.iter();
+            (start..=last).contains(&EXCEPTION_STACK)
+                || regions.any(|region| region.start() <= last && start < region.end())
+        };
+        let mut tables = index..TABLES;
+        tables.find(|index| window.directory_entry(*index).is_own_table() && is_ours(*index))
     }
 
     fn leaves(&mut self, client: ProcessId, first: Page) -> [Entry; CLUSTER] {

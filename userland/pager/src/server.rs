@@ -56,7 +56,10 @@ impl Server {
     pub fn new(disk: SwapDisk) -> Result<Self, Error> {
         let swap = Swap::new(machine().frames, disk.slots());
         let hands = Hands::new(disk)?;
-        Ok(Self { clients: Clients::new(), swap, hands, zeroed: 0, loaded: 0 })
+        let mut server = Self { clients: Clients::new(), swap, hands, zeroed: 0, loaded: 0 };
+        let (swap, mut reach) = server.swap();
+        swap.reserve(&mut reach);
+        Ok(server)
     }
 
     /// The decisions about pages that are away, and the world that they are about.
@@ -156,7 +159,13 @@ impl Server {
             Ok(Request::Statistics) => self.statistics().encode(),
             Ok(Request::SetLimit { client, pages }) => {
                 let allowed = sender == client || parent_of(client) == Some(sender.bits());
-                [u32::from(!(allowed && self.swap.set_limit(client, pages))), 0, 0, 0]
+                let (swap, mut reach) = self.swap();
+                let done = allowed && swap.set_limit(client, pages);
+                if done {
+                    // What is above the limit goes now, not with the next fault.
+                    swap.make_room(&mut reach, client);
+                }
+                [u32::from(!done), 0, 0, 0]
             }
             Ok(Request::Pages { client }) => {
                 self.report(client).map_or([NOT_A_CLIENT; 4], |(pages, _)| pages.encode())

@@ -2,8 +2,8 @@
 //!
 //! `disktest write SEED` writes and verifies; `disktest read SEED` verifies what another boot wrote; `disktest refuse`
 //! asks for what the disk has to refuse; `disktest errors` expects a device that fails at sectors 8 and 16; `disktest two`
-//! works beside another client; `disktest death`, which has to be a driver (`trust` on the boot line), kills a driver of
-//! its own and starts another; and `disktest hammer SERVER` reads until its disk is gone.
+//! works beside another client; `disktest death`, which has to be a driver (`trust archive` on the boot line), kills a driver of
+//! its own and starts another. `disktest hammer SERVER` reads until its disk is gone, and `disktest guest SERVER` once.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -23,8 +23,8 @@ use libsys::pci::Function;
 use libsys::pci::live::Configuration;
 use libsys::process::{Command, SpawnError};
 use libsys::{
-    Error, PageRange, Permissions, ProcessId, UserPage, dma_allocate, dma_reclaim, dma_release,
-    message_call, println, process, sleep,
+    Error, PageRange, Permissions, ProcessId, Target, UserPage, dma_allocate, dma_reclaim,
+    dma_release, machine, message_call, println, process, sleep, usage,
 };
 use programs::disk::Disk as Driver;
 
@@ -85,6 +85,7 @@ fn main() -> Result<(), Failure> {
         ("errors", None) => errors(),
         ("two", None) => two(),
         ("hammer", Some(server)) => hammer(server),
+        ("guest", Some(server)) => guest(server),
         ("death", None) => death(),
         _ => Err(Failure::Usage),
     }
@@ -240,22 +241,37 @@ fn errors() -> Result<(), Failure> {
 /// Another client reads all the time, and ten more come and go: their areas are taken back.
 fn two() -> Result<(), Failure> {
     let server = names::find(Name::DISK).ok_or(Failure::Disk("find", DiskError::Gone))?;
-    let hammer = spawn_hammer(server)?;
-    Test::new(Disk::open(server), 1)?.write_and_read()?;
+    let hammer = spawn("hammer", server)?;
+    let mut test = Test::new(Disk::open(server), 1)?;
+    test.write_and_read()?;
+    let before = free_or_own()?;
     for _ in 0..10 {
-        let guest = spawn_hammer(server)?;
-        sleep(30);
-        process::end(guest)?;
+        let ended = process::wait(Some(spawn("guest", server)?))?;
+        expect("a guest is served", ended.status == 0)?;
+        // The disk forgets a guest at the next request that anybody makes.
+        test.disk.flush().map_err(|error| Failure::Disk("flush", error))?;
     }
+    expect("guests leave no frame behind", free_or_own()? == before)?;
     process::end(hammer)?;
-    Test::new(Disk::open(server), 1)?.read_backwards()?;
+    test.read_backwards()?;
     println!("disktest: clients came and went");
     Ok(())
 }
 
-fn spawn_hammer(server: ProcessId) -> Result<ProcessId, Failure> {
+/// Frames that are free or this process's own.
+fn free_or_own() -> Result<u32, Error> {
+    Ok(machine().free + usage(Target::Caller)?.frames)
+}
+
+fn spawn(mode: &str, server: ProcessId) -> Result<ProcessId, Failure> {
     let server = server.bits().to_string();
-    Command::new("disktest").args(&["hammer", &server]).spawn().map_err(Failure::Spawn)
+    Command::new("disktest").args(&[mode, &server]).spawn().map_err(Failure::Spawn)
+}
+
+/// Opens the disk, reads once, and ends.
+fn guest(server: u32) -> Result<(), Failure> {
+    let test = Test::new(Disk::open(ProcessId::new(server)?), 0)?;
+    test.disk.read(transfer(0, 0, SLOTS)).map_err(|error| Failure::Disk("guest", error))
 }
 
 /// Reads until the disk is gone.
@@ -293,7 +309,7 @@ fn death() -> Result<(), Failure> {
         Test::new(Disk::open(known(&driver)?.0), round)?.read_backwards()?;
     }
     let (id, _) = known(&driver)?;
-    let hammer = spawn_hammer(id)?;
+    let hammer = spawn("hammer", id)?;
     sleep(50);
     let ended = process::end(id)?;
     let client = process::wait(Some(hammer))?;

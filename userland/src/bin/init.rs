@@ -31,10 +31,9 @@ fn main() -> Result<u8, InitError> {
     let line = libsys::args().nth(1).unwrap_or("");
     let disk = if boot_line::has_word(line, "disk") { Disk::start_and_wait()? } else { None };
     let swaps = boot_line::has_word(line, "swap");
-    let pager = start_pager(disk.as_ref().filter(|_| swaps).and_then(Disk::server))?;
-    let servers = Servers { pager, disk };
+    let servers = Servers { pager: start_pager(disk.as_ref(), swaps)?, disk };
     match boot_line::program_to_run(line) {
-        Some(words) => run_program(servers, words, boot_line::has_word(line, "trust")),
+        Some(words) => run_program(servers, words, |word| boot_line::has_word(line, word)),
         None => run_shell(servers),
     }
 }
@@ -45,12 +44,11 @@ struct Servers {
     disk: Option<Disk>,
 }
 
-/// Starts the pager and waits until it serves. Pages may go to the disk of this driver.
-fn start_pager(disk: Option<ProcessId>) -> Result<ProcessId, InitError> {
+/// Starts the pager and waits until it serves. Until then it may ask for the disk; with `swaps` it puts pages there.
+fn start_pager(disk: Option<&Disk>, swaps: bool) -> Result<ProcessId, InitError> {
     let failed = |error| InitError::Spawn("pager", error);
-    let driver = disk.map(|driver| alloc::format!("{driver}"));
-    let arguments: Vec<&str> = driver.as_deref().into_iter().collect();
-    let command = Command::new("pager").args(&arguments).pager(None).with_archive();
+    let arguments: &[&str] = if swaps { &["swap"] } else { &[] };
+    let command = Command::new("pager").args(arguments).pager(None).with_archive();
     let pager = command.spawn().map_err(failed)?;
     loop {
         match next_event()? {
@@ -60,27 +58,36 @@ fn start_pager(disk: Option<ProcessId>) -> Result<ProcessId, InitError> {
             Event::Exit { child, status, .. } if child == pager => {
                 return Err(InitError::PagerEnded(status));
             }
-            Event::Message { .. }
-            | Event::Exit { .. }
-            | Event::Interrupt
-            | Event::Fault { .. }
-            | Event::Clone { .. } => {}
+            Event::Message { sender, words, .. } => answer(disk, sender, words),
+            Event::Exit { .. } | Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } => {}
         }
     }
 }
 
-/// Runs a program. One that is trusted is a driver, and may load others.
+/// Tells who asks for a server by name which one it is.
+fn answer(disk: Option<&Disk>, sender: ProcessId, words: [u32; 4]) {
+    if let Some(name) = Name::asked(words) {
+        let known = if name == Name::DISK { disk.and_then(Disk::server) } else { None };
+        // Nobody waits if the question was sent, not called.
+        let _ = reply(sender, names::answer(known), None);
+    }
+}
+
+/// Runs a program: with `trust` on the boot line as a driver, with `archive` with the boot archive.
 fn run_program<'a>(
     servers: Servers,
     mut words: impl Iterator<Item = &'a str>,
-    trusted: bool,
+    has: impl Fn(&str) -> bool,
 ) -> Result<u8, InitError> {
     let name = words.next().unwrap_or("");
     let arguments: Vec<&str> = words.collect();
     set_console_owner(Some(Target::Caller))?;
     let mut command = Command::new(name).args(&arguments).pager(Some(servers.pager));
-    if trusted {
-        command = command.driver().with_archive();
+    if has("trust") {
+        command = command.driver();
+    }
+    if has("archive") {
+        command = command.with_archive();
     }
     match command.spawn() {
         Ok(child) => return wait_for(servers, child),
@@ -122,24 +129,15 @@ impl Servers {
                     self.disk = self.disk.take().and_then(|disk| disk.restart(status));
                 }
             }
-            Event::Message { sender, words, .. } => match Name::asked(words) {
-                Some(name) => {
-                    // Nobody waits if the question was sent, not called.
-                    let _ = reply(sender, names::answer(self.find(name)), None);
+            Event::Message { sender, words, .. } => {
+                answer(self.disk.as_ref(), sender, words);
+                if let Some(disk) = &mut self.disk {
+                    disk.hear(sender, words);
                 }
-                None => {
-                    if let Some(disk) = &mut self.disk {
-                        disk.hear(sender, words);
-                    }
-                }
-            },
+            }
             // What nobody should have sent.
             Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } => {}
         }
-    }
-
-    fn find(&self, name: Name) -> Option<ProcessId> {
-        if name == Name::DISK { self.disk.as_ref().and_then(Disk::server) } else { None }
     }
 }
 

@@ -12,6 +12,7 @@ extern crate alloc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::convert::Infallible;
+use core::fmt;
 
 use embedded_cli::arguments::{Arg, ArgList};
 use embedded_cli::cli::{Cli, CliBuilder};
@@ -19,6 +20,7 @@ use embedded_cli::command::RawCommand;
 use libsys::abi::message::Reason;
 use libsys::abi::public::ProcessFacts;
 use libsys::call::Ended;
+use libsys::pager_protocol::{faults_of, pages_of};
 use libsys::process::{Command, Finished, SpawnError, attend, exit};
 use libsys::{
     Error, ProcessId, Target, archive, console_read, facts, print, println, set_console_owner,
@@ -176,6 +178,8 @@ fn summary(name: &str) -> &'static str {
         "pingpong" => "two processes that send each other a number",
         "checks" => "the kernel's promises, tried from ring 3",
         "hog" => "hog SIZE: fills memory, reads it back, checks every byte",
+        "squeezed" => "a program that may have eight pages in memory",
+        "tiny_pager" => "pages its child itself, in a hundred lines",
         "peek" => "peek PROGRAM: watches a program's pages from outside",
         "free" => "how many frames are free",
         "forever" => "forks without end; made for Ctrl-C",
@@ -185,14 +189,47 @@ fn summary(name: &str) -> &'static str {
 }
 
 fn ps() {
-    println!("  {:<9} {:<9} {:<9} {:>8} {:>7}", "ID", "PARENT", "STATUS", "RUNS", "FRAMES");
+    println!(
+        "  {:<9} {:<9} {:<9} {:>8} {:>7} {:>9} {:>8} {:>10} {:>7} {:>7}",
+        "ID",
+        "PARENT",
+        "STATUS",
+        "RUNS",
+        "FRAMES",
+        "RESIDENT",
+        "SWAPPED",
+        "COMPRESSED",
+        "IN",
+        "OUT"
+    );
     for facts in facts::processes() {
         let ProcessFacts { id, parent, runs, .. } = facts;
         print!("  {id:08x}  {parent:08x}  {:<9} {runs:>8} ", facts::status_name(&facts));
+        let id = ProcessId::new(id);
         // Only of itself and its children may the shell know how much they have.
-        match ProcessId::new(id).and_then(usage) {
-            Ok(usage) => println!("{:>7}", usage.frames),
-            Err(_) => println!("{:>7}", "-"),
+        let frames = id.and_then(usage).map(|usage| usage.frames).ok();
+        print!("{:>7} ", Shown(frames));
+        let id = id.ok();
+        let (pages, faults) = (id.and_then(pages_of), id.and_then(faults_of));
+        println!(
+            "{:>9} {:>8} {:>10} {:>7} {:>7}",
+            Shown(pages.map(|pages| pages.resident)),
+            Shown(pages.map(|pages| pages.swapped)),
+            Shown(pages.map(|pages| pages.compressed)),
+            Shown(faults.map(|faults| faults.pages_in)),
+            Shown(faults.map(|faults| faults.pages_out)),
+        );
+    }
+}
+
+/// A number, or a dash for one that is not to be had.
+struct Shown(Option<u32>);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(number) => number.fmt(f),
+            None => f.pad("-"),
         }
     }
 }

@@ -8,6 +8,8 @@ use core::fmt;
 use libsys::abi::layout::{
     BOOT_ARCHIVE, EXCEPTION_STACK, PROGRAM_TEXT, SCRATCH, UENVS, UPAGES, USER_STACK_TOP, UVPT,
 };
+use libsys::pager_protocol::{faults_of, pages_of};
+use libsys::process::id;
 use libsys::regions::HEAP_START;
 use libsys::{Entry, EntryFlags, Page, println, window};
 
@@ -52,6 +54,10 @@ fn main() {
         "{} pages below UTOP, {} of them dirty; {tables} tables that can be seen",
         total.pages, total.dirty
     );
+    // What is not in memory the tables do not show; the pager knows.
+    if let (Some(pages), Some(faults)) = (pages_of(id()), faults_of(id())) {
+        println!("the pager says: {pages}; {} out, {} in", faults.pages_out, faults.pages_in);
+    }
 }
 
 /// The rights that hold only where the directory entry grants them, too.

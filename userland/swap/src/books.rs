@@ -26,6 +26,7 @@ struct Number(u16);
 pub struct Books {
     tables: Pool<Table>,
     free: Option<Number>,
+    free_count: usize,
     first: [Option<Number>; PROCESSES as usize],
 }
 
@@ -36,6 +37,7 @@ impl Books {
         Self {
             tables: Pool::new(tables.min(1 << 16)),
             free: None,
+            free_count: 0,
             first: [None; PROCESSES as usize],
         }
     }
@@ -61,26 +63,30 @@ impl Books {
         if self.find(client, page.directory_index()).is_some() {
             return Ok(());
         }
-        let next = self.first[client.index() as usize];
-        let table = Table {
-            directory_index: page.directory_index(),
-            next,
-            used: 0,
-            records: [Record::default(); ENTRIES as usize],
-        };
-        let number = match self.free {
-            Some(number) => {
-                self.free = self.table(number).next;
-                *self.table_mut(number) = table;
-                number
-            }
-            None => {
-                let number = Number(u16::try_from(self.tables.len()).map_err(|_| Full)?);
-                self.tables.grow(1, &table, memory)?;
-                number
-            }
-        };
-        self.first[client.index() as usize] = Some(number);
+        self.reserve(1, memory)?;
+        let number = self.free.ok_or(Full)?;
+        self.free = self.table(number).next;
+        self.free_count -= 1;
+        let first = &mut self.first[client.index() as usize];
+        let next = first.replace(number);
+        let table = self.table_mut(number);
+        (table.directory_index, table.next) = (page.directory_index(), next);
+        Ok(())
+    }
+
+    /// Makes sure that so many tables are free: for times when there is no memory for more.
+    ///
+    /// # Errors
+    /// `Full`: there is none now, or no room.
+    pub fn reserve(&mut self, count: usize, memory: &mut impl Memory) -> Result<(), Full> {
+        while self.free_count < count {
+            let number = Number(u16::try_from(self.tables.len()).map_err(|_| Full)?);
+            let records = [Record::default(); ENTRIES as usize];
+            let table = Table { directory_index: 0, next: self.free, used: 0, records };
+            self.tables.grow(1, &table, memory)?;
+            self.free = Some(number);
+            self.free_count += 1;
+        }
         Ok(())
     }
 
@@ -131,8 +137,9 @@ impl Books {
         let mut next = self.first[client.index() as usize];
         while let Some(number) = next {
             next = self.table(number).next;
-            let list = if self.table(number).used == 0 { &mut self.free } else { &mut keep };
-            let before = list.replace(number);
+            let empty = self.table(number).used == 0;
+            self.free_count += usize::from(empty);
+            let before = if empty { &mut self.free } else { &mut keep }.replace(number);
             self.table_mut(number).next = before;
         }
         self.first[client.index() as usize] = keep;
@@ -140,14 +147,8 @@ impl Books {
 
     /// Tables in use.
     #[must_use]
-    pub fn tables(&self) -> usize {
-        let mut free = 0;
-        let mut next = self.free;
-        while let Some(number) = next {
-            free += 1;
-            next = self.table(number).next;
-        }
-        self.tables.len() - free
+    pub const fn tables(&self) -> usize {
+        self.tables.len() - self.free_count
     }
 
     /// The client's table for a directory index. It comes first in the list from then on: the next question is most

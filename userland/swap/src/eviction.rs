@@ -109,7 +109,13 @@ impl Swap {
         }
         self.decide(world, &mut hands);
         let refusal = self.keep(world, &mut hands);
-        match (self.finish(world, &hands), refusal) {
+        let gone = self.finish(world, &hands);
+        if gone == 0 {
+            // Tables in which nothing came to be noted are wanted elsewhere.
+            self.books.tidy(group.client);
+        }
+        self.reserve(world);
+        match (gone, refusal) {
             (0, Some(refusal)) => Err(refusal),
             (gone, _) => Ok(gone),
         }
@@ -327,7 +333,6 @@ impl Swap {
         let heirs = self.heirs(world, client);
         heirs.into_iter().flatten().all(|heir| {
             client == spared
-                && world.watch(heir)
                 && (world.leaf(heir, page) != Entry::ABSENT
                     || self.books.prepare(heir, page.page(), world).is_ok()
                         && world.mark(heir, page).is_ok())
@@ -336,7 +341,7 @@ impl Swap {
 }
 
 /// So often is it tried to keep pages before nothing is said to be left.
-const REFUSALS: u32 = 64;
+const REFUSALS: u32 = 8;
 
 /// The end of a search in which nothing went.
 fn over(refused: Option<Refusal>) -> Result<u32, Refusal> {

@@ -11,7 +11,7 @@ use crate::eviction::is_backed;
 use crate::place::{Contents, Place, Rights};
 use crate::pool::Full;
 use crate::store::{Refusal, Store};
-use crate::world::{Failure, World};
+use crate::world::{Failure, Nature, World};
 use crate::{Bytes, CLUSTER};
 
 /// What became of a fault.
@@ -45,9 +45,9 @@ pub enum Trouble {
 impl core::fmt::Display for Trouble {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
-            Self::NoMemory => "out of memory",
-            Self::NoRoom => "out of memory, and the swap space is full",
-            Self::DiskWrite => "out of memory, and the disk cannot be written",
+            Self::NoMemory => "out of frames",
+            Self::NoRoom => "out of frames, and the swap space is full",
+            Self::DiskWrite => "out of frames, and the disk cannot be written",
             Self::DiskRead => "the disk cannot be read",
             Self::Quota => "quota exceeded",
             Self::Gone => "the client has ended",
@@ -82,10 +82,12 @@ pub struct Swap {
 }
 
 impl Swap {
-    /// For a machine of so many frames with a disk of so many slots: at most a quarter of memory for compressed pages.
+    /// For a machine of so many frames with a disk of so many slots: at most a quarter of memory, and 64 MiB, for
+    /// compressed pages.
     #[must_use]
     pub fn new(frames: u32, slots: u32) -> Self {
-        let arena = (frames / 4 * PAGE_SIZE) as usize;
+        const MOST: u32 = 64 << 20;
+        let arena = (frames / 4).min(MOST / PAGE_SIZE) as usize * PAGE_SIZE as usize;
         // A table tells of 1,024 pages; a small client has four that are nearly empty.
         let tables = (frames + slots).div_ceil(ENTRIES) * 2 + 64;
         Self {
@@ -96,6 +98,15 @@ impl Swap {
             low_water: (frames / 64).max(48),
             credit: 0,
         }
+    }
+
+    /// Takes the memory that the next pages to go will need, as far as there is any: when there is none, the pager is
+    /// asked to free some, and cannot ask anyone itself.
+    pub fn reserve<W: World>(&mut self, world: &mut W) {
+        const TABLES: usize = 4;
+        // What is missing now may be there the next time; until then, fewer pages can go.
+        let _ = self.books.reserve(TABLES, world);
+        let _ = self.store.prepare(world);
     }
 
     /// A new client.
@@ -159,6 +170,7 @@ impl Swap {
             Ok(0) => Err(Trouble::NoMemory),
             Ok(_) => Ok(()),
             Err(Refusal::Full) if self.drop_copies() => Ok(()),
+            Err(Refusal::Full) if world.slots() == 0 => Err(Trouble::NoMemory),
             Err(Refusal::Full) => Err(Trouble::NoRoom),
             Err(Refusal::Disk) => Err(Trouble::DiskWrite),
         }
@@ -308,9 +320,6 @@ impl Swap {
     ) -> Result<(), Trouble> {
         self.close_slot(child);
         let Some(account) = self.accounts.get(parent).copied() else { return Ok(()) };
-        if account.disturbed && !world.watch(child) {
-            return Err(Trouble::NoMemory);
-        }
         let mut copy = Account::new(child);
         copy.copy_of = Some(parent);
         copy.disturbed = account.disturbed;
@@ -454,7 +463,7 @@ impl Swap {
     }
 }
 
-/// The pages of a client that are in memory.
+/// The pages of a client that are in memory, without those that are none of the pager's business.
 fn resident<W: World>(world: &mut W, client: ProcessId) -> u32 {
     let mut count = 0;
     let mut index = 0;
@@ -462,7 +471,10 @@ fn resident<W: World>(world: &mut W, client: ProcessId) -> u32 {
         index = table + 1;
         for first in (table * ENTRIES..index * ENTRIES).step_by(CLUSTER) {
             let leaves = world.leaves(client, Page::numbered(first));
-            count += leaves.iter().filter(|leaf| leaf.is_present()).count() as u32;
+            for (page, _) in (first..).zip(leaves).filter(|(_, leaf)| leaf.is_present()) {
+                let nature = world.nature(client, Page::numbered(page));
+                count += u32::from(nature != Nature::Foreign);
+            }
         }
     }
     count

@@ -17,7 +17,7 @@ use crate::{Bytes, CLUSTER};
 pub enum Refusal {
     /// There is no room in memory or on disk.
     Full,
-    /// The disk failed.
+    /// The disk failed, or has no room but for what it could not write.
     Disk,
 }
 
@@ -175,7 +175,8 @@ impl Store {
         let mut done = 0;
         while done < count {
             let Some((first, length)) = self.slots.take((count - done) as u32) else {
-                (done..count).for_each(|nth| tell(&mut self.items, nth, Err(Refusal::Full)));
+                let why = if self.set_aside > 0 { Refusal::Disk } else { Refusal::Full };
+                (done..count).for_each(|nth| tell(&mut self.items, nth, Err(why)));
                 return;
             };
             let length = length as usize;
@@ -379,7 +380,7 @@ mod tests {
         let kept = keep(&mut store, &mut model, &pages);
         expect(&mut store, &mut model, kept[7].unwrap(), &pages[7]);
         let kept = keep(&mut store, &mut model, &pages[..1]);
-        assert_eq!(kept, [Err(Refusal::Full)]);
+        assert_eq!(kept, [Err(Refusal::Disk)], "what there is of it");
     }
 
     #[test]

@@ -76,8 +76,8 @@ pub trait World: Memory + Disk {
     /// Makes sure that the client's tables can be seen from now on. `false`: they cannot, and read as absent.
     fn watch(&mut self, client: ProcessId) -> bool;
 
-    /// The first directory index from `index` on below which the client has a table; `None`, too, if it cannot
-    /// be watched.
+    /// The first directory index from `index` on below which the client has a table with pages that are the
+    /// pager's business; `None`, too, if it cannot be watched.
     fn table_from(&mut self, client: ProcessId, index: u32) -> Option<u32>;
 
     /// The client's leaves from `first` on, a multiple of [`CLUSTER`]; all absent where there is no table.

@@ -4,7 +4,7 @@ use abi::call::PageOffer;
 use abi::driver::{Line, PortRange};
 use abi::message::{Kind, Message};
 use abi::process::Target;
-use abi::{EntryFlags, Error, Frame, PageRange, ProcessId, Syscall, UserPage};
+use abi::{EntryFlags, Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
 
 use crate::world::{DATA, DMA_POOL, PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
 
@@ -188,20 +188,49 @@ fn assert_unshareable(world: &mut World, driver: ProcessId, page: u32) {
 
 #[test]
 fn a_drivers_pages_get_to_no_other_space() {
-    let (mut world, driver) = driver();
-    let offer = PageOffer { page: UserPage::known(PAGE_2), send: None, accept: true };
-    world.begin_of(INIT, Syscall::Receive { from: None, offer: Some(offer) });
-    world.run(driver);
-    dma(&mut world, PAGE, 1).unwrap();
-    assert_unshareable(&mut world, driver, PAGE);
-    let unmapped = world.call(Syscall::RangeUnmap {
-        process: Target::Caller,
-        range: range(PAGE, 1),
-        marks: READ,
-    });
-    assert!(unmapped.is_ok());
-    world.call(Syscall::DeviceMap { frame: DEVICE, range: range(PAGE, 1) }).unwrap();
-    assert_unshareable(&mut world, driver, PAGE);
+    for device in [true, false] {
+        let (mut world, driver) = driver();
+        let offer = PageOffer { page: UserPage::known(PAGE_2), send: None, accept: true };
+        world.begin_of(INIT, Syscall::Receive { from: None, offer: Some(offer) });
+        world.run(driver);
+        if device {
+            world.call(Syscall::DeviceMap { frame: DEVICE, range: range(PAGE, 1) }).unwrap();
+        } else {
+            dma(&mut world, PAGE, 1).unwrap();
+        }
+        assert_unshareable(&mut world, driver, PAGE);
+        let process = Target::Caller;
+        let unmap = Syscall::RangeUnmap { process, range: range(PAGE, 1), marks: READ };
+        assert!(world.call(unmap).is_ok());
+        assert!(!world.leaf(driver, PAGE).is_present());
+    }
+}
+
+#[test]
+fn a_fork_stops_at_a_drivers_own_page() {
+    for device in [true, false] {
+        let (mut world, driver) = driver();
+        world.allocate(PAGE);
+        if device {
+            world.call(Syscall::DeviceMap { frame: DEVICE, range: range(PAGE_2, 1) }).unwrap();
+        } else {
+            dma(&mut world, PAGE_2, 1).unwrap();
+        }
+        let child = world.child();
+        let fork = Syscall::RangeShare {
+            process: Target::Caller,
+            range: range(PAGE, 3),
+            to: child.into(),
+            to_page: UserPage::known(PAGE),
+            drop: WRITE,
+            add: Permissions::COPY_ON_WRITE,
+            both: true,
+        };
+        assert_eq!(world.call(fork), Err(Error::NotPermitted));
+        assert_eq!(world.answer(driver).words[0], 1, "how far it got");
+        assert!(world.leaf(child, PAGE).is_present() && !world.leaf(child, PAGE_2).is_present());
+        assert!(world.leaf(driver, PAGE_2).is_writable());
+    }
 }
 
 #[test]
@@ -300,6 +329,26 @@ fn a_driver_that_receives_from_itself_hears_interrupts_only() {
 }
 
 #[test]
+fn an_interrupt_that_came_before_it_was_waited_for_is_not_lost() {
+    let (mut world, driver) = driver();
+    world.call(Syscall::InterruptAttach { line: line(LINE) }).unwrap();
+    let own = Syscall::Receive { from: Some(driver), offer: None };
+    world.raise(LINE);
+    assert_eq!(world.call(own).unwrap()[0], LINE);
+    world.call(Syscall::InterruptAcknowledge { line: line(LINE) }).unwrap();
+    world.raise(LINE);
+    // A new owner of the console has not been told of an old Ctrl-C; a line is none.
+    world.call(Syscall::SetConsoleOwner { owner: Some(Target::Caller) }).unwrap();
+    world.key(3);
+    assert_eq!(world.call(own).unwrap()[0], 0, "Ctrl-C first");
+    world.key(3);
+    world.call(Syscall::SetConsoleOwner { owner: Some(Target::Caller) }).unwrap();
+    assert_eq!(world.call(own).unwrap()[0], LINE);
+    world.begin(own);
+    assert_ne!(world.current(), driver, "there is no more");
+}
+
+#[test]
 fn a_line_has_one_owner_and_the_kernels_have_none() {
     let (mut world, driver) = driver();
     for number in [0, 2, 4] {
@@ -340,6 +389,19 @@ fn a_dead_drivers_frames_are_not_used_again_before_its_parent_says_so() {
 }
 
 #[test]
+fn frames_are_not_reclaimed_while_their_drivers_tables_name_them() {
+    let (mut world, driver) = driver();
+    dma(&mut world, PAGE, 1).unwrap();
+    world.run(INIT);
+    world.call(Syscall::Destroy { process: driver.into(), subtree: false }).unwrap();
+    let reclaim = Syscall::DmaReclaim { driver };
+    assert_eq!(world.call(reclaim), Err(Error::Busy));
+    world.begin(Syscall::Wait { child: Some(driver) });
+    world.run(INIT);
+    assert_eq!(world.call(reclaim).unwrap()[0], 1);
+}
+
+#[test]
 fn the_say_over_a_dead_drivers_frames_passes_to_its_grandparent() {
     let (mut world, parent) = driver();
     let driver = world.running_child();
@@ -354,6 +416,21 @@ fn the_say_over_a_dead_drivers_frames_passes_to_its_grandparent() {
     assert_eq!(dma(&mut world, PAGE_3, DMA_POOL), Err(Error::OutOfFrames));
     assert_eq!(world.call(reclaim).unwrap()[0], 2);
     assert!(dma(&mut world, PAGE_3, DMA_POOL).is_ok());
+}
+
+#[test]
+fn the_next_process_in_a_drivers_slot_is_none_and_has_nothing() {
+    let (mut world, driver) = driver();
+    world.call(ports(0xCF8, 8)).unwrap();
+    world.begin(Syscall::Exit { status: 0 });
+    world.run(INIT);
+    world.finish_teardowns();
+    world.call(Syscall::Wait { child: Some(driver) }).unwrap();
+    let next = world.running_child();
+    assert_eq!(next, driver.next(), "the same slot");
+    world.run(next);
+    assert!(!world.cpu.hardware.ports.any());
+    assert_eq!(world.call(ports(0xCF8, 8)), Err(Error::NotPermitted));
 }
 
 #[test]

@@ -205,6 +205,22 @@ fn page_protect_changes_bits_and_returns_the_old_entry_with_a_and_d() {
 }
 
 #[test]
+fn page_protect_takes_mark_9_with_d() {
+    let mut world = World::new();
+    let marked = Permissions::MARK_9;
+    world.allocate(PAGE);
+    protect(&mut world, READ, marked).unwrap();
+    protect(&mut world, READ, READ).unwrap();
+    assert_eq!(world.leaf(world.init(), PAGE).bits() & 0xFFF, 0x207, "it was clean");
+    world.write(PAGE, 7).unwrap();
+    protect(&mut world, READ, READ).unwrap();
+    assert_eq!(world.leaf(world.init(), PAGE).bits() & 0xFFF, 0x007, "it was dirty");
+    world.write(PAGE, 8).unwrap();
+    protect(&mut world, READ, marked).unwrap();
+    assert_eq!(world.leaf(world.init(), PAGE).bits() & 0xFFF, 0x207, "it was asked for");
+}
+
+#[test]
 fn page_protect_adds_no_w_to_a_sealed_page_with_other_mappings() {
     let mut world = World::new();
     let child = world.child();

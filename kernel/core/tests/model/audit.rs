@@ -74,7 +74,7 @@ impl Model {
         for (page, leaf) in spaces.iter().flat_map(|space| &space.leaves) {
             let flags = if counts.pool.contains(&leaf.frame()) {
                 EntryFlags::DRIVERS_OWN
-            } else if self.is_ram(leaf.frame()) && leaf.frame().number() >= 0x100 {
+            } else if self.is_ram(leaf.frame()) {
                 EntryFlags::empty()
             } else {
                 EntryFlags::DEVICE

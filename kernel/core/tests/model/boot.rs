@@ -48,6 +48,7 @@ impl Model {
             builder.pages(address, 4, KERNEL_WRITE);
         }
         let Builder { mut model, next, directory } = builder;
+        (0xA0..0x100).map(Frame::from_number).for_each(|frame| model.remove(frame));
         model.load_directory(directory);
         let hole = next + (end - next) / 4;
         for number in hole..hole + HOLE {

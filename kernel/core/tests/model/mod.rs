@@ -228,7 +228,8 @@ impl Model {
         if !allows(translation, ring, write) {
             return Err(true);
         }
-        assert!(self.is_ram(leaf.frame()), "a page that is not RAM\n{}", self.explain(page));
+        let device = leaf.flags().contains(EntryFlags::NO_CACHE);
+        assert_ne!(self.is_ram(leaf.frame()), device, "RAM or a device\n{}", self.explain(page));
         self.tables.insert(upper, table);
         self.mark(self.cr3, upper, EntryFlags::ACCESSED);
         let marks = if write { EntryFlags::ACCESSED_DIRTY } else { EntryFlags::ACCESSED };
@@ -280,7 +281,7 @@ impl Model {
     fn read_word(&mut self, address: u32, ring: Ring) -> Result<u32, FaultInfo> {
         if address.is_multiple_of(4) {
             let frame = self.translate(address, ring, false)?;
-            return Ok(self.word(frame, address % PAGE_SIZE / 4));
+            return Ok(self.word_or_device(frame, address));
         }
         let mut bytes = [0; 4];
         for (offset, byte) in (0..).zip(&mut bytes) {
@@ -292,7 +293,9 @@ impl Model {
     fn write_word(&mut self, address: u32, value: u32, ring: Ring) -> Result<(), FaultInfo> {
         if address.is_multiple_of(4) {
             let frame = self.translate(address, ring, true)?;
-            self.set_word(frame, address % PAGE_SIZE / 4, value);
+            if self.is_ram(frame) {
+                self.set_word(frame, address % PAGE_SIZE / 4, value);
+            }
             return Ok(());
         }
         for (offset, byte) in (0..).zip(value.to_le_bytes()) {
@@ -303,17 +306,25 @@ impl Model {
 
     fn read_byte(&mut self, address: u32, ring: Ring) -> Result<u8, FaultInfo> {
         let frame = self.translate(address, ring, false)?;
-        let word = self.word(frame, address % PAGE_SIZE / 4);
+        let word = self.word_or_device(frame, address);
         Ok(word.to_le_bytes()[address as usize % 4])
     }
 
     fn write_byte(&mut self, address: u32, value: u8, ring: Ring) -> Result<(), FaultInfo> {
         let frame = self.translate(address, ring, true)?;
+        if !self.is_ram(frame) {
+            return Ok(());
+        }
         let word = &mut self.words(frame)[(address % PAGE_SIZE / 4) as usize];
         let mut bytes = word.to_le_bytes();
         bytes[address as usize % 4] = value;
         *word = u32::from_le_bytes(bytes);
         Ok(())
+    }
+
+    /// What an access finds: where there is no RAM, the ones of a bus on which nobody answers.
+    fn word_or_device(&self, frame: Frame, address: u32) -> u32 {
+        if self.is_ram(frame) { self.word(frame, address % PAGE_SIZE / 4) } else { u32::MAX }
     }
 
     /// Panics if what is cached of the page is not what the tables say: the kernel has left out a flush, and what

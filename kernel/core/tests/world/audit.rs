@@ -56,6 +56,13 @@ impl World {
             .collect()
     }
 
+    /// Every id that a process has had.
+    pub fn known(&self) -> Vec<ProcessId> {
+        let mut known: Vec<_> = self.tags.keys().copied().collect();
+        known.sort_by_key(|id| id.bits());
+        known
+    }
+
     fn audit_memory(&self) {
         let model = &self.cpu.hardware;
         let count = |number| self.kernel.frames.count(Frame::from_number(number));
