@@ -16,7 +16,10 @@ mod server;
 use libsys::abi::message::Message;
 use libsys::message::Event;
 use libsys::pager_protocol::ready;
-use libsys::{Error, accept_clients, args, identity, inbox, receive, reply_and_receive, send};
+use libsys::{
+    Error, accept_clients, args, fault_reply_and_receive, identity, inbox, receive,
+    reply_and_receive, send,
+};
 
 use disk::SwapDisk;
 use server::{Answer, Server};
@@ -34,6 +37,9 @@ fn main() -> Result<(), Error> {
     loop {
         message = match answer(&mut server, message) {
             Answer::Words(to, words) => reply_and_receive(to, words, Some(inbox::OFFER))?,
+            Answer::Fault(client, verdict) => {
+                fault_reply_and_receive(client, verdict, Some(inbox::OFFER.page))?
+            }
             Answer::None => receive(None, Some(inbox::OFFER))?,
         };
     }
@@ -49,8 +55,7 @@ fn grow_stack_ahead() {
 fn answer(server: &mut Server, message: Message) -> Answer {
     match Event::new(message) {
         Some(Event::Fault { client, address, access, eip: _ }) => {
-            server.fault(client, address, access);
-            Answer::None
+            Answer::Fault(client, server.fault(client, address, access))
         }
         Some(Event::Message { sender, words, page }) => {
             Answer::Words(sender, server.request(sender, words, page.is_some()))

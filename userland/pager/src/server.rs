@@ -12,11 +12,11 @@ use libsys::regions::Decision;
 use libsys::scratch::Scratch;
 use libsys::window::live::window;
 use libsys::{
-    Error, Page, Permissions, ProcessId, Target, UserPage, archive, facts, fault_reply, inbox,
-    machine, page_allocate, println, usage,
+    Error, Page, Permissions, ProcessId, Target, UserPage, archive, facts, inbox, machine,
+    page_allocate, page_map, println, usage,
 };
 use pager::{Clients, Known, Program};
-use swap::{Served, Swap, World};
+use swap::{Served, Swap, Trouble, World};
 
 use crate::disk::SwapDisk;
 use crate::reach::{Hands, Reach};
@@ -25,6 +25,8 @@ use crate::reach::{Hands, Reach};
 pub enum Answer {
     /// A reply.
     Words(ProcessId, [u32; 4]),
+    /// The answer to a client's fault; what had to be mapped is.
+    Fault(ProcessId, Verdict),
     /// Nothing: it was answered already, or wants no answer.
     None,
 }
@@ -69,22 +71,18 @@ impl Server {
 
     /// Serves a client's fault, or refuses it: then the kernel has the last word, or the client's own handler. Only
     /// trouble of the pager's gets a line here.
-    pub fn fault(&mut self, client: ProcessId, address: u32, access: Access) {
-        let served = match UserPage::containing(address) {
-            Some(page) => {
-                let (swap, mut reach) = self.swap();
-                swap.make_room(&mut reach, client);
-                match swap.serve(&mut reach, client, page, access) {
-                    Served::Resume => fault_reply(client, Verdict::Resume).map_err(|_| Refused),
-                    Served::Failed(trouble) => Err(say(client, page, trouble)),
-                    Served::NotMine => self.give(client, address, access),
-                }
-            }
-            None => Err(Refused),
+    pub fn fault(&mut self, client: ProcessId, address: u32, access: Access) -> Verdict {
+        let Some(page) = UserPage::containing(address) else { return Verdict::Refuse };
+        let (swap, mut reach) = self.swap();
+        swap.make_room(&mut reach, client);
+        let served = match swap.serve(&mut reach, client, page, access) {
+            Served::Resume => Ok(()),
+            Served::Failed(trouble) => Err(say_trouble(client, page, trouble)),
+            Served::NotMine => self.give(client, address, access),
         };
-        if let Err(Refused) = served {
-            // The client may have ended meanwhile; then there is nobody to refuse.
-            let _ = fault_reply(client, Verdict::Refuse);
+        match served {
+            Ok(()) => Verdict::Resume,
+            Err(Refused) => Verdict::Refuse,
         }
     }
 
@@ -107,8 +105,10 @@ impl Server {
                 Err(Error::OutOfFrames) => {
                     let (swap, mut reach) = self.swap();
                     let freed = swap.free_some(&mut reach, client);
-                    freed.map_err(|trouble| say(client, page, trouble))?;
+                    freed.map_err(|trouble| say_trouble(client, page, trouble))?;
                 }
+                // It has ended meanwhile.
+                Err(Error::NoSuchProcess) => return Err(Refused),
                 Err(error) => return Err(say(client, page, error)),
             }
         }
@@ -116,7 +116,6 @@ impl Server {
 
     fn zero(&mut self, client: ProcessId, page: UserPage) -> Result<(), Error> {
         page_allocate(Target::Process(client), page, Permissions::WRITE)?;
-        fault_reply(client, Verdict::Resume)?;
         self.zeroed = self.zeroed.wrapping_add(1);
         Ok(())
     }
@@ -126,8 +125,7 @@ impl Server {
     fn load(&mut self, client: ProcessId, page: UserPage, writable: bool) -> Result<(), Error> {
         let permissions = if writable { Permissions::WRITE } else { Permissions::empty() };
         self.fill(client, page)?;
-        let source = Scratch::PAGE;
-        fault_reply(client, Verdict::Map { source, destination: page, permissions })?;
+        page_map((Target::Caller, Scratch::PAGE), (client, page), permissions)?;
         self.hands.part_with_scratch();
         self.loaded = self.loaded.wrapping_add(1);
         Ok(())
@@ -263,6 +261,18 @@ impl Server {
 
 /// The client does not get what it touched.
 struct Refused;
+
+/// A client that has ended misses nothing, and there is nothing to tell.
+fn say_trouble(client: ProcessId, page: UserPage, trouble: Trouble) -> Refused {
+    match trouble {
+        Trouble::Gone => Refused,
+        Trouble::NoMemory
+        | Trouble::NoRoom
+        | Trouble::DiskWrite
+        | Trouble::DiskRead
+        | Trouble::Quota => say(client, page, trouble),
+    }
+}
 
 fn say(client: ProcessId, page: UserPage, why: impl core::fmt::Display) -> Refused {
     println!("pager: no page {:08x} for [{client}]: {why}", page.address());
