@@ -44,6 +44,8 @@ pub mod facts;
 #[cfg(target_os = "none")]
 pub mod fault;
 #[cfg(target_os = "none")]
+mod foreign;
+#[cfg(target_os = "none")]
 mod heap;
 #[cfg(target_os = "none")]
 pub mod held;

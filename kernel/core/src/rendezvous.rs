@@ -46,7 +46,8 @@ impl Kernel {
         self.processes[caller].outbox.offer = offer.into();
         self.processes[caller].state = State::Answer { by: server, errand: Errand::Call };
         self.processes.push(QueueName::Callers(server), caller);
-        self.pass_cpu(cpu, caller, server, page);
+        let words = self.processes[caller].words();
+        self.pass_cpu(cpu, caller, server, Message::header(Kind::Message, page), words);
         Ok(true)
     }
 
@@ -78,7 +79,8 @@ impl Kernel {
         self.processes.remove(QueueName::Callers(server), caller);
         self.processes[server].outbox.offer = offer.into();
         self.processes[server].state = State::Receiving;
-        self.pass_cpu(cpu, server, caller, page);
+        let words = self.processes[server].words();
+        self.pass_cpu(cpu, server, caller, Message::header(Kind::Message, page), words);
         Ok(true)
     }
 
@@ -102,13 +104,7 @@ impl Kernel {
         (outbox.words, outbox.offer) = (words, Offer::Nothing);
         self.processes[client].state = State::Answer { by: pager, errand };
         self.processes.push(QueueName::Callers(pager), client);
-        let facts = self.processes.facts_of(client);
-        facts.status = Status::NotRunnable as u32;
-        let header = Message::header(errand.kind(), None);
-        let sender = facts.id;
-        self.processes[pager].state = State::Ready;
-        self.processes[pager].set_message(header, sender, words);
-        self.switch_from(cpu, client, pager);
+        self.pass_cpu(cpu, client, pager, Message::header(errand.kind(), None), words);
         true
     }
 
@@ -225,21 +221,21 @@ impl Kernel {
         Ok(Some(permissions))
     }
 
-    /// Puts the words of the current process, which is blocked by now, into another's registers and that one on the CPU.
+    /// Puts a message of the current process, which is blocked by now, into another's registers and that one on the CPU.
     #[inline(always)]
     fn pass_cpu<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         from: Index,
         to: Index,
-        page: Option<Permissions>,
+        header: u32,
+        words: [u32; 4],
     ) {
-        let words = self.processes[from].words();
         let facts = self.processes.facts_of(from);
         facts.status = Status::NotRunnable as u32;
         let sender = facts.id;
         self.processes[to].state = State::Ready;
-        self.processes[to].set_message(Message::header(Kind::Message, page), sender, words);
+        self.processes[to].set_message(header, sender, words);
         self.switch_from(cpu, from, to);
     }
 }

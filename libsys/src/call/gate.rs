@@ -185,65 +185,48 @@ pub(super) fn four_answers(call: Syscall) -> (u32, [u32; 4]) {
     (value, [first, second, third, fourth])
 }
 
-/// A message call without a page by `int 0x30`, which leaves `ecx` free.
-#[inline(always)]
-pub(super) fn message(raw: &RawCall) -> Answer {
-    let [first, second, third, fourth] = raw.words;
-    let mut others = [second, fourth];
-    let (value, process, ebx, edi);
-    // SAFETY: as for `four_answers`; `ecx` points to two words that the call replaces.
-    unsafe {
-        asm!(
-            "push ebp",
-            "push esi",
-            "push ecx",
-            "mov esi, [ecx]",
-            "mov ebp, [ecx + 4]",
-            "int 0x30",
-            "pop ecx",
-            "mov [ecx], esi",
-            "mov [ecx + 4], ebp",
-            "pop esi",
-            "pop ebp",
-            inlateout("eax") raw.head => value,
-            inlateout("edx") raw.process => process,
-            inlateout("ecx") &raw mut others => _,
-            inlateout("ebx") first => ebx,
-            inlateout("edi") third => edi,
-        );
-    }
-    Answer { value, process, words: [ebx, others[0], edi, others[1]] }
+/// Makes a message call by `int 0x30`. `others` are the words that find no register before the trap, behind `ecx`, which
+/// `page` then loads, if the call takes a page.
+macro_rules! message {
+    ($raw:expr, $others:expr $(, $page:literal)?) => {{
+        let mut others = $others;
+        let (value, process, ebx, edi);
+        // SAFETY: as for `four_answers`; `ecx` points to at least two words, which the call replaces.
+        unsafe {
+            asm!(
+                "push ebp",
+                "push esi",
+                "push ecx",
+                "mov esi, [ecx]",
+                "mov ebp, [ecx + 4]",
+                $($page,)?
+                "int 0x30",
+                "pop ecx",
+                "mov [ecx], esi",
+                "mov [ecx + 4], ebp",
+                "pop esi",
+                "pop ebp",
+                inlateout("eax") $raw.head => value,
+                inlateout("edx") $raw.process => process,
+                inlateout("ecx") &raw mut others => _,
+                inlateout("ebx") $raw.words[0] => ebx,
+                inlateout("edi") $raw.words[2] => edi,
+            );
+        }
+        Answer { value, process, words: [ebx, others[0], edi, others[1]] }
+    }};
 }
 
-/// As [`message`], for a call that takes a page, too.
+/// A message call without a page.
+#[inline(always)]
+pub(super) fn message(raw: &RawCall) -> Answer {
+    message!(raw, [raw.words[1], raw.words[3]])
+}
+
+/// A message call that takes a page, too.
 #[inline(always)]
 pub(super) fn message_with_page(raw: &RawCall) -> Answer {
-    let [first, second, third, fourth] = raw.words;
-    let mut others = [second, fourth, raw.page];
-    let (value, process, ebx, edi);
-    // SAFETY: as for `message`; the third word behind `ecx` stays.
-    unsafe {
-        asm!(
-            "push ebp",
-            "push esi",
-            "push ecx",
-            "mov esi, [ecx]",
-            "mov ebp, [ecx + 4]",
-            "mov ecx, [ecx + 8]",
-            "int 0x30",
-            "pop ecx",
-            "mov [ecx], esi",
-            "mov [ecx + 4], ebp",
-            "pop esi",
-            "pop ebp",
-            inlateout("eax") raw.head => value,
-            inlateout("edx") raw.process => process,
-            inlateout("ecx") &raw mut others => _,
-            inlateout("ebx") first => ebx,
-            inlateout("edi") third => edi,
-        );
-    }
-    Answer { value, process, words: [ebx, others[0], edi, others[1]] }
+    message!(raw, [raw.words[1], raw.words[3], raw.page], "mov ecx, [ecx + 8]")
 }
 
 fn interrupt(raw: &RawCall) -> Answer {
