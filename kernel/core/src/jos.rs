@@ -1,6 +1,6 @@
-//! The JOS calls 0 to 13, on the same mechanisms as the native ones but with JOS's rules and numbers.
+//! The JOS calls 0 to 14, on the same mechanisms as the native ones but with JOS's rules and numbers.
 
-use abi::jos::{JosCall, KNOWN, REQUIRED, TRAPFRAME_WORDS};
+use abi::jos::{JosCall, KNOWN, Numbering, REQUIRED, TRAPFRAME_WORDS};
 use abi::layout::USER_TOP;
 use abi::message::Reason;
 use abi::process::Target;
@@ -16,13 +16,20 @@ use crate::process::{Index, State};
 impl Kernel {
     /// A JOS call of the current process, by `int 0x30`.
     pub(crate) fn jos_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) {
+        let numbering = self.processes[caller].numbering;
+        if numbering == Numbering::Lab3 {
+            self.report_call_of_lab_3(cpu);
+        }
         let r = &self.processes[caller].registers;
-        let number = self.processes[caller].numbering.lab5(r.eax);
-        let call = number
-            .and_then(|number| JosCall::decode(number, [r.edx, r.ecx, r.ebx, r.edi, r.esi]))
-            .ok_or(Error::InvalidArgument);
-        if let Err(error) = call.and_then(|call| self.dispatch_jos(cpu, caller, call)) {
-            self.processes[caller].registers.eax = error.to_jos();
+        let call = numbering
+            .lab5(r.eax)
+            .and_then(|number| JosCall::decode(number, [r.edx, r.ecx, r.ebx, r.edi, r.esi]));
+        let Some(call) = call else {
+            self.processes[caller].registers.eax = numbering.unknown_call();
+            return;
+        };
+        if let Err(error) = self.dispatch_jos(cpu, caller, call) {
+            self.processes[caller].registers.eax = numbering.error(error);
         }
     }
 
@@ -87,6 +94,10 @@ impl Kernel {
                 self.ipc_try_send(cpu, caller, env, (value, va, perm))
             }
             JosCall::IpcRecv { va } => self.ipc_recv(cpu, caller, va),
+            JosCall::TimeMsec => {
+                let milliseconds = cpu.hardware.now() / 1000;
+                self.answer_jos(caller, milliseconds as u32)
+            }
         }
     }
 
@@ -154,7 +165,11 @@ impl Kernel {
         if status == Status::Runnable as u32 {
             self.start(index);
         } else if status == Status::NotRunnable as u32 {
-            self.stop(cpu, index);
+            // JOS has one word for "stopped" and for "waits in ipc_recv", so stopping a receiver changes nothing there:
+            // the next send makes it runnable.
+            if self.processes[index].state != State::JosReceiving {
+                self.stop(cpu, index);
+            }
         } else {
             return Err(Error::InvalidArgument);
         }
@@ -176,6 +191,7 @@ impl Kernel {
             return Ok(());
         }
         let mut word = |offset: u32| cpu.hardware.read_user(frame + offset);
+        let selector = word(52) & 0xFFFF;
         let registers = UserRegisters {
             edi: word(0),
             esi: word(4),
@@ -189,6 +205,9 @@ impl Kernel {
             esp: word(60),
         };
         self.processes[index].set_registers(registers);
+        if !PLAUSIBLE_CODE_SELECTORS.contains(&selector) {
+            self.hint_at_lab_4(cpu, caller);
+        }
         if index == caller { Ok(()) } else { self.succeed(caller) }
     }
 
@@ -262,6 +281,10 @@ impl Kernel {
         Ok(())
     }
 }
+
+/// What a trap frame may hold for cs: nothing (UENVS shows zeros), JOS's kernel code, JOS's user code. Anything else is
+/// most likely no trap frame but the code of a page-fault handler: call 9 of lab 4 is call 10 of lab 5.
+const PLAUSIBLE_CODE_SELECTORS: [u32; 3] = [0, 0x08, 0x1B];
 
 /// # Errors
 /// `InvalidArgument`: P or U is missing, or a bit is unknown.
