@@ -71,7 +71,7 @@ impl Kernel {
         if self.only_process_has_ended() {
             tell(cpu, format_args!("Destroyed the only environment - nothing more to do!"));
         }
-        if !self.is_lab_3() {
+        if !(self.report_as_jos && self.is_lab_3()) {
             tell(cpu, format_args!("No runnable environments in the system!"));
         }
         if self.report_as_jos {

@@ -233,7 +233,8 @@ fn lab_3_has_four_calls_and_a_line_for_each() {
     assert_eq!(told(&world), lines);
     let mut quiet = World::of_programs("elf=p,abi=lab3");
     assert_eq!(quiet.jos(2, [0; 5]), 0x1000);
-    assert_eq!(said(&quiet), "");
+    quiet.jos(3, [0; 5]);
+    assert_eq!(told(&quiet), [NONE], "without jos");
 }
 
 #[test]
@@ -264,7 +265,7 @@ fn a_breakpoint_ends_its_process_where_there_is_no_monitor() {
 #[test]
 fn the_machine_ends_with_the_status_of_the_first_program_that_failed() {
     let exit = |status| Syscall::Exit { status };
-    // What each of two programs does, last program first: `None` is an undefined instruction.
+    // How the second program and the first one end: `None` is by an undefined instruction.
     for (second, first, status) in [
         (Some(0), Some(0), 0),
         (Some(0), Some(1), 1),
@@ -274,15 +275,18 @@ fn the_machine_ends_with_the_status_of_the_first_program_that_failed() {
         (None, Some(0), 128 + 6),
     ] {
         for (line, expected) in [("elf=p elf=p", status), ("elf=p elf=p jos", 0)] {
-            let mut world = World::of_programs(line);
-            for (id, how) in [(SECOND, second), (FIRST, first)] {
-                world.run(id);
-                match how {
-                    Some(status) => world.begin(exit(status)),
-                    None => world.trap(6),
+            let ends = [(SECOND, second), (FIRST, first)];
+            for ends in [ends, [ends[1], ends[0]]] {
+                let mut world = World::of_programs(line);
+                for (id, how) in ends {
+                    world.run(id);
+                    match how {
+                        Some(status) => world.begin(exit(status)),
+                        None => world.trap(6),
+                    }
                 }
+                assert_eq!(world.after, After::PowerOff { status: expected }, "{line}: {ends:?}");
             }
-            assert_eq!(world.after, After::PowerOff { status: expected }, "{line}: {status}");
         }
     }
 }
