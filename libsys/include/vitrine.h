@@ -153,7 +153,7 @@
 #define CALL_PAGE_MOVE 82
 #define CALL_FAULT_REPLY_AND_RECEIVE 83
 
-/* JOS's, as its lab 5 counts them. */
+/* JOS's, as its labs 5 and 6 count them. */
 #define JOS_CALL_CPUTS 0
 #define JOS_CALL_CGETC 1
 #define JOS_CALL_GETENVID 2
@@ -168,6 +168,7 @@
 #define JOS_CALL_YIELD 11
 #define JOS_CALL_IPC_TRY_SEND 12
 #define JOS_CALL_IPC_RECV 13
+#define JOS_CALL_TIME_MSEC 14
 
 #ifndef __ASSEMBLER__
 
@@ -1201,6 +1202,12 @@ static inline int32_t jos_ipc_try_send(uint32_t env, uint32_t value, uint32_t va
 static inline int32_t jos_ipc_recv(uint32_t va)
 {
     return jos_plain(JOS_CALL_IPC_RECV, va, 0, 0);
+}
+
+/* Milliseconds since boot. The number wraps after 49 days. */
+static inline uint32_t jos_time_msec(void)
+{
+    return (uint32_t)jos_plain(JOS_CALL_TIME_MSEC, 0, 0, 0);
 }
 
 #endif /* __ASSEMBLER__ */

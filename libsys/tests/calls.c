@@ -174,6 +174,7 @@ static void jos(void)
     TRY(jos_yield()), end();
     TRY(jos_ipc_try_send(PROCESS, 42, PAGE, all)), end();
     TRY(jos_ipc_recv(PAGE)), end();
+    TRY(jos_time_msec()), end();
 }
 
 int main(void)

@@ -432,7 +432,7 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
 }
 
 /// The same for JOS calls, by number.
-fn jos_calls() -> [(&'static str, JosCall); 14] {
+fn jos_calls() -> [(&'static str, JosCall); 15] {
     let (env, other) = (id().bits(), other().bits());
     let (va, perm) = (PAGE.address(), jos::KNOWN);
     [
@@ -459,5 +459,6 @@ fn jos_calls() -> [(&'static str, JosCall); 14] {
         ("jos_yield", JosCall::Yield),
         ("jos_ipc_try_send", JosCall::IpcTrySend { env, value: 42, va, perm }),
         ("jos_ipc_recv", JosCall::IpcRecv { va }),
+        ("jos_time_msec", JosCall::TimeMsec),
     ]
 }

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use abi::image::{HEADER_LIMIT, Image, Rules};
+use abi::jos::Numbering;
 use anyhow::{Context, Result};
 use tempfile::NamedTempFile;
 
@@ -14,8 +15,13 @@ use crate::bad_input::BadInput;
 use crate::image;
 use crate::workspace::Workspace;
 
-/// What the options are, for messages.
-const OPTIONS: &str = "type=fs, abi=lab4";
+/// The option of the file server.
+const FILE_SERVER: &str = "type=fs";
+
+/// The options that there are.
+fn known_options() -> impl Iterator<Item = &'static str> {
+    std::iter::once(FILE_SERVER).chain(Numbering::OPTIONS.into_iter().map(|(name, _)| name))
+}
 
 /// One `--elf`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +33,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Reads `FILE[,type=fs][,abi=lab4]`; a comma in the file's name is doubled.
+    /// Reads `FILE[,type=fs][,abi=NUMBERING]`; a comma in the file's name is doubled.
     ///
     /// # Errors
     /// There is no file's name, or an option is unknown.
@@ -36,9 +42,10 @@ impl Program {
         let file = parts.next().filter(|file| !file.is_empty());
         let file = file.ok_or_else(|| BadInput(format!("--elf {text}: no file is named")))?;
         let options: Vec<String> = parts.collect();
-        let known = |option: &String| ["type=fs", "abi=lab4"].contains(&option.as_str());
+        let known = |option: &String| known_options().any(|known| known == option);
         if let Some(option) = options.iter().find(|option| !known(option)) {
-            let why = format!("--elf {text}: unknown option `{option}`; there are {OPTIONS}");
+            let all = known_options().collect::<Vec<_>>().join(", ");
+            let why = format!("--elf {text}: unknown option `{option}`; there are {all}");
             return Err(BadInput(why));
         }
         Ok(Self { file: file.into(), options })
@@ -51,6 +58,10 @@ impl Program {
             .cloned()
             .collect::<Vec<_>>()
             .join(",")
+    }
+
+    fn is_file_server(&self) -> bool {
+        self.options.iter().any(|option| option == FILE_SERVER)
     }
 
     /// Is the file somewhere below this folder?
@@ -79,6 +90,32 @@ impl Program {
             .map_err(|why| BadInput(format!("{name} cannot be started: {why}")))?;
         Ok(bytes)
     }
+}
+
+/// What is most likely missing from a command, a line each: a run would go on without it, and end in a riddle.
+#[must_use]
+pub fn hints(programs: &[Program], ide_disk: bool, jos: bool) -> Vec<String> {
+    let mut hints = Vec::new();
+    let server = programs.iter().find(|program| program.is_file_server());
+    match server {
+        Some(server) if !ide_disk => hints.push(format!(
+            "{} is a file server without a disk; its disk is named by --ide-disk obj/fs/fs.img",
+            server.file.display()
+        )),
+        None if ide_disk && !programs.is_empty() => hints.push(
+            "no program may use the disk of --ide-disk; a file server is started by \
+             --elf obj/fs/fs,type=fs"
+                .to_owned(),
+        ),
+        Some(_) | None => {}
+    }
+    if jos && programs.is_empty() {
+        hints.push(
+            "--jos without --elf tells of Vitrine's own programs; a JOS program is named by --elf"
+                .to_owned(),
+        );
+    }
+    hints
 }
 
 /// Splits at commas, except double ones, which stand for one.
@@ -137,11 +174,13 @@ mod tests {
 
     #[test]
     fn options_follow_the_file_and_double_commas_are_the_files() {
-        let table: [(&str, &str, &[&str]); 4] = [
+        let table: [(&str, &str, &[&str]); 6] = [
             ("obj/user/hello", "obj/user/hello", &[]),
             ("fs,type=fs", "fs", &["type=fs"]),
             ("fs,abi=lab4,type=fs", "fs", &["abi=lab4", "type=fs"]),
             ("a,,b,type=fs", "a,b", &["type=fs"]),
+            ("a,abi=lab3", "a", &["abi=lab3"]),
+            ("a,abi=lab4-2014", "a", &["abi=lab4-2014"]),
         ];
         for (text, file, options) in table {
             let program = Program::parse(text).unwrap();
@@ -152,12 +191,39 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_named() {
-        for (text, word) in
-            [("", "no file"), (",type=fs", "no file"), ("a,type=ns", "`type=ns`"), ("a,", "``")]
-        {
+        for (text, word) in [
+            ("", "no file"),
+            (",type=fs", "no file"),
+            ("a,type=ns", "`type=ns`"),
+            ("a,abi=lab5", "`abi=lab5`"),
+            ("a,", "``"),
+        ] {
             let error = Program::parse(text).unwrap_err().to_string();
             assert!(error.contains(word), "{text}: {error}");
             assert_eq!(error.lines().count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_command_that_would_end_in_a_riddle_gets_one_hint() {
+        let plain: &[&str] = &["a"];
+        let server: &[&str] = &["fs,type=fs", "a"];
+        for (programs, ide_disk, jos, hint) in [
+            (plain, false, false, None),
+            (plain, false, true, None),
+            (plain, true, false, Some("type=fs")),
+            (server, true, true, None),
+            (server, false, true, Some("--ide-disk")),
+            (&[], false, true, Some("--elf")),
+            (&[], true, false, None),
+            (&[], false, false, None),
+        ] {
+            let parsed: Vec<_> =
+                programs.iter().map(|text| Program::parse(text).unwrap()).collect();
+            let hints = hints(&parsed, ide_disk, jos);
+            assert_eq!(hints.len(), usize::from(hint.is_some()), "{programs:?}: {hints:?}");
+            let named = hint.is_none_or(|hint| hints[0].contains(hint));
+            assert!(named && hints.iter().all(|hint| hint.lines().count() == 1), "{hints:?}");
         }
     }
 

@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use xtask::bad_input::BadInput;
-use xtask::elf::{Program, Staged};
+use xtask::elf::{self, Program, Staged};
 use xtask::machine::{DEFAULT_MEMORY, Image, Machine, kernel_command_line};
 use xtask::symbols::Symbols;
 use xtask::system::Part;
@@ -35,8 +35,9 @@ enum Task {
     /// Boot in QEMU: a shell on this terminal (Ctrl-A X quits), or one program
     ///
     /// With --run, the program's exit status is the exit status; 124 means that time ran out,
-    /// 125 that the boot failed (a triple fault, a hang-up, a build error). With --elf it is 0
-    /// once nothing can run any more. A file that cannot be used gives one line and status 1.
+    /// 125 that the boot failed (a triple fault, a hang-up, a build error). With --elf it is that of
+    /// the first program named whose status is not 0, once nothing can run any more: what it exits
+    /// with, or 128 and the vector of the exception that ended it. With --jos it is 0. A file that cannot be used gives one line and status 1.
     Qemu(QemuOptions),
     /// Run the host tests and the emulator tests
     Test {
@@ -89,8 +90,9 @@ struct QemuOptions {
     iso: bool,
     /// Start this JOS program instead of init; may be repeated
     ///
-    /// Options: type=fs (JOS's file server: UENVS type 1, all I/O ports), abi=lab4 (a program of
-    /// the course's lab 4, which numbers its calls differently). A comma in the name is doubled.
+    /// Options: type=fs (JOS's file server: UENVS type 1, all I/O ports); abi=lab4 (a program of
+    /// the course's lab 4, which numbers its calls differently), abi=lab4-2014 (the same with the
+    /// errors of 2014), abi=lab3 (lab 3's four calls). A comma in the name is doubled.
     #[arg(long, value_name = "FILE[,OPTION...]", conflicts_with_all = ["run", "iso"])]
     elf: Vec<String>,
     /// Attach a raw disk image as the second IDE drive
@@ -106,7 +108,7 @@ struct QemuOptions {
     /// Otherwise it is target/vitrine/swap.img, 256 MiB, whose contents mean nothing to the next boot.
     #[arg(long, conflicts_with = "disk")]
     no_swap: bool,
-    /// Tell of processes that begin and end in JOS's own format
+    /// Tell of processes as JOS's kernel does, in the lines that its graders read
     #[arg(long)]
     jos: bool,
 }
@@ -176,6 +178,9 @@ fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
     // What the build makes is looked at after the build.
     let foreign = |program: &&Program| !program.lies_in(&workspace.output());
     programs.iter().filter(foreign).try_for_each(Program::check)?;
+    for hint in elf::hints(&programs, ide_disk.is_some(), options.jos) {
+        eprintln!("vitrine: {hint}");
+    }
     setup::ensure(&[Part::Emulator])?;
     if !options.iso {
         build::build(workspace)?;

@@ -85,7 +85,7 @@ impl Error {
         all.find(|error| *error as u32 == number).unwrap_or(Self::InvalidArgument)
     }
 
-    /// The JOS number of the error, negated: what JOS calls 0 to 13 return. JOS has no word for Vitrine's own
+    /// The JOS number of the error, negated: what JOS calls 0 to 14 return. JOS has no word for Vitrine's own
     /// errors; each becomes the number that JOS's kernel would give in that place.
     #[must_use]
     pub const fn to_jos(self) -> u32 {

@@ -1,7 +1,9 @@
-//! The JOS interface: calls 0 to 13, as the 2012 to 2018 course trees number them from lab 5 on; programs of
-//! lab 4 count differently ([`Numbering`]).
+//! The JOS interface: calls 0 to 14, as the 2012 to 2018 course trees number them from lab 5 on; programs of
+//! other labs count differently ([`Numbering`]).
 //!
 //! Number in `eax`; arguments in `edx`, `ecx`, `ebx`, `edi`, `esi`; result in `eax`.
+
+use crate::Error;
 
 /// The vector of `int 0x30`.
 pub const VECTOR: u32 = 0x30;
@@ -10,32 +12,63 @@ pub const REQUIRED: u32 = 0x005;
 /// All JOS permissions: P, W, U and the three available bits.
 pub const KNOWN: u32 = 0xE07;
 
-/// How a program numbers its JOS calls.
+/// How a program numbers its JOS calls and errors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Numbering {
-    /// As [`JosCall`] lists them.
+    /// As [`JosCall`] lists them: lab 5 and lab 6.
     #[default]
     Lab5,
+    /// Calls 0 to 3 and no others.
+    Lab3,
     /// Without call 9, which lab 5 inserted: its 9 to 12 are 10 to 13 here.
     Lab4,
+    /// The calls of [`Numbering::Lab4`] with the errors of the year 2014, which had one more: 7 is an unknown call, and
+    /// 8 is a receiver that does not wait.
+    Lab4Of2014,
 }
 
 impl Numbering {
+    /// The option that names each numbering but the first.
+    pub const OPTIONS: [(&str, Self); 3] =
+        [("abi=lab3", Self::Lab3), ("abi=lab4", Self::Lab4), ("abi=lab4-2014", Self::Lab4Of2014)];
+
     /// Lab 5's number for the call that this numbering gives `number`; `None` if it has no such call.
+    #[inline(always)]
     #[must_use]
     pub const fn lab5(self, number: u32) -> Option<u32> {
         const INSERTED: u32 = 9;
+        const LAST_OF_LAB_3: u32 = 3;
+        const LAST_OF_LAB_4: u32 = 12;
         match self {
             Self::Lab5 if number <= LAST => Some(number),
-            Self::Lab4 if number < INSERTED => Some(number),
-            Self::Lab4 if number < LAST => Some(number + 1),
-            Self::Lab5 | Self::Lab4 => None,
+            Self::Lab3 if number <= LAST_OF_LAB_3 => Some(number),
+            Self::Lab4 | Self::Lab4Of2014 if number < INSERTED => Some(number),
+            Self::Lab4 | Self::Lab4Of2014 if number <= LAST_OF_LAB_4 => Some(number + 1),
+            Self::Lab5 | Self::Lab3 | Self::Lab4 | Self::Lab4Of2014 => None,
+        }
+    }
+
+    /// What a call returns that ends in this error.
+    #[must_use]
+    pub const fn error(self, error: Error) -> u32 {
+        match (self, error) {
+            (Self::Lab4Of2014, Error::NotReceiving) => 8_u32.wrapping_neg(),
+            _ => error.to_jos(),
+        }
+    }
+
+    /// What a call returns whose number is unknown.
+    #[must_use]
+    pub const fn unknown_call(self) -> u32 {
+        match self {
+            Self::Lab4Of2014 => 7_u32.wrapping_neg(),
+            Self::Lab5 | Self::Lab3 | Self::Lab4 => Error::InvalidArgument.to_jos(),
         }
     }
 }
 
 /// The last JOS call.
-const LAST: u32 = 13;
+const LAST: u32 = 14;
 
 /// A JOS call with its raw arguments: JOS checks them one by one, each call in its own order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -126,11 +159,13 @@ pub enum JosCall {
         /// Where a page is wanted, or UTOP and above.
         va: u32,
     },
+    /// 14: milliseconds since boot (lab 6).
+    TimeMsec,
 }
 
 impl JosCall {
     /// Reads call `number`, as lab 5 numbers it, with its arguments in the order `edx, ecx, ebx, edi, esi`; `None`
-    /// above 13.
+    /// above 14.
     #[must_use]
     pub const fn decode(number: u32, [a, b, c, d, e]: [u32; 5]) -> Option<Self> {
         Some(match number {
@@ -154,6 +189,7 @@ impl JosCall {
             11 => Self::Yield,
             12 => Self::IpcTrySend { env: a, value: b, va: c, perm: d },
             13 => Self::IpcRecv { va: a },
+            14 => Self::TimeMsec,
             _ => return None,
         })
     }
@@ -161,6 +197,8 @@ impl JosCall {
 
 /// Words of JOS's `struct Trapframe`: 68 bytes.
 pub const TRAPFRAME_WORDS: u32 = 17;
+/// Where JOS's kernel stack begins to hold the trap frame of a program: 68 bytes below KSTACKTOP.
+pub const TRAPFRAME_ON_STACK: u32 = 0xF000_0000 - 4 * TRAPFRAME_WORDS;
 
 #[cfg(test)]
 mod tests {
@@ -169,11 +207,40 @@ mod tests {
 
     #[test]
     fn lab_4_numbers_have_a_gap_where_lab_5_inserted_a_call() {
-        let lab4 = |number| Numbering::Lab4.lab5(number);
-        assert_eq!((0..9).map(lab4).collect::<Vec<_>>(), (0..9).map(Some).collect::<Vec<_>>());
-        let moved: Vec<_> = (9..14).map(lab4).collect();
-        assert_eq!(moved, [Some(10), Some(11), Some(12), Some(13), None]);
-        assert_eq!(lab4(u32::MAX), None);
+        for numbering in [Numbering::Lab4, Numbering::Lab4Of2014] {
+            let lab4 = |number| numbering.lab5(number);
+            assert_eq!((0..9).map(lab4).collect::<Vec<_>>(), (0..9).map(Some).collect::<Vec<_>>());
+            let moved: Vec<_> = (9..15).map(lab4).collect();
+            assert_eq!(moved, [Some(10), Some(11), Some(12), Some(13), None, None]);
+            assert_eq!(lab4(u32::MAX), None);
+        }
+    }
+
+    #[test]
+    fn lab_3_has_calls_0_to_3() {
+        let lab3: Vec<_> = [0, 1, 2, 3, 4, u32::MAX].map(|n| Numbering::Lab3.lab5(n)).into();
+        assert_eq!(lab3, [Some(0), Some(1), Some(2), Some(3), None, None]);
+    }
+
+    #[test]
+    fn errors_7_and_8_are_others_in_2014() {
+        let numbers = |numbering: Numbering| {
+            let error = |error| numbering.error(error).wrapping_neg();
+            (
+                numbering.unknown_call().wrapping_neg(),
+                error(Error::NotReceiving),
+                error(Error::OutOfFrames),
+            )
+        };
+        assert_eq!(numbers(Numbering::Lab4Of2014), (7, 8, 4));
+        for numbering in [Numbering::Lab3, Numbering::Lab4, Numbering::Lab5] {
+            assert_eq!(numbers(numbering), (3, 7, 4), "{numbering:?}");
+        }
+    }
+
+    #[test]
+    fn the_frame_lies_where_lab_3s_graders_expect_it() {
+        assert_eq!(TRAPFRAME_ON_STACK, 0xEFFF_FFBC);
     }
 
     #[test]

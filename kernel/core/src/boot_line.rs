@@ -1,6 +1,6 @@
 //! What the kernel's command line asks of the kernel: which programs come first, and how it tells of processes.
 //!
-//! Words are separated by spaces. `elf=MEMBER[,type=fs][,abi=lab4]` starts that member of the boot archive as a JOS
+//! Words are separated by spaces. `elf=MEMBER[,type=fs][,abi=NUMBERING]` starts that member of the boot archive as a JOS
 //! program, in order of the words; without any, `init` comes first. `jos` reports processes as JOS does. Other words
 //! are other people's, and from `run=` on the line belongs to `init`.
 
@@ -45,8 +45,10 @@ fn program(word: &[u8]) -> Result<FirstProgram<'_>, &[u8]> {
     let plain = FirstProgram { member, file_server: false, numbering: Numbering::Lab5 };
     parts.try_fold(plain, |program, option| match option {
         "type=fs" => Ok(FirstProgram { file_server: true, ..program }),
-        "abi=lab4" => Ok(FirstProgram { numbering: Numbering::Lab4, ..program }),
-        _ => Err(word),
+        _ => match Numbering::OPTIONS.into_iter().find(|(name, _)| *name == option) {
+            Some((_, numbering)) => Ok(FirstProgram { numbering, ..program }),
+            None => Err(word),
+        },
     })
 }
 
@@ -65,6 +67,10 @@ mod tests {
             |member| FirstProgram { member, file_server: false, numbering: Numbering::Lab5 };
         let fs = FirstProgram { file_server: true, ..plain("b") };
         let old = FirstProgram { numbering: Numbering::Lab4, ..plain("c") };
+        for (option, numbering) in Numbering::OPTIONS {
+            let line = std::format!("elf=c,{option}");
+            assert_eq!(programs(&line), [Ok(FirstProgram { numbering, ..plain("c") })]);
+        }
         assert_eq!(programs(""), []);
         assert_eq!(programs("kernel.elf jos run=elf=a elf=b"), []);
         assert_eq!(
@@ -75,7 +81,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_told() {
-        for word in ["", ",type=fs", "a,type=ns", "a,", "a,abi=lab4,b"] {
+        for word in
+            ["", ",type=fs", "a,type=ns", "a,", "a,abi=lab4,b", "a,abi=lab5", "a,abi=lab4-2015"]
+        {
             assert_eq!(programs(&std::format!("elf={word}")), [Err(word.as_bytes())]);
         }
         assert_eq!(BootLine(b"elf=\xFF").programs().collect::<Vec<_>>(), [Err(&b"\xFF"[..])]);

@@ -354,8 +354,11 @@ impl Kernel {
         self.end(cpu, index, KILLED + PAGE_FAULT, Reason::Killed);
     }
 
-    /// Any other exception ends the current process.
+    /// Any other exception ends the current process, or stops the machine where JOS's monitor would.
     pub(crate) fn exception<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, vector: u32) {
+        if self.stops_in_monitor(vector) {
+            return self.stop_in_monitor(cpu, index);
+        }
         self.report_exception(cpu, index);
         self.end(cpu, index, KILLED + vector, Reason::Killed);
     }

@@ -56,7 +56,8 @@ impl fmt::Display for BootError {
                 write!(f, "the command line is longer than {COMMAND_LINE_LIMIT} bytes")
             }
             Self::BadProgram(name) => {
-                write!(f, "cannot read elf={name}: not MEMBER[,type=fs][,abi=lab4]")
+                write!(f, "cannot read elf={name}: not MEMBER[,type=fs]")?;
+                f.write_str("[,abi=lab3|lab4|lab4-2014]")
             }
         }
     }
@@ -158,6 +159,7 @@ impl Kernel {
         if program.file_server {
             process.ports = Ports::ALL;
         }
+        self.count_program();
         self.processes.facts_of(index).kind =
             if program.file_server { KIND_FILE_SERVER } else { KIND_USER };
         self.start(index);

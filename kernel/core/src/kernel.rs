@@ -4,6 +4,7 @@ use abi::Registers;
 use abi::jos::VECTOR;
 
 use crate::console::Console;
+use crate::course::Programs;
 use crate::cpu::Cpu;
 use crate::dma::DmaPool;
 use crate::driver::Lines;
@@ -26,7 +27,7 @@ pub enum After {
     Idle,
     /// The first process has ended, or nothing will ever run again.
     PowerOff {
-        /// The first process's exit status, or 0.
+        /// The first process's exit status, or that of the JOS programs.
         status: u8,
     },
 }
@@ -42,6 +43,8 @@ pub struct Kernel {
     pub(crate) lines: Lines,
     /// The first process: the machine ends with it. Without one, it ends when nothing can run any more.
     pub(crate) first: Option<Index>,
+    /// The JOS programs that come instead of the first process.
+    pub(crate) programs: Programs,
     /// Tell of processes as JOS does.
     pub(crate) report_as_jos: bool,
     /// The first process has ended with this status.
@@ -61,6 +64,7 @@ impl Kernel {
             dma: DmaPool::none(),
             lines: Lines::new(),
             first: None,
+            programs: Programs::NONE,
             report_as_jos: false,
             ended: None,
             empty_view: None,

@@ -17,6 +17,7 @@ mod authority;
 pub mod boot_archive;
 pub mod boot_line;
 mod console;
+mod course;
 pub mod cpu;
 pub mod dma;
 pub mod driver;

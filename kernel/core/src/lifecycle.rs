@@ -93,6 +93,8 @@ impl Kernel {
             self.ended = Some(self.processes[index].status as u8);
             // Nobody runs any more, not even who has brought this about.
             cpu.current = None;
+        } else if self.first.is_none() {
+            self.end_of_course_process(cpu, index);
         }
     }
 

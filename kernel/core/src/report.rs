@@ -1,13 +1,13 @@
 //! What the console is told of processes: one line when the kernel ends one, or everything as JOS prints it.
 //!
 //! JOS's format (the one that its graders read) has lines for every process that begins and ends, and the registers
-//! of one that an exception ends. `jos` on the command line asks for it.
+//! of one that an exception ends. `jos` on the command line asks for it. `course` decides which lines belong to lab 3.
 
 use core::fmt::{self, Write};
 
 use abi::Registers;
 use abi::fault::Access;
-use abi::jos::VECTOR;
+use abi::jos::{TRAPFRAME_ON_STACK, VECTOR};
 use abi::message::Reason;
 
 use crate::cpu::Cpu;
@@ -66,9 +66,56 @@ impl Kernel {
         tell(cpu, format_args!("[{actor}] free env {id}"));
     }
 
-    /// Nothing can run any more, and nothing will.
+    /// Nothing can run any more, and nothing will. JOS's kernel goes into its monitor then.
     pub(crate) fn report_nothing_to_run<H: Hardware>(&self, cpu: &mut Cpu<H>) {
-        tell(cpu, format_args!("No runnable environments in the system!"));
+        if self.only_process_has_ended() {
+            tell(cpu, format_args!("Destroyed the only environment - nothing more to do!"));
+        }
+        if !(self.report_as_jos && self.is_lab_3()) {
+            tell(cpu, format_args!("No runnable environments in the system!"));
+        }
+        if self.report_as_jos {
+            report_monitor(cpu);
+        }
+    }
+
+    /// A breakpoint stops the machine: JOS's kernel goes into its monitor, which shows the registers.
+    pub(crate) fn report_breakpoint<H: Hardware>(&self, cpu: &mut Cpu<H>, index: Index) {
+        self.report_trap(cpu);
+        report_monitor(cpu);
+        self.report_registers(cpu, index, None);
+    }
+
+    /// A process in lab 3's numbering makes a call.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn report_call_of_lab_3<H: Hardware>(&self, cpu: &mut Cpu<H>) {
+        if self.report_as_jos {
+            report_incoming(cpu);
+        }
+    }
+
+    /// A trap is about to end a process or to stop the machine: lab 3 has a line for it.
+    fn report_trap<H: Hardware>(&self, cpu: &mut Cpu<H>) {
+        if self.report_as_jos && self.may_be_lab_3() {
+            report_incoming(cpu);
+        }
+    }
+
+    /// Call 9 was given something that is no trap frame: most likely the process is a program of lab 4, whose call 9 sets
+    /// the page-fault handler.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn hint_at_lab_4<H: Hardware>(&self, cpu: &mut Cpu<H>, index: Index) {
+        if self.is_course() {
+            let id = self.processes[index].name();
+            tell(
+                cpu,
+                format_args!(
+                    "hint: [{id}] gave call 9 no trap frame; a program of lab 4 is started with abi=lab4"
+                ),
+            );
+        }
     }
 
     /// A page fault ends a process.
@@ -85,6 +132,7 @@ impl Kernel {
             if let Unmended::NoExceptionStack { record } = why {
                 return self.report_bad_memory(cpu, index, record);
             }
+            self.report_trap(cpu);
             tell(cpu, format_args!("[{id}] user fault va {address:08x} ip {eip:08x}"));
             return self.report_registers(cpu, index, Some(fault));
         }
@@ -112,12 +160,17 @@ impl Kernel {
         address: u32,
     ) {
         let id = self.processes[index].name();
+        // In lab 3's numbering the call has had its line.
+        if !self.is_lab_3() {
+            self.report_trap(cpu);
+        }
         tell(cpu, format_args!("[{id}] user_mem_check assertion failure for va {address:08x}"));
     }
 
     /// Any other exception ends a process.
     pub(crate) fn report_exception<H: Hardware>(&self, cpu: &mut Cpu<H>, index: Index) {
         if self.report_as_jos {
+            self.report_trap(cpu);
             return self.report_registers(cpu, index, None);
         }
         let id = self.processes[index].name();
@@ -172,6 +225,17 @@ impl Kernel {
         tell(cpu, format_args!("  esp  0x{:08x}", r.esp));
         tell(cpu, format_args!("  ss   0x----{:04x}", r.ss & 0xFFFF));
     }
+}
+
+/// What JOS's kernel prints for a trap from a program, in lab 3.
+fn report_incoming<H: Hardware>(cpu: &mut Cpu<H>) {
+    tell(cpu, format_args!("Incoming TRAP frame at {TRAPFRAME_ON_STACK:#x}"));
+}
+
+/// What JOS's monitor prints when it begins. Nobody can type commands here.
+fn report_monitor<H: Hardware>(cpu: &mut Cpu<H>) {
+    tell(cpu, format_args!("Welcome to the JOS kernel monitor!"));
+    tell(cpu, format_args!("Type 'help' for a list of commands."));
 }
 
 /// A line on the console, which never fails.

@@ -50,7 +50,7 @@ impl Kernel {
                     return After::Idle;
                 }
                 self.report_nothing_to_run(cpu);
-                return After::PowerOff { status: 0 };
+                return After::PowerOff { status: self.course_status() };
             }
         }
         After::Run

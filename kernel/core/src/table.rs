@@ -133,6 +133,12 @@ impl Processes {
         }
     }
 
+    /// Slots that hold a process or have ever held one.
+    #[must_use]
+    pub const fn slots_used(&self) -> u32 {
+        self.fresh
+    }
+
     /// Is there a slot left?
     #[must_use]
     pub const fn has_room(&self) -> bool {

@@ -76,7 +76,7 @@ fn undisturbed(attempts: impl FnOnce() -> Verdict) -> Verdict {
 }
 
 fn unknown_calls_are_invalid() -> Verdict {
-    for number in (14..32).chain(Syscall::LAST + 1..256) {
+    for number in (15..32).chain(Syscall::LAST + 1..256) {
         let by_interrupt = interrupt(call(number, 0)).eax;
         equal(format_args!("call {number} by int"), by_interrupt, 0xFFFF_FFFD)?;
     }

@@ -1,4 +1,4 @@
-//! The JOS calls 0 to 13: JOS's numbers and rules, without its faults.
+//! The JOS calls 0 to 14: JOS's numbers and rules, without its faults.
 
 use libsys::abi::layout::{PAGE_SIZE, USER_TOP};
 use libsys::abi::public::{ProcessFacts, Status};

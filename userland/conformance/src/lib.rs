@@ -4,7 +4,7 @@
 //! from libsys, and what is claimed about the interface stands in the claims as a number: a wrong constant in `abi`
 //! cannot hide itself.
 //!
-//! Reading order: [`raw`] (the trap, any address), [`calls`] (the fourteen calls), [`claims`] (how a claim is stated),
+//! Reading order: [`raw`] (the trap, any address), [`calls`] (the calls of lab 5), [`claims`] (how a claim is stated),
 //! [`facts`] (what the kernel shows), [`family`] (children by call 7), [`upcall`] (page faults), [`start`] (how a program
 //! begins).
 //!

@@ -164,8 +164,205 @@ fn beginnings_and_ends_are_told_as_jos_tells_them() {
         "[00001000] exiting gracefully",
         "[00001000] free env 00001000",
         "No runnable environments in the system!",
+        MONITOR[0],
+        MONITOR[1],
     ];
     assert_eq!(said(&world).lines().collect::<Vec<_>>(), lines);
+}
+
+/// What JOS's monitor says when it begins.
+const MONITOR: [&str; 2] =
+    ["Welcome to the JOS kernel monitor!", "Type 'help' for a list of commands."];
+const INCOMING: &str = "Incoming TRAP frame at 0xefffffbc";
+const ONLY: &str = "Destroyed the only environment - nothing more to do!";
+const NONE: &str = "No runnable environments in the system!";
+
+/// What the console shows of a run without the registers, which are indented.
+fn told(world: &World) -> Vec<String> {
+    said(world).lines().filter(|line| !line.starts_with(' ')).map(str::to_owned).collect()
+}
+
+#[test]
+fn lab_3s_lines_are_told_of_an_only_process_that_ends_and_of_no_other() {
+    let faults = |world: &mut World| world.write(0xDEAD_BEE0, 1).unwrap_err();
+    for (line, incoming, only) in [
+        ("elf=p", true, true),
+        ("elf=p,abi=lab3", true, true),
+        ("elf=p,abi=lab4", false, false),
+        ("elf=p,abi=lab4-2014", false, false),
+    ] {
+        let mut world = jos(line);
+        faults(&mut world);
+        let told = told(&world);
+        assert_eq!(told.iter().any(|line| line == INCOMING), incoming, "{line}");
+        assert_eq!(told.iter().any(|line| line == ONLY), only, "{line}");
+        assert_eq!(told.iter().any(|told| told == NONE), line != "elf=p,abi=lab3", "{line}");
+        assert_eq!(told[told.len() - 2..], MONITOR, "{line}");
+    }
+    let mut world = jos("elf=p elf=p");
+    faults(&mut world);
+    faults(&mut world);
+    assert!(!said(&world).contains(INCOMING) && !said(&world).contains(ONLY), "two of them");
+    let mut world = jos("elf=p");
+    let child = forked(&mut world);
+    world.jos(3, [child.bits(), 0, 0, 0, 0]);
+    faults(&mut world);
+    assert!(!said(&world).contains(INCOMING) && !said(&world).contains(ONLY), "it had a child");
+    let mut world = World::of_programs("elf=p");
+    faults(&mut world);
+    assert!(!said(&world).contains("TRAP") && !said(&world).contains(MONITOR[0]), "without jos");
+}
+
+#[test]
+fn lab_3_has_four_calls_and_a_line_for_each() {
+    let mut world = jos("elf=p,abi=lab3");
+    assert_eq!(world.jos(2, [0; 5]), 0x1000);
+    assert_eq!(world.jos(4, [0, PAGE, 7, 0, 0]) as i32, -3, "page_alloc is lab 4's");
+    world.jos(0, [PAGE, 1, 0, 0, 0]);
+    let lines = [
+        "[00000000] new env 00001000",
+        INCOMING,
+        INCOMING,
+        INCOMING,
+        "[00001000] user_mem_check assertion failure for va 10000000",
+        "[00001000] free env 00001000",
+        ONLY,
+        MONITOR[0],
+        MONITOR[1],
+    ];
+    assert_eq!(told(&world), lines);
+    let mut quiet = World::of_programs("elf=p,abi=lab3");
+    assert_eq!(quiet.jos(2, [0; 5]), 0x1000);
+    quiet.jos(3, [0; 5]);
+    assert_eq!(told(&quiet), [NONE], "without jos");
+}
+
+#[test]
+fn a_breakpoint_stops_the_machine_in_the_monitor_and_frees_nobody() {
+    for line in ["elf=p", "elf=p,abi=lab4 elf=p"] {
+        let mut world = jos(line);
+        world.trap(3);
+        assert_eq!(world.after, After::PowerOff { status: 0 }, "{line}");
+        let text = said(&world);
+        let [_, shown] = text.split_once(MONITOR[0]).map(|(a, b)| [a, b]).expect("the monitor");
+        let frame = format!("\n{}\nTRAP frame at 0x", MONITOR[1]);
+        assert!(shown.starts_with(&frame), "{line}: {text}");
+        assert!(shown.contains("  trap 0x00000003 Breakpoint\n"), "{line}: {text}");
+        assert!(!text.contains("free env") && !text.contains(NONE), "{line}: {text}");
+        assert_eq!(text.contains(INCOMING), line == "elf=p", "{line}: {text}");
+    }
+}
+
+#[test]
+fn a_breakpoint_ends_its_process_where_there_is_no_monitor() {
+    let mut world = World::of_programs("elf=p elf=p");
+    world.trap(3);
+    assert_eq!(world.after, After::Run);
+    assert_eq!(world.current(), SECOND);
+    assert!(said(&world).contains("breakpoint (vector 3"), "{}", said(&world));
+}
+
+#[test]
+fn the_machine_ends_with_the_status_of_the_first_program_that_failed() {
+    let exit = |status| Syscall::Exit { status };
+    // How the second program and the first one end: `None` is by an undefined instruction.
+    for (second, first, status) in [
+        (Some(0), Some(0), 0),
+        (Some(0), Some(1), 1),
+        (Some(7), Some(0), 7),
+        (Some(7), Some(1), 1),
+        (Some(255), None, 128 + 6),
+        (None, Some(0), 128 + 6),
+    ] {
+        for (line, expected) in [("elf=p elf=p", status), ("elf=p elf=p jos", 0)] {
+            let ends = [(SECOND, second), (FIRST, first)];
+            for ends in [ends, [ends[1], ends[0]]] {
+                let mut world = World::of_programs(line);
+                for (id, how) in ends {
+                    world.run(id);
+                    match how {
+                        Some(status) => world.begin(exit(status)),
+                        None => world.trap(6),
+                    }
+                }
+                assert_eq!(world.after, After::PowerOff { status: expected }, "{line}: {ends:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_page_fault_and_a_bad_pointer_end_with_142_and_children_do_not_count() {
+    let mut world = World::of_programs("elf=p");
+    world.write(0xDEAD_BEE0, 1).unwrap_err();
+    assert_eq!(world.after, After::PowerOff { status: 142 });
+    let mut world = World::of_programs("elf=p");
+    world.jos(0, [PAGE, 1, 0, 0, 0]);
+    assert_eq!(world.after, After::PowerOff { status: 142 });
+    let mut world = World::of_programs("elf=p elf=p");
+    let child = forked(&mut world);
+    world.jos(8, [child.bits(), 2, 0, 0, 0]);
+    world.run(child);
+    world.trap(6);
+    world.run(SECOND);
+    world.jos(3, [0; 5]);
+    world.run(FIRST);
+    let heir = forked(&mut world);
+    assert_eq!(heir.bits(), 0x2001, "the slot of the second program is its child's now");
+    world.jos(8, [heir.bits(), 2, 0, 0, 0]);
+    world.run(heir);
+    world.trap(6);
+    world.jos(3, [0; 5]);
+    assert_eq!(world.after, After::PowerOff { status: 0 });
+}
+
+#[test]
+fn after_an_end_the_lowest_slot_is_next() {
+    let mut world = World::of_programs("elf=p");
+    let children: Vec<_> = [(); 3].map(|()| forked(&mut world)).into();
+    for child in children.iter().rev() {
+        assert_eq!(world.jos(8, [child.bits(), 2, 0, 0, 0]), 0);
+    }
+    world.jos(3, [0; 5]);
+    for child in children {
+        assert_eq!(world.current(), child);
+        world.trap(6);
+    }
+    assert_eq!(world.after, After::PowerOff { status: 0 });
+}
+
+#[test]
+fn a_process_that_ends_another_goes_on() {
+    let mut world = World::of_programs("elf=p elf=p");
+    world.run(SECOND);
+    let child = forked(&mut world);
+    assert_eq!(world.jos(3, [child.bits(), 0, 0, 0, 0]), 0);
+    assert_eq!(world.current(), SECOND);
+}
+
+#[test]
+fn call_9_without_a_trap_frame_hints_at_lab_4() {
+    const FRAME: u32 = USER_STACK_TOP - 0x100;
+    for (selector, hint) in
+        [(0, false), (0x08, false), (0x1B, false), (0x10, true), (0xFFFF, true), (0x1_001B, false)]
+    {
+        let mut world = World::of_programs("elf=p");
+        world.write(FRAME + 52, selector).unwrap();
+        world.jos(9, [0, FRAME, 0, 0, 0]);
+        assert_eq!(said(&world).contains("abi=lab4"), hint, "{selector:#x}");
+    }
+}
+
+#[test]
+fn programs_of_2014_have_errors_7_and_8() {
+    let mut world = World::of_programs("elf=p,abi=lab4-2014");
+    let child = forked(&mut world);
+    assert_eq!(world.jos(11, [child.bits(), 0, 0xEEC0_0000, 0, 0]) as i32, -8, "not receiving");
+    assert_eq!(world.jos(13, [0; 5]) as i32, -7, "unknown");
+    assert_eq!(world.jos(4, [0, 1, 7, 0, 0]) as i32, -3, "unaligned");
+    assert_eq!(world.jos(8, [child.bits(), 2, 0, 0, 0]), 0);
+    world.run(child);
+    assert_eq!(world.jos(31, [0; 5]) as i32, -7, "a child counts as its parent does");
 }
 
 #[test]
@@ -175,8 +372,9 @@ fn a_fault_is_told_as_jos_tells_it() {
     world.write(0xDEAD_BEE0, 1).unwrap_err();
     let text = said(&world);
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[1], format!("[00001000] user fault va deadbee0 ip {CALL_SITE:08x}"));
-    assert!(lines[2].starts_with("TRAP frame at 0x") && lines[2].ends_with(" from CPU 0"));
+    assert_eq!(lines[1], INCOMING);
+    assert_eq!(lines[2], format!("[00001000] user fault va deadbee0 ip {CALL_SITE:08x}"));
+    assert!(lines[3].starts_with("TRAP frame at 0x") && lines[3].ends_with(" from CPU 0"));
     let rest = [
         "  edi  0x00000000",
         "  esi  0x00000000",
@@ -197,9 +395,12 @@ fn a_fault_is_told_as_jos_tells_it() {
         "  esp  0xeebfe000",
         "  ss   0x----0023",
         "[00001000] free env 00001000",
-        "No runnable environments in the system!",
+        ONLY,
+        NONE,
+        MONITOR[0],
+        MONITOR[1],
     ];
-    assert_eq!(lines[3..], rest);
+    assert_eq!(lines[4..], rest);
 }
 
 #[test]
@@ -242,7 +443,11 @@ fn what_cannot_be_started_ends_the_boot_with_one_line() {
     huge[52 + 32 + 22] = 0x80;
     let table: [(&[u8], &str, &str); 8] = [
         (&archive, "elf=q", "the boot archive has no q"),
-        (&archive, "elf=p,type=ns", "cannot read elf=p,type=ns: not MEMBER[,type=fs][,abi=lab4]"),
+        (
+            &archive,
+            "elf=p,type=ns",
+            "cannot read elf=p,type=ns: not MEMBER[,type=fs][,abi=lab3|lab4|lab4-2014]",
+        ),
         (&archive, "", "the boot archive has no bin/init"),
         (&image::archive("p", b"text"), "elf=p", "p is damaged: not an ELF file"),
         (&image::archive("p", &dynamic), "elf=p", "p is damaged: it wants a dynamic linker"),

@@ -1,4 +1,4 @@
-//! JOS calls 0 to 13, by the letter of their interface: numbers, registers, errors, and A and D.
+//! JOS calls 0 to 14, by the letter of their interface: numbers, registers, errors, and A and D.
 
 use abi::call::Verdict;
 use abi::layout::{EXCEPTION_STACK, UENVS, USER_TOP};
@@ -47,9 +47,49 @@ fn forked(world: &mut World) -> ProcessId {
 #[test]
 fn unknown_numbers_are_invalid() {
     let mut world = World::new();
-    for number in [14, 15, 31] {
+    for number in [15, 16, 31] {
         assert_eq!(world.jos(number, [0; 5]), INVAL, "{number}");
     }
+}
+
+#[test]
+fn time_msec_is_the_clock_in_milliseconds() {
+    let mut world = World::new();
+    let microseconds = |[low, high, ..]: [u32; 4]| u64::from(high) << 32 | u64::from(low);
+    (0..7).for_each(|_| world.tick());
+    let before = microseconds(world.call(Syscall::Clock).unwrap());
+    let told = u64::from(world.jos(14, [0; 5]));
+    let after = microseconds(world.call(Syscall::Clock).unwrap());
+    assert!(before >= 1000, "time has passed");
+    assert!((before / 1000..=after / 1000).contains(&told), "{before} {told} {after}");
+}
+
+#[test]
+fn a_send_to_a_receiver_that_was_stopped_makes_it_runnable() {
+    let mut world = World::new();
+    let child = forked(&mut world);
+    world.run(child);
+    world.jos_once(13, [USER_TOP, 0, 0, 0, 0]);
+    world.run(INIT);
+    assert_eq!(world.jos(8, [child.bits(), NOT_RUNNABLE, 0, 0, 0]), 0);
+    assert_eq!(world.facts(child).status, Status::NotRunnable as u32);
+    assert_eq!(world.jos(12, [child.bits(), 5, USER_TOP, 0, 0]), 0);
+    assert_eq!(world.facts(child).status, Status::Runnable as u32);
+    world.run(child);
+    assert_eq!((world.registers().eax, world.facts(child).value), (0, 5));
+}
+
+#[test]
+fn a_send_does_not_start_a_receiver_that_a_native_call_has_stopped() {
+    let mut world = World::new();
+    let child = forked(&mut world);
+    world.run(child);
+    world.jos_once(13, [USER_TOP, 0, 0, 0, 0]);
+    world.run(INIT);
+    let process = child.into();
+    world.call(Syscall::ProcessStop { process }).unwrap();
+    assert_eq!(world.jos(12, [child.bits(), 5, USER_TOP, 0, 0]), 0);
+    assert_eq!(world.facts(child).status, Status::NotRunnable as u32);
 }
 
 #[test]

@@ -188,7 +188,7 @@ fn code_kills(code: &[u8]) -> Verdict {
 fn every_other_exception_ends_the_process() -> Verdict {
     code_kills(&[0xF7, 0xF1])?; // div ecx
     code_kills(&[0x9C, 0x80, 0x4C, 0x24, 0x01, 0x01, 0x9D, 0x90])?; // pushf; or byte [esp + 1], 1; popf; nop
-    code_kills(&[0xCC])?; // int3
+    code_kills(&[0xB8, 0x28, 0, 0, 0, 0x8E, 0xD8])?; // mov eax, 0x28; mov ds, eax
     code_kills(&[0xB0, 0x7F, 0x04, 0x01, 0xCE])?; // mov al, 127; add al, 1; into
     code_kills(&[0x0F, 0x0B])?; // ud2
     code_kills(&[0xB8, 0x10, 0, 0, 0, 0x8E, 0xC0])?; // mov eax, 0x10; mov es, eax

@@ -38,6 +38,7 @@ conformance::program! {
     recv_takes_only_a_page_or_none,
     any_live_process_may_be_sent_to,
     a_receiver_made_runnable_stays_blocked,
+    a_send_makes_a_stopped_receiver_runnable,
     all_of_many_senders_get_through,
     a_receiver_that_was_ended_is_nobody,
 }
@@ -336,6 +337,15 @@ fn a_receiver_made_runnable_stays_blocked() -> Verdict {
         equal("receiving, status", facts, [Some(1), Some(4)])?;
     }
     equal("send", ipc_try_send(receiver, 3, UTOP, 0), 0)?;
+    ends_well(receiver)
+}
+
+fn a_send_makes_a_stopped_receiver_runnable() -> Verdict {
+    let receiver = receiver(UTOP, || equal("value", own(VALUE), 8))?;
+    equal("stop", env_set_status(receiver, 4), 0)?;
+    equal("stopped", fact(receiver, STATUS), Some(4))?;
+    equal("send", ipc_try_send(receiver, 8, UTOP, 0), 0)?;
+    equal("runnable", fact(receiver, STATUS), Some(2))?;
     ends_well(receiver)
 }
 

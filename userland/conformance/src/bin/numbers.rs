@@ -2,15 +2,18 @@
 #![no_std]
 #![no_main]
 
+use abi::Syscall;
 use conformance::calls::{call, getenvid, ipc_try_send, sys_yield};
-use conformance::claims::{Verdict, equal, holds, until};
+use conformance::claims::{Seen, Verdict, equal, holds, until};
 use conformance::facts::{INVALID, UTOP, fresh, own, place};
 use conformance::family::{child, end, ends_well, stopped_child, tell, told};
+use conformance::native::native;
 use conformance::raw::{Trap, selectors_through_a_call, trap};
 
 conformance::program! {
     the_number_is_in_eax_and_so_is_the_result,
-    numbers_from_14_to_31_are_unknown,
+    number_14_is_the_time_in_milliseconds,
+    numbers_from_15_to_31_are_unknown,
     the_number_is_all_of_eax,
     every_call_keeps_the_other_registers,
     recv_keeps_the_other_registers,
@@ -27,8 +30,22 @@ fn the_number_is_in_eax_and_so_is_the_result() -> Verdict {
     equal("the same", getenvid(), raw.eax)
 }
 
-fn numbers_from_14_to_31_are_unknown() -> Verdict {
-    for number in 14..32 {
+/// Lab 6's `time_msec`, beside the native clock, which counts microseconds.
+fn number_14_is_the_time_in_milliseconds() -> Verdict {
+    let milliseconds = || {
+        let [low, high, ..] = native(Syscall::Clock)?;
+        Ok::<_, Seen>(((u64::from(high) << 32 | u64::from(low)) / 1000) as u32)
+    };
+    let start = milliseconds()?;
+    until("time passes", || milliseconds().is_ok_and(|now| now >= start + 3))?;
+    let before = milliseconds()?;
+    let told = call(14, []).cast_unsigned();
+    let after = milliseconds()?;
+    holds("it lies between two looks at the clock", (before..=after).contains(&told))
+}
+
+fn numbers_from_15_to_31_are_unknown() -> Verdict {
+    for number in 15..32 {
         equal("call", (number, call(number, [0, 0, 0, 0, 0])), (number, -3))?;
     }
     Ok(())
