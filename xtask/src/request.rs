@@ -21,7 +21,7 @@ const MOST: u32 = 3583;
 /// # Errors
 /// There is no word, a quote is not closed, or there is a control character.
 pub fn run(text: &str) -> Result<Vec<String>, BadInput> {
-    let bad = |why: String| BadInput(format!("--run {text:?}: {why}"));
+    let bad = |why: String| BadInput(format!("--run: {why}"));
     if text.chars().any(|c| c.is_control() && c != '\t') {
         return Err(bad("a control character cannot stand on the kernel's command line".into()));
     }
@@ -40,12 +40,13 @@ pub fn append(text: &str) -> Result<Vec<&str>, BadInput> {
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     for word in &words {
         if word.starts_with(RUN) {
-            let instead = "say --run \"PROGRAM ARGS\" instead";
-            return Err(BadInput(format!("--append {word:?}: {instead}")));
+            let why =
+                "--append: `run=` is what --run \"PROGRAM ARGS\" puts there; say that instead";
+            return Err(BadInput(why.to_owned()));
         }
         if !boot_line::is_known(word.as_bytes()) {
-            let known = known_words();
-            return Err(BadInput(format!("--append {word:?}: unknown word; there are {known}")));
+            let (word, known) = (word.escape_debug(), known_words());
+            return Err(BadInput(format!("--append: unknown word `{word}`; there are {known}")));
         }
     }
     Ok(words)
@@ -61,7 +62,7 @@ fn known_words() -> String {
 /// # Errors
 /// The text is no number from 16 to 3583.
 pub fn memory(text: &str) -> Result<u32, BadInput> {
-    let bad = |why: &str| Err(BadInput(format!("--memory {text:?}: {why}")));
+    let bad = |why: &str| Err(BadInput(format!("--memory {}: {why}", text.escape_debug())));
     match text.parse::<u32>() {
         Ok(mib @ LEAST..=MOST) => Ok(mib),
         Ok(mib) if mib > MOST => bad(&format!(
@@ -117,15 +118,15 @@ mod tests {
         for word in PLAIN {
             assert_eq!(append(word).unwrap(), [word]);
             let longer = format!("{word}=1");
-            refused(append(&longer), &format!("{longer:?}: unknown"));
+            refused(append(&longer), &format!("unknown word `{longer}`"));
         }
         assert_eq!(append(" trust  selftest=hang").unwrap(), ["trust", "selftest=hang"]);
         assert_eq!(append("").unwrap(), [""; 0]);
-        refused(append("trust nonsense=1"), "\"nonsense=1\": unknown word; there are jos, ");
+        refused(append("trust nonsense=1"), "unknown word `nonsense=1`; there are jos, ");
         refused(append("trust run=cow"), "--run");
         refused(append("selftest=panik"), "selftest=panic|fault|stack|triple|hang");
         refused(append("kernel.elf"), "unknown");
-        refused(append("a\u{1b}b"), "\"a\\u{1b}b\"");
+        refused(append("a\u{1b}b"), "`a\\u{1b}b`");
     }
 
     #[test]
