@@ -143,21 +143,27 @@ impl QemuOptions {
         self.elf.is_empty() && !self.boot.appends(|word| word.starts_with(ELF))
     }
 
-    /// What was asked for and changes nothing, each with its reason.
-    fn without_effect(&self) -> Vec<&'static str> {
+    /// What the user should know about options that do not do what they seem to.
+    fn notes(&self) -> Vec<&'static str> {
         let (init, boot) = (self.starts_init(), &self.boot);
         let for_program = init && boot.run.is_none();
         let table = [
-            (self.no_swap && !self.elf.is_empty(), "--no-swap: with --elf there is no swap disk"),
-            (self.no_swap && self.iso, "--no-swap: with --iso there is no swap disk"),
-            (self.jos && init, "--jos is for the programs of --elf, and there is none"),
+            (
+                self.no_swap && !self.elf.is_empty(),
+                "--no-swap has no effect: with --elf there is no swap disk",
+            ),
+            (self.no_swap && self.iso, "--no-swap has no effect: with --iso there is no swap disk"),
+            (
+                self.jos && init,
+                "--jos changes the kernel's messages only: without --elf no JOS program runs",
+            ),
             (
                 for_program && boot.appends(|word| [TRUST, ARCHIVE].contains(&word)),
-                "--append: `trust` and `archive` are for the program of --run, and there is none",
+                "`trust` and `archive` have no effect: they are for the program of --run",
             ),
             (
                 !init && boot.appends(|word| [DISK, SWAP, TRUST, ARCHIVE].contains(&word)),
-                "--append: `disk`, `swap`, `trust` and `archive` are for init, which does not run",
+                "`disk`, `swap`, `trust`, `archive` have no effect: init does not run",
             ),
         ];
         table.into_iter().filter_map(|(applies, why)| applies.then_some(why)).collect()
@@ -230,8 +236,8 @@ fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
     // What the build makes is looked at after the build.
     let foreign = |program: &&Program| !program.lies_in(&workspace.output());
     programs.iter().filter(foreign).try_for_each(Program::check)?;
-    for why in options.without_effect() {
-        eprintln!("vitrine: no effect: {why}");
+    for note in options.notes() {
+        eprintln!("vitrine: note: {note}");
     }
     setup::ensure(&[Part::Emulator])?;
     if !options.iso {
@@ -319,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_that_changes_nothing_says_so() {
+    fn an_option_that_has_no_effect_is_noted() {
         for (line, count) in [
             ("x qemu", 0),
             ("x qemu --no-swap", 0),
@@ -334,7 +340,7 @@ mod tests {
             ("x qemu --append disk", 0),
             ("x qemu --append swap --elf a", 1),
         ] {
-            let said = options(line).without_effect();
+            let said = options(line).notes();
             assert_eq!(said.len(), count, "{line}: {said:?}");
         }
     }
