@@ -21,7 +21,7 @@ mod serial;
 mod timer;
 mod traps;
 
-use abi::Frame;
+use abi::{Frame, boot_line};
 use kernel_core::{After, Cpu, Frames, Kernel, dma};
 
 use crate::cannot_boot::CannotBoot;
@@ -59,6 +59,10 @@ fn boot(magic: u32, information: u32) -> Result<After, CannotBoot> {
     let records = memory::take_over(&mut machine, &mut plan, kernel.public_facts())?;
     let dma_pool = plan.take_run(dma::POOL);
     memory::report(&plan);
+    for word in boot_line::unknown(loader.command_line()) {
+        let word = word.escape_ascii();
+        logger::print(format_args!("unknown word on the command line: {word}\n"));
+    }
     kernel.frames = Frames::new(records, plan.ranges());
     kernel.set_dma_pool(dma_pool);
     loader.archive_frames().for_each(|frame| kernel.frames.reserve(frame));

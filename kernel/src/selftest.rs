@@ -1,27 +1,25 @@
 //! What the kernel does to itself on request, so that tests can watch how it fails.
 //!
-//! The word `selftest=panic`, `selftest=fault`, `selftest=stack`, `selftest=triple` or `selftest=hang` on the command
-//! line asks for it. Only whoever boots the machine can.
+//! The word `selftest=NAME` on the command line asks for it, with a name from [`SelfTest::ALL`]. Only whoever boots
+//! the machine can.
 
 use core::arch::asm;
 
-/// Before the name, on the command line.
-const PREFIX: &[u8] = b"selftest=";
+use abi::boot_line::{SelfTest, words};
 
 /// Fails as the command line says, if it says so.
 pub fn run(command_line: &[u8]) {
-    let words = command_line.split(|byte| *byte == b' ');
-    match words.filter_map(|word| word.strip_prefix(PREFIX)).next() {
-        Some(b"panic") => panic!("as the command line asked"),
-        Some(b"fault") => read(0x10_0000),
-        Some(b"stack") => {
+    match words(command_line).find_map(SelfTest::asked) {
+        Some(SelfTest::Panic) => panic!("as the command line asked"),
+        Some(SelfTest::Fault) => read(0x10_0000),
+        Some(SelfTest::Stack) => {
             core::hint::black_box(descend(0));
         }
-        Some(b"triple") => triple_fault(),
-        Some(b"hang") => loop {
+        Some(SelfTest::Triple) => triple_fault(),
+        Some(SelfTest::Hang) => loop {
             core::hint::spin_loop();
         },
-        Some(_) | None => {}
+        None => {}
     }
 }
 

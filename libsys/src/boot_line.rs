@@ -1,23 +1,25 @@
 //! What the kernel's command line says to init: which program to run, if not the shell.
+//!
+//! The words before `run=` are `abi::boot_line`'s. What follows `run=` is a command, with quotes as in the shell;
+//! [`crate::command_line`] splits it.
 
-/// The words after `run=`, which takes the rest of the line; `None` without it, or if nothing follows.
+use abi::boot_line::{RUN, words};
+
+/// The command after `run=`, which takes the rest of the line; `None` without it, or if nothing follows.
 #[must_use]
-pub fn program_to_run(line: &str) -> Option<impl Iterator<Item = &str> + Clone> {
-    const RUN: &str = "run=";
+pub fn command_to_run(line: &str) -> Option<&str> {
     let start = line
         .match_indices(RUN)
         .map(|(at, _)| at)
         .find(|at| *at == 0 || line[..*at].ends_with(' '))?;
-    let mut words = line[start + RUN.len()..].split_ascii_whitespace().peekable();
-    words.peek()?;
-    Some(words)
+    let command = line[start + RUN.len()..].trim_ascii();
+    (!command.is_empty()).then_some(command)
 }
 
 /// Is `word` among the words before `run=`?
 #[must_use]
 pub fn has_word(line: &str, word: &str) -> bool {
-    let words = line.split_ascii_whitespace().take_while(|it| !it.starts_with("run="));
-    words.into_iter().any(|it| it == word)
+    words(line.as_bytes()).any(|it| it == word.as_bytes())
 }
 
 #[cfg(test)]
@@ -29,6 +31,7 @@ mod tests {
         for (line, expected) in [
             ("disk", true),
             ("kernel.elf disk run=x", true),
+            ("/my disk/kernel.elf run=x", false),
             ("run=x disk", false),
             ("disks", false),
         ] {
@@ -37,19 +40,18 @@ mod tests {
     }
 
     #[test]
-    fn all_after_run_is_the_program() {
-        let table: [(&str, &[&str]); 7] = [
-            ("", &[]),
-            ("kernel.elf debug", &[]),
-            ("run=walk 0xef7bd000", &["walk", "0xef7bd000"]),
-            ("kernel.elf run=walk  a run=b ", &["walk", "a", "run=b"]),
-            ("dryrun=no run=cow", &["cow"]),
-            ("kernel.elf run=", &[]),
-            ("kernel.elf run=  ", &[]),
-        ];
-        for (line, expected) in table {
-            let words: Vec<&str> = program_to_run(line).into_iter().flatten().collect();
-            assert_eq!(words, expected, "{line:?}");
+    fn all_after_run_is_the_command() {
+        for (line, expected) in [
+            ("", None),
+            ("kernel.elf debug", None),
+            ("run=walk 0xef7bd000", Some("walk 0xef7bd000")),
+            ("kernel.elf run=walk  a run=b ", Some("walk  a run=b")),
+            ("run=walk \"a  b\"", Some("walk \"a  b\"")),
+            ("dryrun=no run=cow", Some("cow")),
+            ("kernel.elf run=", None),
+            ("kernel.elf run=  ", None),
+        ] {
+            assert_eq!(command_to_run(line), expected, "{line:?}");
         }
     }
 }

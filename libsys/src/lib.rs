@@ -10,7 +10,6 @@
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
 
-#[cfg(target_os = "none")]
 extern crate alloc;
 
 pub use abi;
@@ -21,6 +20,7 @@ pub use abi::{
 };
 
 pub mod boot_line;
+pub mod command_line;
 pub mod disk_protocol;
 pub mod fork;
 pub mod message;

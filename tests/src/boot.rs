@@ -117,7 +117,7 @@ impl Boot {
     /// Attaches a raw image as a virtio drive.
     #[must_use]
     pub fn disk(mut self, file: PathBuf) -> Self {
-        self.machine.disk = Some(file);
+        self.machine.disk = Some(file.into());
         self
     }
 

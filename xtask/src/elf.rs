@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use abi::image::{HEADER_LIMIT, Image, Rules};
 use abi::jos::Numbering;
 use anyhow::{Context, Result};
-use tempfile::NamedTempFile;
 
 use crate::bad_input::BadInput;
 use crate::image;
+use crate::throwaway::Throwaway;
 use crate::workspace::Workspace;
 
 /// The option of the file server.
@@ -126,7 +126,7 @@ fn split(text: &str) -> Vec<String> {
 
 /// Programs in an archive, ready to boot. The archive is a file as long as this lives.
 pub struct Staged {
-    archive: NamedTempFile,
+    archive: Throwaway,
     /// What names the programs on the kernel's command line.
     pub words: String,
 }
@@ -144,12 +144,7 @@ impl Staged {
             words.push(program.word(&member));
             members.push((member, image::stripped(&program.read()?)?));
         }
-        fs::create_dir_all(workspace.output())?;
-        let archive = tempfile::Builder::new()
-            .prefix("first-")
-            .suffix(".tar")
-            .tempfile_in(workspace.output())
-            .context("cannot make a boot archive")?;
+        let archive = Throwaway::new(&workspace.output(), ".tar")?;
         fs::write(archive.path(), image::archive(&members)?).context("cannot write the archive")?;
         Ok(Self { archive, words: words.join(" ") })
     }
@@ -158,6 +153,12 @@ impl Staged {
     #[must_use]
     pub fn archive(&self) -> &Path {
         self.archive.path()
+    }
+
+    /// The file itself, for whoever outlives this.
+    #[must_use]
+    pub fn into_file(self) -> Throwaway {
+        self.archive
     }
 }
 

@@ -3,7 +3,8 @@
 //! All programs are linked at the same address, so gdb gets the symbols of one program at a time.
 //! The terminal belongs to gdb; the serial line goes to a file.
 
-use std::path::Path;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -28,7 +29,7 @@ pub fn gdb(workspace: &Workspace, memory: u32, command_line: String, program: &s
     // A socket's name is at most 107 bytes long: the tree's own path may be longer.
     let directory = tempfile::tempdir().context("cannot create a temporary directory")?;
     let socket = directory.path().join("gdb");
-    let log = workspace.output().join("serial.log");
+    let (log, _held) = free_log(&workspace.output())?;
 
     let machine = Machine {
         memory,
@@ -59,6 +60,25 @@ pub fn gdb(workspace: &Workspace, memory: u32, command_line: String, program: &s
     result.with_context(|| command::cannot_start(&gdb)).map(drop)
 }
 
+/// The first of `serial.log`, `serial-2.log`, … that no other debugger's machine writes to. The lock on it says so,
+/// for as long as the file is open.
+fn free_log(directory: &Path) -> Result<(PathBuf, File)> {
+    for number in 1_u32.. {
+        let name = if number == 1 { "serial.log".into() } else { format!("serial-{number}.log") };
+        let log = directory.join(name);
+        let file = File::options().create(true).append(true).open(&log);
+        let file = file.with_context(|| format!("cannot write {}", log.display()))?;
+        match file.try_lock() {
+            Ok(()) => return Ok((log, file)),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {}", log.display()));
+            }
+        }
+    }
+    bail!("every name for a log of the serial line is taken")
+}
+
 /// gdb tries a socket only once, and QEMU makes it a moment after its start.
 fn await_socket(socket: &Path, emulator: &SharedChild) {
     let running = || matches!(emulator.try_wait(), Ok(None));
@@ -82,6 +102,18 @@ fn arguments(kernel: &Path, program: &Path, socket: &Path) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_debuggers_have_two_logs() {
+        let directory = tempfile::tempdir().unwrap();
+        let (first, held) = free_log(directory.path()).unwrap();
+        let (second, _) = free_log(directory.path()).unwrap();
+        assert_eq!(first, directory.path().join("serial.log"));
+        assert_eq!(second, directory.path().join("serial-2.log"));
+        drop(held);
+        assert_eq!(free_log(directory.path()).unwrap().0, first);
+        assert!(free_log(Path::new("/nowhere")).is_err());
+    }
 
     #[test]
     fn gdb_reads_both_symbol_files_before_it_connects() {

@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use libsys::command_line;
 
+use crate::bad_input::BadInput;
 use crate::image;
 use crate::setup;
 use crate::system::Part;
+use crate::throwaway::Throwaway;
 use crate::workspace::Workspace;
 use crate::{build, command};
 
@@ -17,11 +20,23 @@ use crate::{build, command};
 /// # Errors
 /// A tool is missing, a build fails, or a file cannot be written.
 pub fn iso(workspace: &Workspace, command_line: &str) -> Result<PathBuf> {
+    let file = for_one_boot(workspace, command_line)?;
+    let disc = workspace.output().join("vitrine.iso");
+    // In one step, because a machine may be booting from the old one. The copy has the name, and goes nowhere else.
+    image::replace(&disc, &fs::read(file.path()).context("cannot read the CD")?)?;
+    Ok(disc)
+}
+
+/// Builds the image and writes a CD that only one boot uses.
+///
+/// # Errors
+/// Those of [`iso`].
+pub fn for_one_boot(workspace: &Workspace, command_line: &str) -> Result<Throwaway> {
     setup::ensure(&[Part::DiscTools])?;
     build::build(workspace)?;
-    let disc = workspace.output().join("vitrine.iso");
-    write(workspace, command_line, &disc)?;
-    Ok(disc)
+    let file = Throwaway::new(&workspace.output(), ".iso")?;
+    write(workspace, command_line, file.path())?;
+    Ok(file)
 }
 
 /// Writes a CD from the image that was built last.
@@ -35,7 +50,7 @@ pub fn write(workspace: &Workspace, command_line: &str, disc: &std::path::Path) 
     let kernel = fs::read(workspace.kernel()).context("cannot read the kernel")?;
     fs::write(boot.join("kernel.elf"), image::stripped(&kernel)?)?;
     fs::copy(workspace.archive(), boot.join("boot.tar")).context("cannot copy the archive")?;
-    fs::write(boot.join("grub/grub.cfg"), configuration(command_line))?;
+    fs::write(boot.join("grub/grub.cfg"), configuration(command_line)?)?;
     let tool = setup::grub_mkrescue().unwrap_or("grub-mkrescue");
     let mut command = Command::new(tool);
     command.arg("-o").arg(disc).arg(tree.path());
@@ -47,8 +62,8 @@ pub fn write(workspace: &Workspace, command_line: &str, disc: &std::path::Path) 
 
 /// GRUB's menu: one entry, at once, with GRUB itself on the serial line too. The second word of
 /// `multiboot` stands where QEMU puts the kernel's name.
-fn configuration(command_line: &str) -> String {
-    format!(
+fn configuration(command_line: &str) -> Result<String, BadInput> {
+    Ok(format!(
         "set timeout=0\n\
          serial --unit=0 --speed=115200\n\
          terminal_output serial console\n\
@@ -56,14 +71,26 @@ fn configuration(command_line: &str) -> String {
          \x20   multiboot /boot/kernel.elf kernel.elf {}\n\
          \x20   module /boot/boot.tar boot.tar\n\
          }}\n",
-        quoted(command_line)
-    )
+        quoted(command_line)?
+    ))
 }
 
-/// GRUB's parser splits at spaces, which the kernel joins again, and knows a few characters.
-fn quoted(text: &str) -> String {
-    let special = |c: char| "\\\"'$;|&<>{}#".contains(c);
-    text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
+/// The words of a command line, quoted for GRUB's parser. GRUB quotes them again for the kernel, in a way that
+/// [`command_line::split`] reads; but it drops an empty word.
+fn quoted(line: &str) -> Result<String, BadInput> {
+    let words = command_line::split(line).map_err(|why| BadInput(format!("{line:?}: {why}")))?;
+    let words: Vec<String> = words.iter().map(|word| quoted_word(word)).collect();
+    Ok(words.join(" "))
+}
+
+fn quoted_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,=+:@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    let special = |c: char| "\\\"$".contains(c);
+    let text = word.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c]));
+    format!("\"{}\"", text.collect::<String>())
 }
 
 #[cfg(test)]
@@ -72,7 +99,7 @@ mod tests {
 
     #[test]
     fn the_menu_passes_the_command_line_on() {
-        let text = configuration("run=walk 0x800020");
+        let text = configuration("run=walk 0x800020").unwrap();
         assert!(
             text.contains("multiboot /boot/kernel.elf kernel.elf run=walk 0x800020\n"),
             "{text}"
@@ -82,6 +109,13 @@ mod tests {
 
     #[test]
     fn a_character_that_grub_would_read_is_escaped() {
-        assert_eq!(quoted("run=echo a;b $x"), r"run=echo a\;b \$x");
+        assert_eq!(quoted("run=echo 'a;b $x' d\\#").unwrap(), r#"run=echo "a;b \$x" "d#""#);
+        assert_eq!(quoted(r#"run=a "b\"c\\""#).unwrap(), r#"run=a "b\"c\\""#);
+    }
+
+    #[test]
+    fn an_open_quote_never_reaches_grub() {
+        let error = quoted("run=walk \"0x10").unwrap_err().to_string();
+        assert!(error.contains("closing \"") && error.lines().count() == 1, "{error}");
     }
 }

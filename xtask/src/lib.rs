@@ -6,7 +6,8 @@
 //!
 //! - [`toolchain`], [`discovery`], [`setup`], [`system`]: which compiler builds for the machine, and
 //!   how to get what is missing;
-//! - [`elf`], [`disk`], [`bad_input`]: what the user brings along, and how it is refused;
+//! - [`request`], [`elf`], [`disk`], [`bad_input`]: what the user asks for and brings along, and how it is refused;
+//! - [`throwaway`]: files of one boot;
 //! - [`c`]: the C programs, which are built where there is a C compiler;
 //! - [`machine`], [`verdict`]: what the emulator is asked to be, and what its end means;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
@@ -32,11 +33,13 @@ pub mod leash;
 pub mod machine;
 pub mod output;
 pub mod qemu;
+pub mod request;
 pub mod setup;
 pub mod symbols;
 pub mod system;
 pub mod terminal;
 pub mod test;
+pub mod throwaway;
 pub mod toolchain;
 pub mod verdict;
 pub mod workspace;

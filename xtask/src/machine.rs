@@ -3,8 +3,11 @@
 //! `cargo xtask qemu`, `gdb`, and every emulator test start from here. Nothing runs in this file.
 
 use std::ffi::OsString;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use crate::disk::Disk;
 
 /// The emulator's name on the search path.
 pub const QEMU: &str = "qemu-system-i386";
@@ -52,9 +55,9 @@ pub struct Machine {
     pub serial: Serial,
     /// A raw image that is the second IDE drive.
     pub ide_disk: Option<PathBuf>,
-    /// A raw image that is a virtio drive, for our own driver.
-    pub disk: Option<PathBuf>,
-    /// A configuration file of QEMU's `blkdebug`, which makes requests to the virtio drive fail: for tests.
+    /// A virtio drive, for our own driver.
+    pub disk: Option<Disk>,
+    /// A configuration file of QEMU's `blkdebug`, which makes requests to the virtio drive's image fail: for tests.
     pub disk_errors: Option<PathBuf>,
 }
 
@@ -108,13 +111,18 @@ impl Machine {
         }
         if let Some(disk) = &self.disk {
             let name = |file: &Path| file.display().to_string().replace(',', ",,");
-            let file = match &self.disk_errors {
-                None => format!("driver=raw,file.filename={}", name(disk)),
-                Some(errors) => format!(
+            let file = match (disk, &self.disk_errors) {
+                (Disk::Image(disk), None) => format!("driver=raw,file.filename={}", name(disk)),
+                (Disk::Image(disk), Some(errors)) => format!(
                     "driver=raw,file.driver=blkdebug,file.config={},file.image.filename={}",
                     name(errors),
                     name(disk)
                 ),
+                (Disk::Nameless(file), _) => {
+                    add(&["-add-fd", &format!("fd={},set=1", file.as_raw_fd())]);
+                    // QEMU would open it for reading first, and its set has no file opened so.
+                    "driver=raw,file.filename=/dev/fdset/1,file.auto-read-only=off".to_owned()
+                }
             };
             add(&["-drive", &format!("if=none,id=disk,werror=report,rerror=report,{file}")]);
             add(&["-device", "virtio-blk-pci,drive=disk,disable-legacy=on"]);
@@ -225,6 +233,16 @@ mod tests {
         let line = line(&machine);
         let drive = "-drive if=ide,index=1,media=disk,format=raw,file=/a,,b/fs.img ";
         assert!(line.contains(drive), "{line}");
+    }
+
+    #[test]
+    fn a_disk_without_a_name_is_handed_over_open() {
+        let file = std::sync::Arc::new(tempfile::tempfile().unwrap());
+        let fd = file.as_raw_fd();
+        let machine = Machine { disk: Some(Disk::Nameless(file)), ..machine() };
+        let line = line(&machine);
+        assert!(line.contains(&format!("-add-fd fd={fd},set=1 -drive ")), "{line}");
+        assert!(line.contains("file.filename=/dev/fdset/1,file.auto-read-only=off "), "{line}");
     }
 
     #[test]

@@ -4,19 +4,22 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use abi::boot_line::{ARCHIVE, DISK, ELF, JOS, SWAP, TRUST};
 use xtask::bad_input::BadInput;
+use xtask::disk::Disk;
 use xtask::elf::{self, Program, Staged};
 use xtask::machine::{DEFAULT_MEMORY, Image, Machine, kernel_command_line};
+use xtask::qemu::Session;
 use xtask::symbols::Symbols;
 use xtask::system::Part;
+use xtask::throwaway::Throwaway;
 use xtask::verdict::Verdict;
 use xtask::workspace::Workspace;
-use xtask::{bench, build, check, disk, gdb, iso, qemu, setup, test};
+use xtask::{bench, build, check, disk, gdb, iso, qemu, request, setup, test};
 
 /// Builds, boots and checks Vitrine.
 #[derive(Parser)]
@@ -37,7 +40,9 @@ enum Task {
     /// With --run, the program's exit status is the exit status; 124 means that time ran out,
     /// 125 that the boot failed (a triple fault, a hang-up, a build error). With --elf it is that of
     /// the first program named whose status is not 0, once nothing can run any more: what it exits
-    /// with, or 128 and the vector of the exception that ended it. With --jos it is 0. A file that cannot be used gives one line and status 1.
+    /// with, or 128 and the vector of the exception that ended it. With --jos it is 0. A file or an
+    /// option that cannot be used gives one line and status 1. The shell ends with its input, and
+    /// its status is that of its last command.
     Qemu(QemuOptions),
     /// Run the host tests and the emulator tests
     Test {
@@ -52,9 +57,9 @@ enum Task {
         program: Option<String>,
         #[command(flatten)]
         boot: BootOptions,
-        /// Memory in MiB
-        #[arg(long, value_name = "MIB", default_value_t = DEFAULT_MEMORY)]
-        memory: u32,
+        /// Memory in MiB, from 16 to 3583
+        #[arg(long, value_name = "MIB", default_value_t = DEFAULT_MEMORY.to_string())]
+        memory: String,
     },
     /// Count the instructions of every operation, beside targets and other systems
     Bench(bench::Options),
@@ -64,10 +69,10 @@ enum Task {
 
 #[derive(Args)]
 struct BootOptions {
-    /// Run this instead of the shell, and power off when it ends
+    /// Run this instead of the shell, and power off when it ends; quotes are as in the shell
     #[arg(long, value_name = "PROGRAM ARGS")]
     run: Option<String>,
-    /// Put this on the kernel's command line
+    /// Put these words on the kernel's command line
     #[arg(long, value_name = "TEXT")]
     append: Option<String>,
 }
@@ -76,16 +81,16 @@ struct BootOptions {
 struct QemuOptions {
     #[command(flatten)]
     boot: BootOptions,
-    /// Memory in MiB
-    #[arg(long, value_name = "MIB", default_value_t = DEFAULT_MEMORY, value_parser = clap::value_parser!(u32).range(1..))]
-    memory: u32,
+    /// Memory in MiB, from 16 to 3583
+    #[arg(long, value_name = "MIB", default_value_t = DEFAULT_MEMORY.to_string())]
+    memory: String,
     /// End with status 124 this long after QEMU's start
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
     /// Let time pass by instructions run: every boot is the same
     #[arg(long)]
     icount: bool,
-    /// Boot from the CD that `iso` writes
+    /// Boot from a CD, as `iso` writes it
     #[arg(long)]
     iso: bool,
     /// Start this JOS program instead of init; may be repeated
@@ -105,7 +110,7 @@ struct QemuOptions {
     disk: Option<Option<PathBuf>>,
     /// Without `--disk`: attach no virtio drive for programs larger than memory, either
     ///
-    /// Otherwise it is target/vitrine/swap.img, 256 MiB, whose contents mean nothing to the next boot.
+    /// Otherwise it has 256 MiB, belongs to this boot alone, and is gone afterwards.
     #[arg(long, conflicts_with = "disk")]
     no_swap: bool,
     /// Tell of processes as JOS's kernel does, in the lines that its graders read
@@ -114,12 +119,53 @@ struct QemuOptions {
 }
 
 impl BootOptions {
+    /// Refuses what could not be read later. Returns the program of `--run`, without its arguments.
+    fn check(&self) -> Result<Option<String>, BadInput> {
+        self.append.as_deref().map(request::append).transpose()?;
+        let words = self.run.as_deref().map(request::run).transpose()?;
+        Ok(words.and_then(|words| words.into_iter().next()))
+    }
+
+    fn appends(&self, is_asked: impl Fn(&str) -> bool) -> bool {
+        self.append.as_deref().unwrap_or("").split_ascii_whitespace().any(is_asked)
+    }
+
     fn command_line(&self) -> String {
         self.command_line_with([])
     }
 
     fn command_line_with<'a>(&'a self, words: impl IntoIterator<Item = &'a str>) -> String {
-        kernel_command_line(self.append.as_deref().into_iter().chain(words), self.run.as_deref())
+        let append = self.append.as_deref().unwrap_or("").split_ascii_whitespace();
+        kernel_command_line(append.chain(words), self.run.as_deref())
+    }
+}
+
+impl QemuOptions {
+    /// Whether `init` runs, and not programs of JOS's.
+    fn starts_init(&self) -> bool {
+        self.elf.is_empty() && !self.boot.appends(|word| word.starts_with(ELF))
+    }
+
+    /// What the user should know about options that do not do what they seem to.
+    fn notes(&self) -> Vec<&'static str> {
+        let (init, boot) = (self.starts_init(), &self.boot);
+        let for_program = init && boot.run.is_none();
+        let table = [
+            (
+                self.no_swap && !self.elf.is_empty(),
+                "--no-swap has no effect: with --elf there is no swap disk",
+            ),
+            (self.no_swap && self.iso, "--no-swap has no effect: with --iso there is no swap disk"),
+            (
+                for_program && boot.appends(|word| [TRUST, ARCHIVE].contains(&word)),
+                "`trust` and `archive` have no effect: they are for the program of --run",
+            ),
+            (
+                !init && boot.appends(|word| [DISK, SWAP, TRUST, ARCHIVE].contains(&word)),
+                "`disk`, `swap`, `trust`, `archive` have no effect: init does not run",
+            ),
+        ];
+        table.into_iter().filter_map(|(applies, why)| applies.then_some(why)).collect()
     }
 }
 
@@ -149,15 +195,17 @@ fn perform(task: Task) -> Result<u8> {
         Task::Qemu(options) => return boot(&workspace, &options),
         Task::Test { filter } => test::test(&workspace, filter.as_deref())?,
         Task::Iso(options) => {
+            options.check()?;
             let disc = iso::iso(&workspace, &options.command_line())?;
             println!("{}", disc.display());
         }
         Task::Gdb { program, boot, memory } => {
+            let memory = request::memory(&memory)?;
+            let run = boot.check()?;
             setup::ensure(&[Part::Emulator, Part::Debugger])?;
             build::build(&workspace)?;
-            let run = boot.run.as_deref().and_then(|run| run.split_whitespace().next());
-            let program = program.as_deref().or(run).unwrap_or("init");
-            gdb::gdb(&workspace, memory, boot.command_line(), program)?;
+            let program = program.or(run).unwrap_or_else(|| "init".to_owned());
+            gdb::gdb(&workspace, memory, boot.command_line(), &program)?;
         }
         Task::Bench(options) => bench::bench(&workspace, &options)?,
         Task::Check => check::check(&workspace)?,
@@ -166,13 +214,22 @@ fn perform(task: Task) -> Result<u8> {
 }
 
 fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
+    let memory = request::memory(&options.memory)?;
+    let timeout = options.timeout.map(request::timeout).transpose()?;
+    let run = options.boot.check()?;
+    if run.is_some() && !options.starts_init() {
+        let why = "--run and --append elf= exclude each other: only init runs a program";
+        return Err(BadInput(why.to_owned()).into());
+    }
     let ide_disk = options.ide_disk.as_deref().map(disk::image).transpose()?;
-    let disk = match &options.disk {
-        None if options.no_swap || options.iso || !options.elf.is_empty() => None,
-        None => Some(disk::sparse(&workspace.output(), "swap.img")?),
+    let image = match &options.disk {
+        None => None,
         Some(Some(file)) => Some(disk::image(file)?),
         Some(None) => Some(disk::sparse(&workspace.output(), "disk.img")?),
     };
+    if image.is_some() && image == ide_disk {
+        return Err(BadInput("--disk and --ide-disk name the same file".to_owned()).into());
+    }
     let programs: Vec<Program> =
         options.elf.iter().map(|text| Program::parse(text)).collect::<Result<_, _>>()?;
     // What the build makes is looked at after the build.
@@ -180,6 +237,9 @@ fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
     programs.iter().filter(foreign).try_for_each(Program::check)?;
     for hint in elf::hints(&programs, ide_disk.is_some(), options.jos) {
         eprintln!("vitrine: {hint}");
+    }
+    for note in options.notes() {
+        eprintln!("vitrine: note: {note}");
     }
     setup::ensure(&[Part::Emulator])?;
     if !options.iso {
@@ -189,31 +249,49 @@ fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
         [] => None,
         programs => Some(Staged::pack(workspace, programs)?),
     };
-    let jos = options.jos.then_some("jos");
+    let swaps = image.is_none() && options.elf.is_empty() && !options.no_swap && !options.iso;
+    let jos = options.jos.then_some(JOS);
     let words = first.iter().map(|first| first.words.as_str()).chain(jos);
-    let words = words.chain(disk.is_some().then_some("disk"));
+    let words = words.chain((image.is_some() || swaps).then_some(DISK));
     // What a user has put on a disk of theirs stays there.
-    let words = words.chain((disk.is_some() && options.disk.is_none()).then_some("swap"));
+    let words = words.chain(swaps.then_some(SWAP));
     let command_line = options.boot.command_line_with(words);
-    let image = if options.iso {
-        Image::Disc(iso::iso(workspace, &command_line)?)
+    let mut files: Vec<Throwaway> = first.map(Staged::into_file).into_iter().collect();
+    let boots_from = if options.iso {
+        files.push(iso::for_one_boot(workspace, &command_line)?);
+        Image::Disc(files[0].path().to_owned())
     } else {
-        let archive =
-            first.as_ref().map_or_else(|| workspace.archive(), |first| first.archive().to_owned());
+        let archive = files.first().map_or_else(|| workspace.archive(), |it| it.path().to_owned());
         Image::Kernel { kernel: workspace.kernel(), archive: Some(archive) }
     };
     let machine = Machine {
-        memory: options.memory,
+        memory,
         icount: options.icount,
         command_line,
-        ide_disk,
-        disk,
-        ..Machine::new(image)
+        ide_disk: ide_disk.clone(),
+        // Made after everything else that starts a process, because each process would inherit it.
+        disk: match &image {
+            Some(image) => Some(Disk::Image(image.clone())),
+            None if swaps => Some(Disk::nameless(&workspace.output())?),
+            None => None,
+        },
+        ..Machine::new(boots_from)
     };
-    let symbols = Symbols::open(&workspace.kernel(), workspace.root()).ok();
-    let interactive = options.boot.run.is_none();
-    let timeout = options.timeout.map(Duration::from_secs);
-    let verdict = qemu::run(machine, symbols, interactive, timeout)?;
+    let session = Session {
+        symbols: Symbols::open(&workspace.kernel(), workspace.root()).ok(),
+        interactive: options.boot.run.is_none(),
+        shell: options.starts_init() && run.is_none_or(|program| program == "sh"),
+        timeout,
+        files,
+    };
+    let verdict = qemu::run(machine, session)?;
+    if verdict == Verdict::NotStarted {
+        // Another machine may have taken a disk between the check and the start.
+        [image, ide_disk]
+            .into_iter()
+            .flatten()
+            .try_for_each(|file| disk::image(&file).map(drop))?;
+    }
     if !matches!(verdict, Verdict::Exited(_) | Verdict::Quit) {
         eprintln!("vitrine: {verdict}");
     }
@@ -231,7 +309,7 @@ mod tests {
 
     #[test]
     fn the_options_of_the_readme_are_taken() {
-        let line = "x qemu --memory 64 --run walk --append quiet --timeout 9 --icount";
+        let line = "x qemu --memory 64 --run walk --append trust --timeout 9 --icount";
         assert!(Cli::try_parse_from(line.split(' ')).is_ok());
         for line in ["x qemu --disk", "x qemu --disk a.img --run b", "x qemu --disk --run b"] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
@@ -239,6 +317,33 @@ mod tests {
         let line = "x qemu --elf a,type=fs --elf b --ide-disk fs.img --jos";
         assert!(Cli::try_parse_from(line.split(' ')).is_ok());
         assert!(Cli::try_parse_from(["x", "qemu", "--elf", "a", "--run", "b"]).is_err());
-        assert!(Cli::try_parse_from(["x", "qemu", "--memory", "0"]).is_err());
+    }
+
+    fn options(line: &str) -> QemuOptions {
+        match Cli::try_parse_from(line.split(' ')).unwrap().task {
+            Some(Task::Qemu(options)) => options,
+            _ => panic!("{line} is no boot"),
+        }
+    }
+
+    #[test]
+    fn an_option_that_has_no_effect_is_noted() {
+        for (line, count) in [
+            ("x qemu", 0),
+            ("x qemu --no-swap", 0),
+            ("x qemu --no-swap --elf a", 1),
+            ("x qemu --no-swap --iso", 1),
+            ("x qemu --jos", 1),
+            ("x qemu --jos --run a", 1),
+            ("x qemu --jos --elf a", 0),
+            ("x qemu --jos --append elf=bin/a", 0),
+            ("x qemu --append trust", 1),
+            ("x qemu --append trust --run a", 0),
+            ("x qemu --append disk", 0),
+            ("x qemu --append swap --elf a", 1),
+        ] {
+            let said = options(line).notes();
+            assert_eq!(said.len(), count, "{line}: {said:?}");
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! `cargo xtask qemu`: one boot on this terminal, whose exit status is the program's.
 
 use std::io::{self, Read, Write};
-use std::process::{ChildStdin, ChildStdout, Stdio};
-use std::sync::Arc;
+use std::process::{ChildStdout, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,42 +15,73 @@ use crate::machine::{Machine, Serial};
 use crate::output::SerialFilter;
 use crate::symbols::Symbols;
 use crate::terminal::{Input, SavedTerminal};
+use crate::throwaway::Throwaway;
 use crate::verdict::{End, Verdict};
 use crate::{command, leash};
 
 /// Exit status after a signal told us to end.
 const INTERRUPTED: i32 = 130;
 
-/// Boots the machine here and stays until it ends or `timeout` is over.
-///
-/// An interactive boot hands the terminal to QEMU; otherwise Ctrl-C ends everything.
+/// What Ctrl-D sends: for Vitrine's shell, the end of the input.
+const END_OF_INPUT: u8 = 0x04;
+
+/// How a boot is watched.
+#[derive(Default)]
+pub struct Session {
+    /// Names the addresses of a backtrace.
+    pub symbols: Option<Symbols>,
+    /// Hands the terminal to QEMU; otherwise Ctrl-C ends everything.
+    pub interactive: bool,
+    /// What runs is the shell, which is told when our input ends.
+    pub shell: bool,
+    /// Kills the emulator after this long.
+    pub timeout: Option<Duration>,
+    /// What the machine boots from and nobody needs afterwards.
+    pub files: Vec<Throwaway>,
+}
+
+/// Boots the machine here and stays until it ends or time is up.
 ///
 /// # Errors
 /// The emulator cannot be started or waited for, or our own output cannot be written.
-pub fn run(
-    mut machine: Machine,
-    symbols: Option<Symbols>,
-    interactive: bool,
-    timeout: Option<Duration>,
-) -> Result<Verdict> {
+pub fn run(mut machine: Machine, session: Session) -> Result<Verdict> {
+    let Session { symbols, interactive, shell, timeout, files } = session;
+    let files = Arc::new(Mutex::new(files));
     let input = Input::find(interactive);
     if input == Input::Terminal {
         machine.serial = Serial::Terminal;
     }
     let terminal = SavedTerminal::save();
+    if input == Input::Nothing && shell {
+        eprintln!("vitrine: this is a background job, so the shell gets no input and ends");
+    }
     let guest = Guest::start(&machine, input)?;
-    let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    let interrupted = end_on_signals(&guest, &terminal)?;
+    // A time too long to be counted is no limit.
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let interrupted = end_on_signals(&guest, &terminal, &files)?;
 
     let (awake, first_output) = channel();
-    let reader = guest.stdout();
-    let printer = thread::spawn(move || print(reader, symbols, &awake));
+    let (reader, emulator) = (guest.stdout(), guest.child.clone());
+    let printer = thread::spawn(move || {
+        let last_line = print(reader, symbols, &awake);
+        if last_line.is_err() {
+            // Our reader is gone (`| head`). An emulator whose guest is silent would never notice.
+            drop(emulator.kill());
+        }
+        last_line
+    });
     if let Some(stdin) = guest.child.take_stdin() {
-        thread::spawn(move || pass_input(stdin, &first_output));
+        thread::spawn(move || match input {
+            Input::Nothing => pass_input(io::empty(), stdin, &first_output, shell),
+            Input::Passed | Input::Terminal => {
+                pass_input(io::stdin(), stdin, &first_output, shell);
+            }
+        });
     }
     let end = guest.wait(deadline)?;
     let last_line = printer.join().expect("the printer does not panic");
     terminal.restore();
+    remove(&files);
     if interrupted.load(Ordering::SeqCst) {
         std::process::exit(INTERRUPTED);
     }
@@ -68,8 +99,7 @@ impl Guest {
         command.stdout(Stdio::piped());
         command.stdin(match input {
             Input::Terminal => Stdio::inherit(),
-            Input::Passed => Stdio::piped(),
-            Input::Nothing => Stdio::null(),
+            Input::Passed | Input::Nothing => Stdio::piped(),
         });
         if input != Input::Terminal {
             // Ctrl-C is for us: QEMU would end with 0 and look like a triple fault.
@@ -98,8 +128,13 @@ impl Guest {
 }
 
 /// SIGINT, SIGTERM and SIGHUP kill the emulator and then us.
-fn end_on_signals(guest: &Guest, terminal: &SavedTerminal) -> Result<Arc<AtomicBool>> {
+fn end_on_signals(
+    guest: &Guest,
+    terminal: &SavedTerminal,
+    files: &Arc<Mutex<Vec<Throwaway>>>,
+) -> Result<Arc<AtomicBool>> {
     let interrupted = Arc::new(AtomicBool::new(false));
+    let files = files.clone();
     let (child, terminal, flag) = (guest.child.clone(), terminal.clone(), interrupted.clone());
     ctrlc::set_handler(move || {
         flag.store(true, Ordering::SeqCst);
@@ -107,15 +142,19 @@ fn end_on_signals(guest: &Guest, terminal: &SavedTerminal) -> Result<Arc<AtomicB
         drop(child.kill());
         drop(child.wait());
         terminal.restore();
+        remove(&files);
         std::process::exit(INTERRUPTED);
     })
     .context("cannot catch signals")?;
     Ok(interrupted)
 }
 
+/// Removes the files of this boot: leaving by `exit` drops nothing.
+fn remove(files: &Mutex<Vec<Throwaway>>) {
+    files.lock().unwrap_or_else(PoisonError::into_inner).clear();
+}
+
 /// Prints the serial line until the emulator is gone, and returns the last line.
-///
-/// When our reader is gone (`| head`), closing the pipe ends the emulator as well.
 fn print(
     mut guest: ChildStdout,
     symbols: Option<Symbols>,
@@ -134,16 +173,56 @@ fn print(
     }
 }
 
-/// Passes our input on. The guest's serial port loses what comes before its driver is up, and its
-/// first output is the sign that it is.
-fn pass_input(mut guest: ChildStdin, first_output: &Receiver<()>) {
-    if first_output.recv().is_err() {
-        return;
+/// Passes our input on, once the guest is up: its serial port loses what comes before its driver has started, and
+/// its first output is the sign that it has.
+fn pass_input(from: impl Read, guest: impl Write, first_output: &Receiver<()>, tell_the_end: bool) {
+    if first_output.recv().is_ok() {
+        // A guest that has ended takes nothing more, and needs nothing more.
+        let _ = copy_input(from, guest, tell_the_end);
     }
+}
+
+/// Copies all input; then, if asked to, tells the guest's shell that this was all.
+fn copy_input(mut from: impl Read, mut guest: impl Write, tell_the_end: bool) -> io::Result<()> {
     let mut buffer = [0; 4096];
-    while let Ok(length @ 1..) = io::stdin().read(&mut buffer) {
-        if guest.write_all(&buffer[..length]).is_err() {
-            return;
+    let mut last = b'\n';
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        guest.write_all(&buffer[..length])?;
+        last = buffer[length - 1];
+    }
+    if tell_the_end {
+        // As shells do, ours runs a last line that nothing ends; and Ctrl-D counts on an empty line only.
+        let end_of_line: &[u8] = if matches!(last, b'\n' | b'\r') { &[] } else { b"\n" };
+        guest.write_all(end_of_line)?;
+        guest.write_all(&[END_OF_INPUT])?;
+    }
+    guest.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shell_gets_all_input_and_then_its_end() {
+        let long = "x".repeat(5000);
+        for (input, added) in
+            [("", "\x04"), ("ps\n", "\x04"), ("ps\r", "\x04"), ("ps", "\n\x04"), (&long, "\n\x04")]
+        {
+            for (tell_the_end, added) in [(true, added), (false, "")] {
+                let mut guest = Vec::new();
+                copy_input(input.as_bytes(), &mut guest, tell_the_end).unwrap();
+                assert_eq!(String::from_utf8(guest).unwrap(), format!("{input}{added}"));
+            }
         }
+    }
+
+    #[test]
+    fn nothing_is_sent_to_a_guest_that_never_came_up() {
+        let (awake, first_output) = channel();
+        drop(awake);
+        let mut guest = Vec::new();
+        pass_input(&b"ps\n"[..], &mut guest, &first_output, true);
+        assert!(guest.is_empty());
     }
 }

@@ -9,6 +9,9 @@ use std::process::ExitStatus;
 /// QEMU's exit status after the kernel wrote 0x10 to the exit port: `(0x10 << 1) | 1`.
 const CLEAN: i32 = 33;
 
+/// QEMU's exit status when it cannot be the machine that was asked for; it has said why on standard error.
+const REFUSED: i32 = 1;
+
 /// Before the number, on the last line of a clean boot.
 const LAST_LINE: &str = "exit status ";
 
@@ -47,6 +50,8 @@ pub enum Verdict {
     TimedOut,
     /// The machine powered off without saying a status.
     Speechless,
+    /// The emulator did not even start the machine.
+    NotStarted,
     /// The emulator ended with this status, which the kernel did not ask for.
     Died(i32),
     /// A signal killed the emulator.
@@ -62,6 +67,7 @@ impl Verdict {
             End::Signal(signal) => Self::Killed(signal),
             End::Status(CLEAN) => said_status(last_line).map_or(Self::Speechless, Self::Exited),
             End::Status(0) if last_line.trim_end().ends_with(TERMINATED) => Self::Quit,
+            End::Status(REFUSED) if last_line.is_empty() => Self::NotStarted,
             End::Status(status) => Self::Died(status),
         }
     }
@@ -73,7 +79,7 @@ impl Verdict {
             Self::Exited(status) => status,
             Self::Quit => 0,
             Self::TimedOut => 124,
-            Self::Speechless | Self::Died(_) | Self::Killed(_) => 125,
+            Self::NotStarted | Self::Speechless | Self::Died(_) | Self::Killed(_) => 125,
         }
     }
 }
@@ -88,6 +94,9 @@ impl fmt::Display for Verdict {
                 f,
                 "the machine powered off, but its last line is not `{LAST_LINE}N` with N from 0 to 255"
             ),
+            Self::NotStarted => {
+                f.write_str("the emulator did not start the machine; its own message says why")
+            }
             Self::Died(0) => write!(
                 f,
                 "the emulator ended with status 0, but the kernel never powered off: \
@@ -126,6 +135,8 @@ mod tests {
             (End::Status(33), "", Verdict::Speechless, 125),
             (End::Status(0), "exit status 0", Verdict::Died(0), 125),
             (End::Status(1), "exit status 0", Verdict::Died(1), 125),
+            (End::Status(1), "", Verdict::NotStarted, 125),
+            (End::Status(3), "", Verdict::Died(3), 125),
             (End::Status(35), "exit status 0", Verdict::Died(35), 125),
             (End::Status(0), "> QEMU: Terminated", Verdict::Quit, 0),
             (End::Signal(9), "exit status 0", Verdict::Killed(9), 125),

@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`layout`] (where things are), [`entry`] (what a table entry says),
 //! [`window`] (how a program finds its own entries), [`call`] (what it can ask for),
-//! [`message`] and [`fault`] (what it can be told), [`public`] (what it can look up).
+//! [`message`] and [`fault`] (what it can be told), [`public`] (what it can look up),
+//! [`boot_line`] (what whoever boots the machine can ask for).
 //!
 //! Assumed: i686 with two-level 4 KiB paging. Nothing here touches the machine, so the
 //! same code runs in the kernel, in programs and in host tests.
@@ -14,6 +15,7 @@ extern crate std;
 
 pub mod address;
 pub mod archive;
+pub mod boot_line;
 pub mod call;
 pub mod driver;
 pub mod entry;

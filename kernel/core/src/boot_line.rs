@@ -1,9 +1,10 @@
 //! What the kernel's command line asks of the kernel: which programs come first, and how it tells of processes.
 //!
-//! Words are separated by spaces. `elf=MEMBER[,type=fs][,abi=NUMBERING]` starts that member of the boot archive as a JOS
-//! program, in order of the words; without any, `init` comes first. `jos` reports processes as JOS does. Other words
-//! are other people's, and from `run=` on the line belongs to `init`.
+//! `elf=MEMBER[,type=fs][,abi=NUMBERING]` starts that member of the boot archive as a JOS program, in order of the
+//! words; without any, `init` comes first. `jos` reports processes as JOS does. All words are listed in
+//! `abi::boot_line`; the other words are for `init` and for the kernel's self-tests.
 
+use abi::boot_line::{self, ELF, JOS};
 use abi::jos::Numbering;
 
 /// A command line.
@@ -23,19 +24,18 @@ pub struct FirstProgram<'a> {
 
 impl<'a> BootLine<'a> {
     fn words(self) -> impl Iterator<Item = &'a [u8]> {
-        let words = self.0.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-        words.take_while(|word| !word.starts_with(b"run="))
+        boot_line::words(self.0)
     }
 
     /// Report processes as JOS does.
     #[must_use]
     pub fn reports_as_jos(self) -> bool {
-        self.words().any(|word| word == b"jos")
+        self.words().any(|word| word == JOS.as_bytes())
     }
 
     /// The programs to start instead of `init`; an error holds what cannot be read.
     pub fn programs(self) -> impl Iterator<Item = Result<FirstProgram<'a>, &'a [u8]>> {
-        self.words().filter_map(|word| word.strip_prefix(b"elf=")).map(program)
+        self.words().filter_map(|word| word.strip_prefix(ELF.as_bytes())).map(program)
     }
 }
 

@@ -32,10 +32,15 @@ pub fn trials() -> Vec<Trial> {
         claim("boot::a_stack_overflow_of_the_kernels_is_reported", kernel_stack_overflows),
         claim("boot::a_triple_fault_is_no_success", triple_fault),
         claim("boot::a_hang_is_no_success", hang),
+        claim("boot::a_word_that_nobody_reads_is_named_and_the_boot_goes_on", unknown_word),
+        claim("boot::quotes_after_run_are_as_in_the_shell", quotes_after_run),
+        claim("boot::run_takes_the_shells_own_commands", runs_builtins),
     ];
     let no_disc_tools = setup::grub_mkrescue().is_none();
     let disc = claim("boot::a_cd_with_grub_boots_too", boots_from_a_disc);
     trials.push(disc.with_ignored_flag(no_disc_tools));
+    let quotes = claim("boot::quotes_come_through_grub", disc_keeps_quotes);
+    trials.push(quotes.with_ignored_flag(no_disc_tools));
     // QEMU puts RAM below 0xE000_0000 up to 3583 MiB; from 3584 MiB on, all above 3 GiB moves.
     let sizes = [(16, 16), (128, 128), (257, 257), (1024, 1024), (3583, 3583), (3584, 3072)];
     trials.extend(sizes.map(|(memory, low)| {
@@ -76,7 +81,48 @@ fn boots_from_a_disc() -> Claim {
     let disc = directory.path().join("vitrine.iso");
     iso::write(&Workspace::locate(), "run=walk 0xef7bd000", &disc).map_err(|e| format!("{e:#}"))?;
     let outcome = Boot::new().disc(disc).boot()?;
-    outcome.exits(0)?.shows(&["memory: * usable"])?.lacks(&["kernel panic"])?;
+    outcome.exits(0)?.shows(&["memory: * usable"])?.lacks(&["kernel panic", "unknown word"])?;
+    Ok(())
+}
+
+/// GRUB takes the quotes off and puts its own on.
+fn disc_keeps_quotes() -> Claim {
+    let directory = tempfile::tempdir()?;
+    let disc = directory.path().join("vitrine.iso");
+    let line = r#"nonsense=1 run=run 'a "b'\\\''  c;'"#;
+    iso::write(&Workspace::locate(), line, &disc).map_err(|e| format!("{e:#}"))?;
+    let outcome = Boot::new().disc(disc).boot()?;
+    outcome.exits(127)?.shows(&[
+        "unknown word on the command line: nonsense=1",
+        r#"no such program: a "b\'  c;"#,
+    ])?;
+    Ok(())
+}
+
+fn unknown_word() -> Claim {
+    let outcome = Boot::new().append("nonsense=1 trust selftest=nothing").run("hello").boot()?;
+    outcome.exits(0)?.shows(&[
+        "unknown word on the command line: nonsense=1",
+        "unknown word on the command line: selftest=nothing",
+        "hello from frame",
+    ])?;
+    outcome.lacks(&["unknown word*kernel.elf", "unknown word*trust", "unknown word*hello"])?;
+    Ok(())
+}
+
+fn quotes_after_run() -> Claim {
+    let outcome = Boot::new().run("walk \"0x800020\"").boot()?;
+    outcome.exits(0)?.shows(&["0x00800020 = directory index 0x002"])?;
+    let outcome = Boot::new().run("walk \"0x800020").boot()?;
+    outcome.exits(1)?.shows(&["cannot read run=walk \"0x800020: there is no closing \""])?;
+    Ok(())
+}
+
+fn runs_builtins() -> Claim {
+    Boot::new().run("exit 3").boot()?.exits(3)?;
+    Boot::new().run("help").boot()?.exits(0)?.shows(&["walk ADDRESS"])?;
+    Boot::new().run("ps").boot()?.exits(0)?.shows(&["STATUS", "running"])?;
+    Boot::new().run("run walk").boot()?.exits(2)?.shows(&["usage: walk"])?;
     Ok(())
 }
 

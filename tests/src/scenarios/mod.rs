@@ -12,6 +12,7 @@ mod docs;
 mod failures;
 mod first;
 mod programs;
+mod runs;
 mod shell;
 mod swap;
 mod vm;
@@ -22,6 +23,7 @@ pub fn all() -> Vec<Trial> {
     [
         boot::trials(),
         programs::trials(),
+        runs::trials(),
         shell::trials(),
         census::trials(),
         docs::trials(),

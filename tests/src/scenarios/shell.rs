@@ -6,6 +6,7 @@ use crate::{Boot, Claim, claim};
 
 const PROMPT: &str = "vitrine> ";
 const CONTROL_C: &[u8] = b"\x03";
+const CONTROL_D: &[u8] = b"\x04";
 
 /// The claims of this file.
 pub fn trials() -> Vec<Trial> {
@@ -15,6 +16,10 @@ pub fn trials() -> Vec<Trial> {
         claim("shell::control_c_ends_an_endless_forker_with_its_subtree", control_c_ends_a_subtree),
         claim("shell::control_c_at_the_prompt_drops_the_line", control_c_drops_the_line),
         claim("shell::control_c_ends_a_program_run_without_a_shell", control_c_without_a_shell),
+        claim("shell::control_d_on_an_empty_line_ends_it_with_the_last_status", control_d_ends),
+        claim("shell::control_d_on_a_line_with_text_changes_nothing", control_d_in_a_line),
+        claim("shell::quotes_group_and_an_open_quote_runs_nothing", quotes),
+        claim("shell::exit_without_a_status_has_that_of_the_last_command", exit_status),
     ]
 }
 
@@ -69,5 +74,43 @@ fn control_c_drops_the_line() -> Claim {
 fn control_c_without_a_shell() -> Claim {
     let outcome = Boot::new().run("forever").answer("32 processes", CONTROL_C).boot()?;
     outcome.exits(130)?.shows(&["^C"])?;
+    Ok(())
+}
+
+fn control_d_ends() -> Claim {
+    Boot::new().answer(PROMPT, CONTROL_D).boot()?.exits(0)?;
+    let outcome = Boot::new().answer(PROMPT, "walk\r").answer(PROMPT, CONTROL_D).boot()?;
+    outcome.exits(2)?.shows(&["walk: exit status 2", "vitrine> exit"])?;
+    // A line that was emptied again is empty.
+    Boot::new().answer(PROMPT, "x\x7f\x04").boot()?.exits(0)?;
+    Ok(())
+}
+
+fn control_d_in_a_line() -> Claim {
+    Boot::new().answer(PROMPT, "exi\x04t 5\r").boot()?.exits(5)?;
+    // The cursor is at the start of the line, but the line is not empty.
+    Boot::new().answer(PROMPT, "6\x1b[D\x04exit \r").boot()?.exits(6)?;
+    Ok(())
+}
+
+fn quotes() -> Claim {
+    let outcome = Boot::new()
+        .answer(PROMPT, "'walk' \"0x800020\"\r")
+        .answer(PROMPT, "run \"a  -b\"' c'\\ d -ef\r")
+        .answer(PROMPT, "walk '0x800020\r")
+        .answer(PROMPT, "exit\r")
+        .boot()?;
+    outcome.exits(2)?.shows(&[
+        "0x00800020 = directory index 0x002",
+        "no such program: a  -b c d",
+        "sh: there is no closing '",
+    ])?;
+    Ok(())
+}
+
+fn exit_status() -> Claim {
+    for (line, status) in [("nonesuch\r", 127), ("exit x\r", 2), ("walk\rps\r", 0), ("\x03", 130)] {
+        Boot::new().answer(PROMPT, line).answer("", "exit\r").boot()?.exits(status)?;
+    }
     Ok(())
 }

@@ -9,14 +9,19 @@
 
 extern crate alloc;
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use libsys::abi::boot_line::{ARCHIVE, DISK, SWAP, TRUST};
 use libsys::message::{Event, next_event};
 use libsys::names::{self, Name};
 use libsys::pager_protocol::is_ready;
 use libsys::process::{Command, Finished, SpawnError, attend};
-use libsys::{Error, ProcessId, Target, boot_line, println, reply, set_console_owner};
+use libsys::{
+    Error, ProcessId, Target, boot_line, command_line, println, reply, set_console_owner,
+};
+use programs::builtin::Builtin;
 use programs::disk::Disk;
 
 libsys::main!(main);
@@ -27,13 +32,16 @@ const INTERRUPTED: u8 = 130;
 /// Exit status when the program to be run does not start: as shells have it elsewhere.
 const NOT_STARTED: u8 = 127;
 
+/// Exit status when nobody can tell which program is to be run.
+const UNREADABLE: u8 = 1;
+
 fn main() -> Result<u8, InitError> {
     let line = libsys::args().nth(1).unwrap_or("");
-    let disk = if boot_line::has_word(line, "disk") { Disk::start_and_wait()? } else { None };
-    let swaps = boot_line::has_word(line, "swap");
+    let disk = if boot_line::has_word(line, DISK) { Disk::start_and_wait()? } else { None };
+    let swaps = boot_line::has_word(line, SWAP);
     let servers = Servers { pager: start_pager(disk.as_ref(), swaps)?, disk };
-    match boot_line::program_to_run(line) {
-        Some(words) => run_program(servers, words, |word| boot_line::has_word(line, word)),
+    match boot_line::command_to_run(line) {
+        Some(command) => run_command(servers, command, |word| boot_line::has_word(line, word)),
         None => run_shell(servers),
     }
 }
@@ -73,20 +81,31 @@ fn answer(disk: Option<&Disk>, sender: ProcessId, words: [u32; 4]) {
     }
 }
 
-/// Runs a program: with `trust` on the boot line as a driver, with `archive` with the boot archive.
-fn run_program<'a>(
-    servers: Servers,
-    mut words: impl Iterator<Item = &'a str>,
-    has: impl Fn(&str) -> bool,
-) -> Result<u8, InitError> {
-    let name = words.next().unwrap_or("");
-    let arguments: Vec<&str> = words.collect();
+/// Runs a program: with `trust` on the boot line as a driver, with `archive` with the boot archive. A command of the
+/// shell's own is run by a shell.
+fn run_command(servers: Servers, text: &str, has: impl Fn(&str) -> bool) -> Result<u8, InitError> {
+    let words = match command_line::split(text) {
+        Ok(words) => words,
+        Err(why) => {
+            println!("cannot read run={text}: {why}");
+            return Ok(UNREADABLE);
+        }
+    };
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    // `text` is not blank, so there is a first word.
+    let (name, arguments) = words.split_first().map_or(("", &[][..]), |(name, rest)| (*name, rest));
     set_console_owner(Some(Target::Caller))?;
-    let mut command = Command::new(name).args(&arguments).pager(Some(servers.pager));
-    if has("trust") {
+    let of_shell = ["-c", text];
+    let mut command = if Builtin::named(name).is_some() {
+        Command::new("sh").args(&of_shell).with_archive()
+    } else {
+        Command::new(name).args(arguments)
+    };
+    command = command.pager(Some(servers.pager));
+    if has(TRUST) {
         command = command.driver();
     }
-    if has("archive") {
+    if has(ARCHIVE) {
         command = command.with_archive();
     }
     match command.spawn() {

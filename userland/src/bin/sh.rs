@@ -9,120 +9,149 @@
 
 extern crate alloc;
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
-use core::convert::Infallible;
 use core::fmt;
 
-use embedded_cli::arguments::{Arg, ArgList};
-use embedded_cli::cli::{Cli, CliBuilder};
-use embedded_cli::command::RawCommand;
 use libsys::abi::message::Reason;
 use libsys::abi::public::ProcessFacts;
 use libsys::call::Ended;
 use libsys::pager_protocol::{faults_of, pages_of};
 use libsys::process::{Command, Finished, SpawnError, attend, exit};
 use libsys::{
-    Error, ProcessId, Target, archive, console_read, facts, print, println, set_console_owner,
-    usage,
+    Error, ProcessId, Target, archive, command_line, console_read, facts, print, println,
+    set_console_owner, usage,
 };
+use programs::builtin::Builtin;
+use programs::line::Line;
 
 libsys::main!(main);
 
 /// What a terminal sends for Ctrl-C.
 const INTERRUPT: u8 = 0x03;
+/// What a terminal sends for Ctrl-D, which on an empty line is the end of the input.
+const END_OF_INPUT: u8 = 0x04;
 /// What most terminals send for the backspace key; the editor knows only the other code.
 const DELETE: u8 = 0x7F;
 const BACKSPACE: u8 = 0x08;
-const ENTER: u8 = b'\r';
 
-type Editor = Cli<Console, Infallible, [u8; 256], [u8; 1024]>;
+/// Statuses of commands that did not run or did not end by themselves, as shells have them elsewhere.
+const USAGE: u8 = 2;
+const NOT_STARTED: u8 = 127;
+const INTERRUPTED: u8 = 130;
+const DESTROYED: u8 = 137;
 
-fn main() -> Result<(), Error> {
-    let owns_console = set_console_owner(None).is_ok();
-    println!("Vitrine: `help` lists the programs, `exit` turns the machine off.");
-    let mut editor = new_editor();
-    loop {
-        let mut bytes = [0; 64];
-        let length = console_read(&mut bytes)?;
-        for byte in &bytes[..length] {
-            take_byte(&mut editor, *byte, owns_console);
+fn main() -> Result<u8, Error> {
+    let mut shell = Shell { owns_console: set_console_owner(None).is_ok(), status: 0 };
+    let arguments: Vec<&str> = libsys::args().skip(1).collect();
+    match arguments.as_slice() {
+        [] => shell.serve_prompt(),
+        ["-c", line] => {
+            shell.run_line(line);
+            Ok(shell.status)
+        }
+        _ => {
+            println!("usage: sh [-c LINE]");
+            Ok(USAGE)
         }
     }
 }
 
-fn new_editor() -> Editor {
-    let builder = CliBuilder::default()
-        .prompt("vitrine> ")
-        .command_buffer([0; 256])
-        .history_buffer([0; 1024]);
-    match builder.writer(Console).build() {
-        Ok(editor) => editor,
-        Err(never) => match never {},
-    }
+/// A shell between two commands.
+struct Shell {
+    owns_console: bool,
+    /// Exit status of the last command, which is the shell's own if nothing else is said.
+    status: u8,
 }
 
-/// Gives a byte to the editor, which runs the line when it is complete.
-fn take_byte(editor: &mut Editor, byte: u8, owns_console: bool) {
-    let (byte, dropped) = match byte {
-        INTERRUPT => (ENTER, true),
-        DELETE => (BACKSPACE, false),
-        other => (other, false),
-    };
-    if dropped {
-        print!("^C");
-    }
-    let mut processor = RawCommand::processor(|_, command| {
-        if !dropped {
-            run_line(&command, owns_console);
+impl Shell {
+    /// Runs what is typed until the input ends.
+    fn serve_prompt(&mut self) -> Result<u8, Error> {
+        println!("Vitrine: `help` lists the programs, `exit` turns the machine off.");
+        let mut line = Line::new("vitrine> ");
+        loop {
+            let mut bytes = [0; 64];
+            let length = console_read(&mut bytes)?;
+            for byte in &bytes[..length] {
+                self.take_byte(&mut line, *byte);
+            }
         }
-        Ok(())
-    });
-    match editor.process_byte::<RawCommand<'_>, _>(byte, &mut processor) {
-        Ok(()) => {}
-        Err(never) => match never {},
     }
-}
 
-fn run_line(command: &RawCommand<'_>, owns_console: bool) {
-    let Some(arguments) = words(&command.args()) else {
-        println!("an option is one letter, or two dashes and a word");
-        return;
-    };
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match (command.name(), arguments.as_slice()) {
-        ("help", _) => help(),
-        ("ps", _) => ps(),
-        ("exit", []) => exit(0),
-        ("exit", [status, ..]) => match status.parse() {
-            Ok(status) => exit(status),
-            Err(_) => println!("exit: a status is a number from 0 to 255"),
-        },
-        ("run", []) => println!("run: which program?"),
-        ("run", [name, arguments @ ..]) => run(name, arguments, owns_console),
-        (name, arguments) => run(name, arguments, owns_console),
+    /// Gives a byte to the line editor, and runs the line when it is complete.
+    fn take_byte(&mut self, line: &mut Line, byte: u8) {
+        match byte {
+            INTERRUPT => {
+                print!("^C");
+                self.status = INTERRUPTED;
+                line.drop_line();
+            }
+            END_OF_INPUT => {
+                if line.text().is_empty() {
+                    println!("exit");
+                    exit(self.status);
+                }
+            }
+            DELETE => line.take(BACKSPACE, |_| {}),
+            other => line.take(other, |text| self.run_line(text)),
+        }
     }
-}
 
-/// The arguments as they were typed, as far as the editor tells (it takes `-ab` for `-a -b`).
-fn words(arguments: &ArgList<'_>) -> Option<Vec<String>> {
-    let word = |argument| match argument {
-        Arg::DoubleDash => "--".to_string(),
-        Arg::LongOption(name) => alloc::format!("--{name}"),
-        Arg::ShortOption(letter) => alloc::format!("-{letter}"),
-        Arg::Value(value) => value.to_string(),
-    };
-    arguments.args().map(|argument| argument.ok().map(word)).collect()
-}
+    fn run_line(&mut self, text: &str) {
+        let words = match command_line::split(text) {
+            Ok(words) => words,
+            Err(why) => {
+                println!("sh: {why}");
+                self.status = USAGE;
+                return;
+            }
+        };
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let Some((name, arguments)) = words.split_first() else { return };
+        self.status = match (Builtin::named(name), arguments) {
+            (Some(Builtin::Help), _) => help(),
+            (Some(Builtin::Ps), _) => ps(),
+            (Some(Builtin::Exit), []) => exit(self.status),
+            (Some(Builtin::Exit), [status, ..]) => match status.parse() {
+                Ok(status) => exit(status),
+                Err(_) => refuse("exit: a status is a number from 0 to 255"),
+            },
+            (Some(Builtin::Run), []) => refuse("run: which program?"),
+            (Some(Builtin::Run), [name, arguments @ ..]) => self.run(name, arguments),
+            (None, arguments) => self.run(name, arguments),
+        };
+    }
 
-fn run(name: &str, arguments: &[&str], owns_console: bool) {
-    match Command::new(name).args(arguments).spawn() {
-        Ok(child) => match foreground(child, owns_console) {
-            Ok(finished) => say_how(name, finished),
+    fn run(&self, name: &str, arguments: &[&str]) -> u8 {
+        match Command::new(name).args(arguments).spawn() {
+            Ok(child) => match foreground(child, self.owns_console) {
+                Ok(finished) => {
+                    say_how(name, finished);
+                    return status_of(finished);
+                }
+                Err(error) => println!("{name}: {error}"),
+            },
+            Err(SpawnError::NoSuchProgram) => println!("no such program: {name}"),
             Err(error) => println!("{name}: {error}"),
-        },
-        Err(SpawnError::NoSuchProgram) => println!("no such program: {name}"),
-        Err(error) => println!("{name}: {error}"),
+        }
+        NOT_STARTED
+    }
+}
+
+fn refuse(why: &str) -> u8 {
+    println!("{why}");
+    USAGE
+}
+
+/// The status that a command leaves behind.
+fn status_of(finished: Finished) -> u8 {
+    match finished {
+        Finished::Interrupted => INTERRUPTED,
+        Finished::Ended(Ended { reason: Reason::Destroyed, .. }) => DESTROYED,
+        // The kernel gives 0 to 255.
+        Finished::Ended(Ended { status, reason: Reason::Exited | Reason::Killed, .. }) => {
+            (status & 0xFF) as u8
+        }
     }
 }
 
@@ -152,7 +181,7 @@ fn say_how(name: &str, finished: Finished) {
     }
 }
 
-fn help() {
+fn help() -> u8 {
     println!("  {:<12} this list", "help");
     println!("  {:<12} all processes", "ps");
     println!("  {:<12} run a program (its name alone does, too)", "run");
@@ -164,6 +193,7 @@ fn help() {
             Some(name) => println!("  {name:<12} {}", summary(name)),
         }
     }
+    0
 }
 
 /// One line about each program that is worth typing; the others say nothing for themselves.
@@ -188,7 +218,7 @@ fn summary(name: &str) -> &'static str {
     }
 }
 
-fn ps() {
+fn ps() -> u8 {
     println!(
         "  {:<9} {:<9} {:<9} {:>8} {:>7} {:>9} {:>8} {:>10} {:>7} {:>7}",
         "ID",
@@ -220,6 +250,7 @@ fn ps() {
             Shown(faults.map(|faults| faults.pages_out)),
         );
     }
+    0
 }
 
 /// A number, or a dash for one that is not to be had.
@@ -231,24 +262,5 @@ impl fmt::Display for Shown {
             Some(number) => number.fmt(f),
             None => f.pad("-"),
         }
-    }
-}
-
-/// The editor's output: the console, where a line ends with one byte as in all other output.
-struct Console;
-
-impl embedded_io::ErrorType for Console {
-    type Error = Infallible;
-}
-
-impl embedded_io::Write for Console {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
-        let shown = if bytes == b"\r\n" { b"\n" } else { bytes };
-        libsys::print::write_all(shown);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> Result<(), Infallible> {
-        Ok(())
     }
 }
