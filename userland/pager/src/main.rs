@@ -24,7 +24,7 @@ use libsys::{
 use disk::SwapDisk;
 use server::{Answer, Server};
 
-libsys::main!(main);
+libsys::main!(main, arguments);
 
 fn main() -> Result<(), Error> {
     let parent = identity().parent.ok_or(Error::NoSuchProcess)?;

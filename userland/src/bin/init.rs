@@ -19,7 +19,7 @@ use libsys::process::{Command, Finished, SpawnError, attend};
 use libsys::{Error, ProcessId, Target, boot_line, println, reply, set_console_owner};
 use programs::disk::Disk;
 
-libsys::main!(main);
+libsys::main!(main, arguments);
 
 /// Exit status of a program that Ctrl-C ended: as if by signal 2 elsewhere.
 const INTERRUPTED: u8 = 130;

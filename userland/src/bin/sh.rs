@@ -91,10 +91,12 @@ fn run_line(command: &RawCommand<'_>, owns_console: bool) {
     };
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match (command.name(), arguments.as_slice()) {
-        ("help", _) => help(),
-        ("ps", _) => ps(),
+        ("help", []) => help(),
+        ("ps", []) => ps(),
+        (name @ ("help" | "ps"), _) => println!("usage: {name}   (no arguments)"),
         ("exit", []) => exit(0),
-        ("exit", [status, ..]) => match status.parse() {
+        ("exit", [_, _, ..]) => println!("usage: exit [STATUS]"),
+        ("exit", [status]) => match status.parse() {
             Ok(status) => exit(status),
             Err(_) => println!("exit: a status is a number from 0 to 255"),
         },
