@@ -1,4 +1,4 @@
-//! What programs of this package share: deliberate mistakes, and how a disk is started.
+//! What programs of this package share: deliberate mistakes, how a disk is started, and the table of processes.
 #![no_std]
 #![deny(unsafe_code)]
 
@@ -6,3 +6,5 @@
 pub mod disk;
 #[cfg(target_os = "none")]
 pub mod provoke;
+#[cfg(target_os = "none")]
+pub mod ps;

@@ -206,6 +206,7 @@ fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
         ..Machine::new(image)
     };
     let symbols = Symbols::open(&workspace.kernel(), workspace.root()).ok();
+    let symbols = symbols.map(|symbols| symbols.with_programs(workspace.programs()));
     let interactive = options.boot.run.is_none();
     let timeout = options.timeout.map(Duration::from_secs);
     let verdict = qemu::run(machine, symbols, interactive, timeout)?;

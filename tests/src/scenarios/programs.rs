@@ -1,6 +1,7 @@
 //! The demonstrations show what they claim, on the real machine.
 
 use libtest_mimic::Trial;
+use xtask::symbols::Symbols;
 use xtask::workspace::Workspace;
 
 use crate::{Boot, Claim, claim};
@@ -121,6 +122,7 @@ pub fn trials() -> Vec<Trial> {
     let mut trials: Vec<_> =
         CASES.iter().map(|case| claim(&format!("programs::{}", case.0), || run(case))).collect();
     trials.push(claim("programs::no_program_ignores_an_argument", refuse_arguments));
+    trials.push(claim("programs::a_bad_access_is_traced_to_its_function", bad_access_has_a_name));
     trials.push(claim("programs::a_hog_larger_than_memory_ends_alone", hog_larger_than_memory));
     trials.push(claim("programs::two_boots_agree_to_the_last_byte", two_boots_agree));
     trials
@@ -129,6 +131,26 @@ pub fn trials() -> Vec<Trial> {
 fn run(&(_, program, status, lines): &Case) -> Claim {
     let outcome = Boot::new().run(program).boot()?;
     outcome.exits(status)?.shows(lines)?.lacks(&["kernel panic", "panicked"])?;
+    Ok(())
+}
+
+/// The line of the pager's names the program and the instruction, and what xtask adds to it the function.
+fn bad_access_has_a_name() -> Claim {
+    let outcome = Boot::new().run("faults").boot()?;
+    outcome.exits(0)?.shows(&[
+        "pager: [*] faults: 00000000 is in no region, ip 0080",
+        "user fault va 00000000 ip 0080* its pager refused",
+    ])?;
+    let workspace = Workspace::locate();
+    let symbols = Symbols::open(&workspace.kernel(), workspace.root());
+    let symbols =
+        symbols.map_err(|error| format!("{error:#}"))?.with_programs(workspace.programs());
+    let note = outcome.lines.iter().find_map(|line| symbols.note(line)).unwrap_or_default();
+    let own = note.starts_with(" read (userland/src/provoke.rs:") && !note.contains(" (/");
+    outcome.demand(own, || format!("the note is `{note}`"))?;
+    let told = outcome.lines.iter().filter(|line| line.contains("faults: 00000000 is in")).count();
+    // It is read and written.
+    outcome.demand(told == 2, || format!("{told} lines for two accesses to address 0"))?;
     Ok(())
 }
 

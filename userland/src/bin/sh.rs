@@ -12,20 +12,14 @@ extern crate alloc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::convert::Infallible;
-use core::fmt;
 
 use embedded_cli::arguments::{Arg, ArgList};
 use embedded_cli::cli::{Cli, CliBuilder};
 use embedded_cli::command::RawCommand;
 use libsys::abi::message::Reason;
-use libsys::abi::public::ProcessFacts;
 use libsys::call::Ended;
-use libsys::pager_protocol::{faults_of, pages_of};
 use libsys::process::{Command, Finished, SpawnError, attend, exit};
-use libsys::{
-    Error, ProcessId, Target, archive, console_read, facts, print, println, set_console_owner,
-    usage,
-};
+use libsys::{Error, ProcessId, Target, archive, console_read, print, println, set_console_owner};
 
 libsys::main!(main);
 
@@ -92,7 +86,7 @@ fn run_line(command: &RawCommand<'_>, owns_console: bool) {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match (command.name(), arguments.as_slice()) {
         ("help", []) => help(),
-        ("ps", []) => ps(),
+        ("ps", []) => programs::ps::print(),
         (name @ ("help" | "ps"), _) => println!("usage: {name}   (no arguments)"),
         ("exit", []) => exit(0),
         ("exit", [_, _, ..]) => println!("usage: exit [STATUS]"),
@@ -187,52 +181,6 @@ fn summary(name: &str) -> &'static str {
         "forever" => "forks without end; made for Ctrl-C",
         "hello" => "the smallest program with something to see",
         _ => "",
-    }
-}
-
-fn ps() {
-    println!(
-        "  {:<9} {:<9} {:<9} {:>8} {:>7} {:>9} {:>8} {:>10} {:>7} {:>7}",
-        "ID",
-        "PARENT",
-        "STATUS",
-        "RUNS",
-        "FRAMES",
-        "RESIDENT",
-        "SWAPPED",
-        "COMPRESSED",
-        "IN",
-        "OUT"
-    );
-    for facts in facts::processes() {
-        let ProcessFacts { id, parent, runs, .. } = facts;
-        print!("  {id:08x}  {parent:08x}  {:<9} {runs:>8} ", facts::status_name(&facts));
-        let id = ProcessId::new(id);
-        // Only of itself and its children may the shell know how much they have.
-        let frames = id.and_then(usage).map(|usage| usage.frames).ok();
-        print!("{:>7} ", Shown(frames));
-        let id = id.ok();
-        let (pages, faults) = (id.and_then(pages_of), id.and_then(faults_of));
-        println!(
-            "{:>9} {:>8} {:>10} {:>7} {:>7}",
-            Shown(pages.map(|pages| pages.resident)),
-            Shown(pages.map(|pages| pages.swapped)),
-            Shown(pages.map(|pages| pages.compressed)),
-            Shown(faults.map(|faults| faults.pages_in)),
-            Shown(faults.map(|faults| faults.pages_out)),
-        );
-    }
-}
-
-/// A number, or a dash for one that is not to be had.
-struct Shown(Option<u32>);
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(number) => number.fmt(f),
-            None => f.pad("-"),
-        }
     }
 }
 
