@@ -6,10 +6,11 @@ use abi::layout::PAGE_SIZE;
 use kernel_core::BootError;
 use kernel_core::memory_plan::PlanError;
 
-/// A boot that ends with one clear line and exit status 1.
+/// A boot that ends with one clear line and exit status 1. A CPU that is too old is refused earlier and in the same
+/// form, by `start.s` of the crate `boot`.
 pub enum CannotBoot {
-    /// The CPU lacks something that the kernel uses.
-    Processor(&'static str),
+    /// The 8254 that the clock is measured by does not count.
+    NoTimer,
     /// Not started by a Multiboot 1 loader.
     NotMultiboot {
         /// What `eax` held instead of the magic.
@@ -48,7 +49,7 @@ impl From<BootError> for CannotBoot {
 impl fmt::Display for CannotBoot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Processor(what) => write!(f, "the CPU has no {what}"),
+            Self::NoTimer => write!(f, "no timer: the 8254 at port 0x40 does not count"),
             Self::NotMultiboot { magic } => {
                 write!(f, "not a Multiboot loader: magic {magic:#010x}")
             }

@@ -25,16 +25,20 @@ impl Loader {
     /// Reads the report through windows.
     ///
     /// # Errors
-    /// `NotMultiboot`, `NoArchive`, `UnalignedArchive`, `LongCommandLine`: as their names say.
+    /// `NotMultiboot`, `UnalignedArchive`, `LongCommandLine`: as their names say. `Memory`: there is no archive, and too
+    /// little memory to hold one, which is why a loader may have left it out. `NoArchive`: there is room for one.
     pub fn read(machine: &mut Machine, magic: u32, information: u32) -> Result<Self, CannotBoot> {
         if magic != MAGIC {
             return Err(CannotBoot::NotMultiboot { magic });
         }
         let information = Information::read(machine, information);
-        let archive = information
-            .module
-            .filter(|bytes| bytes.start < bytes.end)
-            .ok_or(CannotBoot::NoArchive)?;
+        let archive = match information.module.filter(|bytes| bytes.start < bytes.end) {
+            Some(archive) => archive,
+            None => {
+                survey(machine, &information, &[image()]).plan()?;
+                return Err(CannotBoot::NoArchive);
+            }
+        };
         if !archive.start.is_multiple_of(PAGE_SIZE) {
             return Err(CannotBoot::UnalignedArchive { address: archive.start });
         }
@@ -53,18 +57,7 @@ impl Loader {
     /// # Errors
     /// `TooLittleMemory`: less than 4 MiB would be left.
     pub fn plan(&self, machine: &mut Machine) -> Result<MemoryPlan, PlanError> {
-        let mut survey = Survey::new();
-        let image = Bytes {
-            start: boot::image::physical(boot::image::start()),
-            end: boot::image::physical(boot::image::end()),
-        };
-        for used in [image, self.archive] {
-            survey.reserve(Span { start: used.start.into(), end: used.end.into() });
-        }
-        self.information.for_each_entry(machine, |entry| {
-            survey.entry(Span::new(entry.base, entry.length), entry.usable);
-        });
-        let plan = survey.plan()?;
+        let plan = survey(machine, &self.information, &[image(), self.archive]).plan()?;
         self.clear_tail(machine);
         Ok(plan)
     }
@@ -95,6 +88,26 @@ impl Loader {
     /// The command line, without its final zero.
     pub fn command_line(&self) -> &[u8] {
         &self.command_line[..self.length]
+    }
+}
+
+/// The memory that the loader reports, with what is in use.
+fn survey(machine: &mut Machine, information: &Information, used: &[Bytes]) -> Survey {
+    let mut survey = Survey::new();
+    for bytes in used {
+        survey.reserve(Span { start: bytes.start.into(), end: bytes.end.into() });
+    }
+    information.for_each_entry(machine, |entry| {
+        survey.entry(Span::new(entry.base, entry.length), entry.usable);
+    });
+    survey
+}
+
+/// Where the kernel itself lies.
+fn image() -> Bytes {
+    Bytes {
+        start: boot::image::physical(boot::image::start()),
+        end: boot::image::physical(boot::image::end()),
     }
 }
 

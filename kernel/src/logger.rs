@@ -14,7 +14,7 @@ struct Logger {
 
 static LOGGER: Logger = Logger { port: Mutex::new(Serial::new()) };
 
-/// Sets up the port and takes `log`'s records from here on.
+/// Sets up the port, if there is one, and takes `log`'s records from here on.
 pub fn start() {
     LOGGER.port.lock().start();
     // Fails only if there is a logger already, and this is called once.
@@ -43,9 +43,11 @@ pub fn read() -> Option<u8> {
     LOGGER.port.lock().read()
 }
 
-/// Waits until everything has left the machine.
-pub fn drain() {
-    LOGGER.port.lock().drain();
+/// Waits until everything has left the machine. Returns false if there is no port, so that nothing could be shown.
+pub fn drain() -> bool {
+    let mut port = LOGGER.port.lock();
+    port.drain();
+    port.is_present()
 }
 
 impl Log for Logger {

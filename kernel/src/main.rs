@@ -32,7 +32,7 @@ use crate::machine::Machine;
 static KERNEL: spin::Mutex<Kernel> = spin::Mutex::new(Kernel::new());
 
 /// Where `start.s` arrives: in the higher half, on the boot's stack, with the boot's tables, interrupts off.
-/// `began` is the low half of the time-stamp counter at the kernel's first instruction.
+/// `began` is the low half of the time-stamp counter, read as soon as `start.s` knew that there is one.
 #[unsafe(no_mangle)]
 extern "C" fn kernel_main(magic: u32, information: u32, began: u32) -> ! {
     logger::start();
@@ -46,11 +46,11 @@ extern "C" fn kernel_main(magic: u32, information: u32, began: u32) -> ! {
     }
 }
 
-/// The boot order: traps (so that a mistake is reported), memory, the CPU, the devices, the first process.
+/// The boot order: traps (so that a mistake is reported), memory, the CPU, the devices, the first process. That the
+/// CPU has what this code needs is known: `start.s` looks before any compiled code runs.
 fn boot(magic: u32, information: u32) -> Result<After, CannotBoot> {
     let local = cpu::local();
     local.load_descriptors();
-    processor::check()?;
     let mut machine = Machine::new(cpu::BOOT);
     let loader = Loader::read(&mut machine, magic, information)?;
     let mut plan = loader.plan(&mut machine)?;
@@ -69,7 +69,7 @@ fn boot(magic: u32, information: u32) -> Result<After, CannotBoot> {
 
     processor::enable(local);
     pic::start(&mut machine);
-    machine.start_clock();
+    machine.start_clock()?;
     logger::listen();
     selftest::run(loader.command_line());
 

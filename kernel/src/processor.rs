@@ -1,4 +1,5 @@
-//! What the kernel wants of the CPU, and how it turns that on.
+//! How the kernel turns on what it wants of the CPU. What it cannot do without is listed in `start.s` of the crate
+//! `boot`, which refuses other CPUs: compiled code would fault on them before it could look.
 
 use core::arch::x86::__cpuid;
 
@@ -7,35 +8,21 @@ use x86::msr::{
     IA32_APIC_BASE, IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP, rdmsr, wrmsr,
 };
 
-use crate::cannot_boot::CannotBoot;
 use crate::cpu::Local;
 use crate::descriptors::{KERNEL_CODE, Tables};
 use crate::traps;
 
 /// Bits of CPUID leaf 1, edx (Intel SDM vol. 2A, CPUID).
-const TIME_STAMP_COUNTER: u32 = 1 << 4;
 const LOCAL_APIC: u32 = 1 << 9;
 const SYSENTER: u32 = 1 << 11;
-const FXSAVE: u32 = 1 << 24;
-const SSE: u32 = 1 << 25;
 
 /// Bit of the APIC base register: the local APIC is on.
 const APIC_ON: u64 = 1 << 11;
 
-/// Refuses a CPU that the kernel cannot run on.
-///
-/// # Errors
-/// `Processor`: no time-stamp counter, FXSAVE or SSE.
-pub fn check() -> Result<(), CannotBoot> {
-    let needed = [(TIME_STAMP_COUNTER, "time-stamp counter"), (FXSAVE, "FXSAVE"), (SSE, "SSE")];
-    let missing = needed.iter().find(|(bit, _)| features() & bit == 0);
-    missing.map_or(Ok(()), |&(_, name)| Err(CannotBoot::Processor(name)))
-}
-
 /// Turns on SSE for programs, and `sysenter` where there is one. CR4 has nothing else: no global pages above
 /// all, because a sealed leaf has bit 8.
 pub fn enable(local: &Local) {
-    // SAFETY: the CPU has FXSAVE and SSE (`check`); every other feature is off, as at entry.
+    // SAFETY: the CPU has FXSAVE and SSE (`start.s` looks); every other feature is off, as at entry.
     unsafe { cr4_write(Cr4::CR4_ENABLE_SSE | Cr4::CR4_UNMASKED_SSE) };
     if features() & SYSENTER == 0 {
         return;

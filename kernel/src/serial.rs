@@ -13,8 +13,15 @@ pub const LINE: u32 = 4;
 /// 115,200 baud is the 1.8432 MHz clock over 16 over this.
 const DIVISOR: u8 = 1;
 
-/// The port. Several of these may name it: what they hold is only what has been read early.
+/// Polls of the line status for one byte, at most. A real transmitter needs about a hundred for a byte. An emulator
+/// whose output nobody reads holds the transmitter back: there 2^32 polls take at least a quarter of an hour, so
+/// that a reader may pause without losing a byte.
+const PATIENCE: u32 = u32::MAX;
+
+/// The port. Several of these may name it: what they hold is only what has been read early, and whether it is there.
 pub struct Serial {
+    /// The port answers. Until [`Serial::start`] has found out, it is taken to be there.
+    present: bool,
     uart: Uart16550<PioBackend>,
     /// A byte that was waiting before the port was started.
     early: Option<u8>,
@@ -28,22 +35,33 @@ impl Serial {
             Ok(uart) => uart,
             Err(_) => panic!("eight ports from 0x3F8 fit"),
         };
-        Self { uart, early: None }
+        Self { present: true, uart, early: None }
     }
 
     /// Sets up 115,200 baud, 8 bits, no parity, one stop bit, FIFOs on, no interrupts yet.
     ///
     /// Not the driver's own `init`: that discards what was received, and what somebody has typed or piped before
     /// the kernel is up should arrive. Turning the FIFOs on drops one byte, so that one is read first.
-    pub fn start(&mut self) {
+    ///
+    /// Returns whether there is a port. Where there is none, a read gives the same value whatever was written, most
+    /// often 0xFF; the line control register of a port gives back two different values.
+    pub fn start(&mut self) -> bool {
         self.set(offsets::IER, 0);
-        self.set(offsets::LCR, LCR::DLAB.bits());
+        let divisor = LCR::DLAB;
+        let eight_bits = LCR::WORD_LENGTH0 | LCR::WORD_LENGTH1;
+        self.set(offsets::LCR, divisor.bits());
+        self.present = self.get(offsets::LCR) == divisor.bits();
         self.set(offsets::DATA, DIVISOR);
         self.set(offsets::IER, 0);
-        self.set(offsets::LCR, (LCR::WORD_LENGTH0 | LCR::WORD_LENGTH1).bits());
+        self.set(offsets::LCR, eight_bits.bits());
+        self.present &= self.get(offsets::LCR) == eight_bits.bits();
+        if !self.present {
+            return false;
+        }
         self.set(offsets::MCR, (MCR::DTR | MCR::RTS | MCR::OUT_2_INT_ENABLE).bits());
         self.early = self.uart.try_receive_byte().ok();
         self.set(offsets::FCR, FCR::FIFO_ENABLE.bits());
+        true
     }
 
     /// Lets received bytes interrupt.
@@ -51,23 +69,43 @@ impl Serial {
         self.set(offsets::IER, IER::DATA_READY.bits());
     }
 
-    /// Sends a byte, as soon as the transmitter takes it.
+    /// Sends a byte, as soon as the transmitter takes it. Without a port, nothing happens.
     pub fn write(&mut self, byte: u8) {
-        while self.uart.try_send_byte(byte).is_err() {
-            core::hint::spin_loop();
-        }
+        self.wait_until(|uart| uart.try_send_byte(byte).is_ok());
     }
 
     /// Takes a received byte.
     pub fn read(&mut self) -> Option<u8> {
+        if !self.present {
+            return None;
+        }
         self.early.take().or_else(|| self.uart.try_receive_byte().ok())
     }
 
     /// Waits until everything has left the machine.
     pub fn drain(&mut self) {
-        while !self.uart.lsr().contains(LSR::TRANSMITTER_EMPTY) {
+        self.wait_until(|uart| uart.lsr().contains(LSR::TRANSMITTER_EMPTY));
+    }
+
+    /// Whether everything that was written has been, or can be, shown.
+    pub const fn is_present(&self) -> bool {
+        self.present
+    }
+
+    /// Polls the port until `done`. A port that does not come to that in [`PATIENCE`] polls counts as absent from then
+    /// on, so that the kernel waits for a broken port once and no more.
+    fn wait_until(&mut self, mut done: impl FnMut(&mut Uart16550<PioBackend>) -> bool) {
+        let mut polls = 0;
+        while self.present && !done(&mut self.uart) {
+            polls += 1;
+            self.present = polls < PATIENCE;
             core::hint::spin_loop();
         }
+    }
+
+    fn get(&mut self, register: usize) -> u8 {
+        // SAFETY: one of the eight registers of a port that only the kernel touches.
+        unsafe { self.uart.backend_mut().read(register as u8) }
     }
 
     fn set(&mut self, register: usize, value: u8) {

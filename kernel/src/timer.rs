@@ -3,6 +3,8 @@
 use x86::io::{inb, outb};
 use x86::time::rdtsc;
 
+use crate::cannot_boot::CannotBoot;
+
 /// The interrupt line.
 pub const LINE: u32 = 0;
 /// The 8254 counts at 1,193,182 Hz.
@@ -21,6 +23,8 @@ const LATCH: u8 = 0x00;
 const SAMPLE: u16 = 256;
 /// Calibrations that a busy host may spoil before one is taken as it is.
 const TRIES: u32 = 8;
+/// Polls of the counter, at most, until it moves: at 50 ns a poll, 50 ms. It counts every 838 ns.
+const POLLS: u32 = 1_000_000;
 
 /// Microseconds since boot, from the time-stamp counter.
 #[derive(Clone, Copy)]
@@ -35,11 +39,14 @@ impl Clock {
     pub const STOPPED: Self = Self { start: 0, scale: 0 };
 
     /// Starts the 8254 and measures the time-stamp counter by it.
-    pub fn start() -> Self {
+    ///
+    /// # Errors
+    /// `NoTimer`: the counter stands still; most likely there is no 8254.
+    pub fn start() -> Result<Self, CannotBoot> {
         start_counter();
         let mut tries = 1;
         let cycles = loop {
-            let (cycles, counts, steady) = sample();
+            let (cycles, counts, steady) = sample().ok_or(CannotBoot::NoTimer)?;
             if steady || tries == TRIES {
                 // Cycles in 2^32 microseconds would not fit; cycles a second do.
                 break cycles * u64::from(FREQUENCY) / u64::from(counts.max(1));
@@ -47,7 +54,7 @@ impl Clock {
             tries += 1;
         };
         let scale = (1_000_000_u64 << 32) / cycles.max(1_000_000);
-        Self { start: cycle(), scale: u32::try_from(scale).unwrap_or(u32::MAX) }
+        Ok(Self { start: cycle(), scale: u32::try_from(scale).unwrap_or(u32::MAX) })
     }
 
     /// Microseconds since [`Clock::start`]. Never goes back, because the counter does not.
@@ -59,30 +66,29 @@ impl Clock {
 }
 
 /// Counts at least [`SAMPLE`]: cycles, counts, and whether the machine ran all the time (a host that stops it
-/// for longer than a period would hide whole periods).
-fn sample() -> (u64, u16, bool) {
-    let (first, start) = next_count();
+/// for longer than a period would hide whole periods). `None` if the counter stands still, or moves [`PERIOD`] times
+/// without getting that far.
+fn sample() -> Option<(u64, u16, bool)> {
+    let (first, start) = next_count()?;
     let (mut last, mut longest) = (start, 0);
-    loop {
-        let (now, cycle) = next_count();
+    for _ in 0..PERIOD {
+        let (now, cycle) = next_count()?;
         longest = longest.max(cycle - last);
         last = cycle;
-        let counts = if first >= now { first - now } else { first + PERIOD - now };
+        let end = if first >= now { first } else { first.wrapping_add(PERIOD) };
+        let counts = end.wrapping_sub(now);
         if counts >= SAMPLE {
-            return (last - start, counts, longest < (last - start) / 4);
+            return Some((last - start, counts, longest < (last - start) / 4));
         }
     }
+    None
 }
 
-/// Waits for the counter to move; returns what it shows and the cycle at which it did.
-fn next_count() -> (u16, u64) {
+/// Waits for the counter to move; returns what it shows and the cycle at which it did. `None` if it stands still.
+fn next_count() -> Option<(u16, u64)> {
     let before = counter();
-    loop {
-        let now = counter();
-        if now != before {
-            return (now, cycle());
-        }
-    }
+    let mut counts = (0..POLLS).map(|_| counter());
+    counts.find(|now| *now != before).map(|now| (now, cycle()))
 }
 
 fn start_counter() {
@@ -98,7 +104,7 @@ fn counter() -> u16 {
 }
 
 fn cycle() -> u64 {
-    // SAFETY: the CPU has the counter (`processor::check`), and ring 0 may read it.
+    // SAFETY: the CPU has the counter (`start.s` looks), and ring 0 may read it.
     unsafe { rdtsc() }
 }
 

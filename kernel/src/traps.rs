@@ -50,7 +50,7 @@ pub fn stubs() -> &'static [Stub; VECTORS] {
 pub fn enter(after: After, began: u32) -> ! {
     let local = cpu::local();
     let after = receive(local).unwrap_or(after);
-    // SAFETY: the CPU has the counter (`processor::check`), and ring 0 may read it.
+    // SAFETY: the CPU has the counter (`start.s` looks), and ring 0 may read it.
     let cycles = (unsafe { rdtsc() } as u32).wrapping_sub(began);
     logger::print(format_args!(
         "boot: {cycles} cycles to the first program
@@ -210,15 +210,21 @@ fn interrupt(local: &'static Local, line: u32) -> Option<After> {
     }
 }
 
+/// The most bytes that one call of [`receive`] takes from the serial port: a 16550 holds 16. Without a limit, a device
+/// that is faster than this loop, or broken, would keep the kernel here. The timer fetches what is left.
+const BYTES_AT_ONCE: u32 = 16;
+
 /// Hands the bytes that the serial port has received to the kernel.
 fn receive(local: &'static Local) -> Option<After> {
     // SAFETY: as in `interrupt`; at boot nothing else has started.
     let cpu = unsafe { local.cpu() };
     let mut kernel = KERNEL.lock();
     let mut after = None;
-    while kernel.takes_input()
-        && let Some(byte) = logger::read()
-    {
+    for _ in 0..BYTES_AT_ONCE {
+        if !kernel.takes_input() {
+            break;
+        }
+        let Some(byte) = logger::read() else { break };
         after = Some(kernel.console_input(cpu, byte));
     }
     after

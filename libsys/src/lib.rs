@@ -29,6 +29,7 @@ pub mod pager_protocol;
 pub mod pci;
 pub mod process;
 pub mod regions;
+pub mod short;
 pub mod window;
 
 #[cfg(target_os = "none")]

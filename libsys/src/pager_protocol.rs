@@ -9,6 +9,7 @@
 //! | anyone | `call` to the pager | `PAGES`, client | | pages resident, on disk, compressed, and elsewhere |
 //! | anyone | `call` to the pager | `FAULTS`, client | | pages in, pages out, limit, 0 |
 //! | anyone | `call` to the pager | `SPACE` | | slots used, slots, bytes compressed, bytes for them |
+//! | anyone | `call` to the pager | `NAME`, client | | the first 16 bytes of its program's name, zeros after it |
 //!
 //! A question about a process that is no client is answered by [`NOT_A_CLIENT`] in all words.
 //!
@@ -31,6 +32,8 @@ const PAGES: u32 = 4;
 const FAULTS: u32 = 5;
 /// Word 0 of a question for [`Space`].
 const SPACE: u32 = 6;
+/// Word 0 of a question for a [`ShortName`].
+const NAME: u32 = 7;
 
 /// Every word of the answer about a process that is no client.
 pub const NOT_A_CLIENT: u32 = u32::MAX;
@@ -67,6 +70,11 @@ pub enum Request {
     },
     /// Say how full the places are where pages go.
     Space,
+    /// Say which program a client runs. A forked child runs its parent's.
+    Name {
+        /// Which client.
+        client: ProcessId,
+    },
 }
 
 impl Request {
@@ -80,6 +88,7 @@ impl Request {
             Self::Pages { client } => [PAGES, client.bits(), 0, 0],
             Self::Faults { client } => [FAULTS, client.bits(), 0, 0],
             Self::Space => [SPACE, 0, 0, 0],
+            Self::Name { client } => [NAME, client.bits(), 0, 0],
         }
     }
 
@@ -92,7 +101,7 @@ impl Request {
         let (number, process) = match words {
             [STATISTICS, 0, 0, 0] => return Ok(Self::Statistics),
             [SPACE, 0, 0, 0] => return Ok(Self::Space),
-            [SET_LIMIT, process, _, 0] | [REGISTER | PAGES | FAULTS, process, 0, 0] => {
+            [SET_LIMIT, process, _, 0] | [REGISTER | PAGES | FAULTS | NAME, process, 0, 0] => {
                 (words[0], process)
             }
             _ => return Err(Error::InvalidArgument),
@@ -101,6 +110,7 @@ impl Request {
             Ok(child) if number == REGISTER => Ok(Self::Register { child }),
             Ok(client) if number == SET_LIMIT => Ok(Self::SetLimit { client, pages: words[2] }),
             Ok(client) if number == PAGES => Ok(Self::Pages { client }),
+            Ok(client) if number == NAME => Ok(Self::Name { client }),
             Ok(client) => Ok(Self::Faults { client }),
             Err(error) => Err(error),
         }
@@ -224,6 +234,49 @@ impl Space {
     }
 }
 
+/// The name of a client's program, as far as it fits the four words of a reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ShortName([u8; Self::LIMIT]);
+
+impl ShortName {
+    /// The most bytes; of a longer name, the pager keeps the beginning.
+    pub const LIMIT: usize = 16;
+
+    /// The beginning of a name, in whole characters.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let end = name.floor_char_boundary(Self::LIMIT);
+        let mut bytes = [0; Self::LIMIT];
+        bytes[..end].copy_from_slice(&name.as_bytes()[..end]);
+        Self(bytes)
+    }
+
+    /// The name. Empty if the bytes are no text, which no pager of ours says.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let length = self.0.iter().position(|byte| *byte == 0).unwrap_or(Self::LIMIT);
+        core::str::from_utf8(&self.0[..length]).unwrap_or("")
+    }
+
+    /// The words of the reply, the first byte lowest in the first word.
+    #[must_use]
+    pub fn encode(self) -> [u32; 4] {
+        core::array::from_fn(|word| {
+            u32::from_le_bytes(core::array::from_fn(|byte| self.0[word * 4 + byte]))
+        })
+    }
+
+    /// Reads the words of a reply; `None`: the process is no client.
+    #[must_use]
+    pub fn decode(words: [u32; 4]) -> Option<Self> {
+        // No text has a byte of 0xFF in it.
+        if words[0] == NOT_A_CLIENT {
+            return None;
+        }
+        Some(Self(core::array::from_fn(|byte| words[byte / 4].to_le_bytes()[byte % 4])))
+    }
+}
+
 /// What the pager says to a registration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Registered {
@@ -296,6 +349,13 @@ pub fn faults_of(client: ProcessId) -> Option<Faults> {
     ask(Request::Faults { client }).ok().and_then(Faults::decode)
 }
 
+/// The program that a client of the caller's pager runs; `None` as in [`pages_of`].
+#[cfg(target_os = "none")]
+#[must_use]
+pub fn name_of(client: ProcessId) -> Option<ShortName> {
+    ask(Request::Name { client }).ok().and_then(ShortName::decode)
+}
+
 /// The words with which a pager tells its parent that it serves.
 #[must_use]
 pub const fn ready() -> [u32; 4] {
@@ -340,6 +400,7 @@ mod tests {
             Request::Pages { client },
             Request::Faults { client },
             Request::Space,
+            Request::Name { client },
         ] {
             assert_eq!(Request::decode(request.encode()), Ok(request));
         }
@@ -370,7 +431,10 @@ mod tests {
         for words in [
             [0, 0x1000, 0, 0],
             [2, 0x1000, 0, 0],
-            [7, 0, 0, 0],
+            [8, 0, 0, 0],
+            [8, 0x1000, 0, 0],
+            [7, 0x1000, 1, 0],
+            [7, 0x1000, 0, 1],
             [3, 0x1000, 5, 1],
             [4, 0x1000, 5, 0],
             [5, 0x1000, 0, 1],
@@ -381,10 +445,32 @@ mod tests {
             assert_eq!(Request::decode(words), Err(Error::InvalidArgument), "{words:?}");
         }
         for child in [0, 0x8000_0000] {
-            for number in [1, 3, 4, 5] {
+            for number in [1, 3, 4, 5, 7] {
                 assert_eq!(Request::decode([number, child, 0, 0]), Err(Error::NoSuchProcess));
             }
         }
+    }
+
+    #[test]
+    fn the_beginning_of_a_name_survives_the_wire() {
+        let table = [
+            ("", ""),
+            ("w", "w"),
+            ("fifteen letters", "fifteen letters"),
+            ("sixteen letters!", "sixteen letters!"),
+            ("seventeen letters", "seventeen letter"),
+            // The last character would be cut in two.
+            ("fifteen letters\u{e9}", "fifteen letters"),
+        ];
+        for (name, shown) in table {
+            let words = ShortName::new(name).encode();
+            assert_eq!(
+                ShortName::decode(words).map(|name| name.as_str().to_owned()),
+                Some(shown.to_owned())
+            );
+        }
+        assert_eq!(ShortName::decode([NOT_A_CLIENT; 4]), None);
+        assert_eq!(ShortName([0xC0; ShortName::LIMIT]).as_str(), "");
     }
 
     #[test]

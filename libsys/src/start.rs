@@ -9,16 +9,47 @@ use abi::layout::USER_STACK_TOP;
 use crate::{call, fault, logger};
 
 /// Names the function with which a program begins: `libsys::main!(main);`. It takes nothing and returns a
-/// [`Status`]; arguments come from [`args`].
+/// [`Status`].
+///
+/// A program that is declared so takes no arguments: with any, it ends at once with its usage line and [`USAGE`], so
+/// that nobody believes in an argument that was never read. `libsys::main!(main, arguments);` declares a program that
+/// reads [`args`], and refuses by itself those that it does not understand.
 #[macro_export]
 macro_rules! main {
     ($main:path) => {
+        fn main_without_arguments() -> u8 {
+            match $crate::start::refuse_arguments() {
+                Ok(()) => $crate::start::Status::status($main()),
+                Err(status) => status,
+            }
+        }
+
+        $crate::main!(main_without_arguments, arguments);
+    };
+    ($main:path, arguments) => {
         #[allow(unsafe_code)]
         #[unsafe(no_mangle)]
         extern "C" fn libsys_main() -> u8 {
             $crate::start::Status::status($main())
         }
     };
+}
+
+/// Exit status of a program that was started with arguments that it does not understand.
+pub const USAGE: u8 = 2;
+
+/// For a program without arguments: if there are any, prints what to type instead.
+///
+/// # Errors
+/// The exit status: there are arguments.
+pub fn refuse_arguments() -> Result<(), u8> {
+    match args().nth(1) {
+        None => Ok(()),
+        Some(_) => {
+            crate::println!("usage: {}   (no arguments)", args().next().unwrap_or("program"));
+            Err(USAGE)
+        }
+    }
 }
 
 /// What a `main` may return.

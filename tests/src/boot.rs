@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::Failed;
 use shared_child::SharedChild;
 use xtask::elf::{Program, Staged};
-use xtask::machine::{Image, Machine, kernel_command_line};
+use xtask::machine::{Image, Machine, Serial, kernel_command_line};
 use xtask::verdict::{End, Verdict};
 use xtask::workspace::Workspace;
 use xtask::{command, leash};
@@ -69,6 +69,27 @@ impl Boot {
     #[must_use]
     pub fn memory(mut self, mib: u32) -> Self {
         self.machine.memory = mib;
+        self
+    }
+
+    /// Boots with another CPU than QEMU's default.
+    #[must_use]
+    pub fn cpu(mut self, cpu: &str) -> Self {
+        self.machine.cpu = Some(cpu.to_owned());
+        self
+    }
+
+    /// Boots another board than QEMU's default; its properties follow the name.
+    #[must_use]
+    pub fn board(mut self, board: &str) -> Self {
+        self.machine.board = Some(board.to_owned());
+        self
+    }
+
+    /// Leaves out the serial port.
+    #[must_use]
+    pub fn no_serial_port(mut self) -> Self {
+        self.machine.serial = Serial::Absent;
         self
     }
 

@@ -91,6 +91,7 @@ impl Outcome {
     fn failure(&self, what: &str) -> Failed {
         let workspace = Workspace::locate();
         let symbols = Symbols::open(&workspace.kernel(), workspace.root()).ok();
+        let symbols = symbols.map(|symbols| symbols.with_programs(workspace.programs()));
         let mut text = format!("{what}\ntranscript of {}:\n", self.command);
         for line in &self.lines {
             let note = symbols.as_ref().and_then(|symbols| symbols.note(line));

@@ -1,4 +1,5 @@
-//! What programs of this package share: deliberate mistakes, how a disk is started, and the shell's parts.
+//! What programs of this package share: deliberate mistakes, how a disk is started, the table of processes, and the
+//! shell's parts.
 #![no_std]
 #![deny(unsafe_code)]
 
@@ -12,3 +13,5 @@ pub mod disk;
 pub mod line;
 #[cfg(target_os = "none")]
 pub mod provoke;
+#[cfg(target_os = "none")]
+pub mod ps;

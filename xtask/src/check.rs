@@ -12,9 +12,10 @@ use crate::test::host_cargo;
 use crate::workspace::Workspace;
 
 /// What builds for the host: the workspace's default members, and the emulator tests.
-const HOST: [&str; 9] = [
+const HOST: [&str; 10] = [
     "vitrine-abi",
     "vitrine-core",
+    "vitrine-boot",
     "libsys",
     "pager",
     "swap",

@@ -24,6 +24,8 @@ pub enum Serial {
     Streams,
     /// A file that only the guest writes.
     File(PathBuf),
+    /// Nothing: the machine has no serial port.
+    Absent,
 }
 
 /// What the firmware starts.
@@ -45,6 +47,10 @@ pub enum Image {
 pub struct Machine {
     /// What it boots.
     pub image: Image,
+    /// The board and its properties (`-M`), if not QEMU's default.
+    pub board: Option<String>,
+    /// The CPU (`-cpu`), if not the board's default.
+    pub cpu: Option<String>,
     /// Memory in MiB.
     pub memory: u32,
     /// The kernel's command line, as [`kernel_command_line`] writes it.
@@ -67,6 +73,8 @@ impl Machine {
     pub fn new(image: Image) -> Self {
         Self {
             image,
+            board: None,
+            cpu: None,
             memory: DEFAULT_MEMORY,
             command_line: String::new(),
             icount: false,
@@ -96,6 +104,12 @@ impl Machine {
         // KVM hangs a 32-bit guest on some hosts, so the accelerator is named.
         add(&["-accel", "tcg", "-nodefaults", "-vga", "none", "-display", "none", "-no-reboot"]);
         add(&["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
+        if let Some(board) = &self.board {
+            add(&["-M", board]);
+        }
+        if let Some(cpu) = &self.cpu {
+            add(&["-cpu", cpu]);
+        }
         add(&["-m", &self.memory.to_string()]);
         if self.icount {
             add(&["-icount", "shift=0,sleep=off", "-rtc", "clock=vm,base=2020-01-01"]);
@@ -103,6 +117,7 @@ impl Machine {
         match &self.serial {
             Serial::Terminal => add(&["-serial", "mon:stdio"]),
             Serial::Streams => add(&["-serial", "stdio"]),
+            Serial::Absent => add(&["-serial", "none"]),
             Serial::File(file) => add(&["-serial", &format!("file:{}", file.display())]),
         }
         if let Some(disk) = &self.ide_disk {
@@ -219,6 +234,18 @@ mod tests {
         let machine = Machine { icount: true, ..machine() };
         let line = line(&machine);
         assert!(line.contains("-icount shift=0,sleep=off -rtc clock=vm,base=2020-01-01"), "{line}");
+    }
+
+    #[test]
+    fn another_board_and_cpu_are_named_and_the_serial_port_may_be_left_out() {
+        let machine = Machine {
+            board: Some("isapc".to_owned()),
+            cpu: Some("pentium3".to_owned()),
+            serial: Serial::Absent,
+            ..machine()
+        };
+        let line = line(&machine);
+        assert!(line.contains(" -M isapc -cpu pentium3 -m 128 -serial none "), "{line}");
     }
 
     #[test]

@@ -277,8 +277,9 @@ fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
         },
         ..Machine::new(boots_from)
     };
+    let symbols = Symbols::open(&workspace.kernel(), workspace.root()).ok();
     let session = Session {
-        symbols: Symbols::open(&workspace.kernel(), workspace.root()).ok(),
+        symbols: symbols.map(|symbols| symbols.with_programs(workspace.programs())),
         interactive: options.boot.run.is_none(),
         shell: options.starts_init() && run.is_none_or(|program| program == "sh"),
         timeout,
@@ -333,8 +334,7 @@ mod tests {
             ("x qemu --no-swap", 0),
             ("x qemu --no-swap --elf a", 1),
             ("x qemu --no-swap --iso", 1),
-            ("x qemu --jos", 1),
-            ("x qemu --jos --run a", 1),
+            ("x qemu --jos", 0),
             ("x qemu --jos --elf a", 0),
             ("x qemu --jos --append elf=bin/a", 0),
             ("x qemu --append trust", 1),

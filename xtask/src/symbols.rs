@@ -1,6 +1,8 @@
-//! Which function, file and line an address of the kernel belongs to.
+//! Which function, file and line an address of the kernel belongs to, or one of a program that a line names.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use addr2line::{Loader, demangle_auto};
@@ -9,10 +11,21 @@ use anyhow::{Result, anyhow};
 /// Before the address, on each line of a kernel's backtrace.
 const BACKTRACE: &str = "  backtrace 0x";
 
-/// The kernel's symbols and line table.
+/// Before the process id, on the line with which the pager refuses a fault: `pager: [ID] NAME: …, ip ADDRESS`.
+const REFUSAL: &str = "pager: [";
+/// Before the address of the instruction, on that line.
+const INSTRUCTION: &str = ", ip ";
+
+/// The linker script's symbol for the end of a program, which is no function: every address above is found at it.
+const END: &str = "program_end";
+
+/// The kernel's symbols and line table, and where those of programs are.
 pub struct Symbols {
     loader: Loader,
     root: PathBuf,
+    programs: Option<PathBuf>,
+    /// The programs that were named so far; `None` is one that has no readable file.
+    opened: RefCell<HashMap<String, Option<Box<Symbols>>>>,
 }
 
 impl Symbols {
@@ -23,20 +36,50 @@ impl Symbols {
     pub fn open(file: &Path, root: &Path) -> Result<Self> {
         let loader = Loader::new(file)
             .map_err(|error| anyhow!("cannot read the symbols of {}: {error}", file.display()))?;
-        Ok(Self { loader, root: root.to_path_buf() })
+        let root = root.to_path_buf();
+        Ok(Self { loader, root, programs: None, opened: RefCell::default() })
     }
 
-    /// What to add to a line of output: ` function (file:line)` after a backtrace's address.
+    /// With the programs whose files, under their names, lie in this folder.
+    #[must_use]
+    pub fn with_programs(self, folder: PathBuf) -> Self {
+        Self { programs: Some(folder), ..self }
+    }
+
+    /// What to add to a line of output: ` function (file:line)` after the return address of a backtrace, or after the
+    /// instruction of a program that the pager names.
     #[must_use]
     pub fn note(&self, line: &str) -> Option<String> {
-        Some(format!(" {}", self.describe(backtrace_address(line)?)?))
+        let note = match refused_instruction(line) {
+            Some((name, address)) => self.describe_in(name, address)?,
+            // A return address may already lie on the next line, or in the next function.
+            None => self.describe(backtrace_address(line)?.checked_sub(1)?)?,
+        };
+        Some(format!(" {note}"))
     }
 
-    /// The function that a return address belongs to, from the innermost inlined one outwards.
+    /// The function of a program that an instruction belongs to.
+    fn describe_in(&self, name: &str, address: u64) -> Option<String> {
+        let folder = self.programs.as_deref()?;
+        let mut opened = self.opened.borrow_mut();
+        let program = opened
+            .entry(name.to_owned())
+            .or_insert_with(|| Self::open(&folder.join(name), &self.root).ok().map(Box::new));
+        let program = program.as_ref()?;
+        // What the core library has inlined there would hide the program's own function.
+        let frames = program.frames(address);
+        let own: Vec<_> = frames.iter().filter(|frame| !frame.contains(" (/")).cloned().collect();
+        joined(if own.is_empty() { &frames } else { &own })
+    }
+
+    /// The function that an instruction belongs to, from the innermost inlined one outwards.
     fn describe(&self, address: u64) -> Option<String> {
-        // A return address may already lie on the next line, or in the next function.
-        let call = address.checked_sub(1)?;
-        let mut frames = self.loader.find_frames(call).ok()?;
+        joined(&self.frames(address))
+    }
+
+    /// The functions that an instruction belongs to, each as `function (file:line)`, the innermost inlined one first.
+    fn frames(&self, address: u64) -> Vec<String> {
+        let Ok(mut frames) = self.loader.find_frames(address) else { return Vec::new() };
         let mut names = Vec::new();
         while let Ok(Some(frame)) = frames.next() {
             let name = frame.function.as_ref().and_then(|function| function.demangle().ok());
@@ -45,15 +88,14 @@ impl Symbols {
             });
             names.push((name.map(Cow::into_owned), place.unwrap_or_default()));
         }
-        self.name_the_outermost(call, &mut names);
+        self.name_the_outermost(address, &mut names);
         let known = |(name, place): (Option<String>, String)| Some(name? + &place);
-        let names: Vec<_> = names.into_iter().filter_map(known).collect();
-        (!names.is_empty()).then(|| names.join(" in "))
+        names.into_iter().filter_map(known).collect()
     }
 
     /// Line tables know a function by its last name at best; the symbol table has its whole path.
     fn name_the_outermost(&self, address: u64, names: &mut Vec<(Option<String>, String)>) {
-        let Some(symbol) = self.loader.find_symbol(address) else {
+        let Some(symbol) = self.loader.find_symbol(address).filter(|symbol| *symbol != END) else {
             return;
         };
         let symbol = demangle_auto(symbol.into(), None).into_owned();
@@ -77,6 +119,26 @@ pub fn backtrace_address(line: &str) -> Option<u64> {
     u64::from_str_radix(digits, 16).ok()
 }
 
+/// Functions, each inlined into the next.
+fn joined(frames: &[String]) -> Option<String> {
+    (!frames.is_empty()).then(|| frames.join(" in "))
+}
+
+/// The program and the instruction on a line with which the pager refuses a fault.
+fn refused_instruction(line: &str) -> Option<(&str, u64)> {
+    let (id, rest) = line.strip_prefix(REFUSAL)?.split_once("] ")?;
+    let (name, rest) = rest.split_once(": ")?;
+    let (_, address) = rest.rsplit_once(INSTRUCTION)?;
+    let is_hex = |text: &str| text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // The name is that of a file in the folder, and of no other.
+    let is_name =
+        |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    if !is_hex(id) || !is_hex(address) || name.is_empty() || !is_name(name) {
+        return None;
+    }
+    Some((name, u64::from_str_radix(address, 16).ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +156,37 @@ mod tests {
         for (line, address) in table {
             assert_eq!(backtrace_address(line), address, "{line:?}");
         }
+    }
+
+    #[test]
+    fn only_the_pagers_refusals_have_a_program_and_an_instruction() {
+        let line = "pager: [00001003] walk: 00000008 is in no region, ip 0080012a";
+        assert_eq!(refused_instruction(line), Some(("walk", 0x80_012A)));
+        for line in [
+            "pager: no page 1249d000 for [00001003]: out of frames",
+            "pager: [00001003] ../walk: 00000008 is in no region, ip 0080012a",
+            "pager: [00001003] : 00000008 is in no region, ip 0080012a",
+            "pager: [00001003] walk: 00000008 is in no region, ip 80012a",
+            "pager: [00001003] walk: 00000008 is in no region, ip 0080012a.",
+            "pager: [0001003] walk: 00000008 is in no region, ip 0080012a",
+            "[00001003] user fault va 00000008 ip 0080012a: read of an absent page; no pager",
+        ] {
+            assert_eq!(refused_instruction(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_instruction_of_a_named_program_gets_its_function() {
+        let file = std::env::current_exe().unwrap();
+        let folder = file.parent().unwrap().to_path_buf();
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let symbols = Symbols::open(&file, Path::new("/")).unwrap().with_programs(folder);
+        let described = |address: &u64| symbols.describe(*address).is_some();
+        let address = (0..1 << 32).step_by(0x1000).find(described).unwrap();
+        let line =
+            |name: &str| format!("pager: [00001003] {name}: 8 is read-only, ip {address:08x}");
+        assert!(symbols.note(&line(&name)).is_some_and(|note| note.len() > 1));
+        assert_eq!(symbols.note(&line("nonesuch")), None);
     }
 
     #[test]

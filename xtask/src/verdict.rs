@@ -1,7 +1,7 @@
 //! What the end of a boot means: a program's exit status, or a failure that says which.
 //!
-//! The exit port carries seven bits and the word "clean" only; the status itself is the last line
-//! on serial. A triple fault ends QEMU with 0, so 0 is a failure like any other.
+//! The exit port carries seven bits: the word "clean", or that there is no serial port and whether the status was
+//! 0. The status itself is the last line on serial. A triple fault ends QEMU with 0, so 0 is a failure like any other.
 
 use std::fmt;
 use std::process::ExitStatus;
@@ -11,6 +11,10 @@ const CLEAN: i32 = 33;
 
 /// QEMU's exit status when it cannot be the machine that was asked for; it has said why on standard error.
 const REFUSED: i32 = 1;
+
+/// QEMU's exit statuses after an orderly end on a machine whose serial port does not answer: after the kernel wrote
+/// 0x20 (the status was 0) or 0x21 (it was another) to the exit port.
+const SILENT: [i32; 2] = [65, 67];
 
 /// Before the number, on the last line of a clean boot.
 const LAST_LINE: &str = "exit status ";
@@ -52,6 +56,11 @@ pub enum Verdict {
     Speechless,
     /// The emulator did not even start the machine.
     NotStarted,
+    /// The machine powered off, but has no serial port to say anything. `failed`: the status was not 0.
+    NoSerialPort {
+        /// Whether the status that could not be shown was other than 0.
+        failed: bool,
+    },
     /// The emulator ended with this status, which the kernel did not ask for.
     Died(i32),
     /// A signal killed the emulator.
@@ -66,6 +75,9 @@ impl Verdict {
             End::TimedOut => Self::TimedOut,
             End::Signal(signal) => Self::Killed(signal),
             End::Status(CLEAN) => said_status(last_line).map_or(Self::Speechless, Self::Exited),
+            End::Status(status) if SILENT.contains(&status) => {
+                Self::NoSerialPort { failed: status != SILENT[0] }
+            }
             End::Status(0) if last_line.trim_end().ends_with(TERMINATED) => Self::Quit,
             End::Status(REFUSED) if last_line.is_empty() => Self::NotStarted,
             End::Status(status) => Self::Died(status),
@@ -79,7 +91,11 @@ impl Verdict {
             Self::Exited(status) => status,
             Self::Quit => 0,
             Self::TimedOut => 124,
-            Self::NotStarted | Self::Speechless | Self::Died(_) | Self::Killed(_) => 125,
+            Self::NotStarted
+            | Self::Speechless
+            | Self::NoSerialPort { .. }
+            | Self::Died(_)
+            | Self::Killed(_) => 125,
         }
     }
 }
@@ -97,6 +113,12 @@ impl fmt::Display for Verdict {
             Self::NotStarted => {
                 f.write_str("the emulator did not start the machine; its own message says why")
             }
+            Self::NoSerialPort { failed } => write!(
+                f,
+                "the machine has no serial port that answers, so nothing could be shown; \
+                 it powered off with {}",
+                if *failed { "a status other than 0" } else { "status 0" }
+            ),
             Self::Died(0) => write!(
                 f,
                 "the emulator ended with status 0, but the kernel never powered off: \
@@ -138,6 +160,10 @@ mod tests {
             (End::Status(1), "", Verdict::NotStarted, 125),
             (End::Status(3), "", Verdict::Died(3), 125),
             (End::Status(35), "exit status 0", Verdict::Died(35), 125),
+            (End::Status(63), "", Verdict::Died(63), 125),
+            (End::Status(65), "", Verdict::NoSerialPort { failed: false }, 125),
+            (End::Status(67), "", Verdict::NoSerialPort { failed: true }, 125),
+            (End::Status(69), "", Verdict::Died(69), 125),
             (End::Status(0), "> QEMU: Terminated", Verdict::Quit, 0),
             (End::Signal(9), "exit status 0", Verdict::Killed(9), 125),
             (End::TimedOut, "exit status 0", Verdict::TimedOut, 124),

@@ -6,9 +6,12 @@ use crate::{Boot, Claim, claim};
 
 /// The claims of this file: as many as the program lists, and one that they all leave nothing behind.
 pub fn trials() -> Vec<Trial> {
-    let together = claim("checks::all_together_leave_no_frame_behind", all_together);
+    let together = [
+        claim("checks::all_together_leave_no_frame_behind", all_together),
+        claim("checks::what_cannot_run_here_is_skipped_with_its_reason", skipped),
+    ];
     match names() {
-        Ok(names) => names.into_iter().map(one).chain([together]).collect(),
+        Ok(names) => names.into_iter().map(one).chain(together).collect(),
         Err(why) => {
             vec![claim("checks::the_program_lists_its_checks", move || Err(why.clone().into()))]
         }
@@ -43,6 +46,36 @@ fn one(name: String) -> Trial {
 
 fn all_together() -> Claim {
     let outcome = Boot::new().append("trust").run("checks all").boot()?;
-    outcome.exits(0)?.shows(&["* passed, 0 failed"])?.lacks(&["kernel panic", "FAILED"])?;
+    // This machine has what every check needs, so that a skip here would hide a check that must run.
+    outcome.exits(0)?.shows(&[" passed, 0 skipped, 0 failed"])?;
+    outcome.lacks(&["kernel panic", "FAILED", "skipped *:"])?;
+    Ok(())
+}
+
+/// The machine of a plain `cargo xtask qemu`, with little memory: neither `trust` nor free of a swap disk.
+fn skipped() -> Claim {
+    let disk = tempfile::NamedTempFile::new()?;
+    disk.as_file().set_len(64 << 20)?;
+    let skips = [
+        ("a_driver_maps_device_memory_and_no_ram", "it needs a driver: boot with `trust`"),
+        ("a_process_that_needs_memory_ends_alone", "the pager has a swap disk: boot without one"),
+        ("fork_until_all_slots_are_taken", "memory would be used up before the process slots are"),
+    ];
+    let names = skips.map(|(name, _)| name).join(" ");
+    let mut expected = skips.map(|(name, why)| format!("skipped {name}: {why}")).to_vec();
+    expected.insert(0, "ok nobody_is_a_driver_but_whom_a_driver_made_one".to_owned());
+    expected.push("1 passed, 3 skipped, 0 failed".to_owned());
+    let program = format!("checks nobody_is_a_driver_but_whom_a_driver_made_one {names}");
+    let boot = Boot::new().memory(32).disk(disk.path().to_owned()).append("disk swap");
+    let outcome = boot.run(&program).boot()?;
+    for line in &expected {
+        outcome.shows(&[line])?;
+    }
+    outcome.exits(0)?.lacks(&["FAILED", "kernel panic"])?;
+    let huge = Boot::new().memory(3000).run("checks every_call_says_when_memory_is_gone").boot()?;
+    huge.exits(0)?.shows(&[
+        "skipped every_call_says_when_memory_is_gone: one process cannot use up so much memory",
+        "0 passed, 1 skipped, 0 failed",
+    ])?;
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! The demonstrations show what they claim, on the real machine.
 
 use libtest_mimic::Trial;
+use xtask::symbols::Symbols;
+use xtask::workspace::Workspace;
 
 use crate::{Boot, Claim, claim};
 
@@ -119,6 +121,8 @@ const CASES: &[Case] = &[
 pub fn trials() -> Vec<Trial> {
     let mut trials: Vec<_> =
         CASES.iter().map(|case| claim(&format!("programs::{}", case.0), || run(case))).collect();
+    trials.push(claim("programs::no_program_ignores_an_argument", refuse_arguments));
+    trials.push(claim("programs::a_bad_access_is_traced_to_its_function", bad_access_has_a_name));
     trials.push(claim("programs::a_hog_larger_than_memory_ends_alone", hog_larger_than_memory));
     trials.push(claim("programs::two_boots_agree_to_the_last_byte", two_boots_agree));
     trials
@@ -127,6 +131,65 @@ pub fn trials() -> Vec<Trial> {
 fn run(&(_, program, status, lines): &Case) -> Claim {
     let outcome = Boot::new().run(program).boot()?;
     outcome.exits(status)?.shows(lines)?.lacks(&["kernel panic", "panicked"])?;
+    Ok(())
+}
+
+/// The line of the pager's names the program and the instruction, and what xtask adds to it the function.
+fn bad_access_has_a_name() -> Claim {
+    let outcome = Boot::new().run("faults").boot()?;
+    outcome.exits(0)?.shows(&[
+        "pager: [*] faults: 00000000 is in no region, ip 0080",
+        "user fault va 00000000 ip 0080* its pager refused",
+    ])?;
+    let workspace = Workspace::locate();
+    let symbols = Symbols::open(&workspace.kernel(), workspace.root());
+    let symbols =
+        symbols.map_err(|error| format!("{error:#}"))?.with_programs(workspace.programs());
+    let note = outcome.lines.iter().find_map(|line| symbols.note(line)).unwrap_or_default();
+    let own = note.starts_with(" read (userland/src/provoke.rs:") && !note.contains(" (/");
+    outcome.demand(own, || format!("the note is `{note}`"))?;
+    let told = outcome.lines.iter().filter(|line| line.contains("faults: 00000000 is in")).count();
+    // It is read and written.
+    outcome.demand(told == 2, || format!("{told} lines for two accesses to address 0"))?;
+    Ok(())
+}
+
+/// Programs that serve others: the shell does not start them, and their arguments come from init.
+const SERVERS: [&str; 3] = ["init", "pager", "disk"];
+
+/// Every program of the archive is given arguments that no program understands, and says so in one line.
+fn refuse_arguments() -> Claim {
+    let archive = std::fs::read(Workspace::locate().archive())?;
+    let mut archive = tar::Archive::new(archive.as_slice());
+    let mut names = Vec::new();
+    for entry in archive.entries()? {
+        let path = entry?.path()?.into_owned();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        names.extend(name.filter(|name| !SERVERS.contains(&name.as_str())));
+    }
+    let lines = names.iter().flat_map(|name| {
+        // The second word is one that is too many, after a first one that some of them take.
+        [format!("{name} --help"), format!("{name} 3 --nonsense")]
+    });
+    let lines: Vec<_> = lines.chain(["help x", "ps x", "exit 1 2"].map(str::to_owned)).collect();
+    let mut boot = Boot::new();
+    for line in &lines {
+        boot = boot.answer("vitrine> ", format!("{line}\r"));
+    }
+    let outcome = boot.answer("vitrine> ", "exit\r").boot()?;
+    outcome.exits(0)?.lacks(&["kernel panic", "panicked", "user fault"])?;
+    let text = outcome.lines.join("\n");
+    let mut answers = text.split("vitrine> ").skip(1);
+    for line in &lines {
+        let answer = answers.next().and_then(|answer| answer.strip_prefix(line.as_str()));
+        let said: Vec<_> =
+            answer.unwrap_or_default().lines().filter(|line| !line.is_empty()).collect();
+        let refused = |said: &&str| {
+            ["usage: ", " is named ", "no such program"].iter().any(|word| said.contains(word))
+        };
+        outcome.demand(said.first().is_some_and(refused), || format!("`{line}`: {said:#?}"))?;
+    }
+    outcome.demand(names.len() > 15, || format!("only {names:?}"))?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ const CONTROL_D: &[u8] = b"\x04";
 pub fn trials() -> Vec<Trial> {
     vec![
         claim("shell::helps_lists_runs_and_exits", helps_and_exits),
+        claim("shell::ps_names_every_program_in_80_columns", ps_has_names),
         claim("shell::backspace_edits_the_line", backspace),
         claim("shell::control_c_ends_an_endless_forker_with_its_subtree", control_c_ends_a_subtree),
         claim("shell::control_c_at_the_prompt_drops_the_line", control_c_drops_the_line),
@@ -41,6 +42,22 @@ fn helps_and_exits() -> Claim {
         "walk: exit status 2",
         "no such program: nonesuch",
     ])?;
+    Ok(())
+}
+
+/// The names of init, the pager, the shell, a program started by a program, and a forked child of that one.
+fn ps_has_names() -> Claim {
+    let boot = Boot::new().answer(PROMPT, "sh\r").answer(PROMPT, "ps\r");
+    let outcome = boot.answer(PROMPT, "exit\r").answer(PROMPT, "exit\r").boot()?;
+    outcome.exits(0)?.shows(&[
+        "ID * PARENT * NAME * STATUS",
+        "00001000 00000000 init * blocked",
+        "00001001 00001000 pager * blocked",
+        "00001002 00001000 sh * blocked",
+        "00001003 00001002 sh * running",
+    ])?;
+    let wide = outcome.lines.iter().find(|line| line.starts_with("0000") && line.len() > 80);
+    outcome.demand(wide.is_none(), || format!("over 80 columns: {wide:?}"))?;
     Ok(())
 }
 

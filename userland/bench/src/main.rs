@@ -40,7 +40,7 @@ use libsys::{args, counter, println};
 
 use stopwatch::Outcome;
 
-libsys::main!(main);
+libsys::main!(main, arguments);
 
 /// Exit status of a wrong command line, or of a part that failed.
 const FAILED: u8 = 1;

@@ -1,6 +1,7 @@
 //! Drivers: what they get, what of it stays theirs, and that nobody else gets anything.
 //!
-//! The checks named `a_driver…` need `trust` on the boot line: then the harness makes their process a driver.
+//! The checks named `a_driver…` need `trust` on the boot line: then the harness makes their process a driver. Without
+//! it they are skipped.
 
 use libsys::abi::call::PageOffer;
 use libsys::abi::driver::{Line, PortRange};
@@ -20,11 +21,11 @@ use crate::memory::{bits, fresh, leaf, parent, place, places};
 
 checks! {
     nobody_is_a_driver_but_whom_a_driver_made_one,
-    a_driver_uses_the_ports_that_it_was_given_and_no_others,
-    a_driver_maps_device_memory_and_no_ram,
-    a_driver_shares_its_pages_with_nobody,
-    a_driver_gets_zeroed_frames_in_a_row_again_and_again,
-    a_driver_hears_its_interrupts_one_for_each_acknowledgement,
+    a_driver_uses_the_ports_that_it_was_given_and_no_others needs Driver,
+    a_driver_maps_device_memory_and_no_ram needs Driver,
+    a_driver_shares_its_pages_with_nobody needs Driver,
+    a_driver_gets_zeroed_frames_in_a_row_again_and_again needs Driver,
+    a_driver_hears_its_interrupts_one_for_each_acknowledgement needs Driver,
 }
 
 /// The clock's register and data port, and its interrupt line (MC146818A data sheet).
@@ -39,9 +40,7 @@ fn port_range(first: u32, count: u32) -> Result<PortRange, Error> {
 
 /// Waits until the harness has made this process a driver.
 fn driver() -> Verdict {
-    until("this process is a driver (is `trust` on the boot line?)", || {
-        port_range(CLOCK, 2).and_then(ports_allow).is_ok()
-    })
+    until("this process is a driver", || port_range(CLOCK, 2).and_then(ports_allow).is_ok())
 }
 
 /// A child, which is none.

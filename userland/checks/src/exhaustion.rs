@@ -6,7 +6,7 @@ use libsys::process::{end, exit, wait};
 use libsys::regions::HEAP_END;
 use libsys::{
     Error, PageRange, Permissions, ProcessId, Target, machine, page_allocate, page_copy, page_map,
-    page_unmap, println, process_create, range_allocate, range_share, range_unmap, receive, send,
+    page_unmap, process_create, range_allocate, range_share, range_unmap, receive, send,
 };
 
 use crate::expect::{Verdict, Why, checks, equal, holds};
@@ -17,20 +17,21 @@ use crate::memory::{
 };
 
 checks! {
-    every_call_says_when_memory_is_gone,
-    a_process_that_needs_memory_ends_alone,
-    the_pager_outlives_memory_that_is_gone,
-    fork_until_memory_is_gone,
-    fork_until_all_slots_are_taken,
+    every_call_says_when_memory_is_gone needs FewFrames,
+    a_process_that_needs_memory_ends_alone needs FewFrames NoSwapDisk,
+    the_pager_outlives_memory_that_is_gone needs FewFrames,
+    fork_until_memory_is_gone needs FewFrames,
+    fork_until_all_slots_are_taken needs ManyFrames,
 }
 
 const NONE: Permissions = Permissions::empty();
 const WRITE: Permissions = Permissions::WRITE;
 const SELF: Target = Target::Caller;
 /// More than a forked process needs, in frames.
-const PROCESS: u32 = 16;
+pub const ONE_PROCESS: u32 = 16;
 /// Where memory is used up: from this place of the checks' own on.
 const HOARD: u32 = 8192;
+
 /// Takes frames until only so many are left; returns how many pages were taken.
 fn hoard(leave: u32) -> u32 {
     let mut taken = 0;
@@ -58,20 +59,13 @@ fn give_back(taken: u32) -> Result<(), Error> {
     Ok(())
 }
 
-/// More memory than a process has addresses for cannot be used up by one.
-fn too_large() -> bool {
-    let frames = machine().free;
-    if frames >= PLACES - HOARD {
-        println!("    not tried: {frames} free frames are too many to use up");
-    }
-    frames >= PLACES - HOARD
+/// One process has addresses for fewer frames than these.
+pub const fn most_frames() -> u32 {
+    PLACES - HOARD
 }
 
 /// Nothing between the two comments may need a frame: results are collected and looked at afterwards.
 fn every_call_says_when_memory_is_gone() -> Verdict {
-    if too_large() {
-        return Ok(());
-    }
     fresh(0)?;
     page_map((SELF, place(0)), (SELF, place(1)), NONE)?;
     let receiver = child(|| {
@@ -132,9 +126,6 @@ fn miser(leave: u32) -> Result<ProcessId, Why> {
 }
 
 fn a_process_that_needs_memory_ends_alone() -> Verdict {
-    if too_large() {
-        return Ok(());
-    }
     let needy = child(|| {
         need_nothing()?;
         receive(Some(parent()?), None)?;
@@ -157,9 +148,6 @@ fn a_process_that_needs_memory_ends_alone() -> Verdict {
 
 /// Sixty forks begin when there is not one frame for the pager's books: each is taken or refused.
 fn the_pager_outlives_memory_that_is_gone() -> Verdict {
-    if too_large() {
-        return Ok(());
-    }
     let mut made = [None; 60];
     for child in &mut made {
         *child = Some(process_create()?);
@@ -218,9 +206,6 @@ fn run_chain(keep: Option<ProcessId>) -> Result<(u32, u32), Why> {
 }
 
 fn fork_until_memory_is_gone() -> Verdict {
-    if too_large() {
-        return Ok(());
-    }
     need_nothing()?;
     let miser = miser(3000)?;
     let (length, _) = run_chain(Some(miser))?;
@@ -235,10 +220,6 @@ fn fork_until_memory_is_gone() -> Verdict {
 }
 
 fn fork_until_all_slots_are_taken() -> Verdict {
-    if machine().free < 1024 * PROCESS {
-        println!("    not tried: memory is gone before the slots are");
-        return Ok(());
-    }
     let before = machine().processes;
     let (length, error) = run_chain(None)?;
     equal("why no more", error, Error::OutOfProcesses as u32)?;

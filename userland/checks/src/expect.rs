@@ -8,20 +8,27 @@ use core::panic::Location;
 use libsys::Error;
 use libsys::call::Partial;
 
+use crate::needs::Need;
+
 /// A claim about the kernel, and how it is tried.
 pub struct Check {
     /// The claim.
     pub name: &'static str,
+    /// What not every boot has, and this check cannot do without.
+    pub needs: &'static [Need],
     /// Tries it.
     pub run: fn() -> Verdict,
 }
 
-/// The checks of a file: each function's name is its claim.
+/// The checks of a file: each function's name is its claim. `name needs Driver` is one that is skipped without it.
 macro_rules! checks {
-    ($($name:ident),* $(,)?) => {
+    ($($name:ident $(needs $($need:ident)+)?),* $(,)?) => {
         /// The claims of this file.
-        pub const CHECKS: &[crate::expect::Check] =
-            &[$(crate::expect::Check { name: stringify!($name), run: $name }),*];
+        pub const CHECKS: &[crate::expect::Check] = &[$(crate::expect::Check {
+            name: stringify!($name),
+            needs: &[$($(crate::needs::Need::$need),+)?],
+            run: $name,
+        }),*];
     };
 }
 pub(crate) use checks;

@@ -9,6 +9,7 @@ use libsys::{
 };
 
 use crate::expect::{Check, Verdict, equal};
+use crate::needs::Need;
 use crate::{family, machine::image_end, machine::load, memory::children};
 
 /// Touches the whole program once, so that no check meets a page of it that is not there yet.
@@ -18,24 +19,38 @@ pub fn prepare() {
         load(page);
     });
     // So that all that the first check would leave behind for good is there before it.
-    report("", try_it(&Check { name: "", run: || Ok(()) }));
+    if let Err(why) = try_it(&Check { name: "", needs: &[], run: || Ok(()) }) {
+        println!("FAILED an empty check: {why}");
+    }
 }
 
-/// Runs a check and says how it went.
-pub fn run(check: &Check) -> bool {
-    report(check.name, try_it(check))
+/// How many checks came to what.
+#[derive(Default)]
+pub struct Tally {
+    /// Checks that passed.
+    pub passed: u32,
+    /// Checks that cannot run on this machine.
+    pub skipped: u32,
+    /// Checks that failed.
+    pub failed: u32,
 }
 
-fn report(name: &str, verdict: Verdict) -> bool {
-    match verdict {
-        Ok(()) if name.is_empty() => true,
+/// Runs a check, or skips it if the machine lacks what it needs; says how it went, and counts it.
+pub fn run(check: &Check, tally: &mut Tally) {
+    let name = check.name;
+    if let Some(reason) = check.needs.iter().find_map(|need| need.missing()) {
+        println!("skipped {name}: {reason}");
+        tally.skipped += 1;
+        return;
+    }
+    match try_it(check) {
         Ok(()) => {
             println!("ok {name}");
-            true
+            tally.passed += 1;
         }
         Err(why) => {
             println!("FAILED {name}: {why}");
-            false
+            tally.failed += 1;
         }
     }
 }
@@ -43,8 +58,8 @@ fn report(name: &str, verdict: Verdict) -> bool {
 fn try_it(check: &Check) -> Verdict {
     let before = census();
     let child = family::child(check.run)?;
-    if check.name.starts_with("a_driver") {
-        // Refused if this process is none; then the check says so.
+    if check.needs.contains(&Need::Driver) {
+        // This process is a driver. If the call fails all the same, the check says so.
         let _ = driver_allow(child, true);
     }
     let ended = wait(Some(child))?;

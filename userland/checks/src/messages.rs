@@ -198,9 +198,11 @@ fn a_circle_of_three_is_a_deadlock() -> Verdict {
     ends_well(second)
 }
 
-/// A child that neither receives nor sends, and ends soon.
+/// A child that neither receives nor sends, and ends soon after its parent has begun to wait.
 fn passer_by() -> Result<ProcessId, Error> {
     child(|| {
+        until_blocked(parent()?)?;
+        // Its parent may have waited for its pager, for a moment.
         sleep(20);
         exit(3)
     })

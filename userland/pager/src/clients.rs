@@ -148,7 +148,7 @@ mod tests {
 
     fn clients() -> (Clients<u8>, ProcessId) {
         let (mut clients, id) = (Clients::new(), ProcessId::first(5));
-        let program = clients.add(Program::new(image(), 1).unwrap()).unwrap();
+        let program = clients.add(Program::new("walk", image(), 1).unwrap()).unwrap();
         clients.insert(id, program);
         (clients, id)
     }
@@ -196,11 +196,11 @@ mod tests {
         let first = clients.program_in(1).unwrap();
         assert_eq!(clients.program_in(2), None);
         for file in 2..=PROGRAMS as u8 {
-            let known = clients.add(Program::new(image(), file).unwrap()).unwrap();
+            let known = clients.add(Program::new("walk", image(), file).unwrap()).unwrap();
             assert_ne!(known, first);
             assert_eq!(clients.program_in(file), Some(known));
         }
-        assert_eq!(clients.add(Program::new(image(), 0).unwrap()), Err(Full));
+        assert_eq!(clients.add(Program::new("walk", image(), 0).unwrap()), Err(Full));
     }
 
     #[test]
@@ -213,6 +213,7 @@ mod tests {
         clients.insert(parent.next(), program);
         let text = Page::containing(0x80_0000);
         assert_eq!(clients.program_of(child).unwrap().image.pieces(text).count(), 1);
+        assert_eq!(clients.program_of(child).unwrap().name.as_str(), "walk");
         assert_eq!(clients.adopt(parent, child.next()), Err(Unknown), "the parent has ended");
     }
 

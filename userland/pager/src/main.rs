@@ -24,7 +24,7 @@ use libsys::{
 use disk::SwapDisk;
 use server::{Answer, Server};
 
-libsys::main!(main);
+libsys::main!(main, arguments);
 
 fn main() -> Result<(), Error> {
     let parent = identity().parent.ok_or(Error::NoSuchProcess)?;
@@ -54,8 +54,8 @@ fn grow_stack_ahead() {
 
 fn answer(server: &mut Server, message: Message) -> Answer {
     match Event::new(message) {
-        Some(Event::Fault { client, address, access, eip: _ }) => {
-            Answer::Fault(client, server.fault(client, address, access))
+        Some(Event::Fault { client, address, access, eip }) => {
+            Answer::Fault(client, server.fault(client, address, access, eip))
         }
         Some(Event::Message { sender, words, page }) => {
             Answer::Words(sender, server.request(sender, words, page.is_some()))

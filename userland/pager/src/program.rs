@@ -3,6 +3,7 @@
 use libsys::abi::image::Image;
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::abi::{Page, Permissions};
+use libsys::pager_protocol::ShortName;
 use libsys::regions::{Kind, Region, RegionError, Regions, STANDARD};
 
 /// Regions of one program: heap, stack, and two for each segment of the image, as segments may share a page.
@@ -11,6 +12,8 @@ const REGIONS: usize = 18;
 /// A program that can be run.
 #[derive(Clone, Copy, Debug)]
 pub struct Program<F> {
+    /// The beginning of its name.
+    pub name: ShortName,
     /// Where its bytes come from.
     pub file: F,
     /// Where they belong.
@@ -20,11 +23,11 @@ pub struct Program<F> {
 }
 
 impl<F> Program<F> {
-    /// The program in `file`.
+    /// The program `name` in `file`.
     ///
     /// # Errors
     /// The image lies over the heap or the stack, or is in too many pieces.
-    pub fn new(image: Image, file: F) -> Result<Self, RegionError> {
+    pub fn new(name: &str, image: Image, file: F) -> Result<Self, RegionError> {
         let mut regions = Regions::EMPTY;
         for region in STANDARD.iter() {
             regions.add(*region)?;
@@ -32,7 +35,7 @@ impl<F> Program<F> {
         for region in image_regions(&image) {
             regions.add(region?)?;
         }
-        Ok(Self { file, image, regions })
+        Ok(Self { name: ShortName::new(name), file, image, regions })
     }
 }
 

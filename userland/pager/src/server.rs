@@ -8,7 +8,7 @@ use libsys::abi::public::Status;
 use libsys::pager_protocol::{
     Faults, NOT_A_CLIENT, Pages, Registered, Request, Space, Statistics, name_in,
 };
-use libsys::regions::Decision;
+use libsys::regions::{Decision, Refusal};
 use libsys::scratch::Scratch;
 use libsys::window::live::window;
 use libsys::{
@@ -48,6 +48,8 @@ pub struct Server {
     hands: Hands,
     zeroed: u32,
     loaded: u32,
+    /// The last refusal that got a line: client, address and instruction.
+    told: Option<(ProcessId, u32, u32)>,
 }
 
 impl Server {
@@ -58,7 +60,8 @@ impl Server {
     pub fn new(disk: SwapDisk) -> Result<Self, Error> {
         let swap = Swap::new(machine().frames, disk.slots());
         let hands = Hands::new(disk)?;
-        let mut server = Self { clients: Clients::new(), swap, hands, zeroed: 0, loaded: 0 };
+        let (clients, told) = (Clients::new(), None);
+        let mut server = Self { clients, swap, hands, zeroed: 0, loaded: 0, told };
         let (swap, mut reach) = server.swap();
         swap.reserve(&mut reach);
         Ok(server)
@@ -69,16 +72,20 @@ impl Server {
         (&mut self.swap, Reach { clients: &self.clients, hands: &mut self.hands })
     }
 
-    /// Serves a client's fault, or refuses it: then the kernel has the last word, or the client's own handler. Only
-    /// trouble of the pager's gets a line here.
-    pub fn fault(&mut self, client: ProcessId, address: u32, access: Access) -> Verdict {
-        let Some(page) = UserPage::containing(address) else { return Verdict::Refuse };
+    /// Serves a client's fault, or refuses it: then the kernel has the last word, or the client's own handler. Trouble
+    /// of the pager's gets a line here, and an access to what the client's program does not have: the kernel's line
+    /// about that cannot name the program.
+    pub fn fault(&mut self, client: ProcessId, address: u32, access: Access, eip: u32) -> Verdict {
+        let Some(page) = UserPage::containing(address) else {
+            self.say_refusal(client, address, Refusal::NoRegion, eip);
+            return Verdict::Refuse;
+        };
         let (swap, mut reach) = self.swap();
         swap.make_room(&mut reach, client);
         let served = match swap.serve(&mut reach, client, page, access) {
             Served::Resume => Ok(()),
             Served::Failed(trouble) => Err(say_trouble(client, page, trouble)),
-            Served::NotMine => self.give(client, address, access),
+            Served::NotMine => self.give(client, address, access, eip),
         };
         match served {
             Ok(()) => Verdict::Resume,
@@ -87,10 +94,20 @@ impl Server {
     }
 
     /// Gives a client the page that its program has there, if it has one.
-    fn give(&mut self, client: ProcessId, address: u32, access: Access) -> Result<(), Refused> {
+    fn give(
+        &mut self,
+        client: ProcessId,
+        address: u32,
+        access: Access,
+        eip: u32,
+    ) -> Result<(), Refused> {
         let decision = self.clients.decide(client, address, access);
-        let (Decision::Zero(page) | Decision::Image { page, .. }) = decision else {
-            return Err(Refused);
+        let page = match decision {
+            Decision::Zero(page) | Decision::Image { page, .. } => page,
+            Decision::Refuse(why) => {
+                self.say_refusal(client, address, why, eip);
+                return Err(Refused);
+            }
         };
         loop {
             let given = match decision {
@@ -112,6 +129,23 @@ impl Server {
                 Err(error) => return Err(say(client, page, error)),
             }
         }
+    }
+
+    /// Names the program of a client that touches what it does not have. Once: a client with a handler asks itself first,
+    /// and after that refusal it gives up its handler and repeats the access, so that the kernel asks again.
+    fn say_refusal(&mut self, client: ProcessId, address: u32, why: Refusal, eip: u32) {
+        let Ok(program) = self.clients.program_of(client) else { return };
+        if self.told.replace((client, address, eip)) == Some((client, address, eip)) {
+            return;
+        }
+        let why = match why {
+            Refusal::NoRegion => "in no region",
+            Refusal::ReadOnly => "read-only",
+            Refusal::Guard => "below the stack",
+            Refusal::Present => "there, but not for this access",
+        };
+        let name = program.name.as_str();
+        println!("pager: [{client}] {name}: {address:08x} is {why}, ip {eip:08x}");
     }
 
     fn zero(&mut self, client: ProcessId, page: UserPage) -> Result<(), Error> {
@@ -172,6 +206,10 @@ impl Server {
                 self.report(client).map_or([NOT_A_CLIENT; 4], |(_, faults)| faults.encode())
             }
             Ok(Request::Space) => self.space().encode(),
+            Ok(Request::Name { client }) => {
+                let program = self.clients.program_of(client);
+                program.map_or([NOT_A_CLIENT; 4], |program| program.name.encode())
+            }
             Err(_) => Registered::NotUnderstood.encode(),
         }
     }
@@ -186,13 +224,11 @@ impl Server {
         if parent_of(child) != Some(sender.bits()) || usage(Target::Process(child)).is_err() {
             return Err(Registered::NotAClient);
         }
-        let file = match name.map(archive::program) {
-            Some(Ok(Some(file))) => file,
-            Some(_) | None => return Err(Registered::NoSuchProgram),
-        };
+        let name = name.ok_or(Registered::NoSuchProgram)?;
+        let Ok(Some(file)) = archive::program(name) else { return Err(Registered::NoSuchProgram) };
         let program = match self.clients.program_in(File(file)) {
             Some(known) => known,
-            None => self.read_program(file)?,
+            None => self.read_program(name, file)?,
         };
         self.clients.insert(child, program);
         let (swap, mut reach) = self.swap();
@@ -202,11 +238,11 @@ impl Server {
         entry.map(|entry| Registered::At { entry }).map_err(|_| Registered::BadImage)
     }
 
-    fn read_program(&mut self, file: &'static [u8]) -> Result<Known, Registered> {
+    fn read_program(&mut self, name: &str, file: &'static [u8]) -> Result<Known, Registered> {
         let header = &file[..file.len().min(HEADER_LIMIT)];
         // A file in the archive is shorter than 2 GiB.
         let image = Image::plan(header, file.len() as u32).map_err(|_| Registered::BadImage)?;
-        let program = Program::new(image, File(file)).map_err(|_| Registered::BadImage)?;
+        let program = Program::new(name, image, File(file)).map_err(|_| Registered::BadImage)?;
         self.clients.add(program).map_err(|_| Registered::Full)
     }
 

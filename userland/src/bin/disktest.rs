@@ -28,7 +28,7 @@ use libsys::{
 };
 use programs::disk::Disk as Driver;
 
-libsys::main!(main);
+libsys::main!(main, arguments);
 
 /// Runs of 16 pages that are written: 1.5 MiB.
 const RUNS: u32 = 24;
@@ -77,7 +77,11 @@ impl fmt::Display for Failure {
 fn main() -> Result<(), Failure> {
     let mut arguments = libsys::args().skip(1);
     let mode = arguments.next().unwrap_or("");
-    let seed = arguments.next().and_then(|seed| seed.parse().ok());
+    let seed = match (arguments.next().map(str::parse), arguments.next()) {
+        (None, _) => None,
+        (Some(Ok(seed)), None) => Some(seed),
+        (Some(_), _) => return Err(Failure::Usage),
+    };
     match (mode, seed) {
         ("write", Some(seed)) => Test::new(Disk::find(), seed)?.write_and_read(),
         ("read", Some(seed)) => Test::new(Disk::find(), seed)?.read_backwards(),

@@ -12,12 +12,12 @@ use libsys::fork::{Fork, fork};
 use libsys::process::{exit, id, wait};
 use libsys::{Error, args, println};
 
-libsys::main!(main);
+libsys::main!(main, arguments);
 
 fn main() -> u8 {
-    let depth = match args().nth(1).map_or(Ok(3), str::parse) {
-        Ok(depth @ 0..=8) => depth,
-        Ok(_) | Err(_) => {
+    let depth = match (args().nth(1).map_or(Ok(3), str::parse), args().nth(2)) {
+        (Ok(depth @ 0..=8), None) => depth,
+        _ => {
             println!("usage: forktree [DEPTH]   (0 to 8; default 3)");
             return 2;
         }

@@ -18,7 +18,7 @@ use libsys::pager_protocol::{Request, ask, faults_of, pages_of};
 use libsys::process::{Command, SpawnError, exit, id, wait};
 use libsys::{Error, ProcessId, args, println};
 
-libsys::main!(main);
+libsys::main!(main, arguments);
 
 const PAGE: usize = 4096;
 const WORDS: usize = PAGE / 4;

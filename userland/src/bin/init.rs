@@ -24,7 +24,7 @@ use libsys::{
 use programs::builtin::Builtin;
 use programs::disk::Disk;
 
-libsys::main!(main);
+libsys::main!(main, arguments);
 
 /// Exit status of a program that Ctrl-C ended: as if by signal 2 elsewhere.
 const INTERRUPTED: u8 = 130;

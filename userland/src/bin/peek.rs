@@ -15,7 +15,7 @@ use libsys::process::{Command, wait};
 use libsys::window::{TableReader, Window};
 use libsys::{Page, View, args, clock, println, sleep};
 
-libsys::main!(main);
+libsys::main!(main, arguments);
 
 /// Milliseconds from one look to the next.
 const PERIOD: u32 = 10;
@@ -24,7 +24,9 @@ const FAILED: u8 = 127;
 
 fn main() -> u8 {
     let words: Vec<&str> = args().skip(1).collect();
-    let Some((name, arguments)) = words.split_first() else {
+    // No program's name begins with a dash: that was meant for `peek`, which has no options.
+    let Some((name, arguments)) = words.split_first().filter(|(name, _)| !name.starts_with('-'))
+    else {
         println!("usage: peek PROGRAM [ARGUMENTS...]");
         return 2;
     };

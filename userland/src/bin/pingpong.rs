@@ -7,12 +7,12 @@ use libsys::fork::{Fork, fork};
 use libsys::process::{exit, wait};
 use libsys::{Error, args, clock, identity, message_call, println, receive, reply_and_receive};
 
-libsys::main!(main);
+libsys::main!(main, arguments);
 
 fn main() -> Result<u8, Error> {
-    let rounds = match args().nth(1).map_or(Ok(1000_u32), str::parse) {
-        Ok(rounds @ 1..) => rounds,
-        Ok(0) | Err(_) => {
+    let rounds = match (args().nth(1).map_or(Ok(1000_u32), str::parse), args().nth(2)) {
+        (Ok(rounds @ 1..), None) => rounds,
+        _ => {
             println!("usage: pingpong [ROUNDS]   (1 or more; default 1000)");
             return Ok(2);
         }

@@ -11,19 +11,17 @@ extern crate alloc;
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 
 use libsys::abi::message::Reason;
-use libsys::abi::public::ProcessFacts;
 use libsys::call::Ended;
-use libsys::pager_protocol::{faults_of, pages_of};
 use libsys::process::{Command, Finished, SpawnError, attend, exit};
 use libsys::{
-    Error, ProcessId, Target, archive, command_line, console_read, facts, print, println,
-    set_console_owner, usage,
+    Error, ProcessId, Target, archive, command_line, console_read, print, println,
+    set_console_owner,
 };
 use programs::builtin::Builtin;
 use programs::line::Line;
+use programs::ps;
 
 libsys::main!(main);
 
@@ -109,10 +107,15 @@ impl Shell {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let Some((name, arguments)) = words.split_first() else { return };
         self.status = match (Builtin::named(name), arguments) {
-            (Some(Builtin::Help), _) => help(),
-            (Some(Builtin::Ps), _) => ps(),
+            (Some(Builtin::Help), []) => help(),
+            (Some(Builtin::Ps), []) => {
+                ps::print();
+                0
+            }
+            (Some(Builtin::Help | Builtin::Ps), _) => refuse("usage: help, or ps   (no arguments)"),
             (Some(Builtin::Exit), []) => exit(self.status),
-            (Some(Builtin::Exit), [status, ..]) => match status.parse() {
+            (Some(Builtin::Exit), [_, _, ..]) => refuse("usage: exit [STATUS]"),
+            (Some(Builtin::Exit), [status]) => match status.parse() {
                 Ok(status) => exit(status),
                 Err(_) => refuse("exit: a status is a number from 0 to 255"),
             },
@@ -215,52 +218,5 @@ fn summary(name: &str) -> &'static str {
         "forever" => "forks without end; made for Ctrl-C",
         "hello" => "the smallest program with something to see",
         _ => "",
-    }
-}
-
-fn ps() -> u8 {
-    println!(
-        "  {:<9} {:<9} {:<9} {:>8} {:>7} {:>9} {:>8} {:>10} {:>7} {:>7}",
-        "ID",
-        "PARENT",
-        "STATUS",
-        "RUNS",
-        "FRAMES",
-        "RESIDENT",
-        "SWAPPED",
-        "COMPRESSED",
-        "IN",
-        "OUT"
-    );
-    for facts in facts::processes() {
-        let ProcessFacts { id, parent, runs, .. } = facts;
-        print!("  {id:08x}  {parent:08x}  {:<9} {runs:>8} ", facts::status_name(&facts));
-        let id = ProcessId::new(id);
-        // Only of itself and its children may the shell know how much they have.
-        let frames = id.and_then(usage).map(|usage| usage.frames).ok();
-        print!("{:>7} ", Shown(frames));
-        let id = id.ok();
-        let (pages, faults) = (id.and_then(pages_of), id.and_then(faults_of));
-        println!(
-            "{:>9} {:>8} {:>10} {:>7} {:>7}",
-            Shown(pages.map(|pages| pages.resident)),
-            Shown(pages.map(|pages| pages.swapped)),
-            Shown(pages.map(|pages| pages.compressed)),
-            Shown(faults.map(|faults| faults.pages_in)),
-            Shown(faults.map(|faults| faults.pages_out)),
-        );
-    }
-    0
-}
-
-/// A number, or a dash for one that is not to be had.
-struct Shown(Option<u32>);
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(number) => number.fmt(f),
-            None => f.pad("-"),
-        }
     }
 }

@@ -11,7 +11,7 @@ use core::fmt;
 use libsys::window::Step;
 use libsys::{Entry, EntryFlags, Page, Slot, args, println, window};
 
-libsys::main!(main);
+libsys::main!(main, arguments);
 
 /// Exit status of a wrong command line.
 const USAGE: u8 = 2;
