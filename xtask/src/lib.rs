@@ -4,8 +4,8 @@
 //! command line, and judges its end by the same rule, as `cargo xtask qemu` does. The modules
 //! go from what is decided to what is done:
 //!
-//! - [`toolchain`], [`discovery`], [`setup`], [`system`]: which compiler builds for the machine, and
-//!   how to get what is missing;
+//! - [`toolchain`], [`discovery`], [`setup`], [`system`], [`plan`]: which compiler builds for the
+//!   machine, and how to get what is missing;
 //! - [`elf`], [`disk`], [`bad_input`]: what the user brings along, and how it is refused;
 //! - [`c`]: the C programs, which are built where there is a C compiler;
 //! - [`machine`], [`verdict`]: what the emulator is asked to be, and what its end means;
@@ -31,6 +31,8 @@ pub mod iso;
 pub mod leash;
 pub mod machine;
 pub mod output;
+pub mod plan;
+pub mod progress;
 pub mod qemu;
 pub mod setup;
 pub mod symbols;

@@ -22,6 +22,9 @@ use xtask::{bench, build, check, disk, gdb, iso, qemu, setup, test};
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
 struct Cli {
+    /// Install nothing: only say what is missing and what to type (VITRINE_NO_INSTALL=1 does the same)
+    #[arg(long, global = true)]
+    no_install: bool,
     #[command(subcommand)]
     task: Option<Task>,
 }
@@ -122,7 +125,11 @@ impl BootOptions {
 }
 
 fn main() -> ExitCode {
-    let Some(task) = Cli::parse().task else {
+    let cli = Cli::parse();
+    if cli.no_install {
+        setup::install_nothing();
+    }
+    let Some(task) = cli.task else {
         // Printing to a closed pipe is the only way to fail, and nobody would read about it.
         drop(Cli::command().print_help());
         return ExitCode::SUCCESS;
@@ -140,7 +147,7 @@ fn main() -> ExitCode {
 }
 
 fn perform(task: Task) -> Result<u8> {
-    let workspace = Workspace::locate();
+    let workspace = Workspace::find()?;
     match task {
         Task::Setup => setup::all()?,
         Task::Build => build::build(&workspace)?,

@@ -103,16 +103,17 @@ pub fn choose(candidates: &[Candidate]) -> Result<Toolchain, Vec<Refusal>> {
     Err(refusals)
 }
 
+/// Looks first at what cannot be mended: sources can be added to a compiler, but not years.
 fn judge(candidate: &Candidate) -> Result<Toolchain, Reason> {
     if !candidate.has_programs {
         return Err(Reason::NoPrograms);
     }
-    if !candidate.has_sources {
-        return Err(Reason::NoSources);
-    }
     let version = candidate.version.clone().ok_or(Reason::NoVersion)?;
     if version.number < OLDEST {
         return Err(Reason::TooOld(version.number));
+    }
+    if !candidate.has_sources {
+        return Err(Reason::NoSources);
     }
     if !candidate.has_host_library {
         return Err(Reason::NoHostLibrary);
