@@ -7,6 +7,7 @@
 //! - [`toolchain`], [`discovery`], [`setup`], [`system`], [`plan`]: which compiler builds for the
 //!   machine, and how to get what is missing;
 //! - [`elf`], [`disk`], [`bad_input`]: what the user brings along, and how it is refused;
+//! - [`cargo_lock`], [`progress`]: what a user reads while something takes long;
 //! - [`c`]: the C programs, which are built where there is a C compiler;
 //! - [`machine`], [`verdict`]: what the emulator is asked to be, and what its end means;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
@@ -20,6 +21,7 @@ pub mod bad_input;
 pub mod bench;
 pub mod build;
 pub mod c;
+pub mod cargo_lock;
 pub mod check;
 pub mod command;
 pub mod discovery;

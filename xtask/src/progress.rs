@@ -16,12 +16,12 @@ pub struct Ticker {
 impl Ticker {
     /// Prints, every ten seconds from now on, what `line` makes of the seconds that have passed.
     #[must_use]
-    pub fn start(line: impl Fn(u64) -> String + Send + 'static) -> Self {
+    pub fn start(mut line: impl FnMut(u64) -> String + Send + 'static) -> Self {
         let start = Instant::now();
         Self::every(INTERVAL, move || eprintln!("vitrine: {}", line(start.elapsed().as_secs())))
     }
 
-    fn every(interval: Duration, tick: impl Fn() + Send + 'static) -> Self {
+    fn every(interval: Duration, mut tick: impl FnMut() + Send + 'static) -> Self {
         let (stop, stopped) = channel();
         let thread = thread::spawn(move || {
             while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
