@@ -11,7 +11,8 @@
 //! - [`c`]: the C programs, which are built where there is a C compiler;
 //! - [`machine`], [`verdict`]: what the emulator is asked to be, and what its end means;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
-//! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@bench`], [`mod@test`]: one file for each subcommand.
+//! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@bench`], [`mod@test`],
+//!   [`rehearse`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
 
@@ -36,6 +37,7 @@ pub mod output;
 pub mod plan;
 pub mod progress;
 pub mod qemu;
+pub mod rehearse;
 pub mod setup;
 pub mod symbols;
 pub mod system;

@@ -16,7 +16,7 @@ use xtask::symbols::Symbols;
 use xtask::system::Part;
 use xtask::verdict::Verdict;
 use xtask::workspace::Workspace;
-use xtask::{bench, build, check, disk, gdb, iso, qemu, setup, test};
+use xtask::{bench, build, check, disk, gdb, iso, qemu, rehearse, setup, test};
 
 /// Builds, boots and checks Vitrine.
 #[derive(Parser)]
@@ -62,6 +62,11 @@ enum Task {
     Bench(bench::Options),
     /// Check format, lints and documentation, for host and target
     Check,
+    /// Run the README's commands on a bare Debian, from a fresh clone of what is committed
+    ///
+    /// Needs root, debootstrap and a network, and half an hour. The host's packages stay as they are;
+    /// everything happens in target/rehearsal and is gone with `cargo clean`.
+    Rehearse(rehearse::Options),
 }
 
 #[derive(Args)]
@@ -166,6 +171,7 @@ fn perform(task: Task) -> Result<u8> {
         }
         Task::Bench(options) => bench::bench(&workspace, &options)?,
         Task::Check => check::check(&workspace)?,
+        Task::Rehearse(options) => rehearse::rehearse(&workspace, &options)?,
     }
     Ok(0)
 }
