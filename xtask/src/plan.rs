@@ -11,8 +11,13 @@
 //! Every refresh and every installation is announced by a line that says what it does and why.
 //! rustup is never run by us: its line is shown to the user, who knows what they want there.
 
-use crate::system::{Family, Lists, Part, Rustup, System};
-use crate::toolchain::{OLDEST, OVERRIDE, Reason, choose};
+pub mod advice;
+#[cfg(test)]
+mod world;
+
+use crate::system::{Family, Lists, Part, System};
+
+use self::advice::complaint;
 
 /// The environment word that stands for `--no-install`.
 pub const HANDS_OFF: &str = "VITRINE_NO_INSTALL";
@@ -50,9 +55,7 @@ pub fn steps(system: &System, missing: &[Part]) -> Vec<Step> {
     if system.hands_off || !system.root || system.family != Family::Debian {
         return Vec::new();
     }
-    // No package changes the toolchain that the user has named.
-    let ours =
-        missing.iter().filter(|&&part| part != Part::Toolchain || !system.toolchain_is_named);
+    let ours = missing.iter().filter(|&&part| system.takes_packages_for(part));
     let installs: Vec<_> = ours.map(|&part| Step::Install(part)).collect();
     let refresh = !installs.is_empty() && system.lists != Lists::Fresh;
     refresh.then_some(Step::Refresh).into_iter().chain(installs).collect()
@@ -115,227 +118,12 @@ fn act(hand: &mut impl Hand, system: &System, steps: &[Step]) -> Vec<String> {
     failures
 }
 
-/// What is missing, what was found instead, what we tried, and what the user types.
-fn complaint(system: &System, missing: &[Part], failures: &[String]) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for &part in missing {
-        lines.push(format!("missing: {}", part.name()));
-        if part == Part::Toolchain {
-            let (major, minor) = OLDEST;
-            lines
-                .push(format!("  Rust {major}.{minor} or newer with its own rust-src; looked at:"));
-        }
-        lines.extend(system.reasons(part).iter().map(|reason| format!("  - {reason}")));
-        if part == Part::Toolchain && system.toolchain_is_named {
-            lines.push(format!("  {OVERRIDE} names the only toolchain that may be used."));
-            continue;
-        }
-        let ways = ways(system, part);
-        let intro =
-            if ways.len() > 1 { "type one of these, the likeliest first:" } else { "type:" };
-        lines.push(format!("  {intro}"));
-        lines.extend(ways.iter().map(|way| format!("    {way}")));
-    }
-    lines.extend(all_at_once(system, missing));
-    lines.extend(failures.iter().cloned());
-    if system.hands_off {
-        lines.push(
-            "Nothing was installed, because --no-install or VITRINE_NO_INSTALL says so.".into(),
-        );
-    }
-    lines.push("`cargo xtask setup` checks again.".into());
-    lines.join("\n")
-}
-
-/// One line for all parts, if there are several and one line can get them.
-fn all_at_once(system: &System, missing: &[Part]) -> Option<String> {
-    let installer = system.family.installer(system.root)?;
-    let mut names = Vec::new();
-    for &part in missing {
-        let new: Vec<_> = packages(system.family, part)?;
-        names.extend(new.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
-    }
-    (missing.len() > 1).then(|| format!("or all of it: {installer} {}", names.join(" ")))
-}
-
-/// What a user of this system may type to get a part, in the order in which it is likely to work.
-#[must_use]
-pub fn ways(system: &System, part: Part) -> Vec<String> {
-    let installer = installer_line(system, part);
-    let rustup = rustup_line(system, part);
-    let mut ways: Vec<String> = match system.rustup {
-        Rustup::Downloads => rustup.into_iter().chain(installer).collect(),
-        Rustup::ToldNotToDownload | Rustup::Absent => installer.into_iter().chain(rustup).collect(),
-    };
-    if ways.is_empty() {
-        ways.push("install Rust as https://rustup.rs says, then run this again".to_owned());
-    }
-    ways
-}
-
-fn packages(family: Family, part: Part) -> Option<Vec<&'static str>> {
-    match family {
-        Family::Debian => Some(part.debian().to_vec()),
-        family => Some(part.other(family)?.split(' ').collect()),
-    }
-}
-
-fn installer_line(system: &System, part: Part) -> Option<String> {
-    let names = packages(system.family, part)?.join(" ");
-    Some(match system.family.installer(system.root) {
-        Some(installer) => format!("{installer} {names}"),
-        None => format!("install these with your package manager: {names}"),
-    })
-}
-
-fn rustup_line(system: &System, part: Part) -> Option<String> {
-    if system.rustup == Rustup::Absent {
-        return None;
-    }
-    let component = match part {
-        Part::Toolchain => return Some(rust_src_line(system)),
-        Part::TargetClippy => "clippy",
-        Part::HostLints => "rustfmt clippy",
-        Part::Linker | Part::Emulator | Part::DiscTools | Part::Debugger => return None,
-    };
-    Some(format!("rustup component add {component}"))
-}
-
-/// Adds the sources to the first toolchain of rustup's that lacks nothing else; if there is none,
-/// installs one.
-fn rust_src_line(system: &System) -> String {
-    let refusals = choose(&system.toolchains).err().unwrap_or_default();
-    let name =
-        refusals.iter().filter(|refusal| refusal.reason == Reason::NoSources).find_map(|refusal| {
-            let of_rustup = refusal.root.parent()?.ends_with("toolchains");
-            if of_rustup { refusal.root.file_name()?.to_str() } else { None }
-        });
-    match name {
-        Some(name) => format!("rustup component add rust-src --toolchain {name}"),
-        None => "rustup toolchain install stable --component rust-src".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::world::{BOTH, OLD, World, candidate, world};
     use super::*;
-    use crate::system::Emulator;
-    use crate::toolchain::{Candidate, Version};
-
-    const BOTH: [Part; 2] = [Part::Toolchain, Part::Emulator];
-    const OLD: (u32, u32) = (OLDEST.0, OLDEST.1 - 1);
-
-    fn candidate(root: &str, number: (u32, u32), has_sources: bool) -> Candidate {
-        Candidate {
-            root: root.into(),
-            has_programs: true,
-            has_sources,
-            version: Some(Version { number, nightly: false, host: "host".into() }),
-            has_host_library: true,
-        }
-    }
-
-    /// The toolchain that a newcomer has: new enough, and without the library's sources.
-    fn stock() -> Candidate {
-        candidate("/home/.rustup/toolchains/stable", OLDEST, false)
-    }
-
-    /// A system described, and the archive that its package manager reaches.
-    struct World {
-        system: System,
-        network: bool,
-        /// What old lists and fresh lists offer.
-        compilers: [(u32, u32); 2],
-        events: Vec<String>,
-    }
-
-    /// Root on Debian with the stock toolchain, old lists, and a network.
-    fn world() -> World {
-        let system = System {
-            family: Family::Debian,
-            root: true,
-            hands_off: false,
-            lists: Lists::AsFound,
-            rustup: Rustup::Downloads,
-            toolchain_is_named: false,
-            toolchains: vec![stock()],
-            emulator: Emulator::Absent,
-            present: vec![Part::Linker],
-        };
-        World { system, network: true, compilers: [OLD, OLDEST], events: Vec::new() }
-    }
-
-    impl World {
-        fn with(change: impl FnOnce(&mut System)) -> Self {
-            let mut world = world();
-            change(&mut world.system);
-            world
-        }
-
-        fn offline(mut self) -> Self {
-            self.network = false;
-            self
-        }
-
-        fn get(&mut self, parts: &[Part]) -> Result<System, String> {
-            get(self, parts)
-        }
-
-        fn acts(&self) -> Vec<&str> {
-            let acts = self.events.iter().filter(|event| !event.starts_with("say "));
-            acts.map(String::as_str).collect()
-        }
-    }
-
-    impl Hand for World {
-        fn look(&mut self, _: &[Part]) -> System {
-            self.system.clone()
-        }
-
-        fn say(&mut self, line: &str) {
-            self.events.push(format!("say {line}"));
-        }
-
-        fn refresh(&mut self) -> Result<(), String> {
-            self.events.push("refresh".to_owned());
-            if !self.network {
-                return Err("could not resolve the archive".to_owned());
-            }
-            self.system.lists = Lists::Fresh;
-            Ok(())
-        }
-
-        /// As apt-get does: lists decide what there is, and a package of the offered version that
-        /// is already installed is a success that changes nothing.
-        fn install(&mut self, packages: &[&str]) -> Result<(), String> {
-            self.events.push(format!("install {}", packages.join(" ")));
-            if self.system.lists == Lists::Absent {
-                return Err("unable to locate package".to_owned());
-            }
-            let compiler = self.compilers[usize::from(self.system.lists == Lists::Fresh)];
-            let offered = candidate("/usr", compiler, true);
-            if packages.contains(&"rustc-web") && !self.system.toolchains.contains(&offered) {
-                self.download()?;
-                self.system.toolchains.retain(|toolchain| toolchain.root != offered.root);
-                self.system.toolchains.push(offered);
-            }
-            if packages.contains(&"lld") {
-                self.download()?;
-                self.system.present.push(Part::Linker);
-            }
-            if packages.contains(&"qemu-system-x86") {
-                self.download()?;
-                self.system.emulator = Emulator::Version(7, 2);
-            }
-            Ok(())
-        }
-    }
-
-    impl World {
-        fn download(&self) -> Result<(), String> {
-            if self.network { Ok(()) } else { Err("failed to fetch".to_owned()) }
-        }
-    }
+    use crate::system::{Emulator, Rustup};
+    use crate::toolchain::OLDEST;
 
     const INSTALL_RUST: &str = "install rustc-web cargo-web rust-web-src";
     const INSTALL_QEMU: &str = "install qemu-system-x86 seabios";
@@ -435,6 +223,17 @@ mod tests {
     }
 
     #[test]
+    fn clippy_is_installed_only_for_a_toolchain_that_comes_in_packages() {
+        let table = [("/usr", true), ("/home/.rustup/toolchains/stable", false), ("/opt", false)];
+        for (root, installs) in table {
+            let toolchain = candidate(root, OLDEST, true);
+            let mut world = World::with(|s| s.toolchains = vec![toolchain]);
+            world.get(&[Part::TargetClippy]).unwrap_err();
+            assert_eq!(!world.acts().is_empty(), installs, "{root}");
+        }
+    }
+
+    #[test]
     fn an_archive_without_a_new_compiler_is_named_with_the_way_that_is_left() {
         let mut world = world();
         world.compilers = [OLD, OLD];
@@ -483,64 +282,6 @@ mod tests {
         }
         let mut hand = Broken(world());
         assert!(get(&mut hand, &BOTH).is_ok());
-    }
-
-    #[test]
-    fn the_ways_are_in_the_order_in_which_they_are_likely_to_work() {
-        let apt = "sudo apt-get update && sudo apt-get install rustc-web cargo-web rust-web-src";
-        let add = "rustup component add rust-src --toolchain stable";
-        let new = "rustup toolchain install stable --component rust-src";
-        let site = "install Rust as https://rustup.rs says, then run this again";
-        let aged = || candidate("/home/.rustup/toolchains/old", OLD, true);
-        let debian = Family::Debian;
-        let table: [(Family, Rustup, Vec<Candidate>, &[&str]); 8] = [
-            (debian, Rustup::Downloads, vec![stock()], &[add, apt]),
-            (debian, Rustup::Downloads, vec![aged()], &[new, apt]),
-            (debian, Rustup::Downloads, vec![aged(), stock()], &[add, apt]),
-            (debian, Rustup::ToldNotToDownload, vec![stock()], &[apt, add]),
-            (debian, Rustup::Absent, vec![], &[apt]),
-            (Family::Mac, Rustup::Downloads, vec![stock()], &[add]),
-            (Family::Arch, Rustup::ToldNotToDownload, vec![aged()], &[new]),
-            (Family::Fedora, Rustup::Absent, vec![], &[site]),
-        ];
-        for (family, rustup, toolchains, expected) in table {
-            let mut system = System { root: false, family, rustup, ..world().system };
-            system.toolchains = toolchains;
-            assert_eq!(ways(&system, Part::Toolchain), expected, "{family:?} {rustup:?}");
-        }
-    }
-
-    #[test]
-    fn sources_are_added_only_to_a_toolchain_of_rustups() {
-        let mut system = world().system;
-        system.toolchains = vec![candidate("/usr", OLDEST, false)];
-        let ways = ways(&system, Part::Toolchain);
-        assert_eq!(ways[0], "rustup toolchain install stable --component rust-src");
-    }
-
-    #[test]
-    fn each_system_has_its_own_words_for_packages() {
-        let table = [
-            (Family::Debian, "sudo apt-get update && sudo apt-get install qemu-system-x86 seabios"),
-            (Family::Fedora, "sudo dnf install qemu-system-x86"),
-            (Family::Arch, "sudo pacman -S qemu-system-x86"),
-            (Family::Suse, "sudo zypper refresh && sudo zypper install qemu-x86"),
-            (Family::Mac, "brew install qemu"),
-            (Family::Other, "install these with your package manager: qemu"),
-        ];
-        for (family, line) in table {
-            let system = System { family, root: false, ..world().system };
-            assert_eq!(ways(&system, Part::Emulator), [line], "{family:?}");
-        }
-    }
-
-    #[test]
-    fn several_parts_can_be_had_by_one_line() {
-        let mut world = World::with(|s| s.hands_off = true);
-        let text = world.get(&[Part::TargetClippy, Part::HostLints]).unwrap_err();
-        let line = "or all of it: apt-get update && apt-get install rust-web-clippy rustfmt-web\n";
-        assert!(text.contains(line), "{text}");
-        assert!(text.contains("Nothing was installed, because --no-install"), "{text}");
     }
 
     fn in_order(text: &str, parts: &[&str]) {

@@ -160,8 +160,7 @@ fn furnish(workspace: &Workspace, host: &Host, bare: &Path, root: &Path) -> Resu
 
 /// Runs one command line in the root, and returns its exit status.
 fn run(host: &Host, root: &Path, line: &str) -> Result<Option<i32>> {
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "--pid", "--fork", "--kill-child"]);
+    let mut command = apart();
     command.args(["sh", "-c", SCRIPT, "rehearse"]);
     command.arg(root).arg(&host.sysroot).arg(SYSROOT);
     command.arg(root).args(["sh", "-c", &format!("cd {TREE} && {line}")]);
@@ -178,6 +177,14 @@ fn run(host: &Host, root: &Path, line: &str) -> Result<Option<i32>> {
             Ok(None)
         }
     }
+}
+
+/// The beginning of a command that runs in mount and process namespaces of its own, and is killed,
+/// with everything that it has started, when its parent is.
+fn apart() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--pid", "--fork", "--kill-child"]);
+    command
 }
 
 /// Removes a folder that may not be there, without following it to another file system.

@@ -3,6 +3,8 @@
 //! [`System`] is a description: `setup` fills one in from the real system, and the tests of
 //! [`crate::plan`] write down the systems that they need. Nothing here looks at a file.
 
+use std::path::Path;
+
 use crate::toolchain::{Candidate, Reason, Toolchain, choose};
 
 /// Something that a subcommand needs and a system may lack.
@@ -244,6 +246,21 @@ impl System {
             Part::Linker => self.toolchain().is_none() || self.present.contains(&part),
             Part::TargetClippy | Part::HostLints | Part::DiscTools | Part::Debugger => {
                 self.present.contains(&part)
+            }
+        }
+    }
+
+    /// Whether packages of the system can bring a part. No package changes the toolchain that the
+    /// user has named, or adds clippy to a toolchain that did not come in a package.
+    #[must_use]
+    pub fn takes_packages_for(&self, part: Part) -> bool {
+        match part {
+            Part::Toolchain => !self.toolchain_is_named,
+            Part::TargetClippy => {
+                self.toolchain().is_none_or(|toolchain| toolchain.root() == Path::new("/usr"))
+            }
+            Part::Linker | Part::HostLints | Part::Emulator | Part::DiscTools | Part::Debugger => {
+                true
             }
         }
     }

@@ -1,14 +1,17 @@
 //! The bare root: the smallest Debian, with package lists of the main suite alone.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::io::{self, Seek};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::host::Host;
-use super::{remove, say};
+use super::{apart, remove, say};
 use crate::command;
+use crate::leash;
 use crate::progress::Ticker;
 
 /// What a newcomer's machine has beside the smallest Debian.
@@ -40,18 +43,18 @@ pub fn make(host: &Host, bare: &Path) -> Result<()> {
     remove(&begun)?;
     remove(bare)?;
     command::create_directory(&begun)?;
-    let mut debootstrap = Command::new("debootstrap");
-    debootstrap.args(["--variant=minbase", INCLUDED, &host.suite]).arg(&begun).arg(&host.mirror);
-    quietly("making the bare system", &mut debootstrap)?;
+    let words = ["debootstrap", "--variant=minbase", INCLUDED, &host.suite].map(OsStr::new);
+    let places = [begun.as_os_str(), OsStr::new(&host.mirror)];
+    quietly("making the bare system", &[&words[..], &places].concat())?;
 
     say("leaving it package lists of the main suite alone");
     // Lists are found again by the address that they came from: debootstrap's are under another.
     let main = format!("deb {} {} main\n", host.mirror, host.suite);
     fs::write(begun.join("etc/apt/sources.list"), main).context("cannot write sources.list")?;
     take_apt_settings(&begun)?;
-    let mut update = Command::new("chroot");
-    update.arg(&begun).args(["apt-get", "-o", "APT::Update::Error-Mode=any", "update"]);
-    quietly("fetching the lists of the main suite", &mut update)?;
+    let update = ["apt-get", "-o", "APT::Update::Error-Mode=any", "update"].map(OsStr::new);
+    let chroot = [OsStr::new("chroot"), begun.as_os_str()];
+    quietly("fetching the lists of the main suite", &[&chroot[..], &update].concat())?;
 
     if host.is_debian {
         fs::remove_file(begun.join("etc/apt/sources.list"))
@@ -96,7 +99,22 @@ fn take(path: &str, root: &Path) -> Result<()> {
     command::run_quietly(&mut copy).map(drop)
 }
 
-fn quietly(doing: &'static str, command: &mut Command) -> Result<()> {
+/// Runs a command in namespaces of its own, and shows what it printed only if it fails.
+///
+/// debootstrap mounts things in the root that it makes. They are gone with the namespaces, also when
+/// it is interrupted.
+fn quietly(doing: &'static str, arguments: &[&OsStr]) -> Result<()> {
+    let mut log = tempfile::tempfile().context("cannot create a temporary file")?;
+    let output = || log.try_clone().context("cannot share a temporary file");
+    let mut command = apart();
+    command.args(arguments).stdin(Stdio::null()).stdout(output()?).stderr(output()?);
     let _ticker = Ticker::start(move |seconds| format!("still {doing} ({seconds} s)"));
-    command::run_quietly(command).map(drop)
+    let child = leash::spawn(&mut command).with_context(|| command::cannot_start(&command))?;
+    let status = child.wait().context("cannot wait for a command")?;
+    if !status.success() {
+        log.rewind().context("cannot read a temporary file")?;
+        io::copy(&mut log, &mut io::stderr()).context("cannot show what a command printed")?;
+        bail!("this command failed ({status}):\n  {}", command::line(&command));
+    }
+    Ok(())
 }
