@@ -197,3 +197,35 @@ fn remove(folder: &Path) -> Result<()> {
 fn say(line: &str) {
     eprintln!("vitrine: {line}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_exit_status_0_is_a_success() {
+        let outcome = |status| Outcome { line: "cargo xtask test", status, seconds: 725 };
+        let table = [
+            (Some(0), "  ok       12 min  5 s  cargo xtask test  (exit status 0)"),
+            (Some(1), "  FAILED   12 min  5 s  cargo xtask test  (exit status 1)"),
+            (None, "  FAILED   12 min  5 s  cargo xtask test  (was killed)"),
+        ];
+        for (status, text) in table {
+            assert_eq!(outcome(status).text(), text);
+            assert_eq!(outcome(status).is_good(), status == Some(0));
+        }
+    }
+
+    /// The README says what a newcomer types, and the rehearsal types it.
+    #[test]
+    fn the_commands_of_the_readme_are_rehearsed() {
+        let readme = include_str!("../../README.md");
+        let section = readme.split("## ").find(|text| text.starts_with("Two commands")).unwrap();
+        let typed: Vec<_> = section.lines().filter_map(|line| line.split_once("  #")).collect();
+        assert_eq!(typed.len(), 2);
+        for (command, _) in typed {
+            let command = command.trim();
+            assert!(COMMANDS.iter().any(|line| line.starts_with(command)), "{command}");
+        }
+    }
+}

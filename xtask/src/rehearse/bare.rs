@@ -18,7 +18,7 @@ use crate::progress::Ticker;
 const INCLUDED: &str = "--include=ca-certificates,gcc,libc6-dev,git";
 
 /// What says where packages come from, below `/etc/apt` and elsewhere.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     "etc/apt/sources.list",
     "etc/apt/sources.list.d",
     "etc/apt/trusted.gpg",
@@ -26,6 +26,7 @@ const SOURCES: [&str; 9] = [
     "etc/apt/keyrings",
     "etc/apt/preferences",
     "etc/apt/preferences.d",
+    "etc/apt/auth.conf",
     "etc/apt/auth.conf.d",
     "usr/share/keyrings",
 ];
