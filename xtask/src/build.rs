@@ -5,15 +5,20 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::c;
+use crate::cargo_lock;
 use crate::command;
 use crate::image;
+use crate::progress::Ticker;
 use crate::setup;
 use crate::toolchain::Toolchain;
 use crate::workspace::{TARGET, Workspace};
@@ -92,14 +97,17 @@ pub fn target_cargo(
     command
 }
 
-/// Says why the terminal will be busy for a minute, if it will be.
+/// Says why the terminal will be busy, if it will be: core is not built yet, or another cargo is
+/// building here.
 pub fn announce(workspace: &Workspace, profile: &str, toolchain: &Toolchain) {
-    let libraries = workspace.target_build().join(TARGET).join(profile).join("deps");
-    let files = fs::read_dir(libraries).into_iter().flatten().flatten();
+    let directory = workspace.target_build().join(TARGET).join(profile);
+    cargo_lock::announce(&directory);
+    let files = fs::read_dir(directory.join("deps")).into_iter().flatten().flatten();
     let is_core = |name: &OsStr| name.to_string_lossy().starts_with("libcore-");
     if !files.into_iter().any(|file| is_core(&file.file_name())) {
         eprintln!(
-            "vitrine: building Rust {}'s core library for {TARGET}: about a minute, the first time",
+            "vitrine: the first build in this tree: Rust {}'s core library for {TARGET}, the kernel \
+             and every program; 70 to 140 s on two idle cores",
             toolchain.version()
         );
     }
@@ -113,17 +121,69 @@ struct Executable {
     in_archive: bool,
 }
 
-/// Compiles, with cargo's progress on this terminal, and returns every program, in the order of their names.
+/// Compiles, with cargo's messages on this terminal, and returns every program, in the order of their
+/// names.
+///
+/// On a terminal cargo shows how far it is. Elsewhere it does not, and a line of ours comes now and
+/// then.
 fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<Vec<Executable>> {
-    let mut command = target_cargo(workspace, toolchain, "cargo", "build");
-    command.args(["--bins", "--message-format=json-render-diagnostics"]);
-    command.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
-    command.stdin(Stdio::null()).stderr(Stdio::inherit());
-    let output = command.output().with_context(|| command::cannot_start(&command))?;
-    if !output.status.success() {
-        bail!("this command failed ({}):\n  {}", output.status, command::line(&command));
+    let cargo = || {
+        let mut command = target_cargo(workspace, toolchain, "cargo", "build");
+        command.arg("--bins").args(PACKAGES.iter().flat_map(|package| ["--package", package]));
+        command.stdin(Stdio::null());
+        command
+    };
+    let mut command = cargo();
+    command.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped());
+    let mut child = command.spawn().with_context(|| command::cannot_start(&command))?;
+
+    let done = Arc::new(AtomicUsize::new(0));
+    let ticker = (!io::stderr().is_terminal()).then(|| {
+        let mut graph = cargo();
+        graph.args(["--unit-graph", "-Zunstable-options"]);
+        let (done, mut total) = (done.clone(), None);
+        Ticker::start(move |seconds| {
+            // Counted at the first line: a short build has no use for it.
+            let total = *total.get_or_insert_with(|| count_steps(&mut graph));
+            progress(done.load(Ordering::Relaxed), total, seconds)
+        })
+    });
+    let mut messages = String::new();
+    let output = child.stdout.take().expect("standard output is a pipe");
+    for line in BufReader::new(output).lines() {
+        let line = line.context("cannot read what cargo prints")?;
+        done.fetch_add(usize::from(is_step(&line)), Ordering::Relaxed);
+        messages += &line;
+        messages.push('\n');
     }
-    Ok(executables(&String::from_utf8_lossy(&output.stdout)))
+    let status = child.wait().context("cannot wait for cargo")?;
+    drop(ticker);
+    if !status.success() {
+        bail!("this command failed ({status}):\n  {}", command::line(&command));
+    }
+    Ok(executables(&messages))
+}
+
+/// Whether one of cargo's messages says that a step is done: a crate is compiled, or a build script
+/// has run.
+fn is_step(message: &str) -> bool {
+    let Ok(message) = serde_json::from_str::<Value>(message) else { return false };
+    matches!(message["reason"].as_str(), Some("compiler-artifact" | "build-script-executed"))
+}
+
+/// How many steps a build has, if cargo can say so.
+fn count_steps(graph: &mut Command) -> Option<usize> {
+    steps_of(&String::from_utf8_lossy(&graph.output().ok()?.stdout))
+}
+
+/// Reads what `cargo build --unit-graph` prints.
+fn steps_of(graph: &str) -> Option<usize> {
+    Some(serde_json::from_str::<Value>(graph).ok()?.get("units")?.as_array()?.len())
+}
+
+fn progress(done: usize, total: Option<usize>, seconds: u64) -> String {
+    let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
+    format!("building: {done}{of} steps done after {seconds} s")
 }
 
 /// The programs among cargo's messages.
@@ -169,5 +229,18 @@ mod tests {
                 },
             );
         assert_eq!(executables(messages), expected);
+    }
+
+    #[test]
+    fn progress_counts_the_steps_that_cargo_counts() {
+        let artifact = r#"{"reason":"compiler-artifact","executable":null}"#;
+        let script = r#"{"reason":"build-script-executed"}"#;
+        assert!(is_step(artifact) && is_step(script));
+        assert!(!is_step(r#"{"reason":"build-finished","success":true}"#));
+        assert!(!is_step("warning: something that a build script prints"));
+        assert_eq!(steps_of(r#"{"version":1,"units":[{},{},{}],"roots":[2]}"#), Some(3));
+        assert_eq!(steps_of("error: unknown flag"), None);
+        assert_eq!(progress(2, Some(3), 10), "building: 2 of 3 steps done after 10 s");
+        assert_eq!(progress(2, None, 10), "building: 2 steps done after 10 s");
     }
 }

@@ -5,16 +5,26 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use crate::toolchain::{Candidate, OVERRIDE, Version};
+use crate::toolchain::{Candidate, OVERRIDE, Version, choose};
 
 /// Below a sysroot: there if, and only if, the library's sources are.
 const SOURCES: &str = "lib/rustlib/src/rust/library/Cargo.lock";
 
-/// Every toolchain of this system, in the order in which they are preferred.
+/// The toolchains of this system in the order in which they are preferred, up to the first good one.
+///
+/// To examine one means to run its compiler, so those after a good one are left alone.
 #[must_use]
 pub fn candidates() -> Vec<Candidate> {
     let roots = env::var_os(OVERRIDE).map_or_else(usual_sysroots, |root| vec![PathBuf::from(root)]);
-    roots.into_iter().map(Candidate::examine).collect()
+    let mut candidates = Vec::new();
+    for candidate in roots.into_iter().map(Candidate::examine) {
+        let good = choose(std::slice::from_ref(&candidate)).is_ok();
+        candidates.push(candidate);
+        if good {
+            break;
+        }
+    }
+    candidates
 }
 
 /// Where toolchains usually are, each once.
@@ -51,7 +61,7 @@ impl Candidate {
             ["cargo", "rustc"].iter().all(|name| root.join("bin").join(name).is_file());
         let has_sources = root.join(SOURCES).is_file();
         let mut candidate = Self { root, has_programs, has_sources, ..Self::default() };
-        if has_programs && has_sources {
+        if has_programs {
             candidate.version = candidate.ask_version();
             candidate.has_host_library = candidate.find_host_library();
         }

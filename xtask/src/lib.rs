@@ -4,14 +4,16 @@
 //! command line, and judges its end by the same rule, as `cargo xtask qemu` does. The modules
 //! go from what is decided to what is done:
 //!
-//! - [`toolchain`], [`discovery`], [`setup`], [`system`]: which compiler builds for the machine, and
-//!   how to get what is missing;
+//! - [`toolchain`], [`discovery`], [`setup`], [`system`], [`plan`]: which compiler builds for the
+//!   machine, and how to get what is missing;
 //! - [`request`], [`elf`], [`disk`], [`bad_input`]: what the user asks for and brings along, and how it is refused;
 //! - [`throwaway`]: files of one boot;
+//! - [`cargo_lock`], [`progress`]: what a user reads while something takes long;
 //! - [`c`]: the C programs, which are built where there is a C compiler;
 //! - [`machine`], [`verdict`]: what the emulator is asked to be, and what its end means;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
-//! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@bench`], [`mod@test`]: one file for each subcommand.
+//! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@bench`], [`mod@test`],
+//!   [`rehearse`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
 
@@ -21,6 +23,7 @@ pub mod bad_input;
 pub mod bench;
 pub mod build;
 pub mod c;
+pub mod cargo_lock;
 pub mod check;
 pub mod command;
 pub mod discovery;
@@ -32,7 +35,10 @@ pub mod iso;
 pub mod leash;
 pub mod machine;
 pub mod output;
+pub mod plan;
+pub mod progress;
 pub mod qemu;
+pub mod rehearse;
 pub mod request;
 pub mod setup;
 pub mod symbols;

@@ -19,12 +19,15 @@ use xtask::system::Part;
 use xtask::throwaway::Throwaway;
 use xtask::verdict::Verdict;
 use xtask::workspace::Workspace;
-use xtask::{bench, build, check, disk, gdb, iso, qemu, request, setup, test};
+use xtask::{bench, build, check, disk, gdb, iso, qemu, rehearse, request, setup, test};
 
 /// Builds, boots and checks Vitrine.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
 struct Cli {
+    /// Install nothing: only say what is missing and what to type (VITRINE_NO_INSTALL=1 does the same)
+    #[arg(long, global = true)]
+    no_install: bool,
     #[command(subcommand)]
     task: Option<Task>,
 }
@@ -65,6 +68,11 @@ enum Task {
     Bench(bench::Options),
     /// Check format, lints and documentation, for host and target
     Check,
+    /// Run the README's commands on a bare Debian, from a fresh clone of what is committed
+    ///
+    /// Needs root, debootstrap and a network, and half an hour. The host's packages stay as they are;
+    /// everything happens in target/rehearsal and is gone with `cargo clean`.
+    Rehearse(rehearse::Options),
 }
 
 #[derive(Args)]
@@ -170,7 +178,11 @@ impl QemuOptions {
 }
 
 fn main() -> ExitCode {
-    let Some(task) = Cli::parse().task else {
+    let cli = Cli::parse();
+    if cli.no_install {
+        setup::install_nothing();
+    }
+    let Some(task) = cli.task else {
         // Printing to a closed pipe is the only way to fail, and nobody would read about it.
         drop(Cli::command().print_help());
         return ExitCode::SUCCESS;
@@ -188,7 +200,7 @@ fn main() -> ExitCode {
 }
 
 fn perform(task: Task) -> Result<u8> {
-    let workspace = Workspace::locate();
+    let workspace = Workspace::find()?;
     match task {
         Task::Setup => setup::all()?,
         Task::Build => build::build(&workspace)?,
@@ -209,6 +221,7 @@ fn perform(task: Task) -> Result<u8> {
         }
         Task::Bench(options) => bench::bench(&workspace, &options)?,
         Task::Check => check::check(&workspace)?,
+        Task::Rehearse(options) => rehearse::rehearse(&workspace, &options)?,
     }
     Ok(0)
 }

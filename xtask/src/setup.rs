@@ -1,36 +1,64 @@
 //! `cargo xtask setup`: finds what is needed, installs it where that is ours to do, or says how.
 //!
 //! Every other subcommand asks here for the parts that it needs, so nobody has to run it first.
+//! What is done in which situation is decided in [`crate::plan`]; this file looks and acts.
 
-use std::env;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{env, fs};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
+use nix::unistd::geteuid;
 
-use crate::command::{self, find};
+use crate::command::find;
+use crate::discovery;
 use crate::machine::QEMU;
-use crate::system::{Part, Plan, System};
-use crate::toolchain::{OLDEST, OVERRIDE, Toolchain};
+use crate::plan::{self, HANDS_OFF, Hand};
+use crate::progress::Ticker;
+use crate::system::{Emulator, Family, Lists, Part, Rustup, System};
+use crate::toolchain::{OVERRIDE, Toolchain};
+
+/// The user's wish for this whole process, from the command line.
+static NO_INSTALL: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process has tried to refresh the package lists: once is enough.
+static REFRESHED: AtomicBool = AtomicBool::new(false);
+
+/// From now on, nothing is installed: what is missing is only named.
+pub fn install_nothing() {
+    NO_INSTALL.store(true, Ordering::Relaxed);
+}
 
 /// Looks for every part, says what was found, and gets what is missing.
 ///
 /// # Errors
 /// Something is missing and could not be installed.
 pub fn all() -> Result<()> {
-    let missing = missing(&Part::ALL);
+    let system = ThisSystem.look(&Part::ALL);
     for part in Part::ALL {
-        let state = if missing.contains(&part) { "missing" } else { "found" };
-        println!("{state:>8}  {}", part.name());
+        println!("{}", state(&system, part));
     }
-    ensure(&Part::ALL)?;
-    let toolchain = Toolchain::find().ok().context("the toolchain went away")?;
-    println!(
-        "The kernel is built by Rust {} in {}.",
-        toolchain.version(),
-        toolchain.root().display()
-    );
+    let lacked = system.missing(&Part::ALL);
+    let system = plan::get(&mut ThisSystem, &Part::ALL).map_err(|text| anyhow!("{text}"))?;
+    for part in lacked {
+        println!("{}", state(&system, part));
+    }
+    println!("Everything is there: `cargo xtask qemu` boots.");
     Ok(())
+}
+
+/// One line on a part: found or missing, and which one was found.
+fn state(system: &System, part: Part) -> String {
+    let found = system.has(part);
+    let detail = match (part, system.toolchain(), system.emulator) {
+        (Part::Toolchain, Some(toolchain), _) => {
+            format!(": {} in {}", toolchain.version(), toolchain.root().display())
+        }
+        (Part::Emulator, _, Emulator::Version(major, minor)) => format!(": {major}.{minor}"),
+        _ => String::new(),
+    };
+    format!("{:>8}  {}{detail}", if found { "found" } else { "missing" }, part.name())
 }
 
 /// Makes sure that these parts are there.
@@ -38,30 +66,14 @@ pub fn all() -> Result<()> {
 /// # Errors
 /// Something is missing and could not be installed: the message says what to type.
 pub fn ensure(parts: &[Part]) -> Result<()> {
-    let missing_parts = missing(parts);
-    if missing_parts.is_empty() {
-        return Ok(());
-    }
-    if missing_parts.contains(&Part::Toolchain) && env::var_os(OVERRIDE).is_some() {
-        bail!("{OVERRIDE} names a toolchain that will not do:\n{}", refusals().trim_end());
-    }
-    install_if_ours(&missing_parts)?;
-    let still = missing(parts);
-    if still.is_empty() { Ok(()) } else { bail!("{}", complaint(&System::look(), &still)) }
+    plan::get(&mut ThisSystem, parts).map(drop).map_err(|text| anyhow!("{text}"))
 }
 
-/// Installs what is missing where that is ours to do, and otherwise does nothing.
-///
-/// # Errors
-/// The installation failed.
-pub fn install_if_ours(parts: &[Part]) -> Result<()> {
-    let missing = missing(parts);
-    match System::look().plan(&missing) {
-        Plan::Apt(packages) if !packages.is_empty() => {
-            eprintln!("vitrine: installing {} by apt-get: may take a minute", packages.join(" "));
-            install(&packages)
-        }
-        Plan::Apt(_) | Plan::Ask(_) => Ok(()),
+/// Installs what is missing where that is ours to do. What is missing afterwards is not needed.
+pub fn install_if_ours(parts: &[Part]) {
+    if let Err(text) = plan::get(&mut ThisSystem, parts) {
+        let missing = text.lines().filter(|line| line.starts_with("missing: "));
+        missing.for_each(|line| eprintln!("vitrine: {line} (nothing depends on it here)"));
     }
 }
 
@@ -70,8 +82,9 @@ pub fn install_if_ours(parts: &[Part]) -> Result<()> {
 /// # Errors
 /// There is none, and it could not be installed.
 pub fn toolchain() -> Result<Toolchain> {
-    ensure(&[Part::Toolchain, Part::Linker])?;
-    Toolchain::find().ok().context("the toolchain went away")
+    let parts = [Part::Toolchain, Part::Linker];
+    let system = plan::get(&mut ThisSystem, &parts).map_err(|text| anyhow!("{text}"))?;
+    system.toolchain().context("the toolchain went away")
 }
 
 /// The name under which this system has grub-mkrescue.
@@ -82,22 +95,120 @@ pub fn grub_mkrescue() -> Option<&'static str> {
         .find(|name| find(name).is_some())
 }
 
-fn missing(parts: &[Part]) -> Vec<Part> {
-    parts.iter().copied().filter(|&part| !is_here(part)).collect()
+/// The system that we run on.
+struct ThisSystem;
+
+impl Hand for ThisSystem {
+    fn look(&mut self, parts: &[Part]) -> System {
+        let rust = [Part::Toolchain, Part::Linker, Part::TargetClippy];
+        let toolchains = if rust.iter().any(|part| parts.contains(part)) {
+            discovery::candidates()
+        } else {
+            Vec::new()
+        };
+        let mut system = System {
+            family: family(),
+            root: geteuid().is_root(),
+            hands_off: NO_INSTALL.load(Ordering::Relaxed) || is_set(HANDS_OFF),
+            lists: lists(),
+            rustup: rustup(),
+            toolchain_is_named: env::var_os(OVERRIDE).is_some(),
+            toolchains,
+            emulator: if parts.contains(&Part::Emulator) { emulator() } else { Emulator::Absent },
+            present: Vec::new(),
+        };
+        let toolchain = system.toolchain();
+        let is_here = |part: &Part| is_here(*part, toolchain.as_ref());
+        system.present = parts.iter().copied().filter(is_here).collect();
+        system
+    }
+
+    fn say(&mut self, line: &str) {
+        eprintln!("vitrine: {line}");
+    }
+
+    fn refresh(&mut self) -> Result<(), String> {
+        // Without the option, apt-get calls it a success when no list could be fetched.
+        let options = ["-o", "APT::Update::Error-Mode=any"];
+        REFRESHED.store(true, Ordering::Relaxed);
+        apt_get("update", &options, "refreshing the package lists")
+    }
+
+    fn install(&mut self, packages: &[&str]) -> Result<(), String> {
+        let options = ["--yes", "--no-install-recommends"];
+        apt_get("install", &[&options[..], packages].concat(), "installing")
+    }
 }
 
-fn is_here(part: Part) -> bool {
-    let toolchain = Toolchain::find();
-    let has = |program: &str| {
-        toolchain.as_ref().is_ok_and(|toolchain| toolchain.program(program).is_file())
-    };
+/// Runs apt-get without questions, and returns the line in which it says why it failed.
+fn apt_get(what: &str, arguments: &[&str], doing: &'static str) -> Result<(), String> {
+    let mut command = Command::new("apt-get");
+    command.arg(what).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    command.env("LC_ALL", "C").stdin(Stdio::null());
+    let ticker = Ticker::start(move |seconds| format!("still {doing} ({seconds} s)"));
+    let output = command.output().map_err(|error| format!("cannot start apt-get: {error}"));
+    drop(ticker);
+    let output = output?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    Err(apt_reason(&text).unwrap_or_else(|| output.status.to_string()))
+}
+
+/// The first error among apt-get's messages.
+fn apt_reason(messages: &str) -> Option<String> {
+    let errors = messages.lines().filter_map(|line| line.strip_prefix("E: "));
+    errors.map(|line| line.trim().to_owned()).next()
+}
+
+fn family() -> Family {
+    if cfg!(target_os = "macos") {
+        return Family::Mac;
+    }
+    Family::of(&fs::read_to_string("/etc/os-release").unwrap_or_default())
+}
+
+fn lists() -> Lists {
+    if REFRESHED.load(Ordering::Relaxed) {
+        return Lists::Fresh;
+    }
+    let files = fs::read_dir("/var/lib/apt/lists").into_iter().flatten().flatten();
+    let mut names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    if names.any(|name| name.contains("_Packages")) { Lists::AsFound } else { Lists::Absent }
+}
+
+fn rustup() -> Rustup {
+    let told_not_to = env::var("RUSTUP_AUTO_INSTALL").is_ok_and(|value| value == "0")
+        || env::var("CARGO_NET_OFFLINE").is_ok_and(|value| value == "true");
+    match find("rustup") {
+        None => Rustup::Absent,
+        Some(_) if told_not_to => Rustup::ToldNotToDownload,
+        Some(_) => Rustup::Downloads,
+    }
+}
+
+fn emulator() -> Emulator {
+    if find(QEMU).is_none() {
+        return Emulator::Absent;
+    }
+    let output = Command::new(QEMU).arg("--version").stdin(Stdio::null()).output();
+    output.map_or(Emulator::Broken, |output| Emulator::of(&String::from_utf8_lossy(&output.stdout)))
+}
+
+/// Whether a word of the environment is set to something other than nothing and 0.
+fn is_set(name: &str) -> bool {
+    env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0")
+}
+
+fn is_here(part: Part, toolchain: Option<&Toolchain>) -> bool {
+    let has = |program: &str| toolchain.is_some_and(|chosen| chosen.program(program).is_file());
     match part {
-        Part::Toolchain => toolchain.is_ok(),
-        // Without a toolchain we cannot tell, and it may bring one along.
-        Part::Linker => toolchain.as_ref().map_or(true, |chosen| chosen.linker().is_some()),
+        // The description of the system has them in full.
+        Part::Toolchain | Part::Emulator => false,
+        Part::Linker => toolchain.is_some_and(|chosen| chosen.linker().is_some()),
         Part::TargetClippy => has("cargo-clippy") && has("clippy-driver"),
         Part::HostLints => find("cargo-fmt").is_some() && find("cargo-clippy").is_some(),
-        Part::Emulator => find(QEMU).is_some(),
         Part::DiscTools => {
             let modules = ["/usr/lib/grub/i386-pc", "/usr/share/grub2/i386-pc"];
             let bios =
@@ -111,41 +222,15 @@ fn is_here(part: Part) -> bool {
     }
 }
 
-/// Installs packages; package lists that are missing or out of date are the usual reason to fail.
-fn install(packages: &[&str]) -> Result<()> {
-    let mut install = Command::new("apt-get");
-    install.args(["install", "--yes", "--no-install-recommends"]).args(packages);
-    install.env("DEBIAN_FRONTEND", "noninteractive");
-    let first = install.output().with_context(|| command::cannot_start(&install))?;
-    if first.status.success() {
-        return Ok(());
-    }
-    eprintln!("vitrine: the package lists need an update (apt-get update)");
-    command::run_quietly(Command::new("apt-get").arg("update"))?;
-    command::run_quietly(&mut install).map(drop)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn complaint(system: &System, missing: &[Part]) -> String {
-    let mut text = String::new();
-    for part in missing {
-        text += &format!("missing: {}\n", part.name());
-        if *part == Part::Toolchain {
-            text += &refusals();
-        }
+    #[test]
+    fn the_reason_is_the_first_error_that_apt_names() {
+        let text = "W: old\nE: Unable to locate package x\nE: Broken packages\n";
+        assert_eq!(apt_reason(text).as_deref(), Some("Unable to locate package x"));
+        assert_eq!(apt_reason("W: only a warning\n"), None);
+        assert_eq!(apt_reason(""), None);
     }
-    text += "To get it, type:\n";
-    for line in system.lines(missing) {
-        text += &format!("  {line}\n");
-    }
-    text + "`cargo xtask setup` checks again."
-}
-
-fn refusals() -> String {
-    let (major, minor) = OLDEST;
-    let mut text =
-        format!("  it has to be Rust {major}.{minor} or newer with its own rust-src; looked at:\n");
-    for refusal in Toolchain::find().err().unwrap_or_default() {
-        text += &format!("  - {}: {}\n", refusal.root.display(), refusal.reason);
-    }
-    text
 }

@@ -1,10 +1,11 @@
-//! What kind of system this is, and how it installs what is missing.
+//! What a system is and has, as far as that decides how it gets what is missing.
+//!
+//! [`System`] is a description: `setup` fills one in from the real system, and the tests of
+//! [`crate::plan`] write down the systems that they need. Nothing here looks at a file.
 
-use std::fs;
+use std::path::Path;
 
-use nix::unistd::geteuid;
-
-use crate::command::find;
+use crate::toolchain::{Candidate, Reason, Toolchain, choose};
 
 /// Something that a subcommand needs and a system may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +53,8 @@ impl Part {
     }
 
     /// Debian's packages.
-    fn debian(self) -> &'static [&'static str] {
+    #[must_use]
+    pub fn debian(self) -> &'static [&'static str] {
         match self {
             Self::Toolchain => &["rustc-web", "cargo-web", "rust-web-src"],
             Self::Linker => &["lld"],
@@ -64,8 +66,9 @@ impl Part {
         }
     }
 
-    /// Other systems' packages; Rust is best had from rustup there.
-    fn other(self, family: Family) -> Option<&'static str> {
+    /// Other systems' packages. There are none for Rust: rustup is the usual way there.
+    #[must_use]
+    pub fn other(self, family: Family) -> Option<&'static str> {
         let [fedora, arch, suse, mac] = match self {
             Self::Toolchain | Self::TargetClippy | Self::HostLints => return None,
             Self::Linker => ["lld", "lld", "lld", "lld"],
@@ -106,7 +109,8 @@ pub enum Family {
 
 impl Family {
     /// Reads `/etc/os-release`.
-    fn of(os_release: &str) -> Self {
+    #[must_use]
+    pub fn of(os_release: &str) -> Self {
         let fields = os_release
             .lines()
             .filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")));
@@ -122,115 +126,182 @@ impl Family {
         Self::Other
     }
 
-    fn installer(self) -> Option<&'static str> {
-        match self {
-            Self::Debian => Some("sudo apt-get install"),
-            Self::Fedora => Some("sudo dnf install"),
-            Self::Arch => Some("sudo pacman -S"),
-            Self::Suse => Some("sudo zypper install"),
-            Self::Mac => Some("brew install"),
-            Self::Other => None,
-        }
+    /// What installs packages, with the package lists refreshed first where they may be old.
+    #[must_use]
+    pub fn installer(self, root: bool) -> Option<String> {
+        let (refresh, install) = match self {
+            Self::Debian => (Some("apt-get update"), "apt-get install"),
+            Self::Fedora => (None, "dnf install"),
+            Self::Arch => (None, "pacman -S"),
+            Self::Suse => (Some("zypper refresh"), "zypper install"),
+            Self::Mac => return Some("brew install".to_owned()),
+            Self::Other => return None,
+        };
+        let sudo = if root { "" } else { "sudo " };
+        let refresh = refresh.map(|refresh| format!("{sudo}{refresh} && ")).unwrap_or_default();
+        Some(format!("{refresh}{sudo}{install}"))
     }
 }
 
-/// What decides how something is installed here.
-#[derive(Clone, Copy, Debug)]
+/// The oldest emulator that the command line of [`crate::machine`] is written for: (major, minor).
+///
+/// `-accel` came with QEMU 2.9. The locks on disk images, which keep two boots from writing one
+/// image, came with 2.10. The tests run on whatever the system has: 7.2 is the oldest one seen.
+pub const OLDEST_EMULATOR: (u32, u32) = (2, 10);
+
+/// The emulator of a system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Emulator {
+    /// It is not on the search path.
+    Absent,
+    /// It is there, but `--version` does not run or shows no version.
+    Broken,
+    /// Its version: (major, minor).
+    Version(u32, u32),
+}
+
+impl Emulator {
+    /// Reads what `qemu-system-i386 --version` prints.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let number = text.split("version ").nth(1).unwrap_or("");
+        let mut numbers = number.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(major)), Some(Ok(minor))) => Self::Version(major, minor),
+            _ => Self::Broken,
+        }
+    }
+
+    fn is_good(self) -> bool {
+        matches!(self, Self::Version(major, minor) if (major, minor) >= OLDEST_EMULATOR)
+    }
+}
+
+/// The system's package lists, from which an installer learns what there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lists {
+    /// There are none.
+    Absent,
+    /// They are there, and may be years old.
+    AsFound,
+    /// We have refreshed them, as far as that could be done.
+    Fresh,
+}
+
+/// Rust's own installer on a system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rustup {
+    /// It is not on the search path.
+    Absent,
+    /// It is there, but its user has told it or cargo not to download (`RUSTUP_AUTO_INSTALL=0`,
+    /// `CARGO_NET_OFFLINE=true`).
+    ToldNotToDownload,
+    /// It is there.
+    Downloads,
+}
+
+/// What decides how something is installed on a system.
+#[derive(Clone, Debug)]
 pub struct System {
     /// How packages come.
     pub family: Family,
-    /// May we install them ourselves?
+    /// We may write where packages go.
     pub root: bool,
-    /// Is rustup there?
-    pub rustup: bool,
-}
-
-/// How to get what is missing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Plan {
-    /// We install these packages with apt.
-    Apt(Vec<&'static str>),
-    /// The user types these lines.
-    Ask(Vec<String>),
+    /// The user wants nothing installed: `--no-install` or `VITRINE_NO_INSTALL`.
+    pub hands_off: bool,
+    /// The package lists.
+    pub lists: Lists,
+    /// Rust's own installer.
+    pub rustup: Rustup,
+    /// The user has named the one toolchain to use: `VITRINE_TOOLCHAIN`.
+    pub toolchain_is_named: bool,
+    /// The toolchains, in the order in which they are preferred. None is listed after a good one.
+    pub toolchains: Vec<Candidate>,
+    /// The emulator.
+    pub emulator: Emulator,
+    /// Which parts are there, of those whose presence is a matter of yes or no.
+    pub present: Vec<Part>,
 }
 
 impl System {
-    /// Looks at this system.
+    /// Which of these parts are not there, or will not do.
     #[must_use]
-    pub fn look() -> Self {
-        let family = if cfg!(target_os = "macos") {
-            Family::Mac
-        } else {
-            Family::of(&fs::read_to_string("/etc/os-release").unwrap_or_default())
-        };
-        Self { family, root: geteuid().is_root(), rustup: find("rustup").is_some() }
+    pub fn missing(&self, parts: &[Part]) -> Vec<Part> {
+        parts.iter().copied().filter(|&part| !self.has(part)).collect()
     }
 
-    /// Decides how to get these parts.
+    /// The toolchain that builds for the machine, if one will do.
     #[must_use]
-    pub fn plan(&self, missing: &[Part]) -> Plan {
-        if self.family == Family::Debian && self.root {
-            Plan::Apt(packages(missing))
-        } else {
-            Plan::Ask(self.lines(missing))
-        }
+    pub fn toolchain(&self) -> Option<Toolchain> {
+        choose(&self.toolchains).ok()
     }
 
-    /// What a user of this system would type to get these parts.
+    /// Whether a part is there and will do.
     #[must_use]
-    pub fn lines(&self, missing: &[Part]) -> Vec<String> {
-        let mut lines = Vec::new();
-        let mut names = Vec::new();
-        for &part in missing {
-            if let Some(line) = self.rustup_line(part) {
-                lines.push(line);
-            } else if self.family == Family::Debian {
-                names.extend(packages(&[part]));
-            } else if let Some(name) = part.other(self.family) {
-                names.push(name);
-            } else {
-                lines.push("install Rust as https://rustup.rs says, then run this again".into());
+    pub fn has(&self, part: Part) -> bool {
+        match part {
+            Part::Toolchain => self.toolchain().is_some(),
+            Part::Emulator => self.emulator.is_good(),
+            // A toolchain may bring a linker along: without one, no linker is known to be missing.
+            Part::Linker => self.toolchain().is_none() || self.present.contains(&part),
+            Part::TargetClippy | Part::HostLints | Part::DiscTools | Part::Debugger => {
+                self.present.contains(&part)
             }
         }
-        if !names.is_empty() {
-            let names = names.join(" ");
-            lines.push(match self.family.installer() {
-                Some(installer) => format!("{installer} {names}"),
-                None => format!("install these with your package manager: {names}"),
-            });
-        }
-        lines.dedup();
-        lines
     }
 
-    fn rustup_line(&self, part: Part) -> Option<String> {
-        let component = match part {
-            Part::Toolchain => "rust-src",
-            Part::TargetClippy => "clippy",
-            Part::HostLints => "rustfmt clippy",
-            Part::Linker | Part::Emulator | Part::DiscTools | Part::Debugger => return None,
-        };
-        self.rustup.then(|| format!("rustup component add {component}"))
-    }
-}
-
-fn packages(parts: &[Part]) -> Vec<&'static str> {
-    let mut packages = Vec::new();
-    for package in parts.iter().flat_map(|part| part.debian()) {
-        if !packages.contains(package) {
-            packages.push(package);
+    /// Whether packages of the system can bring a part. No package changes the toolchain that the
+    /// user has named, or adds clippy to a toolchain that did not come in a package.
+    #[must_use]
+    pub fn takes_packages_for(&self, part: Part) -> bool {
+        match part {
+            Part::Toolchain => !self.toolchain_is_named,
+            Part::TargetClippy => {
+                self.toolchain().is_none_or(|toolchain| toolchain.root() == Path::new("/usr"))
+            }
+            Part::Linker | Part::HostLints | Part::Emulator | Part::DiscTools | Part::Debugger => {
+                true
+            }
         }
     }
-    packages
+
+    /// The lines that say what was found in place of a missing part.
+    #[must_use]
+    pub fn reasons(&self, part: Part) -> Vec<String> {
+        match part {
+            Part::Toolchain => {
+                let refusals = choose(&self.toolchains).err().unwrap_or_default();
+                let mut lines: Vec<_> = refusals
+                    .iter()
+                    // An empty place is news only if the user has named it.
+                    .filter(|r| r.reason != Reason::NoPrograms || self.toolchain_is_named)
+                    .map(|r| format!("{}: {}", r.root.display(), r.reason))
+                    .collect();
+                if lines.is_empty() {
+                    lines.push("no toolchain in any of the usual places".to_owned());
+                }
+                lines
+            }
+            Part::Emulator => match self.emulator {
+                Emulator::Absent => Vec::new(),
+                Emulator::Broken => vec!["its --version shows no version".to_owned()],
+                Emulator::Version(major, minor) => {
+                    let (oldest, least) = OLDEST_EMULATOR;
+                    vec![format!("it is {major}.{minor}, and {oldest}.{least} is needed")]
+                }
+            },
+            Part::Linker
+            | Part::TargetClippy
+            | Part::HostLints
+            | Part::DiscTools
+            | Part::Debugger => Vec::new(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn system(family: Family, root: bool, rustup: bool) -> System {
-        System { family, root, rustup }
-    }
 
     #[test]
     fn families_are_known_by_their_ancestors() {
@@ -244,47 +315,32 @@ mod tests {
     }
 
     #[test]
-    fn only_root_on_debian_installs_by_itself() {
-        let parts = [Part::HostLints, Part::TargetClippy];
-        let plan = system(Family::Debian, true, true).plan(&parts);
-        assert_eq!(plan, Plan::Apt(vec!["rustfmt-web", "rust-web-clippy"]));
-        for asked in [system(Family::Debian, false, true), system(Family::Arch, true, true)] {
-            assert!(matches!(asked.plan(&parts), Plan::Ask(_)));
+    fn versions_are_read_as_the_emulator_prints_them() {
+        let table = [
+            (
+                "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)\nCopyright",
+                Emulator::Version(7, 2),
+            ),
+            ("QEMU emulator version 10.0.2\n", Emulator::Version(10, 0)),
+            ("QEMU emulator version 9.1-rc1", Emulator::Version(9, 1)),
+            ("QEMU emulator version ", Emulator::Broken),
+            ("QEMU emulator version 9", Emulator::Broken),
+            ("error while loading shared libraries", Emulator::Broken),
+            ("", Emulator::Broken),
+        ];
+        for (text, emulator) in table {
+            assert_eq!(Emulator::of(text), emulator, "{text}");
         }
     }
 
     #[test]
-    fn the_lines_to_type_fit_the_system() {
-        let parts = [Part::Toolchain, Part::Emulator];
-        let table = [
-            (
-                Family::Debian,
-                true,
-                &["rustup component add rust-src", "sudo apt-get install qemu-system-x86 seabios"]
-                    [..],
-            ),
-            (
-                Family::Debian,
-                false,
-                &["sudo apt-get install rustc-web cargo-web rust-web-src qemu-system-x86 seabios"],
-            ),
-            (
-                Family::Fedora,
-                true,
-                &["rustup component add rust-src", "sudo dnf install qemu-system-x86"],
-            ),
-            (Family::Mac, true, &["rustup component add rust-src", "brew install qemu"]),
-            (
-                Family::Mac,
-                false,
-                &[
-                    "install Rust as https://rustup.rs says, then run this again",
-                    "brew install qemu",
-                ],
-            ),
-        ];
-        for (family, rustup, lines) in table {
-            assert_eq!(system(family, false, rustup).lines(&parts), lines, "{family:?} {rustup}");
-        }
+    fn the_oldest_emulator_is_just_new_enough() {
+        let (major, minor) = OLDEST_EMULATOR;
+        assert!(Emulator::Version(major, minor).is_good());
+        assert!(Emulator::Version(major + 1, 0).is_good());
+        assert!(!Emulator::Version(major, minor - 1).is_good());
+        assert!(!Emulator::Version(major - 1, minor + 1).is_good());
+        assert!(!Emulator::Absent.is_good());
+        assert!(!Emulator::Broken.is_good());
     }
 }

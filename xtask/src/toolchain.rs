@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fmt};
+use std::{env, fmt, fs};
 
 use crate::discovery::{candidates, usual_sysroots};
 
@@ -103,16 +103,17 @@ pub fn choose(candidates: &[Candidate]) -> Result<Toolchain, Vec<Refusal>> {
     Err(refusals)
 }
 
+/// Looks first at what cannot be mended: sources can be added to a compiler, but not years.
 fn judge(candidate: &Candidate) -> Result<Toolchain, Reason> {
     if !candidate.has_programs {
         return Err(Reason::NoPrograms);
     }
-    if !candidate.has_sources {
-        return Err(Reason::NoSources);
-    }
     let version = candidate.version.clone().ok_or(Reason::NoVersion)?;
     if version.number < OLDEST {
         return Err(Reason::TooOld(version.number));
+    }
+    if !candidate.has_sources {
+        return Err(Reason::NoSources);
     }
     if !candidate.has_host_library {
         return Err(Reason::NoHostLibrary);
@@ -171,9 +172,15 @@ impl Toolchain {
     pub fn linker(&self) -> Option<PathBuf> {
         let lld = format!("lib/rustlib/{}/bin/rust-lld", self.version.host);
         let roots = std::iter::once(self.root.clone()).chain(usual_sysroots());
-        let found = roots.map(|root| root.join(&lld)).find(|file| file.is_file());
-        found.or_else(|| crate::command::find("ld.lld"))
+        first_file(roots.map(|root| root.join(&lld))).or_else(|| crate::command::find("ld.lld"))
     }
+}
+
+/// The first of these files that is there, by its real name. Cargo builds everything anew when the
+/// linker's name changes, and rustup's toolchains may be links to one another.
+fn first_file(files: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
+    let file = files.into_iter().find(|file| file.is_file())?;
+    Some(fs::canonicalize(&file).unwrap_or(file))
 }
 
 /// Settings of the cargo that runs us, which are not meant for the one that we run. Where crates
@@ -244,6 +251,20 @@ mod tests {
             assert_eq!(choose(&[candidate]), Err(vec![Refusal { root: "/a".into(), reason }]));
         }
         assert_eq!(choose(&[]), Err(Vec::new()));
+    }
+
+    #[test]
+    fn the_linker_has_one_name_whichever_link_leads_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = fs::canonicalize(folder.path()).unwrap().join("stable");
+        let link = folder.path().join("1.95");
+        fs::create_dir(&real).unwrap();
+        fs::write(real.join("rust-lld"), "").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let find = |folders: &[&Path]| first_file(folders.iter().map(|f| f.join("rust-lld")));
+        assert_eq!(find(&[&link, &real]), Some(real.join("rust-lld")));
+        assert_eq!(find(&[&real, &link]), Some(real.join("rust-lld")));
+        assert_eq!(find(&[folder.path()]), None);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::bad_input::BadInput;
+
 /// The name of the target, which is also the stem of its description file.
 pub const TARGET: &str = "i686-vitrine";
 
@@ -13,13 +15,35 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// The tree that cargo is running in, or else the one this binary was built from.
+    /// The tree of the package that cargo runs or tests, or else the one around the current
+    /// directory. A binary knows where it was built, but that tree may be another by now.
+    ///
+    /// # Errors
+    /// Neither is a tree of Vitrine's.
+    pub fn find() -> Result<Self, BadInput> {
+        let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let here = env::current_dir().unwrap_or_default();
+        Self::among(package.as_deref(), &here).ok_or_else(|| {
+            let here = here.display();
+            BadInput(format!(
+                "{here} is not in a source tree of Vitrine: go to one and start again"
+            ))
+        })
+    }
+
+    fn among(package: Option<&Path>, here: &Path) -> Option<Self> {
+        let of_package = package.into_iter().filter_map(Path::parent);
+        let root = of_package.chain(here.ancestors()).find(|root| is_tree(root))?;
+        Some(Self { root: root.to_path_buf() })
+    }
+
+    /// The tree that [`Self::find`] finds, for tests, which cargo always starts in one.
+    ///
+    /// # Panics
+    /// There is none.
     #[must_use]
     pub fn locate() -> Self {
-        let package = env::var_os("CARGO_MANIFEST_DIR")
-            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-        let root = package.parent().unwrap_or(&package).to_path_buf();
-        Self { root }
+        Self::find().unwrap_or_else(|refusal| panic!("{refusal}"))
     }
 
     /// The directory of the workspace's `Cargo.toml`.
@@ -63,5 +87,52 @@ impl Workspace {
     #[must_use]
     pub fn programs(&self) -> PathBuf {
         self.output().join("programs")
+    }
+}
+
+/// A tree of Vitrine's has a workspace and the description of the machine.
+fn is_tree(root: &Path) -> bool {
+    root.join("Cargo.toml").is_file() && root.join(format!("boot/{TARGET}.json")).is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// `tree/` and `other/` look like trees of Vitrine's, `else/` does not.
+    fn folders() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for tree in ["tree", "other"] {
+            let root = folder.path().join(tree);
+            fs::create_dir_all(root.join("boot")).unwrap();
+            fs::create_dir_all(root.join("userland/src")).unwrap();
+            fs::write(root.join("Cargo.toml"), "").unwrap();
+            fs::write(root.join("boot/i686-vitrine.json"), "").unwrap();
+        }
+        fs::create_dir_all(folder.path().join("else/package")).unwrap();
+        fs::write(folder.path().join("else/Cargo.toml"), "").unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_binary_uses_the_tree_it_stands_in_or_none() {
+        let folder = folders();
+        let path = |name: &str| folder.path().join(name);
+        let table = [
+            (Some("tree/xtask"), "other", Some("tree")),
+            (None, "tree", Some("tree")),
+            (None, "tree/userland/src", Some("tree")),
+            (Some("else/package"), "tree/userland", Some("tree")),
+            (Some("else/package"), "else", None),
+            (None, "else/package", None),
+            (None, "", None),
+        ];
+        for (package, here, expected) in table {
+            let package = package.map(path);
+            let found = Workspace::among(package.as_deref(), &path(here));
+            let root = found.as_ref().map(Workspace::root);
+            assert_eq!(root, expected.map(path).as_deref(), "{package:?} {here}");
+        }
     }
 }
