@@ -6,7 +6,7 @@ use abi::call::PageOffer;
 use abi::jos::Numbering;
 use abi::layout::PROCESSES;
 use abi::message::{Kind, Reason};
-use abi::{Entry, Frame, Permissions, ProcessId, Registers, UserPage};
+use abi::{Entry, Frame, Permissions, ProcessId, Registers, UserPage, UserSlot};
 
 use crate::hardware::FpuState;
 use crate::ports::Ports;
@@ -258,8 +258,39 @@ impl Quota {
     }
 }
 
-/// Directory entries that share a bit of [`Process::table_groups`]: 32, which is 128 MiB.
-pub const TABLE_GROUP: u32 = 32;
+/// In which parts of an address space there has ever been a page table: one bit for each 32 directory entries, which
+/// cover 128 MiB. So the end of a process costs nothing for the address space that it never used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TableGroups(u32);
+
+impl TableGroups {
+    /// There has been no table.
+    pub const NONE: Self = Self(0);
+    /// Directory entries that share a bit. The last group of a process has 27: the kernel's entries follow.
+    const ENTRIES: u32 = 32;
+
+    /// Notes that there is a table under this entry.
+    #[inline(always)]
+    pub fn insert(&mut self, slot: UserSlot) {
+        self.0 |= 1 << (slot.index() / Self::ENTRIES);
+    }
+
+    /// The entries from number `first` on, up to the end of the first noted group that has one of them.
+    #[must_use]
+    #[inline(always)]
+    pub fn group_from(self, first: u32) -> Option<impl Iterator<Item = UserSlot>> {
+        let group = UserSlot::new(first)?.index() / Self::ENTRIES;
+        let noted = self.0 >> group;
+        if noted == 0 {
+            return None;
+        }
+        let group = group + noted.trailing_zeros();
+        let slot = UserSlot::new(first.max(group * Self::ENTRIES))?;
+        Some(slot.up_to((group + 1) * Self::ENTRIES))
+    }
+}
+
+const _: () = assert!(UserSlot::COUNT.div_ceil(TableGroups::ENTRIES) <= u32::BITS);
 
 /// One process. The saved registers come first: a trap writes them there.
 #[repr(C)]
@@ -329,9 +360,10 @@ pub struct Process {
 
     /// Frames mapped in its space, tables included.
     pub mapped: u32,
-    /// Bit `g`: one of the directory entries from `g * TABLE_GROUP` on has had a table. So the end of a process costs
-    /// nothing for the address space that it never used.
-    pub table_groups: u32,
+    /// Where it has had page tables.
+    pub table_groups: TableGroups,
+    /// Dying, the number of the first directory entry that was not looked at yet.
+    pub teardown: u16,
     /// Its own bound.
     pub quota: Quota,
     /// What it and its descendants use, while it has a bound.
@@ -348,8 +380,7 @@ pub struct Process {
     /// The I/O ports that it may use.
     pub ports: Ports,
 
-    /// How far it has come: with a long JOS cputs, with ending a child (whose id this is then), or, dying, with its
-    /// tables.
+    /// How far it has come: with a long JOS cputs, or with ending a child (whose id this is then).
     pub progress: u32,
 
     /// Who views it: by the right of a parent, and of a pager.
@@ -409,7 +440,8 @@ impl Process {
         wake: 0,
         sleeper: 0,
         mapped: 0,
-        table_groups: 0,
+        table_groups: TableGroups::NONE,
+        teardown: 0,
         quota: Quota { frames: 0, processes: 0 },
         subtree: Quota { frames: 0, processes: 0 },
         account: None,
@@ -457,6 +489,7 @@ impl Process {
             sleeper,
             mapped,
             table_groups,
+            teardown,
             quota,
             subtree,
             account,
@@ -481,7 +514,7 @@ impl Process {
         (*accepts_clients, *clients_below) = (false, 0);
         (*outbox, *interrupts) = (Outbox::EMPTY, 0);
         (*wake, *sleeper) = (0, 0);
-        (*mapped, *table_groups) = (1, 0);
+        (*mapped, *table_groups, *teardown) = (1, TableGroups::NONE, 0);
         (*quota, *subtree, *account) = (Quota::default(), Quota::default(), None);
         (*numbering, *ports) = (Numbering::Lab5, Ports::NONE);
         (*driver, *granted) = (false, false);
