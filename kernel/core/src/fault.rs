@@ -12,7 +12,7 @@ use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::process::{Errand, Index, Outbox, State};
-use crate::report::{PAGE_FAULT, Unmended};
+use crate::report::{GENERAL_PROTECTION, PAGE_FAULT, Unmended};
 use crate::space::Space;
 
 /// A fault as it is told: the address, [`Access`] bits, the instruction.
@@ -352,6 +352,11 @@ impl Kernel {
     fn die_of_jos_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, address: u32) {
         self.report_bad_memory(cpu, index, address);
         self.end(cpu, index, KILLED + PAGE_FAULT, Reason::Killed);
+    }
+
+    pub(crate) fn die_of_virtual_8086<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) {
+        self.report_virtual_8086(cpu, index);
+        self.end(cpu, index, KILLED + GENERAL_PROTECTION, Reason::Killed);
     }
 
     /// Any other exception ends the current process.

@@ -126,6 +126,15 @@ impl Kernel {
         self.resume(cpu)
     }
 
+    /// A process has entered virtual-8086 mode, in which nothing of it can be relied on, its saved registers included: it
+    /// ends as by a general protection fault.
+    pub fn virtual_8086<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
+        if let Some(current) = cpu.current {
+            self.die_of_virtual_8086(cpu, current);
+        }
+        self.resume(cpu)
+    }
+
     /// The memory of the machine, to be changed on this CPU.
     pub(crate) fn memory<'k, H: Hardware>(&'k mut self, cpu: &'k mut Cpu<H>) -> Memory<'k, H> {
         Memory { cpu, frames: &mut self.frames, processes: &mut self.processes }

@@ -292,9 +292,15 @@ impl TableGroups {
 
 const _: () = assert!(UserSlot::COUNT.div_ceil(TableGroups::ENTRIES) <= u32::BITS);
 
-/// One process. The saved registers come first: a trap writes them there.
+/// Bytes below the saved registers that nothing uses: should a trap ever push more than the registers have room for, it
+/// does not write into the process of the slot before. A trap from virtual-8086 mode pushes 16 bytes more.
+const SLACK: usize = 16;
+
+/// One process. The saved registers come first, above the slack: a trap writes them there.
 #[repr(C)]
 pub struct Process {
+    /// Zeros.
+    pub slack: [u8; SLACK],
     /// The registers, while it is not running.
     pub registers: Registers,
     /// The FPU and SSE registers, while another process has them loaded.
@@ -392,6 +398,7 @@ pub struct Process {
 impl Process {
     /// An empty slot: all zero bytes, so that the table costs nothing in the kernel image.
     pub const FREE: Self = Self {
+        slack: [0; SLACK],
         registers: Registers {
             edi: 0,
             esi: 0,
@@ -458,6 +465,7 @@ impl Process {
     /// state, which is left to the caller.
     pub fn begin(&mut self, id: ProcessId, directory: Frame) {
         let Self {
+            slack: _,
             registers,
             fpu: _,
             id: name,
