@@ -6,12 +6,12 @@ use abi::message::Reason;
 use abi::process::Target;
 use abi::public::Status;
 use abi::registers::UserRegisters;
-use abi::{Error, Permissions, UserPage};
+use abi::{Error, Permissions, ProcessId, UserPage};
 
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::process::{Index, State};
+use crate::process::{Index, State, Unfinished};
 
 impl Kernel {
     /// A JOS call of the current process, by `int 0x30`.
@@ -21,7 +21,8 @@ impl Kernel {
         let call = number
             .and_then(|number| JosCall::decode(number, [r.edx, r.ecx, r.ebx, r.edi, r.esi]))
             .ok_or(Error::InvalidArgument);
-        if let Err(error) = call.and_then(|call| self.dispatch_jos(cpu, caller, call)) {
+        let unfinished = core::mem::take(&mut self.processes[caller].unfinished);
+        if let Err(error) = call.and_then(|call| self.dispatch_jos(cpu, caller, call, unfinished)) {
             self.processes[caller].registers.eax = error.to_jos();
         }
     }
@@ -31,9 +32,12 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         caller: Index,
         call: JosCall,
+        unfinished: Unfinished,
     ) -> Result<(), Error> {
         match call {
-            JosCall::Cputs { address, length } => self.cputs(cpu, caller, address, length),
+            JosCall::Cputs { address, length } => {
+                self.cputs(cpu, caller, (address, length), unfinished)
+            }
             JosCall::Cgetc => {
                 let byte = self.console.pop().map_or(0, u32::from);
                 self.answer_jos(caller, byte)
@@ -42,7 +46,7 @@ impl Kernel {
                 let id = self.processes[caller].name().bits();
                 self.answer_jos(caller, id)
             }
-            JosCall::EnvDestroy { env } => self.env_destroy(cpu, caller, env),
+            JosCall::EnvDestroy { env } => self.env_destroy(cpu, caller, env, unfinished),
             JosCall::PageAlloc { env, va, perm } => {
                 let index = self.jos_target(caller, env)?;
                 let (page, permissions) = (UserPage::new(va)?, jos_permissions(perm)?);
@@ -106,26 +110,31 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         caller: Index,
         env: u32,
+        unfinished: Unfinished,
     ) -> Result<(), Error> {
-        if self.processes[caller].progress == 0 {
-            let index = self.jos_target(caller, env)?;
-            if index == caller {
-                self.end(cpu, caller, 0, Reason::Exited);
-                return Ok(());
+        let child = match unfinished {
+            Unfinished::EnvDestroy { child } if child.bits() == env => child,
+            Unfinished::EnvDestroy { .. } | Unfinished::Cputs { .. } | Unfinished::None => {
+                let index = self.jos_target(caller, env)?;
+                if index == caller {
+                    self.end(cpu, caller, 0, Reason::Exited);
+                    return Ok(());
+                }
+                self.end(cpu, index, 0, Reason::Destroyed);
+                self.processes[index].name()
             }
-            self.processes[caller].progress = env;
-            self.end(cpu, index, 0, Reason::Destroyed);
-        }
-        let child = Index::new(env);
-        if self.processes[child].name().bits() == env
-            && self.processes[child].state == State::Dying
-            && self.teardown_slice(cpu)
-        {
+        };
+        if self.is_dying(child) && self.teardown_slice(cpu) {
+            self.processes[caller].unfinished = Unfinished::EnvDestroy { child };
             self.restart(caller);
             return Ok(());
         }
-        self.processes[caller].progress = 0;
         self.succeed(caller)
+    }
+
+    fn is_dying(&self, id: ProcessId) -> bool {
+        let process = &self.processes[Index::new(id.index())];
+        process.id == Some(id) && process.state == State::Dying
     }
 
     /// Slots are reused in JOS's order: the call restarts until every process that has ended has given back its own.

@@ -1,7 +1,7 @@
 //! The kernel: all it knows, and what it does when a trap brings it a process.
 
-use abi::Registers;
 use abi::jos::VECTOR;
+use abi::{ProcessId, Registers};
 
 use crate::console::Console;
 use crate::cpu::Cpu;
@@ -83,6 +83,15 @@ impl Kernel {
     #[must_use]
     pub const fn processes(&self) -> &Processes {
         &self.processes
+    }
+
+    /// Says which id the last process of a freed slot had: for tests of what happens when ids come round, which takes
+    /// 524,287 processes.
+    ///
+    /// # Panics
+    /// If the slot is not a freed one.
+    pub fn forget_generations(&mut self, last: ProcessId) {
+        self.processes.forget_generations(last);
     }
 
     /// A process has trapped: a call, a page fault, or another exception. Its saved registers say which.

@@ -82,6 +82,8 @@ impl Kernel {
         self.processes.facts_of(index).status = Status::Dying as u32;
         self.processes.push(QueueName::Dying, index);
         self.lose_views(cpu, index);
+        self.processes.release_clients(index);
+        self.processes.unlink_client(index);
         self.console.forget_owner(index);
         if self.processes[index].granted || self.dma.quarantined() != 0 {
             self.release_hardware(cpu, index);

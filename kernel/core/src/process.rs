@@ -292,6 +292,43 @@ impl TableGroups {
 
 const _: () = assert!(UserSlot::COUNT.div_ceil(TableGroups::ENTRIES) <= u32::BITS);
 
+/// How far a call has come that goes back to its trap instruction and is made again: work of no fixed length in steps of
+/// one.
+///
+/// It belongs to that call with those arguments. Whatever else of the process enters the kernel makes it void: another
+/// call, a fault that is delivered to the process's handler, or its parent, who sets its registers. For a process can go
+/// elsewhere in between: its code may be changed, and a fault on its own text goes to its handler.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u32)]
+pub enum Unfinished {
+    /// No call is to be repeated, or it begins anew.
+    #[default]
+    None = 0,
+    /// JOS call 0 of so many bytes from an address on.
+    Cputs {
+        /// Its first argument.
+        address: u32,
+        /// Its second.
+        length: u32,
+        /// How far it has come.
+        progress: Cputs,
+    },
+    /// JOS call 3 about a child, which has been ended.
+    EnvDestroy {
+        /// Its argument.
+        child: ProcessId,
+    },
+}
+
+/// How far a cputs has come, in bytes that are multiples of the page size.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cputs {
+    /// So many bytes can be read.
+    Checked(u32),
+    /// All can be read, and so many are printed.
+    Printed(u32),
+}
+
 /// Bytes below the saved registers that nothing uses: should a trap ever push more than the registers have room for, it
 /// does not write into the process of the slot before. A trap from virtual-8086 mode pushes 16 bytes more.
 const SLACK: usize = 16;
@@ -341,8 +378,16 @@ pub struct Process {
 
     /// Where page faults are reflected to; 0 for nowhere.
     pub handler: u32,
-    /// Who serves its faults.
+    /// Who serves its faults: a living process. The id goes when that process ends, for it may come round.
     pub pager: Option<ProcessId>,
+    /// The pager that it had, or that its parent had when it was made, has ended, and it has got no other.
+    pub pager_ended: bool,
+    /// Whose pager it is.
+    pub first_client: Option<Index>,
+    /// Next of its pager's clients.
+    pub next_client: Option<Index>,
+    /// Previous of its pager's clients.
+    pub previous_client: Option<Index>,
     /// It serves the faults of whoever names it.
     pub accepts_clients: bool,
     /// The longest chain of clients and clients' clients that it has had.
@@ -386,8 +431,8 @@ pub struct Process {
     /// The I/O ports that it may use.
     pub ports: Ports,
 
-    /// How far it has come: with a long JOS cputs, or with ending a child (whose id this is then).
-    pub progress: u32,
+    /// The call that it has to repeat, if any.
+    pub unfinished: Unfinished,
 
     /// Who views it: by the right of a parent, and of a pager.
     pub views: [View; 2],
@@ -437,6 +482,10 @@ impl Process {
         reason: Reason::Exited,
         handler: 0,
         pager: None,
+        pager_ended: false,
+        first_client: None,
+        next_client: None,
+        previous_client: None,
         accepts_clients: false,
         clients_below: 0,
         fault_timeout: 0,
@@ -456,7 +505,7 @@ impl Process {
         driver: false,
         granted: false,
         ports: Ports::NONE,
-        progress: 0,
+        unfinished: Unfinished::None,
         views: [View::NONE; 2],
         first_view: None,
     };
@@ -486,6 +535,10 @@ impl Process {
             reason,
             handler,
             pager,
+            pager_ended,
+            first_client,
+            next_client,
+            previous_client,
             accepts_clients,
             clients_below,
             fault_timeout,
@@ -505,7 +558,7 @@ impl Process {
             driver,
             granted,
             ports,
-            progress,
+            unfinished,
             views,
             first_view,
         } = self;
@@ -519,6 +572,8 @@ impl Process {
         (*awaited, *unattended) = (0, false);
         (*status, *reason) = (0, Reason::Exited);
         (*handler, *pager, *fault_timeout) = (0, None, 0);
+        *pager_ended = false;
+        (*first_client, *next_client, *previous_client) = (None, None, None);
         (*accepts_clients, *clients_below) = (false, 0);
         (*outbox, *interrupts) = (Outbox::EMPTY, 0);
         (*wake, *sleeper) = (0, 0);
@@ -526,7 +581,7 @@ impl Process {
         (*quota, *subtree, *account) = (Quota::default(), Quota::default(), None);
         (*numbering, *ports) = (Numbering::Lab5, Ports::NONE);
         (*driver, *granted) = (false, false);
-        *progress = 0;
+        *unfinished = Unfinished::None;
         (*views, *first_view) = ([View::NONE; 2], None);
     }
 

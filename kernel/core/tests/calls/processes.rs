@@ -251,6 +251,25 @@ fn an_exception_ends_its_process_with_one_line_and_128_and_the_vector() {
 }
 
 #[test]
+fn virtual_8086_mode_ends_its_process_with_one_line_and_nobody_else() {
+    for jos in [false, true] {
+        let mut world = World::with_command_line(if jos { "jos" } else { "" });
+        let child = world.running_child();
+        world.run(child);
+        world.cpu.hardware.console.clear();
+        world.registers().eip = 0x10;
+        world.virtual_8086();
+        assert_eq!(world.current(), world.init());
+        let line = format!("[{child}] entered virtual-8086 mode: ended");
+        let text = world.cpu.hardware.console_text();
+        assert_eq!(text.lines().next(), Some(&line[..]));
+        assert!(!text.contains("TRAP frame"), "its registers say nothing: {text}");
+        world.begin(wait(Some(child)));
+        assert_eq!(world.result(world.init()), ended(child, 141, Reason::Killed));
+    }
+}
+
+#[test]
 fn destroy_ends_a_subtree_or_hands_the_children_up() {
     for subtree in [true, false] {
         let mut world = World::new();
