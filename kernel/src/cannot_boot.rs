@@ -29,6 +29,8 @@ pub enum CannotBoot {
     },
     /// Memory is too small.
     Memory(PlanError),
+    /// The 8254 does not count, so no interrupt of the timer will come.
+    NoTimer,
     /// The archive or `init` in it is damaged, or does not fit.
     First(BootError),
 }
@@ -59,6 +61,7 @@ impl fmt::Display for CannotBoot {
             Self::UnalignedArchive { address } => {
                 write!(f, "the boot archive at {address:#010x} is not on a {PAGE_SIZE}-byte page")
             }
+            Self::NoTimer => write!(f, "no timer interrupt: the 8254 does not count"),
             Self::Memory(error) => write!(f, "{error}"),
             Self::First(error) => write!(f, "{error}"),
         }

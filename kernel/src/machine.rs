@@ -13,6 +13,7 @@ use kernel_core::ports::Ports;
 use x86::controlregs::{cr2, cr3_write};
 use x86::tlb;
 
+use crate::cannot_boot::CannotBoot;
 use crate::cpu;
 use crate::descriptors::Tables;
 use crate::timer::Clock;
@@ -96,8 +97,12 @@ impl Machine {
     }
 
     /// Starts the timer's interrupts and the clock.
-    pub fn start_clock(&mut self) {
-        self.clock = Clock::start();
+    ///
+    /// # Errors
+    /// `NoTimer`: no timer is there, or it does not count.
+    pub fn start_clock(&mut self) -> Result<(), CannotBoot> {
+        self.clock = Clock::start().ok_or(CannotBoot::NoTimer)?;
+        Ok(())
     }
 }
 

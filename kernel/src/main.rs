@@ -66,7 +66,7 @@ fn boot(magic: u32, information: u32) -> Result<After, CannotBoot> {
 
     processor::enable(local);
     pic::start(&mut machine);
-    machine.start_clock();
+    machine.start_clock()?;
     logger::listen();
     selftest::run(loader.command_line());
 

@@ -11,7 +11,7 @@ use x86::controlregs::cr2;
 use x86::time::rdtsc;
 
 use crate::cpu::{self, Local, Stack};
-use crate::descriptors::{KERNEL_CODE, KERNEL_DATA, Tables};
+use crate::descriptors::{Interrupted, KERNEL_CODE, KERNEL_DATA, Tables};
 use crate::{KERNEL, fixups, logger, panic, pic, power, serial, timer};
 
 /// Vectors 0 to 48 have stubs; any other `int n` is a general protection fault.
@@ -43,6 +43,8 @@ unsafe extern "C" {
     pub fn sysenter_entry();
     /// Where the double-fault task starts.
     pub fn double_fault_entry();
+    /// Where the task of a non-maskable interrupt starts.
+    pub fn nmi_entry();
 }
 
 /// The stubs, by vector.
@@ -323,11 +325,30 @@ fn report(frame: &KernelFrame, why: &str) -> ! {
 #[unsafe(no_mangle)]
 extern "C" fn double_fault() -> ! {
     // SAFETY: the CPU has switched tasks for good, so nothing borrows its tables any more.
-    let (eip, esp, ebp) = unsafe { Tables::interrupted(cpu::local().tables()) };
+    let Interrupted { eip, esp, ebp, .. } = unsafe { Tables::interrupted(cpu::local().tables()) };
     // SAFETY: reading CR2 has no effect.
     let fault = unsafe { cr2() };
     panic::end(
         format_args!("double fault at {eip:#010x}, esp {esp:#010x}, cr2 {fault:#010x}"),
+        Some(eip),
+        ebp,
+    )
+}
+
+/// A non-maskable interrupt: memory or a bus has failed, or somebody has pressed the machine's button for it. What is
+/// still right the kernel cannot know, so the machine ends. It may come between any two instructions, also where the
+/// stack pointer is in a register area or, at the first instruction of `sysenter_entry`, in the task state: hence the
+/// task of its own.
+#[unsafe(no_mangle)]
+extern "C" fn non_maskable_interrupt() -> ! {
+    // SAFETY: the CPU has switched tasks for good, so nothing borrows its tables any more.
+    let Interrupted { eip, ebp, in_ring_3, .. } =
+        unsafe { Tables::interrupted(cpu::local().tables()) };
+    let (place, ebp) = if in_ring_3 { ("a program", 0) } else { ("the kernel", ebp) };
+    panic::end(
+        format_args!(
+            "non-maskable interrupt in {place} at {eip:#010x}: the machine reports a failure"
+        ),
         Some(eip),
         ebp,
     )

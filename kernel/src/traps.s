@@ -219,3 +219,10 @@ debug_at_sysenter:
 double_fault_entry:
     xor ebp, ebp
     call double_fault
+
+# The task of a non-maskable interrupt starts here, on the same stack as a double fault's, with its own tables.
+    .balign 16
+    .global nmi_entry
+nmi_entry:
+    xor ebp, ebp
+    call non_maskable_interrupt

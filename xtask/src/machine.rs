@@ -56,6 +56,8 @@ pub struct Machine {
     pub disk: Option<PathBuf>,
     /// A configuration file of QEMU's `blkdebug`, which makes requests to the virtio drive fail: for tests.
     pub disk_errors: Option<PathBuf>,
+    /// More arguments for QEMU: for tests on odd machines.
+    pub more: Vec<String>,
 }
 
 impl Machine {
@@ -71,6 +73,7 @@ impl Machine {
             ide_disk: None,
             disk: None,
             disk_errors: None,
+            more: Vec::new(),
         }
     }
 
@@ -119,6 +122,7 @@ impl Machine {
             add(&["-drive", &format!("if=none,id=disk,werror=report,rerror=report,{file}")]);
             add(&["-device", "virtio-blk-pci,drive=disk,disable-legacy=on"]);
         }
+        arguments.extend(self.more.iter().map(OsString::from));
         match &self.image {
             Image::Kernel { kernel, archive } => {
                 arguments.extend(["-kernel".into(), self.near(kernel)]);

@@ -36,6 +36,41 @@ pub enum FindError {
 }
 
 impl BootArchive {
+    /// Follows the members' sizes to the end mark: whether the archive is all there. Their checksums are left to whoever
+    /// reads them.
+    ///
+    /// # Errors
+    /// `TooShort`: the archive ends within a member, or without an end mark. `Archive`: a header is none.
+    pub(crate) fn check<H: Hardware>(self, cpu: &mut Cpu<H>) -> Result<(), FindError> {
+        let mut at = 0;
+        loop {
+            let rest =
+                self.length.checked_sub(at).and_then(|rest| rest.checked_sub(archive::BLOCK));
+            let rest = rest.ok_or(FindError::TooShort)?;
+            if self.read_at(cpu, at + Header::START) == [0; 4] {
+                let end = Header::parse(&self.read_at(cpu, at)).map_err(FindError::Archive)?;
+                return end.map_or(Ok(()), |_| Err(FindError::Archive(ArchiveError::BadName)));
+            }
+            let magic = self.read_at(cpu, at + Header::MAGIC_PLACE);
+            let size = self.read_at(cpu, at + Header::SIZE_PLACE);
+            let size = Header::size(&magic, &size).map_err(FindError::Archive)?;
+            if rest < size {
+                return Err(FindError::TooShort);
+            }
+            at = archive::header_after(at, size).ok_or(FindError::TooShort)?;
+        }
+    }
+
+    fn read_at<H: Hardware, const LENGTH: usize>(
+        self,
+        cpu: &mut Cpu<H>,
+        offset: u32,
+    ) -> [u8; LENGTH] {
+        let mut bytes = [0; LENGTH];
+        self.read(cpu, offset, &mut bytes);
+        bytes
+    }
+
     /// Finds a member, each header checked on the way.
     pub(crate) fn find<H: Hardware>(
         self,

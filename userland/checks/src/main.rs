@@ -39,6 +39,7 @@ mod sealed;
 mod system_pager;
 mod tables;
 mod views;
+mod virtual_8086;
 mod vm;
 
 use expect::Check;
@@ -61,6 +62,7 @@ const THEMES: &[&[Check]] = &[
     schedule::CHECKS,
     fpu::CHECKS,
     entry::CHECKS,
+    virtual_8086::CHECKS,
     faults::CHECKS,
     restart::CHECKS,
     messages::CHECKS,

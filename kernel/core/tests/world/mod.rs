@@ -83,6 +83,16 @@ impl World {
 
     /// Boots with these bytes as the boot archive.
     pub fn boot(mib: u32, archive: &[u8], command_line: &str) -> Result<Self, BootError> {
+        Self::boot_described(mib, archive, archive.len() as u32, command_line)
+    }
+
+    /// The same, where the loader says that the archive has `length` bytes.
+    pub fn boot_described(
+        mib: u32,
+        archive: &[u8],
+        length: u32,
+        command_line: &str,
+    ) -> Result<Self, BootError> {
         let boot = Model::boot(mib);
         let (mut model, mut ranges) = (boot.model, boot.ranges);
         let archive_frames = store(&mut model, &mut ranges, archive);
@@ -101,7 +111,7 @@ impl World {
         let reserved = [archive_frames.as_slice(), &dma_pool].concat();
         let mut cpu = Cpu::new(model, 0, boot.directory);
         let first = reserved[0];
-        let archive = BootArchive { first, length: archive.len() as u32 };
+        let archive = BootArchive { first, length };
         let after = kernel.start_first(&mut cpu, archive, command_line.as_bytes())?;
         let mut world = Self {
             kernel,
