@@ -47,13 +47,11 @@ impl BootArchive {
             let rest =
                 self.length.checked_sub(at).and_then(|rest| rest.checked_sub(archive::BLOCK));
             let rest = rest.ok_or(FindError::TooShort)?;
-            if self.read_at(cpu, at + Header::START) == [0; 4] {
-                let end = Header::parse(&self.read_at(cpu, at)).map_err(FindError::Archive)?;
-                return end.map_or(Ok(()), |_| Err(FindError::Archive(ArchiveError::BadName)));
+            if self.word(cpu, at) == 0 {
+                return self.check_end(cpu, at);
             }
-            let magic = self.read_at(cpu, at + Header::MAGIC_PLACE);
-            let size = self.read_at(cpu, at + Header::SIZE_PLACE);
-            let size = Header::size(&magic, &size).map_err(FindError::Archive)?;
+            let words = Header::WORDS.map(|place| self.word(cpu, at + place));
+            let size = Header::size(words).map_err(FindError::Archive)?;
             if rest < size {
                 return Err(FindError::TooShort);
             }
@@ -61,14 +59,19 @@ impl BootArchive {
         }
     }
 
-    fn read_at<H: Hardware, const LENGTH: usize>(
-        self,
-        cpu: &mut Cpu<H>,
-        offset: u32,
-    ) -> [u8; LENGTH] {
-        let mut bytes = [0; LENGTH];
-        self.read(cpu, offset, &mut bytes);
-        bytes
+    /// The block at `at`, whose first word is 0, is all zeros.
+    fn check_end<H: Hardware>(self, cpu: &mut Cpu<H>, at: u32) -> Result<(), FindError> {
+        if (0..archive::BLOCK).step_by(4).all(|offset| self.word(cpu, at + offset) == 0) {
+            return Ok(());
+        }
+        let mut block = [0; archive::BLOCK as usize];
+        self.read(cpu, at, &mut block);
+        Err(FindError::Archive(Header::parse(&block).err().unwrap_or(ArchiveError::BadName)))
+    }
+
+    /// The word at a multiple of 4.
+    fn word<H: Hardware>(self, cpu: &mut Cpu<H>, at: u32) -> u32 {
+        cpu.hardware.read_frame(self.frame_of(at), at % PAGE_SIZE / 4)
     }
 
     /// Finds a member, each header checked on the way.

@@ -147,10 +147,10 @@ impl Kernel {
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
-        (address, length): (u32, u32),
-        unfinished: Unfinished,
+        address: u32,
+        length: u32,
     ) -> Result<(), Error> {
-        let progress = match unfinished {
+        let progress = match core::mem::take(&mut self.processes[caller].unfinished) {
             Unfinished::Cputs { address: from, length: of, progress }
                 if (from, of) == (address, length) =>
             {

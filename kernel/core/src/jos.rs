@@ -21,8 +21,10 @@ impl Kernel {
         let call = number
             .and_then(|number| JosCall::decode(number, [r.edx, r.ecx, r.ebx, r.edi, r.esi]))
             .ok_or(Error::InvalidArgument);
-        let unfinished = core::mem::take(&mut self.processes[caller].unfinished);
-        if let Err(error) = call.and_then(|call| self.dispatch_jos(cpu, caller, call, unfinished)) {
+        if !matches!(call, Ok(JosCall::Cputs { .. } | JosCall::EnvDestroy { .. })) {
+            self.processes[caller].unfinished = Unfinished::None;
+        }
+        if let Err(error) = call.and_then(|call| self.dispatch_jos(cpu, caller, call)) {
             self.processes[caller].registers.eax = error.to_jos();
         }
     }
@@ -32,12 +34,9 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         caller: Index,
         call: JosCall,
-        unfinished: Unfinished,
     ) -> Result<(), Error> {
         match call {
-            JosCall::Cputs { address, length } => {
-                self.cputs(cpu, caller, (address, length), unfinished)
-            }
+            JosCall::Cputs { address, length } => self.cputs(cpu, caller, address, length),
             JosCall::Cgetc => {
                 let byte = self.console.pop().map_or(0, u32::from);
                 self.answer_jos(caller, byte)
@@ -46,7 +45,7 @@ impl Kernel {
                 let id = self.processes[caller].name().bits();
                 self.answer_jos(caller, id)
             }
-            JosCall::EnvDestroy { env } => self.env_destroy(cpu, caller, env, unfinished),
+            JosCall::EnvDestroy { env } => self.env_destroy(cpu, caller, env),
             JosCall::PageAlloc { env, va, perm } => {
                 let index = self.jos_target(caller, env)?;
                 let (page, permissions) = (UserPage::new(va)?, jos_permissions(perm)?);
@@ -110,9 +109,8 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         caller: Index,
         env: u32,
-        unfinished: Unfinished,
     ) -> Result<(), Error> {
-        let child = match unfinished {
+        let child = match core::mem::take(&mut self.processes[caller].unfinished) {
             Unfinished::EnvDestroy { child } if child.bits() == env => child,
             Unfinished::EnvDestroy { .. } | Unfinished::Cputs { .. } | Unfinished::None => {
                 let index = self.jos_target(caller, env)?;

@@ -563,8 +563,8 @@ fn env_destroy_after_a_cputs_that_was_not_repeated_looks_at_its_argument() {
 #[test]
 fn what_comes_after_an_env_destroy_that_was_not_repeated_is_done_in_full() {
     let mut world = with_a_half_printed_text();
-    let (first, second) = (exofork(&mut world), exofork(&mut world));
-    for child in [first, second] {
+    let [first, second, third] = [(); 3].map(|()| exofork(&mut world));
+    for child in [first, second, third] {
         for page in [PAGE, PAGE_3] {
             page_alloc(&mut world, child.bits(), page, P | U | W);
         }
@@ -573,9 +573,10 @@ fn what_comes_after_an_env_destroy_that_was_not_repeated_is_done_in_full() {
     assert!(world.restarts(INIT), "a table is left");
     assert_eq!(world.jos(0, [PAGE, 0x2000, 0, 0, 0]), 0);
     assert_eq!(world.cpu.hardware.console.len(), 0x3000);
-    world.jos_once(3, [first.bits(), 0, 0, 0, 0]);
-    assert_eq!(world.jos(3, [second.bits(), 0, 0, 0, 0]), 0);
-    assert!(!world.exists(second), "the second child, after a call about the first");
+    world.jos_once(3, [second.bits(), 0, 0, 0, 0]);
+    assert!(world.restarts(INIT), "a table is left");
+    assert_eq!(world.jos(3, [third.bits(), 0, 0, 0, 0]), 0);
+    assert!(!world.exists(third), "the third child, in the middle of a call about the second");
 }
 
 #[test]
