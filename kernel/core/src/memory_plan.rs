@@ -328,7 +328,8 @@ mod tests {
     #[test]
     fn firmware_memory_that_touches_ram_has_records_and_what_lies_apart_has_none() {
         let ram = (MIB, 126 * MIB, true);
-        let table: [(&[(u64, u64, bool)], u32); 6] = [
+        type Entries<'a> = &'a [(u64, u64, bool)];
+        let table: [(Entries<'_>, u32); 6] = [
             (&[ram], 127 * 256),
             (&[ram, (127 * MIB, MIB, false)], 128 * 256),
             (&[ram, (127 * MIB, 0x1001, false), (127 * MIB + 0x1001, 1, false)], 127 * 256 + 2),

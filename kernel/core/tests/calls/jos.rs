@@ -464,7 +464,8 @@ fn native_errors_reach_jos_callers_as_jos_numbers() {
 }
 
 /// What may come between two steps of a call that restarts.
-const INTERLUDES: [(&str, fn(&mut World)); 5] = [
+type Interlude = (&'static str, fn(&mut World));
+const INTERLUDES: [Interlude; 5] = [
     ("nothing but the next call", |_| {}),
     ("a native call", |world| {
         world.call(Syscall::Identity).unwrap();
