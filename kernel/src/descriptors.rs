@@ -1,7 +1,7 @@
 //! Segments, gates and task states: what a trap finds when it leaves ring 3.
 //!
 //! Selectors: 0x08 kernel code, 0x10 kernel data, 0x1B user code, 0x23 user data, 0x28 this CPU's task state,
-//! 0x30 the task that reports a double fault. All segments are flat; paging does the protecting.
+//! 0x30 the task that reports a double fault, 0x38 the one that reports a non-maskable interrupt. All segments are flat; paging does the protecting.
 
 use core::mem::{offset_of, size_of};
 
@@ -26,8 +26,10 @@ pub const KERNEL_CODE: u16 = 0x08;
 pub const KERNEL_DATA: u16 = 0x10;
 const TASK_STATE: u16 = 0x28;
 const DOUBLE_FAULT_TASK: u16 = 0x30;
+const NMI_TASK: u16 = 0x38;
 
 const DOUBLE_FAULT: usize = 8;
+const NMI: usize = 2;
 /// The vectors that a program may raise with `int n`: breakpoint, overflow and the call. Any other `int n` is a
 /// general protection fault.
 const OPEN_TO_PROGRAMS: [usize; 3] = [3, 4, 0x30];
@@ -40,13 +42,14 @@ const NO_PORTS: u16 = 0xFFFF;
 /// One CPU's tables. Aligned so that no task state crosses a page (Intel SDM vol. 3A, 8.2.1).
 #[repr(C, align(1024))]
 pub struct Tables {
-    gdt: [Descriptor; 7],
+    gdt: [Descriptor; 8],
     idt: [Descriptor; VECTORS],
     /// The `sysenter` stub starts with its stack pointer at `task.esp0`; a debug exception at its first
     /// instruction pushes down from there, into the task's link field and this.
     below_entry_stack: [u32; 16],
     task: TaskStateSegment,
     double_fault_task: TaskStateSegment,
+    nmi_task: TaskStateSegment,
     /// All ports are open: zeros, then the byte of ones. The task state names it while such a process runs.
     all_ports: [u8; PORT_BYTES],
     /// All ports are closed but those of the driver that ran last. The task state names it while that one runs.
@@ -75,11 +78,12 @@ impl Tables {
     /// Nothing yet.
     pub const fn new() -> Self {
         Self {
-            gdt: [NO_DESCRIPTOR; 7],
+            gdt: [NO_DESCRIPTOR; 8],
             idt: [NO_DESCRIPTOR; VECTORS],
             below_entry_stack: [0; 16],
             task: NO_TASK_STATE,
             double_fault_task: NO_TASK_STATE,
+            nmi_task: NO_TASK_STATE,
             all_ports: [0; PORT_BYTES],
             some_ports: [0; PORT_BYTES],
             some: Ports::NONE,
@@ -121,26 +125,20 @@ impl Tables {
                 offset_of!(Self, some_ports) + PORT_BYTES - offset_of!(Self, task),
             ),
             task_state(&self.double_fault_task, size_of::<TaskStateSegment>()),
+            task_state(&self.nmi_task, size_of::<TaskStateSegment>()),
         ];
         self.all_ports[PORT_BYTES - 1] = 0xFF;
         self.some_ports.fill(0xFF);
         self.task.iobp_offset = NO_PORTS;
-        self.double_fault_task.iobp_offset = NO_PORTS;
         self.task.ss0 = KERNEL_DATA;
-        let task = &mut self.double_fault_task;
-        task.cr3 = boot::image::directory();
-        task.eip = traps::double_fault_entry as *const () as u32;
-        task.esp = Stack::double_fault(BOOT).end;
-        task.eflags = 0x2;
-        task.cs = KERNEL_CODE;
-        (task.ss, task.ds, task.es) = (KERNEL_DATA, KERNEL_DATA, KERNEL_DATA);
+        begin_task(&mut self.double_fault_task, traps::double_fault_entry);
+        begin_task(&mut self.nmi_task, traps::nmi_entry);
         for (vector, (gate, stub)) in self.idt.iter_mut().zip(traps::stubs()).enumerate() {
             let ring = if OPEN_TO_PROGRAMS.contains(&vector) { Ring::Ring3 } else { Ring::Ring0 };
             *gate = interrupt_gate(*stub, ring);
         }
-        let selector = SegmentSelector::from_raw(DOUBLE_FAULT_TASK);
-        let gate: DescriptorBuilder = TaskGateDescriptorBuilder::task_gate_descriptor(selector);
-        self.idt[DOUBLE_FAULT] = gate.present().dpl(Ring::Ring0).finish();
+        self.idt[DOUBLE_FAULT] = task_gate(DOUBLE_FAULT_TASK);
+        self.idt[NMI] = task_gate(NMI_TASK);
     }
 
     /// Where the next trap from ring 3 starts to push: TSS.esp0.
@@ -186,15 +184,48 @@ impl Tables {
         *open = *ports;
     }
 
-    /// What the CPU was doing when it switched to the double-fault task: eip, esp, ebp.
+    /// What the CPU was doing when it switched to the task that reports a double fault or a non-maskable interrupt.
     ///
     /// # Safety
     /// `tables` is this CPU's own, and nothing borrows it.
-    pub unsafe fn interrupted(tables: *const Self) -> (u32, u32, u32) {
+    pub unsafe fn interrupted(tables: *const Self) -> Interrupted {
         // SAFETY: the caller's promise.
         let task = unsafe { (*tables).task };
-        (task.eip, task.esp, task.ebp)
+        let in_ring_3 = task.cs & 3 == 3;
+        Interrupted { eip: task.eip, esp: task.esp, ebp: task.ebp, in_ring_3 }
     }
+}
+
+/// Registers that a task switch has stored.
+pub struct Interrupted {
+    /// Where the CPU was.
+    pub eip: u32,
+    /// Its stack pointer.
+    pub esp: u32,
+    /// Its frame pointer.
+    pub ebp: u32,
+    /// A process ran.
+    pub in_ring_3: bool,
+}
+
+/// Fills in a task that begins at `entry` on the stack for failures, with the boot's tables. Both such tasks end the
+/// machine, so one stack does for both.
+fn begin_task(task: &mut TaskStateSegment, entry: unsafe extern "C" fn()) {
+    task.iobp_offset = NO_PORTS;
+    task.cr3 = boot::image::directory();
+    task.eip = entry as *const () as u32;
+    task.esp = Stack::double_fault(BOOT).end;
+    task.eflags = 0x2;
+    task.cs = KERNEL_CODE;
+    (task.ss, task.ds, task.es) = (KERNEL_DATA, KERNEL_DATA, KERNEL_DATA);
+}
+
+/// A task gate: the CPU stores all registers in the current task state and loads those of another, stack included. So it
+/// does not matter which stack the interrupted code stood on.
+fn task_gate(task: u16) -> Descriptor {
+    let selector = SegmentSelector::from_raw(task);
+    let gate: DescriptorBuilder = TaskGateDescriptorBuilder::task_gate_descriptor(selector);
+    gate.present().dpl(Ring::Ring0).finish()
 }
 
 /// Loads the segment registers with the kernel's selectors; programs have the last two at 0 until they start.

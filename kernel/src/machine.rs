@@ -252,10 +252,12 @@ impl Hardware for Machine {
 
     fn load_fpu(&mut self, state: &FpuState) {
         // SAFETY: as above; the state is one that FXSAVE stored or `FpuState::CLEAN`, so its MXCSR is valid.
-        // Its fs and gs are those of `CLEAN`, or were in these registers before, and no descriptor changes.
+        // Its fs and gs are those of `CLEAN`, or were in these registers before, and no descriptor changes; where they
+        // are no selectors after all, `fixups` makes the load one of null selectors.
         unsafe {
             asm!(
-                "fxrstor [{state}]", "mov fs, word ptr [{state} + {fs}]", "mov gs, word ptr [{state} + {gs}]",
+                "fxrstor [{state}]", "2: mov fs, word ptr [{state} + {fs}]", "3: mov gs, word ptr [{state} + {gs}]", "4:",
+                ".pushsection .fixups, \"a\"", ".long 2b, 3b, 3b, 4b", ".popsection",
                 state = in(reg) state, fs = const FpuState::FS, gs = const FpuState::GS,
                 options(nostack, preserves_flags, readonly)
             );

@@ -8,6 +8,7 @@
 mod cannot_boot;
 mod cpu;
 mod descriptors;
+mod fixups;
 mod loader;
 mod logger;
 mod machine;

@@ -1,17 +1,18 @@
 //! What happens between a trap and the next process: the Rust side of `traps.s`.
 
 use core::arch::{asm, global_asm};
+use core::mem::offset_of;
 
 use abi::Registers;
-use abi::registers::{USER_CODE, USER_DATA};
+use abi::registers::{FLAG_INTERRUPTS, FLAG_VIRTUAL_8086, FLAGS_PROGRAM, USER_CODE, USER_DATA};
 use kernel_core::{After, Kernel};
 use spin::MutexGuard;
 use x86::controlregs::cr2;
 use x86::time::rdtsc;
 
 use crate::cpu::{self, Local, Stack};
-use crate::descriptors::{KERNEL_CODE, KERNEL_DATA, Tables};
-use crate::{KERNEL, logger, panic, pic, power, serial, timer};
+use crate::descriptors::{Interrupted, KERNEL_CODE, KERNEL_DATA, Tables};
+use crate::{KERNEL, fixups, logger, panic, pic, power, serial, timer};
 
 /// Vectors 0 to 48 have stubs; any other `int n` is a general protection fault.
 pub const VECTORS: usize = 49;
@@ -23,8 +24,13 @@ global_asm!(
     user_code = const USER_CODE,
     user_data = const USER_DATA,
     sysenter = const Registers::SYSENTER,
+    virtual_8086 = const FLAG_VIRTUAL_8086,
     stack = const Stack::kernel(cpu::BOOT).end,
 );
+
+/// Words that a trap from virtual-8086 mode leaves in the register area: nine by the CPU, vector and error.
+const FROM_VIRTUAL_8086: usize = 11;
+const _: () = assert!(FROM_VIRTUAL_8086 * 4 <= size_of::<Registers>());
 
 /// The address of a vector's first instruction.
 #[derive(Clone, Copy)]
@@ -37,6 +43,8 @@ unsafe extern "C" {
     pub fn sysenter_entry();
     /// Where the double-fault task starts.
     pub fn double_fault_entry();
+    /// Where the task of a non-maskable interrupt starts.
+    pub fn nmi_entry();
 }
 
 /// The stubs, by vector.
@@ -106,6 +114,18 @@ extern "C" fn user_trap() -> ! {
     leave(local, after)
 }
 
+/// Any trap from virtual-8086 mode, into which only an emulator lets a program go: the program ends. An interrupt
+/// that brought it here is a device's all the same.
+#[unsafe(no_mangle)]
+extern "C" fn virtual_8086(vector: u32) -> ! {
+    let local = cpu::local();
+    // SAFETY: as in `system_call`; the borrow ends before `interrupt` takes its own.
+    let cpu = unsafe { local.cpu() };
+    let ended = kernel().virtual_8086(cpu);
+    let after = pic::line(vector).and_then(|line| interrupt(local, line));
+    leave(local, after.unwrap_or(ended))
+}
+
 /// Where the process on the CPU saves its registers.
 #[inline(always)]
 fn registers(local: &Local) -> *const Registers {
@@ -134,7 +154,15 @@ fn wait_for_kernel() -> MutexGuard<'static, Kernel> {
     KERNEL.lock()
 }
 
+/// The flags with which a program goes on: its own, with interrupts on. IOPL, NT, RF and VM are off.
+const FLAGS_KEPT: u32 = FLAGS_PROGRAM | FLAG_INTERRUPTS | 2;
+
 /// Goes on with a process, as soon as there is one to run.
+///
+/// Whatever the area says, the process goes on in ring 3, in protected mode, without the right to touch ports or the
+/// interrupt flag: cs, ss and the flags are made anew (three instructions). ds and es were a program's in protected
+/// mode or are the flat ones (`traps.s`), so loading them cannot fail; fs and gs see `Machine::load_fpu`. IF is set in
+/// every area: ring 3 cannot clear it without IOPL, which it never has, and `sysenter` sets it.
 #[inline(always)]
 fn leave(local: &'static Local, after: After) -> ! {
     if after != After::Run {
@@ -145,6 +173,9 @@ fn leave(local: &'static Local, after: After) -> ! {
     // next trap.
     unsafe {
         asm!(
+            "mov word ptr [{end} - {size} + {cs}], {user_code}",
+            "mov word ptr [{end} - {size} + {ss}], {user_data}",
+            "and dword ptr [{end} - {size} + {eflags}], {flags}",
             "lea esp, [{end} - {size}]",
             "popad",
             ".byte 0x1f", // pop ds
@@ -153,6 +184,12 @@ fn leave(local: &'static Local, after: After) -> ! {
             "iretd",
             end = in(reg) end_of_registers(local),
             size = const size_of::<Registers>(),
+            cs = const offset_of!(Registers, cs),
+            ss = const offset_of!(Registers, ss),
+            eflags = const offset_of!(Registers, eflags),
+            user_code = const USER_CODE,
+            user_data = const USER_DATA,
+            flags = const FLAGS_KEPT,
             options(noreturn),
         )
     }
@@ -248,26 +285,40 @@ pub struct KernelFrame {
     eflags: u32,
 }
 
-/// A trap from ring 0: an interrupt while idle, which is noted; anything else is a bug of the kernel.
+/// Vectors of faults that loading a selector can raise: segment not present, and general protection.
+const SELECTOR_FAULTS: [u32; 2] = [11, 13];
+
+/// A trap from ring 0: an interrupt while idle, which is noted; a load of fs or gs that failed ([`fixups`]); anything
+/// else is a bug of the kernel, and so is a frame that is neither ring 0's nor a program's.
 #[unsafe(no_mangle)]
-extern "C" fn kernel_trap(frame: &KernelFrame) {
-    match pic::line(frame.vector) {
-        Some(line) => cpu::local().set_pending(line),
-        None => report(frame),
+extern "C" fn kernel_trap(frame: &mut KernelFrame) {
+    if frame.cs & 0xFFFF != u32::from(KERNEL_CODE) {
+        report(frame, "a trap with an unknown code segment");
     }
+    if let Some(line) = pic::line(frame.vector) {
+        return cpu::local().set_pending(line);
+    }
+    if SELECTOR_FAULTS.contains(&frame.vector)
+        && let Some(next) = fixups::null_selectors_at(frame.eip)
+    {
+        frame.eip = next;
+        return;
+    }
+    report(frame, "")
 }
 
-/// Ends the machine with the values that disprove the kernel.
-fn report(frame: &KernelFrame) -> ! {
+/// Ends the machine with the values that disprove the kernel; `why` says more where the vector does not say all.
+fn report(frame: &KernelFrame, why: &str) -> ! {
     let KernelFrame { edi, esi, ebp, esp, ebx, edx, ecx, eax, vector, error, eip, cs, eflags } =
         *frame;
     // SAFETY: reading CR2 has no effect.
     let fault = unsafe { cr2() };
+    let colon = if why.is_empty() { "" } else { ": " };
     // The exception pushed three words and the stub two above what PUSHA stored as ESP.
     let esp = esp + 20;
     panic::end(
         format_args!(
-            "exception {vector} in the kernel at {eip:#010x}, error {error:#x}, cr2 {fault:#010x}\n  \
+            "{why}{colon}exception {vector} in the kernel at {eip:#010x}, error {error:#x}, cr2 {fault:#010x}\n  \
              eax {eax:08x} ebx {ebx:08x} ecx {ecx:08x} edx {edx:08x}\n  \
              esi {esi:08x} edi {edi:08x} ebp {ebp:08x} esp {esp:08x} cs {cs:04x} eflags {eflags:08x}"
         ),
@@ -280,11 +331,30 @@ fn report(frame: &KernelFrame) -> ! {
 #[unsafe(no_mangle)]
 extern "C" fn double_fault() -> ! {
     // SAFETY: the CPU has switched tasks for good, so nothing borrows its tables any more.
-    let (eip, esp, ebp) = unsafe { Tables::interrupted(cpu::local().tables()) };
+    let Interrupted { eip, esp, ebp, .. } = unsafe { Tables::interrupted(cpu::local().tables()) };
     // SAFETY: reading CR2 has no effect.
     let fault = unsafe { cr2() };
     panic::end(
         format_args!("double fault at {eip:#010x}, esp {esp:#010x}, cr2 {fault:#010x}"),
+        Some(eip),
+        ebp,
+    )
+}
+
+/// A non-maskable interrupt: memory or a bus has failed, or somebody has pressed the machine's button for it. What is
+/// still right the kernel cannot know, so the machine ends. It may come between any two instructions, also where the
+/// stack pointer is in a register area or, at the first instruction of `sysenter_entry`, in the task state: hence the
+/// task of its own.
+#[unsafe(no_mangle)]
+extern "C" fn non_maskable_interrupt() -> ! {
+    // SAFETY: the CPU has switched tasks for good, so nothing borrows its tables any more.
+    let Interrupted { eip, ebp, in_ring_3, .. } =
+        unsafe { Tables::interrupted(cpu::local().tables()) };
+    let (place, ebp) = if in_ring_3 { ("a program", 0) } else { ("the kernel", ebp) };
+    panic::end(
+        format_args!(
+            "non-maskable interrupt in {place} at {eip:#010x}: the machine reports a failure"
+        ),
         Some(eip),
         ebp,
     )

@@ -8,6 +8,11 @@
 #
 # A trap from ring 0 pushes the same onto the kernel's own stack, without ss, esp and the segments. Interrupts
 # are off from the gate on. `push ds` and its kin assemble to 16-bit pushes in this syntax: opcode bytes.
+#
+# A trap from virtual-8086 mode pushes gs fs ds es above ss: everything else lies 16 bytes lower, and the segments
+# of that mode are no selectors. No processor lets ring 3 enter that mode, but QEMU's TCG takes EFLAGS.VM from the
+# flags that ring 3's IRETD pops. So each stub tests VM in the pushed flags before it believes any other word of
+# the frame, and before it pushes more than vector and error, for which there is room.
 
 # One stub a vector. Stack at entry: [error] eip cs eflags [esp ss].
     .macro stub vector, has_error
@@ -23,13 +28,23 @@
     .popsection
     .endm
 
-# The rest of the register area, on a stack with vector and error. Then nothing of the process is in the CPU: take
+# On a stack with vector and error: goes away for good if the trap came from virtual-8086 mode.
+    .macro refuse_virtual_8086
+    test byte ptr [esp + 18], {virtual_8086} >> 16
+    jnz from_virtual_8086
+    .endm
+
+# The rest of the register area, on a stack with vector and error; ds and es are those of a program. Then nothing of the process is in the CPU: take
 # the kernel's segments, the direction that compiled code expects, this CPU's stack, and a frame pointer that
 # ends every backtrace. What is called next does not return; it ends in `traps::leave`.
-    .macro save_registers flags_are_clear=0
+    .macro save_registers
     .byte 0x06              # push es
     .byte 0x1e              # push ds
     pushad
+    enter_kernel
+    .endm
+
+    .macro enter_kernel flags_are_clear=0
     mov eax, {kernel_data}
     mov ds, eax
     mov es, eax
@@ -80,8 +95,9 @@ debug_stub:
     .balign 16
 page_fault_stub:
     push 14
-    test byte ptr [esp + 12], 3
-    jz kernel_entry
+    refuse_virtual_8086
+    cmp word ptr [esp + 12], {user_code}
+    jne kernel_entry
     save_registers
     call page_fault
     .pushsection .rodata.stubs, "a"
@@ -127,19 +143,30 @@ page_fault_stub:
 call_stub:
     push 0
     push 48
+    refuse_virtual_8086
     save_registers
     call system_call
     .pushsection .rodata.stubs, "a"
     .long call_stub
     .popsection
 
-# Stack: vector error eip cs eflags [esp ss]. From which ring?
+# Stack: vector error eip cs eflags [esp ss]. From which ring? A program has one code segment.
     .balign 16
 trap_common:
-    test byte ptr [esp + 12], 3
-    jz kernel_entry
+    refuse_virtual_8086
+    cmp word ptr [esp + 12], {user_code}
+    jne kernel_entry
     save_registers
     call user_trap
+
+# Stack: vector error eip cs eflags esp ss es ds fs gs, in the register area, which nobody will use again: the
+# process ends. The CPU has set ds, es, fs and gs to 0.
+    .balign 16
+from_virtual_8086:
+    mov ecx, [esp]          # vector
+    enter_kernel
+    push ecx
+    call virtual_8086
 
 # A trap from ring 0, on the kernel's own stack: an interrupt in the idle loop, or a bug.
     .balign 16
@@ -154,7 +181,9 @@ kernel_entry:
     iretd
 
 # A call by sysenter. edx: where to go on; ecx: the program's stack; esp: the address of TSS.esp0; cs and ss:
-# the kernel's; interrupts off, other flags the program's. Builds the same register area as a trap.
+# the kernel's; interrupts off, other flags the program's, but VM off: that it was set cannot be seen any more.
+# So ds and es, which may be no selectors, are not saved: a program goes on with the flat ones that it began with.
+# (IOPL may be that of virtual-8086 mode; `leave` clears it.) Builds the same register area as a trap.
     .balign 16
     .global sysenter_entry
 sysenter_entry:
@@ -169,7 +198,10 @@ sysenter_entry:
     push edx                # eip
     push 0                  # error
     push {sysenter}         # trap
-    save_registers flags_are_clear=1
+    push {user_data}        # es
+    push {user_data}        # ds
+    pushad
+    enter_kernel flags_are_clear=1
     call system_call_by_sysenter
 
 # Stack: eip cs eflags, just below TSS.esp0, so eflags lie in the TSS's link field. Go on without TF, and with
@@ -187,3 +219,10 @@ debug_at_sysenter:
 double_fault_entry:
     xor ebp, ebp
     call double_fault
+
+# The task of a non-maskable interrupt starts here, on the same stack as a double fault's, with its own tables.
+    .balign 16
+    .global nmi_entry
+nmi_entry:
+    xor ebp, ebp
+    call non_maskable_interrupt

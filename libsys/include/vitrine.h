@@ -617,7 +617,7 @@ static inline int32_t vitrine_range_allocate(uint32_t process, uint32_t page, ui
 struct vitrine_identity {
     uint32_t id;
     uint32_t parent;              /* 0 for none */
-    uint32_t pager;               /* 0 for none */
+    uint32_t pager;               /* 0 for none, or if it has ended */
 };
 
 /* Stores who the caller is. It has no errors. */

@@ -178,6 +178,12 @@ pub struct Present<'a, R> {
 const GROUP: u32 = 8;
 /// Entries that are looked at together where nothing is.
 const LARGE_GROUP: u32 = 32;
+const _: () = assert!(
+    ENTRIES.is_multiple_of(LARGE_GROUP)
+        && LARGE_GROUP.is_multiple_of(GROUP)
+        && ENTRIES.is_multiple_of(DIRTY_GROUP),
+    "no group of entries reaches into the next table"
+);
 
 impl<R: TableReader> Present<'_, R> {
     /// Moves on to the next table that can be read; `false` if there is none.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{ChildStdin, ChildStdout, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
 use shared_child::SharedChild;
+use tempfile::TempDir;
 use xtask::elf::{Program, Staged};
 use xtask::machine::{Image, Machine, Serial, kernel_command_line};
 use xtask::verdict::{End, Verdict};
@@ -31,12 +33,22 @@ pub struct Boot {
     programs: Vec<String>,
     timeout: Duration,
     script: VecDeque<Answer>,
+    /// Where the socket of QEMU's monitor lies, if the script needs it.
+    monitor: Option<TempDir>,
 }
 
 /// What to type once the guest has printed something.
 struct Answer {
     prompt: String,
     keys: Vec<u8>,
+    to: Reader,
+}
+
+/// Who gets what is typed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Guest,
+    Monitor,
 }
 
 impl Default for Boot {
@@ -62,6 +74,7 @@ impl Boot {
             programs: Vec::new(),
             timeout: PATIENCE,
             script: VecDeque::new(),
+            monitor: None,
         }
     }
 
@@ -181,7 +194,23 @@ impl Boot {
     /// Types `keys` when `prompt` has appeared after everything that was answered before.
     #[must_use]
     pub fn answer(mut self, prompt: &str, keys: impl AsRef<[u8]>) -> Self {
-        self.script.push_back(Answer { prompt: prompt.to_owned(), keys: keys.as_ref().to_vec() });
+        let keys = keys.as_ref().to_vec();
+        self.script.push_back(Answer { prompt: prompt.to_owned(), keys, to: Reader::Guest });
+        self
+    }
+
+    /// As [`Boot::answer`], but gives QEMU's monitor a command.
+    #[must_use]
+    pub fn monitor(mut self, prompt: &str, command: &str) -> Self {
+        let keys = format!("{command}\n").into_bytes();
+        self.script.push_back(Answer { prompt: prompt.to_owned(), keys, to: Reader::Monitor });
+        self
+    }
+
+    /// More arguments for QEMU, for an odd machine.
+    #[must_use]
+    pub fn more(mut self, arguments: &[&str]) -> Self {
+        self.machine.more.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         self
     }
 
@@ -199,13 +228,20 @@ impl Boot {
             let archive = Some(first.archive().to_owned());
             self.machine.image = Image::Kernel { kernel, archive };
         }
+        if self.script.iter().any(|answer| answer.to == Reader::Monitor) {
+            let directory = tempfile::tempdir()?;
+            let socket = socket_in(&directory).display().to_string().replace(',', ",,");
+            let socket = format!("unix:{socket},server=on,wait=off");
+            self.machine.more.extend(["-monitor".to_owned(), socket]);
+            self.monitor = Some(directory);
+        }
         let mut command = self.machine.command();
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let deadline = Instant::now() + self.timeout;
         let guest = leash::spawn(&mut command)
             .map_err(|error| format!("{}: {error}", command::cannot_start(&command)))?;
 
-        let mut console = Console::of(&guest, self.script);
+        let mut console = Console::of(&guest, self.script, self.monitor.as_ref().map(socket_in));
         console.watch(deadline);
         let end = finish(&guest, deadline)?;
         let text = String::from_utf8_lossy(&console.output).into_owned();
@@ -232,6 +268,11 @@ impl Boot {
     }
 }
 
+/// Where QEMU's monitor listens.
+fn socket_in(directory: &TempDir) -> PathBuf {
+    directory.path().join("monitor")
+}
+
 /// Waits for a guest whose serial line is closed, or kills it when its time is up.
 fn finish(guest: &SharedChild, deadline: Instant) -> Result<End, Failed> {
     if let Some(status) = guest.wait_deadline(deadline)? {
@@ -250,13 +291,18 @@ struct Console {
     /// Output before this belongs to prompts that were answered.
     answered: usize,
     script: VecDeque<Answer>,
+    monitor: Option<PathBuf>,
+    /// Connected at the first command, and kept: QEMU drops what a closed connection has not read yet.
+    to_monitor: Option<UnixStream>,
 }
 
 impl Console {
-    fn of(guest: &SharedChild, script: VecDeque<Answer>) -> Self {
+    fn of(guest: &SharedChild, script: VecDeque<Answer>, monitor: Option<PathBuf>) -> Self {
         let stdout = guest.take_stdout().expect("standard output is a pipe");
         let to_guest = guest.take_stdin().expect("standard input is a pipe");
-        Self { from_guest: pieces(stdout), to_guest, output: Vec::new(), answered: 0, script }
+        let from_guest = pieces(stdout);
+        let output = Vec::new();
+        Self { from_guest, to_guest, output, answered: 0, script, monitor, to_monitor: None }
     }
 
     /// Reads and answers until the guest is gone or its time is up.
@@ -281,9 +327,29 @@ impl Console {
         };
         self.answered += end;
         // A guest that has just ended no longer reads; its outcome says so.
-        let _ = self.to_guest.write_all(&next.keys).and_then(|()| self.to_guest.flush());
+        let _ = match next.to {
+            Reader::Guest => {
+                self.to_guest.write_all(&next.keys).and_then(|()| self.to_guest.flush())
+            }
+            Reader::Monitor => tell(&mut self.to_monitor, self.monitor.as_ref(), &next.keys),
+        };
         self.script.pop_front();
         true
+    }
+}
+
+/// Gives a command to QEMU's monitor, which has listened since before the guest ran.
+fn tell(
+    monitor: &mut Option<UnixStream>,
+    socket: Option<&PathBuf>,
+    keys: &[u8],
+) -> std::io::Result<()> {
+    if let (None, Some(socket)) = (&monitor, socket) {
+        *monitor = Some(UnixStream::connect(socket)?);
+    }
+    match monitor {
+        Some(monitor) => monitor.write_all(keys),
+        None => Ok(()),
     }
 }
 

@@ -65,6 +65,8 @@ pub struct Machine {
     pub disk: Option<Disk>,
     /// A configuration file of QEMU's `blkdebug`, which makes requests to the virtio drive's image fail: for tests.
     pub disk_errors: Option<PathBuf>,
+    /// More arguments for QEMU: for tests on odd machines.
+    pub more: Vec<String>,
 }
 
 impl Machine {
@@ -82,6 +84,7 @@ impl Machine {
             ide_disk: None,
             disk: None,
             disk_errors: None,
+            more: Vec::new(),
         }
     }
 
@@ -142,6 +145,7 @@ impl Machine {
             add(&["-drive", &format!("if=none,id=disk,werror=report,rerror=report,{file}")]);
             add(&["-device", "virtio-blk-pci,drive=disk,disable-legacy=on"]);
         }
+        arguments.extend(self.more.iter().map(OsString::from));
         match &self.image {
             Image::Kernel { kernel, archive } => {
                 arguments.extend(["-kernel".into(), self.near(kernel)]);

@@ -1,7 +1,7 @@
 //! What can be named: pages (virtual) and frames (physical), which are never the same thing.
 
 use crate::error::Error;
-use crate::layout::{ENTRIES, PAGE_SIZE, USER_TOP};
+use crate::layout::{ENTRIES, PAGE_SIZE, USER_TOP, directory_index};
 
 /// Any 4 KiB page of the 4 GiB virtual address space, by its number (`0..0x10_0000`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -101,6 +101,13 @@ impl UserPage {
         Self(page)
     }
 
+    /// The directory entry that covers the page.
+    #[must_use]
+    #[inline(always)]
+    pub const fn slot(self) -> UserSlot {
+        UserSlot(self.0.directory_index())
+    }
+
     /// The page as any page.
     #[must_use]
     pub const fn page(self) -> Page {
@@ -113,6 +120,46 @@ impl UserPage {
         self.0.address()
     }
 }
+
+/// The number of a directory entry below that of [`USER_TOP`] (`0..0x3BB`): the only entries that may name a table of
+/// a process's own. The entries above are the kernel's, so a function that takes or frees such a table takes this type.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct UserSlot(u32);
+
+impl UserSlot {
+    /// How many there are: 955.
+    pub const COUNT: u32 = directory_index(USER_TOP);
+
+    /// Directory entry `index`, or `None` if the entry is the kernel's or there is none.
+    #[must_use]
+    #[inline(always)]
+    pub const fn new(index: u32) -> Option<Self> {
+        if index < Self::COUNT { Some(Self(index)) } else { None }
+    }
+
+    /// The number (`0..0x3BB`).
+    #[must_use]
+    #[inline(always)]
+    pub const fn index(self) -> u32 {
+        self.0
+    }
+
+    /// The first page that the entry covers.
+    #[must_use]
+    #[inline(always)]
+    pub const fn first_page(self) -> Page {
+        Page(self.0 * ENTRIES)
+    }
+
+    /// This entry and those after it up to, but not with, `end` or the kernel's first entry, whichever comes first.
+    #[inline(always)]
+    pub fn up_to(self, end: u32) -> impl Iterator<Item = Self> {
+        (self.0..end.min(Self::COUNT)).map(Self)
+    }
+}
+
+const _: () =
+    assert!(USER_TOP.is_multiple_of(ENTRIES * PAGE_SIZE), "no table belongs half to programs");
 
 /// A run of 1 to 1,024 user pages, wholly below [`USER_TOP`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -215,6 +262,19 @@ mod tests {
         let first = UserPage::known(0);
         assert_eq!(PageRange::new(first, 1024).unwrap().page(1023).address(), 0x3F_F000);
         assert_eq!(PageRange::new(first, 1025), Err(Error::InvalidArgument));
+    }
+
+    #[test]
+    fn a_user_slot_is_below_the_kernels_first_entry_however_it_is_made() {
+        assert_eq!(UserSlot::new(0x3BA).map(UserSlot::index), Some(0x3BA));
+        for index in [0x3BB, 0x3BC, 0x3FF, 0x400, u32::MAX] {
+            assert_eq!(UserSlot::new(index), None, "{index:#x}");
+        }
+        assert_eq!(UserPage::known(USER_TOP - PAGE_SIZE).slot().index(), 0x3BA);
+        assert_eq!(UserPage::known(0x3F_F000).slot().index(), 0);
+        let last_group = UserSlot(0x3A0).up_to(0x3C0);
+        assert_eq!(last_group.map(UserSlot::index).last(), Some(0x3BA));
+        assert_eq!(UserSlot(0x3BA).up_to(0x3BA).next(), None);
     }
 
     #[test]

@@ -174,7 +174,8 @@ impl Verdict {
 /// names the others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Syscall {
-    /// 32: returns the caller's id (word 0), its parent's (word 1) and its pager's (word 2), 0 for none.
+    /// 32: returns the caller's id (word 0), its parent's (word 1) and its pager's (word 2), 0 for none. A pager that has
+    /// ended is none.
     Identity,
     /// 33: maps a fresh zeroed page, in place of what was there. Errors: `OutOfFrames`, `QuotaExceeded`.
     PageAllocate {

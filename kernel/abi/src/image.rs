@@ -22,8 +22,10 @@ pub const HEADER_LIMIT: usize = 1024;
 pub const SEGMENT_LIMIT: usize = 8;
 /// The 1 MiB below [`USER_STACK_TOP`] that is left for the stack to grow in.
 pub const STACK_START: u32 = USER_STACK_TOP - 0x10_0000;
+/// The longest boot archive that `init` can have: 256 MiB.
+pub const BOOT_ARCHIVE_LIMIT: u32 = 0x1000_0000;
 /// End of the 256 MiB from [`BOOT_ARCHIVE`] on that are left for the boot archive.
-pub const BOOT_ARCHIVE_END: u32 = BOOT_ARCHIVE + 0x1000_0000;
+pub const BOOT_ARCHIVE_END: u32 = BOOT_ARCHIVE + BOOT_ARCHIVE_LIMIT;
 
 /// What is required of a program, and what it gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

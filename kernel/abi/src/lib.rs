@@ -30,7 +30,7 @@ pub mod public;
 pub mod registers;
 pub mod window;
 
-pub use address::{Frame, Page, PageRange, UserPage};
+pub use address::{Frame, Page, PageRange, UserPage, UserSlot};
 pub use call::Syscall;
 pub use entry::{DirectoryEntry, Entry, EntryFlags, Permissions};
 pub use error::Error;

@@ -1,4 +1,8 @@
-//! How a process is named: a slot and a generation, so that a stale name never means somebody else.
+//! How a process is named: a slot and a generation, so that a name outlives its process for a long time without meaning
+//! somebody else.
+//!
+//! Not for ever: a slot's ids come round after 524,287 processes. The kernel drops the ids that it keeps when their
+//! process ends; a program that keeps an id does the same, or may meet a stranger.
 
 use core::num::NonZeroU32;
 

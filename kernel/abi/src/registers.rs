@@ -18,6 +18,8 @@ pub const USER_CODE: u32 = 0x1B;
 pub const USER_DATA: u32 = 0x23;
 /// EFLAGS bit 9: interrupts on.
 pub const FLAG_INTERRUPTS: u32 = 0x200;
+/// EFLAGS bit 17, VM: the CPU is in virtual-8086 mode, in which no program runs.
+pub const FLAG_VIRTUAL_8086: u32 = 0x2_0000;
 /// The flags that a program or its parent may set: CF, PF, AF, ZF, SF, TF, DF, OF, AC and ID.
 pub const FLAGS_PROGRAM: u32 = 0x0024_0DD5;
 

@@ -4,9 +4,9 @@
 //! page table in order, so the entry of page `p` is the word at `(s << 22) + 4 * p`. One level up the same
 //! rule applies to itself: the directory is the page at `(s << 22) + (s << 12)`.
 
-use crate::address::Page;
+use crate::address::{Page, UserSlot};
 use crate::error::Error;
-use crate::layout::{ALTERNATE_MAP, SELF_MAP, USER_TOP, UVPT, directory_index};
+use crate::layout::{ALTERNATE_MAP, SELF_MAP, UVPT, directory_index};
 
 /// A directory index that holds a self map (`0..1024`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,7 +67,7 @@ impl Slot {
     }
 }
 
-/// A directory index below that of [`USER_TOP`] (`0..0x3BB`): where a process may put a view of another process.
+/// A directory index below the kernel's (`0..0x3BB`, see [`UserSlot`]): where a process may put a view of another process.
 ///
 /// The 4 MiB there show the other one's tables as [`Slot::entry_address`] says. Its directory is the table under *its*
 /// entry 0x3BD, not the one under the view's.
@@ -81,10 +81,9 @@ impl ViewSlot {
     /// `InvalidArgument`: at or above `0x3BB`, where the kernel's entries begin.
     #[inline(always)]
     pub const fn new(index: u32) -> Result<Self, Error> {
-        if index < directory_index(USER_TOP) {
-            Ok(Self(Slot(index)))
-        } else {
-            Err(Error::InvalidArgument)
+        match UserSlot::new(index) {
+            Some(slot) => Ok(Self(Slot(slot.index()))),
+            None => Err(Error::InvalidArgument),
         }
     }
 

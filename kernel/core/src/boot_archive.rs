@@ -36,6 +36,44 @@ pub enum FindError {
 }
 
 impl BootArchive {
+    /// Follows the members' sizes to the end mark: whether the archive is all there. Their checksums are left to whoever
+    /// reads them.
+    ///
+    /// # Errors
+    /// `TooShort`: the archive ends within a member, or without an end mark. `Archive`: a header is none.
+    pub(crate) fn check<H: Hardware>(self, cpu: &mut Cpu<H>) -> Result<(), FindError> {
+        let mut at = 0;
+        loop {
+            let rest =
+                self.length.checked_sub(at).and_then(|rest| rest.checked_sub(archive::BLOCK));
+            let rest = rest.ok_or(FindError::TooShort)?;
+            if self.word(cpu, at) == 0 {
+                return self.check_end(cpu, at);
+            }
+            let words = Header::WORDS.map(|place| self.word(cpu, at + place));
+            let size = Header::size(words).map_err(FindError::Archive)?;
+            if rest < size {
+                return Err(FindError::TooShort);
+            }
+            at = archive::header_after(at, size).ok_or(FindError::TooShort)?;
+        }
+    }
+
+    /// The block at `at`, whose first word is 0, is all zeros.
+    fn check_end<H: Hardware>(self, cpu: &mut Cpu<H>, at: u32) -> Result<(), FindError> {
+        if (0..archive::BLOCK).step_by(4).all(|offset| self.word(cpu, at + offset) == 0) {
+            return Ok(());
+        }
+        let mut block = [0; archive::BLOCK as usize];
+        self.read(cpu, at, &mut block);
+        Err(FindError::Archive(Header::parse(&block).err().unwrap_or(ArchiveError::BadName)))
+    }
+
+    /// The word at a multiple of 4.
+    fn word<H: Hardware>(self, cpu: &mut Cpu<H>, at: u32) -> u32 {
+        cpu.hardware.read_frame(self.frame_of(at), at % PAGE_SIZE / 4)
+    }
+
     /// Finds a member, each header checked on the way.
     pub(crate) fn find<H: Hardware>(
         self,

@@ -9,7 +9,7 @@ use abi::layout::PAGE_SIZE;
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::{After, Kernel};
-use crate::process::{Index, State};
+use crate::process::{Cputs, Index, State, Unfinished};
 use crate::table::QueueName;
 
 /// Bytes that wait to be read.
@@ -150,7 +150,16 @@ impl Kernel {
         address: u32,
         length: u32,
     ) -> Result<(), Error> {
-        let progress = Cputs::from_bits(self.processes[caller].progress);
+        let progress = match core::mem::take(&mut self.processes[caller].unfinished) {
+            Unfinished::Cputs { address: from, length: of, progress }
+                if (from, of) == (address, length) =>
+            {
+                progress
+            }
+            Unfinished::Cputs { .. } | Unfinished::EnvDestroy { .. } | Unfinished::None => {
+                Cputs::Checked(0)
+            }
+        };
         let (done, slice) = match progress {
             Cputs::Checked(done) => (done, CHECKED_AT_ONCE),
             Cputs::Printed(done) => (done, PRINTED_AT_ONCE),
@@ -159,23 +168,24 @@ impl Kernel {
         let now = left.min(slice);
         let space = self.space(cpu, caller);
         if let Err(fault) = self.memory(cpu).check_user(space, at, now, false) {
+            // If the pager brings the page, the call goes on from here.
+            self.processes[caller].unfinished = Unfinished::Cputs { address, length, progress };
             self.fault_of_jos_call(cpu, caller, fault);
             return Ok(());
         }
-        let next = match progress {
+        let progress = match progress {
             Cputs::Checked(_) if left > now => Cputs::Checked(done + now),
             Cputs::Checked(_) if length > PRINTED_AT_ONCE => Cputs::Printed(0),
             Cputs::Checked(_) | Cputs::Printed(_) => {
                 // What was checked all at once is printed at once.
                 let ended = self.print(cpu, address.wrapping_add(done), now);
                 if ended || left == now {
-                    self.processes[caller].progress = 0;
                     return self.succeed(caller);
                 }
                 Cputs::Printed(done + now)
             }
         };
-        self.processes[caller].progress = next.bits();
+        self.processes[caller].unfinished = Unfinished::Cputs { address, length, progress };
         self.restart(caller);
         Ok(())
     }
@@ -197,26 +207,3 @@ impl Kernel {
 const CHECKED_AT_ONCE: u32 = 1024 * PAGE_SIZE;
 /// Bytes that one step of a cputs prints.
 const PRINTED_AT_ONCE: u32 = PAGE_SIZE;
-
-/// How far a cputs has come, in bytes that are multiples of the page size.
-#[derive(Clone, Copy)]
-enum Cputs {
-    Checked(u32),
-    Printed(u32),
-}
-
-impl Cputs {
-    const PRINTED: u32 = 1;
-
-    const fn from_bits(bits: u32) -> Self {
-        let done = bits & !Self::PRINTED;
-        if bits & Self::PRINTED == 0 { Self::Checked(done) } else { Self::Printed(done) }
-    }
-
-    const fn bits(self) -> u32 {
-        match self {
-            Self::Checked(done) => done,
-            Self::Printed(done) => done | Self::PRINTED,
-        }
-    }
-}

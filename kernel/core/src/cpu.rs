@@ -3,7 +3,7 @@
 use core::fmt;
 
 use abi::layout::{ALTERNATE_MAP, directory_index};
-use abi::{Entry, EntryFlags, Frame, Page, Slot};
+use abi::{Entry, EntryFlags, Frame, Page, Slot, UserSlot};
 
 use crate::hardware::{Hardware, Reach};
 use crate::process::Index;
@@ -104,8 +104,9 @@ impl<H: Hardware> Cpu<H> {
         }
     }
 
-    /// Forgets what the self maps showed where directory entry `index`, reached through `reach`, has changed.
-    pub(crate) fn flush_table_windows(&mut self, reach: Reach, index: u32) {
+    /// Forgets what the self maps showed where directory entry `slot`, reached through `reach`, has changed.
+    pub(crate) fn flush_table_windows(&mut self, reach: Reach, slot: UserSlot) {
+        let index = slot.index();
         if reach == Reach::Current {
             self.flush_page(Page::containing(Slot::WINDOW.table_address(index)));
         }

@@ -11,8 +11,8 @@ use abi::{Entry, EntryFlags, Error, ProcessId, Registers, UserPage};
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::process::{Errand, Index, Outbox, State};
-use crate::report::{PAGE_FAULT, Unmended};
+use crate::process::{Errand, Index, Outbox, State, Unfinished};
+use crate::report::{GENERAL_PROTECTION, PAGE_FAULT, Unmended};
 use crate::space::Space;
 
 /// A fault as it is told: the address, [`Access`] bits, the instruction.
@@ -136,7 +136,7 @@ impl Kernel {
         let words = [address, access, eip, 0];
         let asked = self.processes[index].handler == 0
             && self
-                .living_pager(index)
+                .pager_of(index)
                 .is_some_and(|pager| self.ask_at_once(cpu, index, pager, ERRAND, words));
         if !asked {
             self.reflect(cpu, index, Fault { address, access, eip });
@@ -204,6 +204,7 @@ impl Kernel {
         if !leaf.contains(EntryFlags::PRESENT.union(EntryFlags::WRITE)) {
             return Err(esp);
         }
+        self.processes[index].unfinished = Unfinished::None;
         let registers = &mut self.processes[index].registers;
         let user = &mut cpu.hardware;
         user.write_user_at::<{ offset_of!(FaultRecord, address) }>(esp, fault.address);
@@ -239,7 +240,7 @@ impl Kernel {
         fault: Fault,
         errand: Errand,
     ) -> bool {
-        let Some(pager) = self.living_pager(index) else { return false };
+        let Some(pager) = self.pager_of(index) else { return false };
         let words = [fault.address, fault.access, fault.eip, 0];
         if self.ask_at_once(cpu, index, pager, errand, words) {
             return true;
@@ -266,11 +267,6 @@ impl Kernel {
     ) -> Result<(), Error> {
         let asked = self.ask_pager(cpu, index, fault, Errand::ForwardedFault);
         if asked { Ok(()) } else { Err(Error::Refused) }
-    }
-
-    #[inline(always)]
-    fn living_pager(&self, client: Index) -> Option<Index> {
-        self.processes.find(self.processes[client].pager?).ok()
     }
 
     /// A pager answers a client's fault.
@@ -352,6 +348,11 @@ impl Kernel {
     fn die_of_jos_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, address: u32) {
         self.report_bad_memory(cpu, index, address);
         self.end(cpu, index, KILLED + PAGE_FAULT, Reason::Killed);
+    }
+
+    pub(crate) fn die_of_virtual_8086<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) {
+        self.report_virtual_8086(cpu, index);
+        self.end(cpu, index, KILLED + GENERAL_PROTECTION, Reason::Killed);
     }
 
     /// Any other exception ends the current process, or stops the machine where JOS's monitor would.

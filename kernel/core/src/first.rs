@@ -6,7 +6,7 @@
 use core::fmt;
 
 use abi::archive::ArchiveError;
-use abi::image::{HEADER_LIMIT, Image, ImageError, Rules};
+use abi::image::{BOOT_ARCHIVE_LIMIT, HEADER_LIMIT, Image, ImageError, Rules};
 use abi::layout::{BOOT_ARCHIVE, PAGE_SIZE, USER_STACK_TOP};
 use abi::public::{KIND_FILE_SERVER, KIND_USER};
 use abi::{Entry, EntryFlags, Error, Frame, Page, Permissions, Registers, UserPage};
@@ -27,6 +27,8 @@ pub enum BootError {
     Archive(ArchiveError),
     /// The archive ends in the middle of a member.
     ArchiveTooShort,
+    /// The archive is longer than [`BOOT_ARCHIVE_LIMIT`], the room that `init` has for it.
+    ArchiveTooLong,
     /// The archive has no such member.
     NoSuchMember(Name),
     /// That member is not a program.
@@ -47,6 +49,9 @@ impl fmt::Display for BootError {
             Self::Archive(error) => write!(f, "the boot archive is damaged: {error}"),
             Self::ArchiveTooShort => {
                 f.write_str("the boot archive is damaged: it ends in the middle of a member")
+            }
+            Self::ArchiveTooLong => {
+                write!(f, "the boot archive is longer than {} MiB", BOOT_ARCHIVE_LIMIT >> 20)
             }
             Self::NoSuchMember(name) => write!(f, "the boot archive has no {name}"),
             Self::Image(name, error) => write!(f, "{name} is damaged: {error}"),
@@ -112,7 +117,12 @@ impl Kernel {
         self.make_empty_view(cpu).ok_or(BootError::OutOfFrames(Name::new(b"views")))?;
         let line = BootLine(command_line);
         self.report_as_jos = line.reports_as_jos();
-        if line.programs().next().is_none() {
+        let has_init = line.programs().next().is_none();
+        if has_init && archive.length > BOOT_ARCHIVE_LIMIT {
+            return Err(BootError::ArchiveTooLong);
+        }
+        archive.check(cpu).map_err(|error| unreadable(error, Name::new(b"")))?;
+        if has_init {
             self.start_init(cpu, archive, command_line)?;
         }
         for program in line.programs() {
@@ -175,11 +185,7 @@ impl Kernel {
         rules: Rules,
     ) -> Result<(Index, u32), BootError> {
         let name = Name::new(member.as_bytes());
-        let file = archive.find(cpu, member).map_err(|error| match error {
-            FindError::Archive(error) => BootError::Archive(error),
-            FindError::TooShort => BootError::ArchiveTooShort,
-            FindError::NoSuchMember => BootError::NoSuchMember(name),
-        })?;
+        let file = archive.find(cpu, member).map_err(|error| unreadable(error, name))?;
         let mut header = [0; HEADER_LIMIT];
         let known = header.len().min(file.length as usize);
         archive.read(cpu, file.offset, &mut header[..known]);
@@ -268,6 +274,15 @@ impl Kernel {
         }
         self.map_over(cpu, init, STACK_PAGE, EntryFlags::FRESH, fresh)?;
         Ok(address_of(esp))
+    }
+}
+
+/// The archive does not have what was looked for there.
+fn unreadable(error: FindError, name: Name) -> BootError {
+    match error {
+        FindError::Archive(error) => BootError::Archive(error),
+        FindError::TooShort => BootError::ArchiveTooShort,
+        FindError::NoSuchMember => BootError::NoSuchMember(name),
     }
 }
 

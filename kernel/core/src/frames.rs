@@ -162,8 +162,9 @@ impl Frames {
         (record.link != NOT_RAM).then_some(record.count)
     }
 
-    /// Is this surely no RAM: beyond the last of it, or the legacy window at 640 KiB? What lies between RAM and RAM may
-    /// be the kernel's own, or the firmware's.
+    /// Whether this is surely no RAM: beyond the last frame with a record, or in the legacy window at 640 KiB. What lies
+    /// between RAM and RAM may be the kernel's own, or the firmware's, and so may what touches the end of RAM: all of that
+    /// has records (`memory_plan`).
     #[must_use]
     pub fn is_device(&self, frame: Frame) -> bool {
         const LEGACY_WINDOW: core::ops::Range<u32> = 0xA0..0xC0;

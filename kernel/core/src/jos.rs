@@ -6,12 +6,12 @@ use abi::message::Reason;
 use abi::process::Target;
 use abi::public::Status;
 use abi::registers::UserRegisters;
-use abi::{Error, Permissions, UserPage};
+use abi::{Error, Permissions, ProcessId, UserPage};
 
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::process::{Index, State};
+use crate::process::{Index, State, Unfinished};
 
 impl Kernel {
     /// A JOS call of the current process, by `int 0x30`.
@@ -24,6 +24,9 @@ impl Kernel {
         let r = &self.processes[caller].registers;
         let call = JosCall::decode(number, [r.edx, r.ecx, r.ebx, r.edi, r.esi])
             .ok_or(Error::InvalidArgument);
+        if !matches!(call, Ok(JosCall::Cputs { .. } | JosCall::EnvDestroy { .. })) {
+            self.processes[caller].unfinished = Unfinished::None;
+        }
         if let Err(error) = call.and_then(|call| self.dispatch_jos(cpu, caller, call)) {
             let process = &mut self.processes[caller];
             process.registers.eax = process.numbering.error(error);
@@ -139,25 +142,29 @@ impl Kernel {
         caller: Index,
         env: u32,
     ) -> Result<(), Error> {
-        if self.processes[caller].progress == 0 {
-            let index = self.jos_target(caller, env)?;
-            if index == caller {
-                self.end(cpu, caller, 0, Reason::Exited);
-                return Ok(());
+        let child = match core::mem::take(&mut self.processes[caller].unfinished) {
+            Unfinished::EnvDestroy { child } if child.bits() == env => child,
+            Unfinished::EnvDestroy { .. } | Unfinished::Cputs { .. } | Unfinished::None => {
+                let index = self.jos_target(caller, env)?;
+                if index == caller {
+                    self.end(cpu, caller, 0, Reason::Exited);
+                    return Ok(());
+                }
+                self.end(cpu, index, 0, Reason::Destroyed);
+                self.processes[index].name()
             }
-            self.processes[caller].progress = env;
-            self.end(cpu, index, 0, Reason::Destroyed);
-        }
-        let child = Index::new(env);
-        if self.processes[child].name().bits() == env
-            && self.processes[child].state == State::Dying
-            && self.teardown_slice(cpu)
-        {
+        };
+        if self.is_dying(child) && self.teardown_slice(cpu) {
+            self.processes[caller].unfinished = Unfinished::EnvDestroy { child };
             self.restart(caller);
             return Ok(());
         }
-        self.processes[caller].progress = 0;
         self.succeed(caller)
+    }
+
+    fn is_dying(&self, id: ProcessId) -> bool {
+        let process = &self.processes[Index::new(id.index())];
+        process.id == Some(id) && process.state == State::Dying
     }
 
     /// Slots are reused in JOS's order: the call restarts until every process that has ended has given back its own.

@@ -1,7 +1,7 @@
 //! The kernel: all it knows, and what it does when a trap brings it a process.
 
-use abi::Registers;
 use abi::jos::VECTOR;
+use abi::{ProcessId, Registers};
 
 use crate::console::Console;
 use crate::course::Programs;
@@ -89,6 +89,15 @@ impl Kernel {
         &self.processes
     }
 
+    /// Says which id the last process of a freed slot had: for tests of what happens when ids come round, which takes
+    /// 524,287 processes.
+    ///
+    /// # Panics
+    /// If the slot is not a freed one.
+    pub fn forget_generations(&mut self, last: ProcessId) {
+        self.processes.forget_generations(last);
+    }
+
     /// A process has trapped: a call, a page fault, or another exception. Its saved registers say which.
     pub fn trap<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
         let Some(current) = cpu.current else { return self.resume(cpu) };
@@ -126,6 +135,15 @@ impl Kernel {
     pub fn fault<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
         if let Some(current) = cpu.current {
             self.page_fault(cpu, current);
+        }
+        self.resume(cpu)
+    }
+
+    /// A process has entered virtual-8086 mode, in which nothing of it can be relied on, its saved registers included: it
+    /// ends as by a general protection fault.
+    pub fn virtual_8086<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
+        if let Some(current) = cpu.current {
+            self.die_of_virtual_8086(cpu, current);
         }
         self.resume(cpu)
     }

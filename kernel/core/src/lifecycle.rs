@@ -1,26 +1,26 @@
 //! How a process comes to be and how it ends.
 
-use abi::layout::{ENTRIES, PAGE_SIZE, USER_TOP, directory_index};
+use abi::layout::ENTRIES;
 use abi::message::{Kind, Message, Reason};
 use abi::public::Status;
-use abi::{Entry, EntryFlags, Error, Page, ProcessId, Slot};
+use abi::{Entry, EntryFlags, Error, Page, ProcessId, Slot, UserSlot};
 
 use crate::cpu::Cpu;
 use crate::frames::Unmapped;
 use crate::hardware::{Hardware, Reach};
 use crate::kernel::Kernel;
-use crate::process::{Errand, Index, State, TABLE_GROUP};
+use crate::process::{Errand, Index, State};
 use crate::report::Unmended;
 use crate::table::QueueName;
 
-/// Directory entries that belong to programs: those below UTOP.
-const USER_ENTRIES: u32 = directory_index(USER_TOP);
-const _: () =
-    assert!(USER_TOP.is_multiple_of(ENTRIES * PAGE_SIZE), "no table belongs half to programs");
 /// Entries that a teardown looks at together where something may be.
 const GROUP: u32 = 8;
 /// Entries that it looks at together where nothing is.
 const LARGE_GROUP: u32 = 32;
+const _: () = assert!(
+    ENTRIES.is_multiple_of(LARGE_GROUP) && LARGE_GROUP.is_multiple_of(GROUP),
+    "no group of pages reaches into the next table"
+);
 const PAGER_ENDED: Unmended = Unmended::Pager("its pager has ended");
 
 impl Kernel {
@@ -78,10 +78,12 @@ impl Kernel {
         self.processes[index].state = State::Dying;
         self.processes[index].status = status & 0xFF;
         self.processes[index].reason = reason;
-        self.processes[index].progress = 0;
+        self.processes[index].teardown = 0;
         self.processes.facts_of(index).status = Status::Dying as u32;
         self.processes.push(QueueName::Dying, index);
         self.lose_views(cpu, index);
+        self.processes.release_clients(index);
+        self.processes.unlink_client(index);
         self.console.forget_owner(index);
         if self.processes[index].granted || self.dma.quarantined() != 0 {
             self.release_hardware(cpu, index);
@@ -178,47 +180,38 @@ impl Kernel {
         true
     }
 
-    /// The next directory entry of a dying process that names a table. Only the groups of entries are looked at in
-    /// which there ever was one.
-    fn next_table<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) -> Option<u32> {
-        let mut at = self.processes[index].progress;
-        while at < USER_ENTRIES {
-            let groups = self.processes[index].table_groups >> (at / TABLE_GROUP);
-            if groups == 0 {
-                break;
-            }
-            if groups & 1 == 0 {
-                at = (at / TABLE_GROUP + groups.trailing_zeros()) * TABLE_GROUP;
-                continue;
-            }
-            let end = (at / TABLE_GROUP + 1) * TABLE_GROUP;
-            while at < end {
-                let window = Reach::Alternate.window_page(at);
+    /// The next directory entry of a dying process that names a table of its own. Only the groups of entries are
+    /// looked at in which there ever was one. Other present entries are views, which are lost by now and name what is
+    /// never freed.
+    fn next_table<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) -> Option<UserSlot> {
+        let mut at = u32::from(self.processes[index].teardown);
+        while let Some(group) = self.processes[index].table_groups.group_from(at) {
+            for slot in group {
+                let window = Reach::Alternate.window_page(slot.index());
                 let entry = cpu.hardware.read_entry(Reach::Current, window);
+                at = slot.index() + 1;
                 if entry.is_own_table() {
-                    self.processes[index].progress = at + 1;
-                    return Some(at);
+                    self.processes[index].teardown = at as u16;
+                    return Some(slot);
                 }
-                // What else there may be is views, which are lost by now and name what is never freed.
-                at += 1;
             }
         }
-        self.processes[index].progress = USER_ENTRIES;
+        self.processes[index].teardown = UserSlot::COUNT as u16;
         None
     }
 
-    /// Gives back a table's pages and the table. Nothing of a space that is not loaded, and never will be again, is
+    /// Gives back a table's pages and the table, which is the process's own by its type. Nothing of a space that is not loaded, and never will be again, is
     /// cached. Not inlined, because its loop would have to share registers with its caller.
     #[inline(never)]
-    fn take_down_table<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, table: u32) {
-        let first = Page::containing(table << 22);
+    fn take_down_table<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, table: UserSlot) {
+        let first = table.first_page();
         let mut mapped = 1;
         for group in (0..ENTRIES).step_by(LARGE_GROUP as usize).map(|index| first.plus(index)) {
             if cpu.hardware.any_present::<LARGE_GROUP>(Reach::Alternate, group) {
                 mapped += self.take_down_pages(cpu, group);
             }
         }
-        let window = Reach::Alternate.window_page(table);
+        let window = Reach::Alternate.window_page(table.index());
         let entry = cpu.hardware.read_entry(Reach::Current, window);
         cpu.hardware.write_entry(Reach::Current, window, Entry::ABSENT);
         cpu.flush_table_windows(Reach::Alternate, table);

@@ -14,6 +14,8 @@ use crate::frames::{FrameRange, RANGES};
 const LOWEST: u64 = 0x10_0000;
 /// What 32-bit page tables cannot name begins at 4 GiB.
 const BEYOND: u64 = 0x1_0000_0000;
+/// The frame table has room for the records of what lies below 3.5 GiB.
+const RECORDS_END: u64 = 0xE000_0000;
 /// Fewer frames than this (4 MiB) cannot run `init` and its programs.
 const FEWEST_FRAMES: u32 = 1024;
 
@@ -177,6 +179,15 @@ impl Survey {
         self.reserved.add_covering(span.clipped(0, BEYOND));
     }
 
+    /// The end of memory that ends at `highest` and of what follows it without a gap: firmware keeps its tables in the last
+    /// part of RAM and calls it unusable. It gets records, which say that it is no RAM of the kernel's; what has none is
+    /// taken for a device.
+    fn with_firmware_memory(&self, highest: u64) -> u64 {
+        let touching = self.unusable.as_slice().iter().filter(|span| span.start <= highest);
+        let end = touching.map(|span| span.end).max().unwrap_or(0);
+        highest.max(end.min(RECORDS_END))
+    }
+
     /// The frames that may be given out.
     ///
     /// # Errors
@@ -188,10 +199,11 @@ impl Survey {
         for &span in self.unusable.as_slice().iter().chain(self.reserved.as_slice()) {
             spans.remove(span);
         }
+        let highest = self.with_firmware_memory(highest.unwrap_or(0));
         let mut plan = MemoryPlan {
             ranges: [FrameRange { first: 0, end: 0 }; RANGES],
             count: 0,
-            records: highest.unwrap_or(0).div_ceil(u64::from(PAGE_SIZE)) as u32,
+            records: highest.div_ceil(u64::from(PAGE_SIZE)) as u32,
             above: self.above,
         };
         for range in spans.as_slice().iter().map(|span| span.frames()) {
@@ -244,7 +256,7 @@ impl MemoryPlan {
     }
 
     /// How many records a frame table needs: one for each frame number up to the highest of all memory,
-    /// that in use included.
+    /// that in use and the firmware's above it included.
     #[must_use]
     pub const fn records(&self) -> u32 {
         self.records
@@ -311,6 +323,23 @@ mod tests {
         let plan = plan(&entries, &[(MIB, 2 * MIB)]).unwrap();
         assert_eq!(ranges(&plan), [(0x300, 0x8000)]);
         assert_eq!((plan.frames(), plan.records(), plan.above_4_gib()), (0x7D00, 0x8000, 0));
+    }
+
+    #[test]
+    fn firmware_memory_that_touches_ram_has_records_and_what_lies_apart_has_none() {
+        let ram = (MIB, 126 * MIB, true);
+        type Entries<'a> = &'a [(u64, u64, bool)];
+        let table: [(Entries<'_>, u32); 6] = [
+            (&[ram], 127 * 256),
+            (&[ram, (127 * MIB, MIB, false)], 128 * 256),
+            (&[ram, (127 * MIB, 0x1001, false), (127 * MIB + 0x1001, 1, false)], 127 * 256 + 2),
+            (&[ram, (127 * MIB + 0x1000, MIB, false)], 127 * 256),
+            (&[ram, (0xFFFC_0000, 0x4_0000, false)], 127 * 256),
+            (&[ram, (127 * MIB, 0xFFFF_FFFF, false)], 0xE_0000),
+        ];
+        for (entries, records) in table {
+            assert_eq!(plan(entries, &[]).unwrap().records(), records, "{entries:x?}");
+        }
     }
 
     #[test]

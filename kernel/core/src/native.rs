@@ -9,7 +9,7 @@ use crate::cpu::Cpu;
 use crate::fault::Fault;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::process::{Errand, Index, Offer, Outbox, Quota};
+use crate::process::{Errand, Index, Offer, Outbox, Quota, Unfinished};
 use crate::range::Progress;
 use crate::space::{Change, Space};
 
@@ -67,7 +67,10 @@ impl Kernel {
         let raw = CallRegisters::<SYSENTER>(&self.processes[caller].registers);
         let call = if raw.fits() { Syscall::decode(&raw) } else { Err(Error::InvalidArgument) };
         let done = match call {
-            Ok(call) => self.dispatch::<H, SYSENTER>(cpu, caller, call),
+            Ok(call) => {
+                self.processes[caller].unfinished = Unfinished::None;
+                self.dispatch::<H, SYSENTER>(cpu, caller, call)
+            }
             Err(_) if !SYSENTER && raw.number() < Syscall::FIRST => {
                 return self.jos_call(cpu, caller);
             }

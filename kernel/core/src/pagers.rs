@@ -39,7 +39,10 @@ impl Kernel {
         if self.processes[child].pager != pager {
             self.lose_view(cpu, ViewName::new(child, Right::Pager));
         }
-        self.processes[child].pager = pager;
+        self.processes.unlink_client(child);
+        if let Some(pager) = pager {
+            self.processes.link_client(child, pager);
+        }
         self.succeed(caller)
     }
 
@@ -89,8 +92,10 @@ impl Kernel {
         }
     }
 
-    fn pager_of(&self, index: Index) -> Option<Index> {
-        self.processes.find(self.processes[index].pager?).ok()
+    /// A process's pager, which is alive.
+    #[inline(always)]
+    pub(crate) fn pager_of(&self, index: Index) -> Option<Index> {
+        self.processes[index].pager.map(|pager| Index::new(pager.index()))
     }
 
     /// Has the caller's pager adopt a child that is being forked.
@@ -104,11 +109,14 @@ impl Kernel {
         child: ProcessId,
     ) -> Result<(), Error> {
         let index = self.child(caller, child.into())?;
-        let Some(pager) = self.processes[caller].pager else { return self.succeed(caller) };
+        let Some(pager) = self.processes[caller].pager else {
+            let ended = self.processes[caller].pager_ended;
+            return if ended { Err(Error::PeerEnded) } else { self.succeed(caller) };
+        };
         if self.processes[index].pager != Some(pager) {
             return Err(Error::Refused);
         }
-        let to = self.processes.find(pager).map_err(|_| Error::PeerEnded)?;
+        let to = Index::new(pager.index());
         let outbox = Outbox::words([child.bits(), 0, 0, 0]);
         self.begin_errand(cpu, caller, to, Errand::Clone, outbox)?;
         Ok(())

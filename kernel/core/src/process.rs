@@ -6,7 +6,7 @@ use abi::call::PageOffer;
 use abi::jos::Numbering;
 use abi::layout::PROCESSES;
 use abi::message::{Kind, Reason};
-use abi::{Entry, Frame, Permissions, ProcessId, Registers, UserPage};
+use abi::{Entry, Frame, Permissions, ProcessId, Registers, UserPage, UserSlot};
 
 use crate::hardware::FpuState;
 use crate::ports::Ports;
@@ -258,12 +258,86 @@ impl Quota {
     }
 }
 
-/// Directory entries that share a bit of [`Process::table_groups`]: 32, which is 128 MiB.
-pub const TABLE_GROUP: u32 = 32;
+/// In which parts of an address space there has ever been a page table: one bit for each 32 directory entries, which
+/// cover 128 MiB. So the end of a process costs nothing for the address space that it never used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TableGroups(u32);
 
-/// One process. The saved registers come first: a trap writes them there.
+impl TableGroups {
+    /// There has been no table.
+    pub const NONE: Self = Self(0);
+    /// Directory entries that share a bit. The last group of a process has 27: the kernel's entries follow.
+    const ENTRIES: u32 = 32;
+
+    /// Notes that there is a table under this entry.
+    #[inline(always)]
+    pub fn insert(&mut self, slot: UserSlot) {
+        self.0 |= 1 << (slot.index() / Self::ENTRIES);
+    }
+
+    /// The entries from number `first` on, up to the end of the first noted group that has one of them.
+    #[must_use]
+    #[inline(always)]
+    pub fn group_from(self, first: u32) -> Option<impl Iterator<Item = UserSlot>> {
+        let group = UserSlot::new(first)?.index() / Self::ENTRIES;
+        let noted = self.0 >> group;
+        if noted == 0 {
+            return None;
+        }
+        let group = group + noted.trailing_zeros();
+        let slot = UserSlot::new(first.max(group * Self::ENTRIES))?;
+        Some(slot.up_to((group + 1) * Self::ENTRIES))
+    }
+}
+
+const _: () = assert!(UserSlot::COUNT.div_ceil(TableGroups::ENTRIES) <= u32::BITS);
+
+/// How far a call has come that goes back to its trap instruction and is made again: work of no fixed length in steps of
+/// one.
+///
+/// It belongs to that call with those arguments. Whatever else of the process enters the kernel makes it void: another
+/// call, a fault that is delivered to the process's handler, or its parent, who sets its registers. For a process can go
+/// elsewhere in between: its code may be changed, and a fault on its own text goes to its handler.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u32)]
+pub enum Unfinished {
+    /// No call is to be repeated, or it begins anew.
+    #[default]
+    None = 0,
+    /// JOS call 0 of so many bytes from an address on.
+    Cputs {
+        /// Its first argument.
+        address: u32,
+        /// Its second.
+        length: u32,
+        /// How far it has come.
+        progress: Cputs,
+    },
+    /// JOS call 3 about a child, which has been ended.
+    EnvDestroy {
+        /// Its argument.
+        child: ProcessId,
+    },
+}
+
+/// How far a cputs has come, in bytes that are multiples of the page size.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cputs {
+    /// So many bytes can be read.
+    Checked(u32),
+    /// All can be read, and so many are printed.
+    Printed(u32),
+}
+
+/// Bytes below the saved registers that nothing uses: should a trap ever push more than the registers have room for, it
+/// does not write into the process of the slot before. A trap from virtual-8086 mode pushes 16 bytes more.
+const SLACK: usize = 16;
+
+/// One process. The saved registers come first, above the slack: a trap writes them there.
 #[repr(C)]
 pub struct Process {
+    /// Zeros.
+    pub slack: [u8; SLACK],
     /// The registers, while it is not running.
     pub registers: Registers,
     /// The FPU and SSE registers, while another process has them loaded.
@@ -304,8 +378,16 @@ pub struct Process {
 
     /// Where page faults are reflected to; 0 for nowhere.
     pub handler: u32,
-    /// Who serves its faults.
+    /// Who serves its faults: a living process. The id goes when that process ends, for it may come round.
     pub pager: Option<ProcessId>,
+    /// The pager that it had, or that its parent had when it was made, has ended, and it has got no other.
+    pub pager_ended: bool,
+    /// Whose pager it is.
+    pub first_client: Option<Index>,
+    /// Next of its pager's clients.
+    pub next_client: Option<Index>,
+    /// Previous of its pager's clients.
+    pub previous_client: Option<Index>,
     /// It serves the faults of whoever names it.
     pub accepts_clients: bool,
     /// The longest chain of clients and clients' clients that it has had.
@@ -329,9 +411,10 @@ pub struct Process {
 
     /// Frames mapped in its space, tables included.
     pub mapped: u32,
-    /// Bit `g`: one of the directory entries from `g * TABLE_GROUP` on has had a table. So the end of a process costs
-    /// nothing for the address space that it never used.
-    pub table_groups: u32,
+    /// Where it has had page tables.
+    pub table_groups: TableGroups,
+    /// Dying, the number of the first directory entry that was not looked at yet.
+    pub teardown: u16,
     /// Its own bound.
     pub quota: Quota,
     /// What it and its descendants use, while it has a bound.
@@ -348,9 +431,8 @@ pub struct Process {
     /// The I/O ports that it may use.
     pub ports: Ports,
 
-    /// How far it has come: with a long JOS cputs, with ending a child (whose id this is then), or, dying, with its
-    /// tables.
-    pub progress: u32,
+    /// The call that it has to repeat, if any.
+    pub unfinished: Unfinished,
 
     /// Who views it: by the right of a parent, and of a pager.
     pub views: [View; 2],
@@ -361,6 +443,7 @@ pub struct Process {
 impl Process {
     /// An empty slot: all zero bytes, so that the table costs nothing in the kernel image.
     pub const FREE: Self = Self {
+        slack: [0; SLACK],
         registers: Registers {
             edi: 0,
             esi: 0,
@@ -399,6 +482,10 @@ impl Process {
         reason: Reason::Exited,
         handler: 0,
         pager: None,
+        pager_ended: false,
+        first_client: None,
+        next_client: None,
+        previous_client: None,
         accepts_clients: false,
         clients_below: 0,
         fault_timeout: 0,
@@ -409,7 +496,8 @@ impl Process {
         wake: 0,
         sleeper: 0,
         mapped: 0,
-        table_groups: 0,
+        table_groups: TableGroups::NONE,
+        teardown: 0,
         quota: Quota { frames: 0, processes: 0 },
         subtree: Quota { frames: 0, processes: 0 },
         account: None,
@@ -417,7 +505,7 @@ impl Process {
         driver: false,
         granted: false,
         ports: Ports::NONE,
-        progress: 0,
+        unfinished: Unfinished::None,
         views: [View::NONE; 2],
         first_view: None,
     };
@@ -426,6 +514,7 @@ impl Process {
     /// state, which is left to the caller.
     pub fn begin(&mut self, id: ProcessId, directory: Frame) {
         let Self {
+            slack: _,
             registers,
             fpu: _,
             id: name,
@@ -446,6 +535,10 @@ impl Process {
             reason,
             handler,
             pager,
+            pager_ended,
+            first_client,
+            next_client,
+            previous_client,
             accepts_clients,
             clients_below,
             fault_timeout,
@@ -457,6 +550,7 @@ impl Process {
             sleeper,
             mapped,
             table_groups,
+            teardown,
             quota,
             subtree,
             account,
@@ -464,7 +558,7 @@ impl Process {
             driver,
             granted,
             ports,
-            progress,
+            unfinished,
             views,
             first_view,
         } = self;
@@ -478,14 +572,16 @@ impl Process {
         (*awaited, *unattended) = (0, false);
         (*status, *reason) = (0, Reason::Exited);
         (*handler, *pager, *fault_timeout) = (0, None, 0);
+        *pager_ended = false;
+        (*first_client, *next_client, *previous_client) = (None, None, None);
         (*accepts_clients, *clients_below) = (false, 0);
         (*outbox, *interrupts) = (Outbox::EMPTY, 0);
         (*wake, *sleeper) = (0, 0);
-        (*mapped, *table_groups) = (1, 0);
+        (*mapped, *table_groups, *teardown) = (1, TableGroups::NONE, 0);
         (*quota, *subtree, *account) = (Quota::default(), Quota::default(), None);
         (*numbering, *ports) = (Numbering::Lab5, Ports::NONE);
         (*driver, *granted) = (false, false);
-        *progress = 0;
+        *unfinished = Unfinished::None;
         (*views, *first_view) = ([View::NONE; 2], None);
     }
 

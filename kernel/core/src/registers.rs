@@ -8,7 +8,7 @@ use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::native::within_user;
-use crate::process::{Index, Process, State};
+use crate::process::{Index, Process, State, Unfinished};
 
 impl Kernel {
     /// Gives a child the registers and FPU state of the current process.
@@ -101,7 +101,7 @@ impl Process {
     pub(crate) fn set_registers(&mut self, new: UserRegisters) {
         let trap = self.registers.trap;
         // What it does next is not the rest of the call that it was in.
-        self.progress = 0;
+        self.unfinished = Unfinished::None;
         self.registers = Registers {
             edi: new.edi,
             esi: new.esi,

@@ -19,6 +19,9 @@ use crate::process::Index;
 /// The page-fault vector.
 pub(crate) const PAGE_FAULT: u32 = 14;
 
+/// The vector of a general protection fault.
+pub(crate) const GENERAL_PROTECTION: u32 = 13;
+
 /// Why nobody mended a fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Unmended {
@@ -165,6 +168,12 @@ impl Kernel {
             self.report_trap(cpu);
         }
         tell(cpu, format_args!("[{id}] user_mem_check assertion failure for va {address:08x}"));
+    }
+
+    /// A process entered virtual-8086 mode, which ends it. Its saved registers say nothing.
+    pub(crate) fn report_virtual_8086<H: Hardware>(&self, cpu: &mut Cpu<H>, index: Index) {
+        let id = self.processes[index].name();
+        tell(cpu, format_args!("[{id}] entered virtual-8086 mode: ended"));
     }
 
     /// Any other exception ends a process.

@@ -117,12 +117,18 @@ mod tests {
     use alloc::vec::Vec;
     use proptest::prelude::*;
 
+    /// An empty table, which is about a megabyte: too much for the stack of a test's thread.
+    fn no_processes() -> Box<Processes> {
+        let build = || Box::new(Processes::new());
+        std::thread::Builder::new().stack_size(16 << 20).spawn(build).unwrap().join().unwrap()
+    }
+
     proptest! {
         #[test]
         fn sleepers_wake_in_order_even_when_some_leave_early(
             wakes in prop::collection::vec(0u64..50, 1..60), leave in prop::collection::vec(0usize..60, 0..20),
         ) {
-            let mut processes = Box::new(Processes::new());
+            let mut processes = no_processes();
             let mut sleepers = Sleepers::new();
             for (slot, wake) in wakes.iter().enumerate() {
                 sleepers.insert(&mut processes, Index::new(slot as u32), *wake);

@@ -6,12 +6,12 @@
 //! its own pages, because loading it flushes.
 
 use abi::layout::PAGE_SIZE;
-use abi::{Entry, EntryFlags, Error, Frame, Page, Permissions, Slot, UserPage};
+use abi::{Entry, EntryFlags, Error, Frame, Page, Permissions, Slot, UserPage, UserSlot};
 
 use crate::cpu::Cpu;
 use crate::frames::{Frames, FreshFrame, Unmapped};
 use crate::hardware::{Hardware, Reach};
-use crate::process::{Index, TABLE_GROUP};
+use crate::process::Index;
 use crate::table::Processes;
 
 /// How a space's tables are reached.
@@ -256,21 +256,21 @@ impl<H: Hardware> Memory<'_, H> {
             return Err(Error::NotPermitted);
         }
         self.processes.charge(space.owner, charge)?;
-        self.add_table(space, page.page())
+        self.add_table(space, page.slot())
             .inspect_err(|_| self.processes.credit(space.owner, charge))
     }
 
-    fn add_table(&mut self, space: Space, page: Page) -> Result<(), Error> {
+    fn add_table(&mut self, space: Space, slot: UserSlot) -> Result<(), Error> {
         let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
         self.cpu.hardware.zero_frame(fresh.frame());
         let table = self.frames.adopt(fresh);
         let entry = Entry::new(table, EntryFlags::FRESH);
-        let index = page.directory_index();
-        self.processes[space.owner].table_groups |= 1 << (index / TABLE_GROUP);
+        let index = slot.index();
+        self.processes[space.owner].table_groups.insert(slot);
         match space.via {
             Via::Map(reach) => {
                 self.cpu.hardware.write_entry(Reach::Current, reach.window_page(index), entry);
-                self.cpu.flush_table_windows(reach, index);
+                self.cpu.flush_table_windows(reach, slot);
             }
             Via::Windows(directory) => {
                 self.cpu.hardware.write_frame(directory, index, entry.bits())

@@ -2,6 +2,7 @@
 //!
 //! Nothing here looks at all slots. Free slots, children and queues are links in the slots; an id names its slot.
 
+mod clients;
 mod family;
 mod queues;
 mod quota;
@@ -164,15 +165,18 @@ impl Processes {
         self.charge_account(account, Quota { frames: 1, processes: 1 })?;
         let index = self.take_slot();
         let id = self[index].id.map_or(ProcessId::first(index.slot() as u32), ProcessId::next);
-        let inherited = parent.map_or((None, 0), |parent| {
+        let (pager, pager_ended, fault_timeout) = parent.map_or((None, false, 0), |parent| {
             let parent = &self[parent];
-            (parent.pager, parent.fault_timeout)
+            (parent.pager, parent.pager_ended, parent.fault_timeout)
         });
         let process = &mut self[index];
         process.begin(id, directory);
         process.unattended = !attended;
         process.account = account;
-        (process.pager, process.fault_timeout) = inherited;
+        (process.pager_ended, process.fault_timeout) = (pager_ended, fault_timeout);
+        if let Some(pager) = pager {
+            self.link_client(index, pager);
+        }
         *self.facts_of(index) = ProcessFacts {
             id: id.bits(),
             status: Status::NotRunnable as u32,
@@ -195,6 +199,17 @@ impl Processes {
         self[index].next = self.free;
         self.free = Some(index);
         self.live -= 1;
+    }
+
+    /// As [`crate::Kernel::forget_generations`].
+    ///
+    /// # Panics
+    /// If the slot is not free, or was never used.
+    pub fn forget_generations(&mut self, last: ProcessId) {
+        let index = Index::new(last.index());
+        assert!(self[index].state == State::Free && self[index].id.is_some(), "not a freed slot");
+        self[index].id = Some(last);
+        self.facts_of(index).id = last.bits();
     }
 
     fn take_slot(&mut self) -> Index {

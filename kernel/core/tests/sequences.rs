@@ -19,7 +19,7 @@ use world::{DATA, PAGE, PAGE_2, PAGE_3, World};
 /// What happens next: which kind of step, and choices for whatever it needs.
 type Step = (u8, [u8; 8]);
 
-const PAGES: [u32; 9] = [
+const PAGES: [u32; 10] = [
     PAGE,
     PAGE_2,
     PAGE + 0x2000,
@@ -27,6 +27,8 @@ const PAGES: [u32; 9] = [
     PAGE_3,
     DATA,
     EXCEPTION_STACK,
+    // Under a table in the last group of directory entries, which the kernel's entries share.
+    0xE800_0000,
     0,
     // In a view, if there is one: the table of `PAGE`.
     0x3000_0000 + (PAGE >> 22 << 12),

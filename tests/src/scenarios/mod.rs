@@ -11,6 +11,7 @@ mod disk;
 mod docs;
 mod failures;
 mod first;
+mod machines;
 mod programs;
 mod runs;
 mod shell;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Trial> {
         checks::trials(),
         disk::trials(),
         failures::trials(),
+        machines::trials(),
         swap::trials(),
         vm::trials(),
         conformance::trials(),

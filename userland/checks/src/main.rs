@@ -41,6 +41,7 @@ mod sealed;
 mod system_pager;
 mod tables;
 mod views;
+mod virtual_8086;
 mod vm;
 
 use expect::Check;
@@ -64,6 +65,7 @@ const THEMES: &[&[Check]] = &[
     schedule::CHECKS,
     fpu::CHECKS,
     entry::CHECKS,
+    virtual_8086::CHECKS,
     faults::CHECKS,
     restart::CHECKS,
     messages::CHECKS,

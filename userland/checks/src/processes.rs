@@ -2,13 +2,16 @@
 
 use alloc::vec::Vec;
 
+use libsys::abi::UserSlot;
+use libsys::abi::layout::TABLE_SPAN;
 use libsys::abi::message::Reason;
 use libsys::abi::public::Status;
 use libsys::abi::registers::{FLAG_INTERRUPTS, UserRegisters};
 use libsys::process::{end, exit, id, wait};
 use libsys::{
-    Error, ProcessId, Target, destroy, facts, identity, machine, process_create, process_start,
-    process_stop, receive, registers_read, registers_write, send, usage,
+    Error, Permissions, ProcessId, Target, UserPage, destroy, facts, identity, machine,
+    page_allocate, process_create, process_start, process_stop, receive, registers_read,
+    registers_write, send, usage,
 };
 
 use crate::bare::{self, CODE, LOAD, SPIN};
@@ -26,6 +29,7 @@ checks! {
     wait_for_a_child_that_waits_for_its_parent_is_a_deadlock,
     a_created_child_keeps_its_slot_until_it_is_waited_for,
     memory_is_free_when_wait_returns,
+    the_end_of_a_process_frees_its_own_tables_and_none_of_the_kernels,
     an_id_is_stale_once_its_process_is_gone,
     destroy_ends_a_descendant,
     destroy_takes_the_subtree_with_it,
@@ -130,6 +134,22 @@ fn memory_is_free_when_wait_returns() -> Verdict {
     holds("it has frames", machine().free < free - 200)?;
     end(child)?;
     equal("free frames", machine().free, free)
+}
+
+/// The kernel looks at directory entries in groups of 32: a table at either edge of each group, alone and with all others.
+fn the_end_of_a_process_frees_its_own_tables_and_none_of_the_kernels() -> Verdict {
+    let edges = (0..UserSlot::COUNT).filter(|slot| matches!(slot % 32, 0 | 1 | 31));
+    let edges: Vec<u32> = edges.chain([UserSlot::COUNT - 1]).collect();
+    for slots in edges.chunks(1).chain([&edges[..]]) {
+        let free = machine().free;
+        let child = process_create()?;
+        for slot in slots {
+            page_allocate(child, UserPage::known(slot * TABLE_SPAN), Permissions::WRITE)?;
+        }
+        end(child)?;
+        equal(format_args!("free frames, after tables at {slots:#x?}"), machine().free, free)?;
+    }
+    Ok(())
 }
 
 fn an_id_is_stale_once_its_process_is_gone() -> Verdict {

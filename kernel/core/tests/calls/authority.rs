@@ -1,9 +1,10 @@
 //! Who may do what to whom: DESIGN's table, each cell of it.
 
 use abi::process::Target;
-use abi::{Error, PageRange, ProcessId, Syscall, UserPage};
+use abi::{Error, PageRange, ProcessId, Syscall, UserPage, ViewSlot};
+use kernel_core::process::State;
 
-use crate::world::{DATA, PAGE, READ, World};
+use crate::world::{DATA, PAGE, PAGE_3, READ, World};
 
 const INIT: ProcessId = ProcessId::first(0);
 
@@ -158,4 +159,58 @@ fn a_pager_loses_its_authority_with_its_client() {
         permissions: READ,
     };
     assert_eq!(world.call_of(who(Caller), syscall), Err(Error::NoSuchProcess));
+}
+
+/// Ends a process that `init` made, waits for it, and has the next process in its slot get its id once more.
+fn end_and_let_the_id_come_round(world: &mut World, id: ProcessId) -> ProcessId {
+    world.call_of(world.init(), Syscall::Destroy { process: id.into(), subtree: false }).unwrap();
+    world.finish_teardowns();
+    world.call_of(world.init(), Syscall::Wait { child: Some(id) }).unwrap();
+    let last = ProcessId::new(0x7FFF_F000 | id.index()).unwrap();
+    assert_eq!(last.next(), id, "the id of the first process in a slot");
+    world.forget_generations(last);
+    let again = world.running_child();
+    assert_eq!(again, id);
+    again
+}
+
+#[test]
+fn a_process_with_the_id_of_a_dead_pager_gets_none_of_its_authority() {
+    let mut world = World::new();
+    let (pager, victim) = (world.running_child(), world.running_child());
+    world.call_of(pager, Syscall::AcceptClients { accept: true }).unwrap();
+    let init = world.init();
+    world.call_of(init, Syscall::SetPager { process: victim.into(), pager: Some(pager) }).unwrap();
+    world.run(victim);
+    let heir = world.running_child();
+    world.allocate(PAGE);
+    let stranger = end_and_let_the_id_come_round(&mut world, pager);
+    for client in [victim, heir] {
+        let usage = Syscall::Usage { process: client.into() };
+        assert_eq!(world.call_of(stranger, usage), Err(Error::NoSuchProcess), "{client}");
+        let view = ViewSlot::new(0x0C0).unwrap();
+        let view = Syscall::ViewAttach { process: client.into(), view };
+        assert_eq!(world.call(view), Err(Error::NoSuchProcess), "{client}");
+        assert_eq!(world.call_of(client, Syscall::Identity).unwrap()[2], 0, "{client}");
+    }
+    world.begin_of(stranger, Syscall::Receive { from: None, offer: None });
+    world.run(victim);
+    let _ = world.read(PAGE_3);
+    assert!(!world.living().contains(&victim), "nobody serves its fault");
+    assert_eq!(world.process(stranger).state, State::Receiving, "nor is told of it");
+}
+
+#[test]
+fn a_fork_whose_pager_has_ended_is_told_so_until_the_process_gets_another() {
+    let mut world = World::new();
+    let (pager, client) = (world.running_child(), world.running_child());
+    world.call_of(pager, Syscall::AcceptClients { accept: true }).unwrap();
+    let init = world.init();
+    world.call_of(init, Syscall::SetPager { process: client.into(), pager: Some(pager) }).unwrap();
+    end_and_let_the_id_come_round(&mut world, pager);
+    world.run(client);
+    let child = world.child();
+    assert_eq!(world.call(Syscall::Clone { child }), Err(Error::PeerEnded));
+    world.call_of(init, Syscall::SetPager { process: client.into(), pager: None }).unwrap();
+    assert_eq!(world.call_of(client, Syscall::Clone { child }).map(|_| ()), Ok(()));
 }

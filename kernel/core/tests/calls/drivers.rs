@@ -4,7 +4,10 @@ use abi::call::PageOffer;
 use abi::driver::{Line, PortRange};
 use abi::message::{Kind, Message};
 use abi::process::Target;
+use abi::public::FrameRecord;
 use abi::{EntryFlags, Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
+use kernel_core::Frames;
+use kernel_core::memory_plan::{Span, Survey};
 
 use crate::world::{DATA, DMA_POOL, PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
 
@@ -439,4 +442,17 @@ fn a_living_drivers_frames_are_nobodys_to_reclaim() {
     dma(&mut world, PAGE, 1).unwrap();
     world.run(INIT);
     assert_eq!(world.call(Syscall::DmaReclaim { driver }), Err(Error::NoSuchProcess));
+}
+
+#[test]
+fn firmware_memory_at_the_top_of_ram_is_no_device() {
+    let mut survey = Survey::new();
+    survey.entry(Span::new(0x10_0000, 0x7FE_0000 - 0x10_0000), true);
+    survey.entry(Span::new(0x7FE_0000, 0x2_0000), false);
+    let plan = survey.plan().unwrap();
+    let records = vec![FrameRecord::default(); plan.records() as usize].into_boxed_slice();
+    let frames = Frames::new(Box::leak(records), plan.ranges());
+    let is_device = |number| frames.is_device(Frame::from_number(number));
+    assert_eq!([0x7FDF, 0x7FE0, 0x7FFF].map(is_device), [false; 3], "RAM, and the ACPI tables");
+    assert_eq!([0x8000, 0xF_FFFF, 0xA0, 0xBF].map(is_device), [true; 4]);
 }

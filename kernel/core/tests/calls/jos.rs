@@ -502,3 +502,140 @@ fn native_errors_reach_jos_callers_as_jos_numbers() {
     assert_eq!(world.jos(7, [0; 5]), NO_MEM);
     assert_eq!(Error::QuotaExceeded.to_jos(), NO_MEM);
 }
+
+/// What may come between two steps of a call that restarts.
+type Interlude = (&'static str, fn(&mut World));
+const INTERLUDES: [Interlude; 5] = [
+    ("nothing but the next call", |_| {}),
+    ("a native call", |world| {
+        world.call(Syscall::Identity).unwrap();
+    }),
+    ("another JOS call", |world| {
+        world.jos(2, [0; 5]);
+    }),
+    ("an unknown JOS call", |world| {
+        world.jos(31, [0; 5]);
+    }),
+    ("a fault that the handler gets", |world| {
+        let eip = world.registers().eip;
+        let _ = world.read(PAGE_3);
+        assert_eq!(world.registers().eip, HANDLER);
+        world.registers().eip = eip;
+    }),
+];
+const HANDLER: u32 = 0x0080_0080;
+
+/// A process with a handler and 8 KiB of text at [`PAGE`], of which it has printed half: a cputs is unfinished.
+fn with_a_half_printed_text() -> World {
+    let mut world = World::new();
+    for page in [EXCEPTION_STACK, PAGE, PAGE_2] {
+        assert_eq!(page_alloc(&mut world, 0, page, P | U | W), 0);
+    }
+    for address in (PAGE..PAGE + 0x2000).step_by(4) {
+        world.write(address, u32::from_le_bytes(*b"text")).unwrap();
+    }
+    world.call(Syscall::SetHandler { process: Target::Caller, address: HANDLER }).unwrap();
+    while world.cpu.hardware.console.len() < 0x1000 {
+        world.jos_once(0, [PAGE, 0x2000, 0, 0, 0]);
+    }
+    assert!(world.restarts(INIT) && world.cpu.hardware.console.len() == 0x1000);
+    world
+}
+
+#[test]
+fn a_cputs_that_is_not_repeated_at_once_begins_anew() {
+    for (what, interlude) in &INTERLUDES[1..] {
+        let mut world = with_a_half_printed_text();
+        interlude(&mut world);
+        assert_eq!(world.jos(0, [PAGE, 0x2000, 0, 0, 0]), 0);
+        assert_eq!(world.cpu.hardware.console.len(), 0x3000, "{what}");
+    }
+    for (address, length) in [(PAGE, 0x1FFF), (PAGE + 1, 0x1FFF), (PAGE, 4), (PAGE_2, 0x1000)] {
+        let mut world = with_a_half_printed_text();
+        assert_eq!(world.jos(0, [address, length, 0, 0, 0]), 0);
+        assert_eq!(world.cpu.hardware.console.len() as u32, 0x1000 + length, "another cputs");
+    }
+}
+
+#[test]
+fn a_cputs_goes_on_after_its_pager_has_brought_a_page() {
+    let mut world = World::new();
+    let child = forked(&mut world);
+    world.call(Syscall::SetPager { process: child.into(), pager: Some(INIT) }).unwrap();
+    for address in (DATA..DATA + 0x1000).step_by(4) {
+        world.write(address, u32::from_le_bytes(*b"text")).unwrap();
+    }
+    assert_eq!(page_map(&mut world, (0, DATA), (child.bits(), PAGE), P | U), 0);
+    assert_eq!(page_map(&mut world, (0, DATA), (child.bits(), PAGE_2), P | U), 0);
+    world.run(child);
+    world.jos_once(0, [PAGE, 0x2000, 0, 0, 0]);
+    world.jos_once(0, [PAGE, 0x2000, 0, 0, 0]);
+    assert_eq!(world.jos_of(INIT, 6, [child.bits(), PAGE_2, 0, 0, 0]), 0, "page 2 goes away");
+    world.begin(Syscall::Receive { from: None, offer: None });
+    world.run(child);
+    world.jos_once(0, [PAGE, 0x2000, 0, 0, 0]);
+    let (source, destination) = (UserPage::known(DATA), UserPage::known(PAGE_2));
+    let permissions = abi::Permissions::empty();
+    let verdict = Verdict::Map { source, destination, permissions };
+    world.call_of(INIT, Syscall::FaultReply { process: child, verdict }).unwrap();
+    world.run(child);
+    assert_eq!(world.jos(0, [PAGE, 0x2000, 0, 0, 0]), 0);
+    assert_eq!(world.cpu.hardware.console.len(), 0x2000);
+}
+
+#[test]
+fn env_destroy_after_a_cputs_that_was_not_repeated_looks_at_its_argument() {
+    for (what, interlude) in INTERLUDES {
+        let mut world = with_a_half_printed_text();
+        interlude(&mut world);
+        for nobody in [0x13FF, 0x1FFF, 0x1001, 0x2000] {
+            assert_eq!(world.jos(3, [nobody, 0, 0, 0, 0]), BAD_ENV, "{nobody:#x} after {what}");
+        }
+    }
+    let mut world = with_a_half_printed_text();
+    let child = exofork(&mut world);
+    world.call(Syscall::SetHandler { process: Target::Caller, address: 0 }).unwrap();
+    world.jos_once(0, [PAGE, 0x2000, 0, 0, 0]);
+    world.jos_once(0, [PAGE, 0x2000, 0, 0, 0]);
+    assert_eq!(world.jos(3, [child.bits(), 0, 0, 0, 0]), 0);
+    assert!(!world.exists(child), "its slot is free when the call returns");
+}
+
+#[test]
+fn what_comes_after_an_env_destroy_that_was_not_repeated_is_done_in_full() {
+    let mut world = with_a_half_printed_text();
+    let [first, second, third] = [(); 3].map(|()| exofork(&mut world));
+    for child in [first, second, third] {
+        for page in [PAGE, PAGE_3] {
+            page_alloc(&mut world, child.bits(), page, P | U | W);
+        }
+    }
+    world.jos_once(3, [first.bits(), 0, 0, 0, 0]);
+    assert!(world.restarts(INIT), "a table is left");
+    assert_eq!(world.jos(0, [PAGE, 0x2000, 0, 0, 0]), 0);
+    assert_eq!(world.cpu.hardware.console.len(), 0x3000);
+    world.jos_once(3, [second.bits(), 0, 0, 0, 0]);
+    assert!(world.restarts(INIT), "a table is left");
+    assert_eq!(world.jos(3, [third.bits(), 0, 0, 0, 0]), 0);
+    assert!(!world.exists(third), "the third child, in the middle of a call about the second");
+}
+
+#[test]
+fn a_child_whose_registers_are_set_in_the_middle_of_a_cputs_prints_all_of_the_next() {
+    let mut world = World::new();
+    let child = forked(&mut world);
+    world.write(DATA, u32::from_le_bytes(*b"text")).unwrap();
+    for page in [PAGE, PAGE_2] {
+        assert_eq!(page_alloc(&mut world, child.bits(), page, P | U | W), 0);
+    }
+    world.run(child);
+    for address in (PAGE..PAGE + 0x2000).step_by(4) {
+        world.write(address, u32::from_le_bytes(*b"text")).unwrap();
+    }
+    world.jos_once(0, [PAGE, 0x2000, 0, 0, 0]);
+    world.jos_once(0, [PAGE, 0x2000, 0, 0, 0]);
+    assert_eq!(world.jos_of(INIT, 9, [child.bits(), DATA, 0, 0, 0]), 0);
+    world.run(child);
+    assert_eq!(world.jos(0, [PAGE, 0x2000, 0, 0, 0]), 0);
+    assert_eq!(world.cpu.hardware.console.len(), 0x3000);
+}

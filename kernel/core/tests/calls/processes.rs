@@ -1,11 +1,11 @@
 //! Calls 32 and 42 to 49: how processes come to be, are told apart, and end.
 
 use abi::call::RawCall;
-use abi::layout::USER_TOP;
+use abi::layout::{PAGE_SIZE, TABLE_SPAN, USER_TOP};
 use abi::message::Reason;
 use abi::process::Target;
 use abi::registers::{FLAG_INTERRUPTS, USER_CODE, USER_DATA, UserRegisters};
-use abi::{Error, ProcessId, Syscall};
+use abi::{Error, ProcessId, Syscall, UserSlot};
 use kernel_core::After;
 use kernel_core::process::State;
 
@@ -251,6 +251,25 @@ fn an_exception_ends_its_process_with_one_line_and_128_and_the_vector() {
 }
 
 #[test]
+fn virtual_8086_mode_ends_its_process_with_one_line_and_nobody_else() {
+    for jos in [false, true] {
+        let mut world = World::with_command_line(if jos { "jos" } else { "" });
+        let child = world.running_child();
+        world.run(child);
+        world.cpu.hardware.console.clear();
+        world.registers().eip = 0x10;
+        world.virtual_8086();
+        assert_eq!(world.current(), world.init());
+        let line = format!("[{child}] entered virtual-8086 mode: ended");
+        let text = world.cpu.hardware.console_text();
+        assert_eq!(text.lines().next(), Some(&line[..]));
+        assert!(!text.contains("TRAP frame"), "its registers say nothing: {text}");
+        world.begin(wait(Some(child)));
+        assert_eq!(world.result(world.init()), ended(child, 141, Reason::Killed));
+    }
+}
+
+#[test]
 fn destroy_ends_a_subtree_or_hands_the_children_up() {
     for subtree in [true, false] {
         let mut world = World::new();
@@ -316,4 +335,48 @@ fn unknown_calls_and_stray_bits_are_errors() {
     }
     let raw = RawCall { head: 42, words: [2, 0, 0, 0], ..RawCall::default() };
     assert_eq!(world.call_raw(raw), Err(Error::InvalidArgument), "a flag that is neither 0 nor 1");
+}
+
+/// The directory entries at the edges of every group of 8 and 32, the first, and the last of a process's.
+fn slots_at_edges() -> Vec<u32> {
+    let edges = (0..UserSlot::COUNT).step_by(32).chain([8, UserSlot::COUNT]);
+    let mut slots: Vec<u32> =
+        edges.flat_map(|edge| [edge.wrapping_sub(1), edge, edge + 1]).collect();
+    slots.retain(|slot| *slot < UserSlot::COUNT);
+    slots.sort_unstable();
+    slots.dedup();
+    slots
+}
+
+/// Ends a child that has a page at each of these addresses; the audit of the world finds what is freed too much.
+fn end_child_with_pages_at(world: &mut World, addresses: &[u32]) {
+    let free = world.kernel.frames.free();
+    let child = world.child();
+    for address in addresses {
+        world.allocate_in(child.into(), *address);
+    }
+    destroy(world, child, false).unwrap();
+    world.finish_teardowns();
+    assert_eq!(world.kernel.frames.free(), free, "{addresses:x?}");
+    world.call(wait(Some(child))).unwrap();
+}
+
+#[test]
+fn the_end_of_a_process_frees_the_tables_at_the_edges_of_groups_and_none_of_the_kernels() {
+    let mut world = World::new();
+    for slot in slots_at_edges() {
+        end_child_with_pages_at(&mut world, &[slot * TABLE_SPAN]);
+        end_child_with_pages_at(&mut world, &[0, slot * TABLE_SPAN + PAGE_SIZE]);
+    }
+}
+
+#[test]
+fn the_end_of_a_process_frees_the_pages_at_the_edges_of_a_tables_groups() {
+    let mut world = World::new();
+    for page in [0, 1, 7, 8, 9, 31, 32, 33, 991, 992, 1015, 1016, 1022, 1023] {
+        for slot in [0, 31, UserSlot::COUNT - 1] {
+            let address = slot * TABLE_SPAN + page * PAGE_SIZE;
+            end_child_with_pages_at(&mut world, &[address]);
+        }
+    }
 }

@@ -33,6 +33,7 @@ impl World {
         self.audit_queues();
         self.audit_families();
         self.audit_waiting();
+        self.audit_clients();
         self.audit_facts();
     }
 
@@ -282,6 +283,26 @@ impl World {
                 assert!(steps < PROCESSES, "{} waits in a circle", process.name());
             }
         }
+    }
+
+    /// A pager is alive, and lists exactly the living processes that name it.
+    fn audit_clients(&self) {
+        let processes = self.kernel.processes();
+        let mut listed = HashSet::new();
+        for (index, pager) in self.slots() {
+            let (mut at, mut previous) = (pager.first_client, None);
+            assert!(at.is_none() || pager.is_alive(), "{} is dead and has clients", pager.name());
+            while let Some(client) = at {
+                let process = &processes[client];
+                assert_eq!(process.pager, pager.id, "the pager of {}", process.name());
+                assert_eq!(process.previous_client, previous, "link of {}", process.name());
+                assert!(process.is_alive(), "a dead client in slot {}", index.slot());
+                assert!(listed.insert(client.slot()), "{} is listed twice", process.name());
+                (previous, at) = (at, process.next_client);
+            }
+        }
+        let clients = self.slots().filter(|(_, process)| process.pager.is_some());
+        assert_eq!(clients.count(), listed.len(), "a client that its pager does not list");
     }
 
     /// UENVS says what is so.

@@ -65,6 +65,12 @@ impl World {
         Self::with_memory(4)
     }
 
+    /// The same with these words on the boot line.
+    pub fn with_command_line(words: &str) -> Self {
+        let archive = image::archive("bin/init", &image::program());
+        Self::boot(4, &archive, words).unwrap()
+    }
+
     pub fn with_memory(mib: u32) -> Self {
         let archive = image::archive("bin/init", &image::program());
         Self::boot(mib, &archive, "--quiet").unwrap()
@@ -77,6 +83,16 @@ impl World {
 
     /// Boots with these bytes as the boot archive.
     pub fn boot(mib: u32, archive: &[u8], command_line: &str) -> Result<Self, BootError> {
+        Self::boot_described(mib, archive, archive.len() as u32, command_line)
+    }
+
+    /// The same, where the loader says that the archive has `length` bytes.
+    pub fn boot_described(
+        mib: u32,
+        archive: &[u8],
+        length: u32,
+        command_line: &str,
+    ) -> Result<Self, BootError> {
         let boot = Model::boot(mib);
         let (mut model, mut ranges) = (boot.model, boot.ranges);
         let archive_frames = store(&mut model, &mut ranges, archive);
@@ -95,7 +111,7 @@ impl World {
         let reserved = [archive_frames.as_slice(), &dma_pool].concat();
         let mut cpu = Cpu::new(model, 0, boot.directory);
         let first = reserved[0];
-        let archive = BootArchive { first, length: archive.len() as u32 };
+        let archive = BootArchive { first, length };
         let after = kernel.start_first(&mut cpu, archive, command_line.as_bytes())?;
         let mut world = Self {
             kernel,
@@ -223,6 +239,12 @@ impl World {
         self.settle();
     }
 
+    /// Traps from virtual-8086 mode.
+    pub fn virtual_8086(&mut self) {
+        self.after = self.kernel.virtual_8086(&mut self.cpu);
+        self.settle();
+    }
+
     /// Makes a call by `int 0x30` that may block, end or restart its caller; [`World::answer`] has what comes of it.
     pub fn begin(&mut self, call: Syscall) {
         self.begin_raw(call.encode());
@@ -260,6 +282,12 @@ impl World {
             eax = self.jos_once(number, arguments);
         }
         eax
+    }
+
+    /// As [`World::jos`], by a process that is not necessarily on the CPU yet.
+    pub fn jos_of(&mut self, id: ProcessId, number: u32, arguments: [u32; 5]) -> u32 {
+        self.run(id);
+        self.jos(number, arguments)
     }
 
     /// As [`World::jos`], but for one trap only.
@@ -401,6 +429,12 @@ impl World {
             let fresh = self.kernel.frames.allocate().expect("a free frame");
             self.reserved.push(self.kernel.frames.adopt(fresh));
         }
+    }
+
+    /// Says which id the last process of a freed slot had; the next one may have an id that there was before.
+    pub fn forget_generations(&mut self, last: ProcessId) {
+        self.kernel.forget_generations(last);
+        self.tags.remove(&last.next());
     }
 
     /// Lets time pass until every dying process is gone.
