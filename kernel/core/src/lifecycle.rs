@@ -98,7 +98,13 @@ impl Kernel {
 
     /// Ends all living descendants of a process, then the process. Descendants that lose their parent move up
     /// under the next one, so the first child is always the next to go.
+    ///
+    /// The end of a descendant also ends everyone who waits for it as a pager, and the root may be one of them. If
+    /// the root ended so, its remaining children would move up to its parent and this loop would miss them. So the
+    /// root first stops waiting for anything: then nothing but the last line can end it.
     pub(crate) fn end_subtree<H: Hardware>(&mut self, cpu: &mut Cpu<H>, root: Index) {
+        self.leave_queue(cpu, root);
+        self.processes[root].state = State::Sleeping;
         while let Some(child) = self.processes[root].first_child {
             self.end(cpu, child, 0, Reason::Destroyed);
         }
