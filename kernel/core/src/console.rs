@@ -84,12 +84,21 @@ impl Kernel {
             }
             _ => {
                 self.console.push(byte);
-                if let Some(reader) = self.processes.pop(QueueName::Readers) {
-                    self.make_ready(reader);
-                }
+                self.wake_reader();
             }
         }
         self.resume(cpu)
+    }
+
+    /// Wakes the reader that has waited longest, if there is anything to read. Called for each byte, and at each tick:
+    /// a reader that was woken may end, be stopped, or wait for its pager before it reads, and then the byte is another
+    /// one's.
+    pub(crate) fn wake_reader(&mut self) {
+        if self.console.length > 0
+            && let Some(reader) = self.processes.pop(QueueName::Readers)
+        {
+            self.make_ready(reader);
+        }
     }
 
     /// Native call: writes a buffer that lies in the caller's memory.

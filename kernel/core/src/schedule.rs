@@ -15,6 +15,7 @@ impl Kernel {
     /// A tick of the timer: wakes whose time has come and lets the next process run.
     pub fn timer<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
         self.wake_sleepers(cpu);
+        self.wake_reader();
         if self.processes.front(QueueName::Ready).is_some()
             || self.processes.front(QueueName::Dying).is_some()
         {
@@ -162,12 +163,19 @@ impl Kernel {
         self.switch(cpu, index);
     }
 
-    /// Sets a process's stopped flag. Where it is blocked, it stays blocked.
+    /// Sets a process's stopped flag. Where it is blocked, it stays blocked, except in a read of the console: that
+    /// call has been restarted already, so the process leaves the readers, who are woken for a byte, and reads again
+    /// when it is started.
     pub(crate) fn stop<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) {
         if self.processes[index].stopped {
             return;
         }
         self.processes[index].stopped = true;
+        if self.processes[index].state == State::Reading {
+            self.processes.remove(QueueName::Readers, index);
+            self.processes[index].state = State::Ready;
+            return;
+        }
         if self.processes[index].state != State::Ready {
             return;
         }

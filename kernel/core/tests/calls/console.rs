@@ -3,8 +3,9 @@
 use abi::call::RawCall;
 use abi::layout::USER_TOP;
 use abi::message::{Kind, Message};
-use abi::{Error, ProcessId, Syscall};
+use abi::{Error, ProcessId, Syscall, UserPage};
 use kernel_core::After;
+use kernel_core::process::State;
 
 use crate::world::{DATA, PAGE, World};
 
@@ -153,6 +154,72 @@ fn readers_are_served_in_turn() {
     world.key(b'y');
     world.run(child);
     assert!(world.restarts(child));
+}
+
+/// Two children that wait for one byte each.
+fn two_readers(world: &mut World) -> [ProcessId; 2] {
+    [0, 1].map(|_| {
+        world.run(INIT);
+        let child = world.running_child();
+        world.allocate_in(child.into(), DATA);
+        world.begin_of(child, read_console(1));
+        child
+    })
+}
+
+/// Lets every process that wants the CPU have it until `id` has read one byte.
+fn reads_a_byte(world: &mut World, id: ProcessId) -> bool {
+    for _ in 0..5 {
+        world.tick();
+        if world.cpu.current().is_some() && world.current() == id {
+            return world.call(read_console(1)).map(|words| words[0]) == Ok(1);
+        }
+    }
+    false
+}
+
+#[test]
+fn a_byte_goes_to_a_reader_that_is_not_stopped() {
+    let mut world = World::new();
+    let [first, second] = two_readers(&mut world);
+    world.call_of(INIT, Syscall::ProcessStop { process: first.into() }).unwrap();
+    world.key(b'x');
+    assert!(reads_a_byte(&mut world, second));
+    world.call_of(INIT, Syscall::ProcessStart { process: first.into() }).unwrap();
+    world.run(first);
+    assert!(world.restarts(first), "a reader that was stopped reads again");
+    world.begin(read_console(1));
+    assert_eq!(world.process(first).state, State::Reading);
+}
+
+#[test]
+fn a_byte_whose_reader_was_woken_and_then_lost_to_a_stop_or_an_end_goes_to_the_next() {
+    let stop = |process: ProcessId| Syscall::ProcessStop { process: process.into() };
+    let destroy = |process: ProcessId| Syscall::Destroy { process: process.into(), subtree: false };
+    for lose in [&stop as &dyn Fn(ProcessId) -> Syscall, &destroy] {
+        let mut world = World::new();
+        let [first, second] = two_readers(&mut world);
+        world.run(INIT);
+        world.key(b'x');
+        assert_eq!(world.process(first).state, State::Ready);
+        world.call_of(INIT, lose(first)).unwrap();
+        assert!(reads_a_byte(&mut world, second));
+    }
+}
+
+#[test]
+fn a_byte_whose_woken_reader_has_no_buffer_any_more_goes_to_the_next() {
+    let mut world = World::new();
+    let [first, second] = two_readers(&mut world);
+    world.run(INIT);
+    world.call(Syscall::SetPager { process: first.into(), pager: Some(INIT) }).unwrap();
+    let page = UserPage::known(DATA);
+    let marks = abi::Permissions::empty();
+    world.call(Syscall::PageUnmap { process: first.into(), page, marks }).unwrap();
+    world.key(b'x');
+    world.begin_of(first, read_console(1));
+    assert!(matches!(world.process(first).state, State::Sending { .. }), "it waits for its pager");
+    assert!(reads_a_byte(&mut world, second));
 }
 
 #[test]
