@@ -100,7 +100,7 @@ impl PageOffer {
             return Ok(None);
         }
         let permissions = Permissions::new(bits & !(SEND_PAGE | ACCEPT_PAGE))?;
-        if bits & (SEND_PAGE | ACCEPT_PAGE) == 0 {
+        if bits & SEND_PAGE == 0 && bits != ACCEPT_PAGE {
             return Err(Error::InvalidArgument);
         }
         let send = (bits & SEND_PAGE != 0).then_some(permissions);
@@ -226,7 +226,9 @@ pub enum Syscall {
     },
     /// 38: maps every present page of a range of `process` at the same offsets from `to_page` in `to`, dropping
     /// and adding bits; optionally the same bits at the source. Returns the pages walked (word 0). Errors:
-    /// `OutOfFrames` and `QuotaExceeded` (word 0 says how many were done).
+    /// `OutOfFrames` and `QuotaExceeded` (word 0 says how many were done). Ranges of one space may overlap: each page
+    /// is read before it is replaced. If `to_page` lies inside the range, behind its first page, the range is walked
+    /// from its end, and after an error the pages done are those at its end.
     RangeShare {
         /// The source's space: self, child or client.
         process: Target,

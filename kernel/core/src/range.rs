@@ -192,6 +192,9 @@ impl<H: Hardware> Memory<'_, H> {
         change: Change,
         both: bool,
     ) -> Progress {
+        if from.owner == to.owner && range.overlaps_upwards(first) {
+            return self.share_downwards(from, range, first, change, both);
+        }
         let mut done = 0;
         let mut result = Ok(());
         while done < range.pages() && result.is_ok() {
@@ -209,6 +212,30 @@ impl<H: Hardware> Memory<'_, H> {
             self.cpu.flush_all();
         }
         Progress { done, result }
+    }
+
+    /// Shares a range with places of the same space that begin inside it. The walk goes from the last page to the
+    /// first, so that each page is read before another one is mapped there; the pages done are those at the end.
+    #[cold]
+    fn share_downwards(
+        &mut self,
+        space: Space,
+        range: PageRange,
+        first: PageRange,
+        change: Change,
+        both: bool,
+    ) -> Progress {
+        for done in 0..range.pages() {
+            let index = range.pages() - 1 - done;
+            let old = self.leaf(space, range.page(index));
+            let places = (range.page(index), first.page(index));
+            if old.is_present()
+                && let Err(error) = self.share_page(space, space, places, old, change, both)
+            {
+                return Progress { done, result: Err(error) };
+            }
+        }
+        Progress { done: range.pages(), result: Ok(()) }
     }
 
     /// Shares the pages under one table with places under one table. With `both`, the source is flushed page by page, at
