@@ -708,7 +708,9 @@ static inline int32_t vitrine_destroy(uint32_t process, uint32_t subtree)
 }
 
 /* Bounds what a child and its descendants may map, in frames (tables included), and how many
-   processes they may be; 0 is no bound. -ERROR_BUSY: the child has children and no quota yet. */
+   processes they may be; 0 is no bound. It stays on the descendants when the child has ended.
+   -ERROR_BUSY: the child has children and no quota yet. -ERROR_REFUSED: 16 quotas are on it
+   already, or there are as many as process slots. */
 static inline int32_t vitrine_set_quota(uint32_t child, uint32_t frames, uint32_t processes)
 {
     struct vitrine_trap call = {

@@ -330,7 +330,8 @@ pub enum Syscall {
         subtree: bool,
     },
     /// 50: bounds what a child and its descendants may map (frames, tables included) and how many processes they
-    /// may be; 0 is no bound. Error: `Busy` (the child has children and no quota yet).
+    /// may be; 0 is no bound. The bound stays on the descendants when the child has ended. Errors: `Busy` (the child has
+    /// children and no quota yet), `Refused` (16 quotas are on it already, or there are as many as process slots).
     SetQuota {
         /// A child.
         process: Target,

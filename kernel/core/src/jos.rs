@@ -21,7 +21,9 @@ impl Kernel {
         let call = number
             .and_then(|number| JosCall::decode(number, [r.edx, r.ecx, r.ebx, r.edi, r.esi]))
             .ok_or(Error::InvalidArgument);
-        if let Err(error) = call.and_then(|call| self.dispatch_jos(cpu, caller, call)) {
+        if let Err(error) = call.and_then(|call| self.dispatch_jos(cpu, caller, call))
+            && !self.waits_for_bound(cpu, caller, error)
+        {
             self.processes[caller].registers.eax = error.to_jos();
         }
     }
@@ -46,7 +48,9 @@ impl Kernel {
             JosCall::PageAlloc { env, va, perm } => {
                 let index = self.jos_target(caller, env)?;
                 let (page, permissions) = (UserPage::new(va)?, jos_permissions(perm)?);
-                self.make_room(cpu, 2);
+                if self.waits_for_room(cpu, caller, 2) {
+                    return Ok(());
+                }
                 let space = self.space(cpu, index);
                 self.memory(cpu).allocate(space, page, permissions)?;
                 self.succeed(caller)
@@ -56,7 +60,9 @@ impl Kernel {
                 let to = self.jos_target(caller, destination)?;
                 let (source, page) = (UserPage::new(source_va)?, UserPage::new(destination_va)?);
                 let permissions = jos_permissions(perm)?;
-                self.make_room(cpu, 1);
+                if self.waits_for_room(cpu, caller, 1) {
+                    return Ok(());
+                }
                 let (from, to) = self.spaces(cpu, from, to);
                 self.memory(cpu).map(from, source, to, page, permissions)?;
                 self.succeed(caller)
@@ -199,8 +205,10 @@ impl Kernel {
         env: u32,
         (value, va, perm): (u32, u32, u32),
     ) -> Result<(), Error> {
-        // Before anything is decided, as it may end and wake processes.
-        self.make_room(cpu, 1);
+        // Before anything is decided: a teardown may wake processes.
+        if self.waits_for_room(cpu, caller, 1) {
+            return Ok(());
+        }
         let to = self.processes.resolve(caller, Target::new(env)?)?;
         if self.processes[to].state != State::JosReceiving {
             return Err(Error::NotReceiving);

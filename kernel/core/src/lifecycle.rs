@@ -34,10 +34,6 @@ impl Kernel {
         parent: Option<Index>,
         attended: bool,
     ) -> Result<Index, Error> {
-        self.make_room(cpu, 1);
-        if !self.processes.has_room() {
-            while self.teardown_slice(cpu) {}
-        }
         let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
         let directory = fresh.frame();
         let index = match self.processes.create(parent, directory, attended) {
@@ -81,6 +77,7 @@ impl Kernel {
         self.processes[index].progress = 0;
         self.processes.facts_of(index).status = Status::Dying as u32;
         self.processes.push(QueueName::Dying, index);
+        self.processes.begin_dying(index);
         self.lose_views(cpu, index);
         self.console.forget_owner(index);
         if self.processes[index].granted || self.dma.quarantined() != 0 {
@@ -177,6 +174,7 @@ impl Kernel {
         cpu.forget_alternate(directory);
         self.frames.release(Unmapped::after_flush(directory));
         self.processes.credit(index, 1);
+        self.processes.finish_dying(index);
         self.processes.remove(QueueName::Dying, index);
         self.bury(index);
         true
@@ -247,6 +245,31 @@ impl Kernel {
             }
         }
         mapped
+    }
+
+    /// Is a process dying whose slot will be free when its memory is? The others keep theirs until their parents have
+    /// asked for them, and the caller may be such a parent: it must not wait for itself.
+    pub(crate) fn a_slot_comes_back(&self) -> bool {
+        let mut at = self.processes.front(QueueName::Dying);
+        while let Some(index) = at {
+            if self.is_forgotten_when_gone(index) {
+                return true;
+            }
+            at = self.processes[index].next;
+        }
+        false
+    }
+
+    /// Will nobody ask for this dying process, or has its parent asked already?
+    fn is_forgotten_when_gone(&self, index: Index) -> bool {
+        let process = &self.processes[index];
+        let Some(parent) = process.parent.filter(|_| !process.unattended) else { return true };
+        match self.processes[parent].state {
+            State::Waiting { child } => child.is_none_or(|child| child == process.name()),
+            State::ReceivingExit { child } => child == process.name(),
+            State::Receiving => true,
+            _ => false,
+        }
     }
 
     /// The memory of a process is gone: tells its parent, or keeps it for when the parent asks.

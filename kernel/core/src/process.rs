@@ -10,6 +10,7 @@ use abi::{Entry, Frame, Permissions, ProcessId, Registers, UserPage};
 
 use crate::hardware::FpuState;
 use crate::ports::Ports;
+use crate::table::AccountName;
 
 /// A process slot, `0..1024`. `Option<Index>` is two bytes, and all zero for `None`: a bit above the number says that
 /// there is one.
@@ -332,12 +333,10 @@ pub struct Process {
     /// Bit `g`: one of the directory entries from `g * TABLE_GROUP` on has had a table. So the end of a process costs
     /// nothing for the address space that it never used.
     pub table_groups: u32,
-    /// Its own bound.
-    pub quota: Quota,
-    /// What it and its descendants use, while it has a bound.
-    pub subtree: Quota,
-    /// The nearest of itself and its ancestors that has a bound.
-    pub account: Option<Index>,
+    /// What it uses is counted here, if there is a bound on that.
+    pub account: Option<AccountName>,
+    /// The account was opened for it: what its descendants use is counted there, too.
+    pub bounded: bool,
 
     /// How it numbers its JOS calls.
     pub numbering: Numbering,
@@ -410,9 +409,8 @@ impl Process {
         sleeper: 0,
         mapped: 0,
         table_groups: 0,
-        quota: Quota { frames: 0, processes: 0 },
-        subtree: Quota { frames: 0, processes: 0 },
         account: None,
+        bounded: false,
         numbering: Numbering::Lab5,
         driver: false,
         granted: false,
@@ -457,9 +455,8 @@ impl Process {
             sleeper,
             mapped,
             table_groups,
-            quota,
-            subtree,
             account,
+            bounded,
             numbering,
             driver,
             granted,
@@ -482,7 +479,7 @@ impl Process {
         (*outbox, *interrupts) = (Outbox::EMPTY, 0);
         (*wake, *sleeper) = (0, 0);
         (*mapped, *table_groups) = (1, 0);
-        (*quota, *subtree, *account) = (Quota::default(), Quota::default(), None);
+        (*account, *bounded) = (None, false);
         (*numbering, *ports) = (Numbering::Lab5, Ports::NONE);
         (*driver, *granted) = (false, false);
         *progress = 0;

@@ -217,6 +217,7 @@ impl<H: Hardware> Memory<'_, H> {
     /// Shares a range with places of the same space that begin inside it. The walk goes from the last page to the
     /// first, so that each page is read before another one is mapped there; the pages done are those at the end.
     #[cold]
+    #[inline(never)]
     fn share_downwards(
         &mut self,
         space: Space,
@@ -230,7 +231,7 @@ impl<H: Hardware> Memory<'_, H> {
             let old = self.leaf(space, range.page(index));
             let places = (range.page(index), first.page(index));
             if old.is_present()
-                && let Err(error) = self.share_page(space, space, places, old, change, both)
+                && let Err(error) = self.share_this_page(space, places, old, change, both)
             {
                 return Progress { done, result: Err(error) };
             }
@@ -285,7 +286,21 @@ impl<H: Hardware> Memory<'_, H> {
         (pages, Ok(()))
     }
 
+    /// [`Memory::share_page`] within a space, compiled apart from the loop of a fork.
+    #[inline(never)]
+    fn share_this_page(
+        &mut self,
+        space: Space,
+        places: (UserPage, UserPage),
+        old: Entry,
+        change: Change,
+        both: bool,
+    ) -> Result<(), Error> {
+        self.share_page(space, space, places, old, change, both)
+    }
+
     /// Shares one page that is present.
+    #[inline(always)]
     fn share_page(
         &mut self,
         from: Space,

@@ -9,6 +9,8 @@ use crate::process::{Index, State};
 use crate::report::Unmended;
 use crate::table::QueueName;
 
+/// Tables that an idle CPU takes down before it looks for interrupts.
+const TAKEN_DOWN_AT_ONCE: u32 = 8;
 const LATE: Unmended = Unmended::Pager("its pager did not answer in time");
 
 impl Kernel {
@@ -30,7 +32,7 @@ impl Kernel {
     }
 
     /// Goes on with the current process, or else with the next that is ready. Each choice of a process takes down
-    /// one table of a dying one; an idle CPU takes down all. Without a first process to end with, the machine ends
+    /// one table of a dying one; an idle CPU takes down all, a few before it looks for interrupts. Without a first process to end with, the machine ends
     /// when nothing can run any more.
     #[inline(always)]
     pub(crate) fn resume<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
@@ -42,11 +44,13 @@ impl Kernel {
         if let Some(status) = self.ended {
             return After::PowerOff { status };
         }
-        while cpu.current.is_none() {
+        for _ in 0..TAKEN_DOWN_AT_ONCE {
             if let Some(next) = self.processes.pop(QueueName::Ready) {
                 self.switch(cpu, next);
                 self.take_down_some(cpu);
-            } else if !self.teardown_slice(cpu) {
+                return After::Run;
+            }
+            if !self.teardown_slice(cpu) {
                 if self.first.is_some() || self.awaits_the_world() {
                     return After::Idle;
                 }
@@ -54,7 +58,7 @@ impl Kernel {
                 return After::PowerOff { status: 0 };
             }
         }
-        After::Run
+        After::TakeDown
     }
 
     /// Does any process wait for time to pass, or for somebody to type?

@@ -74,7 +74,7 @@ impl Family {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn destroying_a_subtree_ends_everyone_below_whoever_waits_for_whom(
