@@ -17,7 +17,7 @@ impl Kernel {
     /// A tick of the timer: wakes whose time has come and lets the next process run.
     pub fn timer<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
         self.wake_sleepers(cpu);
-        self.wake_reader();
+        self.console_tick(cpu);
         if self.processes.front(QueueName::Ready).is_some()
             || self.processes.front(QueueName::Dying).is_some()
         {

@@ -131,15 +131,72 @@ fn bytes_that_are_not_read_are_kept_up_to_4096_and_then_left_where_they_are() {
     assert_eq!(world.read(DATA).unwrap() & 0xFF, u32::from(b'a') + 4095 % 26);
 }
 
-#[test]
-fn what_an_owner_does_not_read_is_dropped_so_that_ctrl_c_gets_through() {
+/// A console with an owner and a full buffer.
+fn full_console() -> World {
     let mut world = World::new();
     world.call(Syscall::SetConsoleOwner { owner: Some(INIT.into()) }).unwrap();
-    for _ in 0..5000 {
+    for _ in 0..4096 {
         assert!(world.kernel.takes_input());
         world.key(b'x');
     }
+    assert!(!world.kernel.takes_input());
+    world
+}
+
+#[test]
+fn while_somebody_reads_the_sender_waits_and_nothing_is_lost() {
+    let mut world = full_console();
+    let mut sent = 4096;
+    let mut read = 0;
+    for _ in 0..20 {
+        // A second less a tick, then a read of one byte: the sender may send one.
+        for _ in 0..99 {
+            world.tick();
+            assert!(!world.kernel.takes_input());
+        }
+        read += world.call(read_console(1)).unwrap()[0];
+        world.key(b'x');
+        sent += 1;
+        assert!(!world.kernel.takes_input());
+    }
+    read += world.call(read_console(4096)).unwrap()[0];
+    assert_eq!(read, sent);
+    assert_eq!(world.cpu.hardware.console_text(), "");
+}
+
+#[test]
+fn what_nobody_reads_for_a_second_is_dropped_with_one_line_so_that_ctrl_c_gets_through() {
+    let mut world = full_console();
+    for _ in 0..100 {
+        world.tick();
+        assert!(!world.kernel.takes_input());
+    }
+    world.tick();
+    for _ in 0..5000 {
+        assert!(world.kernel.takes_input());
+        world.key(b'y');
+    }
+    world.key(CTRL_C);
+    let text = world.cpu.hardware.console_text().to_string();
+    assert_eq!((text.matches('\x07').count(), text.trim().lines().count()), (1, 2), "{text:?}");
+    world.begin(RECEIVE);
+    assert_eq!(kind(&world, INIT), Some(Kind::Interrupt));
     assert_eq!(world.call(read_console(4096)).unwrap()[0], 4096);
+    world.key(b'z');
+    world.call(read_console(1)).unwrap();
+    assert_eq!(world.read(DATA).unwrap() & 0xFF, u32::from(b'z'), "a read ends it");
+}
+
+#[test]
+fn without_an_owner_the_sender_waits_for_ever() {
+    let mut world = World::new();
+    for _ in 0..4096 {
+        world.key(b'x');
+    }
+    for _ in 0..500 {
+        world.tick();
+        assert!(!world.kernel.takes_input());
+    }
 }
 
 #[test]
