@@ -331,24 +331,38 @@ fn a_page_for_a_bounded_receiver_waits_for_what_is_dying_there() {
     let offer =
         |send, accept| Some(abi::call::PageOffer { page: UserPage::known(PAGE), send, accept });
     for receiver_first in [true, false] {
-        let (mut world, receiver) = with_dying_child(8, 3);
-        world.run(world.init());
+        let mut world = World::new();
+        let init = world.init();
         world.allocate(PAGE);
+        let receiver = world.running_child();
+        // Two directories, three tables and three pages: nothing is left for a page of the receiver's own.
+        set_quota(&mut world, receiver, 8, 4).unwrap();
+        world.run(receiver);
+        let grandchild = world.child();
+        for index in 0..3 {
+            world.allocate_in(grandchild.into(), PAGE + index * 0x40_0000);
+        }
+        let destroy = Syscall::Destroy { process: grandchild.into(), subtree: false };
         let send = Syscall::Send { to: receiver, words: [0; 4], offer: offer(Some(WRITE), false) };
-        let receive = Syscall::Receive { from: Some(world.init()), offer: offer(None, true) };
+        let receive = Syscall::Receive { from: Some(init), offer: offer(None, true) };
         if receiver_first {
-            world.begin_of(receiver, receive);
-            world.repeat(receiver);
-            world.begin_of(world.init(), send);
-            world.repeat(world.init());
-        } else {
+            world.begin(receive);
+            world.run(init);
+            world.call(destroy).unwrap();
             world.begin(send);
-            assert!(matches!(world.process(world.init()).state, State::Sending { .. }));
-            world.begin_of(receiver, receive);
+            assert!(world.restarts(init));
+            world.repeat(init);
+        } else {
+            world.begin_of(init, send);
+            assert!(matches!(world.process(init).state, State::Sending { .. }));
+            world.run(receiver);
+            world.call(destroy).unwrap();
+            world.begin(receive);
+            assert!(world.restarts(receiver));
             world.repeat(receiver);
         }
-        world.run(world.init());
-        assert!(world.result(world.init()).is_ok());
+        world.run(init);
+        assert!(world.result(init).is_ok());
         assert!(world.leaf(receiver, PAGE).is_present());
     }
 }
