@@ -54,7 +54,7 @@ impl Family {
         let world = &mut self.world;
         world.run(self.members[member]);
         match what % 8 {
-            0 | 1 | 2 => drop(world.read(PAGE)),
+            0..=2 => drop(world.read(PAGE)),
             3 => world.begin(Syscall::Call { to: other, words: [0; 4], offer: None }),
             4 => world.begin(Syscall::Receive { from: Some(other), offer: None }),
             5 => world.begin(Syscall::Receive { from: None, offer: None }),
