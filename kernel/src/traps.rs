@@ -201,17 +201,25 @@ fn wait(local: &'static Local, mut after: After) {
     loop {
         match after {
             After::Run => return,
-            After::Idle => after = idle(local),
+            After::Idle => {
+                // SAFETY: no borrow and no lock is held, and in ring 0 an interrupt only notes its line
+                // (`kernel_trap`). STI takes effect after HLT has begun, so no interrupt is missed in between (Intel
+                // SDM vol. 2B, STI).
+                unsafe { asm!("sti", "hlt", "cli") };
+                after = go_on(local);
+            }
+            After::TakeDown => {
+                // SAFETY: as above. What has come is taken after the NOP.
+                unsafe { asm!("sti", "nop", "cli") };
+                after = go_on(local);
+            }
             After::PowerOff { status } => power::off(status),
         }
     }
 }
 
-/// Sleeps until an interrupt, and handles what came.
-fn idle(local: &'static Local) -> After {
-    // SAFETY: no borrow and no lock is held, and in ring 0 an interrupt only notes its line (`kernel_trap`). STI
-    // takes effect after HLT has begun, so no interrupt is missed in between (Intel SDM vol. 2B, STI).
-    unsafe { asm!("sti", "hlt", "cli") };
+/// Handles the interrupts that an idle CPU has taken, and looks for a process again.
+fn go_on(local: &'static Local) -> After {
     let pending = local.take_pending();
     let mut after = None;
     for line in (0..pic::LINES).filter(|line| pending & (1 << line) != 0) {

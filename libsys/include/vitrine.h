@@ -540,7 +540,9 @@ static inline int32_t vitrine_frame_references(uint32_t frame)
 
 /* Maps every present page of a range into `to` from `to_page` on, without the bits in `drop` (W,
    marks; and SHARE_BOTH) and with those in `add` (marks; W is never gained). Stores how many pages
-   it went over, also when it fails. Errors: no frame for a table. */
+   it went over, also when it fails. Ranges of one space may overlap: each page is read before it is
+   replaced. If `to_page` lies inside the range, behind its first page, the range is walked from its
+   end, and after an error the pages gone over are those at its end. Errors: no frame for a table. */
 static inline int32_t vitrine_range_share(uint32_t process, uint32_t page, uint32_t pages,
                                           uint32_t to, uint32_t to_page, uint32_t drop,
                                           uint32_t add, uint32_t *walked)
@@ -707,7 +709,9 @@ static inline int32_t vitrine_destroy(uint32_t process, uint32_t subtree)
 }
 
 /* Bounds what a child and its descendants may map, in frames (tables included), and how many
-   processes they may be; 0 is no bound. -ERROR_BUSY: the child has children and no quota yet. */
+   processes they may be; 0 is no bound. It stays on the descendants when the child has ended.
+   -ERROR_BUSY: the child has children and no quota yet. -ERROR_REFUSED: 16 quotas are on it
+   already, or there are as many as process slots. */
 static inline int32_t vitrine_set_quota(uint32_t child, uint32_t frames, uint32_t processes)
 {
     struct vitrine_trap call = {

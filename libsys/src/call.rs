@@ -254,7 +254,7 @@ impl Change {
 }
 
 /// Maps every present page of a range at another place as well; with `both`, changes the bits of the source, too.
-/// Returns the pages walked.
+/// Returns the pages walked. Ranges of one space may overlap.
 ///
 /// # Errors
 /// See [`Syscall::RangeShare`].

@@ -11,7 +11,7 @@ pub use command::{Command, SpawnError};
 #[cfg(target_os = "none")]
 mod foreground;
 #[cfg(target_os = "none")]
-pub use foreground::{Finished, attend};
+pub use foreground::{Finished, attend, end_all_children};
 
 #[cfg(target_os = "none")]
 pub use crate::call::{Ended, exit, wait};

@@ -24,13 +24,17 @@ impl TransferArea {
     /// Maps it.
     ///
     /// # Errors
-    /// `OutOfFrames`, `QuotaExceeded`: there are no frames for it. `Busy`: it is there already.
+    /// `OutOfFrames`, `QuotaExceeded`: there are not enough frames; it can be tried again. `Busy`: it is there already.
     pub fn new() -> Result<Self, Error> {
         let range = PageRange::new(UserPage::known(FIRST), SLOTS)?;
         if TAKEN.swap(true, Ordering::Relaxed) {
             return Err(Error::Busy);
         }
-        call::range_allocate(Target::Caller, range, Permissions::WRITE)?;
+        if let Err(error) = call::range_allocate(Target::Caller, range, Permissions::WRITE) {
+            // Nobody has the area, and the next attempt may find more frames.
+            TAKEN.store(false, Ordering::Relaxed);
+            return Err(error.into());
+        }
         Ok(Self(()))
     }
 

@@ -205,6 +205,14 @@ impl PageRange {
         debug_assert!(index < self.pages);
         UserPage(Page(self.first.0.number() + index))
     }
+
+    /// Whether `target` begins behind the first page of this range and within it. A copy from the first page to the
+    /// last would then read pages that it has replaced.
+    #[must_use]
+    pub const fn overlaps_upwards(self, target: Self) -> bool {
+        let distance = target.first.0.number().wrapping_sub(self.first.0.number());
+        distance.wrapping_sub(1) < self.pages - 1
+    }
 }
 
 /// A 4 KiB frame of physical memory, by its number (`0..0x10_0000`).

@@ -100,7 +100,7 @@ impl PageOffer {
             return Ok(None);
         }
         let permissions = Permissions::new(bits & !(SEND_PAGE | ACCEPT_PAGE))?;
-        if bits & (SEND_PAGE | ACCEPT_PAGE) == 0 {
+        if bits & SEND_PAGE == 0 && bits != ACCEPT_PAGE {
             return Err(Error::InvalidArgument);
         }
         let send = (bits & SEND_PAGE != 0).then_some(permissions);
@@ -227,7 +227,9 @@ pub enum Syscall {
     },
     /// 38: maps every present page of a range of `process` at the same offsets from `to_page` in `to`, dropping
     /// and adding bits; optionally the same bits at the source. Returns the pages walked (word 0). Errors:
-    /// `OutOfFrames` and `QuotaExceeded` (word 0 says how many were done).
+    /// `OutOfFrames` and `QuotaExceeded` (word 0 says how many were done). Ranges of one space may overlap: each page
+    /// is read before it is replaced. If `to_page` lies inside the range, behind its first page, the range is walked
+    /// from its end, and after an error the pages done are those at its end.
     RangeShare {
         /// The source's space: self, child or client.
         process: Target,
@@ -329,7 +331,8 @@ pub enum Syscall {
         subtree: bool,
     },
     /// 50: bounds what a child and its descendants may map (frames, tables included) and how many processes they
-    /// may be; 0 is no bound. Error: `Busy` (the child has children and no quota yet).
+    /// may be; 0 is no bound. The bound stays on the descendants when the child has ended. Errors: `Busy` (the child has
+    /// children and no quota yet), `Refused` (16 quotas are on it already, or there are as many as process slots).
     SetQuota {
         /// A child.
         process: Target,

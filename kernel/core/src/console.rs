@@ -1,7 +1,9 @@
 //! Who gets what is typed: bytes to whoever reads, Ctrl-C to the owner.
 //!
-//! What does not fit is left in the device for later, whose sender then waits. With an owner it is dropped instead, so
-//! that Ctrl-C always gets through.
+//! What does not fit is left in the device for later, and the sender waits: nothing is lost, at whatever speed it comes,
+//! while somebody reads. If the console has an owner, who is to be told of Ctrl-C, and nobody has read for a second since
+//! the buffer was full, then what comes is taken and dropped, so that a Ctrl-C among it gets through. A BEL and one
+//! line say so; the next read ends it.
 
 use abi::Error;
 use abi::layout::PAGE_SIZE;
@@ -14,6 +16,10 @@ use crate::table::QueueName;
 
 /// Bytes that wait to be read.
 const ROOM: usize = 4096;
+/// How long the buffer stays full without a read before what comes is dropped, in microseconds.
+const PATIENCE: u64 = 1_000_000;
+/// What is printed when the first byte is dropped.
+const DROPPED: &str = "\x07\ninput is dropped: nobody has read for a second (Ctrl-C still works)\n";
 /// Ctrl-C.
 const INTERRUPT: u8 = 3;
 
@@ -24,17 +30,42 @@ pub(crate) struct Console {
     length: usize,
     /// Who is told of Ctrl-C; with nobody, it is a byte like others.
     owner: Option<Index>,
+    /// The first tick at which the buffer was full since the last read, in microseconds since boot.
+    full_since: Option<u64>,
+    /// Nobody has read for too long: what comes is dropped.
+    drops: bool,
+    /// The user has been told of it.
+    told: bool,
 }
 
 impl Console {
     pub const fn new() -> Self {
-        Self { bytes: [0; ROOM], first: 0, length: 0, owner: None }
+        Self {
+            bytes: [0; ROOM],
+            first: 0,
+            length: 0,
+            owner: None,
+            full_since: None,
+            drops: false,
+            told: false,
+        }
     }
 
-    fn push(&mut self, byte: u8) {
-        if self.length < ROOM {
+    /// Keeps a byte, if there is room; says whether there was.
+    fn push(&mut self, byte: u8) -> bool {
+        let fits = self.length < ROOM;
+        if fits {
             self.bytes[(self.first + self.length) % ROOM] = byte;
             self.length += 1;
+        }
+        fits
+    }
+
+    /// Notes how long the buffer has been full.
+    fn tick(&mut self, now: u64) {
+        if self.length == ROOM {
+            let since = *self.full_since.get_or_insert(now);
+            self.drops = self.owner.is_some() && now - since >= PATIENCE;
         }
     }
 
@@ -46,6 +77,7 @@ impl Console {
         let byte = self.bytes[self.first];
         self.first = (self.first + 1) % ROOM;
         self.length -= 1;
+        (self.full_since, self.drops, self.told) = (None, false, false);
         Some(byte)
     }
 
@@ -73,7 +105,7 @@ impl Kernel {
     /// May the device hand over a byte, or shall it keep what it has?
     #[must_use]
     pub const fn takes_input(&self) -> bool {
-        self.console.length < ROOM || self.console.has_owner()
+        self.console.length < ROOM || self.console.drops
     }
 
     /// A byte was typed.
@@ -83,13 +115,32 @@ impl Kernel {
                 self.interrupt(owner, 0);
             }
             _ => {
-                self.console.push(byte);
-                if let Some(reader) = self.processes.pop(QueueName::Readers) {
-                    self.make_ready(reader);
+                if !self.console.push(byte) && !core::mem::replace(&mut self.console.told, true) {
+                    DROPPED.bytes().for_each(|byte| cpu.hardware.console_write(byte));
                 }
+                self.wake_reader();
             }
         }
         self.resume(cpu)
+    }
+
+    /// A tick of the timer: looks after readers, and after a buffer that nobody reads.
+    pub(crate) fn console_tick<H: Hardware>(&mut self, cpu: &mut Cpu<H>) {
+        if self.console.length > 0 {
+            self.console.tick(cpu.hardware.now());
+            self.wake_reader();
+        }
+    }
+
+    /// Wakes the reader that has waited longest, if there is anything to read. Called for each byte, and at each tick:
+    /// a reader that was woken may end, be stopped, or wait for its pager before it reads, and then the byte is another
+    /// one's.
+    pub(crate) fn wake_reader(&mut self) {
+        if self.console.length > 0
+            && let Some(reader) = self.processes.pop(QueueName::Readers)
+        {
+            self.make_ready(reader);
+        }
     }
 
     /// Native call: writes a buffer that lies in the caller's memory.

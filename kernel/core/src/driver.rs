@@ -105,7 +105,10 @@ impl Kernel {
             return Err(Error::NotPermitted);
         }
         self.processes[caller].granted = true;
-        let space = self.room_in(cpu, caller, Target::Caller, 2)?;
+        let Some(space) = self.room_in(cpu, caller, Target::Caller, 2)? else { return Ok(()) };
+        if self.waits_for_quota(cpu, caller, caller, range.pages() + 2) {
+            return Ok(());
+        }
         let flags = EntryFlags::FRESH | EntryFlags::DEVICE;
         for done in 0..range.pages() {
             let mapped = self.memory(cpu).map_own(space, range.page(done), frame(done), flags);
@@ -123,7 +126,7 @@ impl Kernel {
         range: PageRange,
     ) -> Result<(), Error> {
         self.driver(caller)?;
-        let space = self.room_in(cpu, caller, Target::Caller, 2)?;
+        let Some(space) = self.room_in(cpu, caller, Target::Caller, 2)? else { return Ok(()) };
         let pages = range.pages();
         if (0..pages).any(|index| self.memory(cpu).leaf(space, range.page(index)).is_present()) {
             return Err(Error::Busy);

@@ -290,7 +290,6 @@ impl Kernel {
             return Err(Error::NotWaiting);
         }
         if let Verdict::Map { source, destination, permissions } = verdict {
-            self.make_room(cpu, 1);
             let (from, to) = self.spaces(cpu, me, client);
             self.memory(cpu).map(from, source, to, destination, permissions)?;
         }

@@ -27,7 +27,9 @@ impl Kernel {
         if !matches!(call, Ok(JosCall::Cputs { .. } | JosCall::EnvDestroy { .. })) {
             self.processes[caller].unfinished = Unfinished::None;
         }
-        if let Err(error) = call.and_then(|call| self.dispatch_jos(cpu, caller, call)) {
+        if let Err(error) = call.and_then(|call| self.dispatch_jos(cpu, caller, call))
+            && !self.waits_for_bound(cpu, caller, error)
+        {
             let process = &mut self.processes[caller];
             process.registers.eax = process.numbering.error(error);
         }
@@ -74,7 +76,9 @@ impl Kernel {
             JosCall::PageAlloc { env, va, perm } => {
                 let index = self.jos_target(caller, env)?;
                 let (page, permissions) = (UserPage::new(va)?, jos_permissions(perm)?);
-                self.make_room(cpu, 2);
+                if self.waits_for_room(cpu, caller, 2) {
+                    return Ok(());
+                }
                 let space = self.space(cpu, index);
                 self.memory(cpu).allocate(space, page, permissions)?;
                 self.succeed(caller)
@@ -84,7 +88,9 @@ impl Kernel {
                 let to = self.jos_target(caller, destination)?;
                 let (source, page) = (UserPage::new(source_va)?, UserPage::new(destination_va)?);
                 let permissions = jos_permissions(perm)?;
-                self.make_room(cpu, 1);
+                if self.waits_for_room(cpu, caller, 1) {
+                    return Ok(());
+                }
                 let (from, to) = self.spaces(cpu, from, to);
                 self.memory(cpu).map(from, source, to, page, permissions)?;
                 self.succeed(caller)
@@ -246,8 +252,10 @@ impl Kernel {
         env: u32,
         (value, va, perm): (u32, u32, u32),
     ) -> Result<(), Error> {
-        // Before anything is decided, as it may end and wake processes.
-        self.make_room(cpu, 1);
+        // Before anything is decided: a teardown may wake processes.
+        if self.waits_for_room(cpu, caller, 1) {
+            return Ok(());
+        }
         let to = self.processes.resolve(caller, Target::new(env)?)?;
         if self.processes[to].state != State::JosReceiving {
             return Err(Error::NotReceiving);

@@ -1,7 +1,7 @@
 //! The kernel: all it knows, and what it does when a trap brings it a process.
 
 use abi::jos::VECTOR;
-use abi::{ProcessId, Registers};
+use abi::{Error, ProcessId, Registers};
 
 use crate::console::Console;
 use crate::course::Programs;
@@ -23,6 +23,9 @@ use crate::view::EmptyView;
 pub enum After {
     /// Resume the process whose register area was set last.
     Run,
+    /// Nobody is ready, and memory is being taken down: take the interrupts that have come, then call
+    /// [`Kernel::idle`].
+    TakeDown,
     /// Nobody is ready: wait for an interrupt.
     Idle,
     /// The first process has ended, or nothing will ever run again.
@@ -185,17 +188,71 @@ impl Kernel {
         (self.space(cpu, first), self.space(cpu, second))
     }
 
-    /// Finishes pending teardowns if fewer than `frames` are free.
+    /// Whether the current process's call has to wait for memory that is being taken down: fewer than `frames` are
+    /// free, and a process is dying. One table of it has then been taken down, and the call restarts: its caller must
+    /// return, with no register changed. So no call takes down more than one table.
     #[inline(always)]
-    pub(crate) fn make_room<H: Hardware>(&mut self, cpu: &mut Cpu<H>, frames: u32) {
-        if self.frames.free() < frames {
-            self.finish_teardowns(cpu, frames);
-        }
+    pub(crate) fn waits_for_room<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        frames: u32,
+    ) -> bool {
+        self.frames.free() < frames && self.take_down_and_restart(cpu, caller)
+    }
+
+    /// As [`Kernel::waits_for_room`], for `frames` that are to be charged to `owner`, and for the dying processes that
+    /// its bounds count.
+    #[inline(always)]
+    pub(crate) fn waits_for_quota<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        owner: Index,
+        frames: u32,
+    ) -> bool {
+        self.processes.is_bounded(owner) && self.bound_gives_way(cpu, caller, owner, frames)
     }
 
     #[cold]
-    fn finish_teardowns<H: Hardware>(&mut self, cpu: &mut Cpu<H>, frames: u32) {
-        while self.frames.free() < frames && self.teardown_slice(cpu) {}
+    #[inline(never)]
+    fn bound_gives_way<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        owner: Index,
+        frames: u32,
+    ) -> bool {
+        self.processes.meets_bound_that_gives_way(owner, frames)
+            && self.take_down_and_restart(cpu, caller)
+    }
+
+    /// As [`Kernel::waits_for_room`], for a call that has changed nothing and met a bound, or another `error`.
+    #[cold]
+    pub(crate) fn waits_for_bound<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        error: Error,
+    ) -> bool {
+        error == Error::QuotaExceeded
+            && self.processes.met_bound_gives_way()
+            && self.take_down_and_restart(cpu, caller)
+    }
+
+    /// Takes down one table and restarts the current process's call; `false` if no process is dying.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn take_down_and_restart<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+    ) -> bool {
+        let some = self.teardown_slice(cpu);
+        if some {
+            self.restart(caller);
+        }
+        some
     }
 }
 

@@ -34,10 +34,6 @@ impl Kernel {
         parent: Option<Index>,
         attended: bool,
     ) -> Result<Index, Error> {
-        self.make_room(cpu, 1);
-        if !self.processes.has_room() {
-            while self.teardown_slice(cpu) {}
-        }
         let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
         let directory = fresh.frame();
         let index = match self.processes.create(parent, directory, attended) {
@@ -81,6 +77,7 @@ impl Kernel {
         self.processes[index].teardown = 0;
         self.processes.facts_of(index).status = Status::Dying as u32;
         self.processes.push(QueueName::Dying, index);
+        self.processes.begin_dying(index);
         self.lose_views(cpu, index);
         self.processes.release_clients(index);
         self.processes.unlink_client(index);
@@ -102,7 +99,13 @@ impl Kernel {
 
     /// Ends all living descendants of a process, then the process. Descendants that lose their parent move up
     /// under the next one, so the first child is always the next to go.
+    ///
+    /// The end of a descendant also ends everyone who waits for it as a pager, and the root may be one of them. If
+    /// the root ended so, its remaining children would move up to its parent and this loop would miss them. So the
+    /// root first stops waiting for anything: then nothing but the last line can end it.
     pub(crate) fn end_subtree<H: Hardware>(&mut self, cpu: &mut Cpu<H>, root: Index) {
+        self.leave_queue(cpu, root);
+        self.processes[root].state = State::Sleeping;
         while let Some(child) = self.processes[root].first_child {
             self.end(cpu, child, 0, Reason::Destroyed);
         }
@@ -175,6 +178,7 @@ impl Kernel {
         cpu.forget_alternate(directory);
         self.frames.release(Unmapped::after_flush(directory));
         self.processes.credit(index, 1);
+        self.processes.finish_dying(index);
         self.processes.remove(QueueName::Dying, index);
         self.bury(index);
         true
@@ -236,6 +240,31 @@ impl Kernel {
             }
         }
         mapped
+    }
+
+    /// Is a process dying whose slot will be free when its memory is? The others keep theirs until their parents have
+    /// asked for them, and the caller may be such a parent: it must not wait for itself.
+    pub(crate) fn a_slot_comes_back(&self) -> bool {
+        let mut at = self.processes.front(QueueName::Dying);
+        while let Some(index) = at {
+            if self.is_forgotten_when_gone(index) {
+                return true;
+            }
+            at = self.processes[index].next;
+        }
+        false
+    }
+
+    /// Will nobody ask for this dying process, or has its parent asked already?
+    fn is_forgotten_when_gone(&self, index: Index) -> bool {
+        let process = &self.processes[index];
+        let Some(parent) = process.parent.filter(|_| !process.unattended) else { return true };
+        match self.processes[parent].state {
+            State::Waiting { child } => child.is_none_or(|child| child == process.name()),
+            State::ReceivingExit { child } => child == process.name(),
+            State::Receiving => true,
+            _ => false,
+        }
     }
 
     /// The memory of a process is gone: tells its parent, or keeps it for when the parent asks.

@@ -32,9 +32,9 @@ impl Kernel {
         errand: Errand,
         outbox: Outbox,
     ) -> Result<(), Error> {
-        if outbox.offer.sent().is_some() {
-            // Before anything is decided: finishing a teardown may wake the receiver with the end of a child.
-            self.make_room(cpu, TABLE);
+        // Before anything is decided: a teardown may wake the receiver with the end of a child.
+        if outbox.offer.sent().is_some() && self.waits_for_room(cpu, from, TABLE) {
+            return Ok(());
         }
         let waiting = match self.processes[to].state {
             State::Receiving => true,
@@ -156,8 +156,9 @@ impl Kernel {
         from: Option<ProcessId>,
         offer: Option<PageOffer>,
     ) -> Result<(), Error> {
-        if offer.is_some_and(|offer| offer.accept) {
-            self.make_room(cpu, TABLE);
+        let accepts = offer.is_some_and(|offer| offer.accept);
+        if accepts && self.waits_to_take_a_page(cpu, me) {
+            return Ok(());
         }
         self.processes[me].outbox = Outbox { words: [0; 4], offer: offer.into() };
         match from {
@@ -165,6 +166,11 @@ impl Kernel {
             None => self.receive_any(cpu, me),
         }
         Ok(())
+    }
+
+    /// Whether the receiver's call restarts because memory is being taken down that a page, which may come, needs.
+    fn waits_to_take_a_page<H: Hardware>(&mut self, cpu: &mut Cpu<H>, me: Index) -> bool {
+        self.waits_for_room(cpu, me, TABLE) || self.waits_for_quota(cpu, me, me, TABLE + 1)
     }
 
     fn receive_any<H: Hardware>(&mut self, cpu: &mut Cpu<H>, me: Index) {
@@ -255,9 +261,6 @@ impl Kernel {
         to: ProcessId,
         outbox: Outbox,
     ) -> Result<Index, Error> {
-        if outbox.offer.sent().is_some() {
-            self.make_room(cpu, TABLE);
-        }
         let to = self.processes.find(to).map_err(|_| Error::NotWaiting)?;
         let errand = match self.processes[to].state {
             State::Answer { by, errand } if by == me => errand,
@@ -299,8 +302,8 @@ impl Kernel {
         offer: Offer,
     ) -> Result<(), Error> {
         let outbox = Outbox { words: self.processes[me].words(), offer };
-        if !matches!(offer, Offer::Nothing) {
-            self.make_room(cpu, TABLE);
+        if !matches!(offer, Offer::Nothing) && self.waits_to_take_a_page(cpu, me) {
+            return Ok(());
         }
         let answered = match self.reply(cpu, me, to, outbox) {
             Ok(answered) => Some(answered),

@@ -1,6 +1,6 @@
 //! The native calls: what each of them does, one arm a call.
 
-use abi::call::Arguments;
+use abi::call::{Arguments, Verdict};
 use abi::message::Reason;
 use abi::process::Target;
 use abi::{Error, Frame, PageRange, ProcessId, Registers, Syscall};
@@ -12,6 +12,9 @@ use crate::kernel::Kernel;
 use crate::process::{Errand, Index, Offer, Outbox, Quota, Unfinished};
 use crate::range::Progress;
 use crate::space::{Change, Space};
+
+/// Tables that a range may need: it crosses one boundary between tables at most.
+const TWO_TABLES: u32 = 2;
 
 /// The saved registers of a call, in the places that the call came with: those of `int 0x30`, or of `sysenter`.
 struct CallRegisters<'a, const SYSENTER: bool>(&'a Registers);
@@ -77,6 +80,15 @@ impl Kernel {
             Err(error) => Err(error),
         };
         if let Err(error) = done {
+            self.refuse(cpu, caller, error);
+        }
+    }
+
+    /// Tells the caller of an error, or restarts the call, which has changed nothing.
+    #[cold]
+    #[inline(never)]
+    fn refuse<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index, error: Error) {
+        if !self.waits_for_bound(cpu, caller, error) {
             self.processes[caller].registers.eax = error.to_wire();
         }
     }
@@ -118,14 +130,18 @@ impl Kernel {
                 self.answer(caller, count)
             }
             Syscall::RangeShare { process, range, to, to_page, drop, add, both } => {
-                let (from, to) = self.room_in_both(cpu, caller, process, to, 2)?;
                 let first = PageRange::new(to_page, range.pages())?;
+                let spaces = self.room_in_both(cpu, caller, process, to, TWO_TABLES)?;
+                let Some((from, to)) = spaces else { return Ok(()) };
+                if self.waits_for_quota(cpu, caller, to.owner, range.pages() + TWO_TABLES) {
+                    return Ok(());
+                }
                 let change = Change::new(drop, add);
                 let progress = self.memory(cpu).share_range(from, range, to, first, change, both);
                 self.progress(caller, &progress)
             }
             Syscall::RangeProtect { process, range, drop, add } => {
-                let space = self.room_in(cpu, caller, process, 0)?;
+                let Some(space) = self.room_in(cpu, caller, process, 0)? else { return Ok(()) };
                 let change = Change::new(drop, add);
                 let (progress, found) = self.memory(cpu).protect_range(space, range, change);
                 if progress.result.is_err() {
@@ -135,12 +151,18 @@ impl Kernel {
                 self.answer_all(caller, words)
             }
             Syscall::RangeUnmap { process, range, marks } => {
-                let space = self.room_in(cpu, caller, process, 0)?;
+                let Some(space) = self.room_in(cpu, caller, process, 0)? else { return Ok(()) };
                 let progress = self.memory(cpu).unmap_range(space, range, marks);
                 self.progress(caller, &progress)
             }
             Syscall::RangeAllocate { process, range, permissions } => {
-                let space = self.room_in(cpu, caller, process, range.pages() + 2)?;
+                let frames = range.pages() + TWO_TABLES;
+                let Some(space) = self.room_in(cpu, caller, process, frames)? else {
+                    return Ok(());
+                };
+                if self.waits_for_quota(cpu, caller, space.owner, frames) {
+                    return Ok(());
+                }
                 let progress = self.memory(cpu).allocate_range(space, range, permissions);
                 self.progress(caller, &progress)
             }
@@ -182,14 +204,8 @@ impl Kernel {
             }
             Syscall::Usage { process } => {
                 let index = self.memory_of(caller, process)?;
-                let process = &self.processes[index];
-                let used = if process.account == Some(index) {
-                    process.subtree
-                } else {
-                    Quota { frames: process.mapped, processes: 1 }
-                };
-                let quota = process.quota;
-                let words = [used.frames, quota.frames, used.processes, quota.processes];
+                let (used, bound) = self.processes.usage(index);
+                let words = [used.frames, bound.frames, used.processes, bound.processes];
                 self.answer_all(caller, words)
             }
             Syscall::Machine => {
@@ -215,6 +231,10 @@ impl Kernel {
                 Ok(())
             }
             Syscall::FaultReply { process, verdict } => {
+                let maps = matches!(verdict, Verdict::Map { .. });
+                if maps && self.waits_for_room(cpu, caller, 1) {
+                    return Ok(());
+                }
                 self.fault_reply(cpu, caller, process, verdict)?;
                 self.succeed(caller)
             }
@@ -243,6 +263,9 @@ impl Kernel {
                 self.errand(cpu, caller, to, Errand::Call, offer.into())
             }
             Syscall::Reply { to, words: _, offer } => {
+                if offer.is_some() && self.waits_for_room(cpu, caller, 1) {
+                    return Ok(());
+                }
                 let outbox = Outbox { words: self.processes[caller].words(), offer: offer.into() };
                 let answered = self.reply(cpu, caller, to, outbox)?;
                 self.make_ready(answered);
@@ -303,7 +326,8 @@ impl Kernel {
             Syscall::InterruptAttach { line } => self.interrupt_attach(cpu, caller, line),
             Syscall::InterruptAcknowledge { line } => self.interrupt_acknowledge(cpu, caller, line),
             Syscall::PageMove { process, page, to, to_page, marks } => {
-                let (from, to) = self.room_in_both(cpu, caller, process, to, 1)?;
+                let spaces = self.room_in_both(cpu, caller, process, to, 1)?;
+                let Some((from, to)) = spaces else { return Ok(()) };
                 let old = self.memory(cpu).move_page(from, page, to, to_page, marks)?;
                 self.answer(caller, old.bits())
             }
@@ -328,26 +352,32 @@ impl Kernel {
         Ok(())
     }
 
-    /// How far a range call got, which its caller learns also from an error.
+    /// How far a range call got, which its caller learns also from an error. Such an error is the call's answer, and
+    /// never a reason to restart: what the call has done stands.
     pub(crate) fn progress(&mut self, caller: Index, progress: &Progress) -> Result<(), Error> {
-        self.processes[caller].registers.ebx = progress.done;
-        progress.result?;
-        self.succeed(caller)
+        let registers = &mut self.processes[caller].registers;
+        registers.ebx = progress.done;
+        registers.eax = progress.result.map_or_else(Error::to_wire, |()| 0);
+        Ok(())
     }
 
-    /// A space to change, after teardowns have made room for `frames` if they can.
+    /// A space to change, if there is room for `frames`. `None`: the call restarts ([`Kernel::waits_for_room`]).
+    #[inline(always)]
     pub(crate) fn room_in<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
         target: Target,
         frames: u32,
-    ) -> Result<Space, Error> {
+    ) -> Result<Option<Space>, Error> {
         let index = self.memory_of(caller, target)?;
-        self.make_room(cpu, frames);
-        Ok(self.space(cpu, index))
+        if self.waits_for_room(cpu, caller, frames) {
+            return Ok(None);
+        }
+        Ok(Some(self.space(cpu, index)))
     }
 
+    #[inline(always)]
     pub(crate) fn room_in_both<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
@@ -355,10 +385,12 @@ impl Kernel {
         from: Target,
         to: Target,
         frames: u32,
-    ) -> Result<(Space, Space), Error> {
+    ) -> Result<Option<(Space, Space)>, Error> {
         let (from, to) = (self.memory_of(caller, from)?, self.memory_of(caller, to)?);
-        self.make_room(cpu, frames);
-        Ok(self.spaces(cpu, from, to))
+        if self.waits_for_room(cpu, caller, frames) {
+            return Ok(None);
+        }
+        Ok(Some(self.spaces(cpu, from, to)))
     }
 
     fn process_create<H: Hardware>(
@@ -367,6 +399,12 @@ impl Kernel {
         caller: Index,
         copy: bool,
     ) -> Result<(), Error> {
+        let waits_for_slot = !self.processes.has_room() && self.a_slot_comes_back();
+        if self.waits_for_room(cpu, caller, 1)
+            || waits_for_slot && self.take_down_and_restart(cpu, caller)
+        {
+            return Ok(());
+        }
         let child = self.create(cpu, Some(caller), true)?;
         if copy {
             self.copy_registers(cpu, caller, child);

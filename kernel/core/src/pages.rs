@@ -30,7 +30,9 @@ impl Kernel {
         if target != Target::Caller {
             return self.page_allocate_elsewhere(cpu, caller, target, page, permissions);
         }
-        self.make_room(cpu, PAGE_AND_TABLE);
+        if self.waits_for_room(cpu, caller, PAGE_AND_TABLE) {
+            return Ok(());
+        }
         self.memory(cpu).allocate(Space::current(caller), page, permissions)?;
         self.succeed(caller)
     }
@@ -44,7 +46,7 @@ impl Kernel {
         page: UserPage,
         permissions: Permissions,
     ) -> Result<(), Error> {
-        let space = self.room_in(cpu, caller, target, PAGE_AND_TABLE)?;
+        let Some(space) = self.room_in(cpu, caller, target, PAGE_AND_TABLE)? else { return Ok(()) };
         self.memory(cpu).allocate(space, page, permissions)?;
         self.succeed(caller)
     }
@@ -61,7 +63,9 @@ impl Kernel {
         if from.0 != Target::Caller || to.0 != Target::Caller {
             return self.page_map_elsewhere(cpu, caller, from, to, permissions);
         }
-        self.make_room(cpu, TABLE);
+        if self.waits_for_room(cpu, caller, TABLE) {
+            return Ok(());
+        }
         let space = Space::current(caller);
         self.memory(cpu).map(space, from.1, space, to.1, permissions)?;
         self.succeed(caller)
@@ -76,7 +80,8 @@ impl Kernel {
         to: (Target, UserPage),
         permissions: Permissions,
     ) -> Result<(), Error> {
-        let (source, target) = self.room_in_both(cpu, caller, from.0, to.0, TABLE)?;
+        let spaces = self.room_in_both(cpu, caller, from.0, to.0, TABLE)?;
+        let Some((source, target)) = spaces else { return Ok(()) };
         self.memory(cpu).map(source, from.1, target, to.1, permissions)?;
         self.succeed(caller)
     }
@@ -93,7 +98,9 @@ impl Kernel {
         if target != Target::Caller {
             return self.page_unmap_elsewhere(cpu, caller, target, page, marks);
         }
-        self.make_room(cpu, TABLE);
+        if self.waits_for_room(cpu, caller, TABLE) {
+            return Ok(());
+        }
         let old = self.memory(cpu).unmap(Space::current(caller), page, marks)?;
         self.answer(caller, old.bits())
     }
@@ -107,7 +114,7 @@ impl Kernel {
         page: UserPage,
         marks: Permissions,
     ) -> Result<(), Error> {
-        let space = self.room_in(cpu, caller, target, TABLE)?;
+        let Some(space) = self.room_in(cpu, caller, target, TABLE)? else { return Ok(()) };
         let old = self.memory(cpu).unmap(space, page, marks)?;
         self.answer(caller, old.bits())
     }
@@ -124,7 +131,9 @@ impl Kernel {
         if target != Target::Caller {
             return self.page_copy_elsewhere(cpu, caller, target, page, marks);
         }
-        self.make_room(cpu, TABLE);
+        if self.waits_for_room(cpu, caller, TABLE) {
+            return Ok(());
+        }
         let copied = self.memory(cpu).copy(Space::current(caller), page, marks)?;
         self.answer(caller, copied.into())
     }
@@ -138,7 +147,7 @@ impl Kernel {
         page: UserPage,
         marks: Permissions,
     ) -> Result<(), Error> {
-        let space = self.room_in(cpu, caller, target, TABLE)?;
+        let Some(space) = self.room_in(cpu, caller, target, TABLE)? else { return Ok(()) };
         let copied = self.memory(cpu).copy(space, page, marks)?;
         self.answer(caller, copied.into())
     }
@@ -168,7 +177,7 @@ impl Kernel {
         page: UserPage,
         change: Change,
     ) -> Result<(), Error> {
-        let space = self.room_in(cpu, caller, target, 0)?;
+        let Some(space) = self.room_in(cpu, caller, target, 0)? else { return Ok(()) };
         let old = self.memory(cpu).protect(space, page, change)?;
         self.answer(caller, old.bits())
     }

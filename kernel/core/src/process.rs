@@ -10,6 +10,7 @@ use abi::{Entry, Frame, Permissions, ProcessId, Registers, UserPage, UserSlot};
 
 use crate::hardware::FpuState;
 use crate::ports::Ports;
+use crate::table::AccountName;
 
 /// A process slot, `0..1024`. `Option<Index>` is two bytes, and all zero for `None`: a bit above the number says that
 /// there is one.
@@ -415,12 +416,10 @@ pub struct Process {
     pub table_groups: TableGroups,
     /// Dying, the number of the first directory entry that was not looked at yet.
     pub teardown: u16,
-    /// Its own bound.
-    pub quota: Quota,
-    /// What it and its descendants use, while it has a bound.
-    pub subtree: Quota,
-    /// The nearest of itself and its ancestors that has a bound.
-    pub account: Option<Index>,
+    /// What it uses is counted here, if there is a bound on that.
+    pub account: Option<AccountName>,
+    /// The account was opened for it: what its descendants use is counted there, too.
+    pub bounded: bool,
 
     /// How it numbers its JOS calls.
     pub numbering: Numbering,
@@ -498,9 +497,8 @@ impl Process {
         mapped: 0,
         table_groups: TableGroups::NONE,
         teardown: 0,
-        quota: Quota { frames: 0, processes: 0 },
-        subtree: Quota { frames: 0, processes: 0 },
         account: None,
+        bounded: false,
         numbering: Numbering::Lab5,
         driver: false,
         granted: false,
@@ -551,9 +549,8 @@ impl Process {
             mapped,
             table_groups,
             teardown,
-            quota,
-            subtree,
             account,
+            bounded,
             numbering,
             driver,
             granted,
@@ -578,7 +575,7 @@ impl Process {
         (*outbox, *interrupts) = (Outbox::EMPTY, 0);
         (*wake, *sleeper) = (0, 0);
         (*mapped, *table_groups, *teardown) = (1, TableGroups::NONE, 0);
-        (*quota, *subtree, *account) = (Quota::default(), Quota::default(), None);
+        (*account, *bounded) = (None, false);
         (*numbering, *ports) = (Numbering::Lab5, Ports::NONE);
         (*driver, *granted) = (false, false);
         *unfinished = Unfinished::None;

@@ -192,6 +192,9 @@ impl<H: Hardware> Memory<'_, H> {
         change: Change,
         both: bool,
     ) -> Progress {
+        if from.owner == to.owner && range.overlaps_upwards(first) {
+            return self.share_downwards(from, range, first, change, both);
+        }
         let mut done = 0;
         let mut result = Ok(());
         while done < range.pages() && result.is_ok() {
@@ -209,6 +212,31 @@ impl<H: Hardware> Memory<'_, H> {
             self.cpu.flush_all();
         }
         Progress { done, result }
+    }
+
+    /// Shares a range with places of the same space that begin inside it. The walk goes from the last page to the
+    /// first, so that each page is read before another one is mapped there; the pages done are those at the end.
+    #[cold]
+    #[inline(never)]
+    fn share_downwards(
+        &mut self,
+        space: Space,
+        range: PageRange,
+        first: PageRange,
+        change: Change,
+        both: bool,
+    ) -> Progress {
+        for done in 0..range.pages() {
+            let index = range.pages() - 1 - done;
+            let old = self.leaf(space, range.page(index));
+            let places = (range.page(index), first.page(index));
+            if old.is_present()
+                && let Err(error) = self.share_this_page(space, places, old, change, both)
+            {
+                return Progress { done, result: Err(error) };
+            }
+        }
+        Progress { done: range.pages(), result: Ok(()) }
     }
 
     /// Shares the pages under one table with places under one table. With `both`, the source is flushed page by page, at
@@ -258,7 +286,21 @@ impl<H: Hardware> Memory<'_, H> {
         (pages, Ok(()))
     }
 
+    /// [`Memory::share_page`] within a space, compiled apart from the loop of a fork.
+    #[inline(never)]
+    fn share_this_page(
+        &mut self,
+        space: Space,
+        places: (UserPage, UserPage),
+        old: Entry,
+        change: Change,
+        both: bool,
+    ) -> Result<(), Error> {
+        self.share_page(space, space, places, old, change, both)
+    }
+
     /// Shares one page that is present.
+    #[inline(always)]
     fn share_page(
         &mut self,
         from: Space,

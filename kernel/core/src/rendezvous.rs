@@ -20,7 +20,8 @@ use crate::table::QueueName;
 const TABLE: u32 = 1;
 
 impl Kernel {
-    /// Calls a process that waits for a message from anyone. `false` if it does not: nothing was done.
+    /// Calls a process that waits for a message from anyone, or restarts the call because memory for the page is being
+    /// taken down. `false` if that process does not wait: nothing was done.
     ///
     /// # Errors
     /// Those of the page; nothing was done.
@@ -33,9 +34,9 @@ impl Kernel {
         offer: Option<PageOffer>,
     ) -> Result<bool, Error> {
         let server = Index::new(to.index());
-        if offer.is_some() {
-            // Before anything is decided: finishing a teardown may wake the server with the end of a child.
-            self.make_room(cpu, TABLE);
+        // Before anything is decided: a teardown may wake the server with the end of a child.
+        if offer.is_some() && self.waits_for_room(cpu, caller, TABLE) {
+            return Ok(true);
         }
         let process = &self.processes[server];
         let waits = process.id == Some(to) && matches!(process.state, State::Receiving);
@@ -65,8 +66,8 @@ impl Kernel {
         offer: Option<PageOffer>,
     ) -> Result<bool, Error> {
         let caller = Index::new(to.index());
-        if offer.is_some() {
-            self.make_room(cpu, TABLE);
+        if offer.is_some() && self.waits_for_room(cpu, server, TABLE) {
+            return Ok(true);
         }
         let process = &self.processes[caller];
         let waits = process.id == Some(to)
@@ -122,8 +123,8 @@ impl Kernel {
         verdict: Verdict,
         offer: Option<PageOffer>,
     ) -> Result<bool, Error> {
-        if let Verdict::Map { .. } = verdict {
-            self.make_room(cpu, TABLE);
+        if matches!(verdict, Verdict::Map { .. }) && self.waits_for_room(cpu, pager, TABLE) {
+            return Ok(true);
         }
         let index = Index::new(client.index());
         let process = &self.processes[index];

@@ -9,12 +9,15 @@ use crate::process::{Index, State};
 use crate::report::Unmended;
 use crate::table::QueueName;
 
+/// Tables that an idle CPU takes down before it looks for interrupts.
+const TAKEN_DOWN_AT_ONCE: u32 = 8;
 const LATE: Unmended = Unmended::Pager("its pager did not answer in time");
 
 impl Kernel {
     /// A tick of the timer: wakes whose time has come and lets the next process run.
     pub fn timer<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
         self.wake_sleepers(cpu);
+        self.console_tick(cpu);
         if self.processes.front(QueueName::Ready).is_some()
             || self.processes.front(QueueName::Dying).is_some()
         {
@@ -29,7 +32,7 @@ impl Kernel {
     }
 
     /// Goes on with the current process, or else with the next that is ready. Each choice of a process takes down
-    /// one table of a dying one; an idle CPU takes down all. Without a first process to end with, the machine ends
+    /// one table of a dying one; an idle CPU takes down all, a few before it looks for interrupts. Without a first process to end with, the machine ends
     /// when nothing can run any more.
     #[inline(always)]
     pub(crate) fn resume<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
@@ -41,11 +44,13 @@ impl Kernel {
         if let Some(status) = self.ended {
             return After::PowerOff { status };
         }
-        while cpu.current.is_none() {
+        for _ in 0..TAKEN_DOWN_AT_ONCE {
             if let Some(next) = self.processes.pop(QueueName::Ready) {
                 self.switch(cpu, next);
                 self.take_down_some(cpu);
-            } else if !self.teardown_slice(cpu) {
+                return After::Run;
+            }
+            if !self.teardown_slice(cpu) {
                 if self.first.is_some() || self.awaits_the_world() {
                     return After::Idle;
                 }
@@ -53,7 +58,7 @@ impl Kernel {
                 return After::PowerOff { status: self.course_status() };
             }
         }
-        After::Run
+        After::TakeDown
     }
 
     /// Does any process wait for time to pass, or for somebody to type?
@@ -162,12 +167,19 @@ impl Kernel {
         self.switch(cpu, index);
     }
 
-    /// Sets a process's stopped flag. Where it is blocked, it stays blocked.
+    /// Sets a process's stopped flag. Where it is blocked, it stays blocked, except in a read of the console: that
+    /// call has been restarted already, so the process leaves the readers, who are woken for a byte, and reads again
+    /// when it is started.
     pub(crate) fn stop<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) {
         if self.processes[index].stopped {
             return;
         }
         self.processes[index].stopped = true;
+        if self.processes[index].state == State::Reading {
+            self.processes.remove(QueueName::Readers, index);
+            self.processes[index].state = State::Ready;
+            return;
+        }
         if self.processes[index].state != State::Ready {
             return;
         }

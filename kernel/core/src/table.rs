@@ -17,6 +17,8 @@ use abi::{Error, Frame, ProcessId};
 
 use crate::process::{Index, Process, Queue, Quota, State};
 
+pub use quota::{Account, AccountName, Accounts};
+
 /// The records that everyone may read at UENVS: 31 pages exactly.
 #[repr(C, align(4096))]
 pub struct PublicFacts(pub [ProcessFacts; PROCESSES as usize]);
@@ -61,6 +63,7 @@ pub struct Processes {
     ready: Queue,
     dying: Queue,
     readers: Queue,
+    accounts: Accounts,
 }
 
 impl ops::Index<Index> for Processes {
@@ -89,6 +92,7 @@ impl Processes {
             ready: Queue { head: None, tail: None },
             dying: Queue { head: None, tail: None },
             readers: Queue { head: None, tail: None },
+            accounts: Accounts::new(),
         }
     }
 

@@ -15,6 +15,14 @@ pub fn trials() -> Vec<Trial> {
         claim("shell::ps_names_every_program_in_80_columns", ps_has_names),
         claim("shell::backspace_edits_the_line", backspace),
         claim("shell::control_c_ends_an_endless_forker_with_its_subtree", control_c_ends_a_subtree),
+        claim("shell::what_a_program_leaves_behind_does_not_own_the_console", left_owner),
+        claim("shell::what_a_program_leaves_behind_does_not_read_what_is_typed", left_reader),
+        claim("shell::what_a_program_leaves_behind_does_not_keep_the_process_slots", left_bomb),
+        claim(
+            "shell::a_job_that_takes_all_it_can_leaves_enough_for_control_c_and_the_next",
+            full_machine,
+        ),
+        claim("shell::a_pasted_script_is_read_to_its_end", pasted),
         claim("shell::control_c_at_the_prompt_drops_the_line", control_c_drops_the_line),
         claim("shell::control_c_ends_a_program_run_without_a_shell", control_c_without_a_shell),
         claim("shell::control_d_on_an_empty_line_ends_it_with_the_last_status", control_d_ends),
@@ -79,6 +87,71 @@ fn control_c_ends_a_subtree() -> Claim {
     let after = outcome.lines.iter().rposition(|line| line.contains("STATUS")).unwrap_or(0);
     let left = outcome.lines[after + 1..].iter().take_while(|line| line.contains("0000")).count();
     outcome.demand(left == 3, || format!("{left} processes after Ctrl-C, not 3"))?;
+    Ok(())
+}
+
+fn left_owner() -> Claim {
+    let outcome = Boot::new()
+        .answer(PROMPT, "leave owner\r")
+        .answer(PROMPT, "forever\r")
+        .answer("32 processes", CONTROL_C)
+        .answer(PROMPT, "exit 3\r")
+        .boot()?;
+    outcome
+        .exits(3)?
+        .lacks(&["the console is mine"])?
+        .shows(&["leave: left a process behind, which is ended", "^C"])?;
+    Ok(())
+}
+
+fn left_reader() -> Claim {
+    let outcome = Boot::new()
+        .answer(PROMPT, "leave reader\r")
+        .answer(PROMPT, "hello\r")
+        .answer(PROMPT, "leave many\r")
+        .answer(PROMPT, "exit 3\r")
+        .boot()?;
+    outcome.exits(3)?.lacks(&["<h>", "<e>"])?.shows(&[
+        "leave: left a process behind",
+        "hello from frame",
+        "leave: left 20 processes behind, which are ended",
+    ])?;
+    Ok(())
+}
+
+fn left_bomb() -> Claim {
+    let outcome = Boot::new()
+        .answer(PROMPT, "leave bomb\r")
+        .answer(PROMPT, "free\r")
+        .answer(PROMPT, "exit 3\r")
+        .boot()?;
+    outcome.exits(3)?.shows(&["leave: left", "frames free", "4 processes"])?;
+    Ok(())
+}
+
+/// A job that forks until it may not: the shell takes Ctrl-C, ends it, and has room for another program.
+fn full_machine() -> Claim {
+    let outcome = Boot::new()
+        .memory(32)
+        .answer(PROMPT, "forever 2000\r")
+        .answer("no more", CONTROL_C)
+        .answer(PROMPT, "hello\r")
+        .answer(PROMPT, "exit 3\r")
+        .boot()?;
+    outcome.exits(3)?.shows(&["no more", "^C", "hello from frame"])?;
+    Ok(())
+}
+
+/// More bytes than the kernel keeps, faster than the shell reads them.
+fn pasted() -> Claim {
+    const LINES: usize = 1000;
+    let mut script = "nonesuch\r".repeat(LINES);
+    script.push_str("exit 3\r");
+    let outcome = Boot::new().answer(PROMPT, script).boot()?;
+    outcome.exits(3)?;
+    let answers =
+        outcome.lines.iter().filter(|line| line.contains("no such program: nonesuch")).count();
+    outcome.demand(answers == LINES, || format!("{answers} answers to {LINES} lines"))?;
     Ok(())
 }
 

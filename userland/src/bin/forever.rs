@@ -1,7 +1,7 @@
-//! `forever`: forks without end; made for Ctrl-C.
+//! `forever [PROCESSES]`: forks without end; made for Ctrl-C.
 //!
-//! Each child forks, too, and then waits; so the tree grows deep as well as wide, until there is no room, and then
-//! they all sleep.
+//! Each child forks, too; so the tree grows deep as well as wide, until there are so many processes or there is no room,
+//! and then they all sleep.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -17,16 +17,27 @@ const MANY: u32 = 32;
 const ENOUGH: u32 = 200;
 
 fn main() {
+    let enough = libsys::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(ENOUGH);
     println!("forking until Ctrl-C");
+    // The first process says when there is no room; the others would say the same.
+    let mut says = true;
     loop {
-        if machine().processes >= ENOUGH {
+        if machine().processes >= enough {
             sleep(1000);
             continue;
         }
-        if let Ok(Fork::Parent { .. }) = fork()
-            && machine().processes == MANY
-        {
-            println!("{MANY} processes");
+        match fork() {
+            Ok(Fork::Parent { .. }) if machine().processes == MANY => {
+                println!("{MANY} processes");
+            }
+            Ok(Fork::Parent { .. }) => {}
+            Ok(Fork::Child) => says = false,
+            Err(error) => {
+                if core::mem::replace(&mut says, false) {
+                    println!("no more: {error}");
+                }
+                sleep(1000);
+            }
         }
     }
 }

@@ -3,6 +3,10 @@
 //! At the prompt nobody owns the console, so that Ctrl-C is a byte and drops the line; while a program runs the
 //! shell owns it, is told of Ctrl-C, and ends the program with all its descendants. A shell that another one started
 //! leaves all that to the other one.
+//!
+//! A program and its descendants are a *job*. When the program ends, the shell ends what is left of the job, so that at
+//! the prompt nobody else reads what is typed, owns the console, or holds memory. A job may not have all of the
+//! machine: its quota leaves enough process slots and frames for the shell to start the next one.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -12,11 +16,12 @@ extern crate alloc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use libsys::abi::layout::PROCESSES;
 use libsys::abi::message::Reason;
-use libsys::call::Ended;
-use libsys::process::{Command, Finished, SpawnError, attend, exit};
+use libsys::call::{Ended, Machine};
+use libsys::process::{Command, Finished, SpawnError, attend, end_all_children, exit};
 use libsys::{
-    Error, ProcessId, Target, archive, command_line, console_read, print, println,
+    Error, ProcessId, Target, archive, command_line, console_read, machine, print, println,
     set_console_owner,
 };
 use programs::builtin::Builtin;
@@ -24,6 +29,13 @@ use programs::line::Line;
 use programs::ps;
 
 libsys::main!(main);
+
+/// Process slots that no job gets.
+const KEPT_PROCESSES: u32 = 32;
+/// One part in so many of the machine's frames is what no job gets.
+const KEPT_FRAMES: u32 = 16;
+/// Frames that a job may have at least, however full the machine is.
+const LEAST: u32 = 64;
 
 /// What a terminal sends for Ctrl-C.
 const INTERRUPT: u8 = 0x03;
@@ -126,8 +138,9 @@ impl Shell {
     }
 
     fn run(&self, name: &str, arguments: &[&str]) -> u8 {
-        match Command::new(name).args(arguments).spawn() {
-            Ok(child) => match foreground(child, self.owns_console) {
+        let (frames, processes) = quota();
+        match Command::new(name).args(arguments).quota(frames, processes).spawn() {
+            Ok(child) => match foreground(name, child, self.owns_console) {
                 Ok(finished) => {
                     say_how(name, finished);
                     return status_of(finished);
@@ -158,12 +171,24 @@ fn status_of(finished: Finished) -> u8 {
     }
 }
 
-/// Watches a child, with Ctrl-C in the shell's hands.
-fn foreground(child: ProcessId, owns_console: bool) -> Result<Finished, Error> {
+/// The frames and processes that a job may have now.
+fn quota() -> (u32, u32) {
+    let Machine { frames, free, processes, .. } = machine();
+    let processes = PROCESSES.saturating_sub(processes + KEPT_PROCESSES);
+    (free.saturating_sub(frames / KEPT_FRAMES).max(LEAST), processes.max(1))
+}
+
+/// Watches a child, with Ctrl-C in the shell's hands, and ends what it leaves behind.
+fn foreground(name: &str, child: ProcessId, owns_console: bool) -> Result<Finished, Error> {
     if owns_console {
         set_console_owner(Some(Target::Caller))?;
     }
     let finished = attend(child, |_| {});
+    match end_all_children() {
+        0 => {}
+        1 => println!("{name}: left a process behind, which is ended"),
+        left => println!("{name}: left {left} processes behind, which are ended"),
+    }
     if owns_console {
         set_console_owner(None)?;
     }
@@ -215,6 +240,7 @@ fn summary(name: &str) -> &'static str {
         "tiny_pager" => "pages its child itself, in a hundred lines",
         "peek" => "peek PROGRAM: watches a program's pages from outside",
         "free" => "how many frames are free",
+        "leave" => "leave WHAT: leaves processes behind, which the shell ends",
         "forever" => "forks without end; made for Ctrl-C",
         "hello" => "the smallest program with something to see",
         _ => "",

@@ -48,9 +48,8 @@ impl Processes {
     }
 
     /// Gives all children of a process that ends to its parent, who need not wait for them; ended children are
-    /// freed. Costs one step a child, and with a quota one step a descendant.
+    /// freed. Costs one step a child. Each child stays in its account.
     pub fn orphan(&mut self, dead: Index) {
-        self.close_account(dead);
         let heir = self[dead].parent;
         while let Some(child) = self[dead].first_child {
             self.unlink_child(Family::Living, child);
@@ -73,50 +72,6 @@ impl Processes {
             }
         }
         self[dead].awaited = 0;
-    }
-
-    /// What the descendants of a bounded process use is charged to the next bound above from now on; it has been
-    /// counted there all along.
-    fn close_account(&mut self, dead: Index) {
-        if self[dead].account != Some(dead) {
-            return;
-        }
-        let above = self.account_above(dead);
-        self[dead].account = above;
-        let mut at = dead;
-        loop {
-            let mut gone = self[at].first_gone;
-            while let Some(child) = gone {
-                self.move_account(child, dead, above);
-                gone = self[child].next_sibling;
-            }
-            at = match self.next_descendant(at, dead) {
-                Some(next) => next,
-                None => return,
-            };
-            self.move_account(at, dead, above);
-        }
-    }
-
-    fn move_account(&mut self, index: Index, from: Index, to: Option<Index>) {
-        if self[index].account == Some(from) {
-            self[index].account = to;
-        }
-    }
-
-    /// The living descendant of `root` that comes after `at`, parents before children.
-    fn next_descendant(&self, at: Index, root: Index) -> Option<Index> {
-        if let Some(child) = self[at].first_child {
-            return Some(child);
-        }
-        let mut at = at;
-        while at != root {
-            if let Some(sibling) = self[at].next_sibling {
-                return Some(sibling);
-            }
-            at = self[at].parent?;
-        }
-        None
     }
 
     /// Is `ancestor` above `index` in the tree, or the same?

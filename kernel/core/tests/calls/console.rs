@@ -3,8 +3,9 @@
 use abi::call::RawCall;
 use abi::layout::USER_TOP;
 use abi::message::{Kind, Message};
-use abi::{Error, ProcessId, Syscall};
+use abi::{Error, ProcessId, Syscall, UserPage};
 use kernel_core::After;
+use kernel_core::process::State;
 
 use crate::world::{DATA, PAGE, World};
 
@@ -130,15 +131,72 @@ fn bytes_that_are_not_read_are_kept_up_to_4096_and_then_left_where_they_are() {
     assert_eq!(world.read(DATA).unwrap() & 0xFF, u32::from(b'a') + 4095 % 26);
 }
 
-#[test]
-fn what_an_owner_does_not_read_is_dropped_so_that_ctrl_c_gets_through() {
+/// A console with an owner and a full buffer.
+fn full_console() -> World {
     let mut world = World::new();
     world.call(Syscall::SetConsoleOwner { owner: Some(INIT.into()) }).unwrap();
-    for _ in 0..5000 {
+    for _ in 0..4096 {
         assert!(world.kernel.takes_input());
         world.key(b'x');
     }
+    assert!(!world.kernel.takes_input());
+    world
+}
+
+#[test]
+fn while_somebody_reads_the_sender_waits_and_nothing_is_lost() {
+    let mut world = full_console();
+    let mut sent = 4096;
+    let mut read = 0;
+    for _ in 0..20 {
+        // A second less a tick, then a read of one byte: the sender may send one.
+        for _ in 0..99 {
+            world.tick();
+            assert!(!world.kernel.takes_input());
+        }
+        read += world.call(read_console(1)).unwrap()[0];
+        world.key(b'x');
+        sent += 1;
+        assert!(!world.kernel.takes_input());
+    }
+    read += world.call(read_console(4096)).unwrap()[0];
+    assert_eq!(read, sent);
+    assert_eq!(world.cpu.hardware.console_text(), "");
+}
+
+#[test]
+fn what_nobody_reads_for_a_second_is_dropped_with_one_line_so_that_ctrl_c_gets_through() {
+    let mut world = full_console();
+    for _ in 0..100 {
+        world.tick();
+        assert!(!world.kernel.takes_input());
+    }
+    world.tick();
+    for _ in 0..5000 {
+        assert!(world.kernel.takes_input());
+        world.key(b'y');
+    }
+    world.key(CTRL_C);
+    let text = world.cpu.hardware.console_text().to_string();
+    assert_eq!((text.matches('\x07').count(), text.trim().lines().count()), (1, 2), "{text:?}");
+    world.begin(RECEIVE);
+    assert_eq!(kind(&world, INIT), Some(Kind::Interrupt));
     assert_eq!(world.call(read_console(4096)).unwrap()[0], 4096);
+    world.key(b'z');
+    world.call(read_console(1)).unwrap();
+    assert_eq!(world.read(DATA).unwrap() & 0xFF, u32::from(b'z'), "a read ends it");
+}
+
+#[test]
+fn without_an_owner_the_sender_waits_for_ever() {
+    let mut world = World::new();
+    for _ in 0..4096 {
+        world.key(b'x');
+    }
+    for _ in 0..500 {
+        world.tick();
+        assert!(!world.kernel.takes_input());
+    }
 }
 
 #[test]
@@ -153,6 +211,72 @@ fn readers_are_served_in_turn() {
     world.key(b'y');
     world.run(child);
     assert!(world.restarts(child));
+}
+
+/// Two children that wait for one byte each.
+fn two_readers(world: &mut World) -> [ProcessId; 2] {
+    [0, 1].map(|_| {
+        world.run(INIT);
+        let child = world.running_child();
+        world.allocate_in(child.into(), DATA);
+        world.begin_of(child, read_console(1));
+        child
+    })
+}
+
+/// Lets every process that wants the CPU have it until `id` has read one byte.
+fn reads_a_byte(world: &mut World, id: ProcessId) -> bool {
+    for _ in 0..5 {
+        world.tick();
+        if world.cpu.current().is_some() && world.current() == id {
+            return world.call(read_console(1)).map(|words| words[0]) == Ok(1);
+        }
+    }
+    false
+}
+
+#[test]
+fn a_byte_goes_to_a_reader_that_is_not_stopped() {
+    let mut world = World::new();
+    let [first, second] = two_readers(&mut world);
+    world.call_of(INIT, Syscall::ProcessStop { process: first.into() }).unwrap();
+    world.key(b'x');
+    assert!(reads_a_byte(&mut world, second));
+    world.call_of(INIT, Syscall::ProcessStart { process: first.into() }).unwrap();
+    world.run(first);
+    assert!(world.restarts(first), "a reader that was stopped reads again");
+    world.begin(read_console(1));
+    assert_eq!(world.process(first).state, State::Reading);
+}
+
+#[test]
+fn a_byte_whose_reader_was_woken_and_then_lost_to_a_stop_or_an_end_goes_to_the_next() {
+    let stop = |process: ProcessId| Syscall::ProcessStop { process: process.into() };
+    let destroy = |process: ProcessId| Syscall::Destroy { process: process.into(), subtree: false };
+    for lose in [&stop as &dyn Fn(ProcessId) -> Syscall, &destroy] {
+        let mut world = World::new();
+        let [first, second] = two_readers(&mut world);
+        world.run(INIT);
+        world.key(b'x');
+        assert_eq!(world.process(first).state, State::Ready);
+        world.call_of(INIT, lose(first)).unwrap();
+        assert!(reads_a_byte(&mut world, second));
+    }
+}
+
+#[test]
+fn a_byte_whose_woken_reader_has_no_buffer_any_more_goes_to_the_next() {
+    let mut world = World::new();
+    let [first, second] = two_readers(&mut world);
+    world.run(INIT);
+    world.call(Syscall::SetPager { process: first.into(), pager: Some(INIT) }).unwrap();
+    let page = UserPage::known(DATA);
+    let marks = abi::Permissions::empty();
+    world.call(Syscall::PageUnmap { process: first.into(), page, marks }).unwrap();
+    world.key(b'x');
+    world.begin_of(first, read_console(1));
+    assert!(matches!(world.process(first).state, State::Sending { .. }), "it waits for its pager");
+    assert!(reads_a_byte(&mut world, second));
 }
 
 #[test]

@@ -558,3 +558,24 @@ fn a_server_gets_the_page_of_each_call_where_it_last_said() {
     assert_eq!(world.leaf(INIT, PAGE_2).frame(), frame);
     assert_eq!(world.count(INIT, PAGE), 3);
 }
+
+#[test]
+fn a_page_offer_that_sends_nothing_takes_no_permission_bits() {
+    const SEND: u32 = 1;
+    const ACCEPT: u32 = 4;
+    let mut world = World::new();
+    for number in [60, 61, 62, 63, 64] {
+        for permissions in [0x002, 0x200, 0x400, 0x800, 0xE02] {
+            for offer in [0, ACCEPT] {
+                let head = number | (offer | permissions) << 8;
+                let raw = RawCall { head, process: 0x1000, page: PAGE, words: [0; 4] };
+                assert_eq!(world.call_raw(raw), Err(Error::InvalidArgument), "{head:#x}");
+            }
+            for offer in [SEND, SEND | ACCEPT] {
+                let head = number | (offer | permissions) << 8;
+                let raw = RawCall { head, process: 0x1000, page: PAGE, words: [0; 4] };
+                assert!(Syscall::decode(&raw).is_ok(), "{head:#x}");
+            }
+        }
+    }
+}

@@ -4,9 +4,10 @@ use abi::call::PageOffer;
 use abi::message::{Kind, Message};
 use abi::process::Target;
 use abi::{Error, PageRange, ProcessId, Syscall, UserPage};
+use kernel_core::After;
 use kernel_core::process::State;
 
-use crate::world::{PAGE, PAGE_2, PAGE_3, WRITE, World};
+use crate::world::{DATA, PAGE, PAGE_2, PAGE_3, WRITE, World};
 
 const ME: Target = Target::Caller;
 
@@ -37,6 +38,73 @@ fn an_allocation_finishes_teardowns_before_it_gives_up() {
 fn a_new_process_finishes_teardowns_before_it_gives_up() {
     let (mut world, _) = with_dying_child(1, 0);
     assert!(world.call(Syscall::ProcessCreate { copy: false }).is_ok());
+}
+
+#[test]
+fn no_call_and_no_idle_moment_takes_down_more_than_a_few_tables() {
+    const TABLES: u32 = 100;
+    let page = UserPage::known(PAGE + 0x40_0000 * TABLES);
+    let map = Syscall::PageMap {
+        process: ME,
+        page: UserPage::known(DATA),
+        to: ME,
+        to_page: page,
+        permissions: WRITE,
+    };
+    let calls = [
+        Syscall::ProcessCreate { copy: false },
+        allocate_range(page.address(), 2),
+        Syscall::PageAllocate { process: ME, page, permissions: WRITE },
+        map,
+        Syscall::Receive { from: None, offer: Some(OFFER) },
+    ];
+    for call in calls {
+        let (mut world, _) = with_dying_child(TABLES, 0);
+        world.begin(call);
+        assert!(world.restarts(world.init()), "{call:?}");
+        assert_eq!(world.kernel.frames.free(), 2, "a page and its table");
+    }
+    let (mut world, _) = with_dying_child(TABLES, 0);
+    world.stop_at_teardown = true;
+    world.begin(Syscall::Sleep { milliseconds: 1000 });
+    assert_eq!(world.after, After::TakeDown);
+    let freed = world.kernel.frames.free();
+    assert!((2..=32).contains(&freed), "{freed}");
+}
+
+#[test]
+fn a_full_process_table_with_dying_processes_gives_its_slots_back_one_table_at_a_time() {
+    let mut world = World::with_memory(16);
+    for _ in 1..1023 {
+        world.kernel_call(Syscall::ProcessCreate { copy: false });
+    }
+    // A child that nobody waits for, so that its slot is free when its memory is.
+    let last = world.jos(7, [0; 5]);
+    let last = ProcessId::new(last).unwrap();
+    for index in 0..10 {
+        world.allocate_in(last.into(), PAGE + index * 0x40_0000);
+    }
+    world.call(Syscall::Destroy { process: last.into(), subtree: false }).unwrap();
+    let free = world.kernel.frames.free();
+    world.begin(Syscall::ProcessCreate { copy: false });
+    assert!(world.restarts(world.init()));
+    assert_eq!(world.kernel.frames.free(), free + 2);
+    world.repeat(world.init());
+    assert!(world.result(world.init()).is_ok());
+}
+
+#[test]
+fn a_full_process_table_is_an_error_at_once_if_no_slot_comes_back() {
+    let mut world = World::with_memory(16);
+    for _ in 1..1023 {
+        world.kernel_call(Syscall::ProcessCreate { copy: false });
+    }
+    let last = world.child();
+    world.allocate_in(last.into(), PAGE);
+    world.call(Syscall::Destroy { process: last.into(), subtree: false }).unwrap();
+    world.begin(Syscall::ProcessCreate { copy: false });
+    assert_eq!(world.result(world.init()), Err(Error::OutOfProcesses), "its parent has to wait");
+    assert_eq!(world.process(last).state, State::Dying);
 }
 
 #[test]
@@ -72,6 +140,7 @@ fn told_under_pressure(tables: u32) -> Vec<Kind> {
     world.leave_free(0);
     let offer = Some(PageOffer { send: Some(WRITE), accept: false, page: UserPage::known(PAGE) });
     world.begin(Syscall::Send { to: server, words: [0; 4], offer });
+    world.repeat(client);
     let mut told = Vec::new();
     while told.len() < 2 && world.process(server).state != State::Receiving {
         world.run(server);

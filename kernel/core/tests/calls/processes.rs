@@ -293,6 +293,27 @@ fn destroy_ends_a_subtree_or_hands_the_children_up() {
 }
 
 #[test]
+fn destroying_a_subtree_whose_root_waits_for_a_child_as_its_pager_ends_all_of_it() {
+    let mut world = World::new();
+    let init = world.init();
+    let root = world.running_child();
+    world.run(root);
+    let bystander = world.running_child();
+    let pager = world.running_child();
+    world.call_of(pager, Syscall::AcceptClients { accept: true }).unwrap();
+    world.call_of(init, Syscall::SetPager { process: root.into(), pager: Some(pager) }).unwrap();
+    world.begin_of(pager, Syscall::Sleep { milliseconds: 1_000_000 });
+    world.run(root);
+    world.read(PAGE).unwrap_err();
+    assert!(matches!(world.process(root).state, State::Sending { .. }));
+    world.run(init);
+    destroy(&mut world, root, true).unwrap();
+    assert_eq!(world.living(), [init], "{bystander} is below the root, too");
+    world.finish_teardowns();
+    assert_eq!(world.call(wait(Some(root))), ended(root, 0, Reason::Destroyed));
+}
+
+#[test]
 fn a_process_may_destroy_itself_and_any_descendant_but_nobody_else() {
     let mut world = World::new();
     let child = world.running_child();

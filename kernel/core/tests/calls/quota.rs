@@ -2,6 +2,7 @@
 
 use abi::process::Target;
 use abi::{Error, PageRange, ProcessId, Syscall, UserPage};
+use kernel_core::process::{Index, Quota, State};
 
 use crate::world::{PAGE, PAGE_3, READ, WRITE, World};
 
@@ -22,6 +23,11 @@ fn usage(world: &mut World, process: Target) -> [u32; 4] {
 
 fn page_allocate(page: u32) -> Syscall {
     Syscall::PageAllocate { process: ME, page: UserPage::known(page), permissions: WRITE }
+}
+
+/// What a process uses with its descendants, without the audit of a call.
+fn used(world: &World, id: ProcessId) -> Quota {
+    world.kernel.processes().usage(Index::new(id.index())).0
 }
 
 /// A running child that may map five frames: its directory, a table and three pages.
@@ -149,7 +155,7 @@ fn an_inner_bound_does_not_lift_an_outer_one_and_its_end_keeps_the_count() {
     );
     world.call(Syscall::Destroy { process: innermost.into(), subtree: true }).unwrap();
     world.finish_teardowns();
-    assert_eq!(world.process(child).subtree.processes, 1);
+    assert_eq!(used(&world, child).processes, 1);
 }
 
 #[test]
@@ -158,9 +164,9 @@ fn the_dying_are_counted_until_their_memory_is_free() {
     let grandchild = world.child();
     world.allocate_in(grandchild.into(), PAGE);
     world.call(Syscall::Destroy { process: grandchild.into(), subtree: false }).unwrap();
-    assert!(world.process(child).subtree.frames > 1);
+    assert!(used(&world, child).frames > 1);
     world.finish_teardowns();
-    assert_eq!(world.process(child).subtree.frames, 1);
+    assert_eq!(used(&world, child).frames, 1);
 }
 
 #[test]
@@ -176,6 +182,189 @@ fn a_bound_that_comes_too_late_is_busy_and_one_can_be_changed() {
     set_quota(&mut world, other, 2, 1).unwrap();
     set_quota(&mut world, other, 9, 0).unwrap();
     assert_eq!(usage(&mut world, other.into()), [1, 9, 1, 0]);
+}
+
+/// A process that is a child of the first one and had a bound of so many frames, and three processes, has ended: its
+/// child, which runs.
+fn left_behind(frames: u32) -> (World, ProcessId) {
+    let mut world = World::new();
+    let leader = world.running_child();
+    set_quota(&mut world, leader, frames, 3).unwrap();
+    world.run(leader);
+    let orphan = world.running_child();
+    world.begin(Syscall::Exit { status: 0 });
+    world.begin_of(world.init(), Syscall::Wait { child: Some(leader) });
+    assert!(!world.exists(leader));
+    world.run(orphan);
+    (world, orphan)
+}
+
+#[test]
+fn what_a_bounded_process_leaves_behind_is_bounded_as_it_was() {
+    let (mut world, orphan) = left_behind(5);
+    let parent = world.process(orphan).parent;
+    assert_eq!(parent, Some(Index::new(world.init().index())), "it has moved up");
+    // A directory and a table; two pages; and the directory of its child.
+    world.call(page_allocate(PAGE)).unwrap();
+    world.call(page_allocate(PAGE + 0x1000)).unwrap();
+    let child = world.running_child();
+    assert_eq!(world.call(page_allocate(PAGE + 0x2000)), Err(Error::QuotaExceeded));
+    world.run(child);
+    assert_eq!(world.call(page_allocate(PAGE)), Err(Error::QuotaExceeded));
+}
+
+#[test]
+fn what_a_bounded_process_leaves_behind_may_be_as_many_processes_as_before() {
+    let (mut world, _) = left_behind(0);
+    world.child();
+    let last = world.running_child();
+    let create = Syscall::ProcessCreate { copy: false };
+    assert_eq!(world.call(create), Err(Error::QuotaExceeded));
+    assert_eq!(world.call_of(last, create), Err(Error::QuotaExceeded));
+}
+
+#[test]
+fn a_bound_lasts_through_any_number_of_generations() {
+    let (mut world, mut last) = left_behind(5);
+    let range = PageRange::new(UserPage::known(PAGE), 4).unwrap();
+    for _ in 0..5 {
+        let next = world.running_child();
+        world.begin_of(last, Syscall::Exit { status: 0 });
+        world.finish_teardowns();
+        world.run(next);
+        let allocate = Syscall::RangeAllocate { process: ME, range, permissions: READ };
+        assert_eq!(world.call(allocate), Err(Error::QuotaExceeded));
+        assert_eq!(world.answer(next).words[0], 3);
+        world.call(Syscall::RangeUnmap { process: ME, range, marks: READ }).unwrap();
+        last = next;
+    }
+}
+
+#[test]
+fn a_bound_that_sixteen_others_enclose_is_refused_and_the_accounts_come_back() {
+    for _ in 0..3 {
+        let mut world = World::new();
+        let mut chain = vec![world.init()];
+        for _ in 0..16 {
+            let child = world.running_child();
+            set_quota(&mut world, child, 600, 0).unwrap();
+            world.run(child);
+            chain.push(child);
+        }
+        let child = world.running_child();
+        assert_eq!(set_quota(&mut world, child, 600, 0), Err(Error::Refused));
+        world.run(world.init());
+        world.call(Syscall::Destroy { process: chain[1].into(), subtree: true }).unwrap();
+        world.finish_teardowns();
+        world.call(Syscall::Wait { child: Some(chain[1]) }).unwrap();
+        let child = world.running_child();
+        assert_eq!(set_quota(&mut world, child, 9, 9), Ok(world.result(world.init()).unwrap()));
+        assert_eq!(usage(&mut world, child.into()), [1, 9, 1, 9]);
+    }
+}
+
+/// A running child that may map `frames`, whose own child is dying with `pages` pages, each under a table of its own.
+fn with_dying_child(frames: u32, pages: u32) -> (World, ProcessId) {
+    let mut world = World::new();
+    let child = world.running_child();
+    set_quota(&mut world, child, frames, 4).unwrap();
+    world.run(child);
+    let grandchild = world.child();
+    for index in 0..pages {
+        world.allocate_in(grandchild.into(), PAGE + index * 0x40_0000);
+    }
+    world.call(Syscall::Destroy { process: grandchild.into(), subtree: false }).unwrap();
+    (world, child)
+}
+
+#[test]
+fn a_bound_that_is_met_gives_way_when_what_is_dying_has_gone() {
+    let range = PageRange::new(UserPage::known(PAGE), 6).unwrap();
+    let calls = [
+        page_allocate(PAGE),
+        Syscall::RangeAllocate { process: ME, range, permissions: WRITE },
+        Syscall::PageUnmap {
+            process: ME,
+            page: UserPage::known(PAGE),
+            marks: abi::Permissions::SHARED,
+        },
+        Syscall::ProcessCreate { copy: false },
+    ];
+    for call in calls {
+        // Of eight frames, two directories, three tables and three pages are in use.
+        let (mut world, child) = with_dying_child(8, 3);
+        world.begin(call);
+        assert!(world.restarts(child), "{call:?} takes down one table at a time");
+        world.repeat(child);
+        assert!(world.result(child).is_ok(), "{call:?}");
+    }
+}
+
+#[test]
+fn a_bound_that_is_met_all_the_same_is_an_error_and_says_how_far_the_call_got() {
+    let (mut world, child) = with_dying_child(8, 3);
+    let range = PageRange::new(UserPage::known(PAGE), 7).unwrap();
+    let allocate = Syscall::RangeAllocate { process: ME, range, permissions: WRITE };
+    assert_eq!(world.call(allocate), Err(Error::QuotaExceeded));
+    assert_eq!(world.answer(child).words[0], 6);
+    assert_eq!(world.call(page_allocate(PAGE + 0x6000)), Err(Error::QuotaExceeded));
+}
+
+#[test]
+fn the_dying_of_others_are_no_reason_to_wait_at_a_bound() {
+    let (mut world, child) = bounded();
+    world.run(world.init());
+    let other = world.child();
+    world.allocate_in(other.into(), PAGE);
+    world.run(child);
+    for page in 0..3 {
+        world.call(page_allocate(PAGE + page * 0x1000)).unwrap();
+    }
+    world.run(world.init());
+    world.call(Syscall::Destroy { process: other.into(), subtree: false }).unwrap();
+    world.begin_of(child, page_allocate(PAGE + 0x3000));
+    assert_eq!(world.result(child), Err(Error::QuotaExceeded));
+}
+
+#[test]
+fn a_page_for_a_bounded_receiver_waits_for_what_is_dying_there() {
+    let offer =
+        |send, accept| Some(abi::call::PageOffer { page: UserPage::known(PAGE), send, accept });
+    for receiver_first in [true, false] {
+        let mut world = World::new();
+        let init = world.init();
+        world.allocate(PAGE);
+        let receiver = world.running_child();
+        // Two directories, three tables and three pages: nothing is left for a page of the receiver's own.
+        set_quota(&mut world, receiver, 8, 4).unwrap();
+        world.run(receiver);
+        let grandchild = world.child();
+        for index in 0..3 {
+            world.allocate_in(grandchild.into(), PAGE + index * 0x40_0000);
+        }
+        let destroy = Syscall::Destroy { process: grandchild.into(), subtree: false };
+        let send = Syscall::Send { to: receiver, words: [0; 4], offer: offer(Some(WRITE), false) };
+        let receive = Syscall::Receive { from: Some(init), offer: offer(None, true) };
+        if receiver_first {
+            world.begin(receive);
+            world.run(init);
+            world.call(destroy).unwrap();
+            world.begin(send);
+            assert!(world.restarts(init));
+            world.repeat(init);
+        } else {
+            world.begin_of(init, send);
+            assert!(matches!(world.process(init).state, State::Sending { .. }));
+            world.run(receiver);
+            world.call(destroy).unwrap();
+            world.begin(receive);
+            assert!(world.restarts(receiver));
+            world.repeat(receiver);
+        }
+        world.run(init);
+        assert!(world.result(init).is_ok());
+        assert!(world.leaf(receiver, PAGE).is_present());
+    }
 }
 
 #[test]

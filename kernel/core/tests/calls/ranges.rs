@@ -205,6 +205,66 @@ fn a_long_range_of_protection_leaves_no_translation_behind() {
     }
 }
 
+/// Pages of a space that hold their own numbers, and what they hold after a share within the space.
+fn shared_within_a_space(first: u32, pages: u32, to: u32, both: bool) -> Vec<u32> {
+    const ALL: u32 = 8;
+    let mut world = World::new();
+    allocate(&mut world, EDGE, ALL).unwrap();
+    for page in 0..ALL {
+        world.write(EDGE + page * 0x1000, page).unwrap();
+    }
+    let me = Target::Process(world.init());
+    let (range, to_page) =
+        (range(EDGE + first * 0x1000, pages), UserPage::known(EDGE + to * 0x1000));
+    let (drop, add) = (if both { WRITE } else { READ }, if both { COW } else { READ });
+    let share = Syscall::RangeShare { process: ME, range, to: me, to_page, drop, add, both };
+    assert_eq!(world.call(share).unwrap()[0], pages);
+    for page in 0..pages {
+        let changed = world.leaf(world.init(), EDGE + (to + page) * 0x1000).bits() & 0x802;
+        assert_eq!(changed, if both { 0x800 } else { 2 });
+    }
+    (0..ALL).map(|page| world.read(EDGE + page * 0x1000).unwrap()).collect()
+}
+
+#[test]
+fn range_share_within_a_space_reads_each_page_before_it_is_replaced() {
+    for both in [false, true] {
+        for pages in 1..=7 {
+            for (first, to) in (0..=8 - pages).flat_map(|a| (0..=8 - pages).map(move |b| (a, b))) {
+                let mut expected: Vec<u32> = (0..8).collect();
+                expected.copy_within(first as usize..(first + pages) as usize, to as usize);
+                let after = shared_within_a_space(first, pages, to, both);
+                assert_eq!(after, expected, "{pages} pages from {first} to {to}");
+            }
+        }
+    }
+}
+
+#[test]
+fn range_share_upwards_within_a_space_that_fails_has_done_the_pages_at_its_end() {
+    let mut world = World::new();
+    allocate(&mut world, PAGE, 4).unwrap();
+    let child = world.child();
+    let (source, to_page) = (range(PAGE, 4), UserPage::known(PAGE));
+    let (drop, add, both) = (READ, READ, false);
+    let to = child.into();
+    world
+        .call(Syscall::RangeShare { process: ME, range: source, to, to_page, drop, add, both })
+        .unwrap();
+    let frames = |world: &World| {
+        [0, 1, 2, 3, 4, 5].map(|page| world.leaf(child, PAGE + page * 0x1000).frame())
+    };
+    let before = frames(&world);
+    // A directory, a table and five pages.
+    world.call(Syscall::SetQuota { process: child.into(), frames: 7, processes: 0 }).unwrap();
+    let (process, to_page) = (child.into(), UserPage::known(PAGE + 0x2000));
+    let share = Syscall::RangeShare { process, range: source, to, to_page, drop, add, both };
+    assert_eq!(world.call(share), Err(Error::QuotaExceeded));
+    assert_eq!(world.answer(world.init()).words[0], 1);
+    let [a, b, c, d, ..] = before;
+    assert_eq!(frames(&world), [a, b, c, d, abi::Entry::ABSENT.frame(), d]);
+}
+
 #[test]
 fn range_share_with_equal_bits_keeps_w_on_both_sides() {
     let mut world = World::new();

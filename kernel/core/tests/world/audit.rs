@@ -7,7 +7,7 @@ use abi::public::Status;
 use abi::{Entry, Frame, ProcessId};
 use kernel_core::After;
 use kernel_core::process::{Index, Process, Right, State, ViewName};
-use kernel_core::table::QueueName;
+use kernel_core::table::{AccountName, QueueName};
 
 use super::World;
 use crate::model::audit::{Counts, Space};
@@ -15,12 +15,16 @@ use crate::model::audit::{Counts, Space};
 /// Where in the FPU state the tests keep a process's id.
 const TAG: std::ops::Range<usize> = 160..164;
 
+/// What each account should count: frames, processes, and how many of these are dying.
+type Sums = HashMap<AccountName, (u32, u32, u32)>;
+
 impl World {
     /// Checks everything that must hold, and what `after` says.
     pub fn settle(&mut self) {
         match self.after {
             After::Run => assert!(self.cpu.current().is_some(), "nobody runs"),
             After::Idle => assert!(self.cpu.current().is_none(), "idle with a process on the CPU"),
+            After::TakeDown => assert!(self.cpu.current().is_none(), "idle with a process"),
             After::PowerOff { .. } => return,
         }
         self.audit();
@@ -75,14 +79,14 @@ impl World {
             "frames without mappings, and free frames"
         );
         let mut spaces = Vec::new();
-        let mut expected = HashMap::new();
-        for (index, process) in self.slots() {
+        let mut expected = Sums::new();
+        for (_, process) in self.slots() {
             if process.state != State::Ended {
                 spaces.push(model.space(process.directory));
                 let charged = spaces.last().map(Space::charged);
                 assert_eq!(Some(process.mapped), charged, "frames charged to {}", process.name());
             }
-            self.add_to_accounts(index, process.mapped, &mut expected);
+            self.add_to_accounts(process, process.mapped, &mut expected);
         }
         let empty = self.kernel.empty_view().expect("made at boot");
         let reserved = [&self.reserved[..], &[empty.table, empty.zeros]].concat();
@@ -93,16 +97,10 @@ impl World {
             pool: &self.dma_pool,
         };
         model.audit(self.kernel_directory, &spaces, &counts);
-        for (index, process) in
-            self.slots().filter(|(index, process)| process.account == Some(*index))
-        {
-            let used = (process.subtree.frames, process.subtree.processes);
-            assert_eq!(
-                Some(&used),
-                expected.get(&index.slot()),
-                "what the subtree of {} uses",
-                process.name()
-            );
+        for (name, used) in expected {
+            let account = self.kernel.processes().account(name);
+            let found = (account.used.frames, account.used.processes, account.dying);
+            assert_eq!(found, used, "what {name:?} counts");
         }
     }
 
@@ -151,15 +149,15 @@ impl World {
         assert_eq!(Entry::from_bits(bits).frame(), viewed.directory, "{name:?}: the directory");
     }
 
-    /// Counts a process's frames and itself for every bounded process above it.
-    fn add_to_accounts(&self, index: Index, frames: u32, sums: &mut HashMap<usize, (u32, u32)>) {
-        let mut at = self.kernel.processes()[index].account;
+    /// Counts a process's frames, itself and whether it is dying in every account above it.
+    fn add_to_accounts(&self, process: &Process, frames: u32, sums: &mut Sums) {
+        let mut at = process.account;
         while let Some(account) = at {
-            let sum = sums.entry(account.slot()).or_default();
-            *sum = (sum.0 + frames, sum.1 + 1);
-            at = self.kernel.processes()[account]
-                .parent
-                .and_then(|parent| self.kernel.processes()[parent].account);
+            let (used, processes, dying) = sums.entry(account).or_default();
+            *used += frames;
+            *processes += 1;
+            *dying += u32::from(process.state == State::Dying);
+            at = self.kernel.processes().account(account).above;
         }
     }
 

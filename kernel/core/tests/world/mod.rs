@@ -50,6 +50,8 @@ pub struct World {
     pub cpu: Cpu<Model>,
     /// What the last trap ended with.
     pub after: After,
+    /// Look at the world while an idle CPU takes down memory.
+    pub stop_at_teardown: bool,
     kernel_directory: Frame,
     reserved: Vec<Frame>,
     /// The DMA pool.
@@ -117,6 +119,7 @@ impl World {
             kernel,
             cpu,
             after,
+            stop_at_teardown: false,
             kernel_directory: boot.directory,
             reserved,
             dma_pool,
@@ -235,8 +238,18 @@ impl World {
     /// Traps with the registers as they are, and audits the world afterwards.
     pub fn trap(&mut self, vector: u32) {
         self.registers().trap = vector;
-        self.after = self.kernel.trap(&mut self.cpu);
+        let after = self.kernel.trap(&mut self.cpu);
+        self.leave(after);
+    }
+
+    /// What the kernel does after each of its entries, until the CPU has a process or nothing to do.
+    fn leave(&mut self, after: After) {
+        self.after = after;
         self.settle();
+        while self.after == After::TakeDown && !self.stop_at_teardown {
+            self.after = self.kernel.idle(&mut self.cpu);
+            self.settle();
+        }
     }
 
     /// Traps from virtual-8086 mode.
@@ -260,7 +273,7 @@ impl World {
         self.trap(VECTOR);
     }
 
-    /// Makes a call by `int 0x30` that answers at once.
+    /// Makes a call by `int 0x30` that answers without blocking. It is repeated while it restarts.
     pub fn call(&mut self, call: Syscall) -> Result<[u32; 4], Error> {
         self.call_raw(call.encode())
     }
@@ -268,9 +281,21 @@ impl World {
     pub fn call_raw(&mut self, raw: RawCall) -> Result<[u32; 4], Error> {
         let caller = self.current();
         self.begin_raw(raw);
+        self.repeat(caller);
         assert_eq!(self.process(caller).state, State::Ready, "the call blocked");
         assert!(!self.restarts(caller), "the call restarts");
         self.result(caller)
+    }
+
+    /// Repeats the call of a process, with the registers that it has, while it restarts and the process runs.
+    pub fn repeat(&mut self, caller: ProcessId) {
+        let mut times = 0;
+        while self.cpu.current().is_some() && self.current() == caller && self.restarts(caller) {
+            self.registers().eip = CALL_SITE + 2;
+            self.trap(VECTOR);
+            times += 1;
+            assert!(times < 5000, "the call restarts for ever");
+        }
     }
 
     /// Makes a JOS call, again and again while it restarts at once; the arguments are those of `edx, ecx, ebx, edi,
@@ -324,22 +349,22 @@ impl World {
     /// Lets 10 ms pass.
     pub fn tick(&mut self) {
         self.cpu.hardware.clock += 10_000;
-        self.after = self.kernel.timer(&mut self.cpu);
-        self.settle();
+        let after = self.kernel.timer(&mut self.cpu);
+        self.leave(after);
     }
 
     /// A device raises an interrupt line, if it is open.
     pub fn raise(&mut self, line: u32) {
         if self.cpu.hardware.masked & 1 << line == 0 {
-            self.after = self.kernel.device_interrupt(&mut self.cpu, line);
-            self.settle();
+            let after = self.kernel.device_interrupt(&mut self.cpu, line);
+            self.leave(after);
         }
     }
 
     /// A key is pressed.
     pub fn key(&mut self, byte: u8) {
-        self.after = self.kernel.console_input(&mut self.cpu, byte);
-        self.settle();
+        let after = self.kernel.console_input(&mut self.cpu, byte);
+        self.leave(after);
     }
 
     /// Lets time pass until a process is on the CPU.
