@@ -5,7 +5,7 @@ use abi::{Permissions, ProcessId, UserPage};
 
 use crate::call::message_call;
 use crate::disk_protocol::{DiskError, Facts, Request, Transfer, decode_answer};
-use crate::names::{self, Name};
+use crate::names::{self, Name, NotFound};
 
 /// A disk that this process has opened.
 #[derive(Clone, Copy, Debug)]
@@ -18,9 +18,9 @@ impl Disk {
     /// Opens the disk that init knows.
     ///
     /// # Errors
-    /// `Gone`: there is none. `Full`.
+    /// `Gone`: there is none. `NotPermitted`: it does not serve this process. `Full`.
     pub fn find() -> Result<Self, DiskError> {
-        Self::open(names::find(Name::DISK).ok_or(DiskError::Gone)?)
+        Self::open(names::find(Name::DISK)?)
     }
 
     /// Opens the disk that this process serves.
@@ -75,6 +75,15 @@ impl Disk {
     /// `DeviceError`; `Gone`.
     pub fn flush(&self) -> Result<(), DiskError> {
         ask(self.server, Request::Flush, None).map(drop)
+    }
+}
+
+impl From<NotFound> for DiskError {
+    fn from(why: NotFound) -> Self {
+        match why {
+            NotFound::Nobody | NotFound::NotUnderstood => Self::Gone,
+            NotFound::NotPermitted => Self::NotPermitted,
+        }
     }
 }
 

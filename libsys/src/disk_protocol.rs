@@ -143,10 +143,12 @@ pub enum DiskError {
     ReadOnly = 8,
     /// The message did not arrive, or was not answered: the disk has ended.
     Gone = 9,
+    /// The disk serves others and not this process: with the boot word `swap` it is the pager's.
+    NotPermitted = 10,
 }
 
 impl DiskError {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::NotUnderstood,
         Self::NotOpen,
         Self::Full,
@@ -156,6 +158,7 @@ impl DiskError {
         Self::DeviceError,
         Self::ReadOnly,
         Self::Gone,
+        Self::NotPermitted,
     ];
 }
 
@@ -171,6 +174,7 @@ impl core::fmt::Display for DiskError {
             Self::DeviceError => "the device failed",
             Self::ReadOnly => "the device is read-only",
             Self::Gone => "the disk is gone",
+            Self::NotPermitted => "the disk is the pager's",
         })
     }
 }

@@ -2,7 +2,11 @@
 //!
 //! | who | how | words | reply |
 //! | --- | --- | --- | --- |
-//! | anyone | `call` to init | `FIND`, the name in two words, its first letter lowest | the server's id, or 0 |
+//! | anyone | `call` to init | `FIND`, the name in two words, its first letter lowest | the server's id; or 0 and the number of a [`NotFound`] |
+//! | anyone | `call` to init | anything else | 0 and [`NotFound::NotUnderstood`] |
+//!
+//! init answers every call that it receives, so no caller waits for ever. With the boot word `swap` the disk is the pager's:
+//! everyone else is told [`NotFound::NotPermitted`].
 //!
 //! A server that init itself calls (the pager) asks before it says that it serves: later, init may just be waiting for it,
 //! and the question would be a deadlock, which reads as "there is none".
@@ -52,24 +56,49 @@ impl Name {
     }
 }
 
+/// Why init names no server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum NotFound {
+    /// No server has this name, or init cannot be asked.
+    Nobody = 0,
+    /// The server serves others, and not the process that asks.
+    NotPermitted = 1,
+    /// The words are no question. Correct the program.
+    NotUnderstood = 2,
+}
+
+impl NotFound {
+    const ALL: [Self; 3] = [Self::Nobody, Self::NotPermitted, Self::NotUnderstood];
+}
+
 /// The answer to a question.
 #[must_use]
-pub fn answer(server: Option<ProcessId>) -> [u32; 4] {
-    [server.map_or(0, ProcessId::bits), 0, 0, 0]
+pub fn answer(server: Result<ProcessId, NotFound>) -> [u32; 4] {
+    match server {
+        Ok(server) => [server.bits(), 0, 0, 0],
+        Err(why) => [0, why as u32, 0, 0],
+    }
 }
 
 /// The server that an answer names.
-#[must_use]
-pub fn answered(words: [u32; 4]) -> Option<ProcessId> {
-    ProcessId::new(words[0]).ok()
+///
+/// # Errors
+/// `NotFound`: the answer names none. What no init of ours says counts as `Nobody`.
+pub fn answered(words: [u32; 4]) -> Result<ProcessId, NotFound> {
+    let [server, why, ..] = words;
+    let known = NotFound::ALL.into_iter().find(|known| *known as u32 == why);
+    ProcessId::new(server).map_err(|_| known.unwrap_or(NotFound::Nobody))
 }
 
-/// Asks init for a server; `None` if there is none of this name, or no init.
+/// Asks init for a server.
+///
+/// # Errors
+/// `Nobody`: no server has this name, or there is no init. `NotPermitted`: the server does not serve this process.
 #[cfg(target_os = "none")]
-#[must_use]
-pub fn find(name: Name) -> Option<ProcessId> {
-    let reply = crate::call::message_call(ProcessId::first(0), name.question(), None).ok()?;
-    answered(reply.words)
+pub fn find(name: Name) -> Result<ProcessId, NotFound> {
+    let reply = crate::call::message_call(ProcessId::first(0), name.question(), None);
+    answered(reply.map_err(|_| NotFound::Nobody)?.words)
 }
 
 #[cfg(test)]
@@ -89,9 +118,11 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_names_a_server_or_none() {
-        for server in [None, Some(ProcessId::first(3))] {
+    fn an_answer_names_a_server_or_says_why_not() {
+        let reasons = NotFound::ALL.map(Err);
+        for server in [Ok(ProcessId::first(3))].into_iter().chain(reasons) {
             assert_eq!(answered(answer(server)), server);
         }
+        assert_eq!(answered([0, 99, 0, 0]), Err(NotFound::Nobody));
     }
 }

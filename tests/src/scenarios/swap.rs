@@ -21,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
         claim("swap::a_full_disk_ends_one_program_with_one_line", full),
         claim("swap::a_page_that_cannot_be_read_ends_one_program_with_one_line", read_errors),
         claim("swap::a_disk_that_cannot_be_written_ends_one_program_with_one_line", write_errors),
+        claim("swap::the_disk_that_pages_go_to_is_the_pagers_alone", pagers_alone),
         claim("swap::a_pager_of_a_hundred_lines_takes_its_childs_pages_away", own_pager),
     ]
 }
@@ -165,6 +166,16 @@ fn errors(which: &str, why: &str) -> Claim {
         "filled 2048 pages",
         "read 8388608 bytes back in another order: 0 wrong",
     ])?;
+    Ok(())
+}
+
+/// Whoever could open that disk could read and change the memory of all other programs.
+fn pagers_alone() -> Claim {
+    let file = image(64)?;
+    for words in ["write 1", "read 1", "errors", "refuse", "two"] {
+        let outcome = boot(&file).run(&format!("disktest {words}")).boot()?;
+        outcome.exits(1)?.lacks(&NEVER)?.shows(&["disktest: *: the disk is the pager's"])?;
+    }
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use libsys::abi::layout::PAGE_SIZE;
 use libsys::disk::Disk;
 use libsys::disk_protocol::{DiskError, PAGE_SECTORS, Request, SLOTS, Transfer, decode_answer};
 use libsys::message::{Event, next_event};
-use libsys::names::{self, Name};
+use libsys::names::{self, Name, NotFound};
 use libsys::pci::Function;
 use libsys::pci::live::Configuration;
 use libsys::process::{Command, SpawnError};
@@ -185,10 +185,20 @@ fn expect(claim: &'static str, holds: bool) -> Result<(), Failure> {
     if holds { Ok(()) } else { Err(Failure::Broken(claim)) }
 }
 
+/// The driver that init knows.
+fn the_disk() -> Result<ProcessId, Failure> {
+    names::find(Name::DISK).map_err(|why| Failure::Disk("find", why.into()))
+}
+
 /// What the disk has to refuse, and that it serves on.
 fn refuse() -> Result<(), Failure> {
-    let server = names::find(Name::DISK).ok_or(Failure::Disk("find", DiskError::Gone))?;
-    expect("nobody has this name", names::find(Name::new("nobody")).is_none())?;
+    let server = the_disk()?;
+    expect("nobody has this name", names::find(Name::new("nobody")) == Err(NotFound::Nobody))?;
+    let init = ProcessId::first(0);
+    for words in [[0; 4], [99; 4], [u32::MAX; 4]] {
+        let told = names::answered(message_call(init, words, None)?.words);
+        expect("init answers what it does not understand", told == Err(NotFound::NotUnderstood))?;
+    }
     let asks =
         |words| Ok::<_, Error>(decode_answer(message_call(server, words, None)?.words).err());
     expect("a stranger is not served", asks(Request::Flush.encode())? == Some(DiskError::NotOpen))?;
@@ -240,7 +250,7 @@ fn errors() -> Result<(), Failure> {
 
 /// Another client reads all the time, and ten more come and go: their areas are taken back.
 fn two() -> Result<(), Failure> {
-    let server = names::find(Name::DISK).ok_or(Failure::Disk("find", DiskError::Gone))?;
+    let server = the_disk()?;
     let hammer = spawn("hammer", server)?;
     let mut test = Test::new(Disk::open(server), 1)?;
     test.write_and_read()?;

@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use libsys::message::{Event, next_event};
-use libsys::names::{self, Name};
+use libsys::names::{self, Name, NotFound};
 use libsys::pager_protocol::is_ready;
 use libsys::process::{Command, Finished, SpawnError, attend};
 use libsys::{Error, ProcessId, Target, boot_line, println, reply, set_console_owner};
@@ -31,7 +31,7 @@ fn main() -> Result<u8, InitError> {
     let line = libsys::args().nth(1).unwrap_or("");
     let disk = if boot_line::has_word(line, "disk") { Disk::start_and_wait()? } else { None };
     let swaps = boot_line::has_word(line, "swap");
-    let servers = Servers { pager: start_pager(disk.as_ref(), swaps)?, disk };
+    let servers = start_pager(disk, swaps)?;
     match boot_line::program_to_run(line) {
         Some(words) => run_program(servers, words, |word| boot_line::has_word(line, word)),
         None => run_shell(servers),
@@ -42,34 +42,28 @@ fn main() -> Result<u8, InitError> {
 struct Servers {
     pager: ProcessId,
     disk: Option<Disk>,
+    /// Pages of programs go to the disk. Then the disk is the pager's alone, because its sectors are their memory.
+    swaps: bool,
 }
 
 /// Starts the pager and waits until it serves. Until then it may ask for the disk; with `swaps` it puts pages there.
-fn start_pager(disk: Option<&Disk>, swaps: bool) -> Result<ProcessId, InitError> {
+fn start_pager(disk: Option<Disk>, swaps: bool) -> Result<Servers, InitError> {
     let failed = |error| InitError::Spawn("pager", error);
     let arguments: &[&str] = if swaps { &["swap"] } else { &[] };
     let command = Command::new("pager").args(arguments).pager(None).with_archive();
     let pager = command.spawn().map_err(failed)?;
+    let servers = Servers { pager, disk, swaps };
     loop {
         match next_event()? {
             Event::Message { sender, words, .. } if sender == pager && is_ready(words) => {
-                return Ok(pager);
+                return Ok(servers);
             }
             Event::Exit { child, status, .. } if child == pager => {
                 return Err(InitError::PagerEnded(status));
             }
-            Event::Message { sender, words, .. } => answer(disk, sender, words),
+            Event::Message { sender, words, .. } => servers.answer(sender, words),
             Event::Exit { .. } | Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } => {}
         }
-    }
-}
-
-/// Tells who asks for a server by name which one it is.
-fn answer(disk: Option<&Disk>, sender: ProcessId, words: [u32; 4]) {
-    if let Some(name) = Name::asked(words) {
-        let known = if name == Name::DISK { disk.and_then(Disk::server) } else { None };
-        // Nobody waits if the question was sent, not called.
-        let _ = reply(sender, names::answer(known), None);
     }
 }
 
@@ -117,6 +111,21 @@ fn wait_for(mut servers: Servers, child: ProcessId) -> Result<u8, InitError> {
 }
 
 impl Servers {
+    /// Answers a message: whoever asks for a server by name learns which one it is, if it serves the process that asks.
+    fn answer(&self, sender: ProcessId, words: [u32; 4]) {
+        let disk = self.disk.as_ref().and_then(Disk::server);
+        let server = match Name::asked(words) {
+            None => Err(NotFound::NotUnderstood),
+            Some(Name::DISK) if self.swaps && sender != self.pager => {
+                Err(disk.map_or(NotFound::Nobody, |_| NotFound::NotPermitted))
+            }
+            Some(Name::DISK) => disk.ok_or(NotFound::Nobody),
+            Some(_) => Err(NotFound::Nobody),
+        };
+        // `NotWaiting` is no error here: a message that was sent, not called, wants no answer.
+        let _ = reply(sender, names::answer(server), None);
+    }
+
     /// Hears of what is not about the program in the foreground.
     fn hear(&mut self, event: Event) {
         match event {
@@ -130,7 +139,7 @@ impl Servers {
                 }
             }
             Event::Message { sender, words, .. } => {
-                answer(self.disk.as_ref(), sender, words);
+                self.answer(sender, words);
                 if let Some(disk) = &mut self.disk {
                     disk.hear(sender, words);
                 }
