@@ -16,14 +16,26 @@ use crate::process::{Index, State};
 impl Kernel {
     /// A JOS call of the current process, by `int 0x30`.
     pub(crate) fn jos_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) {
-        let r = &self.processes[caller].registers;
-        let number = self.processes[caller].numbering.lab5(r.eax);
-        let call = number
-            .and_then(|number| JosCall::decode(number, [r.edx, r.ecx, r.ebx, r.edi, r.esi]))
-            .ok_or(Error::InvalidArgument);
+        let call = self.jos_call_of(caller);
         if let Err(error) = call.and_then(|call| self.dispatch_jos(cpu, caller, call)) {
+            if error == Error::OutOfFrames {
+                return self.short_of_frames(cpu, caller);
+            }
             self.processes[caller].registers.eax = error.to_jos();
         }
+    }
+
+    /// The JOS call in a process's saved registers.
+    ///
+    /// # Errors
+    /// `InvalidArgument`: no JOS call has this number.
+    #[inline]
+    pub(crate) fn jos_call_of(&self, caller: Index) -> Result<JosCall, Error> {
+        let r = &self.processes[caller].registers;
+        let number = self.processes[caller].numbering.lab5(r.eax);
+        number
+            .and_then(|number| JosCall::decode(number, [r.edx, r.ecx, r.ebx, r.edi, r.esi]))
+            .ok_or(Error::InvalidArgument)
     }
 
     fn dispatch_jos<H: Hardware>(

@@ -47,6 +47,8 @@ pub struct Kernel {
     /// The first process has ended with this status.
     pub(crate) ended: Option<u8>,
     pub(crate) empty_view: Option<EmptyView>,
+    /// The call that is under way was made again, after a pager has freed frames for it.
+    pub(crate) second_try: bool,
 }
 
 impl Kernel {
@@ -64,6 +66,7 @@ impl Kernel {
             report_as_jos: false,
             ended: None,
             empty_view: None,
+            second_try: false,
         }
     }
 

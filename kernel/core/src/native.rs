@@ -1,9 +1,9 @@
 //! The native calls: what each of them does, one arm a call.
 
-use abi::call::Arguments;
+use abi::call::{Arguments, RawCall};
 use abi::message::Reason;
 use abi::process::Target;
-use abi::{Error, Frame, PageRange, ProcessId, Registers, Syscall};
+use abi::{Error, Frame, PageRange, Permissions, ProcessId, Registers, Syscall, UserPage};
 
 use crate::cpu::Cpu;
 use crate::fault::Fault;
@@ -14,7 +14,7 @@ use crate::range::Progress;
 use crate::space::{Change, Space};
 
 /// The saved registers of a call, in the places that the call came with: those of `int 0x30`, or of `sysenter`.
-struct CallRegisters<'a, const SYSENTER: bool>(&'a Registers);
+pub(crate) struct CallRegisters<'a, const SYSENTER: bool>(&'a Registers);
 
 impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
     /// Is there a register for everything that the call needs? By `sysenter` there are fewer, and the page lies where
@@ -26,6 +26,27 @@ impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
         !SYSENTER
             || ![RANGE_SHARE, FAULT_REPLY_AND_RECEIVE].contains(&self.number())
                 && (self.permission_bits() == 0 || !MESSAGES.contains(&self.number()))
+    }
+}
+
+impl CallRegisters<'_, false> {
+    /// Reads a native call once more out of the registers that it came with, by `int 0x30` or `sysenter`.
+    ///
+    /// # Errors
+    /// As [`Syscall::decode`]: it is a JOS call.
+    #[inline(never)]
+    pub(crate) fn decode_again(registers: &Registers) -> Result<Syscall, Error> {
+        fn raw(arguments: &impl Arguments) -> RawCall {
+            let words = [0, 1, 2, 3].map(|index| arguments.word(index));
+            let (process, page) = (arguments.process(), arguments.page());
+            RawCall { head: arguments.head(), process, page, words }
+        }
+        let raw = if registers.trap == Registers::SYSENTER {
+            raw(&CallRegisters::<true>(registers))
+        } else {
+            raw(&CallRegisters::<false>(registers))
+        };
+        Syscall::decode(&raw)
     }
 }
 
@@ -74,6 +95,9 @@ impl Kernel {
             Err(error) => Err(error),
         };
         if let Err(error) = done {
+            if error == Error::OutOfFrames {
+                return self.short_of_frames(cpu, caller);
+            }
             self.processes[caller].registers.eax = error.to_wire();
         }
     }
@@ -207,13 +231,16 @@ impl Kernel {
                 self.processes[caller].accepts_clients = accept;
                 self.succeed(caller)
             }
+            Syscall::AcceptFrameRequests { accept } => {
+                self.processes[caller].frees_frames = accept;
+                self.succeed(caller)
+            }
             Syscall::FaultForward { address, access, eip } => {
                 self.forward(cpu, caller, Fault { address, access, eip })?;
                 Ok(())
             }
             Syscall::FaultReply { process, verdict } => {
-                self.fault_reply(cpu, caller, process, verdict)?;
-                self.succeed(caller)
+                self.fault_reply(cpu, caller, process, verdict)
             }
             Syscall::FaultReplyAndReceive { process, verdict, accept } => {
                 self.fault_reply_and_receive(cpu, caller, process, verdict, accept)
@@ -300,11 +327,23 @@ impl Kernel {
             Syscall::InterruptAttach { line } => self.interrupt_attach(cpu, caller, line),
             Syscall::InterruptAcknowledge { line } => self.interrupt_acknowledge(cpu, caller, line),
             Syscall::PageMove { process, page, to, to_page, marks } => {
-                let (from, to) = self.room_in_both(cpu, caller, process, to, 1)?;
-                let old = self.memory(cpu).move_page(from, page, to, to_page, marks)?;
-                self.answer(caller, old.bits())
+                self.page_move(cpu, caller, (process, page), (to, to_page), marks)
             }
         }
+    }
+
+    #[inline(never)]
+    pub(crate) fn page_move<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        (process, page): (Target, UserPage),
+        (to, to_page): (Target, UserPage),
+        marks: Permissions,
+    ) -> Result<(), Error> {
+        let (from, to) = self.room_in_both(cpu, caller, process, to, 1)?;
+        let old = self.memory(cpu).move_page(from, page, to, to_page, marks)?;
+        self.answer(caller, old.bits())
     }
 
     /// Success, with nothing to say.
@@ -325,8 +364,13 @@ impl Kernel {
         Ok(())
     }
 
-    /// How far a range call got, which its caller learns also from an error.
+    /// How far a range call got, which its caller learns also from an error. After `OutOfFrames` the call may be made
+    /// again, so its registers stay as they are.
     pub(crate) fn progress(&mut self, caller: Index, progress: &Progress) -> Result<(), Error> {
+        if progress.result == Err(Error::OutOfFrames) {
+            self.note_done(caller, progress.done);
+            return progress.result;
+        }
         self.processes[caller].registers.ebx = progress.done;
         progress.result?;
         self.succeed(caller)
@@ -358,7 +402,7 @@ impl Kernel {
         Ok(self.spaces(cpu, from, to))
     }
 
-    fn process_create<H: Hardware>(
+    pub(crate) fn process_create<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
@@ -375,7 +419,7 @@ impl Kernel {
     }
 
     #[inline(never)]
-    fn errand<H: Hardware>(
+    pub(crate) fn errand<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,

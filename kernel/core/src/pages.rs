@@ -36,7 +36,7 @@ impl Kernel {
     }
 
     #[inline(never)]
-    fn page_allocate_elsewhere<H: Hardware>(
+    pub(crate) fn page_allocate_elsewhere<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
@@ -68,7 +68,7 @@ impl Kernel {
     }
 
     #[inline(never)]
-    fn page_map_elsewhere<H: Hardware>(
+    pub(crate) fn page_map_elsewhere<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
@@ -99,7 +99,7 @@ impl Kernel {
     }
 
     #[inline(never)]
-    fn page_unmap_elsewhere<H: Hardware>(
+    pub(crate) fn page_unmap_elsewhere<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
@@ -130,7 +130,7 @@ impl Kernel {
     }
 
     #[inline(never)]
-    fn page_copy_elsewhere<H: Hardware>(
+    pub(crate) fn page_copy_elsewhere<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,

@@ -117,6 +117,8 @@ pub enum Errand {
     },
     /// As its pager, to serve a fault that its handler passed on.
     ForwardedFault,
+    /// As its pager, to free frames for a call ([`crate::shortage`]).
+    Frames,
 }
 
 impl Errand {
@@ -127,6 +129,7 @@ impl Errand {
             Self::Send | Self::Call => Kind::Message,
             Self::Clone => Kind::Clone,
             Self::Fault { .. } | Self::ForwardedFault => Kind::Fault,
+            Self::Frames => Kind::Frames,
         }
     }
 }
@@ -308,6 +311,8 @@ pub struct Process {
     pub pager: Option<ProcessId>,
     /// It serves the faults of whoever names it.
     pub accepts_clients: bool,
+    /// It frees frames for its clients' calls when it is asked.
+    pub frees_frames: bool,
     /// The longest chain of clients and clients' clients that it has had.
     pub clients_below: u8,
     /// How long its pager may take, in milliseconds; 0 for ever.
@@ -400,6 +405,7 @@ impl Process {
         handler: 0,
         pager: None,
         accepts_clients: false,
+        frees_frames: false,
         clients_below: 0,
         fault_timeout: 0,
         senders: Queue { head: None, tail: None },
@@ -447,6 +453,7 @@ impl Process {
             handler,
             pager,
             accepts_clients,
+            frees_frames,
             clients_below,
             fault_timeout,
             senders,
@@ -478,7 +485,7 @@ impl Process {
         (*awaited, *unattended) = (0, false);
         (*status, *reason) = (0, Reason::Exited);
         (*handler, *pager, *fault_timeout) = (0, None, 0);
-        (*accepts_clients, *clients_below) = (false, 0);
+        (*accepts_clients, *frees_frames, *clients_below) = (false, false, 0);
         (*outbox, *interrupts) = (Outbox::EMPTY, 0);
         (*wake, *sleeper) = (0, 0);
         (*mapped, *table_groups) = (1, 0);

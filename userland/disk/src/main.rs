@@ -39,7 +39,9 @@ fn main() -> Result<(), NoDevice> {
                 server.interrupt();
                 receive(None, Some(inbox::OFFER))?
             }
-            Kind::Fault | Kind::Exit | Kind::Clone => receive(None, Some(inbox::OFFER))?,
+            Kind::Fault | Kind::Exit | Kind::Clone | Kind::Frames => {
+                receive(None, Some(inbox::OFFER))?
+            }
         };
     }
 }
