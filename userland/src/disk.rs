@@ -50,7 +50,8 @@ impl Disk {
                 Event::Exit { .. }
                 | Event::Interrupt
                 | Event::Fault { .. }
-                | Event::Clone { .. } => {}
+                | Event::Clone { .. }
+                | Event::Frames { .. } => {}
             }
         }
         Ok(Some(disk))

@@ -86,6 +86,15 @@ impl Server {
         }
     }
 
+    /// A call of a client's finds no frame: has pages go. Nobody is told if none can: the call has an error for that.
+    pub fn free_frames(&mut self, client: ProcessId, frames: u32) -> Verdict {
+        let (swap, mut reach) = self.swap();
+        match swap.free_frames(&mut reach, client, frames) {
+            0 => Verdict::Refuse,
+            1.. => Verdict::Resume,
+        }
+    }
+
     /// Gives a client the page that its program has there, if it has one.
     fn give(&mut self, client: ProcessId, address: u32, access: Access) -> Result<(), Refused> {
         let decision = self.clients.decide(client, address, access);

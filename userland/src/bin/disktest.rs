@@ -337,7 +337,8 @@ fn serving(mut driver: Driver) -> Result<Driver, Failure> {
         match next_event()? {
             Event::Message { sender, words, .. } => driver.hear(sender, words),
             Event::Exit { .. } => return Err(Failure::Broken("the driver starts")),
-            Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } => {}
+            Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } | Event::Frames { .. } => {
+            }
         }
     }
     Ok(driver)

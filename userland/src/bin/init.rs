@@ -62,7 +62,11 @@ fn start_pager(disk: Option<Disk>, swaps: bool) -> Result<Servers, InitError> {
                 return Err(InitError::PagerEnded(status));
             }
             Event::Message { sender, words, .. } => servers.answer(sender, words),
-            Event::Exit { .. } | Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } => {}
+            Event::Exit { .. }
+            | Event::Interrupt
+            | Event::Fault { .. }
+            | Event::Clone { .. }
+            | Event::Frames { .. } => {}
         }
     }
 }
@@ -145,7 +149,8 @@ impl Servers {
                 }
             }
             // What nobody should have sent.
-            Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } => {}
+            Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } | Event::Frames { .. } => {
+            }
         }
     }
 }
