@@ -9,6 +9,7 @@
 //! | anyone | `call` to the pager | `PAGES`, client | | pages resident, on disk, compressed, and elsewhere |
 //! | anyone | `call` to the pager | `FAULTS`, client | | pages in, pages out, limit, 0 |
 //! | anyone | `call` to the pager | `SPACE` | | slots used, slots, bytes compressed, bytes for them |
+//! | anyone | `call` to the pager | `ASIDE` | | slots set aside, 0, 0, 0 |
 //!
 //! A question about a process that is no client is answered by [`NOT_A_CLIENT`] in all words.
 //!
@@ -31,6 +32,8 @@ const PAGES: u32 = 4;
 const FAULTS: u32 = 5;
 /// Word 0 of a question for [`Space`].
 const SPACE: u32 = 6;
+/// Word 0 of a question for the slots that are set aside.
+const ASIDE: u32 = 7;
 
 /// Every word of the answer about a process that is no client.
 pub const NOT_A_CLIENT: u32 = u32::MAX;
@@ -67,6 +70,8 @@ pub enum Request {
     },
     /// Say how full the places are where pages go.
     Space,
+    /// Say how many slots of the disk could not be written and wait to be tried again. They are not among those used.
+    Aside,
 }
 
 impl Request {
@@ -80,6 +85,7 @@ impl Request {
             Self::Pages { client } => [PAGES, client.bits(), 0, 0],
             Self::Faults { client } => [FAULTS, client.bits(), 0, 0],
             Self::Space => [SPACE, 0, 0, 0],
+            Self::Aside => [ASIDE, 0, 0, 0],
         }
     }
 
@@ -92,6 +98,7 @@ impl Request {
         let (number, process) = match words {
             [STATISTICS, 0, 0, 0] => return Ok(Self::Statistics),
             [SPACE, 0, 0, 0] => return Ok(Self::Space),
+            [ASIDE, 0, 0, 0] => return Ok(Self::Aside),
             [SET_LIMIT, process, _, 0] | [REGISTER | PAGES | FAULTS, process, 0, 0] => {
                 (words[0], process)
             }
@@ -294,6 +301,14 @@ pub fn pages_of(client: ProcessId) -> Option<Pages> {
 #[must_use]
 pub fn faults_of(client: ProcessId) -> Option<Faults> {
     ask(Request::Faults { client }).ok().and_then(Faults::decode)
+}
+
+/// How full the places are where pages go, and how many slots are set aside; `None`: the caller has no pager.
+#[cfg(target_os = "none")]
+#[must_use]
+pub fn space() -> Option<(Space, u32)> {
+    let space = ask(Request::Space).ok().map(Space::decode)?;
+    ask(Request::Aside).ok().map(|[aside, ..]| (space, aside))
 }
 
 /// The words with which a pager tells its parent that it serves.

@@ -56,6 +56,8 @@ pub struct Machine {
     pub disk: Option<PathBuf>,
     /// A configuration file of QEMU's `blkdebug`, which makes requests to the virtio drive fail: for tests.
     pub disk_errors: Option<PathBuf>,
+    /// More devices, each as QEMU's `-device` takes it: for tests.
+    pub devices: Vec<String>,
 }
 
 impl Machine {
@@ -71,6 +73,7 @@ impl Machine {
             ide_disk: None,
             disk: None,
             disk_errors: None,
+            devices: Vec::new(),
         }
     }
 
@@ -118,6 +121,9 @@ impl Machine {
             };
             add(&["-drive", &format!("if=none,id=disk,werror=report,rerror=report,{file}")]);
             add(&["-device", "virtio-blk-pci,drive=disk,disable-legacy=on"]);
+        }
+        for device in &self.devices {
+            add(&["-device", device]);
         }
         match &self.image {
             Image::Kernel { kernel, archive } => {

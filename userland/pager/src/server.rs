@@ -181,6 +181,7 @@ impl Server {
                 self.report(client).map_or([NOT_A_CLIENT; 4], |(_, faults)| faults.encode())
             }
             Ok(Request::Space) => self.space().encode(),
+            Ok(Request::Aside) => [self.swap.store().slots_set_aside(), 0, 0, 0],
             Err(_) => Registered::NotUnderstood.encode(),
         }
     }
