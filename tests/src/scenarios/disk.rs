@@ -164,7 +164,7 @@ fn ranges() -> Claim {
 /// The network card is four slots behind the disk, so that the two share an interrupt line.
 fn storm() -> Claim {
     let file = image(16)?;
-    let boot = boot(&file).device("e1000,addr=6,romfile=").append("trust archive");
+    let boot = boot(&file).device("ne2k_pci,addr=6,romfile=").append("trust archive");
     let outcome = boot.run("disktest storm").boot()?;
     outcome
         .exits(0)?
