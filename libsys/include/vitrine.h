@@ -152,6 +152,7 @@
 #define CALL_INTERRUPT_ACKNOWLEDGE 81
 #define CALL_PAGE_MOVE 82
 #define CALL_FAULT_REPLY_AND_RECEIVE 83
+#define CALL_ACCEPT_FRAME_REQUESTS 84
 
 /* JOS's, as its labs 5 and 6 count them. */
 #define JOS_CALL_CPUTS 0
@@ -781,6 +782,14 @@ static inline int32_t vitrine_accept_clients(uint32_t accept)
     return vitrine_plain(CALL_ACCEPT_CLIENTS, 0, accept);
 }
 
+/* Says whether the caller frees frames (1) or not (0) when a call of a client finds none. Who says
+   yes gets messages of kind MESSAGE_FRAMES and answers each with vitrine_fault_reply_resume, when
+   frames are free, or vitrine_fault_reply_refuse. */
+static inline int32_t vitrine_accept_frame_requests(uint32_t accept)
+{
+    return vitrine_plain(CALL_ACCEPT_FRAME_REQUESTS, 0, accept);
+}
+
 /* Hands a fault on to the caller's pager, and returns when that has mended it. -ERROR_REFUSED:
    there is no pager, or it said no. */
 static inline int32_t vitrine_fault_forward(uint32_t address, uint32_t access, uint32_t eip)
@@ -845,6 +854,7 @@ static inline int32_t vitrine_clone(uint32_t child)
 #define MESSAGE_INTERRUPT 2       /* Ctrl-C on the console */
 #define MESSAGE_EXIT 3            /* the sender, a child, ended: status, reason */
 #define MESSAGE_CLONE 4           /* the sender, a client, forks: the child's id */
+#define MESSAGE_FRAMES 5          /* a call of the sender's finds no frame: frames it needs */
 
 #define MESSAGE_PAGE 0x100        /* in the header of a message: a page came */
 

@@ -465,6 +465,15 @@ pub fn accept_clients(accept: bool) -> Result<(), Error> {
     one_word(Syscall::AcceptClients { accept }).map(drop)
 }
 
+/// Says whether the caller frees frames when a call of a client finds none. Who says yes answers
+/// [`Event::Frames`](crate::message::Event::Frames).
+///
+/// # Errors
+/// None of its own.
+pub fn accept_frame_requests(accept: bool) -> Result<(), Error> {
+    one_word(Syscall::AcceptFrameRequests { accept }).map(drop)
+}
+
 /// Hands a fault on to the pager; returns when it has mended it.
 ///
 /// # Errors

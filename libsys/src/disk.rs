@@ -23,13 +23,34 @@ impl Disk {
         Self::open(names::find(Name::DISK)?)
     }
 
+    /// Opens the disk that `parent` knows: for a server whose parent is not init.
+    ///
+    /// # Errors
+    /// As [`Disk::find`].
+    pub fn find_at(parent: ProcessId) -> Result<Self, DiskError> {
+        Self::open(names::find_at(parent, Name::DISK)?)
+    }
+
     /// Opens the disk that this process serves.
     ///
     /// # Errors
-    /// `Full`; `Gone`.
+    /// `NotPermitted`: nobody has admitted the caller. `Full`; `Gone`.
     pub fn open(server: ProcessId) -> Result<Self, DiskError> {
         let facts = ask(server, Request::Open, None)?;
         Ok(Self { server, facts })
+    }
+
+    /// Lets a process open a range of pages of the disk that `server`, a child of this process's, serves.
+    ///
+    /// # Errors
+    /// `NotPermitted`: the disk is no child of the caller's. `BadRange`: the range is empty or goes beyond the disk. `Full`.
+    pub fn admit(
+        server: ProcessId,
+        process: ProcessId,
+        first: u32,
+        pages: u32,
+    ) -> Result<(), DiskError> {
+        ask(server, Request::Admit { process, first, pages }, None).map(drop)
     }
 
     /// How large it is.
@@ -81,7 +102,7 @@ impl Disk {
 impl From<NotFound> for DiskError {
     fn from(why: NotFound) -> Self {
         match why {
-            NotFound::Nobody | NotFound::NotUnderstood => Self::Gone,
+            NotFound::Nobody | NotFound::NotUnderstood | NotFound::Ended => Self::Gone,
             NotFound::NotPermitted => Self::NotPermitted,
         }
     }

@@ -9,11 +9,17 @@
 //! | read | 3 + pages × 2^8 + slot × 2^16, first sector (two words) | | |
 //! | write | 4 + pages × 2^8 + slot × 2^16, first sector (two words) | | |
 //! | flush | 5 | | |
+//! | admit | 6, a process, first page, pages | | |
+//!
+//! Whom the disk serves is its parent's to say. Its argument `everyone` opens all of it to every process. Otherwise a
+//! process may open it only after the disk's parent has admitted it to a range, and sees that range alone: its sectors
+//! count from the beginning of the range. Everyone else is told `NotPermitted`, whatever is asked.
 //!
 //! The pages that a client has shared are its transfer area: 16 slots, of which a transfer uses some in a row. The disk
 //! keeps them mapped, so that a transfer is one message and one request to the device. A client that ends loses its
 //! area. Requests are served one at a time; the answer comes when the device is done.
 
+use abi::ProcessId;
 use abi::layout::PAGE_SIZE;
 
 /// Bytes of a sector.
@@ -64,6 +70,15 @@ pub enum Request {
     Write(Transfer),
     /// Return when all that was written is on the medium.
     Flush,
+    /// A process may open a range. From the disk's parent alone.
+    Admit {
+        /// Which process.
+        process: ProcessId,
+        /// The range's first page on the disk.
+        first: u32,
+        /// Its pages, at least one.
+        pages: u32,
+    },
 }
 
 const OPEN: u32 = 1;
@@ -71,6 +86,7 @@ const SHARE: u32 = 2;
 const READ: u32 = 3;
 const WRITE: u32 = 4;
 const FLUSH: u32 = 5;
+const ADMIT: u32 = 6;
 
 impl Request {
     /// The words of the message.
@@ -82,6 +98,7 @@ impl Request {
             Self::Read(transfer) => transfer.encode(READ),
             Self::Write(transfer) => transfer.encode(WRITE),
             Self::Flush => [FLUSH, 0, 0, 0],
+            Self::Admit { process, first, pages } => [ADMIT, process.bits(), first, pages],
         }
     }
 
@@ -91,6 +108,12 @@ impl Request {
     /// `NotUnderstood`: no request has these words.
     pub const fn decode(words: [u32; 4]) -> Result<Self, DiskError> {
         let [head, low, high, last] = words;
+        if head == ADMIT {
+            return match ProcessId::new(low) {
+                Ok(process) => Ok(Self::Admit { process, first: high, pages: last }),
+                Err(_) => Err(DiskError::NotUnderstood),
+            };
+        }
         let (pages, slot) = (head >> 8 & 0xFF, head >> 16);
         let sector = low as u64 | (high as u64) << 32;
         let transfer = Transfer { sector, slot, pages };
@@ -131,7 +154,8 @@ pub enum DiskError {
     NotOpen = 2,
     /// It has as many clients as it takes. Try again when one has ended.
     Full = 3,
-    /// The transfer goes beyond the disk or the area, or is empty; or there is no such slot.
+    /// The transfer goes beyond the range or the area, or is empty; or there is no such slot; or the range of an `Admit` is
+    /// empty or goes beyond the disk.
     BadRange = 4,
     /// No page was shared at one of the slots; or none came with a `Share`.
     NotShared = 5,
@@ -143,7 +167,8 @@ pub enum DiskError {
     ReadOnly = 8,
     /// The message did not arrive, or was not answered: the disk has ended.
     Gone = 9,
-    /// The disk serves others and not this process: with the boot word `swap` it is the pager's.
+    /// The disk serves others and not this process: with the boot word `swap` it is the pager's. Or an `Admit` did not come
+    /// from the disk's parent.
     NotPermitted = 10,
 }
 
@@ -238,6 +263,7 @@ mod tests {
             Request::Read(transfer),
             Request::Write(transfer),
             Request::Flush,
+            Request::Admit { process: ProcessId::first(5), first: 0x10_0000, pages: u32::MAX },
         ];
         for request in requests {
             assert_eq!(Request::decode(request.encode()), Ok(request));
@@ -257,7 +283,9 @@ mod tests {
     fn strange_words_are_refused() {
         for words in [
             [0, 0, 0, 0],
-            [6, 0, 0, 0],
+            [6, 0, 0, 1],
+            [6 | 1 << 16, 0x1005, 0, 1],
+            [7, 0, 0, 0],
             [1, 1, 0, 0],
             [1 | 1 << 8, 0, 0, 0],
             [2, 0, 1, 0],

@@ -45,6 +45,14 @@ pub enum Event {
         /// Its new child.
         child: ProcessId,
     },
+    /// A call of a client, or of whoever sends a client a page, finds no frame, and waits for `fault_reply`: `Resume` when
+    /// frames are free, `Refuse` if none can be. Only who has called `accept_frame_requests` is asked.
+    Frames {
+        /// Whose call.
+        client: ProcessId,
+        /// The most frames that the call needs.
+        frames: u32,
+    },
 }
 
 impl Event {
@@ -64,6 +72,7 @@ impl Event {
             Kind::Interrupt => Self::Interrupt,
             Kind::Exit => Self::Exit { child: sender, status: first, reason: Reason::new(second)? },
             Kind::Clone => Self::Clone { client: sender, child: ProcessId::new(first).ok()? },
+            Kind::Frames => Self::Frames { client: sender, frames: first },
         })
     }
 }
@@ -99,5 +108,7 @@ mod tests {
             Some(Event::Clone { client: sender, child })
         );
         assert_eq!(event(Kind::Clone, [0; 4]), None);
+        let frames = Event::Frames { client: sender, frames: 66 };
+        assert_eq!(event(Kind::Frames, [66, 3, 0, 0]), Some(frames));
     }
 }

@@ -5,7 +5,8 @@
 //! | anyone | `call` to init | `FIND`, the name in two words, its first letter lowest | the server's id; or 0 and the number of a [`NotFound`] |
 //! | anyone | `call` to init | anything else | 0 and [`NotFound::NotUnderstood`] |
 //!
-//! init answers every call that it receives, so no caller waits for ever. With the boot word `swap` the disk is the pager's:
+//! init answers every call that it receives. While the disk's driver is started again, the answer about it waits until the
+//! driver serves, or will not. With the boot word `swap` the disk is the pager's:
 //! everyone else is told [`NotFound::NotPermitted`].
 //!
 //! A server that init itself calls (the pager) asks before it says that it serves: later, init may just be waiting for it,
@@ -66,10 +67,12 @@ pub enum NotFound {
     NotPermitted = 1,
     /// The words are no question. Correct the program.
     NotUnderstood = 2,
+    /// The server has ended, and is not started again.
+    Ended = 3,
 }
 
 impl NotFound {
-    const ALL: [Self; 3] = [Self::Nobody, Self::NotPermitted, Self::NotUnderstood];
+    const ALL: [Self; 4] = [Self::Nobody, Self::NotPermitted, Self::NotUnderstood, Self::Ended];
 }
 
 /// The answer to a question.
@@ -91,13 +94,22 @@ pub fn answered(words: [u32; 4]) -> Result<ProcessId, NotFound> {
     ProcessId::new(server).map_err(|_| known.unwrap_or(NotFound::Nobody))
 }
 
-/// Asks init for a server.
+/// Asks init for a server. It may be one that does not serve yet: then this waits until it does.
 ///
 /// # Errors
 /// `Nobody`: no server has this name, or there is no init. `NotPermitted`: the server does not serve this process.
 #[cfg(target_os = "none")]
 pub fn find(name: Name) -> Result<ProcessId, NotFound> {
-    let reply = crate::call::message_call(ProcessId::first(0), name.question(), None);
+    find_at(ProcessId::first(0), name)
+}
+
+/// As [`find`], but asks another process: for a server whose parent is not init.
+///
+/// # Errors
+/// As [`find`]; `Nobody` also if the process cannot be asked.
+#[cfg(target_os = "none")]
+pub fn find_at(parent: ProcessId, name: Name) -> Result<ProcessId, NotFound> {
+    let reply = crate::call::message_call(parent, name.question(), None);
     answered(reply.map_err(|_| NotFound::Nobody)?.words)
 }
 

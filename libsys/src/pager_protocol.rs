@@ -10,6 +10,7 @@
 //! | anyone | `call` to the pager | `FAULTS`, client | | pages in, pages out, limit, 0 |
 //! | anyone | `call` to the pager | `SPACE` | | slots used, slots, bytes compressed, bytes for them |
 //! | anyone | `call` to the pager | `NAME`, client | | the first 16 bytes of its program's name, zeros after it |
+//! | anyone | `call` to the pager | `ASIDE` | | slots set aside, 0, 0, 0 |
 //!
 //! A question about a process that is no client is answered by [`NOT_A_CLIENT`] in all words.
 //!
@@ -34,6 +35,8 @@ const FAULTS: u32 = 5;
 const SPACE: u32 = 6;
 /// Word 0 of a question for a [`ShortName`].
 const NAME: u32 = 7;
+/// Word 0 of a question for the slots that are set aside.
+const ASIDE: u32 = 8;
 
 /// Every word of the answer about a process that is no client.
 pub const NOT_A_CLIENT: u32 = u32::MAX;
@@ -75,6 +78,8 @@ pub enum Request {
         /// Which client.
         client: ProcessId,
     },
+    /// Say how many slots of the disk could not be written and wait to be tried again. They are not among those used.
+    Aside,
 }
 
 impl Request {
@@ -89,6 +94,7 @@ impl Request {
             Self::Faults { client } => [FAULTS, client.bits(), 0, 0],
             Self::Space => [SPACE, 0, 0, 0],
             Self::Name { client } => [NAME, client.bits(), 0, 0],
+            Self::Aside => [ASIDE, 0, 0, 0],
         }
     }
 
@@ -101,6 +107,7 @@ impl Request {
         let (number, process) = match words {
             [STATISTICS, 0, 0, 0] => return Ok(Self::Statistics),
             [SPACE, 0, 0, 0] => return Ok(Self::Space),
+            [ASIDE, 0, 0, 0] => return Ok(Self::Aside),
             [SET_LIMIT, process, _, 0] | [REGISTER | PAGES | FAULTS | NAME, process, 0, 0] => {
                 (words[0], process)
             }
@@ -354,6 +361,14 @@ pub fn faults_of(client: ProcessId) -> Option<Faults> {
 #[must_use]
 pub fn name_of(client: ProcessId) -> Option<ShortName> {
     ask(Request::Name { client }).ok().and_then(ShortName::decode)
+}
+
+/// How full the places are where pages go, and how many slots are set aside; `None`: the caller has no pager.
+#[cfg(target_os = "none")]
+#[must_use]
+pub fn space() -> Option<(Space, u32)> {
+    let space = ask(Request::Space).ok().map(Space::decode)?;
+    ask(Request::Aside).ok().map(|[aside, ..]| (space, aside))
 }
 
 /// The words with which a pager tells its parent that it serves.

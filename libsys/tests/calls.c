@@ -108,6 +108,7 @@ static void faults(void)
     TRY(vitrine_set_handler(PROCESS, (void (*)(void))(uintptr_t)0x800020)), end();
     TRY(vitrine_set_pager(PROCESS, OTHER)), end();
     TRY(vitrine_accept_clients(1)), end();
+    TRY(vitrine_accept_frame_requests(1)), end();
     TRY(vitrine_fault_forward(PAGE + 1, ACCESS_WRITE | ACCESS_USER, 0x800020)), end();
     TRY(vitrine_fault_reply_resume(PROCESS)), end();
     TRY(vitrine_fault_reply_map(PROCESS, PAGE, OTHER_PAGE, ALL)), end();

@@ -385,6 +385,7 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
         ("vitrine_set_handler", Syscall::SetHandler { process, address: ENTRY }),
         ("vitrine_set_pager", Syscall::SetPager { process, pager: Some(other()) }),
         ("vitrine_accept_clients", Syscall::AcceptClients { accept: true }),
+        ("vitrine_accept_frame_requests", Syscall::AcceptFrameRequests { accept: true }),
         (
             "vitrine_fault_forward",
             Syscall::FaultForward { address: PAGE.address() + 1, access: 6, eip: ENTRY },

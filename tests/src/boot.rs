@@ -162,6 +162,13 @@ impl Boot {
         self
     }
 
+    /// Attaches another device, as QEMU's `-device` takes it.
+    #[must_use]
+    pub fn device(mut self, device: &str) -> Self {
+        self.machine.more.extend(["-device".to_owned(), device.to_owned()]);
+        self
+    }
+
     /// Says whether time passes by instructions run (as it does unless told otherwise).
     #[must_use]
     pub fn icount(mut self, icount: bool) -> Self {

@@ -1,5 +1,5 @@
-//! What programs of this package share: deliberate mistakes, how a disk is started, the table of processes, and the
-//! shell's parts.
+//! What programs of this package share: deliberate mistakes, how a disk is started, the servers of a system, the table
+//! of processes, and the shell's parts.
 #![no_std]
 #![deny(unsafe_code)]
 
@@ -15,3 +15,5 @@ pub mod line;
 pub mod provoke;
 #[cfg(target_os = "none")]
 pub mod ps;
+#[cfg(target_os = "none")]
+pub mod servers;

@@ -580,6 +580,12 @@ pub enum Syscall {
         /// Left at the source.
         marks: Permissions,
     },
+    /// 84: says whether the caller frees frames when a call of a client finds none. Who says yes gets messages of kind
+    /// [`crate::message::Kind::Frames`], and answers each as it answers a fault.
+    AcceptFrameRequests {
+        /// Yes or no.
+        accept: bool,
+    },
     /// 83: as `FaultReply`, then as `Receive` from anyone. A client that does not wait any more is no error; the errors
     /// of a map come before anything is received. Not by `sysenter`.
     FaultReplyAndReceive {
@@ -715,6 +721,7 @@ impl Syscall {
             Self::PageMove { process, page, to, to_page, marks } => {
                 paged(82, marks, process, page, [to.bits(), to_page.address(), 0, 0])
             }
+            Self::AcceptFrameRequests { accept } => own(84, [u32::from(accept), 0, 0, 0]),
             Self::FaultReplyAndReceive { process, verdict, accept } => {
                 let accept = accept.map_or(0, |page| page.address() | 1);
                 verdict.encode(83, process, accept)
@@ -902,6 +909,7 @@ impl Syscall {
                 to_page: UserPage::new(raw.word(1))?,
                 marks: marks(raw)?,
             }),
+            84 => Ok(Self::AcceptFrameRequests { accept: plain(raw).and(flag(raw.word(0)))? }),
             83 => Ok(Self::FaultReplyAndReceive {
                 process: peer(raw)?,
                 verdict: Verdict::decode(raw)?,
@@ -917,7 +925,7 @@ impl Syscall {
     /// The first native number; those below are JOS's.
     pub const FIRST: u32 = 32;
     /// The last native number.
-    pub const LAST: u32 = 83;
+    pub const LAST: u32 = 84;
     /// The most pages that one `RangeAllocate` or `DmaAllocate` takes.
     pub const ALLOCATE_LIMIT: u32 = 64;
     /// The most bytes that one console call takes.
@@ -989,7 +997,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_decodes_encodes_to_the_same_call(
-            number in 30u32..85, permissions in 0u32..0x1000, process: u32, page in 0u32..0x10_0000,
+            number in 30u32..86, permissions in 0u32..0x1000, process: u32, page in 0u32..0x10_0000,
             w0: u32, w1: u32, w2 in 0u32..70, w3 in 0u32..0x1000,
         ) {
             let words = [w0, w1, w2, w3];

@@ -18,6 +18,9 @@ pub enum Kind {
     Exit = 3,
     /// The sender, a client of the receiver, forks: words `[child id, 0, 0, 0]`. It is answered by a reply.
     Clone = 4,
+    /// A call of the sender's needs frames and there are none: words `[frames, pages done, 0, 0]`, where the second is how
+    /// far a range call has come. It is answered as a fault is; then the call is made again.
+    Frames = 5,
 }
 
 impl Kind {
@@ -30,6 +33,7 @@ impl Kind {
             2 => Self::Interrupt,
             3 => Self::Exit,
             4 => Self::Clone,
+            5 => Self::Frames,
             _ => return None,
         })
     }
@@ -107,7 +111,7 @@ mod tests {
     #[test]
     fn a_header_survives_the_wire() {
         let sender = ProcessId::first(3);
-        for kind in [Kind::Message, Kind::Fault, Kind::Interrupt, Kind::Exit, Kind::Clone] {
+        for kind in (0..).map_while(Kind::new) {
             for page in [None, Some(Permissions::empty()), Some(Permissions::all())] {
                 let message = Message { sender, kind, words: [1, 2, 3, 4], page };
                 let header = Message::header(kind, page);

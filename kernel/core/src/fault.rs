@@ -269,10 +269,15 @@ impl Kernel {
         if asked { Ok(()) } else { Err(Error::Refused) }
     }
 
-    /// A pager answers a client's fault.
+    #[inline(always)]
+    pub(crate) fn living_pager(&self, client: Index) -> Option<Index> {
+        self.processes.find(self.processes[client].pager?).ok()
+    }
+
+    /// A pager answers a client's fault, or its request for frames.
     ///
     /// # Errors
-    /// - `NotWaiting`: no fault of this process waits for the caller's answer.
+    /// - `NotWaiting`: no fault of this process, and no request for frames, waits for the caller's answer.
     /// - `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the page; the client goes on waiting.
     pub(crate) fn fault_reply<H: Hardware>(
         &mut self,
@@ -281,12 +286,29 @@ impl Kernel {
         client: ProcessId,
         verdict: Verdict,
     ) -> Result<(), Error> {
+        let short = self.fault_answer(cpu, me, client, verdict)?;
+        self.succeed(me)?;
+        if let Some(client) = short {
+            self.call_again(cpu, client);
+        }
+        Ok(())
+    }
+
+    /// Answers a client. It is ready then, or has ended; or its call is to be made again, now that there are frames: then
+    /// it is returned and is in no queue.
+    fn fault_answer<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        me: Index,
+        client: ProcessId,
+        verdict: Verdict,
+    ) -> Result<Option<Index>, Error> {
         let client = self.processes.find(client).map_err(|_| Error::NotWaiting)?;
         let errand = match self.processes[client].state {
             State::Answer { by, errand } if by == me => errand,
             _ => return Err(Error::NotWaiting),
         };
-        if !matches!(errand, Errand::Fault { .. } | Errand::ForwardedFault) {
+        if !matches!(errand, Errand::Fault { .. } | Errand::ForwardedFault | Errand::Frames) {
             return Err(Error::NotWaiting);
         }
         if let Verdict::Map { source, destination, permissions } = verdict {
@@ -296,16 +318,20 @@ impl Kernel {
         self.leave_queue(cpu, client);
         if verdict == Verdict::Refuse {
             self.fail_errand(cpu, client, errand, Unmended::Pager("its pager refused"));
-            return Ok(());
+            return Ok(None);
+        }
+        if errand == Errand::Frames {
+            self.processes[client].state = State::Ready;
+            return Ok(Some(client));
         }
         if errand == Errand::ForwardedFault {
             self.processes[client].registers.eax = 0;
         }
         self.make_ready(client);
-        Ok(())
+        Ok(None)
     }
 
-    /// A pager answers a client's fault and waits for the next message.
+    /// A pager answers a client's fault, or its request for frames, and waits for the next message.
     ///
     /// # Errors
     /// Those of the page; the client goes on waiting, and nothing was received.
@@ -322,10 +348,16 @@ impl Kernel {
         if self.mend_at_once(cpu, me, client, verdict, offer)? {
             return Ok(());
         }
-        match self.fault_reply(cpu, me, client, verdict) {
-            Ok(()) | Err(Error::NotWaiting) => self.receive(cpu, me, None, offer),
-            Err(error) => Err(error),
+        let short = match self.fault_answer(cpu, me, client, verdict) {
+            Ok(short) => short,
+            Err(Error::NotWaiting) => None,
+            Err(error) => return Err(error),
+        };
+        let received = self.receive(cpu, me, None, offer);
+        if let Some(client) = short {
+            self.call_again(cpu, client);
         }
+        received
     }
 
     /// The end of a process whose fault, told in its outbox, nobody could mend.

@@ -27,9 +27,19 @@ impl Kernel {
         if !matches!(call, Ok(JosCall::Cputs { .. } | JosCall::EnvDestroy { .. })) {
             self.processes[caller].unfinished = Unfinished::None;
         }
-        if let Err(error) = call.and_then(|call| self.dispatch_jos(cpu, caller, call))
-            && !self.waits_for_bound(cpu, caller, error)
-        {
+        if let Err(error) = call.and_then(|call| self.dispatch_jos(cpu, caller, call)) {
+            self.refuse_jos(cpu, caller, error);
+        }
+    }
+
+    /// As [`Kernel::refuse`], with JOS's numbers.
+    #[cold]
+    #[inline(never)]
+    fn refuse_jos<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index, error: Error) {
+        if error == Error::OutOfFrames {
+            return self.short_of_frames(cpu, caller);
+        }
+        if !self.waits_for_bound(cpu, caller, error) {
             let process = &mut self.processes[caller];
             process.registers.eax = process.numbering.error(error);
         }
@@ -54,6 +64,19 @@ impl Kernel {
             registers.eax = numbering.unknown_call();
         }
         number
+    }
+
+    /// The JOS call in a process's saved registers.
+    ///
+    /// # Errors
+    /// `InvalidArgument`: no JOS call has this number.
+    #[inline]
+    pub(crate) fn jos_call_of(&self, caller: Index) -> Result<JosCall, Error> {
+        let r = &self.processes[caller].registers;
+        let number = self.processes[caller].numbering.lab5(r.eax);
+        number
+            .and_then(|number| JosCall::decode(number, [r.edx, r.ecx, r.ebx, r.edi, r.esi]))
+            .ok_or(Error::InvalidArgument)
     }
 
     fn dispatch_jos<H: Hardware>(

@@ -53,6 +53,10 @@ pub struct Kernel {
     /// The first process has ended with this status.
     pub(crate) ended: Option<u8>,
     pub(crate) empty_view: Option<EmptyView>,
+    /// The call that is under way was made again, after a pager has freed frames for it.
+    pub(crate) second_try: bool,
+    /// That call is a range call, and goes on where its first try stopped.
+    pub(crate) goes_on: bool,
 }
 
 impl Kernel {
@@ -71,6 +75,8 @@ impl Kernel {
             report_as_jos: false,
             ended: None,
             empty_view: None,
+            second_try: false,
+            goes_on: false,
         }
     }
 
@@ -240,7 +246,8 @@ impl Kernel {
             && self.take_down_and_restart(cpu, caller)
     }
 
-    /// Takes down one table and restarts the current process's call; `false` if no process is dying.
+    /// Takes down one table and restarts the current process's call; `false` if no process is dying, or if the call is a
+    /// range call that goes on in the middle: made from the start, it would meet what it has done itself.
     #[cold]
     #[inline(never)]
     pub(crate) fn take_down_and_restart<H: Hardware>(
@@ -248,7 +255,7 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         caller: Index,
     ) -> bool {
-        let some = self.teardown_slice(cpu);
+        let some = !self.goes_on && self.teardown_slice(cpu);
         if some {
             self.restart(caller);
         }

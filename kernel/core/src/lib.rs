@@ -40,6 +40,7 @@ mod registers;
 mod rendezvous;
 mod report;
 mod schedule;
+mod shortage;
 mod sleepers;
 mod space;
 pub mod table;

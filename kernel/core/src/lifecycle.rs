@@ -153,6 +153,10 @@ impl Kernel {
         let error = match errand {
             Errand::Send | Errand::Call | Errand::Clone => Error::PeerEnded,
             Errand::ForwardedFault => Error::Refused,
+            Errand::Frames => {
+                self.fail_for_frames(index);
+                return self.make_ready(index);
+            }
             Errand::Fault { jos } => {
                 // It is in no queue, which is what this state says.
                 self.processes[index].state = State::Receiving;

@@ -279,7 +279,7 @@ impl Kernel {
                 self.processes[to].registers.eax =
                     if adopted { 0 } else { Error::Refused.to_wire() };
             }
-            Errand::Send | Errand::Fault { .. } | Errand::ForwardedFault => {
+            Errand::Send | Errand::Fault { .. } | Errand::ForwardedFault | Errand::Frames => {
                 return Err(Error::NotWaiting);
             }
         }

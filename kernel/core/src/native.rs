@@ -1,9 +1,9 @@
 //! The native calls: what each of them does, one arm a call.
 
-use abi::call::{Arguments, Verdict};
+use abi::call::{Arguments, RawCall, Verdict};
 use abi::message::Reason;
 use abi::process::Target;
-use abi::{Error, Frame, PageRange, ProcessId, Registers, Syscall};
+use abi::{Error, Frame, PageRange, Permissions, ProcessId, Registers, Syscall, UserPage};
 
 use crate::cpu::Cpu;
 use crate::fault::Fault;
@@ -17,7 +17,7 @@ use crate::space::{Change, Space};
 const TWO_TABLES: u32 = 2;
 
 /// The saved registers of a call, in the places that the call came with: those of `int 0x30`, or of `sysenter`.
-struct CallRegisters<'a, const SYSENTER: bool>(&'a Registers);
+pub(crate) struct CallRegisters<'a, const SYSENTER: bool>(&'a Registers);
 
 impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
     /// Is there a register for everything that the call needs? By `sysenter` there are fewer, and the page lies where
@@ -29,6 +29,27 @@ impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
         !SYSENTER
             || ![RANGE_SHARE, FAULT_REPLY_AND_RECEIVE].contains(&self.number())
                 && (self.permission_bits() == 0 || !MESSAGES.contains(&self.number()))
+    }
+}
+
+impl CallRegisters<'_, false> {
+    /// Reads a native call once more out of the registers that it came with, by `int 0x30` or `sysenter`.
+    ///
+    /// # Errors
+    /// As [`Syscall::decode`]: it is a JOS call.
+    #[inline(never)]
+    pub(crate) fn decode_again(registers: &Registers) -> Result<Syscall, Error> {
+        fn raw(arguments: &impl Arguments) -> RawCall {
+            let words = [0, 1, 2, 3].map(|index| arguments.word(index));
+            let (process, page) = (arguments.process(), arguments.page());
+            RawCall { head: arguments.head(), process, page, words }
+        }
+        let raw = if registers.trap == Registers::SYSENTER {
+            raw(&CallRegisters::<true>(registers))
+        } else {
+            raw(&CallRegisters::<false>(registers))
+        };
+        Syscall::decode(&raw)
     }
 }
 
@@ -84,10 +105,14 @@ impl Kernel {
         }
     }
 
-    /// Tells the caller of an error, or restarts the call, which has changed nothing.
+    /// Tells the caller of an error. A call that has changed nothing may be made again instead: when its caller's pager has
+    /// freed frames, or when a bound that it met has given way.
     #[cold]
     #[inline(never)]
-    fn refuse<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index, error: Error) {
+    pub(crate) fn refuse<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index, error: Error) {
+        if error == Error::OutOfFrames {
+            return self.short_of_frames(cpu, caller);
+        }
         if !self.waits_for_bound(cpu, caller, error) {
             self.processes[caller].registers.eax = error.to_wire();
         }
@@ -226,6 +251,10 @@ impl Kernel {
                 self.processes[caller].accepts_clients = accept;
                 self.succeed(caller)
             }
+            Syscall::AcceptFrameRequests { accept } => {
+                self.processes[caller].frees_frames = accept;
+                self.succeed(caller)
+            }
             Syscall::FaultForward { address, access, eip } => {
                 self.forward(cpu, caller, Fault { address, access, eip })?;
                 Ok(())
@@ -235,8 +264,7 @@ impl Kernel {
                 if maps && self.waits_for_room(cpu, caller, 1) {
                     return Ok(());
                 }
-                self.fault_reply(cpu, caller, process, verdict)?;
-                self.succeed(caller)
+                self.fault_reply(cpu, caller, process, verdict)
             }
             Syscall::FaultReplyAndReceive { process, verdict, accept } => {
                 self.fault_reply_and_receive(cpu, caller, process, verdict, accept)
@@ -326,12 +354,24 @@ impl Kernel {
             Syscall::InterruptAttach { line } => self.interrupt_attach(cpu, caller, line),
             Syscall::InterruptAcknowledge { line } => self.interrupt_acknowledge(cpu, caller, line),
             Syscall::PageMove { process, page, to, to_page, marks } => {
-                let spaces = self.room_in_both(cpu, caller, process, to, 1)?;
-                let Some((from, to)) = spaces else { return Ok(()) };
-                let old = self.memory(cpu).move_page(from, page, to, to_page, marks)?;
-                self.answer(caller, old.bits())
+                self.page_move(cpu, caller, (process, page), (to, to_page), marks)
             }
         }
+    }
+
+    #[inline(never)]
+    pub(crate) fn page_move<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        (process, page): (Target, UserPage),
+        (to, to_page): (Target, UserPage),
+        marks: Permissions,
+    ) -> Result<(), Error> {
+        let spaces = self.room_in_both(cpu, caller, process, to, 1)?;
+        let Some((from, to)) = spaces else { return Ok(()) };
+        let old = self.memory(cpu).move_page(from, page, to, to_page, marks)?;
+        self.answer(caller, old.bits())
     }
 
     /// Success, with nothing to say.
@@ -352,9 +392,14 @@ impl Kernel {
         Ok(())
     }
 
-    /// How far a range call got, which its caller learns also from an error. Such an error is the call's answer, and
-    /// never a reason to restart: what the call has done stands.
+    /// How far a range call got, which its caller learns also from an error. After `OutOfFrames` the call may be made
+    /// again, so its registers stay as they are. Another error is the call's answer, and never a reason to restart: what
+    /// the call has done stands.
     pub(crate) fn progress(&mut self, caller: Index, progress: &Progress) -> Result<(), Error> {
+        if progress.result == Err(Error::OutOfFrames) {
+            self.note_done(caller, progress.done);
+            return progress.result;
+        }
         let registers = &mut self.processes[caller].registers;
         registers.ebx = progress.done;
         registers.eax = progress.result.map_or_else(Error::to_wire, |()| 0);
@@ -393,7 +438,7 @@ impl Kernel {
         Ok(Some(self.spaces(cpu, from, to)))
     }
 
-    fn process_create<H: Hardware>(
+    pub(crate) fn process_create<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
@@ -416,7 +461,7 @@ impl Kernel {
     }
 
     #[inline(never)]
-    fn errand<H: Hardware>(
+    pub(crate) fn errand<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,

@@ -70,11 +70,13 @@ impl Kernel {
         Ok(())
     }
 
-    /// A fault, or a fork, waits for the pager's answer.
+    /// A fault, a fork, or a call that needs frames waits for the pager's answer.
     fn waits_for_pager(&self, index: Index) -> bool {
         match self.processes[index].state {
             State::Sending { errand, .. } | State::Answer { errand, .. } => match errand {
-                Errand::Fault { .. } | Errand::ForwardedFault | Errand::Clone => true,
+                Errand::Fault { .. } | Errand::ForwardedFault | Errand::Clone | Errand::Frames => {
+                    true
+                }
                 Errand::Send | Errand::Call => false,
             },
             State::Free

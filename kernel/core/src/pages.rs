@@ -38,7 +38,7 @@ impl Kernel {
     }
 
     #[inline(never)]
-    fn page_allocate_elsewhere<H: Hardware>(
+    pub(crate) fn page_allocate_elsewhere<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
@@ -72,7 +72,7 @@ impl Kernel {
     }
 
     #[inline(never)]
-    fn page_map_elsewhere<H: Hardware>(
+    pub(crate) fn page_map_elsewhere<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
@@ -106,7 +106,7 @@ impl Kernel {
     }
 
     #[inline(never)]
-    fn page_unmap_elsewhere<H: Hardware>(
+    pub(crate) fn page_unmap_elsewhere<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
@@ -139,7 +139,7 @@ impl Kernel {
     }
 
     #[inline(never)]
-    fn page_copy_elsewhere<H: Hardware>(
+    pub(crate) fn page_copy_elsewhere<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,

@@ -118,6 +118,8 @@ pub enum Errand {
     },
     /// As its pager, to serve a fault that its handler passed on.
     ForwardedFault,
+    /// As its pager, to free frames for a call ([`crate::shortage`]).
+    Frames,
 }
 
 impl Errand {
@@ -128,6 +130,7 @@ impl Errand {
             Self::Send | Self::Call => Kind::Message,
             Self::Clone => Kind::Clone,
             Self::Fault { .. } | Self::ForwardedFault => Kind::Fault,
+            Self::Frames => Kind::Frames,
         }
     }
 }
@@ -391,6 +394,8 @@ pub struct Process {
     pub previous_client: Option<Index>,
     /// It serves the faults of whoever names it.
     pub accepts_clients: bool,
+    /// It frees frames for its clients' calls when it is asked.
+    pub frees_frames: bool,
     /// The longest chain of clients and clients' clients that it has had.
     pub clients_below: u8,
     /// How long its pager may take, in milliseconds; 0 for ever.
@@ -486,6 +491,7 @@ impl Process {
         next_client: None,
         previous_client: None,
         accepts_clients: false,
+        frees_frames: false,
         clients_below: 0,
         fault_timeout: 0,
         senders: Queue { head: None, tail: None },
@@ -538,6 +544,7 @@ impl Process {
             next_client,
             previous_client,
             accepts_clients,
+            frees_frames,
             clients_below,
             fault_timeout,
             senders,
@@ -571,7 +578,7 @@ impl Process {
         (*handler, *pager, *fault_timeout) = (0, None, 0);
         *pager_ended = false;
         (*first_client, *next_client, *previous_client) = (None, None, None);
-        (*accepts_clients, *clients_below) = (false, 0);
+        (*accepts_clients, *frees_frames, *clients_below) = (false, false, 0);
         (*outbox, *interrupts) = (Outbox::EMPTY, 0);
         (*wake, *sleeper) = (0, 0);
         (*mapped, *table_groups, *teardown) = (1, TableGroups::NONE, 0);

@@ -216,6 +216,7 @@ impl Draw<'_> {
             },
             54 => Syscall::SetPager { process: self.target(), pager: self.some_id() },
             55 => Syscall::AcceptClients { accept: self.flag() },
+            84 => Syscall::AcceptFrameRequests { accept: self.flag() },
             56 => {
                 Syscall::FaultForward { address: self.address(), access: self.choice() % 8, eip: 0 }
             }
@@ -333,7 +334,7 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
             let call = draw.call(u32::from(kind));
             world.begin(call);
         }
-        84..=110 => {
+        85..=110 => {
             let call = draw.call(33 + u32::from(kind) % 10);
             world.begin(call);
         }
@@ -376,7 +377,9 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
             let from = Some(world.current());
             world.begin(Syscall::Receive { from, offer: None });
         }
-        198..=200 => world.key(b'x'),
+        198..=199 => world.key(b'x'),
+        // Beside the draws of the number itself, so that calls that find no frame have somebody to ask.
+        200 => world.begin(Syscall::AcceptFrameRequests { accept: true }),
         201..=225 => {
             let call = draw.call(42);
             world.begin(call);

@@ -34,7 +34,8 @@ pub fn attend(child: ProcessId, mut other: impl FnMut(Event)) -> Result<Finished
             event @ (Event::Exit { .. }
             | Event::Message { .. }
             | Event::Fault { .. }
-            | Event::Clone { .. }) => {
+            | Event::Clone { .. }
+            | Event::Frames { .. }) => {
                 other(event);
             }
         }

@@ -20,6 +20,8 @@ pub fn trials() -> Vec<Trial> {
         claim("disk::a_dead_drivers_frames_wait_until_its_device_is_off", death),
         claim("disk::without_a_disk_there_is_one_clear_line", none),
         claim("disk::a_program_that_is_not_trusted_is_no_driver", untrusted),
+        claim("disk::each_client_has_its_range_and_nobody_else_has_any", ranges),
+        claim("disk::another_device_that_holds_the_line_does_not_stop_the_disk", storm),
     ]
 }
 
@@ -146,6 +148,28 @@ fn none() -> Claim {
         .shows(&["disk: no virtio disk is attached", "disktest: open: the disk is gone"])?;
     let silent = Boot::new().run("hello").boot()?;
     silent.exits(0)?.lacks(&["disk*"])?;
+    Ok(())
+}
+
+fn ranges() -> Claim {
+    let file = image(16)?;
+    let outcome = boot(&file).append("trust archive").run("disktest ranges").boot()?;
+    outcome.exits(0)?.lacks(&NEVER)?.shows(&[
+        "disk: 32768 sectors (16 MiB)",
+        "disktest: each client has its range, and nobody else has any",
+    ])?;
+    Ok(())
+}
+
+/// The network card is four slots behind the disk, so that the two share an interrupt line.
+fn storm() -> Claim {
+    let file = image(16)?;
+    let boot = boot(&file).device("ne2k_pci,addr=6,romfile=").append("trust archive");
+    let outcome = boot.run("disktest storm").boot()?;
+    outcome
+        .exits(0)?
+        .lacks(&NEVER)?
+        .shows(&["disktest: the disk serves while another device holds its line"])?;
     Ok(())
 }
 

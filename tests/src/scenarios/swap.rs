@@ -22,6 +22,10 @@ pub fn trials() -> Vec<Trial> {
         claim("swap::a_page_that_cannot_be_read_ends_one_program_with_one_line", read_errors),
         claim("swap::a_disk_that_cannot_be_written_ends_one_program_with_one_line", write_errors),
         claim("swap::the_disk_that_pages_go_to_is_the_pagers_alone", pagers_alone),
+        claim("swap::the_driver_of_that_disk_refuses_a_stranger", stranger),
+        claim("swap::a_program_outlives_the_drivers_of_the_disk_that_its_pages_are_on", outlive),
+        claim("swap::memory_that_is_taken_by_calls_may_be_larger_than_the_machines", calls),
+        claim("swap::after_an_outage_of_the_disk_programs_find_room_again", outage),
         claim("swap::a_pager_of_a_hundred_lines_takes_its_childs_pages_away", own_pager),
     ]
 }
@@ -176,6 +180,71 @@ fn pagers_alone() -> Claim {
         let outcome = boot(&file).run(&format!("disktest {words}")).boot()?;
         outcome.exits(1)?.lacks(&NEVER)?.shows(&["disktest: *: the disk is the pager's"])?;
     }
+    Ok(())
+}
+
+/// It knows the driver without init's help.
+fn stranger() -> Claim {
+    let file = image(64)?;
+    let outcome = boot(&file).run("disktest stranger").boot()?;
+    outcome.exits(0)?.lacks(&NEVER)?.shows(&["disktest: the disk refuses a stranger"])?;
+    Ok(())
+}
+
+fn outlive() -> Claim {
+    let file = image(256)?;
+    let boot = Boot::new().memory(32).disk(file.path().to_owned()).timeout(PATIENCE);
+    let outcome = boot.append("trust archive").run("disktest outlive 4 hog 40M").boot()?;
+    outcome.exits(0)?.lacks(&NEVER)?.lacks(&["pager: no page*", "*user fault*"])?.shows(&[
+        "disk: the driver ended with status 0",
+        "disk: 524288 sectors (256 MiB)",
+        "disk: the driver ended with status 0",
+        "disk: 524288 sectors (256 MiB)",
+        "read 41943040 bytes back in another order: 0 wrong",
+        "disktest: the program has outlived its drivers",
+    ])?;
+    Ok(())
+}
+
+fn calls() -> Claim {
+    let file = image(256)?;
+    let outcome = boot(&file).run("hog 60M --calls --fork").boot()?;
+    outcome.exits(0)?.lacks(&NEVER)?.lacks(&["hog: out of frames"])?.shows(&[
+        "filled 15360 pages",
+        "hog: the child found 0 wrong",
+        "read 62914560 bytes back in another order: 0 wrong",
+    ])?;
+    Ok(())
+}
+
+/// So many writes fail, from the fifth on: enough to set all slots of the disk aside. The others succeed.
+fn outage() -> Claim {
+    const FAILURES: std::ops::RangeInclusive<u32> = 5..=1100;
+    let file = image(64)?;
+    let directory = TempDir::new()?;
+    let configuration = directory.path().join("errors.conf");
+    let mut text = String::new();
+    for state in 1..=*FAILURES.end() {
+        let next = state + 1;
+        let event = format!("event = \"write_aio\"\nstate = \"{state}\"\n");
+        text += &format!("[set-state]\n{event}new_state = \"{next}\"\n");
+        if FAILURES.contains(&state) {
+            text += &format!("[inject-error]\n{event}errno = \"5\"\nonce = \"on\"\n");
+        }
+    }
+    fs::write(&configuration, text)?;
+    let outcome = boot(&file)
+        .disk_errors(configuration)
+        .answer("vitrine> ", "hog 40M\r")
+        .answer("vitrine> ", "hog 40M\r")
+        .answer("vitrine> ", "hog 40M\r")
+        .answer("vitrine> ", "free\r")
+        .answer("vitrine> ", "exit\r")
+        .boot()?;
+    outcome.exits(0)?.lacks(&NEVER)?.shows(&[
+        "read 41943040 bytes back in another order: 0 wrong",
+        "* of 16384 slots free on the disk, * set aside",
+    ])?;
     Ok(())
 }
 

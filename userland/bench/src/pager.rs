@@ -50,9 +50,11 @@ fn serve() -> Result<(), Error> {
     loop {
         event = match event {
             Event::Fault { client, address, .. } => answer(client, address)?,
-            Event::Message { .. } | Event::Clone { .. } | Event::Exit { .. } | Event::Interrupt => {
-                next_event()?
-            }
+            Event::Message { .. }
+            | Event::Clone { .. }
+            | Event::Frames { .. }
+            | Event::Exit { .. }
+            | Event::Interrupt => next_event()?,
         };
     }
 }

@@ -25,6 +25,7 @@ checks! {
     a_half_touched_program_forks,
     the_pager_answers_nonsense_with_an_error,
     the_pager_believes_only_a_parent,
+    the_pager_takes_a_limit_from_a_client_or_its_parent,
     a_program_that_does_not_exist_leaves_nothing_behind,
 }
 
@@ -191,6 +192,20 @@ fn the_pager_believes_only_a_parent() -> Verdict {
     ends_well(thief)?;
     end(sibling)?;
     Ok(())
+}
+
+fn the_pager_takes_a_limit_from_a_client_or_its_parent() -> Verdict {
+    let limit = |client| -> Result<u32, Error> {
+        let request = Request::SetLimit { client, pages: 0 };
+        Ok(message_call(pager()?, request.encode(), None)?.words[0])
+    };
+    equal("its own", limit(identity().id)?, 0)?;
+    let child = idle_child()?;
+    equal("its child's", limit(child)?, 0)?;
+    let sibling = crate::family::child(|| equal("a sibling's", limit(child)?, 1))?;
+    ends_well(sibling)?;
+    end(child)?;
+    equal("a stranger's", limit(parent()?)?, 1)
 }
 
 fn a_program_that_does_not_exist_leaves_nothing_behind() -> Verdict {

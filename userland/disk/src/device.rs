@@ -12,7 +12,7 @@ use libsys::disk_protocol::DiskError;
 use libsys::pci::Function;
 use libsys::pci::live::Configuration;
 use libsys::process::id;
-use libsys::{Error, interrupt_acknowledge, interrupt_attach, receive};
+use libsys::{Error, interrupt_acknowledge, interrupt_attach, receive, sleep};
 use virtio_drivers::queue::VirtQueue;
 use virtio_drivers::transport::Transport;
 use virtio_drivers::transport::pci::PciTransport;
@@ -22,6 +22,8 @@ use crate::hal::{self, Access, Process};
 
 /// Entries of the queue; a request takes three.
 const QUEUE_SIZE: usize = 4;
+/// Milliseconds until the queue is looked at while another device holds the line.
+const TICK: u32 = 1;
 /// The one queue.
 const QUEUE: u16 = 0;
 
@@ -59,6 +61,8 @@ pub struct Device {
     function: Function,
     features: Features,
     sectors: u64,
+    /// The line is masked, and stays so until the device has something to do: another device holds it.
+    masked: bool,
 }
 
 impl Device {
@@ -88,7 +92,7 @@ impl Device {
             .map_err(|_| NoDevice::Unusable("it has no queue"))?;
         transport.finish_init();
         interrupt_attach(line)?;
-        Ok(Self { transport, queue, line, function, features, sectors })
+        Ok(Self { transport, queue, line, function, features, sectors, masked: false })
     }
 
     /// Which function it is.
@@ -150,13 +154,20 @@ impl Device {
         // one request at a time and waits for its end.
         let token = unsafe { self.queue.add(&told, &mut asked) };
         let token = token.map_err(|_| DiskError::DeviceError)?;
+        if self.masked {
+            self.unmask();
+        }
         if self.queue.should_notify() {
             self.transport.notify(QUEUE);
         }
         while !self.queue.can_pop() {
             // From itself comes nothing but its interrupts. It has a line, so there is no error.
             let _ = receive(Some(id()), None);
-            self.quiet();
+            if !self.lower() && !self.queue.can_pop() {
+                // Another device holds the line, and would be heard again at once: looks at the queue once a tick.
+                sleep(TICK);
+            }
+            self.unmask();
         }
         // SAFETY: these are the buffers of `add`.
         let popped = unsafe {
@@ -166,9 +177,23 @@ impl Device {
         block::outcome(request.outcome())
     }
 
-    /// Answers an interrupt: the device lowers its line, and the kernel lets the next one through.
-    pub fn quiet(&mut self) {
-        self.transport.ack_interrupt();
+    /// Answers an interrupt that comes while nothing is asked of the device. If it is another device's, the line stays
+    /// masked until the next request: whoever opened it would hear the same interrupt again, and never a client.
+    pub fn answer_idle(&mut self) {
+        self.masked = true;
+        if self.lower() {
+            self.unmask();
+        }
+    }
+
+    /// Has the device lower the line; says whether the device held it.
+    fn lower(&mut self) -> bool {
+        !self.transport.ack_interrupt().is_empty()
+    }
+
+    /// Lets the next interrupt through. The kernel has masked the line when it told of the last one.
+    fn unmask(&mut self) {
+        self.masked = false;
         // The line is this process's own.
         let _ = interrupt_acknowledge(self.line);
     }

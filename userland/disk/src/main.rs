@@ -13,19 +13,23 @@ mod server;
 
 use libsys::abi::message::{Kind, Message};
 use libsys::disk_protocol::ready;
-use libsys::{Error, identity, inbox, receive, reply_and_receive, send};
+use libsys::{Error, args, identity, inbox, receive, reply_and_receive, send};
 
 use crate::device::{Device, NoDevice};
 use crate::server::Server;
 
 libsys::main!(main);
 
+/// The argument with which every process may open all of the disk.
+const EVERYONE: &str = "everyone";
+
 fn main() -> Result<(), NoDevice> {
     let parent = identity().parent.ok_or(Error::NoSuchProcess)?;
     grow_stack_ahead();
     let device = Device::find()?;
     let greeting = ready(device.function().number(), device.sectors());
-    let mut server = Server::new(device)?;
+    let everyone = args().nth(1) == Some(EVERYONE);
+    let mut server = Server::new(device, parent, everyone)?;
     send(parent, greeting, None)?;
     let mut message = receive(None, Some(inbox::OFFER))?;
     loop {
@@ -39,7 +43,9 @@ fn main() -> Result<(), NoDevice> {
                 server.interrupt();
                 receive(None, Some(inbox::OFFER))?
             }
-            Kind::Fault | Kind::Exit | Kind::Clone => receive(None, Some(inbox::OFFER))?,
+            Kind::Fault | Kind::Exit | Kind::Clone | Kind::Frames => {
+                receive(None, Some(inbox::OFFER))?
+            }
         };
     }
 }

@@ -2,7 +2,9 @@
 
 use disk::{Clients, places};
 use libsys::abi::public::Status;
-use libsys::disk_protocol::{DiskError, Facts, Request, SLOTS, Transfer, encode_answer};
+use libsys::disk_protocol::{
+    DiskError, Facts, PAGE_SECTORS, Request, SLOTS, Transfer, encode_answer,
+};
 use libsys::{
     Error, Permissions, ProcessId, Target, facts, inbox, page_allocate, page_map, page_unmap,
     range_unmap,
@@ -19,17 +21,20 @@ pub struct Server {
 
 impl Server {
     /// A server without clients. Takes the page tables that pages of clients need, so that they never need memory.
-    pub fn new(device: Device) -> Result<Self, Error> {
+    ///
+    /// Clients are whom `parent` admits, or with `everyone` whoever opens.
+    pub fn new(device: Device, parent: ProcessId, everyone: bool) -> Result<Self, Error> {
         for page in [places::slot(0, 0)?, inbox::OFFER.page] {
             page_allocate(Target::Caller, page, Permissions::WRITE)?;
             page_unmap(Target::Caller, page, Permissions::empty())?;
         }
-        Ok(Self { device, clients: Clients::new() })
+        let pages = u32::try_from(device.sectors() / u64::from(PAGE_SECTORS)).unwrap_or(u32::MAX);
+        Ok(Self { device, clients: Clients::new(parent, pages, everyone) })
     }
 
     /// The device has raised its interrupt while nothing was asked of it.
     pub fn interrupt(&mut self) {
-        self.device.quiet();
+        self.device.answer_idle();
     }
 
     /// Answers a message; `page` says with what permissions a page has come along.
@@ -53,13 +58,23 @@ impl Server {
         request: Request,
         page: Option<Permissions>,
     ) -> Result<Option<Facts>, DiskError> {
-        if request == Request::Open {
-            self.clients.open(sender)?;
-            return Ok(Some(Facts { sectors: self.device.sectors(), pages: SLOTS }));
+        match request {
+            Request::Open => {
+                let sectors = self.clients.open(sender)?;
+                return Ok(Some(Facts { sectors, pages: SLOTS }));
+            }
+            Request::Admit { process, first, pages } => {
+                if has_ended(process) {
+                    return Err(DiskError::Gone);
+                }
+                self.clients.admit(sender, process, first, pages)?;
+                return Ok(None);
+            }
+            Request::Share { .. } | Request::Read(_) | Request::Write(_) | Request::Flush => {}
         }
         let client = self.clients.find(sender)?;
         match request {
-            Request::Open => {}
+            Request::Open | Request::Admit { .. } => {}
             Request::Share { slot } => share(client, slot, page)?,
             Request::Read(transfer) => self.read(client, transfer)?,
             Request::Write(transfer) => self.write(client, transfer)?,
@@ -69,9 +84,9 @@ impl Server {
     }
 
     fn read(&mut self, client: usize, transfer: Transfer) -> Result<(), DiskError> {
-        transfer.check(self.device.sectors())?;
+        let sector = self.clients.place(client, transfer)?;
         each_page(client, transfer, |page, _| copy::check_writable(page))?;
-        self.device.read(transfer.sector, transfer.pages)?;
+        self.device.read(sector, transfer.pages)?;
         each_page(client, transfer, copy::from_device)
     }
 
@@ -79,9 +94,9 @@ impl Server {
         if !self.device.is_writable() {
             return Err(DiskError::ReadOnly);
         }
-        transfer.check(self.device.sectors())?;
+        let sector = self.clients.place(client, transfer)?;
         each_page(client, transfer, copy::to_device)?;
-        self.device.write(transfer.sector, transfer.pages)
+        self.device.write(sector, transfer.pages)
     }
 
     /// Gives back the areas of clients that have ended.

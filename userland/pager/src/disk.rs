@@ -3,11 +3,14 @@
 use libsys::disk::Disk;
 use libsys::disk_protocol::{DiskError as Trouble, PAGE_SECTORS, SLOTS, Transfer};
 use libsys::transfer_area::TransferArea;
-use libsys::{Permissions, println};
+use libsys::{Permissions, identity, println};
 use swap::{Bytes, DiskError};
 
 /// A disk with its transfer area; or none.
 pub struct SwapDisk(Option<(Disk, TransferArea)>);
+
+/// How many drivers are asked for one request. A request that ends each driver is given up.
+const DRIVERS: u32 = 3;
 
 /// The most slots that are used: 4 GiB.
 const MOST: u64 = 1 << 20;
@@ -16,10 +19,10 @@ impl SwapDisk {
     /// No disk.
     pub const NONE: Self = Self(None);
 
-    /// The disk that init knows. What cannot be opened is said, and is none.
+    /// The disk that the pager's parent knows. What cannot be opened is said, and is none.
     pub fn find() -> Self {
         let opened = TransferArea::new().map_err(|_| Trouble::NotShared).and_then(|area| {
-            let disk = Disk::find()?;
+            let disk = find()?;
             share(&disk, &area)?;
             Ok((disk, area))
         });
@@ -65,20 +68,41 @@ impl SwapDisk {
         count: usize,
         request: impl Fn(&Disk, Transfer) -> Result<(), Trouble>,
     ) -> Result<(), DiskError> {
-        let (disk, area) = self.0.as_mut().ok_or(DiskError)?;
+        let (disk, area) = self.0.as_mut().ok_or(DiskError::Gone)?;
         let sector = u64::from(first) * u64::from(PAGE_SECTORS);
         let transfer = Transfer { sector, slot: 0, pages: count as u32 };
         let mut done = request(disk, transfer);
-        // Its driver has ended, and may have been started again by now. What was written is still there.
-        if let Err(Trouble::Gone) = done
-            && let Ok(again) = Disk::find()
-            && share(&again, area).is_ok()
-        {
-            *disk = again;
-            done = request(disk, transfer);
+        for _ in 1..DRIVERS {
+            if done != Err(Trouble::Gone) {
+                break;
+            }
+            // The driver has ended. The parent answers when the next one serves, or when there will be none. What was
+            // written is still on the disk.
+            match reopen(area) {
+                Ok(again) => {
+                    *disk = again;
+                    done = request(disk, transfer);
+                }
+                // The next driver has ended as well, or there is none; the next turn asks again.
+                Err(trouble) => done = Err(trouble),
+            }
         }
-        done.map_err(|_| DiskError)
+        done.map_err(|trouble| match trouble {
+            Trouble::Gone => DiskError::Gone,
+            _ => DiskError::Failed,
+        })
     }
+}
+
+/// Opens the disk of the pager's parent, which starts the driver.
+fn find() -> Result<Disk, Trouble> {
+    Disk::find_at(identity().parent.ok_or(Trouble::Gone)?)
+}
+
+fn reopen(area: &TransferArea) -> Result<Disk, Trouble> {
+    let disk = find()?;
+    share(&disk, area)?;
+    Ok(disk)
 }
 
 fn share(disk: &Disk, area: &TransferArea) -> Result<(), Trouble> {

@@ -17,8 +17,8 @@ use libsys::abi::message::Message;
 use libsys::message::Event;
 use libsys::pager_protocol::ready;
 use libsys::{
-    Error, accept_clients, args, fault_reply_and_receive, identity, inbox, receive,
-    reply_and_receive, send,
+    Error, accept_clients, accept_frame_requests, args, fault_reply_and_receive, identity, inbox,
+    receive, reply_and_receive, send,
 };
 
 use disk::SwapDisk;
@@ -29,6 +29,7 @@ libsys::main!(main, arguments);
 fn main() -> Result<(), Error> {
     let parent = identity().parent.ok_or(Error::NoSuchProcess)?;
     accept_clients(true)?;
+    accept_frame_requests(true)?;
     let swaps = args().nth(1) == Some("swap");
     let mut server = Server::new(if swaps { SwapDisk::find() } else { SwapDisk::NONE })?;
     grow_stack_ahead();
@@ -59,6 +60,9 @@ fn answer(server: &mut Server, message: Message) -> Answer {
         }
         Some(Event::Message { sender, words, page }) => {
             Answer::Words(sender, server.request(sender, words, page.is_some()))
+        }
+        Some(Event::Frames { client, frames }) => {
+            Answer::Fault(client, server.free_frames(client, frames))
         }
         Some(Event::Clone { client, child }) => {
             Answer::Words(client, server.clone_client(client, child))

@@ -93,6 +93,15 @@ impl Server {
         }
     }
 
+    /// A call of a client's finds no frame: has pages go. Nobody is told if none can: the call has an error for that.
+    pub fn free_frames(&mut self, client: ProcessId, frames: u32) -> Verdict {
+        let (swap, mut reach) = self.swap();
+        match swap.free_frames(&mut reach, client, frames) {
+            0 => Verdict::Refuse,
+            1.. => Verdict::Resume,
+        }
+    }
+
     /// Gives a client the page that its program has there, if it has one.
     fn give(
         &mut self,
@@ -210,6 +219,7 @@ impl Server {
                 let program = self.clients.program_of(client);
                 program.map_or([NOT_A_CLIENT; 4], |program| program.name.encode())
             }
+            Ok(Request::Aside) => [self.swap.store().slots_set_aside(), 0, 0, 0],
             Err(_) => Registered::NotUnderstood.encode(),
         }
     }

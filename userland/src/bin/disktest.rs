@@ -4,6 +4,11 @@
 //! asks for what the disk has to refuse; `disktest errors` expects a device that fails at sectors 8 and 16; `disktest two`
 //! works beside another client; `disktest death`, which has to be a driver (`trust archive` on the boot line), kills a driver of
 //! its own and starts another. `disktest hammer SERVER` reads until its disk is gone, and `disktest guest SERVER` once.
+//!
+//! `disktest stranger` asks each process that lives for the disk, and expects that none opens it. The others have to be
+//! drivers, too: `disktest ranges` admits processes to ranges of a driver of its own; `disktest outlive TIMES WORDS...`
+//! starts a system of its own, runs a program in it, and ends its driver so many times meanwhile; `disktest storm` has a
+//! network card hold the disk's interrupt line.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -12,8 +17,10 @@ extern crate alloc;
 
 use alloc::boxed::Box;
 use alloc::string::ToString as _;
+use alloc::vec::Vec;
 use core::fmt;
 
+use libsys::abi::driver::PortRange;
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::disk::Disk;
 use libsys::disk_protocol::{DiskError, PAGE_SECTORS, Request, SLOTS, Transfer, decode_answer};
@@ -21,12 +28,14 @@ use libsys::message::{Event, next_event};
 use libsys::names::{self, Name, NotFound};
 use libsys::pci::Function;
 use libsys::pci::live::Configuration;
-use libsys::process::{Command, SpawnError};
+use libsys::process::{Command, Finished, SpawnError, attend};
 use libsys::{
-    Error, PageRange, Permissions, ProcessId, Target, UserPage, dma_allocate, dma_reclaim,
-    dma_release, machine, message_call, println, process, sleep, usage,
+    Error, PageRange, Permissions, ProcessId, Target, UserPage, destroy, dma_allocate, dma_reclaim,
+    dma_release, facts, identity, machine, message_call, ports, ports_allow, println, process,
+    receive, reply, send, sleep, usage,
 };
-use programs::disk::Disk as Driver;
+use programs::disk::{Access, Disk as Driver};
+use programs::servers::{Servers, StartError};
 
 libsys::main!(main, arguments);
 
@@ -61,7 +70,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage => f.write_str(
-                "usage: disktest write SEED | read SEED | refuse | errors | two | death",
+                "usage: disktest write SEED | read SEED | refuse | errors | two | death | stranger | ranges | \
+                 outlive TIMES WORDS... | storm",
             ),
             Self::Disk(what, error) => write!(f, "{what}: {error}"),
             Self::Call(error) => error.fmt(f),
@@ -91,6 +101,12 @@ fn main() -> Result<(), Failure> {
         ("hammer", Some(server)) => hammer(server),
         ("guest", Some(server)) => guest(server),
         ("death", None) => death(),
+        ("stranger", None) => stranger(),
+        ("ranges", None) => ranges(),
+        ("visitor", Some(server)) => visitor(server),
+        ("outlive", Some(times)) => outlive(times),
+        ("killer", Some(times)) => killer(times),
+        ("storm", None) => storm(),
         _ => Err(Failure::Usage),
     }
 }
@@ -155,6 +171,29 @@ impl Test {
             }
         }
         println!("disktest: read {} pages, all as written", RUNS * SLOTS);
+        Ok(())
+    }
+
+    /// Writes the first [`RANGE`] pages, one by one.
+    fn write_range(&mut self) -> Result<(), Failure> {
+        for page in 0..u64::from(RANGE) {
+            for (word, value) in self.area.0[0].iter_mut().enumerate() {
+                *value = pattern(self.seed, page, word);
+            }
+            let written = self.disk.write(transfer(page, 0, 1));
+            written.map_err(|error| Failure::Disk("write", error))?;
+        }
+        Ok(())
+    }
+
+    /// They are as they were written.
+    fn check_range(&mut self) -> Result<(), Failure> {
+        for page in 0..u64::from(RANGE) {
+            self.area.0[1].fill(0);
+            let read = self.disk.read(transfer(page, 1, 1));
+            read.map_err(|error| Failure::Disk("read", error))?;
+            self.check(1, page)?;
+        }
         Ok(())
     }
 
@@ -278,8 +317,12 @@ fn free_or_own() -> Result<u32, Error> {
 }
 
 fn spawn(mode: &str, server: ProcessId) -> Result<ProcessId, Failure> {
-    let server = server.bits().to_string();
-    Command::new("disktest").args(&[mode, &server]).spawn().map_err(Failure::Spawn)
+    spawn_with(mode, server.bits())
+}
+
+fn spawn_with(mode: &str, number: u32) -> Result<ProcessId, Failure> {
+    let number = number.to_string();
+    Command::new("disktest").args(&[mode, &number]).spawn().map_err(Failure::Spawn)
 }
 
 /// Opens the disk, reads once, and ends.
@@ -308,7 +351,7 @@ fn death() -> Result<(), Failure> {
     let all = PageRange::new(UserPage::new(PLACE)?, POOL)?;
     dma_allocate(all)?;
     dma_release(all)?;
-    let mut driver = serving(Driver::start().map_err(Failure::Spawn)?)?;
+    let mut driver = serving(Driver::start(Access::Everyone).map_err(Failure::Spawn)?)?;
     for round in 1..=2 {
         let (id, function) = known(&driver)?;
         Test::new(Disk::open(id), round)?.write_and_read()?;
@@ -319,7 +362,7 @@ fn death() -> Result<(), Failure> {
         expect("once", dma_reclaim(id) == Err(Error::NoSuchProcess))?;
         dma_allocate(all)?;
         dma_release(all)?;
-        driver = serving(Driver::start().map_err(Failure::Spawn)?)?;
+        driver = serving(Driver::start(Access::Everyone).map_err(Failure::Spawn)?)?;
         Test::new(Disk::open(known(&driver)?.0), round)?.read_backwards()?;
     }
     let (id, _) = known(&driver)?;
@@ -335,13 +378,164 @@ fn death() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Asks everyone who may be a server for the disk, without asking init who it is.
+fn stranger() -> Result<(), Failure> {
+    let mut refused = 0;
+    let servers = facts::processes().filter_map(|facts| ProcessId::new(facts.id).ok());
+    for server in servers.filter(|server| ![ProcessId::first(0), process::id()].contains(server)) {
+        match Disk::open(server) {
+            Err(DiskError::NotPermitted) => refused += 1,
+            Err(_) => {}
+            Ok(_) => return Err(Failure::Broken("the disk refuses a stranger")),
+        }
+        let asks = |request: Request| message_call(server, request.encode(), None);
+        let admit = Request::Admit { process: process::id(), first: 0, pages: 1 };
+        let answer = decode_answer(asks(admit)?.words).map(drop);
+        expect("a stranger admits nobody", answer.is_err())?;
+        expect("nor opens it then", Disk::open(server).is_err())?;
+    }
+    expect("one of them is the disk", refused == 1)?;
+    println!("disktest: the disk refuses a stranger");
+    Ok(())
+}
+
+/// A driver of this program's own, which admits nobody until it is told to.
+fn ranges() -> Result<(), Failure> {
+    let driver = serving(Driver::start(Access::Only(None)).map_err(Failure::Spawn)?)?;
+    let (id, me) = (known(&driver)?.0, process::id());
+    let refused = |done: Result<(), DiskError>| done == Err(DiskError::NotPermitted);
+    expect("even the parent has to be admitted", refused(Disk::open(id).map(drop)))?;
+    for (first, pages) in [(0, 0), (u32::MAX, 1), (0, u32::MAX)] {
+        let done = Disk::admit(id, me, first, pages);
+        expect("a range lies on the disk", done == Err(DiskError::BadRange))?;
+    }
+    let done = Disk::admit(id, ProcessId::first(1000), 0, 1);
+    expect("who is admitted lives", done == Err(DiskError::Gone))?;
+    let admit = |process, first| {
+        Disk::admit(id, process, first, RANGE).map_err(|error| Failure::Disk("admit", error))
+    };
+    // A visitor waits to be told that it is admitted; it writes over all of its range.
+    let visitor = spawn("visitor", id)?;
+    admit(me, 0)?;
+    let mut test = Test::new(Disk::open(id), 1)?;
+    expect("a client sees its range", test.disk.facts().sectors == sectors(RANGE))?;
+    test.write_range()?;
+    admit(visitor, RANGE)?;
+    message_call(visitor, [0; 4], None)?;
+    let ended = process::wait(Some(visitor))?;
+    expect("the visitor is served", ended.status == 0)?;
+    test.check_range()?;
+    for (page, pages) in [(RANGE, 1), (RANGE - 1, 2)] {
+        let beyond = test.disk.read(transfer(page.into(), 0, pages));
+        expect("beyond it there is nothing", beyond == Err(DiskError::BadRange))?;
+    }
+    println!("disktest: each client has its range, and nobody else has any");
+    Ok(())
+}
+
+/// Pages of a range: more than one transfer.
+const RANGE: u32 = 40;
+
+const fn sectors(pages: u32) -> u64 {
+    pages as u64 * PAGE_SECTORS as u64
+}
+
+/// Is refused, then waits until its parent calls, and then has a range like its parent's.
+fn visitor(server: u32) -> Result<(), Failure> {
+    let server = ProcessId::new(server)?;
+    let refused = |done: Result<(), DiskError>| done == Err(DiskError::NotPermitted);
+    expect("nobody has admitted it", refused(Disk::open(server).map(drop)))?;
+    let itself = Disk::admit(server, process::id(), 0, 1);
+    expect("it cannot admit itself", refused(itself))?;
+    let parent = receive(None, None)?.sender;
+    reply(parent, [0; 4], None)?;
+    let mut test = Test::new(Disk::open(server), 2)?;
+    test.write_range()?;
+    test.check_range()
+}
+
+/// A system of this program's own: a driver, a pager that puts pages on its disk, and a program. The driver is ended now
+/// and then, and the program does not notice.
+fn outlive(times: u32) -> Result<(), Failure> {
+    let mut servers = Servers::start(true, true).map_err(|error| match error {
+        StartError::Spawn(error) => Failure::Spawn(error),
+        StartError::PagerEnded(_) => Failure::Broken("the pager starts"),
+        StartError::Call(error) => Failure::Call(error),
+    })?;
+    let words: Vec<&str> = libsys::args().skip(3).collect();
+    let (name, arguments) = words.split_first().ok_or(Failure::Usage)?;
+    let program = Command::new(name).args(arguments).pager(servers.pager());
+    let program = program.spawn().map_err(Failure::Spawn)?;
+    let killer = spawn_with("killer", times)?;
+    let finished = attend(program, |event| match event {
+        Event::Message { sender, .. } if sender == killer => {
+            if let Some(driver) = servers.driver() {
+                // It may have ended already.
+                let _ = destroy(driver, false);
+            }
+        }
+        event => servers.hear(event),
+    })?;
+    let Finished::Ended(ended) = finished else { return Err(Failure::Broken("it ends by itself")) };
+    expect("the program does not notice", ended.status == 0)?;
+    println!("disktest: the program has outlived its drivers");
+    Ok(())
+}
+
+/// Tells its parent so many times, with a while between, to end the driver.
+fn killer(times: u32) -> Result<(), Failure> {
+    let parent = identity().parent.ok_or(Failure::Usage)?;
+    for _ in 0..times {
+        sleep(WHILE);
+        send(parent, [0; 4], None)?;
+    }
+    Ok(())
+}
+
+/// Milliseconds between two ends of the driver.
+const WHILE: u32 = 700;
+
+/// The network card's vendor and device: Realtek's RTL8029, an NE2000.
+const CARD: (u16, [u16; 1]) = (0x10EC, [0x8029]);
+/// Its base address register: ports.
+const CARD_PORTS: u8 = 0x10;
+/// Its port for commands, and the one that lets interrupts through.
+const COMMAND: u16 = 0x0;
+const INTERRUPT_MASK: u16 = 0xF;
+/// The card is to read no bytes of its memory, and says at once that it has done so, until somebody attends to it.
+const START_READING: u8 = 0x0A;
+const READING_IS_DONE: u8 = 0x40;
+
+/// Another device on the disk's line asks for attention, and nobody attends to it. The disk serves all the same.
+fn storm() -> Result<(), Failure> {
+    let driver = serving(Driver::start(Access::Everyone).map_err(Failure::Spawn)?)?;
+    let (id, function) = known(&driver)?;
+    let mut test = Test::new(Disk::open(id), 4)?;
+    test.write_range()?;
+    let configuration = Configuration::open()?;
+    let card = configuration.find(CARD.0, &CARD.1).ok_or(Failure::Broken("there is a card"))?;
+    let line = |function| configuration.interrupt_line(function);
+    expect("the two share a line", line(card) == line(function))?;
+    configuration.enable(card);
+    let first = configuration.read(card, CARD_PORTS) & !3;
+    ports_allow(PortRange::new(first, 16)?)?;
+    ports::write_byte(first as u16 + INTERRUPT_MASK, READING_IS_DONE);
+    ports::write_byte(first as u16 + COMMAND, START_READING);
+    sleep(50);
+    test.write_range()?;
+    test.check_range()?;
+    println!("disktest: the disk serves while another device holds its line");
+    Ok(())
+}
+
 /// Waits until a driver serves.
 fn serving(mut driver: Driver) -> Result<Driver, Failure> {
     while driver.server().is_none() {
         match next_event()? {
-            Event::Message { sender, words, .. } => driver.hear(sender, words),
+            Event::Message { sender, words, .. } => drop(driver.hear(sender, words)),
             Event::Exit { .. } => return Err(Failure::Broken("the driver starts")),
-            Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } => {}
+            Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } | Event::Frames { .. } => {
+            }
         }
     }
     Ok(driver)

@@ -1,9 +1,10 @@
 //! `hog SIZE`: fills memory with what can be verified, reads it back in another order, checks every byte.
 //!
-//! `hog SIZE [--compressible] [--fork] [--two] [--seed N] [--limit SIZE]`: the size may be larger than the machine's memory. Each
+//! `hog SIZE [--compressible] [--fork] [--two] [--calls] [--seed N] [--limit SIZE]`: the size may be larger than the machine's memory. Each
 //! word depends on its address and on the seed, so that a page that comes back to the wrong place is wrong. With
 //! `--compressible` a page is mostly alike; with `--fork` a child reads everything back, too, while both go on writing;
-//! with `--two` another hog of the same size runs at the same time; with `--limit` the pager leaves it that much memory.
+//! with `--two` another hog of the same size runs at the same time; with `--calls` it takes its memory by calls, up to 64
+//! pages each, and not by touching it; with `--limit` the pager leaves it that much memory.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -12,11 +13,14 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 
+use libsys::abi::Syscall;
 use libsys::abi::message::Reason;
 use libsys::fork::{Fork, fork};
 use libsys::pager_protocol::{Request, ask, faults_of, pages_of};
 use libsys::process::{Command, SpawnError, exit, id, wait};
-use libsys::{Error, ProcessId, args, println};
+use libsys::{
+    Error, PageRange, Permissions, ProcessId, Target, UserPage, args, println, range_allocate,
+};
 
 libsys::main!(main, arguments);
 
@@ -37,13 +41,17 @@ struct Options {
     compressible: bool,
     fork: bool,
     two: bool,
+    calls: bool,
     seed: u32,
     limit: u32,
 }
 
 fn main() -> Result<u8, SpawnError> {
     let Some(options) = options() else {
-        println!("usage: hog SIZE [--compressible] [--fork] [--two] [--seed N] [--limit SIZE]");
+        println!(
+            "usage: hog SIZE [--compressible] [--fork] [--two] [--calls] [--seed N] \
+             [--limit SIZE]"
+        );
         println!("       SIZE: 4K to 192M, as 65536, 64K or 16M");
         return Ok(2);
     };
@@ -75,7 +83,11 @@ fn fill_and_verify(options: Options) -> Result<u8, Error> {
         println!("hog: there is no room for {} pages", options.pages);
         return Ok(1);
     }
+    let first = memory.as_ptr().expose_provenance() as u32;
     for page in 0..options.pages {
+        if options.calls && page.is_multiple_of(Syscall::ALLOCATE_LIMIT as usize) {
+            take(first, page as u32, options.pages as u32)?;
+        }
         progress("filled", page, options.pages);
         memory.push(Block(core::array::from_fn(|word| options.word(page, word))));
     }
@@ -84,6 +96,14 @@ fn fill_and_verify(options: Options) -> Result<u8, Error> {
     report();
     println!("read {} bytes back in another order: {wrong} wrong", options.pages * PAGE);
     Ok(u8::from(wrong > 0))
+}
+
+/// Has the next pages mapped, page `page` of `pages` first.
+fn take(first: u32, page: u32, pages: u32) -> Result<(), Error> {
+    let pages = (pages - page).min(Syscall::ALLOCATE_LIMIT);
+    let range = PageRange::new(UserPage::new(first + page * PAGE as u32)?, pages)?;
+    range_allocate(Target::Caller, range, Permissions::WRITE)?;
+    Ok(())
 }
 
 /// Both sides read everything back; then each writes every other page anew, and reads everything once more.
@@ -162,13 +182,21 @@ fn options() -> Option<Options> {
     let mut words = args().skip(1);
     let size = size(words.next()?).filter(|size| (PAGE..=LIMIT).contains(size))?;
     let pages = size / PAGE;
-    let mut options =
-        Options { pages, compressible: false, fork: false, two: false, seed: 1, limit: 0 };
+    let mut options = Options {
+        pages,
+        compressible: false,
+        fork: false,
+        two: false,
+        calls: false,
+        seed: 1,
+        limit: 0,
+    };
     while let Some(word) = words.next() {
         match word {
             "--compressible" => options.compressible = true,
             "--fork" => options.fork = true,
             "--two" => options.two = true,
+            "--calls" => options.calls = true,
             "--seed" => options.seed = words.next()?.parse().ok()?,
             "--limit" => options.limit = (self::size(words.next()?)? / PAGE) as u32,
             _ => return None,

@@ -14,15 +14,10 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use libsys::abi::boot_line::{ARCHIVE, DISK, SWAP, TRUST};
-use libsys::message::{Event, next_event};
-use libsys::names::{self, Name, NotFound};
-use libsys::pager_protocol::is_ready;
 use libsys::process::{Command, Finished, SpawnError, attend};
-use libsys::{
-    Error, ProcessId, Target, boot_line, command_line, println, reply, set_console_owner,
-};
+use libsys::{Error, ProcessId, Target, boot_line, command_line, println, set_console_owner};
 use programs::builtin::Builtin;
-use programs::disk::Disk;
+use programs::servers::{Servers, StartError};
 
 libsys::main!(main, arguments);
 
@@ -37,41 +32,11 @@ const UNREADABLE: u8 = 1;
 
 fn main() -> Result<u8, InitError> {
     let line = libsys::args().nth(1).unwrap_or("");
-    let disk = if boot_line::has_word(line, DISK) { Disk::start_and_wait()? } else { None };
-    let swaps = boot_line::has_word(line, SWAP);
-    let servers = start_pager(disk, swaps)?;
+    let has = |word: &str| boot_line::has_word(line, word);
+    let servers = Servers::start(has(DISK), has(SWAP))?;
     match boot_line::command_to_run(line) {
-        Some(command) => run_command(servers, command, |word| boot_line::has_word(line, word)),
+        Some(command) => run_command(servers, command, has),
         None => run_shell(servers),
-    }
-}
-
-/// Who serves all others.
-struct Servers {
-    pager: ProcessId,
-    disk: Option<Disk>,
-    /// Pages of programs go to the disk. Then the disk is the pager's alone, because its sectors are their memory.
-    swaps: bool,
-}
-
-/// Starts the pager and waits until it serves. Until then it may ask for the disk; with `swaps` it puts pages there.
-fn start_pager(disk: Option<Disk>, swaps: bool) -> Result<Servers, InitError> {
-    let failed = |error| InitError::Spawn("pager", error);
-    let arguments: &[&str] = if swaps { &["swap"] } else { &[] };
-    let command = Command::new("pager").args(arguments).pager(None).with_archive();
-    let pager = command.spawn().map_err(failed)?;
-    let servers = Servers { pager, disk, swaps };
-    loop {
-        match next_event()? {
-            Event::Message { sender, words, .. } if sender == pager && is_ready(words) => {
-                return Ok(servers);
-            }
-            Event::Exit { child, status, .. } if child == pager => {
-                return Err(InitError::PagerEnded(status));
-            }
-            Event::Message { sender, words, .. } => servers.answer(sender, words),
-            Event::Exit { .. } | Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } => {}
-        }
     }
 }
 
@@ -95,7 +60,7 @@ fn run_command(servers: Servers, text: &str, has: impl Fn(&str) -> bool) -> Resu
     } else {
         Command::new(name).args(arguments)
     };
-    command = command.pager(Some(servers.pager));
+    command = command.pager(servers.pager());
     if has(TRUST) {
         command = command.driver();
     }
@@ -111,7 +76,7 @@ fn run_command(servers: Servers, text: &str, has: impl Fn(&str) -> bool) -> Resu
 }
 
 fn run_shell(servers: Servers) -> Result<u8, InitError> {
-    let shell = Command::new("sh").pager(Some(servers.pager)).with_archive();
+    let shell = Command::new("sh").pager(servers.pager()).with_archive();
     let child = shell.spawn().map_err(|error| InitError::Spawn("sh", error))?;
     set_console_owner(Some(Target::Process(child)))?;
     wait_for(servers, child)
@@ -129,46 +94,6 @@ fn wait_for(mut servers: Servers, child: ProcessId) -> Result<u8, InitError> {
     })
 }
 
-impl Servers {
-    /// Answers a message: whoever asks for a server by name learns which one it is, if it serves the process that asks.
-    fn answer(&self, sender: ProcessId, words: [u32; 4]) {
-        let disk = self.disk.as_ref().and_then(Disk::server);
-        let server = match Name::asked(words) {
-            None => Err(NotFound::NotUnderstood),
-            Some(Name::DISK) if self.swaps && sender != self.pager => {
-                Err(disk.map_or(NotFound::Nobody, |_| NotFound::NotPermitted))
-            }
-            Some(Name::DISK) => disk.ok_or(NotFound::Nobody),
-            Some(_) => Err(NotFound::Nobody),
-        };
-        // `NotWaiting` is no error here: a message that was sent, not called, wants no answer.
-        let _ = reply(sender, names::answer(server), None);
-    }
-
-    /// Hears of what is not about the program in the foreground.
-    fn hear(&mut self, event: Event) {
-        match event {
-            Event::Exit { child, status, .. } if child == self.pager => {
-                println!("init: the pager ended with status {status}");
-            }
-            Event::Exit { child, status, .. } => {
-                // Or an orphan.
-                if self.disk.as_ref().is_some_and(|disk| disk.is(child)) {
-                    self.disk = self.disk.take().and_then(|disk| disk.restart(status));
-                }
-            }
-            Event::Message { sender, words, .. } => {
-                self.answer(sender, words);
-                if let Some(disk) = &mut self.disk {
-                    disk.hear(sender, words);
-                }
-            }
-            // What nobody should have sent.
-            Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } => {}
-        }
-    }
-}
-
 /// Why init cannot go on.
 enum InitError {
     /// A program that the system needs does not start.
@@ -177,6 +102,16 @@ enum InitError {
     PagerEnded(u32),
     /// A call failed.
     Call(Error),
+}
+
+impl From<StartError> for InitError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Spawn(error) => Self::Spawn("pager", error),
+            StartError::PagerEnded(status) => Self::PagerEnded(status),
+            StartError::Call(error) => Self::Call(error),
+        }
+    }
 }
 
 impl From<Error> for InitError {

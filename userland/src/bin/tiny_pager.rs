@@ -51,7 +51,8 @@ fn main() -> Result<u8, Error> {
             | Event::Fault { .. }
             | Event::Exit { .. }
             | Event::Interrupt
-            | Event::Clone { .. } => {}
+            | Event::Clone { .. }
+            | Event::Frames { .. } => {}
         }
     };
     println!("tiny_pager: {} pages out, {} in", pager.pages_out, pager.pages_in);

@@ -19,6 +19,7 @@ extern crate alloc;
 
 pub mod accounts;
 pub mod arena;
+pub mod aside;
 pub mod books;
 pub mod clock;
 pub mod codec;

@@ -176,6 +176,19 @@ impl Swap {
         }
     }
 
+    /// Has pages go because a call of a client's needs so many frames: until they are free, and as many more as are always
+    /// kept free, or until no page can go. Returns how many are free.
+    pub fn free_frames<W: World>(&mut self, world: &mut W, client: ProcessId, frames: u32) -> u32 {
+        let wanted = frames.max(self.low_water);
+        // Other clients may take frames while pages go to the disk, so not each round has to leave more of them free.
+        for _ in 0..wanted {
+            if world.free_frames() >= wanted || self.free_some(world, client).is_err() {
+                break;
+            }
+        }
+        world.free_frames()
+    }
+
     /// Has pages go because of a failure, so that it is worth a second try.
     fn relieve<W: World>(
         &mut self,

@@ -20,6 +20,17 @@ impl Slots {
         Self { words: vec![0; slots.div_ceil(32) as usize].into(), slots, taken: 0, next: 0 }
     }
 
+    /// So many slots, all taken.
+    #[must_use]
+    pub fn all_taken(slots: u32) -> Self {
+        Self {
+            words: vec![u32::MAX; slots.div_ceil(32) as usize].into(),
+            slots,
+            taken: slots,
+            next: 0,
+        }
+    }
+
     /// Slots in all.
     #[must_use]
     pub const fn len(&self) -> u32 {

@@ -1,9 +1,12 @@
 //! Where contents are kept that are not in a client's memory: compressed while there is room, then on disk.
 //!
 //! What compresses well stays in memory; when the arena gets full, its oldest pages move to the disk together. What
-//! does not goes to the disk at once. A slot that could not be written is never used again.
+//! does not goes to the disk at once. A slot that could not be written is set aside, and tried again later (`aside`).
+
+use core::ops::Range;
 
 use crate::arena::Arena;
+use crate::aside::Aside;
 use crate::codec::{Codec, Compressed, WORTHWHILE, expand};
 use crate::items::{Item, Items, Whereabouts};
 use crate::place::Contents;
@@ -28,7 +31,7 @@ pub struct Store {
     arena: Arena,
     slots: Slots,
     codec: Codec,
-    set_aside: u32,
+    aside: Aside,
 }
 
 impl Store {
@@ -42,7 +45,7 @@ impl Store {
             arena: Arena::new(arena),
             slots: Slots::new(slots),
             codec: Codec::new(),
-            set_aside: 0,
+            aside: Aside::new(slots),
         }
     }
 
@@ -55,13 +58,13 @@ impl Store {
     /// Slots that are neither free nor set aside.
     #[must_use]
     pub const fn slots_used(&self) -> u32 {
-        self.slots.len() - self.slots.free() - self.set_aside
+        self.slots.len() - self.slots.free() - self.aside.len()
     }
 
-    /// Slots that could not be written.
+    /// Slots that could not be written, and have not been tried again since.
     #[must_use]
     pub const fn slots_set_aside(&self) -> u32 {
-        self.set_aside
+        self.aside.len()
     }
 
     /// Bytes that compressed pages take, and bytes of memory for them.
@@ -143,7 +146,7 @@ impl Store {
 
     /// Moves the oldest compressed pages to the disk, as far as it takes them.
     fn spill(&mut self, world: &mut impl Disk) {
-        let room = self.slots.free().min(CLUSTER as u32) as usize;
+        let room = (self.slots.free() + self.aside.len()).min(CLUSTER as u32) as usize;
         let mut spilled = [None; CLUSTER];
         let mut last = None;
         let mut count = 0;
@@ -174,26 +177,62 @@ impl Store {
     ) {
         let mut done = 0;
         while done < count {
-            let Some((first, length)) = self.slots.take((count - done) as u32) else {
-                let why = if self.set_aside > 0 { Refusal::Disk } else { Refusal::Full };
-                (done..count).for_each(|nth| tell(&mut self.items, nth, Err(why)));
-                return;
+            let wanted = (count - done) as u32;
+            let others = self.slots.free() > 0;
+            // A try that fails is followed by another request for the same pages, so it comes before any page has moved
+            // to the beginning of the buffer; or when no other slot is left.
+            let again = if done == 0 || !others { self.aside.take(wanted, others) } else { None };
+            let Some((first, row)) = again.or_else(|| self.slots.take(wanted)) else {
+                return self.refuse(done..count, Refusal::Full, tell);
             };
-            let length = length as usize;
+            let length = row as usize;
             // A request takes the buffer from its beginning.
             for page in 0..if done > 0 { length } else { 0 } {
                 *world.buffer(page) = *world.buffer(done + page);
             }
-            let written = world.write(first, length);
-            if written.is_err() {
-                self.set_aside += length as u32;
+            match (world.write(first, length), again) {
+                (Ok(()), again) => {
+                    match again {
+                        Some(_) => self.aside.try_succeeded(),
+                        None => self.aside.other_succeeded(),
+                    }
+                    for page in 0..length {
+                        let to = Whereabouts::Disk(first + page as u32);
+                        tell(&mut self.items, done + page, Ok(to));
+                    }
+                    done += length;
+                }
+                (Err(DiskError::Failed), Some(_)) => {
+                    self.aside.try_failed(first, row);
+                    if !others {
+                        return self.refuse(done..count, Refusal::Disk, tell);
+                    }
+                }
+                (Err(DiskError::Failed), None) => {
+                    self.aside.add(first, row);
+                    self.refuse(done..done + length, Refusal::Disk, &mut tell);
+                    done += length;
+                }
+                // Nothing was tried, so nothing is known of the slots.
+                (Err(DiskError::Gone), again) => {
+                    match again {
+                        Some(_) => self.aside.add(first, row),
+                        None => (first..first + row).for_each(|slot| self.slots.give_back(slot)),
+                    }
+                    return self.refuse(done..count, Refusal::Disk, tell);
+                }
             }
-            for page in 0..length {
-                let to = Whereabouts::Disk(first + page as u32);
-                tell(&mut self.items, done + page, written.map(|()| to).map_err(Refusal::from));
-            }
-            done += length;
         }
+    }
+
+    /// Tells of pages that they are nowhere.
+    fn refuse(
+        &mut self,
+        pages: Range<usize>,
+        why: Refusal,
+        mut tell: impl FnMut(&mut Items, usize, Result<Whereabouts, Refusal>),
+    ) {
+        pages.for_each(|nth| tell(&mut self.items, nth, Err(why)));
     }
 
     /// The bytes of contents that are kept.
@@ -236,35 +275,31 @@ impl Store {
     }
 }
 
-impl From<DiskError> for Refusal {
-    fn from(_: DiskError) -> Self {
-        Self::Disk
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A disk of so many slots, of which one is bad.
+    /// A disk of so many slots, of which one may be bad. It may fail altogether, or be gone.
     struct Model {
         slots: Vec<Bytes>,
         buffer: [Bytes; CLUSTER],
         bad: Option<u32>,
+        trouble: Option<DiskError>,
         requests: usize,
     }
 
     impl Model {
         fn new(slots: usize) -> Self {
             let buffer = [[0; 4096]; CLUSTER];
-            Self { slots: vec![[0; 4096]; slots], buffer, bad: None, requests: 0 }
+            Self { slots: vec![[0; 4096]; slots], buffer, bad: None, trouble: None, requests: 0 }
         }
 
         fn request(&mut self, first: u32, count: usize) -> Result<usize, DiskError> {
             self.requests += 1;
             let row = first..first + count as u32;
             let fails = self.bad.is_some_and(|bad| row.contains(&bad));
-            if fails { Err(DiskError) } else { Ok(first as usize) }
+            let trouble = self.trouble.or(fails.then_some(DiskError::Failed));
+            trouble.map_or(Ok(first as usize), Err)
         }
     }
 
@@ -370,17 +405,74 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_slot_refuses_its_row_and_is_set_aside() {
-        let (mut store, mut model) = (Store::new(1 << 16, 32), Model::new(32));
+    fn a_bad_slot_refuses_its_row_and_the_good_ones_come_back() {
+        let (mut store, mut model) = (Store::new(1 << 16, 64), Model::new(64));
         model.bad = Some(3);
         let pages: Vec<Bytes> = (0..16).map(noise).collect();
         let kept = keep(&mut store, &mut model, &pages);
         assert!(kept.iter().all(|kept| *kept == Err(Refusal::Disk)));
         assert_eq!((store.slots_set_aside(), store.slots_used(), store.items()), (16, 0, 0));
-        let kept = keep(&mut store, &mut model, &pages);
-        expect(&mut store, &mut model, kept[7].unwrap(), &pages[7]);
-        let kept = keep(&mut store, &mut model, &pages[..1]);
-        assert_eq!(kept, [Err(Refusal::Disk)], "what there is of it");
+        for _ in 0..400 {
+            for (contents, page) in keep(&mut store, &mut model, &pages).iter().zip(&pages) {
+                expect(&mut store, &mut model, contents.unwrap(), page);
+                store.release(contents.unwrap());
+            }
+        }
+        assert_eq!((store.slots_set_aside(), store.slots_used()), (1, 0), "the bad one");
+    }
+
+    /// Pages are kept until there is no room; each is as it was.
+    fn fill(store: &mut Store, model: &mut Model, slots: u32) {
+        for seed in 0..slots as usize {
+            let page = noise(seed);
+            let kept = keep(store, model, core::slice::from_ref(&page))[0];
+            expect(store, model, kept.unwrap(), &page);
+        }
+        assert_eq!((store.slots_used(), store.slots_set_aside()), (slots, 0));
+    }
+
+    #[test]
+    fn after_an_outage_every_slot_is_used_again() {
+        let (mut store, mut model) = (Store::new(1 << 16, 256), Model::new(256));
+        model.trouble = Some(DiskError::Failed);
+        let pages: Vec<Bytes> = (0..16).map(noise).collect();
+        for _ in 0..100 {
+            let kept = keep(&mut store, &mut model, &pages);
+            assert!(kept.iter().all(|kept| *kept == Err(Refusal::Disk)));
+        }
+        assert_eq!((store.slots_set_aside(), store.slots_used()), (256, 0));
+        assert!(model.requests < 220, "{} requests", model.requests);
+        model.trouble = None;
+        fill(&mut store, &mut model, 256);
+    }
+
+    #[test]
+    fn a_disk_that_is_gone_sets_nothing_aside() {
+        let (mut store, mut model) = (Store::new(1 << 16, 64), Model::new(64));
+        let pages: Vec<Bytes> = (0..16).map(noise).collect();
+        for trouble in [DiskError::Failed, DiskError::Gone, DiskError::Gone] {
+            model.trouble = Some(trouble);
+            let kept = keep(&mut store, &mut model, &pages);
+            assert!(kept.iter().all(|kept| *kept == Err(Refusal::Disk)));
+            assert_eq!((store.slots_set_aside(), store.slots_used()), (16, 0));
+        }
+        model.trouble = None;
+        fill(&mut store, &mut model, 64);
+    }
+
+    #[test]
+    fn a_try_that_fails_costs_no_page() {
+        let (mut store, mut model) = (Store::new(1 << 16, 64), Model::new(64));
+        model.bad = Some(0);
+        let pages: Vec<Bytes> = (0..5).map(noise).collect();
+        keep(&mut store, &mut model, &pages[..1]);
+        assert_eq!(store.slots_set_aside(), 1);
+        for _ in 0..8 {
+            for (contents, page) in keep(&mut store, &mut model, &pages).iter().zip(&pages) {
+                expect(&mut store, &mut model, contents.unwrap(), page);
+            }
+        }
+        assert_eq!((store.slots_set_aside(), store.slots_used()), (1, 40));
     }
 
     #[test]

@@ -11,9 +11,14 @@ pub trait Memory {
     fn take(&mut self, address: usize, bytes: usize) -> bool;
 }
 
-/// A request to the disk failed, after the driver has done what it could.
+/// Why a request to the disk failed, after the driver has done what it could.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct DiskError;
+pub enum DiskError {
+    /// The disk could not do it: these sectors may be bad.
+    Failed,
+    /// There is nobody to ask: nothing is known of the sectors.
+    Gone,
+}
 
 /// A disk that is divided into slots of a page, with a buffer of [`CLUSTER`] pages.
 pub trait Disk {

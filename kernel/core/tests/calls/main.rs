@@ -17,4 +17,5 @@ mod pressure;
 mod processes;
 mod quota;
 mod ranges;
+mod shortage;
 mod views;

@@ -456,7 +456,7 @@ impl Disk for Model {
         self.meanwhile();
         self.writes += 1;
         if self.disk_fails != 0 && self.random(self.disk_fails) == 0 {
-            return Err(DiskError);
+            return Err(DiskError::Failed);
         }
         self.slots[first as usize..][..count].copy_from_slice(&self.buffer[..count]);
         Ok(())
@@ -465,7 +465,7 @@ impl Disk for Model {
     fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
         self.meanwhile();
         if self.disk_fails != 0 && self.random(self.disk_fails) == 0 {
-            return Err(DiskError);
+            return Err(DiskError::Failed);
         }
         self.buffer[..count].copy_from_slice(&self.slots[first as usize..][..count]);
         Ok(())

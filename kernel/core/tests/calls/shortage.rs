@@ -1,0 +1,397 @@
+//! Calls that find no frame: whose pager is asked, what the second try does, and who gets the error.
+
+use abi::call::{PageOffer, Verdict};
+use abi::jos::REQUIRED;
+use abi::message::{Kind, Message};
+use abi::process::Target;
+use abi::{Error, PageRange, Permissions, ProcessId, Registers, Syscall, UserPage};
+use kernel_core::process::{Errand, State};
+
+use crate::world::{DATA, PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
+
+const ME: Target = Target::Caller;
+const PAGER: ProcessId = ProcessId::first(0);
+/// Pages that the pager has and can give up.
+const HOARD: u32 = 0x2000_0000;
+const RECEIVE: Syscall = Syscall::Receive { from: None, offer: None };
+/// A page under a table that no process has.
+const FAR: u32 = 0x3000_0000;
+
+/// The first process is a pager that frees frames, with `hoard` pages to give up, and has so many running clients. Each
+/// has a page at [`PAGE`] and waits to be told what to do. The pager waits for messages; no frame is free.
+fn short(hoard: u32, clients: usize) -> (World, Vec<ProcessId>) {
+    let mut world = World::new();
+    world.call(Syscall::AcceptFrameRequests { accept: true }).unwrap();
+    (0..hoard).for_each(|index| world.allocate(HOARD + index * 0x1000));
+    let clients = (0..clients).map(|_| client(&mut world)).collect();
+    world.leave_free(0);
+    world.begin(RECEIVE);
+    (world, clients)
+}
+
+fn client(world: &mut World) -> ProcessId {
+    let client = world.running_child();
+    world.call(Syscall::SetPager { process: client.into(), pager: Some(PAGER) }).unwrap();
+    world.allocate_in(client.into(), PAGE);
+    client
+}
+
+/// The message that the pager has got.
+fn told(world: &mut World) -> Message {
+    world.run(PAGER);
+    let answer = world.answer(PAGER);
+    Message::from_wire(answer.eax, answer.process, answer.words).unwrap()
+}
+
+/// The pager gives up `frames` pages from number `first` of its hoard on.
+fn give_up(world: &mut World, first: u32, frames: u32) {
+    for index in first..first + frames {
+        let page = UserPage::known(HOARD + index * 0x1000);
+        let call = Syscall::PageUnmap { process: ME, page, marks: READ };
+        world.call_of(PAGER, call).unwrap();
+    }
+}
+
+fn answer(world: &mut World, client: ProcessId, verdict: Verdict) {
+    world.begin_of(PAGER, Syscall::FaultReply { process: client, verdict });
+    assert_eq!(world.answer(PAGER).eax, 0);
+}
+
+fn waits(world: &World, client: ProcessId) -> bool {
+    matches!(
+        world.process(client).state,
+        State::Sending { errand: Errand::Frames, .. }
+            | State::Answer { errand: Errand::Frames, .. }
+    )
+}
+
+fn page_allocate(address: u32) -> Syscall {
+    Syscall::PageAllocate { process: ME, page: UserPage::known(address), permissions: WRITE }
+}
+
+fn range_allocate(pages: u32) -> Syscall {
+    let range = PageRange::new(UserPage::known(FAR), pages).unwrap();
+    Syscall::RangeAllocate { process: ME, range, permissions: WRITE }
+}
+
+fn to(page: u32) -> (Target, UserPage) {
+    (ME, UserPage::known(page))
+}
+
+/// Every call that needs a frame, and the most that it needs.
+fn calls() -> [(Syscall, u32); 8] {
+    let page = UserPage::known(PAGE);
+    let (to, to_page) = to(FAR);
+    let range = PageRange::new(page, 2).unwrap();
+    let (none, add) = (Permissions::empty(), Permissions::empty());
+    let absent = UserPage::known(FAR);
+    [
+        (page_allocate(FAR), 2),
+        (Syscall::PageMap { process: ME, page, to, to_page, permissions: WRITE }, 1),
+        (Syscall::PageUnmap { process: ME, page: absent, marks: Permissions::SHARED }, 1),
+        (Syscall::PageMove { process: ME, page, to, to_page, marks: none }, 1),
+        (Syscall::RangeShare { process: ME, range, to, to_page, drop: none, add, both: false }, 2),
+        (range_allocate(1), 3),
+        (range_allocate(64), 66),
+        (Syscall::ProcessCreate { copy: true }, 1),
+    ]
+}
+
+#[test]
+fn a_call_that_finds_no_frame_asks_its_callers_pager_and_is_made_again() {
+    for (call, needs) in calls() {
+        let (mut world, clients) = short(67, 1);
+        let client = clients[0];
+        world.begin_of(client, call);
+        let message = told(&mut world);
+        assert_eq!((message.kind, message.sender), (Kind::Frames, client), "{call:?}");
+        assert_eq!(message.words[0], needs, "{call:?}");
+        give_up(&mut world, 0, needs);
+        answer(&mut world, client, Verdict::Resume);
+        assert_eq!(world.current(), client, "whose frames they are runs next");
+        assert!(world.result(client).is_ok(), "{call:?}");
+        assert!(!world.restarts(client));
+    }
+}
+
+#[test]
+fn a_copy_asks_for_the_frame_that_it_copies_to() {
+    let (mut world, clients) = short(2, 2);
+    let from = (clients[0].into(), UserPage::known(PAGE));
+    let (to, to_page) = (clients[1].into(), UserPage::known(PAGE));
+    let share = Syscall::PageMap { process: from.0, page: from.1, to, to_page, permissions: READ };
+    // The pager ends its receive by a request for frames of its client's.
+    world.begin_of(clients[0], page_allocate(FAR));
+    told(&mut world);
+    world.call_of(PAGER, share).unwrap();
+    world.leave_free(0);
+    answer(&mut world, clients[0], Verdict::Refuse);
+    world.begin_of(PAGER, RECEIVE);
+    let page = UserPage::known(PAGE);
+    world.begin_of(clients[1], Syscall::PageCopy { process: ME, page, permissions: READ });
+    assert_eq!(told(&mut world).kind, Kind::Frames);
+    give_up(&mut world, 0, 1);
+    answer(&mut world, clients[1], Verdict::Resume);
+    assert_eq!(world.result(clients[1]).map(|words| words[0]), Ok(1), "it was copied");
+}
+
+#[test]
+fn a_call_by_sysenter_asks_as_well() {
+    let (mut world, clients) = short(2, 1);
+    world.run(clients[0]);
+    let start = Registers::start(0, 0);
+    *world.registers() = Registers { eax: 33 | 2 << 8, ebp: FAR, eip: 0x0080_0042, ..start };
+    world.trap(Registers::SYSENTER);
+    assert_eq!(told(&mut world).kind, Kind::Frames);
+    give_up(&mut world, 0, 2);
+    answer(&mut world, clients[0], Verdict::Resume);
+    assert_eq!(world.answer(clients[0]).eax, 0);
+    assert!(world.leaf(clients[0], FAR).is_present());
+}
+
+/// Number, arguments, and the error.
+fn jos_calls() -> [(u32, [u32; 5]); 3] {
+    let perm = REQUIRED | 2;
+    [(4, [0, FAR, perm, 0, 0]), (5, [0, PAGE, 0, FAR, perm]), (7, [0; 5])]
+}
+
+#[test]
+fn jos_calls_ask_as_well_and_fail_with_jos_s_number() {
+    const NO_MEMORY: u32 = -4_i32 as u32;
+    for (number, arguments) in jos_calls() {
+        for verdict in [Verdict::Resume, Verdict::Refuse] {
+            let (mut world, clients) = short(2, 1);
+            world.run(clients[0]);
+            world.jos_once(number, arguments);
+            assert_eq!(told(&mut world).kind, Kind::Frames, "call {number}");
+            if verdict == Verdict::Resume {
+                give_up(&mut world, 0, 2);
+            }
+            answer(&mut world, clients[0], verdict);
+            let eax = world.answer(clients[0]).eax;
+            if verdict == Verdict::Resume {
+                assert!(eax < 0x8000_0000, "call {number}: {eax:#x}");
+            } else {
+                assert_eq!(eax, NO_MEMORY, "call {number}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_second_failure_is_the_error_and_the_pager_is_not_asked_twice() {
+    for (call, _) in calls() {
+        let (mut world, clients) = short(0, 1);
+        world.begin_of(clients[0], call);
+        assert_eq!(told(&mut world).kind, Kind::Frames);
+        let verdict = Verdict::Resume;
+        let reply = Syscall::FaultReplyAndReceive { process: clients[0], verdict, accept: None };
+        world.begin_of(PAGER, reply);
+        assert_eq!(world.result(clients[0]), Err(Error::OutOfFrames), "{call:?}");
+        assert!(!waits(&world, clients[0]));
+        assert_eq!(world.process(PAGER).state, State::Receiving);
+    }
+}
+
+#[test]
+fn a_range_call_keeps_its_progress_over_the_second_try() {
+    let (mut world, clients) = short(20, 1);
+    world.begin_of(clients[0], page_allocate(FAR + 0x10_0000));
+    told(&mut world);
+    // One frame for the table, five for pages; then nothing.
+    give_up(&mut world, 0, 2);
+    answer(&mut world, clients[0], Verdict::Resume);
+    world.begin_of(PAGER, RECEIVE);
+    world.run(clients[0]);
+    world.begin(range_allocate(64));
+    assert_eq!(told(&mut world).words, [66, 0, 0, 0]);
+    give_up(&mut world, 2, 5);
+    answer(&mut world, clients[0], Verdict::Resume);
+    assert_eq!(world.result(clients[0]), Err(Error::OutOfFrames));
+    assert_eq!(world.answer(clients[0]).words[0], 5, "pages that are there");
+    // What was written before the second try is not mapped anew by it.
+    world.begin_of(PAGER, RECEIVE);
+    world.run(clients[0]);
+    let before = world.leaf(clients[0], FAR).frame();
+    let range = PageRange::new(UserPage::known(FAR + 0x5000), 8).unwrap();
+    world.begin(Syscall::RangeAllocate { process: ME, range, permissions: WRITE });
+    told(&mut world);
+    give_up(&mut world, 7, 8);
+    answer(&mut world, clients[0], Verdict::Resume);
+    assert_eq!(world.result(clients[0]).map(|words| words[0]), Ok(8));
+    assert_eq!(world.leaf(clients[0], FAR).frame(), before);
+}
+
+#[test]
+fn a_range_call_that_got_on_before_it_asked_goes_on_from_there() {
+    let mut world = World::new();
+    world.call(Syscall::AcceptFrameRequests { accept: true }).unwrap();
+    (0..8).for_each(|index| world.allocate(HOARD + index * 0x1000));
+    let client = client(&mut world);
+    world.leave_free(4);
+    world.begin(RECEIVE);
+    world.begin_of(client, range_allocate(6));
+    assert_eq!(told(&mut world).words, [8, 3, 0, 0], "a table and three pages");
+    let before = world.leaf(client, FAR).frame();
+    give_up(&mut world, 0, 3);
+    answer(&mut world, client, Verdict::Resume);
+    assert_eq!(world.result(client).map(|words| words[0]), Ok(6));
+    assert_eq!(world.leaf(client, FAR).frame(), before, "the first page is the same");
+}
+
+#[test]
+fn of_two_clients_that_race_for_one_frame_the_one_that_is_answered_gets_it() {
+    let (mut world, clients) = short(1, 2);
+    for client in &clients {
+        world.begin_of(*client, page_allocate(PAGE_2));
+    }
+    let first = told(&mut world).sender;
+    give_up(&mut world, 0, 1);
+    // Both wait; the second request is in the queue while the first is answered.
+    let reply =
+        |process| Syscall::FaultReplyAndReceive { process, verdict: Verdict::Resume, accept: None };
+    world.begin_of(PAGER, reply(first));
+    assert_eq!(world.answer(first).eax, 0);
+    let second = told(&mut world).sender;
+    assert_ne!(first, second);
+    world.begin_of(PAGER, reply(second));
+    assert_eq!(world.result(second), Err(Error::OutOfFrames));
+    assert!(world.leaf(first, PAGE_2).is_present());
+    assert_eq!(world.kernel.frames.free(), 0);
+}
+
+#[test]
+fn who_has_no_pager_that_frees_frames_gets_the_error_at_once() {
+    let (mut world, clients) = short(2, 2);
+    world.begin_of(clients[0], page_allocate(FAR));
+    told(&mut world);
+    world.call_of(PAGER, Syscall::AcceptFrameRequests { accept: false }).unwrap();
+    world.begin_of(clients[1], page_allocate(FAR));
+    assert_eq!(world.result(clients[1]), Err(Error::OutOfFrames));
+    world.call_of(PAGER, Syscall::AcceptFrameRequests { accept: true }).unwrap();
+    let pager = Syscall::SetPager { process: clients[1].into(), pager: None };
+    world.call_of(PAGER, pager).unwrap();
+    world.begin_of(clients[1], page_allocate(FAR));
+    assert_eq!(world.result(clients[1]), Err(Error::OutOfFrames), "no pager");
+    assert_eq!(world.call_of(PAGER, page_allocate(FAR)), Err(Error::OutOfFrames), "the pager");
+}
+
+#[test]
+fn a_pager_that_waits_for_the_caller_is_not_asked() {
+    let (mut world, clients) = short(2, 1);
+    world.begin_of(clients[0], page_allocate(FAR));
+    told(&mut world);
+    answer(&mut world, clients[0], Verdict::Refuse);
+    world.begin_of(PAGER, Syscall::Call { to: clients[0], words: [0; 4], offer: None });
+    world.begin_of(clients[0], page_allocate(FAR));
+    assert_eq!(world.result(clients[0]), Err(Error::OutOfFrames));
+}
+
+#[test]
+fn a_target_s_pager_is_not_asked() {
+    let (mut world, clients) = short(2, 1);
+    world.begin_of(clients[0], page_allocate(FAR));
+    told(&mut world);
+    let call = Syscall::PageAllocate {
+        process: clients[0].into(),
+        page: UserPage::known(PAGE_3),
+        permissions: WRITE,
+    };
+    assert_eq!(world.call_of(PAGER, call), Err(Error::OutOfFrames));
+}
+
+#[test]
+fn the_end_of_the_pager_and_its_delay_are_errors_and_not_the_caller_s_end() {
+    for late in [false, true] {
+        let mut world = World::new();
+        let pager = world.running_child();
+        world.call_of(pager, Syscall::AcceptFrameRequests { accept: true }).unwrap();
+        world.call_of(pager, Syscall::AcceptClients { accept: true }).unwrap();
+        world.run(world.init());
+        let client = world.running_child();
+        let process = client.into();
+        world.call(Syscall::SetPager { process, pager: Some(pager) }).unwrap();
+        world.call(Syscall::SetFaultTimeout { process, milliseconds: 20 }).unwrap();
+        world.leave_free(0);
+        world.begin_of(client, page_allocate(FAR));
+        assert!(waits(&world, client));
+        if late {
+            (0..4).for_each(|_| world.tick());
+        } else {
+            let end = Syscall::Destroy { process: pager.into(), subtree: false };
+            world.call_of(world.init(), end).unwrap();
+        }
+        assert!(!waits(&world, client));
+        assert_eq!(world.result(client), Err(Error::OutOfFrames), "late: {late}");
+    }
+}
+
+#[test]
+fn a_caller_that_is_stopped_meanwhile_has_its_call_made_and_does_not_run() {
+    let (mut world, clients) = short(2, 1);
+    world.begin_of(clients[0], page_allocate(FAR));
+    told(&mut world);
+    world.call_of(PAGER, Syscall::ProcessStop { process: clients[0].into() }).unwrap();
+    give_up(&mut world, 0, 2);
+    answer(&mut world, clients[0], Verdict::Resume);
+    assert_ne!(world.cpu.current().map(|_| world.current()), Some(clients[0]));
+    assert!(world.leaf(clients[0], FAR).is_present());
+    world.call_of(PAGER, Syscall::ProcessStart { process: clients[0].into() }).unwrap();
+    world.run(clients[0]);
+    assert_eq!(world.answer(clients[0]).eax, 0);
+}
+
+/// A server waits for anyone, and for a page under a table that it does not have.
+fn with_server() -> (World, ProcessId, ProcessId) {
+    let mut world = World::new();
+    world.call(Syscall::AcceptFrameRequests { accept: true }).unwrap();
+    (0..2).for_each(|index| world.allocate(HOARD + index * 0x1000));
+    let server = client(&mut world);
+    let sender = world.running_child();
+    world.allocate_in(sender.into(), PAGE);
+    let offer = PageOffer { page: UserPage::known(FAR), send: None, accept: true };
+    world.begin_of(server, Syscall::Receive { from: None, offer: Some(offer) });
+    world.run(world.init());
+    world.leave_free(0);
+    world.begin(RECEIVE);
+    (world, server, sender)
+}
+
+#[test]
+fn for_the_table_of_a_message_s_page_the_receiver_s_pager_is_asked() {
+    let offer = Some(PageOffer { page: UserPage::known(PAGE), send: Some(WRITE), accept: false });
+    for kind in [60, 62] {
+        let (mut world, server, sender) = with_server();
+        world.run(sender);
+        world.begin(if kind == 60 {
+            Syscall::Send { to: server, words: [7; 4], offer }
+        } else {
+            Syscall::Call { to: server, words: [7; 4], offer }
+        });
+        let message = told(&mut world);
+        assert_eq!((message.kind, message.sender), (Kind::Frames, sender));
+        give_up(&mut world, 0, 1);
+        answer(&mut world, sender, Verdict::Resume);
+        world.run(server);
+        let answer = world.answer(server);
+        let received = Message::from_wire(answer.eax, answer.process, answer.words).unwrap();
+        assert_eq!((received.sender, received.words), (sender, [7; 4]));
+        assert_eq!(received.page, Some(WRITE));
+        assert!(world.leaf(server, FAR).is_present());
+    }
+}
+
+#[test]
+fn frames_of_the_pool_for_devices_are_nobody_s_to_free() {
+    let (mut world, clients) = short(2, 1);
+    world.begin_of(clients[0], page_allocate(FAR));
+    told(&mut world);
+    let process = clients[0].into();
+    world.call_of(PAGER, Syscall::DriverAllow { process, allow: true }).unwrap();
+    answer(&mut world, clients[0], Verdict::Refuse);
+    world.begin_of(PAGER, RECEIVE);
+    let range = PageRange::new(UserPage::known(DATA + 0x10_0000), 64).unwrap();
+    let call = Syscall::DmaAllocate { range };
+    world.run(clients[0]);
+    assert_eq!(world.call(call), Err(Error::OutOfFrames));
+}

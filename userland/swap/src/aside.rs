@@ -1,0 +1,103 @@
+//! Slots that could not be written: set aside, and tried again when the disk works.
+//!
+//! A request fails for a bad sector, or because the disk is out of order for a while. From one failed request the two look
+//! alike. So its slots are set aside, all of them, and are tried again later: one slot at first, after each success twice as
+//! many, up to [`CLUSTER`]. After each failure it takes twice as many requests that succeed until the next try. So a sector
+//! that stays bad costs one request in [`LONGEST_WAIT`], and after an outage all slots are back within a few hundred
+//! requests. When no other slot is left, the next try is not waited for.
+
+use crate::CLUSTER;
+use crate::slots::Slots;
+
+/// The most requests that have to succeed until the next try.
+const LONGEST_WAIT: u32 = 256;
+
+/// The slots that are set aside.
+#[derive(Debug)]
+pub struct Aside {
+    /// Those of the disk's slots that are free *here* are set aside.
+    slots: Slots,
+    /// The most slots of the next try.
+    batch: u32,
+    /// Requests that have to succeed until the next try.
+    wait: u32,
+    /// What `wait` is after the next failure.
+    next_wait: u32,
+}
+
+impl Aside {
+    /// None of so many slots.
+    #[must_use]
+    pub fn new(slots: u32) -> Self {
+        Self { slots: Slots::all_taken(slots), batch: 1, wait: 0, next_wait: 1 }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> u32 {
+        self.slots.free()
+    }
+
+    /// Sets slots aside that could not be written, none of which is aside.
+    pub fn add(&mut self, first: u32, length: u32) {
+        (first..first + length).for_each(|slot| self.slots.give_back(slot));
+    }
+
+    /// Takes slots to be tried again, at most `wanted` and all in a row, if it is time for it; or if there are no others.
+    pub fn take(&mut self, wanted: u32, others: bool) -> Option<(u32, u32)> {
+        if others && self.wait > 0 {
+            return None;
+        }
+        self.slots.take(wanted.min(self.batch))
+    }
+
+    /// Slots that were taken to be tried again could be written.
+    pub fn try_succeeded(&mut self) {
+        self.batch = (self.batch * 2).min(CLUSTER as u32);
+        (self.wait, self.next_wait) = (0, 1);
+    }
+
+    /// Slots that were taken to be tried again could not be written: they are set aside again.
+    pub fn try_failed(&mut self, first: u32, length: u32) {
+        self.add(first, length);
+        self.batch = 1;
+        self.wait = self.next_wait;
+        self.next_wait = (self.next_wait * 2).min(LONGEST_WAIT);
+    }
+
+    /// A request for other slots succeeded.
+    pub const fn other_succeeded(&mut self) {
+        self.wait = self.wait.saturating_sub(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_come_back_one_by_one_and_then_faster() {
+        let mut aside = Aside::new(64);
+        aside.add(0, 64);
+        for length in [1, 2, 4, 8, 16, 16, 16, 1] {
+            assert_eq!(aside.take(16, true).map(|(_, length)| length), Some(length));
+            aside.try_succeeded();
+        }
+        assert_eq!((aside.len(), aside.take(16, false)), (0, None));
+    }
+
+    #[test]
+    fn each_failure_doubles_the_wait_up_to_its_bound() {
+        let mut aside = Aside::new(1);
+        aside.add(0, 1);
+        for wait in [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 256] {
+            for _ in 0..wait {
+                assert_eq!(aside.take(16, true), None);
+                aside.other_succeeded();
+            }
+            assert_eq!(aside.take(16, true), Some((0, 1)), "after {wait}");
+            aside.try_failed(0, 1);
+        }
+        assert_eq!(aside.take(16, false), Some((0, 1)), "there are no others");
+    }
+}
