@@ -106,7 +106,7 @@ impl Kernel {
                 self.page_copy(cpu, caller, process, page, permissions)
             }
             Syscall::PageProtect { process, page, drop, add } => {
-                self.page_protect(cpu, caller, process, page, Change::new(drop, add))
+                self.page_protect(cpu, caller, process, page, (drop, add))
             }
             Syscall::FrameReferences { frame } => {
                 let known = frame < 0x10_0000;
@@ -117,12 +117,17 @@ impl Kernel {
             Syscall::RangeShare { process, range, to, to_page, drop, add, both } => {
                 let (from, to) = self.room_in_both(cpu, caller, process, to, 2)?;
                 let first = PageRange::new(to_page, range.pages())?;
+                let mut add = self.processes.may_leave(caller, to.owner, add);
+                if both {
+                    add = self.processes.may_leave(caller, from.owner, add);
+                }
                 let change = Change::new(drop, add);
                 let progress = self.memory(cpu).share_range(from, range, to, first, change, both);
                 self.progress(caller, &progress)
             }
             Syscall::RangeProtect { process, range, drop, add } => {
                 let space = self.room_in(cpu, caller, process, 0)?;
+                let add = self.processes.may_leave(caller, space.owner, add);
                 let change = Change::new(drop, add);
                 let (progress, found) = self.memory(cpu).protect_range(space, range, change);
                 if progress.result.is_err() {
@@ -133,11 +138,13 @@ impl Kernel {
             }
             Syscall::RangeUnmap { process, range, marks } => {
                 let space = self.room_in(cpu, caller, process, 0)?;
+                let marks = self.processes.may_leave(caller, space.owner, marks);
                 let progress = self.memory(cpu).unmap_range(space, range, marks);
                 self.progress(caller, &progress)
             }
             Syscall::RangeAllocate { process, range, permissions } => {
                 let space = self.room_in(cpu, caller, process, range.pages() + 2)?;
+                let permissions = self.processes.may_leave(caller, space.owner, permissions);
                 let progress = self.memory(cpu).allocate_range(space, range, permissions);
                 self.progress(caller, &progress)
             }
@@ -301,6 +308,7 @@ impl Kernel {
             Syscall::InterruptAcknowledge { line } => self.interrupt_acknowledge(cpu, caller, line),
             Syscall::PageMove { process, page, to, to_page, marks } => {
                 let (from, to) = self.room_in_both(cpu, caller, process, to, 1)?;
+                let marks = self.processes.may_leave(caller, from.owner, marks);
                 let old = self.memory(cpu).move_page(from, page, to, to_page, marks)?;
                 self.answer(caller, old.bits())
             }

@@ -1,7 +1,8 @@
 //! The calls that change one page: straight for the caller's own space, which is loaded; by a longer way for others.
 //!
 //! Each operation is written once, in `space`, and compiled twice: where it is known that the space is the current one,
-//! reaching its tables costs nothing.
+//! reaching its tables costs nothing. A call that asks for mark 9 goes the longer way, too, where it is found out whether
+//! the caller may set it (`clean`).
 
 use abi::process::Target;
 use abi::{Error, Permissions, UserPage};
@@ -27,7 +28,7 @@ impl Kernel {
         page: UserPage,
         permissions: Permissions,
     ) -> Result<(), Error> {
-        if target != Target::Caller {
+        if target != Target::Caller || permissions.contains(Permissions::MARK_9) {
             return self.page_allocate_elsewhere(cpu, caller, target, page, permissions);
         }
         self.make_room(cpu, PAGE_AND_TABLE);
@@ -45,6 +46,7 @@ impl Kernel {
         permissions: Permissions,
     ) -> Result<(), Error> {
         let space = self.room_in(cpu, caller, target, PAGE_AND_TABLE)?;
+        let permissions = self.processes.may_leave(caller, space.owner, permissions);
         self.memory(cpu).allocate(space, page, permissions)?;
         self.succeed(caller)
     }
@@ -58,7 +60,10 @@ impl Kernel {
         to: (Target, UserPage),
         permissions: Permissions,
     ) -> Result<(), Error> {
-        if from.0 != Target::Caller || to.0 != Target::Caller {
+        if from.0 != Target::Caller
+            || to.0 != Target::Caller
+            || permissions.contains(Permissions::MARK_9)
+        {
             return self.page_map_elsewhere(cpu, caller, from, to, permissions);
         }
         self.make_room(cpu, TABLE);
@@ -77,6 +82,7 @@ impl Kernel {
         permissions: Permissions,
     ) -> Result<(), Error> {
         let (source, target) = self.room_in_both(cpu, caller, from.0, to.0, TABLE)?;
+        let permissions = self.processes.may_leave(caller, target.owner, permissions);
         self.memory(cpu).map(source, from.1, target, to.1, permissions)?;
         self.succeed(caller)
     }
@@ -90,7 +96,7 @@ impl Kernel {
         page: UserPage,
         marks: Permissions,
     ) -> Result<(), Error> {
-        if target != Target::Caller {
+        if target != Target::Caller || marks.contains(Permissions::MARK_9) {
             return self.page_unmap_elsewhere(cpu, caller, target, page, marks);
         }
         self.make_room(cpu, TABLE);
@@ -108,6 +114,7 @@ impl Kernel {
         marks: Permissions,
     ) -> Result<(), Error> {
         let space = self.room_in(cpu, caller, target, TABLE)?;
+        let marks = self.processes.may_leave(caller, space.owner, marks);
         let old = self.memory(cpu).unmap(space, page, marks)?;
         self.answer(caller, old.bits())
     }
@@ -121,7 +128,7 @@ impl Kernel {
         page: UserPage,
         marks: Permissions,
     ) -> Result<(), Error> {
-        if target != Target::Caller {
+        if target != Target::Caller || marks.contains(Permissions::MARK_9) {
             return self.page_copy_elsewhere(cpu, caller, target, page, marks);
         }
         self.make_room(cpu, TABLE);
@@ -139,10 +146,12 @@ impl Kernel {
         marks: Permissions,
     ) -> Result<(), Error> {
         let space = self.room_in(cpu, caller, target, TABLE)?;
+        let marks = self.processes.may_leave(caller, space.owner, marks);
         let copied = self.memory(cpu).copy(space, page, marks)?;
         self.answer(caller, copied.into())
     }
 
+    /// `change` is what is dropped and what is added.
     #[inline(always)]
     pub(crate) fn page_protect<H: Hardware>(
         &mut self,
@@ -150,11 +159,12 @@ impl Kernel {
         caller: Index,
         target: Target,
         page: UserPage,
-        change: Change,
+        change: (Permissions, Permissions),
     ) -> Result<(), Error> {
-        if target != Target::Caller {
+        if target != Target::Caller || change.1.contains(Permissions::MARK_9) {
             return self.page_protect_elsewhere(cpu, caller, target, page, change);
         }
+        let change = Change::new(change.0, change.1);
         let old = self.memory(cpu).protect(Space::current(caller), page, change)?;
         self.answer(caller, old.bits())
     }
@@ -166,9 +176,11 @@ impl Kernel {
         caller: Index,
         target: Target,
         page: UserPage,
-        change: Change,
+        change: (Permissions, Permissions),
     ) -> Result<(), Error> {
         let space = self.room_in(cpu, caller, target, 0)?;
+        let (drop, add) = change;
+        let change = Change::new(drop, self.processes.may_leave(caller, space.owner, add));
         let old = self.memory(cpu).protect(space, page, change)?;
         self.answer(caller, old.bits())
     }

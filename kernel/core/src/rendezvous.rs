@@ -139,6 +139,7 @@ impl Kernel {
         if let Verdict::Map { source, destination, permissions } = verdict {
             let to = self.space_apart(cpu, index);
             let from = Space::current(pager);
+            let permissions = self.processes.may_leave(pager, index, permissions);
             self.memory(cpu).map(from, source, to, destination, permissions)?;
         }
         if forwarded {
@@ -216,8 +217,9 @@ impl Kernel {
             return Err(Error::NotPermitted);
         }
         let Some(place) = self.processes[to].outbox.offer.accepted() else { return Ok(None) };
+        let permissions = self.processes.may_leave(from, to, permissions);
         let target = self.space_apart(cpu, to);
-        self.memory(cpu).map_entry(source, true, target, place, permissions)?;
+        self.memory(cpu).map(Space::current(from), page, target, place, permissions)?;
         Ok(Some(permissions))
     }
 

@@ -47,6 +47,10 @@ impl Stale {
         debug_assert!(self.space.via != Via::Map(Reach::Current));
     }
 
+    /// For a change of marks alone: the CPU does not look at them.
+    #[inline(always)]
+    pub fn of_a_mark(self) {}
+
     /// For a change that left the frame in place, if the caller flushes everything before it returns.
     #[inline(always)]
     pub fn of_a_flushed_space(self) {
@@ -80,6 +84,12 @@ impl Change {
         Self { keep: self.keep | flags.bits(), ..self }
     }
 
+    /// The same, but a mark 9 that the leaf has goes, unless it is added.
+    #[inline(always)]
+    pub const fn without_mark_9(self) -> Self {
+        Self { keep: self.keep & !EntryFlags::MARK_9.bits(), ..self }
+    }
+
     /// The same, and what has become of the leaf is sealed: for one that arrives in another space without W.
     #[inline(always)]
     pub const fn sealing(self) -> Self {
@@ -92,9 +102,8 @@ impl Change {
         Entry::from_bits(leaf.bits() & self.keep | self.add)
     }
 
-    /// What becomes of a present leaf where it stays. Where a D goes that was set, mark 9 goes with it, unless it is added:
-    /// on a page that is present it is a pager's word that nothing but a write, which sets D, makes a copy elsewhere out of
-    /// date.
+    /// What becomes of a present leaf where it stays, in a process that has a pager. If this clears a set D bit, it also
+    /// clears mark 9, unless the change adds it: the pager's copy no longer matches the page (`clean` has the rule).
     const fn in_place(self, leaf: Entry) -> Entry {
         let new = self.of(leaf);
         if !leaf.is_dirty() || new.is_dirty() {
@@ -381,7 +390,8 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(())
     }
 
-    /// Maps a page of one space at a page of the same or another.
+    /// Maps a page of one space at a page of the same or another. A mark 9 at the source goes if the frame can be written
+    /// through the new leaf.
     ///
     /// # Errors
     /// `NotMapped`: nothing is present at the source. Those of [`Memory::map_entry`].
@@ -394,15 +404,20 @@ impl<H: Hardware> Memory<'_, H> {
         page: UserPage,
         permissions: Permissions,
     ) -> Result<(), Error> {
-        let source = self.leaf(from, source);
-        if !source.is_present() {
+        let leaf = self.leaf(from, source);
+        if !leaf.is_present() {
             return Err(Error::NotMapped);
         }
-        self.map_entry(source, from.owner != to.owner, to, page, permissions)
+        let apart = from.owner != to.owner;
+        self.map_entry(leaf, apart, to, page, permissions)?;
+        if leaf.contains(EntryFlags::MARK_9) {
+            self.lend(from, source, apart, permissions.contains(Permissions::WRITE));
+        }
+        Ok(())
     }
 
     /// Moves a page of one space to a place of the same or another where nothing is present, leaves marks, and returns
-    /// the old entry with its A and D.
+    /// the old entry with its A and D. Mark 9 does not move, unless neither process has a pager.
     ///
     /// # Errors
     /// `NotMapped`: nothing is present at the source. `Busy`: something is at the destination. Those of
@@ -422,7 +437,11 @@ impl<H: Hardware> Memory<'_, H> {
         if self.leaf(to, page).is_present() {
             return Err(Error::Busy);
         }
-        self.map_entry(old, from.owner != to.owner, to, page, old.permissions())?;
+        let mut permissions = old.permissions();
+        if self.processes.keeps_mark_9(from.owner) || self.processes.keeps_mark_9(to.owner) {
+            permissions.remove(Permissions::MARK_9);
+        }
+        self.map_entry(old, from.owner != to.owner, to, page, permissions)?;
         Ok(self.unmap_of_table(from, source, marks))
     }
 
@@ -472,7 +491,7 @@ impl<H: Hardware> Memory<'_, H> {
     ) -> Result<Stale, Error> {
         let mut new = change.of(old);
         if old.flags().intersects(EntryFlags::SEALED.union(EntryFlags::MARK_9)) {
-            new = self.change_of_marked(old, change);
+            new = self.change_of_marked(space.owner, old, change);
             if !new.is_present() {
                 return Err(Error::NotPermitted);
             }
@@ -484,11 +503,11 @@ impl<H: Hardware> Memory<'_, H> {
     /// a single test.
     #[cold]
     #[inline(never)]
-    fn change_of_marked(&mut self, old: Entry, change: Change) -> Entry {
+    fn change_of_marked(&mut self, owner: Index, old: Entry, change: Change) -> Entry {
         if change.adds_write() && old.is_sealed() && self.frames.count(old.frame()) != Some(1) {
             return Entry::ABSENT;
         }
-        change.in_place(old)
+        if self.processes.keeps_mark_9(owner) { change.in_place(old) } else { change.of(old) }
     }
 
     /// Drops and adds bits on a page and clears A and D; returns the old entry.
