@@ -68,7 +68,8 @@
    process that has one, only the pager can set mark 9; every other call ignores the bit, and that is no error. On an absent
    entry mark 9 says that the pager has the page: an access is the pager's fault to serve, before any handler's. On a present
    entry with ENTRY_DIRTY clear it says that nobody has written the frame since the pager set the mark. So the kernel drops it
-   when the page moves or is mapped where it can be written, and when a call clears ENTRY_DIRTY. */
+   when the page moves or is mapped where it can be written, and when a call clears ENTRY_DIRTY. A pager may set the mark on
+   a page of its own and move that into the client. */
 
 /* What a native call takes as permissions: nothing but these. P and U go without saying. */
 #define PERMISSION_WRITE 0x002
@@ -477,8 +478,8 @@ static inline int32_t vitrine_page_map(uint32_t process, uint32_t page, uint32_t
     return vitrine_trap(&call);
 }
 
-/* Moves a page with its W and marks (mark 9 only if neither process has a pager) to where nothing is
-   present (else -ERROR_BUSY), leaves `marks`, and stores the old entry with its A and D. -ERROR_NOT_MAPPED: there is no page. */
+/* Moves a page with its W and marks (mark 9 as said above) to where nothing is present
+    (else -ERROR_BUSY), leaves `marks`, and stores the old entry with its A and D. -ERROR_NOT_MAPPED: there is no page. */
 static inline int32_t vitrine_page_move(uint32_t process, uint32_t page, uint32_t to,
                                         uint32_t to_page, uint32_t marks, uint32_t *old_entry)
 {

@@ -174,7 +174,8 @@ impl Verdict {
 /// names the others.
 ///
 /// Mark 9 among permissions or marks is ignored where the process that the call changes has a pager and the caller is another
-/// process than that ([`EntryFlags::MARK_9`](crate::EntryFlags::MARK_9)).
+/// process than that ([`EntryFlags::MARK_9`](crate::EntryFlags::MARK_9)). For the same reason a page that moves loses mark 9,
+/// unless a pager moves it from its own space into its client's, or neither process has a pager.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Syscall {
     /// 32: returns the caller's id (word 0), its parent's (word 1) and its pager's (word 2), 0 for none.
@@ -562,8 +563,7 @@ pub enum Syscall {
         /// Which.
         line: Line,
     },
-    /// 82: moves a page in one step: it is at `to_page` of `to` with its W and marks (mark 9 only if neither process
-    /// has a pager), where nothing was present, and only
+    /// 82: moves a page in one step: it is at `to_page` of `to` with its W and marks, where nothing was present, and only
     /// `marks` are left where it was. Returns the old entry (word 0) with its A and D. So a pager takes a page away
     /// without losing what its client writes at the last moment, and gives it back without overwriting what the client
     /// has put there. Errors: `NotMapped`; `Busy` (something is present at `to_page`); `NotPermitted` (the page is a

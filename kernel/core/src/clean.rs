@@ -10,8 +10,9 @@
 //! the frame, and one leaf shows it.
 //!
 //! Why the rule holds. A write reaches a frame through a leaf with W, and that leaf is the marked one or another one.
-//! 1. *The mark is set by the pager alone* ([`Processes::may_leave`]). The pager sets it on a frame that it has just
-//!    filled, whose only other mapping is its own scratch page. It unmaps that page without another write.
+//! 1. *The mark is set by the pager alone* ([`Processes::may_leave`]). The pager fills a page of its own with the bytes of
+//!    the copy, marks it there, and moves it into the client ([`Processes::carries_mark_9`]): no other mapping is left, and
+//!    nothing that is at the destination by then is replaced.
 //! 2. *The marked leaf shows each write through itself.* The CPU sets D. A kernel store to a buffer of the process goes
 //!    through the same leaf (`Hardware::write_user`), so that the CPU sets D then, too. A change that clears a D that was
 //!    set drops the mark (`Change::in_place`).
@@ -21,7 +22,7 @@
 //!    be written, the marked leaf loses the mark ([`Memory::lend`]). A new leaf that lies in another space and has no W
 //!    cannot: it is sealed, and a sealed page gets W only when its frame has no other mapping, while the marked leaf is
 //!    one. So a fork, which takes W on both sides, leaves the parent's marks as they are and costs nothing for them.
-//! 4. *The mark stays where it was set.* A page that moves loses it (`Memory::move_page`). A leaf that is replaced has the
+//! 4. *The mark stays where it was set.* A page that moves away loses it (`Memory::move_page`). A leaf that is replaced has the
 //!    flags of the new page. So a frame that was freed and used again has no mark.
 //! 5. *Devices.* A frame that a device writes is a driver's own, which no other space has. A driver that stores into a
 //!    page that it was lent does so through a leaf of its own; see 3.
@@ -60,6 +61,13 @@ impl Processes {
             Some(pager) if pager != self[caller].name() => asked.difference(Permissions::MARK_9),
             Some(_) | None => asked,
         }
+    }
+
+    /// Whether a page that `caller` moves keeps mark 9. It does if the caller is the pager of `to` and the page was its own,
+    /// or if mark 9 means nothing in both spaces.
+    pub fn carries_mark_9(&self, caller: Index, from: Index, to: Index) -> bool {
+        let is_brought = from == caller && self[to].pager == Some(self[caller].name());
+        !self.keeps_mark_9(from) && (is_brought || !self.keeps_mark_9(to))
     }
 
     /// Whether mark 9 in this process's leaves is its pager's, and the kernel keeps the rule for it.

@@ -3,7 +3,7 @@
 use abi::call::Arguments;
 use abi::message::Reason;
 use abi::process::Target;
-use abi::{Error, Frame, PageRange, ProcessId, Registers, Syscall};
+use abi::{Error, Frame, PageRange, Permissions, ProcessId, Registers, Syscall};
 
 use crate::cpu::Cpu;
 use crate::fault::Fault;
@@ -309,7 +309,9 @@ impl Kernel {
             Syscall::PageMove { process, page, to, to_page, marks } => {
                 let (from, to) = self.room_in_both(cpu, caller, process, to, 1)?;
                 let marks = self.processes.may_leave(caller, from.owner, marks);
-                let old = self.memory(cpu).move_page(from, page, to, to_page, marks)?;
+                let carries = self.processes.carries_mark_9(caller, from.owner, to.owner);
+                let drop = if carries { Permissions::empty() } else { Permissions::MARK_9 };
+                let old = self.memory(cpu).move_page(from, page, to, to_page, marks, drop)?;
                 self.answer(caller, old.bits())
             }
         }

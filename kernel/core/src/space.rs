@@ -417,7 +417,7 @@ impl<H: Hardware> Memory<'_, H> {
     }
 
     /// Moves a page of one space to a place of the same or another where nothing is present, leaves marks, and returns
-    /// the old entry with its A and D. Mark 9 does not move, unless neither process has a pager.
+    /// the old entry with its A and D. The marks that `drop` names do not come along.
     ///
     /// # Errors
     /// `NotMapped`: nothing is present at the source. `Busy`: something is at the destination. Those of
@@ -429,6 +429,7 @@ impl<H: Hardware> Memory<'_, H> {
         to: Space,
         page: UserPage,
         marks: Permissions,
+        drop: Permissions,
     ) -> Result<Entry, Error> {
         let old = self.leaf(from, source);
         if !old.is_present() {
@@ -437,10 +438,7 @@ impl<H: Hardware> Memory<'_, H> {
         if self.leaf(to, page).is_present() {
             return Err(Error::Busy);
         }
-        let mut permissions = old.permissions();
-        if self.processes.keeps_mark_9(from.owner) || self.processes.keeps_mark_9(to.owner) {
-            permissions.remove(Permissions::MARK_9);
-        }
+        let permissions = old.permissions().difference(drop);
         self.map_entry(old, from.owner != to.owner, to, page, permissions)?;
         Ok(self.unmap_of_table(from, source, marks))
     }

@@ -44,14 +44,26 @@ impl Family {
         self.value
     }
 
-    /// The pager brings a page: it fills a page of its own, maps it with the mark, and unmaps its own mapping.
+    /// The pager brings a page: it fills a page of its own, marks it and moves it; or it maps it with the mark, and unmaps
+    /// its own mapping.
     fn bring(&mut self, client: ProcessId, page: u32, rights: Permissions) {
         let value = self.fresh_value();
         let world = &mut self.world;
         world.run(self.pager);
         world.allocate(SCRATCH);
         world.write(SCRATCH, value).unwrap();
-        if world.map(ME, SCRATCH, client.into(), page, rights | MARK).is_ok() {
+        if value.is_multiple_of(2) {
+            let (scratch, page_there) = (UserPage::known(SCRATCH), UserPage::known(page));
+            let (process, marks, add) = (client.into(), READ, rights | MARK);
+            world.call(Syscall::PageUnmap { process, page: page_there, marks }).unwrap();
+            let (process, to) = (ME, process);
+            world.call(Syscall::PageProtect { process, page: scratch, drop: WRITE, add }).unwrap();
+            let (page, to_page) = (scratch, page_there);
+            world.call(Syscall::PageMove { process, page, to, to_page, marks }).unwrap();
+            let leaf = world.leaf(client, page_there.address());
+            assert!(leaf.contains(EntryFlags::MARK_9) && !leaf.is_dirty());
+            self.filled.insert((client, page_there.address()), value);
+        } else if world.map(ME, SCRATCH, client.into(), page, rights | MARK).is_ok() {
             self.filled.insert((client, page), value);
         }
         self.unmap_own(SCRATCH);
