@@ -106,6 +106,10 @@ pub struct Model {
     pub killed: u32,
     /// What a client writes just before a page of it is taken: the page and the tag.
     pub before_taking: Option<(ProcessId, u32, u32)>,
+    /// The page that a client lends to the server just before it is taken.
+    pub lent_before_taking: Option<(ProcessId, u32)>,
+    /// Has every client used up its quota when a page is given back?
+    pub no_quota: bool,
     /// Does anything happen while the pager works?
     pub is_busy: bool,
     /// Do clients and others map, lend, move, protect, and change pagers?
@@ -134,6 +138,8 @@ impl Model {
             blocked: Vec::new(),
             killed: 0,
             before_taking: None,
+            lent_before_taking: None,
+            no_quota: false,
             is_busy: true,
             relatives: false,
             kernel_rule: true,
@@ -444,10 +450,11 @@ impl Model {
 
     /// Between any two calls of the pager's, a client that does not wait for it may run.
     fn meanwhile(&mut self) {
-        if !self.is_busy || self.random(6) != 0 {
+        let seldom = if self.relatives { 2 } else { 6 };
+        if !self.is_busy || self.random(seldom) != 0 {
             return;
         }
-        if self.relatives && self.random(2) == 0 {
+        if self.relatives && self.random(3) != 0 {
             self.interfere();
             return;
         }
@@ -586,6 +593,19 @@ impl Model {
         }
     }
 
+    /// A page of the client's that the pager has brought and marked.
+    fn marked_page(&mut self, id: ProcessId) -> Option<u32> {
+        let client = self.client(id)?;
+        let is_marked = |leaf: &Entry| leaf.is_present() && leaf.permissions().contains(MINE);
+        let pages: Vec<u32> = client
+            .leaves
+            .iter()
+            .filter(|(_, leaf)| is_marked(leaf))
+            .map(|(page, _)| *page)
+            .collect();
+        (!pages.is_empty()).then(|| pages[self.random(pages.len() as u32) as usize])
+    }
+
     /// A client that does not wait, the server, or a relative does something to a page.
     pub fn interfere(&mut self) {
         let all = self.ids();
@@ -607,9 +627,35 @@ impl Model {
         }
         let id = ids[self.random(ids.len() as u32) as usize];
         let other = all[self.random(all.len() as u32) as usize];
-        match self.random(14) {
+        // Pages of which there may be a copy are the interesting ones.
+        let page = if self.random(2) == 0 { self.marked_page(id).unwrap_or(page) } else { page };
+        match self.random(18) {
             0 | 1 => self.map_again((Some(id), page), (Some(id), place), write),
             2 | 3 => self.map_again((Some(id), page), (None, slot), write),
+            // Written through a second mapping that does not last, or on the way.
+            14 => {
+                self.map_again((Some(id), page), (Some(id), place), true);
+                self.try_alone(id, place, Some(tag));
+                self.drop_page(id, place);
+            }
+            15 => {
+                self.map_again((Some(id), page), (None, slot), true);
+                let lent = self.look(None, slot);
+                if lent.is_writable() {
+                    self.store(lent, tag);
+                }
+                self.put(None, slot, Entry::ABSENT);
+            }
+            16 => {
+                self.try_alone(id, page, Some(tag));
+                self.move_page(id, page, place);
+                self.move_page(id, place, page);
+            }
+            17 => {
+                self.try_alone(id, page, Some(tag));
+                let write = self.see(id, page).is_writable();
+                self.map_again((Some(id), page), (Some(id), page), write);
+            }
             4 => self.map_again((None, slot), (Some(id), place), write),
             // Into another one's space, even while that waits for the pager; but not while it is being made.
             5 if !self.forking.contains(&other) => {
@@ -619,9 +665,10 @@ impl Model {
             7 => self.change(id, page, EntryFlags::empty(), EntryFlags::empty()),
             8 => self.change(id, page, EntryFlags::WRITE, EntryFlags::empty()),
             9 => self.change(id, page, EntryFlags::MARK_11, EntryFlags::WRITE),
-            10 if self.random(10) == 0 => self.client(id).unwrap().views = true,
-            10 => self.second_pager(id, page, tag),
-            11 => self.replace_page(id, page),
+            // These make an end of all copies of a client, so they are rare.
+            10 if self.random(100) == 0 => self.client(id).unwrap().views = true,
+            10 if self.random(20) == 0 => self.second_pager(id, page, tag),
+            11 if self.random(4) == 0 => self.replace_page(id, page),
             _ => {
                 self.try_alone(id, page, Some(tag));
             }
@@ -766,6 +813,9 @@ impl World for Model {
             assert!(self.try_alone(id, page, Some(tag)));
             self.before_taking = None;
         }
+        if let Some((id, page)) = self.lent_before_taking.take_if(|(_, page)| *page == number) {
+            self.map_again((Some(id), page), (None, 0), true);
+        }
         let leaf = self.see(client, number);
         if !leaf.is_present() {
             return None;
@@ -802,7 +852,7 @@ impl World for Model {
         if self.is_present(client, page.page().number()) {
             return Err(Failure::Taken);
         }
-        if self.relatives && self.random(8) == 0 {
+        if self.no_quota || self.relatives && self.random(8) == 0 {
             return Err(Failure::Quota);
         }
         self.held[place] = None;
