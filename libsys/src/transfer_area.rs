@@ -1,4 +1,8 @@
 //! Pages through which a process and the disk hand each other bytes: 16 in a row, mapped for good.
+//!
+//! A slot is a frame, which the driver maps as well. So the pages carry the mark *shared*: a fork leaves them as they are, and
+//! parent and child have the same ones. Made copy-on-write, the parent's next write would give the parent another frame than
+//! the driver's. A forked child cannot make an area of its own; it may share other pages with the disk.
 #![allow(unsafe_code)]
 
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -24,13 +28,19 @@ impl TransferArea {
     /// Maps it.
     ///
     /// # Errors
-    /// `OutOfFrames`, `QuotaExceeded`: there are no frames for it. `Busy`: it is there already.
+    /// `OutOfFrames`, `QuotaExceeded`: there are no frames for it; it can be tried again. `Busy`: it is there already.
     pub fn new() -> Result<Self, Error> {
         let range = PageRange::new(UserPage::known(FIRST), SLOTS)?;
         if TAKEN.swap(true, Ordering::Relaxed) {
             return Err(Error::Busy);
         }
-        call::range_allocate(Target::Caller, range, Permissions::WRITE)?;
+        let permissions = Permissions::WRITE | Permissions::SHARED;
+        if let Err(partial) = call::range_allocate(Target::Caller, range, permissions) {
+            // Unmapping without marks needs no memory and cannot fail.
+            let _ = call::range_unmap(Target::Caller, range, Permissions::empty());
+            TAKEN.store(false, Ordering::Relaxed);
+            return Err(partial.error);
+        }
         Ok(Self(()))
     }
 
