@@ -77,7 +77,7 @@ fn main() -> Result<u8, Error> {
     for (value, (name, way)) in (1..).zip(WAYS) {
         memory.send_away();
         // Read first, so that the pager keeps its copy.
-        memory.read(PAGE);
+        black_box(memory.read(PAGE));
         way(&mut memory, value)?;
         memory.send_away();
         let found = memory.read(PAGE);
