@@ -68,6 +68,8 @@ impl<H: Hardware> Memory<'_, H> {
     ) -> (Progress, Found) {
         let mut found = Found::default();
         let found_in = &mut found;
+        let keeps_mark_9 = self.processes.keeps_mark_9(space.owner);
+        let change = if keeps_mark_9 { change } else { change.without_pager() };
         if space.via != Via::Map(Reach::Current) {
             let flush = |_: &mut Self, stale: Stale| stale.of_another_space();
             return (self.protect_runs(space, range, change, found_in, flush), found);
@@ -132,7 +134,7 @@ impl<H: Hardware> Memory<'_, H> {
             let page = run.first.plus(index);
             let old = self.leaf_of_table(space, page);
             if old.is_present() {
-                let changed = self.change(space, page, old, change);
+                let changed = self.change_of_many(space, page, old, change);
                 flush(self, changed.map_err(|error| (index, error))?);
                 note(old);
             } else {
@@ -266,14 +268,15 @@ impl<H: Hardware> Memory<'_, H> {
         change: Change,
         both: bool,
     ) -> Result<(), Error> {
-        let arrives = self.change_of_lent(from, to, change);
-        let (apart, permissions) = (from.owner != to.owner, arrives.permissions(old));
-        self.map_entry(old, apart, to, place, permissions)?;
-        let mut old = old;
-        if old.contains(EntryFlags::MARK_9)
-            && self.lend(from, page, apart, permissions.contains(Permissions::WRITE))
-        {
-            old = old.with_flags(old.flags().difference(EntryFlags::MARK_9));
+        let (mut old, apart) = (old, from.owner != to.owner);
+        if old.contains(EntryFlags::MARK_9) {
+            let permissions = self.change_of_lent(from, to, change).permissions(old);
+            self.map_entry(old, apart, to, place, permissions)?;
+            if self.lend(from, page, apart, permissions.contains(Permissions::WRITE)) {
+                old = old.with_flags(old.flags().difference(EntryFlags::MARK_9));
+            }
+        } else {
+            self.map_entry(old, apart, to, place, change.permissions(old))?;
         }
         if both {
             let change = change.keeping(EntryFlags::ACCESSED_DIRTY);

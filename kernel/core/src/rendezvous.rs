@@ -219,7 +219,8 @@ impl Kernel {
         let Some(place) = self.processes[to].outbox.offer.accepted() else { return Ok(None) };
         let permissions = self.processes.may_leave(from, to, permissions);
         let target = self.space_apart(cpu, to);
-        self.memory(cpu).map(Space::current(from), page, target, place, permissions)?;
+        let from = (Space::current(from), page);
+        self.memory(cpu).map_leaf(source, from, target, place, permissions)?;
         Ok(Some(permissions))
     }
 

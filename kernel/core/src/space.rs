@@ -84,6 +84,12 @@ impl Change {
         Self { keep: self.keep | flags.bits(), ..self }
     }
 
+    /// The same in a process without a pager, where mark 9 means nothing to the kernel.
+    #[inline(always)]
+    pub const fn without_pager(self) -> Self {
+        Self { keep: self.keep | OWN_MARK_9, ..self }
+    }
+
     /// The same, but a mark 9 that the leaf has goes, unless it is added.
     #[inline(always)]
     pub const fn without_mark_9(self) -> Self {
@@ -106,7 +112,7 @@ impl Change {
     /// clears mark 9, unless the change adds it: the pager's copy no longer matches the page (`clean` has the rule).
     const fn in_place(self, leaf: Entry) -> Entry {
         let new = self.of(leaf);
-        if !leaf.is_dirty() || new.is_dirty() {
+        if !leaf.is_dirty() || new.is_dirty() || self.keep & OWN_MARK_9 != 0 {
             return new;
         }
         Entry::from_bits(new.bits() & !EntryFlags::MARK_9.bits() | self.add)
@@ -133,6 +139,9 @@ impl Change {
 /// Frames that a charge is for.
 const PAGE_AND_TABLE: u32 = 2;
 const TABLE: u32 = 1;
+
+/// In the bits that a [`Change`] keeps: mark 9 is the program's own. No leaf of a program has PS, so this keeps nothing.
+const OWN_MARK_9: u32 = EntryFlags::LARGE.bits();
 
 /// The frame's address in an entry.
 const FRAME: u32 = 0xFFFF_F000;
@@ -355,10 +364,25 @@ impl<H: Hardware> Memory<'_, H> {
         page: UserPage,
         permissions: Permissions,
     ) -> Result<(), Error> {
-        debug_assert!(source.is_present());
+        if source.is_drivers_own() {
+            return Err(Error::NotPermitted);
+        }
+        self.map_shareable(source, apart, space, page, permissions)
+    }
+
+    /// As [`Memory::map_entry`], if the source is no driver's own.
+    #[inline(always)]
+    fn map_shareable(
+        &mut self,
+        source: Entry,
+        apart: bool,
+        space: Space,
+        page: UserPage,
+        permissions: Permissions,
+    ) -> Result<(), Error> {
+        debug_assert!(source.is_present() && !source.is_drivers_own());
         let flags = permissions.leaf();
-        if flags.bits() & !source.bits() & EntryFlags::WRITE.bits() != 0 || source.is_drivers_own()
-        {
+        if flags.bits() & !source.bits() & EntryFlags::WRITE.bits() != 0 {
             return Err(Error::NotPermitted);
         }
         let old = self.prepare(space, page)?;
@@ -408,6 +432,39 @@ impl<H: Hardware> Memory<'_, H> {
         if !leaf.is_present() {
             return Err(Error::NotMapped);
         }
+        self.map_leaf(leaf, (from, source), to, page, permissions)
+    }
+
+    /// As [`Memory::map`], if the leaf at the source is known and present.
+    ///
+    /// # Errors
+    /// Those of [`Memory::map_entry`].
+    #[inline(always)]
+    pub fn map_leaf(
+        &mut self,
+        leaf: Entry,
+        (from, source): (Space, UserPage),
+        to: Space,
+        page: UserPage,
+        permissions: Permissions,
+    ) -> Result<(), Error> {
+        // One test for both, so that an ordinary page pays for neither.
+        if leaf.flags().intersects(EntryFlags::MARK_9.union(EntryFlags::DRIVERS_OWN)) {
+            return self.parts().map_marked(leaf, (from, source), to, page, permissions);
+        }
+        self.map_shareable(leaf, from.owner != to.owner, to, page, permissions)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn map_marked(
+        mut self,
+        leaf: Entry,
+        (from, source): (Space, UserPage),
+        to: Space,
+        page: UserPage,
+        permissions: Permissions,
+    ) -> Result<(), Error> {
         let apart = from.owner != to.owner;
         self.map_entry(leaf, apart, to, page, permissions)?;
         if leaf.contains(EntryFlags::MARK_9) {
@@ -489,7 +546,7 @@ impl<H: Hardware> Memory<'_, H> {
     ) -> Result<Stale, Error> {
         let mut new = change.of(old);
         if old.flags().intersects(EntryFlags::SEALED.union(EntryFlags::MARK_9)) {
-            new = self.change_of_marked(space.owner, old, change);
+            new = self.change_of_marked_in(space.owner, old, change);
             if !new.is_present() {
                 return Err(Error::NotPermitted);
             }
@@ -497,15 +554,41 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(self.replace(space, page, old, new))
     }
 
+    /// As [`Memory::change`], if the change says whether mark 9 is the program's own: so a loop need not carry the owner.
+    #[inline(always)]
+    pub fn change_of_many(
+        &mut self,
+        space: Space,
+        page: UserPage,
+        old: Entry,
+        change: Change,
+    ) -> Result<Stale, Error> {
+        let mut new = change.of(old);
+        if old.flags().intersects(EntryFlags::SEALED.union(EntryFlags::MARK_9)) {
+            new = self.change_of_marked(old, change);
+            if !new.is_present() {
+                return Err(Error::NotPermitted);
+            }
+        }
+        Ok(self.replace(space, page, old, new))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn change_of_marked_in(&mut self, owner: Index, old: Entry, change: Change) -> Entry {
+        let keeps = self.processes.keeps_mark_9(owner);
+        self.change_of_marked(old, if keeps { change } else { change.without_pager() })
+    }
+
     /// What becomes of a leaf that says more than its rights; absent if it may not. Apart, so that one that does not costs
     /// a single test.
     #[cold]
     #[inline(never)]
-    fn change_of_marked(&mut self, owner: Index, old: Entry, change: Change) -> Entry {
+    fn change_of_marked(&mut self, old: Entry, change: Change) -> Entry {
         if change.adds_write() && old.is_sealed() && self.frames.count(old.frame()) != Some(1) {
             return Entry::ABSENT;
         }
-        if self.processes.keeps_mark_9(owner) { change.in_place(old) } else { change.of(old) }
+        change.in_place(old)
     }
 
     /// Drops and adds bits on a page and clears A and D; returns the old entry.
