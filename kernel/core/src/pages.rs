@@ -5,7 +5,7 @@
 //! the caller may set it (`clean`).
 
 use abi::process::Target;
-use abi::{Error, Permissions, UserPage};
+use abi::{EntryFlags, Error, Permissions, UserPage};
 
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
@@ -60,15 +60,21 @@ impl Kernel {
         to: (Target, UserPage),
         permissions: Permissions,
     ) -> Result<(), Error> {
-        if from.0 != Target::Caller
-            || to.0 != Target::Caller
-            || permissions.contains(Permissions::MARK_9)
-        {
+        if from.0 != Target::Caller || to.0 != Target::Caller {
             return self.page_map_elsewhere(cpu, caller, from, to, permissions);
         }
         self.make_room(cpu, TABLE);
         let space = Space::current(caller);
-        self.memory(cpu).map(space, from.1, space, to.1, permissions)?;
+        let source = self.memory(cpu).leaf(space, from.1);
+        // One test for all, so that an ordinary page pays for none.
+        let flags = source.flags().union(permissions.leaf());
+        if flags.intersects(EntryFlags::MARK_9.union(EntryFlags::DRIVERS_OWN)) {
+            return self.page_map_elsewhere(cpu, caller, from, to, permissions);
+        }
+        if !source.is_present() {
+            return Err(Error::NotMapped);
+        }
+        self.memory(cpu).map_shareable(source, false, space, to.1, permissions)?;
         self.succeed(caller)
     }
 

@@ -372,7 +372,7 @@ impl<H: Hardware> Memory<'_, H> {
 
     /// As [`Memory::map_entry`], if the source is no driver's own.
     #[inline(always)]
-    fn map_shareable(
+    pub fn map_shareable(
         &mut self,
         source: Entry,
         apart: bool,
