@@ -59,10 +59,17 @@
 #define ENTRY_DIRTY 0x040         /* D: hardware sets it on a write (not in directory entries) */
 #define ENTRY_LARGE 0x080         /* PS, in a directory entry: a 4 MiB page with no table below */
 #define ENTRY_SEALED 0x100        /* the page came without W; only its last mapping gets W back */
-#define ENTRY_MARK_9 0x200        /* a program's own; in the directory: a view of a client */
+#define ENTRY_MARK_9 0x200        /* the pager's, see below; in the directory: a view of a client */
 #define ENTRY_MARK_10 0x400       /* a program's own: shared by fork; in the directory: shared */
 #define ENTRY_MARK_11 0x800       /* a program's own: copy-on-write */
-#define ENTRY_MARKS 0xE00         /* the three bits that mean nothing to the kernel */
+#define ENTRY_MARKS 0xE00         /* the three bits that hardware leaves to software */
+
+/* Marks 10 and 11 mean nothing to the kernel. Mark 9 is the program's own, too, as long as the process has no pager. In a
+   process that has one, only the pager can set mark 9; every other call ignores the bit, and that is no error. On an absent
+   entry mark 9 says that the pager has the page: an access is the pager's fault to serve, before any handler's. On a present
+   entry with ENTRY_DIRTY clear it says that nobody has written the frame since the pager set the mark. So the kernel drops it
+   when the page moves or is mapped where it can be written, and when a call clears ENTRY_DIRTY. A pager may set the mark on
+   a page of its own and move that into the client. */
 
 /* What a native call takes as permissions: nothing but these. P and U go without saying. */
 #define PERMISSION_WRITE 0x002
@@ -473,8 +480,8 @@ static inline int32_t vitrine_page_map(uint32_t process, uint32_t page, uint32_t
     return vitrine_trap(&call);
 }
 
-/* Moves a page with its W and marks to where nothing is present (else -ERROR_BUSY), leaves `marks`,
-   and stores the old entry with its A and D. -ERROR_NOT_MAPPED: there is no page. */
+/* Moves a page with its W and marks (mark 9 as said above) to where nothing is present
+    (else -ERROR_BUSY), leaves `marks`, and stores the old entry with its A and D. -ERROR_NOT_MAPPED: there is no page. */
 static inline int32_t vitrine_page_move(uint32_t process, uint32_t page, uint32_t to,
                                         uint32_t to_page, uint32_t marks, uint32_t *old_entry)
 {
@@ -500,8 +507,8 @@ static inline int32_t vitrine_page_unmap(uint32_t process, uint32_t page, uint32
     return result;
 }
 
-/* Drops and adds bits on a page, clears A and D (and mark 9, if D was set and it is not added), and
-   stores the old entry. W is added where the entry is not sealed or its frame has no other mapping.
+/* Drops and adds bits on a page, clears A and D (and a pager's mark 9, if D was set and the mark is not added),
+   and stores the old entry. W is added where the entry is not sealed or its frame has no other mapping.
    -ERROR_NOT_PERMITTED: it is, and has. -ERROR_NOT_MAPPED: nothing is present there. */
 static inline int32_t vitrine_page_protect(uint32_t process, uint32_t page, uint32_t drop,
                                            uint32_t add, uint32_t *old_entry)

@@ -1,9 +1,10 @@
 //! The disk, as its clients use it: found, opened, given pages, then read and written.
 
 use abi::call::PageOffer;
+use abi::process::Target;
 use abi::{Permissions, ProcessId, UserPage};
 
-use crate::call::message_call;
+use crate::call::{Change, message_call, page_protect};
 use crate::disk_protocol::{DiskError, Facts, Request, Transfer, decode_answer};
 use crate::names::{self, Name, NotFound};
 
@@ -60,7 +61,8 @@ impl Disk {
     }
 
     /// Makes a page of this process's a slot of its transfer area, in place of the page that was it; with W if
-    /// `permissions` say so.
+    /// `permissions` say so. The page gets the mark *shared*, so that a fork leaves it as it is: the slot is the frame, not the
+    /// place, and after a copy-on-write fork the driver would read into a frame that is the child's.
     ///
     /// # Errors
     /// `BadRange`: there is no such slot. `NotShared`: the page is not there, or lacks W that is asked for.
@@ -70,6 +72,8 @@ impl Disk {
         page: UserPage,
         permissions: Permissions,
     ) -> Result<(), DiskError> {
+        let change = Change { drop: Permissions::empty(), add: Permissions::SHARED };
+        page_protect(Target::Caller, page, change).map_err(|_| DiskError::NotShared)?;
         let offer = PageOffer { page, send: Some(permissions), accept: false };
         ask(self.server, Request::Share { slot }, Some(offer)).map(drop)
     }

@@ -15,9 +15,6 @@ pub const PLACES: usize = 16;
 /// `0x0041_0000  PDE 0x001`: where the first one lies.
 const FIRST: u32 = SCRATCH + 0x1_0000;
 
-/// `0x0040_F000  PDE 0x001`: where a page lies that is only looked at for a moment.
-pub const PROBE: UserPage = UserPage::known(FIRST - PAGE_SIZE);
-
 /// Where place `place` (`0..16`) lies.
 ///
 /// # Panics

@@ -1,4 +1,8 @@
 //! Pages through which a process and the disk hand each other bytes: 16 in a row, mapped for good.
+//!
+//! A slot is a frame, which the driver maps as well. So the pages carry the mark *shared*: a fork leaves them as they are, and
+//! parent and child have the same ones. Made copy-on-write, the parent's next write would give the parent another frame than
+//! the driver's. A forked child cannot make an area of its own; it may share other pages with the disk.
 #![allow(unsafe_code)]
 
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -30,10 +34,13 @@ impl TransferArea {
         if TAKEN.swap(true, Ordering::Relaxed) {
             return Err(Error::Busy);
         }
-        if let Err(error) = call::range_allocate(Target::Caller, range, Permissions::WRITE) {
+        let permissions = Permissions::WRITE | Permissions::SHARED;
+        if let Err(partial) = call::range_allocate(Target::Caller, range, permissions) {
+            // Unmapping without marks needs no memory and cannot fail.
+            let _ = call::range_unmap(Target::Caller, range, Permissions::empty());
             // Nobody has the area, and the next attempt may find more frames.
             TAKEN.store(false, Ordering::Relaxed);
-            return Err(error.into());
+            return Err(partial.error);
         }
         Ok(Self(()))
     }

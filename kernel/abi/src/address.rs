@@ -206,6 +206,32 @@ impl PageRange {
         UserPage(Page(self.first.0.number() + index))
     }
 
+    /// What is left of the range after its first `pages` pages.
+    ///
+    /// # Errors
+    /// `InvalidArgument`: nothing is left.
+    #[inline(always)]
+    pub const fn after(self, pages: u32) -> Result<Self, Error> {
+        if pages == 0 {
+            return Ok(self);
+        }
+        if pages >= self.pages {
+            return Err(Error::InvalidArgument);
+        }
+        Ok(Self { first: self.page(pages), pages: self.pages - pages })
+    }
+
+    /// What is left of the range before its last `pages` pages.
+    ///
+    /// # Errors
+    /// `InvalidArgument`: nothing is left.
+    pub const fn before_last(self, pages: u32) -> Result<Self, Error> {
+        if pages >= self.pages {
+            return Err(Error::InvalidArgument);
+        }
+        Ok(Self { first: self.first, pages: self.pages - pages })
+    }
+
     /// Whether `target` begins behind the first page of this range and within it. A copy from the first page to the
     /// last would then read pages that it has replaced.
     #[must_use]

@@ -172,6 +172,10 @@ impl Verdict {
 /// `NoSuchProcess` for an id that is stale or outside the caller's authority (see the table in
 /// ARCHITECTURE.md); and `NotPermitted`, if something would have to be mapped, or a mark be left, in a view. Each variant
 /// names the others.
+///
+/// Mark 9 among permissions or marks is ignored where the process that the call changes has a pager and the caller is another
+/// process than that ([`EntryFlags::MARK_9`](crate::EntryFlags::MARK_9)). For the same reason a page that moves loses mark 9,
+/// unless a pager moves it from its own space into its client's, or neither process has a pager.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Syscall {
     /// 32: returns the caller's id (word 0), its parent's (word 1) and its pager's (word 2), 0 for none. A pager that has
@@ -246,8 +250,8 @@ pub enum Syscall {
         /// Drop and add at the source as well.
         both: bool,
     },
-    /// 39: drops and adds bits on every present page of a range and clears A and D, and with a D that was set mark 9,
-    /// unless that is added. Adds W only where the entry is not sealed or its frame has one mapping. Returns pages walked
+    /// 39: drops and adds bits on every present page of a range and clears A and D. In a process that has a pager, mark 9
+    /// goes with a D that was set, unless the pager adds it. Adds W only where the entry is not sealed or its frame has one mapping. Returns pages walked
     /// (word 0), all old A and D bits together (word 1), and for the first 32 pages a bitmap of A (word 2) and of D
     /// (word 3). Error: `NotPermitted` (word 0 says how many were done).
     RangeProtect {

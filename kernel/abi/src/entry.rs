@@ -32,7 +32,9 @@ bitflags! {
         const LARGE = 0x080;
         /// Leaf: the page reached this space without W, and `protect` may not add it.
         const SEALED = 0x100;
-        /// First of the three bits that belong to programs; in a directory entry: a view.
+        /// First of the three bits that belong to programs. In a process that has a pager it is the pager's: absent, the
+        /// pager has the page; present without D, nobody has written the frame since the pager set the mark. In a directory
+        /// entry: a view.
         const MARK_9 = 0x200;
         /// Second of the three; by convention a page that fork shares. In a directory entry: a shared table.
         const MARK_10 = 0x400;
@@ -68,7 +70,8 @@ bitflags! {
     pub struct Permissions: u32 {
         /// The page may be written.
         const WRITE = 0x002;
-        /// Mark bit 9: free for programs.
+        /// Mark bit 9: free for a program without a pager. In a process that has one, calls of others than the pager ignore
+        /// it.
         const MARK_9 = 0x200;
         /// Mark bit 10: by libsys's and JOS's convention, shared over fork.
         const SHARED = 0x400;

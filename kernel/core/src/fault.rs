@@ -313,6 +313,7 @@ impl Kernel {
         }
         if let Verdict::Map { source, destination, permissions } = verdict {
             let (from, to) = self.spaces(cpu, me, client);
+            let permissions = self.processes.may_leave(me, to.owner, permissions);
             self.memory(cpu).map(from, source, to, destination, permissions)?;
         }
         self.leave_queue(cpu, client);

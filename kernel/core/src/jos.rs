@@ -102,6 +102,7 @@ impl Kernel {
                 if self.waits_for_room(cpu, caller, 2) {
                     return Ok(());
                 }
+                let permissions = self.processes.may_leave(caller, index, permissions);
                 let space = self.space(cpu, index);
                 self.memory(cpu).allocate(space, page, permissions)?;
                 self.succeed(caller)
@@ -110,7 +111,7 @@ impl Kernel {
                 let from = self.jos_target(caller, source)?;
                 let to = self.jos_target(caller, destination)?;
                 let (source, page) = (UserPage::new(source_va)?, UserPage::new(destination_va)?);
-                let permissions = jos_permissions(perm)?;
+                let permissions = self.processes.may_leave(caller, to, jos_permissions(perm)?);
                 if self.waits_for_room(cpu, caller, 1) {
                     return Ok(());
                 }
@@ -307,6 +308,7 @@ impl Kernel {
         perm: u32,
     ) -> Result<u32, Error> {
         let (source, permissions) = (UserPage::new(va)?, jos_permissions(perm)?);
+        let permissions = self.processes.may_leave(from, to, permissions);
         let wanted = self.processes.facts_of(to).receive_page;
         let (from, to) = self.spaces(cpu, from, to);
         let mut memory = self.memory(cpu);
@@ -321,7 +323,7 @@ impl Kernel {
             return Ok(0);
         }
         memory.map(from, source, to, UserPage::new(wanted)?, permissions)?;
-        Ok(perm)
+        Ok(REQUIRED | permissions.bits())
     }
 
     fn ipc_recv<H: Hardware>(

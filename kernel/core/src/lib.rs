@@ -16,6 +16,7 @@ extern crate std;
 mod authority;
 pub mod boot_archive;
 pub mod boot_line;
+mod clean;
 mod console;
 mod course;
 pub mod cpu;

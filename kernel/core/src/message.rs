@@ -139,6 +139,7 @@ impl Kernel {
             return Ok(None);
         };
         let Some(page) = self.processes[to].outbox.offer.accepted() else { return Ok(None) };
+        let permissions = self.processes.may_leave(from, to, permissions);
         let (from, to) = self.spaces(cpu, from, to);
         self.memory(cpu).map(from, source, to, page, permissions)?;
         Ok(Some(permissions))

@@ -146,7 +146,7 @@ impl Kernel {
                 self.page_copy(cpu, caller, process, page, permissions)
             }
             Syscall::PageProtect { process, page, drop, add } => {
-                self.page_protect(cpu, caller, process, page, Change::new(drop, add))
+                self.page_protect(cpu, caller, process, page, (drop, add))
             }
             Syscall::FrameReferences { frame } => {
                 let known = frame < 0x10_0000;
@@ -155,18 +155,11 @@ impl Kernel {
                 self.answer(caller, count)
             }
             Syscall::RangeShare { process, range, to, to_page, drop, add, both } => {
-                let first = PageRange::new(to_page, range.pages())?;
-                let spaces = self.room_in_both(cpu, caller, process, to, TWO_TABLES)?;
-                let Some((from, to)) = spaces else { return Ok(()) };
-                if self.waits_for_quota(cpu, caller, to.owner, range.pages() + TWO_TABLES) {
-                    return Ok(());
-                }
-                let change = Change::new(drop, add);
-                let progress = self.memory(cpu).share_range(from, range, to, first, change, both);
-                self.progress(caller, &progress)
+                self.range_share(cpu, caller, (process, range), (to, to_page), (drop, add, both), 0)
             }
             Syscall::RangeProtect { process, range, drop, add } => {
                 let Some(space) = self.room_in(cpu, caller, process, 0)? else { return Ok(()) };
+                let add = self.processes.may_leave(caller, space.owner, add);
                 let change = Change::new(drop, add);
                 let (progress, found) = self.memory(cpu).protect_range(space, range, change);
                 if progress.result.is_err() {
@@ -176,20 +169,10 @@ impl Kernel {
                 self.answer_all(caller, words)
             }
             Syscall::RangeUnmap { process, range, marks } => {
-                let Some(space) = self.room_in(cpu, caller, process, 0)? else { return Ok(()) };
-                let progress = self.memory(cpu).unmap_range(space, range, marks);
-                self.progress(caller, &progress)
+                self.range_unmap(cpu, caller, (process, range), marks, 0)
             }
             Syscall::RangeAllocate { process, range, permissions } => {
-                let frames = range.pages() + TWO_TABLES;
-                let Some(space) = self.room_in(cpu, caller, process, frames)? else {
-                    return Ok(());
-                };
-                if self.waits_for_quota(cpu, caller, space.owner, frames) {
-                    return Ok(());
-                }
-                let progress = self.memory(cpu).allocate_range(space, range, permissions);
-                self.progress(caller, &progress)
+                self.range_allocate(cpu, caller, (process, range), permissions, 0)
             }
             Syscall::ProcessCreate { copy } => self.process_create(cpu, caller, copy),
             Syscall::ProcessStart { process } => {
@@ -359,6 +342,76 @@ impl Kernel {
         }
     }
 
+    /// Shares what is left of a range after the `done` pages of a first try.
+    #[inline(always)]
+    pub(crate) fn range_share<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        (process, range): (Target, PageRange),
+        (to, to_page): (Target, UserPage),
+        (drop, add, both): (Permissions, Permissions, bool),
+        done: u32,
+    ) -> Result<(), Error> {
+        let first = PageRange::new(to_page, range.pages())?;
+        let spaces = self.room_in_both(cpu, caller, process, to, TWO_TABLES)?;
+        let Some((from, to)) = spaces else { return Ok(()) };
+        if self.waits_for_quota(cpu, caller, to.owner, range.pages() + TWO_TABLES) {
+            return Ok(());
+        }
+        let mut add = self.processes.may_leave(caller, to.owner, add);
+        if both {
+            add = self.processes.may_leave(caller, from.owner, add);
+        }
+        let change = Change::new(drop, add);
+        // A range that overlaps its destination upwards is walked from its last page on.
+        let (range, first) = if done != 0 && from.owner == to.owner && range.overlaps_upwards(first)
+        {
+            (range.before_last(done)?, first.before_last(done)?)
+        } else {
+            (range.after(done)?, first.after(done)?)
+        };
+        let progress = self.memory(cpu).share_range(from, range, to, first, change, both);
+        self.progress(caller, &progress.after(done))
+    }
+
+    /// Unmaps what is left of a range after the `done` pages of a first try.
+    #[inline(always)]
+    pub(crate) fn range_unmap<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        (process, range): (Target, PageRange),
+        marks: Permissions,
+        done: u32,
+    ) -> Result<(), Error> {
+        let Some(space) = self.room_in(cpu, caller, process, 0)? else { return Ok(()) };
+        let marks = self.processes.may_leave(caller, space.owner, marks);
+        let progress = self.memory(cpu).unmap_range(space, range.after(done)?, marks);
+        self.progress(caller, &progress.after(done))
+    }
+
+    /// Allocates what is left of a range after the `done` pages of a first try.
+    #[inline(always)]
+    pub(crate) fn range_allocate<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        (process, range): (Target, PageRange),
+        permissions: Permissions,
+        done: u32,
+    ) -> Result<(), Error> {
+        let range = range.after(done)?;
+        let frames = range.pages() + TWO_TABLES;
+        let Some(space) = self.room_in(cpu, caller, process, frames)? else { return Ok(()) };
+        if self.waits_for_quota(cpu, caller, space.owner, frames) {
+            return Ok(());
+        }
+        let permissions = self.processes.may_leave(caller, space.owner, permissions);
+        let progress = self.memory(cpu).allocate_range(space, range, permissions);
+        self.progress(caller, &progress.after(done))
+    }
+
     #[inline(never)]
     pub(crate) fn page_move<H: Hardware>(
         &mut self,
@@ -370,7 +423,10 @@ impl Kernel {
     ) -> Result<(), Error> {
         let spaces = self.room_in_both(cpu, caller, process, to, 1)?;
         let Some((from, to)) = spaces else { return Ok(()) };
-        let old = self.memory(cpu).move_page(from, page, to, to_page, marks)?;
+        let marks = self.processes.may_leave(caller, from.owner, marks);
+        let carries = self.processes.carries_mark_9(caller, from.owner, to.owner);
+        let drop = if carries { Permissions::empty() } else { Permissions::MARK_9 };
+        let old = self.memory(cpu).move_page(from, page, to, to_page, marks, drop)?;
         self.answer(caller, old.bits())
     }
 

@@ -1,10 +1,11 @@
 //! The calls that change one page: straight for the caller's own space, which is loaded; by a longer way for others.
 //!
 //! Each operation is written once, in `space`, and compiled twice: where it is known that the space is the current one,
-//! reaching its tables costs nothing.
+//! reaching its tables costs nothing. A call that asks for mark 9 goes the longer way, too, where it is found out whether
+//! the caller may set it (`clean`).
 
 use abi::process::Target;
-use abi::{Error, Permissions, UserPage};
+use abi::{EntryFlags, Error, Permissions, UserPage};
 
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
@@ -27,7 +28,7 @@ impl Kernel {
         page: UserPage,
         permissions: Permissions,
     ) -> Result<(), Error> {
-        if target != Target::Caller {
+        if target != Target::Caller || permissions.contains(Permissions::MARK_9) {
             return self.page_allocate_elsewhere(cpu, caller, target, page, permissions);
         }
         if self.waits_for_room(cpu, caller, PAGE_AND_TABLE) {
@@ -47,6 +48,7 @@ impl Kernel {
         permissions: Permissions,
     ) -> Result<(), Error> {
         let Some(space) = self.room_in(cpu, caller, target, PAGE_AND_TABLE)? else { return Ok(()) };
+        let permissions = self.processes.may_leave(caller, space.owner, permissions);
         self.memory(cpu).allocate(space, page, permissions)?;
         self.succeed(caller)
     }
@@ -67,7 +69,16 @@ impl Kernel {
             return Ok(());
         }
         let space = Space::current(caller);
-        self.memory(cpu).map(space, from.1, space, to.1, permissions)?;
+        let source = self.memory(cpu).leaf(space, from.1);
+        // One test for all, so that an ordinary page pays for none.
+        let flags = source.flags().union(permissions.leaf());
+        if flags.intersects(EntryFlags::MARK_9.union(EntryFlags::DRIVERS_OWN)) {
+            return self.page_map_elsewhere(cpu, caller, from, to, permissions);
+        }
+        if !source.is_present() {
+            return Err(Error::NotMapped);
+        }
+        self.memory(cpu).map_shareable(source, false, space, to.1, permissions)?;
         self.succeed(caller)
     }
 
@@ -82,6 +93,7 @@ impl Kernel {
     ) -> Result<(), Error> {
         let spaces = self.room_in_both(cpu, caller, from.0, to.0, TABLE)?;
         let Some((source, target)) = spaces else { return Ok(()) };
+        let permissions = self.processes.may_leave(caller, target.owner, permissions);
         self.memory(cpu).map(source, from.1, target, to.1, permissions)?;
         self.succeed(caller)
     }
@@ -95,7 +107,7 @@ impl Kernel {
         page: UserPage,
         marks: Permissions,
     ) -> Result<(), Error> {
-        if target != Target::Caller {
+        if target != Target::Caller || marks.contains(Permissions::MARK_9) {
             return self.page_unmap_elsewhere(cpu, caller, target, page, marks);
         }
         if self.waits_for_room(cpu, caller, TABLE) {
@@ -115,6 +127,7 @@ impl Kernel {
         marks: Permissions,
     ) -> Result<(), Error> {
         let Some(space) = self.room_in(cpu, caller, target, TABLE)? else { return Ok(()) };
+        let marks = self.processes.may_leave(caller, space.owner, marks);
         let old = self.memory(cpu).unmap(space, page, marks)?;
         self.answer(caller, old.bits())
     }
@@ -128,7 +141,7 @@ impl Kernel {
         page: UserPage,
         marks: Permissions,
     ) -> Result<(), Error> {
-        if target != Target::Caller {
+        if target != Target::Caller || marks.contains(Permissions::MARK_9) {
             return self.page_copy_elsewhere(cpu, caller, target, page, marks);
         }
         if self.waits_for_room(cpu, caller, TABLE) {
@@ -148,10 +161,12 @@ impl Kernel {
         marks: Permissions,
     ) -> Result<(), Error> {
         let Some(space) = self.room_in(cpu, caller, target, TABLE)? else { return Ok(()) };
+        let marks = self.processes.may_leave(caller, space.owner, marks);
         let copied = self.memory(cpu).copy(space, page, marks)?;
         self.answer(caller, copied.into())
     }
 
+    /// `change` is what is dropped and what is added.
     #[inline(always)]
     pub(crate) fn page_protect<H: Hardware>(
         &mut self,
@@ -159,11 +174,12 @@ impl Kernel {
         caller: Index,
         target: Target,
         page: UserPage,
-        change: Change,
+        change: (Permissions, Permissions),
     ) -> Result<(), Error> {
-        if target != Target::Caller {
+        if target != Target::Caller || change.1.contains(Permissions::MARK_9) {
             return self.page_protect_elsewhere(cpu, caller, target, page, change);
         }
+        let change = Change::new(change.0, change.1);
         let old = self.memory(cpu).protect(Space::current(caller), page, change)?;
         self.answer(caller, old.bits())
     }
@@ -175,9 +191,11 @@ impl Kernel {
         caller: Index,
         target: Target,
         page: UserPage,
-        change: Change,
+        change: (Permissions, Permissions),
     ) -> Result<(), Error> {
         let Some(space) = self.room_in(cpu, caller, target, 0)? else { return Ok(()) };
+        let (drop, add) = change;
+        let change = Change::new(drop, self.processes.may_leave(caller, space.owner, add));
         let old = self.memory(cpu).protect(space, page, change)?;
         self.answer(caller, old.bits())
     }

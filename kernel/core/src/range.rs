@@ -10,7 +10,6 @@ use abi::{Entry, EntryFlags, Error, Page, PageRange, Permissions, UserPage};
 
 use crate::frames::Unmapped;
 use crate::hardware::{Hardware, Reach};
-use crate::process::Index;
 use crate::space::{Change, Memory, Space, Stale, Via};
 
 /// A call that walks more pages than this flushes everything once instead of pages one by one. An INVLPG takes 100 to
@@ -69,6 +68,8 @@ impl<H: Hardware> Memory<'_, H> {
     ) -> (Progress, Found) {
         let mut found = Found::default();
         let found_in = &mut found;
+        let keeps_mark_9 = self.processes.keeps_mark_9(space.owner);
+        let change = if keeps_mark_9 { change } else { change.without_pager() };
         if space.via != Via::Map(Reach::Current) {
             let flush = |_: &mut Self, stale: Stale| stale.of_another_space();
             return (self.protect_runs(space, range, change, found_in, flush), found);
@@ -133,7 +134,7 @@ impl<H: Hardware> Memory<'_, H> {
             let page = run.first.plus(index);
             let old = self.leaf_of_table(space, page);
             if old.is_present() {
-                let changed = self.change(space, page, old, change);
+                let changed = self.change_of_many(space, page, old, change);
                 flush(self, changed.map_err(|error| (index, error))?);
                 note(old);
             } else {
@@ -272,11 +273,10 @@ impl<H: Hardware> Memory<'_, H> {
                 if forks {
                     // The table is there now, and nothing that is left can fail.
                     let rest = page.page().number() + 1..source.first.page().number() + pages;
-                    let owners = (from.owner, to.owner);
                     match (each, fresh) {
-                        (true, _) => self.fork_run::<true, false>(owners, rest, change),
-                        (false, false) => self.fork_run::<false, false>(owners, rest, change),
-                        (false, true) => self.fork_run::<false, true>(owners, rest, change),
+                        (true, _) => self.fork_run::<true, false>((from, to), rest, change),
+                        (false, false) => self.fork_run::<false, false>((from, to), rest, change),
+                        (false, true) => self.fork_run::<false, true>((from, to), rest, change),
                     }
                     break;
                 }
@@ -310,7 +310,16 @@ impl<H: Hardware> Memory<'_, H> {
         change: Change,
         both: bool,
     ) -> Result<(), Error> {
-        self.map_entry(old, from.owner != to.owner, to, place, change.permissions(old))?;
+        let (mut old, apart) = (old, from.owner != to.owner);
+        if old.contains(EntryFlags::MARK_9) {
+            let permissions = self.change_of_lent(from, to, change).permissions(old);
+            self.map_entry(old, apart, to, place, permissions)?;
+            if self.lend(from, page, apart, permissions.contains(Permissions::WRITE)) {
+                old = old.with_flags(old.flags().difference(EntryFlags::MARK_9));
+            }
+        } else {
+            self.map_entry(old, apart, to, place, change.permissions(old))?;
+        }
         if both {
             let change = change.keeping(EntryFlags::ACCESSED_DIRTY);
             let stale = self.change(from, page, old, change)?;
@@ -319,17 +328,29 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(())
     }
 
+    /// The change for the leaves that arrive in `to`: mark 9 does not come along, unless neither process has a pager.
+    #[inline(always)]
+    fn change_of_lent(&self, from: Space, to: Space, change: Change) -> Change {
+        if self.processes.keeps_mark_9(from.owner) || self.processes.keeps_mark_9(to.owner) {
+            change.without_mark_9()
+        } else {
+            change
+        }
+    }
+
     /// What a fork does for most pages: the child's table is there, its owner is not bounded, a page arrives where it
     /// came from and is no driver's own, and W is lost on both sides. `pages` are page numbers. Unless `FLUSH` says so, the
     /// caller flushes. `FRESH` says that nothing is in the child's table where the pages arrive.
     #[inline(never)]
     fn fork_run<const FLUSH: bool, const FRESH: bool>(
         &mut self,
-        (parent, child): (Index, Index),
+        (from, to): (Space, Space),
         pages: Range<u32>,
         change: Change,
     ) {
-        let (at_parent, at_child) = (change.keeping(EntryFlags::ACCESSED_DIRTY), change.sealing());
+        let (parent, child) = (from.owner, to.owner);
+        let at_parent = change.keeping(EntryFlags::ACCESSED_DIRTY);
+        let at_child = self.change_of_lent(from, to, change).sealing();
         let mut mapped = pages.end - pages.start;
         let mut counts = self.frames.counts();
         for page in pages.map(Page::numbered) {

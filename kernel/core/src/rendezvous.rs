@@ -140,6 +140,7 @@ impl Kernel {
         if let Verdict::Map { source, destination, permissions } = verdict {
             let to = self.space_apart(cpu, index);
             let from = Space::current(pager);
+            let permissions = self.processes.may_leave(pager, index, permissions);
             self.memory(cpu).map(from, source, to, destination, permissions)?;
         }
         if forwarded {
@@ -217,8 +218,10 @@ impl Kernel {
             return Err(Error::NotPermitted);
         }
         let Some(place) = self.processes[to].outbox.offer.accepted() else { return Ok(None) };
+        let permissions = self.processes.may_leave(from, to, permissions);
         let target = self.space_apart(cpu, to);
-        self.memory(cpu).map_entry(source, true, target, place, permissions)?;
+        let from = (Space::current(from), page);
+        self.memory(cpu).map_leaf(source, from, target, place, permissions)?;
         Ok(Some(permissions))
     }
 

@@ -31,7 +31,6 @@ use crate::kernel::Kernel;
 use crate::native::CallRegisters;
 use crate::process::{Errand, Index, Outbox};
 use crate::range::Progress;
-use crate::space::Change;
 
 /// A page, and the table that it may need.
 const PAGE_AND_TABLE: u32 = 2;
@@ -185,27 +184,13 @@ impl Kernel {
             Syscall::PageMove { process, page, to, to_page, marks } => {
                 self.page_move(cpu, caller, (process, page), (to, to_page), marks)
             }
-            Syscall::RangeShare { process, range, to, to_page, drop, add, both } => {
-                let spaces = self.room_in_both(cpu, caller, process, to, TABLE)?;
-                let Some((from, to)) = spaces else { return Ok(()) };
-                let first = rest(PageRange::new(to_page, range.pages())?, done)?;
-                let change = Change::new(drop, add);
-                let range = rest(range, done)?;
-                let progress = self.memory(cpu).share_range(from, range, to, first, change, both);
-                self.progress(caller, &progress.after(done))
-            }
+            Syscall::RangeShare { process, range, to, to_page, drop, add, both } => self
+                .range_share(cpu, caller, (process, range), (to, to_page), (drop, add, both), done),
             Syscall::RangeUnmap { process, range, marks } => {
-                let space = self.room_in(cpu, caller, process, TABLE)?;
-                let Some(space) = space else { return Ok(()) };
-                let progress = self.memory(cpu).unmap_range(space, rest(range, done)?, marks);
-                self.progress(caller, &progress.after(done))
+                self.range_unmap(cpu, caller, (process, range), marks, done)
             }
             Syscall::RangeAllocate { process, range, permissions } => {
-                let range = rest(range, done)?;
-                let space = self.room_in(cpu, caller, process, range.pages() + tables(range))?;
-                let Some(space) = space else { return Ok(()) };
-                let progress = self.memory(cpu).allocate_range(space, range, permissions);
-                self.progress(caller, &progress.after(done))
+                self.range_allocate(cpu, caller, (process, range), permissions, done)
             }
             Syscall::ProcessCreate { copy } => self.process_create(cpu, caller, copy),
             Syscall::Send { to, words: _, offer } => {
@@ -241,14 +226,9 @@ const fn tables(range: PageRange) -> u32 {
     range.pages() / ENTRIES + 2
 }
 
-/// What is left of a range after `done` pages.
-fn rest(range: PageRange, done: u32) -> Result<PageRange, Error> {
-    PageRange::new(range.page(done), range.pages() - done)
-}
-
 impl Progress {
     /// This progress of what was left after `done` pages, counted from the beginning.
-    const fn after(self, done: u32) -> Self {
+    pub(crate) const fn after(self, done: u32) -> Self {
         Self { done: self.done + done, ..self }
     }
 }

@@ -47,6 +47,10 @@ impl Stale {
         debug_assert!(self.space.via != Via::Map(Reach::Current));
     }
 
+    /// For a change of marks alone: the CPU does not look at them.
+    #[inline(always)]
+    pub fn of_a_mark(self) {}
+
     /// For a change that left the frame in place, if the caller flushes everything before it returns.
     #[inline(always)]
     pub fn of_a_flushed_space(self) {
@@ -80,6 +84,18 @@ impl Change {
         Self { keep: self.keep | flags.bits(), ..self }
     }
 
+    /// The same in a process without a pager, where mark 9 means nothing to the kernel.
+    #[inline(always)]
+    pub const fn without_pager(self) -> Self {
+        Self { keep: self.keep | OWN_MARK_9, ..self }
+    }
+
+    /// The same, but a mark 9 that the leaf has goes, unless it is added.
+    #[inline(always)]
+    pub const fn without_mark_9(self) -> Self {
+        Self { keep: self.keep & !EntryFlags::MARK_9.bits(), ..self }
+    }
+
     /// The same, and what has become of the leaf is sealed: for one that arrives in another space without W.
     #[inline(always)]
     pub const fn sealing(self) -> Self {
@@ -92,12 +108,11 @@ impl Change {
         Entry::from_bits(leaf.bits() & self.keep | self.add)
     }
 
-    /// What becomes of a present leaf where it stays. Where a D goes that was set, mark 9 goes with it, unless it is added:
-    /// on a page that is present it is a pager's word that nothing but a write, which sets D, makes a copy elsewhere out of
-    /// date.
+    /// What becomes of a present leaf where it stays, in a process that has a pager. If this clears a set D bit, it also
+    /// clears mark 9, unless the change adds it: the pager's copy no longer matches the page (`clean` has the rule).
     const fn in_place(self, leaf: Entry) -> Entry {
         let new = self.of(leaf);
-        if !leaf.is_dirty() || new.is_dirty() {
+        if !leaf.is_dirty() || new.is_dirty() || self.keep & OWN_MARK_9 != 0 {
             return new;
         }
         Entry::from_bits(new.bits() & !EntryFlags::MARK_9.bits() | self.add)
@@ -124,6 +139,9 @@ impl Change {
 /// Frames that a charge is for.
 const PAGE_AND_TABLE: u32 = 2;
 const TABLE: u32 = 1;
+
+/// In the bits that a [`Change`] keeps: mark 9 is the program's own. No leaf of a program has PS, so this keeps nothing.
+const OWN_MARK_9: u32 = EntryFlags::LARGE.bits();
 
 /// The frame's address in an entry.
 const FRAME: u32 = 0xFFFF_F000;
@@ -346,10 +364,25 @@ impl<H: Hardware> Memory<'_, H> {
         page: UserPage,
         permissions: Permissions,
     ) -> Result<(), Error> {
-        debug_assert!(source.is_present());
+        if source.is_drivers_own() {
+            return Err(Error::NotPermitted);
+        }
+        self.map_shareable(source, apart, space, page, permissions)
+    }
+
+    /// As [`Memory::map_entry`], if the source is no driver's own.
+    #[inline(always)]
+    pub fn map_shareable(
+        &mut self,
+        source: Entry,
+        apart: bool,
+        space: Space,
+        page: UserPage,
+        permissions: Permissions,
+    ) -> Result<(), Error> {
+        debug_assert!(source.is_present() && !source.is_drivers_own());
         let flags = permissions.leaf();
-        if flags.bits() & !source.bits() & EntryFlags::WRITE.bits() != 0 || source.is_drivers_own()
-        {
+        if flags.bits() & !source.bits() & EntryFlags::WRITE.bits() != 0 {
             return Err(Error::NotPermitted);
         }
         let old = self.prepare(space, page)?;
@@ -381,7 +414,8 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(())
     }
 
-    /// Maps a page of one space at a page of the same or another.
+    /// Maps a page of one space at a page of the same or another. A mark 9 at the source goes if the frame can be written
+    /// through the new leaf.
     ///
     /// # Errors
     /// `NotMapped`: nothing is present at the source. Those of [`Memory::map_entry`].
@@ -394,15 +428,53 @@ impl<H: Hardware> Memory<'_, H> {
         page: UserPage,
         permissions: Permissions,
     ) -> Result<(), Error> {
-        let source = self.leaf(from, source);
-        if !source.is_present() {
+        let leaf = self.leaf(from, source);
+        if !leaf.is_present() {
             return Err(Error::NotMapped);
         }
-        self.map_entry(source, from.owner != to.owner, to, page, permissions)
+        self.map_leaf(leaf, (from, source), to, page, permissions)
+    }
+
+    /// As [`Memory::map`], if the leaf at the source is known and present.
+    ///
+    /// # Errors
+    /// Those of [`Memory::map_entry`].
+    #[inline(always)]
+    pub fn map_leaf(
+        &mut self,
+        leaf: Entry,
+        (from, source): (Space, UserPage),
+        to: Space,
+        page: UserPage,
+        permissions: Permissions,
+    ) -> Result<(), Error> {
+        // One test for both, so that an ordinary page pays for neither.
+        if leaf.flags().intersects(EntryFlags::MARK_9.union(EntryFlags::DRIVERS_OWN)) {
+            return self.parts().map_marked(leaf, (from, source), to, page, permissions);
+        }
+        self.map_shareable(leaf, from.owner != to.owner, to, page, permissions)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn map_marked(
+        mut self,
+        leaf: Entry,
+        (from, source): (Space, UserPage),
+        to: Space,
+        page: UserPage,
+        permissions: Permissions,
+    ) -> Result<(), Error> {
+        let apart = from.owner != to.owner;
+        self.map_entry(leaf, apart, to, page, permissions)?;
+        if leaf.contains(EntryFlags::MARK_9) {
+            self.lend(from, source, apart, permissions.contains(Permissions::WRITE));
+        }
+        Ok(())
     }
 
     /// Moves a page of one space to a place of the same or another where nothing is present, leaves marks, and returns
-    /// the old entry with its A and D.
+    /// the old entry with its A and D. The marks that `drop` names do not come along.
     ///
     /// # Errors
     /// `NotMapped`: nothing is present at the source. `Busy`: something is at the destination. Those of
@@ -414,6 +486,7 @@ impl<H: Hardware> Memory<'_, H> {
         to: Space,
         page: UserPage,
         marks: Permissions,
+        drop: Permissions,
     ) -> Result<Entry, Error> {
         let old = self.leaf(from, source);
         if !old.is_present() {
@@ -422,7 +495,8 @@ impl<H: Hardware> Memory<'_, H> {
         if self.leaf(to, page).is_present() {
             return Err(Error::Busy);
         }
-        self.map_entry(old, from.owner != to.owner, to, page, old.permissions())?;
+        let permissions = old.permissions().difference(drop);
+        self.map_entry(old, from.owner != to.owner, to, page, permissions)?;
         Ok(self.unmap_of_table(from, source, marks))
     }
 
@@ -472,12 +546,38 @@ impl<H: Hardware> Memory<'_, H> {
     ) -> Result<Stale, Error> {
         let mut new = change.of(old);
         if old.flags().intersects(EntryFlags::SEALED.union(EntryFlags::MARK_9)) {
+            new = self.change_of_marked_in(space.owner, old, change);
+            if !new.is_present() {
+                return Err(Error::NotPermitted);
+            }
+        }
+        Ok(self.replace(space, page, old, new))
+    }
+
+    /// As [`Memory::change`], if the change says whether mark 9 is the program's own: so a loop need not carry the owner.
+    #[inline(always)]
+    pub fn change_of_many(
+        &mut self,
+        space: Space,
+        page: UserPage,
+        old: Entry,
+        change: Change,
+    ) -> Result<Stale, Error> {
+        let mut new = change.of(old);
+        if old.flags().intersects(EntryFlags::SEALED.union(EntryFlags::MARK_9)) {
             new = self.change_of_marked(old, change);
             if !new.is_present() {
                 return Err(Error::NotPermitted);
             }
         }
         Ok(self.replace(space, page, old, new))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn change_of_marked_in(&mut self, owner: Index, old: Entry, change: Change) -> Entry {
+        let keeps = self.processes.keeps_mark_9(owner);
+        self.change_of_marked(old, if keeps { change } else { change.without_pager() })
     }
 
     /// What becomes of a leaf that says more than its rights; absent if it may not. Apart, so that one that does not costs

@@ -17,6 +17,7 @@ pub fn trials() -> Vec<Trial> {
         claim("disk::what_cannot_be_is_refused", refused),
         claim("disk::a_device_that_fails_is_an_error_to_the_client_and_the_disk_serves_on", errors),
         claim("disk::clients_are_served_side_by_side_and_leave_nothing_behind", two),
+        claim("disk::after_a_fork_the_disk_still_reads_into_the_parents_page", fork),
         claim("disk::a_dead_drivers_frames_wait_until_its_device_is_off", death),
         claim("disk::without_a_disk_there_is_one_clear_line", none),
         claim("disk::a_program_that_is_not_trusted_is_no_driver", untrusted),
@@ -84,6 +85,13 @@ fn large() -> Claim {
     if first_word(&file, last.into())? != pattern(3, last) {
         return Err("the last page is not in the image".into());
     }
+    Ok(())
+}
+
+fn fork() -> Claim {
+    let file = image(1)?;
+    let outcome = boot(&file).append("disk").run("disktest fork").boot()?;
+    outcome.exits(0)?.lacks(&NEVER)?.shows(&["disktest: a fork moved no slot"])?;
     Ok(())
 }
 

@@ -18,6 +18,8 @@ pub fn trials() -> Vec<Trial> {
         claim("swap::both_sides_of_a_fork_find_every_byte_that_was_swapped_out", fork),
         claim("swap::a_limit_of_one_page_lets_a_program_get_on", limit),
         claim("swap::a_swapped_out_handler_and_its_stack_come_back_for_a_fault", handler),
+        claim("swap::no_write_is_lost_when_a_page_is_mapped_or_moved", rewritten),
+        claim("swap::pages_of_a_program_that_views_a_child_go_and_come_back", viewer),
         claim("swap::a_full_disk_ends_one_program_with_one_line", full),
         claim("swap::a_page_that_cannot_be_read_ends_one_program_with_one_line", read_errors),
         claim("swap::a_disk_that_cannot_be_written_ends_one_program_with_one_line", write_errors),
@@ -126,6 +128,28 @@ fn handler() -> Claim {
 }
 
 /// The shell is there before and after.
+const REWRITTEN: [&str; 6] = [
+    "the page is away",
+    "only written: right",
+    "protected: right",
+    "moved there and back: right",
+    "mapped onto itself: right",
+    "written through a second mapping: right",
+];
+
+fn rewritten() -> Claim {
+    let file = image(64)?;
+    boot(&file).run("rewritten").boot()?.exits(0)?.lacks(&NEVER)?.shows(&REWRITTEN)?;
+    Ok(())
+}
+
+/// A viewer is not viewed, so the pager asks for its entries one by one.
+fn viewer() -> Claim {
+    let file = image(64)?;
+    boot(&file).run("rewritten view").boot()?.exits(0)?.lacks(&NEVER)?.shows(&REWRITTEN)?;
+    Ok(())
+}
+
 fn full() -> Claim {
     let file = image(16)?;
     let outcome = boot(&file)

@@ -11,7 +11,7 @@ use libsys::window::Step;
 use libsys::window::live::window;
 use libsys::{
     Entry, Error, Frame, Page, PageRange, Permissions, ProcessId, Target, UserPage, facts, held,
-    machine, page_allocate, page_copy, page_map, page_move, page_unmap, range_protect,
+    machine, page_allocate, page_copy, page_move, page_protect, page_unmap, range_protect,
 };
 use pager::Clients;
 use swap::place::{MINE, Rights};
@@ -19,7 +19,7 @@ use swap::world::{Failure, Nature};
 use swap::{Bytes, CLUSTER, Disk, DiskError, Memory, World};
 
 use crate::disk::SwapDisk;
-use crate::server::File;
+use crate::server::{File, is_page_of};
 
 /// `0x4000_0000  PDE 0x100` to `0xE000_0000  PDE 0x380`: where clients are viewed, by process slot.
 const VIEWS: core::ops::Range<u32> = 0x100..0x380;
@@ -28,7 +28,7 @@ const TABLES: u32 = USER_TOP >> 22;
 
 /// What the pager has its hands on.
 pub struct Hands {
-    views: Vec<Option<(ProcessId, View)>>,
+    views: Vec<Option<Watched>>,
     scratch: Option<Scratch>,
     disk: SwapDisk,
 }
@@ -57,6 +57,14 @@ impl Hands {
     }
 }
 
+/// A view of a client.
+struct Watched {
+    client: ProcessId,
+    view: View,
+    /// It was attached since [`World::lost_sight`] was last asked: what was before it is not known.
+    is_new: bool,
+}
+
 /// The world, as the decisions see it.
 pub struct Reach<'a> {
     /// Who the clients are.
@@ -68,29 +76,48 @@ pub struct Reach<'a> {
 impl Reach<'_> {
     /// The view of a client, if there is one and it shows something.
     fn view(&self, client: ProcessId) -> Option<&View> {
-        let (viewed, view) = self.hands.views[place_of_view(client)].as_ref()?;
-        (*viewed == client && view.is_live()).then_some(view)
+        let watched = self.hands.views[place_of_view(client)].as_ref()?;
+        (watched.client == client && watched.view.is_live()).then_some(&watched.view)
     }
 
-    /// The leaf of a page of a client that cannot be viewed, since it views something itself. It waits, so that two
-    /// questions have one answer.
-    fn probe(&mut self, client: ProcessId, page: UserPage) -> Entry {
-        let place = held::PROBE;
-        let mut probed = Entry::ABSENT;
-        for permissions in [Permissions::WRITE, Permissions::empty()] {
-            if page_map((client, page), (Target::Caller, place), permissions).is_ok() {
-                probed = window().entry_of(place.page()).unwrap_or(Entry::ABSENT);
-                // Unmapping without marks needs no memory and cannot fail.
-                let _ = page_unmap(Target::Caller, place, Permissions::empty());
-                return probed;
-            }
+    /// The present leaf of a page of a client that cannot be viewed, since it views something itself. This clears the leaf's A
+    /// and D; the kernel drops the pager's mark with a D that was set, so nothing is taken for clean that is not.
+    ///
+    /// # Errors
+    /// `NotMapped`: nothing is present there. `NoSuchProcess`: the client has ended.
+    fn present(client: ProcessId, page: UserPage) -> Result<Entry, Error> {
+        page_protect(client, page, libsys::call::Change::NONE)
+    }
+
+    /// The leaf of a page of a client that cannot be viewed. The client waits, so that two questions have one answer.
+    fn probe(client: ProcessId, page: UserPage) -> Entry {
+        match Self::present(client, page) {
+            Ok(leaf) => leaf,
+            // Only now is it sure that nothing is present, and that the marks are all there is to find out.
+            Err(Error::NotMapped) => Self::absent(client, page),
+            // The client has ended.
+            Err(_) => Entry::ABSENT,
         }
-        // Nothing is present, so that this changes only marks.
-        if let Ok(old) = page_unmap(client, page, MINE) {
-            probed = old;
-            let _ = page_unmap(client, page, old.permissions() - Permissions::WRITE);
+    }
+
+    /// The absent leaf of a page: takes its marks and puts them back. Neither needs memory: without marks there is nothing to
+    /// put back, and where there are marks there is a table.
+    fn absent(client: ProcessId, page: UserPage) -> Entry {
+        let Ok(leaf) = page_unmap(client, page, Permissions::empty()) else {
+            // The client has ended.
+            return Entry::ABSENT;
+        };
+        let marks = leaf.permissions() - Permissions::WRITE;
+        if !marks.is_empty() {
+            let _ = page_unmap(client, page, marks);
         }
-        probed
+        leaf
+    }
+
+    /// Gives the scratch page the permissions and marks with which it is to arrive.
+    fn dress_scratch(permissions: Permissions) -> Result<(), Failure> {
+        let change = libsys::call::Change { drop: Permissions::all(), add: permissions };
+        page_protect(Target::Caller, Scratch::PAGE, change).map(drop).map_err(failure)
     }
 }
 
@@ -103,6 +130,9 @@ const fn failure(error: Error) -> Failure {
     match error {
         Error::OutOfFrames => Failure::NoFrame,
         Error::QuotaExceeded => Failure::Quota,
+        Error::Busy => Failure::Taken,
+        Error::NotPermitted => Failure::Refused,
+        // What else a call on a client's page can say is that there is no such client any more.
         _ => Failure::Gone,
     }
 }
@@ -172,7 +202,7 @@ impl World for Reach<'_> {
             return true;
         }
         let place = place_of_view(client);
-        if let Some((other, _)) = &self.hands.views[place]
+        if let Some(Watched { client: other, .. }) = &self.hands.views[place]
             && *other != client
             && self.lives(*other)
         {
@@ -181,8 +211,17 @@ impl World for Reach<'_> {
         // The old one has to go before a new one can take its place.
         self.hands.views[place] = None;
         let Ok(slot) = libsys::abi::ViewSlot::new(VIEWS.start + place as u32) else { return false };
-        self.hands.views[place] = View::attach(client, slot).ok().map(|view| (client, view));
+        let view = View::attach(client, slot).ok();
+        self.hands.views[place] = view.map(|view| Watched { client, view, is_new: true });
         self.view(client).is_some()
+    }
+
+    fn lost_sight(&mut self, client: ProcessId) -> bool {
+        if self.view(client).is_none() {
+            return true;
+        }
+        let watched = self.hands.views[place_of_view(client)].as_mut();
+        watched.is_none_or(|watched| core::mem::replace(&mut watched.is_new, false))
     }
 
     fn table_from(&mut self, client: ProcessId, index: u32) -> Option<u32> {
@@ -204,6 +243,11 @@ impl World for Reach<'_> {
     fn leaves(&mut self, client: ProcessId, first: Page) -> [Entry; CLUSTER] {
         let mut leaves = [Entry::ABSENT; CLUSTER];
         if !self.watch(client) {
+            for (page, leaf) in (first.number()..).zip(&mut leaves) {
+                let page = UserPage::containing(Page::numbered(page).address());
+                *leaf =
+                    page.and_then(|page| Self::present(client, page).ok()).unwrap_or(Entry::ABSENT);
+            }
             return leaves;
         }
         let Some(view) = self.view(client) else { return leaves };
@@ -216,11 +260,14 @@ impl World for Reach<'_> {
     }
 
     fn leaf(&mut self, client: ProcessId, page: UserPage) -> Entry {
-        if !self.watch(client) {
-            return self.probe(client, page);
+        if self.watch(client) {
+            let walked = self.view(client).map(|view| view.window().walk(page.page()));
+            // A view that was lost on the way shows nothing, which is no answer.
+            if self.view(client).is_some() {
+                return if let Some(Step::Leaf(leaf)) = walked { leaf } else { Entry::ABSENT };
+            }
         }
-        let walked = self.view(client).map(|view| view.window().walk(page.page()));
-        if let Some(Step::Leaf(leaf)) = walked { leaf } else { Entry::ABSENT }
+        Self::probe(client, page)
     }
 
     fn clear_accessed(&mut self, client: ProcessId, first: Page) -> u32 {
@@ -247,11 +294,21 @@ impl World for Reach<'_> {
         held::copy(place, bytes);
     }
 
-    fn give_back(&mut self, client: ProcessId, page: UserPage, place: usize) {
+    fn is_as_in_the_file(&mut self, client: ProcessId, page: UserPage, place: usize) -> bool {
+        let Ok(program) = self.clients.program_of(client) else { return false };
+        let mut bytes = [0; size_of::<Bytes>()];
+        held::copy(place, &mut bytes);
+        is_page_of(program, page.page(), &mut bytes)
+    }
+
+    fn give_back(
+        &mut self,
+        client: ProcessId,
+        page: UserPage,
+        place: usize,
+    ) -> Result<(), Failure> {
         let from = (Target::Caller, held::page(place));
-        if page_move(from, (client, page), Permissions::empty()).is_err() {
-            self.drop_held(place);
-        }
+        page_move(from, (client, page), Permissions::empty()).map(drop).map_err(failure)
     }
 
     fn drop_held(&mut self, place: usize) {
@@ -279,18 +336,27 @@ impl World for Reach<'_> {
         let gives_up = !rights.sealed && !permissions.contains(Permissions::WRITE);
         let at_first = if gives_up { permissions | Permissions::WRITE } else { permissions };
         let scratch = window().entry_of(Scratch::PAGE.page()).ok_or(Failure::NoFrame)?;
-        page_map((Target::Caller, Scratch::PAGE), (client, page), at_first).map_err(failure)?;
-        if gives_up && let Ok(range) = PageRange::new(page, 1) {
-            let drop = Permissions::WRITE;
-            let change = libsys::call::Change { drop, add: Permissions::empty() };
-            range_protect(client, range, change).map_err(|partial| failure(partial.error))?;
+        Self::dress_scratch(at_first)?;
+        let from = (Target::Caller, Scratch::PAGE);
+        if let Err(error) = page_move(from, (client, page), Permissions::empty()) {
+            // It stays, to be filled again.
+            Self::dress_scratch(Permissions::WRITE)?;
+            return Err(failure(error));
         }
         self.hands.part_with_scratch();
+        if gives_up {
+            let drop = Permissions::WRITE;
+            let change = libsys::call::Change { drop, add: Permissions::empty() };
+            // It can only fail if the client has ended, or has changed the page by now.
+            let _ = page_protect(client, page, change);
+        }
         Ok(scratch.frame())
     }
 
     fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), Failure> {
-        let marks = self.leaf(client, page).permissions() - Permissions::COPY_ON_WRITE;
+        // Without the pager's mark: the copy is about to be written.
+        let kept = Permissions::SHARED;
+        let marks = self.leaf(client, page).permissions() & kept;
         page_copy(client, page, marks).map(drop).map_err(failure)
     }
 

@@ -16,7 +16,7 @@ use libsys::{
     page_allocate, page_map, println, usage,
 };
 use pager::{Clients, Known, Program};
-use swap::{Served, Swap, Trouble, World};
+use swap::{Bytes, Served, Swap, Trouble, World};
 
 use crate::disk::SwapDisk;
 use crate::reach::{Hands, Reach};
@@ -39,6 +39,21 @@ impl PartialEq for File {
     fn eq(&self, other: &Self) -> bool {
         core::ptr::eq(self.0, other.0)
     }
+}
+
+/// Whether these bytes are those of a page of the program's file. The bytes are used up.
+pub fn is_page_of(program: &Program<File>, page: Page, bytes: &mut Bytes) -> bool {
+    let File(file) = program.file;
+    for piece in program.image.pieces(page) {
+        let to = piece.page_offset as usize..(piece.page_offset + piece.length) as usize;
+        let from = piece.file_offset as usize..(piece.file_offset + piece.length) as usize;
+        if bytes[to.clone()] != file[from] {
+            return false;
+        }
+        bytes[to].fill(0);
+    }
+    // What the file has nothing for is zeros.
+    bytes.iter().all(|byte| *byte == 0)
 }
 
 /// The pager's state.
@@ -316,7 +331,9 @@ fn say_trouble(client: ProcessId, page: UserPage, trouble: Trouble) -> Refused {
         | Trouble::NoRoom
         | Trouble::DiskWrite
         | Trouble::DiskRead
-        | Trouble::Quota => say(client, page, trouble),
+        | Trouble::Quota
+        | Trouble::View
+        | Trouble::Lost => say(client, page, trouble),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `disktest write SEED` writes and verifies; `disktest read SEED` verifies what another boot wrote; `disktest refuse`
 //! asks for what the disk has to refuse; `disktest errors` expects a device that fails at sectors 8 and 16; `disktest two`
-//! works beside another client; `disktest death`, which has to be a driver (`trust archive` on the boot line), kills a driver of
+//! works beside another client; `disktest fork` forks between two transfers; `disktest death`, which has to be a driver (`trust archive` on the boot line), kills a driver of
 //! its own and starts another. `disktest hammer SERVER` reads until its disk is gone, and `disktest guest SERVER` once.
 //!
 //! `disktest stranger` asks each process that lives for the disk, and expects that none opens it. The others have to be
@@ -22,8 +22,10 @@ use core::fmt;
 
 use libsys::abi::driver::PortRange;
 use libsys::abi::layout::PAGE_SIZE;
+use libsys::call::{exit, wait};
 use libsys::disk::Disk;
 use libsys::disk_protocol::{DiskError, PAGE_SECTORS, Request, SLOTS, Transfer, decode_answer};
+use libsys::fork::{Fork, fork};
 use libsys::message::{Event, next_event};
 use libsys::names::{self, Name, NotFound};
 use libsys::pci::Function;
@@ -70,8 +72,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage => f.write_str(
-                "usage: disktest write SEED | read SEED | refuse | errors | two | death | stranger | ranges | \
-                 outlive TIMES WORDS... | storm",
+                "usage: disktest write SEED | read SEED | refuse | errors | two | fork | death | stranger | \
+                 ranges | outlive TIMES WORDS... | storm",
             ),
             Self::Disk(what, error) => write!(f, "{what}: {error}"),
             Self::Call(error) => error.fmt(f),
@@ -98,6 +100,7 @@ fn main() -> Result<(), Failure> {
         ("refuse", None) => refuse(),
         ("errors", None) => errors(),
         ("two", None) => two(),
+        ("fork", None) => forks(),
         ("hammer", Some(server)) => hammer(server),
         ("guest", Some(server)) => guest(server),
         ("death", None) => death(),
@@ -231,6 +234,32 @@ fn expect(claim: &'static str, holds: bool) -> Result<(), Failure> {
 /// The driver that init knows.
 fn the_disk() -> Result<ProcessId, Failure> {
     names::find(Name::DISK).map_err(|why| Failure::Disk("find", why.into()))
+}
+
+/// After a fork and a write by the parent, the disk reads into the parent's page and writes what is there.
+fn forks() -> Result<(), Failure> {
+    let failed = |what| move |error| Failure::Disk(what, error);
+    let mut test = Test::new(Disk::find(), 0)?;
+    test.area.0[0].fill(4242);
+    test.disk.write(transfer(1, 0, 1)).map_err(failed("write"))?;
+    test.area.0[0].fill(1);
+    let Fork::Parent { child } = fork()? else { exit(0) };
+    test.area.0[0].fill(2);
+    test.disk.read(transfer(1, 0, 1)).map_err(failed("read"))?;
+    expect(
+        "the parent has what was read",
+        core::hint::black_box(&test.area).0[0] == [4242; WORDS],
+    )?;
+    test.area.0[0].fill(5555);
+    test.disk.write(transfer(2, 0, 1)).map_err(failed("write"))?;
+    test.disk.read(transfer(2, 1, 1)).map_err(failed("read"))?;
+    expect(
+        "the parent's bytes were written",
+        core::hint::black_box(&test.area).0[1] == [5555; WORDS],
+    )?;
+    wait(Some(child))?;
+    println!("disktest: a fork moved no slot");
+    Ok(())
 }
 
 /// What the disk has to refuse, and that it serves on.

@@ -237,6 +237,7 @@ fn summary(name: &str) -> &'static str {
         "checks" => "the kernel's promises, tried from ring 3",
         "hog" => "hog SIZE: fills memory, reads it back, checks every byte",
         "squeezed" => "a program that may have eight pages in memory",
+        "rewritten" => "pages that are written, mapped and moved between two trips to the disk",
         "tiny_pager" => "pages its child itself, in a hundred lines",
         "peek" => "peek PROGRAM: watches a program's pages from outside",
         "free" => "how many frames are free",

@@ -1,5 +1,6 @@
 //! What the pager counts for each client, and what it bounds.
 
+use libsys::abi::layout::{ENTRIES, PAGE_SIZE, USER_TOP};
 use libsys::{Page, ProcessId};
 
 use crate::pool::{Full, Pool};
@@ -26,6 +27,8 @@ pub struct Account {
     pub copy_of: Option<ProcessId>,
     /// A page was taken from it once, so that what it finds absent may be here.
     pub disturbed: bool,
+    /// The tables in which it was ever given a page.
+    pub tables: Tables,
     /// Where the hand stands that looks for its pages alone: a page's number.
     pub hand: u32,
     recent: [u32; RECENT],
@@ -47,6 +50,7 @@ impl Account {
             faults_out: 0,
             copy_of: None,
             disturbed: false,
+            tables: Tables::NONE,
             hand: 0,
             recent: [NO_PAGE; RECENT],
             next_recent: 0,
@@ -56,6 +60,7 @@ impl Account {
     /// The client was given a page.
     pub fn given(&mut self, page: Page) {
         self.resident += 1;
+        self.tables.add(page.directory_index());
         if !self.is_recent(page) {
             self.recent[self.next_recent] = page.number();
             self.next_recent = (self.next_recent + 1) % RECENT;
@@ -79,6 +84,32 @@ impl Account {
     pub const fn is_at_its_limit(&self) -> bool {
         const LEAST: u32 = RECENT as u32;
         self.limit != 0 && self.resident >= if self.limit > LEAST { self.limit } else { LEAST }
+    }
+}
+
+/// A set of user directory entries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tables([u32; Self::WORDS]);
+
+impl Tables {
+    /// Directory entries that may be a process's own.
+    const COUNT: u32 = USER_TOP / (PAGE_SIZE * ENTRIES);
+    const WORDS: usize = Self::COUNT.div_ceil(u32::BITS) as usize;
+    /// None of them.
+    pub const NONE: Self = Self([0; Self::WORDS]);
+
+    /// Adds directory entry `index`, if it may be a process's own.
+    pub const fn add(&mut self, index: u32) {
+        if index < Self::COUNT {
+            self.0[(index / u32::BITS) as usize] |= 1 << (index % u32::BITS);
+        }
+    }
+
+    /// The first one from `index` on.
+    #[must_use]
+    pub fn from(&self, index: u32) -> Option<u32> {
+        (index..Self::COUNT)
+            .find(|index| self.0[(index / u32::BITS) as usize] >> (index % u32::BITS) & 1 != 0)
     }
 }
 
@@ -163,6 +194,19 @@ mod tests {
         account.given(Page::numbered(100));
         assert!(!account.is_recent(Page::numbered(1)));
         assert!(account.is_recent(Page::numbered(2)));
+    }
+
+    #[test]
+    fn a_set_of_tables_has_what_was_added_and_nothing_else() {
+        for index in [0, 1, 31, 32, Tables::COUNT - 1] {
+            let mut tables = Tables::NONE;
+            tables.add(index);
+            assert_eq!(tables.from(0), Some(index));
+            assert_eq!((tables.from(index), tables.from(index + 1)), (Some(index), None));
+        }
+        let mut tables = Tables::NONE;
+        tables.add(Tables::COUNT);
+        assert_eq!(tables, Tables::NONE, "the kernel's tables are no client's");
     }
 
     #[test]

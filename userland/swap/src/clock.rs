@@ -1,5 +1,8 @@
 //! Which pages go next: a hand goes round all clients' tables, 16 pages at a time; a page that was used since it came by
 //! last gets a second chance.
+//!
+//! The tables of a client are read in a view. A client that views something itself cannot be viewed; its leaves are asked for
+//! by calls, in the tables that its account knows ([`Tables`](crate::accounts::Tables)).
 
 use libsys::abi::layout::{ENTRIES, PAGE_SIZE, USER_TOP};
 use libsys::{Entry, Page, Permissions, ProcessId};
@@ -26,7 +29,7 @@ pub struct Group {
     pub leaves: [Entry; CLUSTER],
     /// Bit `i`: page `i` may go.
     pub chosen: u32,
-    /// Bit `i`: page `i` was dirty, which its leaf does not say any more.
+    /// Bit `i`: page `i` is dirty, or was and its leaf does not say so any more.
     pub dirty: u32,
 }
 
@@ -45,6 +48,8 @@ impl Group {
 
 /// The first page that is no process's.
 const END: u32 = USER_TOP / PAGE_SIZE;
+/// The first directory entry that is no process's.
+const TABLES: u32 = USER_TOP / (PAGE_SIZE * ENTRIES);
 /// Turns of the hand that were begun anywhere: what all pages had been used for shows after the second whole one.
 const TURNS: u32 = 4;
 /// Turns in which the pages that other clients were given last are spared.
@@ -94,6 +99,7 @@ pub fn next<W: World>(
                 continue;
             }
             used |= leaf.is_accessed();
+            group.dirty |= u32::from(leaf.is_dirty()) << index;
             let recent = (search.turn < SPARING || client == search.spared)
                 && accounts.get(client).is_some_and(|account| account.is_recent(page));
             let may_go = !leaf.is_accessed()
@@ -104,7 +110,7 @@ pub fn next<W: World>(
             }
         }
         if used {
-            group.dirty = world.clear_accessed(client, first);
+            group.dirty |= world.clear_accessed(client, first);
         }
         if group.chosen | group.dirty != 0 {
             return Some(group);
@@ -121,7 +127,7 @@ fn step<W: World>(
 ) -> Option<(ProcessId, Page)> {
     while hand.slot < accounts.slots() {
         if let Some(account) = accounts.at(hand.slot)
-            && let Some(page) = group_from(world, account.id, hand.page)
+            && let Some(page) = group_from(world, accounts, account.id, hand.page)
         {
             hand.page = page.number() + CLUSTER as u32;
             return Some((account.id, page));
@@ -138,15 +144,37 @@ fn step_within<W: World>(
     accounts: &mut Accounts,
     client: ProcessId,
 ) -> Option<(ProcessId, Page)> {
+    let from = accounts.get(client)?.hand;
+    let found = group_from(world, accounts, client, from);
     let account = accounts.get_mut(client)?;
-    let found = group_from(world, client, account.hand);
     account.hand = found.map_or(0, |page| page.number() + CLUSTER as u32);
     found.map(|page| (client, page))
 }
 
 /// The first pages from number `from` on that have a table.
-fn group_from<W: World>(world: &mut W, client: ProcessId, from: u32) -> Option<Page> {
-    let index = (from < END).then(|| world.table_from(client, from / ENTRIES)).flatten()?;
+fn group_from<W: World>(
+    world: &mut W,
+    accounts: &Accounts,
+    client: ProcessId,
+    from: u32,
+) -> Option<Page> {
+    let index = table_from(world, accounts, client, from / ENTRIES)?;
     let page = from.max(index * ENTRIES);
     (page < END).then(|| Page::numbered(page))
+}
+
+/// The first directory index from `index` on below which the client may have pages that are the pager's business.
+pub fn table_from<W: World>(
+    world: &mut W,
+    accounts: &Accounts,
+    client: ProcessId,
+    index: u32,
+) -> Option<u32> {
+    if index >= TABLES {
+        None
+    } else if world.watch(client) {
+        world.table_from(client, index).filter(|index| *index < TABLES)
+    } else {
+        accounts.get(client)?.tables.from(index)
+    }
 }

@@ -6,6 +6,26 @@
 //!
 //! A frame that several clients map without W, as after a fork, goes as a whole or not at all: it is taken from all of
 //! them and kept once. A frame that has other mappings, or one that can be written, stays.
+//!
+//! # When a page need not be kept
+//!
+//! A page that is dropped without being kept has to have its bytes elsewhere. There are two ways to know that, and neither
+//! believes a client.
+//! - *Text* is compared with the program's file, byte by byte, while the page is held. Its entry proves nothing: a relative
+//!   may have put another page there, without W, and a fork gives a child what its parent has written.
+//! - *A copy in the store* is good if all of these hold for the entry as it was when the page was taken:
+//!   1. The books note a copy for this page of this client ([`Place::Copied`]), in this frame.
+//!   2. The entry has the mark [`MINE`] and no D. The kernel promises that then nobody has written the frame since a pager of
+//!      the client set the mark, through whatever mapping: only the client's pager can set the mark, and the kernel drops it
+//!      when the page moves or is replaced, when its D is cleared, and when its frame is mapped where it can be written.
+//!   3. This pager was the client's only one since the note was made: its view of the client was never lost
+//!      ([`World::lost_sight`]). If it was, all notes of copies of that client are dropped.
+//!
+//!   The note is made in the same step in which the page is brought with the mark. By 2 and 3 the mark is the one of that step
+//!   or of a later one, which made a later note. So the bytes are those of the item in the note.
+//!
+//! "Dirty" is thus the OR over all mappings of a frame, and "no mark" counts as dirty. Pages of a client that cannot be viewed
+//! come back without the mark, so they are always kept anew.
 
 use libsys::{Entry, EntryFlags, Page, Permissions, ProcessId, UserPage};
 
@@ -14,7 +34,7 @@ use crate::clock::{self, Group, Search};
 use crate::place::{Contents, MINE, Place, Rights};
 use crate::service::Swap;
 use crate::store::Refusal;
-use crate::world::{Nature, World};
+use crate::world::{Failure, Nature, World};
 
 /// A page that was taken.
 #[derive(Clone, Copy)]
@@ -42,6 +62,26 @@ enum Fate {
 struct Hands {
     held: [Option<Held>; CLUSTER],
     count: usize,
+}
+
+impl Hands {
+    /// If one of the clients that map a frame has a good copy of it, the others need none.
+    fn share_copies(&mut self) {
+        for place in 0..self.count {
+            let Some(held) = self.held[place] else { continue };
+            let has_copy = |one: &Option<Held>| {
+                one.is_some_and(|one| {
+                    one.leaf.frame() == held.leaf.frame()
+                        && matches!(one.fate, Fate::Goes(Contents::Kept(_)))
+                })
+            };
+            if let Fate::Open | Fate::SameAs(_) = held.fate
+                && let Some(copied) = self.held.iter().position(has_copy)
+            {
+                self.held[place] = Some(Held { fate: Fate::SameAs(copied), ..held });
+            }
+        }
+    }
 }
 
 /// Children that are still being built from one client, at most.
@@ -188,21 +228,36 @@ impl Swap {
             let mappings = hands.held.iter().flatten().filter(same).count();
             let written =
                 hands.held.iter().flatten().filter(same).any(|one| one.leaf.is_writable());
-            let elder = hands.held[..place].iter().flatten().position(|one| same(&one));
+            // What one client's file has need not be in another one's.
+            let elder = hands.held[..place]
+                .iter()
+                .flatten()
+                .position(|one| same(&one) && one.fate != Fate::Goes(Contents::File));
             let shared = held.leaf.permissions().contains(Permissions::SHARED);
             let stays =
                 shared || mappings > 1 && written || world.references(frame) as usize != mappings;
-            let fate = match self.clean_copy(world, &held) {
-                _ if stays => Fate::Stays,
-                Some(contents) => Fate::Goes(contents),
-                None => elder.map_or(Fate::Open, Fate::SameAs),
+            let fate = if stays {
+                Fate::Stays
+            } else if let Some(contents) = self.clean_copy(world, &held, place) {
+                Fate::Goes(contents)
+            } else {
+                elder.map_or(Fate::Open, Fate::SameAs)
             };
             hands.held[place] = Some(Held { fate, ..held });
         }
+        hands.share_copies();
     }
 
-    /// Where a held page is already, byte for byte.
-    fn clean_copy<W: World>(&mut self, world: &W, held: &Held) -> Option<Contents> {
+    /// Where the bytes of a held page are already; the module's head says how that is known.
+    fn clean_copy<W: World>(
+        &mut self,
+        world: &mut W,
+        held: &Held,
+        place: usize,
+    ) -> Option<Contents> {
+        if world.lost_sight(held.client) {
+            self.forget_copies(held.client);
+        }
         let leaf = held.leaf;
         match self.books.place(held.client, held.page.page()) {
             Place::Copied { frame, item }
@@ -212,7 +267,11 @@ impl Swap {
             {
                 Some(Contents::Kept(item))
             }
-            _ if is_unchanged_text(world, held) => Some(Contents::File),
+            _ if is_given_as_text(world, held)
+                && world.is_as_in_the_file(held.client, held.page, place) =>
+            {
+                Some(Contents::File)
+            }
             Place::Unknown | Place::Copied { .. } | Place::Stored { .. } => None,
         }
     }
@@ -249,7 +308,7 @@ impl Swap {
         let mut gone = 0;
         for place in 0..hands.count {
             let Some(held) = hands.held[place] else { continue };
-            // The elder comes first, and does not refer to another.
+            // The one that is referred to does not refer to another.
             let (contents, new) = match held.fate {
                 Fate::Goes(contents) => (Some(contents), true),
                 Fate::SameAs(elder) => match hands.held[elder].map(|elder| elder.fate) {
@@ -260,7 +319,7 @@ impl Swap {
             };
             let Some(contents) = contents else {
                 self.forget_copy(held.client, held.page.page());
-                world.give_back(held.client, held.page, place);
+                self.give_back(world, &held, place);
                 continue;
             };
             self.note_gone(world, &held, contents, new);
@@ -268,6 +327,29 @@ impl Swap {
             gone += 1;
         }
         gone
+    }
+
+    /// Gives a held page back. The client may have used up its quota meanwhile; then the page is kept after all, and if that
+    /// cannot be, it is noted as lost: zeros in its place would be worse.
+    fn give_back<W: World>(&mut self, world: &mut W, held: &Held, place: usize) {
+        match world.give_back(held.client, held.page, place) {
+            Ok(()) => return,
+            // The client has put something else there, or has ended.
+            Err(Failure::Taken | Failure::Gone) => {}
+            Err(Failure::NoFrame | Failure::Quota | Failure::Refused) => {
+                let contents = self.keep_one(world, place);
+                self.note_gone(world, held, contents, true);
+            }
+        }
+        world.drop_held(place);
+    }
+
+    fn keep_one<W: World>(&mut self, world: &mut W, place: usize) -> Contents {
+        if self.store.prepare(world).is_err() {
+            return Contents::Lost;
+        }
+        let kept = self.store.keep(world, 1, |world, _, bytes| world.held(place, bytes));
+        kept[0].unwrap_or(Contents::Lost)
     }
 
     /// Notes where a page is that was taken. `new` says that the contents are counted for it already.
@@ -353,11 +435,8 @@ pub(crate) const fn is_backed(leaf: Entry) -> bool {
     !leaf.is_present() && leaf.permissions().contains(MINE)
 }
 
-/// The client could never write it, since it came without W from elsewhere: it is what the file says.
-fn is_unchanged_text(world: &impl World, held: &Held) -> bool {
-    let leaf = held.leaf;
+/// The page has the rights with which the program's text is given, so that it can come back from the file.
+fn is_given_as_text(world: &impl World, held: &Held) -> bool {
     world.nature(held.client, held.page.page()) == Nature::Text
-        && leaf.is_sealed()
-        && !leaf.is_writable()
-        && !leaf.is_dirty()
+        && Rights::of(held.leaf) == Rights { permissions: Permissions::empty(), sealed: true }
 }

@@ -4,8 +4,9 @@ use libsys::{Entry, EntryFlags, Frame, Permissions};
 
 use crate::items::Item;
 
-/// The mark by which the pager knows its own leaves again. On an absent leaf: the contents are with the pager. On a
-/// present one: the leaf is as the pager made it, so that nothing but a write can have changed the contents.
+/// The mark that only the pager can set in its clients' leaves. On an absent leaf: the contents are with the pager. On a
+/// present leaf without D: nobody has written the frame since the pager brought the page. The kernel sees to that, whatever the
+/// client and its relatives do; [`crate::eviction`] says what the pager makes of it.
 pub const MINE: Permissions = Permissions::MARK_9;
 
 /// Where the contents of a page are that is not in memory, or of which there is a copy.
@@ -17,6 +18,8 @@ pub enum Contents {
     File,
     /// In the store.
     Kept(Item),
+    /// Nowhere: the page could neither be kept nor given back. Whoever touches it ends.
+    Lost,
 }
 
 /// What a page comes back with.
@@ -42,8 +45,8 @@ impl Rights {
 pub enum Place {
     /// Nothing: it was never touched, or it is in memory and nowhere else.
     Unknown,
-    /// It was brought into this frame and is kept as well; the same bytes, if the leaf is still the one that was made
-    /// then and is not dirty.
+    /// It was brought into this frame with the mark [`MINE`] and is kept as well: the same bytes, as long as the leaf has
+    /// the mark and no D.
     Copied {
         /// The frame.
         frame: Frame,
@@ -73,11 +76,12 @@ const COPY_ON_WRITE: u64 = 1 << 4;
 const SEALED: u64 = 1 << 5;
 /// Bits 8 to 27: the frame's number.
 const FRAME_SHIFT: u32 = 8;
-/// Bits 32 to 63: zeros, file, or 2 and the item's number.
+/// Bits 32 to 63: zeros, file, lost, or 3 and the item's number.
 const CONTENTS_SHIFT: u32 = 32;
 const ZEROS: u64 = 0;
 const FILE: u64 = 1;
-const FIRST_ITEM: u64 = 2;
+const LOST: u64 = 2;
+const FIRST_ITEM: u64 = 3;
 
 const BITS: [(u64, Permissions); 3] = [
     (WRITE, Permissions::WRITE),
@@ -97,6 +101,7 @@ impl From<Place> for Record {
                 let contents = match contents {
                     Contents::Zeros => ZEROS << CONTENTS_SHIFT,
                     Contents::File => FILE << CONTENTS_SHIFT,
+                    Contents::Lost => LOST << CONTENTS_SHIFT,
                     Contents::Kept(item) => kept(item),
                 };
                 let has = |permission| rights.permissions.contains(permission);
@@ -121,6 +126,7 @@ impl From<Record> for Place {
                 let contents = match contents {
                     ZEROS => Contents::Zeros,
                     FILE => Contents::File,
+                    LOST => Contents::Lost,
                     _ => Contents::Kept(item),
                 };
                 let permissions = BITS
@@ -145,7 +151,8 @@ mod tests {
         for number in [0, 1, 77, 0xFF_FFFF] {
             let item = Item::numbered(number);
             places.push(Place::Copied { frame: Frame::from_number(0xF_FFFF - number % 9), item });
-            for contents in [Contents::Zeros, Contents::File, Contents::Kept(item)] {
+            for contents in [Contents::Zeros, Contents::File, Contents::Lost, Contents::Kept(item)]
+            {
                 for bits in (0..16_u32).map(|bits| bits << 8 & 0xC00 | bits & 2) {
                     let permissions = Permissions::from_bits_truncate(bits);
                     for sealed in [false, true] {

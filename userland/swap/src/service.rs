@@ -1,12 +1,12 @@
 //! How pages come back, how a forked child inherits them, and how the books are closed.
 
 use libsys::abi::fault::Access;
-use libsys::abi::layout::{ENTRIES, EXCEPTION_STACK, PAGE_SIZE, USER_TOP};
+use libsys::abi::layout::{ENTRIES, EXCEPTION_STACK, PAGE_SIZE};
 use libsys::{Entry, Page, Permissions, ProcessId, UserPage};
 
 use crate::accounts::{Account, Accounts};
 use crate::books::Books;
-use crate::clock::Hand;
+use crate::clock::{self, Hand};
 use crate::eviction::is_backed;
 use crate::place::{Contents, Place, Rights};
 use crate::pool::Full;
@@ -40,6 +40,10 @@ pub enum Trouble {
     Quota,
     /// The client has ended.
     Gone,
+    /// The client has a view where the page was.
+    View,
+    /// The page could neither be kept nor given back when it was taken: the client had used up its quota.
+    Lost,
 }
 
 impl core::fmt::Display for Trouble {
@@ -51,6 +55,8 @@ impl core::fmt::Display for Trouble {
             Self::DiskRead => "the disk cannot be read",
             Self::Quota => "quota exceeded",
             Self::Gone => "the client has ended",
+            Self::View => "a view is in its place",
+            Self::Lost => "quota exceeded, and there was no room to keep it",
         })
     }
 }
@@ -136,7 +142,7 @@ impl Swap {
     pub fn make_room<W: World>(&mut self, world: &mut W, client: ProcessId) {
         while self.accounts.get(client).is_some_and(Account::is_at_its_limit) {
             if !matches!(self.evict(world, Some(client), client), Ok(1..)) {
-                let resident = resident(world, client);
+                let resident = self.resident(world, client);
                 if let Some(account) = self.accounts.get_mut(client) {
                     account.resident = resident;
                 }
@@ -198,6 +204,8 @@ impl Swap {
     ) -> Result<(), Trouble> {
         match failure {
             Failure::Gone => Err(Trouble::Gone),
+            Failure::Refused => Err(Trouble::View),
+            Failure::Taken => Ok(()),
             Failure::NoFrame => self.free_some(world, client),
             Failure::Quota => match self.evict(world, Some(client), client) {
                 Ok(1..) => Ok(()),
@@ -285,12 +293,14 @@ impl Swap {
                 self.forget(client, page.page());
                 return Served::NotMine;
             }
+            Contents::Lost => return Served::Failed(Trouble::Lost),
             Contents::Kept(item) => {
                 if self.store.fetch(world, item, &mut bytes).is_err() {
                     return Served::Failed(Trouble::DiskRead);
                 }
                 // A copy on disk may save a write; one in memory would take what it is to save.
-                copy = Some(item).filter(|item| !write && !self.store.is_compressed(*item));
+                let may_save = !write && !self.store.is_compressed(item);
+                copy = Some(item).filter(|_| may_save && world.watch(client));
             }
         }
         loop {
@@ -305,6 +315,11 @@ impl Swap {
                 (Ok(_), None) => {
                     self.forget(client, page.page());
                     break;
+                }
+                // The client's parent has put a page there meanwhile: that is the page now.
+                (Err(Failure::Taken), _) => {
+                    self.forget(client, page.page());
+                    return Served::Resume;
                 }
                 (Err(failure), _) => {
                     if let Err(trouble) = self.relieve(world, client, failure) {
@@ -337,6 +352,7 @@ impl Swap {
         copy.copy_of = Some(parent);
         copy.disturbed = account.disturbed;
         (copy.limit, copy.resident) = (account.limit, account.resident);
+        copy.tables = account.tables;
         self.accounts.insert(copy, world).map_err(|Full| Trouble::NoMemory)?;
         let inherited = self.inherit(world, parent, child);
         if inherited.is_err() {
@@ -388,7 +404,8 @@ impl Swap {
         while let Some((page, place)) = self.books.next(client, from) {
             from = Page::numbered(page.number() + 1);
             match place {
-                Place::Stored { .. } if !is_backed(world.glance(client, page)) => {}
+                Place::Stored { .. }
+                    if world.watch(client) && !is_backed(world.glance(client, page)) => {}
                 Place::Stored { contents: Contents::Kept(item), .. } => {
                     if self.store.is_compressed(item) {
                         report.compressed += 1;
@@ -400,7 +417,7 @@ impl Swap {
                 Place::Unknown | Place::Copied { .. } => {}
             }
         }
-        report.resident = resident(world, client);
+        report.resident = self.resident(world, client);
         if let Some(account) = self.accounts.get_mut(client) {
             account.resident = report.resident;
         }
@@ -466,32 +483,34 @@ impl Swap {
         let before = self.store.items();
         for slot in 0..self.accounts.slots() {
             let Some(client) = self.accounts.at(slot).map(|account| account.id) else { continue };
-            let mut from = Page::numbered(0);
-            while let Some((page, _)) = self.books.next(client, from) {
-                from = Page::numbered(page.number() + 1);
-                self.forget_copy(client, page);
-            }
+            self.forget_copies(client);
         }
         self.store.items() < before
     }
-}
 
-/// The pages of a client that are in memory, without those that are none of the pager's business.
-fn resident<W: World>(world: &mut W, client: ProcessId) -> u32 {
-    let mut count = 0;
-    let mut index = 0;
-    while let Some(table) = world.table_from(client, index).filter(|table| *table < TABLES) {
-        index = table + 1;
-        for first in (table * ENTRIES..index * ENTRIES).step_by(CLUSTER) {
-            let leaves = world.leaves(client, Page::numbered(first));
-            for (page, _) in (first..).zip(leaves).filter(|(_, leaf)| leaf.is_present()) {
-                let nature = world.nature(client, Page::numbered(page));
-                count += u32::from(nature != Nature::Foreign);
-            }
+    /// Gives up all copies of a client's pages that are in memory.
+    pub(crate) fn forget_copies(&mut self, client: ProcessId) {
+        let mut from = Page::numbered(0);
+        while let Some((page, _)) = self.books.next(client, from) {
+            from = Page::numbered(page.number() + 1);
+            self.forget_copy(client, page);
         }
     }
-    count
-}
 
-/// The directory entries that may be a process's own.
-const TABLES: u32 = USER_TOP / (PAGE_SIZE * ENTRIES);
+    /// The pages of a client that are in memory, without those that are none of the pager's business.
+    fn resident<W: World>(&self, world: &mut W, client: ProcessId) -> u32 {
+        let mut count = 0;
+        let mut index = 0;
+        while let Some(table) = clock::table_from(world, &self.accounts, client, index) {
+            index = table + 1;
+            for first in (table * ENTRIES..index * ENTRIES).step_by(CLUSTER) {
+                let leaves = world.leaves(client, Page::numbered(first));
+                for (page, _) in (first..).zip(leaves).filter(|(_, leaf)| leaf.is_present()) {
+                    let nature = world.nature(client, Page::numbered(page));
+                    count += u32::from(nature != Nature::Foreign);
+                }
+            }
+        }
+        count
+    }
+}

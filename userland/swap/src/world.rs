@@ -41,7 +41,7 @@ pub trait Disk {
     fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError>;
 }
 
-/// The client is gone, or the machine has no frame for what was asked.
+/// Why the client did not get what the pager had for it. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Failure {
     /// The client has ended.
@@ -50,6 +50,10 @@ pub enum Failure {
     NoFrame,
     /// The client's quota is used up: something of its own has to go first.
     Quota,
+    /// Something is present at the page by now.
+    Taken,
+    /// The kernel refuses: the page lies in a view of the client's.
+    Refused,
 }
 
 /// What a client's page is, by the regions of its program.
@@ -78,17 +82,23 @@ pub trait World: Memory + Disk {
     /// What a page of a client's is.
     fn nature(&self, client: ProcessId, page: Page) -> Nature;
 
-    /// Makes sure that the client's tables can be seen from now on. `false`: they cannot, and read as absent.
+    /// Makes sure that the client's tables can be seen from now on, in a view. `false`: they cannot, because the client views
+    /// something itself. Then its leaves are asked for one by one.
     fn watch(&mut self, client: ProcessId) -> bool;
 
+    /// Whether the view of the client was lost at any time since this was last asked, or there is none now. A view is lost,
+    /// among other things, when the client gets another pager, which may set marks of its own.
+    fn lost_sight(&mut self, client: ProcessId) -> bool;
+
     /// The first directory index from `index` on below which the client has a table with pages that are the
-    /// pager's business; `None`, too, if it cannot be watched.
+    /// pager's business; `None` if it cannot be watched.
     fn table_from(&mut self, client: ProcessId, index: u32) -> Option<u32>;
 
-    /// The client's leaves from `first` on, a multiple of [`CLUSTER`]; all absent where there is no table.
+    /// The client's leaves from `first` on, a multiple of [`CLUSTER`]; all absent where there is no table. If the client
+    /// cannot be watched, this clears A and D of the present ones, and absent ones read as 0 even if they have marks.
     fn leaves(&mut self, client: ProcessId, first: Page) -> [Entry; CLUSTER];
 
-    /// The leaf of a page at this instant; absent, too, if the client cannot be watched.
+    /// The leaf of a page at this instant, as [`World::leaves`] tells it.
     fn glance(&mut self, client: ProcessId, page: Page) -> Entry {
         let index = page.number() as usize % CLUSTER;
         self.leaves(client, Page::numbered(page.number() - index as u32))[index]
@@ -111,9 +121,15 @@ pub trait World: Memory + Disk {
     /// The contents of a held page.
     fn held(&mut self, place: usize, bytes: &mut Bytes);
 
-    /// Gives a held page back to its client as it was, unless something is there by now or the client has ended: then
-    /// it is dropped.
-    fn give_back(&mut self, client: ProcessId, page: UserPage, place: usize);
+    /// Whether the held page has the bytes that the program's file has there for the client.
+    fn is_as_in_the_file(&mut self, client: ProcessId, page: UserPage, place: usize) -> bool;
+
+    /// Gives a held page back to its client as it was, without the pager's mark.
+    ///
+    /// # Errors
+    /// A [`Failure`]; the page is still held.
+    fn give_back(&mut self, client: ProcessId, page: UserPage, place: usize)
+    -> Result<(), Failure>;
 
     /// Drops a held page.
     fn drop_held(&mut self, place: usize);
@@ -124,7 +140,8 @@ pub trait World: Memory + Disk {
     /// `NoFrame`.
     fn scratch(&mut self) -> Result<&mut Bytes, Failure>;
 
-    /// Maps the scratch page into a client with these rights, with the pager's mark if `marked`, and parts with it.
+    /// Moves the scratch page into a client where nothing is present, with these rights, and with the pager's mark if
+    /// `marked`.
     ///
     /// # Errors
     /// A [`Failure`]; nothing was mapped.

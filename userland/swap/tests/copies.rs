@@ -95,3 +95,25 @@ fn a_limit_below_what_an_instruction_needs_lets_it_get_on() {
         assert!(model.frames_in_use() <= 8 + 1, "eight pages and the scratch page");
     }
 }
+
+#[test]
+fn a_page_that_cannot_be_given_back_is_kept() {
+    let (mut model, mut swap) = with_a_copy();
+    assert!(model.touch(&mut swap, CLIENT, PAGE, Some(NOISE + 4)));
+    model.lent_before_taking = Some((CLIENT, PAGE));
+    model.no_quota = true;
+    send_away(&mut model, &mut swap);
+    assert!(model.lent_before_taking.is_none(), "it was to be given back");
+    assert!(model.touch(&mut swap, CLIENT, PAGE, None));
+}
+
+#[test]
+fn a_page_that_can_neither_be_given_back_nor_kept_is_not_replaced_by_zeros() {
+    let (mut model, mut swap) = with_a_copy();
+    assert!(model.touch(&mut swap, CLIENT, PAGE, Some(NOISE + 4)));
+    model.lent_before_taking = Some((CLIENT, PAGE));
+    model.no_quota = true;
+    model.disk_fails = 1;
+    send_away(&mut model, &mut swap);
+    assert!(!model.touch(&mut swap, CLIENT, PAGE, None), "the client ends");
+}

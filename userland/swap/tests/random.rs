@@ -13,6 +13,7 @@ struct Setting {
     slots: usize,
     disk_fails: u32,
     limits: bool,
+    relatives: bool,
 }
 
 fn page(model: &mut Model) -> u32 {
@@ -29,6 +30,7 @@ fn page(model: &mut Model) -> u32 {
 fn run(setting: &Setting, seed: u64, steps: u32) -> (Model, Swap) {
     let mut model = Model::new(setting.frames, setting.slots, seed);
     model.disk_fails = setting.disk_fails;
+    model.relatives = setting.relatives;
     let mut swap = Swap::new(setting.frames as u32, setting.slots as u32);
     let mut next: [ProcessId; 6] = core::array::from_fn(|index| ProcessId::first(index as u32));
     for step in 0..steps {
@@ -45,6 +47,11 @@ fn run(setting: &Setting, seed: u64, steps: u32) -> (Model, Swap) {
                     swap.set_limit(id, limit);
                 }
             }
+            continue;
+        }
+        if setting.relatives && model.random(3) == 0 {
+            model.interfere();
+            model.audit();
             continue;
         }
         let id = ids[model.random(ids.len() as u32) as usize];
@@ -93,7 +100,7 @@ proptest! {
 
     #[test]
     fn no_byte_ever_differs(seed: u64) {
-        let setting = Setting { frames: 160, slots: 600, disk_fails: 0, limits: true };
+        let setting = Setting { frames: 160, slots: 600, disk_fails: 0, limits: true, relatives: false };
         let (mut model, mut swap) = run(&setting, seed, 1500);
         prop_assert_eq!(model.killed, 0, "there was room for everything");
         end(&mut model, &mut swap);
@@ -101,22 +108,30 @@ proptest! {
 
     #[test]
     fn a_full_disk_ends_who_needs_room_and_nobody_else_loses_a_byte(seed: u64) {
-        let setting = Setting { frames: 130, slots: 60, disk_fails: 0, limits: false };
+        let setting = Setting { frames: 130, slots: 60, disk_fails: 0, limits: false, relatives: false };
         let (mut model, mut swap) = run(&setting, seed, 1500);
         end(&mut model, &mut swap);
     }
 
     #[test]
     fn a_disk_that_fails_ends_who_needs_it_and_nobody_else_loses_a_byte(seed: u64) {
-        let setting = Setting { frames: 130, slots: 4000, disk_fails: 12, limits: true };
+        let setting = Setting { frames: 130, slots: 4000, disk_fails: 12, limits: true, relatives: false };
         let (mut model, mut swap) = run(&setting, seed, 1000);
         end(&mut model, &mut swap);
     }
 
     #[test]
     fn without_a_disk_what_compresses_is_kept(seed: u64) {
-        let setting = Setting { frames: 150, slots: 0, disk_fails: 0, limits: true };
+        let setting = Setting { frames: 150, slots: 0, disk_fails: 0, limits: true, relatives: false };
         let (mut model, mut swap) = run(&setting, seed, 1000);
+        end(&mut model, &mut swap);
+    }
+
+    #[test]
+    fn no_write_is_lost_whatever_clients_and_their_relatives_do(seed: u64) {
+        let setting =
+            Setting { frames: 160, slots: 2000, disk_fails: 0, limits: true, relatives: true };
+        let (mut model, mut swap) = run(&setting, seed, 1500);
         end(&mut model, &mut swap);
     }
 }

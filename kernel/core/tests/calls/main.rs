@@ -6,6 +6,7 @@ mod model;
 mod world;
 
 mod authority;
+mod clean;
 mod console;
 mod drivers;
 mod faults;

@@ -205,19 +205,26 @@ fn page_protect_changes_bits_and_returns_the_old_entry_with_a_and_d() {
 }
 
 #[test]
-fn page_protect_takes_mark_9_with_d() {
+fn page_protect_takes_mark_9_with_d_from_a_pagers_client() {
     let mut world = World::new();
     let marked = Permissions::MARK_9;
-    world.allocate(PAGE);
-    protect(&mut world, READ, marked).unwrap();
-    protect(&mut world, READ, READ).unwrap();
-    assert_eq!(world.leaf(world.init(), PAGE).bits() & 0xFFF, 0x207, "it was clean");
+    let child = world.running_child();
+    let pager = Some(world.init());
+    world.call(Syscall::SetPager { process: child.into(), pager }).unwrap();
+    world.allocate_in(child.into(), PAGE);
+    let protect_child = |world: &mut World, add| {
+        let (process, page, drop) = (child.into(), UserPage::known(PAGE), READ);
+        world.call_of(world.init(), Syscall::PageProtect { process, page, drop, add }).unwrap();
+        world.leaf(child, PAGE).bits() & 0xFFF
+    };
+    protect_child(&mut world, marked);
+    assert_eq!(protect_child(&mut world, READ), 0x207, "it was clean");
+    world.run(child);
     world.write(PAGE, 7).unwrap();
-    protect(&mut world, READ, READ).unwrap();
-    assert_eq!(world.leaf(world.init(), PAGE).bits() & 0xFFF, 0x007, "it was dirty");
+    assert_eq!(protect_child(&mut world, READ), 0x007, "it was dirty");
+    world.run(child);
     world.write(PAGE, 8).unwrap();
-    protect(&mut world, READ, marked).unwrap();
-    assert_eq!(world.leaf(world.init(), PAGE).bits() & 0xFFF, 0x207, "it was asked for");
+    assert_eq!(protect_child(&mut world, marked), 0x207, "it was asked for");
 }
 
 #[test]
