@@ -6,7 +6,9 @@
 //!
 //! A program and its descendants are a *job*. When the program ends, the shell ends what is left of the job, so that at
 //! the prompt nobody else reads what is typed, owns the console, or holds memory. A job may not have all of the
-//! machine: its quota leaves enough process slots and frames for the shell to start the next one.
+//! machine: its quota leaves enough process slots for the shell to start the next one. Frames are not bounded: the pager
+//! takes pages from whoever has them when frames run out, but a bound would end a job whose pages do not fit the swap
+//! space before the machine is full, and say that a quota is used up.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -18,7 +20,7 @@ use alloc::vec::Vec;
 
 use libsys::abi::layout::PROCESSES;
 use libsys::abi::message::Reason;
-use libsys::call::{Ended, Machine};
+use libsys::call::Ended;
 use libsys::process::{Command, Finished, SpawnError, attend, end_all_children, exit};
 use libsys::{
     Error, ProcessId, Target, archive, command_line, console_read, machine, print, println,
@@ -32,10 +34,6 @@ libsys::main!(main);
 
 /// Process slots that no job gets.
 const KEPT_PROCESSES: u32 = 32;
-/// One part in so many of the machine's frames is what no job gets.
-const KEPT_FRAMES: u32 = 16;
-/// Frames that a job may have at least, however full the machine is.
-const LEAST: u32 = 64;
 
 /// What a terminal sends for Ctrl-C.
 const INTERRUPT: u8 = 0x03;
@@ -138,8 +136,7 @@ impl Shell {
     }
 
     fn run(&self, name: &str, arguments: &[&str]) -> u8 {
-        let (frames, processes) = quota();
-        match Command::new(name).args(arguments).quota(frames, processes).spawn() {
+        match Command::new(name).args(arguments).quota(0, most_processes()).spawn() {
             Ok(child) => match foreground(name, child, self.owns_console) {
                 Ok(finished) => {
                     say_how(name, finished);
@@ -171,11 +168,9 @@ fn status_of(finished: Finished) -> u8 {
     }
 }
 
-/// The frames and processes that a job may have now.
-fn quota() -> (u32, u32) {
-    let Machine { frames, free, processes, .. } = machine();
-    let processes = PROCESSES.saturating_sub(processes + KEPT_PROCESSES);
-    (free.saturating_sub(frames / KEPT_FRAMES).max(LEAST), processes.max(1))
+/// How many processes a job may be now.
+fn most_processes() -> u32 {
+    PROCESSES.saturating_sub(machine().processes + KEPT_PROCESSES).max(1)
 }
 
 /// Watches a child, with Ctrl-C in the shell's hands, and ends what it leaves behind.
