@@ -18,7 +18,7 @@ use libsys::{Error, args, identity, inbox, receive, reply_and_receive, send};
 use crate::device::{Device, NoDevice};
 use crate::server::Server;
 
-libsys::main!(main);
+libsys::main!(main, arguments);
 
 /// The argument with which every process may open all of the disk.
 const EVERYONE: &str = "everyone";

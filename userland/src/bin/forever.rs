@@ -9,7 +9,7 @@
 use libsys::fork::{Fork, fork};
 use libsys::{machine, println, sleep};
 
-libsys::main!(main);
+libsys::main!(main, arguments);
 
 /// Processes of the system at which the program says that it has begun.
 const MANY: u32 = 32;

@@ -9,7 +9,7 @@
 use libsys::fork::{Fork, fork};
 use libsys::{Error, Target, console_read, print, println, set_console_owner, sleep, yield_now};
 
-libsys::main!(main);
+libsys::main!(main, arguments);
 
 fn main() -> u8 {
     let (count, act): (u32, fn() -> !) = match libsys::args().nth(1) {

@@ -20,7 +20,7 @@ use libsys::{
     page_unmap, println, process_create, window,
 };
 
-libsys::main!(main);
+libsys::main!(main, arguments);
 
 const WORDS: usize = 1024;
 type Words = [u32; WORDS];

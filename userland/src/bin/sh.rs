@@ -30,7 +30,7 @@ use programs::builtin::Builtin;
 use programs::line::Line;
 use programs::ps;
 
-libsys::main!(main);
+libsys::main!(main, arguments);
 
 /// Process slots that no job gets.
 const KEPT_PROCESSES: u32 = 32;
