@@ -295,6 +295,12 @@ mod tests {
         processes.create(Some(parent), Frame::from_number(1), true).expect("a slot is free")
     }
 
+    /// An empty table, which is about a megabyte: too much for the stack of a test's thread.
+    fn no_processes() -> Box<Processes> {
+        let build = || Box::new(Processes::new());
+        std::thread::Builder::new().stack_size(16 << 20).spawn(build).unwrap().join().unwrap()
+    }
+
     /// The end of a process, its teardown, and its parent's wait for it.
     fn end(processes: &mut Processes, index: Index) {
         processes.begin_dying(index);
@@ -320,7 +326,7 @@ mod tests {
 
     #[test]
     fn accounts_run_out_without_harm_and_come_back_with_their_last_process() {
-        let mut processes = Box::new(Processes::new());
+        let mut processes = no_processes();
         let root = processes.create(None, Frame::from_number(1), false).unwrap();
         let chains = PROCESSES / u32::from(NESTING);
         let leaves: Vec<Index> =
