@@ -23,7 +23,7 @@ use programs::builtin::Builtin;
 use programs::line::Line;
 use programs::ps;
 
-libsys::main!(main);
+libsys::main!(main, arguments);
 
 /// What a terminal sends for Ctrl-C.
 const INTERRUPT: u8 = 0x03;
@@ -112,7 +112,8 @@ impl Shell {
                 ps::print();
                 0
             }
-            (Some(Builtin::Help | Builtin::Ps), _) => refuse("usage: help, or ps   (no arguments)"),
+            (Some(Builtin::Help), _) => refuse("usage: help   (no arguments)"),
+            (Some(Builtin::Ps), _) => refuse("usage: ps   (no arguments)"),
             (Some(Builtin::Exit), []) => exit(self.status),
             (Some(Builtin::Exit), [_, _, ..]) => refuse("usage: exit [STATUS]"),
             (Some(Builtin::Exit), [status]) => match status.parse() {
