@@ -10,7 +10,7 @@ use crate::{Boot, Claim, claim};
 pub fn trials() -> Vec<Trial> {
     vec![
         claim("first::programs_come_in_order_and_the_machine_ends_with_the_last", in_order),
-        claim("first::processes_that_wait_for_each_other_keep_nothing_alive", deadlocked),
+        claim("first::a_server_without_a_parent_ends_and_gives_its_status", no_parent),
         claim("first::a_program_that_the_kernel_cannot_read_ends_the_boot_with_1", damaged),
         claim("first::a_program_larger_than_memory_ends_the_boot_with_1", too_large),
     ]
@@ -37,9 +37,9 @@ fn in_order() -> Claim {
 }
 
 /// The pager waits for requests, and nobody is there who could send one.
-fn deadlocked() -> Claim {
+fn no_parent() -> Claim {
     let outcome = Boot::new().elf("pager").boot()?;
-    outcome.lacks(&NEVER)?.exits(0)?.shows(&["No runnable environments in the system!"])?;
+    outcome.lacks(&NEVER)?.exits(1)?.shows(&["No runnable environments in the system!"])?;
     Ok(())
 }
 

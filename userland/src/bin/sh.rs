@@ -32,9 +32,6 @@ use programs::ps;
 
 libsys::main!(main, arguments);
 
-/// Process slots that no job gets.
-const KEPT_PROCESSES: u32 = 32;
-
 /// What a terminal sends for Ctrl-C.
 const INTERRUPT: u8 = 0x03;
 /// What a terminal sends for Ctrl-D, which on an empty line is the end of the input.
@@ -122,7 +119,8 @@ impl Shell {
                 ps::print();
                 0
             }
-            (Some(Builtin::Help | Builtin::Ps), _) => refuse("usage: help, or ps   (no arguments)"),
+            (Some(Builtin::Help), _) => refuse("usage: help   (no arguments)"),
+            (Some(Builtin::Ps), _) => refuse("usage: ps   (no arguments)"),
             (Some(Builtin::Exit), []) => exit(self.status),
             (Some(Builtin::Exit), [_, _, ..]) => refuse("usage: exit [STATUS]"),
             (Some(Builtin::Exit), [status]) => match status.parse() {
