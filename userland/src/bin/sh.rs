@@ -32,6 +32,9 @@ use programs::ps;
 
 libsys::main!(main, arguments);
 
+/// Process slots that no job gets.
+const KEPT_PROCESSES: u32 = 32;
+
 /// What a terminal sends for Ctrl-C.
 const INTERRUPT: u8 = 0x03;
 /// What a terminal sends for Ctrl-D, which on an empty line is the end of the input.
