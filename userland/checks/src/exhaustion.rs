@@ -89,7 +89,7 @@ fn every_call_says_when_memory_is_gone() -> Verdict {
         page_allocate(SELF, place(2), WRITE),
         page_allocate(SELF, far, WRITE),
         page_map((SELF, place(0)), (SELF, far), WRITE),
-        page_unmap(SELF, far, Permissions::MARK_9).map(|_| ()),
+        page_unmap(SELF, far, Permissions::COPY_ON_WRITE).map(|_| ()),
         page_copy(SELF, place(1), NONE).map(|_| ()),
         partial(range_allocate(SELF, places(2, 64)?, WRITE)),
         partial(range_share((SELF, places(0, 2)?), (SELF, far), libsys::call::Change::NONE, false)),

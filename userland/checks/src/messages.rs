@@ -293,7 +293,7 @@ fn a_reply_to_one_that_is_gone_is_dropped() -> Verdict {
 }
 
 fn a_page_goes_along_with_its_permissions() -> Verdict {
-    for permissions in [NONE, WRITE, WRITE | Permissions::SHARED, Permissions::MARK_9] {
+    for permissions in [NONE, WRITE, WRITE | Permissions::SHARED, Permissions::COPY_ON_WRITE] {
         let child = child(|| {
             let page = fresh(0)?;
             store(page.address(), 0xFACE);

@@ -87,11 +87,11 @@ fn a_range_call_says_where_the_quota_ended() -> Verdict {
 fn marks_are_charged_for_their_table() -> Verdict {
     let child = process_create()?;
     set_quota(child, 1, 0)?;
-    let marks = page_unmap(child, place(0), Permissions::MARK_9);
+    let marks = page_unmap(child, place(0), Permissions::COPY_ON_WRITE);
     refused("marks where there is no table", marks, Error::QuotaExceeded)?;
     equal("used", usage(child)?.frames, 1)?;
     set_quota(child, 2, 0)?;
-    page_unmap(child, place(0), Permissions::MARK_9)?;
+    page_unmap(child, place(0), Permissions::COPY_ON_WRITE)?;
     equal("used", usage(child)?.frames, 2)?;
     end(child)?;
     Ok(())

@@ -54,7 +54,7 @@ fn range_share_maps_what_is_present_and_skips_the_rest() -> Verdict {
     for index in [0, 3, 1024] {
         store(fresh(index)?.address(), 100 + index);
     }
-    page_unmap(SELF, place(1), Permissions::MARK_9)?;
+    page_unmap(SELF, place(1), Permissions::COPY_ON_WRITE)?;
     let walked = range_share((SELF, places(0, 1024)?), (child, place(5)), Change::NONE, false)?;
     equal("pages walked", walked, 1024)?;
     for (index, expected) in [(0, Some(2)), (3, Some(2)), (1024, Some(1))] {
@@ -105,16 +105,16 @@ fn range_protect_tells_accessed_from_dirty_page_by_page() -> Verdict {
         store(place(index).address(), 1);
     }
     load(place(7).address());
-    let found = range_protect(SELF, places(0, 40)?, change(WRITE, Permissions::MARK_9))?;
+    let found = range_protect(SELF, places(0, 40)?, change(WRITE, Permissions::COPY_ON_WRITE))?;
     equal("pages", found.pages, 40)?;
     equal("all together", found.marks, 0x60)?;
     equal("accessed", found.accessed, 1 << 0 | 1 << 5 | 1 << 7 | 1 << 31)?;
     equal("dirty", found.dirty, 1 << 0 | 1 << 5 | 1 << 31)?;
     for index in [0, 7, 39] {
-        equal("flags afterwards", bits(place(index)), 0x205)?;
+        equal("flags afterwards", bits(place(index)), 0x805)?;
     }
     // A process may have its own W back.
-    range_protect(SELF, places(0, 40)?, change(Permissions::MARK_9, WRITE))?;
+    range_protect(SELF, places(0, 40)?, change(Permissions::COPY_ON_WRITE, WRITE))?;
     equal("W is back", bits(place(0)), 0x007)?;
     store(place(0).address(), 2);
     equal("and works", load(place(0).address()), 2)
@@ -139,9 +139,9 @@ fn range_unmap_leaves_marks_only_where_a_page_was() -> Verdict {
     fresh(0)?;
     fresh(2)?;
     let free = machine().free;
-    equal("pages", range_unmap(SELF, places(0, 4)?, Permissions::MARK_9)?, 4)?;
+    equal("pages", range_unmap(SELF, places(0, 4)?, Permissions::COPY_ON_WRITE)?, 4)?;
     let left = [0, 1, 2, 3].map(|index| leaf(place(index)).bits());
-    equal("entries", left, [0x200, 0, 0x200, 0])?;
+    equal("entries", left, [0x800, 0, 0x800, 0])?;
     equal("free frames", machine().free, free + 2)?;
     range_unmap(SELF, places(0, 4)?, NONE)?;
     equal("marks are taken away, too", leaf(place(0)).bits(), 0)
@@ -150,7 +150,7 @@ fn range_unmap_leaves_marks_only_where_a_page_was() -> Verdict {
 fn a_range_over_absent_tables_costs_nothing() -> Verdict {
     let free = machine().free;
     let range = places(20_000, 1024)?;
-    range_unmap(SELF, range, Permissions::MARK_9)?;
+    range_unmap(SELF, range, Permissions::COPY_ON_WRITE)?;
     range_protect(SELF, range, change(NONE, WRITE))?;
     range_share((SELF, range), (SELF, place(30_000)), Change::NONE, false)?;
     equal("free frames", machine().free, free)

@@ -553,7 +553,7 @@ impl Model {
         self.put(to.0, to.1, source.with_flags(permissions.leaf() | sealed));
         let left = self.look(from.0, from.1);
         if self.kernel_rule
-            && !(apart && !write)
+            && (!apart || write)
             && left.is_present()
             && let Some(id) = from.0
         {
