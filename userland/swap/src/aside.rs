@@ -34,7 +34,7 @@ impl Aside {
 
     /// How many there are.
     #[must_use]
-    pub const fn len(&self) -> u32 {
+    pub const fn count(&self) -> u32 {
         self.slots.free()
     }
 
@@ -83,7 +83,7 @@ mod tests {
             assert_eq!(aside.take(16, true).map(|(_, length)| length), Some(length));
             aside.try_succeeded();
         }
-        assert_eq!((aside.len(), aside.take(16, false)), (0, None));
+        assert_eq!((aside.count(), aside.take(16, false)), (0, None));
     }
 
     #[test]
