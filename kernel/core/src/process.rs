@@ -118,7 +118,7 @@ pub enum Errand {
     },
     /// As its pager, to serve a fault that its handler passed on.
     ForwardedFault,
-    /// As its pager, to free frames for a call ([`crate::shortage`]).
+    /// As its pager, to free frames for a call (`shortage.rs`).
     Frames,
 }
 

@@ -85,7 +85,7 @@ fn census() -> (u32, u32) {
     (machine.processes, machine.free + own + pager_pages())
 }
 
-fn pager_pages() -> u32 {
+pub fn pager_pages() -> u32 {
     let Some(pager) = identity().pager else { return 0 };
     let reply = message_call(pager, Request::Statistics.encode(), None);
     reply.map_or(0, |reply| Statistics::decode(reply.words).own_pages)

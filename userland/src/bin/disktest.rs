@@ -92,6 +92,8 @@ fn main() -> Result<(), Failure> {
     let seed = match (arguments.next().map(str::parse), arguments.next()) {
         (None, _) => None,
         (Some(Ok(seed)), None) => Some(seed),
+        // The words of a command follow.
+        (Some(Ok(times)), Some(_)) if mode == "outlive" => Some(times),
         (Some(_), _) => return Err(Failure::Usage),
     };
     match (mode, seed) {

@@ -16,8 +16,19 @@ const MANY: u32 = 32;
 /// It stops forking here: enough to show the point, and the shell keeps room to work in.
 const ENOUGH: u32 = 200;
 
-fn main() {
-    let enough = libsys::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(ENOUGH);
+/// Exit status of a wrong command line.
+const USAGE: u8 = 2;
+
+fn main() -> u8 {
+    let mut arguments = libsys::args().skip(1);
+    let enough = match (arguments.next().map(str::parse), arguments.next()) {
+        (None, _) => ENOUGH,
+        (Some(Ok(count)), None) => count,
+        (Some(_), _) => {
+            println!("usage: forever [PROCESSES]");
+            return USAGE;
+        }
+    };
     println!("forking until Ctrl-C");
     // The first process says when there is no room; the others would say the same.
     let mut says = true;

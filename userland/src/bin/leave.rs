@@ -12,11 +12,12 @@ use libsys::{Error, Target, console_read, print, println, set_console_owner, sle
 libsys::main!(main, arguments);
 
 fn main() -> u8 {
-    let (count, act): (u32, fn() -> !) = match libsys::args().nth(1) {
-        Some("owner") => (1, own),
-        Some("reader") => (1, read),
-        Some("bomb") => (1, bomb),
-        Some("many") => (20, wait),
+    let mut arguments = libsys::args().skip(1);
+    let (count, act): (u32, fn() -> !) = match (arguments.next(), arguments.next()) {
+        (Some("owner"), None) => (1, own),
+        (Some("reader"), None) => (1, read),
+        (Some("bomb"), None) => (1, bomb),
+        (Some("many"), None) => (20, wait),
         _ => {
             println!("usage: leave owner|reader|bomb|many");
             return 2;

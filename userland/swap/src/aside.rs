@@ -3,7 +3,7 @@
 //! A request fails for a bad sector, or because the disk is out of order for a while. From one failed request the two look
 //! alike. So its slots are set aside, all of them, and are tried again later: one slot at first, after each success twice as
 //! many, up to [`CLUSTER`]. After each failure it takes twice as many requests that succeed until the next try. So a sector
-//! that stays bad costs one request in [`LONGEST_WAIT`], and after an outage all slots are back within a few hundred
+//! that stays bad costs one request in 256, and after an outage all slots are back within a few hundred
 //! requests. When no other slot is left, the next try is not waited for.
 
 use crate::CLUSTER;
@@ -34,7 +34,7 @@ impl Aside {
 
     /// How many there are.
     #[must_use]
-    pub const fn len(&self) -> u32 {
+    pub const fn count(&self) -> u32 {
         self.slots.free()
     }
 
@@ -83,7 +83,7 @@ mod tests {
             assert_eq!(aside.take(16, true).map(|(_, length)| length), Some(length));
             aside.try_succeeded();
         }
-        assert_eq!((aside.len(), aside.take(16, false)), (0, None));
+        assert_eq!((aside.count(), aside.take(16, false)), (0, None));
     }
 
     #[test]

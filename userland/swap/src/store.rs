@@ -58,13 +58,13 @@ impl Store {
     /// Slots that are neither free nor set aside.
     #[must_use]
     pub const fn slots_used(&self) -> u32 {
-        self.slots.len() - self.slots.free() - self.aside.len()
+        self.slots.len() - self.slots.free() - self.aside.count()
     }
 
     /// Slots that could not be written, and have not been tried again since.
     #[must_use]
     pub const fn slots_set_aside(&self) -> u32 {
-        self.aside.len()
+        self.aside.count()
     }
 
     /// Bytes that compressed pages take, and bytes of memory for them.
@@ -146,7 +146,7 @@ impl Store {
 
     /// Moves the oldest compressed pages to the disk, as far as it takes them.
     fn spill(&mut self, world: &mut impl Disk) {
-        let room = (self.slots.free() + self.aside.len()).min(CLUSTER as u32) as usize;
+        let room = (self.slots.free() + self.aside.count()).min(CLUSTER as u32) as usize;
         let mut spilled = [None; CLUSTER];
         let mut last = None;
         let mut count = 0;
