@@ -72,6 +72,13 @@ const END: u32 = 0;
 pub struct Counts<'a>(&'a mut [FrameRecord]);
 
 impl Counts<'_> {
+    /// The count of a frame; 0 for one that has no record.
+    #[inline(always)]
+    #[must_use]
+    pub fn of(&self, frame: Frame) -> u32 {
+        self.0.get(frame.number() as usize).map_or(0, |record| record.count)
+    }
+
     /// As [`Frames::retain`].
     #[inline(always)]
     pub fn retain(&mut self, frame: Frame) {

@@ -271,14 +271,16 @@ impl<H: Hardware> Memory<'_, H> {
                     return (index, Err(error));
                 }
                 if forks {
-                    // The table is there now, and nothing that is left can fail.
-                    let rest = page.page().number() + 1..source.first.page().number() + pages;
-                    match (each, fresh) {
+                    // The table is there now, and what the loop does cannot fail.
+                    let first = source.first.page().number();
+                    let rest = page.page().number() + 1..first + pages;
+                    let next = match (each, fresh) {
                         (true, _) => self.fork_run::<true, false>((from, to), rest, change),
                         (false, false) => self.fork_run::<false, false>((from, to), rest, change),
                         (false, true) => self.fork_run::<false, true>((from, to), rest, change),
-                    }
-                    break;
+                    };
+                    index = next - first;
+                    continue;
                 }
             }
             index += 1;
@@ -310,6 +312,9 @@ impl<H: Hardware> Memory<'_, H> {
         change: Change,
         both: bool,
     ) -> Result<(), Error> {
+        if both && change.takes_write() && self.others_may_write(old) {
+            return self.share_copy(to, place, old);
+        }
         let (mut old, apart) = (old, from.owner != to.owner);
         if old.contains(EntryFlags::MARK_9) {
             let permissions = self.change_of_lent(from, to, change).permissions(old);
@@ -328,6 +333,28 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(())
     }
 
+    /// Whether the frame of a writable leaf has another mapping, through which somebody may go on writing: a server that
+    /// was lent the page, or the process itself at another address.
+    #[inline(always)]
+    fn others_may_write(&self, old: Entry) -> bool {
+        old.is_writable() && self.frames.count(old.frame()).is_some_and(|count| count > 1)
+    }
+
+    /// What a copy-on-write share does with a page that others may write: the other process gets a copy of its own, and
+    /// the source stays as it is. Taking W away at the source alone would not stop the others, so the other process would
+    /// see what they write, and after its next write the source would not.
+    #[cold]
+    #[inline(never)]
+    fn share_copy(&mut self, to: Space, place: UserPage, old: Entry) -> Result<(), Error> {
+        if old.is_drivers_own() {
+            return Err(Error::NotPermitted);
+        }
+        let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
+        self.cpu.hardware.copy_frame(fresh.frame(), old.frame());
+        let permissions = old.permissions().difference(Permissions::MARK_9);
+        self.map_fresh(to, place, permissions.leaf(), fresh)
+    }
+
     /// The change for the leaves that arrive in `to`: mark 9 does not come along, unless neither process has a pager.
     #[inline(always)]
     fn change_of_lent(&self, from: Space, to: Space, change: Change) -> Change {
@@ -340,24 +367,31 @@ impl<H: Hardware> Memory<'_, H> {
 
     /// What a fork does for most pages: the child's table is there, its owner is not bounded, a page arrives where it
     /// came from and is no driver's own, and W is lost on both sides. `pages` are page numbers. Unless `FLUSH` says so, the
-    /// caller flushes. `FRESH` says that nothing is in the child's table where the pages arrive.
+    /// caller flushes. `FRESH` says that nothing is in the child's table where the pages arrive. Returns the page at which
+    /// it stopped: the end, or one that others may write, which is not shared.
     #[inline(never)]
     fn fork_run<const FLUSH: bool, const FRESH: bool>(
         &mut self,
         (from, to): (Space, Space),
         pages: Range<u32>,
         change: Change,
-    ) {
+    ) -> u32 {
         let (parent, child) = (from.owner, to.owner);
         let at_parent = change.keeping(EntryFlags::ACCESSED_DIRTY);
         let at_child = self.change_of_lent(from, to, change).sealing();
         let mut mapped = pages.end - pages.start;
+        let mut next = pages.end;
         let mut counts = self.frames.counts();
-        for page in pages.map(Page::numbered) {
+        for page in pages.clone().map(Page::numbered) {
             let old = self.cpu.hardware.read_entry(Reach::Current, page);
             if !old.is_present() {
                 mapped -= 1;
                 continue;
+            }
+            if counts.of(old.frame()) > 1 && old.is_writable() {
+                next = page.number();
+                mapped -= pages.end - next;
+                break;
             }
             if !FRESH {
                 let replaced = self.cpu.hardware.read_entry(Reach::Alternate, page);
@@ -377,6 +411,7 @@ impl<H: Hardware> Memory<'_, H> {
         }
         self.processes[child].mapped += mapped;
         debug_assert!(self.cpu.loaded == Some(parent));
+        next
     }
 }
 

@@ -65,9 +65,14 @@ const WAYS: [(&str, Way); 5] = [
 ];
 
 fn main() -> Result<u8, Error> {
-    let view = match libsys::args().nth(1) {
-        Some("view") => Some(View::of(process_create()?)?),
-        _ => None,
+    let mut arguments = libsys::args().skip(1);
+    let view = match (arguments.next(), arguments.next()) {
+        (None, _) => None,
+        (Some("view"), None) => Some(View::of(process_create()?)?),
+        (Some(_), _) => {
+            println!("usage: rewritten [view]");
+            return Ok(2);
+        }
     };
     ask(Request::SetLimit { client: id(), pages: 1 })?;
     let mut memory = Memory::new();

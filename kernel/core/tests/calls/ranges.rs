@@ -205,6 +205,53 @@ fn a_long_range_of_protection_leaves_no_translation_behind() {
     }
 }
 
+#[test]
+fn a_fork_copies_a_page_that_others_may_write_and_leaves_the_parents_as_it_is() {
+    const PAGES: u32 = 40;
+    const ALIAS: u32 = 0x5000_0000;
+    for lent in [&[0_u32][..], &[1], &[17], &[PAGES - 1], &[0, 1, 2, PAGES - 2, PAGES - 1]] {
+        let mut world = World::with_memory(8);
+        let (init, child) = (world.init(), world.running_child());
+        for index in 0..PAGES {
+            world.allocate(PAGE + index * 0x1000);
+            world.write(PAGE + index * 0x1000, index).unwrap();
+        }
+        for index in lent {
+            let alias = UserPage::known(ALIAS + index * 0x1000);
+            let page = UserPage::known(PAGE + index * 0x1000);
+            let map =
+                Syscall::PageMap { process: ME, page, to: ME, to_page: alias, permissions: WRITE };
+            world.call(map).unwrap();
+        }
+        let share = Syscall::RangeShare {
+            process: ME,
+            range: range(PAGE, PAGES),
+            to: child.into(),
+            to_page: UserPage::known(PAGE),
+            drop: WRITE,
+            add: COW,
+            both: true,
+        };
+        assert_eq!(world.call(share).unwrap()[0], PAGES);
+        for index in 0..PAGES {
+            let address = PAGE + index * 0x1000;
+            let leaf = |id| world.leaf(id, address);
+            let (own, theirs) = (leaf(init), leaf(child));
+            if !lent.contains(&index) {
+                assert_eq!((own.frame(), own.is_writable()), (theirs.frame(), false), "{index}");
+                continue;
+            }
+            assert!(own.is_writable() && theirs.is_writable(), "{index}: {own:?} {theirs:?}");
+            assert_eq!((world.count(init, address), world.count(child, address)), (2, 1));
+            world.write(ALIAS + index * 0x1000, 4242).unwrap();
+            assert_eq!(world.read(address), Ok(4242), "the parent sees what others write");
+            world.run(child);
+            assert_eq!(world.read(address), Ok(index), "the child has what was there at the fork");
+            world.run(init);
+        }
+    }
+}
+
 /// Pages of a space that hold their own numbers, and what they hold after a share within the space.
 fn shared_within_a_space(first: u32, pages: u32, to: u32, both: bool) -> Vec<u32> {
     const ALL: u32 = 8;
