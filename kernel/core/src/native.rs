@@ -95,10 +95,7 @@ impl Kernel {
             Err(error) => Err(error),
         };
         if let Err(error) = done {
-            if error == Error::OutOfFrames {
-                return self.short_of_frames(cpu, caller);
-            }
-            self.processes[caller].registers.eax = error.to_wire();
+            self.fail_call(cpu, caller, error);
         }
     }
 

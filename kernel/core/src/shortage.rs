@@ -41,6 +41,17 @@ const TABLE: u32 = 1;
 const DONE: usize = 1;
 
 impl Kernel {
+    /// A native call of the current process has failed. Apart, so that a call that succeeds is compiled as if no pager were
+    /// ever asked.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn fail_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index, error: Error) {
+        if error == Error::OutOfFrames {
+            return self.short_of_frames(cpu, caller);
+        }
+        self.processes[caller].registers.eax = error.to_wire();
+    }
+
     /// A call of the current process has found no frame: asks for frames, or gives the caller the error.
     #[cold]
     #[inline(never)]
