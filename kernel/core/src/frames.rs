@@ -7,8 +7,8 @@
 //! The types carry the order of events. [`FreshFrame`] is a frame that nobody maps; mapping it uses it up. An
 //! [`Unmapped`] proves that a mapping is gone from the tables *and* from the TLB, and only it lowers a count.
 
-use abi::Frame;
 use abi::public::FrameRecord;
+use abi::{Entry, Frame};
 
 /// Frames `first..end` by number: RAM that was never used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -72,20 +72,18 @@ const END: u32 = 0;
 pub struct Counts<'a>(&'a mut [FrameRecord]);
 
 impl Counts<'_> {
-    /// The count of a frame; 0 for one that has no record.
+    /// Counts one more mapping of the frame that a leaf names, unless others may write it: the leaf is writable, and the
+    /// frame has another mapping. Says whether it has counted.
     #[inline(always)]
-    #[must_use]
-    pub fn of(&self, frame: Frame) -> u32 {
-        self.0.get(frame.number() as usize).map_or(0, |record| record.count)
-    }
-
-    /// As [`Frames::retain`].
-    #[inline(always)]
-    pub fn retain(&mut self, frame: Frame) {
-        if let Some(record) = self.0.get_mut(frame.number() as usize) {
-            debug_assert!(record.count > 0, "{frame:?} gains a mapping, but has none");
+    pub fn retain_unless_lent(&mut self, leaf: Entry) -> bool {
+        if let Some(record) = self.0.get_mut(leaf.frame().number() as usize) {
+            debug_assert!(record.count > 0, "{leaf:?} gains a mapping, but has none");
+            if record.count != 1 && leaf.is_writable() {
+                return false;
+            }
             record.count += 1;
         }
+        true
     }
 }
 

@@ -272,15 +272,19 @@ impl<H: Hardware> Memory<'_, H> {
                 }
                 if forks {
                     // The table is there now, and what the loop does cannot fail.
-                    let first = source.first.page().number();
-                    let rest = page.page().number() + 1..first + pages;
-                    let next = match (each, fresh) {
+                    let rest = page.page().number() + 1..source.first.page().number() + pages;
+                    let passed_over = match (each, fresh) {
                         (true, _) => self.fork_run::<true, false>((from, to), rest, change),
                         (false, false) => self.fork_run::<false, false>((from, to), rest, change),
                         (false, true) => self.fork_run::<false, true>((from, to), rest, change),
                     };
-                    index = next - first;
-                    continue;
+                    if passed_over {
+                        let copied = self.copy_lent(from, to, page, pages - index);
+                        if let Err((after, error)) = copied {
+                            return (index + after, Err(error));
+                        }
+                    }
+                    break;
                 }
             }
             index += 1;
@@ -355,6 +359,27 @@ impl<H: Hardware> Memory<'_, H> {
         self.map_fresh(to, place, permissions.leaf(), fresh)
     }
 
+    /// After a fork's loop over `pages` pages from `first` on, of which the first is done: copies those that it passed over.
+    /// They are the ones that are writable still. Returns how far it got in the run.
+    #[cold]
+    #[inline(never)]
+    fn copy_lent(
+        &mut self,
+        from: Space,
+        to: Space,
+        first: UserPage,
+        pages: u32,
+    ) -> Result<(), (u32, Error)> {
+        for index in 1..pages {
+            let page = first.plus(index);
+            let old = self.leaf_of_table(from, page);
+            if old.is_writable() {
+                self.share_copy(to, page, old).map_err(|error| (index, error))?;
+            }
+        }
+        Ok(())
+    }
+
     /// The change for the leaves that arrive in `to`: mark 9 does not come along, unless neither process has a pager.
     #[inline(always)]
     fn change_of_lent(&self, from: Space, to: Space, change: Change) -> Change {
@@ -367,31 +392,30 @@ impl<H: Hardware> Memory<'_, H> {
 
     /// What a fork does for most pages: the child's table is there, its owner is not bounded, a page arrives where it
     /// came from and is no driver's own, and W is lost on both sides. `pages` are page numbers. Unless `FLUSH` says so, the
-    /// caller flushes. `FRESH` says that nothing is in the child's table where the pages arrive. Returns the page at which
-    /// it stopped: the end, or one that others may write, which is not shared.
+    /// caller flushes. `FRESH` says that nothing is in the child's table where the pages arrive. Pages that others may
+    /// write are passed over, and keep their W; returns whether there were any.
     #[inline(never)]
     fn fork_run<const FLUSH: bool, const FRESH: bool>(
         &mut self,
         (from, to): (Space, Space),
         pages: Range<u32>,
         change: Change,
-    ) -> u32 {
+    ) -> bool {
         let (parent, child) = (from.owner, to.owner);
         let at_parent = change.keeping(EntryFlags::ACCESSED_DIRTY);
         let at_child = self.change_of_lent(from, to, change).sealing();
         let mut mapped = pages.end - pages.start;
-        let mut next = pages.end;
+        let mut lent = false;
         let mut counts = self.frames.counts();
-        for page in pages.clone().map(Page::numbered) {
+        for page in pages.map(Page::numbered) {
             let old = self.cpu.hardware.read_entry(Reach::Current, page);
             if !old.is_present() {
                 mapped -= 1;
                 continue;
             }
-            if counts.of(old.frame()) > 1 && old.is_writable() {
-                next = page.number();
-                mapped -= pages.end - next;
-                break;
+            if !counts.retain_unless_lent(old) {
+                (lent, mapped) = (true, mapped - 1);
+                continue;
             }
             if !FRESH {
                 let replaced = self.cpu.hardware.read_entry(Reach::Alternate, page);
@@ -404,14 +428,13 @@ impl<H: Hardware> Memory<'_, H> {
             }
             self.cpu.hardware.write_entry(Reach::Alternate, page, at_child.of(old));
             self.cpu.hardware.write_entry(Reach::Current, page, at_parent.of(old));
-            counts.retain(old.frame());
             if FLUSH {
                 self.cpu.flush_page(page);
             }
         }
         self.processes[child].mapped += mapped;
         debug_assert!(self.cpu.loaded == Some(parent));
-        next
+        lent
     }
 }
 
