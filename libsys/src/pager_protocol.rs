@@ -355,6 +355,7 @@ mod tests {
             Request::Pages { client },
             Request::Faults { client },
             Request::Space,
+            Request::Aside,
         ] {
             assert_eq!(Request::decode(request.encode()), Ok(request));
         }
@@ -385,7 +386,8 @@ mod tests {
         for words in [
             [0, 0x1000, 0, 0],
             [2, 0x1000, 0, 0],
-            [7, 0, 0, 0],
+            [7, 0x1000, 0, 0],
+            [8, 0, 0, 0],
             [3, 0x1000, 5, 1],
             [4, 0x1000, 5, 0],
             [5, 0x1000, 0, 1],
