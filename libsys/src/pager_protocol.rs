@@ -416,6 +416,7 @@ mod tests {
             Request::Faults { client },
             Request::Space,
             Request::Name { client },
+            Request::Aside,
         ] {
             assert_eq!(Request::decode(request.encode()), Ok(request));
         }

@@ -445,14 +445,15 @@ fn ranges() -> Result<(), Failure> {
     let admit = |process, first| {
         Disk::admit(id, process, first, RANGE).map_err(|error| Failure::Disk("admit", error))
     };
-    // A visitor waits to be told that it is admitted; it writes over all of its range.
+    // A visitor calls when it has been refused, and then writes over all of its range.
     let visitor = spawn("visitor", id)?;
     admit(me, 0)?;
     let mut test = Test::new(Disk::open(id), 1)?;
     expect("a client sees its range", test.disk.facts().sectors == sectors(RANGE))?;
     test.write_range()?;
+    receive(Some(visitor), None)?;
     admit(visitor, RANGE)?;
-    message_call(visitor, [0; 4], None)?;
+    reply(visitor, [0; 4], None)?;
     let ended = process::wait(Some(visitor))?;
     expect("the visitor is served", ended.status == 0)?;
     test.check_range()?;
@@ -471,15 +472,14 @@ const fn sectors(pages: u32) -> u64 {
     pages as u64 * PAGE_SECTORS as u64
 }
 
-/// Is refused, then waits until its parent calls, and then has a range like its parent's.
+/// Is refused, then calls its parent, and when that answers has a range like its parent's.
 fn visitor(server: u32) -> Result<(), Failure> {
     let server = ProcessId::new(server)?;
     let refused = |done: Result<(), DiskError>| done == Err(DiskError::NotPermitted);
     expect("nobody has admitted it", refused(Disk::open(server).map(drop)))?;
     let itself = Disk::admit(server, process::id(), 0, 1);
     expect("it cannot admit itself", refused(itself))?;
-    let parent = receive(None, None)?.sender;
-    reply(parent, [0; 4], None)?;
+    message_call(identity().parent.ok_or(Failure::Usage)?, [0; 4], None)?;
     let mut test = Test::new(Disk::open(server), 2)?;
     test.write_range()?;
     test.check_range()
