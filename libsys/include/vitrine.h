@@ -15,8 +15,9 @@
  * stands in `kernel/abi` first, and `libsys/tests/header.rs` compares them one by one.
  *
  * Addresses and process ids are plain `uint32_t`. Sizes are bytes; ranges are half-open. A call
- * returns 0 or more, or a negated ERROR_... number; unless it says otherwise, an error means that
- * nothing has changed.
+ * returns 0 or more, or a negated ERROR_... number. Unless the call says otherwise, an error means
+ * that nothing has changed and nothing was stored. A call that stores how many pages it has done
+ * stores that number with an error, too; it is 0 if the error came before the first page.
  */
 #ifndef VITRINE_H
 #define VITRINE_H
@@ -491,7 +492,8 @@ static inline int32_t vitrine_page_move(uint32_t process, uint32_t page, uint32_
                                 .ebx = to,
                                 .esi = to_page};
     const int32_t result = vitrine_trap(&call);
-    *old_entry = call.ebx;
+    if (result >= 0)
+        *old_entry = call.ebx;
     return result;
 }
 
@@ -503,7 +505,8 @@ static inline int32_t vitrine_page_unmap(uint32_t process, uint32_t page, uint32
     struct vitrine_trap call = {
         .eax = vitrine_head(CALL_PAGE_UNMAP, marks), .edx = process, .ecx = page};
     const int32_t result = vitrine_trap(&call);
-    *old_entry = call.ebx;
+    if (result >= 0)
+        *old_entry = call.ebx;
     return result;
 }
 
@@ -518,7 +521,8 @@ static inline int32_t vitrine_page_protect(uint32_t process, uint32_t page, uint
                                 .ecx = page,
                                 .ebx = drop};
     const int32_t result = vitrine_trap(&call);
-    *old_entry = call.ebx;
+    if (result >= 0)
+        *old_entry = call.ebx;
     return result;
 }
 
@@ -703,6 +707,8 @@ static inline int32_t vitrine_wait(uint32_t child, struct vitrine_end *end)
 {
     struct vitrine_trap call = {.eax = CALL_WAIT, .ebx = child};
     const int32_t result = vitrine_trap(&call);
+    if (result < 0)
+        return result;
     end->child = call.ebx;
     end->status = call.esi;
     end->reason = call.edi;
@@ -740,6 +746,8 @@ static inline int32_t vitrine_usage(uint32_t process, struct vitrine_usage *usag
 {
     struct vitrine_trap call = {.eax = CALL_USAGE, .edx = process};
     const int32_t result = vitrine_trap(&call);
+    if (result < 0)
+        return result;
     usage->frames = call.ebx;
     usage->frame_bound = call.esi;
     usage->processes = call.edi;
@@ -1062,16 +1070,18 @@ static inline int32_t vitrine_device_map(uint32_t address, uint32_t page, uint32
 
 /* Maps up to ALLOCATE_LIMIT zeroed frames in a row, which stay where they are, and stores the
    physical address of the first. -ERROR_BUSY: something is mapped there. Errors: no such run in the
-   pool, or no frame for a table. */
+   pool, or no frame for a table; a table that was made may stay. */
 static inline int32_t vitrine_dma_allocate(uint32_t page, uint32_t pages, uint32_t *address)
 {
     struct vitrine_trap call = {.eax = CALL_DMA_ALLOCATE, .ecx = page, .ebx = pages};
     const int32_t result = vitrine_trap(&call);
-    *address = call.ebx;
+    if (result >= 0)
+        *address = call.ebx;
     return result;
 }
 
-/* Unmaps such pages and gives their frames back. -ERROR_NOT_MAPPED: one is none of those. */
+/* Unmaps such pages and gives their frames back, also where the caller has unmapped the page itself.
+   -ERROR_NOT_MAPPED: the caller has no DMA frame of one of the pages. */
 static inline int32_t vitrine_dma_release(uint32_t page, uint32_t pages)
 {
     struct vitrine_trap call = {.eax = CALL_DMA_RELEASE, .ecx = page, .ebx = pages};
@@ -1079,8 +1089,8 @@ static inline int32_t vitrine_dma_release(uint32_t page, uint32_t pages)
 }
 
 /* Gives back the frames of a driver that has ended, whose device uses them no more, and returns how
-   many there were. -ERROR_NO_SUCH_PROCESS: the caller keeps none of its. -ERROR_BUSY: its memory is
-   still being taken down; wait for its end. */
+   many there were. -ERROR_NO_SUCH_PROCESS: the caller keeps none of its. -ERROR_BUSY: the caller
+   keeps some, but the driver's memory is still being taken down; wait for its end. */
 static inline int32_t vitrine_dma_reclaim(uint32_t driver)
 {
     struct vitrine_trap call = {.eax = CALL_DMA_RECLAIM, .edx = driver};

@@ -537,21 +537,23 @@ pub enum Syscall {
     },
     /// 77: maps zeroed frames that follow each other and stay where they are, for a device to read and write. No other
     /// space can get them. Returns the physical address of the first (word 0). Errors: `Busy` (something is mapped in
-    /// the range), `OutOfFrames` (the pool has no such run, or there is no frame for a table), `QuotaExceeded`.
+    /// the range), `OutOfFrames` (the pool has no such run, or there is no frame for a table), `QuotaExceeded`. After an
+    /// error a page table that the call has made may stay.
     DmaAllocate {
         /// Where in the caller's space; at most 64 pages.
         range: PageRange,
     },
     /// 78: unmaps pages of `DmaAllocate` and gives their frames back to the pool. The caller vouches that no device
-    /// uses them. Error: `NotMapped` (a page is none of those; nothing was done).
+    /// uses them. A frame whose page the caller has unmapped since goes back, too. Error: `NotMapped` (the caller has no
+    /// DMA frame of one of the pages; nothing was done).
     DmaRelease {
         /// Which pages of the caller's.
         range: PageRange,
     },
     /// 79: gives the DMA frames of a dead driver back to the pool. They are kept from it for the driver's parent, or
     /// whoever stands in its place by now, who vouches that no device uses them. Returns how many there were (word 0).
-    /// Errors: `NoSuchProcess` (the caller keeps none of such a driver's), `Busy` (its memory is still being taken down:
-    /// wait for its end).
+    /// Errors: `NoSuchProcess` (the caller keeps no frames of such a driver), `Busy` (the caller keeps some, but the driver's
+    /// memory is still being taken down: wait for its end).
     DmaReclaim {
         /// The driver that has ended.
         driver: ProcessId,

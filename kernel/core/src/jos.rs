@@ -316,7 +316,8 @@ impl Kernel {
         if !leaf.is_present() {
             return Err(Error::NotMapped);
         }
-        if permissions.contains(Permissions::WRITE) && !leaf.is_writable() {
+        if permissions.contains(Permissions::WRITE) && !leaf.is_writable() || leaf.is_drivers_own()
+        {
             return Err(Error::NotPermitted);
         }
         if wanted >= USER_TOP {
