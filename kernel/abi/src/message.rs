@@ -45,9 +45,9 @@ impl Kind {
 pub enum Reason {
     /// It called exit; the status is its own.
     Exited = 0,
-    /// It was destroyed by another process.
+    /// A call destroyed it: another process's or its own.
     Destroyed = 1,
-    /// It made a fault or exception that nobody handled; the status is the vector.
+    /// It made a fault or exception that nobody handled; the status is 128 and the vector.
     Killed = 2,
 }
 

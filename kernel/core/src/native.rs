@@ -162,6 +162,10 @@ impl Kernel {
             Syscall::RangeShare { process, range, to, to_page, drop, add, both } => {
                 self.range_share(cpu, caller, (process, range), (to, to_page), (drop, add, both), 0)
             }
+            // Four words come back, and by `sysenter` there is a register for three.
+            Syscall::RangeProtect { .. } | Syscall::Machine | Syscall::Usage { .. } if SYSENTER => {
+                Err(Error::InvalidArgument)
+            }
             Syscall::RangeProtect { process, range, drop, add } => {
                 let Some(space) = self.room_in(cpu, caller, process, 0)? else { return Ok(()) };
                 let add = self.processes.may_leave(caller, space.owner, add);
