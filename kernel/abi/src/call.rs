@@ -135,7 +135,8 @@ pub enum Verdict {
         /// W only if the pager may write the page.
         permissions: Permissions,
     },
-    /// No region allows this access: the client ends.
+    /// No region allows this access: the client ends. If its handler passed the fault on, its call answers `Refused`
+    /// instead; if its call needs frames, the call answers `OutOfFrames`.
     Refuse,
 }
 
@@ -382,8 +383,9 @@ pub enum Syscall {
         /// Yes or no.
         accept: bool,
     },
-    /// 56: a fault handler hands a fault on to its pager; returns when the pager has answered. Error: `Refused`
-    /// (no pager, or it said no).
+    /// 56: a fault handler hands a fault on to its pager, which gets a message of kind
+    /// [`crate::message::Kind::Forwarded`] with these words, whatever they say; returns when the pager has answered. Error:
+    /// `Refused` (there is no pager that could answer, or it refused, ended, or was too slow). The caller goes on.
     FaultForward {
         /// The address that was touched.
         address: u32,

@@ -129,7 +129,8 @@ impl Errand {
         match self {
             Self::Send | Self::Call => Kind::Message,
             Self::Clone => Kind::Clone,
-            Self::Fault { .. } | Self::ForwardedFault => Kind::Fault,
+            Self::Fault { .. } => Kind::Fault,
+            Self::ForwardedFault => Kind::Forwarded,
             Self::Frames => Kind::Frames,
         }
     }

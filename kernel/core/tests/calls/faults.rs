@@ -401,7 +401,8 @@ fn a_handler_hands_a_fault_on_and_hears_what_became_of_it() {
         let told = message(&world, world.init());
         assert_eq!(
             (told.kind, told.sender, told.words),
-            (Kind::Fault, child, [PAGE, 6, 0x1234, 0])
+            (Kind::Forwarded, child, [PAGE, 6, 0x1234, 0]),
+            "no kind of the kernel's own: there was no fault"
         );
         reply(&mut world, child, verdict).unwrap();
         world.run(child);
