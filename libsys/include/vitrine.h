@@ -15,8 +15,9 @@
  * stands in `kernel/abi` first, and `libsys/tests/header.rs` compares them one by one.
  *
  * Addresses and process ids are plain `uint32_t`. Sizes are bytes; ranges are half-open. A call
- * returns 0 or more, or a negated ERROR_... number; unless it says otherwise, an error means that
- * nothing has changed.
+ * returns 0 or more, or a negated ERROR_... number. Unless the call says otherwise, an error means
+ * that nothing has changed, and what the call stores is 0. A call that stores how many pages it has
+ * done stores that number with an error, too; it is 0 if the error came before the first page.
  */
 #ifndef VITRINE_H
 #define VITRINE_H
@@ -97,11 +98,11 @@
 #define ERROR_NOT_PERMITTED 33    /* write permission was asked for where the source has none */
 #define ERROR_QUOTA_EXCEEDED 34   /* a quota of the process or of an ancestor is used up */
 #define ERROR_DEADLOCK 35         /* waiting would close a circle */
-#define ERROR_NO_CHILD 36         /* there is no child to wait for */
+#define ERROR_NO_CHILD 36         /* there is no child that the caller may wait for */
 #define ERROR_NOT_WAITING 37      /* the process waits for no answer of the caller's */
 #define ERROR_BUSY 38             /* the change comes too late */
 #define ERROR_REFUSED 39          /* the other side said no */
-#define ERROR_PEER_ENDED 40       /* the other side ended before it answered */
+#define ERROR_PEER_ENDED 40       /* the other side ended during the call */
 
 /* 3. THE NUMBERS OF CALLS, for eax at `int $TRAP_VECTOR` */
 
@@ -258,7 +259,7 @@ struct vitrine_process_facts {
     uint32_t cpu;                 /* the CPU it last ran on */
     uint32_t directory;           /* 0 */
     uint32_t handler;             /* as JOS call 10 set it; 0 for a native one */
-    uint32_t receiving;           /* JOS messages: 1 while it waits in jos_ipc_recv */
+    uint32_t receiving;           /* JOS messages: 1 while it waits in jos_ipc_recv, else 0 */
     uint32_t receive_page;        /* JOS messages: where a page is wanted */
     uint32_t value;               /* JOS messages: the last value that came */
     uint32_t from;                /* JOS messages: who sent it */
@@ -371,7 +372,8 @@ struct vitrine_trap {
 #ifdef __i386__
 
 /* Makes a call with all seven registers, and returns eax. (There is a faster way, `sysenter`, for
- * calls that need fewer; this one takes them all.) */
+ * calls that need fewer; this one takes them all. Its edx must be the address of the instruction
+ * behind `sysenter`: a call that restarts goes on 2 bytes before what edx says.) */
 static inline int32_t vitrine_trap(struct vitrine_trap *call)
 {
     /* No register is left to remember `call` in, so it waits on the stack. A compiler may use ebp
@@ -468,7 +470,8 @@ static inline int32_t vitrine_page_allocate(uint32_t process, uint32_t page, uin
 
 /* Maps the frame behind `page` of `process` at `to_page` of `to` as well. -ERROR_NOT_MAPPED:
    nothing is present at `page`. -ERROR_NOT_PERMITTED: W was asked for, and the source lacks it.
-   Errors: no frame for a table. */
+   Errors: no frame for a table; and -ERROR_QUOTA_EXCEEDED also if the table is there, because each
+   mapping is charged, be its frame new or not. */
 static inline int32_t vitrine_page_map(uint32_t process, uint32_t page, uint32_t to,
                                        uint32_t to_page, uint32_t permissions)
 {
@@ -491,7 +494,7 @@ static inline int32_t vitrine_page_move(uint32_t process, uint32_t page, uint32_
                                 .ebx = to,
                                 .esi = to_page};
     const int32_t result = vitrine_trap(&call);
-    *old_entry = call.ebx;
+    *old_entry = result < 0 ? 0 : call.ebx;
     return result;
 }
 
@@ -503,7 +506,7 @@ static inline int32_t vitrine_page_unmap(uint32_t process, uint32_t page, uint32
     struct vitrine_trap call = {
         .eax = vitrine_head(CALL_PAGE_UNMAP, marks), .edx = process, .ecx = page};
     const int32_t result = vitrine_trap(&call);
-    *old_entry = call.ebx;
+    *old_entry = result < 0 ? 0 : call.ebx;
     return result;
 }
 
@@ -518,7 +521,7 @@ static inline int32_t vitrine_page_protect(uint32_t process, uint32_t page, uint
                                 .ecx = page,
                                 .ebx = drop};
     const int32_t result = vitrine_trap(&call);
-    *old_entry = call.ebx;
+    *old_entry = result < 0 ? 0 : call.ebx;
     return result;
 }
 
@@ -533,8 +536,8 @@ static inline int32_t vitrine_page_copy(uint32_t process, uint32_t page, uint32_
     return result < 0 ? result : (int32_t)call.ebx;
 }
 
-/* Returns how many mappings a frame has, also where UPAGES does not reach. -ERROR_NOT_MAPPED: there
-   is no memory of that number. */
+/* Returns how many mappings a frame has, also where UPAGES does not reach. -ERROR_NOT_MAPPED: no
+   program can have that frame: it is no memory, or memory in which the kernel lies. */
 static inline int32_t vitrine_frame_references(uint32_t frame)
 {
     struct vitrine_trap call = {.eax = CALL_FRAME_REFERENCES, .ebx = frame};
@@ -595,8 +598,8 @@ static inline int32_t vitrine_range_protect(uint32_t process, uint32_t page, uin
     return result;
 }
 
-/* Unmaps a range, leaves `marks` where a page was present, and returns how many pages it went over.
-   */
+/* Unmaps a range, leaves `marks` where a page was present and no marks where none was, and returns how
+   many pages it went over. */
 static inline int32_t vitrine_range_unmap(uint32_t process, uint32_t page, uint32_t pages,
                                           uint32_t marks)
 {
@@ -688,7 +691,7 @@ static inline __attribute__((noreturn)) void vitrine_exit(uint32_t status)
 
 /* Why a process ended. */
 #define REASON_EXITED 0           /* by itself; the status is its own */
-#define REASON_DESTROYED 1        /* by another process */
+#define REASON_DESTROYED 1        /* by a call, of another process's or its own */
 #define REASON_KILLED 2           /* by an exception: the status is 128 and its number */
 
 struct vitrine_end {
@@ -697,15 +700,17 @@ struct vitrine_end {
     uint32_t reason;              /* REASON_... */
 };
 
-/* Waits until a child (0: any) has ended and its memory is free. -ERROR_NO_CHILD: there is none.
-   -ERROR_DEADLOCK: the child waits for the caller. */
+/* Waits until a child (0: any) has ended and its memory is free. -ERROR_NO_CHILD: there is none that
+   the caller may wait for. (Children that it adopted, and those of jos_exofork, are not waited for.)
+   -ERROR_DEADLOCK: the child waits for the caller; with 0, if it is the only one. Of several children
+   nobody looks whether all wait for the caller: then they all wait for ever. */
 static inline int32_t vitrine_wait(uint32_t child, struct vitrine_end *end)
 {
     struct vitrine_trap call = {.eax = CALL_WAIT, .ebx = child};
     const int32_t result = vitrine_trap(&call);
-    end->child = call.ebx;
-    end->status = call.esi;
-    end->reason = call.edi;
+    end->child = result < 0 ? 0 : call.ebx;
+    end->status = result < 0 ? 0 : call.esi;
+    end->reason = result < 0 ? 0 : call.edi;
     return result;
 }
 
@@ -740,17 +745,17 @@ static inline int32_t vitrine_usage(uint32_t process, struct vitrine_usage *usag
 {
     struct vitrine_trap call = {.eax = CALL_USAGE, .edx = process};
     const int32_t result = vitrine_trap(&call);
-    usage->frames = call.ebx;
-    usage->frame_bound = call.esi;
-    usage->processes = call.edi;
-    usage->process_bound = call.ebp;
+    usage->frames = result < 0 ? 0 : call.ebx;
+    usage->frame_bound = result < 0 ? 0 : call.esi;
+    usage->processes = result < 0 ? 0 : call.edi;
+    usage->process_bound = result < 0 ? 0 : call.ebp;
     return result;
 }
 
 struct vitrine_machine {
-    uint32_t frames;              /* of memory, in all */
+    uint32_t frames;              /* that could be allocated when the machine started */
     uint32_t free_frames;
-    uint32_t processes;           /* alive */
+    uint32_t processes;           /* with those that have ended and were not waited for */
     uint32_t flushes;             /* of one page: low half; of everything: high half; both wrap */
 };
 
@@ -776,7 +781,7 @@ static inline int32_t vitrine_set_handler(uint32_t process, void (*entry)(void))
 }
 
 /* Sets a child's pager; 0: none. -ERROR_REFUSED: the pager accepts no clients and is not the
-   caller. -ERROR_DEADLOCK: a circle, or a chain of over 8. -ERROR_BUSY: the child waits for its
+   caller. -ERROR_DEADLOCK: a circle, or a chain of over 8 pagers. -ERROR_BUSY: the child waits for its
    pager. */
 static inline int32_t vitrine_set_pager(uint32_t child, uint32_t pager)
 {
@@ -797,8 +802,9 @@ static inline int32_t vitrine_accept_frame_requests(uint32_t accept)
     return vitrine_plain(CALL_ACCEPT_FRAME_REQUESTS, 0, accept);
 }
 
-/* Hands a fault on to the caller's pager, and returns when that has mended it. -ERROR_REFUSED:
-   there is no pager, or it said no. */
+/* Hands a fault on to the caller's pager, as a message of MESSAGE_FORWARDED with these words, and
+   returns when that has mended it. -ERROR_REFUSED: there is no pager that could answer, or it
+   refused, ended or was too slow. */
 static inline int32_t vitrine_fault_forward(uint32_t address, uint32_t access, uint32_t eip)
 {
     struct vitrine_trap call = {
@@ -826,7 +832,9 @@ static inline int32_t vitrine_fault_reply_map(uint32_t client, uint32_t source,
     return vitrine_trap(&call);
 }
 
-/* Ends a client for its fault. -ERROR_NOT_WAITING: as above. */
+/* Ends a client for its fault. If its handler passed the fault on, its vitrine_fault_forward returns
+   -ERROR_REFUSED instead; if its call needs frames, that returns -ERROR_OUT_OF_FRAMES.
+   -ERROR_NOT_WAITING: as above. */
 static inline int32_t vitrine_fault_reply_refuse(uint32_t client)
 {
     return vitrine_plain(CALL_FAULT_REPLY, client, 2);
@@ -850,18 +858,21 @@ static inline int32_t vitrine_clone(uint32_t child)
  *
  * `offer` says what happens at `page`: 0 for nothing, OFFER_SEND with permissions, OFFER_ACCEPT, or
  * both. Sending a page: -ERROR_NOT_MAPPED if nothing is present there, -ERROR_NOT_PERMITTED if W is
- * asked for without being there; no frame for a table at the receiver. */
+ * asked for without being there, or the page is a driver's own; no frame for a table at the receiver,
+ * or -ERROR_QUOTA_EXCEEDED also if the table is there, because the receiver is charged for the page. */
 
 #define OFFER_SEND 1
 #define OFFER_ACCEPT 4
 
-/* What kind of message came. The kernel says so; no sender can. */
+/* What kind of message came. The kernel says so; no sender can. The words are the kernel's as well,
+   except those of MESSAGE_MESSAGE and MESSAGE_FORWARDED. */
 #define MESSAGE_MESSAGE 0         /* the words are the sender's */
 #define MESSAGE_FAULT 1           /* the sender, a client, faulted: address, access, eip */
 #define MESSAGE_INTERRUPT 2       /* Ctrl-C on the console */
 #define MESSAGE_EXIT 3            /* the sender, a child, ended: status, reason */
 #define MESSAGE_CLONE 4           /* the sender, a client, forks: the child's id */
 #define MESSAGE_FRAMES 5          /* a call of the sender's finds no frame: frames it needs */
+#define MESSAGE_FORWARDED 6       /* as MESSAGE_FAULT, but in the words of the client's handler */
 
 #define MESSAGE_PAGE 0x100        /* in the header of a message: a page came */
 
@@ -906,7 +917,8 @@ static inline int32_t vitrine_message_call(uint32_t number, uint32_t process,
 }
 
 /* Sends, and waits until it is received. -ERROR_DEADLOCK: the receiver waits for the caller.
-   -ERROR_PEER_ENDED: it ended before. Errors: those of the page. */
+   -ERROR_PEER_ENDED: it ended while the caller waited. (If it ended before the call, its id is stale:
+   -ERROR_NO_SUCH_PROCESS.) Errors: those of the page. */
 static inline int32_t vitrine_send(uint32_t to, const uint32_t words[4], uint32_t page,
                                    uint32_t offer)
 {
@@ -914,7 +926,8 @@ static inline int32_t vitrine_send(uint32_t to, const uint32_t words[4], uint32_
 }
 
 /* Waits for a message from `from` (0: anyone). -ERROR_DEADLOCK: that one waits for the caller.
-   -ERROR_PEER_ENDED: it ended. */
+   -ERROR_PEER_ENDED: it ended while the caller waited; -ERROR_NO_SUCH_PROCESS: before. The end of a
+   child that the caller may wait for is a message, MESSAGE_EXIT, and no error. */
 static inline int32_t vitrine_receive(uint32_t from, uint32_t page, uint32_t offer,
                                       struct vitrine_message *message)
 {
@@ -1062,16 +1075,17 @@ static inline int32_t vitrine_device_map(uint32_t address, uint32_t page, uint32
 
 /* Maps up to ALLOCATE_LIMIT zeroed frames in a row, which stay where they are, and stores the
    physical address of the first. -ERROR_BUSY: something is mapped there. Errors: no such run in the
-   pool, or no frame for a table. */
+   pool, or no frame for a table; a table that was made may stay. */
 static inline int32_t vitrine_dma_allocate(uint32_t page, uint32_t pages, uint32_t *address)
 {
     struct vitrine_trap call = {.eax = CALL_DMA_ALLOCATE, .ecx = page, .ebx = pages};
     const int32_t result = vitrine_trap(&call);
-    *address = call.ebx;
+    *address = result < 0 ? 0 : call.ebx;
     return result;
 }
 
-/* Unmaps such pages and gives their frames back. -ERROR_NOT_MAPPED: one is none of those. */
+/* Unmaps such pages and gives their frames back, also where the caller has unmapped the page itself.
+   -ERROR_NOT_MAPPED: the caller has no DMA frame of one of the pages. */
 static inline int32_t vitrine_dma_release(uint32_t page, uint32_t pages)
 {
     struct vitrine_trap call = {.eax = CALL_DMA_RELEASE, .ecx = page, .ebx = pages};
@@ -1079,8 +1093,8 @@ static inline int32_t vitrine_dma_release(uint32_t page, uint32_t pages)
 }
 
 /* Gives back the frames of a driver that has ended, whose device uses them no more, and returns how
-   many there were. -ERROR_NO_SUCH_PROCESS: the caller keeps none of its. -ERROR_BUSY: its memory is
-   still being taken down; wait for its end. */
+   many there were. -ERROR_NO_SUCH_PROCESS: the caller keeps none of its. -ERROR_BUSY: the caller
+   keeps some, but the driver's memory is still being taken down; wait for its end. */
 static inline int32_t vitrine_dma_reclaim(uint32_t driver)
 {
     struct vitrine_trap call = {.eax = CALL_DMA_RECLAIM, .edx = driver};
@@ -1119,8 +1133,8 @@ static inline int32_t jos_plain(uint32_t number, uint32_t first, uint32_t second
     return vitrine_trap(&call);
 }
 
-/* Prints at most `length` bytes, up to a zero byte. Bytes that cannot be read end the caller, even
-   if its own handler could have mapped them. */
+/* Prints at most `length` bytes, up to a zero byte. The caller's own handler is never asked for bytes
+   that cannot be read: its pager is, and without one, or if that refuses, the caller ends. */
 static inline int32_t jos_cputs(const char *text, uint32_t length)
 {
     return jos_plain(JOS_CALL_CPUTS, vitrine_address(text), length, 0);
@@ -1138,7 +1152,8 @@ static inline int32_t jos_getenvid(void)
     return jos_plain(JOS_CALL_GETENVID, 0, 0, 0);
 }
 
-/* Ends a process; its slot is free when the call returns. */
+/* Ends a process; its slot is free when the call returns, however the process was made: nobody has to
+   wait for it. */
 static inline int32_t jos_env_destroy(uint32_t env)
 {
     return jos_plain(JOS_CALL_ENV_DESTROY, env, 0, 0);
@@ -1173,7 +1188,7 @@ static inline int32_t jos_page_unmap(uint32_t env, uint32_t va)
 /* Makes a child that is not runnable, with the caller's registers and nothing in its memory.
    Returns its id to the caller, and 0 to the child. As vitrine_process_create, it binds the caller
    not to change the stack frame that the child will find. -ERROR_OUT_OF_PROCESSES: all slots are
-   taken. */
+   taken, or a bound on processes is used up. */
 static inline __attribute__((always_inline)) int32_t jos_exofork(void)
 {
     uint32_t unused = 0;
@@ -1187,7 +1202,8 @@ static inline int32_t jos_env_set_status(uint32_t env, uint32_t status)
     return jos_plain(JOS_CALL_ENV_SET_STATUS, env, status, 0);
 }
 
-/* Sets a process's registers. A record that cannot be read ends the caller. */
+/* Sets a process's registers. A record that cannot be read ends the caller (as for jos_cputs).
+   -ERROR_INVALID_ARGUMENT: a child waits in a native call or for its pager. */
 static inline int32_t jos_env_set_trapframe(uint32_t env, const struct jos_trapframe *frame)
 {
     return jos_plain(JOS_CALL_ENV_SET_TRAPFRAME, env, vitrine_address(frame), 0);

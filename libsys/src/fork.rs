@@ -1,17 +1,19 @@
 //! How a process makes a copy of itself without copying its memory: copy-on-write, as a program.
 //!
-//! 1. The fault handler is made ready, for the parent is about to lose its own write permissions.
-//! 2. The kernel makes a stopped child with the parent's registers.
-//! 3. The pager, if there is one, adopts the child: what is lazy or swapped out is copied in its books.
+//! 1. The kernel makes a stopped child with the parent's registers.
+//! 2. The pager, if there is one, adopts the child: what is lazy or swapped out is copied in its books.
+//! 3. The fault handler is made ready, for the parent is about to lose its own write permissions. It comes after the
+//!    steps that fail most often, so that their errors leave the parent as it was.
 //! 4. The window shows which pages are present. Runs of pages that are treated alike ([`Policy`]) become the
 //!    child's, one call for each run. Nothing depends on how much is absent.
 //! 5. The child gets a fresh exception stack and the parent's handler, and starts.
 //!
-//! From step 3 on, the parent writes nothing but its stack below the point of the fork, whose contents the child
+//! From step 4 on, the parent writes nothing but its stack below the point of the fork, whose contents the child
 //! never looks at: anything else that it wrote might be in the child or might not.
 //!
-//! On an error the child is ended and nothing is left of it. Pages of the parent may be marked copy-on-write then;
-//! its next write to each takes the mark off.
+//! On an error the child is ended and nothing is left of it. If the error came in step 1 or 2, the parent is as it was.
+//! If it came later, the parent keeps the fault handler and its exception stack, and pages of the parent may be marked
+//! copy-on-write; its next write to each takes the mark off, by that handler.
 
 mod policy;
 #[cfg(target_os = "none")]
@@ -58,7 +60,6 @@ mod live {
     /// - `OutOfProcesses`, `OutOfFrames`, `QuotaExceeded`: there is no room for a child.
     /// - `Refused`, `PeerEnded`, `Deadlock`: the pager does not take it.
     pub fn fork() -> Result<Fork, Error> {
-        fault::enable_copy_on_write()?;
         let child = stub::fork_through_build()?;
         Ok(child.map_or(Fork::Child, |child| Fork::Parent { child }))
     }
@@ -76,6 +77,7 @@ mod live {
 
     fn populate(child: ProcessId) -> Result<(), Error> {
         call::clone(child)?;
+        fault::enable_copy_on_write()?;
         // The last page of all is the exception stack, of which every process needs its own: a handler runs on it while it
         // mends copy-on-write pages.
         let end = Page::containing(EXCEPTION_STACK);

@@ -4,7 +4,8 @@ use abi::fault::Access;
 use abi::message::{Kind, Message, Reason};
 use abi::{Permissions, ProcessId};
 
-/// A received message. The kernel wrote the kind and the ids; only the words of [`Event::Message`] are a sender's.
+/// A received message. The kernel wrote the kind and the ids, and all words but those of [`Event::Message`] and of a
+/// [`Event::Fault`] that was forwarded, which are the sender's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
     /// Another process sent or called.
@@ -26,6 +27,8 @@ pub enum Event {
         access: Access,
         /// The instruction.
         eip: u32,
+        /// The client's own handler passed it on: what stands here is what the handler said.
+        forwarded: bool,
     },
     /// Ctrl-C. (For a driver also an interrupt line of its own, if word 0 of the message is not 0.)
     Interrupt,
@@ -63,11 +66,12 @@ impl Event {
         let [first, second, third, _] = words;
         Some(match kind {
             Kind::Message => Self::Message { sender, words, page },
-            Kind::Fault => Self::Fault {
+            Kind::Fault | Kind::Forwarded => Self::Fault {
                 client: sender,
                 address: first,
                 access: Access::from_bits_truncate(second),
                 eip: third,
+                forwarded: kind == Kind::Forwarded,
             },
             Kind::Interrupt => Self::Interrupt,
             Kind::Exit => Self::Exit { child: sender, status: first, reason: Reason::new(second)? },
@@ -97,8 +101,11 @@ mod tests {
         let words = [1, 2, 3, 4];
         assert_eq!(event(Kind::Message, words), Some(Event::Message { sender, words, page: None }));
         let access = Access::WRITE | Access::USER;
-        let fault = Event::Fault { client: sender, address: 0x1000_0004, access, eip: 0x80_0020 };
-        assert_eq!(event(Kind::Fault, [0x1000_0004, 6, 0x80_0020, 0]), Some(fault));
+        for (kind, forwarded) in [(Kind::Fault, false), (Kind::Forwarded, true)] {
+            let (address, eip) = (0x1000_0004, 0x80_0020);
+            let fault = Event::Fault { client: sender, address, access, eip, forwarded };
+            assert_eq!(event(kind, [address, 6, eip, 0]), Some(fault));
+        }
         assert_eq!(event(Kind::Interrupt, [0; 4]), Some(Event::Interrupt));
         let exit = Event::Exit { child: sender, status: 142, reason: Reason::Killed };
         assert_eq!(event(Kind::Exit, [142, 2, 0, 0]), Some(exit));

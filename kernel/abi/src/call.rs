@@ -3,7 +3,7 @@
 //! | register | by `int 0x30` | by `sysenter` |
 //! | --- | --- | --- |
 //! | eax | number (bits 0 to 7), permissions (bits 8 to 19) | the same |
-//! | edx | process | return address |
+//! | edx | process | return address: that of the instruction behind `sysenter` |
 //! | ecx | page | stack pointer |
 //! | ebx, esi | words 0, 1 | words 0, 1 |
 //! | edi | word 2 | process |
@@ -11,7 +11,12 @@
 //!
 //! Results come back in the same places: `eax` is 0 or more, or a negated [`Error`]; words 0 to 3 where words
 //! travel; the sender of a message where the process travels. So by `sysenter` a call that needs a page may
-//! use two words, a message has three words and no page, and calls that need more are `InvalidArgument`.
+//! use two words, a message has three words and no page, and calls that take or return more (38, 39, 51, 52, 83) are
+//! `InvalidArgument`.
+//!
+//! A call that restarts goes on at its trap instruction: 2 bytes before the saved instruction pointer. `sysenter` saves
+//! none, so the kernel counts back from `edx`. A program whose `edx` names another place goes on 2 bytes before that
+//! place, with the registers of the call: that is its own affair.
 //!
 //! A new call is a variant of [`Syscall`], a line in `encode`, a line in `decode`, and an arm in the kernel's
 //! exhaustive `match`; it does not compile before it has all four.
@@ -130,7 +135,8 @@ pub enum Verdict {
         /// W only if the pager may write the page.
         permissions: Permissions,
     },
-    /// No region allows this access: the client ends.
+    /// No region allows this access: the client ends. If its handler passed the fault on, its call answers `Refused`
+    /// instead; if its call needs frames, the call answers `OutOfFrames`.
     Refuse,
 }
 
@@ -224,7 +230,8 @@ pub enum Syscall {
         /// Marks that the page has afterwards.
         permissions: Permissions,
     },
-    /// 37: returns the count of a frame (word 0), for those that UPAGES does not reach. Error: `NotMapped` (not RAM).
+    /// 37: returns the count of a frame (word 0), for those that UPAGES does not reach. Error: `NotMapped` (no RAM
+    /// that a program can have: none at all, or the kernel's own).
     FrameReferences {
         /// The frame's number.
         frame: u32,
@@ -321,8 +328,9 @@ pub enum Syscall {
         status: u32,
     },
     /// 48: waits for a child (`None`: any) to end. Returns its id (word 0), status (word 1) and
-    /// [`crate::message::Reason`] (word 2). Its memory is free by then. Errors: `NoChild`,
-    /// `Deadlock` (the child waits for the caller).
+    /// [`crate::message::Reason`] (word 2). Its memory is free by then. Errors: `NoChild` (the caller has none that it may
+    /// wait for: adopted children and those of JOS call 7 are not waited for), `Deadlock` (the child, or the only one if
+    /// any is waited for, waits for the caller). Of several children, nobody looks whether all wait for the caller.
     Wait {
         /// Which child.
         child: Option<ProcessId>,
@@ -351,7 +359,8 @@ pub enum Syscall {
         /// Who.
         process: Target,
     },
-    /// 52: returns RAM frames in all (word 0), free (word 1), live processes (word 2), and how many times the kernel
+    /// 52: returns how many frames could be allocated when the machine started (word 0), how many can be now (word 1),
+    /// processes, with those that are dying or that have ended and were not waited for (word 2), and how often the kernel
     /// flushed a page, in the low half, or everything, in the high half (word 3; both wrap).
     Machine,
     /// 53: sets where a process's page faults are reflected to; 0 for nowhere. Self or child.
@@ -362,7 +371,7 @@ pub enum Syscall {
         address: u32,
     },
     /// 54: sets a child's pager; `None` takes it away. Errors: `Refused` (the pager does not accept clients and is
-    /// not the caller), `Deadlock` (a circle, or a chain over 8), `Busy` (the child waits for its pager's answer).
+    /// not the caller), `Deadlock` (a circle, or a chain over 8 pagers), `Busy` (the child waits for its pager's answer).
     SetPager {
         /// A child.
         process: Target,
@@ -374,8 +383,9 @@ pub enum Syscall {
         /// Yes or no.
         accept: bool,
     },
-    /// 56: a fault handler hands a fault on to its pager; returns when the pager has answered. Error: `Refused`
-    /// (no pager, or it said no).
+    /// 56: a fault handler hands a fault on to its pager, which gets a message of kind
+    /// [`crate::message::Kind::Forwarded`] with these words, whatever they say; returns when the pager has answered. Error:
+    /// `Refused` (there is no pager that could answer, or it refused, ended, or was too slow). The caller goes on.
     FaultForward {
         /// The address that was touched.
         address: u32,
@@ -537,21 +547,23 @@ pub enum Syscall {
     },
     /// 77: maps zeroed frames that follow each other and stay where they are, for a device to read and write. No other
     /// space can get them. Returns the physical address of the first (word 0). Errors: `Busy` (something is mapped in
-    /// the range), `OutOfFrames` (the pool has no such run, or there is no frame for a table), `QuotaExceeded`.
+    /// the range), `OutOfFrames` (the pool has no such run, or there is no frame for a table), `QuotaExceeded`. After an
+    /// error a page table that the call has made may stay.
     DmaAllocate {
         /// Where in the caller's space; at most 64 pages.
         range: PageRange,
     },
     /// 78: unmaps pages of `DmaAllocate` and gives their frames back to the pool. The caller vouches that no device
-    /// uses them. Error: `NotMapped` (a page is none of those; nothing was done).
+    /// uses them. A frame whose page the caller has unmapped since goes back, too. Error: `NotMapped` (the caller has no
+    /// DMA frame of one of the pages; nothing was done).
     DmaRelease {
         /// Which pages of the caller's.
         range: PageRange,
     },
     /// 79: gives the DMA frames of a dead driver back to the pool. They are kept from it for the driver's parent, or
     /// whoever stands in its place by now, who vouches that no device uses them. Returns how many there were (word 0).
-    /// Errors: `NoSuchProcess` (the caller keeps none of such a driver's), `Busy` (its memory is still being taken down:
-    /// wait for its end).
+    /// Errors: `NoSuchProcess` (the caller keeps no frames of such a driver), `Busy` (the caller keeps some, but the driver's
+    /// memory is still being taken down: wait for its end).
     DmaReclaim {
         /// The driver that has ended.
         driver: ProcessId,

@@ -28,7 +28,7 @@ pub enum Error {
     QuotaExceeded = 34,
     /// Waiting would close a circle of processes that wait for each other.
     Deadlock = 35,
-    /// There is no child to wait for.
+    /// There is no child that the caller may wait for: none, or only adopted ones and those of JOS call 7.
     NoChild = 36,
     /// The process is not blocked in a call or fault that the caller could answer.
     NotWaiting = 37,
@@ -37,7 +37,7 @@ pub enum Error {
     Busy = 38,
     /// The other side said no.
     Refused = 39,
-    /// The other side ended before it answered.
+    /// The other side ended during the call. (If it ended before, its id is stale: `NoSuchProcess`.)
     PeerEnded = 40,
 }
 
@@ -85,8 +85,9 @@ impl Error {
         all.find(|error| *error as u32 == number).unwrap_or(Self::InvalidArgument)
     }
 
-    /// The JOS number of the error, negated: what JOS calls 0 to 14 return. JOS has no word for Vitrine's own
-    /// errors; each becomes the number that JOS's kernel would give in that place.
+    /// The JOS number of the error, negated: what JOS calls 0 to 14 return. JOS has no number for Vitrine's own
+    /// errors, so those that a JOS call can meet become the nearest of JOS's. (`exofork` itself turns a bound on processes
+    /// into `OutOfProcesses`.)
     #[must_use]
     pub const fn to_jos(self) -> u32 {
         match self {

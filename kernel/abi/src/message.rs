@@ -4,7 +4,8 @@ use crate::entry::Permissions;
 use crate::error::Error;
 use crate::process::ProcessId;
 
-/// What kind of message arrived. The kernel writes it; no sender can.
+/// What kind of message arrived. The kernel writes it; no sender can. The words are the kernel's as well, except those
+/// of `Message` and `Forwarded`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Kind {
@@ -21,6 +22,9 @@ pub enum Kind {
     /// A call of the sender's needs frames and there are none: words `[frames, pages done, 0, 0]`, where the second is how
     /// far a range call has come. It is answered as a fault is; then the call is made again.
     Frames = 5,
+    /// A fault handler of the sender, a client of the receiver, passes a fault on: words `[address, access, eip, 0]` as the
+    /// handler says them. There may have been no such fault. It is answered as a fault is.
+    Forwarded = 6,
 }
 
 impl Kind {
@@ -34,6 +38,7 @@ impl Kind {
             3 => Self::Exit,
             4 => Self::Clone,
             5 => Self::Frames,
+            6 => Self::Forwarded,
             _ => return None,
         })
     }
@@ -45,9 +50,9 @@ impl Kind {
 pub enum Reason {
     /// It called exit; the status is its own.
     Exited = 0,
-    /// It was destroyed by another process.
+    /// A call destroyed it: another process's or its own.
     Destroyed = 1,
-    /// It made a fault or exception that nobody handled; the status is the vector.
+    /// It made a fault or exception that nobody handled; the status is 128 and the vector.
     Killed = 2,
 }
 

@@ -4,7 +4,7 @@
 //! device may write it. It has at most one holder. The frames of a driver that has died are quarantined: nobody gets
 //! them before the keeper says that the device is off. There is no IOMMU, so nothing else would stop it.
 
-use abi::{Frame, ProcessId};
+use abi::{Frame, ProcessId, UserPage};
 
 use crate::frames::FrameRange;
 use crate::process::Index;
@@ -17,8 +17,15 @@ pub const POOL: u32 = 64;
 #[repr(u32)]
 enum Holder {
     Nobody = 0,
-    Driver(Index),
-    Quarantine { driver: ProcessId, keeper: Index },
+    /// `page` is where the driver got it.
+    Driver {
+        driver: Index,
+        page: UserPage,
+    },
+    Quarantine {
+        driver: ProcessId,
+        keeper: Index,
+    },
 }
 
 /// The pool.
@@ -66,9 +73,9 @@ impl DmaPool {
         Some(Frame::from_number(self.first + at as u32))
     }
 
-    /// Gives frames of the pool to a driver.
-    pub fn hold(&mut self, driver: Index, frames: impl Iterator<Item = Frame>) {
-        frames.for_each(|frame| self.set(frame, Holder::Driver(driver)));
+    /// Gives a frame of the pool to a driver, at this page of its space.
+    pub fn hold(&mut self, driver: Index, frame: Frame, page: UserPage) {
+        self.set(frame, Holder::Driver { driver, page });
     }
 
     /// Takes a frame of the pool back.
@@ -76,17 +83,24 @@ impl DmaPool {
         self.set(frame, Holder::Nobody);
     }
 
-    /// Is this a frame of the pool, and the driver its holder?
+    /// A frame that the driver got at this page and has not given back, whether it is mapped there still or not.
     #[must_use]
-    pub fn is_held(&self, driver: Index, frame: Frame) -> bool {
-        let at = frame.number().wrapping_sub(self.first) as usize;
-        self.holders.get(at) == Some(&Holder::Driver(driver))
+    pub fn held_at(&self, driver: Index, page: UserPage) -> Option<Frame> {
+        let at =
+            self.holders.iter().position(|holder| *holder == Holder::Driver { driver, page })?;
+        Some(Frame::from_number(self.first + at as u32))
+    }
+
+    /// Does `keeper` keep frames of this dead driver's?
+    #[must_use]
+    pub fn keeps(&self, driver: ProcessId, keeper: Index) -> bool {
+        self.holders.contains(&Holder::Quarantine { driver, keeper })
     }
 
     /// A driver has died: `keeper` gets the say over its frames; without one they are free.
     pub fn quarantine(&mut self, driver: Index, name: ProcessId, keeper: Option<Index>) {
         for holder in &mut self.holders {
-            if *holder == Holder::Driver(driver) {
+            if matches!(*holder, Holder::Driver { driver: holder, .. } if holder == driver) {
                 *holder = match keeper {
                     Some(keeper) => Holder::Quarantine { driver: name, keeper },
                     None => Holder::Nobody,
@@ -144,9 +158,16 @@ mod tests {
         DmaPool::new(FrameRange { first: 0x100, end: 0x108 })
     }
 
+    /// Where a frame is mapped in these tests.
+    fn page(number: u32) -> UserPage {
+        UserPage::known(number << 12)
+    }
+
     fn take(pool: &mut DmaPool, driver: Index, count: u32) -> Option<u32> {
         let first = pool.find(count)?.number();
-        pool.hold(driver, (first..first + count).map(Frame::from_number));
+        for number in first..first + count {
+            pool.hold(driver, Frame::from_number(number), page(number));
+        }
         Some(first)
     }
 
@@ -159,10 +180,9 @@ mod tests {
         pool.release(Frame::from_number(0x101));
         assert_eq!(take(&mut pool, DRIVER, 2), None, "two are, but apart");
         assert_eq!(take(&mut pool, DRIVER, 1), Some(0x101));
-        assert!(pool.is_held(DRIVER, Frame::from_number(0x101)));
-        assert!(!pool.is_held(DRIVER, Frame::from_number(0x103)));
-        assert!(!pool.is_held(DRIVER, Frame::from_number(0x107)), "nobody's");
-        assert!(!pool.is_held(DRIVER, Frame::from_number(0xFF)), "not of the pool");
+        assert_eq!(pool.held_at(DRIVER, page(0x101)), Some(Frame::from_number(0x101)));
+        assert_eq!(pool.held_at(DRIVER, page(0x103)), None, "another's");
+        assert_eq!(pool.held_at(DRIVER, page(0x107)), None, "nobody's");
         assert_eq!(DmaPool::none().find(1), None);
     }
 
@@ -173,7 +193,8 @@ mod tests {
         take(&mut pool, DRIVER, 8).unwrap();
         pool.quarantine(DRIVER, name, Some(KEEPER));
         assert_eq!((pool.quarantined(), pool.find(1)), (8, None));
-        assert!(!pool.is_held(DRIVER, Frame::from_number(0x100)), "nor the next one in its slot");
+        assert_eq!(pool.held_at(DRIVER, page(0x100)), None, "nor the next one in its slot");
+        assert!(pool.keeps(name, KEEPER) && !pool.keeps(name, HEIR));
         assert_eq!((pool.reclaim(name, HEIR), pool.reclaim(name.next(), KEEPER)), (0, 0));
         pool.inherit(KEEPER, Some(HEIR));
         assert_eq!((pool.reclaim(name, KEEPER), pool.find(1)), (0, None));

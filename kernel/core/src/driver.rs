@@ -12,7 +12,7 @@ use abi::process::Target;
 use abi::{EntryFlags, Error, Frame, PageRange, Permissions, ProcessId};
 
 use crate::cpu::Cpu;
-use crate::dma::DmaPool;
+use crate::dma::{DmaPool, POOL};
 use crate::frames::FrameRange;
 use crate::hardware::Hardware;
 use crate::kernel::{After, Kernel};
@@ -101,7 +101,6 @@ impl Kernel {
             self.frames.is_device(frame) && !KERNEL_DEVICES.contains(&frame.number())
         };
         if !(0..range.pages()).map(frame).all(usable) {
-            self.processes[caller].registers.ebx = 0;
             return Err(Error::NotPermitted);
         }
         self.processes[caller].granted = true;
@@ -119,6 +118,8 @@ impl Kernel {
         self.progress(caller, &Progress { done: range.pages(), result: Ok(()) })
     }
 
+    /// Not inlined, because no other call needs the room on the stack that the marks take.
+    #[inline(never)]
     pub(crate) fn dma_allocate<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
@@ -134,18 +135,25 @@ impl Kernel {
         let first = self.dma.find(pages).ok_or(Error::OutOfFrames)?;
         let frame = |index: u32| Frame::from_number(first.number() + index);
         let flags = EntryFlags::FRESH | EntryFlags::DRIVERS_OWN;
+        // What the absent entries said: an error puts it back.
+        let mut marks = [Permissions::empty(); POOL as usize];
+        for (done, marks) in (0..pages).zip(&mut marks) {
+            *marks = self.memory(cpu).leaf(space, range.page(done)).permissions();
+        }
         for done in 0..pages {
             cpu.hardware.zero_frame(frame(done));
             let mapped = self.memory(cpu).map_own(space, range.page(done), frame(done), flags);
             if let Err(error) = mapped {
-                for index in 0..done {
-                    self.memory(cpu).unmap_of_table(space, range.page(index), Permissions::empty());
+                for (index, marks) in (0..done).zip(marks) {
+                    self.memory(cpu).unmap_of_table(space, range.page(index), marks);
                 }
                 return Err(error);
             }
         }
         self.processes[caller].granted = true;
-        self.dma.hold(caller, (0..pages).map(frame));
+        for index in 0..pages {
+            self.dma.hold(caller, frame(index), range.page(index));
+        }
         self.answer(caller, first.address())
     }
 
@@ -156,30 +164,35 @@ impl Kernel {
         range: PageRange,
     ) -> Result<(), Error> {
         self.holder(caller)?;
-        let space = self.space(cpu, caller);
-        for index in 0..range.pages() {
-            let leaf = self.memory(cpu).leaf(space, range.page(index));
-            if !leaf.is_present() || !self.dma.is_held(caller, leaf.frame()) {
-                return Err(Error::NotMapped);
-            }
+        // The pool notes which frame each page got: the driver may have unmapped the page since.
+        let held = |dma: &DmaPool, index| dma.held_at(caller, range.page(index)).is_some();
+        if range.pages() > POOL || !(0..range.pages()).all(|index| held(&self.dma, index)) {
+            return Err(Error::NotMapped);
         }
-        for index in 0..range.pages() {
-            let page = range.page(index);
-            let old = self.memory(cpu).unmap_of_table(space, page, Permissions::empty());
-            self.dma.release(old.frame());
+        let space = self.space(cpu, caller);
+        for page in (0..range.pages()).map(|index| range.page(index)) {
+            while let Some(frame) = self.dma.held_at(caller, page) {
+                let leaf = self.memory(cpu).leaf(space, page);
+                if leaf.is_present() && leaf.frame() == frame {
+                    self.memory(cpu).unmap_of_table(space, page, Permissions::empty());
+                }
+                self.dma.release(frame);
+            }
         }
         self.succeed(caller)
     }
 
     pub(crate) fn dma_reclaim(&mut self, caller: Index, driver: ProcessId) -> Result<(), Error> {
+        // Whoever keeps none of the driver's frames learns nothing of the driver, not even that it is dying.
+        if !self.dma.keeps(driver, caller) {
+            return self.driver(caller).and(Err(Error::NoSuchProcess));
+        }
         let former = &self.processes[Index::new(driver.index())];
         if former.id == Some(driver) && former.state == State::Dying {
             return Err(Error::Busy);
         }
-        match self.dma.reclaim(driver, caller) {
-            0 => self.driver(caller).and(Err(Error::NoSuchProcess)),
-            count => self.answer(caller, count),
-        }
+        let count = self.dma.reclaim(driver, caller);
+        self.answer(caller, count)
     }
 
     pub(crate) fn interrupt_attach<H: Hardware>(

@@ -165,7 +165,8 @@ impl Kernel {
         self.self_or_child(caller, Target::new(env)?)
     }
 
-    /// The child's slot is free when the call returns, as in JOS: the call restarts until its memory is gone.
+    /// The child's slot is free when the call returns, as in JOS: the call restarts until its memory is gone, and nobody
+    /// has to wait for the child, however it was made.
     fn env_destroy<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
@@ -180,6 +181,7 @@ impl Kernel {
                     self.end(cpu, caller, 0, Reason::Exited);
                     return Ok(());
                 }
+                self.processes.forget_child(index);
                 self.end(cpu, index, 0, Reason::Destroyed);
                 self.processes[index].name()
             }
@@ -203,7 +205,15 @@ impl Kernel {
             self.restart(caller);
             return Ok(());
         }
-        let child = self.create(cpu, Some(caller), false)?;
+        let child = self.create(cpu, Some(caller), false).map_err(|error| {
+            // JOS has two errors for this call: no slot, and no frame. A bound on processes is like having no slot.
+            let is_full = error == Error::QuotaExceeded && self.processes.met_bound_on_processes();
+            if is_full && !self.processes.met_bound_gives_way() {
+                Error::OutOfProcesses
+            } else {
+                error
+            }
+        })?;
         self.copy_registers(cpu, caller, child);
         self.processes[child].registers.eax = 0;
         self.processes[child].numbering = self.processes[caller].numbering;
@@ -247,6 +257,12 @@ impl Kernel {
         if let Err(fault) = self.memory(cpu).check_user(space, frame, TRAPFRAME_WORDS * 4, false) {
             self.fault_of_jos_call(cpu, caller, fault);
             return Ok(());
+        }
+        if index != caller
+            && !matches!(self.processes[index].state, State::Ready | State::JosReceiving)
+        {
+            // The answer to the native call that the child waits in would overwrite the new registers.
+            return Err(Error::InvalidArgument);
         }
         let mut word = |offset: u32| cpu.hardware.read_user(frame + offset);
         let selector = word(52) & 0xFFFF;
@@ -316,7 +332,8 @@ impl Kernel {
         if !leaf.is_present() {
             return Err(Error::NotMapped);
         }
-        if permissions.contains(Permissions::WRITE) && !leaf.is_writable() {
+        if permissions.contains(Permissions::WRITE) && !leaf.is_writable() || leaf.is_drivers_own()
+        {
             return Err(Error::NotPermitted);
         }
         if wanted >= USER_TOP {

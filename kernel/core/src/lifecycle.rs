@@ -75,7 +75,8 @@ impl Kernel {
         self.processes[index].status = status & 0xFF;
         self.processes[index].reason = reason;
         self.processes[index].teardown = 0;
-        self.processes.facts_of(index).status = Status::Dying as u32;
+        let facts = self.processes.facts_of(index);
+        (facts.status, facts.receiving) = (Status::Dying as u32, 0);
         self.processes.push(QueueName::Dying, index);
         self.processes.begin_dying(index);
         self.lose_views(cpu, index);
@@ -138,7 +139,7 @@ impl Kernel {
         }
     }
 
-    fn is_awaited(&self, parent: Index, child: Index) -> bool {
+    pub(crate) fn is_awaited(&self, parent: Index, child: Index) -> bool {
         self.processes[child].parent == Some(parent) && !self.processes[child].unattended
     }
 
@@ -318,10 +319,17 @@ impl Kernel {
         words
     }
 
+    /// The living child that a wait for any child is for, if the process has no other child.
+    fn only_child(&self, parent: Index) -> Option<Index> {
+        let child = self.processes[parent].first_child?;
+        (self.processes[parent].awaited == 1 && self.is_awaited(parent, child)).then_some(child)
+    }
+
     /// Waits for a child, or any.
     ///
     /// # Errors
-    /// `NoChild`: there is none to wait for. `Deadlock`: the child waits for the caller.
+    /// `NoChild`: there is none that the caller may wait for. `Deadlock`: the child, or the only one, waits for the
+    /// caller.
     pub(crate) fn wait<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
@@ -341,7 +349,8 @@ impl Kernel {
                 Ok(())
             }
             None => {
-                if child.is_some_and(|child| self.waits_for(Index::new(child.index()), caller)) {
+                let only = child.map(|child| Index::new(child.index())).or(self.only_child(caller));
+                if only.is_some_and(|child| self.waits_for(child, caller)) {
                     return Err(Error::Deadlock);
                 }
                 self.block(cpu, caller, State::Waiting { child });

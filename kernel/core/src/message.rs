@@ -105,10 +105,14 @@ impl Kernel {
                 | State::ReceivingExit { .. }
                 | State::JosReceiving
                 | State::Sleeping
-                | State::Waiting { child: None }
                 | State::Reading
                 | State::Dying
                 | State::Ended => return false,
+                // With several children, any of them may end the wait. The walk does not go on from here, because which
+                // child is the only one may change while its parent waits, and a circle could close unseen.
+                State::Waiting { child: None } => {
+                    return self.processes[at].awaited == 1 && self.is_awaited(at, target);
+                }
             };
         }
     }

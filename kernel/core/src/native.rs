@@ -114,7 +114,12 @@ impl Kernel {
             return self.short_of_frames(cpu, caller);
         }
         if !self.waits_for_bound(cpu, caller, error) {
-            self.processes[caller].registers.eax = error.to_wire();
+            let done = if self.goes_on { self.done_before(caller) } else { 0 };
+            let registers = &mut self.processes[caller].registers;
+            if says_how_far(registers.eax & 0xFF) {
+                registers.ebx = done;
+            }
+            registers.eax = error.to_wire();
         }
     }
 
@@ -156,6 +161,10 @@ impl Kernel {
             }
             Syscall::RangeShare { process, range, to, to_page, drop, add, both } => {
                 self.range_share(cpu, caller, (process, range), (to, to_page), (drop, add, both), 0)
+            }
+            // Four words come back, and by `sysenter` there is a register for three.
+            Syscall::RangeProtect { .. } | Syscall::Machine | Syscall::Usage { .. } if SYSENTER => {
+                Err(Error::InvalidArgument)
             }
             Syscall::RangeProtect { process, range, drop, add } => {
                 let Some(space) = self.room_in(cpu, caller, process, 0)? else { return Ok(()) };
@@ -529,6 +538,14 @@ impl Kernel {
         let outbox = Outbox { words: self.processes[caller].words(), offer };
         self.begin_errand(cpu, caller, to, errand, outbox)
     }
+}
+
+/// Is this the number of a call that says in word 0 how many pages it has done, also when it fails? An error that comes
+/// before the first page says 0.
+const fn says_how_far(number: u32) -> bool {
+    const RANGES: core::ops::RangeInclusive<u32> = 38..=41;
+    const DEVICE_MAP: u32 = 76;
+    *RANGES.start() <= number && number <= *RANGES.end() || number == DEVICE_MAP
 }
 
 /// Checks that a buffer is one that a process could have.

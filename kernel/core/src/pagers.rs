@@ -6,10 +6,7 @@ use abi::{Error, ProcessId};
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::process::{Errand, Index, Outbox, Right, State, ViewName};
-
-/// The longest chain of pagers that serve each other.
-const PAGER_CHAIN: u8 = 8;
+use crate::process::{Errand, Index, Outbox, PAGER_CHAIN, Right, State, ViewName};
 
 impl Kernel {
     /// Gives a child a pager, or takes it away.
@@ -34,7 +31,7 @@ impl Kernel {
             if index != caller && !self.processes[index].accepts_clients {
                 return Err(Error::Refused);
             }
-            self.extend_pager_chain(child, index)?;
+            self.check_pager_chain(child, index)?;
         }
         if self.processes[child].pager != pager {
             self.lose_view(cpu, ViewName::new(child, Right::Pager));
@@ -46,25 +43,15 @@ impl Kernel {
         self.succeed(caller)
     }
 
-    /// Refuses circles and chains of over [`PAGER_CHAIN`] pagers, clients of clients included, and notes how long the
-    /// chains below the pagers are now. The notes never shrink: a chain counts as long as it ever was.
-    fn extend_pager_chain(&mut self, client: Index, pager: Index) -> Result<(), Error> {
-        let below = self.processes[client].clients_below + 1;
-        let mut length = below;
+    /// Refuses circles and chains of over [`PAGER_CHAIN`] pagers, clients of clients included.
+    fn check_pager_chain(&self, client: Index, pager: Index) -> Result<(), Error> {
+        let mut length = self.processes[client].clients_below() + 1;
         let mut at = Some(pager);
         while let Some(index) = at {
             if index == client || length > PAGER_CHAIN {
                 return Err(Error::Deadlock);
             }
             length += 1;
-            at = self.pager_of(index);
-        }
-        let mut depth = below;
-        let mut at = Some(pager);
-        while let Some(index) = at {
-            let known = &mut self.processes[index].clients_below;
-            *known = depth.max(*known);
-            depth += 1;
             at = self.pager_of(index);
         }
         Ok(())

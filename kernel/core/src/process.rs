@@ -129,7 +129,8 @@ impl Errand {
         match self {
             Self::Send | Self::Call => Kind::Message,
             Self::Clone => Kind::Clone,
-            Self::Fault { .. } | Self::ForwardedFault => Kind::Fault,
+            Self::Fault { .. } => Kind::Fault,
+            Self::ForwardedFault => Kind::Forwarded,
             Self::Frames => Kind::Frames,
         }
     }
@@ -333,6 +334,9 @@ pub enum Cputs {
     Printed(u32),
 }
 
+/// The longest chain of pagers that serve each other.
+pub const PAGER_CHAIN: u8 = 8;
+
 /// Bytes below the saved registers that nothing uses: should a trap ever push more than the registers have room for, it
 /// does not write into the process of the slot before. A trap from virtual-8086 mode pushes 16 bytes more.
 const SLACK: usize = 16;
@@ -396,8 +400,8 @@ pub struct Process {
     pub accepts_clients: bool,
     /// It frees frames for its clients' calls when it is asked.
     pub frees_frames: bool,
-    /// The longest chain of clients and clients' clients that it has had.
-    pub clients_below: u8,
+    /// How many of its clients have a chain of so many clients and clients' clients below them.
+    pub clients_over: [u16; PAGER_CHAIN as usize],
     /// How long its pager may take, in milliseconds; 0 for ever.
     pub fault_timeout: u32,
 
@@ -492,7 +496,7 @@ impl Process {
         previous_client: None,
         accepts_clients: false,
         frees_frames: false,
-        clients_below: 0,
+        clients_over: [0; PAGER_CHAIN as usize],
         fault_timeout: 0,
         senders: Queue { head: None, tail: None },
         callers: Queue { head: None, tail: None },
@@ -545,7 +549,7 @@ impl Process {
             previous_client,
             accepts_clients,
             frees_frames,
-            clients_below,
+            clients_over: _, // Zeros: the last process here has released its clients.
             fault_timeout,
             senders,
             callers,
@@ -578,7 +582,7 @@ impl Process {
         (*handler, *pager, *fault_timeout) = (0, None, 0);
         *pager_ended = false;
         (*first_client, *next_client, *previous_client) = (None, None, None);
-        (*accepts_clients, *frees_frames, *clients_below) = (false, false, 0);
+        (*accepts_clients, *frees_frames) = (false, false);
         (*outbox, *interrupts) = (Outbox::EMPTY, 0);
         (*wake, *sleeper) = (0, 0);
         (*mapped, *table_groups, *teardown) = (1, TableGroups::NONE, 0);
@@ -596,6 +600,13 @@ impl Process {
     #[must_use]
     pub fn name(&self) -> ProcessId {
         self.id.expect("a process has an id")
+    }
+
+    /// How long the longest chain of its clients and clients' clients is.
+    #[must_use]
+    pub fn clients_below(&self) -> u8 {
+        let longest = self.clients_over.iter().rposition(|clients| *clients > 0);
+        longest.map_or(0, |below| below as u8 + 1)
     }
 
     /// Neither free, nor ended, nor on its way there.

@@ -1,7 +1,8 @@
 //! What a range call does: walk a range table by table and say how far it got.
 //!
 //! What is the same for all pages under a table is found out once for them: that the table is there, how the space is
-//! reached, and whether pages are flushed one by one or all at the end ([`FLUSH_LIMIT`]).
+//! reached, and, where frames stay in place, whether pages are flushed one by one or all at the end ([`FLUSH_LIMIT`]).
+//! Unmapping and allocating flush each present page that goes, because its frame may be freed only after that.
 
 use core::ops::Range;
 

@@ -217,7 +217,10 @@ impl Kernel {
         if permissions.contains(Permissions::WRITE) && !source.is_writable() {
             return Err(Error::NotPermitted);
         }
-        let Some(place) = self.processes[to].outbox.offer.accepted() else { return Ok(None) };
+        let Some(place) = self.processes[to].outbox.offer.accepted() else {
+            // A page that arrives nowhere is refused for the same reasons as one that does.
+            return if source.is_drivers_own() { Err(Error::NotPermitted) } else { Ok(None) };
+        };
         let permissions = self.processes.may_leave(from, to, permissions);
         let target = self.space_apart(cpu, to);
         let from = (Space::current(from), page);

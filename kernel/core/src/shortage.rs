@@ -55,6 +55,11 @@ impl Kernel {
         self.processes[caller].outbox.words[DONE] = done;
     }
 
+    /// In a second try that goes on: the pages that the first has walked.
+    pub(crate) fn done_before(&self, caller: Index) -> u32 {
+        self.processes[caller].outbox.words[DONE]
+    }
+
     /// Suspends the current process and asks a pager for frames. `false`: there is none that could free any.
     fn ask_for_frames<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) -> bool {
         if self.second_try {
@@ -87,7 +92,7 @@ impl Kernel {
     pub(crate) fn fail_for_frames(&mut self, caller: Index) {
         let eax = match self.call_of(caller) {
             Ok(call) => {
-                if is_range_call(call) {
+                if is_range_call(call) || matches!(call, Syscall::DeviceMap { .. }) {
                     let process = &mut self.processes[caller];
                     process.registers.ebx = process.outbox.words[DONE];
                 }

@@ -43,7 +43,7 @@ fn main() -> Result<(), NoDevice> {
                 server.interrupt();
                 receive(None, Some(inbox::OFFER))?
             }
-            Kind::Fault | Kind::Exit | Kind::Clone | Kind::Frames => {
+            Kind::Fault | Kind::Forwarded | Kind::Exit | Kind::Clone | Kind::Frames => {
                 receive(None, Some(inbox::OFFER))?
             }
         };

@@ -55,7 +55,7 @@ fn grow_stack_ahead() {
 
 fn answer(server: &mut Server, message: Message) -> Answer {
     match Event::new(message) {
-        Some(Event::Fault { client, address, access, eip }) => {
+        Some(Event::Fault { client, address, access, eip, forwarded: _ }) => {
             Answer::Fault(client, server.fault(client, address, access, eip))
         }
         Some(Event::Message { sender, words, page }) => {

@@ -1,6 +1,12 @@
 //! Who pages whom: each pager's clients are a list, so that they forget the pager's id when it ends.
 //!
 //! An id comes round after 524,287 uses of its slot. Whoever kept it would then give its authority to somebody else.
+//!
+//! Each pager also counts its clients by the length of the chain below them ([`Process::clients_over`]). So the length
+//! of a chain is known without a look at all clients, and shrinks when clients go. A change at one end of a chain moves
+//! a client of each pager above from one count to another, until a pager's own length stays as it is.
+//!
+//! [`Process::clients_over`]: crate::process::Process::clients_over
 
 use abi::ProcessId;
 
@@ -21,6 +27,8 @@ impl Processes {
         process.pager = Some(pager);
         process.pager_ended = false;
         (process.next_client, process.previous_client) = (next, None);
+        let below = process.clients_below();
+        self.count_client(place, None, Some(below));
     }
 
     /// Takes a process's pager away, if it has one.
@@ -35,6 +43,30 @@ impl Processes {
         }
         if let Some(next) = next {
             self[next].previous_client = previous;
+        }
+        let below = self[client].clients_below();
+        self.count_client(Index::new(pager.index()), Some(below), None);
+    }
+
+    /// A client of a pager has, or had, a chain of such a length below it: counts it there, and what follows from it for
+    /// the pagers above. There are at most [`PAGER_CHAIN`](crate::process::PAGER_CHAIN) of them.
+    fn count_client(&mut self, pager: Index, before: Option<u8>, now: Option<u8>) {
+        let (mut at, mut before, mut now) = (Some(pager), before, now);
+        while let Some(pager) = at {
+            let process = &mut self[pager];
+            let old = process.clients_below();
+            if let Some(below) = before {
+                process.clients_over[usize::from(below)] -= 1;
+            }
+            if let Some(below) = now {
+                process.clients_over[usize::from(below)] += 1;
+            }
+            let new = process.clients_below();
+            if new == old {
+                return;
+            }
+            (before, now) = (Some(old), Some(new));
+            at = process.pager.map(|pager| Index::new(pager.index()));
         }
     }
 

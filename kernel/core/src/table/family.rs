@@ -74,6 +74,13 @@ impl Processes {
         self[dead].awaited = 0;
     }
 
+    /// A living child will not be waited for by its parent.
+    pub fn forget_child(&mut self, child: Index) {
+        let Some(parent) = self[child].parent.filter(|_| !self[child].unattended) else { return };
+        self[child].unattended = true;
+        self[parent].awaited -= 1;
+    }
+
     /// Is `ancestor` above `index` in the tree, or the same?
     #[must_use]
     pub fn is_descendant(&self, index: Index, ancestor: Index) -> bool {

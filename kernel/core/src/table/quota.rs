@@ -251,6 +251,13 @@ impl Processes {
         self.accounts.met.is_some_and(|met| self.accounts.get(met).dying > 0)
     }
 
+    /// After `QuotaExceeded` for a new process: was it the bound on processes alone that was met?
+    #[must_use]
+    pub fn met_bound_on_processes(&self) -> bool {
+        let directory = Quota { frames: 1, processes: 0 };
+        self.accounts.met.is_some_and(|met| self.accounts.get(met).has_room(directory))
+    }
+
     /// Would a charge of `frames` meet a bound now that will give way, since processes are dying that it counts?
     #[must_use]
     pub fn meets_bound_that_gives_way(&self, index: Index, frames: u32) -> bool {

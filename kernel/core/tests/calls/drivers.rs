@@ -2,12 +2,14 @@
 
 use abi::call::PageOffer;
 use abi::driver::{Line, PortRange};
+use abi::layout::USER_TOP;
 use abi::message::{Kind, Message};
 use abi::process::Target;
 use abi::public::FrameRecord;
-use abi::{EntryFlags, Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
+use abi::{Entry, EntryFlags, Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
 use kernel_core::Frames;
 use kernel_core::memory_plan::{Span, Survey};
+use kernel_core::process::State;
 
 use crate::world::{DATA, DMA_POOL, PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
 
@@ -455,4 +457,111 @@ fn firmware_memory_at_the_top_of_ram_is_no_device() {
     let is_device = |number| frames.is_device(Frame::from_number(number));
     assert_eq!([0x7FDF, 0x7FE0, 0x7FFF].map(is_device), [false; 3], "RAM, and the ACPI tables");
     assert_eq!([0x8000, 0xF_FFFF, 0xA0, 0xBF].map(is_device), [true; 4]);
+}
+
+#[test]
+fn a_dma_allocation_that_fails_leaves_the_marks_of_absent_pages() {
+    let (mut world, driver) = driver();
+    for page in [PAGE, PAGE_2] {
+        let (page, marks) = (UserPage::known(page), Permissions::COPY_ON_WRITE);
+        world.call(Syscall::PageUnmap { process: Target::Caller, page, marks }).unwrap();
+    }
+    let usage = Syscall::Usage { process: Target::Caller };
+    let [used, ..] = world.call(usage).unwrap();
+    world.run(INIT);
+    let (process, frames) = (driver.into(), used + 2);
+    world.call(Syscall::SetQuota { process, frames, processes: 0 }).unwrap();
+    world.run(driver);
+    assert_eq!(dma(&mut world, PAGE, 3), Err(Error::QuotaExceeded), "the third page");
+    let mark = Entry::backed(Permissions::COPY_ON_WRITE);
+    assert_eq!(
+        [PAGE, PAGE_2, PAGE_3].map(|page| world.leaf(driver, page)),
+        [mark, mark, Entry::ABSENT]
+    );
+    assert_eq!(world.call(usage).unwrap()[0], used);
+    assert!(dma(&mut world, PAGE, 2).is_ok(), "as many as the quota allows");
+}
+
+#[test]
+fn a_drivers_page_is_not_sent_even_to_a_receiver_that_accepts_no_page() {
+    for jos in [false, true] {
+        let mut world = World::new();
+        let server = world.running_child();
+        let driver = world.running_child();
+        world.call(Syscall::DriverAllow { process: driver.into(), allow: true }).unwrap();
+        world.run(server);
+        if jos {
+            world.jos(13, [USER_TOP, 0, 0, 0, 0]);
+        } else {
+            world.begin(Syscall::Receive { from: None, offer: None });
+        }
+        world.run(driver);
+        dma(&mut world, PAGE, 1).unwrap();
+        if jos {
+            let eax = world.jos(12, [server.bits(), 1, PAGE, 7, 0]);
+            assert_eq!(eax, Error::InvalidArgument.to_wire());
+            continue;
+        }
+        let page = UserPage::known(PAGE);
+        let offer = Some(PageOffer { page, send: Some(WRITE), accept: false });
+        for call in [
+            Syscall::Call { to: server, words: [1; 4], offer },
+            Syscall::Send { to: server, words: [1; 4], offer },
+        ] {
+            assert_eq!(world.call(call), Err(Error::NotPermitted), "{call:?}");
+        }
+    }
+}
+
+#[test]
+fn dma_release_gives_back_a_frame_that_its_driver_has_unmapped() {
+    let (mut world, driver) = driver();
+    let first = dma(&mut world, PAGE, 2).unwrap();
+    let unmap = |page| Syscall::PageUnmap { process: Target::Caller, page, marks: READ };
+    world.call(unmap(UserPage::known(PAGE))).unwrap();
+    world.allocate(PAGE);
+    let release = Syscall::DmaRelease { range: range(PAGE, 2) };
+    assert_eq!(
+        world.call(Syscall::DmaRelease { range: range(PAGE, 3) }),
+        Err(Error::NotMapped),
+        "the third page never had one"
+    );
+    world.call(release).unwrap();
+    assert!(world.leaf(driver, PAGE).is_present(), "what came to the page since is left alone");
+    assert!(!world.leaf(driver, PAGE_2).is_present());
+    assert_eq!(world.call(release), Err(Error::NotMapped), "once");
+    assert_eq!(dma(&mut world, PAGE_3, DMA_POOL), Ok(first), "both frames are in the pool");
+}
+
+#[test]
+fn nobody_learns_from_dma_reclaim_that_a_process_is_dying() {
+    for (is_driver, error) in [(false, Error::NotPermitted), (true, Error::NoSuchProcess)] {
+        let mut world = World::new();
+        let caller = world.running_child();
+        let allow = Syscall::DriverAllow { process: caller.into(), allow: is_driver };
+        world.call(allow).unwrap();
+        world.run(caller);
+        let victim = world.running_child();
+        world.allocate_in(victim.into(), PAGE);
+        world.call(Syscall::Destroy { process: victim.into(), subtree: false }).unwrap();
+        assert_eq!(world.process(victim).state, State::Dying);
+        for driver in [victim, victim.next()] {
+            let told = world.call(Syscall::DmaReclaim { driver });
+            assert_eq!(told, Err(error), "as for an id that does not exist");
+        }
+    }
+}
+
+#[test]
+fn device_map_says_how_far_it_got_whatever_stops_it() {
+    let mut world = World::new();
+    let map = |page, pages, frame| Syscall::DeviceMap { frame, range: range(page, pages) };
+    // The last page under a table that is there, and the first of the next table, for which there is no frame.
+    let last = PAGE + 0x3F_F000;
+    world.allocate(PAGE);
+    world.leave_free(0);
+    assert_eq!(world.call(map(last, 5, DEVICE)), Err(Error::OutOfFrames));
+    assert_eq!(world.answer(INIT).words[0], 1);
+    assert_eq!(world.call(map(PAGE, 5, Frame::from_number(1))), Err(Error::NotPermitted), "RAM");
+    assert_eq!(world.answer(INIT).words[0], 0);
 }

@@ -401,7 +401,8 @@ fn a_handler_hands_a_fault_on_and_hears_what_became_of_it() {
         let told = message(&world, world.init());
         assert_eq!(
             (told.kind, told.sender, told.words),
-            (Kind::Fault, child, [PAGE, 6, 0x1234, 0])
+            (Kind::Forwarded, child, [PAGE, 6, 0x1234, 0]),
+            "no kind of the kernel's own: there was no fault"
         );
         reply(&mut world, child, verdict).unwrap();
         world.run(child);
@@ -690,4 +691,33 @@ fn without_a_pager_the_mark_on_an_absent_page_is_the_programs_own() {
     world.call(Syscall::PageUnmap { process: ME, page, marks }).unwrap();
     assert!(world.write(PAGE, 1).is_err());
     assert_eq!(world.registers().eip, HANDLER);
+}
+
+#[test]
+fn a_chain_of_pagers_is_no_longer_than_its_living_clients_make_it() {
+    let mut world = World::new();
+    let mut chain = vec![world.init()];
+    for _ in 0..8 {
+        let child = world.running_child();
+        world.run(child);
+        chain.push(child);
+    }
+    let set_pager = |world: &mut World, parent, child: ProcessId| {
+        world.call_of(parent, Syscall::SetPager { process: child.into(), pager: Some(parent) })
+    };
+    // From the bottom up: the second process pages the third, and so on, eight pagers in a chain.
+    let pairs: Vec<_> = chain.windows(2).map(|pair| (pair[0], pair[1])).collect();
+    for (parent, child) in pairs[1..].iter().rev() {
+        set_pager(&mut world, *parent, *child).unwrap();
+    }
+    let (first, second) = pairs[0];
+    let last = world.running_child_of(chain[8]);
+    set_pager(&mut world, chain[8], last).unwrap();
+    assert_eq!(set_pager(&mut world, first, second).map(drop), Err(Error::Deadlock), "nine");
+    world.call_of(chain[8], Syscall::Destroy { process: last.into(), subtree: false }).unwrap();
+    assert_eq!(
+        set_pager(&mut world, first, second).map(drop),
+        Ok(()),
+        "eight, now that one is gone"
+    );
 }

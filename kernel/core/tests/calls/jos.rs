@@ -639,3 +639,54 @@ fn a_child_whose_registers_are_set_in_the_middle_of_a_cputs_prints_all_of_the_ne
     assert_eq!(world.jos(0, [PAGE, 0x2000, 0, 0, 0]), 0);
     assert_eq!(world.cpu.hardware.console.len(), 0x3000);
 }
+
+#[test]
+fn env_destroy_frees_the_slot_of_a_child_however_it_was_made() {
+    let mut world = World::new();
+    let native = world.running_child();
+    let jos = forked(&mut world);
+    for child in [native, jos] {
+        assert_eq!(world.jos(3, [child.bits(), 0, 0, 0, 0]), 0);
+        assert_eq!(world.facts(child).status, Status::Free as u32, "{child}");
+    }
+    assert_eq!(world.call(Syscall::Wait { child: None }), Err(Error::NoChild));
+}
+
+#[test]
+fn exofork_at_a_bound_on_processes_lacks_an_env_and_at_one_on_frames_memory() {
+    for (frames, processes, error) in [(0, 1, NO_FREE_ENV), (1, 0, NO_MEM), (1, 1, NO_MEM)] {
+        let mut world = World::new();
+        let child = world.running_child();
+        world.call(Syscall::SetQuota { process: child.into(), frames, processes }).unwrap();
+        assert_eq!(world.jos_of(child, 7, [0; 5]), error, "{frames} frames, {processes} processes");
+    }
+}
+
+#[test]
+fn env_set_trapframe_refuses_a_child_whose_native_call_has_an_answer_to_come() {
+    let mut world = World::new();
+    let child = forked(&mut world);
+    world.begin_of(child, Syscall::Receive { from: None, offer: None });
+    world.run(INIT);
+    let before = world.process(child).registers;
+    assert_eq!(world.jos(9, [child.bits(), DATA, 0, 0, 0]), INVAL);
+    assert_eq!(world.process(child).registers.eax, before.eax);
+    // A child that waits in JOS's own receive is set, as in JOS.
+    let child = forked(&mut world);
+    world.run(child);
+    world.jos(13, [USER_TOP, 0, 0, 0, 0]);
+    world.run(INIT);
+    assert_eq!(world.jos(9, [child.bits(), DATA, 0, 0, 0]), 0);
+}
+
+#[test]
+fn a_receiver_that_ends_receives_no_more_says_its_record() {
+    let mut world = World::new();
+    let child = forked(&mut world);
+    world.run(child);
+    world.jos(13, [USER_TOP, 0, 0, 0, 0]);
+    world.run(INIT);
+    assert_eq!(world.facts(child).receiving, 1);
+    assert_eq!(world.jos(3, [child.bits(), 0, 0, 0, 0]), 0);
+    assert_eq!(world.facts(child).receiving, 0);
+}

@@ -579,3 +579,52 @@ fn a_page_offer_that_sends_nothing_takes_no_permission_bits() {
         }
     }
 }
+
+#[test]
+fn a_wait_for_any_child_and_its_only_childs_message_are_a_circle_from_either_side() {
+    let wait = Syscall::Wait { child: None };
+    for call in [send(INIT), call(INIT), receive(Some(INIT))] {
+        let (mut world, child) = pair();
+        world.begin(wait);
+        assert_eq!(world.call_of(child, call), Err(Error::Deadlock), "{call:?}");
+        let (mut world, child) = pair();
+        world.begin_of(child, call);
+        assert_eq!(world.call_of(INIT, wait), Err(Error::Deadlock), "{call:?}");
+    }
+}
+
+#[test]
+fn a_wait_for_any_of_two_children_is_no_circle() {
+    let (mut world, first) = pair();
+    let second = world.running_child();
+    world.begin_of(first, send(INIT));
+    world.run(INIT);
+    world.begin(Syscall::Wait { child: None });
+    world.begin_of(second, send(INIT));
+    assert!(matches!(world.process(second).state, State::Sending { .. }), "nobody looks so far");
+    let (mut world, first) = pair();
+    let second = world.running_child();
+    world.begin_of(first, send(INIT));
+    world.run(INIT);
+    world.begin(Syscall::Wait { child: None });
+    world.begin_of(second, Syscall::Exit { status: 7 });
+    world.run(INIT);
+    assert_eq!(world.result(INIT).unwrap()[..2], [second.bits(), 7]);
+}
+
+#[test]
+fn calls_with_a_fourth_result_are_refused_by_sysenter() {
+    let (mut world, _) = pair();
+    world.allocate(PAGE);
+    for (number, ebx, ebp) in [(39, 1, PAGE), (51, 0, 0), (52, 0, 0)] {
+        let registers = Registers { eax: number, ebx, ebp, ..Registers::start(0, 0) };
+        sysenter(&mut world, registers);
+        assert_eq!(world.result(INIT), Err(Error::InvalidArgument), "{number}");
+        world.run(INIT);
+    }
+    assert_eq!(world.leaf(INIT, PAGE).bits() & 0x60, 0, "never touched");
+    world.write(PAGE, 1).unwrap();
+    let registers = Registers { eax: 39, ebx: 1, ebp: PAGE, ..Registers::start(0, 0) };
+    sysenter(&mut world, registers);
+    assert_eq!(world.leaf(INIT, PAGE).bits() & 0x60, 0x60, "A and D stay");
+}

@@ -424,3 +424,30 @@ fn range_share_says_how_far_it_got_when_memory_ends() {
     assert_eq!(world.call(share), Err(Error::OutOfFrames));
     assert_eq!(world.answer(world.init()).words[0], 1, "the second table could not be made");
 }
+
+/// Each range call that says how far it got, of five pages from `PAGE` on, about a process.
+fn range_calls(process: Target) -> [Syscall; 4] {
+    let range = PageRange::new(UserPage::known(PAGE), 5).unwrap();
+    let (to, to_page, none) = (Target::Caller, UserPage::known(PAGE_2), Permissions::empty());
+    [
+        Syscall::RangeShare { process, range, to, to_page, drop: none, add: none, both: false },
+        Syscall::RangeProtect { process, range, drop: none, add: none },
+        Syscall::RangeUnmap { process, range, marks: none },
+        Syscall::RangeAllocate { process, range, permissions: none },
+    ]
+}
+
+#[test]
+fn a_range_call_that_fails_before_its_first_page_says_so() {
+    let mut world = World::new();
+    let stale = ProcessId::first(77);
+    for call in range_calls(stale.into()) {
+        assert_eq!(world.call(call), Err(Error::NoSuchProcess), "{call:?}");
+        assert_eq!(world.answer(world.init()).words[0], 0, "{call:?}");
+        // Malformed: a page that is none.
+        let raw = call.encode();
+        let raw = RawCall { page: raw.page + 1, ..raw };
+        assert_eq!(world.call_raw(raw), Err(Error::InvalidArgument), "{call:?}");
+        assert_eq!(world.answer(world.init()).words[0], 0, "{call:?}");
+    }
+}

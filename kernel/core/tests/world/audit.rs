@@ -299,8 +299,24 @@ impl World {
                 (previous, at) = (at, process.next_client);
             }
         }
+        for (_, process) in self.slots() {
+            assert_eq!(
+                process.clients_below(),
+                self.chain_below(process),
+                "below {}",
+                process.name()
+            );
+        }
         let clients = self.slots().filter(|(_, process)| process.pager.is_some());
         assert_eq!(clients.count(), listed.len(), "a client that its pager does not list");
+    }
+
+    /// The longest chain of a process's clients and clients' clients, by a look at all of them.
+    fn chain_below(&self, pager: &Process) -> u8 {
+        let processes = self.kernel.processes();
+        let clients =
+            std::iter::successors(pager.first_client, |client| processes[*client].next_client);
+        clients.map(|client| self.chain_below(&processes[client]) + 1).max().unwrap_or(0)
     }
 
     /// UENVS says what is so.

@@ -407,6 +407,12 @@ impl World {
         child
     }
 
+    /// Makes a blank child of a process, which runs.
+    pub fn running_child_of(&mut self, parent: ProcessId) -> ProcessId {
+        self.run(parent);
+        self.running_child()
+    }
+
     /// Maps a fresh page in the space of the process on the CPU.
     pub fn allocate(&mut self, address: u32) {
         self.allocate_in(Target::Caller, address);
