@@ -95,7 +95,8 @@
 #define ERROR_FAULT 6             /* a buffer does not lie below USER_TOP */
 #define ERROR_NOT_RECEIVING 7     /* the receiver does not wait for a message now */
 #define ERROR_NOT_MAPPED 32       /* nothing is mapped at the page */
-#define ERROR_NOT_PERMITTED 33    /* write permission was asked for where the source has none */
+#define ERROR_NOT_PERMITTED 33    /* W was asked for where the source lacks it; or a page lies in a
+                                     view, or is a driver's own; or only a driver may ask */
 #define ERROR_QUOTA_EXCEEDED 34   /* a quota of the process or of an ancestor is used up */
 #define ERROR_DEADLOCK 35         /* waiting would close a circle */
 #define ERROR_NO_CHILD 36         /* there is no child that the caller may wait for */
@@ -483,8 +484,10 @@ static inline int32_t vitrine_page_map(uint32_t process, uint32_t page, uint32_t
     return vitrine_trap(&call);
 }
 
-/* Moves a page with its W and marks (mark 9 as said above) to where nothing is present
-    (else -ERROR_BUSY), leaves `marks`, and stores the old entry with its A and D. -ERROR_NOT_MAPPED: there is no page. */
+/* Moves a page with its W and marks (mark 9 as said above) to where nothing is present (else
+   -ERROR_BUSY), leaves `marks`, and stores the old entry with its A and D. -ERROR_NOT_MAPPED:
+   there is no page. -ERROR_NOT_PERMITTED: it is a driver's own. Errors: no frame for a table, and
+   the mapping is charged. */
 static inline int32_t vitrine_page_move(uint32_t process, uint32_t page, uint32_t to,
                                         uint32_t to_page, uint32_t marks, uint32_t *old_entry)
 {
@@ -527,7 +530,7 @@ static inline int32_t vitrine_page_protect(uint32_t process, uint32_t page, uint
 
 /* Makes the page a private writable copy with these marks; W is implied. Returns 1 if it copied,
    and 0 if the frame had no other mapping and just got W. -ERROR_NOT_MAPPED: nothing is present
-   there. Errors: no frame for the copy. */
+   there. -ERROR_NOT_PERMITTED: it is a driver's own. Errors: no frame for the copy. */
 static inline int32_t vitrine_page_copy(uint32_t process, uint32_t page, uint32_t permissions)
 {
     struct vitrine_trap call = {
@@ -553,7 +556,8 @@ static inline int32_t vitrine_frame_references(uint32_t frame)
    marks; and SHARE_BOTH) and with those in `add` (marks; W is never gained). Stores how many pages
    it went over, also when it fails. Ranges of one space may overlap: each page is read before it is
    replaced. If `to_page` lies inside the range, behind its first page, the range is walked from its
-   end, and after an error the pages gone over are those at its end. Errors: no frame for a table. */
+   end, and after an error the pages gone over are those at its end. Errors: no frame for a table;
+   -ERROR_NOT_PERMITTED: a page is a driver's own. */
 static inline int32_t vitrine_range_share(uint32_t process, uint32_t page, uint32_t pages,
                                           uint32_t to, uint32_t to_page, uint32_t drop,
                                           uint32_t add, uint32_t *walked)
@@ -598,8 +602,8 @@ static inline int32_t vitrine_range_protect(uint32_t process, uint32_t page, uin
     return result;
 }
 
-/* Unmaps a range, leaves `marks` where a page was present and no marks where none was, and returns how
-   many pages it went over. */
+/* Unmaps a range, leaves `marks` where a page was present and no marks where none was, and
+   returns how many pages it went over. */
 static inline int32_t vitrine_range_unmap(uint32_t process, uint32_t page, uint32_t pages,
                                           uint32_t marks)
 {
@@ -700,10 +704,10 @@ struct vitrine_end {
     uint32_t reason;              /* REASON_... */
 };
 
-/* Waits until a child (0: any) has ended and its memory is free. -ERROR_NO_CHILD: there is none that
-   the caller may wait for. (Children that it adopted, and those of jos_exofork, are not waited for.)
-   -ERROR_DEADLOCK: the child waits for the caller; with 0, if it is the only one. Of several children
-   nobody looks whether all wait for the caller: then they all wait for ever. */
+/* Waits until a child (0: any) has ended and its memory is free. -ERROR_NO_CHILD: there is none
+   that the caller may wait for. (Children that it adopted, and those of jos_exofork, are not
+   waited for.) -ERROR_DEADLOCK: the child waits for the caller; with 0, if it is the only one. Of
+   several children nobody looks whether all wait for the caller: then they all wait for ever. */
 static inline int32_t vitrine_wait(uint32_t child, struct vitrine_end *end)
 {
     struct vitrine_trap call = {.eax = CALL_WAIT, .ebx = child};
@@ -781,8 +785,8 @@ static inline int32_t vitrine_set_handler(uint32_t process, void (*entry)(void))
 }
 
 /* Sets a child's pager; 0: none. -ERROR_REFUSED: the pager accepts no clients and is not the
-   caller. -ERROR_DEADLOCK: a circle, or a chain of over 8 pagers. -ERROR_BUSY: the child waits for its
-   pager. */
+   caller. -ERROR_DEADLOCK: a circle, or a chain of over 8 pagers. -ERROR_BUSY: the child waits
+   for its pager. */
 static inline int32_t vitrine_set_pager(uint32_t child, uint32_t pager)
 {
     return vitrine_plain(CALL_SET_PAGER, child, pager);
@@ -832,8 +836,8 @@ static inline int32_t vitrine_fault_reply_map(uint32_t client, uint32_t source,
     return vitrine_trap(&call);
 }
 
-/* Ends a client for its fault. If its handler passed the fault on, its vitrine_fault_forward returns
-   -ERROR_REFUSED instead; if its call needs frames, that returns -ERROR_OUT_OF_FRAMES.
+/* Ends a client for its fault. If its handler passed the fault on, its vitrine_fault_forward
+   returns -ERROR_REFUSED instead; if its call needs frames, that returns -ERROR_OUT_OF_FRAMES.
    -ERROR_NOT_WAITING: as above. */
 static inline int32_t vitrine_fault_reply_refuse(uint32_t client)
 {
@@ -858,8 +862,9 @@ static inline int32_t vitrine_clone(uint32_t child)
  *
  * `offer` says what happens at `page`: 0 for nothing, OFFER_SEND with permissions, OFFER_ACCEPT, or
  * both. Sending a page: -ERROR_NOT_MAPPED if nothing is present there, -ERROR_NOT_PERMITTED if W is
- * asked for without being there, or the page is a driver's own; no frame for a table at the receiver,
- * or -ERROR_QUOTA_EXCEEDED also if the table is there, because the receiver is charged for the page. */
+ * asked for without being there, or the page is a driver's own; no frame for a table at the
+ * receiver, or -ERROR_QUOTA_EXCEEDED also if the table is there, because the receiver is charged for
+ * the page. */
 
 #define OFFER_SEND 1
 #define OFFER_ACCEPT 4
@@ -917,8 +922,8 @@ static inline int32_t vitrine_message_call(uint32_t number, uint32_t process,
 }
 
 /* Sends, and waits until it is received. -ERROR_DEADLOCK: the receiver waits for the caller.
-   -ERROR_PEER_ENDED: it ended while the caller waited. (If it ended before the call, its id is stale:
-   -ERROR_NO_SUCH_PROCESS.) Errors: those of the page. */
+   -ERROR_PEER_ENDED: it ended while the caller waited. (If it ended before the call, its id is
+   stale: -ERROR_NO_SUCH_PROCESS.) Errors: those of the page. */
 static inline int32_t vitrine_send(uint32_t to, const uint32_t words[4], uint32_t page,
                                    uint32_t offer)
 {
@@ -1084,8 +1089,8 @@ static inline int32_t vitrine_dma_allocate(uint32_t page, uint32_t pages, uint32
     return result;
 }
 
-/* Unmaps such pages and gives their frames back, also where the caller has unmapped the page itself.
-   -ERROR_NOT_MAPPED: the caller has no DMA frame of one of the pages. */
+/* Unmaps such pages and gives their frames back, also where the caller has unmapped the page
+   itself. -ERROR_NOT_MAPPED: the caller has no DMA frame of one of the pages. */
 static inline int32_t vitrine_dma_release(uint32_t page, uint32_t pages)
 {
     struct vitrine_trap call = {.eax = CALL_DMA_RELEASE, .ecx = page, .ebx = pages};
@@ -1133,8 +1138,9 @@ static inline int32_t jos_plain(uint32_t number, uint32_t first, uint32_t second
     return vitrine_trap(&call);
 }
 
-/* Prints at most `length` bytes, up to a zero byte. The caller's own handler is never asked for bytes
-   that cannot be read: its pager is, and without one, or if that refuses, the caller ends. */
+/* Prints at most `length` bytes, up to a zero byte. The caller's own handler is never asked for
+   bytes that cannot be read: its pager is, and without one, or if that refuses, the caller ends.
+   */
 static inline int32_t jos_cputs(const char *text, uint32_t length)
 {
     return jos_plain(JOS_CALL_CPUTS, vitrine_address(text), length, 0);
@@ -1152,8 +1158,8 @@ static inline int32_t jos_getenvid(void)
     return jos_plain(JOS_CALL_GETENVID, 0, 0, 0);
 }
 
-/* Ends a process; its slot is free when the call returns, however the process was made: nobody has to
-   wait for it. */
+/* Ends a process; its slot is free when the call returns, however the process was made: nobody
+   has to wait for it. */
 static inline int32_t jos_env_destroy(uint32_t env)
 {
     return jos_plain(JOS_CALL_ENV_DESTROY, env, 0, 0);

@@ -177,7 +177,11 @@ impl Verdict {
 /// Errors that every call shares: `InvalidArgument` for a malformed argument or an unknown bit, and
 /// `NoSuchProcess` for an id that is stale or outside the caller's authority (see the table in
 /// ARCHITECTURE.md); and `NotPermitted`, if something would have to be mapped, or a mark be left, in a view. Each variant
-/// names the others.
+/// names the others: its last sentences begin with "Errors:" and name each with its condition. (`tests/calls/errors.rs`
+/// of the core has a way to get each of them, and every test sees that no call answers with another.)
+///
+/// `QuotaExceeded` where something is mapped: the process in whose space it is mapped, or an ancestor, has a bound. Each
+/// mapping is charged, also where its frame and its table are there already.
 ///
 /// Mark 9 among permissions or marks is ignored where the process that the call changes has a pager and the caller is another
 /// process than that ([`EntryFlags::MARK_9`](crate::EntryFlags::MARK_9)). For the same reason a page that moves loses mark 9,
@@ -211,7 +215,7 @@ pub enum Syscall {
         permissions: Permissions,
     },
     /// 35: unmaps a page and leaves `marks`; returns the old entry (word 0) with its A and D. Never fails for an
-    /// absent page. Errors: `OutOfFrames` and `QuotaExceeded` when marks need a table.
+    /// absent page. Errors: `OutOfFrames` and `QuotaExceeded`, both when marks need a table that is not there.
     PageUnmap {
         /// In whose space: self, child or client.
         process: Target,
@@ -221,7 +225,8 @@ pub enum Syscall {
         marks: Permissions,
     },
     /// 36: makes the mapping a private writable copy with `permissions` (W is implied); a frame with one mapping
-    /// just gets W. Returns 1 in word 0 if it copied. Errors: `NotMapped`, `OutOfFrames`.
+    /// just gets W. Returns 1 in word 0 if it copied. Errors: `NotMapped`, `OutOfFrames`, `NotPermitted` (the page is a
+    /// driver's own).
     PageCopy {
         /// In whose space: self, child or client.
         process: Target,
@@ -230,17 +235,18 @@ pub enum Syscall {
         /// Marks that the page has afterwards.
         permissions: Permissions,
     },
-    /// 37: returns the count of a frame (word 0), for those that UPAGES does not reach. Error: `NotMapped` (no RAM
+    /// 37: returns the count of a frame (word 0), for those that UPAGES does not reach. Errors: `NotMapped` (no RAM
     /// that a program can have: none at all, or the kernel's own).
     FrameReferences {
         /// The frame's number.
         frame: u32,
     },
     /// 38: maps every present page of a range of `process` at the same offsets from `to_page` in `to`, dropping
-    /// and adding bits; optionally the same bits at the source. Returns the pages walked (word 0). Errors:
-    /// `OutOfFrames` and `QuotaExceeded` (word 0 says how many were done). Ranges of one space may overlap: each page
-    /// is read before it is replaced. If `to_page` lies inside the range, behind its first page, the range is walked
-    /// from its end, and after an error the pages done are those at its end.
+    /// and adding bits; optionally the same bits at the source. Returns the pages walked (word 0).
+    /// Ranges of one space may overlap: each page is read before it is replaced. If `to_page` lies inside the range,
+    /// behind its first page, the range is walked from its end, and after an error the pages done are those at its end.
+    /// Errors: `OutOfFrames`, `QuotaExceeded`, `NotPermitted` (a page is a driver's own). With each, word 0 says how many
+    /// pages were done.
     RangeShare {
         /// The source's space: self, child or client.
         process: Target,
@@ -260,7 +266,8 @@ pub enum Syscall {
     /// 39: drops and adds bits on every present page of a range and clears A and D. In a process that has a pager, mark 9
     /// goes with a D that was set, unless the pager adds it. Adds W only where the entry is not sealed or its frame has one mapping. Returns pages walked
     /// (word 0), all old A and D bits together (word 1), and for the first 32 pages a bitmap of A (word 2) and of D
-    /// (word 3). Error: `NotPermitted` (word 0 says how many were done).
+    /// (word 3). Errors: `NotPermitted` (W is added where the entry is sealed and its frame has other mappings; word 0 says how
+    /// many were done).
     RangeProtect {
         /// In whose space: self, child or client.
         process: Target,
@@ -271,7 +278,7 @@ pub enum Syscall {
         /// Bits to add.
         add: Permissions,
     },
-    /// 40: unmaps a range. Returns pages walked (word 0).
+    /// 40: unmaps a range. Marks of absent pages go. Returns pages walked (word 0). It has no errors of its own.
     RangeUnmap {
         /// In whose space: self, child or client.
         process: Target,
@@ -307,7 +314,7 @@ pub enum Syscall {
         process: Target,
     },
     /// 45: stores a child's registers ([`crate::registers::UserRegisters`], 40 bytes) at `address`.
-    /// Error: `Fault` (the buffer does not lie below UTOP).
+    /// Errors: `Fault` (the buffer does not lie below UTOP).
     RegistersRead {
         /// A child.
         process: Target,
@@ -384,7 +391,7 @@ pub enum Syscall {
         accept: bool,
     },
     /// 56: a fault handler hands a fault on to its pager, which gets a message of kind
-    /// [`crate::message::Kind::Forwarded`] with these words, whatever they say; returns when the pager has answered. Error:
+    /// [`crate::message::Kind::Forwarded`] with these words, whatever they say; returns when the pager has answered. Errors:
     /// `Refused` (there is no pager that could answer, or it refused, ended, or was too slow). The caller goes on.
     FaultForward {
         /// The address that was touched.
@@ -394,7 +401,8 @@ pub enum Syscall {
         /// The instruction.
         eip: u32,
     },
-    /// 57: a pager answers a client's fault. Errors: `NotWaiting`; those of a map.
+    /// 57: a pager answers a client's fault, or its call that needs frames. Errors: `NotWaiting`; and if it maps a page,
+    /// `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`. After those of the page the client goes on waiting.
     FaultReply {
         /// The client.
         process: ProcessId,
@@ -408,14 +416,17 @@ pub enum Syscall {
         /// Milliseconds.
         milliseconds: u32,
     },
-    /// 59: has the caller's pager adopt a child that is about to get a copy of the caller's memory. Errors:
-    /// `Refused`, `PeerEnded`, `Deadlock`. Without a pager it succeeds at once.
+    /// 59: has the caller's pager adopt a child that is about to get a copy of the caller's memory. If the caller never had
+    /// a pager, it succeeds at once. Errors: `Refused` (the pager said no, or the child has another pager), `PeerEnded` (the
+    /// pager has ended), `Deadlock` (it waits for the caller).
     Clone {
         /// A child of the caller, with the same pager.
         child: ProcessId,
     },
-    /// 60: sends and waits until it is received. Errors: `Deadlock`, `PeerEnded`, `NotMapped`, `NotPermitted`; and
-    /// `OutOfFrames`, `QuotaExceeded`, if the receiver has no table for the page and can have none.
+    /// 60: sends and waits until it is received. Errors: `Deadlock` (the receiver waits for the caller), `PeerEnded` (it ended
+    /// during the call; if it ended before, its id is stale); of the page, `NotMapped`, `NotPermitted` (W is asked for and
+    /// the page lacks it, or it is a driver's own), `OutOfFrames` (for a table at the receiver), `QuotaExceeded` (the
+    /// receiver's, which is charged for the page).
     Send {
         /// To whom: any live process.
         to: ProcessId,
@@ -424,15 +435,17 @@ pub enum Syscall {
         /// The page.
         offer: Option<PageOffer>,
     },
-    /// 61: waits for a message from one process, or from anyone. Error: `PeerEnded` (that one ended),
-    /// `Deadlock`.
+    /// 61: waits for a message from one process, or from anyone. The end of a child that the caller may wait for is a
+    /// message, too. Errors: `PeerEnded` (that one ended during the call; if it ended before, its id is stale), `Deadlock`
+    /// (that one waits for the caller, or is the caller, which has no interrupt line).
     Receive {
         /// From whom.
         from: Option<ProcessId>,
         /// Where a page may come.
         offer: Option<PageOffer>,
     },
-    /// 62: sends and waits for the reply. Errors as `Send`.
+    /// 62: sends and waits for the reply. Errors: as of `Send`, which are `Deadlock`, `PeerEnded`, `NotMapped`, `NotPermitted`,
+    /// `OutOfFrames`, `QuotaExceeded`.
     Call {
         /// To whom.
         to: ProcessId,
@@ -441,8 +454,8 @@ pub enum Syscall {
         /// The page sent, and whether the reply's may come to the same place.
         offer: Option<PageOffer>,
     },
-    /// 63: answers a process that is blocked in a call to the caller; never blocks. Error: `NotWaiting`,
-    /// `NotMapped`, `NotPermitted`.
+    /// 63: answers a process that is blocked in a call to the caller; never blocks. Errors: `NotWaiting`; of the page, as of
+    /// `Send`, `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`. After those the process goes on waiting.
     Reply {
         /// To whom.
         to: ProcessId,
@@ -451,8 +464,8 @@ pub enum Syscall {
         /// The page sent.
         offer: Option<PageOffer>,
     },
-    /// 64: as `Reply`, then as `Receive` from anyone. A process that does not wait any more is no error; the errors
-    /// of the page come before anything is received.
+    /// 64: as `Reply`, then as `Receive` from anyone. A process that does not wait any more is no error. Errors: of the
+    /// reply's page, `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`, before anything is received.
     ReplyAndReceive {
         /// To whom.
         to: ProcessId,
@@ -471,7 +484,7 @@ pub enum Syscall {
     /// 67: lets others run.
     Yield,
     /// 68: writes bytes to the console. Returns how many (word 0). Touches its buffer first, so nothing appears twice.
-    /// Error: `Fault` (the buffer does not lie below UTOP).
+    /// Errors: `Fault` (the buffer does not lie below UTOP).
     ConsoleWrite {
         /// First byte.
         address: u32,
@@ -479,7 +492,7 @@ pub enum Syscall {
         length: u32,
     },
     /// 69: waits for console input. Returns how many bytes (word 0), at least 1 if `length` is.
-    /// Error: `Fault` (the buffer does not lie below UTOP).
+    /// Errors: `Fault` (the buffer does not lie below UTOP).
     ConsoleRead {
         /// First byte.
         address: u32,
@@ -487,12 +500,12 @@ pub enum Syscall {
         length: u32,
     },
     /// 70: makes a process the one that Ctrl-C is told to; `None` for nobody: then Ctrl-C is a byte. Allowed to the
-    /// present owner, and to anyone while there is none.
+    /// present owner, and to anyone while there is none. Errors: `NoSuchProcess` (also if another process is the owner).
     SetConsoleOwner {
         /// Self or a child.
         owner: Option<Target>,
     },
-    /// 71: as `RangeProtect` for one page; returns the old entry (word 0). Errors: `NotMapped`, `NotPermitted`.
+    /// 71: as `RangeProtect` for one page; returns the old entry (word 0). Errors: `NotMapped`, `NotPermitted` (as there).
     PageProtect {
         /// In whose space: self, child or client.
         process: Target,
@@ -515,15 +528,15 @@ pub enum Syscall {
         /// Which directory entry.
         view: ViewSlot,
     },
-    /// 73: empties a directory entry that holds a view, whether the view still shows anything or not. Error: `NotMapped`
+    /// 73: empties a directory entry that holds a view, whether the view still shows anything or not. Errors: `NotMapped`
     /// (there is no view).
     ViewDetach {
         /// Which directory entry.
         view: ViewSlot,
     },
     /// 74: says whether a child is a driver: one that may make the calls from here on. There is no IOMMU, so a driver
-    /// is trusted as the kernel is. What it has been granted already it keeps until it ends. Error of this call and the
-    /// next seven: `NotPermitted` (the caller is no driver; `init` is one).
+    /// is trusted as the kernel is. What it has been granted already it keeps until it ends. Errors: `NotPermitted` (the
+    /// caller is no driver; `init` is one).
     DriverAllow {
         /// A child.
         process: Target,
@@ -531,13 +544,13 @@ pub enum Syscall {
         allow: bool,
     },
     /// 75: opens at most 256 I/O ports to the caller until it ends. Errors: `Busy` (a port is the kernel's own),
-    /// `QuotaExceeded` (it has four such ranges).
+    /// `QuotaExceeded` (it has four such ranges), `NotPermitted` (the caller is no driver).
     PortsAllow {
         /// Which.
         ports: PortRange,
     },
     /// 76: maps device memory, writable and uncached, in place of what was there. No other space can get these pages,
-    /// and they are not copied. Errors: `NotPermitted` (a frame may be RAM, or is a device of the kernel's);
+    /// and they are not copied. Errors: `NotPermitted` (the caller is no driver; a frame may be RAM, or is a device of the kernel's);
     /// `OutOfFrames` and `QuotaExceeded` (word 0 says how many were done).
     DeviceMap {
         /// The first frame; its address goes into word 1.
@@ -547,15 +560,15 @@ pub enum Syscall {
     },
     /// 77: maps zeroed frames that follow each other and stay where they are, for a device to read and write. No other
     /// space can get them. Returns the physical address of the first (word 0). Errors: `Busy` (something is mapped in
-    /// the range), `OutOfFrames` (the pool has no such run, or there is no frame for a table), `QuotaExceeded`. After an
-    /// error a page table that the call has made may stay.
+    /// the range), `OutOfFrames` (the pool has no such run, or there is no frame for a table), `QuotaExceeded`,
+    /// `NotPermitted` (the caller is no driver). After an error a page table that the call has made may stay.
     DmaAllocate {
         /// Where in the caller's space; at most 64 pages.
         range: PageRange,
     },
     /// 78: unmaps pages of `DmaAllocate` and gives their frames back to the pool. The caller vouches that no device
-    /// uses them. A frame whose page the caller has unmapped since goes back, too. Error: `NotMapped` (the caller has no
-    /// DMA frame of one of the pages; nothing was done).
+    /// uses them. A frame whose page the caller has unmapped since goes back, too. Errors: `NotMapped` (the caller has no
+    /// DMA frame of one of the pages; nothing was done), `NotPermitted` (the caller never was a driver).
     DmaRelease {
         /// Which pages of the caller's.
         range: PageRange,
@@ -563,18 +576,19 @@ pub enum Syscall {
     /// 79: gives the DMA frames of a dead driver back to the pool. They are kept from it for the driver's parent, or
     /// whoever stands in its place by now, who vouches that no device uses them. Returns how many there were (word 0).
     /// Errors: `NoSuchProcess` (the caller keeps no frames of such a driver), `Busy` (the caller keeps some, but the driver's
-    /// memory is still being taken down: wait for its end).
+    /// memory is still being taken down: wait for its end), `NotPermitted` (the caller is no driver and keeps none).
     DmaReclaim {
         /// The driver that has ended.
         driver: ProcessId,
     },
     /// 80: has an interrupt line told to the caller, until it ends, by messages of kind *interrupt* with the line in
-    /// word 0. Each masks the line. Error: `Busy` (it is the kernel's or another driver's).
+    /// word 0. Each masks the line. Errors: `Busy` (it is the kernel's or another driver's), `NotPermitted` (the caller
+    /// is no driver).
     InterruptAttach {
         /// Which.
         line: Line,
     },
-    /// 81: unmasks a line of the caller's. Error: `NotPermitted` (it is not the caller's).
+    /// 81: unmasks a line of the caller's. Errors: `NotPermitted` (it is not the caller's).
     InterruptAcknowledge {
         /// Which.
         line: Line,
@@ -602,8 +616,8 @@ pub enum Syscall {
         /// Yes or no.
         accept: bool,
     },
-    /// 83: as `FaultReply`, then as `Receive` from anyone. A client that does not wait any more is no error; the errors
-    /// of a map come before anything is received. Not by `sysenter`.
+    /// 83: as `FaultReply`, then as `Receive` from anyone. A client that does not wait any more is no error. Not by
+    /// `sysenter`. Errors: of a map, `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`, before anything is received.
     FaultReplyAndReceive {
         /// The client.
         process: ProcessId,

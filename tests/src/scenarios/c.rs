@@ -18,6 +18,7 @@ pub fn trials() -> Vec<Trial> {
         claim("c::a_fork_in_c_copies_on_write_and_the_last_owner_keeps_its_frame", forkwalk),
         claim("c::a_fault_handler_in_c_mends_and_nests", fault),
         claim("c::a_process_built_by_hand_in_c_exchanges_a_page", ipc),
+        claim("c::what_the_header_says_of_errors_and_ends_is_so", claims),
         claim("c::each_function_of_the_header_loads_the_registers_of_its_call", registers),
     ];
     if Compiler::find().is_some() {
@@ -117,6 +118,14 @@ fn ipc() -> Claim {
         "parent: value 8 from its child: yes; the page holds 42",
         "a permission that JOS does not know is error 3",
     ])?;
+    Ok(())
+}
+
+/// Each line of `claims` is a sentence of the header, and says whether it is so.
+fn claims() -> Claim {
+    let outcome = boot("claims")?;
+    let so = outcome.lines.iter().filter(|line| line.ends_with(": yes")).count();
+    outcome.demand(so == 12, || format!("{so} of 12 claims"))?;
     Ok(())
 }
 

@@ -9,6 +9,7 @@ mod authority;
 mod clean;
 mod console;
 mod drivers;
+mod errors;
 mod faults;
 mod first;
 mod jos;

@@ -7,6 +7,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 mod audit;
+pub mod documented;
 pub mod image;
 
 use std::collections::HashMap;
@@ -270,7 +271,21 @@ impl World {
         registers.ecx = raw.page;
         [registers.ebx, registers.esi, registers.edi, registers.ebp] = raw.words;
         registers.eip = CALL_SITE + 2;
+        let caller = self.current();
         self.trap(VECTOR);
+        self.check_documented(caller, raw);
+    }
+
+    /// If a call has answered with an error, its documentation names that error.
+    fn check_documented(&self, caller: ProcessId, raw: RawCall) {
+        let number = raw.head & 0xFF;
+        let answers = self.exists(caller)
+            && self.process(caller).state == State::Ready
+            && !self.restarts(caller)
+            && number >= Syscall::FIRST;
+        if let Some(error) = answers.then(|| self.result(caller).err()).flatten() {
+            assert!(documented::may_answer(number, error), "call {number} does not name {error:?}");
+        }
     }
 
     /// Makes a call by `int 0x30` that answers without blocking. It is repeated while it restarts.
@@ -284,6 +299,7 @@ impl World {
         self.repeat(caller);
         assert_eq!(self.process(caller).state, State::Ready, "the call blocked");
         assert!(!self.restarts(caller), "the call restarts");
+        self.check_documented(caller, raw);
         self.result(caller)
     }
 
