@@ -556,8 +556,9 @@ static inline int32_t vitrine_frame_references(uint32_t frame)
    marks; and SHARE_BOTH) and with those in `add` (marks; W is never gained). Stores how many pages
    it went over, also when it fails. Ranges of one space may overlap: each page is read before it is
    replaced. If `to_page` lies inside the range, behind its first page, the range is walked from its
-   end, and after an error the pages gone over are those at its end. Errors: no frame for a table;
-   -ERROR_NOT_PERMITTED: a page is a driver's own. */
+   end, and after an error the pages gone over are those at its end. With SHARE_BOTH, a writable page
+   whose frame has another mapping is copied for `to`, and stays as it is. Errors: no frame for a
+   table or a copy; -ERROR_NOT_PERMITTED: a page is a driver's own. */
 static inline int32_t vitrine_range_share(uint32_t process, uint32_t page, uint32_t pages,
                                           uint32_t to, uint32_t to_page, uint32_t drop,
                                           uint32_t add, uint32_t *walked)
