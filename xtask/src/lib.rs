@@ -10,6 +10,7 @@
 //! - [`c`]: the C programs, which are built where there is a C compiler;
 //! - [`machine`], [`verdict`]: what the emulator is asked to be, and what its end means;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
+//! - [`oracle`]: judges the running machine from its physical memory;
 //! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@bench`], [`mod@test`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
@@ -30,6 +31,7 @@ pub mod image;
 pub mod iso;
 pub mod leash;
 pub mod machine;
+pub mod oracle;
 pub mod output;
 pub mod qemu;
 pub mod setup;

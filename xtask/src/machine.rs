@@ -56,6 +56,10 @@ pub struct Machine {
     pub disk: Option<PathBuf>,
     /// A configuration file of QEMU's `blkdebug`, which makes requests to the virtio drive fail: for tests.
     pub disk_errors: Option<PathBuf>,
+    /// A file that is the machine's RAM, as large as `memory` says, for others to read while it runs.
+    pub ram: Option<PathBuf>,
+    /// A socket where the emulator answers QMP, for whoever stops it.
+    pub monitor: Option<PathBuf>,
 }
 
 impl Machine {
@@ -71,6 +75,8 @@ impl Machine {
             ide_disk: None,
             disk: None,
             disk_errors: None,
+            ram: None,
+            monitor: None,
         }
     }
 
@@ -94,6 +100,19 @@ impl Machine {
         add(&["-accel", "tcg", "-nodefaults", "-vga", "none", "-display", "none", "-no-reboot"]);
         add(&["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
         add(&["-m", &self.memory.to_string()]);
+        if let Some(file) = &self.ram {
+            let file = file.display().to_string().replace(',', ",,");
+            let memory = self.memory;
+            add(&[
+                "-object",
+                &format!("memory-backend-file,id=ram,size={memory}M,share=on,mem-path={file}"),
+            ]);
+            add(&["-machine", "memory-backend=ram"]);
+        }
+        if let Some(socket) = &self.monitor {
+            let socket = socket.display().to_string().replace(',', ",,");
+            add(&["-qmp", &format!("unix:{socket},server=on,wait=off")]);
+        }
         if self.icount {
             add(&["-icount", "shift=0,sleep=off", "-rtc", "clock=vm,base=2020-01-01"]);
         }

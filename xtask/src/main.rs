@@ -16,7 +16,7 @@ use xtask::symbols::Symbols;
 use xtask::system::Part;
 use xtask::verdict::Verdict;
 use xtask::workspace::Workspace;
-use xtask::{bench, build, check, disk, gdb, iso, qemu, setup, test};
+use xtask::{bench, build, check, disk, gdb, iso, oracle, qemu, setup, test};
 
 /// Builds, boots and checks Vitrine.
 #[derive(Parser)]
@@ -57,6 +57,8 @@ enum Task {
     },
     /// Count the instructions of every operation, beside targets and other systems
     Bench(bench::Options),
+    /// Stop the running machine at random moments and judge it by its physical memory alone
+    Oracle(oracle::Options),
     /// Check format, lints and documentation, for host and target
     Check,
 }
@@ -158,6 +160,7 @@ fn perform(task: Task) -> Result<u8> {
             gdb::gdb(&workspace, memory, boot.command_line(), program)?;
         }
         Task::Bench(options) => bench::bench(&workspace, &options)?,
+        Task::Oracle(options) => oracle::oracle(&workspace, &options)?,
         Task::Check => check::check(&workspace)?,
     }
     Ok(0)

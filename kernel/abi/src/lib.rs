@@ -15,6 +15,7 @@ extern crate std;
 pub mod address;
 pub mod archive;
 pub mod call;
+pub mod debug;
 pub mod driver;
 pub mod entry;
 pub mod error;

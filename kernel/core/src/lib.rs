@@ -18,6 +18,7 @@ pub mod boot_archive;
 pub mod boot_line;
 mod console;
 pub mod cpu;
+mod debug;
 pub mod dma;
 pub mod driver;
 mod fault;
