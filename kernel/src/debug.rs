@@ -15,7 +15,10 @@ unsafe impl Sync for Published {}
 
 /// All zero until the boot is over: then `magic` says that the rest can be believed.
 #[unsafe(no_mangle)]
-#[allow(non_upper_case_globals, reason = "the name is `abi::debug::SYMBOL`; builds differ in whether they warn")]
+#[allow(
+    non_upper_case_globals,
+    reason = "the name is `abi::debug::SYMBOL`; builds differ in whether they warn"
+)]
 static vitrine_debug: Published = Published(UnsafeCell::new(Table {
     magic: 0,
     version: 0,

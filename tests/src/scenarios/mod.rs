@@ -11,6 +11,7 @@ mod disk;
 mod docs;
 mod failures;
 mod first;
+mod oracle;
 mod programs;
 mod shell;
 mod swap;
@@ -26,6 +27,7 @@ pub fn all() -> Vec<Trial> {
         census::trials(),
         docs::trials(),
         first::trials(),
+        oracle::trials(),
         c::trials(),
         checks::trials(),
         disk::trials(),

@@ -1,6 +1,7 @@
 //! What the machine does while it is watched.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
 
 use crate::bad_input::BadInput;
 use crate::disk;
@@ -27,6 +28,8 @@ pub struct Ready {
     pub machine: Machine,
     /// The archive with the JOS programs, which goes with this.
     _staged: Option<Staged>,
+    /// Where the swap disk is, which goes with this, too.
+    _directory: TempDir,
 }
 
 impl Load {
@@ -84,8 +87,8 @@ impl Load {
             .as_ref()
             .map_or_else(|| workspace.archive(), |staged| staged.archive().to_owned());
         let swaps = self.words.split(' ').any(|word| word == "disk");
-        let disk =
-            swaps.then(|| disk::sparse(&workspace.output(), "oracle-swap.img")).transpose()?;
+        let directory = tempfile::tempdir().context("cannot create a temporary directory")?;
+        let disk = swaps.then(|| disk::sparse(directory.path(), "swap.img")).transpose()?;
         let words = staged.as_ref().map(|staged| staged.words.clone());
         let words =
             words.as_deref().into_iter().chain((!self.words.is_empty()).then_some(self.words));
@@ -95,7 +98,7 @@ impl Load {
             disk,
             ..Machine::new(Image::Kernel { kernel: workspace.kernel(), archive: Some(archive) })
         };
-        Ok(Ready { machine, _staged: staged })
+        Ok(Ready { machine, _staged: staged, _directory: directory })
     }
 
     /// A kernel panic is a finding, too.

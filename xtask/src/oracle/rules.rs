@@ -243,7 +243,7 @@ impl Judge<'_> {
             match index {
                 WINDOW | CURRENT => {
                     let write = if index == CURRENT { Entry::WRITE } else { Entry::USER };
-                    let own = directory * PAGE | Entry::PRESENT | write;
+                    let own = (directory * PAGE) | Entry::PRESENT | write;
                     self.found.expect(entry.steady() == own, || {
                         format!("{place}: a self entry names its own directory")
                     });
@@ -394,7 +394,7 @@ impl Judge<'_> {
     /// What lost views show: 1,024 read-only entries that name one frame of zeros.
     fn empty_view(&mut self) {
         let table = self.world.table;
-        let expected = table.empty_view_zeros * PAGE | READ;
+        let expected = (table.empty_view_zeros * PAGE) | READ;
         for (index, word) in (0..).zip(self.world.memory.words(table.empty_view_table)) {
             let entry = Entry(word);
             self.found.expect(entry.steady() == expected, || {

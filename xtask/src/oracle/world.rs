@@ -172,7 +172,7 @@ impl<'a> World<'a> {
 }
 
 fn slot_of(half: u32) -> Option<u32> {
-    (half != 0).then(|| half % PROCESSES)
+    (half != 0).then_some(half % PROCESSES)
 }
 
 fn table_of(words: &[u32]) -> Result<Table> {
