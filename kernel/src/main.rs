@@ -24,6 +24,7 @@ mod timer;
 mod traps;
 
 use abi::layout::FRAME_TABLE;
+use abi::{Frame, boot_line};
 use kernel_core::{After, Cpu, Frames, Kernel, dma};
 
 use crate::cannot_boot::CannotBoot;
