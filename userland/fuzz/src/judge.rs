@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::abi::public::Status;
 use libsys::fork::{Fork, fork};
-use libsys::process::{id, wait};
+use libsys::process::{end_all_children, wait};
 use libsys::{
     Error, Permissions, ProcessId, Target, UserPage, clock, destroy, facts, machine, page_allocate,
     println, process_start, process_stop, set_fault_timeout, set_pager, set_quota, yield_now,
@@ -132,13 +132,10 @@ impl Judge {
         }
         process_start(root).map_err(supervisor("start"))?;
         watch(root);
-        // Children of members that have ended are the supervisor's by now.
-        for facts in facts::processes().filter(|facts| facts.parent == id().bits()) {
-            if let Ok(child) = ProcessId::new(facts.id) {
-                destroy(child, true).or_else(gone).map_err(supervisor("destroy"))?;
-            }
-        }
-        while wait(None).is_ok() {}
+        destroy(root, true).or_else(gone).map_err(supervisor("destroy"))?;
+        wait(Some(root)).map_err(supervisor("wait"))?;
+        // Children of members that have ended are the supervisor's by now. This waits until their memory is free.
+        end_all_children();
         self.made += u64::from(counter.load(Ordering::Relaxed)).min(100_000);
         self.judge(batch, before, Census::take())
     }
