@@ -4,12 +4,16 @@ use core::fmt;
 
 use libsys::abi::layout::PROGRAM_TEXT;
 
-use crate::boundary::{address, number, page, permissions};
+use crate::boundary::{ARENA, address, number, page, permissions};
 use crate::cpu::{INSTRUCTIONS, SEGMENTS, Way, Wire, enter, load, store};
+use crate::ground::{self, PIECES};
 use crate::random::Random;
 
+/// How many other members a process knows.
+pub const PEERS: usize = 6;
+
 /// Ids that a process may name: the own family, the servers, and whoever judges.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Names {
     /// This process.
     pub own: u32,
@@ -17,6 +21,8 @@ pub struct Names {
     pub children: [u32; 4],
     /// Its parent.
     pub parent: u32,
+    /// Others of the family.
+    pub peers: [u32; PEERS],
 }
 
 /// One step.
@@ -28,6 +34,10 @@ pub enum Action {
     Load(u32),
     /// Writes memory.
     Store(u32, u8),
+    /// Writes a piece of the shared code: which piece, which instructions, and a number in them.
+    Rewrite(u32, u32, u32),
+    /// Runs a piece of the shared code from one of its bytes on.
+    Run(u32, u32, Wire),
     /// Makes a child that does the same.
     Fork,
 }
@@ -38,66 +48,78 @@ const BLOCKING: [u32; 9] = [13, 48, 56, 59, 60, 61, 62, 64, 83];
 const CONSOLE: [u32; 3] = [0, 68, 69];
 /// JOS's `exit` and the native one, and destroying oneself: rarer, for they end the actor.
 const ENDING: [u32; 3] = [3, 47, 49];
-/// How many native calls there are, from 32 on; a few more are tried.
+/// The first native call.
+const FIRST: u32 = 32;
+/// How many native calls there are, from `FIRST` on; a few more are tried.
 const NATIVE: u32 = 56;
+/// Native calls that take permissions or marks; the others refuse any.
+const WITH_PERMISSIONS: [u32; 17] =
+    [33, 34, 35, 36, 38, 39, 40, 41, 57, 60, 61, 62, 63, 64, 71, 82, 83];
+/// The bit of `RangeShare`'s last word that has both sides changed.
+const BOTH: u32 = 1 << 31;
 
 impl Action {
     /// Chooses a step.
     pub fn choose(random: &mut Random, names: &Names) -> Self {
-        match random.below(100) {
-            0..=69 => Self::call(random, names),
-            70..=74 => Self::Load(address(random)),
-            75..=82 => Self::Store(address(random), random.next() as u8),
-            83..=85 => Self::Fork,
+        match random.below(200) {
+            0..=159 => {
+                let (way, wire) = Self::call(random, names);
+                Self::Enter(way, wire)
+            }
+            160..=166 => Self::Load(address(random)),
+            167..=177 => Self::Store(address(random), random.next() as u8),
+            178..=181 => Self::Fork,
+            182..=187 => Self::Rewrite(random.below(PIECES), random.below(12), random.next()),
+            188..=193 => {
+                let (_, wire) = Self::call(random, names);
+                let offset = if random.once_in(6) { random.below(16) } else { 0 };
+                Self::Run(random.below(PIECES), offset, wire)
+            }
             _ => Self::trap(random),
         }
     }
 
     /// A call, with arguments of which most make sense.
-    fn call(random: &mut Random, names: &Names) -> Self {
-        let number_of_call = loop {
+    fn call(random: &mut Random, names: &Names) -> (Way, Wire) {
+        let call = loop {
             let chosen = match random.below(16) {
-                0..=2 => random.below(16),
-                3 => random.below(256),
-                _ => 32 + random.below(NATIVE),
+                0 | 1 => random.below(16),
+                2 if random.once_in(4) => random.below(256),
+                _ => FIRST + random.below(NATIVE),
             };
-            let rare = (BLOCKING.contains(&chosen) && !random.once_in(6))
-                || (ENDING.contains(&chosen) && !random.once_in(12));
+            let rare = (BLOCKING.contains(&chosen) && !random.once_in(3))
+                || (ENDING.contains(&chosen) && !random.once_in(24));
             if !rare {
                 break chosen;
             }
         };
-        let word = |random: &mut Random| match random.below(4) {
-            0 => names.pick(random),
-            1 => page(random),
-            2 => permissions(random),
-            _ => number(random),
-        };
-        let mut wire = Wire {
-            eax: number_of_call | permissions(random) << 8,
-            edx: names.pick(random),
-            ecx: page(random),
-            ebx: word(random),
-            esi: word(random),
-            edi: word(random),
-            ebp: word(random),
-            ..Wire::default()
-        };
-        if random.once_in(3) {
-            wire.eax &= 0xFF;
+        let mut wire =
+            Wire { eax: call, edx: names.pick(random), ecx: page(random), ..Wire::default() };
+        [wire.ebx, wire.esi, wire.edi, wire.ebp] = words(call, random, names);
+        if WITH_PERMISSIONS.contains(&call) || random.once_in(16) {
+            wire.eax |= permissions(random) << 8;
         }
-        if random.once_in(4) {
-            wire.ebx = 1 + random.below(70);
+        if call < FIRST {
+            // JOS's calls have their arguments elsewhere.
+            (wire.ebx, wire.edi) = (names.pick(random), page(random));
+            wire.esi = permissions(random) | if random.once_in(8) { 0 } else { 5 };
+            if random.once_in(2) {
+                wire.ebx = permissions(random) | 5;
+            }
         }
-        if CONSOLE.contains(&number_of_call) {
+        if random.once_in(12) {
+            let which = random.below(4);
+            let any = number(random);
+            *[&mut wire.ebx, &mut wire.esi, &mut wire.edi, &mut wire.ebp][which as usize] = any;
+        }
+        if CONSOLE.contains(&call) {
             // A length of 0, or an address where nothing can be read.
             (wire.ebx, wire.ecx, wire.esi) = (0xF000_0000 | wire.ebx, 0, 0);
             wire.edx = if random.once_in(2) { 0xEF80_0000 } else { wire.edx };
         }
-        // An hour of sleep is as good as for ever.
-        let way = match random.below(8) {
-            0..=5 => Way::Interrupt(0x30),
-            6 => Way::Sysenter,
+        let way = match random.below(40) {
+            0..=31 => Way::Interrupt(0x30),
+            32..=38 => Way::Sysenter,
             _ => Way::RawSysenter,
         };
         if way != Way::Interrupt(0x30) {
@@ -106,13 +128,13 @@ impl Action {
         if way == Way::RawSysenter {
             (wire.edx, wire.ecx) = (address(random), address(random));
         }
-        if random.once_in(16) {
+        if random.once_in(24) {
             wire.eflags = flags(random);
         }
         if random.once_in(24) {
             wire.esp = address(random);
         }
-        Self::Enter(way, wire)
+        (way, wire)
     }
 
     /// A trap that is no call.
@@ -160,6 +182,10 @@ impl Action {
                 let _ = core::hint::black_box(load(address));
             }
             Self::Store(address, value) => store(address, value),
+            Self::Rewrite(piece, which, number) => {
+                ground::write_code(piece, &ground::snippet(which, number));
+            }
+            Self::Run(piece, offset, wire) => ground::run_code(piece, offset, wire),
             Self::Fork => {}
         }
     }
@@ -167,16 +193,49 @@ impl Action {
 
 impl Names {
     fn pick(&self, random: &mut Random) -> u32 {
-        match random.below(16) {
-            0..=4 => 0,
-            5 => self.own,
-            6..=10 => random.pick(&self.children),
-            11 => self.parent,
-            12 => 0x1000 | random.below(4),
-            13 => self.own ^ 0x1000,
-            14 => 0x1000 * random.below(40) | random.below(1026),
+        match random.below(24) {
+            0..=6 => 0,
+            7 => self.own,
+            8..=12 => random.pick(&self.children),
+            13..=17 => random.pick(&self.peers),
+            18 => self.parent,
+            // Whoever was first in the first slots: init, the servers, the supervisor.
+            19 => 0x1000 | random.below(4),
+            20 => self.own ^ 0x1000,
+            21 => 0x1000 * random.below(40) | random.below(1026),
             _ => number(random),
         }
+    }
+}
+
+/// The words of a call, as it takes them.
+fn words(call: u32, random: &mut Random, names: &Names) -> [u32; 4] {
+    let pages = if random.once_in(4) { 1 + random.below(70) } else { 1 + random.below(8) };
+    let coin = random.below(2);
+    match call {
+        // Another space, and a page there.
+        34 | 82 => [names.pick(random), page(random), 0, 0],
+        38 => {
+            let both = if random.once_in(3) { BOTH } else { 0 };
+            [names.pick(random), page(random), pages, permissions(random) | both]
+        }
+        39 => [pages, permissions(random), 0, 0],
+        40 | 41 | 77 | 78 => [pages, 0, 0, 0],
+        71 => [permissions(random), 0, 0, 0],
+        42 | 49 | 55 | 70 | 74 | 84 => [coin, 0, 0, 0],
+        45 | 46 => [page(random) + random.pick(&[0, 4, 0xFF0]), 0, 0, 0],
+        48 | 54 => [names.pick(random), 0, 0, 0],
+        50 => [random.below(400), random.below(9), 0, 0],
+        53 => [if coin == 0 { 0 } else { address(random) }, 0, 0, 0],
+        56 => [address(random), random.below(8), address(random), 0],
+        57 | 83 => [random.below(3), page(random), if coin == 0 { 0 } else { page(random) | 1 }, 0],
+        58 => [random.below(4), 0, 0, 0],
+        66 => [random.below(3), 0, 0, 0],
+        72 | 73 => [(ARENA >> 22) + random.below(5), 0, 0, 0],
+        75 => [1 + random.below(256), random.next() & 0xFFFF, 0, 0],
+        76 => [pages, address(random) & !0xFFF | 0x8000_0000, 0, 0],
+        80 | 81 => [random.below(18), 0, 0, 0],
+        _ => [number(random), number(random), number(random), page(random)],
     }
 }
 
@@ -215,6 +274,12 @@ impl fmt::Display for Action {
             Self::Load(address) => write!(f, "(void)*(volatile unsigned char *){address:#x};"),
             Self::Store(address, value) => {
                 write!(f, "*(volatile unsigned char *){address:#x} = {value:#x};")
+            }
+            Self::Rewrite(piece, which, number) => {
+                write!(f, "/* code {piece} = {:02x?} */", ground::snippet(*which, *number))
+            }
+            Self::Run(piece, offset, wire) => {
+                write!(f, "/* run code {piece} from byte {offset} with {wire:x?} */")
             }
             Self::Fork => write!(f, "/* fork: the child goes on with a stream of its own */"),
         }

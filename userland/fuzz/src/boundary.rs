@@ -61,23 +61,23 @@ const GROUP: u32 = 32;
 
 /// Where calls are likely to succeed: sixteen pages across the edge of two tables.
 pub const ARENA: u32 = 0x3040_0000;
-const ARENA_PAGES: u32 = 16;
+/// How many pages.
+pub const ARENA_PAGES: u32 = 16;
+/// The first of them.
+pub const ARENA_FIRST: u32 = ARENA - ARENA_PAGES / 2 * PAGE_SIZE;
 
 /// An address of a page.
 pub fn page(random: &mut Random) -> u32 {
-    match random.below(8) {
-        0..=3 => {
-            let first = ARENA - ARENA_PAGES / 2 * PAGE_SIZE;
-            first + random.below(ARENA_PAGES) * PAGE_SIZE
-        }
-        4 => near(random, EDGES) & !(PAGE_SIZE - 1),
+    match random.below(48) {
+        0..=31 => ARENA_FIRST + random.below(ARENA_PAGES) * PAGE_SIZE,
+        32..=36 => near(random, EDGES) & !(PAGE_SIZE - 1),
         // A table's or a group's edge anywhere below UTOP.
-        5 => {
+        37..=42 => {
             let span = if random.once_in(2) { TABLE_SPAN } else { GROUP * TABLE_SPAN };
             let edge = random.below(USER_TOP / span + 1) * span;
             edge.wrapping_add(random.below(3).wrapping_sub(1).wrapping_mul(PAGE_SIZE))
         }
-        6 => random.next() & !(PAGE_SIZE - 1),
+        43..=45 => random.next() & !(PAGE_SIZE - 1),
         _ => random.next(),
     }
 }
@@ -100,12 +100,13 @@ pub fn number(random: &mut Random) -> u32 {
     }
 }
 
-/// Permissions as calls take them: few bits, or any.
+/// Permissions as calls take them: W and marks, or P and U as well, or any.
 pub fn permissions(random: &mut Random) -> u32 {
-    match random.below(8) {
+    match random.below(16) {
         0 => random.next(),
         1 => 1 << random.below(12),
-        _ => random.next() & 0xE07,
+        2..=4 => random.next() & 0xE07,
+        _ => random.next() & 0xE02,
     }
 }
 

@@ -2,10 +2,17 @@
 //!
 //! The stub keeps where it came from in statics, at fixed addresses, because no register is its own: a trap that the
 //! kernel answers comes back, whatever the registers held. What does not come back ends the process, which is as well.
+//!
+//! A fault between leaving the stub and coming back can be skipped: the handler below goes on at the way back, as if the
+//! instruction had done nothing. So a process lives through most of its bad addresses.
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;
 use core::ptr::addr_of;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use libsys::fault::{Fault, Handled};
+use libsys::regions::{self, Decision};
 
 /// All that an entry takes along, and what it brings back.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,6 +50,10 @@ pub enum Way {
     Instruction(u8),
     /// A jump to the wire's target.
     Jump,
+    /// A byte loaded from ebx.
+    Load,
+    /// The byte of al stored at ebx.
+    Store,
 }
 
 /// How many there are of [`Way::Instruction`].
@@ -61,7 +72,10 @@ pub fn enter(way: Way, mut wire: Wire) -> Wire {
         Way::Segment(which) => stub(addr_of!(fuzz_segments), which % SEGMENTS, 16),
         Way::Instruction(which) => stub(addr_of!(fuzz_instructions), which % INSTRUCTIONS, 16),
         Way::Jump => wire.target,
+        Way::Load => addr_of!(fuzz_load) as u32,
+        Way::Store => addr_of!(fuzz_store) as u32,
     };
+    SKIPPED.store(0, Ordering::Relaxed);
     // SAFETY: the stub reads and writes the words of `Wire` and keeps the C calling convention if it returns. What a
     // trap or a jump does beside that ends this process or changes its memory: only processes that are made to be
     // thrown away call this, and nothing of theirs is believed afterwards.
@@ -71,14 +85,41 @@ pub fn enter(way: Way, mut wire: Wire) -> Wire {
 
 /// Reads a byte anywhere: a fault, if it may not.
 pub fn load(address: u32) -> u8 {
-    // SAFETY: a volatile load of a byte has no effect where it is allowed, and faults where it is not.
-    unsafe { core::ptr::with_exposed_provenance::<u8>(address as usize).read_volatile() }
+    enter(Way::Load, Wire { ebx: address, ..Wire::default() }).eax as u8
 }
 
 /// Writes a byte anywhere: a fault, if it may not.
 pub fn store(address: u32, value: u8) {
-    // SAFETY: as for `enter`: the process is made to be thrown away, and nothing of its memory is believed.
-    unsafe { core::ptr::with_exposed_provenance_mut::<u8>(address as usize).write_volatile(value) }
+    enter(Way::Store, Wire { eax: value.into(), ebx: address, ..Wire::default() });
+}
+
+/// Faults that were skipped since the stub was entered last.
+static SKIPPED: AtomicU32 = AtomicU32::new(0);
+/// After so many the process ends: its stack or its statics are gone, so that the way back faults, too.
+const MOST_SKIPPED: u32 = 8;
+
+/// The fault handler of a process that is to live through its bad addresses: goes on at the stub's way back. Pages that the
+/// program has by right are left to the pager.
+pub fn skip(fault: &mut Fault<'_>) -> Handled {
+    // SAFETY: an aligned word, which only this process's one thread changes.
+    let inside = unsafe { addr_of!(fuzz_wire).read_volatile() } != 0;
+    let decision = regions::STANDARD.decide(fault.address(), fault.access());
+    let by_right = matches!(decision, Decision::Zero(_) | Decision::Image { .. });
+    if !inside || by_right || SKIPPED.fetch_add(1, Ordering::Relaxed) >= MOST_SKIPPED {
+        return Handled::PassOn;
+    }
+    fault.resume_at(way_back());
+    Handled::Resume
+}
+
+/// Where code that is jumped to goes on: it ends with an indirect jump through this word.
+pub fn way_back_word() -> u32 {
+    addr_of!(fuzz_back_address) as u32
+}
+
+fn way_back() -> u32 {
+    // SAFETY: a constant of the program.
+    unsafe { addr_of!(fuzz_back_address).read() }
 }
 
 unsafe extern "C" {
@@ -89,17 +130,24 @@ unsafe extern "C" {
     static fuzz_iret: u8;
     static fuzz_segments: u8;
     static fuzz_instructions: u8;
+    static fuzz_load: u8;
+    static fuzz_store: u8;
+    static fuzz_back_address: u32;
+    /// 0 outside of the stub.
+    static fuzz_wire: u32;
 }
 
 global_asm!(
     "    .pushsection .bss.fuzz, \"aw\", @nobits",
     "    .balign 4",
+    "    .global fuzz_wire",
     "fuzz_wire: .space 4",
     "fuzz_esp: .space 4",
     "fuzz_target: .space 4",
     "    .popsection",
     "    .pushsection .rodata.fuzz, \"a\", @progbits",
     "    .balign 4",
+    "    .global fuzz_back_address",
     "fuzz_back_address: .long fuzz_back",
     "    .popsection",
     "    .pushsection .text.fuzz, \"ax\", @progbits",
@@ -146,6 +194,7 @@ global_asm!(
     "    mov [eax + 20], edi",
     "    mov [eax + 24], ebp",
     "    pop dword ptr [eax]",
+    "    mov dword ptr [fuzz_wire], 0",
     "    pop edi",
     "    pop esi",
     "    pop ebx",
@@ -171,6 +220,14 @@ global_asm!(
     "    .global fuzz_raw_sysenter",
     "fuzz_raw_sysenter:",
     "    sysenter",
+    "    jmp fuzz_back",
+    "    .global fuzz_load",
+    "fuzz_load:",
+    "    mov al, [ebx]",
+    "    jmp fuzz_back",
+    "    .global fuzz_store",
+    "fuzz_store:",
+    "    mov [ebx], al",
     "    jmp fuzz_back",
     "    .global fuzz_iret",
     "fuzz_iret:",

@@ -1,48 +1,47 @@
 //! The supervisor: starts a family, waits a while, ends what is left, and counts.
 
 use core::fmt;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::Ordering;
 
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::abi::public::Status;
 use libsys::fork::{Fork, fork};
 use libsys::process::{end_all_children, wait};
 use libsys::{
-    Error, Permissions, ProcessId, Target, UserPage, clock, destroy, facts, machine, page_allocate,
-    println, process_start, process_stop, set_fault_timeout, set_pager, set_quota, yield_now,
+    Error, Permissions, ProcessId, Target, UserPage, clock, destroy, driver_allow, facts, machine,
+    page_allocate, page_copy, println, process_start, process_stop, set_fault_timeout, set_pager,
+    set_quota, window, yield_now,
 };
 
-use crate::member::act;
+use crate::census::{Census, Ids, free_lines, is_driver, pool_is_whole};
+use crate::ground;
+use crate::member::nurse;
 use crate::options::Options;
 use crate::random::Random;
 
-/// A page that the families share with the supervisor, to count in. Nothing is believed of it.
-const COUNTER: u32 = 0x2FFF_F000;
-/// What a family may have: the supervisor keeps the rest.
-const FRAMES: u32 = 600;
-const PROCESSES: u32 = 24;
+/// The most that a family may have.
+const FRAMES: u32 = 900;
+const PROCESSES: u32 = 40;
 /// How long a family may take, in microseconds of the machine's clock.
 const PATIENCE: u64 = 60_000;
 /// Turns of the scheduler after which a family in which nobody runs is ended.
 const TURNS: u32 = 1500;
 /// How long a pager of the family's own may take for a fault, in milliseconds.
-const FAULT_TIMEOUT: u32 = 20;
+const FAULT_TIMEOUT: u32 = 2;
 /// Batches after which the supervisor's own memory and the pager's books have grown as far as they do.
 const WARM_UP: u32 = 24;
-
-/// What was there before a batch.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Census {
-    processes: u32,
-    free: u32,
-}
-
-impl Census {
-    fn take() -> Self {
-        let machine = machine();
-        Self { processes: machine.processes, free: machine.free }
-    }
-}
+/// How often a single batch is run, and after how many of these rounds nothing may change any more.
+const ROUNDS: u32 = 6;
+const WARM_ROUNDS: u32 = 3;
+/// Batches between two looks at the interrupt lines.
+const LINES_EVERY: u32 = 16;
+/// Batches that are compared as one when the pager swaps, and how much two such groups may differ.
+const GROUP: u32 = 48;
+const SLACK: u32 = 96;
+/// Where pages are put that nobody is to have, so that few are left.
+const BALLAST: u32 = 0x4000_0000;
+/// The pages that the planted fault loses.
+const LOST: u32 = 0x2800_0000;
 
 /// What a batch left behind.
 pub enum Finding {
@@ -50,6 +49,14 @@ pub enum Finding {
     Survivors { before: u32, after: u32 },
     /// Frames are missing, or there are too many.
     Frames { before: u32, after: u32 },
+    /// The pager still knows clients.
+    Clients { before: u32, after: u32 },
+    /// The pager still has pages on the disk.
+    Slots { before: u32, after: u32 },
+    /// Frames of the DMA pool are missing.
+    Pool,
+    /// Interrupt lines are missing.
+    Lines { before: u32, after: u32 },
     /// A call of the supervisor's own failed.
     Supervisor(&'static str, Error),
 }
@@ -58,12 +65,22 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Survivors { before, after } => {
-                write!(f, "{after} processes after the batch, {before} before")
+                write!(f, "processes: {after} after the batch, {before} before")
             }
             Self::Frames { before, after } => {
-                write!(f, "{after} frames free after the batch, {before} before")
+                write!(f, "frames: {after} free after the batch, {before} before")
             }
-            Self::Supervisor(call, error) => write!(f, "the supervisor's {call}: {error}"),
+            Self::Clients { before, after } => {
+                write!(f, "clients: the pager knows {after} after the batch, {before} before")
+            }
+            Self::Slots { before, after } => {
+                write!(f, "disk: {after} pages are on it after the batch, {before} before")
+            }
+            Self::Pool => write!(f, "dma: not all frames of the pool are free after the batch"),
+            Self::Lines { before, after } => {
+                write!(f, "lines: {after} are free after the batch, {before} before")
+            }
+            Self::Supervisor(call, error) => write!(f, "supervisor: its {call} failed: {error}"),
         }
     }
 }
@@ -72,37 +89,53 @@ impl fmt::Display for Finding {
 pub struct Judge {
     options: Options,
     next: u32,
+    rounds: u32,
     made: u64,
     /// The counts after the warm-up, from which nothing may differ.
     settled: Option<Census>,
-    last: Option<Census>,
+    /// When the pager swaps: the extremes of the first group of batches, and of this one.
+    groups: [Option<Extremes>; 2],
+    /// Only a driver has a DMA pool and lines to count.
+    drivers: Option<(Ids, u32)>,
+    lost: u32,
+}
+
+/// The least and the most of what is not exact.
+#[derive(Clone, Copy)]
+struct Extremes {
+    free: (u32, u32),
+    slots: (u32, u32),
 }
 
 impl Judge {
-    /// Prepares the page to count in.
+    /// Prepares what is shared with the families, and takes memory away if little is to be left.
     ///
     /// # Errors
     /// There is no memory for it.
     pub fn new(options: Options) -> Result<Self, Error> {
-        let permissions = Permissions::WRITE | Permissions::SHARED;
-        page_allocate(Target::Caller, UserPage::known(COUNTER), permissions)?;
-        Ok(Self { options, next: options.batch.unwrap_or(0), made: 0, settled: None, last: None })
+        ground::found()?;
+        let drivers =
+            if is_driver() { Some((Ids::take(), free_lines().unwrap_or(0))) } else { None };
+        let mut ballast = UserPage::known(BALLAST);
+        while options.leave.is_some_and(|leave| machine().free > leave) {
+            page_allocate(Target::Caller, ballast, Permissions::WRITE | Permissions::SHARED)?;
+            ballast = UserPage::new(ballast.address() + PAGE_SIZE)?;
+        }
+        let next = options.batch.unwrap_or(0);
+        let (settled, groups) = (None, [None; 2]);
+        Ok(Self { options, next, rounds: 0, made: 0, settled, groups, drivers, lost: 0 })
     }
 
     /// The number of the next batch, if more calls are wanted.
     pub fn next_batch(&mut self) -> Option<u32> {
-        let batch = self.next;
         let wanted = match self.options.batch {
             // Often enough for a leak to be told from memory that is kept.
-            Some(only) => {
-                self.next = only;
-                self.made == 0 || self.last.is_none()
-            }
-            None => {
-                self.next += 1;
-                self.made < u64::from(self.options.calls)
-            }
+            Some(_) => self.rounds < ROUNDS,
+            None => self.made < u64::from(self.options.calls),
         };
+        let batch = self.options.batch.unwrap_or(self.next);
+        self.next = batch + 1;
+        self.rounds += 1;
         wanted.then_some(batch)
     }
 
@@ -112,42 +145,79 @@ impl Judge {
     /// What it left behind.
     pub fn run(&mut self, batch: u32) -> Result<(), Finding> {
         let supervisor = |call| move |error| Finding::Supervisor(call, error);
+        println!("batch {batch}");
         let before = Census::take();
-        let counter = counter();
-        counter.store(0, Ordering::Relaxed);
+        let (steps, planted) = (ground::steps(), ground::planted());
+        steps.store(0, Ordering::Relaxed);
+        planted.store(0, Ordering::Relaxed);
         let root = match fork().map_err(supervisor("fork"))? {
             Fork::Child => {
                 // Until its parent has set the bounds, it waits to be stopped and started.
                 yield_now();
-                act(&self.options, batch, counter)
+                nurse(&self.options, batch)
             }
             Fork::Parent { child } => child,
         };
         process_stop(root).map_err(supervisor("stop"))?;
-        set_quota(root, FRAMES, PROCESSES).map_err(supervisor("quota"))?;
+        let frames = if self.options.leave.is_some() { u32::MAX } else { before.free / 4 * 3 };
+        set_quota(root, frames.min(FRAMES), PROCESSES).map_err(supervisor("quota"))?;
         set_fault_timeout(root, FAULT_TIMEOUT).map_err(supervisor("timeout"))?;
         let mut random = Random::of(self.options.seed, batch, u32::MAX >> 16, 0);
         if random.once_in(3) {
             set_pager(root, None).map_err(supervisor("set_pager"))?;
         }
+        if self.drivers.is_some() && random.once_in(2) {
+            driver_allow(root, true).map_err(supervisor("driver_allow"))?;
+        }
+        copy_own_pages();
         process_start(root).map_err(supervisor("start"))?;
         watch(root);
         destroy(root, true).or_else(gone).map_err(supervisor("destroy"))?;
         wait(Some(root)).map_err(supervisor("wait"))?;
         // Children of members that have ended are the supervisor's by now. This waits until their memory is free.
         end_all_children();
-        self.made += u64::from(counter.load(Ordering::Relaxed)).min(100_000);
-        self.judge(batch, before, Census::take())
+        self.made += u64::from(steps.load(Ordering::Relaxed)).min(10_000);
+        if self.options.plant.is_some_and(|plant| planted.load(Ordering::Relaxed) == plant + 1) {
+            let page = UserPage::new(LOST + self.lost * PAGE_SIZE).map_err(supervisor("plant"))?;
+            page_allocate(Target::Caller, page, Permissions::SHARED)
+                .map_err(supervisor("plant"))?;
+            self.lost += 1;
+        }
+        self.judge_drivers()?;
+        self.judge(before, Census::take())
     }
 
-    fn judge(&mut self, batch: u32, before: Census, after: Census) -> Result<(), Finding> {
-        self.last = Some(after);
+    /// After DMA frames have left quarantine, the pool is whole; and every line is free.
+    fn judge_drivers(&mut self) -> Result<(), Finding> {
+        let Some((ids, before)) = &mut self.drivers else { return Ok(()) };
+        ids.reclaim_all();
+        if !pool_is_whole() {
+            return Err(Finding::Pool);
+        }
+        if self.rounds.is_multiple_of(LINES_EVERY) {
+            let (before, after) = (*before, free_lines().unwrap_or(0));
+            if before != after {
+                return Err(Finding::Lines { before, after });
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, before: Census, after: Census) -> Result<(), Finding> {
         if before.processes != after.processes {
             let (before, after) = (before.processes, after.processes);
             return Err(Finding::Survivors { before, after });
         }
-        if batch.wrapping_sub(self.options.batch.unwrap_or(0)) < WARM_UP {
+        if before.clients != after.clients {
+            let (before, after) = (before.clients, after.clients);
+            return Err(Finding::Clients { before, after });
+        }
+        let warm_up = if self.options.batch.is_some() { WARM_ROUNDS } else { WARM_UP };
+        if self.rounds <= warm_up {
             return Ok(());
+        }
+        if after.swaps {
+            return self.judge_trend(after);
         }
         let settled = *self.settled.get_or_insert(after);
         if settled.free > after.free {
@@ -158,13 +228,61 @@ impl Judge {
         Ok(())
     }
 
+    /// With swap the pager keeps and gives as it likes, so only what grows for ever is a finding: a group of batches in
+    /// which never so many frames were free, or so few slots used, as at the worst moment of the first group.
+    fn judge_trend(&mut self, after: Census) -> Result<(), Finding> {
+        let group = &mut self.groups[1];
+        let now = Extremes { free: (after.free, after.free), slots: (after.slots, after.slots) };
+        let seen = group.map_or(now, |seen: Extremes| seen.with(after));
+        *group = Some(seen);
+        if !self.rounds.is_multiple_of(GROUP) {
+            return Ok(());
+        }
+        *group = None;
+        let Some(first) = self.groups[0] else {
+            self.groups[0] = Some(seen);
+            return Ok(());
+        };
+        if seen.free.1 + SLACK < first.free.0 {
+            return Err(Finding::Frames { before: first.free.0, after: seen.free.1 });
+        }
+        if seen.slots.0 > first.slots.1 + SLACK {
+            return Err(Finding::Slots { before: first.slots.1, after: seen.slots.0 });
+        }
+        Ok(())
+    }
+
     /// Says how much was done.
     pub fn report(&self) {
-        let Census { processes, free } = Census::take();
+        let Census { processes, free, .. } = Census::take();
+        // The last batch that was asked for was not run.
+        let (seed, made, batches) = (self.options.seed, self.made, self.rounds - 1);
         println!(
-            "fuzz: seed {}, {} steps in {} batches: no finding ({processes} processes, {free} frames free)",
-            self.options.seed, self.made, self.next
+            "fuzz: seed {seed}, {made} steps in {batches} batches: no finding ({processes} processes, \
+             {free} frames free)"
         );
+    }
+}
+
+impl Extremes {
+    fn with(self, census: Census) -> Self {
+        let wider = |(least, most): (u32, u32), value| (least.min(value), most.max(value));
+        Self { free: wider(self.free, census.free), slots: wider(self.slots, census.slots) }
+    }
+}
+
+/// Gets an own copy of every page that the fork has made copy-on-write, while there are frames: the family may use them all
+/// up, and the supervisor must not need one meanwhile.
+fn copy_own_pages() {
+    for (page, entry) in window().present_user() {
+        let marks = entry.permissions();
+        if marks.contains(Permissions::COPY_ON_WRITE)
+            && !entry.is_writable()
+            && let Ok(page) = UserPage::new(page.address())
+        {
+            // If there is no frame, the next write says so.
+            let _ = page_copy(Target::Caller, page, marks.difference(Permissions::COPY_ON_WRITE));
+        }
     }
 }
 
@@ -184,14 +302,3 @@ fn watch(root: ProcessId) {
 fn gone(error: Error) -> Result<(), Error> {
     if error == Error::NoSuchProcess { Ok(()) } else { Err(error) }
 }
-
-/// The word that all members count in.
-#[allow(unsafe_code)]
-fn counter() -> &'static AtomicU32 {
-    let address = core::ptr::with_exposed_provenance::<AtomicU32>(COUNTER as usize);
-    // SAFETY: `Judge::new` has mapped the page, aligned, for the whole life of the supervisor; it is reached by nothing
-    // but atomic accesses, and any bits are a number. In a member it may be gone: then the access is its page fault.
-    unsafe { &*address }
-}
-
-const _: () = assert!(COUNTER.is_multiple_of(PAGE_SIZE));

@@ -14,7 +14,9 @@
 
 mod action;
 mod boundary;
+mod census;
 mod cpu;
+mod ground;
 mod judge;
 mod member;
 mod options;

@@ -18,6 +18,10 @@ pub struct Options {
     pub print: bool,
     /// Steps that are left out, as half-open ranges of `member * 65536 + step`.
     pub dropped: [(u32, u32); DROPPED],
+    /// Leave so many frames free, and let the families use them up.
+    pub leave: Option<u32>,
+    /// The supervisor loses a page whenever a family makes this step: a finding, to try out what is done about findings.
+    pub plant: Option<u32>,
 }
 
 impl Options {
@@ -26,18 +30,30 @@ impl Options {
     /// # Errors
     /// A sentence about what cannot be read.
     pub fn read() -> Result<Self, &'static str> {
-        const SENTENCE: &str =
-            "usage: fuzz SEED CALLS [--batch N] [--print] [--drop FIRST-END,...]   (numbers)";
-        let mut options =
-            Self { seed: 1, calls: 20_000, batch: None, print: false, dropped: [(0, 0); DROPPED] };
+        const SENTENCE: &str = "usage: fuzz SEED CALLS [--batch N] [--print] [--drop FIRST-END,...] [--leave FRAMES] \
+             [--plant STEP]   (numbers)";
+        let mut options = Self {
+            seed: 1,
+            calls: 20_000,
+            batch: None,
+            print: false,
+            dropped: [(0, 0); DROPPED],
+            leave: None,
+            plant: None,
+        };
         let mut numbers = [options.seed, options.calls];
         let mut given = 0;
         let mut words = args().skip(1);
         while let Some(word) = words.next() {
             match word {
                 "--print" => options.print = true,
-                "--batch" => {
-                    options.batch = Some(number(words.next().unwrap_or("")).ok_or(SENTENCE)?);
+                "--batch" | "--leave" | "--plant" => {
+                    let value = Some(number(words.next().unwrap_or("")).ok_or(SENTENCE)?);
+                    match word {
+                        "--batch" => options.batch = value,
+                        "--leave" => options.leave = value,
+                        _ => options.plant = value,
+                    }
                 }
                 "--drop" => {
                     let ranges = words.next().unwrap_or("").split(',');
@@ -59,10 +75,15 @@ impl Options {
         Ok(options)
     }
 
-    /// Is this step left out?
-    pub fn drops(&self, member: u32, step: u32) -> bool {
-        let at = member << 16 | step;
+    /// Is this step left out? Its number is `member * 65536 + step`.
+    pub fn drops(&self, at: u32) -> bool {
         self.dropped.iter().any(|(first, end)| (*first..*end).contains(&at))
+    }
+
+    /// Are all steps of a member left out by one range?
+    pub fn drops_all(&self, member: u32) -> bool {
+        let (start, after) = (member << 16, (member + 1) << 16);
+        self.dropped.iter().any(|(first, end)| *first <= start && *end >= after)
     }
 }
 
