@@ -35,11 +35,9 @@ const ROUNDS: u32 = 6;
 const WARM_ROUNDS: u32 = 3;
 /// Batches between two looks at the interrupt lines.
 const LINES_EVERY: u32 = 16;
-/// Batches that are compared as one when the pager swaps, and how much two such groups may differ.
+/// Batches that are compared as one when pages go and come, and how much two such groups may differ.
 const GROUP: u32 = 48;
 const SLACK: u32 = 96;
-/// Where pages are put that nobody is to have, so that few are left.
-const BALLAST: u32 = 0x4000_0000;
 /// The pages that the planted fault loses.
 const LOST: u32 = 0x2800_0000;
 
@@ -93,7 +91,7 @@ pub struct Judge {
     made: u64,
     /// The counts after the warm-up, from which nothing may differ.
     settled: Option<Census>,
-    /// When the pager swaps: the extremes of the first group of batches, and of this one.
+    /// When pages go and come: the extremes of the first group of batches, and of this one.
     groups: [Option<Extremes>; 2],
     /// Only a driver has a DMA pool and lines to count.
     drivers: Option<(Ids, u32)>,
@@ -108,7 +106,7 @@ struct Extremes {
 }
 
 impl Judge {
-    /// Prepares what is shared with the families, and takes memory away if little is to be left.
+    /// Prepares what is shared with the families.
     ///
     /// # Errors
     /// There is no memory for it.
@@ -116,11 +114,6 @@ impl Judge {
         ground::found()?;
         let drivers =
             if is_driver() { Some((Ids::take(), free_lines().unwrap_or(0))) } else { None };
-        let mut ballast = UserPage::known(BALLAST);
-        while options.leave.is_some_and(|leave| machine().free > leave) {
-            page_allocate(Target::Caller, ballast, Permissions::WRITE | Permissions::SHARED)?;
-            ballast = UserPage::new(ballast.address() + PAGE_SIZE)?;
-        }
         let next = options.batch.unwrap_or(0);
         let (settled, groups) = (None, [None; 2]);
         Ok(Self { options, next, rounds: 0, made: 0, settled, groups, drivers, lost: 0 })
@@ -159,8 +152,11 @@ impl Judge {
             Fork::Parent { child } => child,
         };
         process_stop(root).map_err(supervisor("stop"))?;
-        let frames = if self.options.leave.is_some() { u32::MAX } else { before.free / 4 * 3 };
-        set_quota(root, frames.min(FRAMES), PROCESSES).map_err(supervisor("quota"))?;
+        let frames = match self.options.leave {
+            Some(_) => u32::MAX,
+            None => FRAMES.min(before.free / 4 * 3),
+        };
+        set_quota(root, frames, PROCESSES).map_err(supervisor("quota"))?;
         set_fault_timeout(root, FAULT_TIMEOUT).map_err(supervisor("timeout"))?;
         let mut random = Random::of(self.options.seed, batch, u32::MAX >> 16, 0);
         if random.once_in(3) {
@@ -216,7 +212,7 @@ impl Judge {
         if self.rounds <= warm_up {
             return Ok(());
         }
-        if after.swaps {
+        if after.swaps || self.options.leave.is_some() {
             return self.judge_trend(after);
         }
         let settled = *self.settled.get_or_insert(after);
@@ -228,7 +224,7 @@ impl Judge {
         Ok(())
     }
 
-    /// With swap the pager keeps and gives as it likes, so only what grows for ever is a finding: a group of batches in
+    /// With swap, or when frames are few, the pager keeps and gives as it likes, so only what grows for ever is a finding: a group of batches in
     /// which never so many frames were free, or so few slots used, as at the worst moment of the first group.
     fn judge_trend(&mut self, after: Census) -> Result<(), Finding> {
         let group = &mut self.groups[1];

@@ -13,6 +13,7 @@
 #![deny(unsafe_code)]
 
 mod action;
+mod ballast;
 mod boundary;
 mod census;
 mod cpu;
@@ -42,7 +43,8 @@ fn main() -> u8 {
             return USAGE;
         }
     };
-    let mut judge = match Judge::new(options) {
+    let begun = options.leave.map_or(Ok(()), ballast::leave).and_then(|()| Judge::new(options));
+    let mut judge = match begun {
         Ok(judge) => judge,
         Err(error) => {
             println!("fuzz: cannot begin: {error}");
