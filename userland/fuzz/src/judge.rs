@@ -8,7 +8,7 @@ use libsys::abi::public::Status;
 use libsys::fork::{Fork, fork};
 use libsys::process::{end_all_children, wait};
 use libsys::{
-    Error, Permissions, ProcessId, Target, UserPage, clock, destroy, driver_allow, facts, machine,
+    Error, Permissions, ProcessId, Target, UserPage, clock, destroy, driver_allow, facts,
     page_allocate, page_copy, println, process_start, process_stop, set_fault_timeout, set_pager,
     set_quota, window, yield_now,
 };
