@@ -70,6 +70,11 @@ pub fn roster(index: u32) -> &'static AtomicU32 {
     word(ROSTER + index % ROSTER_SIZE * 4)
 }
 
+/// A word of the supervisor's page, for an asker to say what it does.
+pub fn roster_of_supervisor(index: u32) -> &'static AtomicU32 {
+    word(COUNTER + 64 + index % ROSTER_SIZE * 4)
+}
+
 /// Writes the instructions of one piece, byte by byte: another member may be running them.
 pub fn write_code(piece: u32, bytes: &[u8; 10]) {
     for (offset, byte) in bytes.iter().enumerate() {

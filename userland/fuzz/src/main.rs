@@ -22,6 +22,7 @@ mod judge;
 mod member;
 mod options;
 mod random;
+mod servers;
 
 use libsys::println;
 
@@ -43,6 +44,9 @@ fn main() -> u8 {
             return USAGE;
         }
     };
+    if options.servers {
+        return ask_servers(&options);
+    }
     let begun = options.leave.map_or(Ok(()), ballast::leave).and_then(|()| Judge::new(options));
     let mut judge = match begun {
         Ok(judge) => judge,
@@ -59,4 +63,18 @@ fn main() -> u8 {
     }
     judge.report();
     0
+}
+
+fn ask_servers(options: &Options) -> u8 {
+    let made = servers::prepare().map(|()| servers::run(options));
+    let seed = options.seed;
+    match made {
+        Err(error) => println!("fuzz: cannot begin: {error}"),
+        Ok(Err((batch, finding))) => println!("FINDING: seed {seed} batch {batch}: {finding}"),
+        Ok(Ok(made)) => {
+            println!("fuzz: servers, seed {seed}, {made} requests: no finding");
+            return 0;
+        }
+    }
+    FOUND
 }

@@ -8,6 +8,8 @@ pub const DROPPED: usize = 64;
 /// What to do.
 #[derive(Clone, Copy)]
 pub struct Options {
+    /// Ask the servers, instead of running families.
+    pub servers: bool,
     /// Chooses everything.
     pub seed: u32,
     /// How many calls and traps to make, about.
@@ -30,9 +32,10 @@ impl Options {
     /// # Errors
     /// A sentence about what cannot be read.
     pub fn read() -> Result<Self, &'static str> {
-        const SENTENCE: &str = "usage: fuzz SEED CALLS [--batch N] [--print] [--drop FIRST-END,...] [--leave FRAMES] \
+        const SENTENCE: &str = "usage: fuzz [servers] SEED CALLS [--batch N] [--print] [--drop FIRST-END,...] [--leave FRAMES] \
              [--plant STEP]   (numbers)";
         let mut options = Self {
+            servers: false,
             seed: 1,
             calls: 20_000,
             batch: None,
@@ -46,6 +49,7 @@ impl Options {
         let mut words = args().skip(1);
         while let Some(word) = words.next() {
             match word {
+                "servers" => options.servers = true,
                 "--print" => options.print = true,
                 "--batch" | "--leave" | "--plant" => {
                     let value = Some(number(words.next().unwrap_or("")).ok_or(SENTENCE)?);
