@@ -1,12 +1,14 @@
 //! What a fuzzed process does in one step, chosen by a stream of numbers, and how it is written down in C.
 
 use core::fmt;
+use core::sync::atomic::Ordering;
 
 use libsys::abi::layout::PROGRAM_TEXT;
 
 use crate::boundary::{ARENA, address, number, page, permissions};
 use crate::cpu::{INSTRUCTIONS, SEGMENTS, Way, Wire, enter, load, store};
 use crate::ground::{self, PIECES};
+use crate::member::MEMBERS;
 use crate::random::Random;
 
 /// How many other members a process knows.
@@ -55,6 +57,17 @@ const NATIVE: u32 = 56;
 /// Native calls that take permissions or marks; the others refuse any.
 const WITH_PERMISSIONS: [u32; 17] =
     [33, 34, 35, 36, 38, 39, 40, 41, 57, 60, 61, 62, 63, 64, 71, 82, 83];
+/// Those of them that take marks alone.
+const MARKS_ALONE: [u32; 4] = [35, 38, 40, 82];
+/// Calls about pages: half of all, because what they do to each other is what the kernel is about.
+const MEMORY: [u32; 12] = [33, 34, 35, 36, 38, 39, 40, 41, 71, 72, 73, 82];
+/// Calls about a child of the caller's, and about another process than a child.
+const OF_CHILDREN: [u32; 12] = [43, 44, 45, 46, 49, 50, 54, 58, 59, 72, 74, 79];
+const OF_PEERS: [u32; 7] = [57, 60, 61, 62, 63, 64, 83];
+const RECEIVE: u32 = 61;
+/// The calls that make a child: the native one, and JOS's.
+const CREATE: u32 = 42;
+const EXOFORK: u32 = 7;
 /// The bit of `RangeShare`'s last word that has both sides changed.
 const BOTH: u32 = 1 << 31;
 
@@ -67,8 +80,8 @@ impl Action {
                 Self::Enter(way, wire)
             }
             160..=166 => Self::Load(address(random)),
-            167..=177 => Self::Store(address(random), random.next() as u8),
-            178..=181 => Self::Fork,
+            167..=175 => Self::Store(address(random), random.next() as u8),
+            176..=181 => Self::Fork,
             182..=187 => Self::Rewrite(random.below(PIECES), random.below(12), random.next()),
             188..=193 => {
                 let (_, wire) = Self::call(random, names);
@@ -85,6 +98,7 @@ impl Action {
             let chosen = match random.below(16) {
                 0 | 1 => random.below(16),
                 2 if random.once_in(4) => random.below(256),
+                3..=8 => random.pick(&MEMORY),
                 _ => FIRST + random.below(NATIVE),
             };
             let rare = (BLOCKING.contains(&chosen) && !random.once_in(3))
@@ -93,10 +107,23 @@ impl Action {
                 break chosen;
             }
         };
-        let mut wire =
-            Wire { eax: call, edx: names.pick(random), ecx: page(random), ..Wire::default() };
+        let mut wire = Wire {
+            eax: call,
+            edx: names.pick_for(call, random),
+            ecx: page(random),
+            ..Wire::default()
+        };
         [wire.ebx, wire.esi, wire.edi, wire.ebp] = words(call, random, names);
-        if WITH_PERMISSIONS.contains(&call) || random.once_in(16) {
+        if OF_PEERS.contains(&call) && !random.once_in(8) {
+            // Bit 0 sends a page, bit 2 accepts one; without either there are no permissions.
+            let bits = random.pick(&[0, 0, 1, 3, 4, 5, 7, 0x401]);
+            wire.eax |= bits << 8;
+            if call == RECEIVE && random.once_in(2) {
+                wire.edx = 0;
+            }
+        } else if MARKS_ALONE.contains(&call) && !random.once_in(8) {
+            wire.eax |= (permissions(random) & 0xE00) << 8;
+        } else if WITH_PERMISSIONS.contains(&call) || random.once_in(16) {
             wire.eax |= permissions(random) << 8;
         }
         if call < FIRST {
@@ -107,7 +134,7 @@ impl Action {
                 wire.ebx = permissions(random) | 5;
             }
         }
-        if random.once_in(12) {
+        if random.once_in(24) {
             let which = random.below(4);
             let any = number(random);
             *[&mut wire.ebx, &mut wire.esi, &mut wire.edi, &mut wire.ebp][which as usize] = any;
@@ -172,11 +199,21 @@ impl Action {
         Self::Enter(way, wire)
     }
 
-    /// Does it. `Fork` is the caller's affair.
-    pub fn perform(self) {
+    /// Does it, and counts a call that succeeds. Returns the id of a child that the call has made. `Fork` is the caller's
+    /// affair.
+    pub fn perform(self) -> Option<u32> {
         match self {
             Self::Enter(way, wire) => {
-                let _ = enter(way, wire);
+                let answer = enter(way, wire);
+                let is_call = matches!(way, Way::Interrupt(0x30) | Way::Sysenter);
+                if is_call && answer.eax >> 31 == 0 {
+                    ground::successes().fetch_add(1, Ordering::Relaxed);
+                    return match wire.eax & 0xFF {
+                        CREATE => Some(answer.ebx),
+                        EXOFORK => Some(answer.eax),
+                        _ => None,
+                    };
+                }
             }
             Self::Load(address) => {
                 let _ = core::hint::black_box(load(address));
@@ -188,16 +225,40 @@ impl Action {
             Self::Run(piece, offset, wire) => ground::run_code(piece, offset, wire),
             Self::Fork => {}
         }
+        None
     }
 }
 
 impl Names {
+    /// A process for this call.
+    fn pick_for(&self, call: u32, random: &mut Random) -> u32 {
+        match random.below(4) {
+            0 => self.pick(random),
+            _ if OF_CHILDREN.contains(&call) => random.pick(&self.children),
+            _ if OF_PEERS.contains(&call) => random.pick(&self.peers),
+            _ => self.pick(random),
+        }
+    }
+
+    /// Looks at the roster.
+    pub fn meet(&mut self, random: &mut Random) {
+        for peer in &mut self.peers {
+            *peer = ground::roster(1 + random.below(MEMBERS)).load(Ordering::Relaxed);
+        }
+    }
+
+    /// Notes a child.
+    pub fn bear(&mut self, child: u32) {
+        self.children.rotate_right(1);
+        self.children[0] = child;
+    }
+
     fn pick(&self, random: &mut Random) -> u32 {
         match random.below(24) {
-            0..=6 => 0,
-            7 => self.own,
-            8..=12 => random.pick(&self.children),
-            13..=17 => random.pick(&self.peers),
+            0..=9 => 0,
+            10 => self.own,
+            11..=16 => random.pick(&self.children),
+            17 => random.pick(&self.peers),
             18 => self.parent,
             // Whoever was first in the first slots: init, the servers, the supervisor.
             19 => 0x1000 | random.below(4),

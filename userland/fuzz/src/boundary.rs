@@ -102,10 +102,10 @@ pub fn number(random: &mut Random) -> u32 {
 
 /// Permissions as calls take them: W and marks, or P and U as well, or any.
 pub fn permissions(random: &mut Random) -> u32 {
-    match random.below(16) {
+    match random.below(32) {
         0 => random.next(),
         1 => 1 << random.below(12),
-        2..=4 => random.next() & 0xE07,
+        2 => random.next() & 0xE07,
         _ => random.next() & 0xE02,
     }
 }

@@ -60,6 +60,11 @@ pub fn steps() -> &'static AtomicU32 {
     word(COUNTER)
 }
 
+/// The number of calls of all members that came back without an error.
+pub fn successes() -> &'static AtomicU32 {
+    word(COUNTER + 8)
+}
+
 /// Where a member leaves the number of the planted step, plus one, when it makes it.
 pub fn planted() -> &'static AtomicU32 {
     word(COUNTER + 4)

@@ -21,7 +21,7 @@ use crate::random::Random;
 
 /// The most that a family may have.
 const FRAMES: u32 = 900;
-const PROCESSES: u32 = 40;
+const PROCESSES: u32 = 60;
 /// How long a family may take, in microseconds of the machine's clock.
 const PATIENCE: u64 = 60_000;
 /// Turns of the scheduler after which a family in which nobody runs is ended.
@@ -89,6 +89,7 @@ pub struct Judge {
     next: u32,
     rounds: u32,
     made: u64,
+    succeeded: u64,
     /// The counts after the warm-up, from which nothing may differ.
     settled: Option<Census>,
     /// When pages go and come: the extremes of the first group of batches, and of this one.
@@ -116,7 +117,17 @@ impl Judge {
             if is_driver() { Some((Ids::take(), free_lines().unwrap_or(0))) } else { None };
         let next = options.batch.unwrap_or(0);
         let (settled, groups) = (None, [None; 2]);
-        Ok(Self { options, next, rounds: 0, made: 0, settled, groups, drivers, lost: 0 })
+        Ok(Self {
+            options,
+            next,
+            rounds: 0,
+            made: 0,
+            succeeded: 0,
+            settled,
+            groups,
+            drivers,
+            lost: 0,
+        })
     }
 
     /// The number of the next batch, if more calls are wanted.
@@ -143,6 +154,7 @@ impl Judge {
         let (steps, planted) = (ground::steps(), ground::planted());
         steps.store(0, Ordering::Relaxed);
         planted.store(0, Ordering::Relaxed);
+        ground::successes().store(0, Ordering::Relaxed);
         let root = match fork().map_err(supervisor("fork"))? {
             Fork::Child => {
                 // Until its parent has set the bounds, it waits to be stopped and started.
@@ -173,6 +185,7 @@ impl Judge {
         // Children of members that have ended are the supervisor's by now. This waits until their memory is free.
         end_all_children();
         self.made += u64::from(steps.load(Ordering::Relaxed)).min(10_000);
+        self.succeeded += u64::from(ground::successes().load(Ordering::Relaxed)).min(10_000);
         if self.options.plant.is_some_and(|plant| planted.load(Ordering::Relaxed) == plant + 1) {
             let page = UserPage::new(LOST + self.lost * PAGE_SIZE).map_err(supervisor("plant"))?;
             page_allocate(Target::Caller, page, Permissions::SHARED)
@@ -254,8 +267,9 @@ impl Judge {
         // The last batch that was asked for was not run.
         let (seed, made, batches) = (self.options.seed, self.made, self.rounds - 1);
         println!(
-            "fuzz: seed {seed}, {made} steps in {batches} batches: no finding ({processes} processes, \
-             {free} frames free)"
+            "fuzz: seed {seed}, {made} steps in {batches} batches, {} calls without an error: no finding \
+             ({processes} processes, {free} frames free)",
+            self.succeeded
         );
     }
 }

@@ -5,11 +5,13 @@ use core::sync::atomic::Ordering;
 use libsys::fault;
 use libsys::fork::{Fork, fork};
 use libsys::process::{exit, id, wait};
-use libsys::{ProcessId, accept_clients, driver_allow, identity, println, set_pager};
+use libsys::{
+    ProcessId, accept_clients, driver_allow, identity, println, process_create, set_pager,
+};
 
-use crate::action::{Action, Names, PEERS};
+use crate::action::{Action, Names};
 use crate::cpu::skip;
-use crate::ground::{self, ROSTER_SIZE, roster};
+use crate::ground::{self, roster};
 use crate::options::Options;
 use crate::random::Random;
 
@@ -21,6 +23,9 @@ pub const MEMBERS: u32 = 14;
 const CHILDREN: u32 = 3;
 /// Members with a number from here on make none.
 const CHILDLESS: u32 = 16 * 16;
+
+/// Steps after which a member looks at the roster again.
+const MEET_EVERY: u32 = 8;
 
 /// The first process: makes the pages and the members, and waits for those that end by themselves.
 pub fn nurse(options: &Options, batch: u32) -> ! {
@@ -62,6 +67,9 @@ fn act(options: &Options, batch: u32, first: u32) -> ! {
     introduce(options, batch, member, &mut names);
     while step < STEPS {
         let mut random = Random::of(options.seed, batch, member, step);
+        if step % MEET_EVERY == 0 {
+            names.meet(&mut random.clone());
+        }
         let action = Action::choose(&mut random, &names);
         let at = member << 16 | step;
         step += 1;
@@ -73,7 +81,9 @@ fn act(options: &Options, batch: u32, first: u32) -> ! {
         }
         ground::count(at, options.plant);
         if !matches!(action, Action::Fork) {
-            action.perform();
+            if let Some(child) = action.perform() {
+                names.bear(child);
+            }
             continue;
         }
         if member >= CHILDLESS || children == CHILDREN {
@@ -86,8 +96,7 @@ fn act(options: &Options, batch: u32, first: u32) -> ! {
                 introduce(options, batch, member, &mut names);
             }
             Ok(Fork::Parent { child }) => {
-                names.children.rotate_right(1);
-                names.children[0] = child.bits();
+                names.bear(child.bits());
             }
             // No room under the quota, or the memory is not what it was: the member goes on without.
             Err(_) => {}
@@ -102,8 +111,10 @@ fn introduce(options: &Options, batch: u32, member: u32, names: &mut Names) {
     let parent = identity().parent.map_or(0, ProcessId::bits);
     *names = Names { own: id().bits(), parent, ..Names::default() };
     roster(member).store(names.own, Ordering::Relaxed);
-    for index in 0..PEERS as u32 {
-        names.peers[index as usize] = roster(random.below(ROSTER_SIZE)).load(Ordering::Relaxed);
+    if random.once_in(2)
+        && let Ok(child) = process_create()
+    {
+        names.bear(child.bits());
     }
     // One in four has no handler but the one that `fork` sets. There may be no frame for the exception stack.
     let handler: Option<fault::Handler> = if random.once_in(4) { None } else { Some(skip) };
