@@ -1,0 +1,348 @@
+//! What a fuzzed process does in one step, chosen by a stream of numbers, and how it is written down in C.
+
+use core::fmt;
+use core::sync::atomic::Ordering;
+
+use libsys::abi::layout::PROGRAM_TEXT;
+
+use crate::boundary::{ARENA, address, number, page, permissions};
+use crate::cpu::{INSTRUCTIONS, SEGMENTS, Way, Wire, enter, load, store};
+use crate::ground::{self, PIECES};
+use crate::member::MEMBERS;
+use crate::random::Random;
+
+/// How many other members a process knows.
+pub const PEERS: usize = 6;
+
+/// Ids that a process may name: the own family, the servers, and whoever judges.
+#[derive(Clone, Copy, Default)]
+pub struct Names {
+    /// This process.
+    pub own: u32,
+    /// Its children, newest first; 0 for none.
+    pub children: [u32; 4],
+    /// Its parent.
+    pub parent: u32,
+    /// Others of the family.
+    pub peers: [u32; PEERS],
+}
+
+/// One step.
+#[derive(Clone, Copy)]
+pub enum Action {
+    /// Enters the kernel.
+    Enter(Way, Wire),
+    /// Reads memory.
+    Load(u32),
+    /// Writes memory.
+    Store(u32, u8),
+    /// Writes a piece of the shared code: which piece, which instructions, and a number in them.
+    Rewrite(u32, u32, u32),
+    /// Runs a piece of the shared code from one of its bytes on.
+    Run(u32, u32, Wire),
+    /// Makes a child that does the same.
+    Fork,
+}
+
+/// The calls that may block for good.
+const BLOCKING: [u32; 9] = [13, 48, 56, 59, 60, 61, 62, 64, 83];
+/// Calls that write to the console or read from it: bytes of memory would end up in the output.
+const CONSOLE: [u32; 3] = [0, 68, 69];
+/// JOS's `exit` and the native one, and destroying oneself: rarer, for they end the actor.
+const ENDING: [u32; 3] = [3, 47, 49];
+/// The first native call.
+const FIRST: u32 = 32;
+/// How many native calls there are, from `FIRST` on; a few more are tried.
+const NATIVE: u32 = 56;
+/// Native calls that take permissions or marks; the others refuse any.
+const WITH_PERMISSIONS: [u32; 17] =
+    [33, 34, 35, 36, 38, 39, 40, 41, 57, 60, 61, 62, 63, 64, 71, 82, 83];
+/// Those of them that take marks alone.
+const MARKS_ALONE: [u32; 4] = [35, 38, 40, 82];
+/// Calls about pages: half of all, because what they do to each other is what the kernel is about.
+const MEMORY: [u32; 12] = [33, 34, 35, 36, 38, 39, 40, 41, 71, 72, 73, 82];
+/// Calls about a child of the caller's, and about another process than a child.
+const OF_CHILDREN: [u32; 12] = [43, 44, 45, 46, 49, 50, 54, 58, 59, 72, 74, 79];
+const OF_PEERS: [u32; 7] = [57, 60, 61, 62, 63, 64, 83];
+const RECEIVE: u32 = 61;
+/// The calls that make a child: the native one, and JOS's.
+const CREATE: u32 = 42;
+const EXOFORK: u32 = 7;
+/// The bit of `RangeShare`'s last word that has both sides changed.
+const BOTH: u32 = 1 << 31;
+
+impl Action {
+    /// Chooses a step.
+    pub fn choose(random: &mut Random, names: &Names) -> Self {
+        match random.below(200) {
+            0..=159 => {
+                let (way, wire) = Self::call(random, names);
+                Self::Enter(way, wire)
+            }
+            160..=166 => Self::Load(address(random)),
+            167..=175 => Self::Store(address(random), random.next() as u8),
+            176..=181 => Self::Fork,
+            182..=187 => Self::Rewrite(random.below(PIECES), random.below(12), random.next()),
+            188..=193 => {
+                let (_, wire) = Self::call(random, names);
+                let offset = if random.once_in(6) { random.below(16) } else { 0 };
+                Self::Run(random.below(PIECES), offset, wire)
+            }
+            _ => Self::trap(random),
+        }
+    }
+
+    /// A call, with arguments of which most make sense.
+    fn call(random: &mut Random, names: &Names) -> (Way, Wire) {
+        let call = loop {
+            let chosen = match random.below(16) {
+                0 | 1 => random.below(16),
+                2 if random.once_in(4) => random.below(256),
+                3..=8 => random.pick(&MEMORY),
+                _ => FIRST + random.below(NATIVE),
+            };
+            let rare = (BLOCKING.contains(&chosen) && !random.once_in(3))
+                || (ENDING.contains(&chosen) && !random.once_in(24));
+            if !rare {
+                break chosen;
+            }
+        };
+        let mut wire = Wire {
+            eax: call,
+            edx: names.pick_for(call, random),
+            ecx: page(random),
+            ..Wire::default()
+        };
+        [wire.ebx, wire.esi, wire.edi, wire.ebp] = words(call, random, names);
+        if OF_PEERS.contains(&call) && !random.once_in(8) {
+            // Bit 0 sends a page, bit 2 accepts one; without either there are no permissions.
+            let bits = random.pick(&[0, 0, 1, 3, 4, 5, 7, 0x401]);
+            wire.eax |= bits << 8;
+            if call == RECEIVE && random.once_in(2) {
+                wire.edx = 0;
+            }
+        } else if MARKS_ALONE.contains(&call) && !random.once_in(8) {
+            wire.eax |= (permissions(random) & 0xE00) << 8;
+        } else if WITH_PERMISSIONS.contains(&call) || random.once_in(16) {
+            wire.eax |= permissions(random) << 8;
+        }
+        if call < FIRST {
+            // JOS's calls have their arguments elsewhere.
+            (wire.ebx, wire.edi) = (names.pick(random), page(random));
+            wire.esi = permissions(random) | if random.once_in(8) { 0 } else { 5 };
+            if random.once_in(2) {
+                wire.ebx = permissions(random) | 5;
+            }
+        }
+        if random.once_in(24) {
+            let which = random.below(4);
+            let any = number(random);
+            *[&mut wire.ebx, &mut wire.esi, &mut wire.edi, &mut wire.ebp][which as usize] = any;
+        }
+        if CONSOLE.contains(&call) {
+            // A length of 0, or an address where nothing can be read.
+            (wire.ebx, wire.ecx, wire.esi) = (0xF000_0000 | wire.ebx, 0, 0);
+            wire.edx = if random.once_in(2) { 0xEF80_0000 } else { wire.edx };
+        }
+        let way = match random.below(40) {
+            0..=31 => Way::Interrupt(0x30),
+            32..=38 => Way::Sysenter,
+            _ => Way::RawSysenter,
+        };
+        if way != Way::Interrupt(0x30) {
+            (wire.edi, wire.ebp) = (wire.edx, wire.ecx);
+        }
+        if way == Way::RawSysenter {
+            (wire.edx, wire.ecx) = (address(random), address(random));
+        }
+        if random.once_in(24) {
+            wire.eflags = flags(random);
+        }
+        if random.once_in(24) {
+            wire.esp = address(random);
+        }
+        (way, wire)
+    }
+
+    /// A trap that is no call.
+    fn trap(random: &mut Random) -> Self {
+        let mut wire = Wire {
+            eax: selector(random),
+            edx: 0x60,
+            ecx: 0,
+            ebx: address(random),
+            esi: flags(random),
+            edi: selector(random),
+            eflags: if random.once_in(2) { flags(random) } else { 0 },
+            ..Wire::default()
+        };
+        let way = match random.below(8) {
+            0 | 1 => Way::Interrupt(random.next() as u8),
+            2 => Way::Segment(random.next() as u8 % SEGMENTS),
+            3 | 4 => {
+                if random.once_in(2) {
+                    wire.edi = 0x1B;
+                }
+                Way::Iret
+            }
+            5 => Way::Jump,
+            _ => Way::Instruction(random.next() as u8 % INSTRUCTIONS),
+        };
+        wire.target = match random.below(3) {
+            0 => address(random),
+            // The middle of an instruction of this program, more often than not.
+            _ => PROGRAM_TEXT + random.below(0x8000),
+        };
+        if random.once_in(6) {
+            wire.esp = address(random);
+        }
+        Self::Enter(way, wire)
+    }
+
+    /// Does it, and counts a call that succeeds. Returns the id of a child that the call has made. `Fork` is the caller's
+    /// affair.
+    pub fn perform(self) -> Option<u32> {
+        match self {
+            Self::Enter(way, wire) => {
+                let answer = enter(way, wire);
+                let is_call = matches!(way, Way::Interrupt(0x30) | Way::Sysenter);
+                if is_call && answer.eax >> 31 == 0 {
+                    ground::successes().fetch_add(1, Ordering::Relaxed);
+                    return match wire.eax & 0xFF {
+                        CREATE => Some(answer.ebx),
+                        EXOFORK => Some(answer.eax),
+                        _ => None,
+                    };
+                }
+            }
+            Self::Load(address) => {
+                let _ = core::hint::black_box(load(address));
+            }
+            Self::Store(address, value) => store(address, value),
+            Self::Rewrite(piece, which, number) => {
+                ground::write_code(piece, &ground::snippet(which, number));
+            }
+            Self::Run(piece, offset, wire) => ground::run_code(piece, offset, wire),
+            Self::Fork => {}
+        }
+        None
+    }
+}
+
+impl Names {
+    /// A process for this call.
+    fn pick_for(&self, call: u32, random: &mut Random) -> u32 {
+        match random.below(4) {
+            0 => self.pick(random),
+            _ if OF_CHILDREN.contains(&call) => random.pick(&self.children),
+            _ if OF_PEERS.contains(&call) => random.pick(&self.peers),
+            _ => self.pick(random),
+        }
+    }
+
+    /// Looks at the roster.
+    pub fn meet(&mut self, random: &mut Random) {
+        for peer in &mut self.peers {
+            *peer = ground::roster(1 + random.below(MEMBERS)).load(Ordering::Relaxed);
+        }
+    }
+
+    /// Notes a child.
+    pub fn bear(&mut self, child: u32) {
+        self.children.rotate_right(1);
+        self.children[0] = child;
+    }
+
+    fn pick(&self, random: &mut Random) -> u32 {
+        match random.below(24) {
+            0..=9 => 0,
+            10 => self.own,
+            11..=16 => random.pick(&self.children),
+            17 => random.pick(&self.peers),
+            18 => self.parent,
+            // Whoever was first in the first slots: init, the servers, the supervisor.
+            19 => 0x1000 | random.below(4),
+            20 => self.own ^ 0x1000,
+            21 => 0x1000 * random.below(40) | random.below(1026),
+            _ => number(random),
+        }
+    }
+}
+
+/// The words of a call, as it takes them.
+fn words(call: u32, random: &mut Random, names: &Names) -> [u32; 4] {
+    let pages = if random.once_in(4) { 1 + random.below(70) } else { 1 + random.below(8) };
+    let coin = random.below(2);
+    match call {
+        // Another space, and a page there.
+        34 | 82 => [names.pick(random), page(random), 0, 0],
+        38 => {
+            let both = if random.once_in(3) { BOTH } else { 0 };
+            [names.pick(random), page(random), pages, permissions(random) | both]
+        }
+        39 => [pages, permissions(random), 0, 0],
+        40 | 41 | 77 | 78 => [pages, 0, 0, 0],
+        71 => [permissions(random), 0, 0, 0],
+        42 | 49 | 55 | 70 | 74 | 84 => [coin, 0, 0, 0],
+        45 | 46 => [page(random) + random.pick(&[0, 4, 0xFF0]), 0, 0, 0],
+        48 | 54 => [names.pick(random), 0, 0, 0],
+        50 => [random.below(400), random.below(9), 0, 0],
+        53 => [if coin == 0 { 0 } else { address(random) }, 0, 0, 0],
+        56 => [address(random), random.below(8), address(random), 0],
+        57 | 83 => [random.below(3), page(random), if coin == 0 { 0 } else { page(random) | 1 }, 0],
+        58 => [random.below(4), 0, 0, 0],
+        66 => [random.below(3), 0, 0, 0],
+        72 | 73 => [(ARENA >> 22) + random.below(5), 0, 0, 0],
+        75 => [1 + random.below(256), random.next() & 0xFFFF, 0, 0],
+        76 => [pages, address(random) & !0xFFF | 0x8000_0000, 0, 0],
+        80 | 81 => [random.below(18), 0, 0, 0],
+        _ => [number(random), number(random), number(random), page(random)],
+    }
+}
+
+/// A selector: those of the table, each with each privilege level, or any.
+fn selector(random: &mut Random) -> u32 {
+    match random.below(4) {
+        0 => random.next() & 0xFFFF,
+        _ => random.below(10) * 8 | random.below(8),
+    }
+}
+
+/// Flags: VM, NT, TF, AC, DF, IOPL, RF and the arithmetic ones, each by its own coin.
+fn flags(random: &mut Random) -> u32 {
+    const INTERESTING: [u32; 9] =
+        [1 << 17, 1 << 14, 1 << 8, 1 << 18, 1 << 10, 3 << 12, 1 << 16, 1 << 9, 1 << 21];
+    let mut flags = 2 | random.next() & 0x8D5;
+    for flag in INTERESTING {
+        if random.once_in(6) {
+            flags |= flag;
+        }
+    }
+    flags
+}
+
+/// As a statement in C, on the project's own header.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Enter(Way::Interrupt(0x30), w) if w.esp == 0 && w.eflags == 0 => write!(
+                f,
+                "vitrine_trap(&(struct vitrine_trap){{.eax = {:#x}, .edx = {:#x}, .ecx = {:#x}, \
+                 .ebx = {:#x}, .esi = {:#x}, .edi = {:#x}, .ebp = {:#x}}});",
+                w.eax, w.edx, w.ecx, w.ebx, w.esi, w.edi, w.ebp
+            ),
+            Self::Enter(way, w) => write!(f, "/* {way:?} with {w:x?} */"),
+            Self::Load(address) => write!(f, "(void)*(volatile unsigned char *){address:#x};"),
+            Self::Store(address, value) => {
+                write!(f, "*(volatile unsigned char *){address:#x} = {value:#x};")
+            }
+            Self::Rewrite(piece, which, number) => {
+                write!(f, "/* code {piece} = {:02x?} */", ground::snippet(*which, *number))
+            }
+            Self::Run(piece, offset, wire) => {
+                write!(f, "/* run code {piece} from byte {offset} with {wire:x?} */")
+            }
+            Self::Fork => write!(f, "/* fork: the child goes on with a stream of its own */"),
+        }
+    }
+}
