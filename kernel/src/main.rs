@@ -7,6 +7,7 @@
 
 mod cannot_boot;
 mod cpu;
+mod debug;
 mod descriptors;
 mod fixups;
 mod loader;
@@ -22,6 +23,7 @@ mod serial;
 mod timer;
 mod traps;
 
+use abi::layout::FRAME_TABLE;
 use abi::{Frame, boot_line};
 use kernel_core::{After, Cpu, Frames, Kernel, dma};
 
@@ -77,5 +79,7 @@ fn boot(magic: u32, information: u32) -> Result<After, CannotBoot> {
     let directory = Frame::containing(boot::image::directory());
     // SAFETY: this CPU, interrupts off, and no trap has borrowed it yet; the borrow ends with the boot.
     let cpu = unsafe { local.start(Cpu::new(machine, cpu::BOOT, directory)) };
-    Ok(kernel.start_first(cpu, loader.archive(), loader.command_line())?)
+    let after = kernel.start_first(cpu, loader.archive(), loader.command_line())?;
+    debug::publish(kernel.describe(cpu, FRAME_TABLE), &loader);
+    Ok(after)
 }

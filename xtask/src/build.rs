@@ -24,13 +24,14 @@ use crate::toolchain::Toolchain;
 use crate::workspace::{TARGET, Workspace};
 
 /// The packages whose programs run on the machine.
-pub const PACKAGES: [&str; 8] = [
+pub const PACKAGES: [&str; 9] = [
     "vitrine-kernel",
     "vitrine-programs",
     "pager",
     "disk",
     "appel-li",
     "vitrine-checks",
+    "vitrine-fuzz",
     "vitrine-bench",
     FIRST_PROCESSES,
 ];

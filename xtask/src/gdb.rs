@@ -3,7 +3,7 @@
 //! All programs are linked at the same address, so gdb gets the symbols of one program at a time.
 //! The terminal belongs to gdb; the serial line goes to a file.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -16,6 +16,9 @@ use crate::command;
 use crate::leash;
 use crate::machine::{Image, Machine, Serial};
 use crate::workspace::Workspace;
+
+/// gdb's own commands: `vitrine ps`, `vitrine walk`, `vitrine frame`.
+const COMMANDS: &str = include_str!("gdb/vitrine.py");
 
 /// Debugs a boot; `program` names the one whose symbols gdb reads beside the kernel's.
 ///
@@ -49,10 +52,13 @@ pub fn gdb(workspace: &Workspace, memory: u32, command_line: String, program: &s
     let emulator = leash::spawn(&mut qemu).with_context(|| command::cannot_start(&qemu))?;
     ctrlc::set_handler(|| {}).context("cannot catch signals")?;
 
+    let commands = directory.path().join("vitrine.py");
+    fs::write(&commands, COMMANDS).context("cannot write gdb's commands")?;
     println!("vitrine: the serial line goes to {}", log.display());
+    println!("vitrine: `help vitrine` lists gdb's commands for page tables and processes");
     await_socket(&socket, &emulator);
     let mut gdb = Command::new("gdb");
-    gdb.args(arguments(&workspace.kernel(), &symbols, &socket));
+    gdb.args(arguments(&workspace.kernel(), &symbols, &commands, &socket));
     let result = leash::spawn(&mut gdb).and_then(|gdb| gdb.wait());
     // It has ended already if gdb was told to kill it.
     drop(emulator.kill());
@@ -87,10 +93,11 @@ fn await_socket(socket: &Path, emulator: &SharedChild) {
     }
 }
 
-fn arguments(kernel: &Path, program: &Path, socket: &Path) -> Vec<String> {
+fn arguments(kernel: &Path, program: &Path, python: &Path, socket: &Path) -> Vec<String> {
     let commands = [
         "set confirm off".to_owned(),
         format!("add-symbol-file \"{}\"", program.display()),
+        format!("source {}", python.display()),
         format!("target remote {}", socket.display()),
         "set confirm on".to_owned(),
     ];
@@ -117,11 +124,13 @@ mod tests {
 
     #[test]
     fn gdb_reads_both_symbol_files_before_it_connects() {
-        let words = arguments(Path::new("/k"), Path::new("/a b/walk"), Path::new("/s")).join(" ");
+        let words =
+            arguments(Path::new("/k"), Path::new("/a b/walk"), Path::new("/p.py"), Path::new("/s"))
+                .join(" ");
         assert_eq!(
             words,
             "-q /k -ex set confirm off -ex add-symbol-file \"/a b/walk\" \
-             -ex target remote /s -ex set confirm on"
+             -ex source /p.py -ex target remote /s -ex set confirm on"
         );
     }
 }

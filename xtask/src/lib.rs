@@ -12,6 +12,7 @@
 //! - [`c`]: the C programs, which are built where there is a C compiler;
 //! - [`machine`], [`verdict`]: what the emulator is asked to be, and what its end means;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
+//! - [`oracle`]: judges the running machine from its physical memory;
 //! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@bench`], [`mod@test`],
 //!   [`rehearse`]: one file for each subcommand.
 //!
@@ -34,6 +35,7 @@ pub mod image;
 pub mod iso;
 pub mod leash;
 pub mod machine;
+pub mod oracle;
 pub mod output;
 pub mod plan;
 pub mod progress;

@@ -67,6 +67,10 @@ pub struct Machine {
     pub disk_errors: Option<PathBuf>,
     /// More arguments for QEMU: for tests on odd machines.
     pub more: Vec<String>,
+    /// A file that is the machine's RAM, as large as `memory` says, for others to read while it runs.
+    pub ram: Option<PathBuf>,
+    /// A socket where the emulator answers QMP, for whoever stops it.
+    pub monitor: Option<PathBuf>,
 }
 
 impl Machine {
@@ -85,6 +89,8 @@ impl Machine {
             disk: None,
             disk_errors: None,
             more: Vec::new(),
+            ram: None,
+            monitor: None,
         }
     }
 
@@ -114,6 +120,19 @@ impl Machine {
             add(&["-cpu", cpu]);
         }
         add(&["-m", &self.memory.to_string()]);
+        if let Some(file) = &self.ram {
+            let file = file.display().to_string().replace(',', ",,");
+            let memory = self.memory;
+            add(&[
+                "-object",
+                &format!("memory-backend-file,id=ram,size={memory}M,share=on,mem-path={file}"),
+            ]);
+            add(&["-machine", "memory-backend=ram"]);
+        }
+        if let Some(socket) = &self.monitor {
+            let socket = socket.display().to_string().replace(',', ",,");
+            add(&["-qmp", &format!("unix:{socket},server=on,wait=off")]);
+        }
         if self.icount {
             add(&["-icount", "shift=0,sleep=off", "-rtc", "clock=vm,base=2020-01-01"]);
         }

@@ -19,7 +19,7 @@ use xtask::system::Part;
 use xtask::throwaway::Throwaway;
 use xtask::verdict::Verdict;
 use xtask::workspace::Workspace;
-use xtask::{bench, build, check, disk, gdb, iso, qemu, rehearse, request, setup, test};
+use xtask::{bench, build, check, disk, gdb, iso, oracle, qemu, rehearse, request, setup, test};
 
 /// Builds, boots and checks Vitrine.
 #[derive(Parser)]
@@ -66,6 +66,8 @@ enum Task {
     },
     /// Count the instructions of every operation, beside targets and other systems
     Bench(bench::Options),
+    /// Stop the running machine at random moments and judge it by its physical memory alone
+    Oracle(oracle::Options),
     /// Check format, lints and documentation, for host and target
     Check,
     /// Run the README's commands on a bare Debian, from a fresh clone of what is committed
@@ -220,6 +222,7 @@ fn perform(task: Task) -> Result<u8> {
             gdb::gdb(&workspace, memory, boot.command_line(), &program)?;
         }
         Task::Bench(options) => bench::bench(&workspace, &options)?,
+        Task::Oracle(options) => oracle::oracle(&workspace, &options)?,
         Task::Check => check::check(&workspace)?,
         Task::Rehearse(options) => rehearse::rehearse(&workspace, &options)?,
     }

@@ -17,6 +17,7 @@ pub mod address;
 pub mod archive;
 pub mod boot_line;
 pub mod call;
+pub mod debug;
 pub mod driver;
 pub mod entry;
 pub mod error;

@@ -51,6 +51,12 @@ impl DmaPool {
         (self.first..self.first + self.frames).map(Frame::from_number)
     }
 
+    /// The number of the first frame, and how many there are.
+    #[must_use]
+    pub const fn extent(&self) -> (u32, u32) {
+        (self.first, self.frames)
+    }
+
     /// Frames of dead drivers.
     #[must_use]
     pub const fn quarantined(&self) -> u32 {

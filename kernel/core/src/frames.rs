@@ -159,6 +159,12 @@ impl Frames {
         self.total
     }
 
+    /// How many frames have a record.
+    #[must_use]
+    pub fn records_count(&self) -> u32 {
+        self.records.as_ref().map_or(0, |records| records.len() as u32)
+    }
+
     /// How many mappings a frame has, or `None` if it is not RAM of ours.
     #[must_use]
     #[inline(always)]

@@ -20,6 +20,7 @@ mod clean;
 mod console;
 mod course;
 pub mod cpu;
+mod debug;
 pub mod dma;
 pub mod driver;
 mod fault;

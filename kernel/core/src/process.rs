@@ -135,8 +135,10 @@ impl Errand {
     }
 }
 
-/// What a process is doing. In parentheses: the queue that it is in.
+/// What a process is doing. In parentheses: the queue that it is in. The first byte is the number that
+/// [`abi::debug::State`] gives to the variant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
 pub enum State {
     /// There is no process.
     Free,

@@ -96,6 +96,11 @@ impl Processes {
         }
     }
 
+    /// All slots, to be described to debuggers.
+    pub(crate) const fn slots(&self) -> &[Process; PROCESSES as usize] {
+        &self.slots
+    }
+
     /// The table that everyone may read.
     #[must_use]
     pub const fn facts(&self) -> &PublicFacts {

@@ -12,6 +12,7 @@ mod docs;
 mod failures;
 mod first;
 mod machines;
+mod oracle;
 mod programs;
 mod runs;
 mod shell;
@@ -29,6 +30,7 @@ pub fn all() -> Vec<Trial> {
         census::trials(),
         docs::trials(),
         first::trials(),
+        oracle::trials(),
         c::trials(),
         checks::trials(),
         disk::trials(),

@@ -1,0 +1,58 @@
+//! `fuzz SEED CALLS [OPTIONS]`: random calls, traps, flags and stores from ring 3, by families of processes; a supervisor
+//! that they cannot touch counts afterwards.
+//!
+//! A batch is one family: a process under a quota that forks others like it. Each acts a few dozen times and ends, or is
+//! ended by its own mistakes; whoever is left when the batch's time is over is destroyed. Then as many processes and
+//! frames must be there as before. What each process does in each step depends on the seed, the batch, the member and the
+//! step alone, so a batch can be run again by itself (`--batch`), shown as C (`--print`), and made shorter (`--drop`).
+//!
+//! The machine ends with status 1 and a line `FINDING` if the counts differ, and with a kernel panic if there is one. Under
+//! `--icount` a seed replays to the instruction.
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+mod action;
+mod boundary;
+mod cpu;
+mod judge;
+mod member;
+mod options;
+mod random;
+
+use libsys::println;
+
+use judge::Judge;
+use options::Options;
+
+libsys::main!(main, arguments);
+
+/// Exit status of a wrong command line.
+const USAGE: u8 = 2;
+/// Exit status of a finding.
+const FOUND: u8 = 1;
+
+fn main() -> u8 {
+    let options = match Options::read() {
+        Ok(options) => options,
+        Err(line) => {
+            println!("fuzz: {line}");
+            return USAGE;
+        }
+    };
+    let mut judge = match Judge::new(options) {
+        Ok(judge) => judge,
+        Err(error) => {
+            println!("fuzz: cannot begin: {error}");
+            return FOUND;
+        }
+    };
+    while let Some(batch) = judge.next_batch() {
+        if let Err(finding) = judge.run(batch) {
+            println!("FINDING: seed {} batch {batch}: {finding}", options.seed);
+            return FOUND;
+        }
+    }
+    judge.report();
+    0
+}
