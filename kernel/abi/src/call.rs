@@ -21,6 +21,7 @@ use crate::driver::{Line, PortRange, device_frames};
 use crate::entry::Permissions;
 use crate::error::Error;
 use crate::process::{ProcessId, Target};
+use crate::trace::EVENTS;
 use crate::window::ViewSlot;
 
 /// A call's registers, in the places of the `int` column.
@@ -590,6 +591,18 @@ pub enum Syscall {
         /// Yes or no.
         accept: bool,
     },
+    /// 85: copies the last events of a child ([`crate::trace::Event`], 16 bytes each), at most `count`, to `address`, the
+    /// oldest first. Returns how many (word 0). Events that are about the child alone are copied: those whose first word
+    /// is its id. Errors: `NotPermitted` (the boot line has no word `trace`, so there are no events), `Fault` (the buffer
+    /// does not lie below UTOP).
+    EventsRead {
+        /// A child.
+        process: Target,
+        /// Where in the caller's space; a multiple of 4.
+        address: u32,
+        /// At most 256.
+        count: u32,
+    },
     /// 83: as `FaultReply`, then as `Receive` from anyone. A client that does not wait any more is no error; the errors
     /// of a map come before anything is received. Not by `sysenter`.
     FaultReplyAndReceive {
@@ -726,6 +739,9 @@ impl Syscall {
                 paged(82, marks, process, page, [to.bits(), to_page.address(), 0, 0])
             }
             Self::AcceptFrameRequests { accept } => own(84, [u32::from(accept), 0, 0, 0]),
+            Self::EventsRead { process, address, count } => {
+                plain(85, process, [address, count, 0, 0])
+            }
             Self::FaultReplyAndReceive { process, verdict, accept } => {
                 let accept = accept.map_or(0, |page| page.address() | 1);
                 verdict.encode(83, process, accept)
@@ -922,6 +938,14 @@ impl Syscall {
                     word => Some(UserPage::new(word.wrapping_sub(1))?),
                 },
             }),
+            85 => {
+                let process = plain(raw).and(process(raw))?;
+                let (address, count) = (raw.word(0), raw.word(1));
+                if count > EVENTS {
+                    return Err(Error::InvalidArgument);
+                }
+                Ok(Self::EventsRead { process, address, count })
+            }
             _ => Err(Error::InvalidArgument),
         }
     }
@@ -929,7 +953,7 @@ impl Syscall {
     /// The first native number; those below are JOS's.
     pub const FIRST: u32 = 32;
     /// The last native number.
-    pub const LAST: u32 = 84;
+    pub const LAST: u32 = 85;
     /// The most pages that one `RangeAllocate` or `DmaAllocate` takes.
     pub const ALLOCATE_LIMIT: u32 = 64;
     /// The most bytes that one console call takes.
@@ -1001,7 +1025,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_decodes_encodes_to_the_same_call(
-            number in 30u32..86, permissions in 0u32..0x1000, process: u32, page in 0u32..0x10_0000,
+            number in 30u32..87, permissions in 0u32..0x1000, process: u32, page in 0u32..0x10_0000,
             w0: u32, w1: u32, w2 in 0u32..70, w3 in 0u32..0x1000,
         ) {
             let words = [w0, w1, w2, w3];
