@@ -141,6 +141,15 @@ pub fn registers(local: &Local) -> *const Registers {
     (end_of_registers(local) as *const Registers).wrapping_sub(1)
 }
 
+/// What the process whose register area was set last has there; `None` before the first process.
+pub fn saved_registers(local: &Local) -> Option<Registers> {
+    if end_of_registers(local) == 0 {
+        return None;
+    }
+    // SAFETY: the area lies in the process table, and all bits of a register are valid.
+    Some(unsafe { registers(local).read_volatile() })
+}
+
 /// TSS.esp0.
 #[inline(always)]
 fn end_of_registers(local: &Local) -> u32 {

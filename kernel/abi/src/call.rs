@@ -954,6 +954,70 @@ impl Syscall {
     pub const FIRST: u32 = 32;
     /// The last native number.
     pub const LAST: u32 = 85;
+    /// The calls' names, from [`Syscall::FIRST`] on, as libsys's functions have them.
+    pub const NAMES: [&str; (Self::LAST - Self::FIRST + 1) as usize] = [
+        "identity",
+        "page_allocate",
+        "page_map",
+        "page_unmap",
+        "page_copy",
+        "frame_references",
+        "range_share",
+        "range_protect",
+        "range_unmap",
+        "range_allocate",
+        "process_create",
+        "process_start",
+        "process_stop",
+        "registers_read",
+        "registers_write",
+        "exit",
+        "wait",
+        "destroy",
+        "set_quota",
+        "usage",
+        "machine",
+        "set_handler",
+        "set_pager",
+        "accept_clients",
+        "fault_forward",
+        "fault_reply",
+        "set_fault_timeout",
+        "clone",
+        "send",
+        "receive",
+        "call",
+        "reply",
+        "reply_and_receive",
+        "clock",
+        "sleep",
+        "yield",
+        "console_write",
+        "console_read",
+        "set_console_owner",
+        "page_protect",
+        "view_attach",
+        "view_detach",
+        "driver_allow",
+        "ports_allow",
+        "device_map",
+        "dma_allocate",
+        "dma_release",
+        "dma_reclaim",
+        "interrupt_attach",
+        "interrupt_acknowledge",
+        "page_move",
+        "fault_reply_and_receive",
+        "accept_frame_requests",
+        "events_read",
+    ];
+
+    /// The name of the call with this number.
+    #[must_use]
+    pub fn name(number: u32) -> Option<&'static str> {
+        Self::NAMES.get(number.checked_sub(Self::FIRST)? as usize).copied()
+    }
+
     /// The most pages that one `RangeAllocate` or `DmaAllocate` takes.
     pub const ALLOCATE_LIMIT: u32 = 64;
     /// The most bytes that one console call takes.
@@ -1048,6 +1112,21 @@ mod tests {
             let raw = RawCall { head: number, ..RawCall::default() };
             assert_eq!(Syscall::decode(&raw), Err(Error::InvalidArgument), "{number}");
         }
+    }
+
+    #[test]
+    fn every_number_has_the_name_of_its_call() {
+        for number in Syscall::FIRST..=Syscall::LAST {
+            let raw = RawCall { head: number, process: 0x1000, page: 0x1000, words: [1, 0, 1, 0] };
+            let of_a_page = RawCall { words: [0; 4], ..raw };
+            let call = Syscall::decode(&raw).or_else(|_| Syscall::decode(&of_a_page)).unwrap();
+            let text = std::format!("{call:?}");
+            let variant = text.split([' ', '{']).next().unwrap();
+            let name = Syscall::name(number).unwrap().replace('_', "");
+            assert_eq!(name, variant.to_lowercase(), "{number}");
+        }
+        assert_eq!(Syscall::name(Syscall::FIRST - 1), None);
+        assert_eq!(Syscall::name(Syscall::LAST + 1), None);
     }
 
     #[test]

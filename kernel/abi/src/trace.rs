@@ -41,14 +41,8 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, for tables.
-    pub const ALL: [Self; 6] = [
-        Self::Call,
-        Self::Fault,
-        Self::Message,
-        Self::Switch,
-        Self::Interrupt,
-        Self::Exception,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Call, Self::Fault, Self::Message, Self::Switch, Self::Interrupt, Self::Exception];
 
     /// The kind of a call with this number.
     #[must_use]

@@ -84,7 +84,8 @@ impl Kernel {
         self.touch_buffer(cpu, caller, (address, length), write)
     }
 
-    /// Checks a buffer of whole words in the caller's space; `false` if the call restarts after a fault there.
+    /// Checks a buffer that is aligned to words, in the caller's space; `false` if the call restarts after a fault there.
+    #[inline(always)]
     pub(crate) fn touch_buffer<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,

@@ -46,6 +46,12 @@ impl Trace {
         self.on = true;
     }
 
+    /// Whether events are recorded.
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        self.on
+    }
+
     /// How many events there have been, modulo 2^32.
     #[must_use]
     pub const fn recorded(&self) -> u32 {
@@ -146,6 +152,8 @@ impl Kernel {
     }
 
     /// Copies the last events of a child, at most `count`, to `address` in the caller's space.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn events_read<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,

@@ -19,4 +19,5 @@ mod processes;
 mod quota;
 mod ranges;
 mod shortage;
+mod trace;
 mod views;
