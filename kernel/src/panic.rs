@@ -63,9 +63,11 @@ fn print_registers(port: &mut Serial) -> fmt::Result {
 
 /// Prints the words of the last events, the oldest first: `cargo xtask qemu` says what they mean.
 fn print_events(port: &mut Serial) -> fmt::Result {
-    // SAFETY: whoever has borrowed the kernel does not go on, and there is one CPU. All bits of an event are valid, so
-    // one that was being written can be read.
-    let trace = unsafe { &(*KERNEL.as_mut_ptr()).trace };
+    // SAFETY: there is one CPU, and whoever holds the lock does not go on. All bits of an event are valid, so one that
+    // was being written can be read.
+    unsafe { KERNEL.force_unlock() };
+    let Some(kernel) = KERNEL.try_lock() else { return Ok(()) };
+    let trace = &kernel.trace;
     let skip = trace.events().count().saturating_sub(LAST_EVENTS);
     for event in trace.events().skip(skip) {
         let [process, what, argument, result] = event.words();

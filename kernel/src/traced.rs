@@ -20,7 +20,7 @@ use crate::{KERNEL, pic};
 /// The event in which `selftest=panic-later` panics; 0 for none.
 static PANICS_AT: AtomicU32 = AtomicU32::new(0);
 /// There are more events than the ring holds by then, and processes beside the first.
-const LATER: u32 = 1000;
+const LATER: u32 = 300;
 
 /// Records events from now on, if the boot line asks for it.
 pub fn start(local: &Local, kernel: &mut Kernel, command_line: &[u8]) {

@@ -33,7 +33,7 @@ pub const PLAIN: [&str; 6] = [JOS, DISK, SWAP, TRUST, ARCHIVE, TRACE];
 pub enum SelfTest {
     /// It panics.
     Panic,
-    /// It records events, as the word `trace` says, and panics in the 1,000th of them.
+    /// It records events, as the word `trace` says, and panics in the 300th of them.
     PanicLater,
     /// It reads an address that is not mapped.
     Fault,
