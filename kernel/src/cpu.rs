@@ -12,6 +12,7 @@ use kernel_core::Cpu;
 
 use crate::descriptors::Tables;
 use crate::machine::Machine;
+use crate::processor;
 
 /// The number of the CPU that boots.
 pub const BOOT: u32 = 0;
@@ -57,6 +58,13 @@ impl Local {
         // SAFETY: the tables are in a static, belong to this CPU, and are written here once, before hardware
         // reads them.
         unsafe { Tables::load(self.tables()) }
+    }
+
+    /// Lets all traps from now on be recorded; at boot, with interrupts off.
+    pub fn trace(&self) {
+        // SAFETY: the tables belong to this CPU, on which the boot runs, and nothing borrows them.
+        unsafe { Tables::trace(self.tables()) }
+        processor::trace_sysenter();
     }
 
     /// Puts the CPU's view of the machine in its place, at boot.

@@ -42,6 +42,11 @@ static vitrine_debug: Published = Published(UnsafeCell::new(Table {
     empty_view_zeros: 0,
     dma_first: 0,
     dma_frames: 0,
+    events: 0,
+    event_size: 0,
+    event_count: 0,
+    events_recorded: 0,
+    events_on: 0,
 }));
 
 /// Publishes what the core says of its tables, and what the loader says of the archive.

@@ -133,12 +133,26 @@ impl Tables {
         self.task.ss0 = KERNEL_DATA;
         begin_task(&mut self.double_fault_task, traps::double_fault_entry);
         begin_task(&mut self.nmi_task, traps::nmi_entry);
-        for (vector, (gate, stub)) in self.idt.iter_mut().zip(traps::stubs()).enumerate() {
+        self.set_gates(traps::stubs());
+    }
+
+    /// Lets each vector start at its stub; the two that have tasks keep them.
+    fn set_gates(&mut self, stubs: &[Stub; VECTORS]) {
+        for (vector, (gate, stub)) in self.idt.iter_mut().zip(stubs).enumerate() {
             let ring = if OPEN_TO_PROGRAMS.contains(&vector) { Ring::Ring3 } else { Ring::Ring0 };
             *gate = interrupt_gate(*stub, ring);
         }
         self.idt[DOUBLE_FAULT] = task_gate(DOUBLE_FAULT_TASK);
         self.idt[NMI] = task_gate(NMI_TASK);
+    }
+
+    /// Lets each vector start at a stub that records events.
+    ///
+    /// # Safety
+    /// `tables` is this CPU's own, interrupts are off, and nothing borrows it.
+    pub unsafe fn trace(tables: *mut Self) {
+        // SAFETY: the caller's promise. The CPU reads a gate only when it takes a trap, and none comes here.
+        unsafe { &mut *tables }.set_gates(traps::traced_stubs());
     }
 
     /// Where the next trap from ring 3 starts to push: TSS.esp0.

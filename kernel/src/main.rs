@@ -21,6 +21,7 @@ mod processor;
 mod selftest;
 mod serial;
 mod timer;
+mod traced;
 mod traps;
 
 use abi::layout::FRAME_TABLE;
@@ -75,6 +76,7 @@ fn boot(magic: u32, information: u32) -> Result<After, CannotBoot> {
     machine.start_clock()?;
     logger::listen();
     selftest::run(loader.command_line());
+    traced::start(local, &mut kernel, loader.command_line());
 
     let directory = Frame::containing(boot::image::directory());
     // SAFETY: this CPU, interrupts off, and no trap has borrowed it yet; the borrow ends with the boot.

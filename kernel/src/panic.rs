@@ -1,33 +1,95 @@
-//! The end of a kernel that is wrong: the message, how it got there, and an exit that is not clean.
+//! The end of a kernel that is wrong: the message, registers, how it got there, what happened before, and an exit that
+//! is not clean.
 
 use core::fmt::{self, Write as _};
 use core::panic::PanicInfo;
 
+use abi::Registers;
+use x86::controlregs::{cr0, cr2, cr3, cr4};
+
 use crate::cpu::{self, Stack};
-use crate::power;
 use crate::serial::Serial;
+use crate::{KERNEL, power, traps};
 
 /// A backtrace ends after this many frames at the latest.
 const DEEPEST: usize = 64;
+/// How many of the last events are printed, if events are recorded.
+const LAST_EVENTS: usize = 32;
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    end(format_args!("{info}"), None, frame_pointer())
+    let ebp = frame_pointer();
+    let [ebx, esi, edi] = preserved_registers();
+    end(
+        format_args!("{info}\n  ebx {ebx:08x} esi {esi:08x} edi {edi:08x} ebp {ebp:08x}"),
+        None,
+        ebp,
+    )
 }
 
-/// Prints `kernel panic: message` and the return addresses up from frame pointer `ebp`, and ends the machine.
+/// Prints `kernel panic: message`, the control registers, the registers of the process that ran last, the return
+/// addresses up from frame pointer `ebp`, and the last events; and ends the machine.
 pub fn end(message: fmt::Arguments<'_>, eip: Option<u32>, ebp: u32) -> ! {
     if cpu::local().first_panic() {
         // The port's owner may be what panicked, so this goes past it.
         let mut port = Serial::new();
         // Writing to the port never fails.
         let _ = writeln!(port, "kernel panic: {message}");
+        let _ = print_registers(&mut port);
         for address in eip.into_iter().chain(ReturnAddresses(ebp).take(DEEPEST)) {
             let _ = writeln!(port, "  backtrace {address:#010x}");
         }
+        let _ = print_events(&mut port);
         port.drain();
     }
     power::fail()
+}
+
+/// Prints the control registers, and what the process that had the CPU last has in its registers, if one ever had.
+fn print_registers(port: &mut Serial) -> fmt::Result {
+    // SAFETY: reading control registers has no effect.
+    let (cr0, cr2, cr3, cr4) = unsafe { (cr0(), cr2(), cr3(), cr4()) };
+    let (cr0, cr4) = (cr0.bits(), cr4.bits());
+    writeln!(port, "  cr0 {cr0:08x} cr2 {cr2:08x} cr3 {cr3:08x} cr4 {cr4:08x}")?;
+    let Some(area) = traps::saved_registers(cpu::local()) else { return Ok(()) };
+    let Registers { eax, ebx, ecx, edx, esi, edi, ebp, esp, eip, eflags, trap, error, .. } = area;
+    writeln!(
+        port,
+        "  of the process: trap {trap:x} error {error:x} eip {eip:08x} eflags {eflags:08x} esp {esp:08x}\n  \
+         of the process: eax {eax:08x} ebx {ebx:08x} ecx {ecx:08x} edx {edx:08x} esi {esi:08x} \
+         edi {edi:08x} ebp {ebp:08x}"
+    )
+}
+
+/// Prints the words of the last events, the oldest first: `cargo xtask qemu` says what they mean.
+fn print_events(port: &mut Serial) -> fmt::Result {
+    // SAFETY: there is one CPU, and whoever holds the lock does not go on. All bits of an event are valid, so one that
+    // was being written can be read.
+    unsafe { KERNEL.force_unlock() };
+    let Some(kernel) = KERNEL.try_lock() else { return Ok(()) };
+    let trace = &kernel.trace;
+    let skip = trace.events().count().saturating_sub(LAST_EVENTS);
+    for event in trace.events().skip(skip) {
+        let [process, what, argument, result] = event.words();
+        writeln!(port, "  event {process:08x} {what:08x} {argument:08x} {result:08x}")?;
+    }
+    Ok(())
+}
+
+/// The registers that a function leaves as they were: what the code that panicked had in them, or the panic's own
+/// functions if those have used them already.
+#[inline(always)]
+fn preserved_registers() -> [u32; 3] {
+    let (ebx, esi, edi): (u32, u32, u32);
+    // SAFETY: copies three registers.
+    unsafe {
+        core::arch::asm!(
+            "mov {}, ebx", "mov {}, esi", "mov {}, edi",
+            out(reg) ebx, out(reg) esi, out(reg) edi,
+            options(nomem, nostack, preserves_flags)
+        )
+    };
+    [ebx, esi, edi]
 }
 
 /// The caller's frame pointer.

@@ -38,6 +38,16 @@ pub fn enable(local: &Local) {
     }
 }
 
+/// Lets `sysenter`, where there is one, start at the stub that records events.
+pub fn trace_sysenter() {
+    if features() & SYSENTER == 0 {
+        return;
+    }
+    let entry = traps::traced_sysenter_entry as *const () as u32;
+    // SAFETY: the CPU has this register, and `traps.s` writes this entry as it writes the ordinary one.
+    unsafe { wrmsr(IA32_SYSENTER_EIP, u64::from(entry)) };
+}
+
 /// The physical address of the local APIC's registers, if there is one and it is on.
 pub fn local_apic() -> Option<u32> {
     if features() & LOCAL_APIC == 0 {

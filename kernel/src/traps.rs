@@ -39,8 +39,11 @@ pub struct Stub(pub u32);
 
 unsafe extern "C" {
     static trap_stubs: [Stub; VECTORS];
+    static traced_trap_stubs: [Stub; VECTORS];
     /// Where `sysenter` arrives.
     pub fn sysenter_entry();
+    /// Where `sysenter` arrives if events are recorded.
+    pub fn traced_sysenter_entry();
     /// Where the double-fault task starts.
     pub fn double_fault_entry();
     /// Where the task of a non-maskable interrupt starts.
@@ -51,6 +54,12 @@ unsafe extern "C" {
 pub fn stubs() -> &'static [Stub; VECTORS] {
     // SAFETY: `traps.s` lays out one word for each vector, in order, in read-only memory.
     unsafe { &trap_stubs }
+}
+
+/// The stubs that record events, by vector.
+pub fn traced_stubs() -> &'static [Stub; VECTORS] {
+    // SAFETY: as in `stubs`.
+    unsafe { &traced_trap_stubs }
 }
 
 /// Leaves the boot for the first process, and says how many cycles it took since `began`. All but a few
@@ -128,8 +137,17 @@ extern "C" fn virtual_8086(vector: u32) -> ! {
 
 /// Where the process on the CPU saves its registers.
 #[inline(always)]
-fn registers(local: &Local) -> *const Registers {
+pub fn registers(local: &Local) -> *const Registers {
     (end_of_registers(local) as *const Registers).wrapping_sub(1)
+}
+
+/// What the process whose register area was set last has there; `None` before the first process.
+pub fn saved_registers(local: &Local) -> Option<Registers> {
+    if end_of_registers(local) == 0 {
+        return None;
+    }
+    // SAFETY: the area lies in the process table, and all bits of a register are valid.
+    Some(unsafe { registers(local).read_volatile() })
 }
 
 /// TSS.esp0.
@@ -141,7 +159,7 @@ fn end_of_registers(local: &Local) -> u32 {
 
 /// The kernel, which on a machine of one CPU is always free.
 #[inline(always)]
-fn kernel() -> MutexGuard<'static, Kernel> {
+pub fn kernel() -> MutexGuard<'static, Kernel> {
     match KERNEL.try_lock() {
         Some(kernel) => kernel,
         None => wait_for_kernel(),
@@ -164,7 +182,7 @@ const FLAGS_KEPT: u32 = FLAGS_PROGRAM | FLAG_INTERRUPTS | 2;
 /// mode or are the flat ones (`traps.s`), so loading them cannot fail; fs and gs see `Machine::load_fpu`. IF is set in
 /// every area: ring 3 cannot clear it without IOPL, which it never has, and `sysenter` sets it.
 #[inline(always)]
-fn leave(local: &'static Local, after: After) -> ! {
+pub fn leave(local: &'static Local, after: After) -> ! {
     if after != After::Run {
         wait(local, after);
     }
@@ -197,7 +215,7 @@ fn leave(local: &'static Local, after: After) -> ! {
 
 /// Waits until there is a process to run.
 #[cold]
-fn wait(local: &'static Local, mut after: After) {
+pub fn wait(local: &'static Local, mut after: After) {
     loop {
         match after {
             After::Run => return,
@@ -233,7 +251,7 @@ fn go_on(local: &'static Local) -> After {
 }
 
 /// Handles a device's interrupt, or returns `None` if there was nothing to do.
-fn interrupt(local: &'static Local, line: u32) -> Option<After> {
+pub fn interrupt(local: &'static Local, line: u32) -> Option<After> {
     if !pic::acknowledge(line) {
         return None;
     }
@@ -286,7 +304,7 @@ pub struct KernelFrame {
     edx: u32,
     ecx: u32,
     eax: u32,
-    vector: u32,
+    pub vector: u32,
     error: u32,
     eip: u32,
     cs: u32,
@@ -299,7 +317,7 @@ const SELECTOR_FAULTS: [u32; 2] = [11, 13];
 /// A trap from ring 0: an interrupt while idle, which is noted; a load of fs or gs that failed ([`fixups`]); anything
 /// else is a bug of the kernel, and so is a frame that is neither ring 0's nor a program's.
 #[unsafe(no_mangle)]
-extern "C" fn kernel_trap(frame: &mut KernelFrame) {
+pub extern "C" fn kernel_trap(frame: &mut KernelFrame) {
     if frame.cs & 0xFFFF != u32::from(KERNEL_CODE) {
         report(frame, "a trap with an unknown code segment");
     }

@@ -14,24 +14,28 @@
 # flags that ring 3's IRETD pops. So each stub tests VM in the pushed flags before it believes any other word of
 # the frame, and before it pushes more than vector and error, for which there is room.
 
+# There are two sets of entries: the ordinary one, and a second that calls functions which record events
+# (`traced.rs`), for a boot with the word `trace`. The macro `entries` writes a set; `set` is what the names of its
+# labels and functions begin with.
+
 # One stub a vector. Stack at entry: [error] eip cs eflags [esp ss].
-    .macro stub vector, has_error
+    .macro stub vector, has_error, set
     .balign 16
 9:
     .if \has_error == 0
     push 0
     .endif
     push \vector
-    jmp trap_common
+    jmp \set\()trap_common
     .pushsection .rodata.stubs, "a"
     .long 9b
     .popsection
     .endm
 
 # On a stack with vector and error: goes away for good if the trap came from virtual-8086 mode.
-    .macro refuse_virtual_8086
+    .macro refuse_virtual_8086 set
     test byte ptr [esp + 18], {virtual_8086} >> 16
-    jnz from_virtual_8086
+    jnz \set\()from_virtual_8086
     .endm
 
 # The rest of the register area, on a stack with vector and error; ds and es are those of a program. Then nothing of the process is in the CPU: take
@@ -55,126 +59,127 @@
     xor ebp, ebp
     .endm
 
-    .section .rodata.stubs, "a"
-    .balign 4
-    .global trap_stubs
-trap_stubs:
-
-    .section .text.traps, "ax"
-    stub 0, 0
-
-# Vector 1, debug: `sysenter` does not clear TF, so a program can have this one raised at the first
-# instruction of `sysenter_entry`, in ring 0, with esp at TSS.esp0 - 12. Everything else goes the common way.
-    .balign 16
-debug_stub:
-    cmp dword ptr [esp], offset sysenter_entry
-    jne 1f
-    cmp word ptr [esp + 4], {kernel_code}
-    je debug_at_sysenter
-1:  push 0
-    push 1
-    jmp trap_common
+    .macro entries set
     .pushsection .rodata.stubs, "a"
-    .long debug_stub
+    .balign 4
+    .global \set\()trap_stubs
+\set\()trap_stubs:
     .popsection
 
-    stub 2, 0
-    stub 3, 0
-    stub 4, 0
-    stub 5, 0
-    stub 6, 0
-    stub 7, 0
-    stub 8, 1
-    stub 9, 0
-    stub 10, 1
-    stub 11, 1
-    stub 12, 1
-    stub 13, 1
+    stub 0, 0, \set
+
+# Vector 1, debug: `sysenter` does not clear TF, so a program can have this one raised at the first
+# instruction of `\set\()sysenter_entry`, in ring 0, with esp at TSS.esp0 - 12. Everything else goes the common way.
+    .balign 16
+\set\()debug_stub:
+    cmp dword ptr [esp], offset \set\()sysenter_entry
+    jne 1f
+    cmp word ptr [esp + 4], {kernel_code}
+    je \set\()debug_at_sysenter
+1:  push 0
+    push 1
+    jmp \set\()trap_common
+    .pushsection .rodata.stubs, "a"
+    .long \set\()debug_stub
+    .popsection
+
+    stub 2, 0, \set
+    stub 3, 0, \set
+    stub 4, 0, \set
+    stub 5, 0, \set
+    stub 6, 0, \set
+    stub 7, 0, \set
+    stub 8, 1, \set
+    stub 9, 0, \set
+    stub 10, 1, \set
+    stub 11, 1, \set
+    stub 12, 1, \set
+    stub 13, 1, \set
 
 # Vector 14, page fault: from a program by a way of its own, since that is the fault path.
     .balign 16
-page_fault_stub:
+\set\()page_fault_stub:
     push 14
-    refuse_virtual_8086
+    refuse_virtual_8086 \set
     cmp word ptr [esp + 12], {user_code}
-    jne kernel_entry
+    jne \set\()kernel_entry
     save_registers
-    call page_fault
+    call \set\()page_fault
     .pushsection .rodata.stubs, "a"
-    .long page_fault_stub
+    .long \set\()page_fault_stub
     .popsection
 
-    stub 15, 0
-    stub 16, 0
-    stub 17, 1
-    stub 18, 0
-    stub 19, 0
-    stub 20, 0
-    stub 21, 1
-    stub 22, 0
-    stub 23, 0
-    stub 24, 0
-    stub 25, 0
-    stub 26, 0
-    stub 27, 0
-    stub 28, 0
-    stub 29, 1
-    stub 30, 1
-    stub 31, 0
-    stub 32, 0
-    stub 33, 0
-    stub 34, 0
-    stub 35, 0
-    stub 36, 0
-    stub 37, 0
-    stub 38, 0
-    stub 39, 0
-    stub 40, 0
-    stub 41, 0
-    stub 42, 0
-    stub 43, 0
-    stub 44, 0
-    stub 45, 0
-    stub 46, 0
-    stub 47, 0
+    stub 15, 0, \set
+    stub 16, 0, \set
+    stub 17, 1, \set
+    stub 18, 0, \set
+    stub 19, 0, \set
+    stub 20, 0, \set
+    stub 21, 1, \set
+    stub 22, 0, \set
+    stub 23, 0, \set
+    stub 24, 0, \set
+    stub 25, 0, \set
+    stub 26, 0, \set
+    stub 27, 0, \set
+    stub 28, 0, \set
+    stub 29, 1, \set
+    stub 30, 1, \set
+    stub 31, 0, \set
+    stub 32, 0, \set
+    stub 33, 0, \set
+    stub 34, 0, \set
+    stub 35, 0, \set
+    stub 36, 0, \set
+    stub 37, 0, \set
+    stub 38, 0, \set
+    stub 39, 0, \set
+    stub 40, 0, \set
+    stub 41, 0, \set
+    stub 42, 0, \set
+    stub 43, 0, \set
+    stub 44, 0, \set
+    stub 45, 0, \set
+    stub 46, 0, \set
+    stub 47, 0, \set
 
 # Vector 48, `int 0x30`: a call. The kernel makes none, so it comes from a program.
     .balign 16
-call_stub:
+\set\()call_stub:
     push 0
     push 48
-    refuse_virtual_8086
+    refuse_virtual_8086 \set
     save_registers
-    call system_call
+    call \set\()system_call
     .pushsection .rodata.stubs, "a"
-    .long call_stub
+    .long \set\()call_stub
     .popsection
 
 # Stack: vector error eip cs eflags [esp ss]. From which ring? A program has one code segment.
     .balign 16
-trap_common:
-    refuse_virtual_8086
+\set\()trap_common:
+    refuse_virtual_8086 \set
     cmp word ptr [esp + 12], {user_code}
-    jne kernel_entry
+    jne \set\()kernel_entry
     save_registers
-    call user_trap
+    call \set\()user_trap
 
 # Stack: vector error eip cs eflags esp ss es ds fs gs, in the register area, which nobody will use again: the
 # process ends. The CPU has set ds, es, fs and gs to 0.
     .balign 16
-from_virtual_8086:
+\set\()from_virtual_8086:
     mov ecx, [esp]          # vector
     enter_kernel
     push ecx
-    call virtual_8086
+    call \set\()virtual_8086
 
 # A trap from ring 0, on the kernel's own stack: an interrupt in the idle loop, or a bug.
     .balign 16
-kernel_entry:
+\set\()kernel_entry:
     pushad
     cld
     push esp
-    call kernel_trap
+    call \set\()kernel_trap
     add esp, 4
     popad
     add esp, 8              # vector and error
@@ -185,8 +190,8 @@ kernel_entry:
 # So ds and es, which may be no selectors, are not saved: a program goes on with the flat ones that it began with.
 # (IOPL may be that of virtual-8086 mode; `leave` clears it.) Builds the same register area as a trap.
     .balign 16
-    .global sysenter_entry
-sysenter_entry:
+    .global \set\()sysenter_entry
+\set\()sysenter_entry:
     mov esp, [esp]
     push {user_data}        # ss
     push ecx                # esp
@@ -202,16 +207,21 @@ sysenter_entry:
     push {user_data}        # ds
     pushad
     enter_kernel flags_are_clear=1
-    call system_call_by_sysenter
+    call \set\()system_call_by_sysenter
 
 # Stack: eip cs eflags, just below TSS.esp0, so eflags lie in the TSS's link field. Go on without TF, and with
 # a link that names no task (a program's `iret` with NT set reads it).
-debug_at_sysenter:
+\set\()debug_at_sysenter:
     add esp, 8
     and dword ptr [esp], 0xFFFFFEFF
     popfd
     mov dword ptr [esp - 4], 0
-    jmp sysenter_entry
+    jmp \set\()sysenter_entry
+    .endm
+
+    .section .text.traps, "ax"
+    entries
+    entries traced_
 
 # The double-fault task starts here, on its own stack, with its own tables: error code on the stack.
     .balign 16

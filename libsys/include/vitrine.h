@@ -162,6 +162,7 @@
 #define CALL_PAGE_MOVE 82
 #define CALL_FAULT_REPLY_AND_RECEIVE 83
 #define CALL_ACCEPT_FRAME_REQUESTS 84
+#define CALL_EVENTS_READ 85
 
 /* JOS's, as its labs 5 and 6 count them. */
 #define JOS_CALL_CPUTS 0
@@ -307,6 +308,26 @@ struct vitrine_fault {
     uint32_t esp;
 };
 
+/* One event of a process, for vitrine_events_read. The kernel records events if the boot line has
+   the word `trace`; docs/debugging.md says what the fields mean for each kind. */
+struct vitrine_event {
+    uint32_t process;
+    uint32_t what;                /* from bit 0 on a byte each: kind, number, state, flags */
+    uint32_t argument;
+    uint32_t result;
+};
+
+#define EVENTS 256                /* that the kernel keeps, of all processes together */
+
+#define EVENT_CALL 1              /* kinds */
+#define EVENT_FAULT 2
+#define EVENT_MESSAGE 3
+#define EVENT_SWITCH 4
+#define EVENT_INTERRUPT 5
+#define EVENT_EXCEPTION 6
+#define EVENT_ELSEWHERE 0xFE      /* in place of a state: the call is made again, or a handler runs */
+#define EVENT_OPEN 0xFF           /* in place of a state: the kernel has not finished with it */
+
 /* A child's registers, for vitrine_registers_read and vitrine_registers_write. */
 struct vitrine_user_registers {
     uint32_t edi;
@@ -343,6 +364,7 @@ struct jos_trapframe {
 _Static_assert(sizeof(struct vitrine_process_facts) == PROCESS_FACTS_SIZE, "a record at UENVS");
 _Static_assert(sizeof(struct vitrine_frame_record) == FRAME_RECORD_SIZE, "a record at UPAGES");
 _Static_assert(sizeof(struct vitrine_fault) == 52, "what the kernel pushes");
+_Static_assert(sizeof(struct vitrine_event) == 16, "what the kernel stores");
 _Static_assert(sizeof(struct vitrine_user_registers) == 40, "what the kernel stores and loads");
 _Static_assert(sizeof(struct jos_trapframe) == 68, "what JOS calls a trap frame");
 
@@ -677,6 +699,17 @@ static inline int32_t vitrine_process_stop(uint32_t child)
 static inline int32_t vitrine_registers_read(uint32_t child, struct vitrine_user_registers *to)
 {
     return vitrine_plain(CALL_REGISTERS_READ, child, vitrine_address(to));
+}
+
+/* Stores a child's last events, at most count (EVENTS or fewer), the oldest first. Returns how many.
+   -ERROR_NOT_PERMITTED: the kernel records none. -ERROR_FAULT: the records do not lie below
+   USER_TOP. */
+static inline int32_t vitrine_events_read(uint32_t child, struct vitrine_event *to, uint32_t count)
+{
+    struct vitrine_trap call = {
+        .eax = CALL_EVENTS_READ, .edx = child, .ebx = vitrine_address(to), .esi = count};
+    const int32_t result = vitrine_trap(&call);
+    return result < 0 ? result : (int32_t)call.ebx;
 }
 
 /* Sets a child's registers; of eflags, only what a program may change itself. -ERROR_BUSY: the

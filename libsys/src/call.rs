@@ -14,6 +14,7 @@ use abi::fault::Access;
 use abi::message::{Message, Reason};
 use abi::process::Target;
 use abi::registers::UserRegisters;
+use abi::trace::{EVENTS, Event};
 use abi::{Entry, Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot};
 
 pub use driver::{
@@ -372,6 +373,17 @@ pub fn registers_read(child: ProcessId) -> Result<UserRegisters, Error> {
     let address = address(&raw mut registers);
     one_word(Syscall::RegistersRead { process: child.into(), address })?;
     Ok(registers)
+}
+
+/// Copies a child's last events into `buffer`, the oldest first, and returns how many there were.
+///
+/// # Errors
+/// See [`Syscall::EventsRead`].
+pub fn events_read(child: ProcessId, buffer: &mut [Event]) -> Result<usize, Error> {
+    let count = buffer.len().min(EVENTS as usize) as u32;
+    let address = address(buffer.as_mut_ptr());
+    let call = Syscall::EventsRead { process: child.into(), address, count };
+    one_word(call).map(|count| count as usize)
 }
 
 /// Sets a child's registers.

@@ -74,7 +74,7 @@ pub mod vm;
 #[cfg(target_os = "none")]
 pub use call::{
     accept_clients, accept_frame_requests, clock, console_read, console_write, destroy, device_map,
-    dma_allocate, dma_reclaim, dma_release, driver_allow, fault_forward, fault_reply,
+    dma_allocate, dma_reclaim, dma_release, driver_allow, events_read, fault_forward, fault_reply,
     fault_reply_and_receive, frame_references, identity, interrupt_acknowledge, interrupt_attach,
     machine, message_call, page_allocate, page_copy, page_map, page_move, page_protect, page_unmap,
     ports_allow, process_create, process_start, process_stop, range_allocate, range_protect,

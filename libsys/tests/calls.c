@@ -96,6 +96,7 @@ static void processes(void)
     TRY(vitrine_process_stop(PROCESS)), end();
     TRY(vitrine_registers_read(PROCESS, BUFFER)), end();
     TRY(vitrine_registers_write(PROCESS, BUFFER)), end();
+    TRY(vitrine_events_read(PROCESS, BUFFER, 256)), end();
     TRY(vitrine_wait(PROCESS, &ended)), record(&ended, sizeof ended);
     TRY(vitrine_destroy(PROCESS, 1)), end();
     TRY(vitrine_set_quota(PROCESS, 100, 10)), end();

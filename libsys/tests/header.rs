@@ -12,6 +12,7 @@ use abi::message::{Kind, Message, Reason};
 use abi::process::Target;
 use abi::public::{self, FrameRecord, ProcessFacts, Status};
 use abi::registers::UserRegisters;
+use abi::trace::{self, EVENTS, Event};
 use abi::{
     EntryFlags, Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot,
     layout,
@@ -72,6 +73,17 @@ fn records_have_the_fields_of_the_abi_at_the_same_offsets() {
     ] {
         assert_eq!(record_in(HEADER, record), (fields, size), "{record}");
     }
+}
+
+#[test]
+fn an_event_has_its_words_where_the_kernel_stores_them() {
+    let (fields, size) = record_in(HEADER, "vitrine_event");
+    let names = ["process", "what", "argument", "result"].map(str::to_owned);
+    assert_eq!(fields, names.into_iter().zip([0, 4, 8, 12]).collect::<Vec<_>>());
+    assert_eq!(size, size_of::<Event>());
+    let event =
+        Event { process: 1, kind: 2, number: 3, state: 4, flags: 5, argument: 6, result: 7 };
+    assert_eq!(event.words(), [1, 0x0504_0302, 6, 7]);
 }
 
 #[test]
@@ -208,6 +220,12 @@ fn expected_numbers() -> Numbers {
     {
         add(format!("STATUS_{}", constant_name(&status)), status as u32);
     }
+    add("EVENTS".into(), EVENTS);
+    for kind in trace::Kind::ALL {
+        add(format!("EVENT_{}", constant_name(&kind)), kind as u32);
+    }
+    add("EVENT_ELSEWHERE".into(), trace::ELSEWHERE.into());
+    add("EVENT_OPEN".into(), trace::OPEN.into());
     add("KIND_USER".into(), public::KIND_USER);
     add("KIND_FILE_SERVER".into(), public::KIND_FILE_SERVER);
     numbers
@@ -376,6 +394,7 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
         ("vitrine_process_stop", Syscall::ProcessStop { process }),
         ("vitrine_registers_read", Syscall::RegistersRead { process, address }),
         ("vitrine_registers_write", Syscall::RegistersWrite { process, address }),
+        ("vitrine_events_read", Syscall::EventsRead { process, address, count: EVENTS }),
         ("vitrine_exit", Syscall::Exit { status: 7 }),
         ("vitrine_wait", Syscall::Wait { child: Some(child) }),
         ("vitrine_destroy", Syscall::Destroy { process, subtree: true }),

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::str::FromStr;
 
 use libtest_mimic::Failed;
+use xtask::event;
 use xtask::symbols::Symbols;
 use xtask::verdict::Verdict;
 use xtask::workspace::Workspace;
@@ -94,7 +95,8 @@ impl Outcome {
         let symbols = symbols.map(|symbols| symbols.with_programs(workspace.programs()));
         let mut text = format!("{what}\ntranscript of {}:\n", self.command);
         for line in &self.lines {
-            let note = symbols.as_ref().and_then(|symbols| symbols.note(line));
+            let symbol = || symbols.as_ref().and_then(|symbols| symbols.note(line));
+            let note = event::note(line).or_else(symbol);
             let _ = writeln!(text, "  | {line}{}", note.unwrap_or_default());
         }
         let _ = write!(text, "  ({})", self.verdict);

@@ -17,7 +17,7 @@ use crate::leash;
 use crate::machine::{Image, Machine, Serial};
 use crate::workspace::Workspace;
 
-/// gdb's own commands: `vitrine ps`, `vitrine walk`, `vitrine frame`.
+/// gdb's own commands: `vitrine ps`, `vitrine walk`, `vitrine frame`, `vitrine trace`.
 const COMMANDS: &str = include_str!("gdb/vitrine.py");
 
 /// Debugs a boot; `program` names the one whose symbols gdb reads beside the kernel's.
@@ -64,6 +64,58 @@ pub fn gdb(workspace: &Workspace, memory: u32, command_line: String, program: &s
     drop(emulator.kill());
     emulator.wait().context("cannot wait for the emulator")?;
     result.with_context(|| command::cannot_start(&gdb)).map(drop)
+}
+
+/// Boots a machine halted, has gdb run `commands` on it, and returns what gdb printed; then the machine is killed.
+///
+/// # Errors
+/// QEMU or gdb cannot be started, or gdb does not end within `limit`.
+pub fn batch(
+    mut machine: Machine,
+    kernel: &Path,
+    commands: &[&str],
+    limit: Duration,
+) -> Result<String> {
+    let directory = tempfile::tempdir().context("cannot create a temporary directory")?;
+    let socket = directory.path().join("gdb");
+    let python = directory.path().join("vitrine.py");
+    fs::write(&python, COMMANDS).context("cannot write gdb's commands")?;
+    machine.serial = Serial::File(directory.path().join("serial.log"));
+    let mut qemu = machine.command();
+    let chardev = format!("socket,id=gdb,path={},server=on,wait=off", socket.display());
+    qemu.arg("-chardev").arg(chardev).args(["-gdb", "chardev:gdb", "-S"]);
+    qemu.stdin(Stdio::null());
+    let emulator = leash::spawn(&mut qemu).with_context(|| command::cannot_start(&qemu))?;
+    await_socket(&socket, &emulator);
+
+    let mut gdb = Command::new("gdb");
+    gdb.args(["-nx", "-q", "-batch"]).arg(kernel);
+    let first = [
+        "set pagination off".to_owned(),
+        format!("source {}", python.display()),
+        format!("target remote {}", socket.display()),
+    ];
+    let commands = commands.iter().map(|command| (*command).to_owned());
+    gdb.args(first.into_iter().chain(commands).flat_map(|command| ["-ex".to_owned(), command]));
+    let output = directory.path().join("output");
+    let file = File::create(&output).context("cannot write gdb's output")?;
+    gdb.stdin(Stdio::null()).stderr(file.try_clone()?).stdout(file);
+    let debugger = leash::spawn(&mut gdb).with_context(|| command::cannot_start(&gdb));
+    let ended = debugger.and_then(|debugger| {
+        let ended = debugger.wait_timeout(limit).context("cannot wait for gdb")?;
+        if ended.is_none() {
+            drop(debugger.kill());
+        }
+        Ok(ended)
+    });
+    // It has ended already if gdb was told to kill it.
+    drop(emulator.kill());
+    emulator.wait().context("cannot wait for the emulator")?;
+    let text = fs::read_to_string(&output).context("cannot read gdb's output")?;
+    if ended?.is_none() {
+        bail!("gdb did not end within {} s; it printed:\n{text}", limit.as_secs());
+    }
+    Ok(text)
 }
 
 /// The first of `serial.log`, `serial-2.log`, … that no other debugger's machine writes to. The lock on it says so,

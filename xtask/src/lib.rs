@@ -30,6 +30,7 @@ pub mod command;
 pub mod discovery;
 pub mod disk;
 pub mod elf;
+pub mod event;
 pub mod fuzz;
 pub mod gdb;
 pub mod image;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use abi::boot_line::{ARCHIVE, DISK, ELF, JOS, SWAP, TRUST};
+use abi::boot_line::{ARCHIVE, DISK, ELF, JOS, SWAP, TRACE, TRUST};
 use xtask::bad_input::BadInput;
 use xtask::disk::Disk;
 use xtask::elf::{self, Program, Staged};
@@ -42,8 +42,8 @@ enum Task {
     Build,
     /// Boot in QEMU: a shell on this terminal (Ctrl-A X quits), or one program
     ///
-    /// With --run, the program's exit status is the exit status; 124 means that time ran out,
-    /// 125 that the boot failed (a triple fault, a hang-up, a build error). With --elf it is that of
+    /// With --run, the program's exit status is the exit status; 123 means that the kernel panicked,
+    /// 124 that time ran out, 125 that the boot failed (a triple fault, a hang-up, a build error). With --elf it is that of
     /// the first program named whose status is not 0, once nothing can run any more: what it exits
     /// with, or 128 and the vector of the exception that ended it. With --jos it is 0. A file or an
     /// option that cannot be used gives one line and status 1. The shell ends with its input, and
@@ -133,6 +133,9 @@ struct QemuOptions {
     /// Tell of processes as JOS's kernel does, in the lines that its graders read
     #[arg(long)]
     jos: bool,
+    /// Record the last 256 events: a kernel panic prints 32 of them, a parent may read its child's
+    #[arg(long)]
+    trace: bool,
 }
 
 impl BootOptions {
@@ -276,6 +279,7 @@ fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
     let swaps = image.is_none() && options.elf.is_empty() && !options.no_swap && !options.iso;
     let jos = options.jos.then_some(JOS);
     let words = first.iter().map(|first| first.words.as_str()).chain(jos);
+    let words = words.chain(options.trace.then_some(TRACE));
     let words = words.chain((image.is_some() || swaps).then_some(DISK));
     // What a user has put on a disk of theirs stays there.
     let words = words.chain(swaps.then_some(SWAP));

@@ -17,7 +17,7 @@ use crate::symbols::Symbols;
 use crate::terminal::{Input, SavedTerminal};
 use crate::throwaway::Throwaway;
 use crate::verdict::{End, Verdict};
-use crate::{command, leash};
+use crate::{command, event, leash};
 
 /// Exit status after a signal told us to end.
 const INTERRUPTED: i32 = 130;
@@ -160,7 +160,8 @@ fn print(
     symbols: Option<Symbols>,
     awake: &Sender<()>,
 ) -> io::Result<String> {
-    let note = |line: &str| symbols.as_ref().and_then(|symbols| symbols.note(line));
+    let symbol = |line: &str| symbols.as_ref().and_then(|symbols| symbols.note(line));
+    let note = |line: &str| event::note(line).or_else(|| symbol(line));
     let mut filter = SerialFilter::new(io::stdout().lock(), note);
     let mut buffer = [0; 4096];
     loop {

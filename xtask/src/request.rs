@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(append("").unwrap(), [""; 0]);
         refused(append("trust nonsense=1"), "unknown word `nonsense=1`; there are jos, ");
         refused(append("trust run=cow"), "--run");
-        refused(append("selftest=panik"), "selftest=panic|fault|stack|triple|hang");
+        refused(append("selftest=panik"), "selftest=panic|panic-later|fault|stack|triple|hang");
         refused(append("kernel.elf"), "unknown");
         refused(append("a\u{1b}b"), "`a\\u{1b}b`");
     }

@@ -9,6 +9,9 @@ use std::process::ExitStatus;
 /// QEMU's exit status after the kernel wrote 0x10 to the exit port: `(0x10 << 1) | 1`.
 const CLEAN: i32 = 33;
 
+/// QEMU's exit status after a kernel panic, for which the kernel writes 0x01 to the exit port.
+const PANICKED: i32 = 3;
+
 /// QEMU's exit status when it cannot be the machine that was asked for; it has said why on standard error.
 const REFUSED: i32 = 1;
 
@@ -61,6 +64,8 @@ pub enum Verdict {
         /// Whether the status that could not be shown was other than 0.
         failed: bool,
     },
+    /// The kernel found a mistake of its own, said so and ended the machine.
+    Panicked,
     /// The emulator ended with this status, which the kernel did not ask for.
     Died(i32),
     /// A signal killed the emulator.
@@ -74,6 +79,7 @@ impl Verdict {
         match end {
             End::TimedOut => Self::TimedOut,
             End::Signal(signal) => Self::Killed(signal),
+            End::Status(PANICKED) => Self::Panicked,
             End::Status(CLEAN) => said_status(last_line).map_or(Self::Speechless, Self::Exited),
             End::Status(status) if SILENT.contains(&status) => {
                 Self::NoSerialPort { failed: status != SILENT[0] }
@@ -84,12 +90,13 @@ impl Verdict {
         }
     }
 
-    /// The exit status of `cargo xtask qemu`: 124 after a timeout, 125 for a boot that failed.
+    /// The exit status of `cargo xtask qemu`: 123 after a kernel panic, 124 after a timeout, 125 for a boot that failed.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Exited(status) => status,
             Self::Quit => 0,
+            Self::Panicked => 123,
             Self::TimedOut => 124,
             Self::NotStarted
             | Self::Speechless
@@ -119,6 +126,9 @@ impl fmt::Display for Verdict {
                  it powered off with {}",
                 if *failed { "a status other than 0" } else { "status 0" }
             ),
+            Self::Panicked => {
+                f.write_str("the kernel panicked: a mistake of its own, not the program's")
+            }
             Self::Died(0) => write!(
                 f,
                 "the emulator ended with status 0, but the kernel never powered off: \
@@ -158,7 +168,9 @@ mod tests {
             (End::Status(0), "exit status 0", Verdict::Died(0), 125),
             (End::Status(1), "exit status 0", Verdict::Died(1), 125),
             (End::Status(1), "", Verdict::NotStarted, 125),
-            (End::Status(3), "", Verdict::Died(3), 125),
+            (End::Status(2), "", Verdict::Died(2), 125),
+            (End::Status(3), "", Verdict::Panicked, 123),
+            (End::Status(4), "", Verdict::Died(4), 125),
             (End::Status(35), "exit status 0", Verdict::Died(35), 125),
             (End::Status(63), "", Verdict::Died(63), 125),
             (End::Status(65), "", Verdict::NoSerialPort { failed: false }, 125),

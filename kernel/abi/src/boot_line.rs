@@ -22,14 +22,19 @@ pub const TRUST: &str = "trust";
 /// For `init`: the program of `run=` gets the boot archive.
 pub const ARCHIVE: &str = "archive";
 
+/// For the kernel: record events ([`crate::trace`]).
+pub const TRACE: &str = "trace";
+
 /// Every word that stands alone.
-pub const PLAIN: [&str; 5] = [JOS, DISK, SWAP, TRUST, ARCHIVE];
+pub const PLAIN: [&str; 6] = [JOS, DISK, SWAP, TRUST, ARCHIVE, TRACE];
 
 /// How the kernel fails on request, so that tests can watch it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SelfTest {
     /// It panics.
     Panic,
+    /// It records events, as the word `trace` says, and panics in the 300th of them.
+    PanicLater,
     /// It reads an address that is not mapped.
     Fault,
     /// It uses up its stack.
@@ -42,8 +47,9 @@ pub enum SelfTest {
 
 impl SelfTest {
     /// Every test with its name on the command line.
-    pub const ALL: [(&'static str, Self); 5] = [
+    pub const ALL: [(&'static str, Self); 6] = [
         ("panic", Self::Panic),
+        ("panic-later", Self::PanicLater),
         ("fault", Self::Fault),
         ("stack", Self::Stack),
         ("triple", Self::Triple),

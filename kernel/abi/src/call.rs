@@ -26,6 +26,7 @@ use crate::driver::{Line, PortRange, device_frames};
 use crate::entry::Permissions;
 use crate::error::Error;
 use crate::process::{ProcessId, Target};
+use crate::trace::EVENTS;
 use crate::window::ViewSlot;
 
 /// A call's registers, in the places of the `int` column.
@@ -616,6 +617,18 @@ pub enum Syscall {
         /// Yes or no.
         accept: bool,
     },
+    /// 85: copies the last events of a child ([`crate::trace::Event`], 16 bytes each), at most `count`, to `address`, the
+    /// oldest first. Returns how many (word 0). Events that are about the child alone are copied: those whose first word
+    /// is its id. Errors: `NotPermitted` (the boot line has no word `trace`, so there are no events), `Fault` (the buffer
+    /// does not lie below UTOP).
+    EventsRead {
+        /// A child.
+        process: Target,
+        /// Where in the caller's space; a multiple of 4.
+        address: u32,
+        /// At most 256.
+        count: u32,
+    },
     /// 83: as `FaultReply`, then as `Receive` from anyone. A client that does not wait any more is no error. Not by
     /// `sysenter`. Errors: of a map, `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`, before anything is received.
     FaultReplyAndReceive {
@@ -752,6 +765,9 @@ impl Syscall {
                 paged(82, marks, process, page, [to.bits(), to_page.address(), 0, 0])
             }
             Self::AcceptFrameRequests { accept } => own(84, [u32::from(accept), 0, 0, 0]),
+            Self::EventsRead { process, address, count } => {
+                plain(85, process, [address, count, 0, 0])
+            }
             Self::FaultReplyAndReceive { process, verdict, accept } => {
                 let accept = accept.map_or(0, |page| page.address() | 1);
                 verdict.encode(83, process, accept)
@@ -948,6 +964,14 @@ impl Syscall {
                     word => Some(UserPage::new(word.wrapping_sub(1))?),
                 },
             }),
+            85 => {
+                let process = plain(raw).and(process(raw))?;
+                let (address, count) = (raw.word(0), raw.word(1));
+                if count > EVENTS {
+                    return Err(Error::InvalidArgument);
+                }
+                Ok(Self::EventsRead { process, address, count })
+            }
             _ => Err(Error::InvalidArgument),
         }
     }
@@ -955,7 +979,71 @@ impl Syscall {
     /// The first native number; those below are JOS's.
     pub const FIRST: u32 = 32;
     /// The last native number.
-    pub const LAST: u32 = 84;
+    pub const LAST: u32 = 85;
+    /// The calls' names, from [`Syscall::FIRST`] on, as libsys's functions have them.
+    pub const NAMES: [&str; (Self::LAST - Self::FIRST + 1) as usize] = [
+        "identity",
+        "page_allocate",
+        "page_map",
+        "page_unmap",
+        "page_copy",
+        "frame_references",
+        "range_share",
+        "range_protect",
+        "range_unmap",
+        "range_allocate",
+        "process_create",
+        "process_start",
+        "process_stop",
+        "registers_read",
+        "registers_write",
+        "exit",
+        "wait",
+        "destroy",
+        "set_quota",
+        "usage",
+        "machine",
+        "set_handler",
+        "set_pager",
+        "accept_clients",
+        "fault_forward",
+        "fault_reply",
+        "set_fault_timeout",
+        "clone",
+        "send",
+        "receive",
+        "call",
+        "reply",
+        "reply_and_receive",
+        "clock",
+        "sleep",
+        "yield",
+        "console_write",
+        "console_read",
+        "set_console_owner",
+        "page_protect",
+        "view_attach",
+        "view_detach",
+        "driver_allow",
+        "ports_allow",
+        "device_map",
+        "dma_allocate",
+        "dma_release",
+        "dma_reclaim",
+        "interrupt_attach",
+        "interrupt_acknowledge",
+        "page_move",
+        "fault_reply_and_receive",
+        "accept_frame_requests",
+        "events_read",
+    ];
+
+    /// The name of the call with this number.
+    #[must_use]
+    pub fn name(number: u32) -> Option<&'static str> {
+        Self::NAMES.get(number.checked_sub(Self::FIRST)? as usize).copied()
+    }
+
     /// The most pages that one `RangeAllocate` or `DmaAllocate` takes.
     pub const ALLOCATE_LIMIT: u32 = 64;
     /// The most bytes that one console call takes.
@@ -1027,7 +1115,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_decodes_encodes_to_the_same_call(
-            number in 30u32..86, permissions in 0u32..0x1000, process: u32, page in 0u32..0x10_0000,
+            number in 30u32..87, permissions in 0u32..0x1000, process: u32, page in 0u32..0x10_0000,
             w0: u32, w1: u32, w2 in 0u32..70, w3 in 0u32..0x1000,
         ) {
             let words = [w0, w1, w2, w3];
@@ -1050,6 +1138,21 @@ mod tests {
             let raw = RawCall { head: number, ..RawCall::default() };
             assert_eq!(Syscall::decode(&raw), Err(Error::InvalidArgument), "{number}");
         }
+    }
+
+    #[test]
+    fn every_number_has_the_name_of_its_call() {
+        for number in Syscall::FIRST..=Syscall::LAST {
+            let raw = RawCall { head: number, process: 0x1000, page: 0x1000, words: [1, 0, 1, 0] };
+            let of_a_page = RawCall { words: [0; 4], ..raw };
+            let call = Syscall::decode(&raw).or_else(|_| Syscall::decode(&of_a_page)).unwrap();
+            let text = std::format!("{call:?}");
+            let variant = text.split([' ', '{']).next().unwrap();
+            let name = Syscall::name(number).unwrap().replace('_', "");
+            assert_eq!(name, variant.to_lowercase(), "{number}");
+        }
+        assert_eq!(Syscall::name(Syscall::FIRST - 1), None);
+        assert_eq!(Syscall::name(Syscall::LAST + 1), None);
     }
 
     #[test]

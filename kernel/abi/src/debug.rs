@@ -61,6 +61,17 @@ pub struct Table {
     pub dma_first: u32,
     /// How many frames the DMA pool has.
     pub dma_frames: u32,
+    /// The address of the first record of the ring of events ([`crate::trace::Event`]).
+    pub events: u32,
+    /// Bytes of one record.
+    pub event_size: u32,
+    /// How many records the ring has.
+    pub event_count: u32,
+    /// The address of four bytes: how many events have been recorded since boot, modulo 2^32. The next one goes to the
+    /// record with this number modulo `event_count`.
+    pub events_recorded: u32,
+    /// 1 if the kernel records events, else 0.
+    pub events_on: u32,
 }
 
 /// What a process is doing, as the byte at [`Table::slot_state`] says it.

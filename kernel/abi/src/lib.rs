@@ -29,6 +29,7 @@ pub mod message;
 pub mod process;
 pub mod public;
 pub mod registers;
+pub mod trace;
 pub mod window;
 
 pub use address::{Frame, Page, PageRange, UserPage, UserSlot};

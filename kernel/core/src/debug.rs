@@ -7,6 +7,7 @@ use core::ptr;
 
 use abi::debug::{MAGIC, Table, VERSION};
 use abi::layout::{PAGE_SIZE, PROCESSES};
+use abi::trace::{EVENTS, Event};
 
 use crate::cpu::Cpu;
 use crate::kernel::Kernel;
@@ -42,6 +43,11 @@ impl Kernel {
             empty_view_zeros: self.empty_view.map_or(0, |view| view.zeros.number()),
             dma_first: first,
             dma_frames: frames,
+            events: address(&self.trace.events),
+            event_size: size_of::<Event>() as u32,
+            event_count: EVENTS,
+            events_recorded: address(&self.trace.recorded),
+            events_on: self.trace.on.into(),
         }
     }
 }

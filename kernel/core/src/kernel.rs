@@ -15,6 +15,7 @@ use crate::report::PAGE_FAULT;
 use crate::sleepers::Sleepers;
 use crate::space::{Memory, Space, Via};
 use crate::table::{Processes, PublicFacts};
+use crate::trace::Trace;
 use crate::view::EmptyView;
 
 /// What the CPU does next.
@@ -57,6 +58,8 @@ pub struct Kernel {
     pub(crate) second_try: bool,
     /// That call is a range call, and goes on where its first try stopped.
     pub(crate) goes_on: bool,
+    /// What has happened last, if the boot line has asked for it.
+    pub trace: Trace,
 }
 
 impl Kernel {
@@ -77,6 +80,7 @@ impl Kernel {
             empty_view: None,
             second_try: false,
             goes_on: false,
+            trace: Trace::new(),
         }
     }
 

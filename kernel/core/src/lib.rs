@@ -46,6 +46,7 @@ mod shortage;
 mod sleepers;
 mod space;
 pub mod table;
+pub mod trace;
 mod view;
 
 pub use boot_archive::BootArchive;

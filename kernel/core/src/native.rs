@@ -200,6 +200,9 @@ impl Kernel {
             Syscall::RegistersWrite { process, address } => {
                 self.registers_write(cpu, caller, process, address)
             }
+            Syscall::EventsRead { process, address, count } => {
+                self.events_read(cpu, caller, process, (address, count))
+            }
             Syscall::Exit { status } => {
                 self.end(cpu, caller, status, Reason::Exited);
                 Ok(())

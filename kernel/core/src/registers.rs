@@ -81,6 +81,18 @@ impl Kernel {
         write: bool,
     ) -> Result<bool, Error> {
         let length = size_of::<UserRegisters>() as u32;
+        self.touch_buffer(cpu, caller, (address, length), write)
+    }
+
+    /// Checks a buffer that is aligned to words, in the caller's space; `false` if the call restarts after a fault there.
+    #[inline(always)]
+    pub(crate) fn touch_buffer<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        (address, length): (u32, u32),
+        write: bool,
+    ) -> Result<bool, Error> {
         if !address.is_multiple_of(4) {
             return Err(Error::InvalidArgument);
         }

@@ -216,6 +216,11 @@ impl Draw<'_> {
             },
             54 => Syscall::SetPager { process: self.target(), pager: self.some_id() },
             55 => Syscall::AcceptClients { accept: self.flag() },
+            85 => Syscall::EventsRead {
+                process: self.target(),
+                address: self.address(),
+                count: self.choice() % 257,
+            },
             84 => Syscall::AcceptFrameRequests { accept: self.flag() },
             56 => {
                 Syscall::FaultForward { address: self.address(), access: self.choice() % 8, eip: 0 }

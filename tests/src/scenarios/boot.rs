@@ -216,7 +216,7 @@ fn no_serial_port() -> Claim {
     silent(Boot::new().run("walk"), true)?;
     silent(Boot::new().archive(None), true)?;
     silent(Boot::new().cpu("pentium"), true)?;
-    selftest("panic").no_serial_port().boot()?.ends(Verdict::Died(3))?;
+    selftest("panic").no_serial_port().boot()?.ends(Verdict::Panicked)?;
     Ok(())
 }
 
@@ -284,7 +284,7 @@ fn selftest(name: &str) -> Boot {
 
 fn panics() -> Claim {
     let outcome = selftest("panic").boot()?;
-    outcome.ends(Verdict::Died(3))?.shows(&[
+    outcome.ends(Verdict::Panicked)?.shows(&[
         "kernel panic: ",
         "as the command line asked",
         "  backtrace 0xf01",
@@ -302,12 +302,12 @@ fn panics() -> Claim {
 
 fn identity_map_is_gone() -> Claim {
     let outcome = selftest("fault").boot()?;
-    outcome.ends(Verdict::Died(3))?.shows(&["kernel panic: exception 14 * cr2 0x00100000"])?;
+    outcome.ends(Verdict::Panicked)?.shows(&["kernel panic: exception 14 * cr2 0x00100000"])?;
     Ok(())
 }
 
 fn kernel_stack_overflows() -> Claim {
-    selftest("stack").boot()?.ends(Verdict::Died(3))?.shows(&["kernel panic: double fault"])?;
+    selftest("stack").boot()?.ends(Verdict::Panicked)?.shows(&["kernel panic: double fault"])?;
     Ok(())
 }
 

@@ -22,7 +22,7 @@ pub fn trials() -> Vec<Trial> {
 fn nmi_while_idle() -> Claim {
     let outcome = Boot::new().monitor("vitrine> ", "nmi").boot()?;
     let line = "kernel panic: non-maskable interrupt in the kernel at 0xf*: the machine reports";
-    outcome.ends(Verdict::Died(3))?.shows(&[line])?;
+    outcome.ends(Verdict::Panicked)?.shows(&[line])?;
     Ok(())
 }
 
@@ -30,7 +30,7 @@ fn nmi_while_idle() -> Claim {
 fn nmi_while_busy() -> Claim {
     let outcome = Boot::new().run("forever").monitor("forking until", "nmi").boot()?;
     let line = "kernel panic: non-maskable interrupt in *: the machine reports a failure";
-    outcome.ends(Verdict::Died(3))?.shows(&[line])?;
+    outcome.ends(Verdict::Panicked)?.shows(&[line])?;
     Ok(())
 }
 

@@ -17,6 +17,7 @@ mod programs;
 mod runs;
 mod shell;
 mod swap;
+mod trace;
 mod vm;
 
 /// Every claim.
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Trial> {
         failures::trials(),
         machines::trials(),
         swap::trials(),
+        trace::trials(),
         vm::trials(),
         conformance::trials(),
     ]

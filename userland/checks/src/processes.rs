@@ -3,15 +3,17 @@
 use alloc::vec::Vec;
 
 use libsys::abi::UserSlot;
+use libsys::abi::debug::State;
 use libsys::abi::layout::TABLE_SPAN;
 use libsys::abi::message::Reason;
 use libsys::abi::public::Status;
 use libsys::abi::registers::{FLAG_INTERRUPTS, UserRegisters};
+use libsys::abi::trace::{Event, Kind};
 use libsys::process::{end, exit, id, wait};
 use libsys::{
-    Error, Permissions, ProcessId, Target, UserPage, destroy, facts, identity, machine,
-    page_allocate, process_create, process_start, process_stop, receive, registers_read,
-    registers_write, send, usage,
+    Error, Permissions, ProcessId, Target, UserPage, destroy, events_read, facts, identity,
+    machine, page_allocate, println, process_create, process_start, process_stop, receive,
+    registers_read, registers_write, send, usage,
 };
 
 use crate::bare::{self, CODE, LOAD, SPIN};
@@ -38,6 +40,7 @@ checks! {
     registers_come_back_as_they_were_set,
     flags_of_the_system_are_the_kernels,
     registers_of_a_blocked_process_are_busy,
+    a_parent_reads_its_childs_events,
     a_stopped_process_does_not_run,
     a_blocked_process_stays_blocked_when_it_is_started,
     start_and_stop_count_once,
@@ -255,6 +258,31 @@ fn registers_of_a_blocked_process_are_busy() -> Verdict {
     refused("write", registers_write(child, &registers), Error::Busy)?;
     process_stop(child)?;
     refused("write, stopped as well", registers_write(child, &registers), Error::Busy)?;
+    end(child)?;
+    Ok(())
+}
+
+/// Whether there are events to read, only whoever has booted the machine knows; so the check says what it has seen.
+fn a_parent_reads_its_childs_events() -> Verdict {
+    const RECEIVE: u8 = 61;
+    let child = idle_child()?;
+    until_blocked(child)?;
+    let mut buffer = [Event::NONE; 8];
+    match events_read(child, &mut buffer) {
+        Err(Error::NotPermitted) => println!("no events: NotPermitted"),
+        Err(error) => return Err(error.into()),
+        Ok(count) => {
+            println!("events are recorded");
+            let events = &buffer[..count];
+            holds("events of the child", events.iter().all(|event| event.process == child.bits()))?;
+            let last = events.last().copied().unwrap_or_default();
+            equal("the last call", (last.kind, last.number), (Kind::Message as u8, RECEIVE))?;
+            equal("what it does", last.state, State::Receiving as u8)?;
+            let Some(parent) = identity().parent else { return Ok(()) };
+            let refusal = events_read(parent, &mut buffer).map(drop);
+            refused("events of the parent", refusal, Error::NoSuchProcess)?;
+        }
+    }
     end(child)?;
     Ok(())
 }

@@ -12,7 +12,8 @@ PAGE = 4096
 FIELDS = (
     "magic version size kernel_directory slots slot_size slot_count slot_state slot_directory "
     "slot_pager slot_mapped facts frames frame_count current loaded archive_first archive_frames "
-    "empty_view_table empty_view_zeros dma_first dma_frames"
+    "empty_view_table empty_view_zeros dma_first dma_frames "
+    "events event_size event_count events_recorded events_on"
 ).split()
 MAGIC = int.from_bytes(b"VITR", "little")
 VERSION = 1
@@ -32,6 +33,9 @@ STATES = (
     "dying",
     "ended",
 )
+KINDS = {1: "call", 2: "fault", 3: "message", 4: "switch", 5: "interrupt", 6: "exception"}
+OPEN = 0xFF
+ELSEWHERE = 0xFE
 FLAGS = (
     (0, "present"),
     (1, "writable"),
@@ -115,7 +119,8 @@ def named(entry):
 
 
 class Vitrine(gdb.Command):
-    """What Vitrine's kernel knows: vitrine ps, vitrine walk ADDRESS [ID], vitrine frame NUMBER."""
+    """What Vitrine's kernel knows: vitrine ps, vitrine walk ADDRESS [ID], vitrine frame NUMBER,
+    vitrine trace [COUNT]."""
 
     def __init__(self):
         super().__init__("vitrine", gdb.COMMAND_STATUS, gdb.COMPLETE_NONE, True)
@@ -193,6 +198,40 @@ class Frame(gdb.Command):
                 print("  %s of %08x" % (place, identity))
 
 
+class Trace(gdb.Command):
+    """The last events, the oldest first: vitrine trace [COUNT]. The kernel records them if booted with `trace`."""
+
+    def __init__(self):
+        super().__init__("vitrine trace", gdb.COMMAND_STATUS)
+
+    def invoke(self, argument, from_tty):
+        words = gdb.string_to_argv(argument)
+        if len(words) > 1:
+            raise gdb.GdbError("usage: vitrine trace [COUNT]")
+        found = table()
+        if not found["events_on"]:
+            raise gdb.GdbError("the kernel records no events: boot with the word `trace`")
+        ring, size = found["event_count"], found["event_size"]
+        wanted = int(gdb.parse_and_eval(words[0])) if words else ring
+        recorded, = struct.unpack("<I", kernel(found, found["events_recorded"], 4))
+        data = kernel(found, found["events"], ring * size)
+        print("  PROCESS   WHAT           ARGUMENT  RESULT    AFTERWARDS")
+        for age in range(min(wanted, ring), 0, -1):
+            at = (recorded - age) % ring * size
+            event = struct.unpack_from("<I4B2I", data, at)
+            if event[1]:
+                print("  %s" % event_line(*event))
+
+
+def event_line(process, kind, number, state, flags, argument, result):
+    what = "%s %d" % (KINDS.get(kind, "kind %d" % kind), number)
+    marks = {OPEN: "not finished", ELSEWHERE: "made again, or in a handler"}
+    names = dict(enumerate(STATES))
+    doing = marks.get(state) or names.get(state, "state %d" % state)
+    by = ", by sysenter" if flags & 1 else ""
+    return "%08x  %-13s  %08x  %08x  %s%s" % (process, what, argument, result, doing, by)
+
+
 def uses(directory, number):
     """Where a directory's tables, below the kernel's part, name a frame."""
     for index, upper in enumerate(struct.unpack("<1024I", physical(directory, PAGE))[:0x3BB]):
@@ -219,3 +258,4 @@ Vitrine()
 Ps()
 Walk()
 Frame()
+Trace()

@@ -202,6 +202,11 @@ fn table_of(words: &[u32]) -> Result<Table> {
         empty_view_zeros: next()?,
         dma_first: next()?,
         dma_frames: next()?,
+        events: next()?,
+        event_size: next()?,
+        event_count: next()?,
+        events_recorded: next()?,
+        events_on: next()?,
     })
 }
 

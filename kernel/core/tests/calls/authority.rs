@@ -87,6 +87,7 @@ fn parent_calls(process: Target) -> Vec<Syscall> {
     vec![
         Syscall::RegistersRead { process, address: DATA },
         Syscall::RegistersWrite { process, address: DATA },
+        Syscall::EventsRead { process, address: DATA, count: 1 },
         Syscall::SetQuota { process, frames: 0, processes: 0 },
         Syscall::SetFaultTimeout { process, milliseconds: 0 },
         Syscall::SetPager { process, pager: None },

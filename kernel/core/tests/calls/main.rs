@@ -20,4 +20,5 @@ mod processes;
 mod quota;
 mod ranges;
 mod shortage;
+mod trace;
 mod views;

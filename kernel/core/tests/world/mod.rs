@@ -239,8 +239,17 @@ impl World {
     /// Traps with the registers as they are, and audits the world afterwards.
     pub fn trap(&mut self, vector: u32) {
         self.registers().trap = vector;
+        if self.kernel.trace.is_on() {
+            self.kernel.trace_trap(&mut self.cpu, None);
+        }
         let after = self.kernel.trap(&mut self.cpu);
+        if self.kernel.trace.is_on() {
+            self.kernel.trace_result();
+        }
         self.leave(after);
+        if self.kernel.trace.is_on() {
+            self.kernel.trace_resume(&self.cpu);
+        }
     }
 
     /// What the kernel does after each of its entries, until the CPU has a process or nothing to do.

@@ -1,0 +1,171 @@
+//! What the ring of events holds after calls, faults and switches, and what a parent may read of it.
+
+use abi::debug::State;
+use abi::layout::USER_TOP;
+use abi::trace::{BY_SYSENTER, ELSEWHERE, EVENTS, Event, Kind, OPEN};
+use abi::{Error, ProcessId, Registers, Syscall};
+
+use crate::world::{DATA, PAGE, World};
+
+fn traced() -> World {
+    let mut world = World::new();
+    world.kernel.trace.turn_on();
+    world
+}
+
+fn events(world: &World) -> Vec<Event> {
+    world.kernel.trace.events().collect()
+}
+
+/// The events of one process, read by its parent, which is on the CPU.
+fn read(world: &mut World, child: ProcessId, count: u32) -> Result<Vec<Event>, Error> {
+    let process = child.into();
+    let [found, ..] = world.call(Syscall::EventsRead { process, address: DATA, count })?;
+    let mut word = |at: u32| world.read(DATA + at).unwrap();
+    Ok((0..found).map(|n| Event::from_words([0, 4, 8, 12].map(|at| word(16 * n + at)))).collect())
+}
+
+#[test]
+fn nothing_is_recorded_before_the_trace_is_turned_on() {
+    let mut world = World::new();
+    world.call(Syscall::Clock).unwrap();
+    assert_eq!((events(&world).len(), world.kernel.trace.recorded()), (0, 0));
+}
+
+#[test]
+fn a_call_is_recorded_with_its_argument_and_its_result() {
+    let mut world = traced();
+    let process = world.current().bits();
+    world.allocate(PAGE);
+    let child = ProcessId::first(1023);
+    assert!(world.call(Syscall::ProcessStart { process: child.into() }).is_err());
+    let kind = Kind::Call as u8;
+    let call = Event { process, kind, state: State::Ready as u8, ..Event::NONE };
+    let (of_page, of_process) = (
+        Event { number: 33, argument: PAGE, ..call },
+        Event {
+            number: 43,
+            argument: child.bits(),
+            result: Error::NoSuchProcess.to_wire(),
+            ..call
+        },
+    );
+    let calls: Vec<_> = events(&world).into_iter().filter(|event| event.kind == kind).collect();
+    assert_eq!(calls, [of_page, of_process]);
+}
+
+#[test]
+fn a_call_by_sysenter_has_its_arguments_in_other_registers() {
+    let mut world = traced();
+    let registers = world.registers();
+    (registers.eax, registers.edi, registers.edx, registers.ebp) = (33, 0, 0x80_0000, PAGE);
+    world.trap(Registers::SYSENTER);
+    let event = events(&world)[0];
+    assert_eq!((event.number, event.flags, event.argument), (33, BY_SYSENTER, PAGE));
+}
+
+#[test]
+fn a_fault_that_nobody_mends_ends_its_process_in_the_ring_too() {
+    let mut world = traced();
+    let child = world.running_child();
+    world.run(child);
+    assert!(world.read(0x1234_5678).is_err());
+    let event = events(&world).into_iter().find(|event| event.kind == Kind::Fault as u8).unwrap();
+    assert_eq!((event.process, event.argument), (child.bits(), 0x1234_5678));
+    assert_eq!((event.number, event.state), (4, State::Ended as u8), "its tables are few");
+}
+
+#[test]
+fn a_message_is_recorded_with_its_peer_and_the_switch_with_its_answer() {
+    let mut world = traced();
+    let parent = world.current();
+    let child = world.running_child();
+    world.begin_of(child, Syscall::Receive { from: None, offer: None });
+    world.run(parent);
+    world.begin(Syscall::Call { to: child, words: [7; 4], offer: None });
+    let recorded = events(&world);
+    let [call, switch] = recorded.last_chunk().unwrap();
+    assert_eq!((call.kind, call.number, call.argument), (Kind::Message as u8, 62, child.bits()));
+    assert_eq!((call.process, call.state), (parent.bits(), State::Answer as u8));
+    assert_eq!((switch.kind, switch.process), (Kind::Switch as u8, child.bits()));
+    assert_eq!(switch.argument, parent.bits());
+    assert_eq!(switch.result, world.registers().eax, "what the receiver was told");
+}
+
+#[test]
+fn a_call_that_is_made_again_has_no_result_yet() {
+    let mut world = traced();
+    let handler = 0x80_0080;
+    world.allocate(abi::layout::EXCEPTION_STACK);
+    world
+        .call(Syscall::SetHandler { process: abi::process::Target::Caller, address: handler })
+        .unwrap();
+    let child = world.child();
+    world.begin(Syscall::RegistersRead { process: child.into(), address: 0x3000_0000 });
+    let event = events(&world).pop().unwrap();
+    assert_eq!((event.number, event.state, event.result), (45, ELSEWHERE, 0));
+}
+
+#[test]
+fn an_event_is_open_until_the_kernel_has_done_what_was_asked() {
+    let mut world = traced();
+    world.registers().trap = abi::jos::VECTOR;
+    world.kernel.trace_trap(&mut world.cpu, None);
+    assert_eq!(events(&world).pop().unwrap().state, OPEN);
+    world.kernel.trace_result();
+    assert_eq!(events(&world).pop().unwrap().state, State::Ready as u8);
+}
+
+#[test]
+fn the_ring_keeps_the_last_256_events() {
+    let mut world = traced();
+    for calls in [EVENTS - 1, EVENTS, EVENTS + 1] {
+        while world.kernel.trace.recorded() < calls {
+            world.call(Syscall::Clock).unwrap();
+        }
+        assert_eq!(events(&world).len(), calls.min(EVENTS) as usize);
+    }
+    world.call(Syscall::Machine).unwrap();
+    assert_eq!(events(&world).pop().unwrap().number, 52);
+}
+
+#[test]
+fn a_parent_reads_the_events_of_that_child_and_of_no_other() {
+    let mut world = traced();
+    let parent = world.current();
+    world.allocate(DATA);
+    let (child, other) = (world.running_child(), world.running_child());
+    for id in [child, other, child] {
+        world.call_of(id, Syscall::Clock).unwrap();
+    }
+    world.run(parent);
+    let own: Vec<_> =
+        events(&world).into_iter().filter(|event| event.process == child.bits()).collect();
+    assert!(own.iter().filter(|event| event.number == 65).count() == 2);
+    assert_eq!(read(&mut world, child, EVENTS), Ok(own.clone()));
+    assert_eq!(read(&mut world, child, 1).unwrap(), own[own.len() - 1..]);
+    assert_eq!(read(&mut world, child, 0), Ok(vec![]));
+}
+
+#[test]
+fn a_buffer_of_events_is_checked_before_anything_is_written() {
+    let mut world = traced();
+    let child = world.child();
+    for (address, count, error) in [
+        (DATA + 2, 1, Error::InvalidArgument),
+        (DATA, EVENTS + 1, Error::InvalidArgument),
+        (USER_TOP, 1, Error::Fault),
+        (USER_TOP - 12, 1, Error::Fault),
+        (0xFFFF_FFF0, EVENTS, Error::Fault),
+    ] {
+        let call = Syscall::EventsRead { process: child.into(), address, count };
+        assert_eq!(world.call(call), Err(error), "{address:#x} {count}");
+    }
+}
+
+#[test]
+fn without_a_trace_there_are_no_events_to_read() {
+    let mut world = World::new();
+    let child = world.child();
+    assert_eq!(read(&mut world, child, 1), Err(Error::NotPermitted));
+}

@@ -1,0 +1,135 @@
+//! The trace: what a kernel panic tells of the events before it, what a parent reads of its child's, and what gdb shows.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use libtest_mimic::{Failed, Trial};
+use xtask::machine::{Image, Machine};
+use xtask::verdict::Verdict;
+use xtask::workspace::Workspace;
+use xtask::{event, gdb};
+
+use crate::{Boot, Claim, claim};
+
+const CHECK: &str = "checks a_parent_reads_its_childs_events";
+
+/// The claims of this file.
+pub fn trials() -> Vec<Trial> {
+    vec![
+        claim("trace::a_planted_panic_is_told_with_the_events_before_it", planted_panic),
+        claim("trace::a_panic_without_a_trace_tells_no_events", panic_without_a_trace),
+        claim("trace::a_traced_boot_does_what_an_ordinary_one_does", traced_boot),
+        claim("trace::a_parent_reads_its_childs_events", parent),
+        claim("trace::without_the_word_there_are_no_events_to_read", no_trace),
+        claim("trace::gdb_shows_processes_pages_frames_and_events", debugger),
+    ]
+}
+
+fn planted_panic() -> Claim {
+    let outcome = Boot::new().append("selftest=panic-later").run("checks").boot()?;
+    outcome.ends(Verdict::Panicked)?.shows(&[
+        "kernel panic: *at event 300, as the command line asked",
+        "  cr0 8*cr3*cr4",
+        "  of the process: trap * eip 00",
+        "  of the process: eax",
+        "  backtrace 0xf01",
+        "  event 0000",
+    ])?;
+    let events: Vec<_> = outcome.lines.iter().filter_map(|line| event::note(line)).collect();
+    let lines = outcome.lines.iter().filter(|line| line.starts_with("  event ")).count();
+    outcome.demand((lines, events.len()) == (32, 32), || format!("{lines} lines: {events:#?}"))?;
+    let last = events.last().map_or("", String::as_str);
+    let open = events.iter().filter(|event| event.ends_with("the kernel has not finished")).count();
+    outcome.demand(open == 1 && last.ends_with("the kernel has not finished"), || {
+        format!("the last event, and no other, is open: {events:#?}")
+    })?;
+    let switches = events.iter().any(|event| event.contains("gets the CPU after"));
+    outcome.demand(switches, || format!("no switch: {events:#?}"))?;
+    Ok(())
+}
+
+fn panic_without_a_trace() -> Claim {
+    let outcome = Boot::new().append("selftest=panic").boot()?;
+    outcome.ends(Verdict::Panicked)?.shows(&["kernel panic: ", "  cr0 8"])?;
+    outcome.lacks(&["  event ", "  of the process"])?;
+    Ok(())
+}
+
+/// The checks of what goes through the entry stubs: each way into the kernel, and each way that a process may end.
+fn traced_boot() -> Claim {
+    let outcome = Boot::new().append("trace").run("checks").boot()?;
+    outcome.exits(0)?.lacks(&["kernel panic", "FAILED"])?;
+    Ok(())
+}
+
+fn parent() -> Claim {
+    let check = Boot::new().append("trace").run(CHECK).boot()?;
+    check.exits(0)?.shows(&["events are recorded", "ok a_parent_reads_its_childs_events"])?;
+    Ok(())
+}
+
+fn no_trace() -> Claim {
+    let outcome = Boot::new().run(CHECK).boot()?;
+    outcome.exits(0)?.shows(&["no events: NotPermitted", "ok a_parent_reads_its_childs_events"])?;
+    Ok(())
+}
+
+fn has_gdb() -> bool {
+    let mut gdb = Command::new("gdb");
+    gdb.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    gdb.status().is_ok_and(|status| status.success())
+}
+
+/// gdb stops a traced boot in its 200th call, when several programs run.
+fn debugger() -> Claim {
+    if !has_gdb() {
+        println!("skipped: there is no gdb here (`cargo xtask setup` says how to get it)");
+        return Ok(());
+    }
+    let workspace = Workspace::locate();
+    let kernel = workspace.kernel();
+    let image = Image::Kernel { kernel: kernel.clone(), archive: Some(workspace.archive()) };
+    let command_line = "trace run=checks".to_owned();
+    let machine = Machine { icount: true, command_line, ..Machine::new(image) };
+    let commands = [
+        "vitrine trace",
+        "break traced_system_call",
+        "ignore 1 199",
+        "continue",
+        "echo PS\\n",
+        "vitrine ps",
+        "echo WALK\\n",
+        "vitrine walk 0xef7bd000",
+        "vitrine walk 0xf0101000",
+        "vitrine walk 0",
+        "echo FRAME\\n",
+        "vitrine frame 0",
+        "vitrine frame *(unsigned*)0xef7bdef4>>12",
+        "echo TRACE\\n",
+        "vitrine trace 8",
+        "vitrine trace 1 2",
+        "kill",
+    ];
+    let text = gdb::batch(machine, &kernel, &commands, Duration::from_secs(60))
+        .map_err(|error| format!("{error:#}"))?;
+    let wanted = |holds: bool, what: &str| -> Claim {
+        if holds { Ok(()) } else { Err(Failed::from(format!("{what}:\n{text}"))) }
+    };
+    let section = |from: &str, to: &str| {
+        text.split_once(from).and_then(|(_, rest)| rest.split(to).next()).unwrap_or_default()
+    };
+    wanted(text.contains("the boot is not over"), "too early a command says so")?;
+    let (ps, walk) = (section("PS\n", "WALK\n"), section("WALK\n", "FRAME\n"));
+    let (frame, trace) = (section("FRAME\n", "TRACE\n"), section("TRACE\n", "\u{0}"));
+    let current: Vec<_> = ps.lines().filter(|line| line.starts_with("* 0000")).collect();
+    wanted(current.len() == 1 && ps.lines().count() > 3, "ps marks one of several processes")?;
+    let id = current[0].get(2..10).unwrap_or_default();
+    wanted(walk.contains("directory entry 0x3bd") && walk.contains("present, user"), "a window")?;
+    wanted(walk.contains("directory entry 0x3c0"), "kernel text has an entry")?;
+    wanted(walk.contains("nothing is mapped at 0x00000000"), "page 0 is absent")?;
+    wanted(frame.contains("frame 0x00000: count"), "a frame of the machine's own")?;
+    wanted(frame.contains(&format!("the directory of {id}")), "the directory's frame")?;
+    let events = trace.lines().filter(|line| line.starts_with("  0000")).count();
+    wanted(events == 8, "eight events")?;
+    wanted(trace.contains("usage: vitrine trace [COUNT]"), "a second number is refused")
+}
