@@ -191,6 +191,10 @@ fn fault_reply_and_receive(process: ProcessId) -> Syscall {
     Syscall::FaultReplyAndReceive { process, verdict: verdict(READ), accept: None }
 }
 
+fn events_read(child: ProcessId, address: u32) -> Syscall {
+    Syscall::EventsRead { process: child.into(), address, count: 1 }
+}
+
 /// Offers `PAGE` without W.
 fn offer(permissions: Permissions) -> Option<PageOffer> {
     Some(PageOffer { page: UserPage::known(PAGE), send: Some(permissions), accept: false })
@@ -575,6 +579,15 @@ const ROWS: &[Row] = &[
     }),
     Row("PageMove", Error::OutOfFrames, |w| { starve(w); answer(w, move_page(PAGE, PAGE_3)) }),
     Row("PageMove", Error::QuotaExceeded, |w| { bounded(w); answer(w, move_page(PAGE, PAGE_2)) }),
+    Row("EventsRead", Error::NotPermitted, |w| {
+        let child = w.child();
+        answer(w, events_read(child, PAGE))
+    }),
+    Row("EventsRead", Error::Fault, |w| {
+        w.kernel.trace.turn_on();
+        let child = w.child();
+        answer(w, events_read(child, USER_TOP))
+    }),
     Row("FaultReplyAndReceive", Error::NotMapped, |w| {
         let child = faulted(w);
         answer(w, fault_reply_and_receive(child))
