@@ -11,6 +11,7 @@ mod disk;
 mod docs;
 mod failures;
 mod first;
+mod fuzz;
 mod machines;
 mod oracle;
 mod programs;
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Trial> {
         census::trials(),
         docs::trials(),
         first::trials(),
+        fuzz::trials(),
         oracle::trials(),
         c::trials(),
         checks::trials(),

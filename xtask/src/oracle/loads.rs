@@ -41,6 +41,7 @@ impl Load {
         Self::under_init("two", 32, "disk swap", "hog 40M --two"),
         Self::under_init("views", 32, "disk swap", "peek hog 16M"),
         Self::under_init("pager", 32, "", "tiny_pager"),
+        Self::under_init("fuzz", 64, "disk swap trust", "fuzz 1 100000000"),
         Self::under_init("messages", 16, "", "pingpong"),
         Self {
             elf: &["death", "upcall", "ipc", "children"],
