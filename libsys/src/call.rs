@@ -383,7 +383,7 @@ pub fn events_read(child: ProcessId, buffer: &mut [Event]) -> Result<usize, Erro
     let count = buffer.len().min(EVENTS as usize) as u32;
     let address = address(buffer.as_mut_ptr());
     let call = Syscall::EventsRead { process: child.into(), address, count };
-    one_word(call).map(|count| count as usize)
+    two_words(call).map(|count| count as usize)
 }
 
 /// Sets a child's registers.

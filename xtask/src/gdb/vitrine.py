@@ -73,10 +73,24 @@ def walk(directory, address):
     return upper, word((upper & ~0xFFF) + (address >> 12 & 0x3FF) * 4)
 
 
+def symbol_address(name):
+    """The address of a symbol of the kernel's, whatever the language of the stopped code."""
+    language = gdb.parameter("language")
+    gdb.execute("set language c", to_string=True)
+    try:
+        return int(gdb.parse_and_eval("(unsigned)&" + name))
+    finally:
+        gdb.execute("set language " + language, to_string=True)
+
+
 def table():
     """The table for debuggers."""
-    symbol = int(gdb.parse_and_eval("(unsigned)&vitrine_debug"))
-    data = bytes(gdb.selected_inferior().read_memory(symbol, 4 * len(FIELDS)))
+    symbol = symbol_address("vitrine_debug")
+    try:
+        data = bytes(gdb.selected_inferior().read_memory(symbol, 4 * len(FIELDS)))
+    except gdb.MemoryError:
+        # Paging is not on yet, so the kernel's half is not there.
+        data = bytes(4 * len(FIELDS))
     found = dict(zip(FIELDS, struct.unpack("<%dI" % len(FIELDS), data)))
     if found["magic"] != MAGIC:
         raise gdb.GdbError("the kernel has not published its table yet: the boot is not over")

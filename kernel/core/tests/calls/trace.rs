@@ -107,6 +107,36 @@ fn a_call_that_is_made_again_has_no_result_yet() {
 }
 
 #[test]
+fn an_interrupt_names_its_line_and_whom_it_has_interrupted() {
+    let mut world = traced();
+    let process = world.current().bits();
+    world.registers().eip = 0x80_1234;
+    world.kernel.trace_trap(&mut world.cpu, Some(4));
+    world.kernel.trace_result();
+    world.kernel.trace_idle_interrupt(5);
+    let interrupt = Event { kind: Kind::Interrupt as u8, ..Event::NONE };
+    let of_process =
+        Event { process, number: 4, state: State::Ready as u8, argument: 0x80_1234, ..interrupt };
+    assert_eq!(events(&world), [of_process, Event { number: 5, ..interrupt }]);
+}
+
+#[test]
+fn a_trap_from_virtual_8086_mode_says_nothing_that_the_registers_say() {
+    let mut world = traced();
+    let child = world.running_child();
+    world.run(child);
+    let registers = world.registers();
+    (registers.trap, registers.eip) = (abi::jos::VECTOR, 0xDEAD_BEEF);
+    world.kernel.trace_virtual_8086(&mut world.cpu, 13);
+    world.virtual_8086();
+    world.kernel.trace_result();
+    let event = events(&world).pop().unwrap();
+    assert_eq!((event.process, event.kind), (child.bits(), Kind::Exception as u8));
+    assert_eq!((event.number, event.argument), (13, 0));
+    assert!(event.state >= State::Dying as u8);
+}
+
+#[test]
 fn an_event_is_open_until_the_kernel_has_done_what_was_asked() {
     let mut world = traced();
     world.registers().trap = abi::jos::VECTOR;
