@@ -550,9 +550,10 @@ pub enum Syscall {
         /// Which.
         ports: PortRange,
     },
-    /// 76: maps device memory, writable and uncached, in place of what was there. No other space can get these pages,
-    /// and they are not copied. Errors: `NotPermitted` (the caller is no driver; a frame may be RAM, or is a device of the kernel's);
-    /// `OutOfFrames` and `QuotaExceeded` (word 0 says how many were done).
+    /// 76: maps device memory, writable and uncached, in place of what was there. These pages cannot be shared,
+    /// sent or copied; another driver can map the same device by its own call. Errors: `NotPermitted` (the caller is no
+    /// driver; a frame may be RAM, or is a device of the kernel's); `OutOfFrames` and `QuotaExceeded` (word 0 says how
+    /// many were done).
     DeviceMap {
         /// The first frame; its address goes into word 1.
         frame: Frame,

@@ -203,7 +203,7 @@ fn plant_in_a_space(stopped: &mut Stopped) -> Claim {
     let word = stopped.word(page);
     stopped.plant("cached DMA memory", page, word & !WRITE_THROUGH, "PWT and PCD")?;
     let (_, inits) = stopped.leaf(&stopped.processes[0], own).ok_or("init has no page with W")?;
-    stopped.plant("DMA memory of two", inits, word, "a driver's page in two spaces")
+    stopped.plant("DMA memory of two", inits, word, "a DMA frame in two spaces")
 }
 
 fn plant_views(stopped: &mut Stopped) -> Claim {

@@ -1,12 +1,13 @@
 //! What is counted before and after a batch: everything that a process can have.
 
 use libsys::abi::driver::{Line, PortRange};
+use libsys::abi::layout::PAGE_SIZE;
 use libsys::fork::{Fork, fork};
 use libsys::pager_protocol::{Request, Space, Statistics, ask};
 use libsys::process::{exit, wait};
 use libsys::{
-    PageRange, Permissions, ProcessId, Target, UserPage, dma_allocate, dma_reclaim, dma_release,
-    facts, interrupt_attach, machine, ports_allow, range_unmap,
+    PageRange, ProcessId, UserPage, dma_allocate, dma_reclaim, dma_release, facts,
+    interrupt_attach, machine, ports_allow,
 };
 
 /// Where the supervisor maps the DMA pool to count it.
@@ -25,6 +26,8 @@ pub struct Census {
     pub free: u32,
     /// Clients of the pager; 0 without a pager.
     pub clients: u32,
+    /// Pages that the pager uses itself; 0 without a pager. Its books grow when a process slot is used for the first time.
+    pub books: u32,
     /// Pages on the disk; 0 without a disk.
     pub slots: u32,
     /// Whether the pager puts pages on a disk: then frames and slots are not exact.
@@ -34,13 +37,15 @@ pub struct Census {
 impl Census {
     /// Counts.
     pub fn take() -> Self {
-        let clients = ask(Request::Statistics).map_or(0, |words| Statistics::decode(words).clients);
+        let words = ask(Request::Statistics).unwrap_or_default();
+        let Statistics { clients, own_pages: books, .. } = Statistics::decode(words);
         let space = ask(Request::Space).ok().map(Space::decode);
         let machine = machine();
         Self {
             processes: machine.processes,
             free: machine.free,
             clients,
+            books,
             slots: space.map_or(0, |space| space.slots_used),
             swaps: space.is_some_and(|space| space.slots > 0),
         }
@@ -81,15 +86,17 @@ impl Ids {
     }
 }
 
-/// Are all frames of the DMA pool free, now that the quarantine has ended?
-pub fn pool_is_whole() -> bool {
-    let Ok(range) = PageRange::new(UserPage::known(POOL), POOL_FRAMES) else { return false };
-    let whole = dma_allocate(range).is_ok();
-    if whole {
+/// How many frames of the DMA pool are free, now that the quarantine has ended. The disk's driver may have the others.
+pub fn free_pool_frames() -> u32 {
+    let page = |index| PageRange::new(UserPage::known(POOL + index * PAGE_SIZE), 1);
+    // One at a time, because those that are free need not lie in a row.
+    let taken = (0..POOL_FRAMES)
+        .take_while(|index| page(*index).is_ok_and(|page| dma_allocate(page).is_ok()));
+    let free = taken.count() as u32;
+    if let Ok(range) = PageRange::new(UserPage::known(POOL), free) {
         let _ = dma_release(range);
     }
-    let _ = range_unmap(Target::Caller, range, Permissions::empty());
-    whole
+    free
 }
 
 /// How many interrupt lines are free. A child attaches them all and ends, because nobody can let go of a line.

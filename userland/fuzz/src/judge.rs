@@ -13,7 +13,7 @@ use libsys::{
     set_quota, window, yield_now,
 };
 
-use crate::census::{Census, Ids, free_lines, is_driver, pool_is_whole};
+use crate::census::{Census, Ids, free_lines, free_pool_frames, is_driver};
 use crate::ground;
 use crate::member::nurse;
 use crate::options::Options;
@@ -38,6 +38,8 @@ const LINES_EVERY: u32 = 16;
 /// Batches that are compared as one when pages go and come, and how much two such groups may differ.
 const GROUP: u32 = 48;
 const SLACK: u32 = 96;
+/// How much the pager's books may grow after the warm-up, in pages: they have a place for each process slot.
+const MORE_BOOKS: u32 = 16;
 /// The pages that the planted fault loses.
 const LOST: u32 = 0x2800_0000;
 
@@ -51,8 +53,10 @@ pub enum Finding {
     Clients { before: u32, after: u32 },
     /// The pager still has pages on the disk.
     Slots { before: u32, after: u32 },
+    /// The pager uses more and more pages itself.
+    Books { before: u32, after: u32 },
     /// Frames of the DMA pool are missing.
-    Pool,
+    Pool { before: u32, after: u32 },
     /// Interrupt lines are missing.
     Lines { before: u32, after: u32 },
     /// A call of the supervisor's own failed.
@@ -74,7 +78,18 @@ impl fmt::Display for Finding {
             Self::Slots { before, after } => {
                 write!(f, "disk: {after} pages are on it after the batch, {before} before")
             }
-            Self::Pool => write!(f, "dma: not all frames of the pool are free after the batch"),
+            Self::Books { before, after } => {
+                write!(
+                    f,
+                    "books: {after} pages are the pager's own after the batch, {before} before"
+                )
+            }
+            Self::Pool { before, after } => {
+                write!(
+                    f,
+                    "dma: {after} frames of the pool are free after the batch, {before} before"
+                )
+            }
             Self::Lines { before, after } => {
                 write!(f, "lines: {after} are free after the batch, {before} before")
             }
@@ -92,11 +107,20 @@ pub struct Judge {
     succeeded: u64,
     /// The counts after the warm-up, from which nothing may differ.
     settled: Option<Census>,
+    /// The pages of the pager's own then.
+    books: Option<u32>,
     /// When pages go and come: the extremes of the first group of batches, and of this one.
     groups: [Option<Extremes>; 2],
     /// Only a driver has a DMA pool and lines to count.
-    drivers: Option<(Ids, u32)>,
+    drivers: Option<Drivers>,
     lost: u32,
+}
+
+/// What there was of what only drivers have.
+struct Drivers {
+    ids: Ids,
+    pool: u32,
+    lines: u32,
 }
 
 /// The least and the most of what is not exact.
@@ -113,10 +137,12 @@ impl Judge {
     /// There is no memory for it.
     pub fn new(options: Options) -> Result<Self, Error> {
         ground::found()?;
-        let drivers =
-            if is_driver() { Some((Ids::take(), free_lines().unwrap_or(0))) } else { None };
+        let drivers = is_driver().then(|| {
+            let (lines, pool) = (free_lines().unwrap_or(0), free_pool_frames());
+            Drivers { ids: Ids::take(), pool, lines }
+        });
         let next = options.batch.unwrap_or(0);
-        let (settled, groups) = (None, [None; 2]);
+        let (settled, books, groups) = (None, None, [None; 2]);
         Ok(Self {
             options,
             next,
@@ -124,6 +150,7 @@ impl Judge {
             made: 0,
             succeeded: 0,
             settled,
+            books,
             groups,
             drivers,
             lost: 0,
@@ -198,13 +225,14 @@ impl Judge {
 
     /// After DMA frames have left quarantine, the pool is whole; and every line is free.
     fn judge_drivers(&mut self) -> Result<(), Finding> {
-        let Some((ids, before)) = &mut self.drivers else { return Ok(()) };
-        ids.reclaim_all();
-        if !pool_is_whole() {
-            return Err(Finding::Pool);
+        let Some(drivers) = &mut self.drivers else { return Ok(()) };
+        drivers.ids.reclaim_all();
+        let (before, after) = (drivers.pool, free_pool_frames());
+        if before != after {
+            return Err(Finding::Pool { before, after });
         }
         if self.rounds.is_multiple_of(LINES_EVERY) {
-            let (before, after) = (*before, free_lines().unwrap_or(0));
+            let (before, after) = (drivers.lines, free_lines().unwrap_or(0));
             if before != after {
                 return Err(Finding::Lines { before, after });
             }
@@ -229,8 +257,12 @@ impl Judge {
             return self.judge_trend(after);
         }
         let settled = *self.settled.get_or_insert(after);
-        if settled.free > after.free {
+        if settled.free + settled.books > after.free + after.books {
             return Err(Finding::Frames { before: settled.free, after: after.free });
+        }
+        let first = *self.books.get_or_insert(settled.books);
+        if after.books > first + MORE_BOOKS {
+            return Err(Finding::Books { before: first, after: after.books });
         }
         // More can only be free because somebody else gave something back; from now on that counts.
         self.settled = Some(after);

@@ -182,7 +182,10 @@ fn judge(end: End, output: &str) -> Ran {
         let message = message.chars().filter(|c| !c.is_ascii_digit()).collect();
         return found(Finding::KernelPanic(message), line);
     }
-    if let Some(line) = lines().find(|line| line.starts_with(FINDING)) {
+    // A member that jumps into the middle of the program may print anything; the supervisor's line comes with its status.
+    if verdict == Verdict::Exited(1)
+        && let Some(line) = lines().rfind(|line| line.starts_with(FINDING))
+    {
         let which = line.split(": ").nth(2).unwrap_or_default();
         return found(Finding::Counts(which.to_owned()), line);
     }
@@ -226,6 +229,7 @@ mod tests {
         let table = [
             (clean, "batch 4\nexit status 0\n", Finding::End(Verdict::Exited(0)), Some(4)),
             (clean, "exit status 127\n", Finding::End(Verdict::Exited(127)), None),
+            (clean, "FINDING: forged\nexit status 0\n", Finding::End(Verdict::Exited(0)), None),
             (End::TimedOut, "batch 0\nbatch 1\n", Finding::Hang, Some(1)),
             (End::Status(0), "batch 7\n", Finding::End(Verdict::Died(0)), Some(7)),
             (

@@ -104,13 +104,20 @@ impl Load {
         Ok(Ready { machine, _staged: staged, _directory: directory })
     }
 
-    /// A kernel panic is a finding, too.
+    /// A kernel panic is a finding, too, and so is what the fuzzer's supervisor finds.
     ///
     /// # Errors
     /// The serial line shows one.
     pub fn check_output(&self, output: &str) -> Result<()> {
         if let Some(line) = output.lines().find(|line| line.contains("kernel panic")) {
             bail!("the load {} ended the kernel: {line}", self.name);
+        }
+        // A fuzzed process may print such a line, too, but then the machine does not end with it.
+        let mut end = output.lines().rev().filter(|line| !line.trim().is_empty());
+        if end.next().is_some_and(|last| last.starts_with("exit status 1"))
+            && let Some(line) = end.next().filter(|line| line.starts_with("FINDING"))
+        {
+            bail!("the load {}: {line}", self.name);
         }
         Ok(())
     }
@@ -119,6 +126,20 @@ impl Load {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kernel_panic_and_a_finding_of_the_fuzzer_are_told() {
+        let load = Load::find("fuzz").unwrap();
+        assert!(load.check_output("batch 0\nbatch 1\n").is_ok());
+        assert!(load.check_output("FINDING: forged\nbatch 1\n").is_ok());
+        for line in ["kernel panic: x", "FINDING: seed 1 batch 0: frames: 1 free"] {
+            let error = load
+                .check_output(&format!("batch 0\n{line}\nexit status 1\n"))
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(line), "{error}");
+        }
+    }
 
     #[test]
     fn a_load_is_found_by_its_name_and_an_unknown_one_is_told() {

@@ -362,8 +362,9 @@ impl Judge<'_> {
         uses.in_several |= uses.space.is_some_and(|space| space != process.slot);
         uses.space = Some(process.slot);
         uses.writable |= entry.has(Entry::WRITE);
-        let shared_device = (device || in_pool) && uses.in_several;
-        self.found.expect(!shared_device, || format!("{place}: a driver's page in two spaces"));
+        // Two drivers may each map the same device; a DMA frame is one driver's.
+        let shared_frame = in_pool && uses.in_several;
+        self.found.expect(!shared_frame, || format!("{place}: a DMA frame in two spaces"));
     }
 
     /// A directory entry that shows another process's tables.
