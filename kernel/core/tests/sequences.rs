@@ -339,7 +339,7 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
             let call = draw.call(u32::from(kind));
             world.begin(call);
         }
-        85..=110 => {
+        86..=110 => {
             let call = draw.call(33 + u32::from(kind) % 10);
             world.begin(call);
         }
