@@ -56,7 +56,8 @@ impl Options {
         let optional = |name, text: &Option<String>| {
             text.as_deref().map(|text| number(name, text)).transpose()
         };
-        request::append(&self.words)?;
+        let of = |option, other| move |BadInput(line)| BadInput(line.replace(option, other));
+        request::append(&self.words).map_err(of("--append", "--words"))?;
         let asked = Asked {
             seed: number("--seed", &self.seed)?,
             calls: number("--calls", &self.calls)?,
@@ -68,7 +69,10 @@ impl Options {
             servers: self.servers,
         };
         let seconds = number("--seconds", &self.seconds)?;
-        Ok((asked, request::timeout(seconds.into())?))
+        if seconds == 0 {
+            return Err(BadInput("--seconds 0: at least 1 second is wanted".to_owned()));
+        }
+        Ok((asked, Duration::from_secs(seconds.into())))
     }
 }
 
