@@ -47,9 +47,14 @@ pub fn end(message: fmt::Arguments<'_>, eip: Option<u32>, ebp: u32) -> ! {
 
 /// Prints the control registers, and what the process that had the CPU last has in its registers, if one ever had.
 fn print_registers(port: &mut Serial) -> fmt::Result {
-    // SAFETY: reading control registers has no effect.
-    let (cr0, cr2, cr3, cr4) = unsafe { (cr0(), cr2(), cr3(), cr4()) };
-    let (cr0, cr4) = (cr0.bits(), cr4.bits());
+    // SAFETY: ring 0 may read this register, and reading it has no effect.
+    let cr0 = unsafe { cr0() }.bits();
+    // SAFETY: as above.
+    let cr2 = unsafe { cr2() };
+    // SAFETY: as above.
+    let cr3 = unsafe { cr3() };
+    // SAFETY: as above; every CPU that `start.s` lets through has it.
+    let cr4 = unsafe { cr4() }.bits();
     writeln!(port, "  cr0 {cr0:08x} cr2 {cr2:08x} cr3 {cr3:08x} cr4 {cr4:08x}")?;
     let Some(area) = traps::saved_registers(cpu::local()) else { return Ok(()) };
     let Registers { eax, ebx, ecx, edx, esi, edi, ebp, esp, eip, eflags, trap, error, .. } = area;
