@@ -27,7 +27,7 @@ impl Processes {
         process.pager = Some(pager);
         process.pager_ended = false;
         (process.next_client, process.previous_client) = (next, None);
-        let below = process.clients_below();
+        let below = process.first_client.map_or(0, |_| process.clients_below());
         self.count_client(place, None, Some(below));
     }
 
@@ -44,7 +44,8 @@ impl Processes {
         if let Some(next) = next {
             self[next].previous_client = previous;
         }
-        let below = self[client].clients_below();
+        let process = &self[client];
+        let below = process.first_client.map_or(0, |_| process.clients_below());
         self.count_client(Index::new(pager.index()), Some(below), None);
     }
 
@@ -54,6 +55,18 @@ impl Processes {
         let (mut at, mut before, mut now) = (Some(pager), before, now);
         while let Some(pager) = at {
             let process = &mut self[pager];
+            // Most often the pager has other clients like this one, and its own chain stays as it is.
+            match (before, now) {
+                (None, Some(below)) if process.clients_over[usize::from(below)] > 0 => {
+                    process.clients_over[usize::from(below)] += 1;
+                    return;
+                }
+                (Some(below), None) if process.clients_over[usize::from(below)] > 1 => {
+                    process.clients_over[usize::from(below)] -= 1;
+                    return;
+                }
+                _ => {}
+            }
             let old = process.clients_below();
             if let Some(below) = before {
                 process.clients_over[usize::from(below)] -= 1;
