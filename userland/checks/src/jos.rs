@@ -45,6 +45,8 @@ checks! {
 const BAD_ENV: u32 = 0xFFFF_FFFE;
 const INVALID: u32 = 0xFFFF_FFFD;
 const NO_MEMORY: u32 = 0xFFFF_FFFC;
+/// JOS's "no free environment".
+const NO_FREE_ENV: u32 = 0xFFFF_FFFB;
 const NOT_RECEIVING: u32 = 0xFFFF_FFF9;
 
 /// P and U, and with W.
@@ -414,7 +416,7 @@ fn jos_errors_for_quotas_are_joss() -> Verdict {
         until("there is a quota", || {
             libsys::usage(Target::Caller).is_ok_and(|usage| usage.process_bound != 0)
         })?;
-        equal("a child", jos(7, []), NO_MEMORY)
+        equal("a child", jos(7, []), NO_FREE_ENV)
     })?;
     set_quota(bounded, 0, 1)?;
     ends(bounded, libsys::abi::message::Reason::Exited, 0)
