@@ -150,14 +150,14 @@ fn plant_in_the_upper_half(stopped: &mut Stopped) -> Claim {
     stopped.plant("G on the window", entry(0x3BD), window | GLOBAL, "G")?;
     let upages = now(stopped, 0x3BC);
     stopped.plant("PS on UPAGES", entry(0x3BC), upages | LARGE, "PS")?;
-    let other = second.directory * 4096 | window & 0xFFF;
+    let other = (second.directory * 4096) | window & 0xFFF;
     stopped.plant("another's window", entry(0x3BD), other, "names its own directory")?;
     let frames = now(stopped, 0x3C1);
     stopped.plant("another kernel table", entry(0x3C1), frames + 0x1000, "and the kernel's is")?;
     let unloaded =
         stopped.processes.iter().find(|process| process.directory != stopped.registers.cr3 / 4096);
     let unloaded = unloaded.ok_or("every directory is loaded")?.directory;
-    let alternate = first.directory * 4096 | PRESENT | WRITE;
+    let alternate = (first.directory * 4096) | PRESENT | WRITE;
     let at = unloaded * 4096 + 0x3FE * 4;
     stopped.plant("an alternate map left", at, alternate, "is not loaded")?;
     stopped.plant("an absent entry with bits", at, 0x1000, "absent, and not 0")
@@ -170,7 +170,7 @@ fn plant_in_a_space(stopped: &mut Stopped) -> Claim {
     let (table, word) = (stopped.word(upper), stopped.word(leaf));
     let at_table = table & !0xFFF | word & 0xFFF;
     stopped.plant("a table mapped", leaf, at_table, "is a page table, and mapped")?;
-    let at_directory = process.directory * 4096 | word & 0xFFF;
+    let at_directory = (process.directory * 4096) | word & 0xFFF;
     stopped.plant("a directory mapped", leaf, at_directory, "is a page directory, and mapped")?;
     stopped.plant("the kernel mapped", leaf, 0x10_1000 | word & 0xFFF, "memory of the kernel's")?;
     stopped.plant("a leaf without U", leaf, word & !USER, "U is missing")?;
@@ -193,7 +193,7 @@ fn plant_in_a_space(stopped: &mut Stopped) -> Claim {
         |first: u32, count: u32| move |word: u32| (word >> 12).wrapping_sub(first) < count;
     let table = stopped.world()?.table;
     let archive = archive(table.archive_first, table.archive_frames);
-    let page = stopped.processes.iter().find_map(|process| stopped.leaf(process, &archive));
+    let page = stopped.processes.iter().find_map(|process| stopped.leaf(process, archive));
     let (_, page) = page.ok_or("nobody maps the boot archive")?;
     let word = stopped.word(page);
     stopped.plant("the archive with W", page, word | WRITE, "the boot archive, with W")?;
@@ -212,7 +212,7 @@ fn plant_views(stopped: &mut Stopped) -> Claim {
     let (view, viewer) = viewer(&world).ok_or("nobody views")?;
     let word = stopped.word(view);
     stopped.plant("a view with W", view, word | WRITE, "a view has P, U and its mark")?;
-    let own = viewer.directory * 4096 | word & 0xFFF;
+    let own = (viewer.directory * 4096) | word & 0xFFF;
     stopped.plant("a view of the viewer", view, own, "which views at")?;
     let may = |process: &&Process| process.parent == viewer.id || process.pager == viewer.id;
     let stranger = stopped.processes.iter().find(|process| !may(process));
