@@ -1,6 +1,6 @@
 //! `cargo xtask fuzz`: boots the fuzzer and, if it finds something, shortens the batch that shows it to few steps.
 //!
-//! - [`run`]: one boot of it, and what came of that;
+//! - [`mod@run`]: one boot of it, and what came of that;
 //! - [`mod@shorten`]: which steps of a batch a finding needs.
 
 use std::time::Duration;

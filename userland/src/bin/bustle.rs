@@ -34,10 +34,11 @@ const SIDE_BY_SIDE: usize = 6;
 const ENDED_EARLY: u32 = 4;
 
 fn main() -> Result<u8, Error> {
-    let seconds = match args().nth(1).map(str::parse::<u64>) {
-        None => u64::MAX / 2_000_000,
-        Some(Ok(seconds)) => seconds,
-        Some(Err(_)) => {
+    let mut arguments = args().skip(1);
+    let seconds = match (arguments.next().map(str::parse::<u64>), arguments.next()) {
+        (None, _) => u64::MAX / 2_000_000,
+        (Some(Ok(seconds)), None) => seconds,
+        (Some(_), _) => {
             println!("usage: bustle [SECONDS]");
             return Ok(2);
         }
