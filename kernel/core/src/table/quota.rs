@@ -263,7 +263,7 @@ impl Processes {
     ///
     /// # Errors
     /// - `Busy`: it has children and no bound yet, so what they use was never counted.
-    /// - `Refused`: [`NESTING`] bounds are on it already, or there are as many accounts as there can be processes.
+    /// - `Refused`: `NESTING` bounds are on it already, or there are as many accounts as there can be processes.
     pub fn set_quota(&mut self, index: Index, quota: Quota) -> Result<(), Error> {
         let process = &self[index];
         let account = match process.account {
