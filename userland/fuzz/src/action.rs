@@ -270,7 +270,7 @@ impl Names {
             // Whoever was first in the first slots: init, the servers, the supervisor.
             19 => 0x1000 | random.below(4),
             20 => self.own ^ 0x1000,
-            21 => 0x1000 * random.below(40) | random.below(1026),
+            21 => (0x1000 * random.below(40)) | random.below(1026),
             _ => number(random),
         }
     }
@@ -311,7 +311,7 @@ fn words(call: u32, random: &mut Random, names: &Names) -> [u32; 4] {
 fn selector(random: &mut Random) -> u32 {
     match random.below(4) {
         0 => random.next() & 0xFFFF,
-        _ => random.below(10) * 8 | random.below(8),
+        _ => (random.below(10) * 8) | random.below(8),
     }
 }
 
