@@ -301,7 +301,7 @@ fn words(call: u32, random: &mut Random, names: &Names) -> [u32; 4] {
         66 => [random.below(3), 0, 0, 0],
         72 | 73 => [(ARENA >> 22) + random.below(5), 0, 0, 0],
         75 => [1 + random.below(256), random.next() & 0xFFFF, 0, 0],
-        76 => [pages, address(random) & !0xFFF | 0x8000_0000, 0, 0],
+        76 => [pages, (address(random) & !0xFFF) | 0x8000_0000, 0, 0],
         80 | 81 => [random.below(18), 0, 0, 0],
         _ => [number(random), number(random), number(random), page(random)],
     }
@@ -319,7 +319,7 @@ fn selector(random: &mut Random) -> u32 {
 fn flags(random: &mut Random) -> u32 {
     const INTERESTING: [u32; 9] =
         [1 << 17, 1 << 14, 1 << 8, 1 << 18, 1 << 10, 3 << 12, 1 << 16, 1 << 9, 1 << 21];
-    let mut flags = 2 | random.next() & 0x8D5;
+    let mut flags = 2 | (random.next() & 0x8D5);
     for flag in INTERESTING {
         if random.once_in(6) {
             flags |= flag;
