@@ -39,7 +39,7 @@ const LINES_EVERY: u32 = 16;
 const GROUP: u32 = 48;
 const SLACK: u32 = 96;
 /// How much the pager's books may grow after the warm-up, in pages: they have a place for each process slot.
-const MORE_BOOKS: u32 = 16;
+pub const MORE_BOOKS: u32 = 16;
 /// The pages that the planted fault loses.
 const LOST: u32 = 0x2800_0000;
 
