@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use abi::boot_line::{ARCHIVE, DISK, ELF, JOS, SWAP, TRACE, TRUST};
@@ -190,7 +191,14 @@ impl QemuOptions {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let Some(line) = wrong_value(&error) else { error.exit() };
+            eprintln!("vitrine: {line}");
+            return ExitCode::FAILURE;
+        }
+    };
     if cli.no_install {
         setup::install_nothing();
     }
@@ -209,6 +217,15 @@ fn main() -> ExitCode {
             ExitCode::from(if boots && !asked_wrongly { 125 } else { 1 })
         }
     }
+}
+
+/// One line about a value that cannot be used: such a mistake ends with status 1, whoever finds it. For any other mistake,
+/// and for `--help`, clap has its own form.
+fn wrong_value(error: &clap::Error) -> Option<String> {
+    let is_value = matches!(error.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue);
+    let text = error.to_string();
+    let line = text.lines().next().filter(|_| is_value)?;
+    Some(line.trim_start_matches("error: ").to_owned())
 }
 
 fn perform(task: Task) -> Result<u8> {
@@ -334,6 +351,17 @@ mod tests {
     #[test]
     fn the_command_line_interface_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_used_is_one_line() {
+        for line in ["x oracle --seed x", "x oracle --seconds 1s", "x gdb --memory"] {
+            let error = Cli::try_parse_from(line.split(' ')).err().unwrap();
+            let told = wrong_value(&error).unwrap_or_default();
+            assert!(!told.is_empty() && told.lines().count() == 1, "{line}: {told}");
+        }
+        let unknown = Cli::try_parse_from(["x", "oracle", "--sed"]).err().unwrap();
+        assert_eq!(wrong_value(&unknown), None);
     }
 
     #[test]

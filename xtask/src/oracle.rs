@@ -40,6 +40,7 @@ pub mod world;
 use image::Kept;
 use loads::Load;
 use rules::{Judgement, judge};
+use second::Shown;
 use text::KernelText;
 use watch::Watched;
 use world::{Registers, World};
@@ -164,7 +165,7 @@ fn watch_load(
             let mut judgement = judge(&world, &text);
             totals.count(&judgement);
             if totals.snapshots % u64::from(SECOND_OPINION) == 1 {
-                let shown = machine.monitor().human("info tlb")?;
+                let shown = Shown::ask(&mut machine)?;
                 second::compare(machine.memory(), registers, &shown, &mut judgement.violations);
                 totals.second_opinions += 1;
             }

@@ -76,6 +76,7 @@ pub struct Command<'a> {
     pager: Pager,
     archive: bool,
     driver: bool,
+    console: bool,
     quota: Option<(u32, u32)>,
 }
 
@@ -89,6 +90,7 @@ impl<'a> Command<'a> {
             pager: Pager::Inherited,
             archive: false,
             driver: false,
+            console: false,
             quota: None,
         }
     }
@@ -119,6 +121,14 @@ impl<'a> Command<'a> {
     #[must_use]
     pub const fn driver(mut self) -> Self {
         self.driver = true;
+        self
+    }
+
+    /// As the owner of the console from its first instruction on: Ctrl-C interrupts it. The caller has to own the console,
+    /// unless nobody does.
+    #[must_use]
+    pub const fn owning_console(mut self) -> Self {
+        self.console = true;
         self
     }
 
@@ -170,6 +180,10 @@ impl<'a> Command<'a> {
             child,
             &UserRegisters { eip: entry, esp, ..UserRegisters::default() },
         )?;
+        // Before the child runs: afterwards it may have exited, and would no longer be there to become the owner.
+        if self.console {
+            call::set_console_owner(Some(Target::Process(child)))?;
+        }
         call::process_start(child)?;
         Ok(())
     }

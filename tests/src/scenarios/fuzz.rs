@@ -51,6 +51,7 @@ pub fn trials() -> Vec<Trial> {
             Asked { seed: 11, memory: 32, swap: true, servers: true, ..MACHINE },
         ),
         claim("fuzz::a_first_process_without_a_pager_leaves_nothing_behind", without_init),
+        claim("fuzz::what_is_no_number_is_one_line_and_status_1", no_number),
         claim("fuzz::a_planted_fault_is_found_and_shortened_to_its_step", planted),
     ]
 }
@@ -68,6 +69,19 @@ fn runs_clean(asked: &Asked) -> Claim {
 fn without_init() -> Claim {
     let outcome = crate::Boot::new().elf("fuzz").boot()?;
     outcome.exits(0)?.shows(&["fuzz: seed 1, *: no finding"])?;
+    Ok(())
+}
+
+fn no_number() -> Claim {
+    let table = [
+        ("fuzz abc 100", "fuzz: SEED `abc`: a number from 0 to 4294967295 is wanted"),
+        ("fuzz 1 4294967296", "fuzz: CALLS `4294967296`: a number from 0 to 4294967295 is wanted"),
+        ("fuzz 1 1 --drop 3", "fuzz: --drop `3`: FIRST-END is wanted, two numbers"),
+        ("fuzz 1 2 3", "fuzz: `3` is not understood; usage: *"),
+    ];
+    for (command, line) in table {
+        crate::Boot::new().run(command).boot()?.exits(1)?.shows(&[line])?;
+    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use libsys::abi::message::Reason;
 use libsys::abi::public::Status;
 use libsys::abi::registers::{FLAG_INTERRUPTS, UserRegisters};
 use libsys::abi::trace::{Event, Kind};
-use libsys::process::{end, exit, id, wait};
+use libsys::process::{Command, SpawnError, end, exit, id, wait};
 use libsys::{
     Error, Permissions, ProcessId, Target, UserPage, destroy, events_read, facts, identity,
     machine, page_allocate, println, process_create, process_start, process_stop, receive,
@@ -382,5 +382,9 @@ fn the_console_has_one_owner() -> Verdict {
     refused("to take it", libsys::set_console_owner(Some(Target::Caller)), Error::NoSuchProcess)?;
     refused("to take it away", libsys::set_console_owner(None), Error::NoSuchProcess)?;
     let stranger = libsys::set_console_owner(Some(Target::Process(parent()?)));
-    refused("to give it to one's parent", stranger, Error::NoSuchProcess)
+    refused("to give it to one's parent", stranger, Error::NoSuchProcess)?;
+    let before = machine().processes;
+    let owner = Command::new("hello").owning_console().spawn();
+    equal("a child that would own it", owner, Err(SpawnError::Call(Error::NoSuchProcess)))?;
+    equal("processes", machine().processes, before)
 }

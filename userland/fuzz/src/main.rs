@@ -31,9 +31,7 @@ use options::Options;
 
 libsys::main!(main, arguments);
 
-/// Exit status of a wrong command line.
-const USAGE: u8 = 2;
-/// Exit status of a finding.
+/// Exit status of a finding, and of a command line that cannot be read.
 const FOUND: u8 = 1;
 
 fn main() -> u8 {
@@ -41,7 +39,7 @@ fn main() -> u8 {
         Ok(options) => options,
         Err(line) => {
             println!("fuzz: {line}");
-            return USAGE;
+            return FOUND;
         }
     };
     if options.servers {

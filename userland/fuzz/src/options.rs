@@ -1,5 +1,7 @@
 //! The command line.
 
+use core::fmt;
+
 use libsys::args;
 
 /// The most numbers that `--drop` takes.
@@ -30,10 +32,8 @@ impl Options {
     /// Reads the arguments. Without any (as a first process has none) it is seed 1 and 20,000 calls.
     ///
     /// # Errors
-    /// A sentence about what cannot be read.
-    pub fn read() -> Result<Self, &'static str> {
-        const SENTENCE: &str = "usage: fuzz [servers] SEED CALLS [--batch N] [--print] [--drop FIRST-END,...] [--leave FRAMES] \
-             [--plant STEP]   (numbers)";
+    /// The first argument that cannot be read.
+    pub fn read() -> Result<Self, Unreadable> {
         let mut options = Self {
             servers: false,
             seed: 1,
@@ -44,38 +44,25 @@ impl Options {
             leave: None,
             plant: None,
         };
-        let mut numbers = [options.seed, options.calls];
-        let mut given = 0;
+        let mut numbers = [("SEED", options.seed), ("CALLS", options.calls)].into_iter();
         let mut words = args().skip(1);
         while let Some(word) = words.next() {
+            let mut value = || number(word, words.next().unwrap_or(""));
             match word {
                 "servers" => options.servers = true,
                 "--print" => options.print = true,
-                "--batch" | "--leave" | "--plant" => {
-                    let value = Some(number(words.next().unwrap_or("")).ok_or(SENTENCE)?);
-                    match word {
-                        "--batch" => options.batch = value,
-                        "--leave" => options.leave = value,
-                        _ => options.plant = value,
-                    }
-                }
-                "--drop" => {
-                    let ranges = words.next().unwrap_or("").split(',');
-                    if ranges.clone().count() > DROPPED {
-                        return Err("--drop takes at most 64 ranges");
-                    }
-                    for (place, range) in options.dropped.iter_mut().zip(ranges) {
-                        let (first, end) = range.split_once('-').ok_or(SENTENCE)?;
-                        *place = (number(first).ok_or(SENTENCE)?, number(end).ok_or(SENTENCE)?);
-                    }
-                }
-                other => {
-                    *numbers.get_mut(given).ok_or(SENTENCE)? = number(other).ok_or(SENTENCE)?;
-                    given += 1;
-                }
+                "--batch" => options.batch = Some(value()?),
+                "--leave" => options.leave = Some(value()?),
+                "--plant" => options.plant = Some(value()?),
+                "--drop" => options.dropped = ranges(words.next().unwrap_or(""))?,
+                option if option.starts_with('-') => return Err(Unreadable::Unknown(option)),
+                other => match numbers.next() {
+                    Some((name @ "SEED", _)) => options.seed = number(name, other)?,
+                    Some((name, _)) => options.calls = number(name, other)?,
+                    None => return Err(Unreadable::Unknown(other)),
+                },
             }
         }
-        [options.seed, options.calls] = numbers;
         Ok(options)
     }
 
@@ -91,9 +78,52 @@ impl Options {
     }
 }
 
-fn number(word: &str) -> Option<u32> {
-    match word.strip_prefix("0x") {
-        Some(digits) => u32::from_str_radix(digits, 16).ok(),
-        None => word.parse().ok(),
+/// Why the command line cannot be read.
+pub enum Unreadable {
+    /// An argument too many, or an option that there is not.
+    Unknown(&'static str),
+    /// What is no number, and what it was to be.
+    NoNumber(&'static str, &'static str),
+    /// A part of `--drop` that is no range.
+    NoRange(&'static str),
+    /// More than [`DROPPED`] ranges.
+    TooManyRanges,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(word) => write!(
+                f,
+                "`{word}` is not understood; usage: fuzz [servers] [SEED [CALLS]] [--batch N] [--print] \
+                 [--drop FIRST-END,...] [--leave FRAMES] [--plant STEP]"
+            ),
+            Self::NoNumber(name, word) => {
+                write!(f, "{name} `{word}`: a number from 0 to {} is wanted", u32::MAX)
+            }
+            Self::NoRange(word) => write!(f, "--drop `{word}`: FIRST-END is wanted, two numbers"),
+            Self::TooManyRanges => write!(f, "--drop takes at most {DROPPED} ranges"),
+        }
     }
+}
+
+fn ranges(text: &'static str) -> Result<[(u32, u32); DROPPED], Unreadable> {
+    let mut dropped = [(0, 0); DROPPED];
+    let words = text.split(',');
+    if words.clone().count() > DROPPED {
+        return Err(Unreadable::TooManyRanges);
+    }
+    for (range, word) in dropped.iter_mut().zip(words) {
+        let (first, end) = word.split_once('-').ok_or(Unreadable::NoRange(word))?;
+        *range = (number("--drop", first)?, number("--drop", end)?);
+    }
+    Ok(dropped)
+}
+
+fn number(name: &'static str, word: &'static str) -> Result<u32, Unreadable> {
+    let read = match word.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => word.parse(),
+    };
+    read.map_err(|_| Unreadable::NoNumber(name, word))
 }

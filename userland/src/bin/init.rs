@@ -76,9 +76,8 @@ fn run_command(servers: Servers, text: &str, has: impl Fn(&str) -> bool) -> Resu
 }
 
 fn run_shell(servers: Servers) -> Result<u8, InitError> {
-    let shell = Command::new("sh").pager(servers.pager()).with_archive();
+    let shell = Command::new("sh").pager(servers.pager()).with_archive().owning_console();
     let child = shell.spawn().map_err(|error| InitError::Spawn("sh", error))?;
-    set_console_owner(Some(Target::Process(child)))?;
     wait_for(servers, child)
 }
 

@@ -137,8 +137,20 @@ impl Shell {
     }
 
     fn run(&self, name: &str, arguments: &[&str]) -> u8 {
+        // Before the program starts: a Ctrl-C that comes early is for the shell, and not a byte for the program.
+        if self.owns_console && set_console_owner(Some(Target::Caller)).is_err() {
+            println!("sh: the console is somebody else's");
+        }
+        let status = self.run_job(name, arguments);
+        if self.owns_console && set_console_owner(None).is_err() {
+            println!("sh: the console is somebody else's");
+        }
+        status
+    }
+
+    fn run_job(&self, name: &str, arguments: &[&str]) -> u8 {
         match Command::new(name).args(arguments).quota(0, most_processes()).spawn() {
-            Ok(child) => match foreground(name, child, self.owns_console) {
+            Ok(child) => match foreground(name, child) {
                 Ok(finished) => {
                     say_how(name, finished);
                     return status_of(finished);
@@ -174,19 +186,13 @@ fn most_processes() -> u32 {
     PROCESSES.saturating_sub(machine().processes + KEPT_PROCESSES).max(1)
 }
 
-/// Watches a child, with Ctrl-C in the shell's hands, and ends what it leaves behind.
-fn foreground(name: &str, child: ProcessId, owns_console: bool) -> Result<Finished, Error> {
-    if owns_console {
-        set_console_owner(Some(Target::Caller))?;
-    }
+/// Watches a child until it ends, and ends what it leaves behind.
+fn foreground(name: &str, child: ProcessId) -> Result<Finished, Error> {
     let finished = attend(child, |_| {});
     match end_all_children() {
         0 => {}
         1 => println!("{name}: left a process behind, which is ended"),
         left => println!("{name}: left {left} processes behind, which are ended"),
-    }
-    if owns_console {
-        set_console_owner(None)?;
     }
     finished
 }
