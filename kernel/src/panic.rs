@@ -7,9 +7,11 @@ use core::panic::PanicInfo;
 use abi::Registers;
 use x86::controlregs::{cr0, cr2, cr3, cr4};
 
-use crate::cpu::{self, Stack};
-use crate::serial::Serial;
-use crate::{KERNEL, power, traps};
+use crate::KERNEL;
+use crate::device::power;
+use crate::device::serial::Serial;
+use crate::x86::per_cpu::{self, Stack};
+use crate::x86::traps;
 
 /// A backtrace ends after this many frames at the latest.
 const DEEPEST: usize = 64;
@@ -30,7 +32,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 /// Prints `kernel panic: message`, the control registers, the registers of the process that ran last, the return
 /// addresses up from frame pointer `ebp`, and the last events; and ends the machine.
 pub fn end(message: fmt::Arguments<'_>, eip: Option<u32>, ebp: u32) -> ! {
-    if cpu::local().first_panic() {
+    if per_cpu::local().first_panic() {
         // The port's owner may be what panicked, so this goes past it.
         let mut port = Serial::new();
         // Writing to the port never fails.
@@ -56,7 +58,7 @@ fn print_registers(port: &mut Serial) -> fmt::Result {
     // SAFETY: as above; every CPU that `start.s` lets through has it.
     let cr4 = unsafe { cr4() }.bits();
     writeln!(port, "  cr0 {cr0:08x} cr2 {cr2:08x} cr3 {cr3:08x} cr4 {cr4:08x}")?;
-    let Some(area) = traps::saved_registers(cpu::local()) else { return Ok(()) };
+    let Some(area) = traps::saved_registers(per_cpu::local()) else { return Ok(()) };
     let Registers { eax, ebx, ecx, edx, esi, edi, ebp, esp, eip, eflags, trap, error, .. } = area;
     writeln!(
         port,
@@ -130,9 +132,9 @@ impl Iterator for ReturnAddresses {
 
 /// Two words at `frame` lie on one of the stacks that the kernel runs on.
 fn on_a_stack(frame: u32) -> bool {
-    let boot = boot::image::stack_start();
-    let boot = Stack { start: boot, end: boot + boot::image::STACK_SIZE };
-    [boot, Stack::kernel(cpu::BOOT), Stack::double_fault(cpu::BOOT)]
+    let boot = ::boot::image::stack_start();
+    let boot = Stack { start: boot, end: boot + ::boot::image::STACK_SIZE };
+    [boot, Stack::kernel(per_cpu::BOOT), Stack::double_fault(per_cpu::BOOT)]
         .iter()
         .any(|stack| frame >= stack.start && frame <= stack.end - 8)
 }

@@ -291,7 +291,7 @@ static inline const volatile struct vitrine_frame_record *vitrine_frame_record(u
  * without a call: it stores `eip` in the word below `esp`, loads all registers and eflags from the
  * record, then esp, then returns. If the fault came from the handler itself, the new record lies
  * below the old stack, one blank word between, which is that very word.
- * userland/c/support/fault_entry.S does all this. */
+ * userland/programs/c/support/fault_entry.S does all this. */
 struct vitrine_fault {
     uint32_t address;             /* what was touched (CR2) */
     uint32_t access;              /* ACCESS_... bits */
@@ -674,7 +674,7 @@ static inline int32_t vitrine_identity(struct vitrine_identity *identity)
 /* Makes a stopped child with nothing in its memory and with the caller's pager, and returns its id.
    With `copy` = 1 the child has the caller's registers too: once it is started, it returns from
    this very call with 0. Until its memory has been copied, the caller may not change the stack
-   frame that the child will find; userland/c/support/fork_entry.S shows how.
+   frame that the child will find; userland/programs/c/support/fork_entry.S shows how.
    -ERROR_OUT_OF_PROCESSES: all slots are taken. Errors: no frame for the directory. */
 static inline __attribute__((always_inline)) int32_t vitrine_process_create(uint32_t copy)
 {

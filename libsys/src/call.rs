@@ -4,9 +4,9 @@
 //!
 //! Calls that change the caller's own mappings are safe functions, although they can pull memory away from under a
 //! reference: the memory map is the program's to keep, as `/proc/self/mem` is elsewhere, and the libraries that
-//! keep it (`fault`, [`crate::fork`], the loader) name only pages that no Rust object lies in.
+//! keep it (`fault`, [`crate::paging::fork`], the loader) name only pages that no Rust object lies in.
 
-mod driver;
+mod device;
 mod gate;
 
 use abi::call::{Arguments as _, PageOffer, Verdict};
@@ -17,7 +17,7 @@ use abi::registers::UserRegisters;
 use abi::trace::{EVENTS, Event};
 use abi::{Entry, Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot};
 
-pub use driver::{
+pub use device::{
     device_map, dma_allocate, dma_reclaim, dma_release, driver_allow, interrupt_acknowledge,
     interrupt_attach, ports_allow,
 };
@@ -232,7 +232,7 @@ pub fn page_copy(
     Ok(copied != 0)
 }
 
-/// How many mappings a frame has. [`crate::facts::frame_references`] asks only for what no table shows.
+/// How many mappings a frame has. [`crate::process::info::frame_references`] asks only for what no table shows.
 ///
 /// # Errors
 /// See [`Syscall::FrameReferences`].
@@ -452,7 +452,7 @@ pub fn machine() -> Machine {
 }
 
 /// Sets where a process's page faults are reflected to; `None` for nowhere. Programs that want to see their own
-/// faults use [`crate::fault::set_handler`], which has an entry and a stack for them.
+/// faults use [`crate::paging::fault::set_handler`], which has an entry and a stack for them.
 ///
 /// # Errors
 /// See [`Syscall::SetHandler`].
@@ -478,7 +478,7 @@ pub fn accept_clients(accept: bool) -> Result<(), Error> {
 }
 
 /// Says whether the caller frees frames when a call of a client finds none. Who says yes answers
-/// [`Event::Frames`](crate::message::Event::Frames).
+/// [`Event::Frames`](crate::service::message::Event::Frames).
 ///
 /// # Errors
 /// None of its own.

@@ -1,8 +1,8 @@
 //! What every Vitrine program links: the calls as functions, the window onto its own page tables, and the memory
 //! policy that a kernel elsewhere would have: fault handling, fork, loading, a heap.
 //!
-//! Reading order: [`mod@window`] (what a program sees), `call` (what it can ask for), [`regions`] and `fault` (what it
-//! does about page faults), [`fork`] and `process` (how there come to be more of it).
+//! Reading order: [`paging::self_map`] (what a program sees), `call` (what it can ask for), [`paging::regions`] and `paging::fault` (what it
+//! does about page faults), [`paging::fork`] and `process` (how there come to be more of it).
 //!
 //! Assumed: one thread in each process. A fault handler may run between any two instructions of it.
 //! The decisions are pure and are tested on the host; what touches the machine exists for the target only, and
@@ -19,57 +19,13 @@ pub use abi::{
     UserPage, ViewSlot,
 };
 
-pub mod boot_line;
-pub mod command_line;
-pub mod disk_protocol;
-pub mod fork;
-pub mod message;
-pub mod names;
-pub mod pager_protocol;
-pub mod pci;
-pub mod process;
-pub mod regions;
-pub mod short;
-pub mod window;
-
-#[cfg(target_os = "none")]
-pub mod archive;
 #[cfg(target_os = "none")]
 pub mod call;
-#[cfg(target_os = "none")]
-pub mod counter;
-#[cfg(target_os = "none")]
-pub mod disk;
-#[cfg(target_os = "none")]
-pub mod facts;
-#[cfg(target_os = "none")]
-pub mod fault;
-#[cfg(target_os = "none")]
-mod foreign;
-#[cfg(target_os = "none")]
-mod heap;
-#[cfg(target_os = "none")]
-pub mod held;
-#[cfg(target_os = "none")]
-pub mod inbox;
-#[cfg(target_os = "none")]
-mod logger;
-#[cfg(target_os = "none")]
-mod panic;
-#[cfg(target_os = "none")]
-pub mod ports;
-#[cfg(target_os = "none")]
-pub mod print;
-#[cfg(target_os = "none")]
-pub mod scratch;
-#[cfg(target_os = "none")]
-pub mod start;
-#[cfg(target_os = "none")]
-pub mod transfer_area;
-#[cfg(target_os = "none")]
-pub mod view;
-#[cfg(target_os = "none")]
-pub mod vm;
+pub mod device;
+pub mod paging;
+pub mod process;
+pub mod runtime;
+pub mod service;
 
 #[cfg(target_os = "none")]
 pub use call::{
@@ -83,10 +39,10 @@ pub use call::{
     view_detach, yield_now,
 };
 #[cfg(target_os = "none")]
-pub use fault::set_handler;
+pub use paging::fault::set_handler;
 #[cfg(target_os = "none")]
-pub use start::args;
+pub use paging::self_map::live::window;
 #[cfg(target_os = "none")]
-pub use view::View;
+pub use paging::view::View;
 #[cfg(target_os = "none")]
-pub use window::live::window;
+pub use process::start::args;

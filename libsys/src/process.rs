@@ -1,5 +1,13 @@
 //! How a process comes to run a program (`Command`), and how its parent sees it end.
 
+#[cfg(target_os = "none")]
+pub mod archive;
+pub mod boot_line;
+pub mod command_line;
+#[cfg(target_os = "none")]
+pub mod info;
+#[cfg(target_os = "none")]
+pub mod start;
 mod start_stack;
 
 pub use start_stack::{TooLong, start_stack};

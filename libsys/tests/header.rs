@@ -10,7 +10,7 @@ use abi::fault::{Access, FaultRecord};
 use abi::jos::{self, JosCall};
 use abi::message::{Kind, Message, Reason};
 use abi::process::Target;
-use abi::public::{self, FrameRecord, ProcessFacts, Status};
+use abi::process_info::{self, FrameRecord, ProcessFacts, Status};
 use abi::registers::UserRegisters;
 use abi::trace::{self, EVENTS, Event};
 use abi::{
@@ -226,8 +226,8 @@ fn expected_numbers() -> Numbers {
     }
     add("EVENT_ELSEWHERE".into(), trace::ELSEWHERE.into());
     add("EVENT_OPEN".into(), trace::OPEN.into());
-    add("KIND_USER".into(), public::KIND_USER);
-    add("KIND_FILE_SERVER".into(), public::KIND_FILE_SERVER);
+    add("KIND_USER".into(), process_info::KIND_USER);
+    add("KIND_FILE_SERVER".into(), process_info::KIND_FILE_SERVER);
     numbers
 }
 

@@ -24,9 +24,11 @@ use crate::toolchain::Toolchain;
 use crate::workspace::{TARGET, Workspace};
 
 /// The packages whose programs run on the machine.
-pub const PACKAGES: [&str; 9] = [
+pub const PACKAGES: [&str; 11] = [
     "vitrine-kernel",
+    "vitrine-init",
     "vitrine-programs",
+    "vitrine-loads",
     "pager",
     "disk",
     "appel-li",

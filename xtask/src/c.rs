@@ -1,4 +1,4 @@
-//! `userland/c`: the C programs, for those who have a C compiler that can build for the machine.
+//! `userland/programs/c`: the C programs, for those who have a C compiler that can build for the machine.
 //!
 //! A program is one file and the folder `support`, compiled and linked by one command into
 //! `target/vitrine/c`. Nothing else needs these programs, so a missing compiler is no error. They
@@ -112,7 +112,7 @@ pub fn build(workspace: &Workspace) -> Result<()> {
         );
         return Ok(());
     };
-    let folder = workspace.root().join("userland/c");
+    let folder = workspace.root().join("userland/programs/c");
     let support = files(&folder.join("support"), &["c", "S", "h"])?;
     let include = workspace.root().join("libsys/include");
     let script = workspace.root().join("boot/program.ld");

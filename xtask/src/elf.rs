@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use abi::image::{HEADER_LIMIT, Image, Rules};
+use abi::format::elf::{HEADER_LIMIT, Image, Rules};
 use abi::jos::Numbering;
 use anyhow::{Context, Result};
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use libsys::command_line;
+use libsys::process::command_line;
 
 use crate::bad_input::BadInput;
 use crate::image;

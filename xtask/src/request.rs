@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use abi::boot_line::{self, PLAIN, RUN, SELF_TEST, SelfTest};
-use libsys::command_line;
+use libsys::process::command_line;
 
 use crate::bad_input::BadInput;
 

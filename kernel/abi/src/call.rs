@@ -26,8 +26,8 @@ use crate::driver::{Line, PortRange, device_frames};
 use crate::entry::Permissions;
 use crate::error::Error;
 use crate::process::{ProcessId, Target};
+use crate::self_map::ViewSlot;
 use crate::trace::EVENTS;
-use crate::window::ViewSlot;
 
 /// A call's registers, in the places of the `int` column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

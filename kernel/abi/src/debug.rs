@@ -38,9 +38,9 @@ pub struct Table {
     pub slot_pager: u32,
     /// In a slot: how many frames are mapped in the process's space, tables and directory included, four bytes.
     pub slot_mapped: u32,
-    /// The address of the first record of UENVS ([`crate::public::ProcessFacts`]).
+    /// The address of the first record of UENVS ([`crate::process_info::ProcessFacts`]).
     pub facts: u32,
-    /// The address of the record of frame 0 ([`crate::public::FrameRecord`]). A record whose link is 0xFFFF_FFFF is
+    /// The address of the record of frame 0 ([`crate::process_info::FrameRecord`]). A record whose link is 0xFFFF_FFFF is
     /// of a frame that is never given out; its count is 1 more than its mappings.
     pub frames: u32,
     /// How many frame records there are.

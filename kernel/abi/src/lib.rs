@@ -1,8 +1,8 @@
 //! The contract: everything a program and the kernel have to agree on.
 //!
 //! Reading order: [`layout`] (where things are), [`entry`] (what a table entry says),
-//! [`window`] (how a program finds its own entries), [`call`] (what it can ask for),
-//! [`message`] and [`fault`] (what it can be told), [`public`] (what it can look up),
+//! [`self_map`] (how a program finds its own entries), [`call`] (what it can ask for),
+//! [`message`] and [`fault`] (what it can be told), [`process_info`] (what it can look up),
 //! [`boot_line`] (what whoever boots the machine can ask for).
 //!
 //! Assumed: i686 with two-level 4 KiB paging. Nothing here touches the machine, so the
@@ -14,7 +14,6 @@
 extern crate std;
 
 pub mod address;
-pub mod archive;
 pub mod boot_line;
 pub mod call;
 pub mod debug;
@@ -22,15 +21,15 @@ pub mod driver;
 pub mod entry;
 pub mod error;
 pub mod fault;
-pub mod image;
+pub mod format;
 pub mod jos;
 pub mod layout;
 pub mod message;
 pub mod process;
-pub mod public;
+pub mod process_info;
 pub mod registers;
+pub mod self_map;
 pub mod trace;
-pub mod window;
 
 pub use address::{Frame, Page, PageRange, UserPage, UserSlot};
 pub use call::Syscall;
@@ -38,4 +37,4 @@ pub use entry::{DirectoryEntry, Entry, EntryFlags, Permissions};
 pub use error::Error;
 pub use process::ProcessId;
 pub use registers::Registers;
-pub use window::{Slot, ViewSlot};
+pub use self_map::{Slot, ViewSlot};

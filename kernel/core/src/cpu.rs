@@ -6,7 +6,7 @@ use abi::layout::{ALTERNATE_MAP, directory_index};
 use abi::{Entry, EntryFlags, Frame, Page, Slot, UserSlot};
 
 use crate::hardware::{Hardware, Reach};
-use crate::process::Index;
+use crate::state::process::Index;
 
 /// How often translations were forgotten.
 #[derive(Clone, Copy, Debug, Default)]

@@ -3,20 +3,20 @@
 use abi::jos::VECTOR;
 use abi::{Error, ProcessId, Registers};
 
-use crate::console::Console;
-use crate::course::Programs;
 use crate::cpu::Cpu;
-use crate::dma::DmaPool;
-use crate::driver::Lines;
-use crate::frames::Frames;
 use crate::hardware::{Hardware, Reach};
-use crate::process::Index;
-use crate::report::PAGE_FAULT;
-use crate::sleepers::Sleepers;
-use crate::space::{Memory, Space, Via};
-use crate::table::{Processes, PublicFacts};
-use crate::trace::Trace;
-use crate::view::EmptyView;
+use crate::jos::course::Programs;
+use crate::memory::space::{Memory, Space, Via};
+use crate::operations::console::Console;
+use crate::operations::driver::Lines;
+use crate::operations::report::PAGE_FAULT;
+use crate::operations::view::EmptyView;
+use crate::state::dma::DmaPool;
+use crate::state::frames::Frames;
+use crate::state::process::Index;
+use crate::state::process_table::{Processes, PublicFacts};
+use crate::state::sleepers::Sleepers;
+use crate::state::trace::Trace;
 
 /// What the CPU does next.
 #[must_use]

@@ -1,7 +1,12 @@
 //! Every decision of the kernel, without the machine: no unsafe code, no statics, no heap.
 //!
-//! Reading order: [`hardware`] (what is asked of the machine), [`frames`], `space` and `view` (memory), [`process`],
-//! [`table`] and `schedule` (processes), `message` and `fault` (how they talk), `native` and `jos` (the calls).
+//! Reading order, from the bottom up; a module uses those above it in this list:
+//! 1. [`hardware`] and [`cpu`]: what is asked of the machine.
+//! 2. [`state`]: frames, processes, the process table.
+//! 3. `memory`: how the tables of an address space are read and changed.
+//! 4. [`kernel`]: the whole, and what it does when a trap brings it a process.
+//! 5. [`operations`]: scheduling, messages, faults, births and ends.
+//! 6. `syscall` and `jos`: the calls. [`boot`]: what comes before the first of them.
 //!
 //! Assumed: interrupts are off, one caller at a time, and table entries change only here. Tests run all of it over a
 //! model of RAM, MMU and TLB.
@@ -13,47 +18,21 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod authority;
-pub mod boot_archive;
-pub mod boot_line;
-mod clean;
-mod console;
-mod course;
+pub mod boot;
 pub mod cpu;
-mod debug;
-pub mod dma;
-pub mod driver;
-mod fault;
-pub mod first;
-pub mod frames;
 pub mod hardware;
 mod jos;
 pub mod kernel;
-mod lifecycle;
-pub mod memory_plan;
-mod message;
-mod native;
-mod pagers;
-mod pages;
-pub mod ports;
-pub mod process;
-mod range;
-mod registers;
-mod rendezvous;
-mod report;
-mod schedule;
-mod shortage;
-mod sleepers;
-mod space;
-pub mod table;
-pub mod trace;
-mod view;
+mod memory;
+pub mod operations;
+pub mod state;
+mod syscall;
 
-pub use boot_archive::BootArchive;
-pub use boot_line::BootLine;
+pub use boot::archive::BootArchive;
+pub use boot::command_line::BootLine;
+pub use boot::first_process::BootError;
 pub use cpu::Cpu;
-pub use first::BootError;
-pub use frames::{FrameRange, Frames};
 pub use hardware::Hardware;
 pub use kernel::{After, Kernel};
-pub use view::EmptyView;
+pub use operations::view::EmptyView;
+pub use state::frames::{FrameRange, Frames};

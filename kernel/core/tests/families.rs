@@ -9,7 +9,7 @@ mod world;
 
 use abi::process::Target;
 use abi::{ProcessId, Syscall};
-use kernel_core::process::State;
+use kernel_core::state::process::State;
 use proptest::prelude::*;
 use world::{PAGE, World};
 

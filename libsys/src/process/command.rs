@@ -2,18 +2,19 @@
 
 use core::fmt;
 
-use abi::archive::ArchiveError;
 use abi::call::PageOffer;
-use abi::image::{Image, ImageError};
+use abi::format::elf::{Image, ImageError};
+use abi::format::ustar::ArchiveError;
 use abi::layout::{PAGE_SIZE, USER_STACK_TOP};
 use abi::process::Target;
 use abi::registers::UserRegisters;
 use abi::{Error, Page, Permissions, ProcessId, UserPage};
 
 use super::start_stack;
-use crate::pager_protocol::{self, Registered, Request};
-use crate::scratch::Scratch;
-use crate::{archive, call};
+use crate::call;
+use crate::paging::scratch::Scratch;
+use crate::process::archive;
+use crate::service::pager::{self, Registered, Request};
 
 /// Why a program could not be started. Nothing is left of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -208,7 +209,7 @@ fn register(
     child: ProcessId,
     name: &str,
 ) -> Result<u32, SpawnError> {
-    pager_protocol::put_name(scratch.bytes(), name).ok_or(SpawnError::NoSuchProgram)?;
+    pager::put_name(scratch.bytes(), name).ok_or(SpawnError::NoSuchProgram)?;
     let page = PageOffer { page: Scratch::PAGE, send: Some(Permissions::empty()), accept: false };
     let reply = call::message_call(pager, Request::Register { child }.encode(), Some(page))?;
     match Registered::decode(reply.words) {

@@ -1,11 +1,11 @@
 //! How a program is watched while it has the terminal: until it ends, or Ctrl-C ends it.
 
-use abi::public::Status;
+use abi::process_info::Status;
 use abi::{Error, ProcessId};
 
 use crate::call::{self, Ended};
-use crate::facts;
-use crate::message::{Event, next_event};
+use crate::process::info;
+use crate::service::message::{Event, next_event};
 
 /// How a program in the foreground came to its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,7 +51,7 @@ pub fn end_all_children() -> u32 {
     loop {
         // The first look finds all of them, unless one ends meanwhile and its children move up.
         let before = ended;
-        for child in facts::processes() {
+        for child in info::processes() {
             let is_alive = child.status != Status::Dying as u32;
             if child.parent == me
                 && is_alive
@@ -66,7 +66,7 @@ pub fn end_all_children() -> u32 {
         }
     }
     // Nobody is told of the end of an adopted child.
-    while facts::processes().any(|child| child.parent == me && child.status == Status::Dying as u32)
+    while info::processes().any(|child| child.parent == me && child.status == Status::Dying as u32)
     {
         call::sleep(1);
     }

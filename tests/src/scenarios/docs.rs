@@ -85,10 +85,10 @@ fn without_numbers(line: &str) -> String {
 
 /// The program in the README is the one in the tree, and it runs.
 fn program() -> Claim {
-    let source = Workspace::locate().root().join("userland/src/bin/hello.rs");
+    let source = Workspace::locate().root().join("userland/programs/demos/hello.rs");
     let source = std::fs::read_to_string(source)?;
     if !readme()?.contains(&format!("```rust\n{source}```")) {
-        return Err("the README's program is not userland/src/bin/hello.rs".into());
+        return Err("the README's program is not userland/programs/demos/hello.rs".into());
     }
     Boot::new().run("hello").boot()?.exits(0)?.shows(&["hello from frame 0x"])?;
     Ok(())

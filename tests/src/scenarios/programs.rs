@@ -146,7 +146,8 @@ fn bad_access_has_a_name() -> Claim {
     let symbols =
         symbols.map_err(|error| format!("{error:#}"))?.with_programs(workspace.programs());
     let note = outcome.lines.iter().find_map(|line| symbols.note(line)).unwrap_or_default();
-    let own = note.starts_with(" read (userland/src/provoke.rs:") && !note.contains(" (/");
+    let own =
+        note.starts_with(" read (userland/programs/demos/provoke.rs:") && !note.contains(" (/");
     outcome.demand(own, || format!("the note is `{note}`"))?;
     let told = outcome.lines.iter().filter(|line| line.contains("faults: 00000000 is in")).count();
     // It is read and written.

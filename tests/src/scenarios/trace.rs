@@ -28,7 +28,7 @@ pub fn trials() -> Vec<Trial> {
 fn planted_panic() -> Claim {
     let outcome = Boot::new().append("selftest=panic-later").run("checks").boot()?;
     outcome.ends(Verdict::Panicked)?.shows(&[
-        "kernel panic: panicked at kernel/src/traced.rs",
+        "kernel panic: panicked at kernel/src/x86/traced.rs",
         "at event 300, as the command line asked",
         "  ebx * esi * edi * ebp",
         "  cr0 8*cr3*cr4",

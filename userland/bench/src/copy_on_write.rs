@@ -1,6 +1,6 @@
 //! What a copy-on-write fault costs: when the page is shared, and when this is its last owner.
 
-use libsys::fault::enable_copy_on_write;
+use libsys::paging::fault::enable_copy_on_write;
 use libsys::{Permissions, Target, page_allocate, page_map, page_protect};
 
 use libsys::call::Change;

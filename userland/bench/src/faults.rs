@@ -5,9 +5,10 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use libsys::fault::{Fault, Handled};
+use libsys::paging::fault::{Fault, Handled};
+use libsys::runtime::counter;
 use libsys::{
-    PageRange, Permissions, Target, UserPage, counter, page_allocate, page_protect, page_unmap,
+    PageRange, Permissions, Target, UserPage, page_allocate, page_protect, page_unmap,
     range_protect, set_handler,
 };
 

@@ -1,7 +1,7 @@
 //! What a fork costs: of a small process (this one, as it was spawned), and for each further page that was written.
 
 use libsys::call::Change;
-use libsys::fork::{Fork, fork};
+use libsys::paging::fork::{Fork, fork};
 use libsys::process::{exit, wait};
 use libsys::{Permissions, Target, window};
 

@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 
 use libsys::abi::layout::PROGRAM_TEXT;
 use libsys::abi::registers::UserRegisters;
-use libsys::fault::{Fault, Handled};
+use libsys::paging::fault::{Fault, Handled};
+use libsys::paging::scratch::Scratch;
 use libsys::process::end;
-use libsys::scratch::Scratch;
 use libsys::{
     Error, Permissions, ProcessId, Syscall, Target, UserPage, identity, machine, page_allocate,
     page_map, process_create, process_start, receive, registers_write, set_handler, yield_now,

@@ -4,7 +4,7 @@
 //! process of its own, freshly spawned, so that no row depends on what another has left in its tables.
 //!
 //! - `bench` runs the parts that make the table; `bench growth` those that show what grows with what.
-//! - [`libsys::counter`]: how instructions are counted; [`stopwatch`]: how an operation is repeated and told.
+//! - [`libsys::runtime::counter`]: how instructions are counted; [`stopwatch`]: how an operation is repeated and told.
 //! - [`places`], [`peer`], [`touch`]: memory, processes and accesses to try things on.
 //!
 //! Where two runs may differ: nowhere under `-icount`, as long as the image is the same. A timer interrupt (every
@@ -36,7 +36,8 @@ mod protection;
 mod window;
 
 use libsys::process::{Command, wait};
-use libsys::{args, counter, println};
+use libsys::runtime::counter;
+use libsys::{args, println};
 
 use stopwatch::Outcome;
 

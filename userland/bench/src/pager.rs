@@ -4,9 +4,9 @@
 //! client has no handler of its own and needs no other page while it measures.
 
 use libsys::abi::call::Verdict;
-use libsys::fork::{Fork, fork};
-use libsys::message::{Event, next_event};
+use libsys::paging::fork::{Fork, fork};
 use libsys::process::{exit, wait};
+use libsys::service::message::{Event, next_event};
 use libsys::{
     EntryFlags, Error, Permissions, ProcessId, Target, UserPage, accept_clients,
     fault_reply_and_receive, identity, page_allocate, page_copy, page_unmap, receive, send,

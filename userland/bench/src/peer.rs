@@ -1,6 +1,6 @@
 //! A second process to do things with: a forked child that does one thing for ever, until it is ended.
 
-use libsys::fork::{Fork, fork};
+use libsys::paging::fork::{Fork, fork};
 use libsys::process::{end, exit};
 use libsys::{Error, ProcessId, yield_now};
 

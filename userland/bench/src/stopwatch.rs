@@ -5,7 +5,8 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use libsys::process::SpawnError;
-use libsys::{Error, call::Partial, counter, machine, println};
+use libsys::runtime::counter;
+use libsys::{Error, call::Partial, machine, println};
 
 /// Nothing, or why a part could not go on.
 pub type Outcome = Result<(), Failure>;

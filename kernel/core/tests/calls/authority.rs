@@ -2,7 +2,7 @@
 
 use abi::process::Target;
 use abi::{Error, PageRange, ProcessId, Syscall, UserPage, ViewSlot};
-use kernel_core::process::State;
+use kernel_core::state::process::State;
 
 use crate::world::{DATA, PAGE, PAGE_3, READ, World};
 

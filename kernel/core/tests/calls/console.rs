@@ -5,7 +5,7 @@ use abi::layout::USER_TOP;
 use abi::message::{Kind, Message};
 use abi::{Error, ProcessId, Syscall, UserPage};
 use kernel_core::After;
-use kernel_core::process::State;
+use kernel_core::state::process::State;
 
 use crate::world::{DATA, PAGE, World};
 

@@ -5,11 +5,11 @@ use abi::driver::{Line, PortRange};
 use abi::layout::USER_TOP;
 use abi::message::{Kind, Message};
 use abi::process::Target;
-use abi::public::FrameRecord;
+use abi::process_info::FrameRecord;
 use abi::{Entry, EntryFlags, Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
 use kernel_core::Frames;
-use kernel_core::memory_plan::{Span, Survey};
-use kernel_core::process::State;
+use kernel_core::boot::memory_map::{Span, Survey};
+use kernel_core::state::process::State;
 
 use crate::world::{DATA, DMA_POOL, PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
 

@@ -8,7 +8,7 @@ use abi::layout::{
 use abi::message::{Kind, Message, Reason};
 use abi::process::Target;
 use abi::{Error, ProcessId, Syscall, UserPage};
-use kernel_core::process::State;
+use kernel_core::state::process::State;
 
 use crate::world::{CALL_SITE, DATA, PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
 

@@ -1,7 +1,7 @@
 //! The first processes: `init`, or the JOS programs of the command line; and how the machine ends.
 
 use abi::layout::USER_STACK_TOP;
-use abi::public::{KIND_FILE_SERVER, KIND_USER};
+use abi::process_info::{KIND_FILE_SERVER, KIND_USER};
 use abi::{ProcessId, Registers, Syscall};
 use kernel_core::After;
 
@@ -500,7 +500,7 @@ fn a_header_that_is_none_ends_the_boot_wherever_it_is() {
 
 #[test]
 fn an_archive_that_init_has_no_room_for_ends_the_boot_with_one_line() {
-    const LIMIT: u32 = abi::image::BOOT_ARCHIVE_LIMIT;
+    const LIMIT: u32 = abi::format::elf::BOOT_ARCHIVE_LIMIT;
     let archive = image::archive("bin/init", &image::program());
     for length in [LIMIT + 1, LIMIT + 0x1000, u32::MAX] {
         let error = World::boot_described(4, &archive, length, "").err().map(|e| e.to_string());

@@ -3,10 +3,10 @@
 use abi::call::Verdict;
 use abi::layout::{EXCEPTION_STACK, UENVS, USER_TOP};
 use abi::process::Target;
-use abi::public::Status;
+use abi::process_info::Status;
 use abi::registers::{USER_CODE, USER_DATA};
 use abi::{Error, ProcessId, Registers, Syscall, UserPage};
-use kernel_core::process::State;
+use kernel_core::state::process::State;
 
 use crate::world::{DATA, PAGE, PAGE_2, PAGE_3, World};
 

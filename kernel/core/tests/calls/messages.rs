@@ -5,7 +5,7 @@ use abi::layout::USER_TOP;
 use abi::message::{Kind, Message, Reason};
 use abi::process::Target;
 use abi::{Entry, Error, Permissions, ProcessId, Registers, Syscall, UserPage};
-use kernel_core::process::State;
+use kernel_core::state::process::State;
 
 use crate::world::{PAGE, PAGE_2, READ, WRITE, World};
 

@@ -5,7 +5,7 @@ use abi::message::{Kind, Message};
 use abi::process::Target;
 use abi::{Error, PageRange, ProcessId, Syscall, UserPage};
 use kernel_core::After;
-use kernel_core::process::State;
+use kernel_core::state::process::State;
 
 use crate::world::{DATA, PAGE, PAGE_2, PAGE_3, WRITE, World};
 

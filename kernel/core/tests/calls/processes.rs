@@ -7,7 +7,7 @@ use abi::process::Target;
 use abi::registers::{FLAG_INTERRUPTS, USER_CODE, USER_DATA, UserRegisters};
 use abi::{Error, ProcessId, Syscall, UserSlot};
 use kernel_core::After;
-use kernel_core::process::State;
+use kernel_core::state::process::State;
 
 use crate::world::{CALL_SITE, DATA, PAGE, World};
 

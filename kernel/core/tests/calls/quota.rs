@@ -2,7 +2,7 @@
 
 use abi::process::Target;
 use abi::{Error, PageRange, ProcessId, Syscall, UserPage};
-use kernel_core::process::{Index, Quota, State};
+use kernel_core::state::process::{Index, Quota, State};
 
 use crate::world::{PAGE, PAGE_3, READ, WRITE, World};
 

@@ -5,7 +5,7 @@ use abi::jos::REQUIRED;
 use abi::message::{Kind, Message};
 use abi::process::Target;
 use abi::{Error, PageRange, Permissions, ProcessId, Registers, Syscall, UserPage};
-use kernel_core::process::{Errand, State};
+use kernel_core::state::process::{Errand, State};
 
 use crate::world::{DATA, PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
 

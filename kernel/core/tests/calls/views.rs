@@ -7,7 +7,7 @@ use abi::process::Target;
 use abi::{
     Entry, EntryFlags, Error, Page, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot,
 };
-use kernel_core::process::State;
+use kernel_core::state::process::State;
 
 use crate::world::{DATA, PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
 

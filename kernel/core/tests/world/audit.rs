@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use abi::layout::{ENTRIES, PROCESSES};
-use abi::public::Status;
+use abi::process_info::Status;
 use abi::{Entry, Frame, ProcessId};
 use kernel_core::After;
-use kernel_core::process::{Index, Process, Right, State, ViewName};
-use kernel_core::table::{AccountName, QueueName};
+use kernel_core::state::process::{Index, Process, Right, State, ViewName};
+use kernel_core::state::process_table::{AccountName, QueueName};
 
 use super::World;
 use crate::model::audit::{Counts, Space};

@@ -16,9 +16,9 @@ use abi::call::RawCall;
 use abi::jos::VECTOR;
 use abi::layout::PAGE_SIZE;
 use abi::process::Target;
-use abi::public::{FrameRecord, ProcessFacts};
+use abi::process_info::{FrameRecord, ProcessFacts};
 use abi::{Entry, Error, Frame, Page, Permissions, ProcessId, Registers, Syscall, UserPage};
-use kernel_core::process::{Index, Process, State};
+use kernel_core::state::process::{Index, Process, State};
 use kernel_core::{After, BootArchive, BootError, Cpu, FrameRange, Frames, Hardware, Kernel};
 
 use crate::model::{FaultInfo, Model};
@@ -495,7 +495,12 @@ impl World {
 
     /// Lets time pass until every dying process is gone.
     pub fn finish_teardowns(&mut self) {
-        while self.kernel.processes().front(kernel_core::table::QueueName::Dying).is_some() {
+        while self
+            .kernel
+            .processes()
+            .front(kernel_core::state::process_table::QueueName::Dying)
+            .is_some()
+        {
             self.tick();
         }
     }

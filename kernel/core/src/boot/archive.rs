@@ -1,0 +1,150 @@
+//! The boot archive: a ustar file that the boot loader left in memory, read before there are processes.
+
+use abi::Frame;
+use abi::format::elf::Piece;
+use abi::format::ustar::{self, ArchiveError, Header};
+use abi::layout::PAGE_SIZE;
+
+use crate::cpu::Cpu;
+use crate::hardware::Hardware;
+
+/// A module in consecutive frames, from the first byte of the first one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BootArchive {
+    /// Its first frame.
+    pub first: Frame,
+    /// Its length in bytes.
+    pub length: u32,
+}
+
+/// A file's bytes in the archive: where they begin, from the archive's start, and how many they are.
+#[derive(Clone, Copy)]
+pub(crate) struct Extent {
+    pub offset: u32,
+    pub length: u32,
+}
+
+/// Why a member cannot be had.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FindError {
+    /// The archive is not a readable ustar file.
+    Archive(ArchiveError),
+    /// The archive ends in the middle of a member.
+    TooShort,
+    /// The archive has no such member.
+    NoSuchMember,
+}
+
+impl BootArchive {
+    /// Follows the members' sizes to the end mark: whether the archive is all there. Their checksums are left to whoever
+    /// reads them.
+    ///
+    /// # Errors
+    /// `TooShort`: the archive ends within a member, or without an end mark. `Archive`: a header is none.
+    pub(crate) fn check<H: Hardware>(self, cpu: &mut Cpu<H>) -> Result<(), FindError> {
+        let mut at = 0;
+        loop {
+            let rest = self.length.checked_sub(at).and_then(|rest| rest.checked_sub(ustar::BLOCK));
+            let rest = rest.ok_or(FindError::TooShort)?;
+            if self.word(cpu, at) == 0 {
+                return self.check_end(cpu, at);
+            }
+            let words = Header::WORDS.map(|place| self.word(cpu, at + place));
+            let size = Header::size(words).map_err(FindError::Archive)?;
+            if rest < size {
+                return Err(FindError::TooShort);
+            }
+            at = ustar::header_after(at, size).ok_or(FindError::TooShort)?;
+        }
+    }
+
+    /// The block at `at`, whose first word is 0, is all zeros.
+    fn check_end<H: Hardware>(self, cpu: &mut Cpu<H>, at: u32) -> Result<(), FindError> {
+        if (0..ustar::BLOCK).step_by(4).all(|offset| self.word(cpu, at + offset) == 0) {
+            return Ok(());
+        }
+        let mut block = [0; ustar::BLOCK as usize];
+        self.read(cpu, at, &mut block);
+        Err(FindError::Archive(Header::parse(&block).err().unwrap_or(ArchiveError::BadName)))
+    }
+
+    /// The word at a multiple of 4.
+    fn word<H: Hardware>(self, cpu: &mut Cpu<H>, at: u32) -> u32 {
+        cpu.hardware.read_frame(self.frame_of(at), at % PAGE_SIZE / 4)
+    }
+
+    /// Finds a member, each header checked on the way.
+    pub(crate) fn find<H: Hardware>(
+        self,
+        cpu: &mut Cpu<H>,
+        name: &str,
+    ) -> Result<Extent, FindError> {
+        let mut at = 0;
+        loop {
+            if self.length.checked_sub(at).is_none_or(|rest| rest < ustar::BLOCK) {
+                return Err(FindError::TooShort);
+            }
+            let mut block = [0; ustar::BLOCK as usize];
+            self.read(cpu, at, &mut block);
+            let Some(member) = Header::parse(&block).map_err(FindError::Archive)? else {
+                return Err(FindError::NoSuchMember);
+            };
+            let extent = Extent { offset: at + ustar::BLOCK, length: member.size };
+            if self.length - extent.offset < extent.length {
+                return Err(FindError::TooShort);
+            }
+            if member.name() == name {
+                return Ok(extent);
+            }
+            at = member.next(at).ok_or(FindError::TooShort)?;
+        }
+    }
+
+    /// Copies bytes out of the archive, from a multiple of 4 on: members begin at blocks.
+    pub(crate) fn read<H: Hardware>(self, cpu: &mut Cpu<H>, offset: u32, bytes: &mut [u8]) {
+        debug_assert!(offset.is_multiple_of(4));
+        let mut at = offset;
+        let mut next = || {
+            let word = cpu.hardware.read_frame(self.frame_of(at), at % PAGE_SIZE / 4);
+            at += 4;
+            word.to_le_bytes()
+        };
+        let (words, rest) = bytes.as_chunks_mut();
+        words.iter_mut().for_each(|word| *word = next());
+        if !rest.is_empty() {
+            rest.copy_from_slice(&next()[..rest.len()]);
+        }
+    }
+
+    /// Copies a piece of a file into a frame: whole words where both sides are aligned, single bytes elsewhere.
+    pub(crate) fn copy_piece<H: Hardware>(
+        self,
+        cpu: &mut Cpu<H>,
+        file: Extent,
+        piece: Piece,
+        frame: Frame,
+    ) {
+        let mut done = 0;
+        while done < piece.length {
+            let source = file.offset + piece.file_offset + done;
+            let source_frame = self.frame_of(source);
+            let (here, there) = (piece.page_offset + done, source % PAGE_SIZE);
+            let length = (PAGE_SIZE - there).min(piece.length - done);
+            if here.is_multiple_of(4) && there.is_multiple_of(4) && length >= 4 {
+                cpu.hardware.copy_words((frame, here / 4), (source_frame, there / 4), length / 4);
+                done += length & !3;
+            } else {
+                let byte = cpu.hardware.read_frame(source_frame, there / 4).to_le_bytes()
+                    [(there % 4) as usize];
+                let mut word = cpu.hardware.read_frame(frame, here / 4).to_le_bytes();
+                word[(here % 4) as usize] = byte;
+                cpu.hardware.write_frame(frame, here / 4, u32::from_le_bytes(word));
+                done += 1;
+            }
+        }
+    }
+
+    const fn frame_of(self, offset: u32) -> Frame {
+        Frame::from_number(self.first.number() + offset / PAGE_SIZE)
+    }
+}

@@ -1,0 +1,81 @@
+//! The table for debuggers: where the kernel's state lies, described once, when the boot is over.
+//!
+//! Nothing here runs after the boot. See [`abi::debug`] for what each word means.
+
+use core::mem::offset_of;
+use core::ptr;
+
+use abi::debug::{MAGIC, Table, VERSION};
+use abi::layout::{PAGE_SIZE, PROCESSES};
+use abi::trace::{EVENTS, Event};
+
+use crate::cpu::Cpu;
+use crate::kernel::Kernel;
+use crate::state::process::{Process, State};
+
+impl Kernel {
+    /// Describes the kernel's tables where they lie now. `records` is the address of the frame records.
+    ///
+    /// The words about the boot archive are 0: whoever loaded the archive fills them in.
+    #[must_use]
+    pub fn describe<H>(&self, cpu: &Cpu<H>, records: u32) -> Table {
+        let (first, frames) = self.dma.extent();
+        Table {
+            magic: MAGIC,
+            version: VERSION,
+            size: size_of::<Table>() as u32,
+            kernel_directory: cpu.kernel_directory.number() * PAGE_SIZE,
+            slots: address(self.processes.slots()),
+            slot_size: size_of::<Process>() as u32,
+            slot_count: PROCESSES,
+            slot_state: offset_of!(Process, state) as u32,
+            slot_directory: offset_of!(Process, directory) as u32,
+            slot_pager: offset_of!(Process, pager) as u32,
+            slot_mapped: offset_of!(Process, mapped) as u32,
+            facts: address(self.processes.facts()),
+            frames: records,
+            frame_count: self.frames.records_count(),
+            current: address(&cpu.current),
+            loaded: address(&cpu.loaded),
+            archive_first: 0,
+            archive_frames: 0,
+            empty_view_table: self.empty_view.map_or(0, |view| view.table.number()),
+            empty_view_zeros: self.empty_view.map_or(0, |view| view.zeros.number()),
+            dma_first: first,
+            dma_frames: frames,
+            events: address(&self.trace.events),
+            event_size: size_of::<Event>() as u32,
+            event_count: EVENTS,
+            events_recorded: address(&self.trace.recorded),
+            events_on: self.trace.on.into(),
+        }
+    }
+}
+
+fn address<T>(value: &T) -> u32 {
+    ptr::from_ref(value).addr() as u32
+}
+
+impl State {
+    /// The number that readers of the slot find in the state's first byte.
+    #[must_use]
+    pub const fn published(&self) -> abi::debug::State {
+        use abi::debug::State as Published;
+        match self {
+            Self::Free => Published::Free,
+            Self::Ready => Published::Ready,
+            Self::Sending { .. } => Published::Sending,
+            Self::Answer { .. } => Published::Answer,
+            Self::Receiving => Published::Receiving,
+            Self::ReceivingExit { .. } => Published::ReceivingExit,
+            Self::ReceivingInterrupt => Published::ReceivingInterrupt,
+            Self::ReceivingFrom { .. } => Published::ReceivingFrom,
+            Self::JosReceiving => Published::JosReceiving,
+            Self::Sleeping => Published::Sleeping,
+            Self::Waiting { .. } => Published::Waiting,
+            Self::Reading => Published::Reading,
+            Self::Dying => Published::Dying,
+            Self::Ended => Published::Ended,
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What happens when a trap brings a process: scheduling, messages, faults, births and ends.
+
+pub(crate) mod console;
+pub mod driver;
+pub(crate) mod fault;
+pub(crate) mod lifecycle;
+pub(crate) mod message;
+pub(crate) mod pagers;
+pub(crate) mod rendezvous;
+pub(crate) mod report;
+pub(crate) mod schedule;
+pub(crate) mod shortage;
+pub(crate) mod view;

@@ -1,0 +1,350 @@
+//! How a message gets from one process to another.
+//!
+//! Nothing is buffered: a message waits in its sender's slot until it is received, and an answer goes only to a
+//! process that is blocked for it. So a message costs no memory and cannot be lost.
+
+use abi::call::PageOffer;
+use abi::message::{Kind, Message};
+use abi::{Error, Permissions, ProcessId};
+
+use crate::cpu::Cpu;
+use crate::hardware::Hardware;
+use crate::kernel::Kernel;
+use crate::state::process::{Errand, Index, Offer, Outbox, State};
+use crate::state::process_table::QueueName;
+
+/// Frames that a page on its way may need where it arrives: its table (the page itself is there already).
+const TABLE: u32 = 1;
+
+impl Kernel {
+    /// The current process wants something of another: hands the message over if that one waits for it, else
+    /// blocks until it does.
+    ///
+    /// # Errors
+    /// - `Deadlock`: the other one waits, directly or through others, for the current process.
+    /// - `NotMapped`, `NotPermitted`: the page cannot be sent.
+    /// - `OutOfFrames`, `QuotaExceeded`: the receiver cannot take the page.
+    pub(crate) fn begin_errand<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        from: Index,
+        to: Index,
+        errand: Errand,
+        outbox: Outbox,
+    ) -> Result<(), Error> {
+        // Before anything is decided: a teardown may wake the receiver with the end of a child.
+        if outbox.offer.sent().is_some() && self.waits_for_room(cpu, from, TABLE) {
+            return Ok(());
+        }
+        let waiting = match self.processes[to].state {
+            State::Receiving => true,
+            State::ReceivingFrom { from: expected } => expected == from,
+            _ => false,
+        };
+        if !waiting && self.waits_for(to, from) {
+            return Err(Error::Deadlock);
+        }
+        if let Some((page, permissions)) = outbox.offer.sent() {
+            self.check_sendable(cpu, from, page, permissions)?;
+        }
+        self.processes[from].outbox = outbox;
+        if !waiting {
+            self.block(cpu, from, State::Sending { to, errand });
+            self.processes.push(QueueName::Senders(to), from);
+            return Ok(());
+        }
+        self.hand_message(cpu, from, to, errand)?;
+        self.leave_queue(cpu, to);
+        if errand == Errand::Send {
+            self.processes[from].registers.eax = 0;
+            self.make_ready(to);
+        } else {
+            self.block(cpu, from, State::Answer { by: to, errand });
+            self.processes.push(QueueName::Callers(to), from);
+            self.hand_over(cpu, to);
+        }
+        Ok(())
+    }
+
+    fn check_sendable<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        from: Index,
+        page: abi::UserPage,
+        permissions: Permissions,
+    ) -> Result<(), Error> {
+        let space = self.space(cpu, from);
+        let leaf = self.memory(cpu).leaf(space, page);
+        if !leaf.is_present() {
+            return Err(Error::NotMapped);
+        }
+        if permissions.contains(Permissions::WRITE) && !leaf.is_writable() || leaf.is_drivers_own()
+        {
+            return Err(Error::NotPermitted);
+        }
+        Ok(())
+    }
+
+    /// Does `start` wait, directly or through others, for `target`? Waiting chains have no circles, since each
+    /// step of one was checked here, so the walk ends.
+    pub(crate) fn waits_for(&self, start: Index, target: Index) -> bool {
+        let mut at = start;
+        loop {
+            if at == target {
+                return true;
+            }
+            at = match self.processes[at].state {
+                State::Sending { to: next, .. }
+                | State::Answer { by: next, .. }
+                | State::ReceivingFrom { from: next } => next,
+                State::Waiting { child: Some(child) } => Index::new(child.index()),
+                State::Free
+                | State::Ready
+                | State::Receiving
+                | State::ReceivingInterrupt
+                | State::ReceivingExit { .. }
+                | State::JosReceiving
+                | State::Sleeping
+                | State::Reading
+                | State::Dying
+                | State::Ended => return false,
+                // With several children, any of them may end the wait. The walk does not go on from here, because which
+                // child is the only one may change while its parent waits, and a circle could close unseen.
+                State::Waiting { child: None } => {
+                    return self.processes[at].awaited == 1 && self.is_awaited(at, target);
+                }
+            };
+        }
+    }
+
+    /// Moves the message in the sender's outbox into the receiver's registers and space.
+    fn hand_message<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        from: Index,
+        to: Index,
+        errand: Errand,
+    ) -> Result<(), Error> {
+        let page = self.transfer_page(cpu, from, to)?;
+        let words = self.processes[from].outbox.words;
+        let sender = self.processes[from].name().bits();
+        self.processes[to].set_message(Message::header(errand.kind(), page), sender, words);
+        Ok(())
+    }
+
+    /// Maps the page that `from` offers where `to` accepts one; says with what permissions.
+    fn transfer_page<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        from: Index,
+        to: Index,
+    ) -> Result<Option<Permissions>, Error> {
+        let Some((source, permissions)) = self.processes[from].outbox.offer.sent() else {
+            return Ok(None);
+        };
+        let Some(page) = self.processes[to].outbox.offer.accepted() else { return Ok(None) };
+        let permissions = self.processes.may_leave(from, to, permissions);
+        let (from, to) = self.spaces(cpu, from, to);
+        self.memory(cpu).map(from, source, to, page, permissions)?;
+        Ok(Some(permissions))
+    }
+
+    /// Waits for a message, from one process or from anyone.
+    ///
+    /// # Errors
+    /// - `NoSuchProcess`: the one is not there. `PeerEnded`: it ended while the caller waited.
+    /// - `Deadlock`: the one waits for the caller's answer, or is the caller, which no interrupt line is told to.
+    pub(crate) fn receive<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        me: Index,
+        from: Option<ProcessId>,
+        offer: Option<PageOffer>,
+    ) -> Result<(), Error> {
+        let accepts = offer.is_some_and(|offer| offer.accept);
+        if accepts && self.waits_to_take_a_page(cpu, me) {
+            return Ok(());
+        }
+        self.processes[me].outbox = Outbox { words: [0; 4], offer: offer.into() };
+        match from {
+            Some(id) => self.receive_from(cpu, me, id)?,
+            None => self.receive_any(cpu, me),
+        }
+        Ok(())
+    }
+
+    /// Whether the receiver's call restarts because memory is being taken down that a page, which may come, needs.
+    fn waits_to_take_a_page<H: Hardware>(&mut self, cpu: &mut Cpu<H>, me: Index) -> bool {
+        self.waits_for_room(cpu, me, TABLE) || self.waits_for_quota(cpu, me, me, TABLE + 1)
+    }
+
+    fn receive_any<H: Hardware>(&mut self, cpu: &mut Cpu<H>, me: Index) {
+        if self.processes[me].interrupts != 0 {
+            return self.deliver_interrupt(me);
+        }
+        if let Some(zombie) = self.processes.pop(QueueName::Zombies(me)) {
+            return self.deliver_exit(me, zombie);
+        }
+        while let Some(sender) = self.processes.front(QueueName::Senders(me)) {
+            if self.accept(cpu, me, sender) {
+                return;
+            }
+        }
+        self.block(cpu, me, State::Receiving);
+    }
+
+    fn receive_from<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        me: Index,
+        id: ProcessId,
+    ) -> Result<(), Error> {
+        let Ok(from) = self.processes.find(id) else {
+            match self.awaited_child(me, id).map_err(|_| Error::NoSuchProcess)? {
+                Some(zombie) => {
+                    self.processes.remove(QueueName::Zombies(me), zombie);
+                    self.deliver_exit(me, zombie);
+                }
+                None => self.block(cpu, me, State::ReceivingExit { child: id }),
+            }
+            return Ok(());
+        };
+        if from == me && self.lines.is_owner(me) {
+            if self.processes[me].interrupts != 0 {
+                self.deliver_interrupt(me);
+            } else {
+                self.block(cpu, me, State::ReceivingInterrupt);
+            }
+            return Ok(());
+        }
+        let sends_to_me =
+            matches!(self.processes[from].state, State::Sending { to, .. } if to == me);
+        if sends_to_me && self.accept(cpu, me, from) {
+            return Ok(());
+        }
+        if self.waits_for(from, me) {
+            return Err(Error::Deadlock);
+        }
+        self.block(cpu, me, State::ReceivingFrom { from });
+        self.processes.push(QueueName::Callers(from), me);
+        Ok(())
+    }
+
+    /// Takes the message of a process that is blocked in sending it to `me`. If its page cannot be taken, the
+    /// sender gets the error and `me` nothing.
+    fn accept<H: Hardware>(&mut self, cpu: &mut Cpu<H>, me: Index, sender: Index) -> bool {
+        let State::Sending { errand, .. } = self.processes[sender].state else {
+            unreachable!("a sender sends")
+        };
+        let handed = self.hand_message(cpu, sender, me, errand);
+        self.processes.remove(QueueName::Senders(me), sender);
+        if let Err(error) = handed {
+            self.processes[sender].registers.eax = error.to_wire();
+            self.make_ready(sender);
+            return false;
+        }
+        if errand == Errand::Send {
+            self.processes[sender].registers.eax = 0;
+            self.make_ready(sender);
+        } else {
+            self.processes[sender].state = State::Answer { by: me, errand };
+            self.processes.push(QueueName::Callers(me), sender);
+        }
+        true
+    }
+
+    /// Answers a process that is blocked in a call, or a clone, to the replier. It is then ready to run, but in no
+    /// queue: the caller hands the CPU over or queues it.
+    ///
+    /// # Errors
+    /// - `NotWaiting`: it is not blocked so, or is gone.
+    /// - `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the page; the process goes on waiting.
+    pub(crate) fn reply<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        me: Index,
+        to: ProcessId,
+        outbox: Outbox,
+    ) -> Result<Index, Error> {
+        let to = self.processes.find(to).map_err(|_| Error::NotWaiting)?;
+        let errand = match self.processes[to].state {
+            State::Answer { by, errand } if by == me => errand,
+            _ => return Err(Error::NotWaiting),
+        };
+        if let Some((page, permissions)) = outbox.offer.sent() {
+            self.check_sendable(cpu, me, page, permissions)?;
+        }
+        match errand {
+            Errand::Call => {
+                self.processes[me].outbox = outbox;
+                self.hand_message(cpu, me, to, errand)?;
+            }
+            Errand::Clone => {
+                let adopted = outbox.words[0] == 0;
+                self.processes[to].registers.eax =
+                    if adopted { 0 } else { Error::Refused.to_wire() };
+            }
+            Errand::Send | Errand::Fault { .. } | Errand::ForwardedFault | Errand::Frames => {
+                return Err(Error::NotWaiting);
+            }
+        }
+        self.leave_queue(cpu, to);
+        self.processes[to].state = State::Ready;
+        Ok(to)
+    }
+
+    /// Replies, then waits for the next message; if none is there, the process that was answered runs at once. Nobody
+    /// to answer is no error: a server has no use for the news that its client is gone.
+    ///
+    /// # Errors
+    /// `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the reply's page. Nothing was received.
+    #[inline(never)]
+    pub(crate) fn reply_and_receive<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        me: Index,
+        to: ProcessId,
+        offer: Offer,
+    ) -> Result<(), Error> {
+        let outbox = Outbox { words: self.processes[me].words(), offer };
+        if !matches!(offer, Offer::Nothing) && self.waits_to_take_a_page(cpu, me) {
+            return Ok(());
+        }
+        let answered = match self.reply(cpu, me, to, outbox) {
+            Ok(answered) => Some(answered),
+            Err(Error::NotWaiting) => None,
+            Err(error) => return Err(error),
+        };
+        self.processes[me].outbox = Outbox { words: [0; 4], ..outbox };
+        self.receive_any(cpu, me);
+        if let Some(answered) = answered {
+            self.hand_over(cpu, answered);
+        }
+        Ok(())
+    }
+
+    /// Tells a process of an interrupt (line 0: Ctrl-C), now or when it next receives from anyone or from itself. It goes
+    /// before all that is ready: a person waits, perhaps for the end of a thousand processes that are; or a device does.
+    /// Returns whether it waited.
+    pub(crate) fn interrupt(&mut self, owner: Index, line: u32) -> bool {
+        self.processes[owner].interrupts |= 1 << line;
+        let waits =
+            matches!(self.processes[owner].state, State::Receiving | State::ReceivingInterrupt);
+        if waits {
+            self.deliver_interrupt(owner);
+            self.make_ready(owner);
+            if !self.processes[owner].stopped {
+                self.processes.remove(QueueName::Ready, owner);
+                self.processes.push_front(QueueName::Ready, owner);
+            }
+        }
+        waits
+    }
+
+    fn deliver_interrupt(&mut self, me: Index) {
+        let id = self.processes[me].name().bits();
+        let line = self.processes[me].interrupts.trailing_zeros();
+        self.processes[me].interrupts &= !(1 << line);
+        self.processes[me].set_message(Message::header(Kind::Interrupt, None), id, [line, 0, 0, 0]);
+    }
+}

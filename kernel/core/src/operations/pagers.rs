@@ -1,0 +1,113 @@
+//! Who pages whom: how a process gets a pager, and how the pager learns of a fork.
+
+use abi::process::Target;
+use abi::{Error, ProcessId};
+
+use crate::cpu::Cpu;
+use crate::hardware::Hardware;
+use crate::kernel::Kernel;
+use crate::state::process::{Errand, Index, Outbox, PAGER_CHAIN, Right, State, ViewName};
+
+impl Kernel {
+    /// Gives a child a pager, or takes it away.
+    ///
+    /// # Errors
+    /// - `Refused`: the pager is not the caller and does not accept clients.
+    /// - `Deadlock`: a circle, or a chain over [`PAGER_CHAIN`].
+    /// - `Busy`: the child waits for the pager that it has.
+    pub(crate) fn set_pager<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        child: Target,
+        pager: Option<ProcessId>,
+    ) -> Result<(), Error> {
+        let child = self.child(caller, child)?;
+        if self.waits_for_pager(child) {
+            return Err(Error::Busy);
+        }
+        if let Some(pager) = pager {
+            let index = self.processes.find(pager)?;
+            if index != caller && !self.processes[index].accepts_clients {
+                return Err(Error::Refused);
+            }
+            self.check_pager_chain(child, index)?;
+        }
+        if self.processes[child].pager != pager {
+            self.lose_view(cpu, ViewName::new(child, Right::Pager));
+        }
+        self.processes.unlink_client(child);
+        if let Some(pager) = pager {
+            self.processes.link_client(child, pager);
+        }
+        self.succeed(caller)
+    }
+
+    /// Refuses circles and chains of over [`PAGER_CHAIN`] pagers, clients of clients included.
+    fn check_pager_chain(&self, client: Index, pager: Index) -> Result<(), Error> {
+        let mut length = self.processes[client].clients_below() + 1;
+        let mut at = Some(pager);
+        while let Some(index) = at {
+            if index == client || length > PAGER_CHAIN {
+                return Err(Error::Deadlock);
+            }
+            length += 1;
+            at = self.pager_of(index);
+        }
+        Ok(())
+    }
+
+    /// A fault, a fork, or a call that needs frames waits for the pager's answer.
+    fn waits_for_pager(&self, index: Index) -> bool {
+        match self.processes[index].state {
+            State::Sending { errand, .. } | State::Answer { errand, .. } => match errand {
+                Errand::Fault { .. } | Errand::ForwardedFault | Errand::Clone | Errand::Frames => {
+                    true
+                }
+                Errand::Send | Errand::Call => false,
+            },
+            State::Free
+            | State::Ready
+            | State::Receiving
+            | State::ReceivingInterrupt
+            | State::ReceivingExit { .. }
+            | State::ReceivingFrom { .. }
+            | State::JosReceiving
+            | State::Sleeping
+            | State::Waiting { .. }
+            | State::Reading
+            | State::Dying
+            | State::Ended => false,
+        }
+    }
+
+    /// A process's pager, which is alive.
+    #[inline(always)]
+    pub(crate) fn pager_of(&self, index: Index) -> Option<Index> {
+        self.processes[index].pager.map(|pager| Index::new(pager.index()))
+    }
+
+    /// Has the caller's pager adopt a child that is being forked.
+    ///
+    /// # Errors
+    /// `Refused`: the child has another pager. `PeerEnded`, `Deadlock`: the pager cannot be asked.
+    pub(crate) fn clone_call<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        child: ProcessId,
+    ) -> Result<(), Error> {
+        let index = self.child(caller, child.into())?;
+        let Some(pager) = self.processes[caller].pager else {
+            let ended = self.processes[caller].pager_ended;
+            return if ended { Err(Error::PeerEnded) } else { self.succeed(caller) };
+        };
+        if self.processes[index].pager != Some(pager) {
+            return Err(Error::Refused);
+        }
+        let to = Index::new(pager.index());
+        let outbox = Outbox::words([child.bits(), 0, 0, 0]);
+        self.begin_errand(cpu, caller, to, Errand::Clone, outbox)?;
+        Ok(())
+    }
+}

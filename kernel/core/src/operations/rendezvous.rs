@@ -1,0 +1,248 @@
+//! The short way of a message: both halves of a round trip between processes that wait for each other.
+//!
+//! A call to a process that waits for anyone hands it the words, perhaps a page, and the CPU; a reply to a caller by a
+//! server that then finds nothing else to receive does the same in the other direction. Neither looks at a queue of ready
+//! processes. Whatever else can be the case takes the long way, in `message`, which does the same and more.
+
+use abi::call::{PageOffer, Verdict};
+use abi::message::{Kind, Message};
+use abi::process_info::Status;
+use abi::{Error, Permissions, ProcessId};
+
+use crate::cpu::Cpu;
+use crate::hardware::Hardware;
+use crate::kernel::Kernel;
+use crate::memory::space::Space;
+use crate::state::process::{Errand, Index, Offer, State};
+use crate::state::process_table::QueueName;
+
+/// Frames that a page on its way may need where it arrives.
+const TABLE: u32 = 1;
+
+impl Kernel {
+    /// Calls a process that waits for a message from anyone, or restarts the call because memory for the page is being
+    /// taken down. `false` if that process does not wait: nothing was done.
+    ///
+    /// # Errors
+    /// Those of the page; nothing was done.
+    #[inline(always)]
+    pub(crate) fn call_at_once<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        to: ProcessId,
+        offer: Option<PageOffer>,
+    ) -> Result<bool, Error> {
+        let server = Index::new(to.index());
+        // Before anything is decided: a teardown may wake the server with the end of a child.
+        if offer.is_some() && self.waits_for_room(cpu, caller, TABLE) {
+            return Ok(true);
+        }
+        let process = &self.processes[server];
+        let waits = process.id == Some(to) && matches!(process.state, State::Receiving);
+        if !waits || process.stopped {
+            return Ok(false);
+        }
+        let page = self.pass_page(cpu, caller, server, offer)?;
+        self.processes[caller].outbox.offer = offer.into();
+        self.processes[caller].state = State::Answer { by: server, errand: Errand::Call };
+        self.processes.push(QueueName::Callers(server), caller);
+        let words = self.processes[caller].words();
+        self.pass_cpu(cpu, caller, server, Message::header(Kind::Message, page), words);
+        Ok(true)
+    }
+
+    /// Replies to a process that waits for the answer to its call, and waits for the next message. `false` if there is
+    /// no such process, or something else to receive: nothing was done.
+    ///
+    /// # Errors
+    /// Those of the page; nothing was done.
+    #[inline(always)]
+    pub(crate) fn reply_at_once<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        server: Index,
+        to: ProcessId,
+        offer: Option<PageOffer>,
+    ) -> Result<bool, Error> {
+        let caller = Index::new(to.index());
+        if offer.is_some() && self.waits_for_room(cpu, server, TABLE) {
+            return Ok(true);
+        }
+        let process = &self.processes[caller];
+        let waits = process.id == Some(to)
+            && matches!(process.state, State::Answer { by, errand: Errand::Call } if by == server)
+            && !process.stopped;
+        if !waits || self.has_more(server) {
+            return Ok(false);
+        }
+        let page = self.pass_page(cpu, server, caller, offer)?;
+        self.processes.remove(QueueName::Callers(server), caller);
+        self.processes[server].outbox.offer = offer.into();
+        self.processes[server].state = State::Receiving;
+        let words = self.processes[server].words();
+        self.pass_cpu(cpu, server, caller, Message::header(Kind::Message, page), words);
+        Ok(true)
+    }
+
+    /// Suspends the current process and tells its pager, which waits for a message from anyone, of a fault. `false` if it
+    /// does not: nothing was done.
+    #[inline(always)]
+    pub(crate) fn ask_at_once<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        client: Index,
+        pager: Index,
+        errand: Errand,
+        words: [u32; 4],
+    ) -> bool {
+        let process = &self.processes[pager];
+        let waits = matches!(process.state, State::Receiving) && !process.stopped;
+        if !waits || self.processes[client].fault_timeout != 0 {
+            return false;
+        }
+        let outbox = &mut self.processes[client].outbox;
+        (outbox.words, outbox.offer) = (words, Offer::Nothing);
+        self.processes[client].state = State::Answer { by: pager, errand };
+        self.processes.push(QueueName::Callers(pager), client);
+        self.pass_cpu(cpu, client, pager, Message::header(errand.kind(), None), words);
+        true
+    }
+
+    /// Lets a client go on whose fault waits for the pager's answer, and has the pager wait for the next message. `false` if
+    /// there is no such client, or something else to receive, or the answer is no: nothing was done.
+    ///
+    /// # Errors
+    /// Those of the page; nothing was done.
+    #[inline(always)]
+    pub(crate) fn mend_at_once<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        pager: Index,
+        client: ProcessId,
+        verdict: Verdict,
+        offer: Option<PageOffer>,
+    ) -> Result<bool, Error> {
+        if matches!(verdict, Verdict::Map { .. }) && self.waits_for_room(cpu, pager, TABLE) {
+            return Ok(true);
+        }
+        let index = Index::new(client.index());
+        let process = &self.processes[index];
+        let forwarded = match process.state {
+            State::Answer { by, errand: Errand::Fault { .. } } if by == pager => false,
+            State::Answer { by, errand: Errand::ForwardedFault } if by == pager => true,
+            _ => return Ok(false),
+        };
+        let waits = process.id == Some(client) && !process.stopped && !process.sleeps();
+        if !waits || verdict == Verdict::Refuse || self.has_more(pager) {
+            return Ok(false);
+        }
+        if let Verdict::Map { source, destination, permissions } = verdict {
+            let to = self.space_apart(cpu, index);
+            let from = Space::current(pager);
+            let permissions = self.processes.may_leave(pager, index, permissions);
+            self.memory(cpu).map(from, source, to, destination, permissions)?;
+        }
+        if forwarded {
+            self.processes[index].registers.eax = 0;
+        }
+        self.processes.remove(QueueName::Callers(pager), index);
+        self.processes[index].state = State::Ready;
+        self.processes[pager].outbox.offer = offer.into();
+        self.processes[pager].state = State::Receiving;
+        self.processes.facts_of(pager).status = Status::NotRunnable as u32;
+        self.switch_from(cpu, pager, index);
+        Ok(true)
+    }
+
+    /// Has something other than the next message come for a process, or has that?
+    #[inline(always)]
+    fn has_more(&self, receiver: Index) -> bool {
+        let own = &self.processes[receiver];
+        own.interrupts != 0 || own.zombies.head.is_some() || own.senders.head.is_some()
+    }
+
+    /// [`Kernel::call_at_once`] with a page: compiled apart, so that one without does not pay for it.
+    #[inline(never)]
+    pub(crate) fn call_with_page<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        to: ProcessId,
+        offer: PageOffer,
+    ) -> Result<bool, Error> {
+        self.call_at_once(cpu, caller, to, Some(offer))
+    }
+
+    /// [`Kernel::reply_at_once`] with a page.
+    #[inline(never)]
+    pub(crate) fn reply_with_page<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        server: Index,
+        to: ProcessId,
+        offer: PageOffer,
+    ) -> Result<bool, Error> {
+        self.reply_at_once(cpu, server, to, Some(offer))
+    }
+
+    /// Maps the page that the current process offers where the other accepts one; says with what permissions.
+    #[inline(always)]
+    fn pass_page<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        from: Index,
+        to: Index,
+        offer: Option<PageOffer>,
+    ) -> Result<Option<Permissions>, Error> {
+        match Offer::from(offer).sent() {
+            None => Ok(None),
+            Some((page, permissions)) => self.pass_this_page(cpu, from, to, page, permissions),
+        }
+    }
+
+    #[inline(never)]
+    fn pass_this_page<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        from: Index,
+        to: Index,
+        page: abi::UserPage,
+        permissions: Permissions,
+    ) -> Result<Option<Permissions>, Error> {
+        let source = self.memory(cpu).leaf(Space::current(from), page);
+        if !source.is_present() {
+            return Err(Error::NotMapped);
+        }
+        if permissions.contains(Permissions::WRITE) && !source.is_writable() {
+            return Err(Error::NotPermitted);
+        }
+        let Some(place) = self.processes[to].outbox.offer.accepted() else {
+            // A page that arrives nowhere is refused for the same reasons as one that does.
+            return if source.is_drivers_own() { Err(Error::NotPermitted) } else { Ok(None) };
+        };
+        let permissions = self.processes.may_leave(from, to, permissions);
+        let target = self.space_apart(cpu, to);
+        let from = (Space::current(from), page);
+        self.memory(cpu).map_leaf(source, from, target, place, permissions)?;
+        Ok(Some(permissions))
+    }
+
+    /// Puts a message of the current process, which is blocked by now, into another's registers and that one on the CPU.
+    #[inline(always)]
+    fn pass_cpu<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        from: Index,
+        to: Index,
+        header: u32,
+        words: [u32; 4],
+    ) {
+        let facts = self.processes.facts_of(from);
+        facts.status = Status::NotRunnable as u32;
+        let sender = facts.id;
+        self.processes[to].state = State::Ready;
+        self.processes[to].set_message(header, sender, words);
+        self.switch_from(cpu, from, to);
+    }
+}

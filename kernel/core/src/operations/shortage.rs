@@ -1,0 +1,239 @@
+//! What becomes of a call that finds no frame: its caller's pager is asked for frames, and the call is made again.
+//!
+//! Faults are not the only way to need memory. `page_allocate`, `range_share`, `process_create` and others take frames
+//! by themselves, and a pager that is asked by faults alone learns nothing of them. So a call that would answer
+//! `OutOfFrames` asks first:
+//!
+//! 1. The call fails and has changed nothing, or, a range call, has changed the pages that it has walked. It leaves its
+//!    caller's argument registers as they were.
+//! 2. The caller's pager gets a message of kind *frames*, if it accepts such requests and can answer. The caller is
+//!    blocked, as by a fault. It is always the caller's pager and never the target's; but when the receiver of a message
+//!    lacks a table for the page, it is the receiver's, because that table is the receiver's.
+//! 3. The pager frees what it can and answers as it answers a fault. The kernel then makes the call a second time, from
+//!    the same registers, before anything else runs: so a frame that was freed for this caller cannot be taken by
+//!    another. A range call goes on where it stopped.
+//! 4. If the second try finds no frame either, its caller gets `OutOfFrames`. So it does if the pager refuses, ends, or is
+//!    too slow for the parent's timeout: unlike a fault, a call has an answer, so its caller goes on.
+//!
+//! The second try runs in the kernel and does not go back to the trap instruction. Going back would need a note that
+//! pages were asked for once, and every call that succeeds would have to clear that note. This way a call that finds its
+//! frames pays nothing.
+
+use abi::jos::JosCall;
+use abi::layout::ENTRIES;
+use abi::process::Target;
+use abi::process_info::Status;
+use abi::{Error, PageRange, Syscall};
+
+use crate::cpu::Cpu;
+use crate::hardware::Hardware;
+use crate::kernel::Kernel;
+use crate::memory::range::Progress;
+use crate::state::process::{Errand, Index, Outbox};
+use crate::syscall::native::CallRegisters;
+
+/// A page, and the table that it may need.
+const PAGE_AND_TABLE: u32 = 2;
+/// The table that a mapping may need, or the directory of a new process.
+const TABLE: u32 = 1;
+/// In the outbox of a process that waits for frames: the pages that its range call has walked.
+const DONE: usize = 1;
+
+impl Kernel {
+    /// A call of the current process has found no frame: asks for frames, or gives the caller the error.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn short_of_frames<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) {
+        if !self.ask_for_frames(cpu, caller) {
+            self.fail_for_frames(caller);
+        }
+    }
+
+    /// A range call has found no frame: keeps how far it got, where the second try looks for it.
+    #[cold]
+    pub(crate) fn note_done(&mut self, caller: Index, done: u32) {
+        self.processes[caller].outbox.words[DONE] = done;
+    }
+
+    /// In a second try that goes on: the pages that the first has walked.
+    pub(crate) fn done_before(&self, caller: Index) -> u32 {
+        self.processes[caller].outbox.words[DONE]
+    }
+
+    /// Suspends the current process and asks a pager for frames. `false`: there is none that could free any.
+    fn ask_for_frames<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) -> bool {
+        if self.second_try {
+            return false;
+        }
+        let call = self.call_of(caller);
+        let Some((needy, frames)) = self.frames_wanted(caller, call) else { return false };
+        let Some(pager) = self.living_pager(needy) else { return false };
+        if !self.processes[pager].frees_frames {
+            return false;
+        }
+        let is_range = call.is_ok_and(is_range_call);
+        let done = if is_range { self.processes[caller].outbox.words[DONE] } else { 0 };
+        let words = [frames, done, 0, 0];
+        if self.ask_at_once(cpu, caller, pager, Errand::Frames, words) {
+            return true;
+        }
+        if self.begin_errand(cpu, caller, pager, Errand::Frames, Outbox::words(words)).is_err() {
+            self.note_done(caller, done);
+            return false;
+        }
+        let timeout = self.processes[caller].fault_timeout;
+        if timeout != 0 {
+            self.wake_in(cpu, caller, timeout);
+        }
+        true
+    }
+
+    /// Gives a process the error of its call. It goes on; whoever calls this has it run.
+    pub(crate) fn fail_for_frames(&mut self, caller: Index) {
+        let eax = match self.call_of(caller) {
+            Ok(call) => {
+                if is_range_call(call) || matches!(call, Syscall::DeviceMap { .. }) {
+                    let process = &mut self.processes[caller];
+                    process.registers.ebx = process.outbox.words[DONE];
+                }
+                Error::OutOfFrames.to_wire()
+            }
+            Err(_) => self.processes[caller].numbering.error(Error::OutOfFrames),
+        };
+        self.processes[caller].registers.eax = eax;
+    }
+
+    /// The native call in a process's saved registers; an error if it is a JOS call.
+    fn call_of(&self, caller: Index) -> Result<Syscall, Error> {
+        CallRegisters::decode_again(&self.processes[caller].registers)
+    }
+
+    /// Whose pager is to free frames for a call, and how many the call needs at most. `None`: no pager can help.
+    fn frames_wanted(&self, caller: Index, call: Result<Syscall, Error>) -> Option<(Index, u32)> {
+        let Ok(call) = call else { return self.frames_wanted_by_jos(caller) };
+        let wanted = match call {
+            Syscall::PageAllocate { .. } | Syscall::PageCopy { .. } => PAGE_AND_TABLE,
+            Syscall::PageMap { .. } | Syscall::PageUnmap { .. } | Syscall::PageMove { .. } => TABLE,
+            Syscall::RangeAllocate { range, .. } => range.pages() + tables(range),
+            Syscall::RangeShare { range, .. } | Syscall::RangeUnmap { range, .. } => tables(range),
+            Syscall::ProcessCreate { .. } => TABLE,
+            Syscall::Send { to, .. }
+            | Syscall::Call { to, .. }
+            | Syscall::Reply { to, .. }
+            | Syscall::ReplyAndReceive { to, .. } => {
+                return self.processes.find(to).ok().map(|receiver| (receiver, TABLE));
+            }
+            // The others need no frame, or one of the pool for devices, or are a pager's own.
+            _ => return None,
+        };
+        Some((caller, wanted))
+    }
+
+    fn frames_wanted_by_jos(&self, caller: Index) -> Option<(Index, u32)> {
+        match self.jos_call_of(caller).ok()? {
+            JosCall::PageAlloc { .. } => Some((caller, PAGE_AND_TABLE)),
+            JosCall::PageMap { .. } | JosCall::Exofork => Some((caller, TABLE)),
+            JosCall::IpcTrySend { env, .. } => {
+                let receiver = self.processes.resolve(caller, Target::new(env).ok()?).ok()?;
+                Some((receiver, TABLE))
+            }
+            _ => None,
+        }
+    }
+
+    /// Gives the CPU to a process whose pager has freed frames, and makes its call the second time. The process is in no
+    /// queue. If a process runs, it is the next after all others that are ready.
+    pub(crate) fn call_again<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) {
+        self.give_up_cpu(cpu);
+        self.switch(cpu, caller);
+        self.second_try = true;
+        self.goes_on = self.call_of(caller).is_ok_and(is_range_call)
+            && self.processes[caller].outbox.words[DONE] != 0;
+        match self.call_of(caller) {
+            Ok(call) => match self.dispatch_again(cpu, caller, call) {
+                Ok(()) => {}
+                Err(Error::OutOfFrames) => self.fail_for_frames(caller),
+                Err(error) => self.refuse(cpu, caller, error),
+            },
+            Err(_) => self.jos_call(cpu, caller),
+        }
+        (self.second_try, self.goes_on) = (false, false);
+        if cpu.current == Some(caller) && self.processes[caller].stopped {
+            // Its parent has stopped it while it waited.
+            cpu.current = None;
+            self.processes.facts_of(caller).status = Status::NotRunnable as u32;
+        }
+    }
+
+    /// The calls of [`Kernel::frames_wanted`], by their long ways.
+    fn dispatch_again<H: Hardware>(
+        &mut self,
+        cpu: &mut Cpu<H>,
+        caller: Index,
+        call: Syscall,
+    ) -> Result<(), Error> {
+        let done = self.processes[caller].outbox.words[DONE];
+        match call {
+            Syscall::PageAllocate { process, page, permissions } => {
+                self.page_allocate_elsewhere(cpu, caller, process, page, permissions)
+            }
+            Syscall::PageMap { process, page, to, to_page, permissions } => {
+                self.page_map_elsewhere(cpu, caller, (process, page), (to, to_page), permissions)
+            }
+            Syscall::PageUnmap { process, page, marks } => {
+                self.page_unmap_elsewhere(cpu, caller, process, page, marks)
+            }
+            Syscall::PageCopy { process, page, permissions } => {
+                self.page_copy_elsewhere(cpu, caller, process, page, permissions)
+            }
+            Syscall::PageMove { process, page, to, to_page, marks } => {
+                self.page_move(cpu, caller, (process, page), (to, to_page), marks)
+            }
+            Syscall::RangeShare { process, range, to, to_page, drop, add, both } => self
+                .range_share(cpu, caller, (process, range), (to, to_page), (drop, add, both), done),
+            Syscall::RangeUnmap { process, range, marks } => {
+                self.range_unmap(cpu, caller, (process, range), marks, done)
+            }
+            Syscall::RangeAllocate { process, range, permissions } => {
+                self.range_allocate(cpu, caller, (process, range), permissions, done)
+            }
+            Syscall::ProcessCreate { copy } => self.process_create(cpu, caller, copy),
+            Syscall::Send { to, words: _, offer } => {
+                self.errand(cpu, caller, to, Errand::Send, offer.into())
+            }
+            Syscall::Call { to, words: _, offer } => {
+                self.errand(cpu, caller, to, Errand::Call, offer.into())
+            }
+            Syscall::Reply { to, words: _, offer } => {
+                let outbox = Outbox { words: self.processes[caller].words(), offer: offer.into() };
+                let answered = self.reply(cpu, caller, to, outbox)?;
+                self.make_ready(answered);
+                self.succeed(caller)
+            }
+            Syscall::ReplyAndReceive { to, words: _, offer } => {
+                self.reply_and_receive(cpu, caller, to, offer.into())
+            }
+            _ => unreachable!("no pager is asked for frames for {call:?}"),
+        }
+    }
+}
+
+/// Does the call say how far it got, also with an error?
+const fn is_range_call(call: Syscall) -> bool {
+    matches!(
+        call,
+        Syscall::RangeShare { .. } | Syscall::RangeUnmap { .. } | Syscall::RangeAllocate { .. }
+    )
+}
+
+/// The most tables that a range needs.
+const fn tables(range: PageRange) -> u32 {
+    range.pages() / ENTRIES + 2
+}
+
+impl Progress {
+    /// This progress of what was left after `done` pages, counted from the beginning.
+    pub(crate) const fn after(self, done: u32) -> Self {
+        Self { done: self.done + done, ..self }
+    }
+}

@@ -1,0 +1,9 @@
+//! What the kernel knows, and how each part of it is kept consistent. Nothing here knows of a trap or of the kernel as a whole.
+
+pub mod dma;
+pub mod frames;
+pub mod ports;
+pub mod process;
+pub mod process_table;
+pub(crate) mod sleepers;
+pub mod trace;

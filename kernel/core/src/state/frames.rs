@@ -1,0 +1,342 @@
+//! Which frames are free, and how many mappings each of the others has.
+//!
+//! The records are the UPAGES table itself: 8 bytes a frame. A free frame is either in a range of memory that
+//! was never used, which only shrinks, or on a stack whose links are in the records, so neither boot nor a
+//! release touches memory in proportion to what is free.
+//!
+//! The types carry the order of events. [`FreshFrame`] is a frame that nobody maps; mapping it uses it up. An
+//! [`Unmapped`] proves that a mapping is gone from the tables *and* from the TLB, and only it lowers a count.
+
+use abi::process_info::FrameRecord;
+use abi::{Entry, Frame};
+
+/// Frames `first..end` by number: RAM that was never used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FrameRange {
+    /// First frame number.
+    pub first: u32,
+    /// One past the last frame number.
+    pub end: u32,
+}
+
+impl FrameRange {
+    /// How many frames.
+    #[must_use]
+    pub const fn len(self) -> u32 {
+        self.end.saturating_sub(self.first)
+    }
+
+    /// There are none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The most ranges of never-used memory.
+pub const RANGES: usize = 16;
+
+/// A frame with count 0 that is not on the free stack: map it or put it back.
+#[must_use = "a fresh frame is mapped or put back, or it leaks"]
+#[derive(Debug)]
+pub struct FreshFrame(Frame);
+
+impl FreshFrame {
+    /// Which frame.
+    #[must_use]
+    pub const fn frame(&self) -> Frame {
+        self.0
+    }
+}
+
+/// Proof that one mapping of a frame is gone, from the tables and from the TLB.
+#[must_use = "release it, or the frame leaks"]
+#[derive(Debug)]
+pub struct Unmapped(Frame);
+
+impl Unmapped {
+    /// Only the flush functions of `space` make one, after the flush.
+    pub(crate) const fn after_flush(frame: Frame) -> Self {
+        Self(frame)
+    }
+}
+
+/// What the link of a frame that is not RAM holds. Its count starts at 1, so that mappings may come and go and it is
+/// never freed.
+const NOT_RAM: u32 = u32::MAX;
+const HOLE: FrameRecord = FrameRecord { link: NOT_RAM, count: 1 };
+/// End of the free stack.
+const END: u32 = 0;
+
+/// The counts of all frames, at hand.
+pub struct Counts<'a>(&'a mut [FrameRecord]);
+
+impl Counts<'_> {
+    /// Counts one more mapping of the frame that a leaf names, unless others may write it: the leaf is writable, and the
+    /// frame has another mapping. Says whether it has counted.
+    #[inline(always)]
+    pub fn retain_unless_lent(&mut self, leaf: Entry) -> bool {
+        if let Some(record) = self.0.get_mut(leaf.frame().number() as usize) {
+            debug_assert!(record.count > 0, "{leaf:?} gains a mapping, but has none");
+            if record.count != 1 && leaf.is_writable() {
+                return false;
+            }
+            record.count += 1;
+        }
+        true
+    }
+}
+
+/// All frames of the machine.
+pub struct Frames {
+    /// One record a frame; `None` before boot has found memory.
+    records: Option<&'static mut [FrameRecord]>,
+    unused: [FrameRange; RANGES],
+    /// Top of the stack of freed frames, by number; 0 for none (frame 0 is below 1 MiB and never free).
+    stack: u32,
+    free: u32,
+    total: u32,
+}
+
+impl Frames {
+    /// No memory at all: before boot has found some.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self {
+            records: None,
+            unused: [FrameRange { first: 0, end: 0 }; RANGES],
+            stack: END,
+            free: 0,
+            total: 0,
+        }
+    }
+
+    /// Takes over the machine's frames. `records` are zeroed and one for each frame up to the last in `ranges`
+    /// or reserved later; `ranges` are at most 16, ascending, disjoint, above 1 MiB.
+    ///
+    /// # Panics
+    /// If there are more ranges than 16, or a range ends past the records.
+    pub fn new(records: &'static mut [FrameRecord], ranges: &[FrameRange]) -> Self {
+        assert!(ranges.len() <= RANGES, "{} ranges of memory, at most {RANGES}", ranges.len());
+        let mut unused = [FrameRange::default(); RANGES];
+        let mut next = 0;
+        let mut free = 0;
+        for (slot, range) in unused.iter_mut().zip(ranges) {
+            assert!(
+                range.first >= next && range.end as usize <= records.len(),
+                "a bad range {range:?}"
+            );
+            for hole in &mut records[next as usize..range.first as usize] {
+                *hole = HOLE;
+            }
+            *slot = *range;
+            next = range.end;
+            free += range.len();
+        }
+        for hole in &mut records[next as usize..] {
+            *hole = HOLE;
+        }
+        Self { records: Some(records), unused, stack: END, free, total: free }
+    }
+
+    /// Marks a frame outside the ranges as RAM with one mapping that never goes away (boot modules).
+    ///
+    /// # Panics
+    /// If the frame has no record.
+    pub fn reserve(&mut self, frame: Frame) {
+        self.records()[frame.number() as usize] = FrameRecord { link: END, count: 1 };
+    }
+
+    /// Frames that can be allocated now.
+    #[must_use]
+    pub const fn free(&self) -> u32 {
+        self.free
+    }
+
+    /// Frames that could be allocated when the machine started.
+    #[must_use]
+    pub const fn total(&self) -> u32 {
+        self.total
+    }
+
+    /// How many frames have a record.
+    #[must_use]
+    pub fn records_count(&self) -> u32 {
+        self.records.as_ref().map_or(0, |records| records.len() as u32)
+    }
+
+    /// How many mappings a frame has, or `None` if it is not RAM of ours.
+    #[must_use]
+    #[inline(always)]
+    pub fn count(&self, frame: Frame) -> Option<u32> {
+        let record = self.records.as_ref()?.get(frame.number() as usize)?;
+        (record.link != NOT_RAM).then_some(record.count)
+    }
+
+    /// Whether this is surely no RAM: beyond the last frame with a record, or in the legacy window at 640 KiB. What lies
+    /// between RAM and RAM may be the kernel's own, or the firmware's, and so may what touches the end of RAM: all of that
+    /// has records (`memory_plan`).
+    #[must_use]
+    pub fn is_device(&self, frame: Frame) -> bool {
+        const LEGACY_WINDOW: core::ops::Range<u32> = 0xA0..0xC0;
+        let number = frame.number();
+        let beyond = |records: &[FrameRecord]| number as usize >= records.len();
+        self.records.as_deref().is_some_and(beyond) || LEGACY_WINDOW.contains(&number)
+    }
+
+    /// Takes a free frame, most recently freed first; its contents are whatever they were.
+    #[inline(always)]
+    pub fn allocate(&mut self) -> Option<FreshFrame> {
+        let number = if self.stack == END { self.take_unused()? } else { self.pop() };
+        self.free -= 1;
+        Some(FreshFrame(Frame::from_number(number)))
+    }
+
+    /// Puts back a frame that was never mapped.
+    #[inline(always)]
+    pub fn put_back(&mut self, fresh: FreshFrame) {
+        self.push(fresh.0);
+    }
+
+    /// Counts the first mapping of a fresh frame.
+    #[inline(always)]
+    pub fn adopt(&mut self, fresh: FreshFrame) -> Frame {
+        self.records()[fresh.0.number() as usize].count = 1;
+        fresh.0
+    }
+
+    /// The counts, for a loop over many mappings.
+    #[inline(always)]
+    pub fn counts(&mut self) -> Counts<'_> {
+        Counts(self.records())
+    }
+
+    /// Counts one more mapping of a frame that is mapped already.
+    #[inline(always)]
+    pub fn retain(&mut self, frame: Frame) {
+        if let Some(record) = self.record(frame) {
+            debug_assert!(record.count > 0, "{frame:?} gains a mapping, but has none");
+            record.count += 1;
+        }
+    }
+
+    /// Counts one mapping less; the last one frees the frame.
+    #[inline(always)]
+    pub fn release(&mut self, unmapped: Unmapped) {
+        let frame = unmapped.0;
+        let Some(record) = self.record(frame) else { return };
+        debug_assert!(record.count > 0, "{frame:?} loses a mapping, but has none");
+        record.count -= 1;
+        if record.count == 0 {
+            self.push(frame);
+        }
+    }
+
+    /// Is the frame free? A check for tests: walks the free stack.
+    #[must_use]
+    pub fn is_free(&self, frame: Frame) -> bool {
+        let number = frame.number();
+        if self.unused.iter().any(|range| (range.first..range.end).contains(&number)) {
+            return true;
+        }
+        let mut next = self.stack;
+        while next != END {
+            if next == number {
+                return true;
+            }
+            next = self.records.as_ref().map_or(END, |records| records[next as usize].link);
+        }
+        false
+    }
+
+    /// The record of a frame; none of memory beyond the last RAM, where devices are.
+    #[inline(always)]
+    fn record(&mut self, frame: Frame) -> Option<&mut FrameRecord> {
+        self.records.as_mut()?.get_mut(frame.number() as usize)
+    }
+
+    #[inline(always)]
+    fn records(&mut self) -> &mut [FrameRecord] {
+        self.records.as_deref_mut().unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn push(&mut self, frame: Frame) {
+        self.records()[frame.number() as usize].link = self.stack;
+        self.stack = frame.number();
+        self.free += 1;
+    }
+
+    #[inline(always)]
+    fn pop(&mut self) -> u32 {
+        let number = self.stack;
+        let record = &mut self.records()[number as usize];
+        let next = core::mem::replace(&mut record.link, END);
+        self.stack = next;
+        number
+    }
+
+    #[cold]
+    fn take_unused(&mut self) -> Option<u32> {
+        let range = self.unused.iter_mut().find(|range| !range.is_empty())?;
+        range.first += 1;
+        Some(range.first - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::boxed::Box;
+    use alloc::vec;
+
+    fn frames(records: usize, ranges: &[FrameRange]) -> Frames {
+        Frames::new(Box::leak(vec![FrameRecord::default(); records].into_boxed_slice()), ranges)
+    }
+
+    #[test]
+    fn the_last_release_frees_and_the_last_freed_comes_back_first() {
+        let mut frames = frames(0x110, &[FrameRange { first: 0x100, end: 0x110 }]);
+        let first = frames.allocate().unwrap();
+        let first = frames.adopt(first);
+        let second = frames.allocate().unwrap();
+        let second = frames.adopt(second);
+        frames.retain(first);
+        assert_eq!((frames.count(first), frames.free()), (Some(2), 14));
+        frames.release(Unmapped::after_flush(first));
+        assert_eq!(frames.free(), 14);
+        frames.release(Unmapped::after_flush(first));
+        frames.release(Unmapped::after_flush(second));
+        assert_eq!(frames.free(), 16);
+        assert_eq!(frames.allocate().unwrap().frame(), second);
+        assert_eq!(frames.allocate().unwrap().frame(), first);
+    }
+
+    #[test]
+    fn every_frame_of_every_range_is_given_out_once_and_holes_never() {
+        let ranges =
+            [FrameRange { first: 0x100, end: 0x102 }, FrameRange { first: 0x104, end: 0x105 }];
+        let mut frames = frames(0x108, &ranges);
+        for expected in [0x100, 0x101, 0x104] {
+            assert_eq!(frames.allocate().unwrap().frame().number(), expected);
+        }
+        assert!(frames.allocate().is_none());
+        assert_eq!(frames.count(Frame::from_number(0x102)), None);
+        assert_eq!(frames.count(Frame::from_number(0x9_0000)), None);
+    }
+
+    #[test]
+    fn seventy_thousand_mappings_do_not_wrap_the_count() {
+        let mut frames = frames(0x102, &[FrameRange { first: 0x100, end: 0x102 }]);
+        let fresh = frames.allocate().unwrap();
+        let frame = frames.adopt(fresh);
+        for _ in 1..70_000 {
+            frames.retain(frame);
+        }
+        assert_eq!(frames.count(frame), Some(70_000));
+        for _ in 1..70_000 {
+            frames.release(Unmapped::after_flush(frame));
+        }
+        assert_eq!((frames.count(frame), frames.free()), (Some(1), 1));
+    }
+}

@@ -1,0 +1,156 @@
+//! Who wakes when: a binary heap of slots, earliest first.
+//!
+//! Each sleeper's slot knows its place in the heap, so that one that is woken early leaves in logarithmic time.
+
+use abi::layout::PROCESSES;
+
+use crate::state::process::Index;
+use crate::state::process_table::Processes;
+
+/// The sleepers. Wake times are in their slots, in microseconds since boot.
+pub struct Sleepers {
+    heap: [Option<Index>; PROCESSES as usize],
+    length: usize,
+}
+
+impl Sleepers {
+    /// Nobody sleeps.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { heap: [None; PROCESSES as usize], length: 0 }
+    }
+
+    /// Nobody sleeps.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Adds a process, which does not sleep yet, to wake at `wake`.
+    pub fn insert(&mut self, processes: &mut Processes, index: Index, wake: u64) {
+        debug_assert_eq!(processes[index].sleeper, 0);
+        processes[index].wake = wake;
+        self.put(processes, self.length, index);
+        self.length += 1;
+        self.rise(processes, self.length - 1);
+    }
+
+    /// Takes a process out; no effect if it does not sleep.
+    pub fn remove(&mut self, processes: &mut Processes, index: Index) {
+        let Some(place) = (processes[index].sleeper as usize).checked_sub(1) else { return };
+        processes[index].sleeper = 0;
+        self.length -= 1;
+        let last = self.heap[self.length].take();
+        if let Some(last) = last.filter(|last| *last != index) {
+            self.put(processes, place, last);
+            self.sink(processes, place);
+            self.rise(processes, place);
+        }
+    }
+
+    /// Takes out one process whose time has come.
+    pub fn pop_due(&mut self, processes: &mut Processes, now: u64) -> Option<Index> {
+        let first = self.heap[0]?;
+        if processes[first].wake > now {
+            return None;
+        }
+        self.remove(processes, first);
+        Some(first)
+    }
+
+    fn put(&mut self, processes: &mut Processes, place: usize, index: Index) {
+        self.heap[place] = Some(index);
+        processes[index].sleeper = place as u16 + 1;
+    }
+
+    fn wake_at(&self, processes: &Processes, place: usize) -> u64 {
+        self.heap[place].map_or(u64::MAX, |index| processes[index].wake)
+    }
+
+    fn swap(&mut self, processes: &mut Processes, a: usize, b: usize) {
+        if let (Some(at_a), Some(at_b)) = (self.heap[a], self.heap[b]) {
+            self.put(processes, a, at_b);
+            self.put(processes, b, at_a);
+        }
+    }
+
+    fn rise(&mut self, processes: &mut Processes, mut place: usize) {
+        while place > 0 {
+            let parent = (place - 1) / 2;
+            if self.wake_at(processes, parent) <= self.wake_at(processes, place) {
+                return;
+            }
+            self.swap(processes, parent, place);
+            place = parent;
+        }
+    }
+
+    fn sink(&mut self, processes: &mut Processes, mut place: usize) {
+        loop {
+            let left = 2 * place + 1;
+            if left >= self.length {
+                return;
+            }
+            let right = left + 1;
+            let right_is_earlier = right < self.length
+                && self.wake_at(processes, right) < self.wake_at(processes, left);
+            let child = if right_is_earlier { right } else { left };
+            if self.wake_at(processes, place) <= self.wake_at(processes, child) {
+                return;
+            }
+            self.swap(processes, place, child);
+            place = child;
+        }
+    }
+}
+
+impl Default for Sleepers {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::boxed::Box;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    /// An empty table, which is about a megabyte: too much for the stack of a test's thread.
+    fn no_processes() -> Box<Processes> {
+        let build = || Box::new(Processes::new());
+        std::thread::Builder::new().stack_size(16 << 20).spawn(build).unwrap().join().unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn sleepers_wake_in_order_even_when_some_leave_early(
+            wakes in prop::collection::vec(0u64..50, 1..60), leave in prop::collection::vec(0usize..60, 0..20),
+        ) {
+            let mut processes = no_processes();
+            let mut sleepers = Sleepers::new();
+            for (slot, wake) in wakes.iter().enumerate() {
+                sleepers.insert(&mut processes, Index::new(slot as u32), *wake);
+            }
+            let mut expected: Vec<u64> = Vec::new();
+            for (slot, wake) in wakes.iter().enumerate() {
+                if leave.contains(&slot) {
+                    sleepers.remove(&mut processes, Index::new(slot as u32));
+                } else {
+                    expected.push(*wake);
+                }
+            }
+            expected.sort_unstable();
+            let mut woken = Vec::new();
+            for now in 0..50 {
+                while let Some(index) = sleepers.pop_due(&mut processes, now) {
+                    prop_assert_eq!(processes[index].wake, now);
+                    woken.push(now);
+                }
+            }
+            prop_assert_eq!(woken, expected);
+            prop_assert!(sleepers.is_empty());
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! How a parent or pager sees the page tables of a process: a view, read like the own window.
+//!
+//! A view costs no memory and shows the tables as they are at each load. When there is nothing left to see (the process
+//! has ended, views something itself, or is no longer the viewer's child or client) every entry reads as absent, in the
+//! middle of a walk too: whoever has finished a walk asks [`View::is_live`] whether to believe it.
+//!
+//! Not done: views are not inherited. A forked child that reads its copy of a [`View`] meets a page fault.
+
+use core::ops::Range;
+
+use abi::process::Target;
+use abi::{Entry, Error, Slot, ViewSlot};
+
+use crate::call;
+use crate::paging::self_map::Window;
+use crate::paging::self_map::live::{Live, viewed, window};
+
+/// `0x3800_0000  PDE 0x0E0` to `0x4000_0000  PDE 0x100`: directory entries that programs leave to [`View::of`].
+pub const VIEWS: Range<u32> = 0x0E0..0x100;
+
+/// A view of another process's page tables, which ends when this is dropped.
+#[derive(Debug)]
+pub struct View {
+    slot: ViewSlot,
+    window: Window<Live<ViewSlot>>,
+}
+
+impl View {
+    /// Views a child or client in a directory entry of the caller's choice, which is empty.
+    ///
+    /// # Errors
+    /// See [`abi::Syscall::ViewAttach`].
+    pub fn attach(process: impl Into<Target>, slot: ViewSlot) -> Result<Self, Error> {
+        call::view_attach(process, slot)?;
+        Ok(Self { slot, window: viewed(slot) })
+    }
+
+    /// Views a child or client in the first of [`VIEWS`] that is empty.
+    ///
+    /// # Errors
+    /// `Busy`: also if none is empty. Others: see [`abi::Syscall::ViewAttach`].
+    pub fn of(process: impl Into<Target>) -> Result<Self, Error> {
+        let is_empty = |index: &u32| window().directory_entry(*index) == Entry::ABSENT;
+        let index = VIEWS.clone().find(is_empty).ok_or(Error::Busy)?;
+        Self::attach(process, ViewSlot::new(index)?)
+    }
+
+    /// The other process's tables.
+    #[must_use]
+    pub const fn window(&self) -> &Window<Live<ViewSlot>> {
+        &self.window
+    }
+
+    /// Does it show anything? The directory of a process is never empty, since it holds the process's own window.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.window.directory_entry(Slot::WINDOW.index()).is_present()
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub const fn slot(&self) -> ViewSlot {
+        self.slot
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        // It can only fail if there is no view any more, which is what this is for.
+        let _ = call::view_detach(self.slot);
+    }
+}

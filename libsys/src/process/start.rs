@@ -1,0 +1,147 @@
+//! How a program begins: from the first instruction to its `main`, and from there to its exit status.
+#![allow(unsafe_code)]
+
+use core::arch::global_asm;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use abi::layout::USER_STACK_TOP;
+
+use crate::call;
+use crate::paging::fault;
+use crate::runtime::logger;
+
+/// Names the function with which a program begins: `libsys::main!(main);`. It takes nothing and returns a
+/// [`Status`].
+///
+/// A program that is declared so takes no arguments: with any, it ends at once with its usage line and [`USAGE`], so
+/// that nobody believes in an argument that was never read. `libsys::main!(main, arguments);` declares a program that
+/// reads [`args`], and refuses by itself those that it does not understand.
+#[macro_export]
+macro_rules! main {
+    ($main:path) => {
+        fn main_without_arguments() -> u8 {
+            match $crate::process::start::refuse_arguments() {
+                Ok(()) => $crate::process::start::Status::status($main()),
+                Err(status) => status,
+            }
+        }
+
+        $crate::main!(main_without_arguments, arguments);
+    };
+    ($main:path, arguments) => {
+        #[allow(unsafe_code)]
+        #[unsafe(no_mangle)]
+        extern "C" fn libsys_main() -> u8 {
+            $crate::process::start::Status::status($main())
+        }
+    };
+}
+
+/// Exit status of a program that was started with arguments that it does not understand.
+pub const USAGE: u8 = 2;
+
+/// For a program without arguments: if there are any, prints what to type instead.
+///
+/// # Errors
+/// The exit status: there are arguments.
+pub fn refuse_arguments() -> Result<(), u8> {
+    match args().nth(1) {
+        None => Ok(()),
+        Some(_) => {
+            crate::println!("usage: {}   (no arguments)", args().next().unwrap_or("program"));
+            Err(USAGE)
+        }
+    }
+}
+
+/// What a `main` may return.
+pub trait Status {
+    /// The exit status: 0 to 255.
+    fn status(self) -> u8;
+}
+
+impl Status for () {
+    fn status(self) -> u8 {
+        0
+    }
+}
+
+impl Status for u8 {
+    fn status(self) -> u8 {
+        self
+    }
+}
+
+/// An error is printed, with the program's name, and is status 1.
+impl<T: Status, E: core::fmt::Display> Status for Result<T, E> {
+    fn status(self) -> u8 {
+        match self {
+            Ok(value) => value.status(),
+            Err(error) => {
+                crate::println!("{}: {error}", args().next().unwrap_or("program"));
+                1
+            }
+        }
+    }
+}
+
+static ARGUMENT_COUNT: AtomicU32 = AtomicU32::new(0);
+static ARGUMENTS: AtomicU32 = AtomicU32::new(0);
+
+/// The program's arguments, its name first. One that is not UTF-8 reads as an empty string.
+pub fn args() -> impl ExactSizeIterator<Item = &'static str> {
+    let (count, argv) = (ARGUMENT_COUNT.load(Ordering::Relaxed), ARGUMENTS.load(Ordering::Relaxed));
+    (0..count).map(move |index| argument(argv, index))
+}
+
+fn argument(argv: u32, index: u32) -> &'static str {
+    let pointer = core::ptr::with_exposed_provenance::<u32>((argv + 4 * index) as usize);
+    // SAFETY: whoever made this process put `argc` aligned addresses at `argv`, on its first stack page, and nothing
+    // writes there afterwards: the stack grows away from it. That is the contract of a start (ARCHITECTURE.md).
+    let string = unsafe { pointer.read() };
+    let string = core::ptr::with_exposed_provenance::<core::ffi::c_char>(string as usize);
+    // SAFETY: as above: each address is that of a string that ends in a zero byte, on the same page.
+    let string = unsafe { core::ffi::CStr::from_ptr(string) };
+    string.to_str().unwrap_or("")
+}
+
+unsafe extern "C" {
+    /// The program's, made by [`main!`].
+    safe fn libsys_main() -> u8;
+}
+
+/// The Rust half of the start.
+#[unsafe(no_mangle)]
+extern "C" fn libsys_start(count: u32, argv: u32) -> ! {
+    ARGUMENT_COUNT.store(count, Ordering::Relaxed);
+    ARGUMENTS.store(argv, Ordering::Relaxed);
+    logger::install();
+    if call::identity().pager.is_none() {
+        fault::serve_own_regions().expect("a page for the exception stack");
+    }
+    call::exit(libsys_main())
+}
+
+// From the kernel or the parent: esp is USER_STACK_TOP if there are no arguments; else it points at argc, and argv is
+// above that. All else is 0 and does not matter. A zero ebp ends backtraces.
+global_asm!(
+    "    .pushsection .text._start, \"ax\", @progbits",
+    "    .global _start",
+    "_start:",
+    "    cmp esp, {top}",
+    "    jne 2f",
+    "    push 0",
+    "    push 0",
+    "2:  xor ebp, ebp",
+    "    mov eax, [esp]",
+    "    mov edx, [esp + 4]",
+    // esp + 4 is a multiple of 16 at the entry of a function: two words and two of padding.
+    "    and esp, -16",
+    "    sub esp, 8",
+    "    push edx",
+    "    push eax",
+    "    call libsys_start",
+    "    ud2",
+    "    .popsection",
+    top = const USER_STACK_TOP,
+);

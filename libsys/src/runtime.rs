@@ -1,0 +1,13 @@
+//! What every program has under it: a heap, printing, panics.
+
+#[cfg(target_os = "none")]
+pub mod counter;
+#[cfg(target_os = "none")]
+mod heap;
+#[cfg(target_os = "none")]
+pub(crate) mod logger;
+#[cfg(target_os = "none")]
+mod panic;
+#[cfg(target_os = "none")]
+pub mod print;
+pub mod short;

@@ -1,0 +1,121 @@
+//! The disk, as its clients use it: found, opened, given pages, then read and written.
+
+use abi::call::PageOffer;
+use abi::process::Target;
+use abi::{Permissions, ProcessId, UserPage};
+
+use crate::call::{Change, message_call, page_protect};
+use crate::service::disk::protocol::{DiskError, Facts, Request, Transfer, decode_answer};
+use crate::service::names::{self, Name, NotFound};
+
+/// A disk that this process has opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Disk {
+    server: ProcessId,
+    facts: Facts,
+}
+
+impl Disk {
+    /// Opens the disk that init knows.
+    ///
+    /// # Errors
+    /// `Gone`: there is none. `NotPermitted`: it does not serve this process. `Full`.
+    pub fn find() -> Result<Self, DiskError> {
+        Self::open(names::find(Name::DISK)?)
+    }
+
+    /// Opens the disk that `parent` knows: for a server whose parent is not init.
+    ///
+    /// # Errors
+    /// As [`Disk::find`].
+    pub fn find_at(parent: ProcessId) -> Result<Self, DiskError> {
+        Self::open(names::find_at(parent, Name::DISK)?)
+    }
+
+    /// Opens the disk that this process serves.
+    ///
+    /// # Errors
+    /// `NotPermitted`: nobody has admitted the caller. `Full`; `Gone`.
+    pub fn open(server: ProcessId) -> Result<Self, DiskError> {
+        let facts = ask(server, Request::Open, None)?;
+        Ok(Self { server, facts })
+    }
+
+    /// Lets a process open a range of pages of the disk that `server`, a child of this process's, serves.
+    ///
+    /// # Errors
+    /// `NotPermitted`: the disk is no child of the caller's. `BadRange`: the range is empty or goes beyond the disk. `Full`.
+    pub fn admit(
+        server: ProcessId,
+        process: ProcessId,
+        first: u32,
+        pages: u32,
+    ) -> Result<(), DiskError> {
+        ask(server, Request::Admit { process, first, pages }, None).map(drop)
+    }
+
+    /// How large it is.
+    #[must_use]
+    pub const fn facts(&self) -> Facts {
+        self.facts
+    }
+
+    /// Makes a page of this process's a slot of its transfer area, in place of the page that was it; with W if
+    /// `permissions` say so. The page gets the mark *shared*, so that a fork leaves it as it is: the slot is the frame, not the
+    /// place, and after a copy-on-write fork the driver would read into a frame that is the child's.
+    ///
+    /// # Errors
+    /// `BadRange`: there is no such slot. `NotShared`: the page is not there, or lacks W that is asked for.
+    pub fn share(
+        &self,
+        slot: u32,
+        page: UserPage,
+        permissions: Permissions,
+    ) -> Result<(), DiskError> {
+        let change = Change { drop: Permissions::empty(), add: Permissions::SHARED };
+        page_protect(Target::Caller, page, change).map_err(|_| DiskError::NotShared)?;
+        let offer = PageOffer { page, send: Some(permissions), accept: false };
+        ask(self.server, Request::Share { slot }, Some(offer)).map(drop)
+    }
+
+    /// From the disk into the area.
+    ///
+    /// # Errors
+    /// `BadRange`, `NotShared`, `NotWritable`, `DeviceError`; `Gone`.
+    pub fn read(&self, transfer: Transfer) -> Result<(), DiskError> {
+        ask(self.server, Request::Read(transfer), None).map(drop)
+    }
+
+    /// From the area to the disk.
+    ///
+    /// # Errors
+    /// `BadRange`, `NotShared`, `ReadOnly`, `DeviceError`; `Gone`.
+    pub fn write(&self, transfer: Transfer) -> Result<(), DiskError> {
+        ask(self.server, Request::Write(transfer), None).map(drop)
+    }
+
+    /// Returns when all that was written is on the medium.
+    ///
+    /// # Errors
+    /// `DeviceError`; `Gone`.
+    pub fn flush(&self) -> Result<(), DiskError> {
+        ask(self.server, Request::Flush, None).map(drop)
+    }
+}
+
+impl From<NotFound> for DiskError {
+    fn from(why: NotFound) -> Self {
+        match why {
+            NotFound::Nobody | NotFound::NotUnderstood | NotFound::Ended => Self::Gone,
+            NotFound::NotPermitted => Self::NotPermitted,
+        }
+    }
+}
+
+fn ask(server: ProcessId, request: Request, offer: Option<PageOffer>) -> Result<Facts, DiskError> {
+    match message_call(server, request.encode(), offer) {
+        Ok(reply) => decode_answer(reply.words),
+        Err(abi::Error::NotMapped | abi::Error::NotPermitted) => Err(DiskError::NotShared),
+        Err(_) => Err(DiskError::Gone),
+    }
+}

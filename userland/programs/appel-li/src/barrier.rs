@@ -1,0 +1,147 @@
+//! How writes to old pages are noticed: by a fault at the first one, or by the dirty bit of each.
+//!
+//! Both are a [`Watched`] memory at [`crate::places`]. The window tells of dirty bits without a call, and no write is
+//! slower for it; but every page of the old generation is asked. A fault tells of its page alone, and is dear.
+
+use core::ops::Range;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use libsys::abi::layout::PAGE_SIZE;
+use libsys::paging::fault::{Fault, Handled};
+use libsys::paging::primitives;
+use libsys::{Error, PageRange, UserPage};
+
+use crate::copying::Memory;
+use crate::generations::Watched;
+use crate::places::{END, START, load, store};
+
+/// Pages are watched by PROTN; TRAP remembers those that are written, and UNPROT lets the write go on.
+#[derive(Debug)]
+pub struct ByFaults(());
+
+/// Pages are watched by making them clean.
+#[derive(Debug)]
+pub struct ByDirtyBits(());
+
+/// Words of one bit for each page of the places.
+const WORDS: usize = ((END - START) / PAGE_SIZE / 32) as usize;
+/// The pages that were written since they were protected.
+static WRITTEN: [AtomicU32; WORDS] = [const { AtomicU32::new(0) }; WORDS];
+static FAULTS: AtomicU32 = AtomicU32::new(0);
+
+impl ByFaults {
+    /// Begins to handle faults.
+    ///
+    /// # Errors
+    /// See [`primitives::trap`].
+    pub fn new() -> Result<Self, Error> {
+        primitives::trap(Some(remember))?;
+        Ok(Self(()))
+    }
+
+    /// How many faults there were.
+    #[must_use]
+    pub fn faults() -> u32 {
+        FAULTS.load(Relaxed)
+    }
+}
+
+impl ByDirtyBits {
+    /// No handler is needed: faults are as if there were none of ours.
+    ///
+    /// # Errors
+    /// See [`primitives::trap`].
+    pub fn new() -> Result<Self, Error> {
+        primitives::trap(None)?;
+        Ok(Self(()))
+    }
+}
+
+fn remember(fault: &mut Fault<'_>) -> Handled {
+    let Some(page) = fault.page().filter(|page| (START..END).contains(&page.address())) else {
+        return Handled::PassOn;
+    };
+    FAULTS.store(FAULTS.load(Relaxed) + 1, Relaxed);
+    let (word, bit) = bit(page.address());
+    word.store(word.load(Relaxed) | bit, Relaxed);
+    match primitives::unprot(page) {
+        Ok(()) => Handled::Resume,
+        Err(_) => Handled::PassOn,
+    }
+}
+
+fn bit(page: u32) -> (&'static AtomicU32, u32) {
+    let index = (page - START) / PAGE_SIZE;
+    (&WRITTEN[index as usize / 32], 1 << (index % 32))
+}
+
+/// Ranges for calls, of at most as many pages as one takes.
+fn ranges(pages: Range<u32>) -> impl Iterator<Item = PageRange> {
+    const MOST: u32 = PageRange::LIMIT * PAGE_SIZE;
+    pages.clone().step_by(MOST as usize).map(move |start| {
+        let length = (pages.end - start).min(MOST) / PAGE_SIZE;
+        PageRange::new(UserPage::known(start), length).expect("the places are a process's")
+    })
+}
+
+impl Memory for ByFaults {
+    #[inline(always)]
+    fn load(&self, address: u32) -> u32 {
+        load(address)
+    }
+
+    #[inline(always)]
+    fn store(&mut self, address: u32, word: u32) {
+        store(address, word);
+    }
+}
+
+impl Watched for ByFaults {
+    fn written(&mut self, pages: Range<u32>, mut each: impl FnMut(u32)) {
+        for page in pages.step_by(PAGE_SIZE as usize) {
+            let (word, bit) = bit(page);
+            if word.load(Relaxed) & bit != 0 {
+                each(page);
+            }
+        }
+    }
+
+    fn open(&mut self, page: u32) {
+        primitives::unprot(UserPage::known(page)).expect("the page is the program's");
+    }
+
+    fn watch(&mut self, pages: Range<u32>) {
+        ranges(pages.clone())
+            .for_each(|range| primitives::protn(range).expect("the pages are the program's"));
+        for page in pages.step_by(PAGE_SIZE as usize) {
+            let (word, bit) = bit(page);
+            word.store(word.load(Relaxed) & !bit, Relaxed);
+        }
+    }
+}
+
+impl Memory for ByDirtyBits {
+    #[inline(always)]
+    fn load(&self, address: u32) -> u32 {
+        load(address)
+    }
+
+    #[inline(always)]
+    fn store(&mut self, address: u32, word: u32) {
+        store(address, word);
+    }
+}
+
+impl Watched for ByDirtyBits {
+    fn written(&mut self, pages: Range<u32>, mut each: impl FnMut(u32)) {
+        ranges(pages).for_each(|range| primitives::dirty(range, |page| each(page.address())));
+    }
+
+    /// Every page of it can be written.
+    fn open(&mut self, _: u32) {}
+
+    fn watch(&mut self, pages: Range<u32>) {
+        ranges(pages)
+            .for_each(|range| primitives::clean(range).expect("the pages are the program's"));
+    }
+}

@@ -1,0 +1,150 @@
+//! The pager of `compress`: it keeps the frames of an arena, and what the pages without a frame held.
+//!
+//! Each frame has two pages (MAP2): a private one, which is always writable, and a public one in the arena, which is
+//! there only while its contents are. So a page is emptied and filled while the program cannot see it.
+
+use alloc::boxed::Box;
+
+use libsys::abi::layout::PAGE_SIZE;
+use libsys::call::Change;
+use libsys::paging::primitives;
+use libsys::{Error, Permissions, Target, UserPage, page_protect, page_unmap, window};
+use swap::Bytes;
+use swap::codec::{Codec, Compressed, expand};
+
+use crate::blobs::Blobs;
+use crate::places::{self, load, place, store};
+use crate::residents::Residents;
+
+/// Pages of the arena.
+pub const PAGES: u16 = 256;
+/// Frames for them.
+pub const FRAMES: usize = 48;
+/// The private page of frame 0.
+const PRIVATE: u32 = 1024;
+/// Bytes for compressed pages.
+const ROOM: usize = 768 << 10;
+
+/// What the pager has done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Done {
+    /// Faults served.
+    pub faults: u32,
+    /// Pages that went and were compressed.
+    pub compressed: u32,
+    /// Pages that went and were as they had come.
+    pub clean: u32,
+}
+
+/// The pager.
+#[derive(Debug)]
+pub struct Tier {
+    residents: Residents<FRAMES>,
+    /// Frames whose contents have changed since they came, as far as the page's entry does not say so any more.
+    dirty: [bool; FRAMES],
+    blobs: Blobs,
+    codec: Codec,
+    buffer: Box<Bytes>,
+    done: Done,
+}
+
+/// The arena's page.
+#[must_use]
+pub const fn public(page: u16) -> UserPage {
+    place(page as u32)
+}
+
+impl Tier {
+    /// A pager whose pages are all zeros. All its memory is taken now: it runs in a fault handler.
+    ///
+    /// # Errors
+    /// See [`places::allocate`].
+    pub fn new() -> Result<Self, Error> {
+        places::allocate(place(PRIVATE), FRAMES as u32)?;
+        Ok(Self {
+            residents: Residents::EMPTY,
+            dirty: [false; FRAMES],
+            blobs: Blobs::new(PAGES, ROOM),
+            codec: Codec::new(),
+            buffer: Box::new([0; PAGE_SIZE as usize]),
+            done: Done::default(),
+        })
+    }
+
+    /// What it has done.
+    #[must_use]
+    pub const fn done(&self) -> Done {
+        self.done
+    }
+
+    /// Bytes of all compressed pages.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.blobs.bytes()
+    }
+
+    /// Brings a page that is absent.
+    ///
+    /// # Errors
+    /// `OutOfFrames`: there is no room for the page that has to go, or for a table. `Fault`: what was compressed is
+    /// damaged.
+    pub fn bring(&mut self, page: u16) -> Result<(), Error> {
+        self.done.faults += 1;
+        let dirty = &mut self.dirty;
+        let (frame, old) = self.residents.admit(page, |frame, page| {
+            let used =
+                window().entry_of(public(page).page()).is_some_and(|leaf| leaf.is_accessed());
+            if used {
+                // This clears D as well.
+                let leaf = page_protect(Target::Caller, public(page), Change::NONE);
+                dirty[frame] |= leaf.is_ok_and(|leaf| leaf.is_dirty());
+            }
+            used
+        });
+        if let Some(old) = old {
+            let leaf = page_unmap(Target::Caller, public(old), Permissions::empty())?;
+            if core::mem::take(&mut self.dirty[frame]) || leaf.is_dirty() {
+                self.compress(frame, old)?;
+                self.done.compressed += 1;
+            } else {
+                self.done.clean += 1;
+            }
+        }
+        self.fill(frame, page)?;
+        primitives::map2(private(frame), public(page), Permissions::WRITE)
+    }
+
+    fn compress(&mut self, frame: usize, page: u16) -> Result<(), Error> {
+        for (address, word) in words(frame).zip(self.buffer.chunks_exact_mut(4)) {
+            word.copy_from_slice(&load(address).to_le_bytes());
+        }
+        let blob = match self.codec.compress(&self.buffer) {
+            Compressed::Zeros => &[],
+            Compressed::Smaller(blob) => blob,
+            Compressed::Same => &self.buffer[..],
+        };
+        self.blobs.put(page, blob).map_err(|_| Error::OutOfFrames)
+    }
+
+    fn fill(&mut self, frame: usize, page: u16) -> Result<(), Error> {
+        match self.blobs.get(page) {
+            None | Some([]) => self.buffer.fill(0),
+            Some(blob) if blob.len() == self.buffer.len() => self.buffer.copy_from_slice(blob),
+            Some(blob) => expand(blob, &mut self.buffer).map_err(|_| Error::Fault)?,
+        }
+        for (address, word) in words(frame).zip(self.buffer.as_chunks::<4>().0) {
+            store(address, u32::from_le_bytes(*word));
+        }
+        Ok(())
+    }
+}
+
+const fn private(frame: usize) -> UserPage {
+    place(PRIVATE + frame as u32)
+}
+
+/// The addresses of a frame's words.
+fn words(frame: usize) -> impl Iterator<Item = u32> {
+    let start = private(frame).address();
+    (start..start + PAGE_SIZE).step_by(4)
+}

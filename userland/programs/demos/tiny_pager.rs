@@ -1,0 +1,154 @@
+//! `tiny_pager`: a pager in a hundred lines. It forks a child, becomes the child's pager, and lets it have [`ROOM`] pages
+//! of heap, though it works with [`PAGES`]: the page that came first goes first, and waits in the pager's own memory.
+//! docs/pagers.md walks through it.
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec;
+
+use libsys::abi::call::Verdict;
+use libsys::abi::format::elf::STACK_START;
+use libsys::abi::layout::{PAGE_SIZE, USER_STACK_TOP};
+use libsys::paging::fork::{Fork, fork};
+use libsys::paging::held;
+use libsys::paging::regions::{HEAP_END, HEAP_START};
+use libsys::paging::scratch::{Bytes, Scratch};
+use libsys::process::{exit, id};
+use libsys::service::message::{Event, next_event};
+use libsys::{
+    Error, Permissions, ProcessId, Target, UserPage, fault_reply, identity, page_allocate,
+    page_move, page_unmap, println, receive, send, set_pager,
+};
+
+libsys::main!(main);
+
+/// Pages that the child fills.
+const PAGES: usize = 24;
+/// Pages of heap that it may have at a time: an instruction may need two of them, and a call as well.
+const ROOM: usize = 4;
+/// The mark on an absent page: it is with the pager.
+const AWAY: Permissions = Permissions::MARK_9;
+
+fn main() -> Result<u8, Error> {
+    let child = match fork()? {
+        Fork::Child => exit(u8::from(work().is_err())),
+        Fork::Parent { child } => child,
+    };
+    // A parent may be its child's pager without being asked. The child waits for this.
+    set_pager(child, Some(id()))?;
+    send(child, [0; 4], None)?;
+    let mut pager = Pager::new(child);
+    let status = loop {
+        match next_event()? {
+            Event::Fault { client, address, .. } if client == child => pager.fault(address)?,
+            Event::Exit { child: ended, status, .. } if ended == child => break status,
+            // What nobody should have sent.
+            Event::Message { .. }
+            | Event::Fault { .. }
+            | Event::Exit { .. }
+            | Event::Interrupt
+            | Event::Clone { .. }
+            | Event::Frames { .. } => {}
+        }
+    };
+    println!("tiny_pager: {} pages out, {} in", pager.pages_out, pager.pages_in);
+    println!("tiny_pager: {}", if status == 0 { "every byte is right" } else { "bytes were lost" });
+    Ok(u8::from(status != 0 || pager.pages_in == 0))
+}
+
+/// What the pager knows of its one client.
+struct Pager {
+    child: ProcessId,
+    /// The pages that it has, the oldest first.
+    present: VecDeque<UserPage>,
+    /// The contents of those that it has had.
+    away: BTreeMap<u32, Box<Bytes>>,
+    pages_in: u32,
+    pages_out: u32,
+}
+
+impl Pager {
+    const fn new(child: ProcessId) -> Self {
+        Self { child, present: VecDeque::new(), away: BTreeMap::new(), pages_in: 0, pages_out: 0 }
+    }
+
+    /// Serves a fault: the child waits, and goes on where it was when this has replied.
+    fn fault(&mut self, address: u32) -> Result<(), Error> {
+        let child = self.child;
+        let Some(page) = UserPage::containing(address) else {
+            return fault_reply(child, Verdict::Refuse);
+        };
+        match address {
+            STACK_START..USER_STACK_TOP => page_allocate(child, page, Permissions::WRITE)?,
+            HEAP_START..HEAP_END => {
+                if self.present.len() == ROOM {
+                    self.take_one_away()?;
+                }
+                self.present.push_back(page);
+                if let Some(bytes) = self.away.remove(&address_of(page)) {
+                    return self.bring_back(page, &bytes);
+                }
+                page_allocate(child, page, Permissions::WRITE)?;
+            }
+            _ => return fault_reply(child, Verdict::Refuse),
+        }
+        fault_reply(child, Verdict::Resume)
+    }
+
+    /// Takes the oldest page. From the move on nothing can change it, so it is read afterwards.
+    fn take_one_away(&mut self) -> Result<(), Error> {
+        let Some(oldest) = self.present.pop_front() else { return Ok(()) };
+        let place = held::page(0);
+        page_move((self.child, oldest), (Target::Caller, place), AWAY)?;
+        let mut bytes = Box::new([0; PAGE_SIZE as usize]);
+        held::copy(0, &mut bytes);
+        page_unmap(Target::Caller, place, Permissions::empty())?;
+        self.away.insert(address_of(oldest), bytes);
+        self.pages_out += 1;
+        Ok(())
+    }
+
+    /// Fills a page of the pager's own, and maps it into the child with the reply. Then the pager lets go of it.
+    fn bring_back(&mut self, page: UserPage, bytes: &Bytes) -> Result<(), Error> {
+        let mut scratch = Scratch::new()?;
+        *scratch.bytes() = *bytes;
+        self.pages_in += 1;
+        let permissions = Permissions::WRITE;
+        let (source, destination) = (Scratch::PAGE, page);
+        fault_reply(self.child, Verdict::Map { source, destination, permissions })
+    }
+}
+
+fn address_of(page: UserPage) -> u32 {
+    page.page().address()
+}
+
+/// The child: fills its pages three times over, each time in another order, and looks at every word before.
+fn work() -> Result<(), Error> {
+    receive(identity().parent, None)?;
+    let mut pages = vec![[0_u32; WORDS]; PAGES];
+    for (round, stride) in (1..).zip([5, 7, 11]) {
+        for page in (0..PAGES).map(|step| step * stride % PAGES) {
+            for (word, value) in pages[page].iter_mut().enumerate() {
+                if *value != pattern(page, word, round - 1) {
+                    println!("tiny_pager: word {word} of page {page} is {value:#x}");
+                    return Err(Error::Fault);
+                }
+                *value = pattern(page, word, round);
+            }
+        }
+    }
+    Ok(())
+}
+
+const WORDS: usize = PAGE_SIZE as usize / 4;
+
+/// What stands in a word of a page after a round; 0 after none.
+const fn pattern(page: usize, word: usize, round: u32) -> u32 {
+    ((page * WORDS + word) as u32 + 1).wrapping_mul(round.wrapping_mul(0x9E37_79B9))
+}

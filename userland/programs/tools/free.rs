@@ -1,0 +1,22 @@
+//! `free`: how much memory the machine has left, and the disk that pages go to, and how many processes live.
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+use libsys::service::pager::space;
+use libsys::{machine, println};
+
+libsys::main!(main);
+
+/// Frames in a MiB.
+const MIB: u32 = 256;
+
+fn main() {
+    let machine = machine();
+    println!("{} of {} frames free ({} MiB)", machine.free, machine.frames, machine.free / MIB);
+    if let Some((space, aside)) = space().filter(|(space, _)| space.slots > 0) {
+        let free = space.slots - space.slots_used - aside;
+        println!("{free} of {} slots free on the disk, {aside} set aside", space.slots);
+    }
+    println!("{} processes", machine.processes);
+}

@@ -1,0 +1,137 @@
+//! How the disk's clients are answered.
+
+use disk::{Clients, places};
+use libsys::abi::process_info::Status;
+use libsys::paging::inbox;
+use libsys::process::info;
+use libsys::service::disk::protocol::{
+    DiskError, Facts, PAGE_SECTORS, Request, SLOTS, Transfer, encode_answer,
+};
+use libsys::{
+    Error, Permissions, ProcessId, Target, page_allocate, page_map, page_unmap, range_unmap,
+};
+
+use crate::copy;
+use crate::device::Device;
+
+/// A device and its clients.
+pub struct Server {
+    device: Device,
+    clients: Clients,
+}
+
+impl Server {
+    /// A server without clients. Takes the page tables that pages of clients need, so that they never need memory.
+    ///
+    /// Clients are whom `parent` admits, or with `everyone` whoever opens.
+    pub fn new(device: Device, parent: ProcessId, everyone: bool) -> Result<Self, Error> {
+        for page in [places::slot(0, 0)?, inbox::OFFER.page] {
+            page_allocate(Target::Caller, page, Permissions::WRITE)?;
+            page_unmap(Target::Caller, page, Permissions::empty())?;
+        }
+        let pages = u32::try_from(device.sectors() / u64::from(PAGE_SECTORS)).unwrap_or(u32::MAX);
+        Ok(Self { device, clients: Clients::new(parent, pages, everyone) })
+    }
+
+    /// The device has raised its interrupt while nothing was asked of it.
+    pub fn interrupt(&mut self) {
+        self.device.answer_idle();
+    }
+
+    /// Answers a message; `page` says with what permissions a page has come along.
+    pub fn request(
+        &mut self,
+        sender: ProcessId,
+        words: [u32; 4],
+        page: Option<Permissions>,
+    ) -> [u32; 4] {
+        self.forget_ended();
+        let answer = Request::decode(words).and_then(|request| self.perform(sender, request, page));
+        if page.is_some() {
+            inbox::clear();
+        }
+        encode_answer(answer)
+    }
+
+    fn perform(
+        &mut self,
+        sender: ProcessId,
+        request: Request,
+        page: Option<Permissions>,
+    ) -> Result<Option<Facts>, DiskError> {
+        match request {
+            Request::Open => {
+                let sectors = self.clients.open(sender)?;
+                return Ok(Some(Facts { sectors, pages: SLOTS }));
+            }
+            Request::Admit { process, first, pages } => {
+                if has_ended(process) {
+                    return Err(DiskError::Gone);
+                }
+                self.clients.admit(sender, process, first, pages)?;
+                return Ok(None);
+            }
+            Request::Share { .. } | Request::Read(_) | Request::Write(_) | Request::Flush => {}
+        }
+        let client = self.clients.find(sender)?;
+        match request {
+            Request::Open | Request::Admit { .. } => {}
+            Request::Share { slot } => share(client, slot, page)?,
+            Request::Read(transfer) => self.read(client, transfer)?,
+            Request::Write(transfer) => self.write(client, transfer)?,
+            Request::Flush => self.device.flush()?,
+        }
+        Ok(None)
+    }
+
+    fn read(&mut self, client: usize, transfer: Transfer) -> Result<(), DiskError> {
+        let sector = self.clients.place(client, transfer)?;
+        each_page(client, transfer, |page, _| copy::check_writable(page))?;
+        self.device.read(sector, transfer.pages)?;
+        each_page(client, transfer, copy::from_device)
+    }
+
+    fn write(&mut self, client: usize, transfer: Transfer) -> Result<(), DiskError> {
+        if !self.device.is_writable() {
+            return Err(DiskError::ReadOnly);
+        }
+        let sector = self.clients.place(client, transfer)?;
+        each_page(client, transfer, copy::to_device)?;
+        self.device.write(sector, transfer.pages)
+    }
+
+    /// Gives back the areas of clients that have ended.
+    fn forget_ended(&mut self) {
+        while let Some(client) = self.clients.forget_one(has_ended) {
+            if let Ok(area) = places::area(client) {
+                // Unmapping without marks needs no memory and cannot fail.
+                let _ = range_unmap(Target::Caller, area, Permissions::empty());
+            }
+        }
+    }
+}
+
+fn has_ended(id: ProcessId) -> bool {
+    info::process(id).is_none_or(|facts| facts.status == Status::Dying as u32)
+}
+
+/// Makes the page in the inbox a slot of a client's area.
+fn share(client: usize, slot: u32, page: Option<Permissions>) -> Result<(), DiskError> {
+    let place = places::slot(client, slot).map_err(|_| DiskError::BadRange)?;
+    let permissions = page.ok_or(DiskError::NotShared)? & Permissions::WRITE;
+    page_map((Target::Caller, inbox::OFFER.page), (Target::Caller, place), permissions)
+        .map_err(|_| DiskError::NotShared)
+}
+
+/// Does something with each page of a transfer and its index.
+fn each_page(
+    client: usize,
+    transfer: Transfer,
+    mut act: impl FnMut(libsys::UserPage, u32) -> Result<(), DiskError>,
+) -> Result<(), DiskError> {
+    for index in 0..transfer.pages {
+        let page = places::slot(client, transfer.slot + index).map_err(|_| DiskError::BadRange)?;
+        act(page, index)?;
+    }
+    Ok(())
+}

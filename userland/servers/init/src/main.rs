@@ -1,0 +1,132 @@
+//! The first program: starts the disk if the boot line asks for it, and the pager; then one program or the shell under
+//! it, and ends with that one's status.
+//!
+//! The kernel turns the machine off when init ends. Processes whose parents have ended become init's children;
+//! receiving their end is all that they need.
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use init::servers::{Servers, StartError};
+use libsys::abi::boot_line::{ARCHIVE, DISK, SWAP, TRUST};
+use libsys::process::boot_line;
+use libsys::process::command_line;
+use libsys::process::{Command, Finished, SpawnError, attend};
+use libsys::{Error, ProcessId, Target, println, set_console_owner};
+use shell::builtin::Builtin;
+
+libsys::main!(main, arguments);
+
+/// Exit status of a program that Ctrl-C ended: as if by signal 2 elsewhere.
+const INTERRUPTED: u8 = 130;
+
+/// Exit status when the program to be run does not start: as shells have it elsewhere.
+const NOT_STARTED: u8 = 127;
+
+/// Exit status when nobody can tell which program is to be run.
+const UNREADABLE: u8 = 1;
+
+fn main() -> Result<u8, InitError> {
+    let line = libsys::args().nth(1).unwrap_or("");
+    let has = |word: &str| boot_line::has_word(line, word);
+    let servers = Servers::start(has(DISK), has(SWAP))?;
+    match boot_line::command_to_run(line) {
+        Some(command) => run_command(servers, command, has),
+        None => run_shell(servers),
+    }
+}
+
+/// Runs a program: with `trust` on the boot line as a driver, with `archive` with the boot archive. A command of the
+/// shell's own is run by a shell.
+fn run_command(servers: Servers, text: &str, has: impl Fn(&str) -> bool) -> Result<u8, InitError> {
+    let words = match command_line::split(text) {
+        Ok(words) => words,
+        Err(why) => {
+            println!("cannot read run={text}: {why}");
+            return Ok(UNREADABLE);
+        }
+    };
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    // `text` is not blank, so there is a first word.
+    let (name, arguments) = words.split_first().map_or(("", &[][..]), |(name, rest)| (*name, rest));
+    set_console_owner(Some(Target::Caller))?;
+    let of_shell = ["-c", text];
+    let mut command = if Builtin::named(name).is_some() {
+        Command::new("sh").args(&of_shell).with_archive()
+    } else {
+        Command::new(name).args(arguments)
+    };
+    command = command.pager(servers.pager());
+    if has(TRUST) {
+        command = command.driver();
+    }
+    if has(ARCHIVE) {
+        command = command.with_archive();
+    }
+    match command.spawn() {
+        Ok(child) => return wait_for(servers, child),
+        Err(SpawnError::NoSuchProgram) => println!("no such program: {name}"),
+        Err(error) => println!("{name}: {error}"),
+    }
+    Ok(NOT_STARTED)
+}
+
+fn run_shell(servers: Servers) -> Result<u8, InitError> {
+    let shell = Command::new("sh").pager(servers.pager()).with_archive().owning_console();
+    let child = shell.spawn().map_err(|error| InitError::Spawn("sh", error))?;
+    wait_for(servers, child)
+}
+
+fn wait_for(mut servers: Servers, child: ProcessId) -> Result<u8, InitError> {
+    let finished = attend(child, |event| servers.hear(event))?;
+    Ok(match finished {
+        // The kernel gives 0 to 255.
+        Finished::Ended(ended) => (ended.status & 0xFF) as u8,
+        Finished::Interrupted => {
+            println!("^C");
+            INTERRUPTED
+        }
+    })
+}
+
+/// Why init cannot go on.
+enum InitError {
+    /// A program that the system needs does not start.
+    Spawn(&'static str, SpawnError),
+    /// The pager ended with this status before it was ready.
+    PagerEnded(u32),
+    /// A call failed.
+    Call(Error),
+}
+
+impl From<StartError> for InitError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Spawn(error) => Self::Spawn("pager", error),
+            StartError::PagerEnded(status) => Self::PagerEnded(status),
+            StartError::Call(error) => Self::Call(error),
+        }
+    }
+}
+
+impl From<Error> for InitError {
+    fn from(error: Error) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl fmt::Display for InitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spawn(name, error) => write!(f, "cannot start {name}: {error}"),
+            Self::PagerEnded(status) => write!(f, "the pager ended with status {status}"),
+            Self::Call(error) => error.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The servers of a system, as their parent sees them: the disk's driver and the pager, and who may ask for which.
+//!
+//! Without `swaps` any program may open the disk. With it the disk is the pager's alone: its sectors are the memory of all
+//! programs. The parent admits the pager at the driver and tells everyone else [`NotFound::NotPermitted`].
+//!
+//! When the driver dies another one is started. Who asks for the disk meanwhile is answered when that one serves, or when
+//! there will be none; until then the question is kept, and who asks by a call waits.
+
+use alloc::vec::Vec;
+use core::mem::take;
+
+use libsys::abi::process_info::Status;
+use libsys::process::info;
+use libsys::process::{Command, SpawnError};
+use libsys::service::message::{Event, next_event};
+use libsys::service::names::{self, Name, NotFound};
+use libsys::service::pager::is_ready;
+use libsys::{Error, ProcessId, println, reply};
+
+use crate::disk::{Access, Disk};
+
+/// The pager and, if there is one, the disk. An id is dropped when its process ends, so none ever names a later process.
+pub struct Servers {
+    pager: Option<ProcessId>,
+    disk: Option<Disk>,
+    /// There is a disk, or was one that could not be started again.
+    has_disk: bool,
+    swaps: bool,
+    /// Who waits for the disk to serve again.
+    waiting: Vec<ProcessId>,
+}
+
+/// Why the servers do not start.
+pub enum StartError {
+    /// The pager does not.
+    Spawn(SpawnError),
+    /// The pager ended with this status before it served.
+    PagerEnded(u32),
+    /// A call failed.
+    Call(Error),
+}
+
+impl From<Error> for StartError {
+    fn from(error: Error) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl Servers {
+    /// Starts the disk, if there is to be one, then the pager, and waits until it serves. With `swaps` the pager puts pages
+    /// on the disk. A disk that does not start is no error; it has said why.
+    ///
+    /// # Errors
+    /// A [`StartError`].
+    pub fn start(disk: bool, swaps: bool) -> Result<Self, StartError> {
+        let access = if swaps { Access::Only(None) } else { Access::Everyone };
+        let disk = if disk { Disk::start_and_wait(access)? } else { None };
+        let arguments: &[&str] = if swaps { &["swap"] } else { &[] };
+        let command = Command::new("pager").args(arguments).pager(None).with_archive();
+        let pager = command.spawn().map_err(StartError::Spawn)?;
+        let has_disk = disk.is_some();
+        let mut servers = Self { pager: Some(pager), disk, has_disk, swaps, waiting: Vec::new() };
+        if let Some(disk) = servers.disk.as_mut().filter(|_| swaps) {
+            disk.admit(pager);
+        }
+        loop {
+            match next_event()? {
+                Event::Message { sender, words, .. } if sender == pager && is_ready(words) => {
+                    return Ok(servers);
+                }
+                Event::Exit { child, status, .. } if child == pager => {
+                    return Err(StartError::PagerEnded(status));
+                }
+                event => servers.hear(event),
+            }
+        }
+    }
+
+    /// The pager, while it lives.
+    #[must_use]
+    pub const fn pager(&self) -> Option<ProcessId> {
+        self.pager
+    }
+
+    /// The driver of the disk, if one serves.
+    #[must_use]
+    pub fn driver(&self) -> Option<ProcessId> {
+        self.disk.as_ref().and_then(Disk::server)
+    }
+
+    /// Hears of what is not about the program in the foreground. Every message is answered, now or when the disk serves.
+    pub fn hear(&mut self, event: Event) {
+        match event {
+            Event::Exit { child, status, .. } if Some(child) == self.pager => {
+                self.pager = None;
+                println!("init: the pager ended with status {status}");
+            }
+            Event::Exit { child, status, .. } => {
+                // Or an orphan.
+                if self.disk.as_ref().is_some_and(|disk| disk.is(child)) {
+                    self.disk = self.disk.take().and_then(|disk| disk.restart(status));
+                    if self.disk.is_none() {
+                        self.answer_waiting();
+                    }
+                }
+            }
+            Event::Message { sender, words, .. } => {
+                let serves = self.disk.as_mut().is_some_and(|disk| disk.hear(sender, words));
+                if serves {
+                    self.answer_waiting();
+                } else {
+                    self.answer(sender, words);
+                }
+            }
+            // What nobody should have sent.
+            Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } | Event::Frames { .. } => {
+            }
+        }
+    }
+
+    /// Answers a message: whoever asks for a server by name learns which one it is, if it serves the process that asks.
+    fn answer(&mut self, sender: ProcessId, words: [u32; 4]) {
+        let server = match Name::asked(words) {
+            None => Err(NotFound::NotUnderstood),
+            Some(Name::DISK) if self.has_disk => {
+                if self.swaps && Some(sender) != self.pager {
+                    Err(NotFound::NotPermitted)
+                } else if self.disk.is_none() {
+                    Err(NotFound::Ended)
+                } else {
+                    let Some(driver) = self.driver().filter(|driver| lives(*driver)) else {
+                        return self.waiting.push(sender);
+                    };
+                    Ok(driver)
+                }
+            }
+            Some(_) => Err(NotFound::Nobody),
+        };
+        // `NotWaiting` is no error here: a message that was sent, not called, wants no answer.
+        let _ = reply(sender, names::answer(server), None);
+    }
+
+    /// Answers who has waited: the disk serves again, or never will.
+    fn answer_waiting(&mut self) {
+        for sender in take(&mut self.waiting) {
+            self.answer(sender, Name::DISK.question());
+        }
+    }
+}
+
+/// Has a process not ended? Its parent may not have been told yet.
+fn lives(id: ProcessId) -> bool {
+    info::process(id).is_some_and(|facts| facts.status != Status::Dying as u32)
+}

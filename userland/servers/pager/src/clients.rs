@@ -1,0 +1,227 @@
+//! Whom the pager serves, and as which program.
+//!
+//! Nothing here allocates: a client is an id and a program's number, and there is room for every process and for
+//! [`PROGRAMS`] programs from the beginning. So a new client needs no memory, and the pager outlives memory that is
+//! gone.
+
+use libsys::abi::ProcessId;
+use libsys::abi::fault::Access;
+use libsys::abi::layout::PROCESSES;
+use libsys::paging::regions::{Decision, Refusal};
+
+use crate::program::Program;
+
+/// The most programs that clients can run.
+pub const PROGRAMS: usize = 64;
+
+/// The process is not a client, or not any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unknown;
+
+/// There are [`PROGRAMS`] programs already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Full;
+
+/// A program that the pager knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Known(usize);
+
+#[derive(Clone, Copy, Debug)]
+struct Client {
+    id: ProcessId,
+    program: Known,
+}
+
+/// Programs as they become known, and clients by process slot. A client that has ended stays in the books until
+/// another process takes its slot; its id is nobody's by then.
+#[derive(Debug)]
+pub struct Clients<F> {
+    programs: [Option<Program<F>>; PROGRAMS],
+    by_slot: [Option<Client>; PROCESSES as usize],
+}
+
+impl<F: Copy + PartialEq> Clients<F> {
+    /// Nobody, and no programs.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { programs: [None; PROGRAMS], by_slot: [None; PROCESSES as usize] }
+    }
+
+    /// The program in this file, if it is known.
+    pub fn program_in(&self, file: F) -> Option<Known> {
+        let known = |program: &Option<Program<F>>| program.is_some_and(|it| it.file == file);
+        self.programs.iter().position(known).map(Known)
+    }
+
+    /// Gets to know a program.
+    ///
+    /// # Errors
+    /// `Full`: there is no room for it.
+    pub fn add(&mut self, program: Program<F>) -> Result<Known, Full> {
+        let free = self.programs.iter().position(Option::is_none).ok_or(Full)?;
+        self.programs[free] = Some(program);
+        Ok(Known(free))
+    }
+
+    /// Takes a client that runs a program, in place of any older one in its slot.
+    pub fn insert(&mut self, id: ProcessId, program: Known) {
+        self.by_slot[id.index() as usize] = Some(Client { id, program });
+    }
+
+    /// A client forks: its child may touch what it may touch. Pages that it has are not the pager's to copy; what is
+    /// absent comes from the same places for both.
+    ///
+    /// # Errors
+    /// `Unknown`: the parent is not a client.
+    pub fn adopt(&mut self, parent: ProcessId, child: ProcessId) -> Result<(), Unknown> {
+        let program = self.find(parent)?.program;
+        self.insert(child, program);
+        Ok(())
+    }
+
+    /// The program that a client runs.
+    ///
+    /// # Errors
+    /// `Unknown`: it is not a client.
+    pub fn program_of(&self, id: ProcessId) -> Result<&Program<F>, Unknown> {
+        let Known(index) = self.find(id)?.program;
+        self.programs[index].as_ref().ok_or(Unknown)
+    }
+
+    /// What to do about a client's fault.
+    #[must_use]
+    pub fn decide(&self, id: ProcessId, address: u32, access: Access) -> Decision {
+        match self.program_of(id) {
+            Ok(program) => program.regions.decide(address, access),
+            Err(Unknown) => Decision::Refuse(Refusal::NoRegion),
+        }
+    }
+
+    /// Everyone in the books, those that have ended included.
+    pub fn ids(&self) -> impl Iterator<Item = ProcessId> {
+        self.by_slot.iter().flatten().map(|client| client.id)
+    }
+
+    fn find(&self, id: ProcessId) -> Result<Client, Unknown> {
+        self.by_slot[id.index() as usize].filter(|client| client.id == id).ok_or(Unknown)
+    }
+}
+
+impl<F: Copy + PartialEq> Default for Clients<F> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use libsys::abi::format::elf::Image;
+    use libsys::abi::{Page, UserPage};
+    use libsys::paging::regions::{HEAP_END, HEAP_START};
+
+    const READ: Access = Access::USER;
+    const WRITE: Access = Access::USER.union(Access::WRITE);
+
+    /// A program of two segments: two pages of text, and a page of data with a page of zeros after it.
+    fn image() -> Image {
+        let mut file = [0_u8; 0x3000];
+        let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0, b"\x7fELF\x01\x01\x01");
+        for (at, half) in [(16, 2_u16), (18, 3), (40, 52), (42, 32), (44, 2), (46, 40)] {
+            put(at, &half.to_le_bytes());
+        }
+        for (at, word) in [(20, 1_u32), (24, 0x80_0020), (28, 52)] {
+            put(at, &word.to_le_bytes());
+        }
+        let segments = [
+            [1, 0, 0x80_0000, 0, 0x1800, 0x1800, 5, 0x1000],
+            [1, 0x2000, 0x80_2000, 0, 0x800, 0x1800, 6, 0x1000],
+        ];
+        for (index, words) in segments.iter().enumerate() {
+            for (word, value) in words.iter().enumerate() {
+                put(52 + 32 * index + 4 * word, &u32::to_le_bytes(*value));
+            }
+        }
+        Image::plan(&file[..1024], file.len() as u32).unwrap()
+    }
+
+    fn clients() -> (Clients<u8>, ProcessId) {
+        let (mut clients, id) = (Clients::new(), ProcessId::first(5));
+        let program = clients.add(Program::new("walk", image(), 1).unwrap()).unwrap();
+        clients.insert(id, program);
+        (clients, id)
+    }
+
+    #[test]
+    fn each_region_is_served_in_its_own_way_and_nothing_else_is() {
+        let (clients, id) = clients();
+        let zero = |address| Decision::Zero(UserPage::known(address));
+        let file = |address, writable| Decision::Image { page: UserPage::known(address), writable };
+        let refuse = Decision::Refuse;
+        let table = [
+            (0x80_0020, READ, file(0x80_0000, false)),
+            (0x80_1FFF, READ, file(0x80_1000, false)),
+            (0x80_0020, WRITE, refuse(Refusal::ReadOnly)),
+            (0x80_2004, WRITE, file(0x80_2000, true)),
+            (0x80_3000, READ, file(0x80_3000, true)),
+            (0x80_4000, READ, refuse(Refusal::NoRegion)),
+            (HEAP_START, WRITE, zero(HEAP_START)),
+            (HEAP_END - 1, READ, zero(HEAP_END - 0x1000)),
+            (HEAP_END, READ, refuse(Refusal::NoRegion)),
+            (0xEEBF_DFFC, WRITE, zero(0xEEBF_D000)),
+            (0xEEAF_E000, WRITE, refuse(Refusal::Guard)),
+            (0xEEBF_E000, READ, refuse(Refusal::NoRegion)),
+            (0, READ, refuse(Refusal::NoRegion)),
+            (0xEF40_0000, READ, refuse(Refusal::NoRegion)),
+            (0xFFFF_FFFF, WRITE, refuse(Refusal::NoRegion)),
+        ];
+        for (address, access, expected) in table {
+            assert_eq!(clients.decide(id, address, access), expected, "{address:#010x} {access:?}");
+        }
+    }
+
+    #[test]
+    fn a_stale_id_is_nobody() {
+        let (clients, id) = clients();
+        assert!(clients.program_of(id).is_ok());
+        assert_eq!(clients.program_of(id.next()).err(), Some(Unknown));
+        let refused = Decision::Refuse(Refusal::NoRegion);
+        assert_eq!(clients.decide(id.next(), HEAP_START, WRITE), refused);
+    }
+
+    #[test]
+    fn a_program_is_known_by_its_file_and_there_are_so_many_of_them() {
+        let (mut clients, _) = clients();
+        let first = clients.program_in(1).unwrap();
+        assert_eq!(clients.program_in(2), None);
+        for file in 2..=PROGRAMS as u8 {
+            let known = clients.add(Program::new("walk", image(), file).unwrap()).unwrap();
+            assert_ne!(known, first);
+            assert_eq!(clients.program_in(file), Some(known));
+        }
+        assert_eq!(clients.add(Program::new("walk", image(), 0).unwrap()), Err(Full));
+    }
+
+    #[test]
+    fn a_forked_child_may_touch_what_its_parent_may_and_outlives_it() {
+        let (mut clients, parent) = clients();
+        let child = ProcessId::first(6);
+        clients.adopt(parent, child).unwrap();
+        assert_eq!(clients.ids().count(), 2);
+        let program = clients.program_in(1).unwrap();
+        clients.insert(parent.next(), program);
+        let text = Page::containing(0x80_0000);
+        assert_eq!(clients.program_of(child).unwrap().image.pieces(text).count(), 1);
+        assert_eq!(clients.program_of(child).unwrap().name.as_str(), "walk");
+        assert_eq!(clients.adopt(parent, child.next()), Err(Unknown), "the parent has ended");
+    }
+
+    #[test]
+    fn the_next_process_of_a_slot_takes_the_place_of_the_last() {
+        let (mut clients, id) = clients();
+        let program = clients.program_in(1).unwrap();
+        clients.insert(id.next(), program);
+        assert_eq!((clients.ids().count(), clients.program_of(id).is_err()), (1, true));
+    }
+}

@@ -1,0 +1,110 @@
+//! The disk that pages go to: in slots of a page, by way of the transfer area.
+
+use libsys::paging::transfer_area::TransferArea;
+use libsys::service::disk::client::Disk;
+use libsys::service::disk::protocol::{DiskError as Trouble, PAGE_SECTORS, SLOTS, Transfer};
+use libsys::{Permissions, identity, println};
+use swap::{Bytes, DiskError};
+
+/// A disk with its transfer area; or none.
+pub struct SwapDisk(Option<(Disk, TransferArea)>);
+
+/// How many drivers are asked for one request. A request that ends each driver is given up.
+const DRIVERS: u32 = 3;
+
+/// The most slots that are used: 4 GiB.
+const MOST: u64 = 1 << 20;
+
+impl SwapDisk {
+    /// No disk.
+    pub const NONE: Self = Self(None);
+
+    /// The disk that the pager's parent knows. What cannot be opened is said, and is none.
+    pub fn find() -> Self {
+        let opened = TransferArea::new().map_err(|_| Trouble::NotShared).and_then(|area| {
+            let disk = find()?;
+            share(&disk, &area)?;
+            Ok((disk, area))
+        });
+        Self(opened.inspect_err(|error| println!("pager: no swap space: {error}")).ok())
+    }
+
+    /// Slots; 0 without a disk.
+    pub fn slots(&self) -> u32 {
+        let slots = |(disk, _): &(Disk, TransferArea)| {
+            (disk.facts().sectors / u64::from(PAGE_SECTORS)).min(MOST) as u32
+        };
+        self.0.as_ref().map_or(0, slots)
+    }
+
+    /// Page `index` of the transfer area.
+    ///
+    /// # Panics
+    /// If there is no disk.
+    pub fn buffer(&mut self, index: usize) -> &mut Bytes {
+        let (_, area) = self.0.as_mut().expect("nobody asks for the buffer of no disk");
+        area.bytes(index as u32)
+    }
+
+    /// Writes the first pages of the area to slots.
+    ///
+    /// # Errors
+    /// `DiskError`: it could not.
+    pub fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
+        self.request(first, count, Disk::write)
+    }
+
+    /// Reads slots into the first pages of the area.
+    ///
+    /// # Errors
+    /// `DiskError`: it could not.
+    pub fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
+        self.request(first, count, Disk::read)
+    }
+
+    fn request(
+        &mut self,
+        first: u32,
+        count: usize,
+        request: impl Fn(&Disk, Transfer) -> Result<(), Trouble>,
+    ) -> Result<(), DiskError> {
+        let (disk, area) = self.0.as_mut().ok_or(DiskError::Gone)?;
+        let sector = u64::from(first) * u64::from(PAGE_SECTORS);
+        let transfer = Transfer { sector, slot: 0, pages: count as u32 };
+        let mut done = request(disk, transfer);
+        for _ in 1..DRIVERS {
+            if done != Err(Trouble::Gone) {
+                break;
+            }
+            // The driver has ended. The parent answers when the next one serves, or when there will be none. What was
+            // written is still on the disk.
+            match reopen(area) {
+                Ok(again) => {
+                    *disk = again;
+                    done = request(disk, transfer);
+                }
+                // The next driver has ended as well, or there is none; the next turn asks again.
+                Err(trouble) => done = Err(trouble),
+            }
+        }
+        done.map_err(|trouble| match trouble {
+            Trouble::Gone => DiskError::Gone,
+            _ => DiskError::Failed,
+        })
+    }
+}
+
+/// Opens the disk of the pager's parent, which starts the driver.
+fn find() -> Result<Disk, Trouble> {
+    Disk::find_at(identity().parent.ok_or(Trouble::Gone)?)
+}
+
+fn reopen(area: &TransferArea) -> Result<Disk, Trouble> {
+    let disk = find()?;
+    share(&disk, area)?;
+    Ok(disk)
+}
+
+fn share(disk: &Disk, area: &TransferArea) -> Result<(), Trouble> {
+    (0..SLOTS).try_for_each(|slot| disk.share(slot, area.page(slot), Permissions::WRITE))
+}

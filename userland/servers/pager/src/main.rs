@@ -1,0 +1,73 @@
+//! The pager: receives the faults of its clients and answers them from its books.
+//!
+//! It blocks in one receive and never polls. What it cannot serve it refuses, with one line, and goes on: a client's
+//! trouble, memory that is gone included, is never the pager's end. So it has a stack that is there, and of
+//! its heap it takes each piece from the machine before it touches it.
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+
+mod disk;
+mod reach;
+mod server;
+
+use libsys::abi::message::Message;
+use libsys::paging::inbox;
+use libsys::service::message::Event;
+use libsys::service::pager::ready;
+use libsys::{
+    Error, accept_clients, accept_frame_requests, args, fault_reply_and_receive, identity, receive,
+    reply_and_receive, send,
+};
+
+use disk::SwapDisk;
+use server::{Answer, Server};
+
+libsys::main!(main, arguments);
+
+fn main() -> Result<(), Error> {
+    let parent = identity().parent.ok_or(Error::NoSuchProcess)?;
+    accept_clients(true)?;
+    accept_frame_requests(true)?;
+    let swaps = args().nth(1) == Some("swap");
+    let mut server = Server::new(if swaps { SwapDisk::find() } else { SwapDisk::NONE })?;
+    grow_stack_ahead();
+    send(parent, ready(), None)?;
+    let mut message = receive(None, Some(inbox::OFFER))?;
+    loop {
+        message = match answer(&mut server, message) {
+            Answer::Words(to, words) => reply_and_receive(to, words, Some(inbox::OFFER))?,
+            Answer::Fault(client, verdict) => {
+                fault_reply_and_receive(client, verdict, Some(inbox::OFFER.page))?
+            }
+            Answer::None => receive(None, Some(inbox::OFFER))?,
+        };
+    }
+}
+
+/// Has the stack that the work needs mapped now, while there is memory.
+#[inline(never)]
+fn grow_stack_ahead() {
+    let mut ahead = [0_u8; 0x1_0000];
+    core::hint::black_box(&mut ahead);
+}
+
+fn answer(server: &mut Server, message: Message) -> Answer {
+    match Event::new(message) {
+        Some(Event::Fault { client, address, access, eip, forwarded: _ }) => {
+            Answer::Fault(client, server.fault(client, address, access, eip))
+        }
+        Some(Event::Message { sender, words, page }) => {
+            Answer::Words(sender, server.request(sender, words, page.is_some()))
+        }
+        Some(Event::Frames { client, frames }) => {
+            Answer::Fault(client, server.free_frames(client, frames))
+        }
+        Some(Event::Clone { client, child }) => {
+            Answer::Words(client, server.clone_client(client, child))
+        }
+        Some(Event::Interrupt | Event::Exit { .. }) | None => Answer::None,
+    }
+}

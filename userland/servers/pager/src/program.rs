@@ -1,0 +1,62 @@
+//! What a program may touch: its image, a heap, and a stack that grows.
+
+use libsys::abi::format::elf::Image;
+use libsys::abi::layout::PAGE_SIZE;
+use libsys::abi::{Page, Permissions};
+use libsys::paging::regions::{Kind, Region, RegionError, Regions, STANDARD};
+use libsys::service::pager::ShortName;
+
+/// Regions of one program: heap, stack, and two for each segment of the image, as segments may share a page.
+const REGIONS: usize = 18;
+
+/// A program that can be run.
+#[derive(Clone, Copy, Debug)]
+pub struct Program<F> {
+    /// The beginning of its name.
+    pub name: ShortName,
+    /// Where its bytes come from.
+    pub file: F,
+    /// Where they belong.
+    pub image: Image,
+    /// What it may touch.
+    pub regions: Regions<REGIONS>,
+}
+
+impl<F> Program<F> {
+    /// The program `name` in `file`.
+    ///
+    /// # Errors
+    /// The image lies over the heap or the stack, or is in too many pieces.
+    pub fn new(name: &str, image: Image, file: F) -> Result<Self, RegionError> {
+        let mut regions = Regions::EMPTY;
+        for region in STANDARD.iter() {
+            regions.add(*region)?;
+        }
+        for region in image_regions(&image) {
+            regions.add(region?)?;
+        }
+        Ok(Self { name: ShortName::new(name), file, image, regions })
+    }
+}
+
+/// The image's pages, in runs of equal rights.
+fn image_regions(image: &Image) -> impl Iterator<Item = Result<Region, RegionError>> {
+    let mut pages = image.pages().peekable();
+    core::iter::from_fn(move || {
+        let first = pages.next()?;
+        let writable = is_writable(image, first);
+        let mut last = first;
+        let goes_on = |last: Page, next: &Page| {
+            next.number() == last.number() + 1 && is_writable(image, *next) == writable
+        };
+        while let Some(next) = pages.next_if(|next| goes_on(last, next)) {
+            last = next;
+        }
+        let end = last.address() + PAGE_SIZE;
+        Some(Region::new(first.address(), end, Kind::Image { writable }))
+    })
+}
+
+fn is_writable(image: &Image, page: Page) -> bool {
+    image.permissions(page).is_some_and(|rights| rights.contains(Permissions::WRITE))
+}

@@ -1,0 +1,66 @@
+//! Children of a few machine instructions: no stack, no handler, no memory but one page of code.
+//!
+//! Whatever such a process does, nothing in it can mend it, so what happens is the kernel's doing and its pager's.
+
+use libsys::abi::layout::PROGRAM_TEXT;
+use libsys::abi::registers::UserRegisters;
+use libsys::paging::scratch::Scratch;
+use libsys::{
+    Error, Permissions, ProcessId, Target, UserPage, page_map, process_create, process_start,
+    registers_write, set_pager,
+};
+
+/// Where the code lies: `0x0080_0000  PDE 0x002`.
+pub const CODE: u32 = PROGRAM_TEXT;
+
+/// `mov eax, [ebx]`, then exits with the byte in `al`.
+pub const LOAD: &[u8] = &[
+    0x8B, 0x03, // mov eax, [ebx]
+    0x0F, 0xB6, 0xD8, // movzx ebx, al
+    0xB8, 47, 0, 0, 0, // mov eax, 47 (exit)
+    0xCD, 0x30, // int 0x30
+];
+
+/// `mov [ebx], ecx`, then exits with 0.
+pub const STORE: &[u8] = &[
+    0x89, 0x0B, // mov [ebx], ecx
+    0x31, 0xDB, // xor ebx, ebx
+    0xB8, 47, 0, 0, 0, // mov eax, 47 (exit)
+    0xCD, 0x30, // int 0x30
+];
+
+/// Traps by `int 0x30` with the registers that it was given, then loops.
+pub const CALL: &[u8] = &[
+    0xCD, 0x30, // int 0x30
+    0xEB, 0xFE, // jmp to itself
+];
+
+/// Traps by `sysenter` with the registers that it was given.
+pub const SYSENTER: &[u8] = &[0x0F, 0x34];
+
+/// Loops.
+pub const SPIN: &[u8] = &[0xEB, 0xFE];
+
+/// Makes a stopped child that will execute `code` with these registers, `eip` aside. Nobody serves its faults.
+pub fn bare(code: &[u8], registers: UserRegisters) -> Result<ProcessId, Error> {
+    let child = process_create()?;
+    let mut scratch = Scratch::new()?;
+    scratch.bytes()[..code.len()].copy_from_slice(code);
+    let page = (child, UserPage::known(CODE));
+    page_map((Target::Caller, Scratch::PAGE), page, Permissions::empty())?;
+    registers_write(child, &UserRegisters { eip: CODE, ..registers })?;
+    set_pager(child, None)?;
+    Ok(child)
+}
+
+/// As [`bare`], and starts it.
+pub fn run(code: &[u8], registers: UserRegisters) -> Result<ProcessId, Error> {
+    let child = bare(code, registers)?;
+    process_start(child)?;
+    Ok(child)
+}
+
+/// Registers with this address in `ebx`.
+pub fn at(address: u32) -> UserRegisters {
+    UserRegisters { ebx: address, ..UserRegisters::default() }
+}

@@ -1,0 +1,251 @@
+//! Memory that is gone: every call says so, nothing is lost, and it all comes back.
+
+use libsys::call::clone;
+use libsys::paging::fork::{Fork, fork};
+use libsys::paging::regions::HEAP_END;
+use libsys::process::{end, exit, wait};
+use libsys::{
+    Error, PageRange, Permissions, ProcessId, Target, machine, page_allocate, page_copy, page_map,
+    page_unmap, process_create, range_allocate, range_share, range_unmap, receive, send, set_pager,
+};
+
+use crate::expect::{Verdict, Why, checks, equal, holds};
+use crate::family::{PAGE_FAULT, child, ends_well, is_killed, until};
+use crate::harness::pager_pages;
+use crate::machine::{Raw, interrupt, load, store};
+use crate::memory::{
+    BOARD, PLACES, children, fresh, need_nothing, parent, place, places, share_board,
+};
+
+checks! {
+    every_call_says_when_memory_is_gone needs FewFrames,
+    a_process_that_needs_memory_ends_alone needs FewFrames NoSwapDisk,
+    the_pager_outlives_memory_that_is_gone needs FewFrames,
+    fork_until_memory_is_gone needs FewFrames,
+    fork_until_all_slots_are_taken needs ManyFrames,
+}
+
+const NONE: Permissions = Permissions::empty();
+const WRITE: Permissions = Permissions::WRITE;
+const SELF: Target = Target::Caller;
+/// More than a forked process needs, in frames.
+pub const ONE_PROCESS: u32 = 16;
+/// Where memory is used up: from this place of the checks' own on.
+const HOARD: u32 = 8192;
+
+/// Takes frames until only so many are left; returns how many pages were taken.
+fn hoard(leave: u32) -> u32 {
+    let mut taken = 0;
+    while machine().free > leave && taken < PLACES - HOARD {
+        let pages = (machine().free - leave).min(64);
+        let Ok(range) = places(HOARD + taken, pages) else { break };
+        match range_allocate(SELF, range, WRITE) {
+            Ok(done) => taken += done,
+            Err(partial) => {
+                taken += partial.done;
+                break;
+            }
+        }
+    }
+    taken
+}
+
+fn give_back(taken: u32) -> Result<(), Error> {
+    let mut done = 0;
+    while done < taken {
+        let pages = (taken - done).min(PageRange::LIMIT);
+        range_unmap(SELF, places(HOARD + done, pages)?, NONE)?;
+        done += pages;
+    }
+    Ok(())
+}
+
+/// One process has addresses for fewer frames than these.
+pub const fn most_frames() -> u32 {
+    PLACES - HOARD
+}
+
+/// A child that nobody frees frames for, and whose pages stay: it has all that it needs, and no pager any more.
+fn child_without_pager(work: impl FnOnce() -> Verdict) -> Result<ProcessId, Why> {
+    let child = child(|| {
+        need_nothing()?;
+        receive(Some(parent()?), None)?;
+        work()
+    })?;
+    crate::family::until_blocked(child)?;
+    set_pager(child, None)?;
+    send(child, [0; 4], None)?;
+    Ok(child)
+}
+
+fn every_call_says_when_memory_is_gone() -> Verdict {
+    ends_well(child_without_pager(calls_say_so)?)
+}
+
+/// Nothing between the two comments may need a frame: results are collected and looked at afterwards.
+fn calls_say_so() -> Verdict {
+    fresh(0)?;
+    page_map((SELF, place(0)), (SELF, place(1)), NONE)?;
+    let receiver = child(|| {
+        let offer = libsys::abi::call::PageOffer { page: place(5000), send: None, accept: true };
+        let message = receive(None, Some(offer))?;
+        equal("the message that came", message.words, [2; 4])
+    })?;
+    crate::family::until_blocked(receiver)?;
+    set_pager(receiver, None)?;
+    need_nothing()?;
+    let taken = hoard(0);
+    // From here on there is not one frame.
+    let far = place(4096);
+    let jos = |raw: Raw| Error::check(interrupt(raw).eax).map(|_| ());
+    let partial = |result: Result<u32, libsys::call::Partial>| match result {
+        Err(partial) if partial.done == 0 => Err(partial.error),
+        Err(_) => Err(Error::Busy),
+        Ok(_) => Ok(()),
+    };
+    let offer = libsys::abi::call::PageOffer { page: place(0), send: Some(WRITE), accept: false };
+    let results = [
+        page_allocate(SELF, place(2), WRITE),
+        page_allocate(SELF, far, WRITE),
+        page_map((SELF, place(0)), (SELF, far), WRITE),
+        page_unmap(SELF, far, Permissions::COPY_ON_WRITE).map(|_| ()),
+        page_copy(SELF, place(1), NONE).map(|_| ()),
+        partial(range_allocate(SELF, places(2, 64)?, WRITE)),
+        partial(range_share((SELF, places(0, 2)?), (SELF, far), libsys::call::Change::NONE, false)),
+        process_create().map(|_| ()),
+        fork().map(|_| ()),
+        send(receiver, [1; 4], Some(offer)),
+        jos(Raw { eax: 4, ecx: place(2).address(), ebx: 7, ..Raw::default() }),
+        jos(Raw { eax: 7, ..Raw::default() }),
+    ];
+    let without = page_map((SELF, place(0)), (SELF, place(2)), WRITE);
+    let free = machine().free;
+    give_back(taken)?;
+    // Here there are frames again.
+    equal("free frames then", free, 0)?;
+    for (index, result) in results.into_iter().enumerate() {
+        equal(format_args!("result {index}"), result, Err(Error::OutOfFrames))?;
+    }
+    equal("what needs no frame", without, Ok(()))?;
+    send(receiver, [2; 4], None)?;
+    ends_well(receiver)
+}
+
+/// A child that holds all memory but `leave` frames until it is told to end.
+fn miser(leave: u32) -> Result<ProcessId, Why> {
+    let miser = child_without_pager(|| {
+        hoard(leave);
+        send(parent()?, [0; 4], None)?;
+        receive(None, None)?;
+        Ok(())
+    })?;
+    receive(Some(miser), None)?;
+    Ok(miser)
+}
+
+fn a_process_that_needs_memory_ends_alone() -> Verdict {
+    let needy = child(|| {
+        need_nothing()?;
+        receive(Some(parent()?), None)?;
+        // More than there is, even for a pager that takes away what can be had again or gets smaller: every word differs.
+        for word in 0..0x8_0000 {
+            store(HEAP_END - 0x30_0000 + word * 4, word.wrapping_mul(0x9E37_79B9) ^ word << 16);
+        }
+        Ok(())
+    })?;
+    crate::family::until_blocked(needy)?;
+    need_nothing()?;
+    let miser = miser(4)?;
+    send(needy, [0; 4], None)?;
+    let ended = wait(Some(needy));
+    end(miser)?;
+    equal("the needy one", ended.map(|ended| ended.status), Ok(PAGE_FAULT))?;
+    // The pager is alive, and there is memory.
+    equal("a page", load(HEAP_END - 0x20_0000), 0)
+}
+
+/// Sixty forks begin when there is not one frame for the pager's books: each is taken or refused.
+fn the_pager_outlives_memory_that_is_gone() -> Verdict {
+    let mut made = [None; 60];
+    for child in &mut made {
+        *child = Some(process_create()?);
+    }
+    need_nothing()?;
+    let miser = miser(0)?;
+    let mut strange = None;
+    for child in made.into_iter().flatten() {
+        match clone(child) {
+            Ok(()) | Err(Error::Refused) => {}
+            Err(error) => strange = Some(error),
+        }
+    }
+    end(miser)?;
+    equal("an answer that is neither yes nor no", strange, None)?;
+    for child in made.into_iter().flatten() {
+        end(child)?;
+    }
+    equal("the pager serves", load(HEAP_END - 0x20_0000), 0)
+}
+
+/// Forks a chain: each process forks one child and waits for it, until nothing goes any more. Counts on the board,
+/// and notes the last error there.
+fn chain() -> ! {
+    let board = BOARD.address();
+    loop {
+        store(board, load(board) + 1);
+        match fork() {
+            Ok(Fork::Child) => {}
+            Ok(Fork::Parent { child }) => {
+                let _ = wait(Some(child));
+                exit(0);
+            }
+            Err(error) => {
+                store(board + 4, error as u32);
+                exit(0);
+            }
+        }
+    }
+}
+
+/// Runs a chain and waits until nobody is left of it but `keep`, which was there before.
+fn run_chain(keep: Option<ProcessId>) -> Result<(u32, u32), Why> {
+    share_board()?;
+    let before = machine().processes;
+    let root = child(|| chain())?;
+    wait(Some(root))?;
+    // A process in the middle that ended for want of memory has left its descendants to this one.
+    until("the chain is gone", || {
+        if let Some(orphan) = children().find(|child| Some(*child) != keep) {
+            let _ = libsys::destroy(orphan, true);
+        }
+        machine().processes <= before
+    })?;
+    Ok((load(BOARD.address()), load(BOARD.address() + 4)))
+}
+
+fn fork_until_memory_is_gone() -> Verdict {
+    need_nothing()?;
+    let miser = miser(3000)?;
+    let (length, _) = run_chain(Some(miser))?;
+    // The pager keeps the memory that its books have grown to.
+    let free = machine().free + pager_pages();
+    let (again, _) = run_chain(Some(miser))?;
+    let free_again = machine().free + pager_pages();
+    end(miser)?;
+    holds(format_args!("{length} processes are many"), length > 50)?;
+    holds(format_args!("{again} processes are about as many"), again > 50)?;
+    // Some pages of this program and its parent may be away by now, or back; a frame for each process would be more.
+    holds(format_args!("{free} and {free_again} are about as many"), free_again + again > free)?;
+    equal("the pager serves", load(HEAP_END - 0x20_0000), 0)
+}
+
+fn fork_until_all_slots_are_taken() -> Verdict {
+    let before = machine().processes;
+    let (length, error) = run_chain(None)?;
+    equal("why no more", error, Error::OutOfProcesses as u32)?;
+    equal("length of the chain", length, 1024 - before)?;
+    let alone = child(|| Ok(()))?;
+    ends_well(alone)?;
+    let bare = crate::bare::run(crate::bare::LOAD, crate::bare::at(0))?;
+    is_killed(bare, PAGE_FAULT)
+}

@@ -1,0 +1,121 @@
+//! Children by fork: their verdict is their exit status.
+
+use libsys::abi::message::Reason;
+use libsys::abi::process_info::Status;
+use libsys::paging::fork::{Fork, fork};
+use libsys::process::info;
+use libsys::process::{exit, wait};
+use libsys::{Error, ProcessId, println, sleep};
+
+use crate::expect::{Verdict, Why};
+
+/// Exit status of a process that an exception ended: this and the vector.
+pub const KILLED: u32 = 128;
+/// Exit status after a page fault that nobody mended.
+pub const PAGE_FAULT: u32 = KILLED + 14;
+/// Exit status after a general protection fault.
+pub const GENERAL_PROTECTION: u32 = KILLED + 13;
+
+/// How often a check looks until it no longer expects anything to happen: 10 s, as each sleep lasts until the next tick
+/// of the timer. Turns and not a time, because a busy host may stop the emulator for seconds, and then the clock goes
+/// on but no process does. Each turn lets the others run.
+const PATIENCE: u32 = 1000;
+
+/// How often a check is tried that the host can spoil by stopping the emulator.
+const TRIES: u32 = 20;
+
+/// A child that does `body` and exits: with 0 if it went well, else with a line and 1.
+pub fn child(body: impl FnOnce() -> Verdict) -> Result<ProcessId, Error> {
+    match fork()? {
+        Fork::Parent { child } => Ok(child),
+        Fork::Child => match body() {
+            Ok(()) => exit(0),
+            Err(why) => {
+                println!("    [{}] {why}", libsys::process::id());
+                exit(1)
+            }
+        },
+    }
+}
+
+/// A child that waits for a message for ever.
+pub fn idle_child() -> Result<ProcessId, Error> {
+    child(|| {
+        loop {
+            libsys::receive(None, None)?;
+        }
+    })
+}
+
+/// Waits for a child, which should end for this reason and with this status.
+#[track_caller]
+pub fn ends(child: ProcessId, reason: Reason, status: u32) -> Verdict {
+    let ended = wait(Some(child))?;
+    if (ended.child, ended.reason, ended.status) == (child, reason, status) {
+        return Ok(());
+    }
+    Err(Why::new(alloc::format!(
+        "child [{child}] ended with {:?} {}, not {reason:?} {status}",
+        ended.reason,
+        ended.status
+    )))
+}
+
+/// Waits for a child, which should be content.
+#[track_caller]
+pub fn ends_well(child: ProcessId) -> Verdict {
+    ends(child, Reason::Exited, 0)
+}
+
+/// Waits for a child, which an exception should end with this status.
+#[track_caller]
+pub fn is_killed(child: ProcessId, status: u32) -> Verdict {
+    ends(child, Reason::Killed, status)
+}
+
+/// Waits until something is so.
+#[track_caller]
+pub fn until(what: &str, mut so: impl FnMut() -> bool) -> Verdict {
+    for _ in 0..PATIENCE {
+        if so() {
+            return Ok(());
+        }
+        sleep(1);
+    }
+    Err(Why::new(alloc::format!("waited in vain until {what}")))
+}
+
+/// Whether the machine kept time during a try.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Try {
+    /// It did, and the try shows what it should show.
+    Good,
+    /// The clock went on while no process did, most likely because the host stopped the emulator. The try shows nothing.
+    Spoilt,
+}
+
+/// Repeats a check that depends on the clock until the machine keeps time.
+#[track_caller]
+pub fn in_time(mut attempt: impl FnMut() -> Result<Try, Why>) -> Verdict {
+    for _ in 0..TRIES {
+        if attempt()? == Try::Good {
+            return Ok(());
+        }
+    }
+    Err(Why::new(alloc::format!("the machine did not keep time in any of {TRIES} tries")))
+}
+
+/// Waits until a process is blocked.
+#[track_caller]
+pub fn until_blocked(process: ProcessId) -> Verdict {
+    let blocked = Status::NotRunnable as u32;
+    until("a process is blocked", || {
+        info::process(process).is_some_and(|facts| facts.status == blocked)
+    })
+}
+
+/// Waits until a process is gone.
+#[track_caller]
+pub fn until_gone(process: ProcessId) -> Verdict {
+    until("a process is gone", || info::process(process).is_none())
+}

@@ -1,0 +1,207 @@
+//! Page faults that a process handles itself: nested ones, full stacks, handlers that are none.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use libsys::abi::fault::Access;
+use libsys::abi::layout::{EXCEPTION_STACK, KERNEL_BASE, PAGE_SIZE};
+use libsys::abi::process_info::Status;
+use libsys::abi::registers::UserRegisters;
+use libsys::paging::fault::{Fault, Handled, set_handler};
+use libsys::process::info;
+use libsys::{
+    Permissions, Target, UserPage, page_allocate, page_map, page_unmap, process_start,
+    range_protect,
+};
+
+use crate::bare::{self, LOAD, at};
+use crate::expect::{Verdict, checks, equal, holds};
+use crate::family::{PAGE_FAULT, child, ends_well, is_killed, until};
+use crate::machine::{load, store};
+use crate::memory::{bits, fresh, place, places};
+
+checks! {
+    a_handler_learns_the_access,
+    a_handler_may_fault_itself,
+    faults_nest_until_the_exception_stack_is_full,
+    an_exception_stack_that_runs_over_ends_its_process,
+    a_handler_that_passes_on_leaves_it_to_the_pager,
+    a_handler_in_kernel_memory_ends_its_process,
+    a_handler_without_an_exception_stack_is_passed_over,
+    an_exception_stack_that_cannot_be_written_is_passed_over,
+    without_handler_and_pager_a_fault_is_the_end,
+    a_fault_that_is_mended_already_just_resumes,
+}
+
+const SELF: Target = Target::Caller;
+const WRITE: Permissions = Permissions::WRITE;
+
+/// What the handlers below note.
+static FAULTS: AtomicU32 = AtomicU32::new(0);
+static ADDRESS: AtomicU32 = AtomicU32::new(0);
+static ACCESS: AtomicU32 = AtomicU32::new(0);
+
+fn note(fault: &Fault<'_>) {
+    FAULTS.fetch_add(1, Ordering::Relaxed);
+    ADDRESS.store(fault.address(), Ordering::Relaxed);
+    ACCESS.store(fault.access().bits(), Ordering::Relaxed);
+}
+
+fn noted() -> (u32, u32, u32) {
+    let value = |cell: &AtomicU32| cell.load(Ordering::Relaxed);
+    (value(&FAULTS), value(&ADDRESS), value(&ACCESS))
+}
+
+fn map_zeros(fault: &mut Fault<'_>) -> Handled {
+    note(fault);
+    match fault.page() {
+        Some(page) if page_allocate(SELF, page, WRITE).is_ok() => Handled::Resume,
+        Some(_) | None => Handled::PassOn,
+    }
+}
+
+fn a_handler_learns_the_access() -> Verdict {
+    set_handler(Some(map_zeros))?;
+    let address = place(0).address();
+    equal("what is read", load(address + 8), 0)?;
+    equal("a read of an absent page", noted(), (1, address + 8, Access::USER.bits()))?;
+    store(place(1).address() + 0xFFC, 5);
+    let write = Access::USER | Access::WRITE;
+    equal("a write to an absent page", noted(), (2, place(1).address() + 0xFFC, write.bits()))?;
+    equal("what was written", load(place(1).address() + 0xFFC), 5)?;
+    let change = libsys::call::Change { drop: WRITE, add: Permissions::empty() };
+    range_protect(SELF, places(1, 1)?, change)?;
+    store(place(1).address(), 6);
+    let protected = write | Access::PROTECTION;
+    equal("a write to a read-only page", noted(), (3, place(1).address(), protected.bits()))
+}
+
+/// The first fault's handler touches a second absent page, whose handler touches a third.
+fn a_handler_may_fault_itself() -> Verdict {
+    fn nesting(fault: &mut Fault<'_>) -> Handled {
+        note(fault);
+        let address = fault.address();
+        if address > place(0).address() {
+            store(address - PAGE_SIZE, address);
+        }
+        match fault.page() {
+            Some(page) if page_allocate(SELF, page, WRITE).is_ok() => Handled::Resume,
+            Some(_) | None => Handled::PassOn,
+        }
+    }
+    set_handler(Some(nesting))?;
+    store(place(3).address(), 0x333);
+    equal("faults", noted().0, 4)?;
+    equal("the first", load(place(3).address()), 0x333)?;
+    for index in 0..3 {
+        let stored = place(index + 1).address();
+        equal("stored by a handler", load(place(index).address()), stored)?;
+    }
+    Ok(())
+}
+
+fn faults_nest_until_the_exception_stack_is_full() -> Verdict {
+    fn endless(fault: &mut Fault<'_>) -> Handled {
+        store(fault.address() + PAGE_SIZE, 0);
+        Handled::Resume
+    }
+    let child = child(|| {
+        set_handler(Some(endless))?;
+        store(place(0).address(), 0);
+        Ok(())
+    })?;
+    is_killed(child, PAGE_FAULT)
+}
+
+/// The handler moves its stack pointer past the end of its stack, as a function with many locals does, and then uses
+/// it. To begin again at the top would be for ever.
+fn an_exception_stack_that_runs_over_ends_its_process() -> Verdict {
+    let mut code = [0x90; 0x16];
+    code[..LOAD.len()].copy_from_slice(LOAD);
+    // sub esp, 64; push eax; jmp to the sub
+    code[0x10..].copy_from_slice(&[0x83, 0xEC, 0x40, 0x50, 0xEB, 0xFA]);
+    let child = bare::bare(&code, at(place(0).address()))?;
+    page_allocate(child, UserPage::known(EXCEPTION_STACK), WRITE)?;
+    libsys::call::set_handler(child, Some(bare::CODE + 0x10))?;
+    process_start(child)?;
+    until("it has ended", || {
+        info::process(child).is_some_and(|facts| facts.status == Status::Dying as u32)
+    })?;
+    is_killed(child, PAGE_FAULT)
+}
+
+fn a_handler_that_passes_on_leaves_it_to_the_pager() -> Verdict {
+    fn pass_on(fault: &mut Fault<'_>) -> Handled {
+        note(fault);
+        Handled::PassOn
+    }
+    set_handler(Some(pass_on))?;
+    // The heap is the pager's to fill, or the region map's.
+    let heap = libsys::paging::regions::HEAP_END - 16 * PAGE_SIZE;
+    store(heap, 3);
+    equal("the handler was asked first", noted().0, 1)?;
+    equal("and the page came", load(heap), 3)?;
+    let child = child(|| {
+        load(place(0).address());
+        Ok(())
+    })?;
+    is_killed(child, PAGE_FAULT)
+}
+
+/// A child whose faults go to `handler`, with or without an exception stack; it then touches an absent page.
+fn faulting(handler: u32, stack: Option<Permissions>) -> Result<libsys::ProcessId, libsys::Error> {
+    let child = bare::bare(LOAD, at(place(0).address()))?;
+    if let Some(permissions) = stack {
+        page_allocate(child, UserPage::known(EXCEPTION_STACK), permissions)?;
+    }
+    libsys::call::set_handler(child, Some(handler))?;
+    process_start(child)?;
+    Ok(child)
+}
+
+fn a_handler_in_kernel_memory_ends_its_process() -> Verdict {
+    for handler in [KERNEL_BASE + 0x10_0000, 0xFFFF_FFFF, 0xEF80_0000, 0x5000_0000, 1] {
+        is_killed(faulting(handler, Some(WRITE))?, PAGE_FAULT)?;
+    }
+    Ok(())
+}
+
+fn a_handler_without_an_exception_stack_is_passed_over() -> Verdict {
+    is_killed(faulting(bare::CODE, None)?, PAGE_FAULT)
+}
+
+fn an_exception_stack_that_cannot_be_written_is_passed_over() -> Verdict {
+    is_killed(faulting(bare::CODE, Some(Permissions::empty()))?, PAGE_FAULT)
+}
+
+fn without_handler_and_pager_a_fault_is_the_end() -> Verdict {
+    for address in [0, place(0).address(), 0xEEBF_DFFC] {
+        is_killed(bare::run(LOAD, at(address))?, PAGE_FAULT)?;
+    }
+    Ok(())
+}
+
+/// The parent maps the page while the child's fault waits in a stopped child: it resumes as if nothing had been.
+fn a_fault_that_is_mended_already_just_resumes() -> Verdict {
+    let page = fresh(0)?;
+    store(page.address(), 0x77);
+    let child = bare::bare(LOAD, UserRegisters { ebx: page.address(), ..at(0) })?;
+    page_map((SELF, page), (child, page), Permissions::empty())?;
+    process_start(child)?;
+    crate::family::ends(child, libsys::abi::message::Reason::Exited, 0x77)?;
+    // Write permission that came back: no fault is left over from before.
+    let family = crate::family::child(|| {
+        let change = libsys::call::Change { drop: WRITE, add: Permissions::empty() };
+        let back = libsys::call::Change { drop: Permissions::empty(), add: WRITE };
+        fresh(1)?;
+        for round in 0..10 {
+            range_protect(SELF, places(1, 1)?, change)?;
+            load(place(1).address());
+            range_protect(SELF, places(1, 1)?, back)?;
+            store(place(1).address(), round);
+            holds("it was written", bits(place(1)) & 0x40 != 0)?;
+        }
+        page_unmap(SELF, place(1), Permissions::empty())?;
+        Ok(())
+    })?;
+    ends_well(family)
+}

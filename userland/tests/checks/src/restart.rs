@@ -1,0 +1,160 @@
+//! Calls that meet memory of their caller's that is not there: the fault is mended, the call restarts, and nothing
+//! happens twice.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use libsys::abi::layout::PAGE_SIZE;
+use libsys::abi::registers::UserRegisters;
+use libsys::paging::fault::{Fault, Handled, set_handler};
+use libsys::process::end;
+use libsys::{
+    Permissions, Target, page_allocate, process_create, range_protect, registers_read,
+    registers_write,
+};
+
+use crate::bare::{self, CALL};
+use crate::expect::{Verdict, checks, equal};
+use crate::family::{PAGE_FAULT, child, is_killed, until, until_blocked};
+use crate::machine::{Raw, interrupt, load, store, sysenter};
+use crate::memory::{BOARD, children, fresh, place, places, share_board};
+
+checks! {
+    a_write_from_an_absent_buffer_appears_once,
+    a_write_from_a_lazy_page_restarts_under_the_pager,
+    registers_are_written_from_an_absent_buffer,
+    registers_are_read_into_a_copy_on_write_buffer,
+    a_read_into_an_absent_buffer_restarts_and_waits,
+    a_call_with_a_bad_buffer_ends_a_process_that_nobody_helps,
+}
+
+const SELF: Target = Target::Caller;
+const WRITE: Permissions = Permissions::WRITE;
+static FAULTS: AtomicU32 = AtomicU32::new(0);
+
+/// Maps a page full of the letter that its place has, and counts.
+fn map_letters(fault: &mut Fault<'_>) -> Handled {
+    FAULTS.fetch_add(1, Ordering::Relaxed);
+    let Some(page) = fault.page().filter(|page| page_allocate(SELF, *page, WRITE).is_ok()) else {
+        return Handled::PassOn;
+    };
+    for word in 0..PAGE_SIZE / 4 {
+        store(page.address() + 4 * word, 0x2E2E_2E2E);
+    }
+    Handled::Resume
+}
+
+fn faults() -> u32 {
+    FAULTS.swap(0, Ordering::Relaxed)
+}
+
+/// The two pages that the buffer crosses are absent: two faults, one line.
+fn a_write_from_an_absent_buffer_appears_once() -> Verdict {
+    set_handler(Some(map_letters))?;
+    for (round, gate) in [interrupt, sysenter].into_iter().enumerate() {
+        let buffer = place(10 * round as u32 + 1).address() - 3;
+        let raw = gate(Raw { eax: 68, ebx: buffer, esi: 6, ..Raw::default() });
+        libsys::println!();
+        equal("result", (raw.eax, raw.ebx), (0, 6))?;
+        equal("faults", faults(), 2)?;
+    }
+    Ok(())
+}
+
+fn a_write_from_a_lazy_page_restarts_under_the_pager() -> Verdict {
+    let heap = libsys::paging::regions::HEAP_END - 32 * PAGE_SIZE;
+    let raw = interrupt(Raw { eax: 68, ebx: heap + PAGE_SIZE - 2, esi: 4, ..Raw::default() });
+    equal("result", (raw.eax, raw.ebx), (0, 4))?;
+    // JOS's prints up to the first zero, which is at once.
+    let jos = interrupt(Raw { eax: 0, edx: heap + 4 * PAGE_SIZE - 2, ecx: 4, ..Raw::default() });
+    equal("cputs", jos.eax, 0)
+}
+
+fn registers_are_written_from_an_absent_buffer() -> Verdict {
+    set_handler(Some(map_letters))?;
+    let child = process_create()?;
+    for (index, gate) in [interrupt, sysenter].into_iter().enumerate() {
+        let buffer = place(10 * index as u32 + 1).address() - 20;
+        let who = child.bits();
+        let raw = gate(Raw { eax: 46, edx: who, edi: who, ebx: buffer, ..Raw::default() });
+        equal("result", raw.eax, 0)?;
+        equal("faults", faults(), 2)?;
+        let registers = registers_read(child)?;
+        equal("both halves", (registers.edi, registers.esp), (0x2E2E_2E2E, 0x2E2E_2E2E))?;
+        registers_write(child, &UserRegisters::default())?;
+    }
+    end(child)?;
+    Ok(())
+}
+
+fn registers_are_read_into_a_copy_on_write_buffer() -> Verdict {
+    let buffer = fresh(0)?.address();
+    let process = process_create()?;
+    registers_write(process, &UserRegisters { eax: 0xEA, ..UserRegisters::default() })?;
+    // Fork has made the buffer read-only here.
+    let reader = child(|| Ok(()))?;
+    let raw = interrupt(Raw { eax: 45, edx: process.bits(), ebx: buffer, ..Raw::default() });
+    equal("result", raw.eax, 0)?;
+    equal("eax of the process", load(buffer + 24), 0xEA)?;
+    crate::family::ends_well(reader)?;
+    end(process)?;
+    Ok(())
+}
+
+fn a_read_into_an_absent_buffer_restarts_and_waits() -> Verdict {
+    share_board()?;
+    let reader = child(|| {
+        fn map_and_tell(fault: &mut Fault<'_>) -> Handled {
+            store(BOARD.address(), fault.address());
+            map_letters(fault)
+        }
+        set_handler(Some(map_and_tell))?;
+        let buffer = place(0).address();
+        interrupt(Raw { eax: 69, ebx: buffer, esi: 100, ..Raw::default() });
+        Ok(())
+    })?;
+    until("the buffer was touched", || load(BOARD.address()) == place(0).address())?;
+    until_blocked(reader)?;
+    end(reader)?;
+    // A buffer that may only be read is no buffer to read into.
+    let reader = child(|| {
+        fresh(0)?;
+        let change = libsys::call::Change { drop: WRITE, add: Permissions::empty() };
+        range_protect(SELF, places(0, 1)?, change)?;
+        interrupt(Raw { eax: 69, ebx: place(0).address(), esi: 1, ..Raw::default() });
+        Ok(())
+    })?;
+    is_killed(reader, PAGE_FAULT)
+}
+
+fn a_call_with_a_bad_buffer_ends_a_process_that_nobody_helps() -> Verdict {
+    for number in [45, 46, 68, 69] {
+        let registers = UserRegisters {
+            eax: number,
+            ebx: place(0).address(),
+            esi: 1,
+            ..UserRegisters::default()
+        };
+        let child = child(|| {
+            // 45 and 46 need a child of the caller's own.
+            let own = process_create()?;
+            let raw = Raw {
+                eax: number,
+                edx: own.bits(),
+                ebx: place(0).address(),
+                esi: 1,
+                ..Raw::default()
+            };
+            interrupt(raw);
+            Ok(())
+        })?;
+        is_killed(child, PAGE_FAULT)?;
+        // What it made is this process's now.
+        for orphan in children() {
+            libsys::destroy(orphan, false)?;
+        }
+        if number >= 68 {
+            is_killed(bare::run(CALL, registers)?, PAGE_FAULT)?;
+        }
+    }
+    Ok(())
+}

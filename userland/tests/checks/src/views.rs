@@ -1,0 +1,348 @@
+//! Views: a parent sees its child's tables, for as long as there is something to see, and can do nothing else with them.
+//!
+//! Wherever something should be gone, a load has put it into the TLB before: from ring 3, because emulators keep what ring 3
+//! has used apart.
+
+use alloc::vec::Vec;
+
+use libsys::abi::layout::{PAGE_SIZE, UVPT};
+use libsys::abi::registers::UserRegisters;
+use libsys::call::Change;
+use libsys::paging::self_map::Step;
+use libsys::process::{end, wait};
+use libsys::{
+    Entry, EntryFlags, Error, Page, PageRange, Permissions, ProcessId, Target, UserPage, View,
+    ViewSlot, destroy, page_allocate, page_copy, page_map, page_unmap, process_create,
+    process_start, range_allocate, range_protect, range_share, range_unmap, registers_read,
+    registers_write, view_attach, view_detach, window,
+};
+
+use crate::bare::{self, at};
+use crate::expect::{Verdict, checks, equal, holds, refused};
+use crate::family::{PAGE_FAULT, child, ends_well, is_killed, until, until_blocked};
+use crate::machine::{Raw, interrupt, load, store};
+use crate::memory::{children, fresh, leaf, parent, place, stale_id};
+
+checks! {
+    a_view_shows_the_tables_of_a_child,
+    a_view_sees_bits_appear_while_the_child_runs,
+    a_view_shows_a_table_that_comes_later,
+    a_view_goes_dark_when_the_child_ends,
+    a_view_never_shows_a_frame_that_is_used_again,
+    a_detached_view_cannot_be_read,
+    a_view_cannot_be_written,
+    kernel_tables_cannot_be_read_through_a_view,
+    mapping_calls_leave_views_alone,
+    registers_can_come_from_a_view_and_cannot_go_there,
+    a_view_needs_a_parent_and_an_empty_entry,
+    a_view_of_a_view_is_refused,
+    a_fork_leaves_views_behind,
+    two_hundred_views_go_with_their_viewer,
+}
+
+const NONE: Permissions = Permissions::empty();
+const WRITE: Permissions = Permissions::WRITE;
+/// `0x3800_0000  PDE 0x0E0`: where the first view comes to lie.
+const TABLES: u32 = 0x3800_0000;
+/// What the children have, and may touch.
+const TOUCHED: UserPage = UserPage::known(0x5000_0000);
+
+/// Where a view's 4 MiB from `tables` on show the entry of a page.
+fn entry_place(tables: u32, page: UserPage) -> u32 {
+    tables + page.page().number() * 4
+}
+
+/// Stores `ecx` at `[ebx]`, then loops.
+const STORE_AND_SPIN: &[u8] = &[
+    0x89, 0x0B, // mov [ebx], ecx
+    0xEB, 0xFE, // jmp to itself
+];
+
+/// A stopped child with one page at [`TOUCHED`], and a view of it that the TLB knows.
+fn viewed() -> Result<(ProcessId, View), Error> {
+    let process = bare::bare(STORE_AND_SPIN, at(TOUCHED.address()))?;
+    page_allocate(process, TOUCHED, WRITE)?;
+    let view = View::of(process)?;
+    for place in [entry_place(TABLES, TOUCHED), TABLES + 0x3B_D000, UVPT + (0x0E0 << 12)] {
+        load(place);
+    }
+    Ok((process, view))
+}
+
+/// Ends both.
+fn done(process: ProcessId, view: View) -> Verdict {
+    drop(view);
+    end(process)?;
+    Ok(())
+}
+
+/// Ends the children of viewers that have ended.
+fn end_orphans() -> Verdict {
+    for orphan in children() {
+        destroy(orphan, false)?;
+    }
+    Ok(())
+}
+
+/// A viewer does this and meets a page fault that nobody mends.
+fn faults(body: impl FnOnce() -> Verdict) -> Verdict {
+    is_killed(child(body)?, PAGE_FAULT)?;
+    end_orphans()
+}
+
+/// What the view shows of [`TOUCHED`], as plain memory.
+fn seen() -> u32 {
+    load(entry_place(TABLES, TOUCHED))
+}
+
+fn a_view_shows_the_tables_of_a_child() -> Verdict {
+    let (process, view) = viewed()?;
+    let page = fresh(0)?;
+    page_map((Target::Caller, page), (process, place(1)), NONE)?;
+    equal("the frame", view.window().entry_of(place(1).page()).map(Entry::frame), {
+        Some(leaf(page).frame())
+    })?;
+    let counted = view.window().present_user().count();
+    equal("its pages: code, the touched one, the mapped one", counted, 3)?;
+    equal("a page that it has not", view.window().entry_of(place(2).page()), None)?;
+    let own = window().directory_entry(0x0E0);
+    equal("the view's own entry", own.flags() - EntryFlags::ACCESSED, {
+        EntryFlags::USER_LEAF | EntryFlags::VIEW
+    })?;
+    let inside = Page::containing(TABLES);
+    holds("the own window tells a view", matches!(window().walk(inside), Step::View(_)))?;
+    let tables = window();
+    let views = tables.present_user().filter(|page| page.0.directory_index() == 0x0E0);
+    equal("pages of the viewer's in the view", views.count(), 0)?;
+    done(process, view)
+}
+
+fn a_view_sees_bits_appear_while_the_child_runs() -> Verdict {
+    let (process, view) = viewed()?;
+    equal("before", seen() & 0xFFF, 0x007)?;
+    process_start(process)?;
+    until("the child has written", || seen() & 0xFFF == 0x067)?;
+    let found = range_protect(process, PageRange::new(TOUCHED, 1)?, Change::NONE)?;
+    equal("as a call tells it", found.marks, 0x060)?;
+    equal("after the call", seen() & 0xFFF, 0x007)?;
+    done(process, view)
+}
+
+fn a_view_shows_a_table_that_comes_later() -> Verdict {
+    let (process, view) = viewed()?;
+    let later = UserPage::known(TOUCHED.address() + 0x40_0000);
+    equal("before", view.window().directory_entry(0x141), Entry::ABSENT)?;
+    page_allocate(process, later, NONE)?;
+    equal("after", load(entry_place(TABLES, later)) & 0xFFF, 0x005)?;
+    done(process, view)
+}
+
+fn a_view_goes_dark_when_the_child_ends() -> Verdict {
+    let (process, view) = viewed()?;
+    holds("it is live", view.is_live() && seen() != 0)?;
+    destroy(process, false)?;
+    holds("it is not", !view.is_live())?;
+    for table in [0, 0x140, 0x3BD, 0x3C0, 0x3FE, 0x3FF] {
+        equal(format_args!("table {table:#x}"), load(TABLES + (table << 12)), 0)?;
+    }
+    equal("its pages", view.window().present_user().count(), 0)?;
+    wait(Some(process))?;
+    equal("after its memory has gone", seen(), 0)?;
+    view_detach(view.slot())?;
+    refused("twice", view_detach(view.slot()), Error::NotMapped)
+}
+
+fn a_view_never_shows_a_frame_that_is_used_again() -> Verdict {
+    let (process, _view) = viewed()?;
+    fresh(64)?;
+    end(process)?;
+    for index in 0..16 {
+        store(fresh(index)?.address() + 4 * TOUCHED.page().table_index(), 0x5EC2_E7E7);
+    }
+    equal("the entry", seen(), 0)
+}
+
+fn a_detached_view_cannot_be_read() -> Verdict {
+    for gone in [entry_place(TABLES, TOUCHED), TABLES + 0x3B_D000, UVPT + (0x0E0 << 12)] {
+        faults(|| {
+            let (_, view) = viewed()?;
+            drop(view);
+            load(gone);
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+fn a_view_cannot_be_written() -> Verdict {
+    for place in [entry_place(TABLES, TOUCHED), TABLES + 0x3B_D000 + 4 * 0x3BD] {
+        faults(|| {
+            let _viewed = viewed()?;
+            store(place, 0x0000_0007);
+            Ok(())
+        })?;
+    }
+    faults(|| {
+        let (process, _view) = viewed()?;
+        end(process)?;
+        store(TABLES, 1);
+        Ok(())
+    })
+}
+
+fn kernel_tables_cannot_be_read_through_a_view() -> Verdict {
+    let (process, view) = viewed()?;
+    for index in 0x3BB..0x400 {
+        let shown = view.window().directory_entry(index).flags().contains(EntryFlags::USER);
+        equal(format_args!("U of {index:#x}"), shown, (0x3BB..=0x3BD).contains(&index))?;
+    }
+    drop(view);
+    end(process)?;
+    for hidden in [0x3BE, 0x3BF, 0x3C0, 0x3C1, 0x3FD, 0x3FE, 0x3FF] {
+        faults(|| {
+            let _viewed = viewed()?;
+            load(TABLES + (hidden << 12));
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+fn mapping_calls_leave_views_alone() -> Verdict {
+    let me = Target::Caller;
+    let (process, view) = viewed()?;
+    let (inside, page) = (UserPage::known(TABLES), fresh(0)?);
+    let (range, own) = (PageRange::new(inside, 2)?, PageRange::new(page, 1)?);
+    for _ in ["live", "lost"] {
+        refused("allocate", page_allocate(me, inside, WRITE), Error::NotPermitted)?;
+        refused("map to", page_map((me, page), (me, inside), NONE), Error::NotPermitted)?;
+        refused("map from", page_map((me, inside), (me, place(1)), NONE), Error::NotMapped)?;
+        refused("mark", page_unmap(me, inside, Permissions::SHARED), Error::NotPermitted)?;
+        refused("copy", page_copy(me, inside, NONE), Error::NotMapped)?;
+        refused("range allocate", range_allocate(me, range, WRITE), Error::NotPermitted)?;
+        let share = |from, to| range_share((me, from), (me, to), Change::NONE, false);
+        refused("share to", share(own, inside), Error::NotPermitted)?;
+        equal("share from", share(range, place(2))?, 2)?;
+        equal("what was shared", leaf(place(2)), Entry::ABSENT)?;
+        equal("protect", range_protect(me, range, Change::NONE)?.marks, 0)?;
+        range_unmap(me, range, Permissions::SHARED)?;
+        equal("unmap", page_unmap(me, inside, NONE)?, Entry::ABSENT)?;
+        holds("it is a view", window().directory_entry(0x0E0).contains(EntryFlags::VIEW))?;
+        let _ = destroy(process, false);
+    }
+    drop(view);
+    page_allocate(me, inside, WRITE)?;
+    wait(Some(process))?;
+    Ok(())
+}
+
+fn registers_can_come_from_a_view_and_cannot_go_there() -> Verdict {
+    const REGISTERS_READ: u32 = 45;
+    const REGISTERS_WRITE: u32 = 46;
+    let (process, view) = viewed()?;
+    let other = process_create()?;
+    let from = TABLES + 0x3B_D000;
+    let raw = |eax| Raw { eax, edx: other.bits(), ebx: from, ..Raw::default() };
+    equal("from the directory's first words", interrupt(raw(REGISTERS_WRITE)).eax, 0)?;
+    let expected = UserRegisters { eflags: 0x202, ..UserRegisters::default() };
+    let found = registers_read(other)?;
+    let third = view.window().directory_entry(2).bits();
+    let expected = UserRegisters { ebp: third, ..expected };
+    equal("registers", UserRegisters { eflags: 0x202, ..found }, expected)?;
+    registers_write(other, &UserRegisters::default())?;
+    drop(view);
+    end(other)?;
+    end(process)?;
+    faults(|| {
+        let _viewed = viewed()?;
+        let other = process_create()?;
+        interrupt(Raw { eax: REGISTERS_READ, edx: other.bits(), ebx: from, ..Raw::default() });
+        Ok(())
+    })
+}
+
+fn a_view_needs_a_parent_and_an_empty_entry() -> Verdict {
+    let (process, view) = viewed()?;
+    let slot = ViewSlot::new(0x0E1)?;
+    refused("oneself", view_attach(Target::Caller, slot), Error::NoSuchProcess)?;
+    refused("the parent", view_attach(parent()?, slot), Error::NoSuchProcess)?;
+    refused("nobody", view_attach(stale_id()?, slot), Error::NoSuchProcess)?;
+    refused("twice", view_attach(process, slot), Error::Busy)?;
+    let other = process_create()?;
+    refused("on a view", view_attach(other, view.slot()), Error::Busy)?;
+    refused("on a table", view_attach(other, ViewSlot::new(2)?), Error::Busy)?;
+    refused("a table", view_detach(ViewSlot::new(2)?), Error::NotMapped)?;
+    refused("nothing", view_detach(slot), Error::NotMapped)?;
+    for index in [0x3BB, 0x3BD, 0x3FF, 0x400, u32::MAX] {
+        for eax in [72, 73] {
+            let raw = Raw { eax, edx: other.bits(), ebx: index, ..Raw::default() };
+            equal(format_args!("{eax} at {index:#x}"), interrupt(raw).eax, 0xFFFF_FFFD)?;
+        }
+    }
+    let stranger = child(|| refused("a sibling", view_attach(other, slot), Error::NoSuchProcess))?;
+    ends_well(stranger)?;
+    end(other)?;
+    done(process, view)
+}
+
+fn a_view_of_a_view_is_refused() -> Verdict {
+    let viewer = child(|| {
+        let (process, view) = viewed()?;
+        libsys::receive(None, None)?;
+        drop(view);
+        end(process)?;
+        libsys::receive(None, None)?;
+        Ok(())
+    })?;
+    // The child becomes a viewer while it is viewed, or it is one already.
+    let early = View::of(viewer);
+    until_blocked(viewer)?;
+    if let Ok(early) = early {
+        holds("its viewer sees nothing more", !early.is_live())?;
+    }
+    refused("a view of a viewer", View::of(viewer), Error::Refused)?;
+    libsys::send(viewer, [0; 4], None)?;
+    until_blocked(viewer)?;
+    let late = View::of(viewer)?;
+    holds("a viewer no longer", late.is_live())?;
+    libsys::send(viewer, [0; 4], None)?;
+    ends_well(viewer)
+}
+
+fn a_fork_leaves_views_behind() -> Verdict {
+    let (process, view) = viewed()?;
+    let copy = child(|| {
+        equal("the entry", window().directory_entry(0x0E0), Entry::ABSENT)?;
+        let own = process_create()?;
+        let view = View::of(own)?;
+        holds("one of its own", view.is_live())?;
+        done(own, view)
+    })?;
+    ends_well(copy)?;
+    holds("the parent's", view.is_live() && seen() & 0xFFF == 0x007)?;
+    done(process, view)
+}
+
+fn two_hundred_views_go_with_their_viewer() -> Verdict {
+    const FIRST: u32 = 0x200;
+    let viewer = child(|| {
+        for index in FIRST..FIRST + 200 {
+            let process = process_create()?;
+            view_attach(process, ViewSlot::new(index)?)?;
+            load(index * 1024 * PAGE_SIZE + 0x3B_D000);
+            if index % 3 == 0 {
+                destroy(process, false)?;
+            }
+        }
+        Ok(())
+    })?;
+    ends_well(viewer)?;
+    // The viewer's directory is a page of zeros now, in which the end of what it viewed changes nothing.
+    let pages = (0..32).map(fresh).collect::<Result<Vec<_>, _>>()?;
+    end_orphans()?;
+    for (page, index) in pages.iter().flat_map(|page| (FIRST..FIRST + 200).map(move |i| (page, i)))
+    {
+        equal(format_args!("word {index:#x}"), load(page.address() + 4 * index), 0)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,588 @@
+//! `disktest`: writes patterns to the disk, reads them back in another order, and tries what should be refused.
+//!
+//! `disktest write SEED` writes and verifies; `disktest read SEED` verifies what another boot wrote; `disktest refuse`
+//! asks for what the disk has to refuse; `disktest errors` expects a device that fails at sectors 8 and 16; `disktest two`
+//! works beside another client; `disktest fork` forks between two transfers; `disktest death`, which has to be a driver (`trust archive` on the boot line), kills a driver of
+//! its own and starts another. `disktest hammer SERVER` reads until its disk is gone, and `disktest guest SERVER` once.
+//!
+//! `disktest stranger` asks each process that lives for the disk, and expects that none opens it. The others have to be
+//! drivers, too: `disktest ranges` admits processes to ranges of a driver of its own; `disktest outlive TIMES WORDS...`
+//! starts a system of its own, runs a program in it, and ends its driver so many times meanwhile; `disktest storm` has a
+//! network card hold the disk's interrupt line.
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::boxed::Box;
+use alloc::string::ToString as _;
+use alloc::vec::Vec;
+use core::fmt;
+
+use init::disk::{Access, Disk as Driver};
+use init::servers::{Servers, StartError};
+use libsys::abi::driver::PortRange;
+use libsys::abi::layout::PAGE_SIZE;
+use libsys::call::{exit, wait};
+use libsys::device::pci::Function;
+use libsys::device::pci::live::Configuration;
+use libsys::device::ports;
+use libsys::paging::fork::{Fork, fork};
+use libsys::process::info;
+use libsys::process::{Command, Finished, SpawnError, attend};
+use libsys::service::disk::client::Disk;
+use libsys::service::disk::protocol::{
+    DiskError, PAGE_SECTORS, Request, SLOTS, Transfer, decode_answer,
+};
+use libsys::service::message::{Event, next_event};
+use libsys::service::names::{self, Name, NotFound};
+use libsys::{
+    Error, PageRange, Permissions, ProcessId, Target, UserPage, destroy, dma_allocate, dma_reclaim,
+    dma_release, identity, machine, message_call, ports_allow, println, process, receive, reply,
+    send, sleep, usage,
+};
+
+libsys::main!(main, arguments);
+
+/// Runs of 16 pages that are written: 1.5 MiB.
+const RUNS: u32 = 24;
+const WORDS: usize = PAGE_SIZE as usize / 4;
+/// Frames of the DMA pool, which nobody uses when there is no driver.
+const POOL: u32 = 64;
+/// Where they are tried.
+const PLACE: u32 = 0x3000_0000;
+
+/// The transfer area.
+#[repr(align(4096))]
+struct Area([[u32; WORDS]; SLOTS as usize]);
+
+enum Failure {
+    Usage,
+    Disk(&'static str, DiskError),
+    Call(Error),
+    Spawn(SpawnError),
+    Wrong { page: u64, word: usize, found: u32, expected: u32 },
+    Broken(&'static str),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage => f.write_str(
+                "usage: disktest write SEED | read SEED | refuse | errors | two | fork | death | stranger | \
+                 ranges | outlive TIMES WORDS... | storm",
+            ),
+            Self::Disk(what, error) => write!(f, "{what}: {error}"),
+            Self::Call(error) => error.fmt(f),
+            Self::Spawn(error) => error.fmt(f),
+            Self::Wrong { page, word, found, expected } => {
+                write!(f, "word {word} of page {page} is {found:#010x}, not {expected:#010x}")
+            }
+            Self::Broken(claim) => write!(f, "not so: {claim}"),
+        }
+    }
+}
+
+fn main() -> Result<(), Failure> {
+    let mut arguments = libsys::args().skip(1);
+    let mode = arguments.next().unwrap_or("");
+    let seed = match (arguments.next().map(str::parse), arguments.next()) {
+        (None, _) => None,
+        (Some(Ok(seed)), None) => Some(seed),
+        // The words of a command follow.
+        (Some(Ok(times)), Some(_)) if mode == "outlive" => Some(times),
+        (Some(_), _) => return Err(Failure::Usage),
+    };
+    match (mode, seed) {
+        ("write", Some(seed)) => Test::new(Disk::find(), seed)?.write_and_read(),
+        ("read", Some(seed)) => Test::new(Disk::find(), seed)?.read_backwards(),
+        ("refuse", None) => refuse(),
+        ("errors", None) => errors(),
+        ("two", None) => two(),
+        ("fork", None) => forks(),
+        ("hammer", Some(server)) => hammer(server),
+        ("guest", Some(server)) => guest(server),
+        ("death", None) => death(),
+        ("stranger", None) => stranger(),
+        ("ranges", None) => ranges(),
+        ("visitor", Some(server)) => visitor(server),
+        ("outlive", Some(times)) => outlive(times),
+        ("killer", Some(times)) => killer(times),
+        ("storm", None) => storm(),
+        _ => Err(Failure::Usage),
+    }
+}
+
+struct Test {
+    disk: Disk,
+    area: Box<Area>,
+    seed: u32,
+}
+
+impl Test {
+    /// Opens the disk and gives it an area of 16 pages.
+    fn new(disk: Result<Disk, DiskError>, seed: u32) -> Result<Self, Failure> {
+        let disk = disk.map_err(|error| Failure::Disk("open", error))?;
+        let mut area = Box::new(Area([[0; WORDS]; SLOTS as usize]));
+        for (slot, page) in (0..).zip(&mut area.0) {
+            // Written first, so that it is there.
+            page.fill(1);
+            let page = UserPage::new(page.as_mut_ptr().expose_provenance() as u32)?;
+            disk.share(slot, page, Permissions::WRITE)
+                .map_err(|error| Failure::Disk("share", error))?;
+        }
+        Ok(Self { disk, area, seed })
+    }
+
+    fn write_and_read(&mut self) -> Result<(), Failure> {
+        let sectors = self.disk.facts().sectors;
+        for run in 0..RUNS {
+            let first = first_page(run, sectors);
+            for (slot, page) in (first..).zip(&mut self.area.0) {
+                for (word, value) in page.iter_mut().enumerate() {
+                    *value = pattern(self.seed, slot, word);
+                }
+            }
+            self.disk
+                .write(transfer(first, 0, SLOTS))
+                .map_err(|error| Failure::Disk("write", error))?;
+        }
+        self.disk.flush().map_err(|error| Failure::Disk("flush", error))?;
+        println!("disktest: wrote {} pages of {sectors} sectors", RUNS * SLOTS);
+        self.read_backwards()
+    }
+
+    /// Reads the runs backwards: every third page by page, each into another slot.
+    fn read_backwards(&mut self) -> Result<(), Failure> {
+        let sectors = self.disk.facts().sectors;
+        let failed = |error| Failure::Disk("read", error);
+        for run in (0..RUNS).rev() {
+            let first = first_page(run, sectors);
+            self.area.0.iter_mut().for_each(|page| page.fill(0));
+            if run % 3 == 0 {
+                for slot in (0..SLOTS).rev() {
+                    let from = first + u64::from(SLOTS - 1 - slot);
+                    self.disk.read(transfer(from, slot, 1)).map_err(failed)?;
+                    self.check(slot as usize, from)?;
+                }
+                continue;
+            }
+            self.disk.read(transfer(first, 0, SLOTS)).map_err(failed)?;
+            for (slot, page) in (first..first + u64::from(SLOTS)).enumerate() {
+                self.check(slot, page)?;
+            }
+        }
+        println!("disktest: read {} pages, all as written", RUNS * SLOTS);
+        Ok(())
+    }
+
+    /// Writes the first [`RANGE`] pages, one by one.
+    fn write_range(&mut self) -> Result<(), Failure> {
+        for page in 0..u64::from(RANGE) {
+            for (word, value) in self.area.0[0].iter_mut().enumerate() {
+                *value = pattern(self.seed, page, word);
+            }
+            let written = self.disk.write(transfer(page, 0, 1));
+            written.map_err(|error| Failure::Disk("write", error))?;
+        }
+        Ok(())
+    }
+
+    /// They are as they were written.
+    fn check_range(&mut self) -> Result<(), Failure> {
+        for page in 0..u64::from(RANGE) {
+            self.area.0[1].fill(0);
+            let read = self.disk.read(transfer(page, 1, 1));
+            read.map_err(|error| Failure::Disk("read", error))?;
+            self.check(1, page)?;
+        }
+        Ok(())
+    }
+
+    fn check(&self, slot: usize, page: u64) -> Result<(), Failure> {
+        for (word, &found) in core::hint::black_box(&self.area).0[slot].iter().enumerate() {
+            let expected = pattern(self.seed, page, word);
+            if found != expected {
+                return Err(Failure::Wrong { page, word, found, expected });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs lie all over the disk; the first at its beginning, the last at its end.
+fn first_page(run: u32, sectors: u64) -> u64 {
+    let places = sectors / u64::from(PAGE_SECTORS) - u64::from(SLOTS);
+    places * u64::from(run) / u64::from(RUNS - 1)
+}
+
+/// What a word of a page on the disk is to be: different for each.
+fn pattern(seed: u32, page: u64, word: usize) -> u32 {
+    let mixed = (page as u32) << 10 | word as u32;
+    (mixed ^ seed).wrapping_mul(0x9E37_79B1).rotate_left(15)
+}
+
+fn transfer(page: u64, slot: u32, pages: u32) -> Transfer {
+    Transfer { sector: page * u64::from(PAGE_SECTORS), slot, pages }
+}
+
+fn expect(claim: &'static str, holds: bool) -> Result<(), Failure> {
+    if holds { Ok(()) } else { Err(Failure::Broken(claim)) }
+}
+
+/// The driver that init knows.
+fn the_disk() -> Result<ProcessId, Failure> {
+    names::find(Name::DISK).map_err(|why| Failure::Disk("find", why.into()))
+}
+
+/// After a fork and a write by the parent, the disk reads into the parent's page and writes what is there.
+fn forks() -> Result<(), Failure> {
+    let failed = |what| move |error| Failure::Disk(what, error);
+    let mut test = Test::new(Disk::find(), 0)?;
+    test.area.0[0].fill(4242);
+    test.disk.write(transfer(1, 0, 1)).map_err(failed("write"))?;
+    test.area.0[0].fill(1);
+    let Fork::Parent { child } = fork()? else { exit(0) };
+    test.area.0[0].fill(2);
+    test.disk.read(transfer(1, 0, 1)).map_err(failed("read"))?;
+    expect(
+        "the parent has what was read",
+        core::hint::black_box(&test.area).0[0] == [4242; WORDS],
+    )?;
+    test.area.0[0].fill(5555);
+    test.disk.write(transfer(2, 0, 1)).map_err(failed("write"))?;
+    test.disk.read(transfer(2, 1, 1)).map_err(failed("read"))?;
+    expect(
+        "the parent's bytes were written",
+        core::hint::black_box(&test.area).0[1] == [5555; WORDS],
+    )?;
+    wait(Some(child))?;
+    println!("disktest: a fork moved no slot");
+    Ok(())
+}
+
+/// What the disk has to refuse, and that it serves on.
+fn refuse() -> Result<(), Failure> {
+    let server = the_disk()?;
+    expect("nobody has this name", names::find(Name::new("nobody")) == Err(NotFound::Nobody))?;
+    let init = ProcessId::first(0);
+    for words in [[0; 4], [99; 4], [u32::MAX; 4]] {
+        let told = names::answered(message_call(init, words, None)?.words);
+        expect("init answers what it does not understand", told == Err(NotFound::NotUnderstood))?;
+    }
+    let asks =
+        |words| Ok::<_, Error>(decode_answer(message_call(server, words, None)?.words).err());
+    expect("a stranger is not served", asks(Request::Flush.encode())? == Some(DiskError::NotOpen))?;
+    expect("nonsense is told so", asks([99; 4])? == Some(DiskError::NotUnderstood))?;
+    let test = Test::new(Disk::open(server), 0)?;
+    let end = test.disk.facts().sectors;
+    for (sector, slot, pages) in [
+        (end, 0, 1),
+        (end - 7, 0, 1),
+        (0, 16, 1),
+        (0, 9, 8),
+        (0, 0, 0),
+        (0, 0, 17),
+        (u64::MAX, 0, 1),
+    ] {
+        let transfer = Transfer { sector, slot, pages };
+        let refused = Err(DiskError::BadRange);
+        expect("a read out of range is refused", test.disk.read(transfer) == refused)?;
+        expect("a write out of range is refused", test.disk.write(transfer) == refused)?;
+    }
+    expect(
+        "a slot needs a page",
+        asks(Request::Share { slot: 1 }.encode())? == Some(DiskError::NotShared),
+    )?;
+    let page = UserPage::new(test.area.0[0].as_ptr().expose_provenance() as u32)?;
+    let share = |slot, permissions| test.disk.share(slot, page, permissions);
+    expect("there are 16 slots", share(16, Permissions::WRITE) == Err(DiskError::BadRange))?;
+    expect("a page may be shared read-only", share(3, Permissions::empty()) == Ok(()))?;
+    let over = transfer(0, 2, 3);
+    expect("and is not read into", test.disk.read(over) == Err(DiskError::NotWritable))?;
+    expect("but is written from", test.disk.write(over) == Ok(()))?;
+    println!("disktest: refused what had to be");
+    Ok(())
+}
+
+/// A device that fails where the test has told it to, and works elsewhere.
+fn errors() -> Result<(), Failure> {
+    let test = Test::new(Disk::find(), 0)?;
+    let (read, write) = (transfer(1, 0, 1), transfer(2, 0, 1));
+    expect("the read fails", test.disk.read(read) == Err(DiskError::DeviceError))?;
+    expect("the area is as it was", core::hint::black_box(&test.area).0[0] == [1; WORDS])?;
+    expect("the write fails", test.disk.write(write) == Err(DiskError::DeviceError))?;
+    println!("disktest: errors arrived");
+    expect("the next read does not", test.disk.read(read) == Ok(()))?;
+    expect("nor the next write", test.disk.write(write) == Ok(()))?;
+    println!("disktest: the disk serves on");
+    Ok(())
+}
+
+/// Another client reads all the time, and ten more come and go: their areas are taken back.
+fn two() -> Result<(), Failure> {
+    let server = the_disk()?;
+    let hammer = spawn("hammer", server)?;
+    let mut test = Test::new(Disk::open(server), 1)?;
+    test.write_and_read()?;
+    let guest = |test: &mut Test| -> Result<u32, Failure> {
+        let ended = process::wait(Some(spawn("guest", server)?))?;
+        expect("a guest is served", ended.status == 0)?;
+        // The disk forgets a guest at the next request that anybody makes.
+        test.disk.flush().map_err(|error| Failure::Disk("flush", error))?;
+        Ok(free_or_own()?)
+    };
+    // By the end of the first guests the hammer has touched all its pages, and the pager has all that it keeps.
+    let mut before = guest(&mut test)?;
+    for _ in 0..3 {
+        before = guest(&mut test)?;
+    }
+    for _ in 0..10 {
+        expect("guests leave no frame behind", guest(&mut test)? == before)?;
+    }
+    process::end(hammer)?;
+    test.read_backwards()?;
+    println!("disktest: clients came and went");
+    Ok(())
+}
+
+/// Frames that are free or this process's own.
+fn free_or_own() -> Result<u32, Error> {
+    Ok(machine().free + usage(Target::Caller)?.frames)
+}
+
+fn spawn(mode: &str, server: ProcessId) -> Result<ProcessId, Failure> {
+    spawn_with(mode, server.bits())
+}
+
+fn spawn_with(mode: &str, number: u32) -> Result<ProcessId, Failure> {
+    let number = number.to_string();
+    Command::new("disktest").args(&[mode, &number]).spawn().map_err(Failure::Spawn)
+}
+
+/// Opens the disk, reads once, and ends.
+fn guest(server: u32) -> Result<(), Failure> {
+    let test = Test::new(Disk::open(ProcessId::new(server)?), 0)?;
+    test.disk.read(transfer(0, 0, SLOTS)).map_err(|error| Failure::Disk("guest", error))
+}
+
+/// Reads until the disk is gone.
+fn hammer(server: u32) -> Result<(), Failure> {
+    let test = Test::new(Disk::open(ProcessId::new(server)?), 0)?;
+    for page in (0..u64::from(SLOTS)).cycle() {
+        match test.disk.read(transfer(page, 0, SLOTS)) {
+            Ok(()) => {}
+            Err(DiskError::Gone) => break,
+            Err(error) => return Err(Failure::Disk("hammer", error)),
+        }
+    }
+    println!("disktest: the hammer's disk is gone");
+    Ok(())
+}
+
+/// A driver of this program's own dies: its frames are nobody's until its device is off. Then one that is restarted as
+/// init does it.
+fn death() -> Result<(), Failure> {
+    let all = PageRange::new(UserPage::new(PLACE)?, POOL)?;
+    dma_allocate(all)?;
+    dma_release(all)?;
+    let mut driver = serving(Driver::start(Access::Everyone).map_err(Failure::Spawn)?)?;
+    for round in 1..=2 {
+        let (id, function) = known(&driver)?;
+        Test::new(Disk::open(id), round)?.write_and_read()?;
+        process::end(id)?;
+        expect("its frames are in quarantine", dma_allocate(all) == Err(Error::OutOfFrames))?;
+        Configuration::open()?.silence(function);
+        println!("disktest: the driver is dead, and had {} frames", dma_reclaim(id)?);
+        expect("once", dma_reclaim(id) == Err(Error::NoSuchProcess))?;
+        dma_allocate(all)?;
+        dma_release(all)?;
+        driver = serving(Driver::start(Access::Everyone).map_err(Failure::Spawn)?)?;
+        Test::new(Disk::open(known(&driver)?.0), round)?.read_backwards()?;
+    }
+    let (id, _) = known(&driver)?;
+    let hammer = spawn("hammer", id)?;
+    sleep(50);
+    let ended = process::end(id)?;
+    let client = process::wait(Some(hammer))?;
+    expect("its client is told", client.status == 0)?;
+    driver = serving(driver.restart(ended.status).ok_or(Failure::Broken("it restarts"))?)?;
+    expect("nothing of the last one is kept", dma_reclaim(id) == Err(Error::NoSuchProcess))?;
+    Test::new(Disk::open(known(&driver)?.0), 2)?.read_backwards()?;
+    println!("disktest: drivers died and others took their place");
+    Ok(())
+}
+
+/// Asks everyone who may be a server for the disk, without asking init who it is.
+fn stranger() -> Result<(), Failure> {
+    let mut refused = 0;
+    let servers = info::processes().filter_map(|facts| ProcessId::new(facts.id).ok());
+    for server in servers.filter(|server| ![ProcessId::first(0), process::id()].contains(server)) {
+        match Disk::open(server) {
+            Err(DiskError::NotPermitted) => refused += 1,
+            Err(_) => {}
+            Ok(_) => return Err(Failure::Broken("the disk refuses a stranger")),
+        }
+        let asks = |request: Request| message_call(server, request.encode(), None);
+        let admit = Request::Admit { process: process::id(), first: 0, pages: 1 };
+        let answer = decode_answer(asks(admit)?.words).map(drop);
+        expect("a stranger admits nobody", answer.is_err())?;
+        expect("nor opens it then", Disk::open(server).is_err())?;
+    }
+    expect("one of them is the disk", refused == 1)?;
+    println!("disktest: the disk refuses a stranger");
+    Ok(())
+}
+
+/// A driver of this program's own, which admits nobody until it is told to.
+fn ranges() -> Result<(), Failure> {
+    let driver = serving(Driver::start(Access::Only(None)).map_err(Failure::Spawn)?)?;
+    let (id, me) = (known(&driver)?.0, process::id());
+    let refused = |done: Result<(), DiskError>| done == Err(DiskError::NotPermitted);
+    expect("even the parent has to be admitted", refused(Disk::open(id).map(drop)))?;
+    for (first, pages) in [(0, 0), (u32::MAX, 1), (0, u32::MAX)] {
+        let done = Disk::admit(id, me, first, pages);
+        expect("a range lies on the disk", done == Err(DiskError::BadRange))?;
+    }
+    let done = Disk::admit(id, ProcessId::first(1000), 0, 1);
+    expect("who is admitted lives", done == Err(DiskError::Gone))?;
+    let admit = |process, first| {
+        Disk::admit(id, process, first, RANGE).map_err(|error| Failure::Disk("admit", error))
+    };
+    // A visitor calls when it has been refused, and then writes over all of its range.
+    let visitor = spawn("visitor", id)?;
+    admit(me, 0)?;
+    let mut test = Test::new(Disk::open(id), 1)?;
+    expect("a client sees its range", test.disk.facts().sectors == sectors(RANGE))?;
+    test.write_range()?;
+    receive(Some(visitor), None)?;
+    admit(visitor, RANGE)?;
+    reply(visitor, [0; 4], None)?;
+    let ended = process::wait(Some(visitor))?;
+    expect("the visitor is served", ended.status == 0)?;
+    test.check_range()?;
+    for (page, pages) in [(RANGE, 1), (RANGE - 1, 2)] {
+        let beyond = test.disk.read(transfer(page.into(), 0, pages));
+        expect("beyond it there is nothing", beyond == Err(DiskError::BadRange))?;
+    }
+    println!("disktest: each client has its range, and nobody else has any");
+    Ok(())
+}
+
+/// Pages of a range: more than one transfer.
+const RANGE: u32 = 40;
+
+const fn sectors(pages: u32) -> u64 {
+    pages as u64 * PAGE_SECTORS as u64
+}
+
+/// Is refused, then calls its parent, and when that answers has a range like its parent's.
+fn visitor(server: u32) -> Result<(), Failure> {
+    let server = ProcessId::new(server)?;
+    let refused = |done: Result<(), DiskError>| done == Err(DiskError::NotPermitted);
+    expect("nobody has admitted it", refused(Disk::open(server).map(drop)))?;
+    let itself = Disk::admit(server, process::id(), 0, 1);
+    expect("it cannot admit itself", refused(itself))?;
+    message_call(identity().parent.ok_or(Failure::Usage)?, [0; 4], None)?;
+    let mut test = Test::new(Disk::open(server), 2)?;
+    test.write_range()?;
+    test.check_range()
+}
+
+/// A system of this program's own: a driver, a pager that puts pages on its disk, and a program. The driver is ended now
+/// and then, and the program does not notice.
+fn outlive(times: u32) -> Result<(), Failure> {
+    let mut servers = Servers::start(true, true).map_err(|error| match error {
+        StartError::Spawn(error) => Failure::Spawn(error),
+        StartError::PagerEnded(_) => Failure::Broken("the pager starts"),
+        StartError::Call(error) => Failure::Call(error),
+    })?;
+    let words: Vec<&str> = libsys::args().skip(3).collect();
+    let (name, arguments) = words.split_first().ok_or(Failure::Usage)?;
+    let program = Command::new(name).args(arguments).pager(servers.pager());
+    let program = program.spawn().map_err(Failure::Spawn)?;
+    let killer = spawn_with("killer", times)?;
+    let finished = attend(program, |event| match event {
+        Event::Message { sender, .. } if sender == killer => {
+            if let Some(driver) = servers.driver() {
+                // It may have ended already.
+                let _ = destroy(driver, false);
+            }
+        }
+        event => servers.hear(event),
+    })?;
+    let Finished::Ended(ended) = finished else { return Err(Failure::Broken("it ends by itself")) };
+    expect("the program does not notice", ended.status == 0)?;
+    println!("disktest: the program has outlived its drivers");
+    Ok(())
+}
+
+/// Tells its parent so many times, with a while between, to end the driver.
+fn killer(times: u32) -> Result<(), Failure> {
+    let parent = identity().parent.ok_or(Failure::Usage)?;
+    for _ in 0..times {
+        sleep(WHILE);
+        send(parent, [0; 4], None)?;
+    }
+    Ok(())
+}
+
+/// Milliseconds between two ends of the driver.
+const WHILE: u32 = 700;
+
+/// The network card's vendor and device: Realtek's RTL8029, an NE2000.
+const CARD: (u16, [u16; 1]) = (0x10EC, [0x8029]);
+/// Its base address register: ports.
+const CARD_PORTS: u8 = 0x10;
+/// Its port for commands, and the one that lets interrupts through.
+const COMMAND: u16 = 0x0;
+const INTERRUPT_MASK: u16 = 0xF;
+/// The card is to read no bytes of its memory, and says at once that it has done so, until somebody attends to it.
+const START_READING: u8 = 0x0A;
+const READING_IS_DONE: u8 = 0x40;
+
+/// Another device on the disk's line asks for attention, and nobody attends to it. The disk serves all the same.
+fn storm() -> Result<(), Failure> {
+    let driver = serving(Driver::start(Access::Everyone).map_err(Failure::Spawn)?)?;
+    let (id, function) = known(&driver)?;
+    let mut test = Test::new(Disk::open(id), 4)?;
+    test.write_range()?;
+    let configuration = Configuration::open()?;
+    let card = configuration.find(CARD.0, &CARD.1).ok_or(Failure::Broken("there is a card"))?;
+    let line = |function| configuration.interrupt_line(function);
+    expect("the two share a line", line(card) == line(function))?;
+    configuration.enable(card);
+    let first = configuration.read(card, CARD_PORTS) & !3;
+    ports_allow(PortRange::new(first, 16)?)?;
+    ports::write_byte(first as u16 + INTERRUPT_MASK, READING_IS_DONE);
+    ports::write_byte(first as u16 + COMMAND, START_READING);
+    sleep(50);
+    test.write_range()?;
+    test.check_range()?;
+    println!("disktest: the disk serves while another device holds its line");
+    Ok(())
+}
+
+/// Waits until a driver serves.
+fn serving(mut driver: Driver) -> Result<Driver, Failure> {
+    while driver.server().is_none() {
+        match next_event()? {
+            Event::Message { sender, words, .. } => drop(driver.hear(sender, words)),
+            Event::Exit { .. } => return Err(Failure::Broken("the driver starts")),
+            Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } | Event::Frames { .. } => {
+            }
+        }
+    }
+    Ok(driver)
+}
+
+fn known(driver: &Driver) -> Result<(ProcessId, Function), Failure> {
+    driver.server().zip(driver.function()).ok_or(Failure::Broken("the driver serves"))
+}

@@ -1,0 +1,151 @@
+//! `rewritten`: writes pages that have come back from the disk, and then maps, moves and protects them. Each write is still
+//! there when the page has gone and come back once more. `rewritten view` views a child first: its own pages go all the same.
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::hint::black_box;
+
+use libsys::call::Change;
+use libsys::paging::self_map::Step;
+use libsys::paging::view::View;
+use libsys::process::id;
+use libsys::service::pager::{Request, ask};
+use libsys::{
+    EntryFlags, Error, Page, Permissions, Target, UserPage, page_map, page_move, page_protect,
+    page_unmap, println, process_create, window,
+};
+
+libsys::main!(main, arguments);
+
+const WORDS: usize = 1024;
+type Words = [u32; WORDS];
+/// Enough to have everything else gone, as the program may have eight in memory.
+const MANY: usize = 64;
+/// The page that is written, and the place of a second mapping.
+const PAGE: usize = 3;
+const OTHER: usize = 40;
+const SELF: Target = Target::Caller;
+const WRITE: Permissions = Permissions::WRITE;
+
+/// What is done to a page around the write.
+type Way = fn(&mut Memory, u32) -> Result<(), Error>;
+
+const WAYS: [(&str, Way); 5] = [
+    ("only written", |memory, value| {
+        memory.write(PAGE, value);
+        Ok(())
+    }),
+    ("protected", |memory, value| {
+        memory.write(PAGE, value);
+        page_protect(SELF, memory.at(PAGE)?, Change::NONE).map(drop)
+    }),
+    ("moved there and back", |memory, value| {
+        memory.write(PAGE, value);
+        let (page, other) = (memory.at(PAGE)?, memory.at(OTHER)?);
+        page_unmap(SELF, other, Permissions::empty())?;
+        page_move((SELF, page), (SELF, other), Permissions::empty())?;
+        page_move((SELF, other), (SELF, page), Permissions::empty()).map(drop)
+    }),
+    ("mapped onto itself", |memory, value| {
+        memory.write(PAGE, value);
+        let page = memory.at(PAGE)?;
+        page_map((SELF, page), (SELF, page), WRITE | Permissions::MARK_9)
+    }),
+    ("written through a second mapping", |memory, value| {
+        let (page, other) = (memory.at(PAGE)?, memory.at(OTHER)?);
+        page_map((SELF, page), (SELF, other), WRITE)?;
+        memory.write(OTHER, value);
+        page_unmap(SELF, other, Permissions::empty()).map(drop)
+    }),
+];
+
+fn main() -> Result<u8, Error> {
+    let mut arguments = libsys::args().skip(1);
+    let view = match (arguments.next(), arguments.next()) {
+        (None, _) => None,
+        (Some("view"), None) => Some(View::of(process_create()?)?),
+        (Some(_), _) => {
+            println!("usage: rewritten [view]");
+            return Ok(2);
+        }
+    };
+    ask(Request::SetLimit { client: id(), pages: 1 })?;
+    let mut memory = Memory::new();
+    memory.send_away();
+    println!("the page is {}", if memory.is_away(PAGE)? { "away" } else { "still there" });
+    let mut wrong = 0;
+    for (value, (name, way)) in (1..).zip(WAYS) {
+        memory.send_away();
+        // Read first, so that the pager keeps its copy.
+        black_box(memory.read(PAGE));
+        way(&mut memory, value)?;
+        memory.send_away();
+        let found = memory.read(PAGE);
+        println!("{name}: {}", if found == value { "right" } else { "WRONG" });
+        wrong += u8::from(found != value);
+    }
+    drop(view);
+    Ok(wrong)
+}
+
+/// Pages that do not compress, so that they go to the disk.
+struct Memory(Vec<Words>);
+
+impl Memory {
+    fn new() -> Self {
+        let mut seed = 12345_u32;
+        let mut next = || {
+            seed ^= seed << 13;
+            seed ^= seed >> 17;
+            seed ^= seed << 5;
+            seed
+        };
+        let mut pages = vec![[0; WORDS]; MANY + 1];
+        pages.iter_mut().flatten().for_each(|word| *word = next());
+        Self(pages)
+    }
+
+    /// A word in the middle of page `index`, which begins at a multiple of 4 KiB somewhere in two of the arrays.
+    fn place(&self, index: usize) -> (usize, usize) {
+        let gap = (self.0.as_ptr().addr().wrapping_neg() % 4096) / 4;
+        let word = index * WORDS + gap + 7;
+        (word / WORDS, word % WORDS)
+    }
+
+    fn at(&self, index: usize) -> Result<UserPage, Error> {
+        let (array, word) = self.place(index);
+        let address = (&raw const self.0[array][word]).addr() as u32;
+        UserPage::containing(address).ok_or(Error::InvalidArgument)
+    }
+
+    fn write(&mut self, index: usize, value: u32) {
+        let (array, word) = self.place(index);
+        self.0[array][word] = black_box(value);
+    }
+
+    fn read(&self, index: usize) -> u32 {
+        let (array, word) = self.place(index);
+        black_box(&self.0)[array][word]
+    }
+
+    /// Reads all pages but [`PAGE`] and [`OTHER`].
+    fn send_away(&self) {
+        for index in (0..MANY).filter(|index| ![PAGE, OTHER].contains(index)).chain(0..3) {
+            black_box(self.read(index));
+        }
+    }
+
+    /// Has the pager got the page?
+    fn is_away(&self, index: usize) -> Result<bool, Error> {
+        let page = Page::containing(self.at(index)?.address());
+        Ok(match window().walk(page) {
+            Step::Leaf(leaf) => !leaf.is_present() && leaf.flags().contains(EntryFlags::MARK_9),
+            Step::NoTable(_) | Step::Hidden(_) | Step::Large(_) | Step::View(_) => false,
+        })
+    }
+}

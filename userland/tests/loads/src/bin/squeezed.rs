@@ -1,0 +1,90 @@
+//! `squeezed`: what a program meets that may have eight pages in memory: a call with a buffer of two, and a fault handler
+//! whose own code and stack are away.
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::vec;
+use core::hint::black_box;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use libsys::abi::layout::EXCEPTION_STACK;
+use libsys::call::Change;
+use libsys::paging::fault::{Fault, Handled};
+use libsys::paging::self_map::Step;
+use libsys::process::id;
+use libsys::service::pager::{Request, ask};
+use libsys::{
+    EntryFlags, Error, Page, PageRange, Permissions, Target, UserPage, console_write, println,
+    range_protect, set_handler, window,
+};
+
+libsys::main!(main);
+
+const PAGE: usize = 4096;
+/// Enough to have everything else gone.
+const MANY: usize = 64;
+
+/// Faults that the handler was told of, and the address of the last one.
+static TOLD: AtomicU32 = AtomicU32::new(0);
+static ADDRESS: AtomicU32 = AtomicU32::new(0);
+
+fn main() -> Result<u8, Error> {
+    let mut memory = vec![b' '; (MANY + 1) * PAGE];
+    let start = memory.as_ptr().align_offset(PAGE);
+    let pages = &mut memory[start..start + MANY * PAGE];
+    set_handler(Some(handler))?;
+    ask(Request::SetLimit { client: id(), pages: 1 })?;
+
+    touch(pages, 0..MANY);
+    // The buffer begins in the middle of a page.
+    let done = console_write(&pages[3 * PAGE + PAGE / 2..][..PAGE])? == PAGE;
+    println!("\na call with a buffer of two pages: {}", if done { "done" } else { "cut short" });
+
+    let address = pages[7 * PAGE..].as_ptr().addr() as u32;
+    let range = PageRange::new(UserPage::new(address)?, 1)?;
+    pages[7 * PAGE] = 1;
+    let change = Change { drop: Permissions::WRITE, add: Permissions::empty() };
+    range_protect(Target::Caller, range, change)?;
+    touch(pages, 8..MANY);
+    let away = is_away(EXCEPTION_STACK) && is_away(address);
+    pages[7 * PAGE + 9] = black_box(77);
+    println!("the exception stack: {}", if away { "away" } else { "still there" });
+
+    let told = (TOLD.load(Ordering::Relaxed), ADDRESS.load(Ordering::Relaxed));
+    let right = told == (1, address + 9) && pages[7 * PAGE + 9] == 77;
+    let but = if right { "the write, and of nothing else" } else { "something else" };
+    println!("the handler was told of {but}");
+    Ok(u8::from(!(done && away && right)))
+}
+
+/// Gives W back where the program has taken it away. Passes on what is not its own.
+fn handler(fault: &mut Fault<'_>) -> Handled {
+    TOLD.fetch_add(1, Ordering::Relaxed);
+    ADDRESS.store(fault.address(), Ordering::Relaxed);
+    let Some(range) = fault.page().and_then(|page| PageRange::new(page, 1).ok()) else {
+        return Handled::PassOn;
+    };
+    let change = Change { drop: Permissions::empty(), add: Permissions::WRITE };
+    match range_protect(Target::Caller, range, change) {
+        Ok(_) => Handled::Resume,
+        Err(_) => Handled::PassOn,
+    }
+}
+
+/// Writes one byte of each of these pages.
+fn touch(pages: &mut [u8], which: core::ops::Range<usize>) {
+    for page in which {
+        pages[page * PAGE + page] = black_box(b' ');
+    }
+}
+
+/// Has the pager got the page at this address?
+fn is_away(address: u32) -> bool {
+    match window().walk(Page::containing(address)) {
+        Step::Leaf(leaf) => !leaf.is_present() && leaf.flags().contains(EntryFlags::MARK_9),
+        Step::NoTable(_) | Step::Hidden(_) | Step::Large(_) | Step::View(_) => false,
+    }
+}
