@@ -26,6 +26,6 @@ core::arch::global_asm!(
     silent_failure = const SILENT_FAILURE,
     base = const abi::layout::KERNEL_BASE,
     image = const abi::layout::directory_index(abi::layout::KERNEL_BASE) * 4,
-    windows = const abi::layout::directory_index(abi::layout::WINDOWS) * 4,
+    windows = const abi::layout::directory_index(abi::layout::FRAME_SLOTS) * 4,
     own = const abi::layout::directory_index(abi::layout::SELF_MAP) * 4,
 );

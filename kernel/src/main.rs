@@ -51,7 +51,7 @@ fn boot(magic: u32, information: u32) -> Result<After, CannotBoot> {
     let mut plan = loader.plan(&mut machine)?;
 
     let mut kernel = KERNEL.lock();
-    let records = kernel_space::take_over(&mut machine, &mut plan, kernel.public_facts())?;
+    let records = kernel_space::take_over(&mut machine, &mut plan, kernel.process_info())?;
     let dma_pool = plan.take_run(dma::POOL);
     kernel_space::report(&plan);
     for word in boot_line::unknown(loader.command_line()) {

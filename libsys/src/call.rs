@@ -9,7 +9,7 @@
 mod device;
 mod gate;
 
-use abi::call::{Arguments as _, PageOffer, Verdict};
+use abi::call::{Arguments as _, PageTransfer, Verdict};
 use abi::fault::Access;
 use abi::message::{Message, Reason};
 use abi::process::Target;
@@ -538,8 +538,8 @@ pub fn clone(child: ProcessId) -> Result<(), Error> {
 ///
 /// # Errors
 /// See [`Syscall::Send`].
-pub fn send(to: ProcessId, words: [u32; 4], offer: Option<PageOffer>) -> Result<(), Error> {
-    done(Syscall::Send { to, words, offer })
+pub fn send(to: ProcessId, words: [u32; 4], transfer: Option<PageTransfer>) -> Result<(), Error> {
+    done(Syscall::Send { to, words, transfer })
 }
 
 /// Waits for a message, from one process or from anyone.
@@ -547,8 +547,8 @@ pub fn send(to: ProcessId, words: [u32; 4], offer: Option<PageOffer>) -> Result<
 /// # Errors
 /// See [`Syscall::Receive`].
 #[inline(always)]
-pub fn receive(from: Option<ProcessId>, offer: Option<PageOffer>) -> Result<Message, Error> {
-    message(Syscall::Receive { from, offer })
+pub fn receive(from: Option<ProcessId>, transfer: Option<PageTransfer>) -> Result<Message, Error> {
+    message(Syscall::Receive { from, transfer })
 }
 
 /// Sends a message and waits for the reply. (The call is called `call`; as a function of that name it would hide
@@ -560,17 +560,17 @@ pub fn receive(from: Option<ProcessId>, offer: Option<PageOffer>) -> Result<Mess
 pub fn message_call(
     to: ProcessId,
     words: [u32; 4],
-    offer: Option<PageOffer>,
+    transfer: Option<PageTransfer>,
 ) -> Result<Message, Error> {
-    message(Syscall::Call { to, words, offer })
+    message(Syscall::Call { to, words, transfer })
 }
 
 /// Answers a process that is blocked in a call to the caller.
 ///
 /// # Errors
 /// See [`Syscall::Reply`].
-pub fn reply(to: ProcessId, words: [u32; 4], offer: Option<PageOffer>) -> Result<(), Error> {
-    done(Syscall::Reply { to, words, offer })
+pub fn reply(to: ProcessId, words: [u32; 4], transfer: Option<PageTransfer>) -> Result<(), Error> {
+    done(Syscall::Reply { to, words, transfer })
 }
 
 /// Answers, then waits for a message from anyone.
@@ -581,9 +581,9 @@ pub fn reply(to: ProcessId, words: [u32; 4], offer: Option<PageOffer>) -> Result
 pub fn reply_and_receive(
     to: ProcessId,
     words: [u32; 4],
-    offer: Option<PageOffer>,
+    transfer: Option<PageTransfer>,
 ) -> Result<Message, Error> {
-    message(Syscall::ReplyAndReceive { to, words, offer })
+    message(Syscall::ReplyAndReceive { to, words, transfer })
 }
 
 /// Microseconds since boot.

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::mem::offset_of;
 
-use abi::call::{Arguments as _, PageOffer, RawCall, Verdict};
+use abi::call::{Arguments as _, PageTransfer, RawCall, Verdict};
 use abi::driver::{Line, PortRange};
 use abi::fault::{Access, FaultRecord};
 use abi::jos::{self, JosCall};
 use abi::message::{Kind, Message, Reason};
 use abi::process::Target;
-use abi::process_info::{self, FrameRecord, ProcessFacts, Status};
+use abi::process_info::{self, FrameRecord, ProcessInfo, Status};
 use abi::registers::UserRegisters;
 use abi::trace::{self, EVENTS, Event};
 use abi::{
@@ -24,7 +24,7 @@ const CALLS: &str = include_str!("calls.txt");
 
 /// Addresses that mean nothing to a program: the kernel's own half.
 const KERNELS_OWN: [&str; 5] =
-    ["KERNEL_STACKS", "FRAME_TABLE", "WINDOWS", "ALTERNATE_MAP", "SELF_MAP"];
+    ["KERNEL_STACKS", "FRAME_TABLE", "FRAME_SLOTS", "ALTERNATE_MAP", "SELF_MAP"];
 
 type Numbers = BTreeMap<String, u32>;
 
@@ -59,14 +59,14 @@ fn records_have_the_fields_of_the_abi_at_the_same_offsets() {
             vec![$((stringify!($field).to_owned(), offset_of!($record, $field))),*]
         };
     }
-    let facts = fields!(ProcessFacts: registers link id parent kind status runs cpu directory handler
+    let facts = fields!(ProcessInfo: registers link id parent kind status runs cpu directory handler
         receiving receive_page value from permissions);
     let fault =
         fields!(FaultRecord: address access edi esi ebp unused ebx edx ecx eax eip eflags esp);
     let registers = fields!(UserRegisters: edi esi ebp ebx edx ecx eax eip eflags esp);
     let frame = fields!(FrameRecord: link count);
     for (record, fields, size) in [
-        ("vitrine_process_facts", facts, size_of::<ProcessFacts>()),
+        ("vitrine_process_facts", facts, size_of::<ProcessInfo>()),
         ("vitrine_frame_record", frame, size_of::<FrameRecord>()),
         ("vitrine_fault", fault, size_of::<FaultRecord>()),
         ("vitrine_user_registers", registers, size_of::<UserRegisters>()),
@@ -176,7 +176,7 @@ fn expected_numbers() -> Numbers {
     plain!(PAGE_SIZE TABLE_SPAN ENTRIES SCRATCH HANDLER_SCRATCH PROGRAM_TEXT BOOT_ARCHIVE
         USER_STACK_TOP EXCEPTION_STACK EXCEPTION_STACK_TOP USER_TOP UENVS UPAGES UVPT UVPD
         DEVICE_MEMORY KERNEL_BASE PROCESSES FRAME_RECORD_SIZE PUBLIC_FRAMES);
-    add("PROCESS_FACTS_SIZE".into(), size_of::<ProcessFacts>() as u32);
+    add("PROCESS_FACTS_SIZE".into(), size_of::<ProcessInfo>() as u32);
 
     for (name, flag) in EntryFlags::all().iter_names() {
         add(format!("ENTRY_{name}"), flag.bits());
@@ -232,8 +232,8 @@ fn expected_numbers() -> Numbers {
 }
 
 fn offer_bits(send: Option<Permissions>, accept: bool) -> u32 {
-    let offer = PageOffer { page: UserPage::known(0), send, accept };
-    Syscall::Receive { from: None, offer: Some(offer) }.encode().head >> 8
+    let transfer = PageTransfer { page: UserPage::known(0), send, accept };
+    Syscall::Receive { from: None, transfer: Some(transfer) }.encode().head >> 8
 }
 
 /// `PageMap { .. }` as C names it: `PAGE_MAP`.
@@ -332,7 +332,7 @@ const VIEW: ViewSlot = match ViewSlot::new(0x0E0) {
 };
 const ENTRY: u32 = 0x80_0020;
 const ALL: Permissions = Permissions::all();
-const MARKS: Permissions = Permissions::MARK_9.union(Permissions::COPY_ON_WRITE);
+const MARKS: Permissions = Permissions::PAGER.union(Permissions::COPY_ON_WRITE);
 const WORDS: [u32; 4] = [0xA0, 0xA1, 0xA2, 0xA3];
 
 fn id() -> ProcessId {
@@ -355,8 +355,8 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
     let (child, to, client) = (id(), id(), id());
     let range = PageRange::new(PAGE, 7).unwrap();
     let (page, permissions, address) = (PAGE, ALL, BUFFER);
-    let offer = |send, accept| Some(PageOffer { page, send, accept });
-    let both = offer(Some(ALL), true);
+    let transfer = |send, accept| Some(PageTransfer { page, send, accept });
+    let both = transfer(Some(ALL), true);
     let map = Verdict::Map { source: PAGE, destination: OTHER_PAGE, permissions };
     BTreeMap::from([
         ("vitrine_identity", Syscall::Identity),
@@ -420,11 +420,14 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
         ),
         ("vitrine_set_fault_timeout", Syscall::SetFaultTimeout { process, milliseconds: 1000 }),
         ("vitrine_clone", Syscall::Clone { child }),
-        ("vitrine_send", Syscall::Send { to, words: WORDS, offer: offer(Some(ALL), false) }),
-        ("vitrine_receive", Syscall::Receive { from: Some(to), offer: offer(None, true) }),
-        ("vitrine_call", Syscall::Call { to, words: WORDS, offer: both }),
-        ("vitrine_reply", Syscall::Reply { to, words: WORDS, offer: None }),
-        ("vitrine_reply_and_receive", Syscall::ReplyAndReceive { to, words: WORDS, offer: both }),
+        ("vitrine_send", Syscall::Send { to, words: WORDS, transfer: transfer(Some(ALL), false) }),
+        ("vitrine_receive", Syscall::Receive { from: Some(to), transfer: transfer(None, true) }),
+        ("vitrine_call", Syscall::Call { to, words: WORDS, transfer: both }),
+        ("vitrine_reply", Syscall::Reply { to, words: WORDS, transfer: None }),
+        (
+            "vitrine_reply_and_receive",
+            Syscall::ReplyAndReceive { to, words: WORDS, transfer: both },
+        ),
         (
             "vitrine_fault_reply_and_receive",
             Syscall::FaultReplyAndReceive { process: client, verdict: map, accept: Some(PAGE) },

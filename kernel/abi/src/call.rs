@@ -84,7 +84,7 @@ impl Arguments for RawCall {
 
 /// The page part of a message call: where it lies, and which way it goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PageOffer {
+pub struct PageTransfer {
     /// The page in the caller's space.
     pub page: UserPage,
     /// Sent along with these permissions, if at all; W only if the caller may write it.
@@ -98,7 +98,7 @@ const SEND_PAGE: u32 = 1;
 /// Bit of a message call's permissions: accept a page.
 const ACCEPT_PAGE: u32 = 4;
 
-impl PageOffer {
+impl PageTransfer {
     #[inline(always)]
     fn decode(raw: &impl Arguments) -> Result<Option<Self>, Error> {
         let bits = raw.permission_bits();
@@ -114,11 +114,11 @@ impl PageOffer {
     }
 
     #[inline(always)]
-    fn encode(offer: Option<Self>, raw: RawCall) -> RawCall {
-        let Some(offer) = offer else { return raw };
-        let send = offer.send.map_or(0, |permissions| permissions.bits() | SEND_PAGE);
-        let accept = if offer.accept { ACCEPT_PAGE } else { 0 };
-        RawCall { head: raw.head | (send | accept) << 8, page: offer.page.address(), ..raw }
+    fn encode(transfer: Option<Self>, raw: RawCall) -> RawCall {
+        let Some(transfer) = transfer else { return raw };
+        let send = transfer.send.map_or(0, |permissions| permissions.bits() | SEND_PAGE);
+        let accept = if transfer.accept { ACCEPT_PAGE } else { 0 };
+        RawCall { head: raw.head | (send | accept) << 8, page: transfer.page.address(), ..raw }
     }
 }
 
@@ -185,7 +185,7 @@ impl Verdict {
 /// mapping is charged, also where its frame and its table are there already.
 ///
 /// Mark 9 among permissions or marks is ignored where the process that the call changes has a pager and the caller is another
-/// process than that ([`EntryFlags::MARK_9`](crate::EntryFlags::MARK_9)). For the same reason a page that moves loses mark 9,
+/// process than that ([`EntryFlags::PAGER`](crate::EntryFlags::PAGER)). For the same reason a page that moves loses mark 9,
 /// unless a pager moves it from its own space into its client's, or neither process has a pager.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Syscall {
@@ -434,7 +434,7 @@ pub enum Syscall {
         /// The words.
         words: [u32; 4],
         /// The page.
-        offer: Option<PageOffer>,
+        transfer: Option<PageTransfer>,
     },
     /// 61: waits for a message from one process, or from anyone. The end of a child that the caller may wait for is a
     /// message, too. Errors: `PeerEnded` (that one ended during the call; if it ended before, its id is stale), `Deadlock`
@@ -443,7 +443,7 @@ pub enum Syscall {
         /// From whom.
         from: Option<ProcessId>,
         /// Where a page may come.
-        offer: Option<PageOffer>,
+        transfer: Option<PageTransfer>,
     },
     /// 62: sends and waits for the reply. Errors: as of `Send`, which are `Deadlock`, `PeerEnded`, `NotMapped`, `NotPermitted`,
     /// `OutOfFrames`, `QuotaExceeded`.
@@ -453,7 +453,7 @@ pub enum Syscall {
         /// The words.
         words: [u32; 4],
         /// The page sent, and whether the reply's may come to the same place.
-        offer: Option<PageOffer>,
+        transfer: Option<PageTransfer>,
     },
     /// 63: answers a process that is blocked in a call to the caller; never blocks. Errors: `NotWaiting`; of the page, as of
     /// `Send`, `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`. After those the process goes on waiting.
@@ -463,7 +463,7 @@ pub enum Syscall {
         /// The words.
         words: [u32; 4],
         /// The page sent.
-        offer: Option<PageOffer>,
+        transfer: Option<PageTransfer>,
     },
     /// 64: as `Reply`, then as `Receive` from anyone. A process that does not wait any more is no error. Errors: of the
     /// reply's page, `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`, before anything is received.
@@ -473,7 +473,7 @@ pub enum Syscall {
         /// The words.
         words: [u32; 4],
         /// The page sent, and whether the next message's may come to the same place.
-        offer: Option<PageOffer>,
+        transfer: Option<PageTransfer>,
     },
     /// 65: returns microseconds since boot: word 0 the low, word 1 the high half.
     Clock,
@@ -721,21 +721,21 @@ impl Syscall {
                 plain(58, process, [milliseconds, 0, 0, 0])
             }
             Self::Clone { child } => plain(59, child.into(), [0; 4]),
-            Self::Send { to, words, offer } => {
-                PageOffer::encode(offer, plain(60, to.into(), words))
+            Self::Send { to, words, transfer } => {
+                PageTransfer::encode(transfer, plain(60, to.into(), words))
             }
-            Self::Receive { from, offer } => PageOffer::encode(
-                offer,
+            Self::Receive { from, transfer } => PageTransfer::encode(
+                transfer,
                 plain(61, from.map_or(Target::Caller, Target::Process), [0; 4]),
             ),
-            Self::Call { to, words, offer } => {
-                PageOffer::encode(offer, plain(62, to.into(), words))
+            Self::Call { to, words, transfer } => {
+                PageTransfer::encode(transfer, plain(62, to.into(), words))
             }
-            Self::Reply { to, words, offer } => {
-                PageOffer::encode(offer, plain(63, to.into(), words))
+            Self::Reply { to, words, transfer } => {
+                PageTransfer::encode(transfer, plain(63, to.into(), words))
             }
-            Self::ReplyAndReceive { to, words, offer } => {
-                PageOffer::encode(offer, plain(64, to.into(), words))
+            Self::ReplyAndReceive { to, words, transfer } => {
+                PageTransfer::encode(transfer, plain(64, to.into(), words))
             }
             Self::Clock => own(65, [0; 4]),
             Self::Sleep { milliseconds } => own(66, [milliseconds, 0, 0, 0]),
@@ -879,25 +879,29 @@ impl Syscall {
                 milliseconds: raw.word(0),
             }),
             59 => Ok(Self::Clone { child: plain(raw).and(peer(raw))? }),
-            60 => {
-                Ok(Self::Send { to: peer(raw)?, words: words(raw), offer: PageOffer::decode(raw)? })
-            }
+            60 => Ok(Self::Send {
+                to: peer(raw)?,
+                words: words(raw),
+                transfer: PageTransfer::decode(raw)?,
+            }),
             61 => {
-                let offer = PageOffer::decode(raw)?;
-                Ok(Self::Receive { from: some_id(raw.process())?, offer })
+                let transfer = PageTransfer::decode(raw)?;
+                Ok(Self::Receive { from: some_id(raw.process())?, transfer })
             }
-            62 => {
-                Ok(Self::Call { to: peer(raw)?, words: words(raw), offer: PageOffer::decode(raw)? })
-            }
+            62 => Ok(Self::Call {
+                to: peer(raw)?,
+                words: words(raw),
+                transfer: PageTransfer::decode(raw)?,
+            }),
             63 => Ok(Self::Reply {
                 to: peer(raw)?,
                 words: words(raw),
-                offer: PageOffer::decode(raw)?,
+                transfer: PageTransfer::decode(raw)?,
             }),
             64 => Ok(Self::ReplyAndReceive {
                 to: peer(raw)?,
                 words: words(raw),
-                offer: PageOffer::decode(raw)?,
+                transfer: PageTransfer::decode(raw)?,
             }),
             65 => plain(raw).map(|()| Self::Clock),
             66 => plain(raw).map(|()| Self::Sleep { milliseconds: raw.word(0) }),

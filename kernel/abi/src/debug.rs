@@ -38,7 +38,7 @@ pub struct Table {
     pub slot_pager: u32,
     /// In a slot: how many frames are mapped in the process's space, tables and directory included, four bytes.
     pub slot_mapped: u32,
-    /// The address of the first record of UENVS ([`crate::process_info::ProcessFacts`]).
+    /// The address of the first record of UENVS ([`crate::process_info::ProcessInfo`]).
     pub facts: u32,
     /// The address of the record of frame 0 ([`crate::process_info::FrameRecord`]). A record whose link is 0xFFFF_FFFF is
     /// of a frame that is never given out; its count is 1 more than its mappings.

@@ -35,17 +35,17 @@ bitflags! {
         /// First of the three bits that belong to programs. In a process that has a pager it is the pager's: absent, the
         /// pager has the page; present without D, nobody has written the frame since the pager set the mark. In a directory
         /// entry: a view.
-        const MARK_9 = 0x200;
+        const PAGER = 0x200;
         /// Second of the three; by convention a page that fork shares. In a directory entry: a shared table.
-        const MARK_10 = 0x400;
+        const SHARED = 0x400;
         /// Third of the three; by convention copy-on-write.
-        const MARK_11 = 0x800;
+        const COPY_ON_WRITE = 0x800;
     }
 }
 
 impl EntryFlags {
     /// The three bits that belong to programs: `0xE00`.
-    pub const MARKS: Self = Self::MARK_9.union(Self::MARK_10).union(Self::MARK_11);
+    pub const MARKS: Self = Self::PAGER.union(Self::SHARED).union(Self::COPY_ON_WRITE);
     /// What every present user leaf has: P and U.
     pub const USER_LEAF: Self = Self::PRESENT.union(Self::USER);
     /// A leaf that is a driver's own and no other space's: a DMA frame.
@@ -57,9 +57,9 @@ impl EntryFlags {
     /// What a fresh user page or table reads: `0x007`.
     pub const FRESH: Self = Self::USER_LEAF.union(Self::WRITE);
     /// Directory entry: the entry of a pager's view onto its client.
-    pub const VIEW: Self = Self::MARK_9;
+    pub const VIEW: Self = Self::PAGER;
     /// Directory entry: a table that several spaces share.
-    pub const SHARED_TABLE: Self = Self::MARK_10;
+    pub const SHARED_TABLE: Self = Self::SHARED;
 }
 
 bitflags! {
@@ -72,7 +72,7 @@ bitflags! {
         const WRITE = 0x002;
         /// Mark bit 9: free for a program without a pager. In a process that has one, calls of others than the pager ignore
         /// it.
-        const MARK_9 = 0x200;
+        const PAGER = 0x200;
         /// Mark bit 10: by libsys's and JOS's convention, shared over fork.
         const SHARED = 0x400;
         /// Mark bit 11: by libsys's and JOS's convention, copy-on-write.
@@ -135,7 +135,7 @@ impl Entry {
 
     /// An absent leaf that carries marks: "mine, but elsewhere". Without marks it is [`Entry::ABSENT`].
     #[must_use]
-    pub const fn backed(marks: Permissions) -> Self {
+    pub const fn paged_out(marks: Permissions) -> Self {
         Self(marks.bits() & EntryFlags::MARKS.bits())
     }
 
@@ -281,8 +281,8 @@ mod tests {
     #[test]
     fn a_backed_entry_has_marks_and_nothing_else() {
         let all = Permissions::all();
-        assert_eq!(Entry::backed(all).bits(), 0xE00);
-        assert!(!Entry::backed(all).is_present());
+        assert_eq!(Entry::paged_out(all).bits(), 0xE00);
+        assert!(!Entry::paged_out(all).is_present());
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub const KERNEL_BASE: u32 = 0xF000_0000;
 /// `0xF040_0000  PDE 0x3C1`: the frame table, at most 7 MiB.
 pub const FRAME_TABLE: u32 = 0xF040_0000;
 /// `0xFF40_0000  PDE 0x3FD`: windows: page slots that reach any frame.
-pub const WINDOWS: u32 = 0xFF40_0000;
+pub const FRAME_SLOTS: u32 = 0xFF40_0000;
 /// `0xFF80_0000  PDE 0x3FE`: alternate self map: the tables of another process.
 pub const ALTERNATE_MAP: u32 = 0xFF80_0000;
 /// `0xFFC0_0000  PDE 0x3FF`: self map: the current tables, writable by the kernel.
@@ -71,7 +71,7 @@ const _: () = {
     assert!(directory_index(DEVICE_MEMORY) == 0x3BE);
     assert!(directory_index(KERNEL_STACKS) == 0x3BF);
     assert!(directory_index(KERNEL_BASE) == 0x3C0);
-    assert!(directory_index(WINDOWS) == 0x3FD);
+    assert!(directory_index(FRAME_SLOTS) == 0x3FD);
     assert!(directory_index(ALTERNATE_MAP) == 0x3FE);
     assert!(directory_index(SELF_MAP) == 0x3FF);
 };

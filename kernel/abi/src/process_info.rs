@@ -7,7 +7,7 @@ use crate::layout::{PROCESSES, UENVS, UPAGES};
 /// Saved registers and directory always read 0. Only JOS calls fill the handler and the `ipc_*` fields.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
-pub struct ProcessFacts {
+pub struct ProcessInfo {
     /// Where JOS keeps the saved registers: zero here.
     pub registers: [u32; 17],
     /// JOS's free-list link: zero here.
@@ -45,7 +45,7 @@ pub const KIND_USER: u32 = 0;
 /// The kind by which JOS programs find their file server.
 pub const KIND_FILE_SERVER: u32 = 1;
 
-impl ProcessFacts {
+impl ProcessInfo {
     /// An unused slot.
     pub const FREE: Self = Self {
         registers: [0; 17],
@@ -107,10 +107,10 @@ impl FrameRecord {
 }
 
 const _: () = {
-    assert!(size_of::<ProcessFacts>() == 124);
-    assert!(core::mem::offset_of!(ProcessFacts, id) == 72);
-    assert!(core::mem::offset_of!(ProcessFacts, status) == 84);
-    assert!(core::mem::offset_of!(ProcessFacts, receiving) == 104);
-    assert!(core::mem::offset_of!(ProcessFacts, permissions) == 120);
+    assert!(size_of::<ProcessInfo>() == 124);
+    assert!(core::mem::offset_of!(ProcessInfo, id) == 72);
+    assert!(core::mem::offset_of!(ProcessInfo, status) == 84);
+    assert!(core::mem::offset_of!(ProcessInfo, receiving) == 104);
+    assert!(core::mem::offset_of!(ProcessInfo, permissions) == 120);
     assert!(size_of::<FrameRecord>() == 8);
 };

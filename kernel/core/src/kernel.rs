@@ -14,7 +14,7 @@ use crate::operations::view::EmptyView;
 use crate::state::dma::DmaPool;
 use crate::state::frames::Frames;
 use crate::state::process::Index;
-use crate::state::process_table::{Processes, PublicFacts};
+use crate::state::process_table::{ProcessInfoTable, Processes};
 use crate::state::sleepers::Sleepers;
 use crate::state::trace::Trace;
 
@@ -86,7 +86,7 @@ impl Kernel {
 
     /// The table to map at UENVS: 31 pages.
     #[must_use]
-    pub const fn public_facts(&self) -> &PublicFacts {
+    pub const fn process_info(&self) -> &ProcessInfoTable {
         self.processes.facts()
     }
 
@@ -192,7 +192,7 @@ impl Kernel {
     ) -> (Space, Space) {
         let neither_is_loaded = cpu.loaded != Some(first) && cpu.loaded != Some(second);
         if first != second && neither_is_loaded {
-            let via = Via::Windows(self.processes[first].directory);
+            let via = Via::FrameSlots(self.processes[first].directory);
             return (Space { owner: first, via }, self.space(cpu, second));
         }
         (self.space(cpu, first), self.space(cpu, second))

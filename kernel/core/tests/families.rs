@@ -55,9 +55,9 @@ impl Family {
         world.run(self.members[member]);
         match what % 8 {
             0..=2 => drop(world.read(PAGE)),
-            3 => world.begin(Syscall::Call { to: other, words: [0; 4], offer: None }),
-            4 => world.begin(Syscall::Receive { from: Some(other), offer: None }),
-            5 => world.begin(Syscall::Receive { from: None, offer: None }),
+            3 => world.begin(Syscall::Call { to: other, words: [0; 4], transfer: None }),
+            4 => world.begin(Syscall::Receive { from: Some(other), transfer: None }),
+            5 => world.begin(Syscall::Receive { from: None, transfer: None }),
             6 => world.begin(Syscall::Wait { child: None }),
             _ => world.begin(Syscall::FaultForward { address: PAGE, access: 4, eip: 0 }),
         }

@@ -7,7 +7,7 @@
 mod model;
 mod world;
 
-use abi::call::{PageOffer, Verdict};
+use abi::call::{PageTransfer, Verdict};
 use abi::driver::{Line, PortRange};
 use abi::layout::{EXCEPTION_STACK, UENVS, UPAGES, USER_STACK_TOP, USER_TOP, UVPD, UVPT};
 use abi::process::Target;
@@ -104,12 +104,12 @@ impl Draw<'_> {
         PageRange::new(first, (1 + self.choice() % 8).min(room)).unwrap()
     }
 
-    fn offer(&mut self) -> Option<PageOffer> {
+    fn transfer(&mut self) -> Option<PageTransfer> {
         let choice = self.choice();
         let page = self.page();
         let send = (choice & 1 != 0).then(|| self.permissions());
         let accept = choice & 2 != 0;
-        (choice & 3 != 0).then_some(PageOffer { page, send, accept })
+        (choice & 3 != 0).then_some(PageTransfer { page, send, accept })
     }
 
     /// A directory entry of [`VIEWS`], some of which have tables at times.
@@ -236,13 +236,15 @@ impl Draw<'_> {
                 milliseconds: self.choice() % 32,
             },
             59 => Syscall::Clone { child: self.id() },
-            60 => Syscall::Send { to: self.id(), words: self.words(), offer: self.offer() },
-            61 => Syscall::Receive { from: self.some_id(), offer: self.offer() },
-            62 => Syscall::Call { to: self.id(), words: self.words(), offer: self.offer() },
-            63 => Syscall::Reply { to: self.id(), words: self.words(), offer: self.offer() },
-            64 => {
-                Syscall::ReplyAndReceive { to: self.id(), words: self.words(), offer: self.offer() }
-            }
+            60 => Syscall::Send { to: self.id(), words: self.words(), transfer: self.transfer() },
+            61 => Syscall::Receive { from: self.some_id(), transfer: self.transfer() },
+            62 => Syscall::Call { to: self.id(), words: self.words(), transfer: self.transfer() },
+            63 => Syscall::Reply { to: self.id(), words: self.words(), transfer: self.transfer() },
+            64 => Syscall::ReplyAndReceive {
+                to: self.id(),
+                words: self.words(),
+                transfer: self.transfer(),
+            },
             65 => Syscall::Clock,
             66 => Syscall::Sleep { milliseconds: self.choice() % 64 },
             67 => Syscall::Yield,
@@ -380,7 +382,7 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
         249 => {
             // A driver listens to its devices alone.
             let from = Some(world.current());
-            world.begin(Syscall::Receive { from, offer: None });
+            world.begin(Syscall::Receive { from, transfer: None });
         }
         198..=199 => world.key(b'x'),
         // Beside the draws of the number itself, so that calls that find no frame have somebody to ask.

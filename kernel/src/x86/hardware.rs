@@ -6,7 +6,7 @@
 use core::arch::asm;
 use core::mem::MaybeUninit;
 
-use abi::layout::{ENTRIES, PAGE_SIZE, WINDOWS};
+use abi::layout::{ENTRIES, FRAME_SLOTS, PAGE_SIZE};
 use abi::{Entry, EntryFlags, Frame, Page, Registers};
 use kernel_core::hardware::{FpuState, Hardware, Reach};
 use kernel_core::state::ports::Ports;
@@ -29,7 +29,7 @@ pub struct Machine {
 }
 
 /// Window pages of one CPU.
-const WINDOWS_EACH: u32 = 3;
+const SLOTS_EACH: u32 = 3;
 
 /// What a window entry says beside the frame. A and D are set already, so that the CPU need not.
 const WINDOW: EntryFlags =
@@ -44,7 +44,7 @@ struct Window {
 impl Window {
     const fn new(cpu: u32, index: u32) -> Self {
         Self {
-            page: Page::containing(WINDOWS + (cpu * WINDOWS_EACH + index) * PAGE_SIZE),
+            page: Page::containing(FRAME_SLOTS + (cpu * SLOTS_EACH + index) * PAGE_SIZE),
             shows: Entry::ABSENT,
         }
     }

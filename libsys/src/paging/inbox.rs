@@ -1,6 +1,6 @@
 //! Where a page is received that comes with a message.
 
-use abi::call::PageOffer;
+use abi::call::PageTransfer;
 use abi::layout::{PAGE_SIZE, SCRATCH};
 use abi::process::Target;
 use abi::{Permissions, UserPage};
@@ -13,7 +13,7 @@ use crate::paging::scratch::Bytes;
 const PAGE: UserPage = UserPage::known(SCRATCH + PAGE_SIZE);
 
 /// What a receiving call is given so that a page may come.
-pub const OFFER: PageOffer = PageOffer { page: PAGE, send: None, accept: true };
+pub const OFFER: PageTransfer = PageTransfer { page: PAGE, send: None, accept: true };
 
 /// Copies the page that came last; `None` if none is there.
 #[must_use]

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use abi::call::PageOffer;
+use abi::call::PageTransfer;
 use abi::format::elf::{Image, ImageError};
 use abi::format::ustar::ArchiveError;
 use abi::layout::{PAGE_SIZE, USER_STACK_TOP};
@@ -210,7 +210,8 @@ fn register(
     name: &str,
 ) -> Result<u32, SpawnError> {
     pager::put_name(scratch.bytes(), name).ok_or(SpawnError::NoSuchProgram)?;
-    let page = PageOffer { page: Scratch::PAGE, send: Some(Permissions::empty()), accept: false };
+    let page =
+        PageTransfer { page: Scratch::PAGE, send: Some(Permissions::empty()), accept: false };
     let reply = call::message_call(pager, Request::Register { child }.encode(), Some(page))?;
     match Registered::decode(reply.words) {
         Registered::At { entry } => Ok(entry),

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use abi::layout::{PROCESSES, UENVS, UPAGES};
-use abi::process_info::{FrameRecord, ProcessFacts, Status};
+use abi::process_info::{FrameRecord, ProcessInfo, Status};
 use abi::{Frame, Page, ProcessId};
 
 use crate::call;
@@ -13,30 +13,30 @@ use crate::paging::self_map::live::window;
 /// # Panics
 /// If `index` is 1,024 or more.
 #[must_use]
-pub fn slot(index: u32) -> ProcessFacts {
+pub fn slot(index: u32) -> ProcessInfo {
     assert!(index < PROCESSES, "there are 1,024 process slots");
     let record =
-        core::ptr::with_exposed_provenance::<ProcessFacts>(ProcessFacts::address(index) as usize);
+        core::ptr::with_exposed_provenance::<ProcessInfo>(ProcessInfo::address(index) as usize);
     // SAFETY: the kernel maps the whole table of 1,024 records, read-only, in every space; a record is aligned to 4
     // bytes like the table, and any bits are one. Volatile, because the kernel changes it.
     unsafe { record.read_volatile() }
 }
 
 /// The records of all slots that hold a process.
-pub fn processes() -> impl Iterator<Item = ProcessFacts> {
+pub fn processes() -> impl Iterator<Item = ProcessInfo> {
     (0..PROCESSES).map(slot).filter(|facts| facts.status != Status::Free as u32)
 }
 
 /// The record of a process; `None` if the id is stale.
 #[must_use]
-pub fn process(id: ProcessId) -> Option<ProcessFacts> {
+pub fn process(id: ProcessId) -> Option<ProcessInfo> {
     let facts = slot(id.index());
     (facts.id == id.bits() && facts.status != Status::Free as u32).then_some(facts)
 }
 
 /// What the status of a record is called.
 #[must_use]
-pub const fn status_name(facts: &ProcessFacts) -> &'static str {
+pub const fn status_name(facts: &ProcessInfo) -> &'static str {
     match facts.status {
         0 => "free",
         1 => "dying",
@@ -70,4 +70,4 @@ fn load(address: u32) -> FrameRecord {
     unsafe { record.read_volatile() }
 }
 
-const _: () = assert!(UENVS.is_multiple_of(4) && align_of::<ProcessFacts>() == 4);
+const _: () = assert!(UENVS.is_multiple_of(4) && align_of::<ProcessInfo>() == 4);

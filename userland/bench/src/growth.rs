@@ -100,7 +100,7 @@ fn waiter() -> Result<ProcessId, Error> {
     code.bytes()[..CALL.len()].copy_from_slice(CALL);
     let page = (child, UserPage::known(PROGRAM_TEXT));
     page_map((Target::Caller, Scratch::PAGE), page, Permissions::empty())?;
-    let receive = Syscall::Receive { from: None, offer: None }.encode();
+    let receive = Syscall::Receive { from: None, transfer: None }.encode();
     let registers =
         UserRegisters { eip: PROGRAM_TEXT, eax: receive.head, ..UserRegisters::default() };
     registers_write(child, &registers)?;

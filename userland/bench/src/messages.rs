@@ -1,6 +1,6 @@
 //! What it costs to have another process do something: a message and its reply, the same with a page, and a yield.
 
-use libsys::abi::call::PageOffer;
+use libsys::abi::call::PageTransfer;
 use libsys::{
     Error, Permissions, Target, message_call, page_allocate, receive, reply_and_receive, yield_now,
 };
@@ -32,7 +32,7 @@ fn with_page() -> Result<Samples, Failure> {
     for index in 0..3 {
         page_allocate(Target::Caller, place(index), Permissions::WRITE)?;
     }
-    let accepted = PageOffer { page: place(2), send: None, accept: true };
+    let accepted = PageTransfer { page: place(2), send: None, accept: true };
     let server = Peer::new(|| serve(Some(accepted)))?;
     // The fork has taken W away.
     page_allocate(Target::Caller, place(0), Permissions::WRITE)?;
@@ -40,16 +40,17 @@ fn with_page() -> Result<Samples, Failure> {
     let mut turn = 0;
     repeat(1000, |watch| {
         turn = 1 - turn;
-        let page = PageOffer { page: place(turn), send: Some(Permissions::WRITE), accept: false };
+        let page =
+            PageTransfer { page: place(turn), send: Some(Permissions::WRITE), accept: false };
         watch.time(|| message_call(server.id(), [1, 2, 3, 4], Some(page)))?;
         Ok(())
     })
 }
 
-fn serve(offer: Option<PageOffer>) -> Result<(), Error> {
-    let mut message = receive(None, offer)?;
+fn serve(transfer: Option<PageTransfer>) -> Result<(), Error> {
+    let mut message = receive(None, transfer)?;
     loop {
-        message = reply_and_receive(message.sender, message.words, offer)?;
+        message = reply_and_receive(message.sender, message.words, transfer)?;
     }
 }
 

@@ -87,7 +87,7 @@ fn measure() -> Outcome {
 fn own_everything() -> Result<(), Error> {
     touch::everything();
     for (page, entry) in window().present_user() {
-        if entry.flags().contains(EntryFlags::MARK_11) && !entry.is_writable() {
+        if entry.flags().contains(EntryFlags::COPY_ON_WRITE) && !entry.is_writable() {
             let marks = entry.permissions().difference(Permissions::COPY_ON_WRITE);
             page_copy(Target::Caller, UserPage::new(page.address())?, marks)?;
         }

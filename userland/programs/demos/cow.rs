@@ -85,14 +85,15 @@ fn pages(data: &[u8]) -> impl Iterator<Item = (Page, Entry)> {
 }
 
 fn marked(data: &[u8]) -> usize {
-    pages(data).filter(|(_, entry)| entry.flags().contains(EntryFlags::MARK_11)).count()
+    pages(data).filter(|(_, entry)| entry.flags().contains(EntryFlags::COPY_ON_WRITE)).count()
 }
 
 fn show(data: &[u8]) {
     for (page, entry) in pages(data).step_by(PAGES - 1) {
         let mappings = info::frame_references(entry.frame()).unwrap_or(0);
         let rights = if entry.is_writable() { "writable" } else { "read-only" };
-        let mark = if entry.flags().contains(EntryFlags::MARK_11) { ", copy-on-write" } else { "" };
+        let mark =
+            if entry.flags().contains(EntryFlags::COPY_ON_WRITE) { ", copy-on-write" } else { "" };
         println!(
             "  page {:#010x}: frame {:#07x}, {mappings} mappings, {rights}{mark}",
             page.address(),

@@ -32,7 +32,7 @@ const PAGES: usize = 24;
 /// Pages of heap that it may have at a time: an instruction may need two of them, and a call as well.
 const ROOM: usize = 4;
 /// The mark on an absent page: it is with the pager.
-const AWAY: Permissions = Permissions::MARK_9;
+const AWAY: Permissions = Permissions::PAGER;
 
 fn main() -> Result<u8, Error> {
     let child = match fork()? {

@@ -1,6 +1,6 @@
 //! The shell's `ps`: every process on a line of at most 80 columns.
 
-use libsys::abi::process_info::ProcessFacts;
+use libsys::abi::process_info::ProcessInfo;
 use libsys::print;
 use libsys::process::info;
 use libsys::runtime::short::Short;
@@ -20,7 +20,7 @@ pub fn print() {
         "ID", "PARENT", "NAME", "STATUS", "RUNS", "FRAMES", "MEMORY", "DISK", "PACKED", "IN", "OUT"
     );
     for facts in info::processes() {
-        let ProcessFacts { id, parent, runs, .. } = facts;
+        let ProcessInfo { id, parent, runs, .. } = facts;
         let status = info::status_name(&facts);
         let process = ProcessId::new(id).ok();
         let known = process.and_then(name_of);

@@ -139,7 +139,8 @@ impl fmt::Display for Area {
         let last = start + (self.counts.pages * 0x1000 - 1);
         let may = if self.rights.contains(EntryFlags::WRITE) { "rw" } else { "r-" };
         let Counts { pages, accessed, dirty } = self.counts;
-        let (cow, sealed) = (self.if_has(EntryFlags::MARK_11), self.if_has(EntryFlags::SEALED));
+        let (cow, sealed) =
+            (self.if_has(EntryFlags::COPY_ON_WRITE), self.if_has(EntryFlags::SEALED));
         write!(
             f,
             "{start:#010x}-{last:#010x}  {may:<4} {pages:>6} {accessed:>8} {dirty:>6} {cow:>4} {sealed:>6}  {}",

@@ -104,9 +104,9 @@ const NAMES: [(EntryFlags, &str); 12] = [
     (EntryFlags::DIRTY, "dirty"),
     (EntryFlags::LARGE, "bit 7 (large or PAT)"),
     (EntryFlags::SEALED, "sealed"),
-    (EntryFlags::MARK_9, "mark 9"),
-    (EntryFlags::MARK_10, "shared"),
-    (EntryFlags::MARK_11, "copy-on-write"),
+    (EntryFlags::PAGER, "mark 9"),
+    (EntryFlags::SHARED, "shared"),
+    (EntryFlags::COPY_ON_WRITE, "copy-on-write"),
 ];
 
 impl fmt::Display for Named {

@@ -176,7 +176,7 @@ impl Judge<'_> {
     fn kernel_table(&mut self, index: u32, table: u32) {
         let readable = READABLE.contains(&index);
         // Frame slots of the kernel's reach any frame, and stay as the last use left them.
-        let slots = index == directory_index(abi::layout::WINDOWS);
+        let slots = index == directory_index(abi::layout::FRAME_SLOTS);
         for (lower, entry) in (0..).zip(self.world.memory.words(table)).map(|(i, w)| (i, Entry(w)))
         {
             let address = index << 22 | lower << 12;

@@ -26,7 +26,7 @@ pub fn stock() -> Candidate {
 pub struct World {
     pub system: System,
     pub network: bool,
-    /// What old lists and fresh lists offer.
+    /// What old lists and fresh lists transfer.
     pub compilers: [(u32, u32); 2],
     pub events: Vec<String>,
 }

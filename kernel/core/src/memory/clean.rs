@@ -2,7 +2,7 @@
 //!
 //! A pager that keeps a copy of a page has to know later whether the page still has the bytes of the copy. The dirty bit of
 //! the leaf alone cannot say so: D belongs to one mapping, and a frame can be written through another one. So the kernel
-//! keeps one rule for mark 9 ([`EntryFlags::MARK_9`]) in the space of a process that has a pager:
+//! keeps one rule for mark 9 ([`EntryFlags::PAGER`]) in the space of a process that has a pager:
 //!
 //! > If a leaf is present with mark 9 and without D, then nobody has written the frame since the pager set the mark there.
 //!
@@ -42,7 +42,7 @@ impl Processes {
     /// that mark is no error.
     #[inline(always)]
     pub fn may_leave(&self, caller: Index, target: Index, asked: Permissions) -> Permissions {
-        if asked.contains(Permissions::MARK_9) {
+        if asked.contains(Permissions::PAGER) {
             self.without_mark_of_another(caller, target, asked)
         } else {
             asked
@@ -58,7 +58,7 @@ impl Processes {
         asked: Permissions,
     ) -> Permissions {
         match self[target].pager {
-            Some(pager) if pager != self[caller].name() => asked.difference(Permissions::MARK_9),
+            Some(pager) if pager != self[caller].name() => asked.difference(Permissions::PAGER),
             Some(_) | None => asked,
         }
     }
@@ -88,7 +88,7 @@ impl<H: Hardware> Memory<'_, H> {
         let leaf = self.leaf_of_table(from, page);
         // A page that was mapped onto itself has the new leaf already.
         if leaf.is_present() {
-            let flags = leaf.flags().difference(EntryFlags::MARK_9);
+            let flags = leaf.flags().difference(EntryFlags::PAGER);
             // The CPU ignores the mark, so no translation is out of date.
             self.replace(from, page, leaf, leaf.with_flags(flags)).of_a_mark();
         }

@@ -321,11 +321,11 @@ impl<H: Hardware> Memory<'_, H> {
             return self.share_copy(to, place, old);
         }
         let (mut old, apart) = (old, from.owner != to.owner);
-        if old.contains(EntryFlags::MARK_9) {
+        if old.contains(EntryFlags::PAGER) {
             let permissions = self.change_of_lent(from, to, change).permissions(old);
             self.map_entry(old, apart, to, place, permissions)?;
             if self.lend(from, page, apart, permissions.contains(Permissions::WRITE)) {
-                old = old.with_flags(old.flags().difference(EntryFlags::MARK_9));
+                old = old.with_flags(old.flags().difference(EntryFlags::PAGER));
             }
         } else {
             self.map_entry(old, apart, to, place, change.permissions(old))?;
@@ -356,7 +356,7 @@ impl<H: Hardware> Memory<'_, H> {
         }
         let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
         self.cpu.hardware.copy_frame(fresh.frame(), old.frame());
-        let permissions = old.permissions().difference(Permissions::MARK_9);
+        let permissions = old.permissions().difference(Permissions::PAGER);
         self.map_fresh(to, place, permissions.leaf(), fresh)
     }
 

@@ -20,7 +20,7 @@ pub(crate) enum Via {
     /// Through a self map.
     Map(Reach),
     /// Frame by frame through windows: a third space, whose directory this is.
-    Windows(Frame),
+    FrameSlots(Frame),
 }
 
 /// The address space of a process, as reached during one call.
@@ -93,7 +93,7 @@ impl Change {
     /// The same, but a mark 9 that the leaf has goes, unless it is added.
     #[inline(always)]
     pub const fn without_mark_9(self) -> Self {
-        Self { keep: self.keep & !EntryFlags::MARK_9.bits(), ..self }
+        Self { keep: self.keep & !EntryFlags::PAGER.bits(), ..self }
     }
 
     /// The same, and what has become of the leaf is sealed: for one that arrives in another space without W.
@@ -115,7 +115,7 @@ impl Change {
         if !leaf.is_dirty() || new.is_dirty() || self.keep & OWN_MARK_9 != 0 {
             return new;
         }
-        Entry::from_bits(new.bits() & !EntryFlags::MARK_9.bits() | self.add)
+        Entry::from_bits(new.bits() & !EntryFlags::PAGER.bits() | self.add)
     }
 
     /// The permissions of what becomes of a present leaf.
@@ -169,7 +169,7 @@ impl<H: Hardware> Memory<'_, H> {
             Via::Map(reach) => {
                 self.cpu.hardware.read_entry(Reach::Current, reach.window_page(index))
             }
-            Via::Windows(directory) => self.word_of_third(directory, index),
+            Via::FrameSlots(directory) => self.word_of_third(directory, index),
         }
     }
 
@@ -190,7 +190,7 @@ impl<H: Hardware> Memory<'_, H> {
     pub fn leaf_of_table(&mut self, space: Space, page: UserPage) -> Entry {
         match space.via {
             Via::Map(reach) => self.cpu.hardware.read_entry(reach, page.page()),
-            Via::Windows(directory) => self.leaf_of_third(directory, page),
+            Via::FrameSlots(directory) => self.leaf_of_third(directory, page),
         }
     }
 
@@ -199,7 +199,7 @@ impl<H: Hardware> Memory<'_, H> {
     pub fn replace(&mut self, space: Space, page: UserPage, old: Entry, entry: Entry) -> Stale {
         match space.via {
             Via::Map(reach) => self.cpu.hardware.write_entry(reach, page.page(), entry),
-            Via::Windows(directory) => self.write_leaf_of_third(directory, page, entry),
+            Via::FrameSlots(directory) => self.write_leaf_of_third(directory, page, entry),
         }
         Stale { space, page, old }
     }
@@ -290,7 +290,7 @@ impl<H: Hardware> Memory<'_, H> {
                 self.cpu.hardware.write_entry(Reach::Current, reach.window_page(index), entry);
                 self.cpu.flush_table_windows(reach, slot);
             }
-            Via::Windows(directory) => {
+            Via::FrameSlots(directory) => {
                 self.cpu.hardware.write_frame(directory, index, entry.bits())
             }
         }
@@ -449,7 +449,7 @@ impl<H: Hardware> Memory<'_, H> {
         permissions: Permissions,
     ) -> Result<(), Error> {
         // One test for both, so that an ordinary page pays for neither.
-        if leaf.flags().intersects(EntryFlags::MARK_9.union(EntryFlags::DRIVERS_OWN)) {
+        if leaf.flags().intersects(EntryFlags::PAGER.union(EntryFlags::DRIVERS_OWN)) {
             return self.parts().map_marked(leaf, (from, source), to, page, permissions);
         }
         self.map_shareable(leaf, from.owner != to.owner, to, page, permissions)
@@ -467,7 +467,7 @@ impl<H: Hardware> Memory<'_, H> {
     ) -> Result<(), Error> {
         let apart = from.owner != to.owner;
         self.map_entry(leaf, apart, to, page, permissions)?;
-        if leaf.contains(EntryFlags::MARK_9) {
+        if leaf.contains(EntryFlags::PAGER) {
             self.lend(from, source, apart, permissions.contains(Permissions::WRITE));
         }
         Ok(())
@@ -524,7 +524,7 @@ impl<H: Hardware> Memory<'_, H> {
     #[inline(always)]
     pub fn unmap_of_table(&mut self, space: Space, page: UserPage, marks: Permissions) -> Entry {
         let old = self.leaf_of_table(space, page);
-        let stale = self.replace(space, page, old, Entry::backed(marks));
+        let stale = self.replace(space, page, old, Entry::paged_out(marks));
         self.settle(stale);
         if old.is_present() {
             self.processes.credit(space.owner, 1);
@@ -545,7 +545,7 @@ impl<H: Hardware> Memory<'_, H> {
         change: Change,
     ) -> Result<Stale, Error> {
         let mut new = change.of(old);
-        if old.flags().intersects(EntryFlags::SEALED.union(EntryFlags::MARK_9)) {
+        if old.flags().intersects(EntryFlags::SEALED.union(EntryFlags::PAGER)) {
             new = self.change_of_marked_in(space.owner, old, change);
             if !new.is_present() {
                 return Err(Error::NotPermitted);
@@ -564,7 +564,7 @@ impl<H: Hardware> Memory<'_, H> {
         change: Change,
     ) -> Result<Stale, Error> {
         let mut new = change.of(old);
-        if old.flags().intersects(EntryFlags::SEALED.union(EntryFlags::MARK_9)) {
+        if old.flags().intersects(EntryFlags::SEALED.union(EntryFlags::PAGER)) {
             new = self.change_of_marked(old, change);
             if !new.is_present() {
                 return Err(Error::NotPermitted);

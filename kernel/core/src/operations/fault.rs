@@ -2,7 +2,7 @@
 
 use core::mem::offset_of;
 
-use abi::call::{PageOffer, Verdict};
+use abi::call::{PageTransfer, Verdict};
 use abi::fault::{Access, FaultRecord};
 use abi::layout::{EXCEPTION_STACK, EXCEPTION_STACK_TOP, USER_STACK_TOP};
 use abi::message::Reason;
@@ -12,8 +12,8 @@ use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::memory::space::Space;
-use crate::operations::report::{GENERAL_PROTECTION, PAGE_FAULT, Unmended};
-use crate::state::process::{Errand, Index, Outbox, State, Unfinished};
+use crate::operations::report::{GENERAL_PROTECTION, PAGE_FAULT, Unhandled};
+use crate::state::process::{Index, MessageBuffer, PendingRequest, State, Unfinished};
 
 /// A fault as it is told: the address, [`Access`] bits, the instruction.
 #[derive(Clone, Copy)]
@@ -28,7 +28,7 @@ pub(crate) struct Fault {
 /// something wrong with it, the handler learns of that. In the same way the pager is asked for the exception stack.
 #[inline(always)]
 const fn is_backed(leaf: Entry) -> bool {
-    leaf.contains(EntryFlags::MARK_9) && is_absent(leaf)
+    leaf.contains(EntryFlags::PAGER) && is_absent(leaf)
 }
 
 /// Apart, so that a fault elsewhere costs a test of one bit.
@@ -95,7 +95,7 @@ impl Kernel {
         address: u32,
     ) {
         let fault = self.rewind(cpu, index, address, false);
-        if !self.ask_pager(cpu, index, fault, Errand::Fault { jos: true }) {
+        if !self.ask_pager(cpu, index, fault, PendingRequest::Fault { jos: true }) {
             self.die_of_jos_call(cpu, index, address);
         }
     }
@@ -132,7 +132,7 @@ impl Kernel {
         access: u32,
         eip: u32,
     ) {
-        const ERRAND: Errand = Errand::Fault { jos: false };
+        const ERRAND: PendingRequest = PendingRequest::Fault { jos: false };
         let words = [address, access, eip, 0];
         let asked = self.processes[index].handler == 0
             && self
@@ -146,29 +146,31 @@ impl Kernel {
     #[inline(never)]
     fn reflect<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault) {
         let leaf = self.leaf_at(cpu, index, fault.address);
-        if is_backed(leaf) && self.ask_pager(cpu, index, fault, Errand::Fault { jos: false }) {
+        if is_backed(leaf)
+            && self.ask_pager(cpu, index, fault, PendingRequest::Fault { jos: false })
+        {
             return;
         }
         let handler = self.processes[index].handler;
         let why = if handler == 0 {
-            Unmended::Nobody
+            Unhandled::Nobody
         } else {
             match self.enter_handler(cpu, index, fault, handler) {
                 Ok(()) => return,
-                Err(record) => Unmended::NoExceptionStack { record },
+                Err(record) => Unhandled::NoExceptionStack { record },
             }
         };
         if handler != 0 && is_backed(self.leaf_at(cpu, index, EXCEPTION_STACK)) {
             let access = (Access::USER | Access::WRITE).bits();
             let stack = Fault { address: EXCEPTION_STACK, access, eip: fault.eip };
-            if self.ask_pager(cpu, index, stack, Errand::Fault { jos: false }) {
+            if self.ask_pager(cpu, index, stack, PendingRequest::Fault { jos: false }) {
                 return;
             }
         }
-        if self.ask_pager(cpu, index, fault, Errand::Fault { jos: false }) {
+        if self.ask_pager(cpu, index, fault, PendingRequest::Fault { jos: false }) {
             return;
         }
-        self.processes[index].outbox.words = [fault.address, fault.access, fault.eip, 0];
+        self.processes[index].message_buffer.words = [fault.address, fault.access, fault.eip, 0];
         self.die_of_fault(cpu, index, false, why);
     }
 
@@ -238,14 +240,17 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         index: Index,
         fault: Fault,
-        errand: Errand,
+        pending_request: PendingRequest,
     ) -> bool {
         let Some(pager) = self.pager_of(index) else { return false };
         let words = [fault.address, fault.access, fault.eip, 0];
-        if self.ask_at_once(cpu, index, pager, errand, words) {
+        if self.ask_at_once(cpu, index, pager, pending_request, words) {
             return true;
         }
-        if self.begin_errand(cpu, index, pager, errand, Outbox::words(words)).is_err() {
+        if self
+            .begin_errand(cpu, index, pager, pending_request, MessageBuffer::words(words))
+            .is_err()
+        {
             return false;
         }
         let timeout = self.processes[index].fault_timeout;
@@ -265,7 +270,7 @@ impl Kernel {
         index: Index,
         fault: Fault,
     ) -> Result<(), Error> {
-        let asked = self.ask_pager(cpu, index, fault, Errand::ForwardedFault);
+        let asked = self.ask_pager(cpu, index, fault, PendingRequest::ForwardedFault);
         if asked { Ok(()) } else { Err(Error::Refused) }
     }
 
@@ -304,11 +309,14 @@ impl Kernel {
         verdict: Verdict,
     ) -> Result<Option<Index>, Error> {
         let client = self.processes.find(client).map_err(|_| Error::NotWaiting)?;
-        let errand = match self.processes[client].state {
-            State::Answer { by, errand } if by == me => errand,
+        let pending_request = match self.processes[client].state {
+            State::Answer { by, pending_request } if by == me => pending_request,
             _ => return Err(Error::NotWaiting),
         };
-        if !matches!(errand, Errand::Fault { .. } | Errand::ForwardedFault | Errand::Frames) {
+        if !matches!(
+            pending_request,
+            PendingRequest::Fault { .. } | PendingRequest::ForwardedFault | PendingRequest::Frames
+        ) {
             return Err(Error::NotWaiting);
         }
         if let Verdict::Map { source, destination, permissions } = verdict {
@@ -318,14 +326,14 @@ impl Kernel {
         }
         self.leave_queue(cpu, client);
         if verdict == Verdict::Refuse {
-            self.fail_errand(cpu, client, errand, Unmended::Pager("its pager refused"));
+            self.fail_errand(cpu, client, pending_request, Unhandled::Pager("its pager refused"));
             return Ok(None);
         }
-        if errand == Errand::Frames {
+        if pending_request == PendingRequest::Frames {
             self.processes[client].state = State::Ready;
             return Ok(Some(client));
         }
-        if errand == Errand::ForwardedFault {
+        if pending_request == PendingRequest::ForwardedFault {
             self.processes[client].registers.eax = 0;
         }
         self.make_ready(client);
@@ -345,8 +353,8 @@ impl Kernel {
         verdict: Verdict,
         accept: Option<UserPage>,
     ) -> Result<(), Error> {
-        let offer = accept.map(|page| PageOffer { page, send: None, accept: true });
-        if self.mend_at_once(cpu, me, client, verdict, offer)? {
+        let transfer = accept.map(|page| PageTransfer { page, send: None, accept: true });
+        if self.mend_at_once(cpu, me, client, verdict, transfer)? {
             return Ok(());
         }
         let short = match self.fault_answer(cpu, me, client, verdict) {
@@ -354,22 +362,22 @@ impl Kernel {
             Err(Error::NotWaiting) => None,
             Err(error) => return Err(error),
         };
-        let received = self.receive(cpu, me, None, offer);
+        let received = self.receive(cpu, me, None, transfer);
         if let Some(client) = short {
             self.call_again(cpu, client);
         }
         received
     }
 
-    /// The end of a process whose fault, told in its outbox, nobody could mend.
+    /// The end of a process whose fault, told in its message_buffer, nobody could mend.
     pub(crate) fn die_of_fault<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         index: Index,
         jos: bool,
-        why: Unmended,
+        why: Unhandled,
     ) {
-        let [address, access, eip, _] = self.processes[index].outbox.words;
+        let [address, access, eip, _] = self.processes[index].message_buffer.words;
         if jos {
             return self.die_of_jos_call(cpu, index, address);
         }

@@ -8,9 +8,9 @@ use abi::{Entry, EntryFlags, Error, Page, ProcessId, Slot, UserSlot};
 use crate::cpu::Cpu;
 use crate::hardware::{Hardware, Reach};
 use crate::kernel::Kernel;
-use crate::operations::report::Unmended;
+use crate::operations::report::Unhandled;
 use crate::state::frames::Unmapped;
-use crate::state::process::{Errand, Index, State};
+use crate::state::process::{Index, PendingRequest, State};
 use crate::state::process_table::QueueName;
 
 /// Entries that a teardown looks at together where something may be.
@@ -21,7 +21,7 @@ const _: () = assert!(
     ENTRIES.is_multiple_of(LARGE_GROUP) && LARGE_GROUP.is_multiple_of(GROUP),
     "no group of pages reaches into the next table"
 );
-const PAGER_ENDED: Unmended = Unmended::Pager("its pager has ended");
+const PAGER_ENDED: Unhandled = Unhandled::Pager("its pager has ended");
 
 impl Kernel {
     /// Makes a stopped process with an empty address space.
@@ -116,17 +116,19 @@ impl Kernel {
     /// Tells everyone who waits for an ended process that there will be no answer.
     fn dismiss_waiting<H: Hardware>(&mut self, cpu: &mut Cpu<H>, dead: Index) {
         while let Some(sender) = self.processes.front(QueueName::Senders(dead)) {
-            let State::Sending { errand, .. } = self.processes[sender].state else {
+            let State::Sending { pending_request, .. } = self.processes[sender].state else {
                 unreachable!()
             };
             self.leave_queue(cpu, sender);
-            self.fail_errand(cpu, sender, errand, PAGER_ENDED);
+            self.fail_errand(cpu, sender, pending_request, PAGER_ENDED);
         }
         while let Some(caller) = self.processes.front(QueueName::Callers(dead)) {
             let state = self.processes[caller].state;
             self.leave_queue(cpu, caller);
             match state {
-                State::Answer { errand, .. } => self.fail_errand(cpu, caller, errand, PAGER_ENDED),
+                State::Answer { pending_request, .. } => {
+                    self.fail_errand(cpu, caller, pending_request, PAGER_ENDED)
+                }
                 State::ReceivingFrom { .. } if self.is_awaited(caller, dead) => {
                     let child = self.processes[dead].name();
                     self.processes[caller].state = State::ReceivingExit { child };
@@ -148,17 +150,17 @@ impl Kernel {
         &mut self,
         cpu: &mut Cpu<H>,
         index: Index,
-        errand: Errand,
-        why: Unmended,
+        pending_request: PendingRequest,
+        why: Unhandled,
     ) {
-        let error = match errand {
-            Errand::Send | Errand::Call | Errand::Clone => Error::PeerEnded,
-            Errand::ForwardedFault => Error::Refused,
-            Errand::Frames => {
+        let error = match pending_request {
+            PendingRequest::Send | PendingRequest::Call | PendingRequest::Clone => Error::PeerEnded,
+            PendingRequest::ForwardedFault => Error::Refused,
+            PendingRequest::Frames => {
                 self.fail_for_frames(index);
                 return self.make_ready(index);
             }
-            Errand::Fault { jos } => {
+            PendingRequest::Fault { jos } => {
                 // It is in no queue, which is what this state says.
                 self.processes[index].state = State::Receiving;
                 return self.die_of_fault(cpu, index, jos, why);

@@ -3,14 +3,14 @@
 //! Nothing is buffered: a message waits in its sender's slot until it is received, and an answer goes only to a
 //! process that is blocked for it. So a message costs no memory and cannot be lost.
 
-use abi::call::PageOffer;
+use abi::call::PageTransfer;
 use abi::message::{Kind, Message};
 use abi::{Error, Permissions, ProcessId};
 
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::state::process::{Errand, Index, Offer, Outbox, State};
+use crate::state::process::{Index, MessageBuffer, PendingRequest, SentPage, State};
 use crate::state::process_table::QueueName;
 
 /// Frames that a page on its way may need where it arrives: its table (the page itself is there already).
@@ -29,11 +29,11 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         from: Index,
         to: Index,
-        errand: Errand,
-        outbox: Outbox,
+        pending_request: PendingRequest,
+        message_buffer: MessageBuffer,
     ) -> Result<(), Error> {
         // Before anything is decided: a teardown may wake the receiver with the end of a child.
-        if outbox.offer.sent().is_some() && self.waits_for_room(cpu, from, TABLE) {
+        if message_buffer.transfer.sent().is_some() && self.waits_for_room(cpu, from, TABLE) {
             return Ok(());
         }
         let waiting = match self.processes[to].state {
@@ -44,22 +44,22 @@ impl Kernel {
         if !waiting && self.waits_for(to, from) {
             return Err(Error::Deadlock);
         }
-        if let Some((page, permissions)) = outbox.offer.sent() {
+        if let Some((page, permissions)) = message_buffer.transfer.sent() {
             self.check_sendable(cpu, from, page, permissions)?;
         }
-        self.processes[from].outbox = outbox;
+        self.processes[from].message_buffer = message_buffer;
         if !waiting {
-            self.block(cpu, from, State::Sending { to, errand });
+            self.block(cpu, from, State::Sending { to, pending_request });
             self.processes.push(QueueName::Senders(to), from);
             return Ok(());
         }
-        self.hand_message(cpu, from, to, errand)?;
+        self.hand_message(cpu, from, to, pending_request)?;
         self.leave_queue(cpu, to);
-        if errand == Errand::Send {
+        if pending_request == PendingRequest::Send {
             self.processes[from].registers.eax = 0;
             self.make_ready(to);
         } else {
-            self.block(cpu, from, State::Answer { by: to, errand });
+            self.block(cpu, from, State::Answer { by: to, pending_request });
             self.processes.push(QueueName::Callers(to), from);
             self.hand_over(cpu, to);
         }
@@ -117,32 +117,39 @@ impl Kernel {
         }
     }
 
-    /// Moves the message in the sender's outbox into the receiver's registers and space.
+    /// Moves the message in the sender's message_buffer into the receiver's registers and space.
     fn hand_message<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         from: Index,
         to: Index,
-        errand: Errand,
+        pending_request: PendingRequest,
     ) -> Result<(), Error> {
         let page = self.transfer_page(cpu, from, to)?;
-        let words = self.processes[from].outbox.words;
+        let words = self.processes[from].message_buffer.words;
         let sender = self.processes[from].name().bits();
-        self.processes[to].set_message(Message::header(errand.kind(), page), sender, words);
+        self.processes[to].set_message(
+            Message::header(pending_request.kind(), page),
+            sender,
+            words,
+        );
         Ok(())
     }
 
-    /// Maps the page that `from` offers where `to` accepts one; says with what permissions.
+    /// Maps the page that `from` transfers where `to` accepts one; says with what permissions.
     fn transfer_page<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         from: Index,
         to: Index,
     ) -> Result<Option<Permissions>, Error> {
-        let Some((source, permissions)) = self.processes[from].outbox.offer.sent() else {
+        let Some((source, permissions)) = self.processes[from].message_buffer.transfer.sent()
+        else {
             return Ok(None);
         };
-        let Some(page) = self.processes[to].outbox.offer.accepted() else { return Ok(None) };
+        let Some(page) = self.processes[to].message_buffer.transfer.accepted() else {
+            return Ok(None);
+        };
         let permissions = self.processes.may_leave(from, to, permissions);
         let (from, to) = self.spaces(cpu, from, to);
         self.memory(cpu).map(from, source, to, page, permissions)?;
@@ -159,13 +166,14 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         me: Index,
         from: Option<ProcessId>,
-        offer: Option<PageOffer>,
+        transfer: Option<PageTransfer>,
     ) -> Result<(), Error> {
-        let accepts = offer.is_some_and(|offer| offer.accept);
+        let accepts = transfer.is_some_and(|transfer| transfer.accept);
         if accepts && self.waits_to_take_a_page(cpu, me) {
             return Ok(());
         }
-        self.processes[me].outbox = Outbox { words: [0; 4], offer: offer.into() };
+        self.processes[me].message_buffer =
+            MessageBuffer { words: [0; 4], transfer: transfer.into() };
         match from {
             Some(id) => self.receive_from(cpu, me, id)?,
             None => self.receive_any(cpu, me),
@@ -233,21 +241,21 @@ impl Kernel {
     /// Takes the message of a process that is blocked in sending it to `me`. If its page cannot be taken, the
     /// sender gets the error and `me` nothing.
     fn accept<H: Hardware>(&mut self, cpu: &mut Cpu<H>, me: Index, sender: Index) -> bool {
-        let State::Sending { errand, .. } = self.processes[sender].state else {
+        let State::Sending { pending_request, .. } = self.processes[sender].state else {
             unreachable!("a sender sends")
         };
-        let handed = self.hand_message(cpu, sender, me, errand);
+        let handed = self.hand_message(cpu, sender, me, pending_request);
         self.processes.remove(QueueName::Senders(me), sender);
         if let Err(error) = handed {
             self.processes[sender].registers.eax = error.to_wire();
             self.make_ready(sender);
             return false;
         }
-        if errand == Errand::Send {
+        if pending_request == PendingRequest::Send {
             self.processes[sender].registers.eax = 0;
             self.make_ready(sender);
         } else {
-            self.processes[sender].state = State::Answer { by: me, errand };
+            self.processes[sender].state = State::Answer { by: me, pending_request };
             self.processes.push(QueueName::Callers(me), sender);
         }
         true
@@ -264,27 +272,30 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         me: Index,
         to: ProcessId,
-        outbox: Outbox,
+        message_buffer: MessageBuffer,
     ) -> Result<Index, Error> {
         let to = self.processes.find(to).map_err(|_| Error::NotWaiting)?;
-        let errand = match self.processes[to].state {
-            State::Answer { by, errand } if by == me => errand,
+        let pending_request = match self.processes[to].state {
+            State::Answer { by, pending_request } if by == me => pending_request,
             _ => return Err(Error::NotWaiting),
         };
-        if let Some((page, permissions)) = outbox.offer.sent() {
+        if let Some((page, permissions)) = message_buffer.transfer.sent() {
             self.check_sendable(cpu, me, page, permissions)?;
         }
-        match errand {
-            Errand::Call => {
-                self.processes[me].outbox = outbox;
-                self.hand_message(cpu, me, to, errand)?;
+        match pending_request {
+            PendingRequest::Call => {
+                self.processes[me].message_buffer = message_buffer;
+                self.hand_message(cpu, me, to, pending_request)?;
             }
-            Errand::Clone => {
-                let adopted = outbox.words[0] == 0;
+            PendingRequest::Clone => {
+                let adopted = message_buffer.words[0] == 0;
                 self.processes[to].registers.eax =
                     if adopted { 0 } else { Error::Refused.to_wire() };
             }
-            Errand::Send | Errand::Fault { .. } | Errand::ForwardedFault | Errand::Frames => {
+            PendingRequest::Send
+            | PendingRequest::Fault { .. }
+            | PendingRequest::ForwardedFault
+            | PendingRequest::Frames => {
                 return Err(Error::NotWaiting);
             }
         }
@@ -304,18 +315,18 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         me: Index,
         to: ProcessId,
-        offer: Offer,
+        transfer: SentPage,
     ) -> Result<(), Error> {
-        let outbox = Outbox { words: self.processes[me].words(), offer };
-        if !matches!(offer, Offer::Nothing) && self.waits_to_take_a_page(cpu, me) {
+        let message_buffer = MessageBuffer { words: self.processes[me].words(), transfer };
+        if !matches!(transfer, SentPage::Nothing) && self.waits_to_take_a_page(cpu, me) {
             return Ok(());
         }
-        let answered = match self.reply(cpu, me, to, outbox) {
+        let answered = match self.reply(cpu, me, to, message_buffer) {
             Ok(answered) => Some(answered),
             Err(Error::NotWaiting) => None,
             Err(error) => return Err(error),
         };
-        self.processes[me].outbox = Outbox { words: [0; 4], ..outbox };
+        self.processes[me].message_buffer = MessageBuffer { words: [0; 4], ..message_buffer };
         self.receive_any(cpu, me);
         if let Some(answered) = answered {
             self.hand_over(cpu, answered);

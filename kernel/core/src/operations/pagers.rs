@@ -6,7 +6,9 @@ use abi::{Error, ProcessId};
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::state::process::{Errand, Index, Outbox, PAGER_CHAIN, Right, State, ViewName};
+use crate::state::process::{
+    Index, MessageBuffer, PAGER_CHAIN, PendingRequest, Right, State, ViewName,
+};
 
 impl Kernel {
     /// Gives a child a pager, or takes it away.
@@ -60,12 +62,15 @@ impl Kernel {
     /// A fault, a fork, or a call that needs frames waits for the pager's answer.
     fn waits_for_pager(&self, index: Index) -> bool {
         match self.processes[index].state {
-            State::Sending { errand, .. } | State::Answer { errand, .. } => match errand {
-                Errand::Fault { .. } | Errand::ForwardedFault | Errand::Clone | Errand::Frames => {
-                    true
+            State::Sending { pending_request, .. } | State::Answer { pending_request, .. } => {
+                match pending_request {
+                    PendingRequest::Fault { .. }
+                    | PendingRequest::ForwardedFault
+                    | PendingRequest::Clone
+                    | PendingRequest::Frames => true,
+                    PendingRequest::Send | PendingRequest::Call => false,
                 }
-                Errand::Send | Errand::Call => false,
-            },
+            }
             State::Free
             | State::Ready
             | State::Receiving
@@ -106,8 +111,8 @@ impl Kernel {
             return Err(Error::Refused);
         }
         let to = Index::new(pager.index());
-        let outbox = Outbox::words([child.bits(), 0, 0, 0]);
-        self.begin_errand(cpu, caller, to, Errand::Clone, outbox)?;
+        let message_buffer = MessageBuffer::words([child.bits(), 0, 0, 0]);
+        self.begin_errand(cpu, caller, to, PendingRequest::Clone, message_buffer)?;
         Ok(())
     }
 }

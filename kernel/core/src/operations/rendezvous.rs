@@ -4,7 +4,7 @@
 //! server that then finds nothing else to receive does the same in the other direction. Neither looks at a queue of ready
 //! processes. Whatever else can be the case takes the long way, in `message`, which does the same and more.
 
-use abi::call::{PageOffer, Verdict};
+use abi::call::{PageTransfer, Verdict};
 use abi::message::{Kind, Message};
 use abi::process_info::Status;
 use abi::{Error, Permissions, ProcessId};
@@ -13,7 +13,7 @@ use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::memory::space::Space;
-use crate::state::process::{Errand, Index, Offer, State};
+use crate::state::process::{Index, PendingRequest, SentPage, State};
 use crate::state::process_table::QueueName;
 
 /// Frames that a page on its way may need where it arrives.
@@ -31,11 +31,11 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         caller: Index,
         to: ProcessId,
-        offer: Option<PageOffer>,
+        transfer: Option<PageTransfer>,
     ) -> Result<bool, Error> {
         let server = Index::new(to.index());
         // Before anything is decided: a teardown may wake the server with the end of a child.
-        if offer.is_some() && self.waits_for_room(cpu, caller, TABLE) {
+        if transfer.is_some() && self.waits_for_room(cpu, caller, TABLE) {
             return Ok(true);
         }
         let process = &self.processes[server];
@@ -43,9 +43,10 @@ impl Kernel {
         if !waits || process.stopped {
             return Ok(false);
         }
-        let page = self.pass_page(cpu, caller, server, offer)?;
-        self.processes[caller].outbox.offer = offer.into();
-        self.processes[caller].state = State::Answer { by: server, errand: Errand::Call };
+        let page = self.pass_page(cpu, caller, server, transfer)?;
+        self.processes[caller].message_buffer.transfer = transfer.into();
+        self.processes[caller].state =
+            State::Answer { by: server, pending_request: PendingRequest::Call };
         self.processes.push(QueueName::Callers(server), caller);
         let words = self.processes[caller].words();
         self.pass_cpu(cpu, caller, server, Message::header(Kind::Message, page), words);
@@ -63,22 +64,22 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         server: Index,
         to: ProcessId,
-        offer: Option<PageOffer>,
+        transfer: Option<PageTransfer>,
     ) -> Result<bool, Error> {
         let caller = Index::new(to.index());
-        if offer.is_some() && self.waits_for_room(cpu, server, TABLE) {
+        if transfer.is_some() && self.waits_for_room(cpu, server, TABLE) {
             return Ok(true);
         }
         let process = &self.processes[caller];
         let waits = process.id == Some(to)
-            && matches!(process.state, State::Answer { by, errand: Errand::Call } if by == server)
+            && matches!(process.state, State::Answer { by, pending_request: PendingRequest::Call } if by == server)
             && !process.stopped;
         if !waits || self.has_more(server) {
             return Ok(false);
         }
-        let page = self.pass_page(cpu, server, caller, offer)?;
+        let page = self.pass_page(cpu, server, caller, transfer)?;
         self.processes.remove(QueueName::Callers(server), caller);
-        self.processes[server].outbox.offer = offer.into();
+        self.processes[server].message_buffer.transfer = transfer.into();
         self.processes[server].state = State::Receiving;
         let words = self.processes[server].words();
         self.pass_cpu(cpu, server, caller, Message::header(Kind::Message, page), words);
@@ -93,7 +94,7 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         client: Index,
         pager: Index,
-        errand: Errand,
+        pending_request: PendingRequest,
         words: [u32; 4],
     ) -> bool {
         let process = &self.processes[pager];
@@ -101,11 +102,11 @@ impl Kernel {
         if !waits || self.processes[client].fault_timeout != 0 {
             return false;
         }
-        let outbox = &mut self.processes[client].outbox;
-        (outbox.words, outbox.offer) = (words, Offer::Nothing);
-        self.processes[client].state = State::Answer { by: pager, errand };
+        let message_buffer = &mut self.processes[client].message_buffer;
+        (message_buffer.words, message_buffer.transfer) = (words, SentPage::Nothing);
+        self.processes[client].state = State::Answer { by: pager, pending_request };
         self.processes.push(QueueName::Callers(pager), client);
-        self.pass_cpu(cpu, client, pager, Message::header(errand.kind(), None), words);
+        self.pass_cpu(cpu, client, pager, Message::header(pending_request.kind(), None), words);
         true
     }
 
@@ -121,7 +122,7 @@ impl Kernel {
         pager: Index,
         client: ProcessId,
         verdict: Verdict,
-        offer: Option<PageOffer>,
+        transfer: Option<PageTransfer>,
     ) -> Result<bool, Error> {
         if matches!(verdict, Verdict::Map { .. }) && self.waits_for_room(cpu, pager, TABLE) {
             return Ok(true);
@@ -129,8 +130,14 @@ impl Kernel {
         let index = Index::new(client.index());
         let process = &self.processes[index];
         let forwarded = match process.state {
-            State::Answer { by, errand: Errand::Fault { .. } } if by == pager => false,
-            State::Answer { by, errand: Errand::ForwardedFault } if by == pager => true,
+            State::Answer { by, pending_request: PendingRequest::Fault { .. } } if by == pager => {
+                false
+            }
+            State::Answer { by, pending_request: PendingRequest::ForwardedFault }
+                if by == pager =>
+            {
+                true
+            }
             _ => return Ok(false),
         };
         let waits = process.id == Some(client) && !process.stopped && !process.sleeps();
@@ -148,7 +155,7 @@ impl Kernel {
         }
         self.processes.remove(QueueName::Callers(pager), index);
         self.processes[index].state = State::Ready;
-        self.processes[pager].outbox.offer = offer.into();
+        self.processes[pager].message_buffer.transfer = transfer.into();
         self.processes[pager].state = State::Receiving;
         self.processes.facts_of(pager).status = Status::NotRunnable as u32;
         self.switch_from(cpu, pager, index);
@@ -169,9 +176,9 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         caller: Index,
         to: ProcessId,
-        offer: PageOffer,
+        transfer: PageTransfer,
     ) -> Result<bool, Error> {
-        self.call_at_once(cpu, caller, to, Some(offer))
+        self.call_at_once(cpu, caller, to, Some(transfer))
     }
 
     /// [`Kernel::reply_at_once`] with a page.
@@ -181,21 +188,21 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         server: Index,
         to: ProcessId,
-        offer: PageOffer,
+        transfer: PageTransfer,
     ) -> Result<bool, Error> {
-        self.reply_at_once(cpu, server, to, Some(offer))
+        self.reply_at_once(cpu, server, to, Some(transfer))
     }
 
-    /// Maps the page that the current process offers where the other accepts one; says with what permissions.
+    /// Maps the page that the current process transfers where the other accepts one; says with what permissions.
     #[inline(always)]
     fn pass_page<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         from: Index,
         to: Index,
-        offer: Option<PageOffer>,
+        transfer: Option<PageTransfer>,
     ) -> Result<Option<Permissions>, Error> {
-        match Offer::from(offer).sent() {
+        match SentPage::from(transfer).sent() {
             None => Ok(None),
             Some((page, permissions)) => self.pass_this_page(cpu, from, to, page, permissions),
         }
@@ -217,7 +224,7 @@ impl Kernel {
         if permissions.contains(Permissions::WRITE) && !source.is_writable() {
             return Err(Error::NotPermitted);
         }
-        let Some(place) = self.processes[to].outbox.offer.accepted() else {
+        let Some(place) = self.processes[to].message_buffer.transfer.accepted() else {
             // A page that arrives nowhere is refused for the same reasons as one that does.
             return if source.is_drivers_own() { Err(Error::NotPermitted) } else { Ok(None) };
         };

@@ -24,7 +24,7 @@ pub(crate) const GENERAL_PROTECTION: u32 = 13;
 
 /// Why nobody mended a fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Unmended {
+pub(crate) enum Unhandled {
     /// It has no handler and no pager that could answer.
     Nobody,
     /// There is no room for the record, whose first byte would be here, and no pager that could answer.
@@ -127,12 +127,12 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         index: Index,
         fault: Fault,
-        why: Unmended,
+        why: Unhandled,
     ) {
         let Fault { address, access, eip } = fault;
         let id = self.processes[index].name();
         if self.report_as_jos {
-            if let Unmended::NoExceptionStack { record } = why {
+            if let Unhandled::NoExceptionStack { record } = why {
                 return self.report_bad_memory(cpu, index, record);
             }
             self.report_trap(cpu);
@@ -143,9 +143,9 @@ impl Kernel {
         let what = if access.contains(Access::WRITE) { "write to" } else { "read of" };
         let page = if access.contains(Access::PROTECTION) { "a protected" } else { "an absent" };
         let why = match why {
-            Unmended::Nobody => "no handler, no pager",
-            Unmended::NoExceptionStack { .. } => "no room on the exception stack",
-            Unmended::Pager(why) => why,
+            Unhandled::Nobody => "no handler, no pager",
+            Unhandled::NoExceptionStack { .. } => "no room on the exception stack",
+            Unhandled::Pager(why) => why,
         };
         tell(
             cpu,

@@ -5,13 +5,13 @@ use abi::process_info::Status;
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::{After, Kernel};
-use crate::operations::report::Unmended;
+use crate::operations::report::Unhandled;
 use crate::state::process::{Index, State};
 use crate::state::process_table::QueueName;
 
 /// Tables that an idle CPU takes down before it looks for interrupts.
 const TAKEN_DOWN_AT_ONCE: u32 = 8;
-const LATE: Unmended = Unmended::Pager("its pager did not answer in time");
+const LATE: Unhandled = Unhandled::Pager("its pager did not answer in time");
 
 impl Kernel {
     /// A tick of the timer: wakes whose time has come and lets the next process run.
@@ -253,9 +253,9 @@ impl Kernel {
         while let Some(index) = self.sleepers.pop_due(&mut self.processes, now) {
             match self.processes[index].state {
                 State::Sleeping => self.make_ready(index),
-                State::Sending { errand, .. } | State::Answer { errand, .. } => {
+                State::Sending { pending_request, .. } | State::Answer { pending_request, .. } => {
                     self.leave_queue(cpu, index);
-                    self.fail_errand(cpu, index, errand, LATE);
+                    self.fail_errand(cpu, index, pending_request, LATE);
                 }
                 state => unreachable!("{state:?} has no alarm"),
             }

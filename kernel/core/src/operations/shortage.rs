@@ -29,14 +29,14 @@ use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::memory::range::Progress;
-use crate::state::process::{Errand, Index, Outbox};
+use crate::state::process::{Index, MessageBuffer, PendingRequest};
 use crate::syscall::native::CallRegisters;
 
 /// A page, and the table that it may need.
 const PAGE_AND_TABLE: u32 = 2;
 /// The table that a mapping may need, or the directory of a new process.
 const TABLE: u32 = 1;
-/// In the outbox of a process that waits for frames: the pages that its range call has walked.
+/// In the message_buffer of a process that waits for frames: the pages that its range call has walked.
 const DONE: usize = 1;
 
 impl Kernel {
@@ -52,12 +52,12 @@ impl Kernel {
     /// A range call has found no frame: keeps how far it got, where the second try looks for it.
     #[cold]
     pub(crate) fn note_done(&mut self, caller: Index, done: u32) {
-        self.processes[caller].outbox.words[DONE] = done;
+        self.processes[caller].message_buffer.words[DONE] = done;
     }
 
     /// In a second try that goes on: the pages that the first has walked.
     pub(crate) fn done_before(&self, caller: Index) -> u32 {
-        self.processes[caller].outbox.words[DONE]
+        self.processes[caller].message_buffer.words[DONE]
     }
 
     /// Suspends the current process and asks a pager for frames. `false`: there is none that could free any.
@@ -72,12 +72,15 @@ impl Kernel {
             return false;
         }
         let is_range = call.is_ok_and(is_range_call);
-        let done = if is_range { self.processes[caller].outbox.words[DONE] } else { 0 };
+        let done = if is_range { self.processes[caller].message_buffer.words[DONE] } else { 0 };
         let words = [frames, done, 0, 0];
-        if self.ask_at_once(cpu, caller, pager, Errand::Frames, words) {
+        if self.ask_at_once(cpu, caller, pager, PendingRequest::Frames, words) {
             return true;
         }
-        if self.begin_errand(cpu, caller, pager, Errand::Frames, Outbox::words(words)).is_err() {
+        if self
+            .begin_errand(cpu, caller, pager, PendingRequest::Frames, MessageBuffer::words(words))
+            .is_err()
+        {
             self.note_done(caller, done);
             return false;
         }
@@ -94,7 +97,7 @@ impl Kernel {
             Ok(call) => {
                 if is_range_call(call) || matches!(call, Syscall::DeviceMap { .. }) {
                     let process = &mut self.processes[caller];
-                    process.registers.ebx = process.outbox.words[DONE];
+                    process.registers.ebx = process.message_buffer.words[DONE];
                 }
                 Error::OutOfFrames.to_wire()
             }
@@ -148,7 +151,7 @@ impl Kernel {
         self.switch(cpu, caller);
         self.second_try = true;
         self.goes_on = self.call_of(caller).is_ok_and(is_range_call)
-            && self.processes[caller].outbox.words[DONE] != 0;
+            && self.processes[caller].message_buffer.words[DONE] != 0;
         match self.call_of(caller) {
             Ok(call) => match self.dispatch_again(cpu, caller, call) {
                 Ok(()) => {}
@@ -172,7 +175,7 @@ impl Kernel {
         caller: Index,
         call: Syscall,
     ) -> Result<(), Error> {
-        let done = self.processes[caller].outbox.words[DONE];
+        let done = self.processes[caller].message_buffer.words[DONE];
         match call {
             Syscall::PageAllocate { process, page, permissions } => {
                 self.page_allocate_elsewhere(cpu, caller, process, page, permissions)
@@ -198,20 +201,23 @@ impl Kernel {
                 self.range_allocate(cpu, caller, (process, range), permissions, done)
             }
             Syscall::ProcessCreate { copy } => self.process_create(cpu, caller, copy),
-            Syscall::Send { to, words: _, offer } => {
-                self.errand(cpu, caller, to, Errand::Send, offer.into())
+            Syscall::Send { to, words: _, transfer } => {
+                self.pending_request(cpu, caller, to, PendingRequest::Send, transfer.into())
             }
-            Syscall::Call { to, words: _, offer } => {
-                self.errand(cpu, caller, to, Errand::Call, offer.into())
+            Syscall::Call { to, words: _, transfer } => {
+                self.pending_request(cpu, caller, to, PendingRequest::Call, transfer.into())
             }
-            Syscall::Reply { to, words: _, offer } => {
-                let outbox = Outbox { words: self.processes[caller].words(), offer: offer.into() };
-                let answered = self.reply(cpu, caller, to, outbox)?;
+            Syscall::Reply { to, words: _, transfer } => {
+                let message_buffer = MessageBuffer {
+                    words: self.processes[caller].words(),
+                    transfer: transfer.into(),
+                };
+                let answered = self.reply(cpu, caller, to, message_buffer)?;
                 self.make_ready(answered);
                 self.succeed(caller)
             }
-            Syscall::ReplyAndReceive { to, words: _, offer } => {
-                self.reply_and_receive(cpu, caller, to, offer.into())
+            Syscall::ReplyAndReceive { to, words: _, transfer } => {
+                self.reply_and_receive(cpu, caller, to, transfer.into())
             }
             _ => unreachable!("no pager is asked for frames for {call:?}"),
         }

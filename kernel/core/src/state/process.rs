@@ -2,7 +2,7 @@
 
 use core::num::NonZeroU16;
 
-use abi::call::PageOffer;
+use abi::call::PageTransfer;
 use abi::jos::Numbering;
 use abi::layout::PROCESSES;
 use abi::message::{Kind, Reason};
@@ -104,7 +104,7 @@ pub struct Queue {
 
 /// What a blocked process waits for another process to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Errand {
+pub enum PendingRequest {
     /// To receive a message.
     Send,
     /// To receive a message and reply.
@@ -122,7 +122,7 @@ pub enum Errand {
     Frames,
 }
 
-impl Errand {
+impl PendingRequest {
     /// The kind of message that the other process gets.
     #[must_use]
     pub const fn kind(self) -> Kind {
@@ -150,14 +150,14 @@ pub enum State {
         /// By whom.
         to: Index,
         /// What for.
-        errand: Errand,
+        pending_request: PendingRequest,
     },
     /// Its message was received and has not been answered (callers of `by`).
     Answer {
         /// By whom.
         by: Index,
         /// What for.
-        errand: Errand,
+        pending_request: PendingRequest,
     },
     /// Waits for a message from anyone.
     Receiving,
@@ -192,46 +192,46 @@ pub enum State {
 
 /// A message that waits in its sender's slot.
 #[derive(Clone, Copy, Debug)]
-pub struct Outbox {
+pub struct MessageBuffer {
     /// The words.
     pub words: [u32; 4],
     /// The page: what is sent (send, call) or where one may come (receive).
-    pub offer: Offer,
+    pub transfer: SentPage,
 }
 
-impl Outbox {
+impl MessageBuffer {
     /// Nothing to say.
-    pub const EMPTY: Self = Self { words: [0; 4], offer: Offer::Nothing };
+    pub const EMPTY: Self = Self { words: [0; 4], transfer: SentPage::Nothing };
 
     /// A message without a page.
     #[must_use]
     pub const fn words(words: [u32; 4]) -> Self {
-        Self { words, offer: Offer::Nothing }
+        Self { words, transfer: SentPage::Nothing }
     }
 }
 
-/// An `Option<PageOffer>` whose nothing is all zero bytes, which keeps empty slots out of the kernel image.
+/// An `Option<PageTransfer>` whose nothing is all zero bytes, which keeps empty slots out of the kernel image.
 #[derive(Clone, Copy, Debug)]
 #[repr(u32)]
-pub enum Offer {
+pub enum SentPage {
     /// No page.
     Nothing = 0,
     /// This page.
-    Page(PageOffer),
+    Page(PageTransfer),
 }
 
-impl From<Option<PageOffer>> for Offer {
-    fn from(offer: Option<PageOffer>) -> Self {
-        offer.map_or(Self::Nothing, Self::Page)
+impl From<Option<PageTransfer>> for SentPage {
+    fn from(transfer: Option<PageTransfer>) -> Self {
+        transfer.map_or(Self::Nothing, Self::Page)
     }
 }
 
-impl Offer {
+impl SentPage {
     /// The page that is sent, and with what permissions.
     #[must_use]
     pub fn sent(self) -> Option<(UserPage, Permissions)> {
         match self {
-            Self::Page(PageOffer { page, send: Some(permissions), .. }) => {
+            Self::Page(PageTransfer { page, send: Some(permissions), .. }) => {
                 Some((page, permissions))
             }
             Self::Page(_) | Self::Nothing => None,
@@ -242,7 +242,7 @@ impl Offer {
     #[must_use]
     pub fn accepted(self) -> Option<UserPage> {
         match self {
-            Self::Page(PageOffer { page, accept: true, .. }) => Some(page),
+            Self::Page(PageTransfer { page, accept: true, .. }) => Some(page),
             Self::Page(_) | Self::Nothing => None,
         }
     }
@@ -412,7 +412,7 @@ pub struct Process {
     /// Processes that wait for its answer, or for a message from it.
     pub callers: Queue,
     /// The message it waits to send, or the page it waits to receive.
-    pub outbox: Outbox,
+    pub message_buffer: MessageBuffer,
     /// What it has not been told of. Bit 0: Ctrl-C was pressed; bit `n`: interrupt line `n` of its own was raised.
     pub interrupts: u16,
 
@@ -502,7 +502,7 @@ impl Process {
         fault_timeout: 0,
         senders: Queue { head: None, tail: None },
         callers: Queue { head: None, tail: None },
-        outbox: Outbox::EMPTY,
+        message_buffer: MessageBuffer::EMPTY,
         interrupts: 0,
         wake: 0,
         sleeper: 0,
@@ -555,7 +555,7 @@ impl Process {
             fault_timeout,
             senders,
             callers,
-            outbox,
+            message_buffer,
             interrupts,
             wake,
             sleeper,
@@ -585,7 +585,7 @@ impl Process {
         *pager_ended = false;
         (*first_client, *next_client, *previous_client) = (None, None, None);
         (*accepts_clients, *frees_frames) = (false, false);
-        (*outbox, *interrupts) = (Outbox::EMPTY, 0);
+        (*message_buffer, *interrupts) = (MessageBuffer::EMPTY, 0);
         (*wake, *sleeper) = (0, 0);
         (*mapped, *table_groups, *teardown) = (1, TableGroups::NONE, 0);
         (*account, *bounded) = (None, false);

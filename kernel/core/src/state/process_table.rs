@@ -12,7 +12,7 @@ use core::ops;
 
 use abi::layout::PROCESSES;
 use abi::process::Target;
-use abi::process_info::{ProcessFacts, Status};
+use abi::process_info::{ProcessInfo, Status};
 use abi::{Error, Frame, ProcessId};
 
 use crate::state::process::{Index, Process, Queue, Quota, State};
@@ -21,9 +21,9 @@ pub use quota::{Account, AccountName, Accounts};
 
 /// The records that everyone may read at UENVS: 31 pages exactly.
 #[repr(C, align(4096))]
-pub struct PublicFacts(pub [ProcessFacts; PROCESSES as usize]);
+pub struct ProcessInfoTable(pub [ProcessInfo; PROCESSES as usize]);
 
-const _: () = assert!(size_of::<PublicFacts>() == 31 * 4096);
+const _: () = assert!(size_of::<ProcessInfoTable>() == 31 * 4096);
 
 /// Which queue: each process is in at most one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,7 +54,7 @@ pub enum Family {
 /// The process table.
 pub struct Processes {
     slots: [Process; PROCESSES as usize],
-    facts: PublicFacts,
+    facts: ProcessInfoTable,
     /// Freed slots, last freed first, linked by `next`.
     free: Option<Index>,
     /// Slots from here on were never used.
@@ -85,7 +85,7 @@ impl Processes {
     pub const fn new() -> Self {
         Self {
             slots: [Process::FREE; PROCESSES as usize],
-            facts: PublicFacts([ProcessFacts::FREE; PROCESSES as usize]),
+            facts: ProcessInfoTable([ProcessInfo::FREE; PROCESSES as usize]),
             free: None,
             fresh: 0,
             live: 0,
@@ -103,12 +103,12 @@ impl Processes {
 
     /// The table that everyone may read.
     #[must_use]
-    pub const fn facts(&self) -> &PublicFacts {
+    pub const fn facts(&self) -> &ProcessInfoTable {
         &self.facts
     }
 
     /// The public record of a process.
-    pub fn facts_of(&mut self, index: Index) -> &mut ProcessFacts {
+    pub fn facts_of(&mut self, index: Index) -> &mut ProcessInfo {
         &mut self.facts.0[index.slot()]
     }
 
@@ -186,11 +186,8 @@ impl Processes {
         if let Some(pager) = pager {
             self.link_client(index, pager);
         }
-        *self.facts_of(index) = ProcessFacts {
-            id: id.bits(),
-            status: Status::NotRunnable as u32,
-            ..ProcessFacts::FREE
-        };
+        *self.facts_of(index) =
+            ProcessInfo { id: id.bits(), status: Status::NotRunnable as u32, ..ProcessInfo::FREE };
         if let Some(parent) = parent {
             self.link_child(Family::Living, parent, index);
             self[parent].awaited += u32::from(attended);

@@ -11,7 +11,7 @@ use crate::kernel::Kernel;
 use crate::memory::range::Progress;
 use crate::memory::space::{Change, Space};
 use crate::operations::fault::Fault;
-use crate::state::process::{Errand, Index, Offer, Outbox, Quota, Unfinished};
+use crate::state::process::{Index, MessageBuffer, PendingRequest, Quota, SentPage, Unfinished};
 
 /// Tables that a range may need: it crosses one boundary between tables at most.
 const TWO_TABLES: u32 = 2;
@@ -271,38 +271,41 @@ impl Kernel {
             }
             Syscall::Clone { child } => self.clone_call(cpu, caller, child),
             // The words of a message are read from the caller's registers when it is clear where they go.
-            Syscall::Send { to, words: _, offer } => {
-                self.errand(cpu, caller, to, Errand::Send, offer.into())
+            Syscall::Send { to, words: _, transfer } => {
+                self.pending_request(cpu, caller, to, PendingRequest::Send, transfer.into())
             }
-            Syscall::Receive { from, offer } => self.receive(cpu, caller, from, offer),
-            Syscall::Call { to, words: _, offer } => {
-                let done = match offer {
+            Syscall::Receive { from, transfer } => self.receive(cpu, caller, from, transfer),
+            Syscall::Call { to, words: _, transfer } => {
+                let done = match transfer {
                     None => self.call_at_once(cpu, caller, to, None),
-                    Some(offer) => self.call_with_page(cpu, caller, to, offer),
+                    Some(transfer) => self.call_with_page(cpu, caller, to, transfer),
                 };
                 if done? {
                     return Ok(());
                 }
-                self.errand(cpu, caller, to, Errand::Call, offer.into())
+                self.pending_request(cpu, caller, to, PendingRequest::Call, transfer.into())
             }
-            Syscall::Reply { to, words: _, offer } => {
-                if offer.is_some() && self.waits_for_room(cpu, caller, 1) {
+            Syscall::Reply { to, words: _, transfer } => {
+                if transfer.is_some() && self.waits_for_room(cpu, caller, 1) {
                     return Ok(());
                 }
-                let outbox = Outbox { words: self.processes[caller].words(), offer: offer.into() };
-                let answered = self.reply(cpu, caller, to, outbox)?;
+                let message_buffer = MessageBuffer {
+                    words: self.processes[caller].words(),
+                    transfer: transfer.into(),
+                };
+                let answered = self.reply(cpu, caller, to, message_buffer)?;
                 self.make_ready(answered);
                 self.succeed(caller)
             }
-            Syscall::ReplyAndReceive { to, words: _, offer } => {
-                let done = match offer {
+            Syscall::ReplyAndReceive { to, words: _, transfer } => {
+                let done = match transfer {
                     None => self.reply_at_once(cpu, caller, to, None),
-                    Some(offer) => self.reply_with_page(cpu, caller, to, offer),
+                    Some(transfer) => self.reply_with_page(cpu, caller, to, transfer),
                 };
                 if done? {
                     return Ok(());
                 }
-                self.reply_and_receive(cpu, caller, to, offer.into())
+                self.reply_and_receive(cpu, caller, to, transfer.into())
             }
             Syscall::Clock => {
                 let now = cpu.hardware.now();
@@ -437,7 +440,7 @@ impl Kernel {
         let Some((from, to)) = spaces else { return Ok(()) };
         let marks = self.processes.may_leave(caller, from.owner, marks);
         let carries = self.processes.carries_mark_9(caller, from.owner, to.owner);
-        let drop = if carries { Permissions::empty() } else { Permissions::MARK_9 };
+        let drop = if carries { Permissions::empty() } else { Permissions::PAGER };
         let old = self.memory(cpu).move_page(from, page, to, to_page, marks, drop)?;
         self.answer(caller, old.bits())
     }
@@ -529,17 +532,17 @@ impl Kernel {
     }
 
     #[inline(never)]
-    pub(crate) fn errand<H: Hardware>(
+    pub(crate) fn pending_request<H: Hardware>(
         &mut self,
         cpu: &mut Cpu<H>,
         caller: Index,
         to: ProcessId,
-        errand: Errand,
-        offer: Offer,
+        pending_request: PendingRequest,
+        transfer: SentPage,
     ) -> Result<(), Error> {
         let to = self.processes.find(to)?;
-        let outbox = Outbox { words: self.processes[caller].words(), offer };
-        self.begin_errand(cpu, caller, to, errand, outbox)
+        let message_buffer = MessageBuffer { words: self.processes[caller].words(), transfer };
+        self.begin_errand(cpu, caller, to, pending_request, message_buffer)
     }
 }
 

@@ -28,7 +28,7 @@ impl Kernel {
         page: UserPage,
         permissions: Permissions,
     ) -> Result<(), Error> {
-        if target != Target::Caller || permissions.contains(Permissions::MARK_9) {
+        if target != Target::Caller || permissions.contains(Permissions::PAGER) {
             return self.page_allocate_elsewhere(cpu, caller, target, page, permissions);
         }
         if self.waits_for_room(cpu, caller, PAGE_AND_TABLE) {
@@ -72,7 +72,7 @@ impl Kernel {
         let source = self.memory(cpu).leaf(space, from.1);
         // One test for all, so that an ordinary page pays for none.
         let flags = source.flags().union(permissions.leaf());
-        if flags.intersects(EntryFlags::MARK_9.union(EntryFlags::DRIVERS_OWN)) {
+        if flags.intersects(EntryFlags::PAGER.union(EntryFlags::DRIVERS_OWN)) {
             return self.page_map_elsewhere(cpu, caller, from, to, permissions);
         }
         if !source.is_present() {
@@ -107,7 +107,7 @@ impl Kernel {
         page: UserPage,
         marks: Permissions,
     ) -> Result<(), Error> {
-        if target != Target::Caller || marks.contains(Permissions::MARK_9) {
+        if target != Target::Caller || marks.contains(Permissions::PAGER) {
             return self.page_unmap_elsewhere(cpu, caller, target, page, marks);
         }
         if self.waits_for_room(cpu, caller, TABLE) {
@@ -141,7 +141,7 @@ impl Kernel {
         page: UserPage,
         marks: Permissions,
     ) -> Result<(), Error> {
-        if target != Target::Caller || marks.contains(Permissions::MARK_9) {
+        if target != Target::Caller || marks.contains(Permissions::PAGER) {
             return self.page_copy_elsewhere(cpu, caller, target, page, marks);
         }
         if self.waits_for_room(cpu, caller, TABLE) {
@@ -176,7 +176,7 @@ impl Kernel {
         page: UserPage,
         change: (Permissions, Permissions),
     ) -> Result<(), Error> {
-        if target != Target::Caller || change.1.contains(Permissions::MARK_9) {
+        if target != Target::Caller || change.1.contains(Permissions::PAGER) {
             return self.page_protect_elsewhere(cpu, caller, target, page, change);
         }
         let change = Change::new(change.0, change.1);

@@ -194,7 +194,7 @@ fn a_process_with_the_id_of_a_dead_pager_gets_none_of_its_authority() {
         assert_eq!(world.call(view), Err(Error::NoSuchProcess), "{client}");
         assert_eq!(world.call_of(client, Syscall::Identity).unwrap()[2], 0, "{client}");
     }
-    world.begin_of(stranger, Syscall::Receive { from: None, offer: None });
+    world.begin_of(stranger, Syscall::Receive { from: None, transfer: None });
     world.run(victim);
     let _ = world.read(PAGE_3);
     assert!(!world.living().contains(&victim), "nobody serves its fault");

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use abi::call::PageOffer;
+use abi::call::PageTransfer;
 use abi::layout::USER_TOP;
 use abi::process::Target;
 use abi::{Entry, EntryFlags, PageRange, Permissions, ProcessId, Syscall, UserPage};
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use crate::world::{PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
 
 const ME: Target = Target::Caller;
-const MARK: Permissions = Permissions::MARK_9;
+const MARK: Permissions = Permissions::PAGER;
 const PAGES: [u32; 4] = [PAGE, PAGE + 0x1000, PAGE_2, PAGE_3 - 0x1000];
 const SCRATCH: u32 = PAGE_3 + 0x8000;
 const HELD: u32 = PAGE_3 + 0x9000;
@@ -61,7 +61,7 @@ impl Family {
             let (page, to_page) = (scratch, page_there);
             world.call(Syscall::PageMove { process, page, to, to_page, marks }).unwrap();
             let leaf = world.leaf(client, page_there.address());
-            assert!(leaf.contains(EntryFlags::MARK_9) && !leaf.is_dirty());
+            assert!(leaf.contains(EntryFlags::PAGER) && !leaf.is_dirty());
             self.filled.insert((client, page_there.address()), value);
         } else if world.map(ME, SCRATCH, client.into(), page, rights | MARK).is_ok() {
             self.filled.insert((client, page), value);
@@ -109,7 +109,7 @@ impl Family {
         for client in self.actors.into_iter().take(2) {
             for page in PAGES {
                 let leaf = self.world.leaf(client, page);
-                if leaf.is_present() && leaf.contains(EntryFlags::MARK_9) && !leaf.is_dirty() {
+                if leaf.is_present() && leaf.contains(EntryFlags::PAGER) && !leaf.is_dirty() {
                     let filled = self.filled.get(&(client, page)).copied();
                     let word = Some(self.word(leaf));
                     assert_eq!(filled, word, "{client}, page {page:#x}: {leaf:?} says it is clean");
@@ -128,22 +128,22 @@ impl Family {
         rights: Permissions,
     ) {
         let (source, place) = (UserPage::known(page), UserPage::known(place));
-        let accept = Some(PageOffer { page: place, send: None, accept: true });
-        let offer = Some(PageOffer { page: source, send: Some(rights), accept: false });
-        let receive = Syscall::Receive { from: Some(from), offer: accept };
+        let accept = Some(PageTransfer { page: place, send: None, accept: true });
+        let transfer = Some(PageTransfer { page: source, send: Some(rights), accept: false });
+        let receive = Syscall::Receive { from: Some(from), transfer: accept };
         let words = [0; 4];
-        let send = |offer| Syscall::Send { to, words, offer };
-        let call = |offer| Syscall::Call { to, words, offer };
+        let send = |transfer| Syscall::Send { to, words, transfer };
+        let call = |transfer| Syscall::Call { to, words, transfer };
         match way {
             0 => {
                 self.world.begin_of(to, receive);
-                self.world.begin_of(from, send(offer));
+                self.world.begin_of(from, send(transfer));
                 if self.world.result(from).is_err() {
                     self.world.call_of(from, send(None)).unwrap();
                 }
             }
             1 => {
-                self.world.begin_of(from, send(offer));
+                self.world.begin_of(from, send(transfer));
                 if !self.runs(from) {
                     self.world.begin_of(to, receive);
                     if !self.runs(to) {
@@ -153,12 +153,12 @@ impl Family {
             }
             2 => {
                 self.world.begin_of(to, receive);
-                self.world.begin_of(from, call(offer));
+                self.world.begin_of(from, call(transfer));
                 if self.runs(from) {
                     self.world.begin(call(None));
                 }
-                let back = Some(PageOffer { page: place, send: Some(rights), accept: false });
-                let reply = |offer| Syscall::Reply { to: from, words, offer };
+                let back = Some(PageTransfer { page: place, send: Some(rights), accept: false });
+                let reply = |transfer| Syscall::Reply { to: from, words, transfer };
                 if self.world.call_of(to, reply(back)).is_err() {
                     self.world.call(reply(None)).unwrap();
                 }
@@ -283,7 +283,7 @@ fn brought() -> Family {
 }
 
 fn is_marked(family: &Family, page: u32) -> bool {
-    family.world.leaf(family.actors[0], page).contains(EntryFlags::MARK_9)
+    family.world.leaf(family.actors[0], page).contains(EntryFlags::PAGER)
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn a_second_mapping_that_can_be_written_takes_the_mark_from_the_first() {
         let target = if to == 0 { ME } else { family.actors[1].into() };
         family.world.map(ME, PAGE, target, PAGE_2, rights | MARK).unwrap();
         assert_eq!(is_marked(&family, PAGE), stays, "to {to} with {rights:?}");
-        assert!(!family.world.leaf(family.actors[to], PAGE_2).contains(EntryFlags::MARK_9));
+        assert!(!family.world.leaf(family.actors[to], PAGE_2).contains(EntryFlags::PAGER));
     }
 }
 

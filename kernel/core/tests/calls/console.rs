@@ -10,7 +10,7 @@ use kernel_core::state::process::State;
 use crate::world::{DATA, PAGE, World};
 
 const INIT: ProcessId = ProcessId::first(0);
-const RECEIVE: Syscall = Syscall::Receive { from: None, offer: None };
+const RECEIVE: Syscall = Syscall::Receive { from: None, transfer: None };
 const CTRL_C: u8 = 3;
 
 fn read_console(length: u32) -> Syscall {

@@ -1,6 +1,6 @@
 //! What drivers get, who else gets nothing, and what becomes of it all when a driver ends.
 
-use abi::call::PageOffer;
+use abi::call::PageTransfer;
 use abi::driver::{Line, PortRange};
 use abi::layout::USER_TOP;
 use abi::message::{Kind, Message};
@@ -174,12 +174,13 @@ fn assert_unshareable(world: &mut World, driver: ProcessId, page: u32) {
     let copy =
         Syscall::PageCopy { process: target, page: UserPage::known(page), permissions: READ };
     assert_eq!(world.call(copy), refused);
-    let send = |send| Some(PageOffer { page: UserPage::known(page), send, accept: send.is_none() });
+    let send =
+        |send| Some(PageTransfer { page: UserPage::known(page), send, accept: send.is_none() });
     let words = [1, 2, 3, 4];
     for to in [child, INIT] {
         // Init waits for a message with a page; the child does not.
-        assert_eq!(world.call(Syscall::Send { to, words, offer: send(Some(READ)) }), refused);
-        assert_eq!(world.call(Syscall::Call { to, words, offer: send(Some(READ)) }), refused);
+        assert_eq!(world.call(Syscall::Send { to, words, transfer: send(Some(READ)) }), refused);
+        assert_eq!(world.call(Syscall::Call { to, words, transfer: send(Some(READ)) }), refused);
     }
     // A page keeps its kind when its protection changes.
     let before = world.leaf(driver, page).flags();
@@ -195,8 +196,8 @@ fn assert_unshareable(world: &mut World, driver: ProcessId, page: u32) {
 fn a_drivers_pages_get_to_no_other_space() {
     for device in [true, false] {
         let (mut world, driver) = driver();
-        let offer = PageOffer { page: UserPage::known(PAGE_2), send: None, accept: true };
-        world.begin_of(INIT, Syscall::Receive { from: None, offer: Some(offer) });
+        let transfer = PageTransfer { page: UserPage::known(PAGE_2), send: None, accept: true };
+        world.begin_of(INIT, Syscall::Receive { from: None, transfer: Some(transfer) });
         world.run(driver);
         if device {
             world.call(Syscall::DeviceMap { frame: DEVICE, range: range(PAGE, 1) }).unwrap();
@@ -300,7 +301,7 @@ fn an_interrupt_is_a_message_and_masks_its_line_until_it_is_acknowledged() {
     let acknowledge = Syscall::InterruptAcknowledge { line: line(LINE) };
     assert_eq!(world.call(acknowledge), Err(Error::NotPermitted));
     world.call(attach).unwrap();
-    world.begin(Syscall::Receive { from: None, offer: None });
+    world.begin(Syscall::Receive { from: None, transfer: None });
     world.raise(LINE);
     assert_eq!(world.current(), driver, "who waits for a device runs at once");
     let answer = world.answer(driver);
@@ -314,30 +315,30 @@ fn an_interrupt_is_a_message_and_masks_its_line_until_it_is_acknowledged() {
     world.call_of(driver, acknowledge).unwrap();
     world.raise(LINE);
     world.run(driver);
-    assert_eq!(world.call(Syscall::Receive { from: None, offer: None }).unwrap()[0], LINE);
-    world.begin(Syscall::Receive { from: None, offer: None });
+    assert_eq!(world.call(Syscall::Receive { from: None, transfer: None }).unwrap()[0], LINE);
+    world.begin(Syscall::Receive { from: None, transfer: None });
     assert_ne!(world.current(), driver, "there is no other");
 }
 
 #[test]
 fn a_driver_that_receives_from_itself_hears_interrupts_only() {
     let (mut world, driver) = driver();
-    let own = Syscall::Receive { from: Some(driver), offer: None };
+    let own = Syscall::Receive { from: Some(driver), transfer: None };
     assert_eq!(world.call(own), Err(Error::Deadlock), "it has no line");
     world.call(Syscall::InterruptAttach { line: line(LINE) }).unwrap();
     world.begin(own);
     world.run(INIT);
-    world.begin(Syscall::Send { to: driver, words: [7; 4], offer: None });
+    world.begin(Syscall::Send { to: driver, words: [7; 4], transfer: None });
     world.raise(LINE);
     assert_eq!((world.current(), world.answer(driver).words[0]), (driver, LINE));
-    assert_eq!(world.call(Syscall::Receive { from: None, offer: None }), Ok([7; 4]));
+    assert_eq!(world.call(Syscall::Receive { from: None, transfer: None }), Ok([7; 4]));
 }
 
 #[test]
 fn an_interrupt_that_came_before_it_was_waited_for_is_not_lost() {
     let (mut world, driver) = driver();
     world.call(Syscall::InterruptAttach { line: line(LINE) }).unwrap();
-    let own = Syscall::Receive { from: Some(driver), offer: None };
+    let own = Syscall::Receive { from: Some(driver), transfer: None };
     world.raise(LINE);
     assert_eq!(world.call(own).unwrap()[0], LINE);
     world.call(Syscall::InterruptAcknowledge { line: line(LINE) }).unwrap();
@@ -473,7 +474,7 @@ fn a_dma_allocation_that_fails_leaves_the_marks_of_absent_pages() {
     world.call(Syscall::SetQuota { process, frames, processes: 0 }).unwrap();
     world.run(driver);
     assert_eq!(dma(&mut world, PAGE, 3), Err(Error::QuotaExceeded), "the third page");
-    let mark = Entry::backed(Permissions::COPY_ON_WRITE);
+    let mark = Entry::paged_out(Permissions::COPY_ON_WRITE);
     assert_eq!(
         [PAGE, PAGE_2, PAGE_3].map(|page| world.leaf(driver, page)),
         [mark, mark, Entry::ABSENT]
@@ -493,7 +494,7 @@ fn a_drivers_page_is_not_sent_even_to_a_receiver_that_accepts_no_page() {
         if jos {
             world.jos(13, [USER_TOP, 0, 0, 0, 0]);
         } else {
-            world.begin(Syscall::Receive { from: None, offer: None });
+            world.begin(Syscall::Receive { from: None, transfer: None });
         }
         world.run(driver);
         dma(&mut world, PAGE, 1).unwrap();
@@ -503,10 +504,10 @@ fn a_drivers_page_is_not_sent_even_to_a_receiver_that_accepts_no_page() {
             continue;
         }
         let page = UserPage::known(PAGE);
-        let offer = Some(PageOffer { page, send: Some(WRITE), accept: false });
+        let transfer = Some(PageTransfer { page, send: Some(WRITE), accept: false });
         for call in [
-            Syscall::Call { to: server, words: [1; 4], offer },
-            Syscall::Send { to: server, words: [1; 4], offer },
+            Syscall::Call { to: server, words: [1; 4], transfer },
+            Syscall::Send { to: server, words: [1; 4], transfer },
         ] {
             assert_eq!(world.call(call), Err(Error::NotPermitted), "{call:?}");
         }

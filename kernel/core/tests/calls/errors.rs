@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use abi::call::{PageOffer, Verdict};
+use abi::call::{PageTransfer, Verdict};
 use abi::driver::{Line, PortRange};
 use abi::layout::USER_TOP;
 use abi::process::Target;
@@ -21,9 +21,9 @@ const ME: Target = Target::Caller;
 const COW: Permissions = Permissions::COPY_ON_WRITE;
 /// Device memory beyond all RAM.
 const DEVICE: Frame = Frame::from_number(0xF_E000);
-const RECEIVE: Syscall = Syscall::Receive { from: None, offer: None };
-const ACCEPT: Option<PageOffer> =
-    Some(PageOffer { page: UserPage::known(PAGE_3), send: None, accept: true });
+const RECEIVE: Syscall = Syscall::Receive { from: None, transfer: None };
+const ACCEPT: Option<PageTransfer> =
+    Some(PageTransfer { page: UserPage::known(PAGE_3), send: None, accept: true });
 
 /// The call that was made, and its error.
 type Answered = (Syscall, Error);
@@ -196,31 +196,31 @@ fn events_read(child: ProcessId, address: u32) -> Syscall {
 }
 
 /// Offers `PAGE` without W.
-fn offer(permissions: Permissions) -> Option<PageOffer> {
-    Some(PageOffer { page: UserPage::known(PAGE), send: Some(permissions), accept: false })
+fn transfer(permissions: Permissions) -> Option<PageTransfer> {
+    Some(PageTransfer { page: UserPage::known(PAGE), send: Some(permissions), accept: false })
 }
 
-fn send(to: ProcessId, offer: Option<PageOffer>) -> Syscall {
-    Syscall::Send { to, words: [0; 4], offer }
+fn send(to: ProcessId, transfer: Option<PageTransfer>) -> Syscall {
+    Syscall::Send { to, words: [0; 4], transfer }
 }
 
-fn call(to: ProcessId, offer: Option<PageOffer>) -> Syscall {
-    Syscall::Call { to, words: [0; 4], offer }
+fn call(to: ProcessId, transfer: Option<PageTransfer>) -> Syscall {
+    Syscall::Call { to, words: [0; 4], transfer }
 }
 
-fn reply(to: ProcessId, offer: Option<PageOffer>) -> Syscall {
-    Syscall::Reply { to, words: [0; 4], offer }
+fn reply(to: ProcessId, transfer: Option<PageTransfer>) -> Syscall {
+    Syscall::Reply { to, words: [0; 4], transfer }
 }
 
-fn reply_and_receive(to: ProcessId, offer: Option<PageOffer>) -> Syscall {
-    Syscall::ReplyAndReceive { to, words: [0; 4], offer }
+fn reply_and_receive(to: ProcessId, transfer: Option<PageTransfer>) -> Syscall {
+    Syscall::ReplyAndReceive { to, words: [0; 4], transfer }
 }
 
 /// A child that waits for a message and accepts a page at `PAGE_3`, where it has no table. Init runs, and has `PAGE`.
 fn receiver(world: &mut World) -> ProcessId {
     world.allocate(PAGE);
     let child = world.running_child();
-    world.begin_of(child, Syscall::Receive { from: None, offer: ACCEPT });
+    world.begin_of(child, Syscall::Receive { from: None, transfer: ACCEPT });
     world.run(INIT);
     child
 }
@@ -229,7 +229,7 @@ fn receiver(world: &mut World) -> ProcessId {
 fn caller(world: &mut World) -> ProcessId {
     world.allocate(PAGE);
     let child = world.running_child();
-    world.begin_of(child, Syscall::Call { to: INIT, words: [0; 4], offer: ACCEPT });
+    world.begin_of(child, Syscall::Call { to: INIT, words: [0; 4], transfer: ACCEPT });
     world.run(INIT);
     world.begin(RECEIVE);
     child
@@ -398,31 +398,31 @@ const ROWS: &[Row] = &[
     }),
     Row("Send", Error::NotMapped, |w| {
         let to = w.child();
-        answer(w, send(to, offer(READ)))
+        answer(w, send(to, transfer(READ)))
     }),
     Row("Send", Error::NotPermitted, |w| {
         with_drivers_page(w);
         let to = w.child();
-        answer(w, send(to, offer(READ)))
+        answer(w, send(to, transfer(READ)))
     }),
     Row("Send", Error::OutOfFrames, |w| {
         let to = receiver(w);
         w.leave_free(0);
-        answer(w, send(to, offer(READ)))
+        answer(w, send(to, transfer(READ)))
     }),
     Row("Send", Error::QuotaExceeded, |w| {
         let to = receiver(w);
         bound(w, to);
-        answer(w, send(to, offer(READ)))
+        answer(w, send(to, transfer(READ)))
     }),
     Row("Receive", Error::Deadlock, |w| {
-        answer(w, Syscall::Receive { from: Some(INIT), offer: None })
+        answer(w, Syscall::Receive { from: Some(INIT), transfer: None })
     }),
     Row("Receive", Error::PeerEnded, |w| {
         let from = w.running_child();
         let receiver = w.running_child();
         w.run(receiver);
-        answer_later(w, Syscall::Receive { from: Some(from), offer: None }, end_first)
+        answer_later(w, Syscall::Receive { from: Some(from), transfer: None }, end_first)
     }),
     Row("Call", Error::Deadlock, |w| answer(w, call(INIT, None))),
     Row("Call", Error::PeerEnded, |w| {
@@ -433,64 +433,64 @@ const ROWS: &[Row] = &[
     }),
     Row("Call", Error::NotMapped, |w| {
         let to = w.child();
-        answer(w, call(to, offer(READ)))
+        answer(w, call(to, transfer(READ)))
     }),
     Row("Call", Error::NotPermitted, |w| {
         let to = receiver(w);
         w.call(unmap(PAGE, READ)).unwrap();
         with_drivers_page(w);
-        answer(w, call(to, offer(READ)))
+        answer(w, call(to, transfer(READ)))
     }),
     Row("Call", Error::OutOfFrames, |w| {
         let to = receiver(w);
         w.leave_free(0);
-        answer(w, call(to, offer(READ)))
+        answer(w, call(to, transfer(READ)))
     }),
     Row("Call", Error::QuotaExceeded, |w| {
         let to = receiver(w);
         bound(w, to);
-        answer(w, call(to, offer(READ)))
+        answer(w, call(to, transfer(READ)))
     }),
     Row("Reply", Error::NotWaiting, |w| { let to = w.child(); answer(w, reply(to, None)) }),
     Row("Reply", Error::NotMapped, |w| {
         let to = caller(w);
         w.call(unmap(PAGE, READ)).unwrap();
-        answer(w, reply(to, offer(READ)))
+        answer(w, reply(to, transfer(READ)))
     }),
     Row("Reply", Error::NotPermitted, |w| {
         let to = caller(w);
         w.call(map(PAGE, PAGE, READ)).unwrap();
-        answer(w, reply(to, offer(WRITE)))
+        answer(w, reply(to, transfer(WRITE)))
     }),
     Row("Reply", Error::OutOfFrames, |w| {
         let to = caller(w);
         w.leave_free(0);
-        answer(w, reply(to, offer(READ)))
+        answer(w, reply(to, transfer(READ)))
     }),
     Row("Reply", Error::QuotaExceeded, |w| {
         let to = caller(w);
         bound(w, to);
-        answer(w, reply(to, offer(READ)))
+        answer(w, reply(to, transfer(READ)))
     }),
     Row("ReplyAndReceive", Error::NotMapped, |w| {
         let to = caller(w);
         w.call(unmap(PAGE, READ)).unwrap();
-        answer(w, reply_and_receive(to, offer(READ)))
+        answer(w, reply_and_receive(to, transfer(READ)))
     }),
     Row("ReplyAndReceive", Error::NotPermitted, |w| {
         let to = caller(w);
         w.call(map(PAGE, PAGE, READ)).unwrap();
-        answer(w, reply_and_receive(to, offer(WRITE)))
+        answer(w, reply_and_receive(to, transfer(WRITE)))
     }),
     Row("ReplyAndReceive", Error::OutOfFrames, |w| {
         let to = caller(w);
         w.leave_free(0);
-        answer(w, reply_and_receive(to, offer(READ)))
+        answer(w, reply_and_receive(to, transfer(READ)))
     }),
     Row("ReplyAndReceive", Error::QuotaExceeded, |w| {
         let to = caller(w);
         bound(w, to);
-        answer(w, reply_and_receive(to, offer(READ)))
+        answer(w, reply_and_receive(to, transfer(READ)))
     }),
     Row("ConsoleWrite", Error::Fault, |w| {
         answer(w, Syscall::ConsoleWrite { address: USER_TOP - 1, length: 2 })

@@ -1,6 +1,6 @@
 //! Page faults and calls 53 to 59: handlers, pagers, and what happens without either.
 
-use abi::call::{PageOffer, Verdict};
+use abi::call::{PageTransfer, Verdict};
 use abi::fault::{Access, FaultRecord};
 use abi::layout::{
     EXCEPTION_STACK, EXCEPTION_STACK_TOP, KERNEL_BASE, SELF_MAP, UENVS, USER_STACK_TOP, UVPD, UVPT,
@@ -16,7 +16,7 @@ const ME: Target = Target::Caller;
 /// The first process.
 const INIT: ProcessId = ProcessId::first(0);
 const HANDLER: u32 = 0x0080_0080;
-const RECEIVE: Syscall = Syscall::Receive { from: None, offer: None };
+const RECEIVE: Syscall = Syscall::Receive { from: None, transfer: None };
 const USER_WRITE: u32 = Access::USER.union(Access::WRITE).bits();
 
 /// A world whose first process handles its own faults.
@@ -316,8 +316,8 @@ fn what_has_come_meanwhile_is_received_before_the_client_runs() {
     let page = UserPage::known(PAGE_2);
     world.run(sender);
     world.allocate_in(ME, PAGE_2);
-    let offer = Some(PageOffer { page, send: Some(WRITE), accept: false });
-    world.begin(Syscall::Send { to: world.init(), words: [7; 4], offer });
+    let transfer = Some(PageTransfer { page, send: Some(WRITE), accept: false });
+    world.begin(Syscall::Send { to: world.init(), words: [7; 4], transfer });
     reply_and_receive(&mut world, child, map(DATA, PAGE));
     assert_eq!(world.current(), world.init());
     let received = message(&world, world.init());
@@ -329,10 +329,10 @@ fn what_has_come_meanwhile_is_received_before_the_client_runs() {
 #[test]
 fn a_fault_is_not_answered_by_a_message_nor_a_call_by_a_fault_reply() {
     let (mut world, child) = with_fault();
-    let message = Syscall::Reply { to: child, words: [0; 4], offer: None };
+    let message = Syscall::Reply { to: child, words: [0; 4], transfer: None };
     assert_eq!(world.call(message), Err(Error::NotWaiting));
     let caller = world.running_child();
-    world.begin_of(caller, Syscall::Call { to: world.init(), words: [0; 4], offer: None });
+    world.begin_of(caller, Syscall::Call { to: world.init(), words: [0; 4], transfer: None });
     world.begin_of(world.init(), RECEIVE);
     assert_eq!(reply(&mut world, caller, Verdict::Resume), Err(Error::NotWaiting));
 }
@@ -420,7 +420,7 @@ fn there_is_nobody_to_hand_a_fault_on_to() {
 #[test]
 fn a_pager_that_waits_in_a_call_to_its_client_is_not_asked() {
     let (mut world, child) = with_client();
-    world.begin(Syscall::Call { to: child, words: [0; 4], offer: None });
+    world.begin(Syscall::Call { to: child, words: [0; 4], transfer: None });
     world.run(child);
     assert!(world.read(PAGE).is_err());
     assert!(!world.living().contains(&child), "the client falls to the last rule at once");
@@ -430,7 +430,7 @@ fn a_pager_that_waits_in_a_call_to_its_client_is_not_asked() {
 #[test]
 fn a_pager_that_waits_for_a_message_of_its_client_gets_the_fault() {
     let (mut world, child) = with_client();
-    world.begin(Syscall::Receive { from: Some(child), offer: None });
+    world.begin(Syscall::Receive { from: Some(child), transfer: None });
     assert!(world.read(PAGE).is_err());
     assert_eq!(message(&world, world.init()).kind, Kind::Fault);
 }
@@ -502,7 +502,7 @@ fn clone_is_a_message_to_the_pager_which_agrees_or_refuses() {
             (told.kind, told.sender, told.words[0]),
             (Kind::Clone, child, grandchild.bits())
         );
-        world.call(Syscall::Reply { to: child, words: [word, 0, 0, 0], offer: None }).unwrap();
+        world.call(Syscall::Reply { to: child, words: [word, 0, 0, 0], transfer: None }).unwrap();
         world.run(child);
         assert_eq!(world.result(child).map(drop), result);
     }
@@ -639,7 +639,7 @@ fn without(page: u32) -> (World, ProcessId) {
     world.allocate_in(process, EXCEPTION_STACK);
     world.allocate_in(process, PAGE);
     world.call(Syscall::SetHandler { process, address: HANDLER }).unwrap();
-    let (page, marks) = (UserPage::known(page), abi::Permissions::MARK_9);
+    let (page, marks) = (UserPage::known(page), abi::Permissions::PAGER);
     world.call(Syscall::PageUnmap { process, page, marks }).unwrap();
     world.run(child);
     (world, child)
@@ -687,7 +687,7 @@ fn an_exception_stack_that_the_pager_has_is_brought_before_the_handler_runs_on_i
 #[test]
 fn without_a_pager_the_mark_on_an_absent_page_is_the_programs_own() {
     let mut world = with_handler();
-    let (page, marks) = (UserPage::known(PAGE), abi::Permissions::MARK_9);
+    let (page, marks) = (UserPage::known(PAGE), abi::Permissions::PAGER);
     world.call(Syscall::PageUnmap { process: ME, page, marks }).unwrap();
     assert!(world.write(PAGE, 1).is_err());
     assert_eq!(world.registers().eip, HANDLER);

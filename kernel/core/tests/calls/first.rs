@@ -9,7 +9,7 @@ use crate::world::{CALL_SITE, PAGE, World, image};
 
 const FIRST: ProcessId = ProcessId::first(0);
 const SECOND: ProcessId = ProcessId::first(1);
-const BLOCKED: Syscall = Syscall::Receive { from: None, offer: None };
+const BLOCKED: Syscall = Syscall::Receive { from: None, transfer: None };
 
 fn refused(archive: &[u8], line: &str) -> String {
     match World::boot(4, archive, line) {

@@ -209,7 +209,7 @@ fn a_long_cputs_appears_once_even_if_its_rest_has_to_be_paged_in() {
         .unwrap();
     world.run(child);
     world.jos(0, [PAGE, 8192, 0, 0, 0]);
-    world.begin_of(INIT, Syscall::Receive { from: None, offer: None });
+    world.begin_of(INIT, Syscall::Receive { from: None, transfer: None });
     let verdict =
         Verdict::Map { source: own, destination: page, permissions: abi::Permissions::WRITE };
     world.call(Syscall::FaultReply { process: child, verdict }).unwrap();
@@ -571,7 +571,7 @@ fn a_cputs_goes_on_after_its_pager_has_brought_a_page() {
     world.jos_once(0, [PAGE, 0x2000, 0, 0, 0]);
     world.jos_once(0, [PAGE, 0x2000, 0, 0, 0]);
     assert_eq!(world.jos_of(INIT, 6, [child.bits(), PAGE_2, 0, 0, 0]), 0, "page 2 goes away");
-    world.begin(Syscall::Receive { from: None, offer: None });
+    world.begin(Syscall::Receive { from: None, transfer: None });
     world.run(child);
     world.jos_once(0, [PAGE, 0x2000, 0, 0, 0]);
     let (source, destination) = (UserPage::known(DATA), UserPage::known(PAGE_2));
@@ -666,7 +666,7 @@ fn exofork_at_a_bound_on_processes_lacks_an_env_and_at_one_on_frames_memory() {
 fn env_set_trapframe_refuses_a_child_whose_native_call_has_an_answer_to_come() {
     let mut world = World::new();
     let child = forked(&mut world);
-    world.begin_of(child, Syscall::Receive { from: None, offer: None });
+    world.begin_of(child, Syscall::Receive { from: None, transfer: None });
     world.run(INIT);
     let before = world.process(child).registers;
     assert_eq!(world.jos(9, [child.bits(), DATA, 0, 0, 0]), INVAL);

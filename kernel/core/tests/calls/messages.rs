@@ -1,6 +1,6 @@
 //! Calls 60 to 64: messages.
 
-use abi::call::{PageOffer, RawCall};
+use abi::call::{PageTransfer, RawCall};
 use abi::layout::USER_TOP;
 use abi::message::{Kind, Message, Reason};
 use abi::process::Target;
@@ -14,27 +14,27 @@ const INIT: ProcessId = ProcessId::first(0);
 const WORDS: [u32; 4] = [0xA, 0xB, 0xC, 0xD];
 
 fn send(to: ProcessId) -> Syscall {
-    Syscall::Send { to, words: WORDS, offer: None }
+    Syscall::Send { to, words: WORDS, transfer: None }
 }
 
 fn call(to: ProcessId) -> Syscall {
-    Syscall::Call { to, words: WORDS, offer: None }
+    Syscall::Call { to, words: WORDS, transfer: None }
 }
 
-fn reply(to: ProcessId, offer: Option<PageOffer>) -> Syscall {
-    Syscall::Reply { to, words: [1, 2, 3, 4], offer }
+fn reply(to: ProcessId, transfer: Option<PageTransfer>) -> Syscall {
+    Syscall::Reply { to, words: [1, 2, 3, 4], transfer }
 }
 
 fn receive(from: Option<ProcessId>) -> Syscall {
-    Syscall::Receive { from, offer: None }
+    Syscall::Receive { from, transfer: None }
 }
 
-fn sending(page: u32, permissions: Permissions) -> Option<PageOffer> {
-    Some(PageOffer { page: UserPage::known(page), send: Some(permissions), accept: false })
+fn sending(page: u32, permissions: Permissions) -> Option<PageTransfer> {
+    Some(PageTransfer { page: UserPage::known(page), send: Some(permissions), accept: false })
 }
 
-fn accepting(page: u32) -> Option<PageOffer> {
-    Some(PageOffer { page: UserPage::known(page), send: None, accept: true })
+fn accepting(page: u32) -> Option<PageTransfer> {
+    Some(PageTransfer { page: UserPage::known(page), send: None, accept: true })
 }
 
 fn message(world: &World, id: ProcessId) -> Message {
@@ -123,7 +123,7 @@ fn a_call_waits_for_its_reply_and_hands_the_cpu_over_and_back() {
     world.begin_of(child, receive(None));
     world.begin_of(INIT, call(child));
     assert_eq!(world.current(), child);
-    world.begin(Syscall::ReplyAndReceive { to: INIT, words: [1, 2, 3, 4], offer: None });
+    world.begin(Syscall::ReplyAndReceive { to: INIT, words: [1, 2, 3, 4], transfer: None });
     assert_eq!(world.current(), INIT);
     assert_eq!(message(&world, INIT), from(child, [1, 2, 3, 4]));
     assert_eq!(world.process(child).state, State::Receiving);
@@ -147,7 +147,11 @@ fn reply_and_receive_receives_even_if_the_reader_of_the_reply_is_gone() {
     let (mut world, child) = pair();
     world.begin_of(child, send(INIT));
     world.run(INIT);
-    world.begin(Syscall::ReplyAndReceive { to: ProcessId::first(77), words: WORDS, offer: None });
+    world.begin(Syscall::ReplyAndReceive {
+        to: ProcessId::first(77),
+        words: WORDS,
+        transfer: None,
+    });
     assert_eq!(message(&world, INIT), from(child, WORDS));
 }
 
@@ -209,10 +213,10 @@ fn a_page_travels_with_the_permissions_that_were_sent() {
         let (mut world, child) = pair();
         world.allocate(PAGE);
         world.write(PAGE, 7).unwrap();
-        world.begin_of(child, Syscall::Receive { from: None, offer: accepting(PAGE_2) });
+        world.begin_of(child, Syscall::Receive { from: None, transfer: accepting(PAGE_2) });
         world.begin_of(
             INIT,
-            Syscall::Send { to: child, words: WORDS, offer: sending(PAGE, permissions) },
+            Syscall::Send { to: child, words: WORDS, transfer: sending(PAGE, permissions) },
         );
         assert_eq!(message(&world, child).page, Some(permissions));
         assert_eq!(world.leaf(child, PAGE_2).bits() & 0xFFF, bits);
@@ -226,7 +230,7 @@ fn a_page_that_nobody_accepts_stays_where_it_is() {
     let (mut world, child) = pair();
     world.allocate(PAGE);
     world.begin_of(child, receive(None));
-    world.begin_of(INIT, Syscall::Send { to: child, words: WORDS, offer: sending(PAGE, WRITE) });
+    world.begin_of(INIT, Syscall::Send { to: child, words: WORDS, transfer: sending(PAGE, WRITE) });
     assert_eq!(message(&world, child).page, None);
     assert_eq!(world.count(INIT, PAGE), 1);
 }
@@ -234,9 +238,9 @@ fn a_page_that_nobody_accepts_stays_where_it_is() {
 #[test]
 fn a_reply_brings_a_page_to_where_the_call_said() {
     let (mut world, child) = pair();
-    let offer = Some(PageOffer { page: UserPage::known(PAGE), send: None, accept: true });
+    let transfer = Some(PageTransfer { page: UserPage::known(PAGE), send: None, accept: true });
     world.begin_of(child, receive(None));
-    world.begin_of(INIT, Syscall::Call { to: child, words: WORDS, offer });
+    world.begin_of(INIT, Syscall::Call { to: child, words: WORDS, transfer });
     world.allocate(PAGE_2);
     world.call(reply(INIT, sending(PAGE_2, WRITE))).unwrap();
     assert_eq!(world.leaf(INIT, PAGE).frame(), world.leaf(child, PAGE_2).frame());
@@ -251,9 +255,9 @@ fn a_page_that_cannot_be_sent_is_refused_before_anyone_waits() {
     for (page, permissions, error) in
         [(PAGE_2, READ, Error::NotMapped), (PAGE, WRITE, Error::NotPermitted)]
     {
-        let offer = sending(page, permissions);
-        assert_eq!(world.call(Syscall::Send { to: child, words: WORDS, offer }), Err(error));
-        assert_eq!(world.call(Syscall::Call { to: child, words: WORDS, offer }), Err(error));
+        let transfer = sending(page, permissions);
+        assert_eq!(world.call(Syscall::Send { to: child, words: WORDS, transfer }), Err(error));
+        assert_eq!(world.call(Syscall::Call { to: child, words: WORDS, transfer }), Err(error));
     }
 }
 
@@ -261,11 +265,11 @@ fn a_page_that_cannot_be_sent_is_refused_before_anyone_waits() {
 fn a_page_that_was_unmapped_while_its_message_waited_fails_the_sender_only() {
     let (mut world, child) = pair();
     world.allocate_in(child.into(), PAGE);
-    world.begin_of(child, Syscall::Send { to: INIT, words: WORDS, offer: sending(PAGE, READ) });
+    world.begin_of(child, Syscall::Send { to: INIT, words: WORDS, transfer: sending(PAGE, READ) });
     let unmap =
         Syscall::PageUnmap { process: child.into(), page: UserPage::known(PAGE), marks: READ };
     world.call_of(INIT, unmap).unwrap();
-    world.begin(Syscall::Receive { from: None, offer: accepting(PAGE) });
+    world.begin(Syscall::Receive { from: None, transfer: accepting(PAGE) });
     assert_eq!(world.process(INIT).state, State::Receiving);
     world.run(child);
     assert_eq!(world.result(child), Err(Error::NotMapped));
@@ -276,8 +280,8 @@ fn a_receiver_that_cannot_take_the_page_goes_on_waiting() {
     let (mut world, child) = pair();
     world.allocate(PAGE);
     world.call(Syscall::SetQuota { process: child.into(), frames: 1, processes: 0 }).unwrap();
-    world.begin_of(child, Syscall::Receive { from: None, offer: accepting(PAGE) });
-    let syscall = Syscall::Send { to: child, words: WORDS, offer: sending(PAGE, READ) };
+    world.begin_of(child, Syscall::Receive { from: None, transfer: accepting(PAGE) });
+    let syscall = Syscall::Send { to: child, words: WORDS, transfer: sending(PAGE, READ) };
     assert_eq!(world.call_of(INIT, syscall), Err(Error::QuotaExceeded));
     assert_eq!(world.process(child).state, State::Receiving);
     assert!(world.call(send(child)).is_ok());
@@ -288,7 +292,7 @@ fn a_receiver_that_cannot_take_the_page_goes_on_waiting() {
 fn a_reply_whose_page_cannot_be_sent_leaves_the_caller_waiting() {
     let (mut world, child) = pair();
     world.begin_of(child, receive(None));
-    world.begin_of(INIT, Syscall::Call { to: child, words: WORDS, offer: accepting(PAGE) });
+    world.begin_of(INIT, Syscall::Call { to: child, words: WORDS, transfer: accepting(PAGE) });
     assert_eq!(world.call(reply(INIT, sending(PAGE_2, READ))), Err(Error::NotMapped));
     assert!(world.call(reply(INIT, None)).is_ok());
 }
@@ -414,14 +418,14 @@ fn a_reply_whose_page_cannot_be_sent_fails_before_anything_is_received() {
     world.begin_of(child, receive(None));
     world.begin_of(other, send(child));
     let reply_and_receive =
-        Syscall::ReplyAndReceive { to: INIT, words: WORDS, offer: sending(PAGE, READ) };
+        Syscall::ReplyAndReceive { to: INIT, words: WORDS, transfer: sending(PAGE, READ) };
     assert_eq!(world.call_of(child, reply_and_receive), Err(Error::NotMapped));
     assert!(matches!(world.process(INIT).state, State::Answer { .. }), "the caller still waits");
     assert!(matches!(world.process(other).state, State::Sending { .. }), "nothing was received");
 }
 
 fn answer_and_wait(to: ProcessId) -> Syscall {
-    Syscall::ReplyAndReceive { to, words: [1, 2, 3, 4], offer: None }
+    Syscall::ReplyAndReceive { to, words: [1, 2, 3, 4], transfer: None }
 }
 
 /// The first process serves, and its child has called it.
@@ -518,8 +522,8 @@ fn a_call_to_a_former_life_of_a_slot_reaches_nobody() {
     assert_eq!(world.call(call(stale)), Err(Error::NoSuchProcess));
 }
 
-fn call_with(to: ProcessId, offer: Option<PageOffer>) -> Syscall {
-    Syscall::Call { to, words: WORDS, offer }
+fn call_with(to: ProcessId, transfer: Option<PageTransfer>) -> Syscall {
+    Syscall::Call { to, words: WORDS, transfer }
 }
 
 #[test]
@@ -528,14 +532,14 @@ fn a_page_that_its_caller_does_not_have_reaches_no_waiting_server() {
         let (mut world, client) = pair();
         world.allocate_in(client.into(), PAGE);
         world.map(client.into(), PAGE, client.into(), PAGE_2, READ).unwrap();
-        world.begin(Syscall::Receive { from: None, offer: accepted });
+        world.begin(Syscall::Receive { from: None, transfer: accepted });
         let table = [
             (sending(0x3000_0000, READ), Error::NotMapped),
             (sending(PAGE_2 + 0x1000, READ), Error::NotMapped),
             (sending(PAGE_2, WRITE), Error::NotPermitted),
         ];
-        for (offer, error) in table {
-            assert_eq!(world.call_of(client, call_with(INIT, offer)), Err(error));
+        for (transfer, error) in table {
+            assert_eq!(world.call_of(client, call_with(INIT, transfer)), Err(error));
             assert_eq!(world.process(INIT).state, State::Receiving, "it waits on");
         }
     }
@@ -545,10 +549,10 @@ fn a_page_that_its_caller_does_not_have_reaches_no_waiting_server() {
 fn a_server_gets_the_page_of_each_call_where_it_last_said() {
     let (mut world, client) = pair();
     world.allocate_in(client.into(), PAGE);
-    world.begin(Syscall::Receive { from: None, offer: accepting(PAGE) });
+    world.begin(Syscall::Receive { from: None, transfer: accepting(PAGE) });
     world.begin_of(client, call_with(INIT, sending(PAGE, READ)));
     assert_eq!(message(&world, INIT).page, Some(READ));
-    let again = Syscall::ReplyAndReceive { to: client, words: WORDS, offer: accepting(PAGE_2) };
+    let again = Syscall::ReplyAndReceive { to: client, words: WORDS, transfer: accepting(PAGE_2) };
     world.begin_of(INIT, again);
     world.begin_of(client, call_with(INIT, sending(PAGE, WRITE)));
     assert_eq!(message(&world, INIT).page, Some(WRITE));
@@ -566,13 +570,13 @@ fn a_page_offer_that_sends_nothing_takes_no_permission_bits() {
     let mut world = World::new();
     for number in [60, 61, 62, 63, 64] {
         for permissions in [0x002, 0x200, 0x400, 0x800, 0xE02] {
-            for offer in [0, ACCEPT] {
-                let head = number | (offer | permissions) << 8;
+            for transfer in [0, ACCEPT] {
+                let head = number | (transfer | permissions) << 8;
                 let raw = RawCall { head, process: 0x1000, page: PAGE, words: [0; 4] };
                 assert_eq!(world.call_raw(raw), Err(Error::InvalidArgument), "{head:#x}");
             }
-            for offer in [SEND, SEND | ACCEPT] {
-                let head = number | (offer | permissions) << 8;
+            for transfer in [SEND, SEND | ACCEPT] {
+                let head = number | (transfer | permissions) << 8;
                 let raw = RawCall { head, process: 0x1000, page: PAGE, words: [0; 4] };
                 assert!(Syscall::decode(&raw).is_ok(), "{head:#x}");
             }

@@ -207,7 +207,7 @@ fn page_protect_changes_bits_and_returns_the_old_entry_with_a_and_d() {
 #[test]
 fn page_protect_takes_mark_9_with_d_from_a_pagers_client() {
     let mut world = World::new();
-    let marked = Permissions::MARK_9;
+    let marked = Permissions::PAGER;
     let child = world.running_child();
     let pager = Some(world.init());
     world.call(Syscall::SetPager { process: child.into(), pager }).unwrap();
@@ -409,7 +409,7 @@ fn page_move(
     (to, to_page): (Target, u32),
 ) -> Result<Entry, Error> {
     let (page, to_page) = (UserPage::known(page), UserPage::known(to_page));
-    let marks = Permissions::MARK_9;
+    let marks = Permissions::PAGER;
     let moved = world.call(Syscall::PageMove { process, page, to, to_page, marks });
     moved.map(|[old, ..]| Entry::from_bits(old))
 }

@@ -1,6 +1,6 @@
 //! When memory is short: pending teardowns are finished first, and nothing is lost on the way.
 
-use abi::call::PageOffer;
+use abi::call::PageTransfer;
 use abi::message::{Kind, Message};
 use abi::process::Target;
 use abi::{Error, PageRange, ProcessId, Syscall, UserPage};
@@ -56,7 +56,7 @@ fn no_call_and_no_idle_moment_takes_down_more_than_a_few_tables() {
         allocate_range(page.address(), 2),
         Syscall::PageAllocate { process: ME, page, permissions: WRITE },
         map,
-        Syscall::Receive { from: None, offer: Some(OFFER) },
+        Syscall::Receive { from: None, transfer: Some(OFFER) },
     ];
     for call in calls {
         let (mut world, _) = with_dying_child(TABLES, 0);
@@ -134,12 +134,13 @@ fn told_under_pressure(tables: u32) -> Vec<Kind> {
         world.allocate_in(worker.into(), PAGE + index * 0x40_0000);
     }
     world.call(Syscall::Destroy { process: worker.into(), subtree: false }).unwrap();
-    let receive = Syscall::Receive { from: None, offer: Some(OFFER) };
+    let receive = Syscall::Receive { from: None, transfer: Some(OFFER) };
     world.begin(receive);
     world.run(client);
     world.leave_free(0);
-    let offer = Some(PageOffer { send: Some(WRITE), accept: false, page: UserPage::known(PAGE) });
-    world.begin(Syscall::Send { to: server, words: [0; 4], offer });
+    let transfer =
+        Some(PageTransfer { send: Some(WRITE), accept: false, page: UserPage::known(PAGE) });
+    world.begin(Syscall::Send { to: server, words: [0; 4], transfer });
     world.repeat(client);
     let mut told = Vec::new();
     while told.len() < 2 && world.process(server).state != State::Receiving {
@@ -152,7 +153,8 @@ fn told_under_pressure(tables: u32) -> Vec<Kind> {
     told
 }
 
-const OFFER: PageOffer = PageOffer { page: UserPage::known(PAGE_2), send: None, accept: true };
+const OFFER: PageTransfer =
+    PageTransfer { page: UserPage::known(PAGE_2), send: None, accept: true };
 
 #[test]
 fn the_end_of_a_child_is_not_lost_when_a_message_with_a_page_makes_room() {

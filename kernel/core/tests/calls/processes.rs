@@ -85,7 +85,7 @@ fn the_child_for_whose_directory_there_is_no_frame_is_refused() {
 fn a_blocked_process_that_is_stopped_and_started_stays_blocked() {
     let mut world = World::new();
     let child = world.running_child();
-    world.begin_of(child, Syscall::Receive { from: None, offer: None });
+    world.begin_of(child, Syscall::Receive { from: None, transfer: None });
     for call in [
         Syscall::ProcessStop { process: child.into() },
         Syscall::ProcessStart { process: child.into() },
@@ -142,7 +142,7 @@ fn registers_are_written_read_back_and_cleaned_of_what_is_the_kernels() {
 fn the_registers_of_a_blocked_child_are_busy() {
     let mut world = World::new();
     let child = world.running_child();
-    world.begin_of(child, Syscall::Receive { from: None, offer: None });
+    world.begin_of(child, Syscall::Receive { from: None, transfer: None });
     let call = Syscall::RegistersWrite { process: child.into(), address: DATA };
     assert_eq!(world.call(call), Err(Error::Busy));
     assert!(world.call(Syscall::RegistersRead { process: child.into(), address: DATA }).is_ok());

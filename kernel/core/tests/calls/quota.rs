@@ -328,8 +328,8 @@ fn the_dying_of_others_are_no_reason_to_wait_at_a_bound() {
 
 #[test]
 fn a_page_for_a_bounded_receiver_waits_for_what_is_dying_there() {
-    let offer =
-        |send, accept| Some(abi::call::PageOffer { page: UserPage::known(PAGE), send, accept });
+    let transfer =
+        |send, accept| Some(abi::call::PageTransfer { page: UserPage::known(PAGE), send, accept });
     for receiver_first in [true, false] {
         let mut world = World::new();
         let init = world.init();
@@ -343,8 +343,9 @@ fn a_page_for_a_bounded_receiver_waits_for_what_is_dying_there() {
             world.allocate_in(grandchild.into(), PAGE + index * 0x40_0000);
         }
         let destroy = Syscall::Destroy { process: grandchild.into(), subtree: false };
-        let send = Syscall::Send { to: receiver, words: [0; 4], offer: offer(Some(WRITE), false) };
-        let receive = Syscall::Receive { from: Some(init), offer: offer(None, true) };
+        let send =
+            Syscall::Send { to: receiver, words: [0; 4], transfer: transfer(Some(WRITE), false) };
+        let receive = Syscall::Receive { from: Some(init), transfer: transfer(None, true) };
         if receiver_first {
             world.begin(receive);
             world.run(init);

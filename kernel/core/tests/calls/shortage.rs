@@ -1,11 +1,11 @@
 //! Calls that find no frame: whose pager is asked, what the second try does, and who gets the error.
 
-use abi::call::{PageOffer, Verdict};
+use abi::call::{PageTransfer, Verdict};
 use abi::jos::REQUIRED;
 use abi::message::{Kind, Message};
 use abi::process::Target;
 use abi::{Error, PageRange, Permissions, ProcessId, Registers, Syscall, UserPage};
-use kernel_core::state::process::{Errand, State};
+use kernel_core::state::process::{PendingRequest, State};
 
 use crate::world::{DATA, PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
 
@@ -13,7 +13,7 @@ const ME: Target = Target::Caller;
 const PAGER: ProcessId = ProcessId::first(0);
 /// Pages that the pager has and can give up.
 const HOARD: u32 = 0x2000_0000;
-const RECEIVE: Syscall = Syscall::Receive { from: None, offer: None };
+const RECEIVE: Syscall = Syscall::Receive { from: None, transfer: None };
 /// A page under a table that no process has.
 const FAR: u32 = 0x3000_0000;
 
@@ -60,8 +60,8 @@ fn answer(world: &mut World, client: ProcessId, verdict: Verdict) {
 fn waits(world: &World, client: ProcessId) -> bool {
     matches!(
         world.process(client).state,
-        State::Sending { errand: Errand::Frames, .. }
-            | State::Answer { errand: Errand::Frames, .. }
+        State::Sending { pending_request: PendingRequest::Frames, .. }
+            | State::Answer { pending_request: PendingRequest::Frames, .. }
     )
 }
 
@@ -282,7 +282,7 @@ fn a_pager_that_waits_for_the_caller_is_not_asked() {
     world.begin_of(clients[0], page_allocate(FAR));
     told(&mut world);
     answer(&mut world, clients[0], Verdict::Refuse);
-    world.begin_of(PAGER, Syscall::Call { to: clients[0], words: [0; 4], offer: None });
+    world.begin_of(PAGER, Syscall::Call { to: clients[0], words: [0; 4], transfer: None });
     world.begin_of(clients[0], page_allocate(FAR));
     assert_eq!(world.result(clients[0]), Err(Error::OutOfFrames));
 }
@@ -349,8 +349,8 @@ fn with_server() -> (World, ProcessId, ProcessId) {
     let server = client(&mut world);
     let sender = world.running_child();
     world.allocate_in(sender.into(), PAGE);
-    let offer = PageOffer { page: UserPage::known(FAR), send: None, accept: true };
-    world.begin_of(server, Syscall::Receive { from: None, offer: Some(offer) });
+    let transfer = PageTransfer { page: UserPage::known(FAR), send: None, accept: true };
+    world.begin_of(server, Syscall::Receive { from: None, transfer: Some(transfer) });
     world.run(world.init());
     world.leave_free(0);
     world.begin(RECEIVE);
@@ -359,14 +359,15 @@ fn with_server() -> (World, ProcessId, ProcessId) {
 
 #[test]
 fn for_the_table_of_a_message_s_page_the_receiver_s_pager_is_asked() {
-    let offer = Some(PageOffer { page: UserPage::known(PAGE), send: Some(WRITE), accept: false });
+    let transfer =
+        Some(PageTransfer { page: UserPage::known(PAGE), send: Some(WRITE), accept: false });
     for kind in [60, 62] {
         let (mut world, server, sender) = with_server();
         world.run(sender);
         world.begin(if kind == 60 {
-            Syscall::Send { to: server, words: [7; 4], offer }
+            Syscall::Send { to: server, words: [7; 4], transfer }
         } else {
-            Syscall::Call { to: server, words: [7; 4], offer }
+            Syscall::Call { to: server, words: [7; 4], transfer }
         });
         let message = told(&mut world);
         assert_eq!((message.kind, message.sender), (Kind::Frames, sender));

@@ -80,9 +80,9 @@ fn a_message_is_recorded_with_its_peer_and_the_switch_with_its_answer() {
     let mut world = traced();
     let parent = world.current();
     let child = world.running_child();
-    world.begin_of(child, Syscall::Receive { from: None, offer: None });
+    world.begin_of(child, Syscall::Receive { from: None, transfer: None });
     world.run(parent);
-    world.begin(Syscall::Call { to: child, words: [7; 4], offer: None });
+    world.begin(Syscall::Call { to: child, words: [7; 4], transfer: None });
     let recorded = events(&world);
     let [call, switch] = recorded.last_chunk().unwrap();
     assert_eq!((call.kind, call.number, call.argument), (Kind::Message as u8, 62, child.bits()));

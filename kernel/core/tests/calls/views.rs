@@ -1,6 +1,6 @@
 //! Calls 72 and 73: views. Where a translation might be kept, the viewer has used it before.
 
-use abi::call::{PageOffer, RawCall, Verdict};
+use abi::call::{PageTransfer, RawCall, Verdict};
 use abi::fault::Access;
 use abi::layout::{EXCEPTION_STACK, UVPT};
 use abi::process::Target;
@@ -445,7 +445,7 @@ fn mapping_calls_refuse_a_views_pages_and_take_none_of_them() {
         };
         let one = PageRange::new(outside, 1).unwrap();
         let unmap = |marks| Syscall::PageUnmap { process: ME, page: inside, marks };
-        let mark = Permissions::MARK_9;
+        let mark = Permissions::PAGER;
         let refused = [
             (
                 Syscall::PageAllocate { process: ME, page: inside, permissions: WRITE },
@@ -507,19 +507,20 @@ fn a_page_of_a_message_neither_comes_from_a_view_nor_goes_there() {
     let below = world.child();
     attach(&mut world, below, VIEW).unwrap();
     let inside = UserPage::known(TABLES);
-    let accept = Some(PageOffer { page: inside, send: None, accept: true });
-    world.begin(Syscall::Receive { from: None, offer: accept });
+    let accept = Some(PageTransfer { page: inside, send: None, accept: true });
+    world.begin(Syscall::Receive { from: None, transfer: accept });
     world.run(client);
     world.allocate(PAGE);
-    let offer = Some(PageOffer { page: UserPage::known(PAGE), send: Some(READ), accept: false });
-    let send = Syscall::Send { to: server, words: [0; 4], offer };
+    let transfer =
+        Some(PageTransfer { page: UserPage::known(PAGE), send: Some(READ), accept: false });
+    let send = Syscall::Send { to: server, words: [0; 4], transfer };
     assert_eq!(world.call(send), Err(Error::NotPermitted));
     assert_eq!(world.process(server).state, State::Receiving, "it waits on");
-    let plain = Syscall::Send { to: server, words: [0; 4], offer: None };
+    let plain = Syscall::Send { to: server, words: [0; 4], transfer: None };
     world.call(plain).unwrap();
     world.run(server);
-    let offer = Some(PageOffer { page: inside, send: Some(READ), accept: false });
-    let send = Syscall::Send { to: client, words: [0; 4], offer };
+    let transfer = Some(PageTransfer { page: inside, send: Some(READ), accept: false });
+    let send = Syscall::Send { to: client, words: [0; 4], transfer };
     assert_eq!(world.call(send), Err(Error::NotMapped));
 }
 
@@ -536,7 +537,7 @@ fn a_pager_cannot_map_into_a_clients_view() {
     let absent = place(VIEW, PAGE_3);
     assert!(world.read(absent).is_err(), "the table is not there");
     world.run(world.init());
-    world.call(Syscall::Receive { from: None, offer: None }).unwrap();
+    world.call(Syscall::Receive { from: None, transfer: None }).unwrap();
     let destination = UserPage::containing(absent).unwrap();
     let reply = |verdict| Syscall::FaultReply { process: child, verdict };
     let map = Verdict::Map { source: UserPage::known(DATA), destination, permissions: READ };

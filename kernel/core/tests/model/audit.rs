@@ -1,6 +1,6 @@
 //! What must hold whenever the kernel has returned to a program.
 
-use abi::layout::{ENTRIES, UENVS, USER_TOP, UVPT, WINDOWS, directory_index};
+use abi::layout::{ENTRIES, FRAME_SLOTS, UENVS, USER_TOP, UVPT, directory_index};
 use abi::{DirectoryEntry, Entry, EntryFlags, Frame, Page, Slot};
 
 use super::Model;
@@ -203,7 +203,7 @@ impl Model {
         }
         for (&number, cached) in &self.tlb {
             let page = Page::containing(number << 12);
-            if page.directory_index() == directory_index(WINDOWS) {
+            if page.directory_index() == directory_index(FRAME_SLOTS) {
                 continue;
             }
             assert!(

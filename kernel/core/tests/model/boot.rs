@@ -1,8 +1,8 @@
 //! What a boot leaves behind: a kernel directory whose shared half every process gets, and the frames that are left.
 
 use abi::layout::{
-    DEVICE_MEMORY, ENTRIES, FRAME_TABLE, KERNEL_BASE, KERNEL_STACKS, PAGE_SIZE, TABLE_SPAN, UENVS,
-    UPAGES, UVPT, WINDOWS, directory_index,
+    DEVICE_MEMORY, ENTRIES, FRAME_SLOTS, FRAME_TABLE, KERNEL_BASE, KERNEL_STACKS, PAGE_SIZE,
+    TABLE_SPAN, UENVS, UPAGES, UVPT, directory_index,
 };
 use abi::{Entry, EntryFlags, Frame, Page, Slot};
 use kernel_core::FrameRange;
@@ -40,7 +40,7 @@ impl Model {
             builder.table(address, USER_READ);
             builder.pages(address, pages, USER_READ);
         }
-        for address in [DEVICE_MEMORY, FRAME_TABLE, FRAME_TABLE + TABLE_SPAN, WINDOWS] {
+        for address in [DEVICE_MEMORY, FRAME_TABLE, FRAME_TABLE + TABLE_SPAN, FRAME_SLOTS] {
             builder.table(address, KERNEL_WRITE);
         }
         for address in [KERNEL_STACKS, KERNEL_BASE] {

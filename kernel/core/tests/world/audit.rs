@@ -323,7 +323,7 @@ impl World {
     fn audit_facts(&self) {
         for (index, process) in self.used_slots() {
             let slot = index.slot();
-            let facts = &self.kernel.public_facts().0[slot];
+            let facts = &self.kernel.process_info().0[slot];
             let status = match process.state {
                 State::Free => Status::Free,
                 State::Dying | State::Ended => Status::Dying,
@@ -351,7 +351,7 @@ impl World {
         let made_by: Vec<(ProcessId, u32)> = self
             .slots()
             .map(|(index, process)| {
-                (process.name(), self.kernel.public_facts().0[index.slot()].parent)
+                (process.name(), self.kernel.process_info().0[index.slot()].parent)
             })
             .collect();
         for (id, parent) in made_by {

@@ -16,7 +16,7 @@ use abi::call::RawCall;
 use abi::jos::VECTOR;
 use abi::layout::PAGE_SIZE;
 use abi::process::Target;
-use abi::process_info::{FrameRecord, ProcessFacts};
+use abi::process_info::{FrameRecord, ProcessInfo};
 use abi::{Entry, Error, Frame, Page, Permissions, ProcessId, Registers, Syscall, UserPage};
 use kernel_core::state::process::{Index, Process, State};
 use kernel_core::{After, BootArchive, BootError, Cpu, FrameRange, Frames, Hardware, Kernel};
@@ -167,8 +167,8 @@ impl World {
     }
 
     /// What UENVS says about a process, or about the last one in its slot.
-    pub fn facts(&self, id: ProcessId) -> &ProcessFacts {
-        &self.kernel.public_facts().0[id.index() as usize]
+    pub fn facts(&self, id: ProcessId) -> &ProcessInfo {
+        &self.kernel.process_info().0[id.index() as usize]
     }
 
     fn process_at(&self, index: Index) -> &Process {

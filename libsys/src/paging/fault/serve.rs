@@ -37,7 +37,7 @@ pub(super) fn serve(fault: &mut Fault<'_>, line: &Line) -> Handled {
 fn copy_on_write(fault: &Fault<'_>) -> Handled {
     let Some(page) = fault.page() else { return Handled::PassOn };
     let Some(entry) = window().entry_of(page.page()) else { return Handled::PassOn };
-    let marked = entry.flags().contains(EntryFlags::MARK_11);
+    let marked = entry.flags().contains(EntryFlags::COPY_ON_WRITE);
     if !marked || entry.is_writable() || !fault.access().contains(Access::WRITE) {
         return Handled::PassOn;
     }

@@ -13,7 +13,7 @@ pub enum Policy {
 
 /// The bits of an entry that [`policy`] looks at, beside its presence.
 pub const DECISIVE: EntryFlags =
-    EntryFlags::WRITE.union(EntryFlags::MARK_10).union(EntryFlags::MARK_11);
+    EntryFlags::WRITE.union(EntryFlags::SHARED).union(EntryFlags::COPY_ON_WRITE);
 
 /// Decides for one page below the exception stack. `None`: it is absent.
 #[must_use]

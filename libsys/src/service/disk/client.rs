@@ -1,6 +1,6 @@
 //! The disk, as its clients use it: found, opened, given pages, then read and written.
 
-use abi::call::PageOffer;
+use abi::call::PageTransfer;
 use abi::process::Target;
 use abi::{Permissions, ProcessId, UserPage};
 
@@ -74,8 +74,8 @@ impl Disk {
     ) -> Result<(), DiskError> {
         let change = Change { drop: Permissions::empty(), add: Permissions::SHARED };
         page_protect(Target::Caller, page, change).map_err(|_| DiskError::NotShared)?;
-        let offer = PageOffer { page, send: Some(permissions), accept: false };
-        ask(self.server, Request::Share { slot }, Some(offer)).map(drop)
+        let transfer = PageTransfer { page, send: Some(permissions), accept: false };
+        ask(self.server, Request::Share { slot }, Some(transfer)).map(drop)
     }
 
     /// From the disk into the area.
@@ -112,8 +112,12 @@ impl From<NotFound> for DiskError {
     }
 }
 
-fn ask(server: ProcessId, request: Request, offer: Option<PageOffer>) -> Result<Facts, DiskError> {
-    match message_call(server, request.encode(), offer) {
+fn ask(
+    server: ProcessId,
+    request: Request,
+    transfer: Option<PageTransfer>,
+) -> Result<Facts, DiskError> {
+    match message_call(server, request.encode(), transfer) {
         Ok(reply) => decode_answer(reply.words),
         Err(abi::Error::NotMapped | abi::Error::NotPermitted) => Err(DiskError::NotShared),
         Err(_) => Err(DiskError::Gone),

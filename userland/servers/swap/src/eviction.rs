@@ -206,7 +206,7 @@ impl Swap {
         family: &mut [ProcessId; CLUSTER],
     ) -> usize {
         const BUSY: EntryFlags =
-            EntryFlags::WRITE.union(EntryFlags::ACCESSED).union(EntryFlags::MARK_10);
+            EntryFlags::WRITE.union(EntryFlags::ACCESSED).union(EntryFlags::SHARED);
         let mut count = 0;
         for client in self.accounts.ids() {
             let other = world.glance(client, page);

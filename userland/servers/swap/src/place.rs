@@ -7,7 +7,7 @@ use crate::items::Item;
 /// The mark that only the pager can set in its clients' leaves. On an absent leaf: the contents are with the pager. On a
 /// present leaf without D: nobody has written the frame since the pager brought the page. The kernel sees to that, whatever the
 /// client and its relatives do; [`crate::eviction`] says what the pager makes of it.
-pub const MINE: Permissions = Permissions::MARK_9;
+pub const MINE: Permissions = Permissions::PAGER;
 
 /// Where the contents of a page are that is not in memory, or of which there is a copy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

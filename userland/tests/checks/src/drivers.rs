@@ -3,7 +3,7 @@
 //! The checks named `a_driver…` need `trust` on the boot line: then the harness makes their process a driver. Without
 //! it they are skipped.
 
-use libsys::abi::call::PageOffer;
+use libsys::abi::call::PageTransfer;
 use libsys::abi::driver::{Line, PortRange};
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::abi::message::Kind;
@@ -121,8 +121,8 @@ fn a_driver_shares_its_pages_with_nobody() -> Verdict {
             page_map((Target::Caller, page), (Target::Caller, place(2)), Permissions::empty());
         refused("a second mapping", mapped, no)?;
         refused("a copy", page_copy(Target::Caller, page, Permissions::empty()), no)?;
-        let offer = PageOffer { page, send: Some(Permissions::empty()), accept: false };
-        refused("a message", send(other, [0; 4], Some(offer)), no)?;
+        let transfer = PageTransfer { page, send: Some(Permissions::empty()), accept: false };
+        refused("a message", send(other, [0; 4], Some(transfer)), no)?;
         let there = page_map((Target::Caller, page), (other, page), Permissions::empty());
         refused("another space", there, no)?;
         refused("a fork", fork::fork(), no)?;

@@ -78,7 +78,7 @@ fn both_gates_give_the_same_errors() -> Verdict {
         let copy = Syscall::PageCopy { process: Target::Caller, page, permissions };
         refused("an absent page", gate.invoke(copy), Error::NotMapped)?;
         refused("no child", gate.invoke(Syscall::Wait { child: None }), Error::NoChild)?;
-        let send = Syscall::Send { to: id(), words: [0; 4], offer: None };
+        let send = Syscall::Send { to: id(), words: [0; 4], transfer: None };
         refused("to oneself", gate.invoke(send), Error::Deadlock)?;
         let kernel = Syscall::ConsoleWrite { address: 0xF000_0000, length: 1 };
         refused("kernel memory", gate.invoke(kernel), Error::Fault)?;

@@ -87,8 +87,9 @@ fn calls_say_so() -> Verdict {
     fresh(0)?;
     page_map((SELF, place(0)), (SELF, place(1)), NONE)?;
     let receiver = child(|| {
-        let offer = libsys::abi::call::PageOffer { page: place(5000), send: None, accept: true };
-        let message = receive(None, Some(offer))?;
+        let transfer =
+            libsys::abi::call::PageTransfer { page: place(5000), send: None, accept: true };
+        let message = receive(None, Some(transfer))?;
         equal("the message that came", message.words, [2; 4])
     })?;
     crate::family::until_blocked(receiver)?;
@@ -103,7 +104,8 @@ fn calls_say_so() -> Verdict {
         Err(_) => Err(Error::Busy),
         Ok(_) => Ok(()),
     };
-    let offer = libsys::abi::call::PageOffer { page: place(0), send: Some(WRITE), accept: false };
+    let transfer =
+        libsys::abi::call::PageTransfer { page: place(0), send: Some(WRITE), accept: false };
     let results = [
         page_allocate(SELF, place(2), WRITE),
         page_allocate(SELF, far, WRITE),
@@ -114,7 +116,7 @@ fn calls_say_so() -> Verdict {
         partial(range_share((SELF, places(0, 2)?), (SELF, far), libsys::call::Change::NONE, false)),
         process_create().map(|_| ()),
         fork().map(|_| ()),
-        send(receiver, [1; 4], Some(offer)),
+        send(receiver, [1; 4], Some(transfer)),
         jos(Raw { eax: 4, ecx: place(2).address(), ebx: 7, ..Raw::default() }),
         jos(Raw { eax: 7, ..Raw::default() }),
     ];

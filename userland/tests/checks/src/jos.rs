@@ -1,7 +1,7 @@
 //! The JOS calls 0 to 14: JOS's numbers and rules, without its faults.
 
 use libsys::abi::layout::{PAGE_SIZE, USER_TOP};
-use libsys::abi::process_info::{ProcessFacts, Status};
+use libsys::abi::process_info::{ProcessInfo, Status};
 use libsys::abi::registers::UserRegisters;
 use libsys::paging::scratch::Scratch;
 use libsys::process::info;
@@ -331,14 +331,14 @@ fn jos_ipc_needs_a_receiver() -> Verdict {
     equal("public", own_facts().receiving, 0)
 }
 
-fn own_facts() -> ProcessFacts {
+fn own_facts() -> ProcessInfo {
     info::slot(id().index())
 }
 
 /// A child in JOS call 13, which wants a page at `va` and then does this with what came.
 fn receiver(
     va: u32,
-    act: impl FnOnce(ProcessFacts) -> Verdict,
+    act: impl FnOnce(ProcessInfo) -> Verdict,
 ) -> Result<ProcessId, crate::expect::Why> {
     let receiver = child(|| {
         equal("receive", jos(13, [va]), 0)?;

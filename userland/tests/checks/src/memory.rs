@@ -70,7 +70,7 @@ pub fn need_nothing() -> Result<(), Error> {
     let deep = core::hint::black_box([0_u8; 6 * PAGE_SIZE as usize]);
     core::hint::black_box(&deep);
     for (page, entry) in window().present_user() {
-        if entry.flags().contains(EntryFlags::MARK_11) && !entry.is_writable() {
+        if entry.flags().contains(EntryFlags::COPY_ON_WRITE) && !entry.is_writable() {
             let page = UserPage::new(page.address())?;
             let marks = entry.permissions().difference(Permissions::COPY_ON_WRITE);
             page_copy(Target::Caller, page, marks)?;

@@ -1,6 +1,6 @@
 //! Messages: who gets what, what goes along, and what becomes of waiting that would never end.
 
-use libsys::abi::call::PageOffer;
+use libsys::abi::call::PageTransfer;
 use libsys::abi::message::{Kind, Reason};
 use libsys::process::{end, exit, id, wait};
 use libsys::{
@@ -43,12 +43,12 @@ const NONE: Permissions = Permissions::empty();
 const WRITE: Permissions = Permissions::WRITE;
 const WORDS: [u32; 4] = [0x1111, 0x2222, 0xFFFF_FFFF, 0x8000_0000];
 
-fn sending(page: UserPage, permissions: Permissions) -> Option<PageOffer> {
-    Some(PageOffer { page, send: Some(permissions), accept: false })
+fn sending(page: UserPage, permissions: Permissions) -> Option<PageTransfer> {
+    Some(PageTransfer { page, send: Some(permissions), accept: false })
 }
 
-fn accepting(page: UserPage) -> Option<PageOffer> {
-    Some(PageOffer { page, send: None, accept: true })
+fn accepting(page: UserPage) -> Option<PageTransfer> {
+    Some(PageTransfer { page, send: None, accept: true })
 }
 
 /// A child that sends these words to its parent.
@@ -399,7 +399,7 @@ fn a_reply_that_fails_receives_nothing() -> Verdict {
 fn a_reply_may_bring_a_page() -> Verdict {
     let child = child(|| {
         store(fresh(0)?.address(), 1);
-        let both = PageOffer { page: place(0), send: Some(WRITE), accept: true };
+        let both = PageTransfer { page: place(0), send: Some(WRITE), accept: true };
         let reply = message_call(parent()?, WORDS, Some(both))?;
         equal("permissions", reply.page, Some(WRITE))?;
         equal("another page", load(place(0).address()), 2)

@@ -1,6 +1,6 @@
 //! Pagers: what one learns and may do, and what becomes of its clients when it does its work badly.
 
-use libsys::abi::call::{PageOffer, Verdict as Answer};
+use libsys::abi::call::{PageTransfer, Verdict as Answer};
 use libsys::abi::fault::Access;
 use libsys::abi::message::{Kind, Message, Reason};
 use libsys::abi::registers::UserRegisters;
@@ -478,7 +478,7 @@ fn clone_is_refused_where_it_makes_no_sense() -> Verdict {
     // The pager waits for the caller: neither would ever go on.
     let pager = pager(|go| {
         let client = ProcessId::new(go.words[0])?;
-        let page = PageOffer { page: place(0), send: None, accept: true };
+        let page = PageTransfer { page: place(0), send: None, accept: true };
         let reply = message_call(client, [0; 4], Some(page))?;
         equal("reply", reply.words[0], 1)
     })?;

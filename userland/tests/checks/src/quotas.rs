@@ -1,6 +1,6 @@
 //! Quotas: what a child and all its descendants may have together.
 
-use libsys::abi::call::PageOffer;
+use libsys::abi::call::PageTransfer;
 use libsys::call::Partial;
 use libsys::process::end;
 use libsys::{
@@ -99,12 +99,12 @@ fn marks_are_charged_for_their_table() -> Verdict {
 
 fn a_page_by_message_is_charged_to_its_receiver() -> Verdict {
     let receiver = child(|| {
-        let offer = PageOffer { page: place(5000), send: None, accept: true };
-        let message = receive(None, Some(offer))?;
+        let transfer = PageTransfer { page: place(5000), send: None, accept: true };
+        let message = receive(None, Some(transfer))?;
         equal("what came", (message.words, message.page), ([2; 4], Some(NONE)))
     })?;
     until_blocked(receiver)?;
-    let page = PageOffer { page: fresh(0)?, send: Some(NONE), accept: false };
+    let page = PageTransfer { page: fresh(0)?, send: Some(NONE), accept: false };
     set_quota(receiver, usage(receiver)?.frames + 1, 0)?;
     let result = send(receiver, [1; 4], Some(page));
     refused("a page and its table", result, Error::QuotaExceeded)?;

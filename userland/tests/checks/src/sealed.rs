@@ -1,6 +1,6 @@
 //! The sealed rule: what came from another space without W gains it only when nobody else has the page.
 
-use libsys::abi::call::PageOffer;
+use libsys::abi::call::PageTransfer;
 use libsys::call::Change;
 use libsys::{
     Error, Permissions, Target, message_call, page_copy, page_map, page_unmap, range_protect,
@@ -67,33 +67,33 @@ fn a_page_mapped_from_another_space_without_write_is_sealed() -> Verdict {
 
 fn a_page_that_came_by_message_without_write_is_sealed() -> Verdict {
     let child = child(|| {
-        let offer = PageOffer { page: place(10), send: None, accept: true };
-        let message = receive(None, Some(offer))?;
+        let transfer = PageTransfer { page: place(10), send: None, accept: true };
+        let message = receive(None, Some(transfer))?;
         equal("permissions", message.page, Some(NONE))?;
         cannot_be_unsealed(10)
     })?;
     store(fresh(0)?.address(), 0x5EA1);
-    send(child, [0; 4], Some(PageOffer { page: place(0), send: Some(NONE), accept: false }))?;
+    send(child, [0; 4], Some(PageTransfer { page: place(0), send: Some(NONE), accept: false }))?;
     ends_well(child)
 }
 
 fn a_seal_passes_on_with_the_page() -> Verdict {
     let child = child(|| {
-        let offer = PageOffer { page: place(10), send: None, accept: true };
-        receive(None, Some(offer))?;
+        let transfer = PageTransfer { page: place(10), send: None, accept: true };
+        receive(None, Some(transfer))?;
         page_map((SELF, place(10)), (SELF, place(12)), NONE)?;
         equal("a second mapping here", bits(place(12)), 0x105)?;
         refused("protect adds W", add_write(12), Error::NotPermitted)
     })?;
     fresh(0)?;
-    send(child, [0; 4], Some(PageOffer { page: place(0), send: Some(NONE), accept: false }))?;
+    send(child, [0; 4], Some(PageTransfer { page: place(0), send: Some(NONE), accept: false }))?;
     ends_well(child)
 }
 
 fn the_last_mapping_breaks_the_seal() -> Verdict {
     let child = child(|| {
-        let offer = PageOffer { page: place(10), send: None, accept: true };
-        receive(None, Some(offer))?;
+        let transfer = PageTransfer { page: place(10), send: None, accept: true };
+        receive(None, Some(transfer))?;
         refused("with two mappings", add_write(10), Error::NotPermitted)?;
         // The parent gives up its own now.
         message_call(parent()?, [0; 4], None)?;
@@ -104,7 +104,7 @@ fn the_last_mapping_breaks_the_seal() -> Verdict {
         Ok(())
     })?;
     fresh(0)?;
-    send(child, [0; 4], Some(PageOffer { page: place(0), send: Some(NONE), accept: false }))?;
+    send(child, [0; 4], Some(PageTransfer { page: place(0), send: Some(NONE), accept: false }))?;
     receive(Some(child), None)?;
     page_unmap(SELF, place(0), NONE)?;
     libsys::reply(child, [0; 4], None)?;
@@ -113,13 +113,13 @@ fn the_last_mapping_breaks_the_seal() -> Verdict {
 
 fn a_private_copy_has_no_seal() -> Verdict {
     let child = child(|| {
-        let offer = PageOffer { page: place(10), send: None, accept: true };
-        receive(None, Some(offer))?;
+        let transfer = PageTransfer { page: place(10), send: None, accept: true };
+        receive(None, Some(transfer))?;
         equal("it copied", page_copy(SELF, place(10), NONE)?, true)?;
         equal("flags", bits(place(10)), 0x007)
     })?;
     store(fresh(0)?.address(), 3);
-    send(child, [0; 4], Some(PageOffer { page: place(0), send: Some(NONE), accept: false }))?;
+    send(child, [0; 4], Some(PageTransfer { page: place(0), send: Some(NONE), accept: false }))?;
     ends_well(child)?;
     equal("the parent's", (load(place(0).address()), mappings(place(0))), (3, Some(1)))
 }

@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use libsys::abi::call::PageOffer;
+use libsys::abi::call::PageTransfer;
 use libsys::paging::regions::{HEAP_END, HEAP_START};
 use libsys::paging::scratch::Scratch;
 use libsys::process::{Command, SpawnError, end, wait};
@@ -151,8 +151,9 @@ fn the_pager_answers_nonsense_with_an_error() -> Verdict {
     // A page that nobody asked for, writable at that.
     let mut page = Scratch::new()?;
     page.bytes().fill(0xFF);
-    let offer = PageOffer { page: Scratch::PAGE, send: Some(Permissions::WRITE), accept: true };
-    equal("reply", message_call(pager()?, [9; 4], Some(offer))?.words, not_understood)?;
+    let transfer =
+        PageTransfer { page: Scratch::PAGE, send: Some(Permissions::WRITE), accept: true };
+    equal("reply", message_call(pager()?, [9; 4], Some(transfer))?.words, not_understood)?;
     equal("the page is back", crate::memory::mappings(Scratch::PAGE), Some(1))?;
     // A message that wants no answer, and a fault that was made up.
     libsys::send(pager()?, [0; 4], None)?;
@@ -167,9 +168,10 @@ fn register(child: ProcessId, name: Option<&str>) -> Result<Registered, Error> {
     if let Some(name) = name {
         put_name(page.bytes(), name).ok_or(Error::InvalidArgument)?;
     }
-    let offer = PageOffer { page: Scratch::PAGE, send: Some(Permissions::empty()), accept: false };
-    let offer = name.map(|_| offer);
-    let reply = message_call(pager()?, Request::Register { child }.encode(), offer)?;
+    let transfer =
+        PageTransfer { page: Scratch::PAGE, send: Some(Permissions::empty()), accept: false };
+    let transfer = name.map(|_| transfer);
+    let reply = message_call(pager()?, Request::Register { child }.encode(), transfer)?;
     Ok(Registered::decode(reply.words))
 }
 

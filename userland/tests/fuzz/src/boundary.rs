@@ -1,9 +1,9 @@
 //! Where mistakes are likely: the edges of the memory map and of the kernel's constants, each with its neighbours.
 
 use libsys::abi::layout::{
-    ALTERNATE_MAP, BOOT_ARCHIVE, DEVICE_MEMORY, EXCEPTION_STACK, FRAME_TABLE, HANDLER_SCRATCH,
-    KERNEL_BASE, KERNEL_STACKS, PAGE_SIZE, PROGRAM_TEXT, SCRATCH, TABLE_SPAN, UENVS, UPAGES,
-    USER_STACK_TOP, USER_TOP, UVPD, UVPT, WINDOWS,
+    ALTERNATE_MAP, BOOT_ARCHIVE, DEVICE_MEMORY, EXCEPTION_STACK, FRAME_SLOTS, FRAME_TABLE,
+    HANDLER_SCRATCH, KERNEL_BASE, KERNEL_STACKS, PAGE_SIZE, PROGRAM_TEXT, SCRATCH, TABLE_SPAN,
+    UENVS, UPAGES, USER_STACK_TOP, USER_TOP, UVPD, UVPT,
 };
 
 use crate::random::Random;
@@ -30,7 +30,7 @@ const EDGES: [u32; 22] = [
     KERNEL_STACKS,
     KERNEL_BASE,
     FRAME_TABLE,
-    WINDOWS,
+    FRAME_SLOTS,
     ALTERNATE_MAP,
 ];
 /// Constants of the implementation: groups, limits, word sizes, slots.

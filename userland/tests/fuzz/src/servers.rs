@@ -10,7 +10,7 @@
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use libsys::abi::call::PageOffer;
+use libsys::abi::call::PageTransfer;
 use libsys::abi::fault::Access;
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::abi::process_info::Status;
@@ -292,7 +292,7 @@ fn make_request(random: &mut Random, servers: &Servers) -> bool {
         _ => {
             // A message that wants no answer.
             let words = words(random, servers);
-            let _ = call::send(servers.pick(random), words, offer(random));
+            let _ = call::send(servers.pick(random), words, transfer(random));
             true
         }
     }
@@ -300,7 +300,7 @@ fn make_request(random: &mut Random, servers: &Servers) -> bool {
 
 fn any_words(random: &mut Random, to: ProcessId) -> bool {
     let words = core::array::from_fn(|_| number(random));
-    let _ = call::message_call(to, words, offer(random));
+    let _ = call::message_call(to, words, transfer(random));
     true
 }
 
@@ -320,7 +320,7 @@ fn ask_pager(random: &mut Random, servers: &Servers) -> bool {
     let stranger = if random.once_in(3) { parent } else { random.pick(&strangers) };
     let number_of_request = random.below(10);
     let words = [number_of_request, stranger.bits(), number(random), random.below(2)];
-    let answer = call::message_call(pager, words, offer(random));
+    let answer = call::message_call(pager, words, transfer(random));
     let Ok(answer) = answer else { return true };
     match number_of_request {
         // Only its parent may register a process, and only it and its parent may limit it.
@@ -344,7 +344,7 @@ fn ask_disk(random: &mut Random, servers: &Servers) -> bool {
         6 => [6, id().bits(), random.below(9), random.below(9)],
         _ => [random.next() & 0xFF_FFFF, number(random), number(random), random.below(2)],
     };
-    let Ok(answer) = call::message_call(disk, words, offer(random)) else { return true };
+    let Ok(answer) = call::message_call(disk, words, transfer(random)) else { return true };
     // Nobody but init may admit.
     words[0] != 6
         || protocol::decode_answer(answer.words).err().is_some_and(|why: DiskError| {
@@ -358,7 +358,7 @@ fn ask_init(random: &mut Random, servers: &Servers) -> bool {
     if random.once_in(3) {
         words[random.below(4) as usize] = number(random);
     }
-    let Ok(answer) = call::message_call(servers.init, words, offer(random)) else { return true };
+    let Ok(answer) = call::message_call(servers.init, words, transfer(random)) else { return true };
     // Whoever is named must be the disk's driver.
     names::answered(answer.words).is_err()
         || servers.disk.is_some_and(|it| it.bits() == answer.words[0])
@@ -384,7 +384,7 @@ fn register_child(random: &mut Random, servers: &Servers) -> bool {
                         store(PARCEL + offset, b'x');
                     }
                 }
-                let _ = call::message_call(pager, [1, child.bits(), 0, 0], offer(random));
+                let _ = call::message_call(pager, [1, child.bits(), 0, 0], transfer(random));
             }
             3 => {
                 let _ = call::message_call(pager, [3, child.bits(), number(random), 0], None);
@@ -432,7 +432,7 @@ fn store_in_a_child(random: &mut Random, at: u32) {
 }
 
 /// A page that goes along or is wanted, or none, or one that is not there.
-fn offer(random: &mut Random) -> Option<PageOffer> {
+fn transfer(random: &mut Random) -> Option<PageTransfer> {
     let page = match random.below(8) {
         0..=2 => return None,
         3..=5 => UserPage::known(PARCEL),
@@ -444,7 +444,7 @@ fn offer(random: &mut Random) -> Option<PageOffer> {
     }
     let rights = Permissions::new(permissions(random) & 0xE02).ok()?;
     let send = if random.once_in(4) { None } else { Some(rights) };
-    Some(PageOffer { page, send, accept: send.is_none() || random.once_in(2) })
+    Some(PageTransfer { page, send, accept: send.is_none() || random.once_in(2) })
 }
 
 /// Makes the page that the askers write their numbers in.

@@ -492,7 +492,7 @@ impl Model {
     /// The client takes W from a page and marks it copy-on-write.
     fn protect(&mut self, id: ProcessId, page: u32) {
         if self.see(id, page).is_writable() {
-            self.change(id, page, EntryFlags::WRITE, EntryFlags::MARK_11);
+            self.change(id, page, EntryFlags::WRITE, EntryFlags::COPY_ON_WRITE);
         }
     }
 
@@ -511,7 +511,7 @@ impl Model {
             flags.remove(EntryFlags::SEALED);
         }
         if leaf.is_dirty() {
-            flags.remove(EntryFlags::MARK_9);
+            flags.remove(EntryFlags::PAGER);
         }
         self.set_flags(id, page, flags);
     }
@@ -557,7 +557,7 @@ impl Model {
             && left.is_present()
             && let Some(id) = from.0
         {
-            self.set_flags(id, from.1, left.flags() - EntryFlags::MARK_9);
+            self.set_flags(id, from.1, left.flags() - EntryFlags::PAGER);
         }
     }
 
@@ -577,7 +577,7 @@ impl Model {
         let leaf = self.see(id, page);
         if leaf.is_present() {
             self.store(leaf, tag);
-            self.set_flags(id, page, (leaf.flags() - EntryFlags::DIRTY) | EntryFlags::MARK_9);
+            self.set_flags(id, page, (leaf.flags() - EntryFlags::DIRTY) | EntryFlags::PAGER);
         }
         self.client(id).unwrap().unseen = true;
     }
@@ -664,7 +664,7 @@ impl Model {
             5 | 6 => self.move_page(id, page, place),
             7 => self.change(id, page, EntryFlags::empty(), EntryFlags::empty()),
             8 => self.change(id, page, EntryFlags::WRITE, EntryFlags::empty()),
-            9 => self.change(id, page, EntryFlags::MARK_11, EntryFlags::WRITE),
+            9 => self.change(id, page, EntryFlags::COPY_ON_WRITE, EntryFlags::WRITE),
             // These make an end of all copies of a client, so they are rare.
             10 if self.random(100) == 0 => self.client(id).unwrap().views = true,
             10 if self.random(20) == 0 => self.second_pager(id, page, tag),
@@ -822,7 +822,7 @@ impl World for Model {
         }
         assert!(self.held[place].is_none());
         self.held[place] = Some(HeldPage { client, page: number, leaf });
-        self.client(client).unwrap().leaves.insert(number, Entry::backed(MINE));
+        self.client(client).unwrap().leaves.insert(number, Entry::paged_out(MINE));
         Some(leaf)
     }
 
@@ -865,7 +865,7 @@ impl World for Model {
     fn drop_held(&mut self, place: usize) {
         let HeldPage { client, page, leaf } = self.held[place].take().unwrap();
         let tag = self.ram(leaf).tag;
-        if self.see(client, page) == Entry::backed(MINE) {
+        if self.see(client, page) == Entry::paged_out(MINE) {
             self.client(client).unwrap().away.insert(page, tag);
         }
         self.release(leaf);
@@ -898,7 +898,7 @@ impl World for Model {
         self.frames.get_mut(&frame.number()).unwrap().tag = expected;
         let mut flags = rights.permissions.leaf();
         flags.set(EntryFlags::SEALED, rights.sealed);
-        flags.set(EntryFlags::MARK_9, marked);
+        flags.set(EntryFlags::PAGER, marked);
         self.map(client, page.page().number(), Entry::new(frame, flags));
         Ok(frame)
     }
@@ -914,7 +914,7 @@ impl World for Model {
         }
         let old = self.see(client, page.page().number());
         assert!(!old.is_present(), "a mark over a page loses it");
-        self.map(client, page.page().number(), Entry::backed(MINE));
+        self.map(client, page.page().number(), Entry::paged_out(MINE));
         Ok(())
     }
 }

@@ -54,7 +54,7 @@ const WAYS: [(&str, Way); 5] = [
     ("mapped onto itself", |memory, value| {
         memory.write(PAGE, value);
         let page = memory.at(PAGE)?;
-        page_map((SELF, page), (SELF, page), WRITE | Permissions::MARK_9)
+        page_map((SELF, page), (SELF, page), WRITE | Permissions::PAGER)
     }),
     ("written through a second mapping", |memory, value| {
         let (page, other) = (memory.at(PAGE)?, memory.at(OTHER)?);
@@ -144,7 +144,7 @@ impl Memory {
     fn is_away(&self, index: usize) -> Result<bool, Error> {
         let page = Page::containing(self.at(index)?.address());
         Ok(match window().walk(page) {
-            Step::Leaf(leaf) => !leaf.is_present() && leaf.flags().contains(EntryFlags::MARK_9),
+            Step::Leaf(leaf) => !leaf.is_present() && leaf.flags().contains(EntryFlags::PAGER),
             Step::NoTable(_) | Step::Hidden(_) | Step::Large(_) | Step::View(_) => false,
         })
     }

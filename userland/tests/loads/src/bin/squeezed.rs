@@ -84,7 +84,7 @@ fn touch(pages: &mut [u8], which: core::ops::Range<usize>) {
 /// Has the pager got the page at this address?
 fn is_away(address: u32) -> bool {
     match window().walk(Page::containing(address)) {
-        Step::Leaf(leaf) => !leaf.is_present() && leaf.flags().contains(EntryFlags::MARK_9),
+        Step::Leaf(leaf) => !leaf.is_present() && leaf.flags().contains(EntryFlags::PAGER),
         Step::NoTable(_) | Step::Hidden(_) | Step::Large(_) | Step::View(_) => false,
     }
 }
