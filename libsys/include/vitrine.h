@@ -60,9 +60,9 @@
 #define ENTRY_DIRTY 0x040         /* D: hardware sets it on a write (not in directory entries) */
 #define ENTRY_LARGE 0x080         /* PS, in a directory entry: a 4 MiB page with no table below */
 #define ENTRY_SEALED 0x100        /* the page came without W; only its last mapping gets W back */
-#define ENTRY_MARK_9 0x200        /* the pager's, see below; in the directory: a view of a client */
-#define ENTRY_MARK_10 0x400       /* a program's own: shared by fork; in the directory: shared */
-#define ENTRY_MARK_11 0x800       /* a program's own: copy-on-write */
+#define ENTRY_PAGER 0x200        /* the pager's, see below; in the directory: a view of a client */
+#define ENTRY_SHARED 0x400       /* a program's own: shared by fork; in the directory: shared */
+#define ENTRY_COPY_ON_WRITE 0x800       /* a program's own: copy-on-write */
 #define ENTRY_MARKS 0xE00         /* the three bits that hardware leaves to software */
 
 /* Marks 10 and 11 mean nothing to the kernel. Mark 9 is the program's own, too, as long as the process has no pager. In a
@@ -74,7 +74,7 @@
 
 /* What a native call takes as permissions: nothing but these. P and U go without saying. */
 #define PERMISSION_WRITE 0x002
-#define PERMISSION_MARK_9 0x200
+#define PERMISSION_PAGER 0x200
 #define PERMISSION_SHARED 0x400
 #define PERMISSION_COPY_ON_WRITE 0x800
 

@@ -14,7 +14,7 @@
 #define OTHER_PAGE 0x20000000
 #define BUFFER ((void *)0x30000000)
 #define VIEW 0xE0
-#define MARKS (PERMISSION_MARK_9 | PERMISSION_COPY_ON_WRITE)
+#define MARKS (PERMISSION_PAGER | PERMISSION_COPY_ON_WRITE)
 #define ALL (MARKS | PERMISSION_WRITE | PERMISSION_SHARED)
 
 /* A message's header: kind 3, with a page that came with W and the mark 0x400. */

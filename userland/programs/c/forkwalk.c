@@ -22,11 +22,11 @@ static void copy_on_write(struct vitrine_fault *fault)
 {
     const uint32_t page = fault->address & ~(uint32_t)(PAGE_SIZE - 1);
     const uint32_t entry = vitrine_entry_of(page);
-    if (!(fault->access & ACCESS_WRITE) || !(entry & ENTRY_MARK_11)) {
+    if (!(fault->access & ACCESS_WRITE) || !(entry & ENTRY_COPY_ON_WRITE)) {
         print("forkwalk: nobody mends a fault at %x by %x\n", fault->address, fault->eip);
         vitrine_exit(1);
     }
-    demand(vitrine_page_copy(0, page, entry & (ENTRY_MARK_9 | ENTRY_MARK_10)), "page_copy");
+    demand(vitrine_page_copy(0, page, entry & (ENTRY_PAGER | ENTRY_SHARED)), "page_copy");
 }
 
 /* Gives the child every page of the parent: what may be written loses W on both sides and gets the
@@ -36,7 +36,7 @@ static int32_t build(uint32_t child)
 {
     VITRINE_FOR_EACH_PRESENT(page, 0, USER_TOP) {
         const uint32_t entry = VITRINE_TABLE_ENTRY(page);
-        const int copy = (entry & (ENTRY_WRITE | ENTRY_MARK_11)) && !(entry & ENTRY_MARK_10);
+        const int copy = (entry & (ENTRY_WRITE | ENTRY_COPY_ON_WRITE)) && !(entry & ENTRY_SHARED);
         const uint32_t drop = copy ? PERMISSION_WRITE | SHARE_BOTH : 0;
         const uint32_t add = copy ? PERMISSION_COPY_ON_WRITE : 0;
         uint32_t walked;
