@@ -1,4 +1,4 @@
-//! `cargo xtask check`: format, lints and documentation, for the host and for the target.
+//! `cargo xtask check`: imports, format, lints and documentation, for the host and for the target.
 
 use std::process::Command;
 
@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::build::{PACKAGES, target_cargo};
 use crate::command;
+use crate::imports;
 use crate::setup;
 use crate::system::Part;
 use crate::test::host_cargo;
@@ -33,6 +34,7 @@ const TARGET_ONLY: [&str; 2] = ["vitrine-boot", "libsys"];
 /// # Errors
 /// A check found something, or could not run.
 pub fn check(workspace: &Workspace) -> Result<()> {
+    imports::check(workspace)?;
     setup::ensure(&[Part::HostLints])?;
     step("format", host_cargo(workspace).args(["fmt", "--all", "--check"]))?;
 

@@ -34,6 +34,7 @@ pub mod event;
 pub mod fuzz;
 pub mod gdb;
 pub mod image;
+pub mod imports;
 pub mod iso;
 pub mod leash;
 pub mod machine;
