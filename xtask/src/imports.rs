@@ -21,8 +21,9 @@ use self::modules::{Import, Sources, imports};
 use crate::workspace::Workspace;
 
 /// The crates that the rule holds for, by their `src` directories.
-const CRATES: [&str; 5] = [
+const CRATES: [&str; 6] = [
     "kernel/abi/src",
+    "kernel/src",
     "boot/src",
     "userland/servers/disk/src",
     "userland/servers/init/src",

@@ -21,7 +21,7 @@ use xtask::throwaway::Throwaway;
 use xtask::verdict::Verdict;
 use xtask::workspace::Workspace;
 use xtask::{
-    bench, build, check, disk, fuzz, gdb, iso, oracle, qemu, rehearse, request, setup, test,
+    bench, build, check, disk, doc, fuzz, gdb, iso, oracle, qemu, rehearse, request, setup, test,
 };
 
 /// Builds, boots and checks Vitrine.
@@ -76,8 +76,10 @@ enum Task {
     /// The status is 0 if nothing is found. Otherwise the batch that shows it is made shorter, its
     /// steps are printed as C, and the status is 1.
     Fuzz(fuzz::Options),
-    /// Check format, lints and documentation, for host and target
+    /// Check imports, format, lints and documentation, for host and target
     Check,
+    /// Write target/vitrine/doc/index.html: the documentation of the code, with a page to start from
+    Doc,
     /// Run the README's commands on a bare Debian, from a fresh clone of what is committed
     ///
     /// Needs root, debootstrap and a network, and half an hour. The host's packages stay as they are;
@@ -252,6 +254,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Oracle(options) => oracle::oracle(&workspace, &options)?,
         Task::Fuzz(options) => fuzz::fuzz(&workspace, &options)?,
         Task::Check => check::check(&workspace)?,
+        Task::Doc => println!("{}", doc::doc(&workspace)?.display()),
         Task::Rehearse(options) => rehearse::rehearse(&workspace, &options)?,
     }
     Ok(0)
