@@ -118,7 +118,7 @@ impl Program {
         while let Some((file, path)) = waiting.pop() {
             let module = Module::read(sources, file, path);
             for name in &module.submodules {
-                let path = [module.path.as_slice(), &[name.clone()]].concat();
+                let path = [module.path.as_slice(), std::slice::from_ref(name)].concat();
                 if let Some(file) = module.file_of(sources, name) {
                     waiting.push((file, path));
                 }
@@ -152,7 +152,7 @@ impl Program {
     fn resolve(&self, module: &Module, named: &Named, depth: usize) -> Option<&Module> {
         let (mut at, mut rest) = self.start(module, named, depth)?;
         while let Some(name) = rest.first() {
-            let next = [at.path.as_slice(), &[name.clone()]].concat();
+            let next = [at.path.as_slice(), std::slice::from_ref(name)].concat();
             let Some(next) = self.modules.get(&next) else { break };
             (at, rest) = (next, rest[1..].to_vec());
         }
@@ -296,7 +296,7 @@ impl Reader<'_> {
                     alias = Some(text(&self.tokens, self.at + 1).to_owned());
                     self.at += 2;
                 }
-                "self" if prefix.len() > 0 && !matches!(prefix[0].as_str(), "self" | "super") => {
+                "self" if !prefix.is_empty() && !matches!(prefix[0].as_str(), "self" | "super") => {
                     self.at += 1;
                 }
                 // A path to another crate, as in `use ::boot::image`.
@@ -311,7 +311,7 @@ impl Reader<'_> {
                 }
             }
         }
-        if is_leaf && prefix.len() > 0 {
+        if is_leaf && !prefix.is_empty() {
             let alias = alias.or_else(|| prefix.last().cloned());
             module.names.push(self.named(line, prefix.clone(), alias, is_public));
         }
