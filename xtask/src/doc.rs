@@ -18,11 +18,12 @@ use crate::toolchain::Toolchain;
 use crate::workspace::{TARGET, Workspace};
 
 /// What builds for the host: the workspace's default members, and the emulator tests.
-pub const HOST: [&str; 10] = [
+pub const HOST: [&str; 11] = [
     "vitrine-abi",
     "vitrine-core",
     "vitrine-boot",
     "libsys",
+    "picture",
     "pager",
     "swap",
     "disk",

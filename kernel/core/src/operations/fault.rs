@@ -2,7 +2,7 @@
 
 use core::mem::offset_of;
 
-use abi::call::{PageTransfer, Verdict};
+use abi::call::{FaultReply, PageTransfer};
 use abi::fault::{Access, FaultRecord};
 use abi::layout::{EXCEPTION_STACK, EXCEPTION_STACK_TOP, USER_STACK_TOP};
 use abi::message::Reason;
@@ -289,9 +289,9 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         me: Index,
         client: ProcessId,
-        verdict: Verdict,
+        reply: FaultReply,
     ) -> Result<(), Error> {
-        let short = self.fault_answer(cpu, me, client, verdict)?;
+        let short = self.fault_answer(cpu, me, client, reply)?;
         self.succeed(me)?;
         if let Some(client) = short {
             self.call_again(cpu, client);
@@ -306,7 +306,7 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         me: Index,
         client: ProcessId,
-        verdict: Verdict,
+        reply: FaultReply,
     ) -> Result<Option<Index>, Error> {
         let client = self.processes.find(client).map_err(|_| Error::NotWaiting)?;
         let pending_request = match self.processes[client].state {
@@ -319,13 +319,13 @@ impl Kernel {
         ) {
             return Err(Error::NotWaiting);
         }
-        if let Verdict::Map { source, destination, permissions } = verdict {
+        if let FaultReply::Map { source, destination, permissions } = reply {
             let (from, to) = self.spaces(cpu, me, client);
             let permissions = self.processes.may_leave(me, to.owner, permissions);
             self.memory(cpu).map(from, source, to, destination, permissions)?;
         }
         self.leave_queue(cpu, client);
-        if verdict == Verdict::Refuse {
+        if reply == FaultReply::Refuse {
             self.fail_errand(cpu, client, pending_request, Unhandled::Pager("its pager refused"));
             return Ok(None);
         }
@@ -350,14 +350,14 @@ impl Kernel {
         cpu: &mut Cpu<H>,
         me: Index,
         client: ProcessId,
-        verdict: Verdict,
+        reply: FaultReply,
         accept: Option<UserPage>,
     ) -> Result<(), Error> {
         let transfer = accept.map(|page| PageTransfer { page, send: None, accept: true });
-        if self.mend_at_once(cpu, me, client, verdict, transfer)? {
+        if self.mend_at_once(cpu, me, client, reply, transfer)? {
             return Ok(());
         }
-        let short = match self.fault_answer(cpu, me, client, verdict) {
+        let short = match self.fault_answer(cpu, me, client, reply) {
             Ok(short) => short,
             Err(Error::NotWaiting) => None,
             Err(error) => return Err(error),
