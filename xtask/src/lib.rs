@@ -14,7 +14,7 @@
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
 //! - [`oracle`]: judges the running machine from its physical memory;
 //! - [`imports`]: the rule that imports point down;
-//! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@doc`], [`mod@bench`], [`mod@test`],
+//! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@doc`], [`mod@bench`], [`mod@test`],
 //!   [`rehearse`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
@@ -23,6 +23,7 @@
 
 pub mod bad_input;
 pub mod bench;
+pub mod boot;
 pub mod build;
 pub mod c;
 pub mod cargo_lock;
