@@ -11,6 +11,7 @@
 
 mod graph;
 mod modules;
+mod paths;
 mod source;
 
 use std::path::Path;

@@ -158,20 +158,10 @@ fn watch_load(
             }
             continue;
         };
-        // The firmware and the boot loader have no paging; the kernel publishes its table at the end of its boot.
-        if registers.cr0 >> 31 != 0
-            && let Ok(world) = World::read(machine.memory(), registers, text.symbol())
+        if let Some(judgement) = judge_moment(&mut machine, registers, &text, &mut totals)?
+            && !judgement.violations.is_empty()
         {
-            let mut judgement = judge(&world, &text);
-            totals.count(&judgement);
-            if totals.snapshots % u64::from(SECOND_OPINION) == 1 {
-                let shown = Shown::ask(&mut machine)?;
-                second::compare(machine.memory(), registers, &shown, &mut judgement.violations);
-                totals.second_opinions += 1;
-            }
-            if !judgement.violations.is_empty() {
-                return violated(workspace, load, &mut machine, registers, &judgement);
-            }
+            return violated(workspace, load, &mut machine, registers, &judgement);
         }
         machine.go_on();
     }
@@ -183,7 +173,31 @@ fn watch_load(
     Ok(totals)
 }
 
-/// Keeps the machine and says what is wrong with it.
+/// Judges a machine that stands still. `None` before the end of the kernel's boot: the firmware and the
+/// boot loader have no paging, and the kernel publishes its table last.
+fn judge_moment(
+    machine: &mut Watched,
+    registers: Registers,
+    text: &KernelText,
+    totals: &mut Totals,
+) -> Result<Option<Judgement>> {
+    if registers.cr0 >> 31 == 0 {
+        return Ok(None);
+    }
+    let Ok(world) = World::read(machine.memory(), registers, text.symbol()) else {
+        return Ok(None);
+    };
+    let mut judgement = judge(&world, text);
+    totals.count(&judgement);
+    if totals.snapshots % u64::from(SECOND_OPINION) == 1 {
+        let shown = Shown::ask(machine)?;
+        second::compare(machine.memory(), registers, &shown, &mut judgement.violations);
+        totals.second_opinions += 1;
+    }
+    Ok(Some(judgement))
+}
+
+/// Keeps the machine and prints what is wrong with it.
 fn violated<T>(
     workspace: &Workspace,
     load: &Load,

@@ -5,7 +5,7 @@ use std::process::{ChildStdout, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -61,23 +61,8 @@ pub fn run(mut machine: Machine, session: Session) -> Result<Verdict> {
     let interrupted = end_on_signals(&guest, &terminal, &files)?;
 
     let (awake, first_output) = channel();
-    let (reader, emulator) = (guest.stdout(), guest.child.clone());
-    let printer = thread::spawn(move || {
-        let last_line = print(reader, symbols, &awake);
-        if last_line.is_err() {
-            // Our reader is gone (`| head`). An emulator whose guest is silent would never notice.
-            drop(emulator.kill());
-        }
-        last_line
-    });
-    if let Some(stdin) = guest.child.take_stdin() {
-        thread::spawn(move || match input {
-            Input::Nothing => pass_input(io::empty(), stdin, &first_output, shell),
-            Input::Passed | Input::Terminal => {
-                pass_input(io::stdin(), stdin, &first_output, shell);
-            }
-        });
-    }
+    let printer = guest.print_output(symbols, awake);
+    guest.pass_input(input, first_output, shell);
     let end = guest.wait(deadline)?;
     let last_line = printer.join().expect("the printer does not panic");
     terminal.restore();
@@ -109,8 +94,33 @@ impl Guest {
         Ok(Self { child: Arc::new(child) })
     }
 
-    fn stdout(&self) -> ChildStdout {
-        self.child.take_stdout().expect("standard output is a pipe")
+    /// Prints what the guest writes, in a thread of its own that ends with the last line.
+    fn print_output(
+        &self,
+        symbols: Option<Symbols>,
+        awake: Sender<()>,
+    ) -> JoinHandle<io::Result<String>> {
+        let reader = self.child.take_stdout().expect("standard output is a pipe");
+        let emulator = self.child.clone();
+        thread::spawn(move || {
+            let last_line = print(reader, symbols, &awake);
+            if last_line.is_err() {
+                // Our reader is gone (`| head`). An emulator whose guest is silent would never notice.
+                drop(emulator.kill());
+            }
+            last_line
+        })
+    }
+
+    /// Passes our input to the guest, in a thread of its own, unless the emulator reads it itself.
+    fn pass_input(&self, input: Input, first_output: Receiver<()>, shell: bool) {
+        let Some(stdin) = self.child.take_stdin() else { return };
+        thread::spawn(move || match input {
+            Input::Nothing => pass_input(io::empty(), stdin, &first_output, shell),
+            Input::Passed | Input::Terminal => {
+                pass_input(io::stdin(), stdin, &first_output, shell);
+            }
+        });
     }
 
     fn wait(&self, deadline: Option<Instant>) -> Result<End> {

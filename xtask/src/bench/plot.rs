@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use anyhow::{Result, anyhow};
 use plotters::coord::Shift;
+use plotters::coord::combinators::LogCoord;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use super::anchors::{Anchors, System};
@@ -85,15 +87,7 @@ fn bars(area: &Area<'_>, rows: &[&Row], anchors: &Anchors) -> Drawn {
     {
         let colour = COLOURS[index];
         let bar = |(place, row): (usize, &&Row)| {
-            let count = if index == 0 {
-                Some(row.median)
-            } else {
-                anchors.of(&row.operation)?.on(System::ALL[index - 1])
-            };
-            let middle = (rows.len() - 1 - place) as f64;
-            // Five bars a group, the first at the top, and a gap between groups.
-            let top = middle + 0.45 - 0.18 * index as f64;
-            let corners = [(SCALE.start, top), (count?.get().max(SCALE.start), top - 0.17)];
+            let corners = bar(middle(rows, place), index, count(row, anchors, index)?);
             Some(Rectangle::new(corners, colour.filled()))
         };
         chart
@@ -102,14 +96,20 @@ fn bars(area: &Area<'_>, rows: &[&Row], anchors: &Anchors) -> Drawn {
             .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.filled()));
     }
     let target = |(place, row): (usize, &&Row)| {
-        let middle = (rows.len() - 1 - place) as f64;
-        let target = row.target?.get();
+        let (middle, target) = (middle(rows, place), row.target?.get());
         Some(PathElement::new([(target, middle - 0.47), (target, middle + 0.47)], BLACK))
     };
     chart
         .draw_series(rows.iter().enumerate().filter_map(target))?
         .label("target")
         .legend(|(x, y)| PathElement::new([(x + 6, y - 6), (x + 6, y + 6)], BLACK));
+    legend(&mut chart)
+}
+
+/// A chart of bars: a logarithmic scale to the right, groups from the bottom up.
+type Bars<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<LogCoord<f64>, RangedCoordf64>>;
+
+fn legend<'a, 'b: 'a>(chart: &mut Bars<'a, 'b>) -> Drawn {
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::UpperRight)
@@ -117,6 +117,26 @@ fn bars(area: &Area<'_>, rows: &[&Row], anchors: &Anchors) -> Drawn {
         .border_style(BLACK)
         .draw()?;
     Ok(())
+}
+
+/// The middle of the group of bars at `place`, counted from the top.
+fn middle(rows: &[&Row], place: usize) -> f64 {
+    (rows.len() - 1 - place) as f64
+}
+
+/// What an operation costs: in Vitrine for index 0, then in the other systems.
+fn count(row: &Row, anchors: &Anchors, index: usize) -> Option<f64> {
+    let count = match index {
+        0 => Some(row.median),
+        _ => anchors.of(&row.operation)?.on(System::ALL[index - 1]),
+    };
+    Some(count?.get())
+}
+
+/// The corners of bar `index` in a group: five bars, the first at the top, and a gap to the next group.
+fn bar(middle: f64, index: usize, count: f64) -> [(f64, f64); 2] {
+    let top = middle + 0.45 - 0.18 * index as f64;
+    [(SCALE.start, top), (count.max(SCALE.start), top - 0.17)]
 }
 
 /// A line for each operation over how many there are of something.
