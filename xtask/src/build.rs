@@ -38,7 +38,8 @@ pub const PACKAGES: [&str; 11] = [
     FIRST_PROCESSES,
 ];
 
-/// The package whose programs are only ever first processes, so the boot archive does not have them.
+/// The package whose programs are only ever first processes, so the boot archive does not have
+/// them.
 const FIRST_PROCESSES: &str = "vitrine-conformance";
 
 /// The kernel's name among the programs.
@@ -124,8 +125,8 @@ struct Executable {
     in_archive: bool,
 }
 
-/// Compiles, with cargo's messages on this terminal, and returns every program, in the order of their
-/// names.
+/// Compiles, with cargo's messages on this terminal, and returns every program, in the order of
+/// their names.
 ///
 /// On a terminal cargo shows how far it is. Elsewhere it does not, and a line of ours comes now and
 /// then.

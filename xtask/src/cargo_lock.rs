@@ -1,4 +1,5 @@
-//! Whether another cargo builds in a build directory: then ours waits, and we print what it waits for.
+//! Whether another cargo builds in a build directory: then ours waits, and we print what it waits
+//! for.
 
 use std::fs::{self, File, TryLockError};
 use std::path::Path;

@@ -10,7 +10,8 @@ use crate::toolchain::{Candidate, OVERRIDE, Version, choose};
 /// Below a sysroot: there if, and only if, the library's sources are.
 const SOURCES: &str = "lib/rustlib/src/rust/library/Cargo.lock";
 
-/// The toolchains of this system in the order in which they are preferred, up to the first good one.
+/// The toolchains of this system in the order in which they are preferred, up to the first good
+/// one.
 ///
 /// To examine one means to run its compiler, so those after a good one are left alone.
 #[must_use]

@@ -92,7 +92,8 @@ impl Program {
     }
 }
 
-/// What is most likely missing from a command, a line each: a run would go on without it, and end in a riddle.
+/// What is most likely missing from a command, a line each: a run would go on without it, and end
+/// in a riddle.
 #[must_use]
 pub fn hints(programs: &[Program], ide_disk: bool, jos: bool) -> Vec<String> {
     let mut hints = Vec::new();

@@ -63,7 +63,8 @@ pub fn gdb(workspace: &Workspace, memory: u32, command_line: String, program: &s
     result.with_context(|| command::cannot_start(&gdb)).map(drop)
 }
 
-/// Boots a machine halted, has gdb run `commands` on it, and returns what gdb printed; then the machine is killed.
+/// Boots a machine halted, has gdb run `commands` on it, and returns what gdb printed; then the
+/// machine is killed.
 ///
 /// # Errors
 /// QEMU or gdb cannot be started, or gdb does not end within `limit`.
@@ -128,8 +129,8 @@ fn batch_arguments(kernel: &Path, commands: &[&str], python: &Path, socket: &Pat
     start.chain(commands.flat_map(|command| ["-ex".to_owned(), command])).collect()
 }
 
-/// The first of `serial.log`, `serial-2.log`, … that no other debugger's machine writes to. The lock on it says so,
-/// for as long as the file is open.
+/// The first of `serial.log`, `serial-2.log`, … that no other debugger's machine writes to. The
+/// lock on it says so, for as long as the file is open.
 fn free_log(directory: &Path) -> Result<(PathBuf, File)> {
     for number in 1_u32.. {
         let name = if number == 1 { "serial.log".into() } else { format!("serial-{number}.log") };

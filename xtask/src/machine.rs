@@ -63,11 +63,13 @@ pub struct Machine {
     pub ide_disk: Option<PathBuf>,
     /// A virtio drive, for our own driver.
     pub disk: Option<Disk>,
-    /// A configuration file of QEMU's `blkdebug`, which makes requests to the virtio drive's image fail: for tests.
+    /// A configuration file of QEMU's `blkdebug`, which makes requests to the virtio drive's image
+    /// fail: for tests.
     pub disk_errors: Option<PathBuf>,
     /// More arguments for QEMU: for tests on odd machines.
     pub more: Vec<String>,
-    /// A file that is the machine's RAM, as large as `memory` says, for others to read while it runs.
+    /// A file that is the machine's RAM, as large as `memory` says, for others to read while it
+    /// runs.
     pub ram: Option<PathBuf>,
     /// A socket where the emulator answers QMP, for whoever stops it.
     pub monitor: Option<PathBuf>,

@@ -1,7 +1,9 @@
-//! `cargo xtask oracle`: boots the real image, stops it at random moments, and judges it by its physical memory alone.
+//! `cargo xtask oracle`: boots the real image, stops it at random moments, and judges it by its
+//! physical memory alone.
 //!
-//! The oracle knows the manual and this project's documents. It shares no code with the kernel but the layout of the
-//! table for debuggers and the memory map, so a mistake in the kernel's picture of the machine is not its own.
+//! The oracle knows the manual and this project's documents. It shares no code with the kernel but
+//! the layout of the table for debuggers and the memory map, so a mistake in the kernel's picture
+//! of the machine is not its own.
 //!
 //! - [`monitor`], [`watch`]: the emulator, stopped and continued; its RAM is a file;
 //! - [`memory`], [`entry`], [`world`], [`text`]: what is read from that file and from `kernel.elf`;
@@ -173,8 +175,8 @@ fn watch_load(
     Ok(totals)
 }
 
-/// Judges a machine that stands still. `None` before the end of the kernel's boot: the firmware and the
-/// boot loader have no paging, and the kernel publishes its table last.
+/// Judges a machine that stands still. `None` before the end of the kernel's boot: the firmware and
+/// the boot loader have no paging, and the kernel publishes its table last.
 fn judge_moment(
     machine: &mut Watched,
     registers: Registers,

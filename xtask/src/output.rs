@@ -1,4 +1,5 @@
-//! The serial line on its way to the terminal: bytes pass as they come, backtrace lines grow a name.
+//! The serial line on its way to the terminal: bytes pass as they come, backtrace lines grow a
+//! name.
 //!
 //! A prompt has no newline and must appear at once, so nothing is held back. The note about an
 //! address is written just before the end of its line.

@@ -105,7 +105,8 @@ impl Guest {
         thread::spawn(move || {
             let last_line = print(reader, symbols, &awake);
             if last_line.is_err() {
-                // Our reader is gone (`| head`). An emulator whose guest is silent would never notice.
+                // Our reader is gone (`| head`). An emulator whose guest is silent would never
+                // notice.
                 drop(emulator.kill());
             }
             last_line
@@ -184,8 +185,8 @@ fn print(
     }
 }
 
-/// Passes our input on, once the guest is up: its serial port loses what comes before its driver has started, and
-/// its first output is the sign that it has.
+/// Passes our input on, once the guest is up: its serial port loses what comes before its driver
+/// has started, and its first output is the sign that it has.
 fn pass_input(from: impl Read, guest: impl Write, first_output: &Receiver<()>, tell_the_end: bool) {
     if first_output.recv().is_ok() {
         // A guest that has ended takes nothing more, and needs nothing more.
@@ -202,7 +203,8 @@ fn copy_input(mut from: impl Read, mut guest: impl Write, tell_the_end: bool) ->
         last = buffer[length - 1];
     }
     if tell_the_end {
-        // As shells do, ours runs a last line that nothing ends; and Ctrl-D counts on an empty line only.
+        // As shells do, ours runs a last line that nothing ends; and Ctrl-D counts on an empty line
+        // only.
         let end_of_line: &[u8] = if matches!(last, b'\n' | b'\r') { &[] } else { b"\n" };
         guest.write_all(end_of_line)?;
         guest.write_all(&[END_OF_INPUT])?;

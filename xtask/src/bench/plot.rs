@@ -1,4 +1,5 @@
-//! The rows as a picture: bars on a logarithmic scale, ours beside theirs, and what grows with what.
+//! The rows as a picture: bars on a logarithmic scale, ours beside theirs, and what grows with
+//! what.
 
 use std::ops::Range;
 
@@ -133,7 +134,8 @@ fn count(row: &Row, anchors: &Anchors, index: usize) -> Option<f64> {
     Some(count?.get())
 }
 
-/// The corners of bar `index` in a group: five bars, the first at the top, and a gap to the next group.
+/// The corners of bar `index` in a group: five bars, the first at the top, and a gap to the next
+/// group.
 fn bar(middle: f64, index: usize, count: f64) -> [(f64, f64); 2] {
     let top = middle + 0.45 - 0.18 * index as f64;
     [(SCALE.start, top), (count.max(SCALE.start), top - 0.17)]

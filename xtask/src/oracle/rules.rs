@@ -1,7 +1,9 @@
-//! The rules that hold whenever a program runs or the CPU waits, each judged on physical memory alone.
+//! The rules that hold whenever a program runs or the CPU waits, each judged on physical memory
+//! alone.
 //!
-//! What is known here comes from the manual and from this project's documents (`ARCHITECTURE.md`, `docs/debugging.md`),
-//! not from the kernel's code. A rule says each violation in one sentence with addresses; it never stops at the first.
+//! What is known here comes from the manual and from this project's documents (`ARCHITECTURE.md`,
+//! `docs/debugging.md`), not from the kernel's code. A rule says each violation in one sentence
+//! with addresses; it never stops at the first.
 
 use std::collections::HashMap;
 
@@ -150,7 +152,8 @@ impl Judge<'_> {
         }
     }
 
-    /// The kernel's own directory: nothing below the shared half, and tables as the memory map says.
+    /// The kernel's own directory: nothing below the shared half, and tables as the memory map
+    /// says.
     fn kernel_half(&mut self) {
         let kernel = self.world.kernel_directory();
         self.claim(kernel, "the kernel's directory");
@@ -172,7 +175,8 @@ impl Judge<'_> {
         }
     }
 
-    /// A table that every directory shares: its leaves are for the kernel alone, or for all to read.
+    /// A table that every directory shares: its leaves are for the kernel alone, or for all to
+    /// read.
     fn kernel_table(&mut self, index: u32, table: u32) {
         let readable = READABLE.contains(&index);
         // Frame slots of the kernel's reach any frame, and stay as the last use left them.
@@ -409,7 +413,8 @@ impl Judge<'_> {
         self.claim(table.empty_view_zeros, "the frame of zeros");
     }
 
-    /// Every frame's count is the number of entries that name it; kernel memory and tables are mapped by nobody.
+    /// Every frame's count is the number of entries that name it; kernel memory and tables are
+    /// mapped by nobody.
     fn counts(&mut self) {
         let table = self.world.table;
         let uses = std::mem::take(&mut self.uses);

@@ -102,8 +102,8 @@ fn take(path: &str, root: &Path) -> Result<()> {
 
 /// Runs a command in namespaces of its own, and shows what it printed only if it fails.
 ///
-/// debootstrap mounts things in the root that it makes. They are gone with the namespaces, also when
-/// it is interrupted.
+/// debootstrap mounts things in the root that it makes. They are gone with the namespaces, also
+/// when it is interrupted.
 fn quietly(doing: &'static str, arguments: &[&OsStr]) -> Result<()> {
     let mut log = tempfile::tempfile().context("cannot create a temporary file")?;
     let output = || log.try_clone().context("cannot share a temporary file");
