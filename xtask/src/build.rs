@@ -128,7 +128,7 @@ struct Executable {
 /// Compiles, with cargo's messages on this terminal, and returns every program, in the order of
 /// their names.
 ///
-/// On a terminal cargo shows how far it is. Elsewhere it does not, and a line of ours comes now and
+/// On a terminal cargo shows its progress. Where there is no terminal, we print a line now and
 /// then.
 fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<Vec<Executable>> {
     let cargo = || {

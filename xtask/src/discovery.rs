@@ -13,7 +13,7 @@ const SOURCES: &str = "lib/rustlib/src/rust/library/Cargo.lock";
 /// The toolchains of this system in the order in which they are preferred, up to the first good
 /// one.
 ///
-/// To examine one means to run its compiler, so those after a good one are left alone.
+/// To examine one means to run its compiler, so those after a good one are not examined.
 #[must_use]
 pub fn candidates() -> Vec<Candidate> {
     let roots = env::var_os(OVERRIDE).map_or_else(usual_sysroots, |root| vec![PathBuf::from(root)]);

@@ -53,8 +53,8 @@ impl Disk {
     }
 }
 
-/// The full path of the disk of whoever names none, `name` in `directory`: kept from boot to boot,
-/// and made when it is not there. It takes room on the host as it is written.
+/// The full path of the disk for a user who names none: `name` in `directory`, made when it is not
+/// there, and kept from boot to boot. It takes room on the host as it is written.
 ///
 /// # Errors
 /// It cannot be made; or those of [`image`].
@@ -97,13 +97,13 @@ pub fn image(file: &Path) -> Result<PathBuf, BadInput> {
 }
 
 /// Whether a running emulator has this image: QEMU keeps locks on bytes of each image that it has
-/// open. Systems without such locks never say so.
+/// open. On systems without such locks the answer is always no.
 fn in_use(file: &File) -> bool {
     #[cfg(target_os = "linux")]
     {
         use nix::libc;
-        // A lock on the whole file meets every lock on a part of it; `F_OFD_GETLK` only asks, and
-        // takes nothing.
+        // A lock on the whole file conflicts with every lock on a part of it. `F_OFD_GETLK` only
+        // asks, and takes no lock.
         let mut lock = libc::flock {
             l_type: libc::F_WRLCK as libc::c_short,
             l_whence: libc::SEEK_SET as libc::c_short,
@@ -185,7 +185,7 @@ mod tests {
         let error = image(file.path()).unwrap_err().to_string();
         assert!(error.contains("another machine") && error.lines().count() == 1, "{error}");
         drop(file.reopen().unwrap());
-        assert!(image(file.path()).is_err(), "asking took the lock away");
+        assert!(image(file.path()).is_err(), "the question released the lock");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: boots the fuzzer and, if it finds something, shortens the batch that shows
 //! it to few steps.
 //!
-//! - [`mod@run`]: one boot of it, and what came of that;
+//! - [`mod@run`]: one boot of it, and its outcome;
 //! - [`mod@shorten`]: which steps of a batch a finding needs.
 
 use std::time::Duration;
@@ -122,7 +122,7 @@ pub fn fuzz(workspace: &Workspace, options: &Options) -> Result<()> {
 pub struct Shortened {
     /// The steps as C.
     pub steps: Vec<String>,
-    /// What the fuzzer has to be told beside seed and calls.
+    /// The fuzzer's options beside seed and calls.
     pub arguments: String,
 }
 

@@ -57,7 +57,7 @@ pub fn gdb(workspace: &Workspace, memory: u32, command_line: String, program: &s
     let mut gdb = Command::new("gdb");
     gdb.args(arguments(&workspace.kernel(), &symbols, &commands, &socket));
     let result = leash::spawn(&mut gdb).and_then(|gdb| gdb.wait());
-    // It has ended already if gdb was told to kill it.
+    // It has ended already if a command of gdb has killed it.
     drop(emulator.kill());
     emulator.wait().context("cannot wait for the emulator")?;
     result.with_context(|| command::cannot_start(&gdb)).map(drop)
@@ -96,7 +96,7 @@ pub fn batch(
         }
         Ok(ended)
     });
-    // It has ended already if gdb was told to kill it.
+    // It has ended already if a command of gdb has killed it.
     drop(emulator.kill());
     emulator.wait().context("cannot wait for the emulator")?;
     let text = fs::read_to_string(&output).context("cannot read gdb's output")?;
@@ -130,7 +130,7 @@ fn batch_arguments(kernel: &Path, commands: &[&str], python: &Path, socket: &Pat
 }
 
 /// The first of `serial.log`, `serial-2.log`, … that no other debugger's machine writes to. The
-/// lock on it says so, for as long as the file is open.
+/// lock on the file shows that it is taken, for as long as it is open.
 fn free_log(directory: &Path) -> Result<(PathBuf, File)> {
     for number in 1_u32.. {
         let name = if number == 1 { "serial.log".into() } else { format!("serial-{number}.log") };

@@ -5,13 +5,13 @@
 //! go from what is decided to what is done:
 //!
 //! - [`toolchain`], [`discovery`], [`setup`], [`system`], [`plan`]: which compiler builds for the
-//!   machine, and how to get what is missing;
-//! - [`request`], [`elf`], [`disk`], [`bad_input`]: what the user asks for and brings along, and
-//!   how it is refused;
+//!   machine, and how to get a missing tool;
+//! - [`request`], [`elf`], [`disk`], [`bad_input`]: options and files of the user's, and how they
+//!   are refused;
 //! - [`throwaway`]: files of one boot;
 //! - [`cargo_lock`], [`progress`]: what a user reads while something takes long;
 //! - [`c`]: the C programs, which are built where there is a C compiler;
-//! - [`machine`], [`verdict`]: what the emulator is asked to be, and what its end means;
+//! - [`machine`], [`verdict`]: the machine to emulate, and what its end means;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
 //! - [`oracle`]: judges the running machine from its physical memory;
 //! - [`imports`]: the rule that imports point down;

@@ -1,4 +1,4 @@
-//! The machine that the emulator is asked to be: QEMU's command line, written once.
+//! The machine to emulate: the one place where QEMU's command line is written.
 //!
 //! `cargo xtask qemu`, `gdb`, and every emulator test start from here. Nothing runs in this file.
 
@@ -15,7 +15,7 @@ pub const QEMU: &str = "qemu-system-i386";
 /// Memory of a machine for which none is named, in MiB.
 pub const DEFAULT_MEMORY: u32 = 128;
 
-/// What stands at the other end of the first serial line.
+/// The other end of the first serial line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Serial {
     /// This terminal in raw mode: Ctrl-C reaches the guest, Ctrl-A X ends QEMU.
@@ -71,7 +71,7 @@ pub struct Machine {
     /// A file that is the machine's RAM, as large as `memory` says, for others to read while it
     /// runs.
     pub ram: Option<PathBuf>,
-    /// A socket where the emulator answers QMP, for whoever stops it.
+    /// A socket where the emulator answers QMP, for a caller that stops the machine.
     pub monitor: Option<PathBuf>,
 }
 

@@ -109,8 +109,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// One line about a value that cannot be used: such a mistake ends with status 1, whoever finds it.
-/// For any other mistake, and for `--help`, clap has its own form.
+/// One line about a value that cannot be used: such a mistake ends with status 1, in clap and in
+/// our code. For any other mistake, and for `--help`, clap has its own form.
 fn wrong_value(error: &clap::Error) -> Option<String> {
     let is_value = matches!(error.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue);
     let text = error.to_string();

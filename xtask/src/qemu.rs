@@ -19,7 +19,7 @@ use crate::throwaway::Throwaway;
 use crate::verdict::{End, Verdict};
 use crate::{command, event, leash};
 
-/// Exit status after a signal told us to end.
+/// Exit status after a signal that ends us.
 const INTERRUPTED: i32 = 130;
 
 /// What Ctrl-D sends: for Vitrine's shell, the end of the input.
@@ -32,7 +32,7 @@ pub struct Session {
     pub symbols: Option<Symbols>,
     /// Hands the terminal to QEMU; otherwise Ctrl-C ends everything.
     pub interactive: bool,
-    /// What runs is the shell, which is told when our input ends.
+    /// The machine runs the shell, which gets Ctrl-D when our input ends.
     pub shell: bool,
     /// Kills the emulator after this long.
     pub timeout: Option<Duration>,
@@ -194,7 +194,7 @@ fn pass_input(from: impl Read, guest: impl Write, first_output: &Receiver<()>, t
     }
 }
 
-/// Copies all input; then, if asked to, tells the guest's shell that this was all.
+/// Copies all input; then, if asked to, ends the input of the guest's shell.
 fn copy_input(mut from: impl Read, mut guest: impl Write, tell_the_end: bool) -> io::Result<()> {
     let mut buffer = [0; 4096];
     let mut last = b'\n';
@@ -203,8 +203,8 @@ fn copy_input(mut from: impl Read, mut guest: impl Write, tell_the_end: bool) ->
         last = buffer[length - 1];
     }
     if tell_the_end {
-        // As shells do, ours runs a last line that nothing ends; and Ctrl-D counts on an empty line
-        // only.
+        // A shell runs a last line without an end of line, too; and Ctrl-D has an effect on an
+        // empty line only.
         let end_of_line: &[u8] = if matches!(last, b'\n' | b'\r') { &[] } else { b"\n" };
         guest.write_all(end_of_line)?;
         guest.write_all(&[END_OF_INPUT])?;

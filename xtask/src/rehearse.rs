@@ -15,7 +15,7 @@
 //! what still runs there and forgets the mounts. Ctrl-C needs no handler for the same reason.
 //!
 //! The bare root is kept in `target/rehearsal/bare`; each rehearsal copies it to
-//! `target/rehearsal/root`, which stays there for those who want to look.
+//! `target/rehearsal/root`, which stays there afterwards.
 
 mod bare;
 mod host;

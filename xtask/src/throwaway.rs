@@ -52,8 +52,8 @@ fn locked(directory: &Path, suffix: &str) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// Removes the files of runs that are gone. What cannot be removed is left alone: it is in nobody's
-/// way.
+/// Removes the files of runs that have ended. A file that cannot be removed stays: it is in
+/// nobody's way.
 fn sweep(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);

@@ -1,6 +1,6 @@
 //! Which Rust toolchain builds the code that runs on the machine.
 //!
-//! It has to bring the library's sources, because no compiled `core` exists for our target, and
+//! It has to have the library's sources, because no compiled `core` exists for our target, and
 //! they have to be its own: sources of another version do not compile. Candidates are looked at
 //! in order: `$VITRINE_TOOLCHAIN` (then nothing else), the toolchain of the cargo that runs us,
 //! every toolchain of rustup, and the places where systems install one.
@@ -17,7 +17,7 @@ pub const OLDEST: (u32, u32) = (1, 95);
 /// Names the one toolchain to use: a directory with `bin/rustc`.
 pub const OVERRIDE: &str = "VITRINE_TOOLCHAIN";
 
-/// A directory that may hold a toolchain, and what was found out about it.
+/// A directory that may hold a toolchain, and what is known about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Candidate {
     /// The sysroot: `bin/cargo` and `bin/rustc` lie below it.
@@ -103,7 +103,8 @@ pub fn choose(candidates: &[Candidate]) -> Result<Toolchain, Vec<Refusal>> {
     Err(refusals)
 }
 
-/// Looks first at what cannot be mended: sources can be added to a compiler, but not years.
+/// Looks first at what cannot be repaired: sources can be added to a compiler, but an old one stays
+/// old.
 fn judge(candidate: &Candidate) -> Result<Toolchain, Reason> {
     if !candidate.has_programs {
         return Err(Reason::NoPrograms);

@@ -1,5 +1,5 @@
-//! The rows as a picture: bars on a logarithmic scale, ours beside theirs, and what grows with
-//! what.
+//! The rows as a picture: bars on a logarithmic scale, Vitrine beside the other systems, and lines
+//! for operations whose cost grows.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! One boot of the fuzzer, and what came of it.
+//! One boot of the fuzzer, and its outcome.
 
 use std::fmt;
 use std::fs;
@@ -46,7 +46,7 @@ pub enum Ran {
         finding: Finding,
         /// In which batch, if any had begun.
         batch: Option<u32>,
-        /// The line that tells of it.
+        /// The line that reports it.
         line: String,
     },
 }

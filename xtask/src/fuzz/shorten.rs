@@ -1,8 +1,8 @@
 //! Which steps of a batch a finding needs: halves, then smaller and smaller pieces, are left out
 //! while it is still shown.
 //!
-//! This is delta debugging (Zeller and Hildebrandt, 2002) with one difference: what is kept is a
-//! few runs of neighbours, because the fuzzer is told what to leave out as ranges.
+//! This is delta debugging (Zeller and Hildebrandt, 2002) with one difference: the steps that are
+//! kept form a few runs of neighbours, because the fuzzer takes the steps to leave out as ranges.
 
 use anyhow::Result;
 

@@ -113,7 +113,7 @@ impl Program {
     }
 
     /// What `module` imports from other files. A re-export from its own submodules is not counted:
-    /// who uses it imports from there.
+    /// a file that uses the name imports from the submodule.
     fn imports(&self, module: &Module) -> Vec<Import> {
         let mut imports = Vec::new();
         for named in &module.contents.names {

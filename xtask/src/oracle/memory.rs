@@ -44,7 +44,7 @@ impl Memory {
         self.frames
     }
 
-    /// Forgets what was read: the machine has run since.
+    /// Drops what was read: the machine has run since then.
     pub fn forget(&mut self) {
         self.read.get_mut().clear();
     }

@@ -91,7 +91,7 @@ impl Watched {
 
     /// Lets a stopped machine go on.
     pub fn go_on(&mut self) {
-        // If the emulator is gone, the next stop says so.
+        // If the emulator has ended, the next stop reports it.
         let _ = self.monitor.go_on();
     }
 
