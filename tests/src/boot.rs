@@ -169,7 +169,7 @@ impl Boot {
         self
     }
 
-    /// Says whether time passes by instructions run (as it does unless told otherwise).
+    /// Chooses whether time passes by instructions run, which is the default.
     #[must_use]
     pub fn icount(mut self, icount: bool) -> Self {
         self.machine.icount = icount;

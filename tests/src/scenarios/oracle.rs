@@ -1,5 +1,5 @@
 //! The oracle finds each kind of violation: each is planted in the memory of a stopped machine,
-//! told in one sentence, and taken back.
+//! reported in one sentence, and undone.
 
 use std::time::{Duration, Instant};
 

@@ -196,7 +196,8 @@ fn refuse_arguments() -> Claim {
     Ok(())
 }
 
-/// Memory that is gone is the hog's end, and nobody else's: the pager says why and the kernel who.
+/// Without free memory the hog ends, and no other program does: the pager prints why, and the
+/// kernel which process.
 fn hog_larger_than_memory() -> Claim {
     let outcome = Boot::new().memory(16).run("hog 64M").boot()?;
     outcome

@@ -1,4 +1,4 @@
-//! The trace: what a kernel panic tells of the events before it, what a parent reads of its
+//! The trace: what a kernel panic prints of the events before it, what a parent reads of its
 //! child's, and what gdb shows.
 
 use std::process::{Command, Stdio};
