@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::c;
 use crate::cargo_lock;
 use crate::command;
+use crate::discovery;
 use crate::image;
 use crate::progress::Ticker;
 use crate::setup;
@@ -94,7 +95,7 @@ pub fn target_cargo(
     command.arg("-Zbuild-std-features=compiler-builtins-mem");
     // The front end on two threads takes a third off the time that `core` needs.
     command.env("CARGO_ENCODED_RUSTFLAGS", "-Zthreads=2");
-    if let Some(linker) = toolchain.linker() {
+    if let Some(linker) = discovery::linker(toolchain) {
         let name = TARGET.replace('-', "_").to_uppercase();
         command.env(format!("CARGO_TARGET_{name}_LINKER"), linker);
     }

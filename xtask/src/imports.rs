@@ -22,13 +22,16 @@ use self::modules::{Import, Sources, imports};
 use crate::workspace::Workspace;
 
 /// The crates that the rule holds for, by their `src` directories.
-const CRATES: [&str; 6] = [
+const CRATES: [&str; 9] = [
     "kernel/abi/src",
     "kernel/src",
     "boot/src",
     "userland/servers/disk/src",
     "userland/servers/init/src",
     "userland/programs/appel-li/src",
+    "userland/picture/src",
+    "xtask/src",
+    "tests/src",
 ];
 
 /// The crate whose top-level modules are layers.

@@ -207,7 +207,7 @@ fn is_here(part: Part, toolchain: Option<&Toolchain>) -> bool {
     match part {
         // The description of the system has them in full.
         Part::Toolchain | Part::Emulator => false,
-        Part::Linker => toolchain.is_some_and(|chosen| chosen.linker().is_some()),
+        Part::Linker => toolchain.is_some_and(|chosen| discovery::linker(chosen).is_some()),
         Part::TargetClippy => has("cargo-clippy") && has("clippy-driver"),
         Part::HostLints => find("cargo-fmt").is_some() && find("cargo-clippy").is_some(),
         Part::DiscTools => {

@@ -7,9 +7,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fmt, fs};
-
-use crate::discovery::{candidates, usual_sysroots};
+use std::{env, fmt};
 
 /// The oldest compiler that builds the tree: (major, minor).
 pub const OLDEST: (u32, u32) = (1, 95);
@@ -123,12 +121,10 @@ fn judge(candidate: &Candidate) -> Result<Toolchain, Reason> {
 }
 
 impl Toolchain {
-    /// Looks at this system and chooses.
-    ///
-    /// # Errors
-    /// No toolchain will do.
-    pub fn find() -> Result<Self, Vec<Refusal>> {
-        choose(&candidates())
+    /// The machine that it runs on, as in `x86_64-unknown-linux-gnu`.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.version.host
     }
 
     /// The sysroot.
@@ -167,21 +163,6 @@ impl Toolchain {
         }
         command
     }
-
-    /// The linker: this toolchain's `rust-lld`, any other's, or `ld.lld`. All link i686.
-    #[must_use]
-    pub fn linker(&self) -> Option<PathBuf> {
-        let lld = format!("lib/rustlib/{}/bin/rust-lld", self.version.host);
-        let roots = std::iter::once(self.root.clone()).chain(usual_sysroots());
-        first_file(roots.map(|root| root.join(&lld))).or_else(|| crate::command::find("ld.lld"))
-    }
-}
-
-/// The first of these files that is there, by its real name. Cargo builds everything anew when the
-/// linker's name changes, and rustup's toolchains may be links to one another.
-fn first_file(files: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
-    let file = files.into_iter().find(|file| file.is_file())?;
-    Some(fs::canonicalize(&file).unwrap_or(file))
 }
 
 /// Settings of the cargo that runs us, which are not meant for the one that we run. Where crates
@@ -252,20 +233,6 @@ mod tests {
             assert_eq!(choose(&[candidate]), Err(vec![Refusal { root: "/a".into(), reason }]));
         }
         assert_eq!(choose(&[]), Err(Vec::new()));
-    }
-
-    #[test]
-    fn the_linker_has_one_name_whichever_link_leads_to_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let real = fs::canonicalize(folder.path()).unwrap().join("stable");
-        let link = folder.path().join("1.95");
-        fs::create_dir(&real).unwrap();
-        fs::write(real.join("rust-lld"), "").unwrap();
-        std::os::unix::fs::symlink(&real, &link).unwrap();
-        let find = |folders: &[&Path]| first_file(folders.iter().map(|f| f.join("rust-lld")));
-        assert_eq!(find(&[&link, &real]), Some(real.join("rust-lld")));
-        assert_eq!(find(&[&real, &link]), Some(real.join("rust-lld")));
-        assert_eq!(find(&[folder.path()]), None);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use super::commands::{in_namespaces, remove, say};
 use super::host::Host;
-use super::{apart, remove, say};
 use crate::command;
 use crate::leash;
 use crate::progress::Ticker;
@@ -107,7 +107,7 @@ fn take(path: &str, root: &Path) -> Result<()> {
 fn quietly(doing: &'static str, arguments: &[&OsStr]) -> Result<()> {
     let mut log = tempfile::tempfile().context("cannot create a temporary file")?;
     let output = || log.try_clone().context("cannot share a temporary file");
-    let mut command = apart();
+    let mut command = in_namespaces();
     command.args(arguments).stdin(Stdio::null()).stdout(output()?).stderr(output()?);
     let _ticker = Ticker::start(move |seconds| format!("still {doing} ({seconds} s)"));
     let child = leash::spawn(&mut command).with_context(|| command::cannot_start(&command))?;
