@@ -72,16 +72,11 @@ fn bars(area: &Area<'_>, rows: &[&Row], anchors: &Anchors) -> Drawn {
         .x_label_area_size(40)
         .y_label_area_size(230)
         .build_cartesian_2d(SCALE.log_scale(), -0.5..rows.len() as f64 - 0.5)?;
-    let name = |place: &f64| {
-        // A group's middle is a whole number, and so is its label's place: 0 at the bottom.
-        let from_top = rows.len().checked_sub(1 + place.round() as usize);
-        from_top.map_or_else(String::new, |index| rows[index].operation.clone())
-    };
     chart
         .configure_mesh()
         .disable_y_mesh()
         .y_labels(rows.len() + 1)
-        .y_label_formatter(&name)
+        .y_label_formatter(&|place| operation_at(rows, *place))
         .x_label_formatter(&|count| format!("{count:.0}"))
         .draw()?;
     for (index, name) in std::iter::once("Vitrine").chain(System::ALL.map(System::name)).enumerate()
@@ -118,6 +113,12 @@ fn legend<'a, 'b: 'a>(chart: &mut Bars<'a, 'b>) -> Drawn {
         .border_style(BLACK)
         .draw()?;
     Ok(())
+}
+
+/// The label at `place` of the axis: a group's middle is a whole number, 0 at the bottom.
+fn operation_at(rows: &[&Row], place: f64) -> String {
+    let from_top = rows.len().checked_sub(1 + place.round() as usize);
+    from_top.map_or_else(String::new, |index| rows[index].operation.clone())
 }
 
 /// The middle of the group of bars at `place`, counted from the top.
