@@ -72,7 +72,7 @@ fn boot(magic: u32, information: u32) -> Result<After, CannotBoot> {
     let directory = Frame::containing(::boot::image::directory());
     // SAFETY: this CPU, interrupts off, and no trap has borrowed it yet; the borrow ends with the boot.
     let cpu = unsafe { local.start(Cpu::new(machine, per_cpu::BOOT, directory)) };
-    let after = kernel.start_first(cpu, loader.archive(), loader.command_line())?;
+    let after = kernel.on(cpu).start_first(loader.archive(), loader.command_line())?;
     debug_table::publish(kernel.describe(cpu, FRAME_TABLE), &loader);
     Ok(after)
 }

@@ -8,6 +8,8 @@ pub(crate) mod message;
 pub(crate) mod pagers;
 pub(crate) mod rendezvous;
 pub(crate) mod report;
+pub(crate) mod room;
 pub(crate) mod schedule;
 pub(crate) mod shortage;
+pub(crate) mod tracing;
 pub(crate) mod view;

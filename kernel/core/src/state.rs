@@ -1,7 +1,11 @@
 //! What the kernel knows, and how each part of it is kept consistent. Nothing here knows of a trap or of the kernel as a whole.
 
+pub mod console_buffer;
 pub mod dma;
+pub mod empty_view;
+pub mod first_programs;
 pub mod frames;
+pub mod interrupt_lines;
 pub mod ports;
 pub mod process;
 pub mod process_table;

@@ -60,9 +60,9 @@ fn trap() -> ! {
     // SAFETY: a trap from ring 3 came with interrupts off and all earlier borrows ended.
     let cpu = unsafe { local.cpu() };
     let mut kernel = kernel();
-    kernel.trace_trap(cpu, None);
+    kernel.on(cpu).trace_trap(None);
     panic_later(&kernel);
-    let after = kernel.trap(cpu);
+    let after = kernel.on(cpu).trap();
     kernel.trace_result();
     drop(kernel);
     go_on(local, after)
@@ -76,7 +76,7 @@ extern "C" fn traced_user_trap() -> ! {
     let vector = unsafe { (*registers(local)).trap };
     let Some(line) = pic::line(vector) else { trap() };
     // SAFETY: as in `trap`; the borrow ends before `interrupt` takes its own.
-    kernel().trace_trap(unsafe { local.cpu() }, Some(line));
+    kernel().on(unsafe { local.cpu() }).trace_trap(Some(line));
     let after = interrupt(local, line).unwrap_or(After::Run);
     kernel().trace_result();
     go_on(local, after)
@@ -88,8 +88,8 @@ extern "C" fn traced_virtual_8086(vector: u32) -> ! {
     let local = per_cpu::local();
     // SAFETY: as in `trap`; the borrow ends before `interrupt` takes its own.
     let cpu = unsafe { local.cpu() };
-    kernel().trace_virtual_8086(cpu, vector);
-    let ended = kernel().virtual_8086(cpu);
+    kernel().on(cpu).trace_virtual_8086(vector);
+    let ended = kernel().on(cpu).virtual_8086();
     kernel().trace_result();
     let after = pic::line(vector).and_then(|line| interrupt(local, line));
     go_on(local, after.unwrap_or(ended))
@@ -110,7 +110,7 @@ fn go_on(local: &'static Local, after: After) -> ! {
         traps::wait(local, after);
     }
     // SAFETY: interrupts are off, and all borrows of the trap and of the wait have ended.
-    kernel().trace_resume(unsafe { local.cpu() });
+    kernel().on(unsafe { local.cpu() }).trace_resume();
     leave(local, After::Run)
 }
 

@@ -88,7 +88,7 @@ extern "C" fn system_call() -> ! {
     let local = per_cpu::local();
     // SAFETY: a trap from ring 3 came with interrupts off and all earlier borrows ended.
     let cpu = unsafe { local.cpu() };
-    let after = kernel().call(cpu);
+    let after = kernel().on(cpu).call();
     leave(local, after)
 }
 
@@ -98,7 +98,7 @@ extern "C" fn system_call_by_sysenter() -> ! {
     let local = per_cpu::local();
     // SAFETY: as in `system_call`.
     let cpu = unsafe { local.cpu() };
-    let after = kernel().call_by_sysenter(cpu);
+    let after = kernel().on(cpu).call_by_sysenter();
     leave(local, after)
 }
 
@@ -108,7 +108,7 @@ extern "C" fn page_fault() -> ! {
     let local = per_cpu::local();
     // SAFETY: as in `system_call`.
     let cpu = unsafe { local.cpu() };
-    let after = kernel().fault(cpu);
+    let after = kernel().on(cpu).fault();
     leave(local, after)
 }
 
@@ -123,7 +123,7 @@ extern "C" fn user_trap() -> ! {
         None => {
             // SAFETY: as in `system_call`.
             let cpu = unsafe { local.cpu() };
-            kernel().trap(cpu)
+            kernel().on(cpu).trap()
         }
     };
     leave(local, after)
@@ -136,7 +136,7 @@ extern "C" fn virtual_8086(vector: u32) -> ! {
     let local = per_cpu::local();
     // SAFETY: as in `system_call`; the borrow ends before `interrupt` takes its own.
     let cpu = unsafe { local.cpu() };
-    let ended = kernel().virtual_8086(cpu);
+    let ended = kernel().on(cpu).virtual_8086();
     let after = pic::line(vector).and_then(|line| interrupt(local, line));
     leave(local, after.unwrap_or(ended))
 }
@@ -252,7 +252,7 @@ fn go_on(local: &'static Local) -> After {
     after.unwrap_or_else(|| {
         // SAFETY: interrupts are off again, and the borrows of `interrupt` have ended.
         let cpu = unsafe { local.cpu() };
-        KERNEL.lock().idle(cpu)
+        KERNEL.lock().on(cpu).idle()
     })
 }
 
@@ -268,13 +268,13 @@ pub fn interrupt(local: &'static Local, line: u32) -> Option<After> {
             let _ = receive(local);
             // SAFETY: called first thing in a trap or in a turn of the idle loop, with interrupts off.
             let cpu = unsafe { local.cpu() };
-            Some(KERNEL.lock().timer(cpu))
+            Some(KERNEL.lock().on(cpu).timer())
         }
         serial::LINE => receive(local),
         _ => {
             // SAFETY: as above.
             let cpu = unsafe { local.cpu() };
-            Some(KERNEL.lock().device_interrupt(cpu, line))
+            Some(KERNEL.lock().on(cpu).device_interrupt(line))
         }
     }
 }
@@ -294,7 +294,7 @@ fn receive(local: &'static Local) -> Option<After> {
             break;
         }
         let Some(byte) = console::read() else { break };
-        after = Some(kernel.console_input(cpu, byte));
+        after = Some(kernel.on(cpu).console_input(byte));
     }
     after
 }

@@ -13,9 +13,8 @@ use abi::{Entry, EntryFlags, Error, Frame, Page, Permissions, Registers, UserPag
 
 use crate::boot::archive::{BootArchive, Extent, FindError};
 use crate::boot::command_line::{BootLine, FirstProgram};
-use crate::cpu::Cpu;
 use crate::hardware::Hardware;
-use crate::kernel::{After, Kernel};
+use crate::kernel::{After, Trap};
 use crate::state::frames::FreshFrame;
 use crate::state::ports::Ports;
 use crate::state::process::Index;
@@ -97,7 +96,7 @@ const COMMAND_LINE_LIMIT: usize = 1024;
 /// A first program's top stack page.
 const STACK_PAGE: UserPage = UserPage::known(USER_STACK_TOP - PAGE_SIZE);
 
-impl Kernel {
+impl<H: Hardware> Trap<'_, H> {
     /// Loads the first programs and makes them ready. `cpu` runs on the kernel's directory and there are no
     /// processes yet.
     ///
@@ -105,104 +104,95 @@ impl Kernel {
     ///
     /// # Errors
     /// A [`BootError`]; the machine cannot go on.
-    pub fn start_first<H: Hardware>(
+    pub fn start_first(
         &mut self,
-        cpu: &mut Cpu<H>,
         archive: BootArchive,
         command_line: &[u8],
     ) -> Result<After, BootError> {
         if command_line.len() > COMMAND_LINE_LIMIT {
             return Err(BootError::CommandLineTooLong);
         }
-        self.make_empty_view(cpu).ok_or(BootError::OutOfFrames(Name::new(b"views")))?;
+        self.make_empty_view().ok_or(BootError::OutOfFrames(Name::new(b"views")))?;
         let line = BootLine(command_line);
-        self.report_as_jos = line.reports_as_jos();
+        self.kernel.report_as_jos = line.reports_as_jos();
         let has_init = line.programs().next().is_none();
         if has_init && archive.length > BOOT_ARCHIVE_LIMIT {
             return Err(BootError::ArchiveTooLong);
         }
-        archive.check(cpu).map_err(|error| unreadable(error, Name::new(b"")))?;
+        archive.check(self.cpu).map_err(|error| unreadable(error, Name::new(b"")))?;
         if has_init {
-            self.start_init(cpu, archive, command_line)?;
+            self.start_init(archive, command_line)?;
         }
         for program in line.programs() {
             let program = program.map_err(|word| BootError::BadProgram(Name::new(word)))?;
-            self.start_program(cpu, archive, program)?;
+            self.start_program(archive, program)?;
         }
-        Ok(self.resume(cpu))
+        Ok(self.resume())
     }
 
     /// Starts `init`: its stack holds `["init", command_line]`, and the archive is mapped read-only at
     /// [`BOOT_ARCHIVE`].
-    fn start_init<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        archive: BootArchive,
-        command_line: &[u8],
-    ) -> Result<(), BootError> {
+    fn start_init(&mut self, archive: BootArchive, command_line: &[u8]) -> Result<(), BootError> {
         let short = |error| no_room(Name::new(INIT.as_bytes()), error);
-        let (init, entry) = self.load(cpu, archive, INIT, Rules::Vitrine)?;
-        self.map_archive(cpu, init, archive).map_err(short)?;
-        let esp = self.make_stack(cpu, init, command_line).map_err(short)?;
-        self.processes[init].registers = Registers::start(entry, esp);
-        self.processes[init].driver = true;
-        self.first = Some(init);
+        let (init, entry) = self.load(archive, INIT, Rules::Vitrine)?;
+        self.map_archive(init, archive).map_err(short)?;
+        let esp = self.make_stack(init, command_line).map_err(short)?;
+        self.kernel.processes[init].registers = Registers::start(entry, esp);
+        self.kernel.processes[init].driver = true;
+        self.kernel.first = Some(init);
         self.start(init);
         Ok(())
     }
 
     /// Starts a program as JOS starts it.
-    fn start_program<H: Hardware>(
+    fn start_program(
         &mut self,
-        cpu: &mut Cpu<H>,
         archive: BootArchive,
         program: FirstProgram<'_>,
     ) -> Result<(), BootError> {
-        let (index, entry) = self.load(cpu, archive, program.member, Rules::Jos)?;
-        let space = self.space(cpu, index);
-        self.memory(cpu)
+        let (index, entry) = self.load(archive, program.member, Rules::Jos)?;
+        let space = self.space(index);
+        self.memory()
             .allocate(space, STACK_PAGE, Permissions::WRITE)
             .map_err(|error| no_room(Name::new(program.member.as_bytes()), error))?;
-        let process = &mut self.processes[index];
+        let process = &mut self.kernel.processes[index];
         process.registers = Registers::start(entry, USER_STACK_TOP);
         process.numbering = program.numbering;
         if program.file_server {
             process.ports = Ports::ALL;
         }
         self.count_program();
-        self.processes.facts_of(index).kind =
+        self.kernel.processes.facts_of(index).kind =
             if program.file_server { KIND_FILE_SERVER } else { KIND_USER };
         self.start(index);
         Ok(())
     }
 
     /// Makes a stopped process with all of a program's segments; also returns the program's entry.
-    fn load<H: Hardware>(
+    fn load(
         &mut self,
-        cpu: &mut Cpu<H>,
         archive: BootArchive,
         member: &str,
         rules: Rules,
     ) -> Result<(Index, u32), BootError> {
         let name = Name::new(member.as_bytes());
-        let file = archive.find(cpu, member).map_err(|error| unreadable(error, name))?;
+        let file = archive.find(self.cpu, member).map_err(|error| unreadable(error, name))?;
         let mut header = [0; HEADER_LIMIT];
         let known = header.len().min(file.length as usize);
-        archive.read(cpu, file.offset, &mut header[..known]);
+        archive.read(self.cpu, file.offset, &mut header[..known]);
         let image = Image::plan_by(rules, &header[..known], file.length)
             .map_err(|error| BootError::Image(name, error))?;
 
-        let index = self.create(cpu, None, false).map_err(|error| no_room(name, error))?;
+        let index = self.create(None, false).map_err(|error| no_room(name, error))?;
         for page in image.pages() {
-            self.load_page(cpu, index, archive, file, &image, page)
+            self.load_page(index, archive, file, &image, page)
                 .map_err(|error| no_room(name, error))?;
         }
         Ok((index, image.entry()))
     }
 
-    fn load_page<H: Hardware>(
+    fn load_page(
         &mut self,
-        cpu: &mut Cpu<H>,
         index: Index,
         archive: BootArchive,
         file: Extent,
@@ -210,51 +200,40 @@ impl Kernel {
         page: Page,
     ) -> Result<(), Error> {
         let Some(permissions) = image.permissions(page) else { return Ok(()) };
-        let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
-        cpu.hardware.zero_frame(fresh.frame());
+        let fresh = self.kernel.frames.allocate().ok_or(Error::OutOfFrames)?;
+        self.cpu.hardware.zero_frame(fresh.frame());
         for piece in image.pieces(page) {
-            archive.copy_piece(cpu, file, piece, fresh.frame());
+            archive.copy_piece(self.cpu, file, piece, fresh.frame());
         }
         let writes = permissions.contains(Permissions::WRITE);
         let seal = if writes { EntryFlags::empty() } else { EntryFlags::SEALED };
-        self.map_over(cpu, index, UserPage::new(page.address())?, permissions.leaf() | seal, fresh)
+        self.map_over(index, UserPage::new(page.address())?, permissions.leaf() | seal, fresh)
     }
 
-    fn map_over<H: Hardware>(
+    fn map_over(
         &mut self,
-        cpu: &mut Cpu<H>,
         index: Index,
         page: UserPage,
         flags: EntryFlags,
         fresh: FreshFrame,
     ) -> Result<(), Error> {
-        let space = self.space(cpu, index);
-        self.memory(cpu).map_fresh(space, page, flags, fresh)
+        let space = self.space(index);
+        self.memory().map_fresh(space, page, flags, fresh)
     }
 
-    fn map_archive<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        init: Index,
-        archive: BootArchive,
-    ) -> Result<(), Error> {
-        let space = self.space(cpu, init);
+    fn map_archive(&mut self, init: Index, archive: BootArchive) -> Result<(), Error> {
+        let space = self.space(init);
         for index in 0..archive.length.div_ceil(PAGE_SIZE) {
             let frame = Frame::from_number(archive.first.number() + index);
             let source = Entry::new(frame, EntryFlags::USER_LEAF);
             let page = UserPage::new(BOOT_ARCHIVE + index * PAGE_SIZE)?;
-            self.memory(cpu).map_entry(source, true, space, page, Permissions::empty())?;
+            self.memory().map_entry(source, true, space, page, Permissions::empty())?;
         }
         Ok(())
     }
 
     /// Lays out `argc, argv` for init as a spawned JOS program finds them; returns the stack pointer.
-    fn make_stack<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        init: Index,
-        command_line: &[u8],
-    ) -> Result<u32, Error> {
+    fn make_stack(&mut self, init: Index, command_line: &[u8]) -> Result<u32, Error> {
         let mut bytes = [0; PAGE_SIZE as usize];
         let line = bytes.len() - command_line.len() - 1;
         bytes[line..line + command_line.len()].copy_from_slice(command_line);
@@ -267,12 +246,12 @@ impl Kernel {
         for (index, word) in words.into_iter().enumerate() {
             bytes[esp + 4 * index..][..4].copy_from_slice(&u32::to_le_bytes(word));
         }
-        let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
+        let fresh = self.kernel.frames.allocate().ok_or(Error::OutOfFrames)?;
         for (index, word) in bytes.chunks_exact(4).enumerate() {
             let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
-            cpu.hardware.write_frame(fresh.frame(), index as u32, word);
+            self.cpu.hardware.write_frame(fresh.frame(), index as u32, word);
         }
-        self.map_over(cpu, init, STACK_PAGE, EntryFlags::FRESH, fresh)?;
+        self.map_over(init, STACK_PAGE, EntryFlags::FRESH, fresh)?;
         Ok(address_of(esp))
     }
 }

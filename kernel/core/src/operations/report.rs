@@ -6,21 +6,15 @@
 use core::fmt::{self, Write};
 
 use abi::Registers;
-use abi::fault::Access;
+use abi::fault::{Access, PAGE_FAULT};
 use abi::jos::{TRAPFRAME_ON_STACK, VECTOR};
 use abi::message::Reason;
 
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
-use crate::kernel::Kernel;
+use crate::kernel::Trap;
 use crate::operations::fault::Fault;
 use crate::state::process::Index;
-
-/// The page-fault vector.
-pub(crate) const PAGE_FAULT: u32 = 14;
-
-/// The vector of a general protection fault.
-pub(crate) const GENERAL_PROTECTION: u32 = 13;
 
 /// Why nobody mended a fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,66 +36,66 @@ impl fmt::Display for Actor {
     }
 }
 
-impl Kernel {
-    fn actor<H: Hardware>(&self, cpu: &Cpu<H>) -> Actor {
-        Actor(cpu.current.map_or(0, |current| self.processes[current].name().bits()))
+impl<H: Hardware> Trap<'_, H> {
+    fn actor(&self) -> Actor {
+        Actor(self.cpu.current.map_or(0, |current| self.kernel.processes[current].name().bits()))
     }
 
     /// A process has been made.
-    pub(crate) fn report_new<H: Hardware>(&self, cpu: &mut Cpu<H>, index: Index) {
-        if self.report_as_jos {
-            let (actor, id) = (self.actor(cpu), self.processes[index].name());
-            tell(cpu, format_args!("[{actor}] new env {id}"));
+    pub(crate) fn report_new(&mut self, index: Index) {
+        if self.kernel.report_as_jos {
+            let (actor, id) = (self.actor(), self.kernel.processes[index].name());
+            tell(self.cpu, format_args!("[{actor}] new env {id}"));
         }
     }
 
     /// A process is about to end.
-    pub(crate) fn report_end<H: Hardware>(&self, cpu: &mut Cpu<H>, index: Index, reason: Reason) {
-        if !self.report_as_jos {
+    pub(crate) fn report_end(&mut self, index: Index, reason: Reason) {
+        if !self.kernel.report_as_jos {
             return;
         }
-        let (actor, id) = (self.actor(cpu), self.processes[index].name());
+        let (actor, id) = (self.actor(), self.kernel.processes[index].name());
         match reason {
-            Reason::Exited => tell(cpu, format_args!("[{id}] exiting gracefully")),
-            Reason::Destroyed => tell(cpu, format_args!("[{actor}] destroying {id}")),
+            Reason::Exited => tell(self.cpu, format_args!("[{id}] exiting gracefully")),
+            Reason::Destroyed => tell(self.cpu, format_args!("[{actor}] destroying {id}")),
             Reason::Killed => {}
         }
-        tell(cpu, format_args!("[{actor}] free env {id}"));
+        tell(self.cpu, format_args!("[{actor}] free env {id}"));
     }
 
     /// Nothing can run any more, and nothing will. JOS's kernel goes into its monitor then.
-    pub(crate) fn report_nothing_to_run<H: Hardware>(&self, cpu: &mut Cpu<H>) {
+    pub(crate) fn report_nothing_to_run(&mut self) {
         if self.only_process_has_ended() {
-            tell(cpu, format_args!("Destroyed the only environment - nothing more to do!"));
+            tell(self.cpu, format_args!("Destroyed the only environment - nothing more to do!"));
         }
-        if !(self.report_as_jos && self.is_lab_3()) {
-            tell(cpu, format_args!("No runnable environments in the system!"));
+        if !(self.kernel.report_as_jos && self.is_lab_3()) {
+            tell(self.cpu, format_args!("No runnable environments in the system!"));
         }
-        if self.report_as_jos {
-            report_monitor(cpu);
+        if self.kernel.report_as_jos {
+            report_monitor(self.cpu);
         }
     }
 
     /// A breakpoint stops the machine: JOS's kernel goes into its monitor, which shows the registers.
-    pub(crate) fn report_breakpoint<H: Hardware>(&self, cpu: &mut Cpu<H>, index: Index) {
-        self.report_trap(cpu);
-        report_monitor(cpu);
-        self.report_registers(cpu, index, None);
+    pub(crate) fn report_breakpoint(&mut self, index: Index) {
+        self.report_trap();
+        report_monitor(self.cpu);
+        self.report_registers(index, None);
     }
 
     /// A process in lab 3's numbering makes a call.
     #[cold]
     #[inline(never)]
-    pub(crate) fn report_call_of_lab_3<H: Hardware>(&self, cpu: &mut Cpu<H>) {
-        if self.report_as_jos {
-            report_incoming(cpu);
+    pub(crate) fn report_call_of_lab_3(&mut self) {
+        if self.kernel.report_as_jos {
+            report_incoming(self.cpu);
         }
     }
 
     /// A trap is about to end a process or to stop the machine: lab 3 has a line for it.
-    fn report_trap<H: Hardware>(&self, cpu: &mut Cpu<H>) {
-        if self.report_as_jos && self.may_be_lab_3() {
-            report_incoming(cpu);
+    fn report_trap(&mut self) {
+        if self.kernel.report_as_jos && self.may_be_lab_3() {
+            report_incoming(self.cpu);
         }
     }
 
@@ -109,11 +103,11 @@ impl Kernel {
     /// the page-fault handler.
     #[cold]
     #[inline(never)]
-    pub(crate) fn hint_at_lab_4<H: Hardware>(&self, cpu: &mut Cpu<H>, index: Index) {
+    pub(crate) fn hint_at_lab_4(&mut self, index: Index) {
         if self.is_course() {
-            let id = self.processes[index].name();
+            let id = self.kernel.processes[index].name();
             tell(
-                cpu,
+                self.cpu,
                 format_args!(
                     "hint: [{id}] gave call 9 no trap frame; a program of lab 4 is started with abi=lab4"
                 ),
@@ -122,22 +116,16 @@ impl Kernel {
     }
 
     /// A page fault ends a process.
-    pub(crate) fn report_fault<H: Hardware>(
-        &self,
-        cpu: &mut Cpu<H>,
-        index: Index,
-        fault: Fault,
-        why: Unhandled,
-    ) {
+    pub(crate) fn report_fault(&mut self, index: Index, fault: Fault, why: Unhandled) {
         let Fault { address, access, eip } = fault;
-        let id = self.processes[index].name();
-        if self.report_as_jos {
+        let id = self.kernel.processes[index].name();
+        if self.kernel.report_as_jos {
             if let Unhandled::NoExceptionStack { record } = why {
-                return self.report_bad_memory(cpu, index, record);
+                return self.report_bad_memory(index, record);
             }
-            self.report_trap(cpu);
-            tell(cpu, format_args!("[{id}] user fault va {address:08x} ip {eip:08x}"));
-            return self.report_registers(cpu, index, Some(fault));
+            self.report_trap();
+            tell(self.cpu, format_args!("[{id}] user fault va {address:08x} ip {eip:08x}"));
+            return self.report_registers(index, Some(fault));
         }
         let access = Access::from_bits_truncate(access);
         let what = if access.contains(Access::WRITE) { "write to" } else { "read of" };
@@ -148,7 +136,7 @@ impl Kernel {
             Unhandled::Pager(why) => why,
         };
         tell(
-            cpu,
+            self.cpu,
             format_args!(
                 "[{id}] user fault va {address:08x} ip {eip:08x}: {what} {page} page; {why}"
             ),
@@ -156,51 +144,49 @@ impl Kernel {
     }
 
     /// A JOS call named memory that its caller may not use, which ends the caller.
-    pub(crate) fn report_bad_memory<H: Hardware>(
-        &self,
-        cpu: &mut Cpu<H>,
-        index: Index,
-        address: u32,
-    ) {
-        let id = self.processes[index].name();
+    pub(crate) fn report_bad_memory(&mut self, index: Index, address: u32) {
+        let id = self.kernel.processes[index].name();
         // In lab 3's numbering the call has had its line.
         if !self.is_lab_3() {
-            self.report_trap(cpu);
+            self.report_trap();
         }
-        tell(cpu, format_args!("[{id}] user_mem_check assertion failure for va {address:08x}"));
+        tell(
+            self.cpu,
+            format_args!("[{id}] user_mem_check assertion failure for va {address:08x}"),
+        );
     }
 
     /// A process entered virtual-8086 mode, which ends it. Its saved registers say nothing.
-    pub(crate) fn report_virtual_8086<H: Hardware>(&self, cpu: &mut Cpu<H>, index: Index) {
-        let id = self.processes[index].name();
-        tell(cpu, format_args!("[{id}] entered virtual-8086 mode: ended"));
+    pub(crate) fn report_virtual_8086(&mut self, index: Index) {
+        let id = self.kernel.processes[index].name();
+        tell(self.cpu, format_args!("[{id}] entered virtual-8086 mode: ended"));
     }
 
     /// Any other exception ends a process.
-    pub(crate) fn report_exception<H: Hardware>(&self, cpu: &mut Cpu<H>, index: Index) {
-        if self.report_as_jos {
-            self.report_trap(cpu);
-            return self.report_registers(cpu, index, None);
+    pub(crate) fn report_exception(&mut self, index: Index) {
+        if self.kernel.report_as_jos {
+            self.report_trap();
+            return self.report_registers(index, None);
         }
-        let id = self.processes[index].name();
-        let Registers { trap, error, eip, .. } = self.processes[index].registers;
+        let id = self.kernel.processes[index].name();
+        let Registers { trap, error, eip, .. } = self.kernel.processes[index].registers;
         let name = EXCEPTIONS.get(trap as usize).map_or("unexpected interrupt", |names| names.0);
         tell(
-            cpu,
+            self.cpu,
             format_args!("[{id}] {name} (vector {trap}, error {error:08x}) at ip {eip:08x}: ended"),
         );
     }
 
     /// The registers of a process, as JOS lists them; a page fault's own words come from `fault`, because a call that
     /// met it has none in the registers.
-    fn report_registers<H: Hardware>(&self, cpu: &mut Cpu<H>, index: Index, fault: Option<Fault>) {
-        let r = &self.processes[index].registers;
+    fn report_registers(&mut self, index: Index, fault: Option<Fault>) {
+        let r = &self.kernel.processes[index].registers;
         let (trap, error) = match fault {
             Some(fault) => (PAGE_FAULT, fault.access),
             None => (r.trap, r.error),
         };
-        let (place, number) = (core::ptr::from_ref(r).addr(), cpu.number);
-        tell(cpu, format_args!("TRAP frame at {place:#x} from CPU {number}"));
+        let (place, number) = (core::ptr::from_ref(r).addr(), self.cpu.number);
+        tell(self.cpu, format_args!("TRAP frame at {place:#x} from CPU {number}"));
         let general = [
             ("edi", r.edi),
             ("esi", r.esi),
@@ -212,27 +198,27 @@ impl Kernel {
             ("eax", r.eax),
         ];
         for (name, value) in general {
-            tell(cpu, format_args!("  {name:<4} 0x{value:08x}"));
+            tell(self.cpu, format_args!("  {name:<4} 0x{value:08x}"));
         }
-        tell(cpu, format_args!("  es   0x----{:04x}", r.es & 0xFFFF));
-        tell(cpu, format_args!("  ds   0x----{:04x}", r.ds & 0xFFFF));
-        tell(cpu, format_args!("  trap 0x{trap:08x} {}", jos_name(trap)));
+        tell(self.cpu, format_args!("  es   0x----{:04x}", r.es & 0xFFFF));
+        tell(self.cpu, format_args!("  ds   0x----{:04x}", r.ds & 0xFFFF));
+        tell(self.cpu, format_args!("  trap 0x{trap:08x} {}", jos_name(trap)));
         match fault {
             Some(fault) => {
                 let of = |bit: Access, yes, no| if error & bit.bits() != 0 { yes } else { no };
                 let ring = of(Access::USER, "user", "kernel");
                 let what = of(Access::WRITE, "write", "read");
                 let page = of(Access::PROTECTION, "protection", "not-present");
-                tell(cpu, format_args!("  cr2  0x{:08x}", fault.address));
-                tell(cpu, format_args!("  err  0x{error:08x} [{ring}, {what}, {page}]"));
+                tell(self.cpu, format_args!("  cr2  0x{:08x}", fault.address));
+                tell(self.cpu, format_args!("  err  0x{error:08x} [{ring}, {what}, {page}]"));
             }
-            None => tell(cpu, format_args!("  err  0x{error:08x}")),
+            None => tell(self.cpu, format_args!("  err  0x{error:08x}")),
         }
-        tell(cpu, format_args!("  eip  0x{:08x}", r.eip));
-        tell(cpu, format_args!("  cs   0x----{:04x}", r.cs & 0xFFFF));
-        tell(cpu, format_args!("  flag 0x{:08x}", r.eflags));
-        tell(cpu, format_args!("  esp  0x{:08x}", r.esp));
-        tell(cpu, format_args!("  ss   0x----{:04x}", r.ss & 0xFFFF));
+        tell(self.cpu, format_args!("  eip  0x{:08x}", r.eip));
+        tell(self.cpu, format_args!("  cs   0x----{:04x}", r.cs & 0xFFFF));
+        tell(self.cpu, format_args!("  flag 0x{:08x}", r.eflags));
+        tell(self.cpu, format_args!("  esp  0x{:08x}", r.esp));
+        tell(self.cpu, format_args!("  ss   0x----{:04x}", r.ss & 0xFFFF));
     }
 }
 

@@ -25,9 +25,8 @@ use abi::process::Target;
 use abi::process_info::Status;
 use abi::{Error, PageRange, Syscall};
 
-use crate::cpu::Cpu;
 use crate::hardware::Hardware;
-use crate::kernel::Kernel;
+use crate::kernel::Trap;
 use crate::memory::range::Progress;
 use crate::state::process::{Index, MessageBuffer, PendingRequest};
 use crate::syscall::native::CallRegisters;
@@ -39,12 +38,12 @@ const TABLE: u32 = 1;
 /// In the message_buffer of a process that waits for frames: the pages that its range call has walked.
 const DONE: usize = 1;
 
-impl Kernel {
+impl<H: Hardware> Trap<'_, H> {
     /// A call of the current process has found no frame: asks for frames, or gives the caller the error.
     #[cold]
     #[inline(never)]
-    pub(crate) fn short_of_frames<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) {
-        if !self.ask_for_frames(cpu, caller) {
+    pub(crate) fn short_of_frames(&mut self, caller: Index) {
+        if !self.ask_for_frames(caller) {
             self.fail_for_frames(caller);
         }
     }
@@ -52,41 +51,42 @@ impl Kernel {
     /// A range call has found no frame: keeps how far it got, where the second try looks for it.
     #[cold]
     pub(crate) fn note_done(&mut self, caller: Index, done: u32) {
-        self.processes[caller].message_buffer.words[DONE] = done;
+        self.kernel.processes[caller].message_buffer.words[DONE] = done;
     }
 
     /// In a second try that goes on: the pages that the first has walked.
     pub(crate) fn done_before(&self, caller: Index) -> u32 {
-        self.processes[caller].message_buffer.words[DONE]
+        self.kernel.processes[caller].message_buffer.words[DONE]
     }
 
     /// Suspends the current process and asks a pager for frames. `false`: there is none that could free any.
-    fn ask_for_frames<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) -> bool {
-        if self.second_try {
+    fn ask_for_frames(&mut self, caller: Index) -> bool {
+        if self.kernel.second_try {
             return false;
         }
         let call = self.call_of(caller);
         let Some((needy, frames)) = self.frames_wanted(caller, call) else { return false };
         let Some(pager) = self.living_pager(needy) else { return false };
-        if !self.processes[pager].frees_frames {
+        if !self.kernel.processes[pager].frees_frames {
             return false;
         }
         let is_range = call.is_ok_and(is_range_call);
-        let done = if is_range { self.processes[caller].message_buffer.words[DONE] } else { 0 };
+        let done =
+            if is_range { self.kernel.processes[caller].message_buffer.words[DONE] } else { 0 };
         let words = [frames, done, 0, 0];
-        if self.ask_at_once(cpu, caller, pager, PendingRequest::Frames, words) {
+        if self.ask_at_once(caller, pager, PendingRequest::Frames, words) {
             return true;
         }
         if self
-            .begin_errand(cpu, caller, pager, PendingRequest::Frames, MessageBuffer::words(words))
+            .begin_errand(caller, pager, PendingRequest::Frames, MessageBuffer::words(words))
             .is_err()
         {
             self.note_done(caller, done);
             return false;
         }
-        let timeout = self.processes[caller].fault_timeout;
+        let timeout = self.kernel.processes[caller].fault_timeout;
         if timeout != 0 {
-            self.wake_in(cpu, caller, timeout);
+            self.wake_in(caller, timeout);
         }
         true
     }
@@ -96,19 +96,19 @@ impl Kernel {
         let eax = match self.call_of(caller) {
             Ok(call) => {
                 if is_range_call(call) || matches!(call, Syscall::DeviceMap { .. }) {
-                    let process = &mut self.processes[caller];
+                    let process = &mut self.kernel.processes[caller];
                     process.registers.ebx = process.message_buffer.words[DONE];
                 }
                 Error::OutOfFrames.to_wire()
             }
-            Err(_) => self.processes[caller].numbering.error(Error::OutOfFrames),
+            Err(_) => self.kernel.processes[caller].numbering.error(Error::OutOfFrames),
         };
-        self.processes[caller].registers.eax = eax;
+        self.kernel.processes[caller].registers.eax = eax;
     }
 
     /// The native call in a process's saved registers; an error if it is a JOS call.
     fn call_of(&self, caller: Index) -> Result<Syscall, Error> {
-        CallRegisters::decode_again(&self.processes[caller].registers)
+        CallRegisters::decode_again(&self.kernel.processes[caller].registers)
     }
 
     /// Whose pager is to free frames for a call, and how many the call needs at most. `None`: no pager can help.
@@ -124,7 +124,7 @@ impl Kernel {
             | Syscall::Call { to, .. }
             | Syscall::Reply { to, .. }
             | Syscall::ReplyAndReceive { to, .. } => {
-                return self.processes.find(to).ok().map(|receiver| (receiver, TABLE));
+                return self.kernel.processes.find(to).ok().map(|receiver| (receiver, TABLE));
             }
             // The others need no frame, or one of the pool for devices, or are a pager's own.
             _ => return None,
@@ -137,7 +137,8 @@ impl Kernel {
             JosCall::PageAlloc { .. } => Some((caller, PAGE_AND_TABLE)),
             JosCall::PageMap { .. } | JosCall::Exofork => Some((caller, TABLE)),
             JosCall::IpcTrySend { env, .. } => {
-                let receiver = self.processes.resolve(caller, Target::new(env).ok()?).ok()?;
+                let receiver =
+                    self.kernel.processes.resolve(caller, Target::new(env).ok()?).ok()?;
                 Some((receiver, TABLE))
             }
             _ => None,
@@ -146,78 +147,74 @@ impl Kernel {
 
     /// Gives the CPU to a process whose pager has freed frames, and makes its call the second time. The process is in no
     /// queue. If a process runs, it is the next after all others that are ready.
-    pub(crate) fn call_again<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) {
-        self.give_up_cpu(cpu);
-        self.switch(cpu, caller);
-        self.second_try = true;
-        self.goes_on = self.call_of(caller).is_ok_and(is_range_call)
-            && self.processes[caller].message_buffer.words[DONE] != 0;
+    pub(crate) fn call_again(&mut self, caller: Index) {
+        self.give_up_cpu();
+        self.switch(caller);
+        self.kernel.second_try = true;
+        self.kernel.goes_on = self.call_of(caller).is_ok_and(is_range_call)
+            && self.kernel.processes[caller].message_buffer.words[DONE] != 0;
         match self.call_of(caller) {
-            Ok(call) => match self.dispatch_again(cpu, caller, call) {
+            Ok(call) => match self.dispatch_again(caller, call) {
                 Ok(()) => {}
                 Err(Error::OutOfFrames) => self.fail_for_frames(caller),
-                Err(error) => self.refuse(cpu, caller, error),
+                Err(error) => self.refuse(caller, error),
             },
-            Err(_) => self.jos_call(cpu, caller),
+            Err(_) => self.jos_call(caller),
         }
-        (self.second_try, self.goes_on) = (false, false);
-        if cpu.current == Some(caller) && self.processes[caller].stopped {
+        (self.kernel.second_try, self.kernel.goes_on) = (false, false);
+        if self.cpu.current == Some(caller) && self.kernel.processes[caller].stopped {
             // Its parent has stopped it while it waited.
-            cpu.current = None;
-            self.processes.facts_of(caller).status = Status::NotRunnable as u32;
+            self.cpu.current = None;
+            self.kernel.processes.facts_of(caller).status = Status::NotRunnable as u32;
         }
     }
 
     /// The calls of [`Kernel::frames_wanted`], by their long ways.
-    fn dispatch_again<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        call: Syscall,
-    ) -> Result<(), Error> {
-        let done = self.processes[caller].message_buffer.words[DONE];
+    fn dispatch_again(&mut self, caller: Index, call: Syscall) -> Result<(), Error> {
+        let done = self.kernel.processes[caller].message_buffer.words[DONE];
         match call {
             Syscall::PageAllocate { process, page, permissions } => {
-                self.page_allocate_elsewhere(cpu, caller, process, page, permissions)
+                self.page_allocate_elsewhere(caller, process, page, permissions)
             }
             Syscall::PageMap { process, page, to, to_page, permissions } => {
-                self.page_map_elsewhere(cpu, caller, (process, page), (to, to_page), permissions)
+                self.page_map_elsewhere(caller, (process, page), (to, to_page), permissions)
             }
             Syscall::PageUnmap { process, page, marks } => {
-                self.page_unmap_elsewhere(cpu, caller, process, page, marks)
+                self.page_unmap_elsewhere(caller, process, page, marks)
             }
             Syscall::PageCopy { process, page, permissions } => {
-                self.page_copy_elsewhere(cpu, caller, process, page, permissions)
+                self.page_copy_elsewhere(caller, process, page, permissions)
             }
             Syscall::PageMove { process, page, to, to_page, marks } => {
-                self.page_move(cpu, caller, (process, page), (to, to_page), marks)
+                self.page_move(caller, (process, page), (to, to_page), marks)
             }
-            Syscall::RangeShare { process, range, to, to_page, drop, add, both } => self
-                .range_share(cpu, caller, (process, range), (to, to_page), (drop, add, both), done),
+            Syscall::RangeShare { process, range, to, to_page, drop, add, both } => {
+                self.range_share(caller, (process, range), (to, to_page), (drop, add, both), done)
+            }
             Syscall::RangeUnmap { process, range, marks } => {
-                self.range_unmap(cpu, caller, (process, range), marks, done)
+                self.range_unmap(caller, (process, range), marks, done)
             }
             Syscall::RangeAllocate { process, range, permissions } => {
-                self.range_allocate(cpu, caller, (process, range), permissions, done)
+                self.range_allocate(caller, (process, range), permissions, done)
             }
-            Syscall::ProcessCreate { copy } => self.process_create(cpu, caller, copy),
+            Syscall::ProcessCreate { copy } => self.process_create(caller, copy),
             Syscall::Send { to, words: _, transfer } => {
-                self.pending_request(cpu, caller, to, PendingRequest::Send, transfer.into())
+                self.pending_request(caller, to, PendingRequest::Send, transfer.into())
             }
             Syscall::Call { to, words: _, transfer } => {
-                self.pending_request(cpu, caller, to, PendingRequest::Call, transfer.into())
+                self.pending_request(caller, to, PendingRequest::Call, transfer.into())
             }
             Syscall::Reply { to, words: _, transfer } => {
                 let message_buffer = MessageBuffer {
-                    words: self.processes[caller].words(),
+                    words: self.kernel.processes[caller].words(),
                     transfer: transfer.into(),
                 };
-                let answered = self.reply(cpu, caller, to, message_buffer)?;
+                let answered = self.reply(caller, to, message_buffer)?;
                 self.make_ready(answered);
                 self.succeed(caller)
             }
             Syscall::ReplyAndReceive { to, words: _, transfer } => {
-                self.reply_and_receive(cpu, caller, to, transfer.into())
+                self.reply_and_receive(caller, to, transfer.into())
             }
             _ => unreachable!("no pager is asked for frames for {call:?}"),
         }

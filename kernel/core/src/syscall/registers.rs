@@ -4,36 +4,29 @@ use abi::process::Target;
 use abi::registers::{FLAG_INTERRUPTS, FLAGS_PROGRAM, UserRegisters};
 use abi::{Error, Registers};
 
-use crate::cpu::Cpu;
 use crate::hardware::Hardware;
-use crate::kernel::Kernel;
+use crate::kernel::Trap;
 use crate::state::process::{Index, Process, State, Unfinished};
 use crate::syscall::native::within_user;
 
-impl Kernel {
+impl<H: Hardware> Trap<'_, H> {
     /// Gives a child the registers and FPU state of the current process.
-    pub(crate) fn copy_registers<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        from: Index,
-        child: Index,
-    ) {
-        self.processes[child].registers = self.processes[from].registers;
-        cpu.hardware.save_fpu(&mut self.processes[child].fpu);
+    pub(crate) fn copy_registers(&mut self, from: Index, child: Index) {
+        self.kernel.processes[child].registers = self.kernel.processes[from].registers;
+        self.cpu.hardware.save_fpu(&mut self.kernel.processes[child].fpu);
     }
 
-    pub(crate) fn registers_read<H: Hardware>(
+    pub(crate) fn registers_read(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         child: Target,
         address: u32,
     ) -> Result<(), Error> {
         let child = self.child(caller, child)?;
-        if !self.touch_registers(cpu, caller, address, true)? {
+        if !self.touch_registers(caller, address, true)? {
             return Ok(());
         }
-        let r = &self.processes[child].registers;
+        let r = &self.kernel.processes[child].registers;
         let registers = UserRegisters {
             edi: r.edi,
             esi: r.esi,
@@ -47,48 +40,40 @@ impl Kernel {
             esp: r.esp,
         };
         for (index, word) in (0..).zip(registers.words()) {
-            cpu.hardware.write_user(address + 4 * index, word);
+            self.cpu.hardware.write_user(address + 4 * index, word);
         }
         self.succeed(caller)
     }
 
-    pub(crate) fn registers_write<H: Hardware>(
+    pub(crate) fn registers_write(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         child: Target,
         address: u32,
     ) -> Result<(), Error> {
         let child = self.child(caller, child)?;
-        if self.processes[child].state != State::Ready {
+        if self.kernel.processes[child].state != State::Ready {
             return Err(Error::Busy);
         }
-        if !self.touch_registers(cpu, caller, address, false)? {
+        if !self.touch_registers(caller, address, false)? {
             return Ok(());
         }
         let words =
-            core::array::from_fn(|index| cpu.hardware.read_user(address + 4 * index as u32));
-        self.processes[child].set_registers(UserRegisters::from_words(words));
+            core::array::from_fn(|index| self.cpu.hardware.read_user(address + 4 * index as u32));
+        self.kernel.processes[child].set_registers(UserRegisters::from_words(words));
         self.succeed(caller)
     }
 
     /// Checks the caller's 40-byte buffer at `address`; `false` if the call restarts after a fault there.
-    fn touch_registers<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        address: u32,
-        write: bool,
-    ) -> Result<bool, Error> {
+    fn touch_registers(&mut self, caller: Index, address: u32, write: bool) -> Result<bool, Error> {
         let length = size_of::<UserRegisters>() as u32;
-        self.touch_buffer(cpu, caller, (address, length), write)
+        self.touch_buffer(caller, (address, length), write)
     }
 
     /// Checks a buffer that is aligned to words, in the caller's space; `false` if the call restarts after a fault there.
     #[inline(always)]
-    pub(crate) fn touch_buffer<H: Hardware>(
+    pub(crate) fn touch_buffer(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         (address, length): (u32, u32),
         write: bool,
@@ -97,11 +82,11 @@ impl Kernel {
             return Err(Error::InvalidArgument);
         }
         within_user(address, length)?;
-        let space = self.space(cpu, caller);
-        match self.memory(cpu).check_user(space, address, length, write) {
+        let space = self.space(caller);
+        match self.memory().check_user(space, address, length, write) {
             Ok(()) => Ok(true),
             Err(fault) => {
-                self.fault_of_call(cpu, caller, fault, write);
+                self.fault_of_call(caller, fault, write);
                 Ok(false)
             }
         }

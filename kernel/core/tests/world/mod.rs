@@ -115,7 +115,7 @@ impl World {
         let mut cpu = Cpu::new(model, 0, boot.directory);
         let first = reserved[0];
         let archive = BootArchive { first, length };
-        let after = kernel.start_first(&mut cpu, archive, command_line.as_bytes())?;
+        let after = kernel.on(&mut cpu).start_first(archive, command_line.as_bytes())?;
         let mut world = Self {
             kernel,
             cpu,
@@ -240,15 +240,15 @@ impl World {
     pub fn trap(&mut self, vector: u32) {
         self.registers().trap = vector;
         if self.kernel.trace.is_on() {
-            self.kernel.trace_trap(&mut self.cpu, None);
+            self.kernel.on(&mut self.cpu).trace_trap(None);
         }
-        let after = self.kernel.trap(&mut self.cpu);
+        let after = self.kernel.on(&mut self.cpu).trap();
         if self.kernel.trace.is_on() {
             self.kernel.trace_result();
         }
         self.leave(after);
         if self.kernel.trace.is_on() {
-            self.kernel.trace_resume(&self.cpu);
+            self.kernel.on(&mut self.cpu).trace_resume();
         }
     }
 
@@ -257,14 +257,14 @@ impl World {
         self.after = after;
         self.settle();
         while self.after == After::TakeDown && !self.stop_at_teardown {
-            self.after = self.kernel.idle(&mut self.cpu);
+            self.after = self.kernel.on(&mut self.cpu).idle();
             self.settle();
         }
     }
 
     /// Traps from virtual-8086 mode.
     pub fn virtual_8086(&mut self) {
-        self.after = self.kernel.virtual_8086(&mut self.cpu);
+        self.after = self.kernel.on(&mut self.cpu).virtual_8086();
         self.settle();
     }
 
@@ -374,21 +374,21 @@ impl World {
     /// Lets 10 ms pass.
     pub fn tick(&mut self) {
         self.cpu.hardware.clock += 10_000;
-        let after = self.kernel.timer(&mut self.cpu);
+        let after = self.kernel.on(&mut self.cpu).timer();
         self.leave(after);
     }
 
     /// A device raises an interrupt line, if it is open.
     pub fn raise(&mut self, line: u32) {
         if self.cpu.hardware.masked & 1 << line == 0 {
-            let after = self.kernel.device_interrupt(&mut self.cpu, line);
+            let after = self.kernel.on(&mut self.cpu).device_interrupt(line);
             self.leave(after);
         }
     }
 
     /// A key is pressed.
     pub fn key(&mut self, byte: u8) {
-        let after = self.kernel.console_input(&mut self.cpu, byte);
+        let after = self.kernel.on(&mut self.cpu).console_input(byte);
         self.leave(after);
     }
 
@@ -475,7 +475,7 @@ impl World {
         [registers.ebx, registers.esi, registers.edi, registers.ebp] = raw.words;
         registers.eip = CALL_SITE + 2;
         registers.trap = VECTOR;
-        self.after = self.kernel.trap(&mut self.cpu);
+        self.after = self.kernel.on(&mut self.cpu).trap();
         self.result(self.current()).expect("the call succeeds");
     }
 

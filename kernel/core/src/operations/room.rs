@@ -1,0 +1,51 @@
+//! Whether a call has to wait for memory that is being taken down, and how it waits: it restarts.
+
+use abi::Error;
+
+use crate::hardware::Hardware;
+use crate::kernel::Trap;
+use crate::state::process::Index;
+
+impl<H: Hardware> Trap<'_, H> {
+    /// Whether the current process's call has to wait for memory that is being taken down: fewer than `frames` are
+    /// free, and a process is dying. One table of it has then been taken down, and the call restarts: its caller must
+    /// return, with no register changed. So no call takes down more than one table.
+    #[inline(always)]
+    pub(crate) fn waits_for_room(&mut self, caller: Index, frames: u32) -> bool {
+        self.kernel.frames.free() < frames && self.take_down_and_restart(caller)
+    }
+
+    /// As [`Kernel::waits_for_room`], for `frames` that are to be charged to `owner`, and for the dying processes that
+    /// its bounds count.
+    #[inline(always)]
+    pub(crate) fn waits_for_quota(&mut self, caller: Index, owner: Index, frames: u32) -> bool {
+        self.kernel.processes.is_bounded(owner) && self.bound_gives_way(caller, owner, frames)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn bound_gives_way(&mut self, caller: Index, owner: Index, frames: u32) -> bool {
+        self.kernel.processes.meets_bound_that_gives_way(owner, frames)
+            && self.take_down_and_restart(caller)
+    }
+
+    /// As [`Kernel::waits_for_room`], for a call that has changed nothing and met a bound, or another `error`.
+    #[cold]
+    pub(crate) fn waits_for_bound(&mut self, caller: Index, error: Error) -> bool {
+        error == Error::QuotaExceeded
+            && self.kernel.processes.met_bound_gives_way()
+            && self.take_down_and_restart(caller)
+    }
+
+    /// Takes down one table and restarts the current process's call; `false` if no process is dying, or if the call is a
+    /// range call that goes on in the middle: made from the start, it would meet what it has done itself.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn take_down_and_restart(&mut self, caller: Index) -> bool {
+        let some = !self.kernel.goes_on && self.teardown_slice();
+        if some {
+            self.restart(caller);
+        }
+        some
+    }
+}
