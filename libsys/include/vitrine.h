@@ -998,16 +998,16 @@ static inline int32_t vitrine_reply_and_receive(uint32_t to, const uint32_t word
     return vitrine_message_call(CALL_REPLY_AND_RECEIVE, to, words, page, offer, message);
 }
 
-/* As vitrine_fault_reply_resume (`verdict` 0), _map (1; otherwise `source`, `destination` and
+/* As vitrine_fault_reply_resume (`reply` 0), _map (1; otherwise `source`, `destination` and
    `permissions` are 0) or _refuse (2), then receives from anyone; a page may come at `accept`, unless
    that is 0. That the client does not wait any more is no error. Errors of a map come before anything
    is received. */
-static inline int32_t vitrine_fault_reply_and_receive(uint32_t client, uint32_t verdict,
+static inline int32_t vitrine_fault_reply_and_receive(uint32_t client, uint32_t reply,
                                                       uint32_t source, uint32_t destination,
                                                       uint32_t permissions, uint32_t accept,
                                                       struct vitrine_message *message)
 {
-    const uint32_t words[4] = {verdict, destination, accept ? accept | 1 : 0, 0};
+    const uint32_t words[4] = {reply, destination, accept ? accept | 1 : 0, 0};
     return vitrine_message_call(CALL_FAULT_REPLY_AND_RECEIVE, client, words, source, permissions,
                                 message);
 }

@@ -9,7 +9,7 @@
 mod device;
 mod gate;
 
-use abi::call::{Arguments as _, PageTransfer, Verdict};
+use abi::call::{Arguments as _, FaultReply, PageTransfer};
 use abi::fault::Access;
 use abi::message::{Message, Reason};
 use abi::process::Target;
@@ -499,8 +499,8 @@ pub fn fault_forward(address: u32, access: Access, eip: u32) -> Result<(), Error
 /// # Errors
 /// See [`Syscall::FaultReply`].
 #[inline(always)]
-pub fn fault_reply(client: ProcessId, verdict: Verdict) -> Result<(), Error> {
-    two_words(Syscall::FaultReply { process: client, verdict }).map(drop)
+pub fn fault_reply(client: ProcessId, reply: FaultReply) -> Result<(), Error> {
+    two_words(Syscall::FaultReply { process: client, reply }).map(drop)
 }
 
 /// Answers a client's fault, then waits for a message from anyone; a page may come at `accept`.
@@ -510,10 +510,10 @@ pub fn fault_reply(client: ProcessId, verdict: Verdict) -> Result<(), Error> {
 #[inline(always)]
 pub fn fault_reply_and_receive(
     client: ProcessId,
-    verdict: Verdict,
+    reply: FaultReply,
     accept: Option<UserPage>,
 ) -> Result<Message, Error> {
-    let call = Syscall::FaultReplyAndReceive { process: client, verdict, accept };
+    let call = Syscall::FaultReplyAndReceive { process: client, reply, accept };
     let answer = gate::message_with_page(&call.encode());
     Message::from_wire(answer.value, answer.process, answer.words)
 }

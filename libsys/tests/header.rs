@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::mem::offset_of;
 
-use abi::call::{Arguments as _, PageTransfer, RawCall, Verdict};
+use abi::call::{Arguments as _, FaultReply, PageTransfer, RawCall};
 use abi::driver::{Line, PortRange};
 use abi::fault::{Access, FaultRecord};
 use abi::jos::{self, JosCall};
@@ -357,7 +357,7 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
     let (page, permissions, address) = (PAGE, ALL, BUFFER);
     let transfer = |send, accept| Some(PageTransfer { page, send, accept });
     let both = transfer(Some(ALL), true);
-    let map = Verdict::Map { source: PAGE, destination: OTHER_PAGE, permissions };
+    let map = FaultReply::Map { source: PAGE, destination: OTHER_PAGE, permissions };
     BTreeMap::from([
         ("vitrine_identity", Syscall::Identity),
         ("vitrine_page_allocate", Syscall::PageAllocate { process, page, permissions }),
@@ -411,12 +411,12 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
         ),
         (
             "vitrine_fault_reply_resume",
-            Syscall::FaultReply { process: client, verdict: Verdict::Resume },
+            Syscall::FaultReply { process: client, reply: FaultReply::Resume },
         ),
-        ("vitrine_fault_reply_map", Syscall::FaultReply { process: client, verdict: map }),
+        ("vitrine_fault_reply_map", Syscall::FaultReply { process: client, reply: map }),
         (
             "vitrine_fault_reply_refuse",
-            Syscall::FaultReply { process: client, verdict: Verdict::Refuse },
+            Syscall::FaultReply { process: client, reply: FaultReply::Refuse },
         ),
         ("vitrine_set_fault_timeout", Syscall::SetFaultTimeout { process, milliseconds: 1000 }),
         ("vitrine_clone", Syscall::Clone { child }),
@@ -430,7 +430,7 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
         ),
         (
             "vitrine_fault_reply_and_receive",
-            Syscall::FaultReplyAndReceive { process: client, verdict: map, accept: Some(PAGE) },
+            Syscall::FaultReplyAndReceive { process: client, reply: map, accept: Some(PAGE) },
         ),
         ("vitrine_clock", Syscall::Clock),
         ("vitrine_sleep", Syscall::Sleep { milliseconds: 1000 }),

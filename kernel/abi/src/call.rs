@@ -122,9 +122,9 @@ impl PageTransfer {
     }
 }
 
-/// What a fault's pager decides.
+/// What a pager answers to a fault of its client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
+pub enum FaultReply {
     /// Resume; the mappings have been made by calls.
     Resume,
     /// Map the pager's own page `source` at `destination` of the client with `permissions`, then resume.
@@ -141,7 +141,7 @@ pub enum Verdict {
     Refuse,
 }
 
-impl Verdict {
+impl FaultReply {
     #[inline(always)]
     fn encode(self, number: u32, client: ProcessId, third: u32) -> RawCall {
         let process = client.bits();
@@ -408,7 +408,7 @@ pub enum Syscall {
         /// The client.
         process: ProcessId,
         /// The answer.
-        verdict: Verdict,
+        reply: FaultReply,
     },
     /// 58: bounds how long each fault of a child may wait for its pager; 0 for no bound.
     SetFaultTimeout {
@@ -636,7 +636,7 @@ pub enum Syscall {
         /// The client.
         process: ProcessId,
         /// The answer.
-        verdict: Verdict,
+        reply: FaultReply,
         /// Where a page may come.
         accept: Option<UserPage>,
     },
@@ -716,7 +716,7 @@ impl Syscall {
             Self::SetPager { process, pager } => plain(54, process, [id(pager), 0, 0, 0]),
             Self::AcceptClients { accept } => own(55, [u32::from(accept), 0, 0, 0]),
             Self::FaultForward { address, access, eip } => own(56, [address, access, eip, 0]),
-            Self::FaultReply { process, verdict } => verdict.encode(57, process, 0),
+            Self::FaultReply { process, reply } => reply.encode(57, process, 0),
             Self::SetFaultTimeout { process, milliseconds } => {
                 plain(58, process, [milliseconds, 0, 0, 0])
             }
@@ -769,9 +769,9 @@ impl Syscall {
             Self::EventsRead { process, address, count } => {
                 plain(85, process, [address, count, 0, 0])
             }
-            Self::FaultReplyAndReceive { process, verdict, accept } => {
+            Self::FaultReplyAndReceive { process, reply, accept } => {
                 let accept = accept.map_or(0, |page| page.address() | 1);
-                verdict.encode(83, process, accept)
+                reply.encode(83, process, accept)
             }
         }
     }
@@ -873,7 +873,7 @@ impl Syscall {
                 let [address, access, eip, _] = words(raw);
                 plain(raw).map(|()| Self::FaultForward { address, access, eip })
             }
-            57 => Ok(Self::FaultReply { process: peer(raw)?, verdict: Verdict::decode(raw)? }),
+            57 => Ok(Self::FaultReply { process: peer(raw)?, reply: FaultReply::decode(raw)? }),
             58 => Ok(Self::SetFaultTimeout {
                 process: plain(raw).and(process(raw))?,
                 milliseconds: raw.word(0),
@@ -963,7 +963,7 @@ impl Syscall {
             84 => Ok(Self::AcceptFrameRequests { accept: plain(raw).and(flag(raw.word(0)))? }),
             83 => Ok(Self::FaultReplyAndReceive {
                 process: peer(raw)?,
-                verdict: Verdict::decode(raw)?,
+                reply: FaultReply::decode(raw)?,
                 accept: match raw.word(2) {
                     0 => None,
                     word => Some(UserPage::new(word.wrapping_sub(1))?),

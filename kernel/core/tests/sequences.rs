@@ -7,7 +7,7 @@
 mod model;
 mod world;
 
-use abi::call::{PageTransfer, Verdict};
+use abi::call::{FaultReply, PageTransfer};
 use abi::driver::{Line, PortRange};
 use abi::layout::{EXCEPTION_STACK, UENVS, UPAGES, USER_STACK_TOP, USER_TOP, UVPD, UVPT};
 use abi::process::Target;
@@ -121,11 +121,11 @@ impl Draw<'_> {
         [self.choice() % 2, 1, 2, 3]
     }
 
-    fn verdict(&mut self) -> Verdict {
+    fn reply(&mut self) -> FaultReply {
         match self.choice() % 4 {
-            0 => Verdict::Resume,
-            1 => Verdict::Refuse,
-            _ => Verdict::Map {
+            0 => FaultReply::Resume,
+            1 => FaultReply::Refuse,
+            _ => FaultReply::Map {
                 source: self.page(),
                 destination: self.page(),
                 permissions: self.permissions(),
@@ -225,10 +225,10 @@ impl Draw<'_> {
             56 => {
                 Syscall::FaultForward { address: self.address(), access: self.choice() % 8, eip: 0 }
             }
-            57 => Syscall::FaultReply { process: self.id(), verdict: self.verdict() },
+            57 => Syscall::FaultReply { process: self.id(), reply: self.reply() },
             83 => Syscall::FaultReplyAndReceive {
                 process: self.id(),
-                verdict: self.verdict(),
+                reply: self.reply(),
                 accept: self.flag().then(|| self.page()),
             },
             58 => Syscall::SetFaultTimeout {

@@ -3,7 +3,7 @@
 //! Three processes: this one, which only watches; a pager, its child; a client, its other child, which measures. The
 //! client has no handler of its own and needs no other page while it measures.
 
-use libsys::abi::call::Verdict;
+use libsys::abi::call::FaultReply;
 use libsys::paging::fork::{Fork, fork};
 use libsys::process::{exit, wait};
 use libsys::service::message::{Event, next_event};
@@ -63,8 +63,8 @@ fn serve() -> Result<(), Error> {
 fn answer(client: ProcessId, address: u32) -> Result<Event, Error> {
     let destination = UserPage::containing(address).ok_or(Error::NotMapped)?;
     let source = place(READY);
-    let verdict = Verdict::Map { source, destination, permissions: Permissions::WRITE };
-    Event::new(fault_reply_and_receive(client, verdict, None)?).ok_or(Error::InvalidArgument)
+    let reply = FaultReply::Map { source, destination, permissions: Permissions::WRITE };
+    Event::new(fault_reply_and_receive(client, reply, None)?).ok_or(Error::InvalidArgument)
 }
 
 fn measure() -> Outcome {

@@ -67,8 +67,8 @@ fn main() -> Result<u8, Error> {
         let ended = wait(Some(child))?;
         let as_expected = ended.reason == Reason::Killed && ended.status == status;
         wrong += u32::from(!as_expected);
-        let verdict = if as_expected { "as it should" } else { "WRONG" };
-        println!("    it ended with status {}: {verdict}", ended.status);
+        let judged = if as_expected { "as it should" } else { "WRONG" };
+        println!("    it ended with status {}: {judged}", ended.status);
     }
     println!("{} bad accesses, {wrong} of them treated wrong", CASES.len());
     Ok(u8::from(wrong > 0))

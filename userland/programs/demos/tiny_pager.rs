@@ -11,7 +11,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec;
 
-use libsys::abi::call::Verdict;
+use libsys::abi::call::FaultReply;
 use libsys::abi::format::elf::STACK_START;
 use libsys::abi::layout::{PAGE_SIZE, USER_STACK_TOP};
 use libsys::paging::fork::{Fork, fork};
@@ -81,7 +81,7 @@ impl Pager {
     fn fault(&mut self, address: u32) -> Result<(), Error> {
         let child = self.child;
         let Some(page) = UserPage::containing(address) else {
-            return fault_reply(child, Verdict::Refuse);
+            return fault_reply(child, FaultReply::Refuse);
         };
         match address {
             STACK_START..USER_STACK_TOP => page_allocate(child, page, Permissions::WRITE)?,
@@ -95,9 +95,9 @@ impl Pager {
                 }
                 page_allocate(child, page, Permissions::WRITE)?;
             }
-            _ => return fault_reply(child, Verdict::Refuse),
+            _ => return fault_reply(child, FaultReply::Refuse),
         }
-        fault_reply(child, Verdict::Resume)
+        fault_reply(child, FaultReply::Resume)
     }
 
     /// Takes the oldest page. From the move on nothing can change it, so it is read afterwards.
@@ -120,7 +120,7 @@ impl Pager {
         self.pages_in += 1;
         let permissions = Permissions::WRITE;
         let (source, destination) = (Scratch::PAGE, page);
-        fault_reply(self.child, Verdict::Map { source, destination, permissions })
+        fault_reply(self.child, FaultReply::Map { source, destination, permissions })
     }
 }
 

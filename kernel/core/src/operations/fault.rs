@@ -2,7 +2,7 @@
 
 use core::mem::offset_of;
 
-use abi::call::{PageTransfer, Verdict};
+use abi::call::{FaultReply, PageTransfer};
 use abi::fault::{Access, FaultRecord, GENERAL_PROTECTION, PAGE_FAULT};
 use abi::layout::{EXCEPTION_STACK, EXCEPTION_STACK_TOP, USER_STACK_TOP};
 use abi::message::Reason;
@@ -239,9 +239,9 @@ impl<H: Hardware> Trap<'_, H> {
         &mut self,
         me: Index,
         client: ProcessId,
-        verdict: Verdict,
+        reply: FaultReply,
     ) -> Result<(), Error> {
-        let short = self.fault_answer(me, client, verdict)?;
+        let short = self.fault_answer(me, client, reply)?;
         self.succeed(me)?;
         if let Some(client) = short {
             self.call_again(client);
@@ -255,7 +255,7 @@ impl<H: Hardware> Trap<'_, H> {
         &mut self,
         me: Index,
         client: ProcessId,
-        verdict: Verdict,
+        reply: FaultReply,
     ) -> Result<Option<Index>, Error> {
         let client = self.kernel.processes.find(client).map_err(|_| Error::NotWaiting)?;
         let pending_request = match self.kernel.processes[client].state {
@@ -268,13 +268,13 @@ impl<H: Hardware> Trap<'_, H> {
         ) {
             return Err(Error::NotWaiting);
         }
-        if let Verdict::Map { source, destination, permissions } = verdict {
+        if let FaultReply::Map { source, destination, permissions } = reply {
             let (from, to) = self.spaces(me, client);
             let permissions = self.kernel.processes.may_leave(me, to.owner, permissions);
             self.memory().map(from, source, to, destination, permissions)?;
         }
         self.leave_queue(client);
-        if verdict == Verdict::Refuse {
+        if reply == FaultReply::Refuse {
             self.fail_errand(client, pending_request, Unhandled::Pager("its pager refused"));
             return Ok(None);
         }
@@ -298,14 +298,14 @@ impl<H: Hardware> Trap<'_, H> {
         &mut self,
         me: Index,
         client: ProcessId,
-        verdict: Verdict,
+        reply: FaultReply,
         accept: Option<UserPage>,
     ) -> Result<(), Error> {
         let transfer = accept.map(|page| PageTransfer { page, send: None, accept: true });
-        if self.mend_at_once(me, client, verdict, transfer)? {
+        if self.mend_at_once(me, client, reply, transfer)? {
             return Ok(());
         }
-        let short = match self.fault_answer(me, client, verdict) {
+        let short = match self.fault_answer(me, client, reply) {
             Ok(short) => short,
             Err(Error::NotWaiting) => None,
             Err(error) => return Err(error),

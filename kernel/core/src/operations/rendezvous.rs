@@ -4,7 +4,7 @@
 //! server that then finds nothing else to receive does the same in the other direction. Neither looks at a queue of ready
 //! processes. Whatever else can be the case takes the long way, in `message`, which does the same and more.
 
-use abi::call::{PageTransfer, Verdict};
+use abi::call::{FaultReply, PageTransfer};
 use abi::message::{Kind, Message};
 use abi::process_info::Status;
 use abi::{Error, Permissions, ProcessId};
@@ -116,10 +116,10 @@ impl<H: Hardware> Trap<'_, H> {
         &mut self,
         pager: Index,
         client: ProcessId,
-        verdict: Verdict,
+        reply: FaultReply,
         transfer: Option<PageTransfer>,
     ) -> Result<bool, Error> {
-        if matches!(verdict, Verdict::Map { .. }) && self.waits_for_room(pager, TABLE) {
+        if matches!(reply, FaultReply::Map { .. }) && self.waits_for_room(pager, TABLE) {
             return Ok(true);
         }
         let index = Index::new(client.index());
@@ -136,10 +136,10 @@ impl<H: Hardware> Trap<'_, H> {
             _ => return Ok(false),
         };
         let waits = process.id == Some(client) && !process.stopped && !process.sleeps();
-        if !waits || verdict == Verdict::Refuse || self.has_more(pager) {
+        if !waits || reply == FaultReply::Refuse || self.has_more(pager) {
             return Ok(false);
         }
-        if let Verdict::Map { source, destination, permissions } = verdict {
+        if let FaultReply::Map { source, destination, permissions } = reply {
             let to = self.space_apart(index);
             let from = Space::current(pager);
             let permissions = self.kernel.processes.may_leave(pager, index, permissions);

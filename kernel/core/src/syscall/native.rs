@@ -1,6 +1,6 @@
 //! The native calls: what each of them does, one arm a call.
 
-use abi::call::{Arguments, RawCall, Verdict};
+use abi::call::{Arguments, FaultReply, RawCall};
 use abi::message::Reason;
 use abi::process::Target;
 use abi::{Error, Frame, PageRange, Permissions, ProcessId, Registers, Syscall, UserPage};
@@ -249,15 +249,15 @@ impl<H: Hardware> Trap<'_, H> {
                 self.forward(caller, Fault { address, access, eip })?;
                 Ok(())
             }
-            Syscall::FaultReply { process, verdict } => {
-                let maps = matches!(verdict, Verdict::Map { .. });
+            Syscall::FaultReply { process, reply } => {
+                let maps = matches!(reply, FaultReply::Map { .. });
                 if maps && self.waits_for_room(caller, 1) {
                     return Ok(());
                 }
-                self.fault_reply(caller, process, verdict)
+                self.fault_reply(caller, process, reply)
             }
-            Syscall::FaultReplyAndReceive { process, verdict, accept } => {
-                self.fault_reply_and_receive(caller, process, verdict, accept)
+            Syscall::FaultReplyAndReceive { process, reply, accept } => {
+                self.fault_reply_and_receive(caller, process, reply, accept)
             }
             Syscall::SetFaultTimeout { process, milliseconds } => {
                 let child = self.child(caller, process)?;

@@ -349,7 +349,7 @@ fn the_absent_buffer_of_a_read_is_asked_for_before_a_byte_is_lost() {
     world.begin(RECEIVE);
     assert_eq!(kind(&world, INIT), Some(Kind::Fault));
     world
-        .call(Syscall::FaultReply { process: child, verdict: abi::call::Verdict::Resume })
+        .call(Syscall::FaultReply { process: child, reply: abi::call::FaultReply::Resume })
         .unwrap();
     world.run(child);
     assert_eq!(world.call(Syscall::ConsoleRead { address: PAGE, length: 1 }).unwrap()[0], 1);

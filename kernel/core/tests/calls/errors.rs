@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use abi::call::{PageTransfer, Verdict};
+use abi::call::{FaultReply, PageTransfer};
 use abi::driver::{Line, PortRange};
 use abi::layout::USER_TOP;
 use abi::process::Target;
@@ -178,17 +178,17 @@ fn faulted(world: &mut World) -> ProcessId {
 }
 
 /// What a pager maps for a client: its own `PAGE` at `PAGE_3`.
-fn verdict(permissions: Permissions) -> Verdict {
+fn map_reply(permissions: Permissions) -> FaultReply {
     let (source, destination) = (UserPage::known(PAGE), UserPage::known(PAGE_3));
-    Verdict::Map { source, destination, permissions }
+    FaultReply::Map { source, destination, permissions }
 }
 
 fn fault_reply(process: ProcessId) -> Syscall {
-    Syscall::FaultReply { process, verdict: verdict(READ) }
+    Syscall::FaultReply { process, reply: map_reply(READ) }
 }
 
 fn fault_reply_and_receive(process: ProcessId) -> Syscall {
-    Syscall::FaultReplyAndReceive { process, verdict: verdict(READ), accept: None }
+    Syscall::FaultReplyAndReceive { process, reply: map_reply(READ), accept: None }
 }
 
 fn events_read(child: ProcessId, address: u32) -> Syscall {

@@ -1,6 +1,6 @@
 //! Page faults and calls 53 to 59: handlers, pagers, and what happens without either.
 
-use abi::call::{PageTransfer, Verdict};
+use abi::call::{FaultReply, PageTransfer};
 use abi::fault::{Access, FaultRecord};
 use abi::layout::{
     EXCEPTION_STACK, EXCEPTION_STACK_TOP, KERNEL_BASE, SELF_MAP, UENVS, USER_STACK_TOP, UVPD, UVPT,
@@ -52,13 +52,13 @@ fn set_pager(
     world.call(Syscall::SetPager { process: child.into(), pager })
 }
 
-fn reply(world: &mut World, process: ProcessId, verdict: Verdict) -> Result<[u32; 4], Error> {
-    world.call(Syscall::FaultReply { process, verdict })
+fn reply(world: &mut World, process: ProcessId, reply: FaultReply) -> Result<[u32; 4], Error> {
+    world.call(Syscall::FaultReply { process, reply })
 }
 
-fn map(source: u32, destination: u32) -> Verdict {
+fn map(source: u32, destination: u32) -> FaultReply {
     let (source, destination) = (UserPage::known(source), UserPage::known(destination));
-    Verdict::Map { source, destination, permissions: WRITE }
+    FaultReply::Map { source, destination, permissions: WRITE }
 }
 
 /// The message that a process's last receive brought.
@@ -217,7 +217,7 @@ fn a_pager_maps_its_own_page_and_the_client_goes_on() {
 fn a_pager_maps_by_calls_and_resumes() {
     let (mut world, child) = with_fault();
     world.allocate_in(child.into(), PAGE);
-    assert!(reply(&mut world, child, Verdict::Resume).is_ok());
+    assert!(reply(&mut world, child, FaultReply::Resume).is_ok());
     world.run(child);
     assert_eq!(world.write(PAGE, 1), Ok(()));
 }
@@ -225,7 +225,7 @@ fn a_pager_maps_by_calls_and_resumes() {
 #[test]
 fn a_client_whose_pager_refuses_ends() {
     let (mut world, child) = with_fault();
-    assert!(reply(&mut world, child, Verdict::Refuse).is_ok());
+    assert!(reply(&mut world, child, FaultReply::Refuse).is_ok());
     assert_eq!(end_of(&mut world, child), KILLED_BY_FAULT);
     assert!(world.cpu.hardware.console_text().contains("refused"));
 }
@@ -239,26 +239,29 @@ fn a_reply_whose_page_cannot_be_mapped_leaves_the_client_waiting() {
     world.leave_free(0);
     assert_eq!(reply(&mut world, child, map(DATA, PAGE)), Err(Error::OutOfFrames));
     assert!(matches!(world.process(child).state, State::Answer { .. }));
-    assert!(reply(&mut world, child, Verdict::Refuse).is_ok());
+    assert!(reply(&mut world, child, FaultReply::Refuse).is_ok());
 }
 
 #[test]
 fn only_the_pager_of_a_waiting_client_can_reply_and_only_once() {
     let (mut world, child) = with_fault();
     let stranger = world.running_child();
-    let call = Syscall::FaultReply { process: child, verdict: Verdict::Resume };
+    let call = Syscall::FaultReply { process: child, reply: FaultReply::Resume };
     assert_eq!(world.call_of(stranger, call), Err(Error::NotWaiting));
     world.run(world.init());
     world.allocate_in(child.into(), PAGE);
     assert!(world.call(call).is_ok());
     assert_eq!(world.call(call), Err(Error::NotWaiting));
-    assert_eq!(reply(&mut world, ProcessId::first(999), Verdict::Resume), Err(Error::NotWaiting));
+    assert_eq!(
+        reply(&mut world, ProcessId::first(999), FaultReply::Resume),
+        Err(Error::NotWaiting)
+    );
 }
 
 /// The first process answers a fault and receives in one call.
-fn reply_and_receive(world: &mut World, process: ProcessId, verdict: Verdict) {
+fn reply_and_receive(world: &mut World, process: ProcessId, reply: FaultReply) {
     let accept = Some(UserPage::known(PAGE_3));
-    world.begin_of(world.init(), Syscall::FaultReplyAndReceive { process, verdict, accept });
+    world.begin_of(world.init(), Syscall::FaultReplyAndReceive { process, reply, accept });
 }
 
 #[test]
@@ -275,18 +278,18 @@ fn a_pager_answers_a_fault_and_waits_for_the_next_in_one_call() {
         let fault = message(&world, world.init());
         assert_eq!((fault.kind, fault.sender, fault.words[0]), (Kind::Fault, child, next));
     }
-    reply_and_receive(&mut world, child, Verdict::Refuse);
+    reply_and_receive(&mut world, child, FaultReply::Refuse);
     assert!(!world.living().contains(&child));
 }
 
 #[test]
 fn an_answer_whose_page_cannot_be_mapped_receives_nothing_and_leaves_the_client_waiting() {
     let (mut world, child) = with_fault();
-    for (verdict, error) in [
+    for (reply, error) in [
         (map(PAGE_2, PAGE), Error::NotMapped),
         (map(abi::layout::PROGRAM_TEXT, PAGE), Error::NotPermitted),
     ] {
-        reply_and_receive(&mut world, child, verdict);
+        reply_and_receive(&mut world, child, reply);
         assert_eq!(world.result(world.init()), Err(error));
         assert!(matches!(world.process(child).state, State::Answer { .. }));
     }
@@ -295,7 +298,7 @@ fn an_answer_whose_page_cannot_be_mapped_receives_nothing_and_leaves_the_client_
 #[test]
 fn an_answer_to_nobody_still_receives() {
     let (mut world, child) = with_fault();
-    reply_and_receive(&mut world, child.next(), Verdict::Resume);
+    reply_and_receive(&mut world, child.next(), FaultReply::Resume);
     assert_eq!(world.process(world.init()).state, State::Receiving);
     assert!(matches!(world.process(child).state, State::Answer { .. }));
 }
@@ -334,7 +337,7 @@ fn a_fault_is_not_answered_by_a_message_nor_a_call_by_a_fault_reply() {
     let caller = world.running_child();
     world.begin_of(caller, Syscall::Call { to: world.init(), words: [0; 4], transfer: None });
     world.begin_of(world.init(), RECEIVE);
-    assert_eq!(reply(&mut world, caller, Verdict::Resume), Err(Error::NotWaiting));
+    assert_eq!(reply(&mut world, caller, FaultReply::Resume), Err(Error::NotWaiting));
 }
 
 #[test]
@@ -384,7 +387,7 @@ fn an_answer_in_time_stops_the_clock() {
     assert!(world.read(PAGE).is_err());
     world.begin(RECEIVE);
     world.allocate_in(child.into(), PAGE);
-    reply(&mut world, child, Verdict::Resume).unwrap();
+    reply(&mut world, child, FaultReply::Resume).unwrap();
     for _ in 0..20 {
         world.tick();
     }
@@ -393,7 +396,9 @@ fn an_answer_in_time_stops_the_clock() {
 
 #[test]
 fn a_handler_hands_a_fault_on_and_hears_what_became_of_it() {
-    for (verdict, result) in [(Verdict::Resume, Ok(())), (Verdict::Refuse, Err(Error::Refused))] {
+    for (answer, result) in
+        [(FaultReply::Resume, Ok(())), (FaultReply::Refuse, Err(Error::Refused))]
+    {
         let (mut world, child) = with_client();
         let forward = Syscall::FaultForward { address: PAGE, access: 6, eip: 0x1234 };
         world.begin_of(child, forward);
@@ -404,7 +409,7 @@ fn a_handler_hands_a_fault_on_and_hears_what_became_of_it() {
             (Kind::Forwarded, child, [PAGE, 6, 0x1234, 0]),
             "no kind of the kernel's own: there was no fault"
         );
-        reply(&mut world, child, verdict).unwrap();
+        reply(&mut world, child, answer).unwrap();
         world.run(child);
         assert_eq!(world.result(child).map(drop), result);
     }
@@ -578,7 +583,7 @@ fn a_call_that_touches_a_clients_absent_buffer_asks_the_pager_and_restarts() {
         "nothing was written before all could be read"
     );
     world.allocate_in(child.into(), PAGE_2);
-    reply(&mut world, child, Verdict::Resume).unwrap();
+    reply(&mut world, child, FaultReply::Resume).unwrap();
     world.run(child);
     assert!(world.restarts(child));
     assert_eq!(world.call(write).unwrap()[0], 4);
@@ -600,10 +605,10 @@ fn a_call_that_stores_through_a_read_only_page_faults_as_a_write() {
 fn the_pager_of_a_child_that_waits_for_it_stays() {
     let (mut world, child) = with_fault();
     assert_eq!(set_pager(&mut world, child, None), Err(Error::Busy));
-    assert!(reply(&mut world, child, Verdict::Refuse).is_ok());
+    assert!(reply(&mut world, child, FaultReply::Refuse).is_ok());
     let (mut world, child) = with_fault();
     world.allocate_in(child.into(), PAGE);
-    assert!(reply(&mut world, child, Verdict::Resume).is_ok());
+    assert!(reply(&mut world, child, FaultReply::Resume).is_ok());
     assert!(set_pager(&mut world, child, None).is_ok());
 }
 
@@ -658,7 +663,7 @@ fn a_page_that_the_pager_has_is_the_pagers_to_bring_before_the_handler_hears_of_
     let words = [PAGE + 8, USER_WRITE, CALL_SITE, 0];
     assert_eq!(told(&mut world), Message { sender: child, kind: Kind::Fault, words, page: None });
     world.allocate_in(child.into(), PAGE);
-    reply(&mut world, child, Verdict::Resume).unwrap();
+    reply(&mut world, child, FaultReply::Resume).unwrap();
     world.run(child);
     assert_eq!(world.write(PAGE + 8, 1), Ok(()));
 }
@@ -678,7 +683,7 @@ fn an_exception_stack_that_the_pager_has_is_brought_before_the_handler_runs_on_i
     let words = [EXCEPTION_STACK, USER_WRITE, CALL_SITE, 0];
     assert_eq!(told(&mut world), Message { sender: child, kind: Kind::Fault, words, page: None });
     world.allocate_in(child.into(), EXCEPTION_STACK);
-    reply(&mut world, child, Verdict::Resume).unwrap();
+    reply(&mut world, child, FaultReply::Resume).unwrap();
     world.run(child);
     assert!(world.write(PAGE_2, 1).is_err());
     assert_eq!(world.registers().eip, HANDLER, "now the handler learns of the access");

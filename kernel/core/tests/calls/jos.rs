@@ -1,6 +1,6 @@
 //! JOS calls 0 to 14, by the letter of their interface: numbers, registers, errors, and A and D.
 
-use abi::call::Verdict;
+use abi::call::FaultReply;
 use abi::layout::{EXCEPTION_STACK, UENVS, USER_TOP};
 use abi::process::Target;
 use abi::process_info::Status;
@@ -210,9 +210,9 @@ fn a_long_cputs_appears_once_even_if_its_rest_has_to_be_paged_in() {
     world.run(child);
     world.jos(0, [PAGE, 8192, 0, 0, 0]);
     world.begin_of(INIT, Syscall::Receive { from: None, transfer: None });
-    let verdict =
-        Verdict::Map { source: own, destination: page, permissions: abi::Permissions::WRITE };
-    world.call(Syscall::FaultReply { process: child, verdict }).unwrap();
+    let reply =
+        FaultReply::Map { source: own, destination: page, permissions: abi::Permissions::WRITE };
+    world.call(Syscall::FaultReply { process: child, reply }).unwrap();
     while world.restarts(child) {
         world.run(child);
         world.jos(0, [PAGE, 8192, 0, 0, 0]);
@@ -576,8 +576,8 @@ fn a_cputs_goes_on_after_its_pager_has_brought_a_page() {
     world.jos_once(0, [PAGE, 0x2000, 0, 0, 0]);
     let (source, destination) = (UserPage::known(DATA), UserPage::known(PAGE_2));
     let permissions = abi::Permissions::empty();
-    let verdict = Verdict::Map { source, destination, permissions };
-    world.call_of(INIT, Syscall::FaultReply { process: child, verdict }).unwrap();
+    let reply = FaultReply::Map { source, destination, permissions };
+    world.call_of(INIT, Syscall::FaultReply { process: child, reply }).unwrap();
     world.run(child);
     assert_eq!(world.jos(0, [PAGE, 0x2000, 0, 0, 0]), 0);
     assert_eq!(world.cpu.hardware.console.len(), 0x2000);

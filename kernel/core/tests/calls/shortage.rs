@@ -1,6 +1,6 @@
 //! Calls that find no frame: whose pager is asked, what the second try does, and who gets the error.
 
-use abi::call::{PageTransfer, Verdict};
+use abi::call::{FaultReply, PageTransfer};
 use abi::jos::REQUIRED;
 use abi::message::{Kind, Message};
 use abi::process::Target;
@@ -52,8 +52,8 @@ fn give_up(world: &mut World, first: u32, frames: u32) {
     }
 }
 
-fn answer(world: &mut World, client: ProcessId, verdict: Verdict) {
-    world.begin_of(PAGER, Syscall::FaultReply { process: client, verdict });
+fn answer(world: &mut World, client: ProcessId, reply: FaultReply) {
+    world.begin_of(PAGER, Syscall::FaultReply { process: client, reply });
     assert_eq!(world.answer(PAGER).eax, 0);
 }
 
@@ -107,7 +107,7 @@ fn a_call_that_finds_no_frame_asks_its_callers_pager_and_is_made_again() {
         assert_eq!((message.kind, message.sender), (Kind::Frames, client), "{call:?}");
         assert_eq!(message.words[0], needs, "{call:?}");
         give_up(&mut world, 0, needs);
-        answer(&mut world, client, Verdict::Resume);
+        answer(&mut world, client, FaultReply::Resume);
         assert_eq!(world.current(), client, "whose frames they are runs next");
         assert!(world.result(client).is_ok(), "{call:?}");
         assert!(!world.restarts(client));
@@ -125,13 +125,13 @@ fn a_copy_asks_for_the_frame_that_it_copies_to() {
     told(&mut world);
     world.call_of(PAGER, share).unwrap();
     world.leave_free(0);
-    answer(&mut world, clients[0], Verdict::Refuse);
+    answer(&mut world, clients[0], FaultReply::Refuse);
     world.begin_of(PAGER, RECEIVE);
     let page = UserPage::known(PAGE);
     world.begin_of(clients[1], Syscall::PageCopy { process: ME, page, permissions: READ });
     assert_eq!(told(&mut world).kind, Kind::Frames);
     give_up(&mut world, 0, 1);
-    answer(&mut world, clients[1], Verdict::Resume);
+    answer(&mut world, clients[1], FaultReply::Resume);
     assert_eq!(world.result(clients[1]).map(|words| words[0]), Ok(1), "it was copied");
 }
 
@@ -144,7 +144,7 @@ fn a_call_by_sysenter_asks_as_well() {
     world.trap(Registers::SYSENTER);
     assert_eq!(told(&mut world).kind, Kind::Frames);
     give_up(&mut world, 0, 2);
-    answer(&mut world, clients[0], Verdict::Resume);
+    answer(&mut world, clients[0], FaultReply::Resume);
     assert_eq!(world.answer(clients[0]).eax, 0);
     assert!(world.leaf(clients[0], FAR).is_present());
 }
@@ -159,17 +159,17 @@ fn jos_calls() -> [(u32, [u32; 5]); 3] {
 fn jos_calls_ask_as_well_and_fail_with_jos_s_number() {
     const NO_MEMORY: u32 = -4_i32 as u32;
     for (number, arguments) in jos_calls() {
-        for verdict in [Verdict::Resume, Verdict::Refuse] {
+        for reply in [FaultReply::Resume, FaultReply::Refuse] {
             let (mut world, clients) = short(2, 1);
             world.run(clients[0]);
             world.jos_once(number, arguments);
             assert_eq!(told(&mut world).kind, Kind::Frames, "call {number}");
-            if verdict == Verdict::Resume {
+            if reply == FaultReply::Resume {
                 give_up(&mut world, 0, 2);
             }
-            answer(&mut world, clients[0], verdict);
+            answer(&mut world, clients[0], reply);
             let eax = world.answer(clients[0]).eax;
-            if verdict == Verdict::Resume {
+            if reply == FaultReply::Resume {
                 assert!(eax < 0x8000_0000, "call {number}: {eax:#x}");
             } else {
                 assert_eq!(eax, NO_MEMORY, "call {number}");
@@ -184,8 +184,8 @@ fn a_second_failure_is_the_error_and_the_pager_is_not_asked_twice() {
         let (mut world, clients) = short(0, 1);
         world.begin_of(clients[0], call);
         assert_eq!(told(&mut world).kind, Kind::Frames);
-        let verdict = Verdict::Resume;
-        let reply = Syscall::FaultReplyAndReceive { process: clients[0], verdict, accept: None };
+        let reply = FaultReply::Resume;
+        let reply = Syscall::FaultReplyAndReceive { process: clients[0], reply, accept: None };
         world.begin_of(PAGER, reply);
         assert_eq!(world.result(clients[0]), Err(Error::OutOfFrames), "{call:?}");
         assert!(!waits(&world, clients[0]));
@@ -200,13 +200,13 @@ fn a_range_call_keeps_its_progress_over_the_second_try() {
     told(&mut world);
     // One frame for the table, five for pages; then nothing.
     give_up(&mut world, 0, 2);
-    answer(&mut world, clients[0], Verdict::Resume);
+    answer(&mut world, clients[0], FaultReply::Resume);
     world.begin_of(PAGER, RECEIVE);
     world.run(clients[0]);
     world.begin(range_allocate(64));
     assert_eq!(told(&mut world).words, [66, 0, 0, 0]);
     give_up(&mut world, 2, 5);
-    answer(&mut world, clients[0], Verdict::Resume);
+    answer(&mut world, clients[0], FaultReply::Resume);
     assert_eq!(world.result(clients[0]), Err(Error::OutOfFrames));
     assert_eq!(world.answer(clients[0]).words[0], 5, "pages that are there");
     // What was written before the second try is not mapped anew by it.
@@ -217,7 +217,7 @@ fn a_range_call_keeps_its_progress_over_the_second_try() {
     world.begin(Syscall::RangeAllocate { process: ME, range, permissions: WRITE });
     told(&mut world);
     give_up(&mut world, 7, 8);
-    answer(&mut world, clients[0], Verdict::Resume);
+    answer(&mut world, clients[0], FaultReply::Resume);
     assert_eq!(world.result(clients[0]).map(|words| words[0]), Ok(8));
     assert_eq!(world.leaf(clients[0], FAR).frame(), before);
 }
@@ -234,7 +234,7 @@ fn a_range_call_that_got_on_before_it_asked_goes_on_from_there() {
     assert_eq!(told(&mut world).words, [8, 3, 0, 0], "a table and three pages");
     let before = world.leaf(client, FAR).frame();
     give_up(&mut world, 0, 3);
-    answer(&mut world, client, Verdict::Resume);
+    answer(&mut world, client, FaultReply::Resume);
     assert_eq!(world.result(client).map(|words| words[0]), Ok(6));
     assert_eq!(world.leaf(client, FAR).frame(), before, "the first page is the same");
 }
@@ -248,8 +248,11 @@ fn of_two_clients_that_race_for_one_frame_the_one_that_is_answered_gets_it() {
     let first = told(&mut world).sender;
     give_up(&mut world, 0, 1);
     // Both wait; the second request is in the queue while the first is answered.
-    let reply =
-        |process| Syscall::FaultReplyAndReceive { process, verdict: Verdict::Resume, accept: None };
+    let reply = |process| Syscall::FaultReplyAndReceive {
+        process,
+        reply: FaultReply::Resume,
+        accept: None,
+    };
     world.begin_of(PAGER, reply(first));
     assert_eq!(world.answer(first).eax, 0);
     let second = told(&mut world).sender;
@@ -281,7 +284,7 @@ fn a_pager_that_waits_for_the_caller_is_not_asked() {
     let (mut world, clients) = short(2, 1);
     world.begin_of(clients[0], page_allocate(FAR));
     told(&mut world);
-    answer(&mut world, clients[0], Verdict::Refuse);
+    answer(&mut world, clients[0], FaultReply::Refuse);
     world.begin_of(PAGER, Syscall::Call { to: clients[0], words: [0; 4], transfer: None });
     world.begin_of(clients[0], page_allocate(FAR));
     assert_eq!(world.result(clients[0]), Err(Error::OutOfFrames));
@@ -333,7 +336,7 @@ fn a_caller_that_is_stopped_meanwhile_has_its_call_made_and_does_not_run() {
     told(&mut world);
     world.call_of(PAGER, Syscall::ProcessStop { process: clients[0].into() }).unwrap();
     give_up(&mut world, 0, 2);
-    answer(&mut world, clients[0], Verdict::Resume);
+    answer(&mut world, clients[0], FaultReply::Resume);
     assert_ne!(world.cpu.current().map(|_| world.current()), Some(clients[0]));
     assert!(world.leaf(clients[0], FAR).is_present());
     world.call_of(PAGER, Syscall::ProcessStart { process: clients[0].into() }).unwrap();
@@ -372,7 +375,7 @@ fn for_the_table_of_a_message_s_page_the_receiver_s_pager_is_asked() {
         let message = told(&mut world);
         assert_eq!((message.kind, message.sender), (Kind::Frames, sender));
         give_up(&mut world, 0, 1);
-        answer(&mut world, sender, Verdict::Resume);
+        answer(&mut world, sender, FaultReply::Resume);
         world.run(server);
         let answer = world.answer(server);
         let received = Message::from_wire(answer.eax, answer.process, answer.words).unwrap();
@@ -389,7 +392,7 @@ fn frames_of_the_pool_for_devices_are_nobody_s_to_free() {
     told(&mut world);
     let process = clients[0].into();
     world.call_of(PAGER, Syscall::DriverAllow { process, allow: true }).unwrap();
-    answer(&mut world, clients[0], Verdict::Refuse);
+    answer(&mut world, clients[0], FaultReply::Refuse);
     world.begin_of(PAGER, RECEIVE);
     let range = PageRange::new(UserPage::known(DATA + 0x10_0000), 64).unwrap();
     let call = Syscall::DmaAllocate { range };

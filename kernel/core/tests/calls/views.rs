@@ -1,6 +1,6 @@
 //! Calls 72 and 73: views. Where a translation might be kept, the viewer has used it before.
 
-use abi::call::{PageTransfer, RawCall, Verdict};
+use abi::call::{FaultReply, PageTransfer, RawCall};
 use abi::fault::Access;
 use abi::layout::{EXCEPTION_STACK, UVPT};
 use abi::process::Target;
@@ -539,10 +539,10 @@ fn a_pager_cannot_map_into_a_clients_view() {
     world.run(world.init());
     world.call(Syscall::Receive { from: None, transfer: None }).unwrap();
     let destination = UserPage::containing(absent).unwrap();
-    let reply = |verdict| Syscall::FaultReply { process: child, verdict };
-    let map = Verdict::Map { source: UserPage::known(DATA), destination, permissions: READ };
+    let reply = |reply| Syscall::FaultReply { process: child, reply };
+    let map = FaultReply::Map { source: UserPage::known(DATA), destination, permissions: READ };
     assert_eq!(world.call(reply(map)), Err(Error::NotPermitted));
-    world.call(reply(Verdict::Resume)).unwrap();
+    world.call(reply(FaultReply::Resume)).unwrap();
     world.run(child);
     assert!(world.read(absent).is_err(), "as any fault");
 }

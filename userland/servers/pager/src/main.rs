@@ -39,8 +39,8 @@ fn main() -> Result<(), Error> {
     loop {
         message = match answer(&mut server, message) {
             Answer::Words(to, words) => reply_and_receive(to, words, Some(inbox::OFFER))?,
-            Answer::Fault(client, verdict) => {
-                fault_reply_and_receive(client, verdict, Some(inbox::OFFER.page))?
+            Answer::Fault(client, reply) => {
+                fault_reply_and_receive(client, reply, Some(inbox::OFFER.page))?
             }
             Answer::None => receive(None, Some(inbox::OFFER))?,
         };

@@ -1,6 +1,6 @@
 //! How the pager's decisions become calls.
 
-use libsys::abi::call::Verdict;
+use libsys::abi::call::FaultReply;
 use libsys::abi::fault::Access;
 use libsys::abi::format::elf::{HEADER_LIMIT, Image};
 use libsys::abi::layout::USER_TOP;
@@ -29,7 +29,7 @@ pub enum Answer {
     /// A reply.
     Words(ProcessId, [u32; 4]),
     /// The answer to a client's fault; what had to be mapped is.
-    Fault(ProcessId, Verdict),
+    Fault(ProcessId, FaultReply),
     /// Nothing: it was answered already, or wants no answer.
     None,
 }
@@ -93,10 +93,16 @@ impl Server {
     /// Serves a client's fault, or refuses it: then the kernel has the last word, or the client's own handler. Trouble
     /// of the pager's gets a line here, and an access to what the client's program does not have: the kernel's line
     /// about that cannot name the program.
-    pub fn fault(&mut self, client: ProcessId, address: u32, access: Access, eip: u32) -> Verdict {
+    pub fn fault(
+        &mut self,
+        client: ProcessId,
+        address: u32,
+        access: Access,
+        eip: u32,
+    ) -> FaultReply {
         let Some(page) = UserPage::containing(address) else {
             self.say_refusal(client, address, Refusal::NoRegion, eip);
-            return Verdict::Refuse;
+            return FaultReply::Refuse;
         };
         let (swap, mut reach) = self.swap();
         swap.make_room(&mut reach, client);
@@ -106,17 +112,17 @@ impl Server {
             Served::NotMine => self.give(client, address, access, eip),
         };
         match served {
-            Ok(()) => Verdict::Resume,
-            Err(Refused) => Verdict::Refuse,
+            Ok(()) => FaultReply::Resume,
+            Err(Refused) => FaultReply::Refuse,
         }
     }
 
     /// A call of a client's finds no frame: has pages go. Nobody is told if none can: the call has an error for that.
-    pub fn free_frames(&mut self, client: ProcessId, frames: u32) -> Verdict {
+    pub fn free_frames(&mut self, client: ProcessId, frames: u32) -> FaultReply {
         let (swap, mut reach) = self.swap();
         match swap.free_frames(&mut reach, client, frames) {
-            0 => Verdict::Refuse,
-            1.. => Verdict::Resume,
+            0 => FaultReply::Refuse,
+            1.. => FaultReply::Resume,
         }
     }
 

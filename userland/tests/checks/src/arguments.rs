@@ -3,7 +3,7 @@
 use libsys::abi::layout::{BOOT_ARCHIVE, KERNEL_BASE, PAGE_SIZE, USER_TOP, UVPD, UVPT};
 use libsys::{Error, ProcessId, Syscall, identity, machine, process_create};
 
-use crate::expect::{Verdict, checks, equal, refused};
+use crate::expect::{Outcome, checks, equal, refused};
 use crate::machine::{Raw, interrupt, sysenter};
 use crate::memory::{fresh, leaf, need_nothing, parent, place, stale_id};
 
@@ -65,7 +65,7 @@ fn result(raw: Raw) -> Result<u32, Error> {
 }
 
 /// A page is there, and is still the same after `attempts`.
-fn undisturbed(attempts: impl FnOnce() -> Verdict) -> Verdict {
+fn undisturbed(attempts: impl FnOnce() -> Outcome) -> Outcome {
     let page = fresh(0)?;
     need_nothing()?;
     let (before, free) = (leaf(page), machine().free);
@@ -75,7 +75,7 @@ fn undisturbed(attempts: impl FnOnce() -> Verdict) -> Verdict {
     equal("free frames", machine().free, free)
 }
 
-fn unknown_calls_are_invalid() -> Verdict {
+fn unknown_calls_are_invalid() -> Outcome {
     for number in (15..32).chain(Syscall::LAST + 1..256) {
         let by_interrupt = interrupt(call(number, 0)).eax;
         equal(format_args!("call {number} by int"), by_interrupt, 0xFFFF_FFFD)?;
@@ -92,7 +92,7 @@ fn unknown_calls_are_invalid() -> Verdict {
     Ok(())
 }
 
-fn unknown_permission_bits_are_invalid() -> Verdict {
+fn unknown_permission_bits_are_invalid() -> Outcome {
     undisturbed(|| {
         for number in PAGED {
             for bit in (0..24).filter(|bit| ![1, 9, 10, 11].contains(bit)) {
@@ -124,7 +124,7 @@ fn unknown_permission_bits_are_invalid() -> Verdict {
     })
 }
 
-fn permissions_are_invalid_where_none_are_taken() -> Verdict {
+fn permissions_are_invalid_where_none_are_taken() -> Outcome {
     let without = (32..=Syscall::LAST)
         .filter(|number| !matches!(number, 33..=36 | 38..=41 | 57 | 60..=64 | 71 | 83));
     for number in without {
@@ -134,7 +134,7 @@ fn permissions_are_invalid_where_none_are_taken() -> Verdict {
     Ok(())
 }
 
-fn addresses_that_are_no_user_page_are_invalid() -> Verdict {
+fn addresses_that_are_no_user_page_are_invalid() -> Outcome {
     undisturbed(|| {
         for address in NOWHERE {
             for number in PAGED {
@@ -159,7 +159,7 @@ fn addresses_that_are_no_user_page_are_invalid() -> Verdict {
     })
 }
 
-fn ranges_that_are_empty_long_or_wrap_are_invalid() -> Verdict {
+fn ranges_that_are_empty_long_or_wrap_are_invalid() -> Outcome {
     let last = USER_TOP - PAGE_SIZE;
     let bad = |number, page, pages| {
         let base = Raw { ecx: page, ..call(number, 0) };
@@ -182,7 +182,7 @@ fn ranges_that_are_empty_long_or_wrap_are_invalid() -> Verdict {
 }
 
 /// Every call that names a process, with this id.
-fn is_nobody(id: u32) -> Verdict {
+fn is_nobody(id: u32) -> Outcome {
     for number in MEMORY.into_iter().chain(OF_A_PARENT).chain([49, 53, 59, 60, 62]) {
         refused(
             format_args!("call {number} about {id:#x}"),
@@ -197,7 +197,7 @@ fn is_nobody(id: u32) -> Verdict {
     refused(format_args!("receive from {id:#x}"), result(call(61, id)), Error::NoSuchProcess)
 }
 
-fn ids_that_nobody_has_are_no_process() -> Verdict {
+fn ids_that_nobody_has_are_no_process() -> Outcome {
     let stale = stale_id()?;
     undisturbed(|| {
         // A slot that is taken, with other generations; one that was never used; ids that cannot be.
@@ -235,7 +235,7 @@ fn ids_that_nobody_has_are_no_process() -> Verdict {
     })
 }
 
-fn processes_of_others_are_no_process() -> Verdict {
+fn processes_of_others_are_no_process() -> Outcome {
     let pager = identity().pager.map_or(0, ProcessId::bits);
     undisturbed(|| {
         for id in [parent()?.bits(), pager] {
@@ -256,7 +256,7 @@ fn processes_of_others_are_no_process() -> Verdict {
     })
 }
 
-fn buffers_beyond_user_space_are_a_fault() -> Verdict {
+fn buffers_beyond_user_space_are_a_fault() -> Outcome {
     let child = process_create()?;
     let registers = [USER_TOP - 36, USER_TOP, UVPT, KERNEL_BASE, 0xFFFF_FFD8, 0xFFFF_FFFC];
     for address in registers {
@@ -293,7 +293,7 @@ fn buffers_beyond_user_space_are_a_fault() -> Verdict {
     Ok(())
 }
 
-fn buffers_over_4096_bytes_are_invalid() -> Verdict {
+fn buffers_over_4096_bytes_are_invalid() -> Outcome {
     let page = fresh(0)?.address();
     for length in [4097, 0x8000_0000, 0xFFFF_FFFF] {
         for number in [68, 69] {
@@ -310,7 +310,7 @@ fn buffers_over_4096_bytes_are_invalid() -> Verdict {
     Ok(())
 }
 
-fn flags_are_0_or_1() -> Verdict {
+fn flags_are_0_or_1() -> Outcome {
     for number in [42, 49, 55, 70] {
         for word in [2, 0x100, 0xFFFF_FFFF] {
             let raw = Raw { ebx: word, ..call(number, 0) };
@@ -322,16 +322,16 @@ fn flags_are_0_or_1() -> Verdict {
         }
     }
     let to = parent()?.bits();
-    for (eax, verdict) in [(57, 3), (57, 0xFFFF_FFFF), (57 | 2 << 8, 0), (57 | 2 << 8, 2)] {
-        let raw = Raw { eax, ebx: verdict, ..call(57, to) };
-        refused(format_args!("verdict {verdict:#x}"), result(raw), Error::InvalidArgument)?;
+    for (eax, kind) in [(57, 3), (57, 0xFFFF_FFFF), (57 | 2 << 8, 0), (57 | 2 << 8, 2)] {
+        let raw = Raw { eax, ebx: kind, ..call(57, to) };
+        refused(format_args!("kind {kind:#x}"), result(raw), Error::InvalidArgument)?;
     }
     // Page permissions without a page to send or accept.
     let raw = Raw { eax: 60 | 2 << 8, ..call(60, to) };
     refused("W without a page", result(raw), Error::InvalidArgument)
 }
 
-fn sysenter_refuses_what_needs_more_registers() -> Verdict {
+fn sysenter_refuses_what_needs_more_registers() -> Outcome {
     let page = fresh(0)?.address();
     let share =
         sysenter(Raw { eax: 38, ebx: 0, esi: place(1).address(), ebp: page, ..Raw::default() });

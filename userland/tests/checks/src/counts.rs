@@ -3,7 +3,7 @@
 use libsys::call::Change;
 use libsys::{PageRange, Target, machine, page_unmap, range_share, range_unmap};
 
-use crate::expect::{Verdict, checks, equal};
+use crate::expect::{Outcome, checks, equal};
 use crate::machine::{load, store};
 use crate::memory::{fresh, leaf, mappings, place, places};
 
@@ -15,7 +15,7 @@ checks! {
 const MAPPINGS: u32 = 70_000;
 const SELF: Target = Target::Caller;
 
-fn one_frame_has_70000_mappings() -> Verdict {
+fn one_frame_has_70000_mappings() -> Outcome {
     let first = fresh(0)?;
     store(first.address(), 0x7000_0000);
     let frame = leaf(first).frame();

@@ -16,7 +16,7 @@ use libsys::{
     process_create, receive, send,
 };
 
-use crate::expect::{Verdict, checks, equal, holds, refused};
+use crate::expect::{Outcome, checks, equal, holds, refused};
 use crate::family::{GENERAL_PROTECTION, child, is_killed, until};
 use crate::machine::{load, store};
 use crate::memory::{bits, fresh, leaf, parent, place, places};
@@ -41,12 +41,12 @@ fn port_range(first: u32, count: u32) -> Result<PortRange, Error> {
 }
 
 /// Waits until the harness has made this process a driver.
-fn driver() -> Verdict {
+fn driver() -> Outcome {
     until("this process is a driver", || port_range(CLOCK, 2).and_then(ports_allow).is_ok())
 }
 
 /// A child, which is none.
-fn nobody_is_a_driver_but_whom_a_driver_made_one() -> Verdict {
+fn nobody_is_a_driver_but_whom_a_driver_made_one() -> Outcome {
     let ordinary = child(|| {
         let no = Error::NotPermitted;
         let other = child(|| Ok(()))?;
@@ -65,7 +65,7 @@ fn nobody_is_a_driver_but_whom_a_driver_made_one() -> Verdict {
     is_killed(ordinary, GENERAL_PROTECTION)
 }
 
-fn a_driver_uses_the_ports_that_it_was_given_and_no_others() -> Verdict {
+fn a_driver_uses_the_ports_that_it_was_given_and_no_others() -> Outcome {
     driver()?;
     ports::write_byte(CLOCK as u16, 0x0B);
     holds("24 hours a day", ports::read_byte(CLOCK as u16 + 1) & 2 != 0)?;
@@ -96,7 +96,7 @@ fn a_driver_uses_the_ports_that_it_was_given_and_no_others() -> Verdict {
     Ok(())
 }
 
-fn a_driver_maps_device_memory_and_no_ram() -> Verdict {
+fn a_driver_maps_device_memory_and_no_ram() -> Outcome {
     driver()?;
     fresh(1)?;
     let own = leaf(place(1)).frame();
@@ -110,7 +110,7 @@ fn a_driver_maps_device_memory_and_no_ram() -> Verdict {
     equal("the first instruction", load(place(0).address() + PAGE_SIZE - 16) & 0xFF, 0xEA)
 }
 
-fn a_driver_shares_its_pages_with_nobody() -> Verdict {
+fn a_driver_shares_its_pages_with_nobody() -> Outcome {
     driver()?;
     let no = Error::NotPermitted;
     dma_allocate(places(0, 1)?)?;
@@ -132,7 +132,7 @@ fn a_driver_shares_its_pages_with_nobody() -> Verdict {
     equal("still there", load(place(0).address()), 7)
 }
 
-fn a_driver_gets_zeroed_frames_in_a_row_again_and_again() -> Verdict {
+fn a_driver_gets_zeroed_frames_in_a_row_again_and_again() -> Outcome {
     driver()?;
     for round in 0..3 {
         let first = dma_allocate(places(0, 64)?)?;
@@ -149,7 +149,7 @@ fn a_driver_gets_zeroed_frames_in_a_row_again_and_again() -> Verdict {
     Ok(())
 }
 
-fn a_driver_hears_its_interrupts_one_for_each_acknowledgement() -> Verdict {
+fn a_driver_hears_its_interrupts_one_for_each_acknowledgement() -> Outcome {
     driver()?;
     let line = Line::new(CLOCK_LINE)?;
     for number in [0, 2, 4] {

@@ -6,7 +6,7 @@ use libsys::process::{end, id};
 use libsys::{Error, Permissions, ProcessId, Syscall, Target, registers_read};
 
 use crate::bare::{self, CALL, CODE, SYSENTER, at};
-use crate::expect::{Verdict, checks, equal, refused};
+use crate::expect::{Outcome, checks, equal, refused};
 use crate::family::{GENERAL_PROTECTION, KILLED, PAGE_FAULT, child, ends_well, is_killed, until};
 use crate::machine::{Raw, interrupt, sysenter};
 use crate::memory::{bits, parent, place, stale_id};
@@ -29,7 +29,7 @@ checks! {
 
 const BOTH: [Gate; 2] = [Gate::Interrupt, Gate::Sysenter];
 
-fn both_gates_give_the_same_answers() -> Verdict {
+fn both_gates_give_the_same_answers() -> Outcome {
     for gate in BOTH {
         let identity = gate.invoke(Syscall::Identity)?;
         let [own, its_parent, pager, _] = identity.words;
@@ -66,7 +66,7 @@ fn both_gates_give_the_same_answers() -> Verdict {
     Ok(())
 }
 
-fn both_gates_give_the_same_errors() -> Verdict {
+fn both_gates_give_the_same_errors() -> Outcome {
     let (stale, page) = (stale_id()?, place(0));
     for gate in BOTH {
         let process = Target::Process(stale);
@@ -88,7 +88,7 @@ fn both_gates_give_the_same_errors() -> Verdict {
     Ok(())
 }
 
-fn a_message_by_sysenter_has_three_words() -> Verdict {
+fn a_message_by_sysenter_has_three_words() -> Outcome {
     let own = id();
     let child = child(|| {
         let to = own.bits();
@@ -103,7 +103,7 @@ fn a_message_by_sysenter_has_three_words() -> Verdict {
     ends_well(child)
 }
 
-fn a_call_preserves_what_it_does_not_return() -> Verdict {
+fn a_call_preserves_what_it_does_not_return() -> Outcome {
     let before = Raw { eax: 67, edx: 1, ecx: 2, ebx: 3, esi: 4, edi: 5, ebp: 6, eflags: 0x202 };
     // Yield takes no argument, and looks at none.
     let after = interrupt(before);
@@ -114,7 +114,7 @@ fn a_call_preserves_what_it_does_not_return() -> Verdict {
 }
 
 /// DF, NT, AC, ID and the arithmetic flags.
-fn flags_at_entry_are_harmless_and_come_back() -> Verdict {
+fn flags_at_entry_are_harmless_and_come_back() -> Outcome {
     for flags in [0x400, 0x4000, 0x4_0000, 0x20_0000, 0x8D5, 0x24_4CD5] {
         let raw = Raw { eax: 32, eflags: flags, ..Raw::default() };
         for after in [interrupt(raw), sysenter(raw)] {
@@ -136,7 +136,7 @@ fn flags_at_entry_are_harmless_and_come_back() -> Verdict {
 }
 
 /// `int` brings the flag back, so the process is told after its next instruction; `sysenter` drops it.
-fn a_trap_flag_does_not_reach_the_kernel() -> Verdict {
+fn a_trap_flag_does_not_reach_the_kernel() -> Outcome {
     const DEBUG: u32 = KILLED + 1;
     let stepped = UserRegisters { eflags: 0x100, eax: 32, ..UserRegisters::default() };
     is_killed(bare::run(CALL, stepped)?, DEBUG)?;
@@ -154,7 +154,7 @@ fn a_trap_flag_does_not_reach_the_kernel() -> Verdict {
 }
 
 /// The kernel never looks at a program's stack.
-fn a_stack_pointer_in_the_kernel_is_harmless() -> Verdict {
+fn a_stack_pointer_in_the_kernel_is_harmless() -> Outcome {
     for esp in [0, 1, 0xEEC0_0000, 0xEF40_0004, 0xF010_0000, 0xFFFF_FFFF] {
         let registers = UserRegisters { eax: 32, esp, edi: 9, ..UserRegisters::default() };
         let child = bare::run(CALL, registers)?;
@@ -169,7 +169,7 @@ fn a_stack_pointer_in_the_kernel_is_harmless() -> Verdict {
     Ok(())
 }
 
-fn sysenter_returns_only_where_a_program_may_run() -> Verdict {
+fn sysenter_returns_only_where_a_program_may_run() -> Outcome {
     for edx in [
         0,
         1,
@@ -193,7 +193,7 @@ fn sysenter_returns_only_where_a_program_may_run() -> Verdict {
     Ok(())
 }
 
-fn software_interrupts_are_refused() -> Verdict {
+fn software_interrupts_are_refused() -> Outcome {
     for vector in [0, 1, 2, 5, 6, 7, 8, 10, 13, 14, 18, 31, 32, 33, 36, 39, 47, 49, 0x80, 0xFF] {
         let code = [0xCD, vector, 0xEB, 0xFE];
         is_killed(bare::run(&code, at(0))?, GENERAL_PROTECTION)?;
@@ -205,7 +205,7 @@ fn software_interrupts_are_refused() -> Verdict {
     Ok(())
 }
 
-fn kernel_selectors_are_refused() -> Verdict {
+fn kernel_selectors_are_refused() -> Outcome {
     // ds, es, fs, gs, ss
     for register in [0xD9, 0xC1, 0xE1, 0xE9, 0xD1] {
         for selector in [0x08, 0x10, 0x28, 0x30, 0x38, 0x43, 0xFFF8] {
@@ -224,7 +224,7 @@ fn kernel_selectors_are_refused() -> Verdict {
 
 /// The CPU starts with a local descriptor table at linear address 0, 64 KiB long. A program may map page 0: if the
 /// table stayed, it could write descriptors, and a call gate into ring 0 among them.
-fn a_local_descriptor_table_is_not_there() -> Verdict {
+fn a_local_descriptor_table_is_not_there() -> Outcome {
     // Descriptor 1: a call gate for ring 3 to a `retf` in the code page, with the kernel's code segment.
     // Descriptor 2: flat data of ring 3.
     let target = CODE + 0x80;
@@ -257,7 +257,7 @@ fn a_local_descriptor_table_is_not_there() -> Verdict {
 /// `xor ebx, ebx; mov eax, 47; int 0x30`: exits with 0.
 const EXIT: [u8; 9] = [0x31, 0xDB, 0xB8, 47, 0, 0, 0, 0xCD, 0x30];
 
-fn privileged_instructions_are_refused() -> Verdict {
+fn privileged_instructions_are_refused() -> Outcome {
     let codes: [(&str, &[u8], u32); 16] = [
         ("hlt", &[0xF4], GENERAL_PROTECTION),
         ("cli", &[0xFA], GENERAL_PROTECTION),
@@ -286,7 +286,7 @@ fn privileged_instructions_are_refused() -> Verdict {
 
 /// Code runs off the last user page into UENVS, which may be read but holds no code of anyone's choosing; a jump
 /// over all of it meets the kernel's first page.
-fn an_instruction_at_the_end_of_user_space_faults() -> Verdict {
+fn an_instruction_at_the_end_of_user_space_faults() -> Outcome {
     for target in [0xEF80_0000_u32, 0xEFFF_FFFC, 0xF000_0000, 0xFFFF_FFFC] {
         let [a, b, c, d] = target.to_le_bytes();
         // mov eax, target; jmp eax

@@ -9,7 +9,7 @@ use libsys::{
     page_unmap, process_create, range_allocate, range_share, range_unmap, receive, send, set_pager,
 };
 
-use crate::expect::{Verdict, Why, checks, equal, holds};
+use crate::expect::{Outcome, Why, checks, equal, holds};
 use crate::family::{PAGE_FAULT, child, ends_well, is_killed, until};
 use crate::harness::pager_pages;
 use crate::machine::{Raw, interrupt, load, store};
@@ -66,7 +66,7 @@ pub const fn most_frames() -> u32 {
 }
 
 /// A child that nobody frees frames for, and whose pages stay: it has all that it needs, and no pager any more.
-fn child_without_pager(work: impl FnOnce() -> Verdict) -> Result<ProcessId, Why> {
+fn child_without_pager(work: impl FnOnce() -> Outcome) -> Result<ProcessId, Why> {
     let child = child(|| {
         need_nothing()?;
         receive(Some(parent()?), None)?;
@@ -78,12 +78,12 @@ fn child_without_pager(work: impl FnOnce() -> Verdict) -> Result<ProcessId, Why>
     Ok(child)
 }
 
-fn every_call_says_when_memory_is_gone() -> Verdict {
+fn every_call_says_when_memory_is_gone() -> Outcome {
     ends_well(child_without_pager(calls_say_so)?)
 }
 
 /// Nothing between the two comments may need a frame: results are collected and looked at afterwards.
-fn calls_say_so() -> Verdict {
+fn calls_say_so() -> Outcome {
     fresh(0)?;
     page_map((SELF, place(0)), (SELF, place(1)), NONE)?;
     let receiver = child(|| {
@@ -145,7 +145,7 @@ fn miser(leave: u32) -> Result<ProcessId, Why> {
     Ok(miser)
 }
 
-fn a_process_that_needs_memory_ends_alone() -> Verdict {
+fn a_process_that_needs_memory_ends_alone() -> Outcome {
     let needy = child(|| {
         need_nothing()?;
         receive(Some(parent()?), None)?;
@@ -167,7 +167,7 @@ fn a_process_that_needs_memory_ends_alone() -> Verdict {
 }
 
 /// Sixty forks begin when there is not one frame for the pager's books: each is taken or refused.
-fn the_pager_outlives_memory_that_is_gone() -> Verdict {
+fn the_pager_outlives_memory_that_is_gone() -> Outcome {
     let mut made = [None; 60];
     for child in &mut made {
         *child = Some(process_create()?);
@@ -225,7 +225,7 @@ fn run_chain(keep: Option<ProcessId>) -> Result<(u32, u32), Why> {
     Ok((load(BOARD.address()), load(BOARD.address() + 4)))
 }
 
-fn fork_until_memory_is_gone() -> Verdict {
+fn fork_until_memory_is_gone() -> Outcome {
     need_nothing()?;
     let miser = miser(3000)?;
     let (length, _) = run_chain(Some(miser))?;
@@ -241,7 +241,7 @@ fn fork_until_memory_is_gone() -> Verdict {
     equal("the pager serves", load(HEAP_END - 0x20_0000), 0)
 }
 
-fn fork_until_all_slots_are_taken() -> Verdict {
+fn fork_until_all_slots_are_taken() -> Outcome {
     let before = machine().processes;
     let (length, error) = run_chain(None)?;
     equal("why no more", error, Error::OutOfProcesses as u32)?;

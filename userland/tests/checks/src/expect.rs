@@ -1,4 +1,4 @@
-//! How a check says what it found: a verdict, or where and why not.
+//! The outcome of a check: it holds, or an error that says where it does not, and why.
 
 use alloc::format;
 use alloc::string::String;
@@ -17,7 +17,7 @@ pub struct Check {
     /// What not every boot has, and this check cannot do without.
     pub needs: &'static [Need],
     /// Tries it.
-    pub run: fn() -> Verdict,
+    pub run: fn() -> Outcome,
 }
 
 /// The checks of a file: each function's name is its claim. `name needs Driver` is one that is skipped without it.
@@ -34,7 +34,7 @@ macro_rules! checks {
 pub(crate) use checks;
 
 /// What a check comes to.
-pub type Verdict = Result<(), Why>;
+pub type Outcome = Result<(), Why>;
 
 /// Where a check failed, and why.
 pub struct Why {
@@ -75,7 +75,7 @@ impl From<Partial> for Why {
 
 /// The value is what it should be.
 #[track_caller]
-pub fn equal<T: PartialEq + Debug>(what: impl Display, found: T, expected: T) -> Verdict {
+pub fn equal<T: PartialEq + Debug>(what: impl Display, found: T, expected: T) -> Outcome {
     if found == expected {
         return Ok(());
     }
@@ -84,7 +84,7 @@ pub fn equal<T: PartialEq + Debug>(what: impl Display, found: T, expected: T) ->
 
 /// The statement is true.
 #[track_caller]
-pub fn holds(what: impl Display, truth: bool) -> Verdict {
+pub fn holds(what: impl Display, truth: bool) -> Outcome {
     if truth { Ok(()) } else { Err(Why::new(format!("not so: {what}"))) }
 }
 
@@ -94,7 +94,7 @@ pub fn refused<T>(
     what: impl Display,
     result: Result<T, impl Into<Error>>,
     expected: Error,
-) -> Verdict {
+) -> Outcome {
     match result.map_err(Into::into) {
         Err(error) if error == expected => Ok(()),
         Err(error) => Err(Why::new(format!("{what}: refused as {error:?}, not {expected:?}"))),

@@ -3,7 +3,7 @@
 //! Each cell runs twice, and the second time has to leave as many frames free as the first. Those in which pages are
 //! away are the program `squeezed`'s, because they need the pager that swaps.
 
-use libsys::abi::call::Verdict as Answer;
+use libsys::abi::call::FaultReply;
 use libsys::abi::message::Kind;
 use libsys::process::{end, exit, id};
 use libsys::{
@@ -12,7 +12,7 @@ use libsys::{
 };
 
 use crate::bare::{self, LOAD, at};
-use crate::expect::{Verdict, checks, equal, refused};
+use crate::expect::{Outcome, checks, equal, refused};
 use crate::family::{PAGE_FAULT, ends_well, is_killed, until_blocked};
 use crate::machine::load;
 use crate::memory::{parent, place};
@@ -31,14 +31,14 @@ checks! {
 const NOTHING: libsys::Permissions = libsys::Permissions::empty();
 
 /// Runs a cell twice: what the first time leaves for later, such as a table, the second time finds.
-fn exact(cell: fn() -> Verdict) -> Verdict {
+fn exact(cell: fn() -> Outcome) -> Outcome {
     cell()?;
     let free = machine().free;
     cell()?;
     equal("free frames", machine().free, free)
 }
 
-fn failure_the_pager_exits() -> Verdict {
+fn failure_the_pager_exits() -> Outcome {
     exact(|| {
         let pager = pager(|_| exit(0))?;
         is_killed(client_of(pager, LOAD)?, PAGE_FAULT)?;
@@ -47,7 +47,7 @@ fn failure_the_pager_exits() -> Verdict {
 }
 
 /// The client's parent has set a time.
-fn failure_the_pager_hangs() -> Verdict {
+fn failure_the_pager_hangs() -> Outcome {
     exact(|| {
         let pager = pager(|_| {
             loop {
@@ -65,27 +65,30 @@ fn failure_the_pager_hangs() -> Verdict {
 
 /// Each wrong answer is an error for the pager, and the client waits on; an answer that mends nothing brings the same
 /// fault again. At last the pager says no.
-fn failure_the_pager_replies_with_garbage() -> Verdict {
+fn failure_the_pager_replies_with_garbage() -> Outcome {
     exact(|| {
         let pager = pager(|fault| {
             let client = fault.sender;
-            let map =
-                |source| Answer::Map { source, destination: page_touched(), permissions: NOTHING };
+            let map = |source| FaultReply::Map {
+                source,
+                destination: page_touched(),
+                permissions: NOTHING,
+            };
             refused("no page", fault_reply(client, map(place(900))), Error::NotMapped)?;
             refused("no message", reply(client, [7; 4], None), Error::NotWaiting)?;
-            refused("someone else", fault_reply(id(), Answer::Resume), Error::NotWaiting)?;
+            refused("someone else", fault_reply(id(), FaultReply::Resume), Error::NotWaiting)?;
             refused("not by a call", message_call(client, [7; 4], None), Error::Deadlock)?;
-            fault_reply(client, Answer::Resume)?;
+            fault_reply(client, FaultReply::Resume)?;
             let again = receive(None, None)?;
             equal("again", (again.kind, again.sender), (Kind::Fault, client))?;
-            Ok(fault_reply(client, Answer::Refuse)?)
+            Ok(fault_reply(client, FaultReply::Refuse)?)
         })?;
         is_killed(client_of(pager, LOAD)?, PAGE_FAULT)?;
         ends_well(pager)
     })
 }
 
-fn failure_the_pager_faults_on_itself() -> Verdict {
+fn failure_the_pager_faults_on_itself() -> Outcome {
     exact(|| {
         let pager = pager(|_| {
             load(8);
@@ -97,15 +100,15 @@ fn failure_the_pager_faults_on_itself() -> Verdict {
 }
 
 /// The pager's answer comes too late, and it serves the next client all the same.
-fn failure_the_client_is_killed_while_its_fault_is_served() -> Verdict {
+fn failure_the_client_is_killed_while_its_fault_is_served() -> Outcome {
     exact(|| {
         let pager = pager(|fault| {
             send(parent()?, [0; 4], None)?;
             receive(Some(parent()?), None)?;
-            refused("too late", fault_reply(fault.sender, Answer::Resume), Error::NotWaiting)?;
+            refused("too late", fault_reply(fault.sender, FaultReply::Resume), Error::NotWaiting)?;
             let next = receive(None, None)?;
             page_allocate(next.sender, page_touched(), NOTHING)?;
-            Ok(fault_reply(next.sender, Answer::Resume)?)
+            Ok(fault_reply(next.sender, FaultReply::Resume)?)
         })?;
         let client = client_of(pager, LOAD)?;
         receive(Some(pager), None)?;
@@ -117,7 +120,7 @@ fn failure_the_client_is_killed_while_its_fault_is_served() -> Verdict {
 }
 
 /// The middle one needs the outer one to serve the client.
-fn failure_the_outer_of_two_nested_pagers_dies() -> Verdict {
+fn failure_the_outer_of_two_nested_pagers_dies() -> Outcome {
     exact(|| {
         let outer = pager(|_| exit(0))?;
         let middle = pager(|_| {
@@ -132,12 +135,12 @@ fn failure_the_outer_of_two_nested_pagers_dies() -> Verdict {
 }
 
 /// The outer one has the middle one's fault in its hands, and then nobody to answer.
-fn failure_the_inner_of_two_nested_pagers_dies() -> Verdict {
+fn failure_the_inner_of_two_nested_pagers_dies() -> Outcome {
     exact(|| {
         let outer = pager(|fault| {
             send(parent()?, [0; 4], None)?;
             receive(Some(parent()?), None)?;
-            refused("nobody", fault_reply(fault.sender, Answer::Resume), Error::NotWaiting)
+            refused("nobody", fault_reply(fault.sender, FaultReply::Resume), Error::NotWaiting)
         })?;
         let middle = pager(|_| {
             load(TOUCHED);

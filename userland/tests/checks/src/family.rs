@@ -1,4 +1,4 @@
-//! Children by fork: their verdict is their exit status.
+//! Children made by fork, which report the outcome of their part of a check as their exit status.
 
 use libsys::abi::message::Reason;
 use libsys::abi::process_info::Status;
@@ -7,7 +7,7 @@ use libsys::process::info;
 use libsys::process::{exit, wait};
 use libsys::{Error, ProcessId, println, sleep};
 
-use crate::expect::{Verdict, Why};
+use crate::expect::{Outcome, Why};
 
 /// Exit status of a process that an exception ended: this and the vector.
 pub const KILLED: u32 = 128;
@@ -25,7 +25,7 @@ const PATIENCE: u32 = 1000;
 const TRIES: u32 = 20;
 
 /// A child that does `body` and exits: with 0 if it went well, else with a line and 1.
-pub fn child(body: impl FnOnce() -> Verdict) -> Result<ProcessId, Error> {
+pub fn child(body: impl FnOnce() -> Outcome) -> Result<ProcessId, Error> {
     match fork()? {
         Fork::Parent { child } => Ok(child),
         Fork::Child => match body() {
@@ -49,7 +49,7 @@ pub fn idle_child() -> Result<ProcessId, Error> {
 
 /// Waits for a child, which should end for this reason and with this status.
 #[track_caller]
-pub fn ends(child: ProcessId, reason: Reason, status: u32) -> Verdict {
+pub fn ends(child: ProcessId, reason: Reason, status: u32) -> Outcome {
     let ended = wait(Some(child))?;
     if (ended.child, ended.reason, ended.status) == (child, reason, status) {
         return Ok(());
@@ -63,19 +63,19 @@ pub fn ends(child: ProcessId, reason: Reason, status: u32) -> Verdict {
 
 /// Waits for a child, which should be content.
 #[track_caller]
-pub fn ends_well(child: ProcessId) -> Verdict {
+pub fn ends_well(child: ProcessId) -> Outcome {
     ends(child, Reason::Exited, 0)
 }
 
 /// Waits for a child, which an exception should end with this status.
 #[track_caller]
-pub fn is_killed(child: ProcessId, status: u32) -> Verdict {
+pub fn is_killed(child: ProcessId, status: u32) -> Outcome {
     ends(child, Reason::Killed, status)
 }
 
 /// Waits until something is so.
 #[track_caller]
-pub fn until(what: &str, mut so: impl FnMut() -> bool) -> Verdict {
+pub fn until(what: &str, mut so: impl FnMut() -> bool) -> Outcome {
     for _ in 0..PATIENCE {
         if so() {
             return Ok(());
@@ -96,7 +96,7 @@ pub enum Try {
 
 /// Repeats a check that depends on the clock until the machine keeps time.
 #[track_caller]
-pub fn in_time(mut attempt: impl FnMut() -> Result<Try, Why>) -> Verdict {
+pub fn in_time(mut attempt: impl FnMut() -> Result<Try, Why>) -> Outcome {
     for _ in 0..TRIES {
         if attempt()? == Try::Good {
             return Ok(());
@@ -107,7 +107,7 @@ pub fn in_time(mut attempt: impl FnMut() -> Result<Try, Why>) -> Verdict {
 
 /// Waits until a process is blocked.
 #[track_caller]
-pub fn until_blocked(process: ProcessId) -> Verdict {
+pub fn until_blocked(process: ProcessId) -> Outcome {
     let blocked = Status::NotRunnable as u32;
     until("a process is blocked", || {
         info::process(process).is_some_and(|facts| facts.status == blocked)
@@ -116,6 +116,6 @@ pub fn until_blocked(process: ProcessId) -> Verdict {
 
 /// Waits until a process is gone.
 #[track_caller]
-pub fn until_gone(process: ProcessId) -> Verdict {
+pub fn until_gone(process: ProcessId) -> Outcome {
     until("a process is gone", || info::process(process).is_none())
 }

@@ -14,7 +14,7 @@ use libsys::{
 };
 
 use crate::bare::{self, LOAD, at};
-use crate::expect::{Verdict, checks, equal, holds};
+use crate::expect::{Outcome, checks, equal, holds};
 use crate::family::{PAGE_FAULT, child, ends_well, is_killed, until};
 use crate::machine::{load, store};
 use crate::memory::{bits, fresh, place, places};
@@ -59,7 +59,7 @@ fn map_zeros(fault: &mut Fault<'_>) -> Handled {
     }
 }
 
-fn a_handler_learns_the_access() -> Verdict {
+fn a_handler_learns_the_access() -> Outcome {
     set_handler(Some(map_zeros))?;
     let address = place(0).address();
     equal("what is read", load(address + 8), 0)?;
@@ -76,7 +76,7 @@ fn a_handler_learns_the_access() -> Verdict {
 }
 
 /// The first fault's handler touches a second absent page, whose handler touches a third.
-fn a_handler_may_fault_itself() -> Verdict {
+fn a_handler_may_fault_itself() -> Outcome {
     fn nesting(fault: &mut Fault<'_>) -> Handled {
         note(fault);
         let address = fault.address();
@@ -99,7 +99,7 @@ fn a_handler_may_fault_itself() -> Verdict {
     Ok(())
 }
 
-fn faults_nest_until_the_exception_stack_is_full() -> Verdict {
+fn faults_nest_until_the_exception_stack_is_full() -> Outcome {
     fn endless(fault: &mut Fault<'_>) -> Handled {
         store(fault.address() + PAGE_SIZE, 0);
         Handled::Resume
@@ -114,7 +114,7 @@ fn faults_nest_until_the_exception_stack_is_full() -> Verdict {
 
 /// The handler moves its stack pointer past the end of its stack, as a function with many locals does, and then uses
 /// it. To begin again at the top would be for ever.
-fn an_exception_stack_that_runs_over_ends_its_process() -> Verdict {
+fn an_exception_stack_that_runs_over_ends_its_process() -> Outcome {
     let mut code = [0x90; 0x16];
     code[..LOAD.len()].copy_from_slice(LOAD);
     // sub esp, 64; push eax; jmp to the sub
@@ -129,7 +129,7 @@ fn an_exception_stack_that_runs_over_ends_its_process() -> Verdict {
     is_killed(child, PAGE_FAULT)
 }
 
-fn a_handler_that_passes_on_leaves_it_to_the_pager() -> Verdict {
+fn a_handler_that_passes_on_leaves_it_to_the_pager() -> Outcome {
     fn pass_on(fault: &mut Fault<'_>) -> Handled {
         note(fault);
         Handled::PassOn
@@ -158,22 +158,22 @@ fn faulting(handler: u32, stack: Option<Permissions>) -> Result<libsys::ProcessI
     Ok(child)
 }
 
-fn a_handler_in_kernel_memory_ends_its_process() -> Verdict {
+fn a_handler_in_kernel_memory_ends_its_process() -> Outcome {
     for handler in [KERNEL_BASE + 0x10_0000, 0xFFFF_FFFF, 0xEF80_0000, 0x5000_0000, 1] {
         is_killed(faulting(handler, Some(WRITE))?, PAGE_FAULT)?;
     }
     Ok(())
 }
 
-fn a_handler_without_an_exception_stack_is_passed_over() -> Verdict {
+fn a_handler_without_an_exception_stack_is_passed_over() -> Outcome {
     is_killed(faulting(bare::CODE, None)?, PAGE_FAULT)
 }
 
-fn an_exception_stack_that_cannot_be_written_is_passed_over() -> Verdict {
+fn an_exception_stack_that_cannot_be_written_is_passed_over() -> Outcome {
     is_killed(faulting(bare::CODE, Some(Permissions::empty()))?, PAGE_FAULT)
 }
 
-fn without_handler_and_pager_a_fault_is_the_end() -> Verdict {
+fn without_handler_and_pager_a_fault_is_the_end() -> Outcome {
     for address in [0, place(0).address(), 0xEEBF_DFFC] {
         is_killed(bare::run(LOAD, at(address))?, PAGE_FAULT)?;
     }
@@ -181,7 +181,7 @@ fn without_handler_and_pager_a_fault_is_the_end() -> Verdict {
 }
 
 /// The parent maps the page while the child's fault waits in a stopped child: it resumes as if nothing had been.
-fn a_fault_that_is_mended_already_just_resumes() -> Verdict {
+fn a_fault_that_is_mended_already_just_resumes() -> Outcome {
     let page = fresh(0)?;
     store(page.address(), 0x77);
     let child = bare::bare(LOAD, UserRegisters { ebx: page.address(), ..at(0) })?;

@@ -6,7 +6,7 @@ use libsys::registers_write;
 use libsys::{process_start, sleep, yield_now};
 
 use crate::bare::{self, at};
-use crate::expect::{Verdict, checks, equal};
+use crate::expect::{Outcome, checks, equal};
 use crate::family::{child, ends, ends_well};
 use crate::machine::{fill_fpu, gs, read_fpu, set_gs};
 
@@ -17,7 +17,7 @@ checks! {
     a_segment_register_does_not_leak,
 }
 
-fn two_processes_keep_their_own_fpu_registers() -> Verdict {
+fn two_processes_keep_their_own_fpu_registers() -> Outcome {
     let keep = |pattern: u32| {
         fill_fpu(pattern);
         for round in 0..200 {
@@ -48,7 +48,7 @@ const IS_CLEAN: &[u8] = &[
     0xCD, 0x30, // int 0x30
 ];
 
-fn a_fresh_process_has_a_clean_fpu() -> Verdict {
+fn a_fresh_process_has_a_clean_fpu() -> Outcome {
     for pattern in [0xFFFF_FFFF, 0x0101_0101] {
         let child = bare::bare(IS_CLEAN, at(0))?;
         fill_fpu(pattern);
@@ -59,7 +59,7 @@ fn a_fresh_process_has_a_clean_fpu() -> Verdict {
     Ok(())
 }
 
-fn a_forked_child_has_its_parents_fpu() -> Verdict {
+fn a_forked_child_has_its_parents_fpu() -> Outcome {
     fill_fpu(0x4242_4242);
     match fork()? {
         Fork::Child => exit(u8::from(read_fpu() != [0x4242_4242; 9])),
@@ -71,7 +71,7 @@ fn a_forked_child_has_its_parents_fpu() -> Verdict {
 }
 
 /// Selector 0 in gs is allowed and differs from what every process starts with.
-fn a_segment_register_does_not_leak() -> Verdict {
+fn a_segment_register_does_not_leak() -> Outcome {
     let start = gs();
     let child = child(|| {
         set_gs(0);

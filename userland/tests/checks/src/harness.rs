@@ -8,7 +8,7 @@ use libsys::{
     Target, destroy, dma_reclaim, driver_allow, identity, machine, message_call, println, usage,
 };
 
-use crate::expect::{Check, Verdict, equal};
+use crate::expect::{Check, Outcome, equal};
 use crate::needs::Need;
 use crate::{family, machine::image_end, machine::load, memory::children};
 
@@ -55,7 +55,7 @@ pub fn run(check: &Check, tally: &mut Tally) {
     }
 }
 
-fn try_it(check: &Check) -> Verdict {
+fn try_it(check: &Check) -> Outcome {
     let before = census();
     let child = family::child(check.run)?;
     if check.needs.contains(&Need::Driver) {

@@ -12,7 +12,7 @@ use libsys::{
 };
 
 use crate::bare::{self, CALL, CODE, STORE};
-use crate::expect::{Verdict, checks, equal, refused};
+use crate::expect::{Outcome, checks, equal, refused};
 use crate::family::{
     PAGE_FAULT, child, ends, ends_well, is_killed, until, until_blocked, until_gone,
 };
@@ -76,7 +76,7 @@ fn exofork() -> Result<ProcessId, Error> {
     Error::check(child).and_then(ProcessId::new)
 }
 
-fn jos_cputs_stops_at_a_zero_and_at_its_length() -> Verdict {
+fn jos_cputs_stops_at_a_zero_and_at_its_length() -> Outcome {
     let page = fresh(0)?.address();
     let text = *b"jos: seen\n\0not seen\n";
     for (index, word) in text.chunks(4).enumerate() {
@@ -92,7 +92,7 @@ fn jos_cputs_stops_at_a_zero_and_at_its_length() -> Verdict {
     equal("two pages", jos(0, [page + 10, 2 * PAGE_SIZE - 10]), 0)
 }
 
-fn jos_cputs_of_bad_memory_ends_its_process() -> Verdict {
+fn jos_cputs_of_bad_memory_ends_its_process() -> Outcome {
     for (address, length) in [
         (place(0).address(), 1),
         (0xF010_0000, 4),
@@ -115,15 +115,15 @@ fn jos_cputs_of_bad_memory_ends_its_process() -> Verdict {
     is_killed(child, PAGE_FAULT)
 }
 
-fn jos_cgetc_does_not_wait() -> Verdict {
+fn jos_cgetc_does_not_wait() -> Outcome {
     equal("nothing was typed", jos(1, []), 0)
 }
 
-fn jos_getenvid_is_the_callers_id() -> Verdict {
+fn jos_getenvid_is_the_callers_id() -> Outcome {
     equal("id", jos(2, []), id().bits())
 }
 
-fn jos_env_destroy_leaves_nothing_to_wait_for() -> Verdict {
+fn jos_env_destroy_leaves_nothing_to_wait_for() -> Outcome {
     equal("a stale id", jos(3, [stale_id()?.bits()]), BAD_ENV)?;
     equal("the parent", jos(3, [parent()?.bits()]), BAD_ENV)?;
     equal("no id at all", jos(3, [0x8000_0001]), BAD_ENV)?;
@@ -139,7 +139,7 @@ fn jos_env_destroy_leaves_nothing_to_wait_for() -> Verdict {
     ends_well(child)
 }
 
-fn jos_page_alloc_checks_its_arguments() -> Verdict {
+fn jos_page_alloc_checks_its_arguments() -> Outcome {
     let page = place(0).address();
     equal("a page", jos(4, [0, page, READ_WRITE]), 0)?;
     equal("flags", bits(place(0)), 0x007)?;
@@ -160,7 +160,7 @@ fn jos_page_alloc_checks_its_arguments() -> Verdict {
     equal("the page", leaf(place(0)), before)
 }
 
-fn jos_page_map_checks_its_arguments() -> Verdict {
+fn jos_page_map_checks_its_arguments() -> Outcome {
     let (from, to) = (place(0).address(), place(1).address());
     equal("nothing there", jos(5, [0, from, 0, to, READ]), INVALID)?;
     page_allocate(Target::Caller, place(0), Permissions::empty())?;
@@ -180,7 +180,7 @@ fn jos_page_map_checks_its_arguments() -> Verdict {
     equal("flags", (bits(place(1)), mappings(place(0))), (0x805, Some(2)))
 }
 
-fn jos_page_unmap_of_nothing_is_no_error() -> Verdict {
+fn jos_page_unmap_of_nothing_is_no_error() -> Outcome {
     let page = fresh(0)?.address();
     equal("a page", jos(6, [0, page]), 0)?;
     equal("once more", jos(6, [0, page]), 0)?;
@@ -192,7 +192,7 @@ fn jos_page_unmap_of_nothing_is_no_error() -> Verdict {
     equal("environment", jos(6, [parent()?.bits(), page]), BAD_ENV)
 }
 
-fn jos_exofork_makes_an_empty_child_that_does_not_run() -> Verdict {
+fn jos_exofork_makes_an_empty_child_that_does_not_run() -> Outcome {
     let child = exofork()?;
     let public = info::process(child).map(|facts| (facts.status, facts.parent));
     equal("status and parent", public, Some((Status::NotRunnable as u32, id().bits())))?;
@@ -224,7 +224,7 @@ fn put_trapframe(ebx: u32, ecx: u32, selectors: [u32; 4]) -> Result<u32, Error> 
 }
 
 /// Starts a JOS child that stores a word on the board, with these selectors in its record.
-fn start_with(selectors: [u32; 4]) -> Verdict {
+fn start_with(selectors: [u32; 4]) -> Outcome {
     page_allocate(Target::Caller, BOARD, Permissions::WRITE | Permissions::SHARED)?;
     let child = exofork()?;
     let mut code = Scratch::new()?;
@@ -240,12 +240,12 @@ fn start_with(selectors: [u32; 4]) -> Verdict {
     equal("what it stored", load(board), 0x0BAD_CAFE)
 }
 
-fn jos_trapframe_and_status_start_a_child() -> Verdict {
+fn jos_trapframe_and_status_start_a_child() -> Outcome {
     start_with([0x23, 0x23, 0x1B, 0x23])
 }
 
 /// All zero is what spawn finds in UENVS here; 0x10 and 0x08 are the kernel's.
-fn jos_trapframe_takes_no_selector_from_a_program() -> Verdict {
+fn jos_trapframe_takes_no_selector_from_a_program() -> Outcome {
     start_with([0, 0, 0, 0])?;
     start_with([0x10, 0x10, 0x08, 0x10])?;
     start_with([0xFFFF, 0x28, 0x30, 0x10])?;
@@ -265,7 +265,7 @@ fn jos_trapframe_takes_no_selector_from_a_program() -> Verdict {
     Ok(())
 }
 
-fn jos_status_is_runnable_or_not() -> Verdict {
+fn jos_status_is_runnable_or_not() -> Outcome {
     let child = exofork()?;
     for status in [0, 1, 3, 5, 0xFFFF_FFFF] {
         equal("status", jos(8, [child.bits(), status]), INVALID)?;
@@ -278,7 +278,7 @@ fn jos_status_is_runnable_or_not() -> Verdict {
 }
 
 /// A grandchild is nobody's business but its parent's.
-fn jos_calls_reach_only_the_caller_and_its_children() -> Verdict {
+fn jos_calls_reach_only_the_caller_and_its_children() -> Outcome {
     let family = child(|| {
         let grandchild = exofork()?;
         libsys::send(parent()?, [grandchild.bits(), 0, 0, 0], None)?;
@@ -299,7 +299,7 @@ fn jos_calls_reach_only_the_caller_and_its_children() -> Verdict {
     ends_well(family)
 }
 
-fn jos_upcalls_are_set_for_oneself_and_children() -> Verdict {
+fn jos_upcalls_are_set_for_oneself_and_children() -> Outcome {
     // The address is not looked at.
     let child = exofork()?;
     for entry in [0, CODE, 0xF010_0000, 0xFFFF_FFFF] {
@@ -311,12 +311,12 @@ fn jos_upcalls_are_set_for_oneself_and_children() -> Verdict {
     until_gone(child)
 }
 
-fn jos_yield_leaves_registers_alone() -> Verdict {
+fn jos_yield_leaves_registers_alone() -> Outcome {
     let before = Raw { eax: 11, edx: 1, ecx: 2, ebx: 3, esi: 4, edi: 5, ebp: 6, eflags: 0x202 };
     equal("registers", Raw { eflags: 0x202, ..interrupt(before) }, before)
 }
 
-fn jos_ipc_needs_a_receiver() -> Verdict {
+fn jos_ipc_needs_a_receiver() -> Outcome {
     equal("a stale id", jos(12, [stale_id()?.bits(), 1, NO_PAGE, 0]), BAD_ENV)?;
     equal("oneself", jos(12, [0, 1, NO_PAGE, 0]), NOT_RECEIVING)?;
     equal("one's parent", jos(12, [parent()?.bits(), 1, NO_PAGE, 0]), NOT_RECEIVING)?;
@@ -338,7 +338,7 @@ fn own_facts() -> ProcessInfo {
 /// A child in JOS call 13, which wants a page at `va` and then does this with what came.
 fn receiver(
     va: u32,
-    act: impl FnOnce(ProcessInfo) -> Verdict,
+    act: impl FnOnce(ProcessInfo) -> Outcome,
 ) -> Result<ProcessId, crate::expect::Why> {
     let receiver = child(|| {
         equal("receive", jos(13, [va]), 0)?;
@@ -350,7 +350,7 @@ fn receiver(
     Ok(receiver)
 }
 
-fn jos_ipc_brings_a_value_and_its_sender() -> Verdict {
+fn jos_ipc_brings_a_value_and_its_sender() -> Outcome {
     let own = id().bits();
     let receiver = receiver(NO_PAGE, |facts| {
         equal("value and sender", (facts.value, facts.from), (0xFFFF_FFFF, own))?;
@@ -361,7 +361,7 @@ fn jos_ipc_brings_a_value_and_its_sender() -> Verdict {
     ends_well(receiver)
 }
 
-fn jos_ipc_brings_a_page_only_if_both_want() -> Verdict {
+fn jos_ipc_brings_a_page_only_if_both_want() -> Outcome {
     let page = fresh(0)?.address();
     store(page, 0x1BC);
     let wants = place(5).address();
@@ -381,7 +381,7 @@ fn jos_ipc_brings_a_page_only_if_both_want() -> Verdict {
     ends_well(nothing)
 }
 
-fn jos_ipc_checks_the_page() -> Verdict {
+fn jos_ipc_checks_the_page() -> Outcome {
     let receiver = receiver(place(5).address(), |facts| equal("value", facts.value, 2))?;
     let to = receiver.bits();
     equal("absent", jos(12, [to, 1, place(1).address(), READ]), INVALID)?;
@@ -396,7 +396,7 @@ fn jos_ipc_checks_the_page() -> Verdict {
     ends_well(receiver)
 }
 
-fn jos_ipc_receivers_stay_blocked_when_made_runnable() -> Verdict {
+fn jos_ipc_receivers_stay_blocked_when_made_runnable() -> Outcome {
     let receiver = receiver(NO_PAGE, |facts| equal("value", facts.value, 3))?;
     for status in [2, 4, 2] {
         equal("status", jos(8, [receiver.bits(), status]), 0)?;
@@ -407,7 +407,7 @@ fn jos_ipc_receivers_stay_blocked_when_made_runnable() -> Verdict {
     ends_well(receiver)
 }
 
-fn jos_errors_for_quotas_are_joss() -> Verdict {
+fn jos_errors_for_quotas_are_joss() -> Outcome {
     let child = exofork()?;
     set_quota(child, 2, 0)?;
     equal("a page", jos(4, [child.bits(), place(0).address(), READ]), NO_MEMORY)?;

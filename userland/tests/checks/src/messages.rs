@@ -8,7 +8,7 @@ use libsys::{
     page_unmap, receive, reply, reply_and_receive, send, sleep,
 };
 
-use crate::expect::{Verdict, checks, equal, holds, refused};
+use crate::expect::{Outcome, checks, equal, holds, refused};
 use crate::family::{child, ends, ends_well, idle_child, until_blocked};
 use crate::machine::{load, store};
 use crate::memory::{bits, fresh, leaf, mappings, parent, place, stale_id};
@@ -64,7 +64,7 @@ fn caller(expected: Result<u32, Error>) -> Result<ProcessId, Error> {
     })
 }
 
-fn a_message_arrives_with_its_sender_and_words() -> Verdict {
+fn a_message_arrives_with_its_sender_and_words() -> Outcome {
     let child = sender(WORDS)?;
     let message = receive(None, None)?;
     equal("sender", message.sender, child)?;
@@ -74,7 +74,7 @@ fn a_message_arrives_with_its_sender_and_words() -> Verdict {
     ends_well(child)
 }
 
-fn a_call_gets_its_reply() -> Verdict {
+fn a_call_gets_its_reply() -> Outcome {
     let own = id();
     let child = child(|| {
         let reply = message_call(own, WORDS, None)?;
@@ -88,7 +88,7 @@ fn a_call_gets_its_reply() -> Verdict {
     ends_well(child)
 }
 
-fn a_server_answers_and_waits_in_one_call() -> Verdict {
+fn a_server_answers_and_waits_in_one_call() -> Outcome {
     const ROUNDS: u32 = 100;
     let child = child(|| {
         for round in 0..ROUNDS {
@@ -105,7 +105,7 @@ fn a_server_answers_and_waits_in_one_call() -> Verdict {
     equal("at last its end", (message.kind, message.words[0]), (Kind::Exit, 0))
 }
 
-fn a_receiver_may_choose_its_sender() -> Verdict {
+fn a_receiver_may_choose_its_sender() -> Outcome {
     let first = sender([1; 4])?;
     until_blocked(first)?;
     let second = sender([2; 4])?;
@@ -117,7 +117,7 @@ fn a_receiver_may_choose_its_sender() -> Verdict {
 }
 
 /// The receiver waits before there is a message; another sender does not disturb it.
-fn a_receiver_that_waits_for_one_gets_its_message() -> Verdict {
+fn a_receiver_that_waits_for_one_gets_its_message() -> Outcome {
     let own = id();
     let receiver = child(|| {
         let message = receive(Some(own), None)?;
@@ -137,7 +137,7 @@ fn a_receiver_that_waits_for_one_gets_its_message() -> Verdict {
     ends_well(other)
 }
 
-fn messages_wait_in_order() -> Verdict {
+fn messages_wait_in_order() -> Outcome {
     let mut senders = [None; 5];
     for (index, slot) in senders.iter_mut().enumerate() {
         let child = sender([index as u32; 4])?;
@@ -152,7 +152,7 @@ fn messages_wait_in_order() -> Verdict {
     Ok(())
 }
 
-fn waiting_for_oneself_is_a_deadlock() -> Verdict {
+fn waiting_for_oneself_is_a_deadlock() -> Outcome {
     let own = id();
     refused("send", send(own, WORDS, None), Error::Deadlock)?;
     refused("call", message_call(own, WORDS, None), Error::Deadlock)?;
@@ -160,7 +160,7 @@ fn waiting_for_oneself_is_a_deadlock() -> Verdict {
     refused("reply", reply(own, WORDS, None), Error::NotWaiting)
 }
 
-fn a_circle_of_two_is_a_deadlock() -> Verdict {
+fn a_circle_of_two_is_a_deadlock() -> Outcome {
     let child = caller(Ok(7))?;
     until_blocked(child)?;
     for _ in 0..2 {
@@ -176,7 +176,7 @@ fn a_circle_of_two_is_a_deadlock() -> Verdict {
     ends_well(child)
 }
 
-fn a_circle_of_three_is_a_deadlock() -> Verdict {
+fn a_circle_of_three_is_a_deadlock() -> Outcome {
     let own = id();
     let first = child(|| {
         let reply = message_call(own, WORDS, None)?;
@@ -208,14 +208,14 @@ fn passer_by() -> Result<ProcessId, Error> {
     })
 }
 
-fn a_sender_learns_that_its_receiver_ended() -> Verdict {
+fn a_sender_learns_that_its_receiver_ended() -> Outcome {
     let child = passer_by()?;
     refused("send", send(child, WORDS, None), Error::PeerEnded)?;
     ends(child, Reason::Exited, 3)?;
     refused("when it is gone", send(child, WORDS, None), Error::NoSuchProcess)
 }
 
-fn a_caller_learns_that_its_server_ended() -> Verdict {
+fn a_caller_learns_that_its_server_ended() -> Outcome {
     let child = passer_by()?;
     refused("not received", message_call(child, WORDS, None), Error::PeerEnded)?;
     ends(child, Reason::Exited, 3)?;
@@ -227,7 +227,7 @@ fn a_caller_learns_that_its_server_ended() -> Verdict {
     ends(child, Reason::Exited, 4)
 }
 
-fn a_receiver_learns_that_its_sender_ended() -> Verdict {
+fn a_receiver_learns_that_its_sender_ended() -> Outcome {
     // Of a stranger it learns no more than that.
     let stranger = idle_child()?;
     let receiver = child(|| {
@@ -246,7 +246,7 @@ fn a_receiver_learns_that_its_sender_ended() -> Verdict {
     refused("it was waited for", wait(Some(child)), Error::NoChild)
 }
 
-fn the_end_of_a_child_is_a_message() -> Verdict {
+fn the_end_of_a_child_is_a_message() -> Outcome {
     let before = child(|| exit(5))?;
     sleep(20);
     for (child, status) in [(before, 5), (child(|| exit(6))?, 6)] {
@@ -259,7 +259,7 @@ fn the_end_of_a_child_is_a_message() -> Verdict {
     Ok(())
 }
 
-fn a_reply_needs_one_who_waits_for_it() -> Verdict {
+fn a_reply_needs_one_who_waits_for_it() -> Outcome {
     refused("to a stale id", reply(stale_id()?, WORDS, None), Error::NotWaiting)?;
     refused("to one's parent", reply(parent()?, WORDS, None), Error::NotWaiting)?;
     let idle = idle_child()?;
@@ -282,7 +282,7 @@ fn a_reply_needs_one_who_waits_for_it() -> Verdict {
     ends_well(caller)
 }
 
-fn a_reply_to_one_that_is_gone_is_dropped() -> Verdict {
+fn a_reply_to_one_that_is_gone_is_dropped() -> Outcome {
     let caller = caller(Ok(0))?;
     receive(None, None)?;
     end(caller)?;
@@ -292,7 +292,7 @@ fn a_reply_to_one_that_is_gone_is_dropped() -> Verdict {
     ends_well(next)
 }
 
-fn a_page_goes_along_with_its_permissions() -> Verdict {
+fn a_page_goes_along_with_its_permissions() -> Outcome {
     for permissions in [NONE, WRITE, WRITE | Permissions::SHARED, Permissions::COPY_ON_WRITE] {
         let child = child(|| {
             let page = fresh(0)?;
@@ -315,7 +315,7 @@ fn a_page_goes_along_with_its_permissions() -> Verdict {
     Ok(())
 }
 
-fn a_page_that_is_not_wanted_stays_where_it_is() -> Verdict {
+fn a_page_that_is_not_wanted_stays_where_it_is() -> Outcome {
     let child = child(|| {
         let page = fresh(0)?;
         send(parent()?, WORDS, sending(page, WRITE))?;
@@ -326,7 +326,7 @@ fn a_page_that_is_not_wanted_stays_where_it_is() -> Verdict {
     ends_well(child)
 }
 
-fn a_page_replaces_what_the_receiver_had() -> Verdict {
+fn a_page_replaces_what_the_receiver_had() -> Outcome {
     let old = leaf(fresh(5)?).frame();
     let child = child(|| Ok(send(parent()?, WORDS, sending(fresh(0)?, WRITE))?))?;
     receive(None, accepting(place(5)))?;
@@ -335,7 +335,7 @@ fn a_page_replaces_what_the_receiver_had() -> Verdict {
     equal("mappings", mappings(place(5)), Some(1))
 }
 
-fn a_page_cannot_be_sent_with_more_than_one_has() -> Verdict {
+fn a_page_cannot_be_sent_with_more_than_one_has() -> Outcome {
     let to = idle_child()?;
     refused("an absent page", send(to, WORDS, sending(place(0), NONE)), Error::NotMapped)?;
     page_allocate(Target::Caller, place(0), NONE)?;
@@ -347,7 +347,7 @@ fn a_page_cannot_be_sent_with_more_than_one_has() -> Verdict {
 }
 
 /// The page is there when the message begins to wait, and is not when it is received.
-fn a_page_that_vanishes_is_its_senders_error() -> Verdict {
+fn a_page_that_vanishes_is_its_senders_error() -> Outcome {
     let first = child(|| {
         let page = fresh(0)?;
         refused("send", send(parent()?, [1; 4], sending(page, WRITE)), Error::NotMapped)
@@ -363,7 +363,7 @@ fn a_page_that_vanishes_is_its_senders_error() -> Verdict {
     ends_well(second)
 }
 
-fn a_reply_that_fails_leaves_its_caller_waiting() -> Verdict {
+fn a_reply_that_fails_leaves_its_caller_waiting() -> Outcome {
     let caller = child(|| {
         let reply = message_call(parent()?, WORDS, accepting(place(7)))?;
         equal("reply", (reply.words[0], reply.page), (3, Some(NONE)))?;
@@ -379,7 +379,7 @@ fn a_reply_that_fails_leaves_its_caller_waiting() -> Verdict {
 }
 
 /// Neither is the caller answered, nor is the next message taken.
-fn a_reply_that_fails_receives_nothing() -> Verdict {
+fn a_reply_that_fails_receives_nothing() -> Outcome {
     let caller = caller(Ok(5))?;
     receive(None, None)?;
     let next = sender([6; 4])?;
@@ -396,7 +396,7 @@ fn a_reply_that_fails_receives_nothing() -> Verdict {
 }
 
 /// The same page is sent by the call and replaced by the reply.
-fn a_reply_may_bring_a_page() -> Verdict {
+fn a_reply_may_bring_a_page() -> Outcome {
     let child = child(|| {
         store(fresh(0)?.address(), 1);
         let both = PageTransfer { page: place(0), send: Some(WRITE), accept: true };

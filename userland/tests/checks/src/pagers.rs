@@ -1,6 +1,6 @@
 //! Pagers: what one learns and may do, and what becomes of its clients when it does its work badly.
 
-use libsys::abi::call::{PageTransfer, Verdict as Answer};
+use libsys::abi::call::{FaultReply, PageTransfer};
 use libsys::abi::fault::Access;
 use libsys::abi::message::{Kind, Message, Reason};
 use libsys::abi::registers::UserRegisters;
@@ -12,7 +12,7 @@ use libsys::{
 };
 
 use crate::bare::{self, CODE, LOAD, STORE, at};
-use crate::expect::{Verdict, Why, checks, equal, refused};
+use crate::expect::{Outcome, Why, checks, equal, refused};
 use crate::family::{
     PAGE_FAULT, Try, child, ends, ends_well, idle_child, in_time, is_killed, until, until_blocked,
 };
@@ -65,12 +65,12 @@ fn faulting(code: &[u8]) -> Result<(ProcessId, Message), Error> {
     Ok((client, receive(None, None)?))
 }
 
-fn a_pager_learns_the_access_and_serves_it() -> Verdict {
+fn a_pager_learns_the_access_and_serves_it() -> Outcome {
     let (reader, fault) = faulting(LOAD)?;
     equal("sender and kind", (fault.sender, fault.kind), (reader, Kind::Fault))?;
     equal("words", fault.words, [TOUCHED, Access::USER.bits(), CODE, 0])?;
     store(fresh(0)?.address() + 8, 0x5A);
-    let map = Answer::Map { source: place(0), destination: page_touched(), permissions: NONE };
+    let map = FaultReply::Map { source: place(0), destination: page_touched(), permissions: NONE };
     fault_reply(reader, map)?;
     ends(reader, Reason::Exited, 0x5A)?;
 
@@ -82,14 +82,14 @@ fn a_pager_learns_the_access_and_serves_it() -> Verdict {
     equal("a write to a read-only page", fault.words, [TOUCHED, 7, CODE, 0])?;
     fault_reply(
         writer,
-        Answer::Map { source: place(0), destination: page_touched(), permissions: WRITE },
+        FaultReply::Map { source: place(0), destination: page_touched(), permissions: WRITE },
     )?;
     ends_well(writer)?;
     equal("what it wrote", load(place(0).address() + 8), 0xC0DE)?;
     equal("mappings", mappings(place(0)), Some(1))
 }
 
-fn a_fault_changes_no_register() -> Verdict {
+fn a_fault_changes_no_register() -> Outcome {
     let set = UserRegisters {
         edi: 1,
         esi: 2,
@@ -112,31 +112,34 @@ fn a_fault_changes_no_register() -> Verdict {
     // an emulator may not; bit 1 is always set.
     let eflags = found.eflags & !0x1_0000 | 2;
     equal("registers", UserRegisters { eflags, ..found }, expected)?;
-    fault_reply(client, Answer::Refuse)?;
+    fault_reply(client, FaultReply::Refuse)?;
     is_killed(client, PAGE_FAULT)
 }
 
-fn a_pager_that_mends_nothing_is_asked_again() -> Verdict {
+fn a_pager_that_mends_nothing_is_asked_again() -> Outcome {
     let (client, fault) = faulting(LOAD)?;
     for _ in 0..3 {
-        fault_reply(client, Answer::Resume)?;
+        fault_reply(client, FaultReply::Resume)?;
         equal("the same fault", receive(None, None)?.words, fault.words)?;
     }
     page_allocate(client, page_touched(), NONE)?;
-    fault_reply(client, Answer::Resume)?;
+    fault_reply(client, FaultReply::Resume)?;
     ends_well(client)
 }
 
-fn a_refusal_ends_the_client() -> Verdict {
+fn a_refusal_ends_the_client() -> Outcome {
     let (client, _) = faulting(LOAD)?;
-    fault_reply(client, Answer::Refuse)?;
+    fault_reply(client, FaultReply::Refuse)?;
     is_killed(client, PAGE_FAULT)
 }
 
-fn a_fault_reply_that_fails_leaves_the_client_waiting() -> Verdict {
+fn a_fault_reply_that_fails_leaves_the_client_waiting() -> Outcome {
     let (client, _) = faulting(LOAD)?;
-    let map =
-        |permissions| Answer::Map { source: place(0), destination: page_touched(), permissions };
+    let map = |permissions| FaultReply::Map {
+        source: place(0),
+        destination: page_touched(),
+        permissions,
+    };
     refused("an absent source", fault_reply(client, map(NONE)), Error::NotMapped)?;
     page_allocate(Target::Caller, place(0), NONE)?;
     refused("W from a source without it", fault_reply(client, map(WRITE)), Error::NotPermitted)?;
@@ -147,14 +150,14 @@ fn a_fault_reply_that_fails_leaves_the_client_waiting() -> Verdict {
     ends_well(client)
 }
 
-fn a_fault_reply_is_charged_to_the_client() -> Verdict {
+fn a_fault_reply_is_charged_to_the_client() -> Outcome {
     let client = bare::bare(LOAD, at(TOUCHED))?;
     set_pager(client, Some(id()))?;
     set_quota(client, usage(client)?.frames, 0)?;
     process_start(client)?;
     receive(None, None)?;
     store(fresh(0)?.address() + 8, 0x11);
-    let map = Answer::Map { source: place(0), destination: page_touched(), permissions: NONE };
+    let map = FaultReply::Map { source: place(0), destination: page_touched(), permissions: NONE };
     refused("a page and its table", fault_reply(client, map), Error::QuotaExceeded)?;
     set_quota(client, usage(client)?.frames + 1, 0)?;
     refused("the page alone", fault_reply(client, map), Error::QuotaExceeded)?;
@@ -164,10 +167,10 @@ fn a_fault_reply_is_charged_to_the_client() -> Verdict {
 }
 
 /// Two clients touch the same address, each in its own space.
-fn a_fault_is_answered_and_the_next_received_in_one_call() -> Verdict {
+fn a_fault_is_answered_and_the_next_received_in_one_call() -> Outcome {
     let source = fresh(0)?;
     let answer =
-        Answer::Map { source, destination: page_touched(), permissions: Permissions::WRITE };
+        FaultReply::Map { source, destination: page_touched(), permissions: Permissions::WRITE };
     let clients = [client_of(id(), STORE)?, client_of(id(), STORE)?];
     let first = receive(None, None)?;
     equal("first", (first.kind, first.sender), (Kind::Fault, clients[0]))?;
@@ -180,32 +183,32 @@ fn a_fault_is_answered_and_the_next_received_in_one_call() -> Verdict {
     equal("mappings when both are gone", mappings(source), Some(1))
 }
 
-fn a_client_that_waits_keeps_its_pager() -> Verdict {
+fn a_client_that_waits_keeps_its_pager() -> Outcome {
     let (client, _) = faulting(LOAD)?;
     refused("to take it away", set_pager(client, None), Error::Busy)?;
     refused("to change it", set_pager(client, Some(id())), Error::Busy)?;
     page_allocate(client, page_touched(), NONE)?;
-    fault_reply(client, Answer::Resume)?;
+    fault_reply(client, FaultReply::Resume)?;
     ends_well(client)
 }
 
-fn only_the_pager_that_was_asked_may_answer() -> Verdict {
+fn only_the_pager_that_was_asked_may_answer() -> Outcome {
     let (client, _) = faulting(LOAD)?;
     let stranger = child(|| {
-        for answer in [Answer::Resume, Answer::Refuse] {
+        for answer in [FaultReply::Resume, FaultReply::Refuse] {
             refused("of another's client", fault_reply(client, answer), Error::NotWaiting)?;
         }
         Ok(())
     })?;
     ends_well(stranger)?;
-    refused("of a stale id", fault_reply(stale_id()?, Answer::Resume), Error::NotWaiting)?;
-    refused("of one's parent", fault_reply(parent()?, Answer::Refuse), Error::NotWaiting)?;
-    fault_reply(client, Answer::Refuse)?;
+    refused("of a stale id", fault_reply(stale_id()?, FaultReply::Resume), Error::NotWaiting)?;
+    refused("of one's parent", fault_reply(parent()?, FaultReply::Refuse), Error::NotWaiting)?;
+    fault_reply(client, FaultReply::Refuse)?;
     is_killed(client, PAGE_FAULT)
 }
 
 /// A child that accepts clients, says so, and then does this with what it receives.
-pub fn pager(act: impl FnOnce(Message) -> Verdict) -> Result<ProcessId, Why> {
+pub fn pager(act: impl FnOnce(Message) -> Outcome) -> Result<ProcessId, Why> {
     let pager = child(|| {
         accept_clients(true)?;
         send(parent()?, [0; 4], None)?;
@@ -215,7 +218,7 @@ pub fn pager(act: impl FnOnce(Message) -> Verdict) -> Result<ProcessId, Why> {
     Ok(pager)
 }
 
-fn a_pager_may_change_its_clients_memory_and_nothing_else() -> Verdict {
+fn a_pager_may_change_its_clients_memory_and_nothing_else() -> Outcome {
     let pager = pager(|fault| {
         let client = fault.sender;
         page_allocate(client, place(3), WRITE)?;
@@ -231,14 +234,14 @@ fn a_pager_may_change_its_clients_memory_and_nothing_else() -> Verdict {
         refused("timeout", set_fault_timeout(client, 1), nobody)?;
         refused("wait", wait(Some(client)), Error::NoChild)?;
         page_allocate(client, page_touched(), NONE)?;
-        Ok(fault_reply(client, Answer::Resume)?)
+        Ok(fault_reply(client, FaultReply::Resume)?)
     })?;
     let client = client_of(pager, LOAD)?;
     ends_well(client)?;
     ends_well(pager)
 }
 
-fn clients_end_with_a_pager_that_ends() -> Verdict {
+fn clients_end_with_a_pager_that_ends() -> Outcome {
     // While it has the fault.
     let holds_it = pager(|_| exit(0))?;
     let client = client_of(holds_it, LOAD)?;
@@ -272,7 +275,7 @@ fn clients_end_with_a_pager_that_ends() -> Verdict {
     is_killed(client, PAGE_FAULT)
 }
 
-fn a_pager_that_waits_for_its_client_cannot_serve_it() -> Verdict {
+fn a_pager_that_waits_for_its_client_cannot_serve_it() -> Outcome {
     let pager = pager(|go| {
         let client = ProcessId::new(go.words[0])?;
         refused("call", message_call(client, [0; 4], None), Error::PeerEnded)
@@ -287,7 +290,7 @@ fn a_pager_that_waits_for_its_client_cannot_serve_it() -> Verdict {
 }
 
 /// The caller is the pager, and sleeps: once with the fault before it, once with the fault in its hands.
-fn a_slow_pager_loses_its_client() -> Verdict {
+fn a_slow_pager_loses_its_client() -> Outcome {
     for receives in [false, true] {
         in_time(|| {
             let client = bare::bare(LOAD, at(TOUCHED))?;
@@ -304,7 +307,7 @@ fn a_slow_pager_loses_its_client() -> Verdict {
                 equal("a fault", kind, Kind::Fault)?;
             }
             sleep(100);
-            refused("too late", fault_reply(client, Answer::Resume), Error::NotWaiting)?;
+            refused("too late", fault_reply(client, FaultReply::Resume), Error::NotWaiting)?;
             is_killed(client, PAGE_FAULT)?;
             Ok(Try::Good)
         })?;
@@ -312,7 +315,7 @@ fn a_slow_pager_loses_its_client() -> Verdict {
     Ok(())
 }
 
-fn a_pager_in_time_keeps_its_client() -> Verdict {
+fn a_pager_in_time_keeps_its_client() -> Outcome {
     in_time(serve_in_time)
 }
 
@@ -335,7 +338,7 @@ fn serve_in_time() -> Result<Try, Why> {
         equal("a fault", kind, Kind::Fault)?;
         sleep(LIMIT / 3);
         let before_reply = clock();
-        let replied = fault_reply(client, Answer::Resume);
+        let replied = fault_reply(client, FaultReply::Resume);
         if replied == Err(Error::NotWaiting) && late(before_fault) {
             wait(Some(client))?;
             return Ok(Try::Spoilt);
@@ -350,7 +353,7 @@ fn serve_in_time() -> Result<Try, Why> {
     equal("the last fault", kind, Kind::Fault)?;
     set_fault_timeout(client, 0)?;
     page_allocate(client, page_touched(), NONE)?;
-    let replied = fault_reply(client, Answer::Resume);
+    let replied = fault_reply(client, FaultReply::Resume);
     if replied == Err(Error::NotWaiting) && late(before_fault) {
         wait(Some(client))?;
         return Ok(Try::Spoilt);
@@ -360,7 +363,7 @@ fn serve_in_time() -> Result<Try, Why> {
     Ok(Try::Good)
 }
 
-fn a_pager_has_to_accept() -> Verdict {
+fn a_pager_has_to_accept() -> Outcome {
     let (client, other) = (process_create()?, idle_child()?);
     refused("one who was not asked", set_pager(client, Some(other)), Error::Refused)?;
     refused("one's parent", set_pager(client, Some(parent()?)), Error::Refused)?;
@@ -397,7 +400,7 @@ fn link(under: Option<ProcessId>) -> Result<ProcessId, Why> {
     Ok(link)
 }
 
-fn pager_circles_and_long_chains_are_refused() -> Verdict {
+fn pager_circles_and_long_chains_are_refused() -> Outcome {
     let first = link(None)?;
     refused("its own pager", set_pager(first, Some(first)), Error::Deadlock)?;
     let second = link(Some(first))?;
@@ -421,13 +424,16 @@ fn pager_circles_and_long_chains_are_refused() -> Verdict {
 }
 
 /// The client's fault makes its pager fault, which this process serves.
-fn a_pager_of_a_pager_serves_it() -> Verdict {
+fn a_pager_of_a_pager_serves_it() -> Outcome {
     let middle = pager(|fault| {
         let client = fault.sender;
         // Absent here as well: the access is this process's own fault, forwarded to its own pager.
         equal("what came from above", load(TOUCHED), 0x66)?;
-        let map =
-            Answer::Map { source: page_touched(), destination: page_touched(), permissions: NONE };
+        let map = FaultReply::Map {
+            source: page_touched(),
+            destination: page_touched(),
+            permissions: NONE,
+        };
         Ok(fault_reply(client, map)?)
     })?;
     set_pager(middle, Some(id()))?;
@@ -435,13 +441,13 @@ fn a_pager_of_a_pager_serves_it() -> Verdict {
     let fault = receive(None, None)?;
     equal("the pager's fault", (fault.sender, fault.words[0]), (middle, TOUCHED))?;
     store(fresh(0)?.address() + 8, 0x66);
-    let map = Answer::Map { source: place(0), destination: page_touched(), permissions: NONE };
+    let map = FaultReply::Map { source: place(0), destination: page_touched(), permissions: NONE };
     fault_reply(middle, map)?;
     ends(client, Reason::Exited, 0x66)?;
     ends_well(middle)
 }
 
-fn clone_asks_the_pager() -> Verdict {
+fn clone_asks_the_pager() -> Outcome {
     let forker = child(|| {
         receive(None, None)?;
         for expected in [Ok(()), Err(Error::Refused), Err(Error::Refused)] {
@@ -460,13 +466,13 @@ fn clone_asks_the_pager() -> Verdict {
         let child = ProcessId::new(clone.words[0])?;
         // The child is the pager's client from the start.
         equal("what the child has", usage(child)?.frames, 1)?;
-        refused("no fault", fault_reply(forker, Answer::Resume), Error::NotWaiting)?;
+        refused("no fault", fault_reply(forker, FaultReply::Resume), Error::NotWaiting)?;
         reply(forker, [answer, 0, 0, 0], None)?;
     }
     ends_well(forker)
 }
 
-fn clone_is_refused_where_it_makes_no_sense() -> Verdict {
+fn clone_is_refused_where_it_makes_no_sense() -> Outcome {
     let child = process_create()?;
     set_pager(child, None)?;
     if libsys::identity().pager.is_some() {
@@ -502,7 +508,7 @@ fn clone_is_refused_where_it_makes_no_sense() -> Verdict {
     ends_well(forker)
 }
 
-fn a_fault_passed_on_to_nobody_is_refused() -> Verdict {
+fn a_fault_passed_on_to_nobody_is_refused() -> Outcome {
     let orphan = child(|| {
         receive(Some(parent()?), None)?;
         let result = fault_forward(TOUCHED, Access::USER, 0);
@@ -520,8 +526,8 @@ fn a_fault_passed_on_to_nobody_is_refused() -> Verdict {
     set_pager(forwarder, Some(id()))?;
     send(forwarder, [0; 4], None)?;
     equal("the first", receive(None, None)?.words, [TOUCHED, 4, 77, 0])?;
-    fault_reply(forwarder, Answer::Refuse)?;
+    fault_reply(forwarder, FaultReply::Refuse)?;
     equal("the second", receive(None, None)?.words, [TOUCHED + 4, 2, 78, 0])?;
-    fault_reply(forwarder, Answer::Resume)?;
+    fault_reply(forwarder, FaultReply::Resume)?;
     ends_well(forwarder)
 }

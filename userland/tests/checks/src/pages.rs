@@ -6,7 +6,7 @@ use libsys::{
     page_allocate, page_copy, page_map, page_protect, page_unmap,
 };
 
-use crate::expect::{Verdict, checks, equal, holds, refused};
+use crate::expect::{Outcome, checks, equal, holds, refused};
 use crate::family::{child, ends_well};
 use crate::machine::{load, store};
 use crate::memory::{bits, fresh, leaf, mappings, need_nothing, place};
@@ -32,7 +32,7 @@ const NONE: Permissions = Permissions::empty();
 const WRITE: Permissions = Permissions::WRITE;
 const SELF: Target = Target::Caller;
 
-fn page_allocate_gives_zeros_in_place_of_what_was_there() -> Verdict {
+fn page_allocate_gives_zeros_in_place_of_what_was_there() -> Outcome {
     let page = fresh(0)?;
     let old = leaf(page).frame();
     store(page.address() + 4092, 0xDEAD);
@@ -45,7 +45,7 @@ fn page_allocate_gives_zeros_in_place_of_what_was_there() -> Verdict {
     equal("a word that is not zero", words, None)
 }
 
-fn page_allocate_takes_the_first_and_the_last_user_page() -> Verdict {
+fn page_allocate_takes_the_first_and_the_last_user_page() -> Outcome {
     let first = UserPage::known(0);
     page_allocate(SELF, first, WRITE)?;
     store(4, 0x1234);
@@ -57,7 +57,7 @@ fn page_allocate_takes_the_first_and_the_last_user_page() -> Verdict {
     equal("the last page", bits(last), 0x007)
 }
 
-fn page_map_gives_a_frame_a_second_page() -> Verdict {
+fn page_map_gives_a_frame_a_second_page() -> Outcome {
     let page = fresh(0)?;
     page_map((SELF, page), (SELF, place(5000)), WRITE | Permissions::SHARED)?;
     store(page.address(), 0x5EED);
@@ -68,7 +68,7 @@ fn page_map_gives_a_frame_a_second_page() -> Verdict {
     equal("flags", bits(place(5000)), 0x427)
 }
 
-fn page_map_drops_write_and_never_gains_it() -> Verdict {
+fn page_map_drops_write_and_never_gains_it() -> Outcome {
     let page = fresh(0)?;
     page_map((SELF, page), (SELF, place(1)), NONE)?;
     equal("the second mapping", bits(place(1)), 0x005)?;
@@ -78,7 +78,7 @@ fn page_map_drops_write_and_never_gains_it() -> Verdict {
     equal("mappings", mappings(page), Some(2))
 }
 
-fn page_map_refuses_an_absent_source() -> Verdict {
+fn page_map_refuses_an_absent_source() -> Outcome {
     let to = fresh(1)?;
     let before = leaf(to);
     refused("no table", page_map((SELF, place(9000)), (SELF, to), NONE), Error::NotMapped)?;
@@ -89,7 +89,7 @@ fn page_map_refuses_an_absent_source() -> Verdict {
 }
 
 /// Neither space is the caller's: the kernel has to reach two others at once.
-fn page_map_reaches_from_one_child_into_another() -> Verdict {
+fn page_map_reaches_from_one_child_into_another() -> Outcome {
     let (one, two) = (libsys::process_create()?, libsys::process_create()?);
     page_allocate(one, place(0), WRITE)?;
     page_map((one, place(0)), (SELF, place(0)), WRITE)?;
@@ -103,7 +103,7 @@ fn page_map_reaches_from_one_child_into_another() -> Verdict {
     equal("mappings when both are gone", mappings(place(0)), Some(2))
 }
 
-fn page_unmap_returns_the_old_entry() -> Verdict {
+fn page_unmap_returns_the_old_entry() -> Outcome {
     let page = fresh(0)?;
     store(page.address(), 1);
     let shown = leaf(page);
@@ -120,7 +120,7 @@ fn page_unmap_returns_the_old_entry() -> Verdict {
     equal("where there is no table", page_unmap(SELF, place(9000), NONE)?.bits(), 0)
 }
 
-fn page_protect_changes_bits_and_returns_the_old_entry() -> Verdict {
+fn page_protect_changes_bits_and_returns_the_old_entry() -> Outcome {
     let page = fresh(0)?;
     store(page.address(), 1);
     let shown = leaf(page);
@@ -134,7 +134,7 @@ fn page_protect_changes_bits_and_returns_the_old_entry() -> Verdict {
     equal("a store marks it again", leaf(page).bits() & 0xFFF, 0x067)
 }
 
-fn page_protect_refuses_an_absent_page() -> Verdict {
+fn page_protect_refuses_an_absent_page() -> Outcome {
     need_nothing()?;
     for page in [place(0), place(9000)] {
         refused(page.address(), page_protect(SELF, page, Change::NONE), Error::NotMapped)?;
@@ -142,7 +142,7 @@ fn page_protect_refuses_an_absent_page() -> Verdict {
     Ok(())
 }
 
-fn page_unmap_leaves_marks_and_nothing_else() -> Verdict {
+fn page_unmap_leaves_marks_and_nothing_else() -> Outcome {
     let page = fresh(0)?;
     page_unmap(SELF, page, Permissions::COPY_ON_WRITE)?;
     equal("the absent entry", leaf(page).bits(), 0x800)?;
@@ -153,7 +153,7 @@ fn page_unmap_leaves_marks_and_nothing_else() -> Verdict {
     equal("no marks any more", leaf(place(9000)).bits(), 0)
 }
 
-fn page_copy_copies_what_has_other_mappings() -> Verdict {
+fn page_copy_copies_what_has_other_mappings() -> Outcome {
     let page = fresh(0)?;
     store(page.address(), 0xABCD);
     page_map((SELF, page), (SELF, place(1)), NONE)?;
@@ -165,7 +165,7 @@ fn page_copy_copies_what_has_other_mappings() -> Verdict {
     equal("mappings", (mappings(page), mappings(place(1))), (Some(1), Some(1)))
 }
 
-fn page_copy_of_the_last_mapping_just_gains_write() -> Verdict {
+fn page_copy_of_the_last_mapping_just_gains_write() -> Outcome {
     page_allocate(SELF, place(0), Permissions::COPY_ON_WRITE)?;
     equal("before", bits(place(0)), 0x805)?;
     let frame = leaf(place(0)).frame();
@@ -180,14 +180,14 @@ fn page_copy_of_the_last_mapping_just_gains_write() -> Verdict {
     ends_well(child)
 }
 
-fn page_copy_refuses_an_absent_page() -> Verdict {
+fn page_copy_refuses_an_absent_page() -> Outcome {
     refused("no table", page_copy(SELF, place(9000), NONE), Error::NotMapped)?;
     fresh(0)?;
     refused("no page", page_copy(SELF, place(1), NONE), Error::NotMapped)?;
     equal("nothing was mapped", bits(place(1)), 0)
 }
 
-fn frame_references_refuses_what_is_no_memory() -> Verdict {
+fn frame_references_refuses_what_is_no_memory() -> Outcome {
     for number in [0xF_FFFF, 0xF_E000] {
         let result = frame_references(Frame::from_number(number));
         refused("a frame above all memory", result, Error::NotMapped)?;

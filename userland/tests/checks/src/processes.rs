@@ -18,7 +18,7 @@ use libsys::{
 };
 
 use crate::bare::{self, CODE, LOAD, SPIN};
-use crate::expect::{Verdict, checks, equal, holds, refused};
+use crate::expect::{Outcome, checks, equal, holds, refused};
 use crate::family::{child, ends, ends_well, idle_child, until, until_blocked, until_gone};
 use crate::machine::{Raw, interrupt, load, store};
 use crate::memory::{BOARD, children, parent, share_board, stale_id};
@@ -49,7 +49,7 @@ checks! {
     the_console_has_one_owner,
 }
 
-fn a_process_knows_its_parent_and_pager() -> Verdict {
+fn a_process_knows_its_parent_and_pager() -> Outcome {
     let (own, pager) = (id(), identity().pager);
     let child = child(|| {
         let identity = identity();
@@ -64,7 +64,7 @@ fn a_process_knows_its_parent_and_pager() -> Verdict {
     ends_well(child)
 }
 
-fn a_created_process_is_blank_and_stopped() -> Verdict {
+fn a_created_process_is_blank_and_stopped() -> Outcome {
     let child = process_create()?;
     let status = info::process(child).map(|facts| facts.status);
     equal("status", status, Some(Status::NotRunnable as u32))?;
@@ -79,7 +79,7 @@ fn a_created_process_is_blank_and_stopped() -> Verdict {
     equal("end", (ended.reason, ended.status), (Reason::Destroyed, 0))
 }
 
-fn exit_statuses_have_eight_bits() -> Verdict {
+fn exit_statuses_have_eight_bits() -> Outcome {
     for status in [0, 1, 127, 128, 255] {
         ends(child(|| exit(status))?, Reason::Exited, u32::from(status))?;
     }
@@ -90,7 +90,7 @@ fn exit_statuses_have_eight_bits() -> Verdict {
     Ok(())
 }
 
-fn wait_takes_one_child_or_any() -> Verdict {
+fn wait_takes_one_child_or_any() -> Outcome {
     let (first, second) = (child(|| exit(1))?, child(|| exit(2))?);
     ends(second, Reason::Exited, 2)?;
     let any = wait(None)?;
@@ -100,7 +100,7 @@ fn wait_takes_one_child_or_any() -> Verdict {
     equal("waited for before it ended", (any.child, any.status), (third, 3))
 }
 
-fn wait_refuses_what_is_no_child() -> Verdict {
+fn wait_refuses_what_is_no_child() -> Outcome {
     refused("any of none", wait(None), Error::NoChild)?;
     refused("a stale id", wait(Some(stale_id()?)), Error::NoChild)?;
     refused("oneself", wait(Some(id())), Error::NoChild)?;
@@ -110,7 +110,7 @@ fn wait_refuses_what_is_no_child() -> Verdict {
     refused("twice", wait(Some(child)), Error::NoChild)
 }
 
-fn wait_for_a_child_that_waits_for_its_parent_is_a_deadlock() -> Verdict {
+fn wait_for_a_child_that_waits_for_its_parent_is_a_deadlock() -> Outcome {
     let child = child(|| send(parent()?, [7; 4], None).map_err(Into::into))?;
     until_blocked(child)?;
     refused("wait", wait(Some(child)), Error::Deadlock)?;
@@ -118,7 +118,7 @@ fn wait_for_a_child_that_waits_for_its_parent_is_a_deadlock() -> Verdict {
     ends_well(child)
 }
 
-fn a_created_child_keeps_its_slot_until_it_is_waited_for() -> Verdict {
+fn a_created_child_keeps_its_slot_until_it_is_waited_for() -> Outcome {
     let child = child(|| exit(9))?;
     until("it has ended", || {
         info::process(child).is_some_and(|facts| facts.status == Status::Dying as u32)
@@ -129,7 +129,7 @@ fn a_created_child_keeps_its_slot_until_it_is_waited_for() -> Verdict {
     ends(child, Reason::Exited, 9)
 }
 
-fn memory_is_free_when_wait_returns() -> Verdict {
+fn memory_is_free_when_wait_returns() -> Outcome {
     let free = machine().free;
     let child = process_create()?;
     for page in 0..200 {
@@ -141,7 +141,7 @@ fn memory_is_free_when_wait_returns() -> Verdict {
 }
 
 /// The kernel looks at directory entries in groups of 32: a table at either edge of each group, alone and with all others.
-fn the_end_of_a_process_frees_its_own_tables_and_none_of_the_kernels() -> Verdict {
+fn the_end_of_a_process_frees_its_own_tables_and_none_of_the_kernels() -> Outcome {
     let edges = (0..UserSlot::COUNT).filter(|slot| matches!(slot % 32, 0 | 1 | 31));
     let edges: Vec<u32> = edges.chain([UserSlot::COUNT - 1]).collect();
     for slots in edges.chunks(1).chain([&edges[..]]) {
@@ -156,7 +156,7 @@ fn the_end_of_a_process_frees_its_own_tables_and_none_of_the_kernels() -> Verdic
     Ok(())
 }
 
-fn an_id_is_stale_once_its_process_is_gone() -> Verdict {
+fn an_id_is_stale_once_its_process_is_gone() -> Outcome {
     let first = stale_id()?;
     let second = process_create()?;
     equal("the slot is used again", second.index(), first.index())?;
@@ -180,7 +180,7 @@ fn family() -> Result<(ProcessId, ProcessId), crate::expect::Why> {
     Ok((child, ProcessId::new(grandchild)?))
 }
 
-fn destroy_ends_a_descendant() -> Verdict {
+fn destroy_ends_a_descendant() -> Outcome {
     let (child, grandchild) = family()?;
     destroy(grandchild, false)?;
     // Its parent was waiting for it and ends well.
@@ -188,7 +188,7 @@ fn destroy_ends_a_descendant() -> Verdict {
     refused("twice", destroy(grandchild, false), Error::NoSuchProcess)
 }
 
-fn destroy_takes_the_subtree_with_it() -> Verdict {
+fn destroy_takes_the_subtree_with_it() -> Outcome {
     let (child, grandchild) = family()?;
     destroy(child, true)?;
     ends(child, Reason::Destroyed, 0)?;
@@ -196,7 +196,7 @@ fn destroy_takes_the_subtree_with_it() -> Verdict {
     refused("nobody is left", wait(None), Error::NoChild)
 }
 
-fn destroy_of_oneself_is_an_end_like_others() -> Verdict {
+fn destroy_of_oneself_is_an_end_like_others() -> Outcome {
     let alone = child(|| destroy(Target::Caller, false).map_err(Into::into))?;
     ends(alone, Reason::Destroyed, 0)?;
     let with_children = child(|| {
@@ -207,7 +207,7 @@ fn destroy_of_oneself_is_an_end_like_others() -> Verdict {
     until("no children are left", || children().count() == 0)
 }
 
-fn orphans_pass_to_their_grandparent() -> Verdict {
+fn orphans_pass_to_their_grandparent() -> Outcome {
     let (child, grandchild) = family()?;
     destroy(child, false)?;
     ends(child, Reason::Destroyed, 0)?;
@@ -219,7 +219,7 @@ fn orphans_pass_to_their_grandparent() -> Verdict {
     until_gone(grandchild)
 }
 
-fn registers_come_back_as_they_were_set() -> Verdict {
+fn registers_come_back_as_they_were_set() -> Outcome {
     let child = process_create()?;
     let set = UserRegisters {
         edi: 1,
@@ -240,7 +240,7 @@ fn registers_come_back_as_they_were_set() -> Verdict {
 }
 
 /// IOPL 3, NT, RF, VM, VIF, VIP and a cleared IF are asked for.
-fn flags_of_the_system_are_the_kernels() -> Verdict {
+fn flags_of_the_system_are_the_kernels() -> Outcome {
     let child = process_create()?;
     for (asked, given) in
         [(0x0000_3000, 0x200), (0x0019_4000, 0x200), (0x0002_0001, 0x201), (0, 0x200)]
@@ -252,7 +252,7 @@ fn flags_of_the_system_are_the_kernels() -> Verdict {
     Ok(())
 }
 
-fn registers_of_a_blocked_process_are_busy() -> Verdict {
+fn registers_of_a_blocked_process_are_busy() -> Outcome {
     let child = idle_child()?;
     until_blocked(child)?;
     let registers = registers_read(child)?;
@@ -264,7 +264,7 @@ fn registers_of_a_blocked_process_are_busy() -> Verdict {
 }
 
 /// Whether there are events to read, only whoever has booted the machine knows; so the check says what it has seen.
-fn a_parent_reads_its_childs_events() -> Verdict {
+fn a_parent_reads_its_childs_events() -> Outcome {
     const RECEIVE: u8 = 61;
     let child = idle_child()?;
     until_blocked(child)?;
@@ -299,7 +299,7 @@ fn counter() -> Result<ProcessId, crate::expect::Why> {
     })?)
 }
 
-fn a_stopped_process_does_not_run() -> Verdict {
+fn a_stopped_process_does_not_run() -> Outcome {
     let counter = counter()?;
     let count = || load(BOARD.address());
     until("it counts", || count() > 0)?;
@@ -315,7 +315,7 @@ fn a_stopped_process_does_not_run() -> Verdict {
     Ok(())
 }
 
-fn a_blocked_process_stays_blocked_when_it_is_started() -> Verdict {
+fn a_blocked_process_stays_blocked_when_it_is_started() -> Outcome {
     let child = child(|| {
         let message = receive(None, None)?;
         equal("the message", message.words, [1, 2, 3, 4])
@@ -336,7 +336,7 @@ fn a_blocked_process_stays_blocked_when_it_is_started() -> Verdict {
     ends_well(child)
 }
 
-fn start_and_stop_count_once() -> Verdict {
+fn start_and_stop_count_once() -> Outcome {
     let spinner = bare::run(SPIN, UserRegisters::default())?;
     for _ in 0..3 {
         process_start(spinner)?;
@@ -356,7 +356,7 @@ fn start_and_stop_count_once() -> Verdict {
     Ok(())
 }
 
-fn all_1024_slots_can_be_used() -> Verdict {
+fn all_1024_slots_can_be_used() -> Outcome {
     let mut made = Vec::with_capacity(1024);
     let before = machine().processes;
     let refusal = loop {
@@ -378,7 +378,7 @@ fn all_1024_slots_can_be_used() -> Verdict {
     ends(child, Reason::Exited, 0x8B)
 }
 
-fn the_console_has_one_owner() -> Verdict {
+fn the_console_has_one_owner() -> Outcome {
     // It is somebody else's: init's or the shell's.
     refused("to take it", libsys::set_console_owner(Some(Target::Caller)), Error::NoSuchProcess)?;
     refused("to take it away", libsys::set_console_owner(None), Error::NoSuchProcess)?;

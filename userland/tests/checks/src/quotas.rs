@@ -8,7 +8,7 @@ use libsys::{
     range_allocate, range_share, receive, send, set_quota, usage,
 };
 
-use crate::expect::{Verdict, checks, equal, holds, refused};
+use crate::expect::{Outcome, checks, equal, holds, refused};
 use crate::family::{child, ends_well, idle_child, until_blocked};
 use crate::memory::{fresh, parent, place, places};
 
@@ -28,7 +28,7 @@ checks! {
 const NONE: Permissions = Permissions::empty();
 const WRITE: Permissions = Permissions::WRITE;
 
-fn a_quota_bounds_frames_tables_included() -> Verdict {
+fn a_quota_bounds_frames_tables_included() -> Outcome {
     let child = process_create()?;
     // The directory, a table and two pages.
     set_quota(child, 4, 0)?;
@@ -53,7 +53,7 @@ fn a_quota_bounds_frames_tables_included() -> Verdict {
     Ok(())
 }
 
-fn a_quota_counts_shared_frames_for_each() -> Verdict {
+fn a_quota_counts_shared_frames_for_each() -> Outcome {
     let page = fresh(0)?;
     let child = process_create()?;
     set_quota(child, 3, 0)?;
@@ -66,7 +66,7 @@ fn a_quota_counts_shared_frames_for_each() -> Verdict {
     Ok(())
 }
 
-fn a_range_call_says_where_the_quota_ended() -> Verdict {
+fn a_range_call_says_where_the_quota_ended() -> Outcome {
     let child = process_create()?;
     set_quota(child, 2 + 10, 0)?;
     let result = range_allocate(child, places(0, 64)?, WRITE);
@@ -84,7 +84,7 @@ fn a_range_call_says_where_the_quota_ended() -> Verdict {
     Ok(())
 }
 
-fn marks_are_charged_for_their_table() -> Verdict {
+fn marks_are_charged_for_their_table() -> Outcome {
     let child = process_create()?;
     set_quota(child, 1, 0)?;
     let marks = page_unmap(child, place(0), Permissions::COPY_ON_WRITE);
@@ -97,7 +97,7 @@ fn marks_are_charged_for_their_table() -> Verdict {
     Ok(())
 }
 
-fn a_page_by_message_is_charged_to_its_receiver() -> Verdict {
+fn a_page_by_message_is_charged_to_its_receiver() -> Outcome {
     let receiver = child(|| {
         let transfer = PageTransfer { page: place(5000), send: None, accept: true };
         let message = receive(None, Some(transfer))?;
@@ -114,7 +114,7 @@ fn a_page_by_message_is_charged_to_its_receiver() -> Verdict {
     ends_well(receiver)
 }
 
-fn a_quota_bounds_processes() -> Verdict {
+fn a_quota_bounds_processes() -> Outcome {
     let child = child(|| {
         crate::family::until("there is a quota", || {
             usage(Target::Caller).is_ok_and(|usage| usage.process_bound == 3)
@@ -132,7 +132,7 @@ fn a_quota_bounds_processes() -> Verdict {
     ends_well(child)
 }
 
-fn a_quota_bounds_descendants_together() -> Verdict {
+fn a_quota_bounds_descendants_together() -> Outcome {
     let child = child(|| {
         crate::family::until("there is a quota", || {
             usage(Target::Caller).is_ok_and(|usage| usage.frame_bound != 0)
@@ -156,7 +156,7 @@ fn a_quota_bounds_descendants_together() -> Verdict {
     ends_well(child)
 }
 
-fn a_quota_within_a_quota_cannot_exceed_it() -> Verdict {
+fn a_quota_within_a_quota_cannot_exceed_it() -> Outcome {
     let outer = child(|| {
         crate::family::until("there is a quota", || {
             usage(Target::Caller).is_ok_and(|usage| usage.frame_bound != 0)
@@ -180,7 +180,7 @@ fn a_quota_within_a_quota_cannot_exceed_it() -> Verdict {
     ends_well(outer)
 }
 
-fn a_quota_comes_before_children() -> Verdict {
+fn a_quota_comes_before_children() -> Outcome {
     let child = child(|| {
         idle_child()?;
         libsys::receive(None, None)?;
@@ -195,7 +195,7 @@ fn a_quota_comes_before_children() -> Verdict {
     refused("one's parent's", set_quota(parent()?, 1, 1), Error::NoSuchProcess)
 }
 
-fn a_full_quota_is_no_longer_full_when_a_child_is_gone() -> Verdict {
+fn a_full_quota_is_no_longer_full_when_a_child_is_gone() -> Outcome {
     let child = child(|| {
         crate::family::until("there is a quota", || {
             usage(Target::Caller).is_ok_and(|usage| usage.process_bound != 0)

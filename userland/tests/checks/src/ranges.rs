@@ -6,7 +6,7 @@ use libsys::{
     process_create, range_allocate, range_protect, range_share, range_unmap,
 };
 
-use crate::expect::{Verdict, checks, equal, refused};
+use crate::expect::{Outcome, checks, equal, refused};
 use crate::machine::{load, store};
 use crate::memory::{bits, fresh, leaf, mappings, place, places};
 
@@ -31,7 +31,7 @@ const fn change(drop: Permissions, add: Permissions) -> Change {
     Change { drop, add }
 }
 
-fn range_allocate_maps_up_to_64_zeroed_pages() -> Verdict {
+fn range_allocate_maps_up_to_64_zeroed_pages() -> Outcome {
     // Across the border of two tables.
     let range = places(1024 - 30, 64)?;
     equal("pages", range_allocate(SELF, range, WRITE)?, 64)?;
@@ -42,14 +42,14 @@ fn range_allocate_maps_up_to_64_zeroed_pages() -> Verdict {
     refused("65 pages", range_allocate(SELF, places(0, 65)?, WRITE), Error::InvalidArgument)
 }
 
-fn range_calls_walk_up_to_1024_pages() -> Verdict {
+fn range_calls_walk_up_to_1024_pages() -> Outcome {
     let last = PageRange::new(place(1), 1024)?;
     equal("unmap", range_unmap(SELF, last, NONE)?, 1024)?;
     equal("protect", range_protect(SELF, last, Change::NONE)?.pages, 1024)?;
     equal("share", range_share((SELF, last), (SELF, place(2048)), Change::NONE, false)?, 1024)
 }
 
-fn range_share_maps_what_is_present_and_skips_the_rest() -> Verdict {
+fn range_share_maps_what_is_present_and_skips_the_rest() -> Outcome {
     let child = process_create()?;
     for index in [0, 3, 1024] {
         store(fresh(index)?.address(), 100 + index);
@@ -68,7 +68,7 @@ fn range_share_maps_what_is_present_and_skips_the_rest() -> Verdict {
     Ok(())
 }
 
-fn range_share_never_adds_write() -> Verdict {
+fn range_share_never_adds_write() -> Outcome {
     page_allocate(SELF, place(0), NONE)?;
     let raw = crate::machine::Raw {
         eax: 38 | WRITE.bits() << 8,
@@ -84,7 +84,7 @@ fn range_share_never_adds_write() -> Verdict {
 }
 
 /// What fork does, by hand.
-fn range_share_may_change_both_sides() -> Verdict {
+fn range_share_may_change_both_sides() -> Outcome {
     let child = process_create()?;
     store(fresh(0)?.address(), 1);
     fresh(1)?;
@@ -99,7 +99,7 @@ fn range_share_may_change_both_sides() -> Verdict {
     equal("mappings", mappings(place(1)), Some(1))
 }
 
-fn range_protect_tells_accessed_from_dirty_page_by_page() -> Verdict {
+fn range_protect_tells_accessed_from_dirty_page_by_page() -> Outcome {
     range_allocate(SELF, places(0, 40)?, WRITE)?;
     for index in [0, 5, 31, 39] {
         store(place(index).address(), 1);
@@ -120,7 +120,7 @@ fn range_protect_tells_accessed_from_dirty_page_by_page() -> Verdict {
     equal("and works", load(place(0).address()), 2)
 }
 
-fn range_protect_stops_at_a_sealed_page_and_says_where() -> Verdict {
+fn range_protect_stops_at_a_sealed_page_and_says_where() -> Outcome {
     let child = process_create()?;
     for index in 0..4 {
         page_allocate(SELF, place(index), NONE)?;
@@ -135,7 +135,7 @@ fn range_protect_stops_at_a_sealed_page_and_says_where() -> Verdict {
     Ok(())
 }
 
-fn range_unmap_leaves_marks_only_where_a_page_was() -> Verdict {
+fn range_unmap_leaves_marks_only_where_a_page_was() -> Outcome {
     fresh(0)?;
     fresh(2)?;
     let free = machine().free;
@@ -147,7 +147,7 @@ fn range_unmap_leaves_marks_only_where_a_page_was() -> Verdict {
     equal("marks are taken away, too", leaf(place(0)).bits(), 0)
 }
 
-fn a_range_over_absent_tables_costs_nothing() -> Verdict {
+fn a_range_over_absent_tables_costs_nothing() -> Outcome {
     let free = machine().free;
     let range = places(20_000, 1024)?;
     range_unmap(SELF, range, Permissions::COPY_ON_WRITE)?;

@@ -13,7 +13,7 @@ use libsys::{
 };
 
 use crate::bare::{self, CALL};
-use crate::expect::{Verdict, checks, equal};
+use crate::expect::{Outcome, checks, equal};
 use crate::family::{PAGE_FAULT, child, is_killed, until, until_blocked};
 use crate::machine::{Raw, interrupt, load, store, sysenter};
 use crate::memory::{BOARD, children, fresh, place, places, share_board};
@@ -48,7 +48,7 @@ fn faults() -> u32 {
 }
 
 /// The two pages that the buffer crosses are absent: two faults, one line.
-fn a_write_from_an_absent_buffer_appears_once() -> Verdict {
+fn a_write_from_an_absent_buffer_appears_once() -> Outcome {
     set_handler(Some(map_letters))?;
     for (round, gate) in [interrupt, sysenter].into_iter().enumerate() {
         let buffer = place(10 * round as u32 + 1).address() - 3;
@@ -60,7 +60,7 @@ fn a_write_from_an_absent_buffer_appears_once() -> Verdict {
     Ok(())
 }
 
-fn a_write_from_a_lazy_page_restarts_under_the_pager() -> Verdict {
+fn a_write_from_a_lazy_page_restarts_under_the_pager() -> Outcome {
     let heap = libsys::paging::regions::HEAP_END - 32 * PAGE_SIZE;
     let raw = interrupt(Raw { eax: 68, ebx: heap + PAGE_SIZE - 2, esi: 4, ..Raw::default() });
     equal("result", (raw.eax, raw.ebx), (0, 4))?;
@@ -69,7 +69,7 @@ fn a_write_from_a_lazy_page_restarts_under_the_pager() -> Verdict {
     equal("cputs", jos.eax, 0)
 }
 
-fn registers_are_written_from_an_absent_buffer() -> Verdict {
+fn registers_are_written_from_an_absent_buffer() -> Outcome {
     set_handler(Some(map_letters))?;
     let child = process_create()?;
     for (index, gate) in [interrupt, sysenter].into_iter().enumerate() {
@@ -86,7 +86,7 @@ fn registers_are_written_from_an_absent_buffer() -> Verdict {
     Ok(())
 }
 
-fn registers_are_read_into_a_copy_on_write_buffer() -> Verdict {
+fn registers_are_read_into_a_copy_on_write_buffer() -> Outcome {
     let buffer = fresh(0)?.address();
     let process = process_create()?;
     registers_write(process, &UserRegisters { eax: 0xEA, ..UserRegisters::default() })?;
@@ -100,7 +100,7 @@ fn registers_are_read_into_a_copy_on_write_buffer() -> Verdict {
     Ok(())
 }
 
-fn a_read_into_an_absent_buffer_restarts_and_waits() -> Verdict {
+fn a_read_into_an_absent_buffer_restarts_and_waits() -> Outcome {
     share_board()?;
     let reader = child(|| {
         fn map_and_tell(fault: &mut Fault<'_>) -> Handled {
@@ -126,7 +126,7 @@ fn a_read_into_an_absent_buffer_restarts_and_waits() -> Verdict {
     is_killed(reader, PAGE_FAULT)
 }
 
-fn a_call_with_a_bad_buffer_ends_a_process_that_nobody_helps() -> Verdict {
+fn a_call_with_a_bad_buffer_ends_a_process_that_nobody_helps() -> Outcome {
     for number in [45, 46, 68, 69] {
         let registers = UserRegisters {
             eax: number,

@@ -6,7 +6,7 @@ use libsys::process::info;
 use libsys::{clock, sleep, yield_now};
 
 use crate::bare::{self, SPIN};
-use crate::expect::{Verdict, checks, equal, holds};
+use crate::expect::{Outcome, checks, equal, holds};
 use crate::family::{Try, in_time, until};
 
 checks! {
@@ -21,7 +21,7 @@ fn runs(process: libsys::ProcessId) -> u32 {
     info::process(process).map_or(0, |facts| facts.runs)
 }
 
-fn an_endless_loop_is_preempted() -> Verdict {
+fn an_endless_loop_is_preempted() -> Outcome {
     let spinner = bare::run(SPIN, UserRegisters::default())?;
     // This process goes on although the other one never calls the kernel.
     until("it has run", || runs(spinner) > 0)?;
@@ -32,7 +32,7 @@ fn an_endless_loop_is_preempted() -> Verdict {
     Ok(())
 }
 
-fn loops_share_the_cpu_evenly() -> Verdict {
+fn loops_share_the_cpu_evenly() -> Outcome {
     let mut spinners = [None; 4];
     for spinner in &mut spinners {
         *spinner = Some(bare::run(SPIN, UserRegisters::default())?);
@@ -46,7 +46,7 @@ fn loops_share_the_cpu_evenly() -> Verdict {
     holds(format_args!("{least} and {most} runs are about the same"), most - least <= 2)
 }
 
-fn sleep_lasts_as_long_as_it_says() -> Verdict {
+fn sleep_lasts_as_long_as_it_says() -> Outcome {
     for milliseconds in [1, 10, 35] {
         let asked = u64::from(milliseconds) * 1000;
         // A sleep is never too short. It is too long only if it is so in every try.
@@ -62,7 +62,7 @@ fn sleep_lasts_as_long_as_it_says() -> Verdict {
     Ok(())
 }
 
-fn time_never_goes_back() -> Verdict {
+fn time_never_goes_back() -> Outcome {
     let mut last = clock();
     for _ in 0..2000 {
         let now = clock();
@@ -72,7 +72,7 @@ fn time_never_goes_back() -> Verdict {
     Ok(())
 }
 
-fn a_yield_lets_others_run() -> Verdict {
+fn a_yield_lets_others_run() -> Outcome {
     crate::memory::share_board()?;
     let at = crate::memory::BOARD.address();
     let child = crate::family::child(|| {

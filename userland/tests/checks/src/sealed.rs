@@ -7,7 +7,7 @@ use libsys::{
     range_share, receive, send,
 };
 
-use crate::expect::{Verdict, checks, equal, refused};
+use crate::expect::{Outcome, checks, equal, refused};
 use crate::family::{child, ends_well};
 use crate::machine::{load, store};
 use crate::memory::{bits, fresh, mappings, parent, place, places};
@@ -32,7 +32,7 @@ fn add_write(index: u32) -> Result<(), Error> {
     Ok(())
 }
 
-fn what_a_process_dropped_itself_it_may_take_back() -> Verdict {
+fn what_a_process_dropped_itself_it_may_take_back() -> Outcome {
     fresh(0)?;
     page_map((SELF, place(0)), (SELF, place(1)), NONE)?;
     range_protect(SELF, places(0, 1)?, DROP_WRITE)?;
@@ -43,7 +43,7 @@ fn what_a_process_dropped_itself_it_may_take_back() -> Verdict {
 }
 
 /// In a child: gets page 0 of its parent without W, with this mark, and cannot write it.
-fn cannot_be_unsealed(index: u32) -> Verdict {
+fn cannot_be_unsealed(index: u32) -> Outcome {
     equal("flags", bits(place(index)) & !0x20, 0x105)?;
     refused("protect adds W", add_write(index), Error::NotPermitted)?;
     let second = page_map((SELF, place(index)), (SELF, place(index + 1)), WRITE);
@@ -51,7 +51,7 @@ fn cannot_be_unsealed(index: u32) -> Verdict {
     equal("the contents", load(place(index).address()), 0x5EA1)
 }
 
-fn a_page_mapped_from_another_space_without_write_is_sealed() -> Verdict {
+fn a_page_mapped_from_another_space_without_write_is_sealed() -> Outcome {
     let child = child(|| {
         receive(Some(parent()?), None)?;
         cannot_be_unsealed(10)?;
@@ -65,7 +65,7 @@ fn a_page_mapped_from_another_space_without_write_is_sealed() -> Verdict {
     equal("the parent's", bits(place(0)), 0x067)
 }
 
-fn a_page_that_came_by_message_without_write_is_sealed() -> Verdict {
+fn a_page_that_came_by_message_without_write_is_sealed() -> Outcome {
     let child = child(|| {
         let transfer = PageTransfer { page: place(10), send: None, accept: true };
         let message = receive(None, Some(transfer))?;
@@ -77,7 +77,7 @@ fn a_page_that_came_by_message_without_write_is_sealed() -> Verdict {
     ends_well(child)
 }
 
-fn a_seal_passes_on_with_the_page() -> Verdict {
+fn a_seal_passes_on_with_the_page() -> Outcome {
     let child = child(|| {
         let transfer = PageTransfer { page: place(10), send: None, accept: true };
         receive(None, Some(transfer))?;
@@ -90,7 +90,7 @@ fn a_seal_passes_on_with_the_page() -> Verdict {
     ends_well(child)
 }
 
-fn the_last_mapping_breaks_the_seal() -> Verdict {
+fn the_last_mapping_breaks_the_seal() -> Outcome {
     let child = child(|| {
         let transfer = PageTransfer { page: place(10), send: None, accept: true };
         receive(None, Some(transfer))?;
@@ -111,7 +111,7 @@ fn the_last_mapping_breaks_the_seal() -> Verdict {
     ends_well(child)
 }
 
-fn a_private_copy_has_no_seal() -> Verdict {
+fn a_private_copy_has_no_seal() -> Outcome {
     let child = child(|| {
         let transfer = PageTransfer { page: place(10), send: None, accept: true };
         receive(None, Some(transfer))?;

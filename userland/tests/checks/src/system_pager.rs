@@ -12,7 +12,7 @@ use libsys::{
     Error, Permissions, ProcessId, fault_forward, identity, message_call, process_create,
 };
 
-use crate::expect::{Verdict, checks, equal, holds};
+use crate::expect::{Outcome, checks, equal, holds};
 use crate::family::{PAGE_FAULT, child, ends_well, idle_child, is_killed};
 use crate::machine::{load, store};
 use crate::memory::parent;
@@ -45,7 +45,7 @@ const fn far(index: u32) -> u32 {
     HEAP_END - 0x10_0000 + index * 0x1000
 }
 
-fn the_pager_gives_zeros_at_first_touch() -> Verdict {
+fn the_pager_gives_zeros_at_first_touch() -> Outcome {
     let before = statistics()?;
     for index in 0..10 {
         equal("what is read first", load(far(index) + 4 * index), 0)?;
@@ -57,7 +57,7 @@ fn the_pager_gives_zeros_at_first_touch() -> Verdict {
     equal("pages of programs", after.loaded, before.loaded)
 }
 
-fn the_pager_loads_a_program_page_by_page() -> Verdict {
+fn the_pager_loads_a_program_page_by_page() -> Outcome {
     let before = statistics()?;
     let child = Command::new("walk").args(&["0"]).spawn().map_err(unexpected)?;
     ends_well(child)?;
@@ -69,7 +69,7 @@ fn unexpected(error: SpawnError) -> crate::expect::Why {
     crate::expect::Why::new(alloc::format!("the program does not start: {error}"))
 }
 
-fn the_pager_refuses_what_no_region_allows() -> Verdict {
+fn the_pager_refuses_what_no_region_allows() -> Outcome {
     // Below and above the heap; page 0; between the program and the heap; below and above the stack.
     for address in [HEAP_START - 4, HEAP_END, 0, 0x0F00_0000, 0xEEA0_0000, 0xEEBF_E000] {
         for touch in [|address| _ = load(address), |address| store(address, 1)] {
@@ -88,7 +88,7 @@ fn the_pager_refuses_what_no_region_allows() -> Verdict {
     is_killed(text, PAGE_FAULT)
 }
 
-fn the_pager_grows_the_stack_down_to_its_guard() -> Verdict {
+fn the_pager_grows_the_stack_down_to_its_guard() -> Outcome {
     const LOWEST: u32 = libsys::abi::format::elf::STACK_START + 0x1000;
     store(LOWEST, 5);
     equal("the lowest page", load(LOWEST), 5)?;
@@ -100,7 +100,7 @@ fn the_pager_grows_the_stack_down_to_its_guard() -> Verdict {
 }
 
 /// What is touched is copied, what is not is the pager's to give to each of the two.
-fn a_half_touched_program_forks() -> Verdict {
+fn a_half_touched_program_forks() -> Outcome {
     const PAGES: usize = 64;
     let mut data: Vec<u8> = vec![0; PAGES * PAGE];
     for page in (0..PAGES).step_by(2) {
@@ -136,7 +136,7 @@ fn a_half_touched_program_forks() -> Verdict {
     check(&data)
 }
 
-fn the_pager_answers_nonsense_with_an_error() -> Verdict {
+fn the_pager_answers_nonsense_with_an_error() -> Outcome {
     let not_understood = Registered::NotUnderstood.encode();
     for words in [
         [0; 4],
@@ -175,7 +175,7 @@ fn register(child: ProcessId, name: Option<&str>) -> Result<Registered, Error> {
     Ok(Registered::decode(reply.words))
 }
 
-fn the_pager_believes_only_a_parent() -> Verdict {
+fn the_pager_believes_only_a_parent() -> Outcome {
     let not_a_client = Registered::NotAClient;
     for stranger in [parent()?, pager()?, identity().id, crate::memory::stale_id()?] {
         equal("for a stranger", register(stranger, Some("walk"))?, not_a_client)?;
@@ -196,7 +196,7 @@ fn the_pager_believes_only_a_parent() -> Verdict {
     Ok(())
 }
 
-fn the_pager_takes_a_limit_from_a_client_or_its_parent() -> Verdict {
+fn the_pager_takes_a_limit_from_a_client_or_its_parent() -> Outcome {
     let limit = |client| -> Result<u32, Error> {
         let request = Request::SetLimit { client, pages: 0 };
         Ok(message_call(pager()?, request.encode(), None)?.words[0])
@@ -210,7 +210,7 @@ fn the_pager_takes_a_limit_from_a_client_or_its_parent() -> Verdict {
     equal("a stranger's", limit(parent()?)?, 1)
 }
 
-fn a_program_that_does_not_exist_leaves_nothing_behind() -> Verdict {
+fn a_program_that_does_not_exist_leaves_nothing_behind() -> Outcome {
     // The first attempts bring in what this program itself needs for an attempt: code, heap, the scratch page's table.
     fail_to_spawn()?;
     let (frames, processes) = (libsys::machine().free, libsys::machine().processes);
@@ -220,7 +220,7 @@ fn a_program_that_does_not_exist_leaves_nothing_behind() -> Verdict {
     equal("nobody to wait for", wait(None), Err(Error::NoChild))
 }
 
-fn fail_to_spawn() -> Verdict {
+fn fail_to_spawn() -> Outcome {
     for name in ["nonesuch", "", "bin/walk", "../walk"] {
         let result = Command::new(name).spawn();
         equal(name, result, Err(SpawnError::NoSuchProgram))?;

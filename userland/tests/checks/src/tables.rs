@@ -7,7 +7,7 @@ use libsys::process::info;
 use libsys::{Entry, EntryFlags, Page, Permissions, Slot, Target, UserPage, range_protect, window};
 
 use crate::bare::{self, LOAD, STORE};
-use crate::expect::{Verdict, checks, equal, holds};
+use crate::expect::{Outcome, checks, equal, holds};
 use crate::family::{PAGE_FAULT, is_killed};
 use crate::machine::{Raw, interrupt, load, store};
 use crate::memory::{bits, fresh, leaf, place, places};
@@ -33,7 +33,7 @@ fn plain_entry(page: UserPage) -> u32 {
     load(UVPT + 4 * page.page().number())
 }
 
-fn window_shows_what_was_mapped() -> Verdict {
+fn window_shows_what_was_mapped() -> Outcome {
     equal("before", leaf(place(0)), Entry::ABSENT)?;
     let page = fresh(0)?;
     let entry = leaf(page);
@@ -45,7 +45,7 @@ fn window_shows_what_was_mapped() -> Verdict {
     equal("table, seen both ways", without_accessed(as_leaf), without_accessed(table.bits()))
 }
 
-fn accessed_and_dirty_bits_are_one_load_away() -> Verdict {
+fn accessed_and_dirty_bits_are_one_load_away() -> Outcome {
     let page = fresh(0)?;
     equal("fresh", bits(page), 0x007)?;
     load(page.address());
@@ -55,7 +55,7 @@ fn accessed_and_dirty_bits_are_one_load_away() -> Verdict {
 }
 
 /// JOS call 5 of a page onto itself: how a JOS file server forgets that a block was dirty.
-fn clean_again_after_a_map_onto_itself() -> Verdict {
+fn clean_again_after_a_map_onto_itself() -> Outcome {
     let page = fresh(0)?;
     for round in 0..3 {
         store(page.address(), round);
@@ -70,7 +70,7 @@ fn clean_again_after_a_map_onto_itself() -> Verdict {
     Ok(())
 }
 
-fn clean_again_after_a_protect() -> Verdict {
+fn clean_again_after_a_protect() -> Outcome {
     let page = fresh(0)?;
     store(page.address(), 7);
     let found = range_protect(Target::Caller, places(0, 1)?, Change::NONE)?;
@@ -81,7 +81,7 @@ fn clean_again_after_a_protect() -> Verdict {
     equal("after a read", (found.marks, found.accessed, found.dirty), (0x20, 1, 0))
 }
 
-fn window_ends_in_itself() -> Verdict {
+fn window_ends_in_itself() -> Outcome {
     let own = Slot::WINDOW.index();
     let directory = window().directory_entry(own);
     equal("its flags", directory.flags() - EntryFlags::ACCESSED, EntryFlags::USER_LEAF)?;
@@ -92,7 +92,7 @@ fn window_ends_in_itself() -> Verdict {
     equal("the frame of the directory", leaf.frame(), directory.frame())
 }
 
-fn three_kernel_entries_are_for_programs_and_none_writable() -> Verdict {
+fn three_kernel_entries_are_for_programs_and_none_writable() -> Outcome {
     for index in 0x3BB..ENTRIES {
         let flags = window().directory_entry(index).flags();
         let public = (0x3BB..=0x3BD).contains(&index);
@@ -108,7 +108,7 @@ fn three_kernel_entries_are_for_programs_and_none_writable() -> Verdict {
 }
 
 /// Ring 3 must get a page fault for each of these, not bytes.
-fn each_is_killed(code: &[u8], addresses: impl Iterator<Item = u32>) -> Verdict {
+fn each_is_killed(code: &[u8], addresses: impl Iterator<Item = u32>) -> Outcome {
     for address in addresses {
         let child = bare::run(code, bare::at(address))?;
         is_killed(child, PAGE_FAULT)?;
@@ -116,18 +116,18 @@ fn each_is_killed(code: &[u8], addresses: impl Iterator<Item = u32>) -> Verdict 
     Ok(())
 }
 
-fn kernel_tables_cannot_be_read_through_the_window() -> Verdict {
+fn kernel_tables_cannot_be_read_through_the_window() -> Outcome {
     let kernel = [0x3BE, 0x3BF, 0x3C0, 0x3C1, 0x3C2, 0x3FC, 0x3FD, 0x3FE, 0x3FF];
     each_is_killed(LOAD, kernel.into_iter().map(|index| Slot::WINDOW.table_address(index)))
 }
 
-fn window_cannot_be_written() -> Verdict {
+fn window_cannot_be_written() -> Outcome {
     let own_table = Slot::WINDOW.entry_address(Page::containing(bare::CODE));
     let own_entry = Slot::WINDOW.directory_entry_address(Slot::WINDOW.index());
     each_is_killed(STORE, [own_table, UVPD, own_entry, UVPD + 4092, UVPT].into_iter())
 }
 
-fn kernel_memory_cannot_be_read() -> Verdict {
+fn kernel_memory_cannot_be_read() -> Outcome {
     let addresses = [
         0xEF80_0000,
         0xEFC0_0000,
@@ -159,13 +159,13 @@ fn public_pages(start: u32) -> Result<u32, crate::expect::Why> {
     Ok(pages)
 }
 
-fn process_facts_are_31_pages_and_no_more() -> Verdict {
+fn process_facts_are_31_pages_and_no_more() -> Outcome {
     equal("pages of UENVS", public_pages(UENVS)?, 31)?;
     each_is_killed(LOAD, [UENVS + 31 * PAGE_SIZE, UPAGES - 4].into_iter())
 }
 
 /// The table may be mapped past the last frame to the end of its last page, where all counts are 0.
-fn frame_counts_end_where_memory_does() -> Verdict {
+fn frame_counts_end_where_memory_does() -> Outcome {
     let pages = public_pages(UPAGES)?;
     let frames = (pages * PAGE_SIZE / 8).min(PUBLIC_FRAMES);
     let memory = libsys::machine().frames.min(PUBLIC_FRAMES);
@@ -176,12 +176,12 @@ fn frame_counts_end_where_memory_does() -> Verdict {
     Ok(())
 }
 
-fn public_tables_cannot_be_written() -> Verdict {
+fn public_tables_cannot_be_written() -> Outcome {
     each_is_killed(STORE, [UENVS, UENVS + 72, UPAGES, UPAGES + 4].into_iter())
 }
 
 /// Registers, directory and handler are JOS's fields, which would tell about other processes.
-fn public_facts_keep_secrets_at_zero() -> Verdict {
+fn public_facts_keep_secrets_at_zero() -> Outcome {
     libsys::paging::fault::set_handler(None)?;
     for facts in info::processes() {
         equal("registers", facts.registers, [0; 17])?;

@@ -18,7 +18,7 @@ use libsys::{
 };
 
 use crate::bare::{self, at};
-use crate::expect::{Verdict, checks, equal, holds, refused};
+use crate::expect::{Outcome, checks, equal, holds, refused};
 use crate::family::{PAGE_FAULT, child, ends_well, is_killed, until, until_blocked};
 use crate::machine::{Raw, interrupt, load, store};
 use crate::memory::{children, fresh, leaf, parent, place, stale_id};
@@ -70,14 +70,14 @@ fn viewed() -> Result<(ProcessId, View), Error> {
 }
 
 /// Ends both.
-fn done(process: ProcessId, view: View) -> Verdict {
+fn done(process: ProcessId, view: View) -> Outcome {
     drop(view);
     end(process)?;
     Ok(())
 }
 
 /// Ends the children of viewers that have ended.
-fn end_orphans() -> Verdict {
+fn end_orphans() -> Outcome {
     for orphan in children() {
         destroy(orphan, false)?;
     }
@@ -85,7 +85,7 @@ fn end_orphans() -> Verdict {
 }
 
 /// A viewer does this and meets a page fault that nobody mends.
-fn faults(body: impl FnOnce() -> Verdict) -> Verdict {
+fn faults(body: impl FnOnce() -> Outcome) -> Outcome {
     is_killed(child(body)?, PAGE_FAULT)?;
     end_orphans()
 }
@@ -95,7 +95,7 @@ fn seen() -> u32 {
     load(entry_place(TABLES, TOUCHED))
 }
 
-fn a_view_shows_the_tables_of_a_child() -> Verdict {
+fn a_view_shows_the_tables_of_a_child() -> Outcome {
     let (process, view) = viewed()?;
     let page = fresh(0)?;
     page_map((Target::Caller, page), (process, place(1)), NONE)?;
@@ -117,7 +117,7 @@ fn a_view_shows_the_tables_of_a_child() -> Verdict {
     done(process, view)
 }
 
-fn a_view_sees_bits_appear_while_the_child_runs() -> Verdict {
+fn a_view_sees_bits_appear_while_the_child_runs() -> Outcome {
     let (process, view) = viewed()?;
     equal("before", seen() & 0xFFF, 0x007)?;
     process_start(process)?;
@@ -128,7 +128,7 @@ fn a_view_sees_bits_appear_while_the_child_runs() -> Verdict {
     done(process, view)
 }
 
-fn a_view_shows_a_table_that_comes_later() -> Verdict {
+fn a_view_shows_a_table_that_comes_later() -> Outcome {
     let (process, view) = viewed()?;
     let later = UserPage::known(TOUCHED.address() + 0x40_0000);
     equal("before", view.window().directory_entry(0x141), Entry::ABSENT)?;
@@ -137,7 +137,7 @@ fn a_view_shows_a_table_that_comes_later() -> Verdict {
     done(process, view)
 }
 
-fn a_view_goes_dark_when_the_child_ends() -> Verdict {
+fn a_view_goes_dark_when_the_child_ends() -> Outcome {
     let (process, view) = viewed()?;
     holds("it is live", view.is_live() && seen() != 0)?;
     destroy(process, false)?;
@@ -152,7 +152,7 @@ fn a_view_goes_dark_when_the_child_ends() -> Verdict {
     refused("twice", view_detach(view.slot()), Error::NotMapped)
 }
 
-fn a_view_never_shows_a_frame_that_is_used_again() -> Verdict {
+fn a_view_never_shows_a_frame_that_is_used_again() -> Outcome {
     let (process, _view) = viewed()?;
     fresh(64)?;
     end(process)?;
@@ -162,7 +162,7 @@ fn a_view_never_shows_a_frame_that_is_used_again() -> Verdict {
     equal("the entry", seen(), 0)
 }
 
-fn a_detached_view_cannot_be_read() -> Verdict {
+fn a_detached_view_cannot_be_read() -> Outcome {
     for gone in [entry_place(TABLES, TOUCHED), TABLES + 0x3B_D000, UVPT + (0x0E0 << 12)] {
         faults(|| {
             let (_, view) = viewed()?;
@@ -174,7 +174,7 @@ fn a_detached_view_cannot_be_read() -> Verdict {
     Ok(())
 }
 
-fn a_view_cannot_be_written() -> Verdict {
+fn a_view_cannot_be_written() -> Outcome {
     for place in [entry_place(TABLES, TOUCHED), TABLES + 0x3B_D000 + 4 * 0x3BD] {
         faults(|| {
             let _viewed = viewed()?;
@@ -190,7 +190,7 @@ fn a_view_cannot_be_written() -> Verdict {
     })
 }
 
-fn kernel_tables_cannot_be_read_through_a_view() -> Verdict {
+fn kernel_tables_cannot_be_read_through_a_view() -> Outcome {
     let (process, view) = viewed()?;
     for index in 0x3BB..0x400 {
         let shown = view.window().directory_entry(index).flags().contains(EntryFlags::USER);
@@ -208,7 +208,7 @@ fn kernel_tables_cannot_be_read_through_a_view() -> Verdict {
     Ok(())
 }
 
-fn mapping_calls_leave_views_alone() -> Verdict {
+fn mapping_calls_leave_views_alone() -> Outcome {
     let me = Target::Caller;
     let (process, view) = viewed()?;
     let (inside, page) = (UserPage::known(TABLES), fresh(0)?);
@@ -236,7 +236,7 @@ fn mapping_calls_leave_views_alone() -> Verdict {
     Ok(())
 }
 
-fn registers_can_come_from_a_view_and_cannot_go_there() -> Verdict {
+fn registers_can_come_from_a_view_and_cannot_go_there() -> Outcome {
     const REGISTERS_READ: u32 = 45;
     const REGISTERS_WRITE: u32 = 46;
     let (process, view) = viewed()?;
@@ -261,7 +261,7 @@ fn registers_can_come_from_a_view_and_cannot_go_there() -> Verdict {
     })
 }
 
-fn a_view_needs_a_parent_and_an_empty_entry() -> Verdict {
+fn a_view_needs_a_parent_and_an_empty_entry() -> Outcome {
     let (process, view) = viewed()?;
     let slot = ViewSlot::new(0x0E1)?;
     refused("oneself", view_attach(Target::Caller, slot), Error::NoSuchProcess)?;
@@ -285,7 +285,7 @@ fn a_view_needs_a_parent_and_an_empty_entry() -> Verdict {
     done(process, view)
 }
 
-fn a_view_of_a_view_is_refused() -> Verdict {
+fn a_view_of_a_view_is_refused() -> Outcome {
     let viewer = child(|| {
         let (process, view) = viewed()?;
         libsys::receive(None, None)?;
@@ -309,7 +309,7 @@ fn a_view_of_a_view_is_refused() -> Verdict {
     ends_well(viewer)
 }
 
-fn a_fork_leaves_views_behind() -> Verdict {
+fn a_fork_leaves_views_behind() -> Outcome {
     let (process, view) = viewed()?;
     let copy = child(|| {
         equal("the entry", window().directory_entry(0x0E0), Entry::ABSENT)?;
@@ -323,7 +323,7 @@ fn a_fork_leaves_views_behind() -> Verdict {
     done(process, view)
 }
 
-fn two_hundred_views_go_with_their_viewer() -> Verdict {
+fn two_hundred_views_go_with_their_viewer() -> Outcome {
     const FIRST: u32 = 0x200;
     let viewer = child(|| {
         for index in FIRST..FIRST + 200 {

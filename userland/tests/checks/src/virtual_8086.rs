@@ -11,7 +11,7 @@ use libsys::process::wait;
 use libsys::{Error, Permissions, ProcessId, Target, UserPage, page_map, process_start};
 
 use crate::bare;
-use crate::expect::{Verdict, checks, equal, holds};
+use crate::expect::{Outcome, checks, equal, holds};
 use crate::family::{GENERAL_PROTECTION, KILLED, is_killed};
 use crate::machine::store;
 use crate::memory::{fresh, place};
@@ -103,14 +103,14 @@ fn put(offset: u32, code: &[u8]) {
 }
 
 /// Starts the child, which ends by a general protection fault, or with 0 where VM is ignored.
-fn is_refused(what: &str, child: ProcessId) -> Verdict {
+fn is_refused(what: &str, child: ProcessId) -> Outcome {
     process_start(child)?;
     let ended = wait(Some(child))?;
     let ends = [(Reason::Killed, GENERAL_PROTECTION), (Reason::Exited, 0)];
     holds(what, ends.contains(&(ended.reason, ended.status)))
 }
 
-fn a_trap_from_virtual_8086_mode_ends_its_process() -> Verdict {
+fn a_trap_from_virtual_8086_mode_ends_its_process() -> Outcome {
     let codes: [(&str, &[u8]); 7] = [
         ("a call", &[0xCD, 0x30]),
         ("a read of an absent page", &[0xA0, 0, 0]),
@@ -139,7 +139,7 @@ fn a_trap_from_virtual_8086_mode_ends_its_process() -> Verdict {
 }
 
 /// The loop ends by the timer's next interrupt, and the timer goes on.
-fn an_interrupt_in_virtual_8086_mode_is_served_and_ends_the_process() -> Verdict {
+fn an_interrupt_in_virtual_8086_mode_is_served_and_ends_the_process() -> Outcome {
     for frame in [ABSENT, Segments { es: 0x08, ds: 0x5002, ..ABSENT }] {
         is_refused("a loop", child(frame, bare::SPIN, EXIT, EXIT)?)?;
         libsys::sleep(20);
@@ -149,7 +149,7 @@ fn an_interrupt_in_virtual_8086_mode_is_served_and_ends_the_process() -> Verdict
 
 /// `sysenter` clears VM, so the kernel cannot tell; it leads back to protected mode, where `cli` is refused in spite of the
 /// IOPL that the frame brought.
-fn sysenter_out_of_virtual_8086_mode_brings_no_right_along() -> Verdict {
+fn sysenter_out_of_virtual_8086_mode_brings_no_right_along() -> Outcome {
     const SYSENTER: &[u8] = &[0x0F, 0x34];
     for flags in [VM, VM | IOPL_3, VM | IOPL_3 | NESTED_TASK, VM & !0x200 | IOPL_3] {
         for code in [CLI, CALL_CLI] {
@@ -162,7 +162,7 @@ fn sysenter_out_of_virtual_8086_mode_brings_no_right_along() -> Verdict {
 }
 
 /// Two processes leave the mode by `sysenter` with what are no selectors in ds, es, fs and gs, and take turns.
-fn segments_of_virtual_8086_mode_never_reach_the_kernel() -> Verdict {
+fn segments_of_virtual_8086_mode_never_reach_the_kernel() -> Outcome {
     const SYSENTER: &[u8] = &[0x0F, 0x34];
     for selector in [0x5000, 0x08, 0x10, 0x28, 0x38, 0x40, 0xFFFF, 0x23, 0] {
         let frame = Segments { es: selector, ds: selector, fs: selector, gs: selector, ..ABSENT };
@@ -184,7 +184,7 @@ fn segments_of_virtual_8086_mode_never_reach_the_kernel() -> Verdict {
 }
 
 /// Each single flag but VM, and all of them: after a call the interrupt flag is still out of reach.
-fn flags_by_iretd_bring_no_right() -> Verdict {
+fn flags_by_iretd_bring_no_right() -> Outcome {
     const TRAP: u32 = 0x100;
     const DEBUG: u32 = KILLED + 1;
     let single = (0..32).map(|bit| 1 << bit).filter(|flag| flag & 0x2_0000 == 0);

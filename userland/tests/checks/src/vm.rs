@@ -10,7 +10,7 @@ use libsys::{
     Error, Page, Permissions, Target, message_call, page_map, page_unmap, receive, reply,
 };
 
-use crate::expect::{Verdict, checks, equal, refused};
+use crate::expect::{Outcome, checks, equal, refused};
 use crate::family::{child, ends_well};
 use crate::machine::{load, store};
 use crate::memory::{bits, fresh, parent, place, places};
@@ -37,7 +37,7 @@ fn mend(fault: &mut Fault<'_>) -> Handled {
     }
 }
 
-fn prot1_and_unprot_change_write_and_make_clean() -> Verdict {
+fn prot1_and_unprot_change_write_and_make_clean() -> Outcome {
     store(fresh(0)?.address(), 1);
     equal("before", bits(place(0)), 0x067)?;
     primitives::prot1(place(0))?;
@@ -46,7 +46,7 @@ fn prot1_and_unprot_change_write_and_make_clean() -> Verdict {
     equal("unprotected", bits(place(0)), 0x007)
 }
 
-fn protn_protects_the_present_pages_of_a_range() -> Verdict {
+fn protn_protects_the_present_pages_of_a_range() -> Outcome {
     fresh(0)?;
     fresh(2)?;
     fresh(3)?;
@@ -55,7 +55,7 @@ fn protn_protects_the_present_pages_of_a_range() -> Verdict {
     equal("flags", found, [0x005, 0, 0x005, 0x007].to_vec())
 }
 
-fn trap_has_a_write_to_a_protected_page_mended() -> Verdict {
+fn trap_has_a_write_to_a_protected_page_mended() -> Outcome {
     fresh(0)?;
     primitives::trap(Some(mend))?;
     primitives::prot1(place(0))?;
@@ -72,7 +72,7 @@ fn dirty_pages() -> Result<Vec<Page>, Error> {
     Ok(pages)
 }
 
-fn dirty_names_what_was_written_since_the_last_clean() -> Verdict {
+fn dirty_names_what_was_written_since_the_last_clean() -> Outcome {
     for index in 0..5 {
         fresh(index)?;
     }
@@ -86,7 +86,7 @@ fn dirty_names_what_was_written_since_the_last_clean() -> Verdict {
     equal("after clean", dirty_pages()?, Vec::new())
 }
 
-fn map2_shows_one_frame_with_two_rights() -> Verdict {
+fn map2_shows_one_frame_with_two_rights() -> Outcome {
     fresh(0)?;
     primitives::map2(place(0), place(1), Permissions::empty())?;
     store(place(0).address(), 0xA11);
@@ -97,7 +97,7 @@ fn map2_shows_one_frame_with_two_rights() -> Verdict {
     equal("read at the first", load(place(0).address()), 0xB22)
 }
 
-fn map2_refuses_what_is_absent_or_would_gain_write() -> Verdict {
+fn map2_refuses_what_is_absent_or_would_gain_write() -> Outcome {
     let absent = primitives::map2(place(0), place(1), Permissions::empty());
     refused("absent", absent, Error::NotMapped)?;
     fresh(0)?;
@@ -108,7 +108,7 @@ fn map2_refuses_what_is_absent_or_would_gain_write() -> Verdict {
     Ok(())
 }
 
-fn unprot_refuses_a_sealed_page_until_no_other_mapping_is_left() -> Verdict {
+fn unprot_refuses_a_sealed_page_until_no_other_mapping_is_left() -> Outcome {
     let child = child(|| {
         receive(Some(parent()?), None)?;
         refused("shared", primitives::unprot(place(10)), Error::NotPermitted)?;
@@ -128,7 +128,7 @@ fn unprot_refuses_a_sealed_page_until_no_other_mapping_is_left() -> Verdict {
     ends_well(child)
 }
 
-fn prot1_and_unprot_refuse_what_is_absent() -> Verdict {
+fn prot1_and_unprot_refuse_what_is_absent() -> Outcome {
     refused("PROT1", primitives::prot1(place(0)), Error::NotMapped)?;
     refused("UNPROT", primitives::unprot(place(0)), Error::NotMapped)
 }

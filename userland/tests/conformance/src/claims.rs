@@ -11,7 +11,7 @@ pub struct Claim {
     /// The claim.
     pub name: &'static str,
     /// Tries it.
-    pub test: fn() -> Verdict,
+    pub test: fn() -> Outcome,
 }
 
 /// A program that tries these claims in this order: each is a function of its name.
@@ -29,7 +29,7 @@ macro_rules! program {
 }
 
 /// What a claim comes to.
-pub type Verdict = Result<(), Seen>;
+pub type Outcome = Result<(), Seen>;
 
 /// What was seen instead, and where; longer text is cut off.
 pub struct Seen {
@@ -71,7 +71,7 @@ impl fmt::Display for Seen {
 /// # Errors
 /// It is not.
 #[track_caller]
-pub fn equal<T: PartialEq + Debug>(what: &str, seen: T, expected: T) -> Verdict {
+pub fn equal<T: PartialEq + Debug>(what: &str, seen: T, expected: T) -> Outcome {
     if seen == expected {
         return Ok(());
     }
@@ -83,7 +83,7 @@ pub fn equal<T: PartialEq + Debug>(what: &str, seen: T, expected: T) -> Verdict 
 /// # Errors
 /// It is not.
 #[track_caller]
-pub fn holds(what: &str, truth: bool) -> Verdict {
+pub fn holds(what: &str, truth: bool) -> Outcome {
     if truth { Ok(()) } else { Err(Seen::new(format_args!("not so: {what}"))) }
 }
 
@@ -92,7 +92,7 @@ pub fn holds(what: &str, truth: bool) -> Verdict {
 /// # Errors
 /// It does not become true.
 #[track_caller]
-pub fn until(what: &str, mut truth: impl FnMut() -> bool) -> Verdict {
+pub fn until(what: &str, mut truth: impl FnMut() -> bool) -> Outcome {
     /// Far more turns than anything here takes.
     const TURNS: u32 = 100_000;
     for _ in 0..TURNS {

@@ -6,7 +6,7 @@ use core::arch::global_asm;
 use crate::calls::{
     env_destroy, env_set_status, exofork, getenvid, page_alloc, page_map, page_unmap,
 };
-use crate::claims::{Seen, Verdict, equal, until};
+use crate::claims::{Outcome, Seen, equal, until};
 use crate::facts::{ID, STATUS, directory_entry, entry, fact, record};
 use crate::raw::{copy_page, load, store};
 use crate::start::{exit, print};
@@ -104,7 +104,7 @@ pub fn blank_child() -> Result<u32, Seen> {
 ///
 /// # Errors
 /// There is no child.
-pub fn stopped_child(act: impl FnOnce() -> Verdict) -> Result<u32, Seen> {
+pub fn stopped_child(act: impl FnOnce() -> Outcome) -> Result<u32, Seen> {
     let child = fork();
     if child < 0 {
         return Err(Seen::new(format_args!("no child: {child}")));
@@ -130,7 +130,7 @@ pub fn stopped_child(act: impl FnOnce() -> Verdict) -> Result<u32, Seen> {
 ///
 /// # Errors
 /// There is no child.
-pub fn child(act: impl FnOnce() -> Verdict) -> Result<u32, Seen> {
+pub fn child(act: impl FnOnce() -> Outcome) -> Result<u32, Seen> {
     let child = stopped_child(act)?;
     equal("starting a child", env_set_status(child, 2), 0)?;
     Ok(child)
@@ -146,7 +146,7 @@ pub fn is_gone(child: u32) -> bool {
 /// # Errors
 /// It found something else, was killed, or does not end.
 #[track_caller]
-pub fn ends_well(child: u32) -> Verdict {
+pub fn ends_well(child: u32) -> Outcome {
     until("a child ends", || is_gone(child))?;
     equal("what a child came to", load(report_at(child)), DONE)
 }
@@ -156,7 +156,7 @@ pub fn ends_well(child: u32) -> Verdict {
 /// # Errors
 /// It comes through, or does not end.
 #[track_caller]
-pub fn is_killed(child: u32) -> Verdict {
+pub fn is_killed(child: u32) -> Outcome {
     until("a child is killed", || is_gone(child))?;
     equal("what a child came to", load(report_at(child)), BEGUN)
 }
@@ -166,7 +166,7 @@ pub fn is_killed(child: u32) -> Verdict {
 /// # Errors
 /// It comes through, or does not end.
 #[track_caller]
-pub fn kills(act: impl FnOnce()) -> Verdict {
+pub fn kills(act: impl FnOnce()) -> Outcome {
     is_killed(child(|| {
         act();
         Ok(())
@@ -178,7 +178,7 @@ pub fn kills(act: impl FnOnce()) -> Verdict {
 /// # Errors
 /// It does not.
 #[track_caller]
-pub fn until_receiving(child: u32) -> Verdict {
+pub fn until_receiving(child: u32) -> Outcome {
     until("a child receives", || fact(child, crate::facts::RECEIVING) == Some(1))
 }
 
@@ -187,7 +187,7 @@ pub fn until_receiving(child: u32) -> Verdict {
 /// # Errors
 /// It lives on.
 #[track_caller]
-pub fn end(child: u32) -> Verdict {
+pub fn end(child: u32) -> Outcome {
     equal("ending a child", env_destroy(child), 0)?;
     equal("a child that was ended is gone", is_gone(child), true)
 }

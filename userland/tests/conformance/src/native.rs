@@ -2,7 +2,7 @@
 
 use abi::Syscall;
 
-use crate::claims::{Seen, Verdict, equal};
+use crate::claims::{Outcome, Seen, equal};
 use crate::raw::{Trap, trap};
 
 /// Makes a native call; its words come back in `ebx`, `esi`, `edi` and `ebp`.
@@ -33,7 +33,7 @@ pub fn frames() -> Result<(u32, u32), Seen> {
 ///
 /// # Errors
 /// What it does fails, or the numbers differ.
-pub fn leaves_no_frame_behind(act: impl FnOnce() -> Verdict) -> Verdict {
+pub fn leaves_no_frame_behind(act: impl FnOnce() -> Outcome) -> Outcome {
     let (_, before) = frames()?;
     act()?;
     equal("free frames", frames()?.1, before)

@@ -6,7 +6,7 @@ use conformance::calls::{
     env_destroy, env_set_pgfault_upcall, env_set_status, env_set_trapframe, getenvid, ipc_recv,
     ipc_try_send, page_alloc, page_map, page_unmap, sys_yield,
 };
-use conformance::claims::{Verdict, equal, holds, until};
+use conformance::claims::{Outcome, equal, holds, until};
 use conformance::facts::{
     CPU, FROM, INVALID, PARENT, PERM, READ, RECEIVE_AT, RECEIVING, RUNS, STATUS, TYPE, UTOP, VALUE,
     WRITE, entry, fact, flags, fresh, own, pageref, place, record,
@@ -36,7 +36,7 @@ conformance::program! {
 /// cs, ds, es, fs, gs, ss.
 const USER_SELECTORS: [u32; 6] = [0x1B, 0x23, 0x23, 0x23, 0x23, 0x23];
 
-fn exofork_makes_a_child_that_does_not_run() -> Verdict {
+fn exofork_makes_a_child_that_does_not_run() -> Outcome {
     let child = blank_child()?;
     for _ in 0..10 {
         sys_yield();
@@ -50,7 +50,7 @@ fn exofork_makes_a_child_that_does_not_run() -> Verdict {
 }
 
 /// Loads registers, traps by call 7, and in the child lands with what it has then: see [`landed`].
-fn exofork_copies_registers_with_0_in_eax() -> Verdict {
+fn exofork_copies_registers_with_0_in_eax() -> Outcome {
     let registers = [0xB1, 0xC1, 0xD1, 0x51, 0xD2, 0xB9];
     let child = fork_and_land(registers);
     holds("a child", child > 0)?;
@@ -63,7 +63,7 @@ fn exofork_copies_registers_with_0_in_eax() -> Verdict {
     equal("cs, ds, es, fs, gs, ss", landed.selectors, USER_SELECTORS)
 }
 
-fn exofork_makes_an_empty_space() -> Verdict {
+fn exofork_makes_an_empty_space() -> Outcome {
     let page = fresh(1);
     let child = blank_child()?;
     equal("count of a page here", pageref(page), 1)?;
@@ -73,7 +73,7 @@ fn exofork_makes_an_empty_space() -> Verdict {
     end(child)
 }
 
-fn exofork_copies_no_upcall() -> Verdict {
+fn exofork_copies_no_upcall() -> Outcome {
     equal("exception stack", page_alloc(0, EXCEPTION_STACK, WRITE), 0)?;
     equal("upcall", env_set_pgfault_upcall(0, mending_upcall()), 0)?;
     equal("it mends here", load(place(700)), 0)?;
@@ -87,7 +87,7 @@ fn exofork_copies_no_upcall() -> Verdict {
     Ok(())
 }
 
-fn a_child_gets_what_it_was_made_with() -> Verdict {
+fn a_child_gets_what_it_was_made_with() -> Outcome {
     let page = fresh(1);
     store(page, 0x1234);
     let parent = getenvid();
@@ -102,7 +102,7 @@ fn a_child_gets_what_it_was_made_with() -> Verdict {
     equal("the parent's word", load(page), 0x1234)
 }
 
-fn env_zero_and_the_own_id_are_the_caller() -> Verdict {
+fn env_zero_and_the_own_id_are_the_caller() -> Outcome {
     for env in [0, getenvid()] {
         equal("alloc", page_alloc(env, place(1), WRITE), 0)?;
         equal("map", page_map((env, place(1)), (env, place(2)), WRITE), 0)?;
@@ -129,7 +129,7 @@ fn answers_for(env: u32) -> [i32; 8] {
     ]
 }
 
-fn strangers_are_refused_by_every_call() -> Verdict {
+fn strangers_are_refused_by_every_call() -> Outcome {
     fresh(1);
     let id = getenvid();
     let gone = blank_child()?;
@@ -140,7 +140,7 @@ fn strangers_are_refused_by_every_call() -> Verdict {
     Ok(())
 }
 
-fn parents_and_siblings_are_refused_by_every_call() -> Verdict {
+fn parents_and_siblings_are_refused_by_every_call() -> Outcome {
     fresh(1);
     let parent = getenvid();
     let sibling = blank_child()?;
@@ -153,7 +153,7 @@ fn parents_and_siblings_are_refused_by_every_call() -> Verdict {
 }
 
 /// Only their parents may: not even a grandparent.
-fn grandchildren_are_refused_by_every_call() -> Verdict {
+fn grandchildren_are_refused_by_every_call() -> Outcome {
     fresh(1);
     tell(0, 0);
     let family = child(|| {
@@ -171,7 +171,7 @@ fn grandchildren_are_refused_by_every_call() -> Verdict {
 }
 
 /// As fork does, after it has given the child an exception stack.
-fn a_parent_sets_its_childs_upcall() -> Verdict {
+fn a_parent_sets_its_childs_upcall() -> Outcome {
     let child = stopped_child(|| {
         equal("a page that was not there", load(place(702)), 0)?;
         equal("it is now", flags(place(702)) & 7, 7)
@@ -183,7 +183,7 @@ fn a_parent_sets_its_childs_upcall() -> Verdict {
     equal("here it is not", entry(place(702)), 0)
 }
 
-fn env_destroy_frees_a_child_at_once() -> Verdict {
+fn env_destroy_frees_a_child_at_once() -> Outcome {
     let page = fresh(1);
     let child = stopped_child(|| Ok(()))?;
     for number in 0..3 {
@@ -197,7 +197,7 @@ fn env_destroy_frees_a_child_at_once() -> Verdict {
     equal("again", env_destroy(child), -2)
 }
 
-fn env_destroy_of_oneself_does_not_return() -> Verdict {
+fn env_destroy_of_oneself_does_not_return() -> Outcome {
     for by_id in [false, true] {
         is_killed(child(|| {
             let env = if by_id { getenvid() } else { 0 };

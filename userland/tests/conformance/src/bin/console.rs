@@ -3,7 +3,7 @@
 #![no_main]
 
 use conformance::calls::{cgetc, cputs, page_alloc, page_map, sys_yield};
-use conformance::claims::{Verdict, equal};
+use conformance::claims::{Outcome, equal};
 use conformance::facts::{READ, fresh, place};
 use conformance::raw::store;
 use conformance::start::print;
@@ -18,7 +18,7 @@ conformance::program! {
     cgetc_returns_each_byte_once_and_in_order,
 }
 
-fn cgetc_returns_0_when_nothing_was_typed() -> Verdict {
+fn cgetc_returns_0_when_nothing_was_typed() -> Outcome {
     equal("cgetc", [cgetc(), cgetc()], [0, 0])
 }
 
@@ -29,7 +29,7 @@ fn put(address: u32, text: &[u8]) {
     }
 }
 
-fn cputs_prints_no_more_than_its_length() -> Verdict {
+fn cputs_prints_no_more_than_its_length() -> Outcome {
     let page = fresh(1);
     put(page, b"length: four and no more");
     equal("nothing", cputs(page, 0), 0)?;
@@ -38,7 +38,7 @@ fn cputs_prints_no_more_than_its_length() -> Verdict {
     Ok(())
 }
 
-fn cputs_stops_at_a_zero() -> Verdict {
+fn cputs_stops_at_a_zero() -> Outcome {
     let page = fresh(1);
     put(page, b"zero: up to here\0and no further");
     equal("the page", cputs(page, 0x1000), 0)?;
@@ -46,7 +46,7 @@ fn cputs_stops_at_a_zero() -> Verdict {
     Ok(())
 }
 
-fn cputs_reads_over_the_edge_of_a_page() -> Verdict {
+fn cputs_reads_over_the_edge_of_a_page() -> Outcome {
     let page = fresh(1);
     fresh(2);
     put(page + 0xFF8, b"edge: one page and the next");
@@ -55,7 +55,7 @@ fn cputs_reads_over_the_edge_of_a_page() -> Verdict {
     Ok(())
 }
 
-fn cputs_reads_what_cannot_be_written() -> Verdict {
+fn cputs_reads_what_cannot_be_written() -> Outcome {
     let page = fresh(1);
     put(page, b"read-only");
     equal("drop W", page_map((0, page), (0, page), READ), 0)?;
@@ -65,7 +65,7 @@ fn cputs_reads_what_cannot_be_written() -> Verdict {
 }
 
 /// 4,103 bytes: the first of them `<`, the last `>`.
-fn cputs_prints_more_than_a_page() -> Verdict {
+fn cputs_prints_more_than_a_page() -> Outcome {
     let page = fresh(1);
     equal("the next", page_alloc(0, place(2), 7), 0)?;
     for at in (page..page + 4104).step_by(4) {
@@ -79,7 +79,7 @@ fn cputs_prints_more_than_a_page() -> Verdict {
 }
 
 /// The test types `jos` and a carriage return after the prompt.
-fn cgetc_returns_each_byte_once_and_in_order() -> Verdict {
+fn cgetc_returns_each_byte_once_and_in_order() -> Outcome {
     print(format_args!("type now: "));
     let mut typed = [0; 4];
     for byte in &mut typed {

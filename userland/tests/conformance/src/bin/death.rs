@@ -6,7 +6,7 @@ use conformance::calls::{
     cputs, env_destroy, env_set_pgfault_upcall, env_set_status, env_set_trapframe, exofork,
     getenvid, ipc_recv, ipc_try_send, page_alloc, page_map, page_unmap, sys_yield,
 };
-use conformance::claims::{Verdict, equal, holds, until};
+use conformance::claims::{Outcome, equal, holds, until};
 use conformance::code::execute;
 use conformance::facts::{
     BAD_ENV, PARENT, READ, STATUS, UTOP, WRITE, fact, fresh, pageref, place, record,
@@ -46,7 +46,7 @@ conformance::program! {
 }
 
 /// The test knows them: each is a number with its name in it.
-fn the_console_shows_all_registers() -> Verdict {
+fn the_console_shows_all_registers() -> Outcome {
     let child = stopped_child(|| Ok(()))?;
     let frame = fresh(9);
     for (offset, word) in [
@@ -68,17 +68,17 @@ fn the_console_shows_all_registers() -> Verdict {
     until("it is killed", || is_gone(child))
 }
 
-fn a_read_of_nothing_ends_the_process() -> Verdict {
+fn a_read_of_nothing_ends_the_process() -> Outcome {
     kills(|| {
         load(place(700));
     })
 }
 
-fn a_write_to_nothing_ends_the_process() -> Verdict {
+fn a_write_to_nothing_ends_the_process() -> Outcome {
     kills(|| store(place(701), 1))
 }
 
-fn a_write_without_permission_ends_the_process() -> Verdict {
+fn a_write_without_permission_ends_the_process() -> Outcome {
     kills(|| {
         page_alloc(0, place(702), READ);
         load(place(702));
@@ -86,24 +86,24 @@ fn a_write_without_permission_ends_the_process() -> Verdict {
     })
 }
 
-fn a_read_of_the_kernel_ends_the_process() -> Verdict {
+fn a_read_of_the_kernel_ends_the_process() -> Outcome {
     kills(|| {
         load(0xF010_0000);
     })
 }
 
-fn a_write_to_the_window_ends_the_process() -> Verdict {
+fn a_write_to_the_window_ends_the_process() -> Outcome {
     kills(|| store(0xEF7B_D000, 7))
 }
 
-fn an_upcall_without_an_exception_stack_ends_the_process() -> Verdict {
+fn an_upcall_without_an_exception_stack_ends_the_process() -> Outcome {
     kills(|| {
         env_set_pgfault_upcall(0, mending_upcall());
         load(place(703));
     })
 }
 
-fn an_upcall_with_a_read_only_exception_stack_ends_the_process() -> Verdict {
+fn an_upcall_with_a_read_only_exception_stack_ends_the_process() -> Outcome {
     kills(|| {
         page_alloc(0, EXCEPTION_STACK, READ);
         env_set_pgfault_upcall(0, mending_upcall());
@@ -112,7 +112,7 @@ fn an_upcall_with_a_read_only_exception_stack_ends_the_process() -> Verdict {
 }
 
 /// One byte too few for the record.
-fn an_upcall_with_a_full_exception_stack_ends_the_process() -> Verdict {
+fn an_upcall_with_a_full_exception_stack_ends_the_process() -> Outcome {
     kills(|| {
         page_alloc(0, EXCEPTION_STACK, WRITE);
         let esp = 0xEEBF_F037;
@@ -120,7 +120,7 @@ fn an_upcall_with_a_full_exception_stack_ends_the_process() -> Verdict {
     })
 }
 
-fn cputs_of_absent_memory_ends_the_process() -> Verdict {
+fn cputs_of_absent_memory_ends_the_process() -> Outcome {
     kills(|| {
         cputs(place(706), 1);
     })?;
@@ -132,7 +132,7 @@ fn cputs_of_absent_memory_ends_the_process() -> Verdict {
     })
 }
 
-fn cputs_of_the_kernels_memory_ends_the_process() -> Verdict {
+fn cputs_of_the_kernels_memory_ends_the_process() -> Outcome {
     kills(|| {
         cputs(0xF010_0000, 4);
     })?;
@@ -142,7 +142,7 @@ fn cputs_of_the_kernels_memory_ends_the_process() -> Verdict {
 }
 
 /// The length wraps.
-fn cputs_over_the_edge_of_memory_ends_the_process() -> Verdict {
+fn cputs_over_the_edge_of_memory_ends_the_process() -> Outcome {
     kills(|| {
         cputs(0xFFFF_FFFF, 2);
     })?;
@@ -151,7 +151,7 @@ fn cputs_over_the_edge_of_memory_ends_the_process() -> Verdict {
     })
 }
 
-fn cputs_raises_no_upcall() -> Verdict {
+fn cputs_raises_no_upcall() -> Outcome {
     kills(|| {
         mend_faults();
         load(place(710));
@@ -159,7 +159,7 @@ fn cputs_raises_no_upcall() -> Verdict {
     })
 }
 
-fn env_set_trapframe_from_absent_memory_ends_the_process() -> Verdict {
+fn env_set_trapframe_from_absent_memory_ends_the_process() -> Outcome {
     kills(|| {
         env_set_trapframe(0, place(712));
     })?;
@@ -170,7 +170,7 @@ fn env_set_trapframe_from_absent_memory_ends_the_process() -> Verdict {
     })
 }
 
-fn env_set_trapframe_raises_no_upcall() -> Verdict {
+fn env_set_trapframe_raises_no_upcall() -> Outcome {
     kills(|| {
         mend_faults();
         load(place(715));
@@ -179,13 +179,13 @@ fn env_set_trapframe_raises_no_upcall() -> Verdict {
 }
 
 /// A child executes this; eax, ecx and edx are 0.
-fn code_kills(code: &[u8]) -> Verdict {
+fn code_kills(code: &[u8]) -> Outcome {
     kills(|| {
         execute(code, 0);
     })
 }
 
-fn every_other_exception_ends_the_process() -> Verdict {
+fn every_other_exception_ends_the_process() -> Outcome {
     code_kills(&[0xF7, 0xF1])?; // div ecx
     code_kills(&[0x9C, 0x80, 0x4C, 0x24, 0x01, 0x01, 0x9D, 0x90])?; // pushf; or byte [esp + 1], 1; popf; nop
     code_kills(&[0xB8, 0x28, 0, 0, 0, 0x8E, 0xD8])?; // mov eax, 0x28; mov ds, eax
@@ -196,14 +196,14 @@ fn every_other_exception_ends_the_process() -> Verdict {
 }
 
 /// The CPU's own, a device's, those beyond 0x30: general protection, with the vector in the error code.
-fn software_interrupts_but_30_end_the_process() -> Verdict {
+fn software_interrupts_but_30_end_the_process() -> Outcome {
     for vector in [0x00, 0x08, 0x0D, 0x0E, 0x20, 0x2F, 0x31, 0x80, 0xFF] {
         code_kills(&[0xCD, vector])?;
     }
     Ok(())
 }
 
-fn instructions_of_the_system_end_the_process() -> Verdict {
+fn instructions_of_the_system_end_the_process() -> Outcome {
     code_kills(&[0xFA])?; // cli
     code_kills(&[0xFB])?; // sti
     code_kills(&[0xF4])?; // hlt
@@ -216,7 +216,7 @@ fn instructions_of_the_system_end_the_process() -> Verdict {
     code_kills(&[0x0F, 0x01, 0x38]) // invlpg [eax]
 }
 
-fn other_exceptions_raise_no_upcall() -> Verdict {
+fn other_exceptions_raise_no_upcall() -> Outcome {
     kills(|| {
         mend_faults();
         load(place(717));
@@ -224,18 +224,18 @@ fn other_exceptions_raise_no_upcall() -> Verdict {
     })
 }
 
-fn a_child_that_is_ended_is_told() -> Verdict {
+fn a_child_that_is_ended_is_told() -> Outcome {
     let child = exofork();
     holds("a child", child > 0)?;
     end(child.cast_unsigned())
 }
 
-fn an_exit_is_told() -> Verdict {
+fn an_exit_is_told() -> Outcome {
     ends_well(child(|| Ok(()))?)
 }
 
 /// Pages that it shared, and its slot.
-fn a_dead_process_gives_its_pages_back() -> Verdict {
+fn a_dead_process_gives_its_pages_back() -> Outcome {
     let page = fresh(1);
     let child = child(|| {
         page_map((0, place(2)), (0, 0), WRITE);
@@ -268,7 +268,7 @@ fn family() -> Result<(u32, u32), conformance::claims::Seen> {
 }
 
 /// In JOS nobody could ever end it any more. Here a parent's parent steps in.
-fn a_grandchild_is_nobodys_until_its_parent_is_dead() -> Verdict {
+fn a_grandchild_is_nobodys_until_its_parent_is_dead() -> Outcome {
     let (parent, grandchild) = family()?;
     equal("its parent", fact(grandchild, PARENT), Some(parent))?;
     equal("while the parent lives", env_destroy(grandchild), BAD_ENV)?;
@@ -279,7 +279,7 @@ fn a_grandchild_is_nobodys_until_its_parent_is_dead() -> Verdict {
     equal("gone", is_gone(grandchild), true)
 }
 
-fn an_orphan_lives_on() -> Verdict {
+fn an_orphan_lives_on() -> Outcome {
     let (parent, grandchild) = family()?;
     equal("its parent is ended", env_destroy(parent), 0)?;
     let count = told(1);
@@ -287,7 +287,7 @@ fn an_orphan_lives_on() -> Verdict {
     end(grandchild)
 }
 
-fn a_sender_finds_nobody_when_the_receiver_is_dead() -> Verdict {
+fn a_sender_finds_nobody_when_the_receiver_is_dead() -> Outcome {
     let receiver = child(|| {
         equal("receive", ipc_recv(UTOP), 0)?;
         load(place(700));

@@ -3,7 +3,7 @@
 #![no_main]
 
 use conformance::calls::{exofork, ipc_recv, ipc_try_send, page_alloc, page_map, page_unmap};
-use conformance::claims::{Seen, Verdict, equal, holds};
+use conformance::claims::{Outcome, Seen, equal, holds};
 use conformance::facts::{
     NO_MEMORY, READ, RECEIVING, UTOP, WRITE, count, directory_entry, fact, flags, frame, fresh,
     own, place,
@@ -32,7 +32,7 @@ fn take_all() -> Result<u32, Seen> {
 }
 
 /// In a child that has taken all memory, whose last page is given.
-fn without_memory(act: impl FnOnce(u32) -> Verdict) -> Verdict {
+fn without_memory(act: impl FnOnce(u32) -> Outcome) -> Outcome {
     leaves_no_frame_behind(|| {
         ends_well(child(|| {
             let taken = take_all()?;
@@ -43,7 +43,7 @@ fn without_memory(act: impl FnOnce(u32) -> Verdict) -> Verdict {
     })
 }
 
-fn page_alloc_says_when_memory_is_gone() -> Verdict {
+fn page_alloc_says_when_memory_is_gone() -> Outcome {
     without_memory(|last| {
         equal("a page", page_alloc(0, place(1), WRITE), NO_MEMORY)?;
         equal("a page in place of another", page_alloc(0, last, WRITE), NO_MEMORY)?;
@@ -55,7 +55,7 @@ fn page_alloc_says_when_memory_is_gone() -> Verdict {
     })
 }
 
-fn page_map_says_when_memory_is_gone() -> Verdict {
+fn page_map_says_when_memory_is_gone() -> Outcome {
     without_memory(|last| {
         equal("a table is needed", page_map((0, last), (0, 0x2000_0000), READ), NO_MEMORY)?;
         equal("count", count(frame(last)), 1)?;
@@ -63,7 +63,7 @@ fn page_map_says_when_memory_is_gone() -> Verdict {
     })
 }
 
-fn exofork_says_when_memory_is_gone() -> Verdict {
+fn exofork_says_when_memory_is_gone() -> Outcome {
     without_memory(|last| {
         equal("a child", exofork(), NO_MEMORY)?;
         equal("give one back", page_unmap(0, last), 0)?;
@@ -71,7 +71,7 @@ fn exofork_says_when_memory_is_gone() -> Verdict {
     })
 }
 
-fn try_send_says_when_memory_is_gone() -> Verdict {
+fn try_send_says_when_memory_is_gone() -> Outcome {
     let receiver = child(|| {
         for _ in 0..2 {
             equal("receive", ipc_recv(0x3000_0000), 0)?;
@@ -90,7 +90,7 @@ fn try_send_says_when_memory_is_gone() -> Verdict {
 }
 
 /// Memory ends in the middle of the copy.
-fn a_fork_that_fails_leaves_nothing_behind() -> Verdict {
+fn a_fork_that_fails_leaves_nothing_behind() -> Outcome {
     without_memory(|last| {
         for page in 0..10 {
             equal("give back", page_unmap(0, last - 0x1000 * page), 0)?;

@@ -5,7 +5,7 @@
 use conformance::calls::{
     env_destroy, env_set_pgfault_upcall, env_set_status, exofork, getenvid, page_alloc, page_unmap,
 };
-use conformance::claims::{Verdict, equal};
+use conformance::claims::{Outcome, equal};
 use conformance::facts::{
     BAD_ENV, CPU, ID, NO_FREE_ENV, PARENT, RUNS, STATUS, TYPE, UPCALL, own, place, record,
 };
@@ -26,7 +26,7 @@ conformance::program! {
     a_child_that_ends_leaves_nothing,
 }
 
-fn slots_are_first_handed_out_in_order() -> Verdict {
+fn slots_are_first_handed_out_in_order() -> Outcome {
     equal("first process", getenvid(), 0x1000)?;
     let children = [blank_child()?, blank_child()?, blank_child()?];
     equal("children", children, [0x1001, 0x1002, 0x1003])?;
@@ -37,7 +37,7 @@ fn slots_are_first_handed_out_in_order() -> Verdict {
 }
 
 /// Goes on where the claim before ended.
-fn the_slot_freed_last_comes_first_again() -> Verdict {
+fn the_slot_freed_last_comes_first_again() -> Outcome {
     let children = [blank_child()?, blank_child()?, blank_child()?, blank_child()?];
     equal("children", children, [0x2003, 0x2001, 0x2002, 0x1004])?;
     for child in children {
@@ -46,7 +46,7 @@ fn the_slot_freed_last_comes_first_again() -> Verdict {
     Ok(())
 }
 
-fn each_reuse_of_a_slot_adds_1000() -> Verdict {
+fn each_reuse_of_a_slot_adds_1000() -> Outcome {
     let first = blank_child()?;
     end(first)?;
     for generation in 1..100 {
@@ -57,7 +57,7 @@ fn each_reuse_of_a_slot_adds_1000() -> Verdict {
     Ok(())
 }
 
-fn an_id_of_the_past_is_nobody() -> Verdict {
+fn an_id_of_the_past_is_nobody() -> Outcome {
     let old = blank_child()?;
     end(old)?;
     let new = blank_child()?;
@@ -68,7 +68,7 @@ fn an_id_of_the_past_is_nobody() -> Verdict {
     end(new)
 }
 
-fn bit_31_and_bare_slots_are_nobody() -> Verdict {
+fn bit_31_and_bare_slots_are_nobody() -> Outcome {
     let child = blank_child()?;
     for id in [child | 0x8000_0000, child & 0x3FF, child & 0xFFF, child | 0xC00] {
         equal("env", (id, page_unmap(id, place(1))), (id, -2))?;
@@ -77,7 +77,7 @@ fn bit_31_and_bare_slots_are_nobody() -> Verdict {
 }
 
 /// env_id 72, env_parent_id 76, env_type 80, env_status 84, env_runs 88, env_cpunum 92.
-fn records_are_124_bytes_apart() -> Verdict {
+fn records_are_124_bytes_apart() -> Outcome {
     let child = blank_child()?;
     let slot = 0xEEC0_0000 + 124 * (child & 0x3FF);
     let words = [72, 76, 80, 84, 88, 92].map(|offset| load(slot + offset));
@@ -88,7 +88,7 @@ fn records_are_124_bytes_apart() -> Verdict {
 }
 
 /// The saved registers are bytes 0 to 67, the directory is at 96.
-fn saved_registers_and_directory_read_zero() -> Verdict {
+fn saved_registers_and_directory_read_zero() -> Outcome {
     let child = stopped_child(|| Ok(()))?;
     for slot in 0..1024 {
         let words = (0..68).step_by(4).chain([96]).map(|offset| record(slot, offset));
@@ -98,7 +98,7 @@ fn saved_registers_and_directory_read_zero() -> Verdict {
 }
 
 /// The upcall is at 100: a fork gives its child what it reads there.
-fn the_upcall_reads_as_it_was_set() -> Verdict {
+fn the_upcall_reads_as_it_was_set() -> Outcome {
     let child = stopped_child(|| Ok(()))?;
     equal("a child's at first", record(child, UPCALL), 0)?;
     equal("set", env_set_pgfault_upcall(0, 0x80_1234), 0)?;
@@ -115,7 +115,7 @@ fn the_upcall_reads_as_it_was_set() -> Verdict {
 }
 
 /// 0 free, 2 runnable, 3 running, 4 not runnable.
-fn status_is_as_jos_numbers_it() -> Verdict {
+fn status_is_as_jos_numbers_it() -> Outcome {
     equal("oneself", own(STATUS), 3)?;
     let child = stopped_child(|| Ok(()))?;
     equal("not runnable", record(child, STATUS), 4)?;
@@ -128,7 +128,7 @@ fn status_is_as_jos_numbers_it() -> Verdict {
 }
 
 /// There are 1,024 slots.
-fn after_1023_children_there_is_no_free_env() -> Verdict {
+fn after_1023_children_there_is_no_free_env() -> Outcome {
     let mut children = 0;
     let error = loop {
         let child = exofork();
@@ -151,7 +151,7 @@ fn after_1023_children_there_is_no_free_env() -> Verdict {
 }
 
 /// No exit code, no zombie: nobody has to wait.
-fn a_child_that_ends_leaves_nothing() -> Verdict {
+fn a_child_that_ends_leaves_nothing() -> Outcome {
     let first = child(|| Ok(()))?;
     ends_well(first)?;
     let second = child(|| Ok(()))?;

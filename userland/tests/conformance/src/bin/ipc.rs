@@ -5,7 +5,7 @@
 use conformance::calls::{
     env_set_status, getenvid, ipc_recv, ipc_try_send, page_alloc, page_map, page_unmap, sys_yield,
 };
-use conformance::claims::{Seen, Verdict, equal, holds, until};
+use conformance::claims::{Outcome, Seen, equal, holds, until};
 use conformance::facts::{
     BAD_ENV, FROM, INVALID, NOT_RECEIVING, PERM, READ, RECEIVE_AT, RECEIVING, RUNS, STATUS, UTOP,
     VALUE, WRITE, entry, fact, flags, frame, fresh, own, pageref, place,
@@ -44,7 +44,7 @@ conformance::program! {
 }
 
 /// A child in call 13, which wants a page at `va`, and then looks at what came.
-fn receiver(va: u32, look: impl FnOnce() -> Verdict) -> Result<u32, Seen> {
+fn receiver(va: u32, look: impl FnOnce() -> Outcome) -> Result<u32, Seen> {
     let receiver = child(|| {
         equal("receive", ipc_recv(va), 0)?;
         equal("it receives no more", own(RECEIVING), 0)?;
@@ -54,11 +54,11 @@ fn receiver(va: u32, look: impl FnOnce() -> Verdict) -> Result<u32, Seen> {
     Ok(receiver)
 }
 
-fn no_page_came() -> Verdict {
+fn no_page_came() -> Outcome {
     equal("permissions", own(PERM), 0)
 }
 
-fn try_send_needs_one_who_receives() -> Verdict {
+fn try_send_needs_one_who_receives() -> Outcome {
     equal("oneself", ipc_try_send(getenvid(), 1, UTOP, 0), NOT_RECEIVING)?;
     equal("oneself, by 0", ipc_try_send(0, 1, UTOP, 0), NOT_RECEIVING)?;
     let child = child(|| {
@@ -73,7 +73,7 @@ fn try_send_needs_one_who_receives() -> Verdict {
     end(child)
 }
 
-fn try_send_to_nobody_is_bad_env() -> Verdict {
+fn try_send_to_nobody_is_bad_env() -> Outcome {
     let id = getenvid();
     for env in [999, 0x1000 | 999, id + 0x1000, id | 0x8000_0000, 0xFFFF_FFFF] {
         equal("env", (env, ipc_try_send(env, 1, UTOP, 0)), (env, -2))?;
@@ -81,7 +81,7 @@ fn try_send_to_nobody_is_bad_env() -> Verdict {
     Ok(())
 }
 
-fn recv_blocks_until_a_sender_delivers() -> Verdict {
+fn recv_blocks_until_a_sender_delivers() -> Outcome {
     let receiver = receiver(place(5), || equal("value", own(VALUE), 2))?;
     let facts = || [RECEIVING, RECEIVE_AT, STATUS, RUNS].map(|offset| fact(receiver, offset));
     let before = facts();
@@ -95,7 +95,7 @@ fn recv_blocks_until_a_sender_delivers() -> Verdict {
     ends_well(receiver)
 }
 
-fn recv_tells_value_sender_and_permissions() -> Verdict {
+fn recv_tells_value_sender_and_permissions() -> Outcome {
     let (page, sender) = (fresh(1), getenvid());
     let receiver = receiver(place(5), || {
         let seen = [VALUE, FROM, PERM].map(own);
@@ -108,7 +108,7 @@ fn recv_tells_value_sender_and_permissions() -> Verdict {
     ends_well(receiver)
 }
 
-fn the_sender_goes_on_first() -> Verdict {
+fn the_sender_goes_on_first() -> Outcome {
     tell(0, 0);
     let receiver = receiver(UTOP, || {
         tell(0, 1);
@@ -121,14 +121,14 @@ fn the_sender_goes_on_first() -> Verdict {
     ends_well(receiver)
 }
 
-fn a_receiver_takes_one_message() -> Verdict {
+fn a_receiver_takes_one_message() -> Outcome {
     let receiver = receiver(UTOP, || equal("value", own(VALUE), 1))?;
     equal("send", ipc_try_send(receiver, 1, UTOP, 0), 0)?;
     equal("send again", ipc_try_send(receiver, 2, UTOP, 0), NOT_RECEIVING)?;
     ends_well(receiver)
 }
 
-fn values_have_32_bits() -> Verdict {
+fn values_have_32_bits() -> Outcome {
     for value in [0, 0x8000_0000, 0xFFFF_FFFF] {
         let receiver = receiver(UTOP, || equal("value", own(VALUE), value))?;
         equal("send", ipc_try_send(receiver, value, UTOP, 0), 0)?;
@@ -137,7 +137,7 @@ fn values_have_32_bits() -> Verdict {
     Ok(())
 }
 
-fn a_page_comes_if_both_want_it() -> Verdict {
+fn a_page_comes_if_both_want_it() -> Outcome {
     let page = fresh(1);
     store(page, 0xBEE);
     let receiver = receiver(place(5), || {
@@ -149,7 +149,7 @@ fn a_page_comes_if_both_want_it() -> Verdict {
     ends_well(receiver)
 }
 
-fn no_page_comes_if_none_is_sent() -> Verdict {
+fn no_page_comes_if_none_is_sent() -> Outcome {
     let receiver = receiver(place(5), || {
         no_page_came()?;
         equal("entry", entry(place(5)), 0)
@@ -158,7 +158,7 @@ fn no_page_comes_if_none_is_sent() -> Verdict {
     ends_well(receiver)
 }
 
-fn no_page_comes_if_none_is_wanted() -> Verdict {
+fn no_page_comes_if_none_is_wanted() -> Outcome {
     let page = fresh(1);
     let receiver = receiver(UTOP, no_page_came)?;
     equal("send", ipc_try_send(receiver, 1, page, WRITE), 0)?;
@@ -166,7 +166,7 @@ fn no_page_comes_if_none_is_wanted() -> Verdict {
     ends_well(receiver)
 }
 
-fn permissions_mean_nothing_without_a_page() -> Verdict {
+fn permissions_mean_nothing_without_a_page() -> Outcome {
     for perm in [0, 2, 0xFFFF_FFFF] {
         let receiver = receiver(place(5), no_page_came)?;
         equal("send", ipc_try_send(receiver, 1, UTOP, perm), 0)?;
@@ -175,7 +175,7 @@ fn permissions_mean_nothing_without_a_page() -> Verdict {
     Ok(())
 }
 
-fn zero_is_an_address_like_others() -> Verdict {
+fn zero_is_an_address_like_others() -> Outcome {
     let receiver = receiver(0, || {
         equal("permissions", own(PERM), 5)?;
         equal("word", load(8), 0xABC)?;
@@ -189,7 +189,7 @@ fn zero_is_an_address_like_others() -> Verdict {
     ends_well(receiver)
 }
 
-fn utop_and_above_mean_no_page() -> Verdict {
+fn utop_and_above_mean_no_page() -> Outcome {
     for va in [UTOP, UTOP + 1, 0xEF40_0000, 0xF000_0000, 0xFFFF_FFFF] {
         let receiver = receiver(va, no_page_came)?;
         equal("where", fact(receiver, RECEIVE_AT), Some(va))?;
@@ -199,7 +199,7 @@ fn utop_and_above_mean_no_page() -> Verdict {
     Ok(())
 }
 
-fn the_page_is_shared() -> Verdict {
+fn the_page_is_shared() -> Outcome {
     let page = fresh(1);
     let number = frame(page);
     let receiver = receiver(place(5), || {
@@ -215,7 +215,7 @@ fn the_page_is_shared() -> Verdict {
     equal("count", pageref(page), 1)
 }
 
-fn the_page_takes_the_place_of_another() -> Verdict {
+fn the_page_takes_the_place_of_another() -> Outcome {
     let (page, old) = (fresh(1), fresh(2));
     store(page, 1);
     store(old, 2);
@@ -227,7 +227,7 @@ fn the_page_takes_the_place_of_another() -> Verdict {
     ends_well(receiver)
 }
 
-fn a_page_arrives_with_the_permissions_it_was_sent_with() -> Verdict {
+fn a_page_arrives_with_the_permissions_it_was_sent_with() -> Outcome {
     let page = fresh(1);
     for perm in [5, 7, 0x205, 0x805, 0xE07] {
         let receiver = receiver(place(5), || {
@@ -240,7 +240,7 @@ fn a_page_arrives_with_the_permissions_it_was_sent_with() -> Verdict {
     equal("the sender's", flags(page) & 0xE07, 7)
 }
 
-fn a_page_sent_without_write_cannot_be_written() -> Verdict {
+fn a_page_sent_without_write_cannot_be_written() -> Outcome {
     let page = fresh(1);
     let receiver = receiver(place(5), || {
         let again = page_map((0, place(5)), (0, place(5)), WRITE);
@@ -253,7 +253,7 @@ fn a_page_sent_without_write_cannot_be_written() -> Verdict {
     equal("word", load(page), 0)
 }
 
-fn write_needs_a_writable_source() -> Verdict {
+fn write_needs_a_writable_source() -> Outcome {
     equal("allocate", page_alloc(0, place(1), READ), 0)?;
     let receiver = receiver(place(5), || equal("permissions", own(PERM), 5))?;
     equal("W", ipc_try_send(receiver, 1, place(1), WRITE), INVALID)?;
@@ -262,7 +262,7 @@ fn write_needs_a_writable_source() -> Verdict {
 }
 
 /// What call 12 says of these: unaligned, absent, without a table, and permissions that no page may have.
-fn refuse_all(receiver: u32, page: u32) -> Verdict {
+fn refuse_all(receiver: u32, page: u32) -> Outcome {
     equal("unmap", page_unmap(0, place(3)), 0)?;
     for va in [page + 1, page + 4, page + 0xFFF, place(3), 0x7000_0000, UTOP - 1] {
         equal("page", (va, ipc_try_send(receiver, 1, va, READ)), (va, -3))?;
@@ -273,7 +273,7 @@ fn refuse_all(receiver: u32, page: u32) -> Verdict {
     Ok(())
 }
 
-fn what_is_sent_must_be_a_page_with_permissions() -> Verdict {
+fn what_is_sent_must_be_a_page_with_permissions() -> Outcome {
     let page = fresh(1);
     let receiver = receiver(place(5), || Ok(()))?;
     refuse_all(receiver, page)?;
@@ -281,7 +281,7 @@ fn what_is_sent_must_be_a_page_with_permissions() -> Verdict {
     end(receiver)
 }
 
-fn a_page_is_checked_even_if_none_is_wanted() -> Verdict {
+fn a_page_is_checked_even_if_none_is_wanted() -> Outcome {
     let page = fresh(1);
     let receiver = receiver(UTOP, || Ok(()))?;
     refuse_all(receiver, page)?;
@@ -290,7 +290,7 @@ fn a_page_is_checked_even_if_none_is_wanted() -> Verdict {
     end(receiver)
 }
 
-fn after_a_refusal_the_receiver_still_waits() -> Verdict {
+fn after_a_refusal_the_receiver_still_waits() -> Outcome {
     let receiver = receiver(place(5), || equal("value", own(VALUE), 4))?;
     equal("refused", ipc_try_send(receiver, 3, place(1) + 1, READ), INVALID)?;
     let facts = [RECEIVING, STATUS, VALUE].map(|offset| fact(receiver, offset));
@@ -299,7 +299,7 @@ fn after_a_refusal_the_receiver_still_waits() -> Verdict {
     ends_well(receiver)
 }
 
-fn recv_takes_only_a_page_or_none() -> Verdict {
+fn recv_takes_only_a_page_or_none() -> Outcome {
     for va in [1, 4, place(5) + 0x800, UTOP - 1] {
         equal("where", (va, ipc_recv(va)), (va, -3))?;
     }
@@ -307,7 +307,7 @@ fn recv_takes_only_a_page_or_none() -> Verdict {
 }
 
 /// A parent, a sibling, a grandchild: nobody has to be one's child.
-fn any_live_process_may_be_sent_to() -> Verdict {
+fn any_live_process_may_be_sent_to() -> Outcome {
     let parent = getenvid();
     let grandparents = child(|| {
         let grandchild = receiver(UTOP, || equal("sender", own(FROM), parent))?;
@@ -326,7 +326,7 @@ fn any_live_process_may_be_sent_to() -> Verdict {
 }
 
 /// In JOS the call would return 13, and `ipc_recving` would stay set.
-fn a_receiver_made_runnable_stays_blocked() -> Verdict {
+fn a_receiver_made_runnable_stays_blocked() -> Outcome {
     let receiver = receiver(UTOP, || equal("value", own(VALUE), 3))?;
     for status in [2, 4, 2] {
         equal("status", env_set_status(receiver, status), 0)?;
@@ -340,7 +340,7 @@ fn a_receiver_made_runnable_stays_blocked() -> Verdict {
     ends_well(receiver)
 }
 
-fn a_send_makes_a_stopped_receiver_runnable() -> Verdict {
+fn a_send_makes_a_stopped_receiver_runnable() -> Outcome {
     let receiver = receiver(UTOP, || equal("value", own(VALUE), 8))?;
     equal("stop", env_set_status(receiver, 4), 0)?;
     equal("stopped", fact(receiver, STATUS), Some(4))?;
@@ -349,7 +349,7 @@ fn a_send_makes_a_stopped_receiver_runnable() -> Verdict {
     ends_well(receiver)
 }
 
-fn all_of_many_senders_get_through() -> Verdict {
+fn all_of_many_senders_get_through() -> Outcome {
     let parent = getenvid();
     let mut children = [0; 5];
     for (index, slot) in (0..).zip(&mut children) {
@@ -370,7 +370,7 @@ fn index_of(children: &[u32], child: u32) -> Option<usize> {
     children.iter().position(|other| *other == child)
 }
 
-fn a_receiver_that_was_ended_is_nobody() -> Verdict {
+fn a_receiver_that_was_ended_is_nobody() -> Outcome {
     let receiver = receiver(UTOP, || Ok(()))?;
     end(receiver)?;
     equal("send", ipc_try_send(receiver, 1, UTOP, 0), BAD_ENV)

@@ -3,7 +3,7 @@
 #![no_main]
 
 use conformance::calls::call;
-use conformance::claims::{Seen, Verdict, equal, holds};
+use conformance::claims::{Outcome, Seen, equal, holds};
 use conformance::facts::{
     ID, INVALID, NOT_RECEIVING, RECEIVING, STATUS, UTOP, VALUE, fact, own, place, record,
 };
@@ -21,7 +21,7 @@ conformance::program! {
 }
 
 /// Printing (0), the end (3) and what makes a child (4, 5, 6, 7, 8) are tried by all the others.
-fn numbers_0_to_8_are_the_same() -> Verdict {
+fn numbers_0_to_8_are_the_same() -> Outcome {
     equal("getenvid", call(2, []).cast_unsigned(), own(ID))?;
     equal("cgetc", call(1, []), 0)?;
     equal("page_alloc", call(4, [0, place(1), 7]), 0)?;
@@ -29,14 +29,14 @@ fn numbers_0_to_8_are_the_same() -> Verdict {
     equal("env_set_status", call(8, [0, 3]), INVALID)
 }
 
-fn number_9_sets_the_upcall() -> Verdict {
+fn number_9_sets_the_upcall() -> Outcome {
     equal("exception stack", call(4, [0, EXCEPTION_STACK, 7]), 0)?;
     equal("upcall", call(9, [0, mending_upcall()]), 0)?;
     equal("a page that was not there", load(place(3)), 0)?;
     equal("no upcall", call(9, [0, 0]), 0)
 }
 
-fn number_10_yields() -> Verdict {
+fn number_10_yields() -> Outcome {
     tell(0, 0);
     let other = stopped_child(|| {
         tell(0, 1);
@@ -48,7 +48,7 @@ fn number_10_yields() -> Verdict {
     until("it ends", || record(other, STATUS) == 0)
 }
 
-fn numbers_11_and_12_send_and_receive() -> Verdict {
+fn numbers_11_and_12_send_and_receive() -> Outcome {
     let receiver = stopped_child(|| {
         equal("receive", call(12, [UTOP]), 0)?;
         tell(1, own(VALUE));
@@ -62,14 +62,14 @@ fn numbers_11_and_12_send_and_receive() -> Verdict {
     equal("value", told(1), 5)
 }
 
-fn number_13_is_unknown() -> Verdict {
+fn number_13_is_unknown() -> Outcome {
     for number in 13..32 {
         equal("call", (number, call(number, [1, 1, 1, 1, 1])), (number, -3))?;
     }
     Ok(())
 }
 
-fn children_count_as_their_parents_do() -> Verdict {
+fn children_count_as_their_parents_do() -> Outcome {
     tell(2, 0);
     let child = stopped_child(|| {
         tell(2, call(13, [UTOP]).cast_unsigned());
@@ -81,7 +81,7 @@ fn children_count_as_their_parents_do() -> Verdict {
 }
 
 /// The library's waits by call 11, which sends here.
-fn until(what: &str, mut truth: impl FnMut() -> bool) -> Verdict {
+fn until(what: &str, mut truth: impl FnMut() -> bool) -> Outcome {
     for _ in 0..1000 {
         if truth() {
             return Ok(());

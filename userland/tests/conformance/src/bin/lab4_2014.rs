@@ -3,7 +3,7 @@
 #![no_main]
 
 use conformance::calls::call;
-use conformance::claims::{Verdict, equal};
+use conformance::claims::{Outcome, equal};
 use conformance::facts::{INVALID, STATUS, UTOP, place, record};
 use conformance::family::{stopped_child, tell, told};
 
@@ -14,25 +14,25 @@ conformance::program! {
     children_have_the_same_errors,
 }
 
-fn an_unknown_call_is_error_7() -> Verdict {
+fn an_unknown_call_is_error_7() -> Outcome {
     for number in 13..32 {
         equal("call", (number, call(number, [1, 1, 1, 1, 1])), (number, -7))?;
     }
     Ok(())
 }
 
-fn a_receiver_that_does_not_wait_is_error_8() -> Verdict {
+fn a_receiver_that_does_not_wait_is_error_8() -> Outcome {
     let child = stopped_child(|| Ok(()))?;
     equal("send", call(11, [child, 5, UTOP, 0]), -8)?;
     equal("end", call(3, [child]), 0)
 }
 
-fn other_errors_are_as_in_other_years() -> Verdict {
+fn other_errors_are_as_in_other_years() -> Outcome {
     equal("nobody", call(11, [0x7FFF_F000, 5, UTOP, 0]), -2)?;
     equal("an unaligned page", call(4, [0, place(1) + 1, 7]), INVALID)
 }
 
-fn children_have_the_same_errors() -> Verdict {
+fn children_have_the_same_errors() -> Outcome {
     tell(2, 0);
     let child = stopped_child(|| {
         tell(2, call(13, [UTOP]).cast_unsigned());

@@ -3,7 +3,7 @@
 #![no_main]
 
 use conformance::calls::page_alloc;
-use conformance::claims::{Verdict, equal, holds};
+use conformance::claims::{Outcome, equal, holds};
 use conformance::facts::{count, frame};
 use conformance::raw::{load, store};
 
@@ -24,7 +24,7 @@ fn pages() -> impl Iterator<Item = u32> {
     (0..NUMBER).map(|number| PAGES + 0x1000 * number)
 }
 
-fn frames_above_256_mib_are_handed_out() -> Verdict {
+fn frames_above_256_mib_are_handed_out() -> Outcome {
     let mut above = 0;
     for page in pages() {
         equal("allocate", page_alloc(0, page, 7), 0)?;
@@ -35,7 +35,7 @@ fn frames_above_256_mib_are_handed_out() -> Verdict {
     holds("a quarter of them is above", above > NUMBER / 4)
 }
 
-fn they_keep_what_is_written() -> Verdict {
+fn they_keep_what_is_written() -> Outcome {
     for page in pages() {
         equal("words", [load(page), load(page + 0xFFC)], [page, !page])?;
     }
@@ -43,7 +43,7 @@ fn they_keep_what_is_written() -> Verdict {
 }
 
 /// UPAGES shows the first 2 GiB.
-fn their_counts_can_be_read() -> Verdict {
+fn their_counts_can_be_read() -> Outcome {
     for page in pages().filter(|page| frame(*page) < 0x8_0000) {
         equal("count", (page, count(frame(page))), (page, 1))?;
     }

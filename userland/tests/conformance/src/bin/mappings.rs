@@ -3,7 +3,7 @@
 #![no_main]
 
 use conformance::calls::{getenvid, page_alloc, page_map, page_unmap};
-use conformance::claims::{Verdict, equal};
+use conformance::claims::{Outcome, equal};
 use conformance::facts::{
     BAD_PAGES, BAD_PERMISSIONS, INVALID, READ, WRITE, count, entry, flags, frame, fresh, pageref,
     place, strangers,
@@ -26,7 +26,7 @@ conformance::program! {
     page_map_onto_itself_flushes,
 }
 
-fn page_map_shares_the_frame() -> Verdict {
+fn page_map_shares_the_frame() -> Outcome {
     let (page, other) = (fresh(1), place(2));
     equal("map", page_map((0, page), (0, other), WRITE), 0)?;
     equal("frame", frame(other), frame(page))?;
@@ -35,7 +35,7 @@ fn page_map_shares_the_frame() -> Verdict {
     equal("word", load(page + 8), 0xABCD)
 }
 
-fn page_map_gives_no_write_to_a_read_only_source() -> Verdict {
+fn page_map_gives_no_write_to_a_read_only_source() -> Outcome {
     let (page, other) = (place(1), place(2));
     equal("allocate", page_alloc(0, page, READ), 0)?;
     equal("unmap", page_unmap(0, other), 0)?;
@@ -45,7 +45,7 @@ fn page_map_gives_no_write_to_a_read_only_source() -> Verdict {
     equal("no W", page_map((0, page), (0, other), READ), 0)
 }
 
-fn page_map_drops_write_and_changes_marks() -> Verdict {
+fn page_map_drops_write_and_changes_marks() -> Outcome {
     let (page, other) = (fresh(1), place(2));
     equal("map", page_map((0, page), (0, other), 0x805), 0)?;
     equal("flags", flags(other), 0x805)?;
@@ -56,7 +56,7 @@ fn page_map_drops_write_and_changes_marks() -> Verdict {
     equal("a write faults", caught.map(|caught| (caught.word(0), caught.word(4))), Some((other, 7)))
 }
 
-fn page_map_of_nothing_is_invalid() -> Verdict {
+fn page_map_of_nothing_is_invalid() -> Outcome {
     equal("unmap", page_unmap(0, place(1)), 0)?;
     equal("no page", page_map((0, place(1)), (0, place(2)), READ), INVALID)?;
     equal("no table", page_map((0, 0x3000_0000), (0, place(2)), READ), INVALID)?;
@@ -65,7 +65,7 @@ fn page_map_of_nothing_is_invalid() -> Verdict {
     end(child)
 }
 
-fn page_map_takes_no_other_permissions() -> Verdict {
+fn page_map_takes_no_other_permissions() -> Outcome {
     let page = fresh(1);
     for perm in BAD_PERMISSIONS {
         equal("permissions", (perm, page_map((0, page), (0, place(2)), perm)), (perm, -3))?;
@@ -73,7 +73,7 @@ fn page_map_takes_no_other_permissions() -> Verdict {
     Ok(())
 }
 
-fn page_map_takes_only_pages_below_utop() -> Verdict {
+fn page_map_takes_only_pages_below_utop() -> Outcome {
     let page = fresh(1);
     for va in BAD_PAGES {
         equal("source", (va, page_map((0, va), (0, place(2)), READ)), (va, -3))?;
@@ -82,7 +82,7 @@ fn page_map_takes_only_pages_below_utop() -> Verdict {
     Ok(())
 }
 
-fn page_map_reaches_only_oneself_and_children() -> Verdict {
+fn page_map_reaches_only_oneself_and_children() -> Outcome {
     let page = fresh(1);
     for env in strangers() {
         equal("from", (env, page_map((env, page), (0, place(2)), READ)), (env, -2))?;
@@ -93,7 +93,7 @@ fn page_map_reaches_only_oneself_and_children() -> Verdict {
 }
 
 /// To a child, within it, from one to another, and back.
-fn page_map_moves_pages_between_parent_and_children() -> Verdict {
+fn page_map_moves_pages_between_parent_and_children() -> Outcome {
     let page = fresh(1);
     store(page, 0x5EED);
     let (one, two) = (blank_child()?, blank_child()?);
@@ -112,7 +112,7 @@ fn page_map_moves_pages_between_parent_and_children() -> Verdict {
     equal("count", pageref(page), 2)
 }
 
-fn page_map_replaces_what_was_there() -> Verdict {
+fn page_map_replaces_what_was_there() -> Outcome {
     let (page, other) = (fresh(1), fresh(2));
     let old = frame(other);
     store(page, 1);
@@ -122,7 +122,7 @@ fn page_map_replaces_what_was_there() -> Verdict {
 }
 
 /// The course's file server relies on it. A fresh page reads 007, after a read 027, after a write 067.
-fn page_map_onto_itself_clears_accessed_and_dirty() -> Verdict {
+fn page_map_onto_itself_clears_accessed_and_dirty() -> Outcome {
     let page = fresh(1);
     store(page, 9);
     equal("dirty", flags(page), 0x067)?;
@@ -134,7 +134,7 @@ fn page_map_onto_itself_clears_accessed_and_dirty() -> Verdict {
 }
 
 /// With a stale translation the second read and write would set no bit.
-fn page_map_onto_itself_flushes() -> Verdict {
+fn page_map_onto_itself_flushes() -> Outcome {
     let page = fresh(1);
     store(page, 9);
     for _ in 0..3 {

@@ -7,7 +7,7 @@ use abi::{Permissions, ProcessId, Syscall, UserPage};
 use conformance::calls::{
     env_set_status, env_set_trapframe, ipc_recv, ipc_try_send, page_map, page_unmap, sys_yield,
 };
-use conformance::claims::{Seen, Verdict, equal, holds, until};
+use conformance::claims::{Outcome, Seen, equal, holds, until};
 use conformance::code;
 use conformance::facts::{
     READ, RECEIVING, STATUS, UTOP, WRITE, count, directory_entry, entry, fact, flags, frame, fresh,
@@ -49,12 +49,12 @@ fn readable(start: u32, end: u32) -> (u32, u32) {
 }
 
 /// 1,024 records of 124 bytes are 31 pages.
-fn uenvs_shows_its_records_and_nothing_else() -> Verdict {
+fn uenvs_shows_its_records_and_nothing_else() -> Outcome {
     equal("pages", readable(0xEEC0_0000, 0xEF00_0000), (31, 0xEEC1_F000))
 }
 
 /// 128 MiB are 32,768 frames; 8 bytes for each are 64 pages.
-fn upages_shows_its_records_and_nothing_else() -> Verdict {
+fn upages_shows_its_records_and_nothing_else() -> Outcome {
     equal("pages", readable(0xEF00_0000, 0xEF40_0000), (64, 0xEF04_0000))?;
     let (all, _) = frames()?;
     holds("frames of this machine", all < 32_768)?;
@@ -63,7 +63,7 @@ fn upages_shows_its_records_and_nothing_else() -> Verdict {
     holds("frames of the firmware's have one mapping", firmware.into_iter().all(|count| count == 1))
 }
 
-fn saved_registers_of_others_are_nowhere_in_uenvs() -> Verdict {
+fn saved_registers_of_others_are_nowhere_in_uenvs() -> Outcome {
     const SECRET: u32 = 0x5EC2_E7A1;
     let frame = fresh(9);
     (0..68).step_by(4).for_each(|offset| store(frame + offset, SECRET));
@@ -74,7 +74,7 @@ fn saved_registers_of_others_are_nowhere_in_uenvs() -> Verdict {
     end(child)
 }
 
-fn what_a_parent_unmaps_a_child_cannot_write_any_more() -> Verdict {
+fn what_a_parent_unmaps_a_child_cannot_write_any_more() -> Outcome {
     tell(0, 0);
     let page = fresh(1);
     let writer = stopped_child(|| {
@@ -92,7 +92,7 @@ fn what_a_parent_unmaps_a_child_cannot_write_any_more() -> Verdict {
     equal("written after that", load(page), 0)
 }
 
-fn the_kernels_stack_selector_harms_nobody() -> Verdict {
+fn the_kernels_stack_selector_harms_nobody() -> Outcome {
     let child = stopped_child(|| Ok(()))?;
     let frame = fresh(9);
     for (offset, word) in
@@ -106,13 +106,13 @@ fn the_kernels_stack_selector_harms_nobody() -> Verdict {
     equal("ss", landed().selectors[5], 0x23)
 }
 
-fn a_breakpoint_ends_one_process_and_no_more() -> Verdict {
+fn a_breakpoint_ends_one_process_and_no_more() -> Outcome {
     kills(|| {
         code::execute(&[0xCC], 0); // int3
     })
 }
 
-fn fpu_and_sse_registers_reach_no_other_process() -> Verdict {
+fn fpu_and_sse_registers_reach_no_other_process() -> Outcome {
     fill_fpu(0x1111_1111);
     let own = read_fpu();
     equal("filled", own[..2] == [0x1111_1111; 2], true)?;
@@ -142,7 +142,7 @@ fn least(mut act: impl FnMut()) -> u64 {
 }
 
 /// States that something costs about the same when there are a thousand more processes.
-fn costs_the_same_with_a_thousand_more(mut act: impl FnMut()) -> Verdict {
+fn costs_the_same_with_a_thousand_more(mut act: impl FnMut()) -> Outcome {
     let alone = least(&mut act);
     let mut children = [0; 1000];
     for child in &mut children {
@@ -157,7 +157,7 @@ fn costs_the_same_with_a_thousand_more(mut act: impl FnMut()) -> Verdict {
     Ok(())
 }
 
-fn a_yield_does_not_look_at_all_slots() -> Verdict {
+fn a_yield_does_not_look_at_all_slots() -> Outcome {
     let other = child(|| {
         loop {
             sys_yield();
@@ -169,7 +169,7 @@ fn a_yield_does_not_look_at_all_slots() -> Verdict {
     end(other)
 }
 
-fn a_message_does_not_look_at_all_slots() -> Verdict {
+fn a_message_does_not_look_at_all_slots() -> Outcome {
     let receiver = child(|| {
         loop {
             ipc_recv(UTOP);
@@ -184,7 +184,7 @@ fn a_message_does_not_look_at_all_slots() -> Verdict {
     end(receiver)
 }
 
-fn receive_never_returns_13() -> Verdict {
+fn receive_never_returns_13() -> Outcome {
     tell(0, 0xFFFF);
     let receiver = child(|| {
         tell(0, ipc_recv(UTOP).cast_unsigned());
@@ -206,7 +206,7 @@ fn receive_never_returns_13() -> Verdict {
 }
 
 /// 65,537 mappings: with 16 bits the count would read 1, and the next to go would free the frame.
-fn a_count_goes_beyond_16_bits() -> Verdict {
+fn a_count_goes_beyond_16_bits() -> Outcome {
     ends_well(child(|| {
         let page = fresh(1);
         store(page, 0xC0FF);
@@ -224,7 +224,7 @@ fn a_count_goes_beyond_16_bits() -> Verdict {
 }
 
 /// Entries 0x3BE to 0x3FF of the directory lack U, so their tables are not in the window.
-fn tables_of_the_kernel_cannot_be_read() -> Verdict {
+fn tables_of_the_kernel_cannot_be_read() -> Outcome {
     for index in 0x3BB..0x400 {
         let open = [0x3BB, 0x3BC, 0x3BD].contains(&index);
         let entry = load(0xEF7B_D000 + 4 * index);
@@ -235,7 +235,7 @@ fn tables_of_the_kernel_cannot_be_read() -> Verdict {
 }
 
 /// The library's copy-on-write would copy it. A native call does what is needed.
-fn the_last_owner_of_a_page_need_not_copy_it() -> Verdict {
+fn the_last_owner_of_a_page_need_not_copy_it() -> Outcome {
     let page = fresh(1);
     store(page, 0x0C0);
     equal("mark", page_map((0, page), (0, page), 0x805), 0)?;
@@ -256,7 +256,7 @@ fn the_last_owner_of_a_page_need_not_copy_it() -> Verdict {
 }
 
 /// A walk that looks at UVPD first reads some thousand entries, not a million, and misses no page.
-fn the_directory_says_which_tables_to_look_at() -> Verdict {
+fn the_directory_says_which_tables_to_look_at() -> Outcome {
     let tables = (0..0x3BB).filter(|index| directory_entry(index << 22) & 1 != 0).count() as u32;
     let found = pages().count() as u32;
     let own = native(Syscall::Usage { process: Target::Caller })?[0];
@@ -270,7 +270,7 @@ fn the_directory_says_which_tables_to_look_at() -> Verdict {
 /// mov ebx, 7; mov eax, 47 (exit); int 0x30
 const EXIT_WITH_7: [u8; 12] = [0xBB, 7, 0, 0, 0, 0xB8, 47, 0, 0, 0, 0xCD, 0x30];
 
-fn a_parent_can_wait_without_polling_and_learns_a_status() -> Verdict {
+fn a_parent_can_wait_without_polling_and_learns_a_status() -> Outcome {
     let child = native(Syscall::ProcessCreate { copy: false })?[0];
     let code = code::put(&EXIT_WITH_7);
     equal("code", page_map((0, code), (child, code), READ), 0)?;
@@ -286,7 +286,7 @@ fn a_parent_can_wait_without_polling_and_learns_a_status() -> Verdict {
 }
 
 /// Orphans included: nobody is left whom nobody can end.
-fn a_native_call_ends_a_whole_family() -> Verdict {
+fn a_native_call_ends_a_whole_family() -> Outcome {
     tell(0, 0);
     let family = child(|| {
         let grandchild = child(|| {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use conformance::calls::{getenvid, sys_yield};
-use conformance::claims::{Verdict, equal, holds};
+use conformance::claims::{Outcome, equal, holds};
 use conformance::code::execute;
 use conformance::facts::{ID, TYPE, own, record};
 use conformance::family::kills;
@@ -14,14 +14,14 @@ conformance::program! {
     ports_are_closed_also_after_the_server_has_run,
 }
 
-fn the_server_is_found_by_its_type() -> Verdict {
+fn the_server_is_found_by_its_type() -> Outcome {
     let found = (0..1024).find(|slot| record(*slot, TYPE) == 1);
     equal("id", found.map(|slot| record(slot, ID)), Some(0x1000))?;
     equal("one's own type", own(TYPE), 0)?;
     holds("one's own id", getenvid() != 0x1000)
 }
 
-fn ports_are_closed() -> Verdict {
+fn ports_are_closed() -> Outcome {
     for port in [0x60, 0x80, 0x1F7, 0x3F8, 0xCF8, 0xFFFF] {
         kills(|| {
             execute(&[0xEC], port); // in al, dx
@@ -33,7 +33,7 @@ fn ports_are_closed() -> Verdict {
     Ok(())
 }
 
-fn ports_are_closed_also_after_the_server_has_run() -> Verdict {
+fn ports_are_closed_also_after_the_server_has_run() -> Outcome {
     kills(|| {
         for _ in 0..20 {
             sys_yield();

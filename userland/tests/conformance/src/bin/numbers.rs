@@ -4,7 +4,7 @@
 
 use abi::Syscall;
 use conformance::calls::{call, getenvid, ipc_try_send, sys_yield};
-use conformance::claims::{Seen, Verdict, equal, holds, until};
+use conformance::claims::{Outcome, Seen, equal, holds, until};
 use conformance::facts::{INVALID, UTOP, fresh, own, place};
 use conformance::family::{child, end, ends_well, stopped_child, tell, told};
 use conformance::native::native;
@@ -24,14 +24,14 @@ conformance::program! {
     yield_leaves_its_number_in_eax,
 }
 
-fn the_number_is_in_eax_and_so_is_the_result() -> Verdict {
+fn the_number_is_in_eax_and_so_is_the_result() -> Outcome {
     let raw = trap(Trap { eax: 2, edx: 0xFFFF_FFFF, ..Trap::default() });
     equal("call 2", raw.eax, own(72))?;
     equal("the same", getenvid(), raw.eax)
 }
 
 /// Lab 6's `time_msec`, beside the native clock, which counts microseconds.
-fn number_14_is_the_time_in_milliseconds() -> Verdict {
+fn number_14_is_the_time_in_milliseconds() -> Outcome {
     let milliseconds = || {
         let [low, high, ..] = native(Syscall::Clock)?;
         Ok::<_, Seen>(((u64::from(high) << 32 | u64::from(low)) / 1000) as u32)
@@ -44,14 +44,14 @@ fn number_14_is_the_time_in_milliseconds() -> Verdict {
     holds("it lies between two looks at the clock", (before..=after).contains(&told))
 }
 
-fn numbers_from_15_to_31_are_unknown() -> Verdict {
+fn numbers_from_15_to_31_are_unknown() -> Outcome {
     for number in 15..32 {
         equal("call", (number, call(number, [0, 0, 0, 0, 0])), (number, -3))?;
     }
     Ok(())
 }
 
-fn the_number_is_all_of_eax() -> Verdict {
+fn the_number_is_all_of_eax() -> Outcome {
     for number in [0x100, 0x102, 0x1_0000, 0x8000_0002, 0xFFFF_FF02, 0xFFFF_FFFF, 0xFFFF_FF00, 0x80]
     {
         equal("call", (number, call(number, [0, 0, 0, 0, 0])), (number, -3))?;
@@ -60,7 +60,7 @@ fn the_number_is_all_of_eax() -> Verdict {
 }
 
 /// Calls 0 to 13 but 3 and 7, with arguments that do something or are refused.
-fn every_call_keeps_the_other_registers() -> Verdict {
+fn every_call_keeps_the_other_registers() -> Outcome {
     let (page, other) = (fresh(1), place(2));
     let calls: [[u32; 6]; 16] = [
         [0, page, 1, 0xB, 0xD, 0x5],
@@ -87,7 +87,7 @@ fn every_call_keeps_the_other_registers() -> Verdict {
     Ok(())
 }
 
-fn recv_keeps_the_other_registers() -> Verdict {
+fn recv_keeps_the_other_registers() -> Outcome {
     let sender = getenvid();
     let receiver = child(|| {
         let edx = UTOP;
@@ -101,7 +101,7 @@ fn recv_keeps_the_other_registers() -> Verdict {
 
 /// Carry, parity, adjust, zero, sign, direction, overflow, alignment check, identification; the one for interrupts is
 /// always on and bit 1 always set.
-fn flags_survive_a_call() -> Verdict {
+fn flags_survive_a_call() -> Outcome {
     for flag in [1_u32, 4, 0x10, 0x40, 0x80, 0x400, 0x800, 0x4_0000, 0x20_0000, 0x24_0CD5] {
         for number in [2, 11, 14] {
             let before = Trap { eax: number, eflags: 0x202 | flag, ..Trap::default() };
@@ -112,7 +112,7 @@ fn flags_survive_a_call() -> Verdict {
 }
 
 /// IOPL, nested task and the interrupt flag: a program cannot change them before a call, and gains none by it.
-fn flags_of_the_system_cannot_be_changed() -> Verdict {
+fn flags_of_the_system_cannot_be_changed() -> Outcome {
     for flags in [0x3002, 0x3202, 0x2] {
         let after = trap(Trap { eax: 2, eflags: flags, ..Trap::default() }).eflags;
         equal("IOPL and the interrupt flag", after & 0x3200, 0x200)?;
@@ -120,14 +120,14 @@ fn flags_of_the_system_cannot_be_changed() -> Verdict {
     Ok(())
 }
 
-fn selectors_survive_a_call() -> Verdict {
+fn selectors_survive_a_call() -> Outcome {
     for selectors in [[0x23, 0x23, 0x23], [0, 0x1B, 0x23], [0x1B, 0, 0], [0x23, 3, 2]] {
         equal("es, fs, gs", selectors_through_a_call(selectors), selectors)?;
     }
     Ok(())
 }
 
-fn exofork_looks_at_eax_alone() -> Verdict {
+fn exofork_looks_at_eax_alone() -> Outcome {
     let junk = Trap {
         eax: 7,
         edx: 0xFFFF_FFFF,
@@ -145,7 +145,7 @@ fn exofork_looks_at_eax_alone() -> Verdict {
     equal("the parent's registers", parent, expected)
 }
 
-fn yield_leaves_its_number_in_eax() -> Verdict {
+fn yield_leaves_its_number_in_eax() -> Outcome {
     tell(0, 0);
     let other = stopped_child(|| {
         tell(0, 1);

@@ -3,7 +3,7 @@
 #![no_main]
 
 use conformance::calls::{env_destroy, env_set_status, exofork, getenvid, page_alloc, page_unmap};
-use conformance::claims::{Verdict, equal, holds, until};
+use conformance::claims::{Outcome, equal, holds, until};
 use conformance::facts::{BAD_ENV, PARENT, STATUS, own, place, record};
 use conformance::family::{child, ends_well, fork, is_gone};
 use conformance::raw::{load, store};
@@ -18,7 +18,7 @@ conformance::program! {
 }
 
 /// The parent ends here; what follows is done by its child.
-fn a_process_outlives_its_parent() -> Verdict {
+fn a_process_outlives_its_parent() -> Outcome {
     store(place(0), 0x0A9A);
     let child = fork();
     holds("a child", child >= 0)?;
@@ -31,23 +31,23 @@ fn a_process_outlives_its_parent() -> Verdict {
     equal("it cannot be named", env_destroy(0x1000), BAD_ENV)
 }
 
-fn an_orphan_without_a_grandparent_has_no_parent() -> Verdict {
+fn an_orphan_without_a_grandparent_has_no_parent() -> Outcome {
     equal("parent", own(PARENT), 0)
 }
 
-fn an_orphan_keeps_its_memory() -> Verdict {
+fn an_orphan_keeps_its_memory() -> Outcome {
     equal("a word from before", load(place(0)), 0x0A9A)?;
     equal("a new page", page_alloc(0, place(1), 7), 0)?;
     equal("unmap", page_unmap(0, place(1)), 0)
 }
 
-fn an_orphan_may_have_children() -> Verdict {
+fn an_orphan_may_have_children() -> Outcome {
     let orphan = getenvid();
     ends_well(child(|| equal("parent", own(PARENT), orphan))?)
 }
 
 /// It has been used twice by now.
-fn the_slot_of_its_parent_is_used_again() -> Verdict {
+fn the_slot_of_its_parent_is_used_again() -> Outcome {
     let child = exofork().cast_unsigned();
     equal("id", child, 0x3000)?;
     equal("end", env_destroy(child), 0)

@@ -3,7 +3,7 @@
 #![no_main]
 
 use conformance::calls::{env_destroy, getenvid, page_alloc, page_map, page_unmap};
-use conformance::claims::{Verdict, equal, holds};
+use conformance::claims::{Outcome, equal, holds};
 use conformance::facts::{
     BAD_ENV, BAD_PAGES, BAD_PERMISSIONS, INVALID, READ, WRITE, count, entry, flags, frame, fresh,
     pageref, place, strangers,
@@ -39,7 +39,7 @@ fn fill(page: u32, word: u32) {
 }
 
 /// The frame that was written last is the first to be handed out again.
-fn page_alloc_maps_a_page_of_zeros() -> Verdict {
+fn page_alloc_maps_a_page_of_zeros() -> Outcome {
     let page = fresh(1);
     let mut seen = [0; 4];
     for frame_seen in &mut seen {
@@ -52,7 +52,7 @@ fn page_alloc_maps_a_page_of_zeros() -> Verdict {
     holds("a used frame came back", seen.contains(&frame(page)))
 }
 
-fn page_alloc_replaces_what_was_there() -> Verdict {
+fn page_alloc_replaces_what_was_there() -> Outcome {
     let page = fresh(1);
     equal("keep", page_map((0, page), (0, place(2)), WRITE), 0)?;
     store(page, 7);
@@ -63,7 +63,7 @@ fn page_alloc_replaces_what_was_there() -> Verdict {
     equal("flags", flags(page) & 0xE07, 5)
 }
 
-fn page_alloc_takes_the_marks_of_programs() -> Verdict {
+fn page_alloc_takes_the_marks_of_programs() -> Outcome {
     for perm in [5, 7, 0x205, 0x407, 0x807, 0xE05, 0xE07] {
         equal("allocate", page_alloc(0, place(1), perm), 0)?;
         equal("flags", flags(place(1)), perm)?;
@@ -71,21 +71,21 @@ fn page_alloc_takes_the_marks_of_programs() -> Verdict {
     Ok(())
 }
 
-fn page_alloc_takes_no_other_permissions() -> Verdict {
+fn page_alloc_takes_no_other_permissions() -> Outcome {
     for perm in BAD_PERMISSIONS {
         equal("permissions", (perm, page_alloc(0, place(1), perm)), (perm, -3))?;
     }
     Ok(())
 }
 
-fn page_alloc_takes_only_pages_below_utop() -> Verdict {
+fn page_alloc_takes_only_pages_below_utop() -> Outcome {
     for va in BAD_PAGES {
         equal("page", (va, page_alloc(0, va, WRITE)), (va, -3))?;
     }
     Ok(())
 }
 
-fn page_alloc_reaches_only_oneself_and_children() -> Verdict {
+fn page_alloc_reaches_only_oneself_and_children() -> Outcome {
     for env in strangers() {
         equal("env", (env, page_alloc(env, place(1), WRITE)), (env, -2))?;
     }
@@ -94,7 +94,7 @@ fn page_alloc_reaches_only_oneself_and_children() -> Verdict {
     equal("flags", flags(place(1)), 5)
 }
 
-fn page_alloc_maps_into_a_child() -> Verdict {
+fn page_alloc_maps_into_a_child() -> Outcome {
     let child = blank_child()?;
     let own = fresh(1);
     let before = entry(own);
@@ -107,7 +107,7 @@ fn page_alloc_maps_into_a_child() -> Verdict {
     end(child)
 }
 
-fn page_zero_can_be_mapped() -> Verdict {
+fn page_zero_can_be_mapped() -> Outcome {
     equal("allocate", page_alloc(0, 0, WRITE), 0)?;
     store(0x10, 0x1234);
     equal("word", load(0x10), 0x1234)?;
@@ -115,7 +115,7 @@ fn page_zero_can_be_mapped() -> Verdict {
     equal("it faults", peek(0x10), None)
 }
 
-fn no_page_below_utop_is_reserved() -> Verdict {
+fn no_page_below_utop_is_reserved() -> Outcome {
     let pages = [
         0x0000_1000,
         0x0010_0000,
@@ -145,7 +145,7 @@ fn no_page_below_utop_is_reserved() -> Verdict {
     Ok(())
 }
 
-fn page_unmap_of_nothing_is_no_error() -> Verdict {
+fn page_unmap_of_nothing_is_no_error() -> Outcome {
     let page = fresh(1);
     equal("a page", page_unmap(0, page), 0)?;
     equal("entry", entry(page), 0)?;
@@ -154,7 +154,7 @@ fn page_unmap_of_nothing_is_no_error() -> Verdict {
     equal("still none", entry(0x4000_0000), 0)
 }
 
-fn page_unmap_gives_the_frame_back() -> Verdict {
+fn page_unmap_gives_the_frame_back() -> Outcome {
     let page = fresh(1);
     equal("map", page_map((0, page), (0, place(2)), READ), 0)?;
     let number = frame(page);
@@ -165,14 +165,14 @@ fn page_unmap_gives_the_frame_back() -> Verdict {
     equal("count", count(number), 0)
 }
 
-fn page_unmap_takes_only_pages_below_utop() -> Verdict {
+fn page_unmap_takes_only_pages_below_utop() -> Outcome {
     for va in BAD_PAGES {
         equal("page", (va, page_unmap(0, va)), (va, -3))?;
     }
     Ok(())
 }
 
-fn page_unmap_reaches_only_oneself_and_children() -> Verdict {
+fn page_unmap_reaches_only_oneself_and_children() -> Outcome {
     let page = fresh(1);
     for env in strangers() {
         equal("env", (env, page_unmap(env, page)), (env, -2))?;
@@ -184,7 +184,7 @@ fn page_unmap_reaches_only_oneself_and_children() -> Verdict {
     equal("one that has ended", page_unmap(child, page), BAD_ENV)
 }
 
-fn an_unmapped_page_faults_at_once() -> Verdict {
+fn an_unmapped_page_faults_at_once() -> Outcome {
     let page = fresh(1);
     mend_faults();
     store(page, 1);
@@ -193,7 +193,7 @@ fn an_unmapped_page_faults_at_once() -> Verdict {
     equal("gone", peek(page), None)
 }
 
-fn what_is_refused_changes_nothing() -> Verdict {
+fn what_is_refused_changes_nothing() -> Outcome {
     let (page, other) = (fresh(1), fresh(2));
     store(page, 1);
     store(other, 2);

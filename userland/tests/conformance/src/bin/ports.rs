@@ -3,7 +3,7 @@
 #![no_main]
 
 use conformance::calls::{getenvid, sys_yield};
-use conformance::claims::{Verdict, equal, holds, until};
+use conformance::claims::{Outcome, equal, holds, until};
 use conformance::code::execute;
 use conformance::facts::{ID, TYPE, fresh, own, record};
 use conformance::family::{child, ends_well, kills};
@@ -21,12 +21,12 @@ conformance::program! {
     its_children_are_ordinary,
 }
 
-fn its_type_is_1() -> Verdict {
+fn its_type_is_1() -> Outcome {
     equal("type", own(TYPE), 1)
 }
 
 /// As the course's library looks for it.
-fn the_file_server_is_the_first_of_its_type() -> Verdict {
+fn the_file_server_is_the_first_of_its_type() -> Outcome {
     let found = (0..1024).find(|slot| record(*slot, TYPE) == 1);
     equal("id", found.map(|slot| record(slot, ID)), Some(getenvid()))
 }
@@ -38,7 +38,7 @@ const OUT: [u8; 3] = [0xB0, 0x5A, 0xEE];
 
 /// The serial port's line status has its "empty" bits set sooner or later; its scratch register keeps a byte; port
 /// 0x80 takes anything; and the last port of all.
-fn all_ports_are_open() -> Verdict {
+fn all_ports_are_open() -> Outcome {
     holds("line status", execute(&IN, 0x3FD) & 0xFF != 0xFF)?;
     execute(&OUT, 0x3FF);
     equal("scratch register", execute(&IN, 0x3FF) & 0xFF, 0x5A)?;
@@ -50,7 +50,7 @@ fn all_ports_are_open() -> Verdict {
     Ok(())
 }
 
-fn ports_stay_open_after_others_have_run() -> Verdict {
+fn ports_stay_open_after_others_have_run() -> Outcome {
     let other = child(|| {
         for _ in 0..10 {
             sys_yield();
@@ -69,7 +69,7 @@ fn out(port: u32, byte: u8) {
 }
 
 /// Gives the second drive of the first controller a command for one sector, and waits until it is ready for the data.
-fn command(sector: u8, command: u8) -> Verdict {
+fn command(sector: u8, command: u8) -> Outcome {
     let is_ready = || execute(&IN, 0x1F7) & 0xC0 == 0x40;
     out(0x1F6, 0xF0);
     until("the drive is ready", is_ready)?;
@@ -92,7 +92,7 @@ const ESI: u8 = 6;
 const EDI: u8 = 7;
 
 /// As the course's file server does it. The test has put a text at the beginning of sector 1.
-fn disk_1_is_read_and_written_by_its_ports() -> Verdict {
+fn disk_1_is_read_and_written_by_its_ports() -> Outcome {
     let page = fresh(1);
     command(1, 0x20)?; // read
     transfer(page, 0x6D, EDI);
@@ -109,13 +109,13 @@ fn disk_1_is_read_and_written_by_its_ports() -> Verdict {
     Ok(())
 }
 
-fn io_privilege_is_0() -> Verdict {
+fn io_privilege_is_0() -> Outcome {
     equal("flags at the start", start().eflags, 0x202)?;
     let after = trap(Trap { eax: 2, eflags: 0x3202, ..Trap::default() });
     equal("after POPF", after.eflags & 0x3000, 0)
 }
 
-fn interrupts_cannot_be_turned_off() -> Verdict {
+fn interrupts_cannot_be_turned_off() -> Outcome {
     kills(|| {
         execute(&[0xFA], 0); // cli
     })?;
@@ -123,7 +123,7 @@ fn interrupts_cannot_be_turned_off() -> Verdict {
     equal("after POPF", after.eflags & 0x200, 0x200)
 }
 
-fn its_children_are_ordinary() -> Verdict {
+fn its_children_are_ordinary() -> Outcome {
     ends_well(child(|| equal("type", own(TYPE), 0))?)?;
     kills(|| {
         execute(&IN, 0x3FD);

@@ -4,7 +4,7 @@
 
 use abi::Syscall;
 use conformance::calls::{env_set_status, sys_yield};
-use conformance::claims::{Seen, Verdict, equal, holds, until};
+use conformance::claims::{Outcome, Seen, equal, holds, until};
 use conformance::facts::{RUNS, STATUS, fact, own};
 use conformance::family::{blank_child, child, end, ends_well, stopped_child, tell, told};
 use conformance::native::native;
@@ -19,7 +19,7 @@ conformance::program! {
     env_runs_changes_with_every_switch,
 }
 
-fn env_set_status_takes_2_and_4_alone() -> Verdict {
+fn env_set_status_takes_2_and_4_alone() -> Outcome {
     let child = blank_child()?;
     for status in [0, 1, 3, 5, 6, 0x8000_0002, 0xFFFF_FFFF] {
         equal("status", (status, env_set_status(child, status)), (status, -3))?;
@@ -34,7 +34,7 @@ fn env_set_status_takes_2_and_4_alone() -> Verdict {
     end(child)
 }
 
-fn env_set_status_stops_and_starts() -> Verdict {
+fn env_set_status_stops_and_starts() -> Outcome {
     tell(0, 0);
     let counter = child(|| {
         loop {
@@ -53,14 +53,14 @@ fn env_set_status_stops_and_starts() -> Verdict {
     end(counter)
 }
 
-fn a_process_may_stop_itself_until_its_parent_starts_it() -> Verdict {
+fn a_process_may_stop_itself_until_its_parent_starts_it() -> Outcome {
     let child = child(|| equal("result", env_set_status(0, 4), 0))?;
     until("it has stopped", || fact(child, STATUS) == Some(4))?;
     equal("start", env_set_status(child, 2), 0)?;
     ends_well(child)
 }
 
-fn a_process_that_spins_does_not_stop_others() -> Verdict {
+fn a_process_that_spins_does_not_stop_others() -> Outcome {
     tell(0, 0);
     let spinner = child(|| {
         loop {
@@ -80,7 +80,7 @@ fn now() -> Result<u32, Seen> {
 }
 
 /// While another spins, time makes leaps for this one.
-fn a_turn_takes_10_ms() -> Verdict {
+fn a_turn_takes_10_ms() -> Outcome {
     let spinner = child(|| {
         loop {
             core::hint::spin_loop();
@@ -101,7 +101,7 @@ fn a_turn_takes_10_ms() -> Verdict {
     end(spinner)
 }
 
-fn each_that_yields_runs_once_a_round() -> Verdict {
+fn each_that_yields_runs_once_a_round() -> Outcome {
     let mut children = [0; 3];
     for (index, slot) in (0..).zip(&mut children) {
         tell(index, 0);
@@ -130,7 +130,7 @@ fn each_that_yields_runs_once_a_round() -> Verdict {
 }
 
 /// The course's pipes take two equal counts to mean that nothing ran in between.
-fn env_runs_changes_with_every_switch() -> Verdict {
+fn env_runs_changes_with_every_switch() -> Outcome {
     let other = child(|| {
         loop {
             sys_yield();

@@ -3,7 +3,7 @@
 #![no_main]
 
 use conformance::calls::{env_destroy, env_set_status, env_set_trapframe, getenvid};
-use conformance::claims::{Seen, Verdict, equal, holds, until};
+use conformance::claims::{Outcome, Seen, equal, holds, until};
 use conformance::facts::{fresh, record};
 use conformance::family::{Landed, child, is_gone, is_killed, landed, landing, stopped_child};
 use conformance::raw::store;
@@ -53,7 +53,7 @@ const GENERAL: [(u32, u32); 8] = [
 /// A word of stack for a child that lands: on the page of stack that it has.
 const STACK: u32 = 0xEEBF_D804;
 
-fn env_set_trapframe_sets_all_registers() -> Verdict {
+fn env_set_trapframe_sets_all_registers() -> Outcome {
     let frame = trapframe(&GENERAL);
     for (offset, word) in [(48, landing()), (52, 0x1B), (56, 0xAD7), (60, STACK), (64, 0x23)] {
         store(frame + offset, word);
@@ -68,7 +68,7 @@ fn env_set_trapframe_sets_all_registers() -> Verdict {
 }
 
 /// The kernel's selectors, IOPL 3, no interrupts: JOS panics when a process with ss = 0x10 runs.
-fn env_set_trapframe_gives_no_privilege() -> Verdict {
+fn env_set_trapframe_gives_no_privilege() -> Outcome {
     for [es, ds, cs, ss] in
         [[0x10, 0x10, 0x08, 0x10], [0x28, 0xFFFF, 0x20, 0x18], [0x23, 0x23, 0x08, 0x10]]
     {
@@ -87,7 +87,7 @@ fn env_set_trapframe_gives_no_privilege() -> Verdict {
 }
 
 /// spawn copies the 68 bytes of a child's record, and sets eip and esp. Here they read 0.
-fn env_set_trapframe_takes_what_spawn_finds_in_uenvs() -> Verdict {
+fn env_set_trapframe_takes_what_spawn_finds_in_uenvs() -> Outcome {
     let child = stopped_child(|| holds("it begins where it was made", false))?;
     let frame = fresh(9);
     for offset in (0..68).step_by(4) {
@@ -105,14 +105,14 @@ fn env_set_trapframe_takes_what_spawn_finds_in_uenvs() -> Verdict {
 }
 
 /// What the kernel shows to everyone may be named in a call.
-fn env_set_trapframe_reads_a_record_of_uenvs() -> Verdict {
+fn env_set_trapframe_reads_a_record_of_uenvs() -> Outcome {
     let child = stopped_child(|| holds("it never runs", false))?;
     let record = 0xEEC0_0000 + child % 1024 * 124;
     equal("result", env_set_trapframe(child, record), 0)?;
     equal("end", env_destroy(child), 0)
 }
 
-fn env_set_trapframe_reads_an_unaligned_record() -> Verdict {
+fn env_set_trapframe_reads_an_unaligned_record() -> Outcome {
     let frame = fresh(9);
     fresh(10);
     // Over the edge of a page, at an odd address.
@@ -123,7 +123,7 @@ fn env_set_trapframe_reads_an_unaligned_record() -> Verdict {
     equal("ebx", start_with(odd)?.general[1], 0x600D)
 }
 
-fn env_set_trapframe_on_oneself_goes_on_there() -> Verdict {
+fn env_set_trapframe_on_oneself_goes_on_there() -> Outcome {
     let frame = trapframe(&[(16, 0x0B5E), (28, 0x0EA5), (48, landing()), (60, STACK)]);
     for by_id in [false, true] {
         let child = child(|| {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use conformance::calls::{env_set_pgfault_upcall, page_alloc, page_map, page_unmap};
-use conformance::claims::{Verdict, equal, holds};
+use conformance::claims::{Outcome, equal, holds};
 use conformance::facts::{READ, RUNS, WRITE, own, place};
 use conformance::family::kills;
 use conformance::raw::{load, store};
@@ -56,11 +56,11 @@ fn record_at(esp: u32) -> Option<u32> {
     fault(Access::Read, place(800), esp).map(|caught| caught.registers.esp)
 }
 
-fn the_record_is_the_last_52_bytes_of_the_exception_stack() -> Verdict {
+fn the_record_is_the_last_52_bytes_of_the_exception_stack() -> Outcome {
     equal("esp", record_at(0xEEBF_D800), Some(0xEEBF_FFCC))
 }
 
-fn the_record_tells_the_address() -> Verdict {
+fn the_record_tells_the_address() -> Outcome {
     for address in
         [0, 1, place(800), place(800) + 0xFFC, 0xEEBF_E000, 0xEF7F_FFFC, 0xF000_0000, 0xFFFF_FFFC]
     {
@@ -71,7 +71,7 @@ fn the_record_tells_the_address() -> Verdict {
 }
 
 /// 1: the page is there, 2: a write, 4: by a program.
-fn the_record_tells_the_error_code() -> Verdict {
+fn the_record_tells_the_error_code() -> Outcome {
     let code = |access, address| fault(access, address, 0).map(|caught| caught.word(4));
     equal("read, absent", code(Access::Read, place(800)), Some(4))?;
     equal("write, absent", code(Access::Write, place(800)), Some(6))?;
@@ -84,7 +84,7 @@ fn the_record_tells_the_error_code() -> Verdict {
 }
 
 /// edi 8, esi 12, ebp 16, ebx 24, edx 28, ecx 32, eax 36, eip 40, eflags 44, esp 48.
-fn the_record_tells_the_registers() -> Verdict {
+fn the_record_tells_the_registers() -> Outcome {
     let Some(caught) = fault(Access::Read, place(800), 0x1234_5678) else {
         return holds("it faults", false);
     };
@@ -96,7 +96,7 @@ fn the_record_tells_the_registers() -> Verdict {
     equal("esp", caught.word(48), 0x1234_5678)
 }
 
-fn an_upcall_finds_all_registers_as_they_were() -> Verdict {
+fn an_upcall_finds_all_registers_as_they_were() -> Outcome {
     let Some(caught) = fault(Access::Write, place(800), 0xEEBF_D800) else {
         return holds("it faults", false);
     };
@@ -106,13 +106,13 @@ fn an_upcall_finds_all_registers_as_they_were() -> Verdict {
     equal("ds, es, fs, gs, ss, cs", caught.selectors, [0x23, 0x23, 0x23, 0x23, 0x23, 0x1B])
 }
 
-fn interrupts_stay_on_in_an_upcall() -> Verdict {
+fn interrupts_stay_on_in_an_upcall() -> Outcome {
     let flags = fault(Access::Read, place(800), 0).map(|caught| caught.registers.eflags & 0x3200);
     equal("IOPL and the interrupt flag", flags, Some(0x200))
 }
 
 /// The record ends 4 bytes below the stack pointer; the word between is for the address to return to.
-fn a_record_on_the_exception_stack_leaves_a_blank_word() -> Verdict {
+fn a_record_on_the_exception_stack_leaves_a_blank_word() -> Outcome {
     for esp in [0xEEBF_FFCC, 0xEEBF_F800, 0xEEBF_F7FE] {
         page_alloc(0, EXCEPTION_STACK, WRITE);
         store(esp - 4, 0xB1A4);
@@ -125,7 +125,7 @@ fn a_record_on_the_exception_stack_leaves_a_blank_word() -> Verdict {
     Ok(())
 }
 
-fn the_exception_stack_begins_at_eebff000_and_ends_below_eec00000() -> Verdict {
+fn the_exception_stack_begins_at_eebff000_and_ends_below_eec00000() -> Outcome {
     for (esp, record) in [
         (0xEEC0_0000, 0xEEBF_FFCC),
         (0xEEBF_FFFF, 0xEEBF_FFC7),
@@ -138,18 +138,18 @@ fn the_exception_stack_begins_at_eebff000_and_ends_below_eec00000() -> Verdict {
     Ok(())
 }
 
-fn a_record_may_fill_the_exception_stack_to_its_first_byte() -> Verdict {
+fn a_record_may_fill_the_exception_stack_to_its_first_byte() -> Outcome {
     equal("record", record_at(0xEEBF_F038), Some(0xEEBF_F000))
 }
 
-fn the_stack_may_be_anywhere() -> Verdict {
+fn the_stack_may_be_anywhere() -> Outcome {
     for esp in [0, 4, 3, 0x0080_0000, place(800), 0xEEBF_D000, 0xF000_0000, 0xFFFF_FFFF] {
         equal("record", (esp, record_at(esp)), (esp, Some(0xEEBF_FFCC)))?;
     }
     Ok(())
 }
 
-fn an_upcall_returns_without_a_call() -> Verdict {
+fn an_upcall_returns_without_a_call() -> Outcome {
     mend_faults();
     let runs = own(RUNS);
     store(place(801), 7);
@@ -164,7 +164,7 @@ fn an_upcall_returns_without_a_call() -> Verdict {
 }
 
 /// Also the direction flag, and `eax`, which is loaded after all.
-fn registers_and_flags_survive_a_fault() -> Verdict {
+fn registers_and_flags_survive_a_fault() -> Outcome {
     mend_faults();
     for flags in [0x202, 0xAD7, 0x6D7] {
         equal("unmap", page_unmap(0, place(802)), 0)?;
@@ -178,7 +178,7 @@ fn registers_and_flags_survive_a_fault() -> Verdict {
     Ok(())
 }
 
-fn an_upcall_may_fault_itself() -> Verdict {
+fn an_upcall_may_fault_itself() -> Outcome {
     mend_faults();
     fault_within(place(805));
     store(place(804), 7);
@@ -193,7 +193,7 @@ fn an_upcall_may_fault_itself() -> Verdict {
     Ok(())
 }
 
-fn an_instruction_that_is_absent_faults_at_its_own_address() -> Verdict {
+fn an_instruction_that_is_absent_faults_at_its_own_address() -> Outcome {
     for (address, code) in [(place(806), 4), (0, 4), (0xF010_0000, 5)] {
         let caught = fault(Access::Execute(address), 0, 0xEEBF_D800);
         // Where pages cannot be made unexecutable, the CPU does not say that it fetched.
@@ -203,7 +203,7 @@ fn an_instruction_that_is_absent_faults_at_its_own_address() -> Verdict {
     Ok(())
 }
 
-fn a_fault_in_the_kernels_half_is_told_too() -> Verdict {
+fn a_fault_in_the_kernels_half_is_told_too() -> Outcome {
     for address in [0xF000_0000, 0xEFC0_0000, 0xEF80_0000, 0xFFC0_0000, 0xFFFF_F000] {
         let told = fault(Access::Read, address, 0).map(|caught| caught.word(0));
         equal("address", told, Some(address))?;
@@ -211,7 +211,7 @@ fn a_fault_in_the_kernels_half_is_told_too() -> Verdict {
     Ok(())
 }
 
-fn upcall_zero_is_no_upcall() -> Verdict {
+fn upcall_zero_is_no_upcall() -> Outcome {
     kills(|| {
         mend_faults();
         load(place(807));
@@ -221,7 +221,7 @@ fn upcall_zero_is_no_upcall() -> Verdict {
 }
 
 /// Any address is accepted; one where nothing is faults in turn, until the exception stack is full.
-fn an_upcall_is_looked_at_when_it_is_needed() -> Verdict {
+fn an_upcall_is_looked_at_when_it_is_needed() -> Outcome {
     for entry in [1, place(809), 0xEF40_0000, 0xF010_0000, 0xFFFF_FFFF] {
         equal("result", env_set_pgfault_upcall(0, entry), 0)?;
     }

@@ -3,7 +3,7 @@
 #![no_main]
 
 use conformance::calls::{page_alloc, page_map, page_unmap};
-use conformance::claims::{Verdict, equal, holds};
+use conformance::claims::{Outcome, equal, holds};
 use conformance::facts::{
     READ, WRITE, count, directory_entry, entry, flags, frame, fresh, own, pageref, place,
 };
@@ -25,7 +25,7 @@ conformance::program! {
     a_child_has_a_window_of_its_own,
 }
 
-fn a_fresh_page_reads_007_after_a_read_027_after_a_write_067() -> Verdict {
+fn a_fresh_page_reads_007_after_a_read_027_after_a_write_067() -> Outcome {
     let page = fresh(1);
     equal("fresh", load(0xEF40_0000 + 4 * (page >> 12)) & 0xFFF, 0x007)?;
     load(page + 0xFFC);
@@ -34,7 +34,7 @@ fn a_fresh_page_reads_007_after_a_read_027_after_a_write_067() -> Verdict {
     equal("written", load(0xEF40_0000 + 4 * (page >> 12)) & 0xFFF, 0x067)
 }
 
-fn marks_of_programs_are_seen() -> Verdict {
+fn marks_of_programs_are_seen() -> Outcome {
     let page = fresh(1);
     for perm in [0x205, 0x407, 0x805, 0xE07] {
         equal("map", page_map((0, page), (0, place(2)), perm), 0)?;
@@ -44,13 +44,13 @@ fn marks_of_programs_are_seen() -> Verdict {
 }
 
 /// Entry 0x3BD of the directory is the directory.
-fn the_directory_is_the_table_of_the_window() -> Verdict {
+fn the_directory_is_the_table_of_the_window() -> Outcome {
     equal("frames", load(0xEF7B_D000 + 4 * 0x3BD) >> 12, load(0xEF40_0000 + 4 * 0xEF7BD) >> 12)?;
     let index = 0x3BD;
     equal("the same word", load(0xEF7B_D000 + 4 * index), load(0xEF40_0000 + 4 * (0xEF400 + index)))
 }
 
-fn the_window_is_readable_and_not_writable() -> Verdict {
+fn the_window_is_readable_and_not_writable() -> Outcome {
     equal("P, W, U", directory_entry(0xEF40_0000) & 7, 5)?;
     equal("exception stack", page_alloc(0, 0xEEBF_F000, WRITE), 0)?;
     for address in [0xEF40_0000 + 4 * (place(1) >> 12), 0xEF7B_D000, 0xEF7B_DEF4] {
@@ -62,7 +62,7 @@ fn the_window_is_readable_and_not_writable() -> Verdict {
     Ok(())
 }
 
-fn directory_entries_of_programs_are_open() -> Verdict {
+fn directory_entries_of_programs_are_open() -> Outcome {
     for index in 0..0x3BB {
         let entry = load(0xEF7B_D000 + 4 * index);
         holds("absent, or P, W and U", entry == 0 || entry & 7 == 7)?;
@@ -70,7 +70,7 @@ fn directory_entries_of_programs_are_open() -> Verdict {
     equal("the program's own", directory_entry(0x0080_0000) & 7, 7)
 }
 
-fn a_table_comes_with_its_first_page() -> Verdict {
+fn a_table_comes_with_its_first_page() -> Outcome {
     let page = 0x5000_0000;
     equal("before", directory_entry(page), 0)?;
     equal("allocate", page_alloc(0, page, READ), 0)?;
@@ -82,19 +82,19 @@ fn a_table_comes_with_its_first_page() -> Verdict {
 }
 
 /// Which is why programs look at UVPD first.
-fn the_entry_of_an_absent_table_faults() -> Verdict {
+fn the_entry_of_an_absent_table_faults() -> Outcome {
     equal("no table", directory_entry(0x6000_0000), 0)?;
     equal("its entries", peek(0xEF40_0000 + 4 * (0x6000_0000 >> 12)), None)
 }
 
-fn nothing_that_the_kernel_shows_can_be_written() -> Verdict {
+fn nothing_that_the_kernel_shows_can_be_written() -> Outcome {
     for address in [0xEEC0_0000, 0xEEC0_0000 + 84, 0xEF00_0000 + 4, 0xEEC0_0000 + 124 * 1023] {
         equal("writable", (address, can_write(address)), (address, false))?;
     }
     Ok(())
 }
 
-fn counts_are_those_of_all_processes() -> Verdict {
+fn counts_are_those_of_all_processes() -> Outcome {
     let page = fresh(1);
     equal("one", pageref(page), 1)?;
     equal("map", page_map((0, page), (0, place(2)), READ), 0)?;
@@ -110,7 +110,7 @@ fn counts_are_those_of_all_processes() -> Verdict {
     equal("two", pageref(page), 2)
 }
 
-fn counts_are_at_offset_4_of_8_bytes() -> Verdict {
+fn counts_are_at_offset_4_of_8_bytes() -> Outcome {
     let (page, other) = (fresh(1), fresh(2));
     equal("map", page_map((0, page), (0, place(3)), READ), 0)?;
     equal("the page's", load(0xEF00_0000 + 8 * frame(page) + 4), 2)?;
@@ -118,7 +118,7 @@ fn counts_are_at_offset_4_of_8_bytes() -> Verdict {
     equal("the same", count(frame(other)), 1)
 }
 
-fn a_child_has_a_window_of_its_own() -> Verdict {
+fn a_child_has_a_window_of_its_own() -> Outcome {
     let page = fresh(1);
     let (frame_here, directory) = (frame(page), directory_entry(0xEF40_0000) >> 12);
     ends_well(child(|| {
