@@ -1,5 +1,7 @@
 //! What happens when a trap brings a process: scheduling, messages, faults, births and ends.
 
+pub(crate) mod answer;
+pub(crate) mod authority;
 pub(crate) mod console;
 pub mod driver;
 pub(crate) mod fault;
@@ -12,4 +14,5 @@ pub(crate) mod room;
 pub(crate) mod schedule;
 pub(crate) mod shortage;
 pub(crate) mod tracing;
+pub(crate) mod user_buffer;
 pub(crate) mod view;

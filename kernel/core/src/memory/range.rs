@@ -26,6 +26,13 @@ pub(crate) struct Progress {
     pub result: Result<(), Error>,
 }
 
+impl Progress {
+    /// This progress of what was left after `done` pages, counted from the beginning.
+    pub(crate) const fn after(self, done: u32) -> Self {
+        Self { done: self.done + done, ..self }
+    }
+}
+
 /// What [`Memory::protect_range`] found before it cleared A and D.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Found {

@@ -2,7 +2,7 @@
 
 use core::mem::offset_of;
 
-use abi::call::{FaultReply, PageTransfer};
+use abi::call::FaultReply;
 use abi::fault::{Access, FaultRecord, GENERAL_PROTECTION, PAGE_FAULT};
 use abi::layout::{EXCEPTION_STACK, EXCEPTION_STACK_TOP, USER_STACK_TOP};
 use abi::message::Reason;
@@ -230,28 +230,9 @@ impl<H: Hardware> Trap<'_, H> {
         self.kernel.processes.find(self.kernel.processes[client].pager?).ok()
     }
 
-    /// A pager answers a client's fault, or its request for frames.
-    ///
-    /// # Errors
-    /// - `NotWaiting`: no fault of this process, and no request for frames, waits for the caller's answer.
-    /// - `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the page; the client goes on waiting.
-    pub(crate) fn fault_reply(
-        &mut self,
-        me: Index,
-        client: ProcessId,
-        reply: FaultReply,
-    ) -> Result<(), Error> {
-        let short = self.fault_answer(me, client, reply)?;
-        self.succeed(me)?;
-        if let Some(client) = short {
-            self.call_again(client);
-        }
-        Ok(())
-    }
-
     /// Answers a client. It is ready then, or has ended; or its call is to be made again, now that there are frames: then
     /// it is returned and is in no queue.
-    fn fault_answer(
+    pub(crate) fn fault_answer(
         &mut self,
         me: Index,
         client: ProcessId,
@@ -287,34 +268,6 @@ impl<H: Hardware> Trap<'_, H> {
         }
         self.make_ready(client);
         Ok(None)
-    }
-
-    /// A pager answers a client's fault, or its request for frames, and waits for the next message.
-    ///
-    /// # Errors
-    /// Those of the page; the client goes on waiting, and nothing was received.
-    #[inline(never)]
-    pub(crate) fn fault_reply_and_receive(
-        &mut self,
-        me: Index,
-        client: ProcessId,
-        reply: FaultReply,
-        accept: Option<UserPage>,
-    ) -> Result<(), Error> {
-        let transfer = accept.map(|page| PageTransfer { page, send: None, accept: true });
-        if self.mend_at_once(me, client, reply, transfer)? {
-            return Ok(());
-        }
-        let short = match self.fault_answer(me, client, reply) {
-            Ok(short) => short,
-            Err(Error::NotWaiting) => None,
-            Err(error) => return Err(error),
-        };
-        let received = self.receive(me, None, transfer);
-        if let Some(client) = short {
-            self.call_again(client);
-        }
-        received
     }
 
     /// The end of a process whose fault, told in its message_buffer, nobody could mend.

@@ -50,6 +50,12 @@ impl<H: Hardware> Trap<'_, H> {
         Ok(index)
     }
 
+    /// Gives a child the registers and FPU state of the current process.
+    pub(crate) fn copy_registers(&mut self, from: Index, child: Index) {
+        self.kernel.processes[child].registers = self.kernel.processes[from].registers;
+        self.cpu.hardware.save_fpu(&mut self.kernel.processes[child].fpu);
+    }
+
     /// Ends a process: it stops at once, everyone who waits for it learns of it, and its memory goes table by
     /// table from now on.
     pub(crate) fn end(&mut self, index: Index, status: u32, reason: Reason) {

@@ -1,9 +1,11 @@
 //! Whether a call has to wait for memory that is being taken down, and how it waits: it restarts.
 
 use abi::Error;
+use abi::process::Target;
 
 use crate::hardware::Hardware;
 use crate::kernel::Trap;
+use crate::memory::space::Space;
 use crate::state::process::Index;
 
 impl<H: Hardware> Trap<'_, H> {
@@ -47,5 +49,35 @@ impl<H: Hardware> Trap<'_, H> {
             self.restart(caller);
         }
         some
+    }
+
+    /// A space to change, if there is room for `frames`. `None`: the call restarts ([`Kernel::waits_for_room`]).
+    #[inline(always)]
+    pub(crate) fn room_in(
+        &mut self,
+        caller: Index,
+        target: Target,
+        frames: u32,
+    ) -> Result<Option<Space>, Error> {
+        let index = self.memory_of(caller, target)?;
+        if self.waits_for_room(caller, frames) {
+            return Ok(None);
+        }
+        Ok(Some(self.space(index)))
+    }
+
+    #[inline(always)]
+    pub(crate) fn room_in_both(
+        &mut self,
+        caller: Index,
+        from: Target,
+        to: Target,
+        frames: u32,
+    ) -> Result<Option<(Space, Space)>, Error> {
+        let (from, to) = (self.memory_of(caller, from)?, self.memory_of(caller, to)?);
+        if self.waits_for_room(caller, frames) {
+            return Ok(None);
+        }
+        Ok(Some(self.spaces(from, to)))
     }
 }

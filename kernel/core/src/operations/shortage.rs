@@ -22,21 +22,17 @@
 use abi::jos::JosCall;
 use abi::layout::ENTRIES;
 use abi::process::Target;
-use abi::process_info::Status;
 use abi::{Error, PageRange, Syscall};
 
 use crate::hardware::Hardware;
 use crate::kernel::Trap;
-use crate::memory::range::Progress;
+use crate::state::call_registers::CallRegisters;
 use crate::state::process::{Index, MessageBuffer, PendingRequest};
-use crate::syscall::native::CallRegisters;
 
 /// A page, and the table that it may need.
 const PAGE_AND_TABLE: u32 = 2;
 /// The table that a mapping may need, or the directory of a new process.
 const TABLE: u32 = 1;
-/// In the message_buffer of a process that waits for frames: the pages that its range call has walked.
-const DONE: usize = 1;
 
 impl<H: Hardware> Trap<'_, H> {
     /// A call of the current process has found no frame: asks for frames, or gives the caller the error.
@@ -46,17 +42,6 @@ impl<H: Hardware> Trap<'_, H> {
         if !self.ask_for_frames(caller) {
             self.fail_for_frames(caller);
         }
-    }
-
-    /// A range call has found no frame: keeps how far it got, where the second try looks for it.
-    #[cold]
-    pub(crate) fn note_done(&mut self, caller: Index, done: u32) {
-        self.kernel.processes[caller].message_buffer.words[DONE] = done;
-    }
-
-    /// In a second try that goes on: the pages that the first has walked.
-    pub(crate) fn done_before(&self, caller: Index) -> u32 {
-        self.kernel.processes[caller].message_buffer.words[DONE]
     }
 
     /// Suspends the current process and asks a pager for frames. `false`: there is none that could free any.
@@ -72,7 +57,7 @@ impl<H: Hardware> Trap<'_, H> {
         }
         let is_range = call.is_ok_and(is_range_call);
         let done =
-            if is_range { self.kernel.processes[caller].message_buffer.words[DONE] } else { 0 };
+            if is_range { self.kernel.processes[caller].pages_done() } else { 0 };
         let words = [frames, done, 0, 0];
         if self.ask_at_once(caller, pager, PendingRequest::Frames, words) {
             return true;
@@ -81,7 +66,7 @@ impl<H: Hardware> Trap<'_, H> {
             .begin_errand(caller, pager, PendingRequest::Frames, MessageBuffer::words(words))
             .is_err()
         {
-            self.note_done(caller, done);
+            self.kernel.processes[caller].set_pages_done(done);
             return false;
         }
         let timeout = self.kernel.processes[caller].fault_timeout;
@@ -97,7 +82,7 @@ impl<H: Hardware> Trap<'_, H> {
             Ok(call) => {
                 if is_range_call(call) || matches!(call, Syscall::DeviceMap { .. }) {
                     let process = &mut self.kernel.processes[caller];
-                    process.registers.ebx = process.message_buffer.words[DONE];
+                    process.registers.ebx = process.pages_done();
                 }
                 Error::OutOfFrames.to_wire()
             }
@@ -107,7 +92,7 @@ impl<H: Hardware> Trap<'_, H> {
     }
 
     /// The native call in a process's saved registers; an error if it is a JOS call.
-    fn call_of(&self, caller: Index) -> Result<Syscall, Error> {
+    pub(crate) fn call_of(&self, caller: Index) -> Result<Syscall, Error> {
         CallRegisters::decode_again(&self.kernel.processes[caller].registers)
     }
 
@@ -144,85 +129,10 @@ impl<H: Hardware> Trap<'_, H> {
             _ => None,
         }
     }
-
-    /// Gives the CPU to a process whose pager has freed frames, and makes its call the second time. The process is in no
-    /// queue. If a process runs, it is the next after all others that are ready.
-    pub(crate) fn call_again(&mut self, caller: Index) {
-        self.give_up_cpu();
-        self.switch(caller);
-        self.kernel.second_try = true;
-        self.kernel.goes_on = self.call_of(caller).is_ok_and(is_range_call)
-            && self.kernel.processes[caller].message_buffer.words[DONE] != 0;
-        match self.call_of(caller) {
-            Ok(call) => match self.dispatch_again(caller, call) {
-                Ok(()) => {}
-                Err(Error::OutOfFrames) => self.fail_for_frames(caller),
-                Err(error) => self.refuse(caller, error),
-            },
-            Err(_) => self.jos_call(caller),
-        }
-        (self.kernel.second_try, self.kernel.goes_on) = (false, false);
-        if self.cpu.current == Some(caller) && self.kernel.processes[caller].stopped {
-            // Its parent has stopped it while it waited.
-            self.cpu.current = None;
-            self.kernel.processes.facts_of(caller).status = Status::NotRunnable as u32;
-        }
-    }
-
-    /// The calls of [`Kernel::frames_wanted`], by their long ways.
-    fn dispatch_again(&mut self, caller: Index, call: Syscall) -> Result<(), Error> {
-        let done = self.kernel.processes[caller].message_buffer.words[DONE];
-        match call {
-            Syscall::PageAllocate { process, page, permissions } => {
-                self.page_allocate_elsewhere(caller, process, page, permissions)
-            }
-            Syscall::PageMap { process, page, to, to_page, permissions } => {
-                self.page_map_elsewhere(caller, (process, page), (to, to_page), permissions)
-            }
-            Syscall::PageUnmap { process, page, marks } => {
-                self.page_unmap_elsewhere(caller, process, page, marks)
-            }
-            Syscall::PageCopy { process, page, permissions } => {
-                self.page_copy_elsewhere(caller, process, page, permissions)
-            }
-            Syscall::PageMove { process, page, to, to_page, marks } => {
-                self.page_move(caller, (process, page), (to, to_page), marks)
-            }
-            Syscall::RangeShare { process, range, to, to_page, drop, add, both } => {
-                self.range_share(caller, (process, range), (to, to_page), (drop, add, both), done)
-            }
-            Syscall::RangeUnmap { process, range, marks } => {
-                self.range_unmap(caller, (process, range), marks, done)
-            }
-            Syscall::RangeAllocate { process, range, permissions } => {
-                self.range_allocate(caller, (process, range), permissions, done)
-            }
-            Syscall::ProcessCreate { copy } => self.process_create(caller, copy),
-            Syscall::Send { to, words: _, transfer } => {
-                self.pending_request(caller, to, PendingRequest::Send, transfer.into())
-            }
-            Syscall::Call { to, words: _, transfer } => {
-                self.pending_request(caller, to, PendingRequest::Call, transfer.into())
-            }
-            Syscall::Reply { to, words: _, transfer } => {
-                let message_buffer = MessageBuffer {
-                    words: self.kernel.processes[caller].words(),
-                    transfer: transfer.into(),
-                };
-                let answered = self.reply(caller, to, message_buffer)?;
-                self.make_ready(answered);
-                self.succeed(caller)
-            }
-            Syscall::ReplyAndReceive { to, words: _, transfer } => {
-                self.reply_and_receive(caller, to, transfer.into())
-            }
-            _ => unreachable!("no pager is asked for frames for {call:?}"),
-        }
-    }
 }
 
 /// Does the call say how far it got, also with an error?
-const fn is_range_call(call: Syscall) -> bool {
+pub(crate) const fn is_range_call(call: Syscall) -> bool {
     matches!(
         call,
         Syscall::RangeShare { .. } | Syscall::RangeUnmap { .. } | Syscall::RangeAllocate { .. }
@@ -232,11 +142,4 @@ const fn is_range_call(call: Syscall) -> bool {
 /// The most tables that a range needs.
 const fn tables(range: PageRange) -> u32 {
     range.pages() / ENTRIES + 2
-}
-
-impl Progress {
-    /// This progress of what was left after `done` pages, counted from the beginning.
-    pub(crate) const fn after(self, done: u32) -> Self {
-        Self { done: self.done + done, ..self }
-    }
 }

@@ -72,7 +72,7 @@ impl<H: Hardware> Trap<'_, H> {
             return Err(Error::NotPermitted);
         }
         let length = count * size_of::<Event>() as u32;
-        if !self.touch_buffer(caller, (address, length), true)? {
+        if !self.check_words(caller, (address, length), true)? {
             return Ok(());
         }
         let id = self.kernel.processes[child].name().bits();

@@ -6,6 +6,7 @@ use abi::call::PageTransfer;
 use abi::jos::Numbering;
 use abi::layout::PROCESSES;
 use abi::message::{Kind, Reason};
+use abi::registers::{FLAG_INTERRUPTS, FLAGS_PROGRAM, UserRegisters};
 use abi::{Entry, Frame, Permissions, ProcessId, Registers, UserPage, UserSlot};
 
 use crate::hardware::FpuState;
@@ -343,6 +344,9 @@ pub const PAGER_CHAIN: u8 = 8;
 /// does not write into the process of the slot before. A trap from virtual-8086 mode pushes 16 bytes more.
 const SLACK: usize = 16;
 
+/// Which word of a request for frames says how many pages the range call has walked.
+const PAGES_DONE: usize = 1;
+
 /// One process. The saved registers come first, above the slack: a trap writes them there.
 #[repr(C)]
 pub struct Process {
@@ -604,6 +608,18 @@ impl Process {
         self.id.expect("a process has an id")
     }
 
+    /// The pages that its range call has walked before it found no frame. They are kept with the request for frames, so that
+    /// the second try goes on from there.
+    #[must_use]
+    pub const fn pages_done(&self) -> u32 {
+        self.message_buffer.words[PAGES_DONE]
+    }
+
+    /// Sets what [`Process::pages_done`] returns.
+    pub const fn set_pages_done(&mut self, pages: u32) {
+        self.message_buffer.words[PAGES_DONE] = pages;
+    }
+
     /// How long the longest chain of its clients and clients' clients is.
     #[must_use]
     pub fn clients_below(&self) -> u8 {
@@ -678,5 +694,24 @@ impl Process {
             registers.edi = words[2];
             registers.ebp = words[3];
         }
+    }
+
+    /// Sets what a parent may set; selectors and system flags stay the kernel's.
+    pub fn set_registers(&mut self, new: UserRegisters) {
+        let trap = self.registers.trap;
+        // What it does next is not the rest of the call that it was in.
+        self.unfinished = Unfinished::None;
+        self.registers = Registers {
+            edi: new.edi,
+            esi: new.esi,
+            ebp: new.ebp,
+            ebx: new.ebx,
+            edx: new.edx,
+            ecx: new.ecx,
+            eax: new.eax,
+            eflags: new.eflags & FLAGS_PROGRAM | FLAG_INTERRUPTS,
+            trap,
+            ..Registers::start(new.eip, new.esp)
+        };
     }
 }

@@ -1,81 +1,19 @@
 //! The native calls: what each of them does, one arm a call.
 
-use abi::call::{Arguments, FaultReply, RawCall};
+use abi::call::{Arguments, FaultReply};
 use abi::message::Reason;
 use abi::process::Target;
-use abi::{Error, Frame, PageRange, Permissions, ProcessId, Registers, Syscall, UserPage};
+use abi::{Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Trap;
-use crate::memory::range::Progress;
-use crate::memory::space::{Change, Space};
+use crate::memory::space::Change;
 use crate::operations::fault::Fault;
+use crate::state::call_registers::CallRegisters;
 use crate::state::process::{Index, MessageBuffer, PendingRequest, Quota, SentPage, Unfinished};
 
 /// Tables that a range may need: it crosses one boundary between tables at most.
 const TWO_TABLES: u32 = 2;
-
-/// The saved registers of a call, in the places that the call came with: those of `int 0x30`, or of `sysenter`.
-pub(crate) struct CallRegisters<'a, const SYSENTER: bool>(&'a Registers);
-
-impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
-    /// Is there a register for everything that the call needs? By `sysenter` there are fewer, and the page lies where
-    /// the third word does.
-    fn fits(&self) -> bool {
-        const RANGE_SHARE: u32 = 38;
-        const FAULT_REPLY_AND_RECEIVE: u32 = 83;
-        const MESSAGES: core::ops::RangeInclusive<u32> = 60..=64;
-        !SYSENTER
-            || ![RANGE_SHARE, FAULT_REPLY_AND_RECEIVE].contains(&self.number())
-                && (self.permission_bits() == 0 || !MESSAGES.contains(&self.number()))
-    }
-}
-
-impl CallRegisters<'_, false> {
-    /// Reads a native call once more out of the registers that it came with, by `int 0x30` or `sysenter`.
-    ///
-    /// # Errors
-    /// As [`Syscall::decode`]: it is a JOS call.
-    #[inline(never)]
-    pub(crate) fn decode_again(registers: &Registers) -> Result<Syscall, Error> {
-        fn raw(arguments: &impl Arguments) -> RawCall {
-            let words = [0, 1, 2, 3].map(|index| arguments.word(index));
-            let (process, page) = (arguments.process(), arguments.page());
-            RawCall { head: arguments.head(), process, page, words }
-        }
-        let raw = if registers.trap == Registers::SYSENTER {
-            raw(&CallRegisters::<true>(registers))
-        } else {
-            raw(&CallRegisters::<false>(registers))
-        };
-        Syscall::decode(&raw)
-    }
-}
-
-impl<const SYSENTER: bool> Arguments for CallRegisters<'_, SYSENTER> {
-    fn head(&self) -> u32 {
-        self.0.eax
-    }
-
-    fn process(&self) -> u32 {
-        if SYSENTER { self.0.edi } else { self.0.edx }
-    }
-
-    fn page(&self) -> u32 {
-        if SYSENTER { self.0.ebp } else { self.0.ecx }
-    }
-
-    fn word(&self, index: usize) -> u32 {
-        match index {
-            0 => self.0.ebx,
-            1 => self.0.esi,
-            2 if SYSENTER => self.0.ebp,
-            2 => self.0.edi,
-            _ if SYSENTER => 0,
-            _ => self.0.ebp,
-        }
-    }
-}
 
 impl<H: Hardware> Trap<'_, H> {
     /// A call of the current process, by `int 0x30` or `sysenter`: a native one, or one that turns out not to be. Where it succeeds, the arm has left its
@@ -109,7 +47,7 @@ impl<H: Hardware> Trap<'_, H> {
             return self.short_of_frames(caller);
         }
         if !self.waits_for_bound(caller, error) {
-            let done = if self.kernel.goes_on { self.done_before(caller) } else { 0 };
+            let done = if self.kernel.goes_on { self.kernel.processes[caller].pages_done() } else { 0 };
             let registers = &mut self.kernel.processes[caller].registers;
             if says_how_far(registers.eax & 0xFF) {
                 registers.ebx = done;
@@ -317,11 +255,9 @@ impl<H: Hardware> Trap<'_, H> {
                 Ok(())
             }
             Syscall::ConsoleWrite { address, length } => {
-                within_user(address, length)?;
                 self.console_write(caller, address, length)
             }
             Syscall::ConsoleRead { address, length } => {
-                within_user(address, length)?;
                 self.console_read(caller, address, length)
             }
             Syscall::SetConsoleOwner { owner } => {
@@ -436,68 +372,6 @@ impl<H: Hardware> Trap<'_, H> {
         self.answer(caller, old.bits())
     }
 
-    /// Success, with nothing to say.
-    pub(crate) fn succeed(&mut self, caller: Index) -> Result<(), Error> {
-        self.kernel.processes[caller].registers.eax = 0;
-        Ok(())
-    }
-
-    /// Success and one word.
-    pub(crate) fn answer(&mut self, caller: Index, word: u32) -> Result<(), Error> {
-        self.kernel.processes[caller].registers.ebx = word;
-        self.succeed(caller)
-    }
-
-    /// Success and four words.
-    pub(crate) fn answer_all(&mut self, caller: Index, words: [u32; 4]) -> Result<(), Error> {
-        self.kernel.processes[caller].set_words(words);
-        Ok(())
-    }
-
-    /// How far a range call got, which its caller learns also from an error. After `OutOfFrames` the call may be made
-    /// again, so its registers stay as they are. Another error is the call's answer, and never a reason to restart: what
-    /// the call has done stands.
-    pub(crate) fn progress(&mut self, caller: Index, progress: &Progress) -> Result<(), Error> {
-        if progress.result == Err(Error::OutOfFrames) {
-            self.note_done(caller, progress.done);
-            return progress.result;
-        }
-        let registers = &mut self.kernel.processes[caller].registers;
-        registers.ebx = progress.done;
-        registers.eax = progress.result.map_or_else(Error::to_wire, |()| 0);
-        Ok(())
-    }
-
-    /// A space to change, if there is room for `frames`. `None`: the call restarts ([`Kernel::waits_for_room`]).
-    #[inline(always)]
-    pub(crate) fn room_in(
-        &mut self,
-        caller: Index,
-        target: Target,
-        frames: u32,
-    ) -> Result<Option<Space>, Error> {
-        let index = self.memory_of(caller, target)?;
-        if self.waits_for_room(caller, frames) {
-            return Ok(None);
-        }
-        Ok(Some(self.space(index)))
-    }
-
-    #[inline(always)]
-    pub(crate) fn room_in_both(
-        &mut self,
-        caller: Index,
-        from: Target,
-        to: Target,
-        frames: u32,
-    ) -> Result<Option<(Space, Space)>, Error> {
-        let (from, to) = (self.memory_of(caller, from)?, self.memory_of(caller, to)?);
-        if self.waits_for_room(caller, frames) {
-            return Ok(None);
-        }
-        Ok(Some(self.spaces(from, to)))
-    }
-
     pub(crate) fn process_create(&mut self, caller: Index, copy: bool) -> Result<(), Error> {
         let waits_for_slot = !self.kernel.processes.has_room() && self.a_slot_comes_back();
         if self.waits_for_room(caller, 1) || waits_for_slot && self.take_down_and_restart(caller) {
@@ -534,13 +408,4 @@ const fn says_how_far(number: u32) -> bool {
     const RANGES: core::ops::RangeInclusive<u32> = 38..=41;
     const DEVICE_MAP: u32 = 76;
     *RANGES.start() <= number && number <= *RANGES.end() || number == DEVICE_MAP
-}
-
-/// Checks that a buffer is one that a process could have.
-///
-/// # Errors
-/// `Fault`: the buffer does not lie below UTOP.
-pub(crate) fn within_user(address: u32, length: u32) -> Result<(), Error> {
-    let end = address.checked_add(length).ok_or(Error::Fault)?;
-    if end <= abi::layout::USER_TOP { Ok(()) } else { Err(Error::Fault) }
 }
