@@ -6,9 +6,10 @@ use crate::cpu::Cpu;
 use crate::hardware::{Hardware, Reach};
 use crate::memory::space::{Memory, Space, Via};
 use crate::state::console_buffer::ConsoleBuffer;
+#[cfg(feature = "jos")]
+use crate::state::course::Course;
 use crate::state::dma::DmaPool;
 use crate::state::empty_view::EmptyView;
-use crate::state::first_programs::Programs;
 use crate::state::frames::{FrameRange, Frames};
 use crate::state::interrupt_lines::InterruptLines;
 use crate::state::process::Index;
@@ -46,9 +47,8 @@ pub struct Kernel {
     /// The first process: the machine ends with it. Without one, it ends when nothing can run any more.
     pub(crate) first: Option<Index>,
     /// The JOS programs that come instead of the first process.
-    pub(crate) programs: Programs,
-    /// Tell of processes as JOS does.
-    pub(crate) report_as_jos: bool,
+    #[cfg(feature = "jos")]
+    pub(crate) course: Course,
     /// The first process has ended with this status.
     pub(crate) ended: Option<u8>,
     pub(crate) empty_view: Option<EmptyView>,
@@ -72,8 +72,8 @@ impl Kernel {
             dma: DmaPool::none(),
             lines: InterruptLines::new(),
             first: None,
-            programs: Programs::NONE,
-            report_as_jos: false,
+            #[cfg(feature = "jos")]
+            course: Course::NONE,
             ended: None,
             empty_view: None,
             second_try: false,

@@ -30,8 +30,7 @@ mod syscall;
 mod trap;
 
 pub use boot::archive::BootArchive;
-pub use boot::command_line::BootLine;
-pub use boot::first_process::BootError;
+pub use boot::error::BootError;
 pub use cpu::Cpu;
 pub use hardware::Hardware;
 pub use kernel::{After, Kernel, Trap};

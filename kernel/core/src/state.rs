@@ -2,12 +2,13 @@
 
 pub mod call_registers;
 pub mod console_buffer;
+#[cfg(feature = "jos")]
+pub mod course;
 pub mod dma;
 pub mod empty_view;
-pub mod first_programs;
+pub mod fault;
 pub mod frames;
 pub mod interrupt_lines;
-pub mod ports;
 pub mod process;
 pub mod process_table;
 pub(crate) mod sleepers;

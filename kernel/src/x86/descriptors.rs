@@ -6,7 +6,7 @@
 use core::mem::{offset_of, size_of};
 
 use abi::registers::{USER_CODE, USER_DATA};
-use kernel_core::state::ports::Ports;
+use kernel_core::hardware::Ports;
 use x86::Ring;
 use x86::bits32::task::TaskStateSegment;
 use x86::dtables::{DescriptorTablePointer, lgdt, lidt, load_ldtr};

@@ -8,8 +8,8 @@ use core::mem::MaybeUninit;
 
 use abi::layout::{ENTRIES, FRAME_SLOTS, PAGE_SIZE};
 use abi::{Entry, EntryFlags, Frame, Page, Registers};
+use kernel_core::hardware::Ports;
 use kernel_core::hardware::{FpuState, Hardware, Reach};
-use kernel_core::state::ports::Ports;
 use x86::controlregs::{cr2, cr3_write};
 use x86::tlb;
 

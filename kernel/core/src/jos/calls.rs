@@ -61,19 +61,6 @@ impl<H: Hardware> Trap<'_, H> {
         number
     }
 
-    /// The JOS call in a process's saved registers.
-    ///
-    /// # Errors
-    /// `InvalidArgument`: no JOS call has this number.
-    #[inline]
-    pub(crate) fn jos_call_of(&self, caller: Index) -> Result<JosCall, Error> {
-        let r = &self.kernel.processes[caller].registers;
-        let number = self.kernel.processes[caller].numbering.lab5(r.eax);
-        number
-            .and_then(|number| JosCall::decode(number, [r.edx, r.ecx, r.ebx, r.edi, r.esi]))
-            .ok_or(Error::InvalidArgument)
-    }
-
     fn dispatch_jos(&mut self, caller: Index, call: JosCall) -> Result<(), Error> {
         match call {
             JosCall::Cputs { address, length } => self.cputs(caller, address, length),

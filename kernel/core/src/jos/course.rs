@@ -17,7 +17,7 @@ use abi::fault::BREAKPOINT;
 use abi::jos::Numbering;
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::{After, Trap};
 use crate::state::process::Index;
 use crate::state::process_table::QueueName;
 
@@ -28,11 +28,6 @@ impl<H: Hardware> Trap<'_, H> {
     /// Does the machine run JOS programs instead of `init`?
     pub(crate) const fn is_course(&self) -> bool {
         self.kernel.first.is_none()
-    }
-
-    /// A program of the command line has been made.
-    pub(crate) const fn count_program(&mut self) {
-        self.kernel.programs.count += 1;
     }
 
     /// Is the first program one of lab 3, by its `abi=`?
@@ -51,25 +46,22 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// Has the only process of a machine that may be one of lab 3 ended, in a run that is told as JOS tells it?
     pub(crate) fn only_process_has_ended(&self) -> bool {
-        self.kernel.report_as_jos && self.may_be_lab_3() && !self.kernel.processes[FIRST].is_alive()
-    }
-
-    /// With which status the machine ends when nothing can run any more.
-    pub(crate) const fn course_status(&self) -> u8 {
-        if self.kernel.report_as_jos { 0 } else { self.kernel.programs.status }
+        self.kernel.course.reports
+            && self.may_be_lab_3()
+            && !self.kernel.processes[FIRST].is_alive()
     }
 
     /// A process of a course machine has ended.
     #[cold]
     #[inline(never)]
-    pub(crate) fn end_of_course_process(&mut self, index: Index) {
+    pub(crate) fn course_process_ended(&mut self, index: Index) {
         let (slot, status) = (index.slot(), self.kernel.processes[index].status as u8);
         // A program is the first process in its slot; what comes later in the slot is somebody's child.
-        let is_program = slot < self.kernel.programs.count
+        let is_program = slot < self.kernel.course.count
             && self.kernel.processes[index].name() == ProcessId::first(slot as u32);
-        let is_earlier = self.kernel.programs.status == 0 || slot < self.kernel.programs.failed;
+        let is_earlier = self.kernel.course.status == 0 || slot < self.kernel.course.failed;
         if is_program && status != 0 && is_earlier {
-            (self.kernel.programs.failed, self.kernel.programs.status) = (slot, status);
+            (self.kernel.course.failed, self.kernel.course.status) = (slot, status);
         }
         if self.cpu.current.is_none() {
             self.lowest_slot_first();
@@ -92,16 +84,22 @@ impl<H: Hardware> Trap<'_, H> {
         }
     }
 
-    /// Does this exception stop the machine, as it does in JOS, instead of ending the process?
-    pub(crate) const fn stops_in_monitor(&self, vector: u32) -> bool {
-        vector == BREAKPOINT && self.kernel.report_as_jos && self.is_course()
+    /// The current process has met an exception. JOS's monitor stops the machine at a breakpoint, and the process with it.
+    /// `false`: this is another exception, or the machine does not report as JOS does.
+    pub(crate) fn jos_exception(&mut self, index: Index, vector: u32) -> bool {
+        let stops = vector == BREAKPOINT && self.kernel.course.reports && self.is_course();
+        if stops {
+            self.report_breakpoint(index);
+            self.give_up_cpu();
+            self.kernel.ended = Some(0);
+        }
+        stops
     }
 
-    /// The current process has met a breakpoint: the machine ends, and the process with it.
-    #[cold]
-    pub(crate) fn stop_in_monitor(&mut self, index: Index) {
-        self.report_breakpoint(index);
-        self.give_up_cpu();
-        self.kernel.ended = Some(0);
+    /// No process can run any more, and none waits for time or input: a course machine ends.
+    pub(crate) fn nothing_can_run(&mut self) -> After {
+        self.report_nothing_to_run();
+        let course = &self.kernel.course;
+        After::PowerOff { status: if course.reports { 0 } else { course.status } }
     }
 }

@@ -11,16 +11,8 @@ use abi::{Entry, EntryFlags, Error, ProcessId, Registers, UserPage};
 use crate::hardware::Hardware;
 use crate::kernel::Trap;
 use crate::memory::space::Space;
-use crate::operations::report::Unhandled;
+use crate::state::fault::{Fault, Unhandled};
 use crate::state::process::{Index, MessageBuffer, PendingRequest, State, Unfinished};
-
-/// A fault as it is told: the address, [`Access`] bits, the instruction.
-#[derive(Clone, Copy)]
-pub(crate) struct Fault {
-    pub address: u32,
-    pub access: u32,
-    pub eip: u32,
-}
 
 /// Has the process's pager got the page? Then nobody else can bring it, the process's own handler least of all, whose
 /// code and stack may be away as well. So the pager is asked first: the access is repeated then, and if there is still
@@ -38,7 +30,7 @@ const fn is_absent(leaf: Entry) -> bool {
 }
 
 /// Exit status of a process that an exception ended: 128 and the vector.
-const KILLED: u32 = 128;
+pub(crate) const KILLED: u32 = 128;
 /// Length of `int 0x30` and of `sysenter`: how far a call that restarts goes back.
 const TRAP_INSTRUCTION: u32 = 2;
 
@@ -77,15 +69,7 @@ impl<H: Hardware> Trap<'_, H> {
         self.reflect(index, fault);
     }
 
-    /// As [`Kernel::fault_of_call`] for JOS calls, which never raise the caller's own handler.
-    pub(crate) fn fault_of_jos_call(&mut self, index: Index, address: u32) {
-        let fault = self.rewind(index, address, false);
-        if !self.ask_pager(index, fault, PendingRequest::Fault { jos: true }) {
-            self.die_of_jos_call(index, address);
-        }
-    }
-
-    fn rewind(&mut self, index: Index, address: u32, write: bool) -> Fault {
+    pub(crate) fn rewind(&mut self, index: Index, address: u32, write: bool) -> Fault {
         let mut access = Access::USER;
         access.set(Access::WRITE, write);
         if let Some(page) = UserPage::containing(address) {
@@ -200,7 +184,12 @@ impl<H: Hardware> Trap<'_, H> {
     }
 
     /// Suspends the current process and tells its pager. `false` if it has none, or none that could answer.
-    fn ask_pager(&mut self, index: Index, fault: Fault, pending_request: PendingRequest) -> bool {
+    pub(crate) fn ask_pager(
+        &mut self,
+        index: Index,
+        fault: Fault,
+        pending_request: PendingRequest,
+    ) -> bool {
         let Some(pager) = self.pager_of(index) else { return false };
         let words = [fault.address, fault.access, fault.eip, 0];
         if self.ask_at_once(index, pager, pending_request, words) {
@@ -280,11 +269,6 @@ impl<H: Hardware> Trap<'_, H> {
         self.end(index, KILLED + PAGE_FAULT, Reason::Killed);
     }
 
-    fn die_of_jos_call(&mut self, index: Index, address: u32) {
-        self.report_bad_memory(index, address);
-        self.end(index, KILLED + PAGE_FAULT, Reason::Killed);
-    }
-
     pub(crate) fn die_of_virtual_8086(&mut self, index: Index) {
         self.report_virtual_8086(index);
         self.end(index, KILLED + GENERAL_PROTECTION, Reason::Killed);
@@ -292,8 +276,8 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// Any other exception ends the current process, or stops the machine where JOS's monitor would.
     pub(crate) fn exception(&mut self, index: Index, vector: u32) {
-        if self.stops_in_monitor(vector) {
-            return self.stop_in_monitor(index);
+        if self.jos_exception(index, vector) {
+            return;
         }
         self.report_exception(index);
         self.end(index, KILLED + vector, Reason::Killed);

@@ -7,7 +7,7 @@ use abi::{Entry, EntryFlags, Error, Page, ProcessId, Slot, UserSlot};
 
 use crate::hardware::{Hardware, Reach};
 use crate::kernel::Trap;
-use crate::operations::report::Unhandled;
+use crate::state::fault::Unhandled;
 use crate::state::frames::Unmapped;
 use crate::state::process::{Index, PendingRequest, State};
 use crate::state::process_table::QueueName;
@@ -46,7 +46,7 @@ impl<H: Hardware> Trap<'_, H> {
         self.cpu.hardware.write_frame(directory, Slot::ALTERNATE.index(), Entry::ABSENT.bits());
         self.cpu.hardware.write_frame(directory, Slot::WINDOW.index(), window.bits());
         self.cpu.hardware.write_frame(directory, Slot::CURRENT.index(), own.bits());
-        self.report_new(index);
+        self.jos_report_new(index);
         Ok(index)
     }
 
@@ -59,7 +59,7 @@ impl<H: Hardware> Trap<'_, H> {
     /// Ends a process: it stops at once, everyone who waits for it learns of it, and its memory goes table by
     /// table from now on.
     pub(crate) fn end(&mut self, index: Index, status: u32, reason: Reason) {
-        self.report_end(index, reason);
+        self.jos_report_end(index, reason);
         self.leave_queue(index);
         if self.cpu.loaded == Some(index) {
             self.cpu.load(self.cpu.kernel_directory);
@@ -88,7 +88,7 @@ impl<H: Hardware> Trap<'_, H> {
             // Nobody runs any more, not even who has brought this about.
             self.cpu.current = None;
         } else if self.kernel.first.is_none() {
-            self.end_of_course_process(index);
+            self.course_process_ended(index);
         }
     }
 

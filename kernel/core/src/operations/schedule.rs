@@ -4,7 +4,7 @@ use abi::process_info::Status;
 
 use crate::hardware::Hardware;
 use crate::kernel::{After, Trap};
-use crate::operations::report::Unhandled;
+use crate::state::fault::Unhandled;
 use crate::state::process::{Index, State};
 use crate::state::process_table::QueueName;
 
@@ -53,8 +53,7 @@ impl<H: Hardware> Trap<'_, H> {
                 if self.kernel.first.is_some() || self.awaits_the_world() {
                     return After::Idle;
                 }
-                self.report_nothing_to_run();
-                return After::PowerOff { status: self.course_status() };
+                return self.nothing_can_run();
             }
         }
         After::TakeDown

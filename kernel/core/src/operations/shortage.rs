@@ -19,9 +19,7 @@
 //! pages were asked for once, and every call that succeeds would have to clear that note. This way a call that finds its
 //! frames pays nothing.
 
-use abi::jos::JosCall;
 use abi::layout::ENTRIES;
-use abi::process::Target;
 use abi::{Error, PageRange, Syscall};
 
 use crate::hardware::Hardware;
@@ -30,9 +28,9 @@ use crate::state::call_registers::CallRegisters;
 use crate::state::process::{Index, MessageBuffer, PendingRequest};
 
 /// A page, and the table that it may need.
-const PAGE_AND_TABLE: u32 = 2;
+pub(crate) const PAGE_AND_TABLE: u32 = 2;
 /// The table that a mapping may need, or the directory of a new process.
-const TABLE: u32 = 1;
+pub(crate) const TABLE: u32 = 1;
 
 impl<H: Hardware> Trap<'_, H> {
     /// A call of the current process has found no frame: asks for frames, or gives the caller the error.
@@ -56,8 +54,7 @@ impl<H: Hardware> Trap<'_, H> {
             return false;
         }
         let is_range = call.is_ok_and(is_range_call);
-        let done =
-            if is_range { self.kernel.processes[caller].pages_done() } else { 0 };
+        let done = if is_range { self.kernel.processes[caller].pages_done() } else { 0 };
         let words = [frames, done, 0, 0];
         if self.ask_at_once(caller, pager, PendingRequest::Frames, words) {
             return true;
@@ -115,19 +112,6 @@ impl<H: Hardware> Trap<'_, H> {
             _ => return None,
         };
         Some((caller, wanted))
-    }
-
-    fn frames_wanted_by_jos(&self, caller: Index) -> Option<(Index, u32)> {
-        match self.jos_call_of(caller).ok()? {
-            JosCall::PageAlloc { .. } => Some((caller, PAGE_AND_TABLE)),
-            JosCall::PageMap { .. } | JosCall::Exofork => Some((caller, TABLE)),
-            JosCall::IpcTrySend { env, .. } => {
-                let receiver =
-                    self.kernel.processes.resolve(caller, Target::new(env).ok()?).ok()?;
-                Some((receiver, TABLE))
-            }
-            _ => None,
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use abi::registers::{FLAG_INTERRUPTS, FLAGS_PROGRAM, UserRegisters};
 use abi::{Entry, Frame, Permissions, ProcessId, Registers, UserPage, UserSlot};
 
 use crate::hardware::FpuState;
-use crate::state::ports::Ports;
+use crate::hardware::Ports;
 use crate::state::process_table::AccountName;
 
 /// A process slot, `0..1024`. `Option<Index>` is two bytes, and all zero for `None`: a bit above the number says that

@@ -8,8 +8,8 @@ use abi::{Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
 use crate::hardware::Hardware;
 use crate::kernel::Trap;
 use crate::memory::space::Change;
-use crate::operations::fault::Fault;
 use crate::state::call_registers::CallRegisters;
+use crate::state::fault::Fault;
 use crate::state::process::{Index, MessageBuffer, PendingRequest, Quota, SentPage, Unfinished};
 
 /// Tables that a range may need: it crosses one boundary between tables at most.
@@ -47,7 +47,8 @@ impl<H: Hardware> Trap<'_, H> {
             return self.short_of_frames(caller);
         }
         if !self.waits_for_bound(caller, error) {
-            let done = if self.kernel.goes_on { self.kernel.processes[caller].pages_done() } else { 0 };
+            let done =
+                if self.kernel.goes_on { self.kernel.processes[caller].pages_done() } else { 0 };
             let registers = &mut self.kernel.processes[caller].registers;
             if says_how_far(registers.eax & 0xFF) {
                 registers.ebx = done;
@@ -257,9 +258,7 @@ impl<H: Hardware> Trap<'_, H> {
             Syscall::ConsoleWrite { address, length } => {
                 self.console_write(caller, address, length)
             }
-            Syscall::ConsoleRead { address, length } => {
-                self.console_read(caller, address, length)
-            }
+            Syscall::ConsoleRead { address, length } => self.console_read(caller, address, length),
             Syscall::SetConsoleOwner { owner } => {
                 let owner = owner.map(|owner| self.self_or_child(caller, owner)).transpose()?;
                 if !self.kernel.console.may_set_owner(caller) {

@@ -1,8 +1,8 @@
 //! How a parent reads and sets what its child's registers hold.
 
+use abi::Error;
 use abi::process::Target;
 use abi::registers::UserRegisters;
-use abi::Error;
 
 use crate::hardware::Hardware;
 use crate::kernel::Trap;

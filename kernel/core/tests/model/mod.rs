@@ -19,9 +19,9 @@ use std::fmt::Write as _;
 use abi::fault::Access;
 use abi::layout::{ENTRIES, PAGE_SIZE};
 use abi::{Entry, EntryFlags, Frame, Page, Registers};
+use kernel_core::hardware::Ports;
 use kernel_core::hardware::{FpuState, Hardware, Reach};
 use kernel_core::operations::driver::KERNEL_LINES;
-use kernel_core::state::ports::Ports;
 
 /// What RAM holds before it is written: a present entry of a frame that no test has.
 pub const POISON: u32 = 0xFFBA_D007;
