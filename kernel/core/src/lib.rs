@@ -33,6 +33,6 @@ pub use boot::archive::BootArchive;
 pub use boot::error::BootError;
 pub use cpu::Cpu;
 pub use hardware::Hardware;
-pub use kernel::{After, Kernel, Trap};
+pub use kernel::{After, Kernel};
 pub use state::empty_view::EmptyView;
 pub use state::frames::{FrameRange, Frames};

@@ -5,13 +5,13 @@ use abi::fault::PAGE_FAULT;
 use abi::jos::VECTOR;
 
 use crate::hardware::Hardware;
-use crate::kernel::{After, Trap};
+use crate::kernel::{After, Kernel};
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// A process has trapped: a call, a page fault, or another exception. Its saved registers say which.
     pub fn trap(&mut self) -> After {
         let Some(current) = self.cpu.current else { return self.resume() };
-        match self.kernel.processes[current].registers.trap {
+        match self.processes[current].registers.trap {
             VECTOR => self.call(),
             Registers::SYSENTER => self.call_by_sysenter(),
             PAGE_FAULT => self.fault(),

@@ -10,13 +10,13 @@ use crate::boot::archive::BootArchive;
 use crate::boot::error::{BootError, COMMAND_LINE_LIMIT, Name, no_room, unreadable};
 use crate::boot::load::STACK_PAGE;
 use crate::hardware::Hardware;
-use crate::kernel::{After, Trap};
+use crate::kernel::{After, Kernel};
 use crate::state::process::Index;
 
 /// Where the first program lies in the archive, if the command line names none.
 const INIT: &str = "bin/init";
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// Loads the first programs and makes them ready. `cpu` runs on the kernel's directory and there are no
     /// processes yet.
     ///
@@ -45,14 +45,14 @@ impl<H: Hardware> Trap<'_, H> {
         if archive.length > BOOT_ARCHIVE_LIMIT {
             return Err(BootError::ArchiveTooLong);
         }
-        archive.check(self.cpu).map_err(|error| unreadable(error, Name::new(b"")))?;
+        archive.check(&mut self.cpu).map_err(|error| unreadable(error, Name::new(b"")))?;
         let short = |error| no_room(Name::new(INIT.as_bytes()), error);
         let (init, entry) = self.load(archive, INIT, Rules::Vitrine)?;
         self.map_archive(init, archive).map_err(short)?;
         let esp = self.make_stack(init, command_line).map_err(short)?;
-        self.kernel.processes[init].registers = Registers::start(entry, esp);
-        self.kernel.processes[init].driver = true;
-        self.kernel.first = Some(init);
+        self.processes[init].registers = Registers::start(entry, esp);
+        self.processes[init].driver = true;
+        self.first = Some(init);
         self.start(init);
         Ok(())
     }
@@ -82,7 +82,7 @@ impl<H: Hardware> Trap<'_, H> {
         for (index, word) in words.into_iter().enumerate() {
             bytes[esp + 4 * index..][..4].copy_from_slice(&u32::to_le_bytes(word));
         }
-        let fresh = self.kernel.frames.allocate().ok_or(Error::OutOfFrames)?;
+        let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
         for (index, word) in bytes.chunks_exact(4).enumerate() {
             let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
             self.cpu.hardware.write_frame(fresh.frame(), index as u32, word);

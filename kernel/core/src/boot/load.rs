@@ -7,14 +7,14 @@ use abi::{EntryFlags, Error, Page, Permissions, UserPage};
 use crate::boot::archive::{BootArchive, Extent};
 use crate::boot::error::{BootError, Name, no_room, unreadable};
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::state::frames::FreshFrame;
 use crate::state::process::Index;
 
 /// A first program's top stack page.
 pub(crate) const STACK_PAGE: UserPage = UserPage::known(USER_STACK_TOP - PAGE_SIZE);
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// Makes a stopped process with all of a program's segments; also returns the program's entry.
     pub(crate) fn load(
         &mut self,
@@ -23,10 +23,10 @@ impl<H: Hardware> Trap<'_, H> {
         rules: Rules,
     ) -> Result<(Index, u32), BootError> {
         let name = Name::new(member.as_bytes());
-        let file = archive.find(self.cpu, member).map_err(|error| unreadable(error, name))?;
+        let file = archive.find(&mut self.cpu, member).map_err(|error| unreadable(error, name))?;
         let mut header = [0; HEADER_LIMIT];
         let known = header.len().min(file.length as usize);
-        archive.read(self.cpu, file.offset, &mut header[..known]);
+        archive.read(&mut self.cpu, file.offset, &mut header[..known]);
         let image = Image::plan_by(rules, &header[..known], file.length)
             .map_err(|error| BootError::Image(name, error))?;
 
@@ -47,10 +47,10 @@ impl<H: Hardware> Trap<'_, H> {
         page: Page,
     ) -> Result<(), Error> {
         let Some(permissions) = image.permissions(page) else { return Ok(()) };
-        let fresh = self.kernel.frames.allocate().ok_or(Error::OutOfFrames)?;
+        let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
         self.cpu.hardware.zero_frame(fresh.frame());
         for piece in image.pieces(page) {
-            archive.copy_piece(self.cpu, file, piece, fresh.frame());
+            archive.copy_piece(&mut self.cpu, file, piece, fresh.frame());
         }
         let writes = permissions.contains(Permissions::WRITE);
         let seal = if writes { EntryFlags::empty() } else { EntryFlags::SEALED };

@@ -6,16 +6,16 @@ use abi::message::Reason;
 use crate::boot::archive::BootArchive;
 use crate::boot::error::BootError;
 use crate::hardware::Hardware;
-use crate::kernel::{After, Trap};
+use crate::kernel::{After, Kernel};
 use crate::state::fault::{Fault, Unhandled};
 use crate::state::process::Index;
 
 #[expect(clippy::unused_self, reason = "the methods with JOS need the kernel")]
 #[expect(clippy::needless_pass_by_ref_mut, reason = "the methods with JOS need the kernel")]
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// A call with the number of a JOS call: there is no such call.
     pub(crate) fn jos_call(&mut self, caller: Index) {
-        self.kernel.processes[caller].registers.eax = Error::InvalidArgument.to_wire();
+        self.processes[caller].registers.eax = Error::InvalidArgument.to_wire();
     }
 
     /// How many frames a JOS call needs.

@@ -9,22 +9,22 @@ use abi::registers::UserRegisters;
 use abi::{Error, Permissions, ProcessId, UserPage};
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::state::process::{Index, State, Unfinished};
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// A JOS call of the current process, by `int 0x30`.
     pub(crate) fn jos_call(&mut self, caller: Index) {
-        let mut number = self.kernel.processes[caller].registers.eax;
-        if self.kernel.processes[caller].numbering != Numbering::Lab5 {
+        let mut number = self.processes[caller].registers.eax;
+        if self.processes[caller].numbering != Numbering::Lab5 {
             let Some(lab5) = self.number_of_another_lab(caller) else { return };
             number = lab5;
         }
-        let r = &self.kernel.processes[caller].registers;
+        let r = &self.processes[caller].registers;
         let call = JosCall::decode(number, [r.edx, r.ecx, r.ebx, r.edi, r.esi])
             .ok_or(Error::InvalidArgument);
         if !matches!(call, Ok(JosCall::Cputs { .. } | JosCall::EnvDestroy { .. })) {
-            self.kernel.processes[caller].unfinished = Unfinished::None;
+            self.processes[caller].unfinished = Unfinished::None;
         }
         if let Err(error) = call.and_then(|call| self.dispatch_jos(caller, call)) {
             self.refuse_jos(caller, error);
@@ -39,7 +39,7 @@ impl<H: Hardware> Trap<'_, H> {
             return self.short_of_frames(caller);
         }
         if !self.waits_for_bound(caller, error) {
-            let process = &mut self.kernel.processes[caller];
+            let process = &mut self.processes[caller];
             process.registers.eax = process.numbering.error(error);
         }
     }
@@ -49,11 +49,11 @@ impl<H: Hardware> Trap<'_, H> {
     #[cold]
     #[inline(never)]
     fn number_of_another_lab(&mut self, caller: Index) -> Option<u32> {
-        let numbering = self.kernel.processes[caller].numbering;
+        let numbering = self.processes[caller].numbering;
         if numbering == Numbering::Lab3 {
             self.report_call_of_lab_3();
         }
-        let registers = &mut self.kernel.processes[caller].registers;
+        let registers = &mut self.processes[caller].registers;
         let number = numbering.lab5(registers.eax);
         if number.is_none() {
             registers.eax = numbering.unknown_call();
@@ -65,11 +65,11 @@ impl<H: Hardware> Trap<'_, H> {
         match call {
             JosCall::Cputs { address, length } => self.cputs(caller, address, length),
             JosCall::Cgetc => {
-                let byte = self.kernel.console.pop().map_or(0, u32::from);
+                let byte = self.console.pop().map_or(0, u32::from);
                 self.answer_jos(caller, byte)
             }
             JosCall::Getenvid => {
-                let id = self.kernel.processes[caller].name().bits();
+                let id = self.processes[caller].name().bits();
                 self.answer_jos(caller, id)
             }
             JosCall::EnvDestroy { env } => self.env_destroy(caller, env),
@@ -79,7 +79,7 @@ impl<H: Hardware> Trap<'_, H> {
                 if self.waits_for_room(caller, 2) {
                     return Ok(());
                 }
-                let permissions = self.kernel.processes.may_leave(caller, index, permissions);
+                let permissions = self.processes.may_leave(caller, index, permissions);
                 let space = self.space(index);
                 self.memory().allocate(space, page, permissions)?;
                 self.succeed(caller)
@@ -89,7 +89,7 @@ impl<H: Hardware> Trap<'_, H> {
                 let to = self.jos_target(caller, destination)?;
                 let (source, page) = (UserPage::new(source_va)?, UserPage::new(destination_va)?);
                 let permissions =
-                    self.kernel.processes.may_leave(caller, to, jos_permissions(perm)?);
+                    self.processes.may_leave(caller, to, jos_permissions(perm)?);
                 if self.waits_for_room(caller, 1) {
                     return Ok(());
                 }
@@ -109,8 +109,8 @@ impl<H: Hardware> Trap<'_, H> {
             JosCall::EnvSetTrapframe { env, frame } => self.env_set_trapframe(caller, env, frame),
             JosCall::EnvSetPgfaultUpcall { env, entry } => {
                 let index = self.jos_target(caller, env)?;
-                self.kernel.processes[index].handler = entry;
-                self.kernel.processes.facts_of(index).handler = entry;
+                self.processes[index].handler = entry;
+                self.processes.facts_of(index).handler = entry;
                 self.succeed(caller)
             }
             JosCall::Yield => {
@@ -126,7 +126,7 @@ impl<H: Hardware> Trap<'_, H> {
     }
 
     fn answer_jos(&mut self, caller: Index, value: u32) -> Result<(), Error> {
-        self.kernel.processes[caller].registers.eax = value;
+        self.processes[caller].registers.eax = value;
         Ok(())
     }
 
@@ -144,7 +144,7 @@ impl<H: Hardware> Trap<'_, H> {
     /// The child's slot is free when the call returns, as in JOS: the call restarts until its memory is gone, and nobody
     /// has to wait for the child, however it was made.
     fn env_destroy(&mut self, caller: Index, env: u32) -> Result<(), Error> {
-        let child = match core::mem::take(&mut self.kernel.processes[caller].unfinished) {
+        let child = match core::mem::take(&mut self.processes[caller].unfinished) {
             Unfinished::EnvDestroy { child } if child.bits() == env => child,
             Unfinished::EnvDestroy { .. } | Unfinished::Cputs { .. } | Unfinished::None => {
                 let index = self.jos_target(caller, env)?;
@@ -152,13 +152,13 @@ impl<H: Hardware> Trap<'_, H> {
                     self.end(caller, 0, Reason::Exited);
                     return Ok(());
                 }
-                self.kernel.processes.forget_child(index);
+                self.processes.forget_child(index);
                 self.end(index, 0, Reason::Destroyed);
-                self.kernel.processes[index].name()
+                self.processes[index].name()
             }
         };
         if self.is_dying(child) && self.teardown_slice() {
-            self.kernel.processes[caller].unfinished = Unfinished::EnvDestroy { child };
+            self.processes[caller].unfinished = Unfinished::EnvDestroy { child };
             self.restart(caller);
             return Ok(());
         }
@@ -166,7 +166,7 @@ impl<H: Hardware> Trap<'_, H> {
     }
 
     fn is_dying(&self, id: ProcessId) -> bool {
-        let process = &self.kernel.processes[Index::new(id.index())];
+        let process = &self.processes[Index::new(id.index())];
         process.id == Some(id) && process.state == State::Dying
     }
 
@@ -179,29 +179,29 @@ impl<H: Hardware> Trap<'_, H> {
         let child = self.create(Some(caller), false).map_err(|error| {
             // JOS has two errors for this call: no slot, and no frame. A bound on processes is like having no slot.
             let is_full =
-                error == Error::QuotaExceeded && self.kernel.processes.met_bound_on_processes();
-            if is_full && !self.kernel.processes.met_bound_gives_way() {
+                error == Error::QuotaExceeded && self.processes.met_bound_on_processes();
+            if is_full && !self.processes.met_bound_gives_way() {
                 Error::OutOfProcesses
             } else {
                 error
             }
         })?;
         self.copy_registers(caller, child);
-        self.kernel.processes[child].registers.eax = 0;
-        self.kernel.processes[child].numbering = self.kernel.processes[caller].numbering;
-        let id = self.kernel.processes[child].name().bits();
+        self.processes[child].registers.eax = 0;
+        self.processes[child].numbering = self.processes[caller].numbering;
+        let id = self.processes[child].name().bits();
         self.answer_jos(caller, id)
     }
 
     fn env_set_status(&mut self, caller: Index, env: u32, status: u32) -> Result<(), Error> {
         let index = self.jos_target(caller, env)?;
-        self.kernel.processes[caller].registers.eax = 0;
+        self.processes[caller].registers.eax = 0;
         if status == Status::Runnable as u32 {
             self.start(index);
         } else if status == Status::NotRunnable as u32 {
             // JOS has one word for "stopped" and for "waits in ipc_recv", so stopping a receiver changes nothing there:
             // the next send makes it runnable.
-            if self.kernel.processes[index].state != State::JosReceiving {
+            if self.processes[index].state != State::JosReceiving {
                 self.stop(index);
             }
         } else {
@@ -219,7 +219,7 @@ impl<H: Hardware> Trap<'_, H> {
             return Ok(());
         }
         if index != caller
-            && !matches!(self.kernel.processes[index].state, State::Ready | State::JosReceiving)
+            && !matches!(self.processes[index].state, State::Ready | State::JosReceiving)
         {
             // The answer to the native call that the child waits in would overwrite the new registers.
             return Err(Error::InvalidArgument);
@@ -238,7 +238,7 @@ impl<H: Hardware> Trap<'_, H> {
             eflags: word(56),
             esp: word(60),
         };
-        self.kernel.processes[index].set_registers(registers);
+        self.processes[index].set_registers(registers);
         if !PLAUSIBLE_CODE_SELECTORS.contains(&selector) {
             self.hint_at_lab_4(caller);
         }
@@ -255,21 +255,21 @@ impl<H: Hardware> Trap<'_, H> {
         if self.waits_for_room(caller, 1) {
             return Ok(());
         }
-        let to = self.kernel.processes.resolve(caller, Target::new(env)?)?;
-        if self.kernel.processes[to].state != State::JosReceiving {
+        let to = self.processes.resolve(caller, Target::new(env)?)?;
+        if self.processes[to].state != State::JosReceiving {
             return Err(Error::NotReceiving);
         }
         let mut received = 0;
         if va < USER_TOP {
             received = self.send_jos_page((caller, to), va, perm)?;
         }
-        let sender = self.kernel.processes[caller].name().bits();
-        let facts = self.kernel.processes.facts_of(to);
+        let sender = self.processes[caller].name().bits();
+        let facts = self.processes.facts_of(to);
         facts.receiving = 0;
         facts.from = sender;
         facts.value = value;
         facts.permissions = received;
-        self.kernel.processes[to].registers.eax = 0;
+        self.processes[to].registers.eax = 0;
         self.make_ready(to);
         self.succeed(caller)
     }
@@ -282,8 +282,8 @@ impl<H: Hardware> Trap<'_, H> {
         perm: u32,
     ) -> Result<u32, Error> {
         let (source, permissions) = (UserPage::new(va)?, jos_permissions(perm)?);
-        let permissions = self.kernel.processes.may_leave(from, to, permissions);
-        let wanted = self.kernel.processes.facts_of(to).receive_page;
+        let permissions = self.processes.may_leave(from, to, permissions);
+        let wanted = self.processes.facts_of(to).receive_page;
         let (from, to) = self.spaces(from, to);
         let mut memory = self.memory();
         let leaf = memory.leaf(from, source);
@@ -305,7 +305,7 @@ impl<H: Hardware> Trap<'_, H> {
         if va < USER_TOP {
             UserPage::new(va)?;
         }
-        let facts = self.kernel.processes.facts_of(caller);
+        let facts = self.processes.facts_of(caller);
         facts.receiving = 1;
         facts.receive_page = va;
         self.block(caller, State::JosReceiving);

@@ -17,51 +17,51 @@ use abi::fault::BREAKPOINT;
 use abi::jos::Numbering;
 
 use crate::hardware::Hardware;
-use crate::kernel::{After, Trap};
+use crate::kernel::{After, Kernel};
 use crate::state::process::Index;
 use crate::state::process_table::QueueName;
 
 /// The slot of the first program.
 const FIRST: Index = Index::new(0);
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// Does the machine run JOS programs instead of `init`?
     pub(crate) const fn is_course(&self) -> bool {
-        self.kernel.first.is_none()
+        self.first.is_none()
     }
 
     /// Is the first program one of lab 3, by its `abi=`?
     pub(crate) fn is_lab_3(&self) -> bool {
-        self.is_course() && self.kernel.processes[FIRST].numbering == Numbering::Lab3
+        self.is_course() && self.processes[FIRST].numbering == Numbering::Lab3
     }
 
     /// May the machine be one of lab 3? It has one process, has never had another, and nothing says that the program is
     /// of another lab.
     pub(crate) fn may_be_lab_3(&self) -> bool {
-        let numbering = self.kernel.processes[FIRST].numbering;
+        let numbering = self.processes[FIRST].numbering;
         self.is_course()
-            && self.kernel.processes.slots_used() == 1
+            && self.processes.slots_used() == 1
             && matches!(numbering, Numbering::Lab3 | Numbering::Lab5)
     }
 
     /// Has the only process of a machine that may be one of lab 3 ended, in a run that is told as JOS tells it?
     pub(crate) fn only_process_has_ended(&self) -> bool {
-        self.kernel.course.reports
+        self.course.reports
             && self.may_be_lab_3()
-            && !self.kernel.processes[FIRST].is_alive()
+            && !self.processes[FIRST].is_alive()
     }
 
     /// A process of a course machine has ended.
     #[cold]
     #[inline(never)]
     pub(crate) fn course_process_ended(&mut self, index: Index) {
-        let (slot, status) = (index.slot(), self.kernel.processes[index].status as u8);
+        let (slot, status) = (index.slot(), self.processes[index].status as u8);
         // A program is the first process in its slot; what comes later in the slot is somebody's child.
-        let is_program = slot < self.kernel.course.count
-            && self.kernel.processes[index].name() == ProcessId::first(slot as u32);
-        let is_earlier = self.kernel.course.status == 0 || slot < self.kernel.course.failed;
+        let is_program = slot < self.course.count
+            && self.processes[index].name() == ProcessId::first(slot as u32);
+        let is_earlier = self.course.status == 0 || slot < self.course.failed;
         if is_program && status != 0 && is_earlier {
-            (self.kernel.course.failed, self.kernel.course.status) = (slot, status);
+            (self.course.failed, self.course.status) = (slot, status);
         }
         if self.cpu.current.is_none() {
             self.lowest_slot_first();
@@ -70,28 +70,28 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// Of the processes that are ready, the one in the lowest slot runs next.
     fn lowest_slot_first(&mut self) {
-        let mut next = self.kernel.processes.front(QueueName::Ready);
+        let mut next = self.processes.front(QueueName::Ready);
         let mut lowest = next;
         while let Some(index) = next {
             if lowest.is_some_and(|lowest| index.slot() < lowest.slot()) {
                 lowest = next;
             }
-            next = self.kernel.processes[index].next;
+            next = self.processes[index].next;
         }
         if let Some(lowest) = lowest {
-            self.kernel.processes.remove(QueueName::Ready, lowest);
-            self.kernel.processes.push_front(QueueName::Ready, lowest);
+            self.processes.remove(QueueName::Ready, lowest);
+            self.processes.push_front(QueueName::Ready, lowest);
         }
     }
 
     /// The current process has met an exception. JOS's monitor stops the machine at a breakpoint, and the process with it.
     /// `false`: this is another exception, or the machine does not report as JOS does.
     pub(crate) fn jos_exception(&mut self, index: Index, vector: u32) -> bool {
-        let stops = vector == BREAKPOINT && self.kernel.course.reports && self.is_course();
+        let stops = vector == BREAKPOINT && self.course.reports && self.is_course();
         if stops {
             self.report_breakpoint(index);
             self.give_up_cpu();
-            self.kernel.ended = Some(0);
+            self.ended = Some(0);
         }
         stops
     }
@@ -99,7 +99,7 @@ impl<H: Hardware> Trap<'_, H> {
     /// No process can run any more, and none waits for time or input: a course machine ends.
     pub(crate) fn nothing_can_run(&mut self) -> After {
         self.report_nothing_to_run();
-        let course = &self.kernel.course;
+        let course = &self.course;
         After::PowerOff { status: if course.reports { 0 } else { course.status } }
     }
 }

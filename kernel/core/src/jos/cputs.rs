@@ -4,7 +4,7 @@ use abi::Error;
 use abi::layout::PAGE_SIZE;
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::state::process::{Cputs, Index, Unfinished};
 
 /// Bytes that one step of a cputs checks: 1,024 pages.
@@ -12,11 +12,11 @@ const CHECKED_AT_ONCE: u32 = 1024 * PAGE_SIZE;
 /// Bytes that one step of a cputs prints.
 const PRINTED_AT_ONCE: u32 = PAGE_SIZE;
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// JOS call 0: prints at most `length` bytes, up to a NUL, if all of them can be read. A long one restarts: first
     /// it is checked, [`CHECKED_AT_ONCE`] bytes at a time, then printed, [`PRINTED_AT_ONCE`] at a time.
     pub(crate) fn cputs(&mut self, caller: Index, address: u32, length: u32) -> Result<(), Error> {
-        let progress = match core::mem::take(&mut self.kernel.processes[caller].unfinished) {
+        let progress = match core::mem::take(&mut self.processes[caller].unfinished) {
             Unfinished::Cputs { address: from, length: of, progress }
                 if (from, of) == (address, length) =>
             {
@@ -35,7 +35,7 @@ impl<H: Hardware> Trap<'_, H> {
         let space = self.space(caller);
         if let Err(fault) = self.memory().check_user(space, at, now, false) {
             // If the pager brings the page, the call goes on from here.
-            self.kernel.processes[caller].unfinished =
+            self.processes[caller].unfinished =
                 Unfinished::Cputs { address, length, progress };
             self.fault_of_jos_call(caller, fault);
             return Ok(());
@@ -52,7 +52,7 @@ impl<H: Hardware> Trap<'_, H> {
                 Cputs::Printed(done + now)
             }
         };
-        self.kernel.processes[caller].unfinished = Unfinished::Cputs { address, length, progress };
+        self.processes[caller].unfinished = Unfinished::Cputs { address, length, progress };
         self.restart(caller);
         Ok(())
     }

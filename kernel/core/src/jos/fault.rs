@@ -4,11 +4,11 @@ use abi::fault::PAGE_FAULT;
 use abi::message::Reason;
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::operations::fault::KILLED;
 use crate::state::process::{Index, PendingRequest};
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// A JOS call of the current process met memory that it cannot use yet: the call restarts after the pager has answered,
     /// or its caller ends.
     pub(crate) fn fault_of_jos_call(&mut self, index: Index, address: u32) {

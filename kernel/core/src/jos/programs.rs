@@ -10,9 +10,9 @@ use crate::boot::error::{BootError, Name, no_room, unreadable};
 use crate::boot::load::STACK_PAGE;
 use crate::hardware::{Hardware, Ports};
 use crate::jos::command_line::{BootLine, FirstProgram};
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// Starts the programs that the command line names. `false`: it names none.
     ///
     /// # Errors
@@ -23,11 +23,11 @@ impl<H: Hardware> Trap<'_, H> {
         command_line: &[u8],
     ) -> Result<bool, BootError> {
         let line = BootLine(command_line);
-        self.kernel.course.reports = line.reports_as_jos();
+        self.course.reports = line.reports_as_jos();
         let mut programs = line.programs().peekable();
         let any = programs.peek().is_some();
         if any {
-            archive.check(self.cpu).map_err(|error| unreadable(error, Name::new(b"")))?;
+            archive.check(&mut self.cpu).map_err(|error| unreadable(error, Name::new(b"")))?;
         }
         for program in programs {
             let program = program.map_err(|word| BootError::BadProgram(Name::new(word)))?;
@@ -47,14 +47,14 @@ impl<H: Hardware> Trap<'_, H> {
         self.memory()
             .allocate(space, STACK_PAGE, Permissions::WRITE)
             .map_err(|error| no_room(Name::new(program.member.as_bytes()), error))?;
-        let process = &mut self.kernel.processes[index];
+        let process = &mut self.processes[index];
         process.registers = Registers::start(entry, USER_STACK_TOP);
         process.numbering = program.numbering;
         if program.file_server {
             process.ports = Ports::ALL;
         }
-        self.kernel.course.count += 1;
-        self.kernel.processes.facts_of(index).kind =
+        self.course.count += 1;
+        self.processes.facts_of(index).kind =
             if program.file_server { KIND_FILE_SERVER } else { KIND_USER };
         self.start(index);
         Ok(())

@@ -10,7 +10,7 @@ use abi::jos::{TRAPFRAME_ON_STACK, VECTOR};
 use abi::message::Reason;
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::state::fault::{Fault, Unhandled};
 use crate::state::process::Index;
 
@@ -23,25 +23,25 @@ impl fmt::Display for Actor {
     }
 }
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     fn actor(&self) -> Actor {
-        Actor(self.cpu.current.map_or(0, |current| self.kernel.processes[current].name().bits()))
+        Actor(self.cpu.current.map_or(0, |current| self.processes[current].name().bits()))
     }
 
     /// A process has been made.
     pub(crate) fn jos_report_new(&mut self, index: Index) {
-        if self.kernel.course.reports {
-            let (actor, id) = (self.actor(), self.kernel.processes[index].name());
+        if self.course.reports {
+            let (actor, id) = (self.actor(), self.processes[index].name());
             self.cpu.print_line(format_args!("[{actor}] new env {id}"));
         }
     }
 
     /// A process is about to end.
     pub(crate) fn jos_report_end(&mut self, index: Index, reason: Reason) {
-        if !self.kernel.course.reports {
+        if !self.course.reports {
             return;
         }
-        let (actor, id) = (self.actor(), self.kernel.processes[index].name());
+        let (actor, id) = (self.actor(), self.processes[index].name());
         match reason {
             Reason::Exited => self.cpu.print_line(format_args!("[{id}] exiting gracefully")),
             Reason::Destroyed => self.cpu.print_line(format_args!("[{actor}] destroying {id}")),
@@ -52,7 +52,7 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// A page fault ends a process. `false`: the machine does not report as JOS does, and nothing was printed.
     pub(crate) fn jos_report_fault(&mut self, index: Index, fault: Fault, why: Unhandled) -> bool {
-        if !self.kernel.course.reports {
+        if !self.course.reports {
             return false;
         }
         if let Unhandled::NoExceptionStack { record } = why {
@@ -60,7 +60,7 @@ impl<H: Hardware> Trap<'_, H> {
             return true;
         }
         self.report_trap();
-        let (id, Fault { address, eip, .. }) = (self.kernel.processes[index].name(), fault);
+        let (id, Fault { address, eip, .. }) = (self.processes[index].name(), fault);
         self.cpu.print_line(format_args!("[{id}] user fault va {address:08x} ip {eip:08x}"));
         self.report_registers(index, Some(fault));
         true
@@ -68,7 +68,7 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// Another exception ends a process. `false`: the machine does not report as JOS does, and nothing was printed.
     pub(crate) fn jos_report_exception(&mut self, index: Index) -> bool {
-        let reports = self.kernel.course.reports;
+        let reports = self.course.reports;
         if reports {
             self.report_trap();
             self.report_registers(index, None);
@@ -79,13 +79,12 @@ impl<H: Hardware> Trap<'_, H> {
     /// Nothing can run any more, and nothing will. JOS's kernel goes into its monitor then.
     pub(crate) fn report_nothing_to_run(&mut self) {
         if self.only_process_has_ended() {
-            self.cpu
-                .print_line(format_args!("Destroyed the only environment - nothing more to do!"));
+            self.cpu.print_line(format_args!("Destroyed the only environment - nothing more to do!"));
         }
-        if !(self.kernel.course.reports && self.is_lab_3()) {
+        if !(self.course.reports && self.is_lab_3()) {
             self.cpu.print_line(format_args!("No runnable environments in the system!"));
         }
-        if self.kernel.course.reports {
+        if self.course.reports {
             self.report_monitor();
         }
     }
@@ -101,14 +100,14 @@ impl<H: Hardware> Trap<'_, H> {
     #[cold]
     #[inline(never)]
     pub(crate) fn report_call_of_lab_3(&mut self) {
-        if self.kernel.course.reports {
+        if self.course.reports {
             self.report_incoming();
         }
     }
 
     /// A trap is about to end a process or to stop the machine: lab 3 has a line for it.
     fn report_trap(&mut self) {
-        if self.kernel.course.reports && self.may_be_lab_3() {
+        if self.course.reports && self.may_be_lab_3() {
             self.report_incoming();
         }
     }
@@ -119,7 +118,7 @@ impl<H: Hardware> Trap<'_, H> {
     #[inline(never)]
     pub(crate) fn hint_at_lab_4(&mut self, index: Index) {
         if self.is_course() {
-            let id = self.kernel.processes[index].name();
+            let id = self.processes[index].name();
             self.cpu.print_line(format_args!(
                     "hint: [{id}] gave call 9 no trap frame; a program of lab 4 is started with abi=lab4"
                 ),
@@ -129,7 +128,7 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// A JOS call named memory that its caller may not use, which ends the caller.
     pub(crate) fn report_bad_memory(&mut self, index: Index, address: u32) {
-        let id = self.kernel.processes[index].name();
+        let id = self.processes[index].name();
         // In lab 3's numbering the call has had its line.
         if !self.is_lab_3() {
             self.report_trap();
@@ -142,7 +141,7 @@ impl<H: Hardware> Trap<'_, H> {
     /// The registers of a process, as JOS lists them; a page fault's own words come from `fault`, because a call that
     /// met it has none in the registers.
     fn report_registers(&mut self, index: Index, fault: Option<Fault>) {
-        let r = &self.kernel.processes[index].registers;
+        let r = &self.processes[index].registers;
         let (trap, error) = match fault {
             Some(fault) => (PAGE_FAULT, fault.access),
             None => (r.trap, r.error),

@@ -3,26 +3,26 @@
 use abi::Error;
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::memory::range::Progress;
 use crate::state::process::Index;
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// Success, with nothing to say.
     pub(crate) fn succeed(&mut self, caller: Index) -> Result<(), Error> {
-        self.kernel.processes[caller].registers.eax = 0;
+        self.processes[caller].registers.eax = 0;
         Ok(())
     }
 
     /// Success and one word.
     pub(crate) fn answer(&mut self, caller: Index, word: u32) -> Result<(), Error> {
-        self.kernel.processes[caller].registers.ebx = word;
+        self.processes[caller].registers.ebx = word;
         self.succeed(caller)
     }
 
     /// Success and four words.
     pub(crate) fn answer_all(&mut self, caller: Index, words: [u32; 4]) -> Result<(), Error> {
-        self.kernel.processes[caller].set_words(words);
+        self.processes[caller].set_words(words);
         Ok(())
     }
 
@@ -31,10 +31,10 @@ impl<H: Hardware> Trap<'_, H> {
     /// the call has done stands.
     pub(crate) fn progress(&mut self, caller: Index, progress: &Progress) -> Result<(), Error> {
         if progress.result == Err(Error::OutOfFrames) {
-            self.kernel.processes[caller].set_pages_done(progress.done);
+            self.processes[caller].set_pages_done(progress.done);
             return progress.result;
         }
-        let registers = &mut self.kernel.processes[caller].registers;
+        let registers = &mut self.processes[caller].registers;
         registers.ebx = progress.done;
         registers.eax = progress.result.map_or_else(Error::to_wire, |()| 0);
         Ok(())

@@ -8,7 +8,7 @@
 use abi::Error;
 
 use crate::hardware::Hardware;
-use crate::kernel::{After, Trap};
+use crate::kernel::{After, Kernel};
 use crate::state::process::{Index, State};
 use crate::state::process_table::QueueName;
 
@@ -17,15 +17,15 @@ const DROPPED: &str = "\x07\ninput is dropped: nobody has read for a second (Ctr
 /// Ctrl-C.
 const INTERRUPT: u8 = 3;
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// A byte was typed.
     pub fn console_input(&mut self, byte: u8) -> After {
-        match self.kernel.console.owner() {
+        match self.console.owner() {
             Some(owner) if byte == INTERRUPT => {
                 self.interrupt(owner, 0);
             }
             _ => {
-                if !self.kernel.console.push(byte) && self.kernel.console.report_drop() {
+                if !self.console.push(byte) && self.console.report_drop() {
                     DROPPED.bytes().for_each(|byte| self.cpu.hardware.console_write(byte));
                 }
                 self.wake_reader();
@@ -36,8 +36,8 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// A tick of the timer: looks after readers, and after a buffer that nobody reads.
     pub(crate) fn console_tick(&mut self) {
-        if !self.kernel.console.is_empty() {
-            self.kernel.console.tick(self.cpu.hardware.now());
+        if !self.console.is_empty() {
+            self.console.tick(self.cpu.hardware.now());
             self.wake_reader();
         }
     }
@@ -46,8 +46,8 @@ impl<H: Hardware> Trap<'_, H> {
     /// a reader that was woken may end, be stopped, or wait for its pager before it reads, and then the byte is another
     /// one's.
     pub(crate) fn wake_reader(&mut self) {
-        if !self.kernel.console.is_empty()
-            && let Some(reader) = self.kernel.processes.pop(QueueName::Readers)
+        if !self.console.is_empty()
+            && let Some(reader) = self.processes.pop(QueueName::Readers)
         {
             self.make_ready(reader);
         }
@@ -83,14 +83,14 @@ impl<H: Hardware> Trap<'_, H> {
         }
         let mut read = 0;
         while read < length {
-            let Some(byte) = self.kernel.console.pop() else { break };
+            let Some(byte) = self.console.pop() else { break };
             self.cpu.hardware.write_user_byte(address + read, byte);
             read += 1;
         }
         if read == 0 && length > 0 {
             self.restart(caller);
             self.block(caller, State::Reading);
-            self.kernel.processes.push(QueueName::Readers, caller);
+            self.processes.push(QueueName::Readers, caller);
             return Ok(());
         }
         self.answer(caller, read)

@@ -12,7 +12,7 @@ use abi::process::Target;
 use abi::{EntryFlags, Error, Frame, PageRange, Permissions, ProcessId};
 
 use crate::hardware::Hardware;
-use crate::kernel::{After, Trap};
+use crate::kernel::{After, Kernel};
 use crate::memory::range::Progress;
 use crate::state::dma::{DmaPool, POOL};
 use crate::state::process::{Index, State};
@@ -23,11 +23,11 @@ pub const KERNEL_LINES: u32 = 1 << 0 | 1 << 2 | 1 << 4;
 /// Frames of device memory that the kernel uses: the registers of the first I/O APIC and of the local APIC.
 const KERNEL_DEVICES: [u32; 2] = [0xF_EC00, 0xF_EE00];
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// A device has raised an interrupt. Who waits for it runs next; a line of nobody's should not have been open.
     pub fn device_interrupt(&mut self, line: u32) -> After {
         self.cpu.hardware.mask_line(line, true);
-        if let Some(owner) = self.kernel.lines.owner(line)
+        if let Some(owner) = self.lines.owner(line)
             && self.interrupt(owner, line)
         {
             self.give_up_cpu();
@@ -43,14 +43,14 @@ impl<H: Hardware> Trap<'_, H> {
     ) -> Result<(), Error> {
         self.driver(caller)?;
         let child = self.child(caller, target)?;
-        self.kernel.processes[child].driver = allow;
+        self.processes[child].driver = allow;
         self.succeed(caller)
     }
 
     pub(crate) fn ports_allow(&mut self, caller: Index, ports: PortRange) -> Result<(), Error> {
         self.driver(caller)?;
-        self.kernel.processes[caller].ports.add(ports)?;
-        self.kernel.processes[caller].granted = true;
+        self.processes[caller].ports.add(ports)?;
+        self.processes[caller].granted = true;
         self.set_ports(caller);
         self.succeed(caller)
     }
@@ -64,12 +64,12 @@ impl<H: Hardware> Trap<'_, H> {
         self.driver(caller)?;
         let frame = |index: u32| Frame::from_number(frame.number() + index);
         let usable = |frame: Frame| {
-            self.kernel.frames.is_device(frame) && !KERNEL_DEVICES.contains(&frame.number())
+            self.frames.is_device(frame) && !KERNEL_DEVICES.contains(&frame.number())
         };
         if !(0..range.pages()).map(frame).all(usable) {
             return Err(Error::NotPermitted);
         }
-        self.kernel.processes[caller].granted = true;
+        self.processes[caller].granted = true;
         let Some(space) = self.room_in(caller, Target::Caller, 2)? else { return Ok(()) };
         if self.waits_for_quota(caller, caller, range.pages() + 2) {
             return Ok(());
@@ -93,7 +93,7 @@ impl<H: Hardware> Trap<'_, H> {
         if (0..pages).any(|index| self.memory().leaf(space, range.page(index)).is_present()) {
             return Err(Error::Busy);
         }
-        let first = self.kernel.dma.find(pages).ok_or(Error::OutOfFrames)?;
+        let first = self.dma.find(pages).ok_or(Error::OutOfFrames)?;
         let frame = |index: u32| Frame::from_number(first.number() + index);
         let flags = EntryFlags::FRESH | EntryFlags::DRIVERS_OWN;
         // What the absent entries said: an error puts it back.
@@ -111,9 +111,9 @@ impl<H: Hardware> Trap<'_, H> {
                 return Err(error);
             }
         }
-        self.kernel.processes[caller].granted = true;
+        self.processes[caller].granted = true;
         for index in 0..pages {
-            self.kernel.dma.hold(caller, frame(index), range.page(index));
+            self.dma.hold(caller, frame(index), range.page(index));
         }
         self.answer(caller, first.address())
     }
@@ -122,17 +122,17 @@ impl<H: Hardware> Trap<'_, H> {
         self.holder(caller)?;
         // The pool notes which frame each page got: the driver may have unmapped the page since.
         let held = |dma: &DmaPool, index| dma.held_at(caller, range.page(index)).is_some();
-        if range.pages() > POOL || !(0..range.pages()).all(|index| held(&self.kernel.dma, index)) {
+        if range.pages() > POOL || !(0..range.pages()).all(|index| held(&self.dma, index)) {
             return Err(Error::NotMapped);
         }
         let space = self.space(caller);
         for page in (0..range.pages()).map(|index| range.page(index)) {
-            while let Some(frame) = self.kernel.dma.held_at(caller, page) {
+            while let Some(frame) = self.dma.held_at(caller, page) {
                 let leaf = self.memory().leaf(space, page);
                 if leaf.is_present() && leaf.frame() == frame {
                     self.memory().unmap_of_table(space, page, Permissions::empty());
                 }
-                self.kernel.dma.release(frame);
+                self.dma.release(frame);
             }
         }
         self.succeed(caller)
@@ -140,31 +140,31 @@ impl<H: Hardware> Trap<'_, H> {
 
     pub(crate) fn dma_reclaim(&mut self, caller: Index, driver: ProcessId) -> Result<(), Error> {
         // Whoever keeps none of the driver's frames learns nothing of the driver, not even that it is dying.
-        if !self.kernel.dma.keeps(driver, caller) {
+        if !self.dma.keeps(driver, caller) {
             return self.driver(caller).and(Err(Error::NoSuchProcess));
         }
-        let former = &self.kernel.processes[Index::new(driver.index())];
+        let former = &self.processes[Index::new(driver.index())];
         if former.id == Some(driver) && former.state == State::Dying {
             return Err(Error::Busy);
         }
-        let count = self.kernel.dma.reclaim(driver, caller);
+        let count = self.dma.reclaim(driver, caller);
         self.answer(caller, count)
     }
 
     pub(crate) fn interrupt_attach(&mut self, caller: Index, line: Line) -> Result<(), Error> {
         self.driver(caller)?;
         let number = line.number();
-        if KERNEL_LINES & 1 << number != 0 || self.kernel.lines.owner(number).is_some() {
+        if KERNEL_LINES & 1 << number != 0 || self.lines.owner(number).is_some() {
             return Err(Error::Busy);
         }
-        self.kernel.lines.set_owner(number, Some(caller));
-        self.kernel.processes[caller].granted = true;
+        self.lines.set_owner(number, Some(caller));
+        self.processes[caller].granted = true;
         self.cpu.hardware.mask_line(number, false);
         self.succeed(caller)
     }
 
     pub(crate) fn interrupt_acknowledge(&mut self, caller: Index, line: Line) -> Result<(), Error> {
-        if self.kernel.lines.owner(line.number()) != Some(caller) {
+        if self.lines.owner(line.number()) != Some(caller) {
             return Err(Error::NotPermitted);
         }
         self.cpu.hardware.mask_line(line.number(), false);
@@ -174,34 +174,34 @@ impl<H: Hardware> Trap<'_, H> {
     /// A process ends that may have been granted something, or may keep what dead drivers had. Its ports close when
     /// another process is loaded, and its mappings go with its memory.
     pub(crate) fn release_hardware(&mut self, dead: Index) {
-        let parent = self.kernel.processes[dead].parent;
-        if self.kernel.processes[dead].granted {
+        let parent = self.processes[dead].parent;
+        if self.processes[dead].granted {
             for line in 0..LINES {
-                if self.kernel.lines.owner(line) == Some(dead) {
+                if self.lines.owner(line) == Some(dead) {
                     self.cpu.hardware.mask_line(line, true);
-                    self.kernel.lines.set_owner(line, None);
+                    self.lines.set_owner(line, None);
                 }
             }
-            self.kernel.dma.quarantine(dead, self.kernel.processes[dead].name(), parent);
+            self.dma.quarantine(dead, self.processes[dead].name(), parent);
         }
-        self.kernel.dma.inherit(dead, parent);
+        self.dma.inherit(dead, parent);
     }
 
     /// Gives the loaded process its ports, and takes away those of the one before.
     #[cold]
     #[inline(never)]
     pub(crate) fn set_ports(&mut self, process: Index) {
-        let ports = &self.kernel.processes[process].ports;
+        let ports = &self.processes[process].ports;
         self.cpu.ports_open = ports.any();
         self.cpu.hardware.open_ports(ports);
     }
 
     /// One that is no driver any more keeps what it was granted, and may give it back.
     fn holder(&self, caller: Index) -> Result<(), Error> {
-        if self.kernel.processes[caller].granted { Ok(()) } else { self.driver(caller) }
+        if self.processes[caller].granted { Ok(()) } else { self.driver(caller) }
     }
 
     fn driver(&self, caller: Index) -> Result<(), Error> {
-        if self.kernel.processes[caller].driver { Ok(()) } else { Err(Error::NotPermitted) }
+        if self.processes[caller].driver { Ok(()) } else { Err(Error::NotPermitted) }
     }
 }

@@ -9,7 +9,7 @@ use abi::message::Reason;
 use abi::{Entry, EntryFlags, Error, ProcessId, Registers, UserPage};
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::memory::space::Space;
 use crate::state::fault::{Fault, Unhandled};
 use crate::state::process::{Index, MessageBuffer, PendingRequest, State, Unfinished};
@@ -34,12 +34,12 @@ pub(crate) const KILLED: u32 = 128;
 /// Length of `int 0x30` and of `sysenter`: how far a call that restarts goes back.
 const TRAP_INSTRUCTION: u32 = 2;
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// A page fault of the current process.
     #[inline(always)]
     pub(crate) fn page_fault(&mut self, index: Index) {
         let address = self.cpu.hardware.fault_address();
-        let Registers { error: access, eip, .. } = self.kernel.processes[index].registers;
+        let Registers { error: access, eip, .. } = self.processes[index].registers;
         let fault = Fault { address, access, eip };
         let leaf = self.leaf_at(index, address);
         // Is the access allowed by now? A translation may be cached that was never flushed because it only got wider.
@@ -47,7 +47,7 @@ impl<H: Hardware> Trap<'_, H> {
         if leaf.bits() & needs == needs {
             return;
         }
-        let handler = self.kernel.processes[index].handler;
+        let handler = self.processes[index].handler;
         if handler == 0 || is_backed(leaf) || self.enter_handler(index, fault, handler).is_err() {
             // In words, so that the record of a fault that is handled never has to lie in memory.
             self.reflect_words(index, address, access, eip);
@@ -77,12 +77,12 @@ impl<H: Hardware> Trap<'_, H> {
             access.set(Access::PROTECTION, self.memory().is_there(space, page));
         }
         self.restart(index);
-        Fault { address, access: access.bits(), eip: self.kernel.processes[index].registers.eip }
+        Fault { address, access: access.bits(), eip: self.processes[index].registers.eip }
     }
 
     /// Sets the current process back to before its trap instruction; all its registers are as they were.
     pub(crate) fn restart(&mut self, index: Index) {
-        let registers = &mut self.kernel.processes[index].registers;
+        let registers = &mut self.processes[index].registers;
         registers.eip = registers.eip.wrapping_sub(TRAP_INSTRUCTION);
     }
 
@@ -90,7 +90,7 @@ impl<H: Hardware> Trap<'_, H> {
     fn reflect_words(&mut self, index: Index, address: u32, access: u32, eip: u32) {
         const ERRAND: PendingRequest = PendingRequest::Fault { jos: false };
         let words = [address, access, eip, 0];
-        let asked = self.kernel.processes[index].handler == 0
+        let asked = self.processes[index].handler == 0
             && self
                 .pager_of(index)
                 .is_some_and(|pager| self.ask_at_once(index, pager, ERRAND, words));
@@ -105,7 +105,7 @@ impl<H: Hardware> Trap<'_, H> {
         if is_backed(leaf) && self.ask_pager(index, fault, PendingRequest::Fault { jos: false }) {
             return;
         }
-        let handler = self.kernel.processes[index].handler;
+        let handler = self.processes[index].handler;
         let why = if handler == 0 {
             Unhandled::Nobody
         } else {
@@ -124,7 +124,7 @@ impl<H: Hardware> Trap<'_, H> {
         if self.ask_pager(index, fault, PendingRequest::Fault { jos: false }) {
             return;
         }
-        self.kernel.processes[index].message_buffer.words =
+        self.processes[index].message_buffer.words =
             [fault.address, fault.access, fault.eip, 0];
         self.die_of_fault(index, false, why);
     }
@@ -134,7 +134,7 @@ impl<H: Hardware> Trap<'_, H> {
     #[inline(always)]
     fn enter_handler(&mut self, index: Index, fault: Fault, handler: u32) -> Result<(), u32> {
         const RECORD: u32 = size_of::<FaultRecord>() as u32;
-        let old = self.kernel.processes[index].registers.esp;
+        let old = self.processes[index].registers.esp;
         let mut esp = EXCEPTION_STACK_TOP - RECORD;
         // Rarely, the fault came from the exception stack itself or near it. (The gap's first address is where an empty
         // program stack begins.)
@@ -155,8 +155,8 @@ impl<H: Hardware> Trap<'_, H> {
         if !leaf.contains(EntryFlags::PRESENT.union(EntryFlags::WRITE)) {
             return Err(esp);
         }
-        self.kernel.processes[index].unfinished = Unfinished::None;
-        let registers = &mut self.kernel.processes[index].registers;
+        self.processes[index].unfinished = Unfinished::None;
+        let registers = &mut self.processes[index].registers;
         let user = &mut self.cpu.hardware;
         user.write_user_at::<{ offset_of!(FaultRecord, address) }>(esp, fault.address);
         user.write_user_at::<{ offset_of!(FaultRecord, access) }>(esp, fault.access);
@@ -198,7 +198,7 @@ impl<H: Hardware> Trap<'_, H> {
         if self.begin_errand(index, pager, pending_request, MessageBuffer::words(words)).is_err() {
             return false;
         }
-        let timeout = self.kernel.processes[index].fault_timeout;
+        let timeout = self.processes[index].fault_timeout;
         if timeout != 0 {
             self.wake_in(index, timeout);
         }
@@ -216,7 +216,7 @@ impl<H: Hardware> Trap<'_, H> {
 
     #[inline(always)]
     pub(crate) fn living_pager(&self, client: Index) -> Option<Index> {
-        self.kernel.processes.find(self.kernel.processes[client].pager?).ok()
+        self.processes.find(self.processes[client].pager?).ok()
     }
 
     /// Answers a client. It is ready then, or has ended; or its call is to be made again, now that there are frames: then
@@ -227,8 +227,8 @@ impl<H: Hardware> Trap<'_, H> {
         client: ProcessId,
         reply: FaultReply,
     ) -> Result<Option<Index>, Error> {
-        let client = self.kernel.processes.find(client).map_err(|_| Error::NotWaiting)?;
-        let pending_request = match self.kernel.processes[client].state {
+        let client = self.processes.find(client).map_err(|_| Error::NotWaiting)?;
+        let pending_request = match self.processes[client].state {
             State::Answer { by, pending_request } if by == me => pending_request,
             _ => return Err(Error::NotWaiting),
         };
@@ -240,7 +240,7 @@ impl<H: Hardware> Trap<'_, H> {
         }
         if let FaultReply::Map { source, destination, permissions } = reply {
             let (from, to) = self.spaces(me, client);
-            let permissions = self.kernel.processes.may_leave(me, to.owner, permissions);
+            let permissions = self.processes.may_leave(me, to.owner, permissions);
             self.memory().map(from, source, to, destination, permissions)?;
         }
         self.leave_queue(client);
@@ -249,11 +249,11 @@ impl<H: Hardware> Trap<'_, H> {
             return Ok(None);
         }
         if pending_request == PendingRequest::Frames {
-            self.kernel.processes[client].state = State::Ready;
+            self.processes[client].state = State::Ready;
             return Ok(Some(client));
         }
         if pending_request == PendingRequest::ForwardedFault {
-            self.kernel.processes[client].registers.eax = 0;
+            self.processes[client].registers.eax = 0;
         }
         self.make_ready(client);
         Ok(None)
@@ -261,7 +261,7 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// The end of a process whose fault, told in its message_buffer, nobody could mend.
     pub(crate) fn die_of_fault(&mut self, index: Index, jos: bool, why: Unhandled) {
-        let [address, access, eip, _] = self.kernel.processes[index].message_buffer.words;
+        let [address, access, eip, _] = self.processes[index].message_buffer.words;
         if jos {
             return self.die_of_jos_call(index, address);
         }

@@ -6,7 +6,7 @@ use abi::process_info::Status;
 use abi::{Entry, EntryFlags, Error, Page, ProcessId, Slot, UserSlot};
 
 use crate::hardware::{Hardware, Reach};
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::state::fault::Unhandled;
 use crate::state::frames::Unmapped;
 use crate::state::process::{Index, PendingRequest, State};
@@ -22,23 +22,23 @@ const _: () = assert!(
 );
 const PAGER_ENDED: Unhandled = Unhandled::Pager("its pager has ended");
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// Makes a stopped process with an empty address space.
     ///
     /// # Errors
     /// `OutOfProcesses`, `OutOfFrames`, `QuotaExceeded`; nothing was changed.
     pub(crate) fn create(&mut self, parent: Option<Index>, attended: bool) -> Result<Index, Error> {
-        let fresh = self.kernel.frames.allocate().ok_or(Error::OutOfFrames)?;
+        let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
         let directory = fresh.frame();
-        let index = match self.kernel.processes.create(parent, directory, attended) {
+        let index = match self.processes.create(parent, directory, attended) {
             Ok(index) => index,
             Err(error) => {
-                self.kernel.frames.put_back(fresh);
+                self.frames.put_back(fresh);
                 return Err(error);
             }
         };
-        self.kernel.frames.adopt(fresh);
-        self.cpu.hardware.clean_fpu(&mut self.kernel.processes[index].fpu);
+        self.frames.adopt(fresh);
+        self.cpu.hardware.clean_fpu(&mut self.processes[index].fpu);
         // The kernel's directory has no user entries, so a copy of it is an empty space; the self maps are set last.
         self.cpu.hardware.copy_frame(directory, self.cpu.kernel_directory);
         let window = Entry::new(directory, EntryFlags::USER_LEAF);
@@ -52,8 +52,8 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// Gives a child the registers and FPU state of the current process.
     pub(crate) fn copy_registers(&mut self, from: Index, child: Index) {
-        self.kernel.processes[child].registers = self.kernel.processes[from].registers;
-        self.cpu.hardware.save_fpu(&mut self.kernel.processes[child].fpu);
+        self.processes[child].registers = self.processes[from].registers;
+        self.cpu.hardware.save_fpu(&mut self.processes[child].fpu);
     }
 
     /// Ends a process: it stops at once, everyone who waits for it learns of it, and its memory goes table by
@@ -65,29 +65,29 @@ impl<H: Hardware> Trap<'_, H> {
             self.cpu.load(self.cpu.kernel_directory);
             self.cpu.loaded = None;
         }
-        self.kernel.processes[index].state = State::Dying;
-        self.kernel.processes[index].status = status & 0xFF;
-        self.kernel.processes[index].reason = reason;
-        self.kernel.processes[index].teardown = 0;
-        let facts = self.kernel.processes.facts_of(index);
+        self.processes[index].state = State::Dying;
+        self.processes[index].status = status & 0xFF;
+        self.processes[index].reason = reason;
+        self.processes[index].teardown = 0;
+        let facts = self.processes.facts_of(index);
         (facts.status, facts.receiving) = (Status::Dying as u32, 0);
-        self.kernel.processes.push(QueueName::Dying, index);
-        self.kernel.processes.begin_dying(index);
+        self.processes.push(QueueName::Dying, index);
+        self.processes.begin_dying(index);
         self.lose_views(index);
-        self.kernel.processes.release_clients(index);
-        self.kernel.processes.unlink_client(index);
-        self.kernel.console.forget_owner(index);
-        if self.kernel.processes[index].granted || self.kernel.dma.quarantined() != 0 {
+        self.processes.release_clients(index);
+        self.processes.unlink_client(index);
+        self.console.forget_owner(index);
+        if self.processes[index].granted || self.dma.quarantined() != 0 {
             self.release_hardware(index);
         }
         self.dismiss_waiting(index);
-        self.kernel.processes.orphan(index);
-        self.kernel.processes.mourn(index);
-        if self.kernel.first == Some(index) {
-            self.kernel.ended = Some(self.kernel.processes[index].status as u8);
+        self.processes.orphan(index);
+        self.processes.mourn(index);
+        if self.first == Some(index) {
+            self.ended = Some(self.processes[index].status as u8);
             // Nobody runs any more, not even who has brought this about.
             self.cpu.current = None;
-        } else if self.kernel.first.is_none() {
+        } else if self.first.is_none() {
             self.course_process_ended(index);
         }
     }
@@ -100,8 +100,8 @@ impl<H: Hardware> Trap<'_, H> {
     /// root first stops waiting for anything: then nothing but the last line can end it.
     pub(crate) fn end_subtree(&mut self, root: Index) {
         self.leave_queue(root);
-        self.kernel.processes[root].state = State::Sleeping;
-        while let Some(child) = self.kernel.processes[root].first_child {
+        self.processes[root].state = State::Sleeping;
+        while let Some(child) = self.processes[root].first_child {
             self.end(child, 0, Reason::Destroyed);
         }
         self.end(root, 0, Reason::Destroyed);
@@ -109,26 +109,26 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// Tells everyone who waits for an ended process that there will be no answer.
     fn dismiss_waiting(&mut self, dead: Index) {
-        while let Some(sender) = self.kernel.processes.front(QueueName::Senders(dead)) {
-            let State::Sending { pending_request, .. } = self.kernel.processes[sender].state else {
+        while let Some(sender) = self.processes.front(QueueName::Senders(dead)) {
+            let State::Sending { pending_request, .. } = self.processes[sender].state else {
                 unreachable!()
             };
             self.leave_queue(sender);
             self.fail_errand(sender, pending_request, PAGER_ENDED);
         }
-        while let Some(caller) = self.kernel.processes.front(QueueName::Callers(dead)) {
-            let state = self.kernel.processes[caller].state;
+        while let Some(caller) = self.processes.front(QueueName::Callers(dead)) {
+            let state = self.processes[caller].state;
             self.leave_queue(caller);
             match state {
                 State::Answer { pending_request, .. } => {
                     self.fail_errand(caller, pending_request, PAGER_ENDED)
                 }
                 State::ReceivingFrom { .. } if self.is_awaited(caller, dead) => {
-                    let child = self.kernel.processes[dead].name();
-                    self.kernel.processes[caller].state = State::ReceivingExit { child };
+                    let child = self.processes[dead].name();
+                    self.processes[caller].state = State::ReceivingExit { child };
                 }
                 _ => {
-                    self.kernel.processes[caller].registers.eax = Error::PeerEnded.to_wire();
+                    self.processes[caller].registers.eax = Error::PeerEnded.to_wire();
                     self.make_ready(caller);
                 }
             }
@@ -136,8 +136,8 @@ impl<H: Hardware> Trap<'_, H> {
     }
 
     pub(crate) fn is_awaited(&self, parent: Index, child: Index) -> bool {
-        self.kernel.processes[child].parent == Some(parent)
-            && !self.kernel.processes[child].unattended
+        self.processes[child].parent == Some(parent)
+            && !self.processes[child].unattended
     }
 
     /// What a process waited for another to do will not be done. It is in no queue.
@@ -156,31 +156,31 @@ impl<H: Hardware> Trap<'_, H> {
             }
             PendingRequest::Fault { jos } => {
                 // It is in no queue, which is what this state says.
-                self.kernel.processes[index].state = State::Receiving;
+                self.processes[index].state = State::Receiving;
                 return self.die_of_fault(index, jos, why);
             }
         };
-        self.kernel.processes[index].registers.eax = error.to_wire();
+        self.processes[index].registers.eax = error.to_wire();
         self.make_ready(index);
     }
 
     /// Takes down one table of a dying process, or its directory after the last table. `false` if none is dying.
     #[inline(never)]
     pub(crate) fn teardown_slice(&mut self) -> bool {
-        let Some(index) = self.kernel.processes.front(QueueName::Dying) else { return false };
+        let Some(index) = self.processes.front(QueueName::Dying) else { return false };
         // A dying process is not loaded, and nobody views it (`end`): its tables are seen through the alternate map only.
-        debug_assert!(self.cpu.loaded != Some(index) && self.kernel.processes.has_no_views(index));
-        let directory = self.kernel.processes[index].directory;
+        debug_assert!(self.cpu.loaded != Some(index) && self.processes.has_no_views(index));
+        let directory = self.processes[index].directory;
         self.cpu.point_alternate(directory);
         if let Some(table) = self.next_table(index) {
             self.take_down_table(index, table);
             return true;
         }
         self.cpu.forget_alternate(directory);
-        self.kernel.frames.release(Unmapped::after_flush(directory));
-        self.kernel.processes.credit(index, 1);
-        self.kernel.processes.finish_dying(index);
-        self.kernel.processes.remove(QueueName::Dying, index);
+        self.frames.release(Unmapped::after_flush(directory));
+        self.processes.credit(index, 1);
+        self.processes.finish_dying(index);
+        self.processes.remove(QueueName::Dying, index);
         self.bury(index);
         true
     }
@@ -189,19 +189,19 @@ impl<H: Hardware> Trap<'_, H> {
     /// looked at in which there ever was one. Other present entries are views, which are lost by now and name what is
     /// never freed.
     fn next_table(&mut self, index: Index) -> Option<UserSlot> {
-        let mut at = u32::from(self.kernel.processes[index].teardown);
-        while let Some(group) = self.kernel.processes[index].table_groups.group_from(at) {
+        let mut at = u32::from(self.processes[index].teardown);
+        while let Some(group) = self.processes[index].table_groups.group_from(at) {
             for slot in group {
                 let window = Reach::Alternate.window_page(slot.index());
                 let entry = self.cpu.hardware.read_entry(Reach::Current, window);
                 at = slot.index() + 1;
                 if entry.is_own_table() {
-                    self.kernel.processes[index].teardown = at as u16;
+                    self.processes[index].teardown = at as u16;
                     return Some(slot);
                 }
             }
         }
-        self.kernel.processes[index].teardown = UserSlot::COUNT as u16;
+        self.processes[index].teardown = UserSlot::COUNT as u16;
         None
     }
 
@@ -220,8 +220,8 @@ impl<H: Hardware> Trap<'_, H> {
         let entry = self.cpu.hardware.read_entry(Reach::Current, window);
         self.cpu.hardware.write_entry(Reach::Current, window, Entry::ABSENT);
         self.cpu.flush_table_windows(Reach::Alternate, table);
-        self.kernel.frames.release(Unmapped::after_flush(entry.frame()));
-        self.kernel.processes.credit(index, mapped);
+        self.frames.release(Unmapped::after_flush(entry.frame()));
+        self.processes.credit(index, mapped);
     }
 
     /// Gives back those pages of [`LARGE_GROUP`] that are present, and says how many.
@@ -235,7 +235,7 @@ impl<H: Hardware> Trap<'_, H> {
             for page in (0..GROUP).map(|index| group.plus(index)) {
                 let leaf = self.cpu.hardware.read_entry(Reach::Alternate, page);
                 if leaf.is_present() {
-                    self.kernel.frames.release(Unmapped::after_flush(leaf.frame()));
+                    self.frames.release(Unmapped::after_flush(leaf.frame()));
                     mapped += 1;
                 }
             }
@@ -246,21 +246,21 @@ impl<H: Hardware> Trap<'_, H> {
     /// Is a process dying whose slot will be free when its memory is? The others keep theirs until their parents have
     /// asked for them, and the caller may be such a parent: it must not wait for itself.
     pub(crate) fn a_slot_comes_back(&self) -> bool {
-        let mut at = self.kernel.processes.front(QueueName::Dying);
+        let mut at = self.processes.front(QueueName::Dying);
         while let Some(index) = at {
             if self.is_forgotten_when_gone(index) {
                 return true;
             }
-            at = self.kernel.processes[index].next;
+            at = self.processes[index].next;
         }
         false
     }
 
     /// Will nobody ask for this dying process, or has its parent asked already?
     fn is_forgotten_when_gone(&self, index: Index) -> bool {
-        let process = &self.kernel.processes[index];
+        let process = &self.processes[index];
         let Some(parent) = process.parent.filter(|_| !process.unattended) else { return true };
-        match self.kernel.processes[parent].state {
+        match self.processes[parent].state {
             State::Waiting { child } => child.is_none_or(|child| child == process.name()),
             State::ReceivingExit { child } => child == process.name(),
             State::Receiving => true,
@@ -270,24 +270,24 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// The memory of a process is gone: tells its parent, or keeps it for when the parent asks.
     fn bury(&mut self, index: Index) {
-        let Some(parent) = self.kernel.processes[index]
+        let Some(parent) = self.processes[index]
             .parent
-            .filter(|_| !self.kernel.processes[index].unattended)
+            .filter(|_| !self.processes[index].unattended)
         else {
-            return self.kernel.processes.free(index);
+            return self.processes.free(index);
         };
-        let id = self.kernel.processes[index].name();
-        match self.kernel.processes[parent].state {
+        let id = self.processes[index].name();
+        match self.processes[parent].state {
             State::Waiting { child } if child.is_none_or(|child| child == id) => {
                 let words = self.reap(parent, index);
-                self.kernel.processes[parent].set_words(words);
+                self.processes[parent].set_words(words);
                 self.make_ready(parent);
             }
             State::Receiving => self.tell_exit(parent, index),
             State::ReceivingExit { child } if child == id => self.tell_exit(parent, index),
             _ => {
-                self.kernel.processes[index].state = State::Ended;
-                self.kernel.processes.push(QueueName::Zombies(parent), index);
+                self.processes[index].state = State::Ended;
+                self.processes.push(QueueName::Zombies(parent), index);
             }
         }
     }
@@ -300,7 +300,7 @@ impl<H: Hardware> Trap<'_, H> {
     /// Puts the end of a child into its parent's registers as a message and frees the child's slot.
     pub(crate) fn deliver_exit(&mut self, parent: Index, child: Index) {
         let [id, status, reason, _] = self.reap(parent, child);
-        self.kernel.processes[parent].set_message(
+        self.processes[parent].set_message(
             Message::header(Kind::Exit, None),
             id,
             [status, reason, 0, 0],
@@ -309,17 +309,17 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// Frees the slot of a child that its parent has asked for. The child is in no queue.
     fn reap(&mut self, parent: Index, child: Index) -> [u32; 4] {
-        let process = &self.kernel.processes[child];
+        let process = &self.processes[child];
         let words = [process.name().bits(), process.status, process.reason as u32, 0];
-        self.kernel.processes[parent].awaited -= 1;
-        self.kernel.processes.free(child);
+        self.processes[parent].awaited -= 1;
+        self.processes.free(child);
         words
     }
 
     /// The living child that a wait for any child is for, if the process has no other child.
     fn only_child(&self, parent: Index) -> Option<Index> {
-        let child = self.kernel.processes[parent].first_child?;
-        (self.kernel.processes[parent].awaited == 1 && self.is_awaited(parent, child))
+        let child = self.processes[parent].first_child?;
+        (self.processes[parent].awaited == 1 && self.is_awaited(parent, child))
             .then_some(child)
     }
 
@@ -330,15 +330,15 @@ impl<H: Hardware> Trap<'_, H> {
     /// caller.
     pub(crate) fn wait(&mut self, caller: Index, child: Option<ProcessId>) -> Result<(), Error> {
         let zombie = match child {
-            None if self.kernel.processes[caller].awaited == 0 => return Err(Error::NoChild),
-            None => self.kernel.processes.front(QueueName::Zombies(caller)),
+            None if self.processes[caller].awaited == 0 => return Err(Error::NoChild),
+            None => self.processes.front(QueueName::Zombies(caller)),
             Some(id) => self.awaited_child(caller, id)?,
         };
         match zombie {
             Some(zombie) => {
-                self.kernel.processes.remove(QueueName::Zombies(caller), zombie);
+                self.processes.remove(QueueName::Zombies(caller), zombie);
                 let words = self.reap(caller, zombie);
-                self.kernel.processes[caller].set_words(words);
+                self.processes[caller].set_words(words);
                 Ok(())
             }
             None => {
@@ -362,7 +362,7 @@ impl<H: Hardware> Trap<'_, H> {
         id: ProcessId,
     ) -> Result<Option<Index>, Error> {
         let index = Index::new(id.index());
-        let process = &self.kernel.processes[index];
+        let process = &self.processes[index];
         if process.id != Some(id) || process.state == State::Free || !self.is_awaited(caller, index)
         {
             return Err(Error::NoChild);

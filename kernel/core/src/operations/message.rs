@@ -8,14 +8,14 @@ use abi::message::{Kind, Message};
 use abi::{Error, Permissions, ProcessId};
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::state::process::{Index, MessageBuffer, PendingRequest, SentPage, State};
 use crate::state::process_table::QueueName;
 
 /// Frames that a page on its way may need where it arrives: its table (the page itself is there already).
 const TABLE: u32 = 1;
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// The current process wants something of another: hands the message over if that one waits for it, else
     /// blocks until it does.
     ///
@@ -34,7 +34,7 @@ impl<H: Hardware> Trap<'_, H> {
         if message_buffer.transfer.sent().is_some() && self.waits_for_room(from, TABLE) {
             return Ok(());
         }
-        let waiting = match self.kernel.processes[to].state {
+        let waiting = match self.processes[to].state {
             State::Receiving => true,
             State::ReceivingFrom { from: expected } => expected == from,
             _ => false,
@@ -45,20 +45,20 @@ impl<H: Hardware> Trap<'_, H> {
         if let Some((page, permissions)) = message_buffer.transfer.sent() {
             self.check_sendable(from, page, permissions)?;
         }
-        self.kernel.processes[from].message_buffer = message_buffer;
+        self.processes[from].message_buffer = message_buffer;
         if !waiting {
             self.block(from, State::Sending { to, pending_request });
-            self.kernel.processes.push(QueueName::Senders(to), from);
+            self.processes.push(QueueName::Senders(to), from);
             return Ok(());
         }
         self.hand_message(from, to, pending_request)?;
         self.leave_queue(to);
         if pending_request == PendingRequest::Send {
-            self.kernel.processes[from].registers.eax = 0;
+            self.processes[from].registers.eax = 0;
             self.make_ready(to);
         } else {
             self.block(from, State::Answer { by: to, pending_request });
-            self.kernel.processes.push(QueueName::Callers(to), from);
+            self.processes.push(QueueName::Callers(to), from);
             self.hand_over(to);
         }
         Ok(())
@@ -90,7 +90,7 @@ impl<H: Hardware> Trap<'_, H> {
             if at == target {
                 return true;
             }
-            at = match self.kernel.processes[at].state {
+            at = match self.processes[at].state {
                 State::Sending { to: next, .. }
                 | State::Answer { by: next, .. }
                 | State::ReceivingFrom { from: next } => next,
@@ -108,7 +108,7 @@ impl<H: Hardware> Trap<'_, H> {
                 // With several children, any of them may end the wait. The walk does not go on from here, because which
                 // child is the only one may change while its parent waits, and a circle could close unseen.
                 State::Waiting { child: None } => {
-                    return self.kernel.processes[at].awaited == 1 && self.is_awaited(at, target);
+                    return self.processes[at].awaited == 1 && self.is_awaited(at, target);
                 }
             };
         }
@@ -122,9 +122,9 @@ impl<H: Hardware> Trap<'_, H> {
         pending_request: PendingRequest,
     ) -> Result<(), Error> {
         let page = self.transfer_page(from, to)?;
-        let words = self.kernel.processes[from].message_buffer.words;
-        let sender = self.kernel.processes[from].name().bits();
-        self.kernel.processes[to].set_message(
+        let words = self.processes[from].message_buffer.words;
+        let sender = self.processes[from].name().bits();
+        self.processes[to].set_message(
             Message::header(pending_request.kind(), page),
             sender,
             words,
@@ -135,14 +135,14 @@ impl<H: Hardware> Trap<'_, H> {
     /// Maps the page that `from` transfers where `to` accepts one; says with what permissions.
     fn transfer_page(&mut self, from: Index, to: Index) -> Result<Option<Permissions>, Error> {
         let Some((source, permissions)) =
-            self.kernel.processes[from].message_buffer.transfer.sent()
+            self.processes[from].message_buffer.transfer.sent()
         else {
             return Ok(None);
         };
-        let Some(page) = self.kernel.processes[to].message_buffer.transfer.accepted() else {
+        let Some(page) = self.processes[to].message_buffer.transfer.accepted() else {
             return Ok(None);
         };
-        let permissions = self.kernel.processes.may_leave(from, to, permissions);
+        let permissions = self.processes.may_leave(from, to, permissions);
         let (from, to) = self.spaces(from, to);
         self.memory().map(from, source, to, page, permissions)?;
         Ok(Some(permissions))
@@ -163,7 +163,7 @@ impl<H: Hardware> Trap<'_, H> {
         if accepts && self.waits_to_take_a_page(me) {
             return Ok(());
         }
-        self.kernel.processes[me].message_buffer =
+        self.processes[me].message_buffer =
             MessageBuffer { words: [0; 4], transfer: transfer.into() };
         match from {
             Some(id) => self.receive_from(me, id)?,
@@ -178,13 +178,13 @@ impl<H: Hardware> Trap<'_, H> {
     }
 
     fn receive_any(&mut self, me: Index) {
-        if self.kernel.processes[me].interrupts != 0 {
+        if self.processes[me].interrupts != 0 {
             return self.deliver_interrupt(me);
         }
-        if let Some(zombie) = self.kernel.processes.pop(QueueName::Zombies(me)) {
+        if let Some(zombie) = self.processes.pop(QueueName::Zombies(me)) {
             return self.deliver_exit(me, zombie);
         }
-        while let Some(sender) = self.kernel.processes.front(QueueName::Senders(me)) {
+        while let Some(sender) = self.processes.front(QueueName::Senders(me)) {
             if self.accept(me, sender) {
                 return;
             }
@@ -193,18 +193,18 @@ impl<H: Hardware> Trap<'_, H> {
     }
 
     fn receive_from(&mut self, me: Index, id: ProcessId) -> Result<(), Error> {
-        let Ok(from) = self.kernel.processes.find(id) else {
+        let Ok(from) = self.processes.find(id) else {
             match self.awaited_child(me, id).map_err(|_| Error::NoSuchProcess)? {
                 Some(zombie) => {
-                    self.kernel.processes.remove(QueueName::Zombies(me), zombie);
+                    self.processes.remove(QueueName::Zombies(me), zombie);
                     self.deliver_exit(me, zombie);
                 }
                 None => self.block(me, State::ReceivingExit { child: id }),
             }
             return Ok(());
         };
-        if from == me && self.kernel.lines.is_owner(me) {
-            if self.kernel.processes[me].interrupts != 0 {
+        if from == me && self.lines.is_owner(me) {
+            if self.processes[me].interrupts != 0 {
                 self.deliver_interrupt(me);
             } else {
                 self.block(me, State::ReceivingInterrupt);
@@ -212,7 +212,7 @@ impl<H: Hardware> Trap<'_, H> {
             return Ok(());
         }
         let sends_to_me =
-            matches!(self.kernel.processes[from].state, State::Sending { to, .. } if to == me);
+            matches!(self.processes[from].state, State::Sending { to, .. } if to == me);
         if sends_to_me && self.accept(me, from) {
             return Ok(());
         }
@@ -220,29 +220,29 @@ impl<H: Hardware> Trap<'_, H> {
             return Err(Error::Deadlock);
         }
         self.block(me, State::ReceivingFrom { from });
-        self.kernel.processes.push(QueueName::Callers(from), me);
+        self.processes.push(QueueName::Callers(from), me);
         Ok(())
     }
 
     /// Takes the message of a process that is blocked in sending it to `me`. If its page cannot be taken, the
     /// sender gets the error and `me` nothing.
     fn accept(&mut self, me: Index, sender: Index) -> bool {
-        let State::Sending { pending_request, .. } = self.kernel.processes[sender].state else {
+        let State::Sending { pending_request, .. } = self.processes[sender].state else {
             unreachable!("a sender sends")
         };
         let handed = self.hand_message(sender, me, pending_request);
-        self.kernel.processes.remove(QueueName::Senders(me), sender);
+        self.processes.remove(QueueName::Senders(me), sender);
         if let Err(error) = handed {
-            self.kernel.processes[sender].registers.eax = error.to_wire();
+            self.processes[sender].registers.eax = error.to_wire();
             self.make_ready(sender);
             return false;
         }
         if pending_request == PendingRequest::Send {
-            self.kernel.processes[sender].registers.eax = 0;
+            self.processes[sender].registers.eax = 0;
             self.make_ready(sender);
         } else {
-            self.kernel.processes[sender].state = State::Answer { by: me, pending_request };
-            self.kernel.processes.push(QueueName::Callers(me), sender);
+            self.processes[sender].state = State::Answer { by: me, pending_request };
+            self.processes.push(QueueName::Callers(me), sender);
         }
         true
     }
@@ -259,8 +259,8 @@ impl<H: Hardware> Trap<'_, H> {
         to: ProcessId,
         message_buffer: MessageBuffer,
     ) -> Result<Index, Error> {
-        let to = self.kernel.processes.find(to).map_err(|_| Error::NotWaiting)?;
-        let pending_request = match self.kernel.processes[to].state {
+        let to = self.processes.find(to).map_err(|_| Error::NotWaiting)?;
+        let pending_request = match self.processes[to].state {
             State::Answer { by, pending_request } if by == me => pending_request,
             _ => return Err(Error::NotWaiting),
         };
@@ -269,12 +269,12 @@ impl<H: Hardware> Trap<'_, H> {
         }
         match pending_request {
             PendingRequest::Call => {
-                self.kernel.processes[me].message_buffer = message_buffer;
+                self.processes[me].message_buffer = message_buffer;
                 self.hand_message(me, to, pending_request)?;
             }
             PendingRequest::Clone => {
                 let adopted = message_buffer.words[0] == 0;
-                self.kernel.processes[to].registers.eax =
+                self.processes[to].registers.eax =
                     if adopted { 0 } else { Error::Refused.to_wire() };
             }
             PendingRequest::Send
@@ -285,7 +285,7 @@ impl<H: Hardware> Trap<'_, H> {
             }
         }
         self.leave_queue(to);
-        self.kernel.processes[to].state = State::Ready;
+        self.processes[to].state = State::Ready;
         Ok(to)
     }
 
@@ -301,7 +301,7 @@ impl<H: Hardware> Trap<'_, H> {
         to: ProcessId,
         transfer: SentPage,
     ) -> Result<(), Error> {
-        let message_buffer = MessageBuffer { words: self.kernel.processes[me].words(), transfer };
+        let message_buffer = MessageBuffer { words: self.processes[me].words(), transfer };
         if !matches!(transfer, SentPage::Nothing) && self.waits_to_take_a_page(me) {
             return Ok(());
         }
@@ -310,7 +310,7 @@ impl<H: Hardware> Trap<'_, H> {
             Err(Error::NotWaiting) => None,
             Err(error) => return Err(error),
         };
-        self.kernel.processes[me].message_buffer =
+        self.processes[me].message_buffer =
             MessageBuffer { words: [0; 4], ..message_buffer };
         self.receive_any(me);
         if let Some(answered) = answered {
@@ -323,27 +323,27 @@ impl<H: Hardware> Trap<'_, H> {
     /// before all that is ready: a person waits, perhaps for the end of a thousand processes that are; or a device does.
     /// Returns whether it waited.
     pub(crate) fn interrupt(&mut self, owner: Index, line: u32) -> bool {
-        self.kernel.processes[owner].interrupts |= 1 << line;
+        self.processes[owner].interrupts |= 1 << line;
         let waits = matches!(
-            self.kernel.processes[owner].state,
+            self.processes[owner].state,
             State::Receiving | State::ReceivingInterrupt
         );
         if waits {
             self.deliver_interrupt(owner);
             self.make_ready(owner);
-            if !self.kernel.processes[owner].stopped {
-                self.kernel.processes.remove(QueueName::Ready, owner);
-                self.kernel.processes.push_front(QueueName::Ready, owner);
+            if !self.processes[owner].stopped {
+                self.processes.remove(QueueName::Ready, owner);
+                self.processes.push_front(QueueName::Ready, owner);
             }
         }
         waits
     }
 
     fn deliver_interrupt(&mut self, me: Index) {
-        let id = self.kernel.processes[me].name().bits();
-        let line = self.kernel.processes[me].interrupts.trailing_zeros();
-        self.kernel.processes[me].interrupts &= !(1 << line);
-        self.kernel.processes[me].set_message(
+        let id = self.processes[me].name().bits();
+        let line = self.processes[me].interrupts.trailing_zeros();
+        self.processes[me].interrupts &= !(1 << line);
+        self.processes[me].set_message(
             Message::header(Kind::Interrupt, None),
             id,
             [line, 0, 0, 0],

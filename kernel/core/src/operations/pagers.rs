@@ -4,12 +4,12 @@ use abi::process::Target;
 use abi::{Error, ProcessId};
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::state::process::{
     Index, MessageBuffer, PAGER_CHAIN, PendingRequest, Right, State, ViewName,
 };
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// Gives a child a pager, or takes it away.
     ///
     /// # Errors
@@ -27,25 +27,25 @@ impl<H: Hardware> Trap<'_, H> {
             return Err(Error::Busy);
         }
         if let Some(pager) = pager {
-            let index = self.kernel.processes.find(pager)?;
-            if index != caller && !self.kernel.processes[index].accepts_clients {
+            let index = self.processes.find(pager)?;
+            if index != caller && !self.processes[index].accepts_clients {
                 return Err(Error::Refused);
             }
             self.check_pager_chain(child, index)?;
         }
-        if self.kernel.processes[child].pager != pager {
+        if self.processes[child].pager != pager {
             self.lose_view(ViewName::new(child, Right::Pager));
         }
-        self.kernel.processes.unlink_client(child);
+        self.processes.unlink_client(child);
         if let Some(pager) = pager {
-            self.kernel.processes.link_client(child, pager);
+            self.processes.link_client(child, pager);
         }
         self.succeed(caller)
     }
 
     /// Refuses circles and chains of over [`PAGER_CHAIN`] pagers, clients of clients included.
     fn check_pager_chain(&self, client: Index, pager: Index) -> Result<(), Error> {
-        let mut length = self.kernel.processes[client].clients_below() + 1;
+        let mut length = self.processes[client].clients_below() + 1;
         let mut at = Some(pager);
         while let Some(index) = at {
             if index == client || length > PAGER_CHAIN {
@@ -59,7 +59,7 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// A fault, a fork, or a call that needs frames waits for the pager's answer.
     fn waits_for_pager(&self, index: Index) -> bool {
-        match self.kernel.processes[index].state {
+        match self.processes[index].state {
             State::Sending { pending_request, .. } | State::Answer { pending_request, .. } => {
                 match pending_request {
                     PendingRequest::Fault { .. }
@@ -87,7 +87,7 @@ impl<H: Hardware> Trap<'_, H> {
     /// A process's pager, which is alive.
     #[inline(always)]
     pub(crate) fn pager_of(&self, index: Index) -> Option<Index> {
-        self.kernel.processes[index].pager.map(|pager| Index::new(pager.index()))
+        self.processes[index].pager.map(|pager| Index::new(pager.index()))
     }
 
     /// Has the caller's pager adopt a child that is being forked.
@@ -96,11 +96,11 @@ impl<H: Hardware> Trap<'_, H> {
     /// `Refused`: the child has another pager. `PeerEnded`, `Deadlock`: the pager cannot be asked.
     pub(crate) fn clone_call(&mut self, caller: Index, child: ProcessId) -> Result<(), Error> {
         let index = self.child(caller, child.into())?;
-        let Some(pager) = self.kernel.processes[caller].pager else {
-            let ended = self.kernel.processes[caller].pager_ended;
+        let Some(pager) = self.processes[caller].pager else {
+            let ended = self.processes[caller].pager_ended;
             return if ended { Err(Error::PeerEnded) } else { self.succeed(caller) };
         };
-        if self.kernel.processes[index].pager != Some(pager) {
+        if self.processes[index].pager != Some(pager) {
             return Err(Error::Refused);
         }
         let to = Index::new(pager.index());

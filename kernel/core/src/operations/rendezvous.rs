@@ -10,7 +10,7 @@ use abi::process_info::Status;
 use abi::{Error, Permissions, ProcessId};
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::memory::space::Space;
 use crate::state::process::{Index, PendingRequest, SentPage, State};
 use crate::state::process_table::QueueName;
@@ -18,7 +18,7 @@ use crate::state::process_table::QueueName;
 /// Frames that a page on its way may need where it arrives.
 const TABLE: u32 = 1;
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// Calls a process that waits for a message from anyone, or restarts the call because memory for the page is being
     /// taken down. `false` if that process does not wait: nothing was done.
     ///
@@ -36,17 +36,17 @@ impl<H: Hardware> Trap<'_, H> {
         if transfer.is_some() && self.waits_for_room(caller, TABLE) {
             return Ok(true);
         }
-        let process = &self.kernel.processes[server];
+        let process = &self.processes[server];
         let waits = process.id == Some(to) && matches!(process.state, State::Receiving);
         if !waits || process.stopped {
             return Ok(false);
         }
         let page = self.pass_page(caller, server, transfer)?;
-        self.kernel.processes[caller].message_buffer.transfer = transfer.into();
-        self.kernel.processes[caller].state =
+        self.processes[caller].message_buffer.transfer = transfer.into();
+        self.processes[caller].state =
             State::Answer { by: server, pending_request: PendingRequest::Call };
-        self.kernel.processes.push(QueueName::Callers(server), caller);
-        let words = self.kernel.processes[caller].words();
+        self.processes.push(QueueName::Callers(server), caller);
+        let words = self.processes[caller].words();
         self.pass_cpu(caller, server, Message::header(Kind::Message, page), words);
         Ok(true)
     }
@@ -67,7 +67,7 @@ impl<H: Hardware> Trap<'_, H> {
         if transfer.is_some() && self.waits_for_room(server, TABLE) {
             return Ok(true);
         }
-        let process = &self.kernel.processes[caller];
+        let process = &self.processes[caller];
         let waits = process.id == Some(to)
             && matches!(process.state, State::Answer { by, pending_request: PendingRequest::Call } if by == server)
             && !process.stopped;
@@ -75,10 +75,10 @@ impl<H: Hardware> Trap<'_, H> {
             return Ok(false);
         }
         let page = self.pass_page(server, caller, transfer)?;
-        self.kernel.processes.remove(QueueName::Callers(server), caller);
-        self.kernel.processes[server].message_buffer.transfer = transfer.into();
-        self.kernel.processes[server].state = State::Receiving;
-        let words = self.kernel.processes[server].words();
+        self.processes.remove(QueueName::Callers(server), caller);
+        self.processes[server].message_buffer.transfer = transfer.into();
+        self.processes[server].state = State::Receiving;
+        let words = self.processes[server].words();
         self.pass_cpu(server, caller, Message::header(Kind::Message, page), words);
         Ok(true)
     }
@@ -93,15 +93,15 @@ impl<H: Hardware> Trap<'_, H> {
         pending_request: PendingRequest,
         words: [u32; 4],
     ) -> bool {
-        let process = &self.kernel.processes[pager];
+        let process = &self.processes[pager];
         let waits = matches!(process.state, State::Receiving) && !process.stopped;
-        if !waits || self.kernel.processes[client].fault_timeout != 0 {
+        if !waits || self.processes[client].fault_timeout != 0 {
             return false;
         }
-        let message_buffer = &mut self.kernel.processes[client].message_buffer;
+        let message_buffer = &mut self.processes[client].message_buffer;
         (message_buffer.words, message_buffer.transfer) = (words, SentPage::Nothing);
-        self.kernel.processes[client].state = State::Answer { by: pager, pending_request };
-        self.kernel.processes.push(QueueName::Callers(pager), client);
+        self.processes[client].state = State::Answer { by: pager, pending_request };
+        self.processes.push(QueueName::Callers(pager), client);
         self.pass_cpu(client, pager, Message::header(pending_request.kind(), None), words);
         true
     }
@@ -123,7 +123,7 @@ impl<H: Hardware> Trap<'_, H> {
             return Ok(true);
         }
         let index = Index::new(client.index());
-        let process = &self.kernel.processes[index];
+        let process = &self.processes[index];
         let forwarded = match process.state {
             State::Answer { by, pending_request: PendingRequest::Fault { .. } } if by == pager => {
                 false
@@ -142,17 +142,17 @@ impl<H: Hardware> Trap<'_, H> {
         if let FaultReply::Map { source, destination, permissions } = reply {
             let to = self.space_apart(index);
             let from = Space::current(pager);
-            let permissions = self.kernel.processes.may_leave(pager, index, permissions);
+            let permissions = self.processes.may_leave(pager, index, permissions);
             self.memory().map(from, source, to, destination, permissions)?;
         }
         if forwarded {
-            self.kernel.processes[index].registers.eax = 0;
+            self.processes[index].registers.eax = 0;
         }
-        self.kernel.processes.remove(QueueName::Callers(pager), index);
-        self.kernel.processes[index].state = State::Ready;
-        self.kernel.processes[pager].message_buffer.transfer = transfer.into();
-        self.kernel.processes[pager].state = State::Receiving;
-        self.kernel.processes.facts_of(pager).status = Status::NotRunnable as u32;
+        self.processes.remove(QueueName::Callers(pager), index);
+        self.processes[index].state = State::Ready;
+        self.processes[pager].message_buffer.transfer = transfer.into();
+        self.processes[pager].state = State::Receiving;
+        self.processes.facts_of(pager).status = Status::NotRunnable as u32;
         self.switch_from(pager, index);
         Ok(true)
     }
@@ -160,7 +160,7 @@ impl<H: Hardware> Trap<'_, H> {
     /// Has something other than the next message come for a process, or has that?
     #[inline(always)]
     fn has_more(&self, receiver: Index) -> bool {
-        let own = &self.kernel.processes[receiver];
+        let own = &self.processes[receiver];
         own.interrupts != 0 || own.zombies.head.is_some() || own.senders.head.is_some()
     }
 
@@ -215,11 +215,11 @@ impl<H: Hardware> Trap<'_, H> {
         if permissions.contains(Permissions::WRITE) && !source.is_writable() {
             return Err(Error::NotPermitted);
         }
-        let Some(place) = self.kernel.processes[to].message_buffer.transfer.accepted() else {
+        let Some(place) = self.processes[to].message_buffer.transfer.accepted() else {
             // A page that arrives nowhere is refused for the same reasons as one that does.
             return if source.is_drivers_own() { Err(Error::NotPermitted) } else { Ok(None) };
         };
-        let permissions = self.kernel.processes.may_leave(from, to, permissions);
+        let permissions = self.processes.may_leave(from, to, permissions);
         let target = self.space_apart(to);
         let from = (Space::current(from), page);
         self.memory().map_leaf(source, from, target, place, permissions)?;
@@ -229,11 +229,11 @@ impl<H: Hardware> Trap<'_, H> {
     /// Puts a message of the current process, which is blocked by now, into another's registers and that one on the CPU.
     #[inline(always)]
     fn pass_cpu(&mut self, from: Index, to: Index, header: u32, words: [u32; 4]) {
-        let facts = self.kernel.processes.facts_of(from);
+        let facts = self.processes.facts_of(from);
         facts.status = Status::NotRunnable as u32;
         let sender = facts.id;
-        self.kernel.processes[to].state = State::Ready;
-        self.kernel.processes[to].set_message(header, sender, words);
+        self.processes[to].state = State::Ready;
+        self.processes[to].set_message(header, sender, words);
         self.switch_from(from, to);
     }
 }

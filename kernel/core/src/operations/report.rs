@@ -5,15 +5,15 @@ use abi::Registers;
 use abi::fault::Access;
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::state::fault::{Fault, Unhandled};
 use crate::state::process::Index;
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// A page fault ends a process.
     pub(crate) fn report_fault(&mut self, index: Index, fault: Fault, why: Unhandled) {
         let Fault { address, access, eip } = fault;
-        let id = self.kernel.processes[index].name();
+        let id = self.processes[index].name();
         if self.jos_report_fault(index, fault, why) {
             return;
         }
@@ -32,7 +32,7 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// A process entered virtual-8086 mode, which ends it. Its saved registers say nothing.
     pub(crate) fn report_virtual_8086(&mut self, index: Index) {
-        let id = self.kernel.processes[index].name();
+        let id = self.processes[index].name();
         self.cpu.print_line(format_args!("[{id}] entered virtual-8086 mode: ended"));
     }
 
@@ -41,8 +41,8 @@ impl<H: Hardware> Trap<'_, H> {
         if self.jos_report_exception(index) {
             return;
         }
-        let id = self.kernel.processes[index].name();
-        let Registers { trap, error, eip, .. } = self.kernel.processes[index].registers;
+        let id = self.processes[index].name();
+        let Registers { trap, error, eip, .. } = self.processes[index].registers;
         let name = EXCEPTIONS.get(trap as usize).unwrap_or(&"unexpected interrupt");
         self.cpu.print_line(format_args!(
             "[{id}] {name} (vector {trap}, error {error:08x}) at ip {eip:08x}: ended"

@@ -4,30 +4,30 @@ use abi::Error;
 use abi::process::Target;
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::memory::space::Space;
 use crate::state::process::Index;
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// Whether the current process's call has to wait for memory that is being taken down: fewer than `frames` are
     /// free, and a process is dying. One table of it has then been taken down, and the call restarts: its caller must
     /// return, with no register changed. So no call takes down more than one table.
     #[inline(always)]
     pub(crate) fn waits_for_room(&mut self, caller: Index, frames: u32) -> bool {
-        self.kernel.frames.free() < frames && self.take_down_and_restart(caller)
+        self.frames.free() < frames && self.take_down_and_restart(caller)
     }
 
     /// As [`Kernel::waits_for_room`], for `frames` that are to be charged to `owner`, and for the dying processes that
     /// its bounds count.
     #[inline(always)]
     pub(crate) fn waits_for_quota(&mut self, caller: Index, owner: Index, frames: u32) -> bool {
-        self.kernel.processes.is_bounded(owner) && self.bound_gives_way(caller, owner, frames)
+        self.processes.is_bounded(owner) && self.bound_gives_way(caller, owner, frames)
     }
 
     #[cold]
     #[inline(never)]
     fn bound_gives_way(&mut self, caller: Index, owner: Index, frames: u32) -> bool {
-        self.kernel.processes.meets_bound_that_gives_way(owner, frames)
+        self.processes.meets_bound_that_gives_way(owner, frames)
             && self.take_down_and_restart(caller)
     }
 
@@ -35,7 +35,7 @@ impl<H: Hardware> Trap<'_, H> {
     #[cold]
     pub(crate) fn waits_for_bound(&mut self, caller: Index, error: Error) -> bool {
         error == Error::QuotaExceeded
-            && self.kernel.processes.met_bound_gives_way()
+            && self.processes.met_bound_gives_way()
             && self.take_down_and_restart(caller)
     }
 
@@ -44,7 +44,7 @@ impl<H: Hardware> Trap<'_, H> {
     #[cold]
     #[inline(never)]
     pub(crate) fn take_down_and_restart(&mut self, caller: Index) -> bool {
-        let some = !self.kernel.goes_on && self.teardown_slice();
+        let some = !self.goes_on && self.teardown_slice();
         if some {
             self.restart(caller);
         }

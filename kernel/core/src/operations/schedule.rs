@@ -3,7 +3,7 @@
 use abi::process_info::Status;
 
 use crate::hardware::Hardware;
-use crate::kernel::{After, Trap};
+use crate::kernel::{After, Kernel};
 use crate::state::fault::Unhandled;
 use crate::state::process::{Index, State};
 use crate::state::process_table::QueueName;
@@ -12,13 +12,13 @@ use crate::state::process_table::QueueName;
 const TAKEN_DOWN_AT_ONCE: u32 = 8;
 const LATE: Unhandled = Unhandled::Pager("its pager did not answer in time");
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// A tick of the timer: wakes whose time has come and lets the next process run.
     pub fn timer(&mut self) -> After {
         self.wake_sleepers();
         self.console_tick();
-        if self.kernel.processes.front(QueueName::Ready).is_some()
-            || self.kernel.processes.front(QueueName::Dying).is_some()
+        if self.processes.front(QueueName::Ready).is_some()
+            || self.processes.front(QueueName::Dying).is_some()
         {
             self.give_up_cpu();
         }
@@ -40,17 +40,17 @@ impl<H: Hardware> Trap<'_, H> {
 
     #[inline(never)]
     fn choose(&mut self) -> After {
-        if let Some(status) = self.kernel.ended {
+        if let Some(status) = self.ended {
             return After::PowerOff { status };
         }
         for _ in 0..TAKEN_DOWN_AT_ONCE {
-            if let Some(next) = self.kernel.processes.pop(QueueName::Ready) {
+            if let Some(next) = self.processes.pop(QueueName::Ready) {
                 self.switch(next);
                 self.take_down_some();
                 return After::Run;
             }
             if !self.teardown_slice() {
-                if self.kernel.first.is_some() || self.awaits_the_world() {
+                if self.first.is_some() || self.awaits_the_world() {
                     return After::Idle;
                 }
                 return self.nothing_can_run();
@@ -61,16 +61,16 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// Does any process wait for time to pass, or for somebody to type?
     fn awaits_the_world(&self) -> bool {
-        !self.kernel.sleepers.is_empty()
-            || self.kernel.processes.front(QueueName::Readers).is_some()
-            || self.kernel.console.owner().is_some()
+        !self.sleepers.is_empty()
+            || self.processes.front(QueueName::Readers).is_some()
+            || self.console.owner().is_some()
     }
 
     /// Lets the next ready process run, if there is one, and the current one after all others.
     #[inline(always)]
     pub(crate) fn yield_cpu(&mut self, current: Index) {
-        if let Some(next) = self.kernel.processes.exchange(QueueName::Ready, current) {
-            self.kernel.processes.facts_of(current).status = Status::Runnable as u32;
+        if let Some(next) = self.processes.exchange(QueueName::Ready, current) {
+            self.processes.facts_of(current).status = Status::Runnable as u32;
             self.switch_from(current, next);
         }
         self.take_down_some();
@@ -79,7 +79,7 @@ impl<H: Hardware> Trap<'_, H> {
     /// Takes down one table, if any process is dying.
     #[inline(always)]
     fn take_down_some(&mut self) {
-        if self.kernel.processes.front(QueueName::Dying).is_some() {
+        if self.processes.front(QueueName::Dying).is_some() {
             self.teardown_slice();
         }
     }
@@ -87,8 +87,8 @@ impl<H: Hardware> Trap<'_, H> {
     /// Puts the current process behind all others that are ready.
     pub(crate) fn give_up_cpu(&mut self) {
         if let Some(current) = self.cpu.current.take() {
-            self.kernel.processes.push(QueueName::Ready, current);
-            self.kernel.processes.facts_of(current).status = Status::Runnable as u32;
+            self.processes.push(QueueName::Ready, current);
+            self.processes.facts_of(current).status = Status::Runnable as u32;
         }
     }
 
@@ -97,7 +97,7 @@ impl<H: Hardware> Trap<'_, H> {
     pub(crate) fn switch(&mut self, next: Index) {
         if self.cpu.loaded != Some(next) {
             if let Some(old) = self.cpu.loaded {
-                self.cpu.hardware.save_fpu(&mut self.kernel.processes[old].fpu);
+                self.cpu.hardware.save_fpu(&mut self.processes[old].fpu);
             }
             self.load_space(next);
         }
@@ -108,7 +108,7 @@ impl<H: Hardware> Trap<'_, H> {
     #[inline(always)]
     pub(crate) fn switch_from(&mut self, old: Index, next: Index) {
         debug_assert!(self.cpu.loaded == Some(old) && old != next);
-        self.cpu.hardware.save_fpu(&mut self.kernel.processes[old].fpu);
+        self.cpu.hardware.save_fpu(&mut self.processes[old].fpu);
         self.load_space(next);
         self.set_current(next);
     }
@@ -116,8 +116,8 @@ impl<H: Hardware> Trap<'_, H> {
     /// Loads a process's directory and registers.
     #[inline(always)]
     fn load_space(&mut self, next: Index) {
-        self.cpu.load(self.kernel.processes[next].directory);
-        let process = &mut self.kernel.processes[next];
+        self.cpu.load(self.processes[next].directory);
+        let process = &mut self.processes[next];
         self.cpu.hardware.load_fpu(&process.fpu);
         self.cpu.hardware.set_register_area(&mut process.registers);
         let any_ports = self.cpu.ports_open | process.ports.any();
@@ -129,7 +129,7 @@ impl<H: Hardware> Trap<'_, H> {
 
     #[inline(always)]
     fn set_current(&mut self, next: Index) {
-        let facts = self.kernel.processes.facts_of(next);
+        let facts = self.processes.facts_of(next);
         facts.status = Status::Running as u32;
         facts.runs = facts.runs.wrapping_add(1);
         facts.cpu = self.cpu.number;
@@ -138,8 +138,8 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// Takes the current process off the CPU; it waits for something.
     pub(crate) fn block(&mut self, index: Index, state: State) {
-        self.kernel.processes[index].state = state;
-        self.kernel.processes.facts_of(index).status = Status::NotRunnable as u32;
+        self.processes[index].state = state;
+        self.processes.facts_of(index).status = Status::NotRunnable as u32;
         if self.cpu.current == Some(index) {
             self.cpu.current = None;
         }
@@ -147,21 +147,21 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// A process's wait is over; unless it is stopped, it wants the CPU again. It is in no queue.
     pub(crate) fn make_ready(&mut self, index: Index) {
-        self.kernel.sleepers.remove(&mut self.kernel.processes, index);
-        self.kernel.processes[index].state = State::Ready;
-        if !self.kernel.processes[index].stopped {
-            self.kernel.processes.push(QueueName::Ready, index);
-            self.kernel.processes.facts_of(index).status = Status::Runnable as u32;
+        self.sleepers.remove(&mut self.processes, index);
+        self.processes[index].state = State::Ready;
+        if !self.processes[index].stopped {
+            self.processes.push(QueueName::Ready, index);
+            self.processes.facts_of(index).status = Status::Runnable as u32;
         }
     }
 
     /// As [`Kernel::make_ready`], but if the CPU has no process, this one gets it at once.
     pub(crate) fn hand_over(&mut self, index: Index) {
-        if self.cpu.current.is_some() || self.kernel.processes[index].stopped {
+        if self.cpu.current.is_some() || self.processes[index].stopped {
             return self.make_ready(index);
         }
-        self.kernel.sleepers.remove(&mut self.kernel.processes, index);
-        self.kernel.processes[index].state = State::Ready;
+        self.sleepers.remove(&mut self.processes, index);
+        self.processes[index].state = State::Ready;
         self.switch(index);
     }
 
@@ -169,31 +169,31 @@ impl<H: Hardware> Trap<'_, H> {
     /// call has been restarted already, so the process leaves the readers, who are woken for a byte, and reads again
     /// when it is started.
     pub(crate) fn stop(&mut self, index: Index) {
-        if self.kernel.processes[index].stopped {
+        if self.processes[index].stopped {
             return;
         }
-        self.kernel.processes[index].stopped = true;
-        if self.kernel.processes[index].state == State::Reading {
-            self.kernel.processes.remove(QueueName::Readers, index);
-            self.kernel.processes[index].state = State::Ready;
+        self.processes[index].stopped = true;
+        if self.processes[index].state == State::Reading {
+            self.processes.remove(QueueName::Readers, index);
+            self.processes[index].state = State::Ready;
             return;
         }
-        if self.kernel.processes[index].state != State::Ready {
+        if self.processes[index].state != State::Ready {
             return;
         }
         if self.cpu.current == Some(index) {
             self.cpu.current = None;
         } else {
-            self.kernel.processes.remove(QueueName::Ready, index);
+            self.processes.remove(QueueName::Ready, index);
         }
-        self.kernel.processes.facts_of(index).status = Status::NotRunnable as u32;
+        self.processes.facts_of(index).status = Status::NotRunnable as u32;
     }
 
     /// Clears a process's stopped flag. Where it is blocked, it stays blocked.
     pub(crate) fn start(&mut self, index: Index) {
-        if self.kernel.processes[index].stopped {
-            self.kernel.processes[index].stopped = false;
-            if self.kernel.processes[index].state == State::Ready {
+        if self.processes[index].stopped {
+            self.processes[index].stopped = false;
+            if self.processes[index].state == State::Ready {
                 self.make_ready(index);
             }
         }
@@ -201,24 +201,24 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// Takes a process out of whatever it waits in, before its state changes.
     pub(crate) fn leave_queue(&mut self, index: Index) {
-        self.kernel.sleepers.remove(&mut self.kernel.processes, index);
-        match self.kernel.processes[index].state {
+        self.sleepers.remove(&mut self.processes, index);
+        match self.processes[index].state {
             State::Ready => {
                 if self.cpu.current == Some(index) {
                     self.cpu.current = None;
-                } else if !self.kernel.processes[index].stopped {
-                    self.kernel.processes.remove(QueueName::Ready, index);
+                } else if !self.processes[index].stopped {
+                    self.processes.remove(QueueName::Ready, index);
                 }
             }
             State::Sending { to, .. } => {
-                self.kernel.processes.remove(QueueName::Senders(to), index)
+                self.processes.remove(QueueName::Senders(to), index)
             }
-            State::Answer { by, .. } => self.kernel.processes.remove(QueueName::Callers(by), index),
+            State::Answer { by, .. } => self.processes.remove(QueueName::Callers(by), index),
             State::ReceivingFrom { from } => {
-                self.kernel.processes.remove(QueueName::Callers(from), index)
+                self.processes.remove(QueueName::Callers(from), index)
             }
-            State::Reading => self.kernel.processes.remove(QueueName::Readers, index),
-            State::Dying => self.kernel.processes.remove(QueueName::Dying, index),
+            State::Reading => self.processes.remove(QueueName::Readers, index),
+            State::Dying => self.processes.remove(QueueName::Dying, index),
             State::Free
             | State::Receiving
             | State::ReceivingInterrupt
@@ -239,16 +239,16 @@ impl<H: Hardware> Trap<'_, H> {
     /// Sets an alarm for a process that is blocked.
     pub(crate) fn wake_in(&mut self, index: Index, milliseconds: u32) {
         let wake = self.cpu.hardware.now() + u64::from(milliseconds) * 1000;
-        self.kernel.sleepers.insert(&mut self.kernel.processes, index, wake);
+        self.sleepers.insert(&mut self.processes, index, wake);
     }
 
     fn wake_sleepers(&mut self) {
-        if self.kernel.sleepers.is_empty() {
+        if self.sleepers.is_empty() {
             return;
         }
         let now = self.cpu.hardware.now();
-        while let Some(index) = self.kernel.sleepers.pop_due(&mut self.kernel.processes, now) {
-            match self.kernel.processes[index].state {
+        while let Some(index) = self.sleepers.pop_due(&mut self.processes, now) {
+            match self.processes[index].state {
                 State::Sleeping => self.make_ready(index),
                 State::Sending { pending_request, .. } | State::Answer { pending_request, .. } => {
                     self.leave_queue(index);

@@ -23,7 +23,7 @@ use abi::layout::ENTRIES;
 use abi::{Error, PageRange, Syscall};
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::state::call_registers::CallRegisters;
 use crate::state::process::{Index, MessageBuffer, PendingRequest};
 
@@ -32,7 +32,7 @@ pub(crate) const PAGE_AND_TABLE: u32 = 2;
 /// The table that a mapping may need, or the directory of a new process.
 pub(crate) const TABLE: u32 = 1;
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// A call of the current process has found no frame: asks for frames, or gives the caller the error.
     #[cold]
     #[inline(never)]
@@ -44,17 +44,17 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// Suspends the current process and asks a pager for frames. `false`: there is none that could free any.
     fn ask_for_frames(&mut self, caller: Index) -> bool {
-        if self.kernel.second_try {
+        if self.second_try {
             return false;
         }
         let call = self.call_of(caller);
         let Some((needy, frames)) = self.frames_wanted(caller, call) else { return false };
         let Some(pager) = self.living_pager(needy) else { return false };
-        if !self.kernel.processes[pager].frees_frames {
+        if !self.processes[pager].frees_frames {
             return false;
         }
         let is_range = call.is_ok_and(is_range_call);
-        let done = if is_range { self.kernel.processes[caller].pages_done() } else { 0 };
+        let done = if is_range { self.processes[caller].pages_done() } else { 0 };
         let words = [frames, done, 0, 0];
         if self.ask_at_once(caller, pager, PendingRequest::Frames, words) {
             return true;
@@ -63,10 +63,10 @@ impl<H: Hardware> Trap<'_, H> {
             .begin_errand(caller, pager, PendingRequest::Frames, MessageBuffer::words(words))
             .is_err()
         {
-            self.kernel.processes[caller].set_pages_done(done);
+            self.processes[caller].set_pages_done(done);
             return false;
         }
-        let timeout = self.kernel.processes[caller].fault_timeout;
+        let timeout = self.processes[caller].fault_timeout;
         if timeout != 0 {
             self.wake_in(caller, timeout);
         }
@@ -78,19 +78,19 @@ impl<H: Hardware> Trap<'_, H> {
         let eax = match self.call_of(caller) {
             Ok(call) => {
                 if is_range_call(call) || matches!(call, Syscall::DeviceMap { .. }) {
-                    let process = &mut self.kernel.processes[caller];
+                    let process = &mut self.processes[caller];
                     process.registers.ebx = process.pages_done();
                 }
                 Error::OutOfFrames.to_wire()
             }
-            Err(_) => self.kernel.processes[caller].numbering.error(Error::OutOfFrames),
+            Err(_) => self.processes[caller].numbering.error(Error::OutOfFrames),
         };
-        self.kernel.processes[caller].registers.eax = eax;
+        self.processes[caller].registers.eax = eax;
     }
 
     /// The native call in a process's saved registers; an error if it is a JOS call.
     pub(crate) fn call_of(&self, caller: Index) -> Result<Syscall, Error> {
-        CallRegisters::decode_again(&self.kernel.processes[caller].registers)
+        CallRegisters::decode_again(&self.processes[caller].registers)
     }
 
     /// Whose pager is to free frames for a call, and how many the call needs at most. `None`: no pager can help.
@@ -106,7 +106,7 @@ impl<H: Hardware> Trap<'_, H> {
             | Syscall::Call { to, .. }
             | Syscall::Reply { to, .. }
             | Syscall::ReplyAndReceive { to, .. } => {
-                return self.kernel.processes.find(to).ok().map(|receiver| (receiver, TABLE));
+                return self.processes.find(to).ok().map(|receiver| (receiver, TABLE));
             }
             // The others need no frame, or one of the pool for devices, or are a pager's own.
             _ => return None,

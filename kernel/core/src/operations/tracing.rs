@@ -1,8 +1,8 @@
 //! Records events in the ring ([`crate::state::trace`]).
 //!
 //! Nothing here runs unless the boot line has asked for a trace: the machine then enters the kernel by stubs of their
-//! own, which call [`Trap::trace_trap`] before the trap is handled, [`Kernel::trace_result`] after it, and
-//! [`Trap::trace_resume`] when it is known which process runs next. The ordinary stubs do not use the ring. See
+//! own, which call [`Kernel::trace_trap`] before the trap is handled, [`Kernel::trace_result`] after it, and
+//! [`Kernel::trace_resume`] when it is known which process runs next. The ordinary stubs do not use the ring. See
 //! [`abi::trace`] for what an event says.
 
 use abi::fault::PAGE_FAULT;
@@ -12,15 +12,15 @@ use abi::trace::{Argument, BY_SYSENTER, ELSEWHERE, Event, Kind};
 use abi::{Error, ProcessId, Registers};
 
 use crate::hardware::Hardware;
-use crate::kernel::{Kernel, Trap};
+use crate::kernel::Kernel;
 use crate::state::process::{Index, State};
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// Records that the current process has trapped. `line` is the device's if it was an interrupt.
     #[inline(never)]
     pub fn trace_trap(&mut self, line: Option<u32>) {
         let Some(current) = self.cpu.current else { return };
-        let process = &self.kernel.processes[current];
+        let process = &self.processes[current];
         let registers = &process.registers;
         let begin = |kind, number, argument| Event::begin(process.id, kind, number, argument);
         let event = match (line, registers.trap) {
@@ -31,31 +31,31 @@ impl<H: Hardware> Trap<'_, H> {
             }
             (None, vector) => begin(Kind::Exception, vector as u8, registers.eip),
         };
-        self.kernel.trace.open = Some((current, registers.eip));
-        self.kernel.trace.record(event);
+        self.trace.open = Some((current, registers.eip));
+        self.trace.record(event);
     }
 
     /// Records that the current process has trapped from virtual-8086 mode, so that its registers say nothing.
     #[inline(never)]
     pub fn trace_virtual_8086(&mut self, vector: u32) {
         let Some(current) = self.cpu.current else { return };
-        let id = self.kernel.processes[current].id;
-        self.kernel.trace.open = Some((current, 0));
-        self.kernel.trace.record(Event::begin(id, Kind::Exception, vector as u8, 0));
+        let id = self.processes[current].id;
+        self.trace.open = Some((current, 0));
+        self.trace.record(Event::begin(id, Kind::Exception, vector as u8, 0));
     }
 
     /// Records that another process has the CPU than the one that had it last, if that is so.
     #[inline(never)]
     pub fn trace_resume(&mut self) {
         let Some(current) = self.cpu.current else { return };
-        let process = &self.kernel.processes[current];
-        if process.id == self.kernel.trace.running {
+        let process = &self.processes[current];
+        if process.id == self.trace.running {
             return;
         }
-        let last = core::mem::replace(&mut self.kernel.trace.running, process.id);
+        let last = core::mem::replace(&mut self.trace.running, process.id);
         let argument = last.map_or(0, ProcessId::bits);
         let event = Event::begin(process.id, Kind::Switch, 0, argument);
-        self.kernel.trace.record(event.end(process.state.published(), process.registers.eax));
+        self.trace.record(event.end(process.state.published(), process.registers.eax));
     }
 
     /// Copies the last events of a child, at most `count`, to `address` in the caller's space.
@@ -68,18 +68,18 @@ impl<H: Hardware> Trap<'_, H> {
         (address, count): (u32, u32),
     ) -> Result<(), Error> {
         let child = self.child(caller, child)?;
-        if !self.kernel.trace.on {
+        if !self.trace.on {
             return Err(Error::NotPermitted);
         }
         let length = count * size_of::<Event>() as u32;
         if !self.check_words(caller, (address, length), true)? {
             return Ok(());
         }
-        let id = self.kernel.processes[child].name().bits();
+        let id = self.processes[child].name().bits();
         let own = |event: &Event| event.process == id;
-        let known = self.kernel.trace.events().filter(own).count();
+        let known = self.trace.events().filter(own).count();
         let last =
-            self.kernel.trace.events().filter(own).skip(known.saturating_sub(count as usize));
+            self.trace.events().filter(own).skip(known.saturating_sub(count as usize));
         let words = last.flat_map(|event| event.words());
         for (at, word) in (address..address + length).step_by(4).zip(words) {
             self.cpu.hardware.write_user(at, word);
@@ -88,7 +88,7 @@ impl<H: Hardware> Trap<'_, H> {
     }
 }
 
-impl Kernel {
+impl<H: Hardware> Kernel<H> {
     /// Records an interrupt that came while no process ran.
     #[inline(never)]
     pub fn trace_idle_interrupt(&mut self, line: u32) {

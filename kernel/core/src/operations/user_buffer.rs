@@ -7,10 +7,10 @@ use abi::Error;
 use abi::layout::USER_TOP;
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::state::process::Index;
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// Checks a buffer of the caller for reading, or for writing. `false`: the caller has faulted there, and its call
     /// restarts.
     ///
@@ -34,7 +34,7 @@ impl<H: Hardware> Trap<'_, H> {
         Ok(checked.is_ok())
     }
 
-    /// As [`Trap::check_buffer`], for a buffer of words.
+    /// As [`Kernel::check_buffer`], for a buffer of words.
     ///
     /// # Errors
     /// `InvalidArgument`: the address is no multiple of 4. `Fault`: the buffer does not lie below UTOP.

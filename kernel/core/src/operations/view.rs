@@ -18,24 +18,24 @@ use abi::process::Target;
 use abi::{Entry, EntryFlags, Error, ViewSlot};
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::state::empty_view::EmptyView;
 use crate::state::process::{Index, Right, ViewName};
 
 /// What a directory entry of a view says beside the frame.
 const VIEW: EntryFlags = EntryFlags::USER_LEAF.union(EntryFlags::VIEW);
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// Makes the empty view, at boot. `None`: there is no memory for it.
     pub(crate) fn make_empty_view(&mut self) -> Option<()> {
-        let [zeros, empty] = [self.kernel.frames.allocate()?, self.kernel.frames.allocate()?];
-        let (zeros, empty) = (self.kernel.frames.adopt(zeros), self.kernel.frames.adopt(empty));
+        let [zeros, empty] = [self.frames.allocate()?, self.frames.allocate()?];
+        let (zeros, empty) = (self.frames.adopt(zeros), self.frames.adopt(empty));
         self.cpu.hardware.zero_frame(zeros);
         let entry = Entry::new(zeros, EntryFlags::USER_LEAF | EntryFlags::ACCESSED);
         for index in 0..ENTRIES {
             self.cpu.hardware.write_frame(empty, index, entry.bits());
         }
-        self.kernel.empty_view = Some(EmptyView { table: empty, zeros });
+        self.empty_view = Some(EmptyView { table: empty, zeros });
         Some(())
     }
 
@@ -53,18 +53,18 @@ impl<H: Hardware> Trap<'_, H> {
     ) -> Result<(), Error> {
         let (viewed, right) = self.viewed_by(caller, process)?;
         let name = ViewName::new(viewed, right);
-        if self.kernel.processes[viewed].first_view.is_some() {
+        if self.processes[viewed].first_view.is_some() {
             return Err(Error::Refused);
         }
         let is_empty = self.directory_entry_of(caller, slot.index()) == Entry::ABSENT;
-        if !is_empty || self.kernel.processes.view(name).viewer.is_some() {
+        if !is_empty || self.processes.view(name).viewer.is_some() {
             return Err(Error::Busy);
         }
-        if self.kernel.processes[caller].first_view.is_none() {
+        if self.processes[caller].first_view.is_none() {
             self.lose_views_of(caller);
         }
-        self.kernel.processes.link_view(name, caller, slot);
-        let directory = self.kernel.processes[viewed].directory;
+        self.processes.link_view(name, caller, slot);
+        let directory = self.processes[viewed].directory;
         self.point_view(caller, slot.index(), Entry::new(directory, VIEW));
         self.succeed(caller)
     }
@@ -77,8 +77,8 @@ impl<H: Hardware> Trap<'_, H> {
         if !self.directory_entry_of(caller, slot.index()).contains(VIEW) {
             return Err(Error::NotMapped);
         }
-        if let Some(name) = self.kernel.processes.view_at(caller, slot) {
-            self.kernel.processes.unlink_view(name);
+        if let Some(name) = self.processes.view_at(caller, slot) {
+            self.processes.unlink_view(name);
         }
         self.point_view(caller, slot.index(), Entry::ABSENT);
         self.succeed(caller)
@@ -87,11 +87,11 @@ impl<H: Hardware> Trap<'_, H> {
     /// A process ends: nobody views it any more, nor it anybody. Costs a step for each of its views, of which there are
     /// fewer than directory entries.
     pub(crate) fn lose_views(&mut self, index: Index) {
-        if self.kernel.processes.has_no_views(index) {
+        if self.processes.has_no_views(index) {
             return;
         }
         self.lose_views_of(index);
-        while let Some(name) = self.kernel.processes[index].first_view {
+        while let Some(name) = self.processes[index].first_view {
             self.lose_view(name);
         }
     }
@@ -105,8 +105,8 @@ impl<H: Hardware> Trap<'_, H> {
 
     /// A view, if there is one, shows nothing any more.
     pub(crate) fn lose_view(&mut self, name: ViewName) {
-        if let Some((viewer, entry)) = self.kernel.processes.unlink_view(name) {
-            let empty = self.kernel.empty_view.expect("made at boot").table;
+        if let Some((viewer, entry)) = self.processes.unlink_view(name) {
+            let empty = self.empty_view.expect("made at boot").table;
             self.point_view(viewer, entry, Entry::new(empty, VIEW));
         }
     }
@@ -114,7 +114,7 @@ impl<H: Hardware> Trap<'_, H> {
     /// Changes what a directory entry that is or becomes a view's names, and forgets what its 4 MiB and its own window
     /// page showed. A viewer that is not loaded has nothing cached: loading it flushes.
     fn point_view(&mut self, viewer: Index, entry: u32, to: Entry) {
-        let directory = self.kernel.processes[viewer].directory;
+        let directory = self.processes[viewer].directory;
         self.cpu.hardware.write_frame(directory, entry, to.bits());
         if self.cpu.loaded == Some(viewer) {
             self.cpu.flush_all();
@@ -123,7 +123,7 @@ impl<H: Hardware> Trap<'_, H> {
 
     fn directory_entry_of(&mut self, index: Index, entry: u32) -> Entry {
         Entry::from_bits(
-            self.cpu.hardware.read_frame(self.kernel.processes[index].directory, entry),
+            self.cpu.hardware.read_frame(self.processes[index].directory, entry),
         )
     }
 }

@@ -4,10 +4,10 @@ use abi::call::{FaultReply, PageTransfer};
 use abi::{Error, ProcessId, UserPage};
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::state::process::Index;
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// A pager answers a client's fault, or its request for frames.
     ///
     /// # Errors

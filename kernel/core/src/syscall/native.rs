@@ -6,7 +6,7 @@ use abi::process::Target;
 use abi::{Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::memory::space::Change;
 use crate::state::call_registers::CallRegisters;
 use crate::state::fault::Fault;
@@ -15,17 +15,17 @@ use crate::state::process::{Index, MessageBuffer, PendingRequest, Quota, SentPag
 /// Tables that a range may need: it crosses one boundary between tables at most.
 const TWO_TABLES: u32 = 2;
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// A call of the current process, by `int 0x30` or `sysenter`: a native one, or one that turns out not to be. Where it succeeds, the arm has left its
     /// caller's registers as they should be; unless the caller is blocked, has ended, or restarts the call, that
     /// includes 0 in `eax`.
     #[inline(always)]
     pub(crate) fn native_call<const SYSENTER: bool>(&mut self, caller: Index) {
-        let raw = CallRegisters::<SYSENTER>(&self.kernel.processes[caller].registers);
+        let raw = CallRegisters::<SYSENTER>(&self.processes[caller].registers);
         let call = if raw.fits() { Syscall::decode(&raw) } else { Err(Error::InvalidArgument) };
         let done = match call {
             Ok(call) => {
-                self.kernel.processes[caller].unfinished = Unfinished::None;
+                self.processes[caller].unfinished = Unfinished::None;
                 self.dispatch::<SYSENTER>(caller, call)
             }
             Err(_) if !SYSENTER && raw.number() < Syscall::FIRST => {
@@ -48,8 +48,8 @@ impl<H: Hardware> Trap<'_, H> {
         }
         if !self.waits_for_bound(caller, error) {
             let done =
-                if self.kernel.goes_on { self.kernel.processes[caller].pages_done() } else { 0 };
-            let registers = &mut self.kernel.processes[caller].registers;
+                if self.goes_on { self.processes[caller].pages_done() } else { 0 };
+            let registers = &mut self.processes[caller].registers;
             if says_how_far(registers.eax & 0xFF) {
                 registers.ebx = done;
             }
@@ -65,10 +65,10 @@ impl<H: Hardware> Trap<'_, H> {
     ) -> Result<(), Error> {
         match call {
             Syscall::Identity => {
-                let facts = self.kernel.processes.facts_of(caller);
+                let facts = self.processes.facts_of(caller);
                 let (own, parent) = (facts.id, facts.parent);
-                let pager = self.kernel.processes[caller].pager.map_or(0, ProcessId::bits);
-                self.kernel.processes[caller].set_three_words_of(SYSENTER, [own, parent, pager]);
+                let pager = self.processes[caller].pager.map_or(0, ProcessId::bits);
+                self.processes[caller].set_three_words_of(SYSENTER, [own, parent, pager]);
                 Ok(())
             }
             Syscall::PageAllocate { process, page, permissions } => {
@@ -89,7 +89,7 @@ impl<H: Hardware> Trap<'_, H> {
             Syscall::FrameReferences { frame } => {
                 let known = frame < 0x10_0000;
                 let count =
-                    known.then(|| self.kernel.frames.count(Frame::from_number(frame))).flatten();
+                    known.then(|| self.frames.count(Frame::from_number(frame))).flatten();
                 let count = count.ok_or(Error::NotMapped)?;
                 self.answer(caller, count)
             }
@@ -102,7 +102,7 @@ impl<H: Hardware> Trap<'_, H> {
             }
             Syscall::RangeProtect { process, range, drop, add } => {
                 let Some(space) = self.room_in(caller, process, 0)? else { return Ok(()) };
-                let add = self.kernel.processes.may_leave(caller, space.owner, add);
+                let add = self.processes.may_leave(caller, space.owner, add);
                 let change = Change::new(drop, add);
                 let (progress, found) = self.memory().protect_range(space, range, change);
                 if progress.result.is_err() {
@@ -153,35 +153,35 @@ impl<H: Hardware> Trap<'_, H> {
             }
             Syscall::SetQuota { process, frames, processes } => {
                 let child = self.child(caller, process)?;
-                self.kernel.processes.set_quota(child, Quota { frames, processes })?;
+                self.processes.set_quota(child, Quota { frames, processes })?;
                 self.succeed(caller)
             }
             Syscall::Usage { process } => {
                 let index = self.memory_of(caller, process)?;
-                let (used, bound) = self.kernel.processes.usage(index);
+                let (used, bound) = self.processes.usage(index);
                 let words = [used.frames, bound.frames, used.processes, bound.processes];
                 self.answer_all(caller, words)
             }
             Syscall::Machine => {
                 let flushes = self.cpu.flushes.pages & 0xFFFF | self.cpu.flushes.all << 16;
-                let (total, free) = (self.kernel.frames.total(), self.kernel.frames.free());
-                let words = [total, free, self.kernel.processes.live(), flushes];
+                let (total, free) = (self.frames.total(), self.frames.free());
+                let words = [total, free, self.processes.live(), flushes];
                 self.answer_all(caller, words)
             }
             Syscall::SetHandler { process, address } => {
                 let index = self.self_or_child(caller, process)?;
-                self.kernel.processes[index].handler = address;
+                self.processes[index].handler = address;
                 // The record shows what JOS programs set, and nothing that is not so any more.
-                self.kernel.processes.facts_of(index).handler = 0;
+                self.processes.facts_of(index).handler = 0;
                 self.succeed(caller)
             }
             Syscall::SetPager { process, pager } => self.set_pager(caller, process, pager),
             Syscall::AcceptClients { accept } => {
-                self.kernel.processes[caller].accepts_clients = accept;
+                self.processes[caller].accepts_clients = accept;
                 self.succeed(caller)
             }
             Syscall::AcceptFrameRequests { accept } => {
-                self.kernel.processes[caller].frees_frames = accept;
+                self.processes[caller].frees_frames = accept;
                 self.succeed(caller)
             }
             Syscall::FaultForward { address, access, eip } => {
@@ -200,7 +200,7 @@ impl<H: Hardware> Trap<'_, H> {
             }
             Syscall::SetFaultTimeout { process, milliseconds } => {
                 let child = self.child(caller, process)?;
-                self.kernel.processes[child].fault_timeout = milliseconds;
+                self.processes[child].fault_timeout = milliseconds;
                 self.succeed(caller)
             }
             Syscall::Clone { child } => self.clone_call(caller, child),
@@ -224,7 +224,7 @@ impl<H: Hardware> Trap<'_, H> {
                     return Ok(());
                 }
                 let message_buffer = MessageBuffer {
-                    words: self.kernel.processes[caller].words(),
+                    words: self.processes[caller].words(),
                     transfer: transfer.into(),
                 };
                 let answered = self.reply(caller, to, message_buffer)?;
@@ -246,12 +246,12 @@ impl<H: Hardware> Trap<'_, H> {
                 self.answer_all(caller, [now as u32, (now >> 32) as u32, 0, 0])
             }
             Syscall::Sleep { milliseconds: 0 } | Syscall::Yield => {
-                self.kernel.processes[caller].registers.eax = 0;
+                self.processes[caller].registers.eax = 0;
                 self.yield_cpu(caller);
                 Ok(())
             }
             Syscall::Sleep { milliseconds } => {
-                self.kernel.processes[caller].registers.eax = 0;
+                self.processes[caller].registers.eax = 0;
                 self.sleep(caller, milliseconds);
                 Ok(())
             }
@@ -261,13 +261,13 @@ impl<H: Hardware> Trap<'_, H> {
             Syscall::ConsoleRead { address, length } => self.console_read(caller, address, length),
             Syscall::SetConsoleOwner { owner } => {
                 let owner = owner.map(|owner| self.self_or_child(caller, owner)).transpose()?;
-                if !self.kernel.console.may_set_owner(caller) {
+                if !self.console.may_set_owner(caller) {
                     return Err(Error::NoSuchProcess);
                 }
-                self.kernel.console.set_owner(owner);
+                self.console.set_owner(owner);
                 if let Some(owner) = owner {
                     // A Ctrl-C from before was not meant for what it does now.
-                    self.kernel.processes[owner].interrupts &= !1;
+                    self.processes[owner].interrupts &= !1;
                 }
                 self.succeed(caller)
             }
@@ -303,9 +303,9 @@ impl<H: Hardware> Trap<'_, H> {
         if self.waits_for_quota(caller, to.owner, range.pages() + TWO_TABLES) {
             return Ok(());
         }
-        let mut add = self.kernel.processes.may_leave(caller, to.owner, add);
+        let mut add = self.processes.may_leave(caller, to.owner, add);
         if both {
-            add = self.kernel.processes.may_leave(caller, from.owner, add);
+            add = self.processes.may_leave(caller, from.owner, add);
         }
         let change = Change::new(drop, add);
         // A range that overlaps its destination upwards is walked from its last page on.
@@ -329,7 +329,7 @@ impl<H: Hardware> Trap<'_, H> {
         done: u32,
     ) -> Result<(), Error> {
         let Some(space) = self.room_in(caller, process, 0)? else { return Ok(()) };
-        let marks = self.kernel.processes.may_leave(caller, space.owner, marks);
+        let marks = self.processes.may_leave(caller, space.owner, marks);
         let progress = self.memory().unmap_range(space, range.after(done)?, marks);
         self.progress(caller, &progress.after(done))
     }
@@ -349,7 +349,7 @@ impl<H: Hardware> Trap<'_, H> {
         if self.waits_for_quota(caller, space.owner, frames) {
             return Ok(());
         }
-        let permissions = self.kernel.processes.may_leave(caller, space.owner, permissions);
+        let permissions = self.processes.may_leave(caller, space.owner, permissions);
         let progress = self.memory().allocate_range(space, range, permissions);
         self.progress(caller, &progress.after(done))
     }
@@ -364,25 +364,25 @@ impl<H: Hardware> Trap<'_, H> {
     ) -> Result<(), Error> {
         let spaces = self.room_in_both(caller, process, to, 1)?;
         let Some((from, to)) = spaces else { return Ok(()) };
-        let marks = self.kernel.processes.may_leave(caller, from.owner, marks);
-        let carries = self.kernel.processes.carries_mark_9(caller, from.owner, to.owner);
+        let marks = self.processes.may_leave(caller, from.owner, marks);
+        let carries = self.processes.carries_mark_9(caller, from.owner, to.owner);
         let drop = if carries { Permissions::empty() } else { Permissions::PAGER };
         let old = self.memory().move_page(from, page, to, to_page, marks, drop)?;
         self.answer(caller, old.bits())
     }
 
     pub(crate) fn process_create(&mut self, caller: Index, copy: bool) -> Result<(), Error> {
-        let waits_for_slot = !self.kernel.processes.has_room() && self.a_slot_comes_back();
+        let waits_for_slot = !self.processes.has_room() && self.a_slot_comes_back();
         if self.waits_for_room(caller, 1) || waits_for_slot && self.take_down_and_restart(caller) {
             return Ok(());
         }
         let child = self.create(Some(caller), true)?;
         if copy {
             self.copy_registers(caller, child);
-            self.kernel.processes[child].registers.eax = 0;
-            self.kernel.processes[child].registers.ebx = 0;
+            self.processes[child].registers.eax = 0;
+            self.processes[child].registers.ebx = 0;
         }
-        let id = self.kernel.processes[child].name().bits();
+        let id = self.processes[child].name().bits();
         self.answer(caller, id)
     }
 
@@ -394,9 +394,9 @@ impl<H: Hardware> Trap<'_, H> {
         pending_request: PendingRequest,
         transfer: SentPage,
     ) -> Result<(), Error> {
-        let to = self.kernel.processes.find(to)?;
+        let to = self.processes.find(to)?;
         let message_buffer =
-            MessageBuffer { words: self.kernel.processes[caller].words(), transfer };
+            MessageBuffer { words: self.processes[caller].words(), transfer };
         self.begin_errand(caller, to, pending_request, message_buffer)
     }
 }

@@ -8,7 +8,7 @@ use abi::process::Target;
 use abi::{EntryFlags, Error, Permissions, UserPage};
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::memory::space::{Change, Space};
 use crate::state::process::Index;
 
@@ -17,7 +17,7 @@ const PAGE_AND_TABLE: u32 = 2;
 /// Frames that a mapping may need: its table.
 const TABLE: u32 = 1;
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     #[inline(always)]
     pub(crate) fn page_allocate(
         &mut self,
@@ -45,7 +45,7 @@ impl<H: Hardware> Trap<'_, H> {
         permissions: Permissions,
     ) -> Result<(), Error> {
         let Some(space) = self.room_in(caller, target, PAGE_AND_TABLE)? else { return Ok(()) };
-        let permissions = self.kernel.processes.may_leave(caller, space.owner, permissions);
+        let permissions = self.processes.may_leave(caller, space.owner, permissions);
         self.memory().allocate(space, page, permissions)?;
         self.succeed(caller)
     }
@@ -88,7 +88,7 @@ impl<H: Hardware> Trap<'_, H> {
     ) -> Result<(), Error> {
         let spaces = self.room_in_both(caller, from.0, to.0, TABLE)?;
         let Some((source, target)) = spaces else { return Ok(()) };
-        let permissions = self.kernel.processes.may_leave(caller, target.owner, permissions);
+        let permissions = self.processes.may_leave(caller, target.owner, permissions);
         self.memory().map(source, from.1, target, to.1, permissions)?;
         self.succeed(caller)
     }
@@ -120,7 +120,7 @@ impl<H: Hardware> Trap<'_, H> {
         marks: Permissions,
     ) -> Result<(), Error> {
         let Some(space) = self.room_in(caller, target, TABLE)? else { return Ok(()) };
-        let marks = self.kernel.processes.may_leave(caller, space.owner, marks);
+        let marks = self.processes.may_leave(caller, space.owner, marks);
         let old = self.memory().unmap(space, page, marks)?;
         self.answer(caller, old.bits())
     }
@@ -152,7 +152,7 @@ impl<H: Hardware> Trap<'_, H> {
         marks: Permissions,
     ) -> Result<(), Error> {
         let Some(space) = self.room_in(caller, target, TABLE)? else { return Ok(()) };
-        let marks = self.kernel.processes.may_leave(caller, space.owner, marks);
+        let marks = self.processes.may_leave(caller, space.owner, marks);
         let copied = self.memory().copy(space, page, marks)?;
         self.answer(caller, copied.into())
     }
@@ -184,7 +184,7 @@ impl<H: Hardware> Trap<'_, H> {
     ) -> Result<(), Error> {
         let Some(space) = self.room_in(caller, target, 0)? else { return Ok(()) };
         let (drop, add) = change;
-        let change = Change::new(drop, self.kernel.processes.may_leave(caller, space.owner, add));
+        let change = Change::new(drop, self.processes.may_leave(caller, space.owner, add));
         let old = self.memory().protect(space, page, change)?;
         self.answer(caller, old.bits())
     }

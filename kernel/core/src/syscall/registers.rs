@@ -5,13 +5,13 @@ use abi::process::Target;
 use abi::registers::UserRegisters;
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::state::process::{Index, State};
 
 /// Bytes of the record.
 const LENGTH: u32 = size_of::<UserRegisters>() as u32;
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     pub(crate) fn registers_read(
         &mut self,
         caller: Index,
@@ -22,7 +22,7 @@ impl<H: Hardware> Trap<'_, H> {
         if !self.check_words(caller, (address, LENGTH), true)? {
             return Ok(());
         }
-        let r = &self.kernel.processes[child].registers;
+        let r = &self.processes[child].registers;
         let registers = UserRegisters {
             edi: r.edi,
             esi: r.esi,
@@ -48,7 +48,7 @@ impl<H: Hardware> Trap<'_, H> {
         address: u32,
     ) -> Result<(), Error> {
         let child = self.child(caller, child)?;
-        if self.kernel.processes[child].state != State::Ready {
+        if self.processes[child].state != State::Ready {
             return Err(Error::Busy);
         }
         if !self.check_words(caller, (address, LENGTH), false)? {
@@ -56,7 +56,7 @@ impl<H: Hardware> Trap<'_, H> {
         }
         let words =
             core::array::from_fn(|index| self.cpu.hardware.read_user(address + 4 * index as u32));
-        self.kernel.processes[child].set_registers(UserRegisters::from_words(words));
+        self.processes[child].set_registers(UserRegisters::from_words(words));
         self.succeed(caller)
     }
 }

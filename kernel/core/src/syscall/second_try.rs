@@ -4,19 +4,19 @@ use abi::process_info::Status;
 use abi::{Error, Syscall};
 
 use crate::hardware::Hardware;
-use crate::kernel::Trap;
+use crate::kernel::Kernel;
 use crate::operations::shortage::is_range_call;
 use crate::state::process::{Index, MessageBuffer, PendingRequest};
 
-impl<H: Hardware> Trap<'_, H> {
+impl<H: Hardware> Kernel<H> {
     /// Gives the CPU to a process whose pager has freed frames, and makes its call the second time. The process is in no
     /// queue. If a process runs, it is the next after all others that are ready.
     pub(crate) fn call_again(&mut self, caller: Index) {
         self.give_up_cpu();
         self.switch(caller);
-        self.kernel.second_try = true;
-        self.kernel.goes_on = self.call_of(caller).is_ok_and(is_range_call)
-            && self.kernel.processes[caller].pages_done() != 0;
+        self.second_try = true;
+        self.goes_on = self.call_of(caller).is_ok_and(is_range_call)
+            && self.processes[caller].pages_done() != 0;
         match self.call_of(caller) {
             Ok(call) => match self.dispatch_again(caller, call) {
                 Ok(()) => {}
@@ -25,17 +25,17 @@ impl<H: Hardware> Trap<'_, H> {
             },
             Err(_) => self.jos_call(caller),
         }
-        (self.kernel.second_try, self.kernel.goes_on) = (false, false);
-        if self.cpu.current == Some(caller) && self.kernel.processes[caller].stopped {
+        (self.second_try, self.goes_on) = (false, false);
+        if self.cpu.current == Some(caller) && self.processes[caller].stopped {
             // Its parent has stopped it while it waited.
             self.cpu.current = None;
-            self.kernel.processes.facts_of(caller).status = Status::NotRunnable as u32;
+            self.processes.facts_of(caller).status = Status::NotRunnable as u32;
         }
     }
 
     /// The calls of [`Kernel::frames_wanted`], by their long ways.
     fn dispatch_again(&mut self, caller: Index, call: Syscall) -> Result<(), Error> {
-        let done = self.kernel.processes[caller].pages_done();
+        let done = self.processes[caller].pages_done();
         match call {
             Syscall::PageAllocate { process, page, permissions } => {
                 self.page_allocate_elsewhere(caller, process, page, permissions)
@@ -70,7 +70,7 @@ impl<H: Hardware> Trap<'_, H> {
             }
             Syscall::Reply { to, words: _, transfer } => {
                 let message_buffer = MessageBuffer {
-                    words: self.kernel.processes[caller].words(),
+                    words: self.processes[caller].words(),
                     transfer: transfer.into(),
                 };
                 let answered = self.reply(caller, to, message_buffer)?;
