@@ -13,7 +13,8 @@
 //! - [`machine`], [`verdict`]: what the emulator is asked to be, and what its end means;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
 //! - [`oracle`]: judges the running machine from its physical memory;
-//! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@bench`], [`mod@test`],
+//! - [`imports`]: the rule that imports point down;
+//! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@doc`], [`mod@bench`], [`mod@test`],
 //!   [`rehearse`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
@@ -22,6 +23,7 @@
 
 pub mod bad_input;
 pub mod bench;
+pub mod boot;
 pub mod build;
 pub mod c;
 pub mod cargo_lock;
@@ -29,11 +31,13 @@ pub mod check;
 pub mod command;
 pub mod discovery;
 pub mod disk;
+pub mod doc;
 pub mod elf;
 pub mod event;
 pub mod fuzz;
 pub mod gdb;
 pub mod image;
+pub mod imports;
 pub mod iso;
 pub mod leash;
 pub mod machine;

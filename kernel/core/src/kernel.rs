@@ -131,11 +131,7 @@ impl<H: Hardware> Kernel<H> {
 
     /// The memory of the machine, to be changed on this CPU.
     pub(crate) fn memory(&mut self) -> Memory<'_, H> {
-        Memory {
-            cpu: &mut self.cpu,
-            frames: &mut self.frames,
-            processes: &mut self.processes,
-        }
+        Memory { cpu: &mut self.cpu, frames: &mut self.frames, processes: &mut self.processes }
     }
 
     /// The space of a process that is not loaded.

@@ -61,7 +61,7 @@ impl Draw<'_> {
     /// A process that the current one may view, if there is one.
     fn viewable(&mut self) -> ProcessId {
         let current = self.world.current();
-        let index = self.world.cpu.current();
+        let index = self.world.kernel.cpu.current();
         let may = |id: &ProcessId| {
             let process = self.world.process(*id);
             process.parent == index || process.pager == Some(current)
@@ -390,7 +390,7 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
         201..=225 => {
             let call = draw.call(42);
             world.begin(call);
-            if let (Some(&child), Some(_)) = (world.living().last(), world.cpu.current()) {
+            if let (Some(&child), Some(_)) = (world.living().last(), world.kernel.cpu.current()) {
                 world.begin(Syscall::ProcessStart { process: child.into() });
             }
         }
@@ -405,7 +405,7 @@ fn finish(world: &mut World, free: u32) {
         return;
     }
     for _ in 0..60 {
-        if world.cpu.current().is_some() {
+        if world.kernel.cpu.current().is_some() {
             if world.current() == world.init() {
                 break;
             }
@@ -418,7 +418,7 @@ fn finish(world: &mut World, free: u32) {
             return;
         }
     }
-    if world.cpu.current().is_none() || world.current() != world.init() {
+    if world.kernel.cpu.current().is_none() || world.current() != world.init() {
         return;
     }
     for id in world.living() {
@@ -427,7 +427,7 @@ fn finish(world: &mut World, free: u32) {
         }
     }
     world.finish_teardowns();
-    let space = world.cpu.hardware.space(world.process(world.init()).directory);
+    let space = world.kernel.cpu.hardware.space(world.process(world.init()).directory);
     for (index, _) in space.tables {
         let range = PageRange::new(UserPage::known(index << 22), 1024).unwrap();
         world.begin(Syscall::RangeUnmap {

@@ -88,8 +88,7 @@ impl<H: Hardware> Kernel<H> {
                 let from = self.jos_target(caller, source)?;
                 let to = self.jos_target(caller, destination)?;
                 let (source, page) = (UserPage::new(source_va)?, UserPage::new(destination_va)?);
-                let permissions =
-                    self.processes.may_leave(caller, to, jos_permissions(perm)?);
+                let permissions = self.processes.may_leave(caller, to, jos_permissions(perm)?);
                 if self.waits_for_room(caller, 1) {
                     return Ok(());
                 }
@@ -178,8 +177,7 @@ impl<H: Hardware> Kernel<H> {
         }
         let child = self.create(Some(caller), false).map_err(|error| {
             // JOS has two errors for this call: no slot, and no frame. A bound on processes is like having no slot.
-            let is_full =
-                error == Error::QuotaExceeded && self.processes.met_bound_on_processes();
+            let is_full = error == Error::QuotaExceeded && self.processes.met_bound_on_processes();
             if is_full && !self.processes.met_bound_gives_way() {
                 Error::OutOfProcesses
             } else {

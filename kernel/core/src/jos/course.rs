@@ -46,9 +46,7 @@ impl<H: Hardware> Kernel<H> {
 
     /// Has the only process of a machine that may be one of lab 3 ended, in a run that is told as JOS tells it?
     pub(crate) fn only_process_has_ended(&self) -> bool {
-        self.course.reports
-            && self.may_be_lab_3()
-            && !self.processes[FIRST].is_alive()
+        self.course.reports && self.may_be_lab_3() && !self.processes[FIRST].is_alive()
     }
 
     /// A process of a course machine has ended.

@@ -35,8 +35,7 @@ impl<H: Hardware> Kernel<H> {
         let space = self.space(caller);
         if let Err(fault) = self.memory().check_user(space, at, now, false) {
             // If the pager brings the page, the call goes on from here.
-            self.processes[caller].unfinished =
-                Unfinished::Cputs { address, length, progress };
+            self.processes[caller].unfinished = Unfinished::Cputs { address, length, progress };
             self.fault_of_jos_call(caller, fault);
             return Ok(());
         }

@@ -79,7 +79,8 @@ impl<H: Hardware> Kernel<H> {
     /// Nothing can run any more, and nothing will. JOS's kernel goes into its monitor then.
     pub(crate) fn report_nothing_to_run(&mut self) {
         if self.only_process_has_ended() {
-            self.cpu.print_line(format_args!("Destroyed the only environment - nothing more to do!"));
+            self.cpu
+                .print_line(format_args!("Destroyed the only environment - nothing more to do!"));
         }
         if !(self.course.reports && self.is_lab_3()) {
             self.cpu.print_line(format_args!("No runnable environments in the system!"));

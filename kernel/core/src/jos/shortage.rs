@@ -16,8 +16,7 @@ impl<H: Hardware> Kernel<H> {
             JosCall::PageAlloc { .. } => Some((caller, PAGE_AND_TABLE)),
             JosCall::PageMap { .. } | JosCall::Exofork => Some((caller, TABLE)),
             JosCall::IpcTrySend { env, .. } => {
-                let receiver =
-                    self.processes.resolve(caller, Target::new(env).ok()?).ok()?;
+                let receiver = self.processes.resolve(caller, Target::new(env).ok()?).ok()?;
                 Some((receiver, TABLE))
             }
             _ => None,

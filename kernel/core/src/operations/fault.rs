@@ -124,8 +124,7 @@ impl<H: Hardware> Kernel<H> {
         if self.ask_pager(index, fault, PendingRequest::Fault { jos: false }) {
             return;
         }
-        self.processes[index].message_buffer.words =
-            [fault.address, fault.access, fault.eip, 0];
+        self.processes[index].message_buffer.words = [fault.address, fault.access, fault.eip, 0];
         self.die_of_fault(index, false, why);
     }
 

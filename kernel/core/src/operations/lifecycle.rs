@@ -136,8 +136,7 @@ impl<H: Hardware> Kernel<H> {
     }
 
     pub(crate) fn is_awaited(&self, parent: Index, child: Index) -> bool {
-        self.processes[child].parent == Some(parent)
-            && !self.processes[child].unattended
+        self.processes[child].parent == Some(parent) && !self.processes[child].unattended
     }
 
     /// What a process waited for another to do will not be done. It is in no queue.
@@ -270,9 +269,8 @@ impl<H: Hardware> Kernel<H> {
 
     /// The memory of a process is gone: tells its parent, or keeps it for when the parent asks.
     fn bury(&mut self, index: Index) {
-        let Some(parent) = self.processes[index]
-            .parent
-            .filter(|_| !self.processes[index].unattended)
+        let Some(parent) =
+            self.processes[index].parent.filter(|_| !self.processes[index].unattended)
         else {
             return self.processes.free(index);
         };
@@ -319,8 +317,7 @@ impl<H: Hardware> Kernel<H> {
     /// The living child that a wait for any child is for, if the process has no other child.
     fn only_child(&self, parent: Index) -> Option<Index> {
         let child = self.processes[parent].first_child?;
-        (self.processes[parent].awaited == 1 && self.is_awaited(parent, child))
-            .then_some(child)
+        (self.processes[parent].awaited == 1 && self.is_awaited(parent, child)).then_some(child)
     }
 
     /// Waits for a child, or any.

@@ -134,8 +134,7 @@ impl<H: Hardware> Kernel<H> {
 
     /// Maps the page that `from` transfers where `to` accepts one; says with what permissions.
     fn transfer_page(&mut self, from: Index, to: Index) -> Result<Option<Permissions>, Error> {
-        let Some((source, permissions)) =
-            self.processes[from].message_buffer.transfer.sent()
+        let Some((source, permissions)) = self.processes[from].message_buffer.transfer.sent()
         else {
             return Ok(None);
         };
@@ -310,8 +309,7 @@ impl<H: Hardware> Kernel<H> {
             Err(Error::NotWaiting) => None,
             Err(error) => return Err(error),
         };
-        self.processes[me].message_buffer =
-            MessageBuffer { words: [0; 4], ..message_buffer };
+        self.processes[me].message_buffer = MessageBuffer { words: [0; 4], ..message_buffer };
         self.receive_any(me);
         if let Some(answered) = answered {
             self.hand_over(answered);
@@ -324,10 +322,8 @@ impl<H: Hardware> Kernel<H> {
     /// Returns whether it waited.
     pub(crate) fn interrupt(&mut self, owner: Index, line: u32) -> bool {
         self.processes[owner].interrupts |= 1 << line;
-        let waits = matches!(
-            self.processes[owner].state,
-            State::Receiving | State::ReceivingInterrupt
-        );
+        let waits =
+            matches!(self.processes[owner].state, State::Receiving | State::ReceivingInterrupt);
         if waits {
             self.deliver_interrupt(owner);
             self.make_ready(owner);
@@ -343,10 +339,6 @@ impl<H: Hardware> Kernel<H> {
         let id = self.processes[me].name().bits();
         let line = self.processes[me].interrupts.trailing_zeros();
         self.processes[me].interrupts &= !(1 << line);
-        self.processes[me].set_message(
-            Message::header(Kind::Interrupt, None),
-            id,
-            [line, 0, 0, 0],
-        );
+        self.processes[me].set_message(Message::header(Kind::Interrupt, None), id, [line, 0, 0, 0]);
     }
 }

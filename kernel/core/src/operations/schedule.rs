@@ -210,13 +210,9 @@ impl<H: Hardware> Kernel<H> {
                     self.processes.remove(QueueName::Ready, index);
                 }
             }
-            State::Sending { to, .. } => {
-                self.processes.remove(QueueName::Senders(to), index)
-            }
+            State::Sending { to, .. } => self.processes.remove(QueueName::Senders(to), index),
             State::Answer { by, .. } => self.processes.remove(QueueName::Callers(by), index),
-            State::ReceivingFrom { from } => {
-                self.processes.remove(QueueName::Callers(from), index)
-            }
+            State::ReceivingFrom { from } => self.processes.remove(QueueName::Callers(from), index),
             State::Reading => self.processes.remove(QueueName::Readers, index),
             State::Dying => self.processes.remove(QueueName::Dying, index),
             State::Free

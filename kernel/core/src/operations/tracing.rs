@@ -78,8 +78,7 @@ impl<H: Hardware> Kernel<H> {
         let id = self.processes[child].name().bits();
         let own = |event: &Event| event.process == id;
         let known = self.trace.events().filter(own).count();
-        let last =
-            self.trace.events().filter(own).skip(known.saturating_sub(count as usize));
+        let last = self.trace.events().filter(own).skip(known.saturating_sub(count as usize));
         let words = last.flat_map(|event| event.words());
         for (at, word) in (address..address + length).step_by(4).zip(words) {
             self.cpu.hardware.write_user(at, word);

@@ -122,8 +122,6 @@ impl<H: Hardware> Kernel<H> {
     }
 
     fn directory_entry_of(&mut self, index: Index, entry: u32) -> Entry {
-        Entry::from_bits(
-            self.cpu.hardware.read_frame(self.processes[index].directory, entry),
-        )
+        Entry::from_bits(self.cpu.hardware.read_frame(self.processes[index].directory, entry))
     }
 }

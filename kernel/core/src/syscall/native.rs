@@ -47,8 +47,7 @@ impl<H: Hardware> Kernel<H> {
             return self.short_of_frames(caller);
         }
         if !self.waits_for_bound(caller, error) {
-            let done =
-                if self.goes_on { self.processes[caller].pages_done() } else { 0 };
+            let done = if self.goes_on { self.processes[caller].pages_done() } else { 0 };
             let registers = &mut self.processes[caller].registers;
             if says_how_far(registers.eax & 0xFF) {
                 registers.ebx = done;
@@ -88,8 +87,7 @@ impl<H: Hardware> Kernel<H> {
             }
             Syscall::FrameReferences { frame } => {
                 let known = frame < 0x10_0000;
-                let count =
-                    known.then(|| self.frames.count(Frame::from_number(frame))).flatten();
+                let count = known.then(|| self.frames.count(Frame::from_number(frame))).flatten();
                 let count = count.ok_or(Error::NotMapped)?;
                 self.answer(caller, count)
             }
@@ -395,8 +393,7 @@ impl<H: Hardware> Kernel<H> {
         transfer: SentPage,
     ) -> Result<(), Error> {
         let to = self.processes.find(to)?;
-        let message_buffer =
-            MessageBuffer { words: self.processes[caller].words(), transfer };
+        let message_buffer = MessageBuffer { words: self.processes[caller].words(), transfer };
         self.begin_errand(caller, to, pending_request, message_buffer)
     }
 }

@@ -22,9 +22,11 @@ impl World {
     /// Checks everything that must hold, and what `after` says.
     pub fn settle(&mut self) {
         match self.after {
-            After::Run => assert!(self.cpu.current().is_some(), "nobody runs"),
-            After::Idle => assert!(self.cpu.current().is_none(), "idle with a process on the CPU"),
-            After::TakeDown => assert!(self.cpu.current().is_none(), "idle with a process"),
+            After::Run => assert!(self.kernel.cpu.current().is_some(), "nobody runs"),
+            After::Idle => {
+                assert!(self.kernel.cpu.current().is_none(), "idle with a process on the CPU")
+            }
+            After::TakeDown => assert!(self.kernel.cpu.current().is_none(), "idle with a process"),
             After::PowerOff { .. } => return,
         }
         self.audit();
@@ -69,7 +71,7 @@ impl World {
     }
 
     fn audit_memory(&self) {
-        let model = &self.cpu.hardware;
+        let model = &self.kernel.cpu.hardware;
         let count = |number| self.kernel.frames.count(Frame::from_number(number));
         let counts: Vec<Option<u32>> = (0..model.frames()).map(count).collect();
         let free = counts.iter().filter(|count| **count == Some(0)).count();
@@ -106,7 +108,7 @@ impl World {
 
     /// What the process table says of views is what the directories say, and lost views read 0.
     fn audit_views(&self) {
-        let (model, processes) = (&self.cpu.hardware, self.kernel.processes());
+        let (model, processes) = (&self.kernel.cpu.hardware, self.kernel.processes());
         let empty = self.kernel.empty_view().expect("made at boot");
         for index in 0..ENTRIES {
             assert_eq!(model.word(empty.table, index), empty.zeros.address() | 0x25);
@@ -145,7 +147,7 @@ impl World {
         };
         assert!(allowed, "{} may not view {}", process.name(), viewed.name());
         let entry = self.kernel.processes().view(name).entry;
-        let bits = self.cpu.hardware.word(process.directory, entry.into());
+        let bits = self.kernel.cpu.hardware.word(process.directory, entry.into());
         assert_eq!(Entry::from_bits(bits).frame(), viewed.directory, "{name:?}: the directory");
     }
 
@@ -181,7 +183,7 @@ impl World {
         }
         for (index, process) in self.slots() {
             let expected = match process.state {
-                State::Ready if process.stopped || self.cpu.current() == Some(index) => None,
+                State::Ready if process.stopped || self.kernel.cpu.current() == Some(index) => None,
                 State::Ready => Some(QueueName::Ready),
                 State::Sending { to, .. } => Some(QueueName::Senders(to)),
                 State::Answer { by, .. } => Some(QueueName::Callers(by)),
@@ -206,7 +208,7 @@ impl World {
             );
             let sleeps = process.state == State::Sleeping;
             assert!(!sleeps || process.sleeper != 0, "{} sleeps without an alarm", process.name());
-            let current = self.cpu.current() == Some(index);
+            let current = self.kernel.cpu.current() == Some(index);
             assert!(
                 !current || (process.state == State::Ready && !process.stopped),
                 "{} runs",
@@ -327,7 +329,7 @@ impl World {
             let status = match process.state {
                 State::Free => Status::Free,
                 State::Dying | State::Ended => Status::Dying,
-                State::Ready if self.cpu.current() == Some(index) => Status::Running,
+                State::Ready if self.kernel.cpu.current() == Some(index) => Status::Running,
                 State::Ready if !process.stopped => Status::Runnable,
                 _ => Status::NotRunnable,
             };
@@ -357,9 +359,9 @@ impl World {
         for (id, parent) in made_by {
             self.tags.entry(id).or_insert([0, parent]);
         }
-        let Some(index) = self.cpu.current() else { return };
+        let Some(index) = self.kernel.cpu.current() else { return };
         let id = self.kernel.processes()[index].name();
-        let bytes: &mut [u8] = &mut self.cpu.hardware.fpu.0[TAG];
+        let bytes: &mut [u8] = &mut self.kernel.cpu.hardware.fpu.0[TAG];
         let tag = u32::from_le_bytes(bytes.try_into().unwrap());
         bytes.copy_from_slice(&id.bits().to_le_bytes());
         let allowed = self.tags.insert(id, [id.bits(); 2]).unwrap_or_default();

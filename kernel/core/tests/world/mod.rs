@@ -103,7 +103,7 @@ impl World {
         let pool = FrameRange { first: pool.end, end: pool.end + DMA_POOL };
         let records =
             Box::leak(vec![FrameRecord::default(); boot.records as usize].into_boxed_slice());
-        let mut kernel = new_kernel();
+        let mut kernel = new_kernel(Cpu::new(model, 0, boot.directory));
         kernel.frames = Frames::new(records, &ranges);
         for frame in &archive_frames {
             kernel.frames.reserve(*frame);
@@ -111,13 +111,11 @@ impl World {
         kernel.set_dma_pool(pool);
         let dma_pool: Vec<Frame> = (pool.first..pool.end).map(Frame::from_number).collect();
         let reserved = [archive_frames.as_slice(), &dma_pool].concat();
-        let mut cpu = Cpu::new(model, 0, boot.directory);
         let first = reserved[0];
         let archive = BootArchive { first, length };
-        let after = kernel.on(&mut cpu).start_first(archive, command_line.as_bytes())?;
+        let after = kernel.start_first(archive, command_line.as_bytes())?;
         let mut world = Self {
             kernel,
-            cpu,
             after,
             stop_at_teardown: false,
             kernel_directory: boot.directory,
@@ -131,8 +129,8 @@ impl World {
 }
 
 /// A kernel is over a megabyte, which is too much for a test's stack.
-fn new_kernel() -> Box<Kernel> {
-    let build = || Box::new(Kernel::new());
+fn new_kernel(cpu: Cpu<Model>) -> Box<Kernel<Model>> {
+    let build = || Box::new(Kernel::new(cpu));
     std::thread::Builder::new().stack_size(16 << 20).spawn(build).unwrap().join().unwrap()
 }
 
@@ -314,7 +312,10 @@ impl World {
     /// Repeats the call of a process, with the registers that it has, while it restarts and the process runs.
     pub fn repeat(&mut self, caller: ProcessId) {
         let mut times = 0;
-        while self.kernel.cpu.current().is_some() && self.current() == caller && self.restarts(caller) {
+        while self.kernel.cpu.current().is_some()
+            && self.current() == caller
+            && self.restarts(caller)
+        {
             self.registers().eip = CALL_SITE + 2;
             self.trap(VECTOR);
             times += 1;
@@ -327,7 +328,10 @@ impl World {
     pub fn jos(&mut self, number: u32, arguments: [u32; 5]) -> u32 {
         let caller = self.current();
         let mut eax = self.jos_once(number, arguments);
-        while self.kernel.cpu.current().is_some() && self.current() == caller && self.restarts(caller) {
+        while self.kernel.cpu.current().is_some()
+            && self.current() == caller
+            && self.restarts(caller)
+        {
             eax = self.jos_once(number, arguments);
         }
         eax
