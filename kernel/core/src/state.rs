@@ -1,5 +1,6 @@
 //! What the kernel knows, and how each part of it is kept consistent. Nothing here knows of a trap or of the kernel as a whole.
 
+pub mod account;
 pub mod call_registers;
 pub mod console_buffer;
 #[cfg(feature = "jos")]

@@ -45,7 +45,7 @@ impl<H: Hardware> Kernel<H> {
         if archive.length > BOOT_ARCHIVE_LIMIT {
             return Err(BootError::ArchiveTooLong);
         }
-        archive.check(&mut self.cpu).map_err(|error| unreadable(error, Name::new(b"")))?;
+        archive.reader(&mut self.cpu).check().map_err(|error| unreadable(error, Name::new(b"")))?;
         let short = |error| no_room(Name::new(INIT.as_bytes()), error);
         let (init, entry) = self.load(archive, INIT, Rules::Vitrine)?;
         self.map_archive(init, archive).map_err(short)?;

@@ -23,10 +23,11 @@ impl<H: Hardware> Kernel<H> {
         rules: Rules,
     ) -> Result<(Index, u32), BootError> {
         let name = Name::new(member.as_bytes());
-        let file = archive.find(&mut self.cpu, member).map_err(|error| unreadable(error, name))?;
+        let file =
+            archive.reader(&mut self.cpu).find(member).map_err(|error| unreadable(error, name))?;
         let mut header = [0; HEADER_LIMIT];
         let known = header.len().min(file.length as usize);
-        archive.read(&mut self.cpu, file.offset, &mut header[..known]);
+        archive.reader(&mut self.cpu).read(file.offset, &mut header[..known]);
         let image = Image::plan_by(rules, &header[..known], file.length)
             .map_err(|error| BootError::Image(name, error))?;
 
@@ -50,7 +51,7 @@ impl<H: Hardware> Kernel<H> {
         let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
         self.cpu.hardware.zero_frame(fresh.frame());
         for piece in image.pieces(page) {
-            archive.copy_piece(&mut self.cpu, file, piece, fresh.frame());
+            archive.reader(&mut self.cpu).copy_piece(file, piece, fresh.frame());
         }
         let writes = permissions.contains(Permissions::WRITE);
         let seal = if writes { EntryFlags::empty() } else { EntryFlags::SEALED };

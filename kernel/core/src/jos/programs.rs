@@ -27,7 +27,10 @@ impl<H: Hardware> Kernel<H> {
         let mut programs = line.programs().peekable();
         let any = programs.peek().is_some();
         if any {
-            archive.check(&mut self.cpu).map_err(|error| unreadable(error, Name::new(b"")))?;
+            archive
+                .reader(&mut self.cpu)
+                .check()
+                .map_err(|error| unreadable(error, Name::new(b"")))?;
         }
         for program in programs {
             let program = program.map_err(|word| BootError::BadProgram(Name::new(word)))?;

@@ -11,7 +11,7 @@ use abi::{Entry, Frame, Permissions, ProcessId, Registers, UserPage, UserSlot};
 
 use crate::hardware::FpuState;
 use crate::hardware::Ports;
-use crate::state::process_table::AccountName;
+use crate::state::account::AccountName;
 
 /// A process slot, `0..1024`. `Option<Index>` is two bytes, and all zero for `None`: a bit above the number says that
 /// there is one.
@@ -246,23 +246,6 @@ impl SentPage {
             Self::Page(PageTransfer { page, accept: true, .. }) => Some(page),
             Self::Page(_) | Self::Nothing => None,
         }
-    }
-}
-
-/// A bound on what a process and its descendants use; 0 is no bound.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Quota {
-    /// Frames mapped, tables included.
-    pub frames: u32,
-    /// Processes.
-    pub processes: u32,
-}
-
-impl Quota {
-    /// No bound at all.
-    #[must_use]
-    pub const fn is_unbounded(self) -> bool {
-        self.frames == 0 && self.processes == 0
     }
 }
 

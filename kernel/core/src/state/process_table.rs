@@ -15,9 +15,8 @@ use abi::process::Target;
 use abi::process_info::{ProcessInfo, Status};
 use abi::{Error, Frame, ProcessId};
 
-use crate::state::process::{Index, Process, Queue, Quota, State};
-
-pub use quota::{Account, AccountName, Accounts};
+use crate::state::account::{Accounts, Quota};
+use crate::state::process::{Index, Process, Queue, State};
 
 /// The records that everyone may read at UENVS: 31 pages exactly.
 #[repr(C, align(4096))]

@@ -8,9 +8,10 @@ use abi::{Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::memory::space::Change;
+use crate::state::account::Quota;
 use crate::state::call_registers::CallRegisters;
 use crate::state::fault::Fault;
-use crate::state::process::{Index, MessageBuffer, PendingRequest, Quota, SentPage, Unfinished};
+use crate::state::process::{Index, MessageBuffer, PendingRequest, SentPage, Unfinished};
 
 /// Tables that a range may need: it crosses one boundary between tables at most.
 const TWO_TABLES: u32 = 2;

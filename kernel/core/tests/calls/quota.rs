@@ -2,7 +2,8 @@
 
 use abi::process::Target;
 use abi::{Error, PageRange, ProcessId, Syscall, UserPage};
-use kernel_core::state::process::{Index, Quota, State};
+use kernel_core::state::account::Quota;
+use kernel_core::state::process::{Index, State};
 
 use crate::world::{PAGE, PAGE_3, READ, WRITE, World};
 

@@ -7,7 +7,7 @@ use abi::process_info::Status;
 use abi::{Entry, Frame, ProcessId};
 use kernel_core::After;
 use kernel_core::state::process::{Index, Process, Right, State, ViewName};
-use kernel_core::state::process_table::{AccountName, QueueName};
+use kernel_core::state::{account::AccountName, process_table::QueueName};
 
 use super::World;
 use crate::model::audit::{Counts, Space};
