@@ -67,27 +67,39 @@ impl Registers {
     /// The "vector" that the `sysenter` stub stores: above all 256 real ones.
     pub const SYSENTER: u32 = 0x100;
 
+    /// All zeros: the registers of a slot without a process.
+    pub const ZERO: Self = Self {
+        edi: 0,
+        esi: 0,
+        ebp: 0,
+        unused: 0,
+        ebx: 0,
+        edx: 0,
+        ecx: 0,
+        eax: 0,
+        ds: 0,
+        es: 0,
+        trap: 0,
+        error: 0,
+        eip: 0,
+        cs: 0,
+        eflags: 0,
+        esp: 0,
+        ss: 0,
+    };
+
     /// The start state of a process: at `eip` with stack `esp`, all else 0, flat user segments, interrupts on.
     #[must_use]
     pub const fn start(eip: u32, esp: u32) -> Self {
         Self {
-            edi: 0,
-            esi: 0,
-            ebp: 0,
-            unused: 0,
-            ebx: 0,
-            edx: 0,
-            ecx: 0,
-            eax: 0,
             ds: USER_DATA,
             es: USER_DATA,
-            trap: 0,
-            error: 0,
             eip,
             cs: USER_CODE,
             eflags: FLAG_INTERRUPTS,
             esp,
             ss: USER_DATA,
+            ..Self::ZERO
         }
     }
 }

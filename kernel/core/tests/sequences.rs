@@ -64,7 +64,7 @@ impl Draw<'_> {
         let index = self.world.kernel.cpu.current();
         let may = |id: &ProcessId| {
             let process = self.world.process(*id);
-            process.parent == index || process.pager == Some(current)
+            process.family.parent == index || process.paging.pager == Some(current)
         };
         let viewable: Vec<_> = self.world.living().into_iter().filter(may).collect();
         let choice = self.choice() as usize;
@@ -437,9 +437,9 @@ fn finish(world: &mut World, free: u32) {
         });
     }
     let init = world.process(world.init());
-    let tables = init.mapped - 1;
+    let tables = init.memory.mapped - 1;
     assert_eq!(
-        world.kernel.frames.free() + init.mapped,
+        world.kernel.frames.free() + init.memory.mapped,
         free,
         "frames are lost; init has {tables} tables"
     );
@@ -455,7 +455,7 @@ proptest! {
         world.call(Syscall::SetHandler { process: Target::Caller, address: 0x0080_0080 }).unwrap();
         world.allocate(EXCEPTION_STACK);
         world.leave_free(left);
-        let free = world.kernel.frames.free() + world.process(world.init()).mapped - archive_pages(&world);
+        let free = world.kernel.frames.free() + world.process(world.init()).memory.mapped - archive_pages(&world);
         for at in steps {
             if !step(&mut world, at) {
                 break;

@@ -51,7 +51,7 @@ impl<H: Hardware> Kernel<H> {
         self.map_archive(init, archive).map_err(short)?;
         let esp = self.make_stack(init, command_line).map_err(short)?;
         self.processes[init].registers = Registers::start(entry, esp);
-        self.processes[init].driver = true;
+        self.processes[init].device.driver = true;
         self.first = Some(init);
         self.start(init);
         Ok(())

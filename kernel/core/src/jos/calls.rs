@@ -108,7 +108,7 @@ impl<H: Hardware> Kernel<H> {
             JosCall::EnvSetTrapframe { env, frame } => self.env_set_trapframe(caller, env, frame),
             JosCall::EnvSetPgfaultUpcall { env, entry } => {
                 let index = self.jos_target(caller, env)?;
-                self.processes[index].handler = entry;
+                self.processes[index].paging.handler = entry;
                 self.processes.facts_of(index).handler = entry;
                 self.succeed(caller)
             }

@@ -53,7 +53,7 @@ impl<H: Hardware> Kernel<H> {
     #[cold]
     #[inline(never)]
     pub(crate) fn course_process_ended(&mut self, index: Index) {
-        let (slot, status) = (index.slot(), self.processes[index].status as u8);
+        let (slot, status) = (index.slot(), self.processes[index].exit.status as u8);
         // A program is the first process in its slot; what comes later in the slot is somebody's child.
         let is_program = slot < self.course.count
             && self.processes[index].name() == ProcessId::first(slot as u32);
@@ -74,7 +74,7 @@ impl<H: Hardware> Kernel<H> {
             if lowest.is_some_and(|lowest| index.slot() < lowest.slot()) {
                 lowest = next;
             }
-            next = self.processes[index].next;
+            next = self.processes[index].links.next;
         }
         if let Some(lowest) = lowest {
             self.processes.remove(QueueName::Ready, lowest);

@@ -54,7 +54,7 @@ impl<H: Hardware> Kernel<H> {
         process.registers = Registers::start(entry, USER_STACK_TOP);
         process.numbering = program.numbering;
         if program.file_server {
-            process.ports = Ports::ALL;
+            process.device.ports = Ports::ALL;
         }
         self.course.count += 1;
         self.processes.facts_of(index).kind =

@@ -52,12 +52,12 @@ impl<H: Hardware> Kernel<H> {
     }
 
     fn is_child(&self, parent: Index, child: Index) -> bool {
-        self.processes[child].parent == Some(parent)
+        self.processes[child].family.parent == Some(parent)
     }
 
     fn is_client(&self, pager: Index, client: Index) -> bool {
-        self.processes[client].pager.is_some()
-            && self.processes[client].pager == self.processes[pager].id
+        self.processes[client].paging.pager.is_some()
+            && self.processes[client].paging.pager == self.processes[pager].id
     }
 
     fn allow(&self, index: Index, allowed: bool) -> Result<Index, Error> {

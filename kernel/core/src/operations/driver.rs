@@ -43,14 +43,14 @@ impl<H: Hardware> Kernel<H> {
     ) -> Result<(), Error> {
         self.driver(caller)?;
         let child = self.child(caller, target)?;
-        self.processes[child].driver = allow;
+        self.processes[child].device.driver = allow;
         self.succeed(caller)
     }
 
     pub(crate) fn ports_allow(&mut self, caller: Index, ports: PortRange) -> Result<(), Error> {
         self.driver(caller)?;
-        self.processes[caller].ports.add(ports)?;
-        self.processes[caller].granted = true;
+        self.processes[caller].device.ports.add(ports)?;
+        self.processes[caller].device.granted = true;
         self.set_ports(caller);
         self.succeed(caller)
     }
@@ -69,7 +69,7 @@ impl<H: Hardware> Kernel<H> {
         if !(0..range.pages()).map(frame).all(usable) {
             return Err(Error::NotPermitted);
         }
-        self.processes[caller].granted = true;
+        self.processes[caller].device.granted = true;
         let Some(space) = self.room_in(caller, Target::Caller, 2)? else { return Ok(()) };
         if self.waits_for_quota(caller, caller, range.pages() + 2) {
             return Ok(());
@@ -111,7 +111,7 @@ impl<H: Hardware> Kernel<H> {
                 return Err(error);
             }
         }
-        self.processes[caller].granted = true;
+        self.processes[caller].device.granted = true;
         for index in 0..pages {
             self.dma.hold(caller, frame(index), range.page(index));
         }
@@ -158,7 +158,7 @@ impl<H: Hardware> Kernel<H> {
             return Err(Error::Busy);
         }
         self.lines.set_owner(number, Some(caller));
-        self.processes[caller].granted = true;
+        self.processes[caller].device.granted = true;
         self.cpu.hardware.mask_line(number, false);
         self.succeed(caller)
     }
@@ -174,8 +174,8 @@ impl<H: Hardware> Kernel<H> {
     /// A process ends that may have been granted something, or may keep what dead drivers had. Its ports close when
     /// another process is loaded, and its mappings go with its memory.
     pub(crate) fn release_hardware(&mut self, dead: Index) {
-        let parent = self.processes[dead].parent;
-        if self.processes[dead].granted {
+        let parent = self.processes[dead].family.parent;
+        if self.processes[dead].device.granted {
             for line in 0..LINES {
                 if self.lines.owner(line) == Some(dead) {
                     self.cpu.hardware.mask_line(line, true);
@@ -191,17 +191,17 @@ impl<H: Hardware> Kernel<H> {
     #[cold]
     #[inline(never)]
     pub(crate) fn set_ports(&mut self, process: Index) {
-        let ports = &self.processes[process].ports;
+        let ports = &self.processes[process].device.ports;
         self.cpu.ports_open = ports.any();
         self.cpu.hardware.open_ports(ports);
     }
 
     /// One that is no driver any more keeps what it was granted, and may give it back.
     fn holder(&self, caller: Index) -> Result<(), Error> {
-        if self.processes[caller].granted { Ok(()) } else { self.driver(caller) }
+        if self.processes[caller].device.granted { Ok(()) } else { self.driver(caller) }
     }
 
     fn driver(&self, caller: Index) -> Result<(), Error> {
-        if self.processes[caller].driver { Ok(()) } else { Err(Error::NotPermitted) }
+        if self.processes[caller].device.driver { Ok(()) } else { Err(Error::NotPermitted) }
     }
 }

@@ -47,7 +47,7 @@ impl<H: Hardware> Kernel<H> {
         if leaf.bits() & needs == needs {
             return;
         }
-        let handler = self.processes[index].handler;
+        let handler = self.processes[index].paging.handler;
         if handler == 0 || is_backed(leaf) || self.enter_handler(index, fault, handler).is_err() {
             // In words, so that the record of a fault that is handled never has to lie in memory.
             self.reflect_words(index, address, access, eip);
@@ -90,7 +90,7 @@ impl<H: Hardware> Kernel<H> {
     fn reflect_words(&mut self, index: Index, address: u32, access: u32, eip: u32) {
         const ERRAND: PendingRequest = PendingRequest::Fault { jos: false };
         let words = [address, access, eip, 0];
-        let asked = self.processes[index].handler == 0
+        let asked = self.processes[index].paging.handler == 0
             && self
                 .pager_of(index)
                 .is_some_and(|pager| self.ask_at_once(index, pager, ERRAND, words));
@@ -105,7 +105,7 @@ impl<H: Hardware> Kernel<H> {
         if is_backed(leaf) && self.ask_pager(index, fault, PendingRequest::Fault { jos: false }) {
             return;
         }
-        let handler = self.processes[index].handler;
+        let handler = self.processes[index].paging.handler;
         let why = if handler == 0 {
             Unhandled::Nobody
         } else {
@@ -124,7 +124,7 @@ impl<H: Hardware> Kernel<H> {
         if self.ask_pager(index, fault, PendingRequest::Fault { jos: false }) {
             return;
         }
-        self.processes[index].message_buffer.words = [fault.address, fault.access, fault.eip, 0];
+        self.processes[index].messages.buffer.words = [fault.address, fault.access, fault.eip, 0];
         self.die_of_fault(index, false, why);
     }
 
@@ -197,7 +197,7 @@ impl<H: Hardware> Kernel<H> {
         if self.begin_errand(index, pager, pending_request, MessageBuffer::words(words)).is_err() {
             return false;
         }
-        let timeout = self.processes[index].fault_timeout;
+        let timeout = self.processes[index].paging.fault_timeout;
         if timeout != 0 {
             self.wake_in(index, timeout);
         }
@@ -215,7 +215,7 @@ impl<H: Hardware> Kernel<H> {
 
     #[inline(always)]
     pub(crate) fn living_pager(&self, client: Index) -> Option<Index> {
-        self.processes.find(self.processes[client].pager?).ok()
+        self.processes.find(self.processes[client].paging.pager?).ok()
     }
 
     /// Answers a client. It is ready then, or has ended; or its call is to be made again, now that there are frames: then
@@ -260,7 +260,7 @@ impl<H: Hardware> Kernel<H> {
 
     /// The end of a process whose fault, told in its message_buffer, nobody could mend.
     pub(crate) fn die_of_fault(&mut self, index: Index, jos: bool, why: Unhandled) {
-        let [address, access, eip, _] = self.processes[index].message_buffer.words;
+        let [address, access, eip, _] = self.processes[index].messages.buffer.words;
         if jos {
             return self.die_of_jos_call(index, address);
         }

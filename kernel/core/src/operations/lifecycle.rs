@@ -66,9 +66,9 @@ impl<H: Hardware> Kernel<H> {
             self.cpu.loaded = None;
         }
         self.processes[index].state = State::Dying;
-        self.processes[index].status = status & 0xFF;
-        self.processes[index].reason = reason;
-        self.processes[index].teardown = 0;
+        self.processes[index].exit.status = status & 0xFF;
+        self.processes[index].exit.reason = reason;
+        self.processes[index].memory.teardown = 0;
         let facts = self.processes.facts_of(index);
         (facts.status, facts.receiving) = (Status::Dying as u32, 0);
         self.processes.push(QueueName::Dying, index);
@@ -77,14 +77,14 @@ impl<H: Hardware> Kernel<H> {
         self.processes.release_clients(index);
         self.processes.unlink_client(index);
         self.console.forget_owner(index);
-        if self.processes[index].granted || self.dma.quarantined() != 0 {
+        if self.processes[index].device.granted || self.dma.quarantined() != 0 {
             self.release_hardware(index);
         }
         self.dismiss_waiting(index);
         self.processes.orphan(index);
         self.processes.mourn(index);
         if self.first == Some(index) {
-            self.ended = Some(self.processes[index].status as u8);
+            self.ended = Some(self.processes[index].exit.status as u8);
             // Nobody runs any more, not even who has brought this about.
             self.cpu.current = None;
         } else if self.first.is_none() {
@@ -101,7 +101,7 @@ impl<H: Hardware> Kernel<H> {
     pub(crate) fn end_subtree(&mut self, root: Index) {
         self.leave_queue(root);
         self.processes[root].state = State::Sleeping;
-        while let Some(child) = self.processes[root].first_child {
+        while let Some(child) = self.processes[root].family.first_child {
             self.end(child, 0, Reason::Destroyed);
         }
         self.end(root, 0, Reason::Destroyed);
@@ -136,7 +136,8 @@ impl<H: Hardware> Kernel<H> {
     }
 
     pub(crate) fn is_awaited(&self, parent: Index, child: Index) -> bool {
-        self.processes[child].parent == Some(parent) && !self.processes[child].unattended
+        self.processes[child].family.parent == Some(parent)
+            && !self.processes[child].family.unattended
     }
 
     /// What a process waited for another to do will not be done. It is in no queue.
@@ -188,19 +189,19 @@ impl<H: Hardware> Kernel<H> {
     /// looked at in which there ever was one. Other present entries are views, which are lost by now and name what is
     /// never freed.
     fn next_table(&mut self, index: Index) -> Option<UserSlot> {
-        let mut at = u32::from(self.processes[index].teardown);
-        while let Some(group) = self.processes[index].table_groups.group_from(at) {
+        let mut at = u32::from(self.processes[index].memory.teardown);
+        while let Some(group) = self.processes[index].memory.table_groups.group_from(at) {
             for slot in group {
                 let window = Reach::Alternate.window_page(slot.index());
                 let entry = self.cpu.hardware.read_entry(Reach::Current, window);
                 at = slot.index() + 1;
                 if entry.is_own_table() {
-                    self.processes[index].teardown = at as u16;
+                    self.processes[index].memory.teardown = at as u16;
                     return Some(slot);
                 }
             }
         }
-        self.processes[index].teardown = UserSlot::COUNT as u16;
+        self.processes[index].memory.teardown = UserSlot::COUNT as u16;
         None
     }
 
@@ -250,7 +251,7 @@ impl<H: Hardware> Kernel<H> {
             if self.is_forgotten_when_gone(index) {
                 return true;
             }
-            at = self.processes[index].next;
+            at = self.processes[index].links.next;
         }
         false
     }
@@ -258,7 +259,9 @@ impl<H: Hardware> Kernel<H> {
     /// Will nobody ask for this dying process, or has its parent asked already?
     fn is_forgotten_when_gone(&self, index: Index) -> bool {
         let process = &self.processes[index];
-        let Some(parent) = process.parent.filter(|_| !process.unattended) else { return true };
+        let Some(parent) = process.family.parent.filter(|_| !process.family.unattended) else {
+            return true;
+        };
         match self.processes[parent].state {
             State::Waiting { child } => child.is_none_or(|child| child == process.name()),
             State::ReceivingExit { child } => child == process.name(),
@@ -269,8 +272,10 @@ impl<H: Hardware> Kernel<H> {
 
     /// The memory of a process is gone: tells its parent, or keeps it for when the parent asks.
     fn bury(&mut self, index: Index) {
-        let Some(parent) =
-            self.processes[index].parent.filter(|_| !self.processes[index].unattended)
+        let Some(parent) = self.processes[index]
+            .family
+            .parent
+            .filter(|_| !self.processes[index].family.unattended)
         else {
             return self.processes.free(index);
         };
@@ -308,16 +313,17 @@ impl<H: Hardware> Kernel<H> {
     /// Frees the slot of a child that its parent has asked for. The child is in no queue.
     fn reap(&mut self, parent: Index, child: Index) -> [u32; 4] {
         let process = &self.processes[child];
-        let words = [process.name().bits(), process.status, process.reason as u32, 0];
-        self.processes[parent].awaited -= 1;
+        let words = [process.name().bits(), process.exit.status, process.exit.reason as u32, 0];
+        self.processes[parent].family.awaited -= 1;
         self.processes.free(child);
         words
     }
 
     /// The living child that a wait for any child is for, if the process has no other child.
     fn only_child(&self, parent: Index) -> Option<Index> {
-        let child = self.processes[parent].first_child?;
-        (self.processes[parent].awaited == 1 && self.is_awaited(parent, child)).then_some(child)
+        let child = self.processes[parent].family.first_child?;
+        (self.processes[parent].family.awaited == 1 && self.is_awaited(parent, child))
+            .then_some(child)
     }
 
     /// Waits for a child, or any.
@@ -327,7 +333,7 @@ impl<H: Hardware> Kernel<H> {
     /// caller.
     pub(crate) fn wait(&mut self, caller: Index, child: Option<ProcessId>) -> Result<(), Error> {
         let zombie = match child {
-            None if self.processes[caller].awaited == 0 => return Err(Error::NoChild),
+            None if self.processes[caller].family.awaited == 0 => return Err(Error::NoChild),
             None => self.processes.front(QueueName::Zombies(caller)),
             Some(id) => self.awaited_child(caller, id)?,
         };

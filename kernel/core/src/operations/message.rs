@@ -45,7 +45,7 @@ impl<H: Hardware> Kernel<H> {
         if let Some((page, permissions)) = message_buffer.transfer.sent() {
             self.check_sendable(from, page, permissions)?;
         }
-        self.processes[from].message_buffer = message_buffer;
+        self.processes[from].messages.buffer = message_buffer;
         if !waiting {
             self.block(from, State::Sending { to, pending_request });
             self.processes.push(QueueName::Senders(to), from);
@@ -108,7 +108,7 @@ impl<H: Hardware> Kernel<H> {
                 // With several children, any of them may end the wait. The walk does not go on from here, because which
                 // child is the only one may change while its parent waits, and a circle could close unseen.
                 State::Waiting { child: None } => {
-                    return self.processes[at].awaited == 1 && self.is_awaited(at, target);
+                    return self.processes[at].family.awaited == 1 && self.is_awaited(at, target);
                 }
             };
         }
@@ -122,7 +122,7 @@ impl<H: Hardware> Kernel<H> {
         pending_request: PendingRequest,
     ) -> Result<(), Error> {
         let page = self.transfer_page(from, to)?;
-        let words = self.processes[from].message_buffer.words;
+        let words = self.processes[from].messages.buffer.words;
         let sender = self.processes[from].name().bits();
         self.processes[to].set_message(
             Message::header(pending_request.kind(), page),
@@ -134,11 +134,11 @@ impl<H: Hardware> Kernel<H> {
 
     /// Maps the page that `from` transfers where `to` accepts one; says with what permissions.
     fn transfer_page(&mut self, from: Index, to: Index) -> Result<Option<Permissions>, Error> {
-        let Some((source, permissions)) = self.processes[from].message_buffer.transfer.sent()
+        let Some((source, permissions)) = self.processes[from].messages.buffer.transfer.sent()
         else {
             return Ok(None);
         };
-        let Some(page) = self.processes[to].message_buffer.transfer.accepted() else {
+        let Some(page) = self.processes[to].messages.buffer.transfer.accepted() else {
             return Ok(None);
         };
         let permissions = self.processes.may_leave(from, to, permissions);
@@ -162,7 +162,7 @@ impl<H: Hardware> Kernel<H> {
         if accepts && self.waits_to_take_a_page(me) {
             return Ok(());
         }
-        self.processes[me].message_buffer =
+        self.processes[me].messages.buffer =
             MessageBuffer { words: [0; 4], transfer: transfer.into() };
         match from {
             Some(id) => self.receive_from(me, id)?,
@@ -177,7 +177,7 @@ impl<H: Hardware> Kernel<H> {
     }
 
     fn receive_any(&mut self, me: Index) {
-        if self.processes[me].interrupts != 0 {
+        if self.processes[me].messages.interrupts != 0 {
             return self.deliver_interrupt(me);
         }
         if let Some(zombie) = self.processes.pop(QueueName::Zombies(me)) {
@@ -203,7 +203,7 @@ impl<H: Hardware> Kernel<H> {
             return Ok(());
         };
         if from == me && self.lines.is_owner(me) {
-            if self.processes[me].interrupts != 0 {
+            if self.processes[me].messages.interrupts != 0 {
                 self.deliver_interrupt(me);
             } else {
                 self.block(me, State::ReceivingInterrupt);
@@ -268,7 +268,7 @@ impl<H: Hardware> Kernel<H> {
         }
         match pending_request {
             PendingRequest::Call => {
-                self.processes[me].message_buffer = message_buffer;
+                self.processes[me].messages.buffer = message_buffer;
                 self.hand_message(me, to, pending_request)?;
             }
             PendingRequest::Clone => {
@@ -309,7 +309,7 @@ impl<H: Hardware> Kernel<H> {
             Err(Error::NotWaiting) => None,
             Err(error) => return Err(error),
         };
-        self.processes[me].message_buffer = MessageBuffer { words: [0; 4], ..message_buffer };
+        self.processes[me].messages.buffer = MessageBuffer { words: [0; 4], ..message_buffer };
         self.receive_any(me);
         if let Some(answered) = answered {
             self.hand_over(answered);
@@ -321,7 +321,7 @@ impl<H: Hardware> Kernel<H> {
     /// before all that is ready: a person waits, perhaps for the end of a thousand processes that are; or a device does.
     /// Returns whether it waited.
     pub(crate) fn interrupt(&mut self, owner: Index, line: u32) -> bool {
-        self.processes[owner].interrupts |= 1 << line;
+        self.processes[owner].messages.interrupts |= 1 << line;
         let waits =
             matches!(self.processes[owner].state, State::Receiving | State::ReceivingInterrupt);
         if waits {
@@ -337,8 +337,8 @@ impl<H: Hardware> Kernel<H> {
 
     fn deliver_interrupt(&mut self, me: Index) {
         let id = self.processes[me].name().bits();
-        let line = self.processes[me].interrupts.trailing_zeros();
-        self.processes[me].interrupts &= !(1 << line);
+        let line = self.processes[me].messages.interrupts.trailing_zeros();
+        self.processes[me].messages.interrupts &= !(1 << line);
         self.processes[me].set_message(Message::header(Kind::Interrupt, None), id, [line, 0, 0, 0]);
     }
 }

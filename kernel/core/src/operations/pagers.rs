@@ -28,12 +28,12 @@ impl<H: Hardware> Kernel<H> {
         }
         if let Some(pager) = pager {
             let index = self.processes.find(pager)?;
-            if index != caller && !self.processes[index].accepts_clients {
+            if index != caller && !self.processes[index].paging.accepts_clients {
                 return Err(Error::Refused);
             }
             self.check_pager_chain(child, index)?;
         }
-        if self.processes[child].pager != pager {
+        if self.processes[child].paging.pager != pager {
             self.lose_view(ViewName::new(child, Right::Pager));
         }
         self.processes.unlink_client(child);
@@ -45,7 +45,7 @@ impl<H: Hardware> Kernel<H> {
 
     /// Refuses circles and chains of over [`PAGER_CHAIN`] pagers, clients of clients included.
     fn check_pager_chain(&self, client: Index, pager: Index) -> Result<(), Error> {
-        let mut length = self.processes[client].clients_below() + 1;
+        let mut length = self.processes[client].paging.clients_below() + 1;
         let mut at = Some(pager);
         while let Some(index) = at {
             if index == client || length > PAGER_CHAIN {
@@ -87,7 +87,7 @@ impl<H: Hardware> Kernel<H> {
     /// A process's pager, which is alive.
     #[inline(always)]
     pub(crate) fn pager_of(&self, index: Index) -> Option<Index> {
-        self.processes[index].pager.map(|pager| Index::new(pager.index()))
+        self.processes[index].paging.pager.map(|pager| Index::new(pager.index()))
     }
 
     /// Has the caller's pager adopt a child that is being forked.
@@ -96,11 +96,11 @@ impl<H: Hardware> Kernel<H> {
     /// `Refused`: the child has another pager. `PeerEnded`, `Deadlock`: the pager cannot be asked.
     pub(crate) fn clone_call(&mut self, caller: Index, child: ProcessId) -> Result<(), Error> {
         let index = self.child(caller, child.into())?;
-        let Some(pager) = self.processes[caller].pager else {
-            let ended = self.processes[caller].pager_ended;
+        let Some(pager) = self.processes[caller].paging.pager else {
+            let ended = self.processes[caller].paging.pager_ended;
             return if ended { Err(Error::PeerEnded) } else { self.succeed(caller) };
         };
-        if self.processes[index].pager != Some(pager) {
+        if self.processes[index].paging.pager != Some(pager) {
             return Err(Error::Refused);
         }
         let to = Index::new(pager.index());

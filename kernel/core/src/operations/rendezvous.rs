@@ -42,7 +42,7 @@ impl<H: Hardware> Kernel<H> {
             return Ok(false);
         }
         let page = self.pass_page(caller, server, transfer)?;
-        self.processes[caller].message_buffer.transfer = transfer.into();
+        self.processes[caller].messages.buffer.transfer = transfer.into();
         self.processes[caller].state =
             State::Answer { by: server, pending_request: PendingRequest::Call };
         self.processes.push(QueueName::Callers(server), caller);
@@ -76,7 +76,7 @@ impl<H: Hardware> Kernel<H> {
         }
         let page = self.pass_page(server, caller, transfer)?;
         self.processes.remove(QueueName::Callers(server), caller);
-        self.processes[server].message_buffer.transfer = transfer.into();
+        self.processes[server].messages.buffer.transfer = transfer.into();
         self.processes[server].state = State::Receiving;
         let words = self.processes[server].words();
         self.pass_cpu(server, caller, Message::header(Kind::Message, page), words);
@@ -95,10 +95,10 @@ impl<H: Hardware> Kernel<H> {
     ) -> bool {
         let process = &self.processes[pager];
         let waits = matches!(process.state, State::Receiving) && !process.stopped;
-        if !waits || self.processes[client].fault_timeout != 0 {
+        if !waits || self.processes[client].paging.fault_timeout != 0 {
             return false;
         }
-        let message_buffer = &mut self.processes[client].message_buffer;
+        let message_buffer = &mut self.processes[client].messages.buffer;
         (message_buffer.words, message_buffer.transfer) = (words, SentPage::Nothing);
         self.processes[client].state = State::Answer { by: pager, pending_request };
         self.processes.push(QueueName::Callers(pager), client);
@@ -150,7 +150,7 @@ impl<H: Hardware> Kernel<H> {
         }
         self.processes.remove(QueueName::Callers(pager), index);
         self.processes[index].state = State::Ready;
-        self.processes[pager].message_buffer.transfer = transfer.into();
+        self.processes[pager].messages.buffer.transfer = transfer.into();
         self.processes[pager].state = State::Receiving;
         self.processes.facts_of(pager).status = Status::NotRunnable as u32;
         self.switch_from(pager, index);
@@ -161,7 +161,9 @@ impl<H: Hardware> Kernel<H> {
     #[inline(always)]
     fn has_more(&self, receiver: Index) -> bool {
         let own = &self.processes[receiver];
-        own.interrupts != 0 || own.zombies.head.is_some() || own.senders.head.is_some()
+        own.messages.interrupts != 0
+            || own.family.zombies.head.is_some()
+            || own.messages.senders.head.is_some()
     }
 
     /// [`Kernel::call_at_once`] with a page: compiled apart, so that one without does not pay for it.
@@ -215,7 +217,7 @@ impl<H: Hardware> Kernel<H> {
         if permissions.contains(Permissions::WRITE) && !source.is_writable() {
             return Err(Error::NotPermitted);
         }
-        let Some(place) = self.processes[to].message_buffer.transfer.accepted() else {
+        let Some(place) = self.processes[to].messages.buffer.transfer.accepted() else {
             // A page that arrives nowhere is refused for the same reasons as one that does.
             return if source.is_drivers_own() { Err(Error::NotPermitted) } else { Ok(None) };
         };

@@ -120,7 +120,7 @@ impl<H: Hardware> Kernel<H> {
         let process = &mut self.processes[next];
         self.cpu.hardware.load_fpu(&process.fpu);
         self.cpu.hardware.set_register_area(&mut process.registers);
-        let any_ports = self.cpu.ports_open | process.ports.any();
+        let any_ports = self.cpu.ports_open | process.device.ports.any();
         self.cpu.loaded = Some(next);
         if any_ports {
             self.set_ports(next);

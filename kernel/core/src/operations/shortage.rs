@@ -50,7 +50,7 @@ impl<H: Hardware> Kernel<H> {
         let call = self.call_of(caller);
         let Some((needy, frames)) = self.frames_wanted(caller, call) else { return false };
         let Some(pager) = self.living_pager(needy) else { return false };
-        if !self.processes[pager].frees_frames {
+        if !self.processes[pager].paging.frees_frames {
             return false;
         }
         let is_range = call.is_ok_and(is_range_call);
@@ -66,7 +66,7 @@ impl<H: Hardware> Kernel<H> {
             self.processes[caller].set_pages_done(done);
             return false;
         }
-        let timeout = self.processes[caller].fault_timeout;
+        let timeout = self.processes[caller].paging.fault_timeout;
         if timeout != 0 {
             self.wake_in(caller, timeout);
         }

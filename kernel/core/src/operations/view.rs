@@ -53,14 +53,14 @@ impl<H: Hardware> Kernel<H> {
     ) -> Result<(), Error> {
         let (viewed, right) = self.viewed_by(caller, process)?;
         let name = ViewName::new(viewed, right);
-        if self.processes[viewed].first_view.is_some() {
+        if self.processes[viewed].views.first.is_some() {
             return Err(Error::Refused);
         }
         let is_empty = self.directory_entry_of(caller, slot.index()) == Entry::ABSENT;
         if !is_empty || self.processes.view(name).viewer.is_some() {
             return Err(Error::Busy);
         }
-        if self.processes[caller].first_view.is_none() {
+        if self.processes[caller].views.first.is_none() {
             self.lose_views_of(caller);
         }
         self.processes.link_view(name, caller, slot);
@@ -91,7 +91,7 @@ impl<H: Hardware> Kernel<H> {
             return;
         }
         self.lose_views_of(index);
-        while let Some(name) = self.processes[index].first_view {
+        while let Some(name) = self.processes[index].views.first {
             self.lose_view(name);
         }
     }

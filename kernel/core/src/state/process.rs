@@ -103,6 +103,11 @@ pub struct Queue {
     pub tail: Option<Index>,
 }
 
+impl Queue {
+    /// No process.
+    pub const EMPTY: Self = Self { head: None, tail: None };
+}
+
 /// What a blocked process waits for another process to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PendingRequest {
@@ -330,29 +335,24 @@ const SLACK: usize = 16;
 /// Which word of a request for frames says how many pages the range call has walked.
 const PAGES_DONE: usize = 1;
 
-/// One process. The saved registers come first, above the slack: a trap writes them there.
-#[repr(C)]
-pub struct Process {
-    /// Zeros.
-    pub slack: [u8; SLACK],
-    /// The registers, while it is not running.
-    pub registers: Registers,
-    /// The FPU and SSE registers, while another process has them loaded.
-    pub fpu: FpuState,
-    /// The id; in a free slot, that of the last process.
-    pub id: Option<ProcessId>,
-    /// What it is doing.
-    pub state: State,
-    /// Set by its parent: it does not run, whatever its state.
-    pub stopped: bool,
-    /// Its directory.
-    pub directory: Frame,
-    /// Next in its queue, or in the list of free slots.
+/// Where a process stands in its queue, or in the list of free slots.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueLinks {
+    /// Next in the queue, or in the list of free slots.
     pub next: Option<Index>,
-    /// Previous in its queue.
+    /// Previous in the queue.
     pub previous: Option<Index>,
+}
 
-    /// Who made it, or adopted it.
+impl QueueLinks {
+    /// In no queue.
+    pub const NONE: Self = Self { next: None, previous: None };
+}
+
+/// A process's parent and children.
+#[derive(Clone, Copy, Debug)]
+pub struct FamilyLinks {
+    /// The process that made it, or that its parent's end has given it to.
     pub parent: Option<Index>,
     /// Its living children, newest first.
     pub first_child: Option<Index>,
@@ -366,220 +366,261 @@ pub struct Process {
     pub zombies: Queue,
     /// Children whose end it may still wait for.
     pub awaited: u32,
-    /// Nobody waits for its end: it was made by JOS call 7, or adopted.
+    /// Its parent does not wait for its end: JOS call 7 made it, or its first parent has ended.
     pub unattended: bool,
-    /// Its exit status, once it has ended.
-    pub status: u32,
-    /// Why it ended.
-    pub reason: Reason,
-
-    /// Where page faults are reflected to; 0 for nowhere.
-    pub handler: u32,
-    /// Who serves its faults: a living process. The id goes when that process ends, for it may come round.
-    pub pager: Option<ProcessId>,
-    /// The pager that it had, or that its parent had when it was made, has ended, and it has got no other.
-    pub pager_ended: bool,
-    /// Whose pager it is.
-    pub first_client: Option<Index>,
-    /// Next of its pager's clients.
-    pub next_client: Option<Index>,
-    /// Previous of its pager's clients.
-    pub previous_client: Option<Index>,
-    /// It serves the faults of whoever names it.
-    pub accepts_clients: bool,
-    /// It frees frames for its clients' calls when it is asked.
-    pub frees_frames: bool,
-    /// How many of its clients have a chain of so many clients and clients' clients below them.
-    pub clients_over: [u16; PAGER_CHAIN as usize],
-    /// How long its pager may take, in milliseconds; 0 for ever.
-    pub fault_timeout: u32,
-
-    /// Processes whose messages it has not received.
-    pub senders: Queue,
-    /// Processes that wait for its answer, or for a message from it.
-    pub callers: Queue,
-    /// The message it waits to send, or the page it waits to receive.
-    pub message_buffer: MessageBuffer,
-    /// What it has not been told of. Bit 0: Ctrl-C was pressed; bit `n`: interrupt line `n` of its own was raised.
-    pub interrupts: u16,
-
-    /// When it wakes, in microseconds since boot.
-    pub wake: u64,
-    /// Its place among the sleepers plus 1; 0 for none.
-    pub sleeper: u16,
-
-    /// Frames mapped in its space, tables included.
-    pub mapped: u32,
-    /// Where it has had page tables.
-    pub table_groups: TableGroups,
-    /// Dying, the number of the first directory entry that was not looked at yet.
-    pub teardown: u16,
-    /// What it uses is counted here, if there is a bound on that.
-    pub account: Option<AccountName>,
-    /// The account was opened for it: what its descendants use is counted there, too.
-    pub bounded: bool,
-
-    /// How it numbers its JOS calls.
-    pub numbering: Numbering,
-    /// It may make the calls of drivers.
-    pub driver: bool,
-    /// It has been granted something by such a call.
-    pub granted: bool,
-    /// The I/O ports that it may use.
-    pub ports: Ports,
-
-    /// The call that it has to repeat, if any.
-    pub unfinished: Unfinished,
-
-    /// Who views it: by the right of a parent, and of a pager.
-    pub views: [View; 2],
-    /// What it views, newest first: only views that show something.
-    pub first_view: Option<ViewName>,
 }
 
-impl Process {
-    /// An empty slot: all zero bytes, so that the table costs nothing in the kernel image.
-    pub const FREE: Self = Self {
-        slack: [0; SLACK],
-        registers: Registers {
-            edi: 0,
-            esi: 0,
-            ebp: 0,
-            unused: 0,
-            ebx: 0,
-            edx: 0,
-            ecx: 0,
-            eax: 0,
-            ds: 0,
-            es: 0,
-            trap: 0,
-            error: 0,
-            eip: 0,
-            cs: 0,
-            eflags: 0,
-            esp: 0,
-            ss: 0,
-        },
-        fpu: FpuState([0; 512]),
-        id: None,
-        state: State::Free,
-        stopped: false,
-        directory: Entry::ABSENT.frame(),
-        next: None,
-        previous: None,
+impl FamilyLinks {
+    /// Without parent and children.
+    pub const NONE: Self = Self {
         parent: None,
         first_child: None,
         first_gone: None,
         next_sibling: None,
         previous_sibling: None,
-        zombies: Queue { head: None, tail: None },
+        zombies: Queue::EMPTY,
         awaited: 0,
         unattended: false,
-        status: 0,
-        reason: Reason::Exited,
+    };
+}
+
+/// How a process has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Exit {
+    /// Its exit status.
+    pub status: u32,
+    /// Why it ended.
+    pub reason: Reason,
+}
+
+impl Exit {
+    /// It has not ended.
+    pub const NONE: Self = Self { status: 0, reason: Reason::Exited };
+}
+
+/// What handles a process's faults, and whose faults it handles.
+#[derive(Clone, Copy, Debug)]
+pub struct Paging {
+    /// The entry point of its fault handler; 0 for none.
+    pub handler: u32,
+    /// Its pager, a living process. The id goes when that process ends, because ids are used again.
+    pub pager: Option<ProcessId>,
+    /// The pager that it had, or that its parent had when it was made, has ended, and it has got no other.
+    pub pager_ended: bool,
+    /// How long its pager may take, in milliseconds; 0 for ever.
+    pub fault_timeout: u32,
+    /// The processes whose pager it is.
+    pub first_client: Option<Index>,
+    /// Next of its pager's clients.
+    pub next_client: Option<Index>,
+    /// Previous of its pager's clients.
+    pub previous_client: Option<Index>,
+    /// It serves the faults of every process that names it as a pager.
+    pub accepts_clients: bool,
+    /// It frees frames for its clients' calls when it is asked.
+    pub frees_frames: bool,
+    /// How many of its clients have a chain of so many clients and clients' clients below them.
+    pub clients_over: [u16; PAGER_CHAIN as usize],
+}
+
+impl Paging {
+    /// Without handler, pager and clients.
+    pub const NONE: Self = Self {
         handler: 0,
         pager: None,
         pager_ended: false,
+        fault_timeout: 0,
         first_client: None,
         next_client: None,
         previous_client: None,
         accepts_clients: false,
         frees_frames: false,
         clients_over: [0; PAGER_CHAIN as usize],
-        fault_timeout: 0,
-        senders: Queue { head: None, tail: None },
-        callers: Queue { head: None, tail: None },
-        message_buffer: MessageBuffer::EMPTY,
+    };
+
+    /// How long the longest chain of its clients and clients' clients is.
+    #[must_use]
+    pub fn clients_below(&self) -> u8 {
+        let longest = self.clients_over.iter().rposition(|clients| *clients > 0);
+        longest.map_or(0, |below| below as u8 + 1)
+    }
+}
+
+/// What a process sends and receives.
+#[derive(Clone, Copy, Debug)]
+pub struct Messages {
+    /// Processes whose messages it has not received.
+    pub senders: Queue,
+    /// Processes that wait for its answer, or for a message from it.
+    pub callers: Queue,
+    /// The message that it waits to send, or the page that it waits to receive.
+    pub buffer: MessageBuffer,
+    /// Interrupts that it has not received. Bit 0: Ctrl-C was pressed; bit `n`: its interrupt line `n` was raised.
+    pub interrupts: u16,
+}
+
+impl Messages {
+    /// No messages.
+    pub const NONE: Self = Self {
+        senders: Queue::EMPTY,
+        callers: Queue::EMPTY,
+        buffer: MessageBuffer::EMPTY,
         interrupts: 0,
-        wake: 0,
-        sleeper: 0,
+    };
+}
+
+/// When a process wakes.
+#[derive(Clone, Copy, Debug)]
+pub struct Alarm {
+    /// In microseconds since boot.
+    pub wake: u64,
+    /// Its position among the sleepers plus 1; 0 for none.
+    pub sleeper: u16,
+}
+
+impl Alarm {
+    /// No alarm.
+    pub const NONE: Self = Self { wake: 0, sleeper: 0 };
+}
+
+/// What a process's memory costs, and how far its teardown has come.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryUse {
+    /// Frames mapped in its space, tables included.
+    pub mapped: u32,
+    /// Where it has had page tables.
+    pub table_groups: TableGroups,
+    /// While it is dying, the number of the first directory entry that was not looked at yet.
+    pub teardown: u16,
+    /// The account that counts what it uses, if there is a bound on that.
+    pub account: Option<AccountName>,
+    /// The account was opened for it: what its descendants use is counted there, too.
+    pub bounded: bool,
+}
+
+impl MemoryUse {
+    /// Nothing is mapped, and there is no bound.
+    pub const NONE: Self = Self {
         mapped: 0,
         table_groups: TableGroups::NONE,
         teardown: 0,
         account: None,
         bounded: false,
+    };
+}
+
+/// What a process may do with the machine's devices.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceRights {
+    /// It may make the calls of drivers.
+    pub driver: bool,
+    /// Such a call has granted it something.
+    pub granted: bool,
+    /// The I/O ports that it may use.
+    pub ports: Ports,
+}
+
+impl DeviceRights {
+    /// No rights.
+    pub const NONE: Self = Self { driver: false, granted: false, ports: Ports::NONE };
+}
+
+/// The views of a process, and the views that it has of others.
+#[derive(Clone, Copy, Debug)]
+pub struct Views {
+    /// The views of it: by the right of a parent, and of a pager.
+    pub of_it: [View; 2],
+    /// What it views, newest first: only views that show something.
+    pub first: Option<ViewName>,
+}
+
+impl Views {
+    /// No views.
+    pub const NONE: Self = Self { of_it: [View::NONE; 2], first: None };
+}
+
+/// One process. The saved registers come first, above the slack: a trap writes them there.
+#[repr(C)]
+pub struct Process {
+    /// Zeros.
+    pub slack: [u8; SLACK],
+    /// The registers, while it is not running.
+    pub registers: Registers,
+    /// The FPU and SSE registers, while another process has them loaded.
+    pub fpu: FpuState,
+    /// The id; in a free slot, that of the last process.
+    pub id: Option<ProcessId>,
+    /// What it is doing.
+    pub state: State,
+    /// Its parent has stopped it: it does not run, whatever its state.
+    pub stopped: bool,
+    /// Its directory.
+    pub directory: Frame,
+    /// Its place in a queue.
+    pub links: QueueLinks,
+    /// Its parent and its children.
+    pub family: FamilyLinks,
+    /// How it has ended.
+    pub exit: Exit,
+    /// Its fault handler, its pager and its clients.
+    pub paging: Paging,
+    /// What it sends and receives.
+    pub messages: Messages,
+    /// When it wakes.
+    pub alarm: Alarm,
+    /// What its memory costs.
+    pub memory: MemoryUse,
+    /// What it may do with devices.
+    pub device: DeviceRights,
+    /// How it numbers its JOS calls.
+    pub numbering: Numbering,
+    /// The call that it has to repeat, if any.
+    pub unfinished: Unfinished,
+    /// Who views it, and what it views.
+    pub views: Views,
+}
+
+impl Process {
+    /// An empty slot: all zero bytes, so that the table costs nothing in the kernel image.
+    pub const FREE: Self = Self {
+        slack: [0; SLACK],
+        registers: Registers::ZERO,
+        fpu: FpuState([0; 512]),
+        id: None,
+        state: State::Free,
+        stopped: false,
+        directory: Entry::ABSENT.frame(),
+        links: QueueLinks::NONE,
+        family: FamilyLinks::NONE,
+        exit: Exit::NONE,
+        paging: Paging::NONE,
+        messages: Messages::NONE,
+        alarm: Alarm::NONE,
+        memory: MemoryUse::NONE,
+        device: DeviceRights::NONE,
         numbering: Numbering::Lab5,
-        driver: false,
-        granted: false,
-        ports: Ports::NONE,
         unfinished: Unfinished::None,
-        views: [View::NONE; 2],
-        first_view: None,
+        views: Views::NONE,
     };
 
-    /// Makes a slot a stopped process with this directory and nothing else. Field by field, because a slot is mostly FPU
-    /// state, which is left to the caller.
+    /// Makes a slot a stopped process with this directory and nothing else. The FPU state, which is most of a slot, is left
+    /// to the caller.
     pub fn begin(&mut self, id: ProcessId, directory: Frame) {
-        let Self {
-            slack: _,
-            registers,
-            fpu: _,
-            id: name,
-            state,
-            stopped,
-            directory: root,
-            next,
-            previous,
-            parent,
-            first_child,
-            first_gone,
-            next_sibling,
-            previous_sibling,
-            zombies,
-            awaited,
-            unattended,
-            status,
-            reason,
-            handler,
-            pager,
-            pager_ended,
-            first_client,
-            next_client,
-            previous_client,
-            accepts_clients,
-            frees_frames,
-            clients_over: _, // Zeros: the last process here has released its clients.
-            fault_timeout,
-            senders,
-            callers,
-            message_buffer,
-            interrupts,
-            wake,
-            sleeper,
-            mapped,
-            table_groups,
-            teardown,
-            account,
-            bounded,
-            numbering,
-            driver,
-            granted,
-            ports,
-            unfinished,
-            views,
-            first_view,
-        } = self;
-        *registers = Registers::start(0, 0);
-        (*name, *root) = (Some(id), directory);
-        (*state, *stopped) = (State::Ready, true);
-        (*next, *previous) = (None, None);
-        (*parent, *first_child, *first_gone) = (None, None, None);
-        (*next_sibling, *previous_sibling) = (None, None);
-        (*zombies, *senders, *callers) = (Queue::default(), Queue::default(), Queue::default());
-        (*awaited, *unattended) = (0, false);
-        (*status, *reason) = (0, Reason::Exited);
-        (*handler, *pager, *fault_timeout) = (0, None, 0);
-        *pager_ended = false;
-        (*first_client, *next_client, *previous_client) = (None, None, None);
-        (*accepts_clients, *frees_frames) = (false, false);
-        (*message_buffer, *interrupts) = (MessageBuffer::EMPTY, 0);
-        (*wake, *sleeper) = (0, 0);
-        (*mapped, *table_groups, *teardown) = (1, TableGroups::NONE, 0);
-        (*account, *bounded) = (None, false);
-        (*numbering, *ports) = (Numbering::Lab5, Ports::NONE);
-        (*driver, *granted) = (false, false);
-        *unfinished = Unfinished::None;
-        (*views, *first_view) = ([View::NONE; 2], None);
+        self.registers = Registers::start(0, 0);
+        self.id = Some(id);
+        (self.state, self.stopped) = (State::Ready, true);
+        self.directory = directory;
+        self.links = QueueLinks::NONE;
+        self.family = FamilyLinks::NONE;
+        self.exit = Exit::NONE;
+        self.paging = Paging::NONE;
+        self.messages = Messages::NONE;
+        self.alarm = Alarm::NONE;
+        self.memory = MemoryUse { mapped: 1, ..MemoryUse::NONE };
+        self.device = DeviceRights::NONE;
+        self.numbering = Numbering::Lab5;
+        self.unfinished = Unfinished::None;
+        self.views = Views::NONE;
     }
 
     /// The id of a slot that holds a process.
@@ -595,19 +636,12 @@ impl Process {
     /// the second try goes on from there.
     #[must_use]
     pub const fn pages_done(&self) -> u32 {
-        self.message_buffer.words[PAGES_DONE]
+        self.messages.buffer.words[PAGES_DONE]
     }
 
     /// Sets what [`Process::pages_done`] returns.
     pub const fn set_pages_done(&mut self, pages: u32) {
-        self.message_buffer.words[PAGES_DONE] = pages;
-    }
-
-    /// How long the longest chain of its clients and clients' clients is.
-    #[must_use]
-    pub fn clients_below(&self) -> u8 {
-        let longest = self.clients_over.iter().rposition(|clients| *clients > 0);
-        longest.map_or(0, |below| below as u8 + 1)
+        self.messages.buffer.words[PAGES_DONE] = pages;
     }
 
     /// Neither free, nor ended, nor on its way there.
@@ -636,7 +670,7 @@ impl Process {
     /// Does it wait for time to pass, perhaps among other things?
     #[inline(always)]
     pub fn sleeps(&self) -> bool {
-        self.sleeper != 0
+        self.alarm.sleeper != 0
     }
 
     /// As [`Process::set_words`], for a call of which it is known whether it came by `sysenter`.

@@ -67,7 +67,7 @@ impl<H: Hardware> Kernel<H> {
             Syscall::Identity => {
                 let facts = self.processes.facts_of(caller);
                 let (own, parent) = (facts.id, facts.parent);
-                let pager = self.processes[caller].pager.map_or(0, ProcessId::bits);
+                let pager = self.processes[caller].paging.pager.map_or(0, ProcessId::bits);
                 self.processes[caller].set_three_words_of(SYSENTER, [own, parent, pager]);
                 Ok(())
             }
@@ -169,18 +169,18 @@ impl<H: Hardware> Kernel<H> {
             }
             Syscall::SetHandler { process, address } => {
                 let index = self.self_or_child(caller, process)?;
-                self.processes[index].handler = address;
+                self.processes[index].paging.handler = address;
                 // The record shows what JOS programs set, and nothing that is not so any more.
                 self.processes.facts_of(index).handler = 0;
                 self.succeed(caller)
             }
             Syscall::SetPager { process, pager } => self.set_pager(caller, process, pager),
             Syscall::AcceptClients { accept } => {
-                self.processes[caller].accepts_clients = accept;
+                self.processes[caller].paging.accepts_clients = accept;
                 self.succeed(caller)
             }
             Syscall::AcceptFrameRequests { accept } => {
-                self.processes[caller].frees_frames = accept;
+                self.processes[caller].paging.frees_frames = accept;
                 self.succeed(caller)
             }
             Syscall::FaultForward { address, access, eip } => {
@@ -199,7 +199,7 @@ impl<H: Hardware> Kernel<H> {
             }
             Syscall::SetFaultTimeout { process, milliseconds } => {
                 let child = self.child(caller, process)?;
-                self.processes[child].fault_timeout = milliseconds;
+                self.processes[child].paging.fault_timeout = milliseconds;
                 self.succeed(caller)
             }
             Syscall::Clone { child } => self.clone_call(caller, child),
@@ -266,7 +266,7 @@ impl<H: Hardware> Kernel<H> {
                 self.console.set_owner(owner);
                 if let Some(owner) = owner {
                     // A Ctrl-C from before was not meant for what it does now.
-                    self.processes[owner].interrupts &= !1;
+                    self.processes[owner].messages.interrupts &= !1;
                 }
                 self.succeed(caller)
             }

@@ -494,7 +494,7 @@ fn a_child_inherits_its_makers_pager() {
     let (mut world, child) = with_client();
     world.run(child);
     let grandchild = world.child();
-    assert_eq!(world.process(grandchild).pager, Some(world.init()));
+    assert_eq!(world.process(grandchild).paging.pager, Some(world.init()));
 }
 
 #[test]

@@ -352,7 +352,7 @@ fn exofork_copies_registers_and_nothing_else() {
     let child = exofork(&mut world);
     let process = world.process(child);
     assert_eq!((process.registers.eax, process.registers.esp), (0, 0xE5));
-    assert_eq!((process.handler, process.mapped, process.stopped), (0, 1, true));
+    assert_eq!((process.paging.handler, process.memory.mapped, process.stopped), (0, 1, true));
     assert_eq!(world.facts(child).status, Status::NotRunnable as u32);
     assert_eq!(world.facts(child).parent, INIT.bits());
 }

@@ -59,7 +59,7 @@ fn a_copied_child_has_its_makers_registers_and_finds_0_in_word_0() {
     let child = world.process(ProcessId::new(id).unwrap());
     assert_eq!((child.registers.eax, child.registers.ebx), (0, 0));
     assert_eq!((child.registers.esp, child.registers.eip), (0x1234_5678, CALL_SITE + 2));
-    assert_eq!(child.mapped, 1, "a directory and nothing else");
+    assert_eq!(child.memory.mapped, 1, "a directory and nothing else");
 }
 
 #[test]

@@ -207,9 +207,9 @@ fn a_frame_of_an_ended_process_is_not_readable_when_it_is_used_again() {
 fn a_view_is_charged_to_nobody_and_gives_everything_back() {
     let mut world = World::new();
     let child = world.child();
-    let before = (world.kernel.frames.free(), world.process(world.init()).mapped);
+    let before = (world.kernel.frames.free(), world.process(world.init()).memory.mapped);
     attach(&mut world, child, VIEW).unwrap();
-    assert_eq!((world.kernel.frames.free(), world.process(world.init()).mapped), before);
+    assert_eq!((world.kernel.frames.free(), world.process(world.init()).memory.mapped), before);
     destroy(&mut world, child);
     world.finish_teardowns();
     detach(&mut world, VIEW).unwrap();
@@ -462,7 +462,7 @@ fn mapping_calls_refuse_a_views_pages_and_take_none_of_them() {
                 Error::NotPermitted,
             ),
         ];
-        let before = (world.kernel.frames.free(), world.process(world.init()).mapped);
+        let before = (world.kernel.frames.free(), world.process(world.init()).memory.mapped);
         for (call, error) in refused {
             assert_eq!(world.call(call), Err(error), "{call:?}");
         }
@@ -481,7 +481,7 @@ fn mapping_calls_refuse_a_views_pages_and_take_none_of_them() {
         for call in walks {
             assert!(world.call(call).is_ok(), "{call:?}");
         }
-        let after = (world.kernel.frames.free(), world.process(world.init()).mapped);
+        let after = (world.kernel.frames.free(), world.process(world.init()).memory.mapped);
         assert_eq!(after, before, "lost: {lost}");
         assert_eq!(is_live(&mut world), !lost);
     }

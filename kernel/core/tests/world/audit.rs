@@ -86,9 +86,14 @@ impl World {
             if process.state != State::Ended {
                 spaces.push(model.space(process.directory));
                 let charged = spaces.last().map(Space::charged);
-                assert_eq!(Some(process.mapped), charged, "frames charged to {}", process.name());
+                assert_eq!(
+                    Some(process.memory.mapped),
+                    charged,
+                    "frames charged to {}",
+                    process.name()
+                );
             }
-            self.add_to_accounts(process, process.mapped, &mut expected);
+            self.add_to_accounts(process, process.memory.mapped, &mut expected);
         }
         let empty = self.kernel.empty_view().expect("made at boot");
         let reserved = [&self.reserved[..], &[empty.table, empty.zeros]].concat();
@@ -116,7 +121,7 @@ impl World {
         }
         let mut listed = HashSet::new();
         for (viewer, process) in self.slots() {
-            let (mut at, mut previous) = (process.first_view, None);
+            let (mut at, mut previous) = (process.views.first, None);
             while let Some(name) = at {
                 let view = processes.view(name);
                 assert_eq!(view.viewer, Some(viewer), "viewer in {name:?}");
@@ -126,7 +131,7 @@ impl World {
                 (previous, at) = (at, view.next);
             }
         }
-        let views = self.slots().flat_map(|(_, process)| process.views);
+        let views = self.slots().flat_map(|(_, process)| process.views.of_it);
         assert_eq!(views.filter(|view| view.viewer.is_some()).count(), listed.len(), "unlisted");
         for (viewer, process) in self.slots().filter(|slot| slot.1.state != State::Ended) {
             for (entry, viewed) in model.space(process.directory).views {
@@ -142,8 +147,8 @@ impl World {
         let process = &self.kernel.processes()[viewer];
         assert!(process.is_alive() && viewed.is_alive(), "{name:?} of or by the dead");
         let allowed = match name.right() {
-            Right::Parent => viewed.parent == Some(viewer),
-            Right::Pager => viewed.pager == process.id,
+            Right::Parent => viewed.family.parent == Some(viewer),
+            Right::Pager => viewed.paging.pager == process.id,
         };
         assert!(allowed, "{} may not view {}", process.name(), viewed.name());
         let entry = self.kernel.processes().view(name).entry;
@@ -153,7 +158,7 @@ impl World {
 
     /// Counts a process's frames, itself and whether it is dying in every account above it.
     fn add_to_accounts(&self, process: &Process, frames: u32, sums: &mut Sums) {
-        let mut at = process.account;
+        let mut at = process.memory.account;
         while let Some(account) = at {
             let (used, processes, dying) = sums.entry(account).or_default();
             *used += frames;
@@ -175,10 +180,14 @@ impl World {
             let (mut at, mut previous) = (self.kernel.processes().front(queue), None);
             while let Some(index) = at {
                 let process = &self.kernel.processes()[index];
-                assert_eq!(process.previous, previous, "link of {:?} in {queue:?}", process.id);
+                assert_eq!(
+                    process.links.previous, previous,
+                    "link of {:?} in {queue:?}",
+                    process.id
+                );
                 let other = found.insert(index.slot(), queue);
                 assert_eq!(other, None, "{:?} is in {queue:?} too", process.id);
-                (previous, at) = (at, process.next);
+                (previous, at) = (at, process.links.next);
             }
         }
         for (index, process) in self.slots() {
@@ -190,7 +199,7 @@ impl World {
                 State::ReceivingFrom { from } => Some(QueueName::Callers(from)),
                 State::Reading => Some(QueueName::Readers),
                 State::Dying => Some(QueueName::Dying),
-                State::Ended => process.parent.map(QueueName::Zombies),
+                State::Ended => process.family.parent.map(QueueName::Zombies),
                 State::Free
                 | State::Receiving
                 | State::ReceivingInterrupt
@@ -207,7 +216,11 @@ impl World {
                 process.state
             );
             let sleeps = process.state == State::Sleeping;
-            assert!(!sleeps || process.sleeper != 0, "{} sleeps without an alarm", process.name());
+            assert!(
+                !sleeps || process.alarm.sleeper != 0,
+                "{} sleeps without an alarm",
+                process.name()
+            );
             let current = self.kernel.cpu.current() == Some(index);
             assert!(
                 !current || (process.state == State::Ready && !process.stopped),
@@ -223,13 +236,15 @@ impl World {
         let mut listed = HashSet::new();
         for (index, parent) in self.slots() {
             let mut awaited = 0;
-            for (first, alive) in [(parent.first_child, true), (parent.first_gone, false)] {
+            for (first, alive) in
+                [(parent.family.first_child, true), (parent.family.first_gone, false)]
+            {
                 let (mut at, mut previous) = (first, None);
                 while let Some(child) = at {
                     let process = &processes[child];
-                    assert_eq!(process.parent, Some(index), "parent of {}", process.name());
+                    assert_eq!(process.family.parent, Some(index), "parent of {}", process.name());
                     assert_eq!(
-                        process.previous_sibling,
+                        process.family.previous_sibling,
                         previous,
                         "siblings of {}",
                         process.name()
@@ -241,19 +256,24 @@ impl World {
                         process.name()
                     );
                     assert!(listed.insert(child.slot()), "{} is listed twice", process.name());
-                    awaited += u32::from(!process.unattended);
-                    (previous, at) = (at, process.next_sibling);
+                    awaited += u32::from(!process.family.unattended);
+                    (previous, at) = (at, process.family.next_sibling);
                 }
             }
-            assert_eq!(parent.awaited, awaited, "children that {} may wait for", parent.name());
+            assert_eq!(
+                parent.family.awaited,
+                awaited,
+                "children that {} may wait for",
+                parent.name()
+            );
             assert!(
-                parent.is_alive() || parent.first_child.is_none(),
+                parent.is_alive() || parent.family.first_child.is_none(),
                 "{} is dead and has children",
                 parent.name()
             );
         }
         for (index, process) in self.slots() {
-            let has_parent = process.parent.is_some();
+            let has_parent = process.family.parent.is_some();
             assert_eq!(
                 listed.contains(&index.slot()),
                 has_parent,
@@ -290,34 +310,35 @@ impl World {
         let processes = self.kernel.processes();
         let mut listed = HashSet::new();
         for (index, pager) in self.slots() {
-            let (mut at, mut previous) = (pager.first_client, None);
+            let (mut at, mut previous) = (pager.paging.first_client, None);
             assert!(at.is_none() || pager.is_alive(), "{} is dead and has clients", pager.name());
             while let Some(client) = at {
                 let process = &processes[client];
-                assert_eq!(process.pager, pager.id, "the pager of {}", process.name());
-                assert_eq!(process.previous_client, previous, "link of {}", process.name());
+                assert_eq!(process.paging.pager, pager.id, "the pager of {}", process.name());
+                assert_eq!(process.paging.previous_client, previous, "link of {}", process.name());
                 assert!(process.is_alive(), "a dead client in slot {}", index.slot());
                 assert!(listed.insert(client.slot()), "{} is listed twice", process.name());
-                (previous, at) = (at, process.next_client);
+                (previous, at) = (at, process.paging.next_client);
             }
         }
         for (_, process) in self.slots() {
             assert_eq!(
-                process.clients_below(),
+                process.paging.clients_below(),
                 self.chain_below(process),
                 "below {}",
                 process.name()
             );
         }
-        let clients = self.slots().filter(|(_, process)| process.pager.is_some());
+        let clients = self.slots().filter(|(_, process)| process.paging.pager.is_some());
         assert_eq!(clients.count(), listed.len(), "a client that its pager does not list");
     }
 
     /// The longest chain of a process's clients and clients' clients, by a look at all of them.
     fn chain_below(&self, pager: &Process) -> u8 {
         let processes = self.kernel.processes();
-        let clients =
-            std::iter::successors(pager.first_client, |client| processes[*client].next_client);
+        let clients = std::iter::successors(pager.paging.first_client, |client| {
+            processes[*client].paging.next_client
+        });
         clients.map(|client| self.chain_below(&processes[client]) + 1).max().unwrap_or(0)
     }
 
@@ -337,13 +358,14 @@ impl World {
             assert_eq!(facts.id, process.id.map_or(0, ProcessId::bits), "id of slot {slot}");
             if process.is_alive() {
                 let parent = process
+                    .family
                     .parent
                     .map_or(0, |parent| self.kernel.processes()[parent].name().bits());
                 assert_eq!(facts.parent, parent, "parent of slot {slot}");
             }
             assert_eq!(facts.registers, [0; 17], "UENVS shows registers");
             assert_eq!((facts.directory, facts.link), (0, 0));
-            let shown = [0, process.handler].contains(&facts.handler);
+            let shown = [0, process.paging.handler].contains(&facts.handler);
             assert!(shown || !process.is_alive(), "slot {slot} shows a handler that it has not");
         }
     }

@@ -14,17 +14,17 @@ impl Processes {
     /// `QuotaExceeded`: one of the bounds; nothing was charged.
     #[inline(always)]
     pub fn charge(&mut self, index: Index, frames: u32) -> Result<(), Error> {
-        if self[index].account.is_some() {
-            self.charge_account(self[index].account, Quota { frames, processes: 0 })?;
+        if self[index].memory.account.is_some() {
+            self.charge_account(self[index].memory.account, Quota { frames, processes: 0 })?;
         }
-        self[index].mapped += frames;
+        self[index].memory.mapped += frames;
         Ok(())
     }
 
     /// Is there a bound on what this process uses?
     #[must_use]
     pub fn is_bounded(&self, index: Index) -> bool {
-        self[index].account.is_some()
+        self[index].memory.account.is_some()
     }
 
     /// An account.
@@ -38,21 +38,21 @@ impl Processes {
     #[must_use]
     pub fn usage(&self, index: Index) -> (Quota, Quota) {
         let process = &self[index];
-        match process.account {
-            Some(account) if process.bounded => {
+        match process.memory.account {
+            Some(account) if process.memory.bounded => {
                 (self.account(account).used, self.account(account).bound)
             }
-            _ => (Quota { frames: process.mapped, processes: 1 }, Quota::default()),
+            _ => (Quota { frames: process.memory.mapped, processes: 1 }, Quota::default()),
         }
     }
 
     /// Takes a charge back.
     #[inline(always)]
     pub fn credit(&mut self, index: Index, frames: u32) {
-        if self[index].account.is_some() {
-            self.credit_account(self[index].account, Quota { frames, processes: 0 });
+        if self[index].memory.account.is_some() {
+            self.credit_account(self[index].memory.account, Quota { frames, processes: 0 });
         }
-        self[index].mapped -= frames;
+        self[index].memory.mapped -= frames;
     }
 
     #[cold]
@@ -93,12 +93,12 @@ impl Processes {
 
     /// Notes that what a process uses is being given back.
     pub fn begin_dying(&mut self, index: Index) {
-        self.accounts.for_each(self[index].account, |account| account.dying += 1);
+        self.accounts.for_each(self[index].memory.account, |account| account.dying += 1);
     }
 
     /// Notes that a process has given back all its memory.
     pub fn finish_dying(&mut self, index: Index) {
-        self.accounts.for_each(self[index].account, |account| account.dying -= 1);
+        self.accounts.for_each(self[index].memory.account, |account| account.dying -= 1);
     }
 
     /// After `QuotaExceeded`: are processes dying that the bound counts?
@@ -119,7 +119,7 @@ impl Processes {
     pub fn meets_bound_that_gives_way(&self, index: Index, frames: u32) -> bool {
         let by = Quota { frames, processes: 0 };
         let gives_way = |account: &Account| account.dying > 0 && !account.has_room(by);
-        self.accounts.find(self[index].account, gives_way).is_some()
+        self.accounts.find(self[index].memory.account, gives_way).is_some()
     }
 
     /// Gives a childless process a bound, or changes the one it has.
@@ -129,18 +129,18 @@ impl Processes {
     /// - `Refused`: 16 bounds are on it already, or there are as many accounts as there can be processes.
     pub fn set_quota(&mut self, index: Index, quota: Quota) -> Result<(), Error> {
         let process = &self[index];
-        let account = match process.account {
-            Some(account) if process.bounded => account,
+        let account = match process.memory.account {
+            Some(account) if process.memory.bounded => account,
             above => {
-                if process.first_child.is_some() || process.awaited > 0 {
+                if process.family.first_child.is_some() || process.family.awaited > 0 {
                     return Err(Error::Busy);
                 }
-                let mapped = process.mapped;
+                let mapped = process.memory.mapped;
                 self.accounts.open(above, quota, mapped).ok_or(Error::Refused)?
             }
         };
         self.accounts.get_mut(account).bound = quota;
-        (self[index].account, self[index].bounded) = (Some(account), true);
+        (self[index].memory.account, self[index].memory.bounded) = (Some(account), true);
         Ok(())
     }
 }
