@@ -102,6 +102,14 @@ impl Registers {
             ..Self::ZERO
         }
     }
+
+    /// The state in which a process goes on with these registers, of which only the flags of [`FLAGS_PROGRAM`] are taken.
+    #[must_use]
+    pub const fn of(user: UserRegisters) -> Self {
+        let UserRegisters { edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp } = user;
+        let eflags = eflags & FLAGS_PROGRAM | FLAG_INTERRUPTS;
+        Self { edi, esi, ebp, ebx, edx, ecx, eax, eflags, ..Self::start(eip, esp) }
+    }
 }
 
 const _: () = {
@@ -141,21 +149,18 @@ impl UserRegisters {
     /// Words of the record.
     pub const WORDS: u32 = 10;
 
+    /// What these saved registers hold of it.
+    #[must_use]
+    pub const fn of(saved: &Registers) -> Self {
+        let Registers { edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp, .. } = *saved;
+        Self { edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp }
+    }
+
     /// The words, in the order in which they lie in memory.
     #[must_use]
     pub const fn words(&self) -> [u32; 10] {
-        [
-            self.edi,
-            self.esi,
-            self.ebp,
-            self.ebx,
-            self.edx,
-            self.ecx,
-            self.eax,
-            self.eip,
-            self.eflags,
-            self.esp,
-        ]
+        let Self { edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp } = *self;
+        [edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp]
     }
 
     /// The record with these words.

@@ -22,19 +22,7 @@ impl<H: Hardware> Kernel<H> {
         if !self.check_words(caller, (address, LENGTH), true)? {
             return Ok(());
         }
-        let r = &self.processes[child].registers;
-        let registers = UserRegisters {
-            edi: r.edi,
-            esi: r.esi,
-            ebp: r.ebp,
-            ebx: r.ebx,
-            edx: r.edx,
-            ecx: r.ecx,
-            eax: r.eax,
-            eip: r.eip,
-            eflags: r.eflags,
-            esp: r.esp,
-        };
+        let registers = UserRegisters::of(&self.processes[child].registers);
         for (index, word) in (0..).zip(registers.words()) {
             self.cpu.hardware.write_user(address + 4 * index, word);
         }
