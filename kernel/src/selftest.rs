@@ -1,7 +1,7 @@
 //! Failures of the kernel on request, so that tests can see how it reports them.
 //!
 //! The word `selftest=NAME` on the command line asks for it, with a name from [`SelfTest::ALL`].
-//! Only whoever boots the machine can.
+//! Only the user who boots the machine can ask.
 
 use core::arch::asm;
 

@@ -260,7 +260,7 @@ impl QemuOptions {
         self.elf.is_empty() && !self.boot.appends(|word| word.starts_with(ELF))
     }
 
-    /// What the user should know about options that do not do what they seem to.
+    /// A line for each option that has no effect in this combination.
     fn notes(&self) -> Vec<&'static str> {
         let (init, boot) = (self.starts_init(), &self.boot);
         let for_program = init && boot.run.is_none();

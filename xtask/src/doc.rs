@@ -1,5 +1,5 @@
-//! `cargo xtask doc`: the documentation of the code, for the host and for the machine, in one folder
-//! with a page to start from.
+//! `cargo xtask doc`: the documentation of the code, for the host and for the machine, in one
+//! folder with a page to start from.
 //!
 //! Libraries that run on both are documented as the host sees them, programs and the kernel as the
 //! machine does. `libsys` is on both sides: its calls and its runtime exist on the machine alone.

@@ -5,17 +5,18 @@
 //! go from what is decided to what is done:
 //!
 //! - [`toolchain`], [`discovery`], [`setup`], [`system`], [`plan`]: which compiler builds for the
-//!   machine, and how to get what is missing;
-//! - [`request`], [`elf`], [`disk`], [`bad_input`]: what the user asks for and brings along, and how it is refused;
+//!   machine, and how to get a missing tool;
+//! - [`request`], [`elf`], [`disk`], [`bad_input`]: options and files of the user's, and how they
+//!   are refused;
 //! - [`throwaway`]: files of one boot;
 //! - [`cargo_lock`], [`progress`]: what a user reads while something takes long;
 //! - [`c`]: the C programs, which are built where there is a C compiler;
-//! - [`machine`], [`verdict`]: what the emulator is asked to be, and what its end means;
+//! - [`machine`], [`verdict`]: the machine to emulate, and what its end means;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
 //! - [`oracle`]: judges the running machine from its physical memory;
 //! - [`imports`]: the rule that imports point down;
-//! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@doc`], [`mod@bench`], [`mod@test`],
-//!   [`rehearse`]: one file for each subcommand.
+//! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@doc`], [`mod@bench`],
+//!   [`mod@test`], [`rehearse`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
 

@@ -19,7 +19,8 @@ use xtask::{bench, build, check, doc, fuzz, gdb, iso, oracle, rehearse, request,
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
 struct Cli {
-    /// Install nothing: only say what is missing and what to type (VITRINE_NO_INSTALL=1 does the same)
+    /// Install nothing: only say what is missing and what to type (VITRINE_NO_INSTALL=1 does the
+    /// same)
     #[arg(long, global = true)]
     no_install: bool,
     #[command(subcommand)]
@@ -34,12 +35,12 @@ enum Task {
     Build,
     /// Boot in QEMU: a shell on this terminal (Ctrl-A X quits), or one program
     ///
-    /// With --run, the program's exit status is the exit status; 123 means that the kernel panicked,
-    /// 124 that time ran out, 125 that the boot failed (a triple fault, a hang-up, a build error). With --elf it is that of
-    /// the first program named whose status is not 0, once nothing can run any more: what it exits
-    /// with, or 128 and the vector of the exception that ended it. With --jos it is 0. A file or an
-    /// option that cannot be used gives one line and status 1. The shell ends with its input, and
-    /// its status is that of its last command.
+    /// With --run, the program's exit status is the exit status; 123 means that the kernel
+    /// panicked, 124 that time ran out, 125 that the boot failed (a triple fault, a hang-up, a
+    /// build error). With --elf it is that of the first program named whose status is not 0, once
+    /// nothing can run any more: what it exits with, or 128 and the vector of the exception that
+    /// ended it. With --jos it is 0. A file or an option that cannot be used gives one line and
+    /// status 1. The shell ends with its input, and its status is that of its last command.
     Qemu(QemuOptions),
     /// Run the host tests and the emulator tests
     Test {
@@ -69,12 +70,13 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Check imports, format, lints and documentation, for host and target
     Check,
-    /// Write target/vitrine/doc/index.html: the documentation of the code, with a page to start from
+    /// Write target/vitrine/doc/index.html: the documentation of the code, with a page to start
+    /// from
     Doc,
     /// Run the README's commands on a bare Debian, from a fresh clone of what is committed
     ///
-    /// Needs root, debootstrap and a network, and half an hour. The host's packages stay as they are;
-    /// everything happens in target/rehearsal and is gone with `cargo clean`.
+    /// Needs root, debootstrap and a network, and half an hour. The host's packages stay as they
+    /// are; everything happens in target/rehearsal and is gone with `cargo clean`.
     Rehearse(rehearse::Options),
 }
 
@@ -107,8 +109,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// One line about a value that cannot be used: such a mistake ends with status 1, whoever finds it. For any other mistake,
-/// and for `--help`, clap has its own form.
+/// One line about a value that cannot be used: such a mistake ends with status 1, in clap and in
+/// our code. For any other mistake, and for `--help`, clap has its own form.
 fn wrong_value(error: &clap::Error) -> Option<String> {
     let is_value = matches!(error.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue);
     let text = error.to_string();

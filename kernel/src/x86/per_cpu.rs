@@ -11,8 +11,8 @@ pub const BOOT: u32 = 0;
 /// A static of which each CPU has its own value.
 pub struct PerCpu<T>([UnsafeCell<T>; 1]);
 
-// SAFETY: a CPU gets a pointer to its own value alone, and whoever dereferences it proves that no
-// borrow of that CPU is in the way.
+// SAFETY: a CPU gets a pointer to its own value alone, and the code that dereferences it proves
+// that no other borrow is alive.
 unsafe impl<T> Sync for PerCpu<T> {}
 
 impl<T> PerCpu<T> {

@@ -139,7 +139,6 @@ pub fn end_of_registers() -> u32 {
 }
 
 /// The registers that the last trap from ring 3 has saved. `None` before the first process.
-#[inline(always)]
 pub fn registers() -> Option<*const Registers> {
     let end = end_of_registers();
     (end != 0).then(|| (end as *const Registers).wrapping_sub(1))

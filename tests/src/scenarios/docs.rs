@@ -17,6 +17,7 @@ pub fn trials() -> Vec<Trial> {
         claim("docs::the_page_on_jos_shows_a_real_run", jos),
         claim("docs::the_page_on_appel_and_li_shows_real_runs", appel_li),
         claim("docs::every_path_that_the_documents_name_exists", paths),
+        claim("docs::the_page_on_writing_a_pager_quotes_the_pager", quotes),
     ]
 }
 
@@ -95,6 +96,24 @@ fn program() -> Claim {
     }
     Boot::new().run("hello").boot()?.exits(0)?.shows(&["hello from frame 0x"])?;
     Ok(())
+}
+
+/// Every line of code in `docs/howto/write-a-pager.md` is one of the program's, in the same order in
+/// each block.
+fn quotes() -> Claim {
+    let root = Workspace::locate().root().to_owned();
+    let page = std::fs::read_to_string(root.join("docs/howto/write-a-pager.md"))?;
+    let program = std::fs::read_to_string(root.join("userland/programs/demos/tiny_pager.rs"))?;
+    let blocks: Vec<_> = page.split("```rust\n").skip(1).collect();
+    for block in &blocks {
+        let mut lines = program.lines().map(str::trim);
+        for line in block.split("```").next().unwrap_or_default().lines().map(str::trim) {
+            if !["// ...", "}"].contains(&line) && !lines.any(|other| other == line) {
+                return Err(format!("tiny_pager.rs does not have `{line}` there").into());
+            }
+        }
+    }
+    if blocks.is_empty() { Err("the page quotes nothing".into()) } else { Ok(()) }
 }
 
 /// Folders at the top of the tree; a word that begins with one of them is a path.

@@ -1,12 +1,12 @@
 //! Which file of a crate imports from which other one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::source::{Token, text, tokens};
+use super::paths::{Contents, ModulePath, Named};
 
 /// The sources of one crate, by path from the workspace's root.
 pub struct Sources {
@@ -26,9 +26,6 @@ pub struct Import {
     /// The path as it stands there.
     pub path: String,
 }
-
-/// The names of the modules from a crate's root to one of its modules.
-type ModulePath = Vec<String>;
 
 impl Sources {
     /// Reads all Rust files below `directory`.
@@ -86,24 +83,11 @@ pub fn imports(sources: &Sources) -> Vec<Import> {
     found.into_values().collect()
 }
 
-/// A path in the source, and the name that it gets there.
-struct Named {
-    line: usize,
-    path: Vec<String>,
-    /// The name by which the rest of the module knows the end of the path; `*` for all in it.
-    alias: Option<String>,
-    /// It is a `use` with `pub`.
-    is_public: bool,
-    /// The inline modules around it.
-    inline: ModulePath,
-}
-
 /// One file as a module of a program.
 struct Module {
     file: String,
     path: ModulePath,
-    submodules: BTreeSet<String>,
-    names: Vec<Named>,
+    contents: Contents,
 }
 
 /// All modules that one root leads to.
@@ -117,7 +101,7 @@ impl Program {
         let mut waiting = vec![(root.to_owned(), ModulePath::new())];
         while let Some((file, path)) = waiting.pop() {
             let module = Module::read(sources, file, path);
-            for name in &module.submodules {
+            for name in &module.contents.submodules {
                 let path = [module.path.as_slice(), std::slice::from_ref(name)].concat();
                 if let Some(file) = module.file_of(sources, name) {
                     waiting.push((file, path));
@@ -129,10 +113,10 @@ impl Program {
     }
 
     /// What `module` imports from other files. A re-export from its own submodules is not counted:
-    /// who uses it imports from there.
+    /// a file that uses the name imports from the submodule.
     fn imports(&self, module: &Module) -> Vec<Import> {
         let mut imports = Vec::new();
-        for named in &module.names {
+        for named in &module.contents.names {
             let Some(target) = self.resolve(module, named, 0) else { continue };
             let is_own = target.path.starts_with(&module.path) && named.is_public;
             if target.file != module.file && !is_own {
@@ -158,7 +142,7 @@ impl Program {
         }
         let exported = rest.first().and_then(|name| {
             let is_export = |other: &&Named| other.is_public && other.alias.as_ref() == Some(name);
-            at.names.iter().find(is_export)
+            at.contents.names.iter().find(is_export)
         });
         match exported {
             Some(exported) if depth < 8 => self.resolve(at, exported, depth + 1).or(Some(at)),
@@ -183,7 +167,7 @@ impl Program {
                     rest = &rest[1..];
                 }
             }
-            first if module.submodules.contains(first) && named.inline.is_empty() => {}
+            first if module.contents.submodules.contains(first) && named.inline.is_empty() => {}
             first => return self.imported(module, first, rest, depth),
         }
         // An inline module is part of the file around it.
@@ -202,7 +186,7 @@ impl Program {
         depth: usize,
     ) -> Option<(&Module, ModulePath)> {
         let brings = |other: &&Named| other.alias.as_deref() == Some(first);
-        let import = module.names.iter().find(brings).filter(|_| depth < 8)?;
+        let import = module.contents.names.iter().find(brings).filter(|_| depth < 8)?;
         if import.path == rest || import.path.first().is_some_and(|name| name == first) {
             return None;
         }
@@ -212,10 +196,8 @@ impl Program {
 
 impl Module {
     fn read(sources: &Sources, file: String, path: ModulePath) -> Self {
-        let source = sources.files.get(&file).map_or("", String::as_str);
-        let mut module = Self { file, path, submodules: BTreeSet::new(), names: Vec::new() };
-        Reader { tokens: tokens(source), at: 0, inline: Vec::new() }.read_into(&mut module);
-        module
+        let contents = Contents::of(sources.files.get(&file).map_or("", String::as_str));
+        Self { file, path, contents }
     }
 
     /// The file of a submodule: beside the root, or in the directory that has this module's name.
@@ -230,122 +212,6 @@ impl Module {
         [format!("{folder}/{name}.rs"), format!("{folder}/{name}/mod.rs")]
             .into_iter()
             .find(|file| sources.files.contains_key(file))
-    }
-}
-
-/// Reads the declarations and the paths of a file.
-struct Reader<'a> {
-    tokens: Vec<Token<'a>>,
-    at: usize,
-    /// The braces that are open: the name of the inline module that each begins, if it begins one.
-    inline: Vec<Option<String>>,
-}
-
-impl Reader<'_> {
-    fn read_into(mut self, module: &mut Module) {
-        while self.at < self.tokens.len() {
-            match text(&self.tokens, self.at) {
-                "mod" if text(&self.tokens, self.at + 2) == ";" => {
-                    module.submodules.insert(text(&self.tokens, self.at + 1).to_owned());
-                    self.at += 3;
-                }
-                "mod" if text(&self.tokens, self.at + 2) == "{" => {
-                    self.inline.push(Some(text(&self.tokens, self.at + 1).to_owned()));
-                    self.at += 3;
-                }
-                "{" => {
-                    self.inline.push(None);
-                    self.at += 1;
-                }
-                "}" => {
-                    self.inline.pop();
-                    self.at += 1;
-                }
-                "use" => self.import(module),
-                _ => self.inline_path(module),
-            }
-        }
-    }
-
-    /// A `use` and all that it names.
-    fn import(&mut self, module: &mut Module) {
-        let before = self.at.saturating_sub(1);
-        let is_public = matches!(text(&self.tokens, before), "pub" | ")");
-        self.at += 1;
-        self.tree(&mut Vec::new(), is_public, module);
-    }
-
-    /// One branch of a `use`, behind `prefix`; stops behind the `;`, or at the `,` or `}` that ends it.
-    fn tree(&mut self, prefix: &mut ModulePath, is_public: bool, module: &mut Module) {
-        let length = prefix.len();
-        let line = self.tokens.get(self.at).map_or(0, |token| token.line);
-        let mut alias = None;
-        let mut is_leaf = true;
-        while self.at < self.tokens.len() {
-            match text(&self.tokens, self.at) {
-                "{" => {
-                    is_leaf = false;
-                    while !matches!(text(&self.tokens, self.at), "}" | "") {
-                        self.at += 1;
-                        self.tree(prefix, is_public, module);
-                    }
-                    self.at += 1;
-                }
-                ";" | "," | "}" => break,
-                "as" => {
-                    alias = Some(text(&self.tokens, self.at + 1).to_owned());
-                    self.at += 2;
-                }
-                "self" if !prefix.is_empty() && !matches!(prefix[0].as_str(), "self" | "super") => {
-                    self.at += 1;
-                }
-                // A path to another crate, as in `use ::boot::image`.
-                "::" if prefix.is_empty() => {
-                    prefix.push("::".to_owned());
-                    self.at += 1;
-                }
-                "::" => self.at += 1,
-                word => {
-                    prefix.push(word.to_owned());
-                    self.at += 1;
-                }
-            }
-        }
-        if is_leaf && !prefix.is_empty() {
-            let alias = alias.or_else(|| prefix.last().cloned());
-            module.names.push(self.named(line, prefix.clone(), alias, is_public));
-        }
-        prefix.truncate(length);
-    }
-
-    /// A path in the code, or one token that begins none.
-    fn inline_path(&mut self, module: &mut Module) {
-        let start = self.at;
-        self.at += 1;
-        let is_inside = start > 0 && matches!(text(&self.tokens, start - 1), "::" | ".");
-        if is_inside || !self.tokens[start].is_word() || text(&self.tokens, self.at) != "::" {
-            return;
-        }
-        let mut path = vec![self.tokens[start].text.to_owned()];
-        while text(&self.tokens, self.at) == "::"
-            && self.tokens.get(self.at + 1).is_some_and(Token::is_word)
-        {
-            path.push(text(&self.tokens, self.at + 1).to_owned());
-            self.at += 2;
-        }
-        let line = self.tokens[start].line;
-        module.names.push(self.named(line, path, None, false));
-    }
-
-    fn named(
-        &self,
-        line: usize,
-        path: ModulePath,
-        alias: Option<String>,
-        is_public: bool,
-    ) -> Named {
-        let inline = self.inline.iter().flatten().cloned().collect();
-        Named { line, path, alias, is_public, inline }
     }
 }
 

@@ -17,7 +17,8 @@ use super::world::Registers;
 use crate::machine::{Machine, Serial};
 use crate::{command, leash};
 
-/// How often a machine that stands in its kernel is let go for a moment before that counts as a miss.
+/// How often a machine that stands in its kernel is let go for a moment before that counts as a
+/// miss.
 const TRIES: u32 = 200;
 
 /// A running machine. Dropping it ends the emulator.
@@ -64,8 +65,8 @@ impl Watched {
         Ok(Self { emulator, monitor, memory, output, reader, directory })
     }
 
-    /// Stops the machine where nothing of the kernel's is half done, and returns its registers. `None`: it has ended, or
-    /// stood in the kernel at every try.
+    /// Stops the machine where nothing of the kernel's is half done, and returns its registers.
+    /// `None`: it has ended, or stood in the kernel at every try.
     ///
     /// # Errors
     /// The monitor says what cannot be read.
@@ -90,7 +91,7 @@ impl Watched {
 
     /// Lets a stopped machine go on.
     pub fn go_on(&mut self) {
-        // If the emulator is gone, the next stop says so.
+        // If the emulator has ended, the next stop reports it.
         let _ = self.monitor.go_on();
     }
 
