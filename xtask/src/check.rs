@@ -12,11 +12,12 @@ use crate::test::host_cargo;
 use crate::workspace::Workspace;
 
 /// What builds for the host: the workspace's default members, and the emulator tests.
-const HOST: [&str; 10] = [
+const HOST: [&str; 11] = [
     "vitrine-abi",
     "vitrine-core",
     "vitrine-boot",
     "libsys",
+    "picture",
     "pager",
     "swap",
     "disk",
