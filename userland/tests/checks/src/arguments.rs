@@ -4,8 +4,9 @@ use libsys::abi::layout::{BOOT_ARCHIVE, KERNEL_BASE, PAGE_SIZE, USER_TOP, UVPD, 
 use libsys::{Error, ProcessId, Syscall, identity, machine, process_create};
 
 use crate::expect::{Outcome, checks, equal, refused};
-use crate::machine::{Raw, interrupt, sysenter};
 use crate::memory::{fresh, leaf, need_nothing, parent, place, stale_id};
+use support::Registers;
+use support::gate::{interrupt, sysenter};
 
 checks! {
     unknown_calls_are_invalid,
@@ -46,21 +47,21 @@ const NOWHERE: [u32; 11] = [
 
 /// A call whose arguments are all in order: page 0 of the checks' own, one page, page 1 as the destination, the
 /// caller where a second process is named.
-fn call(number: u32, process: u32) -> Raw {
+fn call(number: u32, process: u32) -> Registers {
     let (page, other) = (place(0).address(), place(1).address());
-    let raw = Raw { eax: number, edx: process, ..Raw::default() };
+    let raw = Registers { eax: number, edx: process, ..Registers::default() };
     match number {
-        34 => Raw { ecx: page, ebx: 0, esi: other, ..raw },
-        38 => Raw { ecx: page, ebx: 0, esi: other, edi: 1, ..raw },
-        39..=41 => Raw { ecx: page, ebx: 1, ..raw },
-        33..=36 | 71 => Raw { ecx: page, ..raw },
-        45 | 46 => Raw { ebx: page, ..raw },
+        34 => Registers { ecx: page, ebx: 0, esi: other, ..raw },
+        38 => Registers { ecx: page, ebx: 0, esi: other, edi: 1, ..raw },
+        39..=41 => Registers { ecx: page, ebx: 1, ..raw },
+        33..=36 | 71 => Registers { ecx: page, ..raw },
+        45 | 46 => Registers { ebx: page, ..raw },
         _ => raw,
     }
 }
 
 /// By `int 0x30`.
-fn result(raw: Raw) -> Result<u32, Error> {
+fn result(raw: Registers) -> Result<u32, Error> {
     Error::check(interrupt(raw).eax)
 }
 
@@ -104,20 +105,20 @@ fn unknown_permission_bits_are_invalid() -> Outcome {
         }
         // W is no mark.
         for number in [35, 38, 40] {
-            let raw = Raw { eax: number | 2 << 8, ..call(number, 0) };
+            let raw = Registers { eax: number | 2 << 8, ..call(number, 0) };
             refused(format_args!("call {number}, W"), result(raw), Error::InvalidArgument)?;
         }
         // Bits to drop.
         for bit in [0, 2, 3, 6, 8, 12, 30] {
-            let share = Raw { ebp: 1 << bit, ..call(38, 0) };
+            let share = Registers { ebp: 1 << bit, ..call(38, 0) };
             refused(format_args!("share, drop bit {bit}"), result(share), Error::InvalidArgument)?;
-            let protect = Raw { esi: 1 << bit, ..call(39, 0) };
+            let protect = Registers { esi: 1 << bit, ..call(39, 0) };
             refused(
                 format_args!("protect, drop bit {bit}"),
                 result(protect),
                 Error::InvalidArgument,
             )?;
-            let page = Raw { ebx: 1 << bit, ..call(71, 0) };
+            let page = Registers { ebx: 1 << bit, ..call(71, 0) };
             refused(format_args!("page, drop bit {bit}"), result(page), Error::InvalidArgument)?;
         }
         Ok(())
@@ -128,7 +129,7 @@ fn permissions_are_invalid_where_none_are_taken() -> Outcome {
     let without = (32..=Syscall::LAST)
         .filter(|number| !matches!(number, 33..=36 | 38..=41 | 57 | 60..=64 | 71 | 83));
     for number in without {
-        let raw = Raw { eax: number | 2 << 8, ..Raw::default() };
+        let raw = Registers { eax: number | 2 << 8, ..Registers::default() };
         refused(format_args!("call {number} with W"), result(raw), Error::InvalidArgument)?;
     }
     Ok(())
@@ -138,19 +139,24 @@ fn addresses_that_are_no_user_page_are_invalid() -> Outcome {
     undisturbed(|| {
         for address in NOWHERE {
             for number in PAGED {
-                let raw = Raw { ecx: address, ..call(number, 0) };
+                let raw = Registers { ecx: address, ..call(number, 0) };
                 let what = format_args!("call {number} at {address:#x}");
                 refused(what, result(raw), Error::InvalidArgument)?;
             }
             for number in [34, 38] {
-                let raw = Raw { esi: address, ..call(number, 0) };
+                let raw = Registers { esi: address, ..call(number, 0) };
                 let what = format_args!("call {number} to {address:#x}");
                 refused(what, result(raw), Error::InvalidArgument)?;
             }
             // Messages that send (1) or accept (4) a page.
             for (number, bit) in [(60, 1), (61, 4), (62, 1), (63, 1), (64, 4)] {
                 let to = parent()?.bits();
-                let raw = Raw { eax: number | bit << 8, edx: to, ecx: address, ..Raw::default() };
+                let raw = Registers {
+                    eax: number | bit << 8,
+                    edx: to,
+                    ecx: address,
+                    ..Registers::default()
+                };
                 let what = format_args!("message {number} with the page {address:#x}");
                 refused(what, result(raw), Error::InvalidArgument)?;
             }
@@ -162,8 +168,12 @@ fn addresses_that_are_no_user_page_are_invalid() -> Outcome {
 fn ranges_that_are_empty_long_or_wrap_are_invalid() -> Outcome {
     let last = USER_TOP - PAGE_SIZE;
     let bad = |number, page, pages| {
-        let base = Raw { ecx: page, ..call(number, 0) };
-        if number == 38 { Raw { edi: pages, ..base } } else { Raw { ebx: pages, ..base } }
+        let base = Registers { ecx: page, ..call(number, 0) };
+        if number == 38 {
+            Registers { edi: pages, ..base }
+        } else {
+            Registers { ebx: pages, ..base }
+        }
     };
     undisturbed(|| {
         for number in RANGES {
@@ -175,7 +185,7 @@ fn ranges_that_are_empty_long_or_wrap_are_invalid() -> Outcome {
             let what = format_args!("call {number}, past the last user page");
             refused(what, result(bad(number, last, 2)), Error::InvalidArgument)?;
         }
-        let to_the_end = Raw { esi: last, edi: 2, ..call(38, 0) };
+        let to_the_end = Registers { esi: last, edi: 2, ..call(38, 0) };
         refused("a destination past the last page", result(to_the_end), Error::InvalidArgument)?;
         refused("65 fresh pages", result(bad(41, place(0).address(), 65)), Error::InvalidArgument)
     })
@@ -191,7 +201,7 @@ fn is_nobody(id: u32) -> Outcome {
         )?;
     }
     for number in [34, 38] {
-        let raw = Raw { ebx: id, ..call(number, 0) };
+        let raw = Registers { ebx: id, ..call(number, 0) };
         refused(format_args!("call {number} into {id:#x}"), result(raw), Error::NoSuchProcess)?;
     }
     refused(format_args!("receive from {id:#x}"), result(call(61, id)), Error::NoSuchProcess)
@@ -225,10 +235,10 @@ fn ids_that_nobody_has_are_no_process() -> Outcome {
             let raw = call(number, stale.bits());
             refused(format_args!("call {number}, stale"), result(raw), Error::NotWaiting)?;
         }
-        let pager = Raw { ebx: stale.bits(), ..call(54, 0) };
+        let pager = Registers { ebx: stale.bits(), ..call(54, 0) };
         refused("a pager for oneself", result(pager), Error::NoSuchProcess)?;
         let child = process_create()?;
-        let pager = Raw { ebx: stale.bits(), ..call(54, child.bits()) };
+        let pager = Registers { ebx: stale.bits(), ..call(54, child.bits()) };
         refused("a pager that is gone", result(pager), Error::NoSuchProcess)?;
         libsys::process::end(child)?;
         Ok(())
@@ -261,13 +271,13 @@ fn buffers_beyond_user_space_are_a_fault() -> Outcome {
     let registers = [USER_TOP - 36, USER_TOP, UVPT, KERNEL_BASE, 0xFFFF_FFD8, 0xFFFF_FFFC];
     for address in registers {
         for number in [45, 46] {
-            let raw = Raw { ebx: address, ..call(number, child.bits()) };
+            let raw = Registers { ebx: address, ..call(number, child.bits()) };
             refused(format_args!("call {number} at {address:#x}"), result(raw), Error::Fault)?;
         }
     }
     for address in [1, place(0).address() + 2, 0xFFFF_FFFF] {
         for number in [45, 46] {
-            let raw = Raw { ebx: address, ..call(number, child.bits()) };
+            let raw = Registers { ebx: address, ..call(number, child.bits()) };
             refused(
                 format_args!("call {number} at {address:#x}"),
                 result(raw),
@@ -286,7 +296,7 @@ fn buffers_beyond_user_space_are_a_fault() -> Outcome {
     ];
     for (address, length) in bytes {
         for number in [68, 69] {
-            let raw = Raw { ebx: address, esi: length, ..call(number, 0) };
+            let raw = Registers { ebx: address, esi: length, ..call(number, 0) };
             refused(format_args!("call {number} at {address:#x}"), result(raw), Error::Fault)?;
         }
     }
@@ -297,14 +307,14 @@ fn buffers_over_4096_bytes_are_invalid() -> Outcome {
     let page = fresh(0)?.address();
     for length in [4097, 0x8000_0000, 0xFFFF_FFFF] {
         for number in [68, 69] {
-            let raw = Raw { ebx: page, esi: length, ..call(number, 0) };
+            let raw = Registers { ebx: page, esi: length, ..call(number, 0) };
             let what = format_args!("call {number}, {length:#x} bytes");
             refused(what, result(raw), Error::InvalidArgument)?;
         }
     }
     // No bytes are no buffer: nothing is waited for, nothing is touched.
     for number in [68, 69] {
-        let raw = interrupt(Raw { ebx: place(9).address(), esi: 0, ..call(number, 0) });
+        let raw = interrupt(Registers { ebx: place(9).address(), esi: 0, ..call(number, 0) });
         equal(format_args!("call {number}, no bytes"), (raw.eax, raw.ebx), (0, 0))?;
     }
     Ok(())
@@ -313,7 +323,7 @@ fn buffers_over_4096_bytes_are_invalid() -> Outcome {
 fn flags_are_0_or_1() -> Outcome {
     for number in [42, 49, 55, 70] {
         for word in [2, 0x100, 0xFFFF_FFFF] {
-            let raw = Raw { ebx: word, ..call(number, 0) };
+            let raw = Registers { ebx: word, ..call(number, 0) };
             refused(
                 format_args!("call {number}, flag {word:#x}"),
                 result(raw),
@@ -323,23 +333,32 @@ fn flags_are_0_or_1() -> Outcome {
     }
     let to = parent()?.bits();
     for (eax, kind) in [(57, 3), (57, 0xFFFF_FFFF), (57 | 2 << 8, 0), (57 | 2 << 8, 2)] {
-        let raw = Raw { eax, ebx: kind, ..call(57, to) };
+        let raw = Registers { eax, ebx: kind, ..call(57, to) };
         refused(format_args!("kind {kind:#x}"), result(raw), Error::InvalidArgument)?;
     }
     // Page permissions without a page to send or accept.
-    let raw = Raw { eax: 60 | 2 << 8, ..call(60, to) };
+    let raw = Registers { eax: 60 | 2 << 8, ..call(60, to) };
     refused("W without a page", result(raw), Error::InvalidArgument)
 }
 
 fn sysenter_refuses_what_needs_more_registers() -> Outcome {
     let page = fresh(0)?.address();
-    let share =
-        sysenter(Raw { eax: 38, ebx: 0, esi: place(1).address(), ebp: page, ..Raw::default() });
+    let share = sysenter(Registers {
+        eax: 38,
+        ebx: 0,
+        esi: place(1).address(),
+        ebp: page,
+        ..Registers::default()
+    });
     refused("share", Error::check(share.eax), Error::InvalidArgument)?;
     let to = parent()?.bits();
     for (number, bit) in [(60, 1), (61, 4), (62, 5), (63, 1), (64, 4)] {
-        let message =
-            sysenter(Raw { eax: number | bit << 8, edi: to, ebp: page, ..Raw::default() });
+        let message = sysenter(Registers {
+            eax: number | bit << 8,
+            edi: to,
+            ebp: page,
+            ..Registers::default()
+        });
         refused(
             format_args!("message {number} with a page"),
             Error::check(message.eax),

@@ -4,8 +4,8 @@ use libsys::call::Change;
 use libsys::{PageRange, Target, machine, page_unmap, range_share, range_unmap};
 
 use crate::expect::{Outcome, checks, equal};
-use crate::machine::{load, store};
 use crate::memory::{fresh, leaf, mappings, place, places};
+use support::memory::{load, store};
 
 checks! {
     one_frame_has_70000_mappings,

@@ -18,8 +18,8 @@ use libsys::{
 
 use crate::expect::{Outcome, checks, equal, holds, refused};
 use crate::family::{GENERAL_PROTECTION, child, is_killed, until};
-use crate::machine::{load, store};
 use crate::memory::{bits, fresh, leaf, parent, place, places};
+use support::memory::{load, store};
 
 checks! {
     nobody_is_a_driver_but_whom_a_driver_made_one,

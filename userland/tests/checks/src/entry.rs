@@ -8,8 +8,9 @@ use libsys::{Error, Permissions, ProcessId, Syscall, Target, registers_read};
 use crate::bare::{self, CALL, CODE, SYSENTER, at};
 use crate::expect::{Outcome, checks, equal, refused};
 use crate::family::{GENERAL_PROTECTION, KILLED, PAGE_FAULT, child, ends_well, is_killed, until};
-use crate::machine::{Raw, interrupt, sysenter};
 use crate::memory::{bits, parent, place, stale_id};
+use support::Registers;
+use support::gate::{interrupt, sysenter};
 
 checks! {
     both_gates_give_the_same_answers,
@@ -93,7 +94,14 @@ fn a_message_by_sysenter_has_three_words() -> Outcome {
     let child = child(|| {
         let to = own.bits();
         // call: words in ebx, esi, ebp; the process in edi.
-        let reply = sysenter(Raw { eax: 62, ebx: 1, esi: 2, edi: to, ebp: 3, ..Raw::default() });
+        let reply = sysenter(Registers {
+            eax: 62,
+            ebx: 1,
+            esi: 2,
+            edi: to,
+            ebp: 3,
+            ..Registers::default()
+        });
         equal("header", reply.eax, 0)?;
         equal("sender and words", [reply.edi, reply.ebx, reply.esi, reply.ebp], [to, 4, 5, 6])
     })?;
@@ -104,19 +112,33 @@ fn a_message_by_sysenter_has_three_words() -> Outcome {
 }
 
 fn a_call_preserves_what_it_does_not_return() -> Outcome {
-    let before = Raw { eax: 67, edx: 1, ecx: 2, ebx: 3, esi: 4, edi: 5, ebp: 6, eflags: 0x202 };
+    let before = Registers {
+        eax: 67,
+        edx: 1,
+        ecx: 2,
+        ebx: 3,
+        esi: 4,
+        edi: 5,
+        ebp: 6,
+        eflags: 0x202,
+        ..Registers::default()
+    };
     // Yield takes no argument, and looks at none.
     let after = interrupt(before);
-    equal("registers", Raw { eflags: 0x202, ..after }, Raw { eax: 0, ..before })?;
+    equal("registers", Registers { eflags: 0x202, ..after }, Registers { eax: 0, ..before })?;
     // JOS's: eax is the result, all else stays.
-    let after = interrupt(Raw { eax: 2, ..before });
-    equal("registers", Raw { eflags: 0x202, ..after }, Raw { eax: id().bits(), ..before })
+    let after = interrupt(Registers { eax: 2, ..before });
+    equal(
+        "registers",
+        Registers { eflags: 0x202, ..after },
+        Registers { eax: id().bits(), ..before },
+    )
 }
 
 /// DF, NT, AC, ID and the arithmetic flags.
 fn flags_at_entry_are_harmless_and_come_back() -> Outcome {
     for flags in [0x400, 0x4000, 0x4_0000, 0x20_0000, 0x8D5, 0x24_4CD5] {
-        let raw = Raw { eax: 32, eflags: flags, ..Raw::default() };
+        let raw = Registers { eax: 32, eflags: flags, ..Registers::default() };
         for after in [interrupt(raw), sysenter(raw)] {
             equal(
                 format_args!("id with flags {flags:#x}"),
@@ -128,8 +150,12 @@ fn flags_at_entry_are_harmless_and_come_back() -> Outcome {
             equal("flags", after.eflags & kept, kept)?;
         }
         // A call that moves much memory upwards.
-        let fresh =
-            Raw { eax: 33 | 2 << 8, ecx: place(0).address(), eflags: flags, ..Raw::default() };
+        let fresh = Registers {
+            eax: 33 | 2 << 8,
+            ecx: place(0).address(),
+            eflags: flags,
+            ..Registers::default()
+        };
         equal("a fresh page", interrupt(fresh).eax, 0)?;
     }
     Ok(())
@@ -141,12 +167,12 @@ fn a_trap_flag_does_not_reach_the_kernel() -> Outcome {
     let stepped = UserRegisters { eflags: 0x100, eax: 32, ..UserRegisters::default() };
     is_killed(bare::run(CALL, stepped)?, DEBUG)?;
     let child = child(|| {
-        interrupt(Raw { eax: 32, eflags: 0x100, ..Raw::default() });
+        interrupt(Registers { eax: 32, eflags: 0x100, ..Registers::default() });
         Ok(())
     })?;
     is_killed(child, DEBUG)?;
     for _ in 0..3 {
-        let raw = sysenter(Raw { eax: 32, eflags: 0x100, ..Raw::default() });
+        let raw = sysenter(Registers { eax: 32, eflags: 0x100, ..Registers::default() });
         equal("id", (raw.eax, raw.ebx), (0, id().bits()))?;
         equal("the flag", raw.eflags & 0x100, 0)?;
     }
@@ -233,7 +259,7 @@ fn a_local_descriptor_table_is_not_there() -> Outcome {
     let (first, kept) = (libsys::UserPage::known(0), place(0));
     crate::memory::fresh(0)?;
     for (offset, word) in (8..).step_by(4).zip(gate.into_iter().chain(data)) {
-        crate::machine::store(kept.address() + offset, word);
+        support::memory::store(kept.address() + offset, word);
     }
     // Each exits with 0 if it comes that far; the gate's code needs ring 0.
     let mut far_call = [0x90; 0x84];

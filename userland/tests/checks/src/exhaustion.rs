@@ -12,10 +12,12 @@ use libsys::{
 use crate::expect::{Outcome, Why, checks, equal, holds};
 use crate::family::{PAGE_FAULT, child, ends_well, is_killed, until};
 use crate::harness::pager_pages;
-use crate::machine::{Raw, interrupt, load, store};
 use crate::memory::{
     BOARD, PLACES, children, fresh, need_nothing, parent, place, places, share_board,
 };
+use support::Registers;
+use support::gate::interrupt;
+use support::memory::{load, store};
 
 checks! {
     every_call_says_when_memory_is_gone needs FewFrames,
@@ -98,7 +100,7 @@ fn calls_say_so() -> Outcome {
     let taken = hoard(0);
     // From here on there is not one frame.
     let far = place(4096);
-    let jos = |raw: Raw| Error::check(interrupt(raw).eax).map(|_| ());
+    let jos = |raw: Registers| Error::check(interrupt(raw).eax).map(|_| ());
     let partial = |result: Result<u32, libsys::call::Partial>| match result {
         Err(partial) if partial.done == 0 => Err(partial.error),
         Err(_) => Err(Error::Busy),
@@ -117,8 +119,8 @@ fn calls_say_so() -> Outcome {
         process_create().map(|_| ()),
         fork().map(|_| ()),
         send(receiver, [1; 4], Some(transfer)),
-        jos(Raw { eax: 4, ecx: place(2).address(), ebx: 7, ..Raw::default() }),
-        jos(Raw { eax: 7, ..Raw::default() }),
+        jos(Registers { eax: 4, ecx: place(2).address(), ebx: 7, ..Registers::default() }),
+        jos(Registers { eax: 7, ..Registers::default() }),
     ];
     let without = page_map((SELF, place(0)), (SELF, place(2)), WRITE);
     let free = machine().free;

@@ -14,9 +14,9 @@ use libsys::{
 use crate::bare::{self, LOAD, at};
 use crate::expect::{Outcome, checks, equal, refused};
 use crate::family::{PAGE_FAULT, ends_well, is_killed, until_blocked};
-use crate::machine::load;
 use crate::memory::{parent, place};
 use crate::pagers::{TOUCHED, client_of, page_touched, pager};
+use support::memory::load;
 
 checks! {
     failure_the_pager_exits,

@@ -16,8 +16,8 @@ use libsys::{
 use crate::bare::{self, LOAD, at};
 use crate::expect::{Outcome, checks, equal, holds};
 use crate::family::{PAGE_FAULT, child, ends_well, is_killed, until};
-use crate::machine::{load, store};
 use crate::memory::{bits, fresh, place, places};
+use support::memory::{load, store};
 
 checks! {
     a_handler_learns_the_access,

@@ -8,7 +8,7 @@ use libsys::{process_start, sleep, yield_now};
 use crate::bare::{self, at};
 use crate::expect::{Outcome, checks, equal};
 use crate::family::{child, ends, ends_well};
-use crate::machine::{fill_fpu, gs, read_fpu, set_gs};
+use support::cpu::{fill_fpu, gs, read_fpu, set_gs};
 
 checks! {
     two_processes_keep_their_own_fpu_registers,

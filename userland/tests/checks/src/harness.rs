@@ -9,8 +9,10 @@ use libsys::{
 };
 
 use crate::expect::{Check, Outcome, equal};
+use crate::family;
+use crate::memory::children;
 use crate::needs::Need;
-use crate::{family, machine::image_end, machine::load, memory::children};
+use support::memory::{image_end, load};
 
 /// Touches the whole program once, so that no check meets a page of it that is not there yet.
 pub fn prepare() {

@@ -16,8 +16,10 @@ use crate::expect::{Outcome, checks, equal, refused};
 use crate::family::{
     PAGE_FAULT, child, ends, ends_well, is_killed, until, until_blocked, until_gone,
 };
-use crate::machine::{Raw, interrupt, load, store};
 use crate::memory::{BOARD, bits, children, fresh, leaf, mappings, parent, place, stale_id};
+use support::Registers;
+use support::gate::interrupt;
+use support::memory::{load, store};
 
 checks! {
     jos_cputs_stops_at_a_zero_and_at_its_length,
@@ -58,14 +60,14 @@ const NO_PAGE: u32 = USER_TOP;
 /// Arguments in JOS's order: edx, ecx, ebx, edi, esi.
 fn jos<const N: usize>(number: u32, arguments: [u32; N]) -> u32 {
     let argument = |index: usize| arguments.get(index).copied().unwrap_or(0);
-    let raw = Raw {
+    let raw = Registers {
         eax: number,
         edx: argument(0),
         ecx: argument(1),
         ebx: argument(2),
         edi: argument(3),
         esi: argument(4),
-        ..Raw::default()
+        ..Registers::default()
     };
     interrupt(raw).eax
 }
@@ -312,8 +314,18 @@ fn jos_upcalls_are_set_for_oneself_and_children() -> Outcome {
 }
 
 fn jos_yield_leaves_registers_alone() -> Outcome {
-    let before = Raw { eax: 11, edx: 1, ecx: 2, ebx: 3, esi: 4, edi: 5, ebp: 6, eflags: 0x202 };
-    equal("registers", Raw { eflags: 0x202, ..interrupt(before) }, before)
+    let before = Registers {
+        eax: 11,
+        edx: 1,
+        ecx: 2,
+        ebx: 3,
+        esi: 4,
+        edi: 5,
+        ebp: 6,
+        eflags: 0x202,
+        ..Registers::default()
+    };
+    equal("registers", Registers { eflags: 0x202, ..interrupt(before) }, before)
 }
 
 fn jos_ipc_needs_a_receiver() -> Outcome {

@@ -16,7 +16,6 @@ mod bare;
 mod expect;
 mod family;
 mod harness;
-mod machine;
 mod memory;
 mod needs;
 

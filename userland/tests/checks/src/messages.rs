@@ -10,8 +10,8 @@ use libsys::{
 
 use crate::expect::{Outcome, checks, equal, holds, refused};
 use crate::family::{child, ends, ends_well, idle_child, until_blocked};
-use crate::machine::{load, store};
 use crate::memory::{bits, fresh, leaf, mappings, parent, place, stale_id};
+use support::memory::{load, store};
 
 checks! {
     a_message_arrives_with_its_sender_and_words,

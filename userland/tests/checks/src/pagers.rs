@@ -16,8 +16,8 @@ use crate::expect::{Outcome, Why, checks, equal, refused};
 use crate::family::{
     PAGE_FAULT, Try, child, ends, ends_well, idle_child, in_time, is_killed, until, until_blocked,
 };
-use crate::machine::{load, store};
 use crate::memory::{fresh, mappings, parent, place, stale_id};
+use support::memory::{load, store};
 
 checks! {
     a_pager_learns_the_access_and_serves_it,

@@ -8,8 +8,8 @@ use libsys::{
 
 use crate::expect::{Outcome, checks, equal, holds, refused};
 use crate::family::{child, ends_well};
-use crate::machine::{load, store};
 use crate::memory::{bits, fresh, leaf, mappings, need_nothing, place};
+use support::memory::{load, store};
 
 checks! {
     page_allocate_gives_zeros_in_place_of_what_was_there,
@@ -192,7 +192,7 @@ fn frame_references_refuses_what_is_no_memory() -> Outcome {
         let result = frame_references(Frame::from_number(number));
         refused("a frame above all memory", result, Error::NotMapped)?;
     }
-    let bad = crate::machine::Raw { eax: 37, ebx: u32::MAX, ..Default::default() };
-    let result = Error::check(crate::machine::interrupt(bad).eax);
+    let bad = support::Registers { eax: 37, ebx: u32::MAX, ..Default::default() };
+    let result = Error::check(support::gate::interrupt(bad).eax);
     refused("no frame number at all", result, Error::NotMapped)
 }

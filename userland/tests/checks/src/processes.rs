@@ -20,8 +20,10 @@ use libsys::{
 use crate::bare::{self, CODE, LOAD, SPIN};
 use crate::expect::{Outcome, checks, equal, holds, refused};
 use crate::family::{child, ends, ends_well, idle_child, until, until_blocked, until_gone};
-use crate::machine::{Raw, interrupt, load, store};
 use crate::memory::{BOARD, children, parent, share_board, stale_id};
+use support::Registers;
+use support::gate::interrupt;
+use support::memory::{load, store};
 
 checks! {
     a_process_knows_its_parent_and_pager,
@@ -366,7 +368,7 @@ fn all_1024_slots_can_be_used() -> Outcome {
         }
     };
     let (full, number) = (machine().processes, made.len() as u32);
-    let jos = interrupt(Raw { eax: 7, ..Raw::default() }).eax;
+    let jos = interrupt(Registers { eax: 7, ..Registers::default() }).eax;
     for child in &made {
         end(*child)?;
     }

@@ -7,8 +7,8 @@ use libsys::{
 };
 
 use crate::expect::{Outcome, checks, equal, refused};
-use crate::machine::{load, store};
 use crate::memory::{bits, fresh, leaf, mappings, place, places};
+use support::memory::{load, store};
 
 checks! {
     range_allocate_maps_up_to_64_zeroed_pages,
@@ -70,14 +70,14 @@ fn range_share_maps_what_is_present_and_skips_the_rest() -> Outcome {
 
 fn range_share_never_adds_write() -> Outcome {
     page_allocate(SELF, place(0), NONE)?;
-    let raw = crate::machine::Raw {
+    let raw = support::Registers {
         eax: 38 | WRITE.bits() << 8,
         ecx: place(0).address(),
         esi: place(1).address(),
         edi: 1,
         ..Default::default()
     };
-    let result = Error::check(crate::machine::interrupt(raw).eax);
+    let result = Error::check(support::gate::interrupt(raw).eax);
     refused("W among the bits to add", result, Error::InvalidArgument)?;
     range_share((SELF, places(0, 1)?), (SELF, place(1)), Change::NONE, false)?;
     equal("the second mapping", bits(place(1)), 0x005)

@@ -15,8 +15,10 @@ use libsys::{
 use crate::bare::{self, CALL};
 use crate::expect::{Outcome, checks, equal};
 use crate::family::{PAGE_FAULT, child, is_killed, until, until_blocked};
-use crate::machine::{Raw, interrupt, load, store, sysenter};
 use crate::memory::{BOARD, children, fresh, place, places, share_board};
+use support::Registers;
+use support::gate::{interrupt, sysenter};
+use support::memory::{load, store};
 
 checks! {
     a_write_from_an_absent_buffer_appears_once,
@@ -52,7 +54,7 @@ fn a_write_from_an_absent_buffer_appears_once() -> Outcome {
     set_handler(Some(map_letters))?;
     for (round, gate) in [interrupt, sysenter].into_iter().enumerate() {
         let buffer = place(10 * round as u32 + 1).address() - 3;
-        let raw = gate(Raw { eax: 68, ebx: buffer, esi: 6, ..Raw::default() });
+        let raw = gate(Registers { eax: 68, ebx: buffer, esi: 6, ..Registers::default() });
         libsys::println!();
         equal("result", (raw.eax, raw.ebx), (0, 6))?;
         equal("faults", faults(), 2)?;
@@ -62,10 +64,16 @@ fn a_write_from_an_absent_buffer_appears_once() -> Outcome {
 
 fn a_write_from_a_lazy_page_restarts_under_the_pager() -> Outcome {
     let heap = libsys::paging::regions::HEAP_END - 32 * PAGE_SIZE;
-    let raw = interrupt(Raw { eax: 68, ebx: heap + PAGE_SIZE - 2, esi: 4, ..Raw::default() });
+    let raw =
+        interrupt(Registers { eax: 68, ebx: heap + PAGE_SIZE - 2, esi: 4, ..Registers::default() });
     equal("result", (raw.eax, raw.ebx), (0, 4))?;
     // JOS's prints up to the first zero, which is at once.
-    let jos = interrupt(Raw { eax: 0, edx: heap + 4 * PAGE_SIZE - 2, ecx: 4, ..Raw::default() });
+    let jos = interrupt(Registers {
+        eax: 0,
+        edx: heap + 4 * PAGE_SIZE - 2,
+        ecx: 4,
+        ..Registers::default()
+    });
     equal("cputs", jos.eax, 0)
 }
 
@@ -75,7 +83,8 @@ fn registers_are_written_from_an_absent_buffer() -> Outcome {
     for (index, gate) in [interrupt, sysenter].into_iter().enumerate() {
         let buffer = place(10 * index as u32 + 1).address() - 20;
         let who = child.bits();
-        let raw = gate(Raw { eax: 46, edx: who, edi: who, ebx: buffer, ..Raw::default() });
+        let raw =
+            gate(Registers { eax: 46, edx: who, edi: who, ebx: buffer, ..Registers::default() });
         equal("result", raw.eax, 0)?;
         equal("faults", faults(), 2)?;
         let registers = registers_read(child)?;
@@ -92,7 +101,8 @@ fn registers_are_read_into_a_copy_on_write_buffer() -> Outcome {
     registers_write(process, &UserRegisters { eax: 0xEA, ..UserRegisters::default() })?;
     // Fork has made the buffer read-only here.
     let reader = child(|| Ok(()))?;
-    let raw = interrupt(Raw { eax: 45, edx: process.bits(), ebx: buffer, ..Raw::default() });
+    let raw =
+        interrupt(Registers { eax: 45, edx: process.bits(), ebx: buffer, ..Registers::default() });
     equal("result", raw.eax, 0)?;
     equal("eax of the process", load(buffer + 24), 0xEA)?;
     crate::family::ends_well(reader)?;
@@ -109,7 +119,7 @@ fn a_read_into_an_absent_buffer_restarts_and_waits() -> Outcome {
         }
         set_handler(Some(map_and_tell))?;
         let buffer = place(0).address();
-        interrupt(Raw { eax: 69, ebx: buffer, esi: 100, ..Raw::default() });
+        interrupt(Registers { eax: 69, ebx: buffer, esi: 100, ..Registers::default() });
         Ok(())
     })?;
     until("the buffer was touched", || load(BOARD.address()) == place(0).address())?;
@@ -120,7 +130,7 @@ fn a_read_into_an_absent_buffer_restarts_and_waits() -> Outcome {
         fresh(0)?;
         let change = libsys::call::Change { drop: WRITE, add: Permissions::empty() };
         range_protect(SELF, places(0, 1)?, change)?;
-        interrupt(Raw { eax: 69, ebx: place(0).address(), esi: 1, ..Raw::default() });
+        interrupt(Registers { eax: 69, ebx: place(0).address(), esi: 1, ..Registers::default() });
         Ok(())
     })?;
     is_killed(reader, PAGE_FAULT)
@@ -137,12 +147,12 @@ fn a_call_with_a_bad_buffer_ends_a_process_that_nobody_helps() -> Outcome {
         let child = child(|| {
             // 45 and 46 need a child of the caller's own.
             let own = process_create()?;
-            let raw = Raw {
+            let raw = Registers {
                 eax: number,
                 edx: own.bits(),
                 ebx: place(0).address(),
                 esi: 1,
-                ..Raw::default()
+                ..Registers::default()
             };
             interrupt(raw);
             Ok(())

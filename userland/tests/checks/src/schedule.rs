@@ -77,18 +77,18 @@ fn a_yield_lets_others_run() -> Outcome {
     let at = crate::memory::BOARD.address();
     let child = crate::family::child(|| {
         for _ in 0..100 {
-            crate::machine::store(at, crate::machine::load(at) + 1);
+            support::memory::store(at, support::memory::load(at) + 1);
             yield_now();
         }
         Ok(())
     })?;
     // One turn each: never more than a few of this process's yields for each of the child's.
     let mut yields = 0_u32;
-    while crate::machine::load(at) < 100 && yields < 10_000 {
+    while support::memory::load(at) < 100 && yields < 10_000 {
         yield_now();
         yields += 1;
     }
     crate::family::ends_well(child)?;
-    equal("turns of the child", crate::machine::load(at), 100)?;
+    equal("turns of the child", support::memory::load(at), 100)?;
     holds(format_args!("{yields} yields are enough"), yields < 400)
 }

@@ -9,8 +9,8 @@ use libsys::{
 
 use crate::expect::{Outcome, checks, equal, refused};
 use crate::family::{child, ends_well};
-use crate::machine::{load, store};
 use crate::memory::{bits, fresh, mappings, parent, place, places};
+use support::memory::{load, store};
 
 checks! {
     what_a_process_dropped_itself_it_may_take_back,

@@ -14,8 +14,8 @@ use libsys::{
 
 use crate::expect::{Outcome, checks, equal, holds};
 use crate::family::{PAGE_FAULT, child, ends_well, idle_child, is_killed};
-use crate::machine::{load, store};
 use crate::memory::parent;
+use support::memory::{load, store};
 
 checks! {
     the_pager_gives_zeros_at_first_touch,

@@ -9,8 +9,10 @@ use libsys::{Entry, EntryFlags, Page, Permissions, Slot, Target, UserPage, range
 use crate::bare::{self, LOAD, STORE};
 use crate::expect::{Outcome, checks, equal, holds};
 use crate::family::{PAGE_FAULT, is_killed};
-use crate::machine::{Raw, interrupt, load, store};
 use crate::memory::{bits, fresh, leaf, place, places};
+use support::Registers;
+use support::gate::interrupt;
+use support::memory::{load, store};
 
 checks! {
     window_shows_what_was_mapped,
@@ -61,7 +63,13 @@ fn clean_again_after_a_map_onto_itself() -> Outcome {
         store(page.address(), round);
         equal("after a write", bits(page), 0x067)?;
         let (address, permissions) = (page.address(), 0x007);
-        let call = Raw { eax: 5, ecx: address, edi: address, esi: permissions, ..Raw::default() };
+        let call = Registers {
+            eax: 5,
+            ecx: address,
+            edi: address,
+            esi: permissions,
+            ..Registers::default()
+        };
         equal("result", interrupt(call).eax, 0)?;
         equal("after the map", bits(page), 0x007)?;
         equal("the contents", load(address), round)?;

@@ -20,8 +20,10 @@ use libsys::{
 use crate::bare::{self, at};
 use crate::expect::{Outcome, checks, equal, holds, refused};
 use crate::family::{PAGE_FAULT, child, ends_well, is_killed, until, until_blocked};
-use crate::machine::{Raw, interrupt, load, store};
 use crate::memory::{children, fresh, leaf, parent, place, stale_id};
+use support::Registers;
+use support::gate::interrupt;
+use support::memory::{load, store};
 
 checks! {
     a_view_shows_the_tables_of_a_child,
@@ -242,7 +244,7 @@ fn registers_can_come_from_a_view_and_cannot_go_there() -> Outcome {
     let (process, view) = viewed()?;
     let other = process_create()?;
     let from = TABLES + 0x3B_D000;
-    let raw = |eax| Raw { eax, edx: other.bits(), ebx: from, ..Raw::default() };
+    let raw = |eax| Registers { eax, edx: other.bits(), ebx: from, ..Registers::default() };
     equal("from the directory's first words", interrupt(raw(REGISTERS_WRITE)).eax, 0)?;
     let expected = UserRegisters { eflags: 0x202, ..UserRegisters::default() };
     let found = registers_read(other)?;
@@ -256,7 +258,12 @@ fn registers_can_come_from_a_view_and_cannot_go_there() -> Outcome {
     faults(|| {
         let _viewed = viewed()?;
         let other = process_create()?;
-        interrupt(Raw { eax: REGISTERS_READ, edx: other.bits(), ebx: from, ..Raw::default() });
+        interrupt(Registers {
+            eax: REGISTERS_READ,
+            edx: other.bits(),
+            ebx: from,
+            ..Registers::default()
+        });
         Ok(())
     })
 }
@@ -275,7 +282,7 @@ fn a_view_needs_a_parent_and_an_empty_entry() -> Outcome {
     refused("nothing", view_detach(slot), Error::NotMapped)?;
     for index in [0x3BB, 0x3BD, 0x3FF, 0x400, u32::MAX] {
         for eax in [72, 73] {
-            let raw = Raw { eax, edx: other.bits(), ebx: index, ..Raw::default() };
+            let raw = Registers { eax, edx: other.bits(), ebx: index, ..Registers::default() };
             equal(format_args!("{eax} at {index:#x}"), interrupt(raw).eax, 0xFFFF_FFFD)?;
         }
     }

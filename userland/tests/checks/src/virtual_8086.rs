@@ -13,8 +13,8 @@ use libsys::{Error, Permissions, ProcessId, Target, UserPage, page_map, process_
 use crate::bare;
 use crate::expect::{Outcome, checks, equal, holds};
 use crate::family::{GENERAL_PROTECTION, KILLED, is_killed};
-use crate::machine::store;
 use crate::memory::{fresh, place};
+use support::memory::store;
 
 checks! {
     a_trap_from_virtual_8086_mode_ends_its_process,

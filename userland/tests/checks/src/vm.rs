@@ -12,8 +12,8 @@ use libsys::{
 
 use crate::expect::{Outcome, checks, equal, refused};
 use crate::family::{child, ends_well};
-use crate::machine::{load, store};
 use crate::memory::{bits, fresh, parent, place, places};
+use support::memory::{load, store};
 
 checks! {
     prot1_and_unprot_change_write_and_make_clean,

@@ -1,20 +1,21 @@
 //! The fourteen calls of JOS's lab 5, by number; each returns what `eax` holds afterwards.
 
-use crate::raw::{Trap, trap};
+use support::Registers;
+use support::gate::interrupt;
 
 /// Makes call `number` with arguments in `edx`, `ecx`, `ebx`, `edi`, `esi`.
 pub fn call<const N: usize>(number: u32, arguments: [u32; N]) -> i32 {
     let argument = |index: usize| arguments.get(index).copied().unwrap_or(0);
-    let registers = Trap {
+    let registers = Registers {
         eax: number,
         edx: argument(0),
         ecx: argument(1),
         ebx: argument(2),
         edi: argument(3),
         esi: argument(4),
-        ..Trap::default()
+        ..Registers::default()
     };
-    trap(registers).eax.cast_signed()
+    interrupt(registers).eax.cast_signed()
 }
 
 /// 0: prints.

@@ -1,7 +1,7 @@
 //! Machine code that a claim writes down byte by byte and executes: pages of this machine are always executable.
 
 use crate::facts::fresh;
-use crate::raw::{call_at, store};
+use support::memory::{call_at, store};
 
 /// Where it lies, as a place.
 const PLACE: u32 = 900;

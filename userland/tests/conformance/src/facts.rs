@@ -1,7 +1,7 @@
 //! What the kernel shows: page table entries, records of processes, counts of frames.
 
 use crate::calls::{getenvid, page_alloc, page_unmap};
-use crate::raw::load;
+use support::memory::load;
 
 /// -E_BAD_ENV.
 pub const BAD_ENV: i32 = -2;

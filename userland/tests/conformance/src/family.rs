@@ -8,8 +8,8 @@ use crate::calls::{
 };
 use crate::claims::{Outcome, Seen, equal, until};
 use crate::facts::{ID, STATUS, directory_entry, entry, fact, record};
-use crate::raw::{copy_page, load, store};
 use crate::start::{exit, print};
+use support::memory::{copy_page, load, store};
 
 /// The page that parents and children share: words 0 to 511 are the children's reports, by slot; the others belong to
 /// the claims.

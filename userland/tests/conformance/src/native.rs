@@ -3,7 +3,8 @@
 use abi::Syscall;
 
 use crate::claims::{Outcome, Seen, equal};
-use crate::raw::{Trap, trap};
+use support::Registers;
+use support::gate::interrupt;
 
 /// Makes a native call; its words come back in `ebx`, `esi`, `edi` and `ebp`.
 ///
@@ -13,7 +14,17 @@ pub fn native(call: Syscall) -> Result<[u32; 4], Seen> {
     let raw = call.encode();
     let [ebx, esi, edi, ebp] = raw.words;
     let (eax, edx, ecx) = (raw.head, raw.process, raw.page);
-    let after = trap(Trap { eax, edx, ecx, ebx, edi, esi, ebp, eflags: 0x202 });
+    let after = interrupt(Registers {
+        eax,
+        edx,
+        ecx,
+        ebx,
+        edi,
+        esi,
+        ebp,
+        eflags: 0x202,
+        ..Registers::default()
+    });
     if after.eax.cast_signed() < 0 {
         return Err(Seen::new(format_args!("native call: {}", after.eax.cast_signed())));
     }

@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use crate::calls::{cputs, env_destroy, page_alloc};
 use crate::facts::{entry, place};
 use crate::family;
-use crate::raw::load;
+use support::memory::load;
 
 /// The state in which the program found itself.
 #[derive(Clone, Copy, Debug)]

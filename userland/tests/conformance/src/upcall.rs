@@ -6,37 +6,12 @@ use core::arch::global_asm;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::calls::{env_destroy, env_set_pgfault_upcall, page_alloc};
-use crate::raw::{load, store};
 use crate::start::print;
+use support::Registers;
+use support::memory::{load, store};
 
 /// The page at whose end an upcall's records lie.
 pub const EXCEPTION_STACK: u32 = 0xEEBF_F000;
-
-/// Registers with which an instruction is executed that may fault.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-#[repr(C)]
-pub struct Registers {
-    /// General register.
-    pub edi: u32,
-    /// General register.
-    pub esi: u32,
-    /// General register.
-    pub ebp: u32,
-    /// General register.
-    pub ebx: u32,
-    /// General register.
-    pub edx: u32,
-    /// General register.
-    pub ecx: u32,
-    /// General register.
-    pub eax: u32,
-    /// Stack pointer.
-    pub esp: u32,
-    /// Flags.
-    pub eflags: u32,
-    /// The instruction.
-    pub eip: u32,
-}
 
 /// What an upcall finds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -215,11 +190,6 @@ unsafe extern "C" {
     fn conformance_peek_fault();
 }
 
-const _: () = {
-    assert!(core::mem::offset_of!(Registers, esp) == 28);
-    assert!(core::mem::offset_of!(Registers, eip) == 36);
-};
-
 global_asm!(
     "    .pushsection .text.conformance_upcall, \"ax\", @progbits",
     // C calling convention; [esp + 4] is the address of the registers. Returns 0 if there was no fault.
@@ -230,18 +200,18 @@ global_asm!(
     "    push edi",
     "    mov [CONFORMANCE_RETURN], esp",
     "    mov eax, [esp + 20]",
-    "    mov edi, [eax + 36]",
+    "    mov edi, [eax + 32]",
     "    mov [CONFORMANCE_TARGET], edi",
-    "    mov edi, [eax]",
-    "    mov esi, [eax + 4]",
-    "    mov ebp, [eax + 8]",
+    "    mov edi, [eax + 20]",
+    "    mov esi, [eax + 16]",
+    "    mov ebp, [eax + 24]",
     "    mov ebx, [eax + 12]",
-    "    mov edx, [eax + 16]",
-    "    mov ecx, [eax + 20]",
-    "    push dword ptr [eax + 32]",
+    "    mov edx, [eax + 4]",
+    "    mov ecx, [eax + 8]",
+    "    push dword ptr [eax + 28]",
     "    popfd",
-    "    mov esp, [eax + 28]",
-    "    mov eax, [eax + 24]",
+    "    mov esp, [eax + 36]",
+    "    mov eax, [eax]",
     "    jmp [CONFORMANCE_TARGET]",
     "conformance_load:",
     "    mov eax, [ecx]",
@@ -299,27 +269,27 @@ global_asm!(
     "    push edi",
     "    mov eax, [esp + 20]",
     "    push eax",
-    "    push dword ptr [eax + 32]",
-    "    mov edi, [eax]",
-    "    mov esi, [eax + 4]",
-    "    mov ebp, [eax + 8]",
+    "    push dword ptr [eax + 28]",
+    "    mov edi, [eax + 20]",
+    "    mov esi, [eax + 16]",
+    "    mov ebp, [eax + 24]",
     "    mov ebx, [eax + 12]",
-    "    mov edx, [eax + 16]",
-    "    mov ecx, [eax + 20]",
-    "    mov eax, [eax + 24]",
+    "    mov edx, [eax + 4]",
+    "    mov ecx, [eax + 8]",
+    "    mov eax, [eax]",
     "    popfd",
     "    mov eax, [ecx]",
     // Stack: flags as they are now, the address of the registers.
     "    pushfd",
     "    xchg eax, [esp + 4]",
-    "    mov [eax], edi",
-    "    mov [eax + 4], esi",
-    "    mov [eax + 8], ebp",
+    "    mov [eax + 20], edi",
+    "    mov [eax + 16], esi",
+    "    mov [eax + 24], ebp",
     "    mov [eax + 12], ebx",
-    "    mov [eax + 16], edx",
-    "    mov [eax + 20], ecx",
-    "    pop dword ptr [eax + 32]",
-    "    pop dword ptr [eax + 24]",
+    "    mov [eax + 4], edx",
+    "    mov [eax + 8], ecx",
+    "    pop dword ptr [eax + 28]",
+    "    pop dword ptr [eax]",
     "    push 2",
     "    popfd",
     "    pop edi",

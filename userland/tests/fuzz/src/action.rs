@@ -6,10 +6,12 @@ use core::sync::atomic::Ordering;
 use libsys::abi::layout::{PAGE_SIZE, PROGRAM_TEXT};
 
 use crate::boundary::{ARENA, address, number, page, permissions};
-use crate::cpu::{INSTRUCTIONS, SEGMENTS, Way, Wire, enter, load, store};
 use crate::ground::{self, PIECES};
 use crate::member::MEMBERS;
 use crate::random::Random;
+use crate::skip::{enter, load, store};
+use support::Registers;
+use support::any_trap::{INSTRUCTIONS, SEGMENTS, Way};
 
 /// How many other members a process knows.
 pub const PEERS: usize = 6;
@@ -31,7 +33,7 @@ pub struct Names {
 #[derive(Clone, Copy)]
 pub enum Action {
     /// Enters the kernel.
-    Enter(Way, Wire),
+    Enter(Way, Registers),
     /// Reads memory.
     Load(u32),
     /// Writes memory.
@@ -39,7 +41,7 @@ pub enum Action {
     /// Writes a piece of the shared code: which piece, which instructions, and a number in them.
     Rewrite(u32, u32, u32),
     /// Runs a piece of the shared code from one of its bytes on.
-    Run(u32, u32, Wire),
+    Run(u32, u32, Registers),
     /// Makes a child that does the same.
     Fork,
 }
@@ -79,24 +81,24 @@ impl Action {
     pub fn choose(random: &mut Random, names: &Names) -> Self {
         match random.below(200) {
             0..=159 => {
-                let (way, wire) = Self::call(random, names);
-                Self::Enter(way, wire)
+                let (way, registers) = Self::call(random, names);
+                Self::Enter(way, registers)
             }
             160..=166 => Self::Load(address(random)),
             167..=175 => Self::Store(address(random), random.next() as u8),
             176..=181 => Self::Fork,
             182..=187 => Self::Rewrite(random.below(PIECES), random.below(12), random.next()),
             188..=193 => {
-                let (_, wire) = Self::call(random, names);
+                let (_, registers) = Self::call(random, names);
                 let offset = if random.once_in(6) { random.below(16) } else { 0 };
-                Self::Run(random.below(PIECES), offset, wire)
+                Self::Run(random.below(PIECES), offset, registers)
             }
             _ => Self::trap(random),
         }
     }
 
     /// A call, with arguments of which most make sense.
-    fn call(random: &mut Random, names: &Names) -> (Way, Wire) {
+    fn call(random: &mut Random, names: &Names) -> (Way, Registers) {
         let call = loop {
             let chosen = match random.below(16) {
                 0 | 1 => random.below(16),
@@ -110,46 +112,47 @@ impl Action {
                 break chosen;
             }
         };
-        let mut wire = Wire {
+        let mut registers = Registers {
             eax: call,
             edx: names.pick_for(call, random),
             ecx: page(random),
-            ..Wire::default()
+            ..Registers::default()
         };
-        [wire.ebx, wire.esi, wire.edi, wire.ebp] = words(call, random, names);
+        [registers.ebx, registers.esi, registers.edi, registers.ebp] = words(call, random, names);
         if call == DEVICE_MAP {
             // Where nobody jumps: QEMU's translator fails an assertion at some instructions in device memory.
-            wire.ecx = DEVICES + random.below(80) * PAGE_SIZE;
+            registers.ecx = DEVICES + random.below(80) * PAGE_SIZE;
         }
         if OF_PEERS.contains(&call) && !random.once_in(8) {
             // Bit 0 sends a page, bit 2 accepts one; without either there are no permissions.
             let bits = random.pick(&[0, 0, 1, 3, 4, 5, 7, 0x401]);
-            wire.eax |= bits << 8;
+            registers.eax |= bits << 8;
             if call == RECEIVE && random.once_in(2) {
-                wire.edx = 0;
+                registers.edx = 0;
             }
         } else if MARKS_ALONE.contains(&call) && !random.once_in(8) {
-            wire.eax |= (permissions(random) & 0xE00) << 8;
+            registers.eax |= (permissions(random) & 0xE00) << 8;
         } else if WITH_PERMISSIONS.contains(&call) || random.once_in(16) {
-            wire.eax |= permissions(random) << 8;
+            registers.eax |= permissions(random) << 8;
         }
         if call < FIRST {
             // JOS's calls have their arguments elsewhere.
-            (wire.ebx, wire.edi) = (names.pick(random), page(random));
-            wire.esi = permissions(random) | if random.once_in(8) { 0 } else { 5 };
+            (registers.ebx, registers.edi) = (names.pick(random), page(random));
+            registers.esi = permissions(random) | if random.once_in(8) { 0 } else { 5 };
             if random.once_in(2) {
-                wire.ebx = permissions(random) | 5;
+                registers.ebx = permissions(random) | 5;
             }
         }
         if random.once_in(24) {
             let which = random.below(4);
             let any = number(random);
-            *[&mut wire.ebx, &mut wire.esi, &mut wire.edi, &mut wire.ebp][which as usize] = any;
+            *[&mut registers.ebx, &mut registers.esi, &mut registers.edi, &mut registers.ebp]
+                [which as usize] = any;
         }
         if CONSOLE.contains(&call) {
             // A length of 0, or an address where nothing can be read.
-            (wire.ebx, wire.ecx, wire.esi) = (0xF000_0000 | wire.ebx, 0, 0);
-            wire.edx = if random.once_in(2) { 0xEF80_0000 } else { wire.edx };
+            (registers.ebx, registers.ecx, registers.esi) = (0xF000_0000 | registers.ebx, 0, 0);
+            registers.edx = if random.once_in(2) { 0xEF80_0000 } else { registers.edx };
         }
         let way = match random.below(40) {
             0..=31 => Way::Interrupt(0x30),
@@ -157,23 +160,23 @@ impl Action {
             _ => Way::RawSysenter,
         };
         if way != Way::Interrupt(0x30) {
-            (wire.edi, wire.ebp) = (wire.edx, wire.ecx);
+            (registers.edi, registers.ebp) = (registers.edx, registers.ecx);
         }
         if way == Way::RawSysenter {
-            (wire.edx, wire.ecx) = (address(random), address(random));
+            (registers.edx, registers.ecx) = (address(random), address(random));
         }
         if random.once_in(24) {
-            wire.eflags = flags(random);
+            registers.eflags = flags(random);
         }
         if random.once_in(24) {
-            wire.esp = address(random);
+            registers.esp = address(random);
         }
-        (way, wire)
+        (way, registers)
     }
 
     /// A trap that is no call.
     fn trap(random: &mut Random) -> Self {
-        let mut wire = Wire {
+        let mut registers = Registers {
             eax: selector(random),
             edx: 0x60,
             ecx: 0,
@@ -181,41 +184,41 @@ impl Action {
             esi: flags(random),
             edi: selector(random),
             eflags: if random.once_in(2) { flags(random) } else { 0 },
-            ..Wire::default()
+            ..Registers::default()
         };
         let way = match random.below(8) {
             0 | 1 => Way::Interrupt(random.next() as u8),
             2 => Way::Segment(random.next() as u8 % SEGMENTS),
             3 | 4 => {
                 if random.once_in(2) {
-                    wire.edi = 0x1B;
+                    registers.edi = 0x1B;
                 }
                 Way::Iret
             }
             5 => Way::Jump,
             _ => Way::Instruction(random.next() as u8 % INSTRUCTIONS),
         };
-        wire.target = match random.below(3) {
+        registers.eip = match random.below(3) {
             0 => address(random),
             // The middle of an instruction of this program, more often than not.
             _ => PROGRAM_TEXT + random.below(0x8000),
         };
         if random.once_in(6) {
-            wire.esp = address(random);
+            registers.esp = address(random);
         }
-        Self::Enter(way, wire)
+        Self::Enter(way, registers)
     }
 
     /// Does it, and counts a call that succeeds. Returns the id of a child that the call has made. `Fork` is the caller's
     /// affair.
     pub fn perform(self) -> Option<u32> {
         match self {
-            Self::Enter(way, wire) => {
-                let answer = enter(way, wire);
+            Self::Enter(way, registers) => {
+                let answer = enter(way, registers);
                 let is_call = matches!(way, Way::Interrupt(0x30) | Way::Sysenter);
                 if is_call && answer.eax >> 31 == 0 {
                     ground::successes().fetch_add(1, Ordering::Relaxed);
-                    return match wire.eax & 0xFF {
+                    return match registers.eax & 0xFF {
                         CREATE => Some(answer.ebx),
                         EXOFORK => Some(answer.eax),
                         _ => None,
@@ -229,7 +232,7 @@ impl Action {
             Self::Rewrite(piece, which, number) => {
                 ground::write_code(piece, &ground::snippet(which, number));
             }
-            Self::Run(piece, offset, wire) => ground::run_code(piece, offset, wire),
+            Self::Run(piece, offset, registers) => ground::run_code(piece, offset, registers),
             Self::Fork => {}
         }
         None
@@ -346,8 +349,8 @@ impl fmt::Display for Action {
             Self::Rewrite(piece, which, number) => {
                 write!(f, "/* code {piece} = {:02x?} */", ground::snippet(*which, *number))
             }
-            Self::Run(piece, offset, wire) => {
-                write!(f, "/* run code {piece} from byte {offset} with {wire:x?} */")
+            Self::Run(piece, offset, registers) => {
+                write!(f, "/* run code {piece} from byte {offset} with {registers:x?} */")
             }
             Self::Fork => write!(f, "/* fork: the child goes on with a stream of its own */"),
         }

@@ -9,8 +9,10 @@ use libsys::abi::layout::PAGE_SIZE;
 use libsys::{Error, Permissions, Target, UserPage, page_allocate};
 
 use crate::boundary::{ARENA_FIRST, ARENA_PAGES};
-use crate::cpu::{Way, Wire, enter, store, way_back_word};
 use crate::random::Random;
+use crate::skip::{enter, store};
+use support::Registers;
+use support::any_trap::{Way, way_back_word};
 
 /// The words that the families share with the supervisor: the steps made, and the planted step.
 const COUNTER: u32 = 0x2FFF_F000;
@@ -88,9 +90,9 @@ pub fn write_code(piece: u32, bytes: &[u8; 10]) {
 }
 
 /// Runs a piece from one of its bytes on.
-pub fn run_code(piece: u32, offset: u32, wire: Wire) {
-    let target = CODE + piece % PIECES * PIECE + offset % PIECE;
-    enter(Way::Jump, Wire { target, ..wire });
+pub fn run_code(piece: u32, offset: u32, registers: Registers) {
+    let eip = CODE + piece % PIECES * PIECE + offset % PIECE;
+    enter(Way::Jump, Registers { eip, ..registers });
 }
 
 /// A few instructions, filled up with `nop`.

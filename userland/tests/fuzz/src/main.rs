@@ -16,13 +16,13 @@ mod action;
 mod ballast;
 mod boundary;
 mod census;
-mod cpu;
 mod ground;
 mod judge;
 mod member;
 mod options;
 mod random;
 mod servers;
+mod skip;
 
 use libsys::println;
 

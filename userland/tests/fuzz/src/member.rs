@@ -10,10 +10,10 @@ use libsys::{
 };
 
 use crate::action::{Action, Names};
-use crate::cpu::skip;
 use crate::ground::{self, roster};
 use crate::options::Options;
 use crate::random::Random;
+use crate::skip::skip;
 
 /// Steps of a member.
 pub const STEPS: u32 = 48;

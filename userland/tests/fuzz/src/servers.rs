@@ -28,11 +28,11 @@ use libsys::{
 
 use crate::boundary::{address, number, page, permissions};
 use crate::census::Census;
-use crate::cpu::{load, skip, store};
 use crate::ground::{self, roster_of_supervisor};
 use crate::judge::MORE_BOOKS;
 use crate::options::Options;
 use crate::random::Random;
+use crate::skip::{load, skip, store};
 
 /// Askers of a batch.
 const ASKERS: u32 = 4;

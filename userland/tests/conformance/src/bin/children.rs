@@ -15,8 +15,8 @@ use conformance::family::{
     blank_child, child, end, ends_well, fork_and_land, is_gone, is_killed, landed, pages,
     stopped_child, tell, told, until_receiving,
 };
-use conformance::raw::{load, store};
 use conformance::upcall::{EXCEPTION_STACK, mending_upcall};
+use support::memory::{load, store};
 
 conformance::program! {
     exofork_makes_a_child_that_does_not_run,

@@ -5,8 +5,8 @@
 use conformance::calls::{cgetc, cputs, page_alloc, page_map, sys_yield};
 use conformance::claims::{Outcome, equal};
 use conformance::facts::{READ, fresh, place};
-use conformance::raw::store;
 use conformance::start::print;
+use support::memory::store;
 
 conformance::program! {
     cgetc_returns_0_when_nothing_was_typed,

@@ -14,8 +14,9 @@ use conformance::facts::{
 use conformance::family::{
     child, end, ends_well, is_gone, is_killed, kills, stopped_child, tell, told, until_receiving,
 };
-use conformance::raw::{load, store};
-use conformance::upcall::{Access, EXCEPTION_STACK, Registers, mend_faults, mending_upcall, touch};
+use conformance::upcall::{Access, EXCEPTION_STACK, mend_faults, mending_upcall, touch};
+use support::Registers;
+use support::memory::{load, store};
 
 conformance::program! {
     the_console_shows_all_registers,

@@ -10,7 +10,7 @@ use conformance::facts::{
     BAD_ENV, CPU, ID, NO_FREE_ENV, PARENT, RUNS, STATUS, TYPE, UPCALL, own, place, record,
 };
 use conformance::family::{blank_child, child, end, ends_well, stopped_child};
-use conformance::raw::load;
+use support::memory::load;
 
 conformance::program! {
     slots_are_first_handed_out_in_order,

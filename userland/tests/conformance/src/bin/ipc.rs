@@ -11,7 +11,7 @@ use conformance::facts::{
     VALUE, WRITE, entry, fact, flags, frame, fresh, own, pageref, place,
 };
 use conformance::family::{child, end, ends_well, is_killed, tell, told, until_receiving};
-use conformance::raw::{load, store};
+use support::memory::{load, store};
 
 conformance::program! {
     try_send_needs_one_who_receives,

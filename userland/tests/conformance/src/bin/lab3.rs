@@ -7,8 +7,8 @@ use abi::Syscall;
 use conformance::calls::{cgetc, cputs, env_destroy, getenvid};
 use conformance::code::execute;
 use conformance::native::native;
-use conformance::raw::{load, store};
 use conformance::start::print;
+use support::memory::{load, store};
 
 #[allow(unsafe_code)]
 #[unsafe(no_mangle)]

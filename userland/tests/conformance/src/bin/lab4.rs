@@ -8,8 +8,8 @@ use conformance::facts::{
     ID, INVALID, NOT_RECEIVING, RECEIVING, STATUS, UTOP, VALUE, fact, own, place, record,
 };
 use conformance::family::{stopped_child, tell, told};
-use conformance::raw::load;
 use conformance::upcall::{EXCEPTION_STACK, mending_upcall};
+use support::memory::load;
 
 conformance::program! {
     numbers_0_to_8_are_the_same,

@@ -5,7 +5,7 @@
 use conformance::calls::page_alloc;
 use conformance::claims::{Outcome, equal, holds};
 use conformance::facts::{count, frame};
-use conformance::raw::{load, store};
+use support::memory::{load, store};
 
 conformance::program! {
     frames_above_256_mib_are_handed_out,

@@ -9,8 +9,9 @@ use conformance::facts::{
     place, strangers,
 };
 use conformance::family::{blank_child, end};
-use conformance::raw::{load, store};
-use conformance::upcall::{Access, Registers, touch};
+use conformance::upcall::{Access, touch};
+use support::Registers;
+use support::memory::{load, store};
 
 conformance::program! {
     page_map_shares_the_frame,

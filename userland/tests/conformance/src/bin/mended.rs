@@ -18,8 +18,9 @@ use conformance::family::{
     stopped_child, tell, told, until_receiving,
 };
 use conformance::native::{frames, native};
-use conformance::raw::{cycles, fill_fpu, load, read_fpu, store};
 use conformance::upcall::peek;
+use support::cpu::{cycles, fill_fpu, read_fpu};
+use support::memory::{load, store};
 
 conformance::program! {
     uenvs_shows_its_records_and_nothing_else,

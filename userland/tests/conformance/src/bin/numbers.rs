@@ -8,7 +8,9 @@ use conformance::claims::{Outcome, Seen, equal, holds, until};
 use conformance::facts::{INVALID, UTOP, fresh, own, place};
 use conformance::family::{child, end, ends_well, stopped_child, tell, told};
 use conformance::native::native;
-use conformance::raw::{Trap, selectors_through_a_call, trap};
+use support::Registers;
+use support::cpu::selectors_through_a_call;
+use support::gate::interrupt;
 
 conformance::program! {
     the_number_is_in_eax_and_so_is_the_result,
@@ -25,7 +27,7 @@ conformance::program! {
 }
 
 fn the_number_is_in_eax_and_so_is_the_result() -> Outcome {
-    let raw = trap(Trap { eax: 2, edx: 0xFFFF_FFFF, ..Trap::default() });
+    let raw = interrupt(Registers { eax: 2, edx: 0xFFFF_FFFF, ..Registers::default() });
     equal("call 2", raw.eax, own(72))?;
     equal("the same", getenvid(), raw.eax)
 }
@@ -81,8 +83,18 @@ fn every_call_keeps_the_other_registers() -> Outcome {
         [14, 0xD, 0xC, 0xB, 0xD, 0x5],
     ];
     for [eax, edx, ecx, ebx, edi, esi] in calls {
-        let before = Trap { eax, edx, ecx, ebx, edi, esi, ebp: 0xB0, eflags: 0x246 };
-        equal("registers", Trap { eax, ..trap(before) }, before)?;
+        let before = Registers {
+            eax,
+            edx,
+            ecx,
+            ebx,
+            edi,
+            esi,
+            ebp: 0xB0,
+            eflags: 0x246,
+            ..Registers::default()
+        };
+        equal("registers", Registers { eax, ..interrupt(before) }, before)?;
     }
     Ok(())
 }
@@ -91,8 +103,18 @@ fn recv_keeps_the_other_registers() -> Outcome {
     let sender = getenvid();
     let receiver = child(|| {
         let edx = UTOP;
-        let before = Trap { eax: 13, edx, ecx: 1, ebx: 2, edi: 3, esi: 4, ebp: 5, eflags: 0x2D7 };
-        equal("registers", trap(before), Trap { eax: 0, ..before })?;
+        let before = Registers {
+            eax: 13,
+            edx,
+            ecx: 1,
+            ebx: 2,
+            edi: 3,
+            esi: 4,
+            ebp: 5,
+            eflags: 0x2D7,
+            ..Registers::default()
+        };
+        equal("registers", interrupt(before), Registers { eax: 0, ..before })?;
         equal("sender", own(116), sender)
     })?;
     until("it is sent", || ipc_try_send(receiver, 9, UTOP, 0) == 0)?;
@@ -104,8 +126,8 @@ fn recv_keeps_the_other_registers() -> Outcome {
 fn flags_survive_a_call() -> Outcome {
     for flag in [1_u32, 4, 0x10, 0x40, 0x80, 0x400, 0x800, 0x4_0000, 0x20_0000, 0x24_0CD5] {
         for number in [2, 11, 14] {
-            let before = Trap { eax: number, eflags: 0x202 | flag, ..Trap::default() };
-            equal("flags", trap(before).eflags, before.eflags)?;
+            let before = Registers { eax: number, eflags: 0x202 | flag, ..Registers::default() };
+            equal("flags", interrupt(before).eflags, before.eflags)?;
         }
     }
     Ok(())
@@ -114,7 +136,7 @@ fn flags_survive_a_call() -> Outcome {
 /// IOPL, nested task and the interrupt flag: a program cannot change them before a call, and gains none by it.
 fn flags_of_the_system_cannot_be_changed() -> Outcome {
     for flags in [0x3002, 0x3202, 0x2] {
-        let after = trap(Trap { eax: 2, eflags: flags, ..Trap::default() }).eflags;
+        let after = interrupt(Registers { eax: 2, eflags: flags, ..Registers::default() }).eflags;
         equal("IOPL and the interrupt flag", after & 0x3200, 0x200)?;
     }
     Ok(())
@@ -128,7 +150,7 @@ fn selectors_survive_a_call() -> Outcome {
 }
 
 fn exofork_looks_at_eax_alone() -> Outcome {
-    let junk = Trap {
+    let junk = Registers {
         eax: 7,
         edx: 0xFFFF_FFFF,
         ecx: 0xF000_0000,
@@ -137,10 +159,11 @@ fn exofork_looks_at_eax_alone() -> Outcome {
         esi: 0xEEC0_0001,
         ebp: 0xFFFF_FFFC,
         eflags: 0x8D7,
+        ..Registers::default()
     };
-    let parent = trap(junk);
+    let parent = interrupt(junk);
     holds("a child", parent.eax.cast_signed() > 0)?;
-    let expected = Trap { eax: parent.eax, eflags: 0xAD7, ..junk };
+    let expected = Registers { eax: parent.eax, eflags: 0xAD7, ..junk };
     end(parent.eax)?;
     equal("the parent's registers", parent, expected)
 }

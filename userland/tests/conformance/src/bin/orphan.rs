@@ -6,8 +6,8 @@ use conformance::calls::{env_destroy, env_set_status, exofork, getenvid, page_al
 use conformance::claims::{Outcome, equal, holds, until};
 use conformance::facts::{BAD_ENV, PARENT, STATUS, own, place, record};
 use conformance::family::{child, ends_well, fork, is_gone};
-use conformance::raw::{load, store};
 use conformance::start::exit;
+use support::memory::{load, store};
 
 conformance::program! {
     a_process_outlives_its_parent,

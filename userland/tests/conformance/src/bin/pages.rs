@@ -9,8 +9,8 @@ use conformance::facts::{
     pageref, place, strangers,
 };
 use conformance::family::{blank_child, end};
-use conformance::raw::{load, store};
 use conformance::upcall::{mend_faults, peek};
+use support::memory::{load, store};
 
 conformance::program! {
     page_alloc_maps_a_page_of_zeros,

@@ -7,8 +7,10 @@ use conformance::claims::{Outcome, equal, holds, until};
 use conformance::code::execute;
 use conformance::facts::{ID, TYPE, fresh, own, record};
 use conformance::family::{child, ends_well, kills};
-use conformance::raw::{Trap, load, store, trap};
 use conformance::start::start;
+use support::Registers;
+use support::gate::interrupt;
+use support::memory::{load, store};
 
 conformance::program! {
     its_type_is_1,
@@ -111,7 +113,7 @@ fn disk_1_is_read_and_written_by_its_ports() -> Outcome {
 
 fn io_privilege_is_0() -> Outcome {
     equal("flags at the start", start().eflags, 0x202)?;
-    let after = trap(Trap { eax: 2, eflags: 0x3202, ..Trap::default() });
+    let after = interrupt(Registers { eax: 2, eflags: 0x3202, ..Registers::default() });
     equal("after POPF", after.eflags & 0x3000, 0)
 }
 
@@ -119,7 +121,7 @@ fn interrupts_cannot_be_turned_off() -> Outcome {
     kills(|| {
         execute(&[0xFA], 0); // cli
     })?;
-    let after = trap(Trap { eax: 2, eflags: 0x2, ..Trap::default() });
+    let after = interrupt(Registers { eax: 2, eflags: 0x2, ..Registers::default() });
     equal("after POPF", after.eflags & 0x200, 0x200)
 }
 

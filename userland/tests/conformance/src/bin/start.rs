@@ -10,8 +10,8 @@ use conformance::facts::{
     CPU, FROM, ID, PARENT, PERM, RECEIVE_AT, RECEIVING, RUNS, STATUS, TYPE, VALUE, entry, flags,
     own, record,
 };
-use conformance::raw::{load, store};
 use conformance::start::{image_ends, start};
+use support::memory::{load, store};
 
 conformance::program! {
     esp_is_the_top_of_the_user_stack,

@@ -6,7 +6,7 @@ use conformance::calls::{env_destroy, env_set_status, env_set_trapframe, getenvi
 use conformance::claims::{Outcome, Seen, equal, holds, until};
 use conformance::facts::{fresh, record};
 use conformance::family::{Landed, child, is_gone, is_killed, landed, landing, stopped_child};
-use conformance::raw::store;
+use support::memory::store;
 
 conformance::program! {
     env_set_trapframe_sets_all_registers,

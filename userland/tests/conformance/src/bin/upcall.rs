@@ -6,11 +6,12 @@ use conformance::calls::{env_set_pgfault_upcall, page_alloc, page_map, page_unma
 use conformance::claims::{Outcome, equal, holds};
 use conformance::facts::{READ, RUNS, WRITE, own, place};
 use conformance::family::kills;
-use conformance::raw::{load, store};
 use conformance::upcall::{
-    Access, Caught, EXCEPTION_STACK, Registers, fault_within, faults, load_instruction, load_with,
+    Access, Caught, EXCEPTION_STACK, fault_within, faults, load_instruction, load_with,
     mend_faults, mended, touch,
 };
+use support::Registers;
+use support::memory::{load, store};
 
 conformance::program! {
     the_record_is_the_last_52_bytes_of_the_exception_stack,

@@ -8,8 +8,9 @@ use conformance::facts::{
     READ, WRITE, count, directory_entry, entry, flags, frame, fresh, own, pageref, place,
 };
 use conformance::family::{child, end, ends_well, stopped_child};
-use conformance::raw::{load, store};
-use conformance::upcall::{Access, Registers, can_write, peek, touch};
+use conformance::upcall::{Access, can_write, peek, touch};
+use support::Registers;
+use support::memory::{load, store};
 
 conformance::program! {
     a_fresh_page_reads_007_after_a_read_027_after_a_write_067,
