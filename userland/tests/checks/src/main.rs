@@ -30,6 +30,7 @@ mod faults;
 mod fpu;
 mod jos;
 mod messages;
+mod own_pages;
 mod pagers;
 mod pages;
 mod processes;
@@ -56,6 +57,7 @@ const USAGE: u8 = 2;
 const THEMES: &[&[Check]] = &[
     tables::CHECKS,
     pages::CHECKS,
+    own_pages::CHECKS,
     ranges::CHECKS,
     sealed::CHECKS,
     counts::CHECKS,

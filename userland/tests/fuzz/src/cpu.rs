@@ -108,7 +108,8 @@ pub fn skip(fault: &mut Fault<'_>) -> Handled {
     if !inside || by_right || SKIPPED.fetch_add(1, Ordering::Relaxed) >= MOST_SKIPPED {
         return Handled::PassOn;
     }
-    fault.resume_at(way_back());
+    // SAFETY: the stub was left by the access, and its way back restores what it needs.
+    unsafe { fault.resume_at(way_back()) };
     Handled::Resume
 }
 
