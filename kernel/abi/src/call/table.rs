@@ -29,15 +29,15 @@ calls! {
     /// Maps a fresh zeroed page, in place of what was there. Errors: `OutOfFrames`,
     /// `QuotaExceeded`.
     PageAllocate = 33 "page_allocate" {
-        /// In whose space: self, child or client.
+        /// The process whose space changes: self, child or client.
         process at Process: Target,
-        /// Where.
+        /// The page.
         page at Page: UserPage,
         /// W and marks.
         permissions at Head: Permissions,
     };
     /// Maps the frame behind `page` of `process` at `to_page` of `to` as well. Errors: `NotMapped`,
-    /// `NotPermitted` (W asked for, but the source lacks it), `OutOfFrames`, `QuotaExceeded`.
+    /// `NotPermitted` (W is asked for, and the source lacks it), `OutOfFrames`, `QuotaExceeded`.
     PageMap = 34 "page_map" {
         /// The source's space: self, child or client.
         process at Process: Target,
@@ -50,13 +50,13 @@ calls! {
         /// W and marks.
         permissions at Head: Permissions,
     };
-    /// Moves a page in one step: it is at `to_page` of `to` with its W and marks, where nothing was
-    /// present, and only `marks` are left where it was. Returns the old entry (word 0) with its A
-    /// and D. So a pager takes a page away without losing what its client writes at the last
-    /// moment, and gives it back without overwriting what the client has put there. Errors:
-    /// `NotMapped`; `Busy` (something is present at `to_page`); `NotPermitted` (the page is a
-    /// driver's own, or `to_page` lies in a view); `OutOfFrames`, `QuotaExceeded`. On an error
-    /// nothing has changed.
+    /// Moves a page in one step, with its W and marks, to `to_page` of `to`, where nothing is
+    /// present; only `marks` are left where it was. Returns the old entry (word 0) with its A and
+    /// D. A pager takes a page by this call, because in two steps it would lose what its client
+    /// writes between them; and gives it back by this call, because a page that the client has
+    /// mapped meanwhile must stay. Errors: `NotMapped`; `Busy` (something is present at `to_page`);
+    /// `NotPermitted` (the page is a driver's own, or `to_page` lies in a view); `OutOfFrames`,
+    /// `QuotaExceeded`. On an error nothing has changed.
     PageMove = 82 "page_move" {
         /// The source's space: self, child or client.
         process at Process: Target,
@@ -73,11 +73,11 @@ calls! {
     /// fails for an absent page. Errors: `OutOfFrames` and `QuotaExceeded`, both when marks need a
     /// table that is not there.
     PageUnmap = 35 "page_unmap" {
-        /// In whose space: self, child or client.
+        /// The process whose space changes: self, child or client.
         process at Process: Target,
-        /// Where.
+        /// The page.
         page at Page: UserPage,
-        /// Left in the absent entry: "mine, but elsewhere".
+        /// Marks to leave in the absent entry: the page is paged out.
         marks at Marks: Permissions,
     };
     /// Makes the mapping a private writable copy with `permissions` (W is implied); a frame with
@@ -86,17 +86,17 @@ calls! {
     PageCopy = 36 "page_copy" {
         /// Marks that the page has afterwards.
         permissions at Head: Permissions,
-        /// In whose space: self, child or client.
+        /// The process whose space changes: self, child or client.
         process at Process: Target,
-        /// Which page.
+        /// The page.
         page at Page: UserPage,
     };
     /// As `RangeProtect` for one page; returns the old entry (word 0). Errors: `NotMapped`,
-    /// `NotPermitted` (as there).
+    /// `NotPermitted` (the entry is sealed, W is added, and its frame has other mappings).
     PageProtect = 71 "page_protect" {
-        /// In whose space: self, child or client.
+        /// The process whose space changes: self, child or client.
         process at Process: Target,
-        /// Which page.
+        /// The page.
         page at Page: UserPage,
         /// Bits to drop.
         drop at Word0: Permissions,
@@ -133,27 +133,27 @@ calls! {
         both at SharedBoth: bool,
     };
     /// Drops and adds bits on every present page of a range and clears A and D. In a process that
-    /// has a pager, mark 9 goes with a D that was set, unless the pager adds it. Adds W only where
-    /// the entry is not sealed or its frame has one mapping. Returns pages walked (word 0), all old
-    /// A and D bits together (word 1), and for the first 32 pages a bitmap of A (word 2) and of D
-    /// (word 3). Errors: `NotPermitted` (W is added where the entry is sealed and its frame has
-    /// other mappings; word 0 says how many were done).
+    /// has a pager, a D that was set takes the mark PAGER with it, unless the pager adds the mark.
+    /// Adds W only where the entry is not sealed or its frame has one mapping. Returns pages walked
+    /// (word 0), all old A and D bits together (word 1), and for the first 32 pages a bitmap of A
+    /// (word 2) and of D (word 3). Errors: `NotPermitted` (W is added where the entry is sealed and
+    /// its frame has other mappings; word 0 says how many were done).
     RangeProtect = 39 "range_protect" {
-        /// In whose space: self, child or client.
+        /// The process whose space changes: self, child or client.
         process at Process: Target,
-        /// Which pages.
+        /// The pages.
         range at Range: PageRange,
         /// Bits to drop.
         drop at Word1: Permissions,
         /// Bits to add.
         add at Head: Permissions,
     };
-    /// Unmaps a range. Marks of absent pages go. Returns pages walked (word 0). It has no errors of
-    /// its own.
+    /// Unmaps a range. The marks of absent pages are cleared. Returns pages walked (word 0). The
+    /// call has no errors of its own.
     RangeUnmap = 40 "range_unmap" {
-        /// In whose space: self, child or client.
+        /// The process whose space changes: self, child or client.
         process at Process: Target,
-        /// Which pages.
+        /// The pages.
         range at Range: PageRange,
         /// Left where a page was present.
         marks at Marks: Permissions,
@@ -161,31 +161,31 @@ calls! {
     /// Maps fresh zeroed pages over a range of at most 64. Errors: `OutOfFrames`, `QuotaExceeded`
     /// (word 0 says how many were done).
     RangeAllocate = 41 "range_allocate" {
-        /// Which pages.
+        /// The pages.
         range at ShortRange: PageRange,
-        /// In whose space: self, child or client.
+        /// The process whose space changes: self, child or client.
         process at Process: Target,
         /// W and marks.
         permissions at Head: Permissions,
     };
     /// Points an empty directory entry of the caller's, read-only, at the directory of a process,
-    /// so that all its tables lie in the caller's 4 MiB there. The pages of a view are nobody's to
-    /// map: calls treat them as absent, and answer `NotPermitted` where they would have to put
-    /// something there. A view is not charged to anyone. When the process ends, views something
-    /// itself, or is no longer the caller's child or client, the view stays, but every word of it
+    /// so that all its tables lie in the caller's 4 MiB there. No call maps a page in a view: calls
+    /// treat its pages as absent, and answer `NotPermitted` where they would have to put something
+    /// there. No quota is charged for a view. When the process ends, views something itself, or is
+    /// no longer the caller's child or client, the view is lost: it stays, but every word of it
     /// reads 0 from then on. Errors: `NoSuchProcess` (also for the caller itself), `Refused` (the
     /// process has views of its own), `Busy` (the caller views it already, or the entry is not
     /// empty).
     ViewAttach = 72 "view_attach" {
         /// Child or client; one that is both counts as child.
         process at Process: Target,
-        /// Which directory entry.
+        /// The directory entry.
         view at Word0: ViewSlot,
     };
     /// Empties a directory entry that holds a view, whether the view still shows anything or not.
     /// Errors: `NotMapped` (there is no view).
     ViewDetach = 73 "view_detach" {
-        /// Which directory entry.
+        /// The directory entry.
         view at Word0: ViewSlot,
     };
     // Processes and time.
@@ -247,14 +247,15 @@ calls! {
     /// [`crate::message::Reason`] (word 2). Its memory is free by then. Errors: `NoChild` (the
     /// caller has none that it may wait for: adopted children and those of JOS call 7 are not
     /// waited for), `Deadlock` (the child, or the only one if any is waited for, waits for the
-    /// caller). Of several children, nobody looks whether all wait for the caller.
+    /// caller). If the caller has several children and waits for any, the kernel does not look
+    /// whether all of them wait for the caller.
     Wait = 48 "wait" {
-        /// Which child.
+        /// The child.
         child at Word0: Option<ProcessId>,
     };
     /// Ends a process: self or any descendant.
     Destroy = 49 "destroy" {
-        /// Who.
+        /// The process.
         process at Process: Target,
         /// With all its descendants.
         subtree at Word0: bool,
@@ -275,7 +276,7 @@ calls! {
     /// processes counted (word 2), process bound (word 3). Counts are the subtree's where a quota
     /// is set. Self, child, client.
     Usage = 51 "usage" {
-        /// Who.
+        /// The process.
         process at Process: Target,
     };
     /// Returns how many frames could be allocated when the machine started (word 0), how many can
@@ -293,16 +294,17 @@ calls! {
     /// Lets others run.
     Yield = 67 "yield";
     // Page faults.
-    /// Sets where a process's page faults are reflected to; 0 for nowhere. Self or child.
+    /// Sets the fault handler of a process, at which the kernel resumes it after a page fault; 0
+    /// for none. Self or child.
     SetHandler = 53 "set_handler" {
-        /// Who.
+        /// The process.
         process at Process: Target,
-        /// The handler's entry; not checked, a bad one ends the process at its first fault.
+        /// The handler's entry. It is not checked: a bad one ends the process at its first fault.
         address at Word0: u32,
     };
     /// Sets a child's pager; `None` takes it away. Errors: `Refused` (the pager does not accept
-    /// clients and is not the caller), `Deadlock` (a circle, or a chain over 8 pagers), `Busy` (the
-    /// child waits for its pager's answer).
+    /// clients and is not the caller), `Deadlock` (a cycle, or a chain of more than 8 pagers),
+    /// `Busy` (the child waits for its pager's answer).
     SetPager = 54 "set_pager" {
         /// A child.
         process at Process: Target,
@@ -314,16 +316,17 @@ calls! {
         /// Yes or no.
         accept at Word0: bool,
     };
-    /// Says whether the caller frees frames when a call of a client finds none. Who says yes gets
-    /// messages of kind [`crate::message::Kind::Frames`], and answers each as it answers a fault.
+    /// Says whether the caller frees frames when a call of a client finds none. A pager that does
+    /// gets messages of kind [`crate::message::Kind::Frames`], and answers each as it answers a
+    /// fault.
     AcceptFrameRequests = 84 "accept_frame_requests" {
         /// Yes or no.
         accept at Word0: bool,
     };
-    /// A fault handler hands a fault on to its pager, which gets a message of kind
-    /// [`crate::message::Kind::Forwarded`] with these words, whatever they say; returns when the
-    /// pager has answered. Errors: `Refused` (there is no pager that could answer, or it refused,
-    /// ended, or was too slow). The caller goes on.
+    /// Passes a fault on to the caller's pager; for fault handlers. The pager gets a message of
+    /// kind [`crate::message::Kind::Forwarded`] with these words, which the kernel does not check.
+    /// Returns when the pager has answered. Errors: `Refused` (there is no pager that could answer,
+    /// or it refused, ended, or was too slow); the caller continues.
     FaultForward = 56 "fault_forward" {
         /// The address that was touched.
         address at Word0: u32,
@@ -333,23 +336,23 @@ calls! {
         eip at Word2: u32,
     };
     /// A pager answers a client's fault, or its call that needs frames. Errors: `NotWaiting`; and
-    /// if it maps a page, `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`. After those
-    /// of the page the client goes on waiting.
+    /// if it maps a page, `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`. After an
+    /// error of the page the client still waits.
     FaultReply = 57 "fault_reply" {
         /// The client.
         process at Process: ProcessId,
         /// The answer.
         reply at Reply: FaultReply,
     };
-    /// As `FaultReply`, then as `Receive` from anyone. A client that does not wait any more is no
-    /// error. Not by `sysenter`. Errors: of a map, `NotMapped`, `NotPermitted`, `OutOfFrames`,
+    /// As `FaultReply`, then as `Receive` from anyone. It is no error if the client does not wait
+    /// any more. Not by `sysenter`. Errors: of a map, `NotMapped`, `NotPermitted`, `OutOfFrames`,
     /// `QuotaExceeded`, before anything is received.
     FaultReplyAndReceive = 83 "fault_reply_and_receive" {
         /// The client.
         process at Process: ProcessId,
         /// The answer.
         reply at Reply: FaultReply,
-        /// Where a page may come.
+        /// The page at which a page is received.
         accept at AcceptPage: Option<UserPage>,
     };
     /// Bounds how long each fault of a child may wait for its pager; 0 for no bound.
@@ -374,7 +377,7 @@ calls! {
     /// own), `OutOfFrames` (for a table at the receiver), `QuotaExceeded` (the receiver's, which is
     /// charged for the page).
     Send = 60 "send" {
-        /// To whom: any live process.
+        /// The receiver: any live process.
         to at Process: ProcessId,
         /// The words.
         words at Words: [u32; 4],
@@ -386,15 +389,15 @@ calls! {
     /// before, its id is stale), `Deadlock` (that one waits for the caller, or is the caller, which
     /// has no interrupt line).
     Receive = 61 "receive" {
-        /// Where a page may come.
+        /// The page at which a page is received.
         transfer at Transfer: Option<PageTransfer>,
-        /// From whom.
+        /// The sender.
         from at Process: Option<ProcessId>,
     };
     /// Sends and waits for the reply. Errors: as of `Send`, which are `Deadlock`, `PeerEnded`,
     /// `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`.
     Call = 62 "call" {
-        /// To whom.
+        /// The receiver.
         to at Process: ProcessId,
         /// The words.
         words at Words: [u32; 4],
@@ -403,20 +406,20 @@ calls! {
     };
     /// Answers a process that is blocked in a call to the caller; never blocks. Errors:
     /// `NotWaiting`; of the page, as of `Send`, `NotMapped`, `NotPermitted`, `OutOfFrames`,
-    /// `QuotaExceeded`. After those the process goes on waiting.
+    /// `QuotaExceeded`. After an error of the page the process still waits.
     Reply = 63 "reply" {
-        /// To whom.
+        /// The receiver.
         to at Process: ProcessId,
         /// The words.
         words at Words: [u32; 4],
         /// The page sent.
         transfer at Transfer: Option<PageTransfer>,
     };
-    /// As `Reply`, then as `Receive` from anyone. A process that does not wait any more is no
-    /// error. Errors: of the reply's page, `NotMapped`, `NotPermitted`, `OutOfFrames`,
+    /// As `Reply`, then as `Receive` from anyone. It is no error if the process does not wait any
+    /// more. Errors: of the reply's page, `NotMapped`, `NotPermitted`, `OutOfFrames`,
     /// `QuotaExceeded`, before anything is received.
     ReplyAndReceive = 64 "reply_and_receive" {
-        /// To whom.
+        /// The receiver.
         to at Process: ProcessId,
         /// The words.
         words at Words: [u32; 4],
@@ -440,16 +443,16 @@ calls! {
         /// First byte.
         address at Word0: u32,
     };
-    /// Makes a process the one that Ctrl-C is told to; `None` for nobody: then Ctrl-C is a byte.
-    /// Allowed to the present owner, and to anyone while there is none. Errors: `NoSuchProcess`
-    /// (also if another process is the owner).
+    /// Makes a process the owner of the console, which gets a message of kind *interrupt* at
+    /// Ctrl-C; `None` for no owner: then Ctrl-C is a byte. Allowed to the present owner, and to any
+    /// process while there is none. Errors: `NoSuchProcess` (also if another process is the owner).
     SetConsoleOwner = 70 "set_console_owner" {
         /// Self or a child.
         owner at Owner: Option<Target>,
     };
-    /// Says whether a child is a driver: one that may make the calls from here on. There is no
-    /// IOMMU, so a driver is trusted as the kernel is. What it has been granted already it keeps
-    /// until it ends. Errors: `NotPermitted` (the caller is no driver; `init` is one).
+    /// Says whether a child is a driver, which may make the calls 74 to 81. There is no IOMMU, so a
+    /// driver is trusted as the kernel is. What a driver has got it keeps until it ends. Errors:
+    /// `NotPermitted` (the caller is no driver; `init` is one).
     DriverAllow = 74 "driver_allow" {
         /// A child.
         process at Process: Target,
@@ -460,7 +463,7 @@ calls! {
     /// kernel's own), `QuotaExceeded` (it has four such ranges), `NotPermitted` (the caller is no
     /// driver).
     PortsAllow = 75 "ports_allow" {
-        /// Which.
+        /// The ports.
         ports at Ports: PortRange,
     };
     /// Maps device memory, writable and uncached, in place of what was there. These pages cannot be
@@ -482,34 +485,34 @@ calls! {
         /// Where in the caller's space; at most 64 pages.
         range at ShortRange: PageRange,
     };
-    /// Unmaps pages of `DmaAllocate` and gives their frames back to the pool. The caller vouches
-    /// that no device uses them. A frame whose page the caller has unmapped since goes back, too.
-    /// Errors: `NotMapped` (the caller has no DMA frame of one of the pages; nothing was done),
-    /// `NotPermitted` (the caller never was a driver).
+    /// Unmaps pages of `DmaAllocate` and gives their frames back to the pool. The caller sees to it
+    /// that no device uses them. A frame whose page the caller has unmapped since is given back,
+    /// too. Errors: `NotMapped` (the caller has no DMA frame of one of the pages; nothing was
+    /// done), `NotPermitted` (the caller never was a driver).
     DmaRelease = 78 "dma_release" {
         /// Which pages of the caller's.
         range at Range: PageRange,
     };
-    /// Gives the DMA frames of a dead driver back to the pool. They are kept from it for the
-    /// driver's parent, or whoever stands in its place by now, who vouches that no device uses
-    /// them. Returns how many there were (word 0). Errors: `NoSuchProcess` (the caller keeps no
-    /// frames of such a driver), `Busy` (the caller keeps some, but the driver's memory is still
-    /// being taken down: wait for its end), `NotPermitted` (the caller is no driver and keeps
-    /// none).
+    /// Gives the DMA frames of a dead driver back to the pool. Until then they are in quarantine:
+    /// the driver's parent, or the process that has adopted the driver's siblings since, sees to it
+    /// that no device uses them and makes this call. Returns how many there were (word 0). Errors:
+    /// `NoSuchProcess` (the caller keeps no frames of such a driver), `Busy` (the caller keeps
+    /// some, but the driver's memory is still being taken down: wait for its end), `NotPermitted`
+    /// (the caller is no driver and keeps none).
     DmaReclaim = 79 "dma_reclaim" {
         /// The driver that has ended.
         driver at Process: ProcessId,
     };
-    /// Has an interrupt line told to the caller, until it ends, by messages of kind *interrupt*
-    /// with the line in word 0. Each masks the line. Errors: `Busy` (it is the kernel's or another
-    /// driver's), `NotPermitted` (the caller is no driver).
+    /// Attaches an interrupt line to the caller until it ends: each interrupt masks the line and is
+    /// a message of kind *interrupt* with the line in word 0. Errors: `Busy` (it is the kernel's or
+    /// another driver's), `NotPermitted` (the caller is no driver).
     InterruptAttach = 80 "interrupt_attach" {
-        /// Which.
+        /// The line.
         line at Word0: Line,
     };
     /// Unmasks a line of the caller's. Errors: `NotPermitted` (it is not the caller's).
     InterruptAcknowledge = 81 "interrupt_acknowledge" {
-        /// Which.
+        /// The line.
         line at Word0: Line,
     };
 }
