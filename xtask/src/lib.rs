@@ -37,6 +37,7 @@ pub mod elf;
 pub mod event;
 pub mod fuzz;
 pub mod gdb;
+pub mod header;
 pub mod image;
 pub mod imports;
 pub mod iso;

@@ -13,7 +13,9 @@ use xtask::boot::{self, BootOptions, QemuOptions};
 use xtask::machine::DEFAULT_MEMORY;
 use xtask::system::Part;
 use xtask::workspace::Workspace;
-use xtask::{bench, build, check, doc, fuzz, gdb, iso, oracle, rehearse, request, setup, test};
+use xtask::{
+    bench, build, check, doc, fuzz, gdb, header, iso, oracle, rehearse, request, setup, test,
+};
 
 /// Builds, boots and checks Vitrine.
 #[derive(Parser)]
@@ -68,6 +70,8 @@ enum Task {
     /// The status is 0 if nothing is found. Otherwise the batch that shows it is made shorter, its
     /// steps are printed as C, and the status is 1.
     Fuzz(fuzz::Options),
+    /// Write the numbers of libsys/include/vitrine.h from kernel/abi
+    Header,
     /// Check imports, format, lints and documentation, for host and target
     Check,
     /// Write target/vitrine/doc/index.html: the documentation of the code, with a page to start
@@ -141,6 +145,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Bench(options) => bench::bench(&workspace, &options)?,
         Task::Oracle(options) => oracle::oracle(&workspace, &options)?,
         Task::Fuzz(options) => fuzz::fuzz(&workspace, &options)?,
+        Task::Header => header::header(&workspace)?,
         Task::Check => check::check(&workspace)?,
         Task::Doc => println!("{}", doc::doc(&workspace)?.display()),
         Task::Rehearse(options) => rehearse::rehearse(&workspace, &options)?,

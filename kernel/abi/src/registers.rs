@@ -1,7 +1,7 @@
 //! The trap frame: what a trap saves, straight into the process's slot.
 //!
 //! ```text
-//!  offset  who wrote it                       low addresses
+//!  offset  written by                         low addresses
 //!    0     pusha       edi esi ebp (esp) ebx edx ecx eax
 //!   32     entry stub  ds es
 //!   40     entry stub  trap number
@@ -51,7 +51,7 @@ pub struct Registers {
     pub trap: u32,
     /// The CPU's error code, or 0.
     pub error: u32,
-    /// Where the process goes on.
+    /// Where the process continues.
     pub eip: u32,
     /// Code segment.
     pub cs: u32,
@@ -137,7 +137,7 @@ pub struct UserRegisters {
     pub ecx: u32,
     /// General register.
     pub eax: u32,
-    /// Where the process goes on.
+    /// Where the process continues.
     pub eip: u32,
     /// Flags; only those of [`FLAGS_PROGRAM`] are taken.
     pub eflags: u32,

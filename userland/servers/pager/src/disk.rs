@@ -1,10 +1,10 @@
 //! The disk that pages go to: in slots of a page, by way of the transfer area.
 
-use libsys::paging::transfer_area::TransferArea;
+use libsys::paging::fixed_pages::TransferArea;
 use libsys::service::disk::client::Disk;
 use libsys::service::disk::protocol::{DiskError as Trouble, PAGE_SECTORS, SLOTS, Transfer};
 use libsys::{Permissions, identity, println};
-use swap::{Bytes, DiskError};
+use swap::DiskError;
 
 /// A disk with its transfer area; or none.
 pub struct SwapDisk(Option<(Disk, TransferArea)>);
@@ -37,13 +37,13 @@ impl SwapDisk {
         self.0.as_ref().map_or(0, slots)
     }
 
-    /// Page `index` of the transfer area.
+    /// The transfer area.
     ///
     /// # Panics
     /// If there is no disk.
-    pub fn buffer(&mut self, index: usize) -> &mut Bytes {
+    pub fn area(&mut self) -> &mut TransferArea {
         let (_, area) = self.0.as_mut().expect("nobody asks for the buffer of no disk");
-        area.bytes(index as u32)
+        area
     }
 
     /// Writes the first pages of the area to slots.

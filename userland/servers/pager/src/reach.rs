@@ -2,15 +2,14 @@
 
 use alloc::vec::Vec;
 
-use libsys::abi::layout::{EXCEPTION_STACK, PAGE_SIZE, USER_TOP};
+use libsys::abi::layout::{EXCEPTION_STACK, USER_TOP};
 use libsys::abi::process_info::Status;
-use libsys::paging::held;
+use libsys::paging::fixed_pages::{self, Scratch, held};
 use libsys::paging::regions::Kind;
-use libsys::paging::scratch::Scratch;
 use libsys::paging::self_map::Step;
-use libsys::paging::self_map::live::window;
 use libsys::paging::view::View;
 use libsys::process::info;
+use libsys::runtime::heap;
 use libsys::{
     Entry, Error, Frame, Page, PageRange, Permissions, ProcessId, Target, UserPage, machine,
     page_allocate, page_copy, page_move, page_protect, page_unmap, range_protect,
@@ -42,8 +41,8 @@ impl Hands {
     /// `OutOfFrames`.
     pub fn new(disk: SwapDisk) -> Result<Self, Error> {
         // So that the table is there in which pages are held.
-        page_allocate(Target::Caller, held::page(0), Permissions::empty())?;
-        page_unmap(Target::Caller, held::page(0), Permissions::empty())?;
+        page_allocate(Target::Caller, held(0), Permissions::empty())?;
+        page_unmap(Target::Caller, held(0), Permissions::empty())?;
         let views = VIEWS.map(|_| None).collect();
         Ok(Self { views, scratch: None, disk })
     }
@@ -53,9 +52,19 @@ impl Hands {
         self.disk.slots()
     }
 
-    /// The scratch page has been mapped elsewhere, too: parts with it.
-    pub fn part_with_scratch(&mut self) {
+    /// Maps the scratch page into a client and gives it up.
+    ///
+    /// # Errors
+    /// See `page_map`; the scratch page stays.
+    pub fn give_copy_of_scratch(
+        &mut self,
+        client: ProcessId,
+        page: UserPage,
+        permissions: Permissions,
+    ) -> Result<(), Error> {
+        self.scratch.as_mut().ok_or(Error::NotMapped)?.give(client, page, permissions)?;
         self.scratch = None;
+        Ok(())
     }
 }
 
@@ -115,12 +124,6 @@ impl Reach<'_> {
         }
         leaf
     }
-
-    /// Gives the scratch page the permissions and marks with which it is to arrive.
-    fn dress_scratch(permissions: Permissions) -> Result<(), Failure> {
-        let change = libsys::call::Change { drop: Permissions::all(), add: permissions };
-        page_protect(Target::Caller, Scratch::PAGE, change).map(drop).map_err(failure)
-    }
 }
 
 const fn place_of_view(client: ProcessId) -> usize {
@@ -141,15 +144,7 @@ const fn failure(error: Error) -> Failure {
 
 impl Memory for Reach<'_> {
     fn take(&mut self, address: usize, bytes: usize) -> bool {
-        // Addresses of this machine have 32 bits.
-        let (first, end) = (address as u32 & !(PAGE_SIZE - 1), (address + bytes) as u32);
-        (first..end).step_by(PAGE_SIZE as usize).all(|address| {
-            let page = Page::containing(address);
-            window().entry_of(page).is_some()
-                || UserPage::new(address)
-                    .and_then(|page| page_allocate(Target::Caller, page, Permissions::WRITE))
-                    .is_ok()
-        })
+        heap::commit(address, bytes).is_ok()
     }
 }
 
@@ -158,8 +153,12 @@ impl Disk for Reach<'_> {
         self.hands.disk.slots()
     }
 
-    fn buffer(&mut self, index: usize) -> &mut Bytes {
-        self.hands.disk.buffer(index)
+    fn fill_buffer(&mut self, index: usize, bytes: &Bytes) {
+        self.hands.disk.area().write(index as u32, bytes);
+    }
+
+    fn read_buffer(&mut self, index: usize, bytes: &mut Bytes) {
+        self.hands.disk.area().read(index as u32, bytes);
     }
 
     fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
@@ -289,17 +288,17 @@ impl World for Reach<'_> {
     }
 
     fn take_page(&mut self, client: ProcessId, page: UserPage, place: usize) -> Option<Entry> {
-        page_move((client, page), (Target::Caller, held::page(place)), MINE).ok()
+        page_move((client, page), (Target::Caller, held(place)), MINE).ok()
     }
 
     fn held(&mut self, place: usize, bytes: &mut Bytes) {
-        held::copy(place, bytes);
+        assert!(fixed_pages::read(held(place), bytes), "no page is held there");
     }
 
     fn is_as_in_the_file(&mut self, client: ProcessId, page: UserPage, place: usize) -> bool {
         let Ok(program) = self.clients.program_of(client) else { return false };
         let mut bytes = [0; size_of::<Bytes>()];
-        held::copy(place, &mut bytes);
+        self.held(place, &mut bytes);
         is_page_of(program, page.page(), &mut bytes)
     }
 
@@ -309,13 +308,13 @@ impl World for Reach<'_> {
         page: UserPage,
         place: usize,
     ) -> Result<(), Failure> {
-        let from = (Target::Caller, held::page(place));
+        let from = (Target::Caller, held(place));
         page_move(from, (client, page), Permissions::empty()).map(drop).map_err(failure)
     }
 
     fn drop_held(&mut self, place: usize) {
         // Unmapping without marks needs no memory and cannot fail.
-        let _ = page_unmap(Target::Caller, held::page(place), Permissions::empty());
+        let _ = page_unmap(Target::Caller, held(place), Permissions::empty());
     }
 
     fn scratch(&mut self) -> Result<&mut Bytes, Failure> {
@@ -337,22 +336,19 @@ impl World for Reach<'_> {
         // What arrives without W is sealed; what was not, because its owner itself gave W up, has to lose it here.
         let gives_up = !rights.sealed && !permissions.contains(Permissions::WRITE);
         let at_first = if gives_up { permissions | Permissions::WRITE } else { permissions };
-        let scratch = window().entry_of(Scratch::PAGE.page()).ok_or(Failure::NoFrame)?;
-        Self::dress_scratch(at_first)?;
-        let from = (Target::Caller, Scratch::PAGE);
-        if let Err(error) = page_move(from, (client, page), Permissions::empty()) {
+        let scratch = self.hands.scratch.take().ok_or(Failure::NoFrame)?;
+        let frame = scratch.move_to(client, page, at_first).map_err(|(scratch, error)| {
             // It stays, to be filled again.
-            Self::dress_scratch(Permissions::WRITE)?;
-            return Err(failure(error));
-        }
-        self.hands.part_with_scratch();
+            self.hands.scratch = Some(scratch);
+            failure(error)
+        })?;
         if gives_up {
             let drop = Permissions::WRITE;
             let change = libsys::call::Change { drop, add: Permissions::empty() };
             // It can only fail if the client has ended, or has changed the page by now.
             let _ = page_protect(client, page, change);
         }
-        Ok(scratch.frame())
+        Ok(frame)
     }
 
     fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), Failure> {

@@ -108,7 +108,7 @@ impl Store {
                 Some(contents) => *result = Ok(contents),
                 None if self.slots.is_empty() => {}
                 None => {
-                    *world.buffer(pending) = bytes;
+                    world.fill_buffer(pending, &bytes);
                     for_disk[pending] = index;
                     pending += 1;
                 }
@@ -150,9 +150,11 @@ impl Store {
         let mut spilled = [None; CLUSTER];
         let mut last = None;
         let mut count = 0;
+        let mut bytes = [0; size_of::<Bytes>()];
         while let Some(blob) = self.arena.next(last).filter(|_| count < room) {
-            let bytes = self.arena.get(blob.offset);
-            expand(bytes, world.buffer(count)).expect("a blob of the arena is whole");
+            let compressed = self.arena.get(blob.offset);
+            expand(compressed, &mut bytes).expect("a blob of the arena is whole");
+            world.fill_buffer(count, &bytes);
             spilled[count] = Some(blob);
             last = Some(blob);
             count += 1;
@@ -176,6 +178,7 @@ impl Store {
         mut tell: impl FnMut(&mut Items, usize, Result<Whereabouts, Refusal>),
     ) {
         let mut done = 0;
+        let mut bytes = [0; size_of::<Bytes>()];
         while done < count {
             let wanted = (count - done) as u32;
             let others = self.slots.free() > 0;
@@ -188,7 +191,8 @@ impl Store {
             let length = row as usize;
             // A request takes the buffer from its beginning.
             for page in 0..if done > 0 { length } else { 0 } {
-                *world.buffer(page) = *world.buffer(done + page);
+                world.read_buffer(done + page, &mut bytes);
+                world.fill_buffer(page, &bytes);
             }
             match (world.write(first, length), again) {
                 (Ok(()), again) => {
@@ -251,7 +255,7 @@ impl Store {
             }
             Whereabouts::Disk(slot) => {
                 world.read(slot, 1)?;
-                *bytes = *world.buffer(0);
+                world.read_buffer(0, bytes);
             }
         }
         Ok(())
@@ -314,8 +318,12 @@ mod tests {
             self.slots.len() as u32
         }
 
-        fn buffer(&mut self, index: usize) -> &mut Bytes {
-            &mut self.buffer[index]
+        fn fill_buffer(&mut self, index: usize, bytes: &Bytes) {
+            self.buffer[index] = *bytes;
+        }
+
+        fn read_buffer(&mut self, index: usize, bytes: &mut Bytes) {
+            *bytes = self.buffer[index];
         }
 
         fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError> {

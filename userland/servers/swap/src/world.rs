@@ -25,8 +25,11 @@ pub trait Disk {
     /// Slots; 0 if there is no disk.
     fn slots(&self) -> u32;
 
-    /// Page `index` of the buffer.
-    fn buffer(&mut self, index: usize) -> &mut Bytes;
+    /// Fills page `index` of the buffer. The driver has it mapped as well, so nobody refers to it.
+    fn fill_buffer(&mut self, index: usize, bytes: &Bytes);
+
+    /// Copies page `index` of the buffer.
+    fn read_buffer(&mut self, index: usize, bytes: &mut Bytes);
 
     /// Writes the first `count` pages of the buffer to the slots from `first` on.
     ///
