@@ -27,7 +27,8 @@ use crate::{command, iso, leash};
 pub const BOCHS: &str = "bochs";
 
 /// Where systems put its firmware.
-const SHARES: [&str; 3] = ["/usr/share/bochs", "/usr/local/share/bochs", "/opt/homebrew/share/bochs"];
+const SHARES: [&str; 3] =
+    ["/usr/share/bochs", "/usr/local/share/bochs", "/opt/homebrew/share/bochs"];
 
 /// The firmware of the machine and of its display. The later BIOS does not start a CD's boot loader.
 const FIRMWARE: [&str; 2] = ["BIOS-bochs-legacy", "VGABIOS-lgpl-latest"];

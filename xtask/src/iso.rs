@@ -43,12 +43,7 @@ pub fn for_one_boot(workspace: &Workspace, command_line: &str) -> Result<Throwaw
 ///
 /// # Errors
 /// A tool is missing or a file cannot be written.
-pub fn write(
-    kernel: &Path,
-    archive: Option<&Path>,
-    command_line: &str,
-    disc: &Path,
-) -> Result<()> {
+pub fn write(kernel: &Path, archive: Option<&Path>, command_line: &str, disc: &Path) -> Result<()> {
     let tree = tempfile::tempdir().context("cannot create a temporary directory")?;
     let boot = tree.path().join("boot");
     command::create_directory(&boot.join("grub"))?;

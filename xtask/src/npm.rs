@@ -52,7 +52,8 @@ impl Package {
         setup::ensure(&[Part::Node])?;
         eprintln!("vitrine: fetching {self} from npm's registry, once");
         command::create_directory(&root)?;
-        let begun = tempfile::tempdir_in(&root).context("cannot create a directory in target/npm")?;
+        let begun =
+            tempfile::tempdir_in(&root).context("cannot create a directory in target/npm")?;
         let manifest = json!({ "private": true, "dependencies": { self.name: self.version } });
         fs::write(begun.path().join("package.json"), manifest.to_string())?;
         fs::write(begun.path().join("package-lock.json"), self.lock())?;

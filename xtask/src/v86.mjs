@@ -36,6 +36,22 @@ function fail(error) {
 process.on("uncaughtException", fail);
 process.on("unhandledRejection", fail);
 
+// The guest's time is a function of the instructions that it has run, as with QEMU's -icount: a busy host makes no
+// difference, and every boot is the same. v86 takes its time from `performance` when it is loaded.
+const INSTRUCTIONS_PER_MS = 200_000;
+let counter; // v86's count of instructions, a 32-bit number
+let counted = 0;
+let now = 0;
+globalThis.performance = {
+    now() {
+        if (counter) {
+            now += ((counter[0] - counted) >>> 0) / INSTRUCTIONS_PER_MS;
+            counted = counter[0];
+        }
+        return now;
+    },
+};
+
 const { V86 } = await import(pathToFileURL(`${folder}/build/libv86.mjs`).href);
 
 // v86 takes a buffer whose first byte is the file's; Node.js reads small files into a shared one.
@@ -60,5 +76,12 @@ emulator.add_listener("emulator-loaded", () => {
     // v86's own port 0xF4 would print a line of its own and throw.
     emulator.v86.cpu.io.register_write(EXIT_PORT, null, (value) => process.exit(value * 2 + 1));
     process.stdin.on("data", (keys) => emulator.serial0_send(keys.toString("latin1")));
+    counter = emulator.v86.cpu.instruction_counter;
+    // While the guest is idle, v86 would sleep until its next timer is due: time goes on at once instead. It takes a
+    // step of a microsecond at least, because a timer whose time has just come is due only a moment later.
+    emulator.v86.yield = (milliseconds, tick) => {
+        now += Math.max(milliseconds, 0.001);
+        setImmediate(() => emulator.v86.yield_callback(tick));
+    };
     emulator.run();
 });

@@ -203,7 +203,10 @@ mod tests {
 
     #[test]
     fn the_exit_port_has_a_status_for_each_value() {
-        assert_eq!([0x10, 0x01, 0x20, 0x21].map(exit_status), [CLEAN, PANICKED, SILENT[0], SILENT[1]]);
+        assert_eq!(
+            [0x10, 0x01, 0x20, 0x21].map(exit_status),
+            [CLEAN, PANICKED, SILENT[0], SILENT[1]]
+        );
     }
 
     #[test]
