@@ -91,14 +91,13 @@ impl std::fmt::Display for Package {
     }
 }
 
-/// The first error of npm's that is a sentence: codes come before it.
+/// The first error of npm's that is a sentence: codes and names of system calls come before it.
 fn reason(messages: &str) -> &str {
     let prefixes = ["npm error ", "npm ERR! "];
-    let errors = messages.lines().filter_map(|line| {
-        prefixes.iter().find_map(|prefix| line.strip_prefix(prefix)).map(str::trim)
-    });
-    let is_code = |line: &&str| ["code ", "errno "].iter().any(|word| line.starts_with(word));
-    let mut sentences = errors.filter(|line| !is_code(line) && line.contains(' '));
+    let errors = messages
+        .lines()
+        .filter_map(|line| prefixes.iter().find_map(|prefix| line.strip_prefix(prefix)));
+    let mut sentences = errors.filter(|line| line.split_whitespace().count() > 3);
     sentences.next().unwrap_or("it gave no reason")
 }
 
@@ -117,10 +116,11 @@ mod tests {
 
     #[test]
     fn the_reason_is_the_first_sentence_of_npms() {
-        let new = "npm error code ENOTFOUND\nnpm error network request failed\nnpm error more\n";
-        let old = "npm ERR! code EINTEGRITY\nnpm ERR! errno 1\nnpm ERR! wanted this\n";
-        assert_eq!(reason(new), "network request failed");
-        assert_eq!(reason(old), "wanted this");
+        let new = "npm error code ECONNREFUSED\nnpm error syscall connect\n\
+                   npm error FetchError: request to x failed\nnpm error     at y\n";
+        let old = "npm ERR! code EINTEGRITY\nnpm ERR! Integrity checksum failed when using z\n";
+        assert_eq!(reason(new), "FetchError: request to x failed");
+        assert_eq!(reason(old), "Integrity checksum failed when using z");
         assert_eq!(reason(""), "it gave no reason");
     }
 }
