@@ -21,8 +21,10 @@ use crate::emulator;
 use crate::outcome::Outcome;
 use crate::pattern::without_escapes;
 
-/// Only a boot that hangs ever takes this long, even on a busy machine with one processor.
+/// Only a boot that hangs ever takes this long, even on a busy machine with one processor. Bochs interprets, so it is
+/// ten times as slow as the others.
 const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE_WITH_BOCHS: Duration = Duration::from_secs(240);
 
 /// A machine to boot, and what to type on its console.
 pub struct Boot {
@@ -72,7 +74,10 @@ impl Boot {
             append: None,
             jos: false,
             programs: Vec::new(),
-            timeout: PATIENCE,
+            timeout: match emulator() {
+                EmulatorKind::Bochs => PATIENCE_WITH_BOCHS,
+                EmulatorKind::Qemu | EmulatorKind::V86 => PATIENCE,
+            },
             script: VecDeque::new(),
             monitor: None,
         }

@@ -33,6 +33,9 @@ const SHARES: [&str; 3] =
 /// The firmware of the machine and of its display. The later BIOS does not start a CD's boot loader.
 const FIRMWARE: [&str; 2] = ["BIOS-bochs-legacy", "VGABIOS-lgpl-latest"];
 
+/// How much of this computer's memory Bochs takes for the guest's, at most, in MiB. The rest it puts into a file.
+const MOST_OF_THE_HOSTS: u32 = 2048;
+
 /// How long to wait between two looks at whether a new Bochs has connected its serial line.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -108,6 +111,7 @@ impl Log {
 
 /// The configuration. A name with a comma or a space in it cannot be given.
 fn settings(memory: u32, disc: &Path, port: u16) -> Result<String> {
+    let host = memory.min(MOST_OF_THE_HOSTS);
     let share = firmware().context("Bochs's firmware is missing")?;
     let [bios, vga] = FIRMWARE.map(|file| share.join(file));
     let disc = disc.display();
@@ -116,7 +120,7 @@ fn settings(memory: u32, disc: &Path, port: u16) -> Result<String> {
          plugin_ctrl: unmapped=1\n\
          romimage: file={}\n\
          vgaromimage: file={}\n\
-         memory: guest={memory}, host={memory}\n\
+         memory: guest={memory}, host={host}\n\
          cpu: count=1, ips=20000000, reset_on_triple_fault=0\n\
          clock: sync=none, time0=utc\n\
          ata0-master: type=cdrom, path=\"{disc}\", status=inserted\n\
