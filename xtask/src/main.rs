@@ -10,6 +10,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use xtask::bad_input::BadInput;
 use xtask::boot::{self, BootOptions, QemuOptions};
+use xtask::emulators::EmulatorKind;
 use xtask::machine::DEFAULT_MEMORY;
 use xtask::system::Part;
 use xtask::workspace::Workspace;
@@ -46,6 +47,9 @@ enum Task {
     Qemu(QemuOptions),
     /// Run the host tests and the emulator tests
     Test {
+        /// Run only the checks, conformance programs and demonstrations, on this machine: qemu, bochs or v86
+        #[arg(long, value_name = "MACHINE")]
+        on: Option<String>,
         /// Run only the tests whose names contain this
         filter: Option<String>,
     },
@@ -125,10 +129,13 @@ fn wrong_value(error: &clap::Error) -> Option<String> {
 fn perform(task: Task) -> Result<u8> {
     let workspace = Workspace::find()?;
     match task {
-        Task::Setup => setup::all()?,
+        Task::Setup => setup::all(&workspace)?,
         Task::Build => build::build(&workspace)?,
         Task::Qemu(options) => return boot::boot(&workspace, &options),
-        Task::Test { filter } => test::test(&workspace, filter.as_deref())?,
+        Task::Test { on: None, filter } => test::test(&workspace, filter.as_deref())?,
+        Task::Test { on: Some(name), filter } => {
+            test::on(&workspace, EmulatorKind::named(&name)?, filter.as_deref())?;
+        }
         Task::Iso(options) => {
             options.check()?;
             let disc = iso::iso(&workspace, &options.command_line())?;
