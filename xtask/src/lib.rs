@@ -14,7 +14,7 @@
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
 //! - [`oracle`]: judges the running machine from its physical memory;
 //! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@bench`], [`mod@test`],
-//!   [`rehearse`]: one file for each subcommand.
+//!   [`rehearse`], [`web`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
 
@@ -52,4 +52,5 @@ pub mod test;
 pub mod throwaway;
 pub mod toolchain;
 pub mod verdict;
+pub mod web;
 pub mod workspace;

@@ -21,7 +21,7 @@ use xtask::throwaway::Throwaway;
 use xtask::verdict::Verdict;
 use xtask::workspace::Workspace;
 use xtask::{
-    bench, build, check, disk, fuzz, gdb, iso, oracle, qemu, rehearse, request, setup, test,
+    bench, build, check, disk, fuzz, gdb, iso, oracle, qemu, rehearse, request, setup, test, web,
 };
 
 /// Builds, boots and checks Vitrine.
@@ -76,6 +76,11 @@ enum Task {
     /// The status is 0 if nothing is found. Otherwise the batch that shows it is made shorter, its
     /// steps are printed as C, and the status is 1.
     Fuzz(fuzz::Options),
+    /// Serve the laboratory: the real image in a browser, with a live picture of its page tables
+    ///
+    /// The emulator and the terminal come from npm, once. With --out the site is only written: any
+    /// static host can serve the folder, under any path and without a network.
+    Web(web::Options),
     /// Check format, lints and documentation, for host and target
     Check,
     /// Run the README's commands on a bare Debian, from a fresh clone of what is committed
@@ -251,6 +256,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Bench(options) => bench::bench(&workspace, &options)?,
         Task::Oracle(options) => oracle::oracle(&workspace, &options)?,
         Task::Fuzz(options) => fuzz::fuzz(&workspace, &options)?,
+        Task::Web(options) => web::web(&workspace, &options)?,
         Task::Check => check::check(&workspace)?,
         Task::Rehearse(options) => rehearse::rehearse(&workspace, &options)?,
     }

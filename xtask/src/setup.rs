@@ -95,6 +95,12 @@ pub fn grub_mkrescue() -> Option<&'static str> {
         .find(|name| find(name).is_some())
 }
 
+/// The name under which this system has Chromium.
+#[must_use]
+pub fn browser() -> Option<&'static str> {
+    ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| find(name).is_some())
+}
+
 /// The system that we run on.
 struct ThisSystem;
 
@@ -219,6 +225,8 @@ fn is_here(part: Part, toolchain: Option<&Toolchain>) -> bool {
                 && bios
         }
         Part::Debugger => find("gdb").is_some(),
+        Part::NodePackages => find("node").is_some() && find("npm").is_some(),
+        Part::Browser => browser().is_some(),
     }
 }
 
