@@ -50,7 +50,7 @@ enum Task {
     /// option that cannot be used gives one line and status 1. The shell ends with its input, and
     /// its status is that of its last command.
     Qemu(QemuOptions),
-    /// Run the host tests and the emulator tests
+    /// Run the host tests, the emulator tests, and the laboratory's tests in a browser
     Test {
         /// Run only the tests whose names contain this
         filter: Option<String>,

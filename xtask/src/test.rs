@@ -1,4 +1,4 @@
-//! `cargo xtask test [FILTER]`: the host tests, then the emulator tests on a fresh image.
+//! `cargo xtask test [FILTER]`: the host tests, the emulator tests on a fresh image, the laboratory's in a browser.
 
 use std::env;
 use std::process::Command;
@@ -7,14 +7,18 @@ use anyhow::Result;
 
 use crate::system::Part;
 use crate::workspace::Workspace;
-use crate::{build, command, setup};
+use crate::{build, command, setup, web};
 
 /// Runs the tests whose names contain `filter`, or all.
 ///
 /// # Errors
 /// A test failed, or something could not be built.
 pub fn test(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
+    let in_browser = web::test::has_tests(workspace, filter)?;
     setup::ensure(&[Part::Emulator])?;
+    if in_browser {
+        setup::ensure(&web::test::PARTS)?;
+    }
     // Without them the tests that boot from a CD are ignored, and say so.
     setup::install_if_ours(&[Part::DiscTools]);
     let mut host = host_cargo(workspace);
@@ -24,7 +28,8 @@ pub fn test(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     emulator.args(["test", "--package", "vitrine-tests", "--"]).args(filter);
     emulator.env("VITRINE_KERNEL", workspace.kernel());
     emulator.env("VITRINE_ARCHIVE", workspace.archive());
-    command::run(&mut emulator)
+    command::run(&mut emulator)?;
+    if in_browser { web::test::test(workspace, filter) } else { Ok(()) }
 }
 
 /// The cargo that runs us, without what it told us about our own package.

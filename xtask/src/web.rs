@@ -10,6 +10,7 @@ pub mod packages;
 mod reader;
 mod serve;
 mod site;
+pub mod test;
 
 use std::path::PathBuf;
 

@@ -118,7 +118,7 @@ async function forktree(lab) {
   const pages = full.processes.reduce((sum, process) => sum + countsBelowUtop(process).pages, 0);
   return {
     frame: full.frame,
-    select: firstOf(full.processes.at(-1), "w"),
+    select: firstOf(full.processes[1] ?? full.processes[0], "w"),
     text: `At the widest moment the tree had ${full.processes.length} processes with ${pages} pages, of which ${shared} were ` +
       `copy-on-write: together they used ${used.size} frames.`,
   };

@@ -23,24 +23,14 @@ export class History {
     return this.frames.indexOf(this.shown);
   }
 
-  /**
-   * Adds a snapshot unless it is the newest already, and returns its frame. `label` is the line that the machine ended in
-   * that moment.
-   */
+  /** Adds a snapshot if it differs from the newest, or if the machine has just ended a line, `label`. */
   add(processes, label = "") {
-    const newest = this.newest;
-    if (newest && newest.processes === processes && (newest.label || !label)) return newest;
-    if (newest && newest.processes === processes) {
-      newest.label = label;
-      return newest;
-    }
-    const frame = { processes, label };
-    this.frames.push(frame);
+    if (this.newest?.processes === processes && !label) return;
+    this.frames.push({ processes, label });
     if (this.frames.length > KEPT) {
       const dropped = this.frames.shift();
       if (dropped === this.chosen) this.chosen = this.frames[0];
     }
-    return frame;
   }
 
   choose(at) {

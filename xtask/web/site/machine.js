@@ -64,12 +64,12 @@ export class Machine {
     await this.emulator.run();
   }
 
-  /** Ends the machine for good. */
+  /** Ends the machine for good. One that has stopped by itself cannot be asked any more, and is dropped. */
   async destroy() {
-    this.ended = true;
     window.removeEventListener("error", this.listener);
     window.removeEventListener("unhandledrejection", this.listener);
-    await this.emulator.destroy().catch(() => {});
+    if (!this.ended) await this.emulator.destroy();
+    this.ended = true;
   }
 
   receive(byte) {

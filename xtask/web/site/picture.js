@@ -93,8 +93,9 @@ export class Picture {
   /** Makes the first strip reachable by Tab as long as nothing is selected. */
   offerTabStop() {
     if (this.selection && this.cards.has(this.selection.id)) return;
-    const open = [...this.cards.values()].find((card) => card.element.open && card.rows.size > 0);
-    open?.setTabStop(open.rows.keys().next().value);
+    const cards = [...this.cards.values()];
+    const chosen = cards.find((card) => card.element.open && card.rows.size > 0);
+    for (const card of cards) card.setTabStop(card === chosen ? card.rows.keys().next().value : null);
   }
 
   drawArrows() {
