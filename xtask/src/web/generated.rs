@@ -1,7 +1,9 @@
-//! `generated.js`: what the pages take from the crates, so that a class, a colour or a row's name stands in one place.
+//! `generated.js`: what the pages take from the crates, so that a class, a colour or a row's name
+//! stands in one place.
 //!
-//! An entry's class depends on its low 12 bits alone, so the rules of [`picture::Cell`] go over as two tables of 4,096
-//! letters. The one exception, an absent entry with a frame number and no mark, is left out: no kernel of ours writes one.
+//! An entry's class depends on its low 12 bits alone, so the rules of [`picture::Cell`] go over as
+//! two tables of 4,096 letters. The one exception, an absent entry with a frame number and no mark,
+//! is left out: no kernel of ours writes one.
 
 use std::fs;
 
@@ -46,7 +48,8 @@ pub fn module(workspace: &Workspace) -> Result<String> {
     Ok(text)
 }
 
-/// Every class, in the order of the legend; the later one of two stands out where both are drawn as one.
+/// Every class, in the order of the legend; the later one of two stands out where both are drawn as
+/// one.
 fn classes() -> Value {
     let class = |class: Cell| {
         let (red, green, blue) = class.color();
@@ -66,7 +69,8 @@ fn letters(class: impl Fn(Entry) -> Cell) -> String {
     (0..FLAGS).map(|bits| class(Entry::from_bits(bits)).letter()).collect()
 }
 
-/// What lies in row 0, 1, 2 and so on if all directory entries are alike: pairs of the first row and a name.
+/// What lies in row 0, 1, 2 and so on if all directory entries are alike: pairs of the first row
+/// and a name.
 fn row_names(directory_entry: u32) -> Value {
     let snapshot = Snapshot::take(Default::default(), |_| directory_entry, |_, _| 0);
     let mut names: Vec<(u32, &str)> =

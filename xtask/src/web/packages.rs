@@ -1,4 +1,5 @@
-//! The packages from npm: fetched once into `target`, in the versions and with the hashes of `package-lock.json`.
+//! The packages from npm: fetched once into `target`, in the versions and with the hashes of
+//! `package-lock.json`.
 
 use std::fs;
 use std::path::PathBuf;

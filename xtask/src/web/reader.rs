@@ -1,6 +1,7 @@
 //! The documents and programs that the exhibits link to, as pages that every browser shows.
 //!
-//! A static host has no type for `.rs` and `.md`, so a browser would save them. Each becomes a page with its text as it is.
+//! A static host has no type for `.rs` and `.md`, so a browser would save them. Each becomes a page
+//! with its text as it is.
 
 use std::fs;
 use std::path::Path;

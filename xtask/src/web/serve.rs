@@ -1,7 +1,8 @@
 //! Serves the site on 127.0.0.1: GET and HEAD, a connection for each request.
 //!
-//! Written out, because a site that lies in memory needs thirty lines of HTTP, and the small servers that could be taken keep
-//! a thread for each of a browser's open connections, of which there are more than threads.
+//! Written out, because a site that lies in memory needs thirty lines of HTTP, and the small
+//! servers that could be taken keep a thread for each of a browser's open connections, of which
+//! there are more than threads.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

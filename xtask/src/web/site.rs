@@ -11,7 +11,8 @@ use crate::command;
 use crate::image;
 use crate::workspace::Workspace;
 
-/// What comes from npm: path below `node_modules`, and path in the site. Each package's licence comes along.
+/// What comes from npm: path below `node_modules`, and path in the site. Each package's licence
+/// comes along.
 const VENDOR: [(&str, &str); 9] = [
     ("v86/build/libv86.mjs", "vendor/libv86.mjs"),
     ("v86/build/v86.wasm", "vendor/v86.wasm"),

@@ -1,4 +1,5 @@
-//! The laboratory's share of `cargo xtask test`: its tests run in a headless browser, against the site served here.
+//! The laboratory's share of `cargo xtask test`: its tests run in a headless browser, against the
+//! site served here.
 
 use std::fs;
 use std::process::Command;
@@ -26,7 +27,8 @@ pub fn has_tests(workspace: &Workspace, filter: Option<&str>) -> Result<bool> {
     Ok(names(&source).any(|name| name.contains(filter.unwrap_or(""))))
 }
 
-/// Runs the browser tests whose names contain `filter`, or all. Screenshots go to `target/vitrine/web`.
+/// Runs the browser tests whose names contain `filter`, or all. Screenshots go to
+/// `target/vitrine/web`.
 ///
 /// # Errors
 /// A test failed, or npm, the browser or a package could not be had.

@@ -10,6 +10,8 @@ const BITS = ["P", "W", "U", "PWT", "PCD", "A", "D", "7", "8", "9", "10", "11"];
 export class Inspector {
   constructor({ steps, bits, announcer }) {
     Object.assign(this, { steps, bits, announcer });
+    this.element = steps.parentElement;
+    this.invitation = steps.textContent;
     this.selected = null;
     this.bits.replaceChildren(...BITS.map((name, bit) => {
       const box = document.createElement("li");
@@ -24,10 +26,18 @@ export class Inspector {
 
   select(process, row, cell) {
     this.selected = { process, row, cell };
+    this.element.classList.add("active");
     const { lines } = translate(process, (row * 1024 + cell) * 4096);
     this.steps.textContent = lines.join("\n");
     this.showEntry(process, row, cell);
     this.announcer.textContent = this.caption.textContent;
+  }
+
+  deselect() {
+    this.selected = null;
+    this.element.classList.remove("active");
+    this.steps.textContent = this.invitation;
+    this.showEntry(null);
   }
 
   hover(process, row, cell) {

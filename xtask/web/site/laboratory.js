@@ -230,6 +230,9 @@ const lab = {
   stage(name) {
     for (const [other, stage] of Object.entries(stages)) stage.element.hidden = other !== name;
     stages[name].draw();
+    // The translation of a cell would hide the lower half of what was opened.
+    picture.deselect();
+    inspector.deselect();
     stages[name].element.scrollIntoView({ block: "nearest" });
     return { text: "It is open above the picture." };
   },
@@ -321,7 +324,10 @@ ui.live.addEventListener("click", () => {
   history.live();
   render();
 });
-ui.zoom.addEventListener("change", () => picture.setZoom(Number(ui.zoom.value)));
+ui.zoom.addEventListener("change", () => {
+  picture.setZoom(Number(ui.zoom.value));
+  if (picture.selection) picture.reveal(picture.selection.id, picture.selection.row);
+});
 ui.go.addEventListener("submit", (event) => {
   event.preventDefault();
   goTo(ui.address.value);

@@ -79,6 +79,11 @@ export class Picture {
     this.on.select(card.process, row, cell);
   }
 
+  deselect() {
+    this.selection = null;
+    this.drawArrows();
+  }
+
   /** Scrolls so that a row and the row of the directory can be seen, as far as both fit. */
   reveal(id, row) {
     const rows = this.cards.get(id)?.rows;

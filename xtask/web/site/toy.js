@@ -33,6 +33,7 @@ const STEPS = [
   ["read 312", "Can the old owner still read frame 7?"],
 ];
 const OPTIONAL = "flush 31";
+const LEFT_OUT = "So the TLB still has page 31, where the table could be read.";
 
 export class Toy {
   constructor() {
@@ -112,9 +113,9 @@ export class ToyStage {
     this.frames = FRAMES.map(([number, , name]) => {
       const row = document.createElement("div");
       const canvas = document.createElement("canvas");
-      row.append(canvas, Object.assign(document.createElement("span"), { textContent: `frame ${number}: ${name}` }));
+      row.append(canvas, Object.assign(document.createElement("span"), { textContent: "" }));
       element.querySelector(".frames").append(row);
-      return { number, canvas, row };
+      return { number, canvas, row, name };
     });
     new ResizeObserver(() => this.draw()).observe(element);
     this.reset();
@@ -133,7 +134,7 @@ export class ToyStage {
     const isLeftOut = line === OPTIONAL && this.checkbox.checked;
     const said = isLeftOut ? "left out" : this.toy.run(line);
     const item = document.createElement("li");
-    item.append(Object.assign(document.createElement("code"), { textContent: `${line}  ${said}` }), ` ${why}`);
+    item.append(Object.assign(document.createElement("code"), { textContent: `${line}  ${said}` }), Object.assign(document.createElement("span"), { textContent: `  ${isLeftOut ? LEFT_OUT : why}` }));
     if (this.at === STEPS.length) {
       item.append(said.endsWith("fault")
         ? " No: without a translation the machine looks into the directory, and faults."
@@ -145,7 +146,7 @@ export class ToyStage {
 
   draw() {
     if (this.element.hidden) return;
-    for (const { number, canvas, row } of this.frames) {
+    for (const { number, canvas, row, name } of this.frames) {
       const words = this.toy.ram[number];
       const isTable = number <= 3 || number === 7;
       const grid = layOut(canvas, RADIX, RADIX, 160, 34);
@@ -153,7 +154,9 @@ export class ToyStage {
         const shown = words[at] === 0 ? "." : number === 1 && at === 3 ? "@" : isTable ? "t" : "a";
         return { ...classNamed(shown), text: String(words[at]) };
       });
-      row.classList.toggle("secret", words[0] === 99);
+      const isSecret = words[0] === 99;
+      row.classList.toggle("secret", isSecret);
+      row.lastChild.textContent = `frame ${number}: ${isSecret ? "another process's secret" : name}`;
     }
     const tlb = this.element.querySelector(".tlb");
     draw(tlb, layOut(tlb, RADIX * RADIX, RADIX, 160, 40), (page) => {
