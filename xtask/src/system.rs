@@ -24,15 +24,17 @@ pub enum Part {
     DiscTools,
     /// The debugger.
     Debugger,
-    /// What fetches the packages of the laboratory and runs its tests.
-    NodePackages,
+    /// Another emulator, with its firmware and a display in a terminal.
+    Bochs,
+    /// What runs JavaScript and fetches its packages.
+    Node,
     /// The browser in which the laboratory is tested.
     Browser,
 }
 
 impl Part {
     /// Every part, in the order in which `setup` looks.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Toolchain,
         Self::Linker,
         Self::TargetClippy,
@@ -40,7 +42,8 @@ impl Part {
         Self::Emulator,
         Self::DiscTools,
         Self::Debugger,
-        Self::NodePackages,
+        Self::Bochs,
+        Self::Node,
         Self::Browser,
     ];
 
@@ -55,7 +58,8 @@ impl Part {
             Self::Emulator => "the emulator (qemu-system-i386)",
             Self::DiscTools => "grub-mkrescue with xorriso and mtools",
             Self::Debugger => "the debugger (gdb)",
-            Self::NodePackages => "npm with Node.js",
+            Self::Bochs => "Bochs with its firmware and its display in a terminal",
+            Self::Node => "Node.js with npm",
             Self::Browser => "a browser for tests (chromium)",
         }
     }
@@ -71,7 +75,8 @@ impl Part {
             Self::Emulator => &["qemu-system-x86", "seabios"],
             Self::DiscTools => &["grub-pc-bin", "grub-common", "xorriso", "mtools"],
             Self::Debugger => &["gdb"],
-            Self::NodePackages => &["nodejs", "npm"],
+            Self::Bochs => &["bochs", "bochs-term", "bochsbios", "vgabios"],
+            Self::Node => &["nodejs", "npm"],
             Self::Browser => &["chromium"],
         }
     }
@@ -90,7 +95,8 @@ impl Part {
                 "i686-elf-grub xorriso mtools",
             ],
             Self::Debugger => ["gdb"; 4],
-            Self::NodePackages => ["nodejs npm", "nodejs npm", "nodejs npm", "node"],
+            Self::Bochs => ["bochs"; 4],
+            Self::Node => ["nodejs npm", "nodejs npm", "nodejs npm", "node"],
             Self::Browser => ["chromium", "chromium", "chromium", "--cask chromium"],
         };
         Some(match family {
@@ -260,7 +266,8 @@ impl System {
             | Part::HostLints
             | Part::DiscTools
             | Part::Debugger
-            | Part::NodePackages
+            | Part::Bochs
+            | Part::Node
             | Part::Browser => self.present.contains(&part),
         }
     }
@@ -279,7 +286,8 @@ impl System {
             | Part::Emulator
             | Part::DiscTools
             | Part::Debugger
-            | Part::NodePackages
+            | Part::Bochs
+            | Part::Node
             | Part::Browser => true,
         }
     }
@@ -314,7 +322,8 @@ impl System {
             | Part::HostLints
             | Part::DiscTools
             | Part::Debugger
-            | Part::NodePackages
+            | Part::Bochs
+            | Part::Node
             | Part::Browser => Vec::new(),
         }
     }

@@ -20,8 +20,6 @@ use clap::Args;
 
 use crate::bad_input::BadInput;
 use crate::build;
-use crate::setup;
-use crate::system::Part;
 use crate::workspace::Workspace;
 
 pub use serve::Server;
@@ -72,8 +70,6 @@ pub fn web(workspace: &Workspace, options: &Options) -> Result<()> {
 /// # Errors
 /// Something is missing, or could not be built.
 pub fn build_site(workspace: &Workspace) -> Result<Site> {
-    setup::ensure(&[Part::NodePackages])?;
     build::build(workspace)?;
-    let packages = packages::fetch(workspace)?;
-    Site::gather(workspace, &packages)
+    Site::gather(workspace)
 }

@@ -98,7 +98,8 @@ fn rustup_line(system: &System, part: Part) -> Option<String> {
         | Part::Emulator
         | Part::DiscTools
         | Part::Debugger
-        | Part::NodePackages
+        | Part::Bochs
+        | Part::Node
         | Part::Browser => return None,
     };
     Some(format!("rustup component add {component}"))

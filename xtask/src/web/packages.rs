@@ -1,46 +1,34 @@
-//! The packages from npm: fetched once into `target`, in the versions and with the hashes of
-//! `package-lock.json`.
+//! The packages from npm that the laboratory and its tests use, beside v86.
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+use crate::npm::Package;
 
-use anyhow::{Context, Result};
+/// All of them.
+pub const ALL: [Package; 4] = [XTERM, XTERM_FIT, AXE, PLAYWRIGHT];
 
-use crate::command;
-use crate::workspace::Workspace;
+/// A terminal.
+pub const XTERM: Package = Package {
+    name: "@xterm/xterm",
+    version: "6.0.0",
+    integrity: "sha512-TQwDdQGtwwDt+2cgKDLn0IRaSxYu1tSUjgKarSDkUM0ZNiSRXFpjxEsvc/Zgc5kq5omJ+V0a8/kIM2WD3sMOYg==",
+};
 
-/// What names the packages. The lock file has a hash of each, which npm checks.
-const LISTS: [&str; 2] = ["package.json", "package-lock.json"];
+/// Fits the terminal into its place.
+pub const XTERM_FIT: Package = Package {
+    name: "@xterm/addon-fit",
+    version: "0.11.0",
+    integrity: "sha512-jYcgT6xtVYhnhgxh3QgYDnnNMYTcf8ElbxxFzX0IZo+vabQqSPAjC3c1wJrKB5E19VwQei89QCiZZP86DCPF7g==",
+};
 
-/// Returns the folder `node_modules` with exactly the packages of the lock file.
-///
-/// # Errors
-/// npm cannot be started or cannot get a package.
-pub fn fetch(workspace: &Workspace) -> Result<PathBuf> {
-    let sources = workspace.root().join("xtask/web");
-    let folder = workspace.output().join("web-packages");
-    let modules = folder.join("node_modules");
-    let read = |name: &str| {
-        let file = sources.join(name);
-        fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
-    };
-    let wanted = LISTS.iter().map(|name| read(name)).collect::<Result<Vec<_>>>()?;
-    // Written after npm has succeeded, so a fetch that was broken off is made again.
-    let stamp = folder.join("fetched");
-    let state = wanted.concat();
-    if fs::read(&stamp).is_ok_and(|fetched| fetched == state) {
-        return Ok(modules);
-    }
-    command::create_directory(&folder)?;
-    for (name, text) in LISTS.iter().zip(&wanted) {
-        fs::write(folder.join(name), text).context("cannot write to target")?;
-    }
-    eprintln!("vitrine: fetching the laboratory's packages by npm (once)");
-    let mut npm = Command::new("npm");
-    // No package needs a script of its own to be installed, so none may run one.
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
-    command::run_quietly(&mut npm)?;
-    fs::write(&stamp, &state).context("cannot write to target")?;
-    Ok(modules)
-}
+/// Looks for what keeps people from using a page; for the tests.
+pub const AXE: Package = Package {
+    name: "axe-core",
+    version: "4.14.1",
+    integrity: "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
+};
+
+/// Leads a browser; for the tests. A later version needs a later Node.js than Debian's.
+pub const PLAYWRIGHT: Package = Package {
+    name: "playwright-core",
+    version: "1.55.1",
+    integrity: "sha512-Z6Mh9mkwX+zxSlHqdr5AOcJnfp+xUWLCt9uKV18fhzA8eyxUd8NUWzAjxUh55RZKSYwDGX0cfaySdhZJGMoJ+w==",
+};

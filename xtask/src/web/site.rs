@@ -6,23 +6,24 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::packages::{XTERM, XTERM_FIT};
 use super::{generated, reader};
 use crate::command;
 use crate::image;
+use crate::npm::{Package, V86};
 use crate::workspace::Workspace;
 
-/// What comes from npm: path below `node_modules`, and path in the site. Each package's licence
+/// What comes from npm: a package, a path in it, and the path in the site. Each package's licence
 /// comes along.
-const VENDOR: [(&str, &str); 9] = [
-    ("v86/build/libv86.mjs", "vendor/libv86.mjs"),
-    ("v86/build/v86.wasm", "vendor/v86.wasm"),
-    ("v86/LICENSE", "licences/v86.txt"),
-    ("@xterm/xterm/lib/xterm.mjs", "vendor/xterm.mjs"),
-    ("@xterm/xterm/css/xterm.css", "vendor/xterm.css"),
-    ("@xterm/xterm/LICENSE", "licences/xterm.txt"),
-    ("@xterm/addon-fit/lib/addon-fit.mjs", "vendor/addon-fit.mjs"),
-    ("@xterm/addon-fit/LICENSE", "licences/addon-fit.txt"),
-    ("v86/package.json", "licences/v86-package.json"),
+const VENDOR: [(Package, &str, &str); 8] = [
+    (V86, "build/libv86.mjs", "vendor/libv86.mjs"),
+    (V86, "build/v86.wasm", "vendor/v86.wasm"),
+    (V86, "LICENSE", "licences/v86.txt"),
+    (XTERM, "lib/xterm.mjs", "vendor/xterm.mjs"),
+    (XTERM, "css/xterm.css", "vendor/xterm.css"),
+    (XTERM, "LICENSE", "licences/xterm.txt"),
+    (XTERM_FIT, "lib/addon-fit.mjs", "vendor/addon-fit.mjs"),
+    (XTERM_FIT, "LICENSE", "licences/addon-fit.txt"),
 ];
 
 /// Paths with `/`, and contents.
@@ -32,15 +33,15 @@ pub struct Site {
 }
 
 impl Site {
-    /// Gathers every file. The image has been built, and `packages` is npm's folder.
+    /// Gathers every file. The image has been built.
     ///
     /// # Errors
-    /// A file cannot be read.
-    pub fn gather(workspace: &Workspace, packages: &Path) -> Result<Self> {
+    /// A file cannot be read, or a package cannot be fetched.
+    pub fn gather(workspace: &Workspace) -> Result<Self> {
         let mut site = Self::default();
         site.add_folder(&workspace.root().join("xtask/web/site"), "")?;
-        for (from, to) in VENDOR {
-            site.add_file(&packages.join(from), to)?;
+        for (package, from, to) in VENDOR {
+            site.add_file(&package.folder(workspace)?.join(from), to)?;
         }
         for name in ["LICENSE-MIT", "LICENSE-APACHE"] {
             site.add_file(&workspace.root().join(name), &format!("licences/{name}.txt"))?;

@@ -7,7 +7,8 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Server, build_site, packages};
+use super::packages::{AXE, PLAYWRIGHT};
+use super::{Server, build_site};
 use crate::command;
 use crate::leash;
 use crate::setup;
@@ -15,7 +16,7 @@ use crate::system::Part;
 use crate::workspace::Workspace;
 
 /// What the tests need beside the image.
-pub const PARTS: [Part; 2] = [Part::NodePackages, Part::Browser];
+pub const PARTS: [Part; 2] = [Part::Node, Part::Browser];
 
 /// Whether a filter chooses a browser test. One for other tests must not ask for a browser.
 ///
@@ -42,7 +43,8 @@ pub fn test(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     let mut node = Command::new("node");
     node.arg(workspace.root().join("xtask/web/test/run.mjs")).args(filter);
     node.env("VITRINE_URL", format!("http://127.0.0.1:{}/", server.port()));
-    node.env("VITRINE_PACKAGES", packages::fetch(workspace)?);
+    node.env("VITRINE_PLAYWRIGHT", PLAYWRIGHT.folder(workspace)?);
+    node.env("VITRINE_AXE", AXE.folder(workspace)?);
     node.env("VITRINE_BROWSER", browser).env("VITRINE_SHOTS", shots);
     // The thread ends with this process.
     thread::spawn(move || server.run(site));

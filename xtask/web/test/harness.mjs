@@ -1,16 +1,14 @@
 // What every test needs: a browser, a page with a booted machine, and a few looks at it.
 
-import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 
-const { VITRINE_URL, VITRINE_PACKAGES, VITRINE_BROWSER, VITRINE_SHOTS } = process.env;
-const require = createRequire(`${VITRINE_PACKAGES}/`);
-const { chromium } = require("playwright-core");
+const { VITRINE_URL, VITRINE_PLAYWRIGHT, VITRINE_AXE, VITRINE_BROWSER, VITRINE_SHOTS } = process.env;
+const { chromium } = await import(`${VITRINE_PLAYWRIGHT}/index.mjs`);
 
 export const url = VITRINE_URL;
 
 /** The whole source of axe-core, to be run in a page. */
-export const axeSource = () => readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+export const axeSource = () => readFileSync(`${VITRINE_AXE}/axe.min.js`, "utf8");
 
 const SWITCHES = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
