@@ -19,7 +19,7 @@
 //! - [`oracle`]: judges the running machine from its physical memory;
 //! - [`imports`]: the rule that imports point down;
 //! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@doc`], [`mod@bench`],
-//!   [`mod@test`], [`rehearse`]: one file for each subcommand.
+//!   [`mod@test`], [`rehearse`], [`web`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
 
@@ -65,4 +65,5 @@ pub mod throwaway;
 pub mod toolchain;
 pub mod v86;
 pub mod verdict;
+pub mod web;
 pub mod workspace;
