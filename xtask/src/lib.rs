@@ -39,6 +39,7 @@ pub mod leash;
 pub mod machine;
 pub mod oracle;
 pub mod output;
+pub mod picture;
 pub mod plan;
 pub mod progress;
 pub mod qemu;

@@ -21,7 +21,8 @@ use xtask::throwaway::Throwaway;
 use xtask::verdict::Verdict;
 use xtask::workspace::Workspace;
 use xtask::{
-    bench, build, check, disk, fuzz, gdb, iso, oracle, qemu, rehearse, request, setup, test,
+    bench, build, check, disk, fuzz, gdb, iso, oracle, picture, qemu, rehearse, request, setup,
+    test,
 };
 
 /// Builds, boots and checks Vitrine.
@@ -76,6 +77,8 @@ enum Task {
     /// The status is 0 if nothing is found. Otherwise the batch that shows it is made shorter, its
     /// steps are printed as C, and the status is 1.
     Fuzz(fuzz::Options),
+    /// Draw page tables at named moments of a run: as .svg, .png or .html
+    Picture(picture::Options),
     /// Check format, lints and documentation, for host and target
     Check,
     /// Run the README's commands on a bare Debian, from a fresh clone of what is committed
@@ -251,6 +254,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Bench(options) => bench::bench(&workspace, &options)?,
         Task::Oracle(options) => oracle::oracle(&workspace, &options)?,
         Task::Fuzz(options) => fuzz::fuzz(&workspace, &options)?,
+        Task::Picture(options) => picture::picture(&workspace, &options)?,
         Task::Check => check::check(&workspace)?,
         Task::Rehearse(options) => rehearse::rehearse(&workspace, &options)?,
     }

@@ -14,6 +14,7 @@ mod first;
 mod fuzz;
 mod machines;
 mod oracle;
+mod picture;
 mod programs;
 mod runs;
 mod shell;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Trial> {
         first::trials(),
         fuzz::trials(),
         oracle::trials(),
+        picture::trials(),
         c::trials(),
         checks::trials(),
         disk::trials(),
