@@ -51,6 +51,7 @@ pub mod machine;
 pub mod npm;
 pub mod oracle;
 pub mod output;
+pub mod picture;
 pub mod plan;
 pub mod progress;
 pub mod qemu;

@@ -15,7 +15,8 @@ use xtask::machine::DEFAULT_MEMORY;
 use xtask::system::Part;
 use xtask::workspace::Workspace;
 use xtask::{
-    bench, build, check, doc, fuzz, gdb, header, iso, oracle, rehearse, request, setup, test, web,
+    bench, build, check, doc, fuzz, gdb, header, iso, oracle, picture, rehearse, request, setup,
+    test, web,
 };
 
 /// Builds, boots and checks Vitrine.
@@ -79,6 +80,8 @@ enum Task {
     /// The emulator and the terminal come from npm, once. With --out the site is only written: any
     /// static host can serve the folder, under any path and without a network.
     Web(web::Options),
+    /// Draw page tables at named moments of a run: as .svg, .png or .html
+    Picture(picture::Options),
     /// Write the numbers of libsys/include/vitrine.h from kernel/abi
     Header,
     /// Check imports, format, lints and documentation, for host and target
@@ -159,6 +162,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Fuzz(options) => fuzz::fuzz(&workspace, &options)?,
         Task::Header => header::header(&workspace)?,
         Task::Web(options) => web::web(&workspace, &options)?,
+        Task::Picture(options) => picture::picture(&workspace, &options)?,
         Task::Check => check::check(&workspace)?,
         Task::Doc => println!("{}", doc::doc(&workspace)?.display()),
         Task::Rehearse(options) => rehearse::rehearse(&workspace, &options)?,
