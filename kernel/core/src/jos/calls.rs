@@ -93,7 +93,7 @@ impl<H: Hardware> Kernel<H> {
                     return Ok(());
                 }
                 let (from, to) = self.spaces(from, to);
-                self.memory().map(from, source, to, page, permissions)?;
+                self.memory().map(from.at(source), to.at(page), permissions)?;
                 self.succeed(caller)
             }
             JosCall::PageUnmap { env, va } => {
@@ -295,7 +295,7 @@ impl<H: Hardware> Kernel<H> {
         if wanted >= USER_TOP {
             return Ok(0);
         }
-        memory.map(from, source, to, UserPage::new(wanted)?, permissions)?;
+        memory.map(from.at(source), to.at(UserPage::new(wanted)?), permissions)?;
         Ok(REQUIRED | permissions.bits())
     }
 

@@ -240,7 +240,7 @@ impl<H: Hardware> Kernel<H> {
         if let FaultReply::Map { source, destination, permissions } = reply {
             let (from, to) = self.spaces(me, client);
             let permissions = self.processes.may_leave(me, to.owner, permissions);
-            self.memory().map(from, source, to, destination, permissions)?;
+            self.memory().map(from.at(source), to.at(destination), permissions)?;
         }
         self.leave_queue(client);
         if reply == FaultReply::Refuse {

@@ -143,7 +143,7 @@ impl<H: Hardware> Kernel<H> {
         };
         let permissions = self.processes.may_leave(from, to, permissions);
         let (from, to) = self.spaces(from, to);
-        self.memory().map(from, source, to, page, permissions)?;
+        self.memory().map(from.at(source), to.at(page), permissions)?;
         Ok(Some(permissions))
     }
 

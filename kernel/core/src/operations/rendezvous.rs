@@ -143,7 +143,7 @@ impl<H: Hardware> Kernel<H> {
             let to = self.space_apart(index);
             let from = Space::current(pager);
             let permissions = self.processes.may_leave(pager, index, permissions);
-            self.memory().map(from, source, to, destination, permissions)?;
+            self.memory().map(from.at(source), to.at(destination), permissions)?;
         }
         if forwarded {
             self.processes[index].registers.eax = 0;
@@ -217,14 +217,14 @@ impl<H: Hardware> Kernel<H> {
         if permissions.contains(Permissions::WRITE) && !source.is_writable() {
             return Err(Error::NotPermitted);
         }
-        let Some(place) = self.processes[to].messages.buffer.transfer.accepted() else {
+        let Some(to_page) = self.processes[to].messages.buffer.transfer.accepted() else {
             // A page that arrives nowhere is refused for the same reasons as one that does.
             return if source.is_drivers_own() { Err(Error::NotPermitted) } else { Ok(None) };
         };
         let permissions = self.processes.may_leave(from, to, permissions);
         let target = self.space_apart(to);
-        let from = (Space::current(from), page);
-        self.memory().map_leaf(source, from, target, place, permissions)?;
+        let from = Space::current(from).at(page);
+        self.memory().map_leaf(source, from, target.at(to_page), permissions)?;
         Ok(Some(permissions))
     }
 

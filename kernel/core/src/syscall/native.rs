@@ -7,6 +7,7 @@ use abi::{Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
+use crate::memory::range::{Sharing, SpaceRange};
 use crate::memory::space::Change;
 use crate::state::account::Quota;
 use crate::state::call_registers::CallRegisters;
@@ -314,7 +315,11 @@ impl<H: Hardware> Kernel<H> {
         } else {
             (range.after(done)?, first.after(done)?)
         };
-        let progress = self.memory().share_range(from, range, to, first, change, both);
+        let progress = {
+            let (from, to) =
+                (SpaceRange { space: from, range }, SpaceRange { space: to, range: first });
+            self.memory().share_range(from, to, Sharing { change, both })
+        };
         self.progress(caller, &progress.after(done))
     }
 
@@ -366,7 +371,7 @@ impl<H: Hardware> Kernel<H> {
         let marks = self.processes.may_leave(caller, from.owner, marks);
         let carries = self.processes.carries_mark_9(caller, from.owner, to.owner);
         let drop = if carries { Permissions::empty() } else { Permissions::PAGER };
-        let old = self.memory().move_page(from, page, to, to_page, marks, drop)?;
+        let old = self.memory().move_page(from.at(page), to.at(to_page), marks, drop)?;
         self.answer(caller, old.bits())
     }
 

@@ -74,7 +74,7 @@ impl<H: Hardware> Kernel<H> {
         if !source.is_present() {
             return Err(Error::NotMapped);
         }
-        self.memory().map_shareable(source, false, space, to.1, permissions)?;
+        self.memory().map_shareable(source, false, space.at(to.1), permissions)?;
         self.succeed(caller)
     }
 
@@ -89,7 +89,7 @@ impl<H: Hardware> Kernel<H> {
         let spaces = self.room_in_both(caller, from.0, to.0, TABLE)?;
         let Some((source, target)) = spaces else { return Ok(()) };
         let permissions = self.processes.may_leave(caller, target.owner, permissions);
-        self.memory().map(source, from.1, target, to.1, permissions)?;
+        self.memory().map(source.at(from.1), target.at(to.1), permissions)?;
         self.succeed(caller)
     }
 
