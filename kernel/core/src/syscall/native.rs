@@ -3,14 +3,14 @@
 use abi::call::{Arguments, FaultReply};
 use abi::message::Reason;
 use abi::process::Target;
-use abi::{Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
+use abi::{Error, Frame, PageRange, Permissions, ProcessId, Registers, Syscall, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::memory::range::{Sharing, SpaceRange};
 use crate::memory::space::Change;
 use crate::state::account::Quota;
-use crate::state::call_registers::CallRegisters;
+use crate::state::call_registers::{self, CallRegisters};
 use crate::state::fault::Fault;
 use crate::state::process::{Index, MessageBuffer, PendingRequest, SentPage, Unfinished};
 
@@ -18,17 +18,17 @@ use crate::state::process::{Index, MessageBuffer, PendingRequest, SentPage, Unfi
 const TWO_TABLES: u32 = 2;
 
 impl<H: Hardware> Kernel<H> {
-    /// A call of the current process, by `int 0x30` or `sysenter`: a native one, or one that turns out not to be. Where it succeeds, the arm has left its
-    /// caller's registers as they should be; unless the caller is blocked, has ended, or restarts the call, that
-    /// includes 0 in `eax`.
+    /// A call of the current process: a native one, or one that turns out not to be. Where it succeeds, the arm of
+    /// `dispatch` has left its caller's registers as they should be; unless the caller is blocked, has ended, or restarts
+    /// the call, that includes 0 in `eax`.
     #[inline(always)]
     pub(crate) fn native_call<const SYSENTER: bool>(&mut self, caller: Index) {
         let raw = CallRegisters::<SYSENTER>(&self.processes[caller].registers);
-        let call = if raw.fits() { Syscall::decode(&raw) } else { Err(Error::InvalidArgument) };
+        let call = raw.decode();
         let done = match call {
             Ok(call) => {
                 self.processes[caller].unfinished = Unfinished::None;
-                self.dispatch::<SYSENTER>(caller, call)
+                self.dispatch(caller, SYSENTER, call)
             }
             Err(_) if !SYSENTER && raw.number() < Syscall::FIRST => {
                 return self.jos_call(caller);
@@ -40,6 +40,31 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
+    /// As [`Kernel::native_call`], by whichever instruction the call has come: compiled once, for calls that are recorded.
+    #[inline(never)]
+    pub(crate) fn recorded_call(&mut self, caller: Index) {
+        let registers = &self.processes[caller].registers;
+        let (sysenter, number) = (registers.trap == Registers::SYSENTER, registers.eax & 0xFF);
+        let done = match call_registers::decode(registers) {
+            Ok(call) => {
+                self.processes[caller].unfinished = Unfinished::None;
+                self.dispatch_again(caller, call)
+            }
+            Err(_) if !sysenter && number < Syscall::FIRST => return self.jos_call(caller),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
+            self.refuse(caller, error);
+        }
+    }
+
+    /// As `dispatch`, compiled once, for calls that are recorded or made a second time.
+    #[inline(never)]
+    pub(crate) fn dispatch_again(&mut self, caller: Index, call: Syscall) -> Result<(), Error> {
+        let sysenter = self.processes[caller].registers.trap == Registers::SYSENTER;
+        self.dispatch(caller, sysenter, call)
+    }
+
     /// Tells the caller of an error. A call that has changed nothing may be made again instead: when its caller's pager has
     /// freed frames, or when a bound that it met has given way.
     #[cold]
@@ -49,7 +74,7 @@ impl<H: Hardware> Kernel<H> {
             return self.short_of_frames(caller);
         }
         if !self.waits_for_bound(caller, error) {
-            let done = if self.goes_on { self.processes[caller].pages_done() } else { 0 };
+            let done = self.done_before(caller);
             let registers = &mut self.processes[caller].registers;
             if says_how_far(registers.eax & 0xFF) {
                 registers.ebx = done;
@@ -59,17 +84,13 @@ impl<H: Hardware> Kernel<H> {
     }
 
     #[inline(always)]
-    fn dispatch<const SYSENTER: bool>(
-        &mut self,
-        caller: Index,
-        call: Syscall,
-    ) -> Result<(), Error> {
+    fn dispatch(&mut self, caller: Index, sysenter: bool, call: Syscall) -> Result<(), Error> {
         match call {
             Syscall::Identity => {
                 let facts = self.processes.facts_of(caller);
                 let (own, parent) = (facts.id, facts.parent);
                 let pager = self.processes[caller].paging.pager.map_or(0, ProcessId::bits);
-                self.processes[caller].set_three_words_of(SYSENTER, [own, parent, pager]);
+                self.processes[caller].set_three_words_of(sysenter, [own, parent, pager]);
                 Ok(())
             }
             Syscall::PageAllocate { process, page, permissions } => {
@@ -94,10 +115,10 @@ impl<H: Hardware> Kernel<H> {
                 self.answer(caller, count)
             }
             Syscall::RangeShare { process, range, to, to_page, drop, add, both } => {
-                self.range_share(caller, (process, range), (to, to_page), (drop, add, both), 0)
+                self.range_share(caller, (process, range), (to, to_page), (drop, add, both))
             }
             // Four words come back, and by `sysenter` there is a register for three.
-            Syscall::RangeProtect { .. } | Syscall::Machine | Syscall::Usage { .. } if SYSENTER => {
+            Syscall::RangeProtect { .. } | Syscall::Machine | Syscall::Usage { .. } if sysenter => {
                 Err(Error::InvalidArgument)
             }
             Syscall::RangeProtect { process, range, drop, add } => {
@@ -112,10 +133,10 @@ impl<H: Hardware> Kernel<H> {
                 self.answer_all(caller, words)
             }
             Syscall::RangeUnmap { process, range, marks } => {
-                self.range_unmap(caller, (process, range), marks, 0)
+                self.range_unmap(caller, (process, range), marks)
             }
             Syscall::RangeAllocate { process, range, permissions } => {
-                self.range_allocate(caller, (process, range), permissions, 0)
+                self.range_allocate(caller, (process, range), permissions)
             }
             Syscall::ProcessCreate { copy } => self.process_create(caller, copy),
             Syscall::ProcessStart { process } => {
@@ -287,7 +308,7 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Shares what is left of a range after the `done` pages of a first try.
+    /// Shares what is left of a range after the pages of a first try.
     #[inline(always)]
     pub(crate) fn range_share(
         &mut self,
@@ -295,8 +316,8 @@ impl<H: Hardware> Kernel<H> {
         (process, range): (Target, PageRange),
         (to, to_page): (Target, UserPage),
         (drop, add, both): (Permissions, Permissions, bool),
-        done: u32,
     ) -> Result<(), Error> {
+        let done = self.done_before(caller);
         let first = PageRange::new(to_page, range.pages())?;
         let spaces = self.room_in_both(caller, process, to, TWO_TABLES)?;
         let Some((from, to)) = spaces else { return Ok(()) };
@@ -323,30 +344,30 @@ impl<H: Hardware> Kernel<H> {
         self.progress(caller, &progress.after(done))
     }
 
-    /// Unmaps what is left of a range after the `done` pages of a first try.
+    /// Unmaps what is left of a range after the pages of a first try.
     #[inline(always)]
     pub(crate) fn range_unmap(
         &mut self,
         caller: Index,
         (process, range): (Target, PageRange),
         marks: Permissions,
-        done: u32,
     ) -> Result<(), Error> {
+        let done = self.done_before(caller);
         let Some(space) = self.room_in(caller, process, 0)? else { return Ok(()) };
         let marks = self.processes.may_leave(caller, space.owner, marks);
         let progress = self.memory().unmap_range(space, range.after(done)?, marks);
         self.progress(caller, &progress.after(done))
     }
 
-    /// Allocates what is left of a range after the `done` pages of a first try.
+    /// Allocates what is left of a range after the pages of a first try.
     #[inline(always)]
     pub(crate) fn range_allocate(
         &mut self,
         caller: Index,
         (process, range): (Target, PageRange),
         permissions: Permissions,
-        done: u32,
     ) -> Result<(), Error> {
+        let done = self.done_before(caller);
         let range = range.after(done)?;
         let frames = range.pages() + TWO_TABLES;
         let Some(space) = self.room_in(caller, process, frames)? else { return Ok(()) };
