@@ -58,7 +58,9 @@ impl Processes {
         asked: Permissions,
     ) -> Permissions {
         match self[target].paging.pager {
-            Some(pager) if pager != self[caller].name() => asked.difference(Permissions::PAGER),
+            Some(pager) if pager != self[caller].process_id() => {
+                asked.difference(Permissions::PAGER)
+            }
             Some(_) | None => asked,
         }
     }
@@ -66,7 +68,7 @@ impl Processes {
     /// Whether a page that `caller` moves keeps mark 9. It does if the caller is the pager of `to` and the page was its own,
     /// or if mark 9 means nothing in both spaces.
     pub fn carries_mark_9(&self, caller: Index, from: Index, to: Index) -> bool {
-        let is_brought = from == caller && self[to].paging.pager == Some(self[caller].name());
+        let is_brought = from == caller && self[to].paging.pager == Some(self[caller].process_id());
         !self.keeps_mark_9(from) && (is_brought || !self.keeps_mark_9(to))
     }
 

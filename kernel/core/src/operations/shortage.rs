@@ -60,7 +60,7 @@ impl<H: Hardware> Kernel<H> {
             return true;
         }
         if self
-            .begin_errand(caller, pager, PendingRequest::Frames, MessageBuffer::words(words))
+            .begin_request(caller, pager, PendingRequest::Frames, MessageBuffer::words(words))
             .is_err()
         {
             self.processes[caller].set_pages_done(done);

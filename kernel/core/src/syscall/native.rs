@@ -87,8 +87,8 @@ impl<H: Hardware> Kernel<H> {
     fn dispatch(&mut self, caller: Index, sysenter: bool, call: Syscall) -> Result<(), Error> {
         match call {
             Syscall::Identity => {
-                let facts = self.processes.facts_of(caller);
-                let (own, parent) = (facts.id, facts.parent);
+                let info = self.processes.info_of(caller);
+                let (own, parent) = (info.id, info.parent);
                 let pager = self.processes[caller].paging.pager.map_or(0, ProcessId::bits);
                 self.processes[caller].set_three_words_of(sysenter, [own, parent, pager]);
                 Ok(())
@@ -193,7 +193,7 @@ impl<H: Hardware> Kernel<H> {
                 let index = self.self_or_child(caller, process)?;
                 self.processes[index].paging.handler = address;
                 // The record shows what JOS programs set, and nothing that is not so any more.
-                self.processes.facts_of(index).handler = 0;
+                self.processes.info_of(index).handler = 0;
                 self.succeed(caller)
             }
             Syscall::SetPager { process, pager } => self.set_pager(caller, process, pager),
@@ -227,7 +227,7 @@ impl<H: Hardware> Kernel<H> {
             Syscall::Clone { child } => self.clone_call(caller, child),
             // The words of a message are read from the caller's registers when it is clear where they go.
             Syscall::Send { to, words: _, transfer } => {
-                self.pending_request(caller, to, PendingRequest::Send, transfer.into())
+                self.send_request(caller, to, PendingRequest::Send, transfer.into())
             }
             Syscall::Receive { from, transfer } => self.receive(caller, from, transfer),
             Syscall::Call { to, words: _, transfer } => {
@@ -238,7 +238,7 @@ impl<H: Hardware> Kernel<H> {
                 if done? {
                     return Ok(());
                 }
-                self.pending_request(caller, to, PendingRequest::Call, transfer.into())
+                self.send_request(caller, to, PendingRequest::Call, transfer.into())
             }
             Syscall::Reply { to, words: _, transfer } => {
                 if transfer.is_some() && self.waits_for_room(caller, 1) {
@@ -407,12 +407,12 @@ impl<H: Hardware> Kernel<H> {
             self.processes[child].registers.eax = 0;
             self.processes[child].registers.ebx = 0;
         }
-        let id = self.processes[child].name().bits();
+        let id = self.processes[child].process_id().bits();
         self.answer(caller, id)
     }
 
     #[inline(never)]
-    pub(crate) fn pending_request(
+    pub(crate) fn send_request(
         &mut self,
         caller: Index,
         to: ProcessId,
@@ -421,7 +421,7 @@ impl<H: Hardware> Kernel<H> {
     ) -> Result<(), Error> {
         let to = self.processes.find(to)?;
         let message_buffer = MessageBuffer { words: self.processes[caller].words(), transfer };
-        self.begin_errand(caller, to, pending_request, message_buffer)
+        self.begin_request(caller, to, pending_request, message_buffer)
     }
 }
 

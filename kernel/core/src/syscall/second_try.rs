@@ -29,7 +29,7 @@ impl<H: Hardware> Kernel<H> {
         if self.cpu.current == Some(caller) && self.processes[caller].stopped {
             // Its parent has stopped it while it waited.
             self.cpu.current = None;
-            self.processes.facts_of(caller).status = Status::NotRunnable as u32;
+            self.processes.info_of(caller).status = Status::NotRunnable as u32;
         }
     }
 }

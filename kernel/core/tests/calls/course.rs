@@ -32,8 +32,8 @@ fn programs_start_as_jos_starts_them() {
     for (id, kind) in [(FIRST, KIND_USER), (SECOND, KIND_FILE_SERVER)] {
         world.run(id);
         assert_eq!(*world.registers(), Registers::start(CALL_SITE, USER_STACK_TOP));
-        assert_eq!(world.facts(id).kind, kind);
-        assert_eq!(world.facts(id).parent, 0);
+        assert_eq!(world.info(id).kind, kind);
+        assert_eq!(world.info(id).parent, 0);
         assert_eq!(world.leaf(id, USER_STACK_TOP - 0x1000).bits() & 0xF9F, 7);
         assert_eq!(world.leaf(id, CALL_SITE & !0xFFF).bits() & 0xF9F, 7, "text is writable");
         assert!(!world.leaf(id, USER_STACK_TOP).is_present(), "one stack page");
@@ -112,7 +112,7 @@ fn lab_4_programs_and_their_forks_number_their_calls_without_the_ninth() {
     world.jos(13, [PAGE, 0, 0, 0, 0]);
     world.run(FIRST);
     assert_eq!(world.jos(11, [0x1001, 5, 0xEEC0_0000, 0, 0]), 0);
-    assert_eq!(world.facts(SECOND).value, 5);
+    assert_eq!(world.info(SECOND).value, 5);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_slot_is_free_when_its_destruction_returns_and_the_last_freed_comes_first() 
         assert_eq!(world.jos(4, [child, PAGE, 7, 0, 0]), 0);
         assert_eq!(world.jos(3, [child, 0, 0, 0, 0]), 0);
         let slot = ProcessId::new(child).unwrap();
-        assert_eq!(world.facts(slot).status, 0, "free at once");
+        assert_eq!(world.info(slot).status, 0, "free at once");
         assert_eq!(world.jos(3, [child, 0, 0, 0, 0]) as i32, -2, "and gone");
     }
     children = [(); 3].map(|()| world.jos(7, [0; 5]));

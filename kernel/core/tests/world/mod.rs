@@ -156,7 +156,7 @@ fn store(model: &mut Model, ranges: &mut [FrameRange], bytes: &[u8]) -> Vec<Fram
 impl World {
     /// The process on the CPU.
     pub fn current(&self) -> ProcessId {
-        self.process_at(self.kernel.cpu.current().expect("a process runs")).name()
+        self.process_at(self.kernel.cpu.current().expect("a process runs")).process_id()
     }
 
     /// The first process.
@@ -165,7 +165,7 @@ impl World {
     }
 
     /// What UENVS says about a process, or about the last one in its slot.
-    pub fn facts(&self, id: ProcessId) -> &ProcessInfo {
+    pub fn info(&self, id: ProcessId) -> &ProcessInfo {
         &self.kernel.process_info().0[id.index() as usize]
     }
 
