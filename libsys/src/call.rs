@@ -1,12 +1,14 @@
-//! The native calls, each as a function of the same name. What a call does, and each of its errors with its condition,
-//! is written at [`Syscall`].
+//! The native calls, each as a function of the same name. What a call does, and each of its errors
+//! with its condition, is written at [`Syscall`].
 //!
-//! A function is safe if it cannot change memory in which a Rust object of the caller's lies. Those that can are
-//! `unsafe fn`: the mapping calls of `memory`, [`set_handler`], and a [`Gate`], which makes any call at all. Message calls
-//! and fault replies check the page that travels with them and are safe.
+//! A function is safe if it cannot change memory in which a Rust object of the caller's lies. Those
+//! that can are `unsafe fn`: the mapping calls of `memory`, [`set_handler`], and a [`Gate`], which
+//! makes any call at all. Message calls and fault replies check the page that travels with them and
+//! are safe.
 //!
-//! The functions enter by `int 0x30`. The helpers below make any call that they are given; they are private to this
-//! module, and each of its public functions says why its own call is safe, or is `unsafe`.
+//! The functions enter by `int 0x30`. The helpers below make any call that they are given; they are
+//! private to this module, and each of its public functions says why its own call is safe, or is
+//! `unsafe`.
 #![allow(unsafe_code)]
 
 mod device;
@@ -73,7 +75,8 @@ fn range_call(call: Syscall) -> Result<[u32; 4], Partial> {
     }
 }
 
-/// An address as the kernel takes it. The provenance is exposed: the kernel is about to use the pointer.
+/// An address as the kernel takes it. The provenance is exposed: the kernel is about to use the
+/// pointer.
 fn address<T>(pointer: *const T) -> u32 {
     pointer.expose_provenance() as u32
 }

@@ -1,7 +1,7 @@
 //! Where the arguments of a call travel, and the macro that reads the table of the calls.
 //!
-//! A [`Place`] is a register, or a few of them, together with the check that an argument gets there. One type may travel in
-//! several places, and one place carries several types.
+//! A [`Place`] is a register, or a few of them, together with the check that an argument gets
+//! there. One type may travel in several places, and one place carries several types.
 
 use super::{Arguments, RawCall, Syscall};
 use crate::address::{Frame, PageRange, UserPage};
@@ -14,7 +14,8 @@ use crate::trace::EVENTS;
 
 /// A place in which a value of type `T` travels.
 pub trait Place<T> {
-    /// Whether it is part of `eax`. A call without such an argument has no bits there but its number.
+    /// Whether it is part of `eax`. A call without such an argument has no bits there but its
+    /// number.
     const IN_HEAD: bool = false;
 
     /// Reads and checks the value.
@@ -198,7 +199,8 @@ macro_rules! word_places {
 
 word_places! { Word0 0 Word1 1 Word2 2 }
 
-/// Bit of word 3 of [`Syscall::RangeShare`]: change the source, too. Bits 0 to 11 are the bits to drop.
+/// Bit of word 3 of [`Syscall::RangeShare`]: change the source, too. Bits 0 to 11 are the bits to
+/// drop.
 pub const SHARE_BOTH: u32 = 1 << 31;
 
 #[inline(always)]
@@ -230,19 +232,21 @@ macro_rules! calls {
     })?;)*) => {
         /// A native call with its checked arguments.
         ///
-        /// Errors that every call shares: `InvalidArgument` for a malformed argument or an unknown bit, and
-        /// `NoSuchProcess` for an id that is stale or outside the caller's authority (see the table in
-        /// ARCHITECTURE.md); and `NotPermitted`, if something would have to be mapped, or a mark be left, in a view. Each
-        /// variant names the others: its last sentences begin with "Errors:" and name each with its condition.
-        /// (`tests/calls/errors.rs` of the core gets each of them, and every test of the core sees that no call
-        /// answers with another.)
+        /// Errors that every call shares: `InvalidArgument` for a malformed argument or an unknown
+        /// bit, and `NoSuchProcess` for an id that is stale or outside the caller's authority (see
+        /// the table in ARCHITECTURE.md); and `NotPermitted`, if something would have to be mapped,
+        /// or a mark be left, in a view. Each variant names the others: its last sentences begin
+        /// with "Errors:" and name each with its condition. (`tests/calls/errors.rs` of the core
+        /// gets each of them, and every test of the core sees that no call answers with another.)
         ///
-        /// `QuotaExceeded` where something is mapped: the process in whose space it is mapped, or an ancestor, has a
-        /// bound. Each mapping is charged, also where its frame and its table are there already.
+        /// `QuotaExceeded` where something is mapped: the process in whose space it is mapped, or
+        /// an ancestor, has a bound. Each mapping is charged, also where its frame and its table
+        /// are there already.
         ///
-        /// The mark PAGER among permissions or marks is ignored where the process that the call changes has a pager and
-        /// the caller is another process than that ([`EntryFlags::PAGER`](crate::EntryFlags::PAGER)). For the same
-        /// reason a page that moves loses PAGER, unless a pager moves it from its own space into its client's, or neither
+        /// The mark PAGER among permissions or marks is ignored where the process that the call
+        /// changes has a pager and the caller is another process than that
+        /// ([`EntryFlags::PAGER`](crate::EntryFlags::PAGER)). For the same reason a page that moves
+        /// loses PAGER, unless a pager moves it from its own space into its client's, or neither
         /// process has a pager.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub enum Syscall {

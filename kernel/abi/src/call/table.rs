@@ -1,6 +1,8 @@
-//! The table of the native calls: the number, the name and the arguments of each, and where each argument travels.
+//! The table of the native calls: the number, the name and the arguments of each, and where each
+//! argument travels.
 //!
-//! `calls!` makes of it [`Syscall`], [`Number`], and both directions between a [`Syscall`] and registers. An entry reads
+//! `calls!` makes of it [`Syscall`], [`Number`], and both directions between a [`Syscall`] and
+//! registers. An entry reads
 //!
 //! ```text
 //! Variant = number "name in libsys and C" {
@@ -8,8 +10,9 @@
 //! };
 //! ```
 //!
-//! The places are those of [`super::places`]. Arguments are read in the order of the entry, and the first that is malformed
-//! decides the error. An entry whose arguments have no place in `eax` takes no permissions.
+//! The places are those of [`super::places`]. Arguments are read in the order of the entry, and the
+//! first that is malformed decides the error. An entry whose arguments have no place in `eax` takes
+//! no permissions.
 
 use super::fault::FaultReply;
 use super::message::PageTransfer;

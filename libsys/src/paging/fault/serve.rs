@@ -1,7 +1,8 @@
-//! Who is asked about a page fault, in which order.
+//! The handlers of a page fault, in the order in which they are asked.
 //!
-//! 1. Copy-on-write, once the process has forked: such a page is the process's own business and nobody else's.
-//! 2. The program's handler.
+//! 1. Copy-on-write, once the process has forked. It comes first because no other handler knows of
+//!    these pages.
+//! 2. The program's own handler.
 //! 3. The region map, in a process without a pager.
 //! 4. The pager.
 #![allow(unsafe_code)]
@@ -12,22 +13,22 @@ use abi::fault::Access;
 use abi::process::Target;
 use abi::{EntryFlags, Permissions};
 
-use super::{Fault, Handled, Line};
+use super::{Fault, Handled, Handlers};
 use crate::call;
 use crate::paging::regions::{self, Decision};
 use crate::paging::self_map::live::window;
 
-/// Asks one after the other; [`Handled::PassOn`] if nobody helps.
-pub(super) fn serve(fault: &mut Fault<'_>, line: &Line) -> Handled {
-    if line.copy_on_write.load(Ordering::Relaxed) && copy_on_write(fault) == Handled::Resume {
+/// Asks one after the other; [`Handled::PassOn`] if none has handled the fault.
+pub(super) fn serve(fault: &mut Fault<'_>, handlers: &Handlers) -> Handled {
+    if handlers.copy_on_write.load(Ordering::Relaxed) && copy_on_write(fault) == Handled::Resume {
         return Handled::Resume;
     }
-    if let Some(handler) = line.program()
+    if let Some(handler) = handlers.program()
         && handler(fault) == Handled::Resume
     {
         return Handled::Resume;
     }
-    if line.own_regions.load(Ordering::Relaxed) && grow(fault) == Handled::Resume {
+    if handlers.own_regions.load(Ordering::Relaxed) && grow(fault) == Handled::Resume {
         return Handled::Resume;
     }
     match call::fault_forward(fault.address(), fault.access(), fault.eip()) {
@@ -36,7 +37,7 @@ pub(super) fn serve(fault: &mut Fault<'_>, line: &Line) -> Handled {
     }
 }
 
-/// Mends a write to a page that fork has shared.
+/// Handles a write to a page that fork has shared.
 fn copy_on_write(fault: &Fault<'_>) -> Handled {
     let Some(page) = fault.page() else { return Handled::PassOn };
     let Some(entry) = window().entry_of(page.page()) else { return Handled::PassOn };
@@ -45,7 +46,8 @@ fn copy_on_write(fault: &Fault<'_>) -> Handled {
         return Handled::PassOn;
     }
     let marks = entry.permissions().difference(Permissions::COPY_ON_WRITE);
-    // SAFETY: a copy has the contents of the page, so no object changes; it only becomes this process's own.
+    // SAFETY: a copy has the contents of the page, so no object changes; it only becomes this
+    // process's own.
     match unsafe { call::page_copy(Target::Caller, page, marks) } {
         Ok(_) => Handled::Resume,
         // Out of frames, or of quota: nothing here can free any.
@@ -57,8 +59,8 @@ fn copy_on_write(fault: &Fault<'_>) -> Handled {
 fn grow(fault: &Fault<'_>) -> Handled {
     match regions::STANDARD.decide(fault.address(), fault.access()) {
         Decision::Zero(page) => {
-            // SAFETY: the page is absent, for the region map refuses accesses to present ones, and of the heap or the
-            // stack of a process without a pager: it has no contents yet.
+            // SAFETY: the page is absent, for the region map refuses accesses to present ones, and
+            // of the heap or the stack of a process without a pager: it has no contents yet.
             match unsafe { call::page_allocate(Target::Caller, page, Permissions::WRITE) } {
                 Ok(()) => Handled::Resume,
                 Err(_) => Handled::PassOn,

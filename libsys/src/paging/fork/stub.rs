@@ -1,8 +1,9 @@
-//! Where a forked child comes to itself: one stack frame that stays as it is while the parent builds the child.
+//! Where a forked child begins to run: a stack frame that does not change while the parent builds
+//! the child.
 //!
-//! The child begins with the registers that the parent had at its trap, but with the stack as it is when it is
-//! shared, later. So the trap is made here, in a frame that nothing changes until the child has been built, and
-//! what the parent does meanwhile lies below it.
+//! The child begins with the registers that the parent had at its trap, but with the stack as it is
+//! when it is shared, later. So the trap is made here, in a frame that nothing changes until the
+//! child has been built, and what the parent does meanwhile lies below it.
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;
@@ -12,15 +13,16 @@ use abi::{Error, ProcessId};
 use super::live::build;
 use super::{COPY, PROCESS_CREATE};
 
-/// Makes a stopped child with the caller's registers and has [`build`] complete it. Returns twice: `None` in the
-/// child, its id in the parent.
+/// Makes a stopped child with the caller's registers and has [`build`] complete it. Returns twice:
+/// `None` in the child, its id in the parent.
 ///
 /// # Errors
 /// Those of `process_create` and of [`build`].
 pub(super) fn fork_through_build() -> Result<Option<ProcessId>, Error> {
-    // SAFETY: the stub keeps the C calling convention. That it returns once more in another process is a return like
-    // any other there: the child's memory is what the parent's was when it was shared, and the parent changed
-    // nothing between the trap and then but what lies below the stub's frame, which is dead.
+    // SAFETY: the stub keeps the C calling convention. That it returns once more in another process
+    // is a return like any other there: the child's memory is what the parent's was when it was
+    // shared, and the parent changed nothing between the trap and then but what lies below the
+    // stub's frame, which is dead.
     let result = unsafe { libsys_fork() };
     match Error::check(result)? {
         0 => Ok(None),
@@ -45,8 +47,9 @@ extern "C" fn libsys_fork_complete(value: u32, child: u32) -> u32 {
 
 global_asm!(
     "    .pushsection .text.libsys_fork, \"ax\", @progbits",
-    // C calling convention: ebx, esi, edi and ebp belong to the caller. They are on the stack at the trap, so that
-    // the child finds them there. 16 bytes of them and 4 of return address; three words more make calls aligned.
+    // C calling convention: ebx, esi, edi and ebp belong to the caller. They are on the stack at
+    // the trap, so that the child finds them there. 16 bytes of them and 4 of return address; three
+    // words more make calls aligned.
     "    .global libsys_fork",
     "libsys_fork:",
     "    push ebp",
