@@ -4,7 +4,8 @@ use abi::driver::{Line, PortRange};
 use abi::process::Target;
 use abi::{Error, Frame, PageRange, ProcessId, Syscall};
 
-use super::{Partial, address, done, invoke, range_call};
+use super::entry::{address, done, invoke};
+use super::memory::{Partial, range_call};
 use crate::paging::own_pages::are_free;
 
 /// Writes at most 4,096 of the bytes to the console; returns how many.

@@ -6,7 +6,8 @@ use abi::message::Message;
 use abi::process::Target;
 use abi::{Error, ProcessId, Syscall, UserPage};
 
-use super::{done, gate, one_word, two_words};
+use super::entry::{done, one_word, two_words};
+use super::gate;
 use crate::paging::own_pages::check_transfer;
 
 /// Sets the address at which the kernel resumes a process after a page fault; `None` for none. A

@@ -7,7 +7,8 @@
 use abi::process::Target;
 use abi::{Entry, Error, Frame, PageRange, Permissions, Syscall, UserPage, ViewSlot};
 
-use super::{done, gate, one_word, range_call, two_words};
+use super::entry::{done, one_word, two_words};
+use super::gate::{self, Gate};
 
 /// A range call that stopped early.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +50,16 @@ pub struct Change {
 impl Change {
     /// Leaves all bits as they are.
     pub const NONE: Self = Self { drop: Permissions::empty(), add: Permissions::empty() };
+}
+
+/// A call about a range: how far it got comes back with an error, too.
+pub(super) fn range_call(call: Syscall) -> Result<[u32; 4], Partial> {
+    // SAFETY: the callers are calls of their own, which say what makes them safe.
+    let answer = unsafe { Gate::Interrupt.enter(call) };
+    match Error::check(answer.value) {
+        Ok(_) => Ok(answer.words),
+        Err(error) => Err(Partial { error, done: answer.words[0] }),
+    }
 }
 
 /// Maps a fresh zeroed page.

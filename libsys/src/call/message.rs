@@ -8,7 +8,8 @@ use abi::call::{Arguments as _, PageTransfer};
 use abi::message::Message;
 use abi::{Error, ProcessId, Syscall};
 
-use super::{done, gate};
+use super::entry::done;
+use super::gate;
 use crate::paging::own_pages::check_transfer;
 
 /// Sends a message and waits until it is received.

@@ -7,7 +7,8 @@ use abi::registers::UserRegisters;
 use abi::trace::{EVENTS, Event};
 use abi::{Error, ProcessId, Syscall};
 
-use super::{address, gate, invoke, one_word, two_words};
+use super::entry::{address, invoke, one_word, two_words};
+use super::gate;
 
 /// The ids of the caller, its parent and its pager.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

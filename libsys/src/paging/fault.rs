@@ -27,12 +27,12 @@
 //! Not done: handlers for exceptions other than page faults, and several handlers of one program.
 #![allow(unsafe_code)]
 
-mod serve;
+mod handlers;
 
 use core::arch::global_asm;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-use abi::fault::{Access, FaultRecord};
+use abi::fault::FaultRecord;
 use abi::layout::{EXCEPTION_STACK, PAGE_SIZE, PROGRAM_TEXT};
 use abi::process::Target;
 use abi::{Error, Permissions, ProcessId, UserPage};
@@ -40,91 +40,15 @@ use abi::{Error, Permissions, ProcessId, UserPage};
 use crate::call;
 use crate::paging::self_map::live::window;
 
-/// A page fault, as its handler sees it.
-#[derive(Debug)]
-pub struct Fault<'a> {
-    record: &'a mut FaultRecord,
-}
+pub use handlers::{Fault, Handled, Handler};
 
-impl Fault<'_> {
-    /// The address that was touched.
-    #[must_use]
-    pub const fn address(&self) -> u32 {
-        self.record.address
-    }
-
-    /// The page that was touched; `None` if no process may map it.
-    #[must_use]
-    pub const fn page(&self) -> Option<UserPage> {
-        UserPage::containing(self.record.address)
-    }
-
-    /// How it was touched.
-    #[must_use]
-    pub const fn access(&self) -> Access {
-        Access::from_bits_truncate(self.record.access)
-    }
-
-    /// The instruction.
-    #[must_use]
-    pub const fn eip(&self) -> u32 {
-        self.record.eip
-    }
-
-    /// Everything that the kernel recorded.
-    #[must_use]
-    pub const fn record(&self) -> &FaultRecord {
-        self.record
-    }
-
-    /// Continues at `eip` instead of repeating the access. The registers stay as they were at the
-    /// fault.
-    ///
-    /// # Safety
-    /// The code at `eip` may run with the registers and the stack of the fault: for example,
-    /// because the access was made by assembly that says where it continues.
-    pub const unsafe fn resume_at(&mut self, eip: u32) {
-        self.record.eip = eip;
-    }
-}
-
-/// What a handler did about a fault.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Handled {
-    /// The fault is handled: the process continues.
-    Resume,
-    /// The fault is not handled: the next handler is asked.
-    PassOn,
-}
-
-/// A program's own fault handler. It may run between any two instructions of the program, on a
-/// stack of at most 4 KiB. It should not allocate, and print at most one line.
-pub type Handler = fn(&mut Fault<'_>) -> Handled;
-
-/// Which handlers are asked about a fault. The program changes this, and the fault entry may read
-/// it between any two instructions; so the fields are atomic.
-struct Handlers {
-    copy_on_write: AtomicBool,
-    /// A [`Handler`]; null for none.
-    program: AtomicPtr<()>,
-    own_regions: AtomicBool,
-}
+use handlers::Handlers;
 
 static HANDLERS: Handlers = Handlers {
     copy_on_write: AtomicBool::new(false),
     program: AtomicPtr::new(core::ptr::null_mut()),
     own_regions: AtomicBool::new(false),
 };
-
-impl Handlers {
-    /// The program's own handler.
-    fn program(&self) -> Option<Handler> {
-        let handler = self.program.load(Ordering::Relaxed);
-        // SAFETY: the pointer is null or what `set_handler` stored, a `Handler`; both are an
-        // `Option` of one.
-        unsafe { core::mem::transmute::<*mut (), Option<Handler>>(handler) }
-    }
-}
 
 /// Sets the program's own handler, which is asked about every fault that is not a write to a
 /// copy-on-write page; `None` removes it.
@@ -213,8 +137,8 @@ unsafe extern "C" fn libsys_fault(record: *mut FaultRecord) -> u32 {
     // SAFETY: by this function's contract; the stub passes the stack pointer that the kernel set to
     // the record, and nested records lie below it.
     let record = unsafe { &mut *record };
-    let mut fault = Fault { record };
-    match serve::serve(&mut fault, &HANDLERS) {
+    let mut fault = Fault::new(record);
+    match handlers::serve(&mut fault, &HANDLERS) {
         Handled::Resume => RETURN,
         Handled::PassOn => {
             leave_eip(fault.eip());

@@ -27,7 +27,7 @@
 //! parent is as it was. Otherwise the parent keeps the fault handler and the exception stack, and
 //! some of its pages may be marked copy-on-write; the handler clears each mark at the next write.
 //!
-//! Not done: views are not inherited ([`crate::paging`] has them), and a page of a driver's own
+//! Not done: views are not inherited, and a page of a driver's own
 //! makes the fork fail.
 
 mod policy;
@@ -38,13 +38,6 @@ pub use policy::{DECISIVE, Policy, policy};
 
 #[cfg(target_os = "none")]
 pub use live::{Fork, fork, unshare};
-
-/// `eax` of the call that the stub makes: [`abi::Syscall::ProcessCreate`].
-#[cfg(any(test, target_os = "none"))]
-const PROCESS_CREATE: u32 = abi::call::Number::ProcessCreate as u32;
-/// Word 0 of that call: with a copy of the caller's registers.
-#[cfg(any(test, target_os = "none"))]
-const COPY: u32 = 1;
 
 #[cfg(target_os = "none")]
 #[allow(unsafe_code)]
@@ -79,7 +72,7 @@ mod live {
     ///   waits for the caller.
     /// - `NotPermitted`: a page is a driver's own.
     pub fn fork() -> Result<Fork, Error> {
-        let child = stub::fork_through_build()?;
+        let child = stub::fork_through(complete)?;
         Ok(child.map_or(Fork::Child, |child| Fork::Parent { child }))
     }
 
@@ -100,8 +93,15 @@ mod live {
         Ok(())
     }
 
+    extern "C" fn complete(value: u32, child: u32) -> u32 {
+        match Error::check(value).and_then(|_| ProcessId::new(child)).and_then(build) {
+            Ok(()) => child,
+            Err(error) => error.to_wire(),
+        }
+    }
+
     /// Completes and starts a new child; runs in the parent.
-    pub(super) fn build(child: ProcessId) -> Result<(), Error> {
+    fn build(child: ProcessId) -> Result<(), Error> {
         let built = populate(child);
         if built.is_err() {
             // They fail only if the child has ended already.
@@ -145,21 +145,5 @@ mod live {
             left -= walked;
             first = range.page(walked);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use abi::Syscall;
-    use abi::call::RawCall;
-
-    #[test]
-    fn the_stub_makes_the_call_that_it_names() {
-        let expected = RawCall {
-            head: super::PROCESS_CREATE,
-            words: [super::COPY, 0, 0, 0],
-            ..RawCall::default()
-        };
-        assert_eq!(Syscall::ProcessCreate { copy: true }.encode(), expected);
     }
 }

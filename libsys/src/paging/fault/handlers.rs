@@ -7,16 +7,99 @@
 //! 4. The pager.
 #![allow(unsafe_code)]
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-use abi::fault::Access;
+use abi::fault::{Access, FaultRecord};
 use abi::process::Target;
-use abi::{EntryFlags, Permissions};
+use abi::{EntryFlags, Permissions, UserPage};
 
-use super::{Fault, Handled, Handlers};
 use crate::call;
 use crate::paging::regions::{self, Decision};
 use crate::paging::self_map::live::window;
+
+/// A page fault, as its handler sees it.
+#[derive(Debug)]
+pub struct Fault<'a> {
+    record: &'a mut FaultRecord,
+}
+
+impl<'a> Fault<'a> {
+    pub(super) const fn new(record: &'a mut FaultRecord) -> Self {
+        Self { record }
+    }
+
+    /// The address that was touched.
+    #[must_use]
+    pub const fn address(&self) -> u32 {
+        self.record.address
+    }
+
+    /// The page that was touched; `None` if no process may map it.
+    #[must_use]
+    pub const fn page(&self) -> Option<UserPage> {
+        UserPage::containing(self.record.address)
+    }
+
+    /// How it was touched.
+    #[must_use]
+    pub const fn access(&self) -> Access {
+        Access::from_bits_truncate(self.record.access)
+    }
+
+    /// The instruction.
+    #[must_use]
+    pub const fn eip(&self) -> u32 {
+        self.record.eip
+    }
+
+    /// Everything that the kernel recorded.
+    #[must_use]
+    pub const fn record(&self) -> &FaultRecord {
+        self.record
+    }
+
+    /// Continues at `eip` instead of repeating the access. The registers stay as they were at the
+    /// fault.
+    ///
+    /// # Safety
+    /// The code at `eip` may run with the registers and the stack of the fault: for example,
+    /// because the access was made by assembly that says where it continues.
+    pub const unsafe fn resume_at(&mut self, eip: u32) {
+        self.record.eip = eip;
+    }
+}
+
+/// What a handler did about a fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Handled {
+    /// The fault is handled: the process continues.
+    Resume,
+    /// The fault is not handled: the next handler is asked.
+    PassOn,
+}
+
+/// A program's own fault handler. It may run between any two instructions of the program, on a
+/// stack of at most 4 KiB. It should not allocate, and print at most one line.
+pub type Handler = fn(&mut Fault<'_>) -> Handled;
+
+/// Which handlers are asked about a fault. The program changes this, and the fault entry may read
+/// it between any two instructions; so the fields are atomic.
+pub(super) struct Handlers {
+    pub(super) copy_on_write: AtomicBool,
+    /// A [`Handler`]; null for none.
+    pub(super) program: AtomicPtr<()>,
+    pub(super) own_regions: AtomicBool,
+}
+
+impl Handlers {
+    /// The program's own handler.
+    fn program(&self) -> Option<Handler> {
+        let handler = self.program.load(Ordering::Relaxed);
+        // SAFETY: the pointer is null or what `set_handler` stored, a `Handler`; both are an
+        // `Option` of one.
+        unsafe { core::mem::transmute::<*mut (), Option<Handler>>(handler) }
+    }
+}
 
 /// Asks one after the other; [`Handled::PassOn`] if none has handled the fault.
 pub(super) fn serve(fault: &mut Fault<'_>, handlers: &Handlers) -> Handled {
