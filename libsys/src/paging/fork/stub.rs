@@ -11,8 +11,8 @@ use core::arch::global_asm;
 use abi::call::Number;
 use abi::{Error, ProcessId};
 
-/// Completes the child, in the parent. `value` and `child` are `eax` and word 0 of `process_create`;
-/// so is the result: the child's id, or an error.
+/// Completes the child, in the parent. `value` and `child` are `eax` and word 0 of
+/// `process_create`; so is the result: the child's id, or an error.
 pub(super) type Complete = extern "C" fn(value: u32, child: u32) -> u32;
 
 /// Makes a stopped child with the caller's registers and completes it. Returns twice: `None` in the
