@@ -26,7 +26,8 @@
 //! use abi::process::Target;
 //!
 //! let page = UserPage::known(0x4000_0000);
-//! let call = Syscall::PageAllocate { process: Target::Caller, page, permissions: Permissions::WRITE };
+//! let (process, permissions) = (Target::Caller, Permissions::WRITE);
+//! let call = Syscall::PageAllocate { process, page, permissions };
 //! let raw = RawCall { head: 33 | 0x002 << 8, process: 0, page: 0x4000_0000, words: [0; 4] };
 //! assert_eq!(call.encode(), raw);
 //! assert_eq!(Syscall::decode(&raw), Ok(call));

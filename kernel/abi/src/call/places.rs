@@ -225,7 +225,7 @@ const fn at_most(number: u32, limit: u32) -> Result<u32, Error> {
     if number <= limit { Ok(number) } else { Err(Error::InvalidArgument) }
 }
 
-/// Makes [`Syscall`] and [`super::Number`] of the table.
+/// Makes [`Syscall`] and [`super::Number`] of the table. Names are resolved in the table's module.
 macro_rules! calls {
     ($($(#[$doc:meta])* $call:ident = $number:literal $name:literal $({
         $($(#[$argument_doc:meta])* $argument:ident at $place:ident: $type:ty,)*
@@ -303,14 +303,11 @@ macro_rules! calls {
             /// Puts the call into registers.
             #[must_use]
             #[inline(always)]
-            pub fn encode(self) -> $crate::call::RawCall {
+            pub fn encode(self) -> RawCall {
                 match self {
                     $(Self::$call $({ $($argument),* })? => {
-                        let raw = $crate::call::RawCall {
-                            head: $number,
-                            ..Default::default()
-                        };
-                        $($(let raw = <$place as $crate::call::places::Place<$type>>::write($argument, raw);)*)?
+                        let raw = RawCall { head: $number, ..RawCall::default() };
+                        $($(let raw = <$place as Place<$type>>::write($argument, raw);)*)?
                         raw
                     })*
                 }
@@ -322,16 +319,16 @@ macro_rules! calls {
             /// - `InvalidArgument`: no native call has this number, or an argument is malformed.
             /// - `NoSuchProcess`: a process argument cannot be an id.
             #[inline(always)]
-            pub fn decode(raw: &impl $crate::call::Arguments) -> Result<Self, $crate::Error> {
+            pub fn decode(raw: &impl Arguments) -> Result<Self, Error> {
                 match Number::new(raw.number()) {
                     $(Some(Number::$call) => {
-                        let takes_bits = false $($(|| <$place as $crate::call::places::Place<$type>>::IN_HEAD)*)?;
+                        let takes_bits = false $($(|| <$place as Place<$type>>::IN_HEAD)*)?;
                         if !takes_bits && raw.permission_bits() != 0 {
-                            return Err($crate::Error::InvalidArgument);
+                            return Err(Error::InvalidArgument);
                         }
-                        Ok(Self::$call $({ $($argument: <$place as $crate::call::places::Place<$type>>::read(raw)?),* })?)
+                        Ok(Self::$call $({ $($argument: <$place as Place<$type>>::read(raw)?),* })?)
                     })*
-                    None => Err($crate::Error::InvalidArgument),
+                    None => Err(Error::InvalidArgument),
                 }
             }
         }

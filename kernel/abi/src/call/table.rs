@@ -17,13 +17,15 @@
 use super::fault::FaultReply;
 use super::message::PageTransfer;
 use super::places::{
-    AcceptPage, BufferLength, DeviceFrames, EventCount, Head, Marks, Owner, Page, Ports, Process,
-    Range, Reply, SharedBoth, SharedDrop, SharedRange, SharedTarget, ShortRange, Transfer, Word0,
-    Word1, Word2, Words, calls,
+    AcceptPage, BufferLength, DeviceFrames, EventCount, Head, Marks, Owner, Page, Place, Ports,
+    Process, Range, Reply, SharedBoth, SharedDrop, SharedRange, SharedTarget, ShortRange, Transfer,
+    Word0, Word1, Word2, Words, calls,
 };
+use super::{Arguments, RawCall};
 use crate::address::{Frame, PageRange, UserPage};
 use crate::driver::{Line, PortRange};
 use crate::entry::Permissions;
+use crate::error::Error;
 use crate::process::{ProcessId, Target};
 use crate::self_map::ViewSlot;
 
