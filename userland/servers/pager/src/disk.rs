@@ -2,7 +2,7 @@
 
 use libsys::paging::transfer_area::TransferArea;
 use libsys::service::disk::client::Disk;
-use libsys::service::disk::protocol::{DiskError as Trouble, PAGE_SECTORS, SLOTS, Transfer};
+use libsys::service::disk::protocol::{DiskError as DriverError, PAGE_SECTORS, SLOTS, Transfer};
 use libsys::{Permissions, identity, println};
 use swap::{Bytes, DiskError};
 
@@ -21,7 +21,7 @@ impl SwapDisk {
 
     /// The disk that the pager's parent knows. What cannot be opened is said, and is none.
     pub fn find() -> Self {
-        let opened = TransferArea::new().map_err(|_| Trouble::NotShared).and_then(|area| {
+        let opened = TransferArea::new().map_err(|_| DriverError::NotShared).and_then(|area| {
             let disk = find()?;
             share(&disk, &area)?;
             Ok((disk, area))
@@ -66,14 +66,14 @@ impl SwapDisk {
         &mut self,
         first: u32,
         count: usize,
-        request: impl Fn(&Disk, Transfer) -> Result<(), Trouble>,
+        request: impl Fn(&Disk, Transfer) -> Result<(), DriverError>,
     ) -> Result<(), DiskError> {
         let (disk, area) = self.0.as_mut().ok_or(DiskError::Gone)?;
         let sector = u64::from(first) * u64::from(PAGE_SECTORS);
         let transfer = Transfer { sector, slot: 0, pages: count as u32 };
         let mut done = request(disk, transfer);
         for _ in 1..DRIVERS {
-            if done != Err(Trouble::Gone) {
+            if done != Err(DriverError::Gone) {
                 break;
             }
             // The driver has ended. The parent answers when the next one serves, or when there will be none. What was
@@ -84,27 +84,27 @@ impl SwapDisk {
                     done = request(disk, transfer);
                 }
                 // The next driver has ended as well, or there is none; the next turn asks again.
-                Err(trouble) => done = Err(trouble),
+                Err(error) => done = Err(error),
             }
         }
-        done.map_err(|trouble| match trouble {
-            Trouble::Gone => DiskError::Gone,
+        done.map_err(|error| match error {
+            DriverError::Gone => DiskError::Gone,
             _ => DiskError::Failed,
         })
     }
 }
 
 /// Opens the disk of the pager's parent, which starts the driver.
-fn find() -> Result<Disk, Trouble> {
-    Disk::find_at(identity().parent.ok_or(Trouble::Gone)?)
+fn find() -> Result<Disk, DriverError> {
+    Disk::find_at(identity().parent.ok_or(DriverError::Gone)?)
 }
 
-fn reopen(area: &TransferArea) -> Result<Disk, Trouble> {
+fn reopen(area: &TransferArea) -> Result<Disk, DriverError> {
     let disk = find()?;
     share(&disk, area)?;
     Ok(disk)
 }
 
-fn share(disk: &Disk, area: &TransferArea) -> Result<(), Trouble> {
+fn share(disk: &Disk, area: &TransferArea) -> Result<(), DriverError> {
     (0..SLOTS).try_for_each(|slot| disk.share(slot, area.page(slot), Permissions::WRITE))
 }

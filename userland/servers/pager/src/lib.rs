@@ -11,4 +11,4 @@ mod clients;
 mod program;
 
 pub use clients::{Clients, Full, Known, PROGRAMS, Unknown};
-pub use program::Program;
+pub use program::{File, Program};

@@ -9,8 +9,8 @@
 
 extern crate alloc;
 
+mod backend;
 mod disk;
-mod reach;
 mod server;
 
 use libsys::abi::message::Message;

@@ -1,13 +1,28 @@
 //! What a program may touch: its image, a heap, and a stack that grows.
 
+use core::ops::Range;
+
 use libsys::abi::format::elf::Image;
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::abi::{Page, Permissions};
 use libsys::paging::regions::{Kind, Region, RegionError, Regions, STANDARD};
 use libsys::service::pager::ShortName;
 
+/// The contents of a page.
+pub type Bytes = [u8; PAGE_SIZE as usize];
+
 /// Regions of one program: heap, stack, and two for each segment of the image, as segments may share a page.
 const REGIONS: usize = 18;
+
+/// A file of the boot archive. Two files are the same if they lie at the same address.
+#[derive(Clone, Copy, Debug)]
+pub struct File(pub &'static [u8]);
+
+impl PartialEq for File {
+    fn eq(&self, other: &Self) -> bool {
+        core::ptr::eq(self.0, other.0)
+    }
+}
 
 /// A program that can be run.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +51,37 @@ impl<F> Program<F> {
             regions.add(region?)?;
         }
         Ok(Self { name: ShortName::new(name), file, image, regions })
+    }
+}
+
+impl Program<File> {
+    /// Fills a page as the program finds it at first: with the file's bytes, and zeros around them.
+    pub fn fill(&self, page: Page, bytes: &mut Bytes) {
+        bytes.fill(0);
+        for (to, from) in self.pieces(page) {
+            bytes[to].copy_from_slice(from);
+        }
+    }
+
+    /// Whether these are the bytes that [`Program::fill`] would write. Overwrites them.
+    pub fn matches(&self, page: Page, bytes: &mut Bytes) -> bool {
+        for (to, from) in self.pieces(page) {
+            if bytes[to.clone()] != *from {
+                return false;
+            }
+            bytes[to].fill(0);
+        }
+        bytes.iter().all(|byte| *byte == 0)
+    }
+
+    /// The ranges of a page that come from the file, with the file's bytes.
+    fn pieces(&self, page: Page) -> impl Iterator<Item = (Range<usize>, &'static [u8])> + '_ {
+        let File(file) = self.file;
+        self.image.pieces(page).map(move |piece| {
+            let (to, from) = (piece.page_offset as usize, piece.file_offset as usize);
+            let length = piece.length as usize;
+            (to..to + length, &file[from..from + length])
+        })
     }
 }
 

@@ -3,8 +3,7 @@
 use libsys::abi::layout::{ENTRIES, PAGE_SIZE, USER_TOP};
 use libsys::{Page, ProcessId};
 
-use crate::pool::{Full, Pool};
-use crate::world::Memory;
+use crate::pool::{Full, Memory, Pool};
 
 /// The pages that a client was given last stay with it, so that an instruction or a call that needs several at once
 /// gets on, however small the limit: 2 of instructions, 2 and 2 of operands or buffers, 2 of stack.
@@ -26,7 +25,7 @@ pub struct Account {
     /// Whose copy it is to become, until it runs: a fork that is under way.
     pub copy_of: Option<ProcessId>,
     /// A page was taken from it once, so that what it finds absent may be here.
-    pub disturbed: bool,
+    pub has_lost_pages: bool,
     /// The tables in which it was ever given a page.
     pub tables: Tables,
     /// Where the hand stands that looks for its pages alone: a page's number.
@@ -49,7 +48,7 @@ impl Account {
             faults_in: 0,
             faults_out: 0,
             copy_of: None,
-            disturbed: false,
+            has_lost_pages: false,
             tables: Tables::NONE,
             hand: 0,
             recent: [NO_PAGE; RECENT],

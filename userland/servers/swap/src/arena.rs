@@ -2,8 +2,7 @@
 //! are holes enough.
 
 use crate::items::Item;
-use crate::pool::{Full, Pool};
-use crate::world::Memory;
+use crate::pool::{Full, Memory, Pool};
 
 /// Before each blob: its item and its length, in bytes.
 const HEADER: usize = 8;

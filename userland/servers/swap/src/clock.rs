@@ -9,7 +9,7 @@ use libsys::{Entry, Page, Permissions, ProcessId};
 
 use crate::CLUSTER;
 use crate::accounts::Accounts;
-use crate::world::{Nature, World};
+use crate::backend::{Backend, PageClass};
 
 /// Where the hand stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -75,22 +75,22 @@ impl Search {
 
 /// Moves the hand on to the next pages of which some may go, or that were found dirty. `None`: the search is over,
 /// after several turns.
-pub fn next<W: World>(
-    world: &mut W,
+pub fn next<B: Backend>(
+    backend: &mut B,
     hand: &mut Hand,
     accounts: &mut Accounts,
     search: &mut Search,
 ) -> Option<Group> {
     while search.turn < TURNS {
         let at = match search.only {
-            Some(client) => step_within(world, accounts, client),
-            None => step(world, hand, accounts),
+            Some(client) => step_within(backend, accounts, client),
+            None => step(backend, hand, accounts),
         };
         let Some((client, first)) = at else {
             search.turn += 1;
             continue;
         };
-        let leaves = world.leaves(client, first);
+        let leaves = backend.leaves(client, first);
         let mut group = Group { client, first, leaves, chosen: 0, dirty: 0 };
         let mut used = false;
         for (index, leaf) in leaves.into_iter().enumerate() {
@@ -104,13 +104,13 @@ pub fn next<W: World>(
                 && accounts.get(client).is_some_and(|account| account.is_recent(page));
             let may_go = !leaf.is_accessed()
                 && !leaf.permissions().contains(Permissions::SHARED)
-                && world.nature(client, page) != Nature::Foreign;
+                && backend.page_class(client, page) != PageClass::Foreign;
             if may_go && !recent {
                 group.chosen |= 1 << index;
             }
         }
         if used {
-            group.dirty |= world.clear_accessed(client, first);
+            group.dirty |= backend.clear_accessed(client, first);
         }
         if group.chosen | group.dirty != 0 {
             return Some(group);
@@ -120,14 +120,14 @@ pub fn next<W: World>(
 }
 
 /// The next pages of any client; `None` after the last one.
-fn step<W: World>(
-    world: &mut W,
+fn step<B: Backend>(
+    backend: &mut B,
     hand: &mut Hand,
     accounts: &Accounts,
 ) -> Option<(ProcessId, Page)> {
     while hand.slot < accounts.slots() {
         if let Some(account) = accounts.at(hand.slot)
-            && let Some(page) = group_from(world, accounts, account.id, hand.page)
+            && let Some(page) = group_from(backend, accounts, account.id, hand.page)
         {
             hand.page = page.number() + CLUSTER as u32;
             return Some((account.id, page));
@@ -139,41 +139,41 @@ fn step<W: World>(
 }
 
 /// The next pages of this client; `None` after the last one.
-fn step_within<W: World>(
-    world: &mut W,
+fn step_within<B: Backend>(
+    backend: &mut B,
     accounts: &mut Accounts,
     client: ProcessId,
 ) -> Option<(ProcessId, Page)> {
     let from = accounts.get(client)?.hand;
-    let found = group_from(world, accounts, client, from);
+    let found = group_from(backend, accounts, client, from);
     let account = accounts.get_mut(client)?;
     account.hand = found.map_or(0, |page| page.number() + CLUSTER as u32);
     found.map(|page| (client, page))
 }
 
 /// The first pages from number `from` on that have a table.
-fn group_from<W: World>(
-    world: &mut W,
+fn group_from<B: Backend>(
+    backend: &mut B,
     accounts: &Accounts,
     client: ProcessId,
     from: u32,
 ) -> Option<Page> {
-    let index = table_from(world, accounts, client, from / ENTRIES)?;
+    let index = table_from(backend, accounts, client, from / ENTRIES)?;
     let page = from.max(index * ENTRIES);
     (page < END).then(|| Page::numbered(page))
 }
 
 /// The first directory index from `index` on below which the client may have pages that are the pager's business.
-pub fn table_from<W: World>(
-    world: &mut W,
+pub fn table_from<B: Backend>(
+    backend: &mut B,
     accounts: &Accounts,
     client: ProcessId,
     index: u32,
 ) -> Option<u32> {
     if index >= TABLES {
         None
-    } else if world.watch(client) {
-        world.table_from(client, index).filter(|index| *index < TABLES)
+    } else if backend.attach_view(client) {
+        backend.table_from(client, index).filter(|index| *index < TABLES)
     } else {
         accounts.get(client)?.tables.from(index)
     }

@@ -1,7 +1,6 @@
 //! Which contents are kept, who refers to them, and where they are: so that they can move without anyone's noticing.
 
-use crate::pool::{Full, Pool};
-use crate::world::Memory;
+use crate::pool::{Full, Memory, Pool};
 
 /// Contents that are kept, by number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,7 +22,7 @@ impl Item {
 
 /// Where kept contents are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Whereabouts {
+pub enum Location {
     /// Compressed, at this offset of the arena.
     Compressed(u32),
     /// In this slot of the disk.
@@ -36,7 +35,7 @@ enum Entry {
     Free(Option<Item>),
     Used {
         references: u32,
-        whereabouts: Whereabouts,
+        location: Location,
     },
 }
 
@@ -84,13 +83,13 @@ impl Items {
     ///
     /// # Panics
     /// If [`Items::prepare`] has not promised it.
-    pub fn add(&mut self, whereabouts: Whereabouts) -> Item {
+    pub fn add(&mut self, location: Location) -> Item {
         let item = self.free.expect("items were prepared");
         let entry = &mut self.entries.all_mut()[item.0 as usize];
         if let Entry::Free(next) = *entry {
             self.free = next;
         }
-        *entry = Entry::Used { references: 1, whereabouts };
+        *entry = Entry::Used { references: 1, location };
         self.used += 1;
         item
     }
@@ -102,17 +101,17 @@ impl Items {
     }
 
     /// One reference less; where the contents were that nobody needs any more.
-    pub fn release(&mut self, item: Item) -> Option<Whereabouts> {
-        let (references, whereabouts) = self.entry(item);
+    pub fn release(&mut self, item: Item) -> Option<Location> {
+        let (references, location) = self.entry(item);
         *references -= 1;
-        let (left, whereabouts) = (*references, *whereabouts);
+        let (left, location) = (*references, *location);
         if left > 0 {
             return None;
         }
         self.entries.all_mut()[item.0 as usize] = Entry::Free(self.free);
         self.free = Some(item);
         self.used -= 1;
-        Some(whereabouts)
+        Some(location)
     }
 
     /// Where the contents are.
@@ -120,21 +119,21 @@ impl Items {
     /// # Panics
     /// If nobody refers to the item: the books are wrong.
     #[must_use]
-    pub fn find(&self, item: Item) -> Whereabouts {
+    pub fn find(&self, item: Item) -> Location {
         match self.entries.all()[item.0 as usize] {
-            Entry::Used { whereabouts, .. } => whereabouts,
+            Entry::Used { location, .. } => location,
             Entry::Free(_) => panic!("item {} is free", item.0),
         }
     }
 
     /// The contents have moved.
-    pub fn moved(&mut self, item: Item, to: Whereabouts) {
+    pub fn moved(&mut self, item: Item, to: Location) {
         *self.entry(item).1 = to;
     }
 
-    fn entry(&mut self, item: Item) -> (&mut u32, &mut Whereabouts) {
+    fn entry(&mut self, item: Item) -> (&mut u32, &mut Location) {
         match &mut self.entries.all_mut()[item.0 as usize] {
-            Entry::Used { references, whereabouts } => (references, whereabouts),
+            Entry::Used { references, location } => (references, location),
             Entry::Free(_) => panic!("item {} is free", item.0),
         }
     }
@@ -156,23 +155,22 @@ mod tests {
     fn an_item_lasts_as_long_as_its_last_reference() {
         let mut items = Items::new(3);
         items.prepare(2, &mut Plenty).unwrap();
-        let (first, second) =
-            (items.add(Whereabouts::Disk(5)), items.add(Whereabouts::Compressed(8)));
+        let (first, second) = (items.add(Location::Disk(5)), items.add(Location::Compressed(8)));
         items.retain(first);
         assert_eq!(items.release(first), None);
-        items.moved(second, Whereabouts::Disk(6));
-        assert_eq!(items.release(second), Some(Whereabouts::Disk(6)));
-        assert_eq!(items.find(first), Whereabouts::Disk(5));
-        assert_eq!(items.release(first), Some(Whereabouts::Disk(5)));
+        items.moved(second, Location::Disk(6));
+        assert_eq!(items.release(second), Some(Location::Disk(6)));
+        assert_eq!(items.find(first), Location::Disk(5));
+        assert_eq!(items.release(first), Some(Location::Disk(5)));
         assert_eq!(items.used(), 0);
-        assert_eq!(items.add(Whereabouts::Disk(7)), first, "the one freed last comes first");
+        assert_eq!(items.add(Location::Disk(7)), first, "the one freed last comes first");
     }
 
     #[test]
     fn no_more_items_are_promised_than_there_is_room_for() {
         let mut items = Items::new(STEP);
         assert_eq!(items.prepare(STEP as u32, &mut Plenty), Ok(()));
-        items.add(Whereabouts::Disk(0));
+        items.add(Location::Disk(0));
         assert_eq!(items.prepare(STEP as u32, &mut Plenty), Err(Full));
         assert_eq!(items.prepare(STEP as u32 - 1, &mut Plenty), Ok(()));
     }

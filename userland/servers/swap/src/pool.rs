@@ -1,9 +1,16 @@
-//! How the pager's tables grow: a row of values whose addresses are reserved from the beginning, and whose memory is
-//! taken just before it is touched.
+//! How the pager's tables grow: a [`Pool`] reserves its addresses at the beginning, and takes memory
+//! for them just before it is touched.
+//!
+//! A `Vec` that grows would copy itself to new memory, and would end the program if there is none.
 
 use alloc::vec::Vec;
 
-use crate::world::Memory;
+/// The source of the pager's own memory.
+pub trait Memory {
+    /// Makes sure that `bytes` bytes from `address` on are backed by frames. Returns `false` if there
+    /// are none.
+    fn take(&mut self, address: usize, bytes: usize) -> bool;
+}
 
 /// There is no memory for one more, or no room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

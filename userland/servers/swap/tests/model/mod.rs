@@ -16,16 +16,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use libsys::abi::fault::Access;
 use libsys::abi::layout::EXCEPTION_STACK;
 use libsys::{Entry, EntryFlags, Frame, Page, Permissions, ProcessId, UserPage};
-use swap::place::{MINE, Rights};
-use swap::world::{Failure, Nature};
-use swap::{Bytes, CLUSTER, Disk, DiskError, Memory, Served, Swap, World};
+use swap::backend::{GiveError, PageClass};
+use swap::page::Rights;
+use swap::{Backend, Bytes, CLUSTER, Disk, DiskError, Memory, Served, Swap};
 
 /// Pages of the program that are only read, and their tags.
 pub const TEXT: core::ops::Range<u32> = 0x800..0x808;
 /// Pages that are zeros at first.
 pub const HEAP: core::ops::Range<u32> = 0x1_03E0..0x1_0420;
 /// Pages that are none of the pager's business.
-pub const ELSEWHERE: core::ops::Range<u32> = 0x6_0000..0x6_0004;
+pub const FOREIGN: core::ops::Range<u32> = 0x6_0000..0x6_0004;
 /// The exception stack.
 pub const EXCEPTION: u32 = EXCEPTION_STACK >> 12;
 
@@ -51,17 +51,23 @@ fn file_tag(page: u32) -> u32 {
 struct Client {
     leaves: BTreeMap<u32, Entry>,
     /// The tags of pages that are with the pager.
-    away: BTreeMap<u32, u32>,
-    begun: bool,
+    paged_out: BTreeMap<u32, u32>,
+    started: bool,
     /// It views something, so it cannot be viewed.
     views: bool,
     /// The pager's view of it was lost since the pager last asked.
-    unseen: bool,
+    view_lost: bool,
 }
 
 impl Client {
-    const fn new(begun: bool) -> Self {
-        Self { leaves: BTreeMap::new(), away: BTreeMap::new(), begun, views: false, unseen: true }
+    const fn new(started: bool) -> Self {
+        Self {
+            leaves: BTreeMap::new(),
+            paged_out: BTreeMap::new(),
+            started,
+            views: false,
+            view_lost: true,
+        }
     }
 }
 
@@ -74,7 +80,7 @@ struct RamFrame {
 
 /// A page that the pager holds.
 #[derive(Clone, Copy)]
-struct HeldPage {
+struct TakenPage {
     client: ProcessId,
     page: u32,
     leaf: Entry,
@@ -91,7 +97,7 @@ pub struct Model {
     server: BTreeMap<u32, Entry>,
     frame_limit: usize,
     own_pages: BTreeSet<usize>,
-    held: [Option<HeldPage>; CLUSTER],
+    taken: [Option<TakenPage>; CLUSTER],
     scratch: Option<u32>,
     slots: Vec<Bytes>,
     buffer: [Bytes; CLUSTER],
@@ -128,7 +134,7 @@ impl Model {
             server: BTreeMap::new(),
             frame_limit,
             own_pages: BTreeSet::new(),
-            held: [None; CLUSTER],
+            taken: [None; CLUSTER],
             scratch: None,
             slots: vec![[0; 4096]; slots],
             buffer: [[0; 4096]; CLUSTER],
@@ -219,7 +225,7 @@ impl Model {
     /// Puts a leaf in place of another. What the pager had is given up.
     fn map(&mut self, id: ProcessId, page: u32, leaf: Entry) {
         let client = self.client(id).unwrap();
-        client.away.remove(&page);
+        client.paged_out.remove(&page);
         let old = client.leaves.insert(page, leaf);
         self.release(old.unwrap_or(Entry::ABSENT));
     }
@@ -238,7 +244,7 @@ impl Model {
 
     pub fn start(&mut self, swap: &mut Swap, id: ProcessId) {
         self.clients.insert(id.index(), (id, Client::new(true)));
-        let _ = swap.arrive(self, id);
+        let _ = swap.add_client(self, id);
     }
 
     pub fn exit(&mut self, id: ProcessId) {
@@ -253,7 +259,7 @@ impl Model {
             return self.ram(leaf).tag;
         }
         let at_first = if TEXT.contains(&page) { file_tag(page) } else { 0 };
-        self.client(id).unwrap().away.get(&page).copied().unwrap_or(at_first)
+        self.client(id).unwrap().paged_out.get(&page).copied().unwrap_or(at_first)
     }
 
     /// Looks at a present page, and writes it, as the CPU would.
@@ -347,7 +353,7 @@ impl Model {
         match swap.serve(self, id, user_page, access) {
             Served::Resume => return true,
             Served::Failed(_) => return false,
-            Served::NotMine => {}
+            Served::NotPagedOut => {}
         }
         loop {
             if self.see(id, page).is_present() {
@@ -425,10 +431,10 @@ impl Model {
         for page in TEXT.chain(HEAP) {
             if !self.is_present(child, page) {
                 let tag = self.tag(parent, page);
-                self.client(child).unwrap().away.insert(page, tag);
+                self.client(child).unwrap().paged_out.insert(page, tag);
             }
         }
-        self.client(child).unwrap().begun = true;
+        self.client(child).unwrap().started = true;
         self.fresh(child, EXCEPTION, EntryFlags::FRESH)
     }
 
@@ -518,7 +524,7 @@ impl Model {
 
     /// What of these permissions a client may set.
     fn allowed(&self, asked: Permissions) -> Permissions {
-        if self.kernel_rule { asked.difference(MINE) } else { asked }
+        if self.kernel_rule { asked.difference(Permissions::PAGER) } else { asked }
     }
 
     fn look(&self, side: Side, page: u32) -> Entry {
@@ -579,14 +585,14 @@ impl Model {
             self.store(leaf, tag);
             self.set_flags(id, page, (leaf.flags() - EntryFlags::DIRTY) | EntryFlags::PAGER);
         }
-        self.client(id).unwrap().unseen = true;
+        self.client(id).unwrap().view_lost = true;
     }
 
     /// A page of a client's that things happen to.
     fn some_page(&mut self) -> u32 {
         match self.random(8) {
             0 => TEXT.start + self.random(TEXT.len() as u32),
-            1 => ELSEWHERE.start + self.random(ELSEWHERE.len() as u32),
+            1 => FOREIGN.start + self.random(FOREIGN.len() as u32),
             // Few, so that much happens to each.
             2..=5 => HEAP.start + self.random(6),
             _ => HEAP.start + self.random(HEAP.len() as u32),
@@ -596,7 +602,8 @@ impl Model {
     /// A page of the client's that the pager has brought and marked.
     fn marked_page(&mut self, id: ProcessId) -> Option<u32> {
         let client = self.client(id)?;
-        let is_marked = |leaf: &Entry| leaf.is_present() && leaf.permissions().contains(MINE);
+        let is_marked =
+            |leaf: &Entry| leaf.is_present() && leaf.permissions().contains(Permissions::PAGER);
         let pages: Vec<u32> = client
             .leaves
             .iter()
@@ -679,8 +686,8 @@ impl Model {
     pub fn audit(&self) {
         let mut counts = BTreeMap::<u32, u32>::new();
         let leaves = self.clients.values().flat_map(|(_, client)| client.leaves.values());
-        let held = self.held.iter().flatten().map(|held| &held.leaf);
-        for leaf in leaves.chain(held).chain(self.server.values()).filter(|leaf| leaf.is_present())
+        let taken = self.taken.iter().flatten().map(|taken| &taken.leaf);
+        for leaf in leaves.chain(taken).chain(self.server.values()).filter(|leaf| leaf.is_present())
         {
             *counts.entry(leaf.frame().number()).or_default() += 1;
         }
@@ -690,7 +697,7 @@ impl Model {
         let real: BTreeMap<u32, u32> =
             self.frames.iter().map(|(number, frame)| (*number, frame.count)).collect();
         assert_eq!(counts, real);
-        assert!(self.held.iter().all(Option::is_none), "nothing is held between two faults");
+        assert!(self.taken.iter().all(Option::is_none), "nothing is taken between two faults");
         assert!(self.frames.len() + self.own_pages.len() <= self.frame_limit);
     }
 }
@@ -736,35 +743,35 @@ impl Disk for Model {
     }
 }
 
-impl World for Model {
+impl Backend for Model {
     fn free_frames(&mut self) -> u32 {
         self.meanwhile();
         self.free() as u32
     }
 
-    fn lives(&self, client: ProcessId) -> bool {
+    fn is_alive(&self, client: ProcessId) -> bool {
         self.clients.get(&client.index()).is_some_and(|(id, _)| *id == client)
     }
 
-    fn has_begun(&self, client: ProcessId) -> bool {
-        self.clients.get(&client.index()).is_none_or(|(_, client)| client.begun)
+    fn has_started(&self, client: ProcessId) -> bool {
+        self.clients.get(&client.index()).is_none_or(|(_, client)| client.started)
     }
 
-    fn nature(&self, _: ProcessId, page: Page) -> Nature {
+    fn page_class(&self, _: ProcessId, page: Page) -> PageClass {
         match page.number() {
-            page if TEXT.contains(&page) => Nature::Text,
-            page if HEAP.contains(&page) || page == EXCEPTION => Nature::Private,
-            _ => Nature::Foreign,
+            page if TEXT.contains(&page) => PageClass::Text,
+            page if HEAP.contains(&page) || page == EXCEPTION => PageClass::Private,
+            _ => PageClass::Foreign,
         }
     }
 
-    fn watch(&mut self, client: ProcessId) -> bool {
+    fn attach_view(&mut self, client: ProcessId) -> bool {
         self.client(client).is_some_and(|client| !client.views)
     }
 
-    fn lost_sight(&mut self, client: ProcessId) -> bool {
+    fn view_was_lost(&mut self, client: ProcessId) -> bool {
         let client = self.client(client);
-        client.is_none_or(|client| core::mem::replace(&mut client.unseen, false) || client.views)
+        client.is_none_or(|client| core::mem::replace(&mut client.view_lost, false) || client.views)
     }
 
     fn table_from(&mut self, client: ProcessId, index: u32) -> Option<u32> {
@@ -775,10 +782,10 @@ impl World for Model {
     fn leaves(&mut self, client: ProcessId, first: Page) -> [Entry; CLUSTER] {
         self.meanwhile();
         let leaves = core::array::from_fn(|index| self.see(client, first.number() + index as u32));
-        if self.watch(client) {
+        if self.attach_view(client) {
             return leaves;
         }
-        if self.lives(client) {
+        if self.is_alive(client) {
             self.clear_accessed(client, first);
         }
         leaves.map(|leaf| if leaf.is_present() { leaf } else { Entry::ABSENT })
@@ -806,7 +813,7 @@ impl World for Model {
         self.frames.get(&frame.number()).map_or(0, |frame| frame.count)
     }
 
-    fn take_page(&mut self, client: ProcessId, page: UserPage, place: usize) -> Option<Entry> {
+    fn take_page(&mut self, client: ProcessId, page: UserPage, index: usize) -> Option<Entry> {
         self.meanwhile();
         let number = page.page().number();
         if let Some((id, page, tag)) = self.before_taking.filter(|(_, page, _)| *page == number) {
@@ -820,21 +827,21 @@ impl World for Model {
         if !leaf.is_present() {
             return None;
         }
-        assert!(self.held[place].is_none());
-        self.held[place] = Some(HeldPage { client, page: number, leaf });
-        self.client(client).unwrap().leaves.insert(number, Entry::paged_out(MINE));
+        assert!(self.taken[index].is_none());
+        self.taken[index] = Some(TakenPage { client, page: number, leaf });
+        self.client(client).unwrap().leaves.insert(number, Entry::paged_out(Permissions::PAGER));
         Some(leaf)
     }
 
-    fn held(&mut self, place: usize, bytes: &mut Bytes) {
+    fn read_taken(&mut self, index: usize, bytes: &mut Bytes) {
         self.meanwhile();
-        let leaf = self.held[place].unwrap().leaf;
+        let leaf = self.taken[index].unwrap().leaf;
         *bytes = *self.ram(leaf).bytes;
     }
 
-    fn is_as_in_the_file(&mut self, _: ProcessId, page: UserPage, place: usize) -> bool {
+    fn matches_the_file(&mut self, _: ProcessId, page: UserPage, index: usize) -> bool {
         self.meanwhile();
-        let leaf = self.held[place].unwrap().leaf;
+        let leaf = self.taken[index].unwrap().leaf;
         *self.ram(leaf).bytes == pattern(file_tag(page.page().number()))
     }
 
@@ -842,39 +849,39 @@ impl World for Model {
         &mut self,
         client: ProcessId,
         page: UserPage,
-        place: usize,
-    ) -> Result<(), Failure> {
+        index: usize,
+    ) -> Result<(), GiveError> {
         self.meanwhile();
-        let leaf = self.held[place].unwrap().leaf;
-        if !self.lives(client) {
-            return Err(Failure::Gone);
+        let leaf = self.taken[index].unwrap().leaf;
+        if !self.is_alive(client) {
+            return Err(GiveError::Gone);
         }
         if self.is_present(client, page.page().number()) {
-            return Err(Failure::Taken);
+            return Err(GiveError::Occupied);
         }
         if self.no_quota || self.relatives && self.random(8) == 0 {
-            return Err(Failure::Quota);
+            return Err(GiveError::Quota);
         }
-        self.held[place] = None;
+        self.taken[index] = None;
         let seal = if leaf.is_writable() { EntryFlags::empty() } else { EntryFlags::SEALED };
-        let flags = leaf.permissions().difference(MINE).leaf() | seal;
+        let flags = leaf.permissions().difference(Permissions::PAGER).leaf() | seal;
         self.map(client, page.page().number(), leaf.with_flags(flags));
         Ok(())
     }
 
-    fn drop_held(&mut self, place: usize) {
-        let HeldPage { client, page, leaf } = self.held[place].take().unwrap();
+    fn drop_taken(&mut self, index: usize) {
+        let TakenPage { client, page, leaf } = self.taken[index].take().unwrap();
         let tag = self.ram(leaf).tag;
-        if self.see(client, page) == Entry::paged_out(MINE) {
-            self.client(client).unwrap().away.insert(page, tag);
+        if self.see(client, page) == Entry::paged_out(Permissions::PAGER) {
+            self.client(client).unwrap().paged_out.insert(page, tag);
         }
         self.release(leaf);
     }
 
-    fn scratch(&mut self) -> Result<&mut Bytes, Failure> {
+    fn scratch(&mut self) -> Result<&mut Bytes, GiveError> {
         self.meanwhile();
         if self.scratch.is_none() {
-            self.scratch = Some(self.allocate().ok_or(Failure::NoFrame)?);
+            self.scratch = Some(self.allocate().ok_or(GiveError::NoFrame)?);
         }
         Ok(&mut self.frames.get_mut(&self.scratch.unwrap()).unwrap().bytes)
     }
@@ -885,13 +892,13 @@ impl World for Model {
         page: UserPage,
         rights: Rights,
         marked: bool,
-    ) -> Result<Frame, Failure> {
+    ) -> Result<Frame, GiveError> {
         self.meanwhile();
-        if !self.lives(client) {
-            return Err(Failure::Gone);
+        if !self.is_alive(client) {
+            return Err(GiveError::Gone);
         }
         if self.is_present(client, page.page().number()) {
-            return Err(Failure::Taken);
+            return Err(GiveError::Occupied);
         }
         let expected = self.tag(client, page.page().number());
         let frame = Frame::from_number(self.scratch.take().unwrap());
@@ -903,18 +910,18 @@ impl World for Model {
         Ok(frame)
     }
 
-    fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), Failure> {
-        if self.copy_page(client, page.page().number()) { Ok(()) } else { Err(Failure::NoFrame) }
+    fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError> {
+        if self.copy_page(client, page.page().number()) { Ok(()) } else { Err(GiveError::NoFrame) }
     }
 
-    fn mark(&mut self, client: ProcessId, page: UserPage) -> Result<(), Failure> {
+    fn mark_paged_out(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError> {
         self.meanwhile();
-        if !self.lives(client) {
-            return Err(Failure::Gone);
+        if !self.is_alive(client) {
+            return Err(GiveError::Gone);
         }
         let old = self.see(client, page.page().number());
         assert!(!old.is_present(), "a mark over a page loses it");
-        self.map(client, page.page().number(), Entry::paged_out(MINE));
+        self.map(client, page.page().number(), Entry::paged_out(Permissions::PAGER));
         Ok(())
     }
 }

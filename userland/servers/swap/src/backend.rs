@@ -2,14 +2,9 @@
 
 use libsys::{Entry, Frame, Page, ProcessId, UserPage};
 
-use crate::place::Rights;
+use crate::page::Rights;
+use crate::pool::Memory;
 use crate::{Bytes, CLUSTER};
-
-/// Memory of the pager's own.
-pub trait Memory {
-    /// Has `bytes` bytes from `address` on backed by frames before they are touched; `false` if there are none.
-    fn take(&mut self, address: usize, bytes: usize) -> bool;
-}
 
 /// Why a request to the disk failed, after the driver has done what it could.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,7 +38,7 @@ pub trait Disk {
 
 /// Why the client did not get what the pager had for it. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Failure {
+pub enum GiveError {
     /// The client has ended.
     Gone,
     /// There is no frame: something has to go first.
@@ -51,14 +46,14 @@ pub enum Failure {
     /// The client's quota is used up: something of its own has to go first.
     Quota,
     /// Something is present at the page by now.
-    Taken,
+    Occupied,
     /// The kernel refuses: the page lies in a view of the client's.
     Refused,
 }
 
 /// What a client's page is, by the regions of its program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Nature {
+pub enum PageClass {
     /// Not the pager's business.
     Foreign,
     /// Its own: what it contains has to be kept.
@@ -69,26 +64,26 @@ pub enum Nature {
 
 /// Clients, their tables, and a scratch page. Pages that have been taken from clients are *held* in places numbered
 /// from 0 up to [`CLUSTER`].
-pub trait World: Memory + Disk {
+pub trait Backend: Memory + Disk {
     /// Frames that are free.
     fn free_frames(&mut self) -> u32;
 
     /// Does the client live?
-    fn lives(&self, client: ProcessId) -> bool;
+    fn is_alive(&self, client: ProcessId) -> bool;
 
     /// Has it been started, if it was made as a copy?
-    fn has_begun(&self, client: ProcessId) -> bool;
+    fn has_started(&self, client: ProcessId) -> bool;
 
     /// What a page of a client's is.
-    fn nature(&self, client: ProcessId, page: Page) -> Nature;
+    fn page_class(&self, client: ProcessId, page: Page) -> PageClass;
 
     /// Makes sure that the client's tables can be seen from now on, in a view. `false`: they cannot, because the client views
     /// something itself. Then its leaves are asked for one by one.
-    fn watch(&mut self, client: ProcessId) -> bool;
+    fn attach_view(&mut self, client: ProcessId) -> bool;
 
     /// Whether the view of the client was lost at any time since this was last asked, or there is none now. A view is lost,
     /// among other things, when the client gets another pager, which may set marks of its own.
-    fn lost_sight(&mut self, client: ProcessId) -> bool;
+    fn view_was_lost(&mut self, client: ProcessId) -> bool;
 
     /// The first directory index from `index` on below which the client has a table with pages that are the
     /// pager's business; `None` if it cannot be watched.
@@ -98,8 +93,8 @@ pub trait World: Memory + Disk {
     /// cannot be watched, this clears A and D of the present ones, and absent ones read as 0 even if they have marks.
     fn leaves(&mut self, client: ProcessId, first: Page) -> [Entry; CLUSTER];
 
-    /// The leaf of a page at this instant, as [`World::leaves`] tells it.
-    fn glance(&mut self, client: ProcessId, page: Page) -> Entry {
+    /// The leaf of a page at this instant, as [`Backend::leaves`] tells it.
+    fn snapshot(&mut self, client: ProcessId, page: Page) -> Entry {
         let index = page.number() as usize % CLUSTER;
         self.leaves(client, Page::numbered(page.number() - index as u32))[index]
     }
@@ -116,52 +111,56 @@ pub trait World: Memory + Disk {
     /// Takes a page away from a client, leaves the pager's mark, and holds it in `place`. Returns the last leaf; `None`
     /// if there is no such page any more. The page has its contents of this instant for as long as it is held, unless
     /// someone else maps it writable.
-    fn take_page(&mut self, client: ProcessId, page: UserPage, place: usize) -> Option<Entry>;
+    fn take_page(&mut self, client: ProcessId, page: UserPage, index: usize) -> Option<Entry>;
 
     /// The contents of a held page.
-    fn held(&mut self, place: usize, bytes: &mut Bytes);
+    fn read_taken(&mut self, index: usize, bytes: &mut Bytes);
 
     /// Whether the held page has the bytes that the program's file has there for the client.
-    fn is_as_in_the_file(&mut self, client: ProcessId, page: UserPage, place: usize) -> bool;
+    fn matches_the_file(&mut self, client: ProcessId, page: UserPage, index: usize) -> bool;
 
     /// Gives a held page back to its client as it was, without the pager's mark.
     ///
     /// # Errors
-    /// A [`Failure`]; the page is still held.
-    fn give_back(&mut self, client: ProcessId, page: UserPage, place: usize)
-    -> Result<(), Failure>;
+    /// A [`GiveError`]; the page is still held.
+    fn give_back(
+        &mut self,
+        client: ProcessId,
+        page: UserPage,
+        index: usize,
+    ) -> Result<(), GiveError>;
 
     /// Drops a held page.
-    fn drop_held(&mut self, place: usize);
+    fn drop_taken(&mut self, index: usize);
 
     /// A page of the pager's own to be filled.
     ///
     /// # Errors
     /// `NoFrame`.
-    fn scratch(&mut self) -> Result<&mut Bytes, Failure>;
+    fn scratch(&mut self) -> Result<&mut Bytes, GiveError>;
 
     /// Moves the scratch page into a client where nothing is present, with these rights, and with the pager's mark if
     /// `marked`.
     ///
     /// # Errors
-    /// A [`Failure`]; nothing was mapped.
+    /// A [`GiveError`]; nothing was mapped.
     fn give_scratch(
         &mut self,
         client: ProcessId,
         page: UserPage,
         rights: Rights,
         marked: bool,
-    ) -> Result<Frame, Failure>;
+    ) -> Result<Frame, GiveError>;
 
     /// Makes a copy-on-write page the client's own, writable and without the mark.
     ///
     /// # Errors
-    /// A [`Failure`].
-    fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), Failure>;
+    /// A [`GiveError`].
+    fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError>;
 
     /// Leaves the pager's mark on an absent leaf.
     ///
     /// # Errors
-    /// A [`Failure`].
-    fn mark(&mut self, client: ProcessId, page: UserPage) -> Result<(), Failure>;
+    /// A [`GiveError`].
+    fn mark_paged_out(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError>;
 }

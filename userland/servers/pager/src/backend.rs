@@ -15,13 +15,12 @@ use libsys::{
     Entry, Error, Frame, Page, PageRange, Permissions, ProcessId, Target, UserPage, machine,
     page_allocate, page_copy, page_move, page_protect, page_unmap, range_protect,
 };
-use pager::Clients;
-use swap::place::{MINE, Rights};
-use swap::world::{Failure, Nature};
-use swap::{Bytes, CLUSTER, Disk, DiskError, Memory, World};
+use pager::{Clients, File};
+use swap::backend::{GiveError, PageClass};
+use swap::page::Rights;
+use swap::{Backend, Bytes, CLUSTER, Disk, DiskError, Memory};
 
 use crate::disk::SwapDisk;
-use crate::server::{File, is_page_of};
 
 /// `0x4000_0000  PDE 0x100` to `0xE000_0000  PDE 0x380`: where clients are viewed, by process slot.
 const VIEWS: core::ops::Range<u32> = 0x100..0x380;
@@ -29,13 +28,13 @@ const VIEWS: core::ops::Range<u32> = 0x100..0x380;
 const TABLES: u32 = USER_TOP >> 22;
 
 /// What the pager has its hands on.
-pub struct Hands {
+pub struct Resources {
     views: Vec<Option<Watched>>,
     scratch: Option<Scratch>,
     disk: SwapDisk,
 }
 
-impl Hands {
+impl Resources {
     /// Takes all the memory that is needed to reach out later.
     ///
     /// # Errors
@@ -54,7 +53,7 @@ impl Hands {
     }
 
     /// The scratch page has been mapped elsewhere, too: parts with it.
-    pub fn part_with_scratch(&mut self) {
+    pub fn release_scratch(&mut self) {
         self.scratch = None;
     }
 }
@@ -63,22 +62,22 @@ impl Hands {
 struct Watched {
     client: ProcessId,
     view: View,
-    /// It was attached since [`World::lost_sight`] was last asked: what was before it is not known.
+    /// It was attached since [`Backend::view_was_lost`] was last asked: what was before it is not known.
     is_new: bool,
 }
 
 /// The world, as the decisions see it.
-pub struct Reach<'a> {
+pub struct MachineBackend<'a> {
     /// Who the clients are.
     pub clients: &'a Clients<File>,
     /// What the pager has its hands on.
-    pub hands: &'a mut Hands,
+    pub resources: &'a mut Resources,
 }
 
-impl Reach<'_> {
+impl MachineBackend<'_> {
     /// The view of a client, if there is one and it shows something.
     fn view(&self, client: ProcessId) -> Option<&View> {
-        let watched = self.hands.views[place_of_view(client)].as_ref()?;
+        let watched = self.resources.views[view_index(client)].as_ref()?;
         (watched.client == client && watched.view.is_live()).then_some(&watched.view)
     }
 
@@ -117,29 +116,29 @@ impl Reach<'_> {
     }
 
     /// Gives the scratch page the permissions and marks with which it is to arrive.
-    fn dress_scratch(permissions: Permissions) -> Result<(), Failure> {
+    fn set_scratch_permissions(permissions: Permissions) -> Result<(), GiveError> {
         let change = libsys::call::Change { drop: Permissions::all(), add: permissions };
-        page_protect(Target::Caller, Scratch::PAGE, change).map(drop).map_err(failure)
+        page_protect(Target::Caller, Scratch::PAGE, change).map(drop).map_err(give_error)
     }
 }
 
-const fn place_of_view(client: ProcessId) -> usize {
+const fn view_index(client: ProcessId) -> usize {
     client.index() as usize % (VIEWS.end - VIEWS.start) as usize
 }
 
 /// What a failed call means for a client's page.
-const fn failure(error: Error) -> Failure {
+const fn give_error(error: Error) -> GiveError {
     match error {
-        Error::OutOfFrames => Failure::NoFrame,
-        Error::QuotaExceeded => Failure::Quota,
-        Error::Busy => Failure::Taken,
-        Error::NotPermitted => Failure::Refused,
+        Error::OutOfFrames => GiveError::NoFrame,
+        Error::QuotaExceeded => GiveError::Quota,
+        Error::Busy => GiveError::Occupied,
+        Error::NotPermitted => GiveError::Refused,
         // What else a call on a client's page can say is that there is no such client any more.
-        _ => Failure::Gone,
+        _ => GiveError::Gone,
     }
 }
 
-impl Memory for Reach<'_> {
+impl Memory for MachineBackend<'_> {
     fn take(&mut self, address: usize, bytes: usize) -> bool {
         // Addresses of this machine have 32 bits.
         let (first, end) = (address as u32 & !(PAGE_SIZE - 1), (address + bytes) as u32);
@@ -153,81 +152,81 @@ impl Memory for Reach<'_> {
     }
 }
 
-impl Disk for Reach<'_> {
+impl Disk for MachineBackend<'_> {
     fn slots(&self) -> u32 {
-        self.hands.disk.slots()
+        self.resources.disk.slots()
     }
 
     fn buffer(&mut self, index: usize) -> &mut Bytes {
-        self.hands.disk.buffer(index)
+        self.resources.disk.buffer(index)
     }
 
     fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
-        self.hands.disk.write(first, count)
+        self.resources.disk.write(first, count)
     }
 
     fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
-        self.hands.disk.read(first, count)
+        self.resources.disk.read(first, count)
     }
 }
 
-impl World for Reach<'_> {
+impl Backend for MachineBackend<'_> {
     fn free_frames(&mut self) -> u32 {
         machine().free
     }
 
-    fn lives(&self, client: ProcessId) -> bool {
-        info::process(client).is_some_and(|facts| facts.status != Status::Dying as u32)
+    fn is_alive(&self, client: ProcessId) -> bool {
+        info::process(client).is_some_and(|info| info.status != Status::Dying as u32)
     }
 
-    fn has_begun(&self, client: ProcessId) -> bool {
+    fn has_started(&self, client: ProcessId) -> bool {
         const READY: [u32; 2] = [Status::Runnable as u32, Status::Running as u32];
-        info::process(client).is_none_or(|facts| facts.runs > 0 || READY.contains(&facts.status))
+        info::process(client).is_none_or(|info| info.runs > 0 || READY.contains(&info.status))
     }
 
-    fn nature(&self, client: ProcessId, page: Page) -> Nature {
+    fn page_class(&self, client: ProcessId, page: Page) -> PageClass {
         if page == Page::containing(EXCEPTION_STACK) {
-            return Nature::Private;
+            return PageClass::Private;
         }
-        let Ok(program) = self.clients.program_of(client) else { return Nature::Foreign };
+        let Ok(program) = self.clients.program_of(client) else { return PageClass::Foreign };
         match program.regions.find(page.address()).map(libsys::paging::regions::Region::kind) {
-            Some(Kind::Image { writable: false }) => Nature::Text,
+            Some(Kind::Image { writable: false }) => PageClass::Text,
             Some(Kind::Image { writable: true } | Kind::DemandZero | Kind::Stack) => {
-                Nature::Private
+                PageClass::Private
             }
-            Some(Kind::Guard) | None => Nature::Foreign,
+            Some(Kind::Guard) | None => PageClass::Foreign,
         }
     }
 
-    fn watch(&mut self, client: ProcessId) -> bool {
+    fn attach_view(&mut self, client: ProcessId) -> bool {
         if self.view(client).is_some() {
             return true;
         }
-        let place = place_of_view(client);
-        if let Some(Watched { client: other, .. }) = &self.hands.views[place]
+        let index = view_index(client);
+        if let Some(Watched { client: other, .. }) = &self.resources.views[index]
             && *other != client
-            && self.lives(*other)
+            && self.is_alive(*other)
         {
             return false;
         }
         // The old one has to go before a new one can take its place.
-        self.hands.views[place] = None;
-        let Ok(slot) = libsys::abi::ViewSlot::new(VIEWS.start + place as u32) else { return false };
+        self.resources.views[index] = None;
+        let Ok(slot) = libsys::abi::ViewSlot::new(VIEWS.start + index as u32) else { return false };
         let view = View::attach(client, slot).ok();
-        self.hands.views[place] = view.map(|view| Watched { client, view, is_new: true });
+        self.resources.views[index] = view.map(|view| Watched { client, view, is_new: true });
         self.view(client).is_some()
     }
 
-    fn lost_sight(&mut self, client: ProcessId) -> bool {
+    fn view_was_lost(&mut self, client: ProcessId) -> bool {
         if self.view(client).is_none() {
             return true;
         }
-        let watched = self.hands.views[place_of_view(client)].as_mut();
+        let watched = self.resources.views[view_index(client)].as_mut();
         watched.is_none_or(|watched| core::mem::replace(&mut watched.is_new, false))
     }
 
     fn table_from(&mut self, client: ProcessId, index: u32) -> Option<u32> {
-        if !self.watch(client) {
+        if !self.attach_view(client) {
             return None;
         }
         let window = self.view(client)?.window();
@@ -244,7 +243,7 @@ impl World for Reach<'_> {
 
     fn leaves(&mut self, client: ProcessId, first: Page) -> [Entry; CLUSTER] {
         let mut leaves = [Entry::ABSENT; CLUSTER];
-        if !self.watch(client) {
+        if !self.attach_view(client) {
             for (page, leaf) in (first.number()..).zip(&mut leaves) {
                 let page = UserPage::containing(Page::numbered(page).address());
                 *leaf =
@@ -262,7 +261,7 @@ impl World for Reach<'_> {
     }
 
     fn leaf(&mut self, client: ProcessId, page: UserPage) -> Entry {
-        if self.watch(client) {
+        if self.attach_view(client) {
             let walked = self.view(client).map(|view| view.window().walk(page.page()));
             // A view that was lost on the way shows nothing, which is no answer.
             if self.view(client).is_some() {
@@ -288,41 +287,41 @@ impl World for Reach<'_> {
         info::frame_references(frame).unwrap_or(u32::MAX)
     }
 
-    fn take_page(&mut self, client: ProcessId, page: UserPage, place: usize) -> Option<Entry> {
-        page_move((client, page), (Target::Caller, held::page(place)), MINE).ok()
+    fn take_page(&mut self, client: ProcessId, page: UserPage, index: usize) -> Option<Entry> {
+        page_move((client, page), (Target::Caller, held::page(index)), Permissions::PAGER).ok()
     }
 
-    fn held(&mut self, place: usize, bytes: &mut Bytes) {
-        held::copy(place, bytes);
+    fn read_taken(&mut self, index: usize, bytes: &mut Bytes) {
+        held::copy(index, bytes);
     }
 
-    fn is_as_in_the_file(&mut self, client: ProcessId, page: UserPage, place: usize) -> bool {
+    fn matches_the_file(&mut self, client: ProcessId, page: UserPage, index: usize) -> bool {
         let Ok(program) = self.clients.program_of(client) else { return false };
         let mut bytes = [0; size_of::<Bytes>()];
-        held::copy(place, &mut bytes);
-        is_page_of(program, page.page(), &mut bytes)
+        held::copy(index, &mut bytes);
+        program.matches(page.page(), &mut bytes)
     }
 
     fn give_back(
         &mut self,
         client: ProcessId,
         page: UserPage,
-        place: usize,
-    ) -> Result<(), Failure> {
-        let from = (Target::Caller, held::page(place));
-        page_move(from, (client, page), Permissions::empty()).map(drop).map_err(failure)
+        index: usize,
+    ) -> Result<(), GiveError> {
+        let from = (Target::Caller, held::page(index));
+        page_move(from, (client, page), Permissions::empty()).map(drop).map_err(give_error)
     }
 
-    fn drop_held(&mut self, place: usize) {
+    fn drop_taken(&mut self, index: usize) {
         // Unmapping without marks needs no memory and cannot fail.
-        let _ = page_unmap(Target::Caller, held::page(place), Permissions::empty());
+        let _ = page_unmap(Target::Caller, held::page(index), Permissions::empty());
     }
 
-    fn scratch(&mut self) -> Result<&mut Bytes, Failure> {
-        if self.hands.scratch.is_none() {
-            self.hands.scratch = Some(Scratch::new().map_err(failure)?);
+    fn scratch(&mut self) -> Result<&mut Bytes, GiveError> {
+        if self.resources.scratch.is_none() {
+            self.resources.scratch = Some(Scratch::new().map_err(give_error)?);
         }
-        self.hands.scratch.as_mut().map(Scratch::bytes).ok_or(Failure::NoFrame)
+        self.resources.scratch.as_mut().map(Scratch::bytes).ok_or(GiveError::NoFrame)
     }
 
     fn give_scratch(
@@ -331,21 +330,21 @@ impl World for Reach<'_> {
         page: UserPage,
         rights: Rights,
         marked: bool,
-    ) -> Result<Frame, Failure> {
-        let mark = if marked { MINE } else { Permissions::empty() };
+    ) -> Result<Frame, GiveError> {
+        let mark = if marked { Permissions::PAGER } else { Permissions::empty() };
         let permissions = rights.permissions | mark;
         // What arrives without W is sealed; what was not, because its owner itself gave W up, has to lose it here.
         let gives_up = !rights.sealed && !permissions.contains(Permissions::WRITE);
         let at_first = if gives_up { permissions | Permissions::WRITE } else { permissions };
-        let scratch = window().entry_of(Scratch::PAGE.page()).ok_or(Failure::NoFrame)?;
-        Self::dress_scratch(at_first)?;
+        let scratch = window().entry_of(Scratch::PAGE.page()).ok_or(GiveError::NoFrame)?;
+        Self::set_scratch_permissions(at_first)?;
         let from = (Target::Caller, Scratch::PAGE);
         if let Err(error) = page_move(from, (client, page), Permissions::empty()) {
             // It stays, to be filled again.
-            Self::dress_scratch(Permissions::WRITE)?;
-            return Err(failure(error));
+            Self::set_scratch_permissions(Permissions::WRITE)?;
+            return Err(give_error(error));
         }
-        self.hands.part_with_scratch();
+        self.resources.release_scratch();
         if gives_up {
             let drop = Permissions::WRITE;
             let change = libsys::call::Change { drop, add: Permissions::empty() };
@@ -355,14 +354,14 @@ impl World for Reach<'_> {
         Ok(scratch.frame())
     }
 
-    fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), Failure> {
+    fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError> {
         // Without the pager's mark: the copy is about to be written.
         let kept = Permissions::SHARED;
         let marks = self.leaf(client, page).permissions() & kept;
-        page_copy(client, page, marks).map(drop).map_err(failure)
+        page_copy(client, page, marks).map(drop).map_err(give_error)
     }
 
-    fn mark(&mut self, client: ProcessId, page: UserPage) -> Result<(), Failure> {
-        page_unmap(client, page, MINE).map(drop).map_err(failure)
+    fn mark_paged_out(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError> {
+        page_unmap(client, page, Permissions::PAGER).map(drop).map_err(give_error)
     }
 }

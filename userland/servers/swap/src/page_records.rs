@@ -3,9 +3,8 @@
 use libsys::abi::layout::{ENTRIES, PROCESSES};
 use libsys::{Page, ProcessId};
 
-use crate::place::{Place, Record};
-use crate::pool::{Full, Pool};
-use crate::world::Memory;
+use crate::page::{PackedRecord, PageRecord};
+use crate::pool::{Full, Memory, Pool};
 
 /// The tables of a client are a list; a client has few.
 #[derive(Clone, Debug)]
@@ -15,7 +14,7 @@ struct Table {
     next: Option<Number>,
     /// Records that say something.
     used: u32,
-    records: [Record; ENTRIES as usize],
+    records: [PackedRecord; ENTRIES as usize],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,14 +22,14 @@ struct Number(u16);
 
 /// The books, by process slot: who is in which slot is the caller's affair.
 #[derive(Debug)]
-pub struct Books {
+pub struct PageRecords {
     tables: Pool<Table>,
     free: Option<Number>,
     free_count: usize,
     first: [Option<Number>; PROCESSES as usize],
 }
 
-impl Books {
+impl PageRecords {
     /// Room for `tables` tables, at most 65,536.
     #[must_use]
     pub fn new(tables: usize) -> Self {
@@ -43,10 +42,10 @@ impl Books {
     }
 
     /// What is known of a page.
-    pub fn place(&mut self, client: ProcessId, page: Page) -> Place {
+    pub fn get(&mut self, client: ProcessId, page: Page) -> PageRecord {
         match self.find(client, page.directory_index()) {
             Some(table) => self.table(table).records[page.table_index() as usize].into(),
-            None => Place::Unknown,
+            None => PageRecord::Unknown,
         }
     }
 
@@ -81,7 +80,7 @@ impl Books {
     pub fn reserve(&mut self, count: usize, memory: &mut impl Memory) -> Result<(), Full> {
         while self.free_count < count {
             let number = Number(u16::try_from(self.tables.len()).map_err(|_| Full)?);
-            let records = [Record::default(); ENTRIES as usize];
+            let records = [PackedRecord::default(); ENTRIES as usize];
             let table = Table { directory_index: 0, next: self.free, used: 0, records };
             self.tables.grow(1, &table, memory)?;
             self.free = Some(number);
@@ -93,25 +92,25 @@ impl Books {
     /// Notes what is known of a page, and returns what was known before.
     ///
     /// # Panics
-    /// If [`Books::prepare`] has not promised it.
-    pub fn note(&mut self, client: ProcessId, page: Page, place: Place) -> Place {
+    /// If [`PageRecords::prepare`] has not promised it.
+    pub fn set(&mut self, client: ProcessId, page: Page, record: PageRecord) -> PageRecord {
         let found = self.find(client, page.directory_index());
-        if found.is_none() && place == Place::Unknown {
-            return Place::Unknown;
+        if found.is_none() && record == PageRecord::Unknown {
+            return PageRecord::Unknown;
         }
         let table = self.table_mut(found.expect("the table was prepared"));
-        let record = &mut table.records[page.table_index() as usize];
-        let old = Place::from(*record);
-        *record = place.into();
-        table.used += u32::from(place != Place::Unknown);
-        table.used -= u32::from(old != Place::Unknown);
+        let packed = &mut table.records[page.table_index() as usize];
+        let old = PageRecord::from(*packed);
+        *packed = record.into();
+        table.used += u32::from(record != PageRecord::Unknown);
+        table.used -= u32::from(old != PageRecord::Unknown);
         old
     }
 
     /// The first page from `from` on of which something is known.
     #[must_use]
-    pub fn next(&self, client: ProcessId, from: Page) -> Option<(Page, Place)> {
-        let mut best: Option<(Page, Place)> = None;
+    pub fn next(&self, client: ProcessId, from: Page) -> Option<(Page, PageRecord)> {
+        let mut best: Option<(Page, PageRecord)> = None;
         let mut next = self.first[client.index() as usize];
         while let Some(number) = next {
             let table = self.table(number);
@@ -122,10 +121,10 @@ impl Books {
                 continue;
             }
             let found = (first..start + ENTRIES)
-                .map(|page| (page, Place::from(table.records[(page - start) as usize])))
-                .find(|(_, place)| *place != Place::Unknown);
-            if let Some((page, place)) = found {
-                best = Some((Page::numbered(page), place));
+                .map(|page| (page, PageRecord::from(table.records[(page - start) as usize])))
+                .find(|(_, record)| *record != PageRecord::Unknown);
+            if let Some((page, record)) = found {
+                best = Some((Page::numbered(page), record));
             }
         }
         best
@@ -181,7 +180,7 @@ impl Books {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::place::{Contents, Rights};
+    use crate::page::{Contents, Rights};
     use libsys::Permissions;
 
     struct Plenty;
@@ -192,15 +191,15 @@ mod tests {
         }
     }
 
-    const ZEROS: Place = Place::Stored {
+    const ZEROS: PageRecord = PageRecord::PagedOut {
         contents: Contents::Zeros,
         rights: Rights { permissions: Permissions::WRITE, sealed: false },
     };
 
-    fn pages(books: &Books, client: ProcessId) -> Vec<u32> {
+    fn pages(records: &PageRecords, client: ProcessId) -> Vec<u32> {
         let mut from = Page::numbered(0);
         core::iter::from_fn(|| {
-            let (page, _) = books.next(client, from)?;
+            let (page, _) = records.next(client, from)?;
             from = Page::numbered(page.number() + 1);
             Some(page.number())
         })
@@ -209,34 +208,34 @@ mod tests {
 
     #[test]
     fn pages_are_found_in_order_whichever_came_first() {
-        let (mut books, client) = (Books::new(4), ProcessId::first(3));
+        let (mut records, client) = (PageRecords::new(4), ProcessId::first(3));
         for number in [5000, 17, 2048, 18, 1023] {
             let page = Page::numbered(number);
-            books.prepare(client, page, &mut Plenty).unwrap();
-            assert_eq!(books.note(client, page, ZEROS), Place::Unknown);
+            records.prepare(client, page, &mut Plenty).unwrap();
+            assert_eq!(records.set(client, page, ZEROS), PageRecord::Unknown);
         }
-        assert_eq!(pages(&books, client), [17, 18, 1023, 2048, 5000]);
-        assert_eq!(pages(&books, ProcessId::first(4)), []);
-        assert_eq!(books.place(client, Page::numbered(18)), ZEROS);
-        assert_eq!(books.place(client, Page::numbered(19)), Place::Unknown);
+        assert_eq!(pages(&records, client), [17, 18, 1023, 2048, 5000]);
+        assert_eq!(pages(&records, ProcessId::first(4)), []);
+        assert_eq!(records.get(client, Page::numbered(18)), ZEROS);
+        assert_eq!(records.get(client, Page::numbered(19)), PageRecord::Unknown);
     }
 
     #[test]
     fn tables_in_which_nothing_is_noted_serve_others() {
-        let mut books = Books::new(2);
+        let mut records = PageRecords::new(2);
         let (one, other) = (ProcessId::first(1), ProcessId::first(2));
         for page in [0, 1024].map(Page::numbered) {
-            books.prepare(one, page, &mut Plenty).unwrap();
-            books.note(one, page, ZEROS);
+            records.prepare(one, page, &mut Plenty).unwrap();
+            records.set(one, page, ZEROS);
         }
         let page = Page::numbered(7);
-        assert_eq!(books.prepare(other, page, &mut Plenty), Err(Full));
-        books.note(one, Page::numbered(0), Place::Unknown);
-        books.tidy(one);
-        assert_eq!(books.tables(), 1);
-        books.prepare(other, page, &mut Plenty).unwrap();
-        assert_eq!(books.place(other, page), Place::Unknown, "a used table comes blank");
-        books.note(other, page, ZEROS);
-        assert_eq!((pages(&books, one), pages(&books, other)), (vec![1024], vec![7]));
+        assert_eq!(records.prepare(other, page, &mut Plenty), Err(Full));
+        records.set(one, Page::numbered(0), PageRecord::Unknown);
+        records.tidy(one);
+        assert_eq!(records.tables(), 1);
+        records.prepare(other, page, &mut Plenty).unwrap();
+        assert_eq!(records.get(other, page), PageRecord::Unknown, "a used table comes blank");
+        records.set(other, page, ZEROS);
+        assert_eq!((pages(&records, one), pages(&records, other)), (vec![1024], vec![7]));
     }
 }

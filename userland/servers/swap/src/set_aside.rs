@@ -14,7 +14,7 @@ const LONGEST_WAIT: u32 = 256;
 
 /// The slots that are set aside.
 #[derive(Debug)]
-pub struct Aside {
+pub struct SetAside {
     /// Those of the disk's slots that are free *here* are set aside.
     slots: Slots,
     /// The most slots of the next try.
@@ -25,7 +25,7 @@ pub struct Aside {
     next_wait: u32,
 }
 
-impl Aside {
+impl SetAside {
     /// None of so many slots.
     #[must_use]
     pub fn new(slots: u32) -> Self {
@@ -77,27 +77,27 @@ mod tests {
 
     #[test]
     fn slots_come_back_one_by_one_and_then_faster() {
-        let mut aside = Aside::new(64);
-        aside.add(0, 64);
+        let mut set_aside = SetAside::new(64);
+        set_aside.add(0, 64);
         for length in [1, 2, 4, 8, 16, 16, 16, 1] {
-            assert_eq!(aside.take(16, true).map(|(_, length)| length), Some(length));
-            aside.try_succeeded();
+            assert_eq!(set_aside.take(16, true).map(|(_, length)| length), Some(length));
+            set_aside.try_succeeded();
         }
-        assert_eq!((aside.count(), aside.take(16, false)), (0, None));
+        assert_eq!((set_aside.count(), set_aside.take(16, false)), (0, None));
     }
 
     #[test]
     fn each_failure_doubles_the_wait_up_to_its_bound() {
-        let mut aside = Aside::new(1);
-        aside.add(0, 1);
+        let mut set_aside = SetAside::new(1);
+        set_aside.add(0, 1);
         for wait in [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 256] {
             for _ in 0..wait {
-                assert_eq!(aside.take(16, true), None);
-                aside.other_succeeded();
+                assert_eq!(set_aside.take(16, true), None);
+                set_aside.other_succeeded();
             }
-            assert_eq!(aside.take(16, true), Some((0, 1)), "after {wait}");
-            aside.try_failed(0, 1);
+            assert_eq!(set_aside.take(16, true), Some((0, 1)), "after {wait}");
+            set_aside.try_failed(0, 1);
         }
-        assert_eq!(aside.take(16, false), Some((0, 1)), "there are no others");
+        assert_eq!(set_aside.take(16, false), Some((0, 1)), "there are no others");
     }
 }
