@@ -1,4 +1,8 @@
-//! What the decisions need of the world: the machine for the pager, a model in the tests.
+//! What the decisions need of the machine: [`Backend`] is implemented by the pager with calls and
+//! views, and by a model in the tests.
+//!
+//! The functions are as small as the decisions allow, because clients run between any two of them.
+//! Each one says what can have changed when it returns.
 
 use libsys::{Entry, Frame, Page, ProcessId, UserPage};
 
@@ -6,18 +10,18 @@ use crate::page::Rights;
 use crate::pool::Memory;
 use crate::{Bytes, CLUSTER};
 
-/// Why a request to the disk failed, after the driver has done what it could.
+/// Why a request to the disk failed, after the driver has tried what it can.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DiskError {
-    /// The disk could not do it: these sectors may be bad.
+    /// The disk reported an error: these sectors may be bad.
     Failed,
-    /// There is nobody to ask: nothing is known of the sectors.
+    /// There is no driver: nothing is known of the sectors.
     Gone,
 }
 
-/// A disk that is divided into slots of a page, with a buffer of [`CLUSTER`] pages.
+/// A disk that is divided into slots of one page, and a buffer of [`CLUSTER`] pages.
 pub trait Disk {
-    /// Slots; 0 if there is no disk.
+    /// How many slots there are; 0 without a disk.
     fn slots(&self) -> u32;
 
     /// Page `index` of the buffer.
@@ -26,103 +30,110 @@ pub trait Disk {
     /// Writes the first `count` pages of the buffer to the slots from `first` on.
     ///
     /// # Errors
-    /// `DiskError`: what the slots hold is unknown.
+    /// A [`DiskError`]: the contents of the slots are unknown.
     fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError>;
 
     /// Reads the slots from `first` on into the first `count` pages of the buffer.
     ///
     /// # Errors
-    /// `DiskError`: what the buffer holds is unknown.
+    /// A [`DiskError`]: the contents of the buffer are unknown.
     fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError>;
 }
 
-/// Why the client did not get what the pager had for it. Nothing was changed.
+/// Why a client was not given a page. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum GiveError {
     /// The client has ended.
     Gone,
-    /// There is no frame: something has to go first.
+    /// There is no frame: some page has to go first.
     NoFrame,
-    /// The client's quota is used up: something of its own has to go first.
+    /// The client's quota is used up: a page of its own has to go first.
     Quota,
-    /// Something is present at the page by now.
+    /// Another page is present there by now.
     Occupied,
-    /// The kernel refuses: the page lies in a view of the client's.
+    /// The kernel refuses the call: the page lies in a view of the client's.
     Refused,
 }
 
-/// What a client's page is, by the regions of its program.
+/// The class of a client's page, which follows from the regions of its program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PageClass {
-    /// Not the pager's business.
+    /// In no region. The pager leaves the page alone.
     Foreign,
-    /// Its own: what it contains has to be kept.
+    /// Written by the client: its contents have to be stored.
     Private,
-    /// Part of the program that the client only reads: the file has it.
+    /// A page of the program that the client only reads: the file has its contents.
     Text,
 }
 
-/// Clients, their tables, and a scratch page. Pages that have been taken from clients are *held* in places numbered
-/// from 0 up to [`CLUSTER`].
+/// Clients, their page tables, a scratch page, and the pages that were taken from clients, which
+/// have indices from 0 to [`CLUSTER`].
 pub trait Backend: Memory + Disk {
-    /// Frames that are free.
+    /// How many frames are free.
     fn free_frames(&mut self) -> u32;
 
-    /// Does the client live?
+    /// Whether the client has not ended.
     fn is_alive(&self, client: ProcessId) -> bool;
 
-    /// Has it been started, if it was made as a copy?
+    /// Whether the client has been started. Only a forked child can exist without having been
+    /// started.
     fn has_started(&self, client: ProcessId) -> bool;
 
-    /// What a page of a client's is.
+    /// The class of a client's page.
     fn page_class(&self, client: ProcessId, page: Page) -> PageClass;
 
-    /// Makes sure that the client's tables can be seen from now on, in a view. `false`: they cannot, because the client views
-    /// something itself. Then its leaves are asked for one by one.
+    /// Makes sure that the pager has a view of the client's page tables. Returns `false` if that is
+    /// impossible because the client has views itself; then its leaves are read by calls, one by
+    /// one.
     fn attach_view(&mut self, client: ProcessId) -> bool;
 
-    /// Whether the view of the client was lost at any time since this was last asked, or there is none now. A view is lost,
-    /// among other things, when the client gets another pager, which may set marks of its own.
+    /// Whether the view of the client was lost at any time since this was last asked, or does not
+    /// exist now. A view is lost, among other reasons, when the client gets another pager, which
+    /// may set marks of its own.
     fn view_was_lost(&mut self, client: ProcessId) -> bool;
 
-    /// The first directory index from `index` on below which the client has a table with pages that are the
-    /// pager's business; `None` if it cannot be watched.
+    /// The first directory index from `index` on below which the client has a table with pages in
+    /// its program's regions; `None` also if there is no view of the client.
     fn table_from(&mut self, client: ProcessId, index: u32) -> Option<u32>;
 
-    /// The client's leaves from `first` on, a multiple of [`CLUSTER`]; all absent where there is no table. If the client
-    /// cannot be watched, this clears A and D of the present ones, and absent ones read as 0 even if they have marks.
+    /// The client's leaves from `first` on, which is a multiple of [`CLUSTER`]; absent where there
+    /// is no table. Without a view of the client, this clears A and D of the present leaves, and
+    /// absent leaves read as 0 even if they have marks.
     fn leaves(&mut self, client: ProcessId, first: Page) -> [Entry; CLUSTER];
 
-    /// The leaf of a page at this instant, as [`Backend::leaves`] tells it.
+    /// The leaf of a page, read as by [`Backend::leaves`]. It may change at any time.
     fn snapshot(&mut self, client: ProcessId, page: Page) -> Entry {
         let index = page.number() as usize % CLUSTER;
         self.leaves(client, Page::numbered(page.number() - index as u32))[index]
     }
 
-    /// The leaf of a page of a client that waits for the pager, or has not begun: what it says stays true.
+    /// The leaf of a page of a client that waits for the pager, or that has not started: only a
+    /// process that may change its mappings can change the leaf.
     fn leaf(&mut self, client: ProcessId, page: UserPage) -> Entry;
 
-    /// Clears A and D of the [`CLUSTER`] pages from `first` on; bit `i` of the result is the old D of page `i`.
+    /// Clears A and D of the [`CLUSTER`] pages from `first` on; bit `i` of the result is the old D
+    /// of page `i`.
     fn clear_accessed(&mut self, client: ProcessId, first: Page) -> u32;
 
-    /// Mappings of a frame.
+    /// How many mappings a frame has.
     fn references(&mut self, frame: Frame) -> u32;
 
-    /// Takes a page away from a client, leaves the pager's mark, and holds it in `place`. Returns the last leaf; `None`
-    /// if there is no such page any more. The page has its contents of this instant for as long as it is held, unless
-    /// someone else maps it writable.
+    /// Moves a page from a client into the pager as taken page `index`, and leaves the pager's mark
+    /// in the client's leaf. Returns the last leaf; `None` if no page is present any more. The
+    /// contents do not change until the page is given back or dropped, unless another process maps
+    /// the frame writable.
     fn take_page(&mut self, client: ProcessId, page: UserPage, index: usize) -> Option<Entry>;
 
-    /// The contents of a held page.
+    /// Copies the contents of a taken page.
     fn read_taken(&mut self, index: usize, bytes: &mut Bytes);
 
-    /// Whether the held page has the bytes that the program's file has there for the client.
+    /// Whether a taken page has the bytes that the file of the client's program has for it.
     fn matches_the_file(&mut self, client: ProcessId, page: UserPage, index: usize) -> bool;
 
-    /// Gives a held page back to its client as it was, without the pager's mark.
+    /// Gives a taken page back to its client with its old permissions, without the pager's mark.
     ///
     /// # Errors
-    /// A [`GiveError`]; the page is still held.
+    /// A [`GiveError`]; the page is still taken.
     fn give_back(
         &mut self,
         client: ProcessId,
@@ -130,17 +141,17 @@ pub trait Backend: Memory + Disk {
         index: usize,
     ) -> Result<(), GiveError>;
 
-    /// Drops a held page.
+    /// Drops a taken page: its frame is free if nobody else maps it.
     fn drop_taken(&mut self, index: usize);
 
-    /// A page of the pager's own to be filled.
+    /// The pager's scratch page, to be filled.
     ///
     /// # Errors
     /// `NoFrame`.
     fn scratch(&mut self) -> Result<&mut Bytes, GiveError>;
 
-    /// Moves the scratch page into a client where nothing is present, with these rights, and with the pager's mark if
-    /// `marked`.
+    /// Moves the scratch page into a client where nothing is present, with these rights, and with
+    /// the pager's mark if `marked`. Returns its frame.
     ///
     /// # Errors
     /// A [`GiveError`]; nothing was mapped.
@@ -152,13 +163,14 @@ pub trait Backend: Memory + Disk {
         marked: bool,
     ) -> Result<Frame, GiveError>;
 
-    /// Makes a copy-on-write page the client's own, writable and without the mark.
+    /// Makes a copy-on-write page private: writable, in a frame of its own, without the mark for
+    /// copy-on-write.
     ///
     /// # Errors
     /// A [`GiveError`].
     fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError>;
 
-    /// Leaves the pager's mark on an absent leaf.
+    /// Sets the pager's mark in an absent leaf.
     ///
     /// # Errors
     /// A [`GiveError`].

@@ -1,8 +1,10 @@
-//! Which pages go next: a hand goes round all clients' tables, 16 pages at a time; a page that was used since it came by
-//! last gets a second chance.
+//! Which pages go next: the clock algorithm (second chance). A hand goes round the page tables of
+//! all clients, [`CLUSTER`] pages at a time. It clears the A bits that it finds set, and chooses
+//! pages whose A bit is still clear when it comes by again.
 //!
-//! The tables of a client are read in a view. A client that views something itself cannot be viewed; its leaves are asked for
-//! by calls, in the tables that its account knows ([`Tables`](crate::accounts::Tables)).
+//! The page tables of a client are read in a view. A client that has views itself cannot be viewed;
+//! its leaves are read by calls, in the tables that its account knows
+//! ([`Tables`](crate::accounts::Tables)).
 
 use libsys::abi::layout::{ENTRIES, PAGE_SIZE, USER_TOP};
 use libsys::{Entry, Page, Permissions, ProcessId};
@@ -11,7 +13,7 @@ use crate::CLUSTER;
 use crate::accounts::Accounts;
 use crate::backend::{Backend, PageClass};
 
-/// Where the hand stands.
+/// Where the hand stands: a process slot and a page number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Hand {
     slot: usize,
@@ -21,15 +23,15 @@ pub struct Hand {
 /// Neighbouring pages of one client.
 #[derive(Clone, Copy, Debug)]
 pub struct Group {
-    /// Whose they are.
+    /// Their client.
     pub client: ProcessId,
-    /// The first one, a multiple of [`CLUSTER`].
+    /// The first page; its number is a multiple of [`CLUSTER`].
     pub first: Page,
     /// Their leaves.
     pub leaves: [Entry; CLUSTER],
     /// Bit `i`: page `i` may go.
     pub chosen: u32,
-    /// Bit `i`: page `i` is dirty, or was and its leaf does not say so any more.
+    /// Bit `i`: page `i` is dirty, or was dirty and the hand has cleared its D bit.
     pub dirty: u32,
 }
 
@@ -46,21 +48,23 @@ impl Group {
     }
 }
 
-/// The first page that is no process's.
+/// The first page number above user space.
 const END: u32 = USER_TOP / PAGE_SIZE;
-/// The first directory entry that is no process's.
+/// The first directory entry above user space.
 const TABLES: u32 = USER_TOP / (PAGE_SIZE * ENTRIES);
-/// Turns of the hand that were begun anywhere: what all pages had been used for shows after the second whole one.
+/// How often the hand goes round in one search. The first round may begin anywhere; what the first
+/// whole round clears shows in the second.
 const TURNS: u32 = 4;
-/// Turns in which the pages that other clients were given last are spared.
+/// In so many rounds the pages that any client was given last stay; in the last round only those of
+/// the client on whose behalf the search is.
 const SPARING: u32 = 3;
 
-/// What is looked for.
+/// A search for pages that may go.
 #[derive(Clone, Copy, Debug)]
 pub struct Search {
-    /// Pages of one client only.
+    /// The client whose pages are searched; `None` for all clients.
     only: Option<ProcessId>,
-    /// What this client was given last stays.
+    /// The pages that this client was given last stay.
     spared: ProcessId,
     turn: u32,
 }
@@ -73,8 +77,8 @@ impl Search {
     }
 }
 
-/// Moves the hand on to the next pages of which some may go, or that were found dirty. `None`: the search is over,
-/// after several turns.
+/// Moves the hand to the next group that has pages that may go, or dirty pages. Returns `None` when
+/// the search is over.
 pub fn next<B: Backend>(
     backend: &mut B,
     hand: &mut Hand,
@@ -119,7 +123,7 @@ pub fn next<B: Backend>(
     None
 }
 
-/// The next pages of any client; `None` after the last one.
+/// The next group of any client; `None` at the end of the round.
 fn step<B: Backend>(
     backend: &mut B,
     hand: &mut Hand,
@@ -138,7 +142,7 @@ fn step<B: Backend>(
     None
 }
 
-/// The next pages of this client; `None` after the last one.
+/// The next group of one client; `None` at the end of the round.
 fn step_within<B: Backend>(
     backend: &mut B,
     accounts: &mut Accounts,
@@ -151,7 +155,7 @@ fn step_within<B: Backend>(
     found.map(|page| (client, page))
 }
 
-/// The first pages from number `from` on that have a table.
+/// The first group from page number `from` on that has a page table.
 fn group_from<B: Backend>(
     backend: &mut B,
     accounts: &Accounts,
@@ -163,7 +167,8 @@ fn group_from<B: Backend>(
     (page < END).then(|| Page::numbered(page))
 }
 
-/// The first directory index from `index` on below which the client may have pages that are the pager's business.
+/// The first directory index from `index` on below which the client may have pages in its program's
+/// regions.
 pub fn table_from<B: Backend>(
     backend: &mut B,
     accounts: &Accounts,

@@ -9,8 +9,8 @@
 //! 3. Each page is *taken* ([`crate::taken`]): one call moves it into the pager and leaves the
 //!    pager's mark in the client's absent leaf. From then on the client cannot change the page. If
 //!    it touches the page, it faults and waits until the pager has finished.
-//! 4. Each taken page gets a [`Disposition`]: it goes as it is, because its contents are stored or in
-//!    the program's file already; it must be stored; or it is given back.
+//! 4. Each taken page gets a [`Disposition`]: it goes as it is, because its contents are stored or
+//!    in the program's file already; it must be stored; or it is given back.
 //! 5. Contents are stored, records are made, frames are given up. A page that cannot be stored is
 //!    given back.
 //!
@@ -26,12 +26,12 @@
 //!
 //! # When a page need not be stored
 //!
-//! A page that goes without being stored must have its bytes in another place. There are two ways to
-//! know that, and neither believes a client.
+//! A page that goes without being stored must have its bytes in another place. There are two ways
+//! to know that, and neither believes a client.
 //!
 //! - *Text* is compared with the program's file, byte by byte, after the page was taken. Its entry
-//!   proves nothing: a relative may have put another page there, without W, and a fork gives a child
-//!   whatever its parent has written.
+//!   proves nothing: a relative may have put another page there, without W, and a fork gives a
+//!   child whatever its parent has written.
 //! - *A copy in the store* is good if all of these hold for the leaf at the moment of taking:
 //!   1. The page's record is [`PageRecord::Copied`] with this frame.
 //!   2. The leaf has the mark `PAGER` and no D. The kernel guarantees that then nobody has written

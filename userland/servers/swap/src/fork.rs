@@ -1,10 +1,10 @@
 //! How a forked child inherits the pages of its parent that are paged out.
 //!
 //! The kernel asks the pager about a fork before the child has any page. The parent waits for the
-//! answer, so its paged-out pages stay as they are. For each of them the child gets the pager's mark
-//! in its leaf, a record, and a reference to the contents. Pages in memory are not the pager's part:
-//! the parent shares them with the child by calls of its own, after this. A page that goes between
-//! now and then has to go for the child as well; the `unstarted` module does that.
+//! answer, so its paged-out pages stay as they are. For each of them the child gets the pager's
+//! mark in its leaf, a record, and a reference to the contents. Pages in memory are not the pager's
+//! part: the parent shares them with the child by calls of its own, after this. A page that goes
+//! between now and then has to go for the child as well; the `unstarted` module does that.
 
 use libsys::abi::layout::EXCEPTION_STACK;
 use libsys::{Page, ProcessId, UserPage};

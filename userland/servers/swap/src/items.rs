@@ -1,8 +1,11 @@
-//! Which contents are kept, who refers to them, and where they are: so that they can move without anyone's noticing.
+//! Stored contents by number: how many records refer to an item, and where its bytes are.
+//!
+//! A record names an item and not a location, so that the store can move contents without a change
+//! in any record.
 
 use crate::pool::{Full, Memory, Pool};
 
-/// Contents that are kept, by number.
+/// Stored contents, by number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Item(u32);
 
@@ -13,14 +16,14 @@ impl Item {
         Self(number)
     }
 
-    /// Its number.
+    /// The number of the item.
     #[must_use]
     pub const fn number(self) -> u32 {
         self.0
     }
 }
 
-/// Where kept contents are.
+/// Where the bytes of an item are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Location {
     /// Compressed, at this offset of the arena.
@@ -31,7 +34,7 @@ pub enum Location {
 
 #[derive(Clone, Copy, Debug)]
 enum Entry {
-    /// With the next free one.
+    /// Holds the next free item.
     Free(Option<Item>),
     Used {
         references: u32,
@@ -39,7 +42,7 @@ enum Entry {
     },
 }
 
-/// All items.
+/// All items. The free ones form a list.
 #[derive(Debug)]
 pub struct Items {
     entries: Pool<Entry>,
@@ -47,7 +50,7 @@ pub struct Items {
     used: u32,
 }
 
-/// Items that are added together.
+/// How many items are added at a time.
 const STEP: usize = 64;
 
 impl Items {
@@ -57,7 +60,7 @@ impl Items {
         Self { entries: Pool::new(bound.next_multiple_of(STEP)), free: None, used: 0 }
     }
 
-    /// Items that someone refers to.
+    /// How many items have references.
     #[must_use]
     pub const fn used(&self) -> u32 {
         self.used
@@ -66,7 +69,7 @@ impl Items {
     /// Makes sure that `count` items can be added.
     ///
     /// # Errors
-    /// `Full`: there is no memory for them, or no room.
+    /// `Full`: the bound is reached, or there is no memory.
     pub fn prepare(&mut self, count: u32, memory: &mut impl Memory) -> Result<(), Full> {
         while (self.entries.len() as u32) < self.used + count {
             let first = self.entries.len() as u32;
@@ -79,10 +82,10 @@ impl Items {
         Ok(())
     }
 
-    /// A new item with one reference.
+    /// Adds an item with one reference.
     ///
     /// # Panics
-    /// If [`Items::prepare`] has not promised it.
+    /// If [`Items::prepare`] did not succeed for it.
     pub fn add(&mut self, location: Location) -> Item {
         let item = self.free.expect("items were prepared");
         let entry = &mut self.entries.all_mut()[item.0 as usize];
@@ -94,13 +97,14 @@ impl Items {
         item
     }
 
-    /// One reference more.
+    /// Adds a reference.
     pub fn retain(&mut self, item: Item) {
         let (references, _) = self.entry(item);
         *references += 1;
     }
 
-    /// One reference less; where the contents were that nobody needs any more.
+    /// Drops a reference. If it was the last one, the item is free, and this returns where its
+    /// bytes were.
     pub fn release(&mut self, item: Item) -> Option<Location> {
         let (references, location) = self.entry(item);
         *references -= 1;
@@ -114,10 +118,10 @@ impl Items {
         Some(location)
     }
 
-    /// Where the contents are.
+    /// Where the bytes of an item are.
     ///
     /// # Panics
-    /// If nobody refers to the item: the books are wrong.
+    /// If the item is free: then a record is wrong.
     #[must_use]
     pub fn find(&self, item: Item) -> Location {
         match self.entries.all()[item.0 as usize] {
@@ -126,7 +130,7 @@ impl Items {
         }
     }
 
-    /// The contents have moved.
+    /// Changes where the bytes of an item are.
     pub fn moved(&mut self, item: Item, to: Location) {
         *self.entry(item).1 = to;
     }

@@ -1,4 +1,4 @@
-//! What the pager knows of one page of a client's, in eight bytes.
+//! The record of one page of a client, and how it is packed into eight bytes.
 
 use libsys::{Entry, EntryFlags, Frame, Permissions};
 
@@ -6,38 +6,39 @@ use crate::items::Item;
 
 /// Whether a leaf is absent and has the pager's mark: its page is paged out.
 ///
-/// Only the pager can set that mark in its clients' leaves. On a present leaf without D the mark says
-/// that nobody has written the frame since the pager gave the page; [`crate::eviction`] says what
-/// follows from that.
+/// Only the pager can set that mark in its clients' leaves. On a present leaf without D the mark
+/// says that nobody has written the frame since the pager gave the page; [`crate::eviction`] says
+/// what follows from that.
 #[must_use]
 pub const fn is_paged_out(leaf: Entry) -> bool {
     !leaf.is_present() && leaf.permissions().contains(Permissions::PAGER)
 }
 
-/// Where the contents of a page are that is not in memory, or of which there is a copy.
+/// The contents of a page that is paged out, or of which the store has a copy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Contents {
-    /// Nowhere: all bytes are 0.
+    /// All bytes are 0. Nothing is stored.
     Zeros,
-    /// In the program's file, as they were at first.
+    /// The bytes that the program's file has for the page. Nothing is stored.
     File,
-    /// In the store.
+    /// The bytes of this item of the store.
     Stored(Item),
-    /// Nowhere: the page could neither be kept nor given back. Whoever touches it ends.
+    /// The contents are lost: the page could neither be stored nor given back. A client that
+    /// touches it ends.
     Lost,
 }
 
-/// What a page comes back with.
+/// The permissions and marks with which a page comes back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rights {
     /// W and the client's own marks.
     pub permissions: Permissions,
-    /// The kernel's mark: W may not be added.
+    /// The kernel's mark: the client may not add W.
     pub sealed: bool,
 }
 
 impl Rights {
-    /// Those of a present leaf.
+    /// The rights in a present leaf. The pager's own mark is none of them.
     #[must_use]
     pub const fn of(leaf: Entry) -> Self {
         let permissions = leaf.permissions().difference(Permissions::PAGER);
@@ -45,29 +46,29 @@ impl Rights {
     }
 }
 
-/// What is known of a page.
+/// What the pager knows of a page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PageRecord {
-    /// Nothing: it was never touched, or it is in memory and nowhere else.
+    /// Nothing: the client never touched the page, or has it in memory and there is no copy.
     Unknown,
-    /// It was brought into this frame with the mark [`Permissions::PAGER`] and is kept as well: the same bytes, as long as the leaf has
-    /// the mark and no D.
+    /// The page is in memory, and the store has a copy of it. The pager gave the page in this frame
+    /// with the mark `PAGER`. The copy is good as long as the leaf has the mark and no D.
     Copied {
-        /// The frame.
+        /// The frame in which the page was given.
         frame: Frame,
         /// The copy.
         item: Item,
     },
-    /// It is not in memory.
+    /// The page is not in memory.
     PagedOut {
-        /// Where it is.
+        /// Its contents.
         contents: Contents,
-        /// What it comes back with.
+        /// Its rights.
         rights: Rights,
     },
 }
 
-/// A [`PageRecord`] as the books keep it. All zero bits are [`PageRecord::Unknown`].
+/// A [`PageRecord`] in eight bytes. All zero bits are [`PageRecord::Unknown`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct PackedRecord(u64);
 

@@ -1,11 +1,11 @@
 //! How pages come back: the pager's part of a client's fault.
 //!
-//! 1. A fault on a page with a record [`PageRecord::PagedOut`] whose leaf still has the pager's mark
-//!    is served from the store: the bytes are read, copied to the scratch page, and the scratch page
-//!    is moved into the client.
-//! 2. If the read was no write access and the contents are on the disk, the contents stay stored and
-//!    the record becomes [`PageRecord::Copied`]: if nobody writes the page, it can go again without
-//!    a write to the disk (see [`crate::eviction`]).
+//! 1. A fault on a page with a record [`PageRecord::PagedOut`] whose leaf still has the pager's
+//!    mark is served from the store: the bytes are read, copied to the scratch page, and the
+//!    scratch page is moved into the client.
+//! 2. If the read was no write access and the contents are on the disk, the contents stay stored
+//!    and the record becomes [`PageRecord::Copied`]: if nobody writes the page, it can go again
+//!    without a write to the disk (see [`crate::eviction`]).
 //! 3. A fault on a page without such a record is not the store's: it may be possible by now, or a
 //!    write to a copy-on-write page for which the client's own handler found no frame, or a first
 //!    touch, which the regions of the client's program decide.
@@ -138,8 +138,8 @@ impl Swap {
         Served::Resume
     }
 
-    /// Moves a page with these bytes and rights into a client, with the pager's mark if a copy stays
-    /// stored, and updates its record. Returns `false` if another page is there already.
+    /// Moves a page with these bytes and rights into a client, with the pager's mark if a copy
+    /// stays stored, and updates its record. Returns `false` if another page is there already.
     fn deliver<B: Backend>(
         &mut self,
         backend: &mut B,

@@ -1,4 +1,5 @@
-//! What is known of every page of every client: a table of 1,024 records for each 4 MiB in which anything is known.
+//! The records of all pages of all clients: a table of 1,024 records for each 4 MiB of a client in
+//! which at least one page has a record.
 
 use libsys::abi::layout::{ENTRIES, PROCESSES};
 use libsys::{Page, ProcessId};
@@ -6,13 +7,13 @@ use libsys::{Page, ProcessId};
 use crate::page::{PackedRecord, PageRecord};
 use crate::pool::{Full, Memory, Pool};
 
-/// The tables of a client are a list; a client has few.
+/// A table of records. The tables of a client form a list, which is short; so do the free tables.
 #[derive(Clone, Debug)]
 struct Table {
-    /// Which 4 MiB.
+    /// The directory entry of the pages.
     directory_index: u32,
     next: Option<Number>,
-    /// Records that say something.
+    /// Records that are not `Unknown`.
     used: u32,
     records: [PackedRecord; ENTRIES as usize],
 }
@@ -20,7 +21,7 @@ struct Table {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Number(u16);
 
-/// The books, by process slot: who is in which slot is the caller's affair.
+/// All records, by the process slot of the client. The caller knows which process is in a slot.
 #[derive(Debug)]
 pub struct PageRecords {
     tables: Pool<Table>,
@@ -30,7 +31,7 @@ pub struct PageRecords {
 }
 
 impl PageRecords {
-    /// Room for `tables` tables, at most 65,536.
+    /// Addresses for `tables` tables, at most 65,536.
     #[must_use]
     pub fn new(tables: usize) -> Self {
         Self {
@@ -41,7 +42,7 @@ impl PageRecords {
         }
     }
 
-    /// What is known of a page.
+    /// The record of a page.
     pub fn get(&mut self, client: ProcessId, page: Page) -> PageRecord {
         match self.find(client, page.directory_index()) {
             Some(table) => self.table(table).records[page.table_index() as usize].into(),
@@ -49,10 +50,10 @@ impl PageRecords {
         }
     }
 
-    /// Makes sure that something can be noted of a page, and of all others under the same table.
+    /// Makes sure that the record of a page, and of all others under the same table, can be set.
     ///
     /// # Errors
-    /// `Full`: there is no memory for it, or no room.
+    /// `Full`: there is no memory for a table, or the bound is reached.
     pub fn prepare(
         &mut self,
         client: ProcessId,
@@ -73,10 +74,10 @@ impl PageRecords {
         Ok(())
     }
 
-    /// Makes sure that so many tables are free: for times when there is no memory for more.
+    /// Makes sure that `count` tables are free, for times when there is no memory for more.
     ///
     /// # Errors
-    /// `Full`: there is none now, or no room.
+    /// `Full`: there is no memory now, or the bound is reached.
     pub fn reserve(&mut self, count: usize, memory: &mut impl Memory) -> Result<(), Full> {
         while self.free_count < count {
             let number = Number(u16::try_from(self.tables.len()).map_err(|_| Full)?);
@@ -89,10 +90,10 @@ impl PageRecords {
         Ok(())
     }
 
-    /// Notes what is known of a page, and returns what was known before.
+    /// Sets the record of a page, and returns the old one.
     ///
     /// # Panics
-    /// If [`PageRecords::prepare`] has not promised it.
+    /// If [`PageRecords::prepare`] did not succeed for it.
     pub fn set(&mut self, client: ProcessId, page: Page, record: PageRecord) -> PageRecord {
         let found = self.find(client, page.directory_index());
         if found.is_none() && record == PageRecord::Unknown {
@@ -107,7 +108,7 @@ impl PageRecords {
         old
     }
 
-    /// The first page from `from` on of which something is known.
+    /// The first page from `from` on whose record is not `Unknown`.
     #[must_use]
     pub fn next(&self, client: ProcessId, from: Page) -> Option<(Page, PageRecord)> {
         let mut best: Option<(Page, PageRecord)> = None;
@@ -130,7 +131,7 @@ impl PageRecords {
         best
     }
 
-    /// Gives back the tables of a client in which nothing is noted.
+    /// Frees the tables of a client in which all records are `Unknown`.
     pub fn tidy(&mut self, client: ProcessId) {
         let mut keep = None;
         let mut next = self.first[client.index() as usize];
@@ -144,14 +145,14 @@ impl PageRecords {
         self.first[client.index() as usize] = keep;
     }
 
-    /// Tables in use.
+    /// How many tables are in use.
     #[must_use]
     pub const fn tables(&self) -> usize {
         self.tables.len() - self.free_count
     }
 
-    /// The client's table for a directory index. It comes first in the list from then on: the next question is most
-    /// often about it, too.
+    /// Finds the client's table for a directory index, and moves it to the front of the list: the
+    /// next search is most often for the same table.
     fn find(&mut self, client: ProcessId, directory_index: u32) -> Option<Number> {
         let slot = client.index() as usize;
         let first = self.first[slot]?;

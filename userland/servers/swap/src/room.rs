@@ -1,8 +1,8 @@
 //! When pages go: how much memory is kept free, and what is done when there is none.
 //!
 //! Pages go for four reasons:
-//! - before a fault is served, if the client has reached its limit of pages in memory or the machine
-//!   has fewer free frames than the low-water mark ([`Swap::make_room`]);
+//! - before a fault is served, if the client has reached its limit of pages in memory or the
+//!   machine has fewer free frames than the low-water mark ([`Swap::make_room`]);
 //! - because the pager itself found no frame ([`Swap::free_some`]);
 //! - because a call of a client found no frame ([`Swap::free_frames`]);
 //! - because giving a client its page failed, by frames or by its quota ([`Swap::relieve`]).
@@ -105,8 +105,8 @@ impl Swap {
         }
     }
 
-    /// Has pages go because a call of a client needs `frames` frames: until so many are free and the
-    /// low-water mark is reached, or until no page can go. Returns how many frames are free.
+    /// Has pages go because a call of a client needs `frames` frames: until so many are free and
+    /// the low-water mark is reached, or until no page can go. Returns how many frames are free.
     pub fn free_frames<B: Backend>(
         &mut self,
         backend: &mut B,

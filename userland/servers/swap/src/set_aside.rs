@@ -1,49 +1,52 @@
-//! Slots that could not be written: set aside, and tried again when the disk works.
+//! Slots of the disk that could not be written: they are set aside, and tried again when the disk
+//! works.
 //!
-//! A request fails for a bad sector, or because the disk is out of order for a while. From one failed request the two look
-//! alike. So its slots are set aside, all of them, and are tried again later: one slot at first, after each success twice as
-//! many, up to [`CLUSTER`]. After each failure it takes twice as many requests that succeed until the next try. So a sector
-//! that stays bad costs one request in 256, and after an outage all slots are back within a few hundred
-//! requests. When no other slot is left, the next try is not waited for.
+//! A request fails because a sector is bad, or because the disk is out of order for a while. One
+//! failed request does not tell which. So all its slots are set aside and tried again later: one
+//! slot at first, after each success twice as many, up to [`CLUSTER`]. After each failure twice as
+//! many other requests have to succeed before the next try. So a sector that stays bad costs one
+//! request in 256, and after an outage all slots are in use again within a few hundred requests. If
+//! no other slot is free, the next try happens at once.
 
 use crate::CLUSTER;
 use crate::slots::Slots;
 
-/// The most requests that have to succeed until the next try.
+/// The most requests that have to succeed before the next try.
 const LONGEST_WAIT: u32 = 256;
 
 /// The slots that are set aside.
 #[derive(Debug)]
 pub struct SetAside {
-    /// Those of the disk's slots that are free *here* are set aside.
+    /// A slot that is free in this set is set aside.
     slots: Slots,
     /// The most slots of the next try.
     batch: u32,
-    /// Requests that have to succeed until the next try.
+    /// Requests that have to succeed before the next try.
     wait: u32,
-    /// What `wait` is after the next failure.
+    /// The value of `wait` after the next failure.
     next_wait: u32,
 }
 
 impl SetAside {
-    /// None of so many slots.
+    /// No slot of a disk of `slots` slots is set aside.
     #[must_use]
     pub fn new(slots: u32) -> Self {
         Self { slots: Slots::all_taken(slots), batch: 1, wait: 0, next_wait: 1 }
     }
 
-    /// How many there are.
+    /// How many slots are set aside.
     #[must_use]
     pub const fn count(&self) -> u32 {
         self.slots.free()
     }
 
-    /// Sets slots aside that could not be written, none of which is aside.
+    /// Sets slots aside that could not be written. None of them is set aside.
     pub fn add(&mut self, first: u32, length: u32) {
         (first..first + length).for_each(|slot| self.slots.give_back(slot));
     }
 
-    /// Takes slots to be tried again, at most `wanted` and all in a row, if it is time for it; or if there are no others.
+    /// Takes slots to be tried again: a run of at most `wanted`, if it is time for a try or there
+    /// are no `others`.
     pub fn take(&mut self, wanted: u32, others: bool) -> Option<(u32, u32)> {
         if others && self.wait > 0 {
             return None;
@@ -51,13 +54,13 @@ impl SetAside {
         self.slots.take(wanted.min(self.batch))
     }
 
-    /// Slots that were taken to be tried again could be written.
+    /// The slots that were taken for a try could be written.
     pub fn try_succeeded(&mut self) {
         self.batch = (self.batch * 2).min(CLUSTER as u32);
         (self.wait, self.next_wait) = (0, 1);
     }
 
-    /// Slots that were taken to be tried again could not be written: they are set aside again.
+    /// The slots that were taken for a try could not be written; they are set aside again.
     pub fn try_failed(&mut self, first: u32, length: u32) {
         self.add(first, length);
         self.batch = 1;

@@ -1,10 +1,10 @@
 //! All that the pager knows about its clients' pages: [`Swap`], and the changes that keep its parts
 //! consistent.
 //!
-//! Three parts refer to each other. A page's record names an item of the store, and each record that
-//! does so holds one reference to the item; a client's account says that the client exists. The
-//! functions here are the only ones that drop a record: they release its item. The functions that
-//! make records are in `eviction`, `page_in` and `fork`, which each take a reference first.
+//! Three parts refer to each other. A page's record names an item of the store, and each record
+//! that does so holds one reference to the item; a client's account says that the client exists.
+//! The functions here are the only ones that drop a record: they release its item. The functions
+//! that make records are in `eviction`, `page_in` and `fork`, which each take a reference first.
 
 use libsys::abi::layout::{ENTRIES, PAGE_SIZE};
 use libsys::{Page, ProcessId, UserPage};

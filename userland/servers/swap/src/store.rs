@@ -1,7 +1,10 @@
-//! Where contents are saved that are not in a client's memory: compressed while there is room, then on disk.
+//! Where the contents of pages that are not in a client's memory are stored: compressed in memory
+//! while there is room, then on the disk.
 //!
-//! What compresses well stays in memory; when the arena gets full, its oldest pages move to the disk together. What
-//! does not goes to the disk at once. A slot that could not be written is set aside, and tried again later (`aside`).
+//! A page that compresses well stays in memory. When the arena is full, its oldest pages move to
+//! the disk together. A page that does not compress well goes to the disk at once.
+//!
+//! A slot that could not be written is set aside and tried again later ([`crate::set_aside`]).
 
 use core::ops::Range;
 
@@ -15,16 +18,16 @@ use crate::set_aside::SetAside;
 use crate::slots::Slots;
 use crate::{Bytes, CLUSTER};
 
-/// Why contents cannot be saved.
+/// Why contents cannot be stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StoreError {
-    /// There is no room in memory or on disk.
+    /// There is no room in memory, and no free slot on the disk.
     Full,
-    /// The disk failed, or has no room but for what it could not write.
+    /// The disk failed, or all its free slots are set aside because they could not be written.
     Disk,
 }
 
-/// What can be saved.
+/// All stored contents.
 #[derive(Debug)]
 pub struct Store {
     items: Items,
@@ -35,7 +38,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Room for `arena` bytes of compressed pages, and `slots` slots.
+    /// A store with addresses for `arena` bytes of compressed pages, on a disk of `slots` slots.
     #[must_use]
     pub fn new(arena: usize, slots: u32) -> Self {
         // A compressed page takes 16 bytes or more; most take hundreds.
@@ -49,40 +52,41 @@ impl Store {
         }
     }
 
-    /// Contents that someone refers to, zeros and files not counted.
+    /// How many items are stored. Zeros and pages of files are no items.
     #[must_use]
     pub const fn items(&self) -> u32 {
         self.items.used()
     }
 
-    /// Slots that are neither free nor set aside.
+    /// How many slots hold contents.
     #[must_use]
     pub const fn slots_used(&self) -> u32 {
         self.slots.len() - self.slots.free() - self.set_aside.count()
     }
 
-    /// Slots that could not be written, and have not been tried again since.
+    /// How many slots could not be written, and were not written since.
     #[must_use]
     pub const fn slots_set_aside(&self) -> u32 {
         self.set_aside.count()
     }
 
-    /// Bytes that compressed pages take, and bytes of memory for them.
+    /// The bytes that compressed pages take, and the bytes of memory that the arena has.
     #[must_use]
     pub const fn arena(&self) -> (usize, usize) {
         (self.arena.live(), self.arena.size())
     }
 
-    /// Is this compressed in memory?
+    /// Whether an item is compressed in memory.
     #[must_use]
     pub fn is_compressed(&self, item: Item) -> bool {
         matches!(self.items.find(item), Location::Compressed(_))
     }
 
-    /// Gets ready to keep [`CLUSTER`] pages: if the arena has no room for them, its oldest pages go to the disk.
+    /// Prepares for [`CLUSTER`] pages to be saved. If the arena has no room for them, its oldest
+    /// pages go to the disk.
     ///
     /// # Errors
-    /// `Full`: not so many items can be known.
+    /// `Full`: there is no memory for so many items, or the bound is reached.
     pub fn prepare(&mut self, backend: &mut (impl Memory + Disk)) -> Result<(), Full> {
         self.items.prepare(CLUSTER as u32, backend)?;
         if self.prepare_arena(CLUSTER * WORTHWHILE, backend).is_err() {
@@ -91,7 +95,8 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps up to [`CLUSTER`] pages. `page` tells the contents of each of them; the results are in the same order.
+    /// Saves up to [`CLUSTER`] pages. `page` copies the contents of the page of an index; the
+    /// results have the same indices.
     pub fn save<B: Memory + Disk>(
         &mut self,
         backend: &mut B,
@@ -124,7 +129,7 @@ impl Store {
         let Self { items, arena, codec, .. } = self;
         match codec.compress(bytes) {
             Compressed::Zeros => Some(Contents::Zeros),
-            Compressed::Same => None,
+            Compressed::Incompressible => None,
             Compressed::Smaller(blob) => {
                 let moved = |blob: crate::arena::Blob| {
                     items.moved(blob.item, Location::Compressed(blob.offset));
@@ -144,7 +149,7 @@ impl Store {
         })
     }
 
-    /// Moves the oldest compressed pages to the disk, as far as it takes them.
+    /// Moves the oldest compressed pages to the disk, as many as it takes.
     fn spill(&mut self, backend: &mut impl Disk) {
         let room = (self.slots.free() + self.set_aside.count()).min(CLUSTER as u32) as usize;
         let mut spilled = [None; CLUSTER];
@@ -167,8 +172,8 @@ impl Store {
         written.into_iter().flatten().for_each(|offset| self.arena.remove(offset));
     }
 
-    /// Writes the first `count` pages of the buffer, in rows as long as they can be found, and tells of each page
-    /// where it is, or that it is nowhere.
+    /// Writes the first `count` pages of the buffer to the disk, in runs of free slots, and calls
+    /// `result_of` for each page.
     fn write(
         &mut self,
         backend: &mut impl Disk,
@@ -179,15 +184,16 @@ impl Store {
         while done < count {
             let wanted = (count - done) as u32;
             let others = self.slots.free() > 0;
-            // A try that fails is followed by another request for the same pages, so it comes before any page has moved
-            // to the beginning of the buffer; or when no other slot is left.
+            // Slots that are set aside are tried before any page has moved to the beginning of the
+            // buffer, because a try that fails is followed by another request for the same pages.
+            // Without other slots that order does not matter: a try that fails ends the loop.
             let again =
                 if done == 0 || !others { self.set_aside.take(wanted, others) } else { None };
             let Some((first, row)) = again.or_else(|| self.slots.take(wanted)) else {
                 return self.refuse(done..count, StoreError::Full, result_of);
             };
             let length = row as usize;
-            // A request takes the buffer from its beginning.
+            // A request takes the pages from the beginning of the buffer.
             for page in 0..if done > 0 { length } else { 0 } {
                 *backend.buffer(page) = *backend.buffer(done + page);
             }
@@ -214,7 +220,7 @@ impl Store {
                     self.refuse(done..done + length, StoreError::Disk, &mut result_of);
                     done += length;
                 }
-                // Nothing was tried, so nothing is known of the slots.
+                // The request did not reach the disk, so nothing is known of the slots.
                 (Err(DiskError::Gone), again) => {
                     match again {
                         Some(_) => self.set_aside.add(first, row),
@@ -226,7 +232,7 @@ impl Store {
         }
     }
 
-    /// Tells of pages that they are nowhere.
+    /// Reports an error for some pages.
     fn refuse(
         &mut self,
         pages: Range<usize>,
@@ -236,10 +242,10 @@ impl Store {
         pages.for_each(|nth| result_of(&mut self.items, nth, Err(why)));
     }
 
-    /// The bytes of contents that are saved.
+    /// Reads the bytes of an item.
     ///
     /// # Errors
-    /// `DiskError`: the disk cannot read them.
+    /// A [`DiskError`]: the disk cannot read them.
     pub fn fetch(
         &mut self,
         backend: &mut impl Disk,
@@ -258,14 +264,14 @@ impl Store {
         Ok(())
     }
 
-    /// One more refers to this.
+    /// Adds a reference to stored contents.
     pub fn retain(&mut self, contents: Contents) {
         if let Contents::Stored(item) = contents {
             self.items.retain(item);
         }
     }
 
-    /// One less refers to this.
+    /// Drops a reference to stored contents.
     pub fn release(&mut self, contents: Contents) {
         let Contents::Stored(item) = contents else { return };
         match self.items.release(item) {
@@ -280,7 +286,7 @@ impl Store {
 mod tests {
     use super::*;
 
-    /// A disk of so many slots, of which one may be bad. It may fail altogether, or be gone.
+    /// A disk in which one slot may be bad. It may fail altogether, or have no driver.
     struct Model {
         slots: Vec<Bytes>,
         buffer: [Bytes; CLUSTER],
@@ -332,7 +338,7 @@ mod tests {
         }
     }
 
-    /// Pages that differ, and do not get smaller by more than a quarter.
+    /// Pages that differ, and that compression makes smaller by at most a quarter.
     fn noise(seed: usize) -> Bytes {
         let mut state = seed as u32 + 1;
         core::array::from_fn(|_| {
@@ -422,7 +428,7 @@ mod tests {
         assert_eq!((store.slots_set_aside(), store.slots_used()), (1, 0), "the bad one");
     }
 
-    /// Pages are saved until there is no room; each is as it was.
+    /// Saves pages until every slot is used, and reads each one back.
     fn fill(store: &mut Store, model: &mut Model, slots: u32) {
         for seed in 0..slots as usize {
             let page = noise(seed);

@@ -1,13 +1,14 @@
 //! Forked children that have not started: a page that their parent loses goes for them as well.
 //!
-//! Between the pager's answer to a fork and the child's start, the parent shares its pages in memory
-//! with the child, run by run. The pager may evict a page of the parent in that time, for instance
-//! because the sharing itself finds no frame. If the page has been shared already, the child maps
-//! the same frame and is found as one of its sharers. If not, the child's leaf is absent, and the
-//! child would later get zeros. So the child gets the pager's mark and a record of its own.
+//! Between the pager's answer to a fork and the child's start, the parent shares its pages in
+//! memory with the child, run by run. The pager may evict a page of the parent in that time, for
+//! instance because the sharing itself finds no frame. If the page has been shared already, the
+//! child maps the same frame and is found as one of its sharers. If not, the child's leaf is
+//! absent, and the child would later get zeros. So the child gets the pager's mark and a record of
+//! its own.
 //!
-//! That is done only while the parent itself waits for the pager: then the parent does not share the
-//! page in the middle of the eviction. Otherwise the page does not go.
+//! That is done only while the parent itself waits for the pager: then the parent does not share
+//! the page in the middle of the eviction. Otherwise the page does not go.
 
 use libsys::{Entry, ProcessId, UserPage};
 

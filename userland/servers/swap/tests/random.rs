@@ -1,5 +1,5 @@
-//! Whatever clients do, in whatever order, and whatever fails: no byte of theirs ever differs, no frame or slot is
-//! lost, and memory stays within its bound.
+//! Whatever clients do, in whatever order, and whatever fails: no byte of theirs ever differs, no
+//! frame or slot is lost, and memory stays within its bound.
 
 mod model;
 

@@ -1,12 +1,14 @@
-//! A machine in little: clients with tables and few frames, a disk that can fail, and clients that go on running while
-//! the pager works.
+//! A machine in little: clients with tables and few frames, a disk that can fail, and clients that
+//! go on running while the pager works.
 //!
-//! Each frame contains a pattern made from a *tag*, and the model knows which tag was written last: through whatever mapping,
-//! whoever wrote. When a page goes, the model notes the tag that its frame had; the frame in which the page comes back should
-//! have the same one. A client looks at a page's bytes each time it touches it, so no byte may ever differ.
+//! Each frame contains a pattern made from a *tag*, and the model knows which tag was written last:
+//! through whatever mapping, whoever wrote. When a page goes, the model notes the tag that its
+//! frame had; the frame in which the page comes back should have the same one. A client looks at a
+//! page's bytes each time it touches it, so no byte may ever differ.
 //!
-//! With [`Model::relatives`], clients, a server without a pager and a second pager do to pages all that calls allow. The model
-//! keeps the kernel's rule for mark 9 (`kernel/core/src/memory/clean.rs`), unless [`Model::kernel_rule`] is off.
+//! With [`Model::relatives`], clients, a server without a pager and a second pager do to pages all
+//! that calls allow. The model keeps the kernel's rule for mark 9
+//! (`kernel/core/src/memory/clean.rs`), unless [`Model::kernel_rule`] is off.
 
 // Each test file uses a part of it.
 #![allow(dead_code)]
@@ -196,7 +198,8 @@ impl Model {
         if self.free() == 0 {
             return None;
         }
-        // The lowest free number: a frame that was just given up comes back at once, which is what misleads a pager.
+        // The lowest free number: a frame that was just given up comes back at once, which is what
+        // misleads a pager.
         let number = (1..).find(|number| !self.frames.contains_key(number)).unwrap();
         self.frames.insert(number, RamFrame { bytes: Box::new([0; 4096]), count: 1, tag: 0 });
         Some(number)
@@ -438,14 +441,15 @@ impl Model {
         self.fresh(child, EXCEPTION, EntryFlags::FRESH)
     }
 
-    /// Someone else touches something while a fork is under way, or the parent looks at a page. `false`: the parent was
-    /// ended for it.
+    /// Someone else touches something while a fork is under way, or the parent looks at a page.
+    /// `false`: the parent was ended for it.
     fn disturb(&mut self, swap: &mut Swap, parent: ProcessId) -> bool {
         let ids = self.ids();
         let id = ids[self.random(ids.len() as u32) as usize];
         let page = HEAP.start + self.random(HEAP.len() as u32);
         if id == parent {
-            // Anything but a look would be the program's own mistake. For a look, some of its own pages may have to go.
+            // Anything but a look would be the program's own mistake. For a look, some of its own
+            // pages may have to go.
             return self.touch(swap, id, page, None);
         } else if !self.blocked.contains(&id) {
             let tag = self.random(1 << 20);
@@ -502,7 +506,8 @@ impl Model {
         }
     }
 
-    /// Drops and adds bits on a present page and clears A and D; a D that was set takes the mark along.
+    /// Drops and adds bits on a present page and clears A and D; a D that was set takes the mark
+    /// along.
     fn change(&mut self, id: ProcessId, page: u32, drop: EntryFlags, add: EntryFlags) {
         let leaf = self.see(id, page);
         if !leaf.is_present() {
@@ -544,7 +549,8 @@ impl Model {
         }
     }
 
-    /// Maps a page a second time, as `page_map`, a message or a JOS call does, with the marks that it has.
+    /// Maps a page a second time, as `page_map`, a message or a JOS call does, with the marks that
+    /// it has.
     pub fn map_again(&mut self, from: (Side, u32), to: (Side, u32), write: bool) {
         let source = self.look(from.0, from.1);
         if !source.is_present() || write && !source.is_writable() {
@@ -578,7 +584,8 @@ impl Model {
         }
     }
 
-    /// The client's parent gives it another pager for a while, which writes a page and marks it as it likes.
+    /// The client's parent gives it another pager for a while, which writes a page and marks it as
+    /// it likes.
     fn second_pager(&mut self, id: ProcessId, page: u32, tag: u32) {
         let leaf = self.see(id, page);
         if leaf.is_present() {
@@ -664,7 +671,8 @@ impl Model {
                 self.map_again((Some(id), page), (Some(id), page), write);
             }
             4 => self.map_again((None, slot), (Some(id), place), write),
-            // Into another one's space, even while that waits for the pager; but not while it is being made.
+            // Into another one's space, even while that waits for the pager; but not while it is
+            // being made.
             5 if !self.forking.contains(&other) => {
                 self.map_again((Some(id), page), (Some(other), place), write);
             }
