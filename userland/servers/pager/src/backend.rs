@@ -1,4 +1,13 @@
-//! How far the pager reaches: its clients' tables through views, their pages by calls, the disk by messages.
+//! The machine as the decisions of `swap` see it: the clients' page tables through views, their
+//! pages by calls, the disk by messages.
+//!
+//! One view is kept for each client, at a directory entry that follows from its process slot. There
+//! are fewer directory entries than slots, so two clients may want the same one; the second is then
+//! treated like a client that cannot be viewed, until the first has ended.
+//!
+//! A client that has views itself cannot be viewed. Its leaves are read by calls that also change
+//! them (A and D are cleared, marks are taken off and put back), which is why the two ways are kept
+//! apart.
 
 use alloc::vec::Vec;
 
@@ -27,7 +36,7 @@ const VIEWS: core::ops::Range<u32> = 0x100..0x380;
 /// The directory entries that a process can have tables in.
 const TABLES: u32 = USER_TOP >> 22;
 
-/// What the pager has its hands on.
+/// What the pager needs to work on clients, and keeps between two messages.
 pub struct Resources {
     views: Vec<Option<Watched>>,
     scratch: Option<Scratch>,
@@ -35,24 +44,24 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Takes all the memory that is needed to reach out later.
+    /// Takes all the memory that later steps need.
     ///
     /// # Errors
     /// `OutOfFrames`.
     pub fn new(disk: SwapDisk) -> Result<Self, Error> {
-        // So that the table is there in which pages are held.
+        // So that the page table exists in which taken pages are mapped.
         page_allocate(Target::Caller, held::page(0), Permissions::empty())?;
         page_unmap(Target::Caller, held::page(0), Permissions::empty())?;
         let views = VIEWS.map(|_| None).collect();
         Ok(Self { views, scratch: None, disk })
     }
 
-    /// Slots of the disk; 0 without one.
+    /// How many slots the disk has; 0 without a disk.
     pub fn slots(&self) -> u32 {
         self.disk.slots()
     }
 
-    /// The scratch page has been mapped elsewhere, too: parts with it.
+    /// Gives up the scratch page, which a client maps by now.
     pub fn release_scratch(&mut self) {
         self.scratch = None;
     }
@@ -62,27 +71,29 @@ impl Resources {
 struct Watched {
     client: ProcessId,
     view: View,
-    /// It was attached since [`Backend::view_was_lost`] was last asked: what was before it is not known.
+    /// Whether the view was attached since [`Backend::view_was_lost`] was last asked: nothing is
+    /// known of the time before.
     is_new: bool,
 }
 
-/// The world, as the decisions see it.
+/// The machine, for one message.
 pub struct MachineBackend<'a> {
-    /// Who the clients are.
+    /// The clients and their programs.
     pub clients: &'a Clients<File>,
-    /// What the pager has its hands on.
+    /// Views, scratch page and disk.
     pub resources: &'a mut Resources,
 }
 
 impl MachineBackend<'_> {
-    /// The view of a client, if there is one and it shows something.
+    /// The view of a client, if there is one and it is not lost.
     fn view(&self, client: ProcessId) -> Option<&View> {
         let watched = self.resources.views[view_index(client)].as_ref()?;
         (watched.client == client && watched.view.is_live()).then_some(&watched.view)
     }
 
-    /// The present leaf of a page of a client that cannot be viewed, since it views something itself. This clears the leaf's A
-    /// and D; the kernel drops the pager's mark with a D that was set, so nothing is taken for clean that is not.
+    /// The present leaf of a page of a client that cannot be viewed. The call clears the leaf's A
+    /// and D; the kernel drops the pager's mark together with a D that was set, so a dirty page
+    /// never looks clean.
     ///
     /// # Errors
     /// `NotMapped`: nothing is present there. `NoSuchProcess`: the client has ended.
@@ -90,19 +101,21 @@ impl MachineBackend<'_> {
         page_protect(client, page, libsys::call::Change::NONE)
     }
 
-    /// The leaf of a page of a client that cannot be viewed. The client waits, so that two questions have one answer.
+    /// The leaf of a page of a client that cannot be viewed. It takes two calls; the client waits,
+    /// so that nothing changes between them.
     fn probe(client: ProcessId, page: UserPage) -> Entry {
         match Self::present(client, page) {
             Ok(leaf) => leaf,
-            // Only now is it sure that nothing is present, and that the marks are all there is to find out.
+            // Nothing is present, so the marks are all there is to read.
             Err(Error::NotMapped) => Self::absent(client, page),
             // The client has ended.
             Err(_) => Entry::ABSENT,
         }
     }
 
-    /// The absent leaf of a page: takes its marks and puts them back. Neither needs memory: without marks there is nothing to
-    /// put back, and where there are marks there is a table.
+    /// The absent leaf of a page: takes its marks off and puts them back. Neither call needs
+    /// memory: without marks there is nothing to put back, and where there are marks there is a
+    /// table.
     fn absent(client: ProcessId, page: UserPage) -> Entry {
         let Ok(leaf) = page_unmap(client, page, Permissions::empty()) else {
             // The client has ended.
@@ -115,7 +128,7 @@ impl MachineBackend<'_> {
         leaf
     }
 
-    /// Gives the scratch page the permissions and marks with which it is to arrive.
+    /// Gives the scratch page the permissions and marks with which a client is to get it.
     fn set_scratch_permissions(permissions: Permissions) -> Result<(), GiveError> {
         let change = libsys::call::Change { drop: Permissions::all(), add: permissions };
         page_protect(Target::Caller, Scratch::PAGE, change).map(drop).map_err(give_error)
@@ -126,14 +139,14 @@ const fn view_index(client: ProcessId) -> usize {
     client.index() as usize % (VIEWS.end - VIEWS.start) as usize
 }
 
-/// What a failed call means for a client's page.
+/// The meaning of a failed call on a client's page.
 const fn give_error(error: Error) -> GiveError {
     match error {
         Error::OutOfFrames => GiveError::NoFrame,
         Error::QuotaExceeded => GiveError::Quota,
         Error::Busy => GiveError::Occupied,
         Error::NotPermitted => GiveError::Refused,
-        // What else a call on a client's page can say is that there is no such client any more.
+        // Every other error of such a call means that there is no such client any more.
         _ => GiveError::Gone,
     }
 }
@@ -209,7 +222,7 @@ impl Backend for MachineBackend<'_> {
         {
             return false;
         }
-        // The old one has to go before a new one can take its place.
+        // The old view must be detached before a new one can be attached there.
         self.resources.views[index] = None;
         let Ok(slot) = libsys::abi::ViewSlot::new(VIEWS.start + index as u32) else { return false };
         let view = View::attach(client, slot).ok();
@@ -263,7 +276,7 @@ impl Backend for MachineBackend<'_> {
     fn leaf(&mut self, client: ProcessId, page: UserPage) -> Entry {
         if self.attach_view(client) {
             let walked = self.view(client).map(|view| view.window().walk(page.page()));
-            // A view that was lost on the way shows nothing, which is no answer.
+            // If the view was lost after the check, the walk has read nothing.
             if self.view(client).is_some() {
                 return if let Some(Step::Leaf(leaf)) = walked { leaf } else { Entry::ABSENT };
             }
@@ -278,12 +291,12 @@ impl Backend for MachineBackend<'_> {
                 let cleared = range_protect(client, range, libsys::call::Change::NONE);
                 cleared.map_err(Error::from)
             });
-        // It can only fail if the client has ended.
+        // The call can only fail if the client has ended.
         cleared.map_or(0, |found| found.dirty)
     }
 
     fn references(&mut self, frame: Frame) -> u32 {
-        // What is not RAM is everyone's.
+        // A frame outside of RAM has no count: it must not be taken.
         info::frame_references(frame).unwrap_or(u32::MAX)
     }
 
@@ -333,14 +346,15 @@ impl Backend for MachineBackend<'_> {
     ) -> Result<Frame, GiveError> {
         let mark = if marked { Permissions::PAGER } else { Permissions::empty() };
         let permissions = rights.permissions | mark;
-        // What arrives without W is sealed; what was not, because its owner itself gave W up, has to lose it here.
+        // A page that arrives without W is sealed by the kernel. If it was not sealed before,
+        // because the client itself gave W up, it arrives with W and loses W here.
         let gives_up = !rights.sealed && !permissions.contains(Permissions::WRITE);
         let at_first = if gives_up { permissions | Permissions::WRITE } else { permissions };
         let scratch = window().entry_of(Scratch::PAGE.page()).ok_or(GiveError::NoFrame)?;
         Self::set_scratch_permissions(at_first)?;
         let from = (Target::Caller, Scratch::PAGE);
         if let Err(error) = page_move(from, (client, page), Permissions::empty()) {
-            // It stays, to be filled again.
+            // The scratch page stays, to be filled again.
             Self::set_scratch_permissions(Permissions::WRITE)?;
             return Err(give_error(error));
         }
@@ -348,14 +362,14 @@ impl Backend for MachineBackend<'_> {
         if gives_up {
             let drop = Permissions::WRITE;
             let change = libsys::call::Change { drop, add: Permissions::empty() };
-            // It can only fail if the client has ended, or has changed the page by now.
+            // The call can only fail if the client has ended, or has changed the page by now.
             let _ = page_protect(client, page, change);
         }
         Ok(scratch.frame())
     }
 
     fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError> {
-        // Without the pager's mark: the copy is about to be written.
+        // The copy is about to be written, so it does not get the pager's mark.
         let kept = Permissions::SHARED;
         let marks = self.leaf(client, page).permissions() & kept;
         page_copy(client, page, marks).map(drop).map_err(give_error)

@@ -1,4 +1,5 @@
-//! The disk that pages go to: in slots of a page, by way of the transfer area.
+//! The disk that pages go to, divided into slots of a page. Pages travel through the transfer area
+//! that the pager shares with the disk's driver.
 
 use libsys::paging::transfer_area::TransferArea;
 use libsys::service::disk::client::Disk;
@@ -6,10 +7,10 @@ use libsys::service::disk::protocol::{DiskError as DriverError, PAGE_SECTORS, SL
 use libsys::{Permissions, identity, println};
 use swap::{Bytes, DiskError};
 
-/// A disk with its transfer area; or none.
+/// A disk with its transfer area, or no disk.
 pub struct SwapDisk(Option<(Disk, TransferArea)>);
 
-/// How many drivers are asked for one request. A request that ends each driver is given up.
+/// How many drivers one request is sent to. A request whose driver ends each time is given up.
 const DRIVERS: u32 = 3;
 
 /// The most slots that are used: 4 GiB.
@@ -19,7 +20,7 @@ impl SwapDisk {
     /// No disk.
     pub const NONE: Self = Self(None);
 
-    /// The disk that the pager's parent knows. What cannot be opened is said, and is none.
+    /// Opens the disk of the pager's parent. If that fails, prints why, and there is no disk.
     pub fn find() -> Self {
         let opened = TransferArea::new().map_err(|_| DriverError::NotShared).and_then(|area| {
             let disk = find()?;
@@ -29,7 +30,7 @@ impl SwapDisk {
         Self(opened.inspect_err(|error| println!("pager: no swap space: {error}")).ok())
     }
 
-    /// Slots; 0 without a disk.
+    /// How many slots there are; 0 without a disk.
     pub fn slots(&self) -> u32 {
         let slots = |(disk, _): &(Disk, TransferArea)| {
             (disk.facts().sectors / u64::from(PAGE_SECTORS)).min(MOST) as u32
@@ -46,18 +47,18 @@ impl SwapDisk {
         area.bytes(index as u32)
     }
 
-    /// Writes the first pages of the area to slots.
+    /// Writes the first `count` pages of the area to the slots from `first` on.
     ///
     /// # Errors
-    /// `DiskError`: it could not.
+    /// `Gone`: there is no driver. `Failed`: any other error of the disk.
     pub fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
         self.request(first, count, Disk::write)
     }
 
-    /// Reads slots into the first pages of the area.
+    /// Reads the slots from `first` on into the first `count` pages of the area.
     ///
     /// # Errors
-    /// `DiskError`: it could not.
+    /// As [`SwapDisk::write`].
     pub fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
         self.request(first, count, Disk::read)
     }
@@ -76,8 +77,8 @@ impl SwapDisk {
             if done != Err(DriverError::Gone) {
                 break;
             }
-            // The driver has ended. The parent answers when the next one serves, or when there will be none. What was
-            // written is still on the disk.
+            // The driver has ended. The parent answers when the next driver serves, or when there
+            // will be none. What was written is still on the disk.
             match reopen(area) {
                 Ok(again) => {
                     *disk = again;

@@ -1,4 +1,5 @@
-//! What a program may touch: its image, a heap, and a stack that grows.
+//! What a program may touch, and the contents of its pages at first touch: its image, a heap, and a
+//! stack that grows.
 
 use core::ops::Range;
 
@@ -11,7 +12,8 @@ use libsys::service::pager::ShortName;
 /// The contents of a page.
 pub type Bytes = [u8; PAGE_SIZE as usize];
 
-/// Regions of one program: heap, stack, and two for each segment of the image, as segments may share a page.
+/// Regions of one program: heap, stack, and two for each segment of the image, because two segments
+/// may share a page.
 const REGIONS: usize = 18;
 
 /// A file of the boot archive. Two files are the same if they lie at the same address.
@@ -27,11 +29,11 @@ impl PartialEq for File {
 /// A program that can be run.
 #[derive(Clone, Copy, Debug)]
 pub struct Program<F> {
-    /// The beginning of its name.
+    /// The beginning of the program's name.
     pub name: ShortName,
-    /// Where its bytes come from.
+    /// Where the bytes of the image are.
     pub file: F,
-    /// Where they belong.
+    /// Which bytes belong to which page.
     pub image: Image,
     /// What it may touch.
     pub regions: Regions<REGIONS>,
@@ -41,7 +43,7 @@ impl<F> Program<F> {
     /// The program `name` in `file`.
     ///
     /// # Errors
-    /// The image lies over the heap or the stack, or is in too many pieces.
+    /// A [`RegionError`]: the image overlaps the heap or the stack, or has too many segments.
     pub fn new(name: &str, image: Image, file: F) -> Result<Self, RegionError> {
         let mut regions = Regions::EMPTY;
         for region in STANDARD.iter() {
@@ -85,7 +87,7 @@ impl Program<File> {
     }
 }
 
-/// The image's pages, in runs of equal rights.
+/// The image's pages, in runs of equal permissions.
 fn image_regions(image: &Image) -> impl Iterator<Item = Result<Region, RegionError>> {
     let mut pages = image.pages().peekable();
     core::iter::from_fn(move || {

@@ -1,4 +1,15 @@
-//! How the pager's decisions become calls.
+//! How each message is answered: faults, requests for frames, forks, and the requests of
+//! `libsys::service::pager`.
+//!
+//! A fault goes three ways, in this order:
+//! 1. `swap` serves it if the page is paged out, or can be accessed by now.
+//! 2. The regions of the client's program decide: a page of zeros is allocated straight into the
+//!    client; a page of the file is filled on the scratch page, mapped into the client, and given
+//!    up by the pager, so that the client is its only owner.
+//! 3. The fault is refused, with one line.
+//!
+//! Before each fault, pages go if the client is at its limit or frames are few. If the second way
+//! finds no frame, pages go and it is tried again.
 
 use libsys::abi::call::FaultReply;
 use libsys::abi::fault::Access;
@@ -24,13 +35,13 @@ use swap::{Backend, PagingError, Served, Swap};
 use crate::backend::{MachineBackend, Resources};
 use crate::disk::SwapDisk;
 
-/// What goes back to whom.
+/// The answer to a message.
 pub enum Answer {
-    /// A reply.
+    /// A reply to the sender.
     Words(ProcessId, [u32; 4]),
-    /// The answer to a client's fault; what had to be mapped is.
+    /// A reply to a client's fault; its page is mapped already.
     Fault(ProcessId, FaultReply),
-    /// Nothing: it was answered already, or wants no answer.
+    /// No answer: the message wants none.
     None,
 }
 
@@ -41,7 +52,7 @@ pub struct Server {
     resources: Resources,
     zeroed: u32,
     loaded: u32,
-    /// The last refusal that got a line: client, address and instruction.
+    /// The last refusal that was printed: client, address and instruction.
     last_refusal: Option<(ProcessId, u32, u32)>,
 }
 
@@ -60,14 +71,14 @@ impl Server {
         Ok(server)
     }
 
-    /// The decisions about pages that are away, and the world that they are about.
+    /// The decisions, and the machine for them.
     const fn parts(&mut self) -> (&mut Swap, MachineBackend<'_>) {
         (&mut self.swap, MachineBackend { clients: &self.clients, resources: &mut self.resources })
     }
 
-    /// Serves a client's fault, or refuses it: then the kernel has the last word, or the client's own handler. Trouble
-    /// of the pager's gets a line here, and an access to what the client's program does not have: the kernel's line
-    /// about that cannot name the program.
+    /// Serves a client's fault, or refuses it. What follows a refusal is up to the kernel and the
+    /// client's own handler. Prints a line for an error of the pager's, and for an access outside
+    /// of the regions: the kernel's line about that cannot name the program.
     pub fn fault(
         &mut self,
         client: ProcessId,
@@ -92,7 +103,8 @@ impl Server {
         }
     }
 
-    /// A call of a client's finds no frame: has pages go. Nobody is told if none can: the call has an error for that.
+    /// Has pages go because a call of a client finds no frame. Prints nothing if none can: the call
+    /// gets an error.
     pub fn free_frames(&mut self, client: ProcessId, frames: u32) -> FaultReply {
         let (swap, mut backend) = self.parts();
         match swap.free_frames(&mut backend, client, frames) {
@@ -101,7 +113,7 @@ impl Server {
         }
     }
 
-    /// Gives a client the page that its program has there, if it has one.
+    /// Gives a client the page that its program has at an address, if it has one.
     fn give(
         &mut self,
         client: ProcessId,
@@ -132,15 +144,16 @@ impl Server {
                     let freed = swap.free_some(&mut backend, client);
                     freed.map_err(|error| report_error(client, page, error))?;
                 }
-                // It has ended meanwhile.
+                // The client has ended meanwhile.
                 Err(Error::NoSuchProcess) => return Err(Refused),
                 Err(error) => return Err(report(client, page, error)),
             }
         }
     }
 
-    /// Names the program of a client that touches what it does not have. Once: a client with a handler asks itself first,
-    /// and after that refusal it gives up its handler and repeats the access, so that the kernel asks again.
+    /// Prints a line, with the name of the client's program, for an access outside of the regions.
+    /// Only once: after the refusal a client with a handler gives up its handler and repeats the
+    /// access, so that the pager is asked again.
     fn report_refusal(&mut self, client: ProcessId, address: u32, why: Refusal, eip: u32) {
         let Ok(program) = self.clients.program_of(client) else { return };
         if self.last_refusal.replace((client, address, eip)) == Some((client, address, eip)) {
@@ -162,8 +175,8 @@ impl Server {
         Ok(())
     }
 
-    /// Fills a page of the pager's own with the client's bytes, and gives it away: once the scratch page is dropped,
-    /// the client is the only one that maps it.
+    /// Fills the scratch page with the bytes of the client's page, maps it into the client, and
+    /// gives it up.
     fn load(&mut self, client: ProcessId, page: UserPage, writable: bool) -> Result<(), Error> {
         let permissions = if writable { Permissions::WRITE } else { Permissions::empty() };
         self.fill(client, page)?;
@@ -181,7 +194,7 @@ impl Server {
         Ok(())
     }
 
-    /// Answers a message.
+    /// Answers a request.
     pub fn request(&mut self, sender: ProcessId, words: [u32; 4], page: bool) -> [u32; 4] {
         let name = if page { inbox::copy() } else { None };
         inbox::clear();
@@ -196,7 +209,7 @@ impl Server {
                 let (swap, mut backend) = self.parts();
                 let done = allowed && swap.set_limit(client, pages);
                 if done {
-                    // What is above the limit goes now, not with the next fault.
+                    // Pages above the limit go now, and not with the next fault.
                     swap.make_room(&mut backend, client);
                 }
                 [u32::from(!done), 0, 0, 0]
@@ -217,7 +230,7 @@ impl Server {
         }
     }
 
-    /// Takes a new client, if its parent asks and the kernel has made this process its pager.
+    /// Adds a client, if its parent asks and the kernel says that this process is its pager.
     fn register(
         &mut self,
         sender: ProcessId,
@@ -235,7 +248,7 @@ impl Server {
         };
         self.clients.insert(child, program);
         let (swap, mut backend) = self.parts();
-        // Without an account it is served all the same, but its pages stay.
+        // Without an account the client is served all the same, but its pages never go.
         let _ = swap.add_client(&mut backend, child);
         let entry = self.clients.program_of(child).map(|program| program.image.entry());
         entry.map(|entry| Registered::At { entry }).map_err(|_| Registered::BadImage)
@@ -249,7 +262,7 @@ impl Server {
         self.clients.add(program).map_err(|_| Registered::Full)
     }
 
-    /// A client forks. 0: the child is adopted.
+    /// Answers a fork: 0 if the child is a client now.
     pub fn clone_client(&mut self, client: ProcessId, child: ProcessId) -> [u32; 4] {
         let known = self.clients.adopt(client, child).is_ok();
         let (swap, mut backend) = self.parts();
@@ -284,7 +297,7 @@ impl Server {
         }
     }
 
-    /// What the pager has done, and what it costs: its own pages, counted through its own window.
+    /// What the pager has done, and the pages that it has itself, counted in its window.
     fn statistics(&self) -> Statistics {
         let window = window();
         let own =
@@ -298,10 +311,10 @@ impl Server {
     }
 }
 
-/// The client does not get what it touched.
+/// The fault is refused.
 struct Refused;
 
-/// A client that has ended misses nothing, and there is nothing to tell.
+/// Prints why a page was not given. Nothing is printed for a client that has ended.
 fn report_error(client: ProcessId, page: UserPage, error: PagingError) -> Refused {
     match error {
         PagingError::Gone => Refused,
