@@ -121,7 +121,7 @@ impl Tier {
         let blob = match self.codec.compress(&self.buffer) {
             Compressed::Zeros => &[],
             Compressed::Smaller(blob) => blob,
-            Compressed::Same => &self.buffer[..],
+            Compressed::Incompressible => &self.buffer[..],
         };
         self.blobs.put(page, blob).map_err(|_| Error::OutOfFrames)
     }
