@@ -32,11 +32,14 @@ pub use call::{
     accept_clients, accept_frame_requests, clock, console_read, console_write, destroy, device_map,
     dma_allocate, dma_reclaim, dma_release, driver_allow, events_read, fault_forward, fault_reply,
     fault_reply_and_receive, frame_references, identity, interrupt_acknowledge, interrupt_attach,
-    machine, message_call, page_allocate, page_copy, page_map, page_move, page_protect, page_unmap,
-    ports_allow, process_create, process_start, process_stop, range_allocate, range_protect,
-    range_share, range_unmap, receive, registers_read, registers_write, reply, reply_and_receive,
-    send, set_console_owner, set_fault_timeout, set_pager, set_quota, sleep, usage, view_attach,
-    view_detach, yield_now,
+    machine, message_call, ports_allow, process_create, process_start, process_stop, receive,
+    registers_read, registers_write, reply, reply_and_receive, send, set_console_owner,
+    set_fault_timeout, set_pager, set_quota, sleep, usage, view_detach, yield_now,
+};
+#[cfg(target_os = "none")]
+pub use paging::checked::{
+    page_allocate, page_copy, page_map, page_move, page_protect, page_unmap, range_allocate,
+    range_protect, range_share, range_unmap, view_attach,
 };
 #[cfg(target_os = "none")]
 pub use paging::fault::set_handler;

@@ -47,10 +47,13 @@ pub enum Gate {
 impl Gate {
     /// Makes a call. Words may come back with an error, too: a range call says how far it got.
     ///
-    /// [`Syscall::ProcessCreate`] with `copy` is for `fork` alone, which knows where the child will find itself.
+    /// # Safety
+    /// The call changes no memory in which a Rust object of the caller's lies: neither by its mappings nor through an
+    /// address that it takes. [`Syscall::ProcessCreate`] with `copy` is for `fork` alone, which knows where the child
+    /// continues.
     #[must_use]
     #[inline(always)]
-    pub fn enter(self, call: Syscall) -> Answer {
+    pub unsafe fn enter(self, call: Syscall) -> Answer {
         let raw = call.encode();
         match self {
             Self::Interrupt => interrupt(&raw),
@@ -65,11 +68,15 @@ impl Gate {
 
     /// Makes a call.
     ///
+    /// # Safety
+    /// As [`Gate::enter`].
+    ///
     /// # Errors
     /// Those of the call; by [`Gate::Sysenter`] `InvalidArgument` for a call that needs more registers.
     #[inline(always)]
-    pub fn invoke(self, call: Syscall) -> Result<Answer, Error> {
-        let answer = self.enter(call);
+    pub unsafe fn invoke(self, call: Syscall) -> Result<Answer, Error> {
+        // SAFETY: by this function's contract.
+        let answer = unsafe { self.enter(call) };
         Error::check(answer.value).map(|_| answer)
     }
 }

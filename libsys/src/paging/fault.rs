@@ -12,12 +12,12 @@
 mod serve;
 
 use core::arch::global_asm;
-use core::cell::Cell;
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use abi::fault::{Access, FaultRecord};
 use abi::layout::{EXCEPTION_STACK, PAGE_SIZE, PROGRAM_TEXT};
 use abi::process::Target;
-use abi::{Error, Permissions, UserPage};
+use abi::{Error, Permissions, ProcessId, UserPage};
 
 use crate::call;
 use crate::paging::self_map::live::window;
@@ -59,8 +59,12 @@ impl Fault<'_> {
         self.record
     }
 
-    /// Goes on at `eip` instead of repeating the access. The registers stay as they were at the fault.
-    pub const fn resume_at(&mut self, eip: u32) {
+    /// Continues at `eip` instead of repeating the access. The registers stay as they were at the fault.
+    ///
+    /// # Safety
+    /// The code at `eip` may run with the registers and the stack of the fault: for example, because the access was made by
+    /// assembly that says where it continues.
+    pub const unsafe fn resume_at(&mut self, eip: u32) {
         self.record.eip = eip;
     }
 }
@@ -78,22 +82,29 @@ pub enum Handled {
 /// it should neither allocate nor print more than a line.
 pub type Handler = fn(&mut Fault<'_>) -> Handled;
 
-/// Who is asked about a fault; changed by one thread, read by its handler.
+/// Who is asked about a fault. The program changes it, and a handler may read it between any two instructions: so the
+/// fields are atomic.
 struct Line {
-    copy_on_write: Cell<bool>,
-    program: Cell<Option<Handler>>,
-    own_regions: Cell<bool>,
+    copy_on_write: AtomicBool,
+    /// A [`Handler`]; null for none.
+    program: AtomicPtr<()>,
+    own_regions: AtomicBool,
 }
 
-// SAFETY: a process has one thread. A handler that interrupts a `set` of a cell sees the old or the new value: each
-// is one aligned word or byte.
-unsafe impl Sync for Line {}
-
 static LINE: Line = Line {
-    copy_on_write: Cell::new(false),
-    program: Cell::new(None),
-    own_regions: Cell::new(false),
+    copy_on_write: AtomicBool::new(false),
+    program: AtomicPtr::new(core::ptr::null_mut()),
+    own_regions: AtomicBool::new(false),
 };
+
+impl Line {
+    /// The program's own handler.
+    fn program(&self) -> Option<Handler> {
+        let handler = self.program.load(Ordering::Relaxed);
+        // SAFETY: the pointer is null or what `set_handler` stored, a `Handler`; both are an `Option` of one.
+        unsafe { core::mem::transmute::<*mut (), Option<Handler>>(handler) }
+    }
+}
 
 /// Has the program's own handler asked about every fault, except those that copy-on-write mends; `None` for no
 /// longer.
@@ -101,7 +112,8 @@ static LINE: Line = Line {
 /// # Errors
 /// `OutOfFrames`, `QuotaExceeded`: there is no frame for the exception stack.
 pub fn set_handler(handler: Option<Handler>) -> Result<(), Error> {
-    LINE.program.set(handler);
+    let handler = handler.map_or(core::ptr::null_mut(), |handler| handler as *mut ());
+    LINE.program.store(handler, Ordering::Relaxed);
     install()
 }
 
@@ -110,7 +122,7 @@ pub fn set_handler(handler: Option<Handler>) -> Result<(), Error> {
 /// # Errors
 /// As [`set_handler`].
 pub fn enable_copy_on_write() -> Result<(), Error> {
-    LINE.copy_on_write.set(true);
+    LINE.copy_on_write.store(true, Ordering::Relaxed);
     install()
 }
 
@@ -119,7 +131,7 @@ pub fn enable_copy_on_write() -> Result<(), Error> {
 /// # Errors
 /// As [`set_handler`].
 pub fn serve_own_regions() -> Result<(), Error> {
-    LINE.own_regions.set(true);
+    LINE.own_regions.store(true, Ordering::Relaxed);
     install()
 }
 
@@ -133,10 +145,21 @@ pub fn entry() -> u32 {
 fn install() -> Result<(), Error> {
     const STACK: UserPage = UserPage::known(EXCEPTION_STACK);
     if window().entry_of(STACK.page()).is_none() {
-        call::page_allocate(Target::Caller, STACK, Permissions::WRITE)?;
+        // SAFETY: nothing is present there; and only a handler uses the page, which does not run now.
+        unsafe { call::page_allocate(Target::Caller, STACK, Permissions::WRITE) }?;
     }
     touch_program();
-    call::set_handler(Target::Caller, Some(entry()))
+    set_entry(Target::Caller)
+}
+
+/// Gives a forked child the handler of its parent; its exception stack is there.
+pub(crate) fn set_handler_of(child: ProcessId) -> Result<(), Error> {
+    set_entry(child.into())
+}
+
+fn set_entry(process: Target) -> Result<(), Error> {
+    // SAFETY: `libsys_fault_entry` is made to be entered with a fault.
+    unsafe { call::set_handler(process, Some(entry())) }
 }
 
 /// Has every page of the program loaded. A handler whose own instructions are absent would meet the fault of its first
@@ -174,7 +197,8 @@ unsafe extern "C" fn libsys_fault(record: *mut FaultRecord) -> u32 {
         Handled::PassOn => {
             leave_eip(fault.eip());
             // This call has no errors for the caller itself.
-            let _ = call::set_handler(Target::Caller, None);
+            // SAFETY: without a handler the next fault ends the process.
+            let _ = unsafe { call::set_handler(Target::Caller, None) };
             REPEAT
         }
     }

@@ -22,7 +22,7 @@ mod stub;
 pub use policy::{DECISIVE, Policy, policy};
 
 #[cfg(target_os = "none")]
-pub use live::{Fork, fork};
+pub use live::{Fork, fork, unshare};
 
 /// `eax` of the call that the stub makes: [`abi::Syscall::ProcessCreate`].
 #[cfg(any(test, target_os = "none"))]
@@ -32,16 +32,17 @@ const PROCESS_CREATE: u32 = 42;
 const COPY: u32 = 1;
 
 #[cfg(target_os = "none")]
+#[allow(unsafe_code)]
 mod live {
     use abi::layout::EXCEPTION_STACK;
     use abi::process::Target;
-    use abi::{Error, Page, PageRange, Permissions, ProcessId, UserPage};
+    use abi::{EntryFlags, Error, Page, PageRange, Permissions, ProcessId, UserPage};
 
     use super::{DECISIVE, Policy, policy, stub};
     use crate::call;
-    use crate::paging::fault;
     use crate::paging::self_map::Run;
     use crate::paging::self_map::live::window;
+    use crate::paging::{checked, fault};
 
     /// Which of the two the caller is after [`fork`].
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +64,22 @@ mod live {
     pub fn fork() -> Result<Fork, Error> {
         let child = stub::fork_through_build()?;
         Ok(child.map_or(Fork::Child, |child| Fork::Parent { child }))
+    }
+
+    /// Makes every page that a fork has marked copy-on-write the caller's own, so that its next write needs no frame.
+    ///
+    /// # Errors
+    /// `OutOfFrames`, `QuotaExceeded`: there is no frame for a copy; the pages before stay copied.
+    pub fn unshare() -> Result<(), Error> {
+        for (page, entry) in window().present_user() {
+            if entry.flags().contains(EntryFlags::COPY_ON_WRITE) && !entry.is_writable() {
+                let page = UserPage::new(page.address())?;
+                let marks = entry.permissions().difference(Permissions::COPY_ON_WRITE);
+                // SAFETY: a copy has the contents of the page, so no object changes.
+                unsafe { call::page_copy(Target::Caller, page, marks) }?;
+            }
+        }
+        Ok(())
     }
 
     /// Gives the new child all that it needs, in the parent.
@@ -87,8 +104,8 @@ mod live {
         for run in runs.alike_in(DECISIVE) {
             share(child, run)?;
         }
-        call::page_allocate(child, UserPage::known(EXCEPTION_STACK), Permissions::WRITE)?;
-        call::set_handler(child, Some(fault::entry()))?;
+        checked::page_allocate(child, UserPage::known(EXCEPTION_STACK), Permissions::WRITE)?;
+        fault::set_handler_of(child)?;
         call::process_start(child)
     }
 
@@ -98,7 +115,10 @@ mod live {
         let mut left = run.pages;
         loop {
             let range = PageRange::new(first, left)?;
-            let walked = call::range_share((Target::Caller, range), (child, first), change, both)?;
+            let (from, to) = ((Target::Caller, range), (child, first));
+            // SAFETY: pages that the child may write are those that the program itself has marked *shared*. The others
+            // lose W on both sides, and the fault handler copies each before it is written.
+            let walked = unsafe { call::range_share(from, to, change, both) }?;
             if walked >= left {
                 return Ok(());
             }

@@ -19,7 +19,8 @@
 use abi::process::Target;
 use abi::{Error, Page, PageRange, Permissions, UserPage};
 
-use crate::call::{self, Change, Partial};
+use crate::call::{Change, Partial};
+use crate::paging::checked;
 use crate::paging::fault::{self, Handler};
 use crate::paging::self_map::live::window;
 
@@ -41,7 +42,7 @@ pub fn trap(handler: Option<Handler>) -> Result<(), Error> {
 /// `NotMapped`: nothing is present there.
 #[inline(always)]
 pub fn prot1(page: UserPage) -> Result<(), Error> {
-    call::page_protect(Target::Caller, page, READ_ONLY).map(drop)
+    checked::page_protect(Target::Caller, page, READ_ONLY).map(drop)
 }
 
 /// PROTN: makes all present pages of a range read-only, and clean. Cheaper for each page than [`prot1`].
@@ -50,7 +51,7 @@ pub fn prot1(page: UserPage) -> Result<(), Error> {
 /// See [`Syscall::RangeProtect`](crate::Syscall::RangeProtect); for pages of the caller's own there are none.
 #[inline(always)]
 pub fn protn(pages: PageRange) -> Result<(), Partial> {
-    call::range_protect(Target::Caller, pages, READ_ONLY).map(drop)
+    checked::range_protect(Target::Caller, pages, READ_ONLY).map(drop)
 }
 
 /// UNPROT: makes a page writable, and clean.
@@ -59,7 +60,7 @@ pub fn protn(pages: PageRange) -> Result<(), Partial> {
 /// `NotMapped`: nothing is present there. `NotPermitted`: the page came from another space without W, and its frame has another mapping.
 #[inline(always)]
 pub fn unprot(page: UserPage) -> Result<(), Error> {
-    call::page_protect(Target::Caller, page, WRITABLE).map(drop)
+    checked::page_protect(Target::Caller, page, WRITABLE).map(drop)
 }
 
 /// DIRTY: calls `each` with the pages of a range that were written since they were made or last made clean, in order.
@@ -81,7 +82,7 @@ pub fn dirty(pages: PageRange, mut each: impl FnMut(Page)) {
 /// # Errors
 /// As [`protn`].
 pub fn clean(pages: PageRange) -> Result<(), Partial> {
-    call::range_protect(Target::Caller, pages, Change::NONE).map(drop)
+    checked::range_protect(Target::Caller, pages, Change::NONE).map(drop)
 }
 
 /// MAP2: has the frame behind `page` appear at `second` as well, with these permissions there.
@@ -90,5 +91,5 @@ pub fn clean(pages: PageRange) -> Result<(), Partial> {
 /// `NotMapped`: nothing is present at `page`. `NotPermitted`: W is asked for, and `page` lacks it. `OutOfFrames`,
 /// `QuotaExceeded`: there is no frame for a table.
 pub fn map2(page: UserPage, second: UserPage, permissions: Permissions) -> Result<(), Error> {
-    call::page_map((Target::Caller, page), (Target::Caller, second), permissions)
+    checked::page_map((Target::Caller, page), (Target::Caller, second), permissions)
 }

@@ -12,6 +12,7 @@ use abi::process::Target;
 use abi::{Entry, Error, Slot, ViewSlot};
 
 use crate::call;
+use crate::paging::checked;
 use crate::paging::self_map::Window;
 use crate::paging::self_map::live::{Live, viewed, window};
 
@@ -29,9 +30,9 @@ impl View {
     /// Views a child or client in a directory entry of the caller's choice, which is empty.
     ///
     /// # Errors
-    /// See [`abi::Syscall::ViewAttach`].
+    /// See [`abi::Syscall::ViewAttach`]; `NotPermitted` if Rust objects may lie in these 4 MiB.
     pub fn attach(process: impl Into<Target>, slot: ViewSlot) -> Result<Self, Error> {
-        call::view_attach(process, slot)?;
+        checked::view_attach(process, slot)?;
         Ok(Self { slot, window: viewed(slot) })
     }
 

@@ -2,7 +2,6 @@
 
 use core::fmt;
 
-use abi::call::PageTransfer;
 use abi::format::elf::{Image, ImageError};
 use abi::format::ustar::ArchiveError;
 use abi::layout::{PAGE_SIZE, USER_STACK_TOP};
@@ -12,7 +11,7 @@ use abi::{Error, Page, Permissions, ProcessId, UserPage};
 
 use super::start_stack;
 use crate::call;
-use crate::paging::scratch::Scratch;
+use crate::paging::fixed_pages::Scratch;
 use crate::process::archive;
 use crate::service::pager::{self, Registered, Request};
 
@@ -176,7 +175,7 @@ impl<'a> Command<'a> {
         let esp =
             start_stack(scratch.bytes(), arguments).map_err(|_| SpawnError::ArgumentsTooLong)?;
         let top = UserPage::known(USER_STACK_TOP - PAGE_SIZE);
-        give(child, top, Permissions::WRITE)?;
+        scratch.give(child, top, Permissions::WRITE)?;
         call::registers_write(
             child,
             &UserRegisters { eip: entry, esp, ..UserRegisters::default() },
@@ -210,9 +209,8 @@ fn register(
     name: &str,
 ) -> Result<u32, SpawnError> {
     pager::put_name(scratch.bytes(), name).ok_or(SpawnError::NoSuchProgram)?;
-    let page =
-        PageTransfer { page: Scratch::PAGE, send: Some(Permissions::empty()), accept: false };
-    let reply = call::message_call(pager, Request::Register { child }.encode(), Some(page))?;
+    let words = Request::Register { child }.encode();
+    let reply = call::message_call(pager, words, Some(Scratch::SHOWN))?;
     match Registered::decode(reply.words) {
         Registered::At { entry } => Ok(entry),
         Registered::NoSuchProgram => Err(SpawnError::NoSuchProgram),
@@ -234,7 +232,7 @@ fn load(scratch: &mut Scratch, child: ProcessId, name: &str) -> Result<u32, Spaw
         scratch.renew()?;
         fill(scratch, &image, file, page);
         let permissions = image.permissions(page).unwrap_or(Permissions::empty());
-        give(child, UserPage::new(page.address())?, permissions)?;
+        scratch.give(child, UserPage::new(page.address())?, permissions)?;
     }
     Ok(image.entry())
 }
@@ -245,9 +243,4 @@ fn fill(scratch: &mut Scratch, image: &Image, file: &[u8], page: Page) {
         let from = piece.file_offset as usize..(piece.file_offset + piece.length) as usize;
         scratch.bytes()[to].copy_from_slice(&file[from]);
     }
-}
-
-/// Maps the scratch page into the child.
-fn give(child: ProcessId, page: UserPage, permissions: Permissions) -> Result<(), Error> {
-    call::page_map((Target::Caller, Scratch::PAGE), (child, page), permissions)
 }

@@ -34,6 +34,13 @@ pub fn process(id: ProcessId) -> Option<ProcessInfo> {
     (facts.id == id.bits() && facts.status != Status::Free as u32).then_some(facts)
 }
 
+/// Whether a process runs at this moment: on a machine with one CPU, whether it is the caller.
+#[must_use]
+pub fn runs_now(id: ProcessId) -> bool {
+    let facts = slot(id.index());
+    facts.id == id.bits() && facts.status == Status::Running as u32
+}
+
 /// What the status of a record is called.
 #[must_use]
 pub const fn status_name(facts: &ProcessInfo) -> &'static str {

@@ -5,10 +5,16 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use abi::layout::PAGE_SIZE;
+use abi::process::Target;
+use abi::{Entry, Error, Permissions, UserPage};
 use talc::TalcLock;
 use talc::source::Claim;
 
+use crate::call;
 use crate::paging::regions::{HEAP_END, HEAP_START};
+use crate::paging::self_map::Step;
+use crate::paging::self_map::live::window;
 
 #[global_allocator]
 static HEAP: TalcLock<OneThread, Claim> = TalcLock::new(
@@ -21,6 +27,35 @@ static HEAP: TalcLock<OneThread, Claim> = TalcLock::new(
         )
     },
 );
+
+/// Makes heap memory present before it is touched, so that a process that serves its own faults does not end for want of
+/// a frame.
+///
+/// # Errors
+/// `NotPermitted`: the bytes are not all the heap's, or a pager has a page of them. `OutOfFrames`, `QuotaExceeded`: pages
+/// before the one that failed stay.
+pub fn commit(address: usize, bytes: usize) -> Result<(), Error> {
+    let heap = HEAP_START as usize..HEAP_END as usize;
+    if !heap.contains(&address) || bytes > heap.end - address {
+        return Err(Error::NotPermitted);
+    }
+    let (first, end) = (address as u32 & !(PAGE_SIZE - 1), (address + bytes) as u32);
+    for address in (first..end).step_by(PAGE_SIZE as usize) {
+        let page = UserPage::known(address);
+        match window().walk(page.page()) {
+            Step::Leaf(leaf) if leaf.is_present() => {}
+            Step::NoTable(_) | Step::Leaf(Entry::ABSENT) => {
+                // SAFETY: the page is absent and has no marks, so it has no contents yet: zeros are what its first touch
+                // would find.
+                unsafe { call::page_allocate(Target::Caller, page, Permissions::WRITE) }?;
+            }
+            Step::Leaf(_) | Step::Hidden(_) | Step::Large(_) | Step::View(_) => {
+                return Err(Error::NotPermitted);
+            }
+        }
+    }
+    Ok(())
+}
 
 /// The lock of a process with one thread. It can only be taken already if a fault handler allocates while the
 /// program does, and waiting would be for ever: that is a bug, and panics.

@@ -4,13 +4,12 @@
 //! client has no handler of its own and needs no other page while it measures.
 
 use libsys::abi::call::FaultReply;
-use libsys::paging::fork::{Fork, fork};
+use libsys::paging::fork::{Fork, fork, unshare};
 use libsys::process::{exit, wait};
 use libsys::service::message::{Event, next_event};
 use libsys::{
-    EntryFlags, Error, Permissions, ProcessId, Target, UserPage, accept_clients,
-    fault_reply_and_receive, identity, page_allocate, page_copy, page_unmap, receive, send,
-    set_pager, window,
+    Error, Permissions, ProcessId, Target, UserPage, accept_clients, fault_reply_and_receive,
+    identity, page_allocate, page_unmap, receive, send, set_pager,
 };
 
 use crate::peer::Peer;
@@ -67,13 +66,19 @@ fn answer(client: ProcessId, address: u32) -> Result<Event, Error> {
     Event::new(fault_reply_and_receive(client, reply, None)?).ok_or(Error::InvalidArgument)
 }
 
+#[allow(unsafe_code)]
+fn no_handler() -> Result<(), Error> {
+    // SAFETY: without a handler the pager gets the faults, or the process ends.
+    unsafe { libsys::call::set_handler(Target::Caller, None) }
+}
+
 fn measure() -> Outcome {
     own_everything()?;
     let parent = identity().parent.ok_or(Error::NoSuchProcess)?;
     send(parent, [0; 4], None)?;
     receive(Some(parent), None)?;
     let page = place(WANTED);
-    libsys::call::set_handler(Target::Caller, None)?;
+    no_handler()?;
     row("fault_pager", 500, |watch| {
         page_unmap(Target::Caller, page, Permissions::empty())?;
         watch.time(|| store(page));
@@ -86,11 +91,5 @@ fn measure() -> Outcome {
 /// the wanted page may fault.
 fn own_everything() -> Result<(), Error> {
     touch::everything();
-    for (page, entry) in window().present_user() {
-        if entry.flags().contains(EntryFlags::COPY_ON_WRITE) && !entry.is_writable() {
-            let marks = entry.permissions().difference(Permissions::COPY_ON_WRITE);
-            page_copy(Target::Caller, UserPage::new(page.address())?, marks)?;
-        }
-    }
-    Ok(())
+    unshare()
 }

@@ -5,9 +5,10 @@ use core::arch::asm;
 
 use libsys::UserPage;
 use libsys::abi::layout::{PAGE_SIZE, PROGRAM_TEXT};
+use libsys::paging::fault::Fault;
 
 /// Bytes of the instruction in [`store`] and in [`load`].
-pub const LENGTH: u32 = 2;
+const LENGTH: u32 = 2;
 
 /// Stores a word at the start of a page of the benchmark's own.
 #[inline(always)]
@@ -24,6 +25,15 @@ pub fn load(page: UserPage) {
     unsafe {
         asm!("mov eax, [eax]", inout("eax") page.address() => _, options(nostack, preserves_flags))
     };
+}
+
+/// Continues behind the [`store`] or [`load`] that has faulted.
+///
+/// # Safety
+/// The fault is that of one of the two.
+pub unsafe fn skip(fault: &mut Fault<'_>) {
+    // SAFETY: their one instruction is skipped; what it loads is used by nobody.
+    unsafe { fault.resume_at(fault.eip() + LENGTH) };
 }
 
 /// Touches the whole program, and more heap and stack than any part needs: from then on no page is missing by chance.

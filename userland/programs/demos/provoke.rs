@@ -14,16 +14,21 @@ pub fn read(address: u32) -> u32 {
     unsafe { core::ptr::with_exposed_provenance::<u32>(address as usize).read_volatile() }
 }
 
-/// Writes the word at an address of which the caller knows that no Rust object lies there.
-pub fn write(address: u32, value: u32) {
-    // SAFETY: the addresses that the demonstrations name (0, program text, the window, kernel memory) hold no object
-    // that Rust code could later rely on: the store ends the process.
+/// Writes the word at an address.
+///
+/// # Safety
+/// No Rust object lies there, or the kernel ends the process at the store.
+pub unsafe fn write(address: u32, value: u32) {
+    // SAFETY: by this function's contract.
     unsafe { core::ptr::with_exposed_provenance_mut::<u32>(address as usize).write_volatile(value) }
 }
 
-/// Jumps to any address.
-pub fn jump(address: u32) {
-    // SAFETY: the call ends the process at its first instruction, where there is no code that it may run.
+/// Jumps to an address.
+///
+/// # Safety
+/// The kernel ends the process at the first instruction there.
+pub unsafe fn jump(address: u32) {
+    // SAFETY: by this function's contract.
     unsafe { asm!("call {0}", in(reg) address, clobber_abi("C")) }
 }
 

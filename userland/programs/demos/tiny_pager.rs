@@ -14,10 +14,9 @@ use alloc::vec;
 use libsys::abi::call::FaultReply;
 use libsys::abi::format::elf::STACK_START;
 use libsys::abi::layout::{PAGE_SIZE, USER_STACK_TOP};
+use libsys::paging::fixed_pages::{self, Bytes, Scratch, held};
 use libsys::paging::fork::{Fork, fork};
-use libsys::paging::held;
 use libsys::paging::regions::{HEAP_END, HEAP_START};
-use libsys::paging::scratch::{Bytes, Scratch};
 use libsys::process::{exit, id};
 use libsys::service::message::{Event, next_event};
 use libsys::{
@@ -103,24 +102,22 @@ impl Pager {
     /// Takes the oldest page. From the move on nothing can change it, so it is read afterwards.
     fn take_one_away(&mut self) -> Result<(), Error> {
         let Some(oldest) = self.present.pop_front() else { return Ok(()) };
-        let place = held::page(0);
-        page_move((self.child, oldest), (Target::Caller, place), AWAY)?;
+        page_move((self.child, oldest), (Target::Caller, held(0)), AWAY)?;
         let mut bytes = Box::new([0; PAGE_SIZE as usize]);
-        held::copy(0, &mut bytes);
-        page_unmap(Target::Caller, place, Permissions::empty())?;
+        fixed_pages::read(held(0), &mut bytes);
+        page_unmap(Target::Caller, held(0), Permissions::empty())?;
         self.away.insert(address_of(oldest), bytes);
         self.pages_out += 1;
         Ok(())
     }
 
-    /// Fills a page of the pager's own, and maps it into the child with the reply. Then the pager lets go of it.
+    /// Fills a page of the pager's own, and maps it into the child. Then the pager unmaps it.
     fn bring_back(&mut self, page: UserPage, bytes: &Bytes) -> Result<(), Error> {
         let mut scratch = Scratch::new()?;
         *scratch.bytes() = *bytes;
         self.pages_in += 1;
-        let permissions = Permissions::WRITE;
-        let (source, destination) = (Scratch::PAGE, page);
-        fault_reply(self.child, FaultReply::Map { source, destination, permissions })
+        scratch.give(self.child, page, Permissions::WRITE)?;
+        fault_reply(self.child, FaultReply::Resume)
     }
 }
 

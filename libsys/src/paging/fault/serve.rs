@@ -4,6 +4,9 @@
 //! 2. The program's handler.
 //! 3. The region map, in a process without a pager.
 //! 4. The pager.
+#![allow(unsafe_code)]
+
+use core::sync::atomic::Ordering;
 
 use abi::fault::Access;
 use abi::process::Target;
@@ -16,15 +19,15 @@ use crate::paging::self_map::live::window;
 
 /// Asks one after the other; [`Handled::PassOn`] if nobody helps.
 pub(super) fn serve(fault: &mut Fault<'_>, line: &Line) -> Handled {
-    if line.copy_on_write.get() && copy_on_write(fault) == Handled::Resume {
+    if line.copy_on_write.load(Ordering::Relaxed) && copy_on_write(fault) == Handled::Resume {
         return Handled::Resume;
     }
-    if let Some(handler) = line.program.get()
+    if let Some(handler) = line.program()
         && handler(fault) == Handled::Resume
     {
         return Handled::Resume;
     }
-    if line.own_regions.get() && grow(fault) == Handled::Resume {
+    if line.own_regions.load(Ordering::Relaxed) && grow(fault) == Handled::Resume {
         return Handled::Resume;
     }
     match call::fault_forward(fault.address(), fault.access(), fault.eip()) {
@@ -42,7 +45,8 @@ fn copy_on_write(fault: &Fault<'_>) -> Handled {
         return Handled::PassOn;
     }
     let marks = entry.permissions().difference(Permissions::COPY_ON_WRITE);
-    match call::page_copy(Target::Caller, page, marks) {
+    // SAFETY: a copy has the contents of the page, so no object changes; it only becomes this process's own.
+    match unsafe { call::page_copy(Target::Caller, page, marks) } {
         Ok(_) => Handled::Resume,
         // Out of frames, or of quota: nothing here can free any.
         Err(_) => Handled::PassOn,
@@ -52,11 +56,14 @@ fn copy_on_write(fault: &Fault<'_>) -> Handled {
 /// Maps zeros where the heap or the stack grows.
 fn grow(fault: &Fault<'_>) -> Handled {
     match regions::STANDARD.decide(fault.address(), fault.access()) {
-        Decision::Zero(page) => match call::page_allocate(Target::Caller, page, Permissions::WRITE)
-        {
-            Ok(()) => Handled::Resume,
-            Err(_) => Handled::PassOn,
-        },
+        Decision::Zero(page) => {
+            // SAFETY: the page is absent, for the region map refuses accesses to present ones, and of the heap or the
+            // stack of a process without a pager: it has no contents yet.
+            match unsafe { call::page_allocate(Target::Caller, page, Permissions::WRITE) } {
+                Ok(()) => Handled::Resume,
+                Err(_) => Handled::PassOn,
+            }
+        }
         // The image of a process without a pager was loaded whole.
         Decision::Image { .. } | Decision::Refuse(_) => Handled::PassOn,
     }

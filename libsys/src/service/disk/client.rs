@@ -4,7 +4,8 @@ use abi::call::PageTransfer;
 use abi::process::Target;
 use abi::{Permissions, ProcessId, UserPage};
 
-use crate::call::{Change, message_call, page_protect};
+use crate::call::{Change, message_call};
+use crate::paging::checked::page_protect;
 use crate::service::disk::protocol::{DiskError, Facts, Request, Transfer, decode_answer};
 use crate::service::names::{self, Name, NotFound};
 
@@ -65,7 +66,8 @@ impl Disk {
     /// place, and after a copy-on-write fork the driver would read into a frame that is the child's.
     ///
     /// # Errors
-    /// `BadRange`: there is no such slot. `NotShared`: the page is not there, or lacks W that is asked for.
+    /// `BadRange`: there is no such slot. `NotShared`: the page is not there, lacks W that is asked for, or
+    /// is one in which Rust objects may lie.
     pub fn share(
         &self,
         slot: u32,

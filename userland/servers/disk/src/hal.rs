@@ -103,7 +103,9 @@ impl ConfigurationAccess for Access {
     }
 
     fn write_word(&mut self, device: DeviceFunction, offset: u8, data: u32) {
-        self.0.write(function(device), offset, data);
+        // SAFETY: what `virtio-drivers` tells the device about memory are addresses of the run, from `dma_alloc` and
+        // `share`.
+        unsafe { self.0.write(function(device), offset, data) };
     }
 
     unsafe fn unsafe_clone(&self) -> Self {

@@ -12,7 +12,7 @@ mod hal;
 mod server;
 
 use libsys::abi::message::{Kind, Message};
-use libsys::paging::inbox;
+use libsys::paging::fixed_pages::TO_INBOX;
 use libsys::service::disk::protocol::ready;
 use libsys::{Error, args, identity, receive, reply_and_receive, send};
 
@@ -32,20 +32,20 @@ fn main() -> Result<(), NoDevice> {
     let everyone = args().nth(1) == Some(EVERYONE);
     let mut server = Server::new(device, parent, everyone)?;
     send(parent, greeting, None)?;
-    let mut message = receive(None, Some(inbox::OFFER))?;
+    let mut message = receive(None, Some(TO_INBOX))?;
     loop {
         let Message { sender, kind, words, page } = message;
         message = match kind {
             Kind::Message => {
                 let answer = server.request(sender, words, page);
-                reply_and_receive(sender, answer, Some(inbox::OFFER))?
+                reply_and_receive(sender, answer, Some(TO_INBOX))?
             }
             Kind::Interrupt => {
                 server.interrupt();
-                receive(None, Some(inbox::OFFER))?
+                receive(None, Some(TO_INBOX))?
             }
             Kind::Fault | Kind::Forwarded | Kind::Exit | Kind::Clone | Kind::Frames => {
-                receive(None, Some(inbox::OFFER))?
+                receive(None, Some(TO_INBOX))?
             }
         };
     }

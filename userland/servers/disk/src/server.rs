@@ -2,7 +2,7 @@
 
 use disk::{Clients, places};
 use libsys::abi::process_info::Status;
-use libsys::paging::inbox;
+use libsys::paging::fixed_pages::{INBOX, empty_inbox};
 use libsys::process::info;
 use libsys::service::disk::protocol::{
     DiskError, Facts, PAGE_SECTORS, Request, SLOTS, Transfer, encode_answer,
@@ -25,7 +25,7 @@ impl Server {
     ///
     /// Clients are whom `parent` admits, or with `everyone` whoever opens.
     pub fn new(device: Device, parent: ProcessId, everyone: bool) -> Result<Self, Error> {
-        for page in [places::slot(0, 0)?, inbox::OFFER.page] {
+        for page in [places::slot(0, 0)?, INBOX] {
             page_allocate(Target::Caller, page, Permissions::WRITE)?;
             page_unmap(Target::Caller, page, Permissions::empty())?;
         }
@@ -48,7 +48,7 @@ impl Server {
         self.forget_ended();
         let answer = Request::decode(words).and_then(|request| self.perform(sender, request, page));
         if page.is_some() {
-            inbox::clear();
+            empty_inbox();
         }
         encode_answer(answer)
     }
@@ -119,7 +119,7 @@ fn has_ended(id: ProcessId) -> bool {
 fn share(client: usize, slot: u32, page: Option<Permissions>) -> Result<(), DiskError> {
     let place = places::slot(client, slot).map_err(|_| DiskError::BadRange)?;
     let permissions = page.ok_or(DiskError::NotShared)? & Permissions::WRITE;
-    page_map((Target::Caller, inbox::OFFER.page), (Target::Caller, place), permissions)
+    page_map((Target::Caller, INBOX), (Target::Caller, place), permissions)
         .map_err(|_| DiskError::NotShared)
 }
 

@@ -101,8 +101,7 @@ impl Disk {
         self.function = Some(Function::numbered(function));
         self.pages = u32::try_from(sectors / u64::from(PAGE_SECTORS)).unwrap_or(u32::MAX);
         if let Some(dead) = self.dead.take() {
-            // It may have died before it took any.
-            let _ = dma_reclaim(dead);
+            reclaim_frames(dead);
         }
         if let Access::Only(Some(client)) = self.access {
             self.admit(client);
@@ -133,4 +132,11 @@ impl Disk {
         let started = started.map(|started| Self { dead: Some(self.id), ..started });
         started.inspect_err(|error| println!("disk: cannot start it again: {error}")).ok()
     }
+}
+
+/// Gives back the frames that a dead driver's device used. (The driver may have died before it took any.)
+#[allow(unsafe_code)]
+fn reclaim_frames(dead: ProcessId) {
+    // SAFETY: the next driver serves, so it has reset the device, which then knows none of the old frames.
+    let _ = unsafe { dma_reclaim(dead) };
 }

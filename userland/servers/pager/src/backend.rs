@@ -11,15 +11,14 @@
 
 use alloc::vec::Vec;
 
-use libsys::abi::layout::{EXCEPTION_STACK, PAGE_SIZE, USER_TOP};
+use libsys::abi::layout::{EXCEPTION_STACK, USER_TOP};
 use libsys::abi::process_info::Status;
-use libsys::paging::held;
+use libsys::paging::fixed_pages::{self, Scratch, held};
 use libsys::paging::regions::Kind;
-use libsys::paging::scratch::Scratch;
 use libsys::paging::self_map::Step;
-use libsys::paging::self_map::live::window;
 use libsys::paging::view::View;
 use libsys::process::info;
+use libsys::runtime::heap;
 use libsys::{
     Entry, Error, Frame, Page, PageRange, Permissions, ProcessId, Target, UserPage, machine,
     page_allocate, page_copy, page_move, page_protect, page_unmap, range_protect,
@@ -50,8 +49,8 @@ impl Resources {
     /// `OutOfFrames`.
     pub fn new(disk: SwapDisk) -> Result<Self, Error> {
         // So that the page table exists in which taken pages are mapped.
-        page_allocate(Target::Caller, held::page(0), Permissions::empty())?;
-        page_unmap(Target::Caller, held::page(0), Permissions::empty())?;
+        page_allocate(Target::Caller, held(0), Permissions::empty())?;
+        page_unmap(Target::Caller, held(0), Permissions::empty())?;
         let views = VIEWS.map(|_| None).collect();
         Ok(Self { views, scratch: None, disk })
     }
@@ -61,9 +60,19 @@ impl Resources {
         self.disk.slots()
     }
 
-    /// Gives up the scratch page, which a client maps by now.
-    pub fn release_scratch(&mut self) {
+    /// Maps the scratch page into a client and gives it up.
+    ///
+    /// # Errors
+    /// See `page_map`; the scratch page stays.
+    pub fn give_copy_of_scratch(
+        &mut self,
+        client: ProcessId,
+        page: UserPage,
+        permissions: Permissions,
+    ) -> Result<(), Error> {
+        self.scratch.as_mut().ok_or(Error::NotMapped)?.give(client, page, permissions)?;
         self.scratch = None;
+        Ok(())
     }
 }
 
@@ -127,12 +136,6 @@ impl MachineBackend<'_> {
         }
         leaf
     }
-
-    /// Gives the scratch page the permissions and marks with which a client is to get it.
-    fn set_scratch_permissions(permissions: Permissions) -> Result<(), GiveError> {
-        let change = libsys::call::Change { drop: Permissions::all(), add: permissions };
-        page_protect(Target::Caller, Scratch::PAGE, change).map(drop).map_err(give_error)
-    }
 }
 
 const fn view_index(client: ProcessId) -> usize {
@@ -153,15 +156,7 @@ const fn give_error(error: Error) -> GiveError {
 
 impl Memory for MachineBackend<'_> {
     fn take(&mut self, address: usize, bytes: usize) -> bool {
-        // Addresses of this machine have 32 bits.
-        let (first, end) = (address as u32 & !(PAGE_SIZE - 1), (address + bytes) as u32);
-        (first..end).step_by(PAGE_SIZE as usize).all(|address| {
-            let page = Page::containing(address);
-            window().entry_of(page).is_some()
-                || UserPage::new(address)
-                    .and_then(|page| page_allocate(Target::Caller, page, Permissions::WRITE))
-                    .is_ok()
-        })
+        heap::commit(address, bytes).is_ok()
     }
 }
 
@@ -170,8 +165,12 @@ impl Disk for MachineBackend<'_> {
         self.resources.disk.slots()
     }
 
-    fn buffer(&mut self, index: usize) -> &mut Bytes {
-        self.resources.disk.buffer(index)
+    fn fill_buffer(&mut self, index: usize, bytes: &Bytes) {
+        self.resources.disk.area().write(index as u32, bytes);
+    }
+
+    fn read_buffer(&mut self, index: usize, bytes: &mut Bytes) {
+        self.resources.disk.area().read(index as u32, bytes);
     }
 
     fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
@@ -301,17 +300,17 @@ impl Backend for MachineBackend<'_> {
     }
 
     fn take_page(&mut self, client: ProcessId, page: UserPage, index: usize) -> Option<Entry> {
-        page_move((client, page), (Target::Caller, held::page(index)), Permissions::PAGER).ok()
+        page_move((client, page), (Target::Caller, held(index)), Permissions::PAGER).ok()
     }
 
     fn read_taken(&mut self, index: usize, bytes: &mut Bytes) {
-        held::copy(index, bytes);
+        assert!(fixed_pages::read(held(index), bytes), "no page was taken there");
     }
 
     fn matches_the_file(&mut self, client: ProcessId, page: UserPage, index: usize) -> bool {
         let Ok(program) = self.clients.program_of(client) else { return false };
         let mut bytes = [0; size_of::<Bytes>()];
-        held::copy(index, &mut bytes);
+        self.read_taken(index, &mut bytes);
         program.matches(page.page(), &mut bytes)
     }
 
@@ -321,13 +320,13 @@ impl Backend for MachineBackend<'_> {
         page: UserPage,
         index: usize,
     ) -> Result<(), GiveError> {
-        let from = (Target::Caller, held::page(index));
+        let from = (Target::Caller, held(index));
         page_move(from, (client, page), Permissions::empty()).map(drop).map_err(give_error)
     }
 
     fn drop_taken(&mut self, index: usize) {
         // Unmapping without marks needs no memory and cannot fail.
-        let _ = page_unmap(Target::Caller, held::page(index), Permissions::empty());
+        let _ = page_unmap(Target::Caller, held(index), Permissions::empty());
     }
 
     fn scratch(&mut self) -> Result<&mut Bytes, GiveError> {
@@ -350,22 +349,19 @@ impl Backend for MachineBackend<'_> {
         // because the client itself gave W up, it arrives with W and loses W here.
         let gives_up = !rights.sealed && !permissions.contains(Permissions::WRITE);
         let at_first = if gives_up { permissions | Permissions::WRITE } else { permissions };
-        let scratch = window().entry_of(Scratch::PAGE.page()).ok_or(GiveError::NoFrame)?;
-        Self::set_scratch_permissions(at_first)?;
-        let from = (Target::Caller, Scratch::PAGE);
-        if let Err(error) = page_move(from, (client, page), Permissions::empty()) {
+        let scratch = self.resources.scratch.take().ok_or(GiveError::NoFrame)?;
+        let frame = scratch.move_to(client, page, at_first).map_err(|(scratch, error)| {
             // The scratch page stays, to be filled again.
-            Self::set_scratch_permissions(Permissions::WRITE)?;
-            return Err(give_error(error));
-        }
-        self.resources.release_scratch();
+            self.resources.scratch = Some(scratch);
+            give_error(error)
+        })?;
         if gives_up {
             let drop = Permissions::WRITE;
             let change = libsys::call::Change { drop, add: Permissions::empty() };
             // The call can only fail if the client has ended, or has changed the page by now.
             let _ = page_protect(client, page, change);
         }
-        Ok(scratch.frame())
+        Ok(frame)
     }
 
     fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError> {

@@ -1,11 +1,11 @@
 //! The disk that pages go to, divided into slots of a page. Pages travel through the transfer area
 //! that the pager shares with the disk's driver.
 
-use libsys::paging::transfer_area::TransferArea;
+use libsys::paging::fixed_pages::TransferArea;
 use libsys::service::disk::client::Disk;
 use libsys::service::disk::protocol::{DiskError as DriverError, PAGE_SECTORS, SLOTS, Transfer};
 use libsys::{Permissions, identity, println};
-use swap::{Bytes, DiskError};
+use swap::DiskError;
 
 /// A disk with its transfer area, or no disk.
 pub struct SwapDisk(Option<(Disk, TransferArea)>);
@@ -38,13 +38,13 @@ impl SwapDisk {
         self.0.as_ref().map_or(0, slots)
     }
 
-    /// Page `index` of the transfer area.
+    /// The transfer area.
     ///
     /// # Panics
     /// If there is no disk.
-    pub fn buffer(&mut self, index: usize) -> &mut Bytes {
+    pub fn area(&mut self) -> &mut TransferArea {
         let (_, area) = self.0.as_mut().expect("nobody asks for the buffer of no disk");
-        area.bytes(index as u32)
+        area
     }
 
     /// Writes the first `count` pages of the area to the slots from `first` on.

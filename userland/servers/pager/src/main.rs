@@ -17,7 +17,7 @@ mod disk;
 mod server;
 
 use libsys::abi::message::Message;
-use libsys::paging::inbox;
+use libsys::paging::fixed_pages::{INBOX, TO_INBOX};
 use libsys::service::message::Event;
 use libsys::service::pager::ready;
 use libsys::{
@@ -38,14 +38,12 @@ fn main() -> Result<(), Error> {
     let mut server = Server::new(if swaps { SwapDisk::find() } else { SwapDisk::NONE })?;
     grow_stack_ahead();
     send(parent, ready(), None)?;
-    let mut message = receive(None, Some(inbox::OFFER))?;
+    let mut message = receive(None, Some(TO_INBOX))?;
     loop {
         message = match answer(&mut server, message) {
-            Answer::Words(to, words) => reply_and_receive(to, words, Some(inbox::OFFER))?,
-            Answer::Fault(client, reply) => {
-                fault_reply_and_receive(client, reply, Some(inbox::OFFER.page))?
-            }
-            Answer::None => receive(None, Some(inbox::OFFER))?,
+            Answer::Words(to, words) => reply_and_receive(to, words, Some(TO_INBOX))?,
+            Answer::Fault(client, reply) => fault_reply_and_receive(client, reply, Some(INBOX))?,
+            Answer::None => receive(None, Some(TO_INBOX))?,
         };
     }
 }

@@ -16,9 +16,8 @@ use libsys::abi::fault::Access;
 use libsys::abi::format::elf::{HEADER_LIMIT, Image};
 use libsys::abi::layout::USER_TOP;
 use libsys::abi::process_info::Status;
-use libsys::paging::inbox;
+use libsys::paging::fixed_pages::{empty_inbox, read_inbox};
 use libsys::paging::regions::{Decision, Refusal};
-use libsys::paging::scratch::Scratch;
 use libsys::paging::self_map::live::window;
 use libsys::process::archive;
 use libsys::process::info;
@@ -26,8 +25,7 @@ use libsys::service::pager::{
     Faults, NOT_A_CLIENT, Pages, Registered, Request, Space, Statistics, name_in,
 };
 use libsys::{
-    Error, Page, Permissions, ProcessId, Target, UserPage, machine, page_allocate, page_map,
-    println, usage,
+    Error, Page, Permissions, ProcessId, Target, UserPage, machine, page_allocate, println, usage,
 };
 use pager::{Clients, File, Known, Program};
 use swap::{Backend, PagingError, Served, Swap};
@@ -180,8 +178,7 @@ impl Server {
     fn load(&mut self, client: ProcessId, page: UserPage, writable: bool) -> Result<(), Error> {
         let permissions = if writable { Permissions::WRITE } else { Permissions::empty() };
         self.fill(client, page)?;
-        page_map((Target::Caller, Scratch::PAGE), (client, page), permissions)?;
-        self.resources.release_scratch();
+        self.resources.give_copy_of_scratch(client, page, permissions)?;
         self.loaded = self.loaded.wrapping_add(1);
         Ok(())
     }
@@ -196,8 +193,8 @@ impl Server {
 
     /// Answers a request.
     pub fn request(&mut self, sender: ProcessId, words: [u32; 4], page: bool) -> [u32; 4] {
-        let name = if page { inbox::copy() } else { None };
-        inbox::clear();
+        let name = if page { read_inbox() } else { None };
+        empty_inbox();
         match Request::decode(words) {
             Ok(Request::Register { child }) => {
                 let name = name.as_ref().and_then(name_in);

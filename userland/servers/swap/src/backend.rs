@@ -24,8 +24,12 @@ pub trait Disk {
     /// How many slots there are; 0 without a disk.
     fn slots(&self) -> u32;
 
-    /// Page `index` of the buffer.
-    fn buffer(&mut self, index: usize) -> &mut Bytes;
+    /// Fills page `index` of the buffer. The driver maps the buffer too, so that there is no
+    /// reference to it.
+    fn fill_buffer(&mut self, index: usize, bytes: &Bytes);
+
+    /// Copies page `index` of the buffer.
+    fn read_buffer(&mut self, index: usize, bytes: &mut Bytes);
 
     /// Writes the first `count` pages of the buffer to the slots from `first` on.
     ///

@@ -113,7 +113,7 @@ impl Store {
                 Some(contents) => *result = Ok(contents),
                 None if self.slots.is_empty() => {}
                 None => {
-                    *backend.buffer(pending) = bytes;
+                    backend.fill_buffer(pending, &bytes);
                     for_disk[pending] = index;
                     pending += 1;
                 }
@@ -155,9 +155,11 @@ impl Store {
         let mut spilled = [None; CLUSTER];
         let mut last = None;
         let mut count = 0;
+        let mut bytes = [0; size_of::<Bytes>()];
         while let Some(blob) = self.arena.next(last).filter(|_| count < room) {
-            let bytes = self.arena.get(blob.offset);
-            expand(bytes, backend.buffer(count)).expect("a blob of the arena is whole");
+            let compressed = self.arena.get(blob.offset);
+            expand(compressed, &mut bytes).expect("a blob of the arena is whole");
+            backend.fill_buffer(count, &bytes);
             spilled[count] = Some(blob);
             last = Some(blob);
             count += 1;
@@ -181,6 +183,7 @@ impl Store {
         mut result_of: impl FnMut(&mut Items, usize, Result<Location, StoreError>),
     ) {
         let mut done = 0;
+        let mut bytes = [0; size_of::<Bytes>()];
         while done < count {
             let wanted = (count - done) as u32;
             let others = self.slots.free() > 0;
@@ -195,7 +198,8 @@ impl Store {
             let length = row as usize;
             // A request takes the pages from the beginning of the buffer.
             for page in 0..if done > 0 { length } else { 0 } {
-                *backend.buffer(page) = *backend.buffer(done + page);
+                backend.read_buffer(done + page, &mut bytes);
+                backend.fill_buffer(page, &bytes);
             }
             match (backend.write(first, length), again) {
                 (Ok(()), again) => {
@@ -258,7 +262,7 @@ impl Store {
             }
             Location::Disk(slot) => {
                 backend.read(slot, 1)?;
-                *bytes = *backend.buffer(0);
+                backend.read_buffer(0, bytes);
             }
         }
         Ok(())
@@ -321,8 +325,12 @@ mod tests {
             self.slots.len() as u32
         }
 
-        fn buffer(&mut self, index: usize) -> &mut Bytes {
-            &mut self.buffer[index]
+        fn fill_buffer(&mut self, index: usize, bytes: &Bytes) {
+            self.buffer[index] = *bytes;
+        }
+
+        fn read_buffer(&mut self, index: usize, bytes: &mut Bytes) {
+            *bytes = self.buffer[index];
         }
 
         fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError> {

@@ -4,10 +4,10 @@
 
 use libsys::abi::layout::PROGRAM_TEXT;
 use libsys::abi::registers::UserRegisters;
-use libsys::paging::scratch::Scratch;
+use libsys::paging::fixed_pages::Scratch;
 use libsys::{
-    Error, Permissions, ProcessId, Target, UserPage, page_map, process_create, process_start,
-    registers_write, set_pager,
+    Error, Permissions, ProcessId, UserPage, process_create, process_start, registers_write,
+    set_pager,
 };
 
 /// Where the code lies: `0x0080_0000  PDE 0x002`.
@@ -46,8 +46,7 @@ pub fn bare(code: &[u8], registers: UserRegisters) -> Result<ProcessId, Error> {
     let child = process_create()?;
     let mut scratch = Scratch::new()?;
     scratch.bytes()[..code.len()].copy_from_slice(code);
-    let page = (child, UserPage::known(CODE));
-    page_map((Target::Caller, Scratch::PAGE), page, Permissions::empty())?;
+    scratch.give(child, UserPage::known(CODE), Permissions::empty())?;
     registers_write(child, &UserRegisters { eip: CODE, ..registers })?;
     set_pager(child, None)?;
     Ok(child)
@@ -63,4 +62,14 @@ pub fn run(code: &[u8], registers: UserRegisters) -> Result<ProcessId, Error> {
 /// Registers with this address in `ebx`.
 pub fn at(address: u32) -> UserRegisters {
     UserRegisters { ebx: address, ..UserRegisters::default() }
+}
+
+/// Has a child's faults handled at an address.
+///
+/// # Errors
+/// See [`libsys::Syscall::SetHandler`].
+#[allow(unsafe_code)]
+pub fn set_handler(child: ProcessId, entry: u32) -> Result<(), Error> {
+    // SAFETY: the child runs none of the caller's code; where it ends up is what the check wants to see.
+    unsafe { libsys::call::set_handler(child, Some(entry)) }
 }

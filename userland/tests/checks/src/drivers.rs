@@ -11,7 +11,7 @@ use libsys::device::ports;
 use libsys::paging::fork;
 use libsys::process::{end, id};
 use libsys::{
-    Error, Frame, Permissions, Target, device_map, dma_allocate, dma_reclaim, dma_release,
+    Error, Frame, PageRange, Permissions, ProcessId, Target, device_map, dma_allocate,
     driver_allow, interrupt_acknowledge, interrupt_attach, page_copy, page_map, ports_allow,
     process_create, receive, send,
 };
@@ -36,6 +36,29 @@ const CLOCK_LINE: u32 = 8;
 /// The last 16 bytes below 4 GiB, where the CPU starts: in the firmware's ROM.
 const ROM: Frame = Frame::from_number(0xF_FFFF);
 
+/// Writes a port of the clock's.
+#[allow(unsafe_code)]
+fn write_port(port: u16, value: u8) {
+    // SAFETY: the clock writes no memory.
+    unsafe { ports::write_byte(port, value) };
+}
+
+#[allow(unsafe_code)]
+fn release(range: PageRange) -> Result<(), Error> {
+    // SAFETY: the checks have no device that uses their DMA frames, and no Rust object lies in their places.
+    unsafe { libsys::dma_release(range) }
+}
+
+/// Gives back the DMA frames of a check that has ended.
+///
+/// # Errors
+/// See [`libsys::Syscall::DmaReclaim`].
+#[allow(unsafe_code)]
+pub fn reclaim(driver: ProcessId) -> Result<u32, Error> {
+    // SAFETY: as for `release`.
+    unsafe { libsys::dma_reclaim(driver) }
+}
+
 fn port_range(first: u32, count: u32) -> Result<PortRange, Error> {
     PortRange::new(first, count)
 }
@@ -54,12 +77,12 @@ fn nobody_is_a_driver_but_whom_a_driver_made_one() -> Outcome {
         refused("ports", ports_allow(port_range(CLOCK, 2)?), no)?;
         refused("device memory", device_map(ROM, places(0, 1)?), no)?;
         refused("DMA frames", dma_allocate(places(0, 1)?), no)?;
-        refused("to release some", dma_release(places(0, 1)?), no)?;
-        refused("to reclaim some", dma_reclaim(other), no)?;
+        refused("to release some", release(places(0, 1)?), no)?;
+        refused("to reclaim some", reclaim(other), no)?;
         refused("a line", interrupt_attach(Line::new(CLOCK_LINE)?), no)?;
         refused("to acknowledge", interrupt_acknowledge(Line::new(CLOCK_LINE)?), no)?;
         crate::family::ends_well(other)?;
-        ports::write_byte(CLOCK as u16, 0);
+        write_port(CLOCK as u16, 0);
         Ok(())
     })?;
     is_killed(ordinary, GENERAL_PROTECTION)
@@ -67,14 +90,14 @@ fn nobody_is_a_driver_but_whom_a_driver_made_one() -> Outcome {
 
 fn a_driver_uses_the_ports_that_it_was_given_and_no_others() -> Outcome {
     driver()?;
-    ports::write_byte(CLOCK as u16, 0x0B);
+    write_port(CLOCK as u16, 0x0B);
     holds("24 hours a day", ports::read_byte(CLOCK as u16 + 1) & 2 != 0)?;
     for (first, count) in [(0x20, 1), (0x40, 1), (0x3F8, 1), (0xF4, 1), (0x300, 256)] {
         refused("the kernel's ports", ports_allow(port_range(first, count)?), Error::Busy)?;
     }
     // A child has not inherited them, and one that is a driver has only its own.
     let ordinary = child(|| {
-        ports::write_byte(CLOCK as u16, 0x0B);
+        write_port(CLOCK as u16, 0x0B);
         Ok(())
     })?;
     is_killed(ordinary, GENERAL_PROTECTION)?;
@@ -82,7 +105,7 @@ fn a_driver_uses_the_ports_that_it_was_given_and_no_others() -> Outcome {
         let other = child(move || {
             receive(Some(parent()?), None)?;
             ports_allow(port_range(CLOCK, 2)?)?;
-            ports::write_byte(CLOCK as u16, 0x0B);
+            write_port(CLOCK as u16, 0x0B);
             send(parent()?, [0; 4], None)?;
             let _ = ports::read_byte(beside as u16);
             Ok(())
@@ -92,7 +115,7 @@ fn a_driver_uses_the_ports_that_it_was_given_and_no_others() -> Outcome {
         receive(Some(other), None)?;
         is_killed(other, GENERAL_PROTECTION)?;
     }
-    ports::write_byte(CLOCK as u16, 0x0B);
+    write_port(CLOCK as u16, 0x0B);
     Ok(())
 }
 
@@ -143,7 +166,7 @@ fn a_driver_gets_zeroed_frames_in_a_row_again_and_again() -> Outcome {
             store(page.address() + 4 * index, 0x1234_5678);
         }
         refused("there are no more", dma_allocate(places(64, 1)?), Error::OutOfFrames)?;
-        dma_release(places(0, 64)?)?;
+        release(places(0, 64)?)?;
         holds(round, !leaf(place(0)).is_present())?;
     }
     Ok(())
@@ -158,9 +181,9 @@ fn a_driver_hears_its_interrupts_one_for_each_acknowledgement() -> Outcome {
     interrupt_attach(line)?;
     refused("twice", interrupt_attach(line), Error::Busy)?;
     let register = |number, value: Option<u8>| {
-        ports::write_byte(CLOCK as u16, number);
+        write_port(CLOCK as u16, number);
         if let Some(value) = value {
-            ports::write_byte(CLOCK as u16 + 1, value);
+            write_port(CLOCK as u16 + 1, value);
         }
         ports::read_byte(CLOCK as u16 + 1)
     };

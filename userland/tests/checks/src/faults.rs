@@ -121,7 +121,7 @@ fn an_exception_stack_that_runs_over_ends_its_process() -> Outcome {
     code[0x10..].copy_from_slice(&[0x83, 0xEC, 0x40, 0x50, 0xEB, 0xFA]);
     let child = bare::bare(&code, at(place(0).address()))?;
     page_allocate(child, UserPage::known(EXCEPTION_STACK), WRITE)?;
-    libsys::call::set_handler(child, Some(bare::CODE + 0x10))?;
+    bare::set_handler(child, bare::CODE + 0x10)?;
     process_start(child)?;
     until("it has ended", || {
         info::process(child).is_some_and(|facts| facts.status == Status::Dying as u32)
@@ -153,7 +153,7 @@ fn faulting(handler: u32, stack: Option<Permissions>) -> Result<libsys::ProcessI
     if let Some(permissions) = stack {
         page_allocate(child, UserPage::known(EXCEPTION_STACK), permissions)?;
     }
-    libsys::call::set_handler(child, Some(handler))?;
+    bare::set_handler(child, handler)?;
     process_start(child)?;
     Ok(child)
 }

@@ -4,10 +4,9 @@ use libsys::abi::layout::{PAGE_SIZE, PROGRAM_TEXT};
 use libsys::abi::message::Reason;
 use libsys::process::wait;
 use libsys::service::pager::{Request, Statistics};
-use libsys::{
-    Target, destroy, dma_reclaim, driver_allow, identity, machine, message_call, println, usage,
-};
+use libsys::{Target, destroy, driver_allow, identity, machine, message_call, println, usage};
 
+use crate::drivers;
 use crate::expect::{Check, Outcome, equal};
 use crate::family;
 use crate::memory::children;
@@ -66,7 +65,7 @@ fn try_it(check: &Check) -> Outcome {
     }
     let ended = wait(Some(child))?;
     // It had no device that would write its frames; if it had frames.
-    let _ = dma_reclaim(child);
+    let _ = drivers::reclaim(child);
     // A check that failed leaves processes behind, and they come to this one.
     let mut left = 0;
     for orphan in children() {

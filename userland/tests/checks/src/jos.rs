@@ -3,12 +3,11 @@
 use libsys::abi::layout::{PAGE_SIZE, USER_TOP};
 use libsys::abi::process_info::{ProcessInfo, Status};
 use libsys::abi::registers::UserRegisters;
-use libsys::paging::scratch::Scratch;
+use libsys::paging::fixed_pages::Scratch;
 use libsys::process::info;
 use libsys::process::{id, wait};
 use libsys::{
-    Error, Permissions, ProcessId, Target, page_allocate, page_map, process_start, registers_read,
-    set_quota,
+    Error, Permissions, ProcessId, Target, page_allocate, process_start, registers_read, set_quota,
 };
 
 use crate::bare::{self, CALL, CODE, STORE};
@@ -231,8 +230,7 @@ fn start_with(selectors: [u32; 4]) -> Outcome {
     let child = exofork()?;
     let mut code = Scratch::new()?;
     code.bytes()[..STORE.len()].copy_from_slice(STORE);
-    let page = (child, libsys::UserPage::known(CODE));
-    page_map((Target::Caller, Scratch::PAGE), page, Permissions::empty())?;
+    code.give(child, libsys::UserPage::known(CODE), Permissions::empty())?;
     let board = BOARD.address();
     equal("map", jos(5, [0, board, child.bits(), board, READ_WRITE]), 0)?;
     let frame = put_trapframe(board, 0x0BAD_CAFE, selectors)?;

@@ -29,6 +29,7 @@ mod faults;
 mod fpu;
 mod jos;
 mod messages;
+mod own_pages;
 mod pagers;
 mod pages;
 mod processes;
@@ -55,6 +56,7 @@ const USAGE: u8 = 2;
 const THEMES: &[&[Check]] = &[
     tables::CHECKS,
     pages::CHECKS,
+    own_pages::CHECKS,
     ranges::CHECKS,
     sealed::CHECKS,
     counts::CHECKS,

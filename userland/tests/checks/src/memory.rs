@@ -4,10 +4,7 @@ use libsys::abi::layout::PAGE_SIZE;
 use libsys::paging::self_map::Step;
 use libsys::process::id;
 use libsys::process::info;
-use libsys::{
-    Entry, EntryFlags, Error, PageRange, Permissions, Target, UserPage, page_allocate, page_copy,
-    window,
-};
+use libsys::{Entry, Error, PageRange, Permissions, Target, UserPage, page_allocate, window};
 
 /// `0x4000_0000  PDE 0x100`: the first of many pages for a check to map as it likes.
 const PLACE: u32 = 0x4000_0000;
@@ -69,14 +66,7 @@ pub fn stale_id() -> Result<libsys::ProcessId, Error> {
 pub fn need_nothing() -> Result<(), Error> {
     let deep = core::hint::black_box([0_u8; 6 * PAGE_SIZE as usize]);
     core::hint::black_box(&deep);
-    for (page, entry) in window().present_user() {
-        if entry.flags().contains(EntryFlags::COPY_ON_WRITE) && !entry.is_writable() {
-            let page = UserPage::new(page.address())?;
-            let marks = entry.permissions().difference(Permissions::COPY_ON_WRITE);
-            page_copy(Target::Caller, page, marks)?;
-        }
-    }
-    Ok(())
+    libsys::paging::fork::unshare()
 }
 
 /// The caller's parent.

@@ -228,7 +228,7 @@ fn a_pager_may_change_its_clients_memory_and_nothing_else() -> Outcome {
         refused("registers", registers_read(client), nobody)?;
         refused("stop", libsys::process_stop(client), nobody)?;
         refused("destroy", libsys::destroy(client, false), nobody)?;
-        refused("handler", call::set_handler(client, Some(CODE)), nobody)?;
+        refused("handler", bare::set_handler(client, CODE), nobody)?;
         refused("pager", set_pager(client, None), nobody)?;
         refused("quota", libsys::set_quota(client, 1, 1), nobody)?;
         refused("timeout", set_fault_timeout(client, 1), nobody)?;

@@ -4,8 +4,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use libsys::abi::call::PageTransfer;
+use libsys::abi::layout::PAGE_SIZE;
+use libsys::paging::fixed_pages::Scratch;
 use libsys::paging::regions::{HEAP_END, HEAP_START};
-use libsys::paging::scratch::Scratch;
 use libsys::process::{Command, SpawnError, end, wait};
 use libsys::service::pager::{Registered, Request, Statistics, put_name};
 use libsys::{
@@ -14,7 +15,7 @@ use libsys::{
 
 use crate::expect::{Outcome, checks, equal, holds};
 use crate::family::{PAGE_FAULT, child, ends_well, idle_child, is_killed};
-use crate::memory::parent;
+use crate::memory::{fresh, parent};
 use support::memory::{load, store};
 
 checks! {
@@ -149,12 +150,13 @@ fn the_pager_answers_nonsense_with_an_error() -> Outcome {
         equal("reply", message_call(pager()?, words, None)?.words, not_understood)?;
     }
     // A page that nobody asked for, writable at that.
-    let mut page = Scratch::new()?;
-    page.bytes().fill(0xFF);
-    let transfer =
-        PageTransfer { page: Scratch::PAGE, send: Some(Permissions::WRITE), accept: true };
+    let page = fresh(0)?;
+    for word in 0..PAGE_SIZE / 4 {
+        store(page.address() + 4 * word, u32::MAX);
+    }
+    let transfer = PageTransfer { page, send: Some(Permissions::WRITE), accept: true };
     equal("reply", message_call(pager()?, [9; 4], Some(transfer))?.words, not_understood)?;
-    equal("the page is back", crate::memory::mappings(Scratch::PAGE), Some(1))?;
+    equal("the page is back", crate::memory::mappings(page), Some(1))?;
     // A message that wants no answer, and a fault that was made up.
     libsys::send(pager()?, [0; 4], None)?;
     let made_up = fault_forward(0, libsys::abi::fault::Access::all(), 0);
@@ -168,9 +170,7 @@ fn register(child: ProcessId, name: Option<&str>) -> Result<Registered, Error> {
     if let Some(name) = name {
         put_name(page.bytes(), name).ok_or(Error::InvalidArgument)?;
     }
-    let transfer =
-        PageTransfer { page: Scratch::PAGE, send: Some(Permissions::empty()), accept: false };
-    let transfer = name.map(|_| transfer);
+    let transfer = name.map(|_| Scratch::SHOWN);
     let reply = message_call(pager()?, Request::Register { child }.encode(), transfer)?;
     Ok(Registered::decode(reply.words))
 }

@@ -75,7 +75,7 @@ impl Ids {
             for _ in 0..SLOTS {
                 if let Ok(driver) = ProcessId::new(id) {
                     // Most of these were no drivers, or had no frames.
-                    let _ = dma_reclaim(driver);
+                    reclaim(driver);
                     if id == now {
                         break;
                     }
@@ -87,6 +87,18 @@ impl Ids {
     }
 }
 
+#[allow(unsafe_code)]
+fn reclaim(driver: ProcessId) {
+    // SAFETY: no device of a family's uses frames, and the disk's driver lives.
+    let _ = unsafe { dma_reclaim(driver) };
+}
+
+#[allow(unsafe_code)]
+fn release(range: PageRange) {
+    // SAFETY: no device knows the frames, and no Rust object lies in the range.
+    let _ = unsafe { dma_release(range) };
+}
+
 /// How many frames of the DMA pool are free, now that the quarantine has ended. The disk's driver may have the others.
 pub fn free_pool_frames() -> u32 {
     let page = |index| PageRange::new(UserPage::known(POOL + index * PAGE_SIZE), 1);
@@ -95,7 +107,7 @@ pub fn free_pool_frames() -> u32 {
         .take_while(|index| page(*index).is_ok_and(|page| dma_allocate(page).is_ok()));
     let free = taken.count() as u32;
     if let Ok(range) = PageRange::new(UserPage::known(POOL), free) {
-        let _ = dma_release(range);
+        release(range);
     }
     free
 }

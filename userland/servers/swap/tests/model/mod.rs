@@ -728,8 +728,12 @@ impl Disk for Model {
         self.slots.len() as u32
     }
 
-    fn buffer(&mut self, index: usize) -> &mut Bytes {
-        &mut self.buffer[index]
+    fn fill_buffer(&mut self, index: usize, bytes: &Bytes) {
+        self.buffer[index] = *bytes;
+    }
+
+    fn read_buffer(&mut self, index: usize, bytes: &mut Bytes) {
+        *bytes = self.buffer[index];
     }
 
     fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError> {

@@ -392,7 +392,7 @@ fn hammer(server: u32) -> Result<(), Failure> {
 fn death() -> Result<(), Failure> {
     let all = PageRange::new(UserPage::new(PLACE)?, POOL)?;
     dma_allocate(all)?;
-    dma_release(all)?;
+    release(all)?;
     let mut driver = serving(Driver::start(Access::Everyone).map_err(Failure::Spawn)?)?;
     for round in 1..=2 {
         let (id, function) = known(&driver)?;
@@ -400,10 +400,10 @@ fn death() -> Result<(), Failure> {
         process::end(id)?;
         expect("its frames are in quarantine", dma_allocate(all) == Err(Error::OutOfFrames))?;
         Configuration::open()?.silence(function);
-        println!("disktest: the driver is dead, and had {} frames", dma_reclaim(id)?);
-        expect("once", dma_reclaim(id) == Err(Error::NoSuchProcess))?;
+        println!("disktest: the driver is dead, and had {} frames", reclaim(id)?);
+        expect("once", reclaim(id) == Err(Error::NoSuchProcess))?;
         dma_allocate(all)?;
-        dma_release(all)?;
+        release(all)?;
         driver = serving(Driver::start(Access::Everyone).map_err(Failure::Spawn)?)?;
         Test::new(Disk::open(known(&driver)?.0), round)?.read_backwards()?;
     }
@@ -414,7 +414,7 @@ fn death() -> Result<(), Failure> {
     let client = process::wait(Some(hammer))?;
     expect("its client is told", client.status == 0)?;
     driver = serving(driver.restart(ended.status).ok_or(Failure::Broken("it restarts"))?)?;
-    expect("nothing of the last one is kept", dma_reclaim(id) == Err(Error::NoSuchProcess))?;
+    expect("nothing of the last one is kept", reclaim(id) == Err(Error::NoSuchProcess))?;
     Test::new(Disk::open(known(&driver)?.0), 2)?.read_backwards()?;
     println!("disktest: drivers died and others took their place");
     Ok(())
@@ -561,13 +561,31 @@ fn storm() -> Result<(), Failure> {
     configuration.enable(card);
     let first = configuration.read(card, CARD_PORTS) & !3;
     ports_allow(PortRange::new(first, 16)?)?;
-    ports::write_byte(first as u16 + INTERRUPT_MASK, READING_IS_DONE);
-    ports::write_byte(first as u16 + COMMAND, START_READING);
+    write_port(first as u16 + INTERRUPT_MASK, READING_IS_DONE);
+    write_port(first as u16 + COMMAND, START_READING);
     sleep(50);
     test.write_range()?;
     test.check_range()?;
     println!("disktest: the disk serves while another device holds its line");
     Ok(())
+}
+
+#[allow(unsafe_code)]
+fn write_port(port: u16, value: u8) {
+    // SAFETY: the card is told of no memory.
+    unsafe { ports::write_byte(port, value) };
+}
+
+#[allow(unsafe_code)]
+fn release(range: PageRange) -> Result<(), Error> {
+    // SAFETY: the device is off and knows none of the frames, and no Rust object lies in the range.
+    unsafe { dma_release(range) }
+}
+
+#[allow(unsafe_code)]
+fn reclaim(driver: ProcessId) -> Result<u32, Error> {
+    // SAFETY: the device has been silenced, or the next driver has reset it.
+    unsafe { dma_reclaim(driver) }
 }
 
 /// Waits until a driver serves.
