@@ -516,7 +516,7 @@ fn outlive(times: u32) -> Result<(), Failure> {
                 let _ = destroy(driver, false);
             }
         }
-        event => servers.hear(event),
+        event => servers.handle(event),
     })?;
     let Finished::Ended(ended) = finished else { return Err(Failure::Broken("it ends by itself")) };
     expect("the program does not notice", ended.status == 0)?;
@@ -592,7 +592,7 @@ fn reclaim(driver: ProcessId) -> Result<u32, Error> {
 fn serving(mut driver: Driver) -> Result<Driver, Failure> {
     while driver.server().is_none() {
         match next_event()? {
-            Event::Message { sender, words, .. } => drop(driver.hear(sender, words)),
+            Event::Message { sender, words, .. } => drop(driver.handle(sender, words)),
             Event::Exit { .. } => return Err(Failure::Broken("the driver starts")),
             Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } | Event::Frames { .. } => {
             }
