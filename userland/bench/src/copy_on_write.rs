@@ -5,8 +5,8 @@ use libsys::{Permissions, Target, page_allocate, page_map, page_protect};
 
 use libsys::call::Change;
 
-use crate::places::place;
 use crate::stopwatch::{Outcome, row};
+use crate::test_pages::test_page;
 use crate::touch::store;
 
 /// What fork does to a page.
@@ -15,7 +15,7 @@ const MARKED: Change = Change { drop: Permissions::WRITE, add: Permissions::COPY
 /// `cow_shared`, `cow_last_owner`.
 pub fn run() -> Outcome {
     enable_copy_on_write()?;
-    let (page, other) = (place(0), place(1));
+    let (page, other) = (test_page(0), test_page(1));
     page_allocate(Target::Caller, other, Permissions::WRITE)?;
     row("cow_shared", 500, |watch| {
         page_map((Target::Caller, other), (Target::Caller, page), Permissions::COPY_ON_WRITE)?;

@@ -12,8 +12,8 @@ use libsys::{
     range_protect, set_handler,
 };
 
-use crate::places::{READ_ONLY, WRITABLE, allocate, place};
 use crate::stopwatch::{Outcome, repeat, row};
+use crate::test_pages::{READ_ONLY, WRITABLE, allocate, test_page};
 use crate::touch::{self, store};
 
 /// Pages of Appel and Li's benchmarks.
@@ -35,7 +35,7 @@ pub fn run() -> Outcome {
 }
 
 fn traps() -> Outcome {
-    let page = place(0);
+    let page = test_page(0);
     page_protect(Target::Caller, page, READ_ONLY)?;
     set_handler(Some(go_on))?;
     row("trap", 1000, |watch| {
@@ -58,18 +58,18 @@ fn composites() -> Outcome {
     let mut next = 0;
     row("prot1_trap_unprot", 500, |watch| {
         next = (next + STRIDE) % PAGES;
-        let page = place(next);
+        let page = test_page(next);
         watch.time(|| {
             page_protect(Target::Caller, page, READ_ONLY)?;
             store(page);
             Ok(())
         })
     })?;
-    let all = PageRange::new(place(0), PAGES)?;
+    let all = PageRange::new(test_page(0), PAGES)?;
     let samples = repeat(100, |watch| {
         watch.time(|| {
             range_protect(Target::Caller, all, READ_ONLY)?;
-            (0..PAGES).for_each(|index| store(place(index * STRIDE % PAGES)));
+            (0..PAGES).for_each(|index| store(test_page(index * STRIDE % PAGES)));
             Ok(())
         })
     })?;
@@ -78,7 +78,7 @@ fn composites() -> Outcome {
 }
 
 fn allocation() -> Outcome {
-    let page = place(0);
+    let page = test_page(0);
     set_handler(Some(map_zeros))?;
     row("fault_alloc", 1000, |watch| {
         page_unmap(Target::Caller, page, Permissions::empty())?;

@@ -5,8 +5,8 @@ use libsys::paging::fork::{Fork, fork};
 use libsys::process::{exit, wait};
 use libsys::{Permissions, Target, window};
 
-use crate::places::{allocate, protect};
 use crate::stopwatch::{Failure, Outcome, Samples, repeat, tell_size};
+use crate::test_pages::{allocate, protect};
 
 /// Further pages: one table of them.
 const PAGES: u32 = 1024;

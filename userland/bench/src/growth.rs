@@ -13,8 +13,8 @@ use libsys::{
 };
 
 use crate::peer::Peer;
-use crate::places::{allocate, place};
 use crate::stopwatch::{Failure, Outcome, repeat, tell_size};
+use crate::test_pages::{allocate, test_page};
 use crate::touch::{self, store};
 use crate::{forks, messages};
 
@@ -28,7 +28,7 @@ const CROWD: u32 = 100;
 pub fn processes() -> Outcome {
     let mut waiting = Vec::new();
     touch::everything();
-    page_allocate(Target::Caller, place(0), Permissions::empty())?;
+    page_allocate(Target::Caller, test_page(0), Permissions::empty())?;
     set_handler(Some(go_on))?;
     for processes in [1, 10, 100, 1000] {
         while waiting.len() < processes as usize {
@@ -44,7 +44,7 @@ pub fn processes() -> Outcome {
         messages::yield_pair()?.tell_at("yield_pair", processes);
         messages::round_trip()?.tell_at("message_round_trip", processes);
         let trap = repeat(1000, |watch| {
-            watch.time(|| store(place(0)));
+            watch.time(|| store(test_page(0)));
             Ok(())
         })?;
         trap.tell_at("trap", processes);

@@ -9,8 +9,8 @@ use libsys::{
 };
 
 use crate::peer::Peer;
-use crate::places::place;
 use crate::stopwatch::{Failure, Outcome, row};
+use crate::test_pages::test_page;
 
 const PAGE_MAP: u32 = 5;
 const TRY_SEND: u32 = 12;
@@ -23,7 +23,7 @@ const NO_PAGE: u32 = USER_TOP;
 
 /// `jos_page_map`, `jos_message_round_trip`.
 pub fn run() -> Outcome {
-    let (page, other) = (place(0), place(1));
+    let (page, other) = (test_page(0), test_page(1));
     page_allocate(Target::Caller, page, Permissions::WRITE)?;
     row("jos_page_map", 1000, |watch| {
         let (from, to) = (page.address(), other.address());

@@ -18,8 +18,8 @@
 extern crate alloc;
 
 mod peer;
-mod places;
 mod stopwatch;
+mod test_pages;
 mod touch;
 
 mod calls;

@@ -13,8 +13,8 @@ use libsys::{
 };
 
 use crate::peer::Peer;
-use crate::places::place;
 use crate::stopwatch::{Failure, Outcome, row};
+use crate::test_pages::test_page;
 use crate::touch::{self, store};
 
 /// Where the pager's page is, and where the client wants it.
@@ -23,13 +23,13 @@ const WANTED: u32 = 1;
 
 /// `fault_pager`.
 pub fn run() -> Outcome {
-    page_allocate(Target::Caller, place(READY), Permissions::WRITE)?;
+    page_allocate(Target::Caller, test_page(READY), Permissions::WRITE)?;
     // So that the client has the table.
-    page_allocate(Target::Caller, place(WANTED), Permissions::WRITE)?;
+    page_allocate(Target::Caller, test_page(WANTED), Permissions::WRITE)?;
     let pager = Peer::new(|| {
         accept_clients(true)?;
         // Its own again: the fork has taken W from both.
-        page_allocate(Target::Caller, place(READY), Permissions::WRITE)?;
+        page_allocate(Target::Caller, test_page(READY), Permissions::WRITE)?;
         serve()
     })?;
     let client = match fork()? {
@@ -61,7 +61,7 @@ fn serve() -> Result<(), Error> {
 #[inline(always)]
 fn answer(client: ProcessId, address: u32) -> Result<Event, Error> {
     let destination = UserPage::containing(address).ok_or(Error::NotMapped)?;
-    let source = place(READY);
+    let source = test_page(READY);
     let reply = FaultReply::Map { source, destination, permissions: Permissions::WRITE };
     Event::new(fault_reply_and_receive(client, reply, None)?).ok_or(Error::InvalidArgument)
 }
@@ -77,7 +77,7 @@ fn measure() -> Outcome {
     let parent = identity().parent.ok_or(Error::NoSuchProcess)?;
     send(parent, [0; 4], None)?;
     receive(Some(parent), None)?;
-    let page = place(WANTED);
+    let page = test_page(WANTED);
     no_handler()?;
     row("fault_pager", 500, |watch| {
         page_unmap(Target::Caller, page, Permissions::empty())?;

@@ -3,8 +3,8 @@
 use libsys::process::{Command, end, wait};
 use libsys::process_create;
 
-use crate::places::allocate;
 use crate::stopwatch::{Failure, Outcome, Samples, repeat, row};
+use crate::test_pages::allocate;
 
 /// Pages of a process to take down: one table of them.
 const PAGES: u32 = 1024;

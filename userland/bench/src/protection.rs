@@ -2,8 +2,8 @@
 
 use libsys::{PageRange, Target, page_protect, range_protect};
 
-use crate::places::{READ_ONLY, WRITABLE, allocate, place};
 use crate::stopwatch::{Outcome, repeat, row};
+use crate::test_pages::{READ_ONLY, WRITABLE, allocate, test_page};
 
 /// Pages of one call.
 const PAGES: u32 = 100;
@@ -11,13 +11,13 @@ const PAGES: u32 = 100;
 /// `protect_1`, `protect_100_per_page`.
 pub fn run() -> Outcome {
     allocate(Target::Caller, PAGES)?;
-    let one = place(0);
+    let one = test_page(0);
     row("protect_1", 500, |watch| {
         watch.time(|| page_protect(Target::Caller, one, READ_ONLY))?;
         watch.time(|| page_protect(Target::Caller, one, WRITABLE))?;
         Ok(())
     })?;
-    let many = PageRange::new(place(0), PAGES)?;
+    let many = PageRange::new(test_page(0), PAGES)?;
     let samples = repeat(100, |watch| {
         watch.time(|| range_protect(Target::Caller, many, READ_ONLY))?;
         watch.time(|| range_protect(Target::Caller, many, WRITABLE))?;

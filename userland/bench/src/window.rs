@@ -3,8 +3,8 @@
 use libsys::Target;
 use libsys::window;
 
-use crate::places::{allocate, place};
 use crate::stopwatch::{Failure, Outcome, repeat};
+use crate::test_pages::{allocate, test_page};
 use crate::touch::store;
 
 /// Pages of one scan.
@@ -16,8 +16,8 @@ const FULL_GROUPS: usize = (PAGES / 32) as usize;
 /// `dirty_scan_per_page`.
 pub fn run() -> Outcome {
     allocate(Target::Caller, PAGES)?;
-    (0..PAGES).step_by(2).for_each(|index| store(place(index)));
-    let (first, end) = (place(0).page(), place(PAGES).page());
+    (0..PAGES).step_by(2).for_each(|index| store(test_page(index)));
+    let (first, end) = (test_page(0).page(), test_page(PAGES).page());
     // A bit for each page; the answer is right if it is that of every other page, in all groups that are full.
     let dirty = || window().dirty(first, end).filter(|(_, pages)| *pages == 0x5555_5555).count();
     let samples = repeat(20, |watch| match watch.time(dirty) {

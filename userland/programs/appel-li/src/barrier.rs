@@ -13,7 +13,7 @@ use libsys::{Error, PageRange, UserPage};
 
 use crate::copying::Memory;
 use crate::generations::Watched;
-use crate::places::{END, START, load, store};
+use crate::raw_pages::{END, START, load, store};
 
 /// Pages are watched by PROTN; TRAP remembers those that are written, and UNPROT lets the write go on.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ fn ranges(pages: Range<u32>) -> impl Iterator<Item = PageRange> {
     const MOST: u32 = PageRange::LIMIT * PAGE_SIZE;
     pages.clone().step_by(MOST as usize).map(move |start| {
         let length = (pages.end - start).min(MOST) / PAGE_SIZE;
-        PageRange::new(UserPage::known(start), length).expect("the places are a process's")
+        PageRange::new(UserPage::known(start), length).expect("raw pages are a process's")
     })
 }
 

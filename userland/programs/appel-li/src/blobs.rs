@@ -13,7 +13,7 @@ const HEADER: usize = 4;
 pub struct Blobs {
     bytes: Box<[u8]>,
     /// Where the header of each page's blob is.
-    places: Box<[Option<usize>]>,
+    offsets: Box<[Option<usize>]>,
     end: usize,
 }
 
@@ -25,14 +25,18 @@ impl Blobs {
     /// None yet: room for so many bytes, and the blobs of pages below `pages`.
     #[must_use]
     pub fn new(pages: u16, bytes: usize) -> Self {
-        Self { bytes: vec![0; bytes].into(), places: vec![None; usize::from(pages)].into(), end: 0 }
+        Self {
+            bytes: vec![0; bytes].into(),
+            offsets: vec![None; usize::from(pages)].into(),
+            end: 0,
+        }
     }
 
     /// A page's blob.
     #[must_use]
     pub fn get(&self, page: u16) -> Option<&[u8]> {
-        let place = self.places[usize::from(page)]?;
-        Some(&self.bytes[place + HEADER..place + self.size(place)])
+        let offset = self.offsets[usize::from(page)]?;
+        Some(&self.bytes[offset + HEADER..offset + self.size(offset)])
     }
 
     /// Gives a page a blob, in place of the one it had. It is shorter than 64 KiB.
@@ -41,17 +45,17 @@ impl Blobs {
     /// `Full`: there is no room for it, and the page has none any more.
     pub fn put(&mut self, page: u16, blob: &[u8]) -> Result<(), Full> {
         let length = u16::try_from(blob.len()).map_err(|_| Full)?;
-        self.places[usize::from(page)] = None;
+        self.offsets[usize::from(page)] = None;
         let size = HEADER + blob.len();
         if self.bytes.len() - self.end < size {
             self.push_together();
         }
-        let place = self.end;
-        let room = self.bytes.get_mut(place..place + size).ok_or(Full)?;
+        let offset = self.end;
+        let room = self.bytes.get_mut(offset..offset + size).ok_or(Full)?;
         room[..2].copy_from_slice(&page.to_le_bytes());
         room[2..HEADER].copy_from_slice(&length.to_le_bytes());
         room[HEADER..].copy_from_slice(blob);
-        self.places[usize::from(page)] = Some(place);
+        self.offsets[usize::from(page)] = Some(offset);
         self.end += size;
         Ok(())
     }
@@ -59,7 +63,7 @@ impl Blobs {
     /// Bytes in blobs, without headers.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.places.iter().flatten().map(|place| self.size(*place) - HEADER).sum()
+        self.offsets.iter().flatten().map(|offset| self.size(*offset) - HEADER).sum()
     }
 
     fn half(&self, at: usize) -> u16 {
@@ -67,8 +71,8 @@ impl Blobs {
     }
 
     /// Of the blob at a place, header included.
-    fn size(&self, place: usize) -> usize {
-        HEADER + usize::from(self.half(place + 2))
+    fn size(&self, offset: usize) -> usize {
+        HEADER + usize::from(self.half(offset + 2))
     }
 
     fn push_together(&mut self) {
@@ -76,7 +80,7 @@ impl Blobs {
         while from < self.end {
             let size = self.size(from);
             let page = self.half(from);
-            let owner = &mut self.places[usize::from(page)];
+            let owner = &mut self.offsets[usize::from(page)];
             if *owner == Some(from) {
                 *owner = Some(to);
                 self.bytes.copy_within(from..from + size, to);

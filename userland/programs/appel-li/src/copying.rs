@@ -91,12 +91,12 @@ impl<'a, M: Memory> Copying<'a, M> {
         if first & (MOVED | 1) == MOVED {
             return Value::cell(first & !MOVED);
         }
-        let place = self.next;
-        self.memory.store(place, first);
-        self.memory.store(place + 4, self.memory.load(cell + 4));
-        self.memory.store(cell, place | MOVED);
+        let new = self.next;
+        self.memory.store(new, first);
+        self.memory.store(new + 4, self.memory.load(cell + 4));
+        self.memory.store(cell, new | MOVED);
         self.next += CELL;
-        Value::cell(place)
+        Value::cell(new)
     }
 
     /// Treats both words of all cells in a range as roots. A word that stays the same is not written.

@@ -20,6 +20,6 @@ pub mod bump;
 #[cfg(target_os = "none")]
 pub mod failure;
 #[cfg(target_os = "none")]
-pub mod places;
+pub mod raw_pages;
 #[cfg(target_os = "none")]
 pub mod tier;

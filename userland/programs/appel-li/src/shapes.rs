@@ -98,8 +98,8 @@ impl Shape {
 }
 
 /// The number at a place of a structure: of 31 bits, as a value holds.
-const fn number(seed: u32, place: u32) -> u32 {
-    Random::new(seed.wrapping_add(place)).next() >> 1
+const fn number(seed: u32, index: u32) -> u32 {
+    Random::new(seed.wrapping_add(index)).next() >> 1
 }
 
 const fn mix(sum: u32, number: u32) -> u32 {

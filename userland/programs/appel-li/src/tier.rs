@@ -13,7 +13,7 @@ use swap::Bytes;
 use swap::codec::{Codec, Compressed, expand};
 
 use crate::blobs::Blobs;
-use crate::places::{self, load, place, store};
+use crate::raw_pages::{self, load, raw_page, store};
 use crate::residents::Residents;
 
 /// Pages of the arena.
@@ -51,16 +51,16 @@ pub struct Tier {
 /// The arena's page.
 #[must_use]
 pub const fn public(page: u16) -> UserPage {
-    place(page as u32)
+    raw_page(page as u32)
 }
 
 impl Tier {
     /// A pager whose pages are all zeros. All its memory is taken now: it runs in a fault handler.
     ///
     /// # Errors
-    /// See [`places::allocate`].
+    /// See [`raw_pages::allocate`].
     pub fn new() -> Result<Self, Error> {
-        places::allocate(place(PRIVATE), FRAMES as u32)?;
+        raw_pages::allocate(raw_page(PRIVATE), FRAMES as u32)?;
         Ok(Self {
             residents: Residents::EMPTY,
             dirty: [false; FRAMES],
@@ -140,7 +140,7 @@ impl Tier {
 }
 
 const fn private(frame: usize) -> UserPage {
-    place(PRIVATE + frame as u32)
+    raw_page(PRIVATE + frame as u32)
 }
 
 /// The addresses of a frame's words.

@@ -4,7 +4,7 @@ use libsys::abi::layout::{BOOT_ARCHIVE, KERNEL_BASE, PAGE_SIZE, USER_TOP, UVPD, 
 use libsys::{Error, ProcessId, Syscall, identity, machine, process_create};
 
 use crate::expect::{Outcome, checks, equal, refused};
-use crate::memory::{fresh, leaf, need_nothing, parent, place, stale_id};
+use crate::memory::{fresh, leaf, need_nothing, parent, stale_id, test_page};
 use support::Registers;
 use support::gate::{interrupt, sysenter};
 
@@ -48,7 +48,7 @@ const NOWHERE: [u32; 11] = [
 /// A call whose arguments are all in order: page 0 of the checks' own, one page, page 1 as the destination, the
 /// caller where a second process is named.
 fn call(number: u32, process: u32) -> Registers {
-    let (page, other) = (place(0).address(), place(1).address());
+    let (page, other) = (test_page(0).address(), test_page(1).address());
     let raw = Registers { eax: number, edx: process, ..Registers::default() };
     match number {
         34 => Registers { ecx: page, ebx: 0, esi: other, ..raw },
@@ -72,7 +72,7 @@ fn undisturbed(attempts: impl FnOnce() -> Outcome) -> Outcome {
     let (before, free) = (leaf(page), machine().free);
     attempts()?;
     equal("the page", leaf(page), before)?;
-    equal("its neighbour", leaf(place(1)).bits(), 0)?;
+    equal("its neighbour", leaf(test_page(1)).bits(), 0)?;
     equal("free frames", machine().free, free)
 }
 
@@ -179,7 +179,7 @@ fn ranges_that_are_empty_long_or_wrap_are_invalid() -> Outcome {
         for number in RANGES {
             for pages in [0, 1025, 0x10_0000, 0x4000_0000, 0x8000_0001, 0xFFFF_FFFF] {
                 let what = format_args!("call {number}, {pages:#x} pages");
-                let raw = bad(number, place(0).address(), pages);
+                let raw = bad(number, test_page(0).address(), pages);
                 refused(what, result(raw), Error::InvalidArgument)?;
             }
             let what = format_args!("call {number}, past the last user page");
@@ -187,7 +187,11 @@ fn ranges_that_are_empty_long_or_wrap_are_invalid() -> Outcome {
         }
         let to_the_end = Registers { esi: last, edi: 2, ..call(38, 0) };
         refused("a destination past the last page", result(to_the_end), Error::InvalidArgument)?;
-        refused("65 fresh pages", result(bad(41, place(0).address(), 65)), Error::InvalidArgument)
+        refused(
+            "65 fresh pages",
+            result(bad(41, test_page(0).address(), 65)),
+            Error::InvalidArgument,
+        )
     })
 }
 
@@ -275,7 +279,7 @@ fn buffers_beyond_user_space_are_a_fault() -> Outcome {
             refused(format_args!("call {number} at {address:#x}"), result(raw), Error::Fault)?;
         }
     }
-    for address in [1, place(0).address() + 2, 0xFFFF_FFFF] {
+    for address in [1, test_page(0).address() + 2, 0xFFFF_FFFF] {
         for number in [45, 46] {
             let raw = Registers { ebx: address, ..call(number, child.bits()) };
             refused(
@@ -314,7 +318,7 @@ fn buffers_over_4096_bytes_are_invalid() -> Outcome {
     }
     // No bytes are no buffer: nothing is waited for, nothing is touched.
     for number in [68, 69] {
-        let raw = interrupt(Registers { ebx: place(9).address(), esi: 0, ..call(number, 0) });
+        let raw = interrupt(Registers { ebx: test_page(9).address(), esi: 0, ..call(number, 0) });
         equal(format_args!("call {number}, no bytes"), (raw.eax, raw.ebx), (0, 0))?;
     }
     Ok(())
@@ -346,7 +350,7 @@ fn sysenter_refuses_what_needs_more_registers() -> Outcome {
     let share = sysenter(Registers {
         eax: 38,
         ebx: 0,
-        esi: place(1).address(),
+        esi: test_page(1).address(),
         ebp: page,
         ..Registers::default()
     });

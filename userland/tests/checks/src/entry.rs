@@ -8,7 +8,7 @@ use libsys::{Error, Permissions, ProcessId, Syscall, Target, registers_read};
 use crate::bare::{self, CALL, CODE, SYSENTER, at};
 use crate::expect::{Outcome, checks, equal, refused};
 use crate::family::{GENERAL_PROTECTION, KILLED, PAGE_FAULT, child, ends_well, is_killed, until};
-use crate::memory::{bits, parent, place, stale_id};
+use crate::memory::{bits, parent, stale_id, test_page};
 use support::Registers;
 use support::gate::{interrupt, sysenter};
 
@@ -43,24 +43,24 @@ fn both_gates_give_the_same_answers() -> Outcome {
         equal("own id", own, id().bits())?;
         equal("parent", its_parent, parent()?.bits())?;
         equal("pager", pager, libsys::identity().pager.map_or(0, ProcessId::bits))?;
-        let (process, page) = (Target::Caller, place(0));
+        let (process, page) = (Target::Caller, test_page(0));
         let permissions = Permissions::WRITE | Permissions::COPY_ON_WRITE;
         invoke(gate, Syscall::PageAllocate { process, page, permissions })?;
         equal("a fresh page", bits(page), 0x807)?;
         let to = Target::Process(id());
-        let map = Syscall::PageMap { process, page, to, to_page: place(1), permissions };
+        let map = Syscall::PageMap { process, page, to, to_page: test_page(1), permissions };
         invoke(gate, map)?;
-        equal("mapped once more", bits(place(1)), 0x807)?;
+        equal("mapped once more", bits(test_page(1)), 0x807)?;
         let copy = Syscall::PageCopy { process, page, permissions: Permissions::empty() };
         equal("copied", invoke(gate, copy)?.words[0], 1)?;
-        let range = crate::memory::places(0, 2)?;
+        let range = crate::memory::test_pages(0, 2)?;
         let unmap =
             invoke(gate, Syscall::RangeUnmap { process, range, marks: Permissions::empty() })?;
-        equal("unmapped", (unmap.words[0], bits(page), bits(place(1))), (2, 0, 0))?;
+        equal("unmapped", (unmap.words[0], bits(page), bits(test_page(1))), (2, 0, 0))?;
     }
     // Four results fit into one of the gates only.
     let process = Target::Caller;
-    let range = crate::memory::places(0, 2)?;
+    let range = crate::memory::test_pages(0, 2)?;
     let (drop, add) = (Permissions::empty(), Permissions::empty());
     for call in [
         Syscall::RangeProtect { process, range, drop, add },
@@ -74,7 +74,7 @@ fn both_gates_give_the_same_answers() -> Outcome {
 }
 
 fn both_gates_give_the_same_errors() -> Outcome {
-    let (stale, page) = (stale_id()?, place(0));
+    let (stale, page) = (stale_id()?, test_page(0));
     for gate in BOTH {
         let process = Target::Process(stale);
         let (permissions, marks) = (Permissions::WRITE, Permissions::empty());
@@ -158,7 +158,7 @@ fn flags_at_entry_are_harmless_and_come_back() -> Outcome {
         // A call that moves much memory upwards.
         let fresh = Registers {
             eax: 33 | 2 << 8,
-            ecx: place(0).address(),
+            ecx: test_page(0).address(),
             eflags: flags,
             ..Registers::default()
         };
@@ -262,7 +262,7 @@ fn a_local_descriptor_table_is_not_there() -> Outcome {
     let target = CODE + 0x80;
     let gate = [target & 0xFFFF | 0x08 << 16, target & 0xFFFF_0000 | 0xEC00];
     let data = [0x0000_FFFF, 0x00CF_F200];
-    let (first, kept) = (libsys::UserPage::known(0), place(0));
+    let (first, kept) = (libsys::UserPage::known(0), test_page(0));
     crate::memory::fresh(0)?;
     for (offset, word) in (8..).step_by(4).zip(gate.into_iter().chain(data)) {
         support::memory::store(kept.address() + offset, word);

@@ -13,7 +13,7 @@ use crate::expect::{Outcome, Why, checks, equal, holds};
 use crate::family::{PAGE_FAULT, child, ends_well, is_killed, until};
 use crate::harness::pager_pages;
 use crate::memory::{
-    BOARD, PLACES, children, fresh, need_nothing, parent, place, places, share_board,
+    BOARD, TEST_PAGES, children, fresh, need_nothing, parent, share_board, test_page, test_pages,
 };
 use support::Registers;
 use support::gate::interrupt;
@@ -38,9 +38,9 @@ const HOARD: u32 = 8192;
 /// Takes frames until only so many are left; returns how many pages were taken.
 fn hoard(leave: u32) -> u32 {
     let mut taken = 0;
-    while machine().free > leave && taken < PLACES - HOARD {
+    while machine().free > leave && taken < TEST_PAGES - HOARD {
         let pages = (machine().free - leave).min(64);
-        let Ok(range) = places(HOARD + taken, pages) else { break };
+        let Ok(range) = test_pages(HOARD + taken, pages) else { break };
         match range_allocate(SELF, range, WRITE) {
             Ok(done) => taken += done,
             Err(partial) => {
@@ -56,7 +56,7 @@ fn give_back(taken: u32) -> Result<(), Error> {
     let mut done = 0;
     while done < taken {
         let pages = (taken - done).min(PageRange::LIMIT);
-        range_unmap(SELF, places(HOARD + done, pages)?, NONE)?;
+        range_unmap(SELF, test_pages(HOARD + done, pages)?, NONE)?;
         done += pages;
     }
     Ok(())
@@ -64,7 +64,7 @@ fn give_back(taken: u32) -> Result<(), Error> {
 
 /// One process has addresses for fewer frames than these.
 pub const fn most_frames() -> u32 {
-    PLACES - HOARD
+    TEST_PAGES - HOARD
 }
 
 /// A child that nobody frees frames for, and whose pages stay: it has all that it needs, and no pager any more.
@@ -87,10 +87,10 @@ fn every_call_says_when_memory_is_gone() -> Outcome {
 /// Nothing between the two comments may need a frame: results are collected and looked at afterwards.
 fn calls_say_so() -> Outcome {
     fresh(0)?;
-    page_map((SELF, place(0)), (SELF, place(1)), NONE)?;
+    page_map((SELF, test_page(0)), (SELF, test_page(1)), NONE)?;
     let receiver = child(|| {
         let transfer =
-            libsys::abi::call::PageTransfer { page: place(5000), send: None, accept: true };
+            libsys::abi::call::PageTransfer { page: test_page(5000), send: None, accept: true };
         let message = receive(None, Some(transfer))?;
         equal("the message that came", message.words, [2; 4])
     })?;
@@ -99,7 +99,7 @@ fn calls_say_so() -> Outcome {
     need_nothing()?;
     let taken = hoard(0);
     // From here on there is not one frame.
-    let far = place(4096);
+    let far = test_page(4096);
     let jos = |raw: Registers| Error::check(interrupt(raw).eax).map(|_| ());
     let partial = |result: Result<u32, libsys::call::Partial>| match result {
         Err(partial) if partial.done == 0 => Err(partial.error),
@@ -107,22 +107,27 @@ fn calls_say_so() -> Outcome {
         Ok(_) => Ok(()),
     };
     let transfer =
-        libsys::abi::call::PageTransfer { page: place(0), send: Some(WRITE), accept: false };
+        libsys::abi::call::PageTransfer { page: test_page(0), send: Some(WRITE), accept: false };
     let results = [
-        page_allocate(SELF, place(2), WRITE),
+        page_allocate(SELF, test_page(2), WRITE),
         page_allocate(SELF, far, WRITE),
-        page_map((SELF, place(0)), (SELF, far), WRITE),
+        page_map((SELF, test_page(0)), (SELF, far), WRITE),
         page_unmap(SELF, far, Permissions::COPY_ON_WRITE).map(|_| ()),
-        page_copy(SELF, place(1), NONE).map(|_| ()),
-        partial(range_allocate(SELF, places(2, 64)?, WRITE)),
-        partial(range_share((SELF, places(0, 2)?), (SELF, far), libsys::call::Change::NONE, false)),
+        page_copy(SELF, test_page(1), NONE).map(|_| ()),
+        partial(range_allocate(SELF, test_pages(2, 64)?, WRITE)),
+        partial(range_share(
+            (SELF, test_pages(0, 2)?),
+            (SELF, far),
+            libsys::call::Change::NONE,
+            false,
+        )),
         process_create().map(|_| ()),
         fork().map(|_| ()),
         send(receiver, [1; 4], Some(transfer)),
-        jos(Registers { eax: 4, ecx: place(2).address(), ebx: 7, ..Registers::default() }),
+        jos(Registers { eax: 4, ecx: test_page(2).address(), ebx: 7, ..Registers::default() }),
         jos(Registers { eax: 7, ..Registers::default() }),
     ];
-    let without = page_map((SELF, place(0)), (SELF, place(2)), WRITE);
+    let without = page_map((SELF, test_page(0)), (SELF, test_page(2)), WRITE);
     let free = machine().free;
     give_back(taken)?;
     // Here there are frames again.

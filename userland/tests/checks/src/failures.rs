@@ -14,7 +14,7 @@ use libsys::{
 use crate::bare::{self, LOAD, at};
 use crate::expect::{Outcome, checks, equal, refused};
 use crate::family::{PAGE_FAULT, ends_well, is_killed, until_blocked};
-use crate::memory::{parent, place};
+use crate::memory::{parent, test_page};
 use crate::pagers::{TOUCHED, client_of, page_touched, pager};
 use support::memory::load;
 
@@ -74,7 +74,7 @@ fn failure_the_pager_replies_with_garbage() -> Outcome {
                 destination: page_touched(),
                 permissions: NOTHING,
             };
-            refused("no page", fault_reply(client, map(place(900))), Error::NotMapped)?;
+            refused("no page", fault_reply(client, map(test_page(900))), Error::NotMapped)?;
             refused("no message", reply(client, [7; 4], None), Error::NotWaiting)?;
             refused("someone else", fault_reply(id(), FaultReply::Resume), Error::NotWaiting)?;
             refused("not by a call", message_call(client, [7; 4], None), Error::Deadlock)?;

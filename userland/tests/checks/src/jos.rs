@@ -15,7 +15,7 @@ use crate::expect::{Outcome, checks, equal, refused};
 use crate::family::{
     PAGE_FAULT, child, ends, ends_well, is_killed, until, until_blocked, until_gone,
 };
-use crate::memory::{BOARD, bits, children, fresh, leaf, mappings, parent, place, stale_id};
+use crate::memory::{BOARD, bits, children, fresh, leaf, mappings, parent, stale_id, test_page};
 use support::Registers;
 use support::gate::interrupt;
 use support::memory::{load, store};
@@ -95,7 +95,7 @@ fn jos_cputs_stops_at_a_zero_and_at_its_length() -> Outcome {
 
 fn jos_cputs_of_bad_memory_ends_its_process() -> Outcome {
     for (address, length) in [
-        (place(0).address(), 1),
+        (test_page(0).address(), 1),
         (0xF010_0000, 4),
         (USER_TOP - 1, 1),
         (0xFFFF_FFFF, 2),
@@ -108,7 +108,7 @@ fn jos_cputs_of_bad_memory_ends_its_process() -> Outcome {
     // Not even with a handler: JOS's calls never ask it.
     let child = bare::bare(
         CALL,
-        UserRegisters { edx: place(0).address(), ecx: 1, ..UserRegisters::default() },
+        UserRegisters { edx: test_page(0).address(), ecx: 1, ..UserRegisters::default() },
     )?;
     page_allocate(child, libsys::UserPage::known(0xEEBF_F000), Permissions::WRITE)?;
     equal("upcall", jos(10, [child.bits(), CODE + 2]), 0)?;
@@ -141,13 +141,13 @@ fn jos_env_destroy_leaves_nothing_to_wait_for() -> Outcome {
 }
 
 fn jos_page_alloc_checks_its_arguments() -> Outcome {
-    let page = place(0).address();
+    let page = test_page(0).address();
     equal("a page", jos(4, [0, page, READ_WRITE]), 0)?;
-    equal("flags", bits(place(0)), 0x007)?;
+    equal("flags", bits(test_page(0)), 0x007)?;
     // Mark 9 is the pager's, and ignored.
     equal("with marks", jos(4, [id().bits(), page, READ | 0xE00]), 0)?;
-    equal("flags", bits(place(0)), 0xC05)?;
-    let before = leaf(place(0));
+    equal("flags", bits(test_page(0)), 0xC05)?;
+    let before = leaf(test_page(0));
     for perm in [0, 1, 2, 3, 4, 6, 0x15, 0x27, 0x47, 0x87, 0x105, 0x1007, 0xFFFF_FFFF, 0x8000_0005]
     {
         equal("permissions", jos(4, [0, page, perm]), INVALID)?;
@@ -158,13 +158,13 @@ fn jos_page_alloc_checks_its_arguments() -> Outcome {
     for env in [stale_id()?.bits(), parent()?.bits(), 0xFFFF_FFFF] {
         equal("environment", jos(4, [env, page, READ]), BAD_ENV)?;
     }
-    equal("the page", leaf(place(0)), before)
+    equal("the page", leaf(test_page(0)), before)
 }
 
 fn jos_page_map_checks_its_arguments() -> Outcome {
-    let (from, to) = (place(0).address(), place(1).address());
+    let (from, to) = (test_page(0).address(), test_page(1).address());
     equal("nothing there", jos(5, [0, from, 0, to, READ]), INVALID)?;
-    page_allocate(Target::Caller, place(0), Permissions::empty())?;
+    page_allocate(Target::Caller, test_page(0), Permissions::empty())?;
     equal("W from a page without it", jos(5, [0, from, 0, to, READ_WRITE]), INVALID)?;
     for perm in [0, 3, 4, 0x25, 0x107, 0x1005] {
         equal("permissions", jos(5, [0, from, 0, to, perm]), INVALID)?;
@@ -176,17 +176,17 @@ fn jos_page_map_checks_its_arguments() -> Outcome {
     let stale = stale_id()?.bits();
     equal("from nobody", jos(5, [stale, from, 0, to, READ]), BAD_ENV)?;
     equal("to nobody", jos(5, [0, from, stale, to, READ]), BAD_ENV)?;
-    equal("nothing was mapped", bits(place(1)), 0)?;
+    equal("nothing was mapped", bits(test_page(1)), 0)?;
     equal("at last", jos(5, [0, from, 0, to, READ | 0x800]), 0)?;
-    equal("flags", (bits(place(1)), mappings(place(0))), (0x805, Some(2)))
+    equal("flags", (bits(test_page(1)), mappings(test_page(0))), (0x805, Some(2)))
 }
 
 fn jos_page_unmap_of_nothing_is_no_error() -> Outcome {
     let page = fresh(0)?.address();
     equal("a page", jos(6, [0, page]), 0)?;
     equal("once more", jos(6, [0, page]), 0)?;
-    equal("no table", jos(6, [0, place(9000).address()]), 0)?;
-    equal("the entry", leaf(place(0)).bits(), 0)?;
+    equal("no table", jos(6, [0, test_page(9000).address()]), 0)?;
+    equal("the entry", leaf(test_page(0)).bits(), 0)?;
     for va in [1, USER_TOP, 0xEF40_0000, 0xFFFF_FFFF] {
         equal("address", jos(6, [0, va]), INVALID)?;
     }
@@ -253,7 +253,7 @@ fn jos_trapframe_takes_no_selector_from_a_program() -> Outcome {
     equal("for nobody", jos(9, [stale_id()?.bits(), frame]), BAD_ENV)?;
     let bad = crate::family::child(|| {
         let own = exofork()?;
-        jos(9, [own.bits(), place(0).address() - 4]);
+        jos(9, [own.bits(), test_page(0).address() - 4]);
         Ok(())
     })?;
     is_killed(bad, PAGE_FAULT)?;
@@ -286,7 +286,7 @@ fn jos_calls_reach_only_the_caller_and_its_children() -> Outcome {
         equal("end", jos(3, [grandchild.bits()]), 0)
     })?;
     let grandchild = libsys::receive(None, None)?.words[0];
-    let page = place(0).address();
+    let page = test_page(0).address();
     let results = [
         jos(3, [grandchild]),
         jos(4, [grandchild, page, READ]),
@@ -335,7 +335,7 @@ fn jos_ipc_needs_a_receiver() -> Outcome {
     until_blocked(idle)?;
     equal("a native receiver", jos(12, [idle.bits(), 1, NO_PAGE, 0]), NOT_RECEIVING)?;
     libsys::process::end(idle)?;
-    for va in [1, place(0).address() + 1, USER_TOP - 1] {
+    for va in [1, test_page(0).address() + 1, USER_TOP - 1] {
         equal("where a page is wanted", jos(13, [va]), INVALID)?;
     }
     equal("public", own_facts().receiving, 0)
@@ -374,29 +374,30 @@ fn jos_ipc_brings_a_value_and_its_sender() -> Outcome {
 fn jos_ipc_brings_a_page_only_if_both_want() -> Outcome {
     let page = fresh(0)?.address();
     store(page, 0x1BC);
-    let wants = place(5).address();
+    let wants = test_page(5).address();
     let both = receiver(wants, |facts| {
         equal("permissions", facts.permissions, READ | 0x400)?;
         equal("contents", load(wants), 0x1BC)?;
-        equal("flags", bits(place(5)) & !0x20, 0x505)
+        equal("flags", bits(test_page(5)) & !0x20, 0x505)
     })?;
     equal("both", jos(12, [both.bits(), 1, page, READ | 0x400]), 0)?;
     ends_well(both)?;
     let none = receiver(NO_PAGE, |facts| equal("not wanted", facts.permissions, 0))?;
     equal("sent", jos(12, [none.bits(), 1, page, READ]), 0)?;
     ends_well(none)?;
-    let nothing =
-        receiver(wants, |facts| equal("not sent", (facts.permissions, bits(place(5))), (0, 0)))?;
+    let nothing = receiver(wants, |facts| {
+        equal("not sent", (facts.permissions, bits(test_page(5))), (0, 0))
+    })?;
     equal("no page", jos(12, [nothing.bits(), 1, 0xFFFF_FFFF, READ]), 0)?;
     ends_well(nothing)
 }
 
 fn jos_ipc_checks_the_page() -> Outcome {
-    let receiver = receiver(place(5).address(), |facts| equal("value", facts.value, 2))?;
+    let receiver = receiver(test_page(5).address(), |facts| equal("value", facts.value, 2))?;
     let to = receiver.bits();
-    equal("absent", jos(12, [to, 1, place(1).address(), READ]), INVALID)?;
-    page_allocate(Target::Caller, place(0), Permissions::empty())?;
-    let page = place(0).address();
+    equal("absent", jos(12, [to, 1, test_page(1).address(), READ]), INVALID)?;
+    page_allocate(Target::Caller, test_page(0), Permissions::empty())?;
+    let page = test_page(0).address();
     equal("unaligned", jos(12, [to, 1, page + 4, READ]), INVALID)?;
     equal("W from a page without it", jos(12, [to, 1, page, READ_WRITE]), INVALID)?;
     for perm in [0, 1, 4, 0x15, 0x1005] {
@@ -420,7 +421,7 @@ fn jos_ipc_receivers_stay_blocked_when_made_runnable() -> Outcome {
 fn jos_errors_for_quotas_are_joss() -> Outcome {
     let child = exofork()?;
     set_quota(child, 2, 0)?;
-    equal("a page", jos(4, [child.bits(), place(0).address(), READ]), NO_MEMORY)?;
+    equal("a page", jos(4, [child.bits(), test_page(0).address(), READ]), NO_MEMORY)?;
     equal("end", jos(3, [child.bits()]), 0)?;
     until_gone(child)?;
     let bounded = crate::family::child(|| {

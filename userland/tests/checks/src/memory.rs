@@ -7,28 +7,28 @@ use libsys::process::info;
 use libsys::{Entry, Error, PageRange, Permissions, Target, UserPage, page_allocate, window};
 
 /// `0x4000_0000  PDE 0x100`: the first of many pages for a check to map as it likes.
-const PLACE: u32 = 0x4000_0000;
+const FIRST_TEST_PAGE: u32 = 0x4000_0000;
 /// `0x3000_0000  PDE 0x0C0`: a page that parent and child share.
 pub const BOARD: UserPage = UserPage::known(0x3000_0000);
 
 /// How many pages the checks have there: 2.25 GiB.
-pub const PLACES: u32 = 0x9_0000;
+pub const TEST_PAGES: u32 = 0x9_0000;
 
-/// The `index`-th page of the checks' own: `0..PLACES`.
-pub const fn place(index: u32) -> UserPage {
-    assert!(index < PLACES);
-    UserPage::known(PLACE + index * PAGE_SIZE)
+/// The `index`-th page of the checks' own: `0..TEST_PAGES`.
+pub const fn test_page(index: u32) -> UserPage {
+    assert!(index < TEST_PAGES);
+    UserPage::known(FIRST_TEST_PAGE + index * PAGE_SIZE)
 }
 
 /// Pages from the `index`-th on; `pages` is 1 to 1,024.
-pub fn places(index: u32, pages: u32) -> Result<PageRange, Error> {
-    PageRange::new(place(index), pages)
+pub fn test_pages(index: u32, pages: u32) -> Result<PageRange, Error> {
+    PageRange::new(test_page(index), pages)
 }
 
 /// Maps a fresh writable page at the `index`-th place.
 pub fn fresh(index: u32) -> Result<UserPage, Error> {
-    page_allocate(Target::Caller, place(index), Permissions::WRITE)?;
-    Ok(place(index))
+    page_allocate(Target::Caller, test_page(index), Permissions::WRITE)?;
+    Ok(test_page(index))
 }
 
 /// Maps [`BOARD`], which forks share.

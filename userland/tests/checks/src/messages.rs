@@ -10,7 +10,7 @@ use libsys::{
 
 use crate::expect::{Outcome, checks, equal, holds, refused};
 use crate::family::{child, ends, ends_well, idle_child, until_blocked};
-use crate::memory::{bits, fresh, leaf, mappings, parent, place, stale_id};
+use crate::memory::{bits, fresh, leaf, mappings, parent, stale_id, test_page};
 use support::memory::{load, store};
 
 checks! {
@@ -302,15 +302,15 @@ fn a_page_goes_along_with_its_permissions() -> Outcome {
             receive(None, None)?;
             Ok(())
         })?;
-        let message = receive(None, accepting(place(5)))?;
+        let message = receive(None, accepting(test_page(5)))?;
         equal("permissions", message.page, Some(permissions))?;
-        equal("contents", load(place(5).address()), 0xFACE)?;
-        equal("mappings", mappings(place(5)), Some(2))?;
+        equal("contents", load(test_page(5).address()), 0xFACE)?;
+        equal("mappings", mappings(test_page(5)), Some(2))?;
         let seal = if permissions.contains(WRITE) { 0 } else { 0x100 };
-        equal("flags", bits(place(5)) & !0x20, permissions.bits() | 5 | seal)?;
+        equal("flags", bits(test_page(5)) & !0x20, permissions.bits() | 5 | seal)?;
         send(child, [0; 4], None)?;
         ends_well(child)?;
-        equal("mappings afterwards", mappings(place(5)), Some(1))?;
+        equal("mappings afterwards", mappings(test_page(5)), Some(1))?;
     }
     Ok(())
 }
@@ -329,19 +329,23 @@ fn a_page_that_is_not_wanted_stays_where_it_is() -> Outcome {
 fn a_page_replaces_what_the_receiver_had() -> Outcome {
     let old = leaf(fresh(5)?).frame();
     let child = child(|| Ok(send(parent()?, WORDS, sending(fresh(0)?, WRITE))?))?;
-    receive(None, accepting(place(5)))?;
+    receive(None, accepting(test_page(5)))?;
     ends_well(child)?;
-    holds("another frame", leaf(place(5)).frame() != old)?;
-    equal("mappings", mappings(place(5)), Some(1))
+    holds("another frame", leaf(test_page(5)).frame() != old)?;
+    equal("mappings", mappings(test_page(5)), Some(1))
 }
 
 fn a_page_cannot_be_sent_with_more_than_one_has() -> Outcome {
     let to = idle_child()?;
-    refused("an absent page", send(to, WORDS, sending(place(0), NONE)), Error::NotMapped)?;
-    page_allocate(Target::Caller, place(0), NONE)?;
-    refused("W", send(to, WORDS, sending(place(0), WRITE)), Error::NotPermitted)?;
-    refused("W by a call", message_call(to, WORDS, sending(place(0), WRITE)), Error::NotPermitted)?;
-    send(to, WORDS, sending(place(0), NONE))?;
+    refused("an absent page", send(to, WORDS, sending(test_page(0), NONE)), Error::NotMapped)?;
+    page_allocate(Target::Caller, test_page(0), NONE)?;
+    refused("W", send(to, WORDS, sending(test_page(0), WRITE)), Error::NotPermitted)?;
+    refused(
+        "W by a call",
+        message_call(to, WORDS, sending(test_page(0), WRITE)),
+        Error::NotPermitted,
+    )?;
+    send(to, WORDS, sending(test_page(0), NONE))?;
     end(to)?;
     Ok(())
 }
@@ -355,26 +359,30 @@ fn a_page_that_vanishes_is_its_senders_error() -> Outcome {
     until_blocked(first)?;
     let second = sender([2; 4])?;
     until_blocked(second)?;
-    page_unmap(first, place(0), NONE)?;
-    let message = receive(None, accepting(place(5)))?;
+    page_unmap(first, test_page(0), NONE)?;
+    let message = receive(None, accepting(test_page(5)))?;
     equal("the next message", (message.sender, message.words), (second, [2; 4]))?;
-    equal("nothing came", bits(place(5)), 0)?;
+    equal("nothing came", bits(test_page(5)), 0)?;
     ends_well(first)?;
     ends_well(second)
 }
 
 fn a_reply_that_fails_leaves_its_caller_waiting() -> Outcome {
     let caller = child(|| {
-        let reply = message_call(parent()?, WORDS, accepting(place(7)))?;
+        let reply = message_call(parent()?, WORDS, accepting(test_page(7)))?;
         equal("reply", (reply.words[0], reply.page), (3, Some(NONE)))?;
-        equal("the page", load(place(7).address()), 0xF00D)
+        equal("the page", load(test_page(7).address()), 0xF00D)
     })?;
     receive(None, None)?;
-    refused("an absent page", reply(caller, [1; 4], sending(place(0), NONE)), Error::NotMapped)?;
-    page_allocate(Target::Caller, place(0), NONE)?;
-    refused("W", reply(caller, [2; 4], sending(place(0), WRITE)), Error::NotPermitted)?;
+    refused(
+        "an absent page",
+        reply(caller, [1; 4], sending(test_page(0), NONE)),
+        Error::NotMapped,
+    )?;
+    page_allocate(Target::Caller, test_page(0), NONE)?;
+    refused("W", reply(caller, [2; 4], sending(test_page(0), WRITE)), Error::NotPermitted)?;
     store(fresh(0)?.address(), 0xF00D);
-    reply(caller, [3; 4], sending(place(0), NONE))?;
+    reply(caller, [3; 4], sending(test_page(0), NONE))?;
     ends_well(caller)
 }
 
@@ -384,10 +392,10 @@ fn a_reply_that_fails_receives_nothing() -> Outcome {
     receive(None, None)?;
     let next = sender([6; 4])?;
     until_blocked(next)?;
-    let absent = reply_and_receive(caller, WORDS, sending(place(0), NONE));
+    let absent = reply_and_receive(caller, WORDS, sending(test_page(0), NONE));
     refused("an absent page", absent, Error::NotMapped)?;
-    page_allocate(Target::Caller, place(0), NONE)?;
-    let write = reply_and_receive(caller, WORDS, sending(place(0), WRITE));
+    page_allocate(Target::Caller, test_page(0), NONE)?;
+    let write = reply_and_receive(caller, WORDS, sending(test_page(0), WRITE));
     refused("W", write, Error::NotPermitted)?;
     let message = reply_and_receive(caller, [5; 4], None)?;
     equal("the next message", (message.sender, message.words), (next, [6; 4]))?;
@@ -399,15 +407,15 @@ fn a_reply_that_fails_receives_nothing() -> Outcome {
 fn a_reply_may_bring_a_page() -> Outcome {
     let child = child(|| {
         store(fresh(0)?.address(), 1);
-        let both = PageTransfer { page: place(0), send: Some(WRITE), accept: true };
+        let both = PageTransfer { page: test_page(0), send: Some(WRITE), accept: true };
         let reply = message_call(parent()?, WORDS, Some(both))?;
         equal("permissions", reply.page, Some(WRITE))?;
-        equal("another page", load(place(0).address()), 2)
+        equal("another page", load(test_page(0).address()), 2)
     })?;
-    let call = receive(None, accepting(place(5)))?;
-    equal("what was sent", (call.page, load(place(5).address())), (Some(WRITE), 1))?;
+    let call = receive(None, accepting(test_page(5)))?;
+    equal("what was sent", (call.page, load(test_page(5).address())), (Some(WRITE), 1))?;
     store(fresh(6)?.address(), 2);
-    reply(child, WORDS, sending(place(6), WRITE))?;
+    reply(child, WORDS, sending(test_page(6), WRITE))?;
     ends_well(child)?;
     // An idle server does not keep its client: nobody waits here any more.
     refused("destroy", destroy(child, false), Error::NoSuchProcess)

@@ -16,7 +16,7 @@ use crate::expect::{Outcome, Why, checks, equal, refused};
 use crate::family::{
     PAGE_FAULT, Try, child, ends, ends_well, idle_child, in_time, is_killed, until, until_blocked,
 };
-use crate::memory::{fresh, mappings, parent, place, stale_id};
+use crate::memory::{fresh, mappings, parent, stale_id, test_page};
 use support::memory::{load, store};
 
 checks! {
@@ -70,7 +70,8 @@ fn a_pager_learns_the_access_and_serves_it() -> Outcome {
     equal("sender and kind", (fault.sender, fault.kind), (reader, Kind::Fault))?;
     equal("words", fault.words, [TOUCHED, Access::USER.bits(), CODE, 0])?;
     store(fresh(0)?.address() + 8, 0x5A);
-    let map = FaultReply::Map { source: place(0), destination: page_touched(), permissions: NONE };
+    let map =
+        FaultReply::Map { source: test_page(0), destination: page_touched(), permissions: NONE };
     fault_reply(reader, map)?;
     ends(reader, Reason::Exited, 0x5A)?;
 
@@ -82,11 +83,11 @@ fn a_pager_learns_the_access_and_serves_it() -> Outcome {
     equal("a write to a read-only page", fault.words, [TOUCHED, 7, CODE, 0])?;
     fault_reply(
         writer,
-        FaultReply::Map { source: place(0), destination: page_touched(), permissions: WRITE },
+        FaultReply::Map { source: test_page(0), destination: page_touched(), permissions: WRITE },
     )?;
     ends_well(writer)?;
-    equal("what it wrote", load(place(0).address() + 8), 0xC0DE)?;
-    equal("mappings", mappings(place(0)), Some(1))
+    equal("what it wrote", load(test_page(0).address() + 8), 0xC0DE)?;
+    equal("mappings", mappings(test_page(0)), Some(1))
 }
 
 fn a_fault_changes_no_register() -> Outcome {
@@ -136,12 +137,12 @@ fn a_refusal_ends_the_client() -> Outcome {
 fn a_fault_reply_that_fails_leaves_the_client_waiting() -> Outcome {
     let (client, _) = faulting(LOAD)?;
     let map = |permissions| FaultReply::Map {
-        source: place(0),
+        source: test_page(0),
         destination: page_touched(),
         permissions,
     };
     refused("an absent source", fault_reply(client, map(NONE)), Error::NotMapped)?;
-    page_allocate(Target::Caller, place(0), NONE)?;
+    page_allocate(Target::Caller, test_page(0), NONE)?;
     refused("W from a source without it", fault_reply(client, map(WRITE)), Error::NotPermitted)?;
     // The answer to a fault is no reply to a call.
     refused("reply", reply(client, [0; 4], None), Error::NotWaiting)?;
@@ -157,7 +158,8 @@ fn a_fault_reply_is_charged_to_the_client() -> Outcome {
     process_start(client)?;
     receive(None, None)?;
     store(fresh(0)?.address() + 8, 0x11);
-    let map = FaultReply::Map { source: place(0), destination: page_touched(), permissions: NONE };
+    let map =
+        FaultReply::Map { source: test_page(0), destination: page_touched(), permissions: NONE };
     refused("a page and its table", fault_reply(client, map), Error::QuotaExceeded)?;
     set_quota(client, usage(client)?.frames + 1, 0)?;
     refused("the page alone", fault_reply(client, map), Error::QuotaExceeded)?;
@@ -221,8 +223,8 @@ pub fn pager(act: impl FnOnce(Message) -> Outcome) -> Result<ProcessId, Why> {
 fn a_pager_may_change_its_clients_memory_and_nothing_else() -> Outcome {
     let pager = pager(|fault| {
         let client = fault.sender;
-        page_allocate(client, place(3), WRITE)?;
-        page_map((client, place(3)), (Target::Caller, place(3)), WRITE)?;
+        page_allocate(client, test_page(3), WRITE)?;
+        page_map((client, test_page(3)), (Target::Caller, test_page(3)), WRITE)?;
         usage(client)?;
         let nobody = Error::NoSuchProcess;
         refused("registers", registers_read(client), nobody)?;
@@ -441,7 +443,8 @@ fn a_pager_of_a_pager_serves_it() -> Outcome {
     let fault = receive(None, None)?;
     equal("the pager's fault", (fault.sender, fault.words[0]), (middle, TOUCHED))?;
     store(fresh(0)?.address() + 8, 0x66);
-    let map = FaultReply::Map { source: place(0), destination: page_touched(), permissions: NONE };
+    let map =
+        FaultReply::Map { source: test_page(0), destination: page_touched(), permissions: NONE };
     fault_reply(middle, map)?;
     ends(client, Reason::Exited, 0x66)?;
     ends_well(middle)
@@ -484,7 +487,7 @@ fn clone_is_refused_where_it_makes_no_sense() -> Outcome {
     // The pager waits for the caller: neither would ever go on.
     let pager = pager(|go| {
         let client = ProcessId::new(go.words[0])?;
-        let page = PageTransfer { page: place(0), send: None, accept: true };
+        let page = PageTransfer { page: test_page(0), send: None, accept: true };
         let reply = message_call(client, [0; 4], Some(page))?;
         equal("reply", reply.words[0], 1)
     })?;

@@ -135,7 +135,11 @@ fn memory_is_free_when_wait_returns() -> Outcome {
     let free = machine().free;
     let child = process_create()?;
     for page in 0..200 {
-        libsys::page_allocate(child, crate::memory::place(page * 7), libsys::Permissions::WRITE)?;
+        libsys::page_allocate(
+            child,
+            crate::memory::test_page(page * 7),
+            libsys::Permissions::WRITE,
+        )?;
     }
     holds("it has frames", machine().free < free - 200)?;
     end(child)?;

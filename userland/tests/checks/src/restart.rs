@@ -15,7 +15,7 @@ use libsys::{
 use crate::bare::{self, CALL};
 use crate::expect::{Outcome, checks, equal};
 use crate::family::{PAGE_FAULT, child, is_killed, until, until_blocked};
-use crate::memory::{BOARD, children, fresh, place, places, share_board};
+use crate::memory::{BOARD, children, fresh, share_board, test_page, test_pages};
 use support::Registers;
 use support::gate::{interrupt, sysenter};
 use support::memory::{load, store};
@@ -53,7 +53,7 @@ fn faults() -> u32 {
 fn a_write_from_an_absent_buffer_appears_once() -> Outcome {
     set_handler(Some(map_letters))?;
     for (round, gate) in [interrupt, sysenter].into_iter().enumerate() {
-        let buffer = place(10 * round as u32 + 1).address() - 3;
+        let buffer = test_page(10 * round as u32 + 1).address() - 3;
         let raw = gate(Registers { eax: 68, ebx: buffer, esi: 6, ..Registers::default() });
         libsys::println!();
         equal("result", (raw.eax, raw.ebx), (0, 6))?;
@@ -81,7 +81,7 @@ fn registers_are_written_from_an_absent_buffer() -> Outcome {
     set_handler(Some(map_letters))?;
     let child = process_create()?;
     for (index, gate) in [interrupt, sysenter].into_iter().enumerate() {
-        let buffer = place(10 * index as u32 + 1).address() - 20;
+        let buffer = test_page(10 * index as u32 + 1).address() - 20;
         let who = child.bits();
         let raw =
             gate(Registers { eax: 46, edx: who, edi: who, ebx: buffer, ..Registers::default() });
@@ -118,19 +118,24 @@ fn a_read_into_an_absent_buffer_restarts_and_waits() -> Outcome {
             map_letters(fault)
         }
         set_handler(Some(map_and_tell))?;
-        let buffer = place(0).address();
+        let buffer = test_page(0).address();
         interrupt(Registers { eax: 69, ebx: buffer, esi: 100, ..Registers::default() });
         Ok(())
     })?;
-    until("the buffer was touched", || load(BOARD.address()) == place(0).address())?;
+    until("the buffer was touched", || load(BOARD.address()) == test_page(0).address())?;
     until_blocked(reader)?;
     end(reader)?;
     // A buffer that may only be read is no buffer to read into.
     let reader = child(|| {
         fresh(0)?;
         let change = libsys::call::Change { drop: WRITE, add: Permissions::empty() };
-        range_protect(SELF, places(0, 1)?, change)?;
-        interrupt(Registers { eax: 69, ebx: place(0).address(), esi: 1, ..Registers::default() });
+        range_protect(SELF, test_pages(0, 1)?, change)?;
+        interrupt(Registers {
+            eax: 69,
+            ebx: test_page(0).address(),
+            esi: 1,
+            ..Registers::default()
+        });
         Ok(())
     })?;
     is_killed(reader, PAGE_FAULT)
@@ -140,7 +145,7 @@ fn a_call_with_a_bad_buffer_ends_a_process_that_nobody_helps() -> Outcome {
     for number in [45, 46, 68, 69] {
         let registers = UserRegisters {
             eax: number,
-            ebx: place(0).address(),
+            ebx: test_page(0).address(),
             esi: 1,
             ..UserRegisters::default()
         };
@@ -150,7 +155,7 @@ fn a_call_with_a_bad_buffer_ends_a_process_that_nobody_helps() -> Outcome {
             let raw = Registers {
                 eax: number,
                 edx: own.bits(),
-                ebx: place(0).address(),
+                ebx: test_page(0).address(),
                 esi: 1,
                 ..Registers::default()
             };

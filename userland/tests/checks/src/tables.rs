@@ -9,7 +9,7 @@ use libsys::{Entry, EntryFlags, Page, Permissions, Slot, Target, UserPage, range
 use crate::bare::{self, LOAD, STORE};
 use crate::expect::{Outcome, checks, equal, holds};
 use crate::family::{PAGE_FAULT, is_killed};
-use crate::memory::{bits, fresh, leaf, place, places};
+use crate::memory::{bits, fresh, leaf, test_page, test_pages};
 use support::Registers;
 use support::gate::interrupt;
 use support::memory::{load, store};
@@ -36,7 +36,7 @@ fn plain_entry(page: UserPage) -> u32 {
 }
 
 fn window_shows_what_was_mapped() -> Outcome {
-    equal("before", leaf(place(0)), Entry::ABSENT)?;
+    equal("before", leaf(test_page(0)), Entry::ABSENT)?;
     let page = fresh(0)?;
     let entry = leaf(page);
     equal("the entry as plain memory", plain_entry(page), entry.bits())?;
@@ -81,11 +81,11 @@ fn clean_again_after_a_map_onto_itself() -> Outcome {
 fn clean_again_after_a_protect() -> Outcome {
     let page = fresh(0)?;
     store(page.address(), 7);
-    let found = range_protect(Target::Caller, places(0, 1)?, Change::NONE)?;
+    let found = range_protect(Target::Caller, test_pages(0, 1)?, Change::NONE)?;
     equal("what the call found", (found.marks, found.accessed, found.dirty), (0x60, 1, 1))?;
     equal("after the call", bits(page), 0x007)?;
     load(page.address());
-    let found = range_protect(Target::Caller, places(0, 1)?, Change::NONE)?;
+    let found = range_protect(Target::Caller, test_pages(0, 1)?, Change::NONE)?;
     equal("after a read", (found.marks, found.accessed, found.dirty), (0x20, 1, 0))
 }
 
@@ -198,7 +198,7 @@ fn public_facts_keep_secrets_at_zero() -> Outcome {
     }
     let own = info::slot(libsys::process::id().index());
     equal("the parent of this process", own.parent, crate::memory::parent()?.bits())?;
-    let (page, permissions) = (place(0), Permissions::WRITE);
+    let (page, permissions) = (test_page(0), Permissions::WRITE);
     libsys::page_allocate(Target::Caller, page, permissions)?;
     let counted = info::frame_references(leaf(page).frame());
     equal("mappings of a fresh page", counted, Some(1))

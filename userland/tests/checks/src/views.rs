@@ -20,7 +20,7 @@ use libsys::{
 use crate::bare::{self, at};
 use crate::expect::{Outcome, checks, equal, holds, refused};
 use crate::family::{PAGE_FAULT, child, ends_well, is_killed, until, until_blocked};
-use crate::memory::{children, fresh, leaf, parent, place, stale_id};
+use crate::memory::{children, fresh, leaf, parent, stale_id, test_page};
 use support::Registers;
 use support::gate::interrupt;
 use support::memory::{load, store};
@@ -50,7 +50,7 @@ const TABLES: u32 = 0x3800_0000;
 const TOUCHED: UserPage = UserPage::known(0x5000_0000);
 
 /// Where a view's 4 MiB from `tables` on show the entry of a page.
-fn entry_place(tables: u32, page: UserPage) -> u32 {
+fn entry_pointer(tables: u32, page: UserPage) -> u32 {
     tables + page.page().number() * 4
 }
 
@@ -65,8 +65,8 @@ fn viewed() -> Result<(ProcessId, View), Error> {
     let process = bare::bare(STORE_AND_SPIN, at(TOUCHED.address()))?;
     page_allocate(process, TOUCHED, WRITE)?;
     let view = View::of(process)?;
-    for place in [entry_place(TABLES, TOUCHED), TABLES + 0x3B_D000, UVPT + (0x0E0 << 12)] {
-        load(place);
+    for pointer in [entry_pointer(TABLES, TOUCHED), TABLES + 0x3B_D000, UVPT + (0x0E0 << 12)] {
+        load(pointer);
     }
     Ok((process, view))
 }
@@ -94,19 +94,19 @@ fn faults(body: impl FnOnce() -> Outcome) -> Outcome {
 
 /// What the view shows of [`TOUCHED`], as plain memory.
 fn seen() -> u32 {
-    load(entry_place(TABLES, TOUCHED))
+    load(entry_pointer(TABLES, TOUCHED))
 }
 
 fn a_view_shows_the_tables_of_a_child() -> Outcome {
     let (process, view) = viewed()?;
     let page = fresh(0)?;
-    page_map((Target::Caller, page), (process, place(1)), NONE)?;
-    equal("the frame", view.window().entry_of(place(1).page()).map(Entry::frame), {
+    page_map((Target::Caller, page), (process, test_page(1)), NONE)?;
+    equal("the frame", view.window().entry_of(test_page(1).page()).map(Entry::frame), {
         Some(leaf(page).frame())
     })?;
     let counted = view.window().present_user().count();
     equal("its pages: code, the touched one, the mapped one", counted, 3)?;
-    equal("a page that it has not", view.window().entry_of(place(2).page()), None)?;
+    equal("a page that it has not", view.window().entry_of(test_page(2).page()), None)?;
     let own = window().directory_entry(0x0E0);
     equal("the view's own entry", own.flags() - EntryFlags::ACCESSED, {
         EntryFlags::USER_LEAF | EntryFlags::VIEW
@@ -135,7 +135,7 @@ fn a_view_shows_a_table_that_comes_later() -> Outcome {
     let later = UserPage::known(TOUCHED.address() + 0x40_0000);
     equal("before", view.window().directory_entry(0x141), Entry::ABSENT)?;
     page_allocate(process, later, NONE)?;
-    equal("after", load(entry_place(TABLES, later)) & 0xFFF, 0x005)?;
+    equal("after", load(entry_pointer(TABLES, later)) & 0xFFF, 0x005)?;
     done(process, view)
 }
 
@@ -165,7 +165,7 @@ fn a_view_never_shows_a_frame_that_is_used_again() -> Outcome {
 }
 
 fn a_detached_view_cannot_be_read() -> Outcome {
-    for gone in [entry_place(TABLES, TOUCHED), TABLES + 0x3B_D000, UVPT + (0x0E0 << 12)] {
+    for gone in [entry_pointer(TABLES, TOUCHED), TABLES + 0x3B_D000, UVPT + (0x0E0 << 12)] {
         faults(|| {
             let (_, view) = viewed()?;
             drop(view);
@@ -177,10 +177,10 @@ fn a_detached_view_cannot_be_read() -> Outcome {
 }
 
 fn a_view_cannot_be_written() -> Outcome {
-    for place in [entry_place(TABLES, TOUCHED), TABLES + 0x3B_D000 + 4 * 0x3BD] {
+    for pointer in [entry_pointer(TABLES, TOUCHED), TABLES + 0x3B_D000 + 4 * 0x3BD] {
         faults(|| {
             let _viewed = viewed()?;
-            store(place, 0x0000_0007);
+            store(pointer, 0x0000_0007);
             Ok(())
         })?;
     }
@@ -218,14 +218,14 @@ fn mapping_calls_leave_views_alone() -> Outcome {
     for _ in ["live", "lost"] {
         refused("allocate", page_allocate(me, inside, WRITE), Error::NotPermitted)?;
         refused("map to", page_map((me, page), (me, inside), NONE), Error::NotPermitted)?;
-        refused("map from", page_map((me, inside), (me, place(1)), NONE), Error::NotMapped)?;
+        refused("map from", page_map((me, inside), (me, test_page(1)), NONE), Error::NotMapped)?;
         refused("mark", page_unmap(me, inside, Permissions::SHARED), Error::NotPermitted)?;
         refused("copy", page_copy(me, inside, NONE), Error::NotMapped)?;
         refused("range allocate", range_allocate(me, range, WRITE), Error::NotPermitted)?;
         let share = |from, to| range_share((me, from), (me, to), Change::NONE, false);
         refused("share to", share(own, inside), Error::NotPermitted)?;
-        equal("share from", share(range, place(2))?, 2)?;
-        equal("what was shared", leaf(place(2)), Entry::ABSENT)?;
+        equal("share from", share(range, test_page(2))?, 2)?;
+        equal("what was shared", leaf(test_page(2)), Entry::ABSENT)?;
         equal("protect", range_protect(me, range, Change::NONE)?.marks, 0)?;
         range_unmap(me, range, Permissions::SHARED)?;
         equal("unmap", page_unmap(me, inside, NONE)?, Entry::ABSENT)?;

@@ -13,7 +13,7 @@ use libsys::{Error, Permissions, ProcessId, Target, UserPage, page_map, process_
 use crate::bare;
 use crate::expect::{Outcome, checks, equal, holds};
 use crate::family::{GENERAL_PROTECTION, KILLED, is_killed};
-use crate::memory::{fresh, place};
+use crate::memory::{fresh, test_page};
 use support::memory::store;
 
 checks! {
@@ -98,7 +98,7 @@ fn put(offset: u32, code: &[u8]) {
     for (offset, bytes) in (offset..).step_by(4).zip(code.chunks(4)) {
         let mut word = [0x90; 4];
         word[..bytes.len()].copy_from_slice(bytes);
-        store(place(0).address() + offset, u32::from_le_bytes(word));
+        store(test_page(0).address() + offset, u32::from_le_bytes(word));
     }
 }
 

@@ -4,11 +4,11 @@ use crate::facts::fresh;
 use support::memory::{call_at, store};
 
 /// Where it lies, as a place.
-const PLACE: u32 = 900;
+const TEST_PAGE: u32 = 900;
 
 /// Puts code at a page of its own, which is returned.
 pub fn put(code: &[u8]) -> u32 {
-    let page = fresh(PLACE);
+    let page = fresh(TEST_PAGE);
     for (at, word) in (page..).step_by(4).zip(code.chunks(4)) {
         store(at, word.iter().rev().fold(0, |all, byte| all << 8 | u32::from(*byte)));
     }

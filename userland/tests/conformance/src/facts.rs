@@ -22,13 +22,13 @@ pub const READ: u32 = 5;
 pub const WRITE: u32 = 7;
 
 /// Where the claims have their pages, with nothing around: page `number` of 0x1000_0000 and up.
-pub const fn place(number: u32) -> u32 {
+pub const fn test_page(number: u32) -> u32 {
     0x1000_0000 + number * 0x1000
 }
 
 /// A page of zeros at a place.
 pub fn fresh(number: u32) -> u32 {
-    let va = place(number);
+    let va = test_page(number);
     page_unmap(0, va);
     assert!(page_alloc(0, va, WRITE) == 0, "a page for a claim");
     va

@@ -7,7 +7,7 @@ use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::calls::{cputs, env_destroy, page_alloc};
-use crate::facts::{entry, place};
+use crate::facts::{entry, test_page};
 use crate::family;
 use support::memory::load;
 
@@ -105,7 +105,7 @@ extern "C" fn conformance_start() -> ! {
     // Shared with all children, from the first claim on.
     assert!(page_alloc(0, family::BOARD, 0x407) == 0, "the board");
     // A table for the claims' pages, so that no claim has to count one.
-    assert!(page_alloc(0, place(0), 7) == 0, "a place");
+    assert!(page_alloc(0, test_page(0), 7) == 0, "a place");
     conformance_main();
     exit()
 }

@@ -8,8 +8,8 @@
 #![deny(unsafe_code)]
 
 use appel_li::failure::{Failure, expect};
-use appel_li::places::{END, START, load, place, store};
 use appel_li::random::Random;
+use appel_li::raw_pages::{END, START, load, raw_page, store};
 use appel_li::tier::{FRAMES, PAGES, Tier, public};
 use libsys::abi::fault::Access;
 use libsys::abi::layout::{EXCEPTION_STACK, PAGE_SIZE};
@@ -119,7 +119,7 @@ fn present() -> u32 {
 
 /// Bytes of the exception stack that were ever written: it was zeros at first.
 fn stack_used() -> Result<u32, Failure> {
-    let second = place((END - START) / PAGE_SIZE - 1);
+    let second = raw_page((END - START) / PAGE_SIZE - 1);
     primitives::map2(UserPage::known(EXCEPTION_STACK), second, Permissions::empty())?;
     let words = (0..WORDS).take_while(|word| load(second.address() + 4 * word) == 0);
     Ok(PAGE_SIZE - 4 * words.count() as u32)

@@ -17,8 +17,8 @@ use appel_li::barrier::{ByDirtyBits, ByFaults};
 use appel_li::copying::{CELL, Value};
 use appel_li::failure::{Failure, expect};
 use appel_li::generations::{Full, Generations, Watched};
-use appel_li::places::{self, START, place};
 use appel_li::random::Random;
+use appel_li::raw_pages::{self, START, raw_page};
 use appel_li::shapes::Shape;
 use libsys::runtime::counter;
 use libsys::{Error, PageRange, Target, println, range_unmap};
@@ -70,7 +70,7 @@ struct Mutator<M> {
 
 fn run<M: Watched>(name: &str, memory: M) -> Result<Run, Failure> {
     let pages = NURSERY + 2 * OLD;
-    places::allocate(place(0), pages)?;
+    raw_pages::allocate(raw_page(0), pages)?;
     let faults = ByFaults::faults();
     let start = counter::now();
     let heap = Generations::new(memory, START, NURSERY, OLD);
@@ -87,7 +87,7 @@ fn run<M: Watched>(name: &str, memory: M) -> Result<Run, Failure> {
     );
     println!("gc: by {name}: all {} slots hold what they should", 1 << DEPTH);
     for first in (0..pages).step_by(PageRange::LIMIT as usize) {
-        let range = PageRange::new(place(first), PageRange::LIMIT.min(pages - first))?;
+        let range = PageRange::new(raw_page(first), PageRange::LIMIT.min(pages - first))?;
         range_unmap(Target::Caller, range, libsys::Permissions::empty())?;
     }
     Ok(Run { faults, scanned: mutator.heap.work().pages, cells, words })

@@ -15,8 +15,8 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use appel_li::bump;
 use appel_li::copying::{CELL, Copying, Value};
 use appel_li::failure::{Failure, expect};
-use appel_li::places::{self, Places, load, place, store};
 use appel_li::random::Random;
+use appel_li::raw_pages::{self, RawPages, load, raw_page, store};
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::paging::fault::{Fault, Handled};
 use libsys::paging::primitives;
@@ -132,7 +132,7 @@ fn walk(stack: usize) -> Result<Model, Failure> {
 /// First address of a space.
 fn start(space: u32) -> u32 {
     // One page beyond the limit is never mapped.
-    place(space * 2 * LIMIT).address()
+    raw_page(space * 2 * LIMIT).address()
 }
 
 /// Gives a space at least so many pages.
@@ -143,7 +143,7 @@ fn extend(space: u32, pages: u32) -> Result<(), Error> {
         return Err(Error::OutOfFrames);
     }
     if pages > present {
-        places::allocate(place(space * 2 * LIMIT + present), pages - present)?;
+        raw_pages::allocate(raw_page(space * 2 * LIMIT + present), pages - present)?;
         size.store(pages, Relaxed);
     }
     Ok(())
@@ -166,7 +166,7 @@ fn collect(fault: &mut Fault<'_>) -> Handled {
 fn move_to(space: u32) -> Result<(), Error> {
     let old = start(1 - space)..bump::next();
     extend(space, SIZES[(1 - space) as usize].load(Relaxed))?;
-    let mut memory = Places;
+    let mut memory = RawPages;
     let mut copying = Copying::new(&mut memory, old, start(space));
     for root in &ROOTS {
         root.store(copying.root(Value::from_word(root.load(Relaxed))).word(), Relaxed);

@@ -9,7 +9,7 @@ use conformance::calls::{
 use conformance::claims::{Outcome, equal, holds, until};
 use conformance::facts::{
     CPU, FROM, INVALID, PARENT, PERM, READ, RECEIVE_AT, RECEIVING, RUNS, STATUS, TYPE, UTOP, VALUE,
-    WRITE, entry, fact, flags, fresh, own, pageref, place, record,
+    WRITE, entry, fact, flags, fresh, own, pageref, record, test_page,
 };
 use conformance::family::{
     blank_child, child, end, ends_well, fork_and_land, is_gone, is_killed, landed, pages,
@@ -68,7 +68,7 @@ fn exofork_makes_an_empty_space() -> Outcome {
     let child = blank_child()?;
     equal("count of a page here", pageref(page), 1)?;
     for page in pages() {
-        equal("page", (page, page_map((child, page), (0, place(2)), READ)), (page, INVALID))?;
+        equal("page", (page, page_map((child, page), (0, test_page(2)), READ)), (page, INVALID))?;
     }
     end(child)
 }
@@ -76,10 +76,10 @@ fn exofork_makes_an_empty_space() -> Outcome {
 fn exofork_copies_no_upcall() -> Outcome {
     equal("exception stack", page_alloc(0, EXCEPTION_STACK, WRITE), 0)?;
     equal("upcall", env_set_pgfault_upcall(0, mending_upcall()), 0)?;
-    equal("it mends here", load(place(700)), 0)?;
+    equal("it mends here", load(test_page(700)), 0)?;
     let child = child(|| {
         equal("it has an exception stack", flags(EXCEPTION_STACK) & 7, 7)?;
-        load(place(701));
+        load(test_page(701));
         Ok(())
     })?;
     is_killed(child)?;
@@ -104,10 +104,10 @@ fn a_child_gets_what_it_was_made_with() -> Outcome {
 
 fn env_zero_and_the_own_id_are_the_caller() -> Outcome {
     for env in [0, getenvid()] {
-        equal("alloc", page_alloc(env, place(1), WRITE), 0)?;
-        equal("map", page_map((env, place(1)), (env, place(2)), WRITE), 0)?;
-        equal("counts", [pageref(place(1)), pageref(place(2))], [2, 2])?;
-        equal("unmap", page_unmap(env, place(2)), 0)?;
+        equal("alloc", page_alloc(env, test_page(1), WRITE), 0)?;
+        equal("map", page_map((env, test_page(1)), (env, test_page(2)), WRITE), 0)?;
+        equal("counts", [pageref(test_page(1)), pageref(test_page(2))], [2, 2])?;
+        equal("unmap", page_unmap(env, test_page(2)), 0)?;
         equal("status", env_set_status(env, 2), 0)?;
         equal("upcall", env_set_pgfault_upcall(env, 0), 0)?;
     }
@@ -116,11 +116,11 @@ fn env_zero_and_the_own_id_are_the_caller() -> Outcome {
 
 /// What each call that names a process says of this one; each would succeed for the caller itself.
 fn answers_for(env: u32) -> [i32; 8] {
-    let page = place(1);
+    let page = test_page(1);
     [
         env_destroy(env),
         page_alloc(env, page, WRITE),
-        page_map((env, page), (0, place(2)), READ),
+        page_map((env, page), (0, test_page(2)), READ),
         page_map((0, page), (env, page), READ),
         page_unmap(env, page),
         env_set_status(env, 4),
@@ -173,14 +173,14 @@ fn grandchildren_are_refused_by_every_call() -> Outcome {
 /// As fork does, after it has given the child an exception stack.
 fn a_parent_sets_its_childs_upcall() -> Outcome {
     let child = stopped_child(|| {
-        equal("a page that was not there", load(place(702)), 0)?;
-        equal("it is now", flags(place(702)) & 7, 7)
+        equal("a page that was not there", load(test_page(702)), 0)?;
+        equal("it is now", flags(test_page(702)) & 7, 7)
     })?;
     equal("exception stack", page_alloc(child, EXCEPTION_STACK, WRITE), 0)?;
     equal("upcall", env_set_pgfault_upcall(child, mending_upcall()), 0)?;
     equal("start", env_set_status(child, 2), 0)?;
     ends_well(child)?;
-    equal("here it is not", entry(place(702)), 0)
+    equal("here it is not", entry(test_page(702)), 0)
 }
 
 fn env_destroy_frees_a_child_at_once() -> Outcome {

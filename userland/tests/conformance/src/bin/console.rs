@@ -4,7 +4,7 @@
 
 use conformance::calls::{cgetc, cputs, page_alloc, page_map, sys_yield};
 use conformance::claims::{Outcome, equal};
-use conformance::facts::{READ, fresh, place};
+use conformance::facts::{READ, fresh, test_page};
 use conformance::start::print;
 use support::memory::store;
 
@@ -67,7 +67,7 @@ fn cputs_reads_what_cannot_be_written() -> Outcome {
 /// 4,103 bytes: the first of them `<`, the last `>`.
 fn cputs_prints_more_than_a_page() -> Outcome {
     let page = fresh(1);
-    equal("the next", page_alloc(0, place(2), 7), 0)?;
+    equal("the next", page_alloc(0, test_page(2), 7), 0)?;
     for at in (page..page + 4104).step_by(4) {
         put(at, b"....");
     }

@@ -9,7 +9,7 @@ use conformance::calls::{
 use conformance::claims::{Outcome, equal, holds, until};
 use conformance::code::execute;
 use conformance::facts::{
-    BAD_ENV, PARENT, READ, STATUS, UTOP, WRITE, fact, fresh, pageref, place, record,
+    BAD_ENV, PARENT, READ, STATUS, UTOP, WRITE, fact, fresh, pageref, record, test_page,
 };
 use conformance::family::{
     child, end, ends_well, is_gone, is_killed, kills, stopped_child, tell, told, until_receiving,
@@ -71,19 +71,19 @@ fn the_console_shows_all_registers() -> Outcome {
 
 fn a_read_of_nothing_ends_the_process() -> Outcome {
     kills(|| {
-        load(place(700));
+        load(test_page(700));
     })
 }
 
 fn a_write_to_nothing_ends_the_process() -> Outcome {
-    kills(|| store(place(701), 1))
+    kills(|| store(test_page(701), 1))
 }
 
 fn a_write_without_permission_ends_the_process() -> Outcome {
     kills(|| {
-        page_alloc(0, place(702), READ);
-        load(place(702));
-        store(place(702), 1);
+        page_alloc(0, test_page(702), READ);
+        load(test_page(702));
+        store(test_page(702), 1);
     })
 }
 
@@ -100,7 +100,7 @@ fn a_write_to_the_window_ends_the_process() -> Outcome {
 fn an_upcall_without_an_exception_stack_ends_the_process() -> Outcome {
     kills(|| {
         env_set_pgfault_upcall(0, mending_upcall());
-        load(place(703));
+        load(test_page(703));
     })
 }
 
@@ -108,7 +108,7 @@ fn an_upcall_with_a_read_only_exception_stack_ends_the_process() -> Outcome {
     kills(|| {
         page_alloc(0, EXCEPTION_STACK, READ);
         env_set_pgfault_upcall(0, mending_upcall());
-        load(place(704));
+        load(test_page(704));
     })
 }
 
@@ -117,18 +117,18 @@ fn an_upcall_with_a_full_exception_stack_ends_the_process() -> Outcome {
     kills(|| {
         page_alloc(0, EXCEPTION_STACK, WRITE);
         let esp = 0xEEBF_F037;
-        touch(Access::Read, Registers { ecx: place(705), esp, ..Registers::default() });
+        touch(Access::Read, Registers { ecx: test_page(705), esp, ..Registers::default() });
     })
 }
 
 fn cputs_of_absent_memory_ends_the_process() -> Outcome {
     kills(|| {
-        cputs(place(706), 1);
+        cputs(test_page(706), 1);
     })?;
     // The whole length counts, not the text up to a zero.
     kills(|| {
         let page = fresh(707);
-        page_unmap(0, place(708));
+        page_unmap(0, test_page(708));
         cputs(page + 0xFF0, 0x11);
     })
 }
@@ -155,18 +155,18 @@ fn cputs_over_the_edge_of_memory_ends_the_process() -> Outcome {
 fn cputs_raises_no_upcall() -> Outcome {
     kills(|| {
         mend_faults();
-        load(place(710));
-        cputs(place(711), 1);
+        load(test_page(710));
+        cputs(test_page(711), 1);
     })
 }
 
 fn env_set_trapframe_from_absent_memory_ends_the_process() -> Outcome {
     kills(|| {
-        env_set_trapframe(0, place(712));
+        env_set_trapframe(0, test_page(712));
     })?;
     // 68 bytes, the last of them on the next page.
     kills(|| {
-        page_unmap(0, place(714));
+        page_unmap(0, test_page(714));
         env_set_trapframe(0, fresh(713) + 0xFBD);
     })
 }
@@ -174,8 +174,8 @@ fn env_set_trapframe_from_absent_memory_ends_the_process() -> Outcome {
 fn env_set_trapframe_raises_no_upcall() -> Outcome {
     kills(|| {
         mend_faults();
-        load(place(715));
-        env_set_trapframe(0, place(716));
+        load(test_page(715));
+        env_set_trapframe(0, test_page(716));
     })
 }
 
@@ -220,7 +220,7 @@ fn instructions_of_the_system_end_the_process() -> Outcome {
 fn other_exceptions_raise_no_upcall() -> Outcome {
     kills(|| {
         mend_faults();
-        load(place(717));
+        load(test_page(717));
         execute(&[0x0F, 0x0B], 0);
     })
 }
@@ -239,16 +239,16 @@ fn an_exit_is_told() -> Outcome {
 fn a_dead_process_gives_its_pages_back() -> Outcome {
     let page = fresh(1);
     let child = child(|| {
-        page_map((0, place(2)), (0, 0), WRITE);
+        page_map((0, test_page(2)), (0, 0), WRITE);
         sys_yield();
-        load(place(700));
+        load(test_page(700));
         Ok(())
     })?;
-    equal("share", page_map((0, page), (child, place(2)), WRITE), 0)?;
+    equal("share", page_map((0, page), (child, test_page(2)), WRITE), 0)?;
     is_killed(child)?;
     equal("count", pageref(page), 1)?;
     equal("status", record(child, STATUS), 0)?;
-    equal("its id", page_alloc(child, place(3), WRITE), BAD_ENV)
+    equal("its id", page_alloc(child, test_page(3), WRITE), BAD_ENV)
 }
 
 /// A child that makes a child of its own, says which (word 0), and waits for a message; its child counts (word 1).
@@ -291,7 +291,7 @@ fn an_orphan_lives_on() -> Outcome {
 fn a_sender_finds_nobody_when_the_receiver_is_dead() -> Outcome {
     let receiver = child(|| {
         equal("receive", ipc_recv(UTOP), 0)?;
-        load(place(700));
+        load(test_page(700));
         Ok(())
     })?;
     until_receiving(receiver)?;

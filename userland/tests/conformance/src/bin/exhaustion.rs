@@ -6,7 +6,7 @@ use conformance::calls::{exofork, ipc_recv, ipc_try_send, page_alloc, page_map, 
 use conformance::claims::{Outcome, Seen, equal, holds};
 use conformance::facts::{
     NO_MEMORY, READ, RECEIVING, UTOP, WRITE, count, directory_entry, fact, flags, frame, fresh,
-    own, place,
+    own, test_page,
 };
 use conformance::family::{blank_child, child, end, ends_well, fork, until_receiving};
 use conformance::native::{frames, leaves_no_frame_behind};
@@ -45,7 +45,7 @@ fn without_memory(act: impl FnOnce(u32) -> Outcome) -> Outcome {
 
 fn page_alloc_says_when_memory_is_gone() -> Outcome {
     without_memory(|last| {
-        equal("a page", page_alloc(0, place(1), WRITE), NO_MEMORY)?;
+        equal("a page", page_alloc(0, test_page(1), WRITE), NO_MEMORY)?;
         equal("a page in place of another", page_alloc(0, last, WRITE), NO_MEMORY)?;
         equal("the other", flags(last) & 7, 7)?;
         equal("give one back", page_unmap(0, last), 0)?;
@@ -59,7 +59,7 @@ fn page_map_says_when_memory_is_gone() -> Outcome {
     without_memory(|last| {
         equal("a table is needed", page_map((0, last), (0, 0x2000_0000), READ), NO_MEMORY)?;
         equal("count", count(frame(last)), 1)?;
-        equal("no table is needed", page_map((0, last), (0, place(1)), READ), 0)
+        equal("no table is needed", page_map((0, last), (0, test_page(1)), READ), 0)
     })
 }
 

@@ -7,7 +7,7 @@ use conformance::calls::{
 };
 use conformance::claims::{Outcome, equal};
 use conformance::facts::{
-    BAD_ENV, CPU, ID, NO_FREE_ENV, PARENT, RUNS, STATUS, TYPE, UPCALL, own, place, record,
+    BAD_ENV, CPU, ID, NO_FREE_ENV, PARENT, RUNS, STATUS, TYPE, UPCALL, own, record, test_page,
 };
 use conformance::family::{blank_child, child, end, ends_well, stopped_child};
 use support::memory::load;
@@ -62,16 +62,16 @@ fn an_id_of_the_past_is_nobody() -> Outcome {
     end(old)?;
     let new = blank_child()?;
     equal("the same slot", new & 0x3FF, old & 0x3FF)?;
-    equal("the old one", page_alloc(old, place(1), 7), BAD_ENV)?;
-    equal("the one to come", page_alloc(new + 0x1000, place(1), 7), BAD_ENV)?;
-    equal("the new one", page_alloc(new, place(1), 7), 0)?;
+    equal("the old one", page_alloc(old, test_page(1), 7), BAD_ENV)?;
+    equal("the one to come", page_alloc(new + 0x1000, test_page(1), 7), BAD_ENV)?;
+    equal("the new one", page_alloc(new, test_page(1), 7), 0)?;
     end(new)
 }
 
 fn bit_31_and_bare_slots_are_nobody() -> Outcome {
     let child = blank_child()?;
     for id in [child | 0x8000_0000, child & 0x3FF, child & 0xFFF, child | 0xC00] {
-        equal("env", (id, page_unmap(id, place(1))), (id, -2))?;
+        equal("env", (id, page_unmap(id, test_page(1))), (id, -2))?;
     }
     end(child)
 }

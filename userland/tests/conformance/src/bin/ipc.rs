@@ -8,7 +8,7 @@ use conformance::calls::{
 use conformance::claims::{Outcome, Seen, equal, holds, until};
 use conformance::facts::{
     BAD_ENV, FROM, INVALID, NOT_RECEIVING, PERM, READ, RECEIVE_AT, RECEIVING, RUNS, STATUS, UTOP,
-    VALUE, WRITE, entry, fact, flags, frame, fresh, own, pageref, place,
+    VALUE, WRITE, entry, fact, flags, frame, fresh, own, pageref, test_page,
 };
 use conformance::family::{child, end, ends_well, is_killed, tell, told, until_receiving};
 use support::memory::{load, store};
@@ -82,11 +82,11 @@ fn try_send_to_nobody_is_bad_env() -> Outcome {
 }
 
 fn recv_blocks_until_a_sender_delivers() -> Outcome {
-    let receiver = receiver(place(5), || equal("value", own(VALUE), 2))?;
+    let receiver = receiver(test_page(5), || equal("value", own(VALUE), 2))?;
     let facts = || [RECEIVING, RECEIVE_AT, STATUS, RUNS].map(|offset| fact(receiver, offset));
     let before = facts();
     let [receiving, at, status, _] = before;
-    equal("receiving, where, status", [receiving, at, status], [1, place(5), 4].map(Some))?;
+    equal("receiving, where, status", [receiving, at, status], [1, test_page(5), 4].map(Some))?;
     for _ in 0..20 {
         sys_yield();
     }
@@ -97,7 +97,7 @@ fn recv_blocks_until_a_sender_delivers() -> Outcome {
 
 fn recv_tells_value_sender_and_permissions() -> Outcome {
     let (page, sender) = (fresh(1), getenvid());
-    let receiver = receiver(place(5), || {
+    let receiver = receiver(test_page(5), || {
         let seen = [VALUE, FROM, PERM].map(own);
         equal("value, sender, permissions", seen, [0x1234_5678, sender, 0x407])
     })?;
@@ -140,19 +140,19 @@ fn values_have_32_bits() -> Outcome {
 fn a_page_comes_if_both_want_it() -> Outcome {
     let page = fresh(1);
     store(page, 0xBEE);
-    let receiver = receiver(place(5), || {
+    let receiver = receiver(test_page(5), || {
         equal("permissions", own(PERM), 7)?;
-        equal("flags", flags(place(5)) & 0xE07, 7)?;
-        equal("word", load(place(5)), 0xBEE)
+        equal("flags", flags(test_page(5)) & 0xE07, 7)?;
+        equal("word", load(test_page(5)), 0xBEE)
     })?;
     equal("send", ipc_try_send(receiver, 1, page, WRITE), 0)?;
     ends_well(receiver)
 }
 
 fn no_page_comes_if_none_is_sent() -> Outcome {
-    let receiver = receiver(place(5), || {
+    let receiver = receiver(test_page(5), || {
         no_page_came()?;
-        equal("entry", entry(place(5)), 0)
+        equal("entry", entry(test_page(5)), 0)
     })?;
     equal("send", ipc_try_send(receiver, 1, UTOP, WRITE), 0)?;
     ends_well(receiver)
@@ -168,7 +168,7 @@ fn no_page_comes_if_none_is_wanted() -> Outcome {
 
 fn permissions_mean_nothing_without_a_page() -> Outcome {
     for perm in [0, 2, 0xFFFF_FFFF] {
-        let receiver = receiver(place(5), no_page_came)?;
+        let receiver = receiver(test_page(5), no_page_came)?;
         equal("send", ipc_try_send(receiver, 1, UTOP, perm), 0)?;
         ends_well(receiver)?;
     }
@@ -202,10 +202,10 @@ fn utop_and_above_mean_no_page() -> Outcome {
 fn the_page_is_shared() -> Outcome {
     let page = fresh(1);
     let number = frame(page);
-    let receiver = receiver(place(5), || {
-        equal("frame", frame(place(5)), number)?;
-        equal("count", pageref(place(5)), 2)?;
-        store(place(5) + 4, 0x5A5A);
+    let receiver = receiver(test_page(5), || {
+        equal("frame", frame(test_page(5)), number)?;
+        equal("count", pageref(test_page(5)), 2)?;
+        store(test_page(5) + 4, 0x5A5A);
         Ok(())
     })?;
     equal("send", ipc_try_send(receiver, 1, page, WRITE), 0)?;
@@ -219,8 +219,8 @@ fn the_page_takes_the_place_of_another() -> Outcome {
     let (page, old) = (fresh(1), fresh(2));
     store(page, 1);
     store(old, 2);
-    let receiver = receiver(place(5), || equal("word", load(place(5)), 1))?;
-    equal("an old page", page_map((0, old), (receiver, place(5)), READ), 0)?;
+    let receiver = receiver(test_page(5), || equal("word", load(test_page(5)), 1))?;
+    equal("an old page", page_map((0, old), (receiver, test_page(5)), READ), 0)?;
     equal("count of the old", pageref(old), 2)?;
     equal("send", ipc_try_send(receiver, 1, page, READ), 0)?;
     equal("counts", [pageref(old), pageref(page)], [1, 2])?;
@@ -230,9 +230,9 @@ fn the_page_takes_the_place_of_another() -> Outcome {
 fn a_page_arrives_with_the_permissions_it_was_sent_with() -> Outcome {
     let page = fresh(1);
     for perm in [5, 7, 0x205, 0x805, 0xE07] {
-        let receiver = receiver(place(5), || {
+        let receiver = receiver(test_page(5), || {
             equal("told", own(PERM), perm)?;
-            equal("flags", flags(place(5)) & 0xE07, perm)
+            equal("flags", flags(test_page(5)) & 0xE07, perm)
         })?;
         equal("send", ipc_try_send(receiver, 1, page, perm), 0)?;
         ends_well(receiver)?;
@@ -242,10 +242,10 @@ fn a_page_arrives_with_the_permissions_it_was_sent_with() -> Outcome {
 
 fn a_page_sent_without_write_cannot_be_written() -> Outcome {
     let page = fresh(1);
-    let receiver = receiver(place(5), || {
-        let again = page_map((0, place(5)), (0, place(5)), WRITE);
+    let receiver = receiver(test_page(5), || {
+        let again = page_map((0, test_page(5)), (0, test_page(5)), WRITE);
         equal("W by a mapping", again, INVALID)?;
-        store(place(5), 1);
+        store(test_page(5), 1);
         Ok(())
     })?;
     equal("send", ipc_try_send(receiver, 1, page, READ), 0)?;
@@ -254,17 +254,17 @@ fn a_page_sent_without_write_cannot_be_written() -> Outcome {
 }
 
 fn write_needs_a_writable_source() -> Outcome {
-    equal("allocate", page_alloc(0, place(1), READ), 0)?;
-    let receiver = receiver(place(5), || equal("permissions", own(PERM), 5))?;
-    equal("W", ipc_try_send(receiver, 1, place(1), WRITE), INVALID)?;
-    equal("no W", ipc_try_send(receiver, 1, place(1), READ), 0)?;
+    equal("allocate", page_alloc(0, test_page(1), READ), 0)?;
+    let receiver = receiver(test_page(5), || equal("permissions", own(PERM), 5))?;
+    equal("W", ipc_try_send(receiver, 1, test_page(1), WRITE), INVALID)?;
+    equal("no W", ipc_try_send(receiver, 1, test_page(1), READ), 0)?;
     ends_well(receiver)
 }
 
 /// What call 12 says of these: unaligned, absent, without a table, and permissions that no page may have.
 fn refuse_all(receiver: u32, page: u32) -> Outcome {
-    equal("unmap", page_unmap(0, place(3)), 0)?;
-    for va in [page + 1, page + 4, page + 0xFFF, place(3), 0x7000_0000, UTOP - 1] {
+    equal("unmap", page_unmap(0, test_page(3)), 0)?;
+    for va in [page + 1, page + 4, page + 0xFFF, test_page(3), 0x7000_0000, UTOP - 1] {
         equal("page", (va, ipc_try_send(receiver, 1, va, READ)), (va, -3))?;
     }
     for perm in [0, 1, 2, 3, 4, 6, 0xD, 0x15, 0x25, 0x45, 0x85, 0x105, 0x1005, 0xFFFF_FFFF] {
@@ -275,7 +275,7 @@ fn refuse_all(receiver: u32, page: u32) -> Outcome {
 
 fn what_is_sent_must_be_a_page_with_permissions() -> Outcome {
     let page = fresh(1);
-    let receiver = receiver(place(5), || Ok(()))?;
+    let receiver = receiver(test_page(5), || Ok(()))?;
     refuse_all(receiver, page)?;
     equal("count", pageref(page), 1)?;
     end(receiver)
@@ -291,8 +291,8 @@ fn a_page_is_checked_even_if_none_is_wanted() -> Outcome {
 }
 
 fn after_a_refusal_the_receiver_still_waits() -> Outcome {
-    let receiver = receiver(place(5), || equal("value", own(VALUE), 4))?;
-    equal("refused", ipc_try_send(receiver, 3, place(1) + 1, READ), INVALID)?;
+    let receiver = receiver(test_page(5), || equal("value", own(VALUE), 4))?;
+    equal("refused", ipc_try_send(receiver, 3, test_page(1) + 1, READ), INVALID)?;
     let facts = [RECEIVING, STATUS, VALUE].map(|offset| fact(receiver, offset));
     equal("receiving, status, value", facts, [Some(1), Some(4), Some(0)])?;
     equal("send", ipc_try_send(receiver, 4, UTOP, 0), 0)?;
@@ -300,7 +300,7 @@ fn after_a_refusal_the_receiver_still_waits() -> Outcome {
 }
 
 fn recv_takes_only_a_page_or_none() -> Outcome {
-    for va in [1, 4, place(5) + 0x800, UTOP - 1] {
+    for va in [1, 4, test_page(5) + 0x800, UTOP - 1] {
         equal("where", (va, ipc_recv(va)), (va, -3))?;
     }
     equal("receiving, status", [own(RECEIVING), own(STATUS)], [0, 3])

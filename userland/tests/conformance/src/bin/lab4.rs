@@ -5,7 +5,7 @@
 use conformance::calls::call;
 use conformance::claims::{Outcome, Seen, equal, holds};
 use conformance::facts::{
-    ID, INVALID, NOT_RECEIVING, RECEIVING, STATUS, UTOP, VALUE, fact, own, place, record,
+    ID, INVALID, NOT_RECEIVING, RECEIVING, STATUS, UTOP, VALUE, fact, own, record, test_page,
 };
 use conformance::family::{stopped_child, tell, told};
 use conformance::upcall::{EXCEPTION_STACK, mending_upcall};
@@ -24,15 +24,15 @@ conformance::program! {
 fn numbers_0_to_8_are_the_same() -> Outcome {
     equal("getenvid", call(2, []).cast_unsigned(), own(ID))?;
     equal("cgetc", call(1, []), 0)?;
-    equal("page_alloc", call(4, [0, place(1), 7]), 0)?;
-    equal("page_unmap", call(6, [0, place(1)]), 0)?;
+    equal("page_alloc", call(4, [0, test_page(1), 7]), 0)?;
+    equal("page_unmap", call(6, [0, test_page(1)]), 0)?;
     equal("env_set_status", call(8, [0, 3]), INVALID)
 }
 
 fn number_9_sets_the_upcall() -> Outcome {
     equal("exception stack", call(4, [0, EXCEPTION_STACK, 7]), 0)?;
     equal("upcall", call(9, [0, mending_upcall()]), 0)?;
-    equal("a page that was not there", load(place(3)), 0)?;
+    equal("a page that was not there", load(test_page(3)), 0)?;
     equal("no upcall", call(9, [0, 0]), 0)
 }
 

@@ -4,7 +4,7 @@
 
 use conformance::calls::call;
 use conformance::claims::{Outcome, equal};
-use conformance::facts::{INVALID, STATUS, UTOP, place, record};
+use conformance::facts::{INVALID, STATUS, UTOP, record, test_page};
 use conformance::family::{stopped_child, tell, told};
 
 conformance::program! {
@@ -29,7 +29,7 @@ fn a_receiver_that_does_not_wait_is_error_8() -> Outcome {
 
 fn other_errors_are_as_in_other_years() -> Outcome {
     equal("nobody", call(11, [0x7FFF_F000, 5, UTOP, 0]), -2)?;
-    equal("an unaligned page", call(4, [0, place(1) + 1, 7]), INVALID)
+    equal("an unaligned page", call(4, [0, test_page(1) + 1, 7]), INVALID)
 }
 
 fn children_have_the_same_errors() -> Outcome {

@@ -11,7 +11,7 @@ use conformance::claims::{Outcome, Seen, equal, holds, until};
 use conformance::code;
 use conformance::facts::{
     READ, RECEIVING, STATUS, UTOP, WRITE, count, directory_entry, entry, fact, flags, frame, fresh,
-    own, pageref, place,
+    own, pageref, test_page,
 };
 use conformance::family::{
     blank_child, child, end, ends_well, is_gone, is_killed, kills, landed, landing, pages,
@@ -80,14 +80,14 @@ fn what_a_parent_unmaps_a_child_cannot_write_any_more() -> Outcome {
     let page = fresh(1);
     let writer = stopped_child(|| {
         loop {
-            store(place(2), told(0));
+            store(test_page(2), told(0));
             tell(0, told(0) + 1);
         }
     })?;
-    equal("share", page_map((0, page), (writer, place(2)), WRITE), 0)?;
+    equal("share", page_map((0, page), (writer, test_page(2)), WRITE), 0)?;
     equal("start", env_set_status(writer, 2), 0)?;
     until("it writes", || load(page) > 10)?;
-    equal("unmap", page_unmap(writer, place(2)), 0)?;
+    equal("unmap", page_unmap(writer, test_page(2)), 0)?;
     store(page, 0);
     is_killed(writer)?;
     equal("written after that", load(page), 0)
@@ -250,10 +250,10 @@ fn the_last_owner_of_a_page_need_not_copy_it() -> Outcome {
     let [copied, ..] = native(copy)?;
     equal("copied, frame", (copied, frame(page)), (0, before))?;
     equal("flags", flags(page) & 0xE07, 7)?;
-    equal("share", page_map((0, page), (0, place(2)), READ), 0)?;
+    equal("share", page_map((0, page), (0, test_page(2)), READ), 0)?;
     let [copied, ..] = native(copy)?;
     holds("with two owners it is copied", copied == 1 && frame(page) != before)?;
-    equal("words", [load(page), load(place(2))], [0x0C0, 0x0C0])
+    equal("words", [load(page), load(test_page(2))], [0x0C0, 0x0C0])
 }
 
 /// A walk that looks at UVPD first reads some thousand entries, not a million, and misses no page.

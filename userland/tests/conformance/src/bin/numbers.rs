@@ -5,7 +5,7 @@
 use abi::Syscall;
 use conformance::calls::{call, getenvid, ipc_try_send, sys_yield};
 use conformance::claims::{Outcome, Seen, equal, holds, until};
-use conformance::facts::{INVALID, UTOP, fresh, own, place};
+use conformance::facts::{INVALID, UTOP, fresh, own, test_page};
 use conformance::family::{child, end, ends_well, stopped_child, tell, told};
 use conformance::native::native;
 use support::Registers;
@@ -63,7 +63,7 @@ fn the_number_is_all_of_eax() -> Outcome {
 
 /// Calls 0 to 13 but 3 and 7, with arguments that do something or are refused.
 fn every_call_keeps_the_other_registers() -> Outcome {
-    let (page, other) = (fresh(1), place(2));
+    let (page, other) = (fresh(1), test_page(2));
     let calls: [[u32; 6]; 16] = [
         [0, page, 1, 0xB, 0xD, 0x5],
         [1, 0xD, 0xC, 0xB, 0xD, 0x5],

@@ -4,7 +4,7 @@
 
 use conformance::calls::{env_destroy, env_set_status, exofork, getenvid, page_alloc, page_unmap};
 use conformance::claims::{Outcome, equal, holds, until};
-use conformance::facts::{BAD_ENV, PARENT, STATUS, own, place, record};
+use conformance::facts::{BAD_ENV, PARENT, STATUS, own, record, test_page};
 use conformance::family::{child, ends_well, fork, is_gone};
 use conformance::start::exit;
 use support::memory::{load, store};
@@ -19,7 +19,7 @@ conformance::program! {
 
 /// The parent ends here; what follows is done by its child.
 fn a_process_outlives_its_parent() -> Outcome {
-    store(place(0), 0x0A9A);
+    store(test_page(0), 0x0A9A);
     let child = fork();
     holds("a child", child >= 0)?;
     if child > 0 {
@@ -36,9 +36,9 @@ fn an_orphan_without_a_grandparent_has_no_parent() -> Outcome {
 }
 
 fn an_orphan_keeps_its_memory() -> Outcome {
-    equal("a word from before", load(place(0)), 0x0A9A)?;
-    equal("a new page", page_alloc(0, place(1), 7), 0)?;
-    equal("unmap", page_unmap(0, place(1)), 0)
+    equal("a word from before", load(test_page(0)), 0x0A9A)?;
+    equal("a new page", page_alloc(0, test_page(1), 7), 0)?;
+    equal("unmap", page_unmap(0, test_page(1)), 0)
 }
 
 fn an_orphan_may_have_children() -> Outcome {

@@ -51,7 +51,7 @@ const WORDS: usize = PAGE_SIZE as usize / 4;
 /// Frames of the DMA pool, which nobody uses when there is no driver.
 const POOL: u32 = 64;
 /// Where they are tried.
-const PLACE: u32 = 0x3000_0000;
+const DMA_ADDRESS: u32 = 0x3000_0000;
 
 /// The transfer area.
 #[repr(align(4096))]
@@ -219,8 +219,8 @@ impl Test {
 
 /// Runs lie all over the disk; the first at its beginning, the last at its end.
 fn first_page(run: u32, sectors: u64) -> u64 {
-    let places = sectors / u64::from(PAGE_SECTORS) - u64::from(SLOTS);
-    places * u64::from(run) / u64::from(RUNS - 1)
+    let starts = sectors / u64::from(PAGE_SECTORS) - u64::from(SLOTS);
+    starts * u64::from(run) / u64::from(RUNS - 1)
 }
 
 /// What a word of a page on the disk is to be: different for each.
@@ -390,7 +390,7 @@ fn hammer(server: u32) -> Result<(), Failure> {
 /// A driver of this program's own dies: its frames are nobody's until its device is off. Then one that is restarted as
 /// init does it.
 fn death() -> Result<(), Failure> {
-    let all = PageRange::new(UserPage::new(PLACE)?, POOL)?;
+    let all = PageRange::new(UserPage::new(DMA_ADDRESS)?, POOL)?;
     dma_allocate(all)?;
     release(all)?;
     let mut driver = serving(Driver::start(Access::Everyone).map_err(Failure::Spawn)?)?;

@@ -7,9 +7,9 @@ use libsys::{
 };
 
 /// `0x4000_0000  PDE 0x100`: the first of the pages.
-const PLACE: u32 = 0x4000_0000;
+const FIRST_TEST_PAGE: u32 = 0x4000_0000;
 /// How many there are: 1 GiB.
-const PLACES: u32 = 0x4_0000;
+const TEST_PAGES: u32 = 0x4_0000;
 /// Pages that one call allocates at most.
 const ALLOCATION: u32 = 64;
 
@@ -18,17 +18,17 @@ pub const READ_ONLY: Change = Change { drop: Permissions::WRITE, add: Permission
 /// Gives W back.
 pub const WRITABLE: Change = Change { drop: Permissions::empty(), add: Permissions::WRITE };
 
-/// The `index`-th page: `0..PLACES`.
-pub const fn place(index: u32) -> UserPage {
-    assert!(index < PLACES);
-    UserPage::known(PLACE + index * PAGE_SIZE)
+/// The `index`-th page: `0..TEST_PAGES`.
+pub const fn test_page(index: u32) -> UserPage {
+    assert!(index < TEST_PAGES);
+    UserPage::known(FIRST_TEST_PAGE + index * PAGE_SIZE)
 }
 
 /// The first `pages` pages in ranges of at most `limit`.
 fn ranges(pages: u32, limit: u32) -> impl Iterator<Item = PageRange> {
     (0..pages).step_by(limit as usize).map(move |first| {
         let length = limit.min(pages - first);
-        PageRange::new(place(first), length).expect("the places are a process's")
+        PageRange::new(test_page(first), length).expect("test pages are a process's")
     })
 }
 

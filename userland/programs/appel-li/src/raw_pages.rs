@@ -23,16 +23,16 @@ const ALLOCATION: u32 = 64;
 /// # Panics
 /// If there are not so many: 262,144.
 #[must_use]
-pub const fn place(index: u32) -> UserPage {
+pub const fn raw_page(index: u32) -> UserPage {
     assert!(index < (END - START) / PAGE_SIZE);
     UserPage::known(START + index * PAGE_SIZE)
 }
 
 /// The places, as the memory of a collector.
 #[derive(Clone, Copy, Debug)]
-pub struct Places;
+pub struct RawPages;
 
-impl Memory for Places {
+impl Memory for RawPages {
     #[inline(always)]
     fn load(&self, address: u32) -> u32 {
         load(address)
@@ -98,6 +98,6 @@ pub fn touch(page: UserPage) {
 fn check(address: u32) {
     assert!(
         address.wrapping_sub(START) < END - START && address.is_multiple_of(4),
-        "not a word of the places"
+        "not a word of a raw page"
     );
 }
