@@ -1,4 +1,5 @@
-//! What one page costs: to allocate, to map, to unmap. Its table is there; it itself is absent before.
+//! What one page costs: to allocate, to map, to unmap. Its page table exists; the page itself is
+//! absent before.
 
 use libsys::{Permissions, Target, page_allocate, page_map, page_unmap};
 

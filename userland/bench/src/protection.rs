@@ -1,4 +1,4 @@
-//! What it costs to change the rights of pages: W is taken away and given back, and both are timed.
+//! What it costs to change the permissions of pages: W is dropped and added, and both are measured.
 
 use libsys::{PageRange, Target, page_protect, range_protect};
 
@@ -23,6 +23,6 @@ pub fn run() -> Outcome {
         watch.time(|| range_protect(Target::Caller, many, WRITABLE))?;
         Ok(())
     })?;
-    samples.tell("protect_100_per_page", PAGES);
+    samples.print("protect_100_per_page", PAGES);
     Ok(())
 }

@@ -1,18 +1,19 @@
-//! Where compressed pages lie: one behind the other in a piece of memory of fixed size, pushed together when it is full.
+//! Where compressed pages (*blobs*) lie: one behind the other in a piece of memory of fixed size.
+//! When it is full, the blobs are moved together.
 //!
-//! Nothing here allocates after the beginning, because a fault handler calls it.
+//! Nothing here allocates after the beginning, because a fault handler uses it.
 
 use alloc::boxed::Box;
 use alloc::vec;
 
-/// Before each blob: its page and its length, 2 bytes each.
+/// Bytes before each blob: its page and its length, 2 bytes each.
 const HEADER: usize = 4;
 
 /// At most one blob for each of some pages.
 #[derive(Debug)]
 pub struct Blobs {
     bytes: Box<[u8]>,
-    /// Where the header of each page's blob is.
+    /// The offset of the header of each page's blob.
     offsets: Box<[Option<usize>]>,
     end: usize,
 }
@@ -22,7 +23,7 @@ pub struct Blobs {
 pub struct Full;
 
 impl Blobs {
-    /// None yet: room for so many bytes, and the blobs of pages below `pages`.
+    /// No blobs; room for `bytes` bytes, and for the blobs of pages below `pages`.
     #[must_use]
     pub fn new(pages: u16, bytes: usize) -> Self {
         Self {
@@ -32,17 +33,17 @@ impl Blobs {
         }
     }
 
-    /// A page's blob.
+    /// The blob of a page.
     #[must_use]
     pub fn get(&self, page: u16) -> Option<&[u8]> {
         let offset = self.offsets[usize::from(page)]?;
         Some(&self.bytes[offset + HEADER..offset + self.size(offset)])
     }
 
-    /// Gives a page a blob, in place of the one it had. It is shorter than 64 KiB.
+    /// Stores the blob of a page, in place of an older one. It is shorter than 64 KiB.
     ///
     /// # Errors
-    /// `Full`: there is no room for it, and the page has none any more.
+    /// `Full`: there is no room for it. The page has no blob then.
     pub fn put(&mut self, page: u16, blob: &[u8]) -> Result<(), Full> {
         let length = u16::try_from(blob.len()).map_err(|_| Full)?;
         self.offsets[usize::from(page)] = None;
@@ -70,7 +71,7 @@ impl Blobs {
         u16::from_le_bytes([self.bytes[at], self.bytes[at + 1]])
     }
 
-    /// Of the blob at a place, header included.
+    /// The bytes of the blob at an offset, header included.
     fn size(&self, offset: usize) -> usize {
         HEADER + usize::from(self.half(offset + 2))
     }

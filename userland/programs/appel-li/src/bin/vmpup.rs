@@ -1,12 +1,15 @@
-//! `vmpup`: what a protection fault that a program serves itself costs, by the three measurements of Appel and Li
-//! (1991), section 3.
+//! `vmpup`: what a protection fault costs that a program handles itself, by the three measurements
+//! of Appel and Li (1991), section 3.
 //!
-//! - `prot1+trap+unprot`: a random protected page is written; the handler protects another one and unprotects it.
-//! - `protN+trap+unprot`: 100 pages are protected together, then written in random order; the handler unprotects each.
-//! - `trap`: a protected page is written; the handler goes on after the instruction and changes nothing.
+//! - `prot1+trap+unprot`: a random protected page is written; the handler protects another page and
+//!   unprotects this one.
+//! - `protN+trap+unprot`: 100 pages are protected together and then written in random order; the
+//!   handler unprotects each.
+//! - `trap`: a protected page is written; the handler skips the instruction and changes nothing.
 //!
-//! A row is ticks of the counter for one fault, from before the write to after it, the loop around it and its share of
-//! PROTN included. The order of the pages is made outside the time that is taken.
+//! A row is the ticks of the counter for one fault, from before the write to after it, including
+//! the loop around it and its share of PROTN. The order of the pages is made outside of the
+//! measured time.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -62,7 +65,7 @@ fn one_at_a_time(order: &mut Order, random: &mut Random) -> Result<u32, Failure>
     for _ in 0..ROUNDS {
         let last = order[PAGES as usize - 1];
         random.shuffle(order);
-        // The page that is open would not fault.
+        // A write to the page that is not protected would not fault.
         if order[0] == last {
             order.swap(0, 1);
         }
@@ -130,7 +133,8 @@ fn unprotect(fault: &mut Fault<'_>) -> Handled {
 #[allow(unsafe_code)]
 fn skip(fault: &mut Fault<'_>) -> Handled {
     count();
-    // SAFETY: while this is the handler, only `touch` faults, whose one instruction changes no register.
+    // SAFETY: while this handler is installed, only `touch` faults, whose one instruction changes
+    // no register.
     unsafe { fault.resume_at(fault.eip() + TOUCH_LENGTH) };
     Handled::Resume
 }
