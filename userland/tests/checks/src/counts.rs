@@ -1,4 +1,4 @@
-//! Reference counts of frames: 32 bits, and right.
+//! Reference counts of frames: they have 32 bits, and are right.
 
 use libsys::call::Change;
 use libsys::{PageRange, Target, machine, page_unmap, range_share, range_unmap};
@@ -11,7 +11,7 @@ checks! {
     one_frame_has_70000_mappings,
 }
 
-/// More than 16 bits hold.
+/// More mappings than 16 bits can count.
 const MAPPINGS: u32 = 70_000;
 const SELF: Target = Target::Caller;
 
@@ -19,7 +19,7 @@ fn one_frame_has_70000_mappings() -> Outcome {
     let first = fresh(0)?;
     store(first.address(), 0x7000_0000);
     let frame = leaf(first).frame();
-    // Doubling: what is mapped is mapped once more behind itself, 1,024 pages at a time.
+    // Each round maps the pages that are mapped once more behind them, up to 1,024 pages at a time.
     let mut mapped = 1;
     while mapped < MAPPINGS {
         let pages = mapped.min(PageRange::LIMIT).min(MAPPINGS - mapped);
@@ -32,7 +32,7 @@ fn one_frame_has_70000_mappings() -> Outcome {
         equal("its contents", load(test_page(index).address()), 0x7000_0000)?;
     }
     let free = machine().free;
-    // With 16 bits the frame would be free after 4,464 of these.
+    // With 16 bits the frame would be free after 4,464 of these pages.
     let mut index = 1;
     while index < MAPPINGS {
         let pages = PageRange::LIMIT.min(MAPPINGS - index);

@@ -1,7 +1,7 @@
-//! Drivers: what they get, what of it stays theirs, and that nobody else gets anything.
+//! Drivers: what they get, what they keep, and that no other process gets any of it.
 //!
-//! The checks named `a_driver…` need `trust` on the boot line: then the harness makes their process a driver. Without
-//! it they are skipped.
+//! The checks whose name begins with `a_driver` need `trust` on the boot line: then the harness
+//! makes their process a driver. Without it they are skipped.
 
 use libsys::abi::call::PageTransfer;
 use libsys::abi::driver::{Line, PortRange};
@@ -36,7 +36,7 @@ const CLOCK_LINE: u32 = 8;
 /// The last 16 bytes below 4 GiB, where the CPU starts: in the firmware's ROM.
 const ROM: Frame = Frame::from_number(0xF_FFFF);
 
-/// Writes a port of the clock's.
+/// Writes a register of the clock.
 #[allow(unsafe_code)]
 fn write_port(port: u16, value: u8) {
     // SAFETY: the clock writes no memory.
@@ -45,7 +45,8 @@ fn write_port(port: u16, value: u8) {
 
 #[allow(unsafe_code)]
 fn release(range: PageRange) -> Result<(), Error> {
-    // SAFETY: the checks have no device that uses their DMA frames, and no Rust object lies in their places.
+    // SAFETY: the checks have no device that uses their DMA frames, and no Rust object lies in test
+    // pages.
     unsafe { libsys::dma_release(range) }
 }
 
@@ -68,7 +69,7 @@ fn driver() -> Outcome {
     until("this process is a driver", || port_range(CLOCK, 2).and_then(ports_allow).is_ok())
 }
 
-/// A child, which is none.
+/// A child, which is no driver.
 fn nobody_is_a_driver_but_whom_a_driver_made_one() -> Outcome {
     let ordinary = child(|| {
         let no = Error::NotPermitted;
@@ -95,7 +96,7 @@ fn a_driver_uses_the_ports_that_it_was_given_and_no_others() -> Outcome {
     for (first, count) in [(0x20, 1), (0x40, 1), (0x3F8, 1), (0xF4, 1), (0x300, 256)] {
         refused("the kernel's ports", ports_allow(port_range(first, count)?), Error::Busy)?;
     }
-    // A child has not inherited them, and one that is a driver has only its own.
+    // A child does not inherit the ports, and a child that is a driver has only its own.
     let ordinary = child(|| {
         write_port(CLOCK as u16, 0x0B);
         Ok(())
@@ -193,7 +194,7 @@ fn a_driver_hears_its_interrupts_one_for_each_acknowledgement() -> Outcome {
         let message = receive(Some(id()), None)?;
         equal("kind", message.kind, Kind::Interrupt)?;
         equal("line", message.words[0], CLOCK_LINE)?;
-        // Reading register 0x0C lets the clock raise the next.
+        // A read of register 0x0C lets the clock raise the next interrupt.
         let _ = register(0x0C, None);
         interrupt_acknowledge(line)?;
     }

@@ -1,4 +1,4 @@
-//! Page faults that a process handles itself: nested ones, full stacks, handlers that are none.
+//! Page faults that a process handles itself: nested faults, full stacks, invalid handlers.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -35,7 +35,7 @@ checks! {
 const SELF: Target = Target::Caller;
 const WRITE: Permissions = Permissions::WRITE;
 
-/// What the handlers below note.
+/// How many faults the handlers below got.
 static FAULTS: AtomicU32 = AtomicU32::new(0);
 static ADDRESS: AtomicU32 = AtomicU32::new(0);
 static ACCESS: AtomicU32 = AtomicU32::new(0);
@@ -112,8 +112,8 @@ fn faults_nest_until_the_exception_stack_is_full() -> Outcome {
     is_killed(child, PAGE_FAULT)
 }
 
-/// The handler moves its stack pointer past the end of its stack, as a function with many locals does, and then uses
-/// it. To begin again at the top would be for ever.
+/// The handler moves its stack pointer past the end of its stack, as a function with many locals
+/// does, and then uses the stack. If the kernel began again at the top, this would repeat for ever.
 fn an_exception_stack_that_runs_over_ends_its_process() -> Outcome {
     let mut code = [0x90; 0x16];
     code[..LOAD.len()].copy_from_slice(LOAD);
@@ -135,7 +135,7 @@ fn a_handler_that_passes_on_leaves_it_to_the_pager() -> Outcome {
         Handled::PassOn
     }
     set_handler(Some(pass_on))?;
-    // The heap is the pager's to fill, or the region map's.
+    // The pager or the regions provide the heap.
     let heap = libsys::paging::regions::HEAP_END - 16 * PAGE_SIZE;
     store(heap, 3);
     equal("the handler was asked first", noted().0, 1)?;
@@ -147,7 +147,8 @@ fn a_handler_that_passes_on_leaves_it_to_the_pager() -> Outcome {
     is_killed(child, PAGE_FAULT)
 }
 
-/// A child whose faults go to `handler`, with or without an exception stack; it then touches an absent page.
+/// A child whose faults go to `handler`, with or without an exception stack. It touches an absent
+/// page.
 fn faulting(handler: u32, stack: Option<Permissions>) -> Result<libsys::ProcessId, libsys::Error> {
     let child = bare::bare(LOAD, at(test_page(0).address()))?;
     if let Some(permissions) = stack {
@@ -180,7 +181,8 @@ fn without_handler_and_pager_a_fault_is_the_end() -> Outcome {
     Ok(())
 }
 
-/// The parent maps the page while the child's fault waits in a stopped child: it resumes as if nothing had been.
+/// The parent maps the page while the child is stopped with its fault pending: the child just
+/// resumes.
 fn a_fault_that_is_mended_already_just_resumes() -> Outcome {
     let page = fresh(0)?;
     store(page.address(), 0x77);
@@ -188,7 +190,7 @@ fn a_fault_that_is_mended_already_just_resumes() -> Outcome {
     page_map((SELF, page), (child, page), Permissions::empty())?;
     process_start(child)?;
     crate::family::ends(child, libsys::abi::message::Reason::Exited, 0x77)?;
-    // Write permission that came back: no fault is left over from before.
+    // W was dropped and added again: the CPU must not fault because of an old translation.
     let family = crate::family::child(|| {
         let change = libsys::call::Change { drop: WRITE, add: Permissions::empty() };
         let back = libsys::call::Change { drop: Permissions::empty(), add: WRITE };

@@ -1,4 +1,4 @@
-//! The JOS calls 0 to 14: JOS's numbers and rules, without its faults.
+//! The JOS calls 0 to 14: they have JOS's numbers and rules, without its faults.
 
 use libsys::abi::layout::{PAGE_SIZE, USER_TOP};
 use libsys::abi::process_info::{ProcessInfo, Status};
@@ -51,7 +51,7 @@ const NO_MEMORY: u32 = 0xFFFF_FFFC;
 const NO_FREE_ENV: u32 = 0xFFFF_FFFB;
 const NOT_RECEIVING: u32 = 0xFFFF_FFF9;
 
-/// P and U, and with W.
+/// The permissions P and U, and the same with W.
 const READ: u32 = 5;
 const READ_WRITE: u32 = 7;
 const NO_PAGE: u32 = USER_TOP;
@@ -88,7 +88,7 @@ fn jos_cputs_stops_at_a_zero_and_at_its_length() -> Outcome {
     equal("up to the length", jos(0, [page + 5, 4]), 0)?;
     equal("nothing", jos(0, [page, 0]), 0)?;
     libsys::println!();
-    // Longer than a slice of the kernel's, and only zeros from there on.
+    // Longer than the kernel reads at a time, and only zeros from there on.
     fresh(1)?;
     equal("two pages", jos(0, [page + 10, 2 * PAGE_SIZE - 10]), 0)
 }
@@ -105,7 +105,7 @@ fn jos_cputs_of_bad_memory_ends_its_process() -> Outcome {
             UserRegisters { eax: 0, edx: address, ecx: length, ..UserRegisters::default() };
         is_killed(bare::run(CALL, registers)?, PAGE_FAULT)?;
     }
-    // Not even with a handler: JOS's calls never ask it.
+    // Not even with a handler: JOS calls never raise the caller's own handler.
     let child = bare::bare(
         CALL,
         UserRegisters { edx: test_page(0).address(), ecx: 1, ..UserRegisters::default() },
@@ -132,7 +132,7 @@ fn jos_env_destroy_leaves_nothing_to_wait_for() -> Outcome {
     equal("a child", jos(3, [child.bits()]), 0)?;
     until_gone(child)?;
     refused("wait", wait(Some(child)), Error::NoChild)?;
-    // Oneself, by 0: an exit as far as a native parent can see.
+    // 0 names the caller: a native parent sees an exit.
     let child = crate::family::child(|| {
         jos(3, [0]);
         equal("it came back", true, false)
@@ -144,7 +144,7 @@ fn jos_page_alloc_checks_its_arguments() -> Outcome {
     let page = test_page(0).address();
     equal("a page", jos(4, [0, page, READ_WRITE]), 0)?;
     equal("flags", bits(test_page(0)), 0x007)?;
-    // Mark 9 is the pager's, and ignored.
+    // The mark PAGER is ignored.
     equal("with marks", jos(4, [id().bits(), page, READ | 0xE00]), 0)?;
     equal("flags", bits(test_page(0)), 0xC05)?;
     let before = leaf(test_page(0));
@@ -204,7 +204,7 @@ fn jos_exofork_makes_an_empty_child_that_does_not_run() -> Outcome {
     until_gone(child)
 }
 
-/// Puts JOS's 68-byte record at place 9: eip 48, cs 52, eflags 56, esp 60, ss 64.
+/// Puts JOS's 68-byte record at test page 9: eip 48, cs 52, eflags 56, esp 60, ss 64.
 fn put_trapframe(ebx: u32, ecx: u32, selectors: [u32; 4]) -> Result<u32, Error> {
     let at = fresh(9)?.address();
     let [es, ds, cs, ss] = selectors;
@@ -244,7 +244,7 @@ fn jos_trapframe_and_status_start_a_child() -> Outcome {
     start_with([0x23, 0x23, 0x1B, 0x23])
 }
 
-/// All zero is what spawn finds in UENVS here; 0x10 and 0x08 are the kernel's.
+/// All zero is what JOS's spawn reads in UENVS here; 0x10 and 0x08 are the kernel's.
 fn jos_trapframe_takes_no_selector_from_a_program() -> Outcome {
     start_with([0, 0, 0, 0])?;
     start_with([0x10, 0x10, 0x08, 0x10])?;
@@ -257,7 +257,7 @@ fn jos_trapframe_takes_no_selector_from_a_program() -> Outcome {
         Ok(())
     })?;
     is_killed(bad, PAGE_FAULT)?;
-    // What it made is this process's now.
+    // The children of that process are children of this one now.
     for orphan in children() {
         equal("end", jos(3, [orphan.bits()]), 0)?;
         until_gone(orphan)?;
@@ -277,7 +277,7 @@ fn jos_status_is_runnable_or_not() -> Outcome {
     until_gone(child)
 }
 
-/// A grandchild is nobody's business but its parent's.
+/// Only its parent may act on a grandchild.
 fn jos_calls_reach_only_the_caller_and_its_children() -> Outcome {
     let family = child(|| {
         let grandchild = exofork()?;
@@ -300,7 +300,7 @@ fn jos_calls_reach_only_the_caller_and_its_children() -> Outcome {
 }
 
 fn jos_upcalls_are_set_for_oneself_and_children() -> Outcome {
-    // The address is not looked at.
+    // The address is not read.
     let child = exofork()?;
     for entry in [0, CODE, 0xF010_0000, 0xFFFF_FFFF] {
         equal("a child's", jos(10, [child.bits(), entry]), 0)?;
@@ -330,7 +330,7 @@ fn jos_ipc_needs_a_receiver() -> Outcome {
     equal("a stale id", jos(12, [stale_id()?.bits(), 1, NO_PAGE, 0]), BAD_ENV)?;
     equal("oneself", jos(12, [0, 1, NO_PAGE, 0]), NOT_RECEIVING)?;
     equal("one's parent", jos(12, [parent()?.bits(), 1, NO_PAGE, 0]), NOT_RECEIVING)?;
-    // One that waits for native messages waits for no other.
+    // A process that waits for native messages does not get JOS's.
     let idle = crate::family::idle_child()?;
     until_blocked(idle)?;
     equal("a native receiver", jos(12, [idle.bits(), 1, NO_PAGE, 0]), NOT_RECEIVING)?;
@@ -345,7 +345,7 @@ fn own_facts() -> ProcessInfo {
     info::slot(id().index())
 }
 
-/// A child in JOS call 13, which wants a page at `va` and then does this with what came.
+/// A child in JOS call 13, which accepts a page at `va` and then does this with the result.
 fn receiver(
     va: u32,
     act: impl FnOnce(ProcessInfo) -> Outcome,

@@ -1,4 +1,5 @@
-//! Messages: who gets what, what goes along, and what becomes of waiting that would never end.
+//! Messages: which receiver gets which message, what goes with it, and how a wait ends whose
+//! partner has ended.
 
 use libsys::abi::call::PageTransfer;
 use libsys::abi::message::{Kind, Reason};
@@ -116,7 +117,7 @@ fn a_receiver_may_choose_its_sender() -> Outcome {
     ends_well(first)
 }
 
-/// The receiver waits before there is a message; another sender does not disturb it.
+/// The receiver waits before there is a message; another sender does not end its wait.
 fn a_receiver_that_waits_for_one_gets_its_message() -> Outcome {
     let own = id();
     let receiver = child(|| {
@@ -169,7 +170,7 @@ fn a_circle_of_two_is_a_deadlock() -> Outcome {
         refused("wait", wait(Some(child)), Error::Deadlock)?;
     }
     equal("its call", receive(None, None)?.words, WORDS)?;
-    // It waits for the answer now.
+    // The child waits for the answer now.
     refused("receive", receive(Some(child), None), Error::Deadlock)?;
     refused("call", message_call(child, WORDS, None), Error::Deadlock)?;
     reply(child, [7; 4], None)?;
@@ -198,11 +199,12 @@ fn a_circle_of_three_is_a_deadlock() -> Outcome {
     ends_well(second)
 }
 
-/// A child that neither receives nor sends, and ends soon after its parent has begun to wait.
+/// A child that neither receives nor sends, and ends soon after its parent has begun to wait for
+/// it.
 fn passer_by() -> Result<ProcessId, Error> {
     child(|| {
         until_blocked(parent()?)?;
-        // Its parent may have waited for its pager, for a moment.
+        // The parent may wait for its pager first, for a moment.
         sleep(20);
         exit(3)
     })
@@ -228,7 +230,7 @@ fn a_caller_learns_that_its_server_ended() -> Outcome {
 }
 
 fn a_receiver_learns_that_its_sender_ended() -> Outcome {
-    // Of a stranger it learns no more than that.
+    // About a process that is not its child the caller learns only that it has ended.
     let stranger = idle_child()?;
     let receiver = child(|| {
         let result = receive(Some(stranger), None);
@@ -238,7 +240,7 @@ fn a_receiver_learns_that_its_sender_ended() -> Outcome {
     until_blocked(receiver)?;
     end(stranger)?;
     ends_well(receiver)?;
-    // Of its own child it learns all, as of any child.
+    // About its own child it learns everything.
     let child = passer_by()?;
     let message = receive(Some(child), None)?;
     equal("kind", (message.kind, message.sender), (Kind::Exit, child))?;
@@ -298,7 +300,7 @@ fn a_page_goes_along_with_its_permissions() -> Outcome {
             let page = fresh(0)?;
             store(page.address(), 0xFACE);
             send(parent()?, WORDS, sending(page, permissions))?;
-            // The parent looks at it while both have it.
+            // The parent looks at the page while both processes have it.
             receive(None, None)?;
             Ok(())
         })?;
@@ -350,7 +352,7 @@ fn a_page_cannot_be_sent_with_more_than_one_has() -> Outcome {
     Ok(())
 }
 
-/// The page is there when the message begins to wait, and is not when it is received.
+/// The page is present when the sender begins to wait, and absent when the message is received.
 fn a_page_that_vanishes_is_its_senders_error() -> Outcome {
     let first = child(|| {
         let page = fresh(0)?;
@@ -386,7 +388,7 @@ fn a_reply_that_fails_leaves_its_caller_waiting() -> Outcome {
     ends_well(caller)
 }
 
-/// Neither is the caller answered, nor is the next message taken.
+/// The caller does not get its answer, and the next message is not taken.
 fn a_reply_that_fails_receives_nothing() -> Outcome {
     let caller = caller(Ok(5))?;
     receive(None, None)?;
@@ -417,6 +419,6 @@ fn a_reply_may_bring_a_page() -> Outcome {
     store(fresh(6)?.address(), 2);
     reply(child, WORDS, sending(test_page(6), WRITE))?;
     ends_well(child)?;
-    // An idle server does not keep its client: nobody waits here any more.
+    // An idle server does not keep its client alive: no process waits here any more.
     refused("destroy", destroy(child, false), Error::NoSuchProcess)
 }

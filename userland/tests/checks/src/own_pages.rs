@@ -1,4 +1,5 @@
-//! What libsys's safe functions refuse: to change a page of the caller's own in which a Rust object may lie.
+//! What libsys's safe functions refuse: to change a page of the caller's own in which a Rust object
+//! may lie.
 
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicU32, Ordering};

@@ -51,9 +51,9 @@ fn page_allocate_takes_the_first_and_the_last_user_page() -> Outcome {
     store(4, 0x1234);
     equal("page 0 holds what was stored", load(4), 0x1234)?;
     page_unmap(SELF, first, NONE)?;
-    // The last page is the exception stack of this process, which is not in use now.
+    // The last user page is the exception stack of this process, which is not in use now.
     let last = UserPage::known(0xEEBF_F000);
-    // SAFETY: see above: nothing refers to it.
+    // SAFETY: as said above, nothing refers to the page.
     #[allow(unsafe_code)]
     unsafe { libsys::call::page_allocate(SELF, last, WRITE) }?;
     equal("the last page", bits(last), 0x007)
@@ -90,7 +90,7 @@ fn page_map_refuses_an_absent_source() -> Outcome {
     equal("the destination", leaf(to), before)
 }
 
-/// Neither space is the caller's: the kernel has to reach two others at once.
+/// Neither space is the caller's, so the kernel must work on two other spaces at once.
 fn page_map_reaches_from_one_child_into_another() -> Outcome {
     let (one, two) = (libsys::process_create()?, libsys::process_create()?);
     page_allocate(one, test_page(0), WRITE)?;
@@ -148,7 +148,7 @@ fn page_unmap_leaves_marks_and_nothing_else() -> Outcome {
     let page = fresh(0)?;
     page_unmap(SELF, page, Permissions::COPY_ON_WRITE)?;
     equal("the absent entry", leaf(page).bits(), 0x800)?;
-    // Mark 9 is the pager's: asking for it is no error, and does nothing.
+    // The mark PAGER is ignored in a process that has a pager: it is no error to ask for it.
     page_unmap(SELF, test_page(9000), Permissions::all() - WRITE)?;
     equal("a table was made for the marks", leaf(test_page(9000)).bits(), 0xC00)?;
     equal("the old entry", page_unmap(SELF, test_page(9000), NONE)?.bits(), 0xC00)?;
@@ -174,7 +174,8 @@ fn page_copy_of_the_last_mapping_just_gains_write() -> Outcome {
     equal("it copied", page_copy(SELF, test_page(0), NONE)?, false)?;
     equal("after", bits(test_page(0)), 0x007)?;
     equal("the frame", leaf(test_page(0)).frame(), frame)?;
-    // Sealed, but the last: a page from a parent that has ended is the child's own.
+    // The page is sealed, but it has no other mapping: after its parent has ended, it is the
+    // child's own.
     let child = child(|| {
         page_map((SELF, test_page(0)), (SELF, test_page(1)), NONE)?;
         equal("copied", page_copy(SELF, test_page(1), NONE)?, true)

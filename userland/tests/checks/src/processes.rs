@@ -146,7 +146,8 @@ fn memory_is_free_when_wait_returns() -> Outcome {
     equal("free frames", machine().free, free)
 }
 
-/// The kernel looks at directory entries in groups of 32: a table at either edge of each group, alone and with all others.
+/// The kernel looks at directory entries in groups of 32. There is a table at either edge of each
+/// group, alone and with all others.
 fn the_end_of_a_process_frees_its_own_tables_and_none_of_the_kernels() -> Outcome {
     let edges = (0..UserSlot::COUNT).filter(|slot| matches!(slot % 32, 0 | 1 | 31));
     let edges: Vec<u32> = edges.chain([UserSlot::COUNT - 1]).collect();
@@ -174,7 +175,7 @@ fn an_id_is_stale_once_its_process_is_gone() -> Outcome {
     Ok(())
 }
 
-/// A child that has a child, both idle: the grandchild's id comes by message.
+/// A child that has a child, both idle. The grandchild's id comes in a message.
 fn family() -> Result<(ProcessId, ProcessId), crate::expect::Why> {
     let child = child(|| {
         let grandchild = idle_child()?;
@@ -189,7 +190,7 @@ fn family() -> Result<(ProcessId, ProcessId), crate::expect::Why> {
 fn destroy_ends_a_descendant() -> Outcome {
     let (child, grandchild) = family()?;
     destroy(grandchild, false)?;
-    // Its parent was waiting for it and ends well.
+    // The parent of that process was waiting for it, and its outcome is good.
     ends_well(child)?;
     refused("twice", destroy(grandchild, false), Error::NoSuchProcess)
 }
@@ -219,7 +220,7 @@ fn orphans_pass_to_their_grandparent() -> Outcome {
     ends(child, Reason::Destroyed, 0)?;
     let heir = info::process(grandchild).map(|facts| facts.parent);
     equal("its parent now", heir, Some(id().bits()))?;
-    // It can be ended, and nobody needs to wait for it.
+    // The process can be ended, and no process need wait for it.
     refused("wait", wait(Some(grandchild)), Error::NoChild)?;
     destroy(grandchild, false)?;
     until_gone(grandchild)
@@ -245,7 +246,7 @@ fn registers_come_back_as_they_were_set() -> Outcome {
     Ok(())
 }
 
-/// IOPL 3, NT, RF, VM, VIF, VIP and a cleared IF are asked for.
+/// Tries to set IOPL 3, NT, RF, VM, VIF and VIP, and to clear IF.
 fn flags_of_the_system_are_the_kernels() -> Outcome {
     let child = process_create()?;
     for (asked, given) in
@@ -269,7 +270,8 @@ fn registers_of_a_blocked_process_are_busy() -> Outcome {
     Ok(())
 }
 
-/// Whether there are events to read, only whoever has booted the machine knows; so the check says what it has seen.
+/// Whether events are recorded depends on the boot line, so the check prints which case it has
+/// found.
 fn a_parent_reads_its_childs_events() -> Outcome {
     const RECEIVE: u8 = 61;
     let child = idle_child()?;
@@ -294,7 +296,7 @@ fn a_parent_reads_its_childs_events() -> Outcome {
     Ok(())
 }
 
-/// A child that counts on the board.
+/// A child that counts on the board without end.
 fn counter() -> Result<ProcessId, crate::expect::Why> {
     share_board()?;
     let at = BOARD.address();
@@ -333,7 +335,7 @@ fn a_blocked_process_stays_blocked_when_it_is_started() -> Outcome {
     libsys::yield_now();
     let status = info::process(child).map(|facts| facts.status);
     equal("status", status, Some(Status::NotRunnable as u32))?;
-    // A message reaches a stopped process, too; it runs when it is started.
+    // A stopped process gets a message, too; it runs when it is started.
     process_stop(child)?;
     send(child, [1, 2, 3, 4], None)?;
     libsys::sleep(20);
@@ -379,13 +381,13 @@ fn all_1024_slots_can_be_used() -> Outcome {
     equal("why no more", refusal, Error::OutOfProcesses)?;
     equal("JOS's name for that", jos, 0xFFFF_FFFB)?;
     equal("processes", (full, number), (1024, 1024 - before))?;
-    // And again: slots come back.
+    // And again: the slots come back.
     let child = bare::run(LOAD, bare::at(CODE))?;
     ends(child, Reason::Exited, 0x8B)
 }
 
 fn the_console_has_one_owner() -> Outcome {
-    // It is somebody else's: init's or the shell's.
+    // The console belongs to another process: init or the shell.
     refused("to take it", libsys::set_console_owner(Some(Target::Caller)), Error::NoSuchProcess)?;
     refused("to take it away", libsys::set_console_owner(None), Error::NoSuchProcess)?;
     let stranger = libsys::set_console_owner(Some(Target::Process(parent()?)));

@@ -43,7 +43,7 @@ fn a_quota_bounds_frames_tables_included() -> Outcome {
         Error::QuotaExceeded,
     )?;
     equal("free frames", machine().free, free)?;
-    // In place of another one is no more than before.
+    // A page in place of another one needs no frame more.
     page_allocate(child, test_page(1), WRITE)?;
     page_unmap(child, test_page(0), NONE)?;
     page_allocate(child, test_page(2), WRITE)?;
@@ -140,7 +140,7 @@ fn a_quota_bounds_descendants_together() -> Outcome {
         let grandchild = process_create()?;
         let used = usage(Target::Caller)?;
         let left = used.frame_bound - used.frames;
-        // One frame goes for a table.
+        // One frame goes for a page table.
         let result = range_allocate(grandchild, test_pages(0, 64)?, WRITE);
         equal(
             "in a grandchild",
@@ -155,7 +155,8 @@ fn a_quota_bounds_descendants_together() -> Outcome {
         end(grandchild)?;
         page_allocate(Target::Caller, test_page(0), WRITE).map_err(Into::into)
     })?;
-    // Wait: its frames are counted from now on, so let it need no more of its own.
+    // The frames of the child are counted from now on, so it must have all pages that it needs by
+    // now.
     set_quota(child, usage(child)?.frames + 40, 0)?;
     ends_well(child)
 }

@@ -1,4 +1,4 @@
-//! The range calls: what they do to each page, and how they say how far they got.
+//! The range calls: what they do to each page, and how they report the pages that they have done.
 
 use libsys::call::{Change, Partial};
 use libsys::{
@@ -32,7 +32,7 @@ const fn change(drop: Permissions, add: Permissions) -> Change {
 }
 
 fn range_allocate_maps_up_to_64_zeroed_pages() -> Outcome {
-    // Across the border of two tables.
+    // Across the border between two page tables.
     let range = test_pages(1024 - 30, 64)?;
     equal("pages", range_allocate(SELF, range, WRITE)?, 64)?;
     for index in 0..64 {
@@ -84,7 +84,7 @@ fn range_share_never_adds_write() -> Outcome {
     equal("the second mapping", bits(test_page(1)), 0x005)
 }
 
-/// What fork does, by hand.
+/// What fork does, by single calls.
 fn range_share_may_change_both_sides() -> Outcome {
     let child = process_create()?;
     store(fresh(0)?.address(), 1);
@@ -94,7 +94,7 @@ fn range_share_may_change_both_sides() -> Outcome {
     equal("a page that was written", bits(test_page(0)), 0x865)?;
     equal("a page that was not", bits(test_page(1)), 0x805)?;
     page_map((child, test_page(0)), (SELF, test_page(9)), Permissions::COPY_ON_WRITE)?;
-    // It came from another space without W.
+    // The page came from another space without W.
     equal("the child's, mapped back", bits(test_page(9)), 0x905)?;
     libsys::process::end(child)?;
     equal("mappings", mappings(test_page(1)), Some(1))
@@ -114,7 +114,7 @@ fn range_protect_tells_accessed_from_dirty_page_by_page() -> Outcome {
     for index in [0, 7, 39] {
         equal("flags afterwards", bits(test_page(index)), 0x805)?;
     }
-    // A process may have its own W back.
+    // A process may give W back to its own page.
     range_protect(SELF, test_pages(0, 40)?, change(Permissions::COPY_ON_WRITE, WRITE))?;
     equal("W is back", bits(test_page(0)), 0x007)?;
     store(test_page(0).address(), 2);

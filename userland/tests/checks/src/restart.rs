@@ -1,5 +1,5 @@
-//! Calls that meet memory of their caller's that is not there: the fault is mended, the call restarts, and nothing
-//! happens twice.
+//! Calls that touch absent memory of their caller: the fault is handled, the call restarts, and
+//! nothing happens twice.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -33,7 +33,8 @@ const SELF: Target = Target::Caller;
 const WRITE: Permissions = Permissions::WRITE;
 static FAULTS: AtomicU32 = AtomicU32::new(0);
 
-/// Maps a page full of the letter that its place has, and counts.
+/// A fault handler that maps a page full of one letter, which follows from its address; it counts
+/// the faults.
 fn map_letters(fault: &mut Fault<'_>) -> Handled {
     FAULTS.fetch_add(1, Ordering::Relaxed);
     let Some(page) = fault.page().filter(|page| page_allocate(SELF, *page, WRITE).is_ok()) else {
@@ -49,7 +50,7 @@ fn faults() -> u32 {
     FAULTS.swap(0, Ordering::Relaxed)
 }
 
-/// The two pages that the buffer crosses are absent: two faults, one line.
+/// The buffer crosses two absent pages: two faults, one line.
 fn a_write_from_an_absent_buffer_appears_once() -> Outcome {
     set_handler(Some(map_letters))?;
     for (round, gate) in [interrupt, sysenter].into_iter().enumerate() {
@@ -67,7 +68,7 @@ fn a_write_from_a_lazy_page_restarts_under_the_pager() -> Outcome {
     let raw =
         interrupt(Registers { eax: 68, ebx: heap + PAGE_SIZE - 2, esi: 4, ..Registers::default() });
     equal("result", (raw.eax, raw.ebx), (0, 4))?;
-    // JOS's prints up to the first zero, which is at once.
+    // The JOS call prints up to the first zero, which is the first byte.
     let jos = interrupt(Registers {
         eax: 0,
         edx: heap + 4 * PAGE_SIZE - 2,
@@ -99,7 +100,7 @@ fn registers_are_read_into_a_copy_on_write_buffer() -> Outcome {
     let buffer = fresh(0)?.address();
     let process = process_create()?;
     registers_write(process, &UserRegisters { eax: 0xEA, ..UserRegisters::default() })?;
-    // Fork has made the buffer read-only here.
+    // The fork has dropped W from the buffer here.
     let reader = child(|| Ok(()))?;
     let raw =
         interrupt(Registers { eax: 45, edx: process.bits(), ebx: buffer, ..Registers::default() });
@@ -125,7 +126,7 @@ fn a_read_into_an_absent_buffer_restarts_and_waits() -> Outcome {
     until("the buffer was touched", || load(BOARD.address()) == test_page(0).address())?;
     until_blocked(reader)?;
     end(reader)?;
-    // A buffer that may only be read is no buffer to read into.
+    // A read-only buffer cannot be read into.
     let reader = child(|| {
         fresh(0)?;
         let change = libsys::call::Change { drop: WRITE, add: Permissions::empty() };
@@ -150,7 +151,7 @@ fn a_call_with_a_bad_buffer_ends_a_process_that_nobody_helps() -> Outcome {
             ..UserRegisters::default()
         };
         let child = child(|| {
-            // 45 and 46 need a child of the caller's own.
+            // Calls 45 and 46 need a child of the caller.
             let own = process_create()?;
             let raw = Registers {
                 eax: number,
@@ -163,7 +164,7 @@ fn a_call_with_a_bad_buffer_ends_a_process_that_nobody_helps() -> Outcome {
             Ok(())
         })?;
         is_killed(child, PAGE_FAULT)?;
-        // What it made is this process's now.
+        // The children of that process are children of this one now.
         for orphan in children() {
             libsys::destroy(orphan, false)?;
         }

@@ -1,4 +1,5 @@
-//! The sealed rule: what came from another space without W gains it only when nobody else has the page.
+//! The sealed rule: a page that came from another space without W gains W only when no other
+//! process maps it.
 
 use libsys::abi::call::PageTransfer;
 use libsys::call::Change;
@@ -42,7 +43,7 @@ fn what_a_process_dropped_itself_it_may_take_back() -> Outcome {
     equal("both", (bits(test_page(0)), bits(test_page(1))), (0x007, 0x007))
 }
 
-/// In a child: gets page 0 of its parent without W, with this mark, and cannot write it.
+/// In a child: gets test page 0 of its parent without W, with this mark, and cannot gain W.
 fn cannot_be_unsealed(index: u32) -> Outcome {
     equal("flags", bits(test_page(index)) & !0x20, 0x105)?;
     refused("protect adds W", add_write(index), Error::NotPermitted)?;
@@ -103,7 +104,7 @@ fn the_last_mapping_breaks_the_seal() -> Outcome {
         let transfer = PageTransfer { page: test_page(10), send: None, accept: true };
         receive(None, Some(transfer))?;
         refused("with two mappings", add_write(10), Error::NotPermitted)?;
-        // The parent gives up its own now.
+        // The parent unmaps its page now.
         message_call(parent()?, [0; 4], None)?;
         equal("mappings", mappings(test_page(10)), Some(1))?;
         add_write(10)?;

@@ -1,4 +1,4 @@
-//! What a process sees of its own tables: all of it, and nothing of anybody else's.
+//! What a process reads of its own page tables: all of them, and nothing of other processes.
 
 use libsys::abi::layout::{ENTRIES, PAGE_SIZE, PUBLIC_FRAMES, UENVS, UPAGES, UVPD, UVPT};
 use libsys::call::Change;
@@ -56,7 +56,7 @@ fn accessed_and_dirty_bits_are_one_load_away() -> Outcome {
     equal("after a write", bits(page), 0x067)
 }
 
-/// JOS call 5 of a page onto itself: how a JOS file server forgets that a block was dirty.
+/// JOS call 5 of a page onto itself, by which a JOS file server clears the dirty bit of a block.
 fn clean_again_after_a_map_onto_itself() -> Outcome {
     let page = fresh(0)?;
     for round in 0..3 {
@@ -115,7 +115,7 @@ fn three_kernel_entries_are_for_programs_and_none_writable() -> Outcome {
     Ok(())
 }
 
-/// Ring 3 must get a page fault for each of these, not bytes.
+/// Each of these addresses must be a page fault in ring 3.
 fn each_is_killed(code: &[u8], addresses: impl Iterator<Item = u32>) -> Outcome {
     for address in addresses {
         let child = bare::run(code, bare::at(address))?;
@@ -153,7 +153,8 @@ fn kernel_memory_cannot_be_read() -> Outcome {
     each_is_killed(LOAD, addresses.into_iter())
 }
 
-/// The pages of a public table: present and read-only up to one, absent from there on.
+/// The pages of a table that the kernel shows: present and read-only up to one, absent from there
+/// on.
 fn public_pages(start: u32) -> Result<u32, crate::expect::Why> {
     let page = |index: u32| Page::containing(start + index * PAGE_SIZE);
     let present = |index: u32| window().entry_of(page(index)).is_some();
@@ -172,7 +173,8 @@ fn process_facts_are_31_pages_and_no_more() -> Outcome {
     each_is_killed(LOAD, [UENVS + 31 * PAGE_SIZE, UPAGES - 4].into_iter())
 }
 
-/// The table may be mapped past the last frame to the end of its last page, where all counts are 0.
+/// The table may be mapped past the last frame, to the end of its last page; the counts there are
+/// 0.
 fn frame_counts_end_where_memory_does() -> Outcome {
     let pages = public_pages(UPAGES)?;
     let frames = (pages * PAGE_SIZE / 8).min(PUBLIC_FRAMES);
@@ -188,7 +190,7 @@ fn public_tables_cannot_be_written() -> Outcome {
     each_is_killed(STORE, [UENVS, UENVS + 72, UPAGES, UPAGES + 4].into_iter())
 }
 
-/// Registers, directory and handler are JOS's fields, which would tell about other processes.
+/// The registers, directory and handler of a JOS record would tell about other processes.
 fn public_facts_keep_secrets_at_zero() -> Outcome {
     libsys::paging::fault::set_handler(None)?;
     for facts in info::processes() {

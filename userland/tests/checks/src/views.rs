@@ -1,7 +1,8 @@
-//! Views: a parent sees its child's tables, for as long as there is something to see, and can do nothing else with them.
+//! Views: a parent reads its child's page tables as long as both live, and can do nothing else with
+//! them.
 //!
-//! Wherever something should be gone, a load has put it into the TLB before: from ring 3, because emulators keep what ring 3
-//! has used apart.
+//! Wherever a mapping must be gone, a load has put it into the TLB before. The load is made in ring
+//! 3, because emulators keep ring 3's translations apart.
 
 use alloc::vec::Vec;
 
@@ -44,12 +45,12 @@ checks! {
 
 const NONE: Permissions = Permissions::empty();
 const WRITE: Permissions = Permissions::WRITE;
-/// `0x3800_0000  PDE 0x0E0`: where the first view comes to lie.
+/// `0x3800_0000  PDE 0x0E0`: the address of the first view.
 const TABLES: u32 = 0x3800_0000;
-/// What the children have, and may touch.
+/// The page that the children have, and may touch.
 const TOUCHED: UserPage = UserPage::known(0x5000_0000);
 
-/// Where a view's 4 MiB from `tables` on show the entry of a page.
+/// The address at which a view at `tables` shows the entry of a page.
 fn entry_pointer(tables: u32, page: UserPage) -> u32 {
     tables + page.page().number() * 4
 }
@@ -60,7 +61,7 @@ const STORE_AND_SPIN: &[u8] = &[
     0xEB, 0xFE, // jmp to itself
 ];
 
-/// A stopped child with one page at [`TOUCHED`], and a view of it that the TLB knows.
+/// A stopped child with a page at [`TOUCHED`], and a view of it, which the TLB has cached.
 fn viewed() -> Result<(ProcessId, View), Error> {
     let process = bare::bare(STORE_AND_SPIN, at(TOUCHED.address()))?;
     page_allocate(process, TOUCHED, WRITE)?;
@@ -71,14 +72,14 @@ fn viewed() -> Result<(ProcessId, View), Error> {
     Ok((process, view))
 }
 
-/// Ends both.
+/// Ends the process and the view.
 fn done(process: ProcessId, view: View) -> Outcome {
     drop(view);
     end(process)?;
     Ok(())
 }
 
-/// Ends the children of viewers that have ended.
+/// Ends the children that were left by viewers that have ended.
 fn end_orphans() -> Outcome {
     for orphan in children() {
         destroy(orphan, false)?;
@@ -86,13 +87,13 @@ fn end_orphans() -> Outcome {
     Ok(())
 }
 
-/// A viewer does this and meets a page fault that nobody mends.
+/// A viewer that runs `body` and then has an unhandled page fault.
 fn faults(body: impl FnOnce() -> Outcome) -> Outcome {
     is_killed(child(body)?, PAGE_FAULT)?;
     end_orphans()
 }
 
-/// What the view shows of [`TOUCHED`], as plain memory.
+/// The entry of [`TOUCHED`] in the view, read as plain memory.
 fn seen() -> u32 {
     load(entry_pointer(TABLES, TOUCHED))
 }
@@ -344,7 +345,8 @@ fn two_hundred_views_go_with_their_viewer() -> Outcome {
         Ok(())
     })?;
     ends_well(viewer)?;
-    // The viewer's directory is a page of zeros now, in which the end of what it viewed changes nothing.
+    // The viewer's directory is a page of zeros now. The end of the process that it viewed must not
+    // write there.
     let pages = (0..32).map(fresh).collect::<Result<Vec<_>, _>>()?;
     end_orphans()?;
     for (page, index) in pages.iter().flat_map(|page| (FIRST..FIRST + 200).map(move |i| (page, i)))

@@ -1,4 +1,4 @@
-//! The primitives of Appel and Li: each means what the paper says.
+//! The primitives of Appel and Li: each does what the paper says.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -28,8 +28,8 @@ checks! {
 
 static FAULTS: AtomicU32 = AtomicU32::new(0);
 
-/// Makes the page writable that was touched, and counts.
-fn mend(fault: &mut Fault<'_>) -> Handled {
+/// A fault handler that makes the page writable, and counts.
+fn make_writable(fault: &mut Fault<'_>) -> Handled {
     FAULTS.fetch_add(1, Ordering::Relaxed);
     match fault.page().map(primitives::unprot) {
         Some(Ok(())) => Handled::Resume,
@@ -57,7 +57,7 @@ fn protn_protects_the_present_pages_of_a_range() -> Outcome {
 
 fn trap_has_a_write_to_a_protected_page_mended() -> Outcome {
     fresh(0)?;
-    primitives::trap(Some(mend))?;
+    primitives::trap(Some(make_writable))?;
     primitives::prot1(test_page(0))?;
     store(test_page(0).address(), 7);
     store(test_page(0).address() + 4, 8);
@@ -91,7 +91,7 @@ fn map2_shows_one_frame_with_two_rights() -> Outcome {
     primitives::map2(test_page(0), test_page(1), Permissions::empty())?;
     store(test_page(0).address(), 0xA11);
     equal("read at the other", load(test_page(1).address()), 0xA11)?;
-    primitives::trap(Some(mend))?;
+    primitives::trap(Some(make_writable))?;
     store(test_page(1).address(), 0xB22);
     equal("faults of the write there", FAULTS.load(Ordering::Relaxed), 1)?;
     equal("read at the first", load(test_page(0).address()), 0xB22)
@@ -113,7 +113,7 @@ fn unprot_refuses_a_sealed_page_until_no_other_mapping_is_left() -> Outcome {
         receive(Some(parent()?), None)?;
         refused("shared", primitives::unprot(test_page(10)), Error::NotPermitted)?;
         equal("sealed", bits(test_page(10)), 0x105)?;
-        // The parent gives up its own now.
+        // The parent unmaps its page now.
         message_call(parent()?, [0; 4], None)?;
         primitives::unprot(test_page(10))?;
         store(test_page(10).address(), 1);

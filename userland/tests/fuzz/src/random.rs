@@ -1,4 +1,4 @@
-//! Numbers that look random and depend on nothing but where they are asked for.
+//! Numbers that look random and follow from the seed, the batch, the member and the step alone.
 
 /// A stream of numbers (SplitMix64: Steele, Lea, Flood, 2014).
 #[derive(Clone)]
@@ -32,7 +32,7 @@ impl Random {
         self.below(times) == 0
     }
 
-    /// One of these.
+    /// One of the choices.
     pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len() as u32) as usize]
     }
