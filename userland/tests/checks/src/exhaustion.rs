@@ -13,7 +13,8 @@ use crate::expect::{Outcome, Why, checks, equal, holds};
 use crate::family::{PAGE_FAULT, child, ends_well, is_killed, until};
 use crate::harness::pager_pages;
 use crate::memory::{
-    BOARD, TEST_PAGES, children, fresh, need_nothing, parent, share_board, test_page, test_pages,
+    BOARD, HOARD, TEST_PAGES, children, fresh, need_nothing, parent, share_board, test_page,
+    test_pages,
 };
 use support::Registers;
 use support::gate::interrupt;
@@ -30,10 +31,6 @@ checks! {
 const NONE: Permissions = Permissions::empty();
 const WRITE: Permissions = Permissions::WRITE;
 const SELF: Target = Target::Caller;
-/// More frames than a forked process needs.
-pub const ONE_PROCESS: u32 = 16;
-/// The first test page that is used to take frames.
-const HOARD: u32 = 8192;
 
 /// Takes frames until only `leave` are left; returns how many pages it took.
 fn hoard(leave: u32) -> u32 {
@@ -60,11 +57,6 @@ fn give_back(taken: u32) -> Result<(), Error> {
         done += pages;
     }
     Ok(())
-}
-
-/// More frames than one process has test pages for.
-pub const fn most_frames() -> u32 {
-    TEST_PAGES - HOARD
 }
 
 /// A child without a pager, which has all the pages that it needs: no frames are freed for its

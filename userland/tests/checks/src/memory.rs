@@ -15,6 +15,11 @@ pub const BOARD: UserPage = UserPage::known(0x3000_0000);
 /// How many test pages there are: 2.25 GiB.
 pub const TEST_PAGES: u32 = 0x9_0000;
 
+/// More frames than a forked process needs.
+pub const ONE_PROCESS: u32 = 16;
+/// The first test page that is used to take frames.
+pub const HOARD: u32 = 8192;
+
 /// The `index`-th test page: `0..TEST_PAGES`.
 pub const fn test_page(index: u32) -> UserPage {
     assert!(index < TEST_PAGES);
@@ -81,4 +86,9 @@ pub fn children() -> impl Iterator<Item = libsys::ProcessId> {
     info::processes()
         .filter(move |facts| facts.parent == own)
         .filter_map(|facts| libsys::ProcessId::new(facts.id).ok())
+}
+
+/// More frames than one process has test pages for.
+pub const fn most_frames() -> u32 {
+    TEST_PAGES - HOARD
 }

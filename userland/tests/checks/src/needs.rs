@@ -5,7 +5,7 @@ use libsys::process::end;
 use libsys::service::pager::{Request, Space, ask};
 use libsys::{driver_allow, machine, process_create};
 
-use crate::exhaustion::{ONE_PROCESS, most_frames};
+use crate::memory::{ONE_PROCESS, most_frames};
 
 /// A need that not every boot meets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -4,7 +4,7 @@ use core::fmt::{self, Debug, Write};
 use core::panic::Location;
 
 use crate::calls::sys_yield;
-use crate::start::print;
+use crate::print::print;
 
 /// A claim, and how it is tried.
 pub struct Claim {

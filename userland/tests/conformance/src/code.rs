@@ -1,6 +1,6 @@
 //! Machine code that a claim writes down byte by byte and executes: pages of this machine are always executable.
 
-use crate::facts::fresh;
+use crate::shown::fresh;
 use support::memory::{call_at, store};
 
 /// Where it lies, as a place.

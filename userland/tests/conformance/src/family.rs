@@ -3,12 +3,13 @@
 
 use core::arch::global_asm;
 
+use crate::calls::exit;
 use crate::calls::{
     env_destroy, env_set_status, exofork, getenvid, page_alloc, page_map, page_unmap,
 };
 use crate::claims::{Outcome, Seen, equal, until};
-use crate::facts::{ID, STATUS, directory_entry, entry, fact, record};
-use crate::start::{exit, print};
+use crate::print::print;
+use crate::shown::{ID, STATUS, directory_entry, entry, field, record};
 use support::memory::{copy_page, load, store};
 
 /// The page that parents and children share: words 0 to 511 are the children's reports, by slot; the others belong to
@@ -24,12 +25,12 @@ const DONE: u32 = 2;
 const DISAPPOINTED: u32 = 3;
 
 /// A claim's word on the board: 0 to 511.
-pub fn told(index: u32) -> u32 {
+pub fn read_board(index: u32) -> u32 {
     load(BOARD + 2048 + 4 * index)
 }
 
 /// Puts a word on the board.
-pub fn tell(index: u32, word: u32) {
+pub fn write_board(index: u32, word: u32) {
     store(BOARD + 2048 + 4 * index, word);
 }
 
@@ -179,7 +180,7 @@ pub fn kills(act: impl FnOnce()) -> Outcome {
 /// It does not.
 #[track_caller]
 pub fn until_receiving(child: u32) -> Outcome {
-    until("a child receives", || fact(child, crate::facts::RECEIVING) == Some(1))
+    until("a child receives", || field(child, crate::shown::RECEIVING) == Some(1))
 }
 
 /// Ends a child.
@@ -212,7 +213,7 @@ pub struct Landed {
 
 /// What the last process to land had.
 pub fn landed() -> Landed {
-    let word = |index: usize| told(LANDED + index as u32);
+    let word = |index: usize| read_board(LANDED + index as u32);
     Landed {
         general: core::array::from_fn(word),
         esp: word(7),

@@ -16,8 +16,9 @@
 pub mod calls;
 pub mod claims;
 pub mod code;
-pub mod facts;
 pub mod family;
 pub mod native;
+pub mod print;
+pub mod shown;
 pub mod start;
 pub mod upcall;

@@ -2,13 +2,13 @@
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;
-use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use crate::calls::{cputs, env_destroy, page_alloc};
-use crate::facts::{entry, test_page};
+use crate::calls::{env_destroy, exit, page_alloc};
 use crate::family;
+use crate::print::print;
+use crate::shown::{entry, test_page};
 use support::memory::load;
 
 /// The state in which the program found itself.
@@ -54,29 +54,6 @@ pub fn image_ends() -> (u32, u32) {
     (address(&raw const program_file_end), address(&raw const program_end))
 }
 
-/// Prints, in one call, so that no other process's text comes in between; what is longer than 256 bytes is cut off.
-pub fn print(text: fmt::Arguments<'_>) {
-    let mut line = Line { bytes: [0; 256], length: 0 };
-    // What does not fit is cut off, which is all that can go wrong.
-    let _ = line.write_fmt(text);
-    cputs(line.bytes.as_ptr().expose_provenance() as u32, line.length as u32);
-}
-
-struct Line {
-    bytes: [u8; 256],
-    length: usize,
-}
-
-impl Write for Line {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes() {
-            *self.bytes.get_mut(self.length).ok_or(fmt::Error)? = byte;
-            self.length += 1;
-        }
-        Ok(())
-    }
-}
-
 unsafe extern "C" {
     /// The program's, made by [`crate::program!`].
     safe fn conformance_main();
@@ -108,12 +85,6 @@ extern "C" fn conformance_start() -> ! {
     assert!(page_alloc(0, test_page(0), 7) == 0, "a place");
     conformance_main();
     exit()
-}
-
-/// Ends the process.
-pub fn exit() -> ! {
-    env_destroy(0);
-    unreachable!("call 3 returned to the process that it ended")
 }
 
 #[panic_handler]

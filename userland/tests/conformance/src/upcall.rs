@@ -1,4 +1,4 @@
-//! Page faults of a claim's own: what an upcall found ([`touch`]), an upcall that mends and goes on ([`mend_faults`]),
+//! Page faults of a claim's own: what an upcall found ([`touch`]), an upcall that mends and goes on ([`handle_faults`]),
 //! and whether an address can be read at all ([`peek`]).
 #![allow(unsafe_code)]
 
@@ -6,7 +6,7 @@ use core::arch::global_asm;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::calls::{env_destroy, env_set_pgfault_upcall, page_alloc};
-use crate::start::print;
+use crate::print::print;
 use support::Registers;
 use support::memory::{load, store};
 
@@ -91,26 +91,26 @@ pub fn load_instruction() -> u32 {
 
 /// Gives the caller an exception stack and an upcall that maps a fresh page wherever a fault lies from 0x1000_0000 to
 /// below 0x2000_0000, and notes it. A fault elsewhere ends the process, with a line.
-pub fn mend_faults() {
-    if crate::facts::entry(EXCEPTION_STACK) & 1 == 0 {
+pub fn handle_faults() {
+    if crate::shown::entry(EXCEPTION_STACK) & 1 == 0 {
         assert!(page_alloc(0, EXCEPTION_STACK, 7) == 0, "a page for the exception stack");
     }
-    env_set_pgfault_upcall(0, mending_upcall());
+    env_set_pgfault_upcall(0, handling_upcall());
     FAULTS.store(0, Ordering::Relaxed);
 }
 
 /// The entry of the upcall that mends.
-pub fn mending_upcall() -> u32 {
+pub fn handling_upcall() -> u32 {
     (conformance_upcall as *const ()).expose_provenance() as u32
 }
 
-/// How many faults were mended since [`mend_faults`].
+/// How many faults were mended since [`handle_faults`].
 pub fn faults() -> u32 {
     FAULTS.load(Ordering::Relaxed)
 }
 
 /// Where the record of a mended fault lay (the first four are known), and its 13 words.
-pub fn mended(index: usize) -> (u32, [u32; 13]) {
+pub fn handled(index: usize) -> (u32, [u32; 13]) {
     let word = |offset: usize| LOG[14 * index + offset].load(Ordering::Relaxed);
     (word(0), core::array::from_fn(|offset| word(1 + offset)))
 }
@@ -124,7 +124,7 @@ pub fn fault_within(address: u32) {
 ///
 /// Sets the upcall that mends, which leaves this fault alone.
 pub fn peek(address: u32) -> Option<u32> {
-    mend_faults();
+    handle_faults();
     let mut value = 0;
     // SAFETY: the stub loads a word, or the upcall resumes it where it says that it could not.
     let readable = unsafe { conformance_peek(address, &raw mut value) };
@@ -135,7 +135,7 @@ pub fn peek(address: u32) -> Option<u32> {
 /// Stores what is there already; `false` if the page does not allow it. The page must be readable.
 pub fn can_write(address: u32) -> bool {
     let registers = Registers { eax: load(address), ecx: address, ..Registers::default() };
-    mend_faults();
+    handle_faults();
     touch(Access::Write, registers).is_none()
 }
 
@@ -154,7 +154,7 @@ static CONFORMANCE_TARGET: AtomicU32 = AtomicU32::new(0);
 
 /// The Rust half of the upcall that mends: `record` is where the kernel wrote it.
 #[unsafe(no_mangle)]
-extern "C" fn conformance_mend(record: u32) {
+extern "C" fn conformance_handle(record: u32) {
     let (address, eip) = (load(record), load(record + 40));
     if eip == (conformance_peek_load as *const ()).expose_provenance() as u32 {
         store(record + 40, (conformance_peek_fault as *const ()).expose_provenance() as u32);
@@ -318,7 +318,7 @@ global_asm!(
     "    and esp, -16",
     "    sub esp, 12",
     "    push eax",
-    "    call conformance_mend",
+    "    call conformance_handle",
     "    mov esp, ebx",
     "    mov eax, [esp + 48]",
     "    mov ebx, [esp + 40]",

@@ -7,8 +7,7 @@ use core::sync::atomic::Ordering;
 use libsys::abi::layout::{PAGE_SIZE, PROGRAM_TEXT};
 
 use crate::boundary::{ARENA, address, number, page, permissions};
-use crate::ground::{self, PIECES};
-use crate::member::MEMBERS;
+use crate::ground::{self, MEMBERS, PIECES};
 use crate::random::Random;
 use crate::skip::{enter, load, store};
 use support::Registers;

@@ -25,6 +25,8 @@ const CODE: u32 = 0x2FFF_D000;
 const PIECE: u32 = 16;
 /// How many pieces of the page are used: few, so that several members run the same one.
 pub const PIECES: u32 = 8;
+/// Members that the first process makes; their numbers begin at 1.
+pub const MEMBERS: u32 = 14;
 /// How many members can be on the roster.
 pub const ROSTER_SIZE: u32 = 32;
 

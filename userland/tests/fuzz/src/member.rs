@@ -11,15 +11,13 @@ use libsys::{
 };
 
 use crate::action::{Action, Names};
-use crate::ground::{self, roster};
+use crate::ground::{self, MEMBERS, roster};
 use crate::options::Options;
 use crate::random::Random;
 use crate::skip::skip;
 
 /// Steps of a member.
 pub const STEPS: u32 = 48;
-/// Members that the first process makes; their numbers begin at 1.
-pub const MEMBERS: u32 = 14;
 /// The most children that a member makes. Those of member `m` are `m * 16 + 1` and so on.
 const CHILDREN: u32 = 3;
 /// Members with a number from here on make no children.

@@ -7,15 +7,15 @@ use conformance::calls::{
     ipc_try_send, page_alloc, page_map, page_unmap, sys_yield,
 };
 use conformance::claims::{Outcome, equal, holds, until};
-use conformance::facts::{
-    CPU, FROM, INVALID, PARENT, PERM, READ, RECEIVE_AT, RECEIVING, RUNS, STATUS, TYPE, UTOP, VALUE,
-    WRITE, entry, fact, flags, fresh, own, pageref, record, test_page,
-};
 use conformance::family::{
     blank_child, child, end, ends_well, fork_and_land, is_gone, is_killed, landed, pages,
-    stopped_child, tell, told, until_receiving,
+    read_board, stopped_child, until_receiving, write_board,
 };
-use conformance::upcall::{EXCEPTION_STACK, mending_upcall};
+use conformance::shown::{
+    CPU, FROM, INVALID, PARENT, PERM, READ, RECEIVE_AT, RECEIVING, RUNS, STATUS, TYPE, UTOP, VALUE,
+    WRITE, entry, field, flags, fresh, own, pageref, record, test_page,
+};
+use conformance::upcall::{EXCEPTION_STACK, handling_upcall};
 use support::memory::{load, store};
 
 conformance::program! {
@@ -41,10 +41,10 @@ fn exofork_makes_a_child_that_does_not_run() -> Outcome {
     for _ in 0..10 {
         sys_yield();
     }
-    let facts = [PARENT, TYPE, STATUS, RUNS, CPU].map(|offset| fact(child, offset));
+    let facts = [PARENT, TYPE, STATUS, RUNS, CPU].map(|offset| field(child, offset));
     let expected = [getenvid(), 0, 4, 0, 0].map(Some);
     equal("parent, type, status, runs, CPU", facts, expected)?;
-    let message = [RECEIVING, RECEIVE_AT, VALUE, FROM, PERM].map(|offset| fact(child, offset));
+    let message = [RECEIVING, RECEIVE_AT, VALUE, FROM, PERM].map(|offset| field(child, offset));
     equal("message", message, [Some(0); 5])?;
     end(child)
 }
@@ -75,7 +75,7 @@ fn exofork_makes_an_empty_space() -> Outcome {
 
 fn exofork_copies_no_upcall() -> Outcome {
     equal("exception stack", page_alloc(0, EXCEPTION_STACK, WRITE), 0)?;
-    equal("upcall", env_set_pgfault_upcall(0, mending_upcall()), 0)?;
+    equal("upcall", env_set_pgfault_upcall(0, handling_upcall()), 0)?;
     equal("it mends here", load(test_page(700)), 0)?;
     let child = child(|| {
         equal("it has an exception stack", flags(EXCEPTION_STACK) & 7, 7)?;
@@ -148,23 +148,23 @@ fn parents_and_siblings_are_refused_by_every_call() -> Outcome {
         equal("parent", answers_for(parent), [-2; 8])?;
         equal("sibling", answers_for(sibling), [-2; 8])
     })?)?;
-    equal("the sibling is as it was", fact(sibling, STATUS), Some(4))?;
+    equal("the sibling is as it was", field(sibling, STATUS), Some(4))?;
     end(sibling)
 }
 
 /// Only their parents may: not even a grandparent.
 fn grandchildren_are_refused_by_every_call() -> Outcome {
     fresh(1);
-    tell(0, 0);
+    write_board(0, 0);
     let family = child(|| {
         let grandchild = blank_child()?;
-        tell(0, grandchild);
+        write_board(0, grandchild);
         equal("wait", ipc_recv(UTOP), 0)?;
         end(grandchild)
     })?;
     until_receiving(family)?;
-    let grandchild = told(0);
-    equal("the grandchild's parent", fact(grandchild, PARENT), Some(family))?;
+    let grandchild = read_board(0);
+    equal("the grandchild's parent", field(grandchild, PARENT), Some(family))?;
     equal("answers", answers_for(grandchild), [-2; 8])?;
     equal("go on", ipc_try_send(family, 0, UTOP, 0), 0)?;
     ends_well(family)
@@ -177,7 +177,7 @@ fn a_parent_sets_its_childs_upcall() -> Outcome {
         equal("it is now", flags(test_page(702)) & 7, 7)
     })?;
     equal("exception stack", page_alloc(child, EXCEPTION_STACK, WRITE), 0)?;
-    equal("upcall", env_set_pgfault_upcall(child, mending_upcall()), 0)?;
+    equal("upcall", env_set_pgfault_upcall(child, handling_upcall()), 0)?;
     equal("start", env_set_status(child, 2), 0)?;
     ends_well(child)?;
     equal("here it is not", entry(test_page(702)), 0)

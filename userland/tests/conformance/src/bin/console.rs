@@ -4,8 +4,8 @@
 
 use conformance::calls::{cgetc, cputs, page_alloc, page_map, sys_yield};
 use conformance::claims::{Outcome, equal};
-use conformance::facts::{READ, fresh, test_page};
-use conformance::start::print;
+use conformance::print::print;
+use conformance::shown::{READ, fresh, test_page};
 use support::memory::store;
 
 conformance::program! {

@@ -8,13 +8,14 @@ use conformance::calls::{
 };
 use conformance::claims::{Outcome, equal, holds, until};
 use conformance::code::execute;
-use conformance::facts::{
-    BAD_ENV, PARENT, READ, STATUS, UTOP, WRITE, fact, fresh, pageref, record, test_page,
-};
 use conformance::family::{
-    child, end, ends_well, is_gone, is_killed, kills, stopped_child, tell, told, until_receiving,
+    child, end, ends_well, is_gone, is_killed, kills, read_board, stopped_child, until_receiving,
+    write_board,
 };
-use conformance::upcall::{Access, EXCEPTION_STACK, mend_faults, mending_upcall, touch};
+use conformance::shown::{
+    BAD_ENV, PARENT, READ, STATUS, UTOP, WRITE, field, fresh, pageref, record, test_page,
+};
+use conformance::upcall::{Access, EXCEPTION_STACK, handle_faults, handling_upcall, touch};
 use support::Registers;
 use support::memory::{load, store};
 
@@ -99,7 +100,7 @@ fn a_write_to_the_window_ends_the_process() -> Outcome {
 
 fn an_upcall_without_an_exception_stack_ends_the_process() -> Outcome {
     kills(|| {
-        env_set_pgfault_upcall(0, mending_upcall());
+        env_set_pgfault_upcall(0, handling_upcall());
         load(test_page(703));
     })
 }
@@ -107,7 +108,7 @@ fn an_upcall_without_an_exception_stack_ends_the_process() -> Outcome {
 fn an_upcall_with_a_read_only_exception_stack_ends_the_process() -> Outcome {
     kills(|| {
         page_alloc(0, EXCEPTION_STACK, READ);
-        env_set_pgfault_upcall(0, mending_upcall());
+        env_set_pgfault_upcall(0, handling_upcall());
         load(test_page(704));
     })
 }
@@ -154,7 +155,7 @@ fn cputs_over_the_edge_of_memory_ends_the_process() -> Outcome {
 
 fn cputs_raises_no_upcall() -> Outcome {
     kills(|| {
-        mend_faults();
+        handle_faults();
         load(test_page(710));
         cputs(test_page(711), 1);
     })
@@ -173,7 +174,7 @@ fn env_set_trapframe_from_absent_memory_ends_the_process() -> Outcome {
 
 fn env_set_trapframe_raises_no_upcall() -> Outcome {
     kills(|| {
-        mend_faults();
+        handle_faults();
         load(test_page(715));
         env_set_trapframe(0, test_page(716));
     })
@@ -219,7 +220,7 @@ fn instructions_of_the_system_end_the_process() -> Outcome {
 
 fn other_exceptions_raise_no_upcall() -> Outcome {
     kills(|| {
-        mend_faults();
+        handle_faults();
         load(test_page(717));
         execute(&[0x0F, 0x0B], 0);
     })
@@ -253,29 +254,29 @@ fn a_dead_process_gives_its_pages_back() -> Outcome {
 
 /// A child that makes a child of its own, says which (word 0), and waits for a message; its child counts (word 1).
 fn family() -> Result<(u32, u32), conformance::claims::Seen> {
-    tell(1, 0);
+    write_board(1, 0);
     let parent = child(|| {
         let grandchild = child(|| {
             loop {
-                tell(1, told(1) + 1);
+                write_board(1, read_board(1) + 1);
                 sys_yield();
             }
         })?;
-        tell(0, grandchild);
+        write_board(0, grandchild);
         equal("receive", ipc_recv(UTOP), 0)
     })?;
     until_receiving(parent)?;
-    Ok((parent, told(0)))
+    Ok((parent, read_board(0)))
 }
 
 /// In JOS nobody could ever end it any more. Here a parent's parent steps in.
 fn a_grandchild_is_nobodys_until_its_parent_is_dead() -> Outcome {
     let (parent, grandchild) = family()?;
-    equal("its parent", fact(grandchild, PARENT), Some(parent))?;
+    equal("its parent", field(grandchild, PARENT), Some(parent))?;
     equal("while the parent lives", env_destroy(grandchild), BAD_ENV)?;
     equal("the parent goes on", ipc_try_send(parent, 0, UTOP, 0), 0)?;
     ends_well(parent)?;
-    equal("its parent", fact(grandchild, PARENT), Some(getenvid()))?;
+    equal("its parent", field(grandchild, PARENT), Some(getenvid()))?;
     equal("ended", env_destroy(grandchild), 0)?;
     equal("gone", is_gone(grandchild), true)
 }
@@ -283,8 +284,8 @@ fn a_grandchild_is_nobodys_until_its_parent_is_dead() -> Outcome {
 fn an_orphan_lives_on() -> Outcome {
     let (parent, grandchild) = family()?;
     equal("its parent is ended", env_destroy(parent), 0)?;
-    let count = told(1);
-    until("it counts", || told(1) > count + 10)?;
+    let count = read_board(1);
+    until("it counts", || read_board(1) > count + 10)?;
     end(grandchild)
 }
 

@@ -4,12 +4,12 @@
 
 use conformance::calls::{exofork, ipc_recv, ipc_try_send, page_alloc, page_map, page_unmap};
 use conformance::claims::{Outcome, Seen, equal, holds};
-use conformance::facts::{
-    NO_MEMORY, READ, RECEIVING, UTOP, WRITE, count, directory_entry, fact, flags, frame, fresh,
-    own, test_page,
-};
 use conformance::family::{blank_child, child, end, ends_well, fork, until_receiving};
 use conformance::native::{frames, leaves_no_frame_behind};
+use conformance::shown::{
+    NO_MEMORY, READ, RECEIVING, UTOP, WRITE, count, directory_entry, field, flags, frame, fresh,
+    own, test_page,
+};
 
 conformance::program! {
     page_alloc_says_when_memory_is_gone,
@@ -81,7 +81,7 @@ fn try_send_says_when_memory_is_gone() -> Outcome {
     until_receiving(receiver)?;
     without_memory(|last| {
         equal("a table is needed", ipc_try_send(receiver, 1, last, READ), NO_MEMORY)?;
-        equal("it still waits", fact(receiver, RECEIVING), Some(1))?;
+        equal("it still waits", field(receiver, RECEIVING), Some(1))?;
         equal("no page", ipc_try_send(receiver, 1, UTOP, 0), 0)
     })?;
     until_receiving(receiver)?;

@@ -6,10 +6,10 @@ use conformance::calls::{
     env_destroy, env_set_pgfault_upcall, env_set_status, exofork, getenvid, page_alloc, page_unmap,
 };
 use conformance::claims::{Outcome, equal};
-use conformance::facts::{
+use conformance::family::{blank_child, child, end, ends_well, stopped_child};
+use conformance::shown::{
     BAD_ENV, CPU, ID, NO_FREE_ENV, PARENT, RUNS, STATUS, TYPE, UPCALL, own, record, test_page,
 };
-use conformance::family::{blank_child, child, end, ends_well, stopped_child};
 use support::memory::load;
 
 conformance::program! {

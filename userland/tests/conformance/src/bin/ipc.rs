@@ -6,11 +6,13 @@ use conformance::calls::{
     env_set_status, getenvid, ipc_recv, ipc_try_send, page_alloc, page_map, page_unmap, sys_yield,
 };
 use conformance::claims::{Outcome, Seen, equal, holds, until};
-use conformance::facts::{
-    BAD_ENV, FROM, INVALID, NOT_RECEIVING, PERM, READ, RECEIVE_AT, RECEIVING, RUNS, STATUS, UTOP,
-    VALUE, WRITE, entry, fact, flags, frame, fresh, own, pageref, test_page,
+use conformance::family::{
+    child, end, ends_well, is_killed, read_board, until_receiving, write_board,
 };
-use conformance::family::{child, end, ends_well, is_killed, tell, told, until_receiving};
+use conformance::shown::{
+    BAD_ENV, FROM, INVALID, NOT_RECEIVING, PERM, READ, RECEIVE_AT, RECEIVING, RUNS, STATUS, UTOP,
+    VALUE, WRITE, entry, field, flags, frame, fresh, own, pageref, test_page,
+};
 use support::memory::{load, store};
 
 conformance::program! {
@@ -69,7 +71,7 @@ fn try_send_needs_one_who_receives() -> Outcome {
     equal("a runnable child", ipc_try_send(child, 1, UTOP, 0), NOT_RECEIVING)?;
     equal("stop", env_set_status(child, 4), 0)?;
     equal("one that is stopped", ipc_try_send(child, 1, UTOP, 0), NOT_RECEIVING)?;
-    equal("its record", fact(child, VALUE), Some(0))?;
+    equal("its record", field(child, VALUE), Some(0))?;
     end(child)
 }
 
@@ -83,7 +85,7 @@ fn try_send_to_nobody_is_bad_env() -> Outcome {
 
 fn recv_blocks_until_a_sender_delivers() -> Outcome {
     let receiver = receiver(test_page(5), || equal("value", own(VALUE), 2))?;
-    let facts = || [RECEIVING, RECEIVE_AT, STATUS, RUNS].map(|offset| fact(receiver, offset));
+    let facts = || [RECEIVING, RECEIVE_AT, STATUS, RUNS].map(|offset| field(receiver, offset));
     let before = facts();
     let [receiving, at, status, _] = before;
     equal("receiving, where, status", [receiving, at, status], [1, test_page(5), 4].map(Some))?;
@@ -102,22 +104,22 @@ fn recv_tells_value_sender_and_permissions() -> Outcome {
         equal("value, sender, permissions", seen, [0x1234_5678, sender, 0x407])
     })?;
     equal("send", ipc_try_send(receiver, 0x1234_5678, page, 0x407), 0)?;
-    let seen = [RECEIVING, VALUE, FROM, PERM].map(|offset| fact(receiver, offset));
+    let seen = [RECEIVING, VALUE, FROM, PERM].map(|offset| field(receiver, offset));
     let expected = [0, 0x1234_5678, sender, 0x407].map(Some);
     equal("for everyone to read, before it runs", seen, expected)?;
     ends_well(receiver)
 }
 
 fn the_sender_goes_on_first() -> Outcome {
-    tell(0, 0);
+    write_board(0, 0);
     let receiver = receiver(UTOP, || {
-        tell(0, 1);
+        write_board(0, 1);
         Ok(())
     })?;
-    let runs = fact(receiver, RUNS);
+    let runs = field(receiver, RUNS);
     equal("send", ipc_try_send(receiver, 1, UTOP, 0), 0)?;
-    equal("status, runs", [fact(receiver, STATUS), fact(receiver, RUNS)], [Some(2), runs])?;
-    equal("it has not run", told(0), 0)?;
+    equal("status, runs", [field(receiver, STATUS), field(receiver, RUNS)], [Some(2), runs])?;
+    equal("it has not run", read_board(0), 0)?;
     ends_well(receiver)
 }
 
@@ -192,7 +194,7 @@ fn zero_is_an_address_like_others() -> Outcome {
 fn utop_and_above_mean_no_page() -> Outcome {
     for va in [UTOP, UTOP + 1, 0xEF40_0000, 0xF000_0000, 0xFFFF_FFFF] {
         let receiver = receiver(va, no_page_came)?;
-        equal("where", fact(receiver, RECEIVE_AT), Some(va))?;
+        equal("where", field(receiver, RECEIVE_AT), Some(va))?;
         equal("send", ipc_try_send(receiver, 1, va, READ), 0)?;
         ends_well(receiver)?;
     }
@@ -293,7 +295,7 @@ fn a_page_is_checked_even_if_none_is_wanted() -> Outcome {
 fn after_a_refusal_the_receiver_still_waits() -> Outcome {
     let receiver = receiver(test_page(5), || equal("value", own(VALUE), 4))?;
     equal("refused", ipc_try_send(receiver, 3, test_page(1) + 1, READ), INVALID)?;
-    let facts = [RECEIVING, STATUS, VALUE].map(|offset| fact(receiver, offset));
+    let facts = [RECEIVING, STATUS, VALUE].map(|offset| field(receiver, offset));
     equal("receiving, status, value", facts, [Some(1), Some(4), Some(0)])?;
     equal("send", ipc_try_send(receiver, 4, UTOP, 0), 0)?;
     ends_well(receiver)
@@ -311,13 +313,13 @@ fn any_live_process_may_be_sent_to() -> Outcome {
     let parent = getenvid();
     let grandparents = child(|| {
         let grandchild = receiver(UTOP, || equal("sender", own(FROM), parent))?;
-        tell(0, grandchild);
+        write_board(0, grandchild);
         until("the parent receives", || ipc_try_send(parent, 0xFACE, UTOP, 0) == 0)?;
         ends_well(grandchild)
     })?;
     equal("receive", ipc_recv(UTOP), 0)?;
     equal("value, sender", [own(VALUE), own(FROM)], [0xFACE, grandparents])?;
-    equal("to a grandchild", ipc_try_send(told(0), 1, UTOP, 0), 0)?;
+    equal("to a grandchild", ipc_try_send(read_board(0), 1, UTOP, 0), 0)?;
     ends_well(grandparents)?;
     let one = receiver(UTOP, || equal("value", own(VALUE), 0x51B))?;
     let other = child(|| equal("to a sibling", ipc_try_send(one, 0x51B, UTOP, 0), 0))?;
@@ -333,7 +335,7 @@ fn a_receiver_made_runnable_stays_blocked() -> Outcome {
         for _ in 0..10 {
             sys_yield();
         }
-        let facts = [RECEIVING, STATUS].map(|offset| fact(receiver, offset));
+        let facts = [RECEIVING, STATUS].map(|offset| field(receiver, offset));
         equal("receiving, status", facts, [Some(1), Some(4)])?;
     }
     equal("send", ipc_try_send(receiver, 3, UTOP, 0), 0)?;
@@ -343,9 +345,9 @@ fn a_receiver_made_runnable_stays_blocked() -> Outcome {
 fn a_send_makes_a_stopped_receiver_runnable() -> Outcome {
     let receiver = receiver(UTOP, || equal("value", own(VALUE), 8))?;
     equal("stop", env_set_status(receiver, 4), 0)?;
-    equal("stopped", fact(receiver, STATUS), Some(4))?;
+    equal("stopped", field(receiver, STATUS), Some(4))?;
     equal("send", ipc_try_send(receiver, 8, UTOP, 0), 0)?;
-    equal("runnable", fact(receiver, STATUS), Some(2))?;
+    equal("runnable", field(receiver, STATUS), Some(2))?;
     ends_well(receiver)
 }
 

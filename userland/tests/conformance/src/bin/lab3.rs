@@ -7,7 +7,7 @@ use abi::Syscall;
 use conformance::calls::{cgetc, cputs, env_destroy, getenvid};
 use conformance::code::execute;
 use conformance::native::native;
-use conformance::start::print;
+use conformance::print::print;
 use support::memory::{load, store};
 
 #[allow(unsafe_code)]

@@ -4,8 +4,8 @@
 
 use conformance::calls::call;
 use conformance::claims::{Outcome, equal};
-use conformance::facts::{INVALID, STATUS, UTOP, record, test_page};
-use conformance::family::{stopped_child, tell, told};
+use conformance::family::{read_board, stopped_child, write_board};
+use conformance::shown::{INVALID, STATUS, UTOP, record, test_page};
 
 conformance::program! {
     an_unknown_call_is_error_7,
@@ -33,14 +33,14 @@ fn other_errors_are_as_in_other_years() -> Outcome {
 }
 
 fn children_have_the_same_errors() -> Outcome {
-    tell(2, 0);
+    write_board(2, 0);
     let child = stopped_child(|| {
-        tell(2, call(13, [UTOP]).cast_unsigned());
+        write_board(2, call(13, [UTOP]).cast_unsigned());
         Ok(())
     })?;
     equal("start", call(8, [child, 2]), 0)?;
     while record(child, STATUS) != 0 {
         call(10, []);
     }
-    equal("its call 13", told(2).cast_signed(), -7)
+    equal("its call 13", read_board(2).cast_signed(), -7)
 }

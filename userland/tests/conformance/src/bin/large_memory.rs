@@ -4,7 +4,7 @@
 
 use conformance::calls::page_alloc;
 use conformance::claims::{Outcome, equal, holds};
-use conformance::facts::{count, frame};
+use conformance::shown::{count, frame};
 use support::memory::{load, store};
 
 conformance::program! {

@@ -4,11 +4,11 @@
 
 use conformance::calls::{getenvid, page_alloc, page_map, page_unmap};
 use conformance::claims::{Outcome, equal};
-use conformance::facts::{
+use conformance::family::{blank_child, end};
+use conformance::shown::{
     BAD_PAGES, BAD_PERMISSIONS, INVALID, READ, WRITE, count, entry, flags, frame, fresh, pageref,
     strangers, test_page,
 };
-use conformance::family::{blank_child, end};
 use conformance::upcall::{Access, touch};
 use support::Registers;
 use support::memory::{load, store};

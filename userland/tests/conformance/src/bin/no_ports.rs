@@ -5,8 +5,8 @@
 use conformance::calls::{getenvid, sys_yield};
 use conformance::claims::{Outcome, equal, holds};
 use conformance::code::execute;
-use conformance::facts::{ID, TYPE, own, record};
 use conformance::family::kills;
+use conformance::shown::{ID, TYPE, own, record};
 
 conformance::program! {
     the_server_is_found_by_its_type,

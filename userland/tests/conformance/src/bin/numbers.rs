@@ -5,9 +5,9 @@
 use abi::Syscall;
 use conformance::calls::{call, getenvid, ipc_try_send, sys_yield};
 use conformance::claims::{Outcome, Seen, equal, holds, until};
-use conformance::facts::{INVALID, UTOP, fresh, own, test_page};
-use conformance::family::{child, end, ends_well, stopped_child, tell, told};
+use conformance::family::{child, end, ends_well, read_board, stopped_child, write_board};
 use conformance::native::native;
+use conformance::shown::{INVALID, UTOP, fresh, own, test_page};
 use support::Registers;
 use support::cpu::selectors_through_a_call;
 use support::gate::interrupt;
@@ -169,15 +169,15 @@ fn exofork_looks_at_eax_alone() -> Outcome {
 }
 
 fn yield_leaves_its_number_in_eax() -> Outcome {
-    tell(0, 0);
+    write_board(0, 0);
     let other = stopped_child(|| {
-        tell(0, 1);
+        write_board(0, 1);
         Ok(())
     })?;
     equal("result", sys_yield(), 11)?;
     equal("start", call(8, [other, 2]), 0)?;
     equal("result with another to run", call(11, []), 11)?;
-    equal("the other has run", told(0), 1)?;
+    equal("the other has run", read_board(0), 1)?;
     equal("an unknown one", call(15, []), INVALID)?;
     ends_well(other)
 }

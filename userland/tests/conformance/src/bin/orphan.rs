@@ -2,11 +2,11 @@
 #![no_std]
 #![no_main]
 
+use conformance::calls::exit;
 use conformance::calls::{env_destroy, env_set_status, exofork, getenvid, page_alloc, page_unmap};
 use conformance::claims::{Outcome, equal, holds, until};
-use conformance::facts::{BAD_ENV, PARENT, STATUS, own, record, test_page};
 use conformance::family::{child, ends_well, fork, is_gone};
-use conformance::start::exit;
+use conformance::shown::{BAD_ENV, PARENT, STATUS, own, record, test_page};
 use support::memory::{load, store};
 
 conformance::program! {

@@ -4,12 +4,12 @@
 
 use conformance::calls::{env_destroy, getenvid, page_alloc, page_map, page_unmap};
 use conformance::claims::{Outcome, equal, holds};
-use conformance::facts::{
+use conformance::family::{blank_child, end};
+use conformance::shown::{
     BAD_ENV, BAD_PAGES, BAD_PERMISSIONS, INVALID, READ, WRITE, count, entry, flags, frame, fresh,
     pageref, strangers, test_page,
 };
-use conformance::family::{blank_child, end};
-use conformance::upcall::{mend_faults, peek};
+use conformance::upcall::{handle_faults, peek};
 use support::memory::{load, store};
 
 conformance::program! {
@@ -186,7 +186,7 @@ fn page_unmap_reaches_only_oneself_and_children() -> Outcome {
 
 fn an_unmapped_page_faults_at_once() -> Outcome {
     let page = fresh(1);
-    mend_faults();
+    handle_faults();
     store(page, 1);
     equal("word", peek(page), Some(1))?;
     equal("unmap", page_unmap(0, page), 0)?;

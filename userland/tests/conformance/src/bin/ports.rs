@@ -5,8 +5,8 @@
 use conformance::calls::{getenvid, sys_yield};
 use conformance::claims::{Outcome, equal, holds, until};
 use conformance::code::execute;
-use conformance::facts::{ID, TYPE, fresh, own, record};
 use conformance::family::{child, ends_well, kills};
+use conformance::shown::{ID, TYPE, fresh, own, record};
 use conformance::start::start;
 use support::Registers;
 use support::gate::interrupt;

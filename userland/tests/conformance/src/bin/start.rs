@@ -6,7 +6,7 @@ use core::sync::atomic::AtomicU32;
 
 use conformance::calls::getenvid;
 use conformance::claims::{Outcome, equal, holds};
-use conformance::facts::{
+use conformance::shown::{
     CPU, FROM, ID, PARENT, PERM, RECEIVE_AT, RECEIVING, RUNS, STATUS, TYPE, VALUE, entry, flags,
     own, record,
 };

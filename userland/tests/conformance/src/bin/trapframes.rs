@@ -4,8 +4,8 @@
 
 use conformance::calls::{env_destroy, env_set_status, env_set_trapframe, getenvid};
 use conformance::claims::{Outcome, Seen, equal, holds, until};
-use conformance::facts::{fresh, record};
 use conformance::family::{Landed, child, is_gone, is_killed, landed, landing, stopped_child};
+use conformance::shown::{fresh, record};
 use support::memory::store;
 
 conformance::program! {

@@ -4,11 +4,11 @@
 
 use conformance::calls::{env_set_pgfault_upcall, page_alloc, page_map, page_unmap};
 use conformance::claims::{Outcome, equal, holds};
-use conformance::facts::{READ, RUNS, WRITE, own, test_page};
 use conformance::family::kills;
+use conformance::shown::{READ, RUNS, WRITE, own, test_page};
 use conformance::upcall::{
-    Access, Caught, EXCEPTION_STACK, fault_within, faults, load_instruction, load_with,
-    mend_faults, mended, touch,
+    Access, Caught, EXCEPTION_STACK, fault_within, faults, handle_faults, handled,
+    load_instruction, load_with, touch,
 };
 use support::Registers;
 use support::memory::{load, store};
@@ -72,8 +72,8 @@ fn the_record_tells_the_address() -> Outcome {
         0xF000_0000,
         0xFFFF_FFFC,
     ] {
-        let told = fault(Access::Read, address, 0).map(|caught| caught.word(0));
-        equal("fault_va, offset 0", told, Some(address))?;
+        let found = fault(Access::Read, address, 0).map(|caught| caught.word(0));
+        equal("fault_va, offset 0", found, Some(address))?;
     }
     Ok(())
 }
@@ -127,8 +127,8 @@ fn a_record_on_the_exception_stack_leaves_a_blank_word() -> Outcome {
         store(esp - 4, 0xB1A4);
         store(esp, 0x01D);
         let caught = touch(Access::Read, Registers { ecx: test_page(800), esp, ..PATTERN });
-        let told = caught.map(|caught| (caught.registers.esp, caught.word(48)));
-        equal("record and esp", told, Some((esp - 56, esp)))?;
+        let found = caught.map(|caught| (caught.registers.esp, caught.word(48)));
+        equal("record and esp", found, Some((esp - 56, esp)))?;
         equal("blank word and what is above", [load(esp - 4), load(esp)], [0xB1A4, 0x01D])?;
     }
     Ok(())
@@ -159,12 +159,12 @@ fn the_stack_may_be_anywhere() -> Outcome {
 }
 
 fn an_upcall_returns_without_a_call() -> Outcome {
-    mend_faults();
+    handle_faults();
     let runs = own(RUNS);
     store(test_page(801), 7);
     equal("word", load(test_page(801)), 7)?;
     equal("faults", faults(), 1)?;
-    let (record, words) = mended(0);
+    let (record, words) = handled(0);
     equal("record", record, 0xEEBF_FFCC)?;
     equal("address and error code", [words[0], words[1]], [test_page(801), 6])?;
     holds("no switch was needed", own(RUNS).wrapping_sub(runs) <= 1)?;
@@ -174,13 +174,13 @@ fn an_upcall_returns_without_a_call() -> Outcome {
 
 /// Also the direction flag, and `eax`, which is loaded after all.
 fn registers_and_flags_survive_a_fault() -> Outcome {
-    mend_faults();
+    handle_faults();
     for flags in [0x202, 0xAD7, 0x6D7] {
         equal("unmap", page_unmap(0, test_page(802)), 0)?;
         let before = Registers { ecx: test_page(802), eflags: flags, ..PATTERN };
-        let mended = faults();
+        let before = faults();
         let after = load_with(before);
-        equal("a fault", faults(), mended + 1)?;
+        equal("a fault", faults(), before + 1)?;
         equal("registers", after, Registers { eax: 0, ..before })?;
     }
     env_set_pgfault_upcall(0, 0);
@@ -188,12 +188,12 @@ fn registers_and_flags_survive_a_fault() -> Outcome {
 }
 
 fn an_upcall_may_fault_itself() -> Outcome {
-    mend_faults();
+    handle_faults();
     fault_within(test_page(805));
     store(test_page(804), 7);
     equal("faults", faults(), 2)?;
     equal("words", [load(test_page(804)), load(test_page(805))], [7, 0])?;
-    let ((outer, first), (inner, second)) = (mended(0), mended(1));
+    let ((outer, first), (inner, second)) = (handled(0), handled(1));
     equal("addresses", [first[0], second[0]], [test_page(804), test_page(805)])?;
     equal("outer record", outer, 0xEEBF_FFCC)?;
     equal("inner record", inner, second[12] - 56)?;
@@ -206,23 +206,23 @@ fn an_instruction_that_is_absent_faults_at_its_own_address() -> Outcome {
     for (address, code) in [(test_page(806), 4), (0, 4), (0xF010_0000, 5)] {
         let caught = fault(Access::Execute(address), 0, 0xEEBF_D800);
         // Where pages cannot be made unexecutable, the CPU does not say that it fetched.
-        let told = caught.map(|caught| (caught.word(0), caught.word(4), caught.word(40)));
-        equal("address, code, eip", told, Some((address, code, address)))?;
+        let found = caught.map(|caught| (caught.word(0), caught.word(4), caught.word(40)));
+        equal("address, code, eip", found, Some((address, code, address)))?;
     }
     Ok(())
 }
 
 fn a_fault_in_the_kernels_half_is_told_too() -> Outcome {
     for address in [0xF000_0000, 0xEFC0_0000, 0xEF80_0000, 0xFFC0_0000, 0xFFFF_F000] {
-        let told = fault(Access::Read, address, 0).map(|caught| caught.word(0));
-        equal("address", told, Some(address))?;
+        let found = fault(Access::Read, address, 0).map(|caught| caught.word(0));
+        equal("address", found, Some(address))?;
     }
     Ok(())
 }
 
 fn upcall_zero_is_no_upcall() -> Outcome {
     kills(|| {
-        mend_faults();
+        handle_faults();
         load(test_page(807));
         env_set_pgfault_upcall(0, 0);
         load(test_page(808));

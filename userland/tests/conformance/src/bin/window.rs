@@ -4,10 +4,10 @@
 
 use conformance::calls::{page_alloc, page_map, page_unmap};
 use conformance::claims::{Outcome, equal, holds};
-use conformance::facts::{
+use conformance::family::{child, end, ends_well, stopped_child};
+use conformance::shown::{
     READ, WRITE, count, directory_entry, entry, flags, frame, fresh, own, pageref, test_page,
 };
-use conformance::family::{child, end, ends_well, stopped_child};
 use conformance::upcall::{Access, can_write, peek, touch};
 use support::Registers;
 use support::memory::{load, store};
@@ -57,8 +57,8 @@ fn the_window_is_readable_and_not_writable() -> Outcome {
     for address in [0xEF40_0000 + 4 * (test_page(1) >> 12), 0xEF7B_D000, 0xEF7B_DEF4] {
         let write = Registers { eax: 0xFFFF_FFFF, ecx: address, ..Registers::default() };
         let caught = touch(Access::Write, write);
-        let told = caught.map(|caught| (caught.word(0), caught.word(4)));
-        equal("address and error code", told, Some((address, 7)))?;
+        let found = caught.map(|caught| (caught.word(0), caught.word(4)));
+        equal("address and error code", found, Some((address, 7)))?;
     }
     Ok(())
 }

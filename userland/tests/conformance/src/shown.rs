@@ -70,7 +70,7 @@ pub fn record(slot: u32, offset: u32) -> u32 {
 }
 
 /// A word of a process's record: `None` when the slot is free or another's.
-pub fn fact(env: u32, offset: u32) -> Option<u32> {
+pub fn field(env: u32, offset: u32) -> Option<u32> {
     let current = record(env, ID) == env && record(env, STATUS) != 0;
     current.then(|| record(env, offset))
 }

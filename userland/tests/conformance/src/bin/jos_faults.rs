@@ -9,15 +9,15 @@ use conformance::calls::{
 };
 use conformance::claims::{Outcome, Seen, equal, holds, until};
 use conformance::code;
-use conformance::facts::{
-    READ, RECEIVING, STATUS, UTOP, WRITE, count, directory_entry, entry, fact, flags, frame, fresh,
-    own, pageref, test_page,
-};
 use conformance::family::{
     blank_child, child, end, ends_well, is_gone, is_killed, kills, landed, landing, pages,
-    stopped_child, tell, told, until_receiving,
+    read_board, stopped_child, until_receiving, write_board,
 };
 use conformance::native::{frames, native};
+use conformance::shown::{
+    READ, RECEIVING, STATUS, UTOP, WRITE, count, directory_entry, entry, field, flags, frame,
+    fresh, own, pageref, test_page,
+};
 use conformance::upcall::peek;
 use support::cpu::{cycles, fill_fpu, read_fpu};
 use support::memory::{load, store};
@@ -76,12 +76,12 @@ fn saved_registers_of_others_are_nowhere_in_uenvs() -> Outcome {
 }
 
 fn what_a_parent_unmaps_a_child_cannot_write_any_more() -> Outcome {
-    tell(0, 0);
+    write_board(0, 0);
     let page = fresh(1);
     let writer = stopped_child(|| {
         loop {
-            store(test_page(2), told(0));
-            tell(0, told(0) + 1);
+            store(test_page(2), read_board(0));
+            write_board(0, read_board(0) + 1);
         }
     })?;
     equal("share", page_map((0, page), (writer, test_page(2)), WRITE), 0)?;
@@ -181,14 +181,14 @@ fn a_message_does_not_look_at_all_slots() -> Outcome {
         ipc_try_send(receiver, 1, UTOP, 0);
         sys_yield();
     })?;
-    equal("it receives", fact(receiver, RECEIVING), Some(1))?;
+    equal("it receives", field(receiver, RECEIVING), Some(1))?;
     end(receiver)
 }
 
 fn receive_never_returns_13() -> Outcome {
-    tell(0, 0xFFFF);
+    write_board(0, 0xFFFF);
     let receiver = child(|| {
-        tell(0, ipc_recv(UTOP).cast_unsigned());
+        write_board(0, ipc_recv(UTOP).cast_unsigned());
         Ok(())
     })?;
     until_receiving(receiver)?;
@@ -198,12 +198,12 @@ fn receive_never_returns_13() -> Outcome {
     }
     equal(
         "result, receiving, status",
-        (told(0), fact(receiver, RECEIVING), fact(receiver, STATUS)),
+        (read_board(0), field(receiver, RECEIVING), field(receiver, STATUS)),
         (0xFFFF, Some(1), Some(4)),
     )?;
     equal("send", ipc_try_send(receiver, 1, UTOP, 0), 0)?;
     ends_well(receiver)?;
-    equal("result", told(0), 0)
+    equal("result", read_board(0), 0)
 }
 
 /// 65,537 mappings: with 16 bits the count would read 1, and the next to go would free the frame.
@@ -288,18 +288,18 @@ fn a_parent_can_wait_without_polling_and_learns_a_status() -> Outcome {
 
 /// Orphans included: nobody is left whom nobody can end.
 fn a_native_call_ends_a_whole_family() -> Outcome {
-    tell(0, 0);
+    write_board(0, 0);
     let family = child(|| {
         let grandchild = child(|| {
-            tell(0, blank_child()?);
+            write_board(0, blank_child()?);
             equal("receive", ipc_recv(UTOP), 0)
         })?;
         until_receiving(grandchild)?;
         equal("receive", ipc_recv(UTOP), 0)
     })?;
     until_receiving(family)?;
-    let last = told(0);
-    equal("the last of them", fact(last, STATUS), Some(4))?;
+    let last = read_board(0);
+    equal("the last of them", field(last, STATUS), Some(4))?;
     let target = Target::new(family).map_err(|_| Seen::new(format_args!("no id")))?;
     native(Syscall::Destroy { process: target, subtree: true })?;
     until("all are gone", || is_gone(family) && is_gone(last))?;
