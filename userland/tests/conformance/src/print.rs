@@ -1,13 +1,14 @@
-//! How a claim prints.
+//! How a program prints a line.
 
 use core::fmt::{self, Write};
 
 use crate::calls::cputs;
 
-/// Prints, in one call, so that no other process's text comes in between; what is longer than 256 bytes is cut off.
+/// Prints in one call, so that no other process's text comes in between. Text after 256 bytes is
+/// cut off.
 pub fn print(text: fmt::Arguments<'_>) {
     let mut line = Line { bytes: [0; 256], length: 0 };
-    // What does not fit is cut off, which is all that can go wrong.
+    // The only error is that the text does not fit; then it is cut off.
     let _ = line.write_fmt(text);
     cputs(line.bytes.as_ptr().expose_provenance() as u32, line.length as u32);
 }

@@ -1,4 +1,5 @@
-//! `children`: calls 3 and 7: how children are made and ended, and who has a say over whom.
+//! `children`: calls 3 and 7: how children are made and ended, and which processes may act on
+//! which.
 #![no_std]
 #![no_main]
 
@@ -49,7 +50,7 @@ fn exofork_makes_a_child_that_does_not_run() -> Outcome {
     end(child)
 }
 
-/// Loads registers, traps by call 7, and in the child lands with what it has then: see [`landed`].
+/// Loads registers and traps by call 7. The child lands, and reports its registers: see [`landed`].
 fn exofork_copies_registers_with_0_in_eax() -> Outcome {
     let registers = [0xB1, 0xC1, 0xD1, 0x51, 0xD2, 0xB9];
     let child = fork_and_land(registers);
@@ -114,7 +115,8 @@ fn env_zero_and_the_own_id_are_the_caller() -> Outcome {
     Ok(())
 }
 
-/// What each call that names a process says of this one; each would succeed for the caller itself.
+/// The results of each call that names a process, for this id. Each call would succeed for the
+/// caller itself.
 fn answers_for(env: u32) -> [i32; 8] {
     let page = test_page(1);
     [
@@ -152,7 +154,7 @@ fn parents_and_siblings_are_refused_by_every_call() -> Outcome {
     end(sibling)
 }
 
-/// Only their parents may: not even a grandparent.
+/// Only a parent may act on its child, and a grandparent may not.
 fn grandchildren_are_refused_by_every_call() -> Outcome {
     fresh(1);
     write_board(0, 0);

@@ -1,4 +1,5 @@
-//! `console`: printing and reading. What is printed is for the test on the other side of the serial line to check.
+//! `console`: printing and reading. The test on the other side of the serial line checks what is
+//! printed.
 #![no_std]
 #![no_main]
 

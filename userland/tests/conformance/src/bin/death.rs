@@ -1,4 +1,5 @@
-//! `death`: what ends a process, what the console says of it, and who goes on. Has to be the only first process.
+//! `death`: what ends a process, what the console shows of it, and which processes go on. Has to be
+//! the only first process.
 #![no_std]
 #![no_main]
 
@@ -47,7 +48,7 @@ conformance::program! {
     a_sender_finds_nobody_when_the_receiver_is_dead,
 }
 
-/// The test knows them: each is a number with its name in it.
+/// The test expects these values: each is a number that spells its register's name.
 fn the_console_shows_all_registers() -> Outcome {
     let child = stopped_child(|| Ok(()))?;
     let frame = fresh(9);
@@ -126,7 +127,7 @@ fn cputs_of_absent_memory_ends_the_process() -> Outcome {
     kills(|| {
         cputs(test_page(706), 1);
     })?;
-    // The whole length counts, not the text up to a zero.
+    // The whole length is checked, not the text up to a zero.
     kills(|| {
         let page = fresh(707);
         page_unmap(0, test_page(708));
@@ -197,7 +198,8 @@ fn every_other_exception_ends_the_process() -> Outcome {
     code_kills(&[0x8E, 0xD0]) // mov ss, eax
 }
 
-/// The CPU's own, a device's, those beyond 0x30: general protection, with the vector in the error code.
+/// Those of the CPU, of devices, and those beyond 0x30: general protection, with the vector in the
+/// error code.
 fn software_interrupts_but_30_end_the_process() -> Outcome {
     for vector in [0x00, 0x08, 0x0D, 0x0E, 0x20, 0x2F, 0x31, 0x80, 0xFF] {
         code_kills(&[0xCD, vector])?;
@@ -236,7 +238,7 @@ fn an_exit_is_told() -> Outcome {
     ends_well(child(|| Ok(()))?)
 }
 
-/// Pages that it shared, and its slot.
+/// The pages that it shared, and its slot.
 fn a_dead_process_gives_its_pages_back() -> Outcome {
     let page = fresh(1);
     let child = child(|| {
@@ -252,7 +254,8 @@ fn a_dead_process_gives_its_pages_back() -> Outcome {
     equal("its id", page_alloc(child, test_page(3), WRITE), BAD_ENV)
 }
 
-/// A child that makes a child of its own, says which (word 0), and waits for a message; its child counts (word 1).
+/// A child that makes a child of its own, reports its id (word 0), and waits for a message; that
+/// child counts (word 1).
 fn family() -> Result<(u32, u32), conformance::claims::Seen> {
     write_board(1, 0);
     let parent = child(|| {
@@ -269,7 +272,7 @@ fn family() -> Result<(u32, u32), conformance::claims::Seen> {
     Ok((parent, read_board(0)))
 }
 
-/// In JOS nobody could ever end it any more. Here a parent's parent steps in.
+/// In JOS no process could ever end it any more. Here the parent's parent may.
 fn a_grandchild_is_nobodys_until_its_parent_is_dead() -> Outcome {
     let (parent, grandchild) = family()?;
     equal("its parent", field(grandchild, PARENT), Some(parent))?;

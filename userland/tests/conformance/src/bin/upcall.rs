@@ -178,9 +178,9 @@ fn registers_and_flags_survive_a_fault() -> Outcome {
     for flags in [0x202, 0xAD7, 0x6D7] {
         equal("unmap", page_unmap(0, test_page(802)), 0)?;
         let before = Registers { ecx: test_page(802), eflags: flags, ..PATTERN };
-        let before = faults();
+        let faults_before = faults();
         let after = load_with(before);
-        equal("a fault", faults(), before + 1)?;
+        equal("a fault", faults(), faults_before + 1)?;
         equal("registers", after, Registers { eax: 0, ..before })?;
     }
     env_set_pgfault_upcall(0, 0);
