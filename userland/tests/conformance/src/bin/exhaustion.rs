@@ -1,4 +1,4 @@
-//! `exhaustion`: memory runs out: each call says so, and nothing is lost. In 128 MiB.
+//! `exhaustion`: memory runs out: each call reports it, and nothing is lost. In 128 MiB.
 #![no_std]
 #![no_main]
 
@@ -19,7 +19,7 @@ conformance::program! {
     a_fork_that_fails_leaves_nothing_behind,
 }
 
-/// Takes all memory that there is, from 0x4000_0000 on; how many pages.
+/// Takes all memory, from 0x4000_0000 on. Returns how many pages.
 fn take_all() -> Result<u32, Seen> {
     for number in 0.. {
         let error = page_alloc(0, 0x4000_0000 + 0x1000 * number, WRITE);
@@ -31,7 +31,7 @@ fn take_all() -> Result<u32, Seen> {
     Ok(0)
 }
 
-/// In a child that has taken all memory, whose last page is given.
+/// Runs `act` in a child that has taken all memory, with the address of its last page.
 fn without_memory(act: impl FnOnce(u32) -> Outcome) -> Outcome {
     leaves_no_frame_behind(|| {
         ends_well(child(|| {

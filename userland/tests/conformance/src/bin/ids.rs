@@ -1,4 +1,5 @@
-//! `ids`: how processes are named, and what everyone may read of them. Has to be the only first process.
+//! `ids`: the ids of processes, and what every program may read about them. Has to be the only
+//! first process.
 #![no_std]
 #![no_main]
 
@@ -36,7 +37,7 @@ fn slots_are_first_handed_out_in_order() -> Outcome {
     Ok(())
 }
 
-/// Goes on where the claim before ended.
+/// Continues where the claim before ended.
 fn the_slot_freed_last_comes_first_again() -> Outcome {
     let children = [blank_child()?, blank_child()?, blank_child()?, blank_child()?];
     equal("children", children, [0x2003, 0x2001, 0x2002, 0x1004])?;
@@ -97,7 +98,7 @@ fn saved_registers_and_directory_read_zero() -> Outcome {
     end(child)
 }
 
-/// The upcall is at 100: a fork gives its child what it reads there.
+/// The upcall is at 100: fork gives a child the upcall that it reads there.
 fn the_upcall_reads_as_it_was_set() -> Outcome {
     let child = stopped_child(|| Ok(()))?;
     equal("a child's at first", record(child, UPCALL), 0)?;
@@ -150,7 +151,7 @@ fn after_1023_children_there_is_no_free_env() -> Outcome {
     equal("end", env_destroy(record(1023, ID)), 0)
 }
 
-/// No exit code, no zombie: nobody has to wait.
+/// There is no exit status and no zombie: no process has to wait.
 fn a_child_that_ends_leaves_nothing() -> Outcome {
     let first = child(|| Ok(()))?;
     ends_well(first)?;

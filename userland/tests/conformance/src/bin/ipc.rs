@@ -45,7 +45,7 @@ conformance::program! {
     a_receiver_that_was_ended_is_nobody,
 }
 
-/// A child in call 13, which wants a page at `va`, and then looks at what came.
+/// A child in call 13, which accepts a page at `va`, and then runs `look`.
 fn receiver(va: u32, look: impl FnOnce() -> Outcome) -> Result<u32, Seen> {
     let receiver = child(|| {
         equal("receive", ipc_recv(va), 0)?;
@@ -263,7 +263,8 @@ fn write_needs_a_writable_source() -> Outcome {
     ends_well(receiver)
 }
 
-/// What call 12 says of these: unaligned, absent, without a table, and permissions that no page may have.
+/// States what call 12 answers to these pages: unaligned, absent, without a page table; and to
+/// permissions that no page may have.
 fn refuse_all(receiver: u32, page: u32) -> Outcome {
     equal("unmap", page_unmap(0, test_page(3)), 0)?;
     for va in [page + 1, page + 4, page + 0xFFF, test_page(3), 0x7000_0000, UTOP - 1] {
@@ -308,7 +309,7 @@ fn recv_takes_only_a_page_or_none() -> Outcome {
     equal("receiving, status", [own(RECEIVING), own(STATUS)], [0, 3])
 }
 
-/// A parent, a sibling, a grandchild: nobody has to be one's child.
+/// A parent, a sibling, a grandchild: the receiver need not be a child.
 fn any_live_process_may_be_sent_to() -> Outcome {
     let parent = getenvid();
     let grandparents = child(|| {

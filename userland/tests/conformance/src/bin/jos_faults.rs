@@ -1,4 +1,5 @@
-//! `mended`: faults of JOS that this kernel must not have. Has to be the only first process, in 128 MiB.
+//! `jos_faults`: faults of JOS that this kernel must not have. Has to be the only first process, in
+//! 128 MiB.
 #![no_std]
 #![no_main]
 
@@ -41,7 +42,7 @@ conformance::program! {
     a_native_call_ends_a_whole_family,
 }
 
-/// How many pages of a range can be read, and where the first is that cannot.
+/// How many pages of a range can be read, and the first that cannot.
 fn readable(start: u32, end: u32) -> (u32, u32) {
     let pages = (start..end).step_by(0x1000);
     let number = pages.clone().filter(|page| peek(*page).is_some()).count() as u32;
@@ -59,7 +60,7 @@ fn upages_shows_its_records_and_nothing_else() -> Outcome {
     equal("pages", readable(0xEF00_0000, 0xEF40_0000), (64, 0xEF04_0000))?;
     let (all, _) = frames()?;
     holds("frames of this machine", all < 32_768)?;
-    // The firmware's memory on top of RAM is in use for good, like the hole below 1 MiB.
+    // The firmware's memory at the end of RAM is never free, like the hole below 1 MiB.
     let firmware = (32_767 - 15..32_768).map(count);
     holds("frames of the firmware's have one mapping", firmware.into_iter().all(|count| count == 1))
 }
@@ -132,7 +133,7 @@ fn fpu_and_sse_registers_reach_no_other_process() -> Outcome {
     ends_well(other)
 }
 
-/// The least of some tries, so that a tick of the timer does not count.
+/// The least of several measurements, so that a tick of the timer does not count.
 fn least(mut act: impl FnMut()) -> u64 {
     let tries = (0..20).map(|_| {
         let before = cycles();
@@ -142,7 +143,7 @@ fn least(mut act: impl FnMut()) -> u64 {
     tries.min().unwrap_or(0)
 }
 
-/// States that something costs about the same when there are a thousand more processes.
+/// States that something costs about the same with a thousand more processes.
 fn costs_the_same_with_a_thousand_more(mut act: impl FnMut()) -> Outcome {
     let alone = least(&mut act);
     let mut children = [0; 1000];
@@ -206,7 +207,7 @@ fn receive_never_returns_13() -> Outcome {
     equal("result", read_board(0), 0)
 }
 
-/// 65,537 mappings: with 16 bits the count would read 1, and the next to go would free the frame.
+/// 65,537 mappings: with 16 bits the count would be 1, and the next unmapping would free the frame.
 fn a_count_goes_beyond_16_bits() -> Outcome {
     ends_well(child(|| {
         let page = fresh(1);
@@ -224,7 +225,7 @@ fn a_count_goes_beyond_16_bits() -> Outcome {
     })?)
 }
 
-/// Entries 0x3BE to 0x3FF of the directory lack U, so their tables are not in the window.
+/// Entries 0x3BE to 0x3FF of the directory lack U, so their page tables are not in the window.
 fn tables_of_the_kernel_cannot_be_read() -> Outcome {
     for index in 0x3BB..0x400 {
         let open = [0x3BB, 0x3BC, 0x3BD].contains(&index);
@@ -235,7 +236,7 @@ fn tables_of_the_kernel_cannot_be_read() -> Outcome {
     Ok(())
 }
 
-/// The library's copy-on-write would copy it. A native call does what is needed.
+/// The JOS library would copy the page at a write. A native call makes it writable.
 fn the_last_owner_of_a_page_need_not_copy_it() -> Outcome {
     let page = fresh(1);
     store(page, 0x0C0);
@@ -256,12 +257,12 @@ fn the_last_owner_of_a_page_need_not_copy_it() -> Outcome {
     equal("words", [load(page), load(test_page(2))], [0x0C0, 0x0C0])
 }
 
-/// A walk that looks at UVPD first reads some thousand entries, not a million, and misses no page.
+/// A walk that reads UVPD first reads some thousand entries, not a million, and misses no page.
 fn the_directory_says_which_tables_to_look_at() -> Outcome {
     let tables = (0..0x3BB).filter(|index| directory_entry(index << 22) & 1 != 0).count() as u32;
     let found = pages().count() as u32;
     let own = native(Syscall::Usage { process: Target::Caller })?[0];
-    // What the kernel counts beside the pages: the tables and the directory.
+    // The kernel counts the page tables and the directory as well.
     equal("pages", found + tables + 1, own)?;
     holds("few tables", tables < 16)?;
     let unlooked = (0..0x3BB_u32).filter(|index| directory_entry(index << 22) & 1 == 0);
@@ -286,7 +287,7 @@ fn a_parent_can_wait_without_polling_and_learns_a_status() -> Outcome {
     equal("switches meanwhile", own(88) - runs, 1)
 }
 
-/// Orphans included: nobody is left whom nobody can end.
+/// Children whose parent has ended are ended as well: no process is left that no other could end.
 fn a_native_call_ends_a_whole_family() -> Outcome {
     write_board(0, 0);
     let family = child(|| {

@@ -20,7 +20,8 @@ conformance::program! {
     children_count_as_their_parents_do,
 }
 
-/// Printing (0), the end (3) and what makes a child (4, 5, 6, 7, 8) are tried by all the others.
+/// Printing (0), the end (3) and the calls that make a child (4, 5, 6, 7, 8) are checked by all
+/// other programs.
 fn numbers_0_to_8_are_the_same() -> Outcome {
     equal("getenvid", call(2, []).cast_unsigned(), own(ID))?;
     equal("cgetc", call(1, []), 0)?;
@@ -80,7 +81,7 @@ fn children_count_as_their_parents_do() -> Outcome {
     equal("its call 13", read_board(2).cast_signed(), INVALID)
 }
 
-/// The library's waits by call 11, which sends here.
+/// The library waits by call 11, which sends here.
 fn until(what: &str, mut truth: impl FnMut() -> bool) -> Outcome {
     for _ in 0..1000 {
         if truth() {

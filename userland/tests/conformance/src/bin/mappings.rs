@@ -1,4 +1,4 @@
-//! `mappings`: call 5: pages that two places share.
+//! `mappings`: call 5: pages that are mapped twice.
 #![no_std]
 #![no_main]
 
@@ -93,7 +93,7 @@ fn page_map_reaches_only_oneself_and_children() -> Outcome {
     equal("oneself by id", page_map((id, page), (id, test_page(2)), READ), 0)
 }
 
-/// To a child, within it, from one to another, and back.
+/// To a child, within it, from one child to another, and back.
 fn page_map_moves_pages_between_parent_and_children() -> Outcome {
     let page = fresh(1);
     store(page, 0x5EED);
@@ -122,7 +122,8 @@ fn page_map_replaces_what_was_there() -> Outcome {
     equal("counts: new, old", [pageref(page), count(old)], [2, 0])
 }
 
-/// The course's file server relies on it. A fresh page reads 007, after a read 027, after a write 067.
+/// The course's file server relies on it. A fresh page reads 007, after a read 027, after a write
+/// 067.
 fn page_map_onto_itself_clears_accessed_and_dirty() -> Outcome {
     let page = fresh(1);
     store(page, 9);
@@ -134,7 +135,7 @@ fn page_map_onto_itself_clears_accessed_and_dirty() -> Outcome {
     equal("word", load(page), 9)
 }
 
-/// With a stale translation the second read and write would set no bit.
+/// If the old translation were still cached, the second read and write would set no bit.
 fn page_map_onto_itself_flushes() -> Outcome {
     let page = fresh(1);
     store(page, 9);

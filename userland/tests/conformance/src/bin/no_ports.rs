@@ -1,4 +1,4 @@
-//! `no_ports`: a process beside a file server. Started after `ports,type=fs`.
+//! `no_ports`: a process beside a file server may not use ports. Started after `ports,type=fs`.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! `numbers`: how a call is made, and what it leaves alone.
+//! `numbers`: how a call is made, and what it does not change.
 #![no_std]
 #![no_main]
 
@@ -121,8 +121,8 @@ fn recv_keeps_the_other_registers() -> Outcome {
     ends_well(receiver)
 }
 
-/// Carry, parity, adjust, zero, sign, direction, overflow, alignment check, identification; the one for interrupts is
-/// always on and bit 1 always set.
+/// Carry, parity, adjust, zero, sign, direction, overflow, alignment check, identification. The
+/// interrupt flag and bit 1 are always set.
 fn flags_survive_a_call() -> Outcome {
     for flag in [1_u32, 4, 0x10, 0x40, 0x80, 0x400, 0x800, 0x4_0000, 0x20_0000, 0x24_0CD5] {
         for number in [2, 11, 14] {
@@ -133,7 +133,8 @@ fn flags_survive_a_call() -> Outcome {
     Ok(())
 }
 
-/// IOPL, nested task and the interrupt flag: a program cannot change them before a call, and gains none by it.
+/// IOPL, nested task and the interrupt flag: a program cannot change them before a call, and does
+/// not get them by a call.
 fn flags_of_the_system_cannot_be_changed() -> Outcome {
     for flags in [0x3002, 0x3202, 0x2] {
         let after = interrupt(Registers { eax: 2, eflags: flags, ..Registers::default() }).eflags;

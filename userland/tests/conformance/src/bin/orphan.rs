@@ -1,4 +1,5 @@
-//! `orphan`: a process whose parent, the only first process, is gone. All claims are its own.
+//! `orphan`: a process whose parent, the only first process, has ended. The child checks all
+//! claims.
 #![no_std]
 #![no_main]
 
@@ -17,7 +18,7 @@ conformance::program! {
     the_slot_of_its_parent_is_used_again,
 }
 
-/// The parent ends here; what follows is done by its child.
+/// The parent ends here; its child goes on.
 fn a_process_outlives_its_parent() -> Outcome {
     store(test_page(0), 0x0A9A);
     let child = fork();
@@ -46,7 +47,7 @@ fn an_orphan_may_have_children() -> Outcome {
     ends_well(child(|| equal("parent", own(PARENT), orphan))?)
 }
 
-/// It has been used twice by now.
+/// The slot has been used twice by now.
 fn the_slot_of_its_parent_is_used_again() -> Outcome {
     let child = exofork().cast_unsigned();
     equal("id", child, 0x3000)?;

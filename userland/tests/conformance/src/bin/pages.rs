@@ -1,4 +1,4 @@
-//! `pages`: calls 4 and 6: what is mapped fresh, and what is unmapped.
+//! `pages`: calls 4 and 6: which pages are mapped and unmapped.
 #![no_std]
 #![no_main]
 
@@ -38,7 +38,7 @@ fn fill(page: u32, word: u32) {
     (page..page + 0x1000).step_by(4).for_each(|at| store(at, word));
 }
 
-/// The frame that was written last is the first to be handed out again.
+/// The frame that was written last is the first to be allocated again.
 fn page_alloc_maps_a_page_of_zeros() -> Outcome {
     let page = fresh(1);
     let mut seen = [0; 4];

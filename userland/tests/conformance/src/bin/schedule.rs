@@ -1,4 +1,4 @@
-//! `schedule`: calls 8 and 11: who runs, and when.
+//! `schedule`: calls 8 and 11: which process runs, and when.
 #![no_std]
 #![no_main]
 
@@ -76,12 +76,12 @@ fn a_process_that_spins_does_not_stop_others() -> Outcome {
     end(spinner)
 }
 
-/// Microseconds since boot, their low half.
+/// The low word of the microseconds since boot.
 fn now() -> Result<u32, Seen> {
     Ok(native(Syscall::Clock)?[0])
 }
 
-/// While another spins, time makes leaps for this one.
+/// While another process spins, this one sees the time jump.
 fn a_turn_takes_10_ms() -> Outcome {
     let spinner = child(|| {
         loop {
@@ -121,7 +121,7 @@ fn each_that_yields_runs_once_a_round() -> Outcome {
     for _ in 0..ROUNDS {
         sys_yield();
     }
-    // The timer may have cut a turn short here and there.
+    // A tick of the timer may have cut a turn short.
     for index in 0..3 {
         holds("a turn in each round", read_board(index).abs_diff(ROUNDS) <= 2)?;
     }
@@ -131,7 +131,7 @@ fn each_that_yields_runs_once_a_round() -> Outcome {
     Ok(())
 }
 
-/// The course's pipes take two equal counts to mean that nothing ran in between.
+/// The course's pipes take two equal counts to mean that no other process ran in between.
 fn env_runs_changes_with_every_switch() -> Outcome {
     let other = child(|| {
         loop {

@@ -1,4 +1,5 @@
-//! `upcall`: page faults that a program mends itself: where the record lies, what it tells, and how one returns.
+//! `upcall`: page faults that a program handles itself: the address of the record, its contents,
+//! and how an upcall returns.
 #![no_std]
 #![no_main]
 
@@ -46,13 +47,13 @@ const PATTERN: Registers = Registers {
     eip: 0,
 };
 
-/// Touches an address, with everything else as in [`PATTERN`] and an exception stack.
+/// Touches an address, with all other registers as in [`PATTERN`] and an exception stack.
 fn fault(access: Access, address: u32, esp: u32) -> Option<Caught> {
     page_alloc(0, EXCEPTION_STACK, WRITE);
     touch(access, Registers { ecx: address, esp, ..PATTERN })
 }
 
-/// Where the record of a fault at a stack pointer begins.
+/// The address of the record for a fault with this stack pointer.
 fn record_at(esp: u32) -> Option<u32> {
     fault(Access::Read, test_page(800), esp).map(|caught| caught.registers.esp)
 }
@@ -78,7 +79,7 @@ fn the_record_tells_the_address() -> Outcome {
     Ok(())
 }
 
-/// 1: the page is there, 2: a write, 4: by a program.
+/// 1: the page is present, 2: a write, 4: in ring 3.
 fn the_record_tells_the_error_code() -> Outcome {
     let code = |access, address| fault(access, address, 0).map(|caught| caught.word(4));
     equal("read, absent", code(Access::Read, test_page(800)), Some(4))?;
@@ -99,7 +100,8 @@ fn the_record_tells_the_registers() -> Outcome {
     let words = [8, 12, 16, 24, 28, 32, 36].map(|offset| caught.word(offset));
     equal("general", words, [0xED1, 0xE51, 0xEB9, 0xEB1, 0xED2, test_page(800), 0xEA1])?;
     equal("eip", caught.word(40), load_instruction())?;
-    // Bit 16 is the resume flag, which the CPU sets in the image that a fault saves (Intel SDM vol. 3B, 18.3.1.1).
+    // Bit 16 is the resume flag, which the CPU sets in the image that a fault saves (Intel SDM vol.
+    // 3B, 18.3.1.1).
     equal("eflags", caught.word(44) & !0x1_0000, 0xAD7)?;
     equal("esp", caught.word(48), 0x1234_5678)
 }
@@ -120,7 +122,7 @@ fn interrupts_stay_on_in_an_upcall() -> Outcome {
     equal("IOPL and the interrupt flag", flags, Some(0x200))
 }
 
-/// The record ends 4 bytes below the stack pointer; the word between is for the address to return to.
+/// The record ends 4 bytes below the stack pointer; the word between is for the return address.
 fn a_record_on_the_exception_stack_leaves_a_blank_word() -> Outcome {
     for esp in [0xEEBF_FFCC, 0xEEBF_F800, 0xEEBF_F7FE] {
         page_alloc(0, EXCEPTION_STACK, WRITE);
@@ -172,7 +174,7 @@ fn an_upcall_returns_without_a_call() -> Outcome {
     Ok(())
 }
 
-/// Also the direction flag, and `eax`, which is loaded after all.
+/// Also the direction flag, and `eax`, which is loaded in the end.
 fn registers_and_flags_survive_a_fault() -> Outcome {
     handle_faults();
     for flags in [0x202, 0xAD7, 0x6D7] {
@@ -205,7 +207,8 @@ fn an_upcall_may_fault_itself() -> Outcome {
 fn an_instruction_that_is_absent_faults_at_its_own_address() -> Outcome {
     for (address, code) in [(test_page(806), 4), (0, 4), (0xF010_0000, 5)] {
         let caught = fault(Access::Execute(address), 0, 0xEEBF_D800);
-        // Where pages cannot be made unexecutable, the CPU does not say that it fetched.
+        // On a machine without the execute-disable bit, the error code does not tell that an
+        // instruction was fetched.
         let found = caught.map(|caught| (caught.word(0), caught.word(4), caught.word(40)));
         equal("address, code, eip", found, Some((address, code, address)))?;
     }
@@ -229,7 +232,7 @@ fn upcall_zero_is_no_upcall() -> Outcome {
     })
 }
 
-/// Any address is accepted; one where nothing is faults in turn, until the exception stack is full.
+/// Any address is accepted. An absent one faults in turn, until the exception stack is full.
 fn an_upcall_is_looked_at_when_it_is_needed() -> Outcome {
     for entry in [1, test_page(809), 0xEF40_0000, 0xF010_0000, 0xFFFF_FFFF] {
         equal("result", env_set_pgfault_upcall(0, entry), 0)?;

@@ -1,4 +1,5 @@
-//! `window`: what a program sees of its own tables (UVPT, UVPD) and of frames (UPAGES), and that it can only look.
+//! `window`: what a program reads of its own page tables (UVPT, UVPD) and of frames (UPAGES), and
+//! that it can only read.
 #![no_std]
 #![no_main]
 
@@ -82,7 +83,7 @@ fn a_table_comes_with_its_first_page() -> Outcome {
     equal("unmap", page_unmap(0, page), 0)
 }
 
-/// Which is why programs look at UVPD first.
+/// So programs read UVPD first.
 fn the_entry_of_an_absent_table_faults() -> Outcome {
     equal("no table", directory_entry(0x6000_0000), 0)?;
     equal("its entries", peek(0xEF40_0000 + 4 * (0x6000_0000 >> 12)), None)
