@@ -75,6 +75,39 @@ impl Search {
     pub const fn new(only: Option<ProcessId>, spared: ProcessId) -> Self {
         Self { only, spared, turn: 0 }
     }
+
+    /// Chooses the pages of a group that may go, and clears A in the group if any page was accessed.
+    fn look<B: Backend>(
+        &self,
+        backend: &mut B,
+        accounts: &Accounts,
+        client: ProcessId,
+        first: Page,
+    ) -> Group {
+        let leaves = backend.leaves(client, first);
+        let mut group = Group { client, first, leaves, chosen: 0, dirty: 0 };
+        let mut accessed = false;
+        for (index, leaf) in leaves.into_iter().enumerate() {
+            let page = group.page(index);
+            if !leaf.is_present() {
+                continue;
+            }
+            accessed |= leaf.is_accessed();
+            group.dirty |= u32::from(leaf.is_dirty()) << index;
+            let recent = (self.turn < SPARING || client == self.spared)
+                && accounts.get(client).is_some_and(|account| account.is_recent(page));
+            let may_go = !leaf.is_accessed()
+                && !leaf.permissions().contains(Permissions::SHARED)
+                && backend.page_class(client, page) != PageClass::Foreign;
+            if may_go && !recent {
+                group.chosen |= 1 << index;
+            }
+        }
+        if accessed {
+            group.dirty |= backend.clear_accessed(client, first);
+        }
+        group
+    }
 }
 
 /// Moves the hand to the next group that has pages that may go, or dirty pages. Returns `None` when
@@ -94,28 +127,7 @@ pub fn next<B: Backend>(
             search.turn += 1;
             continue;
         };
-        let leaves = backend.leaves(client, first);
-        let mut group = Group { client, first, leaves, chosen: 0, dirty: 0 };
-        let mut used = false;
-        for (index, leaf) in leaves.into_iter().enumerate() {
-            let page = group.page(index);
-            if !leaf.is_present() {
-                continue;
-            }
-            used |= leaf.is_accessed();
-            group.dirty |= u32::from(leaf.is_dirty()) << index;
-            let recent = (search.turn < SPARING || client == search.spared)
-                && accounts.get(client).is_some_and(|account| account.is_recent(page));
-            let may_go = !leaf.is_accessed()
-                && !leaf.permissions().contains(Permissions::SHARED)
-                && backend.page_class(client, page) != PageClass::Foreign;
-            if may_go && !recent {
-                group.chosen |= 1 << index;
-            }
-        }
-        if used {
-            group.dirty |= backend.clear_accessed(client, first);
-        }
+        let group = search.look(backend, accounts, client, first);
         if group.chosen | group.dirty != 0 {
             return Some(group);
         }

@@ -34,6 +34,14 @@ pub enum Served {
     Failed(PagingError),
 }
 
+/// A fault that is being served.
+#[derive(Clone, Copy)]
+struct Fault {
+    client: ProcessId,
+    page: UserPage,
+    access: Access,
+}
+
 impl Swap {
     /// Serves a client's fault at a page.
     pub fn serve<B: Backend>(
@@ -47,18 +55,19 @@ impl Swap {
         if !account.has_lost_pages && !access.contains(Access::PROTECTION) {
             return Served::NotPagedOut;
         }
+        let fault = Fault { client, page, access };
         let leaf = backend.leaf(client, page);
         match self.records.get(client, page.page()) {
             PageRecord::PagedOut { contents, rights } if is_paged_out(leaf) => {
-                self.bring_back(backend, client, page, (contents, rights), access)
+                self.bring_back(backend, fault, contents, rights)
             }
             // The client has put another page there, or has given the page up.
             PageRecord::PagedOut { .. } => {
                 self.forget(client, page.page());
-                self.look_again(backend, client, page, leaf, access)
+                self.look_again(backend, fault, leaf)
             }
             PageRecord::Unknown | PageRecord::Copied { .. } => {
-                self.look_again(backend, client, page, leaf, access)
+                self.look_again(backend, fault, leaf)
             }
         }
     }
@@ -69,10 +78,8 @@ impl Swap {
     fn look_again<B: Backend>(
         &mut self,
         backend: &mut B,
-        client: ProcessId,
-        page: UserPage,
+        Fault { client, page, access }: Fault,
         leaf: Entry,
-        access: Access,
     ) -> Served {
         if !leaf.is_present() {
             self.forget(client, page.page());
@@ -102,11 +109,11 @@ impl Swap {
     fn bring_back<B: Backend>(
         &mut self,
         backend: &mut B,
-        client: ProcessId,
-        page: UserPage,
-        (contents, rights): (Contents, Rights),
-        access: Access,
+        fault: Fault,
+        contents: Contents,
+        rights: Rights,
     ) -> Served {
+        let Fault { client, page, access } = fault;
         let mut bytes: Bytes = [0; size_of::<Bytes>()];
         let mut copy = None;
         match contents {
@@ -126,7 +133,7 @@ impl Swap {
                 copy = Some(item).filter(|_| may_save && backend.attach_view(client));
             }
         }
-        match self.deliver(backend, client, page, (&bytes, rights), copy) {
+        match self.deliver(backend, fault, (&bytes, rights), copy) {
             Ok(true) => {}
             Ok(false) => return Served::Resume,
             Err(error) => return Served::Failed(error),
@@ -143,8 +150,7 @@ impl Swap {
     fn deliver<B: Backend>(
         &mut self,
         backend: &mut B,
-        client: ProcessId,
-        page: UserPage,
+        Fault { client, page, .. }: Fault,
         (bytes, rights): (&Bytes, Rights),
         copy: Option<Item>,
     ) -> Result<bool, PagingError> {
