@@ -31,7 +31,7 @@ const HOST: [&str; 11] = [
 ];
 
 /// Libraries with code for the target alone, beside the packages whose programs run there.
-const TARGET_ONLY: [&str; 2] = ["vitrine-boot", "libsys"];
+const TARGET_ONLY: [&str; 3] = ["vitrine-boot", "libsys", "vitrine-support"];
 
 /// Runs every check, and stops at the first that finds something.
 ///

@@ -74,7 +74,7 @@ fn watch(view: &View, start: u64) {
         sleep(PERIOD);
     }
     let Counts { tables, pages, .. } = Counts::of(view.window());
-    println!("peek: the view has gone dark: {tables} tables, {pages} pages");
+    println!("peek: the view was lost: {tables} tables, {pages} pages");
 }
 
 /// What a process has mapped in user space.

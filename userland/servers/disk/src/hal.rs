@@ -79,7 +79,7 @@ unsafe impl Hal for Process {
 /// The physical address of a byte of the run.
 fn physical(pointer: NonNull<u8>) -> PhysAddr {
     let offset = (pointer.as_ptr().addr() as u32).wrapping_sub(DMA);
-    assert!(offset < DMA_PAGES * PAGE_SIZE, "the device is told of a byte outside its frames");
+    assert!(offset < DMA_PAGES * PAGE_SIZE, "the address lies outside of the DMA frames");
     (RUN.load(Ordering::Relaxed) + offset).into()
 }
 

@@ -408,7 +408,7 @@ fn death() -> Result<(), Failure> {
         process::end(id)?;
         expect("its frames are in quarantine", dma_allocate(all) == Err(Error::OutOfFrames))?;
         Configuration::open()?.silence(function);
-        println!("disktest: the driver is dead, and had {} frames", reclaim(id)?);
+        println!("disktest: the driver has ended, and had {} frames", reclaim(id)?);
         expect("once", reclaim(id) == Err(Error::NoSuchProcess))?;
         dma_allocate(all)?;
         release(all)?;
@@ -424,7 +424,7 @@ fn death() -> Result<(), Failure> {
     driver = serving(driver.restart(ended.status).ok_or(Failure::Broken("it restarts"))?)?;
     expect("nothing of the last one is kept", reclaim(id) == Err(Error::NoSuchProcess))?;
     Test::new(Disk::open(known(&driver)?.0), 2)?.read_backwards()?;
-    println!("disktest: drivers died and others took their place");
+    println!("disktest: drivers ended and others replaced them");
     Ok(())
 }
 
@@ -480,7 +480,7 @@ fn ranges() -> Result<(), Failure> {
         let beyond = test.disk.read(transfer(page.into(), 0, pages));
         expect("beyond it there is nothing", beyond == Err(DiskError::BadRange))?;
     }
-    println!("disktest: each client has its range, and nobody else has any");
+    println!("disktest: each client has its range, and no other process has any");
     Ok(())
 }
 

@@ -78,7 +78,10 @@ fn main() -> Result<u8, Error> {
     ask(Request::SetLimit { client: id(), pages: 1 })?;
     let mut memory = Memory::new();
     memory.evict_others();
-    println!("the page is {}", if memory.is_paged_out(PAGE)? { "away" } else { "still there" });
+    println!(
+        "the page is {}",
+        if memory.is_paged_out(PAGE)? { "paged out" } else { "still there" }
+    );
     let mut wrong = 0;
     for (value, (name, way)) in (1..).zip(WAYS) {
         memory.evict_others();

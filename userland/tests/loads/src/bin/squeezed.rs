@@ -49,15 +49,15 @@ fn main() -> Result<u8, Error> {
     let change = Change { drop: Permissions::WRITE, add: Permissions::empty() };
     range_protect(Target::Caller, range, change)?;
     touch(pages, 8..MANY);
-    let away = is_paged_out(EXCEPTION_STACK) && is_paged_out(address);
+    let paged_out = is_paged_out(EXCEPTION_STACK) && is_paged_out(address);
     pages[7 * PAGE + 9] = black_box(77);
-    println!("the exception stack: {}", if away { "away" } else { "still there" });
+    println!("the exception stack: {}", if paged_out { "paged out" } else { "still there" });
 
-    let told = (FAULTS.load(Ordering::Relaxed), ADDRESS.load(Ordering::Relaxed));
-    let right = told == (1, address + 9) && pages[7 * PAGE + 9] == 77;
-    let but = if right { "the write, and of nothing else" } else { "something else" };
-    println!("the handler was told of {but}");
-    Ok(u8::from(!(done && away && right)))
+    let faults = (FAULTS.load(Ordering::Relaxed), ADDRESS.load(Ordering::Relaxed));
+    let right = faults == (1, address + 9) && pages[7 * PAGE + 9] == 77;
+    let got = if right { "the fault of the write, and no other" } else { "other faults" };
+    println!("the handler got {got}");
+    Ok(u8::from(!(done && paged_out && right)))
 }
 
 /// Gives W back to the page from which the program has dropped it. Passes on all other faults.
