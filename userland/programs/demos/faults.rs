@@ -45,7 +45,7 @@ const CASES: [Case; 20] = [
     ("writes its directory through the window", || write(UVPD, 7), PAGE_FAULT),
     ("reads a kernel table through the window", || read(UVPT + (KERNEL_BASE >> 10)), PAGE_FAULT),
     ("reads kernel memory", || read(KERNEL_BASE + 0x10_0000), PAGE_FAULT),
-    ("writes public facts", || write(UENVS + 72, 0), PAGE_FAULT),
+    ("writes process info", || write(UENVS + 72, 0), PAGE_FAULT),
     ("jumps into the kernel", || jump(KERNEL_BASE + 0x10_0000), PAGE_FAULT),
     ("overflows its stack", || _ = core::hint::black_box(provoke::overflow_stack(0)), PAGE_FAULT),
     ("divides by zero", provoke::divide_by_zero, KILLED),

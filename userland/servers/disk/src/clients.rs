@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn each_client_has_a_place_and_keeps_it() {
+    fn each_client_has_a_number_and_keeps_it() {
         let mut clients = for_everyone();
         assert_eq!(clients.find(id(1)), Err(DiskError::NotOpen));
         for slot in 0..CLIENTS as u32 {
@@ -183,11 +183,11 @@ mod tests {
         let mut clients = Clients::new(PARENT, PAGES, false);
         clients.admit(PARENT, id(1), 10, 2).unwrap();
         clients.open(id(1)).unwrap();
-        let number = |sector, pages| clients.sector(0, Transfer { sector, slot: 0, pages });
-        assert_eq!((place(0, 2), place(8, 1)), (Ok(80), Ok(88)));
+        let start = |sector, pages| clients.sector(0, Transfer { sector, slot: 0, pages });
+        assert_eq!((start(0, 2), start(8, 1)), (Ok(80), Ok(88)));
         for (sector, pages) in [(0, 3), (1, 2), (9, 1), (16, 1), (u64::MAX, 1), (u64::MAX - 79, 1)]
         {
-            assert_eq!(place(sector, pages), Err(DiskError::BadRange), "{sector} {pages}");
+            assert_eq!(start(sector, pages), Err(DiskError::BadRange), "{sector} {pages}");
         }
     }
 

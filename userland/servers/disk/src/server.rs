@@ -113,7 +113,7 @@ impl Server {
 }
 
 fn has_ended(id: ProcessId) -> bool {
-    info::process(id).is_none_or(|facts| facts.status == Status::Dying as u32)
+    info::process(id).is_none_or(|info| info.status == Status::Dying as u32)
 }
 
 /// Maps the page that came with the message as a slot of a client's area.

@@ -220,8 +220,8 @@ fn run_chain(keep: Option<ProcessId>) -> Result<(u32, u32), Why> {
     // When a process in the middle ends for want of memory, its descendants become children of this
     // process.
     until("the chain is gone", || {
-        if let Some(orphan) = children().find(|child| Some(*child) != keep) {
-            let _ = libsys::destroy(orphan, true);
+        if let Some(child) = children().find(|child| Some(*child) != keep) {
+            let _ = libsys::destroy(child, true);
         }
         machine().processes <= before
     })?;

@@ -111,7 +111,7 @@ pub fn in_time(mut attempt: impl FnMut() -> Result<Try, Why>) -> Outcome {
 pub fn until_blocked(process: ProcessId) -> Outcome {
     let blocked = Status::NotRunnable as u32;
     until("a process is blocked", || {
-        info::process(process).is_some_and(|facts| facts.status == blocked)
+        info::process(process).is_some_and(|info| info.status == blocked)
     })
 }
 

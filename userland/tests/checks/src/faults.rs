@@ -124,7 +124,7 @@ fn an_exception_stack_that_runs_over_ends_its_process() -> Outcome {
     bare::set_handler(child, bare::CODE + 0x10)?;
     process_start(child)?;
     until("it has ended", || {
-        info::process(child).is_some_and(|facts| facts.status == Status::Dying as u32)
+        info::process(child).is_some_and(|info| info.status == Status::Dying as u32)
     })?;
     is_killed(child, PAGE_FAULT)
 }

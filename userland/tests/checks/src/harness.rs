@@ -68,8 +68,8 @@ fn try_it(check: &Check) -> Outcome {
     let _ = drivers::reclaim(child);
     // A check that failed leaves processes behind, which become children of this one.
     let mut left = 0;
-    for orphan in children() {
-        left += u32::from(destroy(orphan, true).is_ok());
+    for child in children() {
+        left += u32::from(destroy(child, true).is_ok());
     }
     // Its memory may still be freed.
     let _ = family::until("all frames are back", || census() == before);

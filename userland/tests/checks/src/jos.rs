@@ -195,7 +195,7 @@ fn jos_page_unmap_of_nothing_is_no_error() -> Outcome {
 
 fn jos_exofork_makes_an_empty_child_that_does_not_run() -> Outcome {
     let child = exofork()?;
-    let public = info::process(child).map(|facts| (facts.status, facts.parent));
+    let public = info::process(child).map(|info| (info.status, info.parent));
     equal("status and parent", public, Some((Status::NotRunnable as u32, id().bits())))?;
     equal("eax in the child", registers_read(child)?.eax, 0)?;
     equal("frames", libsys::usage(child)?.frames, 1)?;
@@ -258,9 +258,9 @@ fn jos_trapframe_takes_no_selector_from_a_program() -> Outcome {
     })?;
     is_killed(bad, PAGE_FAULT)?;
     // The children of that process are children of this one now.
-    for orphan in children() {
-        equal("end", jos(3, [orphan.bits()]), 0)?;
-        until_gone(orphan)?;
+    for child in children() {
+        equal("end", jos(3, [child.bits()]), 0)?;
+        until_gone(child)?;
     }
     Ok(())
 }
@@ -354,17 +354,17 @@ fn receiver(
         equal("receive", jos(13, [va]), 0)?;
         act(own_facts())
     })?;
-    let waits = || info::process(receiver).is_some_and(|facts| facts.receiving == 1);
+    let waits = || info::process(receiver).is_some_and(|info| info.receiving == 1);
     until("it receives", waits)?;
-    equal("where", info::process(receiver).map(|facts| facts.receive_page), Some(va))?;
+    equal("where", info::process(receiver).map(|info| info.receive_page), Some(va))?;
     Ok(receiver)
 }
 
 fn jos_ipc_brings_a_value_and_its_sender() -> Outcome {
     let own = id().bits();
-    let receiver = receiver(NO_PAGE, |facts| {
-        equal("value and sender", (facts.value, facts.from), (0xFFFF_FFFF, own))?;
-        equal("page and flag", (facts.permissions, facts.receiving), (0, 0))
+    let receiver = receiver(NO_PAGE, |info| {
+        equal("value and sender", (info.value, info.from), (0xFFFF_FFFF, own))?;
+        equal("page and flag", (info.permissions, info.receiving), (0, 0))
     })?;
     equal("send", jos(12, [receiver.bits(), 0xFFFF_FFFF, NO_PAGE, READ]), 0)?;
     equal("not twice", jos(12, [receiver.bits(), 1, NO_PAGE, 0]), NOT_RECEIVING)?;
@@ -375,25 +375,24 @@ fn jos_ipc_brings_a_page_only_if_both_want() -> Outcome {
     let page = fresh(0)?.address();
     store(page, 0x1BC);
     let wants = test_page(5).address();
-    let both = receiver(wants, |facts| {
-        equal("permissions", facts.permissions, READ | 0x400)?;
+    let both = receiver(wants, |info| {
+        equal("permissions", info.permissions, READ | 0x400)?;
         equal("contents", load(wants), 0x1BC)?;
         equal("flags", bits(test_page(5)) & !0x20, 0x505)
     })?;
     equal("both", jos(12, [both.bits(), 1, page, READ | 0x400]), 0)?;
     ends_well(both)?;
-    let none = receiver(NO_PAGE, |facts| equal("not wanted", facts.permissions, 0))?;
+    let none = receiver(NO_PAGE, |info| equal("not wanted", info.permissions, 0))?;
     equal("sent", jos(12, [none.bits(), 1, page, READ]), 0)?;
     ends_well(none)?;
-    let nothing = receiver(wants, |facts| {
-        equal("not sent", (facts.permissions, bits(test_page(5))), (0, 0))
-    })?;
+    let nothing =
+        receiver(wants, |info| equal("not sent", (info.permissions, bits(test_page(5))), (0, 0)))?;
     equal("no page", jos(12, [nothing.bits(), 1, 0xFFFF_FFFF, READ]), 0)?;
     ends_well(nothing)
 }
 
 fn jos_ipc_checks_the_page() -> Outcome {
-    let receiver = receiver(test_page(5).address(), |facts| equal("value", facts.value, 2))?;
+    let receiver = receiver(test_page(5).address(), |info| equal("value", info.value, 2))?;
     let to = receiver.bits();
     equal("absent", jos(12, [to, 1, test_page(1).address(), READ]), INVALID)?;
     page_allocate(Target::Caller, test_page(0), Permissions::empty())?;
@@ -408,12 +407,12 @@ fn jos_ipc_checks_the_page() -> Outcome {
 }
 
 fn jos_ipc_receivers_stay_blocked_when_made_runnable() -> Outcome {
-    let receiver = receiver(NO_PAGE, |facts| equal("value", facts.value, 3))?;
+    let receiver = receiver(NO_PAGE, |info| equal("value", info.value, 3))?;
     for status in [2, 4, 2] {
         equal("status", jos(8, [receiver.bits(), status]), 0)?;
     }
     libsys::sleep(20);
-    equal("it still waits", info::process(receiver).map(|facts| facts.receiving), Some(1))?;
+    equal("it still waits", info::process(receiver).map(|info| info.receiving), Some(1))?;
     equal("send", jos(12, [receiver.bits(), 3, NO_PAGE, 0]), 0)?;
     ends_well(receiver)
 }

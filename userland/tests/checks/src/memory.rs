@@ -84,8 +84,8 @@ pub fn parent() -> Result<libsys::ProcessId, Error> {
 pub fn children() -> impl Iterator<Item = libsys::ProcessId> {
     let own = id().bits();
     info::processes()
-        .filter(move |facts| facts.parent == own)
-        .filter_map(|facts| libsys::ProcessId::new(facts.id).ok())
+        .filter(move |info| info.parent == own)
+        .filter_map(|info| libsys::ProcessId::new(info.id).ok())
 }
 
 /// More frames than one process has test pages for.

@@ -514,14 +514,14 @@ fn clone_is_refused_where_it_makes_no_sense() -> Outcome {
 }
 
 fn a_fault_passed_on_to_nobody_is_refused() -> Outcome {
-    let orphan = child(|| {
+    let client = child(|| {
         receive(Some(parent()?), None)?;
         let result = fault_forward(TOUCHED, Access::USER, 0);
         refused("without a pager", result, Error::Refused)
     })?;
-    set_pager(orphan, None)?;
-    send(orphan, [0; 4], None)?;
-    ends_well(orphan)?;
+    set_pager(client, None)?;
+    send(client, [0; 4], None)?;
+    ends_well(client)?;
     // With a handler: the refusal is the result of its call, and does not end it.
     let forwarder = child(|| {
         receive(Some(parent()?), None)?;

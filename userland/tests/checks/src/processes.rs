@@ -57,18 +57,14 @@ fn a_process_knows_its_parent_and_pager() -> Outcome {
         let identity = identity();
         equal("parent", identity.parent, Some(own))?;
         equal("pager", identity.pager, pager)?;
-        equal(
-            "public parent",
-            info::process(identity.id).map(|facts| facts.parent),
-            Some(own.bits()),
-        )
+        equal("public parent", info::process(identity.id).map(|info| info.parent), Some(own.bits()))
     })?;
     ends_well(child)
 }
 
 fn a_created_process_is_blank_and_stopped() -> Outcome {
     let child = process_create()?;
-    let status = info::process(child).map(|facts| facts.status);
+    let status = info::process(child).map(|info| info.status);
     equal("status", status, Some(Status::NotRunnable as u32))?;
     let flags = FLAG_INTERRUPTS;
     equal(
@@ -123,7 +119,7 @@ fn wait_for_a_child_that_waits_for_its_parent_is_a_deadlock() -> Outcome {
 fn a_created_child_keeps_its_slot_until_it_is_waited_for() -> Outcome {
     let child = child(|| exit(9))?;
     until("it has ended", || {
-        info::process(child).is_some_and(|facts| facts.status == Status::Dying as u32)
+        info::process(child).is_some_and(|info| info.status == Status::Dying as u32)
     })?;
     let other = process_create()?;
     holds("another slot", other.index() != child.index())?;
@@ -218,8 +214,8 @@ fn orphans_pass_to_their_grandparent() -> Outcome {
     let (child, grandchild) = family()?;
     destroy(child, false)?;
     ends(child, Reason::Destroyed, 0)?;
-    let heir = info::process(grandchild).map(|facts| facts.parent);
-    equal("its parent now", heir, Some(id().bits()))?;
+    let parent_now = info::process(grandchild).map(|info| info.parent);
+    equal("its parent now", parent_now, Some(id().bits()))?;
     // The process can be ended, and no process need wait for it.
     refused("wait", wait(Some(grandchild)), Error::NoChild)?;
     destroy(grandchild, false)?;
@@ -333,13 +329,13 @@ fn a_blocked_process_stays_blocked_when_it_is_started() -> Outcome {
     process_stop(child)?;
     process_start(child)?;
     libsys::yield_now();
-    let status = info::process(child).map(|facts| facts.status);
+    let status = info::process(child).map(|info| info.status);
     equal("status", status, Some(Status::NotRunnable as u32))?;
     // A stopped process gets a message, too; it runs when it is started.
     process_stop(child)?;
     send(child, [1, 2, 3, 4], None)?;
     libsys::sleep(20);
-    holds("it has not run", info::process(child).is_some_and(|facts| facts.status == 4))?;
+    holds("it has not run", info::process(child).is_some_and(|info| info.status == 4))?;
     process_start(child)?;
     ends_well(child)
 }
@@ -353,7 +349,7 @@ fn start_and_stop_count_once() -> Outcome {
         process_stop(spinner)?;
     }
     until_blocked(spinner)?;
-    let runs = |id| info::process(id).map(|facts| facts.runs);
+    let runs = |id| info::process(id).map(|info| info.runs);
     let before = runs(spinner);
     libsys::sleep(30);
     equal("runs", runs(spinner), before)?;

@@ -165,8 +165,8 @@ fn a_call_with_a_bad_buffer_ends_a_process_that_nobody_helps() -> Outcome {
         })?;
         is_killed(child, PAGE_FAULT)?;
         // The children of that process are children of this one now.
-        for orphan in children() {
-            libsys::destroy(orphan, false)?;
+        for child in children() {
+            libsys::destroy(child, false)?;
         }
         if number >= 68 {
             is_killed(bare::run(CALL, registers)?, PAGE_FAULT)?;

@@ -18,7 +18,7 @@ checks! {
 }
 
 fn runs(process: libsys::ProcessId) -> u32 {
-    info::process(process).map_or(0, |facts| facts.runs)
+    info::process(process).map_or(0, |info| info.runs)
 }
 
 fn an_endless_loop_is_preempted() -> Outcome {

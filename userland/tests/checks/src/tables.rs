@@ -193,10 +193,10 @@ fn public_tables_cannot_be_written() -> Outcome {
 /// The registers, directory and handler of a JOS record would tell about other processes.
 fn public_facts_keep_secrets_at_zero() -> Outcome {
     libsys::paging::fault::set_handler(None)?;
-    for facts in info::processes() {
-        equal("registers", facts.registers, [0; 17])?;
-        equal("link, directory, handler", (facts.link, facts.directory, facts.handler), (0, 0, 0))?;
-        equal("message fields", (facts.receiving, facts.value, facts.from), (0, 0, 0))?;
+    for info in info::processes() {
+        equal("registers", info.registers, [0; 17])?;
+        equal("link, directory, handler", (info.link, info.directory, info.handler), (0, 0, 0))?;
+        equal("message fields", (info.receiving, info.value, info.from), (0, 0, 0))?;
     }
     let own = info::slot(libsys::process::id().index());
     equal("the parent of this process", own.parent, crate::memory::parent()?.bits())?;

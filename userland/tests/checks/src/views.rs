@@ -81,8 +81,8 @@ fn done(process: ProcessId, view: View) -> Outcome {
 
 /// Ends the children that were left by viewers that have ended.
 fn end_orphans() -> Outcome {
-    for orphan in children() {
-        destroy(orphan, false)?;
+    for child in children() {
+        destroy(child, false)?;
     }
     Ok(())
 }

@@ -345,7 +345,7 @@ fn copy_own_pages() {
 fn watch(root: ProcessId) {
     let end = clock() + PATIENCE;
     for _ in 0..TURNS {
-        let ended = info::process(root).is_none_or(|facts| facts.status == Status::Dying as u32);
+        let ended = info::process(root).is_none_or(|info| info.status == Status::Dying as u32);
         if ended || clock() >= end {
             return;
         }

@@ -101,13 +101,13 @@ impl Servers {
     fn find() -> Self {
         let init = ProcessId::first(0);
         let pager = identity().pager;
-        let others = info::processes().filter_map(|facts| ProcessId::new(facts.id).ok());
+        let others = info::processes().filter_map(|info| ProcessId::new(info.id).ok());
         // With the boot word `swap` init does not name the driver. It is the child of init that is
         // neither the pager nor this process.
         let disk = names::find(Name::DISK).ok().or_else(|| {
-            others.filter(|other| *other != init && Some(*other) != pager && *other != id()).find(
-                |other| info::process(*other).is_some_and(|facts| facts.parent == init.bits()),
-            )
+            others
+                .filter(|other| *other != init && Some(*other) != pager && *other != id())
+                .find(|other| info::process(*other).is_some_and(|info| info.parent == init.bits()))
         });
         Self { init, pager, disk }
     }
@@ -122,9 +122,8 @@ impl Servers {
 
     /// The server that has ended, if one has.
     fn ended(&self) -> Option<&'static str> {
-        let lives = |server| {
-            info::process(server).is_some_and(|facts| facts.status != Status::Dying as u32)
-        };
+        let lives =
+            |server| info::process(server).is_some_and(|info| info.status != Status::Dying as u32);
         let mut servers = self.all().into_iter();
         servers
             .find(|(_, server)| server.is_some_and(|server| !lives(server)))
@@ -230,7 +229,7 @@ fn ask_all(options: &Options, batch: u32, servers: &Servers) -> Result<u64, Find
     for (asker, child) in (0..).zip(askers) {
         let Some(child) = child else { continue };
         let request = || roster_of_supervisor(asker).load(Ordering::Relaxed);
-        while info::process(child).is_some_and(|facts| facts.status != Status::Dying as u32) {
+        while info::process(child).is_some_and(|info| info.status != Status::Dying as u32) {
             if clock() >= end {
                 return Err(Finding::Waits { asker, request: request() });
             }

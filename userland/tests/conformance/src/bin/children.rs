@@ -42,9 +42,9 @@ fn exofork_makes_a_child_that_does_not_run() -> Outcome {
     for _ in 0..10 {
         sys_yield();
     }
-    let facts = [PARENT, TYPE, STATUS, RUNS, CPU].map(|offset| field(child, offset));
+    let fields = [PARENT, TYPE, STATUS, RUNS, CPU].map(|offset| field(child, offset));
     let expected = [getenvid(), 0, 4, 0, 0].map(Some);
-    equal("parent, type, status, runs, CPU", facts, expected)?;
+    equal("parent, type, status, runs, CPU", fields, expected)?;
     let message = [RECEIVING, RECEIVE_AT, VALUE, FROM, PERM].map(|offset| field(child, offset));
     equal("message", message, [Some(0); 5])?;
     end(child)

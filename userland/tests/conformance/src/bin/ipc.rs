@@ -85,14 +85,14 @@ fn try_send_to_nobody_is_bad_env() -> Outcome {
 
 fn recv_blocks_until_a_sender_delivers() -> Outcome {
     let receiver = receiver(test_page(5), || equal("value", own(VALUE), 2))?;
-    let facts = || [RECEIVING, RECEIVE_AT, STATUS, RUNS].map(|offset| field(receiver, offset));
-    let before = facts();
+    let fields = || [RECEIVING, RECEIVE_AT, STATUS, RUNS].map(|offset| field(receiver, offset));
+    let before = fields();
     let [receiving, at, status, _] = before;
     equal("receiving, where, status", [receiving, at, status], [1, test_page(5), 4].map(Some))?;
     for _ in 0..20 {
         sys_yield();
     }
-    equal("after a while", facts(), before)?;
+    equal("after a while", fields(), before)?;
     equal("send", ipc_try_send(receiver, 2, UTOP, 0), 0)?;
     ends_well(receiver)
 }
@@ -296,8 +296,8 @@ fn a_page_is_checked_even_if_none_is_wanted() -> Outcome {
 fn after_a_refusal_the_receiver_still_waits() -> Outcome {
     let receiver = receiver(test_page(5), || equal("value", own(VALUE), 4))?;
     equal("refused", ipc_try_send(receiver, 3, test_page(1) + 1, READ), INVALID)?;
-    let facts = [RECEIVING, STATUS, VALUE].map(|offset| field(receiver, offset));
-    equal("receiving, status, value", facts, [Some(1), Some(4), Some(0)])?;
+    let fields = [RECEIVING, STATUS, VALUE].map(|offset| field(receiver, offset));
+    equal("receiving, status, value", fields, [Some(1), Some(4), Some(0)])?;
     equal("send", ipc_try_send(receiver, 4, UTOP, 0), 0)?;
     ends_well(receiver)
 }
@@ -336,8 +336,8 @@ fn a_receiver_made_runnable_stays_blocked() -> Outcome {
         for _ in 0..10 {
             sys_yield();
         }
-        let facts = [RECEIVING, STATUS].map(|offset| field(receiver, offset));
-        equal("receiving, status", facts, [Some(1), Some(4)])?;
+        let fields = [RECEIVING, STATUS].map(|offset| field(receiver, offset));
+        equal("receiving, status", fields, [Some(1), Some(4)])?;
     }
     equal("send", ipc_try_send(receiver, 3, UTOP, 0), 0)?;
     ends_well(receiver)

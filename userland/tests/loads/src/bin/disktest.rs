@@ -431,7 +431,7 @@ fn death() -> Result<(), Failure> {
 /// Asks every process for the disk, as if init had named it.
 fn stranger() -> Result<(), Failure> {
     let mut refused = 0;
-    let servers = info::processes().filter_map(|facts| ProcessId::new(facts.id).ok());
+    let servers = info::processes().filter_map(|info| ProcessId::new(info.id).ok());
     for server in servers.filter(|server| ![ProcessId::first(0), process::id()].contains(server)) {
         match Disk::open(server) {
             Err(DiskError::NotPermitted) => refused += 1,
