@@ -37,6 +37,17 @@ pub struct Store {
     set_aside: SetAside,
 }
 
+/// Neighbouring slots that one request writes.
+#[derive(Clone, Copy)]
+struct Run {
+    first: u32,
+    length: u32,
+    /// The slots were set aside.
+    is_retry: bool,
+    /// There were free slots, too.
+    others: bool,
+}
+
 impl Store {
     /// A store with addresses for `arena` bytes of compressed pages, on a disk of `slots` slots.
     #[must_use]
@@ -183,56 +194,64 @@ impl Store {
         mut result_of: impl FnMut(&mut Items, usize, Result<Location, StoreError>),
     ) {
         let mut done = 0;
-        let mut bytes = [0; size_of::<Bytes>()];
         while done < count {
-            let wanted = (count - done) as u32;
-            let others = self.slots.free() > 0;
-            // Slots that are set aside are tried before any page has moved to the beginning of the
-            // buffer, because a try that fails is followed by another request for the same pages.
-            // Without other slots that order does not matter: a try that fails ends the loop.
-            let again =
-                if done == 0 || !others { self.set_aside.take(wanted, others) } else { None };
-            let Some((first, row)) = again.or_else(|| self.slots.take(wanted)) else {
+            let Some(run) = self.take_run((count - done) as u32, done == 0) else {
                 return self.refuse(done..count, StoreError::Full, result_of);
             };
-            let length = row as usize;
-            // A request takes the pages from the beginning of the buffer.
-            for page in 0..if done > 0 { length } else { 0 } {
-                backend.read_buffer(done + page, &mut bytes);
-                backend.fill_buffer(page, &bytes);
-            }
-            match (backend.write(first, length), again) {
-                (Ok(()), again) => {
-                    match again {
-                        Some(_) => self.set_aside.try_succeeded(),
-                        None => self.set_aside.other_succeeded(),
+            let length = run.length as usize;
+            move_to_front(backend, done, length);
+            match backend.write(run.first, length) {
+                Ok(()) => {
+                    if run.is_retry {
+                        self.set_aside.try_succeeded();
+                    } else {
+                        self.set_aside.other_succeeded();
                     }
                     for page in 0..length {
-                        let to = Location::Disk(first + page as u32);
+                        let to = Location::Disk(run.first + page as u32);
                         result_of(&mut self.items, done + page, Ok(to));
                     }
                     done += length;
                 }
-                (Err(DiskError::Failed), Some(_)) => {
-                    self.set_aside.try_failed(first, row);
-                    if !others {
+                Err(DiskError::Failed) if run.is_retry => {
+                    self.set_aside.try_failed(run.first, run.length);
+                    if !run.others {
                         return self.refuse(done..count, StoreError::Disk, result_of);
                     }
                 }
-                (Err(DiskError::Failed), None) => {
-                    self.set_aside.add(first, row);
+                Err(DiskError::Failed) => {
+                    self.set_aside.add(run.first, run.length);
                     self.refuse(done..done + length, StoreError::Disk, &mut result_of);
                     done += length;
                 }
-                // The request did not reach the disk, so nothing is known of the slots.
-                (Err(DiskError::Gone), again) => {
-                    match again {
-                        Some(_) => self.set_aside.add(first, row),
-                        None => (first..first + row).for_each(|slot| self.slots.give_back(slot)),
-                    }
+                Err(DiskError::Gone) => {
+                    self.give_run_back(run);
                     return self.refuse(done..count, StoreError::Disk, result_of);
                 }
             }
+        }
+    }
+
+    /// Takes a run of at most `wanted` slots for a request: slots that are set aside if it is time to
+    /// try them again, or else free ones.
+    ///
+    /// Slots that are set aside are tried only for the first pages of the buffer, before any page has
+    /// moved, because a try that fails is followed by another request for the same pages. Without
+    /// other slots that does not matter: then a try that fails is the last request.
+    fn take_run(&mut self, wanted: u32, is_first: bool) -> Option<Run> {
+        let others = self.slots.free() > 0;
+        let retry = if is_first || !others { self.set_aside.take(wanted, others) } else { None };
+        let is_retry = retry.is_some();
+        let (first, length) = retry.or_else(|| self.slots.take(wanted))?;
+        Some(Run { first, length, is_retry, others })
+    }
+
+    /// Gives back a run whose request did not reach the disk, so that nothing is known of its slots.
+    fn give_run_back(&mut self, run: Run) {
+        if run.is_retry {
+            self.set_aside.add(run.first, run.length);
+        } else {
+            (run.first..run.first + run.length).for_each(|slot| self.slots.give_back(slot));
         }
     }
 
@@ -283,6 +302,18 @@ impl Store {
             Some(Location::Disk(slot)) => self.slots.give_back(slot),
             None => {}
         }
+    }
+}
+
+/// Moves the pages of the buffer from `from` on to its beginning, from where a request takes them.
+fn move_to_front(disk: &mut impl Disk, from: usize, pages: usize) {
+    if from == 0 {
+        return;
+    }
+    let mut bytes = [0; size_of::<Bytes>()];
+    for page in 0..pages {
+        disk.read_buffer(from + page, &mut bytes);
+        disk.fill_buffer(page, &bytes);
     }
 }
 

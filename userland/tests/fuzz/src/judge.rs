@@ -186,6 +186,28 @@ impl Judge {
         steps.store(0, Ordering::Relaxed);
         planted.store(0, Ordering::Relaxed);
         ground::successes().store(0, Ordering::Relaxed);
+        let root = self.start_family(batch, before.free)?;
+        watch(root);
+        destroy(root, true).or_else(gone).map_err(supervisor("destroy"))?;
+        wait(Some(root)).map_err(supervisor("wait"))?;
+        // Children of members that have ended are children of the supervisor by now. This waits
+        // until their memory is free.
+        end_all_children();
+        self.made += u64::from(steps.load(Ordering::Relaxed)).min(10_000);
+        self.succeeded += u64::from(ground::successes().load(Ordering::Relaxed)).min(10_000);
+        if self.options.plant.is_some_and(|plant| planted.load(Ordering::Relaxed) == plant + 1) {
+            let page = UserPage::new(LOST + self.lost * PAGE_SIZE).map_err(supervisor("plant"))?;
+            page_allocate(Target::Caller, page, Permissions::SHARED)
+                .map_err(supervisor("plant"))?;
+            self.lost += 1;
+        }
+        self.judge_drivers()?;
+        self.judge(before, Census::take())
+    }
+
+    /// Forks the first process of a family, bounds it, and starts it. `free` frames are free.
+    fn start_family(&self, batch: u32, free: u32) -> Result<ProcessId, Finding> {
+        let supervisor = |call| move |error| Finding::Supervisor(call, error);
         let root = match fork().map_err(supervisor("fork"))? {
             Fork::Child => {
                 // The family waits until its quota is set and it is started.
@@ -197,7 +219,7 @@ impl Judge {
         process_stop(root).map_err(supervisor("stop"))?;
         let frames = match self.options.leave {
             Some(_) => u32::MAX,
-            None => FRAMES.min(before.free / 4 * 3),
+            None => FRAMES.min(free / 4 * 3),
         };
         set_quota(root, frames, PROCESSES).map_err(supervisor("quota"))?;
         set_fault_timeout(root, FAULT_TIMEOUT).map_err(supervisor("timeout"))?;
@@ -215,22 +237,7 @@ impl Judge {
         }
         copy_own_pages();
         process_start(root).map_err(supervisor("start"))?;
-        watch(root);
-        destroy(root, true).or_else(gone).map_err(supervisor("destroy"))?;
-        wait(Some(root)).map_err(supervisor("wait"))?;
-        // Children of members that have ended are children of the supervisor by now. This waits
-        // until their memory is free.
-        end_all_children();
-        self.made += u64::from(steps.load(Ordering::Relaxed)).min(10_000);
-        self.succeeded += u64::from(ground::successes().load(Ordering::Relaxed)).min(10_000);
-        if self.options.plant.is_some_and(|plant| planted.load(Ordering::Relaxed) == plant + 1) {
-            let page = UserPage::new(LOST + self.lost * PAGE_SIZE).map_err(supervisor("plant"))?;
-            page_allocate(Target::Caller, page, Permissions::SHARED)
-                .map_err(supervisor("plant"))?;
-            self.lost += 1;
-        }
-        self.judge_drivers()?;
-        self.judge(before, Census::take())
+        Ok(root)
     }
 
     /// After the quarantine of DMA frames, the pool is whole, and every line is free.
