@@ -6,11 +6,13 @@
 //!
 //! - [`toolchain`], [`discovery`], [`setup`], [`system`], [`plan`]: which compiler builds for the
 //!   machine, and how to get what is missing;
+//! - [`npm`]: packages in JavaScript, pinned by their hashes;
 //! - [`request`], [`elf`], [`disk`], [`bad_input`]: what the user asks for and brings along, and how it is refused;
 //! - [`throwaway`]: files of one boot;
 //! - [`cargo_lock`], [`progress`]: what a user reads while something takes long;
 //! - [`c`]: the C programs, which are built where there is a C compiler;
 //! - [`machine`], [`verdict`]: what the emulator is asked to be, and what its end means;
+//! - [`emulators`], [`mod@bochs`], [`mod@v86`]: other emulators, for the same image and the same tests;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
 //! - [`oracle`]: judges the running machine from its physical memory;
 //! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@bench`], [`mod@test`],
@@ -22,6 +24,7 @@
 
 pub mod bad_input;
 pub mod bench;
+pub mod bochs;
 pub mod build;
 pub mod c;
 pub mod cargo_lock;
@@ -30,6 +33,7 @@ pub mod command;
 pub mod discovery;
 pub mod disk;
 pub mod elf;
+pub mod emulators;
 pub mod event;
 pub mod fuzz;
 pub mod gdb;
@@ -37,6 +41,7 @@ pub mod image;
 pub mod iso;
 pub mod leash;
 pub mod machine;
+pub mod npm;
 pub mod oracle;
 pub mod output;
 pub mod plan;
@@ -51,5 +56,6 @@ pub mod terminal;
 pub mod test;
 pub mod throwaway;
 pub mod toolchain;
+pub mod v86;
 pub mod verdict;
 pub mod workspace;

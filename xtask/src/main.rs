@@ -13,6 +13,7 @@ use abi::boot_line::{ARCHIVE, DISK, ELF, JOS, SWAP, TRACE, TRUST};
 use xtask::bad_input::BadInput;
 use xtask::disk::Disk;
 use xtask::elf::{self, Program, Staged};
+use xtask::emulators::EmulatorKind;
 use xtask::machine::{DEFAULT_MEMORY, Image, Machine, kernel_command_line};
 use xtask::qemu::Session;
 use xtask::symbols::Symbols;
@@ -52,6 +53,9 @@ enum Task {
     Qemu(QemuOptions),
     /// Run the host tests and the emulator tests
     Test {
+        /// Run only the checks, conformance programs and demonstrations, on this machine: qemu, bochs or v86
+        #[arg(long, value_name = "MACHINE")]
+        on: Option<String>,
         /// Run only the tests whose names contain this
         filter: Option<String>,
     },
@@ -231,10 +235,13 @@ fn wrong_value(error: &clap::Error) -> Option<String> {
 fn perform(task: Task) -> Result<u8> {
     let workspace = Workspace::find()?;
     match task {
-        Task::Setup => setup::all()?,
+        Task::Setup => setup::all(&workspace)?,
         Task::Build => build::build(&workspace)?,
         Task::Qemu(options) => return boot(&workspace, &options),
-        Task::Test { filter } => test::test(&workspace, filter.as_deref())?,
+        Task::Test { on: None, filter } => test::test(&workspace, filter.as_deref())?,
+        Task::Test { on: Some(name), filter } => {
+            test::on(&workspace, EmulatorKind::named(&name)?, filter.as_deref())?;
+        }
         Task::Iso(options) => {
             options.check()?;
             let disc = iso::iso(&workspace, &options.command_line())?;

@@ -11,19 +11,28 @@ use std::{env, fs};
 use anyhow::{Context, Result, anyhow};
 use nix::unistd::geteuid;
 
+use crate::bochs;
 use crate::command::find;
 use crate::discovery;
 use crate::machine::QEMU;
+use crate::npm::V86;
 use crate::plan::{self, HANDS_OFF, Hand};
 use crate::progress::Ticker;
 use crate::system::{Emulator, Family, Lists, Part, Rustup, System};
 use crate::toolchain::{OVERRIDE, Toolchain};
+use crate::workspace::Workspace;
 
 /// The user's wish for this whole process, from the command line.
 static NO_INSTALL: AtomicBool = AtomicBool::new(false);
 
 /// Whether this process has tried to refresh the package lists: once is enough.
 static REFRESHED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the user wants nothing installed or fetched, by the command line or the environment.
+#[must_use]
+pub fn installs_nothing() -> bool {
+    NO_INSTALL.load(Ordering::Relaxed) || is_set(HANDS_OFF)
+}
 
 /// From now on, nothing is installed: what is missing is only named.
 pub fn install_nothing() {
@@ -34,7 +43,7 @@ pub fn install_nothing() {
 ///
 /// # Errors
 /// Something is missing and could not be installed.
-pub fn all() -> Result<()> {
+pub fn all(workspace: &Workspace) -> Result<()> {
     let system = ThisSystem.look(&Part::ALL);
     for part in Part::ALL {
         println!("{}", state(&system, part));
@@ -44,6 +53,7 @@ pub fn all() -> Result<()> {
     for part in lacked {
         println!("{}", state(&system, part));
     }
+    println!("{:>8}  {V86} in {}", "found", V86.folder(workspace)?.display());
     println!("Everything is there: `cargo xtask qemu` boots.");
     Ok(())
 }
@@ -109,7 +119,7 @@ impl Hand for ThisSystem {
         let mut system = System {
             family: family(),
             root: geteuid().is_root(),
-            hands_off: NO_INSTALL.load(Ordering::Relaxed) || is_set(HANDS_OFF),
+            hands_off: installs_nothing(),
             lists: lists(),
             rustup: rustup(),
             toolchain_is_named: env::var_os(OVERRIDE).is_some(),
@@ -219,6 +229,8 @@ fn is_here(part: Part, toolchain: Option<&Toolchain>) -> bool {
                 && bios
         }
         Part::Debugger => find("gdb").is_some(),
+        Part::Bochs => find(bochs::BOCHS).is_some() && bochs::firmware().is_some(),
+        Part::Node => find("node").is_some() && find("npm").is_some(),
     }
 }
 

@@ -24,11 +24,15 @@ pub enum Part {
     DiscTools,
     /// The debugger.
     Debugger,
+    /// Another emulator, with its firmware and a display in a terminal.
+    Bochs,
+    /// What runs JavaScript and fetches its packages.
+    Node,
 }
 
 impl Part {
     /// Every part, in the order in which `setup` looks.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Toolchain,
         Self::Linker,
         Self::TargetClippy,
@@ -36,6 +40,8 @@ impl Part {
         Self::Emulator,
         Self::DiscTools,
         Self::Debugger,
+        Self::Bochs,
+        Self::Node,
     ];
 
     /// What it is, in a sentence.
@@ -49,6 +55,8 @@ impl Part {
             Self::Emulator => "the emulator (qemu-system-i386)",
             Self::DiscTools => "grub-mkrescue with xorriso and mtools",
             Self::Debugger => "the debugger (gdb)",
+            Self::Bochs => "Bochs with its firmware and its display in a terminal",
+            Self::Node => "Node.js with npm",
         }
     }
 
@@ -63,6 +71,8 @@ impl Part {
             Self::Emulator => &["qemu-system-x86", "seabios"],
             Self::DiscTools => &["grub-pc-bin", "grub-common", "xorriso", "mtools"],
             Self::Debugger => &["gdb"],
+            Self::Bochs => &["bochs", "bochs-term", "bochsbios", "vgabios"],
+            Self::Node => &["nodejs", "npm"],
         }
     }
 
@@ -80,6 +90,8 @@ impl Part {
                 "i686-elf-grub xorriso mtools",
             ],
             Self::Debugger => ["gdb"; 4],
+            Self::Bochs => ["bochs"; 4],
+            Self::Node => ["nodejs npm", "nodejs npm", "nodejs npm", "node"],
         };
         Some(match family {
             Family::Fedora => fedora,
@@ -244,9 +256,12 @@ impl System {
             Part::Emulator => self.emulator.is_good(),
             // A toolchain may bring a linker along: without one, no linker is known to be missing.
             Part::Linker => self.toolchain().is_none() || self.present.contains(&part),
-            Part::TargetClippy | Part::HostLints | Part::DiscTools | Part::Debugger => {
-                self.present.contains(&part)
-            }
+            Part::TargetClippy
+            | Part::HostLints
+            | Part::DiscTools
+            | Part::Debugger
+            | Part::Bochs
+            | Part::Node => self.present.contains(&part),
         }
     }
 
@@ -259,9 +274,13 @@ impl System {
             Part::TargetClippy => {
                 self.toolchain().is_none_or(|toolchain| toolchain.root() == Path::new("/usr"))
             }
-            Part::Linker | Part::HostLints | Part::Emulator | Part::DiscTools | Part::Debugger => {
-                true
-            }
+            Part::Linker
+            | Part::HostLints
+            | Part::Emulator
+            | Part::DiscTools
+            | Part::Debugger
+            | Part::Bochs
+            | Part::Node => true,
         }
     }
 
@@ -294,7 +313,9 @@ impl System {
             | Part::TargetClippy
             | Part::HostLints
             | Part::DiscTools
-            | Part::Debugger => Vec::new(),
+            | Part::Debugger
+            | Part::Bochs
+            | Part::Node => Vec::new(),
         }
     }
 }
