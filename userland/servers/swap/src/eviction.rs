@@ -6,10 +6,10 @@
 //! 1. The clock ([`crate::clock`]) proposes a group of neighbouring pages that were not accessed
 //!    lately.
 //! 2. Everything that later steps could lack is prepared: room in the store, records for all pages.
-//! 3. Each page is *taken* ([`crate::taken`]): one call moves it into the pager and leaves the
+//! 3. Each page is *taken* (`taken.rs`): one call moves it into the pager and leaves the
 //!    pager's mark in the client's absent leaf. From then on the client cannot change the page. If
 //!    it touches the page, it faults and waits until the pager has finished.
-//! 4. Each taken page gets a [`Disposition`]: it goes as it is, because its contents are stored or
+//! 4. Each taken page gets a *disposition*: it goes as it is, because its contents are stored or
 //!    in the program's file already; it must be stored; or it is given back.
 //! 5. Contents are stored, records are made, frames are given up. A page that cannot be stored is
 //!    given back.

@@ -11,7 +11,7 @@
 //!   parts [`codec`], [`arena`], [`slots`] and [`set_aside`];
 //! - [`accounts`]: what is counted for each client; [`clock`]: which pages go next;
 //! - [`state`]: all of this in one value, [`Swap`], and what keeps its parts consistent;
-//! - [`eviction`]: how pages go, with [`taken`] and [`unstarted`]; [`room`]: when they go;
+//! - [`eviction`]: how pages go, with `taken` and `unstarted`; [`room`]: when they go;
 //! - [`page_in`]: how pages come back; [`fork`]: how a forked child inherits them; [`report`]: what
 //!   a client has where.
 //!
@@ -47,8 +47,8 @@ pub mod set_aside;
 pub mod slots;
 pub mod state;
 pub mod store;
-pub mod taken;
-pub mod unstarted;
+mod taken;
+mod unstarted;
 
 pub use accounts::{Account, Accounts};
 pub use backend::{Backend, Disk, DiskError};

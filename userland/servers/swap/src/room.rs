@@ -5,7 +5,7 @@
 //!   machine has fewer free frames than the low-water mark ([`Swap::make_room`]);
 //! - because the pager itself found no frame ([`Swap::free_some`]);
 //! - because a call of a client found no frame ([`Swap::free_frames`]);
-//! - because giving a client its page failed, by frames or by its quota ([`Swap::relieve`]).
+//! - because giving a client its page failed, by frames or by its quota (`relieve`).
 //!
 //! The first reason is a precaution: that no page can go is no error yet. The others end in a
 //! [`PagingError`] if no page can go.
