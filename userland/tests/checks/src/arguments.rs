@@ -1,10 +1,10 @@
-//! Malformed arguments: every call refuses them, by both gates, and nothing has changed.
+//! Malformed arguments: every call refuses them, through both gates, and changes nothing.
 
 use libsys::abi::layout::{BOOT_ARCHIVE, KERNEL_BASE, PAGE_SIZE, USER_TOP, UVPD, UVPT};
 use libsys::{Error, ProcessId, Syscall, identity, machine, process_create};
 
 use crate::expect::{Outcome, checks, equal, refused};
-use crate::memory::{fresh, leaf, need_nothing, parent, place, stale_id};
+use crate::memory::{fresh, leaf, need_nothing, parent, stale_id, test_page};
 use support::Registers;
 use support::gate::{interrupt, sysenter};
 
@@ -26,9 +26,9 @@ checks! {
 const PAGED: [u32; 9] = [33, 34, 35, 36, 38, 39, 40, 41, 71];
 /// Those of them that take a range.
 const RANGES: [u32; 4] = [38, 39, 40, 41];
-/// Calls about memory: self, child or client.
+/// Calls on memory, of which the target is the caller, a child or a client.
 const MEMORY: [u32; 10] = [33, 34, 35, 36, 38, 39, 40, 41, 51, 71];
-/// Calls about a child alone.
+/// Calls whose target is a child.
 const OF_A_PARENT: [u32; 7] = [43, 44, 45, 46, 50, 54, 58];
 
 const NOWHERE: [u32; 11] = [
@@ -45,10 +45,10 @@ const NOWHERE: [u32; 11] = [
     BOOT_ARCHIVE + 0x800,
 ];
 
-/// A call whose arguments are all in order: page 0 of the checks' own, one page, page 1 as the destination, the
-/// caller where a second process is named.
+/// A call whose arguments are all valid: test page 0, one page, test page 1 as the destination, and
+/// the caller as the second process.
 fn call(number: u32, process: u32) -> Registers {
-    let (page, other) = (place(0).address(), place(1).address());
+    let (page, other) = (test_page(0).address(), test_page(1).address());
     let raw = Registers { eax: number, edx: process, ..Registers::default() };
     match number {
         34 => Registers { ecx: page, ebx: 0, esi: other, ..raw },
@@ -60,19 +60,19 @@ fn call(number: u32, process: u32) -> Registers {
     }
 }
 
-/// By `int 0x30`.
+/// Makes the call by `int 0x30`.
 fn result(raw: Registers) -> Result<u32, Error> {
     Error::check(interrupt(raw).eax)
 }
 
-/// A page is there, and is still the same after `attempts`.
+/// Makes the attempts, and states that a page has not changed.
 fn undisturbed(attempts: impl FnOnce() -> Outcome) -> Outcome {
     let page = fresh(0)?;
     need_nothing()?;
     let (before, free) = (leaf(page), machine().free);
     attempts()?;
     equal("the page", leaf(page), before)?;
-    equal("its neighbour", leaf(place(1)).bits(), 0)?;
+    equal("its neighbour", leaf(test_page(1)).bits(), 0)?;
     equal("free frames", machine().free, free)
 }
 
@@ -81,12 +81,12 @@ fn unknown_calls_are_invalid() -> Outcome {
         let by_interrupt = interrupt(call(number, 0)).eax;
         equal(format_args!("call {number} by int"), by_interrupt, 0xFFFF_FFFD)?;
     }
-    // JOS's calls come by `int 0x30` only.
+    // JOS's calls can be made by `int 0x30` only.
     for number in (0..32).chain(Syscall::LAST + 1..256) {
         let by_sysenter = sysenter(call(number, 0)).eax;
         equal(format_args!("call {number} by sysenter"), by_sysenter, 0xFFFF_FFFD)?;
     }
-    // A JOS number is all of eax.
+    // The number of a JOS call is all of eax.
     for eax in [0x0102, 0x8000_0002, 0xFFFF_FF0B] {
         equal(format_args!("eax {eax:#x}"), interrupt(call(eax, 0)).eax, 0xFFFF_FFFD)?;
     }
@@ -103,7 +103,7 @@ fn unknown_permission_bits_are_invalid() -> Outcome {
                 refused(what, result(raw), Error::InvalidArgument)?;
             }
         }
-        // W is no mark.
+        // W is not a mark.
         for number in [35, 38, 40] {
             let raw = Registers { eax: number | 2 << 8, ..call(number, 0) };
             refused(format_args!("call {number}, W"), result(raw), Error::InvalidArgument)?;
@@ -179,7 +179,7 @@ fn ranges_that_are_empty_long_or_wrap_are_invalid() -> Outcome {
         for number in RANGES {
             for pages in [0, 1025, 0x10_0000, 0x4000_0000, 0x8000_0001, 0xFFFF_FFFF] {
                 let what = format_args!("call {number}, {pages:#x} pages");
-                let raw = bad(number, place(0).address(), pages);
+                let raw = bad(number, test_page(0).address(), pages);
                 refused(what, result(raw), Error::InvalidArgument)?;
             }
             let what = format_args!("call {number}, past the last user page");
@@ -187,11 +187,15 @@ fn ranges_that_are_empty_long_or_wrap_are_invalid() -> Outcome {
         }
         let to_the_end = Registers { esi: last, edi: 2, ..call(38, 0) };
         refused("a destination past the last page", result(to_the_end), Error::InvalidArgument)?;
-        refused("65 fresh pages", result(bad(41, place(0).address(), 65)), Error::InvalidArgument)
+        refused(
+            "65 fresh pages",
+            result(bad(41, test_page(0).address(), 65)),
+            Error::InvalidArgument,
+        )
     })
 }
 
-/// Every call that names a process, with this id.
+/// States that every call that names a process refuses this id.
 fn is_nobody(id: u32) -> Outcome {
     for number in MEMORY.into_iter().chain(OF_A_PARENT).chain([49, 53, 59, 60, 62]) {
         refused(
@@ -210,7 +214,8 @@ fn is_nobody(id: u32) -> Outcome {
 fn ids_that_nobody_has_are_no_process() -> Outcome {
     let stale = stale_id()?;
     undisturbed(|| {
-        // A slot that is taken, with other generations; one that was never used; ids that cannot be.
+        // Ids of a slot in use with other generations, of a slot that was never used, and ids that
+        // no process can have.
         let own = identity().id.bits();
         for id in [
             stale.bits(),
@@ -223,7 +228,7 @@ fn ids_that_nobody_has_are_no_process() -> Outcome {
         ] {
             is_nobody(id)?;
         }
-        // Where 0 is not the caller.
+        // Calls in which 0 does not stand for the caller.
         for number in [57, 59, 60, 62, 63, 64] {
             refused(
                 format_args!("call {number} about 0"),
@@ -254,7 +259,7 @@ fn processes_of_others_are_no_process() -> Outcome {
                 refused(what, result(call(number, id)), Error::NoSuchProcess)?;
             }
         }
-        // What only a parent may do is not for the process itself.
+        // What only a parent may do, a process may not do to itself.
         let own = identity().id.bits();
         for number in OF_A_PARENT {
             for id in [0, own] {
@@ -275,7 +280,7 @@ fn buffers_beyond_user_space_are_a_fault() -> Outcome {
             refused(format_args!("call {number} at {address:#x}"), result(raw), Error::Fault)?;
         }
     }
-    for address in [1, place(0).address() + 2, 0xFFFF_FFFF] {
+    for address in [1, test_page(0).address() + 2, 0xFFFF_FFFF] {
         for number in [45, 46] {
             let raw = Registers { ebx: address, ..call(number, child.bits()) };
             refused(
@@ -312,9 +317,9 @@ fn buffers_over_4096_bytes_are_invalid() -> Outcome {
             refused(what, result(raw), Error::InvalidArgument)?;
         }
     }
-    // No bytes are no buffer: nothing is waited for, nothing is touched.
+    // A buffer without bytes: the call neither waits nor touches the address.
     for number in [68, 69] {
-        let raw = interrupt(Registers { ebx: place(9).address(), esi: 0, ..call(number, 0) });
+        let raw = interrupt(Registers { ebx: test_page(9).address(), esi: 0, ..call(number, 0) });
         equal(format_args!("call {number}, no bytes"), (raw.eax, raw.ebx), (0, 0))?;
     }
     Ok(())
@@ -346,7 +351,7 @@ fn sysenter_refuses_what_needs_more_registers() -> Outcome {
     let share = sysenter(Registers {
         eax: 38,
         ebx: 0,
-        esi: place(1).address(),
+        esi: test_page(1).address(),
         ebp: page,
         ..Registers::default()
     });

@@ -1,8 +1,8 @@
 //! Traps of a member, and the fault handler that lets it live through its bad addresses.
 //!
-//! A member's fault between leaving the stub of [`any_trap`] and coming back is skipped: the handler
-//! resumes at the stub's way back, as if the instruction had done nothing. All other faults are the
-//! pager's.
+//! A member's fault between leaving the stub of [`any_trap`] and coming back is skipped: the
+//! handler resumes at the stub's way back, as if the instruction had done nothing. All other faults
+//! are the pager's.
 #![allow(unsafe_code)]
 
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -14,8 +14,8 @@ use support::any_trap::{self, Way};
 
 /// Faults that were skipped since the stub was entered last.
 static SKIPPED: AtomicU32 = AtomicU32::new(0);
-/// After so many skipped faults the process ends: its stack or its statics are gone, so that the way
-/// back faults, too.
+/// After so many skipped faults the process ends: its stack or its statics are gone, so that the
+/// way back faults, too.
 const MOST_SKIPPED: u32 = 8;
 
 /// Raises a trap and, if the process goes on, returns the general registers after it.
@@ -36,8 +36,8 @@ pub fn store(address: u32, value: u8) {
     any_trap::store_byte(address, value);
 }
 
-/// The fault handler: resumes behind an instruction of the stub, unless the page belongs to a region
-/// of the program, which the pager fills.
+/// The fault handler: resumes behind an instruction of the stub, unless the page belongs to a
+/// region of the program, which the pager fills.
 pub fn skip(fault: &mut Fault<'_>) -> Handled {
     let decision = regions::STANDARD.decide(fault.address(), fault.access());
     let in_a_region = matches!(decision, Decision::Zero(_) | Decision::Image { .. });
@@ -47,7 +47,7 @@ pub fn skip(fault: &mut Fault<'_>) -> Handled {
     {
         return Handled::PassOn;
     }
-    // SAFETY: the fault came from inside the stub, whose way back restores what the caller needs.
+    // SAFETY: the stub was left by the access, and its way back restores all that it needs.
     unsafe { fault.resume_at(any_trap::way_back()) };
     Handled::Resume
 }

@@ -1,8 +1,8 @@
 //! Any instruction that traps, with any registers, flags and stack pointer.
 //!
 //! No register and no stack survives such a trap. So the stub keeps its own stack pointer and the
-//! address of the [`Registers`] in statics, which need no register to be reached. If the kernel lets
-//! the process go on behind the instruction, the stub comes back; if not, the process ends.
+//! address of the [`Registers`] in statics, which need no register to be reached. If the kernel
+//! lets the process go on behind the instruction, the stub comes back; if not, the process ends.
 //!
 //! A fault between leaving the stub and coming back can be skipped: a fault handler that finds
 //! [`is_inside`] true resumes at [`way_back`], as if the instruction had done nothing.

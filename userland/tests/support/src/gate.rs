@@ -30,7 +30,8 @@ unsafe extern "C" {
 
 global_asm!(
     "    .pushsection .text.support_gate, \"ax\", @progbits",
-    // C calling convention: [esp + 4] is the address of the registers; ebx, esi, edi and ebp belong to the caller.
+    // C calling convention: [esp + 4] is the address of the registers; ebx, esi, edi and ebp belong
+    // to the caller.
     "    .global support_interrupt",
     "support_interrupt:",
     "    push ebp",

@@ -1,4 +1,5 @@
-//! What the test programs share: a trap with any registers, a load or store at any address, the FPU.
+//! What the test programs share: a trap with any registers, a load or store at any address, the
+//! FPU.
 //!
 //! This crate uses neither libsys nor the `abi` crate: a wrong constant there cannot hide itself
 //! from a test. It has three ways to do what Rust has no words for:

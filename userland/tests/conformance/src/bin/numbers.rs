@@ -1,13 +1,13 @@
-//! `numbers`: how a call is made, and what it leaves alone.
+//! `numbers`: how a call is made, and what it does not change.
 #![no_std]
 #![no_main]
 
 use abi::Syscall;
 use conformance::calls::{call, getenvid, ipc_try_send, sys_yield};
 use conformance::claims::{Outcome, Seen, equal, holds, until};
-use conformance::facts::{INVALID, UTOP, fresh, own, place};
-use conformance::family::{child, end, ends_well, stopped_child, tell, told};
+use conformance::family::{child, end, ends_well, read_board, stopped_child, write_board};
 use conformance::native::native;
+use conformance::shown::{INVALID, UTOP, fresh, own, test_page};
 use support::Registers;
 use support::cpu::selectors_through_a_call;
 use support::gate::interrupt;
@@ -63,7 +63,7 @@ fn the_number_is_all_of_eax() -> Outcome {
 
 /// Calls 0 to 13 but 3 and 7, with arguments that do something or are refused.
 fn every_call_keeps_the_other_registers() -> Outcome {
-    let (page, other) = (fresh(1), place(2));
+    let (page, other) = (fresh(1), test_page(2));
     let calls: [[u32; 6]; 16] = [
         [0, page, 1, 0xB, 0xD, 0x5],
         [1, 0xD, 0xC, 0xB, 0xD, 0x5],
@@ -121,8 +121,8 @@ fn recv_keeps_the_other_registers() -> Outcome {
     ends_well(receiver)
 }
 
-/// Carry, parity, adjust, zero, sign, direction, overflow, alignment check, identification; the one for interrupts is
-/// always on and bit 1 always set.
+/// Carry, parity, adjust, zero, sign, direction, overflow, alignment check, identification. The
+/// interrupt flag and bit 1 are always set.
 fn flags_survive_a_call() -> Outcome {
     for flag in [1_u32, 4, 0x10, 0x40, 0x80, 0x400, 0x800, 0x4_0000, 0x20_0000, 0x24_0CD5] {
         for number in [2, 11, 14] {
@@ -133,7 +133,8 @@ fn flags_survive_a_call() -> Outcome {
     Ok(())
 }
 
-/// IOPL, nested task and the interrupt flag: a program cannot change them before a call, and gains none by it.
+/// IOPL, nested task and the interrupt flag: a program cannot change them before a call, and does
+/// not get them by a call.
 fn flags_of_the_system_cannot_be_changed() -> Outcome {
     for flags in [0x3002, 0x3202, 0x2] {
         let after = interrupt(Registers { eax: 2, eflags: flags, ..Registers::default() }).eflags;
@@ -169,15 +170,15 @@ fn exofork_looks_at_eax_alone() -> Outcome {
 }
 
 fn yield_leaves_its_number_in_eax() -> Outcome {
-    tell(0, 0);
+    write_board(0, 0);
     let other = stopped_child(|| {
-        tell(0, 1);
+        write_board(0, 1);
         Ok(())
     })?;
     equal("result", sys_yield(), 11)?;
     equal("start", call(8, [other, 2]), 0)?;
     equal("result with another to run", call(11, []), 11)?;
-    equal("the other has run", told(0), 1)?;
+    equal("the other has run", read_board(0), 1)?;
     equal("an unknown one", call(15, []), INVALID)?;
     ends_well(other)
 }

@@ -1,4 +1,4 @@
-//! What the kernel shows: page table entries, records of processes, counts of frames.
+//! What the kernel shows to programs: page table entries, records of processes, counts of frames.
 
 use crate::calls::{getenvid, page_alloc, page_unmap};
 use support::memory::load;
@@ -14,21 +14,21 @@ pub const NO_FREE_ENV: i32 = -5;
 /// -E_IPC_NOT_RECV.
 pub const NOT_RECEIVING: i32 = -7;
 
-/// UTOP: the first address that is no page of a program's, and "no page" in a message.
+/// UTOP: the first address above the pages of programs. In a message it stands for "no page".
 pub const UTOP: u32 = 0xEEC0_0000;
 /// Permissions P and U.
 pub const READ: u32 = 5;
 /// Permissions P, W and U.
 pub const WRITE: u32 = 7;
 
-/// Where the claims have their pages, with nothing around: page `number` of 0x1000_0000 and up.
-pub const fn place(number: u32) -> u32 {
+/// The address of test page `number`. Nothing else is mapped from 0x1000_0000 on.
+pub const fn test_page(number: u32) -> u32 {
     0x1000_0000 + number * 0x1000
 }
 
-/// A page of zeros at a place.
+/// Maps a page of zeros at a test page.
 pub fn fresh(number: u32) -> u32 {
-    let va = place(number);
+    let va = test_page(number);
     page_unmap(0, va);
     assert!(page_alloc(0, va, WRITE) == 0, "a page for a claim");
     va
@@ -44,7 +44,8 @@ pub fn entry(va: u32) -> u32 {
     if directory_entry(va) & 1 == 0 { 0 } else { load(0xEF40_0000 + 4 * (va >> 12)) }
 }
 
-/// The flags of an entry that JOS knows: all but the frame and bit 8, which is this kernel's own.
+/// The flags of an entry that JOS has: all bits but the frame and bit 8, which is this kernel's
+/// own.
 pub fn flags(va: u32) -> u32 {
     entry(va) & 0xEFF
 }
@@ -64,13 +65,13 @@ pub fn count(frame: u32) -> u32 {
     load(0xEF00_0000 + 8 * frame + 4)
 }
 
-/// A word of the record of a slot, by its offset.
+/// A word of a slot's record, by its offset.
 pub fn record(slot: u32, offset: u32) -> u32 {
     load(0xEEC0_0000 + 124 * (slot & 0x3FF) + offset)
 }
 
-/// A word of a process's record: `None` when the slot is free or another's.
-pub fn fact(env: u32, offset: u32) -> Option<u32> {
+/// A word of a process's record; `None` if the slot is free or has another process.
+pub fn field(env: u32, offset: u32) -> Option<u32> {
     let current = record(env, ID) == env && record(env, STATUS) != 0;
     current.then(|| record(env, offset))
 }
@@ -143,7 +144,8 @@ pub const BAD_PAGES: [u32; 12] = [
     0xFFFF_FFFF,
 ];
 
-/// Nobody's ids: slots never used and bare, ids of the future, bit 31.
+/// Ids of no process: slots that were never used, slot numbers without a generation, later
+/// generations, and bit 31.
 pub fn strangers() -> [u32; 8] {
     let own = getenvid();
     [

@@ -1,4 +1,4 @@
-//! Where the benchmark keeps what it maps: addresses at which nothing of the program lies.
+//! Pages at addresses at which no Rust object lies, for the operations that are measured.
 
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::call::Change;
@@ -6,33 +6,33 @@ use libsys::{
     PageRange, Permissions, Target, UserPage, call::Partial, range_allocate, range_protect,
 };
 
-/// `0x4000_0000  PDE 0x100`: the first of the pages.
-const PLACE: u32 = 0x4000_0000;
-/// How many there are: 1 GiB.
-const PLACES: u32 = 0x4_0000;
-/// Pages that one call allocates at most.
+/// `0x4000_0000  PDE 0x100`: the first test page.
+const FIRST_TEST_PAGE: u32 = 0x4000_0000;
+/// How many test pages there are: 1 GiB.
+const TEST_PAGES: u32 = 0x4_0000;
+/// The most pages that one call allocates.
 const ALLOCATION: u32 = 64;
 
-/// Takes W away.
+/// Drops W.
 pub const READ_ONLY: Change = Change { drop: Permissions::WRITE, add: Permissions::empty() };
-/// Gives W back.
+/// Adds W.
 pub const WRITABLE: Change = Change { drop: Permissions::empty(), add: Permissions::WRITE };
 
-/// The `index`-th page: `0..PLACES`.
-pub const fn place(index: u32) -> UserPage {
-    assert!(index < PLACES);
-    UserPage::known(PLACE + index * PAGE_SIZE)
+/// The `index`-th test page: `0..TEST_PAGES`.
+pub const fn test_page(index: u32) -> UserPage {
+    assert!(index < TEST_PAGES);
+    UserPage::known(FIRST_TEST_PAGE + index * PAGE_SIZE)
 }
 
-/// The first `pages` pages in ranges of at most `limit`.
+/// The first `pages` test pages, in ranges of at most `limit`.
 fn ranges(pages: u32, limit: u32) -> impl Iterator<Item = PageRange> {
     (0..pages).step_by(limit as usize).map(move |first| {
         let length = limit.min(pages - first);
-        PageRange::new(place(first), length).expect("the places are a process's")
+        PageRange::new(test_page(first), length).expect("test pages are a process's")
     })
 }
 
-/// Maps fresh writable pages over the first `pages` places of a process.
+/// Maps fresh writable pages over the first `pages` test pages of a process.
 pub fn allocate(process: impl Into<Target> + Copy, pages: u32) -> Result<(), Partial> {
     for range in ranges(pages, ALLOCATION) {
         range_allocate(process, range, Permissions::WRITE)?;
@@ -40,7 +40,7 @@ pub fn allocate(process: impl Into<Target> + Copy, pages: u32) -> Result<(), Par
     Ok(())
 }
 
-/// Changes the bits of the caller's first `pages` places.
+/// Changes the bits of the caller's first `pages` test pages.
 pub fn protect(pages: u32, change: Change) -> Result<(), Partial> {
     for range in ranges(pages, PageRange::LIMIT) {
         range_protect(Target::Caller, range, change)?;

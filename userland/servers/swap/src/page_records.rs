@@ -1,37 +1,37 @@
-//! What is known of every page of every client: a table of 1,024 records for each 4 MiB in which anything is known.
+//! The records of all pages of all clients: a table of 1,024 records for each 4 MiB of a client in
+//! which at least one page has a record.
 
 use libsys::abi::layout::{ENTRIES, PROCESSES};
 use libsys::{Page, ProcessId};
 
-use crate::place::{Place, Record};
-use crate::pool::{Full, Pool};
-use crate::world::Memory;
+use crate::page::{PackedRecord, PageRecord};
+use crate::pool::{Full, Memory, Pool};
 
-/// The tables of a client are a list; a client has few.
+/// A table of records. The tables of a client form a list, which is short; so do the free tables.
 #[derive(Clone, Debug)]
 struct Table {
-    /// Which 4 MiB.
+    /// The directory entry of the pages.
     directory_index: u32,
     next: Option<Number>,
-    /// Records that say something.
+    /// Records that are not `Unknown`.
     used: u32,
-    records: [Record; ENTRIES as usize],
+    records: [PackedRecord; ENTRIES as usize],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Number(u16);
 
-/// The books, by process slot: who is in which slot is the caller's affair.
+/// All records, by the process slot of the client. The caller knows which process is in a slot.
 #[derive(Debug)]
-pub struct Books {
+pub struct PageRecords {
     tables: Pool<Table>,
     free: Option<Number>,
     free_count: usize,
     first: [Option<Number>; PROCESSES as usize],
 }
 
-impl Books {
-    /// Room for `tables` tables, at most 65,536.
+impl PageRecords {
+    /// Addresses for `tables` tables, at most 65,536.
     #[must_use]
     pub fn new(tables: usize) -> Self {
         Self {
@@ -42,18 +42,18 @@ impl Books {
         }
     }
 
-    /// What is known of a page.
-    pub fn place(&mut self, client: ProcessId, page: Page) -> Place {
+    /// The record of a page.
+    pub fn get(&mut self, client: ProcessId, page: Page) -> PageRecord {
         match self.find(client, page.directory_index()) {
             Some(table) => self.table(table).records[page.table_index() as usize].into(),
-            None => Place::Unknown,
+            None => PageRecord::Unknown,
         }
     }
 
-    /// Makes sure that something can be noted of a page, and of all others under the same table.
+    /// Makes sure that the record of a page, and of all others under the same table, can be set.
     ///
     /// # Errors
-    /// `Full`: there is no memory for it, or no room.
+    /// `Full`: there is no memory for a table, or the bound is reached.
     pub fn prepare(
         &mut self,
         client: ProcessId,
@@ -74,14 +74,14 @@ impl Books {
         Ok(())
     }
 
-    /// Makes sure that so many tables are free: for times when there is no memory for more.
+    /// Makes sure that `count` tables are free, for times when there is no memory for more.
     ///
     /// # Errors
-    /// `Full`: there is none now, or no room.
+    /// `Full`: there is no memory now, or the bound is reached.
     pub fn reserve(&mut self, count: usize, memory: &mut impl Memory) -> Result<(), Full> {
         while self.free_count < count {
             let number = Number(u16::try_from(self.tables.len()).map_err(|_| Full)?);
-            let records = [Record::default(); ENTRIES as usize];
+            let records = [PackedRecord::default(); ENTRIES as usize];
             let table = Table { directory_index: 0, next: self.free, used: 0, records };
             self.tables.grow(1, &table, memory)?;
             self.free = Some(number);
@@ -90,28 +90,28 @@ impl Books {
         Ok(())
     }
 
-    /// Notes what is known of a page, and returns what was known before.
+    /// Sets the record of a page, and returns the old one.
     ///
     /// # Panics
-    /// If [`Books::prepare`] has not promised it.
-    pub fn note(&mut self, client: ProcessId, page: Page, place: Place) -> Place {
+    /// If [`PageRecords::prepare`] did not succeed for it.
+    pub fn set(&mut self, client: ProcessId, page: Page, record: PageRecord) -> PageRecord {
         let found = self.find(client, page.directory_index());
-        if found.is_none() && place == Place::Unknown {
-            return Place::Unknown;
+        if found.is_none() && record == PageRecord::Unknown {
+            return PageRecord::Unknown;
         }
         let table = self.table_mut(found.expect("the table was prepared"));
-        let record = &mut table.records[page.table_index() as usize];
-        let old = Place::from(*record);
-        *record = place.into();
-        table.used += u32::from(place != Place::Unknown);
-        table.used -= u32::from(old != Place::Unknown);
+        let packed = &mut table.records[page.table_index() as usize];
+        let old = PageRecord::from(*packed);
+        *packed = record.into();
+        table.used += u32::from(record != PageRecord::Unknown);
+        table.used -= u32::from(old != PageRecord::Unknown);
         old
     }
 
-    /// The first page from `from` on of which something is known.
+    /// The first page from `from` on whose record is not `Unknown`.
     #[must_use]
-    pub fn next(&self, client: ProcessId, from: Page) -> Option<(Page, Place)> {
-        let mut best: Option<(Page, Place)> = None;
+    pub fn next(&self, client: ProcessId, from: Page) -> Option<(Page, PageRecord)> {
+        let mut best: Option<(Page, PageRecord)> = None;
         let mut next = self.first[client.index() as usize];
         while let Some(number) = next {
             let table = self.table(number);
@@ -122,16 +122,16 @@ impl Books {
                 continue;
             }
             let found = (first..start + ENTRIES)
-                .map(|page| (page, Place::from(table.records[(page - start) as usize])))
-                .find(|(_, place)| *place != Place::Unknown);
-            if let Some((page, place)) = found {
-                best = Some((Page::numbered(page), place));
+                .map(|page| (page, PageRecord::from(table.records[(page - start) as usize])))
+                .find(|(_, record)| *record != PageRecord::Unknown);
+            if let Some((page, record)) = found {
+                best = Some((Page::numbered(page), record));
             }
         }
         best
     }
 
-    /// Gives back the tables of a client in which nothing is noted.
+    /// Frees the tables of a client in which all records are `Unknown`.
     pub fn tidy(&mut self, client: ProcessId) {
         let mut keep = None;
         let mut next = self.first[client.index() as usize];
@@ -145,14 +145,14 @@ impl Books {
         self.first[client.index() as usize] = keep;
     }
 
-    /// Tables in use.
+    /// How many tables are in use.
     #[must_use]
     pub const fn tables(&self) -> usize {
         self.tables.len() - self.free_count
     }
 
-    /// The client's table for a directory index. It comes first in the list from then on: the next question is most
-    /// often about it, too.
+    /// Finds the client's table for a directory index, and moves it to the front of the list: the
+    /// next search is most often for the same table.
     fn find(&mut self, client: ProcessId, directory_index: u32) -> Option<Number> {
         let slot = client.index() as usize;
         let first = self.first[slot]?;
@@ -181,7 +181,7 @@ impl Books {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::place::{Contents, Rights};
+    use crate::page::{Contents, Rights};
     use libsys::Permissions;
 
     struct Plenty;
@@ -192,15 +192,15 @@ mod tests {
         }
     }
 
-    const ZEROS: Place = Place::Stored {
+    const ZEROS: PageRecord = PageRecord::PagedOut {
         contents: Contents::Zeros,
         rights: Rights { permissions: Permissions::WRITE, sealed: false },
     };
 
-    fn pages(books: &Books, client: ProcessId) -> Vec<u32> {
+    fn pages(records: &PageRecords, client: ProcessId) -> Vec<u32> {
         let mut from = Page::numbered(0);
         core::iter::from_fn(|| {
-            let (page, _) = books.next(client, from)?;
+            let (page, _) = records.next(client, from)?;
             from = Page::numbered(page.number() + 1);
             Some(page.number())
         })
@@ -209,34 +209,34 @@ mod tests {
 
     #[test]
     fn pages_are_found_in_order_whichever_came_first() {
-        let (mut books, client) = (Books::new(4), ProcessId::first(3));
+        let (mut records, client) = (PageRecords::new(4), ProcessId::first(3));
         for number in [5000, 17, 2048, 18, 1023] {
             let page = Page::numbered(number);
-            books.prepare(client, page, &mut Plenty).unwrap();
-            assert_eq!(books.note(client, page, ZEROS), Place::Unknown);
+            records.prepare(client, page, &mut Plenty).unwrap();
+            assert_eq!(records.set(client, page, ZEROS), PageRecord::Unknown);
         }
-        assert_eq!(pages(&books, client), [17, 18, 1023, 2048, 5000]);
-        assert_eq!(pages(&books, ProcessId::first(4)), []);
-        assert_eq!(books.place(client, Page::numbered(18)), ZEROS);
-        assert_eq!(books.place(client, Page::numbered(19)), Place::Unknown);
+        assert_eq!(pages(&records, client), [17, 18, 1023, 2048, 5000]);
+        assert_eq!(pages(&records, ProcessId::first(4)), []);
+        assert_eq!(records.get(client, Page::numbered(18)), ZEROS);
+        assert_eq!(records.get(client, Page::numbered(19)), PageRecord::Unknown);
     }
 
     #[test]
     fn tables_in_which_nothing_is_noted_serve_others() {
-        let mut books = Books::new(2);
+        let mut records = PageRecords::new(2);
         let (one, other) = (ProcessId::first(1), ProcessId::first(2));
         for page in [0, 1024].map(Page::numbered) {
-            books.prepare(one, page, &mut Plenty).unwrap();
-            books.note(one, page, ZEROS);
+            records.prepare(one, page, &mut Plenty).unwrap();
+            records.set(one, page, ZEROS);
         }
         let page = Page::numbered(7);
-        assert_eq!(books.prepare(other, page, &mut Plenty), Err(Full));
-        books.note(one, Page::numbered(0), Place::Unknown);
-        books.tidy(one);
-        assert_eq!(books.tables(), 1);
-        books.prepare(other, page, &mut Plenty).unwrap();
-        assert_eq!(books.place(other, page), Place::Unknown, "a used table comes blank");
-        books.note(other, page, ZEROS);
-        assert_eq!((pages(&books, one), pages(&books, other)), (vec![1024], vec![7]));
+        assert_eq!(records.prepare(other, page, &mut Plenty), Err(Full));
+        records.set(one, Page::numbered(0), PageRecord::Unknown);
+        records.tidy(one);
+        assert_eq!(records.tables(), 1);
+        records.prepare(other, page, &mut Plenty).unwrap();
+        assert_eq!(records.get(other, page), PageRecord::Unknown, "a used table comes blank");
+        records.set(other, page, ZEROS);
+        assert_eq!((pages(&records, one), pages(&records, other)), (vec![1024], vec![7]));
     }
 }

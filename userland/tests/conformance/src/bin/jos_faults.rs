@@ -1,4 +1,5 @@
-//! `mended`: faults of JOS that this kernel must not have. Has to be the only first process, in 128 MiB.
+//! `jos_faults`: faults of JOS that this kernel must not have. Has to be the only first process, in
+//! 128 MiB.
 #![no_std]
 #![no_main]
 
@@ -9,15 +10,15 @@ use conformance::calls::{
 };
 use conformance::claims::{Outcome, Seen, equal, holds, until};
 use conformance::code;
-use conformance::facts::{
-    READ, RECEIVING, STATUS, UTOP, WRITE, count, directory_entry, entry, fact, flags, frame, fresh,
-    own, pageref, place,
-};
 use conformance::family::{
     blank_child, child, end, ends_well, is_gone, is_killed, kills, landed, landing, pages,
-    stopped_child, tell, told, until_receiving,
+    read_board, stopped_child, until_receiving, write_board,
 };
 use conformance::native::{frames, native};
+use conformance::shown::{
+    READ, RECEIVING, STATUS, UTOP, WRITE, count, directory_entry, entry, field, flags, frame,
+    fresh, own, pageref, test_page,
+};
 use conformance::upcall::peek;
 use support::cpu::{cycles, fill_fpu, read_fpu};
 use support::memory::{load, store};
@@ -41,7 +42,7 @@ conformance::program! {
     a_native_call_ends_a_whole_family,
 }
 
-/// How many pages of a range can be read, and where the first is that cannot.
+/// How many pages of a range can be read, and the first that cannot.
 fn readable(start: u32, end: u32) -> (u32, u32) {
     let pages = (start..end).step_by(0x1000);
     let number = pages.clone().filter(|page| peek(*page).is_some()).count() as u32;
@@ -59,7 +60,7 @@ fn upages_shows_its_records_and_nothing_else() -> Outcome {
     equal("pages", readable(0xEF00_0000, 0xEF40_0000), (64, 0xEF04_0000))?;
     let (all, _) = frames()?;
     holds("frames of this machine", all < 32_768)?;
-    // The firmware's memory on top of RAM is in use for good, like the hole below 1 MiB.
+    // The firmware's memory at the end of RAM is never free, like the hole below 1 MiB.
     let firmware = (32_767 - 15..32_768).map(count);
     holds("frames of the firmware's have one mapping", firmware.into_iter().all(|count| count == 1))
 }
@@ -76,18 +77,18 @@ fn saved_registers_of_others_are_nowhere_in_uenvs() -> Outcome {
 }
 
 fn what_a_parent_unmaps_a_child_cannot_write_any_more() -> Outcome {
-    tell(0, 0);
+    write_board(0, 0);
     let page = fresh(1);
     let writer = stopped_child(|| {
         loop {
-            store(place(2), told(0));
-            tell(0, told(0) + 1);
+            store(test_page(2), read_board(0));
+            write_board(0, read_board(0) + 1);
         }
     })?;
-    equal("share", page_map((0, page), (writer, place(2)), WRITE), 0)?;
+    equal("share", page_map((0, page), (writer, test_page(2)), WRITE), 0)?;
     equal("start", env_set_status(writer, 2), 0)?;
     until("it writes", || load(page) > 10)?;
-    equal("unmap", page_unmap(writer, place(2)), 0)?;
+    equal("unmap", page_unmap(writer, test_page(2)), 0)?;
     store(page, 0);
     is_killed(writer)?;
     equal("written after that", load(page), 0)
@@ -132,7 +133,7 @@ fn fpu_and_sse_registers_reach_no_other_process() -> Outcome {
     ends_well(other)
 }
 
-/// The least of some tries, so that a tick of the timer does not count.
+/// The least of several measurements, so that a tick of the timer does not count.
 fn least(mut act: impl FnMut()) -> u64 {
     let tries = (0..20).map(|_| {
         let before = cycles();
@@ -142,7 +143,7 @@ fn least(mut act: impl FnMut()) -> u64 {
     tries.min().unwrap_or(0)
 }
 
-/// States that something costs about the same when there are a thousand more processes.
+/// States that something costs about the same with a thousand more processes.
 fn costs_the_same_with_a_thousand_more(mut act: impl FnMut()) -> Outcome {
     let alone = least(&mut act);
     let mut children = [0; 1000];
@@ -181,14 +182,14 @@ fn a_message_does_not_look_at_all_slots() -> Outcome {
         ipc_try_send(receiver, 1, UTOP, 0);
         sys_yield();
     })?;
-    equal("it receives", fact(receiver, RECEIVING), Some(1))?;
+    equal("it receives", field(receiver, RECEIVING), Some(1))?;
     end(receiver)
 }
 
 fn receive_never_returns_13() -> Outcome {
-    tell(0, 0xFFFF);
+    write_board(0, 0xFFFF);
     let receiver = child(|| {
-        tell(0, ipc_recv(UTOP).cast_unsigned());
+        write_board(0, ipc_recv(UTOP).cast_unsigned());
         Ok(())
     })?;
     until_receiving(receiver)?;
@@ -198,15 +199,15 @@ fn receive_never_returns_13() -> Outcome {
     }
     equal(
         "result, receiving, status",
-        (told(0), fact(receiver, RECEIVING), fact(receiver, STATUS)),
+        (read_board(0), field(receiver, RECEIVING), field(receiver, STATUS)),
         (0xFFFF, Some(1), Some(4)),
     )?;
     equal("send", ipc_try_send(receiver, 1, UTOP, 0), 0)?;
     ends_well(receiver)?;
-    equal("result", told(0), 0)
+    equal("result", read_board(0), 0)
 }
 
-/// 65,537 mappings: with 16 bits the count would read 1, and the next to go would free the frame.
+/// 65,537 mappings: with 16 bits the count would be 1, and the next unmapping would free the frame.
 fn a_count_goes_beyond_16_bits() -> Outcome {
     ends_well(child(|| {
         let page = fresh(1);
@@ -224,7 +225,7 @@ fn a_count_goes_beyond_16_bits() -> Outcome {
     })?)
 }
 
-/// Entries 0x3BE to 0x3FF of the directory lack U, so their tables are not in the window.
+/// Entries 0x3BE to 0x3FF of the directory lack U, so their page tables are not in the window.
 fn tables_of_the_kernel_cannot_be_read() -> Outcome {
     for index in 0x3BB..0x400 {
         let open = [0x3BB, 0x3BC, 0x3BD].contains(&index);
@@ -235,7 +236,7 @@ fn tables_of_the_kernel_cannot_be_read() -> Outcome {
     Ok(())
 }
 
-/// The library's copy-on-write would copy it. A native call does what is needed.
+/// The JOS library would copy the page at a write. A native call makes it writable.
 fn the_last_owner_of_a_page_need_not_copy_it() -> Outcome {
     let page = fresh(1);
     store(page, 0x0C0);
@@ -250,18 +251,18 @@ fn the_last_owner_of_a_page_need_not_copy_it() -> Outcome {
     let [copied, ..] = native(copy)?;
     equal("copied, frame", (copied, frame(page)), (0, before))?;
     equal("flags", flags(page) & 0xE07, 7)?;
-    equal("share", page_map((0, page), (0, place(2)), READ), 0)?;
+    equal("share", page_map((0, page), (0, test_page(2)), READ), 0)?;
     let [copied, ..] = native(copy)?;
     holds("with two owners it is copied", copied == 1 && frame(page) != before)?;
-    equal("words", [load(page), load(place(2))], [0x0C0, 0x0C0])
+    equal("words", [load(page), load(test_page(2))], [0x0C0, 0x0C0])
 }
 
-/// A walk that looks at UVPD first reads some thousand entries, not a million, and misses no page.
+/// A walk that reads UVPD first reads some thousand entries, not a million, and misses no page.
 fn the_directory_says_which_tables_to_look_at() -> Outcome {
     let tables = (0..0x3BB).filter(|index| directory_entry(index << 22) & 1 != 0).count() as u32;
     let found = pages().count() as u32;
     let own = native(Syscall::Usage { process: Target::Caller })?[0];
-    // What the kernel counts beside the pages: the tables and the directory.
+    // The kernel counts the page tables and the directory as well.
     equal("pages", found + tables + 1, own)?;
     holds("few tables", tables < 16)?;
     let unlooked = (0..0x3BB_u32).filter(|index| directory_entry(index << 22) & 1 == 0);
@@ -286,20 +287,20 @@ fn a_parent_can_wait_without_polling_and_learns_a_status() -> Outcome {
     equal("switches meanwhile", own(88) - runs, 1)
 }
 
-/// Orphans included: nobody is left whom nobody can end.
+/// Children whose parent has ended are ended as well: no process is left that no other could end.
 fn a_native_call_ends_a_whole_family() -> Outcome {
-    tell(0, 0);
+    write_board(0, 0);
     let family = child(|| {
         let grandchild = child(|| {
-            tell(0, blank_child()?);
+            write_board(0, blank_child()?);
             equal("receive", ipc_recv(UTOP), 0)
         })?;
         until_receiving(grandchild)?;
         equal("receive", ipc_recv(UTOP), 0)
     })?;
     until_receiving(family)?;
-    let last = told(0);
-    equal("the last of them", fact(last, STATUS), Some(4))?;
+    let last = read_board(0);
+    equal("the last of them", field(last, STATUS), Some(4))?;
     let target = Target::new(family).map_err(|_| Seen::new(format_args!("no id")))?;
     native(Syscall::Destroy { process: target, subtree: true })?;
     until("all are gone", || is_gone(family) && is_gone(last))?;

@@ -1,4 +1,4 @@
-//! Where the disk's memory lies in its space.
+//! The addresses of the driver's memory.
 
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::service::disk::protocol::SLOTS;
@@ -8,31 +8,31 @@ use crate::CLIENTS;
 
 /// `0x3000_0000  PDE 0x0C0`: device memory.
 pub const DEVICE: u32 = 0x3000_0000;
-/// Pages that device memory may take: four structures of a virtio device, with room.
+/// Pages of device memory: room for the four structures of a virtio device.
 pub const DEVICE_PAGES: u32 = 64;
-/// `0x3040_0000  PDE 0x0C1`: frames that the device is told of.
+/// `0x3040_0000  PDE 0x0C1`: the DMA frames, which the device reads and writes.
 pub const DMA: u32 = 0x3040_0000;
 /// `0x3080_0000  PDE 0x0C2`: the clients' transfer areas, one after the other.
 pub const AREAS: u32 = 0x3080_0000;
 
-/// First of the frames: a request's header, then its status.
+/// The DMA page of a request: its header, then its status.
 pub const REQUEST_PAGE: u32 = 0;
-/// Then the pages that are transferred.
+/// The first DMA page of the data.
 pub const DATA_PAGE: u32 = 1;
-/// Then what the queue needs.
+/// The first DMA page of the queue.
 pub const QUEUE_PAGE: u32 = DATA_PAGE + SLOTS;
-/// Pages of a queue: what the driver writes, and what the device writes.
+/// Pages of the queue: one that the driver writes, one that the device writes.
 pub const QUEUE_PAGES: u32 = 2;
-/// All frames that the device is told of.
+/// How many DMA pages there are.
 pub const DMA_PAGES: u32 = QUEUE_PAGE + QUEUE_PAGES;
 
-/// The address of page `index` of the DMA frames.
+/// The address of DMA page `index`.
 #[must_use]
 pub const fn dma(index: u32) -> u32 {
     DMA + index * PAGE_SIZE
 }
 
-/// A client's page of a slot.
+/// The page of a client's slot in its transfer area.
 ///
 /// # Errors
 /// `InvalidArgument`: there is no such client or slot.
@@ -44,9 +44,6 @@ pub fn slot(client: usize, slot: u32) -> Result<UserPage, Error> {
 }
 
 /// All pages of a client's transfer area.
-///
-/// # Errors
-/// `InvalidArgument`: there is no such client.
 pub fn area(client: usize) -> Result<PageRange, Error> {
     PageRange::new(slot(client, 0)?, SLOTS)
 }

@@ -1,4 +1,5 @@
-//! Memory of the programs' own: addresses at which no Rust object lies, so that a page may come, go and fault there.
+//! Pages at addresses at which no Rust object lies, so that a page can be mapped, unmapped and
+//! protected at any time.
 #![allow(unsafe_code)]
 
 use core::arch::asm;
@@ -9,30 +10,30 @@ use libsys::{PageRange, Permissions, Target, UserPage, range_allocate};
 
 use crate::copying::Memory;
 
-/// `0x4000_0000  PDE 0x100`: their first address.
+/// `0x4000_0000  PDE 0x100`: the first address.
 pub const START: u32 = 0x4000_0000;
-/// `0x8000_0000  PDE 0x200`: their end, exclusive.
+/// `0x8000_0000  PDE 0x200`: the end, exclusive.
 pub const END: u32 = 0x8000_0000;
 /// Bytes of the instruction in [`touch`].
 pub const TOUCH_LENGTH: u32 = 2;
-/// Pages that one call allocates at most.
+/// The most pages that one call allocates.
 const ALLOCATION: u32 = 64;
 
 /// The `index`-th page.
 ///
 /// # Panics
-/// If there are not so many: 262,144.
+/// If `index` is 262,144 or more.
 #[must_use]
-pub const fn place(index: u32) -> UserPage {
+pub const fn raw_page(index: u32) -> UserPage {
     assert!(index < (END - START) / PAGE_SIZE);
     UserPage::known(START + index * PAGE_SIZE)
 }
 
-/// The places, as the memory of a collector.
+/// The raw pages, as the memory of a collector.
 #[derive(Clone, Copy, Debug)]
-pub struct Places;
+pub struct RawPages;
 
-impl Memory for Places {
+impl Memory for RawPages {
     #[inline(always)]
     fn load(&self, address: u32) -> u32 {
         load(address)
@@ -47,7 +48,7 @@ impl Memory for Places {
 /// Maps fresh writable pages.
 ///
 /// # Errors
-/// See [`range_allocate`]; the pages before the one that failed stay.
+/// See [`range_allocate`]. The pages before the one that failed stay.
 pub fn allocate(first: UserPage, pages: u32) -> Result<(), Partial> {
     for done in (0..pages).step_by(ALLOCATION as usize) {
         let range = PageRange::new(first.plus(done), ALLOCATION.min(pages - done));
@@ -60,14 +61,15 @@ pub fn allocate(first: UserPage, pages: u32) -> Result<(), Partial> {
 /// Loads a word.
 ///
 /// # Panics
-/// If it is not an aligned word of the places.
+/// If the address is not an aligned word of a raw page.
 #[must_use]
 #[inline(always)]
 pub fn load(address: u32) -> u32 {
     check(address);
     let word = core::ptr::with_exposed_provenance::<u32>(address as usize);
-    // SAFETY: `check` has found an aligned word where no Rust object lies; any bits are a `u32`. Where the page does not
-    // allow it, a handler mends that or the process ends. Volatile, because the handler may change the word.
+    // SAFETY: `check` has found an aligned word where no Rust object lies; any bits are a `u32`. If
+    // the page does not allow the load, a handler makes it possible or the process ends. Volatile,
+    // because the handler may change the word.
     unsafe { word.read_volatile() }
 }
 
@@ -83,14 +85,15 @@ pub fn store(address: u32, value: u32) {
     unsafe { word.write_volatile(value) }
 }
 
-/// Stores a word at the start of a page, by one instruction of [`TOUCH_LENGTH`] bytes, after which a handler can go on.
+/// Stores a word at the start of a page, by one instruction of [`TOUCH_LENGTH`] bytes, which a
+/// handler can skip.
 ///
 /// # Panics
-/// If the page is not one of the places.
+/// If it is not a raw page.
 #[inline(always)]
 pub fn touch(page: UserPage) {
     check(page.address());
-    // SAFETY: as above. No `nomem`: the handler runs in between.
+    // SAFETY: as in `store`. Without `nomem`, because the handler runs at this instruction.
     unsafe { asm!("mov [eax], eax", in("eax") page.address(), options(nostack, preserves_flags)) };
 }
 
@@ -98,6 +101,6 @@ pub fn touch(page: UserPage) {
 fn check(address: u32) {
     assert!(
         address.wrapping_sub(START) < END - START && address.is_multiple_of(4),
-        "not a word of the places"
+        "not a word of a raw page"
     );
 }

@@ -1,70 +1,76 @@
-//! What the pager knows of one page of a client's, in eight bytes.
+//! The record of one page of a client, and how it is packed into eight bytes.
 
 use libsys::{Entry, EntryFlags, Frame, Permissions};
 
 use crate::items::Item;
 
-/// The mark that only the pager can set in its clients' leaves. On an absent leaf: the contents are with the pager. On a
-/// present leaf without D: nobody has written the frame since the pager brought the page. The kernel sees to that, whatever the
-/// client and its relatives do; [`crate::eviction`] says what the pager makes of it.
-pub const MINE: Permissions = Permissions::PAGER;
+/// Whether a leaf is absent and has the pager's mark: its page is paged out.
+///
+/// Only the pager can set that mark in its clients' leaves. On a present leaf without D the mark
+/// says that nobody has written the frame since the pager gave the page; [`crate::eviction`] says
+/// what follows from that.
+#[must_use]
+pub const fn is_paged_out(leaf: Entry) -> bool {
+    !leaf.is_present() && leaf.permissions().contains(Permissions::PAGER)
+}
 
-/// Where the contents of a page are that is not in memory, or of which there is a copy.
+/// The contents of a page that is paged out, or of which the store has a copy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Contents {
-    /// Nowhere: all bytes are 0.
+    /// All bytes are 0. Nothing is stored.
     Zeros,
-    /// In the program's file, as they were at first.
+    /// The bytes that the program's file has for the page. Nothing is stored.
     File,
-    /// In the store.
-    Kept(Item),
-    /// Nowhere: the page could neither be kept nor given back. Whoever touches it ends.
+    /// The bytes of this item of the store.
+    Stored(Item),
+    /// The contents are lost: the page could neither be stored nor given back. A client that
+    /// touches it ends.
     Lost,
 }
 
-/// What a page comes back with.
+/// The permissions and marks with which a page comes back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rights {
     /// W and the client's own marks.
     pub permissions: Permissions,
-    /// The kernel's mark: W may not be added.
+    /// The kernel's mark: the client may not add W.
     pub sealed: bool,
 }
 
 impl Rights {
-    /// Those of a present leaf.
+    /// The rights in a present leaf. The pager's own mark is none of them.
     #[must_use]
     pub const fn of(leaf: Entry) -> Self {
-        let permissions = leaf.permissions().difference(MINE);
+        let permissions = leaf.permissions().difference(Permissions::PAGER);
         Self { permissions, sealed: leaf.flags().contains(EntryFlags::SEALED) }
     }
 }
 
-/// What is known of a page.
+/// What the pager knows of a page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
-    /// Nothing: it was never touched, or it is in memory and nowhere else.
+pub enum PageRecord {
+    /// Nothing: the client never touched the page, or has it in memory and there is no copy.
     Unknown,
-    /// It was brought into this frame with the mark [`MINE`] and is kept as well: the same bytes, as long as the leaf has
-    /// the mark and no D.
+    /// The page is in memory, and the store has a copy of it. The pager gave the page in this frame
+    /// with the mark `PAGER`. The copy is good as long as the leaf has the mark and no D.
     Copied {
-        /// The frame.
+        /// The frame in which the page was given.
         frame: Frame,
         /// The copy.
         item: Item,
     },
-    /// It is not in memory.
-    Stored {
-        /// Where it is.
+    /// The page is not in memory.
+    PagedOut {
+        /// Its contents.
         contents: Contents,
-        /// What it comes back with.
+        /// Its rights.
         rights: Rights,
     },
 }
 
-/// A [`Place`] as the books keep it. All zero bits are [`Place::Unknown`].
+/// A [`PageRecord`] in eight bytes. All zero bits are [`PageRecord::Unknown`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Record(u64);
+pub struct PackedRecord(u64);
 
 const KIND: u64 = 0b11;
 const COPIED: u64 = 1;
@@ -89,20 +95,20 @@ const BITS: [(u64, Permissions); 3] = [
     (COPY_ON_WRITE, Permissions::COPY_ON_WRITE),
 ];
 
-impl From<Place> for Record {
-    fn from(place: Place) -> Self {
+impl From<PageRecord> for PackedRecord {
+    fn from(record: PageRecord) -> Self {
         let kept = |item: Item| (u64::from(item.number()) + FIRST_ITEM) << CONTENTS_SHIFT;
-        Self(match place {
-            Place::Unknown => 0,
-            Place::Copied { frame, item } => {
+        Self(match record {
+            PageRecord::Unknown => 0,
+            PageRecord::Copied { frame, item } => {
                 COPIED | u64::from(frame.number()) << FRAME_SHIFT | kept(item)
             }
-            Place::Stored { contents, rights } => {
+            PageRecord::PagedOut { contents, rights } => {
                 let contents = match contents {
                     Contents::Zeros => ZEROS << CONTENTS_SHIFT,
                     Contents::File => FILE << CONTENTS_SHIFT,
                     Contents::Lost => LOST << CONTENTS_SHIFT,
-                    Contents::Kept(item) => kept(item),
+                    Contents::Stored(item) => kept(item),
                 };
                 let has = |permission| rights.permissions.contains(permission);
                 let bits = BITS.iter().filter(|(_, permission)| has(*permission));
@@ -113,8 +119,8 @@ impl From<Place> for Record {
     }
 }
 
-impl From<Record> for Place {
-    fn from(Record(bits): Record) -> Self {
+impl From<PackedRecord> for PageRecord {
+    fn from(PackedRecord(bits): PackedRecord) -> Self {
         let contents = bits >> CONTENTS_SHIFT;
         let item = Item::numbered(contents.saturating_sub(FIRST_ITEM) as u32);
         match bits & KIND {
@@ -127,14 +133,14 @@ impl From<Record> for Place {
                     ZEROS => Contents::Zeros,
                     FILE => Contents::File,
                     LOST => Contents::Lost,
-                    _ => Contents::Kept(item),
+                    _ => Contents::Stored(item),
                 };
                 let permissions = BITS
                     .iter()
                     .filter(|(bit, _)| bits & bit != 0)
                     .fold(Permissions::empty(), |all, (_, permission)| all | *permission);
                 let rights = Rights { permissions, sealed: bits & SEALED != 0 };
-                Self::Stored { contents, rights }
+                Self::PagedOut { contents, rights }
             }
             _ => Self::Unknown,
         }
@@ -147,25 +153,29 @@ mod tests {
 
     #[test]
     fn every_place_survives_its_record() {
-        let mut places = vec![Place::Unknown];
+        let mut records = vec![PageRecord::Unknown];
         for number in [0, 1, 77, 0xFF_FFFF] {
             let item = Item::numbered(number);
-            places.push(Place::Copied { frame: Frame::from_number(0xF_FFFF - number % 9), item });
-            for contents in [Contents::Zeros, Contents::File, Contents::Lost, Contents::Kept(item)]
+            records.push(PageRecord::Copied {
+                frame: Frame::from_number(0xF_FFFF - number % 9),
+                item,
+            });
+            for contents in
+                [Contents::Zeros, Contents::File, Contents::Lost, Contents::Stored(item)]
             {
                 for bits in (0..16_u32).map(|bits| bits << 8 & 0xC00 | bits & 2) {
                     let permissions = Permissions::from_bits_truncate(bits);
                     for sealed in [false, true] {
                         let rights = Rights { permissions, sealed };
-                        places.push(Place::Stored { contents, rights });
+                        records.push(PageRecord::PagedOut { contents, rights });
                     }
                 }
             }
         }
-        for place in places {
-            assert_eq!(Place::from(Record::from(place)), place);
+        for record in records {
+            assert_eq!(PageRecord::from(PackedRecord::from(record)), record);
         }
-        assert_eq!(Place::from(Record::default()), Place::Unknown);
+        assert_eq!(PageRecord::from(PackedRecord::default()), PageRecord::Unknown);
     }
 
     #[test]
