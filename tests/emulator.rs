@@ -10,5 +10,5 @@ const BOOTS: usize = 2;
 fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(BOOTS);
-    run(&arguments, vitrine_tests::scenarios::all()).exit();
+    run(&arguments, vitrine_tests::scenarios::chosen()).exit();
 }

@@ -1,33 +1,30 @@
-//! The kernel's state behind its one lock, and the CPU that holds the lock.
+//! The core's kernel, which holds this CPU, behind its one lock.
 //!
-//! Nobody reaches the core's [`Kernel`] or this CPU's [`Cpu`] but by [`with`], which takes the
-//! lock. So there is one place that proves that each is borrowed once, and the entries in
-//! `traps.rs` need no unsafe code for it.
+//! Nobody reaches the core's [`Kernel`](kernel_core::Kernel) but by [`with`], which takes the lock. So the entries in
+//! `traps.rs` need no unsafe code to borrow it.
 
 use abi::Frame;
-use kernel_core::{Cpu, Kernel};
+use kernel_core::Cpu;
 use spin::{Mutex, MutexGuard};
 
 use crate::x86::hardware::Machine;
-use crate::x86::per_cpu::{BOOT, PerCpu};
+use crate::x86::per_cpu::BOOT;
 
-static KERNEL: Mutex<Kernel> = Mutex::new(Kernel::new());
+/// The core's kernel on this machine.
+pub type Kernel = kernel_core::Kernel<Machine>;
 
-/// What the core knows of this CPU. The boot replaces this value, whose directory is none.
-static CPU: PerCpu<Cpu<Machine>> =
-    PerCpu::new(Cpu::new(Machine::new(BOOT), BOOT, Frame::from_number(0)));
+/// The kernel. The boot replaces its CPU, whose directory is none. All bytes are zero, so the megabyte is no part of the
+/// kernel's image.
+static KERNEL: Mutex<Kernel> =
+    Mutex::new(Kernel::new(Cpu::new(Machine::new(), BOOT, Frame::from_number(0))));
 
-/// Runs `operation` on the kernel and on this CPU.
+/// Runs `operation` on the kernel.
 ///
 /// `operation` must not call this function: it would wait for itself. A trap from ring 0 cannot do
 /// so either, because it only notes an interrupt or ends the machine (`kernel_traps.rs`).
 #[inline(always)]
-pub fn with<R>(operation: impl FnOnce(&mut Kernel, &mut Cpu<Machine>) -> R) -> R {
-    let mut kernel = lock();
-    // SAFETY: only the holder of the lock comes here, and the borrow ends before the lock is given
-    // back: `R` cannot hold it, because `operation` takes a borrow of any lifetime.
-    let cpu = unsafe { &mut *CPU.get() };
-    operation(&mut kernel, cpu)
+pub fn with<R>(operation: impl FnOnce(&mut Kernel) -> R) -> R {
+    operation(&mut lock())
 }
 
 /// Runs `operation` on the kernel, unless the lock is taken.

@@ -21,12 +21,13 @@ use abi::layout::FRAME_TABLE;
 use abi::{Frame, boot_line};
 use kernel_core::boot::memory_map::MemoryPlan;
 use kernel_core::state::dma;
-use kernel_core::{After, Cpu, Frames, Kernel};
+use kernel_core::{After, Cpu, Frames};
 
 use crate::boot::error::CannotBoot;
 use crate::boot::loader::Loader;
 use crate::boot::{debug_table, kernel_space};
 use crate::device::{console, pic, power};
+use crate::kernel::Kernel;
 use crate::x86::hardware::Machine;
 use crate::x86::{apic, descriptors, features, per_cpu, traced, traps};
 
@@ -50,17 +51,16 @@ extern "C" fn kernel_main(magic: u32, information: u32, began: u32) -> ! {
 /// has the features that this code needs: `start.s` looks before any compiled code runs.
 fn boot(magic: u32, information: u32) -> Result<After, CannotBoot> {
     descriptors::load();
-    let mut machine = Machine::new(per_cpu::BOOT);
+    let mut machine = Machine::new();
     let loader = Loader::read(&mut machine, magic, information)?;
     let plan = loader.plan(&mut machine)?;
     // Not earlier: only now it is known that the machine has memory where the kernel's state lies.
-    kernel::with(|kernel, cpu| start(kernel, cpu, machine, &loader, plan))
+    kernel::with(|kernel| start(kernel, machine, &loader, plan))
 }
 
 /// The rest of the boot: the kernel's half, the CPU, the devices, the first process.
 fn start(
     kernel: &mut Kernel,
-    cpu: &mut Cpu<Machine>,
     mut machine: Machine,
     loader: &Loader,
     mut plan: MemoryPlan,
@@ -84,8 +84,8 @@ fn start(
     selftest::run(loader.command_line());
     traced::start(kernel, loader.command_line());
 
-    *cpu = Cpu::new(machine, per_cpu::BOOT, Frame::containing(::boot::image::directory()));
-    let after = kernel.start_first(cpu, loader.archive(), loader.command_line())?;
-    debug_table::publish(kernel.describe(cpu, FRAME_TABLE), loader);
+    kernel.cpu = Cpu::new(machine, per_cpu::BOOT, Frame::containing(::boot::image::directory()));
+    let after = kernel.start_first(loader.archive(), loader.command_line())?;
+    debug_table::publish(kernel.describe(FRAME_TABLE), loader);
     Ok(after)
 }

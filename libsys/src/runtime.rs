@@ -3,7 +3,7 @@
 #[cfg(target_os = "none")]
 pub mod counter;
 #[cfg(target_os = "none")]
-mod heap;
+pub mod heap;
 #[cfg(target_os = "none")]
 pub(crate) mod logger;
 #[cfg(target_os = "none")]

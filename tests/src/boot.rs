@@ -4,25 +4,27 @@ use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{ChildStdin, ChildStdout, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
-use shared_child::SharedChild;
 use tempfile::TempDir;
+use xtask::command;
 use xtask::elf::{Program, Staged};
+use xtask::emulators::{EmulatorKind, Guest};
 use xtask::machine::{Image, Machine, Serial, kernel_command_line};
-use xtask::verdict::{End, Verdict};
+use xtask::verdict::Verdict;
 use xtask::workspace::Workspace;
-use xtask::{command, leash};
 
+use crate::emulator;
 use crate::outcome::Outcome;
 use crate::pattern::without_escapes;
 
-/// Only a boot that hangs ever takes this long, even on a busy machine with one processor.
+/// Only a boot that hangs ever takes this long, even on a busy machine with one processor. Bochs interprets, so it is
+/// ten times as slow as the others.
 const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE_WITH_BOCHS: Duration = Duration::from_secs(240);
 
 /// A machine to boot, and what to type on its console.
 pub struct Boot {
@@ -72,7 +74,10 @@ impl Boot {
             append: None,
             jos: false,
             programs: Vec::new(),
-            timeout: PATIENCE,
+            timeout: match emulator() {
+                EmulatorKind::Bochs => PATIENCE_WITH_BOCHS,
+                EmulatorKind::Qemu | EmulatorKind::V86 => PATIENCE,
+            },
             script: VecDeque::new(),
             monitor: None,
         }
@@ -242,20 +247,24 @@ impl Boot {
             self.machine.more.extend(["-monitor".to_owned(), socket]);
             self.monitor = Some(directory);
         }
-        let mut command = self.machine.command();
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let kind = emulator();
+        let workspace = Workspace::locate();
         let deadline = Instant::now() + self.timeout;
-        let guest = leash::spawn(&mut command)
-            .map_err(|error| format!("{}: {error}", command::cannot_start(&command)))?;
+        let Guest { process, from_guest, to_guest } =
+            Guest::start(kind, &workspace, &self.machine).map_err(|error| format!("{error:#}"))?;
 
-        let mut console = Console::of(&guest, self.script, self.monitor.as_ref().map(socket_in));
+        let monitor = self.monitor.as_ref().map(socket_in);
+        let mut console = Console::of(from_guest, to_guest, self.script, monitor);
         console.watch(deadline);
-        let end = finish(&guest, deadline)?;
+        let end = process.finish(deadline)?;
         let text = String::from_utf8_lossy(&console.output).into_owned();
         let lines: Vec<_> = text.lines().map(without_escapes).collect();
         let last_line = lines.iter().rfind(|line| !line.is_empty());
         Ok(Outcome {
-            command: command::line(&command),
+            command: match kind {
+                EmulatorKind::Qemu => command::line(&self.machine.command()),
+                kind => format!("{}: {}", kind.name(), self.machine.command_line),
+            },
             verdict: Verdict::of(end, last_line.map_or("", String::as_str)),
             lines,
             unanswered: console.script.pop_front().map(|answer| answer.prompt),
@@ -280,20 +289,10 @@ fn socket_in(directory: &TempDir) -> PathBuf {
     directory.path().join("monitor")
 }
 
-/// Waits for a guest whose serial line is closed, or kills it when its time is up.
-fn finish(guest: &SharedChild, deadline: Instant) -> Result<End, Failed> {
-    if let Some(status) = guest.wait_deadline(deadline)? {
-        return Ok(status.into());
-    }
-    guest.kill()?;
-    guest.wait()?;
-    Ok(End::TimedOut)
-}
-
 /// Both directions of the serial line.
 struct Console {
     from_guest: Receiver<Vec<u8>>,
-    to_guest: ChildStdin,
+    to_guest: Box<dyn Write + Send>,
     output: Vec<u8>,
     /// Output before this belongs to prompts that were answered.
     answered: usize,
@@ -305,10 +304,13 @@ struct Console {
 }
 
 impl Console {
-    fn of(guest: &SharedChild, script: VecDeque<Answer>, monitor: Option<PathBuf>) -> Self {
-        let stdout = guest.take_stdout().expect("standard output is a pipe");
-        let to_guest = guest.take_stdin().expect("standard input is a pipe");
-        let from_guest = pieces(stdout);
+    fn of(
+        from_guest: Box<dyn Read + Send>,
+        to_guest: Box<dyn Write + Send>,
+        script: VecDeque<Answer>,
+        monitor: Option<PathBuf>,
+    ) -> Self {
+        let from_guest = pieces(from_guest);
         let output = Vec::new();
         Self { from_guest, to_guest, output, answered: 0, script, monitor, to_monitor: None }
     }
@@ -371,11 +373,11 @@ fn end_of(needle: &[u8], text: &[u8]) -> Option<usize> {
 }
 
 /// The output in the pieces in which it comes, until it is closed.
-fn pieces(mut stdout: ChildStdout) -> Receiver<Vec<u8>> {
+fn pieces(mut from_guest: Box<dyn Read + Send>) -> Receiver<Vec<u8>> {
     let (send, receive) = channel();
     thread::spawn(move || {
         let mut buffer = [0; 4096];
-        while let Ok(length @ 1..) = stdout.read(&mut buffer) {
+        while let Ok(length @ 1..) = from_guest.read(&mut buffer) {
             if send.send(buffer[..length].to_vec()).is_err() {
                 return;
             }

@@ -33,7 +33,7 @@ pub const HOST: [&str; 11] = [
 ];
 
 /// Libraries with code for the target alone, beside the packages whose programs run there.
-pub const TARGET_ONLY: [&str; 2] = ["vitrine-boot", "libsys"];
+pub const TARGET_ONLY: [&str; 3] = ["vitrine-boot", "libsys", "vitrine-support"];
 
 /// The page from which a reader starts; its links lead into `host` and `machine` beside it.
 const START: &str = include_str!("../data/doc.html");

@@ -22,7 +22,8 @@ use self::modules::{Import, Sources, imports};
 use crate::workspace::Workspace;
 
 /// The crates that the rule holds for, by their `src` directories.
-const CRATES: [&str; 9] = [
+const CRATES: [&str; 10] = [
+    LAYERED,
     "kernel/abi/src",
     "kernel/src",
     "boot/src",
@@ -39,19 +40,25 @@ const LAYERED: &str = "kernel/core/src";
 
 /// The layers of [`LAYERED`], from the bottom up, with the modules of each: a module imports from
 /// its own layer and from those before it. `lib.rs` is above all of them.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 9] = [
     // What is asked of the machine: it cannot depend on any decision.
-    &["hardware", "cpu"],
+    &["hardware"],
     // What the kernel knows: it cannot depend on what happens when a trap comes.
     &["state"],
+    // One CPU: the hardware, and the process that it runs.
+    &["cpu"],
     // How the tables of an address space are read and changed.
     &["memory"],
-    // The whole state in one value, and the context of a trap.
+    // The whole state in one value, which is the context of a trap.
     &["kernel"],
     // What a trap does.
     &["operations"],
-    // How a program or the boot asks for it.
-    &["syscall", "jos", "boot"],
+    // How the boot and JOS programs ask for it.
+    &["boot", "jos"],
+    // How native programs ask for it.
+    &["syscall"],
+    // Which of them a trap asks for.
+    &["trap"],
 ];
 
 /// Checks every crate of `CRATES`.

@@ -1,7 +1,7 @@
 //! `cargo xtask iso`: a CD that real machines and other emulators boot, with GRUB on it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -36,22 +36,24 @@ pub fn for_one_boot(workspace: &Workspace, command_line: &str) -> Result<Throwaw
     setup::ensure(&[Part::DiscTools])?;
     build::build(workspace)?;
     let file = Throwaway::new(&workspace.output(), ".iso")?;
-    write(workspace, command_line, file.path())?;
+    write(&workspace.kernel(), Some(&workspace.archive()), command_line, file.path())?;
     Ok(file)
 }
 
-/// Writes a CD from the image that was built last.
+/// Writes a CD that boots this kernel, with this archive as its only module.
 ///
 /// # Errors
 /// A tool is missing or a file cannot be written.
-pub fn write(workspace: &Workspace, command_line: &str, disc: &std::path::Path) -> Result<()> {
+pub fn write(kernel: &Path, archive: Option<&Path>, command_line: &str, disc: &Path) -> Result<()> {
     let tree = tempfile::tempdir().context("cannot create a temporary directory")?;
     let boot = tree.path().join("boot");
     command::create_directory(&boot.join("grub"))?;
-    let kernel = fs::read(workspace.kernel()).context("cannot read the kernel")?;
+    let kernel = fs::read(kernel).context("cannot read the kernel")?;
     fs::write(boot.join("kernel.elf"), image::stripped(&kernel)?)?;
-    fs::copy(workspace.archive(), boot.join("boot.tar")).context("cannot copy the archive")?;
-    fs::write(boot.join("grub/grub.cfg"), configuration(command_line)?)?;
+    if let Some(archive) = archive {
+        fs::copy(archive, boot.join("boot.tar")).context("cannot copy the archive")?;
+    }
+    fs::write(boot.join("grub/grub.cfg"), configuration(command_line, archive.is_some())?)?;
     let tool = setup::grub_mkrescue().unwrap_or("grub-mkrescue");
     let mut command = Command::new(tool);
     command.arg("-o").arg(disc).arg(tree.path());
@@ -63,14 +65,15 @@ pub fn write(workspace: &Workspace, command_line: &str, disc: &std::path::Path) 
 
 /// GRUB's menu: one entry, at once, with GRUB itself on the serial line too. The second word of
 /// `multiboot` stands where QEMU puts the kernel's name.
-fn configuration(command_line: &str) -> Result<String, BadInput> {
+fn configuration(command_line: &str, has_archive: bool) -> Result<String, BadInput> {
+    let module = if has_archive { "    module /boot/boot.tar boot.tar\n" } else { "" };
     Ok(format!(
         "set timeout=0\n\
          serial --unit=0 --speed=115200\n\
          terminal_output serial console\n\
          menuentry Vitrine {{\n\
          \x20   multiboot /boot/kernel.elf kernel.elf {}\n\
-         \x20   module /boot/boot.tar boot.tar\n\
+         {module}\
          }}\n",
         quoted(command_line)?
     ))
@@ -100,7 +103,7 @@ mod tests {
 
     #[test]
     fn the_menu_passes_the_command_line_on() {
-        let text = configuration("run=walk 0x800020").unwrap();
+        let text = configuration("run=walk 0x800020", true).unwrap();
         assert!(
             text.contains("multiboot /boot/kernel.elf kernel.elf run=walk 0x800020\n"),
             "{text}"

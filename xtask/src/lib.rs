@@ -6,17 +6,20 @@
 //!
 //! - [`toolchain`], [`discovery`], [`setup`], [`system`], [`plan`]: which compiler builds for the
 //!   machine, and how to get a missing tool;
+//! - [`npm`]: packages in JavaScript, pinned by their hashes;
 //! - [`request`], [`elf`], [`disk`], [`bad_input`]: options and files of the user's, and how they
 //!   are refused;
 //! - [`throwaway`]: files of one boot;
 //! - [`cargo_lock`], [`progress`]: what a user reads while something takes long;
 //! - [`c`]: the C programs, which are built where there is a C compiler;
 //! - [`machine`], [`verdict`]: the machine to emulate, and what its end means;
+//! - [`emulators`], [`mod@bochs`], [`mod@v86`]: other emulators, for the same image and the same
+//!   tests;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
 //! - [`oracle`]: judges the running machine from its physical memory;
 //! - [`imports`]: the rule that imports point down;
 //! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@doc`], [`mod@bench`],
-//!   [`mod@test`], [`rehearse`]: one file for each subcommand.
+//!   [`mod@test`], [`rehearse`], [`web`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
 
@@ -24,6 +27,7 @@
 
 pub mod bad_input;
 pub mod bench;
+pub mod bochs;
 pub mod boot;
 pub mod build;
 pub mod c;
@@ -34,16 +38,20 @@ pub mod discovery;
 pub mod disk;
 pub mod doc;
 pub mod elf;
+pub mod emulators;
 pub mod event;
 pub mod fuzz;
 pub mod gdb;
+pub mod header;
 pub mod image;
 pub mod imports;
 pub mod iso;
 pub mod leash;
 pub mod machine;
+pub mod npm;
 pub mod oracle;
 pub mod output;
+pub mod picture;
 pub mod plan;
 pub mod progress;
 pub mod qemu;
@@ -56,5 +64,7 @@ pub mod terminal;
 pub mod test;
 pub mod throwaway;
 pub mod toolchain;
+pub mod v86;
 pub mod verdict;
+pub mod web;
 pub mod workspace;

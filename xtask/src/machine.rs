@@ -96,6 +96,21 @@ impl Machine {
         }
     }
 
+    /// Something of this machine that QEMU alone offers, if there is anything.
+    #[must_use]
+    pub fn beyond_plain(&self) -> Option<&'static str> {
+        let table = [
+            (self.board.is_some(), "other board"),
+            (self.cpu.is_some(), "other CPU"),
+            (self.serial != Serial::Streams, "serial line of this kind"),
+            (self.ide_disk.is_some(), "second IDE drive"),
+            (self.disk.is_some(), "virtio drive"),
+            (self.ram.is_some(), "memory in a file"),
+            (self.monitor.is_some() || !self.more.is_empty(), "further argument of QEMU's"),
+        ];
+        table.into_iter().find_map(|(is_asked, what)| is_asked.then_some(what))
+    }
+
     /// The command that starts the emulator, and the directory it has to run in.
     #[must_use]
     pub fn command(&self) -> Command {

@@ -10,10 +10,14 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use xtask::bad_input::BadInput;
 use xtask::boot::{self, BootOptions, QemuOptions};
+use xtask::emulators::EmulatorKind;
 use xtask::machine::DEFAULT_MEMORY;
 use xtask::system::Part;
 use xtask::workspace::Workspace;
-use xtask::{bench, build, check, doc, fuzz, gdb, iso, oracle, rehearse, request, setup, test};
+use xtask::{
+    bench, build, check, doc, fuzz, gdb, header, iso, oracle, picture, rehearse, request, setup,
+    test, web,
+};
 
 /// Builds, boots and checks Vitrine.
 #[derive(Parser)]
@@ -42,8 +46,11 @@ enum Task {
     /// ended it. With --jos it is 0. A file or an option that cannot be used gives one line and
     /// status 1. The shell ends with its input, and its status is that of its last command.
     Qemu(QemuOptions),
-    /// Run the host tests and the emulator tests
+    /// Run the host tests, the emulator tests, and the laboratory's tests in a browser
     Test {
+        /// Run only the checks, conformance programs and demonstrations, on this machine: qemu, bochs or v86
+        #[arg(long, value_name = "MACHINE")]
+        on: Option<String>,
         /// Run only the tests whose names contain this
         filter: Option<String>,
     },
@@ -68,6 +75,15 @@ enum Task {
     /// The status is 0 if nothing is found. Otherwise the batch that shows it is made shorter, its
     /// steps are printed as C, and the status is 1.
     Fuzz(fuzz::Options),
+    /// Serve the laboratory: the real image in a browser, with a live picture of its page tables
+    ///
+    /// The emulator and the terminal come from npm, once. With --out the site is only written: any
+    /// static host can serve the folder, under any path and without a network.
+    Web(web::Options),
+    /// Draw page tables at named moments of a run: as .svg, .png or .html
+    Picture(picture::Options),
+    /// Write the numbers of libsys/include/vitrine.h from kernel/abi
+    Header,
     /// Check imports, format, lints and documentation, for host and target
     Check,
     /// Write target/vitrine/doc/index.html: the documentation of the code, with a page to start
@@ -121,10 +137,13 @@ fn wrong_value(error: &clap::Error) -> Option<String> {
 fn perform(task: Task) -> Result<u8> {
     let workspace = Workspace::find()?;
     match task {
-        Task::Setup => setup::all()?,
+        Task::Setup => setup::all(&workspace)?,
         Task::Build => build::build(&workspace)?,
         Task::Qemu(options) => return boot::boot(&workspace, &options),
-        Task::Test { filter } => test::test(&workspace, filter.as_deref())?,
+        Task::Test { on: None, filter } => test::test(&workspace, filter.as_deref())?,
+        Task::Test { on: Some(name), filter } => {
+            test::on(&workspace, EmulatorKind::named(&name)?, filter.as_deref())?;
+        }
         Task::Iso(options) => {
             options.check()?;
             let disc = iso::iso(&workspace, &options.command_line())?;
@@ -141,6 +160,9 @@ fn perform(task: Task) -> Result<u8> {
         Task::Bench(options) => bench::bench(&workspace, &options)?,
         Task::Oracle(options) => oracle::oracle(&workspace, &options)?,
         Task::Fuzz(options) => fuzz::fuzz(&workspace, &options)?,
+        Task::Header => header::header(&workspace)?,
+        Task::Web(options) => web::web(&workspace, &options)?,
+        Task::Picture(options) => picture::picture(&workspace, &options)?,
         Task::Check => check::check(&workspace)?,
         Task::Doc => println!("{}", doc::doc(&workspace)?.display()),
         Task::Rehearse(options) => rehearse::rehearse(&workspace, &options)?,

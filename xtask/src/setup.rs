@@ -12,19 +12,29 @@ use std::{env, fs};
 use anyhow::{Context, Result, anyhow};
 use nix::unistd::geteuid;
 
+use crate::bochs;
 use crate::command::find;
 use crate::discovery;
 use crate::machine::QEMU;
+use crate::npm::V86;
 use crate::plan::{self, HANDS_OFF, Hand};
 use crate::progress::Ticker;
 use crate::system::{Emulator, Family, Lists, Part, Rustup, System};
 use crate::toolchain::{OVERRIDE, Toolchain};
+use crate::web;
+use crate::workspace::Workspace;
 
 /// The user's wish for this whole process, from the command line.
 static NO_INSTALL: AtomicBool = AtomicBool::new(false);
 
 /// Whether this process has tried to refresh the package lists: once is enough.
 static REFRESHED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the user wants nothing installed or fetched, by the command line or the environment.
+#[must_use]
+pub fn installs_nothing() -> bool {
+    NO_INSTALL.load(Ordering::Relaxed) || is_set(HANDS_OFF)
+}
 
 /// From now on, nothing is installed: what is missing is only named.
 pub fn install_nothing() {
@@ -35,7 +45,7 @@ pub fn install_nothing() {
 ///
 /// # Errors
 /// Something is missing and could not be installed.
-pub fn all() -> Result<()> {
+pub fn all(workspace: &Workspace) -> Result<()> {
     let system = ThisSystem.look(&Part::ALL);
     for part in Part::ALL {
         println!("{}", state(&system, part));
@@ -44,6 +54,9 @@ pub fn all() -> Result<()> {
     let system = plan::get(&mut ThisSystem, &Part::ALL).map_err(|text| anyhow!("{text}"))?;
     for part in lacked {
         println!("{}", state(&system, part));
+    }
+    for package in [V86].into_iter().chain(web::packages::ALL) {
+        println!("{:>8}  {package} in {}", "found", package.folder(workspace)?.display());
     }
     println!("Everything is there: `cargo xtask qemu` boots.");
     Ok(())
@@ -96,6 +109,12 @@ pub fn grub_mkrescue() -> Option<&'static str> {
         .find(|name| find(name).is_some())
 }
 
+/// The name under which this system has Chromium.
+#[must_use]
+pub fn browser() -> Option<&'static str> {
+    ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| find(name).is_some())
+}
+
 /// The system that we run on.
 struct ThisSystem;
 
@@ -110,7 +129,7 @@ impl Hand for ThisSystem {
         let mut system = System {
             family: family(),
             root: geteuid().is_root(),
-            hands_off: NO_INSTALL.load(Ordering::Relaxed) || is_set(HANDS_OFF),
+            hands_off: installs_nothing(),
             lists: lists(),
             rustup: rustup(),
             toolchain_is_named: env::var_os(OVERRIDE).is_some(),
@@ -220,6 +239,9 @@ fn is_here(part: Part, toolchain: Option<&Toolchain>) -> bool {
                 && bios
         }
         Part::Debugger => find("gdb").is_some(),
+        Part::Bochs => find(bochs::BOCHS).is_some() && bochs::firmware().is_some(),
+        Part::Node => find("node").is_some() && find("npm").is_some(),
+        Part::Browser => browser().is_some(),
     }
 }
 

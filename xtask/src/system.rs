@@ -24,11 +24,17 @@ pub enum Part {
     DiscTools,
     /// The debugger.
     Debugger,
+    /// Another emulator, with its firmware and a display in a terminal.
+    Bochs,
+    /// What runs JavaScript and fetches its packages.
+    Node,
+    /// The browser in which the laboratory is tested.
+    Browser,
 }
 
 impl Part {
     /// Every part, in the order in which `setup` looks.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Toolchain,
         Self::Linker,
         Self::TargetClippy,
@@ -36,6 +42,9 @@ impl Part {
         Self::Emulator,
         Self::DiscTools,
         Self::Debugger,
+        Self::Bochs,
+        Self::Node,
+        Self::Browser,
     ];
 
     /// What it is, in a sentence.
@@ -49,6 +58,9 @@ impl Part {
             Self::Emulator => "the emulator (qemu-system-i386)",
             Self::DiscTools => "grub-mkrescue with xorriso and mtools",
             Self::Debugger => "the debugger (gdb)",
+            Self::Bochs => "Bochs with its firmware and its display in a terminal",
+            Self::Node => "Node.js with npm",
+            Self::Browser => "a browser for tests (chromium)",
         }
     }
 
@@ -63,6 +75,9 @@ impl Part {
             Self::Emulator => &["qemu-system-x86", "seabios"],
             Self::DiscTools => &["grub-pc-bin", "grub-common", "xorriso", "mtools"],
             Self::Debugger => &["gdb"],
+            Self::Bochs => &["bochs", "bochs-term", "bochsbios", "vgabios"],
+            Self::Node => &["nodejs", "npm"],
+            Self::Browser => &["chromium"],
         }
     }
 
@@ -80,6 +95,9 @@ impl Part {
                 "i686-elf-grub xorriso mtools",
             ],
             Self::Debugger => ["gdb"; 4],
+            Self::Bochs => ["bochs"; 4],
+            Self::Node => ["nodejs npm", "nodejs npm", "nodejs npm", "node"],
+            Self::Browser => ["chromium", "chromium", "chromium", "--cask chromium"],
         };
         Some(match family {
             Family::Fedora => fedora,
@@ -244,9 +262,13 @@ impl System {
             Part::Emulator => self.emulator.is_good(),
             // A toolchain may bring a linker along: without one, no linker is known to be missing.
             Part::Linker => self.toolchain().is_none() || self.present.contains(&part),
-            Part::TargetClippy | Part::HostLints | Part::DiscTools | Part::Debugger => {
-                self.present.contains(&part)
-            }
+            Part::TargetClippy
+            | Part::HostLints
+            | Part::DiscTools
+            | Part::Debugger
+            | Part::Bochs
+            | Part::Node
+            | Part::Browser => self.present.contains(&part),
         }
     }
 
@@ -259,9 +281,14 @@ impl System {
             Part::TargetClippy => {
                 self.toolchain().is_none_or(|toolchain| toolchain.root() == Path::new("/usr"))
             }
-            Part::Linker | Part::HostLints | Part::Emulator | Part::DiscTools | Part::Debugger => {
-                true
-            }
+            Part::Linker
+            | Part::HostLints
+            | Part::Emulator
+            | Part::DiscTools
+            | Part::Debugger
+            | Part::Bochs
+            | Part::Node
+            | Part::Browser => true,
         }
     }
 
@@ -294,7 +321,10 @@ impl System {
             | Part::TargetClippy
             | Part::HostLints
             | Part::DiscTools
-            | Part::Debugger => Vec::new(),
+            | Part::Debugger
+            | Part::Bochs
+            | Part::Node
+            | Part::Browser => Vec::new(),
         }
     }
 }

@@ -18,6 +18,10 @@ const PANICKED: i32 = 3;
 /// error.
 const REFUSED: i32 = 1;
 
+/// The exit status of an emulator in a script when that emulator fails, for which QEMU has no
+/// status of its own.
+pub const BROKEN: i32 = 70;
+
 /// QEMU's exit statuses after an orderly end on a machine whose serial port does not answer: after
 /// the kernel wrote 0x20 (the status was 0) or 0x21 (it was another) to the exit port.
 const SILENT: [i32; 2] = [65, 67];
@@ -27,6 +31,12 @@ const LAST_LINE: &str = "exit status ";
 
 /// What QEMU prints, after whatever prompt stands there, when its own keys (Ctrl-A X) ended it.
 const TERMINATED: &str = "QEMU: Terminated";
+
+/// QEMU's exit status after the kernel wrote this to the exit port. Other emulators are made to end alike.
+#[must_use]
+pub fn exit_status(value: u8) -> i32 {
+    i32::from(value) << 1 | 1
+}
 
 /// How the emulator's process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +84,8 @@ pub enum Verdict {
     Died(i32),
     /// A signal killed the emulator.
     Killed(i32),
+    /// The emulator failed, which is no fault of the machine's: its last line says how.
+    Broken,
 }
 
 impl Verdict {
@@ -88,6 +100,7 @@ impl Verdict {
             End::Status(status) if SILENT.contains(&status) => {
                 Self::NoSerialPort { failed: status != SILENT[0] }
             }
+            End::Status(BROKEN) => Self::Broken,
             End::Status(0) if last_line.trim_end().ends_with(TERMINATED) => Self::Quit,
             End::Status(REFUSED) if last_line.is_empty() => Self::NotStarted,
             End::Status(status) => Self::Died(status),
@@ -107,7 +120,8 @@ impl Verdict {
             | Self::Speechless
             | Self::NoSerialPort { .. }
             | Self::Died(_)
-            | Self::Killed(_) => 125,
+            | Self::Killed(_)
+            | Self::Broken => 125,
         }
     }
 }
@@ -145,6 +159,7 @@ impl fmt::Display for Verdict {
                     "the emulator ended with status {status}, but the kernel never powered off"
                 )
             }
+            Self::Broken => f.write_str("the emulator itself failed; its last line says how"),
             Self::Killed(signal) => write!(f, "signal {signal} killed the emulator"),
         }
     }
@@ -181,6 +196,7 @@ mod tests {
             (End::Status(65), "", Verdict::NoSerialPort { failed: false }, 125),
             (End::Status(67), "", Verdict::NoSerialPort { failed: true }, 125),
             (End::Status(69), "", Verdict::Died(69), 125),
+            (End::Status(70), "exit status 0", Verdict::Broken, 125),
             (End::Status(0), "> QEMU: Terminated", Verdict::Quit, 0),
             (End::Signal(9), "exit status 0", Verdict::Killed(9), 125),
             (End::TimedOut, "exit status 0", Verdict::TimedOut, 124),
@@ -189,6 +205,14 @@ mod tests {
             assert_eq!(Verdict::of(end, line), verdict, "{end:?} {line:?}");
             assert_eq!(verdict.exit_code(), code, "{end:?} {line:?}");
         }
+    }
+
+    #[test]
+    fn the_exit_port_has_a_status_for_each_value() {
+        assert_eq!(
+            [0x10, 0x01, 0x20, 0x21].map(exit_status),
+            [CLEAN, PANICKED, SILENT[0], SILENT[1]]
+        );
     }
 
     #[test]

@@ -7,7 +7,9 @@
 use abi::registers::USER_DATA;
 use abi::{Entry, Frame, Page, Registers, Slot};
 
-use crate::state::ports::Ports;
+mod ports;
+
+pub use ports::Ports;
 
 /// What of a process stays in the CPU while the kernel runs: the state that FXSAVE stores, 512 bytes, 16-byte aligned
 /// (Intel SDM vol. 1, 10.5.1), and in the bytes that it leaves to software the segment registers fs and gs.

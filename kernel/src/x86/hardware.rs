@@ -38,8 +38,7 @@ use core::mem::MaybeUninit;
 
 use abi::layout::{ENTRIES, FRAME_SLOTS, PAGE_SIZE};
 use abi::{Entry, EntryFlags, Frame, Page, Registers};
-use kernel_core::hardware::{FpuState, Hardware, Reach};
-use kernel_core::state::ports::Ports;
+use kernel_core::hardware::{FpuState, Hardware, Ports, Reach};
 use x86::controlregs::{cr2, cr3_write};
 use x86::tlb;
 
@@ -51,31 +50,24 @@ use crate::x86::task_state;
 /// One CPU.
 pub struct Machine {
     clock: Clock,
-    words: FrameSlot,
-    target: FrameSlot,
-    source: FrameSlot,
+    words: FrameSlot<0>,
+    target: FrameSlot<1>,
+    source: FrameSlot<2>,
 }
-
-/// Frame slots of one CPU.
-const SLOTS_EACH: u32 = 3;
 
 /// The flags of a frame slot's entry. A and D are set already, so that the CPU need not set them.
 const SLOT: EntryFlags =
     EntryFlags::PRESENT.union(EntryFlags::WRITE).union(EntryFlags::ACCESSED_DIRTY);
 
-/// A page that shows one frame at a time.
-struct FrameSlot {
-    page: Page,
+/// Page `INDEX` of the frame slots, which shows one frame at a time. Only the entry is kept, so a slot that shows nothing is
+/// all zero bytes.
+struct FrameSlot<const INDEX: u32> {
     shows: Entry,
 }
 
-impl FrameSlot {
-    const fn new(cpu: u32, index: u32) -> Self {
-        Self {
-            page: Page::containing(FRAME_SLOTS + (cpu * SLOTS_EACH + index) * PAGE_SIZE),
-            shows: Entry::ABSENT,
-        }
-    }
+impl<const INDEX: u32> FrameSlot<INDEX> {
+    const PAGE: Page = Page::containing(FRAME_SLOTS + INDEX * PAGE_SIZE);
+    const EMPTY: Self = Self { shows: Entry::ABSENT };
 
     /// The address of word `index` of `frame`, until the slot is moved.
     fn word(&mut self, frame: Frame, index: u32) -> *mut u32 {
@@ -83,10 +75,10 @@ impl FrameSlot {
         let entry = Entry::new(frame, SLOT);
         if self.shows != entry {
             self.shows = entry;
-            EntryPointer::to(Reach::Current, self.page).set(entry);
-            flush(self.page);
+            EntryPointer::to(Reach::Current, Self::PAGE).set(entry);
+            flush(Self::PAGE);
         }
-        (self.page.address() + index % ENTRIES * 4) as *mut u32
+        (Self::PAGE.address() + index % ENTRIES * 4) as *mut u32
     }
 }
 
@@ -115,14 +107,14 @@ fn flush(page: Page) {
 }
 
 impl Machine {
-    /// CPU `number`, whose frame slots show nothing yet. Their table is there from the first
-    /// instruction on.
-    pub const fn new(number: u32) -> Self {
+    /// The CPU, whose frame slots show nothing yet. Their table is there from the first instruction
+    /// on.
+    pub const fn new() -> Self {
         Self {
             clock: Clock::STOPPED,
-            words: FrameSlot::new(number, 0),
-            target: FrameSlot::new(number, 1),
-            source: FrameSlot::new(number, 2),
+            words: FrameSlot::EMPTY,
+            target: FrameSlot::EMPTY,
+            source: FrameSlot::EMPTY,
         }
     }
 

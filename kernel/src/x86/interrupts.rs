@@ -31,24 +31,24 @@ pub fn handle(line: u32) -> Option<After> {
             // A byte for which the kernel had no room stays in the port and raises no other
             // interrupt. What the timer decides comes later, so it replaces what this decides.
             let _ = receive();
-            Some(kernel::with(|kernel, cpu| kernel.timer(cpu)))
+            Some(kernel::with(|kernel| kernel.timer()))
         }
         serial::LINE => receive(),
-        _ => Some(kernel::with(|kernel, cpu| kernel.device_interrupt(cpu, line))),
+        _ => Some(kernel::with(|kernel| kernel.device_interrupt(line))),
     }
 }
 
 /// Hands the bytes that the serial port has received to the kernel. Returns `None` if there was
 /// none.
 pub fn receive() -> Option<After> {
-    kernel::with(|kernel, cpu| {
+    kernel::with(|kernel| {
         let mut after = None;
         for _ in 0..BYTES_AT_ONCE {
             if !kernel.takes_input() {
                 break;
             }
             let Some(byte) = console::read() else { break };
-            after = Some(kernel.console_input(cpu, byte));
+            after = Some(kernel.console_input(byte));
         }
         after
     })
@@ -83,5 +83,5 @@ fn handle_noted() -> After {
     for line in (0..pic::LINES).filter(|line| pending & (1 << line) != 0) {
         after = handle(line).or(after);
     }
-    after.unwrap_or_else(|| kernel::with(|kernel, cpu| kernel.idle(cpu)))
+    after.unwrap_or_else(|| kernel::with(|kernel| kernel.idle()))
 }

@@ -10,7 +10,7 @@
 use core::mem::{offset_of, size_of};
 
 use abi::Registers;
-use kernel_core::state::ports::Ports;
+use kernel_core::hardware::Ports;
 use x86::bits32::task::TaskStateSegment;
 
 use crate::x86::entries;

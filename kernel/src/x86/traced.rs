@@ -11,10 +11,10 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use abi::boot_line::{SelfTest, TRACE, words};
-use kernel_core::{After, Kernel};
+use kernel_core::After;
 
 use crate::device::pic;
-use crate::kernel;
+use crate::kernel::{self, Kernel};
 use crate::x86::descriptors;
 use crate::x86::features;
 use crate::x86::interrupts;
@@ -60,10 +60,10 @@ extern "C" fn traced_page_fault() -> ! {
 
 /// A call or an exception: the core finds out which.
 fn trap() -> ! {
-    go_on(kernel::with(|kernel, cpu| {
-        kernel.trace_trap(cpu, None);
+    go_on(kernel::with(|kernel| {
+        kernel.trace_trap(None);
         panic_later(kernel);
-        let after = kernel.trap(cpu);
+        let after = kernel.trap();
         kernel.trace_result();
         after
     }))
@@ -73,18 +73,18 @@ fn trap() -> ! {
 #[unsafe(no_mangle)]
 extern "C" fn traced_user_trap() -> ! {
     let Some(line) = interrupt_line() else { trap() };
-    kernel::with(|kernel, cpu| kernel.trace_trap(cpu, Some(line)));
+    kernel::with(|kernel| kernel.trace_trap(Some(line)));
     let after = interrupts::handle(line).unwrap_or(After::Run);
-    kernel::with(|kernel, _| kernel.trace_result());
+    kernel::with(|kernel| kernel.trace_result());
     go_on(after)
 }
 
 /// As `virtual_8086`.
 #[unsafe(no_mangle)]
 extern "C" fn traced_virtual_8086(vector: u32) -> ! {
-    let ended = kernel::with(|kernel, cpu| {
-        kernel.trace_virtual_8086(cpu, vector);
-        let ended = kernel.virtual_8086(cpu);
+    let ended = kernel::with(|kernel| {
+        kernel.trace_virtual_8086(vector);
+        let ended = kernel.virtual_8086();
         kernel.trace_result();
         ended
     });
@@ -105,7 +105,7 @@ fn go_on(after: After) -> ! {
     if after != After::Run {
         interrupts::wait(after);
     }
-    kernel::with(|kernel, cpu| kernel.trace_resume(cpu));
+    kernel::with(|kernel| kernel.trace_resume());
     leave(After::Run)
 }
 

@@ -67,19 +67,19 @@ pub fn leave_boot(after: After, began: u32) -> ! {
 /// A call from ring 3 by `int 0x30`.
 #[unsafe(no_mangle)]
 extern "C" fn system_call() -> ! {
-    leave(kernel::with(|kernel, cpu| kernel.call(cpu)))
+    leave(kernel::with(|kernel| kernel.call()))
 }
 
 /// A call from ring 3 by `sysenter`.
 #[unsafe(no_mangle)]
 extern "C" fn system_call_by_sysenter() -> ! {
-    leave(kernel::with(|kernel, cpu| kernel.call_by_sysenter(cpu)))
+    leave(kernel::with(|kernel| kernel.call_by_sysenter()))
 }
 
 /// A page fault from ring 3.
 #[unsafe(no_mangle)]
 extern "C" fn page_fault() -> ! {
-    leave(kernel::with(|kernel, cpu| kernel.fault(cpu)))
+    leave(kernel::with(|kernel| kernel.fault()))
 }
 
 /// Any other trap from ring 3: an interrupt of a device, or an exception.
@@ -87,7 +87,7 @@ extern "C" fn page_fault() -> ! {
 extern "C" fn user_trap() -> ! {
     leave(match interrupt_line() {
         Some(line) => interrupts::handle(line).unwrap_or(After::Run),
-        None => kernel::with(|kernel, cpu| kernel.trap(cpu)),
+        None => kernel::with(|kernel| kernel.trap()),
     })
 }
 
@@ -95,7 +95,7 @@ extern "C" fn user_trap() -> ! {
 /// ends. If the trap is a device's interrupt, that is handled all the same.
 #[unsafe(no_mangle)]
 extern "C" fn virtual_8086(vector: u32) -> ! {
-    let ended = kernel::with(|kernel, cpu| kernel.virtual_8086(cpu));
+    let ended = kernel::with(|kernel| kernel.virtual_8086());
     leave(pic::line(vector).and_then(interrupts::handle).unwrap_or(ended))
 }
 

@@ -1,10 +1,43 @@
-//! The calls of drivers. All but a driver get `NotPermitted`; the other errors stand at [`Syscall`].
+//! The console's calls, and those of drivers, which answer `NotPermitted` to every other process.
 
 use abi::driver::{Line, PortRange};
 use abi::process::Target;
 use abi::{Error, Frame, PageRange, ProcessId, Syscall};
 
-use super::{Partial, done, invoke, range};
+use super::entry::{address, done, invoke};
+use super::memory::{Partial, range_call};
+use crate::paging::own_pages::are_free;
+
+/// Writes at most 4,096 of the bytes to the console; returns how many.
+///
+/// # Errors
+/// See [`Syscall::ConsoleWrite`].
+pub fn console_write(bytes: &[u8]) -> Result<usize, Error> {
+    let length = bytes.len().min(Syscall::BUFFER_LIMIT as usize) as u32;
+    let [written, ..] = invoke(Syscall::ConsoleWrite { address: address(bytes.as_ptr()), length })?;
+    Ok(written as usize)
+}
+
+/// Waits for console input and stores it; returns how many bytes, at least 1 unless the buffer is
+/// empty.
+///
+/// # Errors
+/// See [`Syscall::ConsoleRead`].
+pub fn console_read(buffer: &mut [u8]) -> Result<usize, Error> {
+    let length = buffer.len().min(Syscall::BUFFER_LIMIT as usize) as u32;
+    let [read, ..] =
+        invoke(Syscall::ConsoleRead { address: address(buffer.as_mut_ptr()), length })?;
+    Ok(read as usize)
+}
+
+/// Sets the process that gets a message at Ctrl-C: the caller, a child, or none (then Ctrl-C is a
+/// byte like others).
+///
+/// # Errors
+/// See [`Syscall::SetConsoleOwner`].
+pub fn set_console_owner(owner: Option<Target>) -> Result<(), Error> {
+    done(Syscall::SetConsoleOwner { owner })
+}
 
 /// Says whether a child is a driver.
 ///
@@ -22,40 +55,55 @@ pub fn ports_allow(ports: PortRange) -> Result<(), Error> {
     done(Syscall::PortsAllow { ports })
 }
 
-/// Maps the device memory from `frame` on over a range of the caller's.
+/// Maps the device memory from `frame` on over a range of the caller's at which no Rust object
+/// lies.
 ///
 /// # Errors
 /// See [`Syscall::DeviceMap`].
 pub fn device_map(frame: Frame, pages: PageRange) -> Result<(), Partial> {
-    range(Syscall::DeviceMap { frame, range: pages }).map(drop)
+    if !are_free(pages.first(), pages.pages()) {
+        return Err(Partial { error: Error::NotPermitted, done: 0 });
+    }
+    range_call(Syscall::DeviceMap { frame, range: pages }).map(drop)
 }
 
-/// Maps frames that a device can be told of over a range of the caller's; returns the first.
+/// Maps frames that a device can use over a range of the caller's at which no Rust object lies;
+/// returns the first.
 ///
 /// # Errors
 /// See [`Syscall::DmaAllocate`].
 pub fn dma_allocate(range: PageRange) -> Result<Frame, Error> {
+    if !are_free(range.first(), range.pages()) {
+        return Err(Error::NotPermitted);
+    }
     let [address, ..] = invoke(Syscall::DmaAllocate { range })?;
     Ok(Frame::containing(address))
 }
 
 /// Gives such frames back.
 ///
+/// # Safety
+/// No device uses the frames any more: they become anyone's memory. No Rust object lies in the
+/// range.
+///
 /// # Errors
 /// See [`Syscall::DmaRelease`].
-pub fn dma_release(range: PageRange) -> Result<(), Error> {
+pub unsafe fn dma_release(range: PageRange) -> Result<(), Error> {
     done(Syscall::DmaRelease { range })
 }
 
 /// Gives the frames of a dead driver back; returns how many there were.
 ///
+/// # Safety
+/// The driver's device uses the frames no more: they become anyone's memory.
+///
 /// # Errors
 /// See [`Syscall::DmaReclaim`].
-pub fn dma_reclaim(driver: ProcessId) -> Result<u32, Error> {
+pub unsafe fn dma_reclaim(driver: ProcessId) -> Result<u32, Error> {
     invoke(Syscall::DmaReclaim { driver }).map(|[count, ..]| count)
 }
 
-/// Has an interrupt line told to the caller.
+/// Attaches an interrupt line: each interrupt is a message to the caller.
 ///
 /// # Errors
 /// See [`Syscall::InterruptAttach`].
@@ -63,7 +111,7 @@ pub fn interrupt_attach(line: Line) -> Result<(), Error> {
     done(Syscall::InterruptAttach { line })
 }
 
-/// Lets the next interrupt of a line through.
+/// Unmasks a line of the caller's.
 ///
 /// # Errors
 /// See [`Syscall::InterruptAcknowledge`].

@@ -1,7 +1,7 @@
 //! Words and bytes at I/O ports, for a process to which the kernel has opened them.
 //!
-//! The functions are safe: a port that is not open ends the process by a general protection fault. What a device does
-//! to memory because of a port is the driver's to answer for, as the kernel's documentation of drivers says.
+//! A port that is not open ends the process by a general protection fault. Writes are `unsafe`,
+//! because what is written may tell a device to write memory.
 #![allow(unsafe_code)]
 
 use core::arch::asm;
@@ -18,8 +18,11 @@ pub fn read(port: u16) -> u32 {
 }
 
 /// Writes the four ports from `port` on at once.
-pub fn write(port: u16, value: u32) {
-    // SAFETY: writes a device; what that does to memory is said above.
+///
+/// # Safety
+/// The device behind the ports does not write memory in which Rust objects lie because of this.
+pub unsafe fn write(port: u16, value: u32) {
+    // SAFETY: by this function's contract.
     unsafe {
         asm!("out dx, eax", in("dx") port, in("eax") value, options(nostack, preserves_flags))
     };
@@ -35,7 +38,10 @@ pub fn read_byte(port: u16) -> u8 {
 }
 
 /// Writes a port.
-pub fn write_byte(port: u16, value: u8) {
-    // SAFETY: as for `write`.
+///
+/// # Safety
+/// As [`write()`].
+pub unsafe fn write_byte(port: u16, value: u8) {
+    // SAFETY: by this function's contract.
     unsafe { asm!("out dx, al", in("dx") port, in("al") value, options(nostack, preserves_flags)) };
 }

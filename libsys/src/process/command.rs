@@ -1,8 +1,8 @@
-//! How a program is started: a blank child, its memory or a pager's promise of it, a stack, registers.
+//! How a program is started: a blank child gets its memory (or a pager that will map it), a stack
+//! and registers.
 
 use core::fmt;
 
-use abi::call::PageTransfer;
 use abi::format::elf::{Image, ImageError};
 use abi::format::ustar::ArchiveError;
 use abi::layout::{PAGE_SIZE, USER_STACK_TOP};
@@ -12,7 +12,7 @@ use abi::{Error, Page, Permissions, ProcessId, UserPage};
 
 use super::start_stack;
 use crate::call;
-use crate::paging::scratch::Scratch;
+use crate::paging::fixed_pages::Scratch;
 use crate::process::archive;
 use crate::service::pager::{self, Registered, Request};
 
@@ -55,21 +55,16 @@ impl fmt::Display for SpawnError {
 
 impl core::error::Error for SpawnError {}
 
-/// Who serves the page faults of a new process.
+/// The pager of a new process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Pager {
     /// The caller's own pager, if it has one.
     Inherited,
-    /// The one with this id; or nobody.
+    /// The one with this id; or none.
     Given(Option<ProcessId>),
 }
 
-/// A program to be started, and how.
-///
-/// ```ignore
-/// let child = Command::new("walk").args(&["0xef7bd000"]).spawn()?;
-/// let ended = libsys::process::wait(Some(child))?;
-/// ```
+/// A program to be started, and how. `userland/programs/shell` starts every command by one.
 #[derive(Clone, Copy, Debug)]
 pub struct Command<'a> {
     name: &'a str,
@@ -103,8 +98,8 @@ impl<'a> Command<'a> {
         self
     }
 
-    /// Under this pager. With `None` the program is loaded at once, for which the caller needs the boot archive, and
-    /// serves its own faults.
+    /// Under this pager. With `None` the program is loaded at once, for which the caller needs the
+    /// boot archive, and serves its own faults.
     #[must_use]
     pub const fn pager(mut self, pager: Option<ProcessId>) -> Self {
         self.pager = Pager::Given(pager);
@@ -118,15 +113,15 @@ impl<'a> Command<'a> {
         self
     }
 
-    /// As a driver, which the caller has to be one for.
+    /// As a driver. The caller must be a driver itself.
     #[must_use]
     pub const fn driver(mut self) -> Self {
         self.driver = true;
         self
     }
 
-    /// As the owner of the console from its first instruction on: Ctrl-C interrupts it. The caller has to own the console,
-    /// unless nobody does.
+    /// As the owner of the console from its first instruction on: Ctrl-C interrupts it. The caller
+    /// must own the console, or no process does.
     #[must_use]
     pub const fn owning_console(mut self) -> Self {
         self.console = true;
@@ -176,12 +171,13 @@ impl<'a> Command<'a> {
         let esp =
             start_stack(scratch.bytes(), arguments).map_err(|_| SpawnError::ArgumentsTooLong)?;
         let top = UserPage::known(USER_STACK_TOP - PAGE_SIZE);
-        give(child, top, Permissions::WRITE)?;
+        scratch.give(child, top, Permissions::WRITE)?;
         call::registers_write(
             child,
             &UserRegisters { eip: entry, esp, ..UserRegisters::default() },
         )?;
-        // Before the child runs: afterwards it may have exited, and would no longer be there to become the owner.
+        // Before the child runs: afterwards it may have exited, and would no longer be there to
+        // become the owner.
         if self.console {
             call::set_console_owner(Some(Target::Process(child)))?;
         }
@@ -210,9 +206,8 @@ fn register(
     name: &str,
 ) -> Result<u32, SpawnError> {
     pager::put_name(scratch.bytes(), name).ok_or(SpawnError::NoSuchProgram)?;
-    let page =
-        PageTransfer { page: Scratch::PAGE, send: Some(Permissions::empty()), accept: false };
-    let reply = call::message_call(pager, Request::Register { child }.encode(), Some(page))?;
+    let words = Request::Register { child }.encode();
+    let reply = call::message_call(pager, words, Some(Scratch::SHOWN))?;
     match Registered::decode(reply.words) {
         Registered::At { entry } => Ok(entry),
         Registered::NoSuchProgram => Err(SpawnError::NoSuchProgram),
@@ -234,7 +229,7 @@ fn load(scratch: &mut Scratch, child: ProcessId, name: &str) -> Result<u32, Spaw
         scratch.renew()?;
         fill(scratch, &image, file, page);
         let permissions = image.permissions(page).unwrap_or(Permissions::empty());
-        give(child, UserPage::new(page.address())?, permissions)?;
+        scratch.give(child, UserPage::new(page.address())?, permissions)?;
     }
     Ok(image.entry())
 }
@@ -245,9 +240,4 @@ fn fill(scratch: &mut Scratch, image: &Image, file: &[u8], page: Page) {
         let from = piece.file_offset as usize..(piece.file_offset + piece.length) as usize;
         scratch.bytes()[to].copy_from_slice(&file[from]);
     }
-}
-
-/// Maps the scratch page into the child.
-fn give(child: ProcessId, page: UserPage, permissions: Permissions) -> Result<(), Error> {
-    call::page_map((Target::Caller, Scratch::PAGE), (child, page), permissions)
 }

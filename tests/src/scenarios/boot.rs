@@ -83,26 +83,28 @@ fn banner(outcome: &Outcome) -> Result<(u32, u32), Failed> {
 }
 
 fn boots_from_a_disc() -> Claim {
-    let directory = tempfile::tempdir()?;
-    let disc = directory.path().join("vitrine.iso");
-    iso::write(&Workspace::locate(), "run=walk 0xef7bd000", &disc).map_err(|e| format!("{e:#}"))?;
-    let outcome = Boot::new().disc(disc).boot()?;
+    let outcome = boot_from_disc("run=walk 0xef7bd000")?;
     outcome.exits(0)?.shows(&["memory: * usable"])?.lacks(&["kernel panic", "unknown word"])?;
     Ok(())
 }
 
 /// GRUB takes the quotes off and puts its own on.
 fn disc_keeps_quotes() -> Claim {
-    let directory = tempfile::tempdir()?;
-    let disc = directory.path().join("vitrine.iso");
-    let line = r#"nonsense=1 run=run 'a "b'\\\''  c;'"#;
-    iso::write(&Workspace::locate(), line, &disc).map_err(|e| format!("{e:#}"))?;
-    let outcome = Boot::new().disc(disc).boot()?;
+    let outcome = boot_from_disc(r#"nonsense=1 run=run 'a "b'\\\''  c;'"#)?;
     outcome.exits(127)?.shows(&[
         "unknown word on the command line: nonsense=1",
         r#"no such program: a "b\'  c;"#,
     ])?;
     Ok(())
+}
+
+fn boot_from_disc(command_line: &str) -> Result<Outcome, Failed> {
+    let workspace = Workspace::locate();
+    let directory = tempfile::tempdir()?;
+    let disc = directory.path().join("vitrine.iso");
+    iso::write(&workspace.kernel(), Some(&workspace.archive()), command_line, &disc)
+        .map_err(|e| format!("{e:#}"))?;
+    Boot::new().disc(disc).boot()
 }
 
 fn unknown_word() -> Claim {

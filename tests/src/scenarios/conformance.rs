@@ -38,7 +38,7 @@ pub fn trials() -> Vec<Trial> {
         claim("conformance::the_dead_leave_joss_lines", death),
         claim("conformance::an_orphan_goes_on", orphan),
         claim("conformance::a_file_server_has_the_ports_and_others_have_none", ports),
-        claim("conformance::joss_faults_are_mended", || alone("mended", 16)),
+        claim("conformance::joss_faults_are_absent", || alone("jos_faults", 16)),
         claim("conformance::memory_may_run_out", || alone("exhaustion", 5)),
         claim("conformance::half_a_gigabyte_is_no_problem", || large_memory(512)),
         claim("conformance::three_and_a_half_gigabytes_are_none_either", || large_memory(3583)),

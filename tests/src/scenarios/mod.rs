@@ -1,6 +1,7 @@
 //! What is claimed about the running system, one file for each part of it.
 
 use libtest_mimic::Trial;
+use xtask::test::EMULATOR;
 
 mod boot;
 mod c;
@@ -14,6 +15,7 @@ mod first;
 mod fuzz;
 mod machines;
 mod oracle;
+mod picture;
 mod programs;
 mod runs;
 mod shell;
@@ -21,9 +23,17 @@ mod swap;
 mod trace;
 mod vm;
 
-/// Every claim.
+/// The claims that are tried: all on QEMU, or those that should hold on every emulator on the one that is named.
 #[must_use]
-pub fn all() -> Vec<Trial> {
+pub fn chosen() -> Vec<Trial> {
+    if std::env::var_os(EMULATOR).is_some() { on_every_emulator() } else { all() }
+}
+
+fn on_every_emulator() -> Vec<Trial> {
+    [checks::in_groups(), conformance::trials(), programs::trials()].into_iter().flatten().collect()
+}
+
+fn all() -> Vec<Trial> {
     [
         boot::trials(),
         programs::trials(),
@@ -34,6 +44,7 @@ pub fn all() -> Vec<Trial> {
         first::trials(),
         fuzz::trials(),
         oracle::trials(),
+        picture::trials(),
         c::trials(),
         checks::trials(),
         disk::trials(),

@@ -60,7 +60,7 @@ const CASES: &[Case] = &[
         &[
             "AFTER ms  TABLES   PAGES  ACCESSED   DIRTY",
             " 5    10* 10* 10",
-            "peek: the view has gone dark: 0 tables, 0 pages",
+            "peek: the view was lost: 0 tables, 0 pages",
             "peek: hog has ended with status 0",
         ],
     ),

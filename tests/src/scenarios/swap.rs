@@ -122,15 +122,15 @@ fn handler() -> Claim {
     let outcome = boot(&file).run("squeezed").boot()?;
     outcome.exits(0)?.lacks(&NEVER)?.shows(&[
         "a call with a buffer of two pages: done",
-        "the exception stack: away",
-        "the handler was told of the write, and of nothing else",
+        "the exception stack: paged out",
+        "the handler got the fault of the write, and no other",
     ])?;
     Ok(())
 }
 
 /// The shell is there before and after.
 const REWRITTEN: [&str; 6] = [
-    "the page is away",
+    "the page is paged out",
     "only written: right",
     "protected: right",
     "moved there and back: right",

@@ -32,7 +32,7 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Boots a machine. Its serial line is kept; nothing is typed.
+    /// Boots a machine. Its serial line is kept, unless it is a file; nothing is typed.
     ///
     /// # Errors
     /// The emulator cannot be started or does not answer.
@@ -42,7 +42,10 @@ impl Watched {
         let machine = Machine {
             ram: Some(ram.clone()),
             monitor: Some(socket.clone()),
-            serial: Serial::Streams,
+            serial: match machine.serial {
+                file @ Serial::File(_) => file,
+                Serial::Terminal | Serial::Streams | Serial::Absent => Serial::Streams,
+            },
             ..machine
         };
         let mut qemu = machine.command();

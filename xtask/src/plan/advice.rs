@@ -95,7 +95,13 @@ fn rustup_line(system: &System, part: Part) -> Option<String> {
             return Some(format!("rustup component add clippy --toolchain {name}"));
         }
         Part::HostLints => "rustfmt clippy",
-        Part::Linker | Part::Emulator | Part::DiscTools | Part::Debugger => return None,
+        Part::Linker
+        | Part::Emulator
+        | Part::DiscTools
+        | Part::Debugger
+        | Part::Bochs
+        | Part::Node
+        | Part::Browser => return None,
     };
     Some(format!("rustup component add {component}"))
 }

@@ -1,4 +1,5 @@
 //! Configuration space itself, for a driver to which its ports are open.
+#![allow(unsafe_code)]
 
 use abi::Error;
 
@@ -23,14 +24,18 @@ impl Configuration {
     /// Reads the word at `offset`.
     #[must_use]
     pub fn read(&self, function: Function, offset: u8) -> u32 {
-        ports::write(ADDRESS, function.address(offset));
+        select(function, offset);
         ports::read(DATA)
     }
 
     /// Writes the word at `offset`.
-    pub fn write(&self, function: Function, offset: u8, value: u32) {
-        ports::write(ADDRESS, function.address(offset));
-        ports::write(DATA, value);
+    ///
+    /// # Safety
+    /// As [`ports::write()`].
+    pub unsafe fn write(&self, function: Function, offset: u8, value: u32) {
+        select(function, offset);
+        // SAFETY: by this function's contract.
+        unsafe { ports::write(DATA, value) };
     }
 
     /// The first function of this vendor whose device id is one of these.
@@ -48,11 +53,21 @@ impl Configuration {
 
     /// Lets a device answer, interrupt, and use memory by itself.
     pub fn enable(&self, function: Function) {
-        self.write(function, COMMAND, super::enabled(self.read(function, COMMAND)));
+        let command = super::enabled(self.read(function, COMMAND));
+        // SAFETY: a device uses only memory that a driver has named to it, which takes `unsafe`.
+        unsafe { self.write(function, COMMAND, command) };
     }
 
     /// Stops a device from using memory and from interrupting: from now on it writes no frame.
     pub fn silence(&self, function: Function) {
-        self.write(function, COMMAND, super::silenced(self.read(function, COMMAND)));
+        let command = super::silenced(self.read(function, COMMAND));
+        // SAFETY: from now on the device writes no memory.
+        unsafe { self.write(function, COMMAND, command) };
     }
+}
+
+/// Chooses the word that the data port stands for.
+fn select(function: Function, offset: u8) {
+    // SAFETY: the bus notes which register is meant, and nothing else.
+    unsafe { ports::write(ADDRESS, function.address(offset)) };
 }

@@ -1,7 +1,8 @@
 //! The disk: a driver of the first virtio block device, which serves reads and writes of pages.
 //!
-//! It is trusted as the kernel is, because there is no IOMMU. It serves the pager, so it never waits for it: it is loaded
-//! whole, has no pager, and takes all its memory before it serves.
+//! It is trusted as the kernel is: there is no IOMMU, so a device can write any frame. It serves
+//! the pager and must therefore never wait for the pager: it is loaded whole, has no pager, and
+//! takes all its memory before it serves.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -12,7 +13,7 @@ mod hal;
 mod server;
 
 use libsys::abi::message::{Kind, Message};
-use libsys::paging::inbox;
+use libsys::paging::fixed_pages::TO_INBOX;
 use libsys::service::disk::protocol::ready;
 use libsys::{Error, args, identity, receive, reply_and_receive, send};
 
@@ -21,7 +22,7 @@ use crate::server::Server;
 
 libsys::main!(main, arguments);
 
-/// The argument with which every process may open all of the disk.
+/// The argument that lets every process open all of the disk.
 const EVERYONE: &str = "everyone";
 
 fn main() -> Result<(), NoDevice> {
@@ -32,26 +33,26 @@ fn main() -> Result<(), NoDevice> {
     let everyone = args().nth(1) == Some(EVERYONE);
     let mut server = Server::new(device, parent, everyone)?;
     send(parent, greeting, None)?;
-    let mut message = receive(None, Some(inbox::OFFER))?;
+    let mut message = receive(None, Some(TO_INBOX))?;
     loop {
         let Message { sender, kind, words, page } = message;
         message = match kind {
             Kind::Message => {
                 let answer = server.request(sender, words, page);
-                reply_and_receive(sender, answer, Some(inbox::OFFER))?
+                reply_and_receive(sender, answer, Some(TO_INBOX))?
             }
             Kind::Interrupt => {
                 server.interrupt();
-                receive(None, Some(inbox::OFFER))?
+                receive(None, Some(TO_INBOX))?
             }
             Kind::Fault | Kind::Forwarded | Kind::Exit | Kind::Clone | Kind::Frames => {
-                receive(None, Some(inbox::OFFER))?
+                receive(None, Some(TO_INBOX))?
             }
         };
     }
 }
 
-/// Has the stack that the work needs mapped now, while there is memory.
+/// Touches the stack that the work needs, while there is memory.
 #[inline(never)]
 fn grow_stack_ahead() {
     let mut ahead = [0_u8; 0x8000];

@@ -1,20 +1,23 @@
-//! The pager: receives the faults of its clients and answers them from its books.
+//! The pager: receives the faults of its clients and answers each of them.
 //!
-//! It blocks in one receive and never polls. What it cannot serve it refuses, with one line, and goes on: a client's
-//! trouble, memory that is gone included, is never the pager's end. So it has a stack that is there, and of
-//! its heap it takes each piece from the machine before it touches it.
+//! It blocks in one receive and never polls. A fault that it cannot serve it refuses, with one
+//! line, and goes on: neither a client's mistake nor memory that has run out may end the pager. So
+//! it grows its stack before it serves, and takes memory for its tables before it touches them.
+//!
+//! Each loop answers one message and receives the next in the same call. The client runs as soon as
+//! it is answered.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
 
 extern crate alloc;
 
+mod backend;
 mod disk;
-mod reach;
 mod server;
 
 use libsys::abi::message::Message;
-use libsys::paging::inbox;
+use libsys::paging::fixed_pages::{INBOX, TO_INBOX};
 use libsys::service::message::Event;
 use libsys::service::pager::ready;
 use libsys::{
@@ -35,19 +38,17 @@ fn main() -> Result<(), Error> {
     let mut server = Server::new(if swaps { SwapDisk::find() } else { SwapDisk::NONE })?;
     grow_stack_ahead();
     send(parent, ready(), None)?;
-    let mut message = receive(None, Some(inbox::OFFER))?;
+    let mut message = receive(None, Some(TO_INBOX))?;
     loop {
         message = match answer(&mut server, message) {
-            Answer::Words(to, words) => reply_and_receive(to, words, Some(inbox::OFFER))?,
-            Answer::Fault(client, reply) => {
-                fault_reply_and_receive(client, reply, Some(inbox::OFFER.page))?
-            }
-            Answer::None => receive(None, Some(inbox::OFFER))?,
+            Answer::Words(to, words) => reply_and_receive(to, words, Some(TO_INBOX))?,
+            Answer::Fault(client, reply) => fault_reply_and_receive(client, reply, Some(INBOX))?,
+            Answer::None => receive(None, Some(TO_INBOX))?,
         };
     }
 }
 
-/// Has the stack that the work needs mapped now, while there is memory.
+/// Touches the stack that the work needs, while there is memory.
 #[inline(never)]
 fn grow_stack_ahead() {
     let mut ahead = [0_u8; 0x1_0000];

@@ -1,0 +1,291 @@
+//! The calls that change and show mappings.
+//!
+//! They are `unsafe`, as `mmap` and `munmap` are in other systems, because they can change the
+//! caller's own memory under a Rust reference. [`crate::paging::checked`] has the same calls as
+//! safe functions, for other processes and for addresses at which no Rust object lies.
+
+use abi::process::Target;
+use abi::{Entry, Error, Frame, PageRange, Permissions, Syscall, UserPage, ViewSlot};
+
+use super::entry::{done, one_word, two_words};
+use super::gate::{self, Gate};
+
+/// A range call that stopped early.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Partial {
+    /// Why.
+    pub error: Error,
+    /// Pages that were done, from the first on.
+    pub done: u32,
+}
+
+impl From<Partial> for Error {
+    fn from(partial: Partial) -> Self {
+        partial.error
+    }
+}
+
+/// What [`range_protect`] found before it cleared A and D.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Protected {
+    /// Pages walked.
+    pub pages: u32,
+    /// A and D bits of all of them together, as in an entry.
+    pub marks: u32,
+    /// A of each of the first 32 pages.
+    pub accessed: u32,
+    /// D of each of the first 32 pages.
+    pub dirty: u32,
+}
+
+/// Which bits a range call drops and adds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// Bits to drop first.
+    pub drop: Permissions,
+    /// Bits to add then.
+    pub add: Permissions,
+}
+
+impl Change {
+    /// Leaves all bits as they are.
+    pub const NONE: Self = Self { drop: Permissions::empty(), add: Permissions::empty() };
+}
+
+/// A call about a range: how far it got comes back with an error, too.
+pub(super) fn range_call(call: Syscall) -> Result<[u32; 4], Partial> {
+    // SAFETY: the callers are calls of their own, which say what makes them safe.
+    let answer = unsafe { Gate::Interrupt.enter(call) };
+    match Error::check(answer.value) {
+        Ok(_) => Ok(answer.words),
+        Err(error) => Err(Partial { error, done: answer.words[0] }),
+    }
+}
+
+/// Maps a fresh zeroed page.
+///
+/// # Safety
+/// If `process` is the caller: no Rust object lies in `page`, or the program has arranged that the
+/// object stays as it is.
+///
+/// # Errors
+/// See [`Syscall::PageAllocate`].
+#[inline(always)]
+pub unsafe fn page_allocate(
+    process: impl Into<Target>,
+    page: UserPage,
+    permissions: Permissions,
+) -> Result<(), Error> {
+    one_word(Syscall::PageAllocate { process: process.into(), page, permissions }).map(drop)
+}
+
+/// Maps the frame behind a page at another page, here or there, as well.
+///
+/// # Safety
+/// If `to` is the caller: no Rust object lies in `to_page`. If `process` is the caller and
+/// `permissions` have W: none lies in `page`.
+///
+/// # Errors
+/// See [`Syscall::PageMap`].
+#[inline(always)]
+pub unsafe fn page_map(
+    (process, page): (impl Into<Target>, UserPage),
+    (to, to_page): (impl Into<Target>, UserPage),
+    permissions: Permissions,
+) -> Result<(), Error> {
+    two_words(Syscall::PageMap {
+        process: process.into(),
+        page,
+        to: to.into(),
+        to_page,
+        permissions,
+    })
+    .map(drop)
+}
+
+/// Moves a page to where nothing is present, leaves `marks`, and returns the old entry.
+///
+/// # Safety
+/// If `process` is the caller: no Rust object lies in the pages of the caller, or the program has
+/// arranged that the object stays as it is.
+///
+/// # Errors
+/// See [`Syscall::PageMove`].
+pub unsafe fn page_move(
+    (process, page): (impl Into<Target>, UserPage),
+    (to, to_page): (impl Into<Target>, UserPage),
+    marks: Permissions,
+) -> Result<Entry, Error> {
+    let (process, to) = (process.into(), to.into());
+    let old = two_words(Syscall::PageMove { process, page, to, to_page, marks })?;
+    Ok(Entry::from_bits(old))
+}
+
+/// Unmaps a page, leaves `marks`, and returns the old entry.
+///
+/// # Safety
+/// If `process` is the caller: no Rust object lies in `page`, or the program has arranged that the
+/// object stays as it is.
+///
+/// # Errors
+/// See [`Syscall::PageUnmap`].
+#[inline(always)]
+pub unsafe fn page_unmap(
+    process: impl Into<Target>,
+    page: UserPage,
+    marks: Permissions,
+) -> Result<Entry, Error> {
+    let old = one_word(Syscall::PageUnmap { process: process.into(), page, marks })?;
+    Ok(Entry::from_bits(old))
+}
+
+/// Makes a page private and writable; returns whether that took a copy.
+///
+/// # Safety
+/// If `process` is the caller: no Rust object lies in `page`, or the program has arranged that the
+/// object stays as it is.
+///
+/// # Errors
+/// See [`Syscall::PageCopy`].
+#[inline(always)]
+pub unsafe fn page_copy(
+    process: impl Into<Target>,
+    page: UserPage,
+    permissions: Permissions,
+) -> Result<bool, Error> {
+    let copied = one_word(Syscall::PageCopy { process: process.into(), page, permissions })?;
+    Ok(copied != 0)
+}
+
+/// How many mappings a frame has. [`crate::process::info::frame_references`] asks only for what no
+/// table shows.
+///
+/// # Errors
+/// See [`Syscall::FrameReferences`].
+pub fn frame_references(frame: Frame) -> Result<u32, Error> {
+    one_word(Syscall::FrameReferences { frame: frame.number() })
+}
+
+/// Maps every present page of a range at another place as well; with `both`, changes the bits of
+/// the source, too. Returns the pages walked. Ranges of one space may overlap.
+///
+/// # Safety
+/// If `to` is the caller: no Rust object lies in the destination. If `process` is the caller: none
+/// lies in `range`, or `change` drops W (so that no other process can write the pages) and the
+/// program has arranged that its own writes still reach pages of its own.
+///
+/// # Errors
+/// See [`Syscall::RangeShare`].
+pub unsafe fn range_share(
+    (process, range): (impl Into<Target>, PageRange),
+    (to, to_page): (impl Into<Target>, UserPage),
+    change: Change,
+    both: bool,
+) -> Result<u32, Partial> {
+    let Change { drop, add } = change;
+    let call = Syscall::RangeShare {
+        process: process.into(),
+        range,
+        to: to.into(),
+        to_page,
+        drop,
+        add,
+        both,
+    };
+    range_call(call).map(|[pages, ..]| pages)
+}
+
+/// Drops and adds bits on every present page of a range, and clears A and D.
+///
+/// # Safety
+/// If `process` is the caller: no Rust object lies in `range`, or the program has arranged that the
+/// object stays as it is.
+///
+/// # Errors
+/// See [`Syscall::RangeProtect`].
+#[inline(always)]
+pub unsafe fn range_protect(
+    process: impl Into<Target>,
+    range: PageRange,
+    change: Change,
+) -> Result<Protected, Partial> {
+    let Change { drop, add } = change;
+    let call = Syscall::RangeProtect { process: process.into(), range, drop, add };
+    let (value, [pages, marks, accessed, dirty]) = gate::four_answers(call);
+    match Error::check(value) {
+        Ok(_) => Ok(Protected { pages, marks, accessed, dirty }),
+        Err(error) => Err(Partial { error, done: pages }),
+    }
+}
+
+/// Drops and adds bits on one page and clears A and D; returns the old entry.
+///
+/// # Safety
+/// If `process` is the caller: no Rust object lies in `page`, or the program has arranged that the
+/// object stays as it is.
+///
+/// # Errors
+/// See [`Syscall::PageProtect`].
+#[inline(always)]
+pub unsafe fn page_protect(
+    process: impl Into<Target>,
+    page: UserPage,
+    change: Change,
+) -> Result<Entry, Error> {
+    let Change { drop, add } = change;
+    let old = one_word(Syscall::PageProtect { process: process.into(), page, drop, add })?;
+    Ok(Entry::from_bits(old))
+}
+
+/// Unmaps a range; returns the pages walked.
+///
+/// # Safety
+/// If `process` is the caller: no Rust object lies in `range`, or the program has arranged that the
+/// object stays as it is.
+///
+/// # Errors
+/// See [`Syscall::RangeUnmap`].
+pub unsafe fn range_unmap(
+    process: impl Into<Target>,
+    range: PageRange,
+    marks: Permissions,
+) -> Result<u32, Partial> {
+    range_call(Syscall::RangeUnmap { process: process.into(), range, marks })
+        .map(|[pages, ..]| pages)
+}
+
+/// Maps fresh zeroed pages over a range of at most 64; returns how many.
+///
+/// # Safety
+/// If `process` is the caller: no Rust object lies in `range`, or the program has arranged that the
+/// object stays as it is.
+///
+/// # Errors
+/// See [`Syscall::RangeAllocate`].
+pub unsafe fn range_allocate(
+    process: impl Into<Target>,
+    range: PageRange,
+    permissions: Permissions,
+) -> Result<u32, Partial> {
+    range_call(Syscall::RangeAllocate { process: process.into(), range, permissions })
+        .map(|[pages, ..]| pages)
+}
+
+/// Points an empty directory entry of the caller's at a child or client; [`crate::View`] keeps one.
+///
+/// # Safety
+/// No Rust object will lie in the 4 MiB of `view` while it is attached.
+///
+/// # Errors
+/// See [`Syscall::ViewAttach`].
+pub unsafe fn view_attach(process: impl Into<Target>, view: ViewSlot) -> Result<(), Error> {
+    done(Syscall::ViewAttach { process: process.into(), view })
+}
+
+/// Empties a directory entry that holds a view.
+///
+/// # Errors
+/// See [`Syscall::ViewDetach`].
+pub fn view_detach(view: ViewSlot) -> Result<(), Error> {
+    done(Syscall::ViewDetach { view })
+}

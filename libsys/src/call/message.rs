@@ -1,0 +1,81 @@
+//! The calls that send and receive messages.
+//!
+//! Each answers `NotPermitted`, without a call, if a page travels that a Rust object may lie in:
+//! one that the receiver could write, or that a received page would replace
+//! ([`crate::paging::own_pages`]).
+
+use abi::call::{Arguments as _, PageTransfer};
+use abi::message::Message;
+use abi::{Error, ProcessId, Syscall};
+
+use super::entry::done;
+use super::gate;
+use crate::paging::own_pages::check_transfer;
+
+/// Sends a message and waits until it is received.
+///
+/// # Errors
+/// See [`Syscall::Send`].
+pub fn send(to: ProcessId, words: [u32; 4], transfer: Option<PageTransfer>) -> Result<(), Error> {
+    check_transfer(transfer)?;
+    done(Syscall::Send { to, words, transfer })
+}
+
+/// Waits for a message, from one process or from anyone.
+///
+/// # Errors
+/// See [`Syscall::Receive`].
+#[inline(always)]
+pub fn receive(from: Option<ProcessId>, transfer: Option<PageTransfer>) -> Result<Message, Error> {
+    check_transfer(transfer)?;
+    message(Syscall::Receive { from, transfer })
+}
+
+/// Sends a message and waits for the reply. (The kernel's name is `call`, which is the name of this
+/// module.)
+///
+/// # Errors
+/// See [`Syscall::Call`].
+#[inline(always)]
+pub fn message_call(
+    to: ProcessId,
+    words: [u32; 4],
+    transfer: Option<PageTransfer>,
+) -> Result<Message, Error> {
+    check_transfer(transfer)?;
+    message(Syscall::Call { to, words, transfer })
+}
+
+/// Answers a process that is blocked in a call to the caller.
+///
+/// # Errors
+/// See [`Syscall::Reply`].
+pub fn reply(to: ProcessId, words: [u32; 4], transfer: Option<PageTransfer>) -> Result<(), Error> {
+    check_transfer(transfer)?;
+    done(Syscall::Reply { to, words, transfer })
+}
+
+/// Answers, then waits for a message from anyone.
+///
+/// # Errors
+/// See [`Syscall::ReplyAndReceive`].
+#[inline(always)]
+pub fn reply_and_receive(
+    to: ProcessId,
+    words: [u32; 4],
+    transfer: Option<PageTransfer>,
+) -> Result<Message, Error> {
+    check_transfer(transfer)?;
+    message(Syscall::ReplyAndReceive { to, words, transfer })
+}
+
+#[inline(always)]
+fn message(call: Syscall) -> Result<Message, Error> {
+    let raw = call.encode();
+    let answer = if raw.permission_bits() == 0 {
+        gate::message(&raw)
+    } else {
+        gate::message_with_page(&raw)
+    };
+    Message::from_wire(answer.value, answer.process, answer.words)
+}
