@@ -22,15 +22,22 @@ use self::modules::{Import, Sources, imports};
 use crate::workspace::Workspace;
 
 /// The crates that the rule holds for, by their `src` directories.
-const CRATES: [&str; 10] = [
-    LAYERED,
+const CRATES: [&str; 17] = [
     "kernel/abi/src",
+    LAYERED,
     "kernel/src",
     "boot/src",
+    "libsys/src",
+    "userland/picture/src",
+    "userland/programs/appel-li/src",
     "userland/servers/disk/src",
     "userland/servers/init/src",
-    "userland/programs/appel-li/src",
-    "userland/picture/src",
+    "userland/servers/pager/src",
+    "userland/servers/swap/src",
+    "userland/tests/checks/src",
+    "userland/tests/conformance/src",
+    "userland/tests/fuzz/src",
+    "userland/tests/support/src",
     "xtask/src",
     "tests/src",
 ];
@@ -173,6 +180,11 @@ mod tests {
             ("kernel.rs", "pub struct Kernel;"),
         ];
         assert_eq!(violations_of(LAYERED, &files).len(), 1);
+    }
+
+    #[test]
+    fn this_tree_keeps_the_rule() {
+        check(&Workspace::locate()).unwrap();
     }
 
     #[test]

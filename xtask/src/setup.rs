@@ -12,7 +12,7 @@ use std::{env, fs};
 use anyhow::{Context, Result, anyhow};
 use nix::unistd::geteuid;
 
-use crate::bochs;
+use crate::bochs::parts::{BOCHS, firmware};
 use crate::command::find;
 use crate::discovery;
 use crate::machine::QEMU;
@@ -21,7 +21,7 @@ use crate::plan::{self, HANDS_OFF, Hand};
 use crate::progress::Ticker;
 use crate::system::{Emulator, Family, Lists, Part, Rustup, System};
 use crate::toolchain::{OVERRIDE, Toolchain};
-use crate::web;
+use crate::web::packages;
 use crate::workspace::Workspace;
 
 /// The user's wish for this whole process, from the command line.
@@ -55,7 +55,7 @@ pub fn all(workspace: &Workspace) -> Result<()> {
     for part in lacked {
         println!("{}", state(&system, part));
     }
-    for package in [V86].into_iter().chain(web::packages::ALL) {
+    for package in [V86].into_iter().chain(packages::ALL) {
         println!("{:>8}  {package} in {}", "found", package.folder(workspace)?.display());
     }
     println!("Everything is there: `cargo xtask qemu` boots.");
@@ -239,7 +239,7 @@ fn is_here(part: Part, toolchain: Option<&Toolchain>) -> bool {
                 && bios
         }
         Part::Debugger => find("gdb").is_some(),
-        Part::Bochs => find(bochs::BOCHS).is_some() && bochs::firmware().is_some(),
+        Part::Bochs => find(BOCHS).is_some() && firmware().is_some(),
         Part::Node => find("node").is_some() && find("npm").is_some(),
         Part::Browser => browser().is_some(),
     }

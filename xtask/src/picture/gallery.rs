@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::draw;
 use super::moment::Asked;
+use super::svg::{Drawing, Rows};
 use crate::workspace::Workspace;
 
 /// A picture of the documentation.
@@ -47,7 +47,7 @@ impl Exhibit {
         let program = self.run.split(' ').next().unwrap_or_default();
         let asked =
             Asked { run: self.run, program, when: &when, memory: MEMORY, timeout: PATIENCE };
-        Ok(draw(self.run, &asked.take(workspace)?, self.all).text())
+        Ok(Drawing::new(self.run, &asked.take(workspace)?, Rows::of(self.all)).text())
     }
 }
 

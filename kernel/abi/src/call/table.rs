@@ -21,7 +21,7 @@ use super::places::{
     Process, Range, Reply, SharedBoth, SharedDrop, SharedRange, SharedTarget, ShortRange, Transfer,
     Word0, Word1, Word2, Words, calls,
 };
-use super::{Arguments, RawCall};
+use super::raw::{Arguments, RawCall};
 use crate::address::{Frame, PageRange, UserPage};
 use crate::driver::{Line, PortRange};
 use crate::entry::Permissions;
