@@ -137,7 +137,11 @@ fn wrong_value(error: &clap::Error) -> Option<String> {
 fn perform(task: Task) -> Result<u8> {
     let workspace = Workspace::find()?;
     match task {
-        Task::Setup => setup::all(&workspace)?,
+        Task::Setup => {
+            setup::all()?;
+            web::packages::fetch(&workspace)?;
+            println!("Everything is there: `cargo xtask qemu` boots.");
+        }
         Task::Build => build::build(&workspace)?,
         Task::Qemu(options) => return boot::boot(&workspace, &options),
         Task::Test { on: None, filter } => test::test(&workspace, filter.as_deref())?,
