@@ -22,7 +22,8 @@ use xtask::throwaway::Throwaway;
 use xtask::verdict::Verdict;
 use xtask::workspace::Workspace;
 use xtask::{
-    bench, build, check, disk, fuzz, gdb, header, iso, oracle, qemu, rehearse, request, setup, test,
+    bench, build, check, disk, fuzz, gdb, header, iso, oracle, qemu, rehearse, request, setup,
+    test, web,
 };
 
 /// Builds, boots and checks Vitrine.
@@ -51,7 +52,7 @@ enum Task {
     /// option that cannot be used gives one line and status 1. The shell ends with its input, and
     /// its status is that of its last command.
     Qemu(QemuOptions),
-    /// Run the host tests and the emulator tests
+    /// Run the host tests, the emulator tests, and the laboratory's tests in a browser
     Test {
         /// Run only the checks, conformance programs and demonstrations, on this machine: qemu, bochs or v86
         #[arg(long, value_name = "MACHINE")]
@@ -82,6 +83,11 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Write the numbers of libsys/include/vitrine.h from kernel/abi
     Header,
+    /// Serve the laboratory: the real image in a browser, with a live picture of its page tables
+    ///
+    /// The emulator and the terminal come from npm, once. With --out the site is only written: any
+    /// static host can serve the folder, under any path and without a network.
+    Web(web::Options),
     /// Check format, lints and documentation, for host and target
     Check,
     /// Run the README's commands on a bare Debian, from a fresh clone of what is committed
@@ -261,6 +267,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Oracle(options) => oracle::oracle(&workspace, &options)?,
         Task::Fuzz(options) => fuzz::fuzz(&workspace, &options)?,
         Task::Header => header::header(&workspace)?,
+        Task::Web(options) => web::web(&workspace, &options)?,
         Task::Check => check::check(&workspace)?,
         Task::Rehearse(options) => rehearse::rehearse(&workspace, &options)?,
     }
