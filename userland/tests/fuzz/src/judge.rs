@@ -42,7 +42,7 @@ const SLACK: u32 = 96;
 /// How much the pager's books may grow after the warm-up, in pages: they have a place for each process slot.
 pub const MORE_BOOKS: u32 = 16;
 /// The pages that the planted fault loses.
-const LOST: u32 = 0x2800_0000;
+const LOST: u32 = 0x3280_0000;
 
 /// What a batch left behind.
 pub enum Finding {

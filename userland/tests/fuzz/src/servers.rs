@@ -43,8 +43,8 @@ const PATIENCE: u64 = 4_000_000;
 /// Batches after which the servers' books have grown as far as they do.
 const WARM_UP: u32 = 16;
 /// A page that askers send, and one that they receive in.
-const PARCEL: u32 = 0x2800_0000;
-const INBOX: u32 = 0x2800_1000;
+const PARCEL: u32 = 0x3280_0000;
+const INBOX: u32 = 0x3280_1000;
 /// Exit status of an asker that got an answer that it must not get.
 const WRONG: u8 = 77;
 
