@@ -135,15 +135,15 @@ fn death() -> Claim {
     outcome.exits(0)?.lacks(&NEVER)?.shows(&[
         "disk: 32768 sectors (16 MiB)",
         "disktest: read 384 pages, all as written",
-        "disktest: the driver is dead, and had 19 frames",
+        "disktest: the driver has ended, and had 19 frames",
         "disk: 32768 sectors (16 MiB)",
         "disktest: read 384 pages, all as written",
-        "disktest: the driver is dead, and had 19 frames",
+        "disktest: the driver has ended, and had 19 frames",
         "disktest: the hammer's disk is gone",
         "disk: the driver ended with status 0",
         "disk: 32768 sectors (16 MiB)",
         "disktest: read 384 pages, all as written",
-        "disktest: drivers died and others took their place",
+        "disktest: drivers ended and others replaced them",
     ])?;
     Ok(())
 }
@@ -164,7 +164,7 @@ fn ranges() -> Claim {
     let outcome = boot(&file).append("trust archive").run("disktest ranges").boot()?;
     outcome.exits(0)?.lacks(&NEVER)?.shows(&[
         "disk: 32768 sectors (16 MiB)",
-        "disktest: each client has its range, and nobody else has any",
+        "disktest: each client has its range, and no other process has any",
     ])?;
     Ok(())
 }

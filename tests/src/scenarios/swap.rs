@@ -1,4 +1,5 @@
-//! Programs that are larger than memory: every byte comes back, and what cannot be kept ends one program and no other.
+//! Programs that are larger than memory: every byte comes back, and what cannot be kept ends one
+//! program and no other.
 
 use std::fs;
 use std::time::Duration;
@@ -121,15 +122,15 @@ fn handler() -> Claim {
     let outcome = boot(&file).run("squeezed").boot()?;
     outcome.exits(0)?.lacks(&NEVER)?.shows(&[
         "a call with a buffer of two pages: done",
-        "the exception stack: away",
-        "the handler was told of the write, and of nothing else",
+        "the exception stack: paged out",
+        "the handler got the fault of the write, and no other",
     ])?;
     Ok(())
 }
 
 /// The shell is there before and after.
 const REWRITTEN: [&str; 6] = [
-    "the page is away",
+    "the page is paged out",
     "only written: right",
     "protected: right",
     "moved there and back: right",
@@ -241,7 +242,8 @@ fn calls() -> Claim {
     Ok(())
 }
 
-/// So many writes fail, from the fifth on: enough to set all slots of the disk aside. The others succeed.
+/// So many writes fail, from the fifth on: enough to set all slots of the disk aside. The others
+/// succeed.
 fn outage() -> Claim {
     const FAILURES: std::ops::RangeInclusive<u32> = 5..=1100;
     let file = image(64)?;

@@ -1,4 +1,4 @@
-//! What it costs to enter the kernel and come back, with a call that has next to nothing to do.
+//! What it costs to enter the kernel and come back: a call that does almost nothing.
 #![allow(unsafe_code)]
 
 use libsys::call::Gate;

@@ -1,21 +1,21 @@
-//! What a copy-on-write fault costs: when the page is shared, and when this is its last owner.
+//! What a copy-on-write fault costs: if the page is shared, and if this process is its last owner.
 
 use libsys::paging::fault::enable_copy_on_write;
 use libsys::{Permissions, Target, page_allocate, page_map, page_protect};
 
 use libsys::call::Change;
 
-use crate::places::place;
 use crate::stopwatch::{Outcome, row};
+use crate::test_pages::test_page;
 use crate::touch::store;
 
-/// What fork does to a page.
+/// The change that fork makes to a page.
 const MARKED: Change = Change { drop: Permissions::WRITE, add: Permissions::COPY_ON_WRITE };
 
 /// `cow_shared`, `cow_last_owner`.
 pub fn run() -> Outcome {
     enable_copy_on_write()?;
-    let (page, other) = (place(0), place(1));
+    let (page, other) = (test_page(0), test_page(1));
     page_allocate(Target::Caller, other, Permissions::WRITE)?;
     row("cow_shared", 500, |watch| {
         page_map((Target::Caller, other), (Target::Caller, page), Permissions::COPY_ON_WRITE)?;

@@ -1,7 +1,8 @@
 //! What a fault costs that the program handles itself: from the access to the instruction after it.
 //!
-//! `prot1_trap_unprot`, `protn_trap_unprot_per_page` and `trap` are Appel and Li's three (ASPLOS 1991): protect a
-//! page (all hundred pages, in one call), write to it (to each, in random order), have the handler give W back.
+//! `prot1_trap_unprot`, `protn_trap_unprot_per_page` and `trap` are the three measurements of Appel
+//! and Li (ASPLOS 1991): a page is protected (or 100 pages in one call), it is written (or all of
+//! them in a shuffled order), and the handler gives W back.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,21 +13,21 @@ use libsys::{
     range_protect, set_handler,
 };
 
-use crate::places::{READ_ONLY, WRITABLE, allocate, place};
 use crate::stopwatch::{Outcome, repeat, row};
+use crate::test_pages::{READ_ONLY, WRITABLE, allocate, test_page};
 use crate::touch::{self, store};
 
 /// Pages of Appel and Li's benchmarks.
 const PAGES: u32 = 100;
-/// A number without a factor in common with [`PAGES`]: its multiples visit all of them, far apart.
+/// A number that has no common divisor with [`PAGES`]: its multiples visit all pages, far apart.
 const STRIDE: u32 = 37;
 
-/// What the counter showed at the handler's first instruction.
+/// The counter at the handler's first instruction.
 static ENTERED: AtomicU32 = AtomicU32::new(0);
 
 /// `trap`, `handler_entry`, `prot1_trap_unprot`, `protn_trap_unprot_per_page`, `fault_alloc`.
 pub fn run() -> Outcome {
-    // The handlers take every fault for the one that they are for.
+    // From here on no other page may fault: each handler takes every fault for its own.
     touch::everything();
     allocate(Target::Caller, PAGES)?;
     traps()?;
@@ -35,7 +36,7 @@ pub fn run() -> Outcome {
 }
 
 fn traps() -> Outcome {
-    let page = place(0);
+    let page = test_page(0);
     page_protect(Target::Caller, page, READ_ONLY)?;
     set_handler(Some(go_on))?;
     row("trap", 1000, |watch| {
@@ -58,27 +59,27 @@ fn composites() -> Outcome {
     let mut next = 0;
     row("prot1_trap_unprot", 500, |watch| {
         next = (next + STRIDE) % PAGES;
-        let page = place(next);
+        let page = test_page(next);
         watch.time(|| {
             page_protect(Target::Caller, page, READ_ONLY)?;
             store(page);
             Ok(())
         })
     })?;
-    let all = PageRange::new(place(0), PAGES)?;
+    let all = PageRange::new(test_page(0), PAGES)?;
     let samples = repeat(100, |watch| {
         watch.time(|| {
             range_protect(Target::Caller, all, READ_ONLY)?;
-            (0..PAGES).for_each(|index| store(place(index * STRIDE % PAGES)));
+            (0..PAGES).for_each(|index| store(test_page(index * STRIDE % PAGES)));
             Ok(())
         })
     })?;
-    samples.tell("protn_trap_unprot_per_page", PAGES);
+    samples.print("protn_trap_unprot_per_page", PAGES);
     Ok(())
 }
 
 fn allocation() -> Outcome {
-    let page = place(0);
+    let page = test_page(0);
     set_handler(Some(map_zeros))?;
     row("fault_alloc", 1000, |watch| {
         page_unmap(Target::Caller, page, Permissions::empty())?;
@@ -88,10 +89,10 @@ fn allocation() -> Outcome {
     Ok(())
 }
 
-/// Does nothing but skip the access, which would only fault again.
+/// Skips the access, which would only fault again.
 #[allow(unsafe_code)]
 fn go_on(fault: &mut Fault<'_>) -> Handled {
-    // SAFETY: while this is the handler, only a `store` faults.
+    // SAFETY: while this handler is installed, only a `store` faults.
     unsafe { touch::skip(fault) };
     Handled::Resume
 }

@@ -1,31 +1,33 @@
-//! What a fork costs: of a small process (this one, as it was spawned), and for each further page that was written.
+//! What a fork costs: of a small process (this one, as it was spawned), and for each further page
+//! that was written.
 
 use libsys::call::Change;
 use libsys::paging::fork::{Fork, fork};
 use libsys::process::{exit, wait};
 use libsys::{Permissions, Target, window};
 
-use crate::places::{allocate, protect};
-use crate::stopwatch::{Failure, Outcome, Samples, repeat, tell_size};
+use crate::stopwatch::{Failure, Outcome, Samples, print_size, repeat};
+use crate::test_pages::{allocate, protect};
 
-/// Further pages: one table of them.
+/// Further pages: one page table of them.
 const PAGES: u32 = 1024;
 
-/// What takes fork's mark off a page whose other owner is gone.
+/// The change that drops fork's mark from a page of which this process is the last owner.
 pub const UNMARKED: Change = Change { drop: Permissions::COPY_ON_WRITE, add: Permissions::WRITE };
 
 /// `fork_small`, `fork_per_page`, `fork_wait_per_page`.
 pub fn run() -> Outcome {
     let (small, small_whole) = (alone(0, 50)?, whole(0)?);
-    tell_size("small_process", window().present_user().count(), "pages");
-    small_whole.tell("fork_small", 1);
+    print_size("small_process", window().present_user().count(), "pages");
+    small_whole.print("fork_small", 1);
     allocate(Target::Caller, PAGES)?;
-    alone(PAGES, 20)?.beyond(&small).tell("fork_per_page", PAGES);
-    whole(PAGES)?.beyond(&small_whole).tell("fork_wait_per_page", PAGES);
+    alone(PAGES, 20)?.beyond(&small).print("fork_per_page", PAGES);
+    whole(PAGES)?.beyond(&small_whole).print("fork_wait_per_page", PAGES);
     Ok(())
 }
 
-/// Fork until it returns in the parent, with `pages` places that are the parent's alone.
+/// From the call of fork to its return in the parent, with `pages` test pages that only the parent
+/// maps.
 pub fn alone(pages: u32, iterations: usize) -> Result<Samples, Failure> {
     repeat(iterations, |watch| {
         let forked = watch.time(fork)?;

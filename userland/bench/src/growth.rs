@@ -1,4 +1,5 @@
-//! What grows with what: calls with processes that only wait, forks with pages, frames with processes.
+//! Which costs grow with what: calls with the number of waiting processes, forks with pages, frames
+//! with processes.
 
 use alloc::vec::Vec;
 
@@ -13,8 +14,8 @@ use libsys::{
 };
 
 use crate::peer::Peer;
-use crate::places::{allocate, place};
-use crate::stopwatch::{Failure, Outcome, repeat, tell_size};
+use crate::stopwatch::{Failure, Outcome, print_size, repeat};
+use crate::test_pages::{allocate, test_page};
 use crate::touch::{self, store};
 use crate::{forks, messages};
 
@@ -24,30 +25,31 @@ const CALL: &[u8] = &[0xCD, 0x30, 0xEB, 0xFE];
 /// Processes over whose frames the average is taken.
 const CROWD: u32 = 100;
 
-/// `null_int`, `yield_pair`, `message_round_trip` and `trap` beside 1, 10, 100 and 1,000 processes that wait.
+/// `null_int`, `yield_pair`, `message_round_trip` and `trap` with 1, 10, 100 and 1,000 waiting
+/// processes.
 pub fn processes() -> Outcome {
     let mut waiting = Vec::new();
     touch::everything();
-    page_allocate(Target::Caller, place(0), Permissions::empty())?;
+    page_allocate(Target::Caller, test_page(0), Permissions::empty())?;
     set_handler(Some(go_on))?;
     for processes in [1, 10, 100, 1000] {
         while waiting.len() < processes as usize {
             waiting.push(waiter()?);
         }
-        // They are ahead in the queue: all of them have begun to wait when this returns.
+        // The new processes are ahead in the queue: when this returns, all of them wait.
         yield_now();
         let null = repeat(1000, |watch| {
             watch.time(identity);
             Ok(())
         })?;
-        null.tell_at("null_int", processes);
-        messages::yield_pair()?.tell_at("yield_pair", processes);
-        messages::round_trip()?.tell_at("message_round_trip", processes);
+        null.print_at("null_int", processes);
+        messages::yield_pair()?.print_at("yield_pair", processes);
+        messages::round_trip()?.print_at("message_round_trip", processes);
         let trap = repeat(1000, |watch| {
-            watch.time(|| store(place(0)));
+            watch.time(|| store(test_page(0)));
             Ok(())
         })?;
-        trap.tell_at("trap", processes);
+        trap.print_at("trap", processes);
     }
     for process in waiting {
         end(process)?;
@@ -55,17 +57,17 @@ pub fn processes() -> Outcome {
     Ok(())
 }
 
-/// `fork` with 16 to 65,536 pages that were the parent's alone.
+/// `fork` with 16 to 65,536 pages that only the parent maps.
 pub fn pages() -> Outcome {
     let counts = [(16, 20), (256, 20), (1024, 10), (4096, 10), (65_536, 5)];
     for (pages, iterations) in counts {
         allocate(Target::Caller, pages)?;
-        forks::alone(pages, iterations)?.tell_at("fork", pages);
+        forks::alone(pages, iterations)?.print_at("fork", pages);
     }
     Ok(())
 }
 
-/// Frames that a process takes: blank; with one page of code, waiting; a fork of this one.
+/// Frames of a process: blank; waiting, with one page of code; a fork of this one.
 pub fn frames() -> Outcome {
     let blank = frames_of("blank_process", process_create)?;
     let waiting = frames_of("waiting_process", waiter)?;
@@ -74,26 +76,26 @@ pub fn frames() -> Outcome {
     }
     let before = machine().free;
     let forked = Peer::new(|| receive(None, None).map(|_| ()))?;
-    tell_size("forked_process", before - machine().free, "frames");
+    print_size("forked_process", before - machine().free, "frames");
     drop(forked);
     Ok(())
 }
 
-/// Makes many, and returns what each of them took.
+/// Makes many processes, and prints how many frames each of them took.
 fn frames_of(name: &str, make: impl Fn() -> Result<ProcessId, Error>) -> Result<u32, Failure> {
     let before = machine().free;
     let made: Result<Vec<_>, _> = (0..CROWD).map(|_| make()).collect();
     yield_now();
-    // Rounded: the list of them takes a page now and then.
+    // Rounded, because the list of processes takes another page now and then.
     let frames = (before - machine().free + CROWD / 2) / CROWD;
     for child in made? {
         end(child)?;
     }
-    tell_size(name, frames, "frames");
+    print_size(name, frames, "frames");
     Ok(frames)
 }
 
-/// A child that waits for a message: one page of code, and nothing else.
+/// A child that waits for a message. It has one page of code and nothing else.
 fn waiter() -> Result<ProcessId, Error> {
     let child = process_create()?;
     let mut code = Scratch::new()?;
@@ -109,7 +111,7 @@ fn waiter() -> Result<ProcessId, Error> {
 
 #[allow(unsafe_code)]
 fn go_on(fault: &mut Fault<'_>) -> Handled {
-    // SAFETY: while this is the handler, only a `store` faults.
+    // SAFETY: while this handler is installed, only a `store` faults.
     unsafe { touch::skip(fault) };
     Handled::Resume
 }

@@ -9,8 +9,8 @@ use libsys::{
 };
 
 use crate::peer::Peer;
-use crate::places::place;
 use crate::stopwatch::{Failure, Outcome, row};
+use crate::test_pages::test_page;
 
 const PAGE_MAP: u32 = 5;
 const TRY_SEND: u32 = 12;
@@ -18,12 +18,12 @@ const RECEIVE: u32 = 13;
 
 /// P, W and U.
 const READ_WRITE: u32 = 7;
-/// Says that no page is sent, or wanted.
+/// The address that says that no page is sent or accepted.
 const NO_PAGE: u32 = USER_TOP;
 
 /// `jos_page_map`, `jos_message_round_trip`.
 pub fn run() -> Outcome {
-    let (page, other) = (place(0), place(1));
+    let (page, other) = (test_page(0), test_page(1));
     page_allocate(Target::Caller, page, Permissions::WRITE)?;
     row("jos_page_map", 1000, |watch| {
         let (from, to) = (page.address(), other.address());
@@ -46,7 +46,7 @@ pub fn run() -> Outcome {
     Ok(())
 }
 
-/// As the JOS library sends: until the receiver waits, others run.
+/// Sends as the JOS library does: until the receiver waits, other processes run.
 fn send(to: ProcessId) -> Result<(), Error> {
     while let result = call(TRY_SEND, [to.bits(), 1, NO_PAGE, 0, 0])
         && result != 0
@@ -59,7 +59,7 @@ fn send(to: ProcessId) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a JOS send returns when its receiver does not wait.
+/// The result of a JOS send whose receiver does not wait.
 const NOT_RECEIVING: u32 = 7_u32.wrapping_neg();
 
 fn receive() -> Result<(), Error> {
@@ -74,8 +74,8 @@ fn done(result: u32) -> Outcome {
 #[inline(always)]
 fn call(number: u32, [edx, ecx, ebx, edi, esi]: [u32; 5]) -> u32 {
     let result;
-    // SAFETY: the calls of this file change mappings at the benchmark's own places only, where no Rust object lies. The
-    // compiler keeps esi for itself, so it is put back; all other registers are as they were.
+    // SAFETY: the calls of this file change only mappings of test pages, where no Rust object lies.
+    // LLVM keeps esi for itself, so it is put back; all other registers keep their values.
     unsafe {
         asm!(
             "push esi", "mov esi, {esi}", "int 0x30", "pop esi",

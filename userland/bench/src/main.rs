@@ -1,16 +1,19 @@
 //! `bench [PART...]`: what every operation costs a program, one line of JSON for each row.
 //!
-//! A row is measured from before the libsys call to after it: the whole fault, the whole fork. Each part runs in a
-//! process of its own, freshly spawned, so that no row depends on what another has left in its tables.
+//! A row is measured from before the libsys call to after it: the whole fault, the whole fork. Each
+//! part runs in a freshly spawned process of its own, so that no row depends on what another part
+//! has left in its tables.
 //!
-//! - `bench` runs the parts that make the table; `bench growth` those that show what grows with what.
-//! - [`libsys::runtime::counter`]: how instructions are counted; [`stopwatch`]: how an operation is repeated and told.
-//! - [`places`], [`peer`], [`touch`]: memory, processes and accesses to try things on.
+//! - `bench` runs the parts that make the table; `bench growth` runs those that show which costs
+//!   grow with what.
+//! - [`libsys::runtime::counter`]: how instructions are counted; [`stopwatch`]: how an operation is
+//!   repeated and printed.
+//! - [`test_pages`], [`peer`], [`touch`]: memory, processes and accesses for the operations.
 //!
-//! Where two runs may differ: nowhere under `-icount`, as long as the image is the same. A timer interrupt (every
-//! 10,000,000 instructions) falls into the same iteration of the same row each time; another image moves it to
-//! another one. So it can be in any `max`, and in a median only where one iteration takes about that long: `fork`
-//! of 65,536 pages.
+//! Where two runs may differ: nowhere under `-icount`, as long as the image is the same. A timer
+//! interrupt (every 10,000,000 instructions) falls into the same iteration of the same row each
+//! time; with another image it falls into another one. So it can be in any `max`, and in a median
+//! only if one iteration takes about that long: `fork` of 65,536 pages.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -18,8 +21,8 @@
 extern crate alloc;
 
 mod peer;
-mod places;
 mod stopwatch;
+mod test_pages;
 mod touch;
 
 mod calls;
@@ -46,7 +49,7 @@ libsys::main!(main, arguments);
 /// Exit status of a wrong command line, or of a part that failed.
 const FAILED: u8 = 1;
 
-/// Rows that belong together.
+/// Rows that are measured in one process.
 struct Part {
     name: &'static str,
     run: fn() -> Outcome,

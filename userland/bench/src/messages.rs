@@ -1,4 +1,5 @@
-//! What it costs to have another process do something: a message and its reply, the same with a page, and a yield.
+//! What it costs to have another process do something: a message and its reply, the same with a
+//! page, and a yield.
 
 use libsys::abi::call::PageTransfer;
 use libsys::{
@@ -6,15 +7,15 @@ use libsys::{
 };
 
 use crate::peer::Peer;
-use crate::places::place;
 use crate::stopwatch::{Failure, Outcome, Samples, repeat};
+use crate::test_pages::test_page;
 
 /// `message_round_trip`, `message_page_extra`, `yield_pair`.
 pub fn run() -> Outcome {
     let plain = round_trip()?;
-    plain.tell("message_round_trip", 1);
-    with_page()?.beyond(&plain).tell("message_page_extra", 1);
-    yield_pair()?.tell("yield_pair", 1);
+    plain.print("message_round_trip", 1);
+    with_page()?.beyond(&plain).print("message_page_extra", 1);
+    yield_pair()?.print("yield_pair", 1);
     Ok(())
 }
 
@@ -27,21 +28,22 @@ pub fn round_trip() -> Result<Samples, Failure> {
     })
 }
 
-/// The same with a page on the way there. Two pages take turns, so that a new frame arrives each time.
+/// The same with a page in the message. Two pages take turns, so that another frame arrives each
+/// time.
 fn with_page() -> Result<Samples, Failure> {
     for index in 0..3 {
-        page_allocate(Target::Caller, place(index), Permissions::WRITE)?;
+        page_allocate(Target::Caller, test_page(index), Permissions::WRITE)?;
     }
-    let accepted = PageTransfer { page: place(2), send: None, accept: true };
+    let accepted = PageTransfer { page: test_page(2), send: None, accept: true };
     let server = Peer::new(|| serve(Some(accepted)))?;
-    // The fork has taken W away.
-    page_allocate(Target::Caller, place(0), Permissions::WRITE)?;
-    page_allocate(Target::Caller, place(1), Permissions::WRITE)?;
+    // The fork has dropped W.
+    page_allocate(Target::Caller, test_page(0), Permissions::WRITE)?;
+    page_allocate(Target::Caller, test_page(1), Permissions::WRITE)?;
     let mut turn = 0;
     repeat(1000, |watch| {
         turn = 1 - turn;
         let page =
-            PageTransfer { page: place(turn), send: Some(Permissions::WRITE), accept: false };
+            PageTransfer { page: test_page(turn), send: Some(Permissions::WRITE), accept: false };
         watch.time(|| message_call(server.id(), [1, 2, 3, 4], Some(page)))?;
         Ok(())
     })
@@ -54,7 +56,7 @@ fn serve(transfer: Option<PageTransfer>) -> Result<(), Error> {
     }
 }
 
-/// To another process that yields at once, and back.
+/// A yield to another process that yields at once, and back.
 pub fn yield_pair() -> Result<Samples, Failure> {
     let _other = Peer::new(|| {
         yield_now();

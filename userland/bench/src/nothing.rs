@@ -1,4 +1,4 @@
-//! `nothing`: the program that is spawned to see what spawning costs.
+//! `nothing`: the program that is spawned in order to measure a spawn.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]

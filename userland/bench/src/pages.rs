@@ -1,13 +1,14 @@
-//! What one page costs: to allocate, to map, to unmap. Its table is there; it itself is absent before.
+//! What one page costs: to allocate, to map, to unmap. Its page table exists; the page itself is
+//! absent before.
 
 use libsys::{Permissions, Target, page_allocate, page_map, page_unmap};
 
-use crate::places::place;
 use crate::stopwatch::{Outcome, row};
+use crate::test_pages::test_page;
 
 /// `page_alloc`, `page_map`, `page_unmap`.
 pub fn run() -> Outcome {
-    let (page, other) = (place(0), place(1));
+    let (page, other) = (test_page(0), test_page(1));
     page_allocate(Target::Caller, page, Permissions::WRITE)?;
     let unmap = || page_unmap(Target::Caller, other, Permissions::empty());
     let map = || page_map((Target::Caller, page), (Target::Caller, other), Permissions::WRITE);

@@ -1,4 +1,4 @@
-//! A second process to do things with: a forked child that does one thing for ever, until it is ended.
+//! A second process: a forked child that repeats one action until it is ended.
 
 use libsys::paging::fork::{Fork, fork};
 use libsys::process::{end, exit};
@@ -12,7 +12,8 @@ impl Peer {
     pub fn new(mut action: impl FnMut() -> Result<(), Error>) -> Result<Self, Error> {
         match fork()? {
             Fork::Parent { child } => {
-                // Behind it in the queue, the caller goes on when it waits for something or has had its turn.
+                // The caller runs again when the child waits for something or has used its time
+                // slice.
                 yield_now();
                 Ok(Self(child))
             }
@@ -32,7 +33,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // It may have ended already, and then it has been waited for.
+        // The child may have ended already; then this has no effect.
         let _ = end(self.0);
     }
 }

@@ -1,12 +1,12 @@
-//! What processes cost that no fork makes: a blank one, a spawned program, the end of one.
+//! What processes cost without a fork: a blank one, a spawned program, the end of one.
 
 use libsys::process::{Command, end, wait};
 use libsys::process_create;
 
-use crate::places::allocate;
 use crate::stopwatch::{Failure, Outcome, Samples, repeat, row};
+use crate::test_pages::allocate;
 
-/// Pages of a process to take down: one table of them.
+/// Pages of a process that ends: one page table of them.
 const PAGES: u32 = 1024;
 
 /// `process_create`, `spawn_program`, `destroy_per_page`.
@@ -16,7 +16,7 @@ pub fn run() -> Outcome {
         end(child)?;
         Ok(())
     })?;
-    // From the call to its end: the pager brings each page at its first touch.
+    // From the call to the program's end. The pager brings each page at its first touch.
     row("spawn_program", 50, |watch| {
         let ended = watch.time(|| {
             let child = Command::new("nothing").spawn()?;
@@ -25,7 +25,7 @@ pub fn run() -> Outcome {
         if ended.status == 0 { Ok(()) } else { Err(Failure::Wrong("a program failed")) }
     })?;
     let blank = destroy(0)?;
-    destroy(PAGES)?.beyond(&blank).tell("destroy_per_page", PAGES);
+    destroy(PAGES)?.beyond(&blank).print("destroy_per_page", PAGES);
     Ok(())
 }
 

@@ -1,9 +1,9 @@
-//! What it costs to change the rights of pages: W is taken away and given back, and both are timed.
+//! What it costs to change the permissions of pages: W is dropped and added, and both are measured.
 
 use libsys::{PageRange, Target, page_protect, range_protect};
 
-use crate::places::{READ_ONLY, WRITABLE, allocate, place};
 use crate::stopwatch::{Outcome, repeat, row};
+use crate::test_pages::{READ_ONLY, WRITABLE, allocate, test_page};
 
 /// Pages of one call.
 const PAGES: u32 = 100;
@@ -11,18 +11,18 @@ const PAGES: u32 = 100;
 /// `protect_1`, `protect_100_per_page`.
 pub fn run() -> Outcome {
     allocate(Target::Caller, PAGES)?;
-    let one = place(0);
+    let one = test_page(0);
     row("protect_1", 500, |watch| {
         watch.time(|| page_protect(Target::Caller, one, READ_ONLY))?;
         watch.time(|| page_protect(Target::Caller, one, WRITABLE))?;
         Ok(())
     })?;
-    let many = PageRange::new(place(0), PAGES)?;
+    let many = PageRange::new(test_page(0), PAGES)?;
     let samples = repeat(100, |watch| {
         watch.time(|| range_protect(Target::Caller, many, READ_ONLY))?;
         watch.time(|| range_protect(Target::Caller, many, WRITABLE))?;
         Ok(())
     })?;
-    samples.tell("protect_100_per_page", PAGES);
+    samples.print("protect_100_per_page", PAGES);
     Ok(())
 }

@@ -1,6 +1,8 @@
-//! How an operation is repeated, and what is told about it: median, least, most, flushes, CR3 loads.
+//! How an operation is repeated, and what is printed about it: median, least, most, flushes, CR3
+//! loads.
 //!
-//! The times lie in a static, so that a program that measures its own forks has no heap to be copied.
+//! The times lie in a static, so that a program that measures its own forks has no heap to be
+//! copied.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -8,17 +10,17 @@ use libsys::process::SpawnError;
 use libsys::runtime::counter;
 use libsys::{Error, call::Partial, machine, println};
 
-/// Nothing, or why a part could not go on.
+/// The result of a part: nothing, or why it cannot go on.
 pub type Outcome = Result<(), Failure>;
 
-/// A call that a part needs has failed.
+/// Why a part cannot go on.
 #[derive(Debug)]
 pub enum Failure {
-    /// A call.
+    /// A call failed.
     Call(Error),
-    /// A spawn.
+    /// A spawn failed.
     Spawn(SpawnError),
-    /// Something else is not as it should be.
+    /// Something is not as expected.
     Wrong(&'static str),
 }
 
@@ -50,13 +52,13 @@ impl core::fmt::Display for Failure {
     }
 }
 
-/// The most times of one row.
+/// The most iterations of one row.
 const LIMIT: usize = 1000;
 
 /// The times of the row that is being measured.
 static TICKS: [AtomicU32; LIMIT] = [const { AtomicU32::new(0) }; LIMIT];
 
-/// Times operations. What an iteration does outside [`Stopwatch::time`] costs nothing.
+/// Measures operations. What an iteration does outside of [`Stopwatch::time`] is not counted.
 pub struct Stopwatch {
     overhead: u32,
     noted: usize,
@@ -64,7 +66,7 @@ pub struct Stopwatch {
     directory_loads: u32,
 }
 
-/// What was measured.
+/// The measurements of a row.
 pub struct Samples {
     median: u32,
     least: u32,
@@ -79,7 +81,7 @@ impl Stopwatch {
         Self { overhead: counter::overhead(), noted: 0, page_flushes: 0, directory_loads: 0 }
     }
 
-    /// Times an operation, and counts the flushes in it.
+    /// Measures an operation: its time, and its flushes.
     #[inline(always)]
     pub fn time<T>(&mut self, operation: impl FnOnce() -> T) -> T {
         let before = machine();
@@ -93,7 +95,7 @@ impl Stopwatch {
         result
     }
 
-    /// Takes a time that was measured elsewhere, by two readings of the counter.
+    /// Adds a time that the caller has measured, by two readings of the counter.
     ///
     /// # Panics
     /// If there are more than [`LIMIT`].
@@ -103,7 +105,7 @@ impl Stopwatch {
     }
 }
 
-/// Repeats an iteration, after one that is not counted: it touches what had never been touched.
+/// Repeats an iteration. The first one is not counted, because it touches pages for the first time.
 pub fn repeat(
     iterations: usize,
     mut iteration: impl FnMut(&mut Stopwatch) -> Outcome,
@@ -117,7 +119,7 @@ pub fn repeat(
 }
 
 impl Samples {
-    /// What a stopwatch has noted, at least one time.
+    /// The measurements of a stopwatch, of which there is at least one.
     fn of(stopwatch: &Stopwatch) -> Self {
         let ticks = &TICKS[..stopwatch.noted];
         let nth = |nth: usize| {
@@ -129,7 +131,7 @@ impl Samples {
             time.unwrap_or(0)
         };
         Self {
-            // Of an even number, the larger of the two in the middle.
+            // Of an even number of times, the larger of the two in the middle.
             median: nth(ticks.len() / 2),
             least: nth(0),
             most: nth(ticks.len().saturating_sub(1)),
@@ -139,7 +141,7 @@ impl Samples {
         }
     }
 
-    /// What is left when an operation that is part of this one is taken away: its median from each time, its flushes
+    /// Subtracts an operation that is a part of this one: its median from each time, its flushes
     /// from the sum.
     pub fn beyond(mut self, part: &Self) -> Self {
         for ticks in [&mut self.median, &mut self.least, &mut self.most] {
@@ -152,22 +154,23 @@ impl Samples {
         self
     }
 
-    /// Prints the row. Of an operation on `per` things, one thing's part is wanted: whoever reads the line divides.
-    pub fn tell(&self, operation: &str, per: u32) {
+    /// Prints the row. `per` is how many things the operation works on; the reader of the line
+    /// divides by it.
+    pub fn print(&self, operation: &str, per: u32) {
         let (flushes, loads) = (self.page_flushes, self.directory_loads);
         println!(
             "{{\"operation\":\"{operation}\",\"per\":{per},{self},\"flushes\":{flushes},\"cr3_loads\":{loads}}}"
         );
     }
 
-    /// Prints what the operation costs where there are so many of something: its name is `OPERATION@COUNT`. Without
-    /// the flushes: the kernel's counters wrap at 65,536.
-    pub fn tell_at(&self, operation: &str, count: u32) {
+    /// Prints the row of an operation with `count` of something as `OPERATION@COUNT`, without the
+    /// flushes, because the kernel's counters wrap at 65,536.
+    pub fn print_at(&self, operation: &str, count: u32) {
         println!("{{\"operation\":\"{operation}@{count}\",\"per\":1,{self}}}");
     }
 }
 
-/// The times, as members of a JSON object.
+/// Prints the times as members of a JSON object.
 impl core::fmt::Display for Samples {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let Self { median, least, most, iterations, .. } = self;
@@ -182,11 +185,11 @@ pub fn row(
     iteration: impl FnMut(&mut Stopwatch) -> Outcome,
 ) -> Result<Samples, Failure> {
     let samples = repeat(iterations, iteration)?;
-    samples.tell(operation, 1);
+    samples.print(operation, 1);
     Ok(samples)
 }
 
-/// Prints how large something is.
-pub fn tell_size(name: &str, value: impl core::fmt::Display, unit: &str) {
+/// Prints a size.
+pub fn print_size(name: &str, value: impl core::fmt::Display, unit: &str) {
     println!("{{\"size\":\"{name}\",\"value\":{value},\"unit\":\"{unit}\"}}");
 }

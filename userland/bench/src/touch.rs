@@ -1,4 +1,4 @@
-//! Accesses that fault: one instruction each, of known length, so that a handler can go on after it.
+//! Accesses that fault: one instruction each, of known length, which a handler can skip.
 #![allow(unsafe_code)]
 
 use core::arch::asm;
@@ -10,33 +10,34 @@ use libsys::paging::fault::Fault;
 /// Bytes of the instruction in [`store`] and in [`load`].
 const LENGTH: u32 = 2;
 
-/// Stores a word at the start of a page of the benchmark's own.
+/// Stores a word at the start of a test page.
 #[inline(always)]
 pub fn store(page: UserPage) {
-    // SAFETY: no Rust object lies in the places (`places`); where the page does not allow it, a handler sees to it.
-    // No `nomem`: the handler runs in between.
+    // SAFETY: no Rust object lies in a test page. If the page does not allow the store, a handler
+    // skips it or makes it possible. Without `nomem`, because the handler runs at this instruction.
     unsafe { asm!("mov [eax], eax", in("eax") page.address(), options(nostack, preserves_flags)) };
 }
 
-/// Loads a word from the start of a page.
+/// Loads a word from the start of a test page.
 #[inline(always)]
 pub fn load(page: UserPage) {
-    // SAFETY: as above.
+    // SAFETY: as in `store`.
     unsafe {
         asm!("mov eax, [eax]", inout("eax") page.address() => _, options(nostack, preserves_flags))
     };
 }
 
-/// Continues behind the [`store`] or [`load`] that has faulted.
+/// Resumes behind the [`store`] or [`load`] that has faulted.
 ///
 /// # Safety
 /// The fault is that of one of the two.
 pub unsafe fn skip(fault: &mut Fault<'_>) {
-    // SAFETY: their one instruction is skipped; what it loads is used by nobody.
+    // SAFETY: the one instruction is skipped; nothing uses the value that it would have loaded.
     unsafe { fault.resume_at(fault.eip() + LENGTH) };
 }
 
-/// Touches the whole program, and more heap and stack than any part needs: from then on no page is missing by chance.
+/// Touches the whole program, and more heap and stack than any part needs: from then on no page of
+/// them faults.
 pub fn everything() {
     const AHEAD: usize = 16 * PAGE_SIZE as usize;
     let end = (&raw const program_end).expose_provenance() as u32;
@@ -46,6 +47,6 @@ pub fn everything() {
 }
 
 unsafe extern "C" {
-    /// The first address after the program, from the linker script: there is nothing to read.
+    /// Only its address is used.
     static program_end: u8;
 }

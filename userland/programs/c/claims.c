@@ -1,6 +1,6 @@
-/* claims: what vitrine.h says of errors and ends, tried one sentence after the other.
+/* claims: checks the sentences of vitrine.h about errors and ends, one after the other.
  *
- * Each claim prints one line that ends with "yes" or "no". The program ends with 1 if one is not so.
+ * Each claim prints one line that ends with "yes" or "no". The exit status is 1 if one claim does not hold.
  */
 #include "support/support.h"
 

@@ -1,7 +1,7 @@
-/* fault: a program that mends its own page faults, by JOS calls, as JOS programs do.
+/* fault: a program that handles its own page faults, by JOS calls, as JOS programs do.
  *
- * Its handler maps what is absent and copies what is read-only. At one address it first touches
- * another absent page itself: that fault nests, with its record below the first.
+ * Its handler maps a page that is absent and copies a page that is read-only. At one address it first
+ * touches another absent page itself: that fault is nested, and its record lies below the first.
  */
 #include "support/support.h"
 
@@ -15,7 +15,7 @@ void *memcpy(void *to, const void *from, size_t length);
 #define READ_ONLY JOS_REQUIRED
 #define WRITABLE (JOS_REQUIRED | ENTRY_WRITE)
 
-/* Volatile, because the handler runs between any two instructions, its own included. */
+/* Volatile, because the handler may run between any two instructions, also of the handler. */
 static volatile uint32_t faults;
 static const struct vitrine_fault *volatile outer;
 
@@ -45,7 +45,7 @@ static void tell(const struct vitrine_fault *fault)
           fault->access & ACCESS_PROTECTION ? "read-only" : "absent");
 }
 
-/* A nested record and one blank word end where the handler's stack was at its fault. */
+/* The nested record and one blank word end at the handler's stack pointer at its fault. */
 static void tell_of_nesting(const struct vitrine_fault *fault)
 {
     const uint32_t end = vitrine_address(fault + 1);
@@ -53,7 +53,7 @@ static void tell_of_nesting(const struct vitrine_fault *fault)
           yes(fault < outer), yes(fault->esp - end == sizeof(uint32_t)));
 }
 
-/* A read-only page never gets its W back by a JOS call: it is copied. */
+/* A read-only page cannot get its W back by a JOS call, so it is copied. */
 static void copy(uint32_t page)
 {
     demand(jos_page_alloc(0, HANDLER_SCRATCH, WRITABLE), "page_alloc");

@@ -3,7 +3,7 @@
  */
 #include "support/support.h"
 
-/* Where the page lies; far from everything else. */
+/* The address of the page. Nothing else is near it. */
 #define PAGE 0x10000000
 
 static volatile char *const byte = (volatile char *)PAGE;
@@ -17,7 +17,8 @@ static void demand(int32_t result, const char *what)
     vitrine_exit(1);
 }
 
-/* Mends a write to a page that fork has shared: by a copy, or, for the last owner, by W alone. */
+/* Handles a write to a page that fork has shared: copies the page or, if this process is its last
+ * owner, adds W. */
 static void copy_on_write(struct vitrine_fault *fault)
 {
     const uint32_t page = fault->address & ~(uint32_t)(PAGE_SIZE - 1);

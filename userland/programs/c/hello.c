@@ -1,4 +1,4 @@
-/* hello: the smallest C program with something to see. */
+/* hello: the smallest C program that prints something. */
 #include "support/support.h"
 
 int main(void)
@@ -12,7 +12,7 @@ int main(void)
     print("hello from process %x, by a native call; JOS's says the same: %s\n", self.id,
           same ? "yes" : "no");
 
-    /* The window: two loads, the directory first. */
+    /* Reading the window takes two loads; the directory comes first. */
     const uint32_t entry = vitrine_entry_of(PROGRAM_TEXT);
     print("this program's text is in frame %f, says the entry %x\n", VITRINE_FRAME(entry), entry);
 
@@ -24,7 +24,7 @@ int main(void)
     print("the window shows %u pages; with tables and directory the kernel counts %u frames\n",
           pages, usage.frames);
 
-    /* What both levels allow, a program may do: above USER_TOP that is reading alone. */
+    /* A program may do what both levels allow: above USER_TOP it may only read. */
     uint32_t readable = 0, writable = 0;
     VITRINE_FOR_EACH_PRESENT(page, USER_TOP, 0xFFFFF000) {
         const uint32_t both = VITRINE_DIRECTORY_ENTRY(page) & VITRINE_TABLE_ENTRY(page);

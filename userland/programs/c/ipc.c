@@ -8,7 +8,7 @@
 #define READ_ONLY JOS_REQUIRED
 #define WRITABLE (JOS_REQUIRED | ENTRY_WRITE)
 
-/* Ends the program if a call failed; else, what it returned. */
+/* Ends the program if a call failed; else returns the result of the call. */
 static uint32_t demand(int32_t result, const char *what)
 {
     if (result < 0) {
@@ -18,13 +18,13 @@ static uint32_t demand(int32_t result, const char *what)
     return (uint32_t)result;
 }
 
-/* What the caller knows of the message that it got last. */
+/* The caller's record in UENVS, which has its last message. */
 static const volatile struct vitrine_process_facts *received(void)
 {
     return vitrine_process_facts((uint32_t)jos_getenvid());
 }
 
-/* Sends a value and a page; a receiver that does not wait yet is given time. */
+/* Sends a value and a page; yields until the receiver waits. */
 static void send(uint32_t to, uint32_t value, uint32_t page, uint32_t permissions)
 {
     int32_t result;
@@ -33,7 +33,7 @@ static void send(uint32_t to, uint32_t value, uint32_t page, uint32_t permission
     demand(result, "ipc_try_send");
 }
 
-/* Where the child begins: with a fresh stack, and nobody to return to. */
+/* Where the child begins: with a fresh stack, and no return address. */
 static void be_the_child(void)
 {
     demand(jos_ipc_recv(CHILDS_PAGE), "ipc_recv");

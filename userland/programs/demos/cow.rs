@@ -15,7 +15,7 @@ use libsys::{Entry, EntryFlags, Error, Page, println, window};
 
 libsys::main!(main);
 
-/// Pages of data, beside those that the allocator needs around them.
+/// Pages that lie wholly within the data.
 const PAGES: usize = 8;
 const PAGE: usize = 4096;
 
@@ -50,7 +50,7 @@ fn main() -> Result<u8, Error> {
     }
 }
 
-/// The child finds the parent's bytes, writes every other page, and finds both.
+/// The child: finds the parent's bytes, writes every other page, and finds both kinds of bytes.
 fn child(data: &mut [u8]) -> u8 {
     let inherited = check(data, 0);
     let half = data.len() / 2;
@@ -75,7 +75,7 @@ fn check(data: &[u8], owner: u8) -> bool {
     data.iter().enumerate().all(|(index, byte)| *byte == pattern(owner, index))
 }
 
-/// The pages that lie wholly within the data.
+/// The pages that lie wholly within the data, with their leaves.
 fn pages(data: &[u8]) -> impl Iterator<Item = (Page, Entry)> {
     let start = (data.as_ptr().addr() as u32).next_multiple_of(PAGE as u32);
     (0..PAGES as u32).filter_map(move |index| {

@@ -1,4 +1,4 @@
-//! `faults`: one child for each kind of bad access, and what became of it.
+//! `faults`: forks one child for each kind of bad access, and prints how the kernel ended it.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -13,12 +13,12 @@ use libsys::{Error, println};
 
 libsys::main!(main);
 
-/// Exit status of a process that an exception ended: 128 and the vector.
+/// Exit status of a process that an exception ended: this plus the vector.
 const KILLED: u32 = 128;
 const PAGE_FAULT: u32 = KILLED + 14;
 const GENERAL_PROTECTION: u32 = KILLED + 13;
 
-/// What a child does, what that is called, and with which status the kernel ends it.
+/// What the case is called, what the child does, and the status with which the kernel ends it.
 type Case = (&'static str, fn(), u32);
 
 fn read(address: u32) {
@@ -45,7 +45,7 @@ const CASES: [Case; 20] = [
     ("writes its directory through the window", || write(UVPD, 7), PAGE_FAULT),
     ("reads a kernel table through the window", || read(UVPT + (KERNEL_BASE >> 10)), PAGE_FAULT),
     ("reads kernel memory", || read(KERNEL_BASE + 0x10_0000), PAGE_FAULT),
-    ("writes public facts", || write(UENVS + 72, 0), PAGE_FAULT),
+    ("writes process info", || write(UENVS + 72, 0), PAGE_FAULT),
     ("jumps into the kernel", || jump(KERNEL_BASE + 0x10_0000), PAGE_FAULT),
     ("overflows its stack", || _ = core::hint::black_box(provoke::overflow_stack(0)), PAGE_FAULT),
     ("divides by zero", provoke::divide_by_zero, KILLED),

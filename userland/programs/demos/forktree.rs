@@ -1,4 +1,4 @@
-//! `forktree [DEPTH]`: each process forks two children down to a depth, and each waits for its own.
+//! `forktree [DEPTH]`: each process forks two children, down to a depth, and waits for them.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -39,7 +39,8 @@ fn main() -> u8 {
     }
 }
 
-/// Prints this node, grows its branches, and counts the processes of the tree: a child's status is its count.
+/// Prints this node, forks its children, and counts the processes of the subtree. A child's exit
+/// status is its count.
 fn grow(name: &str, depth: u32) -> Result<u32, Error> {
     println!("[{}] I am '{name}'", id());
     if depth == 0 {
@@ -64,7 +65,7 @@ fn grow(name: &str, depth: u32) -> Result<u32, Error> {
     Ok(processes)
 }
 
-/// A subtree of depth 7 has 255 processes, which a status can just say.
+/// Exits with the count. A subtree of depth 7 has 255 processes, the most that a status can hold.
 fn exit_with(processes: Result<u32, Error>) -> ! {
     exit(processes.map_or(0, |processes| processes as u8))
 }

@@ -1,4 +1,5 @@
-//! `lazy`: demand paging seen happening: what is absent, what a touch brings, and what the pager has to say.
+//! `lazy`: shows demand paging: which pages are absent, what a touch maps, and what the pager
+//! counts.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -17,10 +18,10 @@ use libsys::{Error, Page, identity, message_call, println, window};
 libsys::main!(main);
 
 const PAGE: usize = 4096;
-/// 4 MiB: more than a table covers, so that tables come lazily, too.
+/// 4 MiB: more than one page table covers, so that page tables are allocated on demand, too.
 const ROOM: usize = 1 << 22;
 
-/// A page of the program that nothing touches before the program says so.
+/// Pages of the program that are absent until the program reads them.
 static FAR_AWAY: [u8; 3 * PAGE] = [0x5A; 3 * PAGE];
 
 fn main() -> Result<u8, Error> {
@@ -67,7 +68,8 @@ fn main() -> Result<u8, Error> {
     Ok(u8::from(failures.get() > 0))
 }
 
-/// Forks now, half-touched: what the parent has is shared, and what it never touched the pager has for both.
+/// Forks while half of the heap is touched. Touched pages are shared with the child; the pager
+/// gives both processes the others.
 fn forked_child_reads_everything(heap: &[u8]) -> Result<bool, Error> {
     match fork()? {
         Fork::Child => {
@@ -82,7 +84,7 @@ fn forked_child_reads_everything(heap: &[u8]) -> Result<bool, Error> {
     }
 }
 
-/// Uses 4 KiB of stack and more for each level.
+/// Recurses; each level uses more than 4 KiB of stack.
 fn deep(level: u32) -> u32 {
     let frame = core::hint::black_box([level; PAGE / 4 + 64]);
     if level == 0 { 0 } else { frame[level as usize] + deep(level - 1) }

@@ -1,4 +1,4 @@
-//! `pingpong [ROUNDS]`: messages to and fro between two processes, and how long a round takes.
+//! `pingpong [ROUNDS]`: sends messages between two processes, and prints how long one round takes.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -34,7 +34,7 @@ fn main() -> Result<u8, Error> {
     Ok(u8::from(wrong > 0 || ended.status != 0))
 }
 
-/// Answers each number with the next, as often as it will be asked.
+/// Answers each number with the next one, `rounds` times.
 fn serve(rounds: u32) -> Result<(), Error> {
     let client = identity().parent.ok_or(Error::NoSuchProcess)?;
     let mut message = receive(Some(client), None)?;

@@ -1,7 +1,6 @@
 //! Deliberate mistakes, each of which ends the process that makes it.
 //!
-//! None of these can corrupt anything: an access that the kernel allows after all comes back, and the caller reports
-//! that as a failure.
+//! If the kernel allows an access after all, the function returns and the caller reports a failure.
 #![allow(unsafe_code)]
 
 use core::arch::asm;
@@ -9,8 +8,8 @@ use core::arch::asm;
 /// Reads the word at any address.
 #[must_use]
 pub fn read(address: u32) -> u32 {
-    // SAFETY: an aligned load has no effect where it is allowed, and ends the process where it is not; any bits are
-    // a u32. Volatile, so that it happens.
+    // SAFETY: an aligned load has no effect where it is allowed, and ends the process where it is
+    // not; any bits are a u32. Volatile, so that the compiler keeps the load.
     unsafe { core::ptr::with_exposed_provenance::<u32>(address as usize).read_volatile() }
 }
 
@@ -32,13 +31,13 @@ pub unsafe fn jump(address: u32) {
     unsafe { asm!("call {0}", in(reg) address, clobber_abi("C")) }
 }
 
-/// Defines a function that executes one instruction that ring 3 may not, or that raises an exception.
+/// Defines a function that executes one instruction that raises an exception in ring 3.
 macro_rules! instruction {
     ($($(#[$doc:meta])* $name:ident: $text:literal;)*) => { $(
         $(#[$doc])*
         pub fn $name() {
-            // SAFETY: the instruction raises an exception in ring 3, which ends the process; if it came back, it
-            // would have changed nothing but eax, ecx and edx, which are declared.
+            // SAFETY: the instruction raises an exception in ring 3, which ends the process. If it
+            // did not, it would have changed only eax, ecx and edx, which are declared.
             unsafe { asm!($text, out("eax") _, out("ecx") _, out("edx") _) }
         }
     )* };
@@ -51,15 +50,15 @@ instruction! {
     undefined: "ud2";
     /// Division by zero.
     divide_by_zero: "xor edx, edx\nxor ecx, ecx\nmov eax, 1\ndiv ecx";
-    /// Stops the CPU, where one may.
+    /// Halts the CPU.
     halt: "hlt";
-    /// Turns interrupts off, where one may.
+    /// Disables interrupts.
     interrupts_off: "cli";
     /// Reads a port.
     port_in: "in al, 0x60";
-    /// Writes a port: the one that would turn the machine off.
+    /// Writes the port that turns the machine off.
     port_out: "mov al, 0x10\nout 0xf4, al";
-    /// A software interrupt that is not for programs.
+    /// A software interrupt whose gate programs may not use.
     software_interrupt: "int 0x80";
     /// Loads a data segment register with the kernel's code selector.
     bad_selector: "mov eax, 0x08\nmov ds, eax";
@@ -67,7 +66,7 @@ instruction! {
     control_register: "mov eax, cr3";
 }
 
-/// Uses up the stack: each call needs more than half a page of it.
+/// Overflows the stack: each call needs more than half a page of it.
 #[must_use]
 pub fn overflow_stack(level: u32) -> u32 {
     let frame = core::hint::black_box([level; 600]);

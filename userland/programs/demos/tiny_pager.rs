@@ -1,6 +1,7 @@
-//! `tiny_pager`: a pager in a hundred lines. It forks a child, becomes the child's pager, and lets it have [`ROOM`] pages
-//! of heap, though it works with [`PAGES`]: the page that came first goes first, and waits in the pager's own memory.
-//! docs/pagers.md walks through it.
+//! `tiny_pager`: a pager in a hundred lines. It forks a child, becomes the child's pager, and gives
+//! it [`ROOM`] pages of heap at a time, though the child works with [`PAGES`]. The oldest page goes
+//! first; its contents are stored in the pager's own memory. docs/pagers.md explains it step by
+//! step.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -28,17 +29,19 @@ libsys::main!(main);
 
 /// Pages that the child fills.
 const PAGES: usize = 24;
-/// Pages of heap that it may have at a time: an instruction may need two of them, and a call as well.
+/// Pages of heap that the child may have at a time: an instruction may need two of them, and a call
+/// as well.
 const ROOM: usize = 4;
-/// The mark on an absent page: it is with the pager.
-const AWAY: Permissions = Permissions::PAGER;
+/// The mark on an absent leaf: the page is paged out.
+const PAGED_OUT: Permissions = Permissions::PAGER;
 
 fn main() -> Result<u8, Error> {
     let child = match fork()? {
         Fork::Child => exit(u8::from(work().is_err())),
         Fork::Parent { child } => child,
     };
-    // A parent may be its child's pager without being asked. The child waits for this.
+    // The pager is the child's parent, so it need not have accepted clients. The child waits for
+    // the message.
     set_pager(child, Some(id()))?;
     send(child, [0; 4], None)?;
     let mut pager = Pager::new(child);
@@ -46,7 +49,7 @@ fn main() -> Result<u8, Error> {
         match next_event()? {
             Event::Fault { client, address, .. } if client == child => pager.fault(address)?,
             Event::Exit { child: ended, status, .. } if ended == child => break status,
-            // What nobody should have sent.
+            // No process should have sent these.
             Event::Message { .. }
             | Event::Fault { .. }
             | Event::Exit { .. }
@@ -63,20 +66,26 @@ fn main() -> Result<u8, Error> {
 /// What the pager knows of its one client.
 struct Pager {
     child: ProcessId,
-    /// The pages that it has, the oldest first.
+    /// The pages that are in memory, the oldest first.
     present: VecDeque<UserPage>,
-    /// The contents of those that it has had.
-    away: BTreeMap<u32, Box<Bytes>>,
+    /// The contents of the pages that are paged out.
+    paged_out: BTreeMap<u32, Box<Bytes>>,
     pages_in: u32,
     pages_out: u32,
 }
 
 impl Pager {
     const fn new(child: ProcessId) -> Self {
-        Self { child, present: VecDeque::new(), away: BTreeMap::new(), pages_in: 0, pages_out: 0 }
+        Self {
+            child,
+            present: VecDeque::new(),
+            paged_out: BTreeMap::new(),
+            pages_in: 0,
+            pages_out: 0,
+        }
     }
 
-    /// Serves a fault: the child waits, and goes on where it was when this has replied.
+    /// Serves a fault. The child waits until this replies; then its instruction is executed again.
     fn fault(&mut self, address: u32) -> Result<(), Error> {
         let child = self.child;
         let Some(page) = UserPage::containing(address) else {
@@ -86,10 +95,10 @@ impl Pager {
             STACK_START..USER_STACK_TOP => page_allocate(child, page, Permissions::WRITE)?,
             HEAP_START..HEAP_END => {
                 if self.present.len() == ROOM {
-                    self.take_one_away()?;
+                    self.page_one_out()?;
                 }
                 self.present.push_back(page);
-                if let Some(bytes) = self.away.remove(&address_of(page)) {
+                if let Some(bytes) = self.paged_out.remove(&address_of(page)) {
                     return self.bring_back(page, &bytes);
                 }
                 page_allocate(child, page, Permissions::WRITE)?;
@@ -99,19 +108,20 @@ impl Pager {
         fault_reply(child, FaultReply::Resume)
     }
 
-    /// Takes the oldest page. From the move on nothing can change it, so it is read afterwards.
-    fn take_one_away(&mut self) -> Result<(), Error> {
+    /// Takes the oldest page. The child cannot change it after the move, so it is read after the
+    /// move.
+    fn page_one_out(&mut self) -> Result<(), Error> {
         let Some(oldest) = self.present.pop_front() else { return Ok(()) };
-        page_move((self.child, oldest), (Target::Caller, held(0)), AWAY)?;
+        page_move((self.child, oldest), (Target::Caller, held(0)), PAGED_OUT)?;
         let mut bytes = Box::new([0; PAGE_SIZE as usize]);
         fixed_pages::read(held(0), &mut bytes);
         page_unmap(Target::Caller, held(0), Permissions::empty())?;
-        self.away.insert(address_of(oldest), bytes);
+        self.paged_out.insert(address_of(oldest), bytes);
         self.pages_out += 1;
         Ok(())
     }
 
-    /// Fills a page of the pager's own, and maps it into the child. Then the pager unmaps it.
+    /// Fills the scratch page, maps it into the child, and gives it up.
     fn bring_back(&mut self, page: UserPage, bytes: &Bytes) -> Result<(), Error> {
         let mut scratch = Scratch::new()?;
         *scratch.bytes() = *bytes;
@@ -125,7 +135,8 @@ fn address_of(page: UserPage) -> u32 {
     page.page().address()
 }
 
-/// The child: fills its pages three times over, each time in another order, and looks at every word before.
+/// The child: fills its pages three times, each time in another order, and checks every word before
+/// it changes it.
 fn work() -> Result<(), Error> {
     receive(identity().parent, None)?;
     let mut pages = vec![[0_u32; WORDS]; PAGES];
@@ -145,7 +156,7 @@ fn work() -> Result<(), Error> {
 
 const WORDS: usize = PAGE_SIZE as usize / 4;
 
-/// What stands in a word of a page after a round; 0 after none.
+/// The contents of a word of a page after a round; 0 before the first.
 const fn pattern(page: usize, word: usize, round: u32) -> u32 {
     ((page * WORDS + word) as u32 + 1).wrapping_mul(round.wrapping_mul(0x9E37_79B9))
 }

@@ -1,4 +1,5 @@
-//! The commands that the shell runs itself. init asks here too, because `run=` may name one.
+//! The commands that the shell runs itself. init uses this list too, because `run=` may name one of
+//! them.
 
 /// A command of the shell's own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -7,7 +8,7 @@ pub enum Builtin {
     Help,
     /// Lists all processes.
     Ps,
-    /// Runs a program whose name could be that of a builtin.
+    /// Runs a program, even if its name is that of a builtin.
     Run,
     /// Ends the shell.
     Exit,

@@ -1,4 +1,4 @@
-//! The part of the shell that init needs, too: which commands the shell runs itself.
+//! The part of the shell that init uses, too: the list of its own commands.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,9 +1,10 @@
 //! The line that is being typed at a prompt.
 //!
-//! `embedded_cli` edits the line and keeps the history. Its own splitting into words differs from
-//! `libsys::process::command_line` (`-ab` becomes `-a -b`, and an open quote is closed in silence), so the shell wants the line
-//! as it was typed. The editor does not hand it out, but it redraws the prompt and the line whenever somebody else
-//! has written to the screen: [`Line::text`] asks for that and catches what the editor writes.
+//! `embedded_cli` edits the line and keeps the history. It splits a line into words in another way
+//! than `libsys::process::command_line` (`-ab` becomes `-a -b`, and a missing closing quote is no
+//! error), so the shell needs the line as it was typed. The editor does not give it out, but it
+//! redraws the prompt and the line after other output. [`Line::text`] asks for that and reads the
+//! line from what the editor writes.
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -14,9 +15,9 @@ use core::convert::Infallible;
 use embedded_cli::cli::{Cli, CliBuilder};
 use embedded_cli::command::RawCommand;
 
-/// Longest line, in bytes.
+/// The longest line, in bytes.
 const LONGEST: usize = 256;
-/// Bytes of earlier lines that are kept.
+/// Bytes of earlier lines in the history.
 const HISTORY: usize = 1024;
 
 const ENTER: u8 = b'\r';
@@ -42,8 +43,8 @@ impl Line {
         Self { editor, prompt, caught }
     }
 
-    /// Gives one byte to the editor. If it ends the line, `complete` gets the line, before the next prompt is
-    /// printed; an empty line is not handed over.
+    /// Gives one byte to the editor. If it ends a line that is not empty, `complete` gets the line,
+    /// before the next prompt is printed.
     pub fn take(&mut self, byte: u8, mut complete: impl FnMut(&str)) {
         let line = if matches!(byte, b'\r' | b'\n') { self.text() } else { String::new() };
         let mut processor = RawCommand::processor(|_, _| {
@@ -53,27 +54,27 @@ impl Line {
         let Ok(()) = self.editor.process_byte::<RawCommand<'_>, _>(byte, &mut processor);
     }
 
-    /// Ends the line without running it, and prints the next prompt.
+    /// Drops the line without running it, and prints the next prompt.
     pub fn drop_line(&mut self) {
         self.take(ENTER, |_| {});
     }
 
-    /// What has been typed after the prompt.
+    /// The text after the prompt.
     #[must_use]
     pub fn text(&mut self) -> String {
         *self.caught.borrow_mut() = Some(Vec::new());
         let Ok(()) = self.editor.write(|_| Ok(()));
         let drawn = self.caught.borrow_mut().take().unwrap_or_default();
         let drawn = String::from_utf8_lossy(&drawn);
-        // Before the prompt is the sequence that clears the line.
+        // The sequence that clears the line comes before the prompt.
         drawn.split_once(self.prompt).map_or_else(String::new, |(_, line)| line.into())
     }
 }
 
-/// What the editor has written since [`Line::text`] asked for it; `None` when nobody has.
+/// What the editor has written since [`Line::text`] began; `None` outside of that function.
 type Caught = Rc<RefCell<Option<Vec<u8>>>>;
 
-/// The editor's output: the console, where a line ends with one byte as in all other output.
+/// The editor's output: the console. A line ends with one byte, as in all other output.
 struct Screen {
     caught: Caught,
 }

@@ -1,14 +1,16 @@
-//! The shell: reads a line, runs a program in the foreground, says how it ended.
+//! The shell: reads a line, runs a program in the foreground, and prints how it ended.
 //!
-//! At the prompt nobody owns the console, so that Ctrl-C is a byte and drops the line; while a program runs the
-//! shell owns it, is told of Ctrl-C, and ends the program with all its descendants. A shell that another one started
-//! leaves all that to the other one.
+//! At the prompt no process owns the console, so that Ctrl-C is a byte like others, and drops the
+//! line. While a program runs the shell owns the console; Ctrl-C then interrupts the shell, which
+//! ends the program with all its descendants. A shell that another shell started never owns the
+//! console.
 //!
-//! A program and its descendants are a *job*. When the program ends, the shell ends what is left of the job, so that at
-//! the prompt nobody else reads what is typed, owns the console, or holds memory. A job may not have all of the
-//! machine: its quota leaves enough process slots for the shell to start the next one. Frames are not bounded: the pager
-//! takes pages from whoever has them when frames run out, but a bound would end a job whose pages do not fit the swap
-//! space before the machine is full, and say that a quota is used up.
+//! A program and its descendants are a *job*. When the program ends, the shell ends the rest of the
+//! job, so that at the prompt no other process reads what is typed, owns the console, or holds
+//! memory. A job's quota leaves enough process slots for the shell to start the next one. Frames
+//! are not bounded: when frames run out, the pager takes pages from any process. A bound would end
+//! a job whose pages do not fit the swap space although the machine still has frames, and report a
+//! quota.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -36,17 +38,18 @@ mod ps;
 libsys::main!(main, arguments);
 
 /// Process slots that no job gets.
-const KEPT_PROCESSES: u32 = 32;
+const RESERVED_PROCESSES: u32 = 32;
 
-/// What a terminal sends for Ctrl-C.
+/// The byte that a terminal sends for Ctrl-C.
 const INTERRUPT: u8 = 0x03;
-/// What a terminal sends for Ctrl-D, which on an empty line is the end of the input.
+/// The byte that a terminal sends for Ctrl-D. On an empty line it ends the input.
 const END_OF_INPUT: u8 = 0x04;
-/// What most terminals send for the backspace key; the editor knows only the other code.
+/// The byte that most terminals send for the backspace key. The editor knows only the other code.
 const DELETE: u8 = 0x7F;
 const BACKSPACE: u8 = 0x08;
 
-/// Statuses of commands that did not run or did not end by themselves, as shells have them elsewhere.
+/// Exit statuses of commands that did not run, or that did not end by themselves. Other shells use
+/// the same numbers.
 const USAGE: u8 = 2;
 const NOT_STARTED: u8 = 127;
 const INTERRUPTED: u8 = 130;
@@ -71,12 +74,12 @@ fn main() -> Result<u8, Error> {
 /// A shell between two commands.
 struct Shell {
     owns_console: bool,
-    /// Exit status of the last command, which is the shell's own if nothing else is said.
+    /// Exit status of the last command. It is the shell's own, unless `exit` gives another.
     status: u8,
 }
 
 impl Shell {
-    /// Runs what is typed until the input ends.
+    /// Runs what is typed, until the input ends.
     fn serve_prompt(&mut self) -> Result<u8, Error> {
         println!("Vitrine: `help` lists the programs, `exit` turns the machine off.");
         let mut line = Line::new("vitrine> ");
@@ -140,7 +143,8 @@ impl Shell {
     }
 
     fn run(&self, name: &str, arguments: &[&str]) -> u8 {
-        // Before the program starts: a Ctrl-C that comes early is for the shell, and not a byte for the program.
+        // Before the program starts, so that an early Ctrl-C interrupts the shell and is no byte
+        // for the program.
         if self.owns_console && set_console_owner(Some(Target::Caller)).is_err() {
             println!("sh: the console is somebody else's");
         }
@@ -172,7 +176,7 @@ fn refuse(why: &str) -> u8 {
     USAGE
 }
 
-/// The status that a command leaves behind.
+/// The exit status of a command.
 fn status_of(finished: Finished) -> u8 {
     match finished {
         Finished::Interrupted => INTERRUPTED,
@@ -184,12 +188,12 @@ fn status_of(finished: Finished) -> u8 {
     }
 }
 
-/// How many processes a job may be now.
+/// How many processes the next job may have.
 fn most_processes() -> u32 {
-    PROCESSES.saturating_sub(machine().processes + KEPT_PROCESSES).max(1)
+    PROCESSES.saturating_sub(machine().processes + RESERVED_PROCESSES).max(1)
 }
 
-/// Watches a child until it ends, and ends what it leaves behind.
+/// Waits until a child ends, and ends what it leaves behind.
 fn foreground(name: &str, child: ProcessId) -> Result<Finished, Error> {
     let finished = attend(child, |_| {});
     match end_all_children() {
@@ -221,7 +225,7 @@ fn help() -> u8 {
     println!("  {:<12} leave, with a status; the machine turns off", "exit");
     for member in archive::programs() {
         match archive::program_name(member.name()) {
-            // These serve the others, and do nothing for whoever types their names.
+            // These are servers; as commands they do nothing.
             Some("init" | "sh" | "pager") | None => {}
             Some(name) => println!("  {name:<12} {}", summary(name)),
         }
@@ -229,7 +233,7 @@ fn help() -> u8 {
     0
 }
 
-/// One line about each program that is worth typing; the others say nothing for themselves.
+/// One line about each program that can be run as a command.
 fn summary(name: &str) -> &'static str {
     match name {
         "walk" => "walk ADDRESS: how an address is translated, step by step",

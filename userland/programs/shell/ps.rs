@@ -1,8 +1,8 @@
-//! The shell's `ps`: every process on a line of at most 80 columns.
+//! The shell's `ps`: prints every process in a line of at most 80 columns.
 
 use libsys::abi::process_info::ProcessInfo;
 use libsys::print;
-use libsys::process::info;
+use libsys::process;
 use libsys::runtime::short::Short;
 use libsys::service::pager::{ShortName, faults_of, name_of, pages_of};
 use libsys::{ProcessId, identity, println, usage};
@@ -12,23 +12,24 @@ const NAME: usize = 10;
 
 /// Prints the table.
 ///
-/// The kernel knows no names: the pager has kept the names of its clients' programs. The rest is in UENVS, or the
-/// pager's to tell, or for the shell's own processes the kernel's.
+/// The kernel knows no names: the pager has the names of its clients' programs. FRAMES comes from
+/// the kernel, for the shell and its children alone. The columns from MEMORY to OUT come from the
+/// pager. The rest is in UENVS.
 pub fn print() {
     println!(
         "{:<8} {:<8} {:<NAME$} {:<8} {:>5} {:>6} {:>6} {:>5} {:>6} {:>4} {:>4}",
         "ID", "PARENT", "NAME", "STATUS", "RUNS", "FRAMES", "MEMORY", "DISK", "PACKED", "IN", "OUT"
     );
-    for facts in info::processes() {
-        let ProcessInfo { id, parent, runs, .. } = facts;
-        let status = info::status_name(&facts);
-        let process = ProcessId::new(id).ok();
-        let known = process.and_then(name_of);
-        let name = known.as_ref().map_or_else(|| server(process, parent), ShortName::as_str);
+    for info in process::info::processes() {
+        let ProcessInfo { id, parent, runs, .. } = info;
+        let status = process::info::status_name(&info);
+        let client = ProcessId::new(id).ok();
+        let known = client.and_then(name_of);
+        let name = known.as_ref().map_or_else(|| server(client, parent), ShortName::as_str);
         print!("{id:08x} {parent:08x} {name:<NAME$.NAME$} {status:<8} {:>5} ", Short(Some(runs)));
-        // Only of itself and its children may the shell know how much they have.
-        let frames = process.and_then(|process| usage(process).ok()).map(|usage| usage.frames);
-        let (pages, faults) = (process.and_then(pages_of), process.and_then(faults_of));
+        // A process can ask for the usage of itself and its children only.
+        let frames = client.and_then(|client| usage(client).ok()).map(|usage| usage.frames);
+        let (pages, faults) = (client.and_then(pages_of), client.and_then(faults_of));
         println!(
             "{:>6} {:>6} {:>5} {:>6} {:>4} {:>4}",
             Short(frames),
@@ -41,7 +42,8 @@ pub fn print() {
     }
 }
 
-/// The name of a process that is no client of the pager: of the pager itself, and of init, which alone has no parent.
+/// The name of a process that is no client of the pager: the pager itself, or init, which alone has
+/// no parent.
 fn server(process: Option<ProcessId>, parent: u32) -> &'static str {
     if process.is_some() && process == identity().pager {
         "pager"

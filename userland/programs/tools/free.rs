@@ -1,4 +1,4 @@
-//! `free`: how much memory the machine has left, and the disk that pages go to, and how many processes live.
+//! `free`: prints how much memory is free, how full the swap space is, and how many processes live.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]

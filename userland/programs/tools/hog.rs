@@ -1,10 +1,15 @@
-//! `hog SIZE`: fills memory with what can be verified, reads it back in another order, checks every byte.
+//! `hog SIZE`: fills memory with words that can be verified, reads them back in another order, and
+//! checks every byte.
 //!
-//! `hog SIZE [--compressible] [--fork] [--two] [--calls] [--seed N] [--limit SIZE]`: the size may be larger than the machine's memory. Each
-//! word depends on its address and on the seed, so that a page that comes back to the wrong place is wrong. With
-//! `--compressible` a page is mostly alike; with `--fork` a child reads everything back, too, while both go on writing;
-//! with `--two` another hog of the same size runs at the same time; with `--calls` it takes its memory by calls, up to 64
-//! pages each, and not by touching it; with `--limit` the pager leaves it that much memory.
+//! `hog SIZE [--compressible] [--fork] [--two] [--calls] [--seed N] [--limit SIZE]`: the size may
+//! exceed the machine's memory. Each word depends on its address and on the seed, so that a page
+//! that comes back at a wrong address is noticed.
+//!
+//! - `--compressible`: most bytes of a page are alike.
+//! - `--fork`: a child reads everything back, too, while both processes go on writing.
+//! - `--two`: another hog of the same size runs at the same time.
+//! - `--calls`: memory is allocated by calls, up to 64 pages each, and not by touching it.
+//! - `--limit`: the pager leaves this process that much memory.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -26,12 +31,12 @@ libsys::main!(main, arguments);
 
 const PAGE: usize = 4096;
 const WORDS: usize = PAGE / 4;
-/// The largest hog: what the heap holds.
+/// The largest size: that of the heap.
 const LIMIT: usize = 192 << 20;
 /// Pages between two lines of progress: 32 MiB.
 const PROGRESS: usize = 8192;
 
-/// A page of what is filled.
+/// A page of memory.
 #[repr(align(4096))]
 struct Block([u32; WORDS]);
 
@@ -63,7 +68,7 @@ fn main() -> Result<u8, SpawnError> {
     Ok(status | u8::from(ended.status != 0))
 }
 
-/// Another hog with the same arguments, but one, and another seed.
+/// Starts another hog with the same arguments without `--two`, and another seed.
 fn start_another() -> Result<ProcessId, SpawnError> {
     let arguments = args().skip(1).filter(|word| *word != "--two");
     let arguments: Vec<&str> = arguments.chain(["--seed", "2"]).collect();
@@ -98,7 +103,7 @@ fn fill_and_verify(options: Options) -> Result<u8, Error> {
     Ok(u8::from(wrong > 0))
 }
 
-/// Has the next pages mapped, page `page` of `pages` first.
+/// Allocates the next pages by a call when the first of them is reached.
 fn take(first: u32, page: u32, pages: u32) -> Result<(), Error> {
     let pages = (pages - page).min(Syscall::ALLOCATE_LIMIT);
     let range = PageRange::new(UserPage::new(first + page * PAGE as u32)?, pages)?;
@@ -106,7 +111,8 @@ fn take(first: u32, page: u32, pages: u32) -> Result<(), Error> {
     Ok(())
 }
 
-/// Both sides read everything back; then each writes every other page anew, and reads everything once more.
+/// Both processes read everything back; then each writes every other page, and reads everything
+/// once more.
 fn forked(memory: &mut [Block], options: Options) -> Result<usize, Error> {
     let child = match fork()? {
         Fork::Child => {
@@ -136,10 +142,10 @@ fn verify(memory: &[Block], options: Options) -> usize {
     count_wrong(memory, |_| options)
 }
 
-/// Bytes that differ from what was written, in an order that visits each page once.
+/// Counts the bytes that differ from what was written, in an order that visits each page once.
 fn count_wrong(memory: &[Block], expected: impl Fn(usize) -> Options) -> usize {
     let pages = memory.len();
-    // A stride that is prime to the number of pages.
+    // A stride that has no common divisor with the number of pages.
     let stride = (pages / 2..).find(|stride| common_divisor(*stride, pages) == 1).unwrap_or(1);
     let mut wrong = 0;
     for step in 0..pages {
@@ -155,7 +161,7 @@ fn count_wrong(memory: &[Block], expected: impl Fn(usize) -> Options) -> usize {
 }
 
 impl Options {
-    /// What stands in a word of a page.
+    /// The contents of a word of a page.
     fn word(&self, page: usize, word: usize) -> u32 {
         let word = if self.compressible { word / 64 } else { word };
         let place = (page * WORDS + word) as u32;
@@ -164,7 +170,7 @@ impl Options {
     }
 }
 
-/// What the pager has had to do with this process.
+/// Prints how often the pager has served this process.
 fn report() {
     if let (Some(pages), Some(faults)) = (pages_of(id()), faults_of(id())) {
         println!("pages: {pages}");

@@ -1,7 +1,8 @@
-//! `peek PROGRAM [ARGUMENTS...]`: watches a program's pages come, be used and be written, through a view of its tables.
+//! `peek PROGRAM [ARGUMENTS...]`: starts a program and prints how its pages are mapped, accessed
+//! and written, through a view of its page tables.
 //!
-//! The program is not asked and not stopped, and no call is made for what is shown: each line is one walk of its tables by
-//! loads.
+//! The program is neither stopped nor asked, and reading the tables takes no call: each line is one
+//! walk of the tables by loads.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -17,14 +18,14 @@ use libsys::{Page, View, args, clock, println, sleep};
 
 libsys::main!(main, arguments);
 
-/// Milliseconds from one look to the next.
+/// Milliseconds between two walks.
 const PERIOD: u32 = 10;
-/// Exit status when there is nothing to watch.
+/// Exit status if there is no program to watch.
 const FAILED: u8 = 127;
 
 fn main() -> u8 {
     let words: Vec<&str> = args().skip(1).collect();
-    // No program's name begins with a dash: that was meant for `peek`, which has no options.
+    // A name that begins with a dash was meant as an option of `peek`, which has none.
     let Some((name, arguments)) = words.split_first().filter(|(name, _)| !name.starts_with('-'))
     else {
         println!("usage: peek PROGRAM [ARGUMENTS...]");
@@ -54,13 +55,13 @@ fn main() -> u8 {
     }
 }
 
-/// Prints a line whenever something has changed, until there is nothing left to see.
+/// Prints a line whenever something has changed, until the program has ended.
 fn watch(view: &View, start: u64) {
     println!("{:>9} {:>7} {:>7} {:>9} {:>7}", "AFTER ms", "TABLES", "PAGES", "ACCESSED", "DIRTY");
     let mut last = Counts::default();
     loop {
         let counts = Counts::of(view.window());
-        // A walk during which the program ended has missed a part, or all.
+        // If the program ended during the walk, a part of the walk or all of it read nothing.
         if !view.is_live() {
             break;
         }
@@ -73,10 +74,10 @@ fn watch(view: &View, start: u64) {
         sleep(PERIOD);
     }
     let Counts { tables, pages, .. } = Counts::of(view.window());
-    println!("peek: the view has gone dark: {tables} tables, {pages} pages");
+    println!("peek: the view was lost: {tables} tables, {pages} pages");
 }
 
-/// What a process has below UTOP.
+/// What a process has mapped in user space.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Counts {
     tables: u32,

@@ -1,4 +1,5 @@
-//! `vmmap`: the areas of this program's address space, read through the window, with what each page's marks add up to.
+//! `vmmap`: prints the areas of this program's address space, read through the window, and counts
+//! pages by their marks.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -15,7 +16,7 @@ use libsys::{Entry, EntryFlags, Page, println, window};
 
 libsys::main!(main);
 
-/// The end of what a program can see.
+/// The end of the addresses that a program can read.
 const END: u32 = UVPT + 0x40_0000;
 
 fn main() {
@@ -27,7 +28,8 @@ fn main() {
     let mut area: Option<Area> = None;
     let window = window();
     for (page, leaf) in window.present(Page::containing(0), Page::containing(END)) {
-        // A right is what both levels allow: the leaves of the window are directory entries, which say more.
+        // A permission must be granted at both levels. The window's own leaves are directory
+        // entries, with marks of another meaning.
         let entry = leaf.with_flags(
             leaf.flags() & (window.directory_entry(page.directory_index()).flags() | !LEVELS),
         );
@@ -54,16 +56,16 @@ fn main() {
         "{} pages below UTOP, {} of them dirty; {tables} tables that can be seen",
         total.pages, total.dirty
     );
-    // What is not in memory the tables do not show; the pager knows.
+    // The tables do not show pages that are paged out; the pager counts them.
     if let (Some(pages), Some(faults)) = (pages_of(id()), faults_of(id())) {
         println!("the pager says: {pages}; {} out, {} in", faults.pages_out, faults.pages_in);
     }
 }
 
-/// The rights that hold only where the directory entry grants them, too.
+/// The permissions that hold only if the directory entry grants them, too.
 const LEVELS: EntryFlags = EntryFlags::WRITE.union(EntryFlags::USER);
 
-/// Neighbouring present pages with the same rights and marks.
+/// Neighbouring present pages with equal permissions and marks.
 struct Area {
     first: Page,
     rights: EntryFlags,
@@ -78,7 +80,7 @@ struct Counts {
 }
 
 impl Counts {
-    /// Programs' own pages count; what the kernel shows does not.
+    /// Counts the pages of programs, but not those that the kernel shows to them.
     fn add_area(&mut self, area: &Area) {
         if area.first.address() < UENVS {
             self.pages += area.counts.pages;
@@ -87,7 +89,7 @@ impl Counts {
     }
 }
 
-/// What makes two pages belong to different areas.
+/// The flags in which the pages of an area are equal.
 fn rights(entry: Entry) -> EntryFlags {
     entry.flags() & (EntryFlags::WRITE | EntryFlags::SEALED | EntryFlags::MARKS)
 }
@@ -112,7 +114,7 @@ impl Area {
         self.counts.dirty += u32::from(entry.is_dirty());
     }
 
-    /// `pages` if the area has the flag, else none.
+    /// `pages` if the area has the flag, else 0.
     fn if_has(&self, flag: EntryFlags) -> u32 {
         if self.rights.contains(flag) { self.counts.pages } else { 0 }
     }

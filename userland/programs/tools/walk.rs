@@ -1,7 +1,8 @@
-//! `walk ADDRESS [SLOT]`: the three steps of a translation, read through the window alone.
+//! `walk ADDRESS [SLOT]`: prints the three steps of an address translation, read through the
+//! window.
 //!
-//! With a slot other than the window's own (0x3BD), the arithmetic is shown for a self map there; only a window that
-//! this process has can be read.
+//! With a slot other than the window's own (0x3BD), prints the arithmetic for a self map at that
+//! slot; its entries cannot be read.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -91,7 +92,7 @@ fn leaf(address: u32, entry_at: u32, entry: Entry) {
     }
 }
 
-/// An entry with the names of all its flags.
+/// An entry that is printed with the names of all its flags.
 struct Named(Entry);
 
 const NAMES: [(EntryFlags, &str); 12] = [

@@ -15,9 +15,8 @@ use abi::process::Target;
 use abi::process_info::{ProcessInfo, Status};
 use abi::{Error, Frame, ProcessId};
 
-use crate::state::process::{Index, Process, Queue, Quota, State};
-
-pub use quota::{Account, AccountName, Accounts};
+use crate::state::account::{Accounts, Quota};
+use crate::state::process::{Index, Process, Queue, State};
 
 /// The records that everyone may read at UENVS: 31 pages exactly.
 #[repr(C, align(4096))]
@@ -54,7 +53,7 @@ pub enum Family {
 /// The process table.
 pub struct Processes {
     slots: [Process; PROCESSES as usize],
-    facts: ProcessInfoTable,
+    info: ProcessInfoTable,
     /// Freed slots, last freed first, linked by `next`.
     free: Option<Index>,
     /// Slots from here on were never used.
@@ -85,7 +84,7 @@ impl Processes {
     pub const fn new() -> Self {
         Self {
             slots: [Process::FREE; PROCESSES as usize],
-            facts: ProcessInfoTable([ProcessInfo::FREE; PROCESSES as usize]),
+            info: ProcessInfoTable([ProcessInfo::FREE; PROCESSES as usize]),
             free: None,
             fresh: 0,
             live: 0,
@@ -103,13 +102,13 @@ impl Processes {
 
     /// The table that everyone may read.
     #[must_use]
-    pub const fn facts(&self) -> &ProcessInfoTable {
-        &self.facts
+    pub const fn info(&self) -> &ProcessInfoTable {
+        &self.info
     }
 
     /// The public record of a process.
-    pub fn facts_of(&mut self, index: Index) -> &mut ProcessInfo {
-        &mut self.facts.0[index.slot()]
+    pub fn info_of(&mut self, index: Index) -> &mut ProcessInfo {
+        &mut self.info.0[index.slot()]
     }
 
     /// Processes, ended ones that wait for their parent included.
@@ -167,7 +166,7 @@ impl Processes {
         directory: Frame,
         attended: bool,
     ) -> Result<Index, Error> {
-        let account = parent.and_then(|parent| self[parent].account);
+        let account = parent.and_then(|parent| self[parent].memory.account);
         if !self.has_room() {
             return Err(Error::OutOfProcesses);
         }
@@ -176,21 +175,21 @@ impl Processes {
         let id = self[index].id.map_or(ProcessId::first(index.slot() as u32), ProcessId::next);
         let (pager, pager_ended, fault_timeout) = parent.map_or((None, false, 0), |parent| {
             let parent = &self[parent];
-            (parent.pager, parent.pager_ended, parent.fault_timeout)
+            (parent.paging.pager, parent.paging.pager_ended, parent.paging.fault_timeout)
         });
         let process = &mut self[index];
         process.begin(id, directory);
-        process.unattended = !attended;
-        process.account = account;
-        (process.pager_ended, process.fault_timeout) = (pager_ended, fault_timeout);
+        process.family.unattended = !attended;
+        process.memory.account = account;
+        (process.paging.pager_ended, process.paging.fault_timeout) = (pager_ended, fault_timeout);
         if let Some(pager) = pager {
             self.link_client(index, pager);
         }
-        *self.facts_of(index) =
+        *self.info_of(index) =
             ProcessInfo { id: id.bits(), status: Status::NotRunnable as u32, ..ProcessInfo::FREE };
         if let Some(parent) = parent {
             self.link_child(Family::Living, parent, index);
-            self[parent].awaited += u32::from(attended);
+            self[parent].family.awaited += u32::from(attended);
         }
         self.live += 1;
         Ok(index)
@@ -198,11 +197,11 @@ impl Processes {
 
     /// Gives a slot back: the process's memory is gone and nobody asks for it any more.
     pub fn free(&mut self, index: Index) {
-        self.credit_account(self[index].account, Quota { frames: 0, processes: 1 });
+        self.credit_account(self[index].memory.account, Quota { frames: 0, processes: 1 });
         self.unlink_child(Family::Gone, index);
         self[index].state = State::Free;
-        self.facts_of(index).status = Status::Free as u32;
-        self[index].next = self.free;
+        self.info_of(index).status = Status::Free as u32;
+        self[index].links.next = self.free;
         self.free = Some(index);
         self.live -= 1;
     }
@@ -215,12 +214,12 @@ impl Processes {
         let index = Index::new(last.index());
         assert!(self[index].state == State::Free && self[index].id.is_some(), "not a freed slot");
         self[index].id = Some(last);
-        self.facts_of(index).id = last.bits();
+        self.info_of(index).id = last.bits();
     }
 
     fn take_slot(&mut self) -> Index {
         if let Some(index) = self.free {
-            self.free = self[index].next;
+            self.free = self[index].links.next;
             return index;
         }
         self.fresh += 1;

@@ -72,11 +72,11 @@ fn a_send_to_a_receiver_that_was_stopped_makes_it_runnable() {
     world.jos_once(13, [USER_TOP, 0, 0, 0, 0]);
     world.run(INIT);
     assert_eq!(world.jos(8, [child.bits(), NOT_RUNNABLE, 0, 0, 0]), 0);
-    assert_eq!(world.facts(child).status, Status::NotRunnable as u32);
+    assert_eq!(world.info(child).status, Status::NotRunnable as u32);
     assert_eq!(world.jos(12, [child.bits(), 5, USER_TOP, 0, 0]), 0);
-    assert_eq!(world.facts(child).status, Status::Runnable as u32);
+    assert_eq!(world.info(child).status, Status::Runnable as u32);
     world.run(child);
-    assert_eq!((world.registers().eax, world.facts(child).value), (0, 5));
+    assert_eq!((world.registers().eax, world.info(child).value), (0, 5));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_send_does_not_start_a_receiver_that_a_native_call_has_stopped() {
     let process = child.into();
     world.call(Syscall::ProcessStop { process }).unwrap();
     assert_eq!(world.jos(12, [child.bits(), 5, USER_TOP, 0, 0]), 0);
-    assert_eq!(world.facts(child).status, Status::NotRunnable as u32);
+    assert_eq!(world.info(child).status, Status::NotRunnable as u32);
 }
 
 #[test]
@@ -98,10 +98,10 @@ fn the_upcall_is_shown_until_a_native_handler_takes_its_place() {
     let child = exofork(&mut world);
     for (env, slot) in [(0, INIT), (child.bits(), child)] {
         assert_eq!(world.jos(10, [env, 0x80_1234, 0, 0, 0]), 0);
-        assert_eq!(world.facts(slot).handler, 0x80_1234);
+        assert_eq!(world.info(slot).handler, 0x80_1234);
     }
     world.call(Syscall::SetHandler { process: Target::Caller, address: 0x80_5678 }).unwrap();
-    assert_eq!((world.facts(INIT).handler, world.facts(child).handler), (0, 0x80_1234));
+    assert_eq!((world.info(INIT).handler, world.info(child).handler), (0, 0x80_1234));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn cputs_prints_up_to_a_nul_or_its_length() {
     world.write(DATA, u32::from_le_bytes(*b"abc\0")).unwrap();
     assert_eq!(world.jos(0, [DATA, 2, 0, 0, 0]), 0);
     assert_eq!(world.jos(0, [DATA, 100, 0, 0, 0]), 0);
-    assert_eq!(world.cpu.hardware.console_text(), "ababc");
+    assert_eq!(world.kernel.cpu.hardware.console_text(), "ababc");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn cputs_of_what_cannot_be_read_ends_the_process_whatever_its_handler() {
         world.jos(0, [address, length, 0, 0, 0]);
         assert!(!world.living().contains(&child));
         let line = format!("[{child}] user_mem_check assertion failure for va {first_bad:08x}\n");
-        assert_eq!(world.cpu.hardware.console_text(), line);
+        assert_eq!(world.kernel.cpu.hardware.console_text(), line);
     }
 }
 
@@ -175,7 +175,7 @@ fn a_long_cputs_is_checked_a_thousand_pages_at_a_time() {
         })
         .count();
     assert_eq!(steps, 3, "three checks; then the first byte is zero");
-    assert_eq!(world.cpu.hardware.console.len(), 0);
+    assert_eq!(world.kernel.cpu.hardware.console.len(), 0);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_long_cputs_appears_once_even_if_its_rest_has_to_be_paged_in() {
         world.allocate_in(child.into(), page);
         let frame = world.leaf(child, page).frame();
         (0..1024).for_each(|index| {
-            world.cpu.hardware.set_word(frame, index, u32::from_le_bytes(*b"xxxx"))
+            world.kernel.cpu.hardware.set_word(frame, index, u32::from_le_bytes(*b"xxxx"))
         });
     }
     world.run(child);
@@ -217,7 +217,7 @@ fn a_long_cputs_appears_once_even_if_its_rest_has_to_be_paged_in() {
         world.run(child);
         world.jos(0, [PAGE, 8192, 0, 0, 0]);
     }
-    assert_eq!(world.cpu.hardware.console.len(), 8192, "no output appears twice");
+    assert_eq!(world.kernel.cpu.hardware.console.len(), 8192, "no output appears twice");
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn a_new_life_does_not_inherit_half_a_cputs() {
         world.allocate_in(child.into(), page);
         let frame = world.leaf(child, page).frame();
         (0..1024).for_each(|index| {
-            world.cpu.hardware.set_word(frame, index, u32::from_le_bytes(*b"xxxx"))
+            world.kernel.cpu.hardware.set_word(frame, index, u32::from_le_bytes(*b"xxxx"))
         });
     }
     world.run(child);
@@ -237,10 +237,10 @@ fn a_new_life_does_not_inherit_half_a_cputs() {
     world.run(INIT);
     world.call(Syscall::RegistersWrite { process: child.into(), address: DATA }).unwrap();
     world.run(child);
-    let before = world.cpu.hardware.console.len();
+    let before = world.kernel.cpu.hardware.console.len();
     world.jos(0, [DATA, 4096, 0, 0, 0]);
     assert_eq!(
-        world.cpu.hardware.console.len() - before,
+        world.kernel.cpu.hardware.console.len() - before,
         4096,
         "another call than the one that was cut short"
     );
@@ -275,7 +275,7 @@ fn env_destroy_ends_a_child_or_oneself_and_nobody_else() {
     assert_eq!(world.jos(3, [other.bits(), 0, 0, 0, 0]), 0);
     world.finish_teardowns();
     assert!(!world.exists(child) && !world.exists(other), "neither leaves anything to wait for");
-    assert_eq!(world.facts(child).status, Status::Free as u32);
+    assert_eq!(world.info(child).status, Status::Free as u32);
 }
 
 #[test]
@@ -337,7 +337,7 @@ fn page_unmap_is_no_error_where_nothing_is() {
     page_alloc(&mut world, 0, PAGE, P | U);
     for _ in 0..2 {
         assert_eq!(world.jos(6, [0, PAGE, 0, 0, 0]), 0);
-        assert!(world.cpu.hardware.user_read(PAGE).is_err());
+        assert!(world.kernel.cpu.hardware.user_read(PAGE).is_err());
     }
     assert_eq!(world.jos(6, [0, PAGE + 1, 0, 0, 0]), INVAL);
     assert_eq!(world.jos(6, [0, USER_TOP, 0, 0, 0]), INVAL);
@@ -352,9 +352,9 @@ fn exofork_copies_registers_and_nothing_else() {
     let child = exofork(&mut world);
     let process = world.process(child);
     assert_eq!((process.registers.eax, process.registers.esp), (0, 0xE5));
-    assert_eq!((process.handler, process.mapped, process.stopped), (0, 1, true));
-    assert_eq!(world.facts(child).status, Status::NotRunnable as u32);
-    assert_eq!(world.facts(child).parent, INIT.bits());
+    assert_eq!((process.paging.handler, process.memory.mapped, process.stopped), (0, 1, true));
+    assert_eq!(world.info(child).status, Status::NotRunnable as u32);
+    assert_eq!(world.info(child).parent, INIT.bits());
 }
 
 #[test]
@@ -403,7 +403,7 @@ fn a_child_blocked_in_ipc_recv_stays_blocked_when_it_is_made_runnable() {
     world.jos(13, [USER_TOP, 0, 0, 0, 0]);
     assert_eq!(world.jos(8, [child.bits(), RUNNABLE, 0, 0, 0]), 0);
     assert_eq!(world.process(child).state, State::JosReceiving);
-    assert_eq!(world.facts(child).receiving, 1);
+    assert_eq!(world.info(child).receiving, 1);
 }
 
 #[test]
@@ -429,7 +429,9 @@ fn env_set_trapframe_of_what_cannot_be_read_ends_the_caller() {
         world.run(child);
         world.jos(9, [0, address, 0, 0, 0]);
         assert!(!world.living().contains(&child), "{address:#x}");
-        assert!(world.cpu.hardware.console_text().contains("user_mem_check assertion failure"));
+        assert!(
+            world.kernel.cpu.hardware.console_text().contains("user_mem_check assertion failure")
+        );
     }
 }
 
@@ -441,7 +443,7 @@ fn ipc_carries_a_value_and_the_senders_id() {
     world.run(child);
     world.jos(13, [USER_TOP, 0, 0, 0, 0]);
     assert_eq!(world.jos(12, [child.bits(), 7, USER_TOP, 0, 0]), 0);
-    let told = world.facts(child);
+    let told = world.info(child);
     assert_eq!((told.receiving, told.value, told.from, told.permissions), (0, 7, INIT.bits(), 0));
     assert_eq!(world.process(child).registers.eax, 0);
     assert_eq!(
@@ -463,7 +465,7 @@ fn ipc_carries_a_page_only_if_both_sides_want_it() {
         world.run(child);
         world.jos(13, [wanted, 0, 0, 0, 0]);
         assert_eq!(world.jos(12, [child.bits(), 7, sent, P | U | W, 0]), 0);
-        assert_eq!(world.facts(child).permissions, received);
+        assert_eq!(world.info(child).permissions, received);
         assert_eq!(world.leaf(child, PAGE_2).is_present(), received != 0);
     }
 }
@@ -489,7 +491,7 @@ fn ipc_checks_its_page_as_jos_does_and_the_receiver_goes_on_waiting() {
 fn ipc_recv_refuses_an_unaligned_page() {
     let mut world = World::new();
     assert_eq!(world.jos(13, [PAGE + 1, 0, 0, 0, 0]), INVAL);
-    assert_eq!(world.facts(INIT).receiving, 0);
+    assert_eq!(world.info(INIT).receiving, 0);
 }
 
 #[test]
@@ -535,10 +537,10 @@ fn with_a_half_printed_text() -> World {
         world.write(address, u32::from_le_bytes(*b"text")).unwrap();
     }
     world.call(Syscall::SetHandler { process: Target::Caller, address: HANDLER }).unwrap();
-    while world.cpu.hardware.console.len() < 0x1000 {
+    while world.kernel.cpu.hardware.console.len() < 0x1000 {
         world.jos_once(0, [PAGE, 0x2000, 0, 0, 0]);
     }
-    assert!(world.restarts(INIT) && world.cpu.hardware.console.len() == 0x1000);
+    assert!(world.restarts(INIT) && world.kernel.cpu.hardware.console.len() == 0x1000);
     world
 }
 
@@ -548,12 +550,16 @@ fn a_cputs_that_is_not_repeated_at_once_begins_anew() {
         let mut world = with_a_half_printed_text();
         interlude(&mut world);
         assert_eq!(world.jos(0, [PAGE, 0x2000, 0, 0, 0]), 0);
-        assert_eq!(world.cpu.hardware.console.len(), 0x3000, "{what}");
+        assert_eq!(world.kernel.cpu.hardware.console.len(), 0x3000, "{what}");
     }
     for (address, length) in [(PAGE, 0x1FFF), (PAGE + 1, 0x1FFF), (PAGE, 4), (PAGE_2, 0x1000)] {
         let mut world = with_a_half_printed_text();
         assert_eq!(world.jos(0, [address, length, 0, 0, 0]), 0);
-        assert_eq!(world.cpu.hardware.console.len() as u32, 0x1000 + length, "another cputs");
+        assert_eq!(
+            world.kernel.cpu.hardware.console.len() as u32,
+            0x1000 + length,
+            "another cputs"
+        );
     }
 }
 
@@ -580,7 +586,7 @@ fn a_cputs_goes_on_after_its_pager_has_brought_a_page() {
     world.call_of(INIT, Syscall::FaultReply { process: child, reply }).unwrap();
     world.run(child);
     assert_eq!(world.jos(0, [PAGE, 0x2000, 0, 0, 0]), 0);
-    assert_eq!(world.cpu.hardware.console.len(), 0x2000);
+    assert_eq!(world.kernel.cpu.hardware.console.len(), 0x2000);
 }
 
 #[test]
@@ -613,7 +619,7 @@ fn what_comes_after_an_env_destroy_that_was_not_repeated_is_done_in_full() {
     world.jos_once(3, [first.bits(), 0, 0, 0, 0]);
     assert!(world.restarts(INIT), "a table is left");
     assert_eq!(world.jos(0, [PAGE, 0x2000, 0, 0, 0]), 0);
-    assert_eq!(world.cpu.hardware.console.len(), 0x3000);
+    assert_eq!(world.kernel.cpu.hardware.console.len(), 0x3000);
     world.jos_once(3, [second.bits(), 0, 0, 0, 0]);
     assert!(world.restarts(INIT), "a table is left");
     assert_eq!(world.jos(3, [third.bits(), 0, 0, 0, 0]), 0);
@@ -637,7 +643,7 @@ fn a_child_whose_registers_are_set_in_the_middle_of_a_cputs_prints_all_of_the_ne
     assert_eq!(world.jos_of(INIT, 9, [child.bits(), DATA, 0, 0, 0]), 0);
     world.run(child);
     assert_eq!(world.jos(0, [PAGE, 0x2000, 0, 0, 0]), 0);
-    assert_eq!(world.cpu.hardware.console.len(), 0x3000);
+    assert_eq!(world.kernel.cpu.hardware.console.len(), 0x3000);
 }
 
 #[test]
@@ -647,7 +653,7 @@ fn env_destroy_frees_the_slot_of_a_child_however_it_was_made() {
     let jos = forked(&mut world);
     for child in [native, jos] {
         assert_eq!(world.jos(3, [child.bits(), 0, 0, 0, 0]), 0);
-        assert_eq!(world.facts(child).status, Status::Free as u32, "{child}");
+        assert_eq!(world.info(child).status, Status::Free as u32, "{child}");
     }
     assert_eq!(world.call(Syscall::Wait { child: None }), Err(Error::NoChild));
 }
@@ -686,7 +692,7 @@ fn a_receiver_that_ends_receives_no_more_says_its_record() {
     world.run(child);
     world.jos(13, [USER_TOP, 0, 0, 0, 0]);
     world.run(INIT);
-    assert_eq!(world.facts(child).receiving, 1);
+    assert_eq!(world.info(child).receiving, 1);
     assert_eq!(world.jos(3, [child.bits(), 0, 0, 0, 0]), 0);
-    assert_eq!(world.facts(child).receiving, 0);
+    assert_eq!(world.info(child).receiving, 0);
 }

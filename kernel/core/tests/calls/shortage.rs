@@ -150,12 +150,14 @@ fn a_call_by_sysenter_asks_as_well() {
 }
 
 /// Number, arguments, and the error.
+#[cfg(feature = "jos")]
 fn jos_calls() -> [(u32, [u32; 5]); 3] {
     let perm = REQUIRED | 2;
     [(4, [0, FAR, perm, 0, 0]), (5, [0, PAGE, 0, FAR, perm]), (7, [0; 5])]
 }
 
 #[test]
+#[cfg(feature = "jos")]
 fn jos_calls_ask_as_well_and_fail_with_jos_s_number() {
     const NO_MEMORY: u32 = -4_i32 as u32;
     for (number, arguments) in jos_calls() {
@@ -337,7 +339,7 @@ fn a_caller_that_is_stopped_meanwhile_has_its_call_made_and_does_not_run() {
     world.call_of(PAGER, Syscall::ProcessStop { process: clients[0].into() }).unwrap();
     give_up(&mut world, 0, 2);
     answer(&mut world, clients[0], FaultReply::Resume);
-    assert_ne!(world.cpu.current().map(|_| world.current()), Some(clients[0]));
+    assert_ne!(world.kernel.cpu.current().map(|_| world.current()), Some(clients[0]));
     assert!(world.leaf(clients[0], FAR).is_present());
     world.call_of(PAGER, Syscall::ProcessStart { process: clients[0].into() }).unwrap();
     world.run(clients[0]);

@@ -1,7 +1,9 @@
-//! How writes to old pages are noticed: by a fault at the first one, or by the dirty bit of each.
+//! How writes to old pages are noticed (the write barrier): by a fault at the first write, or by
+//! the dirty bit of each page.
 //!
-//! Both are a [`Watched`] memory at [`crate::places`]. The window tells of dirty bits without a call, and no write is
-//! slower for it; but every page of the old generation is asked. A fault tells of its page alone, and is dear.
+//! Both are a [`Watched`] memory at [`crate::raw_pages`]. Dirty bits are read from the window
+//! without a call, and they slow down no write; but every page of the old generation must be looked
+//! at. A fault names the page that was written, but is expensive.
 
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -13,24 +15,25 @@ use libsys::{Error, PageRange, UserPage};
 
 use crate::copying::Memory;
 use crate::generations::Watched;
-use crate::places::{END, START, load, store};
+use crate::raw_pages::{END, START, load, store};
 
-/// Pages are watched by PROTN; TRAP remembers those that are written, and UNPROT lets the write go on.
+/// Pages are watched by PROTN. TRAP remembers the pages that are written, and UNPROT permits the
+/// write.
 #[derive(Debug)]
 pub struct ByFaults(());
 
-/// Pages are watched by making them clean.
+/// Pages are watched by clearing their dirty bits.
 #[derive(Debug)]
 pub struct ByDirtyBits(());
 
-/// Words of one bit for each page of the places.
+/// Words of a set with one bit for each raw page.
 const WORDS: usize = ((END - START) / PAGE_SIZE / 32) as usize;
 /// The pages that were written since they were protected.
 static WRITTEN: [AtomicU32; WORDS] = [const { AtomicU32::new(0) }; WORDS];
 static FAULTS: AtomicU32 = AtomicU32::new(0);
 
 impl ByFaults {
-    /// Begins to handle faults.
+    /// Installs the fault handler.
     ///
     /// # Errors
     /// See [`primitives::trap`].
@@ -47,7 +50,7 @@ impl ByFaults {
 }
 
 impl ByDirtyBits {
-    /// No handler is needed: faults are as if there were none of ours.
+    /// Removes the fault handler: it is not needed.
     ///
     /// # Errors
     /// See [`primitives::trap`].
@@ -75,12 +78,12 @@ fn bit(page: u32) -> (&'static AtomicU32, u32) {
     (&WRITTEN[index as usize / 32], 1 << (index % 32))
 }
 
-/// Ranges for calls, of at most as many pages as one takes.
+/// Ranges of at most as many pages as one call takes.
 fn ranges(pages: Range<u32>) -> impl Iterator<Item = PageRange> {
     const MOST: u32 = PageRange::LIMIT * PAGE_SIZE;
     pages.clone().step_by(MOST as usize).map(move |start| {
         let length = (pages.end - start).min(MOST) / PAGE_SIZE;
-        PageRange::new(UserPage::known(start), length).expect("the places are a process's")
+        PageRange::new(UserPage::known(start), length).expect("raw pages are a process's")
     })
 }
 
@@ -137,7 +140,7 @@ impl Watched for ByDirtyBits {
         ranges(pages).for_each(|range| primitives::dirty(range, |page| each(page.address())));
     }
 
-    /// Every page of it can be written.
+    /// Every page can be written.
     fn open(&mut self, _: u32) {}
 
     fn watch(&mut self, pages: Range<u32>) {

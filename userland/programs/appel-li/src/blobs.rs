@@ -1,19 +1,20 @@
-//! Where compressed pages lie: one behind the other in a piece of memory of fixed size, pushed together when it is full.
+//! Where compressed pages (*blobs*) lie: one behind the other in a piece of memory of fixed size.
+//! When it is full, the blobs are moved together.
 //!
-//! Nothing here allocates after the beginning, because a fault handler calls it.
+//! Nothing here allocates after the beginning, because a fault handler uses it.
 
 use alloc::boxed::Box;
 use alloc::vec;
 
-/// Before each blob: its page and its length, 2 bytes each.
+/// Bytes before each blob: its page and its length, 2 bytes each.
 const HEADER: usize = 4;
 
 /// At most one blob for each of some pages.
 #[derive(Debug)]
 pub struct Blobs {
     bytes: Box<[u8]>,
-    /// Where the header of each page's blob is.
-    places: Box<[Option<usize>]>,
+    /// The offset of the header of each page's blob.
+    offsets: Box<[Option<usize>]>,
     end: usize,
 }
 
@@ -22,36 +23,40 @@ pub struct Blobs {
 pub struct Full;
 
 impl Blobs {
-    /// None yet: room for so many bytes, and the blobs of pages below `pages`.
+    /// No blobs; room for `bytes` bytes, and for the blobs of pages below `pages`.
     #[must_use]
     pub fn new(pages: u16, bytes: usize) -> Self {
-        Self { bytes: vec![0; bytes].into(), places: vec![None; usize::from(pages)].into(), end: 0 }
+        Self {
+            bytes: vec![0; bytes].into(),
+            offsets: vec![None; usize::from(pages)].into(),
+            end: 0,
+        }
     }
 
-    /// A page's blob.
+    /// The blob of a page.
     #[must_use]
     pub fn get(&self, page: u16) -> Option<&[u8]> {
-        let place = self.places[usize::from(page)]?;
-        Some(&self.bytes[place + HEADER..place + self.size(place)])
+        let offset = self.offsets[usize::from(page)]?;
+        Some(&self.bytes[offset + HEADER..offset + self.size(offset)])
     }
 
-    /// Gives a page a blob, in place of the one it had. It is shorter than 64 KiB.
+    /// Stores the blob of a page, in place of an older one. It is shorter than 64 KiB.
     ///
     /// # Errors
-    /// `Full`: there is no room for it, and the page has none any more.
+    /// `Full`: there is no room for it. The page has no blob then.
     pub fn put(&mut self, page: u16, blob: &[u8]) -> Result<(), Full> {
         let length = u16::try_from(blob.len()).map_err(|_| Full)?;
-        self.places[usize::from(page)] = None;
+        self.offsets[usize::from(page)] = None;
         let size = HEADER + blob.len();
         if self.bytes.len() - self.end < size {
             self.push_together();
         }
-        let place = self.end;
-        let room = self.bytes.get_mut(place..place + size).ok_or(Full)?;
+        let offset = self.end;
+        let room = self.bytes.get_mut(offset..offset + size).ok_or(Full)?;
         room[..2].copy_from_slice(&page.to_le_bytes());
         room[2..HEADER].copy_from_slice(&length.to_le_bytes());
         room[HEADER..].copy_from_slice(blob);
-        self.places[usize::from(page)] = Some(place);
+        self.offsets[usize::from(page)] = Some(offset);
         self.end += size;
         Ok(())
     }
@@ -59,16 +64,16 @@ impl Blobs {
     /// Bytes in blobs, without headers.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.places.iter().flatten().map(|place| self.size(*place) - HEADER).sum()
+        self.offsets.iter().flatten().map(|offset| self.size(*offset) - HEADER).sum()
     }
 
     fn half(&self, at: usize) -> u16 {
         u16::from_le_bytes([self.bytes[at], self.bytes[at + 1]])
     }
 
-    /// Of the blob at a place, header included.
-    fn size(&self, place: usize) -> usize {
-        HEADER + usize::from(self.half(place + 2))
+    /// The bytes of the blob at an offset, header included.
+    fn size(&self, offset: usize) -> usize {
+        HEADER + usize::from(self.half(offset + 2))
     }
 
     fn push_together(&mut self) {
@@ -76,7 +81,7 @@ impl Blobs {
         while from < self.end {
             let size = self.size(from);
             let page = self.half(from);
-            let owner = &mut self.places[usize::from(page)];
+            let owner = &mut self.offsets[usize::from(page)];
             if *owner == Some(from) {
                 *owner = Some(to);
                 self.bytes.copy_within(from..from + size, to);

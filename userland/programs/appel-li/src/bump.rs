@@ -1,7 +1,9 @@
-//! How a cell is allocated without a check: by three instructions, which begin again when the second one faults.
+//! How a cell is allocated without a check: by three instructions, which are executed again if the
+//! second one faults.
 //!
-//! The last word of the new cell is written before the cell is taken. If the cell reaches into the guard page, that
-//! write faults; the handler makes room, calls [`set_next`] and goes on at [`again`], where that is read anew.
+//! The last word of the new cell is written before the cell is taken. If the cell reaches into the
+//! guard page, that write faults. The handler makes room, calls [`set_next`] and then [`again`],
+//! which resumes at the first instruction.
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;
@@ -11,47 +13,48 @@ use libsys::paging::fault::Fault;
 
 use crate::copying::CELL;
 
-/// Where the next cell begins. One thread and its handler read and write it.
+/// The address of the next cell. One thread and its fault handler read and write it.
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 unsafe extern "C" {
     safe fn appel_li_allocate() -> u32;
-    /// The write; there is nothing to read.
+    /// The instruction that writes. Only its address is used.
     static appel_li_allocate_write: u8;
 }
 
-/// Takes a cell of zeros in its second word, and returns its address. All cells that the program does not find again
-/// by its roots may have moved.
+/// Takes a cell with zeros in its second word, and returns its address. The call may move every
+/// cell: only the roots are still right afterwards.
 #[must_use]
 pub fn allocate() -> u32 {
     appel_li_allocate()
 }
 
-/// Where the next cell will begin.
+/// The address of the next cell.
 #[must_use]
 pub fn next() -> u32 {
     NEXT.load(Ordering::Relaxed)
 }
 
-/// Has the next cell begin at an address, a multiple of [`CELL`].
+/// Sets the address of the next cell: a multiple of [`CELL`].
 pub fn set_next(address: u32) {
     NEXT.store(address, Ordering::Relaxed);
 }
 
-/// Is it the allocation that has faulted? Then it begins again when the handler returns.
+/// If the fault is that of the allocation, resumes at its first instruction and returns `true`.
 pub fn again(fault: &mut Fault<'_>) -> bool {
     let write = (&raw const appel_li_allocate_write).expose_provenance() as u32;
     if fault.eip() != write {
         return false;
     }
-    // SAFETY: the allocation has put nothing on the stack and changed nothing but registers that its caller does not need,
-    // so it can begin again.
+    // SAFETY: the allocation has put nothing on the stack and changed only registers that its
+    // caller does not use, so it can begin again.
     unsafe { fault.resume_at((appel_li_allocate as *const ()).expose_provenance() as u32) };
     true
 }
 
-// No argument, the result in eax; nothing on the stack but the return address, so that it can begin again. `NEXT` is
-// always in the places (`crate::places`) or, when they are used up, at their end; no Rust object lies in either.
+// No argument; the result is in eax. Only the return address is on the stack, so that it can begin
+// again. `NEXT` always lies in the raw pages (`crate::raw_pages`) or, when they are used up, at
+// their end; no Rust object lies in either.
 global_asm!(
     "    .pushsection .text.appel_li_allocate, \"ax\", @progbits",
     "    .global appel_li_allocate",

@@ -1,11 +1,12 @@
-//! How live cells are moved: Cheney's copying, over any memory.
+//! How live cells are moved: Cheney's copying algorithm, over any memory.
 //!
-//! Pure: the programs' memory is `places`, the tests' a map. A cell has two words; each is a number, nothing
-//! or the address of a cell. Where a cell was, its first word says where it is now.
+//! Pure: the memory of the programs is `raw_pages`, that of the tests a map. A cell has two words;
+//! each is a number, nothing, or the address of a cell. The first word of a cell that has moved
+//! holds its new address.
 
 use core::ops::Range;
 
-/// Bytes of a cell, and what its address is a multiple of.
+/// Bytes of a cell. The address of a cell is a multiple of it.
 pub const CELL: u32 = 8;
 
 /// Words at addresses.
@@ -13,11 +14,12 @@ pub trait Memory {
     /// The word at a multiple of 4.
     fn load(&self, address: u32) -> u32;
 
-    /// Puts a word there.
+    /// Stores a word at a multiple of 4.
     fn store(&mut self, address: u32, word: u32);
 }
 
-/// What a field or a root holds, in a word: bit 0 marks a number, bit 1 a cell that has moved.
+/// The contents of a field or a root, in a word: bit 0 marks a number, bit 1 the new address of a
+/// cell that has moved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Value(u32);
 
@@ -25,7 +27,7 @@ impl Value {
     /// Nothing.
     pub const NOTHING: Self = Self(0);
 
-    /// A number; its highest bit is lost.
+    /// A number. Its highest bit is lost.
     #[must_use]
     pub const fn number(number: u32) -> Self {
         Self(number << 1 | 1)
@@ -38,13 +40,13 @@ impl Value {
         Self(address)
     }
 
-    /// What a word of a cell says.
+    /// The value in a word of a cell.
     #[must_use]
     pub const fn from_word(word: u32) -> Self {
         Self(word)
     }
 
-    /// The word that says it.
+    /// The word for a value.
     #[must_use]
     pub const fn word(self) -> u32 {
         self.0
@@ -63,10 +65,10 @@ impl Value {
     }
 }
 
-/// Bit 1 of a cell's first word: the rest of it is where the cell has gone.
+/// Bit 1 of a cell's first word: the other bits are the address to which the cell has moved.
 const MOVED: u32 = 2;
 
-/// A collection under way: cells in `from` that are still needed move to `to` and beyond.
+/// A collection under way. The live cells in `from` move to `to` and beyond.
 #[derive(Debug)]
 pub struct Copying<'a, M> {
     memory: &'a mut M,
@@ -76,13 +78,13 @@ pub struct Copying<'a, M> {
 }
 
 impl<'a, M: Memory> Copying<'a, M> {
-    /// Cells are to move from a range of addresses to where another one begins. There must be room for all of them, and
-    /// the two must not overlap.
+    /// A collection that moves cells from a range of addresses to `to` and beyond. There must be
+    /// room for all of them, and the two must not overlap.
     pub fn new(memory: &'a mut M, from: Range<u32>, to: u32) -> Self {
         Self { memory, from, scanned: to, next: to }
     }
 
-    /// What a root must hold from now on. Its cell moves if nobody has moved it before.
+    /// The new contents of a root. Moves its cell if it has not moved yet.
     pub fn root(&mut self, value: Value) -> Value {
         let Some(cell) = value.as_cell().filter(|cell| self.from.contains(cell)) else {
             return value;
@@ -91,15 +93,16 @@ impl<'a, M: Memory> Copying<'a, M> {
         if first & (MOVED | 1) == MOVED {
             return Value::cell(first & !MOVED);
         }
-        let place = self.next;
-        self.memory.store(place, first);
-        self.memory.store(place + 4, self.memory.load(cell + 4));
-        self.memory.store(cell, place | MOVED);
+        let new = self.next;
+        self.memory.store(new, first);
+        self.memory.store(new + 4, self.memory.load(cell + 4));
+        self.memory.store(cell, new | MOVED);
         self.next += CELL;
-        Value::cell(place)
+        Value::cell(new)
     }
 
-    /// Treats both words of all cells in a range as roots. A word that stays the same is not written.
+    /// Treats both words of all cells in a range as roots. A word that stays the same is not
+    /// written.
     pub fn roots_in(&mut self, cells: Range<u32>) {
         for address in cells.step_by(4) {
             let word = self.memory.load(address);
@@ -110,7 +113,7 @@ impl<'a, M: Memory> Copying<'a, M> {
         }
     }
 
-    /// Moves everything that the moved cells still refer to, and returns the end of the last cell.
+    /// Moves everything that the moved cells refer to, and returns the end of the last cell.
     #[must_use]
     pub fn finish(mut self) -> u32 {
         while self.scanned != self.next {

@@ -1,4 +1,4 @@
-//! Why a program could not show what it means to.
+//! Why one of these programs failed.
 
 use core::fmt;
 
@@ -8,23 +8,23 @@ use libsys::call::Partial;
 /// The reason, for one line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Failure {
-    /// A call that it needs has failed.
+    /// A call has failed.
     Call(Error),
-    /// Something is not as it should be.
+    /// A value is wrong.
     Wrong {
-        /// What.
+        /// What the value is.
         what: &'static str,
         /// What was found.
         found: u32,
-        /// What should be there.
+        /// The right value.
         expected: u32,
     },
 }
 
-/// The value is what it should be.
+/// Checks a value.
 ///
 /// # Errors
-/// `Wrong`: it is not.
+/// `Wrong`: the value is not the expected one.
 pub fn expect(what: &'static str, found: u32, expected: u32) -> Result<(), Failure> {
     if found == expected { Ok(()) } else { Err(Failure::Wrong { what, found, expected }) }
 }

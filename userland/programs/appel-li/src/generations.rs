@@ -1,11 +1,14 @@
-//! A collector with two generations: cells begin in a nursery; what is still needed when that is full becomes old.
+//! A collector with two generations. Cells are allocated in a nursery; the cells that are live when
+//! the nursery is full become old.
 //!
-//! An old cell may come to refer to a young one. So that a collection of the nursery need not read all old cells, the
-//! memory remembers which old pages were written ([`Watched`]): by faults or by dirty bits, which is all the same here.
+//! An old cell may come to refer to a young one. So that a collection of the nursery need not read
+//! all old cells, the memory remembers which old pages were written ([`Watched`]), by faults or by
+//! dirty bits.
 //!
-//! Pure over [`Watched`]. Assumed: the caller keeps every reference in the roots while [`Generations::reserve`] runs.
+//! Pure over [`Watched`]. Assumed: the caller keeps every reference in the roots while
+//! [`Generations::reserve`] runs.
 //!
-//! Not done: ageing. A cell becomes old at the first collection it lives through.
+//! Not done: ageing. A cell becomes old at the first collection that finds it live.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -19,18 +22,18 @@ pub trait Watched: Memory {
     /// Calls `each` with the pages that were written since they were last watched, in order.
     fn written(&mut self, pages: Range<u32>, each: impl FnMut(u32));
 
-    /// Lets the collector itself write a page.
+    /// Permits the collector itself to write a page.
     fn open(&mut self, page: u32);
 
-    /// Has these pages count as not written, and watches them.
+    /// Counts these pages as not written, and watches them.
     fn watch(&mut self, pages: Range<u32>);
 }
 
-/// The old generation is full of cells that are still needed.
+/// The old generation has no room for the live cells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Full;
 
-/// What collections have done.
+/// What the collections have done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Work {
     /// Collections of the nursery.
@@ -47,7 +50,7 @@ pub struct Generations<M> {
     memory: M,
     nursery: Range<u32>,
     next: u32,
-    /// Where old cells are, and where they go by the next major collection.
+    /// The space of the old cells. A major collection moves them to the other space.
     old: Range<u32>,
     other: Range<u32>,
     old_end: u32,
@@ -55,8 +58,8 @@ pub struct Generations<M> {
 }
 
 impl<M: Watched> Generations<M> {
-    /// A heap with a nursery of so many pages, and two spaces of so many for old cells, one after the other from
-    /// `start`, the first address of a page.
+    /// A heap with a nursery of `nursery` pages and two spaces of `old` pages for old cells, one
+    /// after the other from `start`, the first address of a page.
     #[must_use]
     pub fn new(memory: M, start: u32, nursery: u32, old: u32) -> Self {
         let nursery = start..start + nursery * PAGE_SIZE;
@@ -73,7 +76,7 @@ impl<M: Watched> Generations<M> {
         }
     }
 
-    /// What collections have done.
+    /// What the collections have done.
     #[must_use]
     pub const fn work(&self) -> Work {
         self.work
@@ -104,7 +107,7 @@ impl<M: Watched> Generations<M> {
     /// A new cell.
     ///
     /// # Panics
-    /// If there was no [`Generations::reserve`] for it.
+    /// If [`Generations::reserve`] did not succeed for it.
     pub fn cons(&mut self, first: Value, second: Value) -> Value {
         let cell = self.next;
         assert!(cell < self.nursery.end, "more cells than were reserved");
@@ -114,10 +117,12 @@ impl<M: Watched> Generations<M> {
         Value::cell(cell)
     }
 
-    /// Makes sure that so many cells can be made, if need be by collections, which change the roots.
+    /// Makes sure that `cells` cells can be allocated, by collections if necessary, which change
+    /// the roots.
     ///
     /// # Errors
-    /// `Full`: there is no room for the next collection, or the nursery has not so many cells. Nothing is lost.
+    /// `Full`: there is no room for the next collection, or the nursery is smaller than that.
+    /// Nothing is lost.
     pub fn reserve(&mut self, cells: u32, roots: &mut [Value]) -> Result<(), Full> {
         let free = |heap: &Self| (heap.nursery.end - heap.next) / CELL;
         if free(self) < cells {
@@ -126,7 +131,7 @@ impl<M: Watched> Generations<M> {
         if free(self) < cells { Err(Full) } else { Ok(()) }
     }
 
-    /// Makes all needed cells old.
+    /// Makes all live cells old.
     ///
     /// # Errors
     /// `Full`: there is no room for so many.
@@ -141,14 +146,15 @@ impl<M: Watched> Generations<M> {
         Ok(())
     }
 
-    /// Moves all needed old cells together, after [`Generations::collect`].
+    /// Moves all live old cells to the other space, after [`Generations::collect`].
     ///
     /// # Panics
     /// If there are young cells.
     pub fn major(&mut self, roots: &mut [Value]) {
         assert_eq!(self.next, self.nursery.start, "young cells refer to old ones");
         let old = self.old_cells();
-        // Each cell that moves leaves its new address where it was. The other space is open ever since.
+        // Each cell that moves leaves its new address where it was, so its page is written. The
+        // other space has been writable since the last major collection.
         for page in (old.start..old.end).step_by(PAGE_SIZE as usize) {
             self.memory.open(page);
         }
@@ -170,7 +176,7 @@ impl<M: Watched> Generations<M> {
         let mut written = Vec::new();
         self.memory.written(old.start..page_end(old.end), |page| written.push(page));
         self.work.pages += written.len() as u32;
-        // Cells become old from here on, and this page may be watched.
+        // Cells become old from this address on, and its page may be watched.
         let first = page_of(old.end);
         if first != old.end && written.last() != Some(&first) {
             self.memory.open(first);

@@ -1,6 +1,6 @@
-//! What the programs on the primitives of Appel and Li (1991) share: everything that is not one program's story.
+//! What the programs on the primitives of Appel and Li (1991) share.
 //!
-//! Assumed: one thread, whose fault handler may run between any two instructions that touch `places`.
+//! Assumed: one thread, whose fault handler may run at any instruction that touches `raw_pages`.
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
 
@@ -20,6 +20,6 @@ pub mod bump;
 #[cfg(target_os = "none")]
 pub mod failure;
 #[cfg(target_os = "none")]
-pub mod places;
+pub mod raw_pages;
 #[cfg(target_os = "none")]
 pub mod tier;

@@ -5,10 +5,12 @@
 pub struct Random(u32);
 
 impl Random {
-    /// One that is as unlike those of other seeds as can be; 0 is a seed like any.
+    /// A generator for a seed. Every seed is possible, and seeds that are alike give numbers that
+    /// are not.
     #[must_use]
     pub const fn new(seed: u32) -> Self {
-        // Zero would stay zero. An odd factor permutes the seeds, and none but one becomes 0.
+        // The state 0 would stay 0. An odd factor permutes the seeds, and only the seed -1 becomes
+        // 0.
         let state = seed.wrapping_add(1).wrapping_mul(0x9E37_79B9);
         Self(if state == 0 { 1 } else { state })
     }
@@ -26,7 +28,7 @@ impl Random {
         ((self.next() as u64 * bound as u64) >> 32) as u32
     }
 
-    /// Puts things in another order, each as likely as any.
+    /// Shuffles the items; each order is equally likely.
     pub fn shuffle<T>(&mut self, things: &mut [T]) {
         for last in (1..things.len()).rev() {
             things.swap(last, self.below(last as u32 + 1) as usize);

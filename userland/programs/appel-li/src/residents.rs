@@ -1,5 +1,5 @@
-//! Which page goes when another one comes: second chance. A hand goes round the pages that are there; one that was used
-//! since the hand came by last is passed over once.
+//! Which page goes when another one comes: second chance. A hand goes round the pages that are in
+//! memory. A page that was accessed since the hand came by last is passed over once.
 
 /// The pages that are in memory: at most `N`, each with a frame number of its own, `0..N`.
 #[derive(Clone, Copy, Debug)]
@@ -12,8 +12,9 @@ impl<const N: usize> Residents<N> {
     /// No pages.
     pub const EMPTY: Self = Self { pages: [None; N], hand: 0 };
 
-    /// The frame for a new page, and the page that has it now and has to go. `used` says whether a page was used since
-    /// it was last asked about that page; after two rounds of yes, the next page goes all the same.
+    /// Admits a page. Returns its frame number, and the page that has that frame and must go.
+    /// `used` returns whether a page was accessed since `used` was last called for it. If all pages
+    /// were accessed twice, the next one goes all the same.
     pub fn admit(
         &mut self,
         page: u16,

@@ -1,13 +1,13 @@
-//! What the mutator of `gc` builds, and what it must find: lists and trees of numbers that follow from a seed.
+//! What the mutator of `gc` builds: lists and trees of numbers that follow from a seed.
 //!
-//! The checksum of a structure is known without it ([`Shape::checksum`]); reading the cells ([`Shape::read`]) must give
-//! the same.
+//! The checksum of a structure follows from its shape ([`Shape::checksum`]). Reading the cells
+//! ([`Shape::read`]) must give the same.
 
 use crate::copying::Value;
 use crate::generations::{Generations, Watched};
 use crate::random::Random;
 
-/// A structure. It is empty at first.
+/// A structure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Shape {
     /// Nothing.
@@ -15,24 +15,25 @@ pub enum Shape {
     Empty,
     /// A list of numbers.
     List {
-        /// Of the numbers that it was built of.
+        /// The seed of its numbers.
         seed: u32,
-        /// How many, not 0.
+        /// How many numbers; not 0.
         length: u32,
-        /// Numbers that were put in behind the first one later, from 0 on, the last one in front.
+        /// How many numbers, from 0 on, were inserted behind the first one later. The last inserted
+        /// comes first.
         grown: u32,
     },
     /// A binary tree with numbers at its leaves.
     Tree {
-        /// Of the numbers.
+        /// The seed of its numbers.
         seed: u32,
-        /// 0 is a leaf.
+        /// The depth; 0 is a leaf.
         depth: u32,
     },
 }
 
 impl Shape {
-    /// One of any kind and size.
+    /// A structure of any kind and size.
     pub fn any(random: &mut Random) -> Self {
         let seed = random.next();
         if random.below(3) == 0 {
@@ -42,7 +43,7 @@ impl Shape {
         }
     }
 
-    /// The cells that [`Shape::build`] takes.
+    /// The cells that [`Shape::build`] allocates.
     #[must_use]
     pub const fn cells(self) -> u32 {
         match self {
@@ -52,7 +53,7 @@ impl Shape {
         }
     }
 
-    /// Builds it of new cells, which must have been reserved.
+    /// Builds the structure. Its cells must have been reserved.
     pub fn build<M: Watched>(self, heap: &mut Generations<M>) -> Value {
         match self {
             Self::Empty => Value::NOTHING,
@@ -64,7 +65,7 @@ impl Shape {
         }
     }
 
-    /// The checksum that it should have.
+    /// The right checksum.
     #[must_use]
     pub fn checksum(self) -> u32 {
         match self {
@@ -81,7 +82,7 @@ impl Shape {
         }
     }
 
-    /// The checksum of what is there; 0 where the shape is another one.
+    /// The checksum of the cells; 0 if they have another shape.
     #[must_use]
     pub fn read<M: Watched>(self, heap: &Generations<M>, value: Value) -> u32 {
         match self {
@@ -97,16 +98,17 @@ impl Shape {
     }
 }
 
-/// The number at a place of a structure: of 31 bits, as a value holds.
-const fn number(seed: u32, place: u32) -> u32 {
-    Random::new(seed.wrapping_add(place)).next() >> 1
+/// The number at an index of a structure: 31 bits, as many as a value holds.
+const fn number(seed: u32, index: u32) -> u32 {
+    Random::new(seed.wrapping_add(index)).next() >> 1
 }
 
 const fn mix(sum: u32, number: u32) -> u32 {
     (sum ^ number).wrapping_mul(0x0100_0193).rotate_left(5)
 }
 
-/// The part below the node with this number: the root is 1, the children of `n` are `2n` and `2n + 1`.
+/// The subtree below the node with this number: the root is 1, the children of `n` are `2n` and `2n
+/// + 1`.
 fn tree<M: Watched>(heap: &mut Generations<M>, seed: u32, depth: u32, node: u32) -> Value {
     if depth == 0 {
         return Value::number(number(seed, node));
@@ -116,7 +118,7 @@ fn tree<M: Watched>(heap: &mut Generations<M>, seed: u32, depth: u32, node: u32)
     heap.cons(left, right)
 }
 
-/// Adds the leaves from left to right.
+/// Adds up the leaves from left to right.
 fn read_tree<M: Watched>(heap: &Generations<M>, value: Value, depth: u32, sum: u32) -> u32 {
     match (value.as_cell(), value.as_number()) {
         (Some(cell), None) if depth > 0 => {

@@ -1,7 +1,9 @@
-//! The pager of `compress`: it keeps the frames of an arena, and what the pages without a frame held.
+//! The pager of `compress`: it has the frames of an arena, and the compressed contents of the pages
+//! without a frame.
 //!
-//! Each frame has two pages (MAP2): a private one, which is always writable, and a public one in the arena, which is
-//! there only while its contents are. So a page is emptied and filled while the program cannot see it.
+//! Each frame has two mappings (MAP2): a private page, which is always mapped and writable, and a
+//! page of the arena, which is mapped only while the frame holds its contents. So the pager fills
+//! and empties a frame while the program cannot see it.
 
 use alloc::boxed::Box;
 
@@ -13,12 +15,12 @@ use swap::Bytes;
 use swap::codec::{Codec, Compressed, expand};
 
 use crate::blobs::Blobs;
-use crate::places::{self, load, place, store};
+use crate::raw_pages::{self, load, raw_page, store};
 use crate::residents::Residents;
 
 /// Pages of the arena.
 pub const PAGES: u16 = 256;
-/// Frames for them.
+/// Frames of the arena.
 pub const FRAMES: usize = 48;
 /// The private page of frame 0.
 const PRIVATE: u32 = 1024;
@@ -30,9 +32,9 @@ const ROOM: usize = 768 << 10;
 pub struct Done {
     /// Faults served.
     pub faults: u32,
-    /// Pages that went and were compressed.
+    /// Pages that were compressed when they went.
     pub compressed: u32,
-    /// Pages that went and were as they had come.
+    /// Pages that had not changed since they came.
     pub clean: u32,
 }
 
@@ -40,7 +42,7 @@ pub struct Done {
 #[derive(Debug)]
 pub struct Tier {
     residents: Residents<FRAMES>,
-    /// Frames whose contents have changed since they came, as far as the page's entry does not say so any more.
+    /// Frames whose contents have changed since they came, and whose D bit has been cleared since.
     dirty: [bool; FRAMES],
     blobs: Blobs,
     codec: Codec,
@@ -48,19 +50,20 @@ pub struct Tier {
     done: Done,
 }
 
-/// The arena's page.
+/// A page of the arena.
 #[must_use]
 pub const fn public(page: u16) -> UserPage {
-    place(page as u32)
+    raw_page(page as u32)
 }
 
 impl Tier {
-    /// A pager whose pages are all zeros. All its memory is taken now: it runs in a fault handler.
+    /// A pager whose pages are all zeros. It takes all its memory here, because it runs in a fault
+    /// handler.
     ///
     /// # Errors
-    /// See [`places::allocate`].
+    /// See [`raw_pages::allocate`].
     pub fn new() -> Result<Self, Error> {
-        places::allocate(place(PRIVATE), FRAMES as u32)?;
+        raw_pages::allocate(raw_page(PRIVATE), FRAMES as u32)?;
         Ok(Self {
             residents: Residents::EMPTY,
             dirty: [false; FRAMES],
@@ -71,7 +74,7 @@ impl Tier {
         })
     }
 
-    /// What it has done.
+    /// What the pager has done.
     #[must_use]
     pub const fn done(&self) -> Done {
         self.done
@@ -86,8 +89,8 @@ impl Tier {
     /// Brings a page that is absent.
     ///
     /// # Errors
-    /// `OutOfFrames`: there is no room for the page that has to go, or for a table. `Fault`: what was compressed is
-    /// damaged.
+    /// `OutOfFrames`: there is no room for the page that must go, or no frame for a page table.
+    /// `Fault`: the compressed bytes are damaged.
     pub fn bring(&mut self, page: u16) -> Result<(), Error> {
         self.done.faults += 1;
         let dirty = &mut self.dirty;
@@ -121,7 +124,7 @@ impl Tier {
         let blob = match self.codec.compress(&self.buffer) {
             Compressed::Zeros => &[],
             Compressed::Smaller(blob) => blob,
-            Compressed::Same => &self.buffer[..],
+            Compressed::Incompressible => &self.buffer[..],
         };
         self.blobs.put(page, blob).map_err(|_| Error::OutOfFrames)
     }
@@ -140,7 +143,7 @@ impl Tier {
 }
 
 const fn private(frame: usize) -> UserPage {
-    place(PRIVATE + frame as u32)
+    raw_page(PRIVATE + frame as u32)
 }
 
 /// The addresses of a frame's words.

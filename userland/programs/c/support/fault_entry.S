@@ -1,4 +1,4 @@
-/* How a fault gets from the kernel to the function in `fault_handler`, and back to the instruction that faulted. */
+/* The path of a fault from the kernel to the function in `fault_handler`, and back to the instruction that faulted. */
 
         .intel_syntax noprefix
 

@@ -1,7 +1,7 @@
-/* Where a forked child comes to itself: a stack frame that nothing changes while the parent builds the child.
+/* Where a forked child begins: in a stack frame that nothing changes while the parent builds the child.
  *
  * The child begins with the parent's registers as they were at the trap, but with its stack as it is when it is copied,
- * later. A C compiler may use a frame's words again in between; this frame it does not know.
+ * later. A C compiler may use a frame's words again in between; it does not know of this frame.
  */
 #include <vitrine.h>
 

@@ -1,4 +1,4 @@
-/* The four functions that a C compiler may call without being asked, library or not. */
+/* The four functions to which a C compiler may generate calls, with or without a library. */
 #include <stddef.h>
 
 void *memcpy(void *to, const void *from, size_t length)
@@ -19,7 +19,7 @@ void *memmove(void *to, const void *from, size_t length)
 {
     if ((size_t)to - (size_t)from >= length)
         return memcpy(to, from, length);
-    /* `to` lies inside what is copied: from the last byte down to the first. */
+    /* `to` lies inside the source, so the bytes are copied from the last to the first. */
     char *at = (char *)to + length;
     const char *source = (const char *)from + length;
     while (at != to)

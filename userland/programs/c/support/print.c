@@ -1,4 +1,4 @@
-/* How a program without a library prints: a line, put together in a buffer, written by one call. */
+/* How a program without a library prints: it builds a line in a buffer and writes it by one call. */
 #include <stdarg.h>
 #include "support.h"
 

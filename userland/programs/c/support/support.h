@@ -13,7 +13,7 @@ void print(const char *format, ...);
    entry's bits by name. */
 void print_entry(const char *title, uint32_t page);
 
-/* Where the kernel is told to reflect faults to; it calls what is in `fault_handler`. */
+/* The entry for faults that the kernel is given; it calls the function in `fault_handler`. */
 void fault_entry(void);
 extern void (*fault_handler)(struct vitrine_fault *fault);
 

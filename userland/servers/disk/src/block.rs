@@ -1,27 +1,27 @@
-//! What a virtio block device is told and says (Virtual I/O Device Specification 1.2, 5.2).
+//! The requests and replies of a virtio block device (Virtual I/O Device Specification 1.2, 5.2).
 
 use bitflags::bitflags;
 use libsys::service::disk::protocol::DiskError;
 
 /// The vendor of all virtio devices on PCI.
 pub const VENDOR: u16 = 0x1AF4;
-/// A block device: the modern id, and that of one that also speaks the legacy interface.
+/// A block device: the modern id, and the id of a device that also has the legacy interface.
 pub const DEVICES: [u16; 2] = [0x1042, 0x1001];
 
 bitflags! {
-    /// What this driver makes use of.
+    /// The features that this driver uses.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     pub struct Features: u64 {
-        /// The device takes no writes.
+        /// The device cannot be written.
         const READ_ONLY = 1 << 5;
-        /// The device has a cache, and can flush it.
+        /// The device has a write cache, and can flush it.
         const FLUSH = 1 << 9;
         /// The interface of version 1.
         const VERSION_1 = 1 << 32;
     }
 }
 
-/// What a request is for.
+/// The operation of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Operation {
     /// From the disk.
@@ -32,10 +32,10 @@ pub enum Operation {
     Flush,
 }
 
-/// Bytes of a request's header; its status, one byte, is after it.
+/// Bytes of a request's header. The status, one byte, follows.
 pub const HEADER: usize = 16;
 
-/// A request's header.
+/// The header of a request.
 #[must_use]
 pub fn header(operation: Operation, sector: u64) -> [u8; HEADER] {
     let number: u32 = match operation {
@@ -49,13 +49,13 @@ pub fn header(operation: Operation, sector: u64) -> [u8; HEADER] {
     bytes
 }
 
-/// What the status is before the device has written it.
+/// The value of the status before the device writes it.
 pub const UNWRITTEN: u8 = 0xFF;
 
-/// What the device says of a request.
+/// The meaning of a status that the device has written.
 ///
 /// # Errors
-/// `DeviceError`: anything but 0.
+/// `DeviceError`: any status but 0.
 pub const fn outcome(status: u8) -> Result<(), DiskError> {
     if status == 0 { Ok(()) } else { Err(DiskError::DeviceError) }
 }

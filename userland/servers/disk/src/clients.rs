@@ -1,8 +1,9 @@
-//! Whom the disk serves, and what part of the disk each client sees.
+//! Which clients the disk serves, and which part of the disk each of them may use.
 //!
-//! The disk's parent admits a process to a range of pages; the process may then open that range and no other. A disk that
-//! was started for everyone admits whoever opens it to all of its sectors. A client is dropped when its process has ended,
-//! before the next request is looked at, so an id that comes back names nobody here.
+//! The disk's parent admits a process to a range of pages; the process may then open that range and
+//! no other. A disk that was started for everyone admits each process that opens it to all of its
+//! sectors. A client is removed when its process has ended, before the next request is served; so
+//! an id that is used again is no client.
 
 use libsys::ProcessId;
 use libsys::service::disk::protocol::{DiskError, PAGE_SECTORS, Transfer};
@@ -16,31 +17,33 @@ struct Client {
     id: ProcessId,
     first_sector: u64,
     sectors: u64,
-    /// It has opened its part.
+    /// Whether the process has opened its part.
     open: bool,
 }
 
-/// Clients by their place, which says where their transfer area is.
+/// Clients by number. The number says where a client's transfer area is.
 #[derive(Debug)]
 pub struct Clients {
-    places: [Option<Client>; CLIENTS],
+    clients: [Option<Client>; CLIENTS],
     parent: ProcessId,
     pages: u32,
     everyone: bool,
 }
 
 impl Clients {
-    /// Nobody, on a disk of so many pages. `parent` admits clients; with `everyone` each process may open all of it.
+    /// No clients, on a disk of `pages` pages. `parent` admits clients; with `everyone` each
+    /// process may open all of the disk.
     #[must_use]
     pub const fn new(parent: ProcessId, pages: u32, everyone: bool) -> Self {
-        Self { places: [None; CLIENTS], parent, pages, everyone }
+        Self { clients: [None; CLIENTS], parent, pages, everyone }
     }
 
-    /// Admits a process to a range of pages, in place of the range that it was admitted to. Then it has to open it again.
+    /// Admits a process to a range of pages. If it was admitted before, the new range replaces the
+    /// old one, and the process has to open it again.
     ///
     /// # Errors
-    /// `NotPermitted`: the sender is not the disk's parent. `BadRange`: the range is empty or goes beyond the disk. `Full`:
-    /// there is no place.
+    /// `NotPermitted`: the sender is not the disk's parent. `BadRange`: the range is empty or goes
+    /// beyond the disk. `Full`: there are [`CLIENTS`] clients already.
     pub fn admit(
         &mut self,
         sender: ProcessId,
@@ -56,10 +59,10 @@ impl Clients {
         self.put(id, first, pages, false)
     }
 
-    /// Opens a process's part of the disk, and returns its sectors.
+    /// Opens a process's part of the disk, and returns the sectors of the part.
     ///
     /// # Errors
-    /// `NotPermitted`: the process was not admitted. `Full`: there is no place.
+    /// `NotPermitted`: the process was not admitted. `Full`: there are [`CLIENTS`] clients already.
     pub fn open(&mut self, id: ProcessId) -> Result<u64, DiskError> {
         if self.everyone && self.known(id).is_none() {
             self.put(id, 0, self.pages, true)?;
@@ -69,39 +72,41 @@ impl Clients {
         Ok(client.sectors)
     }
 
-    /// The place of a client.
+    /// The number of a client.
     ///
     /// # Errors
     /// `NotPermitted`: the process was not admitted. `NotOpen`: it has not opened its part.
     pub fn find(&self, id: ProcessId) -> Result<usize, DiskError> {
-        let place = self.places.iter().position(|client| client.is_some_and(|one| one.id == id));
-        match place {
-            Some(place) if self.places[place].is_some_and(|client| client.open) => Ok(place),
+        let number = self.clients.iter().position(|client| client.is_some_and(|one| one.id == id));
+        match number {
+            Some(number) if self.clients[number].is_some_and(|client| client.open) => Ok(number),
             None if !self.everyone => Err(DiskError::NotPermitted),
             Some(_) | None => Err(DiskError::NotOpen),
         }
     }
 
-    /// Where a client's transfer begins on the disk.
+    /// The sector of the disk at which a client's transfer begins.
     ///
     /// # Errors
-    /// `BadRange`: it goes beyond the client's part of the disk, or beyond its area. `NotOpen`: there is no such client.
-    pub fn place(&self, client: usize, transfer: Transfer) -> Result<u64, DiskError> {
-        let part = self.places.get(client).copied().flatten().ok_or(DiskError::NotOpen)?;
+    /// `BadRange`: the transfer goes beyond the client's part of the disk, or beyond its area.
+    /// `NotOpen`: there is no such client.
+    pub fn sector(&self, client: usize, transfer: Transfer) -> Result<u64, DiskError> {
+        let part = self.clients.get(client).copied().flatten().ok_or(DiskError::NotOpen)?;
         transfer.check(part.sectors)?;
         Ok(part.first_sector + transfer.sector)
     }
 
-    /// Forgets a client that has ended and returns its place, whose pages are to be given back.
-    pub fn forget_one(&mut self, has_ended: impl Fn(ProcessId) -> bool) -> Option<usize> {
+    /// Removes a client that has ended and returns its number. The caller unmaps the pages of its
+    /// area.
+    pub fn remove_ended(&mut self, has_ended: impl Fn(ProcessId) -> bool) -> Option<usize> {
         let ended = |client: &Option<Client>| client.is_some_and(|client| has_ended(client.id));
-        let place = self.places.iter().position(ended)?;
-        self.places[place] = None;
-        Some(place)
+        let number = self.clients.iter().position(ended)?;
+        self.clients[number] = None;
+        Some(number)
     }
 
     fn known(&mut self, id: ProcessId) -> Option<&mut Client> {
-        self.places.iter_mut().flatten().find(|client| client.id == id)
+        self.clients.iter_mut().flatten().find(|client| client.id == id)
     }
 
     fn put(&mut self, id: ProcessId, first: u32, pages: u32, open: bool) -> Result<(), DiskError> {
@@ -111,7 +116,7 @@ impl Clients {
             *known = client;
             return Ok(());
         }
-        let free = self.places.iter_mut().find(|place| place.is_none());
+        let free = self.clients.iter_mut().find(|client| client.is_none());
         *free.ok_or(DiskError::Full)? = Some(client);
         Ok(())
     }
@@ -133,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn each_client_has_a_place_and_keeps_it() {
+    fn each_client_has_a_number_and_keeps_it() {
         let mut clients = for_everyone();
         assert_eq!(clients.find(id(1)), Err(DiskError::NotOpen));
         for slot in 0..CLIENTS as u32 {
@@ -152,9 +157,9 @@ mod tests {
             clients.open(id(slot)).unwrap();
         }
         let ended = |client| client == id(2) || client == id(5);
-        assert_eq!(clients.forget_one(ended), Some(2));
-        assert_eq!(clients.forget_one(ended), Some(5));
-        assert_eq!(clients.forget_one(ended), None);
+        assert_eq!(clients.remove_ended(ended), Some(2));
+        assert_eq!(clients.remove_ended(ended), Some(5));
+        assert_eq!(clients.remove_ended(ended), None);
         clients.open(id(9)).unwrap();
         assert_eq!((clients.find(id(2)), clients.find(id(9))), (Err(DiskError::NotOpen), Ok(2)));
     }
@@ -178,11 +183,11 @@ mod tests {
         let mut clients = Clients::new(PARENT, PAGES, false);
         clients.admit(PARENT, id(1), 10, 2).unwrap();
         clients.open(id(1)).unwrap();
-        let place = |sector, pages| clients.place(0, Transfer { sector, slot: 0, pages });
-        assert_eq!((place(0, 2), place(8, 1)), (Ok(80), Ok(88)));
+        let start = |sector, pages| clients.sector(0, Transfer { sector, slot: 0, pages });
+        assert_eq!((start(0, 2), start(8, 1)), (Ok(80), Ok(88)));
         for (sector, pages) in [(0, 3), (1, 2), (9, 1), (16, 1), (u64::MAX, 1), (u64::MAX - 79, 1)]
         {
-            assert_eq!(place(sector, pages), Err(DiskError::BadRange), "{sector} {pages}");
+            assert_eq!(start(sector, pages), Err(DiskError::BadRange), "{sector} {pages}");
         }
     }
 

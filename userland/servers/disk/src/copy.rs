@@ -1,9 +1,10 @@
-//! A page copied between a client's transfer area and the frames of the device.
+//! Copies of pages between a client's transfer area and the frames that the device reads and
+//! writes.
 #![allow(unsafe_code)]
 
 use core::arch::asm;
 
-use disk::places::{DATA_PAGE, dma};
+use disk::layout::{DATA_PAGE, dma};
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::service::disk::protocol::DiskError;
 use libsys::{Entry, UserPage, window};
@@ -11,7 +12,7 @@ use libsys::{Entry, UserPage, window};
 /// Copies a client's page into data frame `index`.
 ///
 /// # Errors
-/// `NotShared`: the page is not there.
+/// `NotShared`: no page is present there.
 pub fn to_device(page: UserPage, index: u32) -> Result<(), DiskError> {
     entry(page)?;
     copy(page.address(), dma(DATA_PAGE + index));
@@ -28,10 +29,10 @@ pub fn from_device(page: UserPage, index: u32) -> Result<(), DiskError> {
     Ok(())
 }
 
-/// Checks that a client's page can be read into.
+/// Checks that a client's page can be written.
 ///
 /// # Errors
-/// `NotShared`: it is not there. `NotWritable`: it was shared read-only.
+/// `NotShared`: no page is present there. `NotWritable`: the client has shared the page read-only.
 pub fn check_writable(page: UserPage) -> Result<(), DiskError> {
     if entry(page)?.is_writable() { Ok(()) } else { Err(DiskError::NotWritable) }
 }
@@ -41,11 +42,13 @@ fn entry(page: UserPage) -> Result<Entry, DiskError> {
     entry.ok_or(DiskError::NotShared)
 }
 
-/// Copies a page. In assembly, because the client may write its page meanwhile: no Rust object lies there.
+/// Copies a page. In assembly, because the client may write its page at the same time, so that no
+/// reference to it may exist.
 fn copy(from: u32, to: u32) {
-    // SAFETY: both pages are mapped, the target writable, as their callers have just seen or `take_frames` has arranged;
-    // only this one thread unmaps anything here. Nothing of Rust's lies in either. DF is clear, as the ABI has it. ESI
-    // is not the compiler's to give, so it is borrowed and put back.
+    // SAFETY: both pages are mapped and the target is writable: the callers have checked the
+    // client's page, and `take_frames` has mapped the other. No Rust object lies in either, and
+    // only this thread unmaps them. DF is clear, as the ABI demands. LLVM keeps ESI for itself, so
+    // it is exchanged around the copy.
     unsafe {
         asm!(
             "xchg esi, {from}", "rep movsd", "mov esi, {from}",

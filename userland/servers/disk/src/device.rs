@@ -1,11 +1,16 @@
-//! The device: one request at a time, whose end it tells by an interrupt.
+//! The device: it gets one request at a time, and reports the end of a request by an interrupt.
+//!
+//! The interrupt line may be shared with another device. The kernel masks the line when it sends
+//! the interrupt's message; this driver unmasks it when its own device has lowered it. While
+//! another device keeps the line raised, unmasking would bring the same interrupt again at once: so
+//! during a request the queue is looked at once a tick, and between requests the line stays masked.
 #![allow(unsafe_code)]
 
 use core::fmt;
 use core::slice;
 
 use disk::block::{self, Features, HEADER, Operation};
-use disk::places::{DATA_PAGE, REQUEST_PAGE, dma};
+use disk::layout::{DATA_PAGE, REQUEST_PAGE, dma};
 use libsys::abi::driver::Line;
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::device::pci::Function;
@@ -22,16 +27,16 @@ use crate::hal::{self, Access, Process};
 
 /// Entries of the queue; a request takes three.
 const QUEUE_SIZE: usize = 4;
-/// Milliseconds until the queue is looked at while another device holds the line.
+/// Milliseconds between two looks at the queue while another device keeps the line raised.
 const TICK: u32 = 1;
-/// The one queue.
+/// The device's only queue.
 const QUEUE: u16 = 0;
 
 /// Why there is no disk.
 pub enum NoDevice {
     /// No function on bus 0 is a virtio block device.
     NotFound,
-    /// It is there, but does not work: what for.
+    /// The device cannot be used; the text says in which respect.
     Unusable(&'static str),
     /// A call failed.
     Call(Error),
@@ -53,7 +58,7 @@ impl fmt::Display for NoDevice {
     }
 }
 
-/// A virtio block device that works.
+/// A virtio block device that is set up.
 pub struct Device {
     transport: PciTransport,
     queue: VirtQueue<Process, QUEUE_SIZE>,
@@ -61,12 +66,12 @@ pub struct Device {
     function: Function,
     features: Features,
     sectors: u64,
-    /// The line is masked, and stays so until the device has something to do: another device holds it.
+    /// The line stays masked until the next request, because another device keeps it raised.
     masked: bool,
 }
 
 impl Device {
-    /// Finds the first one and sets it up.
+    /// Finds the first virtio block device and sets it up.
     pub fn find() -> Result<Self, NoDevice> {
         let configuration = Configuration::open()?;
         let function =
@@ -95,17 +100,17 @@ impl Device {
         Ok(Self { transport, queue, line, function, features, sectors, masked: false })
     }
 
-    /// Which function it is.
+    /// The PCI function of the device.
     pub const fn function(&self) -> Function {
         self.function
     }
 
-    /// How large it is.
+    /// The sectors of the disk.
     pub const fn sectors(&self) -> u64 {
         self.sectors
     }
 
-    /// Does it take writes?
+    /// Whether the disk can be written.
     pub const fn is_writable(&self) -> bool {
         !self.features.contains(Features::READ_ONLY)
     }
@@ -113,7 +118,7 @@ impl Device {
     /// Reads `pages` pages from `sector` on into the data frames.
     ///
     /// # Errors
-    /// `DeviceError`.
+    /// `DeviceError`: the device reports an error.
     pub fn read(&mut self, sector: u64, pages: u32) -> Result<(), DiskError> {
         let request = Request::new(Operation::Read, sector);
         let header = request.header();
@@ -124,17 +129,17 @@ impl Device {
     /// Writes `pages` pages of the data frames from `sector` on.
     ///
     /// # Errors
-    /// `DeviceError`.
+    /// `DeviceError`: the device reports an error.
     pub fn write(&mut self, sector: u64, pages: u32) -> Result<(), DiskError> {
         let request = Request::new(Operation::Write, sector);
         let header = request.header();
         self.perform([header, data(pages)], [request.status()], &request)
     }
 
-    /// Has the device write what it has cached.
+    /// Makes the device write its cache to the disk. Does nothing if it has none.
     ///
     /// # Errors
-    /// `DeviceError`.
+    /// `DeviceError`: the device reports an error.
     pub fn flush(&mut self) -> Result<(), DiskError> {
         if !self.features.contains(Features::FLUSH) {
             return Ok(());
@@ -143,16 +148,17 @@ impl Device {
         self.perform([request.header()], [request.status()], &request)
     }
 
-    /// Hands a request to the device and sleeps until it is done.
-    fn perform<const TOLD: usize, const ASKED: usize>(
+    /// Gives a request to the device and sleeps until it is done. The device reads `from` and
+    /// writes `to`.
+    fn perform<const FROM: usize, const TO: usize>(
         &mut self,
-        told: [&'static [u8]; TOLD],
-        mut asked: [&'static mut [u8]; ASKED],
+        from: [&'static [u8]; FROM],
+        mut to: [&'static mut [u8]; TO],
         request: &Request,
     ) -> Result<(), DiskError> {
-        // SAFETY: the buffers are frames that stay mapped, and nobody touches them before `pop_used`: this process does
-        // one request at a time and waits for its end.
-        let token = unsafe { self.queue.add(&told, &mut asked) };
+        // SAFETY: the buffers are frames that stay mapped, and nothing uses them before `pop_used`:
+        // this process does one request at a time and waits for its end.
+        let token = unsafe { self.queue.add(&from, &mut to) };
         let token = token.map_err(|_| DiskError::DeviceError)?;
         if self.masked {
             self.unmask();
@@ -161,54 +167,57 @@ impl Device {
             self.transport.notify(QUEUE);
         }
         while !self.queue.can_pop() {
-            // From itself comes nothing but its interrupts. It has a line, so there is no error.
+            // A process gets from itself only its interrupts. It has a line, so the call cannot
+            // fail.
             let _ = receive(Some(id()), None);
-            if !self.lower() && !self.queue.can_pop() {
-                // Another device holds the line, and would be heard again at once: looks at the queue once a tick.
+            if !self.lower_line() && !self.queue.can_pop() {
+                // Another device keeps the line raised.
                 sleep(TICK);
             }
             self.unmask();
         }
-        // SAFETY: these are the buffers of `add`.
+        // SAFETY: these are the buffers that `add` was given.
         let popped = unsafe {
-            self.queue.pop_used(token, &told, &mut asked.each_mut().map(|buffer| &mut **buffer))
+            self.queue.pop_used(token, &from, &mut to.each_mut().map(|buffer| &mut **buffer))
         };
         popped.map_err(|_| DiskError::DeviceError)?;
         block::outcome(request.outcome())
     }
 
-    /// Answers an interrupt that comes while nothing is asked of the device. If it is another device's, the line stays
-    /// masked until the next request: whoever opened it would hear the same interrupt again, and never a client.
+    /// Answers an interrupt that comes while the device has no request. If another device raised
+    /// it, the line stays masked until the next request: unmasking would bring the same interrupt
+    /// again and again, and no client would be served.
     pub fn answer_idle(&mut self) {
         self.masked = true;
-        if self.lower() {
+        if self.lower_line() {
             self.unmask();
         }
     }
 
-    /// Has the device lower the line; says whether the device held it.
-    fn lower(&mut self) -> bool {
+    /// Makes the device lower the line. Returns whether the device had raised it.
+    fn lower_line(&mut self) -> bool {
         !self.transport.ack_interrupt().is_empty()
     }
 
-    /// Lets the next interrupt through. The kernel has masked the line when it told of the last one.
+    /// Unmasks the line. The kernel masked it when it sent the last interrupt.
     fn unmask(&mut self) {
         self.masked = false;
-        // The line is this process's own.
+        // The line is this process's own, so the call cannot fail.
         let _ = interrupt_acknowledge(self.line);
     }
 }
 
-/// The request in the first frame: there is one at a time.
+/// The request in the first frame.
 struct Request;
 
 impl Request {
     fn new(operation: Operation, sector: u64) -> Self {
-        for (place, byte) in
+        for (offset, byte) in
             (0..).zip(block::header(operation, sector).into_iter().chain([block::UNWRITTEN]))
         {
-            // SAFETY: a byte of a frame that `take_frames` has mapped, and the device has no request now.
-            unsafe { byte_at(place).write_volatile(byte) };
+            // SAFETY: a byte of a frame that `take_frames` has mapped; the device has no request
+            // now.
+            unsafe { byte_at(offset).write_volatile(byte) };
         }
         Self
     }
@@ -220,29 +229,29 @@ impl Request {
 
     #[allow(
         clippy::mut_from_ref,
-        reason = "the status is in a frame, not in `self`, and asked for once a request"
+        reason = "the status is in a frame, not in `self`, and to for once a request"
     )]
     fn status(&self) -> &'static mut [u8] {
-        // SAFETY: the byte after the header, which nothing else refers to; the device writes it while it has the request,
-        // when this process does not look.
+        // SAFETY: the byte after the header, to which nothing else refers. The device writes it
+        // while it has the request; this process does not read it in that time.
         unsafe { slice::from_raw_parts_mut(byte_at(HEADER), 1) }
     }
 
-    /// The status, when the device is done.
+    /// The status that the device has written.
     fn outcome(&self) -> u8 {
         // SAFETY: as in `new`.
         unsafe { byte_at(HEADER).read_volatile() }
     }
 }
 
-fn byte_at(place: usize) -> *mut u8 {
-    core::ptr::with_exposed_provenance_mut(dma(REQUEST_PAGE) as usize + place)
+fn byte_at(offset: usize) -> *mut u8 {
+    core::ptr::with_exposed_provenance_mut(dma(REQUEST_PAGE) as usize + offset)
 }
 
 /// The data frames of a request, which the device reads or writes.
 fn data(pages: u32) -> &'static mut [u8] {
     let first = core::ptr::with_exposed_provenance_mut(dma(DATA_PAGE) as usize);
-    // SAFETY: at most 16 pages (`Transfer::check`), mapped by `take_frames`; the slice lives no longer than the request,
-    // and until its end only the device touches them.
+    // SAFETY: at most 16 pages (`Transfer::check`), mapped by `take_frames`. The slice is used for
+    // one request, and until its end only the device uses the bytes.
     unsafe { slice::from_raw_parts_mut(first, (pages * PAGE_SIZE) as usize) }
 }

@@ -1,13 +1,15 @@
-//! What `virtio-drivers` asks of a system: frames for the queue, device memory, and the addresses that the device sees.
+//! What `virtio-drivers` needs of a system: frames for the queue, device memory, and physical
+//! addresses.
 //!
-//! All frames are one run, so the device sees a page where it lies in the run. They are taken before the queue is made,
-//! and are never given back: when this process ends, its parent does that.
+//! All frames are one contiguous run, so the physical address of a byte follows from its offset in
+//! the run. The run is taken before the queue is made and never given back: when this process ends,
+//! its parent gives it back.
 #![allow(unsafe_code)]
 
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use disk::places::{DEVICE, DEVICE_PAGES, DMA, DMA_PAGES, QUEUE_PAGE, QUEUE_PAGES, dma};
+use disk::layout::{DEVICE, DEVICE_PAGES, DMA, DMA_PAGES, QUEUE_PAGE, QUEUE_PAGES, dma};
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::device::pci::Function;
 use libsys::device::pci::live::Configuration;
@@ -15,17 +17,17 @@ use libsys::{Error, Frame, PageRange, UserPage, device_map, dma_allocate};
 use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction};
 use virtio_drivers::{BufferDirection, Hal, PhysAddr};
 
-/// The physical address of the run; 0 before it is there.
+/// The physical address of the run; 0 before it is taken.
 static RUN: AtomicU32 = AtomicU32::new(0);
-/// Pages of it that the queue has been given.
+/// Pages of the run that the queue has got.
 static QUEUE_TAKEN: AtomicU32 = AtomicU32::new(0);
 /// Pages of device memory that are mapped.
 static DEVICE_TAKEN: AtomicU32 = AtomicU32::new(0);
 
-/// Takes the frames.
+/// Takes the run.
 ///
 /// # Errors
-/// Those of `dma_allocate`.
+/// See `dma_allocate`.
 pub fn take_frames() -> Result<(), Error> {
     let range = PageRange::new(UserPage::new(DMA)?, DMA_PAGES)?;
     RUN.store(dma_allocate(range)?.address(), Ordering::Relaxed);
@@ -35,8 +37,9 @@ pub fn take_frames() -> Result<(), Error> {
 /// This process, as `virtio-drivers` sees it.
 pub struct Process;
 
-// SAFETY: `dma_alloc` gives out each page of the run once, page-aligned, mapped, zeroed by the kernel and used by nobody
-// else; `mmio_phys_to_virt` maps each region at addresses of its own; nothing is ever unmapped.
+// SAFETY: `dma_alloc` gives out each page of the run once; it is page-aligned, mapped, zeroed by
+// the kernel, and used by nothing else. `mmio_phys_to_virt` maps each region at addresses of its
+// own. Nothing is ever unmapped.
 unsafe impl Hal for Process {
     fn dma_alloc(pages: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
         let first = QUEUE_TAKEN.fetch_add(pages as u32, Ordering::Relaxed);
@@ -58,12 +61,12 @@ unsafe impl Hal for Process {
         let pages = (offset + size as u32).div_ceil(PAGE_SIZE);
         let first = DEVICE_TAKEN.fetch_add(pages, Ordering::Relaxed);
         assert!(first + pages <= DEVICE_PAGES, "the device has too much memory");
-        let place = DEVICE + first * PAGE_SIZE;
-        let range = UserPage::new(place).and_then(|page| PageRange::new(page, pages));
+        let start = DEVICE + first * PAGE_SIZE;
+        let range = UserPage::new(start).and_then(|page| PageRange::new(page, pages));
         let mapped = range
             .and_then(|range| device_map(Frame::containing(address), range).map_err(Error::from));
         mapped.expect("what the device names is device memory");
-        pointer(place + offset)
+        pointer(start + offset)
     }
 
     unsafe fn share(buffer: NonNull<[u8]>, _: BufferDirection) -> PhysAddr {
@@ -73,10 +76,10 @@ unsafe impl Hal for Process {
     unsafe fn unshare(_: PhysAddr, _: NonNull<[u8]>, _: BufferDirection) {}
 }
 
-/// The address that the device sees for a byte of the run.
+/// The physical address of a byte of the run.
 fn physical(pointer: NonNull<u8>) -> PhysAddr {
     let offset = (pointer.as_ptr().addr() as u32).wrapping_sub(DMA);
-    assert!(offset < DMA_PAGES * PAGE_SIZE, "the device is told of a byte outside its frames");
+    assert!(offset < DMA_PAGES * PAGE_SIZE, "the address lies outside of the DMA frames");
     (RUN.load(Ordering::Relaxed) + offset).into()
 }
 
@@ -103,8 +106,8 @@ impl ConfigurationAccess for Access {
     }
 
     fn write_word(&mut self, device: DeviceFunction, offset: u8, data: u32) {
-        // SAFETY: what `virtio-drivers` tells the device about memory are addresses of the run, from `dma_alloc` and
-        // `share`.
+        // SAFETY: the only addresses that `virtio-drivers` writes to the device are those of the
+        // run, from `dma_alloc` and `share`.
         unsafe { self.0.write(function(device), offset, data) };
     }
 

@@ -1,11 +1,13 @@
-//! What the disk decides: who its clients are, where their pages lie, and what the device is told.
+//! What the disk's driver decides: its clients ([`Clients`]), the addresses of its memory
+//! ([`layout`]), and the bytes of a request ([`block`]).
 //!
-//! Pure: `main.rs` receives the messages, `device.rs` talks to the device. Nothing here allocates.
+//! Pure: `main.rs` receives the messages, `server.rs` answers them, `device.rs` talks to the
+//! device. Nothing here allocates.
 #![no_std]
 #![forbid(unsafe_code)]
 
 pub mod block;
 mod clients;
-pub mod places;
+pub mod layout;
 
 pub use clients::{CLIENTS, Clients};

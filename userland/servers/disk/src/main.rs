@@ -1,7 +1,8 @@
 //! The disk: a driver of the first virtio block device, which serves reads and writes of pages.
 //!
-//! It is trusted as the kernel is, because there is no IOMMU. It serves the pager, so it never waits for it: it is loaded
-//! whole, has no pager, and takes all its memory before it serves.
+//! It is trusted as the kernel is: there is no IOMMU, so a device can write any frame. It serves
+//! the pager and must therefore never wait for the pager: it is loaded whole, has no pager, and
+//! takes all its memory before it serves.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -21,7 +22,7 @@ use crate::server::Server;
 
 libsys::main!(main, arguments);
 
-/// The argument with which every process may open all of the disk.
+/// The argument that lets every process open all of the disk.
 const EVERYONE: &str = "everyone";
 
 fn main() -> Result<(), NoDevice> {
@@ -51,7 +52,7 @@ fn main() -> Result<(), NoDevice> {
     }
 }
 
-/// Has the stack that the work needs mapped now, while there is memory.
+/// Touches the stack that the work needs, while there is memory.
 #[inline(never)]
 fn grow_stack_ahead() {
     let mut ahead = [0_u8; 0x8000];

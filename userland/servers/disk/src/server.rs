@@ -1,6 +1,6 @@
-//! How the disk's clients are answered.
+//! How the requests of the disk's clients are answered.
 
-use disk::{Clients, places};
+use disk::{Clients, layout};
 use libsys::abi::process_info::Status;
 use libsys::paging::fixed_pages::{INBOX, empty_inbox};
 use libsys::process::info;
@@ -21,11 +21,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server without clients. Takes the page tables that pages of clients need, so that they never need memory.
+    /// A server without clients. Allocates the page tables for the pages of clients, so that they
+    /// need no memory later.
     ///
-    /// Clients are whom `parent` admits, or with `everyone` whoever opens.
+    /// `parent` admits clients; with `everyone` each process may open the disk.
     pub fn new(device: Device, parent: ProcessId, everyone: bool) -> Result<Self, Error> {
-        for page in [places::slot(0, 0)?, INBOX] {
+        for page in [layout::slot(0, 0)?, INBOX] {
             page_allocate(Target::Caller, page, Permissions::WRITE)?;
             page_unmap(Target::Caller, page, Permissions::empty())?;
         }
@@ -33,19 +34,19 @@ impl Server {
         Ok(Self { device, clients: Clients::new(parent, pages, everyone) })
     }
 
-    /// The device has raised its interrupt while nothing was asked of it.
+    /// Answers an interrupt that comes while the device has no request.
     pub fn interrupt(&mut self) {
         self.device.answer_idle();
     }
 
-    /// Answers a message; `page` says with what permissions a page has come along.
+    /// Answers a message. `page` has the permissions of the page that came with it.
     pub fn request(
         &mut self,
         sender: ProcessId,
         words: [u32; 4],
         page: Option<Permissions>,
     ) -> [u32; 4] {
-        self.forget_ended();
+        self.unmap_ended();
         let answer = Request::decode(words).and_then(|request| self.perform(sender, request, page));
         if page.is_some() {
             empty_inbox();
@@ -85,7 +86,7 @@ impl Server {
     }
 
     fn read(&mut self, client: usize, transfer: Transfer) -> Result<(), DiskError> {
-        let sector = self.clients.place(client, transfer)?;
+        let sector = self.clients.sector(client, transfer)?;
         each_page(client, transfer, |page, _| copy::check_writable(page))?;
         self.device.read(sector, transfer.pages)?;
         each_page(client, transfer, copy::from_device)
@@ -95,15 +96,15 @@ impl Server {
         if !self.device.is_writable() {
             return Err(DiskError::ReadOnly);
         }
-        let sector = self.clients.place(client, transfer)?;
+        let sector = self.clients.sector(client, transfer)?;
         each_page(client, transfer, copy::to_device)?;
         self.device.write(sector, transfer.pages)
     }
 
-    /// Gives back the areas of clients that have ended.
-    fn forget_ended(&mut self) {
-        while let Some(client) = self.clients.forget_one(has_ended) {
-            if let Ok(area) = places::area(client) {
+    /// Unmaps the areas of clients that have ended.
+    fn unmap_ended(&mut self) {
+        while let Some(client) = self.clients.remove_ended(has_ended) {
+            if let Ok(area) = layout::area(client) {
                 // Unmapping without marks needs no memory and cannot fail.
                 let _ = range_unmap(Target::Caller, area, Permissions::empty());
             }
@@ -112,25 +113,25 @@ impl Server {
 }
 
 fn has_ended(id: ProcessId) -> bool {
-    info::process(id).is_none_or(|facts| facts.status == Status::Dying as u32)
+    info::process(id).is_none_or(|info| info.status == Status::Dying as u32)
 }
 
-/// Makes the page in the inbox a slot of a client's area.
+/// Maps the page that came with the message as a slot of a client's area.
 fn share(client: usize, slot: u32, page: Option<Permissions>) -> Result<(), DiskError> {
-    let place = places::slot(client, slot).map_err(|_| DiskError::BadRange)?;
+    let target = layout::slot(client, slot).map_err(|_| DiskError::BadRange)?;
     let permissions = page.ok_or(DiskError::NotShared)? & Permissions::WRITE;
-    page_map((Target::Caller, INBOX), (Target::Caller, place), permissions)
+    page_map((Target::Caller, INBOX), (Target::Caller, target), permissions)
         .map_err(|_| DiskError::NotShared)
 }
 
-/// Does something with each page of a transfer and its index.
+/// Calls `act` with each page of a transfer and its index.
 fn each_page(
     client: usize,
     transfer: Transfer,
     mut act: impl FnMut(libsys::UserPage, u32) -> Result<(), DiskError>,
 ) -> Result<(), DiskError> {
     for index in 0..transfer.pages {
-        let page = places::slot(client, transfer.slot + index).map_err(|_| DiskError::BadRange)?;
+        let page = layout::slot(client, transfer.slot + index).map_err(|_| DiskError::BadRange)?;
         act(page, index)?;
     }
     Ok(())

@@ -1,8 +1,10 @@
-//! The disk's driver, as its parent sees it: started, heard of, and when it dies, cleaned up after and started again.
+//! The disk's driver, as its parent sees it: it starts the driver, and when the driver ends, it
+//! switches the device off and starts another.
 //!
-//! There is no IOMMU, so a device goes on writing the frames that a dead driver has given it. The kernel keeps them
-//! from everyone until the parent says that the device does not: it is switched off at once, and has forgotten what it
-//! was doing when the next driver has reset it.
+//! There is no IOMMU, so a device goes on writing the frames of a driver that has ended. The kernel
+//! keeps these frames in quarantine until the driver's parent says that the device no longer uses
+//! them. So the device is switched off at once; when the next driver serves, it has reset the
+//! device, and the frames are given back.
 
 use libsys::device::pci::Function;
 use libsys::device::pci::live::Configuration;
@@ -12,32 +14,32 @@ use libsys::service::disk::protocol::{PAGE_SECTORS, SECTOR, read_ready};
 use libsys::service::message::{Event, next_event};
 use libsys::{Error, ProcessId, dma_reclaim, println};
 
-/// Who may open the disk.
+/// Which processes may open the disk.
 #[derive(Clone, Copy)]
 pub enum Access {
-    /// Every process, all of it.
+    /// Every process may open all of it.
     Everyone,
-    /// This process alone, all of it; or nobody yet.
+    /// This process alone may open all of it; `None` for no process yet.
     Only(Option<ProcessId>),
 }
 
-/// The driver.
+/// The disk's driver.
 pub struct Disk {
     id: ProcessId,
     access: Access,
-    /// Pages of the disk, once the driver serves.
+    /// Pages of the disk; 0 until the driver serves.
     pages: u32,
-    /// The function that it drives, once it serves.
+    /// The device's PCI function; `None` until the driver serves.
     function: Option<Function>,
-    /// The one before, whose frames the device may still write: until this one has reset the device, so until it serves.
+    /// The driver before this one, whose frames the device may still write until this one serves.
     dead: Option<ProcessId>,
 }
 
 impl Disk {
-    /// Starts the driver, loaded whole and without a pager: the pager may want to use it.
+    /// Starts the driver, loaded whole and without a pager, because the pager may want to use it.
     ///
     /// # Errors
-    /// A [`SpawnError`]: the caller is no driver, has no boot archive, or there is no memory.
+    /// A [`SpawnError`]: the caller is no driver or has no boot archive, or there is no memory.
     pub fn start(access: Access) -> Result<Self, SpawnError> {
         let arguments: &[&str] = match access {
             Access::Everyone => &["everyone"],
@@ -47,10 +49,11 @@ impl Disk {
         Ok(Self { id, access, pages: 0, function: None, dead: None })
     }
 
-    /// As [`Disk::start`], and waits until the driver serves. `None`: it does not, and has said why.
+    /// As [`Disk::start`], and waits until the driver serves. `None`: it does not start, or ends;
+    /// it has printed why.
     ///
     /// # Errors
-    /// That of the call that receives.
+    /// See `receive`.
     pub fn start_and_wait(access: Access) -> Result<Option<Self>, Error> {
         let mut disk = match Self::start(access) {
             Ok(disk) => disk,
@@ -61,8 +64,9 @@ impl Disk {
         };
         while disk.function.is_none() {
             match next_event()? {
-                Event::Message { sender, words, .. } => drop(disk.hear(sender, words)),
-                // Frames that it may have taken stay in quarantine: it has not told which device knows of them.
+                Event::Message { sender, words, .. } => drop(disk.handle(sender, words)),
+                // Frames that it may have taken stay in quarantine, because it has not said which
+                // device uses them.
                 Event::Exit { child, .. } if disk.is(child) => return Ok(None),
                 Event::Exit { .. }
                 | Event::Interrupt
@@ -74,26 +78,27 @@ impl Disk {
         Ok(Some(disk))
     }
 
-    /// Is this the driver?
+    /// Whether a process is the driver.
     #[must_use]
     pub fn is(&self, process: ProcessId) -> bool {
         self.id == process
     }
 
-    /// The driver, if it serves.
+    /// The driver's id, if it serves.
     #[must_use]
     pub fn server(&self) -> Option<ProcessId> {
         self.function.map(|_| self.id)
     }
 
-    /// The function that it drives, once it serves.
+    /// The device's PCI function, once the driver serves.
     #[must_use]
     pub const fn function(&self) -> Option<Function> {
         self.function
     }
 
-    /// Hears a message: the driver's first says that it serves, of which the result tells.
-    pub fn hear(&mut self, sender: ProcessId, words: [u32; 4]) -> bool {
+    /// Handles a message. Returns `true` if it is the driver's first message, which says that the
+    /// driver serves.
+    pub fn handle(&mut self, sender: ProcessId, words: [u32; 4]) -> bool {
         let Some((function, sectors)) = read_ready(words).filter(|_| self.is(sender)) else {
             return false;
         };
@@ -109,18 +114,19 @@ impl Disk {
         true
     }
 
-    /// Gives all of the disk to this process alone, now and whenever the driver is started again. For a disk that was started
-    /// with [`Access::Only`].
+    /// Gives all of the disk to one process, now and whenever a driver is started again. For a disk
+    /// that was started with [`Access::Only`].
     pub fn admit(&mut self, client: ProcessId) {
         self.access = Access::Only(Some(client));
         if self.function.is_some() {
-            // It fails if either has ended meanwhile. A driver that is started again is told again.
+            // The call fails if either process has ended meanwhile. The next driver gets the same
+            // call.
             let _ = client::Disk::admit(self.id, client, 0, self.pages);
         }
     }
 
-    /// The driver has ended with this status: switches its device off and starts another. When that one serves, the frames
-    /// are given back. `None`: it had not come to serve, or something failed, which is said.
+    /// The driver has ended with this status: switches its device off and starts another driver.
+    /// Returns `None` if the driver had not served yet, or something failed, which is printed.
     #[must_use]
     pub fn restart(self, status: u32) -> Option<Self> {
         println!("disk: the driver ended with status {status}");
@@ -134,9 +140,10 @@ impl Disk {
     }
 }
 
-/// Gives back the frames that a dead driver's device used. (The driver may have died before it took any.)
+/// Gives back the frames that the device used for a driver that has ended.
 #[allow(unsafe_code)]
 fn reclaim_frames(dead: ProcessId) {
-    // SAFETY: the next driver serves, so it has reset the device, which then knows none of the old frames.
+    // SAFETY: the next driver serves, so it has reset the device, which knows none of the old
+    // frames any more. (The call fails if that driver had taken none.)
     let _ = unsafe { dma_reclaim(dead) };
 }

@@ -1,4 +1,5 @@
-//! The servers of a system as init keeps them; a library, so that a test program can keep a disk of its own.
+//! The servers of a system as init keeps them; a library, so that a test program can keep a disk of
+//! its own.
 #![no_std]
 #![deny(unsafe_code)]
 

@@ -1,8 +1,8 @@
-//! The first program: starts the disk if the boot line asks for it, and the pager; then one program or the shell under
-//! it, and ends with that one's status.
+//! The first program: starts the disk if the boot line asks for it, then the pager, then one
+//! program or the shell; and ends with the status of that program.
 //!
-//! The kernel turns the machine off when init ends. Processes whose parents have ended become init's children;
-//! receiving their end is all that they need.
+//! The kernel turns the machine off when init ends. A process whose parent has ended becomes init's
+//! child; init receives its end and does nothing else about it.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -23,13 +23,13 @@ use shell::builtin::Builtin;
 
 libsys::main!(main, arguments);
 
-/// Exit status of a program that Ctrl-C ended: as if by signal 2 elsewhere.
+/// The exit status for a program that Ctrl-C ended: 128 plus the number of POSIX's SIGINT.
 const INTERRUPTED: u8 = 130;
 
-/// Exit status when the program to be run does not start: as shells have it elsewhere.
+/// The exit status if the program cannot be started; shells use the same number.
 const NOT_STARTED: u8 = 127;
 
-/// Exit status when nobody can tell which program is to be run.
+/// The exit status if the boot line cannot be read.
 const UNREADABLE: u8 = 1;
 
 fn main() -> Result<u8, InitError> {
@@ -42,8 +42,8 @@ fn main() -> Result<u8, InitError> {
     }
 }
 
-/// Runs a program: with `trust` on the boot line as a driver, with `archive` with the boot archive. A command of the
-/// shell's own is run by a shell.
+/// Runs a program: as a driver if the boot line has `trust`, with the boot archive if it has
+/// `archive`. A command of the shell's own is run by a shell.
 fn run_command(servers: Servers, text: &str, has: impl Fn(&str) -> bool) -> Result<u8, InitError> {
     let words = match command_line::split(text) {
         Ok(words) => words,
@@ -84,7 +84,7 @@ fn run_shell(servers: Servers) -> Result<u8, InitError> {
 }
 
 fn wait_for(mut servers: Servers, child: ProcessId) -> Result<u8, InitError> {
-    let finished = attend(child, |event| servers.hear(event))?;
+    let finished = attend(child, |event| servers.handle(event))?;
     Ok(match finished {
         // The kernel gives 0 to 255.
         Finished::Ended(ended) => (ended.status & 0xFF) as u8,
@@ -97,7 +97,7 @@ fn wait_for(mut servers: Servers, child: ProcessId) -> Result<u8, InitError> {
 
 /// Why init cannot go on.
 enum InitError {
-    /// A program that the system needs does not start.
+    /// A program that the system needs cannot be started.
     Spawn(&'static str, SpawnError),
     /// The pager ended with this status before it was ready.
     PagerEnded(u32),

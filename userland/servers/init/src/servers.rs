@@ -1,10 +1,12 @@
-//! The servers of a system, as their parent sees them: the disk's driver and the pager, and who may ask for which.
+//! The servers of a system: the disk's driver and the pager, and which process may ask for which of
+//! them.
 //!
-//! Without `swaps` any program may open the disk. With it the disk is the pager's alone: its sectors are the memory of all
-//! programs. The parent admits the pager at the driver and tells everyone else [`NotFound::NotPermitted`].
+//! Without `swaps` any program may open the disk. With it the disk is the pager's alone, because
+//! its sectors are the memory of all programs. The parent admits the pager to the disk and answers
+//! [`NotFound::NotPermitted`] to all others.
 //!
-//! When the driver dies another one is started. Who asks for the disk meanwhile is answered when that one serves, or when
-//! there will be none; until then the question is kept, and who asks by a call waits.
+//! When the driver ends, another one is started. A process that asks for the disk in the meantime
+//! is answered when the next driver serves, or when there will be none.
 
 use alloc::vec::Vec;
 use core::mem::take;
@@ -19,20 +21,21 @@ use libsys::{Error, ProcessId, println, reply};
 
 use crate::disk::{Access, Disk};
 
-/// The pager and, if there is one, the disk. An id is dropped when its process ends, so none ever names a later process.
+/// The pager and, if there is one, the disk. An id is dropped when its process ends, so that none
+/// ever names a later process.
 pub struct Servers {
     pager: Option<ProcessId>,
     disk: Option<Disk>,
-    /// There is a disk, or was one that could not be started again.
+    /// There is a disk, or there was one and it could not be started again.
     has_disk: bool,
     swaps: bool,
-    /// Who waits for the disk to serve again.
+    /// The processes that have asked for the disk and are not answered yet.
     waiting: Vec<ProcessId>,
 }
 
-/// Why the servers do not start.
+/// Why the servers were not started.
 pub enum StartError {
-    /// The pager does not.
+    /// The pager cannot be started.
     Spawn(SpawnError),
     /// The pager ended with this status before it served.
     PagerEnded(u32),
@@ -47,8 +50,9 @@ impl From<Error> for StartError {
 }
 
 impl Servers {
-    /// Starts the disk, if there is to be one, then the pager, and waits until it serves. With `swaps` the pager puts pages
-    /// on the disk. A disk that does not start is no error; it has said why.
+    /// Starts the disk, if there is to be one, then the pager, and waits until the pager serves.
+    /// With `swaps` the pager puts pages on the disk. A disk that does not start is no error; its
+    /// driver has printed why.
     ///
     /// # Errors
     /// A [`StartError`].
@@ -71,32 +75,33 @@ impl Servers {
                 Event::Exit { child, status, .. } if child == pager => {
                     return Err(StartError::PagerEnded(status));
                 }
-                event => servers.hear(event),
+                event => servers.handle(event),
             }
         }
     }
 
-    /// The pager, while it lives.
+    /// The pager, unless it has ended.
     #[must_use]
     pub const fn pager(&self) -> Option<ProcessId> {
         self.pager
     }
 
-    /// The driver of the disk, if one serves.
+    /// The driver of the disk, if it serves.
     #[must_use]
     pub fn driver(&self) -> Option<ProcessId> {
         self.disk.as_ref().and_then(Disk::server)
     }
 
-    /// Hears of what is not about the program in the foreground. Every message is answered, now or when the disk serves.
-    pub fn hear(&mut self, event: Event) {
+    /// Handles an event that does not concern the program in the foreground. Every message is
+    /// answered: now, or when the disk serves.
+    pub fn handle(&mut self, event: Event) {
         match event {
             Event::Exit { child, status, .. } if Some(child) == self.pager => {
                 self.pager = None;
                 println!("init: the pager ended with status {status}");
             }
             Event::Exit { child, status, .. } => {
-                // Or an orphan.
+                // Another child is a process whose parent has ended; nothing depends on it.
                 if self.disk.as_ref().is_some_and(|disk| disk.is(child)) {
                     self.disk = self.disk.take().and_then(|disk| disk.restart(status));
                     if self.disk.is_none() {
@@ -105,20 +110,21 @@ impl Servers {
                 }
             }
             Event::Message { sender, words, .. } => {
-                let serves = self.disk.as_mut().is_some_and(|disk| disk.hear(sender, words));
+                let serves = self.disk.as_mut().is_some_and(|disk| disk.handle(sender, words));
                 if serves {
                     self.answer_waiting();
                 } else {
                     self.answer(sender, words);
                 }
             }
-            // What nobody should have sent.
+            // No process should have sent these.
             Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } | Event::Frames { .. } => {
             }
         }
     }
 
-    /// Answers a message: whoever asks for a server by name learns which one it is, if it serves the process that asks.
+    /// Answers a process that asks for a server by name with the server's id, if that process may
+    /// use it.
     fn answer(&mut self, sender: ProcessId, words: [u32; 4]) {
         let server = match Name::asked(words) {
             None => Err(NotFound::NotUnderstood),
@@ -128,7 +134,7 @@ impl Servers {
                 } else if self.disk.is_none() {
                     Err(NotFound::Ended)
                 } else {
-                    let Some(driver) = self.driver().filter(|driver| lives(*driver)) else {
+                    let Some(driver) = self.driver().filter(|driver| is_alive(*driver)) else {
                         return self.waiting.push(sender);
                     };
                     Ok(driver)
@@ -136,11 +142,11 @@ impl Servers {
             }
             Some(_) => Err(NotFound::Nobody),
         };
-        // `NotWaiting` is no error here: a message that was sent, not called, wants no answer.
+        // `NotWaiting` is no error here: a message that was not sent by a call wants no answer.
         let _ = reply(sender, names::answer(server), None);
     }
 
-    /// Answers who has waited: the disk serves again, or never will.
+    /// Answers the processes that have asked for the disk: it serves again, or never will.
     fn answer_waiting(&mut self) {
         for sender in take(&mut self.waiting) {
             self.answer(sender, Name::DISK.question());
@@ -148,7 +154,7 @@ impl Servers {
     }
 }
 
-/// Has a process not ended? Its parent may not have been told yet.
-fn lives(id: ProcessId) -> bool {
-    info::process(id).is_some_and(|facts| facts.status != Status::Dying as u32)
+/// Whether a process has not ended. Its parent may not have received its end yet.
+fn is_alive(id: ProcessId) -> bool {
+    info::process(id).is_some_and(|info| info.status != Status::Dying as u32)
 }

@@ -1,8 +1,8 @@
-//! Whom the pager serves, and as which program.
+//! Which clients the pager serves, and which program each of them runs.
 //!
-//! Nothing here allocates: a client is an id and a program's number, and there is room for every process and for
-//! [`PROGRAMS`] programs from the beginning. So a new client needs no memory, and the pager outlives memory that is
-//! gone.
+//! Nothing here allocates: a client is an id and the number of a program, and there is room for
+//! every process and for [`PROGRAMS`] programs from the beginning. So a new client needs no memory,
+//! and the pager goes on when memory has run out.
 
 use libsys::abi::ProcessId;
 use libsys::abi::fault::Access;
@@ -14,7 +14,7 @@ use crate::program::Program;
 /// The most programs that clients can run.
 pub const PROGRAMS: usize = 64;
 
-/// The process is not a client, or not any more.
+/// The process is not a client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unknown;
 
@@ -22,7 +22,7 @@ pub struct Unknown;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Full;
 
-/// A program that the pager knows.
+/// The number of a program that has been read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Known(usize);
 
@@ -32,8 +32,8 @@ struct Client {
     program: Known,
 }
 
-/// Programs as they become known, and clients by process slot. A client that has ended stays in the books until
-/// another process takes its slot; its id is nobody's by then.
+/// The programs that were read, and the clients by process slot. A client that has ended stays
+/// until another process takes its slot; until then no process has its id.
 #[derive(Debug)]
 pub struct Clients<F> {
     programs: [Option<Program<F>>; PROGRAMS],
@@ -41,35 +41,34 @@ pub struct Clients<F> {
 }
 
 impl<F: Copy + PartialEq> Clients<F> {
-    /// Nobody, and no programs.
+    /// No clients and no programs.
     #[must_use]
     pub const fn new() -> Self {
         Self { programs: [None; PROGRAMS], by_slot: [None; PROCESSES as usize] }
     }
 
-    /// The program in this file, if it is known.
+    /// The program in this file, if it was read.
     pub fn program_in(&self, file: F) -> Option<Known> {
         let known = |program: &Option<Program<F>>| program.is_some_and(|it| it.file == file);
         self.programs.iter().position(known).map(Known)
     }
 
-    /// Gets to know a program.
+    /// Adds a program.
     ///
     /// # Errors
-    /// `Full`: there is no room for it.
+    /// `Full`: there are [`PROGRAMS`] programs already.
     pub fn add(&mut self, program: Program<F>) -> Result<Known, Full> {
         let free = self.programs.iter().position(Option::is_none).ok_or(Full)?;
         self.programs[free] = Some(program);
         Ok(Known(free))
     }
 
-    /// Takes a client that runs a program, in place of any older one in its slot.
+    /// Adds a client, in place of an older one in its slot.
     pub fn insert(&mut self, id: ProcessId, program: Known) {
         self.by_slot[id.index() as usize] = Some(Client { id, program });
     }
 
-    /// A client forks: its child may touch what it may touch. Pages that it has are not the pager's to copy; what is
-    /// absent comes from the same places for both.
+    /// Adds a forked child, which runs its parent's program: the same regions, and the same file.
     ///
     /// # Errors
     /// `Unknown`: the parent is not a client.
@@ -82,13 +81,13 @@ impl<F: Copy + PartialEq> Clients<F> {
     /// The program that a client runs.
     ///
     /// # Errors
-    /// `Unknown`: it is not a client.
+    /// `Unknown`: the process is not a client.
     pub fn program_of(&self, id: ProcessId) -> Result<&Program<F>, Unknown> {
         let Known(index) = self.find(id)?.program;
         self.programs[index].as_ref().ok_or(Unknown)
     }
 
-    /// What to do about a client's fault.
+    /// What the regions of a client's program say about a fault.
     #[must_use]
     pub fn decide(&self, id: ProcessId, address: u32, access: Access) -> Decision {
         match self.program_of(id) {
@@ -97,7 +96,7 @@ impl<F: Copy + PartialEq> Clients<F> {
         }
     }
 
-    /// Everyone in the books, those that have ended included.
+    /// All clients, including those that have ended.
     pub fn ids(&self) -> impl Iterator<Item = ProcessId> {
         self.by_slot.iter().flatten().map(|client| client.id)
     }
@@ -123,7 +122,8 @@ mod tests {
     const READ: Access = Access::USER;
     const WRITE: Access = Access::USER.union(Access::WRITE);
 
-    /// A program of two segments: two pages of text, and a page of data with a page of zeros after it.
+    /// A program of two segments: two pages of text, and a page of data with a page of zeros after
+    /// it.
     fn image() -> Image {
         let mut file = [0_u8; 0x3000];
         let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);

@@ -1,15 +1,16 @@
-//! The disk that pages go to: in slots of a page, by way of the transfer area.
+//! The disk that pages go to, divided into slots of a page. Pages travel through the transfer area
+//! that the pager shares with the disk's driver.
 
 use libsys::paging::fixed_pages::TransferArea;
 use libsys::service::disk::client::Disk;
-use libsys::service::disk::protocol::{DiskError as Trouble, PAGE_SECTORS, SLOTS, Transfer};
+use libsys::service::disk::protocol::{DiskError as DriverError, PAGE_SECTORS, SLOTS, Transfer};
 use libsys::{Permissions, identity, println};
 use swap::DiskError;
 
-/// A disk with its transfer area; or none.
+/// A disk with its transfer area, or no disk.
 pub struct SwapDisk(Option<(Disk, TransferArea)>);
 
-/// How many drivers are asked for one request. A request that ends each driver is given up.
+/// How many drivers one request is sent to. A request whose driver ends each time is given up.
 const DRIVERS: u32 = 3;
 
 /// The most slots that are used: 4 GiB.
@@ -19,9 +20,9 @@ impl SwapDisk {
     /// No disk.
     pub const NONE: Self = Self(None);
 
-    /// The disk that the pager's parent knows. What cannot be opened is said, and is none.
+    /// Opens the disk of the pager's parent. If that fails, prints why, and there is no disk.
     pub fn find() -> Self {
-        let opened = TransferArea::new().map_err(|_| Trouble::NotShared).and_then(|area| {
+        let opened = TransferArea::new().map_err(|_| DriverError::NotShared).and_then(|area| {
             let disk = find()?;
             share(&disk, &area)?;
             Ok((disk, area))
@@ -29,7 +30,7 @@ impl SwapDisk {
         Self(opened.inspect_err(|error| println!("pager: no swap space: {error}")).ok())
     }
 
-    /// Slots; 0 without a disk.
+    /// How many slots there are; 0 without a disk.
     pub fn slots(&self) -> u32 {
         let slots = |(disk, _): &(Disk, TransferArea)| {
             (disk.facts().sectors / u64::from(PAGE_SECTORS)).min(MOST) as u32
@@ -46,18 +47,18 @@ impl SwapDisk {
         area
     }
 
-    /// Writes the first pages of the area to slots.
+    /// Writes the first `count` pages of the area to the slots from `first` on.
     ///
     /// # Errors
-    /// `DiskError`: it could not.
+    /// `Gone`: there is no driver. `Failed`: any other error of the disk.
     pub fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
         self.request(first, count, Disk::write)
     }
 
-    /// Reads slots into the first pages of the area.
+    /// Reads the slots from `first` on into the first `count` pages of the area.
     ///
     /// # Errors
-    /// `DiskError`: it could not.
+    /// As [`SwapDisk::write`].
     pub fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
         self.request(first, count, Disk::read)
     }
@@ -66,45 +67,45 @@ impl SwapDisk {
         &mut self,
         first: u32,
         count: usize,
-        request: impl Fn(&Disk, Transfer) -> Result<(), Trouble>,
+        request: impl Fn(&Disk, Transfer) -> Result<(), DriverError>,
     ) -> Result<(), DiskError> {
         let (disk, area) = self.0.as_mut().ok_or(DiskError::Gone)?;
         let sector = u64::from(first) * u64::from(PAGE_SECTORS);
         let transfer = Transfer { sector, slot: 0, pages: count as u32 };
         let mut done = request(disk, transfer);
         for _ in 1..DRIVERS {
-            if done != Err(Trouble::Gone) {
+            if done != Err(DriverError::Gone) {
                 break;
             }
-            // The driver has ended. The parent answers when the next one serves, or when there will be none. What was
-            // written is still on the disk.
+            // The driver has ended. The parent answers when the next driver serves, or when there
+            // will be none. What was written is still on the disk.
             match reopen(area) {
                 Ok(again) => {
                     *disk = again;
                     done = request(disk, transfer);
                 }
                 // The next driver has ended as well, or there is none; the next turn asks again.
-                Err(trouble) => done = Err(trouble),
+                Err(error) => done = Err(error),
             }
         }
-        done.map_err(|trouble| match trouble {
-            Trouble::Gone => DiskError::Gone,
+        done.map_err(|error| match error {
+            DriverError::Gone => DiskError::Gone,
             _ => DiskError::Failed,
         })
     }
 }
 
 /// Opens the disk of the pager's parent, which starts the driver.
-fn find() -> Result<Disk, Trouble> {
-    Disk::find_at(identity().parent.ok_or(Trouble::Gone)?)
+fn find() -> Result<Disk, DriverError> {
+    Disk::find_at(identity().parent.ok_or(DriverError::Gone)?)
 }
 
-fn reopen(area: &TransferArea) -> Result<Disk, Trouble> {
+fn reopen(area: &TransferArea) -> Result<Disk, DriverError> {
     let disk = find()?;
     share(&disk, area)?;
     Ok(disk)
 }
 
-fn share(disk: &Disk, area: &TransferArea) -> Result<(), Trouble> {
+fn share(disk: &Disk, area: &TransferArea) -> Result<(), DriverError> {
     (0..SLOTS).try_for_each(|slot| disk.share(slot, area.page(slot), Permissions::WRITE))
 }

@@ -1,9 +1,10 @@
-//! What the pager decides: who its clients are, what each may touch, and what it finds there.
+//! What the pager knows before any page is touched: its clients ([`Clients`]), and what each
+//! program's regions and file contain ([`Program`]). Which pages leave memory again is decided in
+//! the `swap` crate.
 //!
-//! Pure: `main.rs` receives the messages and makes the calls. Nothing here allocates: a pager that needed memory to
-//! say that there is none would be the first to go.
-//!
-//! Not done: taking pages away. What was given stays until the client gives it back or ends.
+//! Pure: `main.rs` receives the messages, `server.rs` answers them, `backend.rs` makes the calls.
+//! Nothing here allocates: a pager that needed memory in order to say that there is none would end
+//! first.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -11,4 +12,4 @@ mod clients;
 mod program;
 
 pub use clients::{Clients, Full, Known, PROGRAMS, Unknown};
-pub use program::Program;
+pub use program::{File, Program};

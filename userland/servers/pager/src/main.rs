@@ -1,16 +1,19 @@
-//! The pager: receives the faults of its clients and answers them from its books.
+//! The pager: receives the faults of its clients and answers each of them.
 //!
-//! It blocks in one receive and never polls. What it cannot serve it refuses, with one line, and goes on: a client's
-//! trouble, memory that is gone included, is never the pager's end. So it has a stack that is there, and of
-//! its heap it takes each piece from the machine before it touches it.
+//! It blocks in one receive and never polls. A fault that it cannot serve it refuses, with one
+//! line, and goes on: neither a client's mistake nor memory that has run out may end the pager. So
+//! it grows its stack before it serves, and takes memory for its tables before it touches them.
+//!
+//! Each loop answers one message and receives the next in the same call. The client runs as soon as
+//! it is answered.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
 
 extern crate alloc;
 
+mod backend;
 mod disk;
-mod reach;
 mod server;
 
 use libsys::abi::message::Message;
@@ -45,7 +48,7 @@ fn main() -> Result<(), Error> {
     }
 }
 
-/// Has the stack that the work needs mapped now, while there is memory.
+/// Touches the stack that the work needs, while there is memory.
 #[inline(never)]
 fn grow_stack_ahead() {
     let mut ahead = [0_u8; 0x1_0000];

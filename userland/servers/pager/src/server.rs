@@ -1,4 +1,15 @@
-//! How the pager's decisions become calls.
+//! How each message is answered: faults, requests for frames, forks, and the requests of
+//! `libsys::service::pager`.
+//!
+//! A fault goes three ways, in this order:
+//! 1. `swap` serves it if the page is paged out, or can be accessed by now.
+//! 2. The regions of the client's program decide: a page of zeros is allocated straight into the
+//!    client; a page of the file is filled on the scratch page, mapped into the client, and given
+//!    up by the pager, so that the client is its only owner.
+//! 3. The fault is refused, with one line.
+//!
+//! Before each fault, pages go if the client is at its limit or frames are few. If the second way
+//! finds no frame, pages go and it is tried again.
 
 use libsys::abi::call::FaultReply;
 use libsys::abi::fault::Access;
@@ -16,56 +27,31 @@ use libsys::service::pager::{
 use libsys::{
     Error, Page, Permissions, ProcessId, Target, UserPage, machine, page_allocate, println, usage,
 };
-use pager::{Clients, Known, Program};
-use swap::{Bytes, Served, Swap, Trouble, World};
+use pager::{Clients, File, Known, Program};
+use swap::{Backend, PagingError, Served, Swap};
 
+use crate::backend::{MachineBackend, Resources};
 use crate::disk::SwapDisk;
-use crate::reach::{Hands, Reach};
 
-/// What goes back to whom.
+/// The answer to a message.
 pub enum Answer {
-    /// A reply.
+    /// A reply to the sender.
     Words(ProcessId, [u32; 4]),
-    /// The answer to a client's fault; what had to be mapped is.
+    /// A reply to a client's fault; its page is mapped already.
     Fault(ProcessId, FaultReply),
-    /// Nothing: it was answered already, or wants no answer.
+    /// No answer: the message wants none.
     None,
-}
-
-/// A file of the boot archive: the same if it lies at the same place.
-#[derive(Clone, Copy)]
-pub struct File(&'static [u8]);
-
-impl PartialEq for File {
-    fn eq(&self, other: &Self) -> bool {
-        core::ptr::eq(self.0, other.0)
-    }
-}
-
-/// Whether these bytes are those of a page of the program's file. The bytes are used up.
-pub fn is_page_of(program: &Program<File>, page: Page, bytes: &mut Bytes) -> bool {
-    let File(file) = program.file;
-    for piece in program.image.pieces(page) {
-        let to = piece.page_offset as usize..(piece.page_offset + piece.length) as usize;
-        let from = piece.file_offset as usize..(piece.file_offset + piece.length) as usize;
-        if bytes[to.clone()] != file[from] {
-            return false;
-        }
-        bytes[to].fill(0);
-    }
-    // What the file has nothing for is zeros.
-    bytes.iter().all(|byte| *byte == 0)
 }
 
 /// The pager's state.
 pub struct Server {
     clients: Clients<File>,
     swap: Swap,
-    hands: Hands,
+    resources: Resources,
     zeroed: u32,
     loaded: u32,
-    /// The last refusal that got a line: client, address and instruction.
-    told: Option<(ProcessId, u32, u32)>,
+    /// The last refusal that was printed: client, address and instruction.
+    last_refusal: Option<(ProcessId, u32, u32)>,
 }
 
 impl Server {
@@ -75,22 +61,22 @@ impl Server {
     /// `OutOfFrames`.
     pub fn new(disk: SwapDisk) -> Result<Self, Error> {
         let swap = Swap::new(machine().frames, disk.slots());
-        let hands = Hands::new(disk)?;
-        let (clients, told) = (Clients::new(), None);
-        let mut server = Self { clients, swap, hands, zeroed: 0, loaded: 0, told };
-        let (swap, mut reach) = server.swap();
-        swap.reserve(&mut reach);
+        let resources = Resources::new(disk)?;
+        let (clients, last_refusal) = (Clients::new(), None);
+        let mut server = Self { clients, swap, resources, zeroed: 0, loaded: 0, last_refusal };
+        let (swap, mut backend) = server.parts();
+        swap.reserve(&mut backend);
         Ok(server)
     }
 
-    /// The decisions about pages that are away, and the world that they are about.
-    const fn swap(&mut self) -> (&mut Swap, Reach<'_>) {
-        (&mut self.swap, Reach { clients: &self.clients, hands: &mut self.hands })
+    /// The decisions, and the machine for them.
+    const fn parts(&mut self) -> (&mut Swap, MachineBackend<'_>) {
+        (&mut self.swap, MachineBackend { clients: &self.clients, resources: &mut self.resources })
     }
 
-    /// Serves a client's fault, or refuses it: then the kernel has the last word, or the client's own handler. Trouble
-    /// of the pager's gets a line here, and an access to what the client's program does not have: the kernel's line
-    /// about that cannot name the program.
+    /// Serves a client's fault, or refuses it. What follows a refusal is up to the kernel and the
+    /// client's own handler. Prints a line for an error of the pager's, and for an access outside
+    /// of the regions: the kernel's line about that cannot name the program.
     pub fn fault(
         &mut self,
         client: ProcessId,
@@ -99,15 +85,15 @@ impl Server {
         eip: u32,
     ) -> FaultReply {
         let Some(page) = UserPage::containing(address) else {
-            self.say_refusal(client, address, Refusal::NoRegion, eip);
+            self.report_refusal(client, address, Refusal::NoRegion, eip);
             return FaultReply::Refuse;
         };
-        let (swap, mut reach) = self.swap();
-        swap.make_room(&mut reach, client);
-        let served = match swap.serve(&mut reach, client, page, access) {
+        let (swap, mut backend) = self.parts();
+        swap.make_room(&mut backend, client);
+        let served = match swap.serve(&mut backend, client, page, access) {
             Served::Resume => Ok(()),
-            Served::Failed(trouble) => Err(say_trouble(client, page, trouble)),
-            Served::NotMine => self.give(client, address, access, eip),
+            Served::Failed(error) => Err(report_error(client, page, error)),
+            Served::NotPagedOut => self.give(client, address, access, eip),
         };
         match served {
             Ok(()) => FaultReply::Resume,
@@ -115,16 +101,17 @@ impl Server {
         }
     }
 
-    /// A call of a client's finds no frame: has pages go. Nobody is told if none can: the call has an error for that.
+    /// Has pages go because a call of a client finds no frame. Prints nothing if none can: the call
+    /// gets an error.
     pub fn free_frames(&mut self, client: ProcessId, frames: u32) -> FaultReply {
-        let (swap, mut reach) = self.swap();
-        match swap.free_frames(&mut reach, client, frames) {
+        let (swap, mut backend) = self.parts();
+        match swap.free_frames(&mut backend, client, frames) {
             0 => FaultReply::Refuse,
             1.. => FaultReply::Resume,
         }
     }
 
-    /// Gives a client the page that its program has there, if it has one.
+    /// Gives a client the page that its program has at an address, if it has one.
     fn give(
         &mut self,
         client: ProcessId,
@@ -136,7 +123,7 @@ impl Server {
         let page = match decision {
             Decision::Zero(page) | Decision::Image { page, .. } => page,
             Decision::Refuse(why) => {
-                self.say_refusal(client, address, why, eip);
+                self.report_refusal(client, address, why, eip);
                 return Err(Refused);
             }
         };
@@ -151,22 +138,23 @@ impl Server {
                     return Ok(());
                 }
                 Err(Error::OutOfFrames) => {
-                    let (swap, mut reach) = self.swap();
-                    let freed = swap.free_some(&mut reach, client);
-                    freed.map_err(|trouble| say_trouble(client, page, trouble))?;
+                    let (swap, mut backend) = self.parts();
+                    let freed = swap.free_some(&mut backend, client);
+                    freed.map_err(|error| report_error(client, page, error))?;
                 }
-                // It has ended meanwhile.
+                // The client has ended meanwhile.
                 Err(Error::NoSuchProcess) => return Err(Refused),
-                Err(error) => return Err(say(client, page, error)),
+                Err(error) => return Err(report(client, page, error)),
             }
         }
     }
 
-    /// Names the program of a client that touches what it does not have. Once: a client with a handler asks itself first,
-    /// and after that refusal it gives up its handler and repeats the access, so that the kernel asks again.
-    fn say_refusal(&mut self, client: ProcessId, address: u32, why: Refusal, eip: u32) {
+    /// Prints a line, with the name of the client's program, for an access outside of the regions.
+    /// Only once: after the refusal a client with a handler gives up its handler and repeats the
+    /// access, so that the pager is asked again.
+    fn report_refusal(&mut self, client: ProcessId, address: u32, why: Refusal, eip: u32) {
         let Ok(program) = self.clients.program_of(client) else { return };
-        if self.told.replace((client, address, eip)) == Some((client, address, eip)) {
+        if self.last_refusal.replace((client, address, eip)) == Some((client, address, eip)) {
             return;
         }
         let why = match why {
@@ -185,31 +173,25 @@ impl Server {
         Ok(())
     }
 
-    /// Fills a page of the pager's own with the client's bytes, and gives it away: once the scratch page is dropped,
-    /// the client is the only one that maps it.
+    /// Fills the scratch page with the bytes of the client's page, maps it into the client, and
+    /// gives it up.
     fn load(&mut self, client: ProcessId, page: UserPage, writable: bool) -> Result<(), Error> {
         let permissions = if writable { Permissions::WRITE } else { Permissions::empty() };
         self.fill(client, page)?;
-        self.hands.give_copy_of_scratch(client, page, permissions)?;
+        self.resources.give_copy_of_scratch(client, page, permissions)?;
         self.loaded = self.loaded.wrapping_add(1);
         Ok(())
     }
 
     fn fill(&mut self, id: ProcessId, page: UserPage) -> Result<(), Error> {
         let program = self.clients.program_of(id).map_err(|_| Error::NoSuchProcess)?;
-        let File(bytes) = program.file;
-        let mut reach = Reach { clients: &self.clients, hands: &mut self.hands };
-        let scratch = reach.scratch().map_err(|_| Error::OutOfFrames)?;
-        scratch.fill(0);
-        for piece in program.image.pieces(page.page()) {
-            let to = piece.page_offset as usize..(piece.page_offset + piece.length) as usize;
-            let from = piece.file_offset as usize..(piece.file_offset + piece.length) as usize;
-            scratch[to].copy_from_slice(&bytes[from]);
-        }
+        let mut backend = MachineBackend { clients: &self.clients, resources: &mut self.resources };
+        let scratch = backend.scratch().map_err(|_| Error::OutOfFrames)?;
+        program.fill(page.page(), scratch);
         Ok(())
     }
 
-    /// Answers a message.
+    /// Answers a request.
     pub fn request(&mut self, sender: ProcessId, words: [u32; 4], page: bool) -> [u32; 4] {
         let name = if page { read_inbox() } else { None };
         empty_inbox();
@@ -221,19 +203,19 @@ impl Server {
             Ok(Request::Statistics) => self.statistics().encode(),
             Ok(Request::SetLimit { client, pages }) => {
                 let allowed = sender == client || parent_of(client) == Some(sender.bits());
-                let (swap, mut reach) = self.swap();
+                let (swap, mut backend) = self.parts();
                 let done = allowed && swap.set_limit(client, pages);
                 if done {
-                    // What is above the limit goes now, not with the next fault.
-                    swap.make_room(&mut reach, client);
+                    // Pages above the limit go now, and not with the next fault.
+                    swap.make_room(&mut backend, client);
                 }
                 [u32::from(!done), 0, 0, 0]
             }
             Ok(Request::Pages { client }) => {
-                self.report(client).map_or([NOT_A_CLIENT; 4], |(pages, _)| pages.encode())
+                self.client_report(client).map_or([NOT_A_CLIENT; 4], |(pages, _)| pages.encode())
             }
             Ok(Request::Faults { client }) => {
-                self.report(client).map_or([NOT_A_CLIENT; 4], |(_, faults)| faults.encode())
+                self.client_report(client).map_or([NOT_A_CLIENT; 4], |(_, faults)| faults.encode())
             }
             Ok(Request::Space) => self.space().encode(),
             Ok(Request::Name { client }) => {
@@ -245,7 +227,7 @@ impl Server {
         }
     }
 
-    /// Takes a new client, if its parent asks and the kernel has made this process its pager.
+    /// Adds a client, if its parent asks and the kernel says that this process is its pager.
     fn register(
         &mut self,
         sender: ProcessId,
@@ -262,9 +244,9 @@ impl Server {
             None => self.read_program(name, file)?,
         };
         self.clients.insert(child, program);
-        let (swap, mut reach) = self.swap();
-        // Without an account it is served all the same, but its pages stay.
-        let _ = swap.arrive(&mut reach, child);
+        let (swap, mut backend) = self.parts();
+        // Without an account the client is served all the same, but its pages never go.
+        let _ = swap.add_client(&mut backend, child);
         let entry = self.clients.program_of(child).map(|program| program.image.entry());
         entry.map(|entry| Registered::At { entry }).map_err(|_| Registered::BadImage)
     }
@@ -277,21 +259,21 @@ impl Server {
         self.clients.add(program).map_err(|_| Registered::Full)
     }
 
-    /// A client forks. 0: the child is adopted.
+    /// Answers a fork: 0 if the child is a client now.
     pub fn clone_client(&mut self, client: ProcessId, child: ProcessId) -> [u32; 4] {
         let known = self.clients.adopt(client, child).is_ok();
-        let (swap, mut reach) = self.swap();
-        let adopted = swap.fork(&mut reach, client, child);
-        if let Err(trouble) = adopted {
-            println!("pager: [{client}] cannot fork: {trouble}");
+        let (swap, mut backend) = self.parts();
+        let adopted = swap.fork(&mut backend, client, child);
+        if let Err(error) = adopted {
+            println!("pager: [{client}] cannot fork: {error}");
         }
         [u32::from(!(known && adopted.is_ok())), 0, 0, 0]
     }
 
-    fn report(&mut self, client: ProcessId) -> Option<(Pages, Faults)> {
-        let (swap, mut reach) = self.swap();
+    fn client_report(&mut self, client: ProcessId) -> Option<(Pages, Faults)> {
+        let (swap, mut backend) = self.parts();
         let swap::Report { resident, swapped, compressed, elsewhere, .. } =
-            swap.report(&mut reach, client)?;
+            swap.report(&mut backend, client)?;
         let account = swap.account(client)?;
         let faults = Faults {
             pages_in: account.faults_in,
@@ -306,13 +288,13 @@ impl Server {
         let (compressed, arena) = store.arena();
         Space {
             slots_used: store.slots_used(),
-            slots: self.hands.slots(),
+            slots: self.resources.slots(),
             compressed: compressed as u32,
             arena: arena as u32,
         }
     }
 
-    /// What the pager has done, and what it costs: its own pages, counted through its own window.
+    /// What the pager has done, and the pages that it has itself, counted in its window.
     fn statistics(&self) -> Statistics {
         let window = window();
         let own =
@@ -326,32 +308,32 @@ impl Server {
     }
 }
 
-/// The client does not get what it touched.
+/// The fault is refused.
 struct Refused;
 
-/// A client that has ended misses nothing, and there is nothing to tell.
-fn say_trouble(client: ProcessId, page: UserPage, trouble: Trouble) -> Refused {
-    match trouble {
-        Trouble::Gone => Refused,
-        Trouble::NoMemory
-        | Trouble::NoRoom
-        | Trouble::DiskWrite
-        | Trouble::DiskRead
-        | Trouble::Quota
-        | Trouble::View
-        | Trouble::Lost => say(client, page, trouble),
+/// Prints why a page was not given. Nothing is printed for a client that has ended.
+fn report_error(client: ProcessId, page: UserPage, error: PagingError) -> Refused {
+    match error {
+        PagingError::Gone => Refused,
+        PagingError::NoMemory
+        | PagingError::NoRoom
+        | PagingError::DiskWrite
+        | PagingError::DiskRead
+        | PagingError::Quota
+        | PagingError::View
+        | PagingError::Lost => report(client, page, error),
     }
 }
 
-fn say(client: ProcessId, page: UserPage, why: impl core::fmt::Display) -> Refused {
+fn report(client: ProcessId, page: UserPage, why: impl core::fmt::Display) -> Refused {
     println!("pager: no page {:08x} for [{client}]: {why}", page.address());
     Refused
 }
 
 fn parent_of(process: ProcessId) -> Option<u32> {
-    info::process(process).map(|facts| facts.parent)
+    info::process(process).map(|info| info.parent)
 }
 
 fn is_alive(id: ProcessId) -> bool {
-    info::process(id).is_some_and(|facts| facts.status != Status::Dying as u32)
+    info::process(id).is_some_and(|info| info.status != Status::Dying as u32)
 }

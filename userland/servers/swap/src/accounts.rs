@@ -3,43 +3,46 @@
 use libsys::abi::layout::{ENTRIES, PAGE_SIZE, USER_TOP};
 use libsys::{Page, ProcessId};
 
-use crate::pool::{Full, Pool};
-use crate::world::Memory;
+use crate::pool::{Full, Memory, Pool};
 
-/// The pages that a client was given last stay with it, so that an instruction or a call that needs several at once
-/// gets on, however small the limit: 2 of instructions, 2 and 2 of operands or buffers, 2 of stack.
+/// How many of the pages that a client was given last stay with it, however small its limit. One
+/// instruction or call can need that many pages at once: 2 of code, 2 and 2 of operands or buffers,
+/// 2 of stack.
 pub const RECENT: usize = 8;
 
 /// What is counted for a client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Account {
-    /// Who it is.
+    /// The client.
     pub id: ProcessId,
-    /// The most pages that it should have in memory; 0 for no bound. Fewer than [`RECENT`] are as many.
+    /// The most pages that the client should have in memory; 0 for no bound. A limit below
+    /// [`RECENT`] is raised to it.
     pub limit: u32,
-    /// Pages given to it less pages taken from it: an estimate, as it may help itself, and part with pages.
+    /// Pages given to the client less pages taken from it. This is an estimate: the client may
+    /// allocate and unmap pages itself.
     pub resident: u32,
     /// Pages that came back; wraps.
     pub faults_in: u32,
     /// Pages that went; wraps.
     pub faults_out: u32,
-    /// Whose copy it is to become, until it runs: a fork that is under way.
+    /// The parent of a forked child that has not started.
     pub copy_of: Option<ProcessId>,
-    /// A page was taken from it once, so that what it finds absent may be here.
-    pub disturbed: bool,
-    /// The tables in which it was ever given a page.
+    /// At least one page was taken from the client, so that a page it finds absent may be paged
+    /// out.
+    pub has_lost_pages: bool,
+    /// The tables in which the client was ever given a page.
     pub tables: Tables,
-    /// Where the hand stands that looks for its pages alone: a page's number.
+    /// Where the search among this client's pages alone stands: a page number.
     pub hand: u32,
     recent: [u32; RECENT],
     next_recent: usize,
 }
 
-/// A page number that no page has.
+/// Not the number of any page.
 const NO_PAGE: u32 = u32::MAX;
 
 impl Account {
-    /// A new client.
+    /// The account of a new client.
     #[must_use]
     pub const fn new(id: ProcessId) -> Self {
         Self {
@@ -49,7 +52,7 @@ impl Account {
             faults_in: 0,
             faults_out: 0,
             copy_of: None,
-            disturbed: false,
+            has_lost_pages: false,
             tables: Tables::NONE,
             hand: 0,
             recent: [NO_PAGE; RECENT],
@@ -57,7 +60,7 @@ impl Account {
         }
     }
 
-    /// The client was given a page.
+    /// Counts a page that the client was given.
     pub fn given(&mut self, page: Page) {
         self.resident += 1;
         self.tables.add(page.directory_index());
@@ -67,19 +70,19 @@ impl Account {
         }
     }
 
-    /// A page was taken from the client.
+    /// Counts a page that was taken from the client.
     pub const fn taken(&mut self) {
         self.resident = self.resident.saturating_sub(1);
         self.faults_out = self.faults_out.wrapping_add(1);
     }
 
-    /// Is this page one of those that were given last?
+    /// Whether a page is one of those that the client was given last.
     #[must_use]
     pub fn is_recent(&self, page: Page) -> bool {
         self.recent.contains(&page.number())
     }
 
-    /// Has it as many pages as it should have at most?
+    /// Whether the client has as many pages as its limit allows.
     #[must_use]
     pub const fn is_at_its_limit(&self) -> bool {
         const LEAST: u32 = RECENT as u32;
@@ -87,25 +90,25 @@ impl Account {
     }
 }
 
-/// A set of user directory entries.
+/// A set of directory entries of user space.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Tables([u32; Self::WORDS]);
 
 impl Tables {
-    /// Directory entries that may be a process's own.
+    /// How many directory entries may be a process's own.
     const COUNT: u32 = USER_TOP / (PAGE_SIZE * ENTRIES);
     const WORDS: usize = Self::COUNT.div_ceil(u32::BITS) as usize;
-    /// None of them.
+    /// No directory entry.
     pub const NONE: Self = Self([0; Self::WORDS]);
 
-    /// Adds directory entry `index`, if it may be a process's own.
+    /// Adds directory entry `index`; does nothing if it is the kernel's.
     pub const fn add(&mut self, index: u32) {
         if index < Self::COUNT {
             self.0[(index / u32::BITS) as usize] |= 1 << (index % u32::BITS);
         }
     }
 
-    /// The first one from `index` on.
+    /// The first member from `index` on.
     #[must_use]
     pub fn from(&self, index: u32) -> Option<u32> {
         (index..Self::COUNT)
@@ -120,16 +123,16 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Nobody.
+    /// No accounts.
     #[must_use]
     pub fn new() -> Self {
         Self { by_slot: Pool::new(libsys::abi::layout::PROCESSES as usize) }
     }
 
-    /// A new client.
+    /// Adds the account of a new client.
     ///
     /// # Errors
-    /// `Full`: there is no memory for its account.
+    /// `Full`: there is no memory for it.
     pub fn insert(&mut self, account: Account, memory: &mut impl Memory) -> Result<(), Full> {
         let slot = account.id.index() as usize;
         let missing = (slot + 1).saturating_sub(self.by_slot.len());
@@ -138,32 +141,32 @@ impl Accounts {
         Ok(())
     }
 
-    /// The client has ended.
+    /// Removes the account of a client that has ended.
     pub fn remove(&mut self, id: ProcessId) {
         if self.get(id).is_some() {
             self.by_slot.all_mut()[id.index() as usize] = None;
         }
     }
 
-    /// A client's account.
+    /// The account of a client.
     #[must_use]
     pub fn get(&self, id: ProcessId) -> Option<&Account> {
         self.at(id.index() as usize).filter(|account| account.id == id)
     }
 
-    /// A client's account.
+    /// The account of a client.
     pub fn get_mut(&mut self, id: ProcessId) -> Option<&mut Account> {
         let slot = self.by_slot.all_mut().get_mut(id.index() as usize)?;
         slot.as_mut().filter(|account| account.id == id)
     }
 
-    /// The account of the client in a slot.
+    /// The account of the client in a process slot.
     #[must_use]
     pub fn at(&self, slot: usize) -> Option<&Account> {
         self.by_slot.all().get(slot)?.as_ref()
     }
 
-    /// Slots that may have a client.
+    /// Process slots above this number have no client.
     #[must_use]
     pub const fn slots(&self) -> usize {
         self.by_slot.len()

@@ -1,64 +1,63 @@
-//! Where compressed pages lie: one after the other in one piece of memory, oldest first, and pushed together when there
-//! are holes enough.
+//! Where compressed pages (*blobs*) lie: one after the other in one piece of memory, oldest first.
+//! Holes are closed by moving the blobs behind them.
 
 use crate::items::Item;
-use crate::pool::{Full, Pool};
-use crate::world::Memory;
+use crate::pool::{Full, Memory, Pool};
 
-/// Before each blob: its item and its length, in bytes.
+/// Bytes before each blob: its item and its length.
 const HEADER: usize = 8;
-/// What stands in place of the item where a blob has gone.
+/// Stands in place of the item in the header of a hole.
 const HOLE: u32 = u32::MAX;
 /// Bytes by which the arena grows.
 const STEP: usize = 1 << 16;
-/// Holes are closed when they are more than one in so many bytes.
+/// Holes are closed when they are more than one byte in so many.
 const HOLES: usize = 8;
 
 /// The compressed pages.
 #[derive(Debug)]
 pub struct Arena {
     bytes: Pool<u8>,
-    /// The end of the blobs.
+    /// The end of the last blob: an offset.
     head: usize,
-    /// All before it are holes.
+    /// Before this offset there are only holes.
     oldest: usize,
     /// Bytes in blobs, headers included.
     live: usize,
 }
 
-/// Whose contents are where.
+/// A blob.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Blob {
-    /// Whose contents they are.
+    /// The item whose contents it is.
     pub item: Item,
-    /// Where they are.
+    /// Where its header is.
     pub offset: u32,
 }
 
 impl Arena {
-    /// Room for so many bytes.
+    /// An arena with addresses for `bound` bytes.
     #[must_use]
     pub fn new(bound: usize) -> Self {
         Self { bytes: Pool::new(bound / STEP * STEP), head: 0, oldest: 0, live: 0 }
     }
 
-    /// Bytes of memory that it has.
+    /// The bytes of memory that the arena has.
     #[must_use]
     pub const fn size(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Bytes in use.
+    /// The bytes in use.
     #[must_use]
     pub const fn live(&self) -> usize {
         self.live
     }
 
-    /// Makes room at the end for a blob of `length` bytes: more memory, or else the holes. `moved` is told of each blob
-    /// that changes its place.
+    /// Makes room at the end for a blob of `length` bytes: by closing holes if they are large
+    /// enough, or else with more memory. Calls `moved` for each blob that gets another offset.
     ///
     /// # Errors
-    /// `Full`: there is neither.
+    /// `Full`: the holes are too small, and there is no more memory or the bound is reached.
     pub fn prepare(
         &mut self,
         length: usize,
@@ -77,7 +76,7 @@ impl Arena {
         self.bytes.grow(STEP, &0, memory)
     }
 
-    /// Adds a blob, for whom `owner` says when it has been told where.
+    /// Adds a blob. `owner` gets its offset and returns its item.
     ///
     /// # Panics
     /// If there is no room: [`Arena::prepare`] makes it.
@@ -102,7 +101,7 @@ impl Arena {
     /// Makes a hole of the blob at an offset.
     ///
     /// # Panics
-    /// If it is one already: the books are wrong.
+    /// If a hole is there: then a record or an item is wrong.
     pub fn remove(&mut self, offset: u32) {
         let (item, length) = self.header(offset as usize);
         assert_ne!(item, HOLE, "no blob is at {offset}");
@@ -113,7 +112,7 @@ impl Arena {
         }
     }
 
-    /// The oldest blob after this one; without one, the oldest of all.
+    /// The blob that follows in age; the oldest one after `None`.
     pub fn next(&mut self, after: Option<Blob>) -> Option<Blob> {
         match after {
             Some(blob) => {
@@ -128,7 +127,7 @@ impl Arena {
         }
     }
 
-    /// The first blob from `offset` on, where a blob or a hole begins.
+    /// The first blob from `offset` on. At `offset` a blob or a hole begins.
     fn blob_from(&self, mut offset: usize) -> Option<Blob> {
         while offset < self.head {
             let (item, length) = self.header(offset);
@@ -170,7 +169,7 @@ impl Arena {
     }
 }
 
-/// The room that a blob of `length` bytes takes.
+/// The bytes that a blob of `length` bytes takes with its header.
 const fn size(length: usize) -> usize {
     HEADER + length.next_multiple_of(HEADER)
 }

@@ -1,17 +1,19 @@
-//! Which pages go next: a hand goes round all clients' tables, 16 pages at a time; a page that was used since it came by
-//! last gets a second chance.
+//! Which pages go next: the clock algorithm (second chance). A hand goes round the page tables of
+//! all clients, [`CLUSTER`] pages at a time. It clears the A bits that it finds set, and chooses
+//! pages whose A bit is still clear when it comes by again.
 //!
-//! The tables of a client are read in a view. A client that views something itself cannot be viewed; its leaves are asked for
-//! by calls, in the tables that its account knows ([`Tables`](crate::accounts::Tables)).
+//! The page tables of a client are read in a view. A client that has views itself cannot be viewed;
+//! its leaves are read by calls, in the tables that its account knows
+//! ([`Tables`](crate::accounts::Tables)).
 
 use libsys::abi::layout::{ENTRIES, PAGE_SIZE, USER_TOP};
 use libsys::{Entry, Page, Permissions, ProcessId};
 
 use crate::CLUSTER;
 use crate::accounts::Accounts;
-use crate::world::{Nature, World};
+use crate::backend::{Backend, PageClass};
 
-/// Where the hand stands.
+/// Where the hand stands: a process slot and a page number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Hand {
     slot: usize,
@@ -21,15 +23,15 @@ pub struct Hand {
 /// Neighbouring pages of one client.
 #[derive(Clone, Copy, Debug)]
 pub struct Group {
-    /// Whose they are.
+    /// Their client.
     pub client: ProcessId,
-    /// The first one, a multiple of [`CLUSTER`].
+    /// The first page; its number is a multiple of [`CLUSTER`].
     pub first: Page,
     /// Their leaves.
     pub leaves: [Entry; CLUSTER],
     /// Bit `i`: page `i` may go.
     pub chosen: u32,
-    /// Bit `i`: page `i` is dirty, or was and its leaf does not say so any more.
+    /// Bit `i`: page `i` is dirty, or was dirty and the hand has cleared its D bit.
     pub dirty: u32,
 }
 
@@ -46,21 +48,23 @@ impl Group {
     }
 }
 
-/// The first page that is no process's.
+/// The first page number above user space.
 const END: u32 = USER_TOP / PAGE_SIZE;
-/// The first directory entry that is no process's.
+/// The first directory entry above user space.
 const TABLES: u32 = USER_TOP / (PAGE_SIZE * ENTRIES);
-/// Turns of the hand that were begun anywhere: what all pages had been used for shows after the second whole one.
+/// How often the hand goes round in one search. The first round may begin anywhere; what the first
+/// whole round clears shows in the second.
 const TURNS: u32 = 4;
-/// Turns in which the pages that other clients were given last are spared.
+/// In so many rounds the pages that any client was given last stay; in the last round only those of
+/// the client on whose behalf the search is.
 const SPARING: u32 = 3;
 
-/// What is looked for.
+/// A search for pages that may go.
 #[derive(Clone, Copy, Debug)]
 pub struct Search {
-    /// Pages of one client only.
+    /// The client whose pages are searched; `None` for all clients.
     only: Option<ProcessId>,
-    /// What this client was given last stays.
+    /// The pages that this client was given last stay.
     spared: ProcessId,
     turn: u32,
 }
@@ -71,47 +75,59 @@ impl Search {
     pub const fn new(only: Option<ProcessId>, spared: ProcessId) -> Self {
         Self { only, spared, turn: 0 }
     }
+
+    /// Chooses the pages of a group that may go, and clears A in the group if any page was accessed.
+    fn look<B: Backend>(
+        &self,
+        backend: &mut B,
+        accounts: &Accounts,
+        client: ProcessId,
+        first: Page,
+    ) -> Group {
+        let leaves = backend.leaves(client, first);
+        let mut group = Group { client, first, leaves, chosen: 0, dirty: 0 };
+        let mut accessed = false;
+        for (index, leaf) in leaves.into_iter().enumerate() {
+            let page = group.page(index);
+            if !leaf.is_present() {
+                continue;
+            }
+            accessed |= leaf.is_accessed();
+            group.dirty |= u32::from(leaf.is_dirty()) << index;
+            let recent = (self.turn < SPARING || client == self.spared)
+                && accounts.get(client).is_some_and(|account| account.is_recent(page));
+            let may_go = !leaf.is_accessed()
+                && !leaf.permissions().contains(Permissions::SHARED)
+                && backend.page_class(client, page) != PageClass::Foreign;
+            if may_go && !recent {
+                group.chosen |= 1 << index;
+            }
+        }
+        if accessed {
+            group.dirty |= backend.clear_accessed(client, first);
+        }
+        group
+    }
 }
 
-/// Moves the hand on to the next pages of which some may go, or that were found dirty. `None`: the search is over,
-/// after several turns.
-pub fn next<W: World>(
-    world: &mut W,
+/// Moves the hand to the next group that has pages that may go, or dirty pages. Returns `None` when
+/// the search is over.
+pub fn next<B: Backend>(
+    backend: &mut B,
     hand: &mut Hand,
     accounts: &mut Accounts,
     search: &mut Search,
 ) -> Option<Group> {
     while search.turn < TURNS {
         let at = match search.only {
-            Some(client) => step_within(world, accounts, client),
-            None => step(world, hand, accounts),
+            Some(client) => step_within(backend, accounts, client),
+            None => step(backend, hand, accounts),
         };
         let Some((client, first)) = at else {
             search.turn += 1;
             continue;
         };
-        let leaves = world.leaves(client, first);
-        let mut group = Group { client, first, leaves, chosen: 0, dirty: 0 };
-        let mut used = false;
-        for (index, leaf) in leaves.into_iter().enumerate() {
-            let page = group.page(index);
-            if !leaf.is_present() {
-                continue;
-            }
-            used |= leaf.is_accessed();
-            group.dirty |= u32::from(leaf.is_dirty()) << index;
-            let recent = (search.turn < SPARING || client == search.spared)
-                && accounts.get(client).is_some_and(|account| account.is_recent(page));
-            let may_go = !leaf.is_accessed()
-                && !leaf.permissions().contains(Permissions::SHARED)
-                && world.nature(client, page) != Nature::Foreign;
-            if may_go && !recent {
-                group.chosen |= 1 << index;
-            }
-        }
-        if used {
-            group.dirty |= world.clear_accessed(client, first);
-        }
+        let group = search.look(backend, accounts, client, first);
         if group.chosen | group.dirty != 0 {
             return Some(group);
         }
@@ -119,15 +135,15 @@ pub fn next<W: World>(
     None
 }
 
-/// The next pages of any client; `None` after the last one.
-fn step<W: World>(
-    world: &mut W,
+/// The next group of any client; `None` at the end of the round.
+fn step<B: Backend>(
+    backend: &mut B,
     hand: &mut Hand,
     accounts: &Accounts,
 ) -> Option<(ProcessId, Page)> {
     while hand.slot < accounts.slots() {
         if let Some(account) = accounts.at(hand.slot)
-            && let Some(page) = group_from(world, accounts, account.id, hand.page)
+            && let Some(page) = group_from(backend, accounts, account.id, hand.page)
         {
             hand.page = page.number() + CLUSTER as u32;
             return Some((account.id, page));
@@ -138,42 +154,43 @@ fn step<W: World>(
     None
 }
 
-/// The next pages of this client; `None` after the last one.
-fn step_within<W: World>(
-    world: &mut W,
+/// The next group of one client; `None` at the end of the round.
+fn step_within<B: Backend>(
+    backend: &mut B,
     accounts: &mut Accounts,
     client: ProcessId,
 ) -> Option<(ProcessId, Page)> {
     let from = accounts.get(client)?.hand;
-    let found = group_from(world, accounts, client, from);
+    let found = group_from(backend, accounts, client, from);
     let account = accounts.get_mut(client)?;
     account.hand = found.map_or(0, |page| page.number() + CLUSTER as u32);
     found.map(|page| (client, page))
 }
 
-/// The first pages from number `from` on that have a table.
-fn group_from<W: World>(
-    world: &mut W,
+/// The first group from page number `from` on that has a page table.
+fn group_from<B: Backend>(
+    backend: &mut B,
     accounts: &Accounts,
     client: ProcessId,
     from: u32,
 ) -> Option<Page> {
-    let index = table_from(world, accounts, client, from / ENTRIES)?;
+    let index = table_from(backend, accounts, client, from / ENTRIES)?;
     let page = from.max(index * ENTRIES);
     (page < END).then(|| Page::numbered(page))
 }
 
-/// The first directory index from `index` on below which the client may have pages that are the pager's business.
-pub fn table_from<W: World>(
-    world: &mut W,
+/// The first directory index from `index` on below which the client may have pages in its program's
+/// regions.
+pub fn table_from<B: Backend>(
+    backend: &mut B,
     accounts: &Accounts,
     client: ProcessId,
     index: u32,
 ) -> Option<u32> {
     if index >= TABLES {
         None
-    } else if world.watch(client) {
-        world.table_from(client, index).filter(|index| *index < TABLES)
+    } else if backend.attach_view(client) {
+        backend.table_from(client, index).filter(|index| *index < TABLES)
     } else {
         accounts.get(client)?.tables.from(index)
     }

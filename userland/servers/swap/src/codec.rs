@@ -1,4 +1,4 @@
-//! How a page is made smaller: by LZ4, if it is worth it.
+//! How a page is compressed: with LZ4, if that saves a quarter of it.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -9,18 +9,18 @@ use lz4_flex::block::{
 
 use crate::Bytes;
 
-/// The longest result that is worth keeping in memory: three quarters of a page.
+/// The longest result that is stored in memory: three quarters of a page.
 pub const WORTHWHILE: usize = size_of::<Bytes>() / 4 * 3;
 
-/// What became of a page.
+/// The result of compressing a page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Compressed<'a> {
     /// All its bytes are 0.
     Zeros,
-    /// So much of it is left.
+    /// The compressed bytes.
     Smaller(&'a [u8]),
-    /// Nothing worth the trouble.
-    Same,
+    /// The page does not get small enough.
+    Incompressible,
 }
 
 /// The compressor, with the memory that it works in.
@@ -37,15 +37,15 @@ impl Codec {
         Self { table: CompressTable::small(), output }
     }
 
-    /// Makes a page smaller.
+    /// Compresses a page.
     pub fn compress(&mut self, page: &Bytes) -> Compressed<'_> {
         if page.iter().all(|byte| *byte == 0) {
             return Compressed::Zeros;
         }
         match compress_into_with_table(page, &mut self.output, &mut self.table) {
             Ok(length) if length <= WORTHWHILE => Compressed::Smaller(&self.output[..length]),
-            // The output is as large as it can get, so that there are no errors.
-            Ok(_) | Err(_) => Compressed::Same,
+            // The output has the greatest length that LZ4 can need, so that there are no errors.
+            Ok(_) | Err(_) => Compressed::Incompressible,
         }
     }
 }
@@ -62,14 +62,15 @@ impl core::fmt::Debug for Codec {
     }
 }
 
-/// The bytes did not come from [`Codec::compress`].
+/// The bytes are not the result of [`Codec::compress`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Damaged;
 
-/// Makes a page of what [`Codec::compress`] left.
+/// Decompresses a page.
 ///
 /// # Errors
-/// `Damaged`: it is not that; the page's bytes are anything then.
+/// `Damaged`: the bytes are not the result of [`Codec::compress`]. The contents of `page` are
+/// unknown then.
 pub fn expand(blob: &[u8], page: &mut Bytes) -> Result<(), Damaged> {
     match decompress_into(blob, page) {
         Ok(length) if length == page.len() => Ok(()),
@@ -91,7 +92,7 @@ mod tests {
                 Some(blob.len())
             }
             Compressed::Zeros => Some(0),
-            Compressed::Same => None,
+            Compressed::Incompressible => None,
         }
     }
 

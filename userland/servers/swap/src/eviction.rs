@@ -1,111 +1,92 @@
-//! How pages leave memory: they are taken from their clients, kept, noted, and their frames given up.
+//! How pages go: one eviction takes a few neighbouring pages from a client, stores their contents,
+//! records where they are, and gives up their frames.
 //!
-//! A page is *taken* in one step, so that from then on nothing changes it; only then is it read and written out. So
-//! a client may run between any two steps: if it touches the page, it faults and waits its turn. What cannot be kept
-//! goes back.
+//! # The order of events
 //!
-//! A frame that several clients map without W, as after a fork, goes as a whole or not at all: it is taken from all of
-//! them and kept once. A frame that has other mappings, or one that can be written, stays.
+//! 1. The clock ([`crate::clock`]) proposes a group of neighbouring pages that were not accessed
+//!    lately.
+//! 2. Everything that later steps could lack is prepared: room in the store, records for all pages.
+//! 3. Each page is *taken* (`taken.rs`): one call moves it into the pager and leaves the
+//!    pager's mark in the client's absent leaf. From then on the client cannot change the page. If
+//!    it touches the page, it faults and waits until the pager has finished.
+//! 4. Each taken page gets a *disposition*: it goes as it is, because its contents are stored or
+//!    in the program's file already; it must be stored; or it is given back.
+//! 5. Contents are stored, records are made, frames are given up. A page that cannot be stored is
+//!    given back.
 //!
-//! # When a page need not be kept
+//! Taking comes before reading because a client runs between any two calls: a page that was read
+//! first and taken later could be written in between, and that write would be lost.
 //!
-//! A page that is dropped without being kept has to have its bytes elsewhere. There are two ways to know that, and neither
-//! believes a client.
-//! - *Text* is compared with the program's file, byte by byte, while the page is held. Its entry proves nothing: a relative
-//!   may have put another page there, without W, and a fork gives a child what its parent has written.
-//! - *A copy in the store* is good if all of these hold for the entry as it was when the page was taken:
-//!   1. The books note a copy for this page of this client ([`Place::Copied`]), in this frame.
-//!   2. The entry has the mark [`MINE`] and no D. The kernel promises that then nobody has written the frame since a pager of
-//!      the client set the mark, through whatever mapping: only the client's pager can set the mark, and the kernel drops it
-//!      when the page moves or is replaced, when its D is cleared, and when its frame is mapped where it can be written.
-//!   3. This pager was the client's only one since the note was made: its view of the client was never lost
-//!      ([`World::lost_sight`]). If it was, all notes of copies of that client are dropped.
+//! # Frames with several mappings
 //!
-//!   The note is made in the same step in which the page is brought with the mark. By 2 and 3 the mark is the one of that step
-//!   or of a later one, which made a later note. So the bytes are those of the item in the note.
+//! After a fork, several clients map a frame without W. Such a frame goes as a whole or not at all:
+//! it is taken from all of them and stored once. A frame that can be written through one of several
+//! mappings stays, because its contents could change after they were read. A frame that somebody
+//! else maps stays too, because taking it would free nothing.
 //!
-//! "Dirty" is thus the OR over all mappings of a frame, and "no mark" counts as dirty. Pages of a client that cannot be viewed
-//! come back without the mark, so they are always kept anew.
+//! # When a page need not be stored
+//!
+//! A page that goes without being stored must have its bytes in another place. There are two ways
+//! to know that, and neither believes a client.
+//!
+//! - *Text* is compared with the program's file, byte by byte, after the page was taken. Its entry
+//!   proves nothing: a relative may have put another page there, without W, and a fork gives a
+//!   child whatever its parent has written.
+//! - *A copy in the store* is good if all of these hold for the leaf at the moment of taking:
+//!   1. The page's record is [`PageRecord::Copied`] with this frame.
+//!   2. The leaf has the mark `PAGER` and no D. The kernel guarantees that then nobody has written
+//!      the frame since a pager of the client set the mark, through whatever mapping: only the
+//!      client's pager can set the mark, and the kernel drops it when the page moves or is replaced,
+//!      when a call clears its D, and when its frame is mapped where it can be written
+//!      (`kernel/core/src/memory/clean.rs`).
+//!   3. This pager has been the client's only pager since the record was made: its view of the
+//!      client was never lost ([`Backend::view_was_lost`]). If it was, all records of copies of that
+//!      client are dropped.
+//!
+//!   The record is made in the same step in which the page is given with the mark. By 2 and 3 the
+//!   mark is the one of that step or of a later one, which made a later record. So the bytes are
+//!   those of the item in the record.
+//!
+//! So a page is dirty if it was written through any of its mappings, and a page without the mark
+//! counts as dirty. Pages of a client that cannot be viewed come back without the mark, so they are
+//! stored anew each time.
+//!
+//! # Not done
+//!
+//! Nothing is written ahead of need: a page is stored when it goes. Pages are not read ahead.
 
 use libsys::{Entry, EntryFlags, Page, Permissions, ProcessId, UserPage};
 
 use crate::CLUSTER;
+use crate::backend::{Backend, GiveError, PageClass};
 use crate::clock::{self, Group, Search};
-use crate::place::{Contents, MINE, Place, Rights};
-use crate::service::Swap;
-use crate::store::Refusal;
-use crate::world::{Failure, Nature, World};
+use crate::page::{Contents, PageRecord, Rights};
+use crate::state::Swap;
+use crate::store::StoreError;
+use crate::taken::{Disposition, TakenPage, TakenPages};
 
-/// A page that was taken.
-#[derive(Clone, Copy)]
-struct Held {
-    client: ProcessId,
-    page: UserPage,
-    leaf: Entry,
-    fate: Fate,
-}
-
-/// What becomes of a page that was taken.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// Not decided, and it must be kept if it is to go.
-    Open,
-    /// It goes.
-    Goes(Contents),
-    /// It goes, and is the same as the held page of this number.
-    SameAs(usize),
-    /// It goes back.
-    Stays,
-}
-
-/// The pages that were taken, in the places where they are held.
-struct Hands {
-    held: [Option<Held>; CLUSTER],
-    count: usize,
-}
-
-impl Hands {
-    /// If one of the clients that map a frame has a good copy of it, the others need none.
-    fn share_copies(&mut self) {
-        for place in 0..self.count {
-            let Some(held) = self.held[place] else { continue };
-            let has_copy = |one: &Option<Held>| {
-                one.is_some_and(|one| {
-                    one.leaf.frame() == held.leaf.frame()
-                        && matches!(one.fate, Fate::Goes(Contents::Kept(_)))
-                })
-            };
-            if let Fate::Open | Fate::SameAs(_) = held.fate
-                && let Some(copied) = self.held.iter().position(has_copy)
-            {
-                self.held[place] = Some(Held { fate: Fate::SameAs(copied), ..held });
-            }
-        }
-    }
-}
-
-/// Children that are still being built from one client, at most.
-const HEIRS: usize = 4;
+/// How many groups may fail to be stored before an eviction gives up.
+const MOST_FAILURES: u32 = 8;
 
 impl Swap {
-    /// Has some pages go, of all clients or `only` of one; what `spared` was given last stays. Returns how many went:
-    /// 0 if none can.
+    /// Has some pages go, of all clients or `only` of one; the pages that `spared` was given last
+    /// stay. Returns how many pages went: 0 if none can.
     ///
     /// # Errors
-    /// Why pages that could go cannot be kept.
-    pub fn evict<W: World>(
+    /// A [`StoreError`]: no page went, and at least one could have gone but could not be stored.
+    pub fn evict<B: Backend>(
         &mut self,
-        world: &mut W,
+        backend: &mut B,
         only: Option<ProcessId>,
         spared: ProcessId,
-    ) -> Result<u32, Refusal> {
+    ) -> Result<u32, StoreError> {
         let mut search = Search::new(only, spared);
-        let mut refused = None;
-        let mut refusals = 0;
+        let mut result = Ok(0);
+        let mut failures = 0;
         loop {
             let Self { hand, accounts, .. } = self;
-            let Some(group) = clock::next(world, hand, accounts, &mut search) else {
-                return over(refused);
+            let Some(group) = clock::next(backend, hand, accounts, &mut search) else {
+                return result;
             };
             for index in Group::indices(group.dirty) {
                 self.forget_copy(group.client, group.page(index));
@@ -113,330 +94,273 @@ impl Swap {
             if group.chosen == 0 {
                 continue;
             }
-            match self.evict_group(world, &group, spared) {
-                // They are shared with others, or in use by them.
+            match self.evict_group(backend, &group, spared) {
+                // The pages are mapped by others, or in use by them.
                 Ok(0) => {}
-                Ok(gone) => return Ok(gone),
-                // Others may be had for nothing: the program's, or zeros.
-                Err(refusal) => {
-                    refused = Some(refusal);
-                    refusals += 1;
-                    if refusals == REFUSALS {
-                        return over(refused);
+                Ok(count) => return Ok(count),
+                // Pages of another group may need no room: text, or zeros.
+                Err(error) => {
+                    result = Err(error);
+                    failures += 1;
+                    if failures == MOST_FAILURES {
+                        return result;
                     }
                 }
             }
         }
     }
 
-    fn evict_group<W: World>(
+    fn evict_group<B: Backend>(
         &mut self,
-        world: &mut W,
+        backend: &mut B,
         group: &Group,
         spared: ProcessId,
-    ) -> Result<u32, Refusal> {
-        let ready = self
+    ) -> Result<u32, StoreError> {
+        let prepared = self
             .store
-            .prepare(world)
-            .and_then(|()| self.books.prepare(group.client, group.first, world));
-        if ready.is_err() {
-            return Err(Refusal::Full);
+            .prepare(backend)
+            .and_then(|()| self.records.prepare(group.client, group.first, backend));
+        if prepared.is_err() {
+            return Err(StoreError::Full);
         }
-        let mut hands = Hands { held: [None; CLUSTER], count: 0 };
+        let mut pages = TakenPages::new();
         for index in Group::indices(group.chosen) {
             let (page, leaf) = (group.page(index), group.leaves[index]);
-            self.take(world, &mut hands, (group.client, page, leaf), spared);
+            self.take(backend, &mut pages, (group.client, page, leaf), spared);
         }
-        self.decide(world, &mut hands);
-        let refusal = self.keep(world, &mut hands);
-        let gone = self.finish(world, &hands);
-        if gone == 0 {
-            // Tables in which nothing came to be noted are wanted elsewhere.
-            self.books.tidy(group.client);
+        self.decide(backend, &mut pages);
+        let error = self.save(backend, &mut pages);
+        let count = self.finish(backend, &pages);
+        if count == 0 {
+            // Gives back the tables of records that were prepared for nothing.
+            self.records.tidy(group.client);
         }
-        self.reserve(world);
-        match (gone, refusal) {
-            (0, Some(refusal)) => Err(refusal),
-            (gone, _) => Ok(gone),
+        self.reserve(backend);
+        match (count, error) {
+            (0, Some(error)) => Err(error),
+            (count, _) => Ok(count),
         }
     }
 
-    /// Takes a page from everyone who has it, if they can be found.
-    fn take<W: World>(
+    /// Takes a page from every client that maps its frame. Takes nothing if a mapping is not found,
+    /// may be written by one of several, or cannot be recorded.
+    fn take<B: Backend>(
         &mut self,
-        world: &mut W,
-        hands: &mut Hands,
+        backend: &mut B,
+        pages: &mut TakenPages,
         (client, page, leaf): (ProcessId, Page, Entry),
         spared: ProcessId,
     ) {
-        let references = world.references(leaf.frame()) as usize;
-        let mut family = [client; CLUSTER];
-        let room = CLUSTER - hands.count;
+        let references = backend.references(leaf.frame()) as usize;
+        let mut sharers = [client; CLUSTER];
+        let room = CLUSTER - pages.count();
         if references.max(1) > room || references > 1 && leaf.is_writable() {
             return;
         }
-        if references > 1 && self.find_family(world, page, leaf, &mut family) != references {
+        if references > 1 && self.find_sharers(backend, page, leaf, &mut sharers) != references {
             return;
         }
         let Some(page) = UserPage::containing(page.address()) else { return };
-        for member in &family[..references.max(1)] {
-            let ready = self.books.prepare(*member, page.page(), world).is_ok();
-            if !ready || !self.prepare_heirs(world, *member, page, spared) {
+        let sharers = &sharers[..references.max(1)];
+        for sharer in sharers {
+            let prepared = self.records.prepare(*sharer, page.page(), backend).is_ok();
+            if !prepared || !self.prepare_unstarted_children(backend, *sharer, page, spared) {
                 return;
             }
         }
-        for member in &family[..references.max(1)] {
-            if let Some(account) = self.accounts.get_mut(*member) {
-                account.disturbed = true;
+        for sharer in sharers {
+            if let Some(account) = self.accounts.get_mut(*sharer) {
+                account.has_lost_pages = true;
             }
-            if let Some(leaf) = world.take_page(*member, page, hands.count) {
-                let held = Held { client: *member, page, leaf, fate: Fate::Open };
-                hands.held[hands.count] = Some(held);
-                hands.count += 1;
+            if let Some(leaf) = backend.take_page(*sharer, page, pages.count()) {
+                let disposition = Disposition::Undecided;
+                pages.add(TakenPage { client: *sharer, page, leaf, disposition });
             }
         }
     }
 
-    /// Everyone who has this frame at this page, without W, not shared, and unused of late. Returns how many.
-    fn find_family<W: World>(
+    /// Finds the clients that map this frame at this page, without W, without `SHARED`, and not
+    /// accessed lately. Returns how many.
+    fn find_sharers<B: Backend>(
         &self,
-        world: &mut W,
+        backend: &mut B,
         page: Page,
         leaf: Entry,
-        family: &mut [ProcessId; CLUSTER],
+        sharers: &mut [ProcessId; CLUSTER],
     ) -> usize {
         const BUSY: EntryFlags =
             EntryFlags::WRITE.union(EntryFlags::ACCESSED).union(EntryFlags::SHARED);
         let mut count = 0;
         for client in self.accounts.ids() {
-            let other = world.glance(client, page);
+            let other = backend.snapshot(client, page);
             let same = other.is_present() && other.frame() == leaf.frame();
             if same && !other.flags().intersects(BUSY) && count < CLUSTER {
-                family[count] = client;
+                sharers[count] = client;
                 count += 1;
             }
         }
         count
     }
 
-    /// Decides which of the held pages go, and which have to be kept first.
-    fn decide<W: World>(&mut self, world: &mut W, hands: &mut Hands) {
-        for place in 0..hands.count {
-            let Some(held) = hands.held[place] else { continue };
-            let frame = held.leaf.frame();
-            let same = |other: &&Held| other.leaf.frame() == frame;
-            let mappings = hands.held.iter().flatten().filter(same).count();
-            let written =
-                hands.held.iter().flatten().filter(same).any(|one| one.leaf.is_writable());
-            // What one client's file has need not be in another one's.
-            let elder = hands.held[..place]
-                .iter()
-                .flatten()
-                .position(|one| same(&one) && one.fate != Fate::Goes(Contents::File));
-            let shared = held.leaf.permissions().contains(Permissions::SHARED);
-            let stays =
-                shared || mappings > 1 && written || world.references(frame) as usize != mappings;
-            let fate = if stays {
-                Fate::Stays
-            } else if let Some(contents) = self.clean_copy(world, &held, place) {
-                Fate::Goes(contents)
-            } else {
-                elder.map_or(Fate::Open, Fate::SameAs)
+    /// Decides which of the taken pages go as they are, are given back, or have to be stored.
+    fn decide<B: Backend>(&mut self, backend: &mut B, pages: &mut TakenPages) {
+        for index in 0..pages.count() {
+            let Some((_, taken)) = pages.iter().find(|(other, _)| *other == index) else {
+                continue;
             };
-            hands.held[place] = Some(Held { fate, ..held });
+            let mappings = pages.sharers(taken).count();
+            let writable = pages.sharers(taken).any(|(_, sharer)| sharer.leaf.is_writable());
+            // The leaves may have changed between the clock's look and the taking.
+            let must_return = taken.leaf.permissions().contains(Permissions::SHARED)
+                || mappings > 1 && writable
+                || backend.references(taken.leaf.frame()) as usize != mappings;
+            let disposition = if must_return {
+                Disposition::Return
+            } else if let Some(contents) = self.clean_copy(backend, &taken, index) {
+                Disposition::PageOut(contents)
+            } else {
+                // The file of one client's program says nothing about another client's page.
+                let mut earlier = pages.sharers(taken).take_while(|(other, _)| *other < index);
+                earlier
+                    .find(|(_, other)| other.disposition != Disposition::PageOut(Contents::File))
+                    .map_or(Disposition::Undecided, |(other, _)| Disposition::SameAs(other))
+            };
+            pages.set(index, disposition);
         }
-        hands.share_copies();
+        pages.share_copies();
     }
 
-    /// Where the bytes of a held page are already; the module's head says how that is known.
-    fn clean_copy<W: World>(
+    /// Where the bytes of a taken page are already, if they are; the module's head has the proof.
+    fn clean_copy<B: Backend>(
         &mut self,
-        world: &mut W,
-        held: &Held,
-        place: usize,
+        backend: &mut B,
+        taken: &TakenPage,
+        index: usize,
     ) -> Option<Contents> {
-        if world.lost_sight(held.client) {
-            self.forget_copies(held.client);
+        if backend.view_was_lost(taken.client) {
+            self.forget_copies(taken.client);
         }
-        let leaf = held.leaf;
-        match self.books.place(held.client, held.page.page()) {
-            Place::Copied { frame, item }
+        let leaf = taken.leaf;
+        match self.records.get(taken.client, taken.page.page()) {
+            PageRecord::Copied { frame, item }
                 if frame == leaf.frame()
-                    && leaf.permissions().contains(MINE)
+                    && leaf.permissions().contains(Permissions::PAGER)
                     && !leaf.is_dirty() =>
             {
-                Some(Contents::Kept(item))
+                Some(Contents::Stored(item))
             }
-            _ if is_given_as_text(world, held)
-                && world.is_as_in_the_file(held.client, held.page, place) =>
+            _ if has_rights_of_text(backend, taken)
+                && backend.matches_the_file(taken.client, taken.page, index) =>
             {
                 Some(Contents::File)
             }
-            Place::Unknown | Place::Copied { .. } | Place::Stored { .. } => None,
+            PageRecord::Unknown | PageRecord::Copied { .. } | PageRecord::PagedOut { .. } => None,
         }
     }
 
-    /// Keeps what has to be kept; what cannot be stays. Returns why, if so.
-    fn keep<W: World>(&mut self, world: &mut W, hands: &mut Hands) -> Option<Refusal> {
-        let mut places = [0; CLUSTER];
+    /// Stores the undecided pages; one that cannot be stored is to be given back. Returns the last
+    /// error.
+    fn save<B: Backend>(&mut self, backend: &mut B, pages: &mut TakenPages) -> Option<StoreError> {
+        let mut indices = [0; CLUSTER];
         let mut count = 0;
-        for place in 0..hands.count {
-            if hands.held[place].is_some_and(|held| held.fate == Fate::Open) {
-                places[count] = place;
+        for (index, taken) in pages.iter() {
+            if taken.disposition == Disposition::Undecided {
+                indices[count] = index;
                 count += 1;
             }
         }
-        let kept = self.store.keep(world, count, |world, nth, bytes| {
-            world.held(places[nth], bytes);
+        let saved = self.store.save(backend, count, |backend, nth, bytes| {
+            backend.read_taken(indices[nth], bytes);
         });
-        let mut refusal = None;
-        for (place, kept) in places.into_iter().zip(kept).take(count) {
-            let fate = match kept {
-                Ok(contents) => Fate::Goes(contents),
-                Err(why) => {
-                    refusal = Some(why);
-                    Fate::Stays
-                }
-            };
-            hands.held[place] = hands.held[place].map(|held| Held { fate, ..held });
+        let mut error = None;
+        for (index, saved) in indices.into_iter().zip(saved).take(count) {
+            pages.set(
+                index,
+                match saved {
+                    Ok(contents) => Disposition::PageOut(contents),
+                    Err(why) => {
+                        error = Some(why);
+                        Disposition::Return
+                    }
+                },
+            );
         }
-        refusal
+        error
     }
 
-    /// Notes what goes and drops it; gives back what stays. Returns how many went.
-    fn finish<W: World>(&mut self, world: &mut W, hands: &Hands) -> u32 {
-        let mut gone = 0;
-        for place in 0..hands.count {
-            let Some(held) = hands.held[place] else { continue };
-            // The one that is referred to does not refer to another.
-            let (contents, new) = match held.fate {
-                Fate::Goes(contents) => (Some(contents), true),
-                Fate::SameAs(elder) => match hands.held[elder].map(|elder| elder.fate) {
-                    Some(Fate::Goes(contents)) => (Some(contents), false),
-                    _ => (None, false),
-                },
-                Fate::Open | Fate::Stays => (None, false),
-            };
-            let Some(contents) = contents else {
-                self.forget_copy(held.client, held.page.page());
-                self.give_back(world, &held, place);
+    /// Records the pages that go and gives up their frames; gives back the others. Returns how many
+    /// went.
+    fn finish<B: Backend>(&mut self, backend: &mut B, pages: &TakenPages) -> u32 {
+        let mut count = 0;
+        for (index, taken) in pages.iter() {
+            let Some((contents, is_new)) = pages.contents(taken) else {
+                self.forget_copy(taken.client, taken.page.page());
+                self.give_back(backend, &taken, index);
                 continue;
             };
-            self.note_gone(world, &held, contents, new);
-            world.drop_held(place);
-            gone += 1;
+            self.record_paged_out(backend, &taken, contents, is_new);
+            backend.drop_taken(index);
+            count += 1;
         }
-        gone
+        count
     }
 
-    /// Gives a held page back. The client may have used up its quota meanwhile; then the page is kept after all, and if that
-    /// cannot be, it is noted as lost: zeros in its place would be worse.
-    fn give_back<W: World>(&mut self, world: &mut W, held: &Held, place: usize) {
-        match world.give_back(held.client, held.page, place) {
+    /// Gives a taken page back. If the client has used up its quota meanwhile, the page is stored
+    /// instead. If that fails too, its contents are recorded as lost, and the client ends when it
+    /// touches the page: to give it zeros would be worse.
+    fn give_back<B: Backend>(&mut self, backend: &mut B, taken: &TakenPage, index: usize) {
+        match backend.give_back(taken.client, taken.page, index) {
             Ok(()) => return,
-            // The client has put something else there, or has ended.
-            Err(Failure::Taken | Failure::Gone) => {}
-            Err(Failure::NoFrame | Failure::Quota | Failure::Refused) => {
-                let contents = self.keep_one(world, place);
-                self.note_gone(world, held, contents, true);
+            // The client has put another page there, or has ended.
+            Err(GiveError::Occupied | GiveError::Gone) => {}
+            Err(GiveError::NoFrame | GiveError::Quota | GiveError::Refused) => {
+                let contents = self.save_one(backend, index);
+                self.record_paged_out(backend, taken, contents, true);
             }
         }
-        world.drop_held(place);
+        backend.drop_taken(index);
     }
 
-    fn keep_one<W: World>(&mut self, world: &mut W, place: usize) -> Contents {
-        if self.store.prepare(world).is_err() {
+    fn save_one<B: Backend>(&mut self, backend: &mut B, index: usize) -> Contents {
+        if self.store.prepare(backend).is_err() {
             return Contents::Lost;
         }
-        let kept = self.store.keep(world, 1, |world, _, bytes| world.held(place, bytes));
-        kept[0].unwrap_or(Contents::Lost)
+        let saved =
+            self.store.save(backend, 1, |backend, _, bytes| backend.read_taken(index, bytes));
+        saved[0].unwrap_or(Contents::Lost)
     }
 
-    /// Notes where a page is that was taken. `new` says that the contents are counted for it already.
-    fn note_gone<W: World>(&mut self, world: &mut W, held: &Held, contents: Contents, new: bool) {
-        let page = held.page.page();
-        if !new {
+    /// Records the contents of a page that was taken. If `is_new`, the reference that the record
+    /// holds has been counted when the contents were stored.
+    fn record_paged_out<B: Backend>(
+        &mut self,
+        backend: &mut B,
+        taken: &TakenPage,
+        contents: Contents,
+        is_new: bool,
+    ) {
+        if !is_new {
             self.store.retain(contents);
         }
-        let stored = Place::Stored { contents, rights: Rights::of(held.leaf) };
-        match self.books.note(held.client, page, stored) {
-            // The copy became the page itself.
-            Place::Copied { item, .. } if contents == Contents::Kept(item) && new => {}
-            Place::Copied { item, .. } => self.store.release(Contents::Kept(item)),
-            Place::Stored { contents, .. } => self.store.release(contents),
-            Place::Unknown => {}
+        let record = PageRecord::PagedOut { contents, rights: Rights::of(taken.leaf) };
+        match self.records.set(taken.client, taken.page.page(), record) {
+            // The reference of the copy's record is now that of the page's record.
+            PageRecord::Copied { item, .. } if contents == Contents::Stored(item) && is_new => {}
+            PageRecord::Copied { item, .. } => self.store.release(Contents::Stored(item)),
+            PageRecord::PagedOut { contents, .. } => self.store.release(contents),
+            PageRecord::Unknown => {}
         }
-        if let Some(account) = self.accounts.get_mut(held.client) {
+        if let Some(account) = self.accounts.get_mut(taken.client) {
             account.taken();
         }
-        for heir in self.heirs(world, held.client).into_iter().flatten() {
-            let waits = is_backed(world.leaf(heir, held.page));
-            if waits && self.books.place(heir, page) == Place::Unknown {
-                self.store.retain(contents);
-                self.books.note(heir, page, stored);
-                if let Some(account) = self.accounts.get_mut(heir) {
-                    account.disturbed = true;
-                }
-            }
-        }
-    }
-
-    /// The clients that are still becoming copies of this one.
-    fn heirs<W: World>(&mut self, world: &W, client: ProcessId) -> [Option<ProcessId>; HEIRS] {
-        let mut heirs = [None; HEIRS];
-        let mut count = 0;
-        for slot in 0..self.accounts.slots() {
-            let Some(account) = self.accounts.at(slot) else { continue };
-            if account.copy_of != Some(client) {
-                continue;
-            }
-            let id = account.id;
-            if world.has_begun(id) {
-                if let Some(account) = self.accounts.get_mut(id) {
-                    account.copy_of = None;
-                }
-            } else if count < HEIRS {
-                heirs[count] = Some(id);
-                count += 1;
-            }
-        }
-        heirs
-    }
-
-    /// A page that goes before it has been shared with a child that is being built has to go for the child, too: makes
-    /// sure that it can be noted there. Only while the parent itself waits for the pager does it not share it meanwhile.
-    fn prepare_heirs<W: World>(
-        &mut self,
-        world: &mut W,
-        client: ProcessId,
-        page: UserPage,
-        spared: ProcessId,
-    ) -> bool {
-        let heirs = self.heirs(world, client);
-        heirs.into_iter().flatten().all(|heir| {
-            client == spared
-                && (world.leaf(heir, page) != Entry::ABSENT
-                    || self.books.prepare(heir, page.page(), world).is_ok()
-                        && world.mark(heir, page).is_ok())
-        })
+        let (client, page) = (taken.client, taken.page);
+        self.record_for_unstarted_children(backend, client, page, (contents, record));
     }
 }
 
-/// So often is it tried to keep pages before nothing is said to be left.
-const REFUSALS: u32 = 8;
-
-/// The end of a search in which nothing went.
-fn over(refused: Option<Refusal>) -> Result<u32, Refusal> {
-    refused.map_or(Ok(0), Err)
-}
-
-/// Is the leaf absent, and the page with the pager?
-pub(crate) const fn is_backed(leaf: Entry) -> bool {
-    !leaf.is_present() && leaf.permissions().contains(MINE)
-}
-
-/// The page has the rights with which the program's text is given, so that it can come back from the file.
-fn is_given_as_text(world: &impl World, held: &Held) -> bool {
-    world.nature(held.client, held.page.page()) == Nature::Text
-        && Rights::of(held.leaf) == Rights { permissions: Permissions::empty(), sealed: true }
+/// Whether a page has the rights with which the pager gives text, so that it can come back from the
+/// file with the same rights.
+fn has_rights_of_text(backend: &impl Backend, taken: &TakenPage) -> bool {
+    backend.page_class(taken.client, taken.page.page()) == PageClass::Text
+        && Rights::of(taken.leaf) == Rights { permissions: Permissions::empty(), sealed: true }
 }

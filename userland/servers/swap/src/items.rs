@@ -1,9 +1,11 @@
-//! Which contents are kept, who refers to them, and where they are: so that they can move without anyone's noticing.
+//! Stored contents by number: how many records refer to an item, and where its bytes are.
+//!
+//! A record names an item and not a location, so that the store can move contents without a change
+//! in any record.
 
-use crate::pool::{Full, Pool};
-use crate::world::Memory;
+use crate::pool::{Full, Memory, Pool};
 
-/// Contents that are kept, by number.
+/// Stored contents, by number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Item(u32);
 
@@ -14,16 +16,16 @@ impl Item {
         Self(number)
     }
 
-    /// Its number.
+    /// The number of the item.
     #[must_use]
     pub const fn number(self) -> u32 {
         self.0
     }
 }
 
-/// Where kept contents are.
+/// Where the bytes of an item are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Whereabouts {
+pub enum Location {
     /// Compressed, at this offset of the arena.
     Compressed(u32),
     /// In this slot of the disk.
@@ -32,15 +34,15 @@ pub enum Whereabouts {
 
 #[derive(Clone, Copy, Debug)]
 enum Entry {
-    /// With the next free one.
+    /// Holds the next free item.
     Free(Option<Item>),
     Used {
         references: u32,
-        whereabouts: Whereabouts,
+        location: Location,
     },
 }
 
-/// All items.
+/// All items. The free ones form a list.
 #[derive(Debug)]
 pub struct Items {
     entries: Pool<Entry>,
@@ -48,7 +50,7 @@ pub struct Items {
     used: u32,
 }
 
-/// Items that are added together.
+/// How many items are added at a time.
 const STEP: usize = 64;
 
 impl Items {
@@ -58,7 +60,7 @@ impl Items {
         Self { entries: Pool::new(bound.next_multiple_of(STEP)), free: None, used: 0 }
     }
 
-    /// Items that someone refers to.
+    /// How many items have references.
     #[must_use]
     pub const fn used(&self) -> u32 {
         self.used
@@ -67,7 +69,7 @@ impl Items {
     /// Makes sure that `count` items can be added.
     ///
     /// # Errors
-    /// `Full`: there is no memory for them, or no room.
+    /// `Full`: the bound is reached, or there is no memory.
     pub fn prepare(&mut self, count: u32, memory: &mut impl Memory) -> Result<(), Full> {
         while (self.entries.len() as u32) < self.used + count {
             let first = self.entries.len() as u32;
@@ -80,61 +82,62 @@ impl Items {
         Ok(())
     }
 
-    /// A new item with one reference.
+    /// Adds an item with one reference.
     ///
     /// # Panics
-    /// If [`Items::prepare`] has not promised it.
-    pub fn add(&mut self, whereabouts: Whereabouts) -> Item {
+    /// If [`Items::prepare`] did not succeed for it.
+    pub fn add(&mut self, location: Location) -> Item {
         let item = self.free.expect("items were prepared");
         let entry = &mut self.entries.all_mut()[item.0 as usize];
         if let Entry::Free(next) = *entry {
             self.free = next;
         }
-        *entry = Entry::Used { references: 1, whereabouts };
+        *entry = Entry::Used { references: 1, location };
         self.used += 1;
         item
     }
 
-    /// One reference more.
+    /// Adds a reference.
     pub fn retain(&mut self, item: Item) {
         let (references, _) = self.entry(item);
         *references += 1;
     }
 
-    /// One reference less; where the contents were that nobody needs any more.
-    pub fn release(&mut self, item: Item) -> Option<Whereabouts> {
-        let (references, whereabouts) = self.entry(item);
+    /// Drops a reference. If it was the last one, the item is free, and this returns where its
+    /// bytes were.
+    pub fn release(&mut self, item: Item) -> Option<Location> {
+        let (references, location) = self.entry(item);
         *references -= 1;
-        let (left, whereabouts) = (*references, *whereabouts);
+        let (left, location) = (*references, *location);
         if left > 0 {
             return None;
         }
         self.entries.all_mut()[item.0 as usize] = Entry::Free(self.free);
         self.free = Some(item);
         self.used -= 1;
-        Some(whereabouts)
+        Some(location)
     }
 
-    /// Where the contents are.
+    /// Where the bytes of an item are.
     ///
     /// # Panics
-    /// If nobody refers to the item: the books are wrong.
+    /// If the item is free: then a record is wrong.
     #[must_use]
-    pub fn find(&self, item: Item) -> Whereabouts {
+    pub fn find(&self, item: Item) -> Location {
         match self.entries.all()[item.0 as usize] {
-            Entry::Used { whereabouts, .. } => whereabouts,
+            Entry::Used { location, .. } => location,
             Entry::Free(_) => panic!("item {} is free", item.0),
         }
     }
 
-    /// The contents have moved.
-    pub fn moved(&mut self, item: Item, to: Whereabouts) {
+    /// Changes where the bytes of an item are.
+    pub fn moved(&mut self, item: Item, to: Location) {
         *self.entry(item).1 = to;
     }
 
-    fn entry(&mut self, item: Item) -> (&mut u32, &mut Whereabouts) {
+    fn entry(&mut self, item: Item) -> (&mut u32, &mut Location) {
         match &mut self.entries.all_mut()[item.0 as usize] {
-            Entry::Used { references, whereabouts } => (references, whereabouts),
+            Entry::Used { references, location } => (references, location),
             Entry::Free(_) => panic!("item {} is free", item.0),
         }
     }
@@ -156,23 +159,22 @@ mod tests {
     fn an_item_lasts_as_long_as_its_last_reference() {
         let mut items = Items::new(3);
         items.prepare(2, &mut Plenty).unwrap();
-        let (first, second) =
-            (items.add(Whereabouts::Disk(5)), items.add(Whereabouts::Compressed(8)));
+        let (first, second) = (items.add(Location::Disk(5)), items.add(Location::Compressed(8)));
         items.retain(first);
         assert_eq!(items.release(first), None);
-        items.moved(second, Whereabouts::Disk(6));
-        assert_eq!(items.release(second), Some(Whereabouts::Disk(6)));
-        assert_eq!(items.find(first), Whereabouts::Disk(5));
-        assert_eq!(items.release(first), Some(Whereabouts::Disk(5)));
+        items.moved(second, Location::Disk(6));
+        assert_eq!(items.release(second), Some(Location::Disk(6)));
+        assert_eq!(items.find(first), Location::Disk(5));
+        assert_eq!(items.release(first), Some(Location::Disk(5)));
         assert_eq!(items.used(), 0);
-        assert_eq!(items.add(Whereabouts::Disk(7)), first, "the one freed last comes first");
+        assert_eq!(items.add(Location::Disk(7)), first, "the one freed last comes first");
     }
 
     #[test]
     fn no_more_items_are_promised_than_there_is_room_for() {
         let mut items = Items::new(STEP);
         assert_eq!(items.prepare(STEP as u32, &mut Plenty), Ok(()));
-        items.add(Whereabouts::Disk(0));
+        items.add(Location::Disk(0));
         assert_eq!(items.prepare(STEP as u32, &mut Plenty), Err(Full));
         assert_eq!(items.prepare(STEP as u32 - 1, &mut Plenty), Ok(()));
     }

@@ -1,15 +1,22 @@
-//! How the pager's tables grow: a row of values whose addresses are reserved from the beginning, and whose memory is
-//! taken just before it is touched.
+//! How the pager's tables grow: a [`Pool`] reserves its addresses at the beginning, and takes
+//! memory for them just before it is touched.
+//!
+//! A `Vec` that grows would copy itself to new memory, and would end the program if there is none.
 
 use alloc::vec::Vec;
 
-use crate::world::Memory;
+/// The source of the pager's own memory.
+pub trait Memory {
+    /// Makes sure that `bytes` bytes from `address` on are backed by frames. Returns `false` if
+    /// there are none.
+    fn take(&mut self, address: usize, bytes: usize) -> bool;
+}
 
-/// There is no memory for one more, or no room.
+/// There is no memory for one more value, or the bound is reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Full;
 
-/// A row that grows up to a bound and never moves.
+/// Values that grow in number up to a bound and never move.
 #[derive(Debug)]
 pub struct Pool<T> {
     values: Vec<T>,
@@ -17,25 +24,25 @@ pub struct Pool<T> {
 }
 
 impl<T: Clone> Pool<T> {
-    /// Room for `bound` values, of which none is there.
+    /// An empty pool with addresses for `bound` values.
     #[must_use]
     pub fn new(bound: usize) -> Self {
         Self { values: Vec::with_capacity(bound), bound }
     }
 
-    /// How many there are.
+    /// How many values there are.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.values.len()
     }
 
-    /// Are there none?
+    /// Whether there are no values.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// The bound.
+    /// The most values there can be.
     #[must_use]
     pub const fn bound(&self) -> usize {
         self.bound
@@ -55,13 +62,13 @@ impl<T: Clone> Pool<T> {
         Ok(())
     }
 
-    /// All of them.
+    /// All values.
     #[must_use]
     pub fn all(&self) -> &[T] {
         &self.values
     }
 
-    /// All of them.
+    /// All values.
     pub fn all_mut(&mut self) -> &mut [T] {
         &mut self.values
     }

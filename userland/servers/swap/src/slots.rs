@@ -1,4 +1,5 @@
-//! Which slots of the disk are taken: a slot holds a page, and neighbours are taken together.
+//! Which slots of the disk are taken. A slot holds a page; neighbouring slots are taken together,
+//! so that one request writes them.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -14,13 +15,13 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// So many slots, all free.
+    /// `slots` slots, all free.
     #[must_use]
     pub fn new(slots: u32) -> Self {
         Self { words: vec![0; slots.div_ceil(32) as usize].into(), slots, taken: 0, next: 0 }
     }
 
-    /// So many slots, all taken.
+    /// `slots` slots, all taken.
     #[must_use]
     pub fn all_taken(slots: u32) -> Self {
         Self {
@@ -31,26 +32,27 @@ impl Slots {
         }
     }
 
-    /// Slots in all.
+    /// How many slots there are.
     #[must_use]
     pub const fn len(&self) -> u32 {
         self.slots
     }
 
-    /// Is there no disk?
+    /// Whether there is no disk.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.slots == 0
     }
 
-    /// Slots that are free.
+    /// How many slots are free.
     #[must_use]
     pub const fn free(&self) -> u32 {
         self.slots - self.taken
     }
 
-    /// Takes up to `wanted` neighbouring slots: the first that many together after those taken last, or else the
-    /// longest row there is. Returns the first one and how many; `None` if none is free or wanted.
+    /// Takes up to `wanted` neighbouring slots: the first run of that length after the slots that
+    /// were taken last, or else the longest run. Returns the first slot and the length; `None` if
+    /// no slot is free or wanted.
     pub fn take(&mut self, wanted: u32) -> Option<(u32, u32)> {
         let (first, length) = self.find(wanted)?;
         for slot in first..first + length {
@@ -61,10 +63,10 @@ impl Slots {
         Some((first, length))
     }
 
-    /// Gives a slot back.
+    /// Frees a slot.
     ///
     /// # Panics
-    /// If it is free: the books are wrong.
+    /// If it is free: then an item is wrong.
     pub fn give_back(&mut self, slot: u32) {
         assert!(self.is_taken(slot), "slot {slot} is free");
         self.words[(slot / 32) as usize] &= !(1 << (slot % 32));
@@ -78,7 +80,8 @@ impl Slots {
         let (mut best, mut row) = ((0, 0), (0, 0));
         for slot in (self.next..self.slots).chain(0..self.next.min(self.slots)) {
             if slot.is_multiple_of(32) && self.words[(slot / 32) as usize] == u32::MAX {
-                // The row ends here; the other 31 end it again, quickly.
+                // All 32 slots of the word are taken. The loop goes on with the next slot, and each
+                // of the other 31 ends the run again, which costs little.
                 row = (0, 0);
                 continue;
             }

@@ -1,41 +1,55 @@
-//! Where contents are kept that are not in a client's memory: compressed while there is room, then on disk.
+//! Where the contents of pages that are not in a client's memory are stored: compressed in memory
+//! while there is room, then on the disk.
 //!
-//! What compresses well stays in memory; when the arena gets full, its oldest pages move to the disk together. What
-//! does not goes to the disk at once. A slot that could not be written is set aside, and tried again later (`aside`).
+//! A page that compresses well stays in memory. When the arena is full, its oldest pages move to
+//! the disk together. A page that does not compress well goes to the disk at once.
+//!
+//! A slot that could not be written is set aside and tried again later ([`crate::set_aside`]).
 
 use core::ops::Range;
 
 use crate::arena::Arena;
-use crate::aside::Aside;
+use crate::backend::{Disk, DiskError};
 use crate::codec::{Codec, Compressed, WORTHWHILE, expand};
-use crate::items::{Item, Items, Whereabouts};
-use crate::place::Contents;
-use crate::pool::Full;
+use crate::items::{Item, Items, Location};
+use crate::page::Contents;
+use crate::pool::{Full, Memory};
+use crate::set_aside::SetAside;
 use crate::slots::Slots;
-use crate::world::{Disk, DiskError, Memory};
 use crate::{Bytes, CLUSTER};
 
-/// Why contents cannot be kept.
+/// Why contents cannot be stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refusal {
-    /// There is no room in memory or on disk.
+pub enum StoreError {
+    /// There is no room in memory, and no free slot on the disk.
     Full,
-    /// The disk failed, or has no room but for what it could not write.
+    /// The disk failed, or all its free slots are set aside because they could not be written.
     Disk,
 }
 
-/// What can be kept.
+/// All stored contents.
 #[derive(Debug)]
 pub struct Store {
     items: Items,
     arena: Arena,
     slots: Slots,
     codec: Codec,
-    aside: Aside,
+    set_aside: SetAside,
+}
+
+/// Neighbouring slots that one request writes.
+#[derive(Clone, Copy)]
+struct Run {
+    first: u32,
+    length: u32,
+    /// The slots were set aside.
+    is_retry: bool,
+    /// There were free slots, too.
+    others: bool,
 }
 
 impl Store {
-    /// Room for `arena` bytes of compressed pages, and `slots` slots.
+    /// A store with addresses for `arena` bytes of compressed pages, on a disk of `slots` slots.
     #[must_use]
     pub fn new(arena: usize, slots: u32) -> Self {
         // A compressed page takes 16 bytes or more; most take hundreds.
@@ -45,94 +59,96 @@ impl Store {
             arena: Arena::new(arena),
             slots: Slots::new(slots),
             codec: Codec::new(),
-            aside: Aside::new(slots),
+            set_aside: SetAside::new(slots),
         }
     }
 
-    /// Contents that someone refers to, zeros and files not counted.
+    /// How many items are stored. Zeros and pages of files are no items.
     #[must_use]
     pub const fn items(&self) -> u32 {
         self.items.used()
     }
 
-    /// Slots that are neither free nor set aside.
+    /// How many slots hold contents.
     #[must_use]
     pub const fn slots_used(&self) -> u32 {
-        self.slots.len() - self.slots.free() - self.aside.count()
+        self.slots.len() - self.slots.free() - self.set_aside.count()
     }
 
-    /// Slots that could not be written, and have not been tried again since.
+    /// How many slots could not be written, and were not written since.
     #[must_use]
     pub const fn slots_set_aside(&self) -> u32 {
-        self.aside.count()
+        self.set_aside.count()
     }
 
-    /// Bytes that compressed pages take, and bytes of memory for them.
+    /// The bytes that compressed pages take, and the bytes of memory that the arena has.
     #[must_use]
     pub const fn arena(&self) -> (usize, usize) {
         (self.arena.live(), self.arena.size())
     }
 
-    /// Is this compressed in memory?
+    /// Whether an item is compressed in memory.
     #[must_use]
     pub fn is_compressed(&self, item: Item) -> bool {
-        matches!(self.items.find(item), Whereabouts::Compressed(_))
+        matches!(self.items.find(item), Location::Compressed(_))
     }
 
-    /// Gets ready to keep [`CLUSTER`] pages: if the arena has no room for them, its oldest pages go to the disk.
+    /// Prepares for [`CLUSTER`] pages to be saved. If the arena has no room for them, its oldest
+    /// pages go to the disk.
     ///
     /// # Errors
-    /// `Full`: not so many items can be known.
-    pub fn prepare(&mut self, world: &mut (impl Memory + Disk)) -> Result<(), Full> {
-        self.items.prepare(CLUSTER as u32, world)?;
-        if self.prepare_arena(CLUSTER * WORTHWHILE, world).is_err() {
-            self.spill(world);
+    /// `Full`: there is no memory for so many items, or the bound is reached.
+    pub fn prepare(&mut self, backend: &mut (impl Memory + Disk)) -> Result<(), Full> {
+        self.items.prepare(CLUSTER as u32, backend)?;
+        if self.prepare_arena(CLUSTER * WORTHWHILE, backend).is_err() {
+            self.spill(backend);
         }
         Ok(())
     }
 
-    /// Keeps up to [`CLUSTER`] pages. `page` tells the contents of each of them; the results are in the same order.
-    pub fn keep<W: Memory + Disk>(
+    /// Saves up to [`CLUSTER`] pages. `page` copies the contents of the page of an index; the
+    /// results have the same indices.
+    pub fn save<B: Memory + Disk>(
         &mut self,
-        world: &mut W,
+        backend: &mut B,
         count: usize,
-        mut page: impl FnMut(&mut W, usize, &mut Bytes),
-    ) -> [Result<Contents, Refusal>; CLUSTER] {
-        let mut results = [Err(Refusal::Full); CLUSTER];
+        mut page: impl FnMut(&mut B, usize, &mut Bytes),
+    ) -> [Result<Contents, StoreError>; CLUSTER] {
+        let mut results = [Err(StoreError::Full); CLUSTER];
         let mut for_disk = [0; CLUSTER];
         let mut pending = 0;
         let mut bytes = [0; size_of::<Bytes>()];
         for (index, result) in results.iter_mut().enumerate().take(count) {
-            page(world, index, &mut bytes);
-            match self.keep_in_memory(&bytes, world) {
+            page(backend, index, &mut bytes);
+            match self.save_in_memory(&bytes, backend) {
                 Some(contents) => *result = Ok(contents),
                 None if self.slots.is_empty() => {}
                 None => {
-                    world.fill_buffer(pending, &bytes);
+                    backend.fill_buffer(pending, &bytes);
                     for_disk[pending] = index;
                     pending += 1;
                 }
             }
         }
-        self.write(world, pending, |items, nth, whereabouts| {
-            results[for_disk[nth]] = whereabouts.map(|to| Contents::Kept(items.add(to)));
+        self.write(backend, pending, |items, nth, location| {
+            results[for_disk[nth]] = location.map(|to| Contents::Stored(items.add(to)));
         });
         results
     }
 
-    fn keep_in_memory(&mut self, bytes: &Bytes, memory: &mut impl Memory) -> Option<Contents> {
+    fn save_in_memory(&mut self, bytes: &Bytes, memory: &mut impl Memory) -> Option<Contents> {
         let Self { items, arena, codec, .. } = self;
         match codec.compress(bytes) {
             Compressed::Zeros => Some(Contents::Zeros),
-            Compressed::Same => None,
+            Compressed::Incompressible => None,
             Compressed::Smaller(blob) => {
                 let moved = |blob: crate::arena::Blob| {
-                    items.moved(blob.item, Whereabouts::Compressed(blob.offset));
+                    items.moved(blob.item, Location::Compressed(blob.offset));
                 };
                 arena.prepare(blob.len(), memory, moved).ok()?;
-                let mut kept = None;
-                arena.add(blob, |offset| *kept.insert(items.add(Whereabouts::Compressed(offset))));
-                kept.map(Contents::Kept)
+                let mut saved = None;
+                arena.add(blob, |offset| *saved.insert(items.add(Location::Compressed(offset))));
+                saved.map(Contents::Stored)
             }
         }
     }
@@ -140,13 +156,13 @@ impl Store {
     fn prepare_arena(&mut self, length: usize, memory: &mut impl Memory) -> Result<(), Full> {
         let items = &mut self.items;
         self.arena.prepare(length, memory, |blob| {
-            items.moved(blob.item, Whereabouts::Compressed(blob.offset));
+            items.moved(blob.item, Location::Compressed(blob.offset));
         })
     }
 
-    /// Moves the oldest compressed pages to the disk, as far as it takes them.
-    fn spill(&mut self, world: &mut impl Disk) {
-        let room = (self.slots.free() + self.aside.count()).min(CLUSTER as u32) as usize;
+    /// Moves the oldest compressed pages to the disk, as many as it takes.
+    fn spill(&mut self, backend: &mut impl Disk) {
+        let room = (self.slots.free() + self.set_aside.count()).min(CLUSTER as u32) as usize;
         let mut spilled = [None; CLUSTER];
         let mut last = None;
         let mut count = 0;
@@ -154,14 +170,14 @@ impl Store {
         while let Some(blob) = self.arena.next(last).filter(|_| count < room) {
             let compressed = self.arena.get(blob.offset);
             expand(compressed, &mut bytes).expect("a blob of the arena is whole");
-            world.fill_buffer(count, &bytes);
+            backend.fill_buffer(count, &bytes);
             spilled[count] = Some(blob);
             last = Some(blob);
             count += 1;
         }
         let mut written = [None; CLUSTER];
-        self.write(world, count, |items, nth, whereabouts| {
-            if let (Some(blob), Ok(to)) = (spilled[nth], whereabouts) {
+        self.write(backend, count, |items, nth, location| {
+            if let (Some(blob), Ok(to)) = (spilled[nth], location) {
                 items.moved(blob.item, to);
                 written[nth] = Some(blob.offset);
             }
@@ -169,113 +185,135 @@ impl Store {
         written.into_iter().flatten().for_each(|offset| self.arena.remove(offset));
     }
 
-    /// Writes the first `count` pages of the buffer, in rows as long as they can be found, and tells of each page
-    /// where it is, or that it is nowhere.
+    /// Writes the first `count` pages of the buffer to the disk, in runs of free slots, and calls
+    /// `result_of` for each page.
     fn write(
         &mut self,
-        world: &mut impl Disk,
+        backend: &mut impl Disk,
         count: usize,
-        mut tell: impl FnMut(&mut Items, usize, Result<Whereabouts, Refusal>),
+        mut result_of: impl FnMut(&mut Items, usize, Result<Location, StoreError>),
     ) {
         let mut done = 0;
-        let mut bytes = [0; size_of::<Bytes>()];
         while done < count {
-            let wanted = (count - done) as u32;
-            let others = self.slots.free() > 0;
-            // A try that fails is followed by another request for the same pages, so it comes before any page has moved
-            // to the beginning of the buffer; or when no other slot is left.
-            let again = if done == 0 || !others { self.aside.take(wanted, others) } else { None };
-            let Some((first, row)) = again.or_else(|| self.slots.take(wanted)) else {
-                return self.refuse(done..count, Refusal::Full, tell);
+            let Some(run) = self.take_run((count - done) as u32, done == 0) else {
+                return self.refuse(done..count, StoreError::Full, result_of);
             };
-            let length = row as usize;
-            // A request takes the buffer from its beginning.
-            for page in 0..if done > 0 { length } else { 0 } {
-                world.read_buffer(done + page, &mut bytes);
-                world.fill_buffer(page, &bytes);
-            }
-            match (world.write(first, length), again) {
-                (Ok(()), again) => {
-                    match again {
-                        Some(_) => self.aside.try_succeeded(),
-                        None => self.aside.other_succeeded(),
+            let length = run.length as usize;
+            move_to_front(backend, done, length);
+            match backend.write(run.first, length) {
+                Ok(()) => {
+                    if run.is_retry {
+                        self.set_aside.try_succeeded();
+                    } else {
+                        self.set_aside.other_succeeded();
                     }
                     for page in 0..length {
-                        let to = Whereabouts::Disk(first + page as u32);
-                        tell(&mut self.items, done + page, Ok(to));
+                        let to = Location::Disk(run.first + page as u32);
+                        result_of(&mut self.items, done + page, Ok(to));
                     }
                     done += length;
                 }
-                (Err(DiskError::Failed), Some(_)) => {
-                    self.aside.try_failed(first, row);
-                    if !others {
-                        return self.refuse(done..count, Refusal::Disk, tell);
+                Err(DiskError::Failed) if run.is_retry => {
+                    self.set_aside.try_failed(run.first, run.length);
+                    if !run.others {
+                        return self.refuse(done..count, StoreError::Disk, result_of);
                     }
                 }
-                (Err(DiskError::Failed), None) => {
-                    self.aside.add(first, row);
-                    self.refuse(done..done + length, Refusal::Disk, &mut tell);
+                Err(DiskError::Failed) => {
+                    self.set_aside.add(run.first, run.length);
+                    self.refuse(done..done + length, StoreError::Disk, &mut result_of);
                     done += length;
                 }
-                // Nothing was tried, so nothing is known of the slots.
-                (Err(DiskError::Gone), again) => {
-                    match again {
-                        Some(_) => self.aside.add(first, row),
-                        None => (first..first + row).for_each(|slot| self.slots.give_back(slot)),
-                    }
-                    return self.refuse(done..count, Refusal::Disk, tell);
+                Err(DiskError::Gone) => {
+                    self.give_run_back(run);
+                    return self.refuse(done..count, StoreError::Disk, result_of);
                 }
             }
         }
     }
 
-    /// Tells of pages that they are nowhere.
+    /// Takes a run of at most `wanted` slots for a request: slots that are set aside if it is time to
+    /// try them again, or else free ones.
+    ///
+    /// Slots that are set aside are tried only for the first pages of the buffer, before any page has
+    /// moved, because a try that fails is followed by another request for the same pages. Without
+    /// other slots that does not matter: then a try that fails is the last request.
+    fn take_run(&mut self, wanted: u32, is_first: bool) -> Option<Run> {
+        let others = self.slots.free() > 0;
+        let retry = if is_first || !others { self.set_aside.take(wanted, others) } else { None };
+        let is_retry = retry.is_some();
+        let (first, length) = retry.or_else(|| self.slots.take(wanted))?;
+        Some(Run { first, length, is_retry, others })
+    }
+
+    /// Gives back a run whose request did not reach the disk, so that nothing is known of its slots.
+    fn give_run_back(&mut self, run: Run) {
+        if run.is_retry {
+            self.set_aside.add(run.first, run.length);
+        } else {
+            (run.first..run.first + run.length).for_each(|slot| self.slots.give_back(slot));
+        }
+    }
+
+    /// Reports an error for some pages.
     fn refuse(
         &mut self,
         pages: Range<usize>,
-        why: Refusal,
-        mut tell: impl FnMut(&mut Items, usize, Result<Whereabouts, Refusal>),
+        why: StoreError,
+        mut result_of: impl FnMut(&mut Items, usize, Result<Location, StoreError>),
     ) {
-        pages.for_each(|nth| tell(&mut self.items, nth, Err(why)));
+        pages.for_each(|nth| result_of(&mut self.items, nth, Err(why)));
     }
 
-    /// The bytes of contents that are kept.
+    /// Reads the bytes of an item.
     ///
     /// # Errors
-    /// `DiskError`: the disk cannot read them.
+    /// A [`DiskError`]: the disk cannot read them.
     pub fn fetch(
         &mut self,
-        world: &mut impl Disk,
+        backend: &mut impl Disk,
         item: Item,
         bytes: &mut Bytes,
     ) -> Result<(), DiskError> {
         match self.items.find(item) {
-            Whereabouts::Compressed(offset) => {
+            Location::Compressed(offset) => {
                 expand(self.arena.get(offset), bytes).expect("a blob of the arena is whole");
             }
-            Whereabouts::Disk(slot) => {
-                world.read(slot, 1)?;
-                world.read_buffer(0, bytes);
+            Location::Disk(slot) => {
+                backend.read(slot, 1)?;
+                backend.read_buffer(0, bytes);
             }
         }
         Ok(())
     }
 
-    /// One more refers to this.
+    /// Adds a reference to stored contents.
     pub fn retain(&mut self, contents: Contents) {
-        if let Contents::Kept(item) = contents {
+        if let Contents::Stored(item) = contents {
             self.items.retain(item);
         }
     }
 
-    /// One less refers to this.
+    /// Drops a reference to stored contents.
     pub fn release(&mut self, contents: Contents) {
-        let Contents::Kept(item) = contents else { return };
+        let Contents::Stored(item) = contents else { return };
         match self.items.release(item) {
-            Some(Whereabouts::Compressed(offset)) => self.arena.remove(offset),
-            Some(Whereabouts::Disk(slot)) => self.slots.give_back(slot),
+            Some(Location::Compressed(offset)) => self.arena.remove(offset),
+            Some(Location::Disk(slot)) => self.slots.give_back(slot),
             None => {}
         }
+    }
+}
+
+/// Moves the pages of the buffer from `from` on to its beginning, from where a request takes them.
+fn move_to_front(disk: &mut impl Disk, from: usize, pages: usize) {
+    if from == 0 {
+        return;
+    }
+    let mut bytes = [0; size_of::<Bytes>()];
+    for page in 0..pages {
+        disk.read_buffer(from + page, &mut bytes);
+        disk.fill_buffer(page, &bytes);
     }
 }
 
@@ -283,27 +321,27 @@ impl Store {
 mod tests {
     use super::*;
 
-    /// A disk of so many slots, of which one may be bad. It may fail altogether, or be gone.
+    /// A disk in which one slot may be bad. It may fail altogether, or have no driver.
     struct Model {
         slots: Vec<Bytes>,
         buffer: [Bytes; CLUSTER],
         bad: Option<u32>,
-        trouble: Option<DiskError>,
+        error: Option<DiskError>,
         requests: usize,
     }
 
     impl Model {
         fn new(slots: usize) -> Self {
             let buffer = [[0; 4096]; CLUSTER];
-            Self { slots: vec![[0; 4096]; slots], buffer, bad: None, trouble: None, requests: 0 }
+            Self { slots: vec![[0; 4096]; slots], buffer, bad: None, error: None, requests: 0 }
         }
 
         fn request(&mut self, first: u32, count: usize) -> Result<usize, DiskError> {
             self.requests += 1;
             let row = first..first + count as u32;
             let fails = self.bad.is_some_and(|bad| row.contains(&bad));
-            let trouble = self.trouble.or(fails.then_some(DiskError::Failed));
-            trouble.map_or(Ok(first as usize), Err)
+            let error = self.error.or(fails.then_some(DiskError::Failed));
+            error.map_or(Ok(first as usize), Err)
         }
     }
 
@@ -339,7 +377,7 @@ mod tests {
         }
     }
 
-    /// Pages that differ, and do not get smaller by more than a quarter.
+    /// Pages that differ, and that compression makes smaller by at most a quarter.
     fn noise(seed: usize) -> Bytes {
         let mut state = seed as u32 + 1;
         core::array::from_fn(|_| {
@@ -355,18 +393,18 @@ mod tests {
         page
     }
 
-    fn keep(
+    fn save(
         store: &mut Store,
         model: &mut Model,
         pages: &[Bytes],
-    ) -> Vec<Result<Contents, Refusal>> {
+    ) -> Vec<Result<Contents, StoreError>> {
         store.prepare(model).unwrap();
-        let kept = store.keep(model, pages.len(), |_, index, bytes| *bytes = pages[index]);
-        kept[..pages.len()].to_vec()
+        let saved = store.save(model, pages.len(), |_, index, bytes| *bytes = pages[index]);
+        saved[..pages.len()].to_vec()
     }
 
     fn expect(store: &mut Store, model: &mut Model, contents: Contents, page: &Bytes) {
-        let Contents::Kept(item) = contents else { panic!("{contents:?} is not kept") };
+        let Contents::Stored(item) = contents else { panic!("{contents:?} is not saved") };
         let mut bytes = [0xAA; 4096];
         store.fetch(model, item, &mut bytes).unwrap();
         assert!(bytes == *page);
@@ -376,9 +414,9 @@ mod tests {
     fn sixteen_pages_that_do_not_shrink_are_one_request() {
         let (mut store, mut model) = (Store::new(1 << 16, 64), Model::new(64));
         let pages: Vec<Bytes> = (0..16).map(noise).collect();
-        let kept = keep(&mut store, &mut model, &pages);
+        let saved = save(&mut store, &mut model, &pages);
         assert_eq!((model.requests, store.slots_used()), (1, 16));
-        for (contents, page) in kept.iter().zip(&pages) {
+        for (contents, page) in saved.iter().zip(&pages) {
             expect(&mut store, &mut model, contents.unwrap(), page);
             store.release(contents.unwrap());
         }
@@ -388,9 +426,9 @@ mod tests {
     #[test]
     fn zeros_take_no_room_and_what_shrinks_does_not_touch_the_disk() {
         let (mut store, mut model) = (Store::new(1 << 17, 64), Model::new(64));
-        let kept = keep(&mut store, &mut model, &[[0; 4096], half_noise(1)]);
-        assert_eq!(kept[0], Ok(Contents::Zeros));
-        expect(&mut store, &mut model, kept[1].unwrap(), &half_noise(1));
+        let saved = save(&mut store, &mut model, &[[0; 4096], half_noise(1)]);
+        assert_eq!(saved[0], Ok(Contents::Zeros));
+        expect(&mut store, &mut model, saved[1].unwrap(), &half_noise(1));
         assert_eq!((model.requests, store.items()), (0, 1));
     }
 
@@ -400,10 +438,10 @@ mod tests {
         let pages: Vec<Bytes> = (0..160).map(half_noise).collect();
         let mut all = Vec::new();
         for group in pages.chunks(CLUSTER) {
-            all.extend(keep(&mut store, &mut model, group));
+            all.extend(save(&mut store, &mut model, group));
         }
         assert!(store.slots_used() >= 100, "{}", store.slots_used());
-        let Ok(Contents::Kept(last)) = all[159] else { panic!("{:?}", all[159]) };
+        let Ok(Contents::Stored(last)) = all[159] else { panic!("{:?}", all[159]) };
         assert!(store.is_compressed(last), "the youngest is in memory");
         for (contents, page) in all.iter().zip(&pages) {
             expect(&mut store, &mut model, contents.unwrap(), page);
@@ -417,11 +455,11 @@ mod tests {
         let (mut store, mut model) = (Store::new(1 << 16, 64), Model::new(64));
         model.bad = Some(3);
         let pages: Vec<Bytes> = (0..16).map(noise).collect();
-        let kept = keep(&mut store, &mut model, &pages);
-        assert!(kept.iter().all(|kept| *kept == Err(Refusal::Disk)));
+        let saved = save(&mut store, &mut model, &pages);
+        assert!(saved.iter().all(|saved| *saved == Err(StoreError::Disk)));
         assert_eq!((store.slots_set_aside(), store.slots_used(), store.items()), (16, 0, 0));
         for _ in 0..400 {
-            for (contents, page) in keep(&mut store, &mut model, &pages).iter().zip(&pages) {
+            for (contents, page) in save(&mut store, &mut model, &pages).iter().zip(&pages) {
                 expect(&mut store, &mut model, contents.unwrap(), page);
                 store.release(contents.unwrap());
             }
@@ -429,12 +467,12 @@ mod tests {
         assert_eq!((store.slots_set_aside(), store.slots_used()), (1, 0), "the bad one");
     }
 
-    /// Pages are kept until there is no room; each is as it was.
+    /// Saves pages until every slot is used, and reads each one back.
     fn fill(store: &mut Store, model: &mut Model, slots: u32) {
         for seed in 0..slots as usize {
             let page = noise(seed);
-            let kept = keep(store, model, core::slice::from_ref(&page))[0];
-            expect(store, model, kept.unwrap(), &page);
+            let saved = save(store, model, core::slice::from_ref(&page))[0];
+            expect(store, model, saved.unwrap(), &page);
         }
         assert_eq!((store.slots_used(), store.slots_set_aside()), (slots, 0));
     }
@@ -442,15 +480,15 @@ mod tests {
     #[test]
     fn after_an_outage_every_slot_is_used_again() {
         let (mut store, mut model) = (Store::new(1 << 16, 256), Model::new(256));
-        model.trouble = Some(DiskError::Failed);
+        model.error = Some(DiskError::Failed);
         let pages: Vec<Bytes> = (0..16).map(noise).collect();
         for _ in 0..100 {
-            let kept = keep(&mut store, &mut model, &pages);
-            assert!(kept.iter().all(|kept| *kept == Err(Refusal::Disk)));
+            let saved = save(&mut store, &mut model, &pages);
+            assert!(saved.iter().all(|saved| *saved == Err(StoreError::Disk)));
         }
         assert_eq!((store.slots_set_aside(), store.slots_used()), (256, 0));
         assert!(model.requests < 220, "{} requests", model.requests);
-        model.trouble = None;
+        model.error = None;
         fill(&mut store, &mut model, 256);
     }
 
@@ -458,13 +496,13 @@ mod tests {
     fn a_disk_that_is_gone_sets_nothing_aside() {
         let (mut store, mut model) = (Store::new(1 << 16, 64), Model::new(64));
         let pages: Vec<Bytes> = (0..16).map(noise).collect();
-        for trouble in [DiskError::Failed, DiskError::Gone, DiskError::Gone] {
-            model.trouble = Some(trouble);
-            let kept = keep(&mut store, &mut model, &pages);
-            assert!(kept.iter().all(|kept| *kept == Err(Refusal::Disk)));
+        for error in [DiskError::Failed, DiskError::Gone, DiskError::Gone] {
+            model.error = Some(error);
+            let saved = save(&mut store, &mut model, &pages);
+            assert!(saved.iter().all(|saved| *saved == Err(StoreError::Disk)));
             assert_eq!((store.slots_set_aside(), store.slots_used()), (16, 0));
         }
-        model.trouble = None;
+        model.error = None;
         fill(&mut store, &mut model, 64);
     }
 
@@ -473,10 +511,10 @@ mod tests {
         let (mut store, mut model) = (Store::new(1 << 16, 64), Model::new(64));
         model.bad = Some(0);
         let pages: Vec<Bytes> = (0..5).map(noise).collect();
-        keep(&mut store, &mut model, &pages[..1]);
+        save(&mut store, &mut model, &pages[..1]);
         assert_eq!(store.slots_set_aside(), 1);
         for _ in 0..8 {
-            for (contents, page) in keep(&mut store, &mut model, &pages).iter().zip(&pages) {
+            for (contents, page) in save(&mut store, &mut model, &pages).iter().zip(&pages) {
                 expect(&mut store, &mut model, contents.unwrap(), page);
             }
         }
@@ -486,13 +524,13 @@ mod tests {
     #[test]
     fn without_a_disk_what_does_not_fit_is_refused() {
         let (mut store, mut model) = (Store::new(1 << 16, 0), Model::new(0));
-        assert_eq!(keep(&mut store, &mut model, &[noise(1)]), [Err(Refusal::Full)]);
-        let mut kept = Vec::new();
-        while let Ok(contents) = keep(&mut store, &mut model, &[half_noise(kept.len())])[0] {
-            kept.push(contents);
+        assert_eq!(save(&mut store, &mut model, &[noise(1)]), [Err(StoreError::Full)]);
+        let mut saved = Vec::new();
+        while let Ok(contents) = save(&mut store, &mut model, &[half_noise(saved.len())])[0] {
+            saved.push(contents);
         }
-        assert!(kept.len() > 20);
-        for (seed, contents) in kept.into_iter().enumerate() {
+        assert!(saved.len() > 20);
+        for (seed, contents) in saved.into_iter().enumerate() {
             expect(&mut store, &mut model, contents, &half_noise(seed));
         }
     }
@@ -501,11 +539,11 @@ mod tests {
     fn scattered_slots_take_several_requests() {
         let (mut store, mut model) = (Store::new(1 << 16, 16), Model::new(16));
         let pages: Vec<Bytes> = (0..16).map(noise).collect();
-        let first = keep(&mut store, &mut model, &pages);
+        let first = save(&mut store, &mut model, &pages);
         for index in [2, 3, 9, 12, 13, 14] {
             store.release(first[index].unwrap());
         }
-        let second = keep(&mut store, &mut model, &pages[..6]);
+        let second = save(&mut store, &mut model, &pages[..6]);
         for (contents, page) in second.iter().zip(&pages) {
             expect(&mut store, &mut model, contents.unwrap(), page);
         }

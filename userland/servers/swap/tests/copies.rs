@@ -1,4 +1,4 @@
-//! When the copy of a page that came back is still the page.
+//! When a stored copy of a page that came back is still the same as the page, and when not.
 
 mod model;
 
@@ -11,7 +11,8 @@ const PAGE: u32 = HEAP.start + 3;
 /// A tag whose pattern does not compress.
 const NOISE: u32 = 2;
 
-/// A machine in which a page went to the disk and came back for a reader, so that its copy is kept.
+/// A machine in which a page went to the disk and came back for a read access, so that its copy
+/// stays stored.
 fn with_a_copy() -> (Model, Swap) {
     let mut model = Model::new(400, 400, 1);
     model.is_busy = false;
@@ -24,7 +25,8 @@ fn with_a_copy() -> (Model, Swap) {
     (model, swap)
 }
 
-/// Has the page go. The client takes others first, so that it is none of the last that were given.
+/// Evicts the page. The client touches others first, so that it is none of those that were given
+/// last.
 fn send_away(model: &mut Model, swap: &mut Swap) {
     for page in HEAP.end - 9..HEAP.end {
         model.drop_page(CLIENT, page);

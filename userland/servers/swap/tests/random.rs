@@ -1,5 +1,5 @@
-//! Whatever clients do, in whatever order, and whatever fails: no byte of theirs ever differs, no frame or slot is
-//! lost, and memory stays within its bound.
+//! Whatever clients do, in whatever order, and whatever fails: no byte of theirs ever differs, no
+//! frame or slot is lost, and memory stays within its bound.
 
 mod model;
 
@@ -20,13 +20,13 @@ fn page(model: &mut Model) -> u32 {
     match model.random(12) {
         0 => TEXT.start + model.random(TEXT.len() as u32),
         1 => EXCEPTION,
-        // Some pages more often than others.
+        // Some pages are touched more often than others.
         2..=5 => HEAP.start + model.random(12),
         _ => HEAP.start + model.random(HEAP.len() as u32),
     }
 }
 
-/// Runs so many steps, then has everyone look at everything and end.
+/// Runs `steps` random steps; then every client looks at every page.
 fn run(setting: &Setting, seed: u64, steps: u32) -> (Model, Swap) {
     let mut model = Model::new(setting.frames, setting.slots, seed);
     model.disk_fails = setting.disk_fails;
@@ -88,7 +88,7 @@ fn run(setting: &Setting, seed: u64, steps: u32) -> (Model, Swap) {
 
 fn end(model: &mut Model, swap: &mut Swap) {
     model.ids().into_iter().for_each(|id| model.exit(id));
-    swap.close_ended(model);
+    swap.remove_ended(model);
     model.audit();
     let store = swap.store();
     assert_eq!((store.items(), store.slots_used(), store.arena().0), (0, 0, 0));

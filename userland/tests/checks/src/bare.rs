@@ -1,6 +1,8 @@
-//! Children of a few machine instructions: no stack, no handler, no memory but one page of code.
+//! Children of a few machine instructions: no stack, no handler, one page of code and no other
+//! memory.
 //!
-//! Whatever such a process does, nothing in it can mend it, so what happens is the kernel's doing and its pager's.
+//! Such a process cannot handle anything itself, so that what happens is the work of the kernel and
+//! its pager.
 
 use libsys::abi::layout::PROGRAM_TEXT;
 use libsys::abi::registers::UserRegisters;
@@ -10,7 +12,7 @@ use libsys::{
     set_pager,
 };
 
-/// Where the code lies: `0x0080_0000  PDE 0x002`.
+/// The address of the code: `0x0080_0000  PDE 0x002`.
 pub const CODE: u32 = PROGRAM_TEXT;
 
 /// `mov eax, [ebx]`, then exits with the byte in `al`.
@@ -41,7 +43,8 @@ pub const SYSENTER: &[u8] = &[0x0F, 0x34];
 /// Loops.
 pub const SPIN: &[u8] = &[0xEB, 0xFE];
 
-/// Makes a stopped child that will execute `code` with these registers, `eip` aside. Nobody serves its faults.
+/// Makes a stopped child that will execute `code` with these registers, except `eip`. Its faults
+/// are not served.
 pub fn bare(code: &[u8], registers: UserRegisters) -> Result<ProcessId, Error> {
     let child = process_create()?;
     let mut scratch = Scratch::new()?;
@@ -64,12 +67,12 @@ pub fn at(address: u32) -> UserRegisters {
     UserRegisters { ebx: address, ..UserRegisters::default() }
 }
 
-/// Has a child's faults handled at an address.
+/// Sets a child's fault handler to an address.
 ///
 /// # Errors
 /// See [`libsys::Syscall::SetHandler`].
 #[allow(unsafe_code)]
 pub fn set_handler(child: ProcessId, entry: u32) -> Result<(), Error> {
-    // SAFETY: the child runs none of the caller's code; where it ends up is what the check wants to see.
+    // SAFETY: the child runs none of the caller's code; the check wants to see where it ends up.
     unsafe { libsys::call::set_handler(child, Some(entry)) }
 }

@@ -1,17 +1,17 @@
-//! Reference counts of frames: 32 bits, and right.
+//! Reference counts of frames: they have 32 bits, and are right.
 
 use libsys::call::Change;
 use libsys::{PageRange, Target, machine, page_unmap, range_share, range_unmap};
 
 use crate::expect::{Outcome, checks, equal};
-use crate::machine::{load, store};
-use crate::memory::{fresh, leaf, mappings, place, places};
+use crate::memory::{fresh, leaf, mappings, test_page, test_pages};
+use support::memory::{load, store};
 
 checks! {
     one_frame_has_70000_mappings,
 }
 
-/// More than 16 bits hold.
+/// More mappings than 16 bits can count.
 const MAPPINGS: u32 = 70_000;
 const SELF: Target = Target::Caller;
 
@@ -19,24 +19,24 @@ fn one_frame_has_70000_mappings() -> Outcome {
     let first = fresh(0)?;
     store(first.address(), 0x7000_0000);
     let frame = leaf(first).frame();
-    // Doubling: what is mapped is mapped once more behind itself, 1,024 pages at a time.
+    // Each round maps the pages that are mapped once more behind them, up to 1,024 pages at a time.
     let mut mapped = 1;
     while mapped < MAPPINGS {
         let pages = mapped.min(PageRange::LIMIT).min(MAPPINGS - mapped);
-        range_share((SELF, places(0, pages)?), (SELF, place(mapped)), Change::NONE, false)?;
+        range_share((SELF, test_pages(0, pages)?), (SELF, test_page(mapped)), Change::NONE, false)?;
         mapped += pages;
     }
     equal("mappings", mappings(first), Some(MAPPINGS))?;
     for index in [1, 65_535, 65_536, MAPPINGS - 1] {
-        equal("the frame", leaf(place(index)).frame(), frame)?;
-        equal("its contents", load(place(index).address()), 0x7000_0000)?;
+        equal("the frame", leaf(test_page(index)).frame(), frame)?;
+        equal("its contents", load(test_page(index).address()), 0x7000_0000)?;
     }
     let free = machine().free;
-    // With 16 bits the frame would be free after 4,464 of these.
+    // With 16 bits the frame would be free after 4,464 of these pages.
     let mut index = 1;
     while index < MAPPINGS {
         let pages = PageRange::LIMIT.min(MAPPINGS - index);
-        range_unmap(SELF, places(index, pages)?, libsys::Permissions::empty())?;
+        range_unmap(SELF, test_pages(index, pages)?, libsys::Permissions::empty())?;
         index += pages;
     }
     equal("mappings that are left", mappings(first), Some(1))?;

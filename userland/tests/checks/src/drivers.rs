@@ -1,7 +1,7 @@
-//! Drivers: what they get, what of it stays theirs, and that nobody else gets anything.
+//! Drivers: what they get, what they keep, and that no other process gets any of it.
 //!
-//! The checks named `a_driver…` need `trust` on the boot line: then the harness makes their process a driver. Without
-//! it they are skipped.
+//! The checks whose name begins with `a_driver` need `trust` on the boot line: then the harness
+//! makes their process a driver. Without it they are skipped.
 
 use libsys::abi::call::PageTransfer;
 use libsys::abi::driver::{Line, PortRange};
@@ -18,8 +18,8 @@ use libsys::{
 
 use crate::expect::{Outcome, checks, equal, holds, refused};
 use crate::family::{GENERAL_PROTECTION, child, is_killed, until};
-use crate::machine::{load, store};
-use crate::memory::{bits, fresh, leaf, parent, place, places};
+use crate::memory::{bits, fresh, leaf, parent, test_page, test_pages};
+use support::memory::{load, store};
 
 checks! {
     nobody_is_a_driver_but_whom_a_driver_made_one,
@@ -36,7 +36,7 @@ const CLOCK_LINE: u32 = 8;
 /// The last 16 bytes below 4 GiB, where the CPU starts: in the firmware's ROM.
 const ROM: Frame = Frame::from_number(0xF_FFFF);
 
-/// Writes a port of the clock's.
+/// Writes a register of the clock.
 #[allow(unsafe_code)]
 fn write_port(port: u16, value: u8) {
     // SAFETY: the clock writes no memory.
@@ -45,7 +45,8 @@ fn write_port(port: u16, value: u8) {
 
 #[allow(unsafe_code)]
 fn release(range: PageRange) -> Result<(), Error> {
-    // SAFETY: the checks have no device that uses their DMA frames, and no Rust object lies in their places.
+    // SAFETY: the checks have no device that uses their DMA frames, and no Rust object lies in test
+    // pages.
     unsafe { libsys::dma_release(range) }
 }
 
@@ -68,16 +69,16 @@ fn driver() -> Outcome {
     until("this process is a driver", || port_range(CLOCK, 2).and_then(ports_allow).is_ok())
 }
 
-/// A child, which is none.
+/// A child, which is no driver.
 fn nobody_is_a_driver_but_whom_a_driver_made_one() -> Outcome {
     let ordinary = child(|| {
         let no = Error::NotPermitted;
         let other = child(|| Ok(()))?;
         refused("to make a driver", driver_allow(other, true), no)?;
         refused("ports", ports_allow(port_range(CLOCK, 2)?), no)?;
-        refused("device memory", device_map(ROM, places(0, 1)?), no)?;
-        refused("DMA frames", dma_allocate(places(0, 1)?), no)?;
-        refused("to release some", release(places(0, 1)?), no)?;
+        refused("device memory", device_map(ROM, test_pages(0, 1)?), no)?;
+        refused("DMA frames", dma_allocate(test_pages(0, 1)?), no)?;
+        refused("to release some", release(test_pages(0, 1)?), no)?;
         refused("to reclaim some", reclaim(other), no)?;
         refused("a line", interrupt_attach(Line::new(CLOCK_LINE)?), no)?;
         refused("to acknowledge", interrupt_acknowledge(Line::new(CLOCK_LINE)?), no)?;
@@ -95,7 +96,7 @@ fn a_driver_uses_the_ports_that_it_was_given_and_no_others() -> Outcome {
     for (first, count) in [(0x20, 1), (0x40, 1), (0x3F8, 1), (0xF4, 1), (0x300, 256)] {
         refused("the kernel's ports", ports_allow(port_range(first, count)?), Error::Busy)?;
     }
-    // A child has not inherited them, and one that is a driver has only its own.
+    // A child does not inherit the ports, and a child that is a driver has only its own.
     let ordinary = child(|| {
         write_port(CLOCK as u16, 0x0B);
         Ok(())
@@ -122,26 +123,26 @@ fn a_driver_uses_the_ports_that_it_was_given_and_no_others() -> Outcome {
 fn a_driver_maps_device_memory_and_no_ram() -> Outcome {
     driver()?;
     fresh(1)?;
-    let own = leaf(place(1)).frame();
+    let own = leaf(test_page(1)).frame();
     for number in [own.number(), 0x100, 0, 0xF_EC00, 0xF_EE00] {
-        let mapped = device_map(Frame::from_number(number), places(0, 1)?);
+        let mapped = device_map(Frame::from_number(number), test_pages(0, 1)?);
         refused(number, mapped, Error::NotPermitted)?;
     }
-    device_map(ROM, places(0, 1)?)?;
-    equal("flags", bits(place(0)) & !0x60, 0x01F)?;
+    device_map(ROM, test_pages(0, 1)?)?;
+    equal("flags", bits(test_page(0)) & !0x60, 0x01F)?;
     // A far jump, as at the start of every PC.
-    equal("the first instruction", load(place(0).address() + PAGE_SIZE - 16) & 0xFF, 0xEA)
+    equal("the first instruction", load(test_page(0).address() + PAGE_SIZE - 16) & 0xFF, 0xEA)
 }
 
 fn a_driver_shares_its_pages_with_nobody() -> Outcome {
     driver()?;
     let no = Error::NotPermitted;
-    dma_allocate(places(0, 1)?)?;
-    device_map(ROM, places(1, 1)?)?;
+    dma_allocate(test_pages(0, 1)?)?;
+    device_map(ROM, test_pages(1, 1)?)?;
     let other = process_create()?;
-    for page in [place(0), place(1)] {
+    for page in [test_page(0), test_page(1)] {
         let mapped =
-            page_map((Target::Caller, page), (Target::Caller, place(2)), Permissions::empty());
+            page_map((Target::Caller, page), (Target::Caller, test_page(2)), Permissions::empty());
         refused("a second mapping", mapped, no)?;
         refused("a copy", page_copy(Target::Caller, page, Permissions::empty()), no)?;
         let transfer = PageTransfer { page, send: Some(Permissions::empty()), accept: false };
@@ -151,23 +152,23 @@ fn a_driver_shares_its_pages_with_nobody() -> Outcome {
         refused("a fork", fork::fork(), no)?;
     }
     end(other)?;
-    store(place(0).address(), 7);
-    equal("still there", load(place(0).address()), 7)
+    store(test_page(0).address(), 7);
+    equal("still there", load(test_page(0).address()), 7)
 }
 
 fn a_driver_gets_zeroed_frames_in_a_row_again_and_again() -> Outcome {
     driver()?;
     for round in 0..3 {
-        let first = dma_allocate(places(0, 64)?)?;
+        let first = dma_allocate(test_pages(0, 64)?)?;
         for index in 0..64 {
-            let page = place(index);
+            let page = test_page(index);
             equal("in a row", leaf(page).frame().number(), first.number() + index)?;
             equal("zeros", load(page.address() + 4 * index), 0)?;
             store(page.address() + 4 * index, 0x1234_5678);
         }
-        refused("there are no more", dma_allocate(places(64, 1)?), Error::OutOfFrames)?;
-        release(places(0, 64)?)?;
-        holds(round, !leaf(place(0)).is_present())?;
+        refused("there are no more", dma_allocate(test_pages(64, 1)?), Error::OutOfFrames)?;
+        release(test_pages(0, 64)?)?;
+        holds(round, !leaf(test_page(0)).is_present())?;
     }
     Ok(())
 }
@@ -193,7 +194,7 @@ fn a_driver_hears_its_interrupts_one_for_each_acknowledgement() -> Outcome {
         let message = receive(Some(id()), None)?;
         equal("kind", message.kind, Kind::Interrupt)?;
         equal("line", message.words[0], CLOCK_LINE)?;
-        // Reading register 0x0C lets the clock raise the next.
+        // A read of register 0x0C lets the clock raise the next interrupt.
         let _ = register(0x0C, None);
         interrupt_acknowledge(line)?;
     }

@@ -1,4 +1,5 @@
-//! The two gates: the same answers by both, whatever flags, selectors, stacks and addresses come along.
+//! The two gates: both give the same answers, whatever the flags, selectors, stacks and addresses
+//! are.
 
 use libsys::abi::registers::UserRegisters;
 use libsys::call::{Answer, Gate};
@@ -8,8 +9,9 @@ use libsys::{Error, Permissions, ProcessId, Syscall, Target, registers_read};
 use crate::bare::{self, CALL, CODE, SYSENTER, at};
 use crate::expect::{Outcome, checks, equal, refused};
 use crate::family::{GENERAL_PROTECTION, KILLED, PAGE_FAULT, child, ends_well, is_killed, until};
-use crate::machine::{Raw, interrupt, sysenter};
-use crate::memory::{bits, parent, place, stale_id};
+use crate::memory::{bits, parent, stale_id, test_page};
+use support::Registers;
+use support::gate::{interrupt, sysenter};
 
 checks! {
     both_gates_give_the_same_answers,
@@ -31,7 +33,7 @@ const BOTH: [Gate; 2] = [Gate::Interrupt, Gate::Sysenter];
 
 #[allow(unsafe_code)]
 fn invoke(gate: Gate, call: Syscall) -> Result<Answer, Error> {
-    // SAFETY: the calls of these checks change pages of the checks' own places, in which no Rust object lies.
+    // SAFETY: the calls of these checks change test pages, in which no Rust object lies.
     unsafe { gate.invoke(call) }
 }
 
@@ -42,24 +44,24 @@ fn both_gates_give_the_same_answers() -> Outcome {
         equal("own id", own, id().bits())?;
         equal("parent", its_parent, parent()?.bits())?;
         equal("pager", pager, libsys::identity().pager.map_or(0, ProcessId::bits))?;
-        let (process, page) = (Target::Caller, place(0));
+        let (process, page) = (Target::Caller, test_page(0));
         let permissions = Permissions::WRITE | Permissions::COPY_ON_WRITE;
         invoke(gate, Syscall::PageAllocate { process, page, permissions })?;
         equal("a fresh page", bits(page), 0x807)?;
         let to = Target::Process(id());
-        let map = Syscall::PageMap { process, page, to, to_page: place(1), permissions };
+        let map = Syscall::PageMap { process, page, to, to_page: test_page(1), permissions };
         invoke(gate, map)?;
-        equal("mapped once more", bits(place(1)), 0x807)?;
+        equal("mapped once more", bits(test_page(1)), 0x807)?;
         let copy = Syscall::PageCopy { process, page, permissions: Permissions::empty() };
         equal("copied", invoke(gate, copy)?.words[0], 1)?;
-        let range = crate::memory::places(0, 2)?;
+        let range = crate::memory::test_pages(0, 2)?;
         let unmap =
             invoke(gate, Syscall::RangeUnmap { process, range, marks: Permissions::empty() })?;
-        equal("unmapped", (unmap.words[0], bits(page), bits(place(1))), (2, 0, 0))?;
+        equal("unmapped", (unmap.words[0], bits(page), bits(test_page(1))), (2, 0, 0))?;
     }
-    // Four results fit into one of the gates only.
+    // A call with four results can return them by one of the gates only.
     let process = Target::Caller;
-    let range = crate::memory::places(0, 2)?;
+    let range = crate::memory::test_pages(0, 2)?;
     let (drop, add) = (Permissions::empty(), Permissions::empty());
     for call in [
         Syscall::RangeProtect { process, range, drop, add },
@@ -73,7 +75,7 @@ fn both_gates_give_the_same_answers() -> Outcome {
 }
 
 fn both_gates_give_the_same_errors() -> Outcome {
-    let (stale, page) = (stale_id()?, place(0));
+    let (stale, page) = (stale_id()?, test_page(0));
     for gate in BOTH {
         let process = Target::Process(stale);
         let (permissions, marks) = (Permissions::WRITE, Permissions::empty());
@@ -98,8 +100,15 @@ fn a_message_by_sysenter_has_three_words() -> Outcome {
     let own = id();
     let child = child(|| {
         let to = own.bits();
-        // call: words in ebx, esi, ebp; the process in edi.
-        let reply = sysenter(Raw { eax: 62, ebx: 1, esi: 2, edi: to, ebp: 3, ..Raw::default() });
+        // A `call`: words in ebx, esi, ebp; the process in edi.
+        let reply = sysenter(Registers {
+            eax: 62,
+            ebx: 1,
+            esi: 2,
+            edi: to,
+            ebp: 3,
+            ..Registers::default()
+        });
         equal("header", reply.eax, 0)?;
         equal("sender and words", [reply.edi, reply.ebx, reply.esi, reply.ebp], [to, 4, 5, 6])
     })?;
@@ -110,56 +119,75 @@ fn a_message_by_sysenter_has_three_words() -> Outcome {
 }
 
 fn a_call_preserves_what_it_does_not_return() -> Outcome {
-    let before = Raw { eax: 67, edx: 1, ecx: 2, ebx: 3, esi: 4, edi: 5, ebp: 6, eflags: 0x202 };
-    // Yield takes no argument, and looks at none.
+    let before = Registers {
+        eax: 67,
+        edx: 1,
+        ecx: 2,
+        ebx: 3,
+        esi: 4,
+        edi: 5,
+        ebp: 6,
+        eflags: 0x202,
+        ..Registers::default()
+    };
+    // Yield takes no argument and reads none.
     let after = interrupt(before);
-    equal("registers", Raw { eflags: 0x202, ..after }, Raw { eax: 0, ..before })?;
-    // JOS's: eax is the result, all else stays.
-    let after = interrupt(Raw { eax: 2, ..before });
-    equal("registers", Raw { eflags: 0x202, ..after }, Raw { eax: id().bits(), ..before })
+    equal("registers", Registers { eflags: 0x202, ..after }, Registers { eax: 0, ..before })?;
+    // A JOS call: eax is the result, all other registers keep their values.
+    let after = interrupt(Registers { eax: 2, ..before });
+    equal(
+        "registers",
+        Registers { eflags: 0x202, ..after },
+        Registers { eax: id().bits(), ..before },
+    )
 }
 
 /// DF, NT, AC, ID and the arithmetic flags.
 fn flags_at_entry_are_harmless_and_come_back() -> Outcome {
     for flags in [0x400, 0x4000, 0x4_0000, 0x20_0000, 0x8D5, 0x24_4CD5] {
-        let raw = Raw { eax: 32, eflags: flags, ..Raw::default() };
+        let raw = Registers { eax: 32, eflags: flags, ..Registers::default() };
         for after in [interrupt(raw), sysenter(raw)] {
             equal(
                 format_args!("id with flags {flags:#x}"),
                 (after.eax, after.ebx),
                 (0, id().bits()),
             )?;
-            // NT need not come back.
+            // NT need not be restored.
             let kept = flags & !0x4000;
             equal("flags", after.eflags & kept, kept)?;
         }
-        // A call that moves much memory upwards.
-        let fresh =
-            Raw { eax: 33 | 2 << 8, ecx: place(0).address(), eflags: flags, ..Raw::default() };
+        // A call that copies much memory upwards.
+        let fresh = Registers {
+            eax: 33 | 2 << 8,
+            ecx: test_page(0).address(),
+            eflags: flags,
+            ..Registers::default()
+        };
         equal("a fresh page", interrupt(fresh).eax, 0)?;
     }
     Ok(())
 }
 
-/// `int` brings the flag back, so the process is told after its next instruction; `sysenter` drops it.
+/// `int` restores the flag, so that the process gets its exception after its next instruction;
+/// `sysenter` clears it.
 fn a_trap_flag_does_not_reach_the_kernel() -> Outcome {
     const DEBUG: u32 = KILLED + 1;
     let stepped = UserRegisters { eflags: 0x100, eax: 32, ..UserRegisters::default() };
     is_killed(bare::run(CALL, stepped)?, DEBUG)?;
     let child = child(|| {
-        interrupt(Raw { eax: 32, eflags: 0x100, ..Raw::default() });
+        interrupt(Registers { eax: 32, eflags: 0x100, ..Registers::default() });
         Ok(())
     })?;
     is_killed(child, DEBUG)?;
     for _ in 0..3 {
-        let raw = sysenter(Raw { eax: 32, eflags: 0x100, ..Raw::default() });
+        let raw = sysenter(Registers { eax: 32, eflags: 0x100, ..Registers::default() });
         equal("id", (raw.eax, raw.ebx), (0, id().bits()))?;
         equal("the flag", raw.eflags & 0x100, 0)?;
     }
     Ok(())
 }
 
-/// The kernel never looks at a program's stack.
+/// The kernel never reads a program's stack.
 fn a_stack_pointer_in_the_kernel_is_harmless() -> Outcome {
     for esp in [0, 1, 0xEEC0_0000, 0xEF40_0004, 0xF010_0000, 0xFFFF_FFFF] {
         let registers = UserRegisters { eax: 32, esp, edi: 9, ..UserRegisters::default() };
@@ -191,7 +219,7 @@ fn sysenter_returns_only_where_a_program_may_run() -> Outcome {
             let registers = UserRegisters { eax: 67, edx, ecx: esp, ..UserRegisters::default() };
             is_killed(bare::run(SYSENTER, registers)?, PAGE_FAULT)?;
         }
-        // A call that restarts goes back two bytes from there, which is no better place.
+        // A call that restarts resumes two bytes before that address, which is no better one.
         let absent =
             UserRegisters { eax: 68, ebx: 0x5000_0000, esi: 4, edx, ..UserRegisters::default() };
         is_killed(bare::run(SYSENTER, absent)?, PAGE_FAULT)?;
@@ -204,7 +232,7 @@ fn software_interrupts_are_refused() -> Outcome {
         let code = [0xCD, vector, 0xEB, 0xFE];
         is_killed(bare::run(&code, at(0))?, GENERAL_PROTECTION)?;
     }
-    // Those two are a program's to raise, and end it by their own names.
+    // A program may raise these two, and ends with their vectors.
     for (code, vector) in [([0xCD, 3], 3), ([0xCD, 4], 4), ([0xCC, 0x90], 3)] {
         is_killed(bare::run(&code, at(0))?, KILLED + vector)?;
     }
@@ -228,20 +256,21 @@ fn kernel_selectors_are_refused() -> Outcome {
     Ok(())
 }
 
-/// The CPU starts with a local descriptor table at linear address 0, 64 KiB long. A program may map page 0: if the
-/// table stayed, it could write descriptors, and a call gate into ring 0 among them.
+/// The CPU starts with a local descriptor table at linear address 0, 64 KiB long. A program may map
+/// page 0. If the table were still in use, the program could write descriptors, a call gate into
+/// ring 0 among them.
 fn a_local_descriptor_table_is_not_there() -> Outcome {
-    // Descriptor 1: a call gate for ring 3 to a `retf` in the code page, with the kernel's code segment.
-    // Descriptor 2: flat data of ring 3.
+    // Descriptor 1: a call gate for ring 3 to a `retf` in the code page, with the kernel's code
+    // segment. Descriptor 2: flat data of ring 3.
     let target = CODE + 0x80;
     let gate = [target & 0xFFFF | 0x08 << 16, target & 0xFFFF_0000 | 0xEC00];
     let data = [0x0000_FFFF, 0x00CF_F200];
-    let (first, kept) = (libsys::UserPage::known(0), place(0));
+    let (first, kept) = (libsys::UserPage::known(0), test_page(0));
     crate::memory::fresh(0)?;
     for (offset, word) in (8..).step_by(4).zip(gate.into_iter().chain(data)) {
-        crate::machine::store(kept.address() + offset, word);
+        support::memory::store(kept.address() + offset, word);
     }
-    // Each exits with 0 if it comes that far; the gate's code needs ring 0.
+    // Each program exits with 0 if it gets that far; the gate's code needs ring 0.
     let mut far_call = [0x90; 0x84];
     far_call[..7].copy_from_slice(&[0x9A, 0, 0, 0, 0, 0x0F, 0]); // call 0x0f:0
     far_call[7..16].copy_from_slice(&EXIT);
@@ -290,8 +319,8 @@ fn privileged_instructions_are_refused() -> Outcome {
     Ok(())
 }
 
-/// Code runs off the last user page into UENVS, which may be read but holds no code of anyone's choosing; a jump
-/// over all of it meets the kernel's first page.
+/// Code runs off the last user page into UENVS, which can be read but holds no code that a program
+/// can choose. A jump over all of it meets the kernel's first page.
 fn an_instruction_at_the_end_of_user_space_faults() -> Outcome {
     for target in [0xEF80_0000_u32, 0xEFFF_FFFC, 0xF000_0000, 0xFFFF_FFFC] {
         let [a, b, c, d] = target.to_le_bytes();

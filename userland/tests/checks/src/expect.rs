@@ -10,20 +10,21 @@ use libsys::call::Partial;
 
 use crate::needs::Need;
 
-/// A claim about the kernel, and how it is tried.
+/// A claim about the kernel, and the function that checks it.
 pub struct Check {
     /// The claim.
     pub name: &'static str,
-    /// What not every boot has, and this check cannot do without.
+    /// What the check needs and not every boot has.
     pub needs: &'static [Need],
-    /// Tries it.
+    /// Checks the claim.
     pub run: fn() -> Outcome,
 }
 
-/// The checks of a file: each function's name is its claim. `name needs Driver` is one that is skipped without it.
+/// The checks of a file. The name of each function is its claim. `name needs Driver` is skipped if
+/// the need is not met.
 macro_rules! checks {
     ($($name:ident $(needs $($need:ident)+)?),* $(,)?) => {
-        /// The claims of this file.
+        /// The checks of this file.
         pub const CHECKS: &[crate::expect::Check] = &[$(crate::expect::Check {
             name: stringify!($name),
             needs: &[$($(crate::needs::Need::$need),+)?],
@@ -33,7 +34,7 @@ macro_rules! checks {
 }
 pub(crate) use checks;
 
-/// What a check comes to.
+/// The outcome of a check.
 pub type Outcome = Result<(), Why>;
 
 /// Where a check failed, and why.
@@ -43,7 +44,7 @@ pub struct Why {
 }
 
 impl Why {
-    /// A failure at the caller's place.
+    /// A failure at the location of the caller.
     #[track_caller]
     pub fn new(what: String) -> Self {
         Self { at: Location::caller(), what }
@@ -73,7 +74,7 @@ impl From<Partial> for Why {
     }
 }
 
-/// The value is what it should be.
+/// States that a value is the expected one.
 #[track_caller]
 pub fn equal<T: PartialEq + Debug>(what: impl Display, found: T, expected: T) -> Outcome {
     if found == expected {
@@ -82,13 +83,13 @@ pub fn equal<T: PartialEq + Debug>(what: impl Display, found: T, expected: T) ->
     Err(Why::new(format!("{what}: found {found:#x?}, expected {expected:#x?}")))
 }
 
-/// The statement is true.
+/// States that a condition holds.
 #[track_caller]
 pub fn holds(what: impl Display, truth: bool) -> Outcome {
     if truth { Ok(()) } else { Err(Why::new(format!("not so: {what}"))) }
 }
 
-/// The call was refused, and for this reason.
+/// States that a call was refused with this error.
 #[track_caller]
 pub fn refused<T>(
     what: impl Display,

@@ -1,7 +1,8 @@
-//! The failure matrix: what becomes of everyone when a pager, or a client of one, fails at the worst moment.
+//! The failure matrix: what happens to all processes involved when a pager, or a client of one,
+//! fails at the worst moment.
 //!
-//! Each cell runs twice, and the second time has to leave as many frames free as the first. Those in which pages are
-//! away are the program `squeezed`'s, because they need the pager that swaps.
+//! Each cell runs twice, and the second run must leave as many frames free as the first. Cells in
+//! which pages are paged out are in the program `squeezed`, because they need the pager that swaps.
 
 use libsys::abi::call::FaultReply;
 use libsys::abi::message::Kind;
@@ -14,9 +15,9 @@ use libsys::{
 use crate::bare::{self, LOAD, at};
 use crate::expect::{Outcome, checks, equal, refused};
 use crate::family::{PAGE_FAULT, ends_well, is_killed, until_blocked};
-use crate::machine::load;
-use crate::memory::{parent, place};
+use crate::memory::{parent, test_page};
 use crate::pagers::{TOUCHED, client_of, page_touched, pager};
+use support::memory::load;
 
 checks! {
     failure_the_pager_exits,
@@ -30,7 +31,8 @@ checks! {
 
 const NOTHING: libsys::Permissions = libsys::Permissions::empty();
 
-/// Runs a cell twice: what the first time leaves for later, such as a table, the second time finds.
+/// Runs a cell twice: what the first run leaves for later use, such as a page table, the second one
+/// finds.
 fn exact(cell: fn() -> Outcome) -> Outcome {
     cell()?;
     let free = machine().free;
@@ -46,7 +48,7 @@ fn failure_the_pager_exits() -> Outcome {
     })
 }
 
-/// The client's parent has set a time.
+/// The client's parent has set a timeout.
 fn failure_the_pager_hangs() -> Outcome {
     exact(|| {
         let pager = pager(|_| {
@@ -63,8 +65,8 @@ fn failure_the_pager_hangs() -> Outcome {
     })
 }
 
-/// Each wrong answer is an error for the pager, and the client waits on; an answer that mends nothing brings the same
-/// fault again. At last the pager says no.
+/// Each wrong answer is an error for the pager, and the client still waits. An answer that changes
+/// nothing brings the same fault again. At last the pager refuses.
 fn failure_the_pager_replies_with_garbage() -> Outcome {
     exact(|| {
         let pager = pager(|fault| {
@@ -74,7 +76,7 @@ fn failure_the_pager_replies_with_garbage() -> Outcome {
                 destination: page_touched(),
                 permissions: NOTHING,
             };
-            refused("no page", fault_reply(client, map(place(900))), Error::NotMapped)?;
+            refused("no page", fault_reply(client, map(test_page(900))), Error::NotMapped)?;
             refused("no message", reply(client, [7; 4], None), Error::NotWaiting)?;
             refused("someone else", fault_reply(id(), FaultReply::Resume), Error::NotWaiting)?;
             refused("not by a call", message_call(client, [7; 4], None), Error::Deadlock)?;
@@ -119,7 +121,7 @@ fn failure_the_client_is_killed_while_its_fault_is_served() -> Outcome {
     })
 }
 
-/// The middle one needs the outer one to serve the client.
+/// The middle pager needs the outer one to serve the client.
 fn failure_the_outer_of_two_nested_pagers_dies() -> Outcome {
     exact(|| {
         let outer = pager(|_| exit(0))?;
@@ -134,7 +136,7 @@ fn failure_the_outer_of_two_nested_pagers_dies() -> Outcome {
     })
 }
 
-/// The outer one has the middle one's fault in its hands, and then nobody to answer.
+/// The outer pager has received the middle pager's fault, and then has no client to answer.
 fn failure_the_inner_of_two_nested_pagers_dies() -> Outcome {
     exact(|| {
         let outer = pager(|fault| {

@@ -9,22 +9,22 @@ use libsys::{Error, ProcessId, println, sleep};
 
 use crate::expect::{Outcome, Why};
 
-/// Exit status of a process that an exception ended: this and the vector.
+/// Exit status of a process that an exception ended: this plus the vector.
 pub const KILLED: u32 = 128;
-/// Exit status after a page fault that nobody mended.
+/// Exit status after an unhandled page fault.
 pub const PAGE_FAULT: u32 = KILLED + 14;
 /// Exit status after a general protection fault.
 pub const GENERAL_PROTECTION: u32 = KILLED + 13;
 
-/// How often a check looks until it no longer expects anything to happen: 10 s, as each sleep lasts until the next tick
-/// of the timer. Turns and not a time, because a busy host may stop the emulator for seconds, and then the clock goes
-/// on but no process does. Each turn lets the others run.
+/// How often a check looks before it gives up: 10 s, as each sleep lasts until the next tick of the
+/// timer. Turns are counted and not time, because a busy host may stop the emulator for seconds,
+/// and then the clock goes on but no process does. Each turn lets other processes run.
 const PATIENCE: u32 = 1000;
 
-/// How often a check is tried that the host can spoil by stopping the emulator.
+/// How often a check is repeated that the host can spoil by stopping the emulator.
 const TRIES: u32 = 20;
 
-/// A child that does `body` and exits: with 0 if it went well, else with a line and 1.
+/// A child that runs `body` and exits: with 0 if its outcome is good, else with a line and 1.
 pub fn child(body: impl FnOnce() -> Outcome) -> Result<ProcessId, Error> {
     match fork()? {
         Fork::Parent { child } => Ok(child),
@@ -47,7 +47,7 @@ pub fn idle_child() -> Result<ProcessId, Error> {
     })
 }
 
-/// Waits for a child, which should end for this reason and with this status.
+/// Waits for a child, and states the reason and the status with which it ended.
 #[track_caller]
 pub fn ends(child: ProcessId, reason: Reason, status: u32) -> Outcome {
     let ended = wait(Some(child))?;
@@ -61,19 +61,19 @@ pub fn ends(child: ProcessId, reason: Reason, status: u32) -> Outcome {
     )))
 }
 
-/// Waits for a child, which should be content.
+/// Waits for a child, and states that its outcome was good.
 #[track_caller]
 pub fn ends_well(child: ProcessId) -> Outcome {
     ends(child, Reason::Exited, 0)
 }
 
-/// Waits for a child, which an exception should end with this status.
+/// Waits for a child, and states that an exception ended it, with this status.
 #[track_caller]
 pub fn is_killed(child: ProcessId, status: u32) -> Outcome {
     ends(child, Reason::Killed, status)
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 #[track_caller]
 pub fn until(what: &str, mut so: impl FnMut() -> bool) -> Outcome {
     for _ in 0..PATIENCE {
@@ -88,9 +88,10 @@ pub fn until(what: &str, mut so: impl FnMut() -> bool) -> Outcome {
 /// Whether the machine kept time during a try.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Try {
-    /// It did, and the try shows what it should show.
+    /// The machine kept time, and the try has an outcome.
     Good,
-    /// The clock went on while no process did, most likely because the host stopped the emulator. The try shows nothing.
+    /// The clock went on while no process did, most likely because the host stopped the emulator.
+    /// The try has no outcome.
     Spoilt,
 }
 
@@ -110,7 +111,7 @@ pub fn in_time(mut attempt: impl FnMut() -> Result<Try, Why>) -> Outcome {
 pub fn until_blocked(process: ProcessId) -> Outcome {
     let blocked = Status::NotRunnable as u32;
     until("a process is blocked", || {
-        info::process(process).is_some_and(|facts| facts.status == blocked)
+        info::process(process).is_some_and(|info| info.status == blocked)
     })
 }
 

@@ -1,4 +1,4 @@
-//! Page faults that a process handles itself: nested ones, full stacks, handlers that are none.
+//! Page faults that a process handles itself: nested faults, full stacks, invalid handlers.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -16,8 +16,8 @@ use libsys::{
 use crate::bare::{self, LOAD, at};
 use crate::expect::{Outcome, checks, equal, holds};
 use crate::family::{PAGE_FAULT, child, ends_well, is_killed, until};
-use crate::machine::{load, store};
-use crate::memory::{bits, fresh, place, places};
+use crate::memory::{bits, fresh, test_page, test_pages};
+use support::memory::{load, store};
 
 checks! {
     a_handler_learns_the_access,
@@ -35,7 +35,7 @@ checks! {
 const SELF: Target = Target::Caller;
 const WRITE: Permissions = Permissions::WRITE;
 
-/// What the handlers below note.
+/// How many faults the handlers below got.
 static FAULTS: AtomicU32 = AtomicU32::new(0);
 static ADDRESS: AtomicU32 = AtomicU32::new(0);
 static ACCESS: AtomicU32 = AtomicU32::new(0);
@@ -61,18 +61,18 @@ fn map_zeros(fault: &mut Fault<'_>) -> Handled {
 
 fn a_handler_learns_the_access() -> Outcome {
     set_handler(Some(map_zeros))?;
-    let address = place(0).address();
+    let address = test_page(0).address();
     equal("what is read", load(address + 8), 0)?;
     equal("a read of an absent page", noted(), (1, address + 8, Access::USER.bits()))?;
-    store(place(1).address() + 0xFFC, 5);
+    store(test_page(1).address() + 0xFFC, 5);
     let write = Access::USER | Access::WRITE;
-    equal("a write to an absent page", noted(), (2, place(1).address() + 0xFFC, write.bits()))?;
-    equal("what was written", load(place(1).address() + 0xFFC), 5)?;
+    equal("a write to an absent page", noted(), (2, test_page(1).address() + 0xFFC, write.bits()))?;
+    equal("what was written", load(test_page(1).address() + 0xFFC), 5)?;
     let change = libsys::call::Change { drop: WRITE, add: Permissions::empty() };
-    range_protect(SELF, places(1, 1)?, change)?;
-    store(place(1).address(), 6);
+    range_protect(SELF, test_pages(1, 1)?, change)?;
+    store(test_page(1).address(), 6);
     let protected = write | Access::PROTECTION;
-    equal("a write to a read-only page", noted(), (3, place(1).address(), protected.bits()))
+    equal("a write to a read-only page", noted(), (3, test_page(1).address(), protected.bits()))
 }
 
 /// The first fault's handler touches a second absent page, whose handler touches a third.
@@ -80,7 +80,7 @@ fn a_handler_may_fault_itself() -> Outcome {
     fn nesting(fault: &mut Fault<'_>) -> Handled {
         note(fault);
         let address = fault.address();
-        if address > place(0).address() {
+        if address > test_page(0).address() {
             store(address - PAGE_SIZE, address);
         }
         match fault.page() {
@@ -89,12 +89,12 @@ fn a_handler_may_fault_itself() -> Outcome {
         }
     }
     set_handler(Some(nesting))?;
-    store(place(3).address(), 0x333);
+    store(test_page(3).address(), 0x333);
     equal("faults", noted().0, 4)?;
-    equal("the first", load(place(3).address()), 0x333)?;
+    equal("the first", load(test_page(3).address()), 0x333)?;
     for index in 0..3 {
-        let stored = place(index + 1).address();
-        equal("stored by a handler", load(place(index).address()), stored)?;
+        let stored = test_page(index + 1).address();
+        equal("stored by a handler", load(test_page(index).address()), stored)?;
     }
     Ok(())
 }
@@ -106,25 +106,25 @@ fn faults_nest_until_the_exception_stack_is_full() -> Outcome {
     }
     let child = child(|| {
         set_handler(Some(endless))?;
-        store(place(0).address(), 0);
+        store(test_page(0).address(), 0);
         Ok(())
     })?;
     is_killed(child, PAGE_FAULT)
 }
 
-/// The handler moves its stack pointer past the end of its stack, as a function with many locals does, and then uses
-/// it. To begin again at the top would be for ever.
+/// The handler moves its stack pointer past the end of its stack, as a function with many locals
+/// does, and then uses the stack. If the kernel began again at the top, this would repeat for ever.
 fn an_exception_stack_that_runs_over_ends_its_process() -> Outcome {
     let mut code = [0x90; 0x16];
     code[..LOAD.len()].copy_from_slice(LOAD);
     // sub esp, 64; push eax; jmp to the sub
     code[0x10..].copy_from_slice(&[0x83, 0xEC, 0x40, 0x50, 0xEB, 0xFA]);
-    let child = bare::bare(&code, at(place(0).address()))?;
+    let child = bare::bare(&code, at(test_page(0).address()))?;
     page_allocate(child, UserPage::known(EXCEPTION_STACK), WRITE)?;
     bare::set_handler(child, bare::CODE + 0x10)?;
     process_start(child)?;
     until("it has ended", || {
-        info::process(child).is_some_and(|facts| facts.status == Status::Dying as u32)
+        info::process(child).is_some_and(|info| info.status == Status::Dying as u32)
     })?;
     is_killed(child, PAGE_FAULT)
 }
@@ -135,21 +135,22 @@ fn a_handler_that_passes_on_leaves_it_to_the_pager() -> Outcome {
         Handled::PassOn
     }
     set_handler(Some(pass_on))?;
-    // The heap is the pager's to fill, or the region map's.
+    // The pager or the regions provide the heap.
     let heap = libsys::paging::regions::HEAP_END - 16 * PAGE_SIZE;
     store(heap, 3);
     equal("the handler was asked first", noted().0, 1)?;
     equal("and the page came", load(heap), 3)?;
     let child = child(|| {
-        load(place(0).address());
+        load(test_page(0).address());
         Ok(())
     })?;
     is_killed(child, PAGE_FAULT)
 }
 
-/// A child whose faults go to `handler`, with or without an exception stack; it then touches an absent page.
+/// A child whose faults go to `handler`, with or without an exception stack. It touches an absent
+/// page.
 fn faulting(handler: u32, stack: Option<Permissions>) -> Result<libsys::ProcessId, libsys::Error> {
-    let child = bare::bare(LOAD, at(place(0).address()))?;
+    let child = bare::bare(LOAD, at(test_page(0).address()))?;
     if let Some(permissions) = stack {
         page_allocate(child, UserPage::known(EXCEPTION_STACK), permissions)?;
     }
@@ -174,13 +175,14 @@ fn an_exception_stack_that_cannot_be_written_is_passed_over() -> Outcome {
 }
 
 fn without_handler_and_pager_a_fault_is_the_end() -> Outcome {
-    for address in [0, place(0).address(), 0xEEBF_DFFC] {
+    for address in [0, test_page(0).address(), 0xEEBF_DFFC] {
         is_killed(bare::run(LOAD, at(address))?, PAGE_FAULT)?;
     }
     Ok(())
 }
 
-/// The parent maps the page while the child's fault waits in a stopped child: it resumes as if nothing had been.
+/// The parent maps the page while the child is stopped with its fault pending: the child just
+/// resumes.
 fn a_fault_that_is_mended_already_just_resumes() -> Outcome {
     let page = fresh(0)?;
     store(page.address(), 0x77);
@@ -188,19 +190,19 @@ fn a_fault_that_is_mended_already_just_resumes() -> Outcome {
     page_map((SELF, page), (child, page), Permissions::empty())?;
     process_start(child)?;
     crate::family::ends(child, libsys::abi::message::Reason::Exited, 0x77)?;
-    // Write permission that came back: no fault is left over from before.
+    // W was dropped and added again: the CPU must not fault because of an old translation.
     let family = crate::family::child(|| {
         let change = libsys::call::Change { drop: WRITE, add: Permissions::empty() };
         let back = libsys::call::Change { drop: Permissions::empty(), add: WRITE };
         fresh(1)?;
         for round in 0..10 {
-            range_protect(SELF, places(1, 1)?, change)?;
-            load(place(1).address());
-            range_protect(SELF, places(1, 1)?, back)?;
-            store(place(1).address(), round);
-            holds("it was written", bits(place(1)) & 0x40 != 0)?;
+            range_protect(SELF, test_pages(1, 1)?, change)?;
+            load(test_page(1).address());
+            range_protect(SELF, test_pages(1, 1)?, back)?;
+            store(test_page(1).address(), round);
+            holds("it was written", bits(test_page(1)) & 0x40 != 0)?;
         }
-        page_unmap(SELF, place(1), Permissions::empty())?;
+        page_unmap(SELF, test_page(1), Permissions::empty())?;
         Ok(())
     })?;
     ends_well(family)

@@ -8,7 +8,7 @@ use libsys::{process_start, sleep, yield_now};
 use crate::bare::{self, at};
 use crate::expect::{Outcome, checks, equal};
 use crate::family::{child, ends, ends_well};
-use crate::machine::{fill_fpu, gs, read_fpu, set_gs};
+use support::cpu::{fill_fpu, gs, read_fpu, set_gs};
 
 checks! {
     two_processes_keep_their_own_fpu_registers,
@@ -35,7 +35,7 @@ fn two_processes_keep_their_own_fpu_registers() -> Outcome {
     ends_well(two)
 }
 
-/// Exits with 0 if xmm0 and xmm7 are zero and the x87 status word is, too.
+/// Exits with 0 if xmm0, xmm7 and the x87 status word are zero.
 const IS_CLEAN: &[u8] = &[
     0x66, 0x0F, 0x7E, 0xC0, // movd eax, xmm0
     0x66, 0x0F, 0x7E, 0xF9, // movd ecx, xmm7
@@ -70,7 +70,7 @@ fn a_forked_child_has_its_parents_fpu() -> Outcome {
     }
 }
 
-/// Selector 0 in gs is allowed and differs from what every process starts with.
+/// Selector 0 in gs is allowed, and differs from the selector that every process starts with.
 fn a_segment_register_does_not_leak() -> Outcome {
     let start = gs();
     let child = child(|| {

@@ -1,4 +1,4 @@
-//! How a check is run: in a forked child, with a census of all frames around it.
+//! How a check runs: in a forked child. Before and after it, all processes and frames are counted.
 
 use libsys::abi::layout::{PAGE_SIZE, PROGRAM_TEXT};
 use libsys::abi::message::Reason;
@@ -7,22 +7,24 @@ use libsys::service::pager::{Request, Statistics};
 use libsys::{Target, destroy, driver_allow, identity, machine, message_call, println, usage};
 
 use crate::expect::{Check, Outcome, equal};
+use crate::memory::children;
 use crate::needs::Need;
-use crate::{drivers, family, machine::image_end, machine::load, memory::children};
+use crate::{drivers, family};
+use support::memory::{image_end, load};
 
-/// Touches the whole program once, so that no check meets a page of it that is not there yet.
+/// Touches the whole program once, so that no check faults on a page of it.
 pub fn prepare() {
     let pages = (PROGRAM_TEXT..image_end()).step_by(PAGE_SIZE as usize);
     pages.for_each(|page| {
         load(page);
     });
-    // So that all that the first check would leave behind for good is there before it.
+    // After an empty check everything exists that the first check would leave behind for good.
     if let Err(why) = try_it(&Check { name: "", needs: &[], run: || Ok(()) }) {
         println!("FAILED an empty check: {why}");
     }
 }
 
-/// How many checks came to what.
+/// How many checks passed, were skipped, and failed.
 #[derive(Default)]
 pub struct Tally {
     /// Checks that passed.
@@ -33,7 +35,7 @@ pub struct Tally {
     pub failed: u32,
 }
 
-/// Runs a check, or skips it if the machine lacks what it needs; says how it went, and counts it.
+/// Runs a check, or skips it if the machine lacks what it needs; prints the outcome and counts it.
 pub fn run(check: &Check, tally: &mut Tally) {
     let name = check.name;
     if let Some(reason) = check.needs.iter().find_map(|need| need.missing()) {
@@ -57,18 +59,18 @@ fn try_it(check: &Check) -> Outcome {
     let before = census();
     let child = family::child(check.run)?;
     if check.needs.contains(&Need::Driver) {
-        // This process is a driver. If the call fails all the same, the check says so.
+        // This process is a driver. If the call fails all the same, the check reports it.
         let _ = driver_allow(child, true);
     }
     let ended = wait(Some(child))?;
-    // It had no device that would write its frames; if it had frames.
+    // If the check took DMA frames, it had no device that would write them.
     let _ = drivers::reclaim(child);
-    // A check that failed leaves processes behind, and they come to this one.
+    // A check that failed leaves processes behind, which become children of this one.
     let mut left = 0;
-    for orphan in children() {
-        left += u32::from(destroy(orphan, true).is_ok());
+    for child in children() {
+        left += u32::from(destroy(child, true).is_ok());
     }
-    // Memory may still be on its way back.
+    // Its memory may still be freed.
     let _ = family::until("all frames are back", || census() == before);
     equal("reason of the end", ended.reason, Reason::Exited)?;
     equal("exit status", ended.status, 0)?;
@@ -76,7 +78,7 @@ fn try_it(check: &Check) -> Outcome {
     equal("processes and frames, as before", census(), before)
 }
 
-/// Live processes, and frames that are free or the harness's or the pager's own.
+/// Living processes, and frames that are free or belong to the harness or the pager.
 fn census() -> (u32, u32) {
     let machine = machine();
     let own = usage(Target::Caller).map_or(0, |usage| usage.frames);

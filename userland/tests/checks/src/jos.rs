@@ -1,4 +1,4 @@
-//! The JOS calls 0 to 14: JOS's numbers and rules, without its faults.
+//! The JOS calls 0 to 14: they have JOS's numbers and rules, without its faults.
 
 use libsys::abi::layout::{PAGE_SIZE, USER_TOP};
 use libsys::abi::process_info::{ProcessInfo, Status};
@@ -15,8 +15,10 @@ use crate::expect::{Outcome, checks, equal, refused};
 use crate::family::{
     PAGE_FAULT, child, ends, ends_well, is_killed, until, until_blocked, until_gone,
 };
-use crate::machine::{Raw, interrupt, load, store};
-use crate::memory::{BOARD, bits, children, fresh, leaf, mappings, parent, place, stale_id};
+use crate::memory::{BOARD, bits, children, fresh, leaf, mappings, parent, stale_id, test_page};
+use support::Registers;
+use support::gate::interrupt;
+use support::memory::{load, store};
 
 checks! {
     jos_cputs_stops_at_a_zero_and_at_its_length,
@@ -49,7 +51,7 @@ const NO_MEMORY: u32 = 0xFFFF_FFFC;
 const NO_FREE_ENV: u32 = 0xFFFF_FFFB;
 const NOT_RECEIVING: u32 = 0xFFFF_FFF9;
 
-/// P and U, and with W.
+/// The permissions P and U, and the same with W.
 const READ: u32 = 5;
 const READ_WRITE: u32 = 7;
 const NO_PAGE: u32 = USER_TOP;
@@ -57,14 +59,14 @@ const NO_PAGE: u32 = USER_TOP;
 /// Arguments in JOS's order: edx, ecx, ebx, edi, esi.
 fn jos<const N: usize>(number: u32, arguments: [u32; N]) -> u32 {
     let argument = |index: usize| arguments.get(index).copied().unwrap_or(0);
-    let raw = Raw {
+    let raw = Registers {
         eax: number,
         edx: argument(0),
         ecx: argument(1),
         ebx: argument(2),
         edi: argument(3),
         esi: argument(4),
-        ..Raw::default()
+        ..Registers::default()
     };
     interrupt(raw).eax
 }
@@ -86,14 +88,14 @@ fn jos_cputs_stops_at_a_zero_and_at_its_length() -> Outcome {
     equal("up to the length", jos(0, [page + 5, 4]), 0)?;
     equal("nothing", jos(0, [page, 0]), 0)?;
     libsys::println!();
-    // Longer than a slice of the kernel's, and only zeros from there on.
+    // Longer than the kernel reads at a time, and only zeros from there on.
     fresh(1)?;
     equal("two pages", jos(0, [page + 10, 2 * PAGE_SIZE - 10]), 0)
 }
 
 fn jos_cputs_of_bad_memory_ends_its_process() -> Outcome {
     for (address, length) in [
-        (place(0).address(), 1),
+        (test_page(0).address(), 1),
         (0xF010_0000, 4),
         (USER_TOP - 1, 1),
         (0xFFFF_FFFF, 2),
@@ -103,10 +105,10 @@ fn jos_cputs_of_bad_memory_ends_its_process() -> Outcome {
             UserRegisters { eax: 0, edx: address, ecx: length, ..UserRegisters::default() };
         is_killed(bare::run(CALL, registers)?, PAGE_FAULT)?;
     }
-    // Not even with a handler: JOS's calls never ask it.
+    // Not even with a handler: JOS calls never raise the caller's own handler.
     let child = bare::bare(
         CALL,
-        UserRegisters { edx: place(0).address(), ecx: 1, ..UserRegisters::default() },
+        UserRegisters { edx: test_page(0).address(), ecx: 1, ..UserRegisters::default() },
     )?;
     page_allocate(child, libsys::UserPage::known(0xEEBF_F000), Permissions::WRITE)?;
     equal("upcall", jos(10, [child.bits(), CODE + 2]), 0)?;
@@ -130,7 +132,7 @@ fn jos_env_destroy_leaves_nothing_to_wait_for() -> Outcome {
     equal("a child", jos(3, [child.bits()]), 0)?;
     until_gone(child)?;
     refused("wait", wait(Some(child)), Error::NoChild)?;
-    // Oneself, by 0: an exit as far as a native parent can see.
+    // 0 names the caller: a native parent sees an exit.
     let child = crate::family::child(|| {
         jos(3, [0]);
         equal("it came back", true, false)
@@ -139,13 +141,13 @@ fn jos_env_destroy_leaves_nothing_to_wait_for() -> Outcome {
 }
 
 fn jos_page_alloc_checks_its_arguments() -> Outcome {
-    let page = place(0).address();
+    let page = test_page(0).address();
     equal("a page", jos(4, [0, page, READ_WRITE]), 0)?;
-    equal("flags", bits(place(0)), 0x007)?;
-    // Mark 9 is the pager's, and ignored.
+    equal("flags", bits(test_page(0)), 0x007)?;
+    // The mark PAGER is ignored.
     equal("with marks", jos(4, [id().bits(), page, READ | 0xE00]), 0)?;
-    equal("flags", bits(place(0)), 0xC05)?;
-    let before = leaf(place(0));
+    equal("flags", bits(test_page(0)), 0xC05)?;
+    let before = leaf(test_page(0));
     for perm in [0, 1, 2, 3, 4, 6, 0x15, 0x27, 0x47, 0x87, 0x105, 0x1007, 0xFFFF_FFFF, 0x8000_0005]
     {
         equal("permissions", jos(4, [0, page, perm]), INVALID)?;
@@ -156,13 +158,13 @@ fn jos_page_alloc_checks_its_arguments() -> Outcome {
     for env in [stale_id()?.bits(), parent()?.bits(), 0xFFFF_FFFF] {
         equal("environment", jos(4, [env, page, READ]), BAD_ENV)?;
     }
-    equal("the page", leaf(place(0)), before)
+    equal("the page", leaf(test_page(0)), before)
 }
 
 fn jos_page_map_checks_its_arguments() -> Outcome {
-    let (from, to) = (place(0).address(), place(1).address());
+    let (from, to) = (test_page(0).address(), test_page(1).address());
     equal("nothing there", jos(5, [0, from, 0, to, READ]), INVALID)?;
-    page_allocate(Target::Caller, place(0), Permissions::empty())?;
+    page_allocate(Target::Caller, test_page(0), Permissions::empty())?;
     equal("W from a page without it", jos(5, [0, from, 0, to, READ_WRITE]), INVALID)?;
     for perm in [0, 3, 4, 0x25, 0x107, 0x1005] {
         equal("permissions", jos(5, [0, from, 0, to, perm]), INVALID)?;
@@ -174,17 +176,17 @@ fn jos_page_map_checks_its_arguments() -> Outcome {
     let stale = stale_id()?.bits();
     equal("from nobody", jos(5, [stale, from, 0, to, READ]), BAD_ENV)?;
     equal("to nobody", jos(5, [0, from, stale, to, READ]), BAD_ENV)?;
-    equal("nothing was mapped", bits(place(1)), 0)?;
+    equal("nothing was mapped", bits(test_page(1)), 0)?;
     equal("at last", jos(5, [0, from, 0, to, READ | 0x800]), 0)?;
-    equal("flags", (bits(place(1)), mappings(place(0))), (0x805, Some(2)))
+    equal("flags", (bits(test_page(1)), mappings(test_page(0))), (0x805, Some(2)))
 }
 
 fn jos_page_unmap_of_nothing_is_no_error() -> Outcome {
     let page = fresh(0)?.address();
     equal("a page", jos(6, [0, page]), 0)?;
     equal("once more", jos(6, [0, page]), 0)?;
-    equal("no table", jos(6, [0, place(9000).address()]), 0)?;
-    equal("the entry", leaf(place(0)).bits(), 0)?;
+    equal("no table", jos(6, [0, test_page(9000).address()]), 0)?;
+    equal("the entry", leaf(test_page(0)).bits(), 0)?;
     for va in [1, USER_TOP, 0xEF40_0000, 0xFFFF_FFFF] {
         equal("address", jos(6, [0, va]), INVALID)?;
     }
@@ -193,7 +195,7 @@ fn jos_page_unmap_of_nothing_is_no_error() -> Outcome {
 
 fn jos_exofork_makes_an_empty_child_that_does_not_run() -> Outcome {
     let child = exofork()?;
-    let public = info::process(child).map(|facts| (facts.status, facts.parent));
+    let public = info::process(child).map(|info| (info.status, info.parent));
     equal("status and parent", public, Some((Status::NotRunnable as u32, id().bits())))?;
     equal("eax in the child", registers_read(child)?.eax, 0)?;
     equal("frames", libsys::usage(child)?.frames, 1)?;
@@ -202,7 +204,7 @@ fn jos_exofork_makes_an_empty_child_that_does_not_run() -> Outcome {
     until_gone(child)
 }
 
-/// Puts JOS's 68-byte record at place 9: eip 48, cs 52, eflags 56, esp 60, ss 64.
+/// Puts JOS's 68-byte record at test page 9: eip 48, cs 52, eflags 56, esp 60, ss 64.
 fn put_trapframe(ebx: u32, ecx: u32, selectors: [u32; 4]) -> Result<u32, Error> {
     let at = fresh(9)?.address();
     let [es, ds, cs, ss] = selectors;
@@ -242,7 +244,7 @@ fn jos_trapframe_and_status_start_a_child() -> Outcome {
     start_with([0x23, 0x23, 0x1B, 0x23])
 }
 
-/// All zero is what spawn finds in UENVS here; 0x10 and 0x08 are the kernel's.
+/// All zero is what JOS's spawn reads in UENVS here; 0x10 and 0x08 are the kernel's.
 fn jos_trapframe_takes_no_selector_from_a_program() -> Outcome {
     start_with([0, 0, 0, 0])?;
     start_with([0x10, 0x10, 0x08, 0x10])?;
@@ -251,14 +253,14 @@ fn jos_trapframe_takes_no_selector_from_a_program() -> Outcome {
     equal("for nobody", jos(9, [stale_id()?.bits(), frame]), BAD_ENV)?;
     let bad = crate::family::child(|| {
         let own = exofork()?;
-        jos(9, [own.bits(), place(0).address() - 4]);
+        jos(9, [own.bits(), test_page(0).address() - 4]);
         Ok(())
     })?;
     is_killed(bad, PAGE_FAULT)?;
-    // What it made is this process's now.
-    for orphan in children() {
-        equal("end", jos(3, [orphan.bits()]), 0)?;
-        until_gone(orphan)?;
+    // The children of that process are children of this one now.
+    for child in children() {
+        equal("end", jos(3, [child.bits()]), 0)?;
+        until_gone(child)?;
     }
     Ok(())
 }
@@ -275,7 +277,7 @@ fn jos_status_is_runnable_or_not() -> Outcome {
     until_gone(child)
 }
 
-/// A grandchild is nobody's business but its parent's.
+/// Only its parent may act on a grandchild.
 fn jos_calls_reach_only_the_caller_and_its_children() -> Outcome {
     let family = child(|| {
         let grandchild = exofork()?;
@@ -284,7 +286,7 @@ fn jos_calls_reach_only_the_caller_and_its_children() -> Outcome {
         equal("end", jos(3, [grandchild.bits()]), 0)
     })?;
     let grandchild = libsys::receive(None, None)?.words[0];
-    let page = place(0).address();
+    let page = test_page(0).address();
     let results = [
         jos(3, [grandchild]),
         jos(4, [grandchild, page, READ]),
@@ -298,7 +300,7 @@ fn jos_calls_reach_only_the_caller_and_its_children() -> Outcome {
 }
 
 fn jos_upcalls_are_set_for_oneself_and_children() -> Outcome {
-    // The address is not looked at.
+    // The address is not read.
     let child = exofork()?;
     for entry in [0, CODE, 0xF010_0000, 0xFFFF_FFFF] {
         equal("a child's", jos(10, [child.bits(), entry]), 0)?;
@@ -310,20 +312,30 @@ fn jos_upcalls_are_set_for_oneself_and_children() -> Outcome {
 }
 
 fn jos_yield_leaves_registers_alone() -> Outcome {
-    let before = Raw { eax: 11, edx: 1, ecx: 2, ebx: 3, esi: 4, edi: 5, ebp: 6, eflags: 0x202 };
-    equal("registers", Raw { eflags: 0x202, ..interrupt(before) }, before)
+    let before = Registers {
+        eax: 11,
+        edx: 1,
+        ecx: 2,
+        ebx: 3,
+        esi: 4,
+        edi: 5,
+        ebp: 6,
+        eflags: 0x202,
+        ..Registers::default()
+    };
+    equal("registers", Registers { eflags: 0x202, ..interrupt(before) }, before)
 }
 
 fn jos_ipc_needs_a_receiver() -> Outcome {
     equal("a stale id", jos(12, [stale_id()?.bits(), 1, NO_PAGE, 0]), BAD_ENV)?;
     equal("oneself", jos(12, [0, 1, NO_PAGE, 0]), NOT_RECEIVING)?;
     equal("one's parent", jos(12, [parent()?.bits(), 1, NO_PAGE, 0]), NOT_RECEIVING)?;
-    // One that waits for native messages waits for no other.
+    // A process that waits for native messages does not get JOS's.
     let idle = crate::family::idle_child()?;
     until_blocked(idle)?;
     equal("a native receiver", jos(12, [idle.bits(), 1, NO_PAGE, 0]), NOT_RECEIVING)?;
     libsys::process::end(idle)?;
-    for va in [1, place(0).address() + 1, USER_TOP - 1] {
+    for va in [1, test_page(0).address() + 1, USER_TOP - 1] {
         equal("where a page is wanted", jos(13, [va]), INVALID)?;
     }
     equal("public", own_facts().receiving, 0)
@@ -333,7 +345,7 @@ fn own_facts() -> ProcessInfo {
     info::slot(id().index())
 }
 
-/// A child in JOS call 13, which wants a page at `va` and then does this with what came.
+/// A child in JOS call 13, which accepts a page at `va` and then does this with the result.
 fn receiver(
     va: u32,
     act: impl FnOnce(ProcessInfo) -> Outcome,
@@ -342,17 +354,17 @@ fn receiver(
         equal("receive", jos(13, [va]), 0)?;
         act(own_facts())
     })?;
-    let waits = || info::process(receiver).is_some_and(|facts| facts.receiving == 1);
+    let waits = || info::process(receiver).is_some_and(|info| info.receiving == 1);
     until("it receives", waits)?;
-    equal("where", info::process(receiver).map(|facts| facts.receive_page), Some(va))?;
+    equal("where", info::process(receiver).map(|info| info.receive_page), Some(va))?;
     Ok(receiver)
 }
 
 fn jos_ipc_brings_a_value_and_its_sender() -> Outcome {
     let own = id().bits();
-    let receiver = receiver(NO_PAGE, |facts| {
-        equal("value and sender", (facts.value, facts.from), (0xFFFF_FFFF, own))?;
-        equal("page and flag", (facts.permissions, facts.receiving), (0, 0))
+    let receiver = receiver(NO_PAGE, |info| {
+        equal("value and sender", (info.value, info.from), (0xFFFF_FFFF, own))?;
+        equal("page and flag", (info.permissions, info.receiving), (0, 0))
     })?;
     equal("send", jos(12, [receiver.bits(), 0xFFFF_FFFF, NO_PAGE, READ]), 0)?;
     equal("not twice", jos(12, [receiver.bits(), 1, NO_PAGE, 0]), NOT_RECEIVING)?;
@@ -362,29 +374,29 @@ fn jos_ipc_brings_a_value_and_its_sender() -> Outcome {
 fn jos_ipc_brings_a_page_only_if_both_want() -> Outcome {
     let page = fresh(0)?.address();
     store(page, 0x1BC);
-    let wants = place(5).address();
-    let both = receiver(wants, |facts| {
-        equal("permissions", facts.permissions, READ | 0x400)?;
+    let wants = test_page(5).address();
+    let both = receiver(wants, |info| {
+        equal("permissions", info.permissions, READ | 0x400)?;
         equal("contents", load(wants), 0x1BC)?;
-        equal("flags", bits(place(5)) & !0x20, 0x505)
+        equal("flags", bits(test_page(5)) & !0x20, 0x505)
     })?;
     equal("both", jos(12, [both.bits(), 1, page, READ | 0x400]), 0)?;
     ends_well(both)?;
-    let none = receiver(NO_PAGE, |facts| equal("not wanted", facts.permissions, 0))?;
+    let none = receiver(NO_PAGE, |info| equal("not wanted", info.permissions, 0))?;
     equal("sent", jos(12, [none.bits(), 1, page, READ]), 0)?;
     ends_well(none)?;
     let nothing =
-        receiver(wants, |facts| equal("not sent", (facts.permissions, bits(place(5))), (0, 0)))?;
+        receiver(wants, |info| equal("not sent", (info.permissions, bits(test_page(5))), (0, 0)))?;
     equal("no page", jos(12, [nothing.bits(), 1, 0xFFFF_FFFF, READ]), 0)?;
     ends_well(nothing)
 }
 
 fn jos_ipc_checks_the_page() -> Outcome {
-    let receiver = receiver(place(5).address(), |facts| equal("value", facts.value, 2))?;
+    let receiver = receiver(test_page(5).address(), |info| equal("value", info.value, 2))?;
     let to = receiver.bits();
-    equal("absent", jos(12, [to, 1, place(1).address(), READ]), INVALID)?;
-    page_allocate(Target::Caller, place(0), Permissions::empty())?;
-    let page = place(0).address();
+    equal("absent", jos(12, [to, 1, test_page(1).address(), READ]), INVALID)?;
+    page_allocate(Target::Caller, test_page(0), Permissions::empty())?;
+    let page = test_page(0).address();
     equal("unaligned", jos(12, [to, 1, page + 4, READ]), INVALID)?;
     equal("W from a page without it", jos(12, [to, 1, page, READ_WRITE]), INVALID)?;
     for perm in [0, 1, 4, 0x15, 0x1005] {
@@ -395,12 +407,12 @@ fn jos_ipc_checks_the_page() -> Outcome {
 }
 
 fn jos_ipc_receivers_stay_blocked_when_made_runnable() -> Outcome {
-    let receiver = receiver(NO_PAGE, |facts| equal("value", facts.value, 3))?;
+    let receiver = receiver(NO_PAGE, |info| equal("value", info.value, 3))?;
     for status in [2, 4, 2] {
         equal("status", jos(8, [receiver.bits(), status]), 0)?;
     }
     libsys::sleep(20);
-    equal("it still waits", info::process(receiver).map(|facts| facts.receiving), Some(1))?;
+    equal("it still waits", info::process(receiver).map(|info| info.receiving), Some(1))?;
     equal("send", jos(12, [receiver.bits(), 3, NO_PAGE, 0]), 0)?;
     ends_well(receiver)
 }
@@ -408,7 +420,7 @@ fn jos_ipc_receivers_stay_blocked_when_made_runnable() -> Outcome {
 fn jos_errors_for_quotas_are_joss() -> Outcome {
     let child = exofork()?;
     set_quota(child, 2, 0)?;
-    equal("a page", jos(4, [child.bits(), place(0).address(), READ]), NO_MEMORY)?;
+    equal("a page", jos(4, [child.bits(), test_page(0).address(), READ]), NO_MEMORY)?;
     equal("end", jos(3, [child.bits()]), 0)?;
     until_gone(child)?;
     let bounded = crate::family::child(|| {

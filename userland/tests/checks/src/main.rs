@@ -1,11 +1,12 @@
-//! `checks [NAME...]`: what the kernel promises, tried from ring 3; `checks all` tries everything.
+//! `checks [NAME...]`: checks the kernel's promises from ring 3; `checks all` runs all checks.
 //!
-//! Without an argument the names are listed. Each check runs in a process of its own ([`harness`]) and prints
-//! `ok NAME` or `FAILED NAME: why`; one that cannot run on this machine ([`needs`]) prints `skipped NAME: why`. The exit
-//! status is 0 only if none failed.
+//! Without an argument it lists the names. Each check runs in a process of its own ([`harness`])
+//! and prints `ok NAME` or `FAILED NAME: why`; one that cannot run on this machine ([`needs`])
+//! prints `skipped NAME: why`. The exit status is 0 if no check failed.
 //!
-//! Reading order: [`expect`] (how a check says what it found), [`family`] (children made by fork), [`bare`]
-//! (children of a few machine instructions and nothing else), then the themes.
+//! Reading order: [`expect`] (the outcome of a check), [`family`] (children made by fork), [`bare`]
+//! (children of a few machine instructions), then the themes. Traps with chosen registers and
+//! accesses to any address come from the `support` crate.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -16,7 +17,6 @@ mod bare;
 mod expect;
 mod family;
 mod harness;
-mod machine;
 mod memory;
 mod needs;
 

@@ -1,4 +1,5 @@
-//! Where the checks keep what they map: addresses at which nothing of the program lies.
+//! Test pages: pages at addresses at which no Rust object lies, and what the checks ask about
+//! pages.
 
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::paging::self_map::Step;
@@ -6,37 +7,42 @@ use libsys::process::id;
 use libsys::process::info;
 use libsys::{Entry, Error, PageRange, Permissions, Target, UserPage, page_allocate, window};
 
-/// `0x4000_0000  PDE 0x100`: the first of many pages for a check to map as it likes.
-const PLACE: u32 = 0x4000_0000;
+/// `0x4000_0000  PDE 0x100`: the first test page.
+const FIRST_TEST_PAGE: u32 = 0x4000_0000;
 /// `0x3000_0000  PDE 0x0C0`: a page that parent and child share.
 pub const BOARD: UserPage = UserPage::known(0x3000_0000);
 
-/// How many pages the checks have there: 2.25 GiB.
-pub const PLACES: u32 = 0x9_0000;
+/// How many test pages there are: 2.25 GiB.
+pub const TEST_PAGES: u32 = 0x9_0000;
 
-/// The `index`-th page of the checks' own: `0..PLACES`.
-pub const fn place(index: u32) -> UserPage {
-    assert!(index < PLACES);
-    UserPage::known(PLACE + index * PAGE_SIZE)
+/// More frames than a forked process needs.
+pub const ONE_PROCESS: u32 = 16;
+/// The first test page that is used to take frames.
+pub const HOARD: u32 = 8192;
+
+/// The `index`-th test page: `0..TEST_PAGES`.
+pub const fn test_page(index: u32) -> UserPage {
+    assert!(index < TEST_PAGES);
+    UserPage::known(FIRST_TEST_PAGE + index * PAGE_SIZE)
 }
 
-/// Pages from the `index`-th on; `pages` is 1 to 1,024.
-pub fn places(index: u32, pages: u32) -> Result<PageRange, Error> {
-    PageRange::new(place(index), pages)
+/// The test pages from the `index`-th on; `pages` is 1 to 1,024.
+pub fn test_pages(index: u32, pages: u32) -> Result<PageRange, Error> {
+    PageRange::new(test_page(index), pages)
 }
 
-/// Maps a fresh writable page at the `index`-th place.
+/// Maps a fresh writable page at the `index`-th test page.
 pub fn fresh(index: u32) -> Result<UserPage, Error> {
-    page_allocate(Target::Caller, place(index), Permissions::WRITE)?;
-    Ok(place(index))
+    page_allocate(Target::Caller, test_page(index), Permissions::WRITE)?;
+    Ok(test_page(index))
 }
 
-/// Maps [`BOARD`], which forks share.
+/// Maps [`BOARD`] so that forks share it.
 pub fn share_board() -> Result<(), Error> {
     page_allocate(Target::Caller, BOARD, Permissions::WRITE | Permissions::SHARED)
 }
 
-/// The leaf of a page, absent if there is no table.
+/// The leaf of a page; absent if there is no table.
 pub fn leaf(page: UserPage) -> Entry {
     match window().walk(page.page()) {
         Step::Leaf(entry) => entry,
@@ -49,19 +55,19 @@ pub fn bits(page: UserPage) -> u32 {
     leaf(page).flags().bits()
 }
 
-/// How many mappings the frame behind a page has.
+/// How many mappings the frame of a page has.
 pub fn mappings(page: UserPage) -> Option<u32> {
     info::frame_references(leaf(page).frame())
 }
 
-/// An id that nobody has any more.
+/// The id of a process that has ended.
 pub fn stale_id() -> Result<libsys::ProcessId, Error> {
     let child = libsys::process_create()?;
     libsys::process::end(child)?;
     Ok(child)
 }
 
-/// Takes every page that fork has marked copy-on-write for the caller alone, and some stack ahead, so that the
+/// Makes every page private that fork has marked copy-on-write, and touches some stack, so that the
 /// caller needs no frame for a while.
 pub fn need_nothing() -> Result<(), Error> {
     let deep = core::hint::black_box([0_u8; 6 * PAGE_SIZE as usize]);
@@ -78,6 +84,11 @@ pub fn parent() -> Result<libsys::ProcessId, Error> {
 pub fn children() -> impl Iterator<Item = libsys::ProcessId> {
     let own = id().bits();
     info::processes()
-        .filter(move |facts| facts.parent == own)
-        .filter_map(|facts| libsys::ProcessId::new(facts.id).ok())
+        .filter(move |info| info.parent == own)
+        .filter_map(|info| libsys::ProcessId::new(info.id).ok())
+}
+
+/// More frames than one process has test pages for.
+pub const fn most_frames() -> u32 {
+    TEST_PAGES - HOARD
 }

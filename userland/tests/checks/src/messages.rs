@@ -1,4 +1,5 @@
-//! Messages: who gets what, what goes along, and what becomes of waiting that would never end.
+//! Messages: which receiver gets which message, what goes with it, and how a wait ends whose
+//! partner has ended.
 
 use libsys::abi::call::PageTransfer;
 use libsys::abi::message::{Kind, Reason};
@@ -10,8 +11,8 @@ use libsys::{
 
 use crate::expect::{Outcome, checks, equal, holds, refused};
 use crate::family::{child, ends, ends_well, idle_child, until_blocked};
-use crate::machine::{load, store};
-use crate::memory::{bits, fresh, leaf, mappings, parent, place, stale_id};
+use crate::memory::{bits, fresh, leaf, mappings, parent, stale_id, test_page};
+use support::memory::{load, store};
 
 checks! {
     a_message_arrives_with_its_sender_and_words,
@@ -116,7 +117,7 @@ fn a_receiver_may_choose_its_sender() -> Outcome {
     ends_well(first)
 }
 
-/// The receiver waits before there is a message; another sender does not disturb it.
+/// The receiver waits before there is a message; another sender does not end its wait.
 fn a_receiver_that_waits_for_one_gets_its_message() -> Outcome {
     let own = id();
     let receiver = child(|| {
@@ -169,7 +170,7 @@ fn a_circle_of_two_is_a_deadlock() -> Outcome {
         refused("wait", wait(Some(child)), Error::Deadlock)?;
     }
     equal("its call", receive(None, None)?.words, WORDS)?;
-    // It waits for the answer now.
+    // The child waits for the answer now.
     refused("receive", receive(Some(child), None), Error::Deadlock)?;
     refused("call", message_call(child, WORDS, None), Error::Deadlock)?;
     reply(child, [7; 4], None)?;
@@ -198,11 +199,12 @@ fn a_circle_of_three_is_a_deadlock() -> Outcome {
     ends_well(second)
 }
 
-/// A child that neither receives nor sends, and ends soon after its parent has begun to wait.
+/// A child that neither receives nor sends, and ends soon after its parent has begun to wait for
+/// it.
 fn passer_by() -> Result<ProcessId, Error> {
     child(|| {
         until_blocked(parent()?)?;
-        // Its parent may have waited for its pager, for a moment.
+        // The parent may wait for its pager first, for a moment.
         sleep(20);
         exit(3)
     })
@@ -228,7 +230,7 @@ fn a_caller_learns_that_its_server_ended() -> Outcome {
 }
 
 fn a_receiver_learns_that_its_sender_ended() -> Outcome {
-    // Of a stranger it learns no more than that.
+    // About a process that is not its child the caller learns only that it has ended.
     let stranger = idle_child()?;
     let receiver = child(|| {
         let result = receive(Some(stranger), None);
@@ -238,7 +240,7 @@ fn a_receiver_learns_that_its_sender_ended() -> Outcome {
     until_blocked(receiver)?;
     end(stranger)?;
     ends_well(receiver)?;
-    // Of its own child it learns all, as of any child.
+    // About its own child it learns everything.
     let child = passer_by()?;
     let message = receive(Some(child), None)?;
     equal("kind", (message.kind, message.sender), (Kind::Exit, child))?;
@@ -298,19 +300,19 @@ fn a_page_goes_along_with_its_permissions() -> Outcome {
             let page = fresh(0)?;
             store(page.address(), 0xFACE);
             send(parent()?, WORDS, sending(page, permissions))?;
-            // The parent looks at it while both have it.
+            // The parent looks at the page while both processes have it.
             receive(None, None)?;
             Ok(())
         })?;
-        let message = receive(None, accepting(place(5)))?;
+        let message = receive(None, accepting(test_page(5)))?;
         equal("permissions", message.page, Some(permissions))?;
-        equal("contents", load(place(5).address()), 0xFACE)?;
-        equal("mappings", mappings(place(5)), Some(2))?;
+        equal("contents", load(test_page(5).address()), 0xFACE)?;
+        equal("mappings", mappings(test_page(5)), Some(2))?;
         let seal = if permissions.contains(WRITE) { 0 } else { 0x100 };
-        equal("flags", bits(place(5)) & !0x20, permissions.bits() | 5 | seal)?;
+        equal("flags", bits(test_page(5)) & !0x20, permissions.bits() | 5 | seal)?;
         send(child, [0; 4], None)?;
         ends_well(child)?;
-        equal("mappings afterwards", mappings(place(5)), Some(1))?;
+        equal("mappings afterwards", mappings(test_page(5)), Some(1))?;
     }
     Ok(())
 }
@@ -329,24 +331,28 @@ fn a_page_that_is_not_wanted_stays_where_it_is() -> Outcome {
 fn a_page_replaces_what_the_receiver_had() -> Outcome {
     let old = leaf(fresh(5)?).frame();
     let child = child(|| Ok(send(parent()?, WORDS, sending(fresh(0)?, WRITE))?))?;
-    receive(None, accepting(place(5)))?;
+    receive(None, accepting(test_page(5)))?;
     ends_well(child)?;
-    holds("another frame", leaf(place(5)).frame() != old)?;
-    equal("mappings", mappings(place(5)), Some(1))
+    holds("another frame", leaf(test_page(5)).frame() != old)?;
+    equal("mappings", mappings(test_page(5)), Some(1))
 }
 
 fn a_page_cannot_be_sent_with_more_than_one_has() -> Outcome {
     let to = idle_child()?;
-    refused("an absent page", send(to, WORDS, sending(place(0), NONE)), Error::NotMapped)?;
-    page_allocate(Target::Caller, place(0), NONE)?;
-    refused("W", send(to, WORDS, sending(place(0), WRITE)), Error::NotPermitted)?;
-    refused("W by a call", message_call(to, WORDS, sending(place(0), WRITE)), Error::NotPermitted)?;
-    send(to, WORDS, sending(place(0), NONE))?;
+    refused("an absent page", send(to, WORDS, sending(test_page(0), NONE)), Error::NotMapped)?;
+    page_allocate(Target::Caller, test_page(0), NONE)?;
+    refused("W", send(to, WORDS, sending(test_page(0), WRITE)), Error::NotPermitted)?;
+    refused(
+        "W by a call",
+        message_call(to, WORDS, sending(test_page(0), WRITE)),
+        Error::NotPermitted,
+    )?;
+    send(to, WORDS, sending(test_page(0), NONE))?;
     end(to)?;
     Ok(())
 }
 
-/// The page is there when the message begins to wait, and is not when it is received.
+/// The page is present when the sender begins to wait, and absent when the message is received.
 fn a_page_that_vanishes_is_its_senders_error() -> Outcome {
     let first = child(|| {
         let page = fresh(0)?;
@@ -355,39 +361,43 @@ fn a_page_that_vanishes_is_its_senders_error() -> Outcome {
     until_blocked(first)?;
     let second = sender([2; 4])?;
     until_blocked(second)?;
-    page_unmap(first, place(0), NONE)?;
-    let message = receive(None, accepting(place(5)))?;
+    page_unmap(first, test_page(0), NONE)?;
+    let message = receive(None, accepting(test_page(5)))?;
     equal("the next message", (message.sender, message.words), (second, [2; 4]))?;
-    equal("nothing came", bits(place(5)), 0)?;
+    equal("nothing came", bits(test_page(5)), 0)?;
     ends_well(first)?;
     ends_well(second)
 }
 
 fn a_reply_that_fails_leaves_its_caller_waiting() -> Outcome {
     let caller = child(|| {
-        let reply = message_call(parent()?, WORDS, accepting(place(7)))?;
+        let reply = message_call(parent()?, WORDS, accepting(test_page(7)))?;
         equal("reply", (reply.words[0], reply.page), (3, Some(NONE)))?;
-        equal("the page", load(place(7).address()), 0xF00D)
+        equal("the page", load(test_page(7).address()), 0xF00D)
     })?;
     receive(None, None)?;
-    refused("an absent page", reply(caller, [1; 4], sending(place(0), NONE)), Error::NotMapped)?;
-    page_allocate(Target::Caller, place(0), NONE)?;
-    refused("W", reply(caller, [2; 4], sending(place(0), WRITE)), Error::NotPermitted)?;
+    refused(
+        "an absent page",
+        reply(caller, [1; 4], sending(test_page(0), NONE)),
+        Error::NotMapped,
+    )?;
+    page_allocate(Target::Caller, test_page(0), NONE)?;
+    refused("W", reply(caller, [2; 4], sending(test_page(0), WRITE)), Error::NotPermitted)?;
     store(fresh(0)?.address(), 0xF00D);
-    reply(caller, [3; 4], sending(place(0), NONE))?;
+    reply(caller, [3; 4], sending(test_page(0), NONE))?;
     ends_well(caller)
 }
 
-/// Neither is the caller answered, nor is the next message taken.
+/// The caller does not get its answer, and the next message is not taken.
 fn a_reply_that_fails_receives_nothing() -> Outcome {
     let caller = caller(Ok(5))?;
     receive(None, None)?;
     let next = sender([6; 4])?;
     until_blocked(next)?;
-    let absent = reply_and_receive(caller, WORDS, sending(place(0), NONE));
+    let absent = reply_and_receive(caller, WORDS, sending(test_page(0), NONE));
     refused("an absent page", absent, Error::NotMapped)?;
-    page_allocate(Target::Caller, place(0), NONE)?;
-    let write = reply_and_receive(caller, WORDS, sending(place(0), WRITE));
+    page_allocate(Target::Caller, test_page(0), NONE)?;
+    let write = reply_and_receive(caller, WORDS, sending(test_page(0), WRITE));
     refused("W", write, Error::NotPermitted)?;
     let message = reply_and_receive(caller, [5; 4], None)?;
     equal("the next message", (message.sender, message.words), (next, [6; 4]))?;
@@ -399,16 +409,16 @@ fn a_reply_that_fails_receives_nothing() -> Outcome {
 fn a_reply_may_bring_a_page() -> Outcome {
     let child = child(|| {
         store(fresh(0)?.address(), 1);
-        let both = PageTransfer { page: place(0), send: Some(WRITE), accept: true };
+        let both = PageTransfer { page: test_page(0), send: Some(WRITE), accept: true };
         let reply = message_call(parent()?, WORDS, Some(both))?;
         equal("permissions", reply.page, Some(WRITE))?;
-        equal("another page", load(place(0).address()), 2)
+        equal("another page", load(test_page(0).address()), 2)
     })?;
-    let call = receive(None, accepting(place(5)))?;
-    equal("what was sent", (call.page, load(place(5).address())), (Some(WRITE), 1))?;
+    let call = receive(None, accepting(test_page(5)))?;
+    equal("what was sent", (call.page, load(test_page(5).address())), (Some(WRITE), 1))?;
     store(fresh(6)?.address(), 2);
-    reply(child, WORDS, sending(place(6), WRITE))?;
+    reply(child, WORDS, sending(test_page(6), WRITE))?;
     ends_well(child)?;
-    // An idle server does not keep its client: nobody waits here any more.
+    // An idle server does not keep its client alive: no process waits here any more.
     refused("destroy", destroy(child, false), Error::NoSuchProcess)
 }

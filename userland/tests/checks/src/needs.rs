@@ -1,13 +1,13 @@
-//! What some checks need of the machine that they run on: without it they are skipped, with the reason, and have
-//! neither passed nor failed.
+//! What some checks need of the machine. A check whose need is not met is skipped, with the reason:
+//! it has neither passed nor failed.
 
 use libsys::process::end;
 use libsys::service::pager::{Request, Space, ask};
 use libsys::{driver_allow, machine, process_create};
 
-use crate::exhaustion::{ONE_PROCESS, most_frames};
+use crate::memory::{ONE_PROCESS, most_frames};
 
-/// Something that not every boot has.
+/// A need that not every boot meets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Need {
     /// The process is a driver and may make its children drivers.
@@ -38,16 +38,16 @@ impl Need {
     }
 }
 
-/// Only a driver may make another process a driver: tried with a child that never runs.
+/// Only a driver may make another process a driver. This tries it with a child that never runs.
 fn is_driver() -> bool {
     let Ok(child) = process_create() else { return false };
     let allowed = driver_allow(child, true).is_ok();
-    // The child has not run, so that it can end at once.
+    // The child has not run, so it can end at once.
     let _ = end(child);
     allowed
 }
 
-/// A pager that does not say has no disk.
+/// A pager that does not answer has no disk.
 fn has_swap_disk() -> bool {
     ask(Request::Space).is_ok_and(|words| Space::decode(words).slots > 0)
 }

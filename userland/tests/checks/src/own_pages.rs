@@ -16,7 +16,7 @@ use libsys::{
 
 use crate::expect::{Outcome, checks, equal, refused};
 use crate::family::idle_child;
-use crate::memory::{fresh, leaf, place};
+use crate::memory::{fresh, leaf, test_page};
 
 checks! {
     safe_calls_refuse_pages_in_which_a_rust_object_may_lie,
@@ -31,9 +31,9 @@ static WORD: AtomicU32 = AtomicU32::new(7);
 fn safe_calls_refuse_pages_in_which_a_rust_object_may_lie() -> Outcome {
     let (boxed, local) = (Box::new(7_u32), 7_u32);
     let address = |word: *const u32| word.addr() as u32;
-    let places = [address(&raw const *boxed), address(&raw const local), address(WORD.as_ptr())];
+    let addresses = [address(&raw const *boxed), address(&raw const local), address(WORD.as_ptr())];
     let child = process_create()?;
-    for address in places.into_iter().chain([PROGRAM_TEXT, EXCEPTION_STACK, SCRATCH]) {
+    for address in addresses.into_iter().chain([PROGRAM_TEXT, EXCEPTION_STACK, SCRATCH]) {
         let page = UserPage::containing(address).ok_or(NO)?;
         let before = leaf(page);
         for own in [Target::Caller, Target::Process(id())] {
@@ -64,7 +64,7 @@ fn refuses_to_change(own: Target, page: UserPage) -> Outcome {
 
 fn refuses_to_share(own: Target, page: UserPage) -> Outcome {
     let (source, range) = (fresh(0)?, PageRange::new(page, 1)?);
-    let free = (Target::Caller, place(1));
+    let free = (Target::Caller, test_page(1));
     refused("page_map to it", page_map((own, source), (own, page), NONE), NO)?;
     refused("page_map of it, with W", page_map((own, page), free, WRITE), NO)?;
     refused("page_move to it", page_move((own, source), (own, page), NONE), NO)?;
@@ -78,7 +78,7 @@ fn refuses_to_send(page: UserPage) -> Outcome {
     let transfer = |send, accept| Some(PageTransfer { page, send, accept });
     refused("receive", receive(None, transfer(None, true)), NO)?;
     refused("call, with W", message_call(id(), [0; 4], transfer(Some(WRITE), false)), NO)?;
-    let (source, destination, permissions) = (page, place(1), WRITE);
+    let (source, destination, permissions) = (page, test_page(1), WRITE);
     let map = FaultReply::Map { source, destination, permissions };
     refused("fault_reply, with W", fault_reply(id(), map), NO)
 }

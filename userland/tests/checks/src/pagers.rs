@@ -1,4 +1,4 @@
-//! Pagers: what one learns and may do, and what becomes of its clients when it does its work badly.
+//! Pagers: what a pager learns and may do, and what happens to its clients when it fails.
 
 use libsys::abi::call::{FaultReply, PageTransfer};
 use libsys::abi::fault::Access;
@@ -16,8 +16,8 @@ use crate::expect::{Outcome, Why, checks, equal, refused};
 use crate::family::{
     PAGE_FAULT, Try, child, ends, ends_well, idle_child, in_time, is_killed, until, until_blocked,
 };
-use crate::machine::{load, store};
-use crate::memory::{fresh, mappings, parent, place, stale_id};
+use crate::memory::{fresh, mappings, parent, stale_id, test_page};
+use support::memory::{load, store};
 
 checks! {
     a_pager_learns_the_access_and_serves_it,
@@ -44,14 +44,14 @@ checks! {
 
 const NONE: Permissions = Permissions::empty();
 const WRITE: Permissions = Permissions::WRITE;
-/// What the clients touch.
+/// The address that the clients touch.
 pub const TOUCHED: u32 = 0x5000_0008;
 
 pub fn page_touched() -> libsys::UserPage {
     libsys::UserPage::known(TOUCHED & !0xFFF)
 }
 
-/// A bare child under this pager, which begins to touch [`TOUCHED`].
+/// A bare child under a pager. It begins to touch [`TOUCHED`].
 pub fn client_of(pager: ProcessId, code: &[u8]) -> Result<ProcessId, Error> {
     let client = bare::bare(code, UserRegisters { ecx: 0xC0DE, ..at(TOUCHED) })?;
     set_pager(client, Some(pager))?;
@@ -59,7 +59,7 @@ pub fn client_of(pager: ProcessId, code: &[u8]) -> Result<ProcessId, Error> {
     Ok(client)
 }
 
-/// As [`client_of`], under the caller; with the fault that it makes.
+/// As [`client_of`], under the caller; returned with the fault that it makes.
 fn faulting(code: &[u8]) -> Result<(ProcessId, Message), Error> {
     let client = client_of(id(), code)?;
     Ok((client, receive(None, None)?))
@@ -70,23 +70,24 @@ fn a_pager_learns_the_access_and_serves_it() -> Outcome {
     equal("sender and kind", (fault.sender, fault.kind), (reader, Kind::Fault))?;
     equal("words", fault.words, [TOUCHED, Access::USER.bits(), CODE, 0])?;
     store(fresh(0)?.address() + 8, 0x5A);
-    let map = FaultReply::Map { source: place(0), destination: page_touched(), permissions: NONE };
+    let map =
+        FaultReply::Map { source: test_page(0), destination: page_touched(), permissions: NONE };
     fault_reply(reader, map)?;
     ends(reader, Reason::Exited, 0x5A)?;
 
     let (writer, fault) = faulting(STORE)?;
     equal("a write", fault.words, [TOUCHED, 6, CODE, 0])?;
-    // Present now, but read-only.
+    // The page is present now, but read-only.
     fault_reply(writer, map)?;
     let fault = receive(None, None)?;
     equal("a write to a read-only page", fault.words, [TOUCHED, 7, CODE, 0])?;
     fault_reply(
         writer,
-        FaultReply::Map { source: place(0), destination: page_touched(), permissions: WRITE },
+        FaultReply::Map { source: test_page(0), destination: page_touched(), permissions: WRITE },
     )?;
     ends_well(writer)?;
-    equal("what it wrote", load(place(0).address() + 8), 0xC0DE)?;
-    equal("mappings", mappings(place(0)), Some(1))
+    equal("what it wrote", load(test_page(0).address() + 8), 0xC0DE)?;
+    equal("mappings", mappings(test_page(0)), Some(1))
 }
 
 fn a_fault_changes_no_register() -> Outcome {
@@ -108,8 +109,8 @@ fn a_fault_changes_no_register() -> Outcome {
     receive(None, None)?;
     let expected = UserRegisters { eflags: set.eflags | 0x202, ..set };
     let found = registers_read(client)?;
-    // Bit 16 is the resume flag, which the CPU sets in the image that a fault saves (Intel SDM vol. 3B, 18.3.1.1), and
-    // an emulator may not; bit 1 is always set.
+    // Bit 16 is the resume flag, which the CPU sets in the image that a fault saves (Intel SDM vol.
+    // 3B, 18.3.1.1), and an emulator may not; bit 1 is always set.
     let eflags = found.eflags & !0x1_0000 | 2;
     equal("registers", UserRegisters { eflags, ..found }, expected)?;
     fault_reply(client, FaultReply::Refuse)?;
@@ -136,14 +137,14 @@ fn a_refusal_ends_the_client() -> Outcome {
 fn a_fault_reply_that_fails_leaves_the_client_waiting() -> Outcome {
     let (client, _) = faulting(LOAD)?;
     let map = |permissions| FaultReply::Map {
-        source: place(0),
+        source: test_page(0),
         destination: page_touched(),
         permissions,
     };
     refused("an absent source", fault_reply(client, map(NONE)), Error::NotMapped)?;
-    page_allocate(Target::Caller, place(0), NONE)?;
+    page_allocate(Target::Caller, test_page(0), NONE)?;
     refused("W from a source without it", fault_reply(client, map(WRITE)), Error::NotPermitted)?;
-    // The answer to a fault is no reply to a call.
+    // A reply to a fault is no reply to a call.
     refused("reply", reply(client, [0; 4], None), Error::NotWaiting)?;
     fault_reply(client, map(NONE))?;
     refused("twice", fault_reply(client, map(NONE)), Error::NotWaiting)?;
@@ -157,7 +158,8 @@ fn a_fault_reply_is_charged_to_the_client() -> Outcome {
     process_start(client)?;
     receive(None, None)?;
     store(fresh(0)?.address() + 8, 0x11);
-    let map = FaultReply::Map { source: place(0), destination: page_touched(), permissions: NONE };
+    let map =
+        FaultReply::Map { source: test_page(0), destination: page_touched(), permissions: NONE };
     refused("a page and its table", fault_reply(client, map), Error::QuotaExceeded)?;
     set_quota(client, usage(client)?.frames + 1, 0)?;
     refused("the page alone", fault_reply(client, map), Error::QuotaExceeded)?;
@@ -207,7 +209,7 @@ fn only_the_pager_that_was_asked_may_answer() -> Outcome {
     is_killed(client, PAGE_FAULT)
 }
 
-/// A child that accepts clients, says so, and then does this with what it receives.
+/// A child that accepts clients, reports that it does, and then runs `act` with what it receives.
 pub fn pager(act: impl FnOnce(Message) -> Outcome) -> Result<ProcessId, Why> {
     let pager = child(|| {
         accept_clients(true)?;
@@ -221,8 +223,8 @@ pub fn pager(act: impl FnOnce(Message) -> Outcome) -> Result<ProcessId, Why> {
 fn a_pager_may_change_its_clients_memory_and_nothing_else() -> Outcome {
     let pager = pager(|fault| {
         let client = fault.sender;
-        page_allocate(client, place(3), WRITE)?;
-        page_map((client, place(3)), (Target::Caller, place(3)), WRITE)?;
+        page_allocate(client, test_page(3), WRITE)?;
+        page_map((client, test_page(3)), (Target::Caller, test_page(3)), WRITE)?;
         usage(client)?;
         let nobody = Error::NoSuchProcess;
         refused("registers", registers_read(client), nobody)?;
@@ -242,7 +244,7 @@ fn a_pager_may_change_its_clients_memory_and_nothing_else() -> Outcome {
 }
 
 fn clients_end_with_a_pager_that_ends() -> Outcome {
-    // While it has the fault.
+    // While it serves the fault.
     let holds_it = pager(|_| exit(0))?;
     let client = client_of(holds_it, LOAD)?;
     is_killed(client, PAGE_FAULT)?;
@@ -256,7 +258,7 @@ fn clients_end_with_a_pager_that_ends() -> Outcome {
     let client = client_of(never_looks, LOAD)?;
     is_killed(client, PAGE_FAULT)?;
     ends_well(never_looks)?;
-    // Before there is a fault.
+    // Before the client faults.
     let gone = pager(|_| Ok(()))?;
     let client = bare::bare(LOAD, at(TOUCHED))?;
     set_pager(client, Some(gone))?;
@@ -264,7 +266,7 @@ fn clients_end_with_a_pager_that_ends() -> Outcome {
     ends_well(gone)?;
     process_start(client)?;
     is_killed(client, PAGE_FAULT)?;
-    // By another's hand.
+    // Ended by another process.
     let destroyed = pager(|_| {
         receive(None, None)?;
         Ok(())
@@ -289,7 +291,7 @@ fn a_pager_that_waits_for_its_client_cannot_serve_it() -> Outcome {
     ends_well(pager)
 }
 
-/// The caller is the pager, and sleeps: once with the fault before it, once with the fault in its hands.
+/// The caller is the pager, and sleeps: once before it has received the fault, once after it.
 fn a_slow_pager_loses_its_client() -> Outcome {
     for receives in [false, true] {
         in_time(|| {
@@ -301,7 +303,7 @@ fn a_slow_pager_loses_its_client() -> Outcome {
             if receives {
                 let kind = receive(None, None)?.kind;
                 if kind == Kind::Exit && clock() - started >= 20_000 {
-                    // The time was over before this process came to receive.
+                    // The timeout was over before this process came to receive.
                     return Ok(Try::Spoilt);
                 }
                 equal("a fault", kind, Kind::Fault)?;
@@ -319,14 +321,16 @@ fn a_pager_in_time_keeps_its_client() -> Outcome {
     in_time(serve_in_time)
 }
 
-/// Serves five faults, each in a third of the time that it has, which is more than that time for all together. Where
-/// the clock says that this process was late itself, the kernel was right to end the client.
+/// Serves five faults, each in a third of the timeout, so that all together take longer than the
+/// timeout. If the clock says that this process itself was late, the kernel was right to end the
+/// client.
 fn serve_in_time() -> Result<Try, Why> {
     const LIMIT: u32 = 300;
     let client = bare::bare(LOAD, at(TOUCHED))?;
     set_pager(client, Some(id()))?;
     set_fault_timeout(client, LIMIT)?;
-    // Not later than the next fault, so that the time since then is not shorter than the time that the fault waits.
+    // Read before the next fault, so that the time since then is not shorter than the time for
+    // which the fault waits.
     let mut before_fault = clock();
     let late = |before: u64| clock() - before >= u64::from(LIMIT) * 1000;
     process_start(client)?;
@@ -405,7 +409,7 @@ fn pager_circles_and_long_chains_are_refused() -> Outcome {
     refused("its own pager", set_pager(first, Some(first)), Error::Deadlock)?;
     let second = link(Some(first))?;
     refused("each other's", set_pager(first, Some(second)), Error::Deadlock)?;
-    // Eight pagers above a client, and no more.
+    // Eight pagers above a client are the most.
     let mut last = second;
     for _ in 3..=8 {
         last = link(Some(last))?;
@@ -417,7 +421,7 @@ fn pager_circles_and_long_chains_are_refused() -> Outcome {
     refused("a circle through all", set_pager(first, Some(ninth)), Error::Deadlock)?;
     end(client)?;
     while let Some(child) = crate::memory::children().next() {
-        // In any order: each is idle.
+        // In any order: all of them are idle.
         let _ = end(child);
     }
     Ok(())
@@ -427,7 +431,7 @@ fn pager_circles_and_long_chains_are_refused() -> Outcome {
 fn a_pager_of_a_pager_serves_it() -> Outcome {
     let middle = pager(|fault| {
         let client = fault.sender;
-        // Absent here as well: the access is this process's own fault, forwarded to its own pager.
+        // Absent here as well: the access is this process's own fault, which its own pager serves.
         equal("what came from above", load(TOUCHED), 0x66)?;
         let map = FaultReply::Map {
             source: page_touched(),
@@ -441,7 +445,8 @@ fn a_pager_of_a_pager_serves_it() -> Outcome {
     let fault = receive(None, None)?;
     equal("the pager's fault", (fault.sender, fault.words[0]), (middle, TOUCHED))?;
     store(fresh(0)?.address() + 8, 0x66);
-    let map = FaultReply::Map { source: place(0), destination: page_touched(), permissions: NONE };
+    let map =
+        FaultReply::Map { source: test_page(0), destination: page_touched(), permissions: NONE };
     fault_reply(middle, map)?;
     ends(client, Reason::Exited, 0x66)?;
     ends_well(middle)
@@ -481,10 +486,10 @@ fn clone_is_refused_where_it_makes_no_sense() -> Outcome {
     end(child)?;
     refused("not a child", call::clone(parent()?), Error::NoSuchProcess)?;
     refused("oneself", call::clone(id()), Error::NoSuchProcess)?;
-    // The pager waits for the caller: neither would ever go on.
+    // The pager waits for the caller: neither of them could ever run again.
     let pager = pager(|go| {
         let client = ProcessId::new(go.words[0])?;
-        let page = PageTransfer { page: place(0), send: None, accept: true };
+        let page = PageTransfer { page: test_page(0), send: None, accept: true };
         let reply = message_call(client, [0; 4], Some(page))?;
         equal("reply", reply.words[0], 1)
     })?;
@@ -494,7 +499,7 @@ fn clone_is_refused_where_it_makes_no_sense() -> Outcome {
         refused("a pager that waits", call::clone(child), Error::Deadlock)?;
         receive(None, None)?;
         reply(pager, [1; 4], None)?;
-        // It ends now.
+        // The pager ends now.
         until("the pager is gone", || call::clone(child) == Err(Error::PeerEnded))?;
         end(child)?;
         Ok(())
@@ -509,15 +514,15 @@ fn clone_is_refused_where_it_makes_no_sense() -> Outcome {
 }
 
 fn a_fault_passed_on_to_nobody_is_refused() -> Outcome {
-    let orphan = child(|| {
+    let client = child(|| {
         receive(Some(parent()?), None)?;
         let result = fault_forward(TOUCHED, Access::USER, 0);
         refused("without a pager", result, Error::Refused)
     })?;
-    set_pager(orphan, None)?;
-    send(orphan, [0; 4], None)?;
-    ends_well(orphan)?;
-    // With one: the answer comes back as a result, not as an end.
+    set_pager(client, None)?;
+    send(client, [0; 4], None)?;
+    ends_well(client)?;
+    // With a handler: the refusal is the result of its call, and does not end it.
     let forwarder = child(|| {
         receive(Some(parent()?), None)?;
         refused("by the pager", fault_forward(TOUCHED, Access::USER, 77), Error::Refused)?;

@@ -20,8 +20,10 @@ use libsys::{
 use crate::bare::{self, CODE, LOAD, SPIN};
 use crate::expect::{Outcome, checks, equal, holds, refused};
 use crate::family::{child, ends, ends_well, idle_child, until, until_blocked, until_gone};
-use crate::machine::{Raw, interrupt, load, store};
 use crate::memory::{BOARD, children, parent, share_board, stale_id};
+use support::Registers;
+use support::gate::interrupt;
+use support::memory::{load, store};
 
 checks! {
     a_process_knows_its_parent_and_pager,
@@ -55,18 +57,14 @@ fn a_process_knows_its_parent_and_pager() -> Outcome {
         let identity = identity();
         equal("parent", identity.parent, Some(own))?;
         equal("pager", identity.pager, pager)?;
-        equal(
-            "public parent",
-            info::process(identity.id).map(|facts| facts.parent),
-            Some(own.bits()),
-        )
+        equal("public parent", info::process(identity.id).map(|info| info.parent), Some(own.bits()))
     })?;
     ends_well(child)
 }
 
 fn a_created_process_is_blank_and_stopped() -> Outcome {
     let child = process_create()?;
-    let status = info::process(child).map(|facts| facts.status);
+    let status = info::process(child).map(|info| info.status);
     equal("status", status, Some(Status::NotRunnable as u32))?;
     let flags = FLAG_INTERRUPTS;
     equal(
@@ -121,7 +119,7 @@ fn wait_for_a_child_that_waits_for_its_parent_is_a_deadlock() -> Outcome {
 fn a_created_child_keeps_its_slot_until_it_is_waited_for() -> Outcome {
     let child = child(|| exit(9))?;
     until("it has ended", || {
-        info::process(child).is_some_and(|facts| facts.status == Status::Dying as u32)
+        info::process(child).is_some_and(|info| info.status == Status::Dying as u32)
     })?;
     let other = process_create()?;
     holds("another slot", other.index() != child.index())?;
@@ -133,14 +131,19 @@ fn memory_is_free_when_wait_returns() -> Outcome {
     let free = machine().free;
     let child = process_create()?;
     for page in 0..200 {
-        libsys::page_allocate(child, crate::memory::place(page * 7), libsys::Permissions::WRITE)?;
+        libsys::page_allocate(
+            child,
+            crate::memory::test_page(page * 7),
+            libsys::Permissions::WRITE,
+        )?;
     }
     holds("it has frames", machine().free < free - 200)?;
     end(child)?;
     equal("free frames", machine().free, free)
 }
 
-/// The kernel looks at directory entries in groups of 32: a table at either edge of each group, alone and with all others.
+/// The kernel looks at directory entries in groups of 32. There is a table at either edge of each
+/// group, alone and with all others.
 fn the_end_of_a_process_frees_its_own_tables_and_none_of_the_kernels() -> Outcome {
     let edges = (0..UserSlot::COUNT).filter(|slot| matches!(slot % 32, 0 | 1 | 31));
     let edges: Vec<u32> = edges.chain([UserSlot::COUNT - 1]).collect();
@@ -168,7 +171,7 @@ fn an_id_is_stale_once_its_process_is_gone() -> Outcome {
     Ok(())
 }
 
-/// A child that has a child, both idle: the grandchild's id comes by message.
+/// A child that has a child, both idle. The grandchild's id comes in a message.
 fn family() -> Result<(ProcessId, ProcessId), crate::expect::Why> {
     let child = child(|| {
         let grandchild = idle_child()?;
@@ -183,7 +186,7 @@ fn family() -> Result<(ProcessId, ProcessId), crate::expect::Why> {
 fn destroy_ends_a_descendant() -> Outcome {
     let (child, grandchild) = family()?;
     destroy(grandchild, false)?;
-    // Its parent was waiting for it and ends well.
+    // The parent of that process was waiting for it, and its outcome is good.
     ends_well(child)?;
     refused("twice", destroy(grandchild, false), Error::NoSuchProcess)
 }
@@ -211,9 +214,9 @@ fn orphans_pass_to_their_grandparent() -> Outcome {
     let (child, grandchild) = family()?;
     destroy(child, false)?;
     ends(child, Reason::Destroyed, 0)?;
-    let heir = info::process(grandchild).map(|facts| facts.parent);
-    equal("its parent now", heir, Some(id().bits()))?;
-    // It can be ended, and nobody needs to wait for it.
+    let parent_now = info::process(grandchild).map(|info| info.parent);
+    equal("its parent now", parent_now, Some(id().bits()))?;
+    // The process can be ended, and no process need wait for it.
     refused("wait", wait(Some(grandchild)), Error::NoChild)?;
     destroy(grandchild, false)?;
     until_gone(grandchild)
@@ -239,7 +242,7 @@ fn registers_come_back_as_they_were_set() -> Outcome {
     Ok(())
 }
 
-/// IOPL 3, NT, RF, VM, VIF, VIP and a cleared IF are asked for.
+/// Tries to set IOPL 3, NT, RF, VM, VIF and VIP, and to clear IF.
 fn flags_of_the_system_are_the_kernels() -> Outcome {
     let child = process_create()?;
     for (asked, given) in
@@ -263,7 +266,8 @@ fn registers_of_a_blocked_process_are_busy() -> Outcome {
     Ok(())
 }
 
-/// Whether there are events to read, only whoever has booted the machine knows; so the check says what it has seen.
+/// Whether events are recorded depends on the boot line, so the check prints which case it has
+/// found.
 fn a_parent_reads_its_childs_events() -> Outcome {
     const RECEIVE: u8 = 61;
     let child = idle_child()?;
@@ -288,7 +292,7 @@ fn a_parent_reads_its_childs_events() -> Outcome {
     Ok(())
 }
 
-/// A child that counts on the board.
+/// A child that counts on the board without end.
 fn counter() -> Result<ProcessId, crate::expect::Why> {
     share_board()?;
     let at = BOARD.address();
@@ -325,13 +329,13 @@ fn a_blocked_process_stays_blocked_when_it_is_started() -> Outcome {
     process_stop(child)?;
     process_start(child)?;
     libsys::yield_now();
-    let status = info::process(child).map(|facts| facts.status);
+    let status = info::process(child).map(|info| info.status);
     equal("status", status, Some(Status::NotRunnable as u32))?;
-    // A message reaches a stopped process, too; it runs when it is started.
+    // A stopped process gets a message, too; it runs when it is started.
     process_stop(child)?;
     send(child, [1, 2, 3, 4], None)?;
     libsys::sleep(20);
-    holds("it has not run", info::process(child).is_some_and(|facts| facts.status == 4))?;
+    holds("it has not run", info::process(child).is_some_and(|info| info.status == 4))?;
     process_start(child)?;
     ends_well(child)
 }
@@ -345,7 +349,7 @@ fn start_and_stop_count_once() -> Outcome {
         process_stop(spinner)?;
     }
     until_blocked(spinner)?;
-    let runs = |id| info::process(id).map(|facts| facts.runs);
+    let runs = |id| info::process(id).map(|info| info.runs);
     let before = runs(spinner);
     libsys::sleep(30);
     equal("runs", runs(spinner), before)?;
@@ -366,20 +370,20 @@ fn all_1024_slots_can_be_used() -> Outcome {
         }
     };
     let (full, number) = (machine().processes, made.len() as u32);
-    let jos = interrupt(Raw { eax: 7, ..Raw::default() }).eax;
+    let jos = interrupt(Registers { eax: 7, ..Registers::default() }).eax;
     for child in &made {
         end(*child)?;
     }
     equal("why no more", refusal, Error::OutOfProcesses)?;
     equal("JOS's name for that", jos, 0xFFFF_FFFB)?;
     equal("processes", (full, number), (1024, 1024 - before))?;
-    // And again: slots come back.
+    // And again: the slots come back.
     let child = bare::run(LOAD, bare::at(CODE))?;
     ends(child, Reason::Exited, 0x8B)
 }
 
 fn the_console_has_one_owner() -> Outcome {
-    // It is somebody else's: init's or the shell's.
+    // The console belongs to another process: init or the shell.
     refused("to take it", libsys::set_console_owner(Some(Target::Caller)), Error::NoSuchProcess)?;
     refused("to take it away", libsys::set_console_owner(None), Error::NoSuchProcess)?;
     let stranger = libsys::set_console_owner(Some(Target::Process(parent()?)));

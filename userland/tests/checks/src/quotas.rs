@@ -10,7 +10,7 @@ use libsys::{
 
 use crate::expect::{Outcome, checks, equal, holds, refused};
 use crate::family::{child, ends_well, idle_child, until_blocked};
-use crate::memory::{fresh, parent, place, places};
+use crate::memory::{fresh, parent, test_page, test_pages};
 
 checks! {
     a_quota_bounds_frames_tables_included,
@@ -32,21 +32,21 @@ fn a_quota_bounds_frames_tables_included() -> Outcome {
     let child = process_create()?;
     // The directory, a table and two pages.
     set_quota(child, 4, 0)?;
-    page_allocate(child, place(0), WRITE)?;
-    page_allocate(child, place(1), WRITE)?;
+    page_allocate(child, test_page(0), WRITE)?;
+    page_allocate(child, test_page(1), WRITE)?;
     equal("used", usage(child)?.frames, 4)?;
     let free = machine().free;
-    refused("a page", page_allocate(child, place(2), WRITE), Error::QuotaExceeded)?;
+    refused("a page", page_allocate(child, test_page(2), WRITE), Error::QuotaExceeded)?;
     refused(
         "a page with its table",
-        page_allocate(child, place(9000), WRITE),
+        page_allocate(child, test_page(9000), WRITE),
         Error::QuotaExceeded,
     )?;
     equal("free frames", machine().free, free)?;
-    // In place of another one is no more than before.
-    page_allocate(child, place(1), WRITE)?;
-    page_unmap(child, place(0), NONE)?;
-    page_allocate(child, place(2), WRITE)?;
+    // A page in place of another one needs no frame more.
+    page_allocate(child, test_page(1), WRITE)?;
+    page_unmap(child, test_page(0), NONE)?;
+    page_allocate(child, test_page(2), WRITE)?;
     let bounds = usage(child)?;
     equal("bounds", (bounds.frames, bounds.frame_bound, bounds.process_bound), (4, 4, 0))?;
     end(child)?;
@@ -57,9 +57,9 @@ fn a_quota_counts_shared_frames_for_each() -> Outcome {
     let page = fresh(0)?;
     let child = process_create()?;
     set_quota(child, 3, 0)?;
-    page_map((Target::Caller, page), (child, place(0)), WRITE)?;
+    page_map((Target::Caller, page), (child, test_page(0)), WRITE)?;
     equal("directory, table, page", usage(child)?.frames, 3)?;
-    let result = page_map((Target::Caller, page), (child, place(1)), WRITE);
+    let result = page_map((Target::Caller, page), (child, test_page(1)), WRITE);
     refused("a second mapping", result, Error::QuotaExceeded)?;
     equal("mappings", crate::memory::mappings(page), Some(2))?;
     end(child)?;
@@ -69,13 +69,13 @@ fn a_quota_counts_shared_frames_for_each() -> Outcome {
 fn a_range_call_says_where_the_quota_ended() -> Outcome {
     let child = process_create()?;
     set_quota(child, 2 + 10, 0)?;
-    let result = range_allocate(child, places(0, 64)?, WRITE);
+    let result = range_allocate(child, test_pages(0, 64)?, WRITE);
     equal("allocate", result, Err(Partial { error: Error::QuotaExceeded, done: 10 }))?;
-    range_allocate(Target::Caller, places(0, 20)?, WRITE)?;
-    page_unmap(child, place(3), NONE)?;
+    range_allocate(Target::Caller, test_pages(0, 20)?, WRITE)?;
+    page_unmap(child, test_page(3), NONE)?;
     let share = range_share(
-        (Target::Caller, places(0, 20)?),
-        (child, place(100)),
+        (Target::Caller, test_pages(0, 20)?),
+        (child, test_page(100)),
         libsys::call::Change::NONE,
         false,
     );
@@ -87,11 +87,11 @@ fn a_range_call_says_where_the_quota_ended() -> Outcome {
 fn marks_are_charged_for_their_table() -> Outcome {
     let child = process_create()?;
     set_quota(child, 1, 0)?;
-    let marks = page_unmap(child, place(0), Permissions::COPY_ON_WRITE);
+    let marks = page_unmap(child, test_page(0), Permissions::COPY_ON_WRITE);
     refused("marks where there is no table", marks, Error::QuotaExceeded)?;
     equal("used", usage(child)?.frames, 1)?;
     set_quota(child, 2, 0)?;
-    page_unmap(child, place(0), Permissions::COPY_ON_WRITE)?;
+    page_unmap(child, test_page(0), Permissions::COPY_ON_WRITE)?;
     equal("used", usage(child)?.frames, 2)?;
     end(child)?;
     Ok(())
@@ -99,7 +99,7 @@ fn marks_are_charged_for_their_table() -> Outcome {
 
 fn a_page_by_message_is_charged_to_its_receiver() -> Outcome {
     let receiver = child(|| {
-        let transfer = PageTransfer { page: place(5000), send: None, accept: true };
+        let transfer = PageTransfer { page: test_page(5000), send: None, accept: true };
         let message = receive(None, Some(transfer))?;
         equal("what came", (message.words, message.page), ([2; 4], Some(NONE)))
     })?;
@@ -108,7 +108,7 @@ fn a_page_by_message_is_charged_to_its_receiver() -> Outcome {
     set_quota(receiver, usage(receiver)?.frames + 1, 0)?;
     let result = send(receiver, [1; 4], Some(page));
     refused("a page and its table", result, Error::QuotaExceeded)?;
-    equal("mappings", crate::memory::mappings(place(0)), Some(1))?;
+    equal("mappings", crate::memory::mappings(test_page(0)), Some(1))?;
     set_quota(receiver, 0, 0)?;
     send(receiver, [2; 4], Some(page))?;
     ends_well(receiver)
@@ -140,18 +140,23 @@ fn a_quota_bounds_descendants_together() -> Outcome {
         let grandchild = process_create()?;
         let used = usage(Target::Caller)?;
         let left = used.frame_bound - used.frames;
-        // One frame goes for a table.
-        let result = range_allocate(grandchild, places(0, 64)?, WRITE);
+        // One frame goes for a page table.
+        let result = range_allocate(grandchild, test_pages(0, 64)?, WRITE);
         equal(
             "in a grandchild",
             result,
             Err(Partial { error: Error::QuotaExceeded, done: left - 1 }),
         )?;
-        refused("here, too", page_allocate(Target::Caller, place(0), WRITE), Error::QuotaExceeded)?;
+        refused(
+            "here, too",
+            page_allocate(Target::Caller, test_page(0), WRITE),
+            Error::QuotaExceeded,
+        )?;
         end(grandchild)?;
-        page_allocate(Target::Caller, place(0), WRITE).map_err(Into::into)
+        page_allocate(Target::Caller, test_page(0), WRITE).map_err(Into::into)
     })?;
-    // Wait: its frames are counted from now on, so let it need no more of its own.
+    // The frames of the child are counted from now on, so it must have all pages that it needs by
+    // now.
     set_quota(child, usage(child)?.frames + 40, 0)?;
     ends_well(child)
 }
@@ -163,7 +168,7 @@ fn a_quota_within_a_quota_cannot_exceed_it() -> Outcome {
         })?;
         let inner = process_create()?;
         set_quota(inner, 0xFFFF_FFFF, 0)?;
-        let result = range_allocate(inner, places(0, 64)?, WRITE);
+        let result = range_allocate(inner, test_pages(0, 64)?, WRITE);
         holds(
             "bounded by the grandparent",
             result.is_err_and(|partial| partial.error == Error::QuotaExceeded),
@@ -171,7 +176,7 @@ fn a_quota_within_a_quota_cannot_exceed_it() -> Outcome {
         end(inner)?;
         let inner = process_create()?;
         set_quota(inner, 5, 0)?;
-        let result = range_allocate(inner, places(0, 64)?, WRITE);
+        let result = range_allocate(inner, test_pages(0, 64)?, WRITE);
         equal("bounded by itself", result, Err(Partial { error: Error::QuotaExceeded, done: 3 }))?;
         end(inner)?;
         Ok(())

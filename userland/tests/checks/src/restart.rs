@@ -1,5 +1,5 @@
-//! Calls that meet memory of their caller's that is not there: the fault is mended, the call restarts, and nothing
-//! happens twice.
+//! Calls that touch absent memory of their caller: the fault is handled, the call restarts, and
+//! nothing happens twice.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -15,8 +15,10 @@ use libsys::{
 use crate::bare::{self, CALL};
 use crate::expect::{Outcome, checks, equal};
 use crate::family::{PAGE_FAULT, child, is_killed, until, until_blocked};
-use crate::machine::{Raw, interrupt, load, store, sysenter};
-use crate::memory::{BOARD, children, fresh, place, places, share_board};
+use crate::memory::{BOARD, children, fresh, share_board, test_page, test_pages};
+use support::Registers;
+use support::gate::{interrupt, sysenter};
+use support::memory::{load, store};
 
 checks! {
     a_write_from_an_absent_buffer_appears_once,
@@ -31,7 +33,8 @@ const SELF: Target = Target::Caller;
 const WRITE: Permissions = Permissions::WRITE;
 static FAULTS: AtomicU32 = AtomicU32::new(0);
 
-/// Maps a page full of the letter that its place has, and counts.
+/// A fault handler that maps a page full of one letter, which follows from its address; it counts
+/// the faults.
 fn map_letters(fault: &mut Fault<'_>) -> Handled {
     FAULTS.fetch_add(1, Ordering::Relaxed);
     let Some(page) = fault.page().filter(|page| page_allocate(SELF, *page, WRITE).is_ok()) else {
@@ -47,12 +50,12 @@ fn faults() -> u32 {
     FAULTS.swap(0, Ordering::Relaxed)
 }
 
-/// The two pages that the buffer crosses are absent: two faults, one line.
+/// The buffer crosses two absent pages: two faults, one line.
 fn a_write_from_an_absent_buffer_appears_once() -> Outcome {
     set_handler(Some(map_letters))?;
     for (round, gate) in [interrupt, sysenter].into_iter().enumerate() {
-        let buffer = place(10 * round as u32 + 1).address() - 3;
-        let raw = gate(Raw { eax: 68, ebx: buffer, esi: 6, ..Raw::default() });
+        let buffer = test_page(10 * round as u32 + 1).address() - 3;
+        let raw = gate(Registers { eax: 68, ebx: buffer, esi: 6, ..Registers::default() });
         libsys::println!();
         equal("result", (raw.eax, raw.ebx), (0, 6))?;
         equal("faults", faults(), 2)?;
@@ -62,10 +65,16 @@ fn a_write_from_an_absent_buffer_appears_once() -> Outcome {
 
 fn a_write_from_a_lazy_page_restarts_under_the_pager() -> Outcome {
     let heap = libsys::paging::regions::HEAP_END - 32 * PAGE_SIZE;
-    let raw = interrupt(Raw { eax: 68, ebx: heap + PAGE_SIZE - 2, esi: 4, ..Raw::default() });
+    let raw =
+        interrupt(Registers { eax: 68, ebx: heap + PAGE_SIZE - 2, esi: 4, ..Registers::default() });
     equal("result", (raw.eax, raw.ebx), (0, 4))?;
-    // JOS's prints up to the first zero, which is at once.
-    let jos = interrupt(Raw { eax: 0, edx: heap + 4 * PAGE_SIZE - 2, ecx: 4, ..Raw::default() });
+    // The JOS call prints up to the first zero, which is the first byte.
+    let jos = interrupt(Registers {
+        eax: 0,
+        edx: heap + 4 * PAGE_SIZE - 2,
+        ecx: 4,
+        ..Registers::default()
+    });
     equal("cputs", jos.eax, 0)
 }
 
@@ -73,9 +82,10 @@ fn registers_are_written_from_an_absent_buffer() -> Outcome {
     set_handler(Some(map_letters))?;
     let child = process_create()?;
     for (index, gate) in [interrupt, sysenter].into_iter().enumerate() {
-        let buffer = place(10 * index as u32 + 1).address() - 20;
+        let buffer = test_page(10 * index as u32 + 1).address() - 20;
         let who = child.bits();
-        let raw = gate(Raw { eax: 46, edx: who, edi: who, ebx: buffer, ..Raw::default() });
+        let raw =
+            gate(Registers { eax: 46, edx: who, edi: who, ebx: buffer, ..Registers::default() });
         equal("result", raw.eax, 0)?;
         equal("faults", faults(), 2)?;
         let registers = registers_read(child)?;
@@ -90,9 +100,10 @@ fn registers_are_read_into_a_copy_on_write_buffer() -> Outcome {
     let buffer = fresh(0)?.address();
     let process = process_create()?;
     registers_write(process, &UserRegisters { eax: 0xEA, ..UserRegisters::default() })?;
-    // Fork has made the buffer read-only here.
+    // The fork has dropped W from the buffer here.
     let reader = child(|| Ok(()))?;
-    let raw = interrupt(Raw { eax: 45, edx: process.bits(), ebx: buffer, ..Raw::default() });
+    let raw =
+        interrupt(Registers { eax: 45, edx: process.bits(), ebx: buffer, ..Registers::default() });
     equal("result", raw.eax, 0)?;
     equal("eax of the process", load(buffer + 24), 0xEA)?;
     crate::family::ends_well(reader)?;
@@ -108,19 +119,24 @@ fn a_read_into_an_absent_buffer_restarts_and_waits() -> Outcome {
             map_letters(fault)
         }
         set_handler(Some(map_and_tell))?;
-        let buffer = place(0).address();
-        interrupt(Raw { eax: 69, ebx: buffer, esi: 100, ..Raw::default() });
+        let buffer = test_page(0).address();
+        interrupt(Registers { eax: 69, ebx: buffer, esi: 100, ..Registers::default() });
         Ok(())
     })?;
-    until("the buffer was touched", || load(BOARD.address()) == place(0).address())?;
+    until("the buffer was touched", || load(BOARD.address()) == test_page(0).address())?;
     until_blocked(reader)?;
     end(reader)?;
-    // A buffer that may only be read is no buffer to read into.
+    // A read-only buffer cannot be read into.
     let reader = child(|| {
         fresh(0)?;
         let change = libsys::call::Change { drop: WRITE, add: Permissions::empty() };
-        range_protect(SELF, places(0, 1)?, change)?;
-        interrupt(Raw { eax: 69, ebx: place(0).address(), esi: 1, ..Raw::default() });
+        range_protect(SELF, test_pages(0, 1)?, change)?;
+        interrupt(Registers {
+            eax: 69,
+            ebx: test_page(0).address(),
+            esi: 1,
+            ..Registers::default()
+        });
         Ok(())
     })?;
     is_killed(reader, PAGE_FAULT)
@@ -130,27 +146,27 @@ fn a_call_with_a_bad_buffer_ends_a_process_that_nobody_helps() -> Outcome {
     for number in [45, 46, 68, 69] {
         let registers = UserRegisters {
             eax: number,
-            ebx: place(0).address(),
+            ebx: test_page(0).address(),
             esi: 1,
             ..UserRegisters::default()
         };
         let child = child(|| {
-            // 45 and 46 need a child of the caller's own.
+            // Calls 45 and 46 need a child of the caller.
             let own = process_create()?;
-            let raw = Raw {
+            let raw = Registers {
                 eax: number,
                 edx: own.bits(),
-                ebx: place(0).address(),
+                ebx: test_page(0).address(),
                 esi: 1,
-                ..Raw::default()
+                ..Registers::default()
             };
             interrupt(raw);
             Ok(())
         })?;
         is_killed(child, PAGE_FAULT)?;
-        // What it made is this process's now.
-        for orphan in children() {
-            libsys::destroy(orphan, false)?;
+        // The children of that process are children of this one now.
+        for child in children() {
+            libsys::destroy(child, false)?;
         }
         if number >= 68 {
             is_killed(bare::run(CALL, registers)?, PAGE_FAULT)?;

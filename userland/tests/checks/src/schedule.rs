@@ -1,4 +1,4 @@
-//! Who gets the CPU, and when.
+//! Which process gets the CPU, and when.
 
 use libsys::abi::registers::UserRegisters;
 use libsys::process::end;
@@ -18,7 +18,7 @@ checks! {
 }
 
 fn runs(process: libsys::ProcessId) -> u32 {
-    info::process(process).map_or(0, |facts| facts.runs)
+    info::process(process).map_or(0, |info| info.runs)
 }
 
 fn an_endless_loop_is_preempted() -> Outcome {
@@ -49,7 +49,7 @@ fn loops_share_the_cpu_evenly() -> Outcome {
 fn sleep_lasts_as_long_as_it_says() -> Outcome {
     for milliseconds in [1, 10, 35] {
         let asked = u64::from(milliseconds) * 1000;
-        // A sleep is never too short. It is too long only if it is so in every try.
+        // A sleep may never be too short. It is too long only if it is so in every try.
         in_time(|| {
             let before = clock();
             sleep(milliseconds);
@@ -77,18 +77,18 @@ fn a_yield_lets_others_run() -> Outcome {
     let at = crate::memory::BOARD.address();
     let child = crate::family::child(|| {
         for _ in 0..100 {
-            crate::machine::store(at, crate::machine::load(at) + 1);
+            support::memory::store(at, support::memory::load(at) + 1);
             yield_now();
         }
         Ok(())
     })?;
-    // One turn each: never more than a few of this process's yields for each of the child's.
+    // Each process has one turn: this one yields only a few times for each yield of the child.
     let mut yields = 0_u32;
-    while crate::machine::load(at) < 100 && yields < 10_000 {
+    while support::memory::load(at) < 100 && yields < 10_000 {
         yield_now();
         yields += 1;
     }
     crate::family::ends_well(child)?;
-    equal("turns of the child", crate::machine::load(at), 100)?;
+    equal("turns of the child", support::memory::load(at), 100)?;
     holds(format_args!("{yields} yields are enough"), yields < 400)
 }

@@ -1,4 +1,5 @@
-//! The pager that init starts: it serves what a region allows, refuses the rest, and outlives bad clients.
+//! The pager that init starts: it serves what a region allows, refuses the rest, and outlives bad
+//! clients.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -15,8 +16,8 @@ use libsys::{
 
 use crate::expect::{Outcome, checks, equal, holds};
 use crate::family::{PAGE_FAULT, child, ends_well, idle_child, is_killed};
-use crate::machine::{load, store};
 use crate::memory::{fresh, parent};
+use support::memory::{load, store};
 
 checks! {
     the_pager_gives_zeros_at_first_touch,
@@ -71,7 +72,8 @@ fn unexpected(error: SpawnError) -> crate::expect::Why {
 }
 
 fn the_pager_refuses_what_no_region_allows() -> Outcome {
-    // Below and above the heap; page 0; between the program and the heap; below and above the stack.
+    // Below and above the heap; page 0; between the program and the heap; below and above the
+    // stack.
     for address in [HEAP_START - 4, HEAP_END, 0, 0x0F00_0000, 0xEEA0_0000, 0xEEBF_E000] {
         for touch in [|address| _ = load(address), |address| store(address, 1)] {
             let child = child(|| {
@@ -100,7 +102,7 @@ fn the_pager_grows_the_stack_down_to_its_guard() -> Outcome {
     is_killed(child, PAGE_FAULT)
 }
 
-/// What is touched is copied, what is not is the pager's to give to each of the two.
+/// Touched pages are copied; the pager gives each process its own of the others.
 fn a_half_touched_program_forks() -> Outcome {
     const PAGES: usize = 64;
     let mut data: Vec<u8> = vec![0; PAGES * PAGE];
@@ -124,7 +126,7 @@ fn a_half_touched_program_forks() -> Outcome {
     };
     let child = child(|| {
         check(&data)?;
-        // And its child, after it has written on its own.
+        // And its child, after it has written its own bytes.
         data.fill(7);
         let grandchild = child(|| {
             let wrong = data.iter().find(|byte| **byte != 7);
@@ -149,7 +151,7 @@ fn the_pager_answers_nonsense_with_an_error() -> Outcome {
     ] {
         equal("reply", message_call(pager()?, words, None)?.words, not_understood)?;
     }
-    // A page that nobody asked for, writable at that.
+    // A page that the pager has not asked for, and a writable one.
     let page = fresh(0)?;
     for word in 0..PAGE_SIZE / 4 {
         store(page.address() + 4 * word, u32::MAX);
@@ -157,14 +159,14 @@ fn the_pager_answers_nonsense_with_an_error() -> Outcome {
     let transfer = PageTransfer { page, send: Some(Permissions::WRITE), accept: true };
     equal("reply", message_call(pager()?, [9; 4], Some(transfer))?.words, not_understood)?;
     equal("the page is back", crate::memory::mappings(page), Some(1))?;
-    // A message that wants no answer, and a fault that was made up.
+    // A message that wants no answer, and a fault that did not happen.
     libsys::send(pager()?, [0; 4], None)?;
     let made_up = fault_forward(0, libsys::abi::fault::Access::all(), 0);
     equal("a fault that is none", made_up, Err(Error::Refused))?;
     equal("it serves", load(far(100)), 0)
 }
 
-/// Asks to have `child` served as the program `name`.
+/// Asks the pager to serve `child` as the program `name`.
 fn register(child: ProcessId, name: Option<&str>) -> Result<Registered, Error> {
     let mut page = Scratch::new()?;
     if let Some(name) = name {
@@ -211,7 +213,8 @@ fn the_pager_takes_a_limit_from_a_client_or_its_parent() -> Outcome {
 }
 
 fn a_program_that_does_not_exist_leaves_nothing_behind() -> Outcome {
-    // The first attempts bring in what this program itself needs for an attempt: code, heap, the scratch page's table.
+    // The first attempts map what this program itself needs for an attempt: code, heap, the page
+    // table of the scratch page.
     fail_to_spawn()?;
     let (frames, processes) = (libsys::machine().free, libsys::machine().processes);
     fail_to_spawn()?;

@@ -1,4 +1,4 @@
-//! What a process sees of its own tables: all of it, and nothing of anybody else's.
+//! What a process reads of its own page tables: all of them, and nothing of other processes.
 
 use libsys::abi::layout::{ENTRIES, PAGE_SIZE, PUBLIC_FRAMES, UENVS, UPAGES, UVPD, UVPT};
 use libsys::call::Change;
@@ -9,8 +9,10 @@ use libsys::{Entry, EntryFlags, Page, Permissions, Slot, Target, UserPage, range
 use crate::bare::{self, LOAD, STORE};
 use crate::expect::{Outcome, checks, equal, holds};
 use crate::family::{PAGE_FAULT, is_killed};
-use crate::machine::{Raw, interrupt, load, store};
-use crate::memory::{bits, fresh, leaf, place, places};
+use crate::memory::{bits, fresh, leaf, test_page, test_pages};
+use support::Registers;
+use support::gate::interrupt;
+use support::memory::{load, store};
 
 checks! {
     window_shows_what_was_mapped,
@@ -34,7 +36,7 @@ fn plain_entry(page: UserPage) -> u32 {
 }
 
 fn window_shows_what_was_mapped() -> Outcome {
-    equal("before", leaf(place(0)), Entry::ABSENT)?;
+    equal("before", leaf(test_page(0)), Entry::ABSENT)?;
     let page = fresh(0)?;
     let entry = leaf(page);
     equal("the entry as plain memory", plain_entry(page), entry.bits())?;
@@ -54,14 +56,20 @@ fn accessed_and_dirty_bits_are_one_load_away() -> Outcome {
     equal("after a write", bits(page), 0x067)
 }
 
-/// JOS call 5 of a page onto itself: how a JOS file server forgets that a block was dirty.
+/// JOS call 5 of a page onto itself, by which a JOS file server clears the dirty bit of a block.
 fn clean_again_after_a_map_onto_itself() -> Outcome {
     let page = fresh(0)?;
     for round in 0..3 {
         store(page.address(), round);
         equal("after a write", bits(page), 0x067)?;
         let (address, permissions) = (page.address(), 0x007);
-        let call = Raw { eax: 5, ecx: address, edi: address, esi: permissions, ..Raw::default() };
+        let call = Registers {
+            eax: 5,
+            ecx: address,
+            edi: address,
+            esi: permissions,
+            ..Registers::default()
+        };
         equal("result", interrupt(call).eax, 0)?;
         equal("after the map", bits(page), 0x007)?;
         equal("the contents", load(address), round)?;
@@ -73,11 +81,11 @@ fn clean_again_after_a_map_onto_itself() -> Outcome {
 fn clean_again_after_a_protect() -> Outcome {
     let page = fresh(0)?;
     store(page.address(), 7);
-    let found = range_protect(Target::Caller, places(0, 1)?, Change::NONE)?;
+    let found = range_protect(Target::Caller, test_pages(0, 1)?, Change::NONE)?;
     equal("what the call found", (found.marks, found.accessed, found.dirty), (0x60, 1, 1))?;
     equal("after the call", bits(page), 0x007)?;
     load(page.address());
-    let found = range_protect(Target::Caller, places(0, 1)?, Change::NONE)?;
+    let found = range_protect(Target::Caller, test_pages(0, 1)?, Change::NONE)?;
     equal("after a read", (found.marks, found.accessed, found.dirty), (0x20, 1, 0))
 }
 
@@ -107,7 +115,7 @@ fn three_kernel_entries_are_for_programs_and_none_writable() -> Outcome {
     Ok(())
 }
 
-/// Ring 3 must get a page fault for each of these, not bytes.
+/// Each of these addresses must be a page fault in ring 3.
 fn each_is_killed(code: &[u8], addresses: impl Iterator<Item = u32>) -> Outcome {
     for address in addresses {
         let child = bare::run(code, bare::at(address))?;
@@ -145,7 +153,8 @@ fn kernel_memory_cannot_be_read() -> Outcome {
     each_is_killed(LOAD, addresses.into_iter())
 }
 
-/// The pages of a public table: present and read-only up to one, absent from there on.
+/// The pages of a table that the kernel shows: present and read-only up to one, absent from there
+/// on.
 fn public_pages(start: u32) -> Result<u32, crate::expect::Why> {
     let page = |index: u32| Page::containing(start + index * PAGE_SIZE);
     let present = |index: u32| window().entry_of(page(index)).is_some();
@@ -164,7 +173,8 @@ fn process_facts_are_31_pages_and_no_more() -> Outcome {
     each_is_killed(LOAD, [UENVS + 31 * PAGE_SIZE, UPAGES - 4].into_iter())
 }
 
-/// The table may be mapped past the last frame to the end of its last page, where all counts are 0.
+/// The table may be mapped past the last frame, to the end of its last page; the counts there are
+/// 0.
 fn frame_counts_end_where_memory_does() -> Outcome {
     let pages = public_pages(UPAGES)?;
     let frames = (pages * PAGE_SIZE / 8).min(PUBLIC_FRAMES);
@@ -180,17 +190,17 @@ fn public_tables_cannot_be_written() -> Outcome {
     each_is_killed(STORE, [UENVS, UENVS + 72, UPAGES, UPAGES + 4].into_iter())
 }
 
-/// Registers, directory and handler are JOS's fields, which would tell about other processes.
+/// The registers, directory and handler of a JOS record would tell about other processes.
 fn public_facts_keep_secrets_at_zero() -> Outcome {
     libsys::paging::fault::set_handler(None)?;
-    for facts in info::processes() {
-        equal("registers", facts.registers, [0; 17])?;
-        equal("link, directory, handler", (facts.link, facts.directory, facts.handler), (0, 0, 0))?;
-        equal("message fields", (facts.receiving, facts.value, facts.from), (0, 0, 0))?;
+    for info in info::processes() {
+        equal("registers", info.registers, [0; 17])?;
+        equal("link, directory, handler", (info.link, info.directory, info.handler), (0, 0, 0))?;
+        equal("message fields", (info.receiving, info.value, info.from), (0, 0, 0))?;
     }
     let own = info::slot(libsys::process::id().index());
     equal("the parent of this process", own.parent, crate::memory::parent()?.bits())?;
-    let (page, permissions) = (place(0), Permissions::WRITE);
+    let (page, permissions) = (test_page(0), Permissions::WRITE);
     libsys::page_allocate(Target::Caller, page, permissions)?;
     let counted = info::frame_references(leaf(page).frame());
     equal("mappings of a fresh page", counted, Some(1))

@@ -1,7 +1,8 @@
-//! Views: a parent sees its child's tables, for as long as there is something to see, and can do nothing else with them.
+//! Views: a parent reads its child's page tables as long as both live, and can do nothing else with
+//! them.
 //!
-//! Wherever something should be gone, a load has put it into the TLB before: from ring 3, because emulators keep what ring 3
-//! has used apart.
+//! Wherever a mapping must be gone, a load has put it into the TLB before. The load is made in ring
+//! 3, because emulators keep ring 3's translations apart.
 
 use alloc::vec::Vec;
 
@@ -20,8 +21,10 @@ use libsys::{
 use crate::bare::{self, at};
 use crate::expect::{Outcome, checks, equal, holds, refused};
 use crate::family::{PAGE_FAULT, child, ends_well, is_killed, until, until_blocked};
-use crate::machine::{Raw, interrupt, load, store};
-use crate::memory::{children, fresh, leaf, parent, place, stale_id};
+use crate::memory::{children, fresh, leaf, parent, stale_id, test_page};
+use support::Registers;
+use support::gate::interrupt;
+use support::memory::{load, store};
 
 checks! {
     a_view_shows_the_tables_of_a_child,
@@ -42,13 +45,13 @@ checks! {
 
 const NONE: Permissions = Permissions::empty();
 const WRITE: Permissions = Permissions::WRITE;
-/// `0x3800_0000  PDE 0x0E0`: where the first view comes to lie.
+/// `0x3800_0000  PDE 0x0E0`: the address of the first view.
 const TABLES: u32 = 0x3800_0000;
-/// What the children have, and may touch.
+/// The page that the children have, and may touch.
 const TOUCHED: UserPage = UserPage::known(0x5000_0000);
 
-/// Where a view's 4 MiB from `tables` on show the entry of a page.
-fn entry_place(tables: u32, page: UserPage) -> u32 {
+/// The address at which a view at `tables` shows the entry of a page.
+fn entry_pointer(tables: u32, page: UserPage) -> u32 {
     tables + page.page().number() * 4
 }
 
@@ -58,53 +61,53 @@ const STORE_AND_SPIN: &[u8] = &[
     0xEB, 0xFE, // jmp to itself
 ];
 
-/// A stopped child with one page at [`TOUCHED`], and a view of it that the TLB knows.
+/// A stopped child with a page at [`TOUCHED`], and a view of it, which the TLB has cached.
 fn viewed() -> Result<(ProcessId, View), Error> {
     let process = bare::bare(STORE_AND_SPIN, at(TOUCHED.address()))?;
     page_allocate(process, TOUCHED, WRITE)?;
     let view = View::of(process)?;
-    for place in [entry_place(TABLES, TOUCHED), TABLES + 0x3B_D000, UVPT + (0x0E0 << 12)] {
-        load(place);
+    for pointer in [entry_pointer(TABLES, TOUCHED), TABLES + 0x3B_D000, UVPT + (0x0E0 << 12)] {
+        load(pointer);
     }
     Ok((process, view))
 }
 
-/// Ends both.
+/// Ends the process and the view.
 fn done(process: ProcessId, view: View) -> Outcome {
     drop(view);
     end(process)?;
     Ok(())
 }
 
-/// Ends the children of viewers that have ended.
+/// Ends the children that were left by viewers that have ended.
 fn end_orphans() -> Outcome {
-    for orphan in children() {
-        destroy(orphan, false)?;
+    for child in children() {
+        destroy(child, false)?;
     }
     Ok(())
 }
 
-/// A viewer does this and meets a page fault that nobody mends.
+/// A viewer that runs `body` and then has an unhandled page fault.
 fn faults(body: impl FnOnce() -> Outcome) -> Outcome {
     is_killed(child(body)?, PAGE_FAULT)?;
     end_orphans()
 }
 
-/// What the view shows of [`TOUCHED`], as plain memory.
+/// The entry of [`TOUCHED`] in the view, read as plain memory.
 fn seen() -> u32 {
-    load(entry_place(TABLES, TOUCHED))
+    load(entry_pointer(TABLES, TOUCHED))
 }
 
 fn a_view_shows_the_tables_of_a_child() -> Outcome {
     let (process, view) = viewed()?;
     let page = fresh(0)?;
-    page_map((Target::Caller, page), (process, place(1)), NONE)?;
-    equal("the frame", view.window().entry_of(place(1).page()).map(Entry::frame), {
+    page_map((Target::Caller, page), (process, test_page(1)), NONE)?;
+    equal("the frame", view.window().entry_of(test_page(1).page()).map(Entry::frame), {
         Some(leaf(page).frame())
     })?;
     let counted = view.window().present_user().count();
     equal("its pages: code, the touched one, the mapped one", counted, 3)?;
-    equal("a page that it has not", view.window().entry_of(place(2).page()), None)?;
+    equal("a page that it has not", view.window().entry_of(test_page(2).page()), None)?;
     let own = window().directory_entry(0x0E0);
     equal("the view's own entry", own.flags() - EntryFlags::ACCESSED, {
         EntryFlags::USER_LEAF | EntryFlags::VIEW
@@ -133,7 +136,7 @@ fn a_view_shows_a_table_that_comes_later() -> Outcome {
     let later = UserPage::known(TOUCHED.address() + 0x40_0000);
     equal("before", view.window().directory_entry(0x141), Entry::ABSENT)?;
     page_allocate(process, later, NONE)?;
-    equal("after", load(entry_place(TABLES, later)) & 0xFFF, 0x005)?;
+    equal("after", load(entry_pointer(TABLES, later)) & 0xFFF, 0x005)?;
     done(process, view)
 }
 
@@ -163,7 +166,7 @@ fn a_view_never_shows_a_frame_that_is_used_again() -> Outcome {
 }
 
 fn a_detached_view_cannot_be_read() -> Outcome {
-    for gone in [entry_place(TABLES, TOUCHED), TABLES + 0x3B_D000, UVPT + (0x0E0 << 12)] {
+    for gone in [entry_pointer(TABLES, TOUCHED), TABLES + 0x3B_D000, UVPT + (0x0E0 << 12)] {
         faults(|| {
             let (_, view) = viewed()?;
             drop(view);
@@ -175,10 +178,10 @@ fn a_detached_view_cannot_be_read() -> Outcome {
 }
 
 fn a_view_cannot_be_written() -> Outcome {
-    for place in [entry_place(TABLES, TOUCHED), TABLES + 0x3B_D000 + 4 * 0x3BD] {
+    for pointer in [entry_pointer(TABLES, TOUCHED), TABLES + 0x3B_D000 + 4 * 0x3BD] {
         faults(|| {
             let _viewed = viewed()?;
-            store(place, 0x0000_0007);
+            store(pointer, 0x0000_0007);
             Ok(())
         })?;
     }
@@ -216,14 +219,14 @@ fn mapping_calls_leave_views_alone() -> Outcome {
     for _ in ["live", "lost"] {
         refused("allocate", page_allocate(me, inside, WRITE), Error::NotPermitted)?;
         refused("map to", page_map((me, page), (me, inside), NONE), Error::NotPermitted)?;
-        refused("map from", page_map((me, inside), (me, place(1)), NONE), Error::NotMapped)?;
+        refused("map from", page_map((me, inside), (me, test_page(1)), NONE), Error::NotMapped)?;
         refused("mark", page_unmap(me, inside, Permissions::SHARED), Error::NotPermitted)?;
         refused("copy", page_copy(me, inside, NONE), Error::NotMapped)?;
         refused("range allocate", range_allocate(me, range, WRITE), Error::NotPermitted)?;
         let share = |from, to| range_share((me, from), (me, to), Change::NONE, false);
         refused("share to", share(own, inside), Error::NotPermitted)?;
-        equal("share from", share(range, place(2))?, 2)?;
-        equal("what was shared", leaf(place(2)), Entry::ABSENT)?;
+        equal("share from", share(range, test_page(2))?, 2)?;
+        equal("what was shared", leaf(test_page(2)), Entry::ABSENT)?;
         equal("protect", range_protect(me, range, Change::NONE)?.marks, 0)?;
         range_unmap(me, range, Permissions::SHARED)?;
         equal("unmap", page_unmap(me, inside, NONE)?, Entry::ABSENT)?;
@@ -242,7 +245,7 @@ fn registers_can_come_from_a_view_and_cannot_go_there() -> Outcome {
     let (process, view) = viewed()?;
     let other = process_create()?;
     let from = TABLES + 0x3B_D000;
-    let raw = |eax| Raw { eax, edx: other.bits(), ebx: from, ..Raw::default() };
+    let raw = |eax| Registers { eax, edx: other.bits(), ebx: from, ..Registers::default() };
     equal("from the directory's first words", interrupt(raw(REGISTERS_WRITE)).eax, 0)?;
     let expected = UserRegisters { eflags: 0x202, ..UserRegisters::default() };
     let found = registers_read(other)?;
@@ -256,7 +259,12 @@ fn registers_can_come_from_a_view_and_cannot_go_there() -> Outcome {
     faults(|| {
         let _viewed = viewed()?;
         let other = process_create()?;
-        interrupt(Raw { eax: REGISTERS_READ, edx: other.bits(), ebx: from, ..Raw::default() });
+        interrupt(Registers {
+            eax: REGISTERS_READ,
+            edx: other.bits(),
+            ebx: from,
+            ..Registers::default()
+        });
         Ok(())
     })
 }
@@ -278,7 +286,7 @@ fn a_view_needs_a_parent_and_an_empty_entry() -> Outcome {
     refused("nothing", view_detach(slot), Error::NotMapped)?;
     for index in [0x3BB, 0x3BD, 0x3FF, 0x400, u32::MAX] {
         for eax in [72, 73] {
-            let raw = Raw { eax, edx: other.bits(), ebx: index, ..Raw::default() };
+            let raw = Registers { eax, edx: other.bits(), ebx: index, ..Registers::default() };
             equal(format_args!("{eax} at {index:#x}"), interrupt(raw).eax, 0xFFFF_FFFD)?;
         }
     }
@@ -340,7 +348,8 @@ fn two_hundred_views_go_with_their_viewer() -> Outcome {
         Ok(())
     })?;
     ends_well(viewer)?;
-    // The viewer's directory is a page of zeros now, in which the end of what it viewed changes nothing.
+    // The viewer's directory is a page of zeros now. The end of the process that it viewed must not
+    // write there.
     let pages = (0..32).map(fresh).collect::<Result<Vec<_>, _>>()?;
     end_orphans()?;
     for (page, index) in pages.iter().flat_map(|page| (FIRST..FIRST + 200).map(move |i| (page, i)))

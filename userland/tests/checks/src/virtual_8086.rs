@@ -1,9 +1,10 @@
-//! Virtual-8086 mode, and the flags that a program gives to IRETD: no way into the kernel, and no right.
+//! Virtual-8086 mode, and the flags that a program gives to IRETD: they open no way into the kernel
+//! and give no right.
 //!
-//! A processor ignores VM in the flags that ring 3's IRETD pops; QEMU's TCG takes it. So each child here may end in two
-//! ways: killed, because it entered the mode, or by what it does where the flag was ignored. Linear addresses of the mode
-//! are `16 * segment + offset`, so a frame with cs 0x1B and eip 0x1000 leads to 0x11B0 in that mode and to 0x1000 in
-//! protected mode.
+//! A processor ignores VM in the flags that ring 3's IRETD pops; QEMU's TCG takes it. So each child
+//! here may end in two ways: killed because it entered the mode, or by the code that runs where the
+//! flag is ignored. Linear addresses in the mode are `16 * segment + offset`, so a frame with cs
+//! 0x1B and eip 0x1000 leads to 0x11B0 in the mode, and to 0x1000 in protected mode.
 
 use libsys::abi::message::Reason;
 use libsys::abi::registers::UserRegisters;
@@ -13,8 +14,8 @@ use libsys::{Error, Permissions, ProcessId, Target, UserPage, page_map, process_
 use crate::bare;
 use crate::expect::{Outcome, checks, equal, holds};
 use crate::family::{GENERAL_PROTECTION, KILLED, is_killed};
-use crate::machine::store;
-use crate::memory::{fresh, place};
+use crate::memory::{fresh, test_page};
+use support::memory::store;
 
 checks! {
     a_trap_from_virtual_8086_mode_ends_its_process,
@@ -24,10 +25,10 @@ checks! {
     flags_by_iretd_bring_no_right,
 }
 
-/// `0x0000_1000  PDE 0x000`: the page with the frame and the code that IRETD leads to.
+/// `0x0000_1000  PDE 0x000`: the page with the frame and the code to which IRETD leads.
 const LOW: u32 = 0x1000;
-/// Offsets there: the code where VM is ignored, the code of virtual-8086 mode, the frame, and the code to which `sysenter`
-/// returns, with the end of its stack.
+/// Offsets in that page: the code for the case that VM is ignored, the code of virtual-8086 mode,
+/// the frame, and the code to which `sysenter` returns, with the end of its stack.
 const IGNORED: u32 = 0;
 const MODE: u32 = 0x1B0;
 const FRAME: u32 = 0x400;
@@ -69,8 +70,8 @@ struct Segments {
 const ABSENT: Segments =
     Segments { eflags: VM, ss: 0x5000, es: 0x5000, ds: 0x5000, fs: 0x5000, gs: 0x5000 };
 
-/// A stopped child whose first instruction is IRETD with this frame; `mode` runs in virtual-8086 mode, `ignored` where
-/// there is none, `after` where `sysenter` leads to.
+/// A stopped child whose first instruction is IRETD with this frame. `mode` runs in virtual-8086
+/// mode, `ignored` if VM is ignored, `after` after `sysenter`.
 fn child(frame: Segments, mode: &[u8], ignored: &[u8], after: &[u8]) -> Result<ProcessId, Error> {
     let page = fresh(0)?;
     for (offset, code) in [(IGNORED, ignored), (MODE, mode), (AFTER, after)] {
@@ -98,11 +99,11 @@ fn put(offset: u32, code: &[u8]) {
     for (offset, bytes) in (offset..).step_by(4).zip(code.chunks(4)) {
         let mut word = [0x90; 4];
         word[..bytes.len()].copy_from_slice(bytes);
-        store(place(0).address() + offset, u32::from_le_bytes(word));
+        store(test_page(0).address() + offset, u32::from_le_bytes(word));
     }
 }
 
-/// Starts the child, which ends by a general protection fault, or with 0 where VM is ignored.
+/// Starts the child. It must end by a general protection fault, or with 0 if VM is ignored.
 fn is_refused(what: &str, child: ProcessId) -> Outcome {
     process_start(child)?;
     let ended = wait(Some(child))?;
@@ -120,7 +121,8 @@ fn a_trap_from_virtual_8086_mode_ends_its_process() -> Outcome {
         ("an undefined instruction", &[0x0F, 0x0B]),
         ("a division by zero", &[0x31, 0xC9, 0xF7, 0xF1]),
     ];
-    // What the stubs would take for cs, eip, eflags and ss, 16 bytes too low: a kernel's, a program's, nobody's.
+    // What the stubs would read as cs, eip, eflags and ss, 16 bytes too low: the kernel's, a
+    // program's, and invalid ones.
     let segments = [
         ABSENT,
         Segments { es: 0x08, ds: 0x5002, ..ABSENT },
@@ -138,7 +140,7 @@ fn a_trap_from_virtual_8086_mode_ends_its_process() -> Outcome {
     Ok(())
 }
 
-/// The loop ends by the timer's next interrupt, and the timer goes on.
+/// The timer's next interrupt ends the loop, and the timer goes on.
 fn an_interrupt_in_virtual_8086_mode_is_served_and_ends_the_process() -> Outcome {
     for frame in [ABSENT, Segments { es: 0x08, ds: 0x5002, ..ABSENT }] {
         is_refused("a loop", child(frame, bare::SPIN, EXIT, EXIT)?)?;
@@ -147,8 +149,8 @@ fn an_interrupt_in_virtual_8086_mode_is_served_and_ends_the_process() -> Outcome
     Ok(())
 }
 
-/// `sysenter` clears VM, so the kernel cannot tell; it leads back to protected mode, where `cli` is refused in spite of the
-/// IOPL that the frame brought.
+/// `sysenter` clears VM, so the kernel cannot see it. It returns to protected mode, where `cli` is
+/// refused in spite of the IOPL in the frame.
 fn sysenter_out_of_virtual_8086_mode_brings_no_right_along() -> Outcome {
     const SYSENTER: &[u8] = &[0x0F, 0x34];
     for flags in [VM, VM | IOPL_3, VM | IOPL_3 | NESTED_TASK, VM & !0x200 | IOPL_3] {
@@ -161,7 +163,8 @@ fn sysenter_out_of_virtual_8086_mode_brings_no_right_along() -> Outcome {
     Ok(())
 }
 
-/// Two processes leave the mode by `sysenter` with what are no selectors in ds, es, fs and gs, and take turns.
+/// Two processes leave the mode by `sysenter` with invalid selectors in ds, es, fs and gs, and take
+/// turns.
 fn segments_of_virtual_8086_mode_never_reach_the_kernel() -> Outcome {
     const SYSENTER: &[u8] = &[0x0F, 0x34];
     for selector in [0x5000, 0x08, 0x10, 0x28, 0x38, 0x40, 0xFFFF, 0x23, 0] {
@@ -183,7 +186,8 @@ fn segments_of_virtual_8086_mode_never_reach_the_kernel() -> Outcome {
     Ok(())
 }
 
-/// Each single flag but VM, and all of them: after a call the interrupt flag is still out of reach.
+/// Each flag but VM alone, and all of them together: after a call the program still cannot clear
+/// the interrupt flag.
 fn flags_by_iretd_bring_no_right() -> Outcome {
     const TRAP: u32 = 0x100;
     const DEBUG: u32 = KILLED + 1;

@@ -1,20 +1,20 @@
-//! How a claim is stated, tried and reported: `ok NAME`, or `FAILED NAME: what was seen`.
+//! How a claim is stated, checked and reported: `ok NAME`, or `FAILED NAME: what was seen`.
 
 use core::fmt::{self, Debug, Write};
 use core::panic::Location;
 
 use crate::calls::sys_yield;
-use crate::start::print;
+use crate::print::print;
 
-/// A claim, and how it is tried.
+/// A claim, and the function that checks it.
 pub struct Claim {
     /// The claim.
     pub name: &'static str,
-    /// Tries it.
+    /// Checks the claim.
     pub test: fn() -> Outcome,
 }
 
-/// A program that tries these claims in this order: each is a function of its name.
+/// A program that checks these claims in this order. Each is a function of that name.
 #[macro_export]
 macro_rules! program {
     ($($name:ident),* $(,)?) => {
@@ -28,10 +28,10 @@ macro_rules! program {
     };
 }
 
-/// What a claim comes to.
+/// The outcome of a claim.
 pub type Outcome = Result<(), Seen>;
 
-/// What was seen instead, and where; longer text is cut off.
+/// What was seen instead, and in which line; longer text is cut off.
 pub struct Seen {
     text: [u8; 104],
     length: usize,
@@ -39,11 +39,11 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Something unexpected, at the caller's place.
+    /// Something unexpected, at the line of the caller.
     #[track_caller]
     pub fn new(what: fmt::Arguments<'_>) -> Self {
         let mut seen = Self { text: [0; 104], length: 0, line: Location::caller().line() };
-        // What does not fit is cut off, which is all that can go wrong.
+        // The only error is that the text does not fit; then it is cut off.
         let _ = seen.write_fmt(what);
         seen
     }
@@ -66,10 +66,10 @@ impl fmt::Display for Seen {
     }
 }
 
-/// The value is what it should be; where it is not, both are shown in hexadecimal.
+/// States that a value is the expected one.
 ///
 /// # Errors
-/// It is not.
+/// It is not; both values are shown in hexadecimal.
 #[track_caller]
 pub fn equal<T: PartialEq + Debug>(what: &str, seen: T, expected: T) -> Outcome {
     if seen == expected {
@@ -78,22 +78,22 @@ pub fn equal<T: PartialEq + Debug>(what: &str, seen: T, expected: T) -> Outcome 
     Err(Seen::new(format_args!("{what}: {seen:x?}, not {expected:x?}")))
 }
 
-/// The statement is true.
+/// States that a condition holds.
 ///
 /// # Errors
-/// It is not.
+/// It does not hold.
 #[track_caller]
 pub fn holds(what: &str, truth: bool) -> Outcome {
     if truth { Ok(()) } else { Err(Seen::new(format_args!("not so: {what}"))) }
 }
 
-/// Yields until the statement is true.
+/// Yields until a condition holds.
 ///
 /// # Errors
-/// It does not become true.
+/// It does not come to hold.
 #[track_caller]
 pub fn until(what: &str, mut truth: impl FnMut() -> bool) -> Outcome {
-    /// Far more turns than anything here takes.
+    /// Far more turns than any claim needs.
     const TURNS: u32 = 100_000;
     for _ in 0..TURNS {
         if truth() {
@@ -104,7 +104,7 @@ pub fn until(what: &str, mut truth: impl FnMut() -> bool) -> Outcome {
     Err(Seen::new(format_args!("never so: {what}")))
 }
 
-/// Tries claims one after another, with a line for each and one at the end.
+/// Checks claims one after another. Prints a line for each, and one at the end.
 pub fn try_all(claims: &[Claim]) {
     let (mut passed, mut failed) = (0, 0);
     for claim in claims {

@@ -1,35 +1,38 @@
-//! Children by call 7, which get a copy of everything, and how their parents learn what became of them.
+//! Children by call 7, which get a copy of the parent's memory, and how their parents learn their
+//! outcomes.
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;
 
+use crate::calls::exit;
 use crate::calls::{
     env_destroy, env_set_status, exofork, getenvid, page_alloc, page_map, page_unmap,
 };
 use crate::claims::{Outcome, Seen, equal, until};
-use crate::facts::{ID, STATUS, directory_entry, entry, fact, record};
-use crate::raw::{copy_page, load, store};
-use crate::start::{exit, print};
+use crate::print::print;
+use crate::shown::{ID, STATUS, directory_entry, entry, field, record};
+use support::memory::{copy_page, load, store};
 
-/// The page that parents and children share: words 0 to 511 are the children's reports, by slot; the others belong to
-/// the claims.
+/// The page that parents and children share. Words 0 to 511 are the children's reports, by slot;
+/// the others are for the claims.
 pub const BOARD: u32 = 0x0C00_0000;
 
-/// Where a page of the child's is mapped while it is filled: it has its table from the board.
+/// Where a page of the child is mapped while it is filled. Its page table exists, because the board
+/// has the same one.
 const SCRATCH: u32 = BOARD + 0x1000;
 
-/// What a child has come to.
+/// The reports of a child.
 const BEGUN: u32 = 1;
 const DONE: u32 = 2;
 const DISAPPOINTED: u32 = 3;
 
-/// A claim's word on the board: 0 to 511.
-pub fn told(index: u32) -> u32 {
+/// Reads a word of the board for claims: 0 to 511.
+pub fn read_board(index: u32) -> u32 {
     load(BOARD + 2048 + 4 * index)
 }
 
-/// Puts a word on the board.
-pub fn tell(index: u32, word: u32) {
+/// Writes a word of the board for claims.
+pub fn write_board(index: u32, word: u32) {
     store(BOARD + 2048 + 4 * index, word);
 }
 
@@ -46,15 +49,16 @@ pub fn pages() -> impl Iterator<Item = u32> {
         .filter(|page| entry(*page) & 1 != 0)
 }
 
-/// Makes a child with a copy of the caller's memory: 0 in the child, which is not started yet; its id, or an error, in
-/// the parent.
+/// Makes a child with a copy of the caller's memory. Returns 0 in the child, which is not started
+/// yet; in the parent its id, or an error.
 pub fn fork() -> i32 {
-    // SAFETY: the stub keeps the C convention, in the child too: the parent does not return from it before the child
-    // has its copy of the stack.
+    // SAFETY: the stub keeps the C convention, in the child too: the parent does not return from it
+    // before the child has its copy of the stack.
     unsafe { conformance_fork() }
 }
 
-/// Copies the caller's memory into a child, page by page; on an error the child ends and the error is returned.
+/// Copies the caller's memory into a child, page by page. On an error the child is ended and the
+/// error returned.
 #[unsafe(no_mangle)]
 extern "C" fn conformance_copy_memory(child: u32) -> i32 {
     for page in pages().filter(|page| *page != SCRATCH) {
@@ -68,7 +72,7 @@ extern "C" fn conformance_copy_memory(child: u32) -> i32 {
     child.cast_signed()
 }
 
-/// Gives a child a page as it is: shared if it has the mark 0x400, else a copy.
+/// Gives a child a page with its permissions: shared if it has the mark 0x400, else a copy.
 fn give(child: u32, page: u32) -> i32 {
     let permissions = entry(page) & 0xE07;
     if permissions & 0x400 != 0 {
@@ -87,7 +91,7 @@ fn give(child: u32, page: u32) -> i32 {
     page_map((child, page), (child, page), permissions)
 }
 
-/// A child without memory, which cannot do anything.
+/// A child without memory, which cannot run.
 ///
 /// # Errors
 /// There is no child.
@@ -100,7 +104,7 @@ pub fn blank_child() -> Result<u32, Seen> {
     }
 }
 
-/// A child that is not started yet: it will do this, and then end.
+/// A child that is not started yet. It will run `act`, and then end.
 ///
 /// # Errors
 /// There is no child.
@@ -126,7 +130,7 @@ pub fn stopped_child(act: impl FnOnce() -> Outcome) -> Result<u32, Seen> {
     Ok(child.cast_unsigned())
 }
 
-/// A child that does this, and then ends.
+/// A child that runs `act`, and then ends.
 ///
 /// # Errors
 /// There is no child.
@@ -136,35 +140,35 @@ pub fn child(act: impl FnOnce() -> Outcome) -> Result<u32, Seen> {
     Ok(child)
 }
 
-/// A child's slot is free, or another's.
+/// Whether a child has ended: its slot is free, or has another process.
 pub fn is_gone(child: u32) -> bool {
     record(child, ID) != child || record(child, STATUS) == 0
 }
 
-/// The child ends, after it has done what it was made for.
+/// Waits until a child ends, and states that its outcome was good.
 ///
 /// # Errors
-/// It found something else, was killed, or does not end.
+/// Its outcome was bad, it was killed, or it does not end.
 #[track_caller]
 pub fn ends_well(child: u32) -> Outcome {
     until("a child ends", || is_gone(child))?;
     equal("what a child came to", load(report_at(child)), DONE)
 }
 
-/// The child begins, and is killed in the middle.
+/// Waits until a child ends, and states that it was killed before it had an outcome.
 ///
 /// # Errors
-/// It comes through, or does not end.
+/// It has an outcome, or does not end.
 #[track_caller]
 pub fn is_killed(child: u32) -> Outcome {
     until("a child is killed", || is_gone(child))?;
     equal("what a child came to", load(report_at(child)), BEGUN)
 }
 
-/// A child that does this is killed for it.
+/// States that a child that runs `act` is killed.
 ///
 /// # Errors
-/// It comes through, or does not end.
+/// It has an outcome, or does not end.
 #[track_caller]
 pub fn kills(act: impl FnOnce()) -> Outcome {
     is_killed(child(|| {
@@ -173,31 +177,32 @@ pub fn kills(act: impl FnOnce()) -> Outcome {
     })?)
 }
 
-/// A child blocks in call 13.
+/// Waits until a child blocks in call 13.
 ///
 /// # Errors
-/// It does not.
+/// It does not block.
 #[track_caller]
 pub fn until_receiving(child: u32) -> Outcome {
-    until("a child receives", || fact(child, crate::facts::RECEIVING) == Some(1))
+    until("a child receives", || field(child, crate::shown::RECEIVING) == Some(1))
 }
 
 /// Ends a child.
 ///
 /// # Errors
-/// It lives on.
+/// The call fails, or the child goes on living.
 #[track_caller]
 pub fn end(child: u32) -> Outcome {
     equal("ending a child", env_destroy(child), 0)?;
     equal("a child that was ended is gone", is_gone(child), true)
 }
 
-/// Where a process may go on that has no stack to speak of (one word): it puts its registers on the board and ends.
+/// An address at which a process can resume with one word of stack: the code puts the registers on
+/// the board and ends. The process *lands* there.
 pub fn landing() -> u32 {
     (conformance_landing as *const ()).expose_provenance() as u32
 }
 
-/// What a process that landed had.
+/// The registers of a process that landed.
 #[derive(Clone, Copy, Debug)]
 pub struct Landed {
     /// eax, ebx, ecx, edx, esi, edi, ebp.
@@ -210,9 +215,9 @@ pub struct Landed {
     pub selectors: [u32; 6],
 }
 
-/// What the last process to land had.
+/// The registers of the last process that landed.
 pub fn landed() -> Landed {
-    let word = |index: usize| told(LANDED + index as u32);
+    let word = |index: usize| read_board(LANDED + index as u32);
     Landed {
         general: core::array::from_fn(word),
         esp: word(7),
@@ -221,10 +226,11 @@ pub fn landed() -> Landed {
     }
 }
 
-/// The board's first word for [`landed`].
+/// The first word of the board for [`landed`].
 const LANDED: u32 = 100;
 
-/// Makes and starts a child by call 7 with ebx, ecx, edx, esi, edi, ebp as given and some flags; it lands.
+/// Makes and starts a child by call 7, with these values of ebx, ecx, edx, esi, edi, ebp, and some
+/// flags; the child lands.
 pub fn fork_and_land(registers: [u32; 6]) -> i32 {
     // SAFETY: the stub keeps the C convention; the child only lands.
     let child = unsafe { conformance_fork_and_land(registers.as_ptr()) };
@@ -240,8 +246,9 @@ unsafe extern "C" {
     fn conformance_landing();
 }
 
-// C calling convention. At the call eax alone is set. The child begins with eax = 0 and the parent's stack as it is at
-// the moment of the copy: what lies at esp and above is as it was at the call, because the parent has only pushed.
+// C calling convention. At the call only eax is set. The child begins with eax = 0 and with the
+// parent's stack at the moment of the copy: the words at esp and above are those at the call,
+// because the parent has only pushed since.
 global_asm!(
     "    .pushsection .text.conformance_family, \"ax\", @progbits",
     "    .global conformance_fork",
@@ -281,7 +288,8 @@ global_asm!(
     "    popfd",
     "    mov eax, 7",
     "    int 0x30",
-    // The flags of the comparison would hide those of the call: JECXZ and JMP change none, and ecx is not 0.
+    // The flags of the comparison would hide those of the call. JECXZ and JMP change no flags, and
+    // ecx is not 0.
     "    xchg eax, ecx",
     "    jecxz 3f",
     "    xchg eax, ecx",

@@ -1,17 +1,18 @@
-//! How a program begins and ends: its first instructions note all registers, then come a larger stack and the claims.
+//! How a program begins: its first instructions store all registers; then it gets a larger stack,
+//! and checks its claims.
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;
-use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use crate::calls::{cputs, env_destroy, page_alloc};
-use crate::facts::{entry, place};
+use crate::calls::{env_destroy, exit, page_alloc};
 use crate::family;
-use crate::raw::load;
+use crate::print::print;
+use crate::shown::{entry, test_page};
+use support::memory::load;
 
-/// The state in which the program found itself.
+/// The state in which the program began.
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
     /// eax, ebx, ecx, edx, esi, edi, ebp.
@@ -24,17 +25,19 @@ pub struct Start {
     pub selectors: [u32; 6],
     /// The entries of 0xEEBF_C000, 0xEEBF_D000, 0xEEBF_E000 and 0xEEBF_F000.
     pub stack_entries: [u32; 4],
-    /// The bytes of the stack page that were not 0, the last 1,024 aside: those are in use already.
+    /// The bytes of the stack page that were not 0, except the last 1,024, which are in use by
+    /// then.
     pub dirty_stack: u32,
     /// Pages that were present below UTOP.
     pub pages: u32,
 }
 
-/// The words that `_start` writes, in the order of [`Start`]: 7, 1, 1 and 6; then 4, 1 and 1 from Rust.
+/// The words of [`Start`] in their order. `_start` stores the first 15 (7, 1, 1 and 6); the Rust
+/// code stores the other 6.
 #[unsafe(no_mangle)]
 static CONFORMANCE_START: [AtomicU32; 21] = [const { AtomicU32::new(0) }; 21];
 
-/// The state in which this program, or the parent that it was forked from, found itself.
+/// The state in which this program, or the parent that it was forked from, began.
 pub fn start() -> Start {
     let word = |index: usize| CONFORMANCE_START[index].load(Ordering::Relaxed);
     Start {
@@ -48,45 +51,23 @@ pub fn start() -> Start {
     }
 }
 
-/// The first address after what the file has of the program, and after the program.
+/// The first address after the part of the program that is in the file, and the first address after
+/// the program.
 pub fn image_ends() -> (u32, u32) {
     let address = |symbol: *const u8| symbol.expose_provenance() as u32;
     (address(&raw const program_file_end), address(&raw const program_end))
 }
 
-/// Prints, in one call, so that no other process's text comes in between; what is longer than 256 bytes is cut off.
-pub fn print(text: fmt::Arguments<'_>) {
-    let mut line = Line { bytes: [0; 256], length: 0 };
-    // What does not fit is cut off, which is all that can go wrong.
-    let _ = line.write_fmt(text);
-    cputs(line.bytes.as_ptr().expose_provenance() as u32, line.length as u32);
-}
-
-struct Line {
-    bytes: [u8; 256],
-    length: usize,
-}
-
-impl Write for Line {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes() {
-            *self.bytes.get_mut(self.length).ok_or(fmt::Error)? = byte;
-            self.length += 1;
-        }
-        Ok(())
-    }
-}
-
 unsafe extern "C" {
-    /// The program's, made by [`crate::program!`].
+    /// The program's own function, made by [`crate::program!`].
     safe fn conformance_main();
-    /// Its address is what it says; there is nothing to read.
+    /// Only its address is used.
     static program_file_end: u8;
-    /// As above.
+    /// Only its address is used.
     static program_end: u8;
 }
 
-/// Pages of stack that a program gives itself below the one that it was given.
+/// Pages of stack that a program allocates below the one that it has.
 const MORE_STACK: u32 = 15;
 
 /// The Rust half of the start.
@@ -104,16 +85,10 @@ extern "C" fn conformance_start() -> ! {
     }
     // Shared with all children, from the first claim on.
     assert!(page_alloc(0, family::BOARD, 0x407) == 0, "the board");
-    // A table for the claims' pages, so that no claim has to count one.
-    assert!(page_alloc(0, place(0), 7) == 0, "a place");
+    // Allocates the page table of the test pages, so that no claim has to count it.
+    assert!(page_alloc(0, test_page(0), 7) == 0, "a place");
     conformance_main();
     exit()
-}
-
-/// Ends the process.
-pub fn exit() -> ! {
-    env_destroy(0);
-    unreachable!("call 3 returned to the process that it ended")
 }
 
 #[panic_handler]
@@ -125,7 +100,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     }
 }
 
-// From the kernel: esp is 0xEEBF_E000, and there is one page of stack. Nothing may be assumed of anything else.
+// From the kernel: esp is 0xEEBF_E000, and there is one page of stack. Nothing else may be assumed.
 global_asm!(
     "    .pushsection .table, \"a\", @progbits",
     "    .long 0x0BADF00D, 0, 0, 0x1BADB002",

@@ -1,47 +1,23 @@
-//! Page faults of a claim's own: what an upcall found ([`touch`]), an upcall that mends and goes on ([`mend_faults`]),
-//! and whether an address can be read at all ([`peek`]).
+//! Page faults of a claim: what an upcall (JOS's name for a fault handler) found ([`touch`]), an
+//! upcall that maps a page and returns ([`handle_faults`]), and whether an address can be read at
+//! all ([`peek`]).
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::calls::{env_destroy, env_set_pgfault_upcall, page_alloc};
-use crate::raw::{load, store};
-use crate::start::print;
+use crate::print::print;
+use support::Registers;
+use support::memory::{load, store};
 
-/// The page at whose end an upcall's records lie.
+/// The exception stack: one page. The kernel writes a record at its end and enters the upcall.
 pub const EXCEPTION_STACK: u32 = 0xEEBF_F000;
 
-/// Registers with which an instruction is executed that may fault.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-#[repr(C)]
-pub struct Registers {
-    /// General register.
-    pub edi: u32,
-    /// General register.
-    pub esi: u32,
-    /// General register.
-    pub ebp: u32,
-    /// General register.
-    pub ebx: u32,
-    /// General register.
-    pub edx: u32,
-    /// General register.
-    pub ecx: u32,
-    /// General register.
-    pub eax: u32,
-    /// Stack pointer.
-    pub esp: u32,
-    /// Flags.
-    pub eflags: u32,
-    /// The instruction.
-    pub eip: u32,
-}
-
-/// What an upcall finds.
+/// What an upcall found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Caught {
-    /// The registers as they were when it was entered; `eip` is its own.
+    /// The registers when it was entered, except `eip`.
     pub registers: Registers,
     /// ds, es, fs, gs, ss, cs.
     pub selectors: [u32; 6],
@@ -67,9 +43,9 @@ pub enum Access {
     Execute(u32),
 }
 
-/// Executes one instruction with these registers (`eip` aside); `None` if it did not fault.
+/// Executes one instruction with these registers, except `eip`. Returns `None` if it did not fault.
 ///
-/// Sets the upcall, and leaves none. There must be an exception stack.
+/// Sets an upcall, and removes it again. There must be an exception stack.
 pub fn touch(access: Access, registers: Registers) -> Option<Caught> {
     let eip = match access {
         Access::Read => (conformance_load as *const ()).expose_provenance() as u32,
@@ -78,8 +54,8 @@ pub fn touch(access: Access, registers: Registers) -> Option<Caught> {
     };
     let registers = Registers { eip, ..registers };
     env_set_pgfault_upcall(0, (conformance_capture as *const ()).expose_provenance() as u32);
-    // SAFETY: the stub keeps the C convention whatever the registers are: it comes back by the upcall or, where the
-    // instruction does not fault, by the code that follows it.
+    // SAFETY: the stub keeps the C convention whatever the registers are: it returns through the
+    // upcall or, if the instruction does not fault, through the code after it.
     let faulted = unsafe { conformance_touch(&raw const registers) };
     env_set_pgfault_upcall(0, 0);
     let word = |index: usize| CONFORMANCE_CAUGHT[index].load(Ordering::Relaxed);
@@ -101,10 +77,12 @@ pub fn touch(access: Access, registers: Registers) -> Option<Caught> {
     })
 }
 
-/// Loads `eax` from the address in `ecx` with these registers (`esp` and `eip` aside), and returns what all hold then.
+/// Loads `eax` from the address in `ecx` with these registers, except `esp` and `eip`, and returns
+/// all registers after the load.
 pub fn load_with(registers: Registers) -> Registers {
     let mut after = registers;
-    // SAFETY: the stub keeps the C convention, and the upcall that mends restores what it found.
+    // SAFETY: the stub keeps the C convention, and the upcall that handles the fault restores all
+    // registers.
     unsafe { conformance_load_with(&raw mut after) };
     after
 }
@@ -114,72 +92,74 @@ pub fn load_instruction() -> u32 {
     (conformance_load as *const ()).expose_provenance() as u32
 }
 
-/// Gives the caller an exception stack and an upcall that maps a fresh page wherever a fault lies from 0x1000_0000 to
-/// below 0x2000_0000, and notes it. A fault elsewhere ends the process, with a line.
-pub fn mend_faults() {
-    if crate::facts::entry(EXCEPTION_STACK) & 1 == 0 {
+/// Gives the caller an exception stack and an upcall that maps a fresh page for each fault from
+/// 0x1000_0000 to below 0x2000_0000, and logs the fault. A fault at any other address ends the
+/// process, with a line.
+pub fn handle_faults() {
+    if crate::shown::entry(EXCEPTION_STACK) & 1 == 0 {
         assert!(page_alloc(0, EXCEPTION_STACK, 7) == 0, "a page for the exception stack");
     }
-    env_set_pgfault_upcall(0, mending_upcall());
+    env_set_pgfault_upcall(0, handling_upcall());
     FAULTS.store(0, Ordering::Relaxed);
 }
 
-/// The entry of the upcall that mends.
-pub fn mending_upcall() -> u32 {
+/// The entry of the upcall that handles faults.
+pub fn handling_upcall() -> u32 {
     (conformance_upcall as *const ()).expose_provenance() as u32
 }
 
-/// How many faults were mended since [`mend_faults`].
+/// How many faults were handled since [`handle_faults`].
 pub fn faults() -> u32 {
     FAULTS.load(Ordering::Relaxed)
 }
 
-/// Where the record of a mended fault lay (the first four are known), and its 13 words.
-pub fn mended(index: usize) -> (u32, [u32; 13]) {
+/// The address of the record of a handled fault (of the first four), and its 13 words.
+pub fn handled(index: usize) -> (u32, [u32; 13]) {
     let word = |offset: usize| LOG[14 * index + offset].load(Ordering::Relaxed);
     (word(0), core::array::from_fn(|offset| word(1 + offset)))
 }
 
-/// The next upcall stores a word here before it mends anything, so that it faults itself.
+/// Makes the next upcall store a word here before it handles its fault, so that it faults itself.
 pub fn fault_within(address: u32) {
     WITHIN.store(address, Ordering::Relaxed);
 }
 
 /// Reads a word; `None` if the page does not allow it.
 ///
-/// Sets the upcall that mends, which leaves this fault alone.
+/// Sets the upcall that handles faults, which skips this fault.
 pub fn peek(address: u32) -> Option<u32> {
-    mend_faults();
+    handle_faults();
     let mut value = 0;
-    // SAFETY: the stub loads a word, or the upcall resumes it where it says that it could not.
+    // SAFETY: the stub loads a word, or the upcall resumes it where it returns 0.
     let readable = unsafe { conformance_peek(address, &raw mut value) };
     env_set_pgfault_upcall(0, 0);
     (readable != 0).then_some(value)
 }
 
-/// Stores what is there already; `false` if the page does not allow it. The page must be readable.
+/// Stores the word that is there already; `false` if the page does not allow it. The page must be
+/// readable.
 pub fn can_write(address: u32) -> bool {
     let registers = Registers { eax: load(address), ecx: address, ..Registers::default() };
-    mend_faults();
+    handle_faults();
     touch(Access::Write, registers).is_none()
 }
 
 static FAULTS: AtomicU32 = AtomicU32::new(0);
 static WITHIN: AtomicU32 = AtomicU32::new(0);
 static LOG: [AtomicU32; 56] = [const { AtomicU32::new(0) }; 56];
-/// What `conformance_capture` writes: 9 words of registers, 6 of selectors, the 13 of the record.
+/// What `conformance_capture` stores: 9 words of registers, 6 of selectors, the 13 of the record.
 #[unsafe(no_mangle)]
 static CONFORMANCE_CAUGHT: [AtomicU32; 28] = [const { AtomicU32::new(0) }; 28];
-/// Where `conformance_touch` goes on, and with what stack.
+/// The stack pointer with which `conformance_touch` returns.
 #[unsafe(no_mangle)]
 static CONFORMANCE_RETURN: AtomicU32 = AtomicU32::new(0);
 /// The instruction that `conformance_touch` executes.
 #[unsafe(no_mangle)]
 static CONFORMANCE_TARGET: AtomicU32 = AtomicU32::new(0);
 
-/// The Rust half of the upcall that mends: `record` is where the kernel wrote it.
+/// The Rust half of the upcall that handles faults. `record` is the address of the kernel's record.
 #[unsafe(no_mangle)]
-extern "C" fn conformance_mend(record: u32) {
+extern "C" fn conformance_handle(record: u32) {
     let (address, eip) = (load(record), load(record + 40));
     if eip == (conformance_peek_load as *const ()).expose_provenance() as u32 {
         store(record + 40, (conformance_peek_fault as *const ()).expose_provenance() as u32);
@@ -215,14 +195,10 @@ unsafe extern "C" {
     fn conformance_peek_fault();
 }
 
-const _: () = {
-    assert!(core::mem::offset_of!(Registers, esp) == 28);
-    assert!(core::mem::offset_of!(Registers, eip) == 36);
-};
-
 global_asm!(
     "    .pushsection .text.conformance_upcall, \"ax\", @progbits",
-    // C calling convention; [esp + 4] is the address of the registers. Returns 0 if there was no fault.
+    // C calling convention; [esp + 4] is the address of the registers. Returns 0 if there was no
+    // fault.
     "conformance_touch:",
     "    push ebp",
     "    push ebx",
@@ -230,18 +206,18 @@ global_asm!(
     "    push edi",
     "    mov [CONFORMANCE_RETURN], esp",
     "    mov eax, [esp + 20]",
-    "    mov edi, [eax + 36]",
+    "    mov edi, [eax + 32]",
     "    mov [CONFORMANCE_TARGET], edi",
-    "    mov edi, [eax]",
-    "    mov esi, [eax + 4]",
-    "    mov ebp, [eax + 8]",
+    "    mov edi, [eax + 20]",
+    "    mov esi, [eax + 16]",
+    "    mov ebp, [eax + 24]",
     "    mov ebx, [eax + 12]",
-    "    mov edx, [eax + 16]",
-    "    mov ecx, [eax + 20]",
-    "    push dword ptr [eax + 32]",
+    "    mov edx, [eax + 4]",
+    "    mov ecx, [eax + 8]",
+    "    push dword ptr [eax + 28]",
     "    popfd",
-    "    mov esp, [eax + 28]",
-    "    mov eax, [eax + 24]",
+    "    mov esp, [eax + 36]",
+    "    mov eax, [eax]",
     "    jmp [CONFORMANCE_TARGET]",
     "conformance_load:",
     "    mov eax, [ecx]",
@@ -253,7 +229,8 @@ global_asm!(
     "    mov esp, [CONFORMANCE_RETURN]",
     "    xor eax, eax",
     "    jmp 3f",
-    // An upcall: notes everything, uses none of the exception stack, and goes back to whoever called conformance_touch.
+    // An upcall that stores everything, uses none of the exception stack, and returns to the caller
+    // of conformance_touch.
     "conformance_capture:",
     "    mov [CONFORMANCE_CAUGHT], edi",
     "    mov [CONFORMANCE_CAUGHT + 4], esi",
@@ -291,7 +268,8 @@ global_asm!(
     "    pop ebx",
     "    pop ebp",
     "    ret",
-    // C calling convention; [esp + 4] is the address of the registers, whose stack pointer is not used.
+    // C calling convention; [esp + 4] is the address of the registers, whose stack pointer is not
+    // used.
     "conformance_load_with:",
     "    push ebp",
     "    push ebx",
@@ -299,27 +277,27 @@ global_asm!(
     "    push edi",
     "    mov eax, [esp + 20]",
     "    push eax",
-    "    push dword ptr [eax + 32]",
-    "    mov edi, [eax]",
-    "    mov esi, [eax + 4]",
-    "    mov ebp, [eax + 8]",
+    "    push dword ptr [eax + 28]",
+    "    mov edi, [eax + 20]",
+    "    mov esi, [eax + 16]",
+    "    mov ebp, [eax + 24]",
     "    mov ebx, [eax + 12]",
-    "    mov edx, [eax + 16]",
-    "    mov ecx, [eax + 20]",
-    "    mov eax, [eax + 24]",
+    "    mov edx, [eax + 4]",
+    "    mov ecx, [eax + 8]",
+    "    mov eax, [eax]",
     "    popfd",
     "    mov eax, [ecx]",
-    // Stack: flags as they are now, the address of the registers.
+    // Stack: the flags after the load, the address of the registers.
     "    pushfd",
     "    xchg eax, [esp + 4]",
-    "    mov [eax], edi",
-    "    mov [eax + 4], esi",
-    "    mov [eax + 8], ebp",
+    "    mov [eax + 20], edi",
+    "    mov [eax + 16], esi",
+    "    mov [eax + 24], ebp",
     "    mov [eax + 12], ebx",
-    "    mov [eax + 16], edx",
-    "    mov [eax + 20], ecx",
-    "    pop dword ptr [eax + 32]",
-    "    pop dword ptr [eax + 24]",
+    "    mov [eax + 4], edx",
+    "    mov [eax + 8], ecx",
+    "    pop dword ptr [eax + 28]",
+    "    pop dword ptr [eax]",
     "    push 2",
     "    popfd",
     "    pop edi",
@@ -327,7 +305,8 @@ global_asm!(
     "    pop ebx",
     "    pop ebp",
     "    ret",
-    // C calling convention; address and where the value goes. Returns 1, or 0 if the load faulted.
+    // C calling convention; the address to read, and the address for the value. Returns 1, or 0 if
+    // the load faulted.
     "conformance_peek:",
     "    mov ecx, [esp + 4]",
     "conformance_peek_load:",
@@ -339,16 +318,17 @@ global_asm!(
     "conformance_peek_fault:",
     "    xor eax, eax",
     "    ret",
-    // An upcall that returns: esp is the record. The instruction's address goes where the trap-time stack has its next
-    // word; then everything is popped, and RET takes it. No call to the kernel is needed.
+    // An upcall that returns; esp is the address of the record. The faulting instruction's address
+    // is stored below the top of the stack on which the fault happened. Then all registers are
+    // popped, and RET takes that address. No call to the kernel is needed.
     "conformance_upcall:",
     "    mov eax, esp",
-    // esp is a multiple of 16 at the call; ebx keeps the record.
+    // esp is a multiple of 16 at the call; ebx holds the record's address.
     "    mov ebx, esp",
     "    and esp, -16",
     "    sub esp, 12",
     "    push eax",
-    "    call conformance_mend",
+    "    call conformance_handle",
     "    mov esp, ebx",
     "    mov eax, [esp + 48]",
     "    mov ebx, [esp + 40]",

@@ -1,4 +1,5 @@
-//! What a fuzzed process does in one step, chosen by a stream of numbers, and how it is written down in C.
+//! The actions of a fuzzed process: how each is chosen from a stream of numbers, performed, and
+//! printed in C.
 
 use core::fmt;
 use core::sync::atomic::Ordering;
@@ -6,15 +7,16 @@ use core::sync::atomic::Ordering;
 use libsys::abi::layout::{PAGE_SIZE, PROGRAM_TEXT};
 
 use crate::boundary::{ARENA, address, number, page, permissions};
-use crate::cpu::{INSTRUCTIONS, SEGMENTS, Way, Wire, enter, load, store};
-use crate::ground::{self, PIECES};
-use crate::member::MEMBERS;
+use crate::ground::{self, MEMBERS, PIECES};
 use crate::random::Random;
+use crate::skip::{enter, load, store};
+use support::Registers;
+use support::any_trap::{INSTRUCTIONS, SEGMENTS, Way};
 
 /// How many other members a process knows.
 pub const PEERS: usize = 6;
 
-/// Ids that a process may name: the own family, the servers, and whoever judges.
+/// Ids that a process may name: its family, the servers, and the supervisor.
 #[derive(Clone, Copy, Default)]
 pub struct Names {
     /// This process.
@@ -23,15 +25,15 @@ pub struct Names {
     pub children: [u32; 4],
     /// Its parent.
     pub parent: u32,
-    /// Others of the family.
+    /// Other members of the family.
     pub peers: [u32; PEERS],
 }
 
-/// One step.
+/// One action.
 #[derive(Clone, Copy)]
 pub enum Action {
     /// Enters the kernel.
-    Enter(Way, Wire),
+    Enter(Way, Registers),
     /// Reads memory.
     Load(u32),
     /// Writes memory.
@@ -39,16 +41,17 @@ pub enum Action {
     /// Writes a piece of the shared code: which piece, which instructions, and a number in them.
     Rewrite(u32, u32, u32),
     /// Runs a piece of the shared code from one of its bytes on.
-    Run(u32, u32, Wire),
-    /// Makes a child that does the same.
+    Run(u32, u32, Registers),
+    /// Forks a child that acts in the same way.
     Fork,
 }
 
-/// The calls that may block for good.
+/// Calls that may block for ever.
 const BLOCKING: [u32; 9] = [13, 48, 56, 59, 60, 61, 62, 64, 83];
 /// Calls that write to the console or read from it: bytes of memory would end up in the output.
 const CONSOLE: [u32; 3] = [0, 68, 69];
-/// JOS's `exit` and the native one, and destroying oneself: rarer, for they end the actor.
+/// JOS's `exit`, the native one, and `destroy`, which may end the caller. They are rare, because
+/// they end the actor.
 const ENDING: [u32; 3] = [3, 47, 49];
 /// The first native call.
 const FIRST: u32 = 32;
@@ -59,9 +62,10 @@ const WITH_PERMISSIONS: [u32; 17] =
     [33, 34, 35, 36, 38, 39, 40, 41, 57, 60, 61, 62, 63, 64, 71, 82, 83];
 /// Those of them that take marks alone.
 const MARKS_ALONE: [u32; 4] = [35, 38, 40, 82];
-/// Calls about pages: half of all, because what they do to each other is what the kernel is about.
+/// Calls on pages. Half of all calls are of these, because their interplay is the heart of the
+/// kernel.
 const MEMORY: [u32; 12] = [33, 34, 35, 36, 38, 39, 40, 41, 71, 72, 73, 82];
-/// Calls about a child of the caller's, and about another process than a child.
+/// Calls whose target is a child, and calls whose target is another process.
 const OF_CHILDREN: [u32; 12] = [43, 44, 45, 46, 49, 50, 54, 58, 59, 72, 74, 79];
 const OF_PEERS: [u32; 7] = [57, 60, 61, 62, 63, 64, 83];
 const RECEIVE: u32 = 61;
@@ -71,32 +75,32 @@ const DEVICES: u32 = 0x5000_0000;
 /// The calls that make a child: the native one, and JOS's.
 const CREATE: u32 = 42;
 const EXOFORK: u32 = 7;
-/// The bit of `RangeShare`'s last word that has both sides changed.
+/// The bit of `RangeShare`'s last word that says that both sides are changed.
 const BOTH: u32 = 1 << 31;
 
 impl Action {
-    /// Chooses a step.
+    /// Chooses an action.
     pub fn choose(random: &mut Random, names: &Names) -> Self {
         match random.below(200) {
             0..=159 => {
-                let (way, wire) = Self::call(random, names);
-                Self::Enter(way, wire)
+                let (way, registers) = Self::call(random, names);
+                Self::Enter(way, registers)
             }
             160..=166 => Self::Load(address(random)),
             167..=175 => Self::Store(address(random), random.next() as u8),
             176..=181 => Self::Fork,
             182..=187 => Self::Rewrite(random.below(PIECES), random.below(12), random.next()),
             188..=193 => {
-                let (_, wire) = Self::call(random, names);
+                let (_, registers) = Self::call(random, names);
                 let offset = if random.once_in(6) { random.below(16) } else { 0 };
-                Self::Run(random.below(PIECES), offset, wire)
+                Self::Run(random.below(PIECES), offset, registers)
             }
             _ => Self::trap(random),
         }
     }
 
-    /// A call, with arguments of which most make sense.
-    fn call(random: &mut Random, names: &Names) -> (Way, Wire) {
+    /// A call. Most of its arguments make sense.
+    fn call(random: &mut Random, names: &Names) -> (Way, Registers) {
         let call = loop {
             let chosen = match random.below(16) {
                 0 | 1 => random.below(16),
@@ -110,46 +114,48 @@ impl Action {
                 break chosen;
             }
         };
-        let mut wire = Wire {
+        let mut registers = Registers {
             eax: call,
             edx: names.pick_for(call, random),
             ecx: page(random),
-            ..Wire::default()
+            ..Registers::default()
         };
-        [wire.ebx, wire.esi, wire.edi, wire.ebp] = words(call, random, names);
+        [registers.ebx, registers.esi, registers.edi, registers.ebp] = words(call, random, names);
         if call == DEVICE_MAP {
-            // Where nobody jumps: QEMU's translator fails an assertion at some instructions in device memory.
-            wire.ecx = DEVICES + random.below(80) * PAGE_SIZE;
+            // An address to which no code jumps: QEMU's translator fails an assertion at some
+            // instructions in device memory.
+            registers.ecx = DEVICES + random.below(80) * PAGE_SIZE;
         }
         if OF_PEERS.contains(&call) && !random.once_in(8) {
             // Bit 0 sends a page, bit 2 accepts one; without either there are no permissions.
             let bits = random.pick(&[0, 0, 1, 3, 4, 5, 7, 0x401]);
-            wire.eax |= bits << 8;
+            registers.eax |= bits << 8;
             if call == RECEIVE && random.once_in(2) {
-                wire.edx = 0;
+                registers.edx = 0;
             }
         } else if MARKS_ALONE.contains(&call) && !random.once_in(8) {
-            wire.eax |= (permissions(random) & 0xE00) << 8;
+            registers.eax |= (permissions(random) & 0xE00) << 8;
         } else if WITH_PERMISSIONS.contains(&call) || random.once_in(16) {
-            wire.eax |= permissions(random) << 8;
+            registers.eax |= permissions(random) << 8;
         }
         if call < FIRST {
-            // JOS's calls have their arguments elsewhere.
-            (wire.ebx, wire.edi) = (names.pick(random), page(random));
-            wire.esi = permissions(random) | if random.once_in(8) { 0 } else { 5 };
+            // JOS's calls have their arguments in other registers.
+            (registers.ebx, registers.edi) = (names.pick(random), page(random));
+            registers.esi = permissions(random) | if random.once_in(8) { 0 } else { 5 };
             if random.once_in(2) {
-                wire.ebx = permissions(random) | 5;
+                registers.ebx = permissions(random) | 5;
             }
         }
         if random.once_in(24) {
             let which = random.below(4);
             let any = number(random);
-            *[&mut wire.ebx, &mut wire.esi, &mut wire.edi, &mut wire.ebp][which as usize] = any;
+            *[&mut registers.ebx, &mut registers.esi, &mut registers.edi, &mut registers.ebp]
+                [which as usize] = any;
         }
         if CONSOLE.contains(&call) {
-            // A length of 0, or an address where nothing can be read.
-            (wire.ebx, wire.ecx, wire.esi) = (0xF000_0000 | wire.ebx, 0, 0);
-            wire.edx = if random.once_in(2) { 0xEF80_0000 } else { wire.edx };
+            // A length of 0, or an address that cannot be read.
+            (registers.ebx, registers.ecx, registers.esi) = (0xF000_0000 | registers.ebx, 0, 0);
+            registers.edx = if random.once_in(2) { 0xEF80_0000 } else { registers.edx };
         }
         let way = match random.below(40) {
             0..=31 => Way::Interrupt(0x30),
@@ -157,23 +163,23 @@ impl Action {
             _ => Way::RawSysenter,
         };
         if way != Way::Interrupt(0x30) {
-            (wire.edi, wire.ebp) = (wire.edx, wire.ecx);
+            (registers.edi, registers.ebp) = (registers.edx, registers.ecx);
         }
         if way == Way::RawSysenter {
-            (wire.edx, wire.ecx) = (address(random), address(random));
+            (registers.edx, registers.ecx) = (address(random), address(random));
         }
         if random.once_in(24) {
-            wire.eflags = flags(random);
+            registers.eflags = flags(random);
         }
         if random.once_in(24) {
-            wire.esp = address(random);
+            registers.esp = address(random);
         }
-        (way, wire)
+        (way, registers)
     }
 
     /// A trap that is no call.
     fn trap(random: &mut Random) -> Self {
-        let mut wire = Wire {
+        let mut registers = Registers {
             eax: selector(random),
             edx: 0x60,
             ecx: 0,
@@ -181,41 +187,41 @@ impl Action {
             esi: flags(random),
             edi: selector(random),
             eflags: if random.once_in(2) { flags(random) } else { 0 },
-            ..Wire::default()
+            ..Registers::default()
         };
         let way = match random.below(8) {
             0 | 1 => Way::Interrupt(random.next() as u8),
             2 => Way::Segment(random.next() as u8 % SEGMENTS),
             3 | 4 => {
                 if random.once_in(2) {
-                    wire.edi = 0x1B;
+                    registers.edi = 0x1B;
                 }
                 Way::Iret
             }
             5 => Way::Jump,
             _ => Way::Instruction(random.next() as u8 % INSTRUCTIONS),
         };
-        wire.target = match random.below(3) {
+        registers.eip = match random.below(3) {
             0 => address(random),
-            // The middle of an instruction of this program, more often than not.
+            // Most of these are in the middle of an instruction of this program.
             _ => PROGRAM_TEXT + random.below(0x8000),
         };
         if random.once_in(6) {
-            wire.esp = address(random);
+            registers.esp = address(random);
         }
-        Self::Enter(way, wire)
+        Self::Enter(way, registers)
     }
 
-    /// Does it, and counts a call that succeeds. Returns the id of a child that the call has made. `Fork` is the caller's
-    /// affair.
+    /// Performs the action, and counts a call that succeeds. Returns the id of a child that the
+    /// call has made. `Fork` must be performed by the caller.
     pub fn perform(self) -> Option<u32> {
         match self {
-            Self::Enter(way, wire) => {
-                let answer = enter(way, wire);
+            Self::Enter(way, registers) => {
+                let answer = enter(way, registers);
                 let is_call = matches!(way, Way::Interrupt(0x30) | Way::Sysenter);
                 if is_call && answer.eax >> 31 == 0 {
                     ground::successes().fetch_add(1, Ordering::Relaxed);
-                    return match wire.eax & 0xFF {
+                    return match registers.eax & 0xFF {
                         CREATE => Some(answer.ebx),
                         EXOFORK => Some(answer.eax),
                         _ => None,
@@ -229,7 +235,7 @@ impl Action {
             Self::Rewrite(piece, which, number) => {
                 ground::write_code(piece, &ground::snippet(which, number));
             }
-            Self::Run(piece, offset, wire) => ground::run_code(piece, offset, wire),
+            Self::Run(piece, offset, registers) => ground::run_code(piece, offset, registers),
             Self::Fork => {}
         }
         None
@@ -247,14 +253,14 @@ impl Names {
         }
     }
 
-    /// Looks at the roster.
+    /// Reads ids from the roster.
     pub fn meet(&mut self, random: &mut Random) {
         for peer in &mut self.peers {
             *peer = ground::roster(1 + random.below(MEMBERS)).load(Ordering::Relaxed);
         }
     }
 
-    /// Notes a child.
+    /// Adds a child.
     pub fn bear(&mut self, child: u32) {
         self.children.rotate_right(1);
         self.children[0] = child;
@@ -267,7 +273,7 @@ impl Names {
             11..=16 => random.pick(&self.children),
             17 => random.pick(&self.peers),
             18 => self.parent,
-            // Whoever was first in the first slots: init, the servers, the supervisor.
+            // The first processes of the first slots: init, the servers, the supervisor.
             19 => 0x1000 | random.below(4),
             20 => self.own ^ 0x1000,
             21 => (0x1000 * random.below(40)) | random.below(1026),
@@ -276,12 +282,12 @@ impl Names {
     }
 }
 
-/// The words of a call, as it takes them.
+/// The words of a call.
 fn words(call: u32, random: &mut Random, names: &Names) -> [u32; 4] {
     let pages = if random.once_in(4) { 1 + random.below(70) } else { 1 + random.below(8) };
     let coin = random.below(2);
     match call {
-        // Another space, and a page there.
+        // Another space, and a page in it.
         34 | 82 => [names.pick(random), page(random), 0, 0],
         38 => {
             let both = if random.once_in(3) { BOTH } else { 0 };
@@ -307,7 +313,7 @@ fn words(call: u32, random: &mut Random, names: &Names) -> [u32; 4] {
     }
 }
 
-/// A selector: those of the table, each with each privilege level, or any.
+/// A selector: one of the table with each privilege level, or any.
 fn selector(random: &mut Random) -> u32 {
     match random.below(4) {
         0 => random.next() & 0xFFFF,
@@ -315,7 +321,7 @@ fn selector(random: &mut Random) -> u32 {
     }
 }
 
-/// Flags: VM, NT, TF, AC, DF, IOPL, RF and the arithmetic ones, each by its own coin.
+/// Flags: VM, NT, TF, AC, DF, IOPL, RF and the arithmetic ones, each by its own random number.
 fn flags(random: &mut Random) -> u32 {
     const INTERESTING: [u32; 9] =
         [1 << 17, 1 << 14, 1 << 8, 1 << 18, 1 << 10, 3 << 12, 1 << 16, 1 << 9, 1 << 21];
@@ -328,7 +334,7 @@ fn flags(random: &mut Random) -> u32 {
     flags
 }
 
-/// As a statement in C, on the project's own header.
+/// Prints the action as a statement in C that uses the project's own header.
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -346,8 +352,8 @@ impl fmt::Display for Action {
             Self::Rewrite(piece, which, number) => {
                 write!(f, "/* code {piece} = {:02x?} */", ground::snippet(*which, *number))
             }
-            Self::Run(piece, offset, wire) => {
-                write!(f, "/* run code {piece} from byte {offset} with {wire:x?} */")
+            Self::Run(piece, offset, registers) => {
+                write!(f, "/* run code {piece} from byte {offset} with {registers:x?} */")
             }
             Self::Fork => write!(f, "/* fork: the child goes on with a stream of its own */"),
         }

@@ -1,18 +1,18 @@
-//! Takes memory away until few frames are left, so that the families run out of them.
+//! Takes memory until few frames are left, so that the families run out of them.
 //!
-//! The pages lie in a process of their own, the supervisor's parent. In the supervisor they would become each family's by
-//! the fork, and count for its quota.
+//! The pages belong to a process of their own, the supervisor's parent. In the supervisor they
+//! would be shared with each family by the fork, and count for its quota.
 
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::paging::fork::{Fork, fork};
 use libsys::process::{exit, wait};
 use libsys::{Error, Permissions, Target, UserPage, machine, page_allocate, yield_now};
 
-/// Where the pages are put.
+/// The address of the pages.
 const BALLAST: u32 = 0x4000_0000;
 
-/// Splits into two processes. One takes the memory, waits for the other, and ends with its status; the other comes back from
-/// here when so few frames are left.
+/// Forks. The parent takes the memory, waits for the child, and ends with its status. The child
+/// returns when so few frames are left.
 ///
 /// # Errors
 /// There is no memory for the fork.

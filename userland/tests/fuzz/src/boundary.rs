@@ -1,4 +1,5 @@
-//! Where mistakes are likely: the edges of the memory map and of the kernel's constants, each with its neighbours.
+//! Values at which mistakes are likely: the edges of the memory map and the kernel's constants,
+//! each with its neighbours.
 
 use libsys::abi::layout::{
     ALTERNATE_MAP, BOOT_ARCHIVE, DEVICE_MEMORY, EXCEPTION_STACK, FRAME_SLOTS, FRAME_TABLE,
@@ -56,10 +57,11 @@ const CONSTANTS: [u32; 20] = [
     0x10_0000,
     0x8000_0000,
 ];
-/// Directory entries that one bit of a process's notes stands for.
+/// Directory entries that one bit of a process's table groups stands for.
 const GROUP: u32 = 32;
 
-/// Where calls are likely to succeed: sixteen pages across the edge of two tables.
+/// Where calls are likely to succeed: sixteen pages on both sides of the border between two page
+/// tables.
 pub const ARENA: u32 = 0x3040_0000;
 /// How many pages.
 pub const ARENA_PAGES: u32 = 16;

@@ -11,7 +11,7 @@ use libsys::{
     machine, ports_allow,
 };
 
-/// Where the supervisor maps the DMA pool to count it.
+/// Where the supervisor maps the DMA pool in order to count it.
 const POOL: u32 = 0x37C0_0000;
 /// Frames of the DMA pool.
 const POOL_FRAMES: u32 = 64;
@@ -21,14 +21,15 @@ const SLOTS: u32 = libsys::abi::layout::PROCESSES;
 /// The counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Census {
-    /// Living processes and those whose end nobody has heard of.
+    /// Living processes, and those whose end was not received yet.
     pub processes: u32,
     /// Free frames.
     pub free: u32,
     /// Clients of the pager; 0 without a pager.
     pub clients: u32,
-    /// Pages that the pager uses itself; 0 without a pager. Its books grow when a process slot is used for the first time.
-    pub books: u32,
+    /// Pages of the pager itself; 0 without a pager. Its tables grow when a process slot is used
+    /// for the first time.
+    pub pager_pages: u32,
     /// Pages on the disk; 0 without a disk.
     pub slots: u32,
     /// Whether the pager puts pages on a disk: then frames and slots are not exact.
@@ -36,28 +37,28 @@ pub struct Census {
 }
 
 impl Census {
-    /// Counts.
+    /// Counts everything.
     pub fn take() -> Self {
         let words = ask(Request::Statistics).unwrap_or_default();
-        let Statistics { clients, own_pages: books, .. } = Statistics::decode(words);
+        let Statistics { clients, own_pages: pager_pages, .. } = Statistics::decode(words);
         let space = ask(Request::Space).ok().map(Space::decode);
         let machine = machine();
         Self {
             processes: machine.processes,
             free: machine.free,
             clients,
-            books,
+            pager_pages,
             slots: space.map_or(0, |space| space.slots_used),
             swaps: space.is_some_and(|space| space.slots > 0),
         }
     }
 }
 
-/// The ids that slots have had, to find the drivers that have ended.
+/// The last known id of each process slot, to find the drivers that have ended.
 pub struct Ids([u32; SLOTS as usize]);
 
 impl Ids {
-    /// The ids of now.
+    /// The ids at this time.
     pub fn take() -> Self {
         Self(core::array::from_fn(|slot| info::slot(slot as u32).id))
     }
@@ -89,20 +90,21 @@ impl Ids {
 
 #[allow(unsafe_code)]
 fn reclaim(driver: ProcessId) {
-    // SAFETY: no device of a family's uses frames, and the disk's driver lives.
+    // SAFETY: the devices of a family use no frames, and the disk's driver lives.
     let _ = unsafe { dma_reclaim(driver) };
 }
 
 #[allow(unsafe_code)]
 fn release(range: PageRange) {
-    // SAFETY: no device knows the frames, and no Rust object lies in the range.
+    // SAFETY: no device uses the frames, and no Rust object lies in the range.
     let _ = unsafe { dma_release(range) };
 }
 
-/// How many frames of the DMA pool are free, now that the quarantine has ended. The disk's driver may have the others.
+/// How many frames of the DMA pool are free, after the quarantine has ended. The disk's driver may
+/// have the others.
 pub fn free_pool_frames() -> u32 {
     let page = |index| PageRange::new(UserPage::known(POOL + index * PAGE_SIZE), 1);
-    // One at a time, because those that are free need not lie in a row.
+    // One at a time, because the free frames need not be contiguous.
     let taken = (0..POOL_FRAMES)
         .take_while(|index| page(*index).is_ok_and(|page| dma_allocate(page).is_ok()));
     let free = taken.count() as u32;
@@ -112,7 +114,8 @@ pub fn free_pool_frames() -> u32 {
     free
 }
 
-/// How many interrupt lines are free. A child attaches them all and ends, because nobody can let go of a line.
+/// How many interrupt lines are free. A child attaches all of them and ends, because a line can be
+/// given back only by the end of its owner.
 pub fn free_lines() -> Option<u32> {
     match fork().ok()? {
         Fork::Child => {
@@ -126,7 +129,7 @@ pub fn free_lines() -> Option<u32> {
     }
 }
 
-/// Whether this process is a driver: it may open a port that nobody else has.
+/// Whether this process is a driver: a driver may open a port that no other driver has.
 pub fn is_driver() -> bool {
     PortRange::new(0x80, 1).is_ok_and(|ports| ports_allow(ports).is_ok())
 }

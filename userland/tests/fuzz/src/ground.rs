@@ -1,7 +1,8 @@
-//! What a family shares: the word that it counts in, the ids of its members, a page of code, and some pages to play with.
+//! What a family shares: its counters, the ids of its members, a page of code, and some pages on
+//! which to act.
 //!
-//! Every member can write all of it, at any time, and some take it away from themselves. The supervisor therefore believes
-//! nothing of it but the number of steps, and of that only that it is not too large.
+//! Every member can write all of it at any time, and some unmap it. So the supervisor believes
+//! nothing that is there except the number of steps, and that only if it is not too large.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -9,10 +10,12 @@ use libsys::abi::layout::PAGE_SIZE;
 use libsys::{Error, Permissions, Target, UserPage, page_allocate};
 
 use crate::boundary::{ARENA_FIRST, ARENA_PAGES};
-use crate::cpu::{Way, Wire, enter, store, way_back_word};
 use crate::random::Random;
+use crate::skip::{enter, store};
+use support::Registers;
+use support::any_trap::{Way, way_back_word};
 
-/// The words that the families share with the supervisor: the steps made, and the planted step.
+/// The page that the families share with the supervisor: the steps made, and the planted step.
 const COUNTER: u32 = 0x37FF_F000;
 /// The ids of the members.
 const ROSTER: u32 = 0x37FF_E000;
@@ -20,12 +23,14 @@ const ROSTER: u32 = 0x37FF_E000;
 const CODE: u32 = 0x37FF_D000;
 /// Bytes of one piece of code: ten of instructions, then the jump back.
 const PIECE: u32 = 16;
-/// How many pieces members use of the page: few, so that several are at the same one.
+/// How many pieces of the page are used: few, so that several members run the same one.
 pub const PIECES: u32 = 8;
+/// Members that the first process makes; their numbers begin at 1.
+pub const MEMBERS: u32 = 14;
 /// How many members can be on the roster.
 pub const ROSTER_SIZE: u32 = 32;
 
-/// Makes the page that outlives all families.
+/// Makes the page that all families share.
 ///
 /// # Errors
 /// There is no memory for it.
@@ -65,22 +70,22 @@ pub fn successes() -> &'static AtomicU32 {
     word(COUNTER + 8)
 }
 
-/// Where a member leaves the number of the planted step, plus one, when it makes it.
+/// A member stores the number of the planted step, plus one, when it makes it.
 pub fn planted() -> &'static AtomicU32 {
     word(COUNTER + 4)
 }
 
-/// A member's place on the roster.
+/// The id of a member.
 pub fn roster(index: u32) -> &'static AtomicU32 {
     word(ROSTER + index % ROSTER_SIZE * 4)
 }
 
-/// A word of the supervisor's page, for an asker to say what it does.
+/// A word of the supervisor's page, in which an asker stores its current request.
 pub fn roster_of_supervisor(index: u32) -> &'static AtomicU32 {
     word(COUNTER + 64 + index % ROSTER_SIZE * 4)
 }
 
-/// Writes the instructions of one piece, byte by byte: another member may be running them.
+/// Writes the instructions of one piece, byte by byte, while another member may run them.
 pub fn write_code(piece: u32, bytes: &[u8; 10]) {
     for (offset, byte) in bytes.iter().enumerate() {
         store(CODE + piece % PIECES * PIECE + offset as u32, *byte);
@@ -88,9 +93,9 @@ pub fn write_code(piece: u32, bytes: &[u8; 10]) {
 }
 
 /// Runs a piece from one of its bytes on.
-pub fn run_code(piece: u32, offset: u32, wire: Wire) {
-    let target = CODE + piece % PIECES * PIECE + offset % PIECE;
-    enter(Way::Jump, Wire { target, ..wire });
+pub fn run_code(piece: u32, offset: u32, registers: Registers) {
+    let eip = CODE + piece % PIECES * PIECE + offset % PIECE;
+    enter(Way::Jump, Registers { eip, ..registers });
 }
 
 /// A few instructions, filled up with `nop`.
@@ -131,8 +136,9 @@ fn allocate(address: u32, permissions: Permissions) -> Result<(), Error> {
 #[allow(unsafe_code)]
 fn word(address: u32) -> &'static AtomicU32 {
     let address = core::ptr::with_exposed_provenance::<AtomicU32>(address as usize);
-    // SAFETY: `found` and `lay` have mapped the page, aligned; it is reached by nothing but atomic accesses and the stub, and
-    // any bits are a number. In a member it may be gone: then the access is that member's page fault.
+    // SAFETY: `found` and `lay` have mapped the page, aligned. Only atomic accesses and the stub
+    // reach it, and any bits are a number. A member may have unmapped it: then the access is a page
+    // fault of that member.
     unsafe { &*address }
 }
 

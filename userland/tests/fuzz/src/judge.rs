@@ -1,4 +1,4 @@
-//! The supervisor: starts a family, waits a while, ends what is left, and counts.
+//! The supervisor: starts a family, waits a while, ends the processes that are left, and counts.
 
 use core::fmt;
 use core::sync::atomic::Ordering;
@@ -20,47 +20,50 @@ use crate::member::nurse;
 use crate::options::Options;
 use crate::random::Random;
 
-/// The most that a family may have.
+/// The most frames that a family may have.
 const FRAMES: u32 = 900;
 const PROCESSES: u32 = 60;
-/// How long a family may take, in microseconds of the machine's clock.
+/// How long a family may run, in microseconds of the machine's clock.
 const PATIENCE: u64 = 60_000;
-/// Turns of the scheduler after which a family in which nobody runs is ended.
+/// Turns of the scheduler after which a family is ended if none of its processes runs.
 const TURNS: u32 = 1500;
-/// How long a pager of the family's own may take for a fault, in milliseconds.
+/// The timeout for faults that a pager of the family serves, in milliseconds.
 const FAULT_TIMEOUT: u32 = 2;
-/// Batches after which the supervisor's own memory and the pager's books have grown as far as they do.
+/// Batches after which the supervisor's memory and the pager's tables no longer grow.
 const WARM_UP: u32 = 24;
-/// How often a single batch is run, and after how many of these rounds nothing may change any more.
+/// How often a single batch is run, and after how many of these rounds the counts must stay the
+/// same.
 const ROUNDS: u32 = 6;
 const WARM_ROUNDS: u32 = 3;
-/// Batches between two looks at the interrupt lines.
+/// Batches between two checks of the interrupt lines.
 const LINES_EVERY: u32 = 16;
-/// Batches that are compared as one when pages go and come, and how much two such groups may differ.
+/// Batches that are compared as one when pages are swapped, and by how much two such groups may
+/// differ.
 const GROUP: u32 = 48;
 const SLACK: u32 = 96;
-/// How much the pager's books may grow after the warm-up, in pages: they have a place for each process slot.
-pub const MORE_BOOKS: u32 = 16;
+/// By how many pages the pager's tables may grow after the warm-up: they have an entry for each
+/// process slot.
+pub const MORE_PAGER_PAGES: u32 = 16;
 /// The pages that the planted fault loses.
 const LOST: u32 = 0x3280_0000;
 
-/// What a batch left behind.
+/// What a batch has left behind.
 pub enum Finding {
-    /// A process of the family lives on.
+    /// A process of the family still lives.
     Survivors { before: u32, after: u32 },
-    /// Frames are missing, or there are too many.
+    /// There are fewer free frames than before, or more.
     Frames { before: u32, after: u32 },
     /// The pager still knows clients.
     Clients { before: u32, after: u32 },
     /// The pager still has pages on the disk.
     Slots { before: u32, after: u32 },
-    /// The pager uses more and more pages itself.
-    Books { before: u32, after: u32 },
+    /// The pager's own pages become more and more.
+    PagerPages { before: u32, after: u32 },
     /// Frames of the DMA pool are missing.
     Pool { before: u32, after: u32 },
     /// Interrupt lines are missing.
     Lines { before: u32, after: u32 },
-    /// A call of the supervisor's own failed.
+    /// A call of the supervisor failed.
     Supervisor(&'static str, Error),
 }
 
@@ -79,10 +82,10 @@ impl fmt::Display for Finding {
             Self::Slots { before, after } => {
                 write!(f, "disk: {after} pages are on it after the batch, {before} before")
             }
-            Self::Books { before, after } => {
+            Self::PagerPages { before, after } => {
                 write!(
                     f,
-                    "books: {after} pages are the pager's own after the batch, {before} before"
+                    "pager pages: {after} pages are the pager's own after the batch, {before} before"
                 )
             }
             Self::Pool { before, after } => {
@@ -106,25 +109,25 @@ pub struct Judge {
     rounds: u32,
     made: u64,
     succeeded: u64,
-    /// The counts after the warm-up, from which nothing may differ.
+    /// The counts after the warm-up, which must stay the same.
     settled: Option<Census>,
-    /// The pages of the pager's own then.
-    books: Option<u32>,
-    /// When pages go and come: the extremes of the first group of batches, and of this one.
+    /// The pager's own pages at that time.
+    pager_pages: Option<u32>,
+    /// When pages are swapped: the extremes of the first group of batches, and of this one.
     groups: [Option<Extremes>; 2],
-    /// Only a driver has a DMA pool and lines to count.
+    /// The counts that only a driver can make.
     drivers: Option<Drivers>,
     lost: u32,
 }
 
-/// What there was of what only drivers have.
+/// The counts before the first batch.
 struct Drivers {
     ids: Ids,
     pool: u32,
     lines: u32,
 }
 
-/// The least and the most of what is not exact.
+/// The least and the greatest of counts that are not exact.
 #[derive(Clone, Copy)]
 struct Extremes {
     free: (u32, u32),
@@ -143,7 +146,7 @@ impl Judge {
             Drivers { ids: Ids::take(), pool, lines }
         });
         let next = options.batch.unwrap_or(0);
-        let (settled, books, groups) = (None, None, [None; 2]);
+        let (settled, pager_pages, groups) = (None, None, [None; 2]);
         Ok(Self {
             options,
             next,
@@ -151,7 +154,7 @@ impl Judge {
             made: 0,
             succeeded: 0,
             settled,
-            books,
+            pager_pages,
             groups,
             drivers,
             lost: 0,
@@ -161,7 +164,7 @@ impl Judge {
     /// The number of the next batch, if more calls are wanted.
     pub fn next_batch(&mut self) -> Option<u32> {
         let wanted = match self.options.batch {
-            // Often enough for a leak to be told from memory that is kept.
+            // Often enough to tell a leak from memory that is kept.
             Some(_) => self.rounds < ROUNDS,
             None => self.made < u64::from(self.options.calls),
         };
@@ -174,7 +177,7 @@ impl Judge {
     /// Runs a batch and judges it.
     ///
     /// # Errors
-    /// What it left behind.
+    /// What it has left behind.
     pub fn run(&mut self, batch: u32) -> Result<(), Finding> {
         let supervisor = |call| move |error| Finding::Supervisor(call, error);
         println!("batch {batch}");
@@ -183,38 +186,12 @@ impl Judge {
         steps.store(0, Ordering::Relaxed);
         planted.store(0, Ordering::Relaxed);
         ground::successes().store(0, Ordering::Relaxed);
-        let root = match fork().map_err(supervisor("fork"))? {
-            Fork::Child => {
-                // Until its parent has set the bounds, it waits to be stopped and started.
-                yield_now();
-                nurse(&self.options, batch)
-            }
-            Fork::Parent { child } => child,
-        };
-        process_stop(root).map_err(supervisor("stop"))?;
-        let frames = match self.options.leave {
-            Some(_) => u32::MAX,
-            None => FRAMES.min(before.free / 4 * 3),
-        };
-        set_quota(root, frames, PROCESSES).map_err(supervisor("quota"))?;
-        set_fault_timeout(root, FAULT_TIMEOUT).map_err(supervisor("timeout"))?;
-        let mut random = Random::of(self.options.seed, batch, u32::MAX >> 16, 0);
-        if random.once_in(3) {
-            match set_pager(root, None) {
-                // The family's first process waits for the pager already, as it does where memory is short: it keeps it.
-                Ok(()) | Err(Error::Busy) => {}
-                Err(error) => return Err(supervisor("set_pager")(error)),
-            }
-        }
-        if self.drivers.is_some() && random.once_in(2) {
-            driver_allow(root, true).map_err(supervisor("driver_allow"))?;
-        }
-        copy_own_pages();
-        process_start(root).map_err(supervisor("start"))?;
+        let root = self.start_family(batch, before.free)?;
         watch(root);
         destroy(root, true).or_else(gone).map_err(supervisor("destroy"))?;
         wait(Some(root)).map_err(supervisor("wait"))?;
-        // Children of members that have ended are the supervisor's by now. This waits until their memory is free.
+        // Children of members that have ended are children of the supervisor by now. This waits
+        // until their memory is free.
         end_all_children();
         self.made += u64::from(steps.load(Ordering::Relaxed)).min(10_000);
         self.succeeded += u64::from(ground::successes().load(Ordering::Relaxed)).min(10_000);
@@ -228,7 +205,42 @@ impl Judge {
         self.judge(before, Census::take())
     }
 
-    /// After DMA frames have left quarantine, the pool is whole; and every line is free.
+    /// Forks the first process of a family, bounds it, and starts it. `free` frames are free.
+    fn start_family(&self, batch: u32, free: u32) -> Result<ProcessId, Finding> {
+        let supervisor = |call| move |error| Finding::Supervisor(call, error);
+        let root = match fork().map_err(supervisor("fork"))? {
+            Fork::Child => {
+                // The family waits until its quota is set and it is started.
+                yield_now();
+                nurse(&self.options, batch)
+            }
+            Fork::Parent { child } => child,
+        };
+        process_stop(root).map_err(supervisor("stop"))?;
+        let frames = match self.options.leave {
+            Some(_) => u32::MAX,
+            None => FRAMES.min(free / 4 * 3),
+        };
+        set_quota(root, frames, PROCESSES).map_err(supervisor("quota"))?;
+        set_fault_timeout(root, FAULT_TIMEOUT).map_err(supervisor("timeout"))?;
+        let mut random = Random::of(self.options.seed, batch, u32::MAX >> 16, 0);
+        if random.once_in(3) {
+            match set_pager(root, None) {
+                // The family's first process waits for the pager already, as it does when memory is
+                // short: it keeps that pager.
+                Ok(()) | Err(Error::Busy) => {}
+                Err(error) => return Err(supervisor("set_pager")(error)),
+            }
+        }
+        if self.drivers.is_some() && random.once_in(2) {
+            driver_allow(root, true).map_err(supervisor("driver_allow"))?;
+        }
+        copy_own_pages();
+        process_start(root).map_err(supervisor("start"))?;
+        Ok(root)
+    }
+
+    /// After the quarantine of DMA frames, the pool is whole, and every line is free.
     fn judge_drivers(&mut self) -> Result<(), Finding> {
         let Some(drivers) = &mut self.drivers else { return Ok(()) };
         drivers.ids.reclaim_all();
@@ -262,20 +274,22 @@ impl Judge {
             return self.judge_trend(after);
         }
         let settled = *self.settled.get_or_insert(after);
-        if settled.free + settled.books > after.free + after.books {
+        if settled.free + settled.pager_pages > after.free + after.pager_pages {
             return Err(Finding::Frames { before: settled.free, after: after.free });
         }
-        let first = *self.books.get_or_insert(settled.books);
-        if after.books > first + MORE_BOOKS {
-            return Err(Finding::Books { before: first, after: after.books });
+        let first = *self.pager_pages.get_or_insert(settled.pager_pages);
+        if after.pager_pages > first + MORE_PAGER_PAGES {
+            return Err(Finding::PagerPages { before: first, after: after.pager_pages });
         }
-        // More can only be free because somebody else gave something back; from now on that counts.
+        // More frames can be free only because another process gave some back. From now on that is
+        // the right count.
         self.settled = Some(after);
         Ok(())
     }
 
-    /// With swap, or when frames are few, the pager keeps and gives as it likes, so only what grows for ever is a finding: a group of batches in
-    /// which never so many frames were free, or so few slots used, as at the worst moment of the first group.
+    /// Judges when pages are swapped or frames are few. The counts are not exact then, so only what
+    /// grows for ever is a finding: a group of batches in which at all times fewer frames were
+    /// free, or more slots used, than at the worst moment of the first group.
     fn judge_trend(&mut self, after: Census) -> Result<(), Finding> {
         let group = &mut self.groups[1];
         let now = Extremes { free: (after.free, after.free), slots: (after.slots, after.slots) };
@@ -298,10 +312,10 @@ impl Judge {
         Ok(())
     }
 
-    /// Says how much was done.
+    /// Prints how much was done.
     pub fn report(&self) {
         let Census { processes, free, .. } = Census::take();
-        // The last batch that was asked for was not run.
+        // The last batch that was chosen was not run.
         let (seed, made, batches) = (self.options.seed, self.made, self.rounds - 1);
         println!(
             "fuzz: seed {seed}, {made} steps in {batches} batches, {} calls without an error: no finding \
@@ -318,8 +332,8 @@ impl Extremes {
     }
 }
 
-/// Gets an own copy of every page that the fork has made copy-on-write, while there are frames: the family may use them all
-/// up, and the supervisor must not need one meanwhile.
+/// Makes every page private that the fork has made copy-on-write, while there are frames: the
+/// family may use up all of them, and the supervisor must not need one meanwhile.
 fn copy_own_pages() {
     for (page, entry) in window().present_user() {
         let marks = entry.permissions();
@@ -327,17 +341,18 @@ fn copy_own_pages() {
             && !entry.is_writable()
             && let Ok(page) = UserPage::new(page.address())
         {
-            // If there is no frame, the next write says so.
+            // If there is no frame, the next write reports it.
             let _ = page_copy(Target::Caller, page, marks.difference(Permissions::COPY_ON_WRITE));
         }
     }
 }
 
-/// Waits until the family's first process has ended and its others are quiet, or its time is over.
+/// Waits until the family's first process has ended and no other one runs, or until its time is
+/// over.
 fn watch(root: ProcessId) {
     let end = clock() + PATIENCE;
     for _ in 0..TURNS {
-        let ended = info::process(root).is_none_or(|facts| facts.status == Status::Dying as u32);
+        let ended = info::process(root).is_none_or(|info| info.status == Status::Dying as u32);
         if ended || clock() >= end {
             return;
         }
@@ -345,7 +360,7 @@ fn watch(root: ProcessId) {
     }
 }
 
-/// A process that has ended by itself meanwhile is no failure.
+/// It is no failure if a process has ended by itself meanwhile.
 fn gone(error: Error) -> Result<(), Error> {
     if error == Error::NoSuchProcess { Ok(()) } else { Err(error) }
 }

@@ -1,13 +1,14 @@
-//! `fuzz SEED CALLS [OPTIONS]`: random calls, traps, flags and stores from ring 3, by families of processes; a supervisor
-//! that they cannot touch counts afterwards.
+//! `fuzz SEED CALLS [OPTIONS]`: random calls, traps, flags and stores from ring 3, made by families
+//! of processes. A supervisor that they cannot touch counts processes and memory afterwards.
 //!
-//! A batch is one family: a process under a quota that forks others like it. Each acts a few dozen times and ends, or is
-//! ended by its own mistakes; whoever is left when the batch's time is over is destroyed. Then as many processes and
-//! frames must be there as before. What each process does in each step depends on the seed, the batch, the member and the
-//! step alone, so a batch can be run again by itself (`--batch`), shown as C (`--print`), and made shorter (`--drop`).
+//! A batch is one family: a process under a quota that forks others like it. Each acts a few dozen
+//! times and ends, or is ended by its own mistakes; the processes that are left when the batch's
+//! time is over are destroyed. Then there must be as many processes and free frames as before. The
+//! actions of each process depend only on the seed, the batch, the member and the step. So a batch
+//! can be run again by itself (`--batch`), printed in C (`--print`), and made shorter (`--drop`).
 //!
-//! The machine ends with status 1 and a line `FINDING` if the counts differ, and with a kernel panic if there is one. Under
-//! `--icount` a seed replays to the instruction.
+//! The machine ends with status 1 and a line `FINDING` if the counts differ, and with a kernel
+//! panic if there is one. Under `--icount` a seed replays to the instruction.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -16,13 +17,13 @@ mod action;
 mod ballast;
 mod boundary;
 mod census;
-mod cpu;
 mod ground;
 mod judge;
 mod member;
 mod options;
 mod random;
 mod servers;
+mod skip;
 
 use libsys::println;
 

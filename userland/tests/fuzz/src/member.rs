@@ -1,4 +1,5 @@
-//! The processes of a family: the first, which only makes others, and the others, which act a few dozen times each.
+//! The processes of a family: the first, which only makes others, and the others, which act a few
+//! dozen times each.
 
 use core::sync::atomic::Ordering;
 
@@ -10,28 +11,26 @@ use libsys::{
 };
 
 use crate::action::{Action, Names};
-use crate::cpu::skip;
-use crate::ground::{self, roster};
+use crate::ground::{self, MEMBERS, roster};
 use crate::options::Options;
 use crate::random::Random;
+use crate::skip::skip;
 
 /// Steps of a member.
 pub const STEPS: u32 = 48;
-/// Members that the first process makes; their numbers begin at 1.
-pub const MEMBERS: u32 = 14;
 /// The most children that a member makes. Those of member `m` are `m * 16 + 1` and so on.
 const CHILDREN: u32 = 3;
-/// Members with a number from here on make none.
+/// Members with a number from here on make no children.
 const CHILDLESS: u32 = 16 * 16;
 
-/// Steps after which a member looks at the roster again.
+/// Steps after which a member reads the roster again.
 const MEET_EVERY: u32 = 8;
 
 /// The first process: makes the pages and the members, and waits for those that end by themselves.
 pub fn nurse(options: &Options, batch: u32) -> ! {
     let mut random = Random::of(options.seed, batch, 0, 0);
     if ground::lay(&mut random).is_err() {
-        // The memory that was left does not do for a family: so it makes no steps.
+        // There is too little memory for a family, so this one makes no steps.
         exit(0);
     }
     let mut previous = None;
@@ -44,7 +43,8 @@ pub fn nurse(options: &Options, batch: u32) -> ! {
             Ok(Fork::Child) => act(options, batch, member),
             Ok(Fork::Parent { child }) => {
                 roster(member).store(child.bits(), Ordering::Relaxed);
-                // All of these may be refused: by the quota, by a member that takes no clients, without `trust`.
+                // All of these may be refused: by the quota, by a member that accepts no clients,
+                // without `trust`.
                 if random.once_in(4) {
                     let _ = set_pager(child, previous);
                 }
@@ -60,7 +60,7 @@ pub fn nurse(options: &Options, batch: u32) -> ! {
     exit(0)
 }
 
-/// Acts until the steps are done; does not come back.
+/// Acts until the steps are done, and exits.
 fn act(options: &Options, batch: u32, first: u32) -> ! {
     let (mut member, mut children, mut step) = (first, 0, 0);
     let mut names = Names::default();
@@ -98,14 +98,14 @@ fn act(options: &Options, batch: u32, first: u32) -> ! {
             Ok(Fork::Parent { child }) => {
                 names.bear(child.bits());
             }
-            // No room under the quota, or the memory is not what it was: the member goes on without.
+            // The quota or the memory does not allow a child: the member goes on without one.
             Err(_) => {}
         }
     }
     exit(0)
 }
 
-/// Learns who one is and who the others are, and decides how to live.
+/// Reads the ids of the member and others, and chooses its handler and whether it accepts clients.
 fn introduce(options: &Options, batch: u32, member: u32, names: &mut Names) {
     let mut random = Random::of(options.seed, batch, member, 0xFFFF);
     let parent = identity().parent.map_or(0, ProcessId::bits);
@@ -116,7 +116,8 @@ fn introduce(options: &Options, batch: u32, member: u32, names: &mut Names) {
     {
         names.bear(child.bits());
     }
-    // One in four has no handler but the one that `fork` sets. There may be no frame for the exception stack.
+    // One member in four has only the handler that `fork` sets. There may be no frame for the
+    // exception stack.
     let handler: Option<fault::Handler> = if random.once_in(4) { None } else { Some(skip) };
     let _ = fault::set_handler(handler);
     if random.once_in(3) {

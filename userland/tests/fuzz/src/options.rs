@@ -10,26 +10,28 @@ pub const DROPPED: usize = 64;
 /// What to do.
 #[derive(Clone, Copy)]
 pub struct Options {
-    /// Ask the servers, instead of running families.
+    /// Send requests to the servers instead of running families.
     pub servers: bool,
-    /// Chooses everything.
+    /// The seed of all choices.
     pub seed: u32,
-    /// How many calls and traps to make, about.
+    /// About how many calls and traps to make.
     pub calls: u32,
     /// Run this batch alone.
     pub batch: Option<u32>,
-    /// Say each step in C before it is made.
+    /// Print each step in C before it is made.
     pub print: bool,
     /// Steps that are left out, as half-open ranges of `member * 65536 + step`.
     pub dropped: [(u32, u32); DROPPED],
     /// Leave so many frames free, and let the families use them up.
     pub leave: Option<u32>,
-    /// The supervisor loses a page whenever a family makes this step: a finding, to try out what is done about findings.
+    /// The supervisor loses a page whenever a family makes this step. The finding tests what is
+    /// done about findings.
     pub plant: Option<u32>,
 }
 
 impl Options {
-    /// Reads the arguments. Without any (as a first process has none) it is seed 1 and 20,000 calls.
+    /// Reads the arguments. Without any (as a first process has none) these are seed 1 and 20,000
+    /// calls.
     ///
     /// # Errors
     /// The first argument that cannot be read.
@@ -66,12 +68,12 @@ impl Options {
         Ok(options)
     }
 
-    /// Is this step left out? Its number is `member * 65536 + step`.
+    /// Whether this step is left out. Its number is `member * 65536 + step`.
     pub fn drops(&self, at: u32) -> bool {
         self.dropped.iter().any(|(first, end)| (*first..*end).contains(&at))
     }
 
-    /// Are all steps of a member left out by one range?
+    /// Whether all steps of a member are left out by one range.
     pub fn drops_all(&self, member: u32) -> bool {
         let (start, after) = (member << 16, (member + 1) << 16);
         self.dropped.iter().any(|(first, end)| *first <= start && *end >= after)
@@ -80,9 +82,9 @@ impl Options {
 
 /// Why the command line cannot be read.
 pub enum Unreadable {
-    /// An argument too many, or an option that there is not.
+    /// An argument too many, or an option that does not exist.
     Unknown(&'static str),
-    /// What is no number, and what it was to be.
+    /// An argument that is no number, and what it should be.
     NoNumber(&'static str, &'static str),
     /// A part of `--drop` that is no range.
     NoRange(&'static str),

@@ -1,4 +1,4 @@
-//! Numbers that look random and depend on nothing but where they are asked for.
+//! Numbers that look random and follow from the seed, the batch, the member and the step alone.
 
 /// A stream of numbers (SplitMix64: Steele, Lea, Flood, 2014).
 #[derive(Clone)]
@@ -7,8 +7,8 @@ pub struct Random(u64);
 impl Random {
     /// The stream for one action: leaving out another action does not change it.
     pub fn of(seed: u32, batch: u32, member: u32, action: u32) -> Self {
-        let place = u64::from(batch) << 32 | u64::from(member) << 16 | u64::from(action);
-        let mut random = Self(u64::from(seed) << 1 ^ place.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let key = u64::from(batch) << 32 | u64::from(member) << 16 | u64::from(action);
+        let mut random = Self(u64::from(seed) << 1 ^ key.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         random.next();
         random
     }
@@ -32,7 +32,7 @@ impl Random {
         self.below(times) == 0
     }
 
-    /// One of these.
+    /// One of the choices.
     pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len() as u32) as usize]
     }

@@ -1,11 +1,13 @@
-//! `fuzz servers SEED COUNT`: random messages, faults, clones and registrations that lie, to init, the pager and the disk.
+//! `fuzz servers SEED COUNT`: random messages, faults, clones and false registrations, sent to
+//! init, the pager and the disk.
 //!
-//! A batch is four askers that ask at the same time. Each request is put into the supervisor's page before it is made, so that
-//! the supervisor can tell which one is never answered. Afterwards the servers must live, know as many clients as
-//! before, have as many pages as before, and answer the supervisor as they always do.
+//! A batch is four askers that send requests at the same time. Each request is stored in the
+//! supervisor's page before it is made, so that the supervisor can tell which one is never
+//! answered. Afterwards the servers must live, have as many clients and pages as before, and answer
+//! the supervisor as before.
 //!
-//! An asker knows for some requests which answer would be wrong: whoever is not a child's parent may not register it or
-//! limit it, whoever is not the disk's parent may not admit anybody.
+//! For some requests an asker knows which answer would be wrong: only a child's parent may register
+//! or limit it, and only the disk's parent may admit a process.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -28,11 +30,11 @@ use libsys::{
 
 use crate::boundary::{address, number, page, permissions};
 use crate::census::Census;
-use crate::cpu::{load, skip, store};
 use crate::ground::{self, roster_of_supervisor};
-use crate::judge::MORE_BOOKS;
+use crate::judge::MORE_PAGER_PAGES;
 use crate::options::Options;
 use crate::random::Random;
+use crate::skip::{load, skip, store};
 
 /// Askers of a batch.
 const ASKERS: u32 = 4;
@@ -40,29 +42,29 @@ const ASKERS: u32 = 4;
 const REQUESTS: u32 = 64;
 /// How long a batch may take, in microseconds of the machine's clock.
 const PATIENCE: u64 = 4_000_000;
-/// Batches after which the servers' books have grown as far as they do.
+/// Batches after which the servers' tables no longer grow.
 const WARM_UP: u32 = 16;
-/// A page that askers send, and one that they receive in.
+/// The page that askers send, and the page in which they receive one.
 const PARCEL: u32 = 0x3280_0000;
 const INBOX: u32 = 0x3280_1000;
-/// Exit status of an asker that got an answer that it must not get.
+/// Exit status of an asker that got a wrong answer.
 const WRONG: u8 = 77;
 
-/// Names that registrations give: programs, and what is none.
+/// Names for registrations: of programs, and of none.
 const NAMES: [&[u8]; 9] =
     [b"fuzz", b"hog", b"pager", b"init", b"", b"nonesuch", b"../init", b"bin/hello", b"\xff\xfe"];
 
-/// What is wrong with the servers.
+/// A fault of the servers.
 pub enum Finding {
     /// An asker was never answered.
     Waits { asker: u32, request: u32 },
-    /// An asker got what it must not get.
+    /// An asker got a wrong answer.
     Answer { asker: u32, request: u32 },
     /// A server has ended.
     Ended { server: &'static str },
-    /// A server does not answer the supervisor as it did before.
+    /// A server answers the supervisor in another way than before.
     Differs { server: &'static str },
-    /// Something has grown.
+    /// A count has grown.
     Grown { what: &'static str, before: u32, after: u32 },
 }
 
@@ -86,7 +88,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The servers that there are.
+/// The servers.
 #[derive(Clone, Copy)]
 struct Servers {
     init: ProcessId,
@@ -99,12 +101,13 @@ impl Servers {
     fn find() -> Self {
         let init = ProcessId::first(0);
         let pager = identity().pager;
-        let others = info::processes().filter_map(|facts| ProcessId::new(facts.id).ok());
-        // With the boot word `swap` init does not name it; it is the child of init's that is neither pager nor this process.
+        let others = info::processes().filter_map(|info| ProcessId::new(info.id).ok());
+        // With the boot word `swap` init does not name the driver. It is the child of init that is
+        // neither the pager nor this process.
         let disk = names::find(Name::DISK).ok().or_else(|| {
-            others.filter(|other| *other != init && Some(*other) != pager && *other != id()).find(
-                |other| info::process(*other).is_some_and(|facts| facts.parent == init.bits()),
-            )
+            others
+                .filter(|other| *other != init && Some(*other) != pager && *other != id())
+                .find(|other| info::process(*other).is_some_and(|info| info.parent == init.bits()))
         });
         Self { init, pager, disk }
     }
@@ -117,11 +120,10 @@ impl Servers {
         random.pick(&[Some(self.init), self.pager, self.pager, self.disk]).unwrap_or(self.init)
     }
 
-    /// Those that have ended.
+    /// The server that has ended, if one has.
     fn ended(&self) -> Option<&'static str> {
-        let lives = |server| {
-            info::process(server).is_some_and(|facts| facts.status != Status::Dying as u32)
-        };
+        let lives =
+            |server| info::process(server).is_some_and(|info| info.status != Status::Dying as u32);
         let mut servers = self.all().into_iter();
         servers
             .find(|(_, server)| server.is_some_and(|server| !lives(server)))
@@ -129,7 +131,7 @@ impl Servers {
     }
 }
 
-/// Answers that may never change.
+/// Answers that must stay the same.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Known {
     disk: [u32; 4],
@@ -181,8 +183,8 @@ pub fn run(options: &Options) -> Result<u64, (u32, Finding)> {
         let statistics = Statistics::decode(ask(Request::Statistics).unwrap_or_default());
         let census = Census::take();
         if batch - first >= WARM_UP {
-            let (before, books) = *settled.get_or_insert((census, statistics));
-            compare(before, census, books, statistics).map_err(found)?;
+            let (before, statistics_before) = *settled.get_or_insert((census, statistics));
+            compare(before, census, statistics_before, statistics).map_err(found)?;
         }
         batch += 1;
     }
@@ -192,20 +194,20 @@ pub fn run(options: &Options) -> Result<u64, (u32, Finding)> {
 fn compare(
     before: Census,
     after: Census,
-    books: Statistics,
+    statistics_before: Statistics,
     statistics: Statistics,
 ) -> Result<(), Finding> {
     let grown = |what, before, after| Err(Finding::Grown { what, before, after });
     if after.processes != before.processes {
         return grown("processes", before.processes, after.processes);
     }
-    if statistics.clients != books.clients {
-        return grown("the pager's clients", books.clients, statistics.clients);
+    if statistics.clients != statistics_before.clients {
+        return grown("the pager's clients", statistics_before.clients, statistics.clients);
     }
-    if statistics.own_pages > books.own_pages + MORE_BOOKS {
-        return grown("the pager's pages", books.own_pages, statistics.own_pages);
+    if statistics.own_pages > statistics_before.own_pages + MORE_PAGER_PAGES {
+        return grown("the pager's pages", statistics_before.own_pages, statistics.own_pages);
     }
-    if !after.swaps && after.free + after.books < before.free + before.books {
+    if !after.swaps && after.free + after.pager_pages < before.free + before.pager_pages {
         return grown("frames in use (free ones are told)", before.free, after.free);
     }
     Ok(())
@@ -227,7 +229,7 @@ fn ask_all(options: &Options, batch: u32, servers: &Servers) -> Result<u64, Find
     for (asker, child) in (0..).zip(askers) {
         let Some(child) = child else { continue };
         let request = || roster_of_supervisor(asker).load(Ordering::Relaxed);
-        while info::process(child).is_some_and(|facts| facts.status != Status::Dying as u32) {
+        while info::process(child).is_some_and(|info| info.status != Status::Dying as u32) {
             if clock() >= end {
                 return Err(Finding::Waits { asker, request: request() });
             }
@@ -239,12 +241,12 @@ fn ask_all(options: &Options, batch: u32, servers: &Servers) -> Result<u64, Find
         }
         made += u64::from(request().min(REQUESTS));
     }
-    // What an asker has left behind are children that it made clients.
+    // The children that an asker has made clients and left behind.
     end_all_children();
     Ok(made)
 }
 
-/// Makes requests, and ends.
+/// Makes requests, and exits.
 fn be_asker(options: &Options, batch: u32, asker: u32, servers: &Servers) -> ! {
     // There may be no frame for the exception stack: then a bad address ends the asker.
     let _ = fault::set_handler(Some(skip));
@@ -265,7 +267,7 @@ fn be_asker(options: &Options, batch: u32, asker: u32, servers: &Servers) -> ! {
     exit(0)
 }
 
-/// Makes one request; `false` if the answer is wrong.
+/// Makes one request; returns `false` if the answer is wrong.
 fn make_request(random: &mut Random, servers: &Servers) -> bool {
     match random.below(16) {
         0..=2 => {
@@ -283,7 +285,7 @@ fn make_request(random: &mut Random, servers: &Servers) -> bool {
             true
         }
         14 => {
-            // One that does.
+            // A fault that happens.
             let at = address(random);
             let _ = if random.once_in(2) { load(at) } else { 0 };
             store_in_a_child(random, at);
@@ -345,7 +347,7 @@ fn ask_disk(random: &mut Random, servers: &Servers) -> bool {
         _ => [random.next() & 0xFF_FFFF, number(random), number(random), random.below(2)],
     };
     let Ok(answer) = call::message_call(disk, words, transfer(random)) else { return true };
-    // Nobody but init may admit.
+    // Only init may admit a process.
     words[0] != 6
         || protocol::decode_answer(answer.words).err().is_some_and(|why: DiskError| {
             matches!(why, DiskError::NotPermitted | DiskError::NotUnderstood | DiskError::BadRange)
@@ -359,12 +361,12 @@ fn ask_init(random: &mut Random, servers: &Servers) -> bool {
         words[random.below(4) as usize] = number(random);
     }
     let Ok(answer) = call::message_call(servers.init, words, transfer(random)) else { return true };
-    // Whoever is named must be the disk's driver.
+    // The server that is named must be the disk's driver.
     names::answered(answer.words).is_err()
         || servers.disk.is_some_and(|it| it.bits() == answer.words[0])
 }
 
-/// Makes a child, has the pager take it, and registers it as this and that.
+/// Makes a child, gives it the pager, and registers it under several names.
 fn register_child(random: &mut Random, servers: &Servers) -> bool {
     let Some(pager) = servers.pager else { return true };
     let Ok(child) = libsys::process_create() else { return true };
@@ -379,7 +381,7 @@ fn register_child(random: &mut Random, servers: &Servers) -> bool {
                     store(PARCEL + offset, *byte);
                 }
                 if random.once_in(4) {
-                    // No end anywhere.
+                    // No zero byte ends the name.
                     for offset in 0..PAGE_SIZE / 64 {
                         store(PARCEL + offset, b'x');
                     }
@@ -390,7 +392,8 @@ fn register_child(random: &mut Random, servers: &Servers) -> bool {
                 let _ = call::message_call(pager, [3, child.bits(), number(random), 0], None);
             }
             4 => {
-                // The child gets a page before the pager knows it, or one in the pager's way.
+                // The child gets a page before the pager knows it, perhaps where the pager would
+                // map one.
                 if let Ok(to) = UserPage::new(page(random)) {
                     let target = Target::Process(child);
                     let _ = page_map(
@@ -413,7 +416,7 @@ fn register_child(random: &mut Random, servers: &Servers) -> bool {
     true
 }
 
-/// A store of a child's: its fault is the pager's, and what the pager refuses ends the child alone.
+/// A child stores at an address: its fault goes to the pager, and a refusal ends the child alone.
 fn store_in_a_child(random: &mut Random, at: u32) {
     if !random.once_in(4) {
         return;
@@ -431,7 +434,7 @@ fn store_in_a_child(random: &mut Random, at: u32) {
     }
 }
 
-/// A page that goes along or is wanted, or none, or one that is not there.
+/// A page that is sent or accepted, or none, or one that is absent.
 fn transfer(random: &mut Random) -> Option<PageTransfer> {
     let page = match random.below(8) {
         0..=2 => return None,
@@ -447,7 +450,7 @@ fn transfer(random: &mut Random) -> Option<PageTransfer> {
     Some(PageTransfer { page, send, accept: send.is_none() || random.once_in(2) })
 }
 
-/// Makes the page that the askers write their numbers in.
+/// Makes the page in which the askers store their requests.
 ///
 /// # Errors
 /// There is no memory for it.

@@ -1,15 +1,15 @@
-//! `compress`: a program that pages itself: 256 pages in 48 frames and a piece of memory for compressed pages (Appel
-//! and Li 1991, "data-compression paging").
+//! `compress`: a program that pages itself: 256 pages in 48 frames and a piece of memory for
+//! compressed pages (Appel and Li 1991, "data-compression paging").
 //!
-//! The program writes text, tables, zeros and noise, then writes some pages again, then reads all bytes in another
-//! order. Its handler does the rest ([`appel_li::tier`]).
+//! The program writes text, tables, zeros and noise, then writes some pages again, then reads all
+//! bytes in another order. Its fault handler pages ([`appel_li::tier`]).
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
 
 use appel_li::failure::{Failure, expect};
-use appel_li::places::{END, START, load, place, store};
 use appel_li::random::Random;
+use appel_li::raw_pages::{END, START, load, raw_page, store};
 use appel_li::tier::{FRAMES, PAGES, Tier, public};
 use libsys::abi::fault::Access;
 use libsys::abi::layout::{EXCEPTION_STACK, PAGE_SIZE};
@@ -21,12 +21,12 @@ use spin::Mutex;
 libsys::main!(main);
 
 const WORDS: u32 = PAGE_SIZE / 4;
-/// Each page is written again with this chance: one in so many.
+/// One page in so many is written again.
 const AGAIN: u32 = 3;
-/// Every so many-th word of it.
+/// One word in so many of such a page is written.
 const STRIDE: u32 = 50;
 
-/// The handler's, while the program touches the arena.
+/// The pager, which the handler uses while the program touches the arena.
 static TIER: Mutex<Option<Tier>> = Mutex::new(None);
 
 fn main() -> Result<(), Failure> {
@@ -79,7 +79,7 @@ fn serve(fault: &mut Fault<'_>) -> Handled {
         return Handled::PassOn;
     }
     let page = ((fault.address() - START) / PAGE_SIZE) as u16;
-    // Locked: the pager itself has faulted, which only its own memory could mend.
+    // If it is locked, the pager itself has faulted, which it cannot repair.
     let mut tier = TIER.try_lock();
     let brought = tier.as_deref_mut().and_then(Option::as_mut).map(|tier| tier.bring(page));
     match brought {
@@ -96,7 +96,8 @@ fn put(page: u16, word: u32, version: u8) {
     store(address(page, word), content(page, word, version));
 }
 
-/// What is in a word: a page of eight is noise, and one zeros; the others are text or tables of numbers.
+/// The contents of a word. One page in eight is noise, and one zeros; the others are text or tables
+/// of numbers.
 fn content(page: u16, word: u32, version: u8) -> u32 {
     const TEXT: [[u8; 4]; 8] =
         [*b"page", *b" by ", *b"fram", *b"e an", *b"d no", *b" one", *b"asks", *b" why"];
@@ -112,14 +113,14 @@ fn content(page: u16, word: u32, version: u8) -> u32 {
     first.wrapping_add(u32::from(version))
 }
 
-/// Pages of the arena that are present.
+/// How many pages of the arena are present.
 fn present() -> u32 {
     (0..PAGES).filter(|page| window().entry_of(public(*page).page()).is_some()).count() as u32
 }
 
-/// Bytes of the exception stack that were ever written: it was zeros at first.
+/// How many bytes of the exception stack were ever written. It began with zeros.
 fn stack_used() -> Result<u32, Failure> {
-    let second = place((END - START) / PAGE_SIZE - 1);
+    let second = raw_page((END - START) / PAGE_SIZE - 1);
     primitives::map2(UserPage::known(EXCEPTION_STACK), second, Permissions::empty())?;
     let words = (0..WORDS).take_while(|word| load(second.address() + 4 * word) == 0);
     Ok(PAGE_SIZE - 4 * words.count() as u32)

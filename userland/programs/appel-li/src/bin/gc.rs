@@ -1,9 +1,10 @@
-//! `gc`: a generational collector whose write barrier is the page (Appel and Li 1991, "generational garbage
-//! collection"), once by protection faults and once by dirty bits.
+//! `gc`: a generational collector whose write barrier is the page (Appel and Li 1991, "generational
+//! garbage collection"), once with protection faults and once with dirty bits.
 //!
-//! The mutator has a table: a tree of old cells with a slot at each leaf. It builds lists and trees, forgets most, puts
-//! some into slots (an old cell that refers to young ones) and puts new cells into lists that are there. What each
-//! slot must hold follows from seeds. The two runs are the same to the step, and must leave the same cells.
+//! The mutator has a table: a tree of old cells with a slot at each leaf. It builds lists and
+//! trees, drops most of them, puts some into slots (so that an old cell refers to young ones), and
+//! inserts new cells into lists. The right contents of each slot follow from seeds. The two runs
+//! make the same steps, and must leave the same cells.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -17,8 +18,8 @@ use appel_li::barrier::{ByDirtyBits, ByFaults};
 use appel_li::copying::{CELL, Value};
 use appel_li::failure::{Failure, expect};
 use appel_li::generations::{Full, Generations, Watched};
-use appel_li::places::{self, START, place};
 use appel_li::random::Random;
+use appel_li::raw_pages::{self, START, raw_page};
 use appel_li::shapes::Shape;
 use libsys::runtime::counter;
 use libsys::{Error, PageRange, Target, println, range_unmap};
@@ -32,16 +33,16 @@ const OLD: u32 = 160;
 /// Slots: 2 to the power of this.
 const DEPTH: u32 = 12;
 const STEPS: u32 = 60_000;
-/// A structure out of so many is kept.
+/// One structure in so many is kept.
 const KEPT: u32 = 8;
 
-/// What a run has come to.
+/// The result of a run.
 struct Run {
     faults: u32,
-    /// Pages scanned, those of the last collection included.
+    /// Pages scanned, including those of the last collection.
     scanned: u32,
     cells: u32,
-    /// Of all words that are left.
+    /// A sum over all words that are left.
     words: u32,
 }
 
@@ -58,19 +59,19 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The mutator's side.
+/// The mutator.
 struct Mutator<M> {
     heap: Generations<M>,
     /// The table.
     roots: [Value; 1],
-    /// What each slot must hold.
+    /// The structure in each slot.
     slots: Vec<Shape>,
     random: Random,
 }
 
 fn run<M: Watched>(name: &str, memory: M) -> Result<Run, Failure> {
     let pages = NURSERY + 2 * OLD;
-    places::allocate(place(0), pages)?;
+    raw_pages::allocate(raw_page(0), pages)?;
     let faults = ByFaults::faults();
     let start = counter::now();
     let heap = Generations::new(memory, START, NURSERY, OLD);
@@ -87,7 +88,7 @@ fn run<M: Watched>(name: &str, memory: M) -> Result<Run, Failure> {
     );
     println!("gc: by {name}: all {} slots hold what they should", 1 << DEPTH);
     for first in (0..pages).step_by(PageRange::LIMIT as usize) {
-        let range = PageRange::new(place(first), PageRange::LIMIT.min(pages - first))?;
+        let range = PageRange::new(raw_page(first), PageRange::LIMIT.min(pages - first))?;
         range_unmap(Target::Caller, range, libsys::Permissions::empty())?;
     }
     Ok(Run { faults, scanned: mutator.heap.work().pages, cells, words })
@@ -120,7 +121,7 @@ impl<M: Watched> Mutator<M> {
         }
     }
 
-    /// Puts a cell behind the first one of a slot's list, if it has one.
+    /// Inserts a cell behind the first one of a slot's list, if the slot has a list.
     fn grow(&mut self, slot: u32) -> Result<(), Full> {
         let Shape::List { grown, .. } = &mut self.slots[slot as usize] else { return Ok(()) };
         let number = Value::number(*grown);
@@ -159,7 +160,7 @@ impl<M: Watched> Mutator<M> {
         Ok(())
     }
 
-    /// Moves what is needed together; how many cells that are, and a sum of their words.
+    /// Moves the live cells together. Returns how many they are, and a sum of their words.
     fn leave(&mut self) -> Result<(u32, u32), Full> {
         self.heap.collect(&mut self.roots)?;
         self.heap.major(&mut self.roots);

@@ -1,11 +1,13 @@
-//! `guard`: a heap that finds its own end by a fault (Appel and Li 1991, "heap overflow detection").
+//! `guard`: a heap whose overflow is found by a fault (Appel and Li 1991, "heap overflow
+//! detection").
 //!
-//! Cells come from three instructions without a check. The page after the heap is absent; the first cell that reaches
-//! into it faults. The handler copies what is still needed into another space, gives that more pages if it is over
-//! half full, and the allocation begins again.
+//! Cells are allocated by three instructions without a check. The page after the heap is absent;
+//! the first cell that reaches into it faults. The handler copies the live cells into the other
+//! space, gives that space more pages if it is more than half full, and the allocation begins
+//! again.
 //!
-//! The program builds stacks of numbered cells, forgets all but one of them now and then, and keeps all its references in [`ROOTS`]
-//! while it allocates: any allocation may move every cell.
+//! The program builds stacks of numbered cells and drops all but one of them now and then. It keeps
+//! all its references in [`ROOTS`], because any allocation may move every cell.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -15,8 +17,8 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use appel_li::bump;
 use appel_li::copying::{CELL, Copying, Value};
 use appel_li::failure::{Failure, expect};
-use appel_li::places::{self, Places, load, place, store};
 use appel_li::random::Random;
+use appel_li::raw_pages::{self, RawPages, load, raw_page, store};
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::paging::fault::{Fault, Handled};
 use libsys::paging::primitives;
@@ -26,9 +28,9 @@ libsys::main!(main);
 
 const CELLS: u32 = 800_000;
 const STACKS: usize = 16;
-/// A cell out of so many is the last one of its stack, which is forgotten then.
+/// After so many cells on average a stack is dropped.
 const FORGET: u32 = 1_500;
-/// A cell out of so many goes to the stack that is kept.
+/// One cell in so many goes to the stack that is never dropped.
 const KEPT: u32 = 64;
 /// Pages of either space at the beginning.
 const PAGES: u32 = 4;
@@ -49,7 +51,7 @@ fn main() -> Result<(), Failure> {
     bump::set_next(start(0));
     primitives::trap(Some(collect))?;
     let mut random = Random::new(40);
-    // Numbers from the bottom of each stack to its top are those of `pushed` in order; the heap is not asked.
+    // The numbers of each stack, in order; they are known without the heap.
     let mut model = [Model::EMPTY; STACKS];
     for number in 0..CELLS {
         let stack = which(&mut random);
@@ -80,17 +82,18 @@ fn main() -> Result<(), Failure> {
     expect("faults while reading", FAULTS.load(Relaxed), faults)
 }
 
-/// The stack for the next cell. Stack 0 is never forgotten, so that it moves each time, and gets few.
+/// The stack for the next cell. Stack 0 is never dropped, so that it moves each time, and gets few
+/// cells.
 fn which(random: &mut Random) -> usize {
     let others = random.below(STACKS as u32 - 1) as usize + 1;
     if random.below(KEPT) == 0 { 0 } else { others }
 }
 
-/// What a stack holds, known without the heap.
+/// The contents of a stack, known without the heap.
 #[derive(Clone, Copy)]
 struct Model {
     cells: u32,
-    /// Of each number times its place, counted from the bottom and 1.
+    /// The sum of each number times its position, counted from 1 at the bottom.
     sum: u32,
 }
 
@@ -103,7 +106,7 @@ impl Model {
     }
 }
 
-/// A new top for a stack. The root is read after the allocation, which may change it.
+/// Pushes a new top. The root is read after the allocation, which may change it.
 fn push(stack: usize, number: u32) {
     let cell = bump::allocate();
     store(cell, Value::number(number).word());
@@ -114,7 +117,7 @@ fn push(stack: usize, number: u32) {
 fn cells(stack: usize) -> impl Iterator<Item = u32> {
     let top = Value::from_word(ROOTS[stack].load(Relaxed)).as_cell();
     let cells = core::iter::successors(top, |cell| Value::from_word(load(*cell + 4)).as_cell());
-    // A circle would have no end.
+    // A cycle would have no end.
     cells.take(CELLS as usize + 1)
 }
 
@@ -129,10 +132,10 @@ fn walk(stack: usize) -> Result<Model, Failure> {
     Ok(found)
 }
 
-/// First address of a space.
+/// The first address of a space.
 fn start(space: u32) -> u32 {
     // One page beyond the limit is never mapped.
-    place(space * 2 * LIMIT).address()
+    raw_page(space * 2 * LIMIT).address()
 }
 
 /// Gives a space at least so many pages.
@@ -143,13 +146,13 @@ fn extend(space: u32, pages: u32) -> Result<(), Error> {
         return Err(Error::OutOfFrames);
     }
     if pages > present {
-        places::allocate(place(space * 2 * LIMIT + present), pages - present)?;
+        raw_pages::allocate(raw_page(space * 2 * LIMIT + present), pages - present)?;
         size.store(pages, Relaxed);
     }
     Ok(())
 }
 
-/// The handler: a write to the guard page has everything move into the other space.
+/// The fault handler: a write to the guard page moves all live cells into the other space.
 fn collect(fault: &mut Fault<'_>) -> Handled {
     let space = SPACE.load(Relaxed);
     let guard = start(space) + SIZES[space as usize].load(Relaxed) * PAGE_SIZE;
@@ -166,7 +169,7 @@ fn collect(fault: &mut Fault<'_>) -> Handled {
 fn move_to(space: u32) -> Result<(), Error> {
     let old = start(1 - space)..bump::next();
     extend(space, SIZES[(1 - space) as usize].load(Relaxed))?;
-    let mut memory = Places;
+    let mut memory = RawPages;
     let mut copying = Copying::new(&mut memory, old, start(space));
     for root in &ROOTS {
         root.store(copying.root(Value::from_word(root.load(Relaxed))).word(), Relaxed);

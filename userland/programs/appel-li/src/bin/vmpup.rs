@@ -1,12 +1,15 @@
-//! `vmpup`: what a protection fault that a program serves itself costs, by the three measurements of Appel and Li
-//! (1991), section 3.
+//! `vmpup`: what a protection fault costs that a program handles itself, by the three measurements
+//! of Appel and Li (1991), section 3.
 //!
-//! - `prot1+trap+unprot`: a random protected page is written; the handler protects another one and unprotects it.
-//! - `protN+trap+unprot`: 100 pages are protected together, then written in random order; the handler unprotects each.
-//! - `trap`: a protected page is written; the handler goes on after the instruction and changes nothing.
+//! - `prot1+trap+unprot`: a random protected page is written; the handler protects another page and
+//!   unprotects this one.
+//! - `protN+trap+unprot`: 100 pages are protected together and then written in random order; the
+//!   handler unprotects each.
+//! - `trap`: a protected page is written; the handler skips the instruction and changes nothing.
 //!
-//! A row is ticks of the counter for one fault, from before the write to after it, the loop around it and its share of
-//! PROTN included. The order of the pages is made outside the time that is taken.
+//! A row is the ticks of the counter for one fault, from before the write to after it, including
+//! the loop around it and its share of PROTN. The order of the pages is made outside of the
+//! measured time.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -14,8 +17,8 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use appel_li::failure::{Failure, expect};
-use appel_li::places::{self, TOUCH_LENGTH, place, touch};
 use appel_li::random::Random;
+use appel_li::raw_pages::{self, TOUCH_LENGTH, raw_page, touch};
 use libsys::paging::fault::{Fault, Handled};
 use libsys::paging::primitives;
 use libsys::runtime::counter;
@@ -35,7 +38,7 @@ static OPEN: AtomicU32 = AtomicU32::new(0);
 type Order = [u32; PAGES as usize];
 
 fn main() -> Result<(), Failure> {
-    places::allocate(place(0), PAGES)?;
+    raw_pages::allocate(raw_page(0), PAGES)?;
     let mut random = Random::new(1991);
     let mut order: Order = core::array::from_fn(|index| index as u32);
     println!("vmpup: {PAGES} pages in random order, counted in {}", counter::unit());
@@ -54,15 +57,15 @@ fn main() -> Result<(), Failure> {
 
 fn one_at_a_time(order: &mut Order, random: &mut Random) -> Result<u32, Failure> {
     primitives::trap(Some(swap_protection))?;
-    primitives::protn(PageRange::new(place(0), PAGES)?)?;
+    primitives::protn(PageRange::new(raw_page(0), PAGES)?)?;
     let open = order[PAGES as usize - 1];
-    primitives::unprot(place(open))?;
+    primitives::unprot(raw_page(open))?;
     OPEN.store(open, Ordering::Relaxed);
     let mut ticks = 0;
     for _ in 0..ROUNDS {
         let last = order[PAGES as usize - 1];
         random.shuffle(order);
-        // The page that is open would not fault.
+        // A write to the page that is not protected would not fault.
         if order[0] == last {
             order.swap(0, 1);
         }
@@ -73,7 +76,7 @@ fn one_at_a_time(order: &mut Order, random: &mut Random) -> Result<u32, Failure>
 
 fn all_together(order: &mut Order, random: &mut Random) -> Result<u32, Failure> {
     primitives::trap(Some(unprotect))?;
-    let pages = PageRange::new(place(0), PAGES)?;
+    let pages = PageRange::new(raw_page(0), PAGES)?;
     let mut ticks = 0;
     for _ in 0..ROUNDS {
         random.shuffle(order);
@@ -89,12 +92,12 @@ fn all_together(order: &mut Order, random: &mut Random) -> Result<u32, Failure> 
 
 fn nothing_but_traps() -> Result<u32, Failure> {
     primitives::trap(Some(skip))?;
-    primitives::prot1(place(0))?;
-    Ok(time(|| (0..TRAPS).for_each(|_| touch(place(0)))))
+    primitives::prot1(raw_page(0))?;
+    Ok(time(|| (0..TRAPS).for_each(|_| touch(raw_page(0)))))
 }
 
 fn write_all(order: &Order) {
-    order.iter().for_each(|index| touch(place(*index)));
+    order.iter().for_each(|index| touch(raw_page(*index)));
 }
 
 #[inline(always)]
@@ -111,8 +114,8 @@ fn count() {
 fn swap_protection(fault: &mut Fault<'_>) -> Handled {
     count();
     let Some(page) = fault.page() else { return Handled::PassOn };
-    let before = place(OPEN.load(Ordering::Relaxed));
-    OPEN.store(page.page().number() - place(0).page().number(), Ordering::Relaxed);
+    let before = raw_page(OPEN.load(Ordering::Relaxed));
+    OPEN.store(page.page().number() - raw_page(0).page().number(), Ordering::Relaxed);
     match primitives::prot1(before).and_then(|()| primitives::unprot(page)) {
         Ok(()) => Handled::Resume,
         Err(_) => Handled::PassOn,
@@ -130,7 +133,8 @@ fn unprotect(fault: &mut Fault<'_>) -> Handled {
 #[allow(unsafe_code)]
 fn skip(fault: &mut Fault<'_>) -> Handled {
     count();
-    // SAFETY: while this is the handler, only `touch` faults, whose one instruction changes no register.
+    // SAFETY: while this handler is installed, only `touch` faults, whose one instruction changes
+    // no register.
     unsafe { fault.resume_at(fault.eip() + TOUCH_LENGTH) };
     Handled::Resume
 }

@@ -1,4 +1,5 @@
-//! The heap against a model that never collects: what the roots reach is the same, whatever happened before.
+//! The heap against a model that never collects: what the roots reach is the same, whatever
+//! happened before.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -16,7 +17,7 @@ const ROOTS: usize = 5;
 enum By {
     /// A write to a watched page faults, once.
     Faults,
-    /// Every write leaves a mark.
+    /// Every write sets a mark, without a fault.
     Marks,
 }
 
@@ -63,7 +64,7 @@ impl Watched for Model {
     }
 }
 
-/// What a field or root of the model holds.
+/// The contents of a field or root of the model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Held {
     Nothing,
@@ -73,13 +74,13 @@ enum Held {
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// A new cell in a root, of what two roots hold.
+    /// A root becomes a new cell with the contents of two roots.
     Cons(usize, usize, usize),
-    /// So many cells of numbers before what a root holds.
+    /// So many new cells with numbers are put before the contents of a root.
     Numbers(usize, u32),
-    /// A field of a root's cell becomes what another root holds.
+    /// A field of a root's cell becomes the contents of another root.
     Set(usize, u32, usize),
-    /// A root becomes what a field of another one's cell holds.
+    /// A root becomes the contents of a field of another root's cell.
     Follow(usize, usize, u32),
     Forget(usize),
     Collect,
@@ -170,7 +171,8 @@ impl World {
         Ok(())
     }
 
-    /// Every path from the roots reads the same here and in the model, and cells are shared as there.
+    /// Every path from the roots reads the same in the heap and in the model, and the same cells
+    /// are shared.
     fn assert_alike(&self) {
         let mut cells = HashMap::new();
         let mut objects = HashMap::new();
@@ -212,7 +214,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn run(by: By, steps: &[Step]) -> World {
     let mut world = World::new(by);
     for step in steps {
-        // A full heap has lost nothing; it goes on with less to hold.
+        // A full heap has lost nothing. The run goes on with fewer live cells.
         if world.step(*step).is_err() {
             world.assert_alike();
             (world.roots[0], world.held[0]) = (Value::NOTHING, Held::Nothing);

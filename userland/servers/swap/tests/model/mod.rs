@@ -1,14 +1,16 @@
-//! A machine in little: clients with tables and few frames, a disk that can fail, and clients that go on running while
-//! the pager works.
+//! A model of the machine: clients with page tables, few frames, a disk that can fail, and clients
+//! that go on running while the pager works.
 //!
-//! Each frame contains a pattern made from a *tag*, and the model knows which tag was written last: through whatever mapping,
-//! whoever wrote. When a page goes, the model notes the tag that its frame had; the frame in which the page comes back should
-//! have the same one. A client looks at a page's bytes each time it touches it, so no byte may ever differ.
+//! Each frame contains a pattern made from a *tag*, and the model knows which tag was written last,
+//! through whatever mapping and by whatever process. When a page goes, the model notes the tag of
+//! its frame; the frame in which the page comes back must have the same tag. A client looks at a
+//! page's bytes each time it touches the page, so no byte may ever differ.
 //!
-//! With [`Model::relatives`], clients, a server without a pager and a second pager do to pages all that calls allow. The model
-//! keeps the kernel's rule for mark 9 (`kernel/core/src/memory/clean.rs`), unless [`Model::kernel_rule`] is off.
+//! With [`Model::relatives`], clients, a server without a pager and a second pager do to pages all
+//! that calls allow. The model follows the kernel's rule for the mark `PAGER`
+//! (`kernel/core/src/memory/clean.rs`), unless [`Model::kernel_rule`] is off.
 
-// Each test file uses a part of it.
+// Each test file uses a part of the model.
 #![allow(dead_code)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,16 +18,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use libsys::abi::fault::Access;
 use libsys::abi::layout::EXCEPTION_STACK;
 use libsys::{Entry, EntryFlags, Frame, Page, Permissions, ProcessId, UserPage};
-use swap::place::{MINE, Rights};
-use swap::world::{Failure, Nature};
-use swap::{Bytes, CLUSTER, Disk, DiskError, Memory, Served, Swap, World};
+use swap::backend::{GiveError, PageClass};
+use swap::page::Rights;
+use swap::{Backend, Bytes, CLUSTER, Disk, DiskError, Memory, Served, Swap};
 
 /// Pages of the program that are only read, and their tags.
 pub const TEXT: core::ops::Range<u32> = 0x800..0x808;
 /// Pages that are zeros at first.
 pub const HEAP: core::ops::Range<u32> = 0x1_03E0..0x1_0420;
-/// Pages that are none of the pager's business.
-pub const ELSEWHERE: core::ops::Range<u32> = 0x6_0000..0x6_0004;
+/// Pages in no region.
+pub const FOREIGN: core::ops::Range<u32> = 0x6_0000..0x6_0004;
 /// The exception stack.
 pub const EXCEPTION: u32 = EXCEPTION_STACK >> 12;
 
@@ -50,73 +52,79 @@ fn file_tag(page: u32) -> u32 {
 
 struct Client {
     leaves: BTreeMap<u32, Entry>,
-    /// The tags of pages that are with the pager.
-    away: BTreeMap<u32, u32>,
-    begun: bool,
-    /// It views something, so it cannot be viewed.
+    /// The tags of pages that are paged out.
+    paged_out: BTreeMap<u32, u32>,
+    started: bool,
+    /// The client has a view, so it cannot be viewed.
     views: bool,
-    /// The pager's view of it was lost since the pager last asked.
-    unseen: bool,
+    /// The pager's view of the client was lost since the pager last asked.
+    view_lost: bool,
 }
 
 impl Client {
-    const fn new(begun: bool) -> Self {
-        Self { leaves: BTreeMap::new(), away: BTreeMap::new(), begun, views: false, unseen: true }
+    const fn new(started: bool) -> Self {
+        Self {
+            leaves: BTreeMap::new(),
+            paged_out: BTreeMap::new(),
+            started,
+            views: false,
+            view_lost: true,
+        }
     }
 }
 
 struct RamFrame {
     bytes: Box<Bytes>,
     count: u32,
-    /// What was written last.
+    /// The tag that was written last.
     tag: u32,
 }
 
-/// A page that the pager holds.
+/// A page that the pager has taken.
 #[derive(Clone, Copy)]
-struct HeldPage {
+struct TakenPage {
     client: ProcessId,
     page: u32,
     leaf: Entry,
 }
 
-/// Whose page it is: a client's, or the server's.
+/// The process that a page belongs to: a client, or the server if `None`.
 type Side = Option<ProcessId>;
 
 /// The machine.
 pub struct Model {
     clients: BTreeMap<u32, (ProcessId, Client)>,
     frames: BTreeMap<u32, RamFrame>,
-    /// The pages of a process without a pager, to which clients lend theirs.
+    /// The pages of a process without a pager, which gets pages from clients.
     server: BTreeMap<u32, Entry>,
     frame_limit: usize,
     own_pages: BTreeSet<usize>,
-    held: [Option<HeldPage>; CLUSTER],
+    taken: [Option<TakenPage>; CLUSTER],
     scratch: Option<u32>,
     slots: Vec<Bytes>,
     buffer: [Bytes; CLUSTER],
-    /// One in so many requests fails; 0 for none.
+    /// One in so many requests to the disk fails; 0 for none.
     pub disk_fails: u32,
     /// Requests that wrote to the disk.
     pub writes: u32,
     random: u64,
-    /// Who waits for the pager.
+    /// The clients that wait for the pager.
     blocked: Vec<ProcessId>,
-    /// A client was ended because it could not be served.
+    /// How many clients ended because a fault could not be served.
     pub killed: u32,
-    /// What a client writes just before a page of it is taken: the page and the tag.
+    /// A write that happens just before a page is taken: the client, the page, and the tag.
     pub before_taking: Option<(ProcessId, u32, u32)>,
-    /// The page that a client lends to the server just before it is taken.
+    /// A page that its client maps in the server just before it is taken.
     pub lent_before_taking: Option<(ProcessId, u32)>,
-    /// Has every client used up its quota when a page is given back?
+    /// Whether every client has used up its quota when a page is given back.
     pub no_quota: bool,
-    /// Does anything happen while the pager works?
+    /// Whether clients run while the pager works.
     pub is_busy: bool,
-    /// Do clients and others map, lend, move, protect, and change pagers?
+    /// Whether clients and others map, share, move and protect pages, and change pagers.
     pub relatives: bool,
-    /// Does the kernel keep its rule for mark 9?
+    /// Whether the kernel follows its rule for the mark `PAGER`.
     pub kernel_rule: bool,
-    /// Who forks just now, and what becomes of it.
+    /// The parents and children of forks that are under way.
     forking: Vec<ProcessId>,
 }
 
@@ -128,7 +136,7 @@ impl Model {
             server: BTreeMap::new(),
             frame_limit,
             own_pages: BTreeSet::new(),
-            held: [None; CLUSTER],
+            taken: [None; CLUSTER],
             scratch: None,
             slots: vec![[0; 4096]; slots],
             buffer: [[0; 4096]; CLUSTER],
@@ -190,7 +198,8 @@ impl Model {
         if self.free() == 0 {
             return None;
         }
-        // The lowest free number: a frame that was just given up comes back at once, which is what misleads a pager.
+        // The lowest free number: a frame that was just freed is used again at once, which is what
+        // can mislead a pager.
         let number = (1..).find(|number| !self.frames.contains_key(number)).unwrap();
         self.frames.insert(number, RamFrame { bytes: Box::new([0; 4096]), count: 1, tag: 0 });
         Some(number)
@@ -216,10 +225,10 @@ impl Model {
         self.frames.get_mut(&leaf.frame().number()).expect("a mapped frame is there")
     }
 
-    /// Puts a leaf in place of another. What the pager had is given up.
+    /// Replaces a leaf. If the page was paged out, its contents are given up.
     fn map(&mut self, id: ProcessId, page: u32, leaf: Entry) {
         let client = self.client(id).unwrap();
-        client.away.remove(&page);
+        client.paged_out.remove(&page);
         let old = client.leaves.insert(page, leaf);
         self.release(old.unwrap_or(Entry::ABSENT));
     }
@@ -238,7 +247,7 @@ impl Model {
 
     pub fn start(&mut self, swap: &mut Swap, id: ProcessId) {
         self.clients.insert(id.index(), (id, Client::new(true)));
-        let _ = swap.arrive(self, id);
+        let _ = swap.add_client(self, id);
     }
 
     pub fn exit(&mut self, id: ProcessId) {
@@ -246,17 +255,17 @@ impl Model {
         client.leaves.into_values().for_each(|leaf| self.release(leaf));
     }
 
-    /// What the client's page should contain.
+    /// The tag of the contents that the client's page must have.
     fn tag(&mut self, id: ProcessId, page: u32) -> u32 {
         let leaf = self.see(id, page);
         if leaf.is_present() {
             return self.ram(leaf).tag;
         }
         let at_first = if TEXT.contains(&page) { file_tag(page) } else { 0 };
-        self.client(id).unwrap().away.get(&page).copied().unwrap_or(at_first)
+        self.client(id).unwrap().paged_out.get(&page).copied().unwrap_or(at_first)
     }
 
-    /// Looks at a present page, and writes it, as the CPU would.
+    /// Reads or writes a present page, as the CPU would.
     fn access(&mut self, id: ProcessId, page: u32, write: Option<u32>) {
         let leaf = self.see(id, page);
         let frame = self.ram(leaf);
@@ -270,21 +279,21 @@ impl Model {
         self.set_flags(id, page, flags);
     }
 
-    /// A store to the frame of a present leaf.
+    /// Stores to the frame of a present leaf.
     fn store(&mut self, leaf: Entry, tag: u32) {
         let frame = self.ram(leaf);
         *frame.bytes = pattern(tag);
         frame.tag = tag;
     }
 
-    /// What a client can do without the pager. `false`: it faults.
+    /// Touches a page without the pager's help. Returns `false` if that faults.
     fn try_alone(&mut self, id: ProcessId, page: u32, write: Option<u32>) -> bool {
         let leaf = self.see(id, page);
         if !leaf.is_present() {
             return false;
         }
         if write.is_some() && !leaf.is_writable() {
-            // Its own handler.
+            // The client's own fault handler makes the copy.
             let marked = leaf.permissions().contains(Permissions::COPY_ON_WRITE);
             if !marked || !self.copy_page(id, page) {
                 return false;
@@ -312,7 +321,7 @@ impl Model {
         true
     }
 
-    /// A client touches a page, with all that follows. `false`: it was ended for it.
+    /// A client touches a page, and its faults are served. Returns `false` if it was ended for it.
     pub fn touch(&mut self, swap: &mut Swap, id: ProcessId, page: u32, write: Option<u32>) -> bool {
         for _ in 0..100 {
             if self.try_alone(id, page, write) {
@@ -321,7 +330,8 @@ impl Model {
             let leaf = self.see(id, page);
             let rights = Permissions::WRITE | Permissions::COPY_ON_WRITE;
             if leaf.is_present() && !leaf.permissions().intersects(rights) {
-                // The client itself has made it read-only: to write it would be its own mistake.
+                // The client itself has made the page read-only: a write would be a mistake of the
+                // program.
                 self.access(id, page, None);
                 return true;
             }
@@ -340,14 +350,14 @@ impl Model {
         panic!("[{id}] does not get on with page {page:#x}");
     }
 
-    /// What the pager's server does about a fault.
+    /// Serves a fault as the pager's server does.
     fn fault(&mut self, swap: &mut Swap, id: ProcessId, page: u32, access: Access) -> bool {
         swap.make_room(self, id);
         let user_page = UserPage::known(page << 12);
         match swap.serve(self, id, user_page, access) {
             Served::Resume => return true,
             Served::Failed(_) => return false,
-            Served::NotMine => {}
+            Served::NotPagedOut => {}
         }
         loop {
             if self.see(id, page).is_present() {
@@ -382,7 +392,8 @@ impl Model {
         }
     }
 
-    /// A client forks, page by page; others run on meanwhile. The child's id, if it came to be.
+    /// A client forks, page by page, while others run. Returns the child's id if the fork
+    /// succeeded.
     pub fn fork(&mut self, swap: &mut Swap, parent: ProcessId, child: ProcessId) -> bool {
         self.clients.insert(child.index(), (child, Client::new(false)));
         self.blocked.extend([parent, child]);
@@ -425,21 +436,22 @@ impl Model {
         for page in TEXT.chain(HEAP) {
             if !self.is_present(child, page) {
                 let tag = self.tag(parent, page);
-                self.client(child).unwrap().away.insert(page, tag);
+                self.client(child).unwrap().paged_out.insert(page, tag);
             }
         }
-        self.client(child).unwrap().begun = true;
+        self.client(child).unwrap().started = true;
         self.fresh(child, EXCEPTION, EntryFlags::FRESH)
     }
 
-    /// Someone else touches something while a fork is under way, or the parent looks at a page. `false`: the parent was
-    /// ended for it.
+    /// Another client touches a page while a fork is under way, or the parent reads one. Returns
+    /// `false` if the parent was ended for it.
     fn disturb(&mut self, swap: &mut Swap, parent: ProcessId) -> bool {
         let ids = self.ids();
         let id = ids[self.random(ids.len() as u32) as usize];
         let page = HEAP.start + self.random(HEAP.len() as u32);
         if id == parent {
-            // Anything but a look would be the program's own mistake. For a look, some of its own pages may have to go.
+            // A write would be a mistake of the program. For a read, some pages of the parent may
+            // have to go.
             return self.touch(swap, id, page, None);
         } else if !self.blocked.contains(&id) {
             let tag = self.random(1 << 20);
@@ -448,7 +460,7 @@ impl Model {
         true
     }
 
-    /// Between any two calls of the pager's, a client that does not wait for it may run.
+    /// A client that does not wait for the pager may run between any two calls of the pager.
     fn meanwhile(&mut self) {
         let seldom = if self.relatives { 2 } else { 6 };
         if !self.is_busy || self.random(seldom) != 0 {
@@ -479,24 +491,25 @@ impl Model {
         }
     }
 
-    /// The client gives a page up.
+    /// The client unmaps a page.
     pub fn drop_page(&mut self, id: ProcessId, page: u32) {
         self.map(id, page, Entry::ABSENT);
     }
 
-    /// The client puts a fresh page there.
+    /// The client replaces a page by a fresh one.
     pub fn replace_page(&mut self, id: ProcessId, page: u32) {
         self.fresh(id, page, EntryFlags::FRESH);
     }
 
-    /// The client takes W from a page and marks it copy-on-write.
+    /// The client drops W from a page and marks it copy-on-write.
     fn protect(&mut self, id: ProcessId, page: u32) {
         if self.see(id, page).is_writable() {
             self.change(id, page, EntryFlags::WRITE, EntryFlags::COPY_ON_WRITE);
         }
     }
 
-    /// Drops and adds bits on a present page and clears A and D; a D that was set takes the mark along.
+    /// Drops and adds bits of a present page, and clears A and D. If D was set, the kernel drops
+    /// the mark `PAGER`.
     fn change(&mut self, id: ProcessId, page: u32, drop: EntryFlags, add: EntryFlags) {
         let leaf = self.see(id, page);
         if !leaf.is_present() {
@@ -516,9 +529,9 @@ impl Model {
         self.set_flags(id, page, flags);
     }
 
-    /// What of these permissions a client may set.
+    /// The permissions out of these that a client may set.
     fn allowed(&self, asked: Permissions) -> Permissions {
-        if self.kernel_rule { asked.difference(MINE) } else { asked }
+        if self.kernel_rule { asked.difference(Permissions::PAGER) } else { asked }
     }
 
     fn look(&self, side: Side, page: u32) -> Entry {
@@ -538,7 +551,7 @@ impl Model {
         }
     }
 
-    /// Maps a page a second time, as `page_map`, a message or a JOS call does, with the marks that it has.
+    /// Maps a page a second time with its marks, as `page_map`, a message or a JOS call does.
     pub fn map_again(&mut self, from: (Side, u32), to: (Side, u32), write: bool) {
         let source = self.look(from.0, from.1);
         if !source.is_present() || write && !source.is_writable() {
@@ -561,7 +574,7 @@ impl Model {
         }
     }
 
-    /// Moves a page to where nothing is present.
+    /// Moves a page to an address where nothing is present.
     fn move_page(&mut self, id: ProcessId, from: u32, to: u32) {
         let leaf = self.see(id, from);
         if leaf.is_present() && !self.is_present(id, to) {
@@ -572,31 +585,32 @@ impl Model {
         }
     }
 
-    /// The client's parent gives it another pager for a while, which writes a page and marks it as it likes.
+    /// The client's parent gives it another pager for a while, which writes a page and sets marks.
     fn second_pager(&mut self, id: ProcessId, page: u32, tag: u32) {
         let leaf = self.see(id, page);
         if leaf.is_present() {
             self.store(leaf, tag);
             self.set_flags(id, page, (leaf.flags() - EntryFlags::DIRTY) | EntryFlags::PAGER);
         }
-        self.client(id).unwrap().unseen = true;
+        self.client(id).unwrap().view_lost = true;
     }
 
-    /// A page of a client's that things happen to.
+    /// A page that the actions of [`Model::interfere`] choose.
     fn some_page(&mut self) -> u32 {
         match self.random(8) {
             0 => TEXT.start + self.random(TEXT.len() as u32),
-            1 => ELSEWHERE.start + self.random(ELSEWHERE.len() as u32),
-            // Few, so that much happens to each.
+            1 => FOREIGN.start + self.random(FOREIGN.len() as u32),
+            // Few pages, so that much happens to each.
             2..=5 => HEAP.start + self.random(6),
             _ => HEAP.start + self.random(HEAP.len() as u32),
         }
     }
 
-    /// A page of the client's that the pager has brought and marked.
+    /// A page of the client's that the pager has given with its mark.
     fn marked_page(&mut self, id: ProcessId) -> Option<u32> {
         let client = self.client(id)?;
-        let is_marked = |leaf: &Entry| leaf.is_present() && leaf.permissions().contains(MINE);
+        let is_marked =
+            |leaf: &Entry| leaf.is_present() && leaf.permissions().contains(Permissions::PAGER);
         let pages: Vec<u32> = client
             .leaves
             .iter()
@@ -627,12 +641,13 @@ impl Model {
         }
         let id = ids[self.random(ids.len() as u32) as usize];
         let other = all[self.random(all.len() as u32) as usize];
-        // Pages of which there may be a copy are the interesting ones.
+        // Pages that may have a stored copy are the interesting ones.
         let page = if self.random(2) == 0 { self.marked_page(id).unwrap_or(page) } else { page };
         match self.random(18) {
             0 | 1 => self.map_again((Some(id), page), (Some(id), place), write),
             2 | 3 => self.map_again((Some(id), page), (None, slot), write),
-            // Written through a second mapping that does not last, or on the way.
+            // The page is written through a second mapping that is dropped again, or while it is
+            // moved.
             14 => {
                 self.map_again((Some(id), page), (Some(id), place), true);
                 self.try_alone(id, place, Some(tag));
@@ -657,7 +672,8 @@ impl Model {
                 self.map_again((Some(id), page), (Some(id), page), write);
             }
             4 => self.map_again((None, slot), (Some(id), place), write),
-            // Into another one's space, even while that waits for the pager; but not while it is being made.
+            // The page is mapped in another client, even while that client waits for the pager, but
+            // not during its fork.
             5 if !self.forking.contains(&other) => {
                 self.map_again((Some(id), page), (Some(other), place), write);
             }
@@ -665,7 +681,7 @@ impl Model {
             7 => self.change(id, page, EntryFlags::empty(), EntryFlags::empty()),
             8 => self.change(id, page, EntryFlags::WRITE, EntryFlags::empty()),
             9 => self.change(id, page, EntryFlags::COPY_ON_WRITE, EntryFlags::WRITE),
-            // These make an end of all copies of a client, so they are rare.
+            // Rare, because it drops all copies of a client.
             10 if self.random(100) == 0 => self.client(id).unwrap().views = true,
             10 if self.random(20) == 0 => self.second_pager(id, page, tag),
             11 if self.random(4) == 0 => self.replace_page(id, page),
@@ -675,12 +691,12 @@ impl Model {
         }
     }
 
-    /// Everything that is mapped is counted, and nothing else is there.
+    /// Checks that every mapping is counted and no other frame is in use.
     pub fn audit(&self) {
         let mut counts = BTreeMap::<u32, u32>::new();
         let leaves = self.clients.values().flat_map(|(_, client)| client.leaves.values());
-        let held = self.held.iter().flatten().map(|held| &held.leaf);
-        for leaf in leaves.chain(held).chain(self.server.values()).filter(|leaf| leaf.is_present())
+        let taken = self.taken.iter().flatten().map(|taken| &taken.leaf);
+        for leaf in leaves.chain(taken).chain(self.server.values()).filter(|leaf| leaf.is_present())
         {
             *counts.entry(leaf.frame().number()).or_default() += 1;
         }
@@ -690,7 +706,7 @@ impl Model {
         let real: BTreeMap<u32, u32> =
             self.frames.iter().map(|(number, frame)| (*number, frame.count)).collect();
         assert_eq!(counts, real);
-        assert!(self.held.iter().all(Option::is_none), "nothing is held between two faults");
+        assert!(self.taken.iter().all(Option::is_none), "nothing is taken between two faults");
         assert!(self.frames.len() + self.own_pages.len() <= self.frame_limit);
     }
 }
@@ -740,35 +756,35 @@ impl Disk for Model {
     }
 }
 
-impl World for Model {
+impl Backend for Model {
     fn free_frames(&mut self) -> u32 {
         self.meanwhile();
         self.free() as u32
     }
 
-    fn lives(&self, client: ProcessId) -> bool {
+    fn is_alive(&self, client: ProcessId) -> bool {
         self.clients.get(&client.index()).is_some_and(|(id, _)| *id == client)
     }
 
-    fn has_begun(&self, client: ProcessId) -> bool {
-        self.clients.get(&client.index()).is_none_or(|(_, client)| client.begun)
+    fn has_started(&self, client: ProcessId) -> bool {
+        self.clients.get(&client.index()).is_none_or(|(_, client)| client.started)
     }
 
-    fn nature(&self, _: ProcessId, page: Page) -> Nature {
+    fn page_class(&self, _: ProcessId, page: Page) -> PageClass {
         match page.number() {
-            page if TEXT.contains(&page) => Nature::Text,
-            page if HEAP.contains(&page) || page == EXCEPTION => Nature::Private,
-            _ => Nature::Foreign,
+            page if TEXT.contains(&page) => PageClass::Text,
+            page if HEAP.contains(&page) || page == EXCEPTION => PageClass::Private,
+            _ => PageClass::Foreign,
         }
     }
 
-    fn watch(&mut self, client: ProcessId) -> bool {
+    fn attach_view(&mut self, client: ProcessId) -> bool {
         self.client(client).is_some_and(|client| !client.views)
     }
 
-    fn lost_sight(&mut self, client: ProcessId) -> bool {
+    fn view_was_lost(&mut self, client: ProcessId) -> bool {
         let client = self.client(client);
-        client.is_none_or(|client| core::mem::replace(&mut client.unseen, false) || client.views)
+        client.is_none_or(|client| core::mem::replace(&mut client.view_lost, false) || client.views)
     }
 
     fn table_from(&mut self, client: ProcessId, index: u32) -> Option<u32> {
@@ -779,10 +795,10 @@ impl World for Model {
     fn leaves(&mut self, client: ProcessId, first: Page) -> [Entry; CLUSTER] {
         self.meanwhile();
         let leaves = core::array::from_fn(|index| self.see(client, first.number() + index as u32));
-        if self.watch(client) {
+        if self.attach_view(client) {
             return leaves;
         }
-        if self.lives(client) {
+        if self.is_alive(client) {
             self.clear_accessed(client, first);
         }
         leaves.map(|leaf| if leaf.is_present() { leaf } else { Entry::ABSENT })
@@ -810,7 +826,7 @@ impl World for Model {
         self.frames.get(&frame.number()).map_or(0, |frame| frame.count)
     }
 
-    fn take_page(&mut self, client: ProcessId, page: UserPage, place: usize) -> Option<Entry> {
+    fn take_page(&mut self, client: ProcessId, page: UserPage, index: usize) -> Option<Entry> {
         self.meanwhile();
         let number = page.page().number();
         if let Some((id, page, tag)) = self.before_taking.filter(|(_, page, _)| *page == number) {
@@ -824,21 +840,21 @@ impl World for Model {
         if !leaf.is_present() {
             return None;
         }
-        assert!(self.held[place].is_none());
-        self.held[place] = Some(HeldPage { client, page: number, leaf });
-        self.client(client).unwrap().leaves.insert(number, Entry::paged_out(MINE));
+        assert!(self.taken[index].is_none());
+        self.taken[index] = Some(TakenPage { client, page: number, leaf });
+        self.client(client).unwrap().leaves.insert(number, Entry::paged_out(Permissions::PAGER));
         Some(leaf)
     }
 
-    fn held(&mut self, place: usize, bytes: &mut Bytes) {
+    fn read_taken(&mut self, index: usize, bytes: &mut Bytes) {
         self.meanwhile();
-        let leaf = self.held[place].unwrap().leaf;
+        let leaf = self.taken[index].unwrap().leaf;
         *bytes = *self.ram(leaf).bytes;
     }
 
-    fn is_as_in_the_file(&mut self, _: ProcessId, page: UserPage, place: usize) -> bool {
+    fn matches_the_file(&mut self, _: ProcessId, page: UserPage, index: usize) -> bool {
         self.meanwhile();
-        let leaf = self.held[place].unwrap().leaf;
+        let leaf = self.taken[index].unwrap().leaf;
         *self.ram(leaf).bytes == pattern(file_tag(page.page().number()))
     }
 
@@ -846,39 +862,39 @@ impl World for Model {
         &mut self,
         client: ProcessId,
         page: UserPage,
-        place: usize,
-    ) -> Result<(), Failure> {
+        index: usize,
+    ) -> Result<(), GiveError> {
         self.meanwhile();
-        let leaf = self.held[place].unwrap().leaf;
-        if !self.lives(client) {
-            return Err(Failure::Gone);
+        let leaf = self.taken[index].unwrap().leaf;
+        if !self.is_alive(client) {
+            return Err(GiveError::Gone);
         }
         if self.is_present(client, page.page().number()) {
-            return Err(Failure::Taken);
+            return Err(GiveError::Occupied);
         }
         if self.no_quota || self.relatives && self.random(8) == 0 {
-            return Err(Failure::Quota);
+            return Err(GiveError::Quota);
         }
-        self.held[place] = None;
+        self.taken[index] = None;
         let seal = if leaf.is_writable() { EntryFlags::empty() } else { EntryFlags::SEALED };
-        let flags = leaf.permissions().difference(MINE).leaf() | seal;
+        let flags = leaf.permissions().difference(Permissions::PAGER).leaf() | seal;
         self.map(client, page.page().number(), leaf.with_flags(flags));
         Ok(())
     }
 
-    fn drop_held(&mut self, place: usize) {
-        let HeldPage { client, page, leaf } = self.held[place].take().unwrap();
+    fn drop_taken(&mut self, index: usize) {
+        let TakenPage { client, page, leaf } = self.taken[index].take().unwrap();
         let tag = self.ram(leaf).tag;
-        if self.see(client, page) == Entry::paged_out(MINE) {
-            self.client(client).unwrap().away.insert(page, tag);
+        if self.see(client, page) == Entry::paged_out(Permissions::PAGER) {
+            self.client(client).unwrap().paged_out.insert(page, tag);
         }
         self.release(leaf);
     }
 
-    fn scratch(&mut self) -> Result<&mut Bytes, Failure> {
+    fn scratch(&mut self) -> Result<&mut Bytes, GiveError> {
         self.meanwhile();
         if self.scratch.is_none() {
-            self.scratch = Some(self.allocate().ok_or(Failure::NoFrame)?);
+            self.scratch = Some(self.allocate().ok_or(GiveError::NoFrame)?);
         }
         Ok(&mut self.frames.get_mut(&self.scratch.unwrap()).unwrap().bytes)
     }
@@ -889,13 +905,13 @@ impl World for Model {
         page: UserPage,
         rights: Rights,
         marked: bool,
-    ) -> Result<Frame, Failure> {
+    ) -> Result<Frame, GiveError> {
         self.meanwhile();
-        if !self.lives(client) {
-            return Err(Failure::Gone);
+        if !self.is_alive(client) {
+            return Err(GiveError::Gone);
         }
         if self.is_present(client, page.page().number()) {
-            return Err(Failure::Taken);
+            return Err(GiveError::Occupied);
         }
         let expected = self.tag(client, page.page().number());
         let frame = Frame::from_number(self.scratch.take().unwrap());
@@ -907,18 +923,18 @@ impl World for Model {
         Ok(frame)
     }
 
-    fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), Failure> {
-        if self.copy_page(client, page.page().number()) { Ok(()) } else { Err(Failure::NoFrame) }
+    fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError> {
+        if self.copy_page(client, page.page().number()) { Ok(()) } else { Err(GiveError::NoFrame) }
     }
 
-    fn mark(&mut self, client: ProcessId, page: UserPage) -> Result<(), Failure> {
+    fn mark_paged_out(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError> {
         self.meanwhile();
-        if !self.lives(client) {
-            return Err(Failure::Gone);
+        if !self.is_alive(client) {
+            return Err(GiveError::Gone);
         }
         let old = self.see(client, page.page().number());
         assert!(!old.is_present(), "a mark over a page loses it");
-        self.map(client, page.page().number(), Entry::paged_out(MINE));
+        self.map(client, page.page().number(), Entry::paged_out(Permissions::PAGER));
         Ok(())
     }
 }

@@ -1,4 +1,5 @@
-//! `children`: calls 3 and 7: how children are made and ended, and who has a say over whom.
+//! `children`: calls 3 and 7: how children are made and ended, and which processes may act on
+//! which.
 #![no_std]
 #![no_main]
 
@@ -7,16 +8,16 @@ use conformance::calls::{
     ipc_try_send, page_alloc, page_map, page_unmap, sys_yield,
 };
 use conformance::claims::{Outcome, equal, holds, until};
-use conformance::facts::{
-    CPU, FROM, INVALID, PARENT, PERM, READ, RECEIVE_AT, RECEIVING, RUNS, STATUS, TYPE, UTOP, VALUE,
-    WRITE, entry, fact, flags, fresh, own, pageref, place, record,
-};
 use conformance::family::{
     blank_child, child, end, ends_well, fork_and_land, is_gone, is_killed, landed, pages,
-    stopped_child, tell, told, until_receiving,
+    read_board, stopped_child, until_receiving, write_board,
 };
-use conformance::raw::{load, store};
-use conformance::upcall::{EXCEPTION_STACK, mending_upcall};
+use conformance::shown::{
+    CPU, FROM, INVALID, PARENT, PERM, READ, RECEIVE_AT, RECEIVING, RUNS, STATUS, TYPE, UTOP, VALUE,
+    WRITE, entry, field, flags, fresh, own, pageref, record, test_page,
+};
+use conformance::upcall::{EXCEPTION_STACK, handling_upcall};
+use support::memory::{load, store};
 
 conformance::program! {
     exofork_makes_a_child_that_does_not_run,
@@ -41,15 +42,15 @@ fn exofork_makes_a_child_that_does_not_run() -> Outcome {
     for _ in 0..10 {
         sys_yield();
     }
-    let facts = [PARENT, TYPE, STATUS, RUNS, CPU].map(|offset| fact(child, offset));
+    let fields = [PARENT, TYPE, STATUS, RUNS, CPU].map(|offset| field(child, offset));
     let expected = [getenvid(), 0, 4, 0, 0].map(Some);
-    equal("parent, type, status, runs, CPU", facts, expected)?;
-    let message = [RECEIVING, RECEIVE_AT, VALUE, FROM, PERM].map(|offset| fact(child, offset));
+    equal("parent, type, status, runs, CPU", fields, expected)?;
+    let message = [RECEIVING, RECEIVE_AT, VALUE, FROM, PERM].map(|offset| field(child, offset));
     equal("message", message, [Some(0); 5])?;
     end(child)
 }
 
-/// Loads registers, traps by call 7, and in the child lands with what it has then: see [`landed`].
+/// Loads registers and traps by call 7. The child lands, and reports its registers: see [`landed`].
 fn exofork_copies_registers_with_0_in_eax() -> Outcome {
     let registers = [0xB1, 0xC1, 0xD1, 0x51, 0xD2, 0xB9];
     let child = fork_and_land(registers);
@@ -68,18 +69,18 @@ fn exofork_makes_an_empty_space() -> Outcome {
     let child = blank_child()?;
     equal("count of a page here", pageref(page), 1)?;
     for page in pages() {
-        equal("page", (page, page_map((child, page), (0, place(2)), READ)), (page, INVALID))?;
+        equal("page", (page, page_map((child, page), (0, test_page(2)), READ)), (page, INVALID))?;
     }
     end(child)
 }
 
 fn exofork_copies_no_upcall() -> Outcome {
     equal("exception stack", page_alloc(0, EXCEPTION_STACK, WRITE), 0)?;
-    equal("upcall", env_set_pgfault_upcall(0, mending_upcall()), 0)?;
-    equal("it mends here", load(place(700)), 0)?;
+    equal("upcall", env_set_pgfault_upcall(0, handling_upcall()), 0)?;
+    equal("it mends here", load(test_page(700)), 0)?;
     let child = child(|| {
         equal("it has an exception stack", flags(EXCEPTION_STACK) & 7, 7)?;
-        load(place(701));
+        load(test_page(701));
         Ok(())
     })?;
     is_killed(child)?;
@@ -104,23 +105,24 @@ fn a_child_gets_what_it_was_made_with() -> Outcome {
 
 fn env_zero_and_the_own_id_are_the_caller() -> Outcome {
     for env in [0, getenvid()] {
-        equal("alloc", page_alloc(env, place(1), WRITE), 0)?;
-        equal("map", page_map((env, place(1)), (env, place(2)), WRITE), 0)?;
-        equal("counts", [pageref(place(1)), pageref(place(2))], [2, 2])?;
-        equal("unmap", page_unmap(env, place(2)), 0)?;
+        equal("alloc", page_alloc(env, test_page(1), WRITE), 0)?;
+        equal("map", page_map((env, test_page(1)), (env, test_page(2)), WRITE), 0)?;
+        equal("counts", [pageref(test_page(1)), pageref(test_page(2))], [2, 2])?;
+        equal("unmap", page_unmap(env, test_page(2)), 0)?;
         equal("status", env_set_status(env, 2), 0)?;
         equal("upcall", env_set_pgfault_upcall(env, 0), 0)?;
     }
     Ok(())
 }
 
-/// What each call that names a process says of this one; each would succeed for the caller itself.
+/// The results of each call that names a process, for this id. Each call would succeed for the
+/// caller itself.
 fn answers_for(env: u32) -> [i32; 8] {
-    let page = place(1);
+    let page = test_page(1);
     [
         env_destroy(env),
         page_alloc(env, page, WRITE),
-        page_map((env, page), (0, place(2)), READ),
+        page_map((env, page), (0, test_page(2)), READ),
         page_map((0, page), (env, page), READ),
         page_unmap(env, page),
         env_set_status(env, 4),
@@ -148,23 +150,23 @@ fn parents_and_siblings_are_refused_by_every_call() -> Outcome {
         equal("parent", answers_for(parent), [-2; 8])?;
         equal("sibling", answers_for(sibling), [-2; 8])
     })?)?;
-    equal("the sibling is as it was", fact(sibling, STATUS), Some(4))?;
+    equal("the sibling is as it was", field(sibling, STATUS), Some(4))?;
     end(sibling)
 }
 
-/// Only their parents may: not even a grandparent.
+/// Only a parent may act on its child, and a grandparent may not.
 fn grandchildren_are_refused_by_every_call() -> Outcome {
     fresh(1);
-    tell(0, 0);
+    write_board(0, 0);
     let family = child(|| {
         let grandchild = blank_child()?;
-        tell(0, grandchild);
+        write_board(0, grandchild);
         equal("wait", ipc_recv(UTOP), 0)?;
         end(grandchild)
     })?;
     until_receiving(family)?;
-    let grandchild = told(0);
-    equal("the grandchild's parent", fact(grandchild, PARENT), Some(family))?;
+    let grandchild = read_board(0);
+    equal("the grandchild's parent", field(grandchild, PARENT), Some(family))?;
     equal("answers", answers_for(grandchild), [-2; 8])?;
     equal("go on", ipc_try_send(family, 0, UTOP, 0), 0)?;
     ends_well(family)
@@ -173,14 +175,14 @@ fn grandchildren_are_refused_by_every_call() -> Outcome {
 /// As fork does, after it has given the child an exception stack.
 fn a_parent_sets_its_childs_upcall() -> Outcome {
     let child = stopped_child(|| {
-        equal("a page that was not there", load(place(702)), 0)?;
-        equal("it is now", flags(place(702)) & 7, 7)
+        equal("a page that was not there", load(test_page(702)), 0)?;
+        equal("it is now", flags(test_page(702)) & 7, 7)
     })?;
     equal("exception stack", page_alloc(child, EXCEPTION_STACK, WRITE), 0)?;
-    equal("upcall", env_set_pgfault_upcall(child, mending_upcall()), 0)?;
+    equal("upcall", env_set_pgfault_upcall(child, handling_upcall()), 0)?;
     equal("start", env_set_status(child, 2), 0)?;
     ends_well(child)?;
-    equal("here it is not", entry(place(702)), 0)
+    equal("here it is not", entry(test_page(702)), 0)
 }
 
 fn env_destroy_frees_a_child_at_once() -> Outcome {

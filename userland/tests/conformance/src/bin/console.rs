@@ -1,12 +1,13 @@
-//! `console`: printing and reading. What is printed is for the test on the other side of the serial line to check.
+//! `console`: printing and reading. The test on the other side of the serial line checks what is
+//! printed.
 #![no_std]
 #![no_main]
 
 use conformance::calls::{cgetc, cputs, page_alloc, page_map, sys_yield};
 use conformance::claims::{Outcome, equal};
-use conformance::facts::{READ, fresh, place};
-use conformance::raw::store;
-use conformance::start::print;
+use conformance::print::print;
+use conformance::shown::{READ, fresh, test_page};
+use support::memory::store;
 
 conformance::program! {
     cgetc_returns_0_when_nothing_was_typed,
@@ -67,7 +68,7 @@ fn cputs_reads_what_cannot_be_written() -> Outcome {
 /// 4,103 bytes: the first of them `<`, the last `>`.
 fn cputs_prints_more_than_a_page() -> Outcome {
     let page = fresh(1);
-    equal("the next", page_alloc(0, place(2), 7), 0)?;
+    equal("the next", page_alloc(0, test_page(2), 7), 0)?;
     for at in (page..page + 4104).step_by(4) {
         put(at, b"....");
     }

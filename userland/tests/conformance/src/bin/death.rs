@@ -1,4 +1,5 @@
-//! `death`: what ends a process, what the console says of it, and who goes on. Has to be the only first process.
+//! `death`: what ends a process, what the console shows of it, and which processes go on. Has to be
+//! the only first process.
 #![no_std]
 #![no_main]
 
@@ -8,14 +9,16 @@ use conformance::calls::{
 };
 use conformance::claims::{Outcome, equal, holds, until};
 use conformance::code::execute;
-use conformance::facts::{
-    BAD_ENV, PARENT, READ, STATUS, UTOP, WRITE, fact, fresh, pageref, place, record,
-};
 use conformance::family::{
-    child, end, ends_well, is_gone, is_killed, kills, stopped_child, tell, told, until_receiving,
+    child, end, ends_well, is_gone, is_killed, kills, read_board, stopped_child, until_receiving,
+    write_board,
 };
-use conformance::raw::{load, store};
-use conformance::upcall::{Access, EXCEPTION_STACK, Registers, mend_faults, mending_upcall, touch};
+use conformance::shown::{
+    BAD_ENV, PARENT, READ, STATUS, UTOP, WRITE, field, fresh, pageref, record, test_page,
+};
+use conformance::upcall::{Access, EXCEPTION_STACK, handle_faults, handling_upcall, touch};
+use support::Registers;
+use support::memory::{load, store};
 
 conformance::program! {
     the_console_shows_all_registers,
@@ -45,7 +48,7 @@ conformance::program! {
     a_sender_finds_nobody_when_the_receiver_is_dead,
 }
 
-/// The test knows them: each is a number with its name in it.
+/// The test expects these values: each is a number that spells its register's name.
 fn the_console_shows_all_registers() -> Outcome {
     let child = stopped_child(|| Ok(()))?;
     let frame = fresh(9);
@@ -70,19 +73,19 @@ fn the_console_shows_all_registers() -> Outcome {
 
 fn a_read_of_nothing_ends_the_process() -> Outcome {
     kills(|| {
-        load(place(700));
+        load(test_page(700));
     })
 }
 
 fn a_write_to_nothing_ends_the_process() -> Outcome {
-    kills(|| store(place(701), 1))
+    kills(|| store(test_page(701), 1))
 }
 
 fn a_write_without_permission_ends_the_process() -> Outcome {
     kills(|| {
-        page_alloc(0, place(702), READ);
-        load(place(702));
-        store(place(702), 1);
+        page_alloc(0, test_page(702), READ);
+        load(test_page(702));
+        store(test_page(702), 1);
     })
 }
 
@@ -98,16 +101,16 @@ fn a_write_to_the_window_ends_the_process() -> Outcome {
 
 fn an_upcall_without_an_exception_stack_ends_the_process() -> Outcome {
     kills(|| {
-        env_set_pgfault_upcall(0, mending_upcall());
-        load(place(703));
+        env_set_pgfault_upcall(0, handling_upcall());
+        load(test_page(703));
     })
 }
 
 fn an_upcall_with_a_read_only_exception_stack_ends_the_process() -> Outcome {
     kills(|| {
         page_alloc(0, EXCEPTION_STACK, READ);
-        env_set_pgfault_upcall(0, mending_upcall());
-        load(place(704));
+        env_set_pgfault_upcall(0, handling_upcall());
+        load(test_page(704));
     })
 }
 
@@ -116,18 +119,18 @@ fn an_upcall_with_a_full_exception_stack_ends_the_process() -> Outcome {
     kills(|| {
         page_alloc(0, EXCEPTION_STACK, WRITE);
         let esp = 0xEEBF_F037;
-        touch(Access::Read, Registers { ecx: place(705), esp, ..Registers::default() });
+        touch(Access::Read, Registers { ecx: test_page(705), esp, ..Registers::default() });
     })
 }
 
 fn cputs_of_absent_memory_ends_the_process() -> Outcome {
     kills(|| {
-        cputs(place(706), 1);
+        cputs(test_page(706), 1);
     })?;
-    // The whole length counts, not the text up to a zero.
+    // The whole length is checked, not the text up to a zero.
     kills(|| {
         let page = fresh(707);
-        page_unmap(0, place(708));
+        page_unmap(0, test_page(708));
         cputs(page + 0xFF0, 0x11);
     })
 }
@@ -153,28 +156,28 @@ fn cputs_over_the_edge_of_memory_ends_the_process() -> Outcome {
 
 fn cputs_raises_no_upcall() -> Outcome {
     kills(|| {
-        mend_faults();
-        load(place(710));
-        cputs(place(711), 1);
+        handle_faults();
+        load(test_page(710));
+        cputs(test_page(711), 1);
     })
 }
 
 fn env_set_trapframe_from_absent_memory_ends_the_process() -> Outcome {
     kills(|| {
-        env_set_trapframe(0, place(712));
+        env_set_trapframe(0, test_page(712));
     })?;
     // 68 bytes, the last of them on the next page.
     kills(|| {
-        page_unmap(0, place(714));
+        page_unmap(0, test_page(714));
         env_set_trapframe(0, fresh(713) + 0xFBD);
     })
 }
 
 fn env_set_trapframe_raises_no_upcall() -> Outcome {
     kills(|| {
-        mend_faults();
-        load(place(715));
-        env_set_trapframe(0, place(716));
+        handle_faults();
+        load(test_page(715));
+        env_set_trapframe(0, test_page(716));
     })
 }
 
@@ -195,7 +198,8 @@ fn every_other_exception_ends_the_process() -> Outcome {
     code_kills(&[0x8E, 0xD0]) // mov ss, eax
 }
 
-/// The CPU's own, a device's, those beyond 0x30: general protection, with the vector in the error code.
+/// Those of the CPU, of devices, and those beyond 0x30: general protection, with the vector in the
+/// error code.
 fn software_interrupts_but_30_end_the_process() -> Outcome {
     for vector in [0x00, 0x08, 0x0D, 0x0E, 0x20, 0x2F, 0x31, 0x80, 0xFF] {
         code_kills(&[0xCD, vector])?;
@@ -218,8 +222,8 @@ fn instructions_of_the_system_end_the_process() -> Outcome {
 
 fn other_exceptions_raise_no_upcall() -> Outcome {
     kills(|| {
-        mend_faults();
-        load(place(717));
+        handle_faults();
+        load(test_page(717));
         execute(&[0x0F, 0x0B], 0);
     })
 }
@@ -234,47 +238,48 @@ fn an_exit_is_told() -> Outcome {
     ends_well(child(|| Ok(()))?)
 }
 
-/// Pages that it shared, and its slot.
+/// The pages that it shared, and its slot.
 fn a_dead_process_gives_its_pages_back() -> Outcome {
     let page = fresh(1);
     let child = child(|| {
-        page_map((0, place(2)), (0, 0), WRITE);
+        page_map((0, test_page(2)), (0, 0), WRITE);
         sys_yield();
-        load(place(700));
+        load(test_page(700));
         Ok(())
     })?;
-    equal("share", page_map((0, page), (child, place(2)), WRITE), 0)?;
+    equal("share", page_map((0, page), (child, test_page(2)), WRITE), 0)?;
     is_killed(child)?;
     equal("count", pageref(page), 1)?;
     equal("status", record(child, STATUS), 0)?;
-    equal("its id", page_alloc(child, place(3), WRITE), BAD_ENV)
+    equal("its id", page_alloc(child, test_page(3), WRITE), BAD_ENV)
 }
 
-/// A child that makes a child of its own, says which (word 0), and waits for a message; its child counts (word 1).
+/// A child that makes a child of its own, reports its id (word 0), and waits for a message; that
+/// child counts (word 1).
 fn family() -> Result<(u32, u32), conformance::claims::Seen> {
-    tell(1, 0);
+    write_board(1, 0);
     let parent = child(|| {
         let grandchild = child(|| {
             loop {
-                tell(1, told(1) + 1);
+                write_board(1, read_board(1) + 1);
                 sys_yield();
             }
         })?;
-        tell(0, grandchild);
+        write_board(0, grandchild);
         equal("receive", ipc_recv(UTOP), 0)
     })?;
     until_receiving(parent)?;
-    Ok((parent, told(0)))
+    Ok((parent, read_board(0)))
 }
 
-/// In JOS nobody could ever end it any more. Here a parent's parent steps in.
+/// In JOS no process could ever end it any more. Here the parent's parent may.
 fn a_grandchild_is_nobodys_until_its_parent_is_dead() -> Outcome {
     let (parent, grandchild) = family()?;
-    equal("its parent", fact(grandchild, PARENT), Some(parent))?;
+    equal("its parent", field(grandchild, PARENT), Some(parent))?;
     equal("while the parent lives", env_destroy(grandchild), BAD_ENV)?;
     equal("the parent goes on", ipc_try_send(parent, 0, UTOP, 0), 0)?;
     ends_well(parent)?;
-    equal("its parent", fact(grandchild, PARENT), Some(getenvid()))?;
+    equal("its parent", field(grandchild, PARENT), Some(getenvid()))?;
     equal("ended", env_destroy(grandchild), 0)?;
     equal("gone", is_gone(grandchild), true)
 }
@@ -282,15 +287,15 @@ fn a_grandchild_is_nobodys_until_its_parent_is_dead() -> Outcome {
 fn an_orphan_lives_on() -> Outcome {
     let (parent, grandchild) = family()?;
     equal("its parent is ended", env_destroy(parent), 0)?;
-    let count = told(1);
-    until("it counts", || told(1) > count + 10)?;
+    let count = read_board(1);
+    until("it counts", || read_board(1) > count + 10)?;
     end(grandchild)
 }
 
 fn a_sender_finds_nobody_when_the_receiver_is_dead() -> Outcome {
     let receiver = child(|| {
         equal("receive", ipc_recv(UTOP), 0)?;
-        load(place(700));
+        load(test_page(700));
         Ok(())
     })?;
     until_receiving(receiver)?;

@@ -1,15 +1,15 @@
-//! `exhaustion`: memory runs out: each call says so, and nothing is lost. In 128 MiB.
+//! `exhaustion`: memory runs out: each call reports it, and nothing is lost. In 128 MiB.
 #![no_std]
 #![no_main]
 
 use conformance::calls::{exofork, ipc_recv, ipc_try_send, page_alloc, page_map, page_unmap};
 use conformance::claims::{Outcome, Seen, equal, holds};
-use conformance::facts::{
-    NO_MEMORY, READ, RECEIVING, UTOP, WRITE, count, directory_entry, fact, flags, frame, fresh,
-    own, place,
-};
 use conformance::family::{blank_child, child, end, ends_well, fork, until_receiving};
 use conformance::native::{frames, leaves_no_frame_behind};
+use conformance::shown::{
+    NO_MEMORY, READ, RECEIVING, UTOP, WRITE, count, directory_entry, field, flags, frame, fresh,
+    own, test_page,
+};
 
 conformance::program! {
     page_alloc_says_when_memory_is_gone,
@@ -19,7 +19,7 @@ conformance::program! {
     a_fork_that_fails_leaves_nothing_behind,
 }
 
-/// Takes all memory that there is, from 0x4000_0000 on; how many pages.
+/// Takes all memory, from 0x4000_0000 on. Returns how many pages.
 fn take_all() -> Result<u32, Seen> {
     for number in 0.. {
         let error = page_alloc(0, 0x4000_0000 + 0x1000 * number, WRITE);
@@ -31,7 +31,7 @@ fn take_all() -> Result<u32, Seen> {
     Ok(0)
 }
 
-/// In a child that has taken all memory, whose last page is given.
+/// Runs `act` in a child that has taken all memory, with the address of its last page.
 fn without_memory(act: impl FnOnce(u32) -> Outcome) -> Outcome {
     leaves_no_frame_behind(|| {
         ends_well(child(|| {
@@ -45,7 +45,7 @@ fn without_memory(act: impl FnOnce(u32) -> Outcome) -> Outcome {
 
 fn page_alloc_says_when_memory_is_gone() -> Outcome {
     without_memory(|last| {
-        equal("a page", page_alloc(0, place(1), WRITE), NO_MEMORY)?;
+        equal("a page", page_alloc(0, test_page(1), WRITE), NO_MEMORY)?;
         equal("a page in place of another", page_alloc(0, last, WRITE), NO_MEMORY)?;
         equal("the other", flags(last) & 7, 7)?;
         equal("give one back", page_unmap(0, last), 0)?;
@@ -59,7 +59,7 @@ fn page_map_says_when_memory_is_gone() -> Outcome {
     without_memory(|last| {
         equal("a table is needed", page_map((0, last), (0, 0x2000_0000), READ), NO_MEMORY)?;
         equal("count", count(frame(last)), 1)?;
-        equal("no table is needed", page_map((0, last), (0, place(1)), READ), 0)
+        equal("no table is needed", page_map((0, last), (0, test_page(1)), READ), 0)
     })
 }
 
@@ -81,7 +81,7 @@ fn try_send_says_when_memory_is_gone() -> Outcome {
     until_receiving(receiver)?;
     without_memory(|last| {
         equal("a table is needed", ipc_try_send(receiver, 1, last, READ), NO_MEMORY)?;
-        equal("it still waits", fact(receiver, RECEIVING), Some(1))?;
+        equal("it still waits", field(receiver, RECEIVING), Some(1))?;
         equal("no page", ipc_try_send(receiver, 1, UTOP, 0), 0)
     })?;
     until_receiving(receiver)?;

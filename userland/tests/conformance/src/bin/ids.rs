@@ -1,4 +1,5 @@
-//! `ids`: how processes are named, and what everyone may read of them. Has to be the only first process.
+//! `ids`: the ids of processes, and what every program may read about them. Has to be the only
+//! first process.
 #![no_std]
 #![no_main]
 
@@ -6,11 +7,11 @@ use conformance::calls::{
     env_destroy, env_set_pgfault_upcall, env_set_status, exofork, getenvid, page_alloc, page_unmap,
 };
 use conformance::claims::{Outcome, equal};
-use conformance::facts::{
-    BAD_ENV, CPU, ID, NO_FREE_ENV, PARENT, RUNS, STATUS, TYPE, UPCALL, own, place, record,
-};
 use conformance::family::{blank_child, child, end, ends_well, stopped_child};
-use conformance::raw::load;
+use conformance::shown::{
+    BAD_ENV, CPU, ID, NO_FREE_ENV, PARENT, RUNS, STATUS, TYPE, UPCALL, own, record, test_page,
+};
+use support::memory::load;
 
 conformance::program! {
     slots_are_first_handed_out_in_order,
@@ -36,7 +37,7 @@ fn slots_are_first_handed_out_in_order() -> Outcome {
     Ok(())
 }
 
-/// Goes on where the claim before ended.
+/// Continues where the claim before ended.
 fn the_slot_freed_last_comes_first_again() -> Outcome {
     let children = [blank_child()?, blank_child()?, blank_child()?, blank_child()?];
     equal("children", children, [0x2003, 0x2001, 0x2002, 0x1004])?;
@@ -62,16 +63,16 @@ fn an_id_of_the_past_is_nobody() -> Outcome {
     end(old)?;
     let new = blank_child()?;
     equal("the same slot", new & 0x3FF, old & 0x3FF)?;
-    equal("the old one", page_alloc(old, place(1), 7), BAD_ENV)?;
-    equal("the one to come", page_alloc(new + 0x1000, place(1), 7), BAD_ENV)?;
-    equal("the new one", page_alloc(new, place(1), 7), 0)?;
+    equal("the old one", page_alloc(old, test_page(1), 7), BAD_ENV)?;
+    equal("the one to come", page_alloc(new + 0x1000, test_page(1), 7), BAD_ENV)?;
+    equal("the new one", page_alloc(new, test_page(1), 7), 0)?;
     end(new)
 }
 
 fn bit_31_and_bare_slots_are_nobody() -> Outcome {
     let child = blank_child()?;
     for id in [child | 0x8000_0000, child & 0x3FF, child & 0xFFF, child | 0xC00] {
-        equal("env", (id, page_unmap(id, place(1))), (id, -2))?;
+        equal("env", (id, page_unmap(id, test_page(1))), (id, -2))?;
     }
     end(child)
 }
@@ -97,7 +98,7 @@ fn saved_registers_and_directory_read_zero() -> Outcome {
     end(child)
 }
 
-/// The upcall is at 100: a fork gives its child what it reads there.
+/// The upcall is at 100: fork gives a child the upcall that it reads there.
 fn the_upcall_reads_as_it_was_set() -> Outcome {
     let child = stopped_child(|| Ok(()))?;
     equal("a child's at first", record(child, UPCALL), 0)?;
@@ -150,7 +151,7 @@ fn after_1023_children_there_is_no_free_env() -> Outcome {
     equal("end", env_destroy(record(1023, ID)), 0)
 }
 
-/// No exit code, no zombie: nobody has to wait.
+/// There is no exit status and no zombie: no process has to wait.
 fn a_child_that_ends_leaves_nothing() -> Outcome {
     let first = child(|| Ok(()))?;
     ends_well(first)?;

@@ -1,5 +1,6 @@
-//! `lab3`: a program that ends in the way that a letter on the console names, as the programs of lab 3 end one after
-//! another. Has to be the only first process; what the console says of its end is for the test to know.
+//! `lab3`: a program that ends in the way that a letter on the console names, as the programs of
+//! lab 3 end one after another. Has to be the only first process. The test checks what the console
+//! shows of its end.
 #![no_std]
 #![no_main]
 
@@ -7,8 +8,8 @@ use abi::Syscall;
 use conformance::calls::{cgetc, cputs, env_destroy, getenvid};
 use conformance::code::execute;
 use conformance::native::native;
-use conformance::raw::{load, store};
-use conformance::start::print;
+use conformance::print::print;
+use support::memory::{load, store};
 
 #[allow(unsafe_code)]
 #[unsafe(no_mangle)]

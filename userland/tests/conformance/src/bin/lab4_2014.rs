@@ -4,8 +4,8 @@
 
 use conformance::calls::call;
 use conformance::claims::{Outcome, equal};
-use conformance::facts::{INVALID, STATUS, UTOP, place, record};
-use conformance::family::{stopped_child, tell, told};
+use conformance::family::{read_board, stopped_child, write_board};
+use conformance::shown::{INVALID, STATUS, UTOP, record, test_page};
 
 conformance::program! {
     an_unknown_call_is_error_7,
@@ -29,18 +29,18 @@ fn a_receiver_that_does_not_wait_is_error_8() -> Outcome {
 
 fn other_errors_are_as_in_other_years() -> Outcome {
     equal("nobody", call(11, [0x7FFF_F000, 5, UTOP, 0]), -2)?;
-    equal("an unaligned page", call(4, [0, place(1) + 1, 7]), INVALID)
+    equal("an unaligned page", call(4, [0, test_page(1) + 1, 7]), INVALID)
 }
 
 fn children_have_the_same_errors() -> Outcome {
-    tell(2, 0);
+    write_board(2, 0);
     let child = stopped_child(|| {
-        tell(2, call(13, [UTOP]).cast_unsigned());
+        write_board(2, call(13, [UTOP]).cast_unsigned());
         Ok(())
     })?;
     equal("start", call(8, [child, 2]), 0)?;
     while record(child, STATUS) != 0 {
         call(10, []);
     }
-    equal("its call 13", told(2).cast_signed(), -7)
+    equal("its call 13", read_board(2).cast_signed(), -7)
 }

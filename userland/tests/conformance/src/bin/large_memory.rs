@@ -4,8 +4,8 @@
 
 use conformance::calls::page_alloc;
 use conformance::claims::{Outcome, equal, holds};
-use conformance::facts::{count, frame};
-use conformance::raw::{load, store};
+use conformance::shown::{count, frame};
+use support::memory::{load, store};
 
 conformance::program! {
     frames_above_256_mib_are_handed_out,
@@ -15,9 +15,9 @@ conformance::program! {
 
 /// The first frame above 256 MiB.
 const ABOVE: u32 = 0x1000_0000 / 0x1000;
-/// Where the pages lie.
+/// The address of the pages.
 const PAGES: u32 = 0x2000_0000;
-/// How many: 384 MiB.
+/// How many pages: 384 MiB.
 const NUMBER: u32 = 0x1800_0000 / 0x1000;
 
 fn pages() -> impl Iterator<Item = u32> {

@@ -1,12 +1,12 @@
-//! `no_ports`: a process beside a file server. Started after `ports,type=fs`.
+//! `no_ports`: a process beside a file server may not use ports. Started after `ports,type=fs`.
 #![no_std]
 #![no_main]
 
 use conformance::calls::{getenvid, sys_yield};
 use conformance::claims::{Outcome, equal, holds};
 use conformance::code::execute;
-use conformance::facts::{ID, TYPE, own, record};
 use conformance::family::kills;
+use conformance::shown::{ID, TYPE, own, record};
 
 conformance::program! {
     the_server_is_found_by_its_type,

@@ -1,14 +1,16 @@
-//! `numbers`: how a call is made, and what it leaves alone.
+//! `numbers`: how a call is made, and what it does not change.
 #![no_std]
 #![no_main]
 
 use abi::Syscall;
 use conformance::calls::{call, getenvid, ipc_try_send, sys_yield};
 use conformance::claims::{Outcome, Seen, equal, holds, until};
-use conformance::facts::{INVALID, UTOP, fresh, own, place};
-use conformance::family::{child, end, ends_well, stopped_child, tell, told};
+use conformance::family::{child, end, ends_well, read_board, stopped_child, write_board};
 use conformance::native::native;
-use conformance::raw::{Trap, selectors_through_a_call, trap};
+use conformance::shown::{INVALID, UTOP, fresh, own, test_page};
+use support::Registers;
+use support::cpu::selectors_through_a_call;
+use support::gate::interrupt;
 
 conformance::program! {
     the_number_is_in_eax_and_so_is_the_result,
@@ -25,7 +27,7 @@ conformance::program! {
 }
 
 fn the_number_is_in_eax_and_so_is_the_result() -> Outcome {
-    let raw = trap(Trap { eax: 2, edx: 0xFFFF_FFFF, ..Trap::default() });
+    let raw = interrupt(Registers { eax: 2, edx: 0xFFFF_FFFF, ..Registers::default() });
     equal("call 2", raw.eax, own(72))?;
     equal("the same", getenvid(), raw.eax)
 }
@@ -61,7 +63,7 @@ fn the_number_is_all_of_eax() -> Outcome {
 
 /// Calls 0 to 13 but 3 and 7, with arguments that do something or are refused.
 fn every_call_keeps_the_other_registers() -> Outcome {
-    let (page, other) = (fresh(1), place(2));
+    let (page, other) = (fresh(1), test_page(2));
     let calls: [[u32; 6]; 16] = [
         [0, page, 1, 0xB, 0xD, 0x5],
         [1, 0xD, 0xC, 0xB, 0xD, 0x5],
@@ -81,8 +83,18 @@ fn every_call_keeps_the_other_registers() -> Outcome {
         [14, 0xD, 0xC, 0xB, 0xD, 0x5],
     ];
     for [eax, edx, ecx, ebx, edi, esi] in calls {
-        let before = Trap { eax, edx, ecx, ebx, edi, esi, ebp: 0xB0, eflags: 0x246 };
-        equal("registers", Trap { eax, ..trap(before) }, before)?;
+        let before = Registers {
+            eax,
+            edx,
+            ecx,
+            ebx,
+            edi,
+            esi,
+            ebp: 0xB0,
+            eflags: 0x246,
+            ..Registers::default()
+        };
+        equal("registers", Registers { eax, ..interrupt(before) }, before)?;
     }
     Ok(())
 }
@@ -91,30 +103,41 @@ fn recv_keeps_the_other_registers() -> Outcome {
     let sender = getenvid();
     let receiver = child(|| {
         let edx = UTOP;
-        let before = Trap { eax: 13, edx, ecx: 1, ebx: 2, edi: 3, esi: 4, ebp: 5, eflags: 0x2D7 };
-        equal("registers", trap(before), Trap { eax: 0, ..before })?;
+        let before = Registers {
+            eax: 13,
+            edx,
+            ecx: 1,
+            ebx: 2,
+            edi: 3,
+            esi: 4,
+            ebp: 5,
+            eflags: 0x2D7,
+            ..Registers::default()
+        };
+        equal("registers", interrupt(before), Registers { eax: 0, ..before })?;
         equal("sender", own(116), sender)
     })?;
     until("it is sent", || ipc_try_send(receiver, 9, UTOP, 0) == 0)?;
     ends_well(receiver)
 }
 
-/// Carry, parity, adjust, zero, sign, direction, overflow, alignment check, identification; the one for interrupts is
-/// always on and bit 1 always set.
+/// Carry, parity, adjust, zero, sign, direction, overflow, alignment check, identification. The
+/// interrupt flag and bit 1 are always set.
 fn flags_survive_a_call() -> Outcome {
     for flag in [1_u32, 4, 0x10, 0x40, 0x80, 0x400, 0x800, 0x4_0000, 0x20_0000, 0x24_0CD5] {
         for number in [2, 11, 14] {
-            let before = Trap { eax: number, eflags: 0x202 | flag, ..Trap::default() };
-            equal("flags", trap(before).eflags, before.eflags)?;
+            let before = Registers { eax: number, eflags: 0x202 | flag, ..Registers::default() };
+            equal("flags", interrupt(before).eflags, before.eflags)?;
         }
     }
     Ok(())
 }
 
-/// IOPL, nested task and the interrupt flag: a program cannot change them before a call, and gains none by it.
+/// IOPL, nested task and the interrupt flag: a program cannot change them before a call, and does
+/// not get them by a call.
 fn flags_of_the_system_cannot_be_changed() -> Outcome {
     for flags in [0x3002, 0x3202, 0x2] {
-        let after = trap(Trap { eax: 2, eflags: flags, ..Trap::default() }).eflags;
+        let after = interrupt(Registers { eax: 2, eflags: flags, ..Registers::default() }).eflags;
         equal("IOPL and the interrupt flag", after & 0x3200, 0x200)?;
     }
     Ok(())
@@ -128,7 +151,7 @@ fn selectors_survive_a_call() -> Outcome {
 }
 
 fn exofork_looks_at_eax_alone() -> Outcome {
-    let junk = Trap {
+    let junk = Registers {
         eax: 7,
         edx: 0xFFFF_FFFF,
         ecx: 0xF000_0000,
@@ -137,24 +160,25 @@ fn exofork_looks_at_eax_alone() -> Outcome {
         esi: 0xEEC0_0001,
         ebp: 0xFFFF_FFFC,
         eflags: 0x8D7,
+        ..Registers::default()
     };
-    let parent = trap(junk);
+    let parent = interrupt(junk);
     holds("a child", parent.eax.cast_signed() > 0)?;
-    let expected = Trap { eax: parent.eax, eflags: 0xAD7, ..junk };
+    let expected = Registers { eax: parent.eax, eflags: 0xAD7, ..junk };
     end(parent.eax)?;
     equal("the parent's registers", parent, expected)
 }
 
 fn yield_leaves_its_number_in_eax() -> Outcome {
-    tell(0, 0);
+    write_board(0, 0);
     let other = stopped_child(|| {
-        tell(0, 1);
+        write_board(0, 1);
         Ok(())
     })?;
     equal("result", sys_yield(), 11)?;
     equal("start", call(8, [other, 2]), 0)?;
     equal("result with another to run", call(11, []), 11)?;
-    equal("the other has run", told(0), 1)?;
+    equal("the other has run", read_board(0), 1)?;
     equal("an unknown one", call(15, []), INVALID)?;
     ends_well(other)
 }

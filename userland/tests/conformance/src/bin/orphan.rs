@@ -1,13 +1,14 @@
-//! `orphan`: a process whose parent, the only first process, is gone. All claims are its own.
+//! `orphan`: a process whose parent, the only first process, has ended. The child checks all
+//! claims.
 #![no_std]
 #![no_main]
 
+use conformance::calls::exit;
 use conformance::calls::{env_destroy, env_set_status, exofork, getenvid, page_alloc, page_unmap};
 use conformance::claims::{Outcome, equal, holds, until};
-use conformance::facts::{BAD_ENV, PARENT, STATUS, own, place, record};
 use conformance::family::{child, ends_well, fork, is_gone};
-use conformance::raw::{load, store};
-use conformance::start::exit;
+use conformance::shown::{BAD_ENV, PARENT, STATUS, own, record, test_page};
+use support::memory::{load, store};
 
 conformance::program! {
     a_process_outlives_its_parent,
@@ -17,9 +18,9 @@ conformance::program! {
     the_slot_of_its_parent_is_used_again,
 }
 
-/// The parent ends here; what follows is done by its child.
+/// The parent ends here; its child goes on.
 fn a_process_outlives_its_parent() -> Outcome {
-    store(place(0), 0x0A9A);
+    store(test_page(0), 0x0A9A);
     let child = fork();
     holds("a child", child >= 0)?;
     if child > 0 {
@@ -36,9 +37,9 @@ fn an_orphan_without_a_grandparent_has_no_parent() -> Outcome {
 }
 
 fn an_orphan_keeps_its_memory() -> Outcome {
-    equal("a word from before", load(place(0)), 0x0A9A)?;
-    equal("a new page", page_alloc(0, place(1), 7), 0)?;
-    equal("unmap", page_unmap(0, place(1)), 0)
+    equal("a word from before", load(test_page(0)), 0x0A9A)?;
+    equal("a new page", page_alloc(0, test_page(1), 7), 0)?;
+    equal("unmap", page_unmap(0, test_page(1)), 0)
 }
 
 fn an_orphan_may_have_children() -> Outcome {
@@ -46,7 +47,7 @@ fn an_orphan_may_have_children() -> Outcome {
     ends_well(child(|| equal("parent", own(PARENT), orphan))?)
 }
 
-/// It has been used twice by now.
+/// The slot has been used twice by now.
 fn the_slot_of_its_parent_is_used_again() -> Outcome {
     let child = exofork().cast_unsigned();
     equal("id", child, 0x3000)?;

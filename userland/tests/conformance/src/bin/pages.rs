@@ -1,16 +1,16 @@
-//! `pages`: calls 4 and 6: what is mapped fresh, and what is unmapped.
+//! `pages`: calls 4 and 6: which pages are mapped and unmapped.
 #![no_std]
 #![no_main]
 
 use conformance::calls::{env_destroy, getenvid, page_alloc, page_map, page_unmap};
 use conformance::claims::{Outcome, equal, holds};
-use conformance::facts::{
-    BAD_ENV, BAD_PAGES, BAD_PERMISSIONS, INVALID, READ, WRITE, count, entry, flags, frame, fresh,
-    pageref, place, strangers,
-};
 use conformance::family::{blank_child, end};
-use conformance::raw::{load, store};
-use conformance::upcall::{mend_faults, peek};
+use conformance::shown::{
+    BAD_ENV, BAD_PAGES, BAD_PERMISSIONS, INVALID, READ, WRITE, count, entry, flags, frame, fresh,
+    pageref, strangers, test_page,
+};
+use conformance::upcall::{handle_faults, peek};
+use support::memory::{load, store};
 
 conformance::program! {
     page_alloc_maps_a_page_of_zeros,
@@ -38,7 +38,7 @@ fn fill(page: u32, word: u32) {
     (page..page + 0x1000).step_by(4).for_each(|at| store(at, word));
 }
 
-/// The frame that was written last is the first to be handed out again.
+/// The frame that was written last is the first to be allocated again.
 fn page_alloc_maps_a_page_of_zeros() -> Outcome {
     let page = fresh(1);
     let mut seen = [0; 4];
@@ -54,26 +54,26 @@ fn page_alloc_maps_a_page_of_zeros() -> Outcome {
 
 fn page_alloc_replaces_what_was_there() -> Outcome {
     let page = fresh(1);
-    equal("keep", page_map((0, page), (0, place(2)), WRITE), 0)?;
+    equal("keep", page_map((0, page), (0, test_page(2)), WRITE), 0)?;
     store(page, 7);
     equal("allocate", page_alloc(0, page, WRITE), 0)?;
-    equal("new and old", [load(page), load(place(2))], [0, 7])?;
-    equal("counts", [pageref(page), pageref(place(2))], [1, 1])?;
+    equal("new and old", [load(page), load(test_page(2))], [0, 7])?;
+    equal("counts", [pageref(page), pageref(test_page(2))], [1, 1])?;
     equal("allocate without W", page_alloc(0, page, READ), 0)?;
     equal("flags", flags(page) & 0xE07, 5)
 }
 
 fn page_alloc_takes_the_marks_of_programs() -> Outcome {
     for perm in [5, 7, 0x205, 0x407, 0x807, 0xE05, 0xE07] {
-        equal("allocate", page_alloc(0, place(1), perm), 0)?;
-        equal("flags", flags(place(1)), perm)?;
+        equal("allocate", page_alloc(0, test_page(1), perm), 0)?;
+        equal("flags", flags(test_page(1)), perm)?;
     }
     Ok(())
 }
 
 fn page_alloc_takes_no_other_permissions() -> Outcome {
     for perm in BAD_PERMISSIONS {
-        equal("permissions", (perm, page_alloc(0, place(1), perm)), (perm, -3))?;
+        equal("permissions", (perm, page_alloc(0, test_page(1), perm)), (perm, -3))?;
     }
     Ok(())
 }
@@ -87,23 +87,23 @@ fn page_alloc_takes_only_pages_below_utop() -> Outcome {
 
 fn page_alloc_reaches_only_oneself_and_children() -> Outcome {
     for env in strangers() {
-        equal("env", (env, page_alloc(env, place(1), WRITE)), (env, -2))?;
+        equal("env", (env, page_alloc(env, test_page(1), WRITE)), (env, -2))?;
     }
-    equal("by 0", page_alloc(0, place(1), WRITE), 0)?;
-    equal("by id", page_alloc(getenvid(), place(1), READ), 0)?;
-    equal("flags", flags(place(1)), 5)
+    equal("by 0", page_alloc(0, test_page(1), WRITE), 0)?;
+    equal("by id", page_alloc(getenvid(), test_page(1), READ), 0)?;
+    equal("flags", flags(test_page(1)), 5)
 }
 
 fn page_alloc_maps_into_a_child() -> Outcome {
     let child = blank_child()?;
     let own = fresh(1);
     let before = entry(own);
-    equal("allocate", page_alloc(child, place(1), WRITE), 0)?;
+    equal("allocate", page_alloc(child, test_page(1), WRITE), 0)?;
     equal("the same place here", entry(own), before)?;
-    equal("see it", page_map((child, place(1)), (0, place(2)), WRITE), 0)?;
-    holds("another frame", frame(place(2)) != frame(own))?;
-    equal("count", pageref(place(2)), 2)?;
-    holds("zeros", is_zero(place(2)))?;
+    equal("see it", page_map((child, test_page(1)), (0, test_page(2)), WRITE), 0)?;
+    holds("another frame", frame(test_page(2)) != frame(own))?;
+    equal("count", pageref(test_page(2)), 2)?;
+    holds("zeros", is_zero(test_page(2)))?;
     end(child)
 }
 
@@ -156,12 +156,12 @@ fn page_unmap_of_nothing_is_no_error() -> Outcome {
 
 fn page_unmap_gives_the_frame_back() -> Outcome {
     let page = fresh(1);
-    equal("map", page_map((0, page), (0, place(2)), READ), 0)?;
+    equal("map", page_map((0, page), (0, test_page(2)), READ), 0)?;
     let number = frame(page);
     equal("count", count(number), 2)?;
     equal("one", page_unmap(0, page), 0)?;
     equal("count", count(number), 1)?;
-    equal("other", page_unmap(0, place(2)), 0)?;
+    equal("other", page_unmap(0, test_page(2)), 0)?;
     equal("count", count(number), 0)
 }
 
@@ -186,7 +186,7 @@ fn page_unmap_reaches_only_oneself_and_children() -> Outcome {
 
 fn an_unmapped_page_faults_at_once() -> Outcome {
     let page = fresh(1);
-    mend_faults();
+    handle_faults();
     store(page, 1);
     equal("word", peek(page), Some(1))?;
     equal("unmap", page_unmap(0, page), 0)?;
@@ -202,7 +202,7 @@ fn what_is_refused_changes_nothing() -> Outcome {
     let refused = [
         page_alloc(0, page, 2),
         page_alloc(stranger, page, 7),
-        page_map((0, place(3)), (0, other), 7),
+        page_map((0, test_page(3)), (0, other), 7),
         page_map((0, page), (0, other), 0x1007),
         page_map((stranger, page), (0, other), 7),
         page_map((0, page), (stranger, other), 7),

@@ -1,14 +1,16 @@
-//! `ports`: what a file server may do that others may not. Started with `type=fs`.
+//! `ports`: a file server may use all I/O ports. Started with `type=fs`.
 #![no_std]
 #![no_main]
 
 use conformance::calls::{getenvid, sys_yield};
 use conformance::claims::{Outcome, equal, holds, until};
 use conformance::code::execute;
-use conformance::facts::{ID, TYPE, fresh, own, record};
 use conformance::family::{child, ends_well, kills};
-use conformance::raw::{Trap, load, store, trap};
+use conformance::shown::{ID, TYPE, fresh, own, record};
 use conformance::start::start;
+use support::Registers;
+use support::gate::interrupt;
+use support::memory::{load, store};
 
 conformance::program! {
     its_type_is_1,
@@ -25,7 +27,7 @@ fn its_type_is_1() -> Outcome {
     equal("type", own(TYPE), 1)
 }
 
-/// As the course's library looks for it.
+/// Searches as the course's library does.
 fn the_file_server_is_the_first_of_its_type() -> Outcome {
     let found = (0..1024).find(|slot| record(*slot, TYPE) == 1);
     equal("id", found.map(|slot| record(slot, ID)), Some(getenvid()))
@@ -36,8 +38,8 @@ const IN: [u8; 1] = [0xEC];
 /// mov al, 0x5A; out dx, al
 const OUT: [u8; 3] = [0xB0, 0x5A, 0xEE];
 
-/// The serial port's line status has its "empty" bits set sooner or later; its scratch register keeps a byte; port
-/// 0x80 takes anything; and the last port of all.
+/// The line status of the serial port has its "empty" bits set sooner or later; its scratch
+/// register keeps a byte; port 0x80 takes any byte; and the last port of all.
 fn all_ports_are_open() -> Outcome {
     holds("line status", execute(&IN, 0x3FD) & 0xFF != 0xFF)?;
     execute(&OUT, 0x3FF);
@@ -68,7 +70,8 @@ fn out(port: u32, byte: u8) {
     execute(&[0xB0, byte, 0xEE], port);
 }
 
-/// Gives the second drive of the first controller a command for one sector, and waits until it is ready for the data.
+/// Gives the second drive of the first controller a command for one sector, and waits until it is
+/// ready for the data.
 fn command(sector: u8, command: u8) -> Outcome {
     let is_ready = || execute(&IN, 0x1F7) & 0xC0 == 0x40;
     out(0x1F6, 0xF0);
@@ -111,7 +114,7 @@ fn disk_1_is_read_and_written_by_its_ports() -> Outcome {
 
 fn io_privilege_is_0() -> Outcome {
     equal("flags at the start", start().eflags, 0x202)?;
-    let after = trap(Trap { eax: 2, eflags: 0x3202, ..Trap::default() });
+    let after = interrupt(Registers { eax: 2, eflags: 0x3202, ..Registers::default() });
     equal("after POPF", after.eflags & 0x3000, 0)
 }
 
@@ -119,7 +122,7 @@ fn interrupts_cannot_be_turned_off() -> Outcome {
     kills(|| {
         execute(&[0xFA], 0); // cli
     })?;
-    let after = trap(Trap { eax: 2, eflags: 0x2, ..Trap::default() });
+    let after = interrupt(Registers { eax: 2, eflags: 0x2, ..Registers::default() });
     equal("after POPF", after.eflags & 0x200, 0x200)
 }
 

@@ -1,4 +1,4 @@
-//! `start`: the state in which a first process finds itself.
+//! `start`: the state in which a first process begins.
 #![no_std]
 #![no_main]
 
@@ -6,12 +6,12 @@ use core::sync::atomic::AtomicU32;
 
 use conformance::calls::getenvid;
 use conformance::claims::{Outcome, equal, holds};
-use conformance::facts::{
+use conformance::shown::{
     CPU, FROM, ID, PARENT, PERM, RECEIVE_AT, RECEIVING, RUNS, STATUS, TYPE, VALUE, entry, flags,
     own, record,
 };
-use conformance::raw::{load, store};
 use conformance::start::{image_ends, start};
+use support::memory::{load, store};
 
 conformance::program! {
     esp_is_the_top_of_the_user_stack,
@@ -66,7 +66,8 @@ fn the_segment_at_00200000_is_there() -> Outcome {
     equal("the rest of its page", rest.fold(0, |all, word| all | word), 0)
 }
 
-/// Longer than the program's other data: where the file ends and the zeros begin, a page is shared by both.
+/// Longer than the program's other data: the end of the file's data and the first zeros share a
+/// page.
 static ZEROS: [AtomicU32; 3000] = [const { AtomicU32::new(0) }; 3000];
 
 fn what_the_file_lacks_of_a_segment_is_zero() -> Outcome {
@@ -97,7 +98,7 @@ fn all_of_the_image_is_writable() -> Outcome {
     for page in [0x0020_0000].into_iter().chain((0x0080_0000..end).step_by(0x1000)) {
         equal("present, writable, user", flags(page) & 7, 7)?;
     }
-    // The four bytes before the program's first are nobody's.
+    // No section of the program has the four bytes before its first.
     store(0x0080_001C, 7);
     equal("a word on the page of text", load(0x0080_001C), 7)
 }

@@ -4,9 +4,9 @@
 
 use conformance::calls::{env_destroy, env_set_status, env_set_trapframe, getenvid};
 use conformance::claims::{Outcome, Seen, equal, holds, until};
-use conformance::facts::{fresh, record};
 use conformance::family::{Landed, child, is_gone, is_killed, landed, landing, stopped_child};
-use conformance::raw::store;
+use conformance::shown::{fresh, record};
+use support::memory::store;
 
 conformance::program! {
     env_set_trapframe_sets_all_registers,
@@ -20,7 +20,7 @@ conformance::program! {
 /// cs, ds, es, fs, gs, ss.
 const USER_SELECTORS: [u32; 6] = [0x1B, 0x23, 0x23, 0x23, 0x23, 0x23];
 
-/// Puts a record at place 9 and says where: words by offset, the others 0.
+/// Puts a record at test page 9 and returns its address: words by offset, all others 0.
 fn trapframe(words: &[(u32, u32)]) -> u32 {
     let frame = fresh(9);
     for (offset, word) in words {
@@ -29,7 +29,7 @@ fn trapframe(words: &[(u32, u32)]) -> u32 {
     frame
 }
 
-/// A child that is given this record; what it landed with.
+/// Starts a child with this record; returns the registers with which it landed.
 fn start_with(frame: u32) -> Result<Landed, Seen> {
     let child = stopped_child(|| holds("it begins where it was made", false))?;
     equal("registers", env_set_trapframe(child, frame), 0)?;
@@ -50,7 +50,7 @@ const GENERAL: [(u32, u32); 8] = [
     (28, 0xEA1),
 ];
 
-/// A word of stack for a child that lands: on the page of stack that it has.
+/// The stack pointer for a child that lands: one word on the page of stack that it has.
 const STACK: u32 = 0xEEBF_D804;
 
 fn env_set_trapframe_sets_all_registers() -> Outcome {
@@ -67,7 +67,7 @@ fn env_set_trapframe_sets_all_registers() -> Outcome {
     equal("cs, ds, es, fs, gs, ss", landed.selectors, USER_SELECTORS)
 }
 
-/// The kernel's selectors, IOPL 3, no interrupts: JOS panics when a process with ss = 0x10 runs.
+/// The kernel's selectors, IOPL 3, interrupts off. JOS panics when a process with ss = 0x10 runs.
 fn env_set_trapframe_gives_no_privilege() -> Outcome {
     for [es, ds, cs, ss] in
         [[0x10, 0x10, 0x08, 0x10], [0x28, 0xFFFF, 0x20, 0x18], [0x23, 0x23, 0x08, 0x10]]
@@ -86,7 +86,8 @@ fn env_set_trapframe_gives_no_privilege() -> Outcome {
     Ok(())
 }
 
-/// spawn copies the 68 bytes of a child's record, and sets eip and esp. Here they read 0.
+/// JOS's spawn copies the 68 bytes of a child's record, and sets eip and esp. Here the record reads
+/// 0.
 fn env_set_trapframe_takes_what_spawn_finds_in_uenvs() -> Outcome {
     let child = stopped_child(|| holds("it begins where it was made", false))?;
     let frame = fresh(9);
@@ -104,7 +105,7 @@ fn env_set_trapframe_takes_what_spawn_finds_in_uenvs() -> Outcome {
     equal("selectors", landed.selectors, USER_SELECTORS)
 }
 
-/// What the kernel shows to everyone may be named in a call.
+/// The pages that the kernel shows to every program may be named in a call.
 fn env_set_trapframe_reads_a_record_of_uenvs() -> Outcome {
     let child = stopped_child(|| holds("it never runs", false))?;
     let record = 0xEEC0_0000 + child % 1024 * 124;
@@ -115,7 +116,7 @@ fn env_set_trapframe_reads_a_record_of_uenvs() -> Outcome {
 fn env_set_trapframe_reads_an_unaligned_record() -> Outcome {
     let frame = fresh(9);
     fresh(10);
-    // Over the edge of a page, at an odd address.
+    // Across the end of a page, at an odd address.
     let odd = frame + 0xFE1;
     for (offset, word) in [(16, 0x600D), (48, landing()), (60, STACK)] {
         store(odd + offset, word);

@@ -1,15 +1,17 @@
-//! `window`: what a program sees of its own tables (UVPT, UVPD) and of frames (UPAGES), and that it can only look.
+//! `window`: what a program reads of its own page tables (UVPT, UVPD) and of frames (UPAGES), and
+//! that it can only read.
 #![no_std]
 #![no_main]
 
 use conformance::calls::{page_alloc, page_map, page_unmap};
 use conformance::claims::{Outcome, equal, holds};
-use conformance::facts::{
-    READ, WRITE, count, directory_entry, entry, flags, frame, fresh, own, pageref, place,
-};
 use conformance::family::{child, end, ends_well, stopped_child};
-use conformance::raw::{load, store};
-use conformance::upcall::{Access, Registers, can_write, peek, touch};
+use conformance::shown::{
+    READ, WRITE, count, directory_entry, entry, flags, frame, fresh, own, pageref, test_page,
+};
+use conformance::upcall::{Access, can_write, peek, touch};
+use support::Registers;
+use support::memory::{load, store};
 
 conformance::program! {
     a_fresh_page_reads_007_after_a_read_027_after_a_write_067,
@@ -37,8 +39,8 @@ fn a_fresh_page_reads_007_after_a_read_027_after_a_write_067() -> Outcome {
 fn marks_of_programs_are_seen() -> Outcome {
     let page = fresh(1);
     for perm in [0x205, 0x407, 0x805, 0xE07] {
-        equal("map", page_map((0, page), (0, place(2)), perm), 0)?;
-        equal("flags", flags(place(2)), perm)?;
+        equal("map", page_map((0, page), (0, test_page(2)), perm), 0)?;
+        equal("flags", flags(test_page(2)), perm)?;
     }
     Ok(())
 }
@@ -53,11 +55,11 @@ fn the_directory_is_the_table_of_the_window() -> Outcome {
 fn the_window_is_readable_and_not_writable() -> Outcome {
     equal("P, W, U", directory_entry(0xEF40_0000) & 7, 5)?;
     equal("exception stack", page_alloc(0, 0xEEBF_F000, WRITE), 0)?;
-    for address in [0xEF40_0000 + 4 * (place(1) >> 12), 0xEF7B_D000, 0xEF7B_DEF4] {
+    for address in [0xEF40_0000 + 4 * (test_page(1) >> 12), 0xEF7B_D000, 0xEF7B_DEF4] {
         let write = Registers { eax: 0xFFFF_FFFF, ecx: address, ..Registers::default() };
         let caught = touch(Access::Write, write);
-        let told = caught.map(|caught| (caught.word(0), caught.word(4)));
-        equal("address and error code", told, Some((address, 7)))?;
+        let found = caught.map(|caught| (caught.word(0), caught.word(4)));
+        equal("address and error code", found, Some((address, 7)))?;
     }
     Ok(())
 }
@@ -81,7 +83,7 @@ fn a_table_comes_with_its_first_page() -> Outcome {
     equal("unmap", page_unmap(0, page), 0)
 }
 
-/// Which is why programs look at UVPD first.
+/// So programs read UVPD first.
 fn the_entry_of_an_absent_table_faults() -> Outcome {
     equal("no table", directory_entry(0x6000_0000), 0)?;
     equal("its entries", peek(0xEF40_0000 + 4 * (0x6000_0000 >> 12)), None)
@@ -97,14 +99,14 @@ fn nothing_that_the_kernel_shows_can_be_written() -> Outcome {
 fn counts_are_those_of_all_processes() -> Outcome {
     let page = fresh(1);
     equal("one", pageref(page), 1)?;
-    equal("map", page_map((0, page), (0, place(2)), READ), 0)?;
+    equal("map", page_map((0, page), (0, test_page(2)), READ), 0)?;
     equal("two", pageref(page), 2)?;
     let other = stopped_child(|| Ok(()))?;
     equal("a copy does not count", pageref(page), 2)?;
-    equal("to a child", page_map((0, page), (other, place(3)), WRITE), 0)?;
-    equal("and again", page_map((0, page), (other, place(4)), WRITE), 0)?;
+    equal("to a child", page_map((0, page), (other, test_page(3)), WRITE), 0)?;
+    equal("and again", page_map((0, page), (other, test_page(4)), WRITE), 0)?;
     equal("four", pageref(page), 4)?;
-    equal("replace", page_alloc(other, place(3), WRITE), 0)?;
+    equal("replace", page_alloc(other, test_page(3), WRITE), 0)?;
     equal("three", pageref(page), 3)?;
     end(other)?;
     equal("two", pageref(page), 2)
@@ -112,7 +114,7 @@ fn counts_are_those_of_all_processes() -> Outcome {
 
 fn counts_are_at_offset_4_of_8_bytes() -> Outcome {
     let (page, other) = (fresh(1), fresh(2));
-    equal("map", page_map((0, page), (0, place(3)), READ), 0)?;
+    equal("map", page_map((0, page), (0, test_page(3)), READ), 0)?;
     equal("the page's", load(0xEF00_0000 + 8 * frame(page) + 4), 2)?;
     equal("another's", load(0xEF00_0000 + 8 * frame(other) + 4), 1)?;
     equal("the same", count(frame(other)), 1)

@@ -1,7 +1,8 @@
-//! `bustle [SECONDS]`: keeps a dozen programs running side by side, for whoever watches the machine.
+//! `bustle [SECONDS]`: keeps a dozen processes running side by side, for those who watch the
+//! machine.
 //!
-//! Each time a program ends, the next one of the list takes its place; some are ended early, by a toss of a coin that is
-//! the same in every run. Without a number it goes on until it is ended.
+//! Each time a program ends, the next one of the list is started; some are ended early, by a random
+//! number that is the same in every run. Without an argument it runs until it is ended.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -16,7 +17,7 @@ use libsys::{Error, ProcessId, Target, args, clock, destroy, println, sleep};
 
 libsys::main!(main, arguments);
 
-/// What runs: a program with its arguments. Each prints little, or ends soon.
+/// The programs with their arguments. Each prints little, or ends soon.
 const JOBS: [&[&str]; 9] = [
     &["hog", "2M"],
     &["tiny_pager"],
@@ -28,9 +29,9 @@ const JOBS: [&[&str]; 9] = [
     &["forktree"],
     &["lazy"],
 ];
-/// How many at a time.
+/// How many programs run at a time.
 const SIDE_BY_SIDE: usize = 6;
-/// One program in so many is ended before it ends.
+/// One program in so many is ended early.
 const ENDED_EARLY: u32 = 4;
 
 fn main() -> Result<u8, Error> {
@@ -54,7 +55,7 @@ fn main() -> Result<u8, Error> {
             };
             match Command::new(name).args(arguments).spawn() {
                 Ok(child) => running.push(child),
-                // Memory is short just now: one of the others ends.
+                // There is no memory for the program now. When another one ends, it is tried again.
                 Err(_) => break,
             }
         }
@@ -65,7 +66,7 @@ fn main() -> Result<u8, Error> {
         if random.next().is_multiple_of(ENDED_EARLY) {
             let victim = running[random.next() as usize % running.len()];
             sleep(random.next() % 8);
-            // It may have ended by itself; `wait` gets the end either way.
+            // The program may have ended by itself; `wait` gets its end either way.
             let _ = destroy(Target::Process(victim), true);
         }
         let Ended { child, .. } = wait(None)?;

@@ -1,14 +1,20 @@
-//! `disktest`: writes patterns to the disk, reads them back in another order, and tries what should be refused.
+//! `disktest`: writes patterns to the disk, reads them back in another order, and tries requests
+//! that must be refused.
 //!
-//! `disktest write SEED` writes and verifies; `disktest read SEED` verifies what another boot wrote; `disktest refuse`
-//! asks for what the disk has to refuse; `disktest errors` expects a device that fails at sectors 8 and 16; `disktest two`
-//! works beside another client; `disktest fork` forks between two transfers; `disktest death`, which has to be a driver (`trust archive` on the boot line), kills a driver of
-//! its own and starts another. `disktest hammer SERVER` reads until its disk is gone, and `disktest guest SERVER` once.
+//! - `disktest write SEED` writes and verifies; `disktest read SEED` verifies what another boot
+//!   wrote.
+//! - `disktest refuse` makes requests that the disk must refuse; `disktest errors` expects a device
+//!   that fails at sectors 8 and 16.
+//! - `disktest two` works beside another client; `disktest fork` forks between two transfers.
+//! - `disktest death` ends a driver of its own and starts another.
+//! - `disktest hammer SERVER` reads until its disk is gone, and `disktest guest SERVER` reads once.
+//! - `disktest stranger` asks each living process for the disk, and expects that none opens it.
+//! - `disktest ranges` admits processes to ranges of a driver of its own.
+//! - `disktest outlive TIMES WORDS...` starts servers of its own, runs a program with them, and
+//!   ends its driver so many times meanwhile.
+//! - `disktest storm` has a network card raise the disk's interrupt line.
 //!
-//! `disktest stranger` asks each process that lives for the disk, and expects that none opens it. The others have to be
-//! drivers, too: `disktest ranges` admits processes to ranges of a driver of its own; `disktest outlive TIMES WORDS...`
-//! starts a system of its own, runs a program in it, and ends its driver so many times meanwhile; `disktest storm` has a
-//! network card hold the disk's interrupt line.
+//! `death`, `ranges`, `outlive` and `storm` must be drivers (`trust archive` on the boot line).
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -48,10 +54,10 @@ libsys::main!(main, arguments);
 /// Runs of 16 pages that are written: 1.5 MiB.
 const RUNS: u32 = 24;
 const WORDS: usize = PAGE_SIZE as usize / 4;
-/// Frames of the DMA pool, which nobody uses when there is no driver.
+/// Frames of the DMA pool, all of which are free while there is no driver.
 const POOL: u32 = 64;
-/// Where they are tried.
-const PLACE: u32 = 0x3000_0000;
+/// Where the DMA frames are mapped.
+const DMA_ADDRESS: u32 = 0x3000_0000;
 
 /// The transfer area.
 #[repr(align(4096))]
@@ -132,7 +138,7 @@ impl Test {
         let disk = disk.map_err(|error| Failure::Disk("open", error))?;
         let mut area = Box::new(Area([[0; WORDS]; SLOTS as usize]));
         for (slot, page) in (0..).zip(&mut area.0) {
-            // Written first, so that it is there.
+            // Written first, so that the page is present.
             page.fill(1);
             let page = UserPage::new(page.as_mut_ptr().expose_provenance() as u32)?;
             disk.share(slot, page, Permissions::WRITE)
@@ -159,7 +165,7 @@ impl Test {
         self.read_backwards()
     }
 
-    /// Reads the runs backwards: every third page by page, each into another slot.
+    /// Reads the runs backwards. Every third run is read page by page, each page into another slot.
     fn read_backwards(&mut self) -> Result<(), Failure> {
         let sectors = self.disk.facts().sectors;
         let failed = |error| Failure::Disk("read", error);
@@ -195,7 +201,7 @@ impl Test {
         Ok(())
     }
 
-    /// They are as they were written.
+    /// Checks what `write_range` wrote.
     fn check_range(&mut self) -> Result<(), Failure> {
         for page in 0..u64::from(RANGE) {
             self.area.0[1].fill(0);
@@ -217,13 +223,13 @@ impl Test {
     }
 }
 
-/// Runs lie all over the disk; the first at its beginning, the last at its end.
+/// Spreads the runs over the disk: the first at its beginning, the last at its end.
 fn first_page(run: u32, sectors: u64) -> u64 {
-    let places = sectors / u64::from(PAGE_SECTORS) - u64::from(SLOTS);
-    places * u64::from(run) / u64::from(RUNS - 1)
+    let starts = sectors / u64::from(PAGE_SECTORS) - u64::from(SLOTS);
+    starts * u64::from(run) / u64::from(RUNS - 1)
 }
 
-/// What a word of a page on the disk is to be: different for each.
+/// The contents of a word of a page on the disk; each word differs.
 fn pattern(seed: u32, page: u64, word: usize) -> u32 {
     let mixed = (page as u32) << 10 | word as u32;
     (mixed ^ seed).wrapping_mul(0x9E37_79B1).rotate_left(15)
@@ -237,12 +243,13 @@ fn expect(claim: &'static str, holds: bool) -> Result<(), Failure> {
     if holds { Ok(()) } else { Err(Failure::Broken(claim)) }
 }
 
-/// The driver that init knows.
+/// The driver that init has started.
 fn the_disk() -> Result<ProcessId, Failure> {
     names::find(Name::DISK).map_err(|why| Failure::Disk("find", why.into()))
 }
 
-/// After a fork and a write by the parent, the disk reads into the parent's page and writes what is there.
+/// After a fork and a write by the parent, the disk reads into the parent's page and writes the
+/// parent's bytes.
 fn forks() -> Result<(), Failure> {
     let failed = |what| move |error| Failure::Disk(what, error);
     let mut test = Test::new(Disk::find(), 0)?;
@@ -268,7 +275,7 @@ fn forks() -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the disk has to refuse, and that it serves on.
+/// Requests that the disk must refuse; it goes on serving afterwards.
 fn refuse() -> Result<(), Failure> {
     let server = the_disk()?;
     expect("nobody has this name", names::find(Name::new("nobody")) == Err(NotFound::Nobody))?;
@@ -312,7 +319,7 @@ fn refuse() -> Result<(), Failure> {
     Ok(())
 }
 
-/// A device that fails where the test has told it to, and works elsewhere.
+/// A device that fails at the sectors that the test has configured, and nowhere else.
 fn errors() -> Result<(), Failure> {
     let test = Test::new(Disk::find(), 0)?;
     let (read, write) = (transfer(1, 0, 1), transfer(2, 0, 1));
@@ -326,7 +333,7 @@ fn errors() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Another client reads all the time, and ten more come and go: their areas are taken back.
+/// Another client reads all the time, and ten more open the disk and end: their areas are unmapped.
 fn two() -> Result<(), Failure> {
     let server = the_disk()?;
     let hammer = spawn("hammer", server)?;
@@ -335,11 +342,12 @@ fn two() -> Result<(), Failure> {
     let guest = |test: &mut Test| -> Result<u32, Failure> {
         let ended = process::wait(Some(spawn("guest", server)?))?;
         expect("a guest is served", ended.status == 0)?;
-        // The disk forgets a guest at the next request that anybody makes.
+        // The disk removes a client that has ended at the next request of any client.
         test.disk.flush().map_err(|error| Failure::Disk("flush", error))?;
         Ok(free_or_own()?)
     };
-    // By the end of the first guests the hammer has touched all its pages, and the pager has all that it keeps.
+    // When the first guests have ended, the hammer has touched all its pages, and the pager has all
+    // the memory that it keeps.
     let mut before = guest(&mut test)?;
     for _ in 0..3 {
         before = guest(&mut test)?;
@@ -353,7 +361,7 @@ fn two() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Frames that are free or this process's own.
+/// Frames that are free or that this process has.
 fn free_or_own() -> Result<u32, Error> {
     Ok(machine().free + usage(Target::Caller)?.frames)
 }
@@ -387,10 +395,10 @@ fn hammer(server: u32) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A driver of this program's own dies: its frames are nobody's until its device is off. Then one that is restarted as
-/// init does it.
+/// Ends a driver of this program: its frames are in quarantine until the device is off. Then tests
+/// a driver that is restarted as init does it.
 fn death() -> Result<(), Failure> {
-    let all = PageRange::new(UserPage::new(PLACE)?, POOL)?;
+    let all = PageRange::new(UserPage::new(DMA_ADDRESS)?, POOL)?;
     dma_allocate(all)?;
     release(all)?;
     let mut driver = serving(Driver::start(Access::Everyone).map_err(Failure::Spawn)?)?;
@@ -400,7 +408,7 @@ fn death() -> Result<(), Failure> {
         process::end(id)?;
         expect("its frames are in quarantine", dma_allocate(all) == Err(Error::OutOfFrames))?;
         Configuration::open()?.silence(function);
-        println!("disktest: the driver is dead, and had {} frames", reclaim(id)?);
+        println!("disktest: the driver has ended, and had {} frames", reclaim(id)?);
         expect("once", reclaim(id) == Err(Error::NoSuchProcess))?;
         dma_allocate(all)?;
         release(all)?;
@@ -416,14 +424,14 @@ fn death() -> Result<(), Failure> {
     driver = serving(driver.restart(ended.status).ok_or(Failure::Broken("it restarts"))?)?;
     expect("nothing of the last one is kept", reclaim(id) == Err(Error::NoSuchProcess))?;
     Test::new(Disk::open(known(&driver)?.0), 2)?.read_backwards()?;
-    println!("disktest: drivers died and others took their place");
+    println!("disktest: drivers ended and others replaced them");
     Ok(())
 }
 
-/// Asks everyone who may be a server for the disk, without asking init who it is.
+/// Asks every process for the disk, as if init had named it.
 fn stranger() -> Result<(), Failure> {
     let mut refused = 0;
-    let servers = info::processes().filter_map(|facts| ProcessId::new(facts.id).ok());
+    let servers = info::processes().filter_map(|info| ProcessId::new(info.id).ok());
     for server in servers.filter(|server| ![ProcessId::first(0), process::id()].contains(server)) {
         match Disk::open(server) {
             Err(DiskError::NotPermitted) => refused += 1,
@@ -441,7 +449,7 @@ fn stranger() -> Result<(), Failure> {
     Ok(())
 }
 
-/// A driver of this program's own, which admits nobody until it is told to.
+/// A driver of this program, which admits no process until it is asked to.
 fn ranges() -> Result<(), Failure> {
     let driver = serving(Driver::start(Access::Only(None)).map_err(Failure::Spawn)?)?;
     let (id, me) = (known(&driver)?.0, process::id());
@@ -456,7 +464,7 @@ fn ranges() -> Result<(), Failure> {
     let admit = |process, first| {
         Disk::admit(id, process, first, RANGE).map_err(|error| Failure::Disk("admit", error))
     };
-    // A visitor calls when it has been refused, and then writes over all of its range.
+    // The visitor sends a message when it was refused, and later writes all of its range.
     let visitor = spawn("visitor", id)?;
     admit(me, 0)?;
     let mut test = Test::new(Disk::open(id), 1)?;
@@ -472,7 +480,7 @@ fn ranges() -> Result<(), Failure> {
         let beyond = test.disk.read(transfer(page.into(), 0, pages));
         expect("beyond it there is nothing", beyond == Err(DiskError::BadRange))?;
     }
-    println!("disktest: each client has its range, and nobody else has any");
+    println!("disktest: each client has its range, and no other process has any");
     Ok(())
 }
 
@@ -483,7 +491,7 @@ const fn sectors(pages: u32) -> u64 {
     pages as u64 * PAGE_SECTORS as u64
 }
 
-/// Is refused, then calls its parent, and when that answers has a range like its parent's.
+/// Is refused, then calls its parent, and after the answer has the same range as its parent.
 fn visitor(server: u32) -> Result<(), Failure> {
     let server = ProcessId::new(server)?;
     let refused = |done: Result<(), DiskError>| done == Err(DiskError::NotPermitted);
@@ -496,8 +504,8 @@ fn visitor(server: u32) -> Result<(), Failure> {
     test.check_range()
 }
 
-/// A system of this program's own: a driver, a pager that puts pages on its disk, and a program. The driver is ended now
-/// and then, and the program does not notice.
+/// Servers of this program's own: a driver, a pager that puts pages on its disk, and a program. The
+/// driver is ended now and then, and the program must not notice.
 fn outlive(times: u32) -> Result<(), Failure> {
     let mut servers = Servers::start(true, true).map_err(|error| match error {
         StartError::Spawn(error) => Failure::Spawn(error),
@@ -512,11 +520,11 @@ fn outlive(times: u32) -> Result<(), Failure> {
     let finished = attend(program, |event| match event {
         Event::Message { sender, .. } if sender == killer => {
             if let Some(driver) = servers.driver() {
-                // It may have ended already.
+                // The driver may have ended already.
                 let _ = destroy(driver, false);
             }
         }
-        event => servers.hear(event),
+        event => servers.handle(event),
     })?;
     let Finished::Ended(ended) = finished else { return Err(Failure::Broken("it ends by itself")) };
     expect("the program does not notice", ended.status == 0)?;
@@ -524,7 +532,7 @@ fn outlive(times: u32) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Tells its parent so many times, with a while between, to end the driver.
+/// Sends its parent so many messages, with a pause between, each of which asks to end the driver.
 fn killer(times: u32) -> Result<(), Failure> {
     let parent = identity().parent.ok_or(Failure::Usage)?;
     for _ in 0..times {
@@ -534,21 +542,23 @@ fn killer(times: u32) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Milliseconds between two ends of the driver.
+/// Milliseconds between two of these messages.
 const WHILE: u32 = 700;
 
 /// The network card's vendor and device: Realtek's RTL8029, an NE2000.
 const CARD: (u16, [u16; 1]) = (0x10EC, [0x8029]);
 /// Its base address register: ports.
 const CARD_PORTS: u8 = 0x10;
-/// Its port for commands, and the one that lets interrupts through.
+/// Its command port, and its port for the interrupt mask.
 const COMMAND: u16 = 0x0;
 const INTERRUPT_MASK: u16 = 0xF;
-/// The card is to read no bytes of its memory, and says at once that it has done so, until somebody attends to it.
+/// A command to read no bytes of the card's memory. The card raises its interrupt at once and keeps
+/// it raised until it is acknowledged.
 const START_READING: u8 = 0x0A;
 const READING_IS_DONE: u8 = 0x40;
 
-/// Another device on the disk's line asks for attention, and nobody attends to it. The disk serves all the same.
+/// Another device raises the disk's interrupt line, and nothing acknowledges it. The disk must go
+/// on serving.
 fn storm() -> Result<(), Failure> {
     let driver = serving(Driver::start(Access::Everyone).map_err(Failure::Spawn)?)?;
     let (id, function) = known(&driver)?;
@@ -572,7 +582,7 @@ fn storm() -> Result<(), Failure> {
 
 #[allow(unsafe_code)]
 fn write_port(port: u16, value: u8) {
-    // SAFETY: the card is told of no memory.
+    // SAFETY: the card is given no address of memory.
     unsafe { ports::write_byte(port, value) };
 }
 
@@ -592,7 +602,7 @@ fn reclaim(driver: ProcessId) -> Result<u32, Error> {
 fn serving(mut driver: Driver) -> Result<Driver, Failure> {
     while driver.server().is_none() {
         match next_event()? {
-            Event::Message { sender, words, .. } => drop(driver.hear(sender, words)),
+            Event::Message { sender, words, .. } => drop(driver.handle(sender, words)),
             Event::Exit { .. } => return Err(Failure::Broken("the driver starts")),
             Event::Interrupt | Event::Fault { .. } | Event::Clone { .. } | Event::Frames { .. } => {
             }

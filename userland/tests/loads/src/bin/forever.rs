@@ -1,7 +1,7 @@
 //! `forever [PROCESSES]`: forks without end; made for Ctrl-C.
 //!
-//! Each child forks, too; so the tree grows deep as well as wide, until there are so many processes or there is no room,
-//! and then they all sleep.
+//! Each child forks, too, so that the tree grows deep as well as wide, until there are so many
+//! processes or no room for more; then all of them sleep.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -11,9 +11,9 @@ use libsys::{machine, println, sleep};
 
 libsys::main!(main, arguments);
 
-/// Processes of the system at which the program says that it has begun.
+/// The number of processes in the system at which the program prints that it has begun.
 const MANY: u32 = 32;
-/// It stops forking here: enough to show the point, and the shell keeps room to work in.
+/// The default for the most processes: the shell keeps room to work in.
 const ENOUGH: u32 = 200;
 
 /// Exit status of a wrong command line.
@@ -30,7 +30,7 @@ fn main() -> u8 {
         }
     };
     println!("forking until Ctrl-C");
-    // The first process says when there is no room; the others would say the same.
+    // Only the first process prints that there is no room; the others would print the same.
     let mut says = true;
     loop {
         if machine().processes >= enough {

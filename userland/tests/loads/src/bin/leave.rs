@@ -1,7 +1,7 @@
-//! `leave WHAT`: exits and leaves processes behind that take what they can; the shell ends them.
+//! `leave WHAT`: exits and leaves processes behind, which the shell must end.
 //!
-//! `owner` takes the console, `reader` reads what is typed, `bomb` forks without end, and `many` leaves 20 processes
-//! that wait.
+//! `owner` takes the console, `reader` reads what is typed, `bomb` forks without end, and `many`
+//! leaves 20 processes that wait.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]

@@ -1,5 +1,6 @@
-//! `rewritten`: writes pages that have come back from the disk, and then maps, moves and protects them. Each write is still
-//! there when the page has gone and come back once more. `rewritten view` views a child first: its own pages go all the same.
+//! `rewritten`: writes pages that have come back from the disk, and then maps, moves and protects
+//! them. Each write must still be there when the page has gone and come back once more. `rewritten
+//! view` views a child first: its own pages go all the same.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -24,9 +25,9 @@ libsys::main!(main, arguments);
 
 const WORDS: usize = 1024;
 type Words = [u32; WORDS];
-/// Enough to have everything else gone, as the program may have eight in memory.
+/// Enough pages to have all others evicted, as the program may have eight in memory.
 const MANY: usize = 64;
-/// The page that is written, and the place of a second mapping.
+/// The page that is written, and the page of a second mapping.
 const PAGE: usize = 3;
 const OTHER: usize = 40;
 const SELF: Target = Target::Caller;
@@ -76,15 +77,18 @@ fn main() -> Result<u8, Error> {
     };
     ask(Request::SetLimit { client: id(), pages: 1 })?;
     let mut memory = Memory::new();
-    memory.send_away();
-    println!("the page is {}", if memory.is_away(PAGE)? { "away" } else { "still there" });
+    memory.evict_others();
+    println!(
+        "the page is {}",
+        if memory.is_paged_out(PAGE)? { "paged out" } else { "still there" }
+    );
     let mut wrong = 0;
     for (value, (name, way)) in (1..).zip(WAYS) {
-        memory.send_away();
-        // Read first, so that the pager keeps its copy.
+        memory.evict_others();
+        // Read first, so that the pager keeps the copy on the disk.
         black_box(memory.read(PAGE));
         way(&mut memory, value)?;
-        memory.send_away();
+        memory.evict_others();
         let found = memory.read(PAGE);
         println!("{name}: {}", if found == value { "right" } else { "WRONG" });
         wrong += u8::from(found != value);
@@ -110,7 +114,8 @@ impl Memory {
         Self(pages)
     }
 
-    /// A word in the middle of page `index`, which begins at a multiple of 4 KiB somewhere in two of the arrays.
+    /// The array and the word in the middle of page `index`. A page begins at a multiple of 4 KiB,
+    /// in the middle of one of the arrays.
     fn place(&self, index: usize) -> (usize, usize) {
         let gap = (self.0.as_ptr().addr().wrapping_neg() % 4096) / 4;
         let word = index * WORDS + gap + 7;
@@ -133,15 +138,15 @@ impl Memory {
         black_box(&self.0)[array][word]
     }
 
-    /// Reads all pages but [`PAGE`] and [`OTHER`].
-    fn send_away(&self) {
+    /// Reads all pages but [`PAGE`] and [`OTHER`], so that these are evicted.
+    fn evict_others(&self) {
         for index in (0..MANY).filter(|index| ![PAGE, OTHER].contains(index)).chain(0..3) {
             black_box(self.read(index));
         }
     }
 
-    /// Has the pager got the page?
-    fn is_away(&self, index: usize) -> Result<bool, Error> {
+    /// Whether a page is paged out.
+    fn is_paged_out(&self, index: usize) -> Result<bool, Error> {
         let page = Page::containing(self.at(index)?.address());
         Ok(match window().walk(page) {
             Step::Leaf(leaf) => !leaf.is_present() && leaf.flags().contains(EntryFlags::PAGER),

@@ -1,5 +1,5 @@
-//! `squeezed`: what a program meets that may have eight pages in memory: a call with a buffer of two, and a fault handler
-//! whose own code and stack are away.
+//! `squeezed`: tests a program that may have eight pages in memory: a call with a buffer of two
+//! pages, and a fault handler whose own code and stack are paged out.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -24,11 +24,11 @@ use libsys::{
 libsys::main!(main);
 
 const PAGE: usize = 4096;
-/// Enough to have everything else gone.
+/// Enough pages to have all others evicted.
 const MANY: usize = 64;
 
-/// Faults that the handler was told of, and the address of the last one.
-static TOLD: AtomicU32 = AtomicU32::new(0);
+/// The number of faults that the handler got, and the address of the last one.
+static FAULTS: AtomicU32 = AtomicU32::new(0);
 static ADDRESS: AtomicU32 = AtomicU32::new(0);
 
 fn main() -> Result<u8, Error> {
@@ -49,20 +49,20 @@ fn main() -> Result<u8, Error> {
     let change = Change { drop: Permissions::WRITE, add: Permissions::empty() };
     range_protect(Target::Caller, range, change)?;
     touch(pages, 8..MANY);
-    let away = is_away(EXCEPTION_STACK) && is_away(address);
+    let paged_out = is_paged_out(EXCEPTION_STACK) && is_paged_out(address);
     pages[7 * PAGE + 9] = black_box(77);
-    println!("the exception stack: {}", if away { "away" } else { "still there" });
+    println!("the exception stack: {}", if paged_out { "paged out" } else { "still there" });
 
-    let told = (TOLD.load(Ordering::Relaxed), ADDRESS.load(Ordering::Relaxed));
-    let right = told == (1, address + 9) && pages[7 * PAGE + 9] == 77;
-    let but = if right { "the write, and of nothing else" } else { "something else" };
-    println!("the handler was told of {but}");
-    Ok(u8::from(!(done && away && right)))
+    let faults = (FAULTS.load(Ordering::Relaxed), ADDRESS.load(Ordering::Relaxed));
+    let right = faults == (1, address + 9) && pages[7 * PAGE + 9] == 77;
+    let got = if right { "the fault of the write, and no other" } else { "other faults" };
+    println!("the handler got {got}");
+    Ok(u8::from(!(done && paged_out && right)))
 }
 
-/// Gives W back where the program has taken it away. Passes on what is not its own.
+/// Gives W back to the page from which the program has dropped it. Passes on all other faults.
 fn handler(fault: &mut Fault<'_>) -> Handled {
-    TOLD.fetch_add(1, Ordering::Relaxed);
+    FAULTS.fetch_add(1, Ordering::Relaxed);
     ADDRESS.store(fault.address(), Ordering::Relaxed);
     let Some(range) = fault.page().and_then(|page| PageRange::new(page, 1).ok()) else {
         return Handled::PassOn;
@@ -81,8 +81,8 @@ fn touch(pages: &mut [u8], which: core::ops::Range<usize>) {
     }
 }
 
-/// Has the pager got the page at this address?
-fn is_away(address: u32) -> bool {
+/// Whether the page at this address is paged out.
+fn is_paged_out(address: u32) -> bool {
     match window().walk(Page::containing(address)) {
         Step::Leaf(leaf) => !leaf.is_present() && leaf.flags().contains(EntryFlags::PAGER),
         Step::NoTable(_) | Step::Hidden(_) | Step::Large(_) | Step::View(_) => false,

@@ -1,0 +1,35 @@
+//! The second try of a call, after a pager has freed frames for it (`operations::shortage`).
+
+use abi::Error;
+use abi::process_info::Status;
+
+use crate::hardware::Hardware;
+use crate::kernel::Kernel;
+use crate::operations::shortage::is_range_call;
+use crate::state::process::Index;
+
+impl<H: Hardware> Kernel<H> {
+    /// Gives the CPU to a process whose pager has freed frames, and makes its call the second time. The process is in no
+    /// queue. If a process runs, it is the next after all others that are ready.
+    pub(crate) fn call_again(&mut self, caller: Index) {
+        self.give_up_cpu();
+        self.switch(caller);
+        self.second_try = true;
+        self.goes_on = self.call_of(caller).is_ok_and(is_range_call)
+            && self.processes[caller].pages_done() != 0;
+        match self.call_of(caller) {
+            Ok(call) => match self.dispatch_again(caller, call) {
+                Ok(()) => {}
+                Err(Error::OutOfFrames) => self.fail_for_frames(caller),
+                Err(error) => self.refuse(caller, error),
+            },
+            Err(_) => self.jos_call(caller),
+        }
+        (self.second_try, self.goes_on) = (false, false);
+        if self.cpu.current == Some(caller) && self.processes[caller].stopped {
+            // Its parent has stopped it while it waited.
+            self.cpu.current = None;
+            self.processes.info_of(caller).status = Status::NotRunnable as u32;
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! The machine as the decisions of `swap` see it: the clients' page tables through views, their
+//! pages by calls, the disk by messages.
+//!
+//! One view is kept for each client, at a directory entry that follows from its process slot. There
+//! are fewer directory entries than slots, so two clients may want the same one; the second is then
+//! treated like a client that cannot be viewed, until the first has ended.
+//!
+//! A client that has views itself cannot be viewed. Its leaves are read by calls that also change
+//! them (A and D are cleared, marks are taken off and put back), which is why the two ways are kept
+//! apart.
+
+use alloc::vec::Vec;
+
+use libsys::abi::layout::{EXCEPTION_STACK, USER_TOP};
+use libsys::abi::process_info::Status;
+use libsys::paging::fixed_pages::{self, Scratch, held};
+use libsys::paging::regions::Kind;
+use libsys::paging::self_map::Step;
+use libsys::paging::view::View;
+use libsys::process::info;
+use libsys::runtime::heap;
+use libsys::{
+    Entry, Error, Frame, Page, PageRange, Permissions, ProcessId, Target, UserPage, machine,
+    page_allocate, page_copy, page_move, page_protect, page_unmap, range_protect,
+};
+use pager::{Clients, File};
+use swap::backend::{GiveError, PageClass};
+use swap::page::Rights;
+use swap::{Backend, Bytes, CLUSTER, Disk, DiskError, Memory};
+
+use crate::disk::SwapDisk;
+
+/// `0x4000_0000  PDE 0x100` to `0xE000_0000  PDE 0x380`: where clients are viewed, by process slot.
+const VIEWS: core::ops::Range<u32> = 0x100..0x380;
+/// The directory entries that a process can have tables in.
+const TABLES: u32 = USER_TOP >> 22;
+
+/// What the pager needs to work on clients, and keeps between two messages.
+pub struct Resources {
+    views: Vec<Option<Watched>>,
+    scratch: Option<Scratch>,
+    disk: SwapDisk,
+}
+
+impl Resources {
+    /// Takes all the memory that later steps need.
+    ///
+    /// # Errors
+    /// `OutOfFrames`.
+    pub fn new(disk: SwapDisk) -> Result<Self, Error> {
+        // So that the page table exists in which taken pages are mapped.
+        page_allocate(Target::Caller, held(0), Permissions::empty())?;
+        page_unmap(Target::Caller, held(0), Permissions::empty())?;
+        let views = VIEWS.map(|_| None).collect();
+        Ok(Self { views, scratch: None, disk })
+    }
+
+    /// How many slots the disk has; 0 without a disk.
+    pub fn slots(&self) -> u32 {
+        self.disk.slots()
+    }
+
+    /// Maps the scratch page into a client and gives it up.
+    ///
+    /// # Errors
+    /// See `page_map`; the scratch page stays.
+    pub fn give_copy_of_scratch(
+        &mut self,
+        client: ProcessId,
+        page: UserPage,
+        permissions: Permissions,
+    ) -> Result<(), Error> {
+        self.scratch.as_mut().ok_or(Error::NotMapped)?.give(client, page, permissions)?;
+        self.scratch = None;
+        Ok(())
+    }
+}
+
+/// A view of a client.
+struct Watched {
+    client: ProcessId,
+    view: View,
+    /// Whether the view was attached since [`Backend::view_was_lost`] was last asked: nothing is
+    /// known of the time before.
+    is_new: bool,
+}
+
+/// The machine, for one message.
+pub struct MachineBackend<'a> {
+    /// The clients and their programs.
+    pub clients: &'a Clients<File>,
+    /// Views, scratch page and disk.
+    pub resources: &'a mut Resources,
+}
+
+impl MachineBackend<'_> {
+    /// The view of a client, if there is one and it is not lost.
+    fn view(&self, client: ProcessId) -> Option<&View> {
+        let watched = self.resources.views[view_index(client)].as_ref()?;
+        (watched.client == client && watched.view.is_live()).then_some(&watched.view)
+    }
+
+    /// The present leaf of a page of a client that cannot be viewed. The call clears the leaf's A
+    /// and D; the kernel drops the pager's mark together with a D that was set, so a dirty page
+    /// never looks clean.
+    ///
+    /// # Errors
+    /// `NotMapped`: nothing is present there. `NoSuchProcess`: the client has ended.
+    fn present(client: ProcessId, page: UserPage) -> Result<Entry, Error> {
+        page_protect(client, page, libsys::call::Change::NONE)
+    }
+
+    /// The leaf of a page of a client that cannot be viewed. It takes two calls; the client waits,
+    /// so that nothing changes between them.
+    fn probe(client: ProcessId, page: UserPage) -> Entry {
+        match Self::present(client, page) {
+            Ok(leaf) => leaf,
+            // Nothing is present, so the marks are all there is to read.
+            Err(Error::NotMapped) => Self::absent(client, page),
+            // The client has ended.
+            Err(_) => Entry::ABSENT,
+        }
+    }
+
+    /// The absent leaf of a page: takes its marks off and puts them back. Neither call needs
+    /// memory: without marks there is nothing to put back, and where there are marks there is a
+    /// table.
+    fn absent(client: ProcessId, page: UserPage) -> Entry {
+        let Ok(leaf) = page_unmap(client, page, Permissions::empty()) else {
+            // The client has ended.
+            return Entry::ABSENT;
+        };
+        let marks = leaf.permissions() - Permissions::WRITE;
+        if !marks.is_empty() {
+            let _ = page_unmap(client, page, marks);
+        }
+        leaf
+    }
+}
+
+const fn view_index(client: ProcessId) -> usize {
+    client.index() as usize % (VIEWS.end - VIEWS.start) as usize
+}
+
+/// The meaning of a failed call on a client's page.
+const fn give_error(error: Error) -> GiveError {
+    match error {
+        Error::OutOfFrames => GiveError::NoFrame,
+        Error::QuotaExceeded => GiveError::Quota,
+        Error::Busy => GiveError::Occupied,
+        Error::NotPermitted => GiveError::Refused,
+        // Every other error of such a call means that there is no such client any more.
+        _ => GiveError::Gone,
+    }
+}
+
+impl Memory for MachineBackend<'_> {
+    fn take(&mut self, address: usize, bytes: usize) -> bool {
+        heap::commit(address, bytes).is_ok()
+    }
+}
+
+impl Disk for MachineBackend<'_> {
+    fn slots(&self) -> u32 {
+        self.resources.disk.slots()
+    }
+
+    fn fill_buffer(&mut self, index: usize, bytes: &Bytes) {
+        self.resources.disk.area().write(index as u32, bytes);
+    }
+
+    fn read_buffer(&mut self, index: usize, bytes: &mut Bytes) {
+        self.resources.disk.area().read(index as u32, bytes);
+    }
+
+    fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
+        self.resources.disk.write(first, count)
+    }
+
+    fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
+        self.resources.disk.read(first, count)
+    }
+}
+
+impl Backend for MachineBackend<'_> {
+    fn free_frames(&mut self) -> u32 {
+        machine().free
+    }
+
+    fn is_alive(&self, client: ProcessId) -> bool {
+        info::process(client).is_some_and(|info| info.status != Status::Dying as u32)
+    }
+
+    fn has_started(&self, client: ProcessId) -> bool {
+        const READY: [u32; 2] = [Status::Runnable as u32, Status::Running as u32];
+        info::process(client).is_none_or(|info| info.runs > 0 || READY.contains(&info.status))
+    }
+
+    fn page_class(&self, client: ProcessId, page: Page) -> PageClass {
+        if page == Page::containing(EXCEPTION_STACK) {
+            return PageClass::Private;
+        }
+        let Ok(program) = self.clients.program_of(client) else { return PageClass::Foreign };
+        match program.regions.find(page.address()).map(libsys::paging::regions::Region::kind) {
+            Some(Kind::Image { writable: false }) => PageClass::Text,
+            Some(Kind::Image { writable: true } | Kind::DemandZero | Kind::Stack) => {
+                PageClass::Private
+            }
+            Some(Kind::Guard) | None => PageClass::Foreign,
+        }
+    }
+
+    fn attach_view(&mut self, client: ProcessId) -> bool {
+        if self.view(client).is_some() {
+            return true;
+        }
+        let index = view_index(client);
+        if let Some(Watched { client: other, .. }) = &self.resources.views[index]
+            && *other != client
+            && self.is_alive(*other)
+        {
+            return false;
+        }
+        // The old view must be detached before a new one can be attached there.
+        self.resources.views[index] = None;
+        let Ok(slot) = libsys::abi::ViewSlot::new(VIEWS.start + index as u32) else { return false };
+        let view = View::attach(client, slot).ok();
+        self.resources.views[index] = view.map(|view| Watched { client, view, is_new: true });
+        self.view(client).is_some()
+    }
+
+    fn view_was_lost(&mut self, client: ProcessId) -> bool {
+        if self.view(client).is_none() {
+            return true;
+        }
+        let watched = self.resources.views[view_index(client)].as_mut();
+        watched.is_none_or(|watched| core::mem::replace(&mut watched.is_new, false))
+    }
+
+    fn table_from(&mut self, client: ProcessId, index: u32) -> Option<u32> {
+        if !self.attach_view(client) {
+            return None;
+        }
+        let window = self.view(client)?.window();
+        let program = self.clients.program_of(client).ok()?;
+        let is_ours = |index: u32| {
+            let (start, last) = (index << 22, index << 22 | 0x3F_FFFF);
+            let mut regions = program.regions.iter();
+            (start..=last).contains(&EXCEPTION_STACK)
+                || regions.any(|region| region.start() <= last && start < region.end())
+        };
+        let mut tables = index..TABLES;
+        tables.find(|index| window.directory_entry(*index).is_own_table() && is_ours(*index))
+    }
+
+    fn leaves(&mut self, client: ProcessId, first: Page) -> [Entry; CLUSTER] {
+        let mut leaves = [Entry::ABSENT; CLUSTER];
+        if !self.attach_view(client) {
+            for (page, leaf) in (first.number()..).zip(&mut leaves) {
+                let page = UserPage::containing(Page::numbered(page).address());
+                *leaf =
+                    page.and_then(|page| Self::present(client, page).ok()).unwrap_or(Entry::ABSENT);
+            }
+            return leaves;
+        }
+        let Some(view) = self.view(client) else { return leaves };
+        for (page, leaf) in (first.number()..).zip(&mut leaves) {
+            if let Step::Leaf(entry) = view.window().walk(Page::numbered(page)) {
+                *leaf = entry;
+            }
+        }
+        leaves
+    }
+
+    fn leaf(&mut self, client: ProcessId, page: UserPage) -> Entry {
+        if self.attach_view(client) {
+            let walked = self.view(client).map(|view| view.window().walk(page.page()));
+            // If the view was lost after the check, the walk has read nothing.
+            if self.view(client).is_some() {
+                return if let Some(Step::Leaf(leaf)) = walked { leaf } else { Entry::ABSENT };
+            }
+        }
+        Self::probe(client, page)
+    }
+
+    fn clear_accessed(&mut self, client: ProcessId, first: Page) -> u32 {
+        let cleared = UserPage::new(first.address())
+            .and_then(|first| PageRange::new(first, CLUSTER as u32))
+            .and_then(|range| {
+                let cleared = range_protect(client, range, libsys::call::Change::NONE);
+                cleared.map_err(Error::from)
+            });
+        // The call can only fail if the client has ended.
+        cleared.map_or(0, |found| found.dirty)
+    }
+
+    fn references(&mut self, frame: Frame) -> u32 {
+        // A frame outside of RAM has no count: it must not be taken.
+        info::frame_references(frame).unwrap_or(u32::MAX)
+    }
+
+    fn take_page(&mut self, client: ProcessId, page: UserPage, index: usize) -> Option<Entry> {
+        page_move((client, page), (Target::Caller, held(index)), Permissions::PAGER).ok()
+    }
+
+    fn read_taken(&mut self, index: usize, bytes: &mut Bytes) {
+        assert!(fixed_pages::read(held(index), bytes), "no page was taken there");
+    }
+
+    fn matches_the_file(&mut self, client: ProcessId, page: UserPage, index: usize) -> bool {
+        let Ok(program) = self.clients.program_of(client) else { return false };
+        let mut bytes = [0; size_of::<Bytes>()];
+        self.read_taken(index, &mut bytes);
+        program.matches(page.page(), &mut bytes)
+    }
+
+    fn give_back(
+        &mut self,
+        client: ProcessId,
+        page: UserPage,
+        index: usize,
+    ) -> Result<(), GiveError> {
+        let from = (Target::Caller, held(index));
+        page_move(from, (client, page), Permissions::empty()).map(drop).map_err(give_error)
+    }
+
+    fn drop_taken(&mut self, index: usize) {
+        // Unmapping without marks needs no memory and cannot fail.
+        let _ = page_unmap(Target::Caller, held(index), Permissions::empty());
+    }
+
+    fn scratch(&mut self) -> Result<&mut Bytes, GiveError> {
+        if self.resources.scratch.is_none() {
+            self.resources.scratch = Some(Scratch::new().map_err(give_error)?);
+        }
+        self.resources.scratch.as_mut().map(Scratch::bytes).ok_or(GiveError::NoFrame)
+    }
+
+    fn give_scratch(
+        &mut self,
+        client: ProcessId,
+        page: UserPage,
+        rights: Rights,
+        marked: bool,
+    ) -> Result<Frame, GiveError> {
+        let mark = if marked { Permissions::PAGER } else { Permissions::empty() };
+        let permissions = rights.permissions | mark;
+        // A page that arrives without W is sealed by the kernel. If it was not sealed before,
+        // because the client itself gave W up, it arrives with W and loses W here.
+        let gives_up = !rights.sealed && !permissions.contains(Permissions::WRITE);
+        let at_first = if gives_up { permissions | Permissions::WRITE } else { permissions };
+        let scratch = self.resources.scratch.take().ok_or(GiveError::NoFrame)?;
+        let frame = scratch.move_to(client, page, at_first).map_err(|(scratch, error)| {
+            // The scratch page stays, to be filled again.
+            self.resources.scratch = Some(scratch);
+            give_error(error)
+        })?;
+        if gives_up {
+            let drop = Permissions::WRITE;
+            let change = libsys::call::Change { drop, add: Permissions::empty() };
+            // The call can only fail if the client has ended, or has changed the page by now.
+            let _ = page_protect(client, page, change);
+        }
+        Ok(frame)
+    }
+
+    fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError> {
+        // The copy is about to be written, so it does not get the pager's mark.
+        let kept = Permissions::SHARED;
+        let marks = self.leaf(client, page).permissions() & kept;
+        page_copy(client, page, marks).map(drop).map_err(give_error)
+    }
+
+    fn mark_paged_out(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError> {
+        page_unmap(client, page, Permissions::PAGER).map(drop).map_err(give_error)
+    }
+}

@@ -1,0 +1,242 @@
+//! The records of all pages of all clients: a table of 1,024 records for each 4 MiB of a client in
+//! which at least one page has a record.
+
+use libsys::abi::layout::{ENTRIES, PROCESSES};
+use libsys::{Page, ProcessId};
+
+use crate::page::{PackedRecord, PageRecord};
+use crate::pool::{Full, Memory, Pool};
+
+/// A table of records. The tables of a client form a list, which is short; so do the free tables.
+#[derive(Clone, Debug)]
+struct Table {
+    /// The directory entry of the pages.
+    directory_index: u32,
+    next: Option<Number>,
+    /// Records that are not `Unknown`.
+    used: u32,
+    records: [PackedRecord; ENTRIES as usize],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Number(u16);
+
+/// All records, by the process slot of the client. The caller knows which process is in a slot.
+#[derive(Debug)]
+pub struct PageRecords {
+    tables: Pool<Table>,
+    free: Option<Number>,
+    free_count: usize,
+    first: [Option<Number>; PROCESSES as usize],
+}
+
+impl PageRecords {
+    /// Addresses for `tables` tables, at most 65,536.
+    #[must_use]
+    pub fn new(tables: usize) -> Self {
+        Self {
+            tables: Pool::new(tables.min(1 << 16)),
+            free: None,
+            free_count: 0,
+            first: [None; PROCESSES as usize],
+        }
+    }
+
+    /// The record of a page.
+    pub fn get(&mut self, client: ProcessId, page: Page) -> PageRecord {
+        match self.find(client, page.directory_index()) {
+            Some(table) => self.table(table).records[page.table_index() as usize].into(),
+            None => PageRecord::Unknown,
+        }
+    }
+
+    /// Makes sure that the record of a page, and of all others under the same table, can be set.
+    ///
+    /// # Errors
+    /// `Full`: there is no memory for a table, or the bound is reached.
+    pub fn prepare(
+        &mut self,
+        client: ProcessId,
+        page: Page,
+        memory: &mut impl Memory,
+    ) -> Result<(), Full> {
+        if self.find(client, page.directory_index()).is_some() {
+            return Ok(());
+        }
+        self.reserve(1, memory)?;
+        let number = self.free.ok_or(Full)?;
+        self.free = self.table(number).next;
+        self.free_count -= 1;
+        let first = &mut self.first[client.index() as usize];
+        let next = first.replace(number);
+        let table = self.table_mut(number);
+        (table.directory_index, table.next) = (page.directory_index(), next);
+        Ok(())
+    }
+
+    /// Makes sure that `count` tables are free, for times when there is no memory for more.
+    ///
+    /// # Errors
+    /// `Full`: there is no memory now, or the bound is reached.
+    pub fn reserve(&mut self, count: usize, memory: &mut impl Memory) -> Result<(), Full> {
+        while self.free_count < count {
+            let number = Number(u16::try_from(self.tables.len()).map_err(|_| Full)?);
+            let records = [PackedRecord::default(); ENTRIES as usize];
+            let table = Table { directory_index: 0, next: self.free, used: 0, records };
+            self.tables.grow(1, &table, memory)?;
+            self.free = Some(number);
+            self.free_count += 1;
+        }
+        Ok(())
+    }
+
+    /// Sets the record of a page, and returns the old one.
+    ///
+    /// # Panics
+    /// If [`PageRecords::prepare`] did not succeed for it.
+    pub fn set(&mut self, client: ProcessId, page: Page, record: PageRecord) -> PageRecord {
+        let found = self.find(client, page.directory_index());
+        if found.is_none() && record == PageRecord::Unknown {
+            return PageRecord::Unknown;
+        }
+        let table = self.table_mut(found.expect("the table was prepared"));
+        let packed = &mut table.records[page.table_index() as usize];
+        let old = PageRecord::from(*packed);
+        *packed = record.into();
+        table.used += u32::from(record != PageRecord::Unknown);
+        table.used -= u32::from(old != PageRecord::Unknown);
+        old
+    }
+
+    /// The first page from `from` on whose record is not `Unknown`.
+    #[must_use]
+    pub fn next(&self, client: ProcessId, from: Page) -> Option<(Page, PageRecord)> {
+        let mut best: Option<(Page, PageRecord)> = None;
+        let mut next = self.first[client.index() as usize];
+        while let Some(number) = next {
+            let table = self.table(number);
+            next = table.next;
+            let start = table.directory_index * ENTRIES;
+            let first = from.number().max(start);
+            if table.used == 0 || best.is_some_and(|(page, _)| page.number() < first) {
+                continue;
+            }
+            let found = (first..start + ENTRIES)
+                .map(|page| (page, PageRecord::from(table.records[(page - start) as usize])))
+                .find(|(_, record)| *record != PageRecord::Unknown);
+            if let Some((page, record)) = found {
+                best = Some((Page::numbered(page), record));
+            }
+        }
+        best
+    }
+
+    /// Frees the tables of a client in which all records are `Unknown`.
+    pub fn tidy(&mut self, client: ProcessId) {
+        let mut keep = None;
+        let mut next = self.first[client.index() as usize];
+        while let Some(number) = next {
+            next = self.table(number).next;
+            let empty = self.table(number).used == 0;
+            self.free_count += usize::from(empty);
+            let before = if empty { &mut self.free } else { &mut keep }.replace(number);
+            self.table_mut(number).next = before;
+        }
+        self.first[client.index() as usize] = keep;
+    }
+
+    /// How many tables are in use.
+    #[must_use]
+    pub const fn tables(&self) -> usize {
+        self.tables.len() - self.free_count
+    }
+
+    /// Finds the client's table for a directory index, and moves it to the front of the list: the
+    /// next search is most often for the same table.
+    fn find(&mut self, client: ProcessId, directory_index: u32) -> Option<Number> {
+        let slot = client.index() as usize;
+        let first = self.first[slot]?;
+        let (mut before, mut number) = (None, first);
+        while self.table(number).directory_index != directory_index {
+            before = Some(number);
+            number = self.table(number).next?;
+        }
+        if let Some(before) = before {
+            self.table_mut(before).next = self.table(number).next;
+            self.table_mut(number).next = Some(first);
+            self.first[slot] = Some(number);
+        }
+        Some(number)
+    }
+
+    fn table(&self, Number(number): Number) -> &Table {
+        &self.tables.all()[number as usize]
+    }
+
+    fn table_mut(&mut self, Number(number): Number) -> &mut Table {
+        &mut self.tables.all_mut()[number as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::{Contents, Rights};
+    use libsys::Permissions;
+
+    struct Plenty;
+
+    impl Memory for Plenty {
+        fn take(&mut self, _: usize, _: usize) -> bool {
+            true
+        }
+    }
+
+    const ZEROS: PageRecord = PageRecord::PagedOut {
+        contents: Contents::Zeros,
+        rights: Rights { permissions: Permissions::WRITE, sealed: false },
+    };
+
+    fn pages(records: &PageRecords, client: ProcessId) -> Vec<u32> {
+        let mut from = Page::numbered(0);
+        core::iter::from_fn(|| {
+            let (page, _) = records.next(client, from)?;
+            from = Page::numbered(page.number() + 1);
+            Some(page.number())
+        })
+        .collect()
+    }
+
+    #[test]
+    fn pages_are_found_in_order_whichever_came_first() {
+        let (mut records, client) = (PageRecords::new(4), ProcessId::first(3));
+        for number in [5000, 17, 2048, 18, 1023] {
+            let page = Page::numbered(number);
+            records.prepare(client, page, &mut Plenty).unwrap();
+            assert_eq!(records.set(client, page, ZEROS), PageRecord::Unknown);
+        }
+        assert_eq!(pages(&records, client), [17, 18, 1023, 2048, 5000]);
+        assert_eq!(pages(&records, ProcessId::first(4)), []);
+        assert_eq!(records.get(client, Page::numbered(18)), ZEROS);
+        assert_eq!(records.get(client, Page::numbered(19)), PageRecord::Unknown);
+    }
+
+    #[test]
+    fn tables_in_which_nothing_is_noted_serve_others() {
+        let mut records = PageRecords::new(2);
+        let (one, other) = (ProcessId::first(1), ProcessId::first(2));
+        for page in [0, 1024].map(Page::numbered) {
+            records.prepare(one, page, &mut Plenty).unwrap();
+            records.set(one, page, ZEROS);
+        }
+        let page = Page::numbered(7);
+        assert_eq!(records.prepare(other, page, &mut Plenty), Err(Full));
+        records.set(one, Page::numbered(0), PageRecord::Unknown);
+        records.tidy(one);
+        assert_eq!(records.tables(), 1);
+        records.prepare(other, page, &mut Plenty).unwrap();
+        assert_eq!(records.get(other, page), PageRecord::Unknown, "a used table comes blank");
+        records.set(other, page, ZEROS);
+        assert_eq!((pages(&records, one), pages(&records, other)), (vec![1024], vec![7]));
+    }
+}

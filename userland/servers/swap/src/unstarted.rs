@@ -1,0 +1,88 @@
+//! Forked children that have not started: a page that their parent loses goes for them as well.
+//!
+//! Between the pager's answer to a fork and the child's start, the parent shares its pages in
+//! memory with the child, run by run. The pager may evict a page of the parent in that time, for
+//! instance because the sharing itself finds no frame. If the page has been shared already, the
+//! child maps the same frame and is found as one of its sharers. If not, the child's leaf is
+//! absent, and the child would later get zeros. So the child gets the pager's mark and a record of
+//! its own.
+//!
+//! That is done only while the parent itself waits for the pager: then the parent does not share
+//! the page in the middle of the eviction. Otherwise the page does not go.
+
+use libsys::{Entry, ProcessId, UserPage};
+
+use crate::backend::Backend;
+use crate::page::{Contents, PageRecord, is_paged_out};
+use crate::state::Swap;
+
+/// The most children of one client that are considered. A process makes one at a time; more exist
+/// only if it leaves children unstarted.
+const MOST: usize = 4;
+
+impl Swap {
+    /// The children of a client that have not started.
+    fn unstarted_children<B: Backend>(
+        &mut self,
+        backend: &B,
+        client: ProcessId,
+    ) -> [Option<ProcessId>; MOST] {
+        let mut children = [None; MOST];
+        let mut count = 0;
+        for slot in 0..self.accounts.slots() {
+            let Some(account) = self.accounts.at(slot) else { continue };
+            if account.copy_of != Some(client) {
+                continue;
+            }
+            let id = account.id;
+            if backend.has_started(id) {
+                if let Some(account) = self.accounts.get_mut(id) {
+                    account.copy_of = None;
+                }
+            } else if count < MOST {
+                children[count] = Some(id);
+                count += 1;
+            }
+        }
+        children
+    }
+
+    /// Makes sure that a page of a client can be recorded as paged out for its unstarted children,
+    /// and leaves the pager's mark in their absent leaves. Returns `false` if the page cannot go.
+    pub(crate) fn prepare_unstarted_children<B: Backend>(
+        &mut self,
+        backend: &mut B,
+        client: ProcessId,
+        page: UserPage,
+        spared: ProcessId,
+    ) -> bool {
+        let children = self.unstarted_children(backend, client);
+        children.into_iter().flatten().all(|child| {
+            client == spared
+                && (backend.leaf(child, page) != Entry::ABSENT
+                    || self.records.prepare(child, page.page(), backend).is_ok()
+                        && backend.mark_paged_out(child, page).is_ok())
+        })
+    }
+
+    /// Records a page that a client has lost for its unstarted children, whose leaves
+    /// [`Swap::prepare_unstarted_children`] has marked.
+    pub(crate) fn record_for_unstarted_children<B: Backend>(
+        &mut self,
+        backend: &mut B,
+        client: ProcessId,
+        page: UserPage,
+        (contents, record): (Contents, PageRecord),
+    ) {
+        for child in self.unstarted_children(backend, client).into_iter().flatten() {
+            let is_marked = is_paged_out(backend.leaf(child, page));
+            if is_marked && self.records.get(child, page.page()) == PageRecord::Unknown {
+                self.store.retain(contents);
+                self.records.set(child, page.page(), record);
+                if let Some(account) = self.accounts.get_mut(child) {
+                    account.has_lost_pages = true;
+                }
+            }
+        }
+    }
+}
