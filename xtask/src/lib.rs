@@ -16,7 +16,7 @@
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
 //! - [`oracle`]: judges the running machine from its physical memory;
 //! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@bench`], [`mod@test`],
-//!   [`rehearse`]: one file for each subcommand.
+//!   [`rehearse`], [`web`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
 
@@ -58,4 +58,5 @@ pub mod throwaway;
 pub mod toolchain;
 pub mod v86;
 pub mod verdict;
+pub mod web;
 pub mod workspace;

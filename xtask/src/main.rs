@@ -22,7 +22,7 @@ use xtask::throwaway::Throwaway;
 use xtask::verdict::Verdict;
 use xtask::workspace::Workspace;
 use xtask::{
-    bench, build, check, disk, fuzz, gdb, iso, oracle, qemu, rehearse, request, setup, test,
+    bench, build, check, disk, fuzz, gdb, iso, oracle, qemu, rehearse, request, setup, test, web,
 };
 
 /// Builds, boots and checks Vitrine.
@@ -51,7 +51,7 @@ enum Task {
     /// option that cannot be used gives one line and status 1. The shell ends with its input, and
     /// its status is that of its last command.
     Qemu(QemuOptions),
-    /// Run the host tests and the emulator tests
+    /// Run the host tests, the emulator tests, and the laboratory's tests in a browser
     Test {
         /// Run only the checks, conformance programs and demonstrations, on this machine: qemu, bochs or v86
         #[arg(long, value_name = "MACHINE")]
@@ -80,6 +80,11 @@ enum Task {
     /// The status is 0 if nothing is found. Otherwise the batch that shows it is made shorter, its
     /// steps are printed as C, and the status is 1.
     Fuzz(fuzz::Options),
+    /// Serve the laboratory: the real image in a browser, with a live picture of its page tables
+    ///
+    /// The emulator and the terminal come from npm, once. With --out the site is only written: any
+    /// static host can serve the folder, under any path and without a network.
+    Web(web::Options),
     /// Check format, lints and documentation, for host and target
     Check,
     /// Run the README's commands on a bare Debian, from a fresh clone of what is committed
@@ -258,6 +263,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Bench(options) => bench::bench(&workspace, &options)?,
         Task::Oracle(options) => oracle::oracle(&workspace, &options)?,
         Task::Fuzz(options) => fuzz::fuzz(&workspace, &options)?,
+        Task::Web(options) => web::web(&workspace, &options)?,
         Task::Check => check::check(&workspace)?,
         Task::Rehearse(options) => rehearse::rehearse(&workspace, &options)?,
     }

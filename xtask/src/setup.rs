@@ -20,6 +20,7 @@ use crate::plan::{self, HANDS_OFF, Hand};
 use crate::progress::Ticker;
 use crate::system::{Emulator, Family, Lists, Part, Rustup, System};
 use crate::toolchain::{OVERRIDE, Toolchain};
+use crate::web;
 use crate::workspace::Workspace;
 
 /// The user's wish for this whole process, from the command line.
@@ -53,7 +54,9 @@ pub fn all(workspace: &Workspace) -> Result<()> {
     for part in lacked {
         println!("{}", state(&system, part));
     }
-    println!("{:>8}  {V86} in {}", "found", V86.folder(workspace)?.display());
+    for package in [V86].into_iter().chain(web::packages::ALL) {
+        println!("{:>8}  {package} in {}", "found", package.folder(workspace)?.display());
+    }
     println!("Everything is there: `cargo xtask qemu` boots.");
     Ok(())
 }
@@ -103,6 +106,12 @@ pub fn grub_mkrescue() -> Option<&'static str> {
     ["grub-mkrescue", "grub2-mkrescue", "i686-elf-grub-mkrescue"]
         .into_iter()
         .find(|name| find(name).is_some())
+}
+
+/// The name under which this system has Chromium.
+#[must_use]
+pub fn browser() -> Option<&'static str> {
+    ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| find(name).is_some())
 }
 
 /// The system that we run on.
@@ -231,6 +240,7 @@ fn is_here(part: Part, toolchain: Option<&Toolchain>) -> bool {
         Part::Debugger => find("gdb").is_some(),
         Part::Bochs => find(bochs::BOCHS).is_some() && bochs::firmware().is_some(),
         Part::Node => find("node").is_some() && find("npm").is_some(),
+        Part::Browser => browser().is_some(),
     }
 }
 

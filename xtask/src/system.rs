@@ -28,11 +28,13 @@ pub enum Part {
     Bochs,
     /// What runs JavaScript and fetches its packages.
     Node,
+    /// The browser in which the laboratory is tested.
+    Browser,
 }
 
 impl Part {
     /// Every part, in the order in which `setup` looks.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Toolchain,
         Self::Linker,
         Self::TargetClippy,
@@ -42,6 +44,7 @@ impl Part {
         Self::Debugger,
         Self::Bochs,
         Self::Node,
+        Self::Browser,
     ];
 
     /// What it is, in a sentence.
@@ -57,6 +60,7 @@ impl Part {
             Self::Debugger => "the debugger (gdb)",
             Self::Bochs => "Bochs with its firmware and its display in a terminal",
             Self::Node => "Node.js with npm",
+            Self::Browser => "a browser for tests (chromium)",
         }
     }
 
@@ -73,6 +77,7 @@ impl Part {
             Self::Debugger => &["gdb"],
             Self::Bochs => &["bochs", "bochs-term", "bochsbios", "vgabios"],
             Self::Node => &["nodejs", "npm"],
+            Self::Browser => &["chromium"],
         }
     }
 
@@ -92,6 +97,7 @@ impl Part {
             Self::Debugger => ["gdb"; 4],
             Self::Bochs => ["bochs"; 4],
             Self::Node => ["nodejs npm", "nodejs npm", "nodejs npm", "node"],
+            Self::Browser => ["chromium", "chromium", "chromium", "--cask chromium"],
         };
         Some(match family {
             Family::Fedora => fedora,
@@ -261,7 +267,8 @@ impl System {
             | Part::DiscTools
             | Part::Debugger
             | Part::Bochs
-            | Part::Node => self.present.contains(&part),
+            | Part::Node
+            | Part::Browser => self.present.contains(&part),
         }
     }
 
@@ -280,7 +287,8 @@ impl System {
             | Part::DiscTools
             | Part::Debugger
             | Part::Bochs
-            | Part::Node => true,
+            | Part::Node
+            | Part::Browser => true,
         }
     }
 
@@ -315,7 +323,8 @@ impl System {
             | Part::DiscTools
             | Part::Debugger
             | Part::Bochs
-            | Part::Node => Vec::new(),
+            | Part::Node
+            | Part::Browser => Vec::new(),
         }
     }
 }

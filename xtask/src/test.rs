@@ -1,5 +1,5 @@
-//! `cargo xtask test [FILTER]`: the host tests, then the emulator tests on a fresh image; or, with
-//! `--on`, those emulator tests that hold on every emulator.
+//! `cargo xtask test [FILTER]`: the host tests, the emulator tests on a fresh image, and those of
+//! the laboratory in a browser; or, with `--on`, those emulator tests that hold on every emulator.
 
 use std::env;
 use std::process::Command;
@@ -10,7 +10,7 @@ use crate::emulators::EmulatorKind;
 use crate::npm::V86;
 use crate::system::Part;
 use crate::workspace::Workspace;
-use crate::{build, command, setup};
+use crate::{build, command, setup, web};
 
 /// The environment word that names the emulator for the emulator tests. Without it they are all run, on QEMU.
 pub const EMULATOR: &str = "VITRINE_EMULATOR";
@@ -20,13 +20,18 @@ pub const EMULATOR: &str = "VITRINE_EMULATOR";
 /// # Errors
 /// A test failed, or something could not be built.
 pub fn test(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
+    let in_browser = web::test::has_tests(workspace, filter)?;
     setup::ensure(&[Part::Emulator])?;
+    if in_browser {
+        setup::ensure(&web::test::PARTS)?;
+    }
     // Without them the tests that boot from a CD are ignored, and say so.
     setup::install_if_ours(&[Part::DiscTools]);
     let mut host = host_cargo(workspace);
     command::run(host.arg("test").arg("--").args(filter))?;
     build::build(workspace)?;
-    command::run(emulator_tests(workspace).arg("--").args(filter))
+    command::run(emulator_tests(workspace).arg("--").args(filter))?;
+    if in_browser { web::test::test(workspace, filter) } else { Ok(()) }
 }
 
 /// Runs the checks, the conformance programs and the demonstrations on this emulator: those whose

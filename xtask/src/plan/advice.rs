@@ -99,7 +99,8 @@ fn rustup_line(system: &System, part: Part) -> Option<String> {
         | Part::DiscTools
         | Part::Debugger
         | Part::Bochs
-        | Part::Node => return None,
+        | Part::Node
+        | Part::Browser => return None,
     };
     Some(format!("rustup component add {component}"))
 }
