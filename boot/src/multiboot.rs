@@ -1,9 +1,11 @@
-//! What the boot loader reports: memory, modules and the command line (Multiboot Specification 0.6.96, 3.3).
+//! What the boot loader reports: memory, modules and the command line (Multiboot Specification
+//! 0.6.96, 3.3).
 //!
-//! Its structures may lie anywhere below 4 GiB, so they are read word by word through [`Physical`], never by
-//! reference. Nothing is trusted beyond its form: lengths are bounded and walks always end.
+//! Its structures may lie anywhere below 4 GiB, so they are read word by word through [`Physical`],
+//! never by reference. Nothing is trusted beyond its form: lengths are bounded and walks always
+//! end.
 
-/// What the loader leaves in `eax`.
+/// The value in `eax` when a Multiboot 1 loader starts the kernel.
 pub const MAGIC: u32 = 0x2BAD_B002;
 
 /// Bits of the information's first word: which fields are valid.
@@ -78,7 +80,7 @@ pub struct MapEntry {
     pub usable: bool,
 }
 
-/// Where the loader's reports lie.
+/// Where the parts of the loader's report lie.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Information {
     /// The information itself.
@@ -96,7 +98,8 @@ pub struct Information {
 }
 
 impl Information {
-    /// Reads the information at a physical address. Fields that the loader does not vouch for are `None` or 0.
+    /// Reads the information at a physical address. Fields that its first word does not declare
+    /// valid are `None` or 0.
     pub fn read(memory: &mut impl Physical, address: u32) -> Self {
         let mut field = |offset: u32| memory.word(address.wrapping_add(offset));
         let flags = field(FLAGS);
@@ -121,7 +124,8 @@ impl Information {
         }
     }
 
-    /// Calls `take` for each entry of the memory map; without a map, for one entry that `memory_upper` stands for.
+    /// Calls `take` for each entry of the memory map. Without a map, `memory_upper` makes one
+    /// entry.
     pub fn for_each_entry(&self, memory: &mut impl Physical, mut take: impl FnMut(MapEntry)) {
         let Some(map) = self.map else {
             let length = u64::from(self.memory_upper) * 1024;

@@ -8,8 +8,8 @@
     .long 0x00000003
     .long -(0x1BADB002 + 0x00000003)
 
-# The three tables that exist before any code can make one, and the stack of the boot. All zero at entry:
-# the loader clears what the file does not hold.
+# The three tables that the first instructions fill, and the stack of the boot. All zero at entry:
+# the loader clears the memory that the file has no bytes for.
     .section .bss.boot, "aw", @nobits
     .balign 4096
     .global boot_directory
@@ -18,8 +18,8 @@ boot_directory:
     .global image_table
 image_table:
     .skip 4096
-    .global window_table
-window_table:
+    .global slots_table
+slots_table:
     .skip 4096
     .global boot_stack_guard
 boot_stack_guard:
@@ -27,8 +27,9 @@ boot_stack_guard:
     .skip 32768
 boot_stack_end:
 
-# What the kernel and its programs use of the CPU: bits of edx that CPUID gives for eax = 1 (Intel SDM vol. 2A,
-# CPUID), and their names. The names have a fixed room, so that an entry is 32 bytes. This is the only such list.
+# The features of the CPU that the kernel and its programs use: bits of edx that CPUID gives for eax
+# = 1 (Intel SDM vol. 2A, CPUID), and their names. The names have a fixed room, so that an entry is
+# 32 bytes. This is the only such list.
     .macro feature bit, name
     .long 1 << \bit
     .asciz "\name"
@@ -52,9 +53,10 @@ cannot_boot_text:
 status_text:
     .asciz "\nexit status 1\n"
 
-# Entry, linked at its physical address. eax: the loader's magic; ebx: physical address of its information.
-# No stack, interrupts off, paging off: every address of the image needs the kernel base taken off.
-# The CPU may be any since the 80386, so this part uses that one's instructions until the list has been looked at.
+# Entry, linked at its physical address. eax: the loader's magic; ebx: physical address of its
+# information. No stack, interrupts off, paging off: every address of the image needs the kernel
+# base taken off. The CPU may be any since the 80386, so this part uses only the 80386's
+# instructions until the CPU's features are checked.
     .global start
 start:
     mov ebp, eax
@@ -82,18 +84,20 @@ start:
     cpuid
     mov ebx, edi
     lea esi, [needed]
-look:
+check_feature:
     test edx, [esi]
     jz cannot_boot
     add esi, 32
     cmp esi, offset needed_end
-    jb look
+    jb check_feature
 
-    # The time-stamp counter says how long the boot takes (its low half is enough); the kernel reports it.
+    # The time-stamp counter says how long the boot takes (its low half is enough); the kernel
+    # reports it.
     rdtsc
     mov esi, eax
 
-    # The image table maps the first 4 MiB of memory, present and writable; the kernel refines it later.
+    # The image table maps the first 4 MiB of memory, present and writable; the kernel refines it
+    # later.
     lea edi, [image_table - {base}]
     mov eax, 0x003
     mov ecx, 1024
@@ -101,14 +105,14 @@ look:
     add eax, 0x1000
     loop 1b
 
-    # Four directory entries: the identity map (until the kernel drops it), the higher half, the windows,
-    # and the self map.
+    # Four directory entries: the identity map (until the kernel drops it), the higher half, the
+    # frame slots, and the self map.
     lea edi, [boot_directory - {base}]
     lea eax, [image_table - {base} + 0x003]
     mov [edi], eax
     mov [edi + {image}], eax
-    lea eax, [window_table - {base} + 0x003]
-    mov [edi + {windows}], eax
+    lea eax, [slots_table - {base} + 0x003]
+    mov [edi + {slots}], eax
     lea eax, [edi + 0x003]
     mov [edi + {own}], eax
     mov cr3, edi
@@ -120,8 +124,8 @@ look:
     lea eax, [higher_half]
     jmp eax
 
-# In the higher half, where the code runs that stays. ebp: magic; ebx: information; esi: the counter at entry;
-# no stack yet.
+# In the higher half, where all other code is linked. ebp: magic; ebx: information; esi: the counter
+# at entry; no stack yet.
     .section .text.higher_half, "ax"
 higher_half:
     lea esp, [boot_stack_end]
@@ -131,9 +135,9 @@ higher_half:
     xor ebp, ebp
     call kernel_main
 
-# The CPU lacks something: says so in the form of the kernel's other refusals and ends the machine. esi: the entry
-# of the list; paging off, the boot's stack by its physical address. In case the serial port does not answer either,
-# the value for the exit port is kept in bl.
+# The CPU lacks a feature: prints that in the form of the kernel's other refusals and turns the
+# machine off. # esi: the entry of the list; paging off, the boot's stack by its physical address.
+# In case the serial port does not answer either, the value for the exit port is kept in bl.
     .section .text.start, "ax"
 cannot_boot:
     mov bl, {clean}
@@ -162,7 +166,7 @@ port_answers:
     call print
     lea esi, [status_text]
     call print
-    # Bit 6 of the line status: everything has left the port.
+    # Bit 6 of the line status: the port has sent everything.
     mov ah, 0x40
     call wait_for_port
     mov al, bl
@@ -174,7 +178,7 @@ stop:
 
 # Prints from esi to a zero byte. Changes eax, ecx, edx, esi.
 print:
-    # Bit 5: the port takes a byte.
+    # Bit 5: the port can take a byte.
     mov ah, 0x20
     call wait_for_port
     lodsb
@@ -186,7 +190,8 @@ print:
 printed:
     ret
 
-# Waits for a bit of the line status that ah names, for a limited number of polls. Changes al, ecx, edx.
+# Waits for a bit of the line status that ah names, for a limited number of polls. Changes al, ecx,
+# edx.
 wait_for_port:
     mov dx, 0x3FD
     mov ecx, 0x01000000

@@ -1,17 +1,24 @@
-//! The end of a kernel that is wrong: the message, registers, how it got there, what happened before, and an exit that
-//! is not clean.
+//! What a kernel panic prints before it ends the machine: the message, the registers, a backtrace
+//! and the last events.
+//!
+//! A panic trusts as little of the kernel as it can: it goes past the console's lock, reads stacks
+//! word by word within their bounds, and does nothing at all if it is the second one.
 
 use core::fmt::{self, Write as _};
 use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use abi::Registers;
 use x86::controlregs::{cr0, cr2, cr3, cr4};
 
-use crate::KERNEL;
 use crate::device::power;
 use crate::device::serial::Serial;
-use crate::x86::per_cpu::{self, Stack};
-use crate::x86::traps;
+use crate::kernel;
+use crate::x86::stacks::Stack;
+use crate::x86::task_state;
+
+/// A panic inside a panic must not start another.
+static PANICKING: AtomicBool = AtomicBool::new(false);
 
 /// A backtrace ends after this many frames at the latest.
 const DEEPEST: usize = 64;
@@ -29,11 +36,13 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     )
 }
 
-/// Prints `kernel panic: message`, the control registers, the registers of the process that ran last, the return
-/// addresses up from frame pointer `ebp`, and the last events; and ends the machine.
+/// Prints `kernel panic: message`, the control registers, the registers of the process that ran
+/// last, the return addresses up from frame pointer `ebp`, and the last events; then ends the
+/// machine.
 pub fn end(message: fmt::Arguments<'_>, eip: Option<u32>, ebp: u32) -> ! {
-    if per_cpu::local().first_panic() {
-        // The port's owner may be what panicked, so this goes past it.
+    let is_first = !PANICKING.swap(true, Ordering::Relaxed);
+    if is_first {
+        // The code that holds the console's lock may have panicked, so this handle goes past it.
         let mut port = Serial::new();
         // Writing to the port never fails.
         let _ = writeln!(port, "kernel panic: {message}");
@@ -41,13 +50,13 @@ pub fn end(message: fmt::Arguments<'_>, eip: Option<u32>, ebp: u32) -> ! {
         for address in eip.into_iter().chain(ReturnAddresses(ebp).take(DEEPEST)) {
             let _ = writeln!(port, "  backtrace {address:#010x}");
         }
-        let _ = print_events(&mut port);
+        print_events(&mut port);
         port.drain();
     }
     power::fail()
 }
 
-/// Prints the control registers, and what the process that had the CPU last has in its registers, if one ever had.
+/// Prints the control registers, and the registers that the last process to run has saved.
 fn print_registers(port: &mut Serial) -> fmt::Result {
     // SAFETY: ring 0 may read this register, and reading it has no effect.
     let cr0 = unsafe { cr0() }.bits();
@@ -55,36 +64,39 @@ fn print_registers(port: &mut Serial) -> fmt::Result {
     let cr2 = unsafe { cr2() };
     // SAFETY: as above.
     let cr3 = unsafe { cr3() };
-    // SAFETY: as above; every CPU that `start.s` lets through has it.
+    // SAFETY: as above; every CPU that `start.s` lets through has this register.
     let cr4 = unsafe { cr4() }.bits();
     writeln!(port, "  cr0 {cr0:08x} cr2 {cr2:08x} cr3 {cr3:08x} cr4 {cr4:08x}")?;
-    let Some(area) = traps::saved_registers(per_cpu::local()) else { return Ok(()) };
-    let Registers { eax, ebx, ecx, edx, esi, edi, ebp, esp, eip, eflags, trap, error, .. } = area;
+    let Some(registers) = task_state::registers() else { return Ok(()) };
+    // SAFETY: TSS.esp0 is the end of registers in the process table, and all bits of them are
+    // valid.
+    let registers = unsafe { registers.read_volatile() };
+    let Registers { eax, ebx, ecx, edx, esi, edi, ebp, esp, .. } = registers;
+    let Registers { eip, eflags, trap, error, .. } = registers;
     writeln!(
         port,
-        "  of the process: trap {trap:x} error {error:x} eip {eip:08x} eflags {eflags:08x} esp {esp:08x}\n  \
+        "  of the process: trap {trap:x} error {error:x} eip {eip:08x} eflags {eflags:08x} \
+         esp {esp:08x}\n  \
          of the process: eax {eax:08x} ebx {ebx:08x} ecx {ecx:08x} edx {edx:08x} esi {esi:08x} \
          edi {edi:08x} ebp {ebp:08x}"
     )
 }
 
-/// Prints the words of the last events, the oldest first: `cargo xtask qemu` says what they mean.
-fn print_events(port: &mut Serial) -> fmt::Result {
-    // SAFETY: there is one CPU, and whoever holds the lock does not go on. All bits of an event are valid, so one that
-    // was being written can be read.
-    unsafe { KERNEL.force_unlock() };
-    let Some(kernel) = KERNEL.try_lock() else { return Ok(()) };
-    let trace = &kernel.trace;
-    let skip = trace.events().count().saturating_sub(LAST_EVENTS);
-    for event in trace.events().skip(skip) {
-        let [process, what, argument, result] = event.words();
-        writeln!(port, "  event {process:08x} {what:08x} {argument:08x} {result:08x}")?;
-    }
-    Ok(())
+/// Prints the words of the last events, the oldest first: `cargo xtask qemu` decodes them.
+fn print_events(port: &mut Serial) {
+    // Any bits are a valid event, so one that was being written can be read.
+    kernel::after_panic(|kernel| {
+        let skip = kernel.trace.events().count().saturating_sub(LAST_EVENTS);
+        for event in kernel.trace.events().skip(skip) {
+            let [process, what, argument, result] = event.words();
+            // Writing to the port never fails.
+            let _ = writeln!(port, "  event {process:08x} {what:08x} {argument:08x} {result:08x}");
+        }
+    });
 }
 
-/// The registers that a function leaves as they were: what the code that panicked had in them, or the panic's own
-/// functions if those have used them already.
+/// The registers that every function preserves: those of the code that panicked, unless the
+/// functions of the panic have changed them by now.
 #[inline(always)]
 fn preserved_registers() -> [u32; 3] {
     let (ebx, esi, edi): (u32, u32, u32);
@@ -110,8 +122,9 @@ fn frame_pointer() -> u32 {
     ebp
 }
 
-/// The return addresses on the stack, innermost first: each frame is the caller's frame pointer and the return
-/// address. Ends at 0 (`traps.s` and `start.s` see to that), and at anything that is not further up on a stack.
+/// The return addresses on the stack, innermost first: each frame is the caller's frame pointer and
+/// the return address. The walk ends at frame pointer 0, with which `traps.s` and `start.s` begin,
+/// and at anything that is not further up on a stack.
 struct ReturnAddresses(u32);
 
 impl Iterator for ReturnAddresses {
@@ -130,11 +143,9 @@ impl Iterator for ReturnAddresses {
     }
 }
 
-/// Two words at `frame` lie on one of the stacks that the kernel runs on.
+/// Whether two words at `frame` lie on one of the stacks that the kernel runs on.
 fn on_a_stack(frame: u32) -> bool {
-    let boot = ::boot::image::stack_start();
-    let boot = Stack { start: boot, end: boot + ::boot::image::STACK_SIZE };
-    [boot, Stack::kernel(per_cpu::BOOT), Stack::double_fault(per_cpu::BOOT)]
+    [Stack::boot(), Stack::KERNEL, Stack::FAILURE]
         .iter()
         .any(|stack| frame >= stack.start && frame <= stack.end - 8)
 }

@@ -1,13 +1,13 @@
-//! What the kernel does to itself on request, so that tests can watch how it fails.
+//! Failures of the kernel on request, so that tests can see how it reports them.
 //!
-//! The word `selftest=NAME` on the command line asks for it, with a name from [`SelfTest::ALL`]. Only whoever boots
-//! the machine can.
+//! The word `selftest=NAME` on the command line asks for it, with a name from [`SelfTest::ALL`].
+//! Only the user who boots the machine can ask.
 
 use core::arch::asm;
 
 use abi::boot_line::{SelfTest, words};
 
-/// Fails as the command line says, if it says so.
+/// Fails in the way that the command line asks for, if it asks for one.
 pub fn run(command_line: &[u8]) {
     match words(command_line).find_map(SelfTest::asked) {
         Some(SelfTest::Panic) => panic!("as the command line asked"),
@@ -19,15 +19,15 @@ pub fn run(command_line: &[u8]) {
         Some(SelfTest::Hang) => loop {
             core::hint::spin_loop();
         },
-        // `traced.rs` panics when the time has come.
+        // `traced.rs` does this one, at an event.
         Some(SelfTest::PanicLater) | None => {}
     }
 }
 
-/// Reads where the identity map was.
+/// Reads an address that only the boot's identity map had.
 fn read(address: usize) {
     let address = core::ptr::with_exposed_provenance::<u32>(address);
-    // SAFETY: nothing is mapped there any more, so this is the page fault that was asked for.
+    // SAFETY: the identity map is gone, so this raises the page fault that was asked for.
     core::hint::black_box(unsafe { address.read_volatile() });
 }
 

@@ -11,8 +11,8 @@
  *     2. what an entry says      5. records          8. JOS calls: jos_...
  *     3. the numbers of calls    6. the trap
  *
- * Parts 1 to 3 can be included from assembly as well; the rest is C11 for gcc or clang. Each number
- * stands in `kernel/abi` first, and `libsys/tests/header.rs` compares them one by one.
+ * Parts 1 to 3 can be included from assembly as well; the rest is C11 for gcc or clang. The numbers
+ * are written by `cargo xtask header` from `kernel/abi`.
  *
  * Addresses and process ids are plain `uint32_t`. Sizes are bytes; ranges are half-open. A call
  * returns 0 or more, or a negated ERROR_... number. Unless the call says otherwise, an error means

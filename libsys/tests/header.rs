@@ -1,22 +1,19 @@
-//! `include/vitrine.h` says in C what `kernel/abi` says in Rust: every number, every record, every call.
+//! `include/vitrine.h` says in C what `kernel/abi` says in Rust: every record and every call. Its numbers are written by
+//! `cargo xtask header`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
 use std::mem::offset_of;
 
-use abi::call::{Arguments as _, FaultReply, PageTransfer, RawCall};
+use abi::call::{Arguments as _, FaultReply, Number, PageTransfer, RawCall};
 use abi::driver::{Line, PortRange};
-use abi::fault::{Access, FaultRecord};
+use abi::fault::FaultRecord;
 use abi::jos::{self, JosCall};
-use abi::message::{Kind, Message, Reason};
+use abi::message::{Kind, Message};
 use abi::process::Target;
-use abi::process_info::{self, FrameRecord, ProcessInfo, Status};
+use abi::process_info::{FrameRecord, ProcessInfo, Status};
 use abi::registers::UserRegisters;
-use abi::trace::{self, EVENTS, Event};
-use abi::{
-    EntryFlags, Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot,
-    layout,
-};
+use abi::trace::{EVENTS, Event};
+use abi::{Frame, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot};
 
 const HEADER: &str = include_str!("../include/vitrine.h");
 const LAYOUT: &str = include_str!("../../kernel/abi/src/layout.rs");
@@ -26,29 +23,13 @@ const CALLS: &str = include_str!("calls.txt");
 const KERNELS_OWN: [&str; 5] =
     ["KERNEL_STACKS", "FRAME_TABLE", "FRAME_SLOTS", "ALTERNATE_MAP", "SELF_MAP"];
 
-type Numbers = BTreeMap<String, u32>;
-
-#[test]
-fn every_constant_of_the_header_is_one_of_the_abi_with_its_value_and_none_is_missing() {
-    let (expected, found) = (expected_numbers(), defined_numbers(HEADER));
-    let of =
-        |numbers: &Numbers, name: &String| numbers.get(name).map(|number| format!("{number:#x}"));
-    let names: BTreeSet<_> = expected.keys().chain(found.keys()).collect();
-    let wrong: Vec<_> = names
-        .into_iter()
-        .filter(|name| expected.get(*name) != found.get(*name))
-        .map(|name| format!("{name}: abi {:?}, header {:?}", of(&expected, name), of(&found, name)))
-        .collect();
-    assert!(wrong.is_empty(), "{wrong:#?}");
-}
-
 #[test]
 fn every_address_of_the_memory_map_is_in_the_header_or_the_kernels_own() {
-    let numbers = defined_numbers(HEADER);
+    let defined = |name: &&str| HEADER.contains(&format!("#define {name} "));
     let constant = |line: &'static str| line.strip_prefix("pub const ")?.split(':').next();
     let names = LAYOUT.lines().filter_map(constant).filter(|name| !name.starts_with("fn "));
     let missing: Vec<_> =
-        names.filter(|name| !numbers.contains_key(*name) && !KERNELS_OWN.contains(name)).collect();
+        names.filter(|name| !defined(name) && !KERNELS_OWN.contains(name)).collect();
     assert_eq!(missing, [""; 0]);
 }
 
@@ -129,7 +110,7 @@ fn every_native_call_of_the_table_is_the_abis() {
         assert_eq!(Syscall::decode(&raw), Ok(*call), "{name}");
     }
     let numbers: BTreeSet<_> = calls.values().map(|call| call.encode().number()).collect();
-    assert_eq!(numbers, native_names().map(|(number, _)| number).collect());
+    assert_eq!(numbers, Number::ALL.iter().map(|number| *number as u32).collect());
     let named: BTreeSet<_> = table.keys().filter(|name| name.starts_with("vitrine_")).collect();
     assert_eq!(named, calls.keys().collect(), "calls of the table");
 }
@@ -149,9 +130,9 @@ fn every_jos_call_of_the_table_is_the_abis() {
 
 #[test]
 fn every_call_has_a_function_of_its_name() {
-    let native = native_names().map(|(_, name)| format!("vitrine_{name}"));
-    let jos = jos_names().map(|name| format!("jos_{name}"));
-    for function in native.chain(jos).map(|name| name.to_lowercase()) {
+    let native = Number::ALL.iter().map(|number| format!("vitrine_{}", number.name()));
+    let jos = jos_calls().map(|(name, _)| name.to_owned());
+    for function in native.chain(jos) {
         let defines = |result: &str| HEADER.contains(&format!("{result} {function}"));
         assert!(defines("int32_t") || defines("void"), "{function}");
     }
@@ -162,128 +143,6 @@ fn the_message_that_calls_c_takes_apart_is_the_abis() {
     let page = Permissions::WRITE | Permissions::SHARED;
     assert_eq!(Message::header(Kind::Exit, Some(page)), 0x40_2103);
     assert!(include_str!("calls.c").contains("#define HEADER 0x402103"));
-}
-
-/// All numbers that C needs, by the names that the header gives them.
-fn expected_numbers() -> Numbers {
-    let mut numbers = Numbers::new();
-    let mut add = |name: String, number: u32| {
-        assert_eq!(numbers.insert(name.clone(), number), None, "{name} twice");
-    };
-    macro_rules! plain {
-        ($($name:ident)*) => { $(add(stringify!($name).to_owned(), layout::$name);)* };
-    }
-    plain!(PAGE_SIZE TABLE_SPAN ENTRIES SCRATCH HANDLER_SCRATCH PROGRAM_TEXT BOOT_ARCHIVE
-        USER_STACK_TOP EXCEPTION_STACK EXCEPTION_STACK_TOP USER_TOP UENVS UPAGES UVPT UVPD
-        DEVICE_MEMORY KERNEL_BASE PROCESSES FRAME_RECORD_SIZE PUBLIC_FRAMES);
-    add("PROCESS_FACTS_SIZE".into(), size_of::<ProcessInfo>() as u32);
-
-    for (name, flag) in EntryFlags::all().iter_names() {
-        add(format!("ENTRY_{name}"), flag.bits());
-    }
-    add("ENTRY_MARKS".into(), EntryFlags::MARKS.bits());
-    for (name, permission) in Permissions::all().iter_names() {
-        add(format!("PERMISSION_{name}"), permission.bits());
-    }
-    for (name, access) in Access::all().iter_names() {
-        add(format!("ACCESS_{name}"), access.bits());
-    }
-    add("JOS_REQUIRED".into(), jos::REQUIRED);
-    add("JOS_KNOWN".into(), jos::KNOWN);
-    add("TRAP_VECTOR".into(), jos::VECTOR);
-
-    for error in Error::ALL {
-        add(format!("ERROR_{}", constant_name(&error)), error as u32);
-    }
-    for (number, name) in native_names() {
-        add(format!("CALL_{name}"), number);
-    }
-    for (number, name) in (0..).zip(jos_names()) {
-        add(format!("JOS_CALL_{name}"), number);
-    }
-    add("RANGE_LIMIT".into(), PageRange::LIMIT);
-    add("ALLOCATE_LIMIT".into(), Syscall::ALLOCATE_LIMIT);
-    add("BUFFER_LIMIT".into(), Syscall::BUFFER_LIMIT);
-    add("SHARE_BOTH".into(), share(true).encode().words[3] - share(false).encode().words[3]);
-    add("OFFER_SEND".into(), offer_bits(Some(Permissions::empty()), false));
-    add("OFFER_ACCEPT".into(), offer_bits(None, true));
-
-    for kind in (0..).map_while(Kind::new) {
-        add(format!("MESSAGE_{}", constant_name(&kind)), kind as u32);
-    }
-    add("MESSAGE_PAGE".into(), Message::header(Kind::Message, Some(Permissions::empty())));
-    for reason in (0..).map_while(Reason::new) {
-        add(format!("REASON_{}", constant_name(&reason)), reason as u32);
-    }
-    for status in
-        [Status::Free, Status::Dying, Status::Runnable, Status::Running, Status::NotRunnable]
-    {
-        add(format!("STATUS_{}", constant_name(&status)), status as u32);
-    }
-    add("EVENTS".into(), EVENTS);
-    for kind in trace::Kind::ALL {
-        add(format!("EVENT_{}", constant_name(&kind)), kind as u32);
-    }
-    add("EVENT_ELSEWHERE".into(), trace::ELSEWHERE.into());
-    add("EVENT_OPEN".into(), trace::OPEN.into());
-    add("KIND_USER".into(), process_info::KIND_USER);
-    add("KIND_FILE_SERVER".into(), process_info::KIND_FILE_SERVER);
-    numbers
-}
-
-fn offer_bits(send: Option<Permissions>, accept: bool) -> u32 {
-    let transfer = PageTransfer { page: UserPage::known(0), send, accept };
-    Syscall::Receive { from: None, transfer: Some(transfer) }.encode().head >> 8
-}
-
-/// `PageMap { .. }` as C names it: `PAGE_MAP`.
-fn constant_name(variant: &impl Debug) -> String {
-    let text = format!("{variant:?}");
-    let name = text.split([' ', '(']).next().unwrap_or_default();
-    let mut constant = String::new();
-    for letter in name.chars() {
-        if letter.is_uppercase() && !constant.is_empty() {
-            constant.push('_');
-        }
-        constant.extend(letter.to_uppercase());
-    }
-    constant
-}
-
-/// The numbers and names of all native calls, in order: each decodes from small arguments.
-fn native_names() -> impl Iterator<Item = (u32, String)> {
-    (Syscall::FIRST..=Syscall::LAST).filter_map(|number| {
-        let raw = RawCall { head: number, process: 0x1000, page: 0x1000, words: [1, 0, 1, 0] };
-        let raw_of_a_page = RawCall { words: [0; 4], ..raw };
-        let call = Syscall::decode(&raw).or_else(|_| Syscall::decode(&raw_of_a_page)).ok()?;
-        Some((number, constant_name(&call)))
-    })
-}
-
-fn jos_names() -> impl Iterator<Item = String> {
-    (0..).map_while(|number| Some(constant_name(&JosCall::decode(number, [0; 5])?)))
-}
-
-/// All `#define NAME NUMBER` of a header.
-fn defined_numbers(header: &str) -> Numbers {
-    let mut numbers = Numbers::new();
-    for definition in header.lines().filter_map(|line| line.strip_prefix("#define ")) {
-        let mut words = definition.split_whitespace();
-        let (Some(name), Some(value)) = (words.next(), words.next()) else { continue };
-        if name.contains('(') {
-            continue;
-        }
-        let number = number(value).unwrap_or_else(|| panic!("{name} is no number: {value}"));
-        assert_eq!(numbers.insert(name.to_owned(), number), None, "{name} twice");
-    }
-    numbers
-}
-
-fn number(text: &str) -> Option<u32> {
-    match text.strip_prefix("0x") {
-        Some(digits) => u32::from_str_radix(digits, 16).ok(),
-        None => text.parse().ok(),
-    }
 }
 
 /// The fields of a record with their offsets, and its size: every field is a word or an array of words.

@@ -125,8 +125,8 @@ impl Boot {
         self
     }
 
-    /// Starts this program instead of init, after those named before: what `--elf` takes, where a plain name means
-    /// one of our own programs.
+    /// Starts this program instead of init, after those named before: what `--elf` takes, where a
+    /// plain name means one of our own programs.
     #[must_use]
     pub fn elf(mut self, text: &str) -> Self {
         let programs = Workspace::locate().programs();
@@ -174,7 +174,7 @@ impl Boot {
         self
     }
 
-    /// Says whether time passes by instructions run (as it does unless told otherwise).
+    /// Chooses whether time passes by instructions run, which is the default.
     #[must_use]
     pub fn icount(mut self, icount: bool) -> Self {
         self.machine.icount = icount;
@@ -298,7 +298,8 @@ struct Console {
     answered: usize,
     script: VecDeque<Answer>,
     monitor: Option<PathBuf>,
-    /// Connected at the first command, and kept: QEMU drops what a closed connection has not read yet.
+    /// Connected at the first command, and kept: QEMU drops what a closed connection has not read
+    /// yet.
     to_monitor: Option<UnixStream>,
 }
 

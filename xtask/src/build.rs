@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::c;
 use crate::cargo_lock;
 use crate::command;
+use crate::discovery;
 use crate::image;
 use crate::progress::Ticker;
 use crate::setup;
@@ -38,7 +39,8 @@ pub const PACKAGES: [&str; 11] = [
     FIRST_PROCESSES,
 ];
 
-/// The package whose programs are only ever first processes, so the boot archive does not have them.
+/// The package whose programs are only ever first processes, so the boot archive does not have
+/// them.
 const FIRST_PROCESSES: &str = "vitrine-conformance";
 
 /// The kernel's name among the programs.
@@ -93,7 +95,7 @@ pub fn target_cargo(
     command.arg("-Zbuild-std-features=compiler-builtins-mem");
     // The front end on two threads takes a third off the time that `core` needs.
     command.env("CARGO_ENCODED_RUSTFLAGS", "-Zthreads=2");
-    if let Some(linker) = toolchain.linker() {
+    if let Some(linker) = discovery::linker(toolchain) {
         let name = TARGET.replace('-', "_").to_uppercase();
         command.env(format!("CARGO_TARGET_{name}_LINKER"), linker);
     }
@@ -124,10 +126,10 @@ struct Executable {
     in_archive: bool,
 }
 
-/// Compiles, with cargo's messages on this terminal, and returns every program, in the order of their
-/// names.
+/// Compiles, with cargo's messages on this terminal, and returns every program, in the order of
+/// their names.
 ///
-/// On a terminal cargo shows how far it is. Elsewhere it does not, and a line of ours comes now and
+/// On a terminal cargo shows its progress. Where there is no terminal, we print a line now and
 /// then.
 fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<Vec<Executable>> {
     let cargo = || {

@@ -1,4 +1,5 @@
-//! `userland/programs/c`: the C programs, for those who have a C compiler that can build for the machine.
+//! `userland/programs/c`: the C programs, for those who have a C compiler that can build for the
+//! machine.
 //!
 //! A program is one file and the folder `support`, compiled and linked by one command into
 //! `target/vitrine/c`. Nothing else needs these programs, so a missing compiler is no error. They

@@ -1,11 +1,12 @@
-//! Whether another cargo is at work in a build directory: then ours will wait, and we say for what.
+//! Whether another cargo builds in a build directory: then ours waits, and we print what it waits
+//! for.
 
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
 
-/// Says that a build in `directory`, one of cargo's for a target and a profile, has to wait.
+/// Prints a line if a build in `directory`, one of cargo's for a target and a profile, has to wait.
 ///
-/// Cargo says so as well, in words that do not name the directory.
+/// Cargo prints one as well, which does not name the directory.
 pub fn announce(directory: &Path) {
     if is_held(directory) {
         eprintln!(
@@ -25,9 +26,15 @@ fn is_held(directory: &Path) -> bool {
         let name = name.to_string_lossy();
         name.starts_with(".cargo") && name.ends_with("lock")
     });
-    // A lock that we get is given back when the file is closed, at the end of its turn.
     let held = |path: &Path| {
-        File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+        let Ok(file) = File::open(path) else { return false };
+        match file.try_lock() {
+            // Unlocked and not only closed: a process that another thread starts at this moment
+            // inherits the file, and would keep the lock for a while.
+            Ok(()) => drop(file.unlock()),
+            Err(error) => return matches!(error, TryLockError::WouldBlock),
+        }
+        false
     };
     locks.into_iter().any(|file| held(&file.path()))
 }
@@ -49,7 +56,7 @@ mod tests {
             lock.unlock().unwrap();
             lock.lock().unwrap();
             assert!(is_held(folder.path()), "{name} is held");
-            drop(lock);
+            lock.unlock().unwrap();
             assert!(!is_held(folder.path()), "{name} is free again");
         }
     }

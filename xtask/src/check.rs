@@ -1,4 +1,5 @@
-//! `cargo xtask check`: format, lints and documentation, for the host and for the target, and what must not compile.
+//! `cargo xtask check`: imports, format, lints and documentation, for the host and for the target, and what must not
+//! compile.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,36 +9,20 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::build::{PACKAGES, target_cargo};
-use crate::command;
+use crate::doc::{self, HOST, TARGET_ONLY, packages};
 use crate::setup;
 use crate::system::Part;
 use crate::test::host_cargo;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
-
-/// What builds for the host: the workspace's default members, and the emulator tests.
-const HOST: [&str; 11] = [
-    "vitrine-abi",
-    "vitrine-core",
-    "vitrine-boot",
-    "libsys",
-    "picture",
-    "pager",
-    "swap",
-    "disk",
-    "appel-li",
-    "xtask",
-    "vitrine-tests",
-];
-
-/// Libraries with code for the target alone, beside the packages whose programs run there.
-const TARGET_ONLY: [&str; 3] = ["vitrine-boot", "libsys", "vitrine-support"];
+use crate::{command, imports};
 
 /// Runs every check, and stops at the first that finds something.
 ///
 /// # Errors
 /// A check found something, or could not run.
 pub fn check(workspace: &Workspace) -> Result<()> {
+    imports::check(workspace)?;
     setup::ensure(&[Part::HostLints])?;
     step("format", host_cargo(workspace).args(["fmt", "--all", "--check"]))?;
 
@@ -45,11 +30,7 @@ pub fn check(workspace: &Workspace) -> Result<()> {
     clippy.arg("clippy").args(packages(&HOST)).args(["--lib", "--tests", "--", "-D", "warnings"]);
     step("lints for the host", &mut clippy)?;
 
-    let mut doc = host_cargo(workspace);
-    doc.args(["doc", "--no-deps", "--lib"])
-        .args(packages(&HOST))
-        .env("RUSTDOCFLAGS", "-D warnings");
-    step("documentation for the host", &mut doc)?;
+    step("documentation for the host", &mut doc::host(workspace))?;
 
     let toolchain = setup::toolchain()?;
     setup::ensure(&[Part::TargetClippy])?;
@@ -57,12 +38,7 @@ pub fn check(workspace: &Workspace) -> Result<()> {
     clippy.args(packages(&PACKAGES)).args(packages(&TARGET_ONLY)).args(["--", "-D", "warnings"]);
     step("lints for the target (core is checked too, the first time)", &mut clippy)?;
 
-    let mut doc = target_cargo(workspace, &toolchain, "cargo", "doc");
-    doc.args(["--no-deps"])
-        .args(packages(&PACKAGES))
-        .args(packages(&TARGET_ONLY))
-        .env("RUSTDOCFLAGS", "-D warnings");
-    step("documentation for the target", &mut doc)?;
+    step("documentation for the target", &mut doc::target(workspace, &toolchain))?;
 
     eprintln!("vitrine: what safe code must not do");
     check_unsound(workspace, &toolchain)
@@ -113,10 +89,6 @@ fn errors_reported(messages: &str, package: &str) -> BTreeSet<(u64, String)> {
 fn step(name: &str, command: &mut Command) -> Result<()> {
     eprintln!("vitrine: {name}");
     command::run(command)
-}
-
-fn packages<'a>(names: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
-    names.iter().flat_map(|name| ["--package", name])
 }
 
 #[cfg(test)]

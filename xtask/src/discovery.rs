@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use crate::toolchain::{Candidate, OVERRIDE, Version, choose};
+use crate::command::find;
+use crate::toolchain::{Candidate, OVERRIDE, Toolchain, Version, choose};
 
 /// Below a sysroot: there if, and only if, the library's sources are.
 const SOURCES: &str = "lib/rustlib/src/rust/library/Cargo.lock";
 
-/// The toolchains of this system in the order in which they are preferred, up to the first good one.
+/// The toolchains of this system in the order in which they are preferred, up to the first good
+/// one.
 ///
-/// To examine one means to run its compiler, so those after a good one are left alone.
+/// To examine one means to run its compiler, so those after a good one are not examined.
 #[must_use]
 pub fn candidates() -> Vec<Candidate> {
     let roots = env::var_os(OVERRIDE).map_or_else(usual_sysroots, |root| vec![PathBuf::from(root)]);
@@ -28,8 +30,7 @@ pub fn candidates() -> Vec<Candidate> {
 }
 
 /// Where toolchains usually are, each once.
-#[must_use]
-pub fn usual_sysroots() -> Vec<PathBuf> {
+fn usual_sysroots() -> Vec<PathBuf> {
     let mut roots = Vec::new();
     roots.extend(env::var_os("CARGO").and_then(|cargo| sysroot_of(Path::new(&cargo))));
     roots.extend(rustup_toolchains());
@@ -37,6 +38,21 @@ pub fn usual_sysroots() -> Vec<PathBuf> {
     let mut seen = BTreeSet::new();
     roots.retain(|root| seen.insert(fs::canonicalize(root).unwrap_or_else(|_| root.clone())));
     roots
+}
+
+/// The linker for a toolchain: its own `rust-lld`, any other toolchain's, or `ld.lld`. All link i686.
+#[must_use]
+pub fn linker(toolchain: &Toolchain) -> Option<PathBuf> {
+    let lld = format!("lib/rustlib/{}/bin/rust-lld", toolchain.host());
+    let roots = std::iter::once(toolchain.root().to_owned()).chain(usual_sysroots());
+    first_file(roots.map(|root| root.join(&lld))).or_else(|| find("ld.lld"))
+}
+
+/// The first of these files that is there, by its real name. Cargo builds everything anew when the
+/// linker's name changes, and rustup's toolchains may be links to one another.
+fn first_file(files: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
+    let file = files.into_iter().find(|file| file.is_file())?;
+    Some(fs::canonicalize(&file).unwrap_or(file))
 }
 
 /// `ROOT/bin/cargo` → `ROOT`.
@@ -108,5 +124,19 @@ mod tests {
         assert!(parse_version("host: x\nrelease: 1.98.0-nightly\n").unwrap().nightly);
         assert_eq!(parse_version("rustc 1.96.0"), None);
         assert_eq!(parse_version(""), None);
+    }
+
+    #[test]
+    fn the_linker_has_one_name_whichever_link_leads_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = fs::canonicalize(folder.path()).unwrap().join("stable");
+        let link = folder.path().join("1.95");
+        fs::create_dir(&real).unwrap();
+        fs::write(real.join("rust-lld"), "").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let find = |folders: &[&Path]| first_file(folders.iter().map(|f| f.join("rust-lld")));
+        assert_eq!(find(&[&link, &real]), Some(real.join("rust-lld")));
+        assert_eq!(find(&[&real, &link]), Some(real.join("rust-lld")));
+        assert_eq!(find(&[folder.path()]), None);
     }
 }

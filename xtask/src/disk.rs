@@ -1,4 +1,5 @@
-//! The disks of a machine: images that the user names, and one without a name for pages that do not fit in memory.
+//! The disks of a machine: images that the user names, and one without a name for pages that do not
+//! fit in memory.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -20,7 +21,8 @@ const SPARSE: u64 = 256 << 20;
 pub enum Disk {
     /// A raw image.
     Image(PathBuf),
-    /// A file without a name, open in this process and in the emulator. It is gone with both, however they end.
+    /// A file without a name, open in this process and in the emulator. It is gone with both,
+    /// however they end.
     Nameless(Arc<File>),
 }
 
@@ -31,8 +33,8 @@ impl From<PathBuf> for Disk {
 }
 
 impl Disk {
-    /// A disk for one run, whose file takes room in `directory` as it is written. The emulator inherits it, and so
-    /// does every process that is started after this call.
+    /// A disk for one run, whose file takes room in `directory` as it is written. The emulator
+    /// inherits it, and so does every process that is started after this call.
     ///
     /// # Errors
     /// It cannot be made.
@@ -51,8 +53,8 @@ impl Disk {
     }
 }
 
-/// The full path of the disk of whoever names none, `name` in `directory`: kept from boot to boot, and made when it is not
-/// there. It takes room on the host as it is written.
+/// The full path of the disk for a user who names none: `name` in `directory`, made when it is not
+/// there, and kept from boot to boot. It takes room on the host as it is written.
 ///
 /// # Errors
 /// It cannot be made; or those of [`image`].
@@ -72,8 +74,8 @@ pub fn sparse(directory: &Path, name: &str) -> Result<PathBuf, BadInput> {
 /// The full path of an image that can be read and written.
 ///
 /// # Errors
-/// The file cannot be opened for both, is no ordinary file, is no whole number of sectors, or is the disk of an
-/// emulator that is running.
+/// The file cannot be opened for both, is no ordinary file, is no whole number of sectors, or is
+/// the disk of an emulator that is running.
 pub fn image(file: &Path) -> Result<PathBuf, BadInput> {
     let name = file.display();
     let bad = |why: &dyn fmt::Display| BadInput(format!("cannot use disk {name}: {why}"));
@@ -94,13 +96,14 @@ pub fn image(file: &Path) -> Result<PathBuf, BadInput> {
     file.canonicalize().map_err(|error| bad(&error))
 }
 
-/// Whether a running emulator has this image: QEMU keeps locks on bytes of each image that it has open. Systems
-/// without such locks never say so.
+/// Whether a running emulator has this image: QEMU keeps locks on bytes of each image that it has
+/// open. On systems without such locks the answer is always no.
 fn in_use(file: &File) -> bool {
     #[cfg(target_os = "linux")]
     {
         use nix::libc;
-        // A lock on the whole file meets every lock on a part of it; `F_OFD_GETLK` only asks, and takes nothing.
+        // A lock on the whole file conflicts with every lock on a part of it. `F_OFD_GETLK` only
+        // asks, and takes no lock.
         let mut lock = libc::flock {
             l_type: libc::F_WRLCK as libc::c_short,
             l_whence: libc::SEEK_SET as libc::c_short,
@@ -182,7 +185,7 @@ mod tests {
         let error = image(file.path()).unwrap_err().to_string();
         assert!(error.contains("another machine") && error.lines().count() == 1, "{error}");
         drop(file.reopen().unwrap());
-        assert!(image(file.path()).is_err(), "asking took the lock away");
+        assert!(image(file.path()).is_err(), "the question released the lock");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `--elf FILE[,OPTION...]`: programs to start instead of init, as JOS would.
 //!
-//! They travel in a boot archive of their own, and the kernel's command line names them. The
-//! kernel checks every file again; here it is only told earlier, and by its own name.
+//! They travel in a boot archive of their own, and the kernel's command line names them. The kernel
+//! checks every file again; this file reports a mistake earlier, and by the file's own name.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -92,7 +92,8 @@ impl Program {
     }
 }
 
-/// What is most likely missing from a command, a line each: a run would go on without it, and end in a riddle.
+/// A line for each thing that is most likely missing from a command. Without it the run would go
+/// on, and end with a message that does not name the cause.
 #[must_use]
 pub fn hints(programs: &[Program], ide_disk: bool, jos: bool) -> Vec<String> {
     let mut hints = Vec::new();
@@ -155,7 +156,7 @@ impl Staged {
         self.archive.path()
     }
 
-    /// The file itself, for whoever outlives this.
+    /// The file itself, for a caller that lives longer than this value.
     #[must_use]
     pub fn into_file(self) -> Throwaway {
         self.archive

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use abi::Error;
+use abi::call::Number;
 use abi::debug::State;
 use abi::trace::{Argument, BY_SYSENTER, ELSEWHERE, Event, Kind, OPEN};
-use abi::{Error, Syscall};
 
 /// Before the four words of an event, on each line of a panic's trace.
 const EVENT: &str = "  event ";
@@ -66,7 +67,7 @@ fn in_words(event: &Event) -> Option<String> {
 
 fn call(event: &Event) -> String {
     let Event { number, argument, flags, .. } = *event;
-    let name = match (Syscall::name(number.into()), number < 32) {
+    let name = match (Number::new(number.into()).map(Number::name), number < 32) {
         (Some(name), _) => name.into(),
         (None, true) => format!("JOS call {number}"),
         (None, false) => format!("unknown call {number}"),

@@ -1,6 +1,7 @@
-//! `cargo xtask fuzz`: boots the fuzzer and, if it finds something, shortens the batch that shows it to few steps.
+//! `cargo xtask fuzz`: boots the fuzzer and, if it finds something, shortens the batch that shows
+//! it to few steps.
 //!
-//! - [`mod@run`]: one boot of it, and what came of that;
+//! - [`mod@run`]: one boot of it, and its outcome;
 //! - [`mod@shorten`]: which steps of a batch a finding needs.
 
 use std::time::Duration;
@@ -43,7 +44,8 @@ pub struct Options {
     /// Leave so many frames free for the families
     #[arg(long, value_name = "FRAMES")]
     leave: Option<String>,
-    /// Have the supervisor lose a page when a family makes this step (member * 65536 + step): a finding to try out with
+    /// Have the supervisor lose a page when a family makes this step (member * 65536 + step): a
+    /// finding to try out with
     #[arg(long, value_name = "STEP")]
     plant: Option<String>,
     /// Send the servers random messages instead
@@ -120,7 +122,7 @@ pub fn fuzz(workspace: &Workspace, options: &Options) -> Result<()> {
 pub struct Shortened {
     /// The steps as C.
     pub steps: Vec<String>,
-    /// What the fuzzer has to be told beside seed and calls.
+    /// The fuzzer's options beside seed and calls.
     pub arguments: String,
 }
 
@@ -149,8 +151,8 @@ pub fn shorten_batch(
     if !shows(&alone)? {
         return Ok(None);
     }
-    // Printing takes time, so the steps of this run may be others at the end of the batch; none of them is missing
-    // that a shorter run could make.
+    // Printing takes time, so the steps of this run may be others at the end of the batch; none of
+    // them is missing that a shorter run could make.
     let all = asked.steps(workspace, &alone, patience)?;
     let all: Vec<Step> = all.iter().map(|(step, _)| *step).collect();
     let with = |kept: &[Step]| left_out(kept).map(|ranges| format!("{alone} --drop {ranges}"));

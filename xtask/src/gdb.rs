@@ -43,10 +43,7 @@ pub fn gdb(workspace: &Workspace, memory: u32, command_line: String, program: &s
             archive: Some(workspace.archive()),
         })
     };
-    let mut qemu = machine.command();
-    let chardev = format!("socket,id=gdb,path={},server=on,wait=off", socket.display());
-    qemu.arg("-chardev").arg(chardev).args(["-gdb", "chardev:gdb", "-S"]);
-    qemu.stdin(Stdio::null());
+    let mut qemu = halted(&machine, &socket);
     // Ctrl-C in gdb stops the guest; it must not end QEMU, nor us.
     std::os::unix::process::CommandExt::process_group(&mut qemu, 0);
     let emulator = leash::spawn(&mut qemu).with_context(|| command::cannot_start(&qemu))?;
@@ -60,13 +57,14 @@ pub fn gdb(workspace: &Workspace, memory: u32, command_line: String, program: &s
     let mut gdb = Command::new("gdb");
     gdb.args(arguments(&workspace.kernel(), &symbols, &commands, &socket));
     let result = leash::spawn(&mut gdb).and_then(|gdb| gdb.wait());
-    // It has ended already if gdb was told to kill it.
+    // It has ended already if a command of gdb has killed it.
     drop(emulator.kill());
     emulator.wait().context("cannot wait for the emulator")?;
     result.with_context(|| command::cannot_start(&gdb)).map(drop)
 }
 
-/// Boots a machine halted, has gdb run `commands` on it, and returns what gdb printed; then the machine is killed.
+/// Boots a machine halted, has gdb run `commands` on it, and returns what gdb printed; then the
+/// machine is killed.
 ///
 /// # Errors
 /// QEMU or gdb cannot be started, or gdb does not end within `limit`.
@@ -81,24 +79,14 @@ pub fn batch(
     let python = directory.path().join("vitrine.py");
     fs::write(&python, COMMANDS).context("cannot write gdb's commands")?;
     machine.serial = Serial::File(directory.path().join("serial.log"));
-    let mut qemu = machine.command();
-    let chardev = format!("socket,id=gdb,path={},server=on,wait=off", socket.display());
-    qemu.arg("-chardev").arg(chardev).args(["-gdb", "chardev:gdb", "-S"]);
-    qemu.stdin(Stdio::null());
+    let mut qemu = halted(&machine, &socket);
     let emulator = leash::spawn(&mut qemu).with_context(|| command::cannot_start(&qemu))?;
     await_socket(&socket, &emulator);
 
-    let mut gdb = Command::new("gdb");
-    gdb.args(["-nx", "-q", "-batch"]).arg(kernel);
-    let first = [
-        "set pagination off".to_owned(),
-        format!("source {}", python.display()),
-        format!("target remote {}", socket.display()),
-    ];
-    let commands = commands.iter().map(|command| (*command).to_owned());
-    gdb.args(first.into_iter().chain(commands).flat_map(|command| ["-ex".to_owned(), command]));
     let output = directory.path().join("output");
     let file = File::create(&output).context("cannot write gdb's output")?;
+    let mut gdb = Command::new("gdb");
+    gdb.args(batch_arguments(kernel, commands, &python, &socket));
     gdb.stdin(Stdio::null()).stderr(file.try_clone()?).stdout(file);
     let debugger = leash::spawn(&mut gdb).with_context(|| command::cannot_start(&gdb));
     let ended = debugger.and_then(|debugger| {
@@ -108,7 +96,7 @@ pub fn batch(
         }
         Ok(ended)
     });
-    // It has ended already if gdb was told to kill it.
+    // It has ended already if a command of gdb has killed it.
     drop(emulator.kill());
     emulator.wait().context("cannot wait for the emulator")?;
     let text = fs::read_to_string(&output).context("cannot read gdb's output")?;
@@ -118,8 +106,31 @@ pub fn batch(
     Ok(text)
 }
 
-/// The first of `serial.log`, `serial-2.log`, … that no other debugger's machine writes to. The lock on it says so,
-/// for as long as the file is open.
+/// QEMU, halted before the machine's first instruction until a debugger comes to `socket`.
+fn halted(machine: &Machine, socket: &Path) -> Command {
+    let mut qemu = machine.command();
+    let chardev = format!("socket,id=gdb,path={},server=on,wait=off", socket.display());
+    qemu.arg("-chardev").arg(chardev).args(["-gdb", "chardev:gdb", "-S"]);
+    qemu.stdin(Stdio::null());
+    qemu
+}
+
+/// gdb's arguments for commands that nobody types.
+fn batch_arguments(kernel: &Path, commands: &[&str], python: &Path, socket: &Path) -> Vec<String> {
+    let first = [
+        "set pagination off".to_owned(),
+        format!("source {}", python.display()),
+        format!("target remote {}", socket.display()),
+    ];
+    let commands = commands.iter().map(|command| (*command).to_owned());
+    let commands = first.into_iter().chain(commands);
+    let start = ["-nx", "-q", "-batch"].map(str::to_owned).into_iter();
+    let start = start.chain([kernel.display().to_string()]);
+    start.chain(commands.flat_map(|command| ["-ex".to_owned(), command])).collect()
+}
+
+/// The first of `serial.log`, `serial-2.log`, … that no other debugger's machine writes to. The
+/// lock on the file shows that it is taken, for as long as it is open.
 fn free_log(directory: &Path) -> Result<(PathBuf, File)> {
     for number in 1_u32.. {
         let name = if number == 1 { "serial.log".into() } else { format!("serial-{number}.log") };

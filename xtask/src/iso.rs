@@ -22,7 +22,8 @@ use crate::{build, command};
 pub fn iso(workspace: &Workspace, command_line: &str) -> Result<PathBuf> {
     let file = for_one_boot(workspace, command_line)?;
     let disc = workspace.output().join("vitrine.iso");
-    // In one step, because a machine may be booting from the old one. The copy has the name, and goes nowhere else.
+    // In one step, because a machine may be booting from the old one. The copy has the name, and
+    // goes nowhere else.
     image::replace(&disc, &fs::read(file.path()).context("cannot read the CD")?)?;
     Ok(disc)
 }
@@ -78,8 +79,8 @@ fn configuration(command_line: &str, has_archive: bool) -> Result<String, BadInp
     ))
 }
 
-/// The words of a command line, quoted for GRUB's parser. GRUB quotes them again for the kernel, in a way that
-/// [`command_line::split`] reads; but it drops an empty word.
+/// The words of a command line, quoted for GRUB's parser. GRUB quotes them again for the kernel, in
+/// a way that [`command_line::split`] reads; but it drops an empty word.
 fn quoted(line: &str) -> Result<String, BadInput> {
     let words = command_line::split(line).map_err(|why| BadInput(format!("{line:?}: {why}")))?;
     let words: Vec<String> = words.iter().map(|word| quoted_word(word)).collect();

@@ -33,7 +33,8 @@ fn die_with_us(command: &mut Command) {
         if getppid() == parent { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
     };
     // SAFETY: between fork and exec the closure makes two system calls, both safe to make from a
-    // signal handler, and allocates nothing: an `ErrorKind` and an errno become `io::Error`s in place.
+    // signal handler, and allocates nothing: an `ErrorKind` and an errno become `io::Error`s in
+    // place.
     unsafe { command.pre_exec(leash) };
 }
 

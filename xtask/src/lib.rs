@@ -5,18 +5,21 @@
 //! go from what is decided to what is done:
 //!
 //! - [`toolchain`], [`discovery`], [`setup`], [`system`], [`plan`]: which compiler builds for the
-//!   machine, and how to get what is missing;
+//!   machine, and how to get a missing tool;
 //! - [`npm`]: packages in JavaScript, pinned by their hashes;
-//! - [`request`], [`elf`], [`disk`], [`bad_input`]: what the user asks for and brings along, and how it is refused;
+//! - [`request`], [`elf`], [`disk`], [`bad_input`]: options and files of the user's, and how they
+//!   are refused;
 //! - [`throwaway`]: files of one boot;
 //! - [`cargo_lock`], [`progress`]: what a user reads while something takes long;
 //! - [`c`]: the C programs, which are built where there is a C compiler;
-//! - [`machine`], [`verdict`]: what the emulator is asked to be, and what its end means;
-//! - [`emulators`], [`mod@bochs`], [`mod@v86`]: other emulators, for the same image and the same tests;
+//! - [`machine`], [`verdict`]: the machine to emulate, and what its end means;
+//! - [`emulators`], [`mod@bochs`], [`mod@v86`]: other emulators, for the same image and the same
+//!   tests;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
 //! - [`oracle`]: judges the running machine from its physical memory;
-//! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@bench`], [`mod@test`],
-//!   [`rehearse`], [`web`]: one file for each subcommand.
+//! - [`imports`]: the rule that imports point down;
+//! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@doc`], [`mod@bench`],
+//!   [`mod@test`], [`rehearse`], [`web`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
 
@@ -25,6 +28,7 @@
 pub mod bad_input;
 pub mod bench;
 pub mod bochs;
+pub mod boot;
 pub mod build;
 pub mod c;
 pub mod cargo_lock;
@@ -32,18 +36,22 @@ pub mod check;
 pub mod command;
 pub mod discovery;
 pub mod disk;
+pub mod doc;
 pub mod elf;
 pub mod emulators;
 pub mod event;
 pub mod fuzz;
 pub mod gdb;
+pub mod header;
 pub mod image;
+pub mod imports;
 pub mod iso;
 pub mod leash;
 pub mod machine;
 pub mod npm;
 pub mod oracle;
 pub mod output;
+pub mod picture;
 pub mod plan;
 pub mod progress;
 pub mod qemu;

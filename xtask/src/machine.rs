@@ -1,4 +1,4 @@
-//! The machine that the emulator is asked to be: QEMU's command line, written once.
+//! The machine to emulate: the one place where QEMU's command line is written.
 //!
 //! `cargo xtask qemu`, `gdb`, and every emulator test start from here. Nothing runs in this file.
 
@@ -15,7 +15,7 @@ pub const QEMU: &str = "qemu-system-i386";
 /// Memory of a machine for which none is named, in MiB.
 pub const DEFAULT_MEMORY: u32 = 128;
 
-/// What stands at the other end of the first serial line.
+/// The other end of the first serial line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Serial {
     /// This terminal in raw mode: Ctrl-C reaches the guest, Ctrl-A X ends QEMU.
@@ -63,13 +63,15 @@ pub struct Machine {
     pub ide_disk: Option<PathBuf>,
     /// A virtio drive, for our own driver.
     pub disk: Option<Disk>,
-    /// A configuration file of QEMU's `blkdebug`, which makes requests to the virtio drive's image fail: for tests.
+    /// A configuration file of QEMU's `blkdebug`, which makes requests to the virtio drive's image
+    /// fail: for tests.
     pub disk_errors: Option<PathBuf>,
     /// More arguments for QEMU: for tests on odd machines.
     pub more: Vec<String>,
-    /// A file that is the machine's RAM, as large as `memory` says, for others to read while it runs.
+    /// A file that is the machine's RAM, as large as `memory` says, for others to read while it
+    /// runs.
     pub ram: Option<PathBuf>,
-    /// A socket where the emulator answers QMP, for whoever stops it.
+    /// A socket where the emulator answers QMP, for a caller that stops the machine.
     pub monitor: Option<PathBuf>,
 }
 
@@ -123,80 +125,94 @@ impl Machine {
     /// QEMU's arguments.
     #[must_use]
     pub fn arguments(&self) -> Vec<OsString> {
-        let mut arguments: Vec<OsString> = Vec::new();
-        let mut add = |words: &[&str]| arguments.extend(words.iter().map(OsString::from));
+        let mut arguments = Arguments(Vec::new());
+        self.add_board(&mut arguments);
+        self.add_lines(&mut arguments);
+        self.add_disks(&mut arguments);
+        arguments.0.extend(self.more.iter().map(OsString::from));
+        self.add_image(&mut arguments);
+        arguments.0
+    }
+
+    /// The board, the CPU, memory and time.
+    fn add_board(&self, arguments: &mut Arguments) {
         // KVM hangs a 32-bit guest on some hosts, so the accelerator is named.
-        add(&["-accel", "tcg", "-nodefaults", "-vga", "none", "-display", "none", "-no-reboot"]);
-        add(&["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
+        arguments.add(&["-accel", "tcg", "-nodefaults", "-vga", "none", "-display", "none"]);
+        arguments.add(&["-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
         if let Some(board) = &self.board {
-            add(&["-M", board]);
+            arguments.add(&["-M", board]);
         }
         if let Some(cpu) = &self.cpu {
-            add(&["-cpu", cpu]);
+            arguments.add(&["-cpu", cpu]);
         }
-        add(&["-m", &self.memory.to_string()]);
+        let memory = self.memory;
+        arguments.add(&["-m", &memory.to_string()]);
         if let Some(file) = &self.ram {
-            let file = file.display().to_string().replace(',', ",,");
-            let memory = self.memory;
-            add(&[
-                "-object",
-                &format!("memory-backend-file,id=ram,size={memory}M,share=on,mem-path={file}"),
-            ]);
-            add(&["-machine", "memory-backend=ram"]);
-        }
-        if let Some(socket) = &self.monitor {
-            let socket = socket.display().to_string().replace(',', ",,");
-            add(&["-qmp", &format!("unix:{socket},server=on,wait=off")]);
+            let file = in_option(file);
+            let ram = "memory-backend-file,id=ram,share=on";
+            arguments.add(&["-object", &format!("{ram},size={memory}M,mem-path={file}")]);
+            arguments.add(&["-machine", "memory-backend=ram"]);
         }
         if self.icount {
-            add(&["-icount", "shift=0,sleep=off", "-rtc", "clock=vm,base=2020-01-01"]);
+            arguments.add(&["-icount", "shift=0,sleep=off", "-rtc", "clock=vm,base=2020-01-01"]);
         }
+    }
+
+    /// The serial line and the monitor.
+    fn add_lines(&self, arguments: &mut Arguments) {
+        if let Some(socket) = &self.monitor {
+            arguments.add(&["-qmp", &format!("unix:{},server=on,wait=off", in_option(socket))]);
+        }
+        arguments.add(&["-serial"]);
         match &self.serial {
-            Serial::Terminal => add(&["-serial", "mon:stdio"]),
-            Serial::Streams => add(&["-serial", "stdio"]),
-            Serial::Absent => add(&["-serial", "none"]),
-            Serial::File(file) => add(&["-serial", &format!("file:{}", file.display())]),
+            Serial::Terminal => arguments.add(&["mon:stdio"]),
+            Serial::Streams => arguments.add(&["stdio"]),
+            Serial::Absent => arguments.add(&["none"]),
+            Serial::File(file) => arguments.add(&[&format!("file:{}", file.display())]),
         }
+    }
+
+    fn add_disks(&self, arguments: &mut Arguments) {
         if let Some(disk) = &self.ide_disk {
-            let file = disk.display().to_string().replace(',', ",,");
-            add(&["-drive", &format!("if=ide,index=1,media=disk,format=raw,file={file}")]);
+            let drive = "if=ide,index=1,media=disk,format=raw";
+            arguments.add(&["-drive", &format!("{drive},file={}", in_option(disk))]);
         }
-        if let Some(disk) = &self.disk {
-            let name = |file: &Path| file.display().to_string().replace(',', ",,");
-            let file = match (disk, &self.disk_errors) {
-                (Disk::Image(disk), None) => format!("driver=raw,file.filename={}", name(disk)),
-                (Disk::Image(disk), Some(errors)) => format!(
-                    "driver=raw,file.driver=blkdebug,file.config={},file.image.filename={}",
-                    name(errors),
-                    name(disk)
-                ),
-                (Disk::Nameless(file), _) => {
-                    add(&["-add-fd", &format!("fd={},set=1", file.as_raw_fd())]);
-                    // QEMU would open it for reading first, and its set has no file opened so.
-                    "driver=raw,file.filename=/dev/fdset/1,file.auto-read-only=off".to_owned()
-                }
-            };
-            add(&["-drive", &format!("if=none,id=disk,werror=report,rerror=report,{file}")]);
-            add(&["-device", "virtio-blk-pci,drive=disk,disable-legacy=on"]);
-        }
-        arguments.extend(self.more.iter().map(OsString::from));
+        let Some(disk) = &self.disk else { return };
+        let file = match (disk, &self.disk_errors) {
+            (Disk::Image(disk), None) => format!("driver=raw,file.filename={}", in_option(disk)),
+            (Disk::Image(disk), Some(errors)) => format!(
+                "driver=raw,file.driver=blkdebug,file.config={},file.image.filename={}",
+                in_option(errors),
+                in_option(disk)
+            ),
+            (Disk::Nameless(file), _) => {
+                arguments.add(&["-add-fd", &format!("fd={},set=1", file.as_raw_fd())]);
+                // QEMU would open it for reading first, and its set has no file opened so.
+                "driver=raw,file.filename=/dev/fdset/1,file.auto-read-only=off".to_owned()
+            }
+        };
+        let drive = "if=none,id=disk,werror=report,rerror=report";
+        arguments.add(&["-drive", &format!("{drive},{file}")]);
+        arguments.add(&["-device", "virtio-blk-pci,drive=disk,disable-legacy=on"]);
+    }
+
+    fn add_image(&self, arguments: &mut Arguments) {
         match &self.image {
             Image::Kernel { kernel, archive } => {
-                arguments.extend(["-kernel".into(), self.near(kernel)]);
+                arguments.0.extend(["-kernel".into(), self.near(kernel)]);
                 if let Some(archive) = archive {
-                    arguments.extend(["-initrd".into(), self.near(archive)]);
+                    arguments.0.extend(["-initrd".into(), self.near(archive)]);
                 }
-                arguments.extend(["-append".into(), OsString::from(&self.command_line)]);
+                arguments.0.extend(["-append".into(), OsString::from(&self.command_line)]);
             }
             Image::Disc(disc) => {
-                arguments.extend(["-boot".into(), "d".into(), "-cdrom".into(), disc.into()]);
+                arguments.0.extend(["-boot".into(), "d".into(), "-cdrom".into(), disc.into()]);
             }
         }
-        arguments
     }
 
     /// QEMU splits the module's name at spaces and commas, and puts the kernel's name before the
-    /// command line. It therefore runs where they lie and is told names without a path.
+    /// command line. So it runs in the folder of both and gets their names without a path.
     fn directory(&self) -> Option<&Path> {
         match &self.image {
             Image::Kernel { kernel, archive } => archive.as_deref().unwrap_or(kernel).parent(),
@@ -210,6 +226,20 @@ impl Machine {
             _ => file.into(),
         }
     }
+}
+
+/// A command line of QEMU's.
+struct Arguments(Vec<OsString>);
+
+impl Arguments {
+    fn add(&mut self, words: &[&str]) {
+        self.0.extend(words.iter().map(OsString::from));
+    }
+}
+
+/// A file's name as part of an option, where a comma is doubled.
+fn in_option(file: &Path) -> String {
+    file.display().to_string().replace(',', ",,")
 }
 
 /// The kernel's command line: words for the kernel, then `run=` and everything that belongs to the

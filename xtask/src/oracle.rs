@@ -1,7 +1,9 @@
-//! `cargo xtask oracle`: boots the real image, stops it at random moments, and judges it by its physical memory alone.
+//! `cargo xtask oracle`: boots the real image, stops it at random moments, and judges it by its
+//! physical memory alone.
 //!
-//! The oracle knows the manual and this project's documents. It shares no code with the kernel but the layout of the
-//! table for debuggers and the memory map, so a mistake in the kernel's picture of the machine is not its own.
+//! The oracle knows the manual and this project's documents. It shares no code with the kernel but
+//! the layout of the table for debuggers and the memory map, so a mistake in the kernel's picture
+//! of the machine is not its own.
 //!
 //! - [`monitor`], [`watch`]: the emulator, stopped and continued; its RAM is a file;
 //! - [`memory`], [`entry`], [`world`], [`text`]: what is read from that file and from `kernel.elf`;
@@ -158,20 +160,10 @@ fn watch_load(
             }
             continue;
         };
-        // The firmware and the boot loader have no paging; the kernel publishes its table at the end of its boot.
-        if registers.cr0 >> 31 != 0
-            && let Ok(world) = World::read(machine.memory(), registers, text.symbol())
+        if let Some(judgement) = judge_moment(&mut machine, registers, &text, &mut totals)?
+            && !judgement.violations.is_empty()
         {
-            let mut judgement = judge(&world, &text);
-            totals.count(&judgement);
-            if totals.snapshots % u64::from(SECOND_OPINION) == 1 {
-                let shown = Shown::ask(&mut machine)?;
-                second::compare(machine.memory(), registers, &shown, &mut judgement.violations);
-                totals.second_opinions += 1;
-            }
-            if !judgement.violations.is_empty() {
-                return violated(workspace, load, &mut machine, registers, &judgement);
-            }
+            return violated(workspace, load, &mut machine, registers, &judgement);
         }
         machine.go_on();
     }
@@ -183,7 +175,31 @@ fn watch_load(
     Ok(totals)
 }
 
-/// Keeps the machine and says what is wrong with it.
+/// Judges a machine that stands still. `None` before the end of the kernel's boot: the firmware and
+/// the boot loader have no paging, and the kernel publishes its table last.
+fn judge_moment(
+    machine: &mut Watched,
+    registers: Registers,
+    text: &KernelText,
+    totals: &mut Totals,
+) -> Result<Option<Judgement>> {
+    if registers.cr0 >> 31 == 0 {
+        return Ok(None);
+    }
+    let Ok(world) = World::read(machine.memory(), registers, text.symbol()) else {
+        return Ok(None);
+    };
+    let mut judgement = judge(&world, text);
+    totals.count(&judgement);
+    if totals.snapshots % u64::from(SECOND_OPINION) == 1 {
+        let shown = Shown::ask(machine)?;
+        second::compare(machine.memory(), registers, &shown, &mut judgement.violations);
+        totals.second_opinions += 1;
+    }
+    Ok(Some(judgement))
+}
+
+/// Keeps the machine and prints what is wrong with it.
 fn violated<T>(
     workspace: &Workspace,
     load: &Load,

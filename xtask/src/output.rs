@@ -1,4 +1,4 @@
-//! The serial line on its way to the terminal: bytes pass as they come, backtrace lines grow a name.
+//! Copies the serial line to the terminal byte by byte, and adds a note to lines of a backtrace.
 //!
 //! A prompt has no newline and must appear at once, so nothing is held back. The note about an
 //! address is written just before the end of its line.
@@ -8,7 +8,7 @@ use std::io::{self, Write};
 /// Longest part of a line that is looked at, in bytes.
 const LONGEST: usize = 1024;
 
-/// Copies bytes, adds a note to lines that deserve one, and remembers the last line.
+/// Copies bytes, adds a note to a line if there is one for it, and remembers the last line.
 pub struct SerialFilter<W, N> {
     out: W,
     note: N,

@@ -1,4 +1,4 @@
-//! How a system gets the parts that it lacks: what we do, or what its user types.
+//! How a system gets the parts that it lacks: our steps, or the commands for its user to type.
 //!
 //! [`get`] is the one way to a missing part. It asks a [`Hand`] what the system is like, decides,
 //! and lets the hand act. There are two hands: that of `setup` looks at the real system and runs
@@ -9,7 +9,7 @@
 //! not only after an installation has failed: with old lists an installation may *succeed* and
 //! bring a compiler that is too old, or find an old compiler installed and change nothing.
 //! Every refresh and every installation is announced by a line that says what it does and why.
-//! rustup is never run by us: its line is shown to the user, who knows what they want there.
+//! We never run rustup: we print its command line, and the user decides.
 
 pub mod advice;
 #[cfg(test)]
@@ -26,7 +26,7 @@ pub const HANDS_OFF: &str = "VITRINE_NO_INSTALL";
 pub trait Hand {
     /// Describes the system as it is now, as far as these parts need it.
     fn look(&mut self, parts: &[Part]) -> System;
-    /// Tells the user one line.
+    /// Prints one line for the user.
     fn say(&mut self, line: &str);
     /// Refreshes the package lists.
     ///

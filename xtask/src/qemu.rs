@@ -5,7 +5,7 @@ use std::process::{ChildStdout, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -19,7 +19,7 @@ use crate::throwaway::Throwaway;
 use crate::verdict::{End, Verdict};
 use crate::{command, event, leash};
 
-/// Exit status after a signal told us to end.
+/// Exit status after a signal that ends us.
 const INTERRUPTED: i32 = 130;
 
 /// What Ctrl-D sends: for Vitrine's shell, the end of the input.
@@ -32,7 +32,7 @@ pub struct Session {
     pub symbols: Option<Symbols>,
     /// Hands the terminal to QEMU; otherwise Ctrl-C ends everything.
     pub interactive: bool,
-    /// What runs is the shell, which is told when our input ends.
+    /// The machine runs the shell, which gets Ctrl-D when our input ends.
     pub shell: bool,
     /// Kills the emulator after this long.
     pub timeout: Option<Duration>,
@@ -61,23 +61,8 @@ pub fn run(mut machine: Machine, session: Session) -> Result<Verdict> {
     let interrupted = end_on_signals(&guest, &terminal, &files)?;
 
     let (awake, first_output) = channel();
-    let (reader, emulator) = (guest.stdout(), guest.child.clone());
-    let printer = thread::spawn(move || {
-        let last_line = print(reader, symbols, &awake);
-        if last_line.is_err() {
-            // Our reader is gone (`| head`). An emulator whose guest is silent would never notice.
-            drop(emulator.kill());
-        }
-        last_line
-    });
-    if let Some(stdin) = guest.child.take_stdin() {
-        thread::spawn(move || match input {
-            Input::Nothing => pass_input(io::empty(), stdin, &first_output, shell),
-            Input::Passed | Input::Terminal => {
-                pass_input(io::stdin(), stdin, &first_output, shell);
-            }
-        });
-    }
+    let printer = guest.print_output(symbols, awake);
+    guest.pass_input(input, first_output, shell);
     let end = guest.wait(deadline)?;
     let last_line = printer.join().expect("the printer does not panic");
     terminal.restore();
@@ -109,8 +94,34 @@ impl Guest {
         Ok(Self { child: Arc::new(child) })
     }
 
-    fn stdout(&self) -> ChildStdout {
-        self.child.take_stdout().expect("standard output is a pipe")
+    /// Prints what the guest writes, in a thread of its own that ends with the last line.
+    fn print_output(
+        &self,
+        symbols: Option<Symbols>,
+        awake: Sender<()>,
+    ) -> JoinHandle<io::Result<String>> {
+        let reader = self.child.take_stdout().expect("standard output is a pipe");
+        let emulator = self.child.clone();
+        thread::spawn(move || {
+            let last_line = print(reader, symbols, &awake);
+            if last_line.is_err() {
+                // Our reader is gone (`| head`). An emulator whose guest is silent would never
+                // notice.
+                drop(emulator.kill());
+            }
+            last_line
+        })
+    }
+
+    /// Passes our input to the guest, in a thread of its own, unless the emulator reads it itself.
+    fn pass_input(&self, input: Input, first_output: Receiver<()>, shell: bool) {
+        let Some(stdin) = self.child.take_stdin() else { return };
+        thread::spawn(move || match input {
+            Input::Nothing => pass_input(io::empty(), stdin, &first_output, shell),
+            Input::Passed | Input::Terminal => {
+                pass_input(io::stdin(), stdin, &first_output, shell);
+            }
+        });
     }
 
     fn wait(&self, deadline: Option<Instant>) -> Result<End> {
@@ -174,8 +185,8 @@ fn print(
     }
 }
 
-/// Passes our input on, once the guest is up: its serial port loses what comes before its driver has started, and
-/// its first output is the sign that it has.
+/// Passes our input on, once the guest is up: its serial port loses what comes before its driver
+/// has started, and its first output is the sign that it has.
 fn pass_input(from: impl Read, guest: impl Write, first_output: &Receiver<()>, tell_the_end: bool) {
     if first_output.recv().is_ok() {
         // A guest that has ended takes nothing more, and needs nothing more.
@@ -183,7 +194,7 @@ fn pass_input(from: impl Read, guest: impl Write, first_output: &Receiver<()>, t
     }
 }
 
-/// Copies all input; then, if asked to, tells the guest's shell that this was all.
+/// Copies all input; then, if asked to, ends the input of the guest's shell.
 fn copy_input(mut from: impl Read, mut guest: impl Write, tell_the_end: bool) -> io::Result<()> {
     let mut buffer = [0; 4096];
     let mut last = b'\n';
@@ -192,7 +203,8 @@ fn copy_input(mut from: impl Read, mut guest: impl Write, tell_the_end: bool) ->
         last = buffer[length - 1];
     }
     if tell_the_end {
-        // As shells do, ours runs a last line that nothing ends; and Ctrl-D counts on an empty line only.
+        // A shell runs a last line without an end of line, too; and Ctrl-D has an effect on an
+        // empty line only.
         let end_of_line: &[u8] = if matches!(last, b'\n' | b'\r') { &[] } else { b"\n" };
         guest.write_all(end_of_line)?;
         guest.write_all(&[END_OF_INPUT])?;

@@ -15,9 +15,10 @@
 //! what still runs there and forgets the mounts. Ctrl-C needs no handler for the same reason.
 //!
 //! The bare root is kept in `target/rehearsal/bare`; each rehearsal copies it to
-//! `target/rehearsal/root`, which stays there for those who want to look.
+//! `target/rehearsal/root`, which stays there afterwards.
 
 mod bare;
+mod commands;
 mod host;
 
 use std::fs;
@@ -32,6 +33,7 @@ use crate::command::{self, cannot_start};
 use crate::leash;
 use crate::workspace::Workspace;
 
+use self::commands::{in_namespaces, remove, say};
 use self::host::Host;
 
 /// What a newcomer types, in this order. Standard input is empty.
@@ -160,7 +162,7 @@ fn furnish(workspace: &Workspace, host: &Host, bare: &Path, root: &Path) -> Resu
 
 /// Runs one command line in the root, and returns its exit status.
 fn run(host: &Host, root: &Path, line: &str) -> Result<Option<i32>> {
-    let mut command = apart();
+    let mut command = in_namespaces();
     command.args(["sh", "-c", SCRIPT, "rehearse"]);
     command.arg(root).arg(&host.sysroot).arg(SYSROOT);
     command.arg(root).args(["sh", "-c", &format!("cd {TREE} && {line}")]);
@@ -177,25 +179,6 @@ fn run(host: &Host, root: &Path, line: &str) -> Result<Option<i32>> {
             Ok(None)
         }
     }
-}
-
-/// The beginning of a command that runs in mount and process namespaces of its own, and is killed,
-/// with everything that it has started, when its parent is.
-fn apart() -> Command {
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "--pid", "--fork", "--kill-child"]);
-    command
-}
-
-/// Removes a folder that may not be there, without following it to another file system.
-fn remove(folder: &Path) -> Result<()> {
-    let mut remove = Command::new("rm");
-    remove.args(["--recursive", "--force", "--one-file-system"]).arg(folder);
-    command::run_quietly(&mut remove).map(drop)
-}
-
-fn say(line: &str) {
-    eprintln!("vitrine: {line}");
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What a boot may be asked for: `--run`, `--append`, `--memory`, `--timeout`.
 //!
-//! Each function checks one option before anything is built, so that a mistake costs one line and no waiting. The
-//! tests describe machines by [`crate::machine::Machine`] and may boot what is refused here.
+//! Each function checks one option before anything is built, so that a mistake costs one line and
+//! no waiting. The tests describe machines by [`crate::machine::Machine`] and may boot what is
+//! refused here.
 
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use crate::bad_input::BadInput;
 
 /// The least memory that the documentation promises to work, in MiB.
 const LEAST: u32 = 16;
-/// The most memory that QEMU puts below 4 GiB, in MiB. From one more on, it moves all memory above 3 GiB to
-/// above 4 GiB, where a 32-bit kernel without PAE does not reach it.
+/// The most memory that QEMU puts below 4 GiB, in MiB. From one more on, it moves all memory above
+/// 3 GiB to above 4 GiB, where a 32-bit kernel without PAE does not reach it.
 const MOST: u32 = 3583;
 
 /// The words of `--run`'s command: a program and its arguments, with quotes as in Vitrine's shell.

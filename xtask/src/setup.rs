@@ -1,4 +1,5 @@
-//! `cargo xtask setup`: finds what is needed, installs it where that is ours to do, or says how.
+//! `cargo xtask setup`: finds the tools that are needed, and installs those that are missing or
+//! prints how to.
 //!
 //! Every other subcommand asks here for the parts that it needs, so nobody has to run it first.
 //! What is done in which situation is decided in [`crate::plan`]; this file looks and acts.
@@ -82,7 +83,7 @@ pub fn ensure(parts: &[Part]) -> Result<()> {
     plan::get(&mut ThisSystem, parts).map(drop).map_err(|text| anyhow!("{text}"))
 }
 
-/// Installs what is missing where that is ours to do. What is missing afterwards is not needed.
+/// Installs missing parts where we may. A part that is missing afterwards is not needed.
 pub fn install_if_ours(parts: &[Part]) {
     if let Err(text) = plan::get(&mut ThisSystem, parts) {
         let missing = text.lines().filter(|line| line.starts_with("missing: "));
@@ -225,7 +226,7 @@ fn is_here(part: Part, toolchain: Option<&Toolchain>) -> bool {
     match part {
         // The description of the system has them in full.
         Part::Toolchain | Part::Emulator => false,
-        Part::Linker => toolchain.is_some_and(|chosen| chosen.linker().is_some()),
+        Part::Linker => toolchain.is_some_and(|chosen| discovery::linker(chosen).is_some()),
         Part::TargetClippy => has("cargo-clippy") && has("clippy-driver"),
         Part::HostLints => find("cargo-fmt").is_some() && find("cargo-clippy").is_some(),
         Part::DiscTools => {

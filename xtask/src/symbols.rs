@@ -1,4 +1,5 @@
-//! Which function, file and line an address of the kernel belongs to, or one of a program that a line names.
+//! Which function, file and line an address of the kernel belongs to, or one of a program that a
+//! line names.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -11,12 +12,14 @@ use anyhow::{Result, anyhow};
 /// Before the address, on each line of a kernel's backtrace.
 const BACKTRACE: &str = "  backtrace 0x";
 
-/// Before the process id, on the line with which the pager refuses a fault: `pager: [ID] NAME: …, ip ADDRESS`.
+/// Before the process id, on the line with which the pager refuses a fault: `pager: [ID] NAME: …,
+/// ip ADDRESS`.
 const REFUSAL: &str = "pager: [";
 /// Before the address of the instruction, on that line.
 const INSTRUCTION: &str = ", ip ";
 
-/// The linker script's symbol for the end of a program, which is no function: every address above is found at it.
+/// The linker script's symbol for the end of a program, which is no function: every address above
+/// is found at it.
 const END: &str = "program_end";
 
 /// The kernel's symbols and line table, and where those of programs are.
@@ -46,8 +49,8 @@ impl Symbols {
         Self { programs: Some(folder), ..self }
     }
 
-    /// What to add to a line of output: ` function (file:line)` after the return address of a backtrace, or after the
-    /// instruction of a program that the pager names.
+    /// What to add to a line of output: ` function (file:line)` after the return address of a
+    /// backtrace, or after the instruction of a program that the pager names.
     #[must_use]
     pub fn note(&self, line: &str) -> Option<String> {
         let note = match refused_instruction(line) {
@@ -77,7 +80,8 @@ impl Symbols {
         joined(&self.frames(address))
     }
 
-    /// The functions that an instruction belongs to, each as `function (file:line)`, the innermost inlined one first.
+    /// The functions that an instruction belongs to, each as `function (file:line)`, the innermost
+    /// inlined one first.
     fn frames(&self, address: u64) -> Vec<String> {
         let Ok(mut frames) = self.loader.find_frames(address) else { return Vec::new() };
         let mut names = Vec::new();

@@ -1,4 +1,4 @@
-//! What a system is and has, as far as that decides how it gets what is missing.
+//! A description of a system, as far as it decides how the system gets a missing part.
 //!
 //! [`System`] is a description: `setup` fills one in from the real system, and the tests of
 //! [`crate::plan`] write down the systems that they need. Nothing here looks at a file.
@@ -211,8 +211,8 @@ pub enum Lists {
 pub enum Rustup {
     /// It is not on the search path.
     Absent,
-    /// It is there, but its user has told it or cargo not to download (`RUSTUP_AUTO_INSTALL=0`,
-    /// `CARGO_NET_OFFLINE=true`).
+    /// It is there, but a setting of its user's forbids it or cargo to download
+    /// (`RUSTUP_AUTO_INSTALL=0`, `CARGO_NET_OFFLINE=true`).
     ToldNotToDownload,
     /// It is there.
     Downloads,

@@ -20,7 +20,7 @@ impl SavedTerminal {
     /// Puts them back.
     pub fn restore(&self) {
         if let Some(settings) = &self.0 {
-            // There is nobody left to tell if the terminal itself is gone.
+            // If the terminal itself is gone, there is nowhere to report it.
             let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, settings);
         }
     }

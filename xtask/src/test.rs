@@ -25,7 +25,7 @@ pub fn test(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     if in_browser {
         setup::ensure(&web::test::PARTS)?;
     }
-    // Without them the tests that boot from a CD are ignored, and say so.
+    // Without these tools the tests that boot from a CD are skipped with a line.
     setup::install_if_ours(&[Part::DiscTools]);
     let mut host = host_cargo(workspace);
     command::run(host.arg("test").arg("--").args(filter))?;
@@ -59,7 +59,7 @@ fn emulator_tests(workspace: &Workspace) -> Command {
     tests
 }
 
-/// The cargo that runs us, without what it told us about our own package.
+/// The cargo that runs us, without its variables about our own package.
 #[must_use]
 pub fn host_cargo(workspace: &Workspace) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -1,8 +1,9 @@
 //! Files of one boot, in the output folder: a packed archive, a CD.
 //!
-//! Each run has its own, so two runs of one tree never share one. The file is removed when its [`Throwaway`] is
-//! dropped. A run that is killed cannot do that; the next run removes what is left. It knows such a file by its
-//! lock, which a living owner holds and which the system takes from a dead one.
+//! Each run has its own, so two runs of one tree never share one. The file is removed when its
+//! [`Throwaway`] is dropped. A run that is killed cannot do that; the next run removes what is
+//! left. It knows such a file by its lock, which a living owner holds and which the system takes
+//! from a dead one.
 
 use std::fs::{self, File};
 use std::io;
@@ -51,7 +52,8 @@ fn locked(directory: &Path, suffix: &str) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// Removes the files of runs that are gone. What cannot be removed is left alone: it is in nobody's way.
+/// Removes the files of runs that have ended. A file that cannot be removed stays: it is in
+/// nobody's way.
 fn sweep(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);

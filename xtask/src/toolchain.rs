@@ -1,15 +1,13 @@
 //! Which Rust toolchain builds the code that runs on the machine.
 //!
-//! It has to bring the library's sources, because no compiled `core` exists for our target, and
+//! It has to have the library's sources, because no compiled `core` exists for our target, and
 //! they have to be its own: sources of another version do not compile. Candidates are looked at
 //! in order: `$VITRINE_TOOLCHAIN` (then nothing else), the toolchain of the cargo that runs us,
 //! every toolchain of rustup, and the places where systems install one.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fmt, fs};
-
-use crate::discovery::{candidates, usual_sysroots};
+use std::{env, fmt};
 
 /// The oldest compiler that builds the tree: (major, minor).
 pub const OLDEST: (u32, u32) = (1, 95);
@@ -17,7 +15,7 @@ pub const OLDEST: (u32, u32) = (1, 95);
 /// Names the one toolchain to use: a directory with `bin/rustc`.
 pub const OVERRIDE: &str = "VITRINE_TOOLCHAIN";
 
-/// A directory that may hold a toolchain, and what was found out about it.
+/// A directory that may hold a toolchain, and what is known about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Candidate {
     /// The sysroot: `bin/cargo` and `bin/rustc` lie below it.
@@ -103,7 +101,8 @@ pub fn choose(candidates: &[Candidate]) -> Result<Toolchain, Vec<Refusal>> {
     Err(refusals)
 }
 
-/// Looks first at what cannot be mended: sources can be added to a compiler, but not years.
+/// Looks first at what cannot be repaired: sources can be added to a compiler, but an old one stays
+/// old.
 fn judge(candidate: &Candidate) -> Result<Toolchain, Reason> {
     if !candidate.has_programs {
         return Err(Reason::NoPrograms);
@@ -122,12 +121,10 @@ fn judge(candidate: &Candidate) -> Result<Toolchain, Reason> {
 }
 
 impl Toolchain {
-    /// Looks at this system and chooses.
-    ///
-    /// # Errors
-    /// No toolchain will do.
-    pub fn find() -> Result<Self, Vec<Refusal>> {
-        choose(&candidates())
+    /// The machine that it runs on, as in `x86_64-unknown-linux-gnu`.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.version.host
     }
 
     /// The sysroot.
@@ -166,21 +163,6 @@ impl Toolchain {
         }
         command
     }
-
-    /// The linker: this toolchain's `rust-lld`, any other's, or `ld.lld`. All link i686.
-    #[must_use]
-    pub fn linker(&self) -> Option<PathBuf> {
-        let lld = format!("lib/rustlib/{}/bin/rust-lld", self.version.host);
-        let roots = std::iter::once(self.root.clone()).chain(usual_sysroots());
-        first_file(roots.map(|root| root.join(&lld))).or_else(|| crate::command::find("ld.lld"))
-    }
-}
-
-/// The first of these files that is there, by its real name. Cargo builds everything anew when the
-/// linker's name changes, and rustup's toolchains may be links to one another.
-fn first_file(files: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
-    let file = files.into_iter().find(|file| file.is_file())?;
-    Some(fs::canonicalize(&file).unwrap_or(file))
 }
 
 /// Settings of the cargo that runs us, which are not meant for the one that we run. Where crates
@@ -251,20 +233,6 @@ mod tests {
             assert_eq!(choose(&[candidate]), Err(vec![Refusal { root: "/a".into(), reason }]));
         }
         assert_eq!(choose(&[]), Err(Vec::new()));
-    }
-
-    #[test]
-    fn the_linker_has_one_name_whichever_link_leads_to_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let real = fs::canonicalize(folder.path()).unwrap().join("stable");
-        let link = folder.path().join("1.95");
-        fs::create_dir(&real).unwrap();
-        fs::write(real.join("rust-lld"), "").unwrap();
-        std::os::unix::fs::symlink(&real, &link).unwrap();
-        let find = |folders: &[&Path]| first_file(folders.iter().map(|f| f.join("rust-lld")));
-        assert_eq!(find(&[&link, &real]), Some(real.join("rust-lld")));
-        assert_eq!(find(&[&real, &link]), Some(real.join("rust-lld")));
-        assert_eq!(find(&[folder.path()]), None);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What the end of a boot means: a program's exit status, or a failure that says which.
 //!
-//! The exit port carries seven bits: the word "clean", or that there is no serial port and whether the status was
-//! 0. The status itself is the last line on serial. A triple fault ends QEMU with 0, so 0 is a failure like any other.
+//! The exit port carries seven bits: the word "clean", or that there is no serial port and whether
+//! the status was
+//! 0. The status itself is the last line on serial. A triple fault ends QEMU with 0, so 0 is a
+//!    failure like any other.
 
 use std::fmt;
 use std::process::ExitStatus;
@@ -12,14 +14,16 @@ const CLEAN: i32 = 33;
 /// QEMU's exit status after a kernel panic, for which the kernel writes 0x01 to the exit port.
 const PANICKED: i32 = 3;
 
-/// QEMU's exit status when it cannot be the machine that was asked for; it has said why on standard error.
+/// QEMU's exit status when it cannot be the machine that was asked for; it has said why on standard
+/// error.
 const REFUSED: i32 = 1;
 
-/// The exit status of an emulator in a script when that emulator fails, for which QEMU has no status of its own.
+/// The exit status of an emulator in a script when that emulator fails, for which QEMU has no
+/// status of its own.
 pub const BROKEN: i32 = 70;
 
-/// QEMU's exit statuses after an orderly end on a machine whose serial port does not answer: after the kernel wrote
-/// 0x20 (the status was 0) or 0x21 (it was another) to the exit port.
+/// QEMU's exit statuses after an orderly end on a machine whose serial port does not answer: after
+/// the kernel wrote 0x20 (the status was 0) or 0x21 (it was another) to the exit port.
 const SILENT: [i32; 2] = [65, 67];
 
 /// Before the number, on the last line of a clean boot.
@@ -68,7 +72,8 @@ pub enum Verdict {
     Speechless,
     /// The emulator did not even start the machine.
     NotStarted,
-    /// The machine powered off, but has no serial port to say anything. `failed`: the status was not 0.
+    /// The machine powered off, but has no serial port to say anything. `failed`: the status was
+    /// not 0.
     NoSerialPort {
         /// Whether the status that could not be shown was other than 0.
         failed: bool,
@@ -102,7 +107,8 @@ impl Verdict {
         }
     }
 
-    /// The exit status of `cargo xtask qemu`: 123 after a kernel panic, 124 after a timeout, 125 for a boot that failed.
+    /// The exit status of `cargo xtask qemu`: 123 after a kernel panic, 124 after a timeout, 125
+    /// for a boot that failed.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {

@@ -58,7 +58,8 @@ impl Workspace {
         self.root.join(format!("boot/{TARGET}.json"))
     }
 
-    /// Cargo's directory for target code: not the host's, so that neither build waits for the other.
+    /// Cargo's directory for target code: not the host's, so that neither build waits for the
+    /// other.
     #[must_use]
     pub fn target_build(&self) -> PathBuf {
         self.root.join("target/i686")

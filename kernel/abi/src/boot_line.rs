@@ -78,7 +78,7 @@ pub fn is_known(word: &[u8]) -> bool {
         || SelfTest::asked(word).is_some()
 }
 
-/// The words of a line that nobody reads.
+/// The words of a line that neither the kernel nor `init` reads.
 pub fn unknown(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     words(line).filter(|word| !is_known(word))
 }

@@ -114,6 +114,15 @@ impl Permissions {
 }
 
 /// One entry of a page table or directory, as the hardware reads it.
+///
+/// ```
+/// use abi::{Entry, EntryFlags, Frame, Permissions};
+///
+/// let entry = Entry::from_bits(0x0012_3867);
+/// assert_eq!(entry.frame(), Frame::containing(0x0012_3000));
+/// assert!(entry.is_writable() && entry.is_dirty());
+/// assert_eq!(entry.permissions(), Permissions::WRITE | Permissions::COPY_ON_WRITE);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Entry(u32);
 
@@ -133,7 +142,7 @@ impl Entry {
         Self(bits)
     }
 
-    /// An absent leaf that carries marks: "mine, but elsewhere". Without marks it is [`Entry::ABSENT`].
+    /// An absent leaf that carries marks: its owner has the page, paged out. Without marks it is [`Entry::ABSENT`].
     #[must_use]
     pub const fn paged_out(marks: Permissions) -> Self {
         Self(marks.bits() & EntryFlags::MARKS.bits())
@@ -279,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backed_entry_has_marks_and_nothing_else() {
+    fn a_paged_out_entry_has_marks_and_nothing_else() {
         let all = Permissions::all();
         assert_eq!(Entry::paged_out(all).bits(), 0xE00);
         assert!(!Entry::paged_out(all).is_present());

@@ -1,6 +1,6 @@
 //! Why a call was refused, and what the caller should do about it.
 
-/// Every refusal that a process can get. On the wire it is the negated number in `eax`.
+/// Every error that a call can answer. It travels as the negated number in `eax`.
 ///
 /// Numbers 1 to 8 are JOS's; those from 32 on are Vitrine's own and reach native callers only.
 /// Unless a call says otherwise, an error means that nothing has changed.
@@ -9,35 +9,35 @@
 pub enum Error {
     /// The id is stale, or names a process over which the caller has no authority. Forget the id.
     NoSuchProcess = 2,
-    /// An argument is malformed: unaligned, out of range, unknown bits, an unknown call. Mend the program.
+    /// An argument is malformed: unaligned, out of range, unknown bits, an unknown call. Correct the program.
     InvalidArgument = 3,
     /// No frame is left for the page, or for a table that it needs. Free memory and try again.
     OutOfFrames = 4,
     /// All process slots are taken. Wait for a process to end.
     OutOfProcesses = 5,
-    /// A buffer lies where the caller has no right to be. Mend the program.
+    /// A buffer does not lie below UTOP, where the caller's own memory is. Correct the program.
     Fault = 6,
     /// The receiver is not waiting for this message now. Try again later.
     NotReceiving = 7,
     /// Nothing is mapped at the page. Map something, or ask the pager.
     NotMapped = 32,
-    /// The mapping would gain write permission that its holder does not have, or the page lies in a view; or it is a
-    /// driver's own, or what is asked for is a driver's to ask.
+    /// The call would give write permission that its source lacks, or put a page into a view; or the page is a driver's own;
+    /// or only a driver may make the call.
     NotPermitted = 33,
     /// A quota of the process or of an ancestor is used up. Ask the parent.
     QuotaExceeded = 34,
-    /// Waiting would close a circle of processes that wait for each other.
+    /// Waiting would close a cycle of processes that wait for each other. Do something else first.
     Deadlock = 35,
-    /// There is no child that the caller may wait for: none, or only adopted ones and those of JOS call 7.
+    /// The caller has no child that it may wait for. Adopted children and those of JOS call 7 do not count.
     NoChild = 36,
-    /// The process is not blocked in a call or fault that the caller could answer.
+    /// The process does not wait for an answer of the caller's: neither to a call nor to a fault.
     NotWaiting = 37,
-    /// The process has children or waits or runs already, so that the change comes too late; or the place is taken, or
-    /// what is asked for is in use.
+    /// The change comes too late, because the process has children, waits or runs; or the page, the directory entry or the
+    /// device is in use.
     Busy = 38,
-    /// The other side said no.
+    /// The other process refused, or there is none that could answer.
     Refused = 39,
-    /// The other side ended during the call. (If it ended before, its id is stale: `NoSuchProcess`.)
+    /// The other process ended during the call. (If it ended before, its id is stale: `NoSuchProcess`.)
     PeerEnded = 40,
 }
 

@@ -2,6 +2,13 @@
 
 use bitflags::bitflags;
 
+/// The vector of a breakpoint, which `int3` raises (Intel SDM vol. 3A, table 6-1).
+pub const BREAKPOINT: u32 = 3;
+/// The vector of a general protection fault.
+pub const GENERAL_PROTECTION: u32 = 13;
+/// The vector of a page fault.
+pub const PAGE_FAULT: u32 = 14;
+
 bitflags! {
     /// The hardware's page-fault error code (Intel SDM vol. 3A, 4.7).
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -86,7 +86,7 @@ pub enum JosCall {
     Getenvid,
     /// 3: end a process.
     EnvDestroy {
-        /// Who; 0 is the caller.
+        /// The process; 0 is the caller.
         env: u32,
     },
     /// 4: map a fresh zeroed page.
@@ -122,21 +122,21 @@ pub enum JosCall {
     Exofork,
     /// 8: set a process runnable (2) or not (4).
     EnvSetStatus {
-        /// Who.
+        /// The process.
         env: u32,
         /// 2 or 4.
         status: u32,
     },
     /// 9: set a process's registers.
     EnvSetTrapframe {
-        /// Who.
+        /// The process.
         env: u32,
         /// Where the 68-byte record lies.
         frame: u32,
     },
     /// 10: set a process's fault handler.
     EnvSetPgfaultUpcall {
-        /// Who.
+        /// The process.
         env: u32,
         /// The handler's entry.
         entry: u32,

@@ -1,10 +1,10 @@
-//! Where everything lies in an address space: the memory map, at JOS's addresses.
+//! The memory map of an address space, at JOS's addresses.
 //!
 //! Each constant carries its page-directory index. Ranges are half-open; sizes are bytes.
 
 /// Size of a page and of a frame: 4 KiB.
 pub const PAGE_SIZE: u32 = 0x1000;
-/// What one page table covers: 4 MiB.
+/// Bytes that one page table covers: 4 MiB.
 pub const TABLE_SPAN: u32 = 0x40_0000;
 /// Entries in a table or directory.
 pub const ENTRIES: u32 = 1024;
@@ -24,7 +24,7 @@ pub const EXCEPTION_STACK_TOP: u32 = EXCEPTION_STACK + PAGE_SIZE;
 /// `0xEEC0_0000  PDE 0x3BB`: end of what a process may map, exclusive (JOS: UTOP).
 pub const USER_TOP: u32 = 0xEEC0_0000;
 
-/// `0xEEC0_0000  PDE 0x3BB`: public facts about processes, read-only (JOS: UENVS).
+/// `0xEEC0_0000  PDE 0x3BB`: process info, read-only (JOS: UENVS).
 pub const UENVS: u32 = USER_TOP;
 /// `0xEF00_0000  PDE 0x3BC`: reference counts of frames, read-only (JOS: UPAGES).
 pub const UPAGES: u32 = 0xEF00_0000;
@@ -40,7 +40,7 @@ pub const KERNEL_STACKS: u32 = 0xEFC0_0000;
 pub const KERNEL_BASE: u32 = 0xF000_0000;
 /// `0xF040_0000  PDE 0x3C1`: the frame table, at most 7 MiB.
 pub const FRAME_TABLE: u32 = 0xF040_0000;
-/// `0xFF40_0000  PDE 0x3FD`: windows: page slots that reach any frame.
+/// `0xFF40_0000  PDE 0x3FD`: frame slots: temporary mappings of any frame.
 pub const FRAME_SLOTS: u32 = 0xFF40_0000;
 /// `0xFF80_0000  PDE 0x3FE`: alternate self map: the tables of another process.
 pub const ALTERNATE_MAP: u32 = 0xFF80_0000;

@@ -1,12 +1,20 @@
-//! The contract: everything a program and the kernel have to agree on.
+//! The contract: everything on which a program and the kernel must agree.
 //!
-//! Reading order: [`layout`] (where things are), [`entry`] (what a table entry says),
-//! [`self_map`] (how a program finds its own entries), [`call`] (what it can ask for),
-//! [`message`] and [`fault`] (what it can be told), [`process_info`] (what it can look up),
-//! [`boot_line`] (what whoever boots the machine can ask for).
+//! Reading order: [`layout`] (where things are), [`entry`] (what a table entry says), [`self_map`]
+//! (how a program finds its own entries), [`call`] (what it can ask for), [`message`] and [`fault`]
+//! (what it receives), [`process_info`] (what it can look up), [`boot_line`] (what the kernel's
+//! command line can ask for).
 //!
-//! Assumed: i686 with two-level 4 KiB paging. Nothing here touches the machine, so the
-//! same code runs in the kernel, in programs and in host tests.
+//! Assumed: i686 with two-level 4 KiB paging. Nothing here touches the machine, so the same code
+//! runs in the kernel, in programs and in host tests.
+//!
+//! ```
+//! use abi::{Page, Slot};
+//!
+//! // The window: the entry of a page is a word that the program can load.
+//! let text = Page::containing(0x0080_0020);
+//! assert_eq!(Slot::WINDOW.entry_address(text), 0xEF40_2000);
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 

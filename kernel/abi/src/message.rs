@@ -1,4 +1,4 @@
-//! What a receiver is told: who sent, of what kind, four words and perhaps a page.
+//! What a receiver gets: the sender, the kind of message, four words, and perhaps a page.
 
 use crate::entry::Permissions;
 use crate::error::Error;
@@ -15,15 +15,16 @@ pub enum Kind {
     Fault = 1,
     /// Ctrl-C on the console (the sender is the receiver itself).
     Interrupt = 2,
-    /// The sender, a child of the receiver, ended: words `[status, reason, 0, 0]`. Receiving it waits for the child.
+    /// The sender, a child of the receiver, ended: words `[status, reason, 0, 0]`. Receiving this is waiting for the child:
+    /// its slot is free afterwards.
     Exit = 3,
     /// The sender, a client of the receiver, forks: words `[child id, 0, 0, 0]`. It is answered by a reply.
     Clone = 4,
-    /// A call of the sender's needs frames and there are none: words `[frames, pages done, 0, 0]`, where the second is how
-    /// far a range call has come. It is answered as a fault is; then the call is made again.
+    /// A call of the sender's needs frames, and no frame is free: words `[frames, pages done, 0, 0]`. `pages done` says how
+    /// far a range call has come. The receiver answers as it answers a fault; then the call is made again.
     Frames = 5,
-    /// A fault handler of the sender, a client of the receiver, passes a fault on: words `[address, access, eip, 0]` as the
-    /// handler says them. There may have been no such fault. It is answered as a fault is.
+    /// A fault handler of the sender, a client of the receiver, passes a fault on: words `[address, access, eip, 0]`, which
+    /// the handler chose. There may have been no such fault. The receiver answers as it answers a fault.
     Forwarded = 6,
 }
 
@@ -52,7 +53,7 @@ pub enum Reason {
     Exited = 0,
     /// A call destroyed it: another process's or its own.
     Destroyed = 1,
-    /// It made a fault or exception that nobody handled; the status is 128 and the vector.
+    /// It raised a fault or an exception that was not handled; the status is 128 plus the vector.
     Killed = 2,
 }
 
@@ -72,13 +73,13 @@ impl Reason {
 /// A message as it arrives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Message {
-    /// Who sent it.
+    /// The sender.
     pub sender: ProcessId,
-    /// What it is.
+    /// The kind.
     pub kind: Kind,
     /// Four words; by `sysenter` only the first three are seen.
     pub words: [u32; 4],
-    /// Permissions of the page that came along, at the place that the receiver named.
+    /// Permissions of the page that came with the message, if one came. It is mapped where the receiver asked for it.
     pub page: Option<Permissions>,
 }
 
@@ -98,7 +99,7 @@ impl Message {
     /// Puts a message together from what came in registers.
     ///
     /// # Errors
-    /// The error in `eax`; `InvalidArgument` if the header is none of ours.
+    /// The error in `eax`. `InvalidArgument`: no message has this header.
     #[inline(always)]
     pub fn from_wire(eax: u32, sender: u32, words: [u32; 4]) -> Result<Self, Error> {
         let header = Error::check(eax)?;

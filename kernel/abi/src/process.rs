@@ -1,8 +1,8 @@
-//! How a process is named: a slot and a generation, so that a name outlives its process for a long time without meaning
-//! somebody else.
+//! Process ids: a slot and a generation. The id of a process that has ended stays stale for a long time, because the next
+//! process in its slot has another generation.
 //!
-//! Not for ever: a slot's ids come round after 524,287 processes. The kernel drops the ids that it keeps when their
-//! process ends; a program that keeps an id does the same, or may meet a stranger.
+//! The generations of a slot repeat after 524,287 processes. The kernel forgets an id when its process ends. A program that
+//! keeps one for longer may reach another process by it.
 
 use core::num::NonZeroU32;
 
@@ -10,6 +10,14 @@ use crate::error::Error;
 use crate::layout::PROCESSES;
 
 /// A process id: bits 0 to 9 are the slot, the bits above a generation that grows with each reuse; bit 31 is 0.
+///
+/// ```
+/// use abi::ProcessId;
+///
+/// let init = ProcessId::first(0);
+/// assert_eq!(init.bits(), 0x1000);
+/// assert_eq!(init.next().bits(), 0x2000, "the next process in the same slot");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ProcessId(NonZeroU32);
 
@@ -66,7 +74,7 @@ impl core::fmt::Display for ProcessId {
     }
 }
 
-/// Who a call is about: the caller itself (0 on the wire) or a process by id.
+/// The process that a call is about: the caller itself (0 in the register) or a process by id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Target {
     /// The caller.

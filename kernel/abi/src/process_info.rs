@@ -1,4 +1,4 @@
-//! What everyone may look up: the read-only tables UENVS and UPAGES, in JOS's layout.
+//! The tables that every process can read: UENVS (processes) and UPAGES (frames), in JOS's layout.
 
 use crate::layout::{PROCESSES, UENVS, UPAGES};
 
@@ -12,7 +12,7 @@ pub struct ProcessInfo {
     pub registers: [u32; 17],
     /// JOS's free-list link: zero here.
     pub link: u32,
-    /// The process id (of the last process, in a free slot).
+    /// The process id; in a free slot, that of the last process.
     pub id: u32,
     /// The parent's id, or 0.
     pub parent: u32,
@@ -26,7 +26,7 @@ pub struct ProcessInfo {
     pub cpu: u32,
     /// Where JOS keeps the directory: zero here.
     pub directory: u32,
-    /// The handler that JOS call 10 set, which JOS programs hand on to their children; 0 after a native call.
+    /// The handler that JOS call 10 set, which JOS programs give to their children; 0 after a native call.
     pub handler: u32,
     /// JOS message: 1 while blocked in a receive.
     pub receiving: u32,

@@ -1,7 +1,7 @@
 //! The trap frame: what a trap saves, straight into the process's slot.
 //!
 //! ```text
-//!  offset  who wrote it                       low addresses
+//!  offset  written by                         low addresses
 //!    0     pusha       edi esi ebp (esp) ebx edx ecx eax
 //!   32     entry stub  ds es
 //!   40     entry stub  trap number
@@ -51,7 +51,7 @@ pub struct Registers {
     pub trap: u32,
     /// The CPU's error code, or 0.
     pub error: u32,
-    /// Where the process goes on.
+    /// Where the process continues.
     pub eip: u32,
     /// Code segment.
     pub cs: u32,
@@ -67,28 +67,48 @@ impl Registers {
     /// The "vector" that the `sysenter` stub stores: above all 256 real ones.
     pub const SYSENTER: u32 = 0x100;
 
+    /// All zeros: the registers of a slot without a process.
+    pub const ZERO: Self = Self {
+        edi: 0,
+        esi: 0,
+        ebp: 0,
+        unused: 0,
+        ebx: 0,
+        edx: 0,
+        ecx: 0,
+        eax: 0,
+        ds: 0,
+        es: 0,
+        trap: 0,
+        error: 0,
+        eip: 0,
+        cs: 0,
+        eflags: 0,
+        esp: 0,
+        ss: 0,
+    };
+
     /// The start state of a process: at `eip` with stack `esp`, all else 0, flat user segments, interrupts on.
     #[must_use]
     pub const fn start(eip: u32, esp: u32) -> Self {
         Self {
-            edi: 0,
-            esi: 0,
-            ebp: 0,
-            unused: 0,
-            ebx: 0,
-            edx: 0,
-            ecx: 0,
-            eax: 0,
             ds: USER_DATA,
             es: USER_DATA,
-            trap: 0,
-            error: 0,
             eip,
             cs: USER_CODE,
             eflags: FLAG_INTERRUPTS,
             esp,
             ss: USER_DATA,
+            ..Self::ZERO
         }
+    }
+
+    /// The state in which a process goes on with these registers, of which only the flags of [`FLAGS_PROGRAM`] are taken.
+    #[must_use]
+    pub const fn of(user: UserRegisters) -> Self {
+        let UserRegisters { edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp } = user;
+        let eflags = eflags & FLAGS_PROGRAM | FLAG_INTERRUPTS;
+        Self { edi, esi, ebp, ebx, edx, ecx, eax, eflags, ..Self::start(eip, esp) }
     }
 }
 
@@ -117,7 +137,7 @@ pub struct UserRegisters {
     pub ecx: u32,
     /// General register.
     pub eax: u32,
-    /// Where the process goes on.
+    /// Where the process continues.
     pub eip: u32,
     /// Flags; only those of [`FLAGS_PROGRAM`] are taken.
     pub eflags: u32,
@@ -129,21 +149,18 @@ impl UserRegisters {
     /// Words of the record.
     pub const WORDS: u32 = 10;
 
+    /// What these saved registers hold of it.
+    #[must_use]
+    pub const fn of(saved: &Registers) -> Self {
+        let Registers { edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp, .. } = *saved;
+        Self { edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp }
+    }
+
     /// The words, in the order in which they lie in memory.
     #[must_use]
     pub const fn words(&self) -> [u32; 10] {
-        [
-            self.edi,
-            self.esi,
-            self.ebp,
-            self.ebx,
-            self.edx,
-            self.ecx,
-            self.eax,
-            self.eip,
-            self.eflags,
-            self.esp,
-        ]
+        let Self { edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp } = *self;
+        [edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp]
     }
 
     /// The record with these words.

@@ -3,7 +3,7 @@
 //! The kernel records events only if the boot line has the word `trace`. Each trap of a process is one [`Event`], and
 //! so is each choice of another process for the CPU. The event of a trap is recorded when the trap comes in, with
 //! state [`OPEN`], and gets its result when the kernel has done what was asked. So if the kernel panics in between, the
-//! last event says on whose behalf. `docs/debugging.md` has the same format for readers that are not written in Rust.
+//! last event says for which process. `docs/debugging.md` has the same format for readers that are not written in Rust.
 
 use crate::debug::State;
 use crate::process::ProcessId;
@@ -13,7 +13,7 @@ pub const EVENTS: u32 = 256;
 /// In place of a state: the kernel has not finished with this event.
 pub const OPEN: u8 = 0xFF;
 /// In place of a state: the process can run, but the call has no result yet. It is made again, because memory had to be
-/// freed first or a buffer was not there; or the process goes on in its fault handler.
+/// freed first or a buffer was absent; or the process continues in its fault handler.
 pub const ELSEWHERE: u8 = 0xFE;
 /// Bit of [`Event::flags`]: the call came by `sysenter`.
 pub const BY_SYSENTER: u8 = 1;
@@ -24,8 +24,8 @@ pub const BY_SYSENTER: u8 = 1;
 pub enum Kind {
     /// A call. The number is the call's; the argument is the one that [`Argument::of_call`] names; the result is `eax`.
     Call = 1,
-    /// A page fault. The number is the error code; the argument is the address; the result is where the process goes
-    /// on, which is its handler if that was entered.
+    /// A page fault. The number is the error code; the argument is the address; the result is where the process
+    /// continues, which is its handler if that was entered.
     Fault = 2,
     /// A call that sends or receives. As `Call`; the argument is the other process, 0 for any.
     Message = 3,

@@ -1,6 +1,6 @@
 //! What belongs to one CPU: its hardware, the process on it, and whose tables it can reach.
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 use abi::layout::{ALTERNATE_MAP, directory_index};
 use abi::{Entry, EntryFlags, Frame, Page, Slot, UserSlot};
@@ -117,6 +117,14 @@ impl<H: Hardware> Cpu<H> {
 /// The page whose leaf, through the current self map, is directory entry 0x3FE.
 const ALTERNATE_ENTRY: Page =
     Page::containing(Slot::CURRENT.table_address(directory_index(ALTERNATE_MAP)));
+
+impl<H: Hardware> Cpu<H> {
+    /// Prints a line on the console.
+    pub(crate) fn print_line(&mut self, line: fmt::Arguments<'_>) {
+        // The console takes every byte, so there is no error.
+        let _ = writeln!(self, "{line}");
+    }
+}
 
 /// Text goes to the console.
 impl<H: Hardware> fmt::Write for Cpu<H> {

@@ -7,7 +7,9 @@
 use abi::registers::USER_DATA;
 use abi::{Entry, Frame, Page, Registers, Slot};
 
-use crate::state::ports::Ports;
+mod ports;
+
+pub use ports::Ports;
 
 /// What of a process stays in the CPU while the kernel runs: the state that FXSAVE stores, 512 bytes, 16-byte aligned
 /// (Intel SDM vol. 1, 10.5.1), and in the bytes that it leaves to software the segment registers fs and gs.
@@ -62,6 +64,14 @@ impl Reach {
 }
 
 /// One CPU and the memory behind it.
+///
+/// The methods are safe functions, though a wrong argument to one of them can break the kernel:
+/// `write_entry` can map any frame anywhere. So this trait is no border of what has to be trusted.
+/// It lies inside, together with all of the core, whose purpose it is to decide which entry is
+/// right. As `unsafe fn` each method would ask its caller for a proof that only the whole core can
+/// give, and the core could not forbid unsafe code. What an implementation may assume is in the
+/// words of each method ("its table is present"); the model of the tests checks it at every call,
+/// and `kernel/src/x86/hardware.rs` lists where the real machine relies on it.
 pub trait Hardware {
     /// Reads the entry that describes `page`; its table is present.
     fn read_entry(&mut self, reach: Reach, page: Page) -> Entry;

@@ -27,12 +27,12 @@ mod memory;
 pub mod operations;
 pub mod state;
 mod syscall;
+mod trap;
 
 pub use boot::archive::BootArchive;
-pub use boot::command_line::BootLine;
-pub use boot::first_process::BootError;
+pub use boot::error::BootError;
 pub use cpu::Cpu;
 pub use hardware::Hardware;
 pub use kernel::{After, Kernel};
-pub use operations::view::EmptyView;
+pub use state::empty_view::EmptyView;
 pub use state::frames::{FrameRange, Frames};

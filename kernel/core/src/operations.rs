@@ -1,5 +1,7 @@
 //! What happens when a trap brings a process: scheduling, messages, faults, births and ends.
 
+pub(crate) mod answer;
+pub(crate) mod authority;
 pub(crate) mod console;
 pub mod driver;
 pub(crate) mod fault;
@@ -8,6 +10,9 @@ pub(crate) mod message;
 pub(crate) mod pagers;
 pub(crate) mod rendezvous;
 pub(crate) mod report;
+pub(crate) mod room;
 pub(crate) mod schedule;
 pub(crate) mod shortage;
+pub(crate) mod tracing;
+pub(crate) mod user_buffer;
 pub(crate) mod view;

@@ -1,8 +1,15 @@
 //! What the kernel knows, and how each part of it is kept consistent. Nothing here knows of a trap or of the kernel as a whole.
 
+pub mod account;
+pub mod call_registers;
+pub mod console_buffer;
+#[cfg(feature = "jos")]
+pub mod course;
 pub mod dma;
+pub mod empty_view;
+pub mod fault;
 pub mod frames;
-pub mod ports;
+pub mod interrupt_lines;
 pub mod process;
 pub mod process_table;
 pub(crate) mod sleepers;

@@ -1,6 +1,7 @@
-//! The native calls: who may make them, and what each does.
+//! The native calls: what each of them does.
 
-pub(crate) mod authority;
-pub(crate) mod native;
-pub(crate) mod pages;
-pub(crate) mod registers;
+mod fault;
+mod native;
+mod pages;
+mod registers;
+mod second_try;

@@ -61,10 +61,10 @@ impl Draw<'_> {
     /// A process that the current one may view, if there is one.
     fn viewable(&mut self) -> ProcessId {
         let current = self.world.current();
-        let index = self.world.cpu.current();
+        let index = self.world.kernel.cpu.current();
         let may = |id: &ProcessId| {
             let process = self.world.process(*id);
-            process.parent == index || process.pager == Some(current)
+            process.family.parent == index || process.paging.pager == Some(current)
         };
         let viewable: Vec<_> = self.world.living().into_iter().filter(may).collect();
         let choice = self.choice() as usize;
@@ -390,7 +390,7 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
         201..=225 => {
             let call = draw.call(42);
             world.begin(call);
-            if let (Some(&child), Some(_)) = (world.living().last(), world.cpu.current()) {
+            if let (Some(&child), Some(_)) = (world.living().last(), world.kernel.cpu.current()) {
                 world.begin(Syscall::ProcessStart { process: child.into() });
             }
         }
@@ -405,7 +405,7 @@ fn finish(world: &mut World, free: u32) {
         return;
     }
     for _ in 0..60 {
-        if world.cpu.current().is_some() {
+        if world.kernel.cpu.current().is_some() {
             if world.current() == world.init() {
                 break;
             }
@@ -418,7 +418,7 @@ fn finish(world: &mut World, free: u32) {
             return;
         }
     }
-    if world.cpu.current().is_none() || world.current() != world.init() {
+    if world.kernel.cpu.current().is_none() || world.current() != world.init() {
         return;
     }
     for id in world.living() {
@@ -427,7 +427,7 @@ fn finish(world: &mut World, free: u32) {
         }
     }
     world.finish_teardowns();
-    let space = world.cpu.hardware.space(world.process(world.init()).directory);
+    let space = world.kernel.cpu.hardware.space(world.process(world.init()).directory);
     for (index, _) in space.tables {
         let range = PageRange::new(UserPage::known(index << 22), 1024).unwrap();
         world.begin(Syscall::RangeUnmap {
@@ -437,9 +437,9 @@ fn finish(world: &mut World, free: u32) {
         });
     }
     let init = world.process(world.init());
-    let tables = init.mapped - 1;
+    let tables = init.memory.mapped - 1;
     assert_eq!(
-        world.kernel.frames.free() + init.mapped,
+        world.kernel.frames.free() + init.memory.mapped,
         free,
         "frames are lost; init has {tables} tables"
     );
@@ -455,7 +455,7 @@ proptest! {
         world.call(Syscall::SetHandler { process: Target::Caller, address: 0x0080_0080 }).unwrap();
         world.allocate(EXCEPTION_STACK);
         world.leave_free(left);
-        let free = world.kernel.frames.free() + world.process(world.init()).mapped - archive_pages(&world);
+        let free = world.kernel.frames.free() + world.process(world.init()).memory.mapped - archive_pages(&world);
         for at in steps {
             if !step(&mut world, at) {
                 break;

@@ -1,4 +1,4 @@
-//! The symbol by which debuggers find the kernel's tables: [`abi::debug`] says what it holds.
+//! The symbol by which debuggers find the kernel's tables. [`abi::debug`] describes its words.
 
 use core::cell::UnsafeCell;
 
@@ -10,7 +10,8 @@ use crate::boot::loader::Loader;
 #[repr(transparent)]
 struct Published(UnsafeCell<Table>);
 
-// SAFETY: written once, at boot, before a second CPU or any process runs; the kernel never reads it.
+// SAFETY: written once, at boot, before a second CPU or any process runs; the kernel never reads
+// it.
 unsafe impl Sync for Published {}
 
 /// All zero until the boot is over: then `magic` says that the rest can be believed.
@@ -54,7 +55,7 @@ pub fn publish(table: Table, loader: &Loader) {
     let first = loader.archive().first.number();
     let frames = loader.archive_frames().count() as u32;
     let table = Table { archive_first: first, archive_frames: frames, ..table };
-    // SAFETY: aligned and in a static; nothing in the kernel reads it, so nothing races. Volatile, so that the
-    // compiler keeps a store that nobody loads.
+    // SAFETY: aligned and in a static; nothing in the kernel reads it, so nothing races. Volatile,
+    // so that the compiler keeps a store that nobody loads.
     unsafe { vitrine_debug.0.get().write_volatile(table) };
 }

@@ -1,4 +1,4 @@
-//! Why the machine does not come up: the one line that says so.
+//! The reasons for which the kernel cannot boot, and the line that each prints.
 
 use core::fmt;
 
@@ -6,17 +6,19 @@ use abi::layout::PAGE_SIZE;
 use kernel_core::BootError;
 use kernel_core::boot::memory_map::PlanError;
 
-/// A boot that ends with one clear line and exit status 1. A CPU that is too old is refused earlier and in the same
-/// form, by `start.s` of the crate `boot`.
+use crate::device::timer::NoTimer;
+
+/// The reasons. Each ends the boot with one line and exit status 1. A CPU that is too old is
+/// refused earlier and in the same form, by `start.s` of the crate `boot`.
 pub enum CannotBoot {
-    /// The 8254 that the clock is measured by does not count.
-    NoTimer,
+    /// The 8254 by which the clock is measured does not count.
+    NoTimer(NoTimer),
     /// Not started by a Multiboot 1 loader.
     NotMultiboot {
         /// What `eax` held instead of the magic.
         magic: u32,
     },
-    /// The command line does not fit.
+    /// The command line is longer than the kernel's copy of it.
     LongCommandLine {
         /// The most bytes.
         limit: usize,
@@ -34,6 +36,12 @@ pub enum CannotBoot {
     First(BootError),
 }
 
+impl From<NoTimer> for CannotBoot {
+    fn from(error: NoTimer) -> Self {
+        Self::NoTimer(error)
+    }
+}
+
 impl From<PlanError> for CannotBoot {
     fn from(error: PlanError) -> Self {
         Self::Memory(error)
@@ -49,7 +57,7 @@ impl From<BootError> for CannotBoot {
 impl fmt::Display for CannotBoot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoTimer => write!(f, "no timer: the 8254 at port 0x40 does not count"),
+            Self::NoTimer(NoTimer) => write!(f, "no timer: the 8254 at port 0x40 does not count"),
             Self::NotMultiboot { magic } => {
                 write!(f, "not a Multiboot loader: magic {magic:#010x}")
             }

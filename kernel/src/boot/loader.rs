@@ -1,4 +1,4 @@
-//! What the boot loader left for this kernel: memory, the boot archive, the command line.
+//! What the boot loader reports: the memory map, the boot archive, the command line.
 
 use ::boot::multiboot::{Bytes, Information, MAGIC, Physical};
 use abi::Frame;
@@ -22,11 +22,15 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Reads the report through windows.
+    /// Reads the report through frame slots, because it may lie anywhere in memory.
     ///
     /// # Errors
-    /// `NotMultiboot`, `UnalignedArchive`, `LongCommandLine`: as their names say. `Memory`: there is no archive, and too
-    /// little memory to hold one, which is why a loader may have left it out. `NoArchive`: there is room for one.
+    /// - `NotMultiboot`: `magic` is not that of a Multiboot 1 loader.
+    /// - `Memory`: there is no archive, and the machine has too little memory to hold one, which is
+    ///   why a loader may have left it out.
+    /// - `NoArchive`: there is no archive, though there is room for one.
+    /// - `UnalignedArchive`: the archive does not start on a page.
+    /// - `LongCommandLine`: the command line is longer than the kernel's copy of it.
     pub fn read(machine: &mut Machine, magic: u32, information: u32) -> Result<Self, CannotBoot> {
         if magic != MAGIC {
             return Err(CannotBoot::NotMultiboot { magic });
@@ -49,10 +53,10 @@ impl Loader {
         Ok(Self { information, archive, command_line, length })
     }
 
-    /// Decides which frames may be given out: all memory but the image and the archive. Everything else of the
-    /// loader's has been read by then.
+    /// Decides which frames may be given out: all memory but the image and the archive. The rest of
+    /// the loader's report must have been read by then, because its frames may be given out, too.
     ///
-    /// The rest of the archive's last page is cleared, because `init` will see it.
+    /// The bytes behind the archive in its last page are cleared, because `init` will see them.
     ///
     /// # Errors
     /// `TooLittleMemory`: less than 4 MiB would be left.

@@ -1,4 +1,5 @@
-//! The kernel's voice: the serial port's owner, and where `log` records go.
+//! The console: the one owner of the serial port. The kernel's own lines, the programs' output and
+//! `log` records all go through it.
 
 use core::fmt::{self, Write as _};
 
@@ -22,12 +23,12 @@ pub fn start() {
     log::set_max_level(LevelFilter::Info);
 }
 
-/// Lets received bytes interrupt.
+/// Lets the port raise an interrupt when it receives a byte.
 pub fn listen() {
     LOGGER.port.lock().listen();
 }
 
-/// Prints as it is.
+/// Prints a text as it is.
 pub fn print(text: fmt::Arguments<'_>) {
     // Writing to the port never fails.
     let _ = LOGGER.port.lock().write_fmt(text);
@@ -38,12 +39,13 @@ pub fn write(byte: u8) {
     LOGGER.port.lock().write(byte);
 }
 
-/// Takes a received byte.
+/// Takes a received byte, if there is one.
 pub fn read() -> Option<u8> {
     LOGGER.port.lock().read()
 }
 
-/// Waits until everything has left the machine. Returns false if there is no port, so that nothing could be shown.
+/// Waits until the port has sent everything. Returns false if there is no port, so that nothing
+/// could be shown.
 pub fn drain() -> bool {
     let mut port = LOGGER.port.lock();
     port.drain();
@@ -55,7 +57,8 @@ impl Log for Logger {
         metadata.level() <= Level::Info
     }
 
-    /// A line a record; what is worse than information says so.
+    /// Prints a line for each record; a line of a higher level than information begins with the
+    /// level.
     fn log(&self, record: &Record<'_>) {
         match record.level() {
             Level::Error => print(format_args!("error: {}\n", record.args())),

@@ -1,25 +1,23 @@
-//! The two 8259 interrupt controllers: lines 0 to 15 become vectors 32 to 47 (Intel 8259A data sheet).
+//! The two 8259 interrupt controllers: lines 0 to 15 become vectors 32 to 47 (Intel 8259A data
+//! sheet).
 
-use abi::Frame;
-use abi::layout::PAGE_SIZE;
-use kernel_core::hardware::Hardware as _;
 use kernel_core::operations::driver::KERNEL_LINES;
 use x86::io::{inb, outb};
 
 use crate::device::serial;
 use crate::device::timer;
-use crate::x86::features;
-use crate::x86::hardware::Machine;
 
 /// Interrupt lines of both controllers.
 pub const LINES: u32 = abi::driver::LINES;
 /// The vector of line 0.
 const FIRST_VECTOR: u32 = 32;
+/// The vector of the last line.
+pub const LAST_VECTOR: u32 = FIRST_VECTOR + LINES - 1;
 
 /// Command and data port of each controller.
 const MASTER: (u16, u16) = (0x20, 0x21);
 const SLAVE: (u16, u16) = (0xA0, 0xA1);
-/// The line of the master that the slave hangs on.
+/// The line of the master that the slave is connected to.
 const CASCADE: u32 = 2;
 /// The lines that are open from the start: the kernel's own.
 const OPEN: u32 = 1 << timer::LINE | 1 << serial::LINE | 1 << CASCADE;
@@ -31,38 +29,20 @@ const MODE_8086: u8 = 0x01;
 const END_OF_INTERRUPT: u8 = 0x20;
 /// The next read of the command port gives the lines in service.
 const READ_IN_SERVICE: u8 = 0x0B;
-/// The last line of a controller: what it names when a request has vanished.
+/// The last line of a controller: what it names when a request has gone away before the CPU took
+/// it.
 const SPURIOUS: u32 = 7;
 
-/// Registers of the local APIC, and what they say: on, with spurious interrupts at line 15's vector, where they
-/// are found out as such; pin 0 brings the vector of an external controller.
-const APIC_SPURIOUS: u32 = 0x0F0;
-const APIC_ENABLED: u32 = 0x100;
-const APIC_LINT0: u32 = 0x350;
-const APIC_EXTERNAL: u32 = 0x700;
-
-/// The line behind a vector, if it is one.
+/// The line that has this vector, if one has it.
 pub const fn line(vector: u32) -> Option<u32> {
     let line = vector.wrapping_sub(FIRST_VECTOR);
     if line < LINES { Some(line) } else { None }
 }
 
-/// Moves the lines to their vectors and opens those that have a driver.
-pub fn start(machine: &mut Machine) {
+/// Moves the lines to their vectors and opens those of the kernel's own devices.
+pub fn start() {
     initialise(MASTER, FIRST_VECTOR as u8, 1 << CASCADE, !(OPEN as u8));
     initialise(SLAVE, FIRST_VECTOR as u8 + 8, CASCADE as u8, !0);
-    if let Some(registers) = features::local_apic() {
-        connect(machine, registers);
-    }
-}
-
-/// Lets the master's requests through a local APIC that stands between it and the CPU: "virtual wire mode". Some
-/// firmware leaves that to the kernel (Intel SDM vol. 3A, 11.5.1 and 11.9).
-fn connect(machine: &mut Machine, registers: u32) {
-    let frame = Frame::containing(registers);
-    let mut write = |offset: u32, value| machine.write_frame(frame, offset % PAGE_SIZE / 4, value);
-    write(APIC_SPURIOUS, APIC_ENABLED | (FIRST_VECTOR + LINES - 1));
-    write(APIC_LINT0, APIC_EXTERNAL);
 }
 
 fn initialise((command, data): (u16, u16), vector: u8, cascade: u8, mask: u8) {
@@ -82,7 +62,7 @@ pub fn set_mask(line: u32, masked: bool) {
     write(data, if masked { mask | bit } else { mask & !bit });
 }
 
-/// Tells the controllers that an interrupt has arrived. Returns false for one that no device stands behind.
+/// Tells the controllers that an interrupt has arrived. Returns false if no device has raised it.
 pub fn acknowledge(line: u32) -> bool {
     let controller = if line < 8 { MASTER } else { SLAVE };
     let real = line % 8 != SPURIOUS || in_service(controller) & 1 << SPURIOUS != 0;
@@ -102,6 +82,7 @@ fn in_service((command, _): (u16, u16)) -> u8 {
 }
 
 fn write(port: u16, value: u8) {
-    // SAFETY: the controllers deliver interrupts only while the CPU takes them, with every vector in place.
+    // SAFETY: an interrupt controller does not touch memory. Interrupts that this lets through find
+    // every vector in place, because the descriptor tables are loaded first.
     unsafe { outb(port, value) };
 }

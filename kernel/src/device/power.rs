@@ -1,4 +1,5 @@
-//! The end of the machine: cleanly with a status on the serial line, or not.
+//! How the kernel turns the machine off: in order, with a status on the serial line, or after a
+//! panic.
 
 use x86::halt;
 use x86::io::{outb, outw};
@@ -7,11 +8,11 @@ use crate::device::console;
 
 /// QEMU's `isa-debug-exit`: the value `v` ends it with `v << 1 | 1`.
 const EXIT_PORT: u16 = ::boot::EXIT_PORT;
-/// What the exit port says after an orderly end, whatever the status.
+/// Written to the exit port at an orderly end; the status is on the serial line.
 const CLEAN: u8 = ::boot::CLEAN;
-/// What it says after a kernel panic.
+/// Written after a kernel panic.
 const FAILED: u8 = 0x01;
-/// What it says after an orderly end on a machine whose serial port does not answer: status 0, or any other status.
+/// Written at an orderly end without a serial port: status 0, or any other status.
 const SILENT: u8 = 0x20;
 const SILENT_FAILURE: u8 = ::boot::SILENT_FAILURE;
 /// Bochs ends when it reads `Shutdown` here.
@@ -20,8 +21,8 @@ const BOCHS_PORT: u16 = 0x8900;
 const ACPI_PORT: u16 = 0x604;
 const ACPI_OFF: u16 = 0x2000;
 
-/// Ends the machine in order; `exit status N` is the last line. Without a serial port that line cannot be shown, and
-/// the exit port says as much of it as it can: whether N was 0.
+/// Turns the machine off in order; `exit status N` is the last line. Without a serial port that
+/// line cannot be shown, and the value on the exit port says whether N was 0.
 pub fn off(status: u8) -> ! {
     console::print(format_args!("exit status {status}\n"));
     leave(match (console::drain(), status) {
@@ -31,12 +32,12 @@ pub fn off(status: u8) -> ! {
     })
 }
 
-/// Ends the machine after a kernel panic, so that nobody takes it for an orderly end.
+/// Turns the machine off after a kernel panic, by another value than at an orderly end.
 pub fn fail() -> ! {
     leave(FAILED)
 }
 
-/// Tries what each machine understands, then stops the CPU.
+/// Tries the method of each emulator, then stops the CPU.
 fn leave(code: u8) -> ! {
     // SAFETY: a port without memory effects; on QEMU with the device this is the last instruction.
     unsafe { outb(EXIT_PORT, code) };
@@ -45,7 +46,8 @@ fn leave(code: u8) -> ! {
         unsafe { outb(BOCHS_PORT, byte) };
     }
     if code != FAILED {
-        // SAFETY: as above, for a QEMU without the device. After a panic the screen is left to be read.
+        // SAFETY: as above, for a QEMU without the device. After a panic the screen is left to be
+        // read.
         unsafe { outw(ACPI_PORT, ACPI_OFF) };
     }
     loop {

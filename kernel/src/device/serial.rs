@@ -10,17 +10,18 @@ use uart_16550::spec::registers::{FCR, IER, LCR, LSR, MCR, offsets};
 const BASE: u16 = 0x3F8;
 /// Its interrupt line.
 pub const LINE: u32 = 4;
-/// 115,200 baud is the 1.8432 MHz clock over 16 over this.
+/// The divisor for 115,200 baud: the port's clock of 1.8432 MHz, over 16, over this.
 const DIVISOR: u8 = 1;
 
-/// Polls of the line status for one byte, at most. A real transmitter needs about a hundred for a byte. An emulator
-/// whose output nobody reads holds the transmitter back: there 2^32 polls take at least a quarter of an hour, so
-/// that a reader may pause without losing a byte.
+/// Polls of the line status for one byte, at most. A real transmitter needs about a hundred for a
+/// byte. An emulator whose output nobody reads holds the transmitter back: there 2^32 polls take at
+/// least a quarter of an hour, so that a reader may pause without losing a byte.
 const PATIENCE: u32 = u32::MAX;
 
-/// The port. Several of these may name it: what they hold is only what has been read early, and whether it is there.
+/// A handle of the port. There may be several: a handle holds only a byte that was read early, and
+/// whether the port is there.
 pub struct Serial {
-    /// The port answers. Until [`Serial::start`] has found out, it is taken to be there.
+    /// The port answers. This is assumed until [`Serial::start`] has found out.
     present: bool,
     uart: Uart16550<PioBackend>,
     /// A byte that was waiting before the port was started.
@@ -40,11 +41,13 @@ impl Serial {
 
     /// Sets up 115,200 baud, 8 bits, no parity, one stop bit, FIFOs on, no interrupts yet.
     ///
-    /// Not the driver's own `init`: that discards what was received, and what somebody has typed or piped before
-    /// the kernel is up should arrive. Turning the FIFOs on drops one byte, so that one is read first.
+    /// The driver's own `init` would discard the bytes that were received before the kernel was up,
+    /// which somebody has typed or piped. Turning the FIFOs on drops one byte, so that byte is read
+    /// first.
     ///
-    /// Returns whether there is a port. Where there is none, a read gives the same value whatever was written, most
-    /// often 0xFF; the line control register of a port gives back two different values.
+    /// Returns whether there is a port. Without a port a read gives the same value whatever was
+    /// written, most often 0xFF; the line control register of a port gives back two different
+    /// values.
     pub fn start(&mut self) -> bool {
         self.set(offsets::IER, 0);
         let divisor = LCR::DLAB;
@@ -64,7 +67,7 @@ impl Serial {
         true
     }
 
-    /// Lets received bytes interrupt.
+    /// Lets the port raise an interrupt when it receives a byte.
     pub fn listen(&mut self) {
         self.set(offsets::IER, IER::DATA_READY.bits());
     }
@@ -74,7 +77,7 @@ impl Serial {
         self.wait_until(|uart| uart.try_send_byte(byte).is_ok());
     }
 
-    /// Takes a received byte.
+    /// Takes a received byte, if there is one.
     pub fn read(&mut self) -> Option<u8> {
         if !self.present {
             return None;
@@ -82,18 +85,18 @@ impl Serial {
         self.early.take().or_else(|| self.uart.try_receive_byte().ok())
     }
 
-    /// Waits until everything has left the machine.
+    /// Waits until the port has sent everything.
     pub fn drain(&mut self) {
         self.wait_until(|uart| uart.lsr().contains(LSR::TRANSMITTER_EMPTY));
     }
 
-    /// Whether everything that was written has been, or can be, shown.
+    /// Whether the port is there and has not failed, so that what is written is shown.
     pub const fn is_present(&self) -> bool {
         self.present
     }
 
-    /// Polls the port until `done`. A port that does not come to that in [`PATIENCE`] polls counts as absent from then
-    /// on, so that the kernel waits for a broken port once and no more.
+    /// Polls the port until `done`. A port that is not done after [`PATIENCE`] polls counts as
+    /// absent from then on, so that the kernel waits for a broken port only once.
     fn wait_until(&mut self, mut done: impl FnMut(&mut Uart16550<PioBackend>) -> bool) {
         let mut polls = 0;
         while self.present && !done(&mut self.uart) {

@@ -3,8 +3,6 @@
 use x86::io::{inb, outb};
 use x86::time::rdtsc;
 
-use crate::boot::error::CannotBoot;
-
 /// The interrupt line.
 pub const LINE: u32 = 0;
 /// The 8254 counts at 1,193,182 Hz.
@@ -26,6 +24,10 @@ const TRIES: u32 = 8;
 /// Polls of the counter, at most, until it moves: at 50 ns a poll, 50 ms. It counts every 838 ns.
 const POLLS: u32 = 1_000_000;
 
+/// The 8254 does not count, so there is neither a clock nor a time slice.
+#[derive(Debug)]
+pub struct NoTimer;
+
 /// Microseconds since boot, from the time-stamp counter.
 #[derive(Clone, Copy)]
 pub struct Clock {
@@ -42,11 +44,11 @@ impl Clock {
     ///
     /// # Errors
     /// `NoTimer`: the counter stands still; most likely there is no 8254.
-    pub fn start() -> Result<Self, CannotBoot> {
+    pub fn start() -> Result<Self, NoTimer> {
         start_counter();
         let mut tries = 1;
         let cycles = loop {
-            let (cycles, counts, steady) = sample().ok_or(CannotBoot::NoTimer)?;
+            let (cycles, counts, steady) = sample().ok_or(NoTimer)?;
             if steady || tries == TRIES {
                 // Cycles in 2^32 microseconds would not fit; cycles a second do.
                 break cycles * u64::from(FREQUENCY) / u64::from(counts.max(1));
@@ -65,9 +67,9 @@ impl Clock {
     }
 }
 
-/// Counts at least [`SAMPLE`]: cycles, counts, and whether the machine ran all the time (a host that stops it
-/// for longer than a period would hide whole periods). `None` if the counter stands still, or moves [`PERIOD`] times
-/// without getting that far.
+/// Counts at least [`SAMPLE`]: cycles, counts, and whether the machine ran all the time. (A host
+/// that stops the machine for longer than a period would hide whole periods.) `None` if the counter
+/// stands still, or moves [`PERIOD`] times without getting that far.
 fn sample() -> Option<(u64, u16, bool)> {
     let (first, start) = next_count()?;
     let (mut last, mut longest) = (start, 0);
@@ -84,7 +86,8 @@ fn sample() -> Option<(u64, u16, bool)> {
     None
 }
 
-/// Waits for the counter to move; returns what it shows and the cycle at which it did. `None` if it stands still.
+/// Waits for the counter to move. Returns its new value and the cycle at which it was seen; `None`
+/// if the counter stands still.
 fn next_count() -> Option<(u16, u64)> {
     let before = counter();
     let mut counts = (0..POLLS).map(|_| counter());
@@ -114,6 +117,7 @@ fn read(port: u16) -> u8 {
 }
 
 fn write(port: u16, value: u8) {
-    // SAFETY: the timer's interrupts have a vector and a handler before the CPU takes any.
+    // SAFETY: the timer does not touch memory, and its interrupts have a vector and a handler
+    // before the CPU takes any.
     unsafe { outb(port, value) };
 }

@@ -1,5 +1,7 @@
-//! How the kernel turns on what it wants of the CPU. What it cannot do without is listed in `start.s` of the crate
-//! `boot`, which refuses other CPUs: compiled code would fault on them before it could look.
+//! Which features of the CPU the kernel turns on.
+//!
+//! The features that the kernel cannot do without are listed in `start.s` of the crate `boot`. It
+//! refuses a CPU without them before any compiled code runs, because compiled code would use them.
 
 use core::arch::x86::__cpuid;
 
@@ -8,9 +10,9 @@ use x86::msr::{
     IA32_APIC_BASE, IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP, rdmsr, wrmsr,
 };
 
-use crate::x86::descriptors::{KERNEL_CODE, Tables};
-use crate::x86::per_cpu::Local;
-use crate::x86::traps;
+use crate::x86::entries;
+use crate::x86::selectors::KERNEL_CODE;
+use crate::x86::task_state;
 
 /// Bits of CPUID leaf 1, edx (Intel SDM vol. 2A, CPUID).
 const LOCAL_APIC: u32 = 1 << 9;
@@ -19,18 +21,19 @@ const SYSENTER: u32 = 1 << 11;
 /// Bit of the APIC base register: the local APIC is on.
 const APIC_ON: u64 = 1 << 11;
 
-/// Turns on SSE for programs, and `sysenter` where there is one. CR4 has nothing else: no global pages above
-/// all, because a sealed leaf has bit 8.
-pub fn enable(local: &Local) {
-    // SAFETY: the CPU has FXSAVE and SSE (`start.s` looks); every other feature is off, as at entry.
+/// Turns on SSE for programs, and `sysenter` on a CPU that has it. CR4 has nothing else: above all
+/// no global pages, because bit 8 of a leaf is the kernel's mark of a sealed page.
+pub fn enable() {
+    // SAFETY: the CPU has FXSAVE and SSE (`start.s` looks); every other feature is off, as at
+    // entry.
     unsafe { cr4_write(Cr4::CR4_ENABLE_SSE | Cr4::CR4_UNMASKED_SSE) };
-    if features() & SYSENTER == 0 {
+    if !has(SYSENTER) {
         return;
     }
     let registers = [
         (IA32_SYSENTER_CS, u32::from(KERNEL_CODE)),
-        (IA32_SYSENTER_ESP, Tables::entry_stack(local.tables()) as u32),
-        (IA32_SYSENTER_EIP, traps::sysenter_entry as *const () as u32),
+        (IA32_SYSENTER_ESP, task_state::entry_stack() as u32),
+        (IA32_SYSENTER_EIP, entries::sysenter_entry as *const () as u32),
     ];
     for (register, value) in registers {
         // SAFETY: the CPU has these registers, and `traps.s` is written for exactly these values.
@@ -38,19 +41,20 @@ pub fn enable(local: &Local) {
     }
 }
 
-/// Lets `sysenter`, where there is one, start at the stub that records events.
+/// Lets `sysenter`, on a CPU that has it, start at the stub that records events.
 pub fn trace_sysenter() {
-    if features() & SYSENTER == 0 {
+    if !has(SYSENTER) {
         return;
     }
-    let entry = traps::traced_sysenter_entry as *const () as u32;
-    // SAFETY: the CPU has this register, and `traps.s` writes this entry as it writes the ordinary one.
+    let entry = entries::traced_sysenter_entry as *const () as u32;
+    // SAFETY: the CPU has this register, and `traps.s` makes this entry as it makes the ordinary
+    // one.
     unsafe { wrmsr(IA32_SYSENTER_EIP, u64::from(entry)) };
 }
 
 /// The physical address of the local APIC's registers, if there is one and it is on.
 pub fn local_apic() -> Option<u32> {
-    if features() & LOCAL_APIC == 0 {
+    if !has(LOCAL_APIC) {
         return None;
     }
     // SAFETY: a CPU with a local APIC has this register, and reading it has no effect.
@@ -58,6 +62,6 @@ pub fn local_apic() -> Option<u32> {
     (base & APIC_ON != 0).then_some(base as u32 & 0xFFFF_F000)
 }
 
-fn features() -> u32 {
-    __cpuid(1).edx
+fn has(feature: u32) -> bool {
+    __cpuid(1).edx & feature != 0
 }

@@ -1,82 +1,102 @@
-//! One CPU and the memory behind it: what `kernel_core` asks for, done.
+//! One CPU and the memory behind it: the core's trait [`Hardware`] on the real machine.
 //!
-//! Frames are reached through the CPU's windows: pages whose table always exists, so that reaching one never
-//! needs another. A window remembers its frame and is moved only when another is wanted.
+//! # What this is
+//!
+//! The core decides, and this file does it: it reads and writes page-table entries, frames, the
+//! memory of the current process, CR3 and the TLB, the FPU's registers. Entries are reached through
+//! the self maps, frames through three *frame slots* of this CPU: pages whose table always exists,
+//! so that reaching a frame never needs another one. A slot remembers its frame, and is moved only
+//! when another frame is wanted.
+//!
+//! # Inside the trusted base
+//!
+//! The methods of [`Hardware`] are safe functions, and yet a wrong argument to one of them breaks
+//! the kernel: [`Hardware::write_entry`] can map any frame anywhere, [`Hardware::write_frame`] can
+//! write any frame. They are not `unsafe fn` because their one caller is `kernel_core`, which
+//! forbids unsafe code, so that its tests run it on a model of the machine. So the border of what
+//! has to be trusted is not this trait: it is the core. The `SAFETY` notes below name what the core
+//! has to keep, and its property tests check these on the model after every step (`Model::audit`):
+//!
+//! - The table of an entry that is read or written is present.
+//! - A frame that is written is none of the kernel's image and none of the frame table, so no Rust
+//!   object lies in it.
+//! - A user address has been walked, and is readable or writable as the access needs.
+//! - A directory that is loaded has the shared kernel half.
+//! - A change of a live entry is followed by the flush that its token demands.
+//!
+//! What can be checked here for nothing is checked here: an index of a word is taken modulo 1,024,
+//! so a frame slot is never left.
+//!
+//! # What it does not do
+//!
+//! User memory is read and written by single instructions in assembly, never through a Rust
+//! reference: programs may change it at any time, and it may be unaligned. The entries are volatile
+//! words for the same reason: the CPU sets A and D in them.
 
 use core::arch::asm;
 use core::mem::MaybeUninit;
 
 use abi::layout::{ENTRIES, FRAME_SLOTS, PAGE_SIZE};
 use abi::{Entry, EntryFlags, Frame, Page, Registers};
-use kernel_core::hardware::{FpuState, Hardware, Reach};
-use kernel_core::state::ports::Ports;
+use kernel_core::hardware::{FpuState, Hardware, Ports, Reach};
 use x86::controlregs::{cr2, cr3_write};
 use x86::tlb;
 
-use crate::boot::error::CannotBoot;
 use crate::device::console;
 use crate::device::pic;
-use crate::device::timer::Clock;
-use crate::x86::descriptors::Tables;
-use crate::x86::per_cpu;
+use crate::device::timer::{Clock, NoTimer};
+use crate::x86::task_state;
 
 /// One CPU.
 pub struct Machine {
     clock: Clock,
-    words: Window,
-    target: Window,
-    source: Window,
+    words: FrameSlot<0>,
+    target: FrameSlot<1>,
+    source: FrameSlot<2>,
 }
 
-/// Window pages of one CPU.
-const SLOTS_EACH: u32 = 3;
-
-/// What a window entry says beside the frame. A and D are set already, so that the CPU need not.
-const WINDOW: EntryFlags =
+/// The flags of a frame slot's entry. A and D are set already, so that the CPU need not set them.
+const SLOT: EntryFlags =
     EntryFlags::PRESENT.union(EntryFlags::WRITE).union(EntryFlags::ACCESSED_DIRTY);
 
-/// A page that shows one frame at a time.
-struct Window {
-    page: Page,
+/// Page `INDEX` of the frame slots, which shows one frame at a time. Only the entry is kept, so a slot that shows nothing is
+/// all zero bytes.
+struct FrameSlot<const INDEX: u32> {
     shows: Entry,
 }
 
-impl Window {
-    const fn new(cpu: u32, index: u32) -> Self {
-        Self {
-            page: Page::containing(FRAME_SLOTS + (cpu * SLOTS_EACH + index) * PAGE_SIZE),
-            shows: Entry::ABSENT,
-        }
-    }
+impl<const INDEX: u32> FrameSlot<INDEX> {
+    const PAGE: Page = Page::containing(FRAME_SLOTS + INDEX * PAGE_SIZE);
+    const EMPTY: Self = Self { shows: Entry::ABSENT };
 
-    /// The address at which word `index` of `frame` can be reached until the window is moved.
+    /// The address of word `index` of `frame`, until the slot is moved.
     fn word(&mut self, frame: Frame, index: u32) -> *mut u32 {
         debug_assert!(index < ENTRIES);
-        let entry = Entry::new(frame, WINDOW);
+        let entry = Entry::new(frame, SLOT);
         if self.shows != entry {
             self.shows = entry;
-            entry_of(Reach::Current, self.page).set(entry);
-            flush(self.page);
+            EntryPointer::to(Reach::Current, Self::PAGE).set(entry);
+            flush(Self::PAGE);
         }
-        (self.page.address() + index % ENTRIES * 4) as *mut u32
+        (Self::PAGE.address() + index % ENTRIES * 4) as *mut u32
     }
 }
 
-/// A live table entry, through a self map.
-struct Place(*mut u32);
+/// The address of a live table entry in a self map.
+struct EntryPointer(*mut u32);
 
-fn entry_of(reach: Reach, page: Page) -> Place {
-    Place(reach.slot().entry_address(page) as *mut u32)
-}
+impl EntryPointer {
+    fn to(reach: Reach, page: Page) -> Self {
+        Self(reach.slot().entry_address(page) as *mut u32)
+    }
 
-impl Place {
     fn get(&self) -> Entry {
-        // SAFETY: an aligned word of a self map, and the table is present, by the duty of `read_entry`'s caller.
+        // SAFETY: an aligned word of a self map; the core has seen that the table is present.
         Entry::from_bits(unsafe { self.0.read_volatile() })
     }
 
     fn set(&self, entry: Entry) {
-        // SAFETY: as above. What the entry may say is the core's to decide: that is its purpose.
+        // SAFETY: as above. Which entry is right is the core's decision: that is its purpose.
         unsafe { self.0.write_volatile(entry.bits()) };
     }
 }
@@ -87,13 +107,14 @@ fn flush(page: Page) {
 }
 
 impl Machine {
-    /// CPU `number`, with its windows not yet open. The window table is there from the first instruction on.
-    pub const fn new(number: u32) -> Self {
+    /// The CPU, whose frame slots show nothing yet. Their table is there from the first instruction
+    /// on.
+    pub const fn new() -> Self {
         Self {
             clock: Clock::STOPPED,
-            words: Window::new(number, 0),
-            target: Window::new(number, 1),
-            source: Window::new(number, 2),
+            words: FrameSlot::EMPTY,
+            target: FrameSlot::EMPTY,
+            source: FrameSlot::EMPTY,
         }
     }
 
@@ -101,7 +122,7 @@ impl Machine {
     ///
     /// # Errors
     /// `NoTimer`: the machine has no timer that counts.
-    pub fn start_clock(&mut self) -> Result<(), CannotBoot> {
+    pub fn start_clock(&mut self) -> Result<(), NoTimer> {
         self.clock = Clock::start()?;
         Ok(())
     }
@@ -109,43 +130,48 @@ impl Machine {
 
 impl Hardware for Machine {
     fn read_entry(&mut self, reach: Reach, page: Page) -> Entry {
-        entry_of(reach, page).get()
+        EntryPointer::to(reach, page).get()
     }
 
     fn write_entry(&mut self, reach: Reach, page: Page, entry: Entry) {
-        entry_of(reach, page).set(entry);
+        EntryPointer::to(reach, page).set(entry);
     }
 
     fn any_present<const PAGES: u32>(&mut self, reach: Reach, page: Page) -> bool {
-        let entry = |index: u32| entry_of(reach, page.plus(index)).get().bits();
+        let entry = |index: u32| EntryPointer::to(reach, page.plus(index)).get().bits();
         Entry::from_bits((0..PAGES).fold(0, |bits, index| bits | entry(index))).is_present()
     }
 
     fn read_frame(&mut self, frame: Frame, index: u32) -> u32 {
         let word = self.words.word(frame, index);
-        // SAFETY: an aligned word of an open window.
+        // SAFETY: an aligned word of a frame slot, which is mapped.
         unsafe { word.read_volatile() }
     }
 
     fn write_frame(&mut self, frame: Frame, index: u32, value: u32) {
         let word = self.words.word(frame, index);
-        // SAFETY: an aligned word of an open window. That the frame may be written is the core's to know.
+        // SAFETY: as above; the core has seen that the frame may be written.
         unsafe { word.write_volatile(value) };
     }
 
     fn zero_frame(&mut self, frame: Frame) {
         let first = self.target.word(frame, 0);
-        // SAFETY: the 4,096 bytes of an open window. DF is clear: the stubs see to that.
+        // SAFETY: the 4,096 bytes of a frame slot, which is mapped; the core has seen that the
+        // frame may be written. The stubs in `traps.s` have cleared DF.
         unsafe {
-            asm!("rep stosd", inout("edi") first => _, inout("ecx") ENTRIES => _, in("eax") 0, options(nostack, preserves_flags))
+            asm!(
+                "rep stosd",
+                inout("edi") first => _, inout("ecx") ENTRIES => _, in("eax") 0,
+                options(nostack, preserves_flags)
+            );
         };
     }
 
     fn copy_frame(&mut self, to: Frame, from: Frame) {
         let source = self.source.word(from, 0);
         let target = self.target.word(to, 0);
-        // SAFETY: the 4,096 bytes of two open windows; DF is clear. ESI is not an operand for the compiler to
-        // give, so it is borrowed and put back.
+        // SAFETY: the 4,096 bytes of two frame slots, as above; DF is clear. The compiler does not
+        // let ESI be an operand, so it is exchanged and restored.
         unsafe {
             asm!(
                 "xchg esi, {source}", "rep movsd", "mov esi, {source}",
@@ -157,40 +183,57 @@ impl Hardware for Machine {
 
     fn read_user_byte(&mut self, address: u32) -> u8 {
         let value: u8;
-        // SAFETY: the caller has found the byte readable. Assembly, because no Rust object lives there.
+        // SAFETY: the core has seen that the byte is readable. Assembly, because no Rust object
+        // lies there.
         unsafe {
-            asm!("mov {}, [{}]", out(reg_byte) value, in(reg) address, options(nostack, preserves_flags, readonly))
+            asm!(
+                "mov {}, [{}]", out(reg_byte) value, in(reg) address,
+                options(nostack, preserves_flags, readonly)
+            );
         };
         value
     }
 
     fn read_user(&mut self, address: u32) -> u32 {
         let value: u32;
-        // SAFETY: the caller has found the word readable. Assembly, because it may be unaligned.
+        // SAFETY: the core has seen that the word is readable. Assembly, because it may be
+        // unaligned.
         unsafe {
-            asm!("mov {}, [{}]", out(reg) value, in(reg) address, options(nostack, preserves_flags, readonly))
+            asm!(
+                "mov {}, [{}]", out(reg) value, in(reg) address,
+                options(nostack, preserves_flags, readonly)
+            );
         };
         value
     }
 
     fn write_user_byte(&mut self, address: u32, value: u8) {
-        // SAFETY: the caller has found the byte writable.
+        // SAFETY: the core has seen that the byte is writable.
         unsafe {
-            asm!("mov [{}], {}", in(reg) address, in(reg_byte) value, options(nostack, preserves_flags))
+            asm!(
+                "mov [{}], {}", in(reg) address, in(reg_byte) value,
+                options(nostack, preserves_flags)
+            );
         };
     }
 
     fn write_user(&mut self, address: u32, value: u32) {
-        // SAFETY: the caller has found the word writable.
+        // SAFETY: the core has seen that the word is writable.
         unsafe {
-            asm!("mov [{}], {}", in(reg) address, in(reg) value, options(nostack, preserves_flags))
+            asm!(
+                "mov [{}], {}", in(reg) address, in(reg) value,
+                options(nostack, preserves_flags)
+            );
         };
     }
 
     fn write_user_at<const OFFSET: usize>(&mut self, address: u32, value: u32) {
-        // SAFETY: the caller has found the word writable.
+        // SAFETY: the core has seen that the word is writable.
         unsafe {
-            asm!("mov [{} + {}], {}", in(reg) address, const OFFSET, in(reg) value, options(nostack, preserves_flags))
+            asm!(
+                "mov [{} + {}], {}", in(reg) address, const OFFSET, in(reg) value,
+                options(nostack, preserves_flags)
+            );
         };
     }
 
@@ -204,19 +247,17 @@ impl Hardware for Machine {
     }
 
     fn load_directory(&mut self, directory: Frame) {
-        // SAFETY: the core passes a directory whose kernel half is the shared one, so this code and its stack
-        // stay where they are.
+        // SAFETY: the core passes a directory whose kernel half is the shared one, so this code and
+        // its stack stay where they are.
         unsafe { cr3_write(u64::from(directory.address())) };
     }
 
     fn set_register_area(&mut self, registers: &mut Registers) {
-        let end = (&raw mut *registers).wrapping_add(1) as u32;
-        // SAFETY: the word is in this CPU's own tables; hardware reads it at the next trap from ring 3.
-        unsafe { Tables::entry_stack(per_cpu::local().tables()).write(end) };
+        task_state::set_register_area(registers);
     }
 
     fn open_ports(&mut self, ports: &Ports) {
-        Tables::open_ports(per_cpu::local().tables(), ports);
+        task_state::open_ports(ports);
     }
 
     fn mask_line(&mut self, line: u32, masked: bool) {
@@ -227,7 +268,9 @@ impl Hardware for Machine {
         // SAFETY: 512 bytes, 16-byte aligned by type; CR4.OSFXSR is set.
         unsafe {
             asm!(
-                "fxsave [{state}]", "mov word ptr [{state} + {fs}], fs", "mov word ptr [{state} + {gs}], gs",
+                "fxsave [{state}]",
+                "mov word ptr [{state} + {fs}], fs",
+                "mov word ptr [{state} + {gs}], gs",
                 state = in(reg) state, fs = const FpuState::FS, gs = const FpuState::GS,
                 options(nostack, preserves_flags)
             );
@@ -239,7 +282,8 @@ impl Hardware for Machine {
         // Through the CPU, a few instructions; by words it would be 128.
         let mut loaded = MaybeUninit::<FpuState>::uninit();
         let loaded = loaded.as_mut_ptr();
-        // SAFETY: 512 bytes each, 16-byte aligned by type; CR4.OSFXSR is set, and `loaded` is filled before it is read.
+        // SAFETY: 512 bytes each, 16-byte aligned by type; CR4.OSFXSR is set, and `loaded` is
+        // filled before it is read.
         unsafe {
             asm!(
                 "fxsave [{loaded}]", "fxrstor [{clean}]", "fxsave [{state}]", "fxrstor [{loaded}]",
@@ -252,12 +296,16 @@ impl Hardware for Machine {
     }
 
     fn load_fpu(&mut self, state: &FpuState) {
-        // SAFETY: as above; the state is one that FXSAVE stored or `FpuState::CLEAN`, so its MXCSR is valid.
-        // Its fs and gs are those of `CLEAN`, or were in these registers before, and no descriptor changes; where they
-        // are no selectors after all, `fixups` makes the load one of null selectors.
+        // SAFETY: as above; the state is one that FXSAVE stored or `FpuState::CLEAN`, so its MXCSR
+        // is valid. Its fs and gs are those of `CLEAN`, or were in these registers before, and no
+        // descriptor changes. Where they are no selectors after all, `fixups` lets the loads be
+        // those of null selectors.
         unsafe {
             asm!(
-                "fxrstor [{state}]", "2: mov fs, word ptr [{state} + {fs}]", "3: mov gs, word ptr [{state} + {gs}]", "4:",
+                "fxrstor [{state}]",
+                "2: mov fs, word ptr [{state} + {fs}]",
+                "3: mov gs, word ptr [{state} + {gs}]",
+                "4:",
                 ".pushsection .fixups, \"a\"", ".long 2b, 3b, 3b, 4b", ".popsection",
                 state = in(reg) state, fs = const FpuState::FS, gs = const FpuState::GS,
                 options(nostack, preserves_flags, readonly)

@@ -1,22 +1,24 @@
 # How a trap reaches Rust and how a process goes on.
 #
 # A trap from ring 3 saves straight into the running process's slot: TSS.esp0 is the end of its
-# `abi::Registers`, whose layout this file pushes from the top down:
+# `abi::Registers`. This file and the CPU push them from the top down:
 #
 #   pushed by the CPU    ss esp eflags cs eip [error]
 #   pushed by the stub   [0 for no error] vector, es ds, eax ecx edx ebx (esp) ebp esi edi
 #
-# A trap from ring 0 pushes the same onto the kernel's own stack, without ss, esp and the segments. Interrupts
-# are off from the gate on. `push ds` and its kin assemble to 16-bit pushes in this syntax: opcode bytes.
+# A trap from ring 0 pushes the same onto the kernel's own stack, without ss, esp and the segments.
+# Interrupts are off from the gate on. `push ds` and its kin assemble to 16-bit pushes in this
+# syntax, so the opcode bytes stand here.
 #
-# A trap from virtual-8086 mode pushes gs fs ds es above ss: everything else lies 16 bytes lower, and the segments
-# of that mode are no selectors. No processor lets ring 3 enter that mode, but QEMU's TCG takes EFLAGS.VM from the
-# flags that ring 3's IRETD pops. So each stub tests VM in the pushed flags before it believes any other word of
-# the frame, and before it pushes more than vector and error, for which there is room.
+# A trap from virtual-8086 mode pushes gs fs ds es above ss: everything else lies 16 bytes lower,
+# and the segments of that mode are no selectors. No processor lets ring 3 enter that mode, but
+# QEMU's TCG takes EFLAGS.VM from the flags that ring 3's IRETD pops. So each stub tests VM in the
+# pushed flags before it believes any other word of the frame, and before it pushes more than vector
+# and error, for which there is room.
 
-# There are two sets of entries: the ordinary one, and a second that calls functions which record events
-# (`traced.rs`), for a boot with the word `trace`. The macro `entries` writes a set; `set` is what the names of its
-# labels and functions begin with.
+# There are two sets of entries: the ordinary one, and a second that calls functions which record
+# events (`traced.rs`), for a boot with the word `trace`. The macro `entries` writes a set; `set` is
+# what the names of its labels and functions begin with.
 
 # One stub a vector. Stack at entry: [error] eip cs eflags [esp ss].
     .macro stub vector, has_error, set
@@ -32,15 +34,17 @@
     .popsection
     .endm
 
-# On a stack with vector and error: goes away for good if the trap came from virtual-8086 mode.
+# On a stack with vector and error: jumps to `from_virtual_8086`, which does not come back, if the
+# trap came from virtual-8086 mode.
     .macro refuse_virtual_8086 set
     test byte ptr [esp + 18], {virtual_8086} >> 16
     jnz \set\()from_virtual_8086
     .endm
 
-# The rest of the register area, on a stack with vector and error; ds and es are those of a program. Then nothing of the process is in the CPU: take
-# the kernel's segments, the direction that compiled code expects, this CPU's stack, and a frame pointer that
-# ends every backtrace. What is called next does not return; it ends in `traps::leave`.
+# The rest of the register area, on a stack with vector and error; ds and es are those of a program.
+# After that the process's registers are free: load the kernel's segments, the direction that
+# compiled code expects, this CPU's stack, and a frame pointer that ends every backtrace. The
+# function that is called next does not return; it ends in `traps::leave`.
     .macro save_registers
     .byte 0x06              # push es
     .byte 0x1e              # push ds
@@ -69,7 +73,8 @@
     stub 0, 0, \set
 
 # Vector 1, debug: `sysenter` does not clear TF, so a program can have this one raised at the first
-# instruction of `\set\()sysenter_entry`, in ring 0, with esp at TSS.esp0 - 12. Everything else goes the common way.
+# instruction of `\set\()sysenter_entry`, in ring 0, with esp at TSS.esp0 - 12. Everything else goes
+# to the common stub.
     .balign 16
 \set\()debug_stub:
     cmp dword ptr [esp], offset \set\()sysenter_entry
@@ -96,7 +101,7 @@
     stub 12, 1, \set
     stub 13, 1, \set
 
-# Vector 14, page fault: from a program by a way of its own, since that is the fault path.
+# Vector 14, page fault: from a program it calls a function of its own, because it is frequent.
     .balign 16
 \set\()page_fault_stub:
     push 14
@@ -164,8 +169,8 @@
     save_registers
     call \set\()user_trap
 
-# Stack: vector error eip cs eflags esp ss es ds fs gs, in the register area, which nobody will use again: the
-# process ends. The CPU has set ds, es, fs and gs to 0.
+# Stack: vector error eip cs eflags esp ss es ds fs gs, in the register area, which is not used
+# again: the process ends. The CPU has set ds, es, fs and gs to 0.
     .balign 16
 \set\()from_virtual_8086:
     mov ecx, [esp]          # vector
@@ -185,10 +190,11 @@
     add esp, 8              # vector and error
     iretd
 
-# A call by sysenter. edx: where to go on; ecx: the program's stack; esp: the address of TSS.esp0; cs and ss:
-# the kernel's; interrupts off, other flags the program's, but VM off: that it was set cannot be seen any more.
-# So ds and es, which may be no selectors, are not saved: a program goes on with the flat ones that it began with.
-# (IOPL may be that of virtual-8086 mode; `leave` clears it.) Builds the same register area as a trap.
+# A call by sysenter. edx: where to go on; ecx: the program's stack; esp: the address of TSS.esp0;
+# cs and ss: the kernel's; interrupts off, other flags the program's, but VM off: nobody can see any
+# more whether it was set. So ds and es, which may be no selectors, are not saved: a program goes on
+# with the flat ones that it began with. (IOPL may be that of virtual-8086 mode; `leave` clears it.)
+# Builds the same register area as a trap.
     .balign 16
     .global \set\()sysenter_entry
 \set\()sysenter_entry:
@@ -209,8 +215,8 @@
     enter_kernel flags_are_clear=1
     call \set\()system_call_by_sysenter
 
-# Stack: eip cs eflags, just below TSS.esp0, so eflags lie in the TSS's link field. Go on without TF, and with
-# a link that names no task (a program's `iret` with NT set reads it).
+# Stack: eip cs eflags, just below TSS.esp0, so eflags lie in the TSS's link field. Go on without
+# TF, and with a link that names no task (a program's `iret` with NT set reads it).
 \set\()debug_at_sysenter:
     add esp, 8
     and dword ptr [esp], 0xFFFFFEFF
@@ -230,7 +236,8 @@ double_fault_entry:
     xor ebp, ebp
     call double_fault
 
-# The task of a non-maskable interrupt starts here, on the same stack as a double fault's, with its own tables.
+# The task of a non-maskable interrupt starts here, on the same stack as a double fault's, with its
+# own tables.
     .balign 16
     .global nmi_entry
 nmi_entry:

@@ -40,7 +40,7 @@ pub fn read_byte(port: u16) -> u8 {
 /// Writes a port.
 ///
 /// # Safety
-/// As [`write`].
+/// As [`write()`].
 pub unsafe fn write_byte(port: u16, value: u8) {
     // SAFETY: by this function's contract.
     unsafe { asm!("out dx, al", in("dx") port, in("al") value, options(nostack, preserves_flags)) };

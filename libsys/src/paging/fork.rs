@@ -26,7 +26,7 @@ pub use live::{Fork, fork, unshare};
 
 /// `eax` of the call that the stub makes: [`abi::Syscall::ProcessCreate`].
 #[cfg(any(test, target_os = "none"))]
-const PROCESS_CREATE: u32 = 42;
+const PROCESS_CREATE: u32 = abi::call::Number::ProcessCreate as u32;
 /// Word 0 of that call: with a copy of the caller's registers.
 #[cfg(any(test, target_os = "none"))]
 const COPY: u32 = 1;

@@ -197,8 +197,9 @@ fn cut_archive() -> Claim {
 fn too_little_memory() -> Claim {
     let line =
         "cannot boot: too little memory: * KiB are free besides the kernel, 4096 KiB are needed";
-    // With 2 MiB the image fits only in part, and the loader leaves out the archive. With 1 MiB there is no memory
-    // where the image is linked, so that there is no kernel that could say anything.
+    // With 2 MiB the image fits only in part, and the loader leaves out the archive. With 1 MiB
+    // there is no memory where the image is linked, so that there is no kernel that could say
+    // anything.
     for memory in [2, 3, 4, 5] {
         refused(&Boot::new().memory(memory).boot()?, line)?;
     }

@@ -1,4 +1,5 @@
-//! C programs without a library run as first processes, and the C header makes the calls that it says.
+//! C programs without a library run as first processes, and the C header makes the calls that it
+//! says.
 
 use std::fs;
 use std::process::Command;
@@ -129,8 +130,8 @@ fn claims() -> Claim {
     Ok(())
 }
 
-/// `calls.c` makes every call on the host, with a trap of its own that prints; `calls.txt`, which the tests of libsys
-/// compare with the calls' definition in Rust, holds what it has to print.
+/// `calls.c` makes every call on the host, with a trap of its own that prints; `calls.txt`, which
+/// the tests of libsys compare with the calls' definition in Rust, holds what it has to print.
 fn registers() -> Claim {
     let root = Workspace::locate().root().to_path_buf();
     let compiler = Compiler::find().ok_or("no C compiler")?;

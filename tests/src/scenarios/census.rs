@@ -1,6 +1,7 @@
 //! Nothing leaks: after a program has run, as many frames are free as before.
 //!
-//! A first run lets the pager grow its books; the runs after it must leave the machine as they found it.
+//! In the first run the pager's page records grow; the runs after it must leave the machine as they
+//! found it.
 
 use libtest_mimic::Trial;
 

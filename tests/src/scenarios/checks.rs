@@ -1,4 +1,5 @@
-//! What the kernel promises, tried from ring 3: each check of the program `checks` in a boot of its own.
+//! What the kernel promises, tried from ring 3: each check of the program `checks` in a boot of its
+//! own.
 
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ const GROUP: usize = 14;
 /// When a check that is listed as one that hangs is taken to hang. Each takes a second where it does not.
 const HANG: Duration = Duration::from_secs(15);
 
-/// The claims of this file: as many as the program lists, and one that they all leave nothing behind.
+/// The claims of this file: as many as the program lists, and one that they all leave nothing
+/// behind.
 pub fn trials() -> Vec<Trial> {
     let together = [
         claim("checks::all_together_leave_no_frame_behind", all_together),
@@ -87,15 +89,18 @@ fn one(name: String) -> Trial {
 }
 
 fn all_together() -> Claim {
-    // Room for a chain of 1,020 processes beside what the pager has kept since the checks that used up memory.
+    // Room for a chain of 1,020 processes beside what the pager has kept since the checks that used
+    // up memory.
     let outcome = Boot::new().memory(144).append("trust").run("checks all").boot()?;
-    // This machine has what every check needs, so that a skip here would hide a check that must run.
+    // This machine has what every check needs, so that a skip here would hide a check that must
+    // run.
     outcome.exits(0)?.shows(&[" passed, 0 skipped, 0 failed"])?;
     outcome.lacks(&["kernel panic", "FAILED", "skipped *:"])?;
     Ok(())
 }
 
-/// The machine of a plain `cargo xtask qemu`, with little memory: neither `trust` nor free of a swap disk.
+/// The machine of a plain `cargo xtask qemu`, with little memory: neither `trust` nor free of a
+/// swap disk.
 fn skipped() -> Claim {
     let disk = tempfile::NamedTempFile::new()?;
     disk.as_file().set_len(64 << 20)?;

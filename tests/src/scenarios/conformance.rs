@@ -1,4 +1,5 @@
-//! The JOS interface is kept line by line: each conformance program, as a first process, finds all its claims true.
+//! The JOS interface is kept line by line: each conformance program, as a first process, finds all
+//! its claims true.
 //!
 //! A program's number of claims stands here as well, so that a claim that vanishes is noticed.
 
@@ -84,7 +85,8 @@ fn console() -> Claim {
     Ok(())
 }
 
-/// In JOS's format every process that begins or ends has a line, and an exception shows all registers.
+/// In JOS's format every process that begins or ends has a line, and an exception shows all
+/// registers.
 fn death() -> Claim {
     let outcome = all_hold(Boot::new().elf("death").jos(), &[25])?;
     outcome.shows(&REGISTERS)?;
@@ -251,7 +253,8 @@ const DEATHS: [(&str, &[&str]); 19] = [
     ),
 ];
 
-/// What ends the children of `every_other_exception_ends_the_process` and of the two claims after it, in order.
+/// What ends the children of `every_other_exception_ends_the_process` and of the two claims after
+/// it, in order.
 const EXCEPTIONS: [(&str, &str); 26] = [
     ("  trap 0x00000000 Divide error", "  err  0x00000000"),
     ("  trap 0x00000001 Debug", "  err  0x00000000"),
@@ -283,7 +286,8 @@ const EXCEPTIONS: [(&str, &str); 26] = [
     ("  trap 0x0000000d General Protection", "  err  0x00000000"),
 ];
 
-/// An end that `lab3` knows: its letter, the status without `--jos`, and the lines that lab 3's graders read.
+/// An end that `lab3` knows: its letter, the status without `--jos`, and the lines that lab 3's
+/// graders read.
 struct End {
     letter: &'static str,
     status: u8,
@@ -392,8 +396,8 @@ fn lab3() -> Claim {
 
 fn lab3_calls() -> Claim {
     let outcome = Boot::new().elf("lab3,abi=lab3").jos().boot()?;
-    // Lab 3 has no call for the pages that the program gives itself first: it makes that call, prints why it ends, and
-    // ends.
+    // Lab 3 has no call for the pages that the program gives itself first: it makes that call,
+    // prints why it ends, and ends.
     outcome.exits(0)?.shows(&[
         "[00000000] new env 00001000",
         INCOMING,
@@ -451,7 +455,8 @@ fn first_failure() -> Claim {
     Ok(())
 }
 
-/// `lab4` gives its call 9 the address of its page-fault handler, whose code is taken for registers.
+/// `lab4` gives its call 9 the address of its page-fault handler, whose code is taken for
+/// registers.
 fn hint() -> Claim {
     let outcome = Boot::new().elf("lab4").boot()?;
     outcome.exits(128 + 14)?.shows(&[

@@ -1,5 +1,7 @@
 //! The documents show what really happens.
 
+use std::path::{Path, PathBuf};
+
 use libtest_mimic::{Failed, Trial};
 use xtask::workspace::Workspace;
 
@@ -14,6 +16,8 @@ pub fn trials() -> Vec<Trial> {
         claim("docs::the_readme_shows_a_real_program", program),
         claim("docs::the_page_on_jos_shows_a_real_run", jos),
         claim("docs::the_page_on_appel_and_li_shows_real_runs", appel_li),
+        claim("docs::every_path_that_the_documents_name_exists", paths),
+        claim("docs::the_page_on_writing_a_pager_quotes_the_pager", quotes),
     ]
 }
 
@@ -92,4 +96,84 @@ fn program() -> Claim {
     }
     Boot::new().run("hello").boot()?.exits(0)?.shows(&["hello from frame 0x"])?;
     Ok(())
+}
+
+/// Every line of code in `docs/howto/write-a-pager.md` is one of the program's, in the same order in
+/// each block.
+fn quotes() -> Claim {
+    let root = Workspace::locate().root().to_owned();
+    let page = std::fs::read_to_string(root.join("docs/howto/write-a-pager.md"))?;
+    let program = std::fs::read_to_string(root.join("userland/programs/demos/tiny_pager.rs"))?;
+    let blocks: Vec<_> = page.split("```rust\n").skip(1).collect();
+    for block in &blocks {
+        let mut lines = program.lines().map(str::trim);
+        for line in block.split("```").next().unwrap_or_default().lines().map(str::trim) {
+            if !["// ...", "}"].contains(&line) && !lines.any(|other| other == line) {
+                return Err(format!("tiny_pager.rs does not have `{line}` there").into());
+            }
+        }
+    }
+    if blocks.is_empty() { Err("the page quotes nothing".into()) } else { Ok(()) }
+}
+
+/// Folders at the top of the tree; a word that begins with one of them is a path.
+const TOP: [&str; 8] =
+    ["kernel/", "boot/", "libsys/", "userland/", "xtask/", "tests/", "docs/", ".github/"];
+
+/// Every path in the text of a document exists, and so does the target of every link. Fenced blocks
+/// show what somebody types or sees, and may name a file that a reader is to make.
+fn paths() -> Claim {
+    let root = Workspace::locate().root().to_owned();
+    let mut missing = Vec::new();
+    let mut named = 0;
+    for document in documents(&root)? {
+        let text = std::fs::read_to_string(&document)?;
+        let folder = document.parent().unwrap_or(&root);
+        let inside = document.strip_prefix(&root).unwrap_or(&document);
+        let prose = || text.split("```").step_by(2);
+        let paths = prose().flat_map(code_spans).filter(|word| is_path(word));
+        let paths = paths.map(|path| (path, root.join(path)));
+        let links = prose().flat_map(link_targets).map(|link| (link, folder.join(link)));
+        for (name, path) in paths.chain(links) {
+            named += 1;
+            if !path.exists() {
+                missing.push(format!("{} names {name}", inside.display()));
+            }
+        }
+    }
+    match (missing.as_slice(), named) {
+        (_, 0) => Err("no document names a path".into()),
+        ([], _) => Ok(()),
+        (missing, _) => Err(missing.join("\n").into()),
+    }
+}
+
+/// The documents at the top of the tree and below `docs`.
+fn documents(root: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut documents = Vec::new();
+    for folder in ["", "docs", "docs/howto"] {
+        for entry in std::fs::read_dir(root.join(folder))? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                documents.push(path);
+            }
+        }
+    }
+    Ok(documents)
+}
+
+/// The words of all spans in backquotes.
+fn code_spans(prose: &str) -> impl Iterator<Item = &str> {
+    prose.split('`').skip(1).step_by(2).flat_map(str::split_whitespace)
+}
+
+/// Whether a word is a path of one file or folder in the tree.
+fn is_path(word: &str) -> bool {
+    TOP.iter().any(|top| word.starts_with(top)) && !word.contains(['*', '{', '<', '\u{2026}'])
+}
+
+/// The files in the tree that links lead to.
+fn link_targets(prose: &str) -> impl Iterator<Item = &str> {
+    let targets = prose.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+    targets.filter(|target| !target.is_empty() && !target.contains(':'))
 }

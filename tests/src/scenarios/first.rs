@@ -36,7 +36,7 @@ fn in_order() -> Claim {
     Ok(())
 }
 
-/// The pager waits for requests, and nobody is there who could send one.
+/// The pager waits for requests, and no process is there to send one.
 fn no_parent() -> Claim {
     let outcome = Boot::new().elf("pager").boot()?;
     outcome.lacks(&NEVER)?.exits(1)?.shows(&["No runnable environments in the system!"])?;

@@ -1,4 +1,5 @@
-//! A share of what `cargo xtask fuzz` does for hours: a few seeds on the machines where mistakes are likely.
+//! A share of what `cargo xtask fuzz` does for hours: a few seeds on the machines where mistakes
+//! are likely.
 
 use std::time::Duration;
 

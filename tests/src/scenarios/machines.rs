@@ -34,7 +34,8 @@ fn nmi_while_busy() -> Claim {
     Ok(())
 }
 
-/// QEMU's TCG lets ring 3 enter the mode; the checks of the same name also allow for processors, which do not.
+/// QEMU's TCG lets ring 3 enter the mode; the checks of the same name also allow for processors,
+/// which do not.
 fn virtual_8086() -> Claim {
     let names = [
         "a_trap_from_virtual_8086_mode_ends_its_process",
@@ -61,7 +62,8 @@ fn long_archive() -> Claim {
     Ok(())
 }
 
-/// The archive ends where a member begins, in a member's header, and in a member: `init` is there each time.
+/// The archive ends where a member begins, in a member's header, and in a member: `init` is there
+/// each time.
 fn cut_archive() -> Claim {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("boot.tar");

@@ -15,6 +15,7 @@ mod first;
 mod fuzz;
 mod machines;
 mod oracle;
+mod picture;
 mod programs;
 mod runs;
 mod shell;
@@ -43,6 +44,7 @@ fn all() -> Vec<Trial> {
         first::trials(),
         fuzz::trials(),
         oracle::trials(),
+        picture::trials(),
         c::trials(),
         checks::trials(),
         disk::trials(),

@@ -1,5 +1,5 @@
-//! The oracle finds each kind of violation: each is planted in the memory of a stopped machine, told in one sentence, and
-//! taken back.
+//! The oracle finds each kind of violation: each is planted in the memory of a stopped machine,
+//! reported in one sentence, and undone.
 
 use std::time::{Duration, Instant};
 
@@ -72,7 +72,8 @@ impl Stopped {
         Ok(World::read(self.machine.memory(), self.registers, self.text.symbol())?)
     }
 
-    /// Plants a word at a physical address, expects a sentence with `fragment`, and takes the word back.
+    /// Plants a word at a physical address, expects a sentence with `fragment`, and takes the word
+    /// back.
     fn plant(&mut self, what: &str, at: u32, word: u32, fragment: &str) -> Claim {
         let before = self.machine.memory().word(at);
         if before == word {
@@ -88,8 +89,8 @@ impl Stopped {
         self.machine.memory().word(at)
     }
 
-    /// The first directory entry of a process that is a table, and the first present leaf in it that satisfies `wanted`:
-    /// the physical addresses of both entries.
+    /// The first directory entry of a process that is a table, and the first present leaf in it
+    /// that satisfies `wanted`: the physical addresses of both entries.
     fn leaf(&self, process: &Process, wanted: impl Fn(u32) -> bool) -> Option<(u32, u32)> {
         (0..0x3BB).map(|upper| process.directory * 4096 + upper * 4).find_map(|upper| {
             let table = self.word(upper);
@@ -332,7 +333,8 @@ fn keep() -> Claim {
     Ok(())
 }
 
-/// Some moments of each load, in the time that a test may take: the long run is `cargo xtask oracle`.
+/// Some moments of each load, in the time that a test may take: the long run is `cargo xtask
+/// oracle`.
 fn watch_each_load() -> Claim {
     let workspace = Workspace::locate();
     let text = KernelText::read(&workspace.kernel())?;

@@ -134,7 +134,8 @@ fn run(&(_, program, status, lines): &Case) -> Claim {
     Ok(())
 }
 
-/// The line of the pager's names the program and the instruction, and what xtask adds to it the function.
+/// The line of the pager's names the program and the instruction, and what xtask adds to it the
+/// function.
 fn bad_access_has_a_name() -> Claim {
     let outcome = Boot::new().run("faults").boot()?;
     outcome.exits(0)?.shows(&[
@@ -158,7 +159,8 @@ fn bad_access_has_a_name() -> Claim {
 /// Programs that serve others: the shell does not start them, and their arguments come from init.
 const SERVERS: [&str; 3] = ["init", "pager", "disk"];
 
-/// Every program of the archive is given arguments that no program understands, and says so in one line.
+/// Every program of the archive is given arguments that no program understands, and says so in one
+/// line.
 fn refuse_arguments() -> Claim {
     let archive = std::fs::read(Workspace::locate().archive())?;
     let mut archive = tar::Archive::new(archive.as_slice());
@@ -194,7 +196,8 @@ fn refuse_arguments() -> Claim {
     Ok(())
 }
 
-/// Memory that is gone is the hog's end, and nobody else's: the pager says why and the kernel who.
+/// Without free memory the hog ends, and no other program does: the pager prints why, and the
+/// kernel which process.
 fn hog_larger_than_memory() -> Claim {
     let outcome = Boot::new().memory(16).run("hog 64M").boot()?;
     outcome

@@ -1,4 +1,5 @@
-//! `cargo xtask qemu` as a user has it: several runs of one tree, input that ends, options that cannot be used.
+//! `cargo xtask qemu` as a user has it: several runs of one tree, input that ends, options that
+//! cannot be used.
 
 use std::io::{Read, Write};
 use std::path::Path;

@@ -53,7 +53,8 @@ fn helps_and_exits() -> Claim {
     Ok(())
 }
 
-/// The names of init, the pager, the shell, a program started by a program, and a forked child of that one.
+/// The names of init, the pager, the shell, a program started by a program, and a forked child of
+/// that one.
 fn ps_has_names() -> Claim {
     let boot = Boot::new().answer(PROMPT, "sh\r").answer(PROMPT, "ps\r");
     let outcome = boot.answer(PROMPT, "exit\r").answer(PROMPT, "exit\r").boot()?;
@@ -129,7 +130,8 @@ fn left_bomb() -> Claim {
     Ok(())
 }
 
-/// A job that forks until it may not: the shell takes Ctrl-C, ends it, and has room for another program.
+/// A job that forks until it may not: the shell takes Ctrl-C, ends it, and has room for another
+/// program.
 fn full_machine() -> Claim {
     let outcome = Boot::new()
         .memory(32)

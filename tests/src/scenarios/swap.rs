@@ -1,4 +1,5 @@
-//! Programs that are larger than memory: every byte comes back, and what cannot be kept ends one program and no other.
+//! Programs that are larger than memory: every byte comes back, and what cannot be kept ends one
+//! program and no other.
 
 use std::fs;
 use std::time::Duration;
@@ -241,7 +242,8 @@ fn calls() -> Claim {
     Ok(())
 }
 
-/// So many writes fail, from the fifth on: enough to set all slots of the disk aside. The others succeed.
+/// So many writes fail, from the fifth on: enough to set all slots of the disk aside. The others
+/// succeed.
 fn outage() -> Claim {
     const FAILURES: std::ops::RangeInclusive<u32> = 5..=1100;
     let file = image(64)?;

@@ -1,4 +1,5 @@
-//! The trace: what a kernel panic tells of the events before it, what a parent reads of its child's, and what gdb shows.
+//! The trace: what a kernel panic prints of the events before it, what a parent reads of its
+//! child's, and what gdb shows.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -57,7 +58,8 @@ fn panic_without_a_trace() -> Claim {
     Ok(())
 }
 
-/// The checks of what goes through the entry stubs: each way into the kernel, and each way that a process may end.
+/// The checks of what goes through the entry stubs: each way into the kernel, and each way that a
+/// process may end.
 fn traced_boot() -> Claim {
     let outcome = Boot::new().append("trace").run("checks").boot()?;
     outcome.exits(0)?.lacks(&["kernel panic", "FAILED"])?;

@@ -1,4 +1,5 @@
-//! The programs on the primitives of Appel and Li: what they print, and that each finds itself right.
+//! The programs on the primitives of Appel and Li: what they print, and that each finds itself
+//! right.
 
 use libtest_mimic::Trial;
 

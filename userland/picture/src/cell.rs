@@ -138,7 +138,7 @@ impl Cell {
             Self::CopyOnWrite => "shared until the first write, which makes a copy",
             Self::Dirty => "written (D)",
             Self::Device => "a device's memory, or memory that a device is told of",
-            Self::Table => "a row of this picture",
+            Self::Table => "a page table: a row of its own",
             Self::View => "another process's directory",
             Self::Kernel => "the kernel's; programs cannot read what lies below",
             Self::Window => "names the directory itself",

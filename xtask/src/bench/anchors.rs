@@ -1,4 +1,4 @@
-//! The figures to beat: every operation with its target and what it costs elsewhere.
+//! Every operation with its target and its cost on other systems.
 //!
 //! They are in `data/anchors.json`, with how each was measured.
 
@@ -66,12 +66,12 @@ pub struct Operation {
     linux: Option<Figure>,
     sel4: Option<Figure>,
     xv6: Option<Figure>,
-    /// What the other systems' figures stand for, where it is not the same.
+    /// What the other systems' figures measure, where it is not the same.
     pub notes: Option<String>,
 }
 
 impl Operation {
-    /// What it costs elsewhere.
+    /// Its cost on other systems.
     #[must_use]
     pub const fn on(&self, system: System) -> Option<Figure> {
         match system {

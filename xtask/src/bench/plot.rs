@@ -1,9 +1,12 @@
-//! The rows as a picture: bars on a logarithmic scale, ours beside theirs, and what grows with what.
+//! The rows as a picture: bars on a logarithmic scale, Vitrine beside the other systems, and lines
+//! for operations whose cost grows.
 
 use std::ops::Range;
 
 use anyhow::{Result, anyhow};
 use plotters::coord::Shift;
+use plotters::coord::combinators::LogCoord;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use super::anchors::{Anchors, System};
@@ -69,31 +72,18 @@ fn bars(area: &Area<'_>, rows: &[&Row], anchors: &Anchors) -> Drawn {
         .x_label_area_size(40)
         .y_label_area_size(230)
         .build_cartesian_2d(SCALE.log_scale(), -0.5..rows.len() as f64 - 0.5)?;
-    let name = |place: &f64| {
-        // A group's middle is a whole number, and so is its label's place: 0 at the bottom.
-        let from_top = rows.len().checked_sub(1 + place.round() as usize);
-        from_top.map_or_else(String::new, |index| rows[index].operation.clone())
-    };
     chart
         .configure_mesh()
         .disable_y_mesh()
         .y_labels(rows.len() + 1)
-        .y_label_formatter(&name)
+        .y_label_formatter(&|place| operation_at(rows, *place))
         .x_label_formatter(&|count| format!("{count:.0}"))
         .draw()?;
     for (index, name) in std::iter::once("Vitrine").chain(System::ALL.map(System::name)).enumerate()
     {
         let colour = COLOURS[index];
         let bar = |(place, row): (usize, &&Row)| {
-            let count = if index == 0 {
-                Some(row.median)
-            } else {
-                anchors.of(&row.operation)?.on(System::ALL[index - 1])
-            };
-            let middle = (rows.len() - 1 - place) as f64;
-            // Five bars a group, the first at the top, and a gap between groups.
-            let top = middle + 0.45 - 0.18 * index as f64;
-            let corners = [(SCALE.start, top), (count?.get().max(SCALE.start), top - 0.17)];
+            let corners = bar(middle(rows, place), index, count(row, anchors, index)?);
             Some(Rectangle::new(corners, colour.filled()))
         };
         chart
@@ -102,14 +92,20 @@ fn bars(area: &Area<'_>, rows: &[&Row], anchors: &Anchors) -> Drawn {
             .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.filled()));
     }
     let target = |(place, row): (usize, &&Row)| {
-        let middle = (rows.len() - 1 - place) as f64;
-        let target = row.target?.get();
+        let (middle, target) = (middle(rows, place), row.target?.get());
         Some(PathElement::new([(target, middle - 0.47), (target, middle + 0.47)], BLACK))
     };
     chart
         .draw_series(rows.iter().enumerate().filter_map(target))?
         .label("target")
         .legend(|(x, y)| PathElement::new([(x + 6, y - 6), (x + 6, y + 6)], BLACK));
+    legend(&mut chart)
+}
+
+/// A chart of bars: a logarithmic scale to the right, groups from the bottom up.
+type Bars<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<LogCoord<f64>, RangedCoordf64>>;
+
+fn legend<'a, 'b: 'a>(chart: &mut Bars<'a, 'b>) -> Drawn {
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::UpperRight)
@@ -117,6 +113,33 @@ fn bars(area: &Area<'_>, rows: &[&Row], anchors: &Anchors) -> Drawn {
         .border_style(BLACK)
         .draw()?;
     Ok(())
+}
+
+/// The label at `place` of the axis: a group's middle is a whole number, 0 at the bottom.
+fn operation_at(rows: &[&Row], place: f64) -> String {
+    let from_top = rows.len().checked_sub(1 + place.round() as usize);
+    from_top.map_or_else(String::new, |index| rows[index].operation.clone())
+}
+
+/// The middle of the group of bars at `place`, counted from the top.
+fn middle(rows: &[&Row], place: usize) -> f64 {
+    (rows.len() - 1 - place) as f64
+}
+
+/// What an operation costs: in Vitrine for index 0, then in the other systems.
+fn count(row: &Row, anchors: &Anchors, index: usize) -> Option<f64> {
+    let count = match index {
+        0 => Some(row.median),
+        _ => anchors.of(&row.operation)?.on(System::ALL[index - 1]),
+    };
+    Some(count?.get())
+}
+
+/// The corners of bar `index` in a group: five bars, the first at the top, and a gap to the next
+/// group.
+fn bar(middle: f64, index: usize, count: f64) -> [(f64, f64); 2] {
+    let top = middle + 0.45 - 0.18 * index as f64;
+    [(SCALE.start, top), (count.max(SCALE.start), top - 0.17)]
 }
 
 /// A line for each operation over how many there are of something.

@@ -19,7 +19,8 @@ pub struct Row {
     pub max: Figure,
     /// How often it was repeated.
     pub iterations: u32,
-    /// Translations of single pages that the kernel dropped, for one operation; if that was counted.
+    /// Translations of single pages that the kernel dropped, for one operation; if that was
+    /// counted.
     pub flushes: Option<Figure>,
     /// Loads of CR3, likewise.
     pub cr3_loads: Option<Figure>,

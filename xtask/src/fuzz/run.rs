@@ -1,4 +1,4 @@
-//! One boot of the fuzzer, and what came of it.
+//! One boot of the fuzzer, and its outcome.
 
 use std::fmt;
 use std::fs;
@@ -46,7 +46,7 @@ pub enum Ran {
         finding: Finding,
         /// In which batch, if any had begun.
         batch: Option<u32>,
-        /// The line that tells of it.
+        /// The line that reports it.
         line: String,
     },
 }
@@ -182,7 +182,8 @@ fn judge(end: End, output: &str) -> Ran {
         let message = message.chars().filter(|c| !c.is_ascii_digit()).collect();
         return found(Finding::KernelPanic(message), line);
     }
-    // A member that jumps into the middle of the program may print anything; the supervisor's line comes with its status.
+    // A member that jumps into the middle of the program may print anything; the supervisor's line
+    // comes with its status.
     if verdict == Verdict::Exited(1)
         && let Some(line) = lines().rfind(|line| line.starts_with(FINDING))
     {

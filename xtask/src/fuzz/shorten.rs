@@ -1,11 +1,13 @@
-//! Which steps of a batch a finding needs: halves, then smaller and smaller pieces, are left out while it is still shown.
+//! Which steps of a batch a finding needs: halves, then smaller and smaller pieces, are left out
+//! while it is still shown.
 //!
-//! This is delta debugging (Zeller and Hildebrandt, 2002) with one difference: what is kept is a few runs of neighbours,
-//! because the fuzzer is told what to leave out as ranges.
+//! This is delta debugging (Zeller and Hildebrandt, 2002) with one difference: the steps that are
+//! kept form a few runs of neighbours, because the fuzzer takes the steps to leave out as ranges.
 
 use anyhow::Result;
 
-/// The most ranges that the fuzzer takes, and the most bytes that the kernel's command line has room for.
+/// The most ranges that the fuzzer takes, and the most bytes that the kernel's command line has
+/// room for.
 const RANGES: usize = 64;
 const BYTES: usize = 800;
 /// Behind every step that there can be.
@@ -36,7 +38,8 @@ impl Step {
     }
 }
 
-/// The ranges of all steps but these, as the fuzzer's `--drop` takes them. `None`: there are more than it takes.
+/// The ranges of all steps but these, as the fuzzer's `--drop` takes them. `None`: there are more
+/// than it takes.
 #[must_use]
 pub fn left_out(kept: &[Step]) -> Option<String> {
     let mut kept: Vec<u32> = kept.iter().map(|step| step.0).collect();

@@ -1,6 +1,8 @@
-//! An entry of a page directory or page table, as the manual has it (Intel SDM vol. 3A, tables 4-4 to 4-6).
+//! An entry of a page directory or page table, as the manual has it (Intel SDM vol. 3A, tables 4-4
+//! to 4-6).
 //!
-//! This is the oracle's own decoder. It shares none with the kernel, so that one mistake does not hide another.
+//! This is the oracle's own decoder. It shares none with the kernel, so that one mistake does not
+//! hide another.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! A machine that was kept because it violated a rule: its RAM, its registers, and the kernel it ran.
+//! A machine that was kept because it violated a rule: its RAM, its registers, and the kernel it
+//! ran.
 
 use std::fs;
 use std::path::Path;

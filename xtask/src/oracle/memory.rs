@@ -1,4 +1,5 @@
-//! Physical memory of a stopped machine, read from the file that is its RAM; and words of it by physical address.
+//! Physical memory of a stopped machine, read from the file that is its RAM; and words of it by
+//! physical address.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -43,7 +44,7 @@ impl Memory {
         self.frames
     }
 
-    /// Forgets what was read: the machine has run since.
+    /// Drops what was read: the machine has run since then.
     pub fn forget(&mut self) {
         self.read.get_mut().clear();
     }
@@ -88,7 +89,8 @@ impl Memory {
         let bytes = read.entry(frame).or_insert_with(|| {
             let mut bytes = Box::new([0xFF; PAGE as usize]);
             if frame < self.frames {
-                // A frame that cannot be read keeps its ones, which no rule takes for memory of the kernel's.
+                // A frame that cannot be read keeps its ones, which no rule takes for memory of the
+                // kernel's.
                 let _ = self.file.read_exact_at(&mut bytes[..], u64::from(frame) * u64::from(PAGE));
             }
             bytes

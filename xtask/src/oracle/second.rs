@@ -1,5 +1,5 @@
-//! A second opinion: the emulator walks the loaded directory itself, and prints each page with its frame (`info tlb`) and
-//! each range of pages with its rights (`info mem`).
+//! A second opinion: the emulator walks the loaded directory itself, and prints each page with its
+//! frame (`info tlb`) and each range of pages with its rights (`info mem`).
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,8 @@ struct Rights {
     write: bool,
 }
 
-/// Compares our walk of the loaded directory with what the emulator printed; adds a sentence for each difference.
+/// Compares our walk of the loaded directory with what the emulator printed; adds a sentence for
+/// each difference.
 pub fn compare(memory: &Memory, registers: Registers, shown: &Shown, violations: &mut Vec<String>) {
     let ours = walk(memory, registers.cr3 / PAGE);
     compare_frames(&ours, &frames(&shown.pages), violations);

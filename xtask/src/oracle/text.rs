@@ -1,4 +1,5 @@
-//! What the kernel's image says about the kernel in memory: its read-only pages, and where the table for debuggers is.
+//! What the kernel's image says about the kernel in memory: its read-only pages, and where the
+//! table for debuggers is.
 
 use std::fs;
 use std::path::Path;
@@ -44,7 +45,8 @@ impl KernelText {
         for segment in elf.segments() {
             let SegmentFlags::Elf { p_flags, .. } = segment.flags() else { continue };
             let start = u32::try_from(segment.address())?;
-            // The code that runs before paging lies below the kernel's half, and is dropped after the boot.
+            // The code that runs before paging lies below the kernel's half, and is dropped after
+            // the boot.
             if p_flags.0 & WRITABLE != 0 || start < abi::layout::KERNEL_BASE {
                 continue;
             }

@@ -17,7 +17,8 @@ use super::world::Registers;
 use crate::machine::{Machine, Serial};
 use crate::{command, leash};
 
-/// How often a machine that stands in its kernel is let go for a moment before that counts as a miss.
+/// How often a machine that stands in its kernel is let go for a moment before that counts as a
+/// miss.
 const TRIES: u32 = 200;
 
 /// A running machine. Dropping it ends the emulator.
@@ -31,7 +32,7 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Boots a machine. Its serial line is kept; nothing is typed.
+    /// Boots a machine. Its serial line is kept, unless it is a file; nothing is typed.
     ///
     /// # Errors
     /// The emulator cannot be started or does not answer.
@@ -41,7 +42,10 @@ impl Watched {
         let machine = Machine {
             ram: Some(ram.clone()),
             monitor: Some(socket.clone()),
-            serial: Serial::Streams,
+            serial: match machine.serial {
+                file @ Serial::File(_) => file,
+                Serial::Terminal | Serial::Streams | Serial::Absent => Serial::Streams,
+            },
             ..machine
         };
         let mut qemu = machine.command();
@@ -64,8 +68,8 @@ impl Watched {
         Ok(Self { emulator, monitor, memory, output, reader, directory })
     }
 
-    /// Stops the machine where nothing of the kernel's is half done, and returns its registers. `None`: it has ended, or
-    /// stood in the kernel at every try.
+    /// Stops the machine where nothing of the kernel's is half done, and returns its registers.
+    /// `None`: it has ended, or stood in the kernel at every try.
     ///
     /// # Errors
     /// The monitor says what cannot be read.
@@ -90,7 +94,7 @@ impl Watched {
 
     /// Lets a stopped machine go on.
     pub fn go_on(&mut self) {
-        // If the emulator is gone, the next stop says so.
+        // If the emulator has ended, the next stop reports it.
         let _ = self.monitor.go_on();
     }
 

@@ -1,4 +1,5 @@
-//! What the table for debuggers says of the stopped machine: its processes, its frame records, its CPU.
+//! What the table for debuggers says of the stopped machine: its processes, its frame records, its
+//! CPU.
 
 use abi::debug::{MAGIC, Table, VERSION};
 use abi::layout::{PROCESSES, directory_index};
@@ -71,7 +72,8 @@ pub struct World<'a> {
     pub table: Table,
     /// Processes with an address space: alive or dying.
     pub processes: Vec<Process>,
-    /// Each process slot that is not free, `(id, parent)`: also those that have ended and wait to be asked.
+    /// Each process slot that is not free, `(id, parent)`: also those that have ended and wait to
+    /// be asked.
     pub known: Vec<(u32, u32)>,
     /// The slots of the current and the loaded process.
     pub current: Option<u32>,

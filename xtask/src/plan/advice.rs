@@ -5,7 +5,8 @@ use std::path::Path;
 use crate::system::{Family, Part, Rustup, System};
 use crate::toolchain::{OLDEST, OVERRIDE, Reason, choose};
 
-/// What is missing, what was found instead, what we tried, and what the user types.
+/// The text for a user whose system lacks a part: what is missing, what was found instead, what we
+/// tried, and which commands to type.
 #[must_use]
 pub fn complaint(system: &System, missing: &[Part], failures: &[String]) -> String {
     let mut lines: Vec<String> = Vec::new();

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use super::commands::{in_namespaces, remove, say};
 use super::host::Host;
-use super::{apart, remove, say};
 use crate::command;
 use crate::leash;
 use crate::progress::Ticker;
@@ -102,12 +102,12 @@ fn take(path: &str, root: &Path) -> Result<()> {
 
 /// Runs a command in namespaces of its own, and shows what it printed only if it fails.
 ///
-/// debootstrap mounts things in the root that it makes. They are gone with the namespaces, also when
-/// it is interrupted.
+/// debootstrap mounts things in the root that it makes. They are gone with the namespaces, also
+/// when it is interrupted.
 fn quietly(doing: &'static str, arguments: &[&OsStr]) -> Result<()> {
     let mut log = tempfile::tempfile().context("cannot create a temporary file")?;
     let output = || log.try_clone().context("cannot share a temporary file");
-    let mut command = apart();
+    let mut command = in_namespaces();
     command.args(arguments).stdin(Stdio::null()).stdout(output()?).stderr(output()?);
     let _ticker = Ticker::start(move |seconds| format!("still {doing} ({seconds} s)"));
     let child = leash::spawn(&mut command).with_context(|| command::cannot_start(&command))?;

@@ -2,7 +2,7 @@
 //!
 //! The kernel (for `init`), `spawn` and the pager all load programs, and all of them start here. Only the first
 //! bytes of the file are read, and the file is believed in nothing: each number is checked against the file's
-//! length and the memory map, so that whoever holds an [`Image`] adds and compares its numbers without care.
+//! length and the memory map, so that the numbers of an [`Image`] can be added and compared without another check.
 //!
 //! A segment need not begin at a page, and two may share one, so a page is put together from [`Piece`]s.
 
@@ -40,11 +40,13 @@ pub enum Rules {
 impl Rules {
     /// May a program have the pages from `first` to below `end`? Both are multiples of the page size.
     fn allow(self, first: u64, end: u64) -> bool {
-        let apart = |start: u32, stop: u32| end <= u64::from(start) || first >= u64::from(stop);
+        let disjoint = |start: u32, stop: u32| end <= u64::from(start) || first >= u64::from(stop);
         match self {
-            Self::Vitrine => end <= u64::from(STACK_START) && apart(BOOT_ARCHIVE, BOOT_ARCHIVE_END),
+            Self::Vitrine => {
+                end <= u64::from(STACK_START) && disjoint(BOOT_ARCHIVE, BOOT_ARCHIVE_END)
+            }
             Self::Jos => {
-                end <= u64::from(USER_TOP) && apart(USER_STACK_TOP - PAGE_SIZE, USER_STACK_TOP)
+                end <= u64::from(USER_TOP) && disjoint(USER_STACK_TOP - PAGE_SIZE, USER_STACK_TOP)
             }
         }
     }

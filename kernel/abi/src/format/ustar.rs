@@ -1,6 +1,6 @@
 //! How the boot archive is read: the ustar format (POSIX.1-1988), one block at a time.
 //!
-//! Pure steps over copies of blocks: the kernel reads them through its windows, programs from their own memory.
+//! Pure steps over copies of blocks: the kernel reads them through its frame slots, programs from their own memory.
 //! A member is a header block, its bytes, and zeros up to the next block. A block of zeros ends the archive.
 //! Only the first 100 bytes of a name are used: the boot archive's names are short.
 
@@ -85,7 +85,7 @@ impl Header {
     /// Reads a header block; `None` is the end of the archive.
     ///
     /// # Errors
-    /// `NotUstar`, `BadChecksum`, `BadSize`, `BadName`: as their names say.
+    /// [`ArchiveError`] names the condition of each.
     pub fn parse(block: &[u8; BLOCK as usize]) -> Result<Option<Member>, ArchiveError> {
         if block.iter().all(|byte| *byte == 0) {
             return Ok(None);

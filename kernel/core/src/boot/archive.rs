@@ -36,20 +36,38 @@ pub enum FindError {
 }
 
 impl BootArchive {
+    /// The archive, to be read on this CPU.
+    pub(crate) const fn reader<H>(self, cpu: &mut Cpu<H>) -> ArchiveReader<'_, H> {
+        ArchiveReader { archive: self, cpu }
+    }
+
+    const fn frame_of(self, offset: u32) -> Frame {
+        Frame::from_number(self.first.number() + offset / PAGE_SIZE)
+    }
+}
+
+/// An archive and the CPU on which it is read.
+pub(crate) struct ArchiveReader<'a, H> {
+    archive: BootArchive,
+    cpu: &'a mut Cpu<H>,
+}
+
+impl<H: Hardware> ArchiveReader<'_, H> {
     /// Follows the members' sizes to the end mark: whether the archive is all there. Their checksums are left to whoever
     /// reads them.
     ///
     /// # Errors
     /// `TooShort`: the archive ends within a member, or without an end mark. `Archive`: a header is none.
-    pub(crate) fn check<H: Hardware>(self, cpu: &mut Cpu<H>) -> Result<(), FindError> {
+    pub(crate) fn check(&mut self) -> Result<(), FindError> {
         let mut at = 0;
         loop {
-            let rest = self.length.checked_sub(at).and_then(|rest| rest.checked_sub(ustar::BLOCK));
+            let rest =
+                self.archive.length.checked_sub(at).and_then(|rest| rest.checked_sub(ustar::BLOCK));
             let rest = rest.ok_or(FindError::TooShort)?;
-            if self.word(cpu, at) == 0 {
-                return self.check_end(cpu, at);
+            if self.word(at) == 0 {
+                return self.check_end(at);
             }
-            let words = Header::WORDS.map(|place| self.word(cpu, at + place));
+            let words = Header::WORDS.map(|place| self.word(at + place));
             let size = Header::size(words).map_err(FindError::Archive)?;
             if rest < size {
                 return Err(FindError::TooShort);
@@ -59,38 +77,34 @@ impl BootArchive {
     }
 
     /// The block at `at`, whose first word is 0, is all zeros.
-    fn check_end<H: Hardware>(self, cpu: &mut Cpu<H>, at: u32) -> Result<(), FindError> {
-        if (0..ustar::BLOCK).step_by(4).all(|offset| self.word(cpu, at + offset) == 0) {
+    fn check_end(&mut self, at: u32) -> Result<(), FindError> {
+        if (0..ustar::BLOCK).step_by(4).all(|offset| self.word(at + offset) == 0) {
             return Ok(());
         }
         let mut block = [0; ustar::BLOCK as usize];
-        self.read(cpu, at, &mut block);
+        self.read(at, &mut block);
         Err(FindError::Archive(Header::parse(&block).err().unwrap_or(ArchiveError::BadName)))
     }
 
     /// The word at a multiple of 4.
-    fn word<H: Hardware>(self, cpu: &mut Cpu<H>, at: u32) -> u32 {
-        cpu.hardware.read_frame(self.frame_of(at), at % PAGE_SIZE / 4)
+    fn word(&mut self, at: u32) -> u32 {
+        self.cpu.hardware.read_frame(self.archive.frame_of(at), at % PAGE_SIZE / 4)
     }
 
     /// Finds a member, each header checked on the way.
-    pub(crate) fn find<H: Hardware>(
-        self,
-        cpu: &mut Cpu<H>,
-        name: &str,
-    ) -> Result<Extent, FindError> {
+    pub(crate) fn find(&mut self, name: &str) -> Result<Extent, FindError> {
         let mut at = 0;
         loop {
-            if self.length.checked_sub(at).is_none_or(|rest| rest < ustar::BLOCK) {
+            if self.archive.length.checked_sub(at).is_none_or(|rest| rest < ustar::BLOCK) {
                 return Err(FindError::TooShort);
             }
             let mut block = [0; ustar::BLOCK as usize];
-            self.read(cpu, at, &mut block);
+            self.read(at, &mut block);
             let Some(member) = Header::parse(&block).map_err(FindError::Archive)? else {
                 return Err(FindError::NoSuchMember);
             };
             let extent = Extent { offset: at + ustar::BLOCK, length: member.size };
-            if self.length - extent.offset < extent.length {
+            if self.archive.length - extent.offset < extent.length {
                 return Err(FindError::TooShort);
             }
             if member.name() == name {
@@ -101,11 +115,11 @@ impl BootArchive {
     }
 
     /// Copies bytes out of the archive, from a multiple of 4 on: members begin at blocks.
-    pub(crate) fn read<H: Hardware>(self, cpu: &mut Cpu<H>, offset: u32, bytes: &mut [u8]) {
+    pub(crate) fn read(&mut self, offset: u32, bytes: &mut [u8]) {
         debug_assert!(offset.is_multiple_of(4));
         let mut at = offset;
         let mut next = || {
-            let word = cpu.hardware.read_frame(self.frame_of(at), at % PAGE_SIZE / 4);
+            let word = self.cpu.hardware.read_frame(self.archive.frame_of(at), at % PAGE_SIZE / 4);
             at += 4;
             word.to_le_bytes()
         };
@@ -117,34 +131,28 @@ impl BootArchive {
     }
 
     /// Copies a piece of a file into a frame: whole words where both sides are aligned, single bytes elsewhere.
-    pub(crate) fn copy_piece<H: Hardware>(
-        self,
-        cpu: &mut Cpu<H>,
-        file: Extent,
-        piece: Piece,
-        frame: Frame,
-    ) {
+    pub(crate) fn copy_piece(&mut self, file: Extent, piece: Piece, frame: Frame) {
         let mut done = 0;
         while done < piece.length {
             let source = file.offset + piece.file_offset + done;
-            let source_frame = self.frame_of(source);
+            let source_frame = self.archive.frame_of(source);
             let (here, there) = (piece.page_offset + done, source % PAGE_SIZE);
             let length = (PAGE_SIZE - there).min(piece.length - done);
             if here.is_multiple_of(4) && there.is_multiple_of(4) && length >= 4 {
-                cpu.hardware.copy_words((frame, here / 4), (source_frame, there / 4), length / 4);
+                self.cpu.hardware.copy_words(
+                    (frame, here / 4),
+                    (source_frame, there / 4),
+                    length / 4,
+                );
                 done += length & !3;
             } else {
-                let byte = cpu.hardware.read_frame(source_frame, there / 4).to_le_bytes()
+                let byte = self.cpu.hardware.read_frame(source_frame, there / 4).to_le_bytes()
                     [(there % 4) as usize];
-                let mut word = cpu.hardware.read_frame(frame, here / 4).to_le_bytes();
+                let mut word = self.cpu.hardware.read_frame(frame, here / 4).to_le_bytes();
                 word[(here % 4) as usize] = byte;
-                cpu.hardware.write_frame(frame, here / 4, u32::from_le_bytes(word));
+                self.cpu.hardware.write_frame(frame, here / 4, u32::from_le_bytes(word));
                 done += 1;
             }
         }
-    }
-
-    const fn frame_of(self, offset: u32) -> Frame {
-        Frame::from_number(self.first.number() + offset / PAGE_SIZE)
     }
 }

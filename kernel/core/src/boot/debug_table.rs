@@ -9,34 +9,34 @@ use abi::debug::{MAGIC, Table, VERSION};
 use abi::layout::{PAGE_SIZE, PROCESSES};
 use abi::trace::{EVENTS, Event};
 
-use crate::cpu::Cpu;
+use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::state::process::{Process, State};
 
-impl Kernel {
+impl<H: Hardware> Kernel<H> {
     /// Describes the kernel's tables where they lie now. `records` is the address of the frame records.
     ///
     /// The words about the boot archive are 0: whoever loaded the archive fills them in.
     #[must_use]
-    pub fn describe<H>(&self, cpu: &Cpu<H>, records: u32) -> Table {
+    pub fn describe(&self, records: u32) -> Table {
         let (first, frames) = self.dma.extent();
         Table {
             magic: MAGIC,
             version: VERSION,
             size: size_of::<Table>() as u32,
-            kernel_directory: cpu.kernel_directory.number() * PAGE_SIZE,
+            kernel_directory: self.cpu.kernel_directory.number() * PAGE_SIZE,
             slots: address(self.processes.slots()),
             slot_size: size_of::<Process>() as u32,
             slot_count: PROCESSES,
             slot_state: offset_of!(Process, state) as u32,
             slot_directory: offset_of!(Process, directory) as u32,
-            slot_pager: offset_of!(Process, pager) as u32,
-            slot_mapped: offset_of!(Process, mapped) as u32,
+            slot_pager: offset_of!(Process, paging.pager) as u32,
+            slot_mapped: offset_of!(Process, memory.mapped) as u32,
             facts: address(self.processes.facts()),
             frames: records,
             frame_count: self.frames.records_count(),
-            current: address(&cpu.current),
-            loaded: address(&cpu.loaded),
+            current: address(&self.cpu.current),
+            loaded: address(&self.cpu.loaded),
             archive_first: 0,
             archive_frames: 0,
             empty_view_table: self.empty_view.map_or(0, |view| view.table.number()),

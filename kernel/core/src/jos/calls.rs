@@ -8,17 +8,16 @@ use abi::process_info::Status;
 use abi::registers::UserRegisters;
 use abi::{Error, Permissions, ProcessId, UserPage};
 
-use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::state::process::{Index, State, Unfinished};
 
-impl Kernel {
+impl<H: Hardware> Kernel<H> {
     /// A JOS call of the current process, by `int 0x30`.
-    pub(crate) fn jos_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) {
+    pub(crate) fn jos_call(&mut self, caller: Index) {
         let mut number = self.processes[caller].registers.eax;
         if self.processes[caller].numbering != Numbering::Lab5 {
-            let Some(lab5) = self.number_of_another_lab(cpu, caller) else { return };
+            let Some(lab5) = self.number_of_another_lab(caller) else { return };
             number = lab5;
         }
         let r = &self.processes[caller].registers;
@@ -27,19 +26,19 @@ impl Kernel {
         if !matches!(call, Ok(JosCall::Cputs { .. } | JosCall::EnvDestroy { .. })) {
             self.processes[caller].unfinished = Unfinished::None;
         }
-        if let Err(error) = call.and_then(|call| self.dispatch_jos(cpu, caller, call)) {
-            self.refuse_jos(cpu, caller, error);
+        if let Err(error) = call.and_then(|call| self.dispatch_jos(caller, call)) {
+            self.refuse_jos(caller, error);
         }
     }
 
     /// As [`Kernel::refuse`], with JOS's numbers.
     #[cold]
     #[inline(never)]
-    fn refuse_jos<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index, error: Error) {
+    fn refuse_jos(&mut self, caller: Index, error: Error) {
         if error == Error::OutOfFrames {
-            return self.short_of_frames(cpu, caller);
+            return self.short_of_frames(caller);
         }
-        if !self.waits_for_bound(cpu, caller, error) {
+        if !self.waits_for_bound(caller, error) {
             let process = &mut self.processes[caller];
             process.registers.eax = process.numbering.error(error);
         }
@@ -49,14 +48,10 @@ impl Kernel {
     /// Apart, so that calls in lab 5's numbering pay for one comparison only.
     #[cold]
     #[inline(never)]
-    fn number_of_another_lab<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-    ) -> Option<u32> {
+    fn number_of_another_lab(&mut self, caller: Index) -> Option<u32> {
         let numbering = self.processes[caller].numbering;
         if numbering == Numbering::Lab3 {
-            self.report_call_of_lab_3(cpu);
+            self.report_call_of_lab_3();
         }
         let registers = &mut self.processes[caller].registers;
         let number = numbering.lab5(registers.eax);
@@ -66,27 +61,9 @@ impl Kernel {
         number
     }
 
-    /// The JOS call in a process's saved registers.
-    ///
-    /// # Errors
-    /// `InvalidArgument`: no JOS call has this number.
-    #[inline]
-    pub(crate) fn jos_call_of(&self, caller: Index) -> Result<JosCall, Error> {
-        let r = &self.processes[caller].registers;
-        let number = self.processes[caller].numbering.lab5(r.eax);
-        number
-            .and_then(|number| JosCall::decode(number, [r.edx, r.ecx, r.ebx, r.edi, r.esi]))
-            .ok_or(Error::InvalidArgument)
-    }
-
-    fn dispatch_jos<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        call: JosCall,
-    ) -> Result<(), Error> {
+    fn dispatch_jos(&mut self, caller: Index, call: JosCall) -> Result<(), Error> {
         match call {
-            JosCall::Cputs { address, length } => self.cputs(cpu, caller, address, length),
+            JosCall::Cputs { address, length } => self.cputs(caller, address, length),
             JosCall::Cgetc => {
                 let byte = self.console.pop().map_or(0, u32::from);
                 self.answer_jos(caller, byte)
@@ -95,16 +72,16 @@ impl Kernel {
                 let id = self.processes[caller].name().bits();
                 self.answer_jos(caller, id)
             }
-            JosCall::EnvDestroy { env } => self.env_destroy(cpu, caller, env),
+            JosCall::EnvDestroy { env } => self.env_destroy(caller, env),
             JosCall::PageAlloc { env, va, perm } => {
                 let index = self.jos_target(caller, env)?;
                 let (page, permissions) = (UserPage::new(va)?, jos_permissions(perm)?);
-                if self.waits_for_room(cpu, caller, 2) {
+                if self.waits_for_room(caller, 2) {
                     return Ok(());
                 }
                 let permissions = self.processes.may_leave(caller, index, permissions);
-                let space = self.space(cpu, index);
-                self.memory(cpu).allocate(space, page, permissions)?;
+                let space = self.space(index);
+                self.memory().allocate(space, page, permissions)?;
                 self.succeed(caller)
             }
             JosCall::PageMap { source, source_va, destination, destination_va, perm } => {
@@ -112,40 +89,38 @@ impl Kernel {
                 let to = self.jos_target(caller, destination)?;
                 let (source, page) = (UserPage::new(source_va)?, UserPage::new(destination_va)?);
                 let permissions = self.processes.may_leave(caller, to, jos_permissions(perm)?);
-                if self.waits_for_room(cpu, caller, 1) {
+                if self.waits_for_room(caller, 1) {
                     return Ok(());
                 }
-                let (from, to) = self.spaces(cpu, from, to);
-                self.memory(cpu).map(from, source, to, page, permissions)?;
+                let (from, to) = self.spaces(from, to);
+                self.memory().map(from, source, to, page, permissions)?;
                 self.succeed(caller)
             }
             JosCall::PageUnmap { env, va } => {
                 let index = self.jos_target(caller, env)?;
                 let page = UserPage::new(va)?;
-                let space = self.space(cpu, index);
-                self.memory(cpu).unmap(space, page, Permissions::empty())?;
+                let space = self.space(index);
+                self.memory().unmap(space, page, Permissions::empty())?;
                 self.succeed(caller)
             }
-            JosCall::Exofork => self.exofork(cpu, caller),
-            JosCall::EnvSetStatus { env, status } => self.env_set_status(cpu, caller, env, status),
-            JosCall::EnvSetTrapframe { env, frame } => {
-                self.env_set_trapframe(cpu, caller, env, frame)
-            }
+            JosCall::Exofork => self.exofork(caller),
+            JosCall::EnvSetStatus { env, status } => self.env_set_status(caller, env, status),
+            JosCall::EnvSetTrapframe { env, frame } => self.env_set_trapframe(caller, env, frame),
             JosCall::EnvSetPgfaultUpcall { env, entry } => {
                 let index = self.jos_target(caller, env)?;
-                self.processes[index].handler = entry;
+                self.processes[index].paging.handler = entry;
                 self.processes.facts_of(index).handler = entry;
                 self.succeed(caller)
             }
             JosCall::Yield => {
-                self.yield_cpu(cpu, caller);
+                self.yield_cpu(caller);
                 Ok(())
             }
             JosCall::IpcTrySend { env, value, va, perm } => {
-                self.ipc_try_send(cpu, caller, env, (value, va, perm))
+                self.ipc_try_send(caller, env, (value, va, perm))
             }
-            JosCall::IpcRecv { va } => self.ipc_recv(cpu, caller, va),
-            JosCall::TimeMsec => self.time_msec(cpu, caller),
+            JosCall::IpcRecv { va } => self.ipc_recv(caller, va),
+            JosCall::TimeMsec => self.time_msec(caller),
         }
     }
 
@@ -155,8 +130,8 @@ impl Kernel {
     }
 
     #[inline(never)]
-    fn time_msec<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) -> Result<(), Error> {
-        let milliseconds = cpu.hardware.now() / 1000;
+    fn time_msec(&mut self, caller: Index) -> Result<(), Error> {
+        let milliseconds = self.cpu.hardware.now() / 1000;
         self.answer_jos(caller, milliseconds as u32)
     }
 
@@ -167,26 +142,21 @@ impl Kernel {
 
     /// The child's slot is free when the call returns, as in JOS: the call restarts until its memory is gone, and nobody
     /// has to wait for the child, however it was made.
-    fn env_destroy<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        env: u32,
-    ) -> Result<(), Error> {
+    fn env_destroy(&mut self, caller: Index, env: u32) -> Result<(), Error> {
         let child = match core::mem::take(&mut self.processes[caller].unfinished) {
             Unfinished::EnvDestroy { child } if child.bits() == env => child,
             Unfinished::EnvDestroy { .. } | Unfinished::Cputs { .. } | Unfinished::None => {
                 let index = self.jos_target(caller, env)?;
                 if index == caller {
-                    self.end(cpu, caller, 0, Reason::Exited);
+                    self.end(caller, 0, Reason::Exited);
                     return Ok(());
                 }
                 self.processes.forget_child(index);
-                self.end(cpu, index, 0, Reason::Destroyed);
+                self.end(index, 0, Reason::Destroyed);
                 self.processes[index].name()
             }
         };
-        if self.is_dying(child) && self.teardown_slice(cpu) {
+        if self.is_dying(child) && self.teardown_slice() {
             self.processes[caller].unfinished = Unfinished::EnvDestroy { child };
             self.restart(caller);
             return Ok(());
@@ -200,12 +170,12 @@ impl Kernel {
     }
 
     /// Slots are reused in JOS's order: the call restarts until every process that has ended has given back its own.
-    fn exofork<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) -> Result<(), Error> {
-        if self.teardown_slice(cpu) {
+    fn exofork(&mut self, caller: Index) -> Result<(), Error> {
+        if self.teardown_slice() {
             self.restart(caller);
             return Ok(());
         }
-        let child = self.create(cpu, Some(caller), false).map_err(|error| {
+        let child = self.create(Some(caller), false).map_err(|error| {
             // JOS has two errors for this call: no slot, and no frame. A bound on processes is like having no slot.
             let is_full = error == Error::QuotaExceeded && self.processes.met_bound_on_processes();
             if is_full && !self.processes.met_bound_gives_way() {
@@ -214,20 +184,14 @@ impl Kernel {
                 error
             }
         })?;
-        self.copy_registers(cpu, caller, child);
+        self.copy_registers(caller, child);
         self.processes[child].registers.eax = 0;
         self.processes[child].numbering = self.processes[caller].numbering;
         let id = self.processes[child].name().bits();
         self.answer_jos(caller, id)
     }
 
-    fn env_set_status<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        env: u32,
-        status: u32,
-    ) -> Result<(), Error> {
+    fn env_set_status(&mut self, caller: Index, env: u32, status: u32) -> Result<(), Error> {
         let index = self.jos_target(caller, env)?;
         self.processes[caller].registers.eax = 0;
         if status == Status::Runnable as u32 {
@@ -236,7 +200,7 @@ impl Kernel {
             // JOS has one word for "stopped" and for "waits in ipc_recv", so stopping a receiver changes nothing there:
             // the next send makes it runnable.
             if self.processes[index].state != State::JosReceiving {
-                self.stop(cpu, index);
+                self.stop(index);
             }
         } else {
             return Err(Error::InvalidArgument);
@@ -245,17 +209,11 @@ impl Kernel {
     }
 
     /// The record's selectors are ignored: a program's are always the flat user ones.
-    fn env_set_trapframe<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        env: u32,
-        frame: u32,
-    ) -> Result<(), Error> {
+    fn env_set_trapframe(&mut self, caller: Index, env: u32, frame: u32) -> Result<(), Error> {
         let index = self.jos_target(caller, env)?;
-        let space = self.space(cpu, caller);
-        if let Err(fault) = self.memory(cpu).check_user(space, frame, TRAPFRAME_WORDS * 4, false) {
-            self.fault_of_jos_call(cpu, caller, fault);
+        let space = self.space(caller);
+        if let Err(fault) = self.memory().check_user(space, frame, TRAPFRAME_WORDS * 4, false) {
+            self.fault_of_jos_call(caller, fault);
             return Ok(());
         }
         if index != caller
@@ -264,7 +222,7 @@ impl Kernel {
             // The answer to the native call that the child waits in would overwrite the new registers.
             return Err(Error::InvalidArgument);
         }
-        let mut word = |offset: u32| cpu.hardware.read_user(frame + offset);
+        let mut word = |offset: u32| self.cpu.hardware.read_user(frame + offset);
         let selector = word(52) & 0xFFFF;
         let registers = UserRegisters {
             edi: word(0),
@@ -280,20 +238,19 @@ impl Kernel {
         };
         self.processes[index].set_registers(registers);
         if !PLAUSIBLE_CODE_SELECTORS.contains(&selector) {
-            self.hint_at_lab_4(cpu, caller);
+            self.hint_at_lab_4(caller);
         }
         if index == caller { Ok(()) } else { self.succeed(caller) }
     }
 
-    fn ipc_try_send<H: Hardware>(
+    fn ipc_try_send(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         env: u32,
         (value, va, perm): (u32, u32, u32),
     ) -> Result<(), Error> {
         // Before anything is decided: a teardown may wake processes.
-        if self.waits_for_room(cpu, caller, 1) {
+        if self.waits_for_room(caller, 1) {
             return Ok(());
         }
         let to = self.processes.resolve(caller, Target::new(env)?)?;
@@ -302,7 +259,7 @@ impl Kernel {
         }
         let mut received = 0;
         if va < USER_TOP {
-            received = self.send_jos_page(cpu, (caller, to), va, perm)?;
+            received = self.send_jos_page((caller, to), va, perm)?;
         }
         let sender = self.processes[caller].name().bits();
         let facts = self.processes.facts_of(to);
@@ -316,9 +273,8 @@ impl Kernel {
     }
 
     /// Checks a page that is sent, and maps it if the receiver wants one; returns the permissions it arrives with.
-    fn send_jos_page<H: Hardware>(
+    fn send_jos_page(
         &mut self,
-        cpu: &mut Cpu<H>,
         (from, to): (Index, Index),
         va: u32,
         perm: u32,
@@ -326,8 +282,8 @@ impl Kernel {
         let (source, permissions) = (UserPage::new(va)?, jos_permissions(perm)?);
         let permissions = self.processes.may_leave(from, to, permissions);
         let wanted = self.processes.facts_of(to).receive_page;
-        let (from, to) = self.spaces(cpu, from, to);
-        let mut memory = self.memory(cpu);
+        let (from, to) = self.spaces(from, to);
+        let mut memory = self.memory();
         let leaf = memory.leaf(from, source);
         if !leaf.is_present() {
             return Err(Error::NotMapped);
@@ -343,19 +299,14 @@ impl Kernel {
         Ok(REQUIRED | permissions.bits())
     }
 
-    fn ipc_recv<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        va: u32,
-    ) -> Result<(), Error> {
+    fn ipc_recv(&mut self, caller: Index, va: u32) -> Result<(), Error> {
         if va < USER_TOP {
             UserPage::new(va)?;
         }
         let facts = self.processes.facts_of(caller);
         facts.receiving = 1;
         facts.receive_page = va;
-        self.block(cpu, caller, State::JosReceiving);
+        self.block(caller, State::JosReceiving);
         Ok(())
     }
 }

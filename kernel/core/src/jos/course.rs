@@ -13,43 +13,21 @@
 //! Not done here: JOS's order of slots in general. The queue is first in, first out.
 
 use abi::ProcessId;
+use abi::fault::BREAKPOINT;
 use abi::jos::Numbering;
 
-use crate::cpu::Cpu;
 use crate::hardware::Hardware;
-use crate::kernel::Kernel;
+use crate::kernel::{After, Kernel};
 use crate::state::process::Index;
 use crate::state::process_table::QueueName;
 
-/// The breakpoint vector, which `int3` raises.
-const BREAKPOINT: u32 = 3;
 /// The slot of the first program.
 const FIRST: Index = Index::new(0);
 
-/// The programs that the command line names, and the first of them that failed. All zero bytes at the beginning.
-pub(crate) struct Programs {
-    /// They are in the slots below this one.
-    count: usize,
-    /// The slot of the first that ended with another status than 0. It means nothing while `status` is 0.
-    failed: usize,
-    /// The status of that program; 0 while there is none.
-    status: u8,
-}
-
-impl Programs {
-    /// No programs.
-    pub(crate) const NONE: Self = Self { count: 0, failed: 0, status: 0 };
-}
-
-impl Kernel {
+impl<H: Hardware> Kernel<H> {
     /// Does the machine run JOS programs instead of `init`?
     pub(crate) const fn is_course(&self) -> bool {
         self.first.is_none()
-    }
-
-    /// A program of the command line has been made.
-    pub(crate) const fn count_program(&mut self) {
-        self.programs.count += 1;
     }
 
     /// Is the first program one of lab 3, by its `abi=`?
@@ -68,27 +46,22 @@ impl Kernel {
 
     /// Has the only process of a machine that may be one of lab 3 ended, in a run that is told as JOS tells it?
     pub(crate) fn only_process_has_ended(&self) -> bool {
-        self.report_as_jos && self.may_be_lab_3() && !self.processes[FIRST].is_alive()
-    }
-
-    /// With which status the machine ends when nothing can run any more.
-    pub(crate) const fn course_status(&self) -> u8 {
-        if self.report_as_jos { 0 } else { self.programs.status }
+        self.course.reports && self.may_be_lab_3() && !self.processes[FIRST].is_alive()
     }
 
     /// A process of a course machine has ended.
     #[cold]
     #[inline(never)]
-    pub(crate) fn end_of_course_process<H: Hardware>(&mut self, cpu: &Cpu<H>, index: Index) {
-        let (slot, status) = (index.slot(), self.processes[index].status as u8);
+    pub(crate) fn course_process_ended(&mut self, index: Index) {
+        let (slot, status) = (index.slot(), self.processes[index].exit.status as u8);
         // A program is the first process in its slot; what comes later in the slot is somebody's child.
-        let is_program = slot < self.programs.count
+        let is_program = slot < self.course.count
             && self.processes[index].name() == ProcessId::first(slot as u32);
-        let is_earlier = self.programs.status == 0 || slot < self.programs.failed;
+        let is_earlier = self.course.status == 0 || slot < self.course.failed;
         if is_program && status != 0 && is_earlier {
-            (self.programs.failed, self.programs.status) = (slot, status);
+            (self.course.failed, self.course.status) = (slot, status);
         }
-        if cpu.current.is_none() {
+        if self.cpu.current.is_none() {
             self.lowest_slot_first();
         }
     }
@@ -101,7 +74,7 @@ impl Kernel {
             if lowest.is_some_and(|lowest| index.slot() < lowest.slot()) {
                 lowest = next;
             }
-            next = self.processes[index].next;
+            next = self.processes[index].links.next;
         }
         if let Some(lowest) = lowest {
             self.processes.remove(QueueName::Ready, lowest);
@@ -109,16 +82,22 @@ impl Kernel {
         }
     }
 
-    /// Does this exception stop the machine, as it does in JOS, instead of ending the process?
-    pub(crate) const fn stops_in_monitor(&self, vector: u32) -> bool {
-        vector == BREAKPOINT && self.report_as_jos && self.is_course()
+    /// The current process has met an exception. JOS's monitor stops the machine at a breakpoint, and the process with it.
+    /// `false`: this is another exception, or the machine does not report as JOS does.
+    pub(crate) fn jos_exception(&mut self, index: Index, vector: u32) -> bool {
+        let stops = vector == BREAKPOINT && self.course.reports && self.is_course();
+        if stops {
+            self.report_breakpoint(index);
+            self.give_up_cpu();
+            self.ended = Some(0);
+        }
+        stops
     }
 
-    /// The current process has met a breakpoint: the machine ends, and the process with it.
-    #[cold]
-    pub(crate) fn stop_in_monitor<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) {
-        self.report_breakpoint(cpu, index);
-        self.give_up_cpu(cpu);
-        self.ended = Some(0);
+    /// No process can run any more, and none waits for time or input: a course machine ends.
+    pub(crate) fn nothing_can_run(&mut self) -> After {
+        self.report_nothing_to_run();
+        let course = &self.course;
+        After::PowerOff { status: if course.reports { 0 } else { course.status } }
     }
 }

@@ -57,7 +57,7 @@ impl Processes {
         target: Index,
         asked: Permissions,
     ) -> Permissions {
-        match self[target].pager {
+        match self[target].paging.pager {
             Some(pager) if pager != self[caller].name() => asked.difference(Permissions::PAGER),
             Some(_) | None => asked,
         }
@@ -66,13 +66,13 @@ impl Processes {
     /// Whether a page that `caller` moves keeps mark 9. It does if the caller is the pager of `to` and the page was its own,
     /// or if mark 9 means nothing in both spaces.
     pub fn carries_mark_9(&self, caller: Index, from: Index, to: Index) -> bool {
-        let is_brought = from == caller && self[to].pager == Some(self[caller].name());
+        let is_brought = from == caller && self[to].paging.pager == Some(self[caller].name());
         !self.keeps_mark_9(from) && (is_brought || !self.keeps_mark_9(to))
     }
 
     /// Whether mark 9 in this process's leaves is its pager's, and the kernel keeps the rule for it.
     pub fn keeps_mark_9(&self, process: Index) -> bool {
-        self[process].pager.is_some()
+        self[process].paging.pager.is_some()
     }
 }
 

@@ -26,6 +26,13 @@ pub(crate) struct Progress {
     pub result: Result<(), Error>,
 }
 
+impl Progress {
+    /// This progress of what was left after `done` pages, counted from the beginning.
+    pub(crate) const fn after(self, done: u32) -> Self {
+        Self { done: self.done + done, ..self }
+    }
+}
+
 /// What [`Memory::protect_range`] found before it cleared A and D.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Found {
@@ -259,7 +266,7 @@ impl<H: Hardware> Memory<'_, H> {
             && runs.0.first == runs.1.first
             && change.takes_write()
             && !self.processes.is_bounded(to.owner)
-            && !self.processes[from.owner].granted;
+            && !self.processes[from.owner].device.granted;
         let (source, target) = runs;
         let pages = source.pages;
         let fresh = forks && !self.has_table(to, target.first);
@@ -433,7 +440,7 @@ impl<H: Hardware> Memory<'_, H> {
                 self.cpu.flush_page(page);
             }
         }
-        self.processes[child].mapped += mapped;
+        self.processes[child].memory.mapped += mapped;
         debug_assert!(self.cpu.loaded == Some(parent));
         lent
     }

@@ -284,7 +284,7 @@ impl<H: Hardware> Memory<'_, H> {
         let table = self.frames.adopt(fresh);
         let entry = Entry::new(table, EntryFlags::FRESH);
         let index = slot.index();
-        self.processes[space.owner].table_groups.insert(slot);
+        self.processes[space.owner].memory.table_groups.insert(slot);
         match space.via {
             Via::Map(reach) => {
                 self.cpu.hardware.write_entry(Reach::Current, reach.window_page(index), entry);
@@ -301,7 +301,7 @@ impl<H: Hardware> Memory<'_, H> {
     /// Forgets what a view showed where directory entry `index` has changed. The absence of a table is not cached, says
     /// the manual (vol. 3A, 4.10.2.3), but some old processors did; nothing can be if the space itself is the loaded one.
     fn flush_views(&mut self, space: Space, index: u32) {
-        for view in self.processes[space.owner].views {
+        for view in self.processes[space.owner].views.of_it {
             if view.viewer.is_some() && view.viewer == self.cpu.loaded {
                 let slot = Slot::new(view.entry.into());
                 self.cpu.flush_page(Page::containing(slot.table_address(index)));

@@ -2,26 +2,17 @@
 
 use core::mem::offset_of;
 
-use abi::call::{FaultReply, PageTransfer};
-use abi::fault::{Access, FaultRecord};
+use abi::call::FaultReply;
+use abi::fault::{Access, FaultRecord, GENERAL_PROTECTION, PAGE_FAULT};
 use abi::layout::{EXCEPTION_STACK, EXCEPTION_STACK_TOP, USER_STACK_TOP};
 use abi::message::Reason;
 use abi::{Entry, EntryFlags, Error, ProcessId, Registers, UserPage};
 
-use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::memory::space::Space;
-use crate::operations::report::{GENERAL_PROTECTION, PAGE_FAULT, Unhandled};
+use crate::state::fault::{Fault, Unhandled};
 use crate::state::process::{Index, MessageBuffer, PendingRequest, State, Unfinished};
-
-/// A fault as it is told: the address, [`Access`] bits, the instruction.
-#[derive(Clone, Copy)]
-pub(crate) struct Fault {
-    pub address: u32,
-    pub access: u32,
-    pub eip: u32,
-}
 
 /// Has the process's pager got the page? Then nobody else can bring it, the process's own handler least of all, whose
 /// code and stack may be away as well. So the pager is asked first: the access is repeated then, and if there is still
@@ -39,79 +30,51 @@ const fn is_absent(leaf: Entry) -> bool {
 }
 
 /// Exit status of a process that an exception ended: 128 and the vector.
-const KILLED: u32 = 128;
+pub(crate) const KILLED: u32 = 128;
 /// Length of `int 0x30` and of `sysenter`: how far a call that restarts goes back.
 const TRAP_INSTRUCTION: u32 = 2;
 
-impl Kernel {
+impl<H: Hardware> Kernel<H> {
     /// A page fault of the current process.
     #[inline(always)]
-    pub(crate) fn page_fault<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) {
-        let address = cpu.hardware.fault_address();
+    pub(crate) fn page_fault(&mut self, index: Index) {
+        let address = self.cpu.hardware.fault_address();
         let Registers { error: access, eip, .. } = self.processes[index].registers;
         let fault = Fault { address, access, eip };
-        let leaf = self.leaf_at(cpu, index, address);
+        let leaf = self.leaf_at(index, address);
         // Is the access allowed by now? A translation may be cached that was never flushed because it only got wider.
         let needs = EntryFlags::PRESENT.bits() | access & Access::WRITE.bits();
         if leaf.bits() & needs == needs {
             return;
         }
-        let handler = self.processes[index].handler;
-        if handler == 0
-            || is_backed(leaf)
-            || self.enter_handler(cpu, index, fault, handler).is_err()
-        {
+        let handler = self.processes[index].paging.handler;
+        if handler == 0 || is_backed(leaf) || self.enter_handler(index, fault, handler).is_err() {
             // In words, so that the record of a fault that is handled never has to lie in memory.
-            self.reflect_words(cpu, index, address, access, eip);
+            self.reflect_words(index, address, access, eip);
         }
     }
 
     /// The leaf of the current process's page at this address; absent where no process has pages.
     #[inline(always)]
-    fn leaf_at<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, address: u32) -> Entry {
+    fn leaf_at(&mut self, index: Index, address: u32) -> Entry {
         match UserPage::containing(address) {
-            Some(page) => self.memory(cpu).leaf(Space::current(index), page),
+            Some(page) => self.memory().leaf(Space::current(index), page),
             None => Entry::ABSENT,
         }
     }
 
     /// A call of the current process met memory that it cannot use yet: the call restarts after the fault.
-    pub(crate) fn fault_of_call<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        index: Index,
-        address: u32,
-        write: bool,
-    ) {
-        let fault = self.rewind(cpu, index, address, write);
-        self.reflect(cpu, index, fault);
+    pub(crate) fn fault_of_call(&mut self, index: Index, address: u32, write: bool) {
+        let fault = self.rewind(index, address, write);
+        self.reflect(index, fault);
     }
 
-    /// As [`Kernel::fault_of_call`] for JOS calls, which never raise the caller's own handler.
-    pub(crate) fn fault_of_jos_call<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        index: Index,
-        address: u32,
-    ) {
-        let fault = self.rewind(cpu, index, address, false);
-        if !self.ask_pager(cpu, index, fault, PendingRequest::Fault { jos: true }) {
-            self.die_of_jos_call(cpu, index, address);
-        }
-    }
-
-    fn rewind<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        index: Index,
-        address: u32,
-        write: bool,
-    ) -> Fault {
+    pub(crate) fn rewind(&mut self, index: Index, address: u32, write: bool) -> Fault {
         let mut access = Access::USER;
         access.set(Access::WRITE, write);
         if let Some(page) = UserPage::containing(address) {
-            let space = self.space(cpu, index);
-            access.set(Access::PROTECTION, self.memory(cpu).is_there(space, page));
+            let space = self.space(index);
+            access.set(Access::PROTECTION, self.memory().is_there(space, page));
         }
         self.restart(index);
         Fault { address, access: access.bits(), eip: self.processes[index].registers.eip }
@@ -124,66 +87,51 @@ impl Kernel {
     }
 
     #[inline(never)]
-    fn reflect_words<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        index: Index,
-        address: u32,
-        access: u32,
-        eip: u32,
-    ) {
+    fn reflect_words(&mut self, index: Index, address: u32, access: u32, eip: u32) {
         const ERRAND: PendingRequest = PendingRequest::Fault { jos: false };
         let words = [address, access, eip, 0];
-        let asked = self.processes[index].handler == 0
+        let asked = self.processes[index].paging.handler == 0
             && self
                 .pager_of(index)
-                .is_some_and(|pager| self.ask_at_once(cpu, index, pager, ERRAND, words));
+                .is_some_and(|pager| self.ask_at_once(index, pager, ERRAND, words));
         if !asked {
-            self.reflect(cpu, index, Fault { address, access, eip });
+            self.reflect(index, Fault { address, access, eip });
         }
     }
 
     #[inline(never)]
-    fn reflect<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, fault: Fault) {
-        let leaf = self.leaf_at(cpu, index, fault.address);
-        if is_backed(leaf)
-            && self.ask_pager(cpu, index, fault, PendingRequest::Fault { jos: false })
-        {
+    fn reflect(&mut self, index: Index, fault: Fault) {
+        let leaf = self.leaf_at(index, fault.address);
+        if is_backed(leaf) && self.ask_pager(index, fault, PendingRequest::Fault { jos: false }) {
             return;
         }
-        let handler = self.processes[index].handler;
+        let handler = self.processes[index].paging.handler;
         let why = if handler == 0 {
             Unhandled::Nobody
         } else {
-            match self.enter_handler(cpu, index, fault, handler) {
+            match self.enter_handler(index, fault, handler) {
                 Ok(()) => return,
                 Err(record) => Unhandled::NoExceptionStack { record },
             }
         };
-        if handler != 0 && is_backed(self.leaf_at(cpu, index, EXCEPTION_STACK)) {
+        if handler != 0 && is_backed(self.leaf_at(index, EXCEPTION_STACK)) {
             let access = (Access::USER | Access::WRITE).bits();
             let stack = Fault { address: EXCEPTION_STACK, access, eip: fault.eip };
-            if self.ask_pager(cpu, index, stack, PendingRequest::Fault { jos: false }) {
+            if self.ask_pager(index, stack, PendingRequest::Fault { jos: false }) {
                 return;
             }
         }
-        if self.ask_pager(cpu, index, fault, PendingRequest::Fault { jos: false }) {
+        if self.ask_pager(index, fault, PendingRequest::Fault { jos: false }) {
             return;
         }
-        self.processes[index].message_buffer.words = [fault.address, fault.access, fault.eip, 0];
-        self.die_of_fault(cpu, index, false, why);
+        self.processes[index].messages.buffer.words = [fault.address, fault.access, fault.eip, 0];
+        self.die_of_fault(index, false, why);
     }
 
     /// Pushes the record and resumes at the handler. If the exception stack is absent or full, the error says where
     /// the record would have begun.
     #[inline(always)]
-    fn enter_handler<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        index: Index,
-        fault: Fault,
-        handler: u32,
-    ) -> Result<(), u32> {
+    fn enter_handler(&mut self, index: Index, fault: Fault, handler: u32) -> Result<(), u32> {
         const RECORD: u32 = size_of::<FaultRecord>() as u32;
         let old = self.processes[index].registers.esp;
         let mut esp = EXCEPTION_STACK_TOP - RECORD;
@@ -193,7 +141,7 @@ impl Kernel {
             if old >= EXCEPTION_STACK {
                 // A nested record leaves one word for the handler's return address between itself and the older stack.
                 esp = old - 4 - RECORD;
-            } else if self.is_gap(cpu, index) {
+            } else if self.is_gap(index) {
                 // A stack that ran over into the gap below is full; starting again at its top would go on for ever.
                 return Err(esp);
             }
@@ -202,13 +150,13 @@ impl Kernel {
             }
         }
         let page = UserPage::known(EXCEPTION_STACK);
-        let leaf = self.memory(cpu).leaf(Space::current(index), page);
+        let leaf = self.memory().leaf(Space::current(index), page);
         if !leaf.contains(EntryFlags::PRESENT.union(EntryFlags::WRITE)) {
             return Err(esp);
         }
         self.processes[index].unfinished = Unfinished::None;
         let registers = &mut self.processes[index].registers;
-        let user = &mut cpu.hardware;
+        let user = &mut self.cpu.hardware;
         user.write_user_at::<{ offset_of!(FaultRecord, address) }>(esp, fault.address);
         user.write_user_at::<{ offset_of!(FaultRecord, access) }>(esp, fault.access);
         user.write_user_at::<{ offset_of!(FaultRecord, edi) }>(esp, registers.edi);
@@ -229,33 +177,29 @@ impl Kernel {
 
     /// Is the page below the exception stack absent, as it should be? A program may have mapped it, and stand there.
     #[cold]
-    fn is_gap<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) -> bool {
+    fn is_gap(&mut self, index: Index) -> bool {
         let gap = UserPage::known(USER_STACK_TOP);
-        !self.memory(cpu).leaf(Space::current(index), gap).is_present()
+        !self.memory().leaf(Space::current(index), gap).is_present()
     }
 
     /// Suspends the current process and tells its pager. `false` if it has none, or none that could answer.
-    fn ask_pager<H: Hardware>(
+    pub(crate) fn ask_pager(
         &mut self,
-        cpu: &mut Cpu<H>,
         index: Index,
         fault: Fault,
         pending_request: PendingRequest,
     ) -> bool {
         let Some(pager) = self.pager_of(index) else { return false };
         let words = [fault.address, fault.access, fault.eip, 0];
-        if self.ask_at_once(cpu, index, pager, pending_request, words) {
+        if self.ask_at_once(index, pager, pending_request, words) {
             return true;
         }
-        if self
-            .begin_errand(cpu, index, pager, pending_request, MessageBuffer::words(words))
-            .is_err()
-        {
+        if self.begin_errand(index, pager, pending_request, MessageBuffer::words(words)).is_err() {
             return false;
         }
-        let timeout = self.processes[index].fault_timeout;
+        let timeout = self.processes[index].paging.fault_timeout;
         if timeout != 0 {
-            self.wake_in(cpu, index, timeout);
+            self.wake_in(index, timeout);
         }
         true
     }
@@ -264,46 +208,20 @@ impl Kernel {
     ///
     /// # Errors
     /// `Refused`: there is no pager, or none that could answer.
-    pub(crate) fn forward<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        index: Index,
-        fault: Fault,
-    ) -> Result<(), Error> {
-        let asked = self.ask_pager(cpu, index, fault, PendingRequest::ForwardedFault);
+    pub(crate) fn forward(&mut self, index: Index, fault: Fault) -> Result<(), Error> {
+        let asked = self.ask_pager(index, fault, PendingRequest::ForwardedFault);
         if asked { Ok(()) } else { Err(Error::Refused) }
     }
 
     #[inline(always)]
     pub(crate) fn living_pager(&self, client: Index) -> Option<Index> {
-        self.processes.find(self.processes[client].pager?).ok()
-    }
-
-    /// A pager answers a client's fault, or its request for frames.
-    ///
-    /// # Errors
-    /// - `NotWaiting`: no fault of this process, and no request for frames, waits for the caller's answer.
-    /// - `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the page; the client goes on waiting.
-    pub(crate) fn fault_reply<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        me: Index,
-        client: ProcessId,
-        reply: FaultReply,
-    ) -> Result<(), Error> {
-        let short = self.fault_answer(cpu, me, client, reply)?;
-        self.succeed(me)?;
-        if let Some(client) = short {
-            self.call_again(cpu, client);
-        }
-        Ok(())
+        self.processes.find(self.processes[client].paging.pager?).ok()
     }
 
     /// Answers a client. It is ready then, or has ended; or its call is to be made again, now that there are frames: then
     /// it is returned and is in no queue.
-    fn fault_answer<H: Hardware>(
+    pub(crate) fn fault_answer(
         &mut self,
-        cpu: &mut Cpu<H>,
         me: Index,
         client: ProcessId,
         reply: FaultReply,
@@ -320,13 +238,13 @@ impl Kernel {
             return Err(Error::NotWaiting);
         }
         if let FaultReply::Map { source, destination, permissions } = reply {
-            let (from, to) = self.spaces(cpu, me, client);
+            let (from, to) = self.spaces(me, client);
             let permissions = self.processes.may_leave(me, to.owner, permissions);
-            self.memory(cpu).map(from, source, to, destination, permissions)?;
+            self.memory().map(from, source, to, destination, permissions)?;
         }
-        self.leave_queue(cpu, client);
+        self.leave_queue(client);
         if reply == FaultReply::Refuse {
-            self.fail_errand(cpu, client, pending_request, Unhandled::Pager("its pager refused"));
+            self.fail_errand(client, pending_request, Unhandled::Pager("its pager refused"));
             return Ok(None);
         }
         if pending_request == PendingRequest::Frames {
@@ -340,67 +258,27 @@ impl Kernel {
         Ok(None)
     }
 
-    /// A pager answers a client's fault, or its request for frames, and waits for the next message.
-    ///
-    /// # Errors
-    /// Those of the page; the client goes on waiting, and nothing was received.
-    #[inline(never)]
-    pub(crate) fn fault_reply_and_receive<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        me: Index,
-        client: ProcessId,
-        reply: FaultReply,
-        accept: Option<UserPage>,
-    ) -> Result<(), Error> {
-        let transfer = accept.map(|page| PageTransfer { page, send: None, accept: true });
-        if self.mend_at_once(cpu, me, client, reply, transfer)? {
-            return Ok(());
-        }
-        let short = match self.fault_answer(cpu, me, client, reply) {
-            Ok(short) => short,
-            Err(Error::NotWaiting) => None,
-            Err(error) => return Err(error),
-        };
-        let received = self.receive(cpu, me, None, transfer);
-        if let Some(client) = short {
-            self.call_again(cpu, client);
-        }
-        received
-    }
-
     /// The end of a process whose fault, told in its message_buffer, nobody could mend.
-    pub(crate) fn die_of_fault<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        index: Index,
-        jos: bool,
-        why: Unhandled,
-    ) {
-        let [address, access, eip, _] = self.processes[index].message_buffer.words;
+    pub(crate) fn die_of_fault(&mut self, index: Index, jos: bool, why: Unhandled) {
+        let [address, access, eip, _] = self.processes[index].messages.buffer.words;
         if jos {
-            return self.die_of_jos_call(cpu, index, address);
+            return self.die_of_jos_call(index, address);
         }
-        self.report_fault(cpu, index, Fault { address, access, eip }, why);
-        self.end(cpu, index, KILLED + PAGE_FAULT, Reason::Killed);
+        self.report_fault(index, Fault { address, access, eip }, why);
+        self.end(index, KILLED + PAGE_FAULT, Reason::Killed);
     }
 
-    fn die_of_jos_call<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, address: u32) {
-        self.report_bad_memory(cpu, index, address);
-        self.end(cpu, index, KILLED + PAGE_FAULT, Reason::Killed);
-    }
-
-    pub(crate) fn die_of_virtual_8086<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) {
-        self.report_virtual_8086(cpu, index);
-        self.end(cpu, index, KILLED + GENERAL_PROTECTION, Reason::Killed);
+    pub(crate) fn die_of_virtual_8086(&mut self, index: Index) {
+        self.report_virtual_8086(index);
+        self.end(index, KILLED + GENERAL_PROTECTION, Reason::Killed);
     }
 
     /// Any other exception ends the current process, or stops the machine where JOS's monitor would.
-    pub(crate) fn exception<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, vector: u32) {
-        if self.stops_in_monitor(vector) {
-            return self.stop_in_monitor(cpu, index);
+    pub(crate) fn exception(&mut self, index: Index, vector: u32) {
+        if self.jos_exception(index, vector) {
+            return;
         }
-        self.report_exception(cpu, index);
-        self.end(cpu, index, KILLED + vector, Reason::Killed);
+        self.report_exception(index);
+        self.end(index, KILLED + vector, Reason::Killed);
     }
 }

@@ -5,10 +5,9 @@ use abi::message::{Kind, Message, Reason};
 use abi::process_info::Status;
 use abi::{Entry, EntryFlags, Error, Page, ProcessId, Slot, UserSlot};
 
-use crate::cpu::Cpu;
 use crate::hardware::{Hardware, Reach};
 use crate::kernel::Kernel;
-use crate::operations::report::Unhandled;
+use crate::state::fault::Unhandled;
 use crate::state::frames::Unmapped;
 use crate::state::process::{Index, PendingRequest, State};
 use crate::state::process_table::QueueName;
@@ -23,17 +22,12 @@ const _: () = assert!(
 );
 const PAGER_ENDED: Unhandled = Unhandled::Pager("its pager has ended");
 
-impl Kernel {
+impl<H: Hardware> Kernel<H> {
     /// Makes a stopped process with an empty address space.
     ///
     /// # Errors
     /// `OutOfProcesses`, `OutOfFrames`, `QuotaExceeded`; nothing was changed.
-    pub(crate) fn create<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        parent: Option<Index>,
-        attended: bool,
-    ) -> Result<Index, Error> {
+    pub(crate) fn create(&mut self, parent: Option<Index>, attended: bool) -> Result<Index, Error> {
         let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
         let directory = fresh.frame();
         let index = match self.processes.create(parent, directory, attended) {
@@ -44,57 +38,57 @@ impl Kernel {
             }
         };
         self.frames.adopt(fresh);
-        cpu.hardware.clean_fpu(&mut self.processes[index].fpu);
+        self.cpu.hardware.clean_fpu(&mut self.processes[index].fpu);
         // The kernel's directory has no user entries, so a copy of it is an empty space; the self maps are set last.
-        cpu.hardware.copy_frame(directory, cpu.kernel_directory);
+        self.cpu.hardware.copy_frame(directory, self.cpu.kernel_directory);
         let window = Entry::new(directory, EntryFlags::USER_LEAF);
         let own = Entry::new(directory, EntryFlags::PRESENT | EntryFlags::WRITE);
-        cpu.hardware.write_frame(directory, Slot::ALTERNATE.index(), Entry::ABSENT.bits());
-        cpu.hardware.write_frame(directory, Slot::WINDOW.index(), window.bits());
-        cpu.hardware.write_frame(directory, Slot::CURRENT.index(), own.bits());
-        self.report_new(cpu, index);
+        self.cpu.hardware.write_frame(directory, Slot::ALTERNATE.index(), Entry::ABSENT.bits());
+        self.cpu.hardware.write_frame(directory, Slot::WINDOW.index(), window.bits());
+        self.cpu.hardware.write_frame(directory, Slot::CURRENT.index(), own.bits());
+        self.jos_report_new(index);
         Ok(index)
+    }
+
+    /// Gives a child the registers and FPU state of the current process.
+    pub(crate) fn copy_registers(&mut self, from: Index, child: Index) {
+        self.processes[child].registers = self.processes[from].registers;
+        self.cpu.hardware.save_fpu(&mut self.processes[child].fpu);
     }
 
     /// Ends a process: it stops at once, everyone who waits for it learns of it, and its memory goes table by
     /// table from now on.
-    pub(crate) fn end<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        index: Index,
-        status: u32,
-        reason: Reason,
-    ) {
-        self.report_end(cpu, index, reason);
-        self.leave_queue(cpu, index);
-        if cpu.loaded == Some(index) {
-            cpu.load(cpu.kernel_directory);
-            cpu.loaded = None;
+    pub(crate) fn end(&mut self, index: Index, status: u32, reason: Reason) {
+        self.jos_report_end(index, reason);
+        self.leave_queue(index);
+        if self.cpu.loaded == Some(index) {
+            self.cpu.load(self.cpu.kernel_directory);
+            self.cpu.loaded = None;
         }
         self.processes[index].state = State::Dying;
-        self.processes[index].status = status & 0xFF;
-        self.processes[index].reason = reason;
-        self.processes[index].teardown = 0;
+        self.processes[index].exit.status = status & 0xFF;
+        self.processes[index].exit.reason = reason;
+        self.processes[index].memory.teardown = 0;
         let facts = self.processes.facts_of(index);
         (facts.status, facts.receiving) = (Status::Dying as u32, 0);
         self.processes.push(QueueName::Dying, index);
         self.processes.begin_dying(index);
-        self.lose_views(cpu, index);
+        self.lose_views(index);
         self.processes.release_clients(index);
         self.processes.unlink_client(index);
         self.console.forget_owner(index);
-        if self.processes[index].granted || self.dma.quarantined() != 0 {
-            self.release_hardware(cpu, index);
+        if self.processes[index].device.granted || self.dma.quarantined() != 0 {
+            self.release_hardware(index);
         }
-        self.dismiss_waiting(cpu, index);
+        self.dismiss_waiting(index);
         self.processes.orphan(index);
         self.processes.mourn(index);
         if self.first == Some(index) {
-            self.ended = Some(self.processes[index].status as u8);
+            self.ended = Some(self.processes[index].exit.status as u8);
             // Nobody runs any more, not even who has brought this about.
-            cpu.current = None;
+            self.cpu.current = None;
         } else if self.first.is_none() {
-            self.end_of_course_process(cpu, index);
+            self.course_process_ended(index);
         }
     }
 
@@ -104,30 +98,30 @@ impl Kernel {
     /// The end of a descendant also ends everyone who waits for it as a pager, and the root may be one of them. If
     /// the root ended so, its remaining children would move up to its parent and this loop would miss them. So the
     /// root first stops waiting for anything: then nothing but the last line can end it.
-    pub(crate) fn end_subtree<H: Hardware>(&mut self, cpu: &mut Cpu<H>, root: Index) {
-        self.leave_queue(cpu, root);
+    pub(crate) fn end_subtree(&mut self, root: Index) {
+        self.leave_queue(root);
         self.processes[root].state = State::Sleeping;
-        while let Some(child) = self.processes[root].first_child {
-            self.end(cpu, child, 0, Reason::Destroyed);
+        while let Some(child) = self.processes[root].family.first_child {
+            self.end(child, 0, Reason::Destroyed);
         }
-        self.end(cpu, root, 0, Reason::Destroyed);
+        self.end(root, 0, Reason::Destroyed);
     }
 
     /// Tells everyone who waits for an ended process that there will be no answer.
-    fn dismiss_waiting<H: Hardware>(&mut self, cpu: &mut Cpu<H>, dead: Index) {
+    fn dismiss_waiting(&mut self, dead: Index) {
         while let Some(sender) = self.processes.front(QueueName::Senders(dead)) {
             let State::Sending { pending_request, .. } = self.processes[sender].state else {
                 unreachable!()
             };
-            self.leave_queue(cpu, sender);
-            self.fail_errand(cpu, sender, pending_request, PAGER_ENDED);
+            self.leave_queue(sender);
+            self.fail_errand(sender, pending_request, PAGER_ENDED);
         }
         while let Some(caller) = self.processes.front(QueueName::Callers(dead)) {
             let state = self.processes[caller].state;
-            self.leave_queue(cpu, caller);
+            self.leave_queue(caller);
             match state {
                 State::Answer { pending_request, .. } => {
-                    self.fail_errand(cpu, caller, pending_request, PAGER_ENDED)
+                    self.fail_errand(caller, pending_request, PAGER_ENDED)
                 }
                 State::ReceivingFrom { .. } if self.is_awaited(caller, dead) => {
                     let child = self.processes[dead].name();
@@ -142,13 +136,13 @@ impl Kernel {
     }
 
     pub(crate) fn is_awaited(&self, parent: Index, child: Index) -> bool {
-        self.processes[child].parent == Some(parent) && !self.processes[child].unattended
+        self.processes[child].family.parent == Some(parent)
+            && !self.processes[child].family.unattended
     }
 
     /// What a process waited for another to do will not be done. It is in no queue.
-    pub(crate) fn fail_errand<H: Hardware>(
+    pub(crate) fn fail_errand(
         &mut self,
-        cpu: &mut Cpu<H>,
         index: Index,
         pending_request: PendingRequest,
         why: Unhandled,
@@ -163,7 +157,7 @@ impl Kernel {
             PendingRequest::Fault { jos } => {
                 // It is in no queue, which is what this state says.
                 self.processes[index].state = State::Receiving;
-                return self.die_of_fault(cpu, index, jos, why);
+                return self.die_of_fault(index, jos, why);
             }
         };
         self.processes[index].registers.eax = error.to_wire();
@@ -172,17 +166,17 @@ impl Kernel {
 
     /// Takes down one table of a dying process, or its directory after the last table. `false` if none is dying.
     #[inline(never)]
-    pub(crate) fn teardown_slice<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> bool {
+    pub(crate) fn teardown_slice(&mut self) -> bool {
         let Some(index) = self.processes.front(QueueName::Dying) else { return false };
         // A dying process is not loaded, and nobody views it (`end`): its tables are seen through the alternate map only.
-        debug_assert!(cpu.loaded != Some(index) && self.processes.has_no_views(index));
+        debug_assert!(self.cpu.loaded != Some(index) && self.processes.has_no_views(index));
         let directory = self.processes[index].directory;
-        cpu.point_alternate(directory);
-        if let Some(table) = self.next_table(cpu, index) {
-            self.take_down_table(cpu, index, table);
+        self.cpu.point_alternate(directory);
+        if let Some(table) = self.next_table(index) {
+            self.take_down_table(index, table);
             return true;
         }
-        cpu.forget_alternate(directory);
+        self.cpu.forget_alternate(directory);
         self.frames.release(Unmapped::after_flush(directory));
         self.processes.credit(index, 1);
         self.processes.finish_dying(index);
@@ -194,52 +188,52 @@ impl Kernel {
     /// The next directory entry of a dying process that names a table of its own. Only the groups of entries are
     /// looked at in which there ever was one. Other present entries are views, which are lost by now and name what is
     /// never freed.
-    fn next_table<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) -> Option<UserSlot> {
-        let mut at = u32::from(self.processes[index].teardown);
-        while let Some(group) = self.processes[index].table_groups.group_from(at) {
+    fn next_table(&mut self, index: Index) -> Option<UserSlot> {
+        let mut at = u32::from(self.processes[index].memory.teardown);
+        while let Some(group) = self.processes[index].memory.table_groups.group_from(at) {
             for slot in group {
                 let window = Reach::Alternate.window_page(slot.index());
-                let entry = cpu.hardware.read_entry(Reach::Current, window);
+                let entry = self.cpu.hardware.read_entry(Reach::Current, window);
                 at = slot.index() + 1;
                 if entry.is_own_table() {
-                    self.processes[index].teardown = at as u16;
+                    self.processes[index].memory.teardown = at as u16;
                     return Some(slot);
                 }
             }
         }
-        self.processes[index].teardown = UserSlot::COUNT as u16;
+        self.processes[index].memory.teardown = UserSlot::COUNT as u16;
         None
     }
 
     /// Gives back a table's pages and the table, which is the process's own by its type. Nothing of a space that is not loaded, and never will be again, is
     /// cached. Not inlined, because its loop would have to share registers with its caller.
     #[inline(never)]
-    fn take_down_table<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, table: UserSlot) {
+    fn take_down_table(&mut self, index: Index, table: UserSlot) {
         let first = table.first_page();
         let mut mapped = 1;
         for group in (0..ENTRIES).step_by(LARGE_GROUP as usize).map(|index| first.plus(index)) {
-            if cpu.hardware.any_present::<LARGE_GROUP>(Reach::Alternate, group) {
-                mapped += self.take_down_pages(cpu, group);
+            if self.cpu.hardware.any_present::<LARGE_GROUP>(Reach::Alternate, group) {
+                mapped += self.take_down_pages(group);
             }
         }
         let window = Reach::Alternate.window_page(table.index());
-        let entry = cpu.hardware.read_entry(Reach::Current, window);
-        cpu.hardware.write_entry(Reach::Current, window, Entry::ABSENT);
-        cpu.flush_table_windows(Reach::Alternate, table);
+        let entry = self.cpu.hardware.read_entry(Reach::Current, window);
+        self.cpu.hardware.write_entry(Reach::Current, window, Entry::ABSENT);
+        self.cpu.flush_table_windows(Reach::Alternate, table);
         self.frames.release(Unmapped::after_flush(entry.frame()));
         self.processes.credit(index, mapped);
     }
 
     /// Gives back those pages of [`LARGE_GROUP`] that are present, and says how many.
     #[inline(never)]
-    fn take_down_pages<H: Hardware>(&mut self, cpu: &mut Cpu<H>, first: Page) -> u32 {
+    fn take_down_pages(&mut self, first: Page) -> u32 {
         let mut mapped = 0;
         for group in (0..LARGE_GROUP).step_by(GROUP as usize).map(|index| first.plus(index)) {
-            if !cpu.hardware.any_present::<GROUP>(Reach::Alternate, group) {
+            if !self.cpu.hardware.any_present::<GROUP>(Reach::Alternate, group) {
                 continue;
             }
             for page in (0..GROUP).map(|index| group.plus(index)) {
-                let leaf = cpu.hardware.read_entry(Reach::Alternate, page);
+                let leaf = self.cpu.hardware.read_entry(Reach::Alternate, page);
                 if leaf.is_present() {
                     self.frames.release(Unmapped::after_flush(leaf.frame()));
                     mapped += 1;
@@ -257,7 +251,7 @@ impl Kernel {
             if self.is_forgotten_when_gone(index) {
                 return true;
             }
-            at = self.processes[index].next;
+            at = self.processes[index].links.next;
         }
         false
     }
@@ -265,7 +259,9 @@ impl Kernel {
     /// Will nobody ask for this dying process, or has its parent asked already?
     fn is_forgotten_when_gone(&self, index: Index) -> bool {
         let process = &self.processes[index];
-        let Some(parent) = process.parent.filter(|_| !process.unattended) else { return true };
+        let Some(parent) = process.family.parent.filter(|_| !process.family.unattended) else {
+            return true;
+        };
         match self.processes[parent].state {
             State::Waiting { child } => child.is_none_or(|child| child == process.name()),
             State::ReceivingExit { child } => child == process.name(),
@@ -276,8 +272,10 @@ impl Kernel {
 
     /// The memory of a process is gone: tells its parent, or keeps it for when the parent asks.
     fn bury(&mut self, index: Index) {
-        let Some(parent) =
-            self.processes[index].parent.filter(|_| !self.processes[index].unattended)
+        let Some(parent) = self.processes[index]
+            .family
+            .parent
+            .filter(|_| !self.processes[index].family.unattended)
         else {
             return self.processes.free(index);
         };
@@ -315,16 +313,17 @@ impl Kernel {
     /// Frees the slot of a child that its parent has asked for. The child is in no queue.
     fn reap(&mut self, parent: Index, child: Index) -> [u32; 4] {
         let process = &self.processes[child];
-        let words = [process.name().bits(), process.status, process.reason as u32, 0];
-        self.processes[parent].awaited -= 1;
+        let words = [process.name().bits(), process.exit.status, process.exit.reason as u32, 0];
+        self.processes[parent].family.awaited -= 1;
         self.processes.free(child);
         words
     }
 
     /// The living child that a wait for any child is for, if the process has no other child.
     fn only_child(&self, parent: Index) -> Option<Index> {
-        let child = self.processes[parent].first_child?;
-        (self.processes[parent].awaited == 1 && self.is_awaited(parent, child)).then_some(child)
+        let child = self.processes[parent].family.first_child?;
+        (self.processes[parent].family.awaited == 1 && self.is_awaited(parent, child))
+            .then_some(child)
     }
 
     /// Waits for a child, or any.
@@ -332,14 +331,9 @@ impl Kernel {
     /// # Errors
     /// `NoChild`: there is none that the caller may wait for. `Deadlock`: the child, or the only one, waits for the
     /// caller.
-    pub(crate) fn wait<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        child: Option<ProcessId>,
-    ) -> Result<(), Error> {
+    pub(crate) fn wait(&mut self, caller: Index, child: Option<ProcessId>) -> Result<(), Error> {
         let zombie = match child {
-            None if self.processes[caller].awaited == 0 => return Err(Error::NoChild),
+            None if self.processes[caller].family.awaited == 0 => return Err(Error::NoChild),
             None => self.processes.front(QueueName::Zombies(caller)),
             Some(id) => self.awaited_child(caller, id)?,
         };
@@ -355,7 +349,7 @@ impl Kernel {
                 if only.is_some_and(|child| self.waits_for(child, caller)) {
                     return Err(Error::Deadlock);
                 }
-                self.block(cpu, caller, State::Waiting { child });
+                self.block(caller, State::Waiting { child });
                 Ok(())
             }
         }

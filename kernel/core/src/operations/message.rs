@@ -7,7 +7,6 @@ use abi::call::PageTransfer;
 use abi::message::{Kind, Message};
 use abi::{Error, Permissions, ProcessId};
 
-use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::state::process::{Index, MessageBuffer, PendingRequest, SentPage, State};
@@ -16,7 +15,7 @@ use crate::state::process_table::QueueName;
 /// Frames that a page on its way may need where it arrives: its table (the page itself is there already).
 const TABLE: u32 = 1;
 
-impl Kernel {
+impl<H: Hardware> Kernel<H> {
     /// The current process wants something of another: hands the message over if that one waits for it, else
     /// blocks until it does.
     ///
@@ -24,16 +23,15 @@ impl Kernel {
     /// - `Deadlock`: the other one waits, directly or through others, for the current process.
     /// - `NotMapped`, `NotPermitted`: the page cannot be sent.
     /// - `OutOfFrames`, `QuotaExceeded`: the receiver cannot take the page.
-    pub(crate) fn begin_errand<H: Hardware>(
+    pub(crate) fn begin_errand(
         &mut self,
-        cpu: &mut Cpu<H>,
         from: Index,
         to: Index,
         pending_request: PendingRequest,
         message_buffer: MessageBuffer,
     ) -> Result<(), Error> {
         // Before anything is decided: a teardown may wake the receiver with the end of a child.
-        if message_buffer.transfer.sent().is_some() && self.waits_for_room(cpu, from, TABLE) {
+        if message_buffer.transfer.sent().is_some() && self.waits_for_room(from, TABLE) {
             return Ok(());
         }
         let waiting = match self.processes[to].state {
@@ -45,36 +43,35 @@ impl Kernel {
             return Err(Error::Deadlock);
         }
         if let Some((page, permissions)) = message_buffer.transfer.sent() {
-            self.check_sendable(cpu, from, page, permissions)?;
+            self.check_sendable(from, page, permissions)?;
         }
-        self.processes[from].message_buffer = message_buffer;
+        self.processes[from].messages.buffer = message_buffer;
         if !waiting {
-            self.block(cpu, from, State::Sending { to, pending_request });
+            self.block(from, State::Sending { to, pending_request });
             self.processes.push(QueueName::Senders(to), from);
             return Ok(());
         }
-        self.hand_message(cpu, from, to, pending_request)?;
-        self.leave_queue(cpu, to);
+        self.hand_message(from, to, pending_request)?;
+        self.leave_queue(to);
         if pending_request == PendingRequest::Send {
             self.processes[from].registers.eax = 0;
             self.make_ready(to);
         } else {
-            self.block(cpu, from, State::Answer { by: to, pending_request });
+            self.block(from, State::Answer { by: to, pending_request });
             self.processes.push(QueueName::Callers(to), from);
-            self.hand_over(cpu, to);
+            self.hand_over(to);
         }
         Ok(())
     }
 
-    fn check_sendable<H: Hardware>(
+    fn check_sendable(
         &mut self,
-        cpu: &mut Cpu<H>,
         from: Index,
         page: abi::UserPage,
         permissions: Permissions,
     ) -> Result<(), Error> {
-        let space = self.space(cpu, from);
-        let leaf = self.memory(cpu).leaf(space, page);
+        let space = self.space(from);
+        let leaf = self.memory().leaf(space, page);
         if !leaf.is_present() {
             return Err(Error::NotMapped);
         }
@@ -111,22 +108,21 @@ impl Kernel {
                 // With several children, any of them may end the wait. The walk does not go on from here, because which
                 // child is the only one may change while its parent waits, and a circle could close unseen.
                 State::Waiting { child: None } => {
-                    return self.processes[at].awaited == 1 && self.is_awaited(at, target);
+                    return self.processes[at].family.awaited == 1 && self.is_awaited(at, target);
                 }
             };
         }
     }
 
     /// Moves the message in the sender's message_buffer into the receiver's registers and space.
-    fn hand_message<H: Hardware>(
+    fn hand_message(
         &mut self,
-        cpu: &mut Cpu<H>,
         from: Index,
         to: Index,
         pending_request: PendingRequest,
     ) -> Result<(), Error> {
-        let page = self.transfer_page(cpu, from, to)?;
-        let words = self.processes[from].message_buffer.words;
+        let page = self.transfer_page(from, to)?;
+        let words = self.processes[from].messages.buffer.words;
         let sender = self.processes[from].name().bits();
         self.processes[to].set_message(
             Message::header(pending_request.kind(), page),
@@ -137,22 +133,17 @@ impl Kernel {
     }
 
     /// Maps the page that `from` transfers where `to` accepts one; says with what permissions.
-    fn transfer_page<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        from: Index,
-        to: Index,
-    ) -> Result<Option<Permissions>, Error> {
-        let Some((source, permissions)) = self.processes[from].message_buffer.transfer.sent()
+    fn transfer_page(&mut self, from: Index, to: Index) -> Result<Option<Permissions>, Error> {
+        let Some((source, permissions)) = self.processes[from].messages.buffer.transfer.sent()
         else {
             return Ok(None);
         };
-        let Some(page) = self.processes[to].message_buffer.transfer.accepted() else {
+        let Some(page) = self.processes[to].messages.buffer.transfer.accepted() else {
             return Ok(None);
         };
         let permissions = self.processes.may_leave(from, to, permissions);
-        let (from, to) = self.spaces(cpu, from, to);
-        self.memory(cpu).map(from, source, to, page, permissions)?;
+        let (from, to) = self.spaces(from, to);
+        self.memory().map(from, source, to, page, permissions)?;
         Ok(Some(permissions))
     }
 
@@ -161,90 +152,84 @@ impl Kernel {
     /// # Errors
     /// - `NoSuchProcess`: the one is not there. `PeerEnded`: it ended while the caller waited.
     /// - `Deadlock`: the one waits for the caller's answer, or is the caller, which no interrupt line is told to.
-    pub(crate) fn receive<H: Hardware>(
+    pub(crate) fn receive(
         &mut self,
-        cpu: &mut Cpu<H>,
         me: Index,
         from: Option<ProcessId>,
         transfer: Option<PageTransfer>,
     ) -> Result<(), Error> {
         let accepts = transfer.is_some_and(|transfer| transfer.accept);
-        if accepts && self.waits_to_take_a_page(cpu, me) {
+        if accepts && self.waits_to_take_a_page(me) {
             return Ok(());
         }
-        self.processes[me].message_buffer =
+        self.processes[me].messages.buffer =
             MessageBuffer { words: [0; 4], transfer: transfer.into() };
         match from {
-            Some(id) => self.receive_from(cpu, me, id)?,
-            None => self.receive_any(cpu, me),
+            Some(id) => self.receive_from(me, id)?,
+            None => self.receive_any(me),
         }
         Ok(())
     }
 
     /// Whether the receiver's call restarts because memory is being taken down that a page, which may come, needs.
-    fn waits_to_take_a_page<H: Hardware>(&mut self, cpu: &mut Cpu<H>, me: Index) -> bool {
-        self.waits_for_room(cpu, me, TABLE) || self.waits_for_quota(cpu, me, me, TABLE + 1)
+    fn waits_to_take_a_page(&mut self, me: Index) -> bool {
+        self.waits_for_room(me, TABLE) || self.waits_for_quota(me, me, TABLE + 1)
     }
 
-    fn receive_any<H: Hardware>(&mut self, cpu: &mut Cpu<H>, me: Index) {
-        if self.processes[me].interrupts != 0 {
+    fn receive_any(&mut self, me: Index) {
+        if self.processes[me].messages.interrupts != 0 {
             return self.deliver_interrupt(me);
         }
         if let Some(zombie) = self.processes.pop(QueueName::Zombies(me)) {
             return self.deliver_exit(me, zombie);
         }
         while let Some(sender) = self.processes.front(QueueName::Senders(me)) {
-            if self.accept(cpu, me, sender) {
+            if self.accept(me, sender) {
                 return;
             }
         }
-        self.block(cpu, me, State::Receiving);
+        self.block(me, State::Receiving);
     }
 
-    fn receive_from<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        me: Index,
-        id: ProcessId,
-    ) -> Result<(), Error> {
+    fn receive_from(&mut self, me: Index, id: ProcessId) -> Result<(), Error> {
         let Ok(from) = self.processes.find(id) else {
             match self.awaited_child(me, id).map_err(|_| Error::NoSuchProcess)? {
                 Some(zombie) => {
                     self.processes.remove(QueueName::Zombies(me), zombie);
                     self.deliver_exit(me, zombie);
                 }
-                None => self.block(cpu, me, State::ReceivingExit { child: id }),
+                None => self.block(me, State::ReceivingExit { child: id }),
             }
             return Ok(());
         };
         if from == me && self.lines.is_owner(me) {
-            if self.processes[me].interrupts != 0 {
+            if self.processes[me].messages.interrupts != 0 {
                 self.deliver_interrupt(me);
             } else {
-                self.block(cpu, me, State::ReceivingInterrupt);
+                self.block(me, State::ReceivingInterrupt);
             }
             return Ok(());
         }
         let sends_to_me =
             matches!(self.processes[from].state, State::Sending { to, .. } if to == me);
-        if sends_to_me && self.accept(cpu, me, from) {
+        if sends_to_me && self.accept(me, from) {
             return Ok(());
         }
         if self.waits_for(from, me) {
             return Err(Error::Deadlock);
         }
-        self.block(cpu, me, State::ReceivingFrom { from });
+        self.block(me, State::ReceivingFrom { from });
         self.processes.push(QueueName::Callers(from), me);
         Ok(())
     }
 
     /// Takes the message of a process that is blocked in sending it to `me`. If its page cannot be taken, the
     /// sender gets the error and `me` nothing.
-    fn accept<H: Hardware>(&mut self, cpu: &mut Cpu<H>, me: Index, sender: Index) -> bool {
+    fn accept(&mut self, me: Index, sender: Index) -> bool {
         let State::Sending { pending_request, .. } = self.processes[sender].state else {
             unreachable!("a sender sends")
         };
-        let handed = self.hand_message(cpu, sender, me, pending_request);
+        let handed = self.hand_message(sender, me, pending_request);
         self.processes.remove(QueueName::Senders(me), sender);
         if let Err(error) = handed {
             self.processes[sender].registers.eax = error.to_wire();
@@ -267,9 +252,8 @@ impl Kernel {
     /// # Errors
     /// - `NotWaiting`: it is not blocked so, or is gone.
     /// - `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the page; the process goes on waiting.
-    pub(crate) fn reply<H: Hardware>(
+    pub(crate) fn reply(
         &mut self,
-        cpu: &mut Cpu<H>,
         me: Index,
         to: ProcessId,
         message_buffer: MessageBuffer,
@@ -280,12 +264,12 @@ impl Kernel {
             _ => return Err(Error::NotWaiting),
         };
         if let Some((page, permissions)) = message_buffer.transfer.sent() {
-            self.check_sendable(cpu, me, page, permissions)?;
+            self.check_sendable(me, page, permissions)?;
         }
         match pending_request {
             PendingRequest::Call => {
-                self.processes[me].message_buffer = message_buffer;
-                self.hand_message(cpu, me, to, pending_request)?;
+                self.processes[me].messages.buffer = message_buffer;
+                self.hand_message(me, to, pending_request)?;
             }
             PendingRequest::Clone => {
                 let adopted = message_buffer.words[0] == 0;
@@ -299,7 +283,7 @@ impl Kernel {
                 return Err(Error::NotWaiting);
             }
         }
-        self.leave_queue(cpu, to);
+        self.leave_queue(to);
         self.processes[to].state = State::Ready;
         Ok(to)
     }
@@ -310,26 +294,25 @@ impl Kernel {
     /// # Errors
     /// `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the reply's page. Nothing was received.
     #[inline(never)]
-    pub(crate) fn reply_and_receive<H: Hardware>(
+    pub(crate) fn reply_and_receive(
         &mut self,
-        cpu: &mut Cpu<H>,
         me: Index,
         to: ProcessId,
         transfer: SentPage,
     ) -> Result<(), Error> {
         let message_buffer = MessageBuffer { words: self.processes[me].words(), transfer };
-        if !matches!(transfer, SentPage::Nothing) && self.waits_to_take_a_page(cpu, me) {
+        if !matches!(transfer, SentPage::Nothing) && self.waits_to_take_a_page(me) {
             return Ok(());
         }
-        let answered = match self.reply(cpu, me, to, message_buffer) {
+        let answered = match self.reply(me, to, message_buffer) {
             Ok(answered) => Some(answered),
             Err(Error::NotWaiting) => None,
             Err(error) => return Err(error),
         };
-        self.processes[me].message_buffer = MessageBuffer { words: [0; 4], ..message_buffer };
-        self.receive_any(cpu, me);
+        self.processes[me].messages.buffer = MessageBuffer { words: [0; 4], ..message_buffer };
+        self.receive_any(me);
         if let Some(answered) = answered {
-            self.hand_over(cpu, answered);
+            self.hand_over(answered);
         }
         Ok(())
     }
@@ -338,7 +321,7 @@ impl Kernel {
     /// before all that is ready: a person waits, perhaps for the end of a thousand processes that are; or a device does.
     /// Returns whether it waited.
     pub(crate) fn interrupt(&mut self, owner: Index, line: u32) -> bool {
-        self.processes[owner].interrupts |= 1 << line;
+        self.processes[owner].messages.interrupts |= 1 << line;
         let waits =
             matches!(self.processes[owner].state, State::Receiving | State::ReceivingInterrupt);
         if waits {
@@ -354,8 +337,8 @@ impl Kernel {
 
     fn deliver_interrupt(&mut self, me: Index) {
         let id = self.processes[me].name().bits();
-        let line = self.processes[me].interrupts.trailing_zeros();
-        self.processes[me].interrupts &= !(1 << line);
+        let line = self.processes[me].messages.interrupts.trailing_zeros();
+        self.processes[me].messages.interrupts &= !(1 << line);
         self.processes[me].set_message(Message::header(Kind::Interrupt, None), id, [line, 0, 0, 0]);
     }
 }

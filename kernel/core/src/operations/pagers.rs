@@ -3,23 +3,21 @@
 use abi::process::Target;
 use abi::{Error, ProcessId};
 
-use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::state::process::{
     Index, MessageBuffer, PAGER_CHAIN, PendingRequest, Right, State, ViewName,
 };
 
-impl Kernel {
+impl<H: Hardware> Kernel<H> {
     /// Gives a child a pager, or takes it away.
     ///
     /// # Errors
     /// - `Refused`: the pager is not the caller and does not accept clients.
     /// - `Deadlock`: a circle, or a chain over [`PAGER_CHAIN`].
     /// - `Busy`: the child waits for the pager that it has.
-    pub(crate) fn set_pager<H: Hardware>(
+    pub(crate) fn set_pager(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         child: Target,
         pager: Option<ProcessId>,
@@ -30,13 +28,13 @@ impl Kernel {
         }
         if let Some(pager) = pager {
             let index = self.processes.find(pager)?;
-            if index != caller && !self.processes[index].accepts_clients {
+            if index != caller && !self.processes[index].paging.accepts_clients {
                 return Err(Error::Refused);
             }
             self.check_pager_chain(child, index)?;
         }
-        if self.processes[child].pager != pager {
-            self.lose_view(cpu, ViewName::new(child, Right::Pager));
+        if self.processes[child].paging.pager != pager {
+            self.lose_view(ViewName::new(child, Right::Pager));
         }
         self.processes.unlink_client(child);
         if let Some(pager) = pager {
@@ -47,7 +45,7 @@ impl Kernel {
 
     /// Refuses circles and chains of over [`PAGER_CHAIN`] pagers, clients of clients included.
     fn check_pager_chain(&self, client: Index, pager: Index) -> Result<(), Error> {
-        let mut length = self.processes[client].clients_below() + 1;
+        let mut length = self.processes[client].paging.clients_below() + 1;
         let mut at = Some(pager);
         while let Some(index) = at {
             if index == client || length > PAGER_CHAIN {
@@ -89,30 +87,25 @@ impl Kernel {
     /// A process's pager, which is alive.
     #[inline(always)]
     pub(crate) fn pager_of(&self, index: Index) -> Option<Index> {
-        self.processes[index].pager.map(|pager| Index::new(pager.index()))
+        self.processes[index].paging.pager.map(|pager| Index::new(pager.index()))
     }
 
     /// Has the caller's pager adopt a child that is being forked.
     ///
     /// # Errors
     /// `Refused`: the child has another pager. `PeerEnded`, `Deadlock`: the pager cannot be asked.
-    pub(crate) fn clone_call<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        child: ProcessId,
-    ) -> Result<(), Error> {
+    pub(crate) fn clone_call(&mut self, caller: Index, child: ProcessId) -> Result<(), Error> {
         let index = self.child(caller, child.into())?;
-        let Some(pager) = self.processes[caller].pager else {
-            let ended = self.processes[caller].pager_ended;
+        let Some(pager) = self.processes[caller].paging.pager else {
+            let ended = self.processes[caller].paging.pager_ended;
             return if ended { Err(Error::PeerEnded) } else { self.succeed(caller) };
         };
-        if self.processes[index].pager != Some(pager) {
+        if self.processes[index].paging.pager != Some(pager) {
             return Err(Error::Refused);
         }
         let to = Index::new(pager.index());
         let message_buffer = MessageBuffer::words([child.bits(), 0, 0, 0]);
-        self.begin_errand(cpu, caller, to, PendingRequest::Clone, message_buffer)?;
+        self.begin_errand(caller, to, PendingRequest::Clone, message_buffer)?;
         Ok(())
     }
 }

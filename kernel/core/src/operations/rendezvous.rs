@@ -9,7 +9,6 @@ use abi::message::{Kind, Message};
 use abi::process_info::Status;
 use abi::{Error, Permissions, ProcessId};
 
-use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::memory::space::Space;
@@ -19,23 +18,22 @@ use crate::state::process_table::QueueName;
 /// Frames that a page on its way may need where it arrives.
 const TABLE: u32 = 1;
 
-impl Kernel {
+impl<H: Hardware> Kernel<H> {
     /// Calls a process that waits for a message from anyone, or restarts the call because memory for the page is being
     /// taken down. `false` if that process does not wait: nothing was done.
     ///
     /// # Errors
     /// Those of the page; nothing was done.
     #[inline(always)]
-    pub(crate) fn call_at_once<H: Hardware>(
+    pub(crate) fn call_at_once(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         to: ProcessId,
         transfer: Option<PageTransfer>,
     ) -> Result<bool, Error> {
         let server = Index::new(to.index());
         // Before anything is decided: a teardown may wake the server with the end of a child.
-        if transfer.is_some() && self.waits_for_room(cpu, caller, TABLE) {
+        if transfer.is_some() && self.waits_for_room(caller, TABLE) {
             return Ok(true);
         }
         let process = &self.processes[server];
@@ -43,13 +41,13 @@ impl Kernel {
         if !waits || process.stopped {
             return Ok(false);
         }
-        let page = self.pass_page(cpu, caller, server, transfer)?;
-        self.processes[caller].message_buffer.transfer = transfer.into();
+        let page = self.pass_page(caller, server, transfer)?;
+        self.processes[caller].messages.buffer.transfer = transfer.into();
         self.processes[caller].state =
             State::Answer { by: server, pending_request: PendingRequest::Call };
         self.processes.push(QueueName::Callers(server), caller);
         let words = self.processes[caller].words();
-        self.pass_cpu(cpu, caller, server, Message::header(Kind::Message, page), words);
+        self.pass_cpu(caller, server, Message::header(Kind::Message, page), words);
         Ok(true)
     }
 
@@ -59,15 +57,14 @@ impl Kernel {
     /// # Errors
     /// Those of the page; nothing was done.
     #[inline(always)]
-    pub(crate) fn reply_at_once<H: Hardware>(
+    pub(crate) fn reply_at_once(
         &mut self,
-        cpu: &mut Cpu<H>,
         server: Index,
         to: ProcessId,
         transfer: Option<PageTransfer>,
     ) -> Result<bool, Error> {
         let caller = Index::new(to.index());
-        if transfer.is_some() && self.waits_for_room(cpu, server, TABLE) {
+        if transfer.is_some() && self.waits_for_room(server, TABLE) {
             return Ok(true);
         }
         let process = &self.processes[caller];
@@ -77,21 +74,20 @@ impl Kernel {
         if !waits || self.has_more(server) {
             return Ok(false);
         }
-        let page = self.pass_page(cpu, server, caller, transfer)?;
+        let page = self.pass_page(server, caller, transfer)?;
         self.processes.remove(QueueName::Callers(server), caller);
-        self.processes[server].message_buffer.transfer = transfer.into();
+        self.processes[server].messages.buffer.transfer = transfer.into();
         self.processes[server].state = State::Receiving;
         let words = self.processes[server].words();
-        self.pass_cpu(cpu, server, caller, Message::header(Kind::Message, page), words);
+        self.pass_cpu(server, caller, Message::header(Kind::Message, page), words);
         Ok(true)
     }
 
     /// Suspends the current process and tells its pager, which waits for a message from anyone, of a fault. `false` if it
     /// does not: nothing was done.
     #[inline(always)]
-    pub(crate) fn ask_at_once<H: Hardware>(
+    pub(crate) fn ask_at_once(
         &mut self,
-        cpu: &mut Cpu<H>,
         client: Index,
         pager: Index,
         pending_request: PendingRequest,
@@ -99,14 +95,14 @@ impl Kernel {
     ) -> bool {
         let process = &self.processes[pager];
         let waits = matches!(process.state, State::Receiving) && !process.stopped;
-        if !waits || self.processes[client].fault_timeout != 0 {
+        if !waits || self.processes[client].paging.fault_timeout != 0 {
             return false;
         }
-        let message_buffer = &mut self.processes[client].message_buffer;
+        let message_buffer = &mut self.processes[client].messages.buffer;
         (message_buffer.words, message_buffer.transfer) = (words, SentPage::Nothing);
         self.processes[client].state = State::Answer { by: pager, pending_request };
         self.processes.push(QueueName::Callers(pager), client);
-        self.pass_cpu(cpu, client, pager, Message::header(pending_request.kind(), None), words);
+        self.pass_cpu(client, pager, Message::header(pending_request.kind(), None), words);
         true
     }
 
@@ -116,15 +112,14 @@ impl Kernel {
     /// # Errors
     /// Those of the page; nothing was done.
     #[inline(always)]
-    pub(crate) fn mend_at_once<H: Hardware>(
+    pub(crate) fn mend_at_once(
         &mut self,
-        cpu: &mut Cpu<H>,
         pager: Index,
         client: ProcessId,
         reply: FaultReply,
         transfer: Option<PageTransfer>,
     ) -> Result<bool, Error> {
-        if matches!(reply, FaultReply::Map { .. }) && self.waits_for_room(cpu, pager, TABLE) {
+        if matches!(reply, FaultReply::Map { .. }) && self.waits_for_room(pager, TABLE) {
             return Ok(true);
         }
         let index = Index::new(client.index());
@@ -145,20 +140,20 @@ impl Kernel {
             return Ok(false);
         }
         if let FaultReply::Map { source, destination, permissions } = reply {
-            let to = self.space_apart(cpu, index);
+            let to = self.space_apart(index);
             let from = Space::current(pager);
             let permissions = self.processes.may_leave(pager, index, permissions);
-            self.memory(cpu).map(from, source, to, destination, permissions)?;
+            self.memory().map(from, source, to, destination, permissions)?;
         }
         if forwarded {
             self.processes[index].registers.eax = 0;
         }
         self.processes.remove(QueueName::Callers(pager), index);
         self.processes[index].state = State::Ready;
-        self.processes[pager].message_buffer.transfer = transfer.into();
+        self.processes[pager].messages.buffer.transfer = transfer.into();
         self.processes[pager].state = State::Receiving;
         self.processes.facts_of(pager).status = Status::NotRunnable as u32;
-        self.switch_from(cpu, pager, index);
+        self.switch_from(pager, index);
         Ok(true)
     }
 
@@ -166,90 +161,81 @@ impl Kernel {
     #[inline(always)]
     fn has_more(&self, receiver: Index) -> bool {
         let own = &self.processes[receiver];
-        own.interrupts != 0 || own.zombies.head.is_some() || own.senders.head.is_some()
+        own.messages.interrupts != 0
+            || own.family.zombies.head.is_some()
+            || own.messages.senders.head.is_some()
     }
 
     /// [`Kernel::call_at_once`] with a page: compiled apart, so that one without does not pay for it.
     #[inline(never)]
-    pub(crate) fn call_with_page<H: Hardware>(
+    pub(crate) fn call_with_page(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         to: ProcessId,
         transfer: PageTransfer,
     ) -> Result<bool, Error> {
-        self.call_at_once(cpu, caller, to, Some(transfer))
+        self.call_at_once(caller, to, Some(transfer))
     }
 
     /// [`Kernel::reply_at_once`] with a page.
     #[inline(never)]
-    pub(crate) fn reply_with_page<H: Hardware>(
+    pub(crate) fn reply_with_page(
         &mut self,
-        cpu: &mut Cpu<H>,
         server: Index,
         to: ProcessId,
         transfer: PageTransfer,
     ) -> Result<bool, Error> {
-        self.reply_at_once(cpu, server, to, Some(transfer))
+        self.reply_at_once(server, to, Some(transfer))
     }
 
     /// Maps the page that the current process transfers where the other accepts one; says with what permissions.
     #[inline(always)]
-    fn pass_page<H: Hardware>(
+    fn pass_page(
         &mut self,
-        cpu: &mut Cpu<H>,
         from: Index,
         to: Index,
         transfer: Option<PageTransfer>,
     ) -> Result<Option<Permissions>, Error> {
         match SentPage::from(transfer).sent() {
             None => Ok(None),
-            Some((page, permissions)) => self.pass_this_page(cpu, from, to, page, permissions),
+            Some((page, permissions)) => self.pass_this_page(from, to, page, permissions),
         }
     }
 
     #[inline(never)]
-    fn pass_this_page<H: Hardware>(
+    fn pass_this_page(
         &mut self,
-        cpu: &mut Cpu<H>,
         from: Index,
         to: Index,
         page: abi::UserPage,
         permissions: Permissions,
     ) -> Result<Option<Permissions>, Error> {
-        let source = self.memory(cpu).leaf(Space::current(from), page);
+        let source = self.memory().leaf(Space::current(from), page);
         if !source.is_present() {
             return Err(Error::NotMapped);
         }
         if permissions.contains(Permissions::WRITE) && !source.is_writable() {
             return Err(Error::NotPermitted);
         }
-        let Some(place) = self.processes[to].message_buffer.transfer.accepted() else {
+        let Some(place) = self.processes[to].messages.buffer.transfer.accepted() else {
             // A page that arrives nowhere is refused for the same reasons as one that does.
             return if source.is_drivers_own() { Err(Error::NotPermitted) } else { Ok(None) };
         };
         let permissions = self.processes.may_leave(from, to, permissions);
-        let target = self.space_apart(cpu, to);
+        let target = self.space_apart(to);
         let from = (Space::current(from), page);
-        self.memory(cpu).map_leaf(source, from, target, place, permissions)?;
+        self.memory().map_leaf(source, from, target, place, permissions)?;
         Ok(Some(permissions))
     }
 
     /// Puts a message of the current process, which is blocked by now, into another's registers and that one on the CPU.
     #[inline(always)]
-    fn pass_cpu<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        from: Index,
-        to: Index,
-        header: u32,
-        words: [u32; 4],
-    ) {
+    fn pass_cpu(&mut self, from: Index, to: Index, header: u32, words: [u32; 4]) {
         let facts = self.processes.facts_of(from);
         facts.status = Status::NotRunnable as u32;
         let sender = facts.id;
         self.processes[to].state = State::Ready;
         self.processes[to].set_message(header, sender, words);
-        self.switch_from(cpu, from, to);
+        self.switch_from(from, to);
     }
 }

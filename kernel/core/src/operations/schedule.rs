@@ -2,10 +2,9 @@
 
 use abi::process_info::Status;
 
-use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::{After, Kernel};
-use crate::operations::report::Unhandled;
+use crate::state::fault::Unhandled;
 use crate::state::process::{Index, State};
 use crate::state::process_table::QueueName;
 
@@ -13,49 +12,48 @@ use crate::state::process_table::QueueName;
 const TAKEN_DOWN_AT_ONCE: u32 = 8;
 const LATE: Unhandled = Unhandled::Pager("its pager did not answer in time");
 
-impl Kernel {
+impl<H: Hardware> Kernel<H> {
     /// A tick of the timer: wakes whose time has come and lets the next process run.
-    pub fn timer<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
-        self.wake_sleepers(cpu);
-        self.console_tick(cpu);
+    pub fn timer(&mut self) -> After {
+        self.wake_sleepers();
+        self.console_tick();
         if self.processes.front(QueueName::Ready).is_some()
             || self.processes.front(QueueName::Dying).is_some()
         {
-            self.give_up_cpu(cpu);
+            self.give_up_cpu();
         }
-        self.resume(cpu)
+        self.resume()
     }
 
     /// An interrupt has ended the wait of an idle CPU.
-    pub fn idle<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
-        self.resume(cpu)
+    pub fn idle(&mut self) -> After {
+        self.resume()
     }
 
     /// Goes on with the current process, or else with the next that is ready. Each choice of a process takes down
     /// one table of a dying one; an idle CPU takes down all, a few before it looks for interrupts. Without a first process to end with, the machine ends
     /// when nothing can run any more.
     #[inline(always)]
-    pub(crate) fn resume<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
-        if cpu.current.is_some() { After::Run } else { self.choose(cpu) }
+    pub(crate) fn resume(&mut self) -> After {
+        if self.cpu.current.is_some() { After::Run } else { self.choose() }
     }
 
     #[inline(never)]
-    fn choose<H: Hardware>(&mut self, cpu: &mut Cpu<H>) -> After {
+    fn choose(&mut self) -> After {
         if let Some(status) = self.ended {
             return After::PowerOff { status };
         }
         for _ in 0..TAKEN_DOWN_AT_ONCE {
             if let Some(next) = self.processes.pop(QueueName::Ready) {
-                self.switch(cpu, next);
-                self.take_down_some(cpu);
+                self.switch(next);
+                self.take_down_some();
                 return After::Run;
             }
-            if !self.teardown_slice(cpu) {
+            if !self.teardown_slice() {
                 if self.first.is_some() || self.awaits_the_world() {
                     return After::Idle;
                 }
-                self.report_nothing_to_run(cpu);
-                return After::PowerOff { status: self.course_status() };
+                return self.nothing_can_run();
             }
         }
         After::TakeDown
@@ -65,30 +63,30 @@ impl Kernel {
     fn awaits_the_world(&self) -> bool {
         !self.sleepers.is_empty()
             || self.processes.front(QueueName::Readers).is_some()
-            || self.console.has_owner()
+            || self.console.owner().is_some()
     }
 
     /// Lets the next ready process run, if there is one, and the current one after all others.
     #[inline(always)]
-    pub(crate) fn yield_cpu<H: Hardware>(&mut self, cpu: &mut Cpu<H>, current: Index) {
+    pub(crate) fn yield_cpu(&mut self, current: Index) {
         if let Some(next) = self.processes.exchange(QueueName::Ready, current) {
             self.processes.facts_of(current).status = Status::Runnable as u32;
-            self.switch_from(cpu, current, next);
+            self.switch_from(current, next);
         }
-        self.take_down_some(cpu);
+        self.take_down_some();
     }
 
     /// Takes down one table, if any process is dying.
     #[inline(always)]
-    fn take_down_some<H: Hardware>(&mut self, cpu: &mut Cpu<H>) {
+    fn take_down_some(&mut self) {
         if self.processes.front(QueueName::Dying).is_some() {
-            self.teardown_slice(cpu);
+            self.teardown_slice();
         }
     }
 
     /// Puts the current process behind all others that are ready.
-    pub(crate) fn give_up_cpu<H: Hardware>(&mut self, cpu: &mut Cpu<H>) {
-        if let Some(current) = cpu.current.take() {
+    pub(crate) fn give_up_cpu(&mut self) {
+        if let Some(current) = self.cpu.current.take() {
             self.processes.push(QueueName::Ready, current);
             self.processes.facts_of(current).status = Status::Runnable as u32;
         }
@@ -96,54 +94,54 @@ impl Kernel {
 
     /// Puts `next`, which is in no queue, on the CPU.
     #[inline(always)]
-    pub(crate) fn switch<H: Hardware>(&mut self, cpu: &mut Cpu<H>, next: Index) {
-        if cpu.loaded != Some(next) {
-            if let Some(old) = cpu.loaded {
-                cpu.hardware.save_fpu(&mut self.processes[old].fpu);
+    pub(crate) fn switch(&mut self, next: Index) {
+        if self.cpu.loaded != Some(next) {
+            if let Some(old) = self.cpu.loaded {
+                self.cpu.hardware.save_fpu(&mut self.processes[old].fpu);
             }
-            self.load_space(cpu, next);
+            self.load_space(next);
         }
-        self.set_current(cpu, next);
+        self.set_current(next);
     }
 
     /// As [`Kernel::switch`], away from another process, whose registers are the loaded ones.
     #[inline(always)]
-    pub(crate) fn switch_from<H: Hardware>(&mut self, cpu: &mut Cpu<H>, old: Index, next: Index) {
-        debug_assert!(cpu.loaded == Some(old) && old != next);
-        cpu.hardware.save_fpu(&mut self.processes[old].fpu);
-        self.load_space(cpu, next);
-        self.set_current(cpu, next);
+    pub(crate) fn switch_from(&mut self, old: Index, next: Index) {
+        debug_assert!(self.cpu.loaded == Some(old) && old != next);
+        self.cpu.hardware.save_fpu(&mut self.processes[old].fpu);
+        self.load_space(next);
+        self.set_current(next);
     }
 
     /// Loads a process's directory and registers.
     #[inline(always)]
-    fn load_space<H: Hardware>(&mut self, cpu: &mut Cpu<H>, next: Index) {
-        cpu.load(self.processes[next].directory);
+    fn load_space(&mut self, next: Index) {
+        self.cpu.load(self.processes[next].directory);
         let process = &mut self.processes[next];
-        cpu.hardware.load_fpu(&process.fpu);
-        cpu.hardware.set_register_area(&mut process.registers);
-        let any_ports = cpu.ports_open | process.ports.any();
-        cpu.loaded = Some(next);
+        self.cpu.hardware.load_fpu(&process.fpu);
+        self.cpu.hardware.set_register_area(&mut process.registers);
+        let any_ports = self.cpu.ports_open | process.device.ports.any();
+        self.cpu.loaded = Some(next);
         if any_ports {
-            self.set_ports(cpu, next);
+            self.set_ports(next);
         }
     }
 
     #[inline(always)]
-    fn set_current<H: Hardware>(&mut self, cpu: &mut Cpu<H>, next: Index) {
+    fn set_current(&mut self, next: Index) {
         let facts = self.processes.facts_of(next);
         facts.status = Status::Running as u32;
         facts.runs = facts.runs.wrapping_add(1);
-        facts.cpu = cpu.number;
-        cpu.current = Some(next);
+        facts.cpu = self.cpu.number;
+        self.cpu.current = Some(next);
     }
 
     /// Takes the current process off the CPU; it waits for something.
-    pub(crate) fn block<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, state: State) {
+    pub(crate) fn block(&mut self, index: Index, state: State) {
         self.processes[index].state = state;
         self.processes.facts_of(index).status = Status::NotRunnable as u32;
-        if cpu.current == Some(index) {
-            cpu.current = None;
+        if self.cpu.current == Some(index) {
+            self.cpu.current = None;
         }
     }
 
@@ -158,19 +156,19 @@ impl Kernel {
     }
 
     /// As [`Kernel::make_ready`], but if the CPU has no process, this one gets it at once.
-    pub(crate) fn hand_over<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) {
-        if cpu.current.is_some() || self.processes[index].stopped {
+    pub(crate) fn hand_over(&mut self, index: Index) {
+        if self.cpu.current.is_some() || self.processes[index].stopped {
             return self.make_ready(index);
         }
         self.sleepers.remove(&mut self.processes, index);
         self.processes[index].state = State::Ready;
-        self.switch(cpu, index);
+        self.switch(index);
     }
 
     /// Sets a process's stopped flag. Where it is blocked, it stays blocked, except in a read of the console: that
     /// call has been restarted already, so the process leaves the readers, who are woken for a byte, and reads again
     /// when it is started.
-    pub(crate) fn stop<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) {
+    pub(crate) fn stop(&mut self, index: Index) {
         if self.processes[index].stopped {
             return;
         }
@@ -183,8 +181,8 @@ impl Kernel {
         if self.processes[index].state != State::Ready {
             return;
         }
-        if cpu.current == Some(index) {
-            cpu.current = None;
+        if self.cpu.current == Some(index) {
+            self.cpu.current = None;
         } else {
             self.processes.remove(QueueName::Ready, index);
         }
@@ -202,12 +200,12 @@ impl Kernel {
     }
 
     /// Takes a process out of whatever it waits in, before its state changes.
-    pub(crate) fn leave_queue<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index) {
+    pub(crate) fn leave_queue(&mut self, index: Index) {
         self.sleepers.remove(&mut self.processes, index);
         match self.processes[index].state {
             State::Ready => {
-                if cpu.current == Some(index) {
-                    cpu.current = None;
+                if self.cpu.current == Some(index) {
+                    self.cpu.current = None;
                 } else if !self.processes[index].stopped {
                     self.processes.remove(QueueName::Ready, index);
                 }
@@ -229,33 +227,28 @@ impl Kernel {
     }
 
     /// Lets a process sleep for so many milliseconds.
-    pub(crate) fn sleep<H: Hardware>(&mut self, cpu: &mut Cpu<H>, index: Index, milliseconds: u32) {
-        self.block(cpu, index, State::Sleeping);
-        self.wake_in(cpu, index, milliseconds);
+    pub(crate) fn sleep(&mut self, index: Index, milliseconds: u32) {
+        self.block(index, State::Sleeping);
+        self.wake_in(index, milliseconds);
     }
 
     /// Sets an alarm for a process that is blocked.
-    pub(crate) fn wake_in<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        index: Index,
-        milliseconds: u32,
-    ) {
-        let wake = cpu.hardware.now() + u64::from(milliseconds) * 1000;
+    pub(crate) fn wake_in(&mut self, index: Index, milliseconds: u32) {
+        let wake = self.cpu.hardware.now() + u64::from(milliseconds) * 1000;
         self.sleepers.insert(&mut self.processes, index, wake);
     }
 
-    fn wake_sleepers<H: Hardware>(&mut self, cpu: &mut Cpu<H>) {
+    fn wake_sleepers(&mut self) {
         if self.sleepers.is_empty() {
             return;
         }
-        let now = cpu.hardware.now();
+        let now = self.cpu.hardware.now();
         while let Some(index) = self.sleepers.pop_due(&mut self.processes, now) {
             match self.processes[index].state {
                 State::Sleeping => self.make_ready(index),
                 State::Sending { pending_request, .. } | State::Answer { pending_request, .. } => {
-                    self.leave_queue(cpu, index);
-                    self.fail_errand(cpu, index, pending_request, LATE);
+                    self.leave_queue(index);
+                    self.fail_errand(index, pending_request, LATE);
                 }
                 state => unreachable!("{state:?} has no alarm"),
             }

@@ -19,74 +19,56 @@
 //! pages were asked for once, and every call that succeeds would have to clear that note. This way a call that finds its
 //! frames pays nothing.
 
-use abi::jos::JosCall;
 use abi::layout::ENTRIES;
-use abi::process::Target;
-use abi::process_info::Status;
 use abi::{Error, PageRange, Syscall};
 
-use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::memory::range::Progress;
+use crate::state::call_registers::CallRegisters;
 use crate::state::process::{Index, MessageBuffer, PendingRequest};
-use crate::syscall::native::CallRegisters;
 
 /// A page, and the table that it may need.
-const PAGE_AND_TABLE: u32 = 2;
+pub(crate) const PAGE_AND_TABLE: u32 = 2;
 /// The table that a mapping may need, or the directory of a new process.
-const TABLE: u32 = 1;
-/// In the message_buffer of a process that waits for frames: the pages that its range call has walked.
-const DONE: usize = 1;
+pub(crate) const TABLE: u32 = 1;
 
-impl Kernel {
+impl<H: Hardware> Kernel<H> {
     /// A call of the current process has found no frame: asks for frames, or gives the caller the error.
     #[cold]
     #[inline(never)]
-    pub(crate) fn short_of_frames<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) {
-        if !self.ask_for_frames(cpu, caller) {
+    pub(crate) fn short_of_frames(&mut self, caller: Index) {
+        if !self.ask_for_frames(caller) {
             self.fail_for_frames(caller);
         }
     }
 
-    /// A range call has found no frame: keeps how far it got, where the second try looks for it.
-    #[cold]
-    pub(crate) fn note_done(&mut self, caller: Index, done: u32) {
-        self.processes[caller].message_buffer.words[DONE] = done;
-    }
-
-    /// In a second try that goes on: the pages that the first has walked.
-    pub(crate) fn done_before(&self, caller: Index) -> u32 {
-        self.processes[caller].message_buffer.words[DONE]
-    }
-
     /// Suspends the current process and asks a pager for frames. `false`: there is none that could free any.
-    fn ask_for_frames<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) -> bool {
+    fn ask_for_frames(&mut self, caller: Index) -> bool {
         if self.second_try {
             return false;
         }
         let call = self.call_of(caller);
         let Some((needy, frames)) = self.frames_wanted(caller, call) else { return false };
         let Some(pager) = self.living_pager(needy) else { return false };
-        if !self.processes[pager].frees_frames {
+        if !self.processes[pager].paging.frees_frames {
             return false;
         }
         let is_range = call.is_ok_and(is_range_call);
-        let done = if is_range { self.processes[caller].message_buffer.words[DONE] } else { 0 };
+        let done = if is_range { self.processes[caller].pages_done() } else { 0 };
         let words = [frames, done, 0, 0];
-        if self.ask_at_once(cpu, caller, pager, PendingRequest::Frames, words) {
+        if self.ask_at_once(caller, pager, PendingRequest::Frames, words) {
             return true;
         }
         if self
-            .begin_errand(cpu, caller, pager, PendingRequest::Frames, MessageBuffer::words(words))
+            .begin_errand(caller, pager, PendingRequest::Frames, MessageBuffer::words(words))
             .is_err()
         {
-            self.note_done(caller, done);
+            self.processes[caller].set_pages_done(done);
             return false;
         }
-        let timeout = self.processes[caller].fault_timeout;
+        let timeout = self.processes[caller].paging.fault_timeout;
         if timeout != 0 {
-            self.wake_in(cpu, caller, timeout);
+            self.wake_in(caller, timeout);
         }
         true
     }
@@ -97,7 +79,7 @@ impl Kernel {
             Ok(call) => {
                 if is_range_call(call) || matches!(call, Syscall::DeviceMap { .. }) {
                     let process = &mut self.processes[caller];
-                    process.registers.ebx = process.message_buffer.words[DONE];
+                    process.registers.ebx = process.pages_done();
                 }
                 Error::OutOfFrames.to_wire()
             }
@@ -107,7 +89,7 @@ impl Kernel {
     }
 
     /// The native call in a process's saved registers; an error if it is a JOS call.
-    fn call_of(&self, caller: Index) -> Result<Syscall, Error> {
+    pub(crate) fn call_of(&self, caller: Index) -> Result<Syscall, Error> {
         CallRegisters::decode_again(&self.processes[caller].registers)
     }
 
@@ -131,101 +113,10 @@ impl Kernel {
         };
         Some((caller, wanted))
     }
-
-    fn frames_wanted_by_jos(&self, caller: Index) -> Option<(Index, u32)> {
-        match self.jos_call_of(caller).ok()? {
-            JosCall::PageAlloc { .. } => Some((caller, PAGE_AND_TABLE)),
-            JosCall::PageMap { .. } | JosCall::Exofork => Some((caller, TABLE)),
-            JosCall::IpcTrySend { env, .. } => {
-                let receiver = self.processes.resolve(caller, Target::new(env).ok()?).ok()?;
-                Some((receiver, TABLE))
-            }
-            _ => None,
-        }
-    }
-
-    /// Gives the CPU to a process whose pager has freed frames, and makes its call the second time. The process is in no
-    /// queue. If a process runs, it is the next after all others that are ready.
-    pub(crate) fn call_again<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index) {
-        self.give_up_cpu(cpu);
-        self.switch(cpu, caller);
-        self.second_try = true;
-        self.goes_on = self.call_of(caller).is_ok_and(is_range_call)
-            && self.processes[caller].message_buffer.words[DONE] != 0;
-        match self.call_of(caller) {
-            Ok(call) => match self.dispatch_again(cpu, caller, call) {
-                Ok(()) => {}
-                Err(Error::OutOfFrames) => self.fail_for_frames(caller),
-                Err(error) => self.refuse(cpu, caller, error),
-            },
-            Err(_) => self.jos_call(cpu, caller),
-        }
-        (self.second_try, self.goes_on) = (false, false);
-        if cpu.current == Some(caller) && self.processes[caller].stopped {
-            // Its parent has stopped it while it waited.
-            cpu.current = None;
-            self.processes.facts_of(caller).status = Status::NotRunnable as u32;
-        }
-    }
-
-    /// The calls of [`Kernel::frames_wanted`], by their long ways.
-    fn dispatch_again<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        call: Syscall,
-    ) -> Result<(), Error> {
-        let done = self.processes[caller].message_buffer.words[DONE];
-        match call {
-            Syscall::PageAllocate { process, page, permissions } => {
-                self.page_allocate_elsewhere(cpu, caller, process, page, permissions)
-            }
-            Syscall::PageMap { process, page, to, to_page, permissions } => {
-                self.page_map_elsewhere(cpu, caller, (process, page), (to, to_page), permissions)
-            }
-            Syscall::PageUnmap { process, page, marks } => {
-                self.page_unmap_elsewhere(cpu, caller, process, page, marks)
-            }
-            Syscall::PageCopy { process, page, permissions } => {
-                self.page_copy_elsewhere(cpu, caller, process, page, permissions)
-            }
-            Syscall::PageMove { process, page, to, to_page, marks } => {
-                self.page_move(cpu, caller, (process, page), (to, to_page), marks)
-            }
-            Syscall::RangeShare { process, range, to, to_page, drop, add, both } => self
-                .range_share(cpu, caller, (process, range), (to, to_page), (drop, add, both), done),
-            Syscall::RangeUnmap { process, range, marks } => {
-                self.range_unmap(cpu, caller, (process, range), marks, done)
-            }
-            Syscall::RangeAllocate { process, range, permissions } => {
-                self.range_allocate(cpu, caller, (process, range), permissions, done)
-            }
-            Syscall::ProcessCreate { copy } => self.process_create(cpu, caller, copy),
-            Syscall::Send { to, words: _, transfer } => {
-                self.pending_request(cpu, caller, to, PendingRequest::Send, transfer.into())
-            }
-            Syscall::Call { to, words: _, transfer } => {
-                self.pending_request(cpu, caller, to, PendingRequest::Call, transfer.into())
-            }
-            Syscall::Reply { to, words: _, transfer } => {
-                let message_buffer = MessageBuffer {
-                    words: self.processes[caller].words(),
-                    transfer: transfer.into(),
-                };
-                let answered = self.reply(cpu, caller, to, message_buffer)?;
-                self.make_ready(answered);
-                self.succeed(caller)
-            }
-            Syscall::ReplyAndReceive { to, words: _, transfer } => {
-                self.reply_and_receive(cpu, caller, to, transfer.into())
-            }
-            _ => unreachable!("no pager is asked for frames for {call:?}"),
-        }
-    }
 }
 
 /// Does the call say how far it got, also with an error?
-const fn is_range_call(call: Syscall) -> bool {
+pub(crate) const fn is_range_call(call: Syscall) -> bool {
     matches!(
         call,
         Syscall::RangeShare { .. } | Syscall::RangeUnmap { .. } | Syscall::RangeAllocate { .. }
@@ -235,11 +126,4 @@ const fn is_range_call(call: Syscall) -> bool {
 /// The most tables that a range needs.
 const fn tables(range: PageRange) -> u32 {
     range.pages() / ENTRIES + 2
-}
-
-impl Progress {
-    /// This progress of what was left after `done` pages, counted from the beginning.
-    pub(crate) const fn after(self, done: u32) -> Self {
-        Self { done: self.done + done, ..self }
-    }
 }

@@ -15,9 +15,8 @@ use abi::process::Target;
 use abi::process_info::{ProcessInfo, Status};
 use abi::{Error, Frame, ProcessId};
 
-use crate::state::process::{Index, Process, Queue, Quota, State};
-
-pub use quota::{Account, AccountName, Accounts};
+use crate::state::account::{Accounts, Quota};
+use crate::state::process::{Index, Process, Queue, State};
 
 /// The records that everyone may read at UENVS: 31 pages exactly.
 #[repr(C, align(4096))]
@@ -167,7 +166,7 @@ impl Processes {
         directory: Frame,
         attended: bool,
     ) -> Result<Index, Error> {
-        let account = parent.and_then(|parent| self[parent].account);
+        let account = parent.and_then(|parent| self[parent].memory.account);
         if !self.has_room() {
             return Err(Error::OutOfProcesses);
         }
@@ -176,13 +175,13 @@ impl Processes {
         let id = self[index].id.map_or(ProcessId::first(index.slot() as u32), ProcessId::next);
         let (pager, pager_ended, fault_timeout) = parent.map_or((None, false, 0), |parent| {
             let parent = &self[parent];
-            (parent.pager, parent.pager_ended, parent.fault_timeout)
+            (parent.paging.pager, parent.paging.pager_ended, parent.paging.fault_timeout)
         });
         let process = &mut self[index];
         process.begin(id, directory);
-        process.unattended = !attended;
-        process.account = account;
-        (process.pager_ended, process.fault_timeout) = (pager_ended, fault_timeout);
+        process.family.unattended = !attended;
+        process.memory.account = account;
+        (process.paging.pager_ended, process.paging.fault_timeout) = (pager_ended, fault_timeout);
         if let Some(pager) = pager {
             self.link_client(index, pager);
         }
@@ -190,7 +189,7 @@ impl Processes {
             ProcessInfo { id: id.bits(), status: Status::NotRunnable as u32, ..ProcessInfo::FREE };
         if let Some(parent) = parent {
             self.link_child(Family::Living, parent, index);
-            self[parent].awaited += u32::from(attended);
+            self[parent].family.awaited += u32::from(attended);
         }
         self.live += 1;
         Ok(index)
@@ -198,11 +197,11 @@ impl Processes {
 
     /// Gives a slot back: the process's memory is gone and nobody asks for it any more.
     pub fn free(&mut self, index: Index) {
-        self.credit_account(self[index].account, Quota { frames: 0, processes: 1 });
+        self.credit_account(self[index].memory.account, Quota { frames: 0, processes: 1 });
         self.unlink_child(Family::Gone, index);
         self[index].state = State::Free;
         self.facts_of(index).status = Status::Free as u32;
-        self[index].next = self.free;
+        self[index].links.next = self.free;
         self.free = Some(index);
         self.live -= 1;
     }
@@ -220,7 +219,7 @@ impl Processes {
 
     fn take_slot(&mut self) -> Index {
         if let Some(index) = self.free {
-            self.free = self[index].next;
+            self.free = self[index].links.next;
             return index;
         }
         self.fresh += 1;

@@ -28,8 +28,8 @@ impl Sleepers {
 
     /// Adds a process, which does not sleep yet, to wake at `wake`.
     pub fn insert(&mut self, processes: &mut Processes, index: Index, wake: u64) {
-        debug_assert_eq!(processes[index].sleeper, 0);
-        processes[index].wake = wake;
+        debug_assert_eq!(processes[index].alarm.sleeper, 0);
+        processes[index].alarm.wake = wake;
         self.put(processes, self.length, index);
         self.length += 1;
         self.rise(processes, self.length - 1);
@@ -37,8 +37,8 @@ impl Sleepers {
 
     /// Takes a process out; no effect if it does not sleep.
     pub fn remove(&mut self, processes: &mut Processes, index: Index) {
-        let Some(place) = (processes[index].sleeper as usize).checked_sub(1) else { return };
-        processes[index].sleeper = 0;
+        let Some(place) = (processes[index].alarm.sleeper as usize).checked_sub(1) else { return };
+        processes[index].alarm.sleeper = 0;
         self.length -= 1;
         let last = self.heap[self.length].take();
         if let Some(last) = last.filter(|last| *last != index) {
@@ -51,7 +51,7 @@ impl Sleepers {
     /// Takes out one process whose time has come.
     pub fn pop_due(&mut self, processes: &mut Processes, now: u64) -> Option<Index> {
         let first = self.heap[0]?;
-        if processes[first].wake > now {
+        if processes[first].alarm.wake > now {
             return None;
         }
         self.remove(processes, first);
@@ -60,11 +60,11 @@ impl Sleepers {
 
     fn put(&mut self, processes: &mut Processes, place: usize, index: Index) {
         self.heap[place] = Some(index);
-        processes[index].sleeper = place as u16 + 1;
+        processes[index].alarm.sleeper = place as u16 + 1;
     }
 
     fn wake_at(&self, processes: &Processes, place: usize) -> u64 {
-        self.heap[place].map_or(u64::MAX, |index| processes[index].wake)
+        self.heap[place].map_or(u64::MAX, |index| processes[index].alarm.wake)
     }
 
     fn swap(&mut self, processes: &mut Processes, a: usize, b: usize) {
@@ -145,7 +145,7 @@ mod tests {
             let mut woken = Vec::new();
             for now in 0..50 {
                 while let Some(index) = sleepers.pop_due(&mut processes, now) {
-                    prop_assert_eq!(processes[index].wake, now);
+                    prop_assert_eq!(processes[index].alarm.wake, now);
                     woken.push(now);
                 }
             }

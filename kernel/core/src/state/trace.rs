@@ -1,20 +1,9 @@
 //! The ring of events: what processes have asked for, and what came of it, in the order in which it happened.
-//!
-//! Nothing here runs unless the boot line has asked for a trace: the machine then enters the kernel by stubs of their
-//! own, which call [`Kernel::trace_trap`] before the trap is handled, [`Kernel::trace_result`] after it, and
-//! [`Kernel::trace_resume`] when it is known who runs next. The ordinary stubs know nothing of the ring. See
-//! [`abi::trace`] for what an event says.
 
-use abi::jos::VECTOR;
-use abi::process::Target;
-use abi::trace::{Argument, BY_SYSENTER, ELSEWHERE, EVENTS, Event, Kind};
-use abi::{Error, ProcessId, Registers};
+use abi::ProcessId;
+use abi::trace::{EVENTS, Event};
 
-use crate::cpu::Cpu;
-use crate::hardware::Hardware;
-use crate::kernel::Kernel;
-use crate::operations::report::PAGE_FAULT;
-use crate::state::process::{Index, State};
+use crate::state::process::Index;
 
 /// The last events.
 pub struct Trace {
@@ -23,9 +12,9 @@ pub struct Trace {
     pub(crate) recorded: u32,
     pub(crate) on: bool,
     /// The process whose trap is being handled, and where it would go on after a call.
-    open: Option<(Index, u32)>,
+    pub(crate) open: Option<(Index, u32)>,
     /// The process that had the CPU last.
-    running: Option<ProcessId>,
+    pub(crate) running: Option<ProcessId>,
 }
 
 impl Trace {
@@ -65,12 +54,14 @@ impl Trace {
             .filter(|event| event.kind != 0)
     }
 
-    fn record(&mut self, event: Event) {
+    /// Adds an event; the oldest one goes.
+    pub fn record(&mut self, event: Event) {
         self.events[(self.recorded % EVENTS) as usize] = event;
         self.recorded = self.recorded.wrapping_add(1);
     }
 
-    fn last(&mut self) -> &mut Event {
+    /// The event that was recorded last.
+    pub fn last(&mut self) -> &mut Event {
         &mut self.events[(self.recorded.wrapping_sub(1) % EVENTS) as usize]
     }
 }
@@ -79,119 +70,4 @@ impl Default for Trace {
     fn default() -> Self {
         Self::new()
     }
-}
-
-impl Kernel {
-    /// Records that the current process has trapped. `line` is the device's if it was an interrupt.
-    #[inline(never)]
-    pub fn trace_trap<H: Hardware>(&mut self, cpu: &mut Cpu<H>, line: Option<u32>) {
-        let Some(current) = cpu.current else { return };
-        let process = &self.processes[current];
-        let registers = &process.registers;
-        let begin = |kind, number, argument| Event::begin(process.id, kind, number, argument);
-        let event = match (line, registers.trap) {
-            (Some(line), _) => begin(Kind::Interrupt, line as u8, registers.eip),
-            (None, VECTOR | Registers::SYSENTER) => call(process.id, registers),
-            (None, PAGE_FAULT) => {
-                begin(Kind::Fault, registers.error as u8, cpu.hardware.fault_address())
-            }
-            (None, vector) => begin(Kind::Exception, vector as u8, registers.eip),
-        };
-        self.trace.open = Some((current, registers.eip));
-        self.trace.record(event);
-    }
-
-    /// Records that the current process has trapped from virtual-8086 mode, so that its registers say nothing.
-    #[inline(never)]
-    pub fn trace_virtual_8086<H: Hardware>(&mut self, cpu: &mut Cpu<H>, vector: u32) {
-        let Some(current) = cpu.current else { return };
-        let id = self.processes[current].id;
-        self.trace.open = Some((current, 0));
-        self.trace.record(Event::begin(id, Kind::Exception, vector as u8, 0));
-    }
-
-    /// Records an interrupt that came while no process ran.
-    #[inline(never)]
-    pub fn trace_idle_interrupt(&mut self, line: u32) {
-        let event = Event::begin(None, Kind::Interrupt, line as u8, 0);
-        self.trace.record(event.end(abi::debug::State::Free, 0));
-    }
-
-    /// Records what has come of the trap that was recorded last.
-    #[inline(never)]
-    pub fn trace_result(&mut self) {
-        let Some((index, eip)) = self.trace.open.take() else { return };
-        let process = &self.processes[index];
-        let (state, registers) = (process.state, &process.registers);
-        let event = self.trace.last();
-        let call = [Kind::Call as u8, Kind::Message as u8].contains(&event.kind);
-        let result = match event.kind {
-            kind if kind == Kind::Fault as u8 => registers.eip,
-            kind if kind == Kind::Exception as u8 => registers.error,
-            _ if call => registers.eax,
-            _ => 0,
-        };
-        *event = event.end(state.published(), result);
-        if call && state == State::Ready && registers.eip != eip {
-            (event.state, event.result) = (ELSEWHERE, 0);
-        }
-    }
-
-    /// Records that another process has the CPU than the one that had it last, if that is so.
-    #[inline(never)]
-    pub fn trace_resume<H: Hardware>(&mut self, cpu: &Cpu<H>) {
-        let Some(current) = cpu.current else { return };
-        let process = &self.processes[current];
-        if process.id == self.trace.running {
-            return;
-        }
-        let last = core::mem::replace(&mut self.trace.running, process.id);
-        let argument = last.map_or(0, ProcessId::bits);
-        let event = Event::begin(process.id, Kind::Switch, 0, argument);
-        self.trace.record(event.end(process.state.published(), process.registers.eax));
-    }
-
-    /// Copies the last events of a child, at most `count`, to `address` in the caller's space.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn events_read<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        child: Target,
-        (address, count): (u32, u32),
-    ) -> Result<(), Error> {
-        let child = self.child(caller, child)?;
-        if !self.trace.on {
-            return Err(Error::NotPermitted);
-        }
-        let length = count * size_of::<Event>() as u32;
-        if !self.touch_buffer(cpu, caller, (address, length), true)? {
-            return Ok(());
-        }
-        let id = self.processes[child].name().bits();
-        let own = |event: &Event| event.process == id;
-        let known = self.trace.events().filter(own).count();
-        let last = self.trace.events().filter(own).skip(known.saturating_sub(count as usize));
-        let words = last.flat_map(|event| event.words());
-        for (at, word) in (address..address + length).step_by(4).zip(words) {
-            cpu.hardware.write_user(at, word);
-        }
-        self.answer(caller, known.min(count as usize) as u32)
-    }
-}
-
-/// The event of a call.
-fn call(id: Option<ProcessId>, registers: &Registers) -> Event {
-    let number = registers.eax as u8;
-    let by_sysenter = registers.trap == Registers::SYSENTER;
-    let argument = match (Argument::of_call(number), by_sysenter) {
-        (Argument::Process, false) => registers.edx,
-        (Argument::Process, true) => registers.edi,
-        (Argument::Page, false) => registers.ecx,
-        (Argument::Page, true) => registers.ebp,
-        (Argument::Word, _) => registers.ebx,
-    };
-    let flags = if by_sysenter { BY_SYSENTER } else { 0 };
-    Event { flags, ..Event::begin(id, Kind::of_call(number), number, argument) }
 }

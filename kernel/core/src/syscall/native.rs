@@ -1,107 +1,41 @@
 //! The native calls: what each of them does, one arm a call.
 
-use abi::call::{Arguments, FaultReply, RawCall};
+use abi::call::{Arguments, FaultReply};
 use abi::message::Reason;
 use abi::process::Target;
-use abi::{Error, Frame, PageRange, Permissions, ProcessId, Registers, Syscall, UserPage};
+use abi::{Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
 
-use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::memory::range::Progress;
-use crate::memory::space::{Change, Space};
-use crate::operations::fault::Fault;
-use crate::state::process::{Index, MessageBuffer, PendingRequest, Quota, SentPage, Unfinished};
+use crate::memory::space::Change;
+use crate::state::account::Quota;
+use crate::state::call_registers::CallRegisters;
+use crate::state::fault::Fault;
+use crate::state::process::{Index, MessageBuffer, PendingRequest, SentPage, Unfinished};
 
 /// Tables that a range may need: it crosses one boundary between tables at most.
 const TWO_TABLES: u32 = 2;
 
-/// The saved registers of a call, in the places that the call came with: those of `int 0x30`, or of `sysenter`.
-pub(crate) struct CallRegisters<'a, const SYSENTER: bool>(&'a Registers);
-
-impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
-    /// Is there a register for everything that the call needs? By `sysenter` there are fewer, and the page lies where
-    /// the third word does.
-    fn fits(&self) -> bool {
-        const RANGE_SHARE: u32 = 38;
-        const FAULT_REPLY_AND_RECEIVE: u32 = 83;
-        const MESSAGES: core::ops::RangeInclusive<u32> = 60..=64;
-        !SYSENTER
-            || ![RANGE_SHARE, FAULT_REPLY_AND_RECEIVE].contains(&self.number())
-                && (self.permission_bits() == 0 || !MESSAGES.contains(&self.number()))
-    }
-}
-
-impl CallRegisters<'_, false> {
-    /// Reads a native call once more out of the registers that it came with, by `int 0x30` or `sysenter`.
-    ///
-    /// # Errors
-    /// As [`Syscall::decode`]: it is a JOS call.
-    #[inline(never)]
-    pub(crate) fn decode_again(registers: &Registers) -> Result<Syscall, Error> {
-        fn raw(arguments: &impl Arguments) -> RawCall {
-            let words = [0, 1, 2, 3].map(|index| arguments.word(index));
-            let (process, page) = (arguments.process(), arguments.page());
-            RawCall { head: arguments.head(), process, page, words }
-        }
-        let raw = if registers.trap == Registers::SYSENTER {
-            raw(&CallRegisters::<true>(registers))
-        } else {
-            raw(&CallRegisters::<false>(registers))
-        };
-        Syscall::decode(&raw)
-    }
-}
-
-impl<const SYSENTER: bool> Arguments for CallRegisters<'_, SYSENTER> {
-    fn head(&self) -> u32 {
-        self.0.eax
-    }
-
-    fn process(&self) -> u32 {
-        if SYSENTER { self.0.edi } else { self.0.edx }
-    }
-
-    fn page(&self) -> u32 {
-        if SYSENTER { self.0.ebp } else { self.0.ecx }
-    }
-
-    fn word(&self, index: usize) -> u32 {
-        match index {
-            0 => self.0.ebx,
-            1 => self.0.esi,
-            2 if SYSENTER => self.0.ebp,
-            2 => self.0.edi,
-            _ if SYSENTER => 0,
-            _ => self.0.ebp,
-        }
-    }
-}
-
-impl Kernel {
+impl<H: Hardware> Kernel<H> {
     /// A call of the current process, by `int 0x30` or `sysenter`: a native one, or one that turns out not to be. Where it succeeds, the arm has left its
     /// caller's registers as they should be; unless the caller is blocked, has ended, or restarts the call, that
     /// includes 0 in `eax`.
     #[inline(always)]
-    pub(crate) fn native_call<H: Hardware, const SYSENTER: bool>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-    ) {
+    pub(crate) fn native_call<const SYSENTER: bool>(&mut self, caller: Index) {
         let raw = CallRegisters::<SYSENTER>(&self.processes[caller].registers);
         let call = if raw.fits() { Syscall::decode(&raw) } else { Err(Error::InvalidArgument) };
         let done = match call {
             Ok(call) => {
                 self.processes[caller].unfinished = Unfinished::None;
-                self.dispatch::<H, SYSENTER>(cpu, caller, call)
+                self.dispatch::<SYSENTER>(caller, call)
             }
             Err(_) if !SYSENTER && raw.number() < Syscall::FIRST => {
-                return self.jos_call(cpu, caller);
+                return self.jos_call(caller);
             }
             Err(error) => Err(error),
         };
         if let Err(error) = done {
-            self.refuse(cpu, caller, error);
+            self.refuse(caller, error);
         }
     }
 
@@ -109,12 +43,12 @@ impl Kernel {
     /// freed frames, or when a bound that it met has given way.
     #[cold]
     #[inline(never)]
-    pub(crate) fn refuse<H: Hardware>(&mut self, cpu: &mut Cpu<H>, caller: Index, error: Error) {
+    pub(crate) fn refuse(&mut self, caller: Index, error: Error) {
         if error == Error::OutOfFrames {
-            return self.short_of_frames(cpu, caller);
+            return self.short_of_frames(caller);
         }
-        if !self.waits_for_bound(cpu, caller, error) {
-            let done = if self.goes_on { self.done_before(caller) } else { 0 };
+        if !self.waits_for_bound(caller, error) {
+            let done = if self.goes_on { self.processes[caller].pages_done() } else { 0 };
             let registers = &mut self.processes[caller].registers;
             if says_how_far(registers.eax & 0xFF) {
                 registers.ebx = done;
@@ -124,9 +58,8 @@ impl Kernel {
     }
 
     #[inline(always)]
-    fn dispatch<H: Hardware, const SYSENTER: bool>(
+    fn dispatch<const SYSENTER: bool>(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         call: Syscall,
     ) -> Result<(), Error> {
@@ -134,24 +67,24 @@ impl Kernel {
             Syscall::Identity => {
                 let facts = self.processes.facts_of(caller);
                 let (own, parent) = (facts.id, facts.parent);
-                let pager = self.processes[caller].pager.map_or(0, ProcessId::bits);
+                let pager = self.processes[caller].paging.pager.map_or(0, ProcessId::bits);
                 self.processes[caller].set_three_words_of(SYSENTER, [own, parent, pager]);
                 Ok(())
             }
             Syscall::PageAllocate { process, page, permissions } => {
-                self.page_allocate(cpu, caller, process, page, permissions)
+                self.page_allocate(caller, process, page, permissions)
             }
             Syscall::PageMap { process, page, to, to_page, permissions } => {
-                self.page_map(cpu, caller, (process, page), (to, to_page), permissions)
+                self.page_map(caller, (process, page), (to, to_page), permissions)
             }
             Syscall::PageUnmap { process, page, marks } => {
-                self.page_unmap(cpu, caller, process, page, marks)
+                self.page_unmap(caller, process, page, marks)
             }
             Syscall::PageCopy { process, page, permissions } => {
-                self.page_copy(cpu, caller, process, page, permissions)
+                self.page_copy(caller, process, page, permissions)
             }
             Syscall::PageProtect { process, page, drop, add } => {
-                self.page_protect(cpu, caller, process, page, (drop, add))
+                self.page_protect(caller, process, page, (drop, add))
             }
             Syscall::FrameReferences { frame } => {
                 let known = frame < 0x10_0000;
@@ -160,17 +93,17 @@ impl Kernel {
                 self.answer(caller, count)
             }
             Syscall::RangeShare { process, range, to, to_page, drop, add, both } => {
-                self.range_share(cpu, caller, (process, range), (to, to_page), (drop, add, both), 0)
+                self.range_share(caller, (process, range), (to, to_page), (drop, add, both), 0)
             }
             // Four words come back, and by `sysenter` there is a register for three.
             Syscall::RangeProtect { .. } | Syscall::Machine | Syscall::Usage { .. } if SYSENTER => {
                 Err(Error::InvalidArgument)
             }
             Syscall::RangeProtect { process, range, drop, add } => {
-                let Some(space) = self.room_in(cpu, caller, process, 0)? else { return Ok(()) };
+                let Some(space) = self.room_in(caller, process, 0)? else { return Ok(()) };
                 let add = self.processes.may_leave(caller, space.owner, add);
                 let change = Change::new(drop, add);
-                let (progress, found) = self.memory(cpu).protect_range(space, range, change);
+                let (progress, found) = self.memory().protect_range(space, range, change);
                 if progress.result.is_err() {
                     return self.progress(caller, &progress);
                 }
@@ -178,12 +111,12 @@ impl Kernel {
                 self.answer_all(caller, words)
             }
             Syscall::RangeUnmap { process, range, marks } => {
-                self.range_unmap(cpu, caller, (process, range), marks, 0)
+                self.range_unmap(caller, (process, range), marks, 0)
             }
             Syscall::RangeAllocate { process, range, permissions } => {
-                self.range_allocate(cpu, caller, (process, range), permissions, 0)
+                self.range_allocate(caller, (process, range), permissions, 0)
             }
-            Syscall::ProcessCreate { copy } => self.process_create(cpu, caller, copy),
+            Syscall::ProcessCreate { copy } => self.process_create(caller, copy),
             Syscall::ProcessStart { process } => {
                 let child = self.child(caller, process)?;
                 self.start(child);
@@ -191,29 +124,29 @@ impl Kernel {
             }
             Syscall::ProcessStop { process } => {
                 let child = self.child(caller, process)?;
-                self.stop(cpu, child);
+                self.stop(child);
                 self.succeed(caller)
             }
             Syscall::RegistersRead { process, address } => {
-                self.registers_read(cpu, caller, process, address)
+                self.registers_read(caller, process, address)
             }
             Syscall::RegistersWrite { process, address } => {
-                self.registers_write(cpu, caller, process, address)
+                self.registers_write(caller, process, address)
             }
             Syscall::EventsRead { process, address, count } => {
-                self.events_read(cpu, caller, process, (address, count))
+                self.events_read(caller, process, (address, count))
             }
             Syscall::Exit { status } => {
-                self.end(cpu, caller, status, Reason::Exited);
+                self.end(caller, status, Reason::Exited);
                 Ok(())
             }
-            Syscall::Wait { child } => self.wait(cpu, caller, child),
+            Syscall::Wait { child } => self.wait(caller, child),
             Syscall::Destroy { process, subtree } => {
                 let index = self.descendant(caller, process)?;
                 if subtree {
-                    self.end_subtree(cpu, index);
+                    self.end_subtree(index);
                 } else {
-                    self.end(cpu, index, 0, Reason::Destroyed);
+                    self.end(index, 0, Reason::Destroyed);
                 }
                 if index == caller { Ok(()) } else { self.succeed(caller) }
             }
@@ -229,106 +162,102 @@ impl Kernel {
                 self.answer_all(caller, words)
             }
             Syscall::Machine => {
-                let flushes = cpu.flushes.pages & 0xFFFF | cpu.flushes.all << 16;
+                let flushes = self.cpu.flushes.pages & 0xFFFF | self.cpu.flushes.all << 16;
                 let (total, free) = (self.frames.total(), self.frames.free());
                 let words = [total, free, self.processes.live(), flushes];
                 self.answer_all(caller, words)
             }
             Syscall::SetHandler { process, address } => {
                 let index = self.self_or_child(caller, process)?;
-                self.processes[index].handler = address;
+                self.processes[index].paging.handler = address;
                 // The record shows what JOS programs set, and nothing that is not so any more.
                 self.processes.facts_of(index).handler = 0;
                 self.succeed(caller)
             }
-            Syscall::SetPager { process, pager } => self.set_pager(cpu, caller, process, pager),
+            Syscall::SetPager { process, pager } => self.set_pager(caller, process, pager),
             Syscall::AcceptClients { accept } => {
-                self.processes[caller].accepts_clients = accept;
+                self.processes[caller].paging.accepts_clients = accept;
                 self.succeed(caller)
             }
             Syscall::AcceptFrameRequests { accept } => {
-                self.processes[caller].frees_frames = accept;
+                self.processes[caller].paging.frees_frames = accept;
                 self.succeed(caller)
             }
             Syscall::FaultForward { address, access, eip } => {
-                self.forward(cpu, caller, Fault { address, access, eip })?;
+                self.forward(caller, Fault { address, access, eip })?;
                 Ok(())
             }
             Syscall::FaultReply { process, reply } => {
                 let maps = matches!(reply, FaultReply::Map { .. });
-                if maps && self.waits_for_room(cpu, caller, 1) {
+                if maps && self.waits_for_room(caller, 1) {
                     return Ok(());
                 }
-                self.fault_reply(cpu, caller, process, reply)
+                self.fault_reply(caller, process, reply)
             }
             Syscall::FaultReplyAndReceive { process, reply, accept } => {
-                self.fault_reply_and_receive(cpu, caller, process, reply, accept)
+                self.fault_reply_and_receive(caller, process, reply, accept)
             }
             Syscall::SetFaultTimeout { process, milliseconds } => {
                 let child = self.child(caller, process)?;
-                self.processes[child].fault_timeout = milliseconds;
+                self.processes[child].paging.fault_timeout = milliseconds;
                 self.succeed(caller)
             }
-            Syscall::Clone { child } => self.clone_call(cpu, caller, child),
+            Syscall::Clone { child } => self.clone_call(caller, child),
             // The words of a message are read from the caller's registers when it is clear where they go.
             Syscall::Send { to, words: _, transfer } => {
-                self.pending_request(cpu, caller, to, PendingRequest::Send, transfer.into())
+                self.pending_request(caller, to, PendingRequest::Send, transfer.into())
             }
-            Syscall::Receive { from, transfer } => self.receive(cpu, caller, from, transfer),
+            Syscall::Receive { from, transfer } => self.receive(caller, from, transfer),
             Syscall::Call { to, words: _, transfer } => {
                 let done = match transfer {
-                    None => self.call_at_once(cpu, caller, to, None),
-                    Some(transfer) => self.call_with_page(cpu, caller, to, transfer),
+                    None => self.call_at_once(caller, to, None),
+                    Some(transfer) => self.call_with_page(caller, to, transfer),
                 };
                 if done? {
                     return Ok(());
                 }
-                self.pending_request(cpu, caller, to, PendingRequest::Call, transfer.into())
+                self.pending_request(caller, to, PendingRequest::Call, transfer.into())
             }
             Syscall::Reply { to, words: _, transfer } => {
-                if transfer.is_some() && self.waits_for_room(cpu, caller, 1) {
+                if transfer.is_some() && self.waits_for_room(caller, 1) {
                     return Ok(());
                 }
                 let message_buffer = MessageBuffer {
                     words: self.processes[caller].words(),
                     transfer: transfer.into(),
                 };
-                let answered = self.reply(cpu, caller, to, message_buffer)?;
+                let answered = self.reply(caller, to, message_buffer)?;
                 self.make_ready(answered);
                 self.succeed(caller)
             }
             Syscall::ReplyAndReceive { to, words: _, transfer } => {
                 let done = match transfer {
-                    None => self.reply_at_once(cpu, caller, to, None),
-                    Some(transfer) => self.reply_with_page(cpu, caller, to, transfer),
+                    None => self.reply_at_once(caller, to, None),
+                    Some(transfer) => self.reply_with_page(caller, to, transfer),
                 };
                 if done? {
                     return Ok(());
                 }
-                self.reply_and_receive(cpu, caller, to, transfer.into())
+                self.reply_and_receive(caller, to, transfer.into())
             }
             Syscall::Clock => {
-                let now = cpu.hardware.now();
+                let now = self.cpu.hardware.now();
                 self.answer_all(caller, [now as u32, (now >> 32) as u32, 0, 0])
             }
             Syscall::Sleep { milliseconds: 0 } | Syscall::Yield => {
                 self.processes[caller].registers.eax = 0;
-                self.yield_cpu(cpu, caller);
+                self.yield_cpu(caller);
                 Ok(())
             }
             Syscall::Sleep { milliseconds } => {
                 self.processes[caller].registers.eax = 0;
-                self.sleep(cpu, caller, milliseconds);
+                self.sleep(caller, milliseconds);
                 Ok(())
             }
             Syscall::ConsoleWrite { address, length } => {
-                within_user(address, length)?;
-                self.console_write(cpu, caller, address, length)
+                self.console_write(caller, address, length)
             }
-            Syscall::ConsoleRead { address, length } => {
-                within_user(address, length)?;
-                self.console_read(cpu, caller, address, length)
-            }
+            Syscall::ConsoleRead { address, length } => self.console_read(caller, address, length),
             Syscall::SetConsoleOwner { owner } => {
                 let owner = owner.map(|owner| self.self_or_child(caller, owner)).transpose()?;
                 if !self.console.may_set_owner(caller) {
@@ -337,31 +266,30 @@ impl Kernel {
                 self.console.set_owner(owner);
                 if let Some(owner) = owner {
                     // A Ctrl-C from before was not meant for what it does now.
-                    self.processes[owner].interrupts &= !1;
+                    self.processes[owner].messages.interrupts &= !1;
                 }
                 self.succeed(caller)
             }
-            Syscall::ViewAttach { process, view } => self.view_attach(cpu, caller, process, view),
-            Syscall::ViewDetach { view } => self.view_detach(cpu, caller, view),
+            Syscall::ViewAttach { process, view } => self.view_attach(caller, process, view),
+            Syscall::ViewDetach { view } => self.view_detach(caller, view),
             Syscall::DriverAllow { process, allow } => self.driver_allow(caller, process, allow),
-            Syscall::PortsAllow { ports } => self.ports_allow(cpu, caller, ports),
-            Syscall::DeviceMap { frame, range } => self.device_map(cpu, caller, frame, range),
-            Syscall::DmaAllocate { range } => self.dma_allocate(cpu, caller, range),
-            Syscall::DmaRelease { range } => self.dma_release(cpu, caller, range),
+            Syscall::PortsAllow { ports } => self.ports_allow(caller, ports),
+            Syscall::DeviceMap { frame, range } => self.device_map(caller, frame, range),
+            Syscall::DmaAllocate { range } => self.dma_allocate(caller, range),
+            Syscall::DmaRelease { range } => self.dma_release(caller, range),
             Syscall::DmaReclaim { driver } => self.dma_reclaim(caller, driver),
-            Syscall::InterruptAttach { line } => self.interrupt_attach(cpu, caller, line),
-            Syscall::InterruptAcknowledge { line } => self.interrupt_acknowledge(cpu, caller, line),
+            Syscall::InterruptAttach { line } => self.interrupt_attach(caller, line),
+            Syscall::InterruptAcknowledge { line } => self.interrupt_acknowledge(caller, line),
             Syscall::PageMove { process, page, to, to_page, marks } => {
-                self.page_move(cpu, caller, (process, page), (to, to_page), marks)
+                self.page_move(caller, (process, page), (to, to_page), marks)
             }
         }
     }
 
     /// Shares what is left of a range after the `done` pages of a first try.
     #[inline(always)]
-    pub(crate) fn range_share<H: Hardware>(
+    pub(crate) fn range_share(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         (process, range): (Target, PageRange),
         (to, to_page): (Target, UserPage),
@@ -369,9 +297,9 @@ impl Kernel {
         done: u32,
     ) -> Result<(), Error> {
         let first = PageRange::new(to_page, range.pages())?;
-        let spaces = self.room_in_both(cpu, caller, process, to, TWO_TABLES)?;
+        let spaces = self.room_in_both(caller, process, to, TWO_TABLES)?;
         let Some((from, to)) = spaces else { return Ok(()) };
-        if self.waits_for_quota(cpu, caller, to.owner, range.pages() + TWO_TABLES) {
+        if self.waits_for_quota(caller, to.owner, range.pages() + TWO_TABLES) {
             return Ok(());
         }
         let mut add = self.processes.may_leave(caller, to.owner, add);
@@ -386,31 +314,29 @@ impl Kernel {
         } else {
             (range.after(done)?, first.after(done)?)
         };
-        let progress = self.memory(cpu).share_range(from, range, to, first, change, both);
+        let progress = self.memory().share_range(from, range, to, first, change, both);
         self.progress(caller, &progress.after(done))
     }
 
     /// Unmaps what is left of a range after the `done` pages of a first try.
     #[inline(always)]
-    pub(crate) fn range_unmap<H: Hardware>(
+    pub(crate) fn range_unmap(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         (process, range): (Target, PageRange),
         marks: Permissions,
         done: u32,
     ) -> Result<(), Error> {
-        let Some(space) = self.room_in(cpu, caller, process, 0)? else { return Ok(()) };
+        let Some(space) = self.room_in(caller, process, 0)? else { return Ok(()) };
         let marks = self.processes.may_leave(caller, space.owner, marks);
-        let progress = self.memory(cpu).unmap_range(space, range.after(done)?, marks);
+        let progress = self.memory().unmap_range(space, range.after(done)?, marks);
         self.progress(caller, &progress.after(done))
     }
 
     /// Allocates what is left of a range after the `done` pages of a first try.
     #[inline(always)]
-    pub(crate) fn range_allocate<H: Hardware>(
+    pub(crate) fn range_allocate(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         (process, range): (Target, PageRange),
         permissions: Permissions,
@@ -418,112 +344,40 @@ impl Kernel {
     ) -> Result<(), Error> {
         let range = range.after(done)?;
         let frames = range.pages() + TWO_TABLES;
-        let Some(space) = self.room_in(cpu, caller, process, frames)? else { return Ok(()) };
-        if self.waits_for_quota(cpu, caller, space.owner, frames) {
+        let Some(space) = self.room_in(caller, process, frames)? else { return Ok(()) };
+        if self.waits_for_quota(caller, space.owner, frames) {
             return Ok(());
         }
         let permissions = self.processes.may_leave(caller, space.owner, permissions);
-        let progress = self.memory(cpu).allocate_range(space, range, permissions);
+        let progress = self.memory().allocate_range(space, range, permissions);
         self.progress(caller, &progress.after(done))
     }
 
     #[inline(never)]
-    pub(crate) fn page_move<H: Hardware>(
+    pub(crate) fn page_move(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         (process, page): (Target, UserPage),
         (to, to_page): (Target, UserPage),
         marks: Permissions,
     ) -> Result<(), Error> {
-        let spaces = self.room_in_both(cpu, caller, process, to, 1)?;
+        let spaces = self.room_in_both(caller, process, to, 1)?;
         let Some((from, to)) = spaces else { return Ok(()) };
         let marks = self.processes.may_leave(caller, from.owner, marks);
         let carries = self.processes.carries_mark_9(caller, from.owner, to.owner);
         let drop = if carries { Permissions::empty() } else { Permissions::PAGER };
-        let old = self.memory(cpu).move_page(from, page, to, to_page, marks, drop)?;
+        let old = self.memory().move_page(from, page, to, to_page, marks, drop)?;
         self.answer(caller, old.bits())
     }
 
-    /// Success, with nothing to say.
-    pub(crate) fn succeed(&mut self, caller: Index) -> Result<(), Error> {
-        self.processes[caller].registers.eax = 0;
-        Ok(())
-    }
-
-    /// Success and one word.
-    pub(crate) fn answer(&mut self, caller: Index, word: u32) -> Result<(), Error> {
-        self.processes[caller].registers.ebx = word;
-        self.succeed(caller)
-    }
-
-    /// Success and four words.
-    pub(crate) fn answer_all(&mut self, caller: Index, words: [u32; 4]) -> Result<(), Error> {
-        self.processes[caller].set_words(words);
-        Ok(())
-    }
-
-    /// How far a range call got, which its caller learns also from an error. After `OutOfFrames` the call may be made
-    /// again, so its registers stay as they are. Another error is the call's answer, and never a reason to restart: what
-    /// the call has done stands.
-    pub(crate) fn progress(&mut self, caller: Index, progress: &Progress) -> Result<(), Error> {
-        if progress.result == Err(Error::OutOfFrames) {
-            self.note_done(caller, progress.done);
-            return progress.result;
-        }
-        let registers = &mut self.processes[caller].registers;
-        registers.ebx = progress.done;
-        registers.eax = progress.result.map_or_else(Error::to_wire, |()| 0);
-        Ok(())
-    }
-
-    /// A space to change, if there is room for `frames`. `None`: the call restarts ([`Kernel::waits_for_room`]).
-    #[inline(always)]
-    pub(crate) fn room_in<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        target: Target,
-        frames: u32,
-    ) -> Result<Option<Space>, Error> {
-        let index = self.memory_of(caller, target)?;
-        if self.waits_for_room(cpu, caller, frames) {
-            return Ok(None);
-        }
-        Ok(Some(self.space(cpu, index)))
-    }
-
-    #[inline(always)]
-    pub(crate) fn room_in_both<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        from: Target,
-        to: Target,
-        frames: u32,
-    ) -> Result<Option<(Space, Space)>, Error> {
-        let (from, to) = (self.memory_of(caller, from)?, self.memory_of(caller, to)?);
-        if self.waits_for_room(cpu, caller, frames) {
-            return Ok(None);
-        }
-        Ok(Some(self.spaces(cpu, from, to)))
-    }
-
-    pub(crate) fn process_create<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        copy: bool,
-    ) -> Result<(), Error> {
+    pub(crate) fn process_create(&mut self, caller: Index, copy: bool) -> Result<(), Error> {
         let waits_for_slot = !self.processes.has_room() && self.a_slot_comes_back();
-        if self.waits_for_room(cpu, caller, 1)
-            || waits_for_slot && self.take_down_and_restart(cpu, caller)
-        {
+        if self.waits_for_room(caller, 1) || waits_for_slot && self.take_down_and_restart(caller) {
             return Ok(());
         }
-        let child = self.create(cpu, Some(caller), true)?;
+        let child = self.create(Some(caller), true)?;
         if copy {
-            self.copy_registers(cpu, caller, child);
+            self.copy_registers(caller, child);
             self.processes[child].registers.eax = 0;
             self.processes[child].registers.ebx = 0;
         }
@@ -532,9 +386,8 @@ impl Kernel {
     }
 
     #[inline(never)]
-    pub(crate) fn pending_request<H: Hardware>(
+    pub(crate) fn pending_request(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         to: ProcessId,
         pending_request: PendingRequest,
@@ -542,7 +395,7 @@ impl Kernel {
     ) -> Result<(), Error> {
         let to = self.processes.find(to)?;
         let message_buffer = MessageBuffer { words: self.processes[caller].words(), transfer };
-        self.begin_errand(cpu, caller, to, pending_request, message_buffer)
+        self.begin_errand(caller, to, pending_request, message_buffer)
     }
 }
 
@@ -552,13 +405,4 @@ const fn says_how_far(number: u32) -> bool {
     const RANGES: core::ops::RangeInclusive<u32> = 38..=41;
     const DEVICE_MAP: u32 = 76;
     *RANGES.start() <= number && number <= *RANGES.end() || number == DEVICE_MAP
-}
-
-/// Checks that a buffer is one that a process could have.
-///
-/// # Errors
-/// `Fault`: the buffer does not lie below UTOP.
-pub(crate) fn within_user(address: u32, length: u32) -> Result<(), Error> {
-    let end = address.checked_add(length).ok_or(Error::Fault)?;
-    if end <= abi::layout::USER_TOP { Ok(()) } else { Err(Error::Fault) }
 }

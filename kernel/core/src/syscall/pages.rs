@@ -7,7 +7,6 @@
 use abi::process::Target;
 use abi::{EntryFlags, Error, Permissions, UserPage};
 
-use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::memory::space::{Change, Space};
@@ -18,185 +17,175 @@ const PAGE_AND_TABLE: u32 = 2;
 /// Frames that a mapping may need: its table.
 const TABLE: u32 = 1;
 
-impl Kernel {
+impl<H: Hardware> Kernel<H> {
     #[inline(always)]
-    pub(crate) fn page_allocate<H: Hardware>(
+    pub(crate) fn page_allocate(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         target: Target,
         page: UserPage,
         permissions: Permissions,
     ) -> Result<(), Error> {
         if target != Target::Caller || permissions.contains(Permissions::PAGER) {
-            return self.page_allocate_elsewhere(cpu, caller, target, page, permissions);
+            return self.page_allocate_elsewhere(caller, target, page, permissions);
         }
-        if self.waits_for_room(cpu, caller, PAGE_AND_TABLE) {
+        if self.waits_for_room(caller, PAGE_AND_TABLE) {
             return Ok(());
         }
-        self.memory(cpu).allocate(Space::current(caller), page, permissions)?;
+        self.memory().allocate(Space::current(caller), page, permissions)?;
         self.succeed(caller)
     }
 
     #[inline(never)]
-    pub(crate) fn page_allocate_elsewhere<H: Hardware>(
+    pub(crate) fn page_allocate_elsewhere(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         target: Target,
         page: UserPage,
         permissions: Permissions,
     ) -> Result<(), Error> {
-        let Some(space) = self.room_in(cpu, caller, target, PAGE_AND_TABLE)? else { return Ok(()) };
+        let Some(space) = self.room_in(caller, target, PAGE_AND_TABLE)? else { return Ok(()) };
         let permissions = self.processes.may_leave(caller, space.owner, permissions);
-        self.memory(cpu).allocate(space, page, permissions)?;
+        self.memory().allocate(space, page, permissions)?;
         self.succeed(caller)
     }
 
     #[inline(always)]
-    pub(crate) fn page_map<H: Hardware>(
+    pub(crate) fn page_map(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         from: (Target, UserPage),
         to: (Target, UserPage),
         permissions: Permissions,
     ) -> Result<(), Error> {
         if from.0 != Target::Caller || to.0 != Target::Caller {
-            return self.page_map_elsewhere(cpu, caller, from, to, permissions);
+            return self.page_map_elsewhere(caller, from, to, permissions);
         }
-        if self.waits_for_room(cpu, caller, TABLE) {
+        if self.waits_for_room(caller, TABLE) {
             return Ok(());
         }
         let space = Space::current(caller);
-        let source = self.memory(cpu).leaf(space, from.1);
+        let source = self.memory().leaf(space, from.1);
         // One test for all, so that an ordinary page pays for none.
         let flags = source.flags().union(permissions.leaf());
         if flags.intersects(EntryFlags::PAGER.union(EntryFlags::DRIVERS_OWN)) {
-            return self.page_map_elsewhere(cpu, caller, from, to, permissions);
+            return self.page_map_elsewhere(caller, from, to, permissions);
         }
         if !source.is_present() {
             return Err(Error::NotMapped);
         }
-        self.memory(cpu).map_shareable(source, false, space, to.1, permissions)?;
+        self.memory().map_shareable(source, false, space, to.1, permissions)?;
         self.succeed(caller)
     }
 
     #[inline(never)]
-    pub(crate) fn page_map_elsewhere<H: Hardware>(
+    pub(crate) fn page_map_elsewhere(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         from: (Target, UserPage),
         to: (Target, UserPage),
         permissions: Permissions,
     ) -> Result<(), Error> {
-        let spaces = self.room_in_both(cpu, caller, from.0, to.0, TABLE)?;
+        let spaces = self.room_in_both(caller, from.0, to.0, TABLE)?;
         let Some((source, target)) = spaces else { return Ok(()) };
         let permissions = self.processes.may_leave(caller, target.owner, permissions);
-        self.memory(cpu).map(source, from.1, target, to.1, permissions)?;
+        self.memory().map(source, from.1, target, to.1, permissions)?;
         self.succeed(caller)
     }
 
     #[inline(always)]
-    pub(crate) fn page_unmap<H: Hardware>(
+    pub(crate) fn page_unmap(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         target: Target,
         page: UserPage,
         marks: Permissions,
     ) -> Result<(), Error> {
         if target != Target::Caller || marks.contains(Permissions::PAGER) {
-            return self.page_unmap_elsewhere(cpu, caller, target, page, marks);
+            return self.page_unmap_elsewhere(caller, target, page, marks);
         }
-        if self.waits_for_room(cpu, caller, TABLE) {
+        if self.waits_for_room(caller, TABLE) {
             return Ok(());
         }
-        let old = self.memory(cpu).unmap(Space::current(caller), page, marks)?;
+        let old = self.memory().unmap(Space::current(caller), page, marks)?;
         self.answer(caller, old.bits())
     }
 
     #[inline(never)]
-    pub(crate) fn page_unmap_elsewhere<H: Hardware>(
+    pub(crate) fn page_unmap_elsewhere(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         target: Target,
         page: UserPage,
         marks: Permissions,
     ) -> Result<(), Error> {
-        let Some(space) = self.room_in(cpu, caller, target, TABLE)? else { return Ok(()) };
+        let Some(space) = self.room_in(caller, target, TABLE)? else { return Ok(()) };
         let marks = self.processes.may_leave(caller, space.owner, marks);
-        let old = self.memory(cpu).unmap(space, page, marks)?;
+        let old = self.memory().unmap(space, page, marks)?;
         self.answer(caller, old.bits())
     }
 
     #[inline(always)]
-    pub(crate) fn page_copy<H: Hardware>(
+    pub(crate) fn page_copy(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         target: Target,
         page: UserPage,
         marks: Permissions,
     ) -> Result<(), Error> {
         if target != Target::Caller || marks.contains(Permissions::PAGER) {
-            return self.page_copy_elsewhere(cpu, caller, target, page, marks);
+            return self.page_copy_elsewhere(caller, target, page, marks);
         }
-        if self.waits_for_room(cpu, caller, TABLE) {
+        if self.waits_for_room(caller, TABLE) {
             return Ok(());
         }
-        let copied = self.memory(cpu).copy(Space::current(caller), page, marks)?;
+        let copied = self.memory().copy(Space::current(caller), page, marks)?;
         self.answer(caller, copied.into())
     }
 
     #[inline(never)]
-    pub(crate) fn page_copy_elsewhere<H: Hardware>(
+    pub(crate) fn page_copy_elsewhere(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         target: Target,
         page: UserPage,
         marks: Permissions,
     ) -> Result<(), Error> {
-        let Some(space) = self.room_in(cpu, caller, target, TABLE)? else { return Ok(()) };
+        let Some(space) = self.room_in(caller, target, TABLE)? else { return Ok(()) };
         let marks = self.processes.may_leave(caller, space.owner, marks);
-        let copied = self.memory(cpu).copy(space, page, marks)?;
+        let copied = self.memory().copy(space, page, marks)?;
         self.answer(caller, copied.into())
     }
 
     /// `change` is what is dropped and what is added.
     #[inline(always)]
-    pub(crate) fn page_protect<H: Hardware>(
+    pub(crate) fn page_protect(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         target: Target,
         page: UserPage,
         change: (Permissions, Permissions),
     ) -> Result<(), Error> {
         if target != Target::Caller || change.1.contains(Permissions::PAGER) {
-            return self.page_protect_elsewhere(cpu, caller, target, page, change);
+            return self.page_protect_elsewhere(caller, target, page, change);
         }
         let change = Change::new(change.0, change.1);
-        let old = self.memory(cpu).protect(Space::current(caller), page, change)?;
+        let old = self.memory().protect(Space::current(caller), page, change)?;
         self.answer(caller, old.bits())
     }
 
     #[inline(never)]
-    fn page_protect_elsewhere<H: Hardware>(
+    fn page_protect_elsewhere(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         target: Target,
         page: UserPage,
         change: (Permissions, Permissions),
     ) -> Result<(), Error> {
-        let Some(space) = self.room_in(cpu, caller, target, 0)? else { return Ok(()) };
+        let Some(space) = self.room_in(caller, target, 0)? else { return Ok(()) };
         let (drop, add) = change;
         let change = Change::new(drop, self.processes.may_leave(caller, space.owner, add));
-        let old = self.memory(cpu).protect(space, page, change)?;
+        let old = self.memory().protect(space, page, change)?;
         self.answer(caller, old.bits())
     }
 }

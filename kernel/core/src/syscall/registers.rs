@@ -1,60 +1,36 @@
 //! How a parent reads and sets what its child's registers hold.
 
+use abi::Error;
 use abi::process::Target;
-use abi::registers::{FLAG_INTERRUPTS, FLAGS_PROGRAM, UserRegisters};
-use abi::{Error, Registers};
+use abi::registers::UserRegisters;
 
-use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::state::process::{Index, Process, State, Unfinished};
-use crate::syscall::native::within_user;
+use crate::state::process::{Index, State};
 
-impl Kernel {
-    /// Gives a child the registers and FPU state of the current process.
-    pub(crate) fn copy_registers<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        from: Index,
-        child: Index,
-    ) {
-        self.processes[child].registers = self.processes[from].registers;
-        cpu.hardware.save_fpu(&mut self.processes[child].fpu);
-    }
+/// Bytes of the record.
+const LENGTH: u32 = size_of::<UserRegisters>() as u32;
 
-    pub(crate) fn registers_read<H: Hardware>(
+impl<H: Hardware> Kernel<H> {
+    pub(crate) fn registers_read(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         child: Target,
         address: u32,
     ) -> Result<(), Error> {
         let child = self.child(caller, child)?;
-        if !self.touch_registers(cpu, caller, address, true)? {
+        if !self.check_words(caller, (address, LENGTH), true)? {
             return Ok(());
         }
-        let r = &self.processes[child].registers;
-        let registers = UserRegisters {
-            edi: r.edi,
-            esi: r.esi,
-            ebp: r.ebp,
-            ebx: r.ebx,
-            edx: r.edx,
-            ecx: r.ecx,
-            eax: r.eax,
-            eip: r.eip,
-            eflags: r.eflags,
-            esp: r.esp,
-        };
+        let registers = UserRegisters::of(&self.processes[child].registers);
         for (index, word) in (0..).zip(registers.words()) {
-            cpu.hardware.write_user(address + 4 * index, word);
+            self.cpu.hardware.write_user(address + 4 * index, word);
         }
         self.succeed(caller)
     }
 
-    pub(crate) fn registers_write<H: Hardware>(
+    pub(crate) fn registers_write(
         &mut self,
-        cpu: &mut Cpu<H>,
         caller: Index,
         child: Target,
         address: u32,
@@ -63,68 +39,12 @@ impl Kernel {
         if self.processes[child].state != State::Ready {
             return Err(Error::Busy);
         }
-        if !self.touch_registers(cpu, caller, address, false)? {
+        if !self.check_words(caller, (address, LENGTH), false)? {
             return Ok(());
         }
         let words =
-            core::array::from_fn(|index| cpu.hardware.read_user(address + 4 * index as u32));
+            core::array::from_fn(|index| self.cpu.hardware.read_user(address + 4 * index as u32));
         self.processes[child].set_registers(UserRegisters::from_words(words));
         self.succeed(caller)
-    }
-
-    /// Checks the caller's 40-byte buffer at `address`; `false` if the call restarts after a fault there.
-    fn touch_registers<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        address: u32,
-        write: bool,
-    ) -> Result<bool, Error> {
-        let length = size_of::<UserRegisters>() as u32;
-        self.touch_buffer(cpu, caller, (address, length), write)
-    }
-
-    /// Checks a buffer that is aligned to words, in the caller's space; `false` if the call restarts after a fault there.
-    #[inline(always)]
-    pub(crate) fn touch_buffer<H: Hardware>(
-        &mut self,
-        cpu: &mut Cpu<H>,
-        caller: Index,
-        (address, length): (u32, u32),
-        write: bool,
-    ) -> Result<bool, Error> {
-        if !address.is_multiple_of(4) {
-            return Err(Error::InvalidArgument);
-        }
-        within_user(address, length)?;
-        let space = self.space(cpu, caller);
-        match self.memory(cpu).check_user(space, address, length, write) {
-            Ok(()) => Ok(true),
-            Err(fault) => {
-                self.fault_of_call(cpu, caller, fault, write);
-                Ok(false)
-            }
-        }
-    }
-}
-
-impl Process {
-    /// Sets what a parent may set; selectors and system flags stay the kernel's.
-    pub(crate) fn set_registers(&mut self, new: UserRegisters) {
-        let trap = self.registers.trap;
-        // What it does next is not the rest of the call that it was in.
-        self.unfinished = Unfinished::None;
-        self.registers = Registers {
-            edi: new.edi,
-            esi: new.esi,
-            ebp: new.ebp,
-            ebx: new.ebx,
-            edx: new.edx,
-            ecx: new.ecx,
-            eax: new.eax,
-            eflags: new.eflags & FLAGS_PROGRAM | FLAG_INTERRUPTS,
-            trap,
-            ..Registers::start(new.eip, new.esp)
-        };
     }
 }

@@ -98,11 +98,11 @@ impl Family {
 
     /// Whether the process is on the CPU.
     fn runs(&self, id: ProcessId) -> bool {
-        self.world.cpu.current().is_some_and(|at| at.slot() as u32 == id.index())
+        self.world.kernel.cpu.current().is_some_and(|at| at.slot() as u32 == id.index())
     }
 
     fn word(&self, leaf: Entry) -> u32 {
-        self.world.cpu.hardware.word(leaf.frame(), 0)
+        self.world.kernel.cpu.hardware.word(leaf.frame(), 0)
     }
 
     fn check(&self) {

@@ -29,7 +29,7 @@ fn kind(world: &World, id: ProcessId) -> Option<Kind> {
 #[test]
 fn the_clock_has_64_bits() {
     let mut world = World::new();
-    world.cpu.hardware.clock = 0x1_2345_6789;
+    world.kernel.cpu.hardware.clock = 0x1_2345_6789;
     assert_eq!(world.call(Syscall::Clock), Ok([0x2345_6789, 1, 0, 0]));
 }
 
@@ -40,7 +40,7 @@ fn sleepers_wake_in_the_order_of_their_times_and_not_before() {
     for (child, milliseconds) in children.iter().zip([50, 20, 30]) {
         world.begin_of(*child, Syscall::Sleep { milliseconds });
     }
-    let start = world.cpu.hardware.clock;
+    let start = world.kernel.cpu.hardware.clock;
     world.begin_of(INIT, Syscall::Sleep { milliseconds: 100 });
     let mut order = Vec::new();
     while order.len() < 3 {
@@ -51,14 +51,14 @@ fn sleepers_wake_in_the_order_of_their_times_and_not_before() {
         }
     }
     assert_eq!(order, [children[1], children[2], children[0]]);
-    assert!(world.cpu.hardware.clock - start >= 40_000);
+    assert!(world.kernel.cpu.hardware.clock - start >= 40_000);
 }
 
 #[test]
 fn the_longest_sleep_does_not_wrap() {
     let mut world = World::new();
     world.begin(Syscall::Sleep { milliseconds: u32::MAX });
-    world.cpu.hardware.clock = 4_294_967_294_000;
+    world.kernel.cpu.hardware.clock = 4_294_967_294_000;
     world.tick();
     assert_eq!(world.after, After::Run, "49 days are over");
 }
@@ -80,7 +80,7 @@ fn console_write_writes_all_of_its_buffer() {
     let mut world = World::new();
     world.write(DATA, u32::from_le_bytes(*b"abcd")).unwrap();
     assert_eq!(world.call(Syscall::ConsoleWrite { address: DATA + 1, length: 2 }).unwrap()[0], 2);
-    assert_eq!(world.cpu.hardware.console_text(), "bc");
+    assert_eq!(world.kernel.cpu.hardware.console_text(), "bc");
     assert_eq!(world.call(Syscall::ConsoleWrite { address: DATA, length: 0 }).unwrap()[0], 0);
 }
 
@@ -161,7 +161,7 @@ fn while_somebody_reads_the_sender_waits_and_nothing_is_lost() {
     }
     read += world.call(read_console(4096)).unwrap()[0];
     assert_eq!(read, sent);
-    assert_eq!(world.cpu.hardware.console_text(), "");
+    assert_eq!(world.kernel.cpu.hardware.console_text(), "");
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn what_nobody_reads_for_a_second_is_dropped_with_one_line_so_that_ctrl_c_gets_t
         world.key(b'y');
     }
     world.key(CTRL_C);
-    let text = world.cpu.hardware.console_text().to_string();
+    let text = world.kernel.cpu.hardware.console_text().to_string();
     assert_eq!((text.matches('\x07').count(), text.trim().lines().count()), (1, 2), "{text:?}");
     world.begin(RECEIVE);
     assert_eq!(kind(&world, INIT), Some(Kind::Interrupt));
@@ -228,7 +228,7 @@ fn two_readers(world: &mut World) -> [ProcessId; 2] {
 fn reads_a_byte(world: &mut World, id: ProcessId) -> bool {
     for _ in 0..5 {
         world.tick();
-        if world.cpu.current().is_some() && world.current() == id {
+        if world.kernel.cpu.current().is_some() && world.current() == id {
             return world.call(read_console(1)).map(|words| words[0]) == Ok(1);
         }
     }

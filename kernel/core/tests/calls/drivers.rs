@@ -62,8 +62,8 @@ fn every_call_of_drivers_is_refused_to_others() {
     for call in calls {
         assert_eq!(world.call(call), Err(Error::NotPermitted), "{call:?}");
     }
-    assert!(!world.cpu.hardware.ports.any());
-    assert_eq!(world.cpu.hardware.masked & 1 << LINE, 1 << LINE);
+    assert!(!world.kernel.cpu.hardware.ports.any());
+    assert_eq!(world.kernel.cpu.hardware.masked & 1 << LINE, 1 << LINE);
 }
 
 #[test]
@@ -115,24 +115,24 @@ fn an_interrupt_takes_the_cpu_from_nobody_unless_its_owner_waits() {
 fn ports_are_open_while_their_driver_runs_and_to_nobody_else() {
     let (mut world, driver) = driver();
     world.call(ports(0xCF8, 8)).unwrap();
-    assert!(world.cpu.hardware.ports.any(), "at once");
+    assert!(world.kernel.cpu.hardware.ports.any(), "at once");
     assert_eq!(world.call(ports(0x40, 1)), Err(Error::Busy), "the timer's");
     for _ in 0..2 {
         world.run(INIT);
-        assert!(!world.cpu.hardware.ports.any());
+        assert!(!world.kernel.cpu.hardware.ports.any());
         world.run(driver);
-        assert_eq!(world.cpu.hardware.ports.ranges()[0], PortRange::new(0xCF8, 8).unwrap());
+        assert_eq!(world.kernel.cpu.hardware.ports.ranges()[0], PortRange::new(0xCF8, 8).unwrap());
     }
     world.begin(Syscall::Exit { status: 0 });
     world.run(INIT);
-    assert!(!world.cpu.hardware.ports.any());
+    assert!(!world.kernel.cpu.hardware.ports.any());
 }
 
 #[test]
 fn device_memory_is_what_is_no_ram_and_not_the_kernels() {
     let (mut world, driver) = driver();
     let ram = world.leaf(INIT, DATA).frame();
-    let last = Frame::from_number(world.cpu.hardware.frames() - 1);
+    let last = Frame::from_number(world.kernel.cpu.hardware.frames() - 1);
     let kernels_own = [0xF_EC00, 0xF_EE00, 0, 0x100, 0xC0].map(Frame::from_number);
     for frame in [ram, last].into_iter().chain(kernels_own) {
         let refused = world.call(Syscall::DeviceMap { frame, range: range(PAGE, 1) });
@@ -245,7 +245,7 @@ fn dma_frames_are_contiguous_zeroed_and_one_drivers() {
     let free = world.kernel.frames.free();
     let first = world.dma_pool[0];
     for frame in world.dma_pool.clone() {
-        world.cpu.hardware.set_word(frame, 7, 0xDEAD_BEEF);
+        world.kernel.cpu.hardware.set_word(frame, 7, 0xDEAD_BEEF);
     }
     assert_eq!(dma(&mut world, PAGE, DMA_POOL), Ok(first.address()));
     assert_eq!(world.kernel.frames.free(), free - 1, "a table");
@@ -307,7 +307,7 @@ fn an_interrupt_is_a_message_and_masks_its_line_until_it_is_acknowledged() {
     let answer = world.answer(driver);
     let header = Message::header(Kind::Interrupt, None);
     assert_eq!((answer.eax, answer.process, answer.words[0]), (header, driver.bits(), LINE));
-    assert_eq!(world.cpu.hardware.masked & 1 << LINE, 1 << LINE);
+    assert_eq!(world.kernel.cpu.hardware.masked & 1 << LINE, 1 << LINE);
     world.call(acknowledge).unwrap();
     // One that comes while nobody waits is kept, and several are one.
     world.run(INIT);
@@ -367,7 +367,11 @@ fn a_line_has_one_owner_and_the_kernels_have_none() {
     let acknowledge = Syscall::InterruptAcknowledge { line: line(LINE) };
     assert_eq!(world.call(acknowledge), Err(Error::NotPermitted));
     world.begin_of(driver, Syscall::Exit { status: 0 });
-    assert_eq!(world.cpu.hardware.masked & 1 << LINE, 1 << LINE, "masked when its driver ends");
+    assert_eq!(
+        world.kernel.cpu.hardware.masked & 1 << LINE,
+        1 << LINE,
+        "masked when its driver ends"
+    );
     world.call_of(INIT, attach).unwrap();
 }
 
@@ -435,7 +439,7 @@ fn the_next_process_in_a_drivers_slot_is_none_and_has_nothing() {
     let next = world.running_child();
     assert_eq!(next, driver.next(), "the same slot");
     world.run(next);
-    assert!(!world.cpu.hardware.ports.any());
+    assert!(!world.kernel.cpu.hardware.ports.any());
     assert_eq!(world.call(ports(0xCF8, 8)), Err(Error::NotPermitted));
 }
 

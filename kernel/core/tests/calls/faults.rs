@@ -119,7 +119,7 @@ fn faults_nest_until_the_exception_stack_is_full_and_then_end_the_process() {
     }
     assert_eq!(nested, 1 + (4096 - 52) / 56 + 1, "every record that fits, and one more");
     assert_eq!(end_of(&mut world, child), KILLED_BY_FAULT);
-    assert!(world.cpu.hardware.console_text().contains("exception stack"));
+    assert!(world.kernel.cpu.hardware.console_text().contains("exception stack"));
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn without_handler_and_pager_a_fault_ends_the_process_with_one_line() {
     world.run(child);
     assert!(world.write(PAGE, 1).is_err());
     assert_eq!(end_of(&mut world, child), KILLED_BY_FAULT);
-    let text = world.cpu.hardware.console_text();
+    let text = world.kernel.cpu.hardware.console_text();
     assert!(text.starts_with("[00001001] user fault va 10000000 ip 00800040"), "{text}");
     assert_eq!(text.lines().count(), 1);
 }
@@ -185,13 +185,13 @@ fn a_fault_that_is_over_by_the_time_it_is_looked_at_just_resumes() {
         .call(Syscall::PageAllocate { process: ME, page: UserPage::known(PAGE), permissions: READ })
         .unwrap();
     world.read(PAGE).unwrap();
-    let model = &mut world.cpu.hardware;
+    let model = &mut world.kernel.cpu.hardware;
     let stale = model.user_write(PAGE, 1).unwrap_err();
     let range = abi::PageRange::new(UserPage::known(PAGE), 1).unwrap();
     world.call(Syscall::RangeProtect { process: ME, range, drop: READ, add: WRITE }).unwrap();
     world.registers().eip = CALL_SITE;
     world.registers().error = stale.access.bits();
-    world.cpu.hardware.fault_address = stale.address;
+    world.kernel.cpu.hardware.fault_address = stale.address;
     world.trap(14);
     assert_eq!(world.registers().eip, CALL_SITE, "no handler was entered");
 }
@@ -227,7 +227,7 @@ fn a_client_whose_pager_refuses_ends() {
     let (mut world, child) = with_fault();
     assert!(reply(&mut world, child, FaultReply::Refuse).is_ok());
     assert_eq!(end_of(&mut world, child), KILLED_BY_FAULT);
-    assert!(world.cpu.hardware.console_text().contains("refused"));
+    assert!(world.kernel.cpu.hardware.console_text().contains("refused"));
 }
 
 #[test]
@@ -309,7 +309,10 @@ fn a_stopped_client_does_not_run_when_its_fault_is_answered() {
     world.call(Syscall::ProcessStop { process: child.into() }).unwrap();
     reply_and_receive(&mut world, child, map(DATA, PAGE));
     let process = world.process(child);
-    assert_eq!((process.state, process.stopped, world.cpu.current()), (State::Ready, true, None));
+    assert_eq!(
+        (process.state, process.stopped, world.kernel.cpu.current()),
+        (State::Ready, true, None)
+    );
 }
 
 #[test]
@@ -375,7 +378,7 @@ fn a_pager_that_does_not_answer_in_time_loses_its_client() {
         }
         world.tick();
         assert!(!world.living().contains(&child));
-        assert!(world.cpu.hardware.console_text().contains("in time"));
+        assert!(world.kernel.cpu.hardware.console_text().contains("in time"));
     }
 }
 
@@ -491,7 +494,7 @@ fn a_child_inherits_its_makers_pager() {
     let (mut world, child) = with_client();
     world.run(child);
     let grandchild = world.child();
-    assert_eq!(world.process(grandchild).pager, Some(world.init()));
+    assert_eq!(world.process(grandchild).paging.pager, Some(world.init()));
 }
 
 #[test]
@@ -578,7 +581,7 @@ fn a_call_that_touches_a_clients_absent_buffer_asks_the_pager_and_restarts() {
     world.begin_of(world.init(), RECEIVE);
     assert_eq!(message(&world, world.init()).words, [PAGE_2, Access::USER.bits(), CALL_SITE, 0]);
     assert_eq!(
-        world.cpu.hardware.console_text(),
+        world.kernel.cpu.hardware.console_text(),
         "",
         "nothing was written before all could be read"
     );

@@ -27,7 +27,7 @@ fn forked(world: &mut World) -> ProcessId {
 }
 
 fn said(world: &World) -> String {
-    world.cpu.hardware.console_text()
+    world.kernel.cpu.hardware.console_text()
 }
 
 #[test]
@@ -50,15 +50,15 @@ fn only_the_file_server_has_the_ports() {
     let mut world = World::of_programs("elf=p elf=p,type=fs");
     for (id, open) in [(FIRST, false), (SECOND, true), (FIRST, false), (SECOND, true)] {
         world.run(id);
-        assert_eq!(world.cpu.hardware.ports.all(), open);
+        assert_eq!(world.kernel.cpu.hardware.ports.all(), open);
     }
     let child = forked(&mut world);
     world.jos(8, [child.bits(), 2, 0, 0, 0]);
     world.run(child);
-    assert!(!world.cpu.hardware.ports.any(), "nor do its children");
+    assert!(!world.kernel.cpu.hardware.ports.any(), "nor do its children");
     world.run(SECOND);
     world.jos(3, [0; 5]);
-    assert!(!world.cpu.hardware.ports.any());
+    assert!(!world.kernel.cpu.hardware.ports.any());
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn cputs_prints_up_to_a_nul_or_its_length() {
     world.write(DATA, u32::from_le_bytes(*b"abc\0")).unwrap();
     assert_eq!(world.jos(0, [DATA, 2, 0, 0, 0]), 0);
     assert_eq!(world.jos(0, [DATA, 100, 0, 0, 0]), 0);
-    assert_eq!(world.cpu.hardware.console_text(), "ababc");
+    assert_eq!(world.kernel.cpu.hardware.console_text(), "ababc");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn cputs_of_what_cannot_be_read_ends_the_process_whatever_its_handler() {
         world.jos(0, [address, length, 0, 0, 0]);
         assert!(!world.living().contains(&child));
         let line = format!("[{child}] user_mem_check assertion failure for va {first_bad:08x}\n");
-        assert_eq!(world.cpu.hardware.console_text(), line);
+        assert_eq!(world.kernel.cpu.hardware.console_text(), line);
     }
 }
 
@@ -175,7 +175,7 @@ fn a_long_cputs_is_checked_a_thousand_pages_at_a_time() {
         })
         .count();
     assert_eq!(steps, 3, "three checks; then the first byte is zero");
-    assert_eq!(world.cpu.hardware.console.len(), 0);
+    assert_eq!(world.kernel.cpu.hardware.console.len(), 0);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_long_cputs_appears_once_even_if_its_rest_has_to_be_paged_in() {
         world.allocate_in(child.into(), page);
         let frame = world.leaf(child, page).frame();
         (0..1024).for_each(|index| {
-            world.cpu.hardware.set_word(frame, index, u32::from_le_bytes(*b"xxxx"))
+            world.kernel.cpu.hardware.set_word(frame, index, u32::from_le_bytes(*b"xxxx"))
         });
     }
     world.run(child);
@@ -217,7 +217,7 @@ fn a_long_cputs_appears_once_even_if_its_rest_has_to_be_paged_in() {
         world.run(child);
         world.jos(0, [PAGE, 8192, 0, 0, 0]);
     }
-    assert_eq!(world.cpu.hardware.console.len(), 8192, "no output appears twice");
+    assert_eq!(world.kernel.cpu.hardware.console.len(), 8192, "no output appears twice");
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn a_new_life_does_not_inherit_half_a_cputs() {
         world.allocate_in(child.into(), page);
         let frame = world.leaf(child, page).frame();
         (0..1024).for_each(|index| {
-            world.cpu.hardware.set_word(frame, index, u32::from_le_bytes(*b"xxxx"))
+            world.kernel.cpu.hardware.set_word(frame, index, u32::from_le_bytes(*b"xxxx"))
         });
     }
     world.run(child);
@@ -237,10 +237,10 @@ fn a_new_life_does_not_inherit_half_a_cputs() {
     world.run(INIT);
     world.call(Syscall::RegistersWrite { process: child.into(), address: DATA }).unwrap();
     world.run(child);
-    let before = world.cpu.hardware.console.len();
+    let before = world.kernel.cpu.hardware.console.len();
     world.jos(0, [DATA, 4096, 0, 0, 0]);
     assert_eq!(
-        world.cpu.hardware.console.len() - before,
+        world.kernel.cpu.hardware.console.len() - before,
         4096,
         "another call than the one that was cut short"
     );
@@ -337,7 +337,7 @@ fn page_unmap_is_no_error_where_nothing_is() {
     page_alloc(&mut world, 0, PAGE, P | U);
     for _ in 0..2 {
         assert_eq!(world.jos(6, [0, PAGE, 0, 0, 0]), 0);
-        assert!(world.cpu.hardware.user_read(PAGE).is_err());
+        assert!(world.kernel.cpu.hardware.user_read(PAGE).is_err());
     }
     assert_eq!(world.jos(6, [0, PAGE + 1, 0, 0, 0]), INVAL);
     assert_eq!(world.jos(6, [0, USER_TOP, 0, 0, 0]), INVAL);
@@ -352,7 +352,7 @@ fn exofork_copies_registers_and_nothing_else() {
     let child = exofork(&mut world);
     let process = world.process(child);
     assert_eq!((process.registers.eax, process.registers.esp), (0, 0xE5));
-    assert_eq!((process.handler, process.mapped, process.stopped), (0, 1, true));
+    assert_eq!((process.paging.handler, process.memory.mapped, process.stopped), (0, 1, true));
     assert_eq!(world.facts(child).status, Status::NotRunnable as u32);
     assert_eq!(world.facts(child).parent, INIT.bits());
 }
@@ -429,7 +429,9 @@ fn env_set_trapframe_of_what_cannot_be_read_ends_the_caller() {
         world.run(child);
         world.jos(9, [0, address, 0, 0, 0]);
         assert!(!world.living().contains(&child), "{address:#x}");
-        assert!(world.cpu.hardware.console_text().contains("user_mem_check assertion failure"));
+        assert!(
+            world.kernel.cpu.hardware.console_text().contains("user_mem_check assertion failure")
+        );
     }
 }
 
@@ -535,10 +537,10 @@ fn with_a_half_printed_text() -> World {
         world.write(address, u32::from_le_bytes(*b"text")).unwrap();
     }
     world.call(Syscall::SetHandler { process: Target::Caller, address: HANDLER }).unwrap();
-    while world.cpu.hardware.console.len() < 0x1000 {
+    while world.kernel.cpu.hardware.console.len() < 0x1000 {
         world.jos_once(0, [PAGE, 0x2000, 0, 0, 0]);
     }
-    assert!(world.restarts(INIT) && world.cpu.hardware.console.len() == 0x1000);
+    assert!(world.restarts(INIT) && world.kernel.cpu.hardware.console.len() == 0x1000);
     world
 }
 
@@ -548,12 +550,16 @@ fn a_cputs_that_is_not_repeated_at_once_begins_anew() {
         let mut world = with_a_half_printed_text();
         interlude(&mut world);
         assert_eq!(world.jos(0, [PAGE, 0x2000, 0, 0, 0]), 0);
-        assert_eq!(world.cpu.hardware.console.len(), 0x3000, "{what}");
+        assert_eq!(world.kernel.cpu.hardware.console.len(), 0x3000, "{what}");
     }
     for (address, length) in [(PAGE, 0x1FFF), (PAGE + 1, 0x1FFF), (PAGE, 4), (PAGE_2, 0x1000)] {
         let mut world = with_a_half_printed_text();
         assert_eq!(world.jos(0, [address, length, 0, 0, 0]), 0);
-        assert_eq!(world.cpu.hardware.console.len() as u32, 0x1000 + length, "another cputs");
+        assert_eq!(
+            world.kernel.cpu.hardware.console.len() as u32,
+            0x1000 + length,
+            "another cputs"
+        );
     }
 }
 
@@ -580,7 +586,7 @@ fn a_cputs_goes_on_after_its_pager_has_brought_a_page() {
     world.call_of(INIT, Syscall::FaultReply { process: child, reply }).unwrap();
     world.run(child);
     assert_eq!(world.jos(0, [PAGE, 0x2000, 0, 0, 0]), 0);
-    assert_eq!(world.cpu.hardware.console.len(), 0x2000);
+    assert_eq!(world.kernel.cpu.hardware.console.len(), 0x2000);
 }
 
 #[test]
@@ -613,7 +619,7 @@ fn what_comes_after_an_env_destroy_that_was_not_repeated_is_done_in_full() {
     world.jos_once(3, [first.bits(), 0, 0, 0, 0]);
     assert!(world.restarts(INIT), "a table is left");
     assert_eq!(world.jos(0, [PAGE, 0x2000, 0, 0, 0]), 0);
-    assert_eq!(world.cpu.hardware.console.len(), 0x3000);
+    assert_eq!(world.kernel.cpu.hardware.console.len(), 0x3000);
     world.jos_once(3, [second.bits(), 0, 0, 0, 0]);
     assert!(world.restarts(INIT), "a table is left");
     assert_eq!(world.jos(3, [third.bits(), 0, 0, 0, 0]), 0);
@@ -637,7 +643,7 @@ fn a_child_whose_registers_are_set_in_the_middle_of_a_cputs_prints_all_of_the_ne
     assert_eq!(world.jos_of(INIT, 9, [child.bits(), DATA, 0, 0, 0]), 0);
     world.run(child);
     assert_eq!(world.jos(0, [PAGE, 0x2000, 0, 0, 0]), 0);
-    assert_eq!(world.cpu.hardware.console.len(), 0x3000);
+    assert_eq!(world.kernel.cpu.hardware.console.len(), 0x3000);
 }
 
 #[test]

@@ -64,10 +64,10 @@ fn page_allocate_replaces_what_was_there() {
 fn a_table_that_a_call_adds_can_be_seen_in_the_window_at_once() {
     let mut world = World::new();
     let entry = abi::Slot::WINDOW.entry_address(UserPage::known(PAGE).page());
-    let before = world.cpu.hardware.flushes.pages;
+    let before = world.kernel.cpu.hardware.flushes.pages;
     world.allocate(PAGE);
     assert!(
-        world.cpu.hardware.flushes.pages >= before + 2,
+        world.kernel.cpu.hardware.flushes.pages >= before + 2,
         "a new table flushes its two window pages"
     );
     assert_eq!(world.read(entry).unwrap() & 0xFFF, 0x007);
@@ -298,7 +298,7 @@ fn page_copy_of_a_shared_page_is_private_and_the_other_keeps_its_contents() {
     assert_eq!(world.read(PAGE), Ok(7));
     world.write(PAGE, 8).unwrap();
     let theirs = world.leaf(child, PAGE).frame();
-    assert_eq!(world.cpu.hardware.word(theirs, 0), 7);
+    assert_eq!(world.kernel.cpu.hardware.word(theirs, 0), 7);
     assert_eq!(world.count(child, PAGE), 1);
 }
 

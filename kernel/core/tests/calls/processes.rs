@@ -59,7 +59,7 @@ fn a_copied_child_has_its_makers_registers_and_finds_0_in_word_0() {
     let child = world.process(ProcessId::new(id).unwrap());
     assert_eq!((child.registers.eax, child.registers.ebx), (0, 0));
     assert_eq!((child.registers.esp, child.registers.eip), (0x1234_5678, CALL_SITE + 2));
-    assert_eq!(child.mapped, 1, "a directory and nothing else");
+    assert_eq!(child.memory.mapped, 1, "a directory and nothing else");
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn an_exception_ends_its_process_with_one_line_and_128_and_the_vector() {
             ended(child, (128 + vector) & 0xFF, Reason::Killed),
             "{vector}"
         );
-        let text = world.cpu.hardware.console_text();
+        let text = world.kernel.cpu.hardware.console_text();
         assert_eq!(text.lines().count(), 1, "{text}");
         assert!(text.contains(&format!("[{child}]")), "{text}");
     }
@@ -256,12 +256,12 @@ fn virtual_8086_mode_ends_its_process_with_one_line_and_nobody_else() {
         let mut world = World::with_command_line(if jos { "jos" } else { "" });
         let child = world.running_child();
         world.run(child);
-        world.cpu.hardware.console.clear();
+        world.kernel.cpu.hardware.console.clear();
         world.registers().eip = 0x10;
         world.virtual_8086();
         assert_eq!(world.current(), world.init());
         let line = format!("[{child}] entered virtual-8086 mode: ended");
-        let text = world.cpu.hardware.console_text();
+        let text = world.kernel.cpu.hardware.console_text();
         assert_eq!(text.lines().next(), Some(&line[..]));
         assert!(!text.contains("TRAP frame"), "its registers say nothing: {text}");
         world.begin(wait(Some(child)));

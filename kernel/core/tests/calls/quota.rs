@@ -2,7 +2,8 @@
 
 use abi::process::Target;
 use abi::{Error, PageRange, ProcessId, Syscall, UserPage};
-use kernel_core::state::process::{Index, Quota, State};
+use kernel_core::state::account::Quota;
+use kernel_core::state::process::{Index, State};
 
 use crate::world::{PAGE, PAGE_3, READ, WRITE, World};
 
@@ -63,7 +64,7 @@ fn a_page_over_the_bound_is_refused_and_nothing_changes() {
     assert_eq!(world.call(page_allocate(PAGE_3)), Err(Error::QuotaExceeded), "a page and a table");
     assert!(world.call(page_allocate(PAGE)).is_ok());
     assert_eq!(usage(&mut world, ME), [5, 5, 1, 3]);
-    assert_eq!(world.process(child).mapped, 5);
+    assert_eq!(world.process(child).memory.mapped, 5);
 }
 
 #[test]
@@ -202,7 +203,7 @@ fn left_behind(frames: u32) -> (World, ProcessId) {
 #[test]
 fn what_a_bounded_process_leaves_behind_is_bounded_as_it_was() {
     let (mut world, orphan) = left_behind(5);
-    let parent = world.process(orphan).parent;
+    let parent = world.process(orphan).family.parent;
     assert_eq!(parent, Some(Index::new(world.init().index())), "it has moved up");
     // A directory and a table; two pages; and the directory of its child.
     world.call(page_allocate(PAGE)).unwrap();

@@ -81,7 +81,7 @@ fn range_protect_takes_w_away_at_once_and_gives_it_back() {
     world.write(PAGE, 7).unwrap();
     protect(&mut world, range(PAGE, 1), WRITE, COW).unwrap();
     assert_eq!(world.leaf(world.init(), PAGE).bits() & 0xFFF, 0x805);
-    assert!(world.cpu.hardware.user_write(PAGE, 8).is_err());
+    assert!(world.kernel.cpu.hardware.user_write(PAGE, 8).is_err());
     protect(&mut world, range(PAGE, 1), COW, WRITE).unwrap();
     assert_eq!(world.write(PAGE, 8), Ok(()));
 }
@@ -140,7 +140,7 @@ fn range_share_drops_w_on_both_sides_for_a_fork() {
     assert_eq!((leaf(world.init(), 0), leaf(child, 0)), (0x865, 0x905), "the child's is sealed");
     assert_eq!((leaf(world.init(), 0x1000), leaf(child, 0x1000)), (0, 0));
     assert!(
-        world.cpu.hardware.user_write(EDGE, 8).is_err(),
+        world.kernel.cpu.hardware.user_write(EDGE, 8).is_err(),
         "the parent's translation was flushed"
     );
 }
@@ -177,7 +177,10 @@ fn a_fork_of_few_pages_flushes_them_and_one_of_many_flushes_everything() {
             let leaf = |id| world.leaf(id, address).bits() & 0xFFF;
             assert_eq!((leaf(world.init()), leaf(child)), (0x865, 0x905));
             assert_eq!(world.count(child, address), 2);
-            assert!(world.cpu.hardware.user_write(address, 0).is_err(), "{pages} at {address:#x}");
+            assert!(
+                world.kernel.cpu.hardware.user_write(address, 0).is_err(),
+                "{pages} at {address:#x}"
+            );
         }
     }
 }
@@ -200,7 +203,7 @@ fn a_long_range_of_protection_leaves_no_translation_behind() {
         let found = protect(&mut world, range(PAGE, pages), WRITE, READ).unwrap();
         assert_eq!(found, [pages, 0x60, u32::MAX, u32::MAX]);
         for index in 0..pages {
-            assert!(world.cpu.hardware.user_write(PAGE + index * 0x1000, 0).is_err());
+            assert!(world.kernel.cpu.hardware.user_write(PAGE + index * 0x1000, 0).is_err());
         }
     }
 }

@@ -337,7 +337,7 @@ fn a_caller_that_is_stopped_meanwhile_has_its_call_made_and_does_not_run() {
     world.call_of(PAGER, Syscall::ProcessStop { process: clients[0].into() }).unwrap();
     give_up(&mut world, 0, 2);
     answer(&mut world, clients[0], FaultReply::Resume);
-    assert_ne!(world.cpu.current().map(|_| world.current()), Some(clients[0]));
+    assert_ne!(world.kernel.cpu.current().map(|_| world.current()), Some(clients[0]));
     assert!(world.leaf(clients[0], FAR).is_present());
     world.call_of(PAGER, Syscall::ProcessStart { process: clients[0].into() }).unwrap();
     world.run(clients[0]);

@@ -111,7 +111,7 @@ fn an_interrupt_names_its_line_and_whom_it_has_interrupted() {
     let mut world = traced();
     let process = world.current().bits();
     world.registers().eip = 0x80_1234;
-    world.kernel.trace_trap(&mut world.cpu, Some(4));
+    world.kernel.trace_trap(Some(4));
     world.kernel.trace_result();
     world.kernel.trace_idle_interrupt(5);
     let interrupt = Event { kind: Kind::Interrupt as u8, ..Event::NONE };
@@ -127,7 +127,7 @@ fn a_trap_from_virtual_8086_mode_says_nothing_that_the_registers_say() {
     world.run(child);
     let registers = world.registers();
     (registers.trap, registers.eip) = (abi::jos::VECTOR, 0xDEAD_BEEF);
-    world.kernel.trace_virtual_8086(&mut world.cpu, 13);
+    world.kernel.trace_virtual_8086(13);
     world.virtual_8086();
     world.kernel.trace_result();
     let event = events(&world).pop().unwrap();
@@ -140,7 +140,7 @@ fn a_trap_from_virtual_8086_mode_says_nothing_that_the_registers_say() {
 fn an_event_is_open_until_the_kernel_has_done_what_was_asked() {
     let mut world = traced();
     world.registers().trap = abi::jos::VECTOR;
-    world.kernel.trace_trap(&mut world.cpu, None);
+    world.kernel.trace_trap(None);
     assert_eq!(events(&world).pop().unwrap().state, OPEN);
     world.kernel.trace_result();
     assert_eq!(events(&world).pop().unwrap().state, State::Ready as u8);

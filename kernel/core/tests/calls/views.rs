@@ -63,7 +63,7 @@ fn viewing() -> (World, ProcessId) {
 }
 
 fn directory_entry(world: &World, of: ProcessId, index: u32) -> Entry {
-    Entry::from_bits(world.cpu.hardware.word(world.process(of).directory, index))
+    Entry::from_bits(world.kernel.cpu.hardware.word(world.process(of).directory, index))
 }
 
 #[test]
@@ -106,12 +106,12 @@ fn a_view_sees_accessed_and_dirty_bits_as_they_come() {
 #[test]
 fn a_table_that_comes_later_is_seen_at_once() {
     let (mut world, child) = viewing();
-    assert!(world.cpu.hardware.user_read(place(VIEW, PAGE_3)).is_err());
-    let flushes = world.cpu.hardware.flushes;
+    assert!(world.kernel.cpu.hardware.user_read(place(VIEW, PAGE_3)).is_err());
+    let flushes = world.kernel.cpu.hardware.flushes;
     world.allocate_in(child.into(), PAGE_3);
     assert_eq!(seen(&mut world, PAGE_3), world.leaf(child, PAGE_3));
     // Some old processors keep absence, which the model does not: so the view's page is flushed all the same.
-    let pages = world.cpu.hardware.flushes.pages - flushes.pages;
+    let pages = world.kernel.cpu.hardware.flushes.pages - flushes.pages;
     assert_eq!(pages, 2, "the self map's page and the view's");
 }
 
@@ -119,9 +119,9 @@ fn a_table_that_comes_later_is_seen_at_once() {
 fn a_table_that_nobody_on_the_cpu_views_costs_no_flush_more() {
     let mut world = World::new();
     let child = world.child();
-    let flushes = world.cpu.hardware.flushes;
+    let flushes = world.kernel.cpu.hardware.flushes;
     world.allocate_in(child.into(), PAGE_3);
-    assert_eq!(world.cpu.hardware.flushes.pages - flushes.pages, 1);
+    assert_eq!(world.kernel.cpu.hardware.flushes.pages - flushes.pages, 1);
 }
 
 #[test]
@@ -129,9 +129,9 @@ fn nothing_can_be_written_through_a_view() {
     let (mut world, child) = viewing();
     let before = world.leaf(child, PAGE).bits();
     for address in [place(VIEW, PAGE), DIRECTORY, DIRECTORY + 0x3BD * 4] {
-        let mut model = world.cpu.hardware.user_write(address, 0xFFF).unwrap_err();
+        let mut model = world.kernel.cpu.hardware.user_write(address, 0xFFF).unwrap_err();
         assert_eq!(model.access, Access::PROTECTION | Access::WRITE | Access::USER);
-        model = world.cpu.hardware.kernel_write(address, 0xFFF).unwrap_err();
+        model = world.kernel.cpu.hardware.kernel_write(address, 0xFFF).unwrap_err();
         assert_eq!(model.access, Access::PROTECTION | Access::WRITE);
     }
     assert_eq!(world.leaf(child, PAGE).bits() | 0x20, before | 0x20);
@@ -147,7 +147,7 @@ fn kernel_tables_are_not_readable_through_a_view() {
     // Even while the child's alternate map names something.
     world.call(Syscall::Usage { process: child.into() }).unwrap();
     for hidden in [0x3BE, 0x3BF, 0x3C0, 0x3C1, 0x3FD, 0x3FE, 0x3FF] {
-        let fault = world.cpu.hardware.user_read(TABLES + (hidden << 12)).unwrap_err();
+        let fault = world.kernel.cpu.hardware.user_read(TABLES + (hidden << 12)).unwrap_err();
         let absent = !directory_entry(&world, child, hidden).is_present();
         assert_eq!(fault.access.contains(Access::PROTECTION), !absent, "{hidden:#x}");
     }
@@ -162,7 +162,7 @@ fn a_detached_view_is_gone_at_once() {
     assert!(world.read(UVPT + (VIEW << 12)).is_ok(), "the window shows the view as a table");
     assert_eq!(detach(&mut world, VIEW), Ok(()));
     for address in [place(VIEW, PAGE), DIRECTORY, UVPT + (VIEW << 12)] {
-        assert!(world.cpu.hardware.user_read(address).is_err(), "{address:#x}");
+        assert!(world.kernel.cpu.hardware.user_read(address).is_err(), "{address:#x}");
     }
     assert_eq!(directory_entry(&world, world.init(), VIEW), Entry::ABSENT);
     assert_eq!(detach(&mut world, VIEW), Err(Error::NotMapped));
@@ -207,9 +207,9 @@ fn a_frame_of_an_ended_process_is_not_readable_when_it_is_used_again() {
 fn a_view_is_charged_to_nobody_and_gives_everything_back() {
     let mut world = World::new();
     let child = world.child();
-    let before = (world.kernel.frames.free(), world.process(world.init()).mapped);
+    let before = (world.kernel.frames.free(), world.process(world.init()).memory.mapped);
     attach(&mut world, child, VIEW).unwrap();
-    assert_eq!((world.kernel.frames.free(), world.process(world.init()).mapped), before);
+    assert_eq!((world.kernel.frames.free(), world.process(world.init()).memory.mapped), before);
     destroy(&mut world, child);
     world.finish_teardowns();
     detach(&mut world, VIEW).unwrap();
@@ -412,7 +412,7 @@ fn a_lost_view_in_a_viewed_process_shows_zeros_too() {
     world.run(child);
     detach(&mut world, VIEW_2).unwrap();
     world.run(world.init());
-    assert!(world.cpu.hardware.user_read(TABLES + (VIEW_2 << 12)).is_err());
+    assert!(world.kernel.cpu.hardware.user_read(TABLES + (VIEW_2 << 12)).is_err());
 }
 
 #[test]
@@ -462,7 +462,7 @@ fn mapping_calls_refuse_a_views_pages_and_take_none_of_them() {
                 Error::NotPermitted,
             ),
         ];
-        let before = (world.kernel.frames.free(), world.process(world.init()).mapped);
+        let before = (world.kernel.frames.free(), world.process(world.init()).memory.mapped);
         for (call, error) in refused {
             assert_eq!(world.call(call), Err(error), "{call:?}");
         }
@@ -481,7 +481,7 @@ fn mapping_calls_refuse_a_views_pages_and_take_none_of_them() {
         for call in walks {
             assert!(world.call(call).is_ok(), "{call:?}");
         }
-        let after = (world.kernel.frames.free(), world.process(world.init()).mapped);
+        let after = (world.kernel.frames.free(), world.process(world.init()).memory.mapped);
         assert_eq!(after, before, "lost: {lost}");
         assert_eq!(is_live(&mut world), !lost);
     }
@@ -552,9 +552,9 @@ fn a_buffer_in_a_view_can_be_printed_but_not_filled() {
     let (mut world, child) = viewing();
     let text = place(VIEW, PAGE);
     let bytes = world.leaf(child, PAGE).bits().to_le_bytes();
-    world.cpu.hardware.console.clear();
+    world.kernel.cpu.hardware.console.clear();
     world.call(Syscall::ConsoleWrite { address: text, length: 4 }).unwrap();
-    assert_eq!(world.cpu.hardware.console, bytes);
+    assert_eq!(world.kernel.cpu.hardware.console, bytes);
     world.key(b'x');
     world.call(Syscall::SetHandler { process: ME, address: 0x0080_0080 }).unwrap();
     world.allocate(EXCEPTION_STACK);
@@ -575,9 +575,9 @@ fn a_buffer_in_a_view_can_be_printed_but_not_filled() {
 fn a_buffer_that_a_lost_view_holds_is_zeros() {
     let (mut world, child) = viewing();
     destroy(&mut world, child);
-    world.cpu.hardware.console.clear();
+    world.kernel.cpu.hardware.console.clear();
     world.call(Syscall::ConsoleWrite { address: place(VIEW, PAGE), length: 4 }).unwrap();
-    assert_eq!(world.cpu.hardware.console, [0; 4]);
+    assert_eq!(world.kernel.cpu.hardware.console, [0; 4]);
 }
 
 #[test]

@@ -15,13 +15,14 @@ pub mod boot;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use abi::fault::Access;
 use abi::layout::{ENTRIES, PAGE_SIZE};
 use abi::{Entry, EntryFlags, Frame, Page, Registers};
-use kernel_core::hardware::{FpuState, Hardware, Reach};
+use kernel_core::hardware::{FpuState, Hardware, Ports, Reach};
 use kernel_core::operations::driver::KERNEL_LINES;
-use kernel_core::state::ports::Ports;
 
 /// What RAM holds before it is written: a present entry of a frame that no test has.
 pub const POISON: u32 = 0xFFBA_D007;
@@ -76,7 +77,8 @@ pub struct Model {
     tlb: HashMap<u32, Translation>,
     tables: HashMap<u32, CachedTable>,
     pub flushes: Flushes,
-    register_area: Option<*mut Registers>,
+    /// Null: none was set. Atomic, so that a kernel with its model may be made on another thread.
+    register_area: AtomicPtr<Registers>,
     /// The FPU and SSE registers.
     pub fpu: FpuState,
     /// The I/O ports that the current process may use.
@@ -108,7 +110,7 @@ impl Model {
             masked: !(KERNEL_LINES as u16),
             tables: HashMap::new(),
             flushes: Flushes::default(),
-            register_area: None,
+            register_area: AtomicPtr::new(ptr::null_mut()),
             fpu: FpuState::CLEAN,
             console: Vec::new(),
             clock: 0,
@@ -379,7 +381,8 @@ impl Model {
 
     /// Where the next trap saves the registers.
     pub fn register_area(&self) -> Option<*mut Registers> {
-        self.register_area
+        let area = self.register_area.load(Ordering::Relaxed);
+        (!area.is_null()).then_some(area)
     }
 }
 
@@ -476,7 +479,7 @@ impl Hardware for Model {
     }
 
     fn set_register_area(&mut self, registers: &mut Registers) {
-        self.register_area = Some(registers);
+        self.register_area.store(registers, Ordering::Relaxed);
     }
 
     fn open_ports(&mut self, ports: &Ports) {

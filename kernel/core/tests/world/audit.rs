@@ -7,7 +7,7 @@ use abi::process_info::Status;
 use abi::{Entry, Frame, ProcessId};
 use kernel_core::After;
 use kernel_core::state::process::{Index, Process, Right, State, ViewName};
-use kernel_core::state::process_table::{AccountName, QueueName};
+use kernel_core::state::{account::AccountName, process_table::QueueName};
 
 use super::World;
 use crate::model::audit::{Counts, Space};
@@ -22,9 +22,11 @@ impl World {
     /// Checks everything that must hold, and what `after` says.
     pub fn settle(&mut self) {
         match self.after {
-            After::Run => assert!(self.cpu.current().is_some(), "nobody runs"),
-            After::Idle => assert!(self.cpu.current().is_none(), "idle with a process on the CPU"),
-            After::TakeDown => assert!(self.cpu.current().is_none(), "idle with a process"),
+            After::Run => assert!(self.kernel.cpu.current().is_some(), "nobody runs"),
+            After::Idle => {
+                assert!(self.kernel.cpu.current().is_none(), "idle with a process on the CPU")
+            }
+            After::TakeDown => assert!(self.kernel.cpu.current().is_none(), "idle with a process"),
             After::PowerOff { .. } => return,
         }
         self.audit();
@@ -69,7 +71,7 @@ impl World {
     }
 
     fn audit_memory(&self) {
-        let model = &self.cpu.hardware;
+        let model = &self.kernel.cpu.hardware;
         let count = |number| self.kernel.frames.count(Frame::from_number(number));
         let counts: Vec<Option<u32>> = (0..model.frames()).map(count).collect();
         let free = counts.iter().filter(|count| **count == Some(0)).count();
@@ -84,9 +86,14 @@ impl World {
             if process.state != State::Ended {
                 spaces.push(model.space(process.directory));
                 let charged = spaces.last().map(Space::charged);
-                assert_eq!(Some(process.mapped), charged, "frames charged to {}", process.name());
+                assert_eq!(
+                    Some(process.memory.mapped),
+                    charged,
+                    "frames charged to {}",
+                    process.name()
+                );
             }
-            self.add_to_accounts(process, process.mapped, &mut expected);
+            self.add_to_accounts(process, process.memory.mapped, &mut expected);
         }
         let empty = self.kernel.empty_view().expect("made at boot");
         let reserved = [&self.reserved[..], &[empty.table, empty.zeros]].concat();
@@ -106,7 +113,7 @@ impl World {
 
     /// What the process table says of views is what the directories say, and lost views read 0.
     fn audit_views(&self) {
-        let (model, processes) = (&self.cpu.hardware, self.kernel.processes());
+        let (model, processes) = (&self.kernel.cpu.hardware, self.kernel.processes());
         let empty = self.kernel.empty_view().expect("made at boot");
         for index in 0..ENTRIES {
             assert_eq!(model.word(empty.table, index), empty.zeros.address() | 0x25);
@@ -114,7 +121,7 @@ impl World {
         }
         let mut listed = HashSet::new();
         for (viewer, process) in self.slots() {
-            let (mut at, mut previous) = (process.first_view, None);
+            let (mut at, mut previous) = (process.views.first, None);
             while let Some(name) = at {
                 let view = processes.view(name);
                 assert_eq!(view.viewer, Some(viewer), "viewer in {name:?}");
@@ -124,7 +131,7 @@ impl World {
                 (previous, at) = (at, view.next);
             }
         }
-        let views = self.slots().flat_map(|(_, process)| process.views);
+        let views = self.slots().flat_map(|(_, process)| process.views.of_it);
         assert_eq!(views.filter(|view| view.viewer.is_some()).count(), listed.len(), "unlisted");
         for (viewer, process) in self.slots().filter(|slot| slot.1.state != State::Ended) {
             for (entry, viewed) in model.space(process.directory).views {
@@ -140,18 +147,18 @@ impl World {
         let process = &self.kernel.processes()[viewer];
         assert!(process.is_alive() && viewed.is_alive(), "{name:?} of or by the dead");
         let allowed = match name.right() {
-            Right::Parent => viewed.parent == Some(viewer),
-            Right::Pager => viewed.pager == process.id,
+            Right::Parent => viewed.family.parent == Some(viewer),
+            Right::Pager => viewed.paging.pager == process.id,
         };
         assert!(allowed, "{} may not view {}", process.name(), viewed.name());
         let entry = self.kernel.processes().view(name).entry;
-        let bits = self.cpu.hardware.word(process.directory, entry.into());
+        let bits = self.kernel.cpu.hardware.word(process.directory, entry.into());
         assert_eq!(Entry::from_bits(bits).frame(), viewed.directory, "{name:?}: the directory");
     }
 
     /// Counts a process's frames, itself and whether it is dying in every account above it.
     fn add_to_accounts(&self, process: &Process, frames: u32, sums: &mut Sums) {
-        let mut at = process.account;
+        let mut at = process.memory.account;
         while let Some(account) = at {
             let (used, processes, dying) = sums.entry(account).or_default();
             *used += frames;
@@ -173,22 +180,26 @@ impl World {
             let (mut at, mut previous) = (self.kernel.processes().front(queue), None);
             while let Some(index) = at {
                 let process = &self.kernel.processes()[index];
-                assert_eq!(process.previous, previous, "link of {:?} in {queue:?}", process.id);
+                assert_eq!(
+                    process.links.previous, previous,
+                    "link of {:?} in {queue:?}",
+                    process.id
+                );
                 let other = found.insert(index.slot(), queue);
                 assert_eq!(other, None, "{:?} is in {queue:?} too", process.id);
-                (previous, at) = (at, process.next);
+                (previous, at) = (at, process.links.next);
             }
         }
         for (index, process) in self.slots() {
             let expected = match process.state {
-                State::Ready if process.stopped || self.cpu.current() == Some(index) => None,
+                State::Ready if process.stopped || self.kernel.cpu.current() == Some(index) => None,
                 State::Ready => Some(QueueName::Ready),
                 State::Sending { to, .. } => Some(QueueName::Senders(to)),
                 State::Answer { by, .. } => Some(QueueName::Callers(by)),
                 State::ReceivingFrom { from } => Some(QueueName::Callers(from)),
                 State::Reading => Some(QueueName::Readers),
                 State::Dying => Some(QueueName::Dying),
-                State::Ended => process.parent.map(QueueName::Zombies),
+                State::Ended => process.family.parent.map(QueueName::Zombies),
                 State::Free
                 | State::Receiving
                 | State::ReceivingInterrupt
@@ -205,8 +216,12 @@ impl World {
                 process.state
             );
             let sleeps = process.state == State::Sleeping;
-            assert!(!sleeps || process.sleeper != 0, "{} sleeps without an alarm", process.name());
-            let current = self.cpu.current() == Some(index);
+            assert!(
+                !sleeps || process.alarm.sleeper != 0,
+                "{} sleeps without an alarm",
+                process.name()
+            );
+            let current = self.kernel.cpu.current() == Some(index);
             assert!(
                 !current || (process.state == State::Ready && !process.stopped),
                 "{} runs",
@@ -221,13 +236,15 @@ impl World {
         let mut listed = HashSet::new();
         for (index, parent) in self.slots() {
             let mut awaited = 0;
-            for (first, alive) in [(parent.first_child, true), (parent.first_gone, false)] {
+            for (first, alive) in
+                [(parent.family.first_child, true), (parent.family.first_gone, false)]
+            {
                 let (mut at, mut previous) = (first, None);
                 while let Some(child) = at {
                     let process = &processes[child];
-                    assert_eq!(process.parent, Some(index), "parent of {}", process.name());
+                    assert_eq!(process.family.parent, Some(index), "parent of {}", process.name());
                     assert_eq!(
-                        process.previous_sibling,
+                        process.family.previous_sibling,
                         previous,
                         "siblings of {}",
                         process.name()
@@ -239,19 +256,24 @@ impl World {
                         process.name()
                     );
                     assert!(listed.insert(child.slot()), "{} is listed twice", process.name());
-                    awaited += u32::from(!process.unattended);
-                    (previous, at) = (at, process.next_sibling);
+                    awaited += u32::from(!process.family.unattended);
+                    (previous, at) = (at, process.family.next_sibling);
                 }
             }
-            assert_eq!(parent.awaited, awaited, "children that {} may wait for", parent.name());
+            assert_eq!(
+                parent.family.awaited,
+                awaited,
+                "children that {} may wait for",
+                parent.name()
+            );
             assert!(
-                parent.is_alive() || parent.first_child.is_none(),
+                parent.is_alive() || parent.family.first_child.is_none(),
                 "{} is dead and has children",
                 parent.name()
             );
         }
         for (index, process) in self.slots() {
-            let has_parent = process.parent.is_some();
+            let has_parent = process.family.parent.is_some();
             assert_eq!(
                 listed.contains(&index.slot()),
                 has_parent,
@@ -288,34 +310,35 @@ impl World {
         let processes = self.kernel.processes();
         let mut listed = HashSet::new();
         for (index, pager) in self.slots() {
-            let (mut at, mut previous) = (pager.first_client, None);
+            let (mut at, mut previous) = (pager.paging.first_client, None);
             assert!(at.is_none() || pager.is_alive(), "{} is dead and has clients", pager.name());
             while let Some(client) = at {
                 let process = &processes[client];
-                assert_eq!(process.pager, pager.id, "the pager of {}", process.name());
-                assert_eq!(process.previous_client, previous, "link of {}", process.name());
+                assert_eq!(process.paging.pager, pager.id, "the pager of {}", process.name());
+                assert_eq!(process.paging.previous_client, previous, "link of {}", process.name());
                 assert!(process.is_alive(), "a dead client in slot {}", index.slot());
                 assert!(listed.insert(client.slot()), "{} is listed twice", process.name());
-                (previous, at) = (at, process.next_client);
+                (previous, at) = (at, process.paging.next_client);
             }
         }
         for (_, process) in self.slots() {
             assert_eq!(
-                process.clients_below(),
+                process.paging.clients_below(),
                 self.chain_below(process),
                 "below {}",
                 process.name()
             );
         }
-        let clients = self.slots().filter(|(_, process)| process.pager.is_some());
+        let clients = self.slots().filter(|(_, process)| process.paging.pager.is_some());
         assert_eq!(clients.count(), listed.len(), "a client that its pager does not list");
     }
 
     /// The longest chain of a process's clients and clients' clients, by a look at all of them.
     fn chain_below(&self, pager: &Process) -> u8 {
         let processes = self.kernel.processes();
-        let clients =
-            std::iter::successors(pager.first_client, |client| processes[*client].next_client);
+        let clients = std::iter::successors(pager.paging.first_client, |client| {
+            processes[*client].paging.next_client
+        });
         clients.map(|client| self.chain_below(&processes[client]) + 1).max().unwrap_or(0)
     }
 
@@ -327,7 +350,7 @@ impl World {
             let status = match process.state {
                 State::Free => Status::Free,
                 State::Dying | State::Ended => Status::Dying,
-                State::Ready if self.cpu.current() == Some(index) => Status::Running,
+                State::Ready if self.kernel.cpu.current() == Some(index) => Status::Running,
                 State::Ready if !process.stopped => Status::Runnable,
                 _ => Status::NotRunnable,
             };
@@ -335,13 +358,14 @@ impl World {
             assert_eq!(facts.id, process.id.map_or(0, ProcessId::bits), "id of slot {slot}");
             if process.is_alive() {
                 let parent = process
+                    .family
                     .parent
                     .map_or(0, |parent| self.kernel.processes()[parent].name().bits());
                 assert_eq!(facts.parent, parent, "parent of slot {slot}");
             }
             assert_eq!(facts.registers, [0; 17], "UENVS shows registers");
             assert_eq!((facts.directory, facts.link), (0, 0));
-            let shown = [0, process.handler].contains(&facts.handler);
+            let shown = [0, process.paging.handler].contains(&facts.handler);
             assert!(shown || !process.is_alive(), "slot {slot} shows a handler that it has not");
         }
     }
@@ -357,9 +381,9 @@ impl World {
         for (id, parent) in made_by {
             self.tags.entry(id).or_insert([0, parent]);
         }
-        let Some(index) = self.cpu.current() else { return };
+        let Some(index) = self.kernel.cpu.current() else { return };
         let id = self.kernel.processes()[index].name();
-        let bytes: &mut [u8] = &mut self.cpu.hardware.fpu.0[TAG];
+        let bytes: &mut [u8] = &mut self.kernel.cpu.hardware.fpu.0[TAG];
         let tag = u32::from_le_bytes(bytes.try_into().unwrap());
         bytes.copy_from_slice(&id.bits().to_le_bytes());
         let allowed = self.tags.insert(id, [id.bits(); 2]).unwrap_or_default();

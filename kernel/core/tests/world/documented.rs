@@ -1,11 +1,11 @@
-//! Which errors the documentation of each native call names, read out of `abi::Syscall`'s own text.
+//! Which errors the documentation of each native call names, read out of the table of the calls.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use abi::Error;
 
-const SOURCE: &str = include_str!("../../../abi/src/call.rs");
+const SOURCE: &str = include_str!("../../../abi/src/call/table.rs");
 
 /// What the documentation says of a call.
 pub struct Documented {
@@ -23,12 +23,12 @@ const MAPPING: [u32; 5] = [33, 34, 35, 38, 41];
 
 /// All native calls by their numbers.
 pub static CALLS: LazyLock<BTreeMap<u32, Documented>> = LazyLock::new(|| {
-    let body = SOURCE.split_once("pub enum Syscall {\n").expect("the calls").1;
+    let body = SOURCE.split_once("calls! {\n").expect("the calls").1;
     let body = body.split_once("\n}\n").expect("the end of the calls").0;
     let mut calls = BTreeMap::new();
     let mut text = String::new();
     for line in body.lines() {
-        // Variants are indented by four spaces, their fields by eight.
+        // Calls are indented by four spaces, their arguments by eight.
         let Some(line) = line.strip_prefix("    ").filter(|line| !line.starts_with(' ')) else {
             continue;
         };
@@ -36,10 +36,9 @@ pub static CALLS: LazyLock<BTreeMap<u32, Documented>> = LazyLock::new(|| {
             text += comment;
             continue;
         }
-        let name = line.trim_end_matches([' ', '{', ',']);
-        if name.chars().all(char::is_alphanumeric) {
-            let number = text.trim().split(':').next().and_then(|number| number.parse().ok());
-            let number = number.unwrap_or_else(|| panic!("{name} does not begin with its number"));
+        if let Some((name, rest)) = line.split_once(" = ") {
+            let number = rest.split(' ').next().and_then(|number| number.parse().ok());
+            let number = number.unwrap_or_else(|| panic!("{name} has no number"));
             calls.insert(number, Documented { name, errors: named_in(&text) });
             text.clear();
         }

@@ -47,8 +47,7 @@ pub struct Answer {
 }
 
 pub struct World {
-    pub kernel: Box<Kernel>,
-    pub cpu: Cpu<Model>,
+    pub kernel: Box<Kernel<Model>>,
     /// What the last trap ended with.
     pub after: After,
     /// Look at the world while an idle CPU takes down memory.
@@ -104,7 +103,7 @@ impl World {
         let pool = FrameRange { first: pool.end, end: pool.end + DMA_POOL };
         let records =
             Box::leak(vec![FrameRecord::default(); boot.records as usize].into_boxed_slice());
-        let mut kernel = new_kernel();
+        let mut kernel = new_kernel(Cpu::new(model, 0, boot.directory));
         kernel.frames = Frames::new(records, &ranges);
         for frame in &archive_frames {
             kernel.frames.reserve(*frame);
@@ -112,13 +111,11 @@ impl World {
         kernel.set_dma_pool(pool);
         let dma_pool: Vec<Frame> = (pool.first..pool.end).map(Frame::from_number).collect();
         let reserved = [archive_frames.as_slice(), &dma_pool].concat();
-        let mut cpu = Cpu::new(model, 0, boot.directory);
         let first = reserved[0];
         let archive = BootArchive { first, length };
-        let after = kernel.start_first(&mut cpu, archive, command_line.as_bytes())?;
+        let after = kernel.start_first(archive, command_line.as_bytes())?;
         let mut world = Self {
             kernel,
-            cpu,
             after,
             stop_at_teardown: false,
             kernel_directory: boot.directory,
@@ -132,8 +129,8 @@ impl World {
 }
 
 /// A kernel is over a megabyte, which is too much for a test's stack.
-fn new_kernel() -> Box<Kernel> {
-    let build = || Box::new(Kernel::new());
+fn new_kernel(cpu: Cpu<Model>) -> Box<Kernel<Model>> {
+    let build = || Box::new(Kernel::new(cpu));
     std::thread::Builder::new().stack_size(16 << 20).spawn(build).unwrap().join().unwrap()
 }
 
@@ -158,7 +155,7 @@ fn store(model: &mut Model, ranges: &mut [FrameRange], bytes: &[u8]) -> Vec<Fram
 impl World {
     /// The process on the CPU.
     pub fn current(&self) -> ProcessId {
-        self.process_at(self.cpu.current().expect("a process runs")).name()
+        self.process_at(self.kernel.cpu.current().expect("a process runs")).name()
     }
 
     /// The first process.
@@ -208,7 +205,7 @@ impl World {
     /// The leaf of a page in the space of a process, whether loaded or not.
     pub fn leaf(&self, id: ProcessId, address: u32) -> Entry {
         let page = Page::containing(address);
-        let model = &self.cpu.hardware;
+        let model = &self.kernel.cpu.hardware;
         let upper =
             Entry::from_bits(model.word(self.process(id).directory, page.directory_index()));
         if !upper.is_present() {
@@ -227,8 +224,8 @@ impl World {
 impl World {
     /// Its saved registers, where the hardware would save them.
     pub fn registers(&mut self) -> &mut Registers {
-        let index = self.cpu.current().expect("a process runs");
-        let area = self.cpu.hardware.register_area().expect("a register area is set");
+        let index = self.kernel.cpu.current().expect("a process runs");
+        let area = self.kernel.cpu.hardware.register_area().expect("a register area is set");
         let slot = &raw const self.kernel.processes()[index].registers;
         assert_eq!(area.cast_const(), slot, "a trap would save into another process's slot");
         // SAFETY: the kernel set the area from a reference into its process table, which has just been seen to be
@@ -240,15 +237,15 @@ impl World {
     pub fn trap(&mut self, vector: u32) {
         self.registers().trap = vector;
         if self.kernel.trace.is_on() {
-            self.kernel.trace_trap(&mut self.cpu, None);
+            self.kernel.trace_trap(None);
         }
-        let after = self.kernel.trap(&mut self.cpu);
+        let after = self.kernel.trap();
         if self.kernel.trace.is_on() {
             self.kernel.trace_result();
         }
         self.leave(after);
         if self.kernel.trace.is_on() {
-            self.kernel.trace_resume(&self.cpu);
+            self.kernel.trace_resume();
         }
     }
 
@@ -257,14 +254,14 @@ impl World {
         self.after = after;
         self.settle();
         while self.after == After::TakeDown && !self.stop_at_teardown {
-            self.after = self.kernel.idle(&mut self.cpu);
+            self.after = self.kernel.idle();
             self.settle();
         }
     }
 
     /// Traps from virtual-8086 mode.
     pub fn virtual_8086(&mut self) {
-        self.after = self.kernel.virtual_8086(&mut self.cpu);
+        self.after = self.kernel.virtual_8086();
         self.settle();
     }
 
@@ -315,7 +312,10 @@ impl World {
     /// Repeats the call of a process, with the registers that it has, while it restarts and the process runs.
     pub fn repeat(&mut self, caller: ProcessId) {
         let mut times = 0;
-        while self.cpu.current().is_some() && self.current() == caller && self.restarts(caller) {
+        while self.kernel.cpu.current().is_some()
+            && self.current() == caller
+            && self.restarts(caller)
+        {
             self.registers().eip = CALL_SITE + 2;
             self.trap(VECTOR);
             times += 1;
@@ -328,7 +328,10 @@ impl World {
     pub fn jos(&mut self, number: u32, arguments: [u32; 5]) -> u32 {
         let caller = self.current();
         let mut eax = self.jos_once(number, arguments);
-        while self.cpu.current().is_some() && self.current() == caller && self.restarts(caller) {
+        while self.kernel.cpu.current().is_some()
+            && self.current() == caller
+            && self.restarts(caller)
+        {
             eax = self.jos_once(number, arguments);
         }
         eax
@@ -352,19 +355,19 @@ impl World {
 
     /// Loads a word. A fault is given to the kernel, and returned.
     pub fn read(&mut self, address: u32) -> Result<u32, FaultInfo> {
-        let result = self.cpu.hardware.user_read(address);
+        let result = self.kernel.cpu.hardware.user_read(address);
         result.inspect_err(|fault| self.fault(*fault))
     }
 
     /// Stores a word. A fault is given to the kernel, and returned.
     pub fn write(&mut self, address: u32, value: u32) -> Result<(), FaultInfo> {
-        let result = self.cpu.hardware.user_write(address, value);
+        let result = self.kernel.cpu.hardware.user_write(address, value);
         result.inspect_err(|fault| self.fault(*fault))
     }
 
     fn fault(&mut self, fault: FaultInfo) {
         const PAGE_FAULT: u32 = 14;
-        self.cpu.hardware.fault_address = fault.address;
+        self.kernel.cpu.hardware.fault_address = fault.address;
         let registers = self.registers();
         registers.error = fault.access.bits();
         registers.eip = CALL_SITE;
@@ -373,29 +376,29 @@ impl World {
 
     /// Lets 10 ms pass.
     pub fn tick(&mut self) {
-        self.cpu.hardware.clock += 10_000;
-        let after = self.kernel.timer(&mut self.cpu);
+        self.kernel.cpu.hardware.clock += 10_000;
+        let after = self.kernel.timer();
         self.leave(after);
     }
 
     /// A device raises an interrupt line, if it is open.
     pub fn raise(&mut self, line: u32) {
-        if self.cpu.hardware.masked & 1 << line == 0 {
-            let after = self.kernel.device_interrupt(&mut self.cpu, line);
+        if self.kernel.cpu.hardware.masked & 1 << line == 0 {
+            let after = self.kernel.device_interrupt(line);
             self.leave(after);
         }
     }
 
     /// A key is pressed.
     pub fn key(&mut self, byte: u8) {
-        let after = self.kernel.console_input(&mut self.cpu, byte);
+        let after = self.kernel.console_input(byte);
         self.leave(after);
     }
 
     /// Lets time pass until a process is on the CPU.
     pub fn run(&mut self, id: ProcessId) {
         for _ in 0..1100 {
-            if self.cpu.current().is_some() && self.current() == id {
+            if self.kernel.cpu.current().is_some() && self.current() == id {
                 return;
             }
             self.tick();
@@ -475,7 +478,7 @@ impl World {
         [registers.ebx, registers.esi, registers.edi, registers.ebp] = raw.words;
         registers.eip = CALL_SITE + 2;
         registers.trap = VECTOR;
-        self.after = self.kernel.trap(&mut self.cpu);
+        self.after = self.kernel.trap();
         self.result(self.current()).expect("the call succeeds");
     }
 

@@ -31,7 +31,7 @@ impl Configuration {
     /// Writes the word at `offset`.
     ///
     /// # Safety
-    /// As [`ports::write`].
+    /// As [`ports::write()`].
     pub unsafe fn write(&self, function: Function, offset: u8, value: u32) {
         select(function, offset);
         // SAFETY: by this function's contract.

@@ -6,11 +6,10 @@ use libsys::process::wait;
 use libsys::service::pager::{Request, Statistics};
 use libsys::{Target, destroy, driver_allow, identity, machine, message_call, println, usage};
 
-use crate::drivers;
 use crate::expect::{Check, Outcome, equal};
-use crate::family;
 use crate::memory::children;
 use crate::needs::Need;
+use crate::{drivers, family};
 use support::memory::{image_end, load};
 
 /// Touches the whole program once, so that no check faults on a page of it.

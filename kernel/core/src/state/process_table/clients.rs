@@ -18,34 +18,35 @@ impl Processes {
     /// Gives a process that has no pager one, which is alive.
     pub fn link_client(&mut self, client: Index, pager: ProcessId) {
         let place = Index::new(pager.index());
-        debug_assert!(self[place].id == Some(pager) && self[client].pager.is_none());
-        let next = self[place].first_client.replace(client);
+        debug_assert!(self[place].id == Some(pager) && self[client].paging.pager.is_none());
+        let next = self[place].paging.first_client.replace(client);
         if let Some(next) = next {
-            self[next].previous_client = Some(client);
+            self[next].paging.previous_client = Some(client);
         }
         let process = &mut self[client];
-        process.pager = Some(pager);
-        process.pager_ended = false;
-        (process.next_client, process.previous_client) = (next, None);
-        let below = process.first_client.map_or(0, |_| process.clients_below());
+        process.paging.pager = Some(pager);
+        process.paging.pager_ended = false;
+        (process.paging.next_client, process.paging.previous_client) = (next, None);
+        let below = process.paging.first_client.map_or(0, |_| process.paging.clients_below());
         self.count_client(place, None, Some(below));
     }
 
     /// Takes a process's pager away, if it has one.
     pub fn unlink_client(&mut self, client: Index) {
         let process = &mut self[client];
-        process.pager_ended = false;
-        let (next, previous) = (process.next_client.take(), process.previous_client.take());
-        let Some(pager) = process.pager.take() else { return };
+        process.paging.pager_ended = false;
+        let (next, previous) =
+            (process.paging.next_client.take(), process.paging.previous_client.take());
+        let Some(pager) = process.paging.pager.take() else { return };
         match previous {
-            Some(previous) => self[previous].next_client = next,
-            None => self[Index::new(pager.index())].first_client = next,
+            Some(previous) => self[previous].paging.next_client = next,
+            None => self[Index::new(pager.index())].paging.first_client = next,
         }
         if let Some(next) = next {
-            self[next].previous_client = previous;
+            self[next].paging.previous_client = previous;
         }
         let process = &self[client];
-        let below = process.first_client.map_or(0, |_| process.clients_below());
+        let below = process.paging.first_client.map_or(0, |_| process.paging.clients_below());
         self.count_client(Index::new(pager.index()), Some(below), None);
     }
 
@@ -57,37 +58,37 @@ impl Processes {
             let process = &mut self[pager];
             // Most often the pager has other clients like this one, and its own chain stays as it is.
             match (before, now) {
-                (None, Some(below)) if process.clients_over[usize::from(below)] > 0 => {
-                    process.clients_over[usize::from(below)] += 1;
+                (None, Some(below)) if process.paging.clients_over[usize::from(below)] > 0 => {
+                    process.paging.clients_over[usize::from(below)] += 1;
                     return;
                 }
-                (Some(below), None) if process.clients_over[usize::from(below)] > 1 => {
-                    process.clients_over[usize::from(below)] -= 1;
+                (Some(below), None) if process.paging.clients_over[usize::from(below)] > 1 => {
+                    process.paging.clients_over[usize::from(below)] -= 1;
                     return;
                 }
                 _ => {}
             }
-            let old = process.clients_below();
+            let old = process.paging.clients_below();
             if let Some(below) = before {
-                process.clients_over[usize::from(below)] -= 1;
+                process.paging.clients_over[usize::from(below)] -= 1;
             }
             if let Some(below) = now {
-                process.clients_over[usize::from(below)] += 1;
+                process.paging.clients_over[usize::from(below)] += 1;
             }
-            let new = process.clients_below();
+            let new = process.paging.clients_below();
             if new == old {
                 return;
             }
             (before, now) = (Some(old), Some(new));
-            at = process.pager.map(|pager| Index::new(pager.index()));
+            at = process.paging.pager.map(|pager| Index::new(pager.index()));
         }
     }
 
     /// A pager ends: its clients have none from now on, and know why. Costs a step for each.
     pub fn release_clients(&mut self, pager: Index) {
-        while let Some(client) = self[pager].first_client {
+        while let Some(client) = self[pager].paging.first_client {
             self.unlink_client(client);
-            self[client].pager_ended = true;
+            self[client].paging.pager_ended = true;
         }
     }
 }

@@ -8,11 +8,11 @@ impl Processes {
     /// Puts a process into one of a parent's lists of children.
     pub fn link_child(&mut self, family: Family, parent: Index, child: Index) {
         let first = self.family(family, parent).replace(child);
-        self[child].parent = Some(parent);
-        self[child].next_sibling = first;
-        self[child].previous_sibling = None;
+        self[child].family.parent = Some(parent);
+        self[child].family.next_sibling = first;
+        self[child].family.previous_sibling = None;
         if let Some(first) = first {
-            self[first].previous_sibling = Some(child);
+            self[first].family.previous_sibling = Some(child);
         }
         let id = self[parent].name().bits();
         self.facts_of(child).parent = id;
@@ -20,28 +20,28 @@ impl Processes {
 
     /// Takes a process out of its parent's list of children.
     pub fn unlink_child(&mut self, family: Family, child: Index) {
-        let Some(parent) = self[child].parent.take() else { return };
+        let Some(parent) = self[child].family.parent.take() else { return };
         let (previous, next) =
-            (self[child].previous_sibling.take(), self[child].next_sibling.take());
+            (self[child].family.previous_sibling.take(), self[child].family.next_sibling.take());
         match previous {
-            Some(previous) => self[previous].next_sibling = next,
+            Some(previous) => self[previous].family.next_sibling = next,
             None => *self.family(family, parent) = next,
         }
         if let Some(next) = next {
-            self[next].previous_sibling = previous;
+            self[next].family.previous_sibling = previous;
         }
     }
 
     fn family(&mut self, family: Family, parent: Index) -> &mut Option<Index> {
         match family {
-            Family::Living => &mut self[parent].first_child,
-            Family::Gone => &mut self[parent].first_gone,
+            Family::Living => &mut self[parent].family.first_child,
+            Family::Gone => &mut self[parent].family.first_gone,
         }
     }
 
     /// Moves a process that has ended from its parent's living children to the gone ones.
     pub fn mourn(&mut self, child: Index) {
-        if let Some(parent) = self[child].parent {
+        if let Some(parent) = self[child].family.parent {
             self.unlink_child(Family::Living, child);
             self.link_child(Family::Gone, parent, child);
         }
@@ -50,35 +50,38 @@ impl Processes {
     /// Gives all children of a process that ends to its parent, who need not wait for them; ended children are
     /// freed. Costs one step a child. Each child stays in its account.
     pub fn orphan(&mut self, dead: Index) {
-        let heir = self[dead].parent;
-        while let Some(child) = self[dead].first_child {
+        let heir = self[dead].family.parent;
+        while let Some(child) = self[dead].family.first_child {
             self.unlink_child(Family::Living, child);
-            self[child].unattended = true;
+            self[child].family.unattended = true;
             match heir {
                 Some(heir) => self.link_child(Family::Living, heir, child),
                 None => self.facts_of(child).parent = 0,
             }
         }
-        while let Some(child) = self[dead].first_gone {
+        while let Some(child) = self[dead].family.first_gone {
             if self[child].state == State::Ended {
                 self.remove(QueueName::Zombies(dead), child);
                 self.free(child);
                 continue;
             }
             self.unlink_child(Family::Gone, child);
-            self[child].unattended = true;
+            self[child].family.unattended = true;
             if let Some(heir) = heir {
                 self.link_child(Family::Gone, heir, child);
             }
         }
-        self[dead].awaited = 0;
+        self[dead].family.awaited = 0;
     }
 
     /// A living child will not be waited for by its parent.
     pub fn forget_child(&mut self, child: Index) {
-        let Some(parent) = self[child].parent.filter(|_| !self[child].unattended) else { return };
-        self[child].unattended = true;
-        self[parent].awaited -= 1;
+        let Some(parent) = self[child].family.parent.filter(|_| !self[child].family.unattended)
+        else {
+            return;
+        };
+        self[child].family.unattended = true;
+        self[parent].family.awaited -= 1;
     }
 
     /// Is `ancestor` above `index` in the tree, or the same?
@@ -89,7 +92,7 @@ impl Processes {
             if process == ancestor {
                 return true;
             }
-            at = self[process].parent;
+            at = self[process].family.parent;
         }
         false
     }

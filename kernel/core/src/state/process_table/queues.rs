@@ -11,9 +11,9 @@ impl Processes {
             QueueName::Ready => &mut self.ready,
             QueueName::Dying => &mut self.dying,
             QueueName::Readers => &mut self.readers,
-            QueueName::Senders(of) => &mut self[of].senders,
-            QueueName::Callers(of) => &mut self[of].callers,
-            QueueName::Zombies(of) => &mut self[of].zombies,
+            QueueName::Senders(of) => &mut self[of].messages.senders,
+            QueueName::Callers(of) => &mut self[of].messages.callers,
+            QueueName::Zombies(of) => &mut self[of].family.zombies,
         }
     }
 
@@ -25,9 +25,9 @@ impl Processes {
             QueueName::Ready => self.ready.head,
             QueueName::Dying => self.dying.head,
             QueueName::Readers => self.readers.head,
-            QueueName::Senders(of) => self[of].senders.head,
-            QueueName::Callers(of) => self[of].callers.head,
-            QueueName::Zombies(of) => self[of].zombies.head,
+            QueueName::Senders(of) => self[of].messages.senders.head,
+            QueueName::Callers(of) => self[of].messages.callers.head,
+            QueueName::Zombies(of) => self[of].family.zombies.head,
         }
     }
 
@@ -35,10 +35,10 @@ impl Processes {
     #[inline(always)]
     pub fn push(&mut self, name: QueueName, index: Index) {
         let tail = self.queue(name).tail;
-        self[index].previous = tail;
-        self[index].next = None;
+        self[index].links.previous = tail;
+        self[index].links.next = None;
         match tail {
-            Some(tail) => self[tail].next = Some(index),
+            Some(tail) => self[tail].links.next = Some(index),
             None => self.queue(name).head = Some(index),
         }
         self.queue(name).tail = Some(index);
@@ -47,10 +47,10 @@ impl Processes {
     /// Puts a process, which is in no queue, before all others.
     pub fn push_front(&mut self, name: QueueName, index: Index) {
         let head = self.queue(name).head;
-        self[index].previous = None;
-        self[index].next = head;
+        self[index].links.previous = None;
+        self[index].links.next = head;
         match head {
-            Some(head) => self[head].previous = Some(index),
+            Some(head) => self[head].links.previous = Some(index),
             None => self.queue(name).tail = Some(index),
         }
         self.queue(name).head = Some(index);
@@ -59,26 +59,26 @@ impl Processes {
     /// Takes a process out of a queue that it is in.
     #[inline(always)]
     pub fn remove(&mut self, name: QueueName, index: Index) {
-        let (previous, next) = (self[index].previous, self[index].next);
+        let (previous, next) = (self[index].links.previous, self[index].links.next);
         match previous {
-            Some(previous) => self[previous].next = next,
+            Some(previous) => self[previous].links.next = next,
             None => self.queue(name).head = next,
         }
         match next {
-            Some(next) => self[next].previous = previous,
+            Some(next) => self[next].links.previous = previous,
             None => self.queue(name).tail = previous,
         }
-        self[index].previous = None;
-        self[index].next = None;
+        self[index].links.previous = None;
+        self[index].links.next = None;
     }
 
     /// Takes the first of a queue.
     #[inline(always)]
     pub fn pop(&mut self, name: QueueName) -> Option<Index> {
         let index = self.front(name)?;
-        let next = self[index].next.take();
+        let next = self[index].links.next.take();
         match next {
-            Some(next) => self[next].previous = None,
+            Some(next) => self[next].links.previous = None,
             None => self.queue(name).tail = None,
         }
         self.queue(name).head = next;
@@ -89,12 +89,12 @@ impl Processes {
     #[inline(always)]
     pub fn exchange(&mut self, name: QueueName, index: Index) -> Option<Index> {
         let first = self.front(name)?;
-        if self[first].next.is_some() {
+        if self[first].links.next.is_some() {
             self.pop(name);
             self.push(name, index);
         } else {
             // It was alone, and what is in no queue has no neighbours.
-            debug_assert!(self[index].previous.is_none() && self[index].next.is_none());
+            debug_assert!(self[index].links.previous.is_none() && self[index].links.next.is_none());
             *self.queue(name) = Queue { head: Some(index), tail: Some(index) };
         }
         Some(first)

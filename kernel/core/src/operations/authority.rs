@@ -3,10 +3,11 @@
 use abi::process::Target;
 use abi::{Error, ProcessId};
 
+use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::state::process::{Index, Right};
 
-impl Kernel {
+impl<H: Hardware> Kernel<H> {
     /// A process whose memory the caller may change: itself, its child, its client.
     #[inline(always)]
     pub(crate) fn memory_of(&self, caller: Index, target: Target) -> Result<Index, Error> {
@@ -51,12 +52,12 @@ impl Kernel {
     }
 
     fn is_child(&self, parent: Index, child: Index) -> bool {
-        self.processes[child].parent == Some(parent)
+        self.processes[child].family.parent == Some(parent)
     }
 
     fn is_client(&self, pager: Index, client: Index) -> bool {
-        self.processes[client].pager.is_some()
-            && self.processes[client].pager == self.processes[pager].id
+        self.processes[client].paging.pager.is_some()
+            && self.processes[client].paging.pager == self.processes[pager].id
     }
 
     fn allow(&self, index: Index, allowed: bool) -> Result<Index, Error> {

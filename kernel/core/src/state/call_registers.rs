@@ -1,0 +1,67 @@
+//! A call in the saved registers of its caller.
+
+use abi::call::{Arguments, RawCall};
+use abi::{Error, Registers, Syscall};
+
+/// The saved registers of a call, in the places that the call came with: those of `int 0x30`, or of `sysenter`.
+pub struct CallRegisters<'a, const SYSENTER: bool>(pub &'a Registers);
+
+impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
+    /// Is there a register for everything that the call needs? By `sysenter` there are fewer, and the page lies where
+    /// the third word does.
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        const RANGE_SHARE: u32 = 38;
+        const FAULT_REPLY_AND_RECEIVE: u32 = 83;
+        const MESSAGES: core::ops::RangeInclusive<u32> = 60..=64;
+        !SYSENTER
+            || ![RANGE_SHARE, FAULT_REPLY_AND_RECEIVE].contains(&self.number())
+                && (self.permission_bits() == 0 || !MESSAGES.contains(&self.number()))
+    }
+}
+
+impl CallRegisters<'_, false> {
+    /// Reads a native call once more out of the registers that it came with, by `int 0x30` or `sysenter`.
+    ///
+    /// # Errors
+    /// As [`Syscall::decode`]: it is a JOS call.
+    #[inline(never)]
+    pub fn decode_again(registers: &Registers) -> Result<Syscall, Error> {
+        fn raw(arguments: &impl Arguments) -> RawCall {
+            let words = [0, 1, 2, 3].map(|index| arguments.word(index));
+            let (process, page) = (arguments.process(), arguments.page());
+            RawCall { head: arguments.head(), process, page, words }
+        }
+        let raw = if registers.trap == Registers::SYSENTER {
+            raw(&CallRegisters::<true>(registers))
+        } else {
+            raw(&CallRegisters::<false>(registers))
+        };
+        Syscall::decode(&raw)
+    }
+}
+
+impl<const SYSENTER: bool> Arguments for CallRegisters<'_, SYSENTER> {
+    fn head(&self) -> u32 {
+        self.0.eax
+    }
+
+    fn process(&self) -> u32 {
+        if SYSENTER { self.0.edi } else { self.0.edx }
+    }
+
+    fn page(&self) -> u32 {
+        if SYSENTER { self.0.ebp } else { self.0.ecx }
+    }
+
+    fn word(&self, index: usize) -> u32 {
+        match index {
+            0 => self.0.ebx,
+            1 => self.0.esi,
+            2 if SYSENTER => self.0.ebp,
+            2 => self.0.edi,
+            _ if SYSENTER => 0,
+            _ => self.0.ebp,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `cargo xtask picture`: pictures of page tables at named moments of a run, as SVG, PNG or HTML.
+//!
+//! The machine is stopped by a breakpoint behind the function with which the kernel writes to the serial line. So a moment
+//! is exact: the program has printed the line and has not gone on. What is drawn is read from physical memory alone, by
+//! the table for debuggers and the oracle's decoder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::bad_input::BadInput;
+use crate::build;
+use crate::request;
+use crate::setup;
+use crate::system::Part;
+use crate::workspace::Workspace;
+
+pub mod gallery;
+pub mod gdb_stub;
+pub mod html;
+pub mod moment;
+pub mod png;
+pub mod read;
+pub mod svg;
+
+use moment::Moment;
+use svg::{Drawing, Rows};
+
+/// What `cargo xtask picture` is asked.
+#[derive(Args)]
+pub struct Options {
+    /// Run this program; it and its children are drawn
+    #[arg(long, value_name = "PROGRAM ARGS", required_unless_present = "gallery")]
+    run: Option<String>,
+    /// Draw when a line with this text has been printed; may be repeated, in the order of the lines
+    ///
+    /// Without it: when the program has printed its last line.
+    #[arg(long, value_name = "TEXT")]
+    when: Vec<String>,
+    /// Draw also the tables that are alike in all processes: UENVS and UPAGES
+    #[arg(long)]
+    all: bool,
+    /// The file to write; its name ends in .svg, .png or .html
+    #[arg(short, long, value_name = "FILE", required_unless_present = "gallery")]
+    output: Option<PathBuf>,
+    /// Make all pictures of the documentation anew, and nothing else
+    #[arg(long, conflicts_with_all = ["run", "when", "all", "output", "memory", "timeout"])]
+    gallery: bool,
+    /// Memory in MiB, from 16 to 3583
+    #[arg(long, value_name = "MIB", default_value = "64")]
+    memory: String,
+    /// Give up after this long
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    timeout: u64,
+}
+
+/// The form of a picture's file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Form {
+    Svg,
+    Png,
+    Html,
+}
+
+impl Form {
+    fn of(file: &Path) -> Result<Self, BadInput> {
+        match file.extension().and_then(|extension| extension.to_str()) {
+            Some("svg") => Ok(Self::Svg),
+            Some("png") => Ok(Self::Png),
+            Some("html") => Ok(Self::Html),
+            _ => {
+                let file = file.display();
+                Err(BadInput(format!("-o {file}: the name has to end in .svg, .png or .html")))
+            }
+        }
+    }
+}
+
+/// Runs a program and writes the picture.
+///
+/// # Errors
+/// An option cannot be used, a text never came, or the emulator or the file is at fault.
+pub fn picture(workspace: &Workspace, options: &Options) -> Result<()> {
+    if options.gallery {
+        setup::ensure(&[Part::Emulator])?;
+        build::build(workspace)?;
+        return gallery::make(workspace);
+    }
+    // Both are there: clap has seen to it.
+    let (Some(run), Some(file)) = (&options.run, &options.output) else { return Ok(()) };
+    let form = Form::of(file)?;
+    let words = request::run(run)?;
+    let program = words.first().map_or("", String::as_str);
+    let memory = request::memory(&options.memory)?;
+    let timeout = request::timeout(options.timeout)?;
+    setup::ensure(&[Part::Emulator])?;
+    build::build(workspace)?;
+    let asked = moment::Asked { run, program, when: &options.when, memory, timeout };
+    let moments = asked.take(workspace)?;
+    let drawing = draw(run, &moments, options.all);
+    let bytes = match form {
+        Form::Svg => drawing.text().into_bytes(),
+        Form::Html => html::page(run, &moments, &drawing).into_bytes(),
+        Form::Png => png::rasterise(&drawing)?,
+    };
+    fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
+    println!("{}", file.display());
+    Ok(())
+}
+
+/// The drawing of some moments, one below the other.
+#[must_use]
+pub fn draw(run: &str, moments: &[Moment], all: bool) -> Drawing {
+    let rows = if all { Rows::All } else { Rows::Own };
+    Drawing::new(run, moments, rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_name_says_its_form() {
+        assert_eq!(Form::of(Path::new("a/b.svg")), Ok(Form::Svg));
+        for name in ["b", "svg", "b.SVG", "b.jpeg", "b.svg/"] {
+            let form = Form::of(Path::new(name));
+            assert_eq!(form.is_err(), name != "b.svg/", "{name}: {form:?}");
+        }
+    }
+}

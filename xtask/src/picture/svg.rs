@@ -1,0 +1,259 @@
+//! The picture as SVG: for each moment a line of panels, one for each process; in a panel a strip for each table.
+//!
+//! A strip has 128 × 8 cells, so each of its lines is 512 KiB and each cell a page. Absent pages are the strip's
+//! background, and a line on which all pages are absent is drawn low: address spaces are mostly empty. Classes that are
+//! alike in grey differ in their form.
+
+use std::fmt::Write as _;
+
+use picture::{Cell, Row, Snapshot};
+use svg::Document;
+use svg::node::element::{Group, Path, Rectangle, Style, Text, Title};
+
+use super::moment::Moment;
+
+/// Pages of a strip's line.
+const COLUMNS: u32 = 128;
+/// Lines of a strip.
+const LINES: u32 = 1024 / COLUMNS;
+/// A cell's width with the gap to the next, in units of the drawing.
+const CELL: u32 = 5;
+const STRIP_WIDTH: u32 = COLUMNS * CELL;
+/// Height of a strip's line, with its gap.
+const LINE: u32 = 10;
+/// The same if nothing is on it.
+const EMPTY_LINE: u32 = 2;
+/// From a row's label to its strip, and from a strip to the next row.
+const LABEL: u32 = 16;
+const ROW_GAP: u32 = 8;
+const MARGIN: u32 = 24;
+/// Between two panels.
+const GUTTER: u32 = 40;
+/// Above the first row of a panel: the process's name.
+const PANEL_HEAD: u32 = 24;
+/// Above the panels of a moment: its line.
+const MOMENT_HEAD: u32 = 34;
+/// A line of the legend.
+const LEGEND_LINE: u32 = 18;
+
+const STYLE: &str = "text{font-family:system-ui,'DejaVu Sans',Helvetica,Arial,sans-serif;fill:#222;\
+    font-size:12px}.code{font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace}.title{font-size:18px;\
+    font-weight:600}.moment{font-size:14px;font-weight:600}.name{font-size:13px;font-weight:600}\
+    .quiet{fill:#555}";
+
+/// Which rows are drawn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rows {
+    /// The process's own, and the window.
+    Own,
+    /// Also those that are alike in all processes.
+    All,
+}
+
+/// A finished drawing.
+pub struct Drawing {
+    document: Document,
+    width: u32,
+    height: u32,
+}
+
+impl Drawing {
+    /// Draws moments of a run, one below the other.
+    #[must_use]
+    pub fn new(run: &str, moments: &[Moment], rows: Rows) -> Self {
+        let panels = moments.iter().map(|moment| moment.snapshots.len()).max().unwrap_or(1) as u32;
+        let width = 2 * MARGIN + panels * STRIP_WIDTH + panels.saturating_sub(1) * GUTTER;
+        let mut body = Group::new();
+        let mut y = MARGIN + 18;
+        body = body.add(text(MARGIN, y, "title", run));
+        y += 12;
+        for moment in moments {
+            let (group, height) = draw_moment(moment, y, rows);
+            body = body.add(group);
+            y += height;
+        }
+        let (group, height) = draw_legend(moments, y, width, rows);
+        body = body.add(group);
+        let height = y + height + MARGIN;
+        let document = Document::new()
+            .set("viewBox", (0, 0, width, height))
+            .set("width", width)
+            .set("height", height)
+            .set("role", "img")
+            .add(Title::new(format!("Page tables of {run}")))
+            .add(Style::new(STYLE))
+            .add(Rectangle::new().set("width", width).set("height", height).set("fill", "#fff"))
+            .add(body);
+        Self { document, width, height }
+    }
+
+    /// The file's text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{}\n", self.document)
+    }
+
+    /// Width and height.
+    #[must_use]
+    pub const fn size(&self) -> (u32, u32) {
+        (self.width, self.height)
+    }
+}
+
+fn text(x: u32, y: u32, class: &str, content: &str) -> Text {
+    Text::new(content).set("x", x).set("y", y).set("class", class)
+}
+
+fn draw_moment(moment: &Moment, top: u32, rows: Rows) -> (Group, u32) {
+    let heading = format!("After it has printed “{}”", moment.line);
+    let mut group = Group::new().add(text(MARGIN, top + 22, "moment", &heading));
+    let mut height = 0;
+    for (index, snapshot) in (0..).zip(&moment.snapshots) {
+        let x = MARGIN + index * (STRIP_WIDTH + GUTTER);
+        let (panel, panel_height) = draw_panel(snapshot, x, top + MOMENT_HEAD, rows);
+        group = group.add(panel);
+        height = height.max(panel_height);
+    }
+    (group, MOMENT_HEAD + height)
+}
+
+/// The rows of a snapshot that are drawn as strips.
+fn drawn(snapshot: &Snapshot, rows: Rows) -> impl Iterator<Item = Row<'_>> {
+    Row::all(snapshot).filter(move |row| {
+        row.has_cells() && (rows == Rows::All || row.is_programs_own() || row.is_window())
+    })
+}
+
+fn draw_panel(snapshot: &Snapshot, x: u32, top: u32, rows: Rows) -> (Group, u32) {
+    let parent = snapshot.owner.parent;
+    let mut group = Group::new()
+        .add(text(x, top + 16, "name", &snapshot.owner.to_string()))
+        .add(text(x + 150, top + 16, "quiet", &format!("child of {parent:08x}")));
+    let mut y = top + PANEL_HEAD;
+    for row in drawn(snapshot, rows) {
+        let (drawn, height) = draw_row(&row, x, y);
+        group = group.add(drawn);
+        y += height;
+    }
+    (group, y - top)
+}
+
+fn draw_row(row: &Row<'_>, x: u32, top: u32) -> (Group, u32) {
+    let place = format!("{:#05x}  {:#010x}", row.index, row.address());
+    let counts: Vec<String> = Cell::ALL
+        .into_iter()
+        .filter(|class| *class != Cell::Absent)
+        .filter_map(|class| match row.count(class) {
+            0 => None,
+            count => Some(format!("{count} {}", class.name())),
+        })
+        .collect();
+    let label = format!("{}: {}", row.name(), counts.join(", "));
+    let lines = line_tops(row, top + LABEL);
+    let height = lines[LINES as usize] - lines[0];
+    let mut group = Group::new()
+        .add(text(x, top + 12, "code quiet", &place))
+        .add(text(x + 150, top + 12, "", &label))
+        .add(
+            Rectangle::new()
+                .set("x", x)
+                .set("y", lines[0])
+                .set("width", STRIP_WIDTH)
+                .set("height", height)
+                .set("fill", color(Cell::Absent)),
+        );
+    for class in Cell::ALL {
+        let cells: Vec<u32> = (0..1024).filter(|at| row.cell(*at) == class).collect();
+        if class != Cell::Absent && !cells.is_empty() {
+            let corner = |at: u32| (x + at % COLUMNS * CELL, lines[(at / COLUMNS) as usize]);
+            group = add_cells(group, class, cells.into_iter().map(corner));
+        }
+    }
+    (group, LABEL + height + ROW_GAP)
+}
+
+/// Where each line of a row's strip begins, and where the last one ends.
+fn line_tops(row: &Row<'_>, top: u32) -> [u32; LINES as usize + 1] {
+    let mut tops = [top; LINES as usize + 1];
+    for line in 0..LINES {
+        let mut cells = (line * COLUMNS..(line + 1) * COLUMNS).map(|at| row.cell(at));
+        let height = if cells.all(|cell| cell == Cell::Absent) { EMPTY_LINE } else { LINE };
+        tops[line as usize + 1] = tops[line as usize] + height;
+    }
+    tops
+}
+
+/// Cells of one class, whose left upper corners these are.
+fn add_cells(group: Group, class: Cell, corners: impl Iterator<Item = (u32, u32)>) -> Group {
+    let (mut squares, mut marks) = (String::new(), String::new());
+    for (x, y) in corners {
+        // Writing to a string cannot fail.
+        let _ = write!(squares, "M{x} {y}h4v9h-4z");
+        // Forms, for whoever sees no colours.
+        let _ = match class {
+            Cell::CopyOnWrite => write!(marks, "M{x} {}l4 -9", y + 9),
+            Cell::Sealed => write!(marks, "M{x} {}h4M{x} {}h4", y + 3, y + 6),
+            Cell::Shared => write!(marks, "M{} {}v5", x + 2, y + 2),
+            Cell::PagedOut => write!(marks, "M{x} {y}h4v9h-4z"),
+            Cell::Window => write!(marks, "M{} {}h2v3h-2z", x + 1, y + 3),
+            Cell::Absent
+            | Cell::Clean
+            | Cell::Accessed
+            | Cell::Dirty
+            | Cell::Marked
+            | Cell::Device
+            | Cell::Table
+            | Cell::View
+            | Cell::Kernel => Ok(()),
+        };
+    }
+    let group = group.add(Path::new().set("d", squares).set("fill", color(class)));
+    if marks.is_empty() {
+        return group;
+    }
+    let stroke = if class.is_dark() { "#fff" } else { "#222" };
+    let mark = Path::new()
+        .set("d", marks)
+        .set("fill", "none")
+        .set("stroke", stroke)
+        .set("stroke-width", 0.8);
+    group.add(mark)
+}
+
+fn color(class: Cell) -> String {
+    let (red, green, blue) = class.color();
+    format!("#{red:02x}{green:02x}{blue:02x}")
+}
+
+/// The classes that occur, with a cell of each, in as many columns as fit.
+fn draw_legend(moments: &[Moment], top: u32, width: u32, rows: Rows) -> (Group, u32) {
+    const COLUMN: u32 = 440;
+    let occurs = |class: &Cell| {
+        let mut drawn_rows = moments
+            .iter()
+            .flat_map(|moment| &moment.snapshots)
+            .flat_map(|snapshot| drawn(snapshot, rows));
+        drawn_rows.any(|row| row.count(*class) != 0)
+    };
+    let classes: Vec<Cell> = Cell::ALL.into_iter().filter(occurs).collect();
+    let columns = ((width - 2 * MARGIN) / COLUMN).max(1);
+    let lines = (classes.len() as u32).div_ceil(columns);
+    let caption = "A strip is one page table: 1,024 pages, 4 MiB, 128 pages a line. In row 0x3bd, the window, \
+        a cell is a directory entry: it is set exactly where the address space has a table.";
+    let mut group = Group::new().add(text(MARGIN, top + 16, "quiet", caption));
+    for (index, class) in (0..).zip(&classes) {
+        let (x, y) = (MARGIN + index / lines * COLUMN, top + 28 + index % lines * LEGEND_LINE);
+        group = group.add(add_cells(
+            Group::new().set("transform", format!("translate({x} {y}) scale(1.3)")),
+            *class,
+            [(0, 0)].into_iter(),
+        ));
+        group = group.add(text(x + 14, y + 10, "name", class.name())).add(text(
+            x + 120,
+            y + 10,
+            "quiet",
+            class.meaning(),
+        ));
+    }
+    (group, 28 + lines * LEGEND_LINE)
+}
