@@ -19,6 +19,7 @@ mod x86;
 
 use abi::layout::FRAME_TABLE;
 use abi::{Frame, boot_line};
+use kernel_core::boot::memory_map::MemoryPlan;
 use kernel_core::state::dma;
 use kernel_core::{After, Cpu, Frames};
 
@@ -37,7 +38,7 @@ use crate::x86::{apic, descriptors, features, per_cpu, traced, traps};
 extern "C" fn kernel_main(magic: u32, information: u32, began: u32) -> ! {
     console::start();
     console::print(format_args!("Vitrine {}\n", env!("CARGO_PKG_VERSION")));
-    match kernel::with(|kernel| boot(kernel, magic, information)) {
+    match boot(magic, information) {
         Ok(after) => traps::leave_boot(after, began),
         Err(reason) => {
             console::print(format_args!("cannot boot: {reason}\n"));
@@ -46,15 +47,24 @@ extern "C" fn kernel_main(magic: u32, information: u32, began: u32) -> ! {
     }
 }
 
-/// The boot order: traps (so that a mistake is reported), memory, the CPU, the devices, the first
-/// process. The CPU has the features that this code needs: `start.s` looks before any compiled code
-/// runs.
-fn boot(kernel: &mut Kernel, magic: u32, information: u32) -> Result<After, CannotBoot> {
+/// The boot order: traps (so that a mistake is reported), memory, then what [`start`] does. The CPU
+/// has the features that this code needs: `start.s` looks before any compiled code runs.
+fn boot(magic: u32, information: u32) -> Result<After, CannotBoot> {
     descriptors::load();
     let mut machine = Machine::new();
     let loader = Loader::read(&mut machine, magic, information)?;
-    let mut plan = loader.plan(&mut machine)?;
+    let plan = loader.plan(&mut machine)?;
+    // Not earlier: only now it is known that the machine has memory where the kernel's state lies.
+    kernel::with(|kernel| start(kernel, machine, &loader, plan))
+}
 
+/// The rest of the boot: the kernel's half, the CPU, the devices, the first process.
+fn start(
+    kernel: &mut Kernel,
+    mut machine: Machine,
+    loader: &Loader,
+    mut plan: MemoryPlan,
+) -> Result<After, CannotBoot> {
     let records = kernel_space::take_over(&mut machine, &mut plan, kernel.process_info())?;
     let dma_pool = plan.take_run(dma::POOL);
     kernel_space::report(&plan);
@@ -76,6 +86,6 @@ fn boot(kernel: &mut Kernel, magic: u32, information: u32) -> Result<After, Cann
 
     kernel.cpu = Cpu::new(machine, per_cpu::BOOT, Frame::containing(::boot::image::directory()));
     let after = kernel.start_first(loader.archive(), loader.command_line())?;
-    debug_table::publish(kernel.describe(FRAME_TABLE), &loader);
+    debug_table::publish(kernel.describe(FRAME_TABLE), loader);
     Ok(after)
 }

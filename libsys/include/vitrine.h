@@ -65,11 +65,12 @@
 #define ENTRY_COPY_ON_WRITE 0x800       /* a program's own: copy-on-write */
 #define ENTRY_MARKS 0xE00         /* the three bits that hardware leaves to software */
 
-/* Marks 10 and 11 mean nothing to the kernel. Mark 9 is the program's own, too, as long as the process has no pager. In a
-   process that has one, only the pager can set mark 9; every other call ignores the bit, and that is no error. On an absent
-   entry mark 9 says that the pager has the page: an access is the pager's fault to serve, before any handler's. On a present
-   entry with ENTRY_DIRTY clear it says that nobody has written the frame since the pager set the mark. So the kernel drops it
-   when the page moves or is mapped where it can be written, and when a call clears ENTRY_DIRTY. A pager may set the mark on
+/* SHARED and COPY_ON_WRITE mean nothing to the kernel. Nor does PAGER, as long as the process has no
+   pager. In a process that has one, only the pager can set PAGER; every other call ignores the bit,
+   and that is no error. On an absent entry PAGER says that the page is paged out: the pager gets the
+   fault of an access, before any handler. On a present entry with ENTRY_DIRTY clear it says that the
+   frame was not written since the pager set the mark. So the kernel drops it when the page moves or
+   is mapped where it can be written, and when a call clears ENTRY_DIRTY. A pager may set the mark on
    a page of its own and move that into the client. */
 
 /* What a native call takes as permissions: nothing but these. P and U go without saying. */
@@ -88,7 +89,7 @@
 #define ACCESS_USER 4             /* the access came from the program */
 
 /* Errors. JOS calls use 2 to 7 only. */
-#define ERROR_NO_SUCH_PROCESS 2   /* the id is stale, or the process not the caller's affair */
+#define ERROR_NO_SUCH_PROCESS 2   /* the id is stale, or the caller has no authority over it */
 #define ERROR_INVALID_ARGUMENT 3  /* unaligned, out of range, an unknown bit, an unknown call */
 #define ERROR_OUT_OF_FRAMES 4     /* no frame is left for the page, or for a table that it needs */
 #define ERROR_OUT_OF_PROCESSES 5  /* all process slots are taken */
@@ -98,11 +99,11 @@
 #define ERROR_NOT_PERMITTED 33    /* W was asked for where the source lacks it; or a page lies in a
                                      view, or is a driver's own; or only a driver may ask */
 #define ERROR_QUOTA_EXCEEDED 34   /* a quota of the process or of an ancestor is used up */
-#define ERROR_DEADLOCK 35         /* waiting would close a circle */
+#define ERROR_DEADLOCK 35         /* waiting would close a cycle */
 #define ERROR_NO_CHILD 36         /* there is no child that the caller may wait for */
 #define ERROR_NOT_WAITING 37      /* the process waits for no answer of the caller's */
 #define ERROR_BUSY 38             /* the change comes too late */
-#define ERROR_REFUSED 39          /* the other side said no */
+#define ERROR_REFUSED 39          /* the other process refused, or there is none */
 #define ERROR_PEER_ENDED 40       /* the other side ended during the call */
 
 /* 3. THE NUMBERS OF CALLS, for eax at `int $TRAP_VECTOR` */
@@ -249,7 +250,7 @@ static inline uint32_t vitrine_next_present(uint32_t page, uint32_t end)
 #define KIND_USER 0
 #define KIND_FILE_SERVER 1        /* by this, JOS programs find their file server */
 
-/* What everyone may know of a process. Where JOS keeps secrets, these records hold zeros. */
+/* Process info, which every process can read. Where JOS has saved registers, there are zeros. */
 struct vitrine_process_facts {
     uint32_t registers[17];       /* 0 */
     uint32_t link;                /* 0 */
@@ -264,7 +265,7 @@ struct vitrine_process_facts {
     uint32_t receiving;           /* JOS messages: 1 while it waits in jos_ipc_recv, else 0 */
     uint32_t receive_page;        /* JOS messages: where a page is wanted */
     uint32_t value;               /* JOS messages: the last value that came */
-    uint32_t from;                /* JOS messages: who sent it */
+    uint32_t from;                /* JOS messages: the sender */
     uint32_t permissions;         /* JOS messages: of the page that came with it, or 0 */
 };
 
@@ -274,7 +275,7 @@ static inline const volatile struct vitrine_process_facts *vitrine_process_facts
     return (const volatile struct vitrine_process_facts *)UENVS + id % PROCESSES;
 }
 
-/* What everyone may know of a frame. */
+/* The record of a frame, which every process can read. */
 struct vitrine_frame_record {
     uint32_t link;                /* without meaning to programs */
     uint32_t count;               /* how many mappings the frame has, in all processes */
@@ -396,11 +397,11 @@ struct vitrine_trap {
 
 /* Makes a call with all seven registers, and returns eax. (There is a faster way, `sysenter`, for
  * calls that need fewer; this one takes them all. Its edx must be the address of the instruction
- * behind `sysenter`: a call that restarts goes on 2 bytes before what edx says.) */
+ * behind `sysenter`: a call that restarts continues 2 bytes before that address.) */
 static inline int32_t vitrine_trap(struct vitrine_trap *call)
 {
-    /* No register is left to remember `call` in, so it waits on the stack. A compiler may use ebp
-       itself and cannot be told that an asm changes it, so it is saved by hand. The kernel may
+    /* No register is left for `call`, so it is kept on the stack. A compiler may use ebp itself, and
+       ebp cannot be declared as changed by an asm, so it is saved by hand. The kernel may
        restart a call at the trap instruction: nothing lies between loading and trapping. */
     __asm__ volatile("pushl %%ebp\n\t"
                      "pushl %%eax\n\t"
@@ -660,7 +661,7 @@ struct vitrine_identity {
     uint32_t pager;               /* 0 for none, or if it has ended */
 };
 
-/* Stores who the caller is. It has no errors. */
+/* Stores the ids of the caller, its parent and its pager. It has no errors. */
 static inline int32_t vitrine_identity(struct vitrine_identity *identity)
 {
     struct vitrine_trap call = {.eax = CALL_IDENTITY};
@@ -683,7 +684,7 @@ static inline __attribute__((always_inline)) int32_t vitrine_process_create(uint
     return result < 0 ? result : (int32_t)word;
 }
 
-/* Lets a stopped child run; one that waits in a call goes on waiting. */
+/* Lets a stopped child run; a child that waits in a call still waits. */
 static inline int32_t vitrine_process_start(uint32_t child)
 {
     return vitrine_plain(CALL_PROCESS_START, child, 0);
@@ -741,7 +742,7 @@ struct vitrine_end {
 /* Waits until a child (0: any) has ended and its memory is free. -ERROR_NO_CHILD: there is none
    that the caller may wait for. (Children that it adopted, and those of jos_exofork, are not
    waited for.) -ERROR_DEADLOCK: the child waits for the caller; with 0, if it is the only one. Of
-   several children nobody looks whether all wait for the caller: then they all wait for ever. */
+   several children the kernel does not look whether all wait for the caller: then none continues. */
 static inline int32_t vitrine_wait(uint32_t child, struct vitrine_end *end)
 {
     struct vitrine_trap call = {.eax = CALL_WAIT, .ebx = child};
@@ -811,7 +812,7 @@ static inline int32_t vitrine_machine(struct vitrine_machine *machine)
 
 /* Faults and pagers */
 
-/* Sets where page faults of the caller or a child go on (see struct vitrine_fault); NULL: nowhere.
+/* Sets the handler of page faults of the caller or a child (see struct vitrine_fault); NULL: none.
    The address is not checked, and EXCEPTION_STACK must be mapped by the first fault. */
 static inline int32_t vitrine_set_handler(uint32_t process, void (*entry)(void))
 {
@@ -819,7 +820,7 @@ static inline int32_t vitrine_set_handler(uint32_t process, void (*entry)(void))
 }
 
 /* Sets a child's pager; 0: none. -ERROR_REFUSED: the pager accepts no clients and is not the
-   caller. -ERROR_DEADLOCK: a circle, or a chain of over 8 pagers. -ERROR_BUSY: the child waits
+   caller. -ERROR_DEADLOCK: a cycle, or a chain of over 8 pagers. -ERROR_BUSY: the child waits
    for its pager. */
 static inline int32_t vitrine_set_pager(uint32_t child, uint32_t pager)
 {
@@ -832,16 +833,16 @@ static inline int32_t vitrine_accept_clients(uint32_t accept)
     return vitrine_plain(CALL_ACCEPT_CLIENTS, 0, accept);
 }
 
-/* Says whether the caller frees frames (1) or not (0) when a call of a client finds none. Who says
-   yes gets messages of kind MESSAGE_FRAMES and answers each with vitrine_fault_reply_resume, when
-   frames are free, or vitrine_fault_reply_refuse. */
+/* Says whether the caller frees frames (1) or not (0) when a call of a client finds none. A
+   pager that does gets messages of kind MESSAGE_FRAMES and answers each with
+   vitrine_fault_reply_resume, when frames are free, or vitrine_fault_reply_refuse. */
 static inline int32_t vitrine_accept_frame_requests(uint32_t accept)
 {
     return vitrine_plain(CALL_ACCEPT_FRAME_REQUESTS, 0, accept);
 }
 
-/* Hands a fault on to the caller's pager, as a message of MESSAGE_FORWARDED with these words, and
-   returns when that has mended it. -ERROR_REFUSED: there is no pager that could answer, or it
+/* Passes a fault on to the caller's pager, as a message of MESSAGE_FORWARDED with these words, and
+   returns when the pager has handled it. -ERROR_REFUSED: there is no pager that could answer, or it
    refused, ended or was too slow. */
 static inline int32_t vitrine_fault_forward(uint32_t address, uint32_t access, uint32_t eip)
 {
@@ -850,15 +851,15 @@ static inline int32_t vitrine_fault_forward(uint32_t address, uint32_t access, u
     return vitrine_trap(&call);
 }
 
-/* Lets a client go on after its fault; what it lacked has been mapped by calls. -ERROR_NOT_WAITING:
-   no fault of it waits for the caller. */
+/* Resumes a client after its fault; calls have mapped the page. -ERROR_NOT_WAITING: the client does
+   not wait for an answer of the caller's. */
 static inline int32_t vitrine_fault_reply_resume(uint32_t client)
 {
     return vitrine_plain(CALL_FAULT_REPLY, client, 0);
 }
 
-/* Maps the caller's page `source` at `destination` of the client, which then goes on. Errors as
-   vitrine_fault_reply_resume and vitrine_page_map; after the latter, the client goes on waiting. */
+/* Maps the caller's page `source` at `destination` of the client, and resumes it. Errors as
+   vitrine_fault_reply_resume and vitrine_page_map; after the latter, the client still waits. */
 static inline int32_t vitrine_fault_reply_map(uint32_t client, uint32_t source,
                                               uint32_t destination, uint32_t permissions)
 {
@@ -885,7 +886,7 @@ static inline int32_t vitrine_set_fault_timeout(uint32_t child, uint32_t millise
 }
 
 /* Has the caller's pager adopt a child that is about to get a copy of the caller's memory; without
-   a pager there is nothing to do. -ERROR_REFUSED: the pager said no. -ERROR_PEER_ENDED: it ended.
+   a pager there is nothing to do. -ERROR_REFUSED: the pager refused. -ERROR_PEER_ENDED: it ended.
    -ERROR_DEADLOCK: it waits for the caller. */
 static inline int32_t vitrine_clone(uint32_t child)
 {
@@ -1057,8 +1058,8 @@ static inline int32_t vitrine_console_read(void *bytes, uint32_t length)
     return result < 0 ? result : (int32_t)call.ebx;
 }
 
-/* Has Ctrl-C told to the caller or a child; with `owned` = 0 to nobody, and then it is a byte like
-   any other. -ERROR_NO_SUCH_PROCESS: also if somebody else is told at present. */
+/* Sets the process that gets a message at Ctrl-C: the caller or a child; none if `owned` is 0, and
+   then Ctrl-C is a byte like others. -ERROR_NO_SUCH_PROCESS: also if another process has it now. */
 static inline int32_t vitrine_set_console_owner(uint32_t owned, uint32_t process)
 {
     return vitrine_plain(CALL_SET_CONSOLE_OWNER, process, owned);
@@ -1141,15 +1142,15 @@ static inline int32_t vitrine_dma_reclaim(uint32_t driver)
     return result < 0 ? result : (int32_t)call.ebx;
 }
 
-/* Has an interrupt line (below 16) told to the caller, by messages of MESSAGE_INTERRUPT with the
-   line in word 0; each masks the line. Received from the caller itself, they alone come.
+/* Attaches an interrupt line (below 16): each interrupt is a message of MESSAGE_INTERRUPT with the
+   line in word 0, and masks the line. A receive from the caller itself gets only these.
    -ERROR_BUSY: the line is the kernel's or another driver's. */
 static inline int32_t vitrine_interrupt_attach(uint32_t line)
 {
     return vitrine_plain(CALL_INTERRUPT_ATTACH, 0, line);
 }
 
-/* Lets the next interrupt of a line through. -ERROR_NOT_PERMITTED: the line is not the caller's. */
+/* Unmasks a line. -ERROR_NOT_PERMITTED: the line is not the caller's. */
 static inline int32_t vitrine_interrupt_acknowledge(uint32_t line)
 {
     return vitrine_plain(CALL_INTERRUPT_ACKNOWLEDGE, 0, line);
@@ -1160,7 +1161,7 @@ static inline int32_t vitrine_interrupt_acknowledge(uint32_t line)
  * The calls of MIT's JOS, with the numbers of its lab 5. `env` is a process id, or 0 for the
  * caller; except for messages it must be the caller or its immediate child. Errors that they share:
  *
- *     -ERROR_NO_SUCH_PROCESS    the id is stale or not the caller's affair
+ *     -ERROR_NO_SUCH_PROCESS    the id is stale, or not the caller or its child
  *     -ERROR_INVALID_ARGUMENT   `va` is no multiple of PAGE_SIZE below USER_TOP, or `permissions`
  *                               lacks a bit of JOS_REQUIRED or has one outside JOS_KNOWN
  *     -ERROR_OUT_OF_FRAMES      no frame for a page or a table
@@ -1192,8 +1193,8 @@ static inline int32_t jos_getenvid(void)
     return jos_plain(JOS_CALL_GETENVID, 0, 0, 0);
 }
 
-/* Ends a process; its slot is free when the call returns, however the process was made: nobody
-   has to wait for it. */
+/* Ends a process; its slot is free when the call returns, however the process was made;
+   a wait for it is not needed. */
 static inline int32_t jos_env_destroy(uint32_t env)
 {
     return jos_plain(JOS_CALL_ENV_DESTROY, env, 0, 0);
@@ -1249,7 +1250,7 @@ static inline int32_t jos_env_set_trapframe(uint32_t env, const struct jos_trapf
     return jos_plain(JOS_CALL_ENV_SET_TRAPFRAME, env, vitrine_address(frame), 0);
 }
 
-/* Sets where page faults go on (see struct vitrine_fault); the address is not checked. */
+/* Sets the handler of page faults (see struct vitrine_fault); the address is not checked. */
 static inline int32_t jos_env_set_pgfault_upcall(uint32_t env, void (*entry)(void))
 {
     return jos_plain(JOS_CALL_ENV_SET_PGFAULT_UPCALL, env, (uint32_t)(uintptr_t)entry, 0);

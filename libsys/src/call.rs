@@ -1,15 +1,15 @@
-//! The native calls, each as a function of the same name. What a call does, and each of its errors with its condition,
-//! is written at [`Syscall`].
+//! The native calls, each as a function of the same name. What a call does, and each of its errors
+//! with its condition, is written at
+//! [`abi::Syscall`].
 //!
-//! A function is safe if it cannot change memory in which a Rust object of the caller's lies. Those that can are
-//! `unsafe fn`: the mapping calls of `memory`, [`set_handler`], and a [`Gate`], which makes any call at all. Message calls
-//! and fault replies check the page that travels with them and are safe.
-//!
-//! The functions enter by `int 0x30`. The helpers below make any call that they are given; they are private to this
-//! module, and each of its public functions says why its own call is safe, or is `unsafe`.
+//! A function is safe if it cannot change memory in which a Rust object of the caller's lies. Those
+//! that can are `unsafe fn`: the mapping calls of `memory`, [`set_handler`], and a [`Gate`], which
+//! makes any call at all. Message calls and fault replies check the page that travels with them and
+//! are safe.
 #![allow(unsafe_code)]
 
 mod device;
+mod entry;
 mod fault;
 mod gate;
 mod memory;
@@ -18,7 +18,6 @@ mod process;
 
 use abi::call::Number;
 use abi::process::Target;
-use abi::{Error, Syscall};
 
 pub use device::{
     console_read, console_write, device_map, dma_allocate, dma_reclaim, dma_release, driver_allow,
@@ -40,43 +39,6 @@ pub use process::{
     process_create, process_start, process_stop, registers_read, registers_write, set_quota, sleep,
     usage, wait, yield_now,
 };
-
-fn invoke(call: Syscall) -> Result<[u32; 4], Error> {
-    // SAFETY: see the module comment.
-    unsafe { Gate::Interrupt.invoke(call) }.map(|answer| answer.words)
-}
-
-fn done(call: Syscall) -> Result<(), Error> {
-    invoke(call).map(|_| ())
-}
-
-/// A call that takes at most one word and returns at most one.
-#[inline(always)]
-fn one_word(call: Syscall) -> Result<u32, Error> {
-    let (value, word) = gate::one_word(call);
-    Error::check(value).map(|_| word)
-}
-
-/// A call that takes two words and returns at most one.
-#[inline(always)]
-fn two_words(call: Syscall) -> Result<u32, Error> {
-    let (value, word) = gate::two_words(call);
-    Error::check(value).map(|_| word)
-}
-
-fn range_call(call: Syscall) -> Result<[u32; 4], Partial> {
-    // SAFETY: see the module comment.
-    let answer = unsafe { Gate::Interrupt.enter(call) };
-    match Error::check(answer.value) {
-        Ok(_) => Ok(answer.words),
-        Err(error) => Err(Partial { error, done: answer.words[0] }),
-    }
-}
-
-/// An address as the kernel takes it. The provenance is exposed: the kernel is about to use the pointer.
-fn address<T>(pointer: *const T) -> u32 {
-    pointer.expose_provenance() as u32
-}
 
 /// Names the function that makes each call, so that a call without one does not compile.
 const _: fn(Number) = |number| match number {

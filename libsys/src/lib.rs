@@ -1,12 +1,16 @@
-//! What every Vitrine program links: the calls as functions, the window onto its own page tables, and the memory
-//! policy that a kernel elsewhere would have: fault handling, fork, loading, a heap.
+//! The library that every Vitrine program links: the calls as functions, the window onto the
+//! program's own page tables, and the memory policy that other systems have in the kernel: fault
+//! handling, fork, loading, a heap.
 //!
-//! Reading order: [`paging::self_map`] (what a program sees), `call` (what it can ask for), [`paging::regions`] and `paging::fault` (what it
-//! does about page faults), [`paging::fork`] and `process` (how there come to be more of it).
+//! Reading order: [`paging::self_map`] (what a program sees), `call` (what it can ask for),
+//! [`paging::own_pages`] (which of its pages safe code may change), [`paging::regions`] and
+//! `paging::fault` (how it handles page faults), [`paging::fork`] and `process` (how it makes other
+//! processes).
 //!
-//! Assumed: one thread in each process. A fault handler may run between any two instructions of it.
-//! The decisions are pure and are tested on the host; what touches the machine exists for the target only, and
-//! unsafe code is confined to the modules that say so below.
+//! Assumed: a process has one thread. A fault handler may run between any two of its instructions.
+//!
+//! The decisions are pure and are tested on the host. Code that touches the machine exists for the
+//! target only. Unsafe code is confined to the modules that begin with `#![allow(unsafe_code)]`.
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
 

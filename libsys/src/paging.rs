@@ -1,4 +1,5 @@
-//! A program's own memory policy: what it sees of its page tables, and what it does about page faults.
+//! A program's own memory policy: what it sees of its page tables, what it may change, and how it
+//! handles page faults.
 
 #[cfg(target_os = "none")]
 pub mod checked;

@@ -37,7 +37,8 @@ pub fn id() -> abi::ProcessId {
 /// `NoChild`: it is no child of the caller's.
 #[cfg(target_os = "none")]
 pub fn end(child: abi::ProcessId) -> Result<Ended, abi::Error> {
-    // It may have ended by itself: then there is nothing to destroy, but still something to wait for.
+    // It may have ended by itself: then there is nothing to destroy, but still something to wait
+    // for.
     let _ = crate::call::destroy(child, true);
     crate::call::wait(Some(child))
 }

@@ -1,5 +1,5 @@
-//! `include/vitrine.h` says in C what `kernel/abi` says in Rust: every record and every call. Its numbers are written by
-//! `cargo xtask header`.
+//! `include/vitrine.h` says in C what `kernel/abi` says in Rust: every record and every call. Its
+//! numbers are written by `cargo xtask header`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::offset_of;
@@ -145,7 +145,8 @@ fn the_message_that_calls_c_takes_apart_is_the_abis() {
     assert!(include_str!("calls.c").contains("#define HEADER 0x402103"));
 }
 
-/// The fields of a record with their offsets, and its size: every field is a word or an array of words.
+/// The fields of a record with their offsets, and its size: every field is a word or an array of
+/// words.
 fn record_in(header: &str, name: &str) -> (Vec<(String, usize)>, usize) {
     let start = format!("struct {name} {{\n");
     let body = header.split(&start).nth(1).and_then(|rest| rest.split("\n};").next());

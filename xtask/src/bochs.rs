@@ -5,6 +5,8 @@
 //! machine run. The serial line is a connection to a port of this computer's, because what Bochs writes
 //! to a terminal is lost when nobody reads it at once.
 
+pub mod installed;
+
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};
@@ -22,29 +24,13 @@ use tempfile::TempDir;
 use crate::machine::{Image, Machine};
 use crate::verdict::{End, exit_status};
 use crate::{command, iso, leash};
-
-/// The emulator's name on the search path.
-pub const BOCHS: &str = "bochs";
-
-/// Where systems put its firmware.
-const SHARES: [&str; 3] =
-    ["/usr/share/bochs", "/usr/local/share/bochs", "/opt/homebrew/share/bochs"];
-
-/// The firmware of the machine and of its display. The later BIOS does not start a CD's boot loader.
-const FIRMWARE: [&str; 2] = ["BIOS-bochs-legacy", "VGABIOS-lgpl-latest"];
+use installed::{BOCHS, FIRMWARE, firmware};
 
 /// How much of this computer's memory Bochs takes for the guest's, at most, in MiB. The rest it puts into a file.
 const MOST_OF_THE_HOSTS: u32 = 2048;
 
 /// How long to wait between two looks at whether a new Bochs has connected its serial line.
 const PAUSE: Duration = Duration::from_millis(5);
-
-/// The folder with the firmware, if it is there.
-#[must_use]
-pub fn firmware() -> Option<&'static Path> {
-    let is_whole = |share: &&Path| FIRMWARE.iter().all(|file| share.join(file).is_file());
-    SHARES.iter().map(Path::new).find(is_whole)
-}
 
 /// A machine that runs.
 pub struct Guest {

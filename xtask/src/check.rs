@@ -1,5 +1,5 @@
-//! `cargo xtask check`: imports, format, lints and documentation, for the host and for the target, and what must not
-//! compile.
+//! `cargo xtask check`: imports, format, lints and documentation, for the host and for the target,
+//! and what must not compile.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,8 +1,9 @@
 //! `cargo xtask header`: the numbers of `libsys/include/vitrine.h`, written from `kernel/abi`.
 //!
-//! The header is written by hand, with its comments. This writes the values of its `#define`s, and the two lists of calls
-//! as a whole. A number of the contract that has no line in the header, and a line that is no number of the contract, are
-//! errors. A test sees that the committed header is what this writes.
+//! The header is written by hand, with its comments. This writes the values of its `#define`s, and
+//! the two lists of calls as a whole. A number of the contract that has no line in the header, and
+//! a line that is no number of the contract, are errors. A test sees that the committed header is
+//! what this writes.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

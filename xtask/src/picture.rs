@@ -25,7 +25,6 @@ pub mod png;
 pub mod read;
 pub mod svg;
 
-use moment::Moment;
 use svg::{Drawing, Rows};
 
 /// What `cargo xtask picture` is asked.
@@ -99,7 +98,8 @@ pub fn picture(workspace: &Workspace, options: &Options) -> Result<()> {
     build::build(workspace)?;
     let asked = moment::Asked { run, program, when: &options.when, memory, timeout };
     let moments = asked.take(workspace)?;
-    let drawing = draw(run, &moments, options.all);
+    let rows = if options.all { Rows::All } else { Rows::Own };
+    let drawing = Drawing::new(run, &moments, rows);
     let bytes = match form {
         Form::Svg => drawing.text().into_bytes(),
         Form::Html => html::page(run, &moments, &drawing).into_bytes(),
@@ -108,13 +108,6 @@ pub fn picture(workspace: &Workspace, options: &Options) -> Result<()> {
     fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
     println!("{}", file.display());
     Ok(())
-}
-
-/// The drawing of some moments, one below the other.
-#[must_use]
-pub fn draw(run: &str, moments: &[Moment], all: bool) -> Drawing {
-    let rows = if all { Rows::All } else { Rows::Own };
-    Drawing::new(run, moments, rows)
 }
 
 #[cfg(test)]

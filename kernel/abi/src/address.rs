@@ -65,7 +65,8 @@ impl UserPage {
     /// `InvalidArgument`: not a multiple of 4,096, or at or above [`USER_TOP`].
     #[inline(always)]
     pub const fn new(address: u32) -> Result<Self, Error> {
-        // The offset in the page, rotated to the top, would make the page number too large: one comparison for both.
+        // The offset in the page, rotated to the top, would make the page number too large: one
+        // comparison for both.
         let number = address.rotate_right(PAGE_SIZE.trailing_zeros());
         if number < USER_TOP / PAGE_SIZE {
             Ok(Self(Page(number)))
@@ -121,8 +122,9 @@ impl UserPage {
     }
 }
 
-/// The number of a directory entry below that of [`USER_TOP`] (`0..0x3BB`): the only entries that may name a table of
-/// a process's own. The entries above are the kernel's, so a function that takes or frees such a table takes this type.
+/// The number of a directory entry below that of [`USER_TOP`] (`0..0x3BB`): the only entries that
+/// may name a table of a process's own. The entries above are the kernel's, so a function that
+/// takes or frees such a table takes this type.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct UserSlot(u32);
 
@@ -151,7 +153,8 @@ impl UserSlot {
         Page(self.0 * ENTRIES)
     }
 
-    /// This entry and those after it up to, but not with, `end` or the kernel's first entry, whichever comes first.
+    /// This entry and those after it up to, but not with, `end` or the kernel's first entry,
+    /// whichever comes first.
     #[inline(always)]
     pub fn up_to(self, end: u32) -> impl Iterator<Item = Self> {
         (self.0..end.min(Self::COUNT)).map(Self)
@@ -175,7 +178,8 @@ impl PageRange {
     /// Checks a range that came from a program: `pages` pages from `first` on.
     ///
     /// # Errors
-    /// `InvalidArgument`: no pages, more than [`PageRange::LIMIT`], or the end lies above [`USER_TOP`].
+    /// `InvalidArgument`: no pages, more than [`PageRange::LIMIT`], or the end lies above
+    /// [`USER_TOP`].
     #[inline(always)]
     pub const fn new(first: UserPage, pages: u32) -> Result<Self, Error> {
         if pages.wrapping_sub(1) >= Self::LIMIT {
@@ -232,8 +236,8 @@ impl PageRange {
         Ok(Self { first: self.first, pages: self.pages - pages })
     }
 
-    /// Whether `target` begins behind the first page of this range and within it. A copy from the first page to the
-    /// last would then read pages that it has replaced.
+    /// Whether `target` begins behind the first page of this range and within it. A copy from the
+    /// first page to the last would then read pages that it has replaced.
     #[must_use]
     pub const fn overlaps_upwards(self, target: Self) -> bool {
         let distance = target.first.0.number().wrapping_sub(self.first.0.number());

@@ -1,8 +1,10 @@
-//! The words of the kernel's command line: one list for the kernel, for `init` and for the tool that boots the machine.
+//! The words of the kernel's command line: one list for the kernel, for `init` and for the tool
+//! that boots the machine.
 //!
-//! Words are separated by spaces. A boot loader may put the kernel's file name first: QEMU's does, and so does
-//! GRUB's first generation. That name is skipped here, spaces in it included, so that a folder called `disk` asks for
-//! nothing. From `run=` on, the line belongs to `init`: what follows is a program with its arguments.
+//! Words are separated by spaces. A boot loader may put the kernel's file name first: QEMU's does,
+//! and so does GRUB's first generation. That name is skipped here, spaces in it included, so that a
+//! folder called `disk` asks for nothing. From `run=` on, the line belongs to `init`: what follows
+//! is a program with its arguments.
 
 /// Starts the part of the line that belongs to `init`.
 pub const RUN: &str = "run=";
@@ -70,7 +72,8 @@ pub fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     split(line).take_while(before_run).skip(words_of_file_name(line))
 }
 
-/// Whether the kernel or `init` reads this word. What follows `elf=` is judged when the program is started.
+/// Whether the kernel or `init` reads this word. What follows `elf=` is judged when the program is
+/// started.
 #[must_use]
 pub fn is_known(word: &[u8]) -> bool {
     PLAIN.iter().any(|plain| plain.as_bytes() == word)
@@ -89,8 +92,8 @@ fn split(line: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
 
 /// How many of the first words are the kernel's file name, which may have spaces in it.
 ///
-/// A first word that starts with `/` or ends in `.elf` is a file name, or the start of one that ends with the
-/// first word in `.elf`.
+/// A first word that starts with `/` or ends in `.elf` is a file name, or the start of one that
+/// ends with the first word in `.elf`.
 fn words_of_file_name(line: &[u8]) -> usize {
     let ends = |word: &[u8]| word.ends_with(b".elf") && !is_known(word);
     match split(line).next() {

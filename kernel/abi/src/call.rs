@@ -9,14 +9,16 @@
 //! | edi | word 2 | process |
 //! | ebp | word 3 | word 2, or the page of a call that takes one |
 //!
-//! Results come back in the same places: `eax` is 0 or more, or a negated [`Error`](crate::Error); words 0 to 3 where
-//! words travel; the sender of a message where the process travels. `sysenter` leaves two registers less. So by `sysenter`
-//! a call that takes a page may use two words, a message has three words and no page, and calls that take or return more
-//! (38, 39, 51, 52, 83) answer `InvalidArgument`.
+//! Results come back in the same places: `eax` is 0 or more, or a negated [`Error`](crate::Error);
+//! words 0 to 3 where words travel; the sender of a message where the process travels. `sysenter`
+//! leaves two registers less. So by `sysenter` a call that takes a page may use two words, a
+//! message has three words and no page, and calls that take or return more (38, 39, 51, 52, 83)
+//! answer `InvalidArgument`.
 //!
-//! A call that restarts continues at its trap instruction: 2 bytes before the saved instruction pointer. `sysenter` saves
-//! none, so the kernel subtracts 2 from `edx`. A program that passes another address in `edx` continues 2 bytes before
-//! that address, with the registers of the call. Only the program itself is harmed by that.
+//! A call that restarts continues at its trap instruction: 2 bytes before the saved instruction
+//! pointer. `sysenter` saves none, so the kernel subtracts 2 from `edx`. A program that passes
+//! another address in `edx` continues 2 bytes before that address, with the registers of the call.
+//! Only the program itself is harmed by that.
 //!
 //! ```
 //! use abi::call::RawCall;
@@ -24,14 +26,16 @@
 //! use abi::process::Target;
 //!
 //! let page = UserPage::known(0x4000_0000);
-//! let call = Syscall::PageAllocate { process: Target::Caller, page, permissions: Permissions::WRITE };
+//! let (process, permissions) = (Target::Caller, Permissions::WRITE);
+//! let call = Syscall::PageAllocate { process, page, permissions };
 //! let raw = RawCall { head: 33 | 0x002 << 8, process: 0, page: 0x4000_0000, words: [0; 4] };
 //! assert_eq!(call.encode(), raw);
 //! assert_eq!(Syscall::decode(&raw), Ok(call));
 //! ```
 //!
-//! A new call is an entry of the [table](mod@table). It does not compile before the kernel has an arm for it and libsys a
-//! function, and the tests fail before `vitrine.h` has its number and the core's tests its errors.
+//! A new call is an entry of the [table](mod@table). It does not compile before the kernel has an
+//! arm for it and libsys a function, and the tests fail before `vitrine.h` has its number and the
+//! core's tests its errors.
 
 mod fault;
 mod message;
@@ -96,20 +100,3 @@ impl Arguments for RawCall {
         self.words[index]
     }
 }
-
-impl Syscall {
-    /// The first native number; those below are JOS's.
-    pub const FIRST: u32 = Number::Identity as u32;
-    /// The last native number.
-    pub const LAST: u32 = Number::EventsRead as u32;
-
-    /// The most pages that one `RangeAllocate` or `DmaAllocate` takes.
-    pub const ALLOCATE_LIMIT: u32 = 64;
-    /// The most bytes that one console call takes.
-    pub const BUFFER_LIMIT: u32 = 4096;
-}
-
-const _: () = assert!(
-    Number::ALL.len() as u32 == Syscall::LAST - Syscall::FIRST + 1,
-    "the numbers have no gap"
-);

@@ -1,9 +1,10 @@
 //! The table for debuggers: where the kernel's own tables lie in memory.
 //!
-//! The symbol [`SYMBOL`] of `kernel.elf` names one [`Table`], which the kernel fills once, at the end of its boot. Until
-//! then all its words are 0. A reader of physical memory (a debugger, a test that judges the running machine from
-//! outside) begins there. The kernel never reads it, so it costs no instruction on any path.
-//! `docs/debugging.md` has the same list for readers that are not written in Rust.
+//! The symbol [`SYMBOL`] of `kernel.elf` names one [`Table`], which the kernel fills once, at the
+//! end of its boot. Until then all its words are 0. A reader of physical memory (a debugger, a test
+//! that judges the running machine from outside) begins there. The kernel never reads it, so it
+//! costs no instruction on any path. `docs/debugging.md` has the same list for readers that are not
+//! written in Rust.
 
 /// The symbol's name.
 pub const SYMBOL: &str = "vitrine_debug";
@@ -24,7 +25,8 @@ pub struct Table {
     pub size: u32,
     /// The physical address of the directory that is loaded when no process's is.
     pub kernel_directory: u32,
-    /// The address of process slot 0. The saved registers ([`crate::Registers`]) come first in a slot.
+    /// The address of process slot 0. The saved registers ([`crate::Registers`]) come first in a
+    /// slot.
     pub slots: u32,
     /// Bytes from one slot to the next.
     pub slot_size: u32,
@@ -36,28 +38,35 @@ pub struct Table {
     pub slot_directory: u32,
     /// In a slot: the pager's id, four bytes; 0 for none.
     pub slot_pager: u32,
-    /// In a slot: how many frames are mapped in the process's space, tables and directory included, four bytes.
+    /// In a slot: how many frames are mapped in the process's space, tables and directory included,
+    /// four bytes.
     pub slot_mapped: u32,
     /// The address of the first record of UENVS ([`crate::process_info::ProcessInfo`]).
     pub facts: u32,
-    /// The address of the record of frame 0 ([`crate::process_info::FrameRecord`]). A record whose link is 0xFFFF_FFFF is
-    /// of a frame that is never given out; its count is 1 more than its mappings.
+    /// The address of the record of frame 0 ([`crate::process_info::FrameRecord`]). A record whose
+    /// link is 0xFFFF_FFFF is of a frame that is never given out; its count is 1 more than its
+    /// mappings.
     pub frames: u32,
     /// How many frame records there are.
     pub frame_count: u32,
-    /// The address of the CPU's current process: two bytes, 0 for none, else the slot's number plus `slot_count`.
+    /// The address of the CPU's current process: two bytes, 0 for none, else the slot's number plus
+    /// `slot_count`.
     pub current: u32,
     /// The address of the process whose directory is loaded, in the same form.
     pub loaded: u32,
-    /// The number of the boot archive's first frame. Frames of the archive have one mapping more than directories show.
+    /// The number of the boot archive's first frame. Frames of the archive have one mapping more
+    /// than directories show.
     pub archive_first: u32,
     /// How many frames the boot archive has.
     pub archive_frames: u32,
-    /// The number of the frame that a lost view shows as its directory. It has one mapping more than directories show.
+    /// The number of the frame that a lost view shows as its directory. It has one mapping more
+    /// than directories show.
     pub empty_view_table: u32,
-    /// The number of the frame of zeros that each entry of that table names. It, too, has one mapping more.
+    /// The number of the frame of zeros that each entry of that table names. It, too, has one
+    /// mapping more.
     pub empty_view_zeros: u32,
-    /// The number of the DMA pool's first frame. Frames of the pool have one mapping more than directories show.
+    /// The number of the DMA pool's first frame. Frames of the pool have one mapping more than
+    /// directories show.
     pub dma_first: u32,
     /// How many frames the DMA pool has.
     pub dma_frames: u32,
@@ -67,8 +76,8 @@ pub struct Table {
     pub event_size: u32,
     /// How many records the ring has.
     pub event_count: u32,
-    /// The address of four bytes: how many events have been recorded since boot, modulo 2^32. The next one goes to the
-    /// record with this number modulo `event_count`.
+    /// The address of four bytes: how many events have been recorded since boot, modulo 2^32. The
+    /// next one goes to the record with this number modulo `event_count`.
     pub events_recorded: u32,
     /// 1 if the kernel records events, else 0.
     pub events_on: u32,

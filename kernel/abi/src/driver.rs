@@ -1,4 +1,5 @@
-//! What a driver asks of the machine, checked: runs of I/O ports, interrupt lines, frames of device memory.
+//! What a driver asks of the machine, checked: runs of I/O ports, interrupt lines, frames of device
+//! memory.
 
 use crate::address::{Frame, PageRange};
 use crate::error::Error;

@@ -1,9 +1,10 @@
-//! What a table entry says: the frame, the hardware's bits, the kernel's marks and the program's marks.
+//! What a table entry says: the frame, the hardware's bits, the kernel's marks and the program's
+//! marks.
 //!
-//! Bits 0 to 8 are the hardware's (Intel SDM vol. 3A, 4.3, tables 4-5 and 4-6); bits 9 to 11 are free for
-//! software. Vitrine uses bit 8 of a leaf, which the hardware would read as *global* only if CR4.PGE were
-//! set (it stays clear), as its *sealed* mark; in a directory entry bit 8 is always 0, because through the
-//! window it would be read as a leaf's.
+//! Bits 0 to 8 are the hardware's (Intel SDM vol. 3A, 4.3, tables 4-5 and 4-6); bits 9 to 11 are
+//! free for software. Vitrine uses bit 8 of a leaf, which the hardware would read as *global* only
+//! if CR4.PGE were set (it stays clear), as its *sealed* mark; in a directory entry bit 8 is always
+//! 0, because through the window it would be read as a leaf's.
 
 use bitflags::bitflags;
 
@@ -20,7 +21,8 @@ bitflags! {
         const WRITE = 0x002;
         /// U: ring 3 may use it (if the directory entry agrees).
         const USER = 0x004;
-        /// PWT: write-through caching. In a leaf below UTOP also the kernel's mark of a driver's own page.
+        /// PWT: write-through caching. In a leaf below UTOP also the kernel's mark of a driver's
+        /// own page.
         const WRITE_THROUGH = 0x008;
         /// PCD: no caching.
         const NO_CACHE = 0x010;
@@ -32,11 +34,12 @@ bitflags! {
         const LARGE = 0x080;
         /// Leaf: the page reached this space without W, and `protect` may not add it.
         const SEALED = 0x100;
-        /// First of the three bits that belong to programs. In a process that has a pager it is the pager's: absent, the
-        /// pager has the page; present without D, nobody has written the frame since the pager set the mark. In a directory
-        /// entry: a view.
+        /// First of the three bits that belong to programs. In a process that has a pager it is the
+        /// pager's: absent, the pager has the page; present without D, nobody has written the frame
+        /// since the pager set the mark. In a directory entry: a view.
         const PAGER = 0x200;
-        /// Second of the three; by convention a page that fork shares. In a directory entry: a shared table.
+        /// Second of the three; by convention a page that fork shares. In a directory entry: a
+        /// shared table.
         const SHARED = 0x400;
         /// Third of the three; by convention copy-on-write.
         const COPY_ON_WRITE = 0x800;
@@ -70,8 +73,8 @@ bitflags! {
     pub struct Permissions: u32 {
         /// The page may be written.
         const WRITE = 0x002;
-        /// Mark bit 9: free for a program without a pager. In a process that has one, calls of others than the pager ignore
-        /// it.
+        /// Mark bit 9: free for a program without a pager. In a process that has one, calls of
+        /// others than the pager ignore it.
         const PAGER = 0x200;
         /// Mark bit 10: by libsys's and JOS's convention, shared over fork.
         const SHARED = 0x400;
@@ -142,7 +145,8 @@ impl Entry {
         Self(bits)
     }
 
-    /// An absent leaf that carries marks: its owner has the page, paged out. Without marks it is [`Entry::ABSENT`].
+    /// An absent leaf that carries marks: its owner has the page, paged out. Without marks it is
+    /// [`Entry::ABSENT`].
     #[must_use]
     pub const fn paged_out(marks: Permissions) -> Self {
         Self(marks.bits() & EntryFlags::MARKS.bits())
@@ -166,7 +170,8 @@ impl Entry {
         self.0 & flags.bits() == flags.bits()
     }
 
-    /// As a directory entry of user space, where no self map is: names a page table that belongs to the space alone.
+    /// As a directory entry of user space, where no self map is: names a page table that belongs to
+    /// the space alone.
     #[must_use]
     pub const fn is_own_table(self) -> bool {
         const KIND: EntryFlags =

@@ -9,7 +9,8 @@
 pub enum Error {
     /// The id is stale, or names a process over which the caller has no authority. Forget the id.
     NoSuchProcess = 2,
-    /// An argument is malformed: unaligned, out of range, unknown bits, an unknown call. Correct the program.
+    /// An argument is malformed: unaligned, out of range, unknown bits, an unknown call. Correct
+    /// the program.
     InvalidArgument = 3,
     /// No frame is left for the page, or for a table that it needs. Free memory and try again.
     OutOfFrames = 4,
@@ -21,23 +22,25 @@ pub enum Error {
     NotReceiving = 7,
     /// Nothing is mapped at the page. Map something, or ask the pager.
     NotMapped = 32,
-    /// The call would give write permission that its source lacks, or put a page into a view; or the page is a driver's own;
-    /// or only a driver may make the call.
+    /// The call would give write permission that its source lacks, or put a page into a view; or
+    /// the page is a driver's own; or only a driver may make the call.
     NotPermitted = 33,
     /// A quota of the process or of an ancestor is used up. Ask the parent.
     QuotaExceeded = 34,
     /// Waiting would close a cycle of processes that wait for each other. Do something else first.
     Deadlock = 35,
-    /// The caller has no child that it may wait for. Adopted children and those of JOS call 7 do not count.
+    /// The caller has no child that it may wait for. Adopted children and those of JOS call 7 do
+    /// not count.
     NoChild = 36,
     /// The process does not wait for an answer of the caller's: neither to a call nor to a fault.
     NotWaiting = 37,
-    /// The change comes too late, because the process has children, waits or runs; or the page, the directory entry or the
-    /// device is in use.
+    /// The change comes too late, because the process has children, waits or runs; or the page, the
+    /// directory entry or the device is in use.
     Busy = 38,
     /// The other process refused, or there is none that could answer.
     Refused = 39,
-    /// The other process ended during the call. (If it ended before, its id is stale: `NoSuchProcess`.)
+    /// The other process ended during the call. (If it ended before, its id is stale:
+    /// `NoSuchProcess`.)
     PeerEnded = 40,
 }
 
@@ -70,7 +73,8 @@ impl Error {
     /// Reads `eax` after a call: `Ok` for anything that is not negative.
     ///
     /// # Errors
-    /// The error whose number `eax` holds negated; a negative number that is none reads as `InvalidArgument`.
+    /// The error whose number `eax` holds negated; a negative number that is none reads as
+    /// `InvalidArgument`.
     #[inline(always)]
     pub fn check(eax: u32) -> Result<u32, Self> {
         if eax.cast_signed() >= 0 {
@@ -85,9 +89,9 @@ impl Error {
         all.find(|error| *error as u32 == number).unwrap_or(Self::InvalidArgument)
     }
 
-    /// The JOS number of the error, negated: what JOS calls 0 to 14 return. JOS has no number for Vitrine's own
-    /// errors, so those that a JOS call can meet become the nearest of JOS's. (`exofork` itself turns a bound on processes
-    /// into `OutOfProcesses`.)
+    /// The JOS number of the error, negated: what JOS calls 0 to 14 return. JOS has no number for
+    /// Vitrine's own errors, so those that a JOS call can meet become the nearest of JOS's.
+    /// (`exofork` itself turns a bound on processes into `OutOfProcesses`.)
     #[must_use]
     pub const fn to_jos(self) -> u32 {
         match self {

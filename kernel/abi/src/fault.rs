@@ -22,7 +22,8 @@ bitflags! {
     }
 }
 
-/// What the kernel pushes on the exception stack before it resumes at the handler: 52 bytes, JOS's format.
+/// What the kernel pushes on the exception stack before it resumes at the handler: 52 bytes, JOS's
+/// format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C)]
 pub struct FaultRecord {

@@ -1,5 +1,5 @@
-//! The JOS interface: calls 0 to 14, as the 2012 to 2018 course trees number them from lab 5 on; programs of
-//! other labs count differently ([`Numbering`]).
+//! The JOS interface: calls 0 to 14, as the 2012 to 2018 course trees number them from lab 5 on;
+//! programs of other labs count differently ([`Numbering`]).
 //!
 //! Number in `eax`; arguments in `edx`, `ecx`, `ebx`, `edi`, `esi`; result in `eax`.
 
@@ -22,8 +22,8 @@ pub enum Numbering {
     Lab3,
     /// Without call 9, which lab 5 inserted: its 9 to 12 are 10 to 13 here.
     Lab4,
-    /// The calls of [`Numbering::Lab4`] with the errors of the year 2014, which had one more: 7 is an unknown call, and
-    /// 8 is a receiver that does not wait.
+    /// The calls of [`Numbering::Lab4`] with the errors of the year 2014, which had one more: 7 is
+    /// an unknown call, and 8 is a receiver that does not wait.
     Lab4Of2014,
 }
 
@@ -32,7 +32,8 @@ impl Numbering {
     pub const OPTIONS: [(&str, Self); 3] =
         [("abi=lab3", Self::Lab3), ("abi=lab4", Self::Lab4), ("abi=lab4-2014", Self::Lab4Of2014)];
 
-    /// Lab 5's number for the call that this numbering gives `number`; `None` if it has no such call.
+    /// Lab 5's number for the call that this numbering gives `number`; `None` if it has no such
+    /// call.
     #[inline(always)]
     #[must_use]
     pub const fn lab5(self, number: u32) -> Option<u32> {
@@ -164,8 +165,8 @@ pub enum JosCall {
 }
 
 impl JosCall {
-    /// Reads call `number`, as lab 5 numbers it, with its arguments in the order `edx, ecx, ebx, edi, esi`; `None`
-    /// above 14.
+    /// Reads call `number`, as lab 5 numbers it, with its arguments in the order `edx, ecx, ebx,
+    /// edi, esi`; `None` above 14.
     #[must_use]
     pub const fn decode(number: u32, [a, b, c, d, e]: [u32; 5]) -> Option<Self> {
         Some(match number {

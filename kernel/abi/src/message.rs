@@ -4,8 +4,8 @@ use crate::entry::Permissions;
 use crate::error::Error;
 use crate::process::ProcessId;
 
-/// What kind of message arrived. The kernel writes it; no sender can. The words are the kernel's as well, except those
-/// of `Message` and `Forwarded`.
+/// What kind of message arrived. The kernel writes it; no sender can. The words are the kernel's as
+/// well, except those of `Message` and `Forwarded`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Kind {
@@ -15,16 +15,19 @@ pub enum Kind {
     Fault = 1,
     /// Ctrl-C on the console (the sender is the receiver itself).
     Interrupt = 2,
-    /// The sender, a child of the receiver, ended: words `[status, reason, 0, 0]`. Receiving this is waiting for the child:
-    /// its slot is free afterwards.
+    /// The sender, a child of the receiver, ended: words `[status, reason, 0, 0]`. Receiving this
+    /// is waiting for the child: its slot is free afterwards.
     Exit = 3,
-    /// The sender, a client of the receiver, forks: words `[child id, 0, 0, 0]`. It is answered by a reply.
+    /// The sender, a client of the receiver, forks: words `[child id, 0, 0, 0]`. It is answered by
+    /// a reply.
     Clone = 4,
-    /// A call of the sender's needs frames, and no frame is free: words `[frames, pages done, 0, 0]`. `pages done` says how
-    /// far a range call has come. The receiver answers as it answers a fault; then the call is made again.
+    /// A call of the sender's needs frames, and no frame is free: words `[frames, pages done, 0,
+    /// 0]`. `pages done` says how far a range call has come. The receiver answers as it answers a
+    /// fault; then the call is made again.
     Frames = 5,
-    /// A fault handler of the sender, a client of the receiver, passes a fault on: words `[address, access, eip, 0]`, which
-    /// the handler chose. There may have been no such fault. The receiver answers as it answers a fault.
+    /// A fault handler of the sender, a client of the receiver, passes a fault on: words `[address,
+    /// access, eip, 0]`, which the handler chose. There may have been no such fault. The receiver
+    /// answers as it answers a fault.
     Forwarded = 6,
 }
 
@@ -79,7 +82,8 @@ pub struct Message {
     pub kind: Kind,
     /// Four words; by `sysenter` only the first three are seen.
     pub words: [u32; 4],
-    /// Permissions of the page that came with the message, if one came. It is mapped where the receiver asked for it.
+    /// Permissions of the page that came with the message, if one came. It is mapped where the
+    /// receiver asked for it.
     pub page: Option<Permissions>,
 }
 
@@ -87,7 +91,8 @@ impl Message {
     /// Bit of the wire header that says that a page came.
     const PAGE: u32 = 1 << 8;
 
-    /// The header word that travels in `eax`: bits 0 to 7 kind, bit 8 page, bits 12 to 23 its permissions.
+    /// The header word that travels in `eax`: bits 0 to 7 kind, bit 8 page, bits 12 to 23 its
+    /// permissions.
     #[must_use]
     pub const fn header(kind: Kind, page: Option<Permissions>) -> u32 {
         match page {

@@ -1,15 +1,16 @@
-//! Process ids: a slot and a generation. The id of a process that has ended stays stale for a long time, because the next
-//! process in its slot has another generation.
+//! Process ids: a slot and a generation. The id of a process that has ended stays stale for a long
+//! time, because the next process in its slot has another generation.
 //!
-//! The generations of a slot repeat after 524,287 processes. The kernel forgets an id when its process ends. A program that
-//! keeps one for longer may reach another process by it.
+//! The generations of a slot repeat after 524,287 processes. The kernel forgets an id when its
+//! process ends. A program that keeps one for longer may reach another process by it.
 
 use core::num::NonZeroU32;
 
 use crate::error::Error;
 use crate::layout::PROCESSES;
 
-/// A process id: bits 0 to 9 are the slot, the bits above a generation that grows with each reuse; bit 31 is 0.
+/// A process id: bits 0 to 9 are the slot, the bits above a generation that grows with each reuse;
+/// bit 31 is 0.
 ///
 /// ```
 /// use abi::ProcessId;
@@ -32,7 +33,8 @@ impl ProcessId {
         Self::some(Self::GENERATION | index)
     }
 
-    /// The id that the next process in the same slot gets; generations restart before bit 31 would be set.
+    /// The id that the next process in the same slot gets; generations restart before bit 31 would
+    /// be set.
     #[must_use]
     pub const fn next(self) -> Self {
         let next = self.0.get().wrapping_add(Self::GENERATION);

@@ -4,7 +4,8 @@ use crate::layout::{PROCESSES, UENVS, UPAGES};
 
 /// One record of UENVS: 124 bytes, JOS's `struct Env` as of 2012 to 2018.
 ///
-/// Saved registers and directory always read 0. Only JOS calls fill the handler and the `ipc_*` fields.
+/// Saved registers and directory always read 0. Only JOS calls fill the handler and the `ipc_*`
+/// fields.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
 pub struct ProcessInfo {
@@ -26,7 +27,8 @@ pub struct ProcessInfo {
     pub cpu: u32,
     /// Where JOS keeps the directory: zero here.
     pub directory: u32,
-    /// The handler that JOS call 10 set, which JOS programs give to their children; 0 after a native call.
+    /// The handler that JOS call 10 set, which JOS programs give to their children; 0 after a
+    /// native call.
     pub handler: u32,
     /// JOS message: 1 while blocked in a receive.
     pub receiving: u32,

@@ -10,7 +10,8 @@
 //!   68     end: TSS.esp0 points here          high addresses
 //! ```
 //!
-//! The kernel uses neither fs and gs nor the FPU: they stay in the CPU until another process's are loaded.
+//! The kernel uses neither fs and gs nor the FPU: they stay in the CPU until another process's are
+//! loaded.
 
 /// Code segment selector of programs: descriptor 3, ring 3.
 pub const USER_CODE: u32 = 0x1B;
@@ -88,7 +89,8 @@ impl Registers {
         ss: 0,
     };
 
-    /// The start state of a process: at `eip` with stack `esp`, all else 0, flat user segments, interrupts on.
+    /// The start state of a process: at `eip` with stack `esp`, all else 0, flat user segments,
+    /// interrupts on.
     #[must_use]
     pub const fn start(eip: u32, esp: u32) -> Self {
         Self {
@@ -119,7 +121,8 @@ const _: () = {
     assert!(core::mem::offset_of!(Registers, eip) == 48);
 };
 
-/// The registers that a parent may read and set: 40 bytes. Selectors are never taken from a process.
+/// The registers that a parent may read and set: 40 bytes. Selectors are never taken from a
+/// process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C)]
 pub struct UserRegisters {

@@ -1,8 +1,8 @@
 //! How a self map turns tables into memory: the arithmetic of a recursive directory entry.
 //!
-//! A directory entry `s` that points back at its own directory makes the 4 MiB at `s << 22` show every
-//! page table in order, so the entry of page `p` is the word at `(s << 22) + 4 * p`. One level up the same
-//! rule applies to itself: the directory is the page at `(s << 22) + (s << 12)`.
+//! A directory entry `s` that points back at its own directory makes the 4 MiB at `s << 22` show
+//! every page table in order, so the entry of page `p` is the word at `(s << 22) + 4 * p`. One
+//! level up the same rule applies to itself: the directory is the page at `(s << 22) + (s << 12)`.
 
 use crate::address::{Page, UserSlot};
 use crate::error::Error;
@@ -67,10 +67,11 @@ impl Slot {
     }
 }
 
-/// A directory index below the kernel's (`0..0x3BB`, see [`UserSlot`]): where a process may put a view of another process.
+/// A directory index below the kernel's (`0..0x3BB`, see [`UserSlot`]): where a process may put a
+/// view of another process.
 ///
-/// The 4 MiB there show the other one's tables as [`Slot::entry_address`] says. Its directory is the table under *its*
-/// entry 0x3BD, not the one under the view's.
+/// The 4 MiB there show the other one's tables as [`Slot::entry_address`] says. Its directory is
+/// the table under *its* entry 0x3BD, not the one under the view's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ViewSlot(Slot);
 

@@ -1,9 +1,10 @@
 //! The trace: what a record of the kernel's ring of events says.
 //!
-//! The kernel records events only if the boot line has the word `trace`. Each trap of a process is one [`Event`], and
-//! so is each choice of another process for the CPU. The event of a trap is recorded when the trap comes in, with
-//! state [`OPEN`], and gets its result when the kernel has done what was asked. So if the kernel panics in between, the
-//! last event says for which process. `docs/debugging.md` has the same format for readers that are not written in Rust.
+//! The kernel records events only if the boot line has the word `trace`. Each trap of a process is
+//! one [`Event`], and so is each choice of another process for the CPU. The event of a trap is
+//! recorded when the trap comes in, with state [`OPEN`], and gets its result when the kernel has
+//! done what was asked. So if the kernel panics in between, the last event says for which process.
+//! `docs/debugging.md` has the same format for readers that are not written in Rust.
 
 use crate::debug::State;
 use crate::process::ProcessId;
@@ -12,8 +13,9 @@ use crate::process::ProcessId;
 pub const EVENTS: u32 = 256;
 /// In place of a state: the kernel has not finished with this event.
 pub const OPEN: u8 = 0xFF;
-/// In place of a state: the process can run, but the call has no result yet. It is made again, because memory had to be
-/// freed first or a buffer was absent; or the process continues in its fault handler.
+/// In place of a state: the process can run, but the call has no result yet. It is made again,
+/// because memory had to be freed first or a buffer was absent; or the process continues in its
+/// fault handler.
 pub const ELSEWHERE: u8 = 0xFE;
 /// Bit of [`Event::flags`]: the call came by `sysenter`.
 pub const BY_SYSENTER: u8 = 1;
@@ -22,20 +24,23 @@ pub const BY_SYSENTER: u8 = 1;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Kind {
-    /// A call. The number is the call's; the argument is the one that [`Argument::of_call`] names; the result is `eax`.
+    /// A call. The number is the call's; the argument is the one that [`Argument::of_call`] names;
+    /// the result is `eax`.
     Call = 1,
-    /// A page fault. The number is the error code; the argument is the address; the result is where the process
-    /// continues, which is its handler if that was entered.
+    /// A page fault. The number is the error code; the argument is the address; the result is where
+    /// the process continues, which is its handler if that was entered.
     Fault = 2,
     /// A call that sends or receives. As `Call`; the argument is the other process, 0 for any.
     Message = 3,
-    /// Another process gets the CPU than the one that had it last. The argument is the id of that one, 0 for none; the
-    /// result is the new one's `eax`, which is the result of the call in which it has waited.
+    /// Another process gets the CPU than the one that had it last. The argument is the id of that
+    /// one, 0 for none; the result is the new one's `eax`, which is the result of the call in which
+    /// it has waited.
     Switch = 4,
-    /// A device's interrupt. The number is its line; the argument is the instruction that was interrupted; the process
-    /// is 0 if none ran.
+    /// A device's interrupt. The number is its line; the argument is the instruction that was
+    /// interrupted; the process is 0 if none ran.
     Interrupt = 5,
-    /// Any other exception. The number is the vector; the argument is the instruction; the result is the error code.
+    /// Any other exception. The number is the vector; the argument is the instruction; the result
+    /// is the error code.
     Exception = 6,
 }
 
@@ -66,8 +71,8 @@ pub enum Argument {
 }
 
 impl Argument {
-    /// The argument that says most about a native call. A JOS call keeps its first one, which lies where native calls
-    /// have the process.
+    /// The argument that says most about a native call. A JOS call keeps its first one, which lies
+    /// where native calls have the process.
     #[must_use]
     pub const fn of_call(number: u8) -> Self {
         match number {

@@ -93,7 +93,7 @@ impl<H: Hardware> Kernel<H> {
     /// The table to map at UENVS: 31 pages.
     #[must_use]
     pub const fn process_info(&self) -> &ProcessInfoTable {
-        self.processes.facts()
+        self.processes.info()
     }
 
     /// What lost views show; made when the first process is.
@@ -136,7 +136,7 @@ impl<H: Hardware> Kernel<H> {
 
     /// The space of a process that is not loaded.
     #[inline(always)]
-    pub(crate) fn space_apart(&mut self, owner: Index) -> Space {
+    pub(crate) fn space_not_loaded(&mut self, owner: Index) -> Space {
         debug_assert!(self.cpu.loaded != Some(owner));
         self.cpu.point_alternate(self.processes[owner].directory);
         Space { owner, via: Via::Map(Reach::Alternate) }

@@ -8,18 +8,16 @@ use crate::hardware::Hardware;
 use crate::kernel::{After, Kernel};
 
 impl<H: Hardware> Kernel<H> {
-    /// A process has trapped: a call, a page fault, or another exception. Its saved registers say which.
+    /// A process has trapped: a call, a page fault, or another exception. Its saved registers say which. Calls and page
+    /// faults have entries of their own below, and come here only if events are recorded.
     pub fn trap(&mut self) -> After {
         let Some(current) = self.cpu.current else { return self.resume() };
         match self.processes[current].registers.trap {
-            VECTOR => self.call(),
-            Registers::SYSENTER => self.call_by_sysenter(),
-            PAGE_FAULT => self.fault(),
-            vector => {
-                self.exception(current, vector);
-                self.resume()
-            }
+            VECTOR | Registers::SYSENTER => self.recorded_call(current),
+            PAGE_FAULT => self.page_fault(current),
+            vector => self.exception(current, vector),
         }
+        self.resume()
     }
 
     /// A process has made a call by `int 0x30`.

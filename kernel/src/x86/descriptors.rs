@@ -29,6 +29,9 @@ struct Tables {
 
 const NO_DESCRIPTOR: Descriptor = Descriptor { lower: 0, upper: 0 };
 
+// With the boot's stack: a machine may have too little memory for the rest of the image, and is
+// refused by code that runs on these tables.
+#[unsafe(link_section = ".bss.boot.tables")]
 static TABLES: PerCpu<Tables> =
     PerCpu::new(Tables { gdt: [NO_DESCRIPTOR; 8], idt: [NO_DESCRIPTOR; VECTORS] });
 

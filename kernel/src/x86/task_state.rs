@@ -58,6 +58,8 @@ const ZEROED: TaskStateSegment = {
     task
 };
 
+// With the boot's stack, as the descriptor tables.
+#[unsafe(link_section = ".bss.boot.tables")]
 static TASK_STATES: PerCpu<TaskStates> = PerCpu::new(TaskStates {
     below_entry_stack: [0; 16],
     task: ZEROED,

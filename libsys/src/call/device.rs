@@ -4,7 +4,8 @@ use abi::driver::{Line, PortRange};
 use abi::process::Target;
 use abi::{Error, Frame, PageRange, ProcessId, Syscall};
 
-use super::{Partial, address, done, invoke, range_call};
+use super::entry::{address, done, invoke};
+use super::memory::{Partial, range_call};
 use crate::paging::own_pages::are_free;
 
 /// Writes at most 4,096 of the bytes to the console; returns how many.
@@ -17,7 +18,8 @@ pub fn console_write(bytes: &[u8]) -> Result<usize, Error> {
     Ok(written as usize)
 }
 
-/// Waits for console input and stores it; returns how many bytes, at least 1 unless the buffer is empty.
+/// Waits for console input and stores it; returns how many bytes, at least 1 unless the buffer is
+/// empty.
 ///
 /// # Errors
 /// See [`Syscall::ConsoleRead`].
@@ -28,7 +30,8 @@ pub fn console_read(buffer: &mut [u8]) -> Result<usize, Error> {
     Ok(read as usize)
 }
 
-/// Says who is told of Ctrl-C: the caller, a child, or nobody (then it is a byte like others).
+/// Sets the process that gets a message at Ctrl-C: the caller, a child, or none (then Ctrl-C is a
+/// byte like others).
 ///
 /// # Errors
 /// See [`Syscall::SetConsoleOwner`].
@@ -52,7 +55,8 @@ pub fn ports_allow(ports: PortRange) -> Result<(), Error> {
     done(Syscall::PortsAllow { ports })
 }
 
-/// Maps the device memory from `frame` on over a range of the caller's at which no Rust object lies.
+/// Maps the device memory from `frame` on over a range of the caller's at which no Rust object
+/// lies.
 ///
 /// # Errors
 /// See [`Syscall::DeviceMap`].
@@ -63,7 +67,8 @@ pub fn device_map(frame: Frame, pages: PageRange) -> Result<(), Partial> {
     range_call(Syscall::DeviceMap { frame, range: pages }).map(drop)
 }
 
-/// Maps frames that a device can use over a range of the caller's at which no Rust object lies; returns the first.
+/// Maps frames that a device can use over a range of the caller's at which no Rust object lies;
+/// returns the first.
 ///
 /// # Errors
 /// See [`Syscall::DmaAllocate`].
@@ -78,7 +83,8 @@ pub fn dma_allocate(range: PageRange) -> Result<Frame, Error> {
 /// Gives such frames back.
 ///
 /// # Safety
-/// No device uses the frames any more: they become anyone's memory. No Rust object lies in the range.
+/// No device uses the frames any more: they become anyone's memory. No Rust object lies in the
+/// range.
 ///
 /// # Errors
 /// See [`Syscall::DmaRelease`].
@@ -97,7 +103,7 @@ pub unsafe fn dma_reclaim(driver: ProcessId) -> Result<u32, Error> {
     invoke(Syscall::DmaReclaim { driver }).map(|[count, ..]| count)
 }
 
-/// Has an interrupt line told to the caller.
+/// Attaches an interrupt line: each interrupt is a message to the caller.
 ///
 /// # Errors
 /// See [`Syscall::InterruptAttach`].
@@ -105,7 +111,7 @@ pub fn interrupt_attach(line: Line) -> Result<(), Error> {
     done(Syscall::InterruptAttach { line })
 }
 
-/// Lets the next interrupt of a line through.
+/// Unmasks a line of the caller's.
 ///
 /// # Errors
 /// See [`Syscall::InterruptAcknowledge`].

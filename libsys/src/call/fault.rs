@@ -6,14 +6,17 @@ use abi::message::Message;
 use abi::process::Target;
 use abi::{Error, ProcessId, Syscall, UserPage};
 
-use super::{done, gate, one_word, two_words};
+use super::entry::{done, one_word, two_words};
+use super::gate;
 use crate::paging::own_pages::check_transfer;
 
-/// Sets where a process's page faults are reflected to; `None` for nowhere. Programs that want to see their own
-/// faults use [`crate::paging::fault::set_handler`], which has an entry and a stack for them.
+/// Sets the address at which the kernel resumes a process after a page fault; `None` for none. A
+/// program handles its own faults by [`crate::paging::fault::set_handler`], which has an entry and
+/// a stack for it.
 ///
 /// # Safety
-/// If `process` is the caller: `entry` is code that takes a fault as [`abi::fault`] says, or `None`.
+/// If `process` is the caller: `entry` is code that takes a fault as [`abi::fault`] says, or
+/// `None`.
 ///
 /// # Errors
 /// See [`Syscall::SetHandler`].
@@ -22,7 +25,7 @@ pub unsafe fn set_handler(process: impl Into<Target>, entry: Option<u32>) -> Res
     one_word(Syscall::SetHandler { process: process.into(), address: entry.unwrap_or(0) }).map(drop)
 }
 
-/// Sets or takes away a child's pager.
+/// Sets a child's pager; `None` for none.
 ///
 /// # Errors
 /// See [`Syscall::SetPager`].
@@ -38,8 +41,8 @@ pub fn accept_clients(accept: bool) -> Result<(), Error> {
     one_word(Syscall::AcceptClients { accept }).map(drop)
 }
 
-/// Says whether the caller frees frames when a call of a client finds none. Who says yes answers
-/// [`Event::Frames`](crate::service::message::Event::Frames).
+/// Says whether the caller frees frames when a call of a client finds none. A pager that does
+/// answers [`Event::Frames`](crate::service::message::Event::Frames).
 ///
 /// # Errors
 /// None of its own.
@@ -47,7 +50,7 @@ pub fn accept_frame_requests(accept: bool) -> Result<(), Error> {
     one_word(Syscall::AcceptFrameRequests { accept }).map(drop)
 }
 
-/// Hands a fault on to the pager; returns when it has mended it.
+/// Passes a fault on to the caller's pager; returns when the pager has handled it.
 ///
 /// # Errors
 /// See [`Syscall::FaultForward`].
@@ -55,7 +58,8 @@ pub fn fault_forward(address: u32, access: Access, eip: u32) -> Result<(), Error
     done(Syscall::FaultForward { address, access: access.bits(), eip })
 }
 
-/// Answers a client's fault. A page that the client may write is one of [`crate::paging::own_pages`]'s.
+/// Answers a client's fault. A page that the client may write is one of
+/// [`crate::paging::own_pages`]'s.
 ///
 /// # Errors
 /// See [`Syscall::FaultReply`].
@@ -98,7 +102,7 @@ pub fn clone(child: ProcessId) -> Result<(), Error> {
     one_word(Syscall::Clone { child }).map(drop)
 }
 
-/// Whether the pager may give the page of `reply` away.
+/// Whether the client may get the page of `reply`.
 fn check_reply(reply: FaultReply) -> Result<(), Error> {
     match reply {
         FaultReply::Map { source, permissions, .. } => check_transfer(Some(PageTransfer {

@@ -1,8 +1,11 @@
 //! How a call enters the kernel: the trap instructions themselves.
 //!
-//! Both stubs get the address of a [`Wire`], load registers from it, trap, and store the registers back. A call may
-//! restart: then the kernel resumes at the trap instruction with all registers as they were loaded, so there is
-//! nothing between loading and trapping that could not be repeated.
+//! A call may restart: then the kernel resumes at the trap instruction with all registers as they
+//! were at the trap. So nothing that must not be repeated stands between the loading of the
+//! registers and the trap.
+//!
+//! One stub, which takes all registers of a call in memory, would do for every call. The others are
+//! there because most calls use few registers, and the compiler can then keep them in registers.
 #![allow(unsafe_code)]
 
 use core::arch::{asm, global_asm};
@@ -23,12 +26,12 @@ struct Wire {
     ebp: u32,
 }
 
-/// What a call returned: zeros where it returns nothing.
+/// The result of a call: zeros where it returns nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Answer {
     /// `eax`: negative for an error; a message's header.
     pub value: u32,
-    /// Where the process travels: a message's sender.
+    /// The register in which the process travels: a message's sender.
     pub process: u32,
     /// The words; by [`Gate::Sysenter`] the last is 0.
     pub words: [u32; 4],
@@ -48,9 +51,9 @@ impl Gate {
     /// Makes a call. Words may come back with an error, too: a range call says how far it got.
     ///
     /// # Safety
-    /// The call changes no memory in which a Rust object of the caller's lies: neither by its mappings nor through an
-    /// address that it takes. [`Syscall::ProcessCreate`] with `copy` is for `fork` alone, which knows where the child
-    /// continues.
+    /// The call changes no memory in which a Rust object of the caller's lies: neither by its
+    /// mappings nor through an address that it takes. [`Syscall::ProcessCreate`] with `copy` is for
+    /// `fork` alone, which knows where the child continues.
     #[must_use]
     #[inline(always)]
     pub unsafe fn enter(self, call: Syscall) -> Answer {
@@ -72,7 +75,8 @@ impl Gate {
     /// As [`Gate::enter`].
     ///
     /// # Errors
-    /// Those of the call; by [`Gate::Sysenter`] `InvalidArgument` for a call that needs more registers.
+    /// Those of the call; by [`Gate::Sysenter`] `InvalidArgument` for a call that needs more
+    /// registers.
     #[inline(always)]
     pub unsafe fn invoke(self, call: Syscall) -> Result<Answer, Error> {
         // SAFETY: by this function's contract.
@@ -104,13 +108,14 @@ impl Short {
     }
 }
 
-/// Makes a call by `int 0x30` that takes at most one word and returns at most one: `eax` and word 0.
+/// Makes a call by `int 0x30` that takes at most one word and returns at most one: `eax` and word
+/// 0.
 #[inline(always)]
 pub(super) fn one_word(call: Syscall) -> (u32, u32) {
     let raw = call.encode();
     let (value, word);
-    // SAFETY: by the contract of the call, these registers are all that it reads and writes, beside memory that its
-    // caller names.
+    // SAFETY: by the contract of the call, these registers are all that it reads and writes, beside
+    // memory that its caller names.
     unsafe {
         asm!(
             "int 0x30",
@@ -129,7 +134,7 @@ pub(super) fn one_word(call: Syscall) -> (u32, u32) {
 pub(super) fn two_words(call: Syscall) -> (u32, u32) {
     let raw = call.encode();
     let (value, word);
-    // SAFETY: as for `one_word`. ESI, which the compiler does not give away, is borrowed and put back.
+    // SAFETY: as for `one_word`. LLVM reserves ESI, so it is exchanged before and after.
     unsafe {
         asm!(
             "xchg esi, edi",
@@ -150,7 +155,7 @@ pub(super) fn two_words(call: Syscall) -> (u32, u32) {
 #[inline(always)]
 pub(super) fn question(call: Syscall) -> [u32; 3] {
     let (first, second, third);
-    // SAFETY: as for `one_word`. ESI, which the compiler does not give away, is saved.
+    // SAFETY: as for `one_word`. LLVM reserves ESI, so it is saved.
     unsafe {
         asm!(
             "push esi",
@@ -171,7 +176,7 @@ pub(super) fn question(call: Syscall) -> [u32; 3] {
 pub(super) fn four_answers(call: Syscall) -> (u32, [u32; 4]) {
     let raw = call.encode();
     let (value, first, second, third, fourth);
-    // SAFETY: as for `one_word`. ESI and EBP, which the compiler does not give away, are saved.
+    // SAFETY: as for `one_word`. LLVM reserves ESI and EBP, so they are saved.
     unsafe {
         asm!(
             "push ebp",
@@ -192,13 +197,14 @@ pub(super) fn four_answers(call: Syscall) -> (u32, [u32; 4]) {
     (value, [first, second, third, fourth])
 }
 
-/// Makes a message call by `int 0x30`. `others` are the words that find no register before the trap, behind `ecx`, which
-/// `page` then loads, if the call takes a page.
+/// Makes a message call by `int 0x30`. `others` are the words that find no register before the
+/// trap, behind `ecx`, which `page` then loads, if the call takes a page.
 macro_rules! message {
     ($raw:expr, $others:expr $(, $page:literal)?) => {{
         let mut others = $others;
         let (value, process, ebx, edi);
-        // SAFETY: as for `four_answers`; `ecx` points to at least two words, which the call replaces.
+        // SAFETY: as for `four_answers`; `ecx` points to at least two words, which the call
+        // replaces.
         unsafe {
             asm!(
                 "push ebp",
@@ -239,7 +245,8 @@ pub(super) fn message_with_page(raw: &RawCall) -> Answer {
 fn interrupt(raw: &RawCall) -> Answer {
     let [ebx, esi, edi, ebp] = raw.words;
     let mut wire = Wire { eax: raw.head, edx: raw.process, ecx: raw.page, ebx, esi, edi, ebp };
-    // SAFETY: the stub reads and writes the seven words of `Wire` and keeps the C calling convention.
+    // SAFETY: the stub reads and writes the seven words of `Wire` and keeps the C calling
+    // convention.
     unsafe { libsys_interrupt(&raw mut wire) };
     Answer { value: wire.eax, process: wire.edx, words: [wire.ebx, wire.esi, wire.edi, wire.ebp] }
 }
@@ -248,8 +255,9 @@ fn interrupt(raw: &RawCall) -> Answer {
 fn sysenter(call: &Short) -> Answer {
     let [first, second] = call.words;
     let (value, process, ebx, edx, ecx);
-    // SAFETY: as for `four_answers`. EDX is where the kernel returns to, which has to be the instruction after
-    // `sysenter`, because a call that restarts goes back by its two bytes; ECX is the stack to return with.
+    // SAFETY: as for `four_answers`. EDX is where the kernel returns to, which has to be the
+    // instruction after `sysenter`, because a call that restarts goes back by its two bytes; ECX is
+    // the stack to return with.
     unsafe {
         asm!(
             "push ebp",
@@ -289,7 +297,8 @@ const _: () = {
 
 global_asm!(
     "    .pushsection .text.libsys_gate, \"ax\", @progbits",
-    // C calling convention: [esp + 4] is the address of the wire; ebx, esi, edi and ebp belong to the caller.
+    // C calling convention: [esp + 4] is the address of the wire; ebx, esi, edi and ebp belong to
+    // the caller.
     "    .global libsys_interrupt",
     "libsys_interrupt:",
     "    push ebp",
@@ -297,7 +306,7 @@ global_asm!(
     "    push esi",
     "    push edi",
     "    mov eax, [esp + 20]",
-    // The wire's address waits on the stack, for no register is left to keep it in.
+    // The wire's address is kept on the stack: no register is left for it.
     "    push eax",
     "    mov edx, [eax + 4]",
     "    mov ecx, [eax + 8]",

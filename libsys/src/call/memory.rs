@@ -1,13 +1,14 @@
 //! The calls that change and show mappings.
 //!
-//! They are `unsafe`, as `mmap` and `munmap` are elsewhere, because they can change the caller's own memory under a Rust
-//! reference. [`crate::paging::checked`] has the same calls as safe functions, for other processes and for addresses at
-//! which no Rust object lies.
+//! They are `unsafe`, as `mmap` and `munmap` are in other systems, because they can change the
+//! caller's own memory under a Rust reference. [`crate::paging::checked`] has the same calls as
+//! safe functions, for other processes and for addresses at which no Rust object lies.
 
 use abi::process::Target;
 use abi::{Entry, Error, Frame, PageRange, Permissions, Syscall, UserPage, ViewSlot};
 
-use super::{done, gate, one_word, range_call, two_words};
+use super::entry::{done, one_word, two_words};
+use super::gate::{self, Gate};
 
 /// A range call that stopped early.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,10 +52,21 @@ impl Change {
     pub const NONE: Self = Self { drop: Permissions::empty(), add: Permissions::empty() };
 }
 
+/// A call about a range: how far it got comes back with an error, too.
+pub(super) fn range_call(call: Syscall) -> Result<[u32; 4], Partial> {
+    // SAFETY: the callers are calls of their own, which say what makes them safe.
+    let answer = unsafe { Gate::Interrupt.enter(call) };
+    match Error::check(answer.value) {
+        Ok(_) => Ok(answer.words),
+        Err(error) => Err(Partial { error, done: answer.words[0] }),
+    }
+}
+
 /// Maps a fresh zeroed page.
 ///
 /// # Safety
-/// If `process` is the caller: no Rust object lies in `page`, or the program has arranged that the object stays as it is.
+/// If `process` is the caller: no Rust object lies in `page`, or the program has arranged that the
+/// object stays as it is.
 ///
 /// # Errors
 /// See [`Syscall::PageAllocate`].
@@ -70,8 +82,8 @@ pub unsafe fn page_allocate(
 /// Maps the frame behind a page at another page, here or there, as well.
 ///
 /// # Safety
-/// If `to` is the caller: no Rust object lies in `to_page`. If `process` is the caller and `permissions` have W: none
-/// lies in `page`.
+/// If `to` is the caller: no Rust object lies in `to_page`. If `process` is the caller and
+/// `permissions` have W: none lies in `page`.
 ///
 /// # Errors
 /// See [`Syscall::PageMap`].
@@ -94,7 +106,8 @@ pub unsafe fn page_map(
 /// Moves a page to where nothing is present, leaves `marks`, and returns the old entry.
 ///
 /// # Safety
-/// If `process` is the caller: no Rust object lies in the pages of the caller, or the program has arranged that the object stays as it is.
+/// If `process` is the caller: no Rust object lies in the pages of the caller, or the program has
+/// arranged that the object stays as it is.
 ///
 /// # Errors
 /// See [`Syscall::PageMove`].
@@ -111,7 +124,8 @@ pub unsafe fn page_move(
 /// Unmaps a page, leaves `marks`, and returns the old entry.
 ///
 /// # Safety
-/// If `process` is the caller: no Rust object lies in `page`, or the program has arranged that the object stays as it is.
+/// If `process` is the caller: no Rust object lies in `page`, or the program has arranged that the
+/// object stays as it is.
 ///
 /// # Errors
 /// See [`Syscall::PageUnmap`].
@@ -128,7 +142,8 @@ pub unsafe fn page_unmap(
 /// Makes a page private and writable; returns whether that took a copy.
 ///
 /// # Safety
-/// If `process` is the caller: no Rust object lies in `page`, or the program has arranged that the object stays as it is.
+/// If `process` is the caller: no Rust object lies in `page`, or the program has arranged that the
+/// object stays as it is.
 ///
 /// # Errors
 /// See [`Syscall::PageCopy`].
@@ -142,7 +157,8 @@ pub unsafe fn page_copy(
     Ok(copied != 0)
 }
 
-/// How many mappings a frame has. [`crate::process::info::frame_references`] asks only for what no table shows.
+/// How many mappings a frame has. [`crate::process::info::frame_references`] asks only for what no
+/// table shows.
 ///
 /// # Errors
 /// See [`Syscall::FrameReferences`].
@@ -150,13 +166,13 @@ pub fn frame_references(frame: Frame) -> Result<u32, Error> {
     one_word(Syscall::FrameReferences { frame: frame.number() })
 }
 
-/// Maps every present page of a range at another place as well; with `both`, changes the bits of the source, too.
-/// Returns the pages walked. Ranges of one space may overlap.
+/// Maps every present page of a range at another place as well; with `both`, changes the bits of
+/// the source, too. Returns the pages walked. Ranges of one space may overlap.
 ///
 /// # Safety
-/// If `to` is the caller: no Rust object lies in the destination. If `process` is the caller: none lies in `range`, or
-/// `change` drops W (so that nobody else can write the pages) and the program has arranged that its own writes still
-/// reach pages of its own.
+/// If `to` is the caller: no Rust object lies in the destination. If `process` is the caller: none
+/// lies in `range`, or `change` drops W (so that no other process can write the pages) and the
+/// program has arranged that its own writes still reach pages of its own.
 ///
 /// # Errors
 /// See [`Syscall::RangeShare`].
@@ -182,7 +198,8 @@ pub unsafe fn range_share(
 /// Drops and adds bits on every present page of a range, and clears A and D.
 ///
 /// # Safety
-/// If `process` is the caller: no Rust object lies in `range`, or the program has arranged that the object stays as it is.
+/// If `process` is the caller: no Rust object lies in `range`, or the program has arranged that the
+/// object stays as it is.
 ///
 /// # Errors
 /// See [`Syscall::RangeProtect`].
@@ -204,7 +221,8 @@ pub unsafe fn range_protect(
 /// Drops and adds bits on one page and clears A and D; returns the old entry.
 ///
 /// # Safety
-/// If `process` is the caller: no Rust object lies in `page`, or the program has arranged that the object stays as it is.
+/// If `process` is the caller: no Rust object lies in `page`, or the program has arranged that the
+/// object stays as it is.
 ///
 /// # Errors
 /// See [`Syscall::PageProtect`].
@@ -222,7 +240,8 @@ pub unsafe fn page_protect(
 /// Unmaps a range; returns the pages walked.
 ///
 /// # Safety
-/// If `process` is the caller: no Rust object lies in `range`, or the program has arranged that the object stays as it is.
+/// If `process` is the caller: no Rust object lies in `range`, or the program has arranged that the
+/// object stays as it is.
 ///
 /// # Errors
 /// See [`Syscall::RangeUnmap`].
@@ -238,7 +257,8 @@ pub unsafe fn range_unmap(
 /// Maps fresh zeroed pages over a range of at most 64; returns how many.
 ///
 /// # Safety
-/// If `process` is the caller: no Rust object lies in `range`, or the program has arranged that the object stays as it is.
+/// If `process` is the caller: no Rust object lies in `range`, or the program has arranged that the
+/// object stays as it is.
 ///
 /// # Errors
 /// See [`Syscall::RangeAllocate`].

@@ -1,13 +1,15 @@
 //! The calls that send and receive messages.
 //!
-//! Each answers `NotPermitted`, without a call, if a page travels that a Rust object may lie in: one that the receiver
-//! could write, or that a received page would replace ([`crate::paging::own_pages`]).
+//! Each answers `NotPermitted`, without a call, if a page travels that a Rust object may lie in:
+//! one that the receiver could write, or that a received page would replace
+//! ([`crate::paging::own_pages`]).
 
 use abi::call::{Arguments as _, PageTransfer};
 use abi::message::Message;
 use abi::{Error, ProcessId, Syscall};
 
-use super::{done, gate};
+use super::entry::done;
+use super::gate;
 use crate::paging::own_pages::check_transfer;
 
 /// Sends a message and waits until it is received.
@@ -29,7 +31,8 @@ pub fn receive(from: Option<ProcessId>, transfer: Option<PageTransfer>) -> Resul
     message(Syscall::Receive { from, transfer })
 }
 
-/// Sends a message and waits for the reply. (The kernel's name is `call`, which is the name of this module.)
+/// Sends a message and waits for the reply. (The kernel's name is `call`, which is the name of this
+/// module.)
 ///
 /// # Errors
 /// See [`Syscall::Call`].

@@ -1,4 +1,5 @@
-//! The calls about processes: making, starting and ending them, their registers and quotas, and time.
+//! The calls about processes: making, starting and ending them, their registers and quotas, and
+//! time.
 
 use abi::message::Reason;
 use abi::process::Target;
@@ -6,12 +7,13 @@ use abi::registers::UserRegisters;
 use abi::trace::{EVENTS, Event};
 use abi::{Error, ProcessId, Syscall};
 
-use super::{address, gate, invoke, one_word, two_words};
+use super::entry::{address, invoke, one_word, two_words};
+use super::gate;
 
-/// Who the caller is.
+/// The ids of the caller, its parent and its pager.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Identity {
-    /// Itself.
+    /// The caller's own.
     pub id: ProcessId,
     /// Its parent; `None` for the first process.
     pub parent: Option<ProcessId>,
@@ -22,15 +24,16 @@ pub struct Identity {
 /// A child that has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ended {
-    /// Which one.
+    /// The child.
     pub child: ProcessId,
-    /// Its exit status (0 to 255), or the kernel's: 128 and the vector for a child that an exception ended.
+    /// Its exit status (0 to 255), or the kernel's: 128 plus the vector for a child that an
+    /// exception ended.
     pub status: u32,
-    /// Why it ended.
+    /// The reason for its end.
     pub reason: Reason,
 }
 
-/// What a process has.
+/// The frames and processes of a process, and their bounds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Usage {
     /// Frames mapped, tables included.
@@ -43,18 +46,18 @@ pub struct Usage {
     pub process_bound: u32,
 }
 
-/// What the machine has.
+/// The frames and processes of the machine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Machine {
     /// Frames of RAM.
     pub frames: u32,
-    /// Those that are free.
+    /// Free frames.
     pub free: u32,
     /// Live processes.
     pub processes: u32,
     /// How often the kernel flushed one page; wraps.
     pub page_flushes: u16,
-    /// How often it flushed everything; wraps.
+    /// How often the kernel flushed everything; wraps.
     pub full_flushes: u16,
 }
 
@@ -164,7 +167,7 @@ pub fn set_quota(child: ProcessId, frames: u32, processes: u32) -> Result<(), Er
     two_words(Syscall::SetQuota { process: child.into(), frames, processes }).map(drop)
 }
 
-/// What a process has.
+/// The frames and processes of a process, and their bounds.
 ///
 /// # Errors
 /// See [`Syscall::Usage`].
@@ -174,7 +177,7 @@ pub fn usage(process: impl Into<Target>) -> Result<Usage, Error> {
     Ok(Usage { frames, frame_bound, processes, process_bound })
 }
 
-/// What the machine has.
+/// The frames and processes of the machine.
 ///
 /// # Panics
 /// Never: the call has no errors.
@@ -201,7 +204,7 @@ pub fn sleep(milliseconds: u32) {
     let _ = one_word(Syscall::Sleep { milliseconds });
 }
 
-/// Lets others run. (The call is called `yield`, which Rust keeps for itself.)
+/// Lets others run. (The kernel's name is `yield`, which is a word of Rust's.)
 #[inline(always)]
 pub fn yield_now() {
     let _ = one_word(Syscall::Yield);

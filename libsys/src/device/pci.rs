@@ -1,7 +1,8 @@
 //! A PC's PCI devices, as a driver finds them: configuration space through two I/O ports.
 //!
-//! Configuration mechanism 1 (PCI Local Bus Specification 3.0, 3.2.2.3.2): the word at port 0xCF8 says which register
-//! of which function the word at port 0xCFC is. Only bus 0 is searched: what hangs behind bridges is not found.
+//! Configuration mechanism 1 (PCI Local Bus Specification 3.0, 3.2.2.3.2): the word at port 0xCF8
+//! says which register of which function the word at port 0xCFC is. Only bus 0 is searched: what
+//! hangs behind bridges is not found.
 
 #[cfg(target_os = "none")]
 pub mod live;
@@ -9,14 +10,14 @@ pub mod live;
 use abi::Error;
 use abi::driver::PortRange;
 
-/// Where a register is named.
+/// The port that takes the address of a register.
 pub const ADDRESS: u16 = 0xCF8;
-/// Where it is read and written.
+/// The port at which that register is read and written.
 pub const DATA: u16 = 0xCFC;
 /// Bit of the address: a configuration access.
 const ENABLE: u32 = 1 << 31;
-/// What a function that is not there reads.
-const NOBODY: u32 = 0xFFFF_FFFF;
+/// What an absent function reads.
+const ABSENT: u32 = 0xFFFF_FFFF;
 
 /// Offset of the vendor (low half) and the device.
 pub const IDENTITY: u8 = 0x00;
@@ -50,7 +51,7 @@ impl Function {
         }
     }
 
-    /// The function that a number names, as [`Function::number`] tells it.
+    /// The function with a number that [`Function::number`] has returned.
     #[must_use]
     pub const fn numbered(number: u8) -> Self {
         Self(number)
@@ -62,7 +63,7 @@ impl Function {
         self.0
     }
 
-    /// What port 0xCF8 is told for the word at `offset`, rounded down to a multiple of 4.
+    /// What is written to port 0xCF8 for the word at `offset`, rounded down to a multiple of 4.
     #[must_use]
     pub const fn address(self, offset: u8) -> u32 {
         ENABLE | (self.0 as u32) << 8 | (offset & 0xFC) as u32
@@ -85,7 +86,7 @@ pub fn ports() -> Result<PortRange, Error> {
 /// Does a function whose first word this is come from `vendor`, with one of these device ids?
 #[must_use]
 pub fn is_one_of(identity: u32, vendor: u16, devices: &[u16]) -> bool {
-    identity != NOBODY && identity as u16 == vendor && devices.contains(&((identity >> 16) as u16))
+    identity != ABSENT && identity as u16 == vendor && devices.contains(&((identity >> 16) as u16))
 }
 
 /// The command register of a device that may answer, interrupt, and use memory by itself.
@@ -129,6 +130,6 @@ mod tests {
         assert!(is_one_of(0x1042_1AF4, 0x1AF4, &[0x1001, 0x1042]));
         assert!(!is_one_of(0x1041_1AF4, 0x1AF4, &[0x1001, 0x1042]));
         assert!(!is_one_of(0x1042_8086, 0x1AF4, &[0x1042]));
-        assert!(!is_one_of(0xFFFF_FFFF, 0xFFFF, &[0xFFFF]), "nobody");
+        assert!(!is_one_of(0xFFFF_FFFF, 0xFFFF, &[0xFFFF]), "absent");
     }
 }

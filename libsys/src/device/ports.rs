@@ -1,7 +1,7 @@
 //! Words and bytes at I/O ports, for a process to which the kernel has opened them.
 //!
-//! A port that is not open ends the process by a general protection fault. Writes are `unsafe`, because what is written may
-//! tell a device to write memory.
+//! A port that is not open ends the process by a general protection fault. Writes are `unsafe`,
+//! because what is written may tell a device to write memory.
 #![allow(unsafe_code)]
 
 use core::arch::asm;

@@ -1,10 +1,12 @@
 //! The calls that change mappings, as safe functions.
 //!
-//! Each one answers `NotPermitted`, without a call of the kernel, if it would change a page of the caller's own in which a
-//! Rust object may lie, or let another process write such a page ([`own_pages`](super::own_pages) has the addresses).
-//! In another process they change any page: what that process loses is not the caller's memory.
+//! Each one answers `NotPermitted`, without a call of the kernel, if it would change a page of the
+//! caller's own in which a Rust object may lie, or let another process write such a page
+//! ([`own_pages`](super::own_pages) has the addresses). In another process they change any page:
+//! what that process loses is not the caller's memory.
 //!
-//! A process id is the caller's own if its record says that the process runs now: on the one CPU, that is the caller.
+//! A process id is the caller's own if its record says that the process runs now: on the one CPU,
+//! that is the caller.
 #![allow(unsafe_code)]
 
 use abi::process::Target;
@@ -45,8 +47,8 @@ pub fn page_allocate(
     unsafe { call::page_allocate(process, page, permissions) }
 }
 
-/// Maps the frame behind a page at another page as well. A page of the caller's own that is mapped with W must be one
-/// in which no Rust object lies.
+/// Maps the frame behind a page at another page as well. A page of the caller's own that is mapped
+/// with W must be one in which no Rust object lies.
 ///
 /// # Errors
 /// See [`abi::Syscall::PageMap`], and the module's `NotPermitted`.
@@ -60,7 +62,7 @@ pub fn page_map(
         check(process, page, 1)?;
     }
     check(to, to_page, 1)?;
-    // SAFETY: `check`, for the source, too, if it becomes writable elsewhere.
+    // SAFETY: `check`, for the source, too, if it becomes writable at another page.
     unsafe { call::page_map((process, page), (to, to_page), permissions) }
 }
 
@@ -125,8 +127,8 @@ pub fn page_protect(
     unsafe { call::page_protect(process, page, change) }
 }
 
-/// Maps every present page of a range at another place as well; with `both`, changes the bits of the source, too.
-/// Returns the pages walked. Ranges of one space may overlap.
+/// Maps every present page of a range at another place as well; with `both`, changes the bits of
+/// the source, too. Returns the pages walked. Ranges of one space may overlap.
 ///
 /// # Errors
 /// See [`abi::Syscall::RangeShare`], and the module's `NotPermitted`.
@@ -141,7 +143,8 @@ pub fn range_share(
         check_range(process, range)?;
     }
     check(to, to_page, range.pages()).map_err(|error| Partial { error, done: 0 })?;
-    // SAFETY: `check`, for the source, too, if its bits change or it becomes writable elsewhere.
+    // SAFETY: `check`, for the source, too, if its bits change or it becomes writable at another
+    // page.
     unsafe { call::range_share((process, range), (to, to_page), change, both) }
 }
 

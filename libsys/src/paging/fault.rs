@@ -1,20 +1,38 @@
 //! How a process handles its own page faults: from the kernel's record to a Rust function and back.
 //!
-//! The kernel pushes a [`FaultRecord`] on the exception stack and resumes at the entry below. The general registers
-//! are in the record already, and no Rust code of ours uses the FPU, so the entry has nothing else to save. It
-//! calls `serve`, then puts all registers back and jumps to the instruction that faulted, without
-//! entering the kernel. A fault inside a handler nests: its record lies below, with one word between.
+//! What happens at a fault, in order:
 //!
-//! When nobody can help, the handler is taken away and the access repeated, so that the kernel ends the process with
-//! a line that names this very access. That way back must not touch the program's stack, which may be what faulted.
+//! 1. The kernel pushes a [`FaultRecord`] on the exception stack and resumes at the entry below.
+//!    The record holds all general registers, and no Rust code here uses the FPU, so the entry
+//!    saves nothing else.
+//! 2. The entry calls `serve`, which asks the handlers one after the other: copy-on-write, the
+//!    program's own handler, the region map, the pager.
+//! 3. If one of them has handled the fault, the entry restores all registers and returns to the
+//!    instruction that faulted, without entering the kernel.
+//! 4. If none has, the handler is removed and the access is repeated. The kernel then ends the
+//!    process, with a line that names this very access. This way back uses no memory of the
+//!    program's: its stack may be what faulted, and its data may be copy-on-write.
+//!
+//! A fault inside a handler nests: its record lies below the first one, with one word between. The
+//! return of step 3 stores `eip` in that word.
+//!
+//! Assumed: the pages of the program's code are present while a handler is installed
+//! (`touch_program` sees to it), because a fault of the handler's first instruction would be
+//! handled by the same instruction, until the exception stack is full. A handler may run between
+//! any two instructions of the program; so what both use is atomic.
+//!
+//! The types: [`Fault`] is the record, as a handler may use it; [`Handled`] is the handler's
+//! answer; `Handlers` says which of the handlers are in use.
+//!
+//! Not done: handlers for exceptions other than page faults, and several handlers of one program.
 #![allow(unsafe_code)]
 
-mod serve;
+mod handlers;
 
 use core::arch::global_asm;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-use abi::fault::{Access, FaultRecord};
+use abi::fault::FaultRecord;
 use abi::layout::{EXCEPTION_STACK, PAGE_SIZE, PROGRAM_TEXT};
 use abi::process::Target;
 use abi::{Error, Permissions, ProcessId, UserPage};
@@ -22,130 +40,59 @@ use abi::{Error, Permissions, ProcessId, UserPage};
 use crate::call;
 use crate::paging::self_map::live::window;
 
-/// A page fault, as its handler sees it.
-#[derive(Debug)]
-pub struct Fault<'a> {
-    record: &'a mut FaultRecord,
-}
+pub use handlers::{Fault, Handled, Handler};
 
-impl Fault<'_> {
-    /// The address that was touched.
-    #[must_use]
-    pub const fn address(&self) -> u32 {
-        self.record.address
-    }
+use handlers::Handlers;
 
-    /// The page that was touched; `None` if no process may map it.
-    #[must_use]
-    pub const fn page(&self) -> Option<UserPage> {
-        UserPage::containing(self.record.address)
-    }
-
-    /// How it was touched.
-    #[must_use]
-    pub const fn access(&self) -> Access {
-        Access::from_bits_truncate(self.record.access)
-    }
-
-    /// The instruction.
-    #[must_use]
-    pub const fn eip(&self) -> u32 {
-        self.record.eip
-    }
-
-    /// Everything that the kernel recorded.
-    #[must_use]
-    pub const fn record(&self) -> &FaultRecord {
-        self.record
-    }
-
-    /// Continues at `eip` instead of repeating the access. The registers stay as they were at the fault.
-    ///
-    /// # Safety
-    /// The code at `eip` may run with the registers and the stack of the fault: for example, because the access was made by
-    /// assembly that says where it continues.
-    pub const unsafe fn resume_at(&mut self, eip: u32) {
-        self.record.eip = eip;
-    }
-}
-
-/// What a handler did about a fault.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Handled {
-    /// Mended it: the process goes on.
-    Resume,
-    /// Nothing: the next one in line is asked.
-    PassOn,
-}
-
-/// A program's own fault handler. It runs between any two instructions of the program, on a stack of at most 4 KiB:
-/// it should neither allocate nor print more than a line.
-pub type Handler = fn(&mut Fault<'_>) -> Handled;
-
-/// Who is asked about a fault. The program changes it, and a handler may read it between any two instructions: so the
-/// fields are atomic.
-struct Line {
-    copy_on_write: AtomicBool,
-    /// A [`Handler`]; null for none.
-    program: AtomicPtr<()>,
-    own_regions: AtomicBool,
-}
-
-static LINE: Line = Line {
+static HANDLERS: Handlers = Handlers {
     copy_on_write: AtomicBool::new(false),
     program: AtomicPtr::new(core::ptr::null_mut()),
     own_regions: AtomicBool::new(false),
 };
 
-impl Line {
-    /// The program's own handler.
-    fn program(&self) -> Option<Handler> {
-        let handler = self.program.load(Ordering::Relaxed);
-        // SAFETY: the pointer is null or what `set_handler` stored, a `Handler`; both are an `Option` of one.
-        unsafe { core::mem::transmute::<*mut (), Option<Handler>>(handler) }
-    }
-}
-
-/// Has the program's own handler asked about every fault, except those that copy-on-write mends; `None` for no
-/// longer.
+/// Sets the program's own handler, which is asked about every fault that is not a write to a
+/// copy-on-write page; `None` removes it.
 ///
 /// # Errors
 /// `OutOfFrames`, `QuotaExceeded`: there is no frame for the exception stack.
 pub fn set_handler(handler: Option<Handler>) -> Result<(), Error> {
     let handler = handler.map_or(core::ptr::null_mut(), |handler| handler as *mut ());
-    LINE.program.store(handler, Ordering::Relaxed);
+    HANDLERS.program.store(handler, Ordering::Relaxed);
     install()
 }
 
-/// Has copy-on-write pages mended from now on. [`crate::paging::fork::fork`] sees to it.
+/// Has the fault handler copy copy-on-write pages from now on. [`crate::paging::fork::fork`] calls
+/// this.
 ///
 /// # Errors
 /// As [`set_handler`].
 pub fn enable_copy_on_write() -> Result<(), Error> {
-    LINE.copy_on_write.store(true, Ordering::Relaxed);
+    HANDLERS.copy_on_write.store(true, Ordering::Relaxed);
     install()
 }
 
-/// Has the heap and the stack grow by themselves: for a process that has no pager to do it.
+/// Has the fault handler map zeros where the heap and the stack grow: for a process without a
+/// pager.
 ///
 /// # Errors
 /// As [`set_handler`].
 pub fn serve_own_regions() -> Result<(), Error> {
-    LINE.own_regions.store(true, Ordering::Relaxed);
+    HANDLERS.own_regions.store(true, Ordering::Relaxed);
     install()
 }
 
-/// The address that the kernel is to reflect faults to, in this process and in forked children.
+/// The address at which the kernel resumes after a fault, in this process and in forked children.
 #[must_use]
 pub fn entry() -> u32 {
     (libsys_fault_entry as *const ()).expose_provenance() as u32
 }
 
-/// Makes the exception stack, and tells the kernel.
+/// Maps the exception stack and sets the handler in the kernel.
 fn install() -> Result<(), Error> {
     const STACK: UserPage = UserPage::known(EXCEPTION_STACK);
     if window().entry_of(STACK.page()).is_none() {
-        // SAFETY: nothing is present there; and only a handler uses the page, which does not run now.
+        // SAFETY: nothing is present there; and only a handler uses the page, which does not run
+        // now.
         unsafe { call::page_allocate(Target::Caller, STACK, Permissions::WRITE) }?;
     }
     touch_program();
@@ -162,8 +109,7 @@ fn set_entry(process: Target) -> Result<(), Error> {
     unsafe { call::set_handler(process, Some(entry())) }
 }
 
-/// Has every page of the program loaded. A handler whose own instructions are absent would meet the fault of its first
-/// one again and again, until its stack is full.
+/// Touches every page of the program, so that all of them are present: see the module comment.
 fn touch_program() {
     let end = (&raw const program_end).expose_provenance();
     for address in (PROGRAM_TEXT as usize..end).step_by(PAGE_SIZE as usize) {
@@ -188,11 +134,11 @@ unsafe extern "C" {
 /// `record` is the kernel's record on the exception stack, and nothing else uses it meanwhile.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn libsys_fault(record: *mut FaultRecord) -> u32 {
-    // SAFETY: by this function's contract; the stub passes the stack pointer that the kernel set to the record, and
-    // nested records lie below it.
+    // SAFETY: by this function's contract; the stub passes the stack pointer that the kernel set to
+    // the record, and nested records lie below it.
     let record = unsafe { &mut *record };
-    let mut fault = Fault { record };
-    match serve::serve(&mut fault, &LINE) {
+    let mut fault = Fault::new(record);
+    match handlers::serve(&mut fault, &HANDLERS) {
         Handled::Resume => RETURN,
         Handled::PassOn => {
             leave_eip(fault.eip());
@@ -204,20 +150,22 @@ unsafe extern "C" fn libsys_fault(record: *mut FaultRecord) -> u32 {
     }
 }
 
-/// What [`libsys_fault`] has the stub do: go back by way of the stack that faulted.
+/// Result of [`libsys_fault`]: return by the stack of the fault.
 const RETURN: u32 = 0;
-/// What [`libsys_fault`] has the stub do: go back by way of [`LEFT_EIP`]; faults are not handled any more.
+/// Result of [`libsys_fault`]: return by [`LEFT_EIP`]; faults are not handled any more.
 const REPEAT: u32 = 1;
 
-/// Where the address of an access that nobody could mend is left: the lowest word of the exception stack. It cannot
-/// be in the program's data, which may be copy-on-write: with no memory left to copy it, leaving the address there
-/// would be one more fault that nobody mends, for ever.
+/// The word that holds the address of an access that was not handled: the lowest word of the
+/// exception stack. It cannot be in the program's data, which may be copy-on-write. If there is no
+/// frame to copy such a page, storing the address there would be the next fault that is not
+/// handled, and so on without end.
 const LEFT_EIP: u32 = EXCEPTION_STACK;
 
 fn leave_eip(eip: u32) {
     let word = core::ptr::with_exposed_provenance_mut::<u32>(LEFT_EIP as usize);
-    // SAFETY: the page is there and writable, for this code runs on it. The lowest word is in use only by a stack that
-    // is full to the last byte, whose process is about to end by its next push.
+    // SAFETY: the page is there and writable, for this code runs on it. The lowest word is in use
+    // only by a stack that is full to the last byte, whose process is about to end by its next
+    // push.
     unsafe { word.write_volatile(eip) };
 }
 
@@ -231,8 +179,8 @@ const _: () = {
 
 global_asm!(
     "    .pushsection .text.libsys_fault_entry, \"ax\", @progbits",
-    // From the kernel: esp is the record's address; all other registers are those of the fault. Flags, too: DF may
-    // be set, and Rust wants it clear.
+    // From the kernel: esp is the record's address; all other registers are those of the fault.
+    // Flags, too: DF may be set, and Rust wants it clear.
     "    .global libsys_fault_entry",
     "libsys_fault_entry:",
     "    cld",
@@ -245,10 +193,11 @@ global_asm!(
     "    mov esp, ebx",
     "    cmp eax, {repeat}",
     "    je 2f",
-    // Return to where `eip` says with every register, esp and the flags included, as the record has them. The only
-    // way to load esp and eip as the last thing is `ret` from the stack that is returned to: eip goes into the word
-    // below its top, which is free: the blank word of a nested fault, or the dead space below the program's stack.
-    // That store may itself fault (the program's stack can be copy-on-write); everything is still in place then.
+    // Return to where `eip` says with every register, esp and the flags included, as the record has
+    // them. The only way to load esp and eip as the last thing is `ret` from the stack that is
+    // returned to: eip goes into the word below its top, which is free: the blank word of a nested
+    // fault, or the dead space below the program's stack. That store may itself fault (the
+    // program's stack can be copy-on-write); everything is still in place then.
     "    mov eax, [esp + 48]",
     "    sub eax, 4",
     "    mov edx, [esp + 40]",
@@ -256,14 +205,15 @@ global_asm!(
     "    mov [esp + 48], eax",
     "    add esp, 8",
     "    popad",
-    // Over eip; `lea`, because the flags are still to come and `add` would be undone by `popfd` anyway.
+    // Over eip; `lea`, because the flags are still to come and `add` would be undone by `popfd`
+    // anyway.
     "    lea esp, [esp + 4]",
     "    popfd",
     // From here on the record is behind us: no instruction but `pop esp` and `ret` may follow.
     "    pop esp",
     "    ret",
-    // The same, but reading eip from memory as the last thing. Only safe when no fault is handled meanwhile, for its
-    // record could lie over the word.
+    // The same, but reading eip from memory as the last thing. Only safe when no fault is handled
+    // meanwhile, for its record could lie over the word.
     "2:  add esp, 8",
     "    popad",
     "    lea esp, [esp + 4]",

@@ -7,9 +7,10 @@
 //! | `0x0041_0000` | 16 | [`held`] | pages that a pager has taken from its clients |
 //! | `0x0042_0000` | 16 | [`TransferArea`] | pages that the disk's driver maps as well |
 //!
-//! The scratch page is the program's alone until it is given away, so it is lent as a slice. Other processes may write the
-//! pages of the other three at any time. A slice would promise that nobody does; so these pages are copied, by [`read`] and
-//! [`TransferArea::write`], with instructions that the compiler does not look into.
+//! The scratch page is the program's alone until it is given away, so it is lent as a slice. Other
+//! processes may write the pages of the other three at any time. A slice would promise that nobody
+//! does; so these pages are copied, by [`read`] and [`TransferArea::write`], with instructions that
+//! the compiler does not look into.
 #![allow(unsafe_code)]
 
 use core::arch::asm;
@@ -41,7 +42,8 @@ const FIRST_HELD: u32 = SCRATCH + 0x1_0000;
 pub const TRANSFER_PAGES: u32 = 16;
 const FIRST_TRANSFER: u32 = SCRATCH + 0x2_0000;
 
-/// The `index`-th page (`0..16`) for a page that is taken from another process by [`checked::page_move`].
+/// The `index`-th page (`0..16`) for a page that is taken from another process by
+/// [`checked::page_move`].
 ///
 /// # Panics
 /// If `index` is 16 or more.
@@ -51,7 +53,8 @@ pub const fn held(index: usize) -> UserPage {
     UserPage::known(FIRST_HELD + index as u32 * PAGE_SIZE)
 }
 
-/// Copies a page that other processes may write; `false` if nothing is mapped there, and then `bytes` are as they were.
+/// Copies a page that other processes may write; `false` if nothing is mapped there, and then
+/// `bytes` are as they were.
 ///
 /// # Panics
 /// If a Rust object may lie in the page.
@@ -59,8 +62,8 @@ pub fn read(page: UserPage, bytes: &mut Bytes) -> bool {
     assert!(are_free(page, 1), "not a page for what belongs to others");
     let is_present = window().entry_of(page.page()).is_some();
     if is_present {
-        // SAFETY: the page is present, as the window shows, and this one thread does not unmap it meanwhile; `bytes` are
-        // a page's and the caller's alone.
+        // SAFETY: the page is present, as the window shows, and this one thread does not unmap it
+        // meanwhile; `bytes` are a page's and the caller's alone.
         unsafe { copy(page.address(), bytes.as_mut_ptr().expose_provenance() as u32) };
     }
     is_present
@@ -82,11 +85,11 @@ pub fn empty_inbox() {
 /// Copies a page, whatever other processes do with either meanwhile.
 ///
 /// # Safety
-/// `PAGE_SIZE` bytes can be read from `from` on and written from `to` on. Rust objects lie at most in the target, and
-/// nothing else refers to them.
+/// `PAGE_SIZE` bytes can be read from `from` on and written from `to` on. Rust objects lie at most
+/// in the target, and nothing else refers to them.
 unsafe fn copy(from: u32, to: u32) {
-    // SAFETY: by this function's contract. DF is clear, as the ABI has it. ESI is not the compiler's to give, so it is
-    // borrowed and put back.
+    // SAFETY: by this function's contract. DF is clear, as the ABI has it. ESI is not the
+    // compiler's to give, so it is borrowed and put back.
     unsafe {
         asm!(
             "xchg esi, {from}", "rep movsd", "mov esi, {from}",
@@ -130,7 +133,8 @@ impl Scratch {
     /// # Errors
     /// `OutOfFrames`, `QuotaExceeded`: there is no frame for it.
     pub fn renew(&mut self) -> Result<(), Error> {
-        // SAFETY: the page is this value's, of whose bytes nobody has a reference while `self` is borrowed.
+        // SAFETY: the page is this value's, of whose bytes nobody has a reference while `self` is
+        // borrowed.
         unsafe { call::page_allocate(Target::Caller, Self::PAGE, Permissions::WRITE) }?;
         self.is_lent = false;
         Ok(())
@@ -143,9 +147,10 @@ impl Scratch {
     pub fn bytes(&mut self) -> &mut Bytes {
         assert!(!self.is_lent, "another process may write the scratch page");
         let bytes = core::ptr::with_exposed_provenance_mut::<Bytes>(SCRATCH as usize);
-        // SAFETY: `new` and `renew` have mapped a writable page there, which no process but this may write. Only they,
-        // `move_to` and `drop` change that, which the borrow of `self` excludes for as long as the reference lives: the
-        // checked calls refuse this page, and `SCRATCH_TAKEN` makes `self` the only one.
+        // SAFETY: `new` and `renew` have mapped a writable page there, which no process but this
+        // may write. Only they, `move_to` and `drop` change that, which the borrow of `self`
+        // excludes for as long as the reference lives: the checked calls refuse this page, and
+        // `SCRATCH_TAKEN` makes `self` the only one.
         unsafe { &mut *bytes }
     }
 
@@ -160,14 +165,15 @@ impl Scratch {
         permissions: Permissions,
     ) -> Result<(), Error> {
         checked::check(process.into(), page, 1)?;
-        // SAFETY: the destination has just been checked. The source is this value's, which lends no more slices of it
-        // if the other process may write it.
+        // SAFETY: the destination has just been checked. The source is this value's, which lends no
+        // more slices of it if the other process may write it.
         unsafe { call::page_map((Target::Caller, Self::PAGE), (process, page), permissions) }?;
         self.is_lent |= permissions.contains(Permissions::WRITE);
         Ok(())
     }
 
-    /// Moves the page into another process, where nothing is present, with these permissions and marks; returns its frame.
+    /// Moves the page into another process, where nothing is present, with these permissions and
+    /// marks; returns its frame.
     ///
     /// # Errors
     /// The page, still writable, and the error of [`abi::Syscall::PageMove`].
@@ -180,7 +186,8 @@ impl Scratch {
         let moved = Self::set_permissions(permissions).and_then(|frame| {
             checked::check(process.into(), page, 1)?;
             let (from, to) = ((Target::Caller, Self::PAGE), (process, page));
-            // SAFETY: the destination has just been checked; the source is this value's, which ends here.
+            // SAFETY: the destination has just been checked; the source is this value's, which ends
+            // here.
             unsafe { call::page_move(from, to, Permissions::empty()) }.map(|_| frame)
         });
         moved.map_err(|error| {
@@ -207,11 +214,13 @@ impl Drop for Scratch {
     }
 }
 
-/// Pages through which a process and the disk hand each other bytes. There is one area in a process, for good.
+/// Pages through which a process and the disk hand each other bytes. There is one area in a
+/// process, for good.
 ///
-/// A page of it is a frame, which the driver maps as well. So the pages carry the mark *shared*: a fork leaves them as they
-/// are, and parent and child have the same ones. Made copy-on-write, the parent's next write would give the parent another
-/// frame than the driver's. A forked child cannot make an area of its own; it may share other pages with the disk.
+/// A page of it is a frame, which the driver maps as well. So the pages carry the mark *shared*: a
+/// fork leaves them as they are, and parent and child have the same ones. Made copy-on-write, the
+/// parent's next write would give the parent another frame than the driver's. A forked child cannot
+/// make an area of its own; it may share other pages with the disk.
 #[derive(Debug)]
 pub struct TransferArea(());
 
@@ -221,7 +230,8 @@ impl TransferArea {
     /// Maps it.
     ///
     /// # Errors
-    /// `OutOfFrames`, `QuotaExceeded`: there are not enough frames; it can be tried again. `Busy`: it is there already.
+    /// `OutOfFrames`, `QuotaExceeded`: there are not enough frames; it can be tried again. `Busy`:
+    /// it is there already.
     pub fn new() -> Result<Self, Error> {
         let range = PageRange::new(UserPage::known(FIRST_TRANSFER), TRANSFER_PAGES)?;
         if TRANSFER_TAKEN.swap(true, Ordering::Relaxed) {
@@ -264,8 +274,8 @@ impl TransferArea {
         let page = self.page(slot);
         let entry = window().entry_of(page.page());
         assert!(entry.is_some_and(|entry| entry.is_writable()), "a transfer area has its pages");
-        // SAFETY: the page is present and writable, as the window shows, and no Rust object lies in it; `bytes` are a
-        // page's.
+        // SAFETY: the page is present and writable, as the window shows, and no Rust object lies in
+        // it; `bytes` are a page's.
         unsafe { copy(bytes.as_ptr().expose_provenance() as u32, page.address()) };
     }
 }

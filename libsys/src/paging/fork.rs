@@ -1,19 +1,34 @@
-//! How a process makes a copy of itself without copying its memory: copy-on-write, as a program.
+//! How a process makes a copy of itself without copying its memory: copy-on-write, done by the
+//! program.
+//!
+//! The kernel has no fork. It makes a child with the registers of its parent and an empty space;
+//! the parent then shares its pages with the child, and both copy a page when they first write it.
 //!
 //! 1. The kernel makes a stopped child with the parent's registers.
-//! 2. The pager, if there is one, adopts the child: what is lazy or swapped out is copied in its books.
-//! 3. The fault handler is made ready, for the parent is about to lose its own write permissions. It comes after the
-//!    steps that fail most often, so that their errors leave the parent as it was.
-//! 4. The window shows which pages are present. Runs of pages that are treated alike ([`Policy`]) become the
-//!    child's, one call for each run. Nothing depends on how much is absent.
-//! 5. The child gets a fresh exception stack and the parent's handler, and starts.
+//! 2. The pager, if there is one, adopts the child. Only the pager knows which absent pages it has
+//!    promised or paged out; it copies its records of them.
+//! 3. The parent installs the fault handler, because step 4 takes W from its own pages. This comes
+//!    after the two steps that fail most often, so that their errors leave the parent as it was.
+//! 4. The window shows which pages are present. Neighbouring pages of equal [`Policy`] are a run,
+//!    and one call shares a run with the child. The cost depends on what is present, not on the
+//!    size of the space.
+//! 5. The child gets an exception stack of its own and the parent's handler, and is started.
 //!
-//! From step 4 on, the parent writes nothing but its stack below the point of the fork, whose contents the child
-//! never looks at: anything else that it wrote might be in the child or might not.
+//! The child continues with the stack as it is when its page is shared, in step 4, but with the
+//! registers of step 1. So the trap of step 1 is made in a stack frame that does not change until
+//! the child is started: see `stub`. From step 4 on, the parent writes only to its stack below that
+//! frame, which the child never reads. A page that it wrote otherwise might be shared before or
+//! after the write.
 //!
-//! On an error the child is ended and nothing is left of it. If the error came in step 1 or 2, the parent is as it was.
-//! If it came later, the parent keeps the fault handler and its exception stack, and pages of the parent may be marked
-//! copy-on-write; its next write to each takes the mark off, by that handler.
+//! The types: [`Policy`] is what becomes of a page, decided from its entry alone; `Fork` says in
+//! which of the two processes `fork` has returned.
+//!
+//! On an error the child is ended, and nothing is left of it. If the error came in step 1 or 2, the
+//! parent is as it was. Otherwise the parent keeps the fault handler and the exception stack, and
+//! some of its pages may be marked copy-on-write; the handler clears each mark at the next write.
+//!
+//! Not done: views are not inherited, and a page of a driver's own
+//! makes the fork fail.
 
 mod policy;
 #[cfg(target_os = "none")]
@@ -23,13 +38,6 @@ pub use policy::{DECISIVE, Policy, policy};
 
 #[cfg(target_os = "none")]
 pub use live::{Fork, fork, unshare};
-
-/// `eax` of the call that the stub makes: [`abi::Syscall::ProcessCreate`].
-#[cfg(any(test, target_os = "none"))]
-const PROCESS_CREATE: u32 = abi::call::Number::ProcessCreate as u32;
-/// Word 0 of that call: with a copy of the caller's registers.
-#[cfg(any(test, target_os = "none"))]
-const COPY: u32 = 1;
 
 #[cfg(target_os = "none")]
 #[allow(unsafe_code)]
@@ -44,7 +52,7 @@ mod live {
     use crate::paging::self_map::live::window;
     use crate::paging::{checked, fault};
 
-    /// Which of the two the caller is after [`fork`].
+    /// In which of the two processes [`fork`] has returned.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     pub enum Fork {
         /// The parent.
@@ -60,13 +68,16 @@ mod live {
     ///
     /// # Errors
     /// - `OutOfProcesses`, `OutOfFrames`, `QuotaExceeded`: there is no room for a child.
-    /// - `Refused`, `PeerEnded`, `Deadlock`: the pager does not take it.
+    /// - `Refused`, `PeerEnded`, `Deadlock`: the pager does not adopt the child, has ended, or
+    ///   waits for the caller.
+    /// - `NotPermitted`: a page is a driver's own.
     pub fn fork() -> Result<Fork, Error> {
-        let child = stub::fork_through_build()?;
+        let child = stub::fork_through(complete)?;
         Ok(child.map_or(Fork::Child, |child| Fork::Parent { child }))
     }
 
-    /// Makes every page that a fork has marked copy-on-write the caller's own, so that its next write needs no frame.
+    /// Makes every page that a fork has marked copy-on-write the caller's own, so that its next
+    /// write needs no frame.
     ///
     /// # Errors
     /// `OutOfFrames`, `QuotaExceeded`: there is no frame for a copy; the pages before stay copied.
@@ -82,11 +93,18 @@ mod live {
         Ok(())
     }
 
-    /// Gives the new child all that it needs, in the parent.
-    pub(super) fn build(child: ProcessId) -> Result<(), Error> {
+    extern "C" fn complete(value: u32, child: u32) -> u32 {
+        match Error::check(value).and_then(|_| ProcessId::new(child)).and_then(build) {
+            Ok(()) => child,
+            Err(error) => error.to_wire(),
+        }
+    }
+
+    /// Completes and starts a new child; runs in the parent.
+    fn build(child: ProcessId) -> Result<(), Error> {
         let built = populate(child);
         if built.is_err() {
-            // Both can only fail if the child is gone already, which is what they are for.
+            // They fail only if the child has ended already.
             let _ = call::destroy(child, false);
             let _ = call::wait(Some(child));
         }
@@ -96,8 +114,8 @@ mod live {
     fn populate(child: ProcessId) -> Result<(), Error> {
         call::clone(child)?;
         fault::enable_copy_on_write()?;
-        // The last page of all is the exception stack, of which every process needs its own: a handler runs on it while it
-        // mends copy-on-write pages.
+        // The last page of all is the exception stack. Each process needs its own: the handler of
+        // copy-on-write pages runs on it.
         let end = Page::containing(EXCEPTION_STACK);
         let window = window();
         let runs = window.runs(Page::containing(0), end, PageRange::LIMIT, policy);
@@ -116,8 +134,9 @@ mod live {
         loop {
             let range = PageRange::new(first, left)?;
             let (from, to) = ((Target::Caller, range), (child, first));
-            // SAFETY: pages that the child may write are those that the program itself has marked *shared*. The others
-            // lose W on both sides, and the fault handler copies each before it is written.
+            // SAFETY: pages that the child may write are those that the program itself has marked
+            // *shared*. The others lose W on both sides, and the fault handler copies each before
+            // it is written.
             let walked = unsafe { call::range_share(from, to, change, both) }?;
             if walked >= left {
                 return Ok(());
@@ -126,21 +145,5 @@ mod live {
             left -= walked;
             first = range.page(walked);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use abi::Syscall;
-    use abi::call::RawCall;
-
-    #[test]
-    fn the_stub_makes_the_call_that_it_names() {
-        let expected = RawCall {
-            head: super::PROCESS_CREATE,
-            words: [super::COPY, 0, 0, 0],
-            ..RawCall::default()
-        };
-        assert_eq!(Syscall::ProcessCreate { copy: true }.encode(), expected);
     }
 }

@@ -1,9 +1,11 @@
-//! Which pages of its own a program may map and unmap without `unsafe`: those at which no Rust object lies.
+//! Which pages of its own a program may map and unmap without `unsafe`: those at which no Rust
+//! object lies.
 //!
-//! A `&u32` promises that its word stays readable and does not change. A call that puts a fresh page in place of the
-//! word's page breaks that promise, although no pointer was used. So the calls that change the caller's own mappings
-//! are `unsafe fn` in `crate::call`. Most programs need none of them: they keep what they map and unmap at addresses
-//! that Rust never uses, and for those addresses `paging::checked` has the same calls as safe functions.
+//! A `&u32` promises that its word stays readable and does not change. A call that puts a fresh
+//! page in place of the word's page breaks that promise, although no pointer was used. So the calls
+//! that change the caller's own mappings are `unsafe fn` in `crate::call`. Most programs need none
+//! of them: they keep what they map and unmap at addresses that Rust never uses, and for those
+//! addresses `paging::checked` has the same calls as safe functions.
 //!
 //! | addresses | what lies there | free |
 //! | --- | --- | --- |
@@ -14,7 +16,8 @@
 //! | up to `0xEEAF_E000` | what the program puts there | yes |
 //! | above | the stacks | no |
 //!
-//! Assumed: whoever makes a reference to a free address, which takes `unsafe`, sees to it that its page stays.
+//! Assumed: whoever makes a reference to a free address, which takes `unsafe`, sees to it that its
+//! page stays.
 
 use abi::UserPage;
 use abi::call::PageTransfer;
@@ -38,7 +41,8 @@ const fn bytes(pages: u32) -> u64 {
 /// Whether a message may take the page of `transfer` along and put another in its place.
 ///
 /// # Errors
-/// `NotPermitted`: a Rust object may lie in the page, and the transfer replaces it or lets another process write it.
+/// `NotPermitted`: a Rust object may lie in the page, and the transfer replaces it or lets another
+/// process write it.
 #[cfg_attr(
     not(target_os = "none"),
     allow(dead_code, reason = "programs send messages; tests do not")

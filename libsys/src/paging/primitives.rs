@@ -1,4 +1,5 @@
-//! The virtual-memory primitives of Appel and Li (1991) under their own names, each one load or one call.
+//! The virtual-memory primitives of Appel and Li (1991) under their own names, each one load or one
+//! call.
 //!
 //! | the paper | here | what it does |
 //! | --- | --- | --- |
@@ -7,14 +8,17 @@
 //! | PROTN | [`protn`] | so do up to 1,024 pages, with one call |
 //! | UNPROT | [`unprot`] | one page becomes writable |
 //! | DIRTY | [`dirty`], [`clean`] | which pages were written since the last `clean`: loads, no call |
-//! | MAP2 | [`map2`] | one frame at two pages, with rights of their own |
+//! | MAP2 | [`map2`] | one frame at two pages, each with its own rights |
 //!
-//! A page without any rights is one that is absent: give its frame a second page by [`map2`], then unmap the first.
+//! A page without any rights is one that is absent: give its frame a second page by [`map2`], then
+//! unmap the first.
 //!
-//! Assumed: the pages hold no Rust object that the program refers to while its rights are less than the reference's.
+//! Assumed: the pages hold no Rust object that the program refers to while its rights are less than
+//! the reference's.
 //!
-//! Not done: several handlers of one program. Copy-on-write comes before the program's handler, and the heap and the
-//! pager after it; a handler that answers [`PassOn`](crate::paging::fault::Handled::PassOn) leaves a fault to those.
+//! Not done: several handlers of one program. Copy-on-write comes before the program's handler, and
+//! the heap and the pager after it; a handler that answers
+//! [`PassOn`](crate::paging::fault::Handled::PassOn) leaves a fault to those.
 
 use abi::process::Target;
 use abi::{Error, Page, PageRange, Permissions, UserPage};
@@ -27,8 +31,8 @@ use crate::paging::self_map::live::window;
 const READ_ONLY: Change = Change { drop: Permissions::WRITE, add: Permissions::empty() };
 const WRITABLE: Change = Change { drop: Permissions::empty(), add: Permissions::WRITE };
 
-/// TRAP: has `handler` asked about every page fault that copy-on-write does not mend; `None` for no longer. It takes
-/// the place of the one before.
+/// TRAP: sets the handler of page faults, in place of the one before; `None` removes it. Writes to
+/// copy-on-write pages are handled before it is asked.
 ///
 /// # Errors
 /// `OutOfFrames`, `QuotaExceeded`: there is no frame for the exception stack.
@@ -45,10 +49,12 @@ pub fn prot1(page: UserPage) -> Result<(), Error> {
     checked::page_protect(Target::Caller, page, READ_ONLY).map(drop)
 }
 
-/// PROTN: makes all present pages of a range read-only, and clean. Cheaper for each page than [`prot1`].
+/// PROTN: makes all present pages of a range read-only, and clean. Cheaper for each page than
+/// [`prot1`].
 ///
 /// # Errors
-/// See [`Syscall::RangeProtect`](crate::Syscall::RangeProtect); for pages of the caller's own there are none.
+/// See [`Syscall::RangeProtect`](crate::Syscall::RangeProtect); for pages of the caller's own there
+/// are none.
 #[inline(always)]
 pub fn protn(pages: PageRange) -> Result<(), Partial> {
     checked::range_protect(Target::Caller, pages, READ_ONLY).map(drop)
@@ -57,14 +63,15 @@ pub fn protn(pages: PageRange) -> Result<(), Partial> {
 /// UNPROT: makes a page writable, and clean.
 ///
 /// # Errors
-/// `NotMapped`: nothing is present there. `NotPermitted`: the page came from another space without W, and its frame has another mapping.
+/// `NotMapped`: nothing is present there. `NotPermitted`: the page came from another space without
+/// W, and its frame has another mapping.
 #[inline(always)]
 pub fn unprot(page: UserPage) -> Result<(), Error> {
     checked::page_protect(Target::Caller, page, WRITABLE).map(drop)
 }
 
-/// DIRTY: calls `each` with the pages of a range that were written since they were made or last made clean, in order.
-/// It makes no call of the kernel.
+/// DIRTY: calls `each` with the pages of a range that were written since they were made or last
+/// made clean, in order. It makes no call of the kernel.
 pub fn dirty(pages: PageRange, mut each: impl FnMut(Page)) {
     let first = pages.first().page();
     for (group, bits) in window().dirty(first, first.plus(pages.pages())) {
@@ -76,8 +83,8 @@ pub fn dirty(pages: PageRange, mut each: impl FnMut(Page)) {
     }
 }
 
-/// The other half of DIRTY: makes all pages of a range clean. A write between [`dirty`] and this is lost to the next
-/// `dirty`; only a fault handler could be the writer.
+/// The other half of DIRTY: makes all pages of a range clean. The next [`dirty`] does not see a
+/// write that comes between the last one and this. Only a fault handler could make such a write.
 ///
 /// # Errors
 /// As [`protn`].
@@ -85,11 +92,11 @@ pub fn clean(pages: PageRange) -> Result<(), Partial> {
     checked::range_protect(Target::Caller, pages, Change::NONE).map(drop)
 }
 
-/// MAP2: has the frame behind `page` appear at `second` as well, with these permissions there.
+/// MAP2: maps the frame behind `page` at `second` as well, with these permissions there.
 ///
 /// # Errors
-/// `NotMapped`: nothing is present at `page`. `NotPermitted`: W is asked for, and `page` lacks it. `OutOfFrames`,
-/// `QuotaExceeded`: there is no frame for a table.
+/// `NotMapped`: nothing is present at `page`. `NotPermitted`: W is asked for, and `page` lacks it.
+/// `OutOfFrames`, `QuotaExceeded`: there is no frame for a table.
 pub fn map2(page: UserPage, second: UserPage, permissions: Permissions) -> Result<(), Error> {
     checked::page_map((Target::Caller, page), (Target::Caller, second), permissions)
 }

@@ -1,6 +1,6 @@
-//! What a process means to have where: a map of regions, and what it says to a page fault.
+//! The regions of a process, and the decision about a page fault in them.
 //!
-//! Pure: whoever serves the faults (the process's own handler, or a pager) asks [`Regions::decide`] and then acts.
+//! Pure: the process's own fault handler, or its pager, asks [`Regions::decide`] and then acts.
 //!
 //! Not done: splitting and merging; regions are whole, and there are few.
 
@@ -24,7 +24,8 @@ pub enum Kind {
         /// The process may write them.
         writable: bool,
     },
-    /// A stack that grows downwards: as `DemandZero`, except for its lowest page, which stays a guard.
+    /// A stack that grows downwards: as `DemandZero`, except for its lowest page, which stays a
+    /// guard.
     Stack,
     /// Never anything: an access is a bug of the program, and ends it.
     Guard,
@@ -86,7 +87,7 @@ pub enum RegionError {
     Full,
 }
 
-/// What is to be done about a fault.
+/// What to do about a fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Decision {
     /// Map a zeroed, writable page.
@@ -111,7 +112,8 @@ pub enum Refusal {
     Guard,
     /// A write where the process may only read.
     ReadOnly,
-    /// The page is there, and was not taken away by the one who asks: some other policy's doing.
+    /// The page is present. The region map explains no such fault: another policy has protected the
+    /// page.
     Present,
 }
 
@@ -139,7 +141,8 @@ impl<const N: usize> Regions<N> {
     /// Adds a region.
     ///
     /// # Errors
-    /// `Overlap`, `Full`: as their names say; nothing was changed.
+    /// `Overlap`: it overlaps a region of the map. `Full`: the map has `N` regions. Nothing was
+    /// changed.
     pub const fn add(&mut self, region: Region) -> Result<(), RegionError> {
         let mut free = None;
         let mut index = 0;

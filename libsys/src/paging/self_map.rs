@@ -1,14 +1,29 @@
-//! What a process sees of page tables, its own and those that it views: typed reading by ordinary loads.
+//! How a process reads page tables, its own and those that it views, by ordinary loads.
 //!
-//! A directory entry comes first, always: the window page of a table exists only if the directory entry does, and
-//! can be read only if that entry carries U. A load then gives a snapshot; calls check everything again.
+//! One directory entry of every process points back at the directory, without W. Through it the
+//! process finds all its tables in 4 MiB of its own space, the *window*: the entry of page `p` is
+//! the word at `UVPT + 4 * p` ([`abi::self_map`] has the arithmetic). A *view* is the same 4 MiB of
+//! another process.
 //!
-//! - [`TableReader`]: where entries come from: the live tables, or a model in tests.
-//! - [`Window`]: the entries, by page.
-//! - [`Present`], [`Runs`]: walks that cost a load for each absent table, not 1,024, and step over absent entries of
-//!   either level 32 or eight at a time.
+//! The order of a read is always the same: first the directory entry, then the leaf. The window
+//! page of a table exists only if the directory entry is present, and can be read only if that
+//! entry carries U; otherwise the load is a page fault. A load gives a snapshot. The kernel does
+//! not believe it: each call checks the tables again.
 //!
-//! Not done: 4 MiB pages (the kernel makes none; they are told apart, [`Step::Large`], not descended into).
+//! The types:
+//!
+//! - [`TableReader`] is where words come from: the live tables, or a model in tests.
+//! - [`Window`] finds the entry of a page, and [`Step`] says how far the translation could be
+//!   followed.
+//! - [`Present`], [`Dirty`] and [`Runs`] walk over pages. A space has 786,432 pages, of which few
+//!   are present, so a walk looks at 32 entries of either level together, or at eight, and steps
+//!   over them if none is present. An absent table costs one load and not 1,024.
+//!
+//! Assumed: the tables of a living process are not freed, so a table that a walk has entered stays.
+//! Entries may change during a walk, by a fault handler or, in a view, by the other process.
+//!
+//! Not done: 4 MiB pages. The kernel makes none; [`Step::Large`] names them, and walks do not enter
+//! them.
 
 #[cfg(target_os = "none")]
 pub mod live;
@@ -18,7 +33,8 @@ use abi::{Entry, EntryFlags, Page, Slot, ViewSlot};
 
 /// Reads the words of a self map.
 pub trait TableReader {
-    /// The word at `address`, a multiple of 4 in the self map's 4 MiB; its page is one that can be read.
+    /// The word at `address`, a multiple of 4 in the self map's 4 MiB; its page is one that can be
+    /// read.
     fn word(&self, address: u32) -> u32;
 
     /// Bit `i`: D is set in word `i` of the 32 from `address` on, a multiple of 128.
@@ -29,8 +45,8 @@ pub trait TableReader {
         })
     }
 
-    /// The bits in which any of `WORDS` words is not like `model`: a power of two, at most 1,024. `address` is a multiple of
-    /// what they take.
+    /// The bits in which any of `WORDS` words is not like `model`: a power of two, at most 1,024.
+    /// `address` is a multiple of what they take.
     fn unlike<const WORDS: u32>(&self, address: u32, model: u32) -> u32 {
         (0..WORDS).fold(0, |bits, index| bits | (self.word(address + 4 * index) ^ model))
     }
@@ -45,7 +61,7 @@ pub trait TableReader {
 /// Pages that [`Window::dirty`] looks at together.
 const DIRTY_GROUP: u32 = 32;
 
-/// What stands where a page's translation ends.
+/// How far the translation of a page can be followed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     /// The directory entry is absent: there is no table.
@@ -54,7 +70,7 @@ pub enum Step {
     Hidden(Entry),
     /// The directory entry is a 4 MiB page.
     Large(Entry),
-    /// The directory entry is a view: what lies below is another process's, and no page of this one.
+    /// The directory entry is a view: the tables below are another process's.
     View(Entry),
     /// The leaf in the page's table: present or not.
     Leaf(Entry),
@@ -75,7 +91,8 @@ impl<R: TableReader> Window<R> {
         Self { slot, directory: slot, reader }
     }
 
-    /// The tables that a view shows: its directory lies where the other process's own window has it.
+    /// The tables that a view shows: its directory lies where the other process's own window has
+    /// it.
     pub const fn of_view(view: ViewSlot, reader: R) -> Self {
         Self { slot: view.slot(), directory: Slot::WINDOW, reader }
     }
@@ -113,7 +130,8 @@ impl<R: TableReader> Window<R> {
         }
     }
 
-    /// The present pages from `first` up to, but not with, `end`. What views show is not among them.
+    /// The present pages from `first` up to, but not with, `end`. What views show is not among
+    /// them.
     pub fn present(&self, first: Page, end: Page) -> Present<'_, R> {
         Present { window: self, next: first.number(), table_end: 0, end: end.number() }
     }
@@ -123,16 +141,17 @@ impl<R: TableReader> Window<R> {
         self.present(Page::containing(0), Page::containing(USER_TOP))
     }
 
-    /// The dirty pages from `first` up to, but not with, `end`, 32 at a time: a page whose number is a multiple of 32,
-    /// and bit `i` for the page `i` further on. Groups without a dirty page are left out.
+    /// The dirty pages from `first` up to, but not with, `end`, 32 at a time: a page whose number
+    /// is a multiple of 32, and bit `i` for the page `i` further on. Groups without a dirty page
+    /// are left out.
     pub fn dirty(&self, first: Page, end: Page) -> Dirty<'_, R> {
         let next = first.number() / DIRTY_GROUP * DIRTY_GROUP;
         let present = Present { window: self, next, table_end: 0, end: end.number() };
         Dirty { present, asked: u32::MAX << (first.number() % DIRTY_GROUP) }
     }
 
-    /// Neighbouring present pages of equal policy, from `first` up to, but not with, `end`. Pages for which
-    /// `policy` says `None` are in no run. No run is longer than `limit` pages.
+    /// Neighbouring present pages of equal policy, from `first` up to, but not with, `end`. Pages
+    /// for which `policy` says `None` are in no run. No run is longer than `limit` pages.
     pub fn runs<P, F>(&self, first: Page, end: Page, limit: u32, policy: F) -> Runs<'_, R, P, F>
     where
         P: Copy + PartialEq,
@@ -169,7 +188,8 @@ impl<R: TableReader> Window<R> {
 pub struct Present<'a, R> {
     window: &'a Window<R>,
     next: u32,
-    /// The page after the table that was last entered. Tables of a process stay for as long as it lives.
+    /// The page after the table that was last entered. Tables of a process stay for as long as it
+    /// lives.
     table_end: u32,
     end: u32,
 }
@@ -331,14 +351,15 @@ pub struct Runs<'a, R, P, F> {
 }
 
 impl<R: TableReader, P, F> Runs<'_, R, P, F> {
-    /// The same, where entries that agree in these bits have the same policy, wherever they are: it is then asked once
-    /// for a run.
+    /// The same, where entries that agree in these bits have the same policy, wherever they are: it
+    /// is then asked once for a run.
     #[must_use]
     pub fn alike_in(self, bits: EntryFlags) -> Self {
         Self { alike: Some(bits | EntryFlags::PRESENT), ..self }
     }
 
-    /// Extends a run that ends before the next page by the pages under the same table that are like its last one.
+    /// Extends a run that ends before the next page by the pages under the same table that are like
+    /// its last one.
     #[inline(always)]
     fn extend(&mut self, run: &mut Run<P>, last: Entry) {
         let Some(alike) = self.alike else { return };
@@ -404,7 +425,8 @@ mod tests {
     use std::cell::Cell;
     use std::collections::BTreeMap;
 
-    /// Tables by directory index, the directory among them at the slot; reading any other page is a page fault.
+    /// Tables by directory index, the directory among them at the slot; reading any other page is a
+    /// page fault.
     struct Model {
         slot: Slot,
         tables: BTreeMap<u32, Vec<u32>>,
@@ -535,7 +557,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backed_page_is_a_leaf_but_not_present() {
+    fn a_paged_out_page_is_a_leaf_but_not_present() {
         let mut model = Model::new(Slot::WINDOW);
         model.map(0x1000, 0x200);
         let page = Page::containing(0x1000);
@@ -550,7 +572,8 @@ mod tests {
         let pages: Vec<u32> =
             model.window().present_user().map(|(page, _)| page.address()).collect();
         assert_eq!(pages, [0x80_0000]);
-        // Where there is something, a large group is read again: group by group, and a group entry by entry.
+        // Where there is something, a large group is read again: group by group, and a group entry
+        // by entry.
         assert!(model.loads.get() <= 0x3C0 + 1024 + 3 * 32 + 8, "{} loads", model.loads.get());
     }
 

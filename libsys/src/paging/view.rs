@@ -1,10 +1,12 @@
-//! How a parent or pager sees the page tables of a process: a view, read like the own window.
+//! How a parent or pager sees the page tables of a process: a view, read like its own window.
 //!
-//! A view costs no memory and shows the tables as they are at each load. When there is nothing left to see (the process
-//! has ended, views something itself, or is no longer the viewer's child or client) every entry reads as absent, in the
-//! middle of a walk too: whoever has finished a walk asks [`View::is_live`] whether to believe it.
+//! A view costs no memory and shows the tables as they are at each load. It is lost when the
+//! process ends, views something itself, or is no longer the viewer's child or client. Every entry
+//! of a lost view reads as absent. This may happen in the middle of a walk; so the viewer asks
+//! [`View::is_live`] after the walk, and discards what it saw if the view is lost.
 //!
-//! Not done: views are not inherited. A forked child that reads its copy of a [`View`] meets a page fault.
+//! Not done: views are not inherited. A forked child that reads its copy of a [`View`] meets a page
+//! fault.
 
 use core::ops::Range;
 
@@ -16,7 +18,8 @@ use crate::paging::checked;
 use crate::paging::self_map::Window;
 use crate::paging::self_map::live::{Live, viewed, window};
 
-/// `0x3800_0000  PDE 0x0E0` to `0x4000_0000  PDE 0x100`: directory entries that programs leave to [`View::of`].
+/// `0x3800_0000  PDE 0x0E0` to `0x4000_0000  PDE 0x100`: directory entries that programs leave to
+/// [`View::of`].
 pub const VIEWS: Range<u32> = 0x0E0..0x100;
 
 /// A view of another process's page tables, which ends when this is dropped.
@@ -52,7 +55,8 @@ impl View {
         &self.window
     }
 
-    /// Does it show anything? The directory of a process is never empty, since it holds the process's own window.
+    /// Whether the view is not lost. The directory of a process is never empty, because it holds
+    /// the process's own window.
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.window.directory_entry(Slot::WINDOW.index()).is_present()
@@ -67,7 +71,7 @@ impl View {
 
 impl Drop for View {
     fn drop(&mut self) {
-        // It can only fail if there is no view any more, which is what this is for.
+        // It fails only if there is no view any more.
         let _ = call::view_detach(self.slot);
     }
 }

@@ -1,4 +1,4 @@
-//! Where programs come from: the boot archive, in processes that have it mapped.
+//! The boot archive, from which programs are loaded, in processes that have it mapped.
 #![allow(unsafe_code)]
 
 use abi::format::elf::BOOT_ARCHIVE_END;
@@ -12,7 +12,8 @@ use crate::paging::self_map::live::window;
 
 /// The boot archive; `None` if this process does not have it.
 ///
-/// The kernel gives it to init, read-only; init gives it to whom it trusts to load programs ([`share`]).
+/// The kernel maps it, read-only, into init. init shares it with the pager and with programs that
+/// load others ([`share`]).
 #[must_use]
 pub fn boot_archive() -> Option<Archive<'static>> {
     let pages = pages();
@@ -20,8 +21,9 @@ pub fn boot_archive() -> Option<Archive<'static>> {
         return None;
     }
     let start = core::ptr::with_exposed_provenance::<u8>(BOOT_ARCHIVE as usize);
-    // SAFETY: so many pages from BOOT_ARCHIVE on are present, as the window shows, and nothing unmaps or writes
-    // them: the kernel maps them read-only and sealed, and this library only ever shares them.
+    // SAFETY: so many pages from BOOT_ARCHIVE on are present, as the window shows, and nothing
+    // unmaps or writes them: the kernel maps them read-only and sealed, and this library only ever
+    // shares them.
     let bytes = unsafe { core::slice::from_raw_parts(start, (pages * PAGE_SIZE) as usize) };
     Some(Archive::new(bytes))
 }
@@ -63,7 +65,8 @@ pub fn share(child: ProcessId) -> Result<(), Error> {
     while left > 0 {
         let range = PageRange::new(first, left.min(PageRange::LIMIT))?;
         let (from, to) = ((Target::Caller, range), (child, first));
-        // SAFETY: the pages are read-only and sealed, so the child cannot write them either; nothing changes here.
+        // SAFETY: the pages are read-only and sealed, so the child cannot write them either;
+        // nothing changes here.
         let walked = unsafe { call::range_share(from, to, Change::NONE, false) }?;
         left -= walked;
         first = UserPage::new(first.address() + walked * PAGE_SIZE)?;

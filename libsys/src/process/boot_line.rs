@@ -1,11 +1,12 @@
 //! What the kernel's command line says to init: which program to run, if not the shell.
 //!
-//! The words before `run=` are `abi::boot_line`'s. What follows `run=` is a command, with quotes as in the shell;
-//! [`crate::process::command_line`] splits it.
+//! The words before `run=` are `abi::boot_line`'s. What follows `run=` is a command, with quotes as
+//! in the shell; [`crate::process::command_line`] splits it.
 
 use abi::boot_line::{RUN, words};
 
-/// The command after `run=`, which takes the rest of the line; `None` without it, or if nothing follows.
+/// The command after `run=`, which takes the rest of the line; `None` without it, or if nothing
+/// follows.
 #[must_use]
 pub fn command_to_run(line: &str) -> Option<&str> {
     let start = line

@@ -1,4 +1,5 @@
-//! How a program is started: a blank child, its memory or a pager's promise of it, a stack, registers.
+//! How a program is started: a blank child gets its memory (or a pager that will map it), a stack
+//! and registers.
 
 use core::fmt;
 
@@ -54,21 +55,16 @@ impl fmt::Display for SpawnError {
 
 impl core::error::Error for SpawnError {}
 
-/// Who serves the page faults of a new process.
+/// The pager of a new process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Pager {
     /// The caller's own pager, if it has one.
     Inherited,
-    /// The one with this id; or nobody.
+    /// The one with this id; or none.
     Given(Option<ProcessId>),
 }
 
-/// A program to be started, and how.
-///
-/// ```ignore
-/// let child = Command::new("walk").args(&["0xef7bd000"]).spawn()?;
-/// let ended = libsys::process::wait(Some(child))?;
-/// ```
+/// A program to be started, and how. `userland/programs/shell` starts every command by one.
 #[derive(Clone, Copy, Debug)]
 pub struct Command<'a> {
     name: &'a str,
@@ -102,8 +98,8 @@ impl<'a> Command<'a> {
         self
     }
 
-    /// Under this pager. With `None` the program is loaded at once, for which the caller needs the boot archive, and
-    /// serves its own faults.
+    /// Under this pager. With `None` the program is loaded at once, for which the caller needs the
+    /// boot archive, and serves its own faults.
     #[must_use]
     pub const fn pager(mut self, pager: Option<ProcessId>) -> Self {
         self.pager = Pager::Given(pager);
@@ -117,15 +113,15 @@ impl<'a> Command<'a> {
         self
     }
 
-    /// As a driver, which the caller has to be one for.
+    /// As a driver. The caller must be a driver itself.
     #[must_use]
     pub const fn driver(mut self) -> Self {
         self.driver = true;
         self
     }
 
-    /// As the owner of the console from its first instruction on: Ctrl-C interrupts it. The caller has to own the console,
-    /// unless nobody does.
+    /// As the owner of the console from its first instruction on: Ctrl-C interrupts it. The caller
+    /// must own the console, or no process does.
     #[must_use]
     pub const fn owning_console(mut self) -> Self {
         self.console = true;
@@ -180,7 +176,8 @@ impl<'a> Command<'a> {
             child,
             &UserRegisters { eip: entry, esp, ..UserRegisters::default() },
         )?;
-        // Before the child runs: afterwards it may have exited, and would no longer be there to become the owner.
+        // Before the child runs: afterwards it may have exited, and would no longer be there to
+        // become the owner.
         if self.console {
             call::set_console_owner(Some(Target::Process(child)))?;
         }

@@ -1,10 +1,11 @@
 //! How a line that somebody typed becomes a program's name and its arguments.
 //!
-//! The shell, init (for `run=`) and the tool that boots the machine (for `--run`) split with the same function, so a
-//! command means the same everywhere. White space separates words. Between `'` and `'` every character stands for
-//! itself; between `"` and `"` every character but `\`. A `\` outside single quotes takes the next character as it
-//! is. Unlike in POSIX shells that also holds for every character within double quotes, because GRUB writes a
-//! command line so when it hands it to a kernel. There are no variables, patterns, pipes or comments.
+//! The shell, init (for `run=`) and the tool that boots the machine (for `--run`) split with the
+//! same function, so a command means the same everywhere. White space separates words. Between `'`
+//! and `'` every character stands for itself; between `"` and `"` every character but `\`. A `\`
+//! outside single quotes takes the next character as it is. Unlike in POSIX shells that also holds
+//! for every character within double quotes, because GRUB writes a command line so when it hands it
+//! to a kernel. There are no variables, patterns, pipes or comments.
 
 use alloc::string::String;
 use alloc::vec::Vec;

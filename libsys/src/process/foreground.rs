@@ -7,7 +7,7 @@ use crate::call::{self, Ended};
 use crate::process::info;
 use crate::service::message::{Event, next_event};
 
-/// How a program in the foreground came to its end.
+/// How a program in the foreground has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Finished {
     /// By itself, by an exception, or by another process.
@@ -16,8 +16,8 @@ pub enum Finished {
     Interrupted,
 }
 
-/// Waits for the end of a child; ends it with its whole subtree when Ctrl-C comes, for which the caller has to own
-/// the console. What else arrives meanwhile goes to `other`.
+/// Waits for the end of a child; ends it with its whole subtree when Ctrl-C comes, for which the
+/// caller has to own the console. What else arrives meanwhile goes to `other`.
 ///
 /// # Errors
 /// `NoChild`: it is no child of the caller's.
@@ -42,9 +42,10 @@ pub fn attend(child: ProcessId, mut other: impl FnMut(Event)) -> Result<Finished
     }
 }
 
-/// Ends all living children of the caller with their descendants, waits until their memory is free, and says how many
-/// children these were. A caller that starts one program at a time, and nothing else, ends so what a program has left
-/// behind: the children of a process that ends become its parent's.
+/// Ends all living children of the caller with their descendants, waits until their memory is free,
+/// and returns how many children these were. The children of a process that ends become its
+/// parent's. So a caller that starts one program at a time ends in this way what the program has
+/// left behind.
 pub fn end_all_children() -> u32 {
     let me = call::identity().id.bits();
     let mut ended = 0;
@@ -65,7 +66,7 @@ pub fn end_all_children() -> u32 {
             break;
         }
     }
-    // Nobody is told of the end of an adopted child.
+    // The end of an adopted child is no message, so the caller looks for it.
     while info::processes().any(|child| child.parent == me && child.status == Status::Dying as u32)
     {
         call::sleep(1);

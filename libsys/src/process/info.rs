@@ -1,4 +1,4 @@
-//! What everyone may look up without a call: the read-only tables about processes and frames.
+//! Process info and frame counts, which every process reads from two tables without a call.
 #![allow(unsafe_code)]
 
 use abi::layout::{PROCESSES, UENVS, UPAGES};
@@ -17,34 +17,35 @@ pub fn slot(index: u32) -> ProcessInfo {
     assert!(index < PROCESSES, "there are 1,024 process slots");
     let record =
         core::ptr::with_exposed_provenance::<ProcessInfo>(ProcessInfo::address(index) as usize);
-    // SAFETY: the kernel maps the whole table of 1,024 records, read-only, in every space; a record is aligned to 4
-    // bytes like the table, and any bits are one. Volatile, because the kernel changes it.
+    // SAFETY: the kernel maps the whole table of 1,024 records, read-only, in every space; a record
+    // is aligned to 4 bytes like the table, and any bits are one. Volatile, because the kernel
+    // changes it.
     unsafe { record.read_volatile() }
 }
 
 /// The records of all slots that hold a process.
 pub fn processes() -> impl Iterator<Item = ProcessInfo> {
-    (0..PROCESSES).map(slot).filter(|facts| facts.status != Status::Free as u32)
+    (0..PROCESSES).map(slot).filter(|info| info.status != Status::Free as u32)
 }
 
 /// The record of a process; `None` if the id is stale.
 #[must_use]
 pub fn process(id: ProcessId) -> Option<ProcessInfo> {
-    let facts = slot(id.index());
-    (facts.id == id.bits() && facts.status != Status::Free as u32).then_some(facts)
+    let info = slot(id.index());
+    (info.id == id.bits() && info.status != Status::Free as u32).then_some(info)
 }
 
 /// Whether a process runs at this moment: on a machine with one CPU, whether it is the caller.
 #[must_use]
 pub fn runs_now(id: ProcessId) -> bool {
-    let facts = slot(id.index());
-    facts.id == id.bits() && facts.status == Status::Running as u32
+    let info = slot(id.index());
+    info.id == id.bits() && info.status == Status::Running as u32
 }
 
-/// What the status of a record is called.
+/// The name of a record's status.
 #[must_use]
-pub const fn status_name(facts: &ProcessInfo) -> &'static str {
-    match facts.status {
+pub const fn status_name(info: &ProcessInfo) -> &'static str {
+    match info.status {
         0 => "free",
         1 => "dying",
         2 => "runnable",
@@ -54,7 +55,8 @@ pub const fn status_name(facts: &ProcessInfo) -> &'static str {
     }
 }
 
-/// How many mappings a frame has: by a load where UPAGES reaches, else by a call. `None`: it is not RAM.
+/// How many mappings a frame has: by a load where UPAGES reaches, else by a call. `None`: it is not
+/// RAM.
 #[must_use]
 pub fn frame_references(frame: Frame) -> Option<u32> {
     let public = FrameRecord::address(frame.number()).filter(|address| {
@@ -72,8 +74,9 @@ fn load(address: u32) -> FrameRecord {
         (UPAGES..UPAGES + abi::layout::TABLE_SPAN).contains(&address) && address.is_multiple_of(8)
     );
     let record = core::ptr::with_exposed_provenance::<FrameRecord>(address as usize);
-    // SAFETY: `address` is an aligned record of UPAGES, as asserted, in a page that the caller has found present;
-    // the kernel never unmaps pages of that table, and any bits are a record. Volatile, because the kernel changes it.
+    // SAFETY: `address` is an aligned record of UPAGES, as asserted, in a page that the caller has
+    // found present; the kernel never unmaps pages of that table, and any bits are a record.
+    // Volatile, because the kernel changes it.
     unsafe { record.read_volatile() }
 }
 

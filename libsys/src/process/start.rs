@@ -1,4 +1,5 @@
-//! How a program begins: from the first instruction to its `main`, and from there to its exit status.
+//! How a program begins: from the first instruction to its `main`, and from there to its exit
+//! status.
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;
@@ -10,12 +11,12 @@ use crate::call;
 use crate::paging::fault;
 use crate::runtime::logger;
 
-/// Names the function with which a program begins: `libsys::main!(main);`. It takes nothing and returns a
-/// [`Status`].
+/// Names the function with which a program begins: `libsys::main!(main);`. It takes nothing and
+/// returns a [`Status`].
 ///
-/// A program that is declared so takes no arguments: with any, it ends at once with its usage line and [`USAGE`], so
-/// that nobody believes in an argument that was never read. `libsys::main!(main, arguments);` declares a program that
-/// reads [`args`], and refuses by itself those that it does not understand.
+/// A program that is declared so takes no arguments. With any, it ends at once with its usage line
+/// and [`USAGE`]: a user sees that the argument was not read. `libsys::main!(main, arguments);`
+/// declares a program that reads [`args`], and refuses by itself those that it does not understand.
 #[macro_export]
 macro_rules! main {
     ($main:path) => {
@@ -96,11 +97,13 @@ pub fn args() -> impl ExactSizeIterator<Item = &'static str> {
 
 fn argument(argv: u32, index: u32) -> &'static str {
     let pointer = core::ptr::with_exposed_provenance::<u32>((argv + 4 * index) as usize);
-    // SAFETY: whoever made this process put `argc` aligned addresses at `argv`, on its first stack page, and nothing
-    // writes there afterwards: the stack grows away from it. That is the contract of a start (ARCHITECTURE.md).
+    // SAFETY: the kernel or the parent has put `argc` aligned addresses at `argv`, on the first
+    // stack page, and nothing writes there afterwards: the stack grows downwards from there. That
+    // is how a program is started (ARCHITECTURE.md).
     let string = unsafe { pointer.read() };
     let string = core::ptr::with_exposed_provenance::<core::ffi::c_char>(string as usize);
-    // SAFETY: as above: each address is that of a string that ends in a zero byte, on the same page.
+    // SAFETY: as above: each address is that of a string that ends in a zero byte, on the same
+    // page.
     let string = unsafe { core::ffi::CStr::from_ptr(string) };
     string.to_str().unwrap_or("")
 }
@@ -122,8 +125,8 @@ extern "C" fn libsys_start(count: u32, argv: u32) -> ! {
     call::exit(libsys_main())
 }
 
-// From the kernel or the parent: esp is USER_STACK_TOP if there are no arguments; else it points at argc, and argv is
-// above that. All else is 0 and does not matter. A zero ebp ends backtraces.
+// From the kernel or the parent: esp is USER_STACK_TOP if there are no arguments; else it points at
+// argc, and argv is above that. All else is 0 and does not matter. A zero ebp ends backtraces.
 global_asm!(
     "    .pushsection .text._start, \"ax\", @progbits",
     "    .global _start",

@@ -16,10 +16,12 @@ use abi::layout::{PAGE_SIZE, USER_STACK_TOP};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TooLong;
 
-/// Fills the zeroed page that will lie below [`USER_STACK_TOP`]; returns the stack pointer, a multiple of 4.
+/// Fills the zeroed page that will lie below [`USER_STACK_TOP`]; returns the stack pointer, a
+/// multiple of 4.
 ///
 /// # Errors
-/// `TooLong`: the arguments take more than half of the page, and the program would begin without a stack.
+/// `TooLong`: the arguments take more than half of the page, and the program would begin without a
+/// stack.
 pub fn start_stack<'a, I>(page: &mut [u8; PAGE_SIZE as usize], arguments: I) -> Result<u32, TooLong>
 where
     I: Iterator<Item = &'a str> + Clone,

@@ -1,8 +1,10 @@
-//! How instructions are counted: by the time-stamp counter, which under QEMU's `-icount shift=0` is one a tick.
+//! How instructions are counted: by the time-stamp counter, which under QEMU's `-icount shift=0` is
+//! one a tick.
 //!
-//! There virtual time passes by instructions, 1 ns each, and the counter shows virtual time in nanoseconds. That this
-//! is so is not believed but tried ([`unit()`]); elsewhere the counter shows cycles. Each iteration of a `rep`
-//! instruction counts one, and so do `int`, `iretd`, INVLPG and a load of CR3, so flushes are told beside them.
+//! There virtual time passes by instructions, 1 ns each, and the counter shows virtual time in
+//! nanoseconds. [`unit()`] tries whether this is so; on other machines the counter shows cycles.
+//! Each iteration of a `rep` instruction counts one, and so do `int`, `iretd`, INVLPG and a load of
+//! CR3; so flushes are counted separately.
 #![allow(unsafe_code)]
 
 use core::arch::asm;
@@ -17,7 +19,8 @@ const INSTRUCTIONS: u32 = 2 * TURNS + 1;
 #[inline(always)]
 pub fn now() -> u32 {
     let low: u32;
-    // SAFETY: every program may read the counter (CR4.TSD is clear). No `nomem`: loads and stores stay where they are.
+    // SAFETY: every program may read the counter (CR4.TSD is clear). No `nomem`: loads and stores
+    // stay where they are.
     unsafe { asm!("rdtsc", out("eax") low, out("edx") _, options(nostack, preserves_flags)) };
     low
 }

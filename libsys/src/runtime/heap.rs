@@ -1,4 +1,4 @@
-//! Where `alloc` gets its memory: 256 MiB of demand-zero pages, kept by the `talc` allocator.
+//! The heap: 256 MiB of demand-zero pages, which the `talc` allocator gives to `alloc`.
 //!
 //! A page costs a frame from its first touch on; freed memory stays with the process.
 #![allow(unsafe_code)]
@@ -18,8 +18,8 @@ use crate::paging::self_map::live::window;
 
 #[global_allocator]
 static HEAP: TalcLock<OneThread, Claim> = TalcLock::new(
-    // SAFETY: the region from HEAP_START to HEAP_END is the heap's alone in the memory map, and whoever serves the
-    // process's faults (its pager, or its own handler) backs any page of it with zeros.
+    // SAFETY: the region from HEAP_START to HEAP_END is the heap's alone in the memory map, and the
+    // process's pager, or its own fault handler, maps zeros at any page of it that is touched.
     unsafe {
         Claim::new(
             core::ptr::without_provenance_mut(HEAP_START as usize),
@@ -28,12 +28,12 @@ static HEAP: TalcLock<OneThread, Claim> = TalcLock::new(
     },
 );
 
-/// Makes heap memory present before it is touched, so that a process that serves its own faults does not end for want of
-/// a frame.
+/// Makes heap memory present before it is touched, so that a process that serves its own faults
+/// does not end for want of a frame.
 ///
 /// # Errors
-/// `NotPermitted`: the bytes are not all the heap's, or a pager has a page of them. `OutOfFrames`, `QuotaExceeded`: pages
-/// before the one that failed stay.
+/// `NotPermitted`: the bytes are not all the heap's, or a pager has a page of them. `OutOfFrames`,
+/// `QuotaExceeded`: pages before the one that failed stay.
 pub fn commit(address: usize, bytes: usize) -> Result<(), Error> {
     let heap = HEAP_START as usize..HEAP_END as usize;
     if !heap.contains(&address) || bytes > heap.end - address {
@@ -45,8 +45,8 @@ pub fn commit(address: usize, bytes: usize) -> Result<(), Error> {
         match window().walk(page.page()) {
             Step::Leaf(leaf) if leaf.is_present() => {}
             Step::NoTable(_) | Step::Leaf(Entry::ABSENT) => {
-                // SAFETY: the page is absent and has no marks, so it has no contents yet: zeros are what its first touch
-                // would find.
+                // SAFETY: the page is absent and has no marks, so it has no contents yet: zeros are
+                // what its first touch would find.
                 unsafe { call::page_allocate(Target::Caller, page, Permissions::WRITE) }?;
             }
             Step::Leaf(_) | Step::Hidden(_) | Step::Large(_) | Step::View(_) => {
@@ -57,11 +57,12 @@ pub fn commit(address: usize, bytes: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// The lock of a process with one thread. It can only be taken already if a fault handler allocates while the
-/// program does, and waiting would be for ever: that is a bug, and panics.
+/// The lock of a process with one thread. If it is taken already, a fault handler allocates while
+/// the program does. Waiting would never end, so that bug panics.
 struct OneThread(AtomicBool);
 
-// SAFETY: `lock` returns only when it has changed the flag from free to taken, so there is one holder at a time.
+// SAFETY: `lock` returns only when it has changed the flag from free to taken, so there is one
+// holder at a time.
 unsafe impl talc::lock_api::RawMutex for OneThread {
     #[allow(clippy::declare_interior_mutable_const)]
     const INIT: Self = Self(AtomicBool::new(false));

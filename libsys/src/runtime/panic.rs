@@ -1,4 +1,5 @@
-//! What happens when a program panics: one line that says who, where and why; then exit status 101.
+//! What happens when a program panics: one line with the process, the place and the message; then
+//! exit status 101.
 
 use core::panic::PanicInfo;
 

@@ -1,4 +1,5 @@
-//! How a program prints: formatted into a buffer on the stack, one console call for each full buffer.
+//! How a program prints: formatted into a buffer on the stack, one console call for each full
+//! buffer.
 //!
 //! A line of up to 256 bytes is one call, so lines of several processes do not mix.
 

@@ -1,5 +1,5 @@
-//! Numbers in the columns of a table: one that is too wide for its column is shown in thousands, millions or
-//! thousands of millions, so that the line does not get wider.
+//! Numbers in the columns of a table: one that is too wide for its column is shown in thousands,
+//! millions or thousands of millions, so that the line does not get wider.
 
 use core::fmt;
 

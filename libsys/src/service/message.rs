@@ -1,18 +1,18 @@
-//! What arrived: a message taken apart by its kind, with types instead of words.
+//! Received messages by their kind, with types in place of words.
 
 use abi::fault::Access;
 use abi::message::{Kind, Message, Reason};
 use abi::{Permissions, ProcessId};
 
-/// A received message. The kernel wrote the kind and the ids, and all words but those of [`Event::Message`] and of a
-/// [`Event::Fault`] that was forwarded, which are the sender's.
+/// A received message. The kernel wrote the kind and the ids, and all words but those of
+/// [`Event::Message`] and of a [`Event::Fault`] that was forwarded, which are the sender's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
     /// Another process sent or called.
     Message {
-        /// Who.
+        /// The sender.
         sender: ProcessId,
-        /// What.
+        /// The words.
         words: [u32; 4],
         /// Permissions of the page that came along.
         page: Option<Permissions>,
@@ -27,7 +27,7 @@ pub enum Event {
         access: Access,
         /// The instruction.
         eip: u32,
-        /// The client's own handler passed it on: what stands here is what the handler said.
+        /// The client's own handler has passed it on: the other fields are what the handler chose.
         forwarded: bool,
     },
     /// Ctrl-C. (For a driver also an interrupt line of its own, if word 0 of the message is not 0.)
@@ -41,17 +41,19 @@ pub enum Event {
         /// Why.
         reason: Reason,
     },
-    /// A client forks and waits for a reply: word 0 is 0 to adopt the child, anything else to refuse.
+    /// A client forks and waits for a reply: word 0 is 0 to adopt the child, anything else to
+    /// refuse.
     Clone {
         /// Which client.
         client: ProcessId,
         /// Its new child.
         child: ProcessId,
     },
-    /// A call of a client, or of whoever sends a client a page, finds no frame, and waits for `fault_reply`: `Resume` when
-    /// frames are free, `Refuse` if none can be. Only who has called `accept_frame_requests` is asked.
+    /// A call of a client, or of a process that sends a client a page, finds no frame, and waits
+    /// for `fault_reply`: `Resume` when frames are free, `Refuse` if none can be freed. Only a
+    /// pager that has called `accept_frame_requests` gets this.
     Frames {
-        /// Whose call.
+        /// The process that makes the call.
         client: ProcessId,
         /// The most frames that the call needs.
         frames: u32,
@@ -59,7 +61,8 @@ pub enum Event {
 }
 
 impl Event {
-    /// Takes a message apart. `None`: the kernel's own words make no sense, which this kernel's do.
+    /// The event of a message; `None` if the words are not the kernel's, which cannot happen with
+    /// this kernel.
     #[must_use]
     pub fn new(message: Message) -> Option<Self> {
         let Message { sender, kind, words, page } = message;
@@ -81,7 +84,7 @@ impl Event {
     }
 }
 
-/// Waits for whatever comes, and for no page.
+/// Waits for any message, without a page.
 ///
 /// # Errors
 /// See [`abi::Syscall::Receive`].

@@ -1,16 +1,16 @@
 //! How a program finds a server: it asks init, which has started it.
 //!
-//! | who | how | words | reply |
+//! | sender | how | words | reply |
 //! | --- | --- | --- | --- |
 //! | anyone | `call` to init | `FIND`, the name in two words, its first letter lowest | the server's id; or 0 and the number of a [`NotFound`] |
 //! | anyone | `call` to init | anything else | 0 and [`NotFound::NotUnderstood`] |
 //!
-//! init answers every call that it receives. While the disk's driver is started again, the answer about it waits until the
-//! driver serves, or will not. With the boot word `swap` the disk is the pager's:
-//! everyone else is told [`NotFound::NotPermitted`].
+//! init answers every call that it receives. While the disk's driver is started again, the answer
+//! about it waits until the driver serves, or will not. With the boot word `swap` the disk is the
+//! pager's: every other process gets [`NotFound::NotPermitted`].
 //!
-//! A server that init itself calls (the pager) asks before it says that it serves: later, init may just be waiting for it,
-//! and the question would be a deadlock, which reads as "there is none".
+//! A server that init itself calls (the pager) asks before it says that it serves: later, init may
+//! just be waiting for it, and the question would be a deadlock, which reads as "there is none".
 
 use abi::ProcessId;
 
@@ -22,7 +22,7 @@ const FIND: u32 = 0x444E_4946;
 pub struct Name([u32; 2]);
 
 impl Name {
-    /// The disk: whoever speaks [`crate::service::disk::protocol`].
+    /// The server of [`crate::service::disk::protocol`].
     pub const DISK: Self = Self::new("disk");
 
     /// This name.
@@ -87,7 +87,7 @@ pub fn answer(server: Result<ProcessId, NotFound>) -> [u32; 4] {
 /// The server that an answer names.
 ///
 /// # Errors
-/// `NotFound`: the answer names none. What no init of ours says counts as `Nobody`.
+/// `NotFound`: the answer names none. An unknown number counts as `Nobody`.
 pub fn answered(words: [u32; 4]) -> Result<ProcessId, NotFound> {
     let [server, why, ..] = words;
     let known = NotFound::ALL.into_iter().find(|known| *known as u32 == why);
@@ -97,7 +97,8 @@ pub fn answered(words: [u32; 4]) -> Result<ProcessId, NotFound> {
 /// Asks init for a server. It may be one that does not serve yet: then this waits until it does.
 ///
 /// # Errors
-/// `Nobody`: no server has this name, or there is no init. `NotPermitted`: the server does not serve this process.
+/// `Nobody`: no server has this name, or there is no init. `NotPermitted`: the server does not
+/// serve this process.
 #[cfg(target_os = "none")]
 pub fn find(name: Name) -> Result<ProcessId, NotFound> {
     find_at(ProcessId::first(0), name)

@@ -1,6 +1,7 @@
-//! What a process and the pager say to each other, beside faults and clones, which the kernel words.
+//! The messages between a process and the pager, beside faults and clones, whose words are the
+//! kernel's.
 //!
-//! | who | how | words | page | reply |
+//! | sender | how | words | page | reply |
 //! | --- | --- | --- | --- | --- |
 //! | pager, once ready | `send` to its parent | `READY` | | |
 //! | parent of a new client | `call` to the pager | `REGISTER`, child | the program's name, ended by a zero byte | status, entry |
@@ -14,7 +15,8 @@
 //!
 //! A question about a process that is no client is answered by [`NOT_A_CLIENT`] in all words.
 //!
-//! The pager believes a registration only if the child is its own client (`usage` of anyone else fails).
+//! The pager believes a registration only if the child is its own client (`usage` of anyone else
+//! fails).
 
 use abi::layout::PAGE_SIZE;
 use abi::{Error, ProcessId};
@@ -44,7 +46,7 @@ pub const NOT_A_CLIENT: u32 = u32::MAX;
 /// The longest program name, in bytes: what fits a page with its end mark.
 pub const NAME_LIMIT: usize = PAGE_SIZE as usize - 1;
 
-/// What a pager is asked by message.
+/// A request to the pager.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Request {
     /// Serve `child` as the program that the page names. (The sender should be the child's parent.)
@@ -58,7 +60,8 @@ pub enum Request {
     SetLimit {
         /// The sender, or a child of its.
         client: ProcessId,
-        /// 0 is no bound; fewer than eight are as many, so that every instruction and call gets on.
+        /// 0 is no bound; below eight the bound is eight, so that every instruction and call can be
+        /// completed.
         pages: u32,
     },
     /// Say where a client's pages are.
@@ -66,19 +69,20 @@ pub enum Request {
         /// Which client.
         client: ProcessId,
     },
-    /// Say how often a client's pages have gone and come.
+    /// Say how often a client's pages were paged out and in.
     Faults {
         /// Which client.
         client: ProcessId,
     },
-    /// Say how full the places are where pages go.
+    /// Say how much of the swap space is used.
     Space,
     /// Say which program a client runs. A forked child runs its parent's.
     Name {
         /// Which client.
         client: ProcessId,
     },
-    /// Say how many slots of the disk could not be written and wait to be tried again. They are not among those used.
+    /// Say how many slots of the disk could not be written and will be tried again. They are not
+    /// among those used.
     Aside,
 }
 
@@ -160,7 +164,7 @@ pub struct Pages {
     pub swapped: u32,
     /// Compressed in memory.
     pub compressed: u32,
-    /// Away, but nowhere: zeros, and what the program's file has.
+    /// Absent, and kept nowhere: zeros, and pages that the program's file has.
     pub elsewhere: u32,
 }
 
@@ -189,12 +193,12 @@ impl Pages {
     }
 }
 
-/// How often pages of a client have gone and come.
+/// How often pages of a client were paged out and in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Faults {
-    /// Pages that came back; wraps.
+    /// Pages that were paged in; wraps.
     pub pages_in: u32,
-    /// Pages that went; wraps.
+    /// Pages that were paged out; wraps.
     pub pages_out: u32,
     /// The bound on its pages in memory; 0 is none.
     pub limit: u32,
@@ -214,7 +218,7 @@ impl Faults {
     }
 }
 
-/// How full the places are where pages go.
+/// How much of the swap space is used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Space {
     /// Pages on disk.
@@ -284,7 +288,7 @@ impl ShortName {
     }
 }
 
-/// What the pager says to a registration.
+/// The pager's answer to a registration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Registered {
     /// The child may start at this address; nothing of the program is in memory yet.
@@ -318,7 +322,7 @@ impl Registered {
         }
     }
 
-    /// Reads the words of a reply; what no pager of ours says counts as `NotUnderstood`.
+    /// Reads the words of a reply; an unknown answer counts as `NotUnderstood`.
     #[must_use]
     pub const fn decode(words: [u32; 4]) -> Self {
         match words {
@@ -342,7 +346,8 @@ pub fn ask(request: Request) -> Result<[u32; 4], Error> {
     crate::call::message_call(pager, request.encode(), None).map(|reply| reply.words)
 }
 
-/// Where the pages of a client of the caller's pager are; `None` if it is none, or the caller has no pager.
+/// Where the pages of a client of the caller's pager are; `None` if it is none, or the caller has
+/// no pager.
 #[cfg(target_os = "none")]
 #[must_use]
 pub fn pages_of(client: ProcessId) -> Option<Pages> {
@@ -363,7 +368,8 @@ pub fn name_of(client: ProcessId) -> Option<ShortName> {
     ask(Request::Name { client }).ok().and_then(ShortName::decode)
 }
 
-/// How full the places are where pages go, and how many slots are set aside; `None`: the caller has no pager.
+/// How much of the swap space is used, and how many slots are set aside; `None`: the caller has no
+/// pager.
 #[cfg(target_os = "none")]
 #[must_use]
 pub fn space() -> Option<(Space, u32)> {
@@ -371,7 +377,7 @@ pub fn space() -> Option<(Space, u32)> {
     ask(Request::Aside).ok().map(|[aside, ..]| (space, aside))
 }
 
-/// The words with which a pager tells its parent that it serves.
+/// The words of the message by which a pager reports to its parent that it serves.
 #[must_use]
 pub const fn ready() -> [u32; 4] {
     [READY, 0, 0, 0]
@@ -390,7 +396,8 @@ pub fn name_in(page: &[u8; PAGE_SIZE as usize]) -> Option<&str> {
     bytes.to_str().ok().filter(|name| !name.is_empty())
 }
 
-/// Puts a name into a page, with its end mark; `None` if it is empty, too long, or has a zero byte in it.
+/// Puts a name into a page, with its end mark; `None` if it is empty, too long, or has a zero byte
+/// in it.
 pub fn put_name(page: &mut [u8; PAGE_SIZE as usize], name: &str) -> Option<()> {
     if name.is_empty() || name.len() > NAME_LIMIT || name.contains('\0') {
         return None;

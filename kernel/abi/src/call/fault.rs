@@ -11,7 +11,8 @@ use crate::error::Error;
 pub enum FaultReply {
     /// Resume; the mappings have been made by calls.
     Resume,
-    /// Map the pager's own page `source` at `destination` of the client with `permissions`, then resume.
+    /// Map the pager's own page `source` at `destination` of the client with `permissions`, then
+    /// resume.
     Map {
         /// In the pager.
         source: UserPage,
@@ -20,8 +21,8 @@ pub enum FaultReply {
         /// W only if the pager may write the page.
         permissions: Permissions,
     },
-    /// No region allows this access: the client ends. If its handler passed the fault on, its call answers `Refused`
-    /// instead; if its call needs frames, the call answers `OutOfFrames`.
+    /// No region allows this access: the client ends. If its handler passed the fault on, its call
+    /// answers `Refused` instead; if its call needs frames, the call answers `OutOfFrames`.
     Refuse,
 }
 

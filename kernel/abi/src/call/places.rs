@@ -1,7 +1,7 @@
 //! Where the arguments of a call travel, and the macro that reads the table of the calls.
 //!
-//! A [`Place`] is a register, or a few of them, together with the check that an argument gets there. One type may travel in
-//! several places, and one place carries several types.
+//! A [`Place`] is a register, or a few of them, together with the check that an argument gets
+//! there. One type may travel in several places, and one place carries several types.
 
 use super::{Arguments, RawCall, Syscall};
 use crate::address::{Frame, PageRange, UserPage};
@@ -14,7 +14,8 @@ use crate::trace::EVENTS;
 
 /// A place in which a value of type `T` travels.
 pub trait Place<T> {
-    /// Whether it is part of `eax`. A call without such an argument has no bits there but its number.
+    /// Whether it is part of `eax`. A call without such an argument has no bits there but its
+    /// number.
     const IN_HEAD: bool = false;
 
     /// Reads and checks the value.
@@ -198,7 +199,8 @@ macro_rules! word_places {
 
 word_places! { Word0 0 Word1 1 Word2 2 }
 
-/// Bit of word 3 of [`Syscall::RangeShare`]: change the source, too. Bits 0 to 11 are the bits to drop.
+/// Bit of word 3 of [`Syscall::RangeShare`]: change the source, too. Bits 0 to 11 are the bits to
+/// drop.
 pub const SHARE_BOTH: u32 = 1 << 31;
 
 #[inline(always)]
@@ -223,26 +225,28 @@ const fn at_most(number: u32, limit: u32) -> Result<u32, Error> {
     if number <= limit { Ok(number) } else { Err(Error::InvalidArgument) }
 }
 
-/// Makes [`Syscall`] and [`super::Number`] of the table.
+/// Makes [`Syscall`] and [`super::Number`] of the table. Names are resolved in the table's module.
 macro_rules! calls {
     ($($(#[$doc:meta])* $call:ident = $number:literal $name:literal $({
         $($(#[$argument_doc:meta])* $argument:ident at $place:ident: $type:ty,)*
     })?;)*) => {
         /// A native call with its checked arguments.
         ///
-        /// Errors that every call shares: `InvalidArgument` for a malformed argument or an unknown bit, and
-        /// `NoSuchProcess` for an id that is stale or outside the caller's authority (see the table in
-        /// ARCHITECTURE.md); and `NotPermitted`, if something would have to be mapped, or a mark be left, in a view. Each
-        /// variant names the others: its last sentences begin with "Errors:" and name each with its condition.
-        /// (`tests/calls/errors.rs` of the core gets each of them, and every test of the core sees that no call
-        /// answers with another.)
+        /// Errors that every call shares: `InvalidArgument` for a malformed argument or an unknown
+        /// bit, and `NoSuchProcess` for an id that is stale or outside the caller's authority (see
+        /// the table in ARCHITECTURE.md); and `NotPermitted`, if something would have to be mapped,
+        /// or a mark be left, in a view. Each variant names the others: its last sentences begin
+        /// with "Errors:" and name each with its condition. (`tests/calls/errors.rs` of the core
+        /// gets each of them, and every test of the core sees that no call answers with another.)
         ///
-        /// `QuotaExceeded` where something is mapped: the process in whose space it is mapped, or an ancestor, has a
-        /// bound. Each mapping is charged, also where its frame and its table are there already.
+        /// `QuotaExceeded` where something is mapped: the process in whose space it is mapped, or
+        /// an ancestor, has a bound. Each mapping is charged, also where its frame and its table
+        /// are there already.
         ///
-        /// The mark PAGER among permissions or marks is ignored where the process that the call changes has a pager and
-        /// the caller is another process than that ([`EntryFlags::PAGER`](crate::EntryFlags::PAGER)). For the same
-        /// reason a page that moves loses PAGER, unless a pager moves it from its own space into its client's, or neither
+        /// The mark PAGER among permissions or marks is ignored where the process that the call
+        /// changes has a pager and the caller is another process than that
+        /// ([`EntryFlags::PAGER`](crate::EntryFlags::PAGER)). For the same reason a page that moves
+        /// loses PAGER, unless a pager moves it from its own space into its client's, or neither
         /// process has a pager.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub enum Syscall {
@@ -299,14 +303,11 @@ macro_rules! calls {
             /// Puts the call into registers.
             #[must_use]
             #[inline(always)]
-            pub fn encode(self) -> $crate::call::RawCall {
+            pub fn encode(self) -> RawCall {
                 match self {
                     $(Self::$call $({ $($argument),* })? => {
-                        let raw = $crate::call::RawCall {
-                            head: $number,
-                            ..Default::default()
-                        };
-                        $($(let raw = <$place as $crate::call::places::Place<$type>>::write($argument, raw);)*)?
+                        let raw = RawCall { head: $number, ..RawCall::default() };
+                        $($(let raw = <$place as Place<$type>>::write($argument, raw);)*)?
                         raw
                     })*
                 }
@@ -318,16 +319,16 @@ macro_rules! calls {
             /// - `InvalidArgument`: no native call has this number, or an argument is malformed.
             /// - `NoSuchProcess`: a process argument cannot be an id.
             #[inline(always)]
-            pub fn decode(raw: &impl $crate::call::Arguments) -> Result<Self, $crate::Error> {
+            pub fn decode(raw: &impl Arguments) -> Result<Self, Error> {
                 match Number::new(raw.number()) {
                     $(Some(Number::$call) => {
-                        let takes_bits = false $($(|| <$place as $crate::call::places::Place<$type>>::IN_HEAD)*)?;
+                        let takes_bits = false $($(|| <$place as Place<$type>>::IN_HEAD)*)?;
                         if !takes_bits && raw.permission_bits() != 0 {
-                            return Err($crate::Error::InvalidArgument);
+                            return Err(Error::InvalidArgument);
                         }
-                        Ok(Self::$call $({ $($argument: <$place as $crate::call::places::Place<$type>>::read(raw)?),* })?)
+                        Ok(Self::$call $({ $($argument: <$place as Place<$type>>::read(raw)?),* })?)
                     })*
-                    None => Err($crate::Error::InvalidArgument),
+                    None => Err(Error::InvalidArgument),
                 }
             }
         }

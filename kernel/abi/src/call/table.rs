@@ -1,6 +1,8 @@
-//! The table of the native calls: the number, the name and the arguments of each, and where each argument travels.
+//! The table of the native calls: the number, the name and the arguments of each, and where each
+//! argument travels.
 //!
-//! `calls!` makes of it [`Syscall`], [`Number`], and both directions between a [`Syscall`] and registers. An entry reads
+//! `calls!` makes of it [`Syscall`], [`Number`], and both directions between a [`Syscall`] and
+//! registers. An entry reads
 //!
 //! ```text
 //! Variant = number "name in libsys and C" {
@@ -8,19 +10,22 @@
 //! };
 //! ```
 //!
-//! The places are those of [`super::places`]. Arguments are read in the order of the entry, and the first that is malformed
-//! decides the error. An entry whose arguments have no place in `eax` takes no permissions.
+//! The places are those of [`super::places`]. Arguments are read in the order of the entry, and the
+//! first that is malformed decides the error. An entry whose arguments have no place in `eax` takes
+//! no permissions.
 
 use super::fault::FaultReply;
 use super::message::PageTransfer;
 use super::places::{
-    AcceptPage, BufferLength, DeviceFrames, EventCount, Head, Marks, Owner, Page, Ports, Process,
-    Range, Reply, SharedBoth, SharedDrop, SharedRange, SharedTarget, ShortRange, Transfer, Word0,
-    Word1, Word2, Words, calls,
+    AcceptPage, BufferLength, DeviceFrames, EventCount, Head, Marks, Owner, Page, Place, Ports,
+    Process, Range, Reply, SharedBoth, SharedDrop, SharedRange, SharedTarget, ShortRange, Transfer,
+    Word0, Word1, Word2, Words, calls,
 };
+use super::{Arguments, RawCall};
 use crate::address::{Frame, PageRange, UserPage};
 use crate::driver::{Line, PortRange};
 use crate::entry::Permissions;
+use crate::error::Error;
 use crate::process::{ProcessId, Target};
 use crate::self_map::ViewSlot;
 
@@ -516,3 +521,20 @@ calls! {
         line at Word0: Line,
     };
 }
+
+impl Syscall {
+    /// The first native number; those below are JOS's.
+    pub const FIRST: u32 = Number::Identity as u32;
+    /// The last native number.
+    pub const LAST: u32 = Number::EventsRead as u32;
+
+    /// The most pages that one `RangeAllocate` or `DmaAllocate` takes.
+    pub const ALLOCATE_LIMIT: u32 = 64;
+    /// The most bytes that one console call takes.
+    pub const BUFFER_LIMIT: u32 = 4096;
+}
+
+const _: () = assert!(
+    Number::ALL.len() as u32 == Syscall::LAST - Syscall::FIRST + 1,
+    "the numbers have no gap"
+);

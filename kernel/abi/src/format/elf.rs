@@ -1,10 +1,12 @@
 //! What a program file asks to have in memory: a checked reading of its ELF headers.
 //!
-//! The kernel (for `init`), `spawn` and the pager all load programs, and all of them start here. Only the first
-//! bytes of the file are read, and the file is believed in nothing: each number is checked against the file's
-//! length and the memory map, so that the numbers of an [`Image`] can be added and compared without another check.
+//! The kernel (for `init`), `spawn` and the pager all load programs, and all of them start here.
+//! Only the first bytes of the file are read, and the file is believed in nothing: each number is
+//! checked against the file's length and the memory map, so that the numbers of an [`Image`] can be
+//! added and compared without another check.
 //!
-//! A segment need not begin at a page, and two may share one, so a page is put together from [`Piece`]s.
+//! A segment need not begin at a page, and two may share one, so a page is put together from
+//! [`Piece`]s.
 
 use core::fmt;
 
@@ -16,7 +18,8 @@ use crate::address::Page;
 use crate::entry::Permissions;
 use crate::layout::{BOOT_ARCHIVE, PAGE_SIZE, USER_STACK_TOP, USER_TOP};
 
-/// How much of the file's beginning has to hold all its headers; the rest of what [`Image::plan`] gets is not read.
+/// How much of the file's beginning has to hold all its headers; the rest of what [`Image::plan`]
+/// gets is not read.
 pub const HEADER_LIMIT: usize = 1024;
 /// The most segments that a program may have.
 pub const SEGMENT_LIMIT: usize = 8;
@@ -30,15 +33,16 @@ pub const BOOT_ARCHIVE_END: u32 = BOOT_ARCHIVE + BOOT_ARCHIVE_LIMIT;
 /// What is required of a program, and what it gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rules {
-    /// Vitrine's own: it leaves room for a stack that grows and for the boot archive, and only what says so is
-    /// writable.
+    /// Vitrine's own: it leaves room for a stack that grows and for the boot archive, and only what
+    /// says so is writable.
     Vitrine,
     /// JOS's: it may lie anywhere below UTOP but on the stack page, and all of it is writable.
     Jos,
 }
 
 impl Rules {
-    /// May a program have the pages from `first` to below `end`? Both are multiples of the page size.
+    /// May a program have the pages from `first` to below `end`? Both are multiples of the page
+    /// size.
     fn allow(self, first: u64, end: u64) -> bool {
         let disjoint = |start: u32, stop: u32| end <= u64::from(start) || first >= u64::from(stop);
         match self {
@@ -52,8 +56,8 @@ impl Rules {
     }
 }
 
-/// Part of a program: `memory_length` bytes at `address`, of which the first `file_length` come from the file at
-/// `file_offset`; the others are zero.
+/// Part of a program: `memory_length` bytes at `address`, of which the first `file_length` come
+/// from the file at `file_offset`; the others are zero.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Segment {
     /// First address.
@@ -62,7 +66,8 @@ pub struct Segment {
     pub file_offset: u32,
     /// Bytes that the file has: at most `memory_length`.
     pub file_length: u32,
-    /// Bytes in memory: at least 1. Neither sum of this with `address` nor of `file_length` with `file_offset` wraps.
+    /// Bytes in memory: at least 1. Neither sum of this with `address` nor of `file_length` with
+    /// `file_offset` wraps.
     pub memory_length: u32,
     /// The program may write it.
     pub writable: bool,
@@ -115,7 +120,8 @@ pub enum ImageError {
     NotExecutable,
     /// It wants a dynamic linker.
     Dynamic,
-    /// Its program headers do not lie within the first [`HEADER_LIMIT`] bytes, or have a strange size or place.
+    /// Its program headers do not lie within the first [`HEADER_LIMIT`] bytes, or have a strange
+    /// size or place.
     BadHeaders,
     /// It has no segment to load.
     NoSegments,
@@ -176,7 +182,8 @@ impl Image {
     /// # Errors
     /// An [`ImageError`]; the file is not to be loaded.
     pub fn plan_by(rules: Rules, header: &[u8], file_length: u32) -> Result<Self, ImageError> {
-        // The ELF crate reads words in place, so its input has to be aligned, and zeros after a short file are harmless.
+        // The ELF crate reads words in place, so its input has to be aligned, and zeros after a
+        // short file are harmless.
         let mut aligned = Aligned([0; HEADER_LIMIT]);
         let known = header.len().min(HEADER_LIMIT).min(file_length as usize);
         aligned.0[..known].copy_from_slice(&header[..known]);
@@ -276,7 +283,8 @@ fn check_kind(elf: &ElfFile<'_>) -> Result<(), ImageError> {
     Ok(())
 }
 
-/// Makes sure that the ELF crate, which asserts instead of refusing, will find every program header.
+/// Makes sure that the ELF crate, which asserts instead of refusing, will find every program
+/// header.
 fn check_headers(elf: &ElfFile<'_>, known: usize) -> Result<(), ImageError> {
     const PROGRAM_HEADER_SIZE: u64 = 32;
     let header = elf.header.pt2;

@@ -1,8 +1,9 @@
 //! How the boot archive is read: the ustar format (POSIX.1-1988), one block at a time.
 //!
-//! Pure steps over copies of blocks: the kernel reads them through its frame slots, programs from their own memory.
-//! A member is a header block, its bytes, and zeros up to the next block. A block of zeros ends the archive.
-//! Only the first 100 bytes of a name are used: the boot archive's names are short.
+//! Pure steps over copies of blocks: the kernel reads them through its frame slots, programs from
+//! their own memory. A member is a header block, its bytes, and zeros up to the next block. A block
+//! of zeros ends the archive. Only the first 100 bytes of a name are used: the boot archive's names
+//! are short.
 
 use core::fmt;
 
@@ -54,8 +55,8 @@ impl Header {
     pub const WORDS: [u32; 5] =
         [256, 260, SIZE.start as u32, SIZE.start as u32 + 4, SIZE.start as u32 + 8];
 
-    /// The size in a header of which only five words were read: so that a walk over an archive costs a few dozen
-    /// instructions a member. The checksum is not looked at.
+    /// The size in a header of which only five words were read: so that a walk over an archive
+    /// costs a few dozen instructions a member. The checksum is not looked at.
     ///
     /// # Errors
     /// `NotUstar`, `BadSize`.
@@ -135,7 +136,8 @@ impl Member {
     }
 }
 
-/// Offset of the header after one at `at`, whose file has `size` bytes; `None` if it would not fit 32 bits.
+/// Offset of the header after one at `at`, whose file has `size` bytes; `None` if it would not fit
+/// 32 bits.
 #[must_use]
 pub const fn header_after(at: u32, size: u32) -> Option<u32> {
     let blocks = size.div_ceil(BLOCK) * BLOCK;
@@ -206,7 +208,8 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
-/// An octal number, padded by spaces or zeros in front and ended by a space, a zero byte or the field.
+/// An octal number, padded by spaces or zeros in front and ended by a space, a zero byte or the
+/// field.
 fn octal(field: &[u8]) -> Option<u32> {
     let digits = field.trim_ascii_start();
     let end = digits.iter().position(|byte| matches!(byte, 0 | b' ')).unwrap_or(digits.len());
@@ -216,7 +219,8 @@ fn octal(field: &[u8]) -> Option<u32> {
 
 /// The sum of all bytes, with the checksum's own counted as spaces.
 fn checksum(block: &[u8; BLOCK as usize]) -> u32 {
-    // Four bytes at a time: the even ones and the odd ones of 128 words cannot overflow their halves.
+    // Four bytes at a time: the even ones and the odd ones of 128 words cannot overflow their
+    // halves.
     let words = block.as_chunks().0.iter().copied().map(u32::from_le_bytes);
     let pairs = words.fold(0, |sum, word| sum + (word & 0x00FF_00FF) + (word >> 8 & 0x00FF_00FF));
     let all = (pairs & 0xFFFF) + (pairs >> 16);

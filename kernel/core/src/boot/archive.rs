@@ -67,7 +67,7 @@ impl<H: Hardware> ArchiveReader<'_, H> {
             if self.word(at) == 0 {
                 return self.check_end(at);
             }
-            let words = Header::WORDS.map(|place| self.word(at + place));
+            let words = Header::WORDS.map(|offset| self.word(at + offset));
             let size = Header::size(words).map_err(FindError::Archive)?;
             if rest < size {
                 return Err(FindError::TooShort);

@@ -32,7 +32,7 @@ impl<H: Hardware> Kernel<H> {
             slot_directory: offset_of!(Process, directory) as u32,
             slot_pager: offset_of!(Process, paging.pager) as u32,
             slot_mapped: offset_of!(Process, memory.mapped) as u32,
-            facts: address(self.processes.facts()),
+            facts: address(self.processes.info()),
             frames: records,
             frame_count: self.frames.records_count(),
             current: address(&self.cpu.current),

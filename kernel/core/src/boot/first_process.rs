@@ -63,7 +63,7 @@ impl<H: Hardware> Kernel<H> {
             let frame = Frame::from_number(archive.first.number() + index);
             let source = Entry::new(frame, EntryFlags::USER_LEAF);
             let page = UserPage::new(BOOT_ARCHIVE + index * PAGE_SIZE)?;
-            self.memory().map_entry(source, true, space, page, Permissions::empty())?;
+            self.memory().map_entry(source, true, space.at(page), Permissions::empty())?;
         }
         Ok(())
     }

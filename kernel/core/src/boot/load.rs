@@ -33,7 +33,7 @@ impl<H: Hardware> Kernel<H> {
 
         let index = self.create(None, false).map_err(|error| no_room(name, error))?;
         for page in image.pages() {
-            self.load_page(index, archive, file, &image, page)
+            self.load_page(index, (archive, file), &image, page)
                 .map_err(|error| no_room(name, error))?;
         }
         Ok((index, image.entry()))
@@ -42,8 +42,7 @@ impl<H: Hardware> Kernel<H> {
     fn load_page(
         &mut self,
         index: Index,
-        archive: BootArchive,
-        file: Extent,
+        (archive, file): (BootArchive, Extent),
         image: &Image,
         page: Page,
     ) -> Result<(), Error> {

@@ -69,7 +69,7 @@ impl<H: Hardware> Kernel<H> {
                 self.answer_jos(caller, byte)
             }
             JosCall::Getenvid => {
-                let id = self.processes[caller].name().bits();
+                let id = self.processes[caller].process_id().bits();
                 self.answer_jos(caller, id)
             }
             JosCall::EnvDestroy { env } => self.env_destroy(caller, env),
@@ -93,7 +93,7 @@ impl<H: Hardware> Kernel<H> {
                     return Ok(());
                 }
                 let (from, to) = self.spaces(from, to);
-                self.memory().map(from, source, to, page, permissions)?;
+                self.memory().map(from.at(source), to.at(page), permissions)?;
                 self.succeed(caller)
             }
             JosCall::PageUnmap { env, va } => {
@@ -109,7 +109,7 @@ impl<H: Hardware> Kernel<H> {
             JosCall::EnvSetPgfaultUpcall { env, entry } => {
                 let index = self.jos_target(caller, env)?;
                 self.processes[index].paging.handler = entry;
-                self.processes.facts_of(index).handler = entry;
+                self.processes.info_of(index).handler = entry;
                 self.succeed(caller)
             }
             JosCall::Yield => {
@@ -153,7 +153,7 @@ impl<H: Hardware> Kernel<H> {
                 }
                 self.processes.forget_child(index);
                 self.end(index, 0, Reason::Destroyed);
-                self.processes[index].name()
+                self.processes[index].process_id()
             }
         };
         if self.is_dying(child) && self.teardown_slice() {
@@ -187,7 +187,7 @@ impl<H: Hardware> Kernel<H> {
         self.copy_registers(caller, child);
         self.processes[child].registers.eax = 0;
         self.processes[child].numbering = self.processes[caller].numbering;
-        let id = self.processes[child].name().bits();
+        let id = self.processes[child].process_id().bits();
         self.answer_jos(caller, id)
     }
 
@@ -261,12 +261,12 @@ impl<H: Hardware> Kernel<H> {
         if va < USER_TOP {
             received = self.send_jos_page((caller, to), va, perm)?;
         }
-        let sender = self.processes[caller].name().bits();
-        let facts = self.processes.facts_of(to);
-        facts.receiving = 0;
-        facts.from = sender;
-        facts.value = value;
-        facts.permissions = received;
+        let sender = self.processes[caller].process_id().bits();
+        let info = self.processes.info_of(to);
+        info.receiving = 0;
+        info.from = sender;
+        info.value = value;
+        info.permissions = received;
         self.processes[to].registers.eax = 0;
         self.make_ready(to);
         self.succeed(caller)
@@ -281,7 +281,7 @@ impl<H: Hardware> Kernel<H> {
     ) -> Result<u32, Error> {
         let (source, permissions) = (UserPage::new(va)?, jos_permissions(perm)?);
         let permissions = self.processes.may_leave(from, to, permissions);
-        let wanted = self.processes.facts_of(to).receive_page;
+        let wanted = self.processes.info_of(to).receive_page;
         let (from, to) = self.spaces(from, to);
         let mut memory = self.memory();
         let leaf = memory.leaf(from, source);
@@ -295,7 +295,7 @@ impl<H: Hardware> Kernel<H> {
         if wanted >= USER_TOP {
             return Ok(0);
         }
-        memory.map(from, source, to, UserPage::new(wanted)?, permissions)?;
+        memory.map(from.at(source), to.at(UserPage::new(wanted)?), permissions)?;
         Ok(REQUIRED | permissions.bits())
     }
 
@@ -303,9 +303,9 @@ impl<H: Hardware> Kernel<H> {
         if va < USER_TOP {
             UserPage::new(va)?;
         }
-        let facts = self.processes.facts_of(caller);
-        facts.receiving = 1;
-        facts.receive_page = va;
+        let info = self.processes.info_of(caller);
+        info.receiving = 1;
+        info.receive_page = va;
         self.block(caller, State::JosReceiving);
         Ok(())
     }

@@ -56,7 +56,7 @@ impl<H: Hardware> Kernel<H> {
         let (slot, status) = (index.slot(), self.processes[index].exit.status as u8);
         // A program is the first process in its slot; what comes later in the slot is somebody's child.
         let is_program = slot < self.course.count
-            && self.processes[index].name() == ProcessId::first(slot as u32);
+            && self.processes[index].process_id() == ProcessId::first(slot as u32);
         let is_earlier = self.course.status == 0 || slot < self.course.failed;
         if is_program && status != 0 && is_earlier {
             (self.course.failed, self.course.status) = (slot, status);

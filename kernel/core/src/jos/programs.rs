@@ -57,7 +57,7 @@ impl<H: Hardware> Kernel<H> {
             process.device.ports = Ports::ALL;
         }
         self.course.count += 1;
-        self.processes.facts_of(index).kind =
+        self.processes.info_of(index).kind =
             if program.file_server { KIND_FILE_SERVER } else { KIND_USER };
         self.start(index);
         Ok(())

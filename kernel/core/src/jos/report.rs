@@ -25,13 +25,13 @@ impl fmt::Display for Actor {
 
 impl<H: Hardware> Kernel<H> {
     fn actor(&self) -> Actor {
-        Actor(self.cpu.current.map_or(0, |current| self.processes[current].name().bits()))
+        Actor(self.cpu.current.map_or(0, |current| self.processes[current].process_id().bits()))
     }
 
     /// A process has been made.
     pub(crate) fn jos_report_new(&mut self, index: Index) {
         if self.course.reports {
-            let (actor, id) = (self.actor(), self.processes[index].name());
+            let (actor, id) = (self.actor(), self.processes[index].process_id());
             self.cpu.print_line(format_args!("[{actor}] new env {id}"));
         }
     }
@@ -41,7 +41,7 @@ impl<H: Hardware> Kernel<H> {
         if !self.course.reports {
             return;
         }
-        let (actor, id) = (self.actor(), self.processes[index].name());
+        let (actor, id) = (self.actor(), self.processes[index].process_id());
         match reason {
             Reason::Exited => self.cpu.print_line(format_args!("[{id}] exiting gracefully")),
             Reason::Destroyed => self.cpu.print_line(format_args!("[{actor}] destroying {id}")),
@@ -60,7 +60,7 @@ impl<H: Hardware> Kernel<H> {
             return true;
         }
         self.report_trap();
-        let (id, Fault { address, eip, .. }) = (self.processes[index].name(), fault);
+        let (id, Fault { address, eip, .. }) = (self.processes[index].process_id(), fault);
         self.cpu.print_line(format_args!("[{id}] user fault va {address:08x} ip {eip:08x}"));
         self.report_registers(index, Some(fault));
         true
@@ -119,7 +119,7 @@ impl<H: Hardware> Kernel<H> {
     #[inline(never)]
     pub(crate) fn hint_at_lab_4(&mut self, index: Index) {
         if self.is_course() {
-            let id = self.processes[index].name();
+            let id = self.processes[index].process_id();
             self.cpu.print_line(format_args!(
                     "hint: [{id}] gave call 9 no trap frame; a program of lab 4 is started with abi=lab4"
                 ),
@@ -129,7 +129,7 @@ impl<H: Hardware> Kernel<H> {
 
     /// A JOS call named memory that its caller may not use, which ends the caller.
     pub(crate) fn report_bad_memory(&mut self, index: Index, address: u32) {
-        let id = self.processes[index].name();
+        let id = self.processes[index].process_id();
         // In lab 3's numbering the call has had its line.
         if !self.is_lab_3() {
             self.report_trap();
@@ -147,8 +147,8 @@ impl<H: Hardware> Kernel<H> {
             Some(fault) => (PAGE_FAULT, fault.access),
             None => (r.trap, r.error),
         };
-        let (place, number) = (core::ptr::from_ref(r).addr(), self.cpu.number);
-        self.cpu.print_line(format_args!("TRAP frame at {place:#x} from CPU {number}"));
+        let (address, number) = (core::ptr::from_ref(r).addr(), self.cpu.number);
+        self.cpu.print_line(format_args!("TRAP frame at {address:#x} from CPU {number}"));
         let general = [
             ("edi", r.edi),
             ("esi", r.esi),

@@ -29,10 +29,10 @@
 //!
 //! In the space of a process without a pager, mark 9 is the program's own, and the kernel leaves it alone.
 
-use abi::{EntryFlags, Permissions, UserPage};
+use abi::{EntryFlags, Permissions};
 
 use crate::hardware::Hardware;
-use crate::memory::space::{Memory, Space};
+use crate::memory::space::{Memory, SpacePage};
 use crate::state::process::Index;
 use crate::state::process_table::Processes;
 
@@ -58,7 +58,9 @@ impl Processes {
         asked: Permissions,
     ) -> Permissions {
         match self[target].paging.pager {
-            Some(pager) if pager != self[caller].name() => asked.difference(Permissions::PAGER),
+            Some(pager) if pager != self[caller].process_id() => {
+                asked.difference(Permissions::PAGER)
+            }
             Some(_) | None => asked,
         }
     }
@@ -66,7 +68,7 @@ impl Processes {
     /// Whether a page that `caller` moves keeps mark 9. It does if the caller is the pager of `to` and the page was its own,
     /// or if mark 9 means nothing in both spaces.
     pub fn carries_mark_9(&self, caller: Index, from: Index, to: Index) -> bool {
-        let is_brought = from == caller && self[to].paging.pager == Some(self[caller].name());
+        let is_brought = from == caller && self[to].paging.pager == Some(self[caller].process_id());
         !self.keeps_mark_9(from) && (is_brought || !self.keeps_mark_9(to))
     }
 
@@ -77,20 +79,21 @@ impl Processes {
 }
 
 impl<H: Hardware> Memory<'_, H> {
-    /// The leaf at `page`, which had mark 9, has been mapped at `to` as well: drops the mark from `page`, unless nobody
-    /// can write the frame through the new leaf (`apart`, without W). Says whether the mark had to go.
+    /// The leaf at `from`, which had mark 9, has been mapped at another page as well: drops the mark from `from`, unless the
+    /// frame cannot be written through the new leaf (it lies in another space and has no W). Says whether the mark had to go.
     #[cold]
     #[inline(never)]
-    pub fn lend(&mut self, from: Space, page: UserPage, apart: bool, writable: bool) -> bool {
-        if apart && !writable || !self.processes.keeps_mark_9(from.owner) {
+    pub fn lend(&mut self, from: SpacePage, to_other_space: bool, writable: bool) -> bool {
+        let SpacePage { space, page } = from;
+        if to_other_space && !writable || !self.processes.keeps_mark_9(space.owner) {
             return false;
         }
-        let leaf = self.leaf_of_table(from, page);
+        let leaf = self.leaf_of_table(space, page);
         // A page that was mapped onto itself has the new leaf already.
         if leaf.is_present() {
             let flags = leaf.flags().difference(EntryFlags::PAGER);
             // The CPU ignores the mark, so no translation is out of date.
-            self.replace(from, page, leaf, leaf.with_flags(flags)).of_a_mark();
+            self.replace(space, page, leaf, leaf.with_flags(flags)).of_a_mark();
         }
         true
     }

@@ -10,7 +10,7 @@ use abi::layout::ENTRIES;
 use abi::{Entry, EntryFlags, Error, Page, PageRange, Permissions, UserPage};
 
 use crate::hardware::{Hardware, Reach};
-use crate::memory::space::{Change, Memory, Space, Stale, Via};
+use crate::memory::space::{Change, Memory, Space, SpacePage, Stale, Via};
 use crate::state::frames::Unmapped;
 
 /// A call that walks more pages than this flushes everything once instead of pages one by one. An INVLPG takes 100 to
@@ -44,6 +44,30 @@ pub(crate) struct Found {
     pub dirty: u32,
 }
 
+/// How [`Memory::protect_range`] changes pages, and what it does with a translation that may be cached.
+#[derive(Clone, Copy)]
+struct Protect<F> {
+    space: Space,
+    change: Change,
+    flush: F,
+}
+
+/// How [`Memory::share_range`] changes what it shares.
+#[derive(Clone, Copy)]
+pub(crate) struct Sharing {
+    /// The change on the way.
+    pub change: Change,
+    /// The source changes in the same way.
+    pub both: bool,
+}
+
+/// A range of a space.
+#[derive(Clone, Copy)]
+pub(crate) struct SpaceRange {
+    pub space: Space,
+    pub range: PageRange,
+}
+
 /// The part of a range that lies under one table.
 #[derive(Clone, Copy)]
 struct Run {
@@ -74,76 +98,69 @@ impl<H: Hardware> Memory<'_, H> {
         range: PageRange,
         change: Change,
     ) -> (Progress, Found) {
-        let mut found = Found::default();
-        let found_in = &mut found;
         let keeps_mark_9 = self.processes.keeps_mark_9(space.owner);
         let change = if keeps_mark_9 { change } else { change.without_pager() };
         if space.via != Via::Map(Reach::Current) {
             let flush = |_: &mut Self, stale: Stale| stale.of_another_space();
-            return (self.protect_runs(space, range, change, found_in, flush), found);
+            return self.protect_runs(range, Protect { space, change, flush });
         }
         let space = Space::current(space.owner);
         if range.pages() <= FLUSH_LIMIT {
             let flush = |memory: &mut Self, stale: Stale| memory.flush(&stale);
-            return (self.protect_runs(space, range, change, found_in, flush), found);
+            return self.protect_runs(range, Protect { space, change, flush });
         }
         let flush = |_: &mut Self, stale: Stale| stale.of_a_flushed_space();
-        let progress = self.protect_runs(space, range, change, found_in, flush);
+        let progress = self.protect_runs(range, Protect { space, change, flush });
         self.cpu.flush_all();
-        (progress, found)
+        progress
     }
 
     #[inline(always)]
-    fn protect_runs(
+    fn protect_runs<F: Fn(&mut Self, Stale) + Copy>(
         &mut self,
-        space: Space,
         range: PageRange,
-        change: Change,
-        found: &mut Found,
-        flush: impl Fn(&mut Self, Stale) + Copy,
-    ) -> Progress {
+        protect: Protect<F>,
+    ) -> (Progress, Found) {
+        let mut found = Found::default();
         let mut done = 0;
         while done < range.pages() {
             let run = Run::at(range, done);
-            if self.has_table(space, run.first) {
+            if self.has_table(protect.space, run.first) {
                 // Only the first pages of a range have bits of their own in the result.
                 let noted = u32::BITS.saturating_sub(done).min(run.pages);
                 let mut bits = Bits::default();
                 let mut any = 0;
-                let result = self
-                    .protect_run(space, run, 0..noted, change, flush, |old| bits.note(old))
-                    .and_then(|()| {
+                let result =
+                    self.protect_run(run, 0..noted, protect, |old| bits.note(old)).and_then(|()| {
                         let rest = noted..run.pages;
-                        self.protect_run(space, run, rest, change, flush, |old| any |= old.bits())
+                        self.protect_run(run, rest, protect, |old| any |= old.bits())
                     });
                 found.add(bits, done, any);
                 if let Err((before, error)) = result {
-                    return Progress { done: done + before, result: Err(error) };
+                    return (Progress { done: done + before, result: Err(error) }, found);
                 }
             }
             done += run.pages;
         }
-        Progress { done, result: Ok(()) }
+        (Progress { done, result: Ok(()) }, found)
     }
 
-    /// These pages of those under one table; `note` is told the old entry of each, or that there was none. An error
-    /// says which page it met.
+    /// These pages of those under one table; `note` gets the old entry of each, or an absent one. An error says which page
+    /// it met.
     #[inline(always)]
-    fn protect_run(
+    fn protect_run<F: Fn(&mut Self, Stale) + Copy>(
         &mut self,
-        space: Space,
         run: Run,
         pages: Range<u32>,
-        change: Change,
-        flush: impl Fn(&mut Self, Stale),
+        protect: Protect<F>,
         mut note: impl FnMut(Entry),
     ) -> Result<(), (u32, Error)> {
         for index in pages {
             let page = run.first.plus(index);
-            let old = self.leaf_of_table(space, page);
+            let old = self.leaf_of_table(protect.space, page);
             if old.is_present() {
-                let changed = self.change_of_many(space, page, old, change);
-                flush(self, changed.map_err(|error| (index, error))?);
+                let changed = self.change_of_many(protect.space, page, old, protect.change);
+                (protect.flush)(self, changed.map_err(|error| (index, error))?);
                 note(old);
             } else {
                 note(Entry::ABSENT);
@@ -192,17 +209,11 @@ impl<H: Hardware> Memory<'_, H> {
 
     /// Maps every present page of a range of `from` at the same offset from `first` in `to`; drops and adds bits
     /// on the way, and with `both` at the source too.
-    pub fn share_range(
-        &mut self,
-        from: Space,
-        range: PageRange,
-        to: Space,
-        first: PageRange,
-        change: Change,
-        both: bool,
-    ) -> Progress {
+    pub fn share_range(&mut self, from: SpaceRange, to: SpaceRange, sharing: Sharing) -> Progress {
+        let (SpaceRange { space: from, range }, SpaceRange { space: to, range: first }) =
+            (from, to);
         if from.owner == to.owner && range.overlaps_upwards(first) {
-            return self.share_downwards(from, range, first, change, both);
+            return self.share_downwards(from, range, first, sharing);
         }
         let mut done = 0;
         let mut result = Ok(());
@@ -213,11 +224,11 @@ impl<H: Hardware> Memory<'_, H> {
             let mut shared = pages;
             if self.has_table(from, source.first) {
                 let each = range.pages() <= FLUSH_LIMIT;
-                (shared, result) = self.share_run(from, to, runs, change, both, each);
+                (shared, result) = self.share_run((from, to), runs, sharing, each);
             }
             done += shared;
         }
-        if both && range.pages() > FLUSH_LIMIT && from.via == Via::Map(Reach::Current) {
+        if sharing.both && range.pages() > FLUSH_LIMIT && from.via == Via::Map(Reach::Current) {
             self.cpu.flush_all();
         }
         Progress { done, result }
@@ -232,15 +243,14 @@ impl<H: Hardware> Memory<'_, H> {
         space: Space,
         range: PageRange,
         first: PageRange,
-        change: Change,
-        both: bool,
+        sharing: Sharing,
     ) -> Progress {
         for done in 0..range.pages() {
             let index = range.pages() - 1 - done;
             let old = self.leaf(space, range.page(index));
-            let places = (range.page(index), first.page(index));
+            let (from, to) = (space.at(range.page(index)), space.at(first.page(index)));
             if old.is_present()
-                && let Err(error) = self.share_this_page(space, places, old, change, both)
+                && let Err(error) = self.share_this_page(from, to, old, sharing)
             {
                 return Progress { done, result: Err(error) };
             }
@@ -253,29 +263,28 @@ impl<H: Hardware> Memory<'_, H> {
     #[inline(always)]
     fn share_run(
         &mut self,
-        from: Space,
-        to: Space,
-        runs: (Run, Run),
-        change: Change,
-        both: bool,
+        (from, to): (Space, Space),
+        (source, target): (Run, Run),
+        sharing: Sharing,
         each: bool,
     ) -> (u32, Result<(), Error>) {
-        let forks = both
+        let change = sharing.change;
+        let forks = sharing.both
             && from.via == Via::Map(Reach::Current)
             && to.via == Via::Map(Reach::Alternate)
-            && runs.0.first == runs.1.first
+            && source.first == target.first
             && change.takes_write()
             && !self.processes.is_bounded(to.owner)
             && !self.processes[from.owner].device.granted;
-        let (source, target) = runs;
         let pages = source.pages;
         let fresh = forks && !self.has_table(to, target.first);
         let mut index = 0;
         while index < pages {
-            let (page, place) = (source.first.plus(index), target.first.plus(index));
+            let page = source.first.plus(index);
             let old = self.leaf_of_table(from, page);
             if old.is_present() {
-                if let Err(error) = self.share_page(from, to, (page, place), old, change, both) {
+                let arrives = to.at(target.first.plus(index));
+                if let Err(error) = self.share_page(from.at(page), arrives, old, sharing) {
                     return (index, Err(error));
                 }
                 if forks {
@@ -304,42 +313,41 @@ impl<H: Hardware> Memory<'_, H> {
     #[inline(never)]
     fn share_this_page(
         &mut self,
-        space: Space,
-        places: (UserPage, UserPage),
+        from: SpacePage,
+        to: SpacePage,
         old: Entry,
-        change: Change,
-        both: bool,
+        sharing: Sharing,
     ) -> Result<(), Error> {
-        self.share_page(space, space, places, old, change, both)
+        self.share_page(from, to, old, sharing)
     }
 
     /// Shares one page that is present.
     #[inline(always)]
     fn share_page(
         &mut self,
-        from: Space,
-        to: Space,
-        (page, place): (UserPage, UserPage),
+        from: SpacePage,
+        to: SpacePage,
         old: Entry,
-        change: Change,
-        both: bool,
+        sharing: Sharing,
     ) -> Result<(), Error> {
+        let Sharing { change, both } = sharing;
         if both && change.takes_write() && self.others_may_write(old) {
-            return self.share_copy(to, place, old);
+            return self.share_copy(to, old);
         }
-        let (mut old, apart) = (old, from.owner != to.owner);
+        let (mut old, other_space) = (old, from.space.owner != to.space.owner);
         if old.contains(EntryFlags::PAGER) {
-            let permissions = self.change_of_lent(from, to, change).permissions(old);
-            self.map_entry(old, apart, to, place, permissions)?;
-            if self.lend(from, page, apart, permissions.contains(Permissions::WRITE)) {
+            let change = self.change_of_lent(from.space, to.space, change);
+            let permissions = change.permissions(old);
+            self.map_entry(old, other_space, to, permissions)?;
+            if self.lend(from, other_space, permissions.contains(Permissions::WRITE)) {
                 old = old.with_flags(old.flags().difference(EntryFlags::PAGER));
             }
         } else {
-            self.map_entry(old, apart, to, place, change.permissions(old))?;
+            self.map_entry(old, other_space, to, change.permissions(old))?;
         }
         if both {
             let change = change.keeping(EntryFlags::ACCESSED_DIRTY);
-            let stale = self.change(from, page, old, change)?;
+            let stale = self.change(from.space, from.page, old, change)?;
             self.flush(&stale);
         }
         Ok(())
@@ -357,14 +365,14 @@ impl<H: Hardware> Memory<'_, H> {
     /// see what they write, and after its next write the source would not.
     #[cold]
     #[inline(never)]
-    fn share_copy(&mut self, to: Space, place: UserPage, old: Entry) -> Result<(), Error> {
+    fn share_copy(&mut self, to: SpacePage, old: Entry) -> Result<(), Error> {
         if old.is_drivers_own() {
             return Err(Error::NotPermitted);
         }
         let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
         self.cpu.hardware.copy_frame(fresh.frame(), old.frame());
         let permissions = old.permissions().difference(Permissions::PAGER);
-        self.map_fresh(to, place, permissions.leaf(), fresh)
+        self.map_fresh(to.space, to.page, permissions.leaf(), fresh)
     }
 
     /// After a fork's loop over `pages` pages from `first` on, of which the first is done: copies those that it passed over.
@@ -382,7 +390,7 @@ impl<H: Hardware> Memory<'_, H> {
             let page = first.plus(index);
             let old = self.leaf_of_table(from, page);
             if old.is_writable() {
-                self.share_copy(to, page, old).map_err(|error| (index, error))?;
+                self.share_copy(to.at(page), old).map_err(|error| (index, error))?;
             }
         }
         Ok(())

@@ -32,6 +32,13 @@ pub(crate) struct Space {
     pub via: Via,
 }
 
+/// A page of a space.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct SpacePage {
+    pub space: Space,
+    pub page: UserPage,
+}
+
 /// A leaf was changed whose old translation may be cached.
 #[must_use = "flush it, or a process goes on using the old translation"]
 pub(crate) struct Stale {
@@ -157,6 +164,11 @@ impl Space {
     /// The space of the process on the CPU.
     pub const fn current(owner: Index) -> Self {
         Self { owner, via: Via::Map(Reach::Current) }
+    }
+
+    /// A page of the space.
+    pub const fn at(self, page: UserPage) -> SpacePage {
+        SpacePage { space: self, page }
     }
 }
 
@@ -350,7 +362,7 @@ impl<H: Hardware> Memory<'_, H> {
         self.map_fresh(space, page, permissions.leaf(), fresh)
     }
 
-    /// Maps the frame of a present entry `source` as well; `apart` says that it comes from another space.
+    /// Maps the frame of a present entry `source` as well; `from_other_space` says that it comes from another space.
     ///
     /// # Errors
     /// `NotPermitted`: W is asked for and the source lacks it, or the source is a driver's own. `OutOfFrames`,
@@ -359,15 +371,14 @@ impl<H: Hardware> Memory<'_, H> {
     pub fn map_entry(
         &mut self,
         source: Entry,
-        apart: bool,
-        space: Space,
-        page: UserPage,
+        from_other_space: bool,
+        to: SpacePage,
         permissions: Permissions,
     ) -> Result<(), Error> {
         if source.is_drivers_own() {
             return Err(Error::NotPermitted);
         }
-        self.map_shareable(source, apart, space, page, permissions)
+        self.map_shareable(source, from_other_space, to, permissions)
     }
 
     /// As [`Memory::map_entry`], if the source is no driver's own.
@@ -375,9 +386,8 @@ impl<H: Hardware> Memory<'_, H> {
     pub fn map_shareable(
         &mut self,
         source: Entry,
-        apart: bool,
-        space: Space,
-        page: UserPage,
+        from_other_space: bool,
+        to: SpacePage,
         permissions: Permissions,
     ) -> Result<(), Error> {
         debug_assert!(source.is_present() && !source.is_drivers_own());
@@ -385,8 +395,9 @@ impl<H: Hardware> Memory<'_, H> {
         if flags.bits() & !source.bits() & EntryFlags::WRITE.bits() != 0 {
             return Err(Error::NotPermitted);
         }
+        let SpacePage { space, page } = to;
         let old = self.prepare(space, page)?;
-        let arrives_sealed = apart && !permissions.contains(Permissions::WRITE);
+        let arrives_sealed = from_other_space && !permissions.contains(Permissions::WRITE);
         let seal =
             if arrives_sealed { EntryFlags::SEALED } else { source.flags() & EntryFlags::SEALED };
         self.frames.retain(source.frame());
@@ -422,17 +433,15 @@ impl<H: Hardware> Memory<'_, H> {
     #[inline(always)]
     pub fn map(
         &mut self,
-        from: Space,
-        source: UserPage,
-        to: Space,
-        page: UserPage,
+        from: SpacePage,
+        to: SpacePage,
         permissions: Permissions,
     ) -> Result<(), Error> {
-        let leaf = self.leaf(from, source);
+        let leaf = self.leaf(from.space, from.page);
         if !leaf.is_present() {
             return Err(Error::NotMapped);
         }
-        self.map_leaf(leaf, (from, source), to, page, permissions)
+        self.map_leaf(leaf, from, to, permissions)
     }
 
     /// As [`Memory::map`], if the leaf at the source is known and present.
@@ -443,16 +452,15 @@ impl<H: Hardware> Memory<'_, H> {
     pub fn map_leaf(
         &mut self,
         leaf: Entry,
-        (from, source): (Space, UserPage),
-        to: Space,
-        page: UserPage,
+        from: SpacePage,
+        to: SpacePage,
         permissions: Permissions,
     ) -> Result<(), Error> {
         // One test for both, so that an ordinary page pays for neither.
         if leaf.flags().intersects(EntryFlags::PAGER.union(EntryFlags::DRIVERS_OWN)) {
-            return self.parts().map_marked(leaf, (from, source), to, page, permissions);
+            return self.parts().map_marked(leaf, from, to, permissions);
         }
-        self.map_shareable(leaf, from.owner != to.owner, to, page, permissions)
+        self.map_shareable(leaf, from.space.owner != to.space.owner, to, permissions)
     }
 
     #[cold]
@@ -460,15 +468,14 @@ impl<H: Hardware> Memory<'_, H> {
     fn map_marked(
         mut self,
         leaf: Entry,
-        (from, source): (Space, UserPage),
-        to: Space,
-        page: UserPage,
+        from: SpacePage,
+        to: SpacePage,
         permissions: Permissions,
     ) -> Result<(), Error> {
-        let apart = from.owner != to.owner;
-        self.map_entry(leaf, apart, to, page, permissions)?;
+        let other_space = from.space.owner != to.space.owner;
+        self.map_entry(leaf, other_space, to, permissions)?;
         if leaf.contains(EntryFlags::PAGER) {
-            self.lend(from, source, apart, permissions.contains(Permissions::WRITE));
+            self.lend(from, other_space, permissions.contains(Permissions::WRITE));
         }
         Ok(())
     }
@@ -481,23 +488,21 @@ impl<H: Hardware> Memory<'_, H> {
     /// [`Memory::map_entry`].
     pub fn move_page(
         &mut self,
-        from: Space,
-        source: UserPage,
-        to: Space,
-        page: UserPage,
+        from: SpacePage,
+        to: SpacePage,
         marks: Permissions,
         drop: Permissions,
     ) -> Result<Entry, Error> {
-        let old = self.leaf(from, source);
+        let old = self.leaf(from.space, from.page);
         if !old.is_present() {
             return Err(Error::NotMapped);
         }
-        if self.leaf(to, page).is_present() {
+        if self.leaf(to.space, to.page).is_present() {
             return Err(Error::Busy);
         }
         let permissions = old.permissions().difference(drop);
-        self.map_entry(old, from.owner != to.owner, to, page, permissions)?;
-        Ok(self.unmap_of_table(from, source, marks))
+        self.map_entry(old, from.space.owner != to.space.owner, to, permissions)?;
+        Ok(self.unmap_of_table(from.space, from.page, marks))
     }
 
     /// Unmaps a page and leaves marks; returns the old entry with its A and D.

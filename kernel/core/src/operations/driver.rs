@@ -182,7 +182,7 @@ impl<H: Hardware> Kernel<H> {
                     self.lines.set_owner(line, None);
                 }
             }
-            self.dma.quarantine(dead, self.processes[dead].name(), parent);
+            self.dma.quarantine(dead, self.processes[dead].process_id(), parent);
         }
         self.dma.inherit(dead, parent);
     }

@@ -18,7 +18,7 @@ use crate::state::process::{Index, MessageBuffer, PendingRequest, State, Unfinis
 /// code and stack may be away as well. So the pager is asked first: the access is repeated then, and if there is still
 /// something wrong with it, the handler learns of that. In the same way the pager is asked for the exception stack.
 #[inline(always)]
-const fn is_backed(leaf: Entry) -> bool {
+const fn is_paged_out(leaf: Entry) -> bool {
     leaf.contains(EntryFlags::PAGER) && is_absent(leaf)
 }
 
@@ -48,7 +48,8 @@ impl<H: Hardware> Kernel<H> {
             return;
         }
         let handler = self.processes[index].paging.handler;
-        if handler == 0 || is_backed(leaf) || self.enter_handler(index, fault, handler).is_err() {
+        if handler == 0 || is_paged_out(leaf) || self.enter_handler(index, fault, handler).is_err()
+        {
             // In words, so that the record of a fault that is handled never has to lie in memory.
             self.reflect_words(index, address, access, eip);
         }
@@ -88,12 +89,12 @@ impl<H: Hardware> Kernel<H> {
 
     #[inline(never)]
     fn reflect_words(&mut self, index: Index, address: u32, access: u32, eip: u32) {
-        const ERRAND: PendingRequest = PendingRequest::Fault { jos: false };
+        const REQUEST: PendingRequest = PendingRequest::Fault { jos: false };
         let words = [address, access, eip, 0];
         let asked = self.processes[index].paging.handler == 0
             && self
                 .pager_of(index)
-                .is_some_and(|pager| self.ask_at_once(index, pager, ERRAND, words));
+                .is_some_and(|pager| self.ask_at_once(index, pager, REQUEST, words));
         if !asked {
             self.reflect(index, Fault { address, access, eip });
         }
@@ -102,7 +103,8 @@ impl<H: Hardware> Kernel<H> {
     #[inline(never)]
     fn reflect(&mut self, index: Index, fault: Fault) {
         let leaf = self.leaf_at(index, fault.address);
-        if is_backed(leaf) && self.ask_pager(index, fault, PendingRequest::Fault { jos: false }) {
+        if is_paged_out(leaf) && self.ask_pager(index, fault, PendingRequest::Fault { jos: false })
+        {
             return;
         }
         let handler = self.processes[index].paging.handler;
@@ -114,7 +116,7 @@ impl<H: Hardware> Kernel<H> {
                 Err(record) => Unhandled::NoExceptionStack { record },
             }
         };
-        if handler != 0 && is_backed(self.leaf_at(index, EXCEPTION_STACK)) {
+        if handler != 0 && is_paged_out(self.leaf_at(index, EXCEPTION_STACK)) {
             let access = (Access::USER | Access::WRITE).bits();
             let stack = Fault { address: EXCEPTION_STACK, access, eip: fault.eip };
             if self.ask_pager(index, stack, PendingRequest::Fault { jos: false }) {
@@ -194,7 +196,7 @@ impl<H: Hardware> Kernel<H> {
         if self.ask_at_once(index, pager, pending_request, words) {
             return true;
         }
-        if self.begin_errand(index, pager, pending_request, MessageBuffer::words(words)).is_err() {
+        if self.begin_request(index, pager, pending_request, MessageBuffer::words(words)).is_err() {
             return false;
         }
         let timeout = self.processes[index].paging.fault_timeout;
@@ -240,11 +242,11 @@ impl<H: Hardware> Kernel<H> {
         if let FaultReply::Map { source, destination, permissions } = reply {
             let (from, to) = self.spaces(me, client);
             let permissions = self.processes.may_leave(me, to.owner, permissions);
-            self.memory().map(from, source, to, destination, permissions)?;
+            self.memory().map(from.at(source), to.at(destination), permissions)?;
         }
         self.leave_queue(client);
         if reply == FaultReply::Refuse {
-            self.fail_errand(client, pending_request, Unhandled::Pager("its pager refused"));
+            self.fail_request(client, pending_request, Unhandled::Pager("its pager refused"));
             return Ok(None);
         }
         if pending_request == PendingRequest::Frames {

@@ -69,8 +69,8 @@ impl<H: Hardware> Kernel<H> {
         self.processes[index].exit.status = status & 0xFF;
         self.processes[index].exit.reason = reason;
         self.processes[index].memory.teardown = 0;
-        let facts = self.processes.facts_of(index);
-        (facts.status, facts.receiving) = (Status::Dying as u32, 0);
+        let info = self.processes.info_of(index);
+        (info.status, info.receiving) = (Status::Dying as u32, 0);
         self.processes.push(QueueName::Dying, index);
         self.processes.begin_dying(index);
         self.lose_views(index);
@@ -81,8 +81,8 @@ impl<H: Hardware> Kernel<H> {
             self.release_hardware(index);
         }
         self.dismiss_waiting(index);
-        self.processes.orphan(index);
-        self.processes.mourn(index);
+        self.processes.reparent_children(index);
+        self.processes.move_to_gone(index);
         if self.first == Some(index) {
             self.ended = Some(self.processes[index].exit.status as u8);
             // Nobody runs any more, not even who has brought this about.
@@ -114,17 +114,17 @@ impl<H: Hardware> Kernel<H> {
                 unreachable!()
             };
             self.leave_queue(sender);
-            self.fail_errand(sender, pending_request, PAGER_ENDED);
+            self.fail_request(sender, pending_request, PAGER_ENDED);
         }
         while let Some(caller) = self.processes.front(QueueName::Callers(dead)) {
             let state = self.processes[caller].state;
             self.leave_queue(caller);
             match state {
                 State::Answer { pending_request, .. } => {
-                    self.fail_errand(caller, pending_request, PAGER_ENDED)
+                    self.fail_request(caller, pending_request, PAGER_ENDED)
                 }
                 State::ReceivingFrom { .. } if self.is_awaited(caller, dead) => {
-                    let child = self.processes[dead].name();
+                    let child = self.processes[dead].process_id();
                     self.processes[caller].state = State::ReceivingExit { child };
                 }
                 _ => {
@@ -141,7 +141,7 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// What a process waited for another to do will not be done. It is in no queue.
-    pub(crate) fn fail_errand(
+    pub(crate) fn fail_request(
         &mut self,
         index: Index,
         pending_request: PendingRequest,
@@ -181,7 +181,7 @@ impl<H: Hardware> Kernel<H> {
         self.processes.credit(index, 1);
         self.processes.finish_dying(index);
         self.processes.remove(QueueName::Dying, index);
-        self.bury(index);
+        self.finish_exit(index);
         true
     }
 
@@ -263,15 +263,15 @@ impl<H: Hardware> Kernel<H> {
             return true;
         };
         match self.processes[parent].state {
-            State::Waiting { child } => child.is_none_or(|child| child == process.name()),
-            State::ReceivingExit { child } => child == process.name(),
+            State::Waiting { child } => child.is_none_or(|child| child == process.process_id()),
+            State::ReceivingExit { child } => child == process.process_id(),
             State::Receiving => true,
             _ => false,
         }
     }
 
     /// The memory of a process is gone: tells its parent, or keeps it for when the parent asks.
-    fn bury(&mut self, index: Index) {
+    fn finish_exit(&mut self, index: Index) {
         let Some(parent) = self.processes[index]
             .family
             .parent
@@ -279,7 +279,7 @@ impl<H: Hardware> Kernel<H> {
         else {
             return self.processes.free(index);
         };
-        let id = self.processes[index].name();
+        let id = self.processes[index].process_id();
         match self.processes[parent].state {
             State::Waiting { child } if child.is_none_or(|child| child == id) => {
                 let words = self.reap(parent, index);
@@ -313,7 +313,8 @@ impl<H: Hardware> Kernel<H> {
     /// Frees the slot of a child that its parent has asked for. The child is in no queue.
     fn reap(&mut self, parent: Index, child: Index) -> [u32; 4] {
         let process = &self.processes[child];
-        let words = [process.name().bits(), process.exit.status, process.exit.reason as u32, 0];
+        let words =
+            [process.process_id().bits(), process.exit.status, process.exit.reason as u32, 0];
         self.processes[parent].family.awaited -= 1;
         self.processes.free(child);
         words

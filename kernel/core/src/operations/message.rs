@@ -23,7 +23,7 @@ impl<H: Hardware> Kernel<H> {
     /// - `Deadlock`: the other one waits, directly or through others, for the current process.
     /// - `NotMapped`, `NotPermitted`: the page cannot be sent.
     /// - `OutOfFrames`, `QuotaExceeded`: the receiver cannot take the page.
-    pub(crate) fn begin_errand(
+    pub(crate) fn begin_request(
         &mut self,
         from: Index,
         to: Index,
@@ -123,7 +123,7 @@ impl<H: Hardware> Kernel<H> {
     ) -> Result<(), Error> {
         let page = self.transfer_page(from, to)?;
         let words = self.processes[from].messages.buffer.words;
-        let sender = self.processes[from].name().bits();
+        let sender = self.processes[from].process_id().bits();
         self.processes[to].set_message(
             Message::header(pending_request.kind(), page),
             sender,
@@ -143,7 +143,7 @@ impl<H: Hardware> Kernel<H> {
         };
         let permissions = self.processes.may_leave(from, to, permissions);
         let (from, to) = self.spaces(from, to);
-        self.memory().map(from, source, to, page, permissions)?;
+        self.memory().map(from.at(source), to.at(page), permissions)?;
         Ok(Some(permissions))
     }
 
@@ -336,7 +336,7 @@ impl<H: Hardware> Kernel<H> {
     }
 
     fn deliver_interrupt(&mut self, me: Index) {
-        let id = self.processes[me].name().bits();
+        let id = self.processes[me].process_id().bits();
         let line = self.processes[me].messages.interrupts.trailing_zeros();
         self.processes[me].messages.interrupts &= !(1 << line);
         self.processes[me].set_message(Message::header(Kind::Interrupt, None), id, [line, 0, 0, 0]);

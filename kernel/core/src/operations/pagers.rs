@@ -105,7 +105,7 @@ impl<H: Hardware> Kernel<H> {
         }
         let to = Index::new(pager.index());
         let message_buffer = MessageBuffer::words([child.bits(), 0, 0, 0]);
-        self.begin_errand(caller, to, PendingRequest::Clone, message_buffer)?;
+        self.begin_request(caller, to, PendingRequest::Clone, message_buffer)?;
         Ok(())
     }
 }

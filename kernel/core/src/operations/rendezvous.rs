@@ -112,7 +112,7 @@ impl<H: Hardware> Kernel<H> {
     /// # Errors
     /// Those of the page; nothing was done.
     #[inline(always)]
-    pub(crate) fn mend_at_once(
+    pub(crate) fn fault_reply_at_once(
         &mut self,
         pager: Index,
         client: ProcessId,
@@ -140,10 +140,10 @@ impl<H: Hardware> Kernel<H> {
             return Ok(false);
         }
         if let FaultReply::Map { source, destination, permissions } = reply {
-            let to = self.space_apart(index);
+            let to = self.space_not_loaded(index);
             let from = Space::current(pager);
             let permissions = self.processes.may_leave(pager, index, permissions);
-            self.memory().map(from, source, to, destination, permissions)?;
+            self.memory().map(from.at(source), to.at(destination), permissions)?;
         }
         if forwarded {
             self.processes[index].registers.eax = 0;
@@ -152,7 +152,7 @@ impl<H: Hardware> Kernel<H> {
         self.processes[index].state = State::Ready;
         self.processes[pager].messages.buffer.transfer = transfer.into();
         self.processes[pager].state = State::Receiving;
-        self.processes.facts_of(pager).status = Status::NotRunnable as u32;
+        self.processes.info_of(pager).status = Status::NotRunnable as u32;
         self.switch_from(pager, index);
         Ok(true)
     }
@@ -217,23 +217,23 @@ impl<H: Hardware> Kernel<H> {
         if permissions.contains(Permissions::WRITE) && !source.is_writable() {
             return Err(Error::NotPermitted);
         }
-        let Some(place) = self.processes[to].messages.buffer.transfer.accepted() else {
+        let Some(to_page) = self.processes[to].messages.buffer.transfer.accepted() else {
             // A page that arrives nowhere is refused for the same reasons as one that does.
             return if source.is_drivers_own() { Err(Error::NotPermitted) } else { Ok(None) };
         };
         let permissions = self.processes.may_leave(from, to, permissions);
-        let target = self.space_apart(to);
-        let from = (Space::current(from), page);
-        self.memory().map_leaf(source, from, target, place, permissions)?;
+        let target = self.space_not_loaded(to);
+        let from = Space::current(from).at(page);
+        self.memory().map_leaf(source, from, target.at(to_page), permissions)?;
         Ok(Some(permissions))
     }
 
     /// Puts a message of the current process, which is blocked by now, into another's registers and that one on the CPU.
     #[inline(always)]
     fn pass_cpu(&mut self, from: Index, to: Index, header: u32, words: [u32; 4]) {
-        let facts = self.processes.facts_of(from);
-        facts.status = Status::NotRunnable as u32;
-        let sender = facts.id;
+        let info = self.processes.info_of(from);
+        info.status = Status::NotRunnable as u32;
+        let sender = info.id;
         self.processes[to].state = State::Ready;
         self.processes[to].set_message(header, sender, words);
         self.switch_from(from, to);

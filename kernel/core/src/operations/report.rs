@@ -13,7 +13,7 @@ impl<H: Hardware> Kernel<H> {
     /// A page fault ends a process.
     pub(crate) fn report_fault(&mut self, index: Index, fault: Fault, why: Unhandled) {
         let Fault { address, access, eip } = fault;
-        let id = self.processes[index].name();
+        let id = self.processes[index].process_id();
         if self.jos_report_fault(index, fault, why) {
             return;
         }
@@ -32,7 +32,7 @@ impl<H: Hardware> Kernel<H> {
 
     /// A process entered virtual-8086 mode, which ends it. Its saved registers say nothing.
     pub(crate) fn report_virtual_8086(&mut self, index: Index) {
-        let id = self.processes[index].name();
+        let id = self.processes[index].process_id();
         self.cpu.print_line(format_args!("[{id}] entered virtual-8086 mode: ended"));
     }
 
@@ -41,7 +41,7 @@ impl<H: Hardware> Kernel<H> {
         if self.jos_report_exception(index) {
             return;
         }
-        let id = self.processes[index].name();
+        let id = self.processes[index].process_id();
         let Registers { trap, error, eip, .. } = self.processes[index].registers;
         let name = EXCEPTIONS.get(trap as usize).unwrap_or(&"unexpected interrupt");
         self.cpu.print_line(format_args!(

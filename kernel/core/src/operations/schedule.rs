@@ -70,7 +70,7 @@ impl<H: Hardware> Kernel<H> {
     #[inline(always)]
     pub(crate) fn yield_cpu(&mut self, current: Index) {
         if let Some(next) = self.processes.exchange(QueueName::Ready, current) {
-            self.processes.facts_of(current).status = Status::Runnable as u32;
+            self.processes.info_of(current).status = Status::Runnable as u32;
             self.switch_from(current, next);
         }
         self.take_down_some();
@@ -88,7 +88,7 @@ impl<H: Hardware> Kernel<H> {
     pub(crate) fn give_up_cpu(&mut self) {
         if let Some(current) = self.cpu.current.take() {
             self.processes.push(QueueName::Ready, current);
-            self.processes.facts_of(current).status = Status::Runnable as u32;
+            self.processes.info_of(current).status = Status::Runnable as u32;
         }
     }
 
@@ -129,17 +129,17 @@ impl<H: Hardware> Kernel<H> {
 
     #[inline(always)]
     fn set_current(&mut self, next: Index) {
-        let facts = self.processes.facts_of(next);
-        facts.status = Status::Running as u32;
-        facts.runs = facts.runs.wrapping_add(1);
-        facts.cpu = self.cpu.number;
+        let info = self.processes.info_of(next);
+        info.status = Status::Running as u32;
+        info.runs = info.runs.wrapping_add(1);
+        info.cpu = self.cpu.number;
         self.cpu.current = Some(next);
     }
 
     /// Takes the current process off the CPU; it waits for something.
     pub(crate) fn block(&mut self, index: Index, state: State) {
         self.processes[index].state = state;
-        self.processes.facts_of(index).status = Status::NotRunnable as u32;
+        self.processes.info_of(index).status = Status::NotRunnable as u32;
         if self.cpu.current == Some(index) {
             self.cpu.current = None;
         }
@@ -151,7 +151,7 @@ impl<H: Hardware> Kernel<H> {
         self.processes[index].state = State::Ready;
         if !self.processes[index].stopped {
             self.processes.push(QueueName::Ready, index);
-            self.processes.facts_of(index).status = Status::Runnable as u32;
+            self.processes.info_of(index).status = Status::Runnable as u32;
         }
     }
 
@@ -186,7 +186,7 @@ impl<H: Hardware> Kernel<H> {
         } else {
             self.processes.remove(QueueName::Ready, index);
         }
-        self.processes.facts_of(index).status = Status::NotRunnable as u32;
+        self.processes.info_of(index).status = Status::NotRunnable as u32;
     }
 
     /// Clears a process's stopped flag. Where it is blocked, it stays blocked.
@@ -248,7 +248,7 @@ impl<H: Hardware> Kernel<H> {
                 State::Sleeping => self.make_ready(index),
                 State::Sending { pending_request, .. } | State::Answer { pending_request, .. } => {
                     self.leave_queue(index);
-                    self.fail_errand(index, pending_request, LATE);
+                    self.fail_request(index, pending_request, LATE);
                 }
                 state => unreachable!("{state:?} has no alarm"),
             }

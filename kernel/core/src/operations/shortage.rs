@@ -24,7 +24,7 @@ use abi::{Error, PageRange, Syscall};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::state::call_registers::CallRegisters;
+use crate::state::call_registers;
 use crate::state::process::{Index, MessageBuffer, PendingRequest};
 
 /// A page, and the table that it may need.
@@ -60,7 +60,7 @@ impl<H: Hardware> Kernel<H> {
             return true;
         }
         if self
-            .begin_errand(caller, pager, PendingRequest::Frames, MessageBuffer::words(words))
+            .begin_request(caller, pager, PendingRequest::Frames, MessageBuffer::words(words))
             .is_err()
         {
             self.processes[caller].set_pages_done(done);
@@ -90,7 +90,7 @@ impl<H: Hardware> Kernel<H> {
 
     /// The native call in a process's saved registers; an error if it is a JOS call.
     pub(crate) fn call_of(&self, caller: Index) -> Result<Syscall, Error> {
-        CallRegisters::decode_again(&self.processes[caller].registers)
+        call_registers::decode(&self.processes[caller].registers)
     }
 
     /// Whose pager is to free frames for a call, and how many the call needs at most. `None`: no pager can help.

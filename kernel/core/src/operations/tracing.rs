@@ -75,7 +75,7 @@ impl<H: Hardware> Kernel<H> {
         if !self.check_words(caller, (address, length), true)? {
             return Ok(());
         }
-        let id = self.processes[child].name().bits();
+        let id = self.processes[child].process_id().bits();
         let own = |event: &Event| event.process == id;
         let known = self.trace.events().filter(own).count();
         let last = self.trace.events().filter(own).skip(known.saturating_sub(count as usize));

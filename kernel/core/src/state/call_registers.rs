@@ -7,10 +7,18 @@ use abi::{Error, Registers, Syscall};
 pub struct CallRegisters<'a, const SYSENTER: bool>(pub &'a Registers);
 
 impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
+    /// The native call. Each register is read when the call turns out to have it.
+    ///
+    /// # Errors
+    /// As [`decode`].
+    #[inline(always)]
+    pub fn decode(&self) -> Result<Syscall, Error> {
+        if self.fits() { Syscall::decode(self) } else { Err(Error::InvalidArgument) }
+    }
+
     /// Is there a register for everything that the call needs? By `sysenter` there are fewer, and the page lies where
     /// the third word does.
-    #[must_use]
-    pub fn fits(&self) -> bool {
+    fn fits(&self) -> bool {
         const RANGE_SHARE: u32 = 38;
         const FAULT_REPLY_AND_RECEIVE: u32 = 83;
         const MESSAGES: core::ops::RangeInclusive<u32> = 60..=64;
@@ -20,25 +28,25 @@ impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
     }
 }
 
-impl CallRegisters<'_, false> {
-    /// Reads a native call once more out of the registers that it came with, by `int 0x30` or `sysenter`.
-    ///
-    /// # Errors
-    /// As [`Syscall::decode`]: it is a JOS call.
-    #[inline(never)]
-    pub fn decode_again(registers: &Registers) -> Result<Syscall, Error> {
-        fn raw(arguments: &impl Arguments) -> RawCall {
-            let words = [0, 1, 2, 3].map(|index| arguments.word(index));
-            let (process, page) = (arguments.process(), arguments.page());
-            RawCall { head: arguments.head(), process, page, words }
-        }
-        let raw = if registers.trap == Registers::SYSENTER {
-            raw(&CallRegisters::<true>(registers))
-        } else {
-            raw(&CallRegisters::<false>(registers))
-        };
-        Syscall::decode(&raw)
+/// The native call in these saved registers, by whichever instruction it has come: for calls that are decoded again, or that
+/// are recorded.
+///
+/// # Errors
+/// `InvalidArgument`: it is no native call, or one that `sysenter` has no room for.
+#[inline(never)]
+pub fn decode(registers: &Registers) -> Result<Syscall, Error> {
+    fn raw(arguments: &impl Arguments) -> RawCall {
+        let words = [0, 1, 2, 3].map(|index| arguments.word(index));
+        let (process, page) = (arguments.process(), arguments.page());
+        RawCall { head: arguments.head(), process, page, words }
     }
+    let by_sysenter = CallRegisters::<true>(registers);
+    let raw = match registers.trap {
+        Registers::SYSENTER if !by_sysenter.fits() => return Err(Error::InvalidArgument),
+        Registers::SYSENTER => raw(&by_sysenter),
+        _ => raw(&CallRegisters::<false>(registers)),
+    };
+    Syscall::decode(&raw)
 }
 
 impl<const SYSENTER: bool> Arguments for CallRegisters<'_, SYSENTER> {

@@ -116,16 +116,16 @@ impl DmaPool {
         }
     }
 
-    /// A keeper has died: `heir` gets its quarantined frames; without one they are free.
-    pub fn inherit(&mut self, dead: Index, heir: Option<Index>) {
+    /// A keeper has died: `parent` gets its quarantined frames; without one they are free.
+    pub fn inherit(&mut self, dead: Index, parent: Option<Index>) {
         for holder in &mut self.holders {
             let Holder::Quarantine { driver, keeper } = *holder else { continue };
             if keeper == dead {
-                *holder = match heir {
+                *holder = match parent {
                     Some(keeper) => Holder::Quarantine { driver, keeper },
                     None => Holder::Nobody,
                 };
-                self.quarantined -= u32::from(heir.is_none());
+                self.quarantined -= u32::from(parent.is_none());
             }
         }
     }
@@ -145,8 +145,8 @@ impl DmaPool {
 
     fn set(&mut self, frame: Frame, holder: Holder) {
         let at = frame.number().wrapping_sub(self.first) as usize;
-        if let Some(place) = self.holders.get_mut(at) {
-            *place = holder;
+        if let Some(slot) = self.holders.get_mut(at) {
+            *slot = holder;
         }
     }
 }

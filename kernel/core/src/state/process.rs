@@ -122,7 +122,7 @@ impl Process {
     /// # Panics
     /// If the slot was never used: a kernel bug.
     #[must_use]
-    pub fn name(&self) -> ProcessId {
+    pub fn process_id(&self) -> ProcessId {
         self.id.expect("a process has an id")
     }
 

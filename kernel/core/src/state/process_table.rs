@@ -53,7 +53,7 @@ pub enum Family {
 /// The process table.
 pub struct Processes {
     slots: [Process; PROCESSES as usize],
-    facts: ProcessInfoTable,
+    info: ProcessInfoTable,
     /// Freed slots, last freed first, linked by `next`.
     free: Option<Index>,
     /// Slots from here on were never used.
@@ -84,7 +84,7 @@ impl Processes {
     pub const fn new() -> Self {
         Self {
             slots: [Process::FREE; PROCESSES as usize],
-            facts: ProcessInfoTable([ProcessInfo::FREE; PROCESSES as usize]),
+            info: ProcessInfoTable([ProcessInfo::FREE; PROCESSES as usize]),
             free: None,
             fresh: 0,
             live: 0,
@@ -102,13 +102,13 @@ impl Processes {
 
     /// The table that everyone may read.
     #[must_use]
-    pub const fn facts(&self) -> &ProcessInfoTable {
-        &self.facts
+    pub const fn info(&self) -> &ProcessInfoTable {
+        &self.info
     }
 
     /// The public record of a process.
-    pub fn facts_of(&mut self, index: Index) -> &mut ProcessInfo {
-        &mut self.facts.0[index.slot()]
+    pub fn info_of(&mut self, index: Index) -> &mut ProcessInfo {
+        &mut self.info.0[index.slot()]
     }
 
     /// Processes, ended ones that wait for their parent included.
@@ -185,7 +185,7 @@ impl Processes {
         if let Some(pager) = pager {
             self.link_client(index, pager);
         }
-        *self.facts_of(index) =
+        *self.info_of(index) =
             ProcessInfo { id: id.bits(), status: Status::NotRunnable as u32, ..ProcessInfo::FREE };
         if let Some(parent) = parent {
             self.link_child(Family::Living, parent, index);
@@ -200,7 +200,7 @@ impl Processes {
         self.credit_account(self[index].memory.account, Quota { frames: 0, processes: 1 });
         self.unlink_child(Family::Gone, index);
         self[index].state = State::Free;
-        self.facts_of(index).status = Status::Free as u32;
+        self.info_of(index).status = Status::Free as u32;
         self[index].links.next = self.free;
         self.free = Some(index);
         self.live -= 1;
@@ -214,7 +214,7 @@ impl Processes {
         let index = Index::new(last.index());
         assert!(self[index].state == State::Free && self[index].id.is_some(), "not a freed slot");
         self[index].id = Some(last);
-        self.facts_of(index).id = last.bits();
+        self.info_of(index).id = last.bits();
     }
 
     fn take_slot(&mut self) -> Index {

@@ -1,6 +1,6 @@
 //! Who wakes when: a binary heap of slots, earliest first.
 //!
-//! Each sleeper's slot knows its place in the heap, so that one that is woken early leaves in logarithmic time.
+//! Each sleeper's slot knows its position in the heap, so that one that is woken early leaves in logarithmic time.
 
 use abi::layout::PROCESSES;
 
@@ -37,14 +37,16 @@ impl Sleepers {
 
     /// Takes a process out; no effect if it does not sleep.
     pub fn remove(&mut self, processes: &mut Processes, index: Index) {
-        let Some(place) = (processes[index].alarm.sleeper as usize).checked_sub(1) else { return };
+        let Some(position) = (processes[index].alarm.sleeper as usize).checked_sub(1) else {
+            return;
+        };
         processes[index].alarm.sleeper = 0;
         self.length -= 1;
         let last = self.heap[self.length].take();
         if let Some(last) = last.filter(|last| *last != index) {
-            self.put(processes, place, last);
-            self.sink(processes, place);
-            self.rise(processes, place);
+            self.put(processes, position, last);
+            self.sink(processes, position);
+            self.rise(processes, position);
         }
     }
 
@@ -58,13 +60,13 @@ impl Sleepers {
         Some(first)
     }
 
-    fn put(&mut self, processes: &mut Processes, place: usize, index: Index) {
-        self.heap[place] = Some(index);
-        processes[index].alarm.sleeper = place as u16 + 1;
+    fn put(&mut self, processes: &mut Processes, position: usize, index: Index) {
+        self.heap[position] = Some(index);
+        processes[index].alarm.sleeper = position as u16 + 1;
     }
 
-    fn wake_at(&self, processes: &Processes, place: usize) -> u64 {
-        self.heap[place].map_or(u64::MAX, |index| processes[index].alarm.wake)
+    fn wake_at(&self, processes: &Processes, position: usize) -> u64 {
+        self.heap[position].map_or(u64::MAX, |index| processes[index].alarm.wake)
     }
 
     fn swap(&mut self, processes: &mut Processes, a: usize, b: usize) {
@@ -74,20 +76,20 @@ impl Sleepers {
         }
     }
 
-    fn rise(&mut self, processes: &mut Processes, mut place: usize) {
-        while place > 0 {
-            let parent = (place - 1) / 2;
-            if self.wake_at(processes, parent) <= self.wake_at(processes, place) {
+    fn rise(&mut self, processes: &mut Processes, mut position: usize) {
+        while position > 0 {
+            let parent = (position - 1) / 2;
+            if self.wake_at(processes, parent) <= self.wake_at(processes, position) {
                 return;
             }
-            self.swap(processes, parent, place);
-            place = parent;
+            self.swap(processes, parent, position);
+            position = parent;
         }
     }
 
-    fn sink(&mut self, processes: &mut Processes, mut place: usize) {
+    fn sink(&mut self, processes: &mut Processes, mut position: usize) {
         loop {
-            let left = 2 * place + 1;
+            let left = 2 * position + 1;
             if left >= self.length {
                 return;
             }
@@ -95,11 +97,11 @@ impl Sleepers {
             let right_is_earlier = right < self.length
                 && self.wake_at(processes, right) < self.wake_at(processes, left);
             let child = if right_is_earlier { right } else { left };
-            if self.wake_at(processes, place) <= self.wake_at(processes, child) {
+            if self.wake_at(processes, position) <= self.wake_at(processes, child) {
                 return;
             }
-            self.swap(processes, place, child);
-            place = child;
+            self.swap(processes, position, child);
+            position = child;
         }
     }
 }

@@ -40,7 +40,7 @@ impl<H: Hardware> Kernel<H> {
         accept: Option<UserPage>,
     ) -> Result<(), Error> {
         let transfer = accept.map(|page| PageTransfer { page, send: None, accept: true });
-        if self.mend_at_once(me, client, reply, transfer)? {
+        if self.fault_reply_at_once(me, client, reply, transfer)? {
             return Ok(());
         }
         let short = match self.fault_answer(me, client, reply) {

@@ -3,13 +3,14 @@
 use abi::call::{Arguments, FaultReply};
 use abi::message::Reason;
 use abi::process::Target;
-use abi::{Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
+use abi::{Error, Frame, PageRange, Permissions, ProcessId, Registers, Syscall, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
+use crate::memory::range::{Sharing, SpaceRange};
 use crate::memory::space::Change;
 use crate::state::account::Quota;
-use crate::state::call_registers::CallRegisters;
+use crate::state::call_registers::{self, CallRegisters};
 use crate::state::fault::Fault;
 use crate::state::process::{Index, MessageBuffer, PendingRequest, SentPage, Unfinished};
 
@@ -17,17 +18,17 @@ use crate::state::process::{Index, MessageBuffer, PendingRequest, SentPage, Unfi
 const TWO_TABLES: u32 = 2;
 
 impl<H: Hardware> Kernel<H> {
-    /// A call of the current process, by `int 0x30` or `sysenter`: a native one, or one that turns out not to be. Where it succeeds, the arm has left its
-    /// caller's registers as they should be; unless the caller is blocked, has ended, or restarts the call, that
-    /// includes 0 in `eax`.
+    /// A call of the current process: a native one, or one that turns out not to be. Where it succeeds, the arm of
+    /// `dispatch` has left its caller's registers as they should be; unless the caller is blocked, has ended, or restarts
+    /// the call, that includes 0 in `eax`.
     #[inline(always)]
     pub(crate) fn native_call<const SYSENTER: bool>(&mut self, caller: Index) {
         let raw = CallRegisters::<SYSENTER>(&self.processes[caller].registers);
-        let call = if raw.fits() { Syscall::decode(&raw) } else { Err(Error::InvalidArgument) };
+        let call = raw.decode();
         let done = match call {
             Ok(call) => {
                 self.processes[caller].unfinished = Unfinished::None;
-                self.dispatch::<SYSENTER>(caller, call)
+                self.dispatch(caller, SYSENTER, call)
             }
             Err(_) if !SYSENTER && raw.number() < Syscall::FIRST => {
                 return self.jos_call(caller);
@@ -39,6 +40,31 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
+    /// As [`Kernel::native_call`], by whichever instruction the call has come: compiled once, for calls that are recorded.
+    #[inline(never)]
+    pub(crate) fn recorded_call(&mut self, caller: Index) {
+        let registers = &self.processes[caller].registers;
+        let (sysenter, number) = (registers.trap == Registers::SYSENTER, registers.eax & 0xFF);
+        let done = match call_registers::decode(registers) {
+            Ok(call) => {
+                self.processes[caller].unfinished = Unfinished::None;
+                self.dispatch_again(caller, call)
+            }
+            Err(_) if !sysenter && number < Syscall::FIRST => return self.jos_call(caller),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
+            self.refuse(caller, error);
+        }
+    }
+
+    /// As `dispatch`, compiled once, for calls that are recorded or made a second time.
+    #[inline(never)]
+    pub(crate) fn dispatch_again(&mut self, caller: Index, call: Syscall) -> Result<(), Error> {
+        let sysenter = self.processes[caller].registers.trap == Registers::SYSENTER;
+        self.dispatch(caller, sysenter, call)
+    }
+
     /// Tells the caller of an error. A call that has changed nothing may be made again instead: when its caller's pager has
     /// freed frames, or when a bound that it met has given way.
     #[cold]
@@ -48,7 +74,7 @@ impl<H: Hardware> Kernel<H> {
             return self.short_of_frames(caller);
         }
         if !self.waits_for_bound(caller, error) {
-            let done = if self.goes_on { self.processes[caller].pages_done() } else { 0 };
+            let done = self.done_before(caller);
             let registers = &mut self.processes[caller].registers;
             if says_how_far(registers.eax & 0xFF) {
                 registers.ebx = done;
@@ -58,17 +84,13 @@ impl<H: Hardware> Kernel<H> {
     }
 
     #[inline(always)]
-    fn dispatch<const SYSENTER: bool>(
-        &mut self,
-        caller: Index,
-        call: Syscall,
-    ) -> Result<(), Error> {
+    fn dispatch(&mut self, caller: Index, sysenter: bool, call: Syscall) -> Result<(), Error> {
         match call {
             Syscall::Identity => {
-                let facts = self.processes.facts_of(caller);
-                let (own, parent) = (facts.id, facts.parent);
+                let info = self.processes.info_of(caller);
+                let (own, parent) = (info.id, info.parent);
                 let pager = self.processes[caller].paging.pager.map_or(0, ProcessId::bits);
-                self.processes[caller].set_three_words_of(SYSENTER, [own, parent, pager]);
+                self.processes[caller].set_three_words_of(sysenter, [own, parent, pager]);
                 Ok(())
             }
             Syscall::PageAllocate { process, page, permissions } => {
@@ -93,10 +115,10 @@ impl<H: Hardware> Kernel<H> {
                 self.answer(caller, count)
             }
             Syscall::RangeShare { process, range, to, to_page, drop, add, both } => {
-                self.range_share(caller, (process, range), (to, to_page), (drop, add, both), 0)
+                self.range_share(caller, (process, range), (to, to_page), (drop, add, both))
             }
             // Four words come back, and by `sysenter` there is a register for three.
-            Syscall::RangeProtect { .. } | Syscall::Machine | Syscall::Usage { .. } if SYSENTER => {
+            Syscall::RangeProtect { .. } | Syscall::Machine | Syscall::Usage { .. } if sysenter => {
                 Err(Error::InvalidArgument)
             }
             Syscall::RangeProtect { process, range, drop, add } => {
@@ -111,10 +133,10 @@ impl<H: Hardware> Kernel<H> {
                 self.answer_all(caller, words)
             }
             Syscall::RangeUnmap { process, range, marks } => {
-                self.range_unmap(caller, (process, range), marks, 0)
+                self.range_unmap(caller, (process, range), marks)
             }
             Syscall::RangeAllocate { process, range, permissions } => {
-                self.range_allocate(caller, (process, range), permissions, 0)
+                self.range_allocate(caller, (process, range), permissions)
             }
             Syscall::ProcessCreate { copy } => self.process_create(caller, copy),
             Syscall::ProcessStart { process } => {
@@ -171,7 +193,7 @@ impl<H: Hardware> Kernel<H> {
                 let index = self.self_or_child(caller, process)?;
                 self.processes[index].paging.handler = address;
                 // The record shows what JOS programs set, and nothing that is not so any more.
-                self.processes.facts_of(index).handler = 0;
+                self.processes.info_of(index).handler = 0;
                 self.succeed(caller)
             }
             Syscall::SetPager { process, pager } => self.set_pager(caller, process, pager),
@@ -205,7 +227,7 @@ impl<H: Hardware> Kernel<H> {
             Syscall::Clone { child } => self.clone_call(caller, child),
             // The words of a message are read from the caller's registers when it is clear where they go.
             Syscall::Send { to, words: _, transfer } => {
-                self.pending_request(caller, to, PendingRequest::Send, transfer.into())
+                self.send_request(caller, to, PendingRequest::Send, transfer.into())
             }
             Syscall::Receive { from, transfer } => self.receive(caller, from, transfer),
             Syscall::Call { to, words: _, transfer } => {
@@ -216,7 +238,7 @@ impl<H: Hardware> Kernel<H> {
                 if done? {
                     return Ok(());
                 }
-                self.pending_request(caller, to, PendingRequest::Call, transfer.into())
+                self.send_request(caller, to, PendingRequest::Call, transfer.into())
             }
             Syscall::Reply { to, words: _, transfer } => {
                 if transfer.is_some() && self.waits_for_room(caller, 1) {
@@ -286,7 +308,7 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Shares what is left of a range after the `done` pages of a first try.
+    /// Shares what is left of a range after the pages of a first try.
     #[inline(always)]
     pub(crate) fn range_share(
         &mut self,
@@ -294,8 +316,8 @@ impl<H: Hardware> Kernel<H> {
         (process, range): (Target, PageRange),
         (to, to_page): (Target, UserPage),
         (drop, add, both): (Permissions, Permissions, bool),
-        done: u32,
     ) -> Result<(), Error> {
+        let done = self.done_before(caller);
         let first = PageRange::new(to_page, range.pages())?;
         let spaces = self.room_in_both(caller, process, to, TWO_TABLES)?;
         let Some((from, to)) = spaces else { return Ok(()) };
@@ -314,34 +336,38 @@ impl<H: Hardware> Kernel<H> {
         } else {
             (range.after(done)?, first.after(done)?)
         };
-        let progress = self.memory().share_range(from, range, to, first, change, both);
+        let progress = {
+            let (from, to) =
+                (SpaceRange { space: from, range }, SpaceRange { space: to, range: first });
+            self.memory().share_range(from, to, Sharing { change, both })
+        };
         self.progress(caller, &progress.after(done))
     }
 
-    /// Unmaps what is left of a range after the `done` pages of a first try.
+    /// Unmaps what is left of a range after the pages of a first try.
     #[inline(always)]
     pub(crate) fn range_unmap(
         &mut self,
         caller: Index,
         (process, range): (Target, PageRange),
         marks: Permissions,
-        done: u32,
     ) -> Result<(), Error> {
+        let done = self.done_before(caller);
         let Some(space) = self.room_in(caller, process, 0)? else { return Ok(()) };
         let marks = self.processes.may_leave(caller, space.owner, marks);
         let progress = self.memory().unmap_range(space, range.after(done)?, marks);
         self.progress(caller, &progress.after(done))
     }
 
-    /// Allocates what is left of a range after the `done` pages of a first try.
+    /// Allocates what is left of a range after the pages of a first try.
     #[inline(always)]
     pub(crate) fn range_allocate(
         &mut self,
         caller: Index,
         (process, range): (Target, PageRange),
         permissions: Permissions,
-        done: u32,
     ) -> Result<(), Error> {
+        let done = self.done_before(caller);
         let range = range.after(done)?;
         let frames = range.pages() + TWO_TABLES;
         let Some(space) = self.room_in(caller, process, frames)? else { return Ok(()) };
@@ -366,7 +392,7 @@ impl<H: Hardware> Kernel<H> {
         let marks = self.processes.may_leave(caller, from.owner, marks);
         let carries = self.processes.carries_mark_9(caller, from.owner, to.owner);
         let drop = if carries { Permissions::empty() } else { Permissions::PAGER };
-        let old = self.memory().move_page(from, page, to, to_page, marks, drop)?;
+        let old = self.memory().move_page(from.at(page), to.at(to_page), marks, drop)?;
         self.answer(caller, old.bits())
     }
 
@@ -381,12 +407,12 @@ impl<H: Hardware> Kernel<H> {
             self.processes[child].registers.eax = 0;
             self.processes[child].registers.ebx = 0;
         }
-        let id = self.processes[child].name().bits();
+        let id = self.processes[child].process_id().bits();
         self.answer(caller, id)
     }
 
     #[inline(never)]
-    pub(crate) fn pending_request(
+    pub(crate) fn send_request(
         &mut self,
         caller: Index,
         to: ProcessId,
@@ -395,7 +421,7 @@ impl<H: Hardware> Kernel<H> {
     ) -> Result<(), Error> {
         let to = self.processes.find(to)?;
         let message_buffer = MessageBuffer { words: self.processes[caller].words(), transfer };
-        self.begin_errand(caller, to, pending_request, message_buffer)
+        self.begin_request(caller, to, pending_request, message_buffer)
     }
 }
 

@@ -27,7 +27,7 @@ impl<H: Hardware> Kernel<H> {
         permissions: Permissions,
     ) -> Result<(), Error> {
         if target != Target::Caller || permissions.contains(Permissions::PAGER) {
-            return self.page_allocate_elsewhere(caller, target, page, permissions);
+            return self.page_allocate_in_any_space(caller, target, page, permissions);
         }
         if self.waits_for_room(caller, PAGE_AND_TABLE) {
             return Ok(());
@@ -37,7 +37,7 @@ impl<H: Hardware> Kernel<H> {
     }
 
     #[inline(never)]
-    pub(crate) fn page_allocate_elsewhere(
+    pub(crate) fn page_allocate_in_any_space(
         &mut self,
         caller: Index,
         target: Target,
@@ -59,7 +59,7 @@ impl<H: Hardware> Kernel<H> {
         permissions: Permissions,
     ) -> Result<(), Error> {
         if from.0 != Target::Caller || to.0 != Target::Caller {
-            return self.page_map_elsewhere(caller, from, to, permissions);
+            return self.page_map_in_any_space(caller, from, to, permissions);
         }
         if self.waits_for_room(caller, TABLE) {
             return Ok(());
@@ -69,17 +69,17 @@ impl<H: Hardware> Kernel<H> {
         // One test for all, so that an ordinary page pays for none.
         let flags = source.flags().union(permissions.leaf());
         if flags.intersects(EntryFlags::PAGER.union(EntryFlags::DRIVERS_OWN)) {
-            return self.page_map_elsewhere(caller, from, to, permissions);
+            return self.page_map_in_any_space(caller, from, to, permissions);
         }
         if !source.is_present() {
             return Err(Error::NotMapped);
         }
-        self.memory().map_shareable(source, false, space, to.1, permissions)?;
+        self.memory().map_shareable(source, false, space.at(to.1), permissions)?;
         self.succeed(caller)
     }
 
     #[inline(never)]
-    pub(crate) fn page_map_elsewhere(
+    pub(crate) fn page_map_in_any_space(
         &mut self,
         caller: Index,
         from: (Target, UserPage),
@@ -89,7 +89,7 @@ impl<H: Hardware> Kernel<H> {
         let spaces = self.room_in_both(caller, from.0, to.0, TABLE)?;
         let Some((source, target)) = spaces else { return Ok(()) };
         let permissions = self.processes.may_leave(caller, target.owner, permissions);
-        self.memory().map(source, from.1, target, to.1, permissions)?;
+        self.memory().map(source.at(from.1), target.at(to.1), permissions)?;
         self.succeed(caller)
     }
 
@@ -102,7 +102,7 @@ impl<H: Hardware> Kernel<H> {
         marks: Permissions,
     ) -> Result<(), Error> {
         if target != Target::Caller || marks.contains(Permissions::PAGER) {
-            return self.page_unmap_elsewhere(caller, target, page, marks);
+            return self.page_unmap_in_any_space(caller, target, page, marks);
         }
         if self.waits_for_room(caller, TABLE) {
             return Ok(());
@@ -112,7 +112,7 @@ impl<H: Hardware> Kernel<H> {
     }
 
     #[inline(never)]
-    pub(crate) fn page_unmap_elsewhere(
+    pub(crate) fn page_unmap_in_any_space(
         &mut self,
         caller: Index,
         target: Target,
@@ -134,7 +134,7 @@ impl<H: Hardware> Kernel<H> {
         marks: Permissions,
     ) -> Result<(), Error> {
         if target != Target::Caller || marks.contains(Permissions::PAGER) {
-            return self.page_copy_elsewhere(caller, target, page, marks);
+            return self.page_copy_in_any_space(caller, target, page, marks);
         }
         if self.waits_for_room(caller, TABLE) {
             return Ok(());
@@ -144,7 +144,7 @@ impl<H: Hardware> Kernel<H> {
     }
 
     #[inline(never)]
-    pub(crate) fn page_copy_elsewhere(
+    pub(crate) fn page_copy_in_any_space(
         &mut self,
         caller: Index,
         target: Target,
@@ -167,7 +167,7 @@ impl<H: Hardware> Kernel<H> {
         change: (Permissions, Permissions),
     ) -> Result<(), Error> {
         if target != Target::Caller || change.1.contains(Permissions::PAGER) {
-            return self.page_protect_elsewhere(caller, target, page, change);
+            return self.page_protect_in_any_space(caller, target, page, change);
         }
         let change = Change::new(change.0, change.1);
         let old = self.memory().protect(Space::current(caller), page, change)?;
@@ -175,7 +175,7 @@ impl<H: Hardware> Kernel<H> {
     }
 
     #[inline(never)]
-    fn page_protect_elsewhere(
+    fn page_protect_in_any_space(
         &mut self,
         caller: Index,
         target: Target,

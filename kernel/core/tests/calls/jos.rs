@@ -72,11 +72,11 @@ fn a_send_to_a_receiver_that_was_stopped_makes_it_runnable() {
     world.jos_once(13, [USER_TOP, 0, 0, 0, 0]);
     world.run(INIT);
     assert_eq!(world.jos(8, [child.bits(), NOT_RUNNABLE, 0, 0, 0]), 0);
-    assert_eq!(world.facts(child).status, Status::NotRunnable as u32);
+    assert_eq!(world.info(child).status, Status::NotRunnable as u32);
     assert_eq!(world.jos(12, [child.bits(), 5, USER_TOP, 0, 0]), 0);
-    assert_eq!(world.facts(child).status, Status::Runnable as u32);
+    assert_eq!(world.info(child).status, Status::Runnable as u32);
     world.run(child);
-    assert_eq!((world.registers().eax, world.facts(child).value), (0, 5));
+    assert_eq!((world.registers().eax, world.info(child).value), (0, 5));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_send_does_not_start_a_receiver_that_a_native_call_has_stopped() {
     let process = child.into();
     world.call(Syscall::ProcessStop { process }).unwrap();
     assert_eq!(world.jos(12, [child.bits(), 5, USER_TOP, 0, 0]), 0);
-    assert_eq!(world.facts(child).status, Status::NotRunnable as u32);
+    assert_eq!(world.info(child).status, Status::NotRunnable as u32);
 }
 
 #[test]
@@ -98,10 +98,10 @@ fn the_upcall_is_shown_until_a_native_handler_takes_its_place() {
     let child = exofork(&mut world);
     for (env, slot) in [(0, INIT), (child.bits(), child)] {
         assert_eq!(world.jos(10, [env, 0x80_1234, 0, 0, 0]), 0);
-        assert_eq!(world.facts(slot).handler, 0x80_1234);
+        assert_eq!(world.info(slot).handler, 0x80_1234);
     }
     world.call(Syscall::SetHandler { process: Target::Caller, address: 0x80_5678 }).unwrap();
-    assert_eq!((world.facts(INIT).handler, world.facts(child).handler), (0, 0x80_1234));
+    assert_eq!((world.info(INIT).handler, world.info(child).handler), (0, 0x80_1234));
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn env_destroy_ends_a_child_or_oneself_and_nobody_else() {
     assert_eq!(world.jos(3, [other.bits(), 0, 0, 0, 0]), 0);
     world.finish_teardowns();
     assert!(!world.exists(child) && !world.exists(other), "neither leaves anything to wait for");
-    assert_eq!(world.facts(child).status, Status::Free as u32);
+    assert_eq!(world.info(child).status, Status::Free as u32);
 }
 
 #[test]
@@ -353,8 +353,8 @@ fn exofork_copies_registers_and_nothing_else() {
     let process = world.process(child);
     assert_eq!((process.registers.eax, process.registers.esp), (0, 0xE5));
     assert_eq!((process.paging.handler, process.memory.mapped, process.stopped), (0, 1, true));
-    assert_eq!(world.facts(child).status, Status::NotRunnable as u32);
-    assert_eq!(world.facts(child).parent, INIT.bits());
+    assert_eq!(world.info(child).status, Status::NotRunnable as u32);
+    assert_eq!(world.info(child).parent, INIT.bits());
 }
 
 #[test]
@@ -403,7 +403,7 @@ fn a_child_blocked_in_ipc_recv_stays_blocked_when_it_is_made_runnable() {
     world.jos(13, [USER_TOP, 0, 0, 0, 0]);
     assert_eq!(world.jos(8, [child.bits(), RUNNABLE, 0, 0, 0]), 0);
     assert_eq!(world.process(child).state, State::JosReceiving);
-    assert_eq!(world.facts(child).receiving, 1);
+    assert_eq!(world.info(child).receiving, 1);
 }
 
 #[test]
@@ -443,7 +443,7 @@ fn ipc_carries_a_value_and_the_senders_id() {
     world.run(child);
     world.jos(13, [USER_TOP, 0, 0, 0, 0]);
     assert_eq!(world.jos(12, [child.bits(), 7, USER_TOP, 0, 0]), 0);
-    let told = world.facts(child);
+    let told = world.info(child);
     assert_eq!((told.receiving, told.value, told.from, told.permissions), (0, 7, INIT.bits(), 0));
     assert_eq!(world.process(child).registers.eax, 0);
     assert_eq!(
@@ -465,7 +465,7 @@ fn ipc_carries_a_page_only_if_both_sides_want_it() {
         world.run(child);
         world.jos(13, [wanted, 0, 0, 0, 0]);
         assert_eq!(world.jos(12, [child.bits(), 7, sent, P | U | W, 0]), 0);
-        assert_eq!(world.facts(child).permissions, received);
+        assert_eq!(world.info(child).permissions, received);
         assert_eq!(world.leaf(child, PAGE_2).is_present(), received != 0);
     }
 }
@@ -491,7 +491,7 @@ fn ipc_checks_its_page_as_jos_does_and_the_receiver_goes_on_waiting() {
 fn ipc_recv_refuses_an_unaligned_page() {
     let mut world = World::new();
     assert_eq!(world.jos(13, [PAGE + 1, 0, 0, 0, 0]), INVAL);
-    assert_eq!(world.facts(INIT).receiving, 0);
+    assert_eq!(world.info(INIT).receiving, 0);
 }
 
 #[test]
@@ -653,7 +653,7 @@ fn env_destroy_frees_the_slot_of_a_child_however_it_was_made() {
     let jos = forked(&mut world);
     for child in [native, jos] {
         assert_eq!(world.jos(3, [child.bits(), 0, 0, 0, 0]), 0);
-        assert_eq!(world.facts(child).status, Status::Free as u32, "{child}");
+        assert_eq!(world.info(child).status, Status::Free as u32, "{child}");
     }
     assert_eq!(world.call(Syscall::Wait { child: None }), Err(Error::NoChild));
 }
@@ -692,7 +692,7 @@ fn a_receiver_that_ends_receives_no_more_says_its_record() {
     world.run(child);
     world.jos(13, [USER_TOP, 0, 0, 0, 0]);
     world.run(INIT);
-    assert_eq!(world.facts(child).receiving, 1);
+    assert_eq!(world.info(child).receiving, 1);
     assert_eq!(world.jos(3, [child.bits(), 0, 0, 0, 0]), 0);
-    assert_eq!(world.facts(child).receiving, 0);
+    assert_eq!(world.info(child).receiving, 0);
 }

@@ -7,11 +7,15 @@ mod world;
 
 mod authority;
 mod clean;
+
 mod console;
+#[cfg(feature = "jos")]
+mod course;
 mod drivers;
 mod errors;
 mod faults;
 mod first;
+#[cfg(feature = "jos")]
 mod jos;
 mod messages;
 mod pages;

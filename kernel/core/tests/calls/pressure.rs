@@ -73,6 +73,7 @@ fn no_call_and_no_idle_moment_takes_down_more_than_a_few_tables() {
 }
 
 #[test]
+#[cfg(feature = "jos")]
 fn a_full_process_table_with_dying_processes_gives_its_slots_back_one_table_at_a_time() {
     let mut world = World::with_memory(16);
     for _ in 1..1023 {

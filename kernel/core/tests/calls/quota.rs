@@ -152,7 +152,7 @@ fn an_inner_bound_does_not_lift_an_outer_one_and_its_end_keeps_the_count() {
     assert_eq!(
         usage(&mut world, ME),
         [2, 5, 2, 3],
-        "the orphan is the child's now, and still counted"
+        "the reparent_children is the child's now, and still counted"
     );
     world.call(Syscall::Destroy { process: innermost.into(), subtree: true }).unwrap();
     world.finish_teardowns();
@@ -192,18 +192,18 @@ fn left_behind(frames: u32) -> (World, ProcessId) {
     let leader = world.running_child();
     set_quota(&mut world, leader, frames, 3).unwrap();
     world.run(leader);
-    let orphan = world.running_child();
+    let reparent_children = world.running_child();
     world.begin(Syscall::Exit { status: 0 });
     world.begin_of(world.init(), Syscall::Wait { child: Some(leader) });
     assert!(!world.exists(leader));
-    world.run(orphan);
-    (world, orphan)
+    world.run(reparent_children);
+    (world, reparent_children)
 }
 
 #[test]
 fn what_a_bounded_process_leaves_behind_is_bounded_as_it_was() {
-    let (mut world, orphan) = left_behind(5);
-    let parent = world.process(orphan).family.parent;
+    let (mut world, reparent_children) = left_behind(5);
+    let parent = world.process(reparent_children).family.parent;
     assert_eq!(parent, Some(Index::new(world.init().index())), "it has moved up");
     // A directory and a table; two pages; and the directory of its child.
     world.call(page_allocate(PAGE)).unwrap();

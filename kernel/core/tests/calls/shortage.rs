@@ -150,12 +150,14 @@ fn a_call_by_sysenter_asks_as_well() {
 }
 
 /// Number, arguments, and the error.
+#[cfg(feature = "jos")]
 fn jos_calls() -> [(u32, [u32; 5]); 3] {
     let perm = REQUIRED | 2;
     [(4, [0, FAR, perm, 0, 0]), (5, [0, PAGE, 0, FAR, perm]), (7, [0; 5])]
 }
 
 #[test]
+#[cfg(feature = "jos")]
 fn jos_calls_ask_as_well_and_fail_with_jos_s_number() {
     const NO_MEMORY: u32 = -4_i32 as u32;
     for (number, arguments) in jos_calls() {

@@ -488,6 +488,7 @@ fn mapping_calls_refuse_a_views_pages_and_take_none_of_them() {
 }
 
 #[test]
+#[cfg(feature = "jos")]
 fn jos_calls_refuse_a_views_pages() {
     const INVALID: u32 = Error::InvalidArgument.to_wire();
     let (mut world, _) = viewing();

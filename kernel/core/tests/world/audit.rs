@@ -59,7 +59,7 @@ impl World {
     pub fn living(&self) -> Vec<ProcessId> {
         self.slots()
             .filter(|(_, process)| process.is_alive())
-            .map(|(_, process)| process.name())
+            .map(|(_, process)| process.process_id())
             .collect()
     }
 
@@ -90,7 +90,7 @@ impl World {
                     Some(process.memory.mapped),
                     charged,
                     "frames charged to {}",
-                    process.name()
+                    process.process_id()
                 );
             }
             self.add_to_accounts(process, process.memory.mapped, &mut expected);
@@ -136,7 +136,12 @@ impl World {
         for (viewer, process) in self.slots().filter(|slot| slot.1.state != State::Ended) {
             for (entry, viewed) in model.space(process.directory).views {
                 let is_listed = listed.contains(&(viewer.slot(), entry));
-                assert_eq!(is_listed, viewed != empty.table, "{entry:#x} of {}", process.name());
+                assert_eq!(
+                    is_listed,
+                    viewed != empty.table,
+                    "{entry:#x} of {}",
+                    process.process_id()
+                );
             }
         }
     }
@@ -150,7 +155,7 @@ impl World {
             Right::Parent => viewed.family.parent == Some(viewer),
             Right::Pager => viewed.paging.pager == process.id,
         };
-        assert!(allowed, "{} may not view {}", process.name(), viewed.name());
+        assert!(allowed, "{} may not view {}", process.process_id(), viewed.process_id());
         let entry = self.kernel.processes().view(name).entry;
         let bits = self.kernel.cpu.hardware.word(process.directory, entry.into());
         assert_eq!(Entry::from_bits(bits).frame(), viewed.directory, "{name:?}: the directory");
@@ -212,20 +217,20 @@ impl World {
                 found.get(&index.slot()).copied(),
                 expected,
                 "{} is {:?}",
-                process.name(),
+                process.process_id(),
                 process.state
             );
             let sleeps = process.state == State::Sleeping;
             assert!(
                 !sleeps || process.alarm.sleeper != 0,
                 "{} sleeps without an alarm",
-                process.name()
+                process.process_id()
             );
             let current = self.kernel.cpu.current() == Some(index);
             assert!(
                 !current || (process.state == State::Ready && !process.stopped),
                 "{} runs",
-                process.name()
+                process.process_id()
             );
         }
     }
@@ -242,20 +247,29 @@ impl World {
                 let (mut at, mut previous) = (first, None);
                 while let Some(child) = at {
                     let process = &processes[child];
-                    assert_eq!(process.family.parent, Some(index), "parent of {}", process.name());
+                    assert_eq!(
+                        process.family.parent,
+                        Some(index),
+                        "parent of {}",
+                        process.process_id()
+                    );
                     assert_eq!(
                         process.family.previous_sibling,
                         previous,
                         "siblings of {}",
-                        process.name()
+                        process.process_id()
                     );
                     assert_eq!(
                         process.is_alive(),
                         alive,
                         "{} is in the wrong list",
-                        process.name()
+                        process.process_id()
                     );
-                    assert!(listed.insert(child.slot()), "{} is listed twice", process.name());
+                    assert!(
+                        listed.insert(child.slot()),
+                        "{} is listed twice",
+                        process.process_id()
+                    );
                     awaited += u32::from(!process.family.unattended);
                     (previous, at) = (at, process.family.next_sibling);
                 }
@@ -264,12 +278,12 @@ impl World {
                 parent.family.awaited,
                 awaited,
                 "children that {} may wait for",
-                parent.name()
+                parent.process_id()
             );
             assert!(
                 parent.is_alive() || parent.family.first_child.is_none(),
                 "{} is dead and has children",
-                parent.name()
+                parent.process_id()
             );
         }
         for (index, process) in self.slots() {
@@ -278,7 +292,7 @@ impl World {
                 listed.contains(&index.slot()),
                 has_parent,
                 "{} is in no list",
-                process.name()
+                process.process_id()
             );
         }
         assert_eq!(processes.live() as usize, self.slots().count());
@@ -298,9 +312,9 @@ impl World {
                 assert!(
                     self.kernel.processes()[at].is_alive(),
                     "{} waits for the dead",
-                    process.name()
+                    process.process_id()
                 );
-                assert!(steps < PROCESSES, "{} waits in a circle", process.name());
+                assert!(steps < PROCESSES, "{} waits in a circle", process.process_id());
             }
         }
     }
@@ -311,13 +325,22 @@ impl World {
         let mut listed = HashSet::new();
         for (index, pager) in self.slots() {
             let (mut at, mut previous) = (pager.paging.first_client, None);
-            assert!(at.is_none() || pager.is_alive(), "{} is dead and has clients", pager.name());
+            assert!(
+                at.is_none() || pager.is_alive(),
+                "{} is dead and has clients",
+                pager.process_id()
+            );
             while let Some(client) = at {
                 let process = &processes[client];
-                assert_eq!(process.paging.pager, pager.id, "the pager of {}", process.name());
-                assert_eq!(process.paging.previous_client, previous, "link of {}", process.name());
+                assert_eq!(process.paging.pager, pager.id, "the pager of {}", process.process_id());
+                assert_eq!(
+                    process.paging.previous_client,
+                    previous,
+                    "link of {}",
+                    process.process_id()
+                );
                 assert!(process.is_alive(), "a dead client in slot {}", index.slot());
-                assert!(listed.insert(client.slot()), "{} is listed twice", process.name());
+                assert!(listed.insert(client.slot()), "{} is listed twice", process.process_id());
                 (previous, at) = (at, process.paging.next_client);
             }
         }
@@ -326,7 +349,7 @@ impl World {
                 process.paging.clients_below(),
                 self.chain_below(process),
                 "below {}",
-                process.name()
+                process.process_id()
             );
         }
         let clients = self.slots().filter(|(_, process)| process.paging.pager.is_some());
@@ -346,7 +369,7 @@ impl World {
     fn audit_facts(&self) {
         for (index, process) in self.used_slots() {
             let slot = index.slot();
-            let facts = &self.kernel.process_info().0[slot];
+            let info = &self.kernel.process_info().0[slot];
             let status = match process.state {
                 State::Free => Status::Free,
                 State::Dying | State::Ended => Status::Dying,
@@ -354,18 +377,18 @@ impl World {
                 State::Ready if !process.stopped => Status::Runnable,
                 _ => Status::NotRunnable,
             };
-            assert_eq!(facts.status, status as u32, "status of slot {slot}: {:?}", process.state);
-            assert_eq!(facts.id, process.id.map_or(0, ProcessId::bits), "id of slot {slot}");
+            assert_eq!(info.status, status as u32, "status of slot {slot}: {:?}", process.state);
+            assert_eq!(info.id, process.id.map_or(0, ProcessId::bits), "id of slot {slot}");
             if process.is_alive() {
                 let parent = process
                     .family
                     .parent
-                    .map_or(0, |parent| self.kernel.processes()[parent].name().bits());
-                assert_eq!(facts.parent, parent, "parent of slot {slot}");
+                    .map_or(0, |parent| self.kernel.processes()[parent].process_id().bits());
+                assert_eq!(info.parent, parent, "parent of slot {slot}");
             }
-            assert_eq!(facts.registers, [0; 17], "UENVS shows registers");
-            assert_eq!((facts.directory, facts.link), (0, 0));
-            let shown = [0, process.paging.handler].contains(&facts.handler);
+            assert_eq!(info.registers, [0; 17], "UENVS shows registers");
+            assert_eq!((info.directory, info.link), (0, 0));
+            let shown = [0, process.paging.handler].contains(&info.handler);
             assert!(shown || !process.is_alive(), "slot {slot} shows a handler that it has not");
         }
     }
@@ -375,14 +398,14 @@ impl World {
         let made_by: Vec<(ProcessId, u32)> = self
             .slots()
             .map(|(index, process)| {
-                (process.name(), self.kernel.process_info().0[index.slot()].parent)
+                (process.process_id(), self.kernel.process_info().0[index.slot()].parent)
             })
             .collect();
         for (id, parent) in made_by {
             self.tags.entry(id).or_insert([0, parent]);
         }
         let Some(index) = self.kernel.cpu.current() else { return };
-        let id = self.kernel.processes()[index].name();
+        let id = self.kernel.processes()[index].process_id();
         let bytes: &mut [u8] = &mut self.kernel.cpu.hardware.fpu.0[TAG];
         let tag = u32::from_le_bytes(bytes.try_into().unwrap());
         bytes.copy_from_slice(&id.bits().to_le_bytes());

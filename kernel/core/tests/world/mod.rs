@@ -13,6 +13,7 @@ pub mod image;
 use std::collections::HashMap;
 
 use abi::call::RawCall;
+use abi::fault::PAGE_FAULT;
 use abi::jos::VECTOR;
 use abi::layout::PAGE_SIZE;
 use abi::process::Target;
@@ -155,7 +156,7 @@ fn store(model: &mut Model, ranges: &mut [FrameRange], bytes: &[u8]) -> Vec<Fram
 impl World {
     /// The process on the CPU.
     pub fn current(&self) -> ProcessId {
-        self.process_at(self.kernel.cpu.current().expect("a process runs")).name()
+        self.process_at(self.kernel.cpu.current().expect("a process runs")).process_id()
     }
 
     /// The first process.
@@ -164,7 +165,7 @@ impl World {
     }
 
     /// What UENVS says about a process, or about the last one in its slot.
-    pub fn facts(&self, id: ProcessId) -> &ProcessInfo {
+    pub fn info(&self, id: ProcessId) -> &ProcessInfo {
         &self.kernel.process_info().0[id.index() as usize]
     }
 
@@ -239,13 +240,24 @@ impl World {
         if self.kernel.trace.is_on() {
             self.kernel.trace_trap(None);
         }
-        let after = self.kernel.trap();
+        let after = self.enter(vector);
         if self.kernel.trace.is_on() {
             self.kernel.trace_result();
         }
         self.leave(after);
         if self.kernel.trace.is_on() {
             self.kernel.trace_resume();
+        }
+    }
+
+    /// The entry of the kernel for this trap, as the gates of the machine have it.
+    fn enter(&mut self, vector: u32) -> After {
+        match vector {
+            _ if self.kernel.trace.is_on() => self.kernel.trap(),
+            VECTOR => self.kernel.call(),
+            Registers::SYSENTER => self.kernel.call_by_sysenter(),
+            PAGE_FAULT => self.kernel.fault(),
+            _ => self.kernel.trap(),
         }
     }
 
@@ -366,7 +378,6 @@ impl World {
     }
 
     fn fault(&mut self, fault: FaultInfo) {
-        const PAGE_FAULT: u32 = 14;
         self.kernel.cpu.hardware.fault_address = fault.address;
         let registers = self.registers();
         registers.error = fault.access.bits();

@@ -53,7 +53,7 @@ mod tests {
         let page = Page::containing(0x80_0000);
         let table = [
             (0x000, None),
-            (0x200, None),                      // backed: the pager's to copy
+            (0x200, None),                      // paged out: the pager copies it
             (0xE00, None),                      // absent, with every mark
             (0x005, Some(Policy::ShareAsIs)),   // text
             (0x125, Some(Policy::ShareAsIs)),   // sealed and read
@@ -63,8 +63,8 @@ mod tests {
             (0x807, Some(Policy::CopyOnWrite)),
             (0x405, Some(Policy::ShareAsIs)),
             (0x407, Some(Policy::ShareAsIs)),
-            (0xC07, Some(Policy::ShareAsIs)), // shared wins: the program said so itself
-            (0x207, Some(Policy::CopyOnWrite)), // the free mark means nothing here
+            (0xC07, Some(Policy::ShareAsIs)), // SHARED comes first: the program has set it
+            (0x207, Some(Policy::CopyOnWrite)), // PAGER does not matter here
         ];
         for (bits, expected) in table {
             let entry = Entry::from_bits(if bits & 1 == 0 { bits } else { 0x12_3000 | bits });

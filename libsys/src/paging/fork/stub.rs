@@ -1,27 +1,31 @@
-//! Where a forked child comes to itself: one stack frame that stays as it is while the parent builds the child.
+//! Where a forked child begins to run: a stack frame that does not change while the parent builds
+//! the child.
 //!
-//! The child begins with the registers that the parent had at its trap, but with the stack as it is when it is
-//! shared, later. So the trap is made here, in a frame that nothing changes until the child has been built, and
-//! what the parent does meanwhile lies below it.
+//! The child begins with the registers that the parent had at its trap, but with the stack as it is
+//! when it is shared, later. So the trap is made here, in a frame that nothing changes until the
+//! child has been built, and what the parent does meanwhile lies below it.
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;
 
+use abi::call::Number;
 use abi::{Error, ProcessId};
 
-use super::live::build;
-use super::{COPY, PROCESS_CREATE};
+/// Completes the child, in the parent. `value` and `child` are `eax` and word 0 of
+/// `process_create`; so is the result: the child's id, or an error.
+pub(super) type Complete = extern "C" fn(value: u32, child: u32) -> u32;
 
-/// Makes a stopped child with the caller's registers and has [`build`] complete it. Returns twice: `None` in the
+/// Makes a stopped child with the caller's registers and completes it. Returns twice: `None` in the
 /// child, its id in the parent.
 ///
 /// # Errors
-/// Those of `process_create` and of [`build`].
-pub(super) fn fork_through_build() -> Result<Option<ProcessId>, Error> {
-    // SAFETY: the stub keeps the C calling convention. That it returns once more in another process is a return like
-    // any other there: the child's memory is what the parent's was when it was shared, and the parent changed
-    // nothing between the trap and then but what lies below the stub's frame, which is dead.
-    let result = unsafe { libsys_fork() };
+/// Those of `process_create` and of `complete`.
+pub(super) fn fork_through(complete: Complete) -> Result<Option<ProcessId>, Error> {
+    // SAFETY: the stub keeps the C calling convention. That it returns once more in another process
+    // is a return like any other there: the child's memory is what the parent's was when it was
+    // shared, and the parent changed nothing between the trap and then but what lies below the
+    // stub's frame, which is dead.
+    let result = unsafe { libsys_fork(complete) };
     match Error::check(result)? {
         0 => Ok(None),
         child => ProcessId::new(child).map(Some),
@@ -29,24 +33,15 @@ pub(super) fn fork_through_build() -> Result<Option<ProcessId>, Error> {
 }
 
 unsafe extern "C" {
-    /// Returns 0 in the child; in the parent, what [`libsys_fork_complete`] returns.
-    fn libsys_fork() -> u32;
-}
-
-/// The parent's part: `value` and `child` are `eax` and word 0 of `process_create`.
-#[unsafe(no_mangle)]
-extern "C" fn libsys_fork_complete(value: u32, child: u32) -> u32 {
-    let built = Error::check(value).and_then(|_| ProcessId::new(child)).and_then(build);
-    match built {
-        Ok(()) => child,
-        Err(error) => error.to_wire(),
-    }
+    /// Returns 0 in the child; in the parent, what `complete` returns.
+    fn libsys_fork(complete: Complete) -> u32;
 }
 
 global_asm!(
     "    .pushsection .text.libsys_fork, \"ax\", @progbits",
-    // C calling convention: ebx, esi, edi and ebp belong to the caller. They are on the stack at the trap, so that
-    // the child finds them there. 16 bytes of them and 4 of return address; three words more make calls aligned.
+    // C calling convention: ebx, esi, edi and ebp belong to the caller. They are on the stack at
+    // the trap, so that the child finds them there. 16 bytes of them and 4 of return address; three
+    // words more make calls aligned.
     "    .global libsys_fork",
     "libsys_fork:",
     "    push ebp",
@@ -69,7 +64,8 @@ global_asm!(
     "2:  sub esp, 4",
     "    push ebx",
     "    push eax",
-    "    call libsys_fork_complete",
+    // `complete`, which is above the return address.
+    "    call dword ptr [esp + 32]",
     "    add esp, 12",
     "3:  pop edi",
     "    pop esi",
@@ -77,6 +73,6 @@ global_asm!(
     "    pop ebp",
     "    ret",
     "    .popsection",
-    process_create = const PROCESS_CREATE,
-    copy = const COPY,
+    process_create = const Number::ProcessCreate as u32,
+    copy = const true as u32,
 );

@@ -1,4 +1,5 @@
-//! The tables of the running process, and those that it views: volatile loads from what the CPU walks.
+//! The tables of the running process, and those that it views: volatile loads from what the CPU
+//! walks.
 #![allow(unsafe_code)]
 
 use core::arch::asm;
@@ -43,10 +44,11 @@ impl<S: Span> TableReader for Live<S> {
             address.is_multiple_of(4) && address.wrapping_sub(self.0.base()) < TABLE_SPAN,
             "not an address of the window"
         );
-        // SAFETY: `address` is an aligned word of 4 MiB that the kernel keeps as this process's window or as a view, or, if
-        // the view has been detached, of which it is known only that no Rust object lies there. Nothing can write
-        // there, and any bits are a `u32`; a table that is not there gives an ordinary page fault. The load is volatile
-        // because the CPU and the kernel change the word.
+        // SAFETY: `address` is an aligned word of 4 MiB that the kernel keeps as this process's
+        // window or as a view, or, if the view has been detached, of which it is known only that no
+        // Rust object lies there. Nothing can write there, and any bits are a `u32`; a table that
+        // is not there gives an ordinary page fault. The load is volatile because the CPU and the
+        // kernel change the word.
         unsafe { core::ptr::with_exposed_provenance::<u32>(address as usize).read_volatile() }
     }
 
@@ -86,7 +88,8 @@ impl<S: Span> TableReader for Live<S> {
         // As in `dirty_of_32`.
         let address = self.0.base() | address & (TABLE_SPAN - 4 * WORDS);
         let words = core::ptr::with_exposed_provenance::<u32>(address as usize);
-        // SAFETY: as above: the words begin at a multiple of what they take, so they lie in one page.
+        // SAFETY: as above: the words begin at a multiple of what they take, so they lie in one
+        // page.
         let word = |index: u32| unsafe { words.wrapping_add(index as usize).read_volatile() };
         (0..WORDS).fold(0, |bits, index| bits | (word(index) ^ model))
     }

@@ -42,10 +42,12 @@ impl Disk {
         Ok(Self { server, facts })
     }
 
-    /// Lets a process open a range of pages of the disk that `server`, a child of this process's, serves.
+    /// Lets a process open a range of pages of the disk that `server`, a child of this process's,
+    /// serves.
     ///
     /// # Errors
-    /// `NotPermitted`: the disk is no child of the caller's. `BadRange`: the range is empty or goes beyond the disk. `Full`.
+    /// `NotPermitted`: the disk is no child of the caller's. `BadRange`: the range is empty or goes
+    /// beyond the disk. `Full`.
     pub fn admit(
         server: ProcessId,
         process: ProcessId,
@@ -61,13 +63,14 @@ impl Disk {
         self.facts
     }
 
-    /// Makes a page of this process's a slot of its transfer area, in place of the page that was it; with W if
-    /// `permissions` say so. The page gets the mark *shared*, so that a fork leaves it as it is: the slot is the frame, not the
-    /// place, and after a copy-on-write fork the driver would read into a frame that is the child's.
+    /// Makes a page of this process's a slot of its transfer area, in place of the page that was
+    /// it; with W if `permissions` say so. The page gets the mark *shared*, so that a fork leaves
+    /// it as it is: the slot is the frame, not the place, and after a copy-on-write fork the driver
+    /// would read into a frame that is the child's.
     ///
     /// # Errors
-    /// `BadRange`: there is no such slot. `NotShared`: the page is not there, lacks W that is asked for, or
-    /// is one in which Rust objects may lie.
+    /// `BadRange`: there is no such slot. `NotShared`: the page is not there, lacks W that is asked
+    /// for, or is one in which Rust objects may lie.
     pub fn share(
         &self,
         slot: u32,

@@ -1,4 +1,4 @@
-//! What a process and the disk say to each other.
+//! The messages between a process and the disk.
 //!
 //! A client calls with these words; the answer's first word is 0 or the number of a [`DiskError`].
 //!
@@ -11,13 +11,15 @@
 //! | flush | 5 | | |
 //! | admit | 6, a process, first page, pages | | |
 //!
-//! Whom the disk serves is its parent's to say. Its argument `everyone` opens all of it to every process. Otherwise a
-//! process may open it only after the disk's parent has admitted it to a range, and sees that range alone: its sectors
-//! count from the beginning of the range. Everyone else is told `NotPermitted`, whatever is asked.
+//! The disk's parent decides which processes the disk serves. Its argument `everyone` opens all of
+//! the disk to every process. Otherwise a process may open it only after the disk's parent has
+//! admitted it to a range, and uses that range alone: its sectors count from the beginning of the
+//! range. Any request of another process is answered by `NotPermitted`.
 //!
-//! The pages that a client has shared are its transfer area: 16 slots, of which a transfer uses some in a row. The disk
-//! keeps them mapped, so that a transfer is one message and one request to the device. A client that ends loses its
-//! area. Requests are served one at a time; the answer comes when the device is done.
+//! The pages that a client has shared are its transfer area: 16 slots, of which a transfer uses
+//! some in a row. The disk keeps them mapped, so that a transfer is one message and one request to
+//! the device. A client that ends loses its area. Requests are served one at a time; the answer
+//! comes when the device is done.
 
 use abi::ProcessId;
 use abi::layout::PAGE_SIZE;
@@ -54,7 +56,7 @@ impl Transfer {
     }
 }
 
-/// What the disk is asked.
+/// A request to the disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Request {
     /// Become a client, and learn what the disk is.
@@ -148,27 +150,28 @@ pub struct Facts {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum DiskError {
-    /// The words are no request. Mend the program.
+    /// The words are no request. Correct the program.
     NotUnderstood = 1,
     /// The sender has not opened the disk.
     NotOpen = 2,
     /// It has as many clients as it takes. Try again when one has ended.
     Full = 3,
-    /// The transfer goes beyond the range or the area, or is empty; or there is no such slot; or the range of an `Admit` is
-    /// empty or goes beyond the disk.
+    /// The transfer goes beyond the range or the area, or is empty; or there is no such slot; or
+    /// the range of an `Admit` is empty or goes beyond the disk.
     BadRange = 4,
     /// No page was shared at one of the slots; or none came with a `Share`.
     NotShared = 5,
     /// A page that would be read into was shared without W.
     NotWritable = 6,
-    /// The device could not do it. A failed read leaves the area as it was, a failed write leaves anything on the disk.
+    /// The device could not do it. A failed read leaves the area as it was, a failed write leaves
+    /// anything on the disk.
     DeviceError = 7,
     /// The device takes no writes.
     ReadOnly = 8,
     /// The message did not arrive, or was not answered: the disk has ended.
     Gone = 9,
-    /// The disk serves others and not this process: with the boot word `swap` it is the pager's. Or an `Admit` did not come
-    /// from the disk's parent.
+    /// The disk does not serve this process: with the boot word `swap` it is the pager's. Or an
+    /// `Admit` did not come from the disk's parent.
     NotPermitted = 10,
 }
 
@@ -219,7 +222,7 @@ pub fn encode_answer(answer: Result<Option<Facts>, DiskError>) -> [u32; 4] {
 /// Reads the words of an answer.
 ///
 /// # Errors
-/// The disk's; what no disk of ours says counts as `NotUnderstood`.
+/// The disk's; an unknown number counts as `NotUnderstood`.
 pub fn decode_answer(words: [u32; 4]) -> Result<Facts, DiskError> {
     let [status, low, high, pages] = words;
     if status == 0 {
@@ -229,8 +232,8 @@ pub fn decode_answer(words: [u32; 4]) -> Result<Facts, DiskError> {
     Err(all.find(|error| *error as u32 == status).unwrap_or(DiskError::NotUnderstood))
 }
 
-/// Word 0 of the message with which the disk tells its parent that it serves; word 1 is the number of its PCI function,
-/// words 2 and 3 are its sectors.
+/// Word 0 of the message by which the disk reports to its parent that it serves; word 1 is the
+/// number of its PCI function, words 2 and 3 are its sectors.
 const READY: u32 = 0x4B53_4944;
 
 /// The words of that message.

@@ -1,7 +1,8 @@
-//! `unsound`: a program without unsafe code that would change memory under a Rust reference. It must not compile.
+//! `unsound`: a program without unsafe code that would change memory under a Rust reference. It
+//! must not compile.
 //!
-//! `cargo xtask check` sees that the compiler refuses each line that ends in the code of an error, with that error, and no
-//! other line.
+//! `cargo xtask check` sees that the compiler refuses each line that ends in the code of an error,
+//! with that error, and no other line.
 #![no_std]
 #![no_main]
 #![forbid(unsafe_code)]

@@ -17,9 +17,9 @@ use super::Processes;
 impl Processes {
     /// Gives a process that has no pager one, which is alive.
     pub fn link_client(&mut self, client: Index, pager: ProcessId) {
-        let place = Index::new(pager.index());
-        debug_assert!(self[place].id == Some(pager) && self[client].paging.pager.is_none());
-        let next = self[place].paging.first_client.replace(client);
+        let index = Index::new(pager.index());
+        debug_assert!(self[index].id == Some(pager) && self[client].paging.pager.is_none());
+        let next = self[index].paging.first_client.replace(client);
         if let Some(next) = next {
             self[next].paging.previous_client = Some(client);
         }
@@ -28,7 +28,7 @@ impl Processes {
         process.paging.pager_ended = false;
         (process.paging.next_client, process.paging.previous_client) = (next, None);
         let below = process.paging.first_client.map_or(0, |_| process.paging.clients_below());
-        self.count_client(place, None, Some(below));
+        self.count_client(index, None, Some(below));
     }
 
     /// Takes a process's pager away, if it has one.

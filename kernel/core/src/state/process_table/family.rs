@@ -14,8 +14,8 @@ impl Processes {
         if let Some(first) = first {
             self[first].family.previous_sibling = Some(child);
         }
-        let id = self[parent].name().bits();
-        self.facts_of(child).parent = id;
+        let id = self[parent].process_id().bits();
+        self.info_of(child).parent = id;
     }
 
     /// Takes a process out of its parent's list of children.
@@ -40,7 +40,7 @@ impl Processes {
     }
 
     /// Moves a process that has ended from its parent's living children to the gone ones.
-    pub fn mourn(&mut self, child: Index) {
+    pub fn move_to_gone(&mut self, child: Index) {
         if let Some(parent) = self[child].family.parent {
             self.unlink_child(Family::Living, child);
             self.link_child(Family::Gone, parent, child);
@@ -49,14 +49,14 @@ impl Processes {
 
     /// Gives all children of a process that ends to its parent, who need not wait for them; ended children are
     /// freed. Costs one step a child. Each child stays in its account.
-    pub fn orphan(&mut self, dead: Index) {
-        let heir = self[dead].family.parent;
+    pub fn reparent_children(&mut self, dead: Index) {
+        let new_parent = self[dead].family.parent;
         while let Some(child) = self[dead].family.first_child {
             self.unlink_child(Family::Living, child);
             self[child].family.unattended = true;
-            match heir {
-                Some(heir) => self.link_child(Family::Living, heir, child),
-                None => self.facts_of(child).parent = 0,
+            match new_parent {
+                Some(new_parent) => self.link_child(Family::Living, new_parent, child),
+                None => self.info_of(child).parent = 0,
             }
         }
         while let Some(child) = self[dead].family.first_gone {
@@ -67,8 +67,8 @@ impl Processes {
             }
             self.unlink_child(Family::Gone, child);
             self[child].family.unattended = true;
-            if let Some(heir) = heir {
-                self.link_child(Family::Gone, heir, child);
+            if let Some(new_parent) = new_parent {
+                self.link_child(Family::Gone, new_parent, child);
             }
         }
         self[dead].family.awaited = 0;

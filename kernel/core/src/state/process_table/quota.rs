@@ -169,8 +169,8 @@ mod tests {
     /// The end of a process, its teardown, and its parent's wait for it.
     fn end(processes: &mut Processes, index: Index) {
         processes.begin_dying(index);
-        processes.orphan(index);
-        processes.mourn(index);
+        processes.reparent_children(index);
+        processes.move_to_gone(index);
         processes.credit(index, 1);
         processes.finish_dying(index);
         processes.free(index);

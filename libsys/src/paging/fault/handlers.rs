@@ -1,0 +1,155 @@
+//! The handlers of a page fault, in the order in which they are asked.
+//!
+//! 1. Copy-on-write, once the process has forked. It comes first because no other handler knows of
+//!    these pages.
+//! 2. The program's own handler.
+//! 3. The region map, in a process without a pager.
+//! 4. The pager.
+#![allow(unsafe_code)]
+
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+use abi::fault::{Access, FaultRecord};
+use abi::process::Target;
+use abi::{EntryFlags, Permissions, UserPage};
+
+use crate::call;
+use crate::paging::regions::{self, Decision};
+use crate::paging::self_map::live::window;
+
+/// A page fault, as its handler sees it.
+#[derive(Debug)]
+pub struct Fault<'a> {
+    record: &'a mut FaultRecord,
+}
+
+impl<'a> Fault<'a> {
+    pub(super) const fn new(record: &'a mut FaultRecord) -> Self {
+        Self { record }
+    }
+
+    /// The address that was touched.
+    #[must_use]
+    pub const fn address(&self) -> u32 {
+        self.record.address
+    }
+
+    /// The page that was touched; `None` if no process may map it.
+    #[must_use]
+    pub const fn page(&self) -> Option<UserPage> {
+        UserPage::containing(self.record.address)
+    }
+
+    /// How it was touched.
+    #[must_use]
+    pub const fn access(&self) -> Access {
+        Access::from_bits_truncate(self.record.access)
+    }
+
+    /// The instruction.
+    #[must_use]
+    pub const fn eip(&self) -> u32 {
+        self.record.eip
+    }
+
+    /// Everything that the kernel recorded.
+    #[must_use]
+    pub const fn record(&self) -> &FaultRecord {
+        self.record
+    }
+
+    /// Continues at `eip` instead of repeating the access. The registers stay as they were at the
+    /// fault.
+    ///
+    /// # Safety
+    /// The code at `eip` may run with the registers and the stack of the fault: for example,
+    /// because the access was made by assembly that says where it continues.
+    pub const unsafe fn resume_at(&mut self, eip: u32) {
+        self.record.eip = eip;
+    }
+}
+
+/// What a handler did about a fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Handled {
+    /// The fault is handled: the process continues.
+    Resume,
+    /// The fault is not handled: the next handler is asked.
+    PassOn,
+}
+
+/// A program's own fault handler. It may run between any two instructions of the program, on a
+/// stack of at most 4 KiB. It should not allocate, and print at most one line.
+pub type Handler = fn(&mut Fault<'_>) -> Handled;
+
+/// Which handlers are asked about a fault. The program changes this, and the fault entry may read
+/// it between any two instructions; so the fields are atomic.
+pub(super) struct Handlers {
+    pub(super) copy_on_write: AtomicBool,
+    /// A [`Handler`]; null for none.
+    pub(super) program: AtomicPtr<()>,
+    pub(super) own_regions: AtomicBool,
+}
+
+impl Handlers {
+    /// The program's own handler.
+    fn program(&self) -> Option<Handler> {
+        let handler = self.program.load(Ordering::Relaxed);
+        // SAFETY: the pointer is null or what `set_handler` stored, a `Handler`; both are an
+        // `Option` of one.
+        unsafe { core::mem::transmute::<*mut (), Option<Handler>>(handler) }
+    }
+}
+
+/// Asks one after the other; [`Handled::PassOn`] if none has handled the fault.
+pub(super) fn serve(fault: &mut Fault<'_>, handlers: &Handlers) -> Handled {
+    if handlers.copy_on_write.load(Ordering::Relaxed) && copy_on_write(fault) == Handled::Resume {
+        return Handled::Resume;
+    }
+    if let Some(handler) = handlers.program()
+        && handler(fault) == Handled::Resume
+    {
+        return Handled::Resume;
+    }
+    if handlers.own_regions.load(Ordering::Relaxed) && grow(fault) == Handled::Resume {
+        return Handled::Resume;
+    }
+    match call::fault_forward(fault.address(), fault.access(), fault.eip()) {
+        Ok(()) => Handled::Resume,
+        Err(_) => Handled::PassOn,
+    }
+}
+
+/// Handles a write to a page that fork has shared.
+fn copy_on_write(fault: &Fault<'_>) -> Handled {
+    let Some(page) = fault.page() else { return Handled::PassOn };
+    let Some(entry) = window().entry_of(page.page()) else { return Handled::PassOn };
+    let marked = entry.flags().contains(EntryFlags::COPY_ON_WRITE);
+    if !marked || entry.is_writable() || !fault.access().contains(Access::WRITE) {
+        return Handled::PassOn;
+    }
+    let marks = entry.permissions().difference(Permissions::COPY_ON_WRITE);
+    // SAFETY: a copy has the contents of the page, so no object changes; it only becomes this
+    // process's own.
+    match unsafe { call::page_copy(Target::Caller, page, marks) } {
+        Ok(_) => Handled::Resume,
+        // Out of frames, or of quota: nothing here can free any.
+        Err(_) => Handled::PassOn,
+    }
+}
+
+/// Maps zeros where the heap or the stack grows.
+fn grow(fault: &Fault<'_>) -> Handled {
+    match regions::STANDARD.decide(fault.address(), fault.access()) {
+        Decision::Zero(page) => {
+            // SAFETY: the page is absent, for the region map refuses accesses to present ones, and
+            // of the heap or the stack of a process without a pager: it has no contents yet.
+            match unsafe { call::page_allocate(Target::Caller, page, Permissions::WRITE) } {
+                Ok(()) => Handled::Resume,
+                Err(_) => Handled::PassOn,
+            }
+        }
+        // The image of a process without a pager was loaded whole.
+        Decision::Image { .. } | Decision::Refuse(_) => Handled::PassOn,
+    }
+}
