@@ -8,19 +8,20 @@
 #![forbid(unsafe_code)]
 
 mod boot;
-mod claim;
 mod differences;
 mod outcome;
 mod pattern;
 pub mod scenarios;
 
 pub use boot::Boot;
-pub use claim::Claim;
 pub use outcome::Outcome;
 
-use libtest_mimic::Trial;
+use libtest_mimic::{Failed, Trial};
 use xtask::emulators::EmulatorKind;
 use xtask::test::EMULATOR;
+
+/// What a claim comes to.
+pub type Claim = Result<(), Failed>;
 
 /// A test whose name is what it claims. Where a difference is listed for the emulator, it must be there.
 pub fn claim(name: &str, test: impl FnOnce() -> Claim + Send + 'static) -> Trial {

@@ -5,6 +5,8 @@
 //! machine run. The serial line is a connection to a port of this computer's, because what Bochs writes
 //! to a terminal is lost when nobody reads it at once.
 
+pub mod installed;
+
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};
@@ -19,12 +21,10 @@ use nix::pty::openpty;
 use shared_child::SharedChild;
 use tempfile::TempDir;
 
-pub mod parts;
-
-use self::parts::{BOCHS, FIRMWARE, firmware};
 use crate::machine::{Image, Machine};
 use crate::verdict::{End, exit_status};
 use crate::{command, iso, leash};
+use installed::{BOCHS, FIRMWARE, firmware};
 
 /// How much of this computer's memory Bochs takes for the guest's, at most, in MiB. The rest it puts into a file.
 const MOST_OF_THE_HOSTS: u32 = 2048;

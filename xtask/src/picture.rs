@@ -98,7 +98,8 @@ pub fn picture(workspace: &Workspace, options: &Options) -> Result<()> {
     build::build(workspace)?;
     let asked = moment::Asked { run, program, when: &options.when, memory, timeout };
     let moments = asked.take(workspace)?;
-    let drawing = Drawing::new(run, &moments, Rows::of(options.all));
+    let rows = if options.all { Rows::All } else { Rows::Own };
+    let drawing = Drawing::new(run, &moments, rows);
     let bytes = match form {
         Form::Svg => drawing.text().into_bytes(),
         Form::Html => html::page(run, &moments, &drawing).into_bytes(),

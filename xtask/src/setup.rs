@@ -12,7 +12,7 @@ use std::{env, fs};
 use anyhow::{Context, Result, anyhow};
 use nix::unistd::geteuid;
 
-use crate::bochs::parts::{BOCHS, firmware};
+use crate::bochs::installed;
 use crate::command::find;
 use crate::discovery;
 use crate::machine::QEMU;
@@ -232,7 +232,7 @@ fn is_here(part: Part, toolchain: Option<&Toolchain>) -> bool {
                 && bios
         }
         Part::Debugger => find("gdb").is_some(),
-        Part::Bochs => find(BOCHS).is_some() && firmware().is_some(),
+        Part::Bochs => find(installed::BOCHS).is_some() && installed::firmware().is_some(),
         Part::Node => find("node").is_some() && find("npm").is_some(),
         Part::Browser => browser().is_some(),
     }

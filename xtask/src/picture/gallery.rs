@@ -17,8 +17,7 @@ pub struct Exhibit {
     run: &'static str,
     /// Texts of the lines after which it is drawn.
     when: &'static [&'static str],
-    /// Also what is alike in all processes.
-    all: bool,
+    rows: Rows,
 }
 
 /// All of them.
@@ -27,9 +26,14 @@ pub const GALLERY: [Exhibit; 2] = [
         file: "docs/pictures/fork.svg",
         run: "cow",
         when: &["before the fork", "parent, after the fork", "parent, after it has written"],
-        all: false,
+        rows: Rows::Own,
     },
-    Exhibit { file: "docs/pictures/window.svg", run: "hello", when: &["hello from"], all: true },
+    Exhibit {
+        file: "docs/pictures/window.svg",
+        run: "hello",
+        when: &["hello from"],
+        rows: Rows::All,
+    },
 ];
 
 /// MiB of the machine.
@@ -47,7 +51,7 @@ impl Exhibit {
         let program = self.run.split(' ').next().unwrap_or_default();
         let asked =
             Asked { run: self.run, program, when: &when, memory: MEMORY, timeout: PATIENCE };
-        Ok(Drawing::new(self.run, &asked.take(workspace)?, Rows::of(self.all)).text())
+        Ok(Drawing::new(self.run, &asked.take(workspace)?, self.rows).text())
     }
 }
 

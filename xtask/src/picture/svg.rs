@@ -50,14 +50,6 @@ pub enum Rows {
     All,
 }
 
-impl Rows {
-    /// All rows, or the process's own.
-    #[must_use]
-    pub const fn of(all: bool) -> Self {
-        if all { Self::All } else { Self::Own }
-    }
-}
-
 /// A finished drawing.
 pub struct Drawing {
     document: Document,

@@ -1,23 +1,9 @@
 //! The packages from npm that the laboratory and its tests use, beside v86.
 
-use anyhow::Result;
-
-use crate::npm::{Package, V86};
-use crate::workspace::Workspace;
+use crate::npm::Package;
 
 /// All of them.
 pub const ALL: [Package; 4] = [XTERM, XTERM_FIT, AXE, PLAYWRIGHT];
-
-/// Prints where each package is, v86 too; fetches those that are missing.
-///
-/// # Errors
-/// Those of [`Package::folder`].
-pub fn fetch(workspace: &Workspace) -> Result<()> {
-    for package in [V86].into_iter().chain(ALL) {
-        println!("{:>8}  {package} in {}", "found", package.folder(workspace)?.display());
-    }
-    Ok(())
-}
 
 /// A terminal.
 pub const XTERM: Package = Package {

@@ -337,7 +337,10 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   terminal.focus();
 });
-window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawLegend);
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  drawLegend();
+  for (const stage of Object.values(stages)) stage.draw();
+});
 EXHIBITS.forEach(addExhibit);
 drawLegend();
 

@@ -30,6 +30,8 @@ export function layOut(canvas, count, columns, width, largest = 16) {
     canvas.height = cell * lines;
     canvas.style.width = `${canvas.width / scale}px`;
     canvas.style.height = `${canvas.height / scale}px`;
+    // Setting the size has cleared the canvas.
+    canvas.drawn = null;
   }
   return { columns, count, size: cell / scale, pixels: cell };
 }
@@ -47,48 +49,65 @@ export function cellAt(grid, x, y) {
   return column >= 0 && column < grid.columns && at >= 0 && at < grid.count ? at : null;
 }
 
+/** The page's own colours, read once for each theme: asking for a style is slow. */
+let theme = null;
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { theme = null; });
+
+function readTheme() {
+  const style = getComputedStyle(document.documentElement);
+  const color = (name) => style.getPropertyValue(name).trim();
+  // An absent cell is as dark as a dark page, where the darkest classes need an edge; all other colours are the same.
+  return { absent: color("--absent"), edge: color("--edge"), flash: color("--flash"), ink: color("--ink") };
+}
+
 /**
- * Draws every cell. `shownAt(at)` is what cell `at` shows: letter, color, dark, and, where it is not the letter, a text.
- * `isChanged(at)` marks cells that have just changed.
+ * Draws the cells that look different from what is on the canvas. `shownAt(at)` is what cell `at` shows: letter, color, dark,
+ * and, where it is not the letter, a text. `isChanged(at)` marks cells that have just changed.
  */
 export function draw(canvas, grid, shownAt, isChanged = () => false) {
-  const context = canvas.getContext("2d");
+  theme ??= readTheme();
   const { pixels, columns, count } = grid;
-  const gap = pixels >= GAP_FROM ? Math.max(1, Math.round(pixels / 10)) : 0;
-  const inner = pixels - gap;
-  const style = getComputedStyle(canvas);
-  // An absent cell is as dark as a dark page; all other colours are the same in both.
-  const absent = style.getPropertyValue("--absent");
-  // On a dark page the darkest classes need an edge.
-  const edge = style.getPropertyValue("--edge").trim();
-  const flash = style.getPropertyValue("--flash");
-  context.clearRect(0, 0, canvas.width, canvas.height);
+  const context = canvas.getContext("2d");
+  const size = `${canvas.width} ${canvas.height}`;
+  if (canvas.drawn?.theme !== theme || canvas.drawn.size !== size) {
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    canvas.drawn = { theme, size, looks: [] };
+  }
+  const { looks } = canvas.drawn;
   for (let at = 0; at < count; at++) {
-    const shown = shownAt(at);
-    const x = (at % columns) * pixels, y = Math.floor(at / columns) * pixels;
-    context.fillStyle = (shown.letter === "." && absent) || shown.color;
-    context.fillRect(x, y, inner, inner);
-    if (edge && EDGED.includes(shown.letter) && pixels >= GAP_FROM) {
-      context.strokeStyle = edge;
-      context.lineWidth = 1;
-      context.strokeRect(x + 0.5, y + 0.5, inner - 1, inner - 1);
-    }
-    const ink = shown.dark ? "#ffffff" : "#000000";
-    if (shown.text !== undefined || (pixels >= LETTER_FROM && shown.letter !== ".")) {
-      write(context, shown.text ?? shown.letter, x, y, inner, shown.letter === "." ? "" : ink);
-    } else if (pixels >= MARK_FROM) {
-      MARKS[shown.letter]?.(new Box(context, x, y, inner, ink));
-    }
-    if (isChanged(at)) {
-      context.strokeStyle = flash;
-      context.lineWidth = Math.max(1, Math.round(pixels / 5));
-      context.strokeRect(x + 0.5, y + 0.5, inner - 1, inner - 1);
-    }
+    const shown = shownAt(at), changed = isChanged(at);
+    const look = `${shown.letter}${shown.text ?? ""}${changed ? "!" : ""}`;
+    if (looks[at] === look) continue;
+    looks[at] = look;
+    drawCell(context, (at % columns) * pixels, Math.floor(at / columns) * pixels, pixels, shown, changed);
   }
 }
 
+function drawCell(context, x, y, pixels, shown, changed) {
+  const isAbsent = shown.letter === ".";
+  const inner = pixels - (pixels >= GAP_FROM ? Math.max(1, Math.round(pixels / 10)) : 0);
+  const ink = isAbsent ? theme.ink : shown.dark ? "#ffffff" : "#000000";
+  context.clearRect(x, y, pixels, pixels);
+  context.fillStyle = (isAbsent && theme.absent) || shown.color;
+  context.fillRect(x, y, inner, inner);
+  if (theme.edge && EDGED.includes(shown.letter) && pixels >= GAP_FROM) frame(context, x, y, inner, theme.edge, 1);
+  if (shown.text !== undefined || (pixels >= LETTER_FROM && !isAbsent)) {
+    write(context, shown.text ?? shown.letter, x, y, inner, ink);
+  } else if (pixels >= MARK_FROM) {
+    MARKS[shown.letter]?.(new Box(context, x, y, inner, ink));
+  }
+  if (changed) frame(context, x, y, inner, theme.flash, Math.max(1, Math.round(pixels / 5)));
+}
+
+/** A frame just inside a cell. */
+function frame(context, x, y, inner, color, width) {
+  context.strokeStyle = color;
+  context.lineWidth = width;
+  context.strokeRect(x + width / 2, y + width / 2, inner - width, inner - width);
+}
+
 function write(context, text, x, y, inner, ink) {
-  context.fillStyle = ink || getComputedStyle(context.canvas).color;
+  context.fillStyle = ink;
   context.font = `${Math.floor(inner * 0.62)}px ui-monospace, monospace`;
   context.textAlign = "center";
   context.textBaseline = "middle";

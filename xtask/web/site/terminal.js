@@ -19,10 +19,11 @@ export class Console {
     this.decoder = new TextDecoder();
     this.listeners = new Set();
     const dark = window.matchMedia("(prefers-color-scheme: dark)");
+    const fontSize = () => (element.clientWidth < 480 ? 11 : 12);
     const theme = () => THEMES[dark.matches ? "dark" : "light"];
     this.terminal = new Terminal({
       fontFamily: "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace",
-      fontSize: element.clientWidth < 480 ? 11 : 12,
+      fontSize: fontSize(),
       scrollback: 2000,
       convertEol: true,
       screenReaderMode: true,
@@ -35,7 +36,10 @@ export class Console {
     this.terminal.open(element);
     this.terminal.textarea.setAttribute("aria-label", "Terminal of the machine. F6 leaves it.");
     fit.fit();
-    new ResizeObserver(() => fit.fit()).observe(element);
+    new ResizeObserver(() => {
+      this.terminal.options.fontSize = fontSize();
+      fit.fit();
+    }).observe(element);
     this.terminal.onData((data) => on.input(data));
     // Tab belongs to the shell, so another key must lead out of the terminal.
     this.terminal.attachCustomKeyEventHandler((event) => {

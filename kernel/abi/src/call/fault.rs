@@ -1,7 +1,7 @@
 //! What a pager answers to a fault.
 
 use super::places::{Page, Place, Reply, Word1};
-use super::raw::{Arguments, RawCall};
+use super::{Arguments, RawCall};
 use crate::address::UserPage;
 use crate::entry::Permissions;
 use crate::error::Error;

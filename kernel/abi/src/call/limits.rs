@@ -1,6 +1,8 @@
-//! How much one call may take; the call documents each limit as a constant of `Syscall`.
+//! How much one call may ask for.
 
-/// Pages of one `RangeAllocate` or `DmaAllocate`.
+/// The most pages that one `RangeAllocate` or `DmaAllocate` takes.
 pub const ALLOCATE: u32 = 64;
-/// Bytes of one console call.
+/// The most bytes that one console call takes.
 pub const BUFFER: u32 = 4096;
+/// The events that the kernel's trace keeps: the most that one `EventsRead` takes.
+pub const EVENTS: u32 = 256;

@@ -1,7 +1,7 @@
 //! The page that travels with a message.
 
 use super::places::{Place, Transfer};
-use super::raw::{Arguments, RawCall};
+use super::{Arguments, RawCall};
 use crate::address::UserPage;
 use crate::entry::Permissions;
 use crate::error::Error;

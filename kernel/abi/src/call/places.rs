@@ -3,15 +3,13 @@
 //! A [`Place`] is a register, or a few of them, together with the check that an argument gets
 //! there. One type may travel in several places, and one place carries several types.
 
-use super::limits;
-use super::raw::{Arguments, RawCall};
+use super::{Arguments, RawCall, limits};
 use crate::address::{Frame, PageRange, UserPage};
 use crate::driver::{Line, PortRange, device_frames};
 use crate::entry::Permissions;
 use crate::error::Error;
 use crate::process::{ProcessId, Target};
 use crate::self_map::ViewSlot;
-use crate::trace::EVENTS;
 
 /// A place in which a value of type `T` travels.
 pub trait Place<T> {
@@ -76,7 +74,7 @@ places! {
         PageRange: |raw| PageRange::new(Page::read(raw)?, raw.word(0));
             |range, raw| set_word(Page::write(range.first(), raw), 0, range.pages());
     }
-    /// As [`Range`], of at most `Syscall::ALLOCATE_LIMIT` pages.
+    /// As [`Range`], of at most [`limits::ALLOCATE`] pages.
     ShortRange {
         PageRange: |raw| {
             let range = Range::read(raw)?;
@@ -108,13 +106,13 @@ places! {
         bool: |raw| Ok(raw.word(3) & SHARE_BOTH != 0);
             |both, raw| set_word(raw, 3, raw.words[3] | if both { SHARE_BOTH } else { 0 });
     }
-    /// Word 1: at most `Syscall::BUFFER_LIMIT` bytes.
+    /// Word 1: at most [`limits::BUFFER`] bytes.
     BufferLength {
         u32: |raw| at_most(raw.word(1), limits::BUFFER); |length, raw| set_word(raw, 1, length);
     }
-    /// Word 1: at most [`EVENTS`].
+    /// Word 1: at most `limits::EVENTS`.
     EventCount {
-        u32: |raw| at_most(raw.word(1), EVENTS); |count, raw| set_word(raw, 1, count);
+        u32: |raw| at_most(raw.word(1), limits::EVENTS); |count, raw| set_word(raw, 1, count);
     }
     /// Word 0 is 1 for the process in its place, 0 for none.
     Owner {

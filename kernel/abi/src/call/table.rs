@@ -21,7 +21,7 @@ use super::places::{
     Process, Range, Reply, SharedBoth, SharedDrop, SharedRange, SharedTarget, ShortRange, Transfer,
     Word0, Word1, Word2, Words, calls,
 };
-use super::raw::{Arguments, RawCall};
+use super::{Arguments, RawCall, limits};
 use crate::address::{Frame, PageRange, UserPage};
 use crate::driver::{Line, PortRange};
 use crate::entry::Permissions;
@@ -521,3 +521,20 @@ calls! {
         line at Word0: Line,
     };
 }
+
+impl Syscall {
+    /// The first native number; those below are JOS's.
+    pub const FIRST: u32 = Number::Identity as u32;
+    /// The last native number.
+    pub const LAST: u32 = Number::EventsRead as u32;
+
+    /// The most pages that one `RangeAllocate` or `DmaAllocate` takes.
+    pub const ALLOCATE_LIMIT: u32 = limits::ALLOCATE;
+    /// The most bytes that one console call takes.
+    pub const BUFFER_LIMIT: u32 = limits::BUFFER;
+}
+
+const _: () = assert!(
+    Number::ALL.len() as u32 == Syscall::LAST - Syscall::FIRST + 1,
+    "the numbers have no gap"
+);

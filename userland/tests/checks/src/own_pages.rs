@@ -32,6 +32,7 @@ fn safe_calls_refuse_pages_in_which_a_rust_object_may_lie() -> Outcome {
     let (boxed, local) = (Box::new(7_u32), 7_u32);
     let address = |word: *const u32| word.addr() as u32;
     let addresses = [address(&raw const *boxed), address(&raw const local), address(WORD.as_ptr())];
+    let child = process_create()?;
     for address in addresses.into_iter().chain([PROGRAM_TEXT, EXCEPTION_STACK, SCRATCH]) {
         let page = UserPage::containing(address).ok_or(NO)?;
         let before = leaf(page);
@@ -40,11 +41,11 @@ fn safe_calls_refuse_pages_in_which_a_rust_object_may_lie() -> Outcome {
             refuses_to_share(own, page)?;
         }
         refuses_to_send(page)?;
-        let slot = ViewSlot::new(address >> 22)?;
-        refused("view_attach", view_attach(process_create()?, slot), NO)?;
+        refused("view_attach", view_attach(child, ViewSlot::new(address >> 22)?), NO)?;
         equal("the frame", leaf(page).frame(), before.frame())?;
         equal("the rights", leaf(page).permissions(), before.permissions())?;
     }
+    end(child)?;
     equal("on the heap", core::hint::black_box(*boxed), 7)?;
     equal("on the stack", core::hint::black_box(local), 7)?;
     equal("in the data", WORD.load(Ordering::Relaxed), 7)

@@ -12,7 +12,7 @@ use libsys::{
 };
 
 /// Where the supervisor maps the DMA pool in order to count it.
-const POOL: u32 = 0x2FC0_0000;
+const POOL: u32 = 0x37C0_0000;
 /// Frames of the DMA pool.
 const POOL_FRAMES: u32 = 64;
 /// Process slots.

@@ -16,11 +16,11 @@ use support::Registers;
 use support::any_trap::{Way, way_back_word};
 
 /// The page that the families share with the supervisor: the steps made, and the planted step.
-const COUNTER: u32 = 0x2FFF_F000;
+const COUNTER: u32 = 0x37FF_F000;
 /// The ids of the members.
-const ROSTER: u32 = 0x2FFF_E000;
+const ROSTER: u32 = 0x37FF_E000;
 /// Code that members write while others run it.
-const CODE: u32 = 0x2FFF_D000;
+const CODE: u32 = 0x37FF_D000;
 /// Bytes of one piece of code: ten of instructions, then the jump back.
 const PIECE: u32 = 16;
 /// How many pieces of the page are used: few, so that several members run the same one.

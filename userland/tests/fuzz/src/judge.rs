@@ -45,7 +45,7 @@ const SLACK: u32 = 96;
 /// process slot.
 pub const MORE_PAGER_PAGES: u32 = 16;
 /// The pages that the planted fault loses.
-const LOST: u32 = 0x2800_0000;
+const LOST: u32 = 0x3280_0000;
 
 /// What a batch has left behind.
 pub enum Finding {

@@ -45,8 +45,8 @@ const PATIENCE: u64 = 4_000_000;
 /// Batches after which the servers' tables no longer grow.
 const WARM_UP: u32 = 16;
 /// The page that askers send, and the page in which they receive one.
-const PARCEL: u32 = 0x2800_0000;
-const INBOX: u32 = 0x2800_1000;
+const PARCEL: u32 = 0x3280_0000;
+const INBOX: u32 = 0x3280_1000;
 /// Exit status of an asker that got a wrong answer.
 const WRONG: u8 = 77;
 

@@ -1,4 +1,4 @@
-//! The files of Bochs that a system may have.
+//! Whether Bochs and its firmware are on this computer.
 
 use std::path::Path;
 
