@@ -22,13 +22,20 @@ use self::modules::{Import, Sources, imports};
 use crate::workspace::Workspace;
 
 /// The crates that the rule holds for, by their `src` directories.
-const CRATES: [&str; 10] = [
+const CRATES: [&str; 17] = [
     LAYERED,
     "kernel/abi/src",
     "kernel/src",
     "boot/src",
     "userland/servers/disk/src",
     "userland/servers/init/src",
+    "userland/servers/pager/src",
+    "userland/servers/swap/src",
+    "userland/bench/src",
+    "userland/tests/checks/src",
+    "userland/tests/conformance/src",
+    "userland/tests/fuzz/src",
+    "userland/tests/support/src",
     "userland/programs/appel-li/src",
     "userland/picture/src",
     "xtask/src",
