@@ -128,7 +128,7 @@ impl Request {
     }
 }
 
-/// What a pager has done since it began.
+/// The work of a pager since it began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Statistics {
     /// Clients that it knows.
@@ -155,7 +155,7 @@ impl Statistics {
     }
 }
 
-/// Where the pages of a client are.
+/// The number of a client's pages in each place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pages {
     /// In memory.
@@ -354,7 +354,8 @@ pub fn pages_of(client: ProcessId) -> Option<Pages> {
     ask(Request::Pages { client }).ok().and_then(Pages::decode)
 }
 
-/// How often pages of a client of the caller's pager have gone and come; `None` as in [`pages_of`].
+/// How often pages of a client of the caller's pager were paged out and in; `None` as in
+/// [`pages_of`].
 #[cfg(target_os = "none")]
 #[must_use]
 pub fn faults_of(client: ProcessId) -> Option<Faults> {
@@ -383,7 +384,7 @@ pub const fn ready() -> [u32; 4] {
     [READY, 0, 0, 0]
 }
 
-/// Are these the words of [`ready`]?
+/// Whether these are the words of [`ready`].
 #[must_use]
 pub const fn is_ready(words: [u32; 4]) -> bool {
     words[0] == READY
