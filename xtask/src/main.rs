@@ -15,8 +15,8 @@ use xtask::machine::DEFAULT_MEMORY;
 use xtask::system::Part;
 use xtask::workspace::Workspace;
 use xtask::{
-    bench, build, check, doc, fuzz, gdb, header, iso, oracle, picture, rehearse, request, setup,
-    test, web,
+    bench, build, check, doc, fuzz, gdb, header, iso, npm, oracle, picture, rehearse, request,
+    setup, test, web,
 };
 
 /// Builds, boots and checks Vitrine.
@@ -134,10 +134,20 @@ fn wrong_value(error: &clap::Error) -> Option<String> {
     Some(line.trim_start_matches("error: ").to_owned())
 }
 
+/// Gets every tool and every package that some command uses.
+fn set_up(workspace: &Workspace) -> Result<()> {
+    setup::all()?;
+    for package in [npm::V86].into_iter().chain(web::packages::ALL) {
+        println!("{:>8}  {package} in {}", "found", package.folder(workspace)?.display());
+    }
+    println!("Everything is there: `cargo xtask qemu` boots.");
+    Ok(())
+}
+
 fn perform(task: Task) -> Result<u8> {
     let workspace = Workspace::find()?;
     match task {
-        Task::Setup => setup::all(&workspace)?,
+        Task::Setup => set_up(&workspace)?,
         Task::Build => build::build(&workspace)?,
         Task::Qemu(options) => return boot::boot(&workspace, &options),
         Task::Test { on: None, filter } => test::test(&workspace, filter.as_deref())?,

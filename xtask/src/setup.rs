@@ -16,13 +16,10 @@ use crate::bochs::installed;
 use crate::command::find;
 use crate::discovery;
 use crate::machine::QEMU;
-use crate::npm::V86;
 use crate::plan::{self, HANDS_OFF, Hand};
 use crate::progress::Ticker;
 use crate::system::{Emulator, Family, Lists, Part, Rustup, System};
 use crate::toolchain::{OVERRIDE, Toolchain};
-use crate::web;
-use crate::workspace::Workspace;
 
 /// The user's wish for this whole process, from the command line.
 static NO_INSTALL: AtomicBool = AtomicBool::new(false);
@@ -45,7 +42,7 @@ pub fn install_nothing() {
 ///
 /// # Errors
 /// Something is missing and could not be installed.
-pub fn all(workspace: &Workspace) -> Result<()> {
+pub fn all() -> Result<()> {
     let system = ThisSystem.look(&Part::ALL);
     for part in Part::ALL {
         println!("{}", state(&system, part));
@@ -55,10 +52,6 @@ pub fn all(workspace: &Workspace) -> Result<()> {
     for part in lacked {
         println!("{}", state(&system, part));
     }
-    for package in [V86].into_iter().chain(web::packages::ALL) {
-        println!("{:>8}  {package} in {}", "found", package.folder(workspace)?.display());
-    }
-    println!("Everything is there: `cargo xtask qemu` boots.");
     Ok(())
 }
 

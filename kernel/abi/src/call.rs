@@ -38,6 +38,7 @@
 //! core's tests its errors.
 
 mod fault;
+mod limits;
 mod message;
 mod places;
 mod table;

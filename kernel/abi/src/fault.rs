@@ -2,6 +2,8 @@
 
 use bitflags::bitflags;
 
+use crate::registers::record;
+
 /// The vector of a breakpoint, which `int3` raises (Intel SDM vol. 3A, table 6-1).
 pub const BREAKPOINT: u32 = 3;
 /// The vector of a general protection fault.
@@ -22,59 +24,24 @@ bitflags! {
     }
 }
 
-/// What the kernel pushes on the exception stack before it resumes at the handler: 52 bytes, JOS's
-/// format.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[repr(C)]
-pub struct FaultRecord {
-    /// The address that was touched (CR2).
-    pub address: u32,
-    /// [`Access`] bits.
-    pub access: u32,
-    /// The general registers at the fault, in `pusha` order.
-    pub edi: u32,
-    /// See [`FaultRecord::edi`].
-    pub esi: u32,
-    /// See [`FaultRecord::edi`].
-    pub ebp: u32,
-    /// What `pusha` stores for ESP; without meaning.
-    pub unused: u32,
-    /// See [`FaultRecord::edi`].
-    pub ebx: u32,
-    /// See [`FaultRecord::edi`].
-    pub edx: u32,
-    /// See [`FaultRecord::edi`].
-    pub ecx: u32,
-    /// See [`FaultRecord::edi`].
-    pub eax: u32,
-    /// The instruction that faulted.
-    pub eip: u32,
-    /// Flags at the fault.
-    pub eflags: u32,
-    /// Stack pointer at the fault.
-    pub esp: u32,
-}
-
-impl FaultRecord {
-    /// The record's words, in the order in which they lie in memory.
-    #[must_use]
-    pub const fn words(&self) -> [u32; 13] {
-        [
-            self.address,
-            self.access,
-            self.edi,
-            self.esi,
-            self.ebp,
-            self.unused,
-            self.ebx,
-            self.edx,
-            self.ecx,
-            self.eax,
-            self.eip,
-            self.eflags,
-            self.esp,
-        ]
-    }
+record! {
+    /// What the kernel pushes on the exception stack before it resumes at the handler: 52 bytes,
+    /// JOS's format.
+    FaultRecord [
+        /// The address that was touched (CR2).
+        address
+        /// [`Access`] bits.
+        access
+    ]
+    general (unused)
+    [
+        /// The instruction that faulted.
+        eip
+        /// Flags at the fault.
+        eflags
+        /// Stack pointer at the fault.
+        esp
+    ]
 }
 
 const _: () = assert!(size_of::<FaultRecord>() == 52);

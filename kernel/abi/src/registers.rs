@@ -24,44 +24,88 @@ pub const FLAG_VIRTUAL_8086: u32 = 0x2_0000;
 /// The flags that a program or its parent may set: CF, PF, AF, ZF, SF, TF, DF, OF, AC and ID.
 pub const FLAGS_PROGRAM: u32 = 0x0024_0DD5;
 
-/// A process's registers while it is not running, laid out as the entry stubs push them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[repr(C)]
-pub struct Registers {
-    /// General register.
-    pub edi: u32,
-    /// General register.
-    pub esi: u32,
-    /// General register.
-    pub ebp: u32,
-    /// What `pusha` stores for ESP; ignored.
-    pub unused: u32,
-    /// General register.
-    pub ebx: u32,
-    /// General register.
-    pub edx: u32,
-    /// General register.
-    pub ecx: u32,
-    /// General register.
-    pub eax: u32,
-    /// Segment register.
-    pub ds: u32,
-    /// Segment register.
-    pub es: u32,
-    /// Vector of the trap; [`Registers::SYSENTER`] for a call by `sysenter`.
-    pub trap: u32,
-    /// The CPU's error code, or 0.
-    pub error: u32,
-    /// Where the process continues.
-    pub eip: u32,
-    /// Code segment.
-    pub cs: u32,
-    /// Flags.
-    pub eflags: u32,
-    /// Stack pointer.
-    pub esp: u32,
-    /// Stack segment.
-    pub ss: u32,
+/// Declares a record of words: some words, the general registers in the order of `pusha`, and some
+/// more words. With a name in parentheses, the record has the word that `pusha` stores for ESP.
+macro_rules! record {
+    (
+        $(#[$meta:meta])*
+        $record:ident [$($(#[$before_doc:meta])* $before:ident)*]
+        general $(($unused:ident))?
+        [$($(#[$after_doc:meta])* $after:ident)*]
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+        #[repr(C)]
+        pub struct $record {
+            $($(#[$before_doc])* pub $before: u32,)*
+            /// General register.
+            pub edi: u32,
+            /// General register.
+            pub esi: u32,
+            /// General register.
+            pub ebp: u32,
+            $(
+                /// What `pusha` stores for ESP; without meaning.
+                pub $unused: u32,
+            )?
+            /// General register.
+            pub ebx: u32,
+            /// General register.
+            pub edx: u32,
+            /// General register.
+            pub ecx: u32,
+            /// General register.
+            pub eax: u32,
+            $($(#[$after_doc])* pub $after: u32,)*
+        }
+
+        impl $record {
+            /// Words of the record.
+            pub const WORDS: usize = size_of::<Self>() / 4;
+
+            /// The words, in the order in which they lie in memory.
+            #[must_use]
+            pub const fn words(&self) -> [u32; Self::WORDS] {
+                let Self { $($before,)* edi, esi, ebp, $($unused,)? ebx, edx, ecx, eax, $($after),* } = *self;
+                [$($before,)* edi, esi, ebp, $($unused,)? ebx, edx, ecx, eax, $($after),*]
+            }
+
+            /// The record with these words.
+            #[must_use]
+            pub const fn from_words(words: [u32; Self::WORDS]) -> Self {
+                let [$($before,)* edi, esi, ebp, $($unused,)? ebx, edx, ecx, eax, $($after),*] = words;
+                Self { $($before,)* edi, esi, ebp, $($unused,)? ebx, edx, ecx, eax, $($after),* }
+            }
+        }
+    };
+}
+
+pub(crate) use record;
+
+record! {
+    /// A process's registers while it is not running, laid out as the entry stubs push them.
+    Registers []
+    general (unused)
+    [
+        /// Segment register.
+        ds
+        /// Segment register.
+        es
+        /// Vector of the trap; [`Registers::SYSENTER`] for a call by `sysenter`.
+        trap
+        /// The CPU's error code, or 0.
+        error
+        /// Where the process continues.
+        eip
+        /// Code segment.
+        cs
+        /// Flags.
+        eflags
+        /// Stack pointer.
+        esp
+        /// Stack segment.
+        ss
+    ]
 }
 
 impl Registers {
@@ -69,25 +113,7 @@ impl Registers {
     pub const SYSENTER: u32 = 0x100;
 
     /// All zeros: the registers of a slot without a process.
-    pub const ZERO: Self = Self {
-        edi: 0,
-        esi: 0,
-        ebp: 0,
-        unused: 0,
-        ebx: 0,
-        edx: 0,
-        ecx: 0,
-        eax: 0,
-        ds: 0,
-        es: 0,
-        trap: 0,
-        error: 0,
-        eip: 0,
-        cs: 0,
-        eflags: 0,
-        esp: 0,
-        ss: 0,
-    };
+    pub const ZERO: Self = Self::from_words([0; Self::WORDS]);
 
     /// The start state of a process: at `eip` with stack `esp`, all else 0, flat user segments,
     /// interrupts on.
@@ -105,7 +131,8 @@ impl Registers {
         }
     }
 
-    /// The state in which a process goes on with these registers, of which only the flags of [`FLAGS_PROGRAM`] are taken.
+    /// The state in which a process continues with these registers. Of the flags, only those of
+    /// [`FLAGS_PROGRAM`] are taken.
     #[must_use]
     pub const fn of(user: UserRegisters) -> Self {
         let UserRegisters { edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp } = user;
@@ -121,55 +148,26 @@ const _: () = {
     assert!(core::mem::offset_of!(Registers, eip) == 48);
 };
 
-/// The registers that a parent may read and set: 40 bytes. Selectors are never taken from a
-/// process.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[repr(C)]
-pub struct UserRegisters {
-    /// General register.
-    pub edi: u32,
-    /// General register.
-    pub esi: u32,
-    /// General register.
-    pub ebp: u32,
-    /// General register.
-    pub ebx: u32,
-    /// General register.
-    pub edx: u32,
-    /// General register.
-    pub ecx: u32,
-    /// General register.
-    pub eax: u32,
-    /// Where the process continues.
-    pub eip: u32,
-    /// Flags; only those of [`FLAGS_PROGRAM`] are taken.
-    pub eflags: u32,
-    /// Stack pointer.
-    pub esp: u32,
+record! {
+    /// The registers that a parent may read and set: 40 bytes. Selectors are never taken from a
+    /// process.
+    UserRegisters []
+    general
+    [
+        /// Where the process continues.
+        eip
+        /// Flags; only those of [`FLAGS_PROGRAM`] are taken.
+        eflags
+        /// Stack pointer.
+        esp
+    ]
 }
 
 impl UserRegisters {
-    /// Words of the record.
-    pub const WORDS: u32 = 10;
-
-    /// What these saved registers hold of it.
+    /// The registers among these that a parent may read.
     #[must_use]
     pub const fn of(saved: &Registers) -> Self {
         let Registers { edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp, .. } = *saved;
-        Self { edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp }
-    }
-
-    /// The words, in the order in which they lie in memory.
-    #[must_use]
-    pub const fn words(&self) -> [u32; 10] {
-        let Self { edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp } = *self;
-        [edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp]
-    }
-
-    /// The record with these words.
-    #[must_use]
-    pub const fn from_words(words: [u32; 10]) -> Self {
-        let [edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp] = words;
         Self { edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp }
     }
 }

@@ -6,6 +6,7 @@
 //! done what was asked. So if the kernel panics in between, the last event says for which process.
 //! `docs/debugging.md` has the same format for readers that are not written in Rust.
 
+use crate::call::{Number, Syscall};
 use crate::debug::State;
 use crate::process::ProcessId;
 
@@ -52,8 +53,15 @@ impl Kind {
     /// The kind of a call with this number.
     #[must_use]
     pub const fn of_call(number: u8) -> Self {
-        match number {
-            60..=64 | 83 => Self::Message,
+        match Number::new(number as u32) {
+            Some(
+                Number::Send
+                | Number::Receive
+                | Number::Call
+                | Number::Reply
+                | Number::ReplyAndReceive
+                | Number::FaultReplyAndReceive,
+            ) => Self::Message,
             _ => Self::Call,
         }
     }
@@ -75,12 +83,27 @@ impl Argument {
     /// where native calls have the process.
     #[must_use]
     pub const fn of_call(number: u8) -> Self {
-        match number {
-            0..=31 | 43..=46 | 49..=51 | 53 | 54 | 57..=64 | 70 | 72 | 74 | 79 | 83 | 85 => {
+        use Number as N;
+        let Some(native) = N::new(number as u32) else {
+            return if (number as u32) < Syscall::FIRST { Self::Process } else { Self::Word };
+        };
+        match native {
+            N::PageAllocate | N::PageMap | N::PageMove | N::PageUnmap | N::PageCopy => Self::Page,
+            N::PageProtect | N::RangeShare | N::RangeProtect | N::RangeUnmap => Self::Page,
+            N::RangeAllocate | N::DeviceMap | N::DmaAllocate | N::DmaRelease => Self::Page,
+            N::ProcessStart | N::ProcessStop | N::RegistersRead | N::RegistersWrite => {
                 Self::Process
             }
-            33..=36 | 38..=41 | 71 | 76..=78 | 82 => Self::Page,
-            _ => Self::Word,
+            N::EventsRead | N::Destroy | N::SetQuota | N::Usage | N::Clone => Self::Process,
+            N::SetHandler | N::SetPager | N::SetFaultTimeout | N::SetConsoleOwner => Self::Process,
+            N::FaultReply | N::FaultReplyAndReceive | N::Send | N::Receive => Self::Process,
+            N::Call | N::Reply | N::ReplyAndReceive => Self::Process,
+            N::ViewAttach | N::DriverAllow | N::DmaReclaim => Self::Process,
+            N::Identity | N::FrameReferences | N::ProcessCreate | N::Exit | N::Wait => Self::Word,
+            N::Machine | N::AcceptClients | N::AcceptFrameRequests | N::FaultForward => Self::Word,
+            N::Clock | N::Sleep | N::Yield | N::ConsoleWrite | N::ConsoleRead => Self::Word,
+            N::ViewDetach | N::PortsAllow | N::InterruptAttach => Self::Word,
+            N::InterruptAcknowledge => Self::Word,
         }
     }
 }

@@ -241,7 +241,7 @@ impl TransferArea {
         if let Err(partial) = checked::range_allocate(Target::Caller, range, permissions) {
             // Unmapping without marks needs no memory and cannot fail.
             let _ = checked::range_unmap(Target::Caller, range, Permissions::empty());
-            // Nobody has the area, and the next attempt may find more frames.
+            // NoServer has the area, and the next attempt may find more frames.
             TRANSFER_TAKEN.store(false, Ordering::Relaxed);
             return Err(partial.error);
         }

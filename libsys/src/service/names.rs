@@ -62,7 +62,7 @@ impl Name {
 #[repr(u32)]
 pub enum NotFound {
     /// No server has this name, or init cannot be asked.
-    Nobody = 0,
+    NoServer = 0,
     /// The server serves others, and not the process that asks.
     NotPermitted = 1,
     /// The words are no question. Correct the program.
@@ -72,7 +72,7 @@ pub enum NotFound {
 }
 
 impl NotFound {
-    const ALL: [Self; 4] = [Self::Nobody, Self::NotPermitted, Self::NotUnderstood, Self::Ended];
+    const ALL: [Self; 4] = [Self::NoServer, Self::NotPermitted, Self::NotUnderstood, Self::Ended];
 }
 
 /// The answer to a question.
@@ -87,17 +87,17 @@ pub fn answer(server: Result<ProcessId, NotFound>) -> [u32; 4] {
 /// The server that an answer names.
 ///
 /// # Errors
-/// `NotFound`: the answer names none. An unknown number counts as `Nobody`.
+/// `NotFound`: the answer names none. An unknown number counts as `NoServer`.
 pub fn answered(words: [u32; 4]) -> Result<ProcessId, NotFound> {
     let [server, why, ..] = words;
     let known = NotFound::ALL.into_iter().find(|known| *known as u32 == why);
-    ProcessId::new(server).map_err(|_| known.unwrap_or(NotFound::Nobody))
+    ProcessId::new(server).map_err(|_| known.unwrap_or(NotFound::NoServer))
 }
 
 /// Asks init for a server. It may be one that does not serve yet: then this waits until it does.
 ///
 /// # Errors
-/// `Nobody`: no server has this name, or there is no init. `NotPermitted`: the server does not
+/// `NoServer`: no server has this name, or there is no init. `NotPermitted`: the server does not
 /// serve this process.
 #[cfg(target_os = "none")]
 pub fn find(name: Name) -> Result<ProcessId, NotFound> {
@@ -107,11 +107,11 @@ pub fn find(name: Name) -> Result<ProcessId, NotFound> {
 /// As [`find`], but asks another process: for a server whose parent is not init.
 ///
 /// # Errors
-/// As [`find`]; `Nobody` also if the process cannot be asked.
+/// As [`find`]; `NoServer` also if the process cannot be asked.
 #[cfg(target_os = "none")]
 pub fn find_at(parent: ProcessId, name: Name) -> Result<ProcessId, NotFound> {
     let reply = crate::call::message_call(parent, name.question(), None);
-    answered(reply.map_err(|_| NotFound::Nobody)?.words)
+    answered(reply.map_err(|_| NotFound::NoServer)?.words)
 }
 
 #[cfg(test)]
@@ -136,6 +136,6 @@ mod tests {
         for server in [Ok(ProcessId::first(3))].into_iter().chain(reasons) {
             assert_eq!(answered(answer(server)), server);
         }
-        assert_eq!(answered([0, 99, 0, 0]), Err(NotFound::Nobody));
+        assert_eq!(answered([0, 99, 0, 0]), Err(NotFound::NoServer));
     }
 }

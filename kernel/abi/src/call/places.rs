@@ -3,7 +3,7 @@
 //! A [`Place`] is a register, or a few of them, together with the check that an argument gets
 //! there. One type may travel in several places, and one place carries several types.
 
-use super::{Arguments, RawCall, Syscall};
+use super::{Arguments, RawCall, limits};
 use crate::address::{Frame, PageRange, UserPage};
 use crate::driver::{Line, PortRange, device_frames};
 use crate::entry::Permissions;
@@ -75,11 +75,11 @@ places! {
         PageRange: |raw| PageRange::new(Page::read(raw)?, raw.word(0));
             |range, raw| set_word(Page::write(range.first(), raw), 0, range.pages());
     }
-    /// As [`Range`], of at most [`Syscall::ALLOCATE_LIMIT`] pages.
+    /// As [`Range`], of at most [`limits::ALLOCATE`] pages.
     ShortRange {
         PageRange: |raw| {
             let range = Range::read(raw)?;
-            at_most(range.pages(), Syscall::ALLOCATE_LIMIT).map(|_| range)
+            at_most(range.pages(), limits::ALLOCATE).map(|_| range)
         }; |range, raw| Range::write(range, raw);
     }
     /// All four words.
@@ -87,29 +87,29 @@ places! {
         [u32; 4]: |raw| Ok([raw.word(0), raw.word(1), raw.word(2), raw.word(3)]);
             |words, raw| RawCall { words, ..raw };
     }
-    /// Of [`Syscall::RangeShare`]: the first page in the page's place, how many in word 2.
+    /// Of `Syscall::RangeShare`: the first page in the page's place, how many in word 2.
     SharedRange {
         PageRange: |raw| PageRange::new(Page::read(raw)?, raw.word(2));
             |range, raw| set_word(Page::write(range.first(), raw), 2, range.pages());
     }
-    /// Of [`Syscall::RangeShare`]: word 1; the target's last page is a user page, too.
+    /// Of `Syscall::RangeShare`: word 1; the target's last page is a user page, too.
     SharedTarget {
         UserPage: |raw| Ok(PageRange::new(Word1::read(raw)?, raw.word(2))?.first());
             |page, raw| set_word(raw, 1, page.address());
     }
-    /// Of [`Syscall::RangeShare`]: the low bits of word 3.
+    /// Of `Syscall::RangeShare`: the low bits of word 3.
     SharedDrop {
         Permissions: |raw| Permissions::new(raw.word(3) & !SHARE_BOTH);
             |drop, raw| set_word(raw, 3, raw.words[3] | drop.bits());
     }
-    /// Of [`Syscall::RangeShare`]: [`SHARE_BOTH`] of word 3.
+    /// Of `Syscall::RangeShare`: [`SHARE_BOTH`] of word 3.
     SharedBoth {
         bool: |raw| Ok(raw.word(3) & SHARE_BOTH != 0);
             |both, raw| set_word(raw, 3, raw.words[3] | if both { SHARE_BOTH } else { 0 });
     }
-    /// Word 1: at most [`Syscall::BUFFER_LIMIT`] bytes.
+    /// Word 1: at most [`limits::BUFFER`] bytes.
     BufferLength {
-        u32: |raw| at_most(raw.word(1), Syscall::BUFFER_LIMIT); |length, raw| set_word(raw, 1, length);
+        u32: |raw| at_most(raw.word(1), limits::BUFFER); |length, raw| set_word(raw, 1, length);
     }
     /// Word 1: at most [`EVENTS`].
     EventCount {
@@ -199,7 +199,7 @@ macro_rules! word_places {
 
 word_places! { Word0 0 Word1 1 Word2 2 }
 
-/// Bit of word 3 of [`Syscall::RangeShare`]: change the source, too. Bits 0 to 11 are the bits to
+/// Bit of word 3 of `Syscall::RangeShare`: change the source, too. Bits 0 to 11 are the bits to
 /// drop.
 pub const SHARE_BOTH: u32 = 1 << 31;
 

@@ -21,7 +21,7 @@ use super::places::{
     Process, Range, Reply, SharedBoth, SharedDrop, SharedRange, SharedTarget, ShortRange, Transfer,
     Word0, Word1, Word2, Words, calls,
 };
-use super::{Arguments, RawCall};
+use super::{Arguments, RawCall, limits};
 use crate::address::{Frame, PageRange, UserPage};
 use crate::driver::{Line, PortRange};
 use crate::entry::Permissions;
@@ -529,9 +529,9 @@ impl Syscall {
     pub const LAST: u32 = Number::EventsRead as u32;
 
     /// The most pages that one `RangeAllocate` or `DmaAllocate` takes.
-    pub const ALLOCATE_LIMIT: u32 = 64;
+    pub const ALLOCATE_LIMIT: u32 = limits::ALLOCATE;
     /// The most bytes that one console call takes.
-    pub const BUFFER_LIMIT: u32 = 4096;
+    pub const BUFFER_LIMIT: u32 = limits::BUFFER;
 }
 
 const _: () = assert!(

@@ -47,7 +47,7 @@ impl Ports {
     /// Adds a range; one that is there already takes no place.
     ///
     /// # Errors
-    /// `Busy`: a port is the kernel's own. `QuotaExceeded`: there are [`PORT_RANGES`] already.
+    /// `Busy`: a port is the kernel's own. `QuotaExceeded`: there are `PORT_RANGES` already.
     pub fn add(&mut self, ports: PortRange) -> Result<(), Error> {
         let own = |(first, count)| PortRange::new(first, count).is_ok_and(|it| it.overlaps(ports));
         if KERNELS_OWN.into_iter().any(own) {

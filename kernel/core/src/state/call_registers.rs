@@ -1,6 +1,6 @@
 //! A call in the saved registers of its caller.
 
-use abi::call::{Arguments, RawCall};
+use abi::call::{Arguments, Number, RawCall};
 use abi::{Error, Registers, Syscall};
 
 /// The saved registers of a call, in the places that the call came with: those of `int 0x30`, or of `sysenter`.
@@ -19,9 +19,10 @@ impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
     /// Is there a register for everything that the call needs? By `sysenter` there are fewer, and the page lies where
     /// the third word does.
     fn fits(&self) -> bool {
-        const RANGE_SHARE: u32 = 38;
-        const FAULT_REPLY_AND_RECEIVE: u32 = 83;
-        const MESSAGES: core::ops::RangeInclusive<u32> = 60..=64;
+        const RANGE_SHARE: u32 = Number::RangeShare as u32;
+        const FAULT_REPLY_AND_RECEIVE: u32 = Number::FaultReplyAndReceive as u32;
+        const MESSAGES: core::ops::RangeInclusive<u32> =
+            Number::Send as u32..=Number::ReplyAndReceive as u32;
         !SYSENTER
             || ![RANGE_SHARE, FAULT_REPLY_AND_RECEIVE].contains(&self.number())
                 && (self.permission_bits() == 0 || !MESSAGES.contains(&self.number()))

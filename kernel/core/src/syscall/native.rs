@@ -1,6 +1,6 @@
 //! The native calls: what each of them does, one arm a call.
 
-use abi::call::{Arguments, FaultReply};
+use abi::call::{Arguments, FaultReply, Number};
 use abi::message::Reason;
 use abi::process::Target;
 use abi::{Error, Frame, PageRange, Permissions, ProcessId, Registers, Syscall, UserPage};
@@ -428,7 +428,8 @@ impl<H: Hardware> Kernel<H> {
 /// Is this the number of a call that says in word 0 how many pages it has done, also when it fails? An error that comes
 /// before the first page says 0.
 const fn says_how_far(number: u32) -> bool {
-    const RANGES: core::ops::RangeInclusive<u32> = 38..=41;
-    const DEVICE_MAP: u32 = 76;
+    const RANGES: core::ops::RangeInclusive<u32> =
+        Number::RangeShare as u32..=Number::RangeAllocate as u32;
+    const DEVICE_MAP: u32 = Number::DeviceMap as u32;
     *RANGES.start() <= number && number <= *RANGES.end() || number == DEVICE_MAP
 }

@@ -6,21 +6,22 @@ use abi::{Permissions, ProcessId, UserPage};
 
 use crate::call::{Change, message_call};
 use crate::paging::checked::page_protect;
-use crate::service::disk::protocol::{DiskError, Facts, Request, Transfer, decode_answer};
+use crate::service::disk::protocol::{DiskError, Geometry, Request, Transfer, decode_answer};
 use crate::service::names::{self, Name, NotFound};
 
 /// A disk that this process has opened.
 #[derive(Clone, Copy, Debug)]
 pub struct Disk {
     server: ProcessId,
-    facts: Facts,
+    geometry: Geometry,
 }
 
 impl Disk {
     /// Opens the disk that init knows.
     ///
     /// # Errors
-    /// `Gone`: there is none. `NotPermitted`: it does not serve this process. `Full`.
+    /// `Gone`: there is no disk, or it has ended. `NotPermitted`: the disk does not serve this
+    /// process. `Full`: it has as many clients as it takes.
     pub fn find() -> Result<Self, DiskError> {
         Self::open(names::find(Name::DISK)?)
     }
@@ -36,10 +37,11 @@ impl Disk {
     /// Opens the disk that this process serves.
     ///
     /// # Errors
-    /// `NotPermitted`: nobody has admitted the caller. `Full`; `Gone`.
+    /// `NotPermitted`: the caller was not admitted to the disk. `Full`: the disk has as many
+    /// clients as it takes. `Gone`: `server` is no disk, or has ended.
     pub fn open(server: ProcessId) -> Result<Self, DiskError> {
-        let facts = ask(server, Request::Open, None)?;
-        Ok(Self { server, facts })
+        let geometry = ask(server, Request::Open, None)?;
+        Ok(Self { server, geometry })
     }
 
     /// Lets a process open a range of pages of the disk that `server`, a child of this process's,
@@ -47,7 +49,8 @@ impl Disk {
     ///
     /// # Errors
     /// `NotPermitted`: the disk is no child of the caller's. `BadRange`: the range is empty or goes
-    /// beyond the disk. `Full`.
+    /// beyond the disk. `Full`: the disk has as many clients as it takes. `Gone`: the disk or the
+    /// process has ended.
     pub fn admit(
         server: ProcessId,
         process: ProcessId,
@@ -59,8 +62,8 @@ impl Disk {
 
     /// How large it is.
     #[must_use]
-    pub const fn facts(&self) -> Facts {
-        self.facts
+    pub const fn geometry(&self) -> Geometry {
+        self.geometry
     }
 
     /// Makes a page of this process's a slot of its transfer area, in place of the page that was
@@ -69,8 +72,8 @@ impl Disk {
     /// would read into a frame that is the child's.
     ///
     /// # Errors
-    /// `BadRange`: there is no such slot. `NotShared`: the page is not there, lacks W that is asked
-    /// for, or is one in which Rust objects may lie.
+    /// `BadRange`: there is no such slot. `NotShared`: the page is absent, lacks W that is asked
+    /// for, or is one in which Rust objects may lie. `NotOpen`, `Gone`: as [`Disk::read`].
     pub fn share(
         &self,
         slot: u32,
@@ -86,7 +89,10 @@ impl Disk {
     /// From the disk into the area.
     ///
     /// # Errors
-    /// `BadRange`, `NotShared`, `NotWritable`, `DeviceError`; `Gone`.
+    /// `BadRange`: the transfer is empty, or goes beyond the disk, the caller's range or the area.
+    /// `NotShared`: a slot has no page. `NotWritable`: the page of a slot was shared without W.
+    /// `DeviceError`: the device failed; the area is as it was. `NotOpen`: the disk was started
+    /// again, and does not know the caller. `Gone`: the disk has ended.
     pub fn read(&self, transfer: Transfer) -> Result<(), DiskError> {
         ask(self.server, Request::Read(transfer), None).map(drop)
     }
@@ -94,7 +100,8 @@ impl Disk {
     /// From the area to the disk.
     ///
     /// # Errors
-    /// `BadRange`, `NotShared`, `ReadOnly`, `DeviceError`; `Gone`.
+    /// `BadRange`, `NotShared`, `NotOpen`, `Gone`: as [`Disk::read`]. `ReadOnly`: the device takes
+    /// no writes. `DeviceError`: the device failed; what the sectors hold is unknown.
     pub fn write(&self, transfer: Transfer) -> Result<(), DiskError> {
         ask(self.server, Request::Write(transfer), None).map(drop)
     }
@@ -102,7 +109,7 @@ impl Disk {
     /// Returns when all that was written is on the medium.
     ///
     /// # Errors
-    /// `DeviceError`; `Gone`.
+    /// `DeviceError`: the device failed. `NotOpen`, `Gone`: as [`Disk::read`].
     pub fn flush(&self) -> Result<(), DiskError> {
         ask(self.server, Request::Flush, None).map(drop)
     }
@@ -111,7 +118,7 @@ impl Disk {
 impl From<NotFound> for DiskError {
     fn from(why: NotFound) -> Self {
         match why {
-            NotFound::Nobody | NotFound::NotUnderstood | NotFound::Ended => Self::Gone,
+            NotFound::NoServer | NotFound::NotUnderstood | NotFound::Ended => Self::Gone,
             NotFound::NotPermitted => Self::NotPermitted,
         }
     }
@@ -121,7 +128,7 @@ fn ask(
     server: ProcessId,
     request: Request,
     transfer: Option<PageTransfer>,
-) -> Result<Facts, DiskError> {
+) -> Result<Geometry, DiskError> {
     match message_call(server, request.encode(), transfer) {
         Ok(reply) => decode_answer(reply.words),
         Err(abi::Error::NotMapped | abi::Error::NotPermitted) => Err(DiskError::NotShared),

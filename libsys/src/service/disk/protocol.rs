@@ -59,7 +59,7 @@ impl Transfer {
 /// A request to the disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Request {
-    /// Become a client, and learn what the disk is.
+    /// Become a client, and get the geometry.
     Open,
     /// The page that comes along is this slot of the area from now on.
     Share {
@@ -137,9 +137,9 @@ impl Transfer {
     }
 }
 
-/// What a client learns when it opens the disk.
+/// The size of the disk, which a client gets when it opens the disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Facts {
+pub struct Geometry {
     /// Sectors of [`SECTOR`] bytes.
     pub sectors: u64,
     /// The most pages of one transfer.
@@ -211,10 +211,10 @@ impl core::error::Error for DiskError {}
 
 /// The words of an answer: done, with what a client learns if it opened.
 #[must_use]
-pub fn encode_answer(answer: Result<Option<Facts>, DiskError>) -> [u32; 4] {
+pub fn encode_answer(answer: Result<Option<Geometry>, DiskError>) -> [u32; 4] {
     match answer {
         Ok(None) => [0; 4],
-        Ok(Some(Facts { sectors, pages })) => [0, sectors as u32, (sectors >> 32) as u32, pages],
+        Ok(Some(Geometry { sectors, pages })) => [0, sectors as u32, (sectors >> 32) as u32, pages],
         Err(error) => [error as u32, 0, 0, 0],
     }
 }
@@ -223,10 +223,10 @@ pub fn encode_answer(answer: Result<Option<Facts>, DiskError>) -> [u32; 4] {
 ///
 /// # Errors
 /// The disk's; an unknown number counts as `NotUnderstood`.
-pub fn decode_answer(words: [u32; 4]) -> Result<Facts, DiskError> {
+pub fn decode_answer(words: [u32; 4]) -> Result<Geometry, DiskError> {
     let [status, low, high, pages] = words;
     if status == 0 {
-        return Ok(Facts { sectors: u64::from(low) | u64::from(high) << 32, pages });
+        return Ok(Geometry { sectors: u64::from(low) | u64::from(high) << 32, pages });
     }
     let mut all = DiskError::ALL.into_iter();
     Err(all.find(|error| *error as u32 == status).unwrap_or(DiskError::NotUnderstood))
@@ -271,8 +271,8 @@ mod tests {
         for request in requests {
             assert_eq!(Request::decode(request.encode()), Ok(request));
         }
-        let facts = Facts { sectors: 0x2_0000_0001, pages: SLOTS };
-        assert_eq!(decode_answer(encode_answer(Ok(Some(facts)))), Ok(facts));
+        let geometry = Geometry { sectors: 0x2_0000_0001, pages: SLOTS };
+        assert_eq!(decode_answer(encode_answer(Ok(Some(geometry)))), Ok(geometry));
         for error in DiskError::ALL {
             assert_eq!(decode_answer(encode_answer(Err(error))), Err(error));
         }

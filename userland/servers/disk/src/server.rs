@@ -5,7 +5,7 @@ use libsys::abi::process_info::Status;
 use libsys::paging::fixed_pages::{INBOX, empty_inbox};
 use libsys::process::info;
 use libsys::service::disk::protocol::{
-    DiskError, Facts, PAGE_SECTORS, Request, SLOTS, Transfer, encode_answer,
+    DiskError, Geometry, PAGE_SECTORS, Request, SLOTS, Transfer, encode_answer,
 };
 use libsys::{
     Error, Permissions, ProcessId, Target, page_allocate, page_map, page_unmap, range_unmap,
@@ -59,11 +59,11 @@ impl Server {
         sender: ProcessId,
         request: Request,
         page: Option<Permissions>,
-    ) -> Result<Option<Facts>, DiskError> {
+    ) -> Result<Option<Geometry>, DiskError> {
         match request {
             Request::Open => {
                 let sectors = self.clients.open(sender)?;
-                return Ok(Some(Facts { sectors, pages: SLOTS }));
+                return Ok(Some(Geometry { sectors, pages: SLOTS }));
             }
             Request::Admit { process, first, pages } => {
                 if has_ended(process) {

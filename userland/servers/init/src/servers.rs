@@ -140,7 +140,7 @@ impl Servers {
                     Ok(driver)
                 }
             }
-            Some(_) => Err(NotFound::Nobody),
+            Some(_) => Err(NotFound::NoServer),
         };
         // `NotWaiting` is no error here: a message that was not sent by a call wants no answer.
         let _ = reply(sender, names::answer(server), None);

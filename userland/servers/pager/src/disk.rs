@@ -33,7 +33,7 @@ impl SwapDisk {
     /// How many slots there are; 0 without a disk.
     pub fn slots(&self) -> u32 {
         let slots = |(disk, _): &(Disk, TransferArea)| {
-            (disk.facts().sectors / u64::from(PAGE_SECTORS)).min(MOST) as u32
+            (disk.geometry().sectors / u64::from(PAGE_SECTORS)).min(MOST) as u32
         };
         self.0.as_ref().map_or(0, slots)
     }

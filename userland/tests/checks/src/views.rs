@@ -6,6 +6,7 @@
 
 use alloc::vec::Vec;
 
+use libsys::abi::call::Number;
 use libsys::abi::layout::{PAGE_SIZE, UVPT};
 use libsys::abi::registers::UserRegisters;
 use libsys::call::Change;
@@ -240,8 +241,8 @@ fn mapping_calls_leave_views_alone() -> Outcome {
 }
 
 fn registers_can_come_from_a_view_and_cannot_go_there() -> Outcome {
-    const REGISTERS_READ: u32 = 45;
-    const REGISTERS_WRITE: u32 = 46;
+    const REGISTERS_READ: u32 = Number::RegistersRead as u32;
+    const REGISTERS_WRITE: u32 = Number::RegistersWrite as u32;
     let (process, view) = viewed()?;
     let other = process_create()?;
     let from = TABLES + 0x3B_D000;

@@ -148,7 +148,7 @@ impl Test {
     }
 
     fn write_and_read(&mut self) -> Result<(), Failure> {
-        let sectors = self.disk.facts().sectors;
+        let sectors = self.disk.geometry().sectors;
         for run in 0..RUNS {
             let first = first_page(run, sectors);
             for (slot, page) in (first..).zip(&mut self.area.0) {
@@ -167,7 +167,7 @@ impl Test {
 
     /// Reads the runs backwards. Every third run is read page by page, each page into another slot.
     fn read_backwards(&mut self) -> Result<(), Failure> {
-        let sectors = self.disk.facts().sectors;
+        let sectors = self.disk.geometry().sectors;
         let failed = |error| Failure::Disk("read", error);
         for run in (0..RUNS).rev() {
             let first = first_page(run, sectors);
@@ -278,7 +278,7 @@ fn forks() -> Result<(), Failure> {
 /// Requests that the disk must refuse; it goes on serving afterwards.
 fn refuse() -> Result<(), Failure> {
     let server = the_disk()?;
-    expect("nobody has this name", names::find(Name::new("nobody")) == Err(NotFound::Nobody))?;
+    expect("nobody has this name", names::find(Name::new("nobody")) == Err(NotFound::NoServer))?;
     let init = ProcessId::first(0);
     for words in [[0; 4], [99; 4], [u32::MAX; 4]] {
         let told = names::answered(message_call(init, words, None)?.words);
@@ -289,7 +289,7 @@ fn refuse() -> Result<(), Failure> {
     expect("a stranger is not served", asks(Request::Flush.encode())? == Some(DiskError::NotOpen))?;
     expect("nonsense is told so", asks([99; 4])? == Some(DiskError::NotUnderstood))?;
     let test = Test::new(Disk::open(server), 0)?;
-    let end = test.disk.facts().sectors;
+    let end = test.disk.geometry().sectors;
     for (sector, slot, pages) in [
         (end, 0, 1),
         (end - 7, 0, 1),
@@ -468,7 +468,7 @@ fn ranges() -> Result<(), Failure> {
     let visitor = spawn("visitor", id)?;
     admit(me, 0)?;
     let mut test = Test::new(Disk::open(id), 1)?;
-    expect("a client sees its range", test.disk.facts().sectors == sectors(RANGE))?;
+    expect("a client sees its range", test.disk.geometry().sectors == sectors(RANGE))?;
     test.write_range()?;
     receive(Some(visitor), None)?;
     admit(visitor, RANGE)?;

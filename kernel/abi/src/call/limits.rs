@@ -1,0 +1,6 @@
+//! How much one call may ask for.
+
+/// The most pages that one `RangeAllocate` or `DmaAllocate` takes.
+pub const ALLOCATE: u32 = 64;
+/// The most bytes that one console call takes.
+pub const BUFFER: u32 = 4096;
