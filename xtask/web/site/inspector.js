@@ -70,7 +70,7 @@ export class Inspector {
   showEntry(process, row, cell) {
     const words = process && entriesOf(process, row);
     if (process && !words) {
-      this.caption.textContent = `Row ${hex(row, 3)} has no table any more.`;
+      this.caption.textContent = `Row ${hex(row, 3)} has no table.`;
     } else if (process) {
       const word = words[cell];
       const { name, meaning } = classOf(row, cell, word);

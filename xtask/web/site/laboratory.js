@@ -68,7 +68,7 @@ let machine = null;
 let names = null;
 /** Work that ends when the machine does. */
 let life = new AbortController();
-/** A recording is on: snapshots are taken as often as the emulator lets us. */
+/** A recording is on: a snapshot is taken after each turn of the emulator. */
 let recording = false;
 /** What a walk over all tables has cost, in milliseconds: the last ones. */
 const walks = [];

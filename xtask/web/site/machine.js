@@ -44,7 +44,7 @@ export class Machine {
     window.addEventListener("unhandledrejection", this.listener);
   }
 
-  /** Physical memory can be read. */
+  /** Physical memory can be read. (`cpu.mem8` is internal to v86, whose version is pinned.) */
   get isReady() {
     return !this.ended && this.emulator.v86?.cpu?.mem8?.length > 0;
   }
