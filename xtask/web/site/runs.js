@@ -1,18 +1,8 @@
 // What the exhibits do, and what they say came of it.
 
 import { classOf } from "./classes.js";
-import {
-  atLine,
-  count,
-  countInRow,
-  firstOf,
-  frames,
-  most,
-  named,
-  own,
-  ownRows,
-} from "./counting.js";
-import { countsBelowUtop, entriesOf, hiddenRows, P, rowsOf, WINDOW } from "./snapshot.js";
+import { atLine, count, firstOf, frames, most, named, own, ownRows } from "./counting.js";
+import { countsBelowUtop, D, entriesOf, hiddenRows, P, rowsOf, W, WINDOW } from "./snapshot.js";
 import { hex } from "./translation.js";
 
 const HEAP_ROW = 0x040;
@@ -68,7 +58,7 @@ export async function allocate(lab) {
       "of their 4 MiB. Each new row also set its cell of row 0x3bd, which is the directory entry:",
       "a table is one more frame.",
       `Without: a moment later the process had ${plural(added(without), "page")} more and no row`,
-      "more, and row 0x3bd stayed as it was.",
+      "more, so no cell was added to row 0x3bd.",
     ),
     moments: [
       { frame: withTable.frame, label: "with new tables" },
@@ -99,7 +89,7 @@ export async function cow(lab) {
       ...(after
         ? [
             `When the parent had written its data, ${count(after, "w")} were left:`,
-            "each first write made a copy, which is dirty from the start.",
+            "each first write made a copy.",
           ]
         : []),
     ),
@@ -190,25 +180,37 @@ export async function limit(lab) {
 }
 
 export async function collector(lab) {
-  const moments = own(await lab.run("gc")).map(({ frame, processes: [now] }) => ({ frame, now }));
+  const run = await lab.run("gc");
+  const moments = own(run).map(({ frame, processes: [now] }) => ({ frame, now }));
+  // The program collects twice: by protection first, then by dirty bits.
+  const from = moments.findIndex(({ frame }) => frame.label.startsWith("gc: by protection: all"));
+  const to = moments.findIndex(({ frame }) => frame.label.startsWith("gc: by dirty bits"));
   const pairs = moments
-    .slice(1)
-    .map((moment, at) => ({ ...moment, old: moments[at].now }))
-    .filter(({ now, old }) => now.id === old.id);
-  const fell = most(pairs, ({ now, old }) => count(old, "d") - count(now, "d"));
-  const by = fell ? count(fell.old, "d") - count(fell.now, "d") : 0;
-  if (by <= 0) {
+    .slice(from + 1, to)
+    .map((moment, at) => ({ ...moment, old: moments[from + at]?.now }));
+  const fell = from < 0 ? null : most(pairs, ({ now, old }) => cleaned(old, now).length);
+  const cells = fell ? cleaned(fell.old, fell.now) : [];
+  if (cells.length === 0) {
     return { text: "No dirty bit was cleared between two snapshots this time; run it again." };
   }
-  const dirtyIn = (process, row) => countInRow(row, process.tables.get(row) ?? [], "d");
-  const row = most(ownRows(fell.old), (it) => dirtyIn(fell.old, it) - dirtyIn(fell.now, it));
   return {
     frame: fell.frame,
-    select: { id: fell.now.id, row, cell: 0 },
+    select: { id: fell.now.id, ...cells[0] },
     text: say(
-      `Between two snapshots ${plural(by, "page")} stopped being dirty:`,
-      "the collector had read D of its old pages through the window, one load each,",
-      "looked only into those that were written, and cleared D for the next round.",
+      `Between two snapshots ${plural(cells.length, "page")} stopped being dirty and stayed`,
+      "writable: the collector had read D through the window, one load a page, looked into the old",
+      "pages that had it, and cleared it for the next round.",
+      `No write was caught by a fault. gc says: ${moments[to].frame.label}.`,
     ),
   };
+}
+
+/** The cells whose pages are as writable as before, and not dirty any more. */
+function cleaned(old, now) {
+  return ownRows(old).flatMap((row) => {
+    const words = now.tables.get(row) ?? [];
+    return [...old.tables.get(row).keys()]
+      .filter((cell) => old.tables.get(row)[cell] & D && words[cell] & W && !(words[cell] & D))
+      .map((cell) => ({ row, cell }));
+  });
 }

@@ -107,7 +107,8 @@ export class ToyStage {
       </p>
       <div class="toy"><div class="frames"></div><figure><canvas class="tlb"></canvas>
         <figcaption>The TLB: page 00 at the top left, 33 at the bottom right. A number is the frame
-          that is cached: blue as the tables say, <b>orange if stale</b>.</figcaption></figure></div>
+          that is cached: blue as the tables say,
+          <b>orange if stale</b>.</figcaption></figure></div>
       <ol class="log" aria-live="polite"></ol>`;
     this.checkbox = element.querySelector("input");
     element.querySelector("[data-do=next]").addEventListener("click", () => this.next());

@@ -65,7 +65,11 @@ test("web::exhibits_of_pagers_and_collectors_show_what_they_explain", async (bro
   await shoot(page, "tiny-pager-1920");
   const [pagedOut] = await says("limit", /(\d+) pages? were paged out.* 0 wrong/);
   assert.ok(pagedOut > 100, `${pagedOut}`);
-  await says("gc", /(\d+) pages? stopped being dirty/);
+  const [cleaned, faults] = await says(
+    "gc",
+    /(\d+) pages? stopped being dirty.*bits: (\d+) faults/,
+  );
+  assert.ok(cleaned > 0 && faults === 0, `${cleaned} pages, ${faults} faults`);
   await assertNothingWrong(page);
 });
 
