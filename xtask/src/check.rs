@@ -12,7 +12,7 @@ use crate::test::host_cargo;
 use crate::workspace::Workspace;
 
 /// What builds for the host: the workspace's default members, and the emulator tests.
-const HOST: [&str; 11] = [
+const HOST: [&str; 12] = [
     "vitrine-abi",
     "vitrine-core",
     "vitrine-boot",
@@ -24,6 +24,7 @@ const HOST: [&str; 11] = [
     "appel-li",
     "xtask",
     "vitrine-tests",
+    "vitrine-parsers",
 ];
 
 /// Libraries with code for the target alone, beside the packages whose programs run there.

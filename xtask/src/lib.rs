@@ -15,7 +15,7 @@
 //! - [`emulators`], [`mod@bochs`], [`mod@v86`]: other emulators, for the same image and the same tests;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
 //! - [`oracle`]: judges the running machine from its physical memory;
-//! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@bench`], [`mod@test`],
+//! - [`build`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@bench`], [`mod@test`], [`mod@parsers`],
 //!   [`rehearse`], [`web`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
@@ -44,6 +44,7 @@ pub mod machine;
 pub mod npm;
 pub mod oracle;
 pub mod output;
+pub mod parsers;
 pub mod plan;
 pub mod progress;
 pub mod qemu;

@@ -22,7 +22,8 @@ use xtask::throwaway::Throwaway;
 use xtask::verdict::Verdict;
 use xtask::workspace::Workspace;
 use xtask::{
-    bench, build, check, disk, fuzz, gdb, iso, oracle, qemu, rehearse, request, setup, test, web,
+    bench, build, check, disk, fuzz, gdb, iso, oracle, parsers, qemu, rehearse, request, setup,
+    test, web,
 };
 
 /// Builds, boots and checks Vitrine.
@@ -85,6 +86,11 @@ enum Task {
     /// The emulator and the terminal come from npm, once. With --out the site is only written: any
     /// static host can serve the folder, under any path and without a network.
     Web(web::Options),
+    /// Look for bytes that a parser of the kernel's or the servers' mistreats, by libFuzzer
+    ///
+    /// Inputs that reach new code are added to tests/parsers/corpus. The status is 1 if a parser breaks a promise; its
+    /// input is then kept in target/vitrine/parsers.
+    Parsers(parsers::Options),
     /// Check format, lints and documentation, for host and target
     Check,
     /// Run the README's commands on a bare Debian, from a fresh clone of what is committed
@@ -264,6 +270,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Oracle(options) => oracle::oracle(&workspace, &options)?,
         Task::Fuzz(options) => fuzz::fuzz(&workspace, &options)?,
         Task::Web(options) => web::web(&workspace, &options)?,
+        Task::Parsers(options) => parsers::parsers(&workspace, &options)?,
         Task::Check => check::check(&workspace)?,
         Task::Rehearse(options) => rehearse::rehearse(&workspace, &options)?,
     }
