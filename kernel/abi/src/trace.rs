@@ -6,12 +6,13 @@
 //! done what was asked. So if the kernel panics in between, the last event says for which process.
 //! `docs/debugging.md` has the same format for readers that are not written in Rust.
 
+use crate::call::limits;
 use crate::call::{Number, Syscall};
 use crate::debug::State;
 use crate::process::ProcessId;
 
 /// How many events the ring holds. A new event takes the place of the oldest.
-pub const EVENTS: u32 = crate::call::limits::EVENTS;
+pub const EVENTS: u32 = limits::EVENTS;
 /// In place of a state: the kernel has not finished with this event.
 pub const OPEN: u8 = 0xFF;
 /// In place of a state: the process can run, but the call has no result yet. It is made again,
@@ -21,7 +22,7 @@ pub const ELSEWHERE: u8 = 0xFE;
 /// Bit of [`Event::flags`]: the call came by `sysenter`.
 pub const BY_SYSENTER: u8 = 1;
 
-/// What happened.
+/// The kind of an event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Kind {
@@ -112,7 +113,7 @@ impl Argument {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C)]
 pub struct Event {
-    /// Whose event it is: an id, or 0.
+    /// The id of the process, or 0.
     pub process: u32,
     /// A [`Kind`]; 0 if there is no event here yet.
     pub kind: u8,
@@ -124,7 +125,7 @@ pub struct Event {
     pub flags: u8,
     /// With what; see [`Kind`].
     pub argument: u32,
-    /// What came of it; see [`Kind`]. 0 while the event is open.
+    /// The result; see [`Kind`]. 0 while the event is open.
     pub result: u32,
 }
 

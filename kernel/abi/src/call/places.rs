@@ -1,4 +1,5 @@
-//! Where the arguments of a call travel, and the macro that reads the table of the calls.
+//! The registers in which the arguments of a call travel, and the macro that reads the table of the
+//! calls.
 //!
 //! A [`Place`] is a register, or a few of them, together with the check that an argument gets
 //! there. One type may travel in several places, and one place carries several types.
@@ -110,7 +111,7 @@ places! {
     BufferLength {
         u32: |raw| at_most(raw.word(1), limits::BUFFER); |length, raw| set_word(raw, 1, length);
     }
-    /// Word 1: at most `limits::EVENTS`.
+    /// Word 1: at most [`limits::EVENTS`].
     EventCount {
         u32: |raw| at_most(raw.word(1), limits::EVENTS); |count, raw| set_word(raw, 1, count);
     }
