@@ -38,7 +38,7 @@
 //! core's tests its errors.
 
 mod fault;
-mod limits;
+pub(crate) mod limits;
 mod message;
 mod places;
 mod table;

@@ -7,7 +7,7 @@
 //! | parent of a new client | `call` to the pager | `REGISTER`, child | the program's name, ended by a zero byte | status, entry |
 //! | anyone | `call` to the pager | `STATISTICS` | | clients, pages zeroed, pages loaded, pages of its own |
 //! | a client or its parent | `call` to the pager | `SET_LIMIT`, client, pages | | 0, or 1 if it does not |
-//! | anyone | `call` to the pager | `PAGES`, client | | pages resident, on disk, compressed, and elsewhere |
+//! | anyone | `call` to the pager | `PAGES`, client | | pages resident, on disk, compressed, and paged out with nothing stored |
 //! | anyone | `call` to the pager | `FAULTS`, client | | pages in, pages out, limit, 0 |
 //! | anyone | `call` to the pager | `SPACE` | | slots used, slots, bytes compressed, bytes for them |
 //! | anyone | `call` to the pager | `NAME`, client | | the first 16 bytes of its program's name, zeros after it |
@@ -164,15 +164,15 @@ pub struct Pages {
     pub swapped: u32,
     /// Compressed in memory.
     pub compressed: u32,
-    /// Absent, and kept nowhere: zeros, and pages that the program's file has.
-    pub elsewhere: u32,
+    /// Paged out with nothing stored: zeros, and pages of the program's file.
+    pub unstored: u32,
 }
 
 impl core::fmt::Display for Pages {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let Self { resident, swapped, compressed, elsewhere } = self;
+        let Self { resident, swapped, compressed, unstored } = self;
         write!(f, "{resident} resident, {swapped} swapped, ")?;
-        write!(f, "{compressed} compressed, {elsewhere} elsewhere")
+        write!(f, "{compressed} compressed, {unstored} unstored")
     }
 }
 
@@ -180,16 +180,16 @@ impl Pages {
     /// The words of the reply.
     #[must_use]
     pub const fn encode(self) -> [u32; 4] {
-        [self.resident, self.swapped, self.compressed, self.elsewhere]
+        [self.resident, self.swapped, self.compressed, self.unstored]
     }
 
     /// Reads the words of a reply; `None`: the process is no client.
     #[must_use]
-    pub const fn decode([resident, swapped, compressed, elsewhere]: [u32; 4]) -> Option<Self> {
+    pub const fn decode([resident, swapped, compressed, unstored]: [u32; 4]) -> Option<Self> {
         if resident == NOT_A_CLIENT {
             return None;
         }
-        Some(Self { resident, swapped, compressed, elsewhere })
+        Some(Self { resident, swapped, compressed, unstored })
     }
 }
 
@@ -428,7 +428,7 @@ mod tests {
         ] {
             assert_eq!(Request::decode(request.encode()), Ok(request));
         }
-        let pages = Pages { resident: 1, swapped: 2, compressed: 3, elsewhere: 4 };
+        let pages = Pages { resident: 1, swapped: 2, compressed: 3, unstored: 4 };
         assert_eq!(Pages::decode(pages.encode()), Some(pages));
         let faults = Faults { pages_in: 1, pages_out: 2, limit: 3 };
         assert_eq!(Faults::decode(faults.encode()), Some(faults));

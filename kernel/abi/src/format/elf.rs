@@ -11,7 +11,7 @@
 use core::fmt;
 
 use xmas_elf::ElfFile;
-use xmas_elf::header::{Class, Data, Machine, Type as FileType};
+use xmas_elf::header::{Class, Data, Machine, Type as FileType, Version};
 use xmas_elf::program::{ProgramHeader, Type as SegmentType};
 
 use crate::address::Page;
@@ -112,7 +112,7 @@ pub struct Piece {
 /// Why a file is no program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ImageError {
-    /// It is no ELF file, or ends within its header.
+    /// It is no ELF file of version 1, or ends within its header.
     NotElf,
     /// It is an ELF file, but not for 32-bit little-endian x86.
     WrongMachine,
@@ -272,6 +272,9 @@ struct Aligned([u8; HEADER_LIMIT]);
 
 fn check_kind(elf: &ElfFile<'_>) -> Result<(), ImageError> {
     let (ident, header) = (elf.header.pt1, elf.header.pt2);
+    if ident.version() != Version::Current || header.version() != 1 {
+        return Err(ImageError::NotElf);
+    }
     let x86 = ident.class() == Class::ThirtyTwo
         && ident.data() == Data::LittleEndian
         && header.machine().as_machine() == Machine::X86;
@@ -453,9 +456,11 @@ mod tests {
             (4, 2, ImageError::NotElf), // a 64-bit header is longer than this file's first 84 bytes say
             (4, 0, ImageError::NotElf),
             (5, 2, ImageError::WrongMachine),
+            (6, 3, ImageError::NotElf),
             (16, 1, ImageError::NotExecutable),
             (16, 3, ImageError::NotExecutable),
             (18, 62, ImageError::WrongMachine),
+            (20, 2, ImageError::NotElf),
             (24, 0x1F, ImageError::BadEntry),
             (27, 0xFF, ImageError::BadEntry),
             (28, 0, ImageError::BadHeaders),

@@ -272,7 +272,7 @@ impl Server {
 
     fn client_report(&mut self, client: ProcessId) -> Option<(Pages, Faults)> {
         let (swap, mut backend) = self.parts();
-        let swap::Report { resident, swapped, compressed, elsewhere, .. } =
+        let swap::Report { resident, swapped, compressed, unstored, .. } =
             swap.report(&mut backend, client)?;
         let account = swap.account(client)?;
         let faults = Faults {
@@ -280,7 +280,7 @@ impl Server {
             pages_out: account.faults_out,
             limit: account.limit,
         };
-        Some((Pages { resident, swapped, compressed, elsewhere }, faults))
+        Some((Pages { resident, swapped, compressed, unstored }, faults))
     }
 
     fn space(&self) -> Space {

@@ -21,8 +21,8 @@
 //!
 //! After a fork, several clients map a frame without W. Such a frame goes as a whole or not at all:
 //! it is taken from all of them and stored once. A frame that can be written through one of several
-//! mappings stays, because its contents could change after they were read. A frame that somebody
-//! else maps stays too, because taking it would free nothing.
+//! mappings stays, because its contents could change after they were read. A frame that another
+//! process maps stays too, because taking it would free nothing.
 //!
 //! # When a page need not be stored
 //!

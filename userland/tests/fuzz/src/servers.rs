@@ -375,19 +375,7 @@ fn register_child(random: &mut Random, servers: &Servers) -> bool {
             0 => {
                 let _ = call::clone(child);
             }
-            1 | 2 => {
-                let name = random.pick(&NAMES);
-                for (offset, byte) in (0..).zip(name.iter().chain([&0])) {
-                    store(PARCEL + offset, *byte);
-                }
-                if random.once_in(4) {
-                    // No zero byte ends the name.
-                    for offset in 0..PAGE_SIZE / 64 {
-                        store(PARCEL + offset, b'x');
-                    }
-                }
-                let _ = call::message_call(pager, [1, child.bits(), 0, 0], transfer(random));
-            }
+            1 | 2 => register(random, pager, child),
             3 => {
                 let _ = call::message_call(pager, [3, child.bits(), number(random), 0], None);
             }
@@ -414,6 +402,21 @@ fn register_child(random: &mut Random, servers: &Servers) -> bool {
         let _ = wait(Some(child));
     }
     true
+}
+
+/// Registers a child at the pager under a name that may be wrong.
+fn register(random: &mut Random, pager: ProcessId, child: ProcessId) {
+    let name = random.pick(&NAMES);
+    for (offset, byte) in (0..).zip(name.iter().chain([&0])) {
+        store(PARCEL + offset, *byte);
+    }
+    if random.once_in(4) {
+        // No zero byte ends the name.
+        for offset in 0..PAGE_SIZE / 64 {
+            store(PARCEL + offset, b'x');
+        }
+    }
+    let _ = call::message_call(pager, [1, child.bits(), 0, 0], transfer(random));
 }
 
 /// A child stores at an address: its fault goes to the pager, and a refusal ends the child alone.
