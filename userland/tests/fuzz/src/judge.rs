@@ -4,7 +4,6 @@ use core::fmt;
 use core::sync::atomic::Ordering;
 
 use libsys::abi::layout::PAGE_SIZE;
-use libsys::abi::process_info::Status;
 use libsys::paging::fork::{Fork, fork};
 use libsys::process::info;
 use libsys::process::{end_all_children, wait};
@@ -352,7 +351,7 @@ fn copy_own_pages() {
 fn watch(root: ProcessId) {
     let end = clock() + PATIENCE;
     for _ in 0..TURNS {
-        let ended = info::process(root).is_none_or(|info| info.status == Status::Dying as u32);
+        let ended = !info::is_alive(root);
         if ended || clock() >= end {
             return;
         }
