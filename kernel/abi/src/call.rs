@@ -33,12 +33,12 @@
 //! assert_eq!(Syscall::decode(&raw), Ok(call));
 //! ```
 //!
-//! A new call is an entry of the [table](mod@table). It does not compile before the kernel has an
+//! A new call is an entry of the table in `call/table.rs`. It does not compile before the kernel has an
 //! arm for it and libsys a function, and the tests fail before `vitrine.h` has its number and the
 //! core's tests its errors.
 
 mod fault;
-mod limits;
+pub(crate) mod limits;
 mod message;
 mod places;
 mod table;

@@ -6,12 +6,13 @@
 //! done what was asked. So if the kernel panics in between, the last event says for which process.
 //! `docs/debugging.md` has the same format for readers that are not written in Rust.
 
+use crate::call::limits;
 use crate::call::{Number, Syscall};
 use crate::debug::State;
 use crate::process::ProcessId;
 
 /// How many events the ring holds. A new event takes the place of the oldest.
-pub const EVENTS: u32 = 256;
+pub const EVENTS: u32 = limits::EVENTS;
 /// In place of a state: the kernel has not finished with this event.
 pub const OPEN: u8 = 0xFF;
 /// In place of a state: the process can run, but the call has no result yet. It is made again,

@@ -10,7 +10,6 @@ use crate::entry::Permissions;
 use crate::error::Error;
 use crate::process::{ProcessId, Target};
 use crate::self_map::ViewSlot;
-use crate::trace::EVENTS;
 
 /// A place in which a value of type `T` travels.
 pub trait Place<T> {
@@ -111,9 +110,9 @@ places! {
     BufferLength {
         u32: |raw| at_most(raw.word(1), limits::BUFFER); |length, raw| set_word(raw, 1, length);
     }
-    /// Word 1: at most [`EVENTS`].
+    /// Word 1: at most [`limits::EVENTS`].
     EventCount {
-        u32: |raw| at_most(raw.word(1), EVENTS); |count, raw| set_word(raw, 1, count);
+        u32: |raw| at_most(raw.word(1), limits::EVENTS); |count, raw| set_word(raw, 1, count);
     }
     /// Word 0 is 1 for the process in its place, 0 for none.
     Owner {
