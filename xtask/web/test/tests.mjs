@@ -382,6 +382,33 @@ test("web::the_picture_is_drawn_once_a_frame_at_most", async (browser) => {
   assert.ok(shown > 0 && shown <= frames + 1, `${shown} pictures in ${frames} frames`);
 });
 
+test("web::a_stopped_processs_tables_are_those_that_map_dumps", async (browser) => {
+  const page = await laboratory(browser);
+  // `map --hold` stops the program, prints its tables, and leaves it stopped until a key is pressed.
+  await page.evaluate(() => window.laboratory.machine.type("map --dump --hold sh\r"));
+  await page.waitForFunction(() => /\nend\n/.test(window.laboratory.terminal.text));
+  const { printed, read } = await page.evaluate(() => {
+    const { asText, history, terminal } = window.laboratory;
+    const printed = terminal.text.match(/vitrine-snapshot 1\n[\s\S]*?\nend\n/)[0];
+    const id = parseInt(printed.match(/\nprocess (\w{8})/)[1], 16);
+    return { printed, read: asText(history.newest.processes.find((process) => process.id === id)) };
+  });
+  // Who reads a table through a view sets A in its directory entry; the name is not the kernel's.
+  const entries = (text) =>
+    text
+      .split("\n")
+      .filter((line) => /^[dt] /.test(line))
+      .map((line) =>
+        line.replace(
+          /^(d \w{3} )(\w{8})$/,
+          (_, head, word) => head + (parseInt(word, 16) & ~0x20).toString(16).padStart(8, "0"),
+        ),
+      );
+  const leaves = entries(read).filter((line) => line.startsWith("t "));
+  assert.ok(leaves.length > 20, `${leaves.length} leaves`);
+  assert.deepEqual(entries(read), entries(printed));
+});
+
 async function assertNothingWrong(page) {
   assert.deepEqual(page.wrongs, []);
 }
