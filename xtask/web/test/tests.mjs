@@ -384,7 +384,8 @@ test("web::the_picture_is_drawn_once_a_frame_at_most", async (browser) => {
 
 test("web::a_stopped_processs_tables_are_those_that_map_dumps", async (browser) => {
   const page = await laboratory(browser);
-  // `map --hold` stops the program, prints its tables, and leaves it stopped until a key is pressed.
+  // `map --hold` stops the program, prints its tables, and leaves it stopped until a key is
+  // pressed.
   await page.evaluate(() => window.laboratory.machine.type("map --dump --hold sh\r"));
   await page.waitForFunction(() => /\nend\n/.test(window.laboratory.terminal.text));
   const { printed, read } = await page.evaluate(() => {
