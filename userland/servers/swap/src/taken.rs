@@ -53,7 +53,7 @@ impl TakenPages {
         self.count += 1;
     }
 
-    pub fn get(&self, index: usize) -> Option<TakenPage> {
+    pub const fn get(&self, index: usize) -> Option<TakenPage> {
         self.pages[index]
     }
 
