@@ -205,9 +205,7 @@ impl Swap {
     /// Decides which of the taken pages go as they are, are given back, or have to be stored.
     fn decide<B: Backend>(&mut self, backend: &mut B, pages: &mut TakenPages) {
         for index in 0..pages.count() {
-            let Some((_, taken)) = pages.iter().find(|(other, _)| *other == index) else {
-                continue;
-            };
+            let Some(taken) = pages.get(index) else { continue };
             let mappings = pages.sharers(taken).count();
             let writable = pages.sharers(taken).any(|(_, sharer)| sharer.leaf.is_writable());
             // The leaves may have changed between the clock's look and the taking.
