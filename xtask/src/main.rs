@@ -54,7 +54,8 @@ enum Task {
     Qemu(QemuOptions),
     /// Run the host tests, the emulator tests, and the laboratory's tests in a browser
     Test {
-        /// Run only the checks, conformance programs and demonstrations, on this machine: qemu, bochs or v86
+        /// Run only the checks, conformance programs and demonstrations, on this machine: qemu,
+        /// bochs or v86
         #[arg(long, value_name = "MACHINE")]
         on: Option<String>,
         /// Run only the tests whose names contain this
@@ -88,8 +89,8 @@ enum Task {
     Web(web::Options),
     /// Look for bytes that a parser of the kernel's or the servers' mistreats, by libFuzzer
     ///
-    /// Inputs that reach new code are added to tests/parsers/corpus. The status is 1 if a parser breaks a promise; its
-    /// input is then kept in target/vitrine/parsers.
+    /// Inputs that reach new code are added to tests/parsers/corpus. The status is 1 if a parser
+    /// breaks a promise; its input is then kept in target/vitrine/parsers.
     Parsers(parsers::Options),
     /// Check format, lints and documentation, for host and target
     Check,

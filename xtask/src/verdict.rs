@@ -15,7 +15,8 @@ const PANICKED: i32 = 3;
 /// QEMU's exit status when it cannot be the machine that was asked for; it has said why on standard error.
 const REFUSED: i32 = 1;
 
-/// The exit status of an emulator in a script when that emulator fails, for which QEMU has no status of its own.
+/// The exit status of an emulator in a script when that emulator fails, for which QEMU has no
+/// status of its own.
 pub const BROKEN: i32 = 70;
 
 /// QEMU's exit statuses after an orderly end on a machine whose serial port does not answer: after the kernel wrote
@@ -28,7 +29,8 @@ const LAST_LINE: &str = "exit status ";
 /// What QEMU prints, after whatever prompt stands there, when its own keys (Ctrl-A X) ended it.
 const TERMINATED: &str = "QEMU: Terminated";
 
-/// QEMU's exit status after the kernel wrote this to the exit port. Other emulators are made to end alike.
+/// QEMU's exit status after the kernel wrote this to the exit port. Other emulators are made to end
+/// alike.
 #[must_use]
 pub fn exit_status(value: u8) -> i32 {
     i32::from(value) << 1 | 1
