@@ -21,8 +21,8 @@ use crate::emulator;
 use crate::outcome::Outcome;
 use crate::pattern::without_escapes;
 
-/// Only a boot that hangs ever takes this long, even on a busy machine with one processor. Bochs interprets, so it is
-/// ten times as slow as the others.
+/// Only a boot that hangs ever takes this long, even on a busy machine with one processor. Bochs
+/// interprets, so it is ten times as slow as the others.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PATIENCE_WITH_BOCHS: Duration = Duration::from_secs(240);
 

@@ -1,7 +1,9 @@
-//! What differs between the emulators, and why: the one list of claims that do not hold on each of them.
+//! What differs between the emulators, and why: the one list of claims that do not hold on each of
+//! them.
 //!
-//! A claim that is listed for an emulator *must* fail there, and its failure must show what the list says. So a
-//! row whose difference is gone fails the run, as an unlisted difference does. `docs/machines.md` has the same table.
+//! A claim that is listed for an emulator *must* fail there, and its failure must show what the
+//! list says. So a row whose difference is gone fails the run, as an unlisted difference does.
+//! `docs/machines.md` has the same table.
 
 use libtest_mimic::Failed;
 use xtask::emulators::EmulatorKind::{self, Bochs, V86};
@@ -40,7 +42,7 @@ pub const DIFFERENCES: &[Difference] = &[
         V86,
         "checks::kernel_selectors_are_refused",
         HANGS,
-        "v86 raises no exception for a far jump to a task state segment, so the program does not end",
+        "v86 raises no exception for a far jump to a task state segment, so no program ends",
     ),
     row(
         V86,
@@ -67,7 +69,7 @@ pub const DIFFERENCES: &[Difference] = &[
         Bochs,
         "conformance::calls_are_made_by_number_and_keep_registers",
         "FAILED selectors_survive_a_call: es, fs, gs: [23, 0, 0], not [23, 3, 2]",
-        "Bochs's `iretd` to ring 3 makes a null selector 0, also one with a privilege level in it; QEMU and v86 keep it",
+        "Bochs's `iretd` to ring 3 clears a null selector's privilege level; QEMU and v86 keep it",
     ),
     row(
         Bochs,
@@ -79,7 +81,8 @@ pub const DIFFERENCES: &[Difference] = &[
 
 /// What v86 says about a software interrupt that it cannot refuse.
 const UNIMPLEMENTED: &str = "v86 itself failed: Unimplemented: #GP handler";
-const SOFTWARE_INTERRUPT: &str = "v86 panics at a software interrupt whose vector lies beyond the interrupt table (copy/v86#1552)";
+const SOFTWARE_INTERRUPT: &str =
+    "v86 panics at a software interrupt beyond the interrupt table (copy/v86#1552)";
 
 const NO_DRIVE: &str = "only QEMU is given a drive: the tests need no other emulator's";
 

@@ -23,7 +23,8 @@ use xtask::test::EMULATOR;
 /// What a claim comes to.
 pub type Claim = Result<(), Failed>;
 
-/// A test whose name is what it claims. Where a difference is listed for the emulator, it must be there.
+/// A test whose name is what it claims. Where a difference is listed for the emulator, it must be
+/// there.
 pub fn claim(name: &str, test: impl FnOnce() -> Claim + Send + 'static) -> Trial {
     let listed = differences::listed(emulator(), name);
     Trial::test(name, move || differences::judge(listed, test()))

@@ -1,9 +1,9 @@
 //! Boots the image in Bochs, from a CD with GRUB on it.
 //!
-//! Debian builds Bochs with its debugger and without a mode that has no display. So each machine gets
-//! a terminal of its own for the display, and the debugger a file with the one command that lets the
-//! machine run. The serial line is a connection to a port of this computer's, because what Bochs writes
-//! to a terminal is lost when nobody reads it at once.
+//! Debian builds Bochs with its debugger and without a mode that has no display. So each machine
+//! gets a terminal of its own for the display, and the debugger a file with the one command that
+//! lets the machine run. The serial line is a connection to a port of this computer's, because what
+//! Bochs writes to a terminal is lost when nobody reads it at once.
 
 pub mod installed;
 
@@ -26,7 +26,8 @@ use crate::verdict::{End, exit_status};
 use crate::{command, iso, leash};
 use installed::{BOCHS, FIRMWARE, firmware};
 
-/// How much of this computer's memory Bochs takes for the guest's, at most, in MiB. The rest it puts into a file.
+/// How much of this computer's memory Bochs takes for the guest's, at most, in MiB. The rest it
+/// puts into a file.
 const MOST_OF_THE_HOSTS: u32 = 2048;
 
 /// How long to wait between two looks at whether a new Bochs has connected its serial line.
@@ -78,8 +79,8 @@ pub fn start(machine: &Machine) -> Result<Guest> {
 }
 
 impl Log {
-    /// What Bochs's end means. Its own status is 1 whenever the guest ended it; what the guest wrote
-    /// to QEMU's exit port stands in the log.
+    /// What Bochs's end means. Its own status is 1 whenever the guest ended it; what the guest
+    /// wrote to QEMU's exit port stands in the log.
     #[must_use]
     pub fn end(&self, end: End) -> End {
         match (end, exit_port(&self.text())) {

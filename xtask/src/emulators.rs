@@ -1,7 +1,8 @@
 //! The emulators that boot the image, so that no claim rests on one emulator's idea of a processor.
 //!
-//! QEMU ([`crate::machine`]) can be any machine that a description asks for. Bochs ([`crate::bochs`]) and
-//! v86 ([`crate::v86`]) are plain machines: memory, a serial line, and a CPU that they alone have written.
+//! QEMU ([`crate::machine`]) can be any machine that a description asks for. Bochs
+//! ([`crate::bochs`]) and v86 ([`crate::v86`]) are plain machines: memory, a serial line, and a CPU
+//! that they alone have written.
 
 use std::io::{self, Read, Write};
 use std::process::Stdio;

@@ -48,7 +48,8 @@ enum Task {
     Qemu(QemuOptions),
     /// Run the host tests, the emulator tests, and the laboratory's tests in a browser
     Test {
-        /// Run only the checks, conformance programs and demonstrations, on this machine: qemu, bochs or v86
+        /// Run only the checks, conformance programs and demonstrations, on this machine: qemu,
+        /// bochs or v86
         #[arg(long, value_name = "MACHINE")]
         on: Option<String>,
         /// Run only the tests whose names contain this

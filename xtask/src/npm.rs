@@ -1,7 +1,8 @@
 //! Packages of npm: each pinned by version and hash, fetched once, and kept in `target/npm`.
 //!
-//! npm itself checks the hash: it gets a lock file that names nothing but the package. Only packages
-//! that need no others are fetched this way, so the lock file is complete. No script of a package runs.
+//! npm itself checks the hash: it gets a lock file that names nothing but the package. Only
+//! packages that need no others are fetched this way, so the lock file is complete. No script of a
+//! package runs.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
 //! `cargo xtask parsers`: looks for bytes that make a parser break a promise, by libFuzzer.
 //!
-//! The judges are those of the package `vitrine-parsers`, built with coverage counters. The passes of the stock
-//! compiler put them in; no nightly toolchain and no sanitizer is needed. Inputs that reach new code are added to
-//! the kept corpus, which `cargo test` judges like any other test.
+//! The judges are those of the package `vitrine-parsers`, built with coverage counters. The passes
+//! of the stock compiler put them in; no nightly toolchain and no sanitizer is needed. Inputs that
+//! reach new code are added to the kept corpus, which `cargo test` judges like any other test.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,8 +17,8 @@ use crate::command;
 use crate::test::host_cargo;
 use crate::workspace::Workspace;
 
-/// What has the compiler count which edges are taken, and note what is compared. Overflow and failed assertions of
-/// debug builds are findings, too.
+/// What has the compiler count which edges are taken, and note what is compared. Overflow and
+/// failed assertions of debug builds are findings, too.
 const FLAGS: &str = "-Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
@@ -42,7 +42,8 @@ pub struct Options {
 /// Tries the parsers one after the other.
 ///
 /// # Errors
-/// A parser is unknown, the fuzzer cannot be built (it needs a C++ compiler), or something was found.
+/// A parser is unknown, the fuzzer cannot be built (it needs a C++ compiler), or something was
+/// found.
 pub fn parsers(workspace: &Workspace, options: &Options) -> Result<()> {
     let corpus = workspace.root().join("tests/parsers/corpus");
     let names = chosen(&options.parsers, &known(&corpus)?)?;
@@ -79,12 +80,12 @@ fn chosen(asked: &[String], known: &BTreeSet<String>) -> Result<Vec<String>, Bad
     Ok(if asked.is_empty() { known.iter().cloned().collect() } else { asked.to_vec() })
 }
 
-/// Builds the fuzzer. The flags are for the parsers alone, so the host's own triple is named: then cargo does not
-/// give them to build scripts.
+/// Builds the fuzzer. The flags are for the parsers alone, so the host's own triple is named: then
+/// cargo does not give them to build scripts.
 fn build(workspace: &Workspace) -> Result<PathBuf> {
     if command::find("c++").is_none() {
         bail!(
-            "libFuzzer is written in C++, and there is no compiler `c++` (on Debian: apt-get install g++)"
+            "libFuzzer needs a C++ compiler, and there is no `c++` (on Debian: apt-get install g++)"
         );
     }
     let mut rustc = Command::new("rustc");
@@ -100,7 +101,8 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
     Ok(folder.join(host).join("release/parsers-libfuzzer"))
 }
 
-/// Looks for new inputs, and keeps those that reach new code. Returns whether every promise was kept.
+/// Looks for new inputs, and keeps those that reach new code. Returns whether every promise was
+/// kept.
 fn look(
     workspace: &Workspace,
     fuzzer: &Path,

@@ -12,7 +12,8 @@ use crate::system::Part;
 use crate::workspace::Workspace;
 use crate::{build, command, setup, web};
 
-/// The environment word that names the emulator for the emulator tests. Without it they are all run, on QEMU.
+/// The environment word that names the emulator for the emulator tests. Without it they are all
+/// run, on QEMU.
 pub const EMULATOR: &str = "VITRINE_EMULATOR";
 
 /// Runs the tests whose names contain `filter`, or all.

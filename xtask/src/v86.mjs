@@ -1,8 +1,8 @@
 // Runs one machine in v86: node v86.mjs PACKAGE MEMORY-IN-MIB COMMAND-LINE KERNEL [ARCHIVE].
 //
-// The serial line is standard input and output. The status is QEMU's with the device isa-debug-exit:
-// `value * 2 + 1` after the guest has written `value` to port 0xF4. If v86 itself fails, the last line
-// says how, and the status is 70.
+// The serial line is standard input and output. The status is QEMU's with the device
+// isa-debug-exit: `value * 2 + 1` after the guest has written `value` to port 0xF4. If v86 itself
+// fails, the last line says how, and the status is 70.
 
 import { readFileSync, writeSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -36,21 +36,22 @@ function fail(error) {
 process.on("uncaughtException", fail);
 process.on("unhandledRejection", fail);
 
-// The guest's time is a function of the instructions that it has run, as with QEMU's -icount: a busy host makes no
-// difference, and every boot is the same. v86 takes its time from `performance` when it is loaded.
+// The guest's time is a function of the instructions that it has run, as with QEMU's -icount: a
+// busy host makes no difference, and every boot is the same. v86 takes its time from `performance`
+// when it is loaded.
 const INSTRUCTIONS_PER_MS = 200_000;
 let counter; // v86's count of instructions, a 32-bit number
 let counted = 0;
 let now = 0;
-globalThis.performance = {
-    now() {
-        if (counter) {
-            now += ((counter[0] - counted) >>> 0) / INSTRUCTIONS_PER_MS;
-            counted = counter[0];
-        }
-        return now;
-    },
-};
+function time() {
+    if (counter) {
+        now += ((counter[0] - counted) >>> 0) / INSTRUCTIONS_PER_MS;
+        counted = counter[0];
+    }
+    return now;
+}
+// Not by an assignment, because some versions of Node.js have a property here that takes none.
+Object.defineProperty(globalThis, "performance", { value: { now: time } });
 
 const { V86 } = await import(pathToFileURL(`${folder}/build/libv86.mjs`).href);
 
@@ -77,8 +78,9 @@ emulator.add_listener("emulator-loaded", () => {
     emulator.v86.cpu.io.register_write(EXIT_PORT, null, (value) => process.exit(value * 2 + 1));
     process.stdin.on("data", (keys) => emulator.serial0_send(keys.toString("latin1")));
     counter = emulator.v86.cpu.instruction_counter;
-    // While the guest is idle, v86 would sleep until its next timer is due: time goes on at once instead. It takes a
-    // step of a microsecond at least, because a timer whose time has just come is due only a moment later.
+    // While the guest is idle, v86 would sleep until its next timer is due: time goes on at once
+    // instead. It takes a step of a microsecond at least, because a timer whose time has just come
+    // is due only a moment later.
     emulator.v86.yield = (milliseconds, tick) => {
         now += Math.max(milliseconds, 0.001);
         setImmediate(() => emulator.v86.yield_callback(tick));

@@ -1,8 +1,8 @@
 //! Boots the image in v86, an emulator in JavaScript and WebAssembly, under Node.js.
 //!
 //! v86 loads the kernel itself, by the Multiboot header: there is no BIOS and no boot loader. The
-//! script `v86.mjs` passes the serial line on, and ends as QEMU would; when v86 itself fails, it says
-//! so on a last line and ends with [`crate::verdict::BROKEN`].
+//! script `v86.mjs` passes the serial line on, and ends as QEMU would; when v86 itself fails, it
+//! says so on a last line and ends with [`crate::verdict::BROKEN`].
 
 use std::process::{Command, Stdio};
 

@@ -32,7 +32,8 @@ const LAST_LINE: &str = "exit status ";
 /// What QEMU prints, after whatever prompt stands there, when its own keys (Ctrl-A X) ended it.
 const TERMINATED: &str = "QEMU: Terminated";
 
-/// QEMU's exit status after the kernel wrote this to the exit port. Other emulators are made to end alike.
+/// QEMU's exit status after the kernel wrote this to the exit port. Other emulators are made to end
+/// alike.
 #[must_use]
 pub fn exit_status(value: u8) -> i32 {
     i32::from(value) << 1 | 1

@@ -1,4 +1,5 @@
-//! Program files, beside what the crate `object` reads in them. The first word is the length that the file claims.
+//! Program files, beside what the crate `object` reads in them. The first word is the length that
+//! the file claims.
 
 use abi::address::Page;
 use abi::format::elf::{HEADER_LIMIT, Image, Rules};
@@ -75,7 +76,8 @@ fn is_allowed(rules: Rules, first: u64, end: u64) -> bool {
     }
 }
 
-/// Puts a page together from its pieces, as offsets in the file, and again byte by byte from the segments.
+/// Puts a page together from its pieces, as offsets in the file, and again byte by byte from the
+/// segments.
 fn has_each_byte_where_it_belongs(image: &Image, page: Page) {
     assert!(image.permissions(page).is_some());
     let mut bytes = [None; PAGE as usize];

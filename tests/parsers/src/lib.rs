@@ -1,9 +1,11 @@
-//! Judges the parsers: the functions that read bytes which somebody else wrote and may have written to do harm.
+//! Judges the parsers: the functions that read bytes which somebody else wrote and may have written
+//! to do harm.
 //!
-//! Each parser has a function that feeds it arbitrary bytes and panics if it breaks one of its promises. The promises
-//! are judged by code that the parser does not use: another crate's reader, or a plain model with wide numbers.
-//! The same functions run over a kept corpus (`tests/corpus.rs`, a part of `cargo test`) and under libFuzzer
-//! (`cargo xtask parsers`), which looks for bytes that reach new code and keeps those in the corpus.
+//! Each parser has a function that feeds it arbitrary bytes and panics if it breaks one of its
+//! promises. The promises are judged by code that the parser does not use: another crate's reader,
+//! or a plain model with wide numbers. The same functions run over a kept corpus
+//! (`tests/corpus.rs`, a part of `cargo test`) and under libFuzzer (`cargo xtask parsers`), which
+//! looks for bytes that reach new code and keeps those in the corpus.
 
 #![forbid(unsafe_code)]
 

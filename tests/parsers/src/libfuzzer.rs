@@ -1,4 +1,5 @@
-//! The program that `cargo xtask parsers` builds with coverage counters: libFuzzer, with one of the judges.
+//! The program that `cargo xtask parsers` builds with coverage counters: libFuzzer, with one of the
+//! judges.
 //!
 //! The environment word `VITRINE_PARSER` names the parser.
 

@@ -1,4 +1,5 @@
-//! The loader's report. The first word says where the bytes lie in memory; everything else reads 0xFF.
+//! The loader's report. The first word says where the bytes lie in memory; everything else reads
+//! 0xFF.
 
 use boot::multiboot::{Information, MapEntry, Physical};
 

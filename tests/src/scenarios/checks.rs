@@ -8,10 +8,12 @@ use libtest_mimic::Trial;
 use crate::differences::{HANGS, listed};
 use crate::{Boot, Claim, claim, emulator};
 
-/// Checks in one boot of a group: their names fit on the kernel's command line, which takes 1,023 bytes.
+/// Checks in one boot of a group: their names fit on the kernel's command line, which takes 1,023
+/// bytes.
 const GROUP: usize = 14;
 
-/// When a check that is listed as one that hangs is taken to hang. Each takes a second where it does not.
+/// When a check that is listed as one that hangs is taken to hang. Each takes a second where it
+/// does not.
 const HANG: Duration = Duration::from_secs(15);
 
 /// The claims of this file: as many as the program lists, and one that they all leave nothing
@@ -29,8 +31,8 @@ pub fn trials() -> Vec<Trial> {
     }
 }
 
-/// The same checks in few boots, for emulators that boot slowly. A check for which a difference is listed has a
-/// boot of its own: it may stop the emulator.
+/// The same checks in few boots, for emulators that boot slowly. A check for which a difference is
+/// listed has a boot of its own: it may stop the emulator.
 pub fn in_groups() -> Vec<Trial> {
     let names = match names() {
         Ok(names) => names,

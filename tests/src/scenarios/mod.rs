@@ -26,7 +26,8 @@ mod swap;
 mod trace;
 mod vm;
 
-/// The claims that are tried: all on QEMU, or those that should hold on every emulator on the one that is named.
+/// The claims that are tried: all on QEMU, or those that should hold on every emulator on the one
+/// that is named.
 #[must_use]
 pub fn chosen() -> Vec<Trial> {
     if std::env::var_os(EMULATOR).is_some() { on_every_emulator() } else { all() }
