@@ -42,7 +42,8 @@ impl Load {
         Self::under_init("views", 32, "disk swap", "peek hog 16M"),
         Self::under_init("pager", 32, "", "tiny_pager"),
         Self::under_init("fuzz", 64, "disk swap trust", "fuzz 1 100000000"),
-        Self::under_init("messages", 16, "", "pingpong"),
+        // A thousand rounds are over before the first stop.
+        Self::under_init("messages", 16, "", "pingpong 1000000"),
         Self {
             elf: &["death", "upcall", "ipc", "children"],
             ..Self::under_init("jos", 32, "", "")
