@@ -157,7 +157,11 @@ impl<H: Hardware> Kernel<H> {
             PendingRequest::Fault { jos } => {
                 // It is in no queue, which is what this state says.
                 self.processes[index].state = State::Receiving;
-                return self.die_of_fault(index, jos, why);
+                let words = self.processes[index].messages.buffer.words;
+                if jos {
+                    return self.die_of_jos_call(index, words[0]);
+                }
+                return self.end_by_fault(index, words, why);
             }
         };
         self.processes[index].registers.eax = error.to_wire();

@@ -12,6 +12,8 @@ use crate::kernel::Kernel;
 use crate::state::process::{Index, MessageBuffer, PendingRequest, SentPage, State};
 use crate::state::process_table::QueueName;
 
+mod fast;
+
 /// Frames that a page on its way may need where it arrives: its table (the page itself is there already).
 const TABLE: u32 = 1;
 

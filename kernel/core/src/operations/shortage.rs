@@ -25,7 +25,7 @@ use abi::{Error, PageRange, Syscall};
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::state::call_registers;
-use crate::state::process::{Index, MessageBuffer, PendingRequest};
+use crate::state::process::{Index, PendingRequest};
 
 /// A page, and the table that it may need.
 pub(crate) const PAGE_AND_TABLE: u32 = 2;
@@ -49,28 +49,14 @@ impl<H: Hardware> Kernel<H> {
         }
         let call = self.call_of(caller);
         let Some((needy, frames)) = self.frames_wanted(caller, call) else { return false };
-        let Some(pager) = self.living_pager(needy) else { return false };
+        let Some(pager) = self.pager_of(needy) else { return false };
         if !self.processes[pager].paging.frees_frames {
             return false;
         }
         let is_range = call.is_ok_and(is_range_call);
         let done = if is_range { self.processes[caller].pages_done() } else { 0 };
         let words = [frames, done, 0, 0];
-        if self.ask_at_once(caller, pager, PendingRequest::Frames, words) {
-            return true;
-        }
-        if self
-            .begin_request(caller, pager, PendingRequest::Frames, MessageBuffer::words(words))
-            .is_err()
-        {
-            self.processes[caller].set_pages_done(done);
-            return false;
-        }
-        let timeout = self.processes[caller].paging.fault_timeout;
-        if timeout != 0 {
-            self.wake_in(caller, timeout);
-        }
-        true
+        self.ask(caller, pager, PendingRequest::Frames, words)
     }
 
     /// Gives a process the error of its call. It goes on; whoever calls this has it run.
