@@ -1,7 +1,7 @@
 //! The core's kernel, which holds this CPU, behind its one lock.
 //!
-//! Nobody reaches the core's [`Kernel`](kernel_core::Kernel) but by [`with`], which takes the lock. So the entries in
-//! `traps.rs` need no unsafe code to borrow it.
+//! Nobody reaches the core's [`Kernel`](kernel_core::Kernel) but by [`with`], which takes the lock.
+//! So the entries in `traps.rs` need no unsafe code to borrow it.
 
 use abi::Frame;
 use kernel_core::Cpu;
@@ -13,8 +13,8 @@ use crate::x86::per_cpu::BOOT;
 /// The core's kernel on this machine.
 pub type Kernel = kernel_core::Kernel<Machine>;
 
-/// The kernel. The boot replaces its CPU, whose directory is none. All bytes are zero, so the megabyte is no part of the
-/// kernel's image.
+/// The kernel. The boot replaces its CPU, whose directory is none. All bytes are zero, so the
+/// megabyte is no part of the kernel's image.
 static KERNEL: Mutex<Kernel> =
     Mutex::new(Kernel::new(Cpu::new(Machine::new(), BOOT, Frame::from_number(0))));
 

@@ -1,4 +1,4 @@
-//! What every program has under it: a heap, printing, panics.
+//! The runtime of every program: a heap, printing, panics.
 
 #[cfg(target_os = "none")]
 pub mod counter;

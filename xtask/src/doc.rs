@@ -18,7 +18,7 @@ use crate::toolchain::Toolchain;
 use crate::workspace::{TARGET, Workspace};
 
 /// What builds for the host: the workspace's default members, and the emulator tests.
-pub const HOST: [&str; 11] = [
+pub const HOST: [&str; 12] = [
     "vitrine-abi",
     "vitrine-core",
     "vitrine-boot",
@@ -30,6 +30,7 @@ pub const HOST: [&str; 11] = [
     "appel-li",
     "xtask",
     "vitrine-tests",
+    "vitrine-parsers",
 ];
 
 /// Libraries with code for the target alone, beside the packages whose programs run there.

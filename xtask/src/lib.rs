@@ -19,7 +19,7 @@
 //! - [`oracle`]: judges the running machine from its physical memory;
 //! - [`imports`]: the rule that imports point down;
 //! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@doc`], [`mod@bench`],
-//!   [`mod@test`], [`rehearse`], [`web`]: one file for each subcommand.
+//!   [`mod@test`], [`mod@parsers`], [`rehearse`], [`web`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
 
@@ -51,6 +51,7 @@ pub mod machine;
 pub mod npm;
 pub mod oracle;
 pub mod output;
+pub mod parsers;
 pub mod picture;
 pub mod plan;
 pub mod progress;

@@ -15,8 +15,8 @@ use xtask::machine::DEFAULT_MEMORY;
 use xtask::system::Part;
 use xtask::workspace::Workspace;
 use xtask::{
-    bench, build, check, doc, fuzz, gdb, header, iso, npm, oracle, picture, rehearse, request,
-    setup, test, web,
+    bench, build, check, doc, fuzz, gdb, header, iso, npm, oracle, parsers, picture, rehearse,
+    request, setup, test, web,
 };
 
 /// Builds, boots and checks Vitrine.
@@ -82,6 +82,11 @@ enum Task {
     Web(web::Options),
     /// Draw page tables at named moments of a run: as .svg, .png or .html
     Picture(picture::Options),
+    /// Look for bytes that a parser of the kernel's or the servers' mistreats, by libFuzzer
+    ///
+    /// Inputs that reach new code are added to tests/parsers/corpus. The status is 1 if a parser
+    /// breaks a promise; its input is then kept in target/vitrine/parsers.
+    Parsers(parsers::Options),
     /// Write the numbers of libsys/include/vitrine.h from kernel/abi
     Header,
     /// Check imports, format, lints and documentation, for host and target
@@ -173,6 +178,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Header => header::header(&workspace)?,
         Task::Web(options) => web::web(&workspace, &options)?,
         Task::Picture(options) => picture::picture(&workspace, &options)?,
+        Task::Parsers(options) => parsers::parsers(&workspace, &options)?,
         Task::Check => check::check(&workspace)?,
         Task::Doc => println!("{}", doc::doc(&workspace)?.display()),
         Task::Rehearse(options) => rehearse::rehearse(&workspace, &options)?,

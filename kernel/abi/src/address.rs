@@ -1,4 +1,4 @@
-//! What can be named: pages (virtual) and frames (physical), which are never the same thing.
+//! Pages (virtual) and frames (physical), as types that cannot be mixed up.
 
 use crate::error::Error;
 use crate::layout::{ENTRIES, PAGE_SIZE, USER_TOP, directory_index};
@@ -197,7 +197,7 @@ impl PageRange {
         self.first
     }
 
-    /// How many pages: 1 to 1,024.
+    /// Pages: 1 to 1,024.
     #[must_use]
     pub const fn pages(self) -> u32 {
         self.pages
@@ -210,7 +210,7 @@ impl PageRange {
         UserPage(Page(self.first.0.number() + index))
     }
 
-    /// What is left of the range after its first `pages` pages.
+    /// The rest of the range after its first `pages` pages.
     ///
     /// # Errors
     /// `InvalidArgument`: nothing is left.
@@ -225,7 +225,7 @@ impl PageRange {
         Ok(Self { first: self.page(pages), pages: self.pages - pages })
     }
 
-    /// What is left of the range before its last `pages` pages.
+    /// The rest of the range before its last `pages` pages.
     ///
     /// # Errors
     /// `InvalidArgument`: nothing is left.

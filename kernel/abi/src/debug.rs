@@ -83,7 +83,7 @@ pub struct Table {
     pub events_on: u32,
 }
 
-/// What a process is doing, as the byte at [`Table::slot_state`] says it.
+/// The state of a process: the byte at [`Table::slot_state`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum State {

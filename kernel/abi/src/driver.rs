@@ -1,4 +1,4 @@
-//! What a driver asks of the machine, checked: runs of I/O ports, interrupt lines, frames of device
+//! The arguments of a driver's calls, checked: runs of I/O ports, interrupt lines, frames of device
 //! memory.
 
 use crate::address::{Frame, PageRange};
@@ -37,7 +37,7 @@ impl PortRange {
         self.first as u32
     }
 
-    /// How many.
+    /// The number of ports.
     #[must_use]
     pub const fn count(self) -> u32 {
         self.count as u32
@@ -49,13 +49,13 @@ impl PortRange {
         self.first() + self.count()
     }
 
-    /// Have both a port in common?
+    /// Whether both have a port in common.
     #[must_use]
     pub const fn overlaps(self, other: Self) -> bool {
         self.first() < other.end() && other.first() < self.end()
     }
 
-    /// Are all ports of `other` in here?
+    /// Whether all ports of `other` are in this run.
     #[must_use]
     pub const fn covers(self, other: Self) -> bool {
         self.first() <= other.first() && other.end() <= self.end()

@@ -1,4 +1,4 @@
-//! What a table entry says: the frame, the hardware's bits, the kernel's marks and the program's
+//! The entries of page tables: the frame, the hardware's bits, the kernel's marks and the program's
 //! marks.
 //!
 //! Bits 0 to 8 are the hardware's (Intel SDM vol. 3A, 4.3, tables 4-5 and 4-6); bits 9 to 11 are
@@ -49,7 +49,7 @@ bitflags! {
 impl EntryFlags {
     /// The three bits that belong to programs: `0xE00`.
     pub const MARKS: Self = Self::PAGER.union(Self::SHARED).union(Self::COPY_ON_WRITE);
-    /// What every present user leaf has: P and U.
+    /// The bits of every present user leaf: P and U.
     pub const USER_LEAF: Self = Self::PRESENT.union(Self::USER);
     /// A leaf that is a driver's own and no other space's: a DMA frame.
     pub const DRIVERS_OWN: Self = Self::WRITE_THROUGH;
@@ -57,7 +57,7 @@ impl EntryFlags {
     pub const DEVICE: Self = Self::DRIVERS_OWN.union(Self::NO_CACHE);
     /// A and D, the bits that hardware sets.
     pub const ACCESSED_DIRTY: Self = Self::ACCESSED.union(Self::DIRTY);
-    /// What a fresh user page or table reads: `0x007`.
+    /// The bits of a fresh user page or table: `0x007`.
     pub const FRESH: Self = Self::USER_LEAF.union(Self::WRITE);
     /// Directory entry: the entry of a pager's view onto its client.
     pub const VIEW: Self = Self::PAGER;
@@ -66,7 +66,7 @@ impl EntryFlags {
 }
 
 bitflags! {
-    /// What a program may ask of a mapping by a native call: W and its own three marks.
+    /// The bits of a mapping that a program chooses by a native call: W and its own three marks.
     ///
     /// There is no P and no U to forget.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -164,7 +164,7 @@ impl Entry {
         EntryFlags::from_bits_retain(self.0 & 0xFFF)
     }
 
-    /// Are all of these bits set?
+    /// Whether all of these bits are set.
     #[must_use]
     pub const fn contains(self, flags: EntryFlags) -> bool {
         self.0 & flags.bits() == flags.bits()
@@ -240,7 +240,7 @@ impl core::fmt::Debug for Entry {
     }
 }
 
-/// What a directory entry leads to. Every walker is a `match` on this.
+/// The meaning of a directory entry. Every walk is a `match` on this.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DirectoryEntry {
     /// Nothing.

@@ -1,4 +1,4 @@
-//! What a fault handler or a pager learns about a page fault.
+//! The record of a page fault, for fault handlers and pagers.
 
 use bitflags::bitflags;
 
@@ -25,8 +25,8 @@ bitflags! {
 }
 
 record! {
-    /// What the kernel pushes on the exception stack before it resumes at the handler: 52 bytes,
-    /// JOS's format.
+    /// The record that the kernel pushes on the exception stack before it resumes at the handler:
+    /// 52 bytes, JOS's format.
     FaultRecord [
         /// The address that was touched (CR2).
         address

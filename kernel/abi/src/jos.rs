@@ -49,7 +49,7 @@ impl Numbering {
         }
     }
 
-    /// What a call returns that ends in this error.
+    /// The result of a call that ends in this error.
     #[must_use]
     pub const fn error(self, error: Error) -> u32 {
         match (self, error) {
@@ -58,7 +58,7 @@ impl Numbering {
         }
     }
 
-    /// What a call returns whose number is unknown.
+    /// The result of a call with an unknown number.
     #[must_use]
     pub const fn unknown_call(self) -> u32 {
         match self {
@@ -107,7 +107,7 @@ pub enum JosCall {
         source_va: u32,
         /// Into whose space.
         destination: u32,
-        /// Where to.
+        /// The destination's address.
         destination_va: u32,
         /// JOS permissions.
         perm: u32,
@@ -132,7 +132,7 @@ pub enum JosCall {
     EnvSetTrapframe {
         /// The process.
         env: u32,
-        /// Where the 68-byte record lies.
+        /// The address of the 68-byte record.
         frame: u32,
     },
     /// 10: set a process's fault handler.
@@ -157,7 +157,7 @@ pub enum JosCall {
     },
     /// 13: wait for a message.
     IpcRecv {
-        /// Where a page is wanted, or UTOP and above.
+        /// The address at which a page is received; UTOP and above for no page.
         va: u32,
     },
     /// 14: milliseconds since boot (lab 6).

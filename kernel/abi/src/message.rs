@@ -4,7 +4,7 @@ use crate::entry::Permissions;
 use crate::error::Error;
 use crate::process::ProcessId;
 
-/// What kind of message arrived. The kernel writes it; no sender can. The words are the kernel's as
+/// The kind of a message. The kernel writes it; no sender can. The words are the kernel's as
 /// well, except those of `Message` and `Forwarded`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]

@@ -9,7 +9,7 @@ use crate::layout::{PROCESSES, UENVS, UPAGES};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
 pub struct ProcessInfo {
-    /// Where JOS keeps the saved registers: zero here.
+    /// The saved registers in JOS; zero here.
     pub registers: [u32; 17],
     /// JOS's free-list link: zero here.
     pub link: u32,
@@ -25,7 +25,7 @@ pub struct ProcessInfo {
     pub runs: u32,
     /// The CPU it last ran on.
     pub cpu: u32,
-    /// Where JOS keeps the directory: zero here.
+    /// The directory in JOS; zero here.
     pub directory: u32,
     /// The handler that JOS call 10 set, which JOS programs give to their children; 0 after a
     /// native call.
@@ -74,7 +74,7 @@ impl ProcessInfo {
     }
 }
 
-/// What UENVS says about a process's state: JOS's numbers.
+/// The state of a process in UENVS: JOS's numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Status {

@@ -22,7 +22,7 @@ pub const ELSEWHERE: u8 = 0xFE;
 /// Bit of [`Event::flags`]: the call came by `sysenter`.
 pub const BY_SYSENTER: u8 = 1;
 
-/// What happened.
+/// The kind of an event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Kind {
@@ -113,7 +113,7 @@ impl Argument {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C)]
 pub struct Event {
-    /// Whose event it is: an id, or 0.
+    /// The id of the process, or 0.
     pub process: u32,
     /// A [`Kind`]; 0 if there is no event here yet.
     pub kind: u8,
@@ -125,7 +125,7 @@ pub struct Event {
     pub flags: u8,
     /// With what; see [`Kind`].
     pub argument: u32,
-    /// What came of it; see [`Kind`]. 0 while the event is open.
+    /// The result; see [`Kind`]. 0 while the event is open.
     pub result: u32,
 }
 

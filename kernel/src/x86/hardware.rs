@@ -59,8 +59,8 @@ pub struct Machine {
 const SLOT: EntryFlags =
     EntryFlags::PRESENT.union(EntryFlags::WRITE).union(EntryFlags::ACCESSED_DIRTY);
 
-/// Page `INDEX` of the frame slots, which shows one frame at a time. Only the entry is kept, so a slot that shows nothing is
-/// all zero bytes.
+/// Page `INDEX` of the frame slots, which shows one frame at a time. Only the entry is kept, so a
+/// slot that shows nothing is all zero bytes.
 struct FrameSlot<const INDEX: u32> {
     shows: Entry,
 }
@@ -175,7 +175,8 @@ impl Hardware for Machine {
         unsafe {
             asm!(
                 "xchg esi, {source}", "rep movsd", "mov esi, {source}",
-                source = inout(reg) source => _, inout("edi") target => _, inout("ecx") ENTRIES => _,
+                source = inout(reg) source => _,
+                inout("edi") target => _, inout("ecx") ENTRIES => _,
                 options(nostack, preserves_flags)
             );
         };

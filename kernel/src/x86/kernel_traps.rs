@@ -64,7 +64,8 @@ fn report(frame: &KernelFrame, why: &str) -> ! {
             "{why}{colon}exception {vector} in the kernel at {eip:#010x}, error {error:#x}, \
              cr2 {fault:#010x}\n  \
              eax {eax:08x} ebx {ebx:08x} ecx {ecx:08x} edx {edx:08x}\n  \
-             esi {esi:08x} edi {edi:08x} ebp {ebp:08x} esp {esp:08x} cs {cs:04x} eflags {eflags:08x}"
+             esi {esi:08x} edi {edi:08x} ebp {ebp:08x} esp {esp:08x} cs {cs:04x} \
+             eflags {eflags:08x}"
         ),
         Some(eip),
         ebp,

@@ -103,6 +103,7 @@ pub fn clone(child: ProcessId) -> Result<(), Error> {
 }
 
 /// Whether the client may get the page of `reply`.
+#[inline(always)] // As for `check_transfer`.
 fn check_reply(reply: FaultReply) -> Result<(), Error> {
     match reply {
         FaultReply::Map { source, permissions, .. } => check_transfer(Some(PageTransfer {

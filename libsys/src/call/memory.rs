@@ -25,7 +25,7 @@ impl From<Partial> for Error {
     }
 }
 
-/// What [`range_protect`] found before it cleared A and D.
+/// The A and D bits that [`range_protect`] found before it cleared them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Protected {
     /// Pages walked.

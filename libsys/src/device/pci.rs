@@ -16,7 +16,7 @@ pub const ADDRESS: u16 = 0xCF8;
 pub const DATA: u16 = 0xCFC;
 /// Bit of the address: a configuration access.
 const ENABLE: u32 = 1 << 31;
-/// What an absent function reads.
+/// The value of every register of an absent function.
 const ABSENT: u32 = 0xFFFF_FFFF;
 
 /// Offset of the vendor (low half) and the device.
@@ -83,7 +83,7 @@ pub fn ports() -> Result<PortRange, Error> {
     PortRange::new(ADDRESS.into(), 8)
 }
 
-/// Does a function whose first word this is come from `vendor`, with one of these device ids?
+/// Whether the function with this first word is made by `vendor` and has one of these device ids.
 #[must_use]
 pub fn is_one_of(identity: u32, vendor: u16, devices: &[u16]) -> bool {
     identity != ABSENT && identity as u16 == vendor && devices.contains(&((identity >> 16) as u16))

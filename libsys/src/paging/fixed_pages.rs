@@ -29,9 +29,9 @@ use crate::call::{self, Change};
 /// The contents of a page.
 pub type Bytes = [u8; PAGE_SIZE as usize];
 
-/// Where a page is received.
+/// The page at which a page is received.
 pub const INBOX: UserPage = UserPage::known(SCRATCH + PAGE_SIZE);
-/// What a receiving call is given so that a page may come.
+/// Accepts a page at [`INBOX`], for a call that receives.
 pub const TO_INBOX: PageTransfer = PageTransfer { page: INBOX, send: None, accept: true };
 
 /// Pages that can be held.
@@ -109,7 +109,7 @@ pub struct Scratch {
 static SCRATCH_TAKEN: AtomicBool = AtomicBool::new(false);
 
 impl Scratch {
-    /// Where it lies.
+    /// The page itself.
     pub const PAGE: UserPage = UserPage::known(SCRATCH);
     /// Shows the page, read-only, to the receiver of a message.
     pub const SHOWN: PageTransfer =

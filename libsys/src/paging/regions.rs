@@ -14,7 +14,7 @@ pub const HEAP_START: u32 = 0x1000_0000;
 /// `0x2000_0000  PDE 0x080`: end of the heap, exclusive.
 pub const HEAP_END: u32 = 0x2000_0000;
 
-/// What a region holds.
+/// The contents of a region.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// Zeros at first touch, then whatever the process writes.
@@ -65,7 +65,7 @@ impl Region {
         self.end
     }
 
-    /// What it holds.
+    /// Its contents.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.kind
@@ -87,7 +87,7 @@ pub enum RegionError {
     Full,
 }
 
-/// What to do about a fault.
+/// The decision about a fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Decision {
     /// Map a zeroed, writable page.
@@ -176,7 +176,7 @@ impl<const N: usize> Regions<N> {
         self.iter().find(|region| region.contains(address))
     }
 
-    /// What is to be done about an access that faulted.
+    /// Decides about an access that faulted.
     #[must_use]
     pub fn decide(&self, address: u32, access: Access) -> Decision {
         let (Some(region), Some(page)) = (self.find(address), UserPage::containing(address)) else {
@@ -205,7 +205,7 @@ impl<const N: usize> Regions<N> {
     }
 }
 
-/// What every process has beside its image: a heap and a stack.
+/// The regions that every process has beside its image: a heap and a stack.
 pub const STANDARD: Regions<4> = {
     let mut regions = Regions::EMPTY;
     let bounds =

@@ -51,7 +51,7 @@ pub trait TableReader {
         (0..WORDS).fold(0, |bits, index| bits | (self.word(address + 4 * index) ^ model))
     }
 
-    /// Is any of `WORDS` entries present? As for [`TableReader::unlike`].
+    /// Whether any of `WORDS` entries is present. `address` as for [`TableReader::unlike`].
     #[inline(always)]
     fn any_present<const WORDS: u32>(&self, address: u32) -> bool {
         Entry::from_bits(self.unlike::<WORDS>(address, 0)).is_present()
@@ -80,7 +80,7 @@ pub enum Step {
 #[derive(Clone, Copy, Debug)]
 pub struct Window<R> {
     slot: Slot,
-    /// Where the directory lies in the 4 MiB: under which of its own entries.
+    /// The directory entry under which the directory itself lies in the 4 MiB.
     directory: Slot,
     reader: R,
 }
@@ -111,7 +111,7 @@ impl<R: TableReader> Window<R> {
         self.slot.table_address(self.directory.index()) + index * 4
     }
 
-    /// How far the translation of a page can be followed, and what stands there.
+    /// Follows the translation of a page as far as it can be followed.
     pub fn walk(&self, page: Page) -> Step {
         let directory_entry = self.directory_entry(page.directory_index());
         match self.table_below(directory_entry) {
@@ -334,9 +334,9 @@ impl<R: TableReader> Iterator for Dirty<'_, R> {
 pub struct Run<P> {
     /// The first page.
     pub first: Page,
-    /// How many: at least 1.
+    /// Pages: at least 1.
     pub pages: u32,
-    /// What to do with them.
+    /// The policy of each of them.
     pub policy: P,
 }
 

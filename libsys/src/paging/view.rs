@@ -62,7 +62,7 @@ impl View {
         self.window.directory_entry(Slot::WINDOW.index()).is_present()
     }
 
-    /// Where it lies.
+    /// The directory entry that holds the view.
     #[must_use]
     pub const fn slot(&self) -> ViewSlot {
         self.slot

@@ -74,7 +74,7 @@ pub fn share(child: ProcessId) -> Result<(), Error> {
     Ok(())
 }
 
-/// How many pages of the archive's place are present, from its start on, without a gap.
+/// The pages that are present from the archive's first address on, without a gap.
 fn pages() -> u32 {
     let (first, end) = (Page::containing(BOOT_ARCHIVE), Page::containing(BOOT_ARCHIVE_END));
     window()

@@ -1,4 +1,4 @@
-//! What the kernel's command line says to init: which program to run, if not the shell.
+//! The part of the kernel's command line that init reads: the program to run in place of the shell.
 //!
 //! The words before `run=` are `abi::boot_line`'s. What follows `run=` is a command, with quotes as
 //! in the shell; [`crate::process::command_line`] splits it.
@@ -17,7 +17,7 @@ pub fn command_to_run(line: &str) -> Option<&str> {
     (!command.is_empty()).then_some(command)
 }
 
-/// Is `word` among the words before `run=`?
+/// Whether `word` is among the words before `run=`.
 #[must_use]
 pub fn has_word(line: &str, word: &str) -> bool {
     words(line.as_bytes()).any(|it| it == word.as_bytes())

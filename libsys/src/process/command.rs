@@ -198,7 +198,7 @@ impl<'a> Command<'a> {
     }
 }
 
-/// Has the pager serve the child as the program `name`; returns the entry.
+/// Registers the child at the pager as the program `name`; returns the entry.
 fn register(
     scratch: &mut Scratch,
     pager: ProcessId,

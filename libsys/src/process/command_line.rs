@@ -1,4 +1,4 @@
-//! How a line that somebody typed becomes a program's name and its arguments.
+//! How a command line becomes a program's name and its arguments.
 //!
 //! The shell, init (for `run=`) and the tool that boots the machine (for `--run`) split with the
 //! same function, so a command means the same everywhere. White space separates words. Between `'`

@@ -35,6 +35,12 @@ pub fn process(id: ProcessId) -> Option<ProcessInfo> {
     (info.id == id.bits() && info.status != Status::Free as u32).then_some(info)
 }
 
+/// Whether a process has not ended. Its parent may not have received its end yet.
+#[must_use]
+pub fn is_alive(id: ProcessId) -> bool {
+    process(id).is_some_and(|info| info.status != Status::Dying as u32)
+}
+
 /// Whether a process runs at this moment: on a machine with one CPU, whether it is the caller.
 #[must_use]
 pub fn runs_now(id: ProcessId) -> bool {

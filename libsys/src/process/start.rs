@@ -55,7 +55,7 @@ pub fn refuse_arguments() -> Result<(), u8> {
     }
 }
 
-/// What a `main` may return.
+/// A type that a `main` may return.
 pub trait Status {
     /// The exit status: 0 to 255.
     fn status(self) -> u8;

@@ -1,4 +1,4 @@
-//! What a program's first stack page looks like: the arguments, as a JOS program finds them.
+//! A program's first stack page: its arguments, as a JOS program finds them.
 //!
 //! ```text
 //!  esp  argc

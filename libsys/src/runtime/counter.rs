@@ -25,13 +25,13 @@ pub fn now() -> u32 {
     low
 }
 
-/// What it costs to read the counter twice with nothing in between.
+/// The cost of two readings of the counter, one after the other.
 #[must_use]
 pub fn overhead() -> u32 {
     (0..100).map(|_| elapsed(|| ())).min().unwrap_or(0)
 }
 
-/// What the counter counts.
+/// The unit of the counter.
 #[must_use]
 pub fn unit() -> &'static str {
     let ticks = (0..3).map(|_| elapsed(turn)).min().unwrap_or(0) - overhead();

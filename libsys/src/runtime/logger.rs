@@ -1,4 +1,4 @@
-//! Where a program's `log` lines go: to the console, each with the process's id.
+//! The logger of a program: its `log` lines go to the console, each with the process's id.
 
 use log::{LevelFilter, Log, Metadata, Record};
 

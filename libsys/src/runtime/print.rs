@@ -20,7 +20,7 @@ macro_rules! println {
     ($($argument:tt)*) => { $crate::runtime::print::print(::core::format_args!("{}\n", ::core::format_args!($($argument)*))) };
 }
 
-/// What [`crate::print!`] does.
+/// Prints, for [`crate::print!`].
 pub fn print(arguments: fmt::Arguments<'_>) {
     let mut buffer = Buffer { bytes: [0; 256], length: 0 };
     // An error can only come from a value's own `Display`; what it wrote before is still printed.

@@ -7,7 +7,7 @@ use core::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Short(pub Option<u32>);
 
-/// What three digits less are shown by.
+/// The suffixes of numbers that are shown with three digits less, each after the other.
 const UNITS: [&str; 4] = ["", "k", "M", "G"];
 
 impl fmt::Display for Short {

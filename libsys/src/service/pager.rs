@@ -7,7 +7,7 @@
 //! | parent of a new client | `call` to the pager | `REGISTER`, child | the program's name, ended by a zero byte | status, entry |
 //! | anyone | `call` to the pager | `STATISTICS` | | clients, pages zeroed, pages loaded, pages of its own |
 //! | a client or its parent | `call` to the pager | `SET_LIMIT`, client, pages | | 0, or 1 if it does not |
-//! | anyone | `call` to the pager | `PAGES`, client | | pages resident, on disk, compressed, and elsewhere |
+//! | anyone | `call` to the pager | `PAGES`, client | | pages resident, on disk, compressed, and paged out with nothing stored |
 //! | anyone | `call` to the pager | `FAULTS`, client | | pages in, pages out, limit, 0 |
 //! | anyone | `call` to the pager | `SPACE` | | slots used, slots, bytes compressed, bytes for them |
 //! | anyone | `call` to the pager | `NAME`, client | | the first 16 bytes of its program's name, zeros after it |
@@ -128,7 +128,7 @@ impl Request {
     }
 }
 
-/// What a pager has done since it began.
+/// The work of a pager since it began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Statistics {
     /// Clients that it knows.
@@ -155,7 +155,7 @@ impl Statistics {
     }
 }
 
-/// Where the pages of a client are.
+/// The number of a client's pages in each place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pages {
     /// In memory.
@@ -164,15 +164,15 @@ pub struct Pages {
     pub swapped: u32,
     /// Compressed in memory.
     pub compressed: u32,
-    /// Absent, and kept nowhere: zeros, and pages that the program's file has.
-    pub elsewhere: u32,
+    /// Paged out with nothing stored: zeros, and pages of the program's file.
+    pub unstored: u32,
 }
 
 impl core::fmt::Display for Pages {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let Self { resident, swapped, compressed, elsewhere } = self;
+        let Self { resident, swapped, compressed, unstored } = self;
         write!(f, "{resident} resident, {swapped} swapped, ")?;
-        write!(f, "{compressed} compressed, {elsewhere} elsewhere")
+        write!(f, "{compressed} compressed, {unstored} unstored")
     }
 }
 
@@ -180,16 +180,16 @@ impl Pages {
     /// The words of the reply.
     #[must_use]
     pub const fn encode(self) -> [u32; 4] {
-        [self.resident, self.swapped, self.compressed, self.elsewhere]
+        [self.resident, self.swapped, self.compressed, self.unstored]
     }
 
     /// Reads the words of a reply; `None`: the process is no client.
     #[must_use]
-    pub const fn decode([resident, swapped, compressed, elsewhere]: [u32; 4]) -> Option<Self> {
+    pub const fn decode([resident, swapped, compressed, unstored]: [u32; 4]) -> Option<Self> {
         if resident == NOT_A_CLIENT {
             return None;
         }
-        Some(Self { resident, swapped, compressed, elsewhere })
+        Some(Self { resident, swapped, compressed, unstored })
     }
 }
 
@@ -354,7 +354,8 @@ pub fn pages_of(client: ProcessId) -> Option<Pages> {
     ask(Request::Pages { client }).ok().and_then(Pages::decode)
 }
 
-/// How often pages of a client of the caller's pager have gone and come; `None` as in [`pages_of`].
+/// How often pages of a client of the caller's pager were paged out and in; `None` as in
+/// [`pages_of`].
 #[cfg(target_os = "none")]
 #[must_use]
 pub fn faults_of(client: ProcessId) -> Option<Faults> {
@@ -383,7 +384,7 @@ pub const fn ready() -> [u32; 4] {
     [READY, 0, 0, 0]
 }
 
-/// Are these the words of [`ready`]?
+/// Whether these are the words of [`ready`].
 #[must_use]
 pub const fn is_ready(words: [u32; 4]) -> bool {
     words[0] == READY
@@ -427,7 +428,7 @@ mod tests {
         ] {
             assert_eq!(Request::decode(request.encode()), Ok(request));
         }
-        let pages = Pages { resident: 1, swapped: 2, compressed: 3, elsewhere: 4 };
+        let pages = Pages { resident: 1, swapped: 2, compressed: 3, unstored: 4 };
         assert_eq!(Pages::decode(pages.encode()), Some(pages));
         let faults = Faults { pages_in: 1, pages_out: 2, limit: 3 };
         assert_eq!(Faults::decode(faults.encode()), Some(faults));

@@ -3,6 +3,9 @@
 use libtest_mimic::Trial;
 use xtask::test::EMULATOR;
 
+use crate::differences::{DIFFERENCES, Difference};
+use crate::{claim, emulator};
+
 mod boot;
 mod c;
 mod census;
@@ -30,7 +33,15 @@ pub fn chosen() -> Vec<Trial> {
 }
 
 fn on_every_emulator() -> Vec<Trial> {
-    [checks::in_groups(), conformance::trials(), programs::trials()].into_iter().flatten().collect()
+    let trials = [checks::in_groups(), conformance::trials(), programs::trials()];
+    let mut trials: Vec<_> = trials.into_iter().flatten().collect();
+    let is_tried = |row: &&Difference| trials.iter().any(|trial| trial.name() == row.claim);
+    let rows = DIFFERENCES.iter().filter(|row| row.on == emulator());
+    let stray: Vec<_> = rows.filter(|row| !is_tried(row)).map(|row| row.claim).collect();
+    trials.push(claim("differences::every_row_names_a_claim", move || {
+        if stray.is_empty() { Ok(()) } else { Err(format!("no claims: {stray:?}").into()) }
+    }));
+    trials
 }
 
 fn all() -> Vec<Trial> {

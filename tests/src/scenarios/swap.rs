@@ -55,7 +55,7 @@ fn large() -> Claim {
     let outcome = boot(&file).run("hog 128M").boot()?;
     outcome.exits(0)?.lacks(&NEVER)?.shows(&[
         "filled 32768 pages",
-        "pages: * resident, * swapped, * compressed, * elsewhere",
+        "pages: * resident, * swapped, * compressed, * unstored",
         "read 134217728 bytes back in another order: 0 wrong",
     ])?;
     Ok(())
@@ -74,7 +74,7 @@ fn compressible() -> Claim {
     let file = image(64)?;
     let outcome = boot(&file).run("hog 16M --compressible --limit 4M").boot()?;
     outcome.exits(0)?.lacks(&NEVER)?.shows(&[
-        "pages: * resident, 0 swapped, * compressed, * elsewhere",
+        "pages: * resident, 0 swapped, * compressed, * unstored",
         "read 16777216 bytes back in another order: 0 wrong",
     ])?;
     // A sparse image takes room only where it was written.
@@ -90,7 +90,7 @@ fn no_disk() -> Claim {
     let boot = Boot::new().memory(32).timeout(PATIENCE);
     let outcome = boot.run("hog 48M --compressible").boot()?;
     outcome.exits(0)?.lacks(&NEVER)?.shows(&[
-        "pages: * resident, 0 swapped, * compressed, * elsewhere",
+        "pages: * resident, 0 swapped, * compressed, * unstored",
         "read 50331648 bytes back in another order: 0 wrong",
     ])?;
     Ok(())

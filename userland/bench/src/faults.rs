@@ -103,15 +103,18 @@ fn note_and_go_on(fault: &mut Fault<'_>) -> Handled {
 }
 
 fn unprotect(fault: &mut Fault<'_>) -> Handled {
-    mended(fault, |page| page_protect(Target::Caller, page, WRITABLE).map(drop))
+    handled(fault, |page| page_protect(Target::Caller, page, WRITABLE).map(drop))
 }
 
 fn map_zeros(fault: &mut Fault<'_>) -> Handled {
-    mended(fault, |page| page_allocate(Target::Caller, page, Permissions::WRITE))
+    handled(fault, |page| page_allocate(Target::Caller, page, Permissions::WRITE))
 }
 
-fn mended(fault: &Fault<'_>, mend: impl FnOnce(UserPage) -> Result<(), libsys::Error>) -> Handled {
-    match fault.page().map(mend) {
+fn handled(
+    fault: &Fault<'_>,
+    handle: impl FnOnce(UserPage) -> Result<(), libsys::Error>,
+) -> Handled {
+    match fault.page().map(handle) {
         Some(Ok(())) => Handled::Resume,
         Some(Err(_)) | None => Handled::PassOn,
     }

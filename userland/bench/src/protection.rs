@@ -1,6 +1,6 @@
 //! What it costs to change the permissions of pages: W is dropped and added, and both are measured.
 
-use libsys::{PageRange, Target, page_protect, range_protect};
+use libsys::{PageRange, Target, UserPage, page_protect, range_protect};
 
 use crate::stopwatch::{Outcome, repeat, row};
 use crate::test_pages::{READ_ONLY, WRITABLE, allocate, test_page};
@@ -10,11 +10,12 @@ const PAGES: u32 = 100;
 
 /// `protect_1`, `protect_100_per_page`.
 pub fn run() -> Outcome {
+    // A constant, as in `pages`.
+    const ONE: UserPage = test_page(0);
     allocate(Target::Caller, PAGES)?;
-    let one = test_page(0);
     row("protect_1", 500, |watch| {
-        watch.time(|| page_protect(Target::Caller, one, READ_ONLY))?;
-        watch.time(|| page_protect(Target::Caller, one, WRITABLE))?;
+        watch.time(|| page_protect(Target::Caller, ONE, READ_ONLY))?;
+        watch.time(|| page_protect(Target::Caller, ONE, WRITABLE))?;
         Ok(())
     })?;
     let many = PageRange::new(test_page(0), PAGES)?;

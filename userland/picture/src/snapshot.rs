@@ -134,12 +134,14 @@ impl Snapshot {
         self
     }
 
-    /// Reads the text form; lines before the first and after `end` are left alone.
+    /// Reads the text form. What comes before the first line and after `end` is left alone, also a
+    /// prompt in front of the first line.
     ///
     /// # Errors
     /// [`Unreadable`]: the first line that is none of the form, or the last one if there is no `end`.
     pub fn parse(text: &str) -> Result<Self, Unreadable> {
-        let mut lines = text.lines().map(str::trim_end).skip_while(|line| *line != TITLE).skip(1);
+        let after_title = text.split_once(TITLE).map_or("", |(_, rest)| rest);
+        let mut lines = after_title.lines().map(str::trim_end).skip(1);
         let line = lines.next().unwrap_or_default();
         let owner = parse_owner(line).ok_or_else(|| Unreadable(line.to_string()))?;
         let mut snapshot = Self { owner, directory: blank(), tables: BTreeMap::new() };
@@ -238,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_text_is_read_as_what_it_was() {
-        let text = format!("vitrine> map\r\n{}exit status 0\n", sample());
+        let text = format!("vitrine> map\r\nvitrine> {}exit status 0\n", sample());
         assert_eq!(Snapshot::parse(&text).unwrap(), sample());
     }
 

@@ -1,7 +1,12 @@
 // What an entry means, in the words and colours of the crate `picture`.
 
 import {
-  CLASSES, DIRECTORY_CLASSES, KERNEL_ROWS, LEAF_CLASSES, TABLE_ROWS, VIEW_ROWS,
+  CLASSES,
+  DIRECTORY_CLASSES,
+  KERNEL_ROWS,
+  LEAF_CLASSES,
+  TABLE_ROWS,
+  VIEW_ROWS,
 } from "./generated.js";
 import { U, VIEW, WINDOW } from "./snapshot.js";
 

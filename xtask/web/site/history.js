@@ -1,6 +1,10 @@
-// The last snapshots, and which of them is shown: the newest ("live"), or one that was chosen with the slider.
+// The last snapshots, and which of them is shown: the newest ("live"), or one that was chosen with
+// the slider.
 
-/** Frames that are kept. Equal tables are shared, so a frame costs little more than what has changed. */
+/**
+ * Frames that are kept. Equal tables are shared, so a frame costs little more than what has
+ * changed.
+ */
 const KEPT = 1500;
 
 export class History {
@@ -23,7 +27,10 @@ export class History {
     return this.frames.indexOf(this.shown);
   }
 
-  /** Adds a snapshot if it differs from the newest, or if the machine has just ended a line, `label`. */
+  /**
+   * Adds a snapshot if it differs from the newest, or if the machine has just ended a line,
+   * `label`.
+   */
   add(processes, label = "") {
     if (this.newest?.processes === processes && !label) return;
     this.frames.push({ processes, label });

@@ -1,10 +1,13 @@
-// The inspector: the translation of the selected page in words, and the bits of the entry under the pointer or the keys.
+// The inspector: the translation of the selected page in words, and the bits of the entry under the
+// pointer or the keys.
 
 import { classOf } from "./classes.js";
 import { entriesOf } from "./snapshot.js";
-import { flagNames, hex, translate } from "./translation.js";
+import { addressOf, flagNames, hex, translate } from "./translation.js";
 
-/** What the manual calls the low bits (Intel SDM vol. 3A, table 4-6), and Vitrine's bits 8 to 11. */
+/**
+ * What the manual calls the low bits (Intel SDM vol. 3A, table 4-6), and Vitrine's bits 8 to 11.
+ */
 const BITS = ["P", "W", "U", "PWT", "PCD", "A", "D", "7", "8", "9", "10", "11"];
 
 export class Inspector {
@@ -13,12 +16,14 @@ export class Inspector {
     this.element = steps.parentElement;
     this.invitation = steps.textContent;
     this.selected = null;
-    this.bits.replaceChildren(...BITS.map((name, bit) => {
-      const box = document.createElement("li");
-      box.append(Object.assign(document.createElement("abbr"), { textContent: name }));
-      box.dataset.bit = bit;
-      return box;
-    }));
+    this.bits.replaceChildren(
+      ...BITS.map((name, bit) => {
+        const box = document.createElement("li");
+        box.append(Object.assign(document.createElement("abbr"), { textContent: name }));
+        box.dataset.bit = bit;
+        return box;
+      }),
+    );
     this.caption = document.createElement("p");
     this.bits.before(this.caption);
     this.showEntry(null);
@@ -27,7 +32,7 @@ export class Inspector {
   select(process, row, cell) {
     this.selected = { process, row, cell };
     this.element.classList.add("active");
-    const { lines } = translate(process, (row * 1024 + cell) * 4096);
+    const { lines } = translate(process, addressOf(row, cell));
     this.steps.textContent = lines.join("\n");
     this.showEntry(process, row, cell);
     this.announcer.textContent = this.caption.textContent;
@@ -42,7 +47,8 @@ export class Inspector {
 
   hover(process, row, cell) {
     if (process) this.showEntry(process, row, cell);
-    else if (this.selected) this.showEntry(this.selected.process, this.selected.row, this.selected.cell);
+    else if (this.selected)
+      this.showEntry(this.selected.process, this.selected.row, this.selected.cell);
     else this.showEntry(null);
   }
 
@@ -57,22 +63,24 @@ export class Inspector {
       return;
     }
     this.selected.process = now;
-    this.steps.textContent = translate(now, (row * 1024 + cell) * 4096).lines.join("\n");
+    this.steps.textContent = translate(now, addressOf(row, cell)).lines.join("\n");
     this.showEntry(now, row, cell);
   }
 
   showEntry(process, row, cell) {
     const words = process && entriesOf(process, row);
     if (process && !words) {
-      this.caption.textContent = `Row ${hex(row, 3)} has no table any more.`;
+      this.caption.textContent = `Row ${hex(row, 3)} has no table.`;
     } else if (process) {
       const word = words[cell];
       const { name, meaning } = classOf(row, cell, word);
       const names = flagNames(word).join(", ");
-      this.caption.textContent = `${hex((row * 1024 + cell) * 4096)}, entry ${hex(word)}: ${name}, ${meaning}.` +
+      this.caption.textContent =
+        `${hex(addressOf(row, cell))}, entry ${hex(word)}: ${name}, ${meaning}.` +
         (names ? ` Bits: ${names}.` : "");
     } else {
-      this.caption.textContent = "Point at a cell, or reach a row by Tab and move with the arrow keys.";
+      this.caption.textContent =
+        "Point at a cell, or reach a row by Tab and move with the arrow keys.";
     }
     const word = words?.[cell] ?? 0;
     for (const box of this.bits.children) {

@@ -2,6 +2,7 @@
 
 import { classes } from "./classes.js";
 import { EXHIBITS } from "./exhibits.js";
+import { Guide } from "./guide.js";
 import { History } from "./history.js";
 import { Inspector } from "./inspector.js";
 import { Machine } from "./machine.js";
@@ -12,22 +13,45 @@ import { asText, countsBelowUtop, takeSnapshot, WINDOW } from "./snapshot.js";
 import { SlotsStage } from "./slots.js";
 import { draw, layOut } from "./strip.js";
 import { Console } from "./terminal.js";
+import { Timeline } from "./timeline.js";
 import { ToyStage } from "./toy.js";
 
 const byId = (id) => document.getElementById(id);
-const ui = Object.fromEntries(["status", "notice", "notice-text", "restart", "terminal", "pause", "live", "slider", "moment",
-  "play", "zoom", "go", "address", "processes", "steps", "bits", "announcer", "legend", "exhibits", "toy", "slots"]
-  .map((id) => [id, byId(id)]));
-
-/** Milliseconds between two frames of a recording that is played. */
-const PLAY_STEP = 120;
+const ui = Object.fromEntries(
+  [
+    "status",
+    "notice",
+    "notice-text",
+    "restart",
+    "terminal",
+    "pause",
+    "live",
+    "slider",
+    "moment",
+    "play",
+    "zoom",
+    "go",
+    "address",
+    "processes",
+    "steps",
+    "bits",
+    "announcer",
+    "legend",
+    "exhibits",
+    "toy",
+    "slots",
+  ].map((id) => [id, byId(id)]),
+);
 
 const ENDS = {
   off: "The machine is off.",
-  panic: "The emulator stopped, not the kernel: v86 cannot deliver every fault (a software interrupt from ring 3 is one).",
+  panic:
+    "The emulator stopped, not the kernel: v86 cannot deliver every fault " +
+    "(a software interrupt from ring 3 is one).",
 };
 
 const history = new History();
+const timeline = new Timeline(history, ui);
 const stages = { toy: new ToyStage(ui.toy), slots: new SlotsStage(ui.slots) };
 const inspector = new Inspector(ui);
 const picture = new Picture(ui.processes, {
@@ -44,7 +68,7 @@ let machine = null;
 let names = null;
 /** Work that ends when the machine does. */
 let life = new AbortController();
-/** A recording is on: snapshots are taken as often as the emulator lets us. */
+/** A recording is on: a snapshot is taken after each turn of the emulator. */
 let recording = false;
 /** What a walk over all tables has cost, in milliseconds: the last ones. */
 const walks = [];
@@ -65,11 +89,14 @@ async function boot() {
   ui.notice.hidden = true;
   ui.pause.disabled = false;
   ui.status.textContent = "Booting …";
-  machine = new Machine({ kernel: image.kernel.slice(0), archive: image.archive.slice(0) }, {
-    output: (bytes) => terminal.write(bytes),
-    line: (text) => sample(text),
-    end,
-  });
+  machine = new Machine(
+    { kernel: image.kernel.slice(0), archive: image.archive.slice(0) },
+    {
+      output: (bytes) => terminal.write(bytes),
+      line: (text) => sample(text),
+      end,
+    },
+  );
   showPause();
   if (await terminal.until(() => terminal.isAtPrompt, life.signal)) ui.status.textContent = "";
 }
@@ -109,9 +136,8 @@ function sample(label = "") {
   }
 }
 
-/** What is on the page already. */
+/** The frame that is on the page. */
 let drawn = null;
-let drawnCount = 0;
 
 function render() {
   const frame = history.shown;
@@ -120,22 +146,7 @@ function render() {
     picture.show(frame.processes);
     inspector.refresh(frame.processes);
   }
-  if (history.frames.length !== drawnCount || frame?.label !== ui.moment.dataset.label || render.at !== history.at) {
-    drawnCount = history.frames.length;
-    render.at = history.at;
-    showMoment(frame);
-  }
-}
-
-function showMoment(frame) {
-  const last = Math.max(0, history.frames.length - 1);
-  ui.slider.max = last;
-  ui.slider.value = history.at;
-  ui.moment.dataset.label = frame?.label ?? "";
-  const where = history.chosen ? `${history.at + 1} of ${last + 1}` : "live";
-  ui.moment.textContent = frame?.label ? `${where}: ${frame.label}` : where;
-  ui.slider.setAttribute("aria-valuetext", ui.moment.textContent);
-  ui.live.setAttribute("aria-pressed", String(!history.chosen));
+  timeline.render();
 }
 
 /** Once for each frame of the browser: at most 60 times a second. */
@@ -153,35 +164,6 @@ async function togglePause() {
   await (machine.running ? machine.pause() : machine.goOn());
   sample();
   showPause();
-}
-
-let player = null;
-
-function stopPlaying() {
-  clearInterval(player);
-  player = null;
-  ui.play.textContent = "Play";
-}
-
-/** Plays the history from the frame that is shown, or from the beginning. */
-function togglePlay() {
-  if (player !== null) return stopPlaying();
-  if (!history.chosen) history.choose(0);
-  ui.play.textContent = "Stop";
-  player = setInterval(() => {
-    if (history.at >= history.frames.length - 1) {
-      stopPlaying();
-      history.live();
-    } else {
-      history.choose(history.at + 1);
-    }
-  }, PLAY_STEP);
-}
-
-function choose(at) {
-  stopPlaying();
-  history.choose(at);
-  render();
 }
 
 /** Goes to the cell of an address, in the process that is selected or in the last one. */
@@ -209,8 +191,7 @@ const lab = {
     if (!machine || machine.ended) throw new Error("The machine is off: start it again first.");
     if (!machine.running) await togglePause();
     if (!terminal.isAtPrompt) throw new Error("The shell is busy: wait for its prompt.");
-    stopPlaying();
-    history.live();
+    timeline.live();
     const before = history.newest;
     // The programs of the exhibit are to be side by side, and not beside the shell.
     picture.close(lab.shell().id);
@@ -247,83 +228,32 @@ channel.port1.onmessage = () => {
 };
 const recordOften = () => channel.port2.postMessage(0);
 
+/** Shows a moment, if one is given, and selects a cell in it. */
 function showFrame(frame, select) {
-  if (frame) choose(history.frames.indexOf(frame));
-  if (select) {
-    picture.select(select.id, select.row, select.cell);
-    picture.reveal(select.id, select.row);
-  }
-}
-
-function addExhibit(exhibit) {
-  const item = document.createElement("details");
-  item.name = "exhibit";
-  item.id = `exhibit-${exhibit.id}`;
-  item.innerHTML = `<summary></summary><p class="look"></p><button type="button"></button>
-    <div class="result" aria-live="polite"></div><p class="links">Read on: </p>`;
-  item.querySelector("summary").textContent = exhibit.title;
-  item.querySelector(".look").textContent = exhibit.look;
-  const button = item.querySelector("button");
-  button.textContent = exhibit.action;
-  const links = item.querySelector(".links");
-  exhibit.links.forEach(([text, path], at) => {
-    const link = Object.assign(document.createElement("a"), { textContent: text, href: `tree/${path}.html` });
-    links.append(at ? ", " : "", link);
-  });
-  const result = item.querySelector(".result");
-  button.addEventListener("click", async () => {
-    result.textContent = "Running …";
-    for (const other of ui.exhibits.querySelectorAll("button")) other.disabled = true;
-    try {
-      showResult(result, await exhibit.run(lab));
-    } catch (error) {
-      result.textContent = error.message;
-    }
-    for (const other of ui.exhibits.querySelectorAll("button")) other.disabled = false;
-    button.focus({ preventScroll: true });
-  });
-  ui.exhibits.append(item);
-}
-
-function showResult(result, { text, frame, select, moments = [] }) {
-  result.replaceChildren(Object.assign(document.createElement("p"), { textContent: text }));
-  if (frame) showFrame(frame, select);
-  else if (select) showFrame(history.newest, select);
-  if (moments.length === 0) return;
-  const list = document.createElement("ul");
-  list.className = "moments";
-  for (const { frame: moment, label } of moments) {
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: label });
-    button.addEventListener("click", () => showFrame(moment));
-    const item = document.createElement("li");
-    item.append(button);
-    list.append(item);
-  }
-  result.append(list);
+  if (frame) timeline.choose(history.frames.indexOf(frame));
+  render();
+  if (!select) return;
+  picture.select(select.id, select.row, select.cell);
+  picture.reveal(select.id, select.row);
 }
 
 /** What the legend explains: each class with its colour, its mark and its letter. */
 function drawLegend() {
-  ui.legend.replaceChildren(...classes.flatMap((shown) => {
-    const term = document.createElement("dt");
-    const canvas = document.createElement("canvas");
-    canvas.setAttribute("aria-hidden", "true");
-    const letter = Object.assign(document.createElement("code"), { textContent: shown.letter });
-    term.append(canvas, letter, ` ${shown.name}`);
-    requestAnimationFrame(() => draw(canvas, layOut(canvas, 1, 1, 13), () => shown));
-    return [term, Object.assign(document.createElement("dd"), { textContent: shown.meaning })];
-  }));
+  ui.legend.replaceChildren(
+    ...classes.flatMap((shown) => {
+      const term = document.createElement("dt");
+      const canvas = document.createElement("canvas");
+      canvas.setAttribute("aria-hidden", "true");
+      const letter = Object.assign(document.createElement("code"), { textContent: shown.letter });
+      term.append(canvas, letter, ` ${shown.name}`);
+      requestAnimationFrame(() => draw(canvas, layOut(canvas, 1, 1, 13), () => shown));
+      return [term, Object.assign(document.createElement("dd"), { textContent: shown.meaning })];
+    }),
+  );
 }
 
 ui.restart.addEventListener("click", restart);
 ui.pause.addEventListener("click", togglePause);
-ui.play.addEventListener("click", togglePlay);
-ui.slider.addEventListener("input", () => choose(Number(ui.slider.value)));
-ui.live.addEventListener("click", () => {
-  stopPlaying();
-  history.live();
-  render();
-});
 ui.zoom.addEventListener("change", () => {
   picture.setZoom(Number(ui.zoom.value));
   if (picture.selection) picture.reveal(picture.selection.id, picture.selection.row);
@@ -341,13 +271,22 @@ window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () 
   drawLegend();
   for (const stage of Object.values(stages)) stage.draw();
 });
-EXHIBITS.forEach(addExhibit);
+new Guide(ui.exhibits, EXHIBITS, lab, showFrame);
 drawLegend();
 
 /** For tests and for the curious at the browser's console. */
 window.laboratory = {
-  history, picture, terminal, lab, asText, countsBelowUtop, WINDOW, walks,
-  get machine() { return machine; },
+  history,
+  picture,
+  terminal,
+  lab,
+  asText,
+  countsBelowUtop,
+  WINDOW,
+  walks,
+  get machine() {
+    return machine;
+  },
 };
 
 requestAnimationFrame(tick);

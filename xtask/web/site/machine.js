@@ -15,9 +15,9 @@ function endOf(event) {
 
 export class Machine {
   /**
-   * Boots. `image` has `kernel` and `archive`, each an ArrayBuffer. `on.output(bytes)` gets what the machine prints;
-   * `on.line(text)` is called in the moment in which the machine ends a line, before it goes on; `on.end("off")` or
-   * `on.end("panic")` at its end.
+   * Boots. `image` has `kernel` and `archive`, each an ArrayBuffer. `on.output(bytes)` gets what
+   * the machine prints; `on.line(text)` is called in the moment in which the machine ends a line,
+   * before it goes on; `on.end("off")` or `on.end("panic")` at its end.
    */
   constructor(image, on) {
     this.on = on;
@@ -44,7 +44,7 @@ export class Machine {
     window.addEventListener("unhandledrejection", this.listener);
   }
 
-  /** Physical memory can be read. */
+  /** Physical memory can be read. (`cpu.mem8` is internal to v86, whose version is pinned.) */
   get isReady() {
     return !this.ended && this.emulator.v86?.cpu?.mem8?.length > 0;
   }
@@ -64,7 +64,10 @@ export class Machine {
     await this.emulator.run();
   }
 
-  /** Ends the machine for good. One that has stopped by itself cannot be asked any more, and is dropped. */
+  /**
+   * Ends the machine for good. One that has stopped by itself cannot be asked any more, and is
+   * dropped.
+   */
   async destroy() {
     window.removeEventListener("error", this.listener);
     window.removeEventListener("unhandledrejection", this.listener);
@@ -73,7 +76,8 @@ export class Machine {
   }
 
   receive(byte) {
-    // A terminal is slow with single bytes: what comes within one turn of the browser goes there together.
+    // A terminal is slow with single bytes: what comes within one turn of the browser goes there
+    // together.
     if (this.waiting.length === 0) setTimeout(() => this.flush());
     this.waiting.push(byte);
     if (byte !== NEWLINE) {
@@ -92,7 +96,11 @@ export class Machine {
   }
 
   fail(event) {
-    const end = endOf({ error: event.error ?? event.reason, message: event.message ?? "", filename: event.filename ?? "" });
+    const end = endOf({
+      error: event.error ?? event.reason,
+      message: event.message ?? "",
+      filename: event.filename ?? "",
+    });
     if (end === null || this.ended) return;
     event.preventDefault();
     this.ended = true;

@@ -3,7 +3,9 @@
 const PAGE = 4096;
 
 export class Memory {
-  /** `read(physical, length)` returns bytes; the array may be a view of memory that changes later. */
+  /**
+   * `read(physical, length)` returns bytes; the array may be a view of memory that changes later.
+   */
   constructor(read) {
     this.read = read;
   }
@@ -24,11 +26,14 @@ export class Memory {
     return this.words(frame * PAGE, 1024);
   }
 
-  /** The physical address behind a virtual one, or null. `directory` is the directory's physical address. */
+  /**
+   * The physical address behind a virtual one, or null. `directory` is the directory's physical
+   * address.
+   */
   translate(directory, address) {
     const upper = this.word(directory + 4 * (address >>> 22));
     if (!(upper & 1)) return null;
-    const lower = this.word(((upper >>> 12) * PAGE) + 4 * ((address >>> 12) & 1023));
+    const lower = this.word((upper >>> 12) * PAGE + 4 * ((address >>> 12) & 1023));
     return lower & 1 ? (lower >>> 12) * PAGE + (address & 4095) : null;
   }
 

@@ -9,8 +9,15 @@ const KERNEL_BASE = 0xf0000000;
 
 /** Offsets in the table for debuggers. */
 const AT = {
-  magic: 0x00, version: 0x04, kernelDirectory: 0x0c, slots: 0x10, slotSize: 0x14, slotCount: 0x18,
-  slotState: 0x1c, slotDirectory: 0x20, records: 0x2c,
+  magic: 0x00,
+  version: 0x04,
+  kernelDirectory: 0x0c,
+  slots: 0x10,
+  slotSize: 0x14,
+  slotCount: 0x18,
+  slotState: 0x1c,
+  slotDirectory: 0x20,
+  records: 0x2c,
 };
 /** A record of UENVS. */
 const RECORD = { size: 124, id: 72, parent: 76, status: 84 };
@@ -21,13 +28,18 @@ const DYING = 12;
 /** Says that this page and this kernel do not belong together. */
 export class WrongKernel extends Error {}
 
-/** The processes that have an address space: id, parent's id, frame of the directory. None before the end of the boot. */
+/**
+ * The processes that have an address space: id, parent's id, frame of the directory. None before
+ * the end of the boot.
+ */
 export function processes(memory) {
   const table = DEBUG_TABLE - KERNEL_BASE;
   const word = (offset) => memory.word(table + offset);
   if (word(AT.magic) === 0) return [];
   if (word(AT.magic) !== MAGIC || word(AT.version) !== VERSION) {
-    throw new WrongKernel("The kernel's table for debuggers is not of the version that this page reads.");
+    throw new WrongKernel(
+      "The kernel's table for debuggers is not of the version that this page reads.",
+    );
   }
   const kernel = word(AT.kernelDirectory);
   const count = word(AT.slotCount);

@@ -1,4 +1,5 @@
-// Where the tables appear, computed for any slot of the self map, with Windows's 0x300 and Vitrine's two beside it.
+// Where the tables appear, computed for any slot of the self map, with Windows's 0x300 and
+// Vitrine's two beside it.
 
 import { classNamed } from "./classes.js";
 import { draw, layOut } from "./strip.js";
@@ -31,10 +32,12 @@ export class SlotsStage {
     this.element = element;
     element.innerHTML = `
       <h3>A slot decides every address</h3>
-      <p class="controls"><label>another slot <input type="text" value="0x200" size="6" spellcheck="false"></label></p>
+      <p class="controls"><label>another slot
+        <input type="text" value="0x200" size="6" spellcheck="false"></label></p>
       <canvas class="strip"></canvas>
       <p class="rest">The 1,024 directory entries; the slots of the table are marked.</p>
-      <div class="wide" tabindex="0" role="region" aria-label="Addresses for each slot"><table><thead><tr><th>slot</th>
+      <div class="wide" tabindex="0" role="region" aria-label="Addresses for each slot">
+        <table><thead><tr><th>slot</th>
         <th>tables from</th><th>directory</th><th>its own entry</th><th>entry of 0x00800000</th>
         <th>end of the directory</th><th></th></tr></thead><tbody></tbody></table></div>`;
     this.input = element.querySelector("input");
@@ -49,18 +52,30 @@ export class SlotsStage {
     const typed = /^(0x[0-9a-f]+|[0-9]+)$/i.test(text) ? Number(text) : NaN;
     const isSlot = typed < 1024;
     this.input.setAttribute("aria-invalid", String(!isSlot));
-    const rows = isSlot && !KNOWN.some(([slot]) => slot === typed) ? [...KNOWN, [typed, "typed above"]] : KNOWN;
-    this.element.querySelector("tbody").innerHTML = rows.map(([slot, remark]) => {
-      const at = slotAddresses(slot);
-      const wraps = at.directoryEnd === 0 ? " <strong>wraps to 0: no end pointer can be compared</strong>" : "";
-      return `<tr><th scope="row">${hex(slot, 3)}</th><td>${hex(at.tables)}</td><td>${hex(at.directory)}</td>
-        <td>${hex(at.selfEntry)}</td><td>${hex(at.entryOf(0x800000))}</td><td>${hex(at.directoryEnd)}${wraps}</td>
+    const rows =
+      isSlot && !KNOWN.some(([slot]) => slot === typed)
+        ? [...KNOWN, [typed, "typed above"]]
+        : KNOWN;
+    this.element.querySelector("tbody").innerHTML = rows
+      .map(([slot, remark]) => {
+        const at = slotAddresses(slot);
+        const wraps =
+          at.directoryEnd === 0
+            ? " <strong>wraps to 0: no end pointer can be compared</strong>"
+            : "";
+        return `<tr><th scope="row">${hex(slot, 3)}</th>
+        <td>${hex(at.tables)}</td><td>${hex(at.directory)}</td>
+        <td>${hex(at.selfEntry)}</td><td>${hex(at.entryOf(0x800000))}</td>
+        <td>${hex(at.directoryEnd)}${wraps}</td>
         <td class="remark">${remark}</td></tr>`;
-    }).join("");
+      })
+      .join("");
     const canvas = this.element.querySelector("canvas");
     const width = this.element.clientWidth - 32;
     if (width <= 0) return;
     const marked = new Set(rows.map(([slot]) => slot));
-    draw(canvas, layOut(canvas, 1024, width >= 500 ? 128 : 64, width), (at) => classNamed(marked.has(at) ? "@" : "."));
+    draw(canvas, layOut(canvas, 1024, width >= 500 ? 128 : 64, width), (at) =>
+      classNamed(marked.has(at) ? "@" : "."),
+    );
   }
 }

@@ -1,20 +1,34 @@
 // A snapshot: the page tables of every process at one moment.
 //
-// Two snapshots share what is equal: a table that has not changed is the same array in both, a process that has not
-// changed is the same object. So the history is small, and whoever draws compares by `===`.
+// Two snapshots share what is equal: a table that has not changed is the same array in both, a
+// process that has not changed is the same object. So the history is small, and whoever draws
+// compares by `===`.
 
 import { processes } from "./processes.js";
 
 export const WINDOW = 0x3bd;
-export const P = 0x001, W = 0x002, U = 0x004, A = 0x020, D = 0x040, LARGE = 0x080;
-export const VIEW = 0x200, PAGER = 0x200, SHARED = 0x400, COPY_ON_WRITE = 0x800;
+/** Entries of a table, and cells of a row. */
+export const CELLS = 1024;
+export const P = 0x001,
+  W = 0x002,
+  U = 0x004,
+  A = 0x020,
+  D = 0x040,
+  LARGE = 0x080;
+export const VIEW = 0x200,
+  PAGER = 0x200,
+  SHARED = 0x400,
+  COPY_ON_WRITE = 0x800;
 
 /** The row of the first directory entry above what a process may map. */
 const UTOP = 0x3bb;
 
 const hex = (word, digits) => word.toString(16).padStart(digits, "0");
 
-/** Whether the table of a directory entry is part of a snapshot: present, for programs to read, and no view. */
+/**
+ * Whether the table of a directory entry is part of a snapshot: present, for programs to read, and
+ * no view.
+ */
 export function showsTable(index, entry) {
   return index !== WINDOW && (entry & (P | U | LARGE | VIEW)) === (P | U);
 }
@@ -22,8 +36,12 @@ export function showsTable(index, entry) {
 /** Takes a snapshot: an array of processes. `previous` may be null. */
 export function takeSnapshot(memory, previous) {
   const old = new Map((previous ?? []).map((process) => [process.id, process]));
-  const taken = processes(memory).map((process) => takeProcess(memory, process, old.get(process.id)));
-  const same = previous !== null && previous.length === taken.length &&
+  const taken = processes(memory).map((process) =>
+    takeProcess(memory, process, old.get(process.id)),
+  );
+  const same =
+    previous !== null &&
+    previous.length === taken.length &&
     taken.every((process, at) => process === previous[at]);
   return same ? previous : taken;
 }
@@ -73,7 +91,7 @@ export function hiddenRows(process) {
   let kernel = 0;
   process.directory.forEach((entry, index) => {
     if (!(entry & P) || index === WINDOW || showsTable(index, entry)) return;
-    if ((entry & U) && (entry & VIEW)) views.push(index);
+    if (entry & U && entry & VIEW) views.push(index);
     else kernel += 1;
   });
   return { views, kernel };
@@ -96,9 +114,14 @@ export function countsBelowUtop(process) {
   return counts;
 }
 
-/** The text form that `map --dump` prints too (userland/picture/src/snapshot.rs), for comparisons. */
+/**
+ * The text form that `map --dump` prints too (userland/picture/src/snapshot.rs), for comparisons.
+ */
 export function asText(process) {
-  const lines = ["vitrine-snapshot 1", `process ${hex(process.id, 8)} parent ${hex(process.parent, 8)}`];
+  const lines = [
+    "vitrine-snapshot 1",
+    `process ${hex(process.id, 8)} parent ${hex(process.parent, 8)}`,
+  ];
   process.directory.forEach((word, index) => {
     if (word === 0) return;
     lines.push(`d ${hex(index, 3)} ${hex(word, 8)}`);

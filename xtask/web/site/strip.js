@@ -1,7 +1,10 @@
-// Draws a strip of cells on a canvas: a row of the picture, the toy machine's tables, a sample of the legend.
+// Draws a strip of cells on a canvas: a row of the picture, the toy machine's tables, a sample of
+// the legend.
 
 /** Device pixels a cell needs for a gap, a mark, a letter. */
-const GAP_FROM = 4, MARK_FROM = 6, LETTER_FROM = 15;
+const GAP_FROM = 4,
+  MARK_FROM = 6,
+  LETTER_FROM = 15;
 
 /** Classes that are nearly black: tables, and the entry that names the directory. */
 const EDGED = "t@";
@@ -13,13 +16,16 @@ const MARKS = {
   h: (box) => box.line(0, 0.5, 1, 0.5),
   s: (box) => box.line(0.5, 0, 0.5, 1),
   o: (box) => box.frame(),
-  v: (box) => { box.line(0, 1, 1, 0); box.line(0, 0, 1, 1); },
+  v: (box) => {
+    box.line(0, 1, 1, 0);
+    box.line(0, 0, 1, 1);
+  },
   "@": (box) => box.frame(),
 };
 
 /**
- * Sets the size of a canvas for `count` cells in lines of `columns`, as wide as fits into `width` CSS pixels.
- * Returns where a cell is, in CSS pixels.
+ * Sets the size of a canvas for `count` cells in lines of `columns`, as wide as fits into `width`
+ * CSS pixels. Returns where a cell is, in CSS pixels.
  */
 export function layOut(canvas, count, columns, width, largest = 16) {
   const scale = window.devicePixelRatio || 1;
@@ -38,31 +44,42 @@ export function layOut(canvas, count, columns, width, largest = 16) {
 
 /** The box of a cell within its canvas, in CSS pixels. */
 export function boxOf(grid, at) {
-  const x = (at % grid.columns) * grid.size, y = Math.floor(at / grid.columns) * grid.size;
+  const x = (at % grid.columns) * grid.size,
+    y = Math.floor(at / grid.columns) * grid.size;
   return { x, y, size: grid.size };
 }
 
 /** The cell at a point of the canvas, or null. */
 export function cellAt(grid, x, y) {
-  const column = Math.floor(x / grid.size), line = Math.floor(y / grid.size);
+  const column = Math.floor(x / grid.size),
+    line = Math.floor(y / grid.size);
   const at = line * grid.columns + column;
   return column >= 0 && column < grid.columns && at >= 0 && at < grid.count ? at : null;
 }
 
 /** The page's own colours, read once for each theme: asking for a style is slow. */
 let theme = null;
-window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { theme = null; });
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  theme = null;
+});
 
 function readTheme() {
   const style = getComputedStyle(document.documentElement);
   const color = (name) => style.getPropertyValue(name).trim();
-  // An absent cell is as dark as a dark page, where the darkest classes need an edge; all other colours are the same.
-  return { absent: color("--absent"), edge: color("--edge"), flash: color("--flash"), ink: color("--ink") };
+  // An absent cell is as dark as a dark page, where the darkest classes need an edge; all other
+  // colours are the same.
+  return {
+    absent: color("--absent"),
+    edge: color("--edge"),
+    flash: color("--flash"),
+    ink: color("--ink"),
+  };
 }
 
 /**
- * Draws the cells that look different from what is on the canvas. `shownAt(at)` is what cell `at` shows: letter, color, dark,
- * and, where it is not the letter, a text. `isChanged(at)` marks cells that have just changed.
+ * Draws the cells that look different from what is on the canvas. `shownAt(at)` is what cell `at`
+ * shows: letter, color, dark, and, where it is not the letter, a text. `isChanged(at)` marks cells
+ * that have just changed.
  */
 export function draw(canvas, grid, shownAt, isChanged = () => false) {
   theme ??= readTheme();
@@ -75,11 +92,19 @@ export function draw(canvas, grid, shownAt, isChanged = () => false) {
   }
   const { looks } = canvas.drawn;
   for (let at = 0; at < count; at++) {
-    const shown = shownAt(at), changed = isChanged(at);
+    const shown = shownAt(at),
+      changed = isChanged(at);
     const look = `${shown.letter}${shown.text ?? ""}${changed ? "!" : ""}`;
     if (looks[at] === look) continue;
     looks[at] = look;
-    drawCell(context, (at % columns) * pixels, Math.floor(at / columns) * pixels, pixels, shown, changed);
+    drawCell(
+      context,
+      (at % columns) * pixels,
+      Math.floor(at / columns) * pixels,
+      pixels,
+      shown,
+      changed,
+    );
   }
 }
 
@@ -90,7 +115,8 @@ function drawCell(context, x, y, pixels, shown, changed) {
   context.clearRect(x, y, pixels, pixels);
   context.fillStyle = (isAbsent && theme.absent) || shown.color;
   context.fillRect(x, y, inner, inner);
-  if (theme.edge && EDGED.includes(shown.letter) && pixels >= GAP_FROM) frame(context, x, y, inner, theme.edge, 1);
+  if (theme.edge && EDGED.includes(shown.letter) && pixels >= GAP_FROM)
+    frame(context, x, y, inner, theme.edge, 1);
   if (shown.text !== undefined || (pixels >= LETTER_FROM && !isAbsent)) {
     write(context, shown.text ?? shown.letter, x, y, inner, ink);
   } else if (pixels >= MARK_FROM) {

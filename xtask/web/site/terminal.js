@@ -8,8 +8,18 @@ const PROMPT = /vitrine> $/;
 const SEQUENCES = /\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\r/g;
 
 const THEMES = {
-  light: { background: "#fdfcf9", foreground: "#1d2126", cursor: "#1d2126", selectionBackground: "#c3e1f5" },
-  dark: { background: "#14171b", foreground: "#e4e6e9", cursor: "#e4e6e9", selectionBackground: "#2f5876" },
+  light: {
+    background: "#fdfcf9",
+    foreground: "#1d2126",
+    cursor: "#1d2126",
+    selectionBackground: "#c3e1f5",
+  },
+  dark: {
+    background: "#14171b",
+    foreground: "#e4e6e9",
+    cursor: "#e4e6e9",
+    selectionBackground: "#2f5876",
+  },
 };
 
 export class Console {
@@ -30,7 +40,9 @@ export class Console {
       minimumContrastRatio: 4.5,
       theme: theme(),
     });
-    dark.addEventListener("change", () => { this.terminal.options.theme = theme(); });
+    dark.addEventListener("change", () => {
+      this.terminal.options.theme = theme();
+    });
     const fit = new FitAddon();
     this.terminal.loadAddon(fit);
     this.terminal.open(element);
@@ -54,7 +66,9 @@ export class Console {
 
   write(bytes) {
     this.terminal.write(bytes);
-    this.text = (this.text + this.decoder.decode(bytes, { stream: true }).replace(SEQUENCES, "")).slice(-65536);
+    this.text = (
+      this.text + this.decoder.decode(bytes, { stream: true }).replace(SEQUENCES, "")
+    ).slice(-65536);
     for (const listener of this.listeners) listener();
   }
 
@@ -73,14 +87,19 @@ export class Console {
     return this.text.trimEnd().split("\n").pop();
   }
 
-  /** Resolves when `isTrue()` holds after something was printed, with false if `signal` is aborted before. */
+  /**
+   * Resolves when `isTrue()` holds after something was printed, with false if `signal` is aborted
+   * before.
+   */
   until(isTrue, signal) {
     return new Promise((resolve) => {
       const settle = (value) => {
         this.listeners.delete(look);
         resolve(value);
       };
-      const look = () => { if (isTrue()) settle(true); };
+      const look = () => {
+        if (isTrue()) settle(true);
+      };
       this.listeners.add(look);
       signal?.addEventListener("abort", () => settle(false));
       look();

@@ -1,5 +1,6 @@
-// The toy machine of docs/recursive-paging.md: 16 pages of 4 words, a directory register, and a TLB that forgets only
-// what it is told to. `Toy` is the machine; `ToyStage` shows it, drawn as the big picture is.
+// The toy machine of docs/recursive-paging.md: 16 pages of 4 words, a directory register, and a TLB
+// that forgets only what it is told to. `Toy` is the machine; `ToyStage` shows it, drawn as the big
+// picture is.
 
 import { classNamed } from "./classes.js";
 import { draw, layOut } from "./strip.js";
@@ -46,7 +47,8 @@ export class Toy {
   /** Finds the frame behind a page, or null for a fault, and says how. */
   walk(upper, lower) {
     const page = upper * RADIX + lower;
-    if (this.cache.has(page)) return { frame: this.cache.get(page), said: `cached ${this.cache.get(page)}` };
+    if (this.cache.has(page))
+      return { frame: this.cache.get(page), said: `cached ${this.cache.get(page)}` };
     const { frame, said } = this.lookUp(upper, lower);
     if (frame !== null) this.cache.set(page, frame);
     return { frame, said };
@@ -96,16 +98,17 @@ export class ToyStage {
     this.element = element;
     element.innerHTML = `
       <h3>The toy machine</h3>
-      <p>An address has three digits from 0 to 3: directory index, table index, word. Directory entry 3 names the
-        directory itself. An entry is a frame's number; 0 is absent.</p>
+      <p>An address has three digits from 0 to 3: directory index, table index, word. Directory
+        entry 3 names the directory itself. An entry is a frame's number; 0 is absent.</p>
       <p class="controls">
         <button type="button" data-do="next">Next step</button>
         <button type="button" data-do="reset" class="quiet">Begin again</button>
         <label><input type="checkbox"> leave out the flush of page 31</label>
       </p>
       <div class="toy"><div class="frames"></div><figure><canvas class="tlb"></canvas>
-        <figcaption>The TLB: page 00 at the top left, 33 at the bottom right. A number is the frame that is cached:
-          blue as the tables say, <b>orange if stale</b>.</figcaption></figure></div>
+        <figcaption>The TLB: page 00 at the top left, 33 at the bottom right. A number is the frame
+          that is cached: blue as the tables say,
+          <b>orange if stale</b>.</figcaption></figure></div>
       <ol class="log" aria-live="polite"></ol>`;
     this.checkbox = element.querySelector("input");
     element.querySelector("[data-do=next]").addEventListener("click", () => this.next());
@@ -134,11 +137,18 @@ export class ToyStage {
     const isLeftOut = line === OPTIONAL && this.checkbox.checked;
     const said = isLeftOut ? "left out" : this.toy.run(line);
     const item = document.createElement("li");
-    item.append(Object.assign(document.createElement("code"), { textContent: `${line}  ${said}` }), Object.assign(document.createElement("span"), { textContent: `  ${isLeftOut ? LEFT_OUT : why}` }));
+    item.append(
+      Object.assign(document.createElement("code"), { textContent: `${line}  ${said}` }),
+      Object.assign(document.createElement("span"), {
+        textContent: `  ${isLeftOut ? LEFT_OUT : why}`,
+      }),
+    );
     if (this.at === STEPS.length) {
-      item.append(said.endsWith("fault")
-        ? " No: without a translation the machine looks into the directory, and faults."
-        : " Yes: the stale translation of page 31 leads to it. One directory entry was two things at once.");
+      item.append(
+        said.endsWith("fault")
+          ? " No: without a translation the machine looks into the directory, and faults."
+          : " Yes: the stale translation of page 31 leads to it: one entry was two things at once.",
+      );
     }
     this.element.querySelector(".log").append(item);
     this.draw();
@@ -156,7 +166,8 @@ export class ToyStage {
       });
       const isSecret = words[0] === 99;
       row.classList.toggle("secret", isSecret);
-      row.lastChild.textContent = `frame ${number}: ${isSecret ? "another process's secret" : name}`;
+      const use = isSecret ? "another process's secret" : name;
+      row.lastChild.textContent = `frame ${number}: ${use}`;
     }
     const tlb = this.element.querySelector(".tlb");
     draw(tlb, layOut(tlb, RADIX * RADIX, RADIX, 160, 40), (page) => {

@@ -7,11 +7,24 @@ const UVPT = 0xef400000;
 const UVPD = 0xef7bd000;
 
 const NAMES = [
-  "present", "writable", "user", "write-through", "no-cache", "accessed", "dirty",
-  "bit 7 (large or PAT)", "sealed", "mark 9", "shared", "copy-on-write",
+  "present",
+  "writable",
+  "user",
+  "write-through",
+  "no-cache",
+  "accessed",
+  "dirty",
+  "bit 7 (large or PAT)",
+  "sealed",
+  "mark 9",
+  "shared",
+  "copy-on-write",
 ];
 
 export const hex = (word, digits = 8) => `0x${(word >>> 0).toString(16).padStart(digits, "0")}`;
+
+/** The address of the page that a cell stands for. */
+export const addressOf = (row, cell) => (row * 1024 + cell) * 4096;
 
 /** The names of the flags that are set, bit 0 first. */
 export const flagNames = (word) => NAMES.filter((_, bit) => word & (1 << bit));
@@ -25,21 +38,25 @@ export function named(word) {
 }
 
 /**
- * Translates an address. `lines` are what `walk` prints; `path` are the cells that are read, each `{ row, cell }`;
- * `frame` is the frame found, or null.
+ * Translates an address. `lines` are what `walk` prints; `path` are the cells that are read, each
+ * `{ row, cell }`; `frame` is the frame found, or null.
  */
 export function translate(process, address) {
-  const row = address >>> 22, cell = (address >>> 12) & 1023;
+  const row = address >>> 22,
+    cell = (address >>> 12) & 1023;
   const entry = process.directory[row];
   const path = [{ row: WINDOW, cell: row }];
   const lines = [
-    `${hex(address)} = directory index ${hex(row, 3)}, table index ${hex(cell, 3)}, offset ${hex(address & 4095, 3)}`,
+    `${hex(address)} = directory index ${hex(row, 3)}, ` +
+      `table index ${hex(cell, 3)}, offset ${hex(address & 4095, 3)}`,
     `self map at slot ${hex(WINDOW, 3)}: tables from ${hex(UVPT)}, directory at ${hex(UVPD)}`,
     `1. directory entry at ${hex(UVPD + 4 * row)} is ${named(entry)}`,
   ];
   const end = (line, frame = null) => ({ row, cell, lines: [...lines, line], path, frame });
-  if (!(entry & P)) return end(`2. no table, so nothing is mapped from ${hex(row << 22)} on, 4 MiB`);
-  if (!(entry & U)) return end("2. the table is the kernel's: without U its window page cannot be read");
+  if (!(entry & P))
+    return end(`2. no table, so nothing is mapped from ${hex(row << 22)} on, 4 MiB`);
+  if (!(entry & U))
+    return end("2. the table is the kernel's: without U its window page cannot be read");
   if (entry & LARGE) return end("2. a 4 MiB page: there is no table");
   if (row !== WINDOW && (entry & VIEW || !showsTable(row, entry))) {
     return end("2. a view: the entries below are those of another directory");
@@ -50,5 +67,8 @@ export function translate(process, address) {
   if (!(leaf & P)) return end("3. nothing is mapped there");
   const frame = leaf >>> 12;
   const physical = frame * 4096 + (address & 4095);
-  return end(`3. frame ${hex(frame, 5)}, so the byte is at physical address ${hex(physical)}`, frame);
+  return end(
+    `3. frame ${hex(frame, 5)}, so the byte is at physical address ${hex(physical)}`,
+    frame,
+  );
 }

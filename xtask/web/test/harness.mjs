@@ -2,7 +2,8 @@
 
 import { readFileSync } from "node:fs";
 
-const { VITRINE_URL, VITRINE_PLAYWRIGHT, VITRINE_AXE, VITRINE_BROWSER, VITRINE_SHOTS } = process.env;
+const { VITRINE_URL, VITRINE_PLAYWRIGHT, VITRINE_AXE, VITRINE_BROWSER, VITRINE_SHOTS } =
+  process.env;
 const { chromium } = await import(`${VITRINE_PLAYWRIGHT}/index.mjs`);
 
 export const url = VITRINE_URL;
@@ -11,13 +12,19 @@ export const url = VITRINE_URL;
 export const axeSource = () => readFileSync(`${VITRINE_AXE}/axe.min.js`, "utf8");
 
 const SWITCHES = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
 ];
 /** Long enough for a machine on which four other things run. */
 const PATIENCE = 60_000;
 
-export const launch = () => chromium.launch({ executablePath: VITRINE_BROWSER, headless: true, args: SWITCHES });
+export const launch = () =>
+  chromium.launch({ executablePath: VITRINE_BROWSER, headless: true, args: SWITCHES });
 
 /** An empty page of a browser context of its own. What goes wrong in it is in `page.wrongs`. */
 export async function emptyPage(browser, options = {}) {
@@ -26,7 +33,9 @@ export async function emptyPage(browser, options = {}) {
   page.setDefaultTimeout(PATIENCE);
   page.wrongs = [];
   page.on("pageerror", (error) => page.wrongs.push(String(error)));
-  page.on("console", (message) => { if (message.type() === "error") page.wrongs.push(message.text()); });
+  page.on("console", (message) => {
+    if (message.type() === "error") page.wrongs.push(message.text());
+  });
   return page;
 }
 

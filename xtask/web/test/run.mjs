@@ -1,4 +1,5 @@
-// Runs the browser tests whose names contain the first argument, two at a time, and prints a line for each.
+// Runs the browser tests whose names contain the first argument, two at a time, and prints a line
+// for each.
 
 import { launch } from "./harness.mjs";
 import { tests } from "./tests.mjs";

@@ -1,4 +1,4 @@
-//! What a pager answers to a fault.
+//! A pager's answer to a fault.
 
 use super::places::{Page, Place, Reply, Word1};
 use super::{Arguments, RawCall};
@@ -6,7 +6,7 @@ use crate::address::UserPage;
 use crate::entry::Permissions;
 use crate::error::Error;
 
-/// What a pager answers to a client's fault, or to a client's call that needs frames.
+/// A pager's answer to a client's fault, or to a client's call that needs frames.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FaultReply {
     /// Resume; the mappings have been made by calls.

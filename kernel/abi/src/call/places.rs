@@ -1,4 +1,5 @@
-//! Where the arguments of a call travel, and the macro that reads the table of the calls.
+//! The registers in which the arguments of a call travel, and the macro that reads the table of the
+//! calls.
 //!
 //! A [`Place`] is a register, or a few of them, together with the check that an argument gets
 //! there. One type may travel in several places, and one place carries several types.

@@ -219,7 +219,7 @@ calls! {
     RegistersRead = 45 "registers_read" {
         /// A child.
         process at Process: Target,
-        /// Where in the caller's space; a multiple of 4.
+        /// An address in the caller's space; a multiple of 4.
         address at Word0: u32,
     };
     /// Sets a child's registers from 40 bytes at `address`; selectors and system flags are the
@@ -228,7 +228,7 @@ calls! {
     RegistersWrite = 46 "registers_write" {
         /// A child.
         process at Process: Target,
-        /// Where in the caller's space; a multiple of 4.
+        /// An address in the caller's space; a multiple of 4.
         address at Word0: u32,
     };
     /// Copies the last events of a child ([`crate::trace::Event`], 16 bytes each), at most `count`,
@@ -238,7 +238,7 @@ calls! {
     EventsRead = 85 "events_read" {
         /// A child.
         process at Process: Target,
-        /// Where in the caller's space; a multiple of 4.
+        /// An address in the caller's space; a multiple of 4.
         address at Word0: u32,
         /// At most 256.
         count at EventCount: u32,
@@ -476,7 +476,7 @@ calls! {
     /// `NotPermitted` (the caller is no driver; a frame may be RAM, or is a device of the
     /// kernel's); `OutOfFrames` and `QuotaExceeded` (word 0 says how many were done).
     DeviceMap = 76 "device_map" {
-        /// Where in the caller's space.
+        /// Pages of the caller's.
         range at Range: PageRange,
         /// The first frame; its address goes into word 1.
         frame at DeviceFrames: Frame,
@@ -487,7 +487,7 @@ calls! {
     /// or there is no frame for a table), `QuotaExceeded`, `NotPermitted` (the caller is no
     /// driver). After an error a page table that the call has made may stay.
     DmaAllocate = 77 "dma_allocate" {
-        /// Where in the caller's space; at most 64 pages.
+        /// At most 64 pages of the caller's.
         range at ShortRange: PageRange,
     };
     /// Unmaps pages of `DmaAllocate` and gives their frames back to the pool. The caller sees to it

@@ -1,4 +1,4 @@
-//! What travels comes back, and what is malformed is refused.
+//! Calls are the same after encoding and decoding, and malformed arguments are refused.
 
 use super::*;
 use crate::error::Error;

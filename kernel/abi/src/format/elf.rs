@@ -1,7 +1,7 @@
-//! What a program file asks to have in memory: a checked reading of its ELF headers.
+//! The memory of a program, read from the ELF headers of its file, with every number checked.
 //!
 //! The kernel (for `init`), `spawn` and the pager all load programs, and all of them start here.
-//! Only the first bytes of the file are read, and the file is believed in nothing: each number is
+//! Only the first bytes of the file are read, and no number in them is believed: each is
 //! checked against the file's length and the memory map, so that the numbers of an [`Image`] can be
 //! added and compared without another check.
 //!
@@ -11,7 +11,7 @@
 use core::fmt;
 
 use xmas_elf::ElfFile;
-use xmas_elf::header::{Class, Data, Machine, Type as FileType};
+use xmas_elf::header::{Class, Data, Machine, Type as FileType, Version};
 use xmas_elf::program::{ProgramHeader, Type as SegmentType};
 
 use crate::address::Page;
@@ -30,7 +30,7 @@ pub const BOOT_ARCHIVE_LIMIT: u32 = 0x1000_0000;
 /// End of the 256 MiB from [`BOOT_ARCHIVE`] on that are left for the boot archive.
 pub const BOOT_ARCHIVE_END: u32 = BOOT_ARCHIVE + BOOT_ARCHIVE_LIMIT;
 
-/// What is required of a program, and what it gets.
+/// The rules for a program, and the memory that it gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rules {
     /// Vitrine's own: it leaves room for a stack that grows and for the boot archive, and only what
@@ -101,18 +101,18 @@ impl Segment {
 /// Bytes of the file that belong into a page. What no piece covers is zero.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Piece {
-    /// Where in the page: below 4,096, also after adding `length - 1`.
+    /// Offset in the page: below 4,096, also after adding `length - 1`.
     pub page_offset: u32,
-    /// Where in the file.
+    /// Offset in the file.
     pub file_offset: u32,
-    /// How many bytes: 1 to 4,096.
+    /// Bytes: 1 to 4,096.
     pub length: u32,
 }
 
 /// Why a file is no program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ImageError {
-    /// It is no ELF file, or ends within its header.
+    /// It is no ELF file of version 1, or ends within its header.
     NotElf,
     /// It is an ELF file, but not for 32-bit little-endian x86.
     WrongMachine,
@@ -217,7 +217,7 @@ impl Image {
         Ok(Self { entry, ..image })
     }
 
-    /// Where the program begins to run: inside a segment.
+    /// The address at which the program begins to run: inside a segment.
     #[must_use]
     pub const fn entry(&self) -> u32 {
         self.entry
@@ -240,7 +240,7 @@ impl Image {
         })
     }
 
-    /// What the program may do with a page, or `None` if the page is not part of it.
+    /// The permissions of a page, or `None` if the page is not part of the program.
     #[must_use]
     pub fn permissions(&self, page: Page) -> Option<Permissions> {
         let mut covering = self.segments().iter().filter(|segment| segment.covers(page)).peekable();
@@ -249,7 +249,8 @@ impl Image {
         Some(if writable { Permissions::WRITE } else { Permissions::empty() })
     }
 
-    /// What the file has for a page; none for a page that is all zeros or not part of the program.
+    /// The pieces of a page that the file has; none for a page that is all zeros or not part of the
+    /// program.
     pub fn pieces(&self, page: Page) -> impl Iterator<Item = Piece> {
         self.segments().iter().filter_map(move |segment| segment.piece(page))
     }
@@ -271,6 +272,9 @@ struct Aligned([u8; HEADER_LIMIT]);
 
 fn check_kind(elf: &ElfFile<'_>) -> Result<(), ImageError> {
     let (ident, header) = (elf.header.pt1, elf.header.pt2);
+    if ident.version() != Version::Current || header.version() != 1 {
+        return Err(ImageError::NotElf);
+    }
     let x86 = ident.class() == Class::ThirtyTwo
         && ident.data() == Data::LittleEndian
         && header.machine().as_machine() == Machine::X86;
@@ -452,9 +456,11 @@ mod tests {
             (4, 2, ImageError::NotElf), // a 64-bit header is longer than this file's first 84 bytes say
             (4, 0, ImageError::NotElf),
             (5, 2, ImageError::WrongMachine),
+            (6, 3, ImageError::NotElf),
             (16, 1, ImageError::NotExecutable),
             (16, 3, ImageError::NotExecutable),
             (18, 62, ImageError::WrongMachine),
+            (20, 2, ImageError::NotElf),
             (24, 0x1F, ImageError::BadEntry),
             (27, 0xFF, ImageError::BadEntry),
             (28, 0, ImageError::BadHeaders),

@@ -51,7 +51,7 @@ impl core::error::Error for ArchiveError {}
 pub struct Header;
 
 impl Header {
-    /// Where a header has the words that [`Header::size`] takes: its magic, and its size.
+    /// The offsets of the words of a header that [`Header::size`] takes: its magic, and its size.
     pub const WORDS: [u32; 5] =
         [256, 260, SIZE.start as u32, SIZE.start as u32 + 4, SIZE.start as u32 + 8];
 

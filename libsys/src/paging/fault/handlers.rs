@@ -40,7 +40,7 @@ impl<'a> Fault<'a> {
         UserPage::containing(self.record.address)
     }
 
-    /// How it was touched.
+    /// The kind of access.
     #[must_use]
     pub const fn access(&self) -> Access {
         Access::from_bits_truncate(self.record.access)
@@ -69,7 +69,7 @@ impl<'a> Fault<'a> {
     }
 }
 
-/// What a handler did about a fault.
+/// A handler's answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Handled {
     /// The fault is handled: the process continues.

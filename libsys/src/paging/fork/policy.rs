@@ -1,8 +1,8 @@
-//! What fork does with a page: the decision, from the page's entry alone.
+//! The policy of fork for a page, decided from the page's entry alone.
 
 use abi::{Entry, EntryFlags, Page, Permissions};
 
-/// What a child gets for a present page of its parent.
+/// The mapping that a child gets for a present page of its parent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Policy {
     /// The same frame with the same rights.

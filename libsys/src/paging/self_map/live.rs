@@ -103,7 +103,7 @@ pub const fn window() -> Window<Live<Own>> {
     Window::new(Slot::WINDOW, Live(Own(())))
 }
 
-/// What a view shows; it is read only while there is one.
+/// The tables that a view shows. They are read only while the view is attached.
 pub(crate) const fn viewed(view: ViewSlot) -> Window<Live<ViewSlot>> {
     Window::of_view(view, Live(view))
 }

@@ -60,7 +60,7 @@ impl Disk {
         ask(server, Request::Admit { process, first, pages }, None).map(drop)
     }
 
-    /// How large it is.
+    /// The size of the disk.
     #[must_use]
     pub const fn geometry(&self) -> Geometry {
         self.geometry

@@ -43,10 +43,10 @@ pub struct Transfer {
 }
 
 impl Transfer {
-    /// Does it lie on a disk of so many sectors, and in an area?
+    /// Checks that the transfer lies on a disk of `sectors` sectors, and in an area.
     ///
     /// # Errors
-    /// `BadRange`: not so, or it is empty.
+    /// `BadRange`: it does not, or is empty.
     pub fn check(self, sectors: u64) -> Result<(), DiskError> {
         let end = self.sector.checked_add(u64::from(self.pages) * u64::from(PAGE_SECTORS));
         let on_disk = end.is_some_and(|end| end <= sectors);

@@ -1,7 +1,6 @@
 //! How the requests of the disk's clients are answered.
 
 use disk::{Clients, layout};
-use libsys::abi::process_info::Status;
 use libsys::paging::fixed_pages::{INBOX, empty_inbox};
 use libsys::process::info;
 use libsys::service::disk::protocol::{
@@ -113,7 +112,7 @@ impl Server {
 }
 
 fn has_ended(id: ProcessId) -> bool {
-    info::process(id).is_none_or(|info| info.status == Status::Dying as u32)
+    !info::is_alive(id)
 }
 
 /// Maps the page that came with the message as a slot of a client's area.

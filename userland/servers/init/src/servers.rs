@@ -11,7 +11,6 @@
 use alloc::vec::Vec;
 use core::mem::take;
 
-use libsys::abi::process_info::Status;
 use libsys::process::info;
 use libsys::process::{Command, SpawnError};
 use libsys::service::message::{Event, next_event};
@@ -134,7 +133,8 @@ impl Servers {
                 } else if self.disk.is_none() {
                     Err(NotFound::Ended)
                 } else {
-                    let Some(driver) = self.driver().filter(|driver| is_alive(*driver)) else {
+                    let Some(driver) = self.driver().filter(|driver| info::is_alive(*driver))
+                    else {
                         return self.waiting.push(sender);
                     };
                     Ok(driver)
@@ -152,9 +152,4 @@ impl Servers {
             self.answer(sender, Name::DISK.question());
         }
     }
-}
-
-/// Whether a process has not ended. Its parent may not have received its end yet.
-fn is_alive(id: ProcessId) -> bool {
-    info::process(id).is_some_and(|info| info.status != Status::Dying as u32)
 }

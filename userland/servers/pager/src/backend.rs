@@ -188,7 +188,7 @@ impl Backend for MachineBackend<'_> {
     }
 
     fn is_alive(&self, client: ProcessId) -> bool {
-        info::process(client).is_some_and(|info| info.status != Status::Dying as u32)
+        info::is_alive(client)
     }
 
     fn has_started(&self, client: ProcessId) -> bool {

@@ -108,3 +108,54 @@ fn image_regions(image: &Image) -> impl Iterator<Item = Result<Region, RegionErr
 fn is_writable(image: &Image, page: Page) -> bool {
     image.permissions(page).is_some_and(|rights| rights.contains(Permissions::WRITE))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A program of one segment: 0x1200 bytes of the file at 0x80_0100, then zeros up to 0x80_2100.
+    fn program() -> Program<File> {
+        let mut file = vec![0xEE_u8; 0x3000];
+        file[..0x100].fill(0);
+        file[..7].copy_from_slice(b"\x7fELF\x01\x01\x01");
+        for (at, half) in [(16, 2_u16), (18, 3), (40, 52), (42, 32), (44, 1), (46, 40)] {
+            file[at..at + 2].copy_from_slice(&half.to_le_bytes());
+        }
+        let segment = [1, 0x1100, 0x80_0100, 0, 0x1200, 0x2000, 6, 0x1000];
+        let words = [(20, 1_u32), (24, 0x80_0100), (28, 52)];
+        let segment = (52..).step_by(4).zip(segment);
+        for (at, word) in words.into_iter().chain(segment) {
+            file[at..at + 4].copy_from_slice(&word.to_le_bytes());
+        }
+        let file: &'static [u8] = file.leak();
+        let image = Image::plan(&file[..0x1000], file.len() as u32).unwrap();
+        Program::new("test", image, File(file)).unwrap()
+    }
+
+    #[test]
+    fn a_page_has_the_files_bytes_and_zeros_around_them() {
+        let (program, mut bytes) = (program(), [0xAA; 4096]);
+        for (address, from_file) in
+            [(0x80_0000, 0x100..0x1000), (0x80_1000, 0..0x300), (0x80_2000, 0..0)]
+        {
+            program.fill(Page::containing(address), &mut bytes);
+            for (offset, byte) in bytes.iter().enumerate() {
+                let expected = if from_file.contains(&offset) { 0xEE } else { 0 };
+                assert_eq!(*byte, expected, "{address:#x} + {offset:#x}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_matches_until_one_byte_differs() {
+        let (program, page) = (program(), Page::containing(0x80_1000));
+        for change in [None, Some(0), Some(0x2FF), Some(0x300), Some(0xFFF)] {
+            let mut bytes = [0; 4096];
+            program.fill(page, &mut bytes);
+            if let Some(offset) = change {
+                bytes[offset] ^= 1;
+            }
+            assert_eq!(program.matches(page, &mut bytes), change.is_none(), "{change:?}");
+        }
+    }
+}

@@ -15,7 +15,6 @@ use libsys::abi::call::FaultReply;
 use libsys::abi::fault::Access;
 use libsys::abi::format::elf::{HEADER_LIMIT, Image};
 use libsys::abi::layout::USER_TOP;
-use libsys::abi::process_info::Status;
 use libsys::paging::fixed_pages::{empty_inbox, read_inbox};
 use libsys::paging::regions::{Decision, Refusal};
 use libsys::paging::self_map::live::window;
@@ -272,7 +271,7 @@ impl Server {
 
     fn client_report(&mut self, client: ProcessId) -> Option<(Pages, Faults)> {
         let (swap, mut backend) = self.parts();
-        let swap::Report { resident, swapped, compressed, elsewhere, .. } =
+        let swap::Report { resident, swapped, compressed, unstored, .. } =
             swap.report(&mut backend, client)?;
         let account = swap.account(client)?;
         let faults = Faults {
@@ -280,7 +279,7 @@ impl Server {
             pages_out: account.faults_out,
             limit: account.limit,
         };
-        Some((Pages { resident, swapped, compressed, elsewhere }, faults))
+        Some((Pages { resident, swapped, compressed, unstored }, faults))
     }
 
     fn space(&self) -> Space {
@@ -300,7 +299,7 @@ impl Server {
         let own =
             window.runs(Page::containing(0), Page::containing(USER_TOP), u32::MAX, |_, _| Some(()));
         Statistics {
-            clients: self.clients.ids().filter(|id| is_alive(*id)).count() as u32,
+            clients: self.clients.ids().filter(|id| info::is_alive(*id)).count() as u32,
             zeroed: self.zeroed,
             loaded: self.loaded,
             own_pages: own.map(|run| run.pages).sum(),
@@ -332,8 +331,4 @@ fn report(client: ProcessId, page: UserPage, why: impl core::fmt::Display) -> Re
 
 fn parent_of(process: ProcessId) -> Option<u32> {
     info::process(process).map(|info| info.parent)
-}
-
-fn is_alive(id: ProcessId) -> bool {
-    info::process(id).is_some_and(|info| info.status != Status::Dying as u32)
 }

@@ -177,15 +177,8 @@ const fn size(length: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pool::Plenty;
     use proptest::prelude::*;
-
-    struct Plenty;
-
-    impl Memory for Plenty {
-        fn take(&mut self, _: usize, _: usize) -> bool {
-            true
-        }
-    }
 
     fn blob(item: u32, length: usize) -> Vec<u8> {
         (0..length).map(|index| (item as usize * 31 + index) as u8).collect()

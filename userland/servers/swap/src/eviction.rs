@@ -21,8 +21,8 @@
 //!
 //! After a fork, several clients map a frame without W. Such a frame goes as a whole or not at all:
 //! it is taken from all of them and stored once. A frame that can be written through one of several
-//! mappings stays, because its contents could change after they were read. A frame that somebody
-//! else maps stays too, because taking it would free nothing.
+//! mappings stays, because its contents could change after they were read. A frame that another
+//! process maps stays too, because taking it would free nothing.
 //!
 //! # When a page need not be stored
 //!
@@ -205,9 +205,7 @@ impl Swap {
     /// Decides which of the taken pages go as they are, are given back, or have to be stored.
     fn decide<B: Backend>(&mut self, backend: &mut B, pages: &mut TakenPages) {
         for index in 0..pages.count() {
-            let Some((_, taken)) = pages.iter().find(|(other, _)| *other == index) else {
-                continue;
-            };
+            let Some(taken) = pages.get(index) else { continue };
             let mappings = pages.sharers(taken).count();
             let writable = pages.sharers(taken).any(|(_, sharer)| sharer.leaf.is_writable());
             // The leaves may have changed between the clock's look and the taking.

@@ -71,8 +71,8 @@ impl Swap {
                     Err(error) => self.relieve(backend, parent, error)?,
                 }
             }
-            // `relieve` may have evicted pages, for the child as well. This page was paged out
-            // before, so the child has no record of it, except if its parent's record is new.
+            // An eviction in `relieve` records its pages for the child as well, and then this loop
+            // comes to them.
             if self.records.get(child, page) == PageRecord::Unknown {
                 self.store.retain(contents);
                 self.records.set(child, page, record);

@@ -146,14 +146,7 @@ impl Items {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Plenty;
-
-    impl Memory for Plenty {
-        fn take(&mut self, _: usize, _: usize) -> bool {
-            true
-        }
-    }
+    use crate::pool::Plenty;
 
     #[test]
     fn an_item_lasts_as_long_as_its_last_reference() {

@@ -3,7 +3,7 @@
 //! 1. A fault on a page with a record [`PageRecord::PagedOut`] whose leaf still has the pager's
 //!    mark is served from the store: the bytes are read, copied to the scratch page, and the
 //!    scratch page is moved into the client.
-//! 2. If the read was no write access and the contents are on the disk, the contents stay stored
+//! 2. If the access was not a write and the contents are on the disk, the contents stay stored
 //!    and the record becomes [`PageRecord::Copied`]: if nobody writes the page, it can go again
 //!    without a write to the disk (see [`crate::eviction`]).
 //! 3. A fault on a page without such a record is not the store's: it may be possible by now, or a

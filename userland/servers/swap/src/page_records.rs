@@ -182,15 +182,8 @@ impl PageRecords {
 mod tests {
     use super::*;
     use crate::page::{Contents, Rights};
+    use crate::pool::Plenty;
     use libsys::Permissions;
-
-    struct Plenty;
-
-    impl Memory for Plenty {
-        fn take(&mut self, _: usize, _: usize) -> bool {
-            true
-        }
-    }
 
     const ZEROS: PageRecord = PageRecord::PagedOut {
         contents: Contents::Zeros,

@@ -74,6 +74,17 @@ impl<T: Clone> Pool<T> {
     }
 }
 
+/// A source of memory that never runs out, for the tests of this crate.
+#[cfg(test)]
+pub(crate) struct Plenty;
+
+#[cfg(test)]
+impl Memory for Plenty {
+    fn take(&mut self, _: usize, _: usize) -> bool {
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,7 +19,7 @@ pub struct Report {
     /// Pages that are compressed in memory.
     pub compressed: u32,
     /// Pages that are paged out and take no room: zeros, and pages of the program's file.
-    pub elsewhere: u32,
+    pub unstored: u32,
 }
 
 impl Swap {
@@ -43,7 +43,7 @@ impl Swap {
                         report.swapped += 1;
                     }
                 }
-                PageRecord::PagedOut { .. } => report.elsewhere += 1,
+                PageRecord::PagedOut { .. } => report.unstored += 1,
                 PageRecord::Unknown | PageRecord::Copied { .. } => {}
             }
         }

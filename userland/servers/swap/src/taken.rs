@@ -53,6 +53,10 @@ impl TakenPages {
         self.count += 1;
     }
 
+    pub const fn get(&self, index: usize) -> Option<TakenPage> {
+        self.pages[index]
+    }
+
     /// The taken pages with their indices.
     pub fn iter(&self) -> impl Iterator<Item = (usize, TakenPage)> + '_ {
         self.pages.iter().enumerate().filter_map(|(index, page)| Some((index, (*page)?)))

@@ -101,19 +101,7 @@ impl Action {
 
     /// A call. Most of its arguments make sense.
     fn call(random: &mut Random, names: &Names) -> (Way, Registers) {
-        let call = loop {
-            let chosen = match random.below(16) {
-                0 | 1 => random.below(16),
-                2 if random.once_in(4) => random.below(256),
-                3..=8 => random.pick(&MEMORY),
-                _ => FIRST + random.below(NATIVE),
-            };
-            let rare = (BLOCKING.contains(&chosen) && !random.once_in(3))
-                || (ENDING.contains(&chosen) && !random.once_in(24));
-            if !rare {
-                break chosen;
-            }
-        };
+        let call = Self::call_number(random);
         let mut registers = Registers {
             eax: call,
             edx: names.pick_for(call, random),
@@ -157,6 +145,30 @@ impl Action {
             (registers.ebx, registers.ecx, registers.esi) = (0xF000_0000 | registers.ebx, 0, 0);
             registers.edx = if random.once_in(2) { 0xEF80_0000 } else { registers.edx };
         }
+        let way = Self::gate(random, &mut registers);
+        (way, registers)
+    }
+
+    /// The number of a call. Calls that block or end the actor are rare.
+    fn call_number(random: &mut Random) -> u32 {
+        loop {
+            let chosen = match random.below(16) {
+                0 | 1 => random.below(16),
+                2 if random.once_in(4) => random.below(256),
+                3..=8 => random.pick(&MEMORY),
+                _ => FIRST + random.below(NATIVE),
+            };
+            let rare = (BLOCKING.contains(&chosen) && !random.once_in(3))
+                || (ENDING.contains(&chosen) && !random.once_in(24));
+            if !rare {
+                break chosen;
+            }
+        }
+    }
+
+    /// The way by which a call is made, with registers that suit it. The flags and the stack pointer
+    /// are odd now and then.
+    fn gate(random: &mut Random, registers: &mut Registers) -> Way {
         let way = match random.below(40) {
             0..=31 => Way::Interrupt(0x30),
             32..=38 => Way::Sysenter,
@@ -174,7 +186,7 @@ impl Action {
         if random.once_in(24) {
             registers.esp = address(random);
         }
-        (way, registers)
+        way
     }
 
     /// A trap that is no call.

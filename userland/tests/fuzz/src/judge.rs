@@ -4,14 +4,12 @@ use core::fmt;
 use core::sync::atomic::Ordering;
 
 use libsys::abi::layout::PAGE_SIZE;
-use libsys::abi::process_info::Status;
-use libsys::paging::fork::{Fork, fork};
+use libsys::paging::fork::{Fork, fork, unshare};
 use libsys::process::info;
 use libsys::process::{end_all_children, wait};
 use libsys::{
     Error, Permissions, ProcessId, Target, UserPage, clock, destroy, driver_allow, page_allocate,
-    page_copy, println, process_start, process_stop, set_fault_timeout, set_pager, set_quota,
-    window, yield_now,
+    println, process_start, process_stop, set_fault_timeout, set_pager, set_quota, yield_now,
 };
 
 use crate::census::{Census, Ids, free_lines, free_pool_frames, is_driver};
@@ -235,7 +233,9 @@ impl Judge {
         if self.drivers.is_some() && random.once_in(2) {
             driver_allow(root, true).map_err(supervisor("driver_allow"))?;
         }
-        copy_own_pages();
+        // The family may use up all frames, and the supervisor must not need one meanwhile. If there is
+        // none now, its next write reports that.
+        let _ = unshare();
         process_start(root).map_err(supervisor("start"))?;
         Ok(root)
     }
@@ -332,27 +332,12 @@ impl Extremes {
     }
 }
 
-/// Makes every page private that the fork has made copy-on-write, while there are frames: the
-/// family may use up all of them, and the supervisor must not need one meanwhile.
-fn copy_own_pages() {
-    for (page, entry) in window().present_user() {
-        let marks = entry.permissions();
-        if marks.contains(Permissions::COPY_ON_WRITE)
-            && !entry.is_writable()
-            && let Ok(page) = UserPage::new(page.address())
-        {
-            // If there is no frame, the next write reports it.
-            let _ = page_copy(Target::Caller, page, marks.difference(Permissions::COPY_ON_WRITE));
-        }
-    }
-}
-
 /// Waits until the family's first process has ended and no other one runs, or until its time is
 /// over.
 fn watch(root: ProcessId) {
     let end = clock() + PATIENCE;
     for _ in 0..TURNS {
-        let ended = info::process(root).is_none_or(|info| info.status == Status::Dying as u32);
+        let ended = !info::is_alive(root);
         if ended || clock() >= end {
             return;
         }

@@ -15,7 +15,6 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use libsys::abi::call::PageTransfer;
 use libsys::abi::fault::Access;
 use libsys::abi::layout::PAGE_SIZE;
-use libsys::abi::process_info::Status;
 use libsys::paging::fault;
 use libsys::paging::fork::{Fork, fork};
 use libsys::process::info;
@@ -122,11 +121,9 @@ impl Servers {
 
     /// The server that has ended, if one has.
     fn ended(&self) -> Option<&'static str> {
-        let lives =
-            |server| info::process(server).is_some_and(|info| info.status != Status::Dying as u32);
         let mut servers = self.all().into_iter();
         servers
-            .find(|(_, server)| server.is_some_and(|server| !lives(server)))
+            .find(|(_, server)| server.is_some_and(|server| !info::is_alive(server)))
             .map(|(name, _)| name)
     }
 }
@@ -229,7 +226,7 @@ fn ask_all(options: &Options, batch: u32, servers: &Servers) -> Result<u64, Find
     for (asker, child) in (0..).zip(askers) {
         let Some(child) = child else { continue };
         let request = || roster_of_supervisor(asker).load(Ordering::Relaxed);
-        while info::process(child).is_some_and(|info| info.status != Status::Dying as u32) {
+        while info::is_alive(child) {
             if clock() >= end {
                 return Err(Finding::Waits { asker, request: request() });
             }
@@ -375,19 +372,7 @@ fn register_child(random: &mut Random, servers: &Servers) -> bool {
             0 => {
                 let _ = call::clone(child);
             }
-            1 | 2 => {
-                let name = random.pick(&NAMES);
-                for (offset, byte) in (0..).zip(name.iter().chain([&0])) {
-                    store(PARCEL + offset, *byte);
-                }
-                if random.once_in(4) {
-                    // No zero byte ends the name.
-                    for offset in 0..PAGE_SIZE / 64 {
-                        store(PARCEL + offset, b'x');
-                    }
-                }
-                let _ = call::message_call(pager, [1, child.bits(), 0, 0], transfer(random));
-            }
+            1 | 2 => register(random, pager, child),
             3 => {
                 let _ = call::message_call(pager, [3, child.bits(), number(random), 0], None);
             }
@@ -414,6 +399,21 @@ fn register_child(random: &mut Random, servers: &Servers) -> bool {
         let _ = wait(Some(child));
     }
     true
+}
+
+/// Registers a child at the pager under a name that may be wrong.
+fn register(random: &mut Random, pager: ProcessId, child: ProcessId) {
+    let name = random.pick(&NAMES);
+    for (offset, byte) in (0..).zip(name.iter().chain([&0])) {
+        store(PARCEL + offset, *byte);
+    }
+    if random.once_in(4) {
+        // No zero byte ends the name.
+        for offset in 0..PAGE_SIZE / 64 {
+            store(PARCEL + offset, b'x');
+        }
+    }
+    let _ = call::message_call(pager, [1, child.bits(), 0, 0], transfer(random));
 }
 
 /// A child stores at an address: its fault goes to the pager, and a refusal ends the child alone.

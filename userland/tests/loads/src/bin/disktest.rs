@@ -21,7 +21,6 @@
 
 extern crate alloc;
 
-use alloc::boxed::Box;
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
 use core::fmt;
@@ -34,6 +33,7 @@ use libsys::call::{exit, wait};
 use libsys::device::pci::Function;
 use libsys::device::pci::live::Configuration;
 use libsys::device::ports;
+use libsys::paging::checked::range_allocate;
 use libsys::paging::fork::{Fork, fork};
 use libsys::process::info;
 use libsys::process::{Command, Finished, SpawnError, attend};
@@ -59,9 +59,55 @@ const POOL: u32 = 64;
 /// Where the DMA frames are mapped.
 const DMA_ADDRESS: u32 = 0x3000_0000;
 
-/// The transfer area.
-#[repr(align(4096))]
-struct Area([[u32; WORDS]; SLOTS as usize]);
+/// `0x3100_0000  PDE 0x0C4`: the transfer area.
+const AREA: u32 = 0x3100_0000;
+
+/// The transfer area: pages that the driver maps as well. The driver writes them at any time, so
+/// their words are loaded and stored one by one, and never lent as a slice.
+struct Area(());
+
+impl Area {
+    /// Maps fresh pages, in place of those of an earlier area.
+    fn new() -> Result<Self, Failure> {
+        let range = PageRange::new(Self::page(0), SLOTS)?;
+        range_allocate(Target::Caller, range, Permissions::WRITE)
+            .map_err(|partial| Failure::Call(partial.error))?;
+        Ok(Self(()))
+    }
+
+    /// The page of a slot.
+    const fn page(slot: u32) -> UserPage {
+        assert!(slot < SLOTS, "an area has 16 slots");
+        UserPage::known(AREA + slot * PAGE_SIZE)
+    }
+
+    /// The address of a word.
+    fn word(slot: u32, word: usize) -> *mut u32 {
+        assert!(word < WORDS, "a page has 1,024 words");
+        core::ptr::with_exposed_provenance_mut(Self::page(slot).address() as usize + 4 * word)
+    }
+
+    /// Gives each word of a slot the value for its index.
+    #[allow(unsafe_code)]
+    fn fill(&mut self, slot: u32, value: impl Fn(usize) -> u32) {
+        for index in 0..WORDS {
+            // SAFETY: `new` has mapped the page, writable and for good, where no Rust object lies.
+            unsafe { Self::word(slot, index).write_volatile(value(index)) };
+        }
+    }
+
+    /// A slot's words.
+    #[allow(unsafe_code)]
+    fn words(&self, slot: u32) -> impl Iterator<Item = u32> {
+        // SAFETY: `new` has mapped the page for good.
+        (0..WORDS).map(move |index| unsafe { Self::word(slot, index).read_volatile() })
+    }
+
+    /// Whether each word of a slot is `value`.
+    fn is_all(&self, slot: u32, value: u32) -> bool {
+        self.words(slot).all(|word| word == value)
+    }
+}
 
 enum Failure {
     Usage,
@@ -128,7 +174,7 @@ fn main() -> Result<(), Failure> {
 
 struct Test {
     disk: Disk,
-    area: Box<Area>,
+    area: Area,
     seed: u32,
 }
 
@@ -136,12 +182,10 @@ impl Test {
     /// Opens the disk and gives it an area of 16 pages.
     fn new(disk: Result<Disk, DiskError>, seed: u32) -> Result<Self, Failure> {
         let disk = disk.map_err(|error| Failure::Disk("open", error))?;
-        let mut area = Box::new(Area([[0; WORDS]; SLOTS as usize]));
-        for (slot, page) in (0..).zip(&mut area.0) {
-            // Written first, so that the page is present.
-            page.fill(1);
-            let page = UserPage::new(page.as_mut_ptr().expose_provenance() as u32)?;
-            disk.share(slot, page, Permissions::WRITE)
+        let mut area = Area::new()?;
+        for slot in 0..SLOTS {
+            area.fill(slot, |_| 1);
+            disk.share(slot, Area::page(slot), Permissions::WRITE)
                 .map_err(|error| Failure::Disk("share", error))?;
         }
         Ok(Self { disk, area, seed })
@@ -151,10 +195,8 @@ impl Test {
         let sectors = self.disk.geometry().sectors;
         for run in 0..RUNS {
             let first = first_page(run, sectors);
-            for (slot, page) in (first..).zip(&mut self.area.0) {
-                for (word, value) in page.iter_mut().enumerate() {
-                    *value = pattern(self.seed, slot, word);
-                }
+            for (slot, page) in (0..SLOTS).zip(first..) {
+                self.area.fill(slot, |word| pattern(self.seed, page, word));
             }
             self.disk
                 .write(transfer(first, 0, SLOTS))
@@ -171,17 +213,17 @@ impl Test {
         let failed = |error| Failure::Disk("read", error);
         for run in (0..RUNS).rev() {
             let first = first_page(run, sectors);
-            self.area.0.iter_mut().for_each(|page| page.fill(0));
+            (0..SLOTS).for_each(|slot| self.area.fill(slot, |_| 0));
             if run % 3 == 0 {
                 for slot in (0..SLOTS).rev() {
                     let from = first + u64::from(SLOTS - 1 - slot);
                     self.disk.read(transfer(from, slot, 1)).map_err(failed)?;
-                    self.check(slot as usize, from)?;
+                    self.check(slot, from)?;
                 }
                 continue;
             }
             self.disk.read(transfer(first, 0, SLOTS)).map_err(failed)?;
-            for (slot, page) in (first..first + u64::from(SLOTS)).enumerate() {
+            for (slot, page) in (0..SLOTS).zip(first..) {
                 self.check(slot, page)?;
             }
         }
@@ -192,9 +234,7 @@ impl Test {
     /// Writes the first [`RANGE`] pages, one by one.
     fn write_range(&mut self) -> Result<(), Failure> {
         for page in 0..u64::from(RANGE) {
-            for (word, value) in self.area.0[0].iter_mut().enumerate() {
-                *value = pattern(self.seed, page, word);
-            }
+            self.area.fill(0, |word| pattern(self.seed, page, word));
             let written = self.disk.write(transfer(page, 0, 1));
             written.map_err(|error| Failure::Disk("write", error))?;
         }
@@ -204,7 +244,7 @@ impl Test {
     /// Checks what `write_range` wrote.
     fn check_range(&mut self) -> Result<(), Failure> {
         for page in 0..u64::from(RANGE) {
-            self.area.0[1].fill(0);
+            self.area.fill(1, |_| 0);
             let read = self.disk.read(transfer(page, 1, 1));
             read.map_err(|error| Failure::Disk("read", error))?;
             self.check(1, page)?;
@@ -212,8 +252,8 @@ impl Test {
         Ok(())
     }
 
-    fn check(&self, slot: usize, page: u64) -> Result<(), Failure> {
-        for (word, &found) in core::hint::black_box(&self.area).0[slot].iter().enumerate() {
+    fn check(&self, slot: u32, page: u64) -> Result<(), Failure> {
+        for (word, found) in self.area.words(slot).enumerate() {
             let expected = pattern(self.seed, page, word);
             if found != expected {
                 return Err(Failure::Wrong { page, word, found, expected });
@@ -253,23 +293,17 @@ fn the_disk() -> Result<ProcessId, Failure> {
 fn forks() -> Result<(), Failure> {
     let failed = |what| move |error| Failure::Disk(what, error);
     let mut test = Test::new(Disk::find(), 0)?;
-    test.area.0[0].fill(4242);
+    test.area.fill(0, |_| 4242);
     test.disk.write(transfer(1, 0, 1)).map_err(failed("write"))?;
-    test.area.0[0].fill(1);
+    test.area.fill(0, |_| 1);
     let Fork::Parent { child } = fork()? else { exit(0) };
-    test.area.0[0].fill(2);
+    test.area.fill(0, |_| 2);
     test.disk.read(transfer(1, 0, 1)).map_err(failed("read"))?;
-    expect(
-        "the parent has what was read",
-        core::hint::black_box(&test.area).0[0] == [4242; WORDS],
-    )?;
-    test.area.0[0].fill(5555);
+    expect("the parent has what was read", test.area.is_all(0, 4242))?;
+    test.area.fill(0, |_| 5555);
     test.disk.write(transfer(2, 0, 1)).map_err(failed("write"))?;
     test.disk.read(transfer(2, 1, 1)).map_err(failed("read"))?;
-    expect(
-        "the parent's bytes were written",
-        core::hint::black_box(&test.area).0[1] == [5555; WORDS],
-    )?;
+    expect("the parent's bytes were written", test.area.is_all(1, 5555))?;
     wait(Some(child))?;
     println!("disktest: a fork moved no slot");
     Ok(())
@@ -308,7 +342,7 @@ fn refuse() -> Result<(), Failure> {
         "a slot needs a page",
         asks(Request::Share { slot: 1 }.encode())? == Some(DiskError::NotShared),
     )?;
-    let page = UserPage::new(test.area.0[0].as_ptr().expose_provenance() as u32)?;
+    let page = Area::page(0);
     let share = |slot, permissions| test.disk.share(slot, page, permissions);
     expect("there are 16 slots", share(16, Permissions::WRITE) == Err(DiskError::BadRange))?;
     expect("a page may be shared read-only", share(3, Permissions::empty()) == Ok(()))?;
@@ -324,7 +358,7 @@ fn errors() -> Result<(), Failure> {
     let test = Test::new(Disk::find(), 0)?;
     let (read, write) = (transfer(1, 0, 1), transfer(2, 0, 1));
     expect("the read fails", test.disk.read(read) == Err(DiskError::DeviceError))?;
-    expect("the area is as it was", core::hint::black_box(&test.area).0[0] == [1; WORDS])?;
+    expect("the area is as it was", test.area.is_all(0, 1))?;
     expect("the write fails", test.disk.write(write) == Err(DiskError::DeviceError))?;
     println!("disktest: errors arrived");
     expect("the next read does not", test.disk.read(read) == Ok(()))?;

@@ -3,7 +3,7 @@
 //! view` views a child first: its own pages go all the same.
 #![no_std]
 #![no_main]
-#![deny(unsafe_code)]
+#![allow(unsafe_code)]
 
 extern crate alloc;
 
@@ -11,14 +11,13 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::hint::black_box;
 
-use libsys::call::Change;
+use libsys::call::{Change, page_map, page_move, page_protect, page_unmap};
 use libsys::paging::self_map::Step;
 use libsys::paging::view::View;
 use libsys::process::id;
 use libsys::service::pager::{Request, ask};
 use libsys::{
-    EntryFlags, Error, Page, Permissions, Target, UserPage, page_map, page_move, page_protect,
-    page_unmap, println, process_create, window,
+    EntryFlags, Error, Page, Permissions, Target, UserPage, println, process_create, window,
 };
 
 libsys::main!(main, arguments);
@@ -34,6 +33,10 @@ const SELF: Target = Target::Caller;
 const WRITE: Permissions = Permissions::WRITE;
 
 /// What is done to a page around the write.
+///
+/// The calls replace and share pages of a `Vec`. No reference to its words exists during a call, and
+/// each call leaves words at the same addresses. A page that shares a frame or has lost its contents
+/// is only read as numbers, and any bits are a number.
 type Way = fn(&mut Memory, u32) -> Result<(), Error>;
 
 const WAYS: [(&str, Way); 5] = [
@@ -43,25 +46,33 @@ const WAYS: [(&str, Way); 5] = [
     }),
     ("protected", |memory, value| {
         memory.write(PAGE, value);
-        page_protect(SELF, memory.at(PAGE)?, Change::NONE).map(drop)
+        // SAFETY: the permissions and the contents stay.
+        unsafe { page_protect(SELF, memory.at(PAGE)?, Change::NONE) }.map(drop)
     }),
     ("moved there and back", |memory, value| {
         memory.write(PAGE, value);
         let (page, other) = (memory.at(PAGE)?, memory.at(OTHER)?);
-        page_unmap(SELF, other, Permissions::empty())?;
-        page_move((SELF, page), (SELF, other), Permissions::empty())?;
-        page_move((SELF, other), (SELF, page), Permissions::empty()).map(drop)
+        let none = Permissions::empty();
+        // SAFETY: see `Way`. The other page, which is absent afterwards, becomes zeros.
+        unsafe { page_unmap(SELF, other, none) }?;
+        // SAFETY: see `Way`.
+        unsafe { page_move((SELF, page), (SELF, other), none) }?;
+        // SAFETY: see `Way`.
+        unsafe { page_move((SELF, other), (SELF, page), none) }.map(drop)
     }),
     ("mapped onto itself", |memory, value| {
         memory.write(PAGE, value);
         let page = memory.at(PAGE)?;
-        page_map((SELF, page), (SELF, page), WRITE | Permissions::PAGER)
+        // SAFETY: the page keeps its frame.
+        unsafe { page_map((SELF, page), (SELF, page), WRITE | Permissions::PAGER) }
     }),
     ("written through a second mapping", |memory, value| {
         let (page, other) = (memory.at(PAGE)?, memory.at(OTHER)?);
-        page_map((SELF, page), (SELF, other), WRITE)?;
+        // SAFETY: see `Way`.
+        unsafe { page_map((SELF, page), (SELF, other), WRITE) }?;
         memory.write(OTHER, value);
-        page_unmap(SELF, other, Permissions::empty()).map(drop)
+        // SAFETY: see `Way`. The other page becomes zeros.
+        unsafe { page_unmap(SELF, other, Permissions::empty()) }.map(drop)
     }),
 ];
 
