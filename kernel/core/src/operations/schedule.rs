@@ -8,8 +8,8 @@
 //! `resume` is the last step of each trap. If the current process goes on, nothing is chosen.
 //! Otherwise `choose` takes the first ready process, and frees one table of a dying one.
 //!
-//! Not done: there are no priorities. An interrupt of a device puts its driver at the front of the
-//! queue (`Kernel::interrupt`), and nothing else does.
+//! Not done: there are no priorities. Only an interrupt puts its receiver at the front of the queue
+//! (`Kernel::interrupt`), and the course machine its first programs (`jos/course.rs`).
 
 use abi::process_info::Status;
 

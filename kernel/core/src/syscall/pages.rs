@@ -97,7 +97,7 @@ impl<H: Hardware> Kernel<H> {
         let spaces = self.room_in_both(caller, process, to, 1)?;
         let Some((from, to)) = spaces else { return Ok(()) };
         let marks = self.processes.may_leave(caller, from.owner, marks);
-        let carries = self.processes.carries_mark_9(caller, from.owner, to.owner);
+        let carries = self.processes.carries_pager_mark(caller, from.owner, to.owner);
         let drop = if carries { Permissions::empty() } else { Permissions::PAGER };
         let old = self.memory().move_page(from.at(page), to.at(to_page), marks, drop)?;
         self.answer(caller, old.bits())
