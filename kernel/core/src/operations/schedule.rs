@@ -9,7 +9,7 @@
 //! Otherwise `choose` takes the first ready process, and frees one table of a dying one.
 //!
 //! Not done: there are no priorities. Only an interrupt puts its receiver at the front of the queue
-//! (`Kernel::interrupt`), and the course machine its first programs (`jos/course.rs`).
+//! (`Kernel::interrupt`), and the course machine the process in the lowest slot (`jos/course.rs`).
 
 use abi::process_info::Status;
 
