@@ -8,7 +8,6 @@ pub(crate) mod fault;
 pub(crate) mod lifecycle;
 pub(crate) mod message;
 pub(crate) mod pagers;
-pub(crate) mod rendezvous;
 pub(crate) mod report;
 pub(crate) mod room;
 pub(crate) mod schedule;

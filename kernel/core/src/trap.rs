@@ -51,7 +51,7 @@ impl<H: Hardware> Kernel<H> {
     /// ends as by a general protection fault.
     pub fn virtual_8086(&mut self) -> After {
         if let Some(current) = self.cpu.current {
-            self.die_of_virtual_8086(current);
+            self.end_by_virtual_8086(current);
         }
         self.resume()
     }

@@ -13,7 +13,7 @@ impl<H: Hardware> Kernel<H> {
     /// or its caller ends.
     pub(crate) fn fault_of_jos_call(&mut self, index: Index, address: u32) {
         let fault = self.rewind(index, address, false);
-        if !self.ask_pager(index, fault, PendingRequest::Fault { jos: true }) {
+        if !self.ask_pager(index, PendingRequest::Fault { jos: true }, fault.words()) {
             self.die_of_jos_call(index, address);
         }
     }

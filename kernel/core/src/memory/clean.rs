@@ -1,17 +1,17 @@
-//! Mark 9 of a present leaf: the kernel's half of "the pager's copy still matches the page".
+//! PAGER of a present leaf: the kernel's half of "the pager's copy still matches the page".
 //!
 //! A pager that keeps a copy of a page has to know later whether the page still has the bytes of the copy. The dirty bit of
 //! the leaf alone cannot say so: D belongs to one mapping, and a frame can be written through another one. So the kernel
-//! keeps one rule for mark 9 ([`EntryFlags::PAGER`]) in the space of a process that has a pager:
+//! keeps one rule for the mark PAGER ([`EntryFlags::PAGER`]) in the space of a process that has a pager:
 //!
-//! > If a leaf is present with mark 9 and without D, then nobody has written the frame since the pager set the mark there.
+//! > If a leaf is present with PAGER and without D, then nobody has written the frame since the pager set the mark there.
 //!
 //! The mark and D together say "clean". A leaf without the mark counts as dirty. So "dirty" is the OR over all mappings of
 //! the frame, and one leaf shows it.
 //!
 //! Why the rule holds. A write reaches a frame through a leaf with W, and that leaf is the marked one or another one.
 //! 1. *The mark is set by the pager alone* ([`Processes::may_leave`]). The pager fills a page of its own with the bytes of
-//!    the copy, marks it there, and moves it into the client ([`Processes::carries_mark_9`]): no other mapping is left, and
+//!    the copy, marks it there, and moves it into the client ([`Processes::carries_pager_mark`]): no other mapping is left, and
 //!    nothing that is at the destination by then is replaced.
 //! 2. *The marked leaf shows each write through itself.* The CPU sets D. A kernel store to a buffer of the process goes
 //!    through the same leaf (`Hardware::write_user`), so that the CPU sets D then, too. A change that clears a D that was
@@ -27,7 +27,7 @@
 //! 5. *Devices.* A frame that a device writes is a driver's own, which no other space has. A driver that stores into a
 //!    page that it was lent does so through a leaf of its own; see 3.
 //!
-//! In the space of a process without a pager, mark 9 is the program's own, and the kernel leaves it alone.
+//! In the space of a process without a pager, PAGER is the program's own, and the kernel leaves it alone.
 
 use abi::{EntryFlags, Permissions};
 
@@ -37,7 +37,7 @@ use crate::state::process::Index;
 use crate::state::process_table::Processes;
 
 impl Processes {
-    /// The permissions and marks of these that `caller` may leave in the space of `target`: mark 9 is dropped if `target`
+    /// The permissions and marks of these that `caller` may leave in the space of `target`: PAGER is dropped if `target`
     /// has a pager that is not the caller. JOS programs and others hand on the bits of an entry that they have read, so
     /// that mark is no error.
     #[inline(always)]
@@ -65,27 +65,27 @@ impl Processes {
         }
     }
 
-    /// Whether a page that `caller` moves keeps mark 9. It does if the caller is the pager of `to` and the page was its own,
-    /// or if mark 9 means nothing in both spaces.
-    pub fn carries_mark_9(&self, caller: Index, from: Index, to: Index) -> bool {
+    /// Whether a page that `caller` moves keeps PAGER. It does if the caller is the pager of `to` and the page was its own,
+    /// or if PAGER means nothing in both spaces.
+    pub fn carries_pager_mark(&self, caller: Index, from: Index, to: Index) -> bool {
         let is_brought = from == caller && self[to].paging.pager == Some(self[caller].process_id());
-        !self.keeps_mark_9(from) && (is_brought || !self.keeps_mark_9(to))
+        !self.keeps_pager_mark(from) && (is_brought || !self.keeps_pager_mark(to))
     }
 
-    /// Whether mark 9 in this process's leaves is its pager's, and the kernel keeps the rule for it.
-    pub fn keeps_mark_9(&self, process: Index) -> bool {
+    /// Whether PAGER in this process's leaves is its pager's, and the kernel keeps the rule for it.
+    pub fn keeps_pager_mark(&self, process: Index) -> bool {
         self[process].paging.pager.is_some()
     }
 }
 
 impl<H: Hardware> Memory<'_, H> {
-    /// The leaf at `from`, which had mark 9, has been mapped at another page as well: drops the mark from `from`, unless the
+    /// The leaf at `from`, which had PAGER, has been mapped at another page as well: drops the mark from `from`, unless the
     /// frame cannot be written through the new leaf (it lies in another space and has no W). Says whether the mark had to go.
     #[cold]
     #[inline(never)]
     pub fn lend(&mut self, from: SpacePage, to_other_space: bool, writable: bool) -> bool {
         let SpacePage { space, page } = from;
-        if to_other_space && !writable || !self.processes.keeps_mark_9(space.owner) {
+        if to_other_space && !writable || !self.processes.keeps_pager_mark(space.owner) {
             return false;
         }
         let leaf = self.leaf_of_table(space, page);

@@ -98,8 +98,8 @@ impl<H: Hardware> Memory<'_, H> {
         range: PageRange,
         change: Change,
     ) -> (Progress, Found) {
-        let keeps_mark_9 = self.processes.keeps_mark_9(space.owner);
-        let change = if keeps_mark_9 { change } else { change.without_pager() };
+        let keeps_pager_mark = self.processes.keeps_pager_mark(space.owner);
+        let change = if keeps_pager_mark { change } else { change.without_pager() };
         if space.via != Via::Map(Reach::Current) {
             let flush = |_: &mut Self, stale: Stale| stale.of_another_space();
             return self.protect_runs(range, Protect { space, change, flush });
@@ -399,8 +399,9 @@ impl<H: Hardware> Memory<'_, H> {
     /// The change for the leaves that arrive in `to`: mark 9 does not come along, unless neither process has a pager.
     #[inline(always)]
     fn change_of_lent(&self, from: Space, to: Space, change: Change) -> Change {
-        if self.processes.keeps_mark_9(from.owner) || self.processes.keeps_mark_9(to.owner) {
-            change.without_mark_9()
+        if self.processes.keeps_pager_mark(from.owner) || self.processes.keeps_pager_mark(to.owner)
+        {
+            change.without_pager_mark()
         } else {
             change
         }

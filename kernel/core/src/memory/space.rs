@@ -1,9 +1,17 @@
 //! How the tables of an address space are read and changed.
 //!
-//! A change to a present leaf yields a [`Stale`] token. The token forces the flush, and only a flushed token
-//! lowers the frame's count, so a frame cannot be freed while a translation to it may be cached. Rules 1 and 16
-//! of self maps hold here: a new table flushes its window pages; a space that is not current needs no flush for
-//! its own pages, because loading it flushes.
+//! The tables of the loaded space are read and written through the self map, those of one other
+//! space through the alternate self map, and those of a third one through frame slots. [`Via`] says
+//! which.
+//!
+//! The order of events of a change to a present leaf: the change returns a [`Stale`] token, the
+//! flush turns the token into an [`Unmapped`] frame, and only that lowers the frame's count
+//! ([`Frames::release`]). So no frame is freed while a TLB may hold a translation to it, and a
+//! forgotten flush is a compiler warning.
+//!
+//! Two facts say what must be flushed. A new table changes what the pages of the window and of the
+//! self map show, so these are flushed for it. A space that is not loaded needs no flush of its own
+//! pages, because loading it flushes the TLB.
 
 use abi::layout::PAGE_SIZE;
 use abi::{Entry, EntryFlags, Error, Frame, Page, Permissions, Slot, UserPage, UserSlot};
@@ -17,16 +25,16 @@ use crate::state::process_table::Processes;
 /// How a space's tables are reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Via {
-    /// Through a self map.
+    /// Through the self map or the alternate self map.
     Map(Reach),
-    /// Frame by frame through windows: a third space, whose directory this is.
+    /// Through frame slots, one frame at a time: a third space, whose directory this is.
     FrameSlots(Frame),
 }
 
 /// The address space of a process, as reached during one call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Space {
-    /// Whose it is, and who is charged.
+    /// The process whose space it is. It is charged for what is mapped there.
     pub owner: Index,
     /// How to reach it.
     pub via: Via,
@@ -99,7 +107,7 @@ impl Change {
 
     /// The same, but a mark 9 that the leaf has goes, unless it is added.
     #[inline(always)]
-    pub const fn without_mark_9(self) -> Self {
+    pub const fn without_pager_mark(self) -> Self {
         Self { keep: self.keep & !EntryFlags::PAGER.bits(), ..self }
     }
 
@@ -581,7 +589,7 @@ impl<H: Hardware> Memory<'_, H> {
     #[cold]
     #[inline(never)]
     fn change_of_marked_in(&mut self, owner: Index, old: Entry, change: Change) -> Entry {
-        let keeps = self.processes.keeps_mark_9(owner);
+        let keeps = self.processes.keeps_pager_mark(owner);
         self.change_of_marked(old, if keeps { change } else { change.without_pager() })
     }
 

@@ -6,6 +6,7 @@
 //! line say so; the next read ends it.
 
 use abi::Error;
+use abi::process::Target;
 
 use crate::hardware::Hardware;
 use crate::kernel::{After, Kernel};
@@ -51,6 +52,28 @@ impl<H: Hardware> Kernel<H> {
         {
             self.make_ready(reader);
         }
+    }
+
+    /// Sets the process that gets Ctrl-C, and the right to name the next one.
+    ///
+    /// # Errors
+    /// `NoSuchProcess`: the new owner is neither the caller nor its child, or the caller may not set
+    /// the owner.
+    pub(crate) fn set_console_owner(
+        &mut self,
+        caller: Index,
+        owner: Option<Target>,
+    ) -> Result<(), Error> {
+        let owner = owner.map(|owner| self.self_or_child(caller, owner)).transpose()?;
+        if !self.console.may_set_owner(caller) {
+            return Err(Error::NoSuchProcess);
+        }
+        self.console.set_owner(owner);
+        if let Some(owner) = owner {
+            // A Ctrl-C from before was not meant for what the owner does now.
+            self.processes[owner].messages.interrupts &= !1;
+        }
+        self.succeed(caller)
     }
 
     /// Native call: writes a buffer that lies in the caller's memory.

@@ -1,4 +1,17 @@
-//! How a process comes to be and how it ends.
+//! How a process is created, how it ends, and how its parent waits for it.
+//!
+//! The order of events at an end:
+//! 1. `end` stops the process at once. It is *dying*: every request that waits for it fails, its
+//!    children get its parent as theirs, and it is in the queue of dying processes.
+//! 2. `teardown_slice` frees one page table of the first dying process, with the pages in it. It
+//!    runs each time a process is chosen, while the CPU is idle, and in calls that need frames. So
+//!    no call or interrupt waits until a whole address space is freed.
+//! 3. After the last table, the directory is freed, and `finish_exit` gives the exit status to the
+//!    parent if that waits for it. Otherwise the process is a *zombie*: its slot keeps the status
+//!    until the parent asks.
+//!
+//! A teardown flushes no pages. A dying process is not loaded and never will be again, and its views
+//! are lost before the first table goes, so no TLB holds a translation of its pages that can be used.
 
 use abi::layout::ENTRIES;
 use abi::message::{Kind, Message, Reason};
@@ -56,8 +69,8 @@ impl<H: Hardware> Kernel<H> {
         self.cpu.hardware.save_fpu(&mut self.processes[child].fpu);
     }
 
-    /// Ends a process: it stops at once, everyone who waits for it learns of it, and its memory goes table by
-    /// table from now on.
+    /// Ends a process. It stops at once, the requests that wait for it fail, and its memory is freed
+    /// table by table from now on.
     pub(crate) fn end(&mut self, index: Index, status: u32, reason: Reason) {
         self.jos_report_end(index, reason);
         self.leave_queue(index);
@@ -85,7 +98,7 @@ impl<H: Hardware> Kernel<H> {
         self.processes.move_to_gone(index);
         if self.first == Some(index) {
             self.ended = Some(self.processes[index].exit.status as u8);
-            // Nobody runs any more, not even who has brought this about.
+            // No process runs any more, not even the one that has ended the first.
             self.cpu.current = None;
         } else if self.first.is_none() {
             self.course_process_ended(index);
@@ -107,7 +120,7 @@ impl<H: Hardware> Kernel<H> {
         self.end(root, 0, Reason::Destroyed);
     }
 
-    /// Tells everyone who waits for an ended process that there will be no answer.
+    /// Fails the requests that wait for an ended process.
     fn dismiss_waiting(&mut self, dead: Index) {
         while let Some(sender) = self.processes.front(QueueName::Senders(dead)) {
             let State::Sending { pending_request, .. } = self.processes[sender].state else {
@@ -140,7 +153,7 @@ impl<H: Hardware> Kernel<H> {
             && !self.processes[child].family.unattended
     }
 
-    /// What a process waited for another to do will not be done. It is in no queue.
+    /// Fails the request of a process that waits for another one's reply. The process is in no queue.
     pub(crate) fn fail_request(
         &mut self,
         index: Index,
@@ -155,9 +168,13 @@ impl<H: Hardware> Kernel<H> {
                 return self.make_ready(index);
             }
             PendingRequest::Fault { jos } => {
-                // It is in no queue, which is what this state says.
+                // `end` takes a process out of the queue that its state names; this one names none.
                 self.processes[index].state = State::Receiving;
-                return self.die_of_fault(index, jos, why);
+                let words = self.processes[index].messages.buffer.words;
+                if jos {
+                    return self.die_of_jos_call(index, words[0]);
+                }
+                return self.end_by_fault(index, words, why);
             }
         };
         self.processes[index].registers.eax = error.to_wire();
@@ -205,8 +222,8 @@ impl<H: Hardware> Kernel<H> {
         None
     }
 
-    /// Gives back a table's pages and the table, which is the process's own by its type. Nothing of a space that is not loaded, and never will be again, is
-    /// cached. Not inlined, because its loop would have to share registers with its caller.
+    /// Frees a table and the pages in it. `UserSlot` says that the table is the process's own. Not
+    /// inlined, because the loop would have to share registers with the caller's.
     #[inline(never)]
     fn take_down_table(&mut self, index: Index, table: UserSlot) {
         let first = table.first_page();
@@ -224,7 +241,7 @@ impl<H: Hardware> Kernel<H> {
         self.processes.credit(index, mapped);
     }
 
-    /// Gives back those pages of [`LARGE_GROUP`] that are present, and says how many.
+    /// Frees those pages of a [`LARGE_GROUP`] that are present, and returns how many.
     #[inline(never)]
     fn take_down_pages(&mut self, first: Page) -> u32 {
         let mut mapped = 0;
@@ -243,8 +260,9 @@ impl<H: Hardware> Kernel<H> {
         mapped
     }
 
-    /// Is a process dying whose slot will be free when its memory is? The others keep theirs until their parents have
-    /// asked for them, and the caller may be such a parent: it must not wait for itself.
+    /// Whether a process is dying whose slot will be free when its memory is. The others keep their
+    /// slots until their parents have asked for them. The caller may be such a parent, and must not
+    /// wait for itself.
     pub(crate) fn a_slot_comes_back(&self) -> bool {
         let mut at = self.processes.front(QueueName::Dying);
         while let Some(index) = at {
@@ -256,7 +274,7 @@ impl<H: Hardware> Kernel<H> {
         false
     }
 
-    /// Will nobody ask for this dying process, or has its parent asked already?
+    /// Whether no parent will ask for this dying process, or its parent has asked already.
     fn is_forgotten_when_gone(&self, index: Index) -> bool {
         let process = &self.processes[index];
         let Some(parent) = process.family.parent.filter(|_| !process.family.unattended) else {
@@ -270,7 +288,8 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// The memory of a process is gone: tells its parent, or keeps it for when the parent asks.
+    /// Gives the exit status of a process whose memory is freed to its parent, or keeps it until the
+    /// parent asks.
     fn finish_exit(&mut self, index: Index) {
         let Some(parent) = self.processes[index]
             .family

@@ -1,7 +1,23 @@
 //! How a message gets from one process to another.
 //!
-//! Nothing is buffered: a message waits in its sender's slot until it is received, and an answer goes only to a
-//! process that is blocked for it. So a message costs no memory and cannot be lost.
+//! The kernel has no message queues. A message waits in its sender's slot, and the sender is
+//! blocked, until the receiver takes it; a reply goes only to a process that is blocked for it. So a
+//! message costs no memory and cannot be lost.
+//!
+//! The order of events:
+//! 1. `begin_request` gives the message to a receiver that waits for it. Otherwise the sender is
+//!    blocked and joins the receiver's queue of senders.
+//! 2. `receive` takes, in this order: an interrupt, an exited child, the message of the sender that
+//!    has waited longest. If there is nothing, the receiver is blocked.
+//! 3. A sender that expects a reply moves to the receiver's queue of callers, until `reply`.
+//!
+//! Requests to a pager (a fault, a fork, a need of frames) are messages of other kinds: the kernel
+//! sends them in the client's name, and they take the same way.
+//!
+//! A request that would close a cycle of processes that wait for each other is refused with
+//! `Deadlock`. As each request is checked when it begins, there are no cycles.
+//!
+//! `fast.rs` has the short way between two processes that wait for each other.
 
 use abi::call::PageTransfer;
 use abi::message::{Kind, Message};
@@ -12,12 +28,14 @@ use crate::kernel::Kernel;
 use crate::state::process::{Index, MessageBuffer, PendingRequest, SentPage, State};
 use crate::state::process_table::QueueName;
 
+mod fast;
+
 /// Frames that a page on its way may need where it arrives: its table (the page itself is there already).
 const TABLE: u32 = 1;
 
 impl<H: Hardware> Kernel<H> {
-    /// The current process wants something of another: hands the message over if that one waits for it, else
-    /// blocks until it does.
+    /// Sends a message of the current process: hands it over if the receiver waits for it, and
+    /// otherwise blocks the sender until the receiver takes it.
     ///
     /// # Errors
     /// - `Deadlock`: the other one waits, directly or through others, for the current process.
@@ -82,8 +100,8 @@ impl<H: Hardware> Kernel<H> {
         Ok(())
     }
 
-    /// Does `start` wait, directly or through others, for `target`? Waiting chains have no circles, since each
-    /// step of one was checked here, so the walk ends.
+    /// Whether `start` waits, directly or through others, for `target`. The walk ends because there
+    /// are no cycles: each wait was checked here before it began.
     pub(crate) fn waits_for(&self, start: Index, target: Index) -> bool {
         let mut at = start;
         loop {
@@ -106,7 +124,7 @@ impl<H: Hardware> Kernel<H> {
                 | State::Dying
                 | State::Ended => return false,
                 // With several children, any of them may end the wait. The walk does not go on from here, because which
-                // child is the only one may change while its parent waits, and a circle could close unseen.
+                // child is the only one may change while its parent waits, and a cycle could close unseen.
                 State::Waiting { child: None } => {
                     return self.processes[at].family.awaited == 1 && self.is_awaited(at, target);
                 }
@@ -114,7 +132,7 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Moves the message in the sender's message_buffer into the receiver's registers and space.
+    /// Moves the message in the sender's message buffer into the receiver's registers and space.
     fn hand_message(
         &mut self,
         from: Index,
@@ -150,8 +168,10 @@ impl<H: Hardware> Kernel<H> {
     /// Waits for a message, from one process or from anyone.
     ///
     /// # Errors
-    /// - `NoSuchProcess`: the one is not there. `PeerEnded`: it ended while the caller waited.
-    /// - `Deadlock`: the one waits for the caller's answer, or is the caller, which no interrupt line is told to.
+    /// - `NoSuchProcess`: no living process has this id.
+    /// - `PeerEnded`: the process ended while the caller waited.
+    /// - `Deadlock`: the process waits for the caller's reply, or it is the caller and no interrupt
+    ///   line is attached to it.
     pub(crate) fn receive(
         &mut self,
         me: Index,

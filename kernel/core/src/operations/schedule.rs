@@ -1,4 +1,15 @@
-//! Who runs next: round robin over one queue, and direct switches where a message hands the CPU over.
+//! Which process runs next: round robin over one queue of ready processes, and direct switches where
+//! a message hands the CPU over.
+//!
+//! A process that can run is on the CPU or in the queue `Ready`. A blocked process is in the queue
+//! that its [`State`] names, and may have an alarm as well; `leave_queue` takes it out of both. A
+//! *stopped* process keeps its state, but is in no queue of processes that can run.
+//!
+//! `resume` is the last step of each trap. If the current process goes on, nothing is chosen.
+//! Otherwise `choose` takes the first ready process, and frees one table of a dying one.
+//!
+//! Not done: there are no priorities. Only an interrupt puts its receiver at the front of the queue
+//! (`Kernel::interrupt`), and the course machine the process in the lowest slot (`jos/course.rs`).
 
 use abi::process_info::Status;
 
@@ -13,7 +24,8 @@ const TAKEN_DOWN_AT_ONCE: u32 = 8;
 const LATE: Unhandled = Unhandled::Pager("its pager did not answer in time");
 
 impl<H: Hardware> Kernel<H> {
-    /// A tick of the timer: wakes whose time has come and lets the next process run.
+    /// Handles a tick of the timer: wakes the processes whose alarms are due, and lets the next
+    /// process run.
     pub fn timer(&mut self) -> After {
         self.wake_sleepers();
         self.console_tick();
@@ -30,9 +42,9 @@ impl<H: Hardware> Kernel<H> {
         self.resume()
     }
 
-    /// Goes on with the current process, or else with the next that is ready. Each choice of a process takes down
-    /// one table of a dying one; an idle CPU takes down all, a few before it looks for interrupts. Without a first process to end with, the machine ends
-    /// when nothing can run any more.
+    /// Goes on with the current process, or else with the next that is ready. Each choice of a
+    /// process frees one table of a dying one; an idle CPU frees all tables, a few before it looks
+    /// for interrupts. Without a first process, the machine ends when nothing can run any more.
     #[inline(always)]
     pub(crate) fn resume(&mut self) -> After {
         if self.cpu.current.is_some() { After::Run } else { self.choose() }
@@ -59,7 +71,7 @@ impl<H: Hardware> Kernel<H> {
         After::TakeDown
     }
 
-    /// Does any process wait for time to pass, or for somebody to type?
+    /// Whether any process waits for time to pass or for console input.
     fn awaits_the_world(&self) -> bool {
         !self.sleepers.is_empty()
             || self.processes.front(QueueName::Readers).is_some()

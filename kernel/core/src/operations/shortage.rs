@@ -1,23 +1,26 @@
-//! What becomes of a call that finds no frame: its caller's pager is asked for frames, and the call is made again.
+//! What happens to a call that finds no free frame: its caller's pager is asked for frames, and the
+//! call is made again.
 //!
-//! Faults are not the only way to need memory. `page_allocate`, `range_share`, `process_create` and others take frames
-//! by themselves, and a pager that is asked by faults alone learns nothing of them. So a call that would answer
-//! `OutOfFrames` asks first:
+//! A process needs memory not only when it faults. `page_allocate`, `range_share`,
+//! `process_create` and others take frames as well, and a pager that gets faults alone learns
+//! nothing of them. So before a call returns `OutOfFrames`:
 //!
-//! 1. The call fails and has changed nothing, or, a range call, has changed the pages that it has walked. It leaves its
-//!    caller's argument registers as they were.
-//! 2. The caller's pager gets a message of kind *frames*, if it accepts such requests and can answer. The caller is
-//!    blocked, as by a fault. It is always the caller's pager and never the target's; but when the receiver of a message
-//!    lacks a table for the page, it is the receiver's, because that table is the receiver's.
-//! 3. The pager frees what it can and answers as it answers a fault. The kernel then makes the call a second time, from
-//!    the same registers, before anything else runs: so a frame that was freed for this caller cannot be taken by
-//!    another. A range call goes on where it stopped.
-//! 4. If the second try finds no frame either, its caller gets `OutOfFrames`. So it does if the pager refuses, ends, or is
-//!    too slow for the parent's timeout: unlike a fault, a call has an answer, so its caller goes on.
+//! 1. The call fails. It has changed nothing, or, if it is a range call, only the pages that it has
+//!    walked. Its caller's argument registers are as they were.
+//! 2. The caller's pager gets a message of kind *frames*, if it accepts such requests and does not
+//!    wait for the caller. The caller is blocked, as by a fault. The pager of the call's target is
+//!    never asked, with one exception: if the receiver of a message has no table for the page, the
+//!    receiver's pager is asked, because that table is charged to the receiver.
+//! 3. The pager frees frames and replies as to a fault. The kernel then makes the call a second
+//!    time, from the same registers and before any process runs, so no other process can take the
+//!    frames. A range call goes on where it stopped.
+//! 4. If the second try finds no frame either, the call returns `OutOfFrames`. So it does if the
+//!    pager refuses, ends, or is too slow for the parent's timeout. A fault would end the process in
+//!    these cases; a call has a result, so its caller goes on.
 //!
-//! The second try runs in the kernel and does not go back to the trap instruction. Going back would need a note that
-//! pages were asked for once, and every call that succeeds would have to clear that note. This way a call that finds its
-//! frames pays nothing.
+//! The second try runs in the kernel and does not go back to the trap instruction. Going back would
+//! need a note that frames were asked for once, and every call that succeeds would have to clear
+//! that note. This way a call that finds its frames pays nothing.
 
 use abi::layout::ENTRIES;
 use abi::{Error, PageRange, Syscall};
@@ -25,7 +28,7 @@ use abi::{Error, PageRange, Syscall};
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::state::call_registers;
-use crate::state::process::{Index, MessageBuffer, PendingRequest};
+use crate::state::process::{Index, PendingRequest};
 
 /// A page, and the table that it may need.
 pub(crate) const PAGE_AND_TABLE: u32 = 2;
@@ -42,35 +45,21 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Suspends the current process and asks a pager for frames. `false`: there is none that could free any.
+    /// Blocks the current process and asks a pager for frames. `false`: no pager can free any.
     fn ask_for_frames(&mut self, caller: Index) -> bool {
         if self.second_try {
             return false;
         }
         let call = self.call_of(caller);
         let Some((needy, frames)) = self.frames_wanted(caller, call) else { return false };
-        let Some(pager) = self.living_pager(needy) else { return false };
+        let Some(pager) = self.pager_of(needy) else { return false };
         if !self.processes[pager].paging.frees_frames {
             return false;
         }
         let is_range = call.is_ok_and(is_range_call);
         let done = if is_range { self.processes[caller].pages_done() } else { 0 };
         let words = [frames, done, 0, 0];
-        if self.ask_at_once(caller, pager, PendingRequest::Frames, words) {
-            return true;
-        }
-        if self
-            .begin_request(caller, pager, PendingRequest::Frames, MessageBuffer::words(words))
-            .is_err()
-        {
-            self.processes[caller].set_pages_done(done);
-            return false;
-        }
-        let timeout = self.processes[caller].paging.fault_timeout;
-        if timeout != 0 {
-            self.wake_in(caller, timeout);
-        }
-        true
+        self.ask(caller, pager, PendingRequest::Frames, words)
     }
 
     /// Gives a process the error of its call. It goes on; whoever calls this has it run.
@@ -115,7 +104,7 @@ impl<H: Hardware> Kernel<H> {
     }
 }
 
-/// Does the call say how far it got, also with an error?
+/// Whether the call says how far it got, also if it fails.
 pub(crate) const fn is_range_call(call: Syscall) -> bool {
     matches!(
         call,

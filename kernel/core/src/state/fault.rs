@@ -11,6 +11,21 @@ pub struct Fault {
     pub eip: u32,
 }
 
+impl Fault {
+    /// The words of the message that asks a pager to handle the fault.
+    #[inline(always)]
+    #[must_use]
+    pub const fn words(self) -> [u32; 4] {
+        [self.address, self.access, self.eip, 0]
+    }
+
+    /// The fault of such a message.
+    #[must_use]
+    pub const fn from_words([address, access, eip, _]: [u32; 4]) -> Self {
+        Self { address, access, eip }
+    }
+}
+
 /// Why a fault was not handled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unhandled {

@@ -5,6 +5,7 @@ use abi::{Error, ProcessId, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
+use crate::operations::shortage::TABLE;
 use crate::state::process::Index;
 
 impl<H: Hardware> Kernel<H> {
@@ -19,7 +20,11 @@ impl<H: Hardware> Kernel<H> {
         client: ProcessId,
         reply: FaultReply,
     ) -> Result<(), Error> {
-        let short = self.fault_answer(me, client, reply)?;
+        let maps = matches!(reply, FaultReply::Map { .. });
+        if maps && self.waits_for_room(me, TABLE) {
+            return Ok(());
+        }
+        let short = self.reply_to_client(me, client, reply)?;
         self.succeed(me)?;
         if let Some(client) = short {
             self.call_again(client);
@@ -43,7 +48,7 @@ impl<H: Hardware> Kernel<H> {
         if self.fault_reply_at_once(me, client, reply, transfer)? {
             return Ok(());
         }
-        let short = match self.fault_answer(me, client, reply) {
+        let short = match self.reply_to_client(me, client, reply) {
             Ok(short) => short,
             Err(Error::NotWaiting) => None,
             Err(error) => return Err(error),

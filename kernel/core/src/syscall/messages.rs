@@ -1,0 +1,101 @@
+//! The calls that send and answer messages.
+//!
+//! Where the other process waits, a message goes the short way (`operations/message/fast.rs`). That
+//! is tried first: it returns `false` before it has changed anything if it does not apply.
+
+use abi::call::PageTransfer;
+use abi::{Error, ProcessId};
+
+use crate::hardware::Hardware;
+use crate::kernel::Kernel;
+use crate::state::process::{Index, MessageBuffer, PendingRequest, SentPage};
+
+impl<H: Hardware> Kernel<H> {
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// `NoSuchProcess`: no living process has this id. For the others see `begin_request`.
+    pub(crate) fn send(
+        &mut self,
+        caller: Index,
+        to: ProcessId,
+        transfer: Option<PageTransfer>,
+    ) -> Result<(), Error> {
+        self.send_request(caller, to, PendingRequest::Send, transfer.into())
+    }
+
+    /// Sends a message and waits for the reply.
+    ///
+    /// # Errors
+    /// As [`Kernel::send`].
+    #[inline(always)]
+    pub(crate) fn call_process(
+        &mut self,
+        caller: Index,
+        to: ProcessId,
+        transfer: Option<PageTransfer>,
+    ) -> Result<(), Error> {
+        let done = match transfer {
+            None => self.call_at_once(caller, to, None),
+            Some(transfer) => self.call_with_page(caller, to, transfer),
+        };
+        if done? {
+            return Ok(());
+        }
+        self.send_request(caller, to, PendingRequest::Call, transfer.into())
+    }
+
+    /// Replies to a process that waits for the caller's reply.
+    ///
+    /// # Errors
+    /// As `reply`.
+    pub(crate) fn reply_only(
+        &mut self,
+        caller: Index,
+        to: ProcessId,
+        transfer: Option<PageTransfer>,
+    ) -> Result<(), Error> {
+        if transfer.is_some() && self.waits_for_room(caller, 1) {
+            return Ok(());
+        }
+        let words = self.processes[caller].words();
+        let answered =
+            self.reply(caller, to, MessageBuffer { words, transfer: transfer.into() })?;
+        self.make_ready(answered);
+        self.succeed(caller)
+    }
+
+    /// Replies, and waits for the next message.
+    ///
+    /// # Errors
+    /// As `reply_and_receive`.
+    #[inline(always)]
+    pub(crate) fn reply_and_receive_next(
+        &mut self,
+        caller: Index,
+        to: ProcessId,
+        transfer: Option<PageTransfer>,
+    ) -> Result<(), Error> {
+        let done = match transfer {
+            None => self.reply_at_once(caller, to, None),
+            Some(transfer) => self.reply_with_page(caller, to, transfer),
+        };
+        if done? {
+            return Ok(());
+        }
+        self.reply_and_receive(caller, to, transfer.into())
+    }
+
+    #[inline(never)]
+    pub(crate) fn send_request(
+        &mut self,
+        caller: Index,
+        to: ProcessId,
+        pending_request: PendingRequest,
+        transfer: SentPage,
+    ) -> Result<(), Error> {
+        let to = self.processes.find(to)?;
+        let message_buffer = MessageBuffer { words: self.processes[caller].words(), transfer };
+        self.begin_request(caller, to, pending_request, message_buffer)
+    }
+}

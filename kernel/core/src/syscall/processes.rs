@@ -1,0 +1,180 @@
+//! The calls about processes: birth and end, bounds, handlers and pagers, and what is known of them.
+
+use abi::message::Reason;
+use abi::process::Target;
+use abi::{Error, Frame, ProcessId};
+
+use crate::hardware::Hardware;
+use crate::kernel::Kernel;
+use crate::state::account::Quota;
+use crate::state::process::Index;
+
+/// One more than the number of the last frame of 4 GiB.
+const FRAME_NUMBERS: u32 = 1 << 20;
+
+impl<H: Hardware> Kernel<H> {
+    /// Returns the ids of the caller, its parent and its pager.
+    #[inline(always)]
+    pub(crate) fn identity(&mut self, caller: Index, sysenter: bool) -> Result<(), Error> {
+        let info = self.processes.info_of(caller);
+        let (own, parent) = (info.id, info.parent);
+        let pager = self.processes[caller].paging.pager.map_or(0, ProcessId::bits);
+        self.processes[caller].set_three_words_of(sysenter, [own, parent, pager]);
+        Ok(())
+    }
+
+    /// Makes a stopped child; if `copy`, with the caller's registers and FPU state.
+    ///
+    /// # Errors
+    /// As `create`.
+    pub(crate) fn process_create(&mut self, caller: Index, copy: bool) -> Result<(), Error> {
+        let waits_for_slot = !self.processes.has_room() && self.a_slot_comes_back();
+        if self.waits_for_room(caller, 1) || waits_for_slot && self.take_down_and_restart(caller) {
+            return Ok(());
+        }
+        let child = self.create(Some(caller), true)?;
+        if copy {
+            self.copy_registers(caller, child);
+            self.processes[child].registers.eax = 0;
+            self.processes[child].registers.ebx = 0;
+        }
+        let id = self.processes[child].process_id().bits();
+        self.answer(caller, id)
+    }
+
+    /// Starts a child.
+    pub(crate) fn process_start(&mut self, caller: Index, child: Target) -> Result<(), Error> {
+        let child = self.child(caller, child)?;
+        self.start(child);
+        self.succeed(caller)
+    }
+
+    /// Stops a child.
+    pub(crate) fn process_stop(&mut self, caller: Index, child: Target) -> Result<(), Error> {
+        let child = self.child(caller, child)?;
+        self.stop(child);
+        self.succeed(caller)
+    }
+
+    /// Ends the caller.
+    pub(crate) fn exit(&mut self, caller: Index, status: u32) -> Result<(), Error> {
+        self.end(caller, status, Reason::Exited);
+        Ok(())
+    }
+
+    /// Ends the caller or a descendant; if `subtree`, with all its descendants.
+    pub(crate) fn destroy(
+        &mut self,
+        caller: Index,
+        process: Target,
+        subtree: bool,
+    ) -> Result<(), Error> {
+        let index = self.descendant(caller, process)?;
+        if subtree {
+            self.end_subtree(index);
+        } else {
+            self.end(index, 0, Reason::Destroyed);
+        }
+        if index == caller { Ok(()) } else { self.succeed(caller) }
+    }
+
+    /// Bounds what a child and its descendants use.
+    pub(crate) fn set_quota(
+        &mut self,
+        caller: Index,
+        child: Target,
+        quota: Quota,
+    ) -> Result<(), Error> {
+        let child = self.child(caller, child)?;
+        self.processes.set_quota(child, quota)?;
+        self.succeed(caller)
+    }
+
+    /// Returns what a process and its descendants use, and the bounds on that.
+    pub(crate) fn usage(&mut self, caller: Index, process: Target) -> Result<(), Error> {
+        let index = self.memory_of(caller, process)?;
+        let (used, bound) = self.processes.usage(index);
+        self.answer_all(caller, [used.frames, bound.frames, used.processes, bound.processes])
+    }
+
+    /// Returns how many frames there are, how many are free, how many processes live, and how often
+    /// the TLB was flushed: pages in the low half of the word, all pages in the high half.
+    pub(crate) fn machine(&mut self, caller: Index) -> Result<(), Error> {
+        let flushes = self.cpu.flushes.pages & 0xFFFF | self.cpu.flushes.all << 16;
+        let (total, free) = (self.frames.total(), self.frames.free());
+        self.answer_all(caller, [total, free, self.processes.live(), flushes])
+    }
+
+    /// Returns how many entries name a frame.
+    ///
+    /// # Errors
+    /// `NotMapped`: no frame that programs can have has this number.
+    pub(crate) fn frame_references(&mut self, caller: Index, number: u32) -> Result<(), Error> {
+        let known = number < FRAME_NUMBERS;
+        let count = known.then(|| self.frames.count(Frame::from_number(number))).flatten();
+        self.answer(caller, count.ok_or(Error::NotMapped)?)
+    }
+
+    /// Sets the fault handler of the caller or of a child; 0 for none.
+    pub(crate) fn set_handler(
+        &mut self,
+        caller: Index,
+        process: Target,
+        handler: u32,
+    ) -> Result<(), Error> {
+        let index = self.self_or_child(caller, process)?;
+        self.processes[index].paging.handler = handler;
+        // The process info shows the handler that a JOS program has set, which is gone now.
+        self.processes.info_of(index).handler = 0;
+        self.succeed(caller)
+    }
+
+    /// Sets whether every process may name the caller as a pager.
+    pub(crate) fn accept_clients(&mut self, caller: Index, accept: bool) -> Result<(), Error> {
+        self.processes[caller].paging.accepts_clients = accept;
+        self.succeed(caller)
+    }
+
+    /// Sets whether the caller, as a pager, is asked for frames.
+    pub(crate) fn accept_frame_requests(
+        &mut self,
+        caller: Index,
+        accept: bool,
+    ) -> Result<(), Error> {
+        self.processes[caller].paging.frees_frames = accept;
+        self.succeed(caller)
+    }
+
+    /// Sets how long a child's pager may take for a reply; 0 for ever.
+    pub(crate) fn set_fault_timeout(
+        &mut self,
+        caller: Index,
+        child: Target,
+        milliseconds: u32,
+    ) -> Result<(), Error> {
+        let child = self.child(caller, child)?;
+        self.processes[child].paging.fault_timeout = milliseconds;
+        self.succeed(caller)
+    }
+
+    /// Returns the microseconds since boot, in two words.
+    pub(crate) fn clock(&mut self, caller: Index) -> Result<(), Error> {
+        let now = self.cpu.hardware.now();
+        self.answer_all(caller, [now as u32, (now >> 32) as u32, 0, 0])
+    }
+
+    /// Lets the next ready process run.
+    #[inline(always)]
+    pub(crate) fn yield_call(&mut self, caller: Index) -> Result<(), Error> {
+        self.processes[caller].registers.eax = 0;
+        self.yield_cpu(caller);
+        Ok(())
+    }
+
+    /// Lets the caller sleep.
+    pub(crate) fn sleep_call(&mut self, caller: Index, milliseconds: u32) -> Result<(), Error> {
+        self.processes[caller].registers.eax = 0;
+        self.sleep(caller, milliseconds);
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! The calls that change a range of pages.
+//!
+//! A range call says how many pages it has done, also if it fails. If it found no frame and its
+//! caller's pager has freed some, it is made again and goes on after those pages (`second_try.rs`).
+
+use abi::process::Target;
+use abi::{Error, PageRange, Permissions, UserPage};
+
+use crate::hardware::Hardware;
+use crate::kernel::Kernel;
+use crate::memory::range::{Sharing, SpaceRange};
+use crate::memory::space::Change;
+use crate::state::process::Index;
+
+/// Tables that a range may need: it crosses one boundary between tables at most.
+const TWO_TABLES: u32 = 2;
+
+impl<H: Hardware> Kernel<H> {
+    /// Shares what is left of a range after the pages of a first try.
+    #[inline(always)]
+    pub(crate) fn range_share(
+        &mut self,
+        caller: Index,
+        (process, range): (Target, PageRange),
+        (to, to_page): (Target, UserPage),
+        (drop, add, both): (Permissions, Permissions, bool),
+    ) -> Result<(), Error> {
+        let done = self.done_before(caller);
+        let first = PageRange::new(to_page, range.pages())?;
+        let spaces = self.room_in_both(caller, process, to, TWO_TABLES)?;
+        let Some((from, to)) = spaces else { return Ok(()) };
+        if self.waits_for_quota(caller, to.owner, range.pages() + TWO_TABLES) {
+            return Ok(());
+        }
+        let mut add = self.processes.may_leave(caller, to.owner, add);
+        if both {
+            add = self.processes.may_leave(caller, from.owner, add);
+        }
+        let change = Change::new(drop, add);
+        // A range that overlaps its destination upwards is walked from its last page on.
+        let (range, first) = if done != 0 && from.owner == to.owner && range.overlaps_upwards(first)
+        {
+            (range.before_last(done)?, first.before_last(done)?)
+        } else {
+            (range.after(done)?, first.after(done)?)
+        };
+        let progress = {
+            let (from, to) =
+                (SpaceRange { space: from, range }, SpaceRange { space: to, range: first });
+            self.memory().share_range(from, to, Sharing { change, both })
+        };
+        self.progress(caller, &progress.after(done))
+    }
+
+    /// Unmaps what is left of a range after the pages of a first try.
+    #[inline(always)]
+    pub(crate) fn range_unmap(
+        &mut self,
+        caller: Index,
+        (process, range): (Target, PageRange),
+        marks: Permissions,
+    ) -> Result<(), Error> {
+        let done = self.done_before(caller);
+        let Some(space) = self.room_in(caller, process, 0)? else { return Ok(()) };
+        let marks = self.processes.may_leave(caller, space.owner, marks);
+        let progress = self.memory().unmap_range(space, range.after(done)?, marks);
+        self.progress(caller, &progress.after(done))
+    }
+
+    /// Allocates what is left of a range after the pages of a first try.
+    #[inline(always)]
+    pub(crate) fn range_allocate(
+        &mut self,
+        caller: Index,
+        (process, range): (Target, PageRange),
+        permissions: Permissions,
+    ) -> Result<(), Error> {
+        let done = self.done_before(caller);
+        let range = range.after(done)?;
+        let frames = range.pages() + TWO_TABLES;
+        let Some(space) = self.room_in(caller, process, frames)? else { return Ok(()) };
+        if self.waits_for_quota(caller, space.owner, frames) {
+            return Ok(());
+        }
+        let permissions = self.processes.may_leave(caller, space.owner, permissions);
+        let progress = self.memory().allocate_range(space, range, permissions);
+        self.progress(caller, &progress.after(done))
+    }
+
+    /// Changes the permissions and marks of a range.
+    pub(crate) fn range_protect(
+        &mut self,
+        caller: Index,
+        (process, range): (Target, PageRange),
+        (drop, add): (Permissions, Permissions),
+    ) -> Result<(), Error> {
+        let Some(space) = self.room_in(caller, process, 0)? else { return Ok(()) };
+        let add = self.processes.may_leave(caller, space.owner, add);
+        let (progress, found) = self.memory().protect_range(space, range, Change::new(drop, add));
+        if progress.result.is_err() {
+            return self.progress(caller, &progress);
+        }
+        self.answer_all(caller, [progress.done, found.any, found.accessed, found.dirty])
+    }
+}
