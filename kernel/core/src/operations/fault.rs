@@ -116,7 +116,7 @@ impl<H: Hardware> Kernel<H> {
     fn deliver(&mut self, index: Index, fault: Fault, leaf: Entry) {
         let handler = self.processes[index].paging.handler;
         if handler == 0 {
-            if !self.ask_pager(index, FAULT, fault.words()) {
+            if !self.ask_pager_of_fault(index, fault.address, fault.access, fault.eip) {
                 self.end_by_fault(index, fault.words(), Unhandled::Nobody);
             }
             return;

@@ -24,6 +24,21 @@ impl<H: Hardware> Kernel<H> {
         self.pager_of(index).is_some_and(|pager| self.ask(index, pager, request, words))
     }
 
+    /// As [`Kernel::ask_pager`], for a fault. The request is a constant here and the words come as
+    /// scalars: with [`Kernel::ask_pager`] a fault that a pager handles takes 37 instructions more.
+    #[inline(never)]
+    pub(crate) fn ask_pager_of_fault(
+        &mut self,
+        index: Index,
+        address: u32,
+        access: u32,
+        eip: u32,
+    ) -> bool {
+        let request = PendingRequest::Fault { jos: false };
+        let words = [address, access, eip, 0];
+        self.pager_of(index).is_some_and(|pager| self.ask(index, pager, request, words))
+    }
+
     /// As [`Kernel::ask_pager`], for any pager.
     #[inline(always)]
     pub(crate) fn ask(
