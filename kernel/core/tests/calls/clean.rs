@@ -350,7 +350,7 @@ fn a_page_that_moves_or_is_mapped_onto_itself_loses_the_mark() {
 }
 
 #[test]
-fn a_client_cannot_set_mark_9_in_its_own_space_or_its_childs() {
+fn a_client_cannot_set_pager_mark_in_its_own_space_or_its_childs() {
     let page = UserPage::known(PAGE_2);
     let range = PageRange::new(page, 1).unwrap();
     let all = WRITE | Permissions::all();
@@ -383,7 +383,7 @@ fn a_client_cannot_set_mark_9_in_its_own_space_or_its_childs() {
 }
 
 #[test]
-fn without_a_pager_mark_9_is_the_programs_own_and_stays() {
+fn without_a_pager_pager_mark_is_the_programs_own_and_stays() {
     let mut world = World::new();
     let (process, page) = (ME, UserPage::known(PAGE));
     world.call(Syscall::PageAllocate { process, page, permissions: WRITE | MARK }).unwrap();

@@ -205,7 +205,7 @@ fn page_protect_changes_bits_and_returns_the_old_entry_with_a_and_d() {
 }
 
 #[test]
-fn page_protect_takes_mark_9_with_d_from_a_pagers_client() {
+fn page_protect_takes_pager_mark_with_d_from_a_pagers_client() {
     let mut world = World::new();
     let marked = Permissions::PAGER;
     let child = world.running_child();
