@@ -31,8 +31,8 @@ pub const KERNEL_LINES: u32 = 1 << 0 | 1 << 2 | 1 << 4;
 const KERNEL_DEVICES: [u32; 2] = [0xF_EC00, 0xF_EE00];
 
 impl<H: Hardware> Kernel<H> {
-    /// Handles an interrupt of a device: masks the line and delivers the interrupt to the driver
-    /// that owns the line. If that driver was blocked for it, it runs next. An open line without an
+    /// Handles an interrupt of a device: masks the line and delivers the interrupt to the line's
+    /// owner. If the owner was blocked in a receive, the owner runs next. An open line without an
     /// owner should not exist; its interrupt is dropped and the line stays masked.
     pub fn device_interrupt(&mut self, line: u32) -> After {
         self.cpu.hardware.mask_line(line, true);
@@ -66,8 +66,8 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
-    /// Maps device memory into the caller's space, page by page. An error leaves the pages before
-    /// it mapped and says how many there are.
+    /// Maps device memory into the caller's space, page by page. If a page fails, the pages before
+    /// it stay mapped, and the result says how many they are.
     pub(crate) fn device_map(
         &mut self,
         caller: Index,

@@ -132,8 +132,9 @@ impl<H: Hardware> Kernel<H> {
 
     /// Fails the requests that wait for an ended process.
     ///
-    /// A caller that waits for a message of this process alone goes on with `PeerEnded`, unless it
-    /// is the parent and may wait for the end of this child: then the end itself is the message.
+    /// A caller that waits for a message of this process alone goes on with `PeerEnded`. There is
+    /// one exception: a parent that may wait for the end of this child stays blocked, and gets the
+    /// end of the child as its message.
     fn dismiss_waiting(&mut self, dead: Index) {
         while let Some(sender) = self.processes.front(QueueName::Senders(dead)) {
             let State::Sending { pending_request, .. } = self.processes[sender].state else {

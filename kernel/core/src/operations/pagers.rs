@@ -36,6 +36,7 @@ impl<H: Hardware> Kernel<H> {
             }
             self.check_pager_chain(child, index)?;
         }
+        // If the pager changes, the old pager may not view the child any more.
         if self.processes[child].paging.pager != pager {
             self.lose_view(ViewName::new(child, Right::Pager));
         }

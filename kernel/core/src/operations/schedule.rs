@@ -1,7 +1,7 @@
 //! The scheduler: which process runs next.
 //!
-//! Ready processes run in turn (round robin) from one queue. A message can also switch directly
-//! from its sender to its receiver, past that queue.
+//! Ready processes run in turn (round robin) from one queue. A message can also hand the CPU
+//! directly from its sender to its receiver, without that queue.
 //!
 //! A process that can run is on the CPU or in the queue `Ready`. A blocked process is in the queue
 //! that its [`State`] names, and may have an alarm as well; `leave_queue` takes it out of both. A
@@ -113,8 +113,8 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Makes `next`, which is in no queue, the current process. Its space is loaded unless it still
-    /// is.
+    /// Makes `next`, which is in no queue, the current process, and loads its space unless that is
+    /// loaded already.
     #[inline(always)]
     pub(crate) fn switch(&mut self, next: Index) {
         if self.cpu.loaded != Some(next) {

@@ -20,7 +20,7 @@
 //!
 //! The second try runs in the kernel and does not go back to the trap instruction. If it went back,
 //! the kernel would have to note that it has asked for frames once, and every call that succeeds
-//! would have to clear that note. So a call that finds its frames pays nothing.
+//! would have to clear that note. As it is, a call that finds its frames pays nothing.
 
 use abi::layout::ENTRIES;
 use abi::{Error, PageRange, Syscall};

@@ -1,11 +1,10 @@
 //! Views: a process reads the page tables of its child or client through one of its own directory
 //! entries.
 //!
-//! The directory entry names the directory of the viewed process. The CPU then walks that directory
-//! as if it were a page table, and its entries as if they were leaves. So the viewer reads the
-//! viewed process's page tables as 1,024 pages, and U and W in the viewed directory keep their
-//! meaning: the kernel's tables stay hidden. The viewer's entry has P, U and the mark VIEW, and
-//! never W.
+//! The directory entry names the directory of the viewed process. The CPU then uses that directory
+//! as a page table, and the directory's entries as leaves. So the viewer reads the viewed process's
+//! page tables as 1,024 pages, and U and W in the viewed directory keep their meaning: the kernel's
+//! tables stay hidden. The viewer's entry has P, U and the mark VIEW, and never W.
 //!
 //! Assumed:
 //! - While a process is viewed, its directory entries change only from absent to a table, and
