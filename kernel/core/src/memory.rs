@@ -1,4 +1,4 @@
-//! Address spaces: how the tables of a space are read and changed.
+//! Address spaces: how the kernel reads and changes the page tables of a process.
 
 pub(crate) mod clean;
 pub(crate) mod range;

@@ -1,4 +1,5 @@
-//! What happens when a trap brings a process: scheduling, messages, faults, births and ends.
+//! The operations of the kernel: what happens after a trap, apart from the decoding of calls
+//! (`syscall`).
 
 pub(crate) mod answer;
 pub(crate) mod authority;

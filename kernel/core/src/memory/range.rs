@@ -1,8 +1,20 @@
-//! What a range call does: walk a range table by table and say how far it got.
+//! Range calls: how the kernel changes all pages of a range in one call.
 //!
-//! What is the same for all pages under a table is found out once for them: that the table is there, how the space is
-//! reached, and, where frames stay in place, whether pages are flushed one by one or all at the end ([`FLUSH_LIMIT`]).
-//! Unmapping and allocating flush each present page that goes, because its frame may be freed only after that.
+//! A range is walked in *runs*: a run is the part of the range under one table. Three things are
+//! the same for all pages of a run and are found out once: whether the table is present, how it is
+//! reached ([`Via`]), and, if frames stay in place, whether each page is flushed or the whole TLB
+//! at the end ([`FLUSH_LIMIT`]). Unmapping and allocating always flush each page that is removed,
+//! because its frame may be freed only after the flush.
+//!
+//! A call that stops at an error says how many pages it has walked ([`Progress`]). The pages before
+//! the error stay changed.
+//!
+//! [`Memory::share_range`] has three loops:
+//! - `fork_run` for the pages of a fork: a short loop that cannot fail. It leaves out the pages
+//!   whose frames other processes may write, and `copy_lent` copies these afterwards.
+//! - `share_page`, page by page, for every other share, and for the first page of a fork's run,
+//!   which may have to add the child's table.
+//! - `share_downwards` for a destination that begins inside the source.
 
 use core::ops::Range;
 
@@ -13,38 +25,41 @@ use crate::hardware::{Hardware, Reach};
 use crate::memory::space::{Change, Memory, Space, SpacePage, Stale, Via};
 use crate::state::frames::Unmapped;
 
-/// A call that walks more pages than this flushes everything once instead of pages one by one. An INVLPG takes 100 to
-/// 200 cycles, and reloading CR3 not much more; what it costs is the misses that follow, for the few dozen pages that a
-/// program works with. Other systems have found the same: Linux's limit is 33.
+/// The most pages that a call flushes one by one; a call on more pages flushes the whole TLB once.
+///
+/// INVLPG takes 100 to 200 cycles, and a reload of CR3 little more. The real price of the reload is
+/// the TLB misses after it, for the few dozen pages that a program works with. Linux's limit is 33,
+/// for the same reason.
 const FLUSH_LIMIT: u32 = 32;
 
-/// How far a range call got, and why no further.
+/// How many pages a range call has walked, and why it stopped.
 pub(crate) struct Progress {
-    /// Pages walked, absent ones included.
+    /// The pages that were walked, absent ones included.
     pub done: u32,
-    /// What stopped it.
+    /// The error that stopped the call.
     pub result: Result<(), Error>,
 }
 
 impl Progress {
-    /// This progress of what was left after `done` pages, counted from the beginning.
+    /// The progress of a whole range, if this is the progress of the part after its first `done`
+    /// pages.
     pub(crate) const fn after(self, done: u32) -> Self {
         Self { done: self.done + done, ..self }
     }
 }
 
-/// What [`Memory::protect_range`] found before it cleared A and D.
+/// The A and D bits that [`Memory::protect_range`] found before it cleared them.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Found {
-    /// All A and D bits together, as `0x20` and `0x40`.
+    /// The A and D bits of all pages, combined by OR: `0x20` and `0x40`.
     pub any: u32,
-    /// Bit `i`: page `i` of the first 32 was accessed.
+    /// Bit `i`: A was set in the leaf of page `i`, for the first 32 pages of the range.
     pub accessed: u32,
-    /// Bit `i`: page `i` of the first 32 was dirty.
+    /// Bit `i`: D was set in the leaf of page `i`, for the first 32 pages of the range.
     pub dirty: u32,
 }
 
-/// How [`Memory::protect_range`] changes pages, and what it does with a translation that may be cached.
+/// How [`Memory::protect_range`] changes a leaf, and how it flushes the leaf's old translation.
 #[derive(Clone, Copy)]
 struct Protect<F> {
     space: Space,
@@ -52,23 +67,23 @@ struct Protect<F> {
     flush: F,
 }
 
-/// How [`Memory::share_range`] changes what it shares.
+/// How [`Memory::share_range`] changes the leaves that it shares.
 #[derive(Clone, Copy)]
 pub(crate) struct Sharing {
-    /// The change on the way.
+    /// The bits that the destination's leaf loses and gains.
     pub change: Change,
-    /// The source changes in the same way.
+    /// Whether the source's leaf changes in the same way.
     pub both: bool,
 }
 
-/// A range of a space.
+/// A range of pages of a space.
 #[derive(Clone, Copy)]
 pub(crate) struct SpaceRange {
     pub space: Space,
     pub range: PageRange,
 }
 
-/// The part of a range that lies under one table.
+/// A run: the part of a range that lies under one table.
 #[derive(Clone, Copy)]
 struct Run {
     first: UserPage,
@@ -76,7 +91,7 @@ struct Run {
 }
 
 impl Run {
-    /// What is left of `range` after `done` pages, up to the end of the table.
+    /// The run that begins after `done` pages of `range`. It ends with the table or with the range.
     #[inline(always)]
     fn at(range: PageRange, done: u32) -> Self {
         let first = range.page(done);
@@ -91,7 +106,10 @@ impl Run {
 }
 
 impl<H: Hardware> Memory<'_, H> {
-    /// Drops and adds bits on every present page and clears A and D.
+    /// Drops and adds bits in the leaf of each present page, and clears A and D.
+    ///
+    /// The error in the progress is `NotPermitted`: a sealed page that has other mappings would get
+    /// W.
     pub fn protect_range(
         &mut self,
         space: Space,
@@ -115,6 +133,7 @@ impl<H: Hardware> Memory<'_, H> {
         progress
     }
 
+    /// The loop of [`Memory::protect_range`], compiled once for each way to flush.
     #[inline(always)]
     fn protect_runs<F: Fn(&mut Self, Stale) + Copy>(
         &mut self,
@@ -126,7 +145,7 @@ impl<H: Hardware> Memory<'_, H> {
         while done < range.pages() {
             let run = Run::at(range, done);
             if self.has_table(protect.space, run.first) {
-                // Only the first pages of a range have bits of their own in the result.
+                // Only the first 32 pages of a range have bits of their own in the result.
                 let noted = u32::BITS.saturating_sub(done).min(run.pages);
                 let mut bits = Bits::default();
                 let mut any = 0;
@@ -145,8 +164,8 @@ impl<H: Hardware> Memory<'_, H> {
         (Progress { done, result: Ok(()) }, found)
     }
 
-    /// These pages of those under one table; `note` gets the old entry of each, or an absent one. An error says which page
-    /// it met.
+    /// Changes some of the pages of a run, given by their indices in it. `note` gets the old leaf
+    /// of each page, or an absent entry. An error comes with the index of the page that caused it.
     #[inline(always)]
     fn protect_run<F: Fn(&mut Self, Stale) + Copy>(
         &mut self,
@@ -169,7 +188,8 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(())
     }
 
-    /// Unmaps every present page and leaves marks there. Each page is flushed before its frame may be freed.
+    /// Unmaps each present page of a range and leaves marks in its leaf. The marks of absent leaves
+    /// are cleared. Each page is flushed before its frame may be freed.
     pub fn unmap_range(&mut self, space: Space, range: PageRange, marks: Permissions) -> Progress {
         let mut done = 0;
         while done < range.pages() {
@@ -184,6 +204,7 @@ impl<H: Hardware> Memory<'_, H> {
         Progress { done, result: Ok(()) }
     }
 
+    /// Unmaps a present page and leaves marks there, or clears the marks of an absent leaf.
     fn unmap_or_clear(&mut self, space: Space, page: UserPage, marks: Permissions) {
         let old = self.leaf_of_table(space, page);
         if old != Entry::ABSENT {
@@ -192,7 +213,7 @@ impl<H: Hardware> Memory<'_, H> {
         }
     }
 
-    /// Maps fresh zeroed pages over all of the range.
+    /// Maps a fresh zeroed page at each page of a range, in place of what was mapped there.
     pub fn allocate_range(
         &mut self,
         space: Space,
@@ -207,8 +228,9 @@ impl<H: Hardware> Memory<'_, H> {
         Progress { done: range.pages(), result: Ok(()) }
     }
 
-    /// Maps every present page of a range of `from` at the same offset from `first` in `to`; drops and adds bits
-    /// on the way, and with `both` at the source too.
+    /// Maps each present page of a range at the same offset in another range, of the same or
+    /// another space. The destination's leaves lose and gain bits; with `both`, the source's leaves
+    /// do, too.
     pub fn share_range(&mut self, from: SpaceRange, to: SpaceRange, sharing: Sharing) -> Progress {
         let (SpaceRange { space: from, range }, SpaceRange { space: to, range: first }) =
             (from, to);
@@ -234,8 +256,9 @@ impl<H: Hardware> Memory<'_, H> {
         Progress { done, result }
     }
 
-    /// Shares a range with places of the same space that begin inside it. The walk goes from the last page to the
-    /// first, so that each page is read before another one is mapped there; the pages done are those at the end.
+    /// Shares a range with a range of the same space that begins inside it. The walk goes from the
+    /// last page to the first, so that each page is shared before another page is mapped over it.
+    /// The pages done are those at the end of the range.
     #[cold]
     #[inline(never)]
     fn share_downwards(
@@ -258,8 +281,10 @@ impl<H: Hardware> Memory<'_, H> {
         Progress { done: range.pages(), result: Ok(()) }
     }
 
-    /// Shares the pages under one table with places under one table. With `both`, the source is flushed page by page, at
-    /// the latest by the caller unless `each` is set.
+    /// Shares a run with a run of the same length. `each` says for a fork's loop whether it flushes
+    /// every changed leaf of the source; if not, the caller flushes the TLB after the last run.
+    ///
+    /// Returns how many pages were walked, and the error that stopped the walk.
     #[inline(always)]
     fn share_run(
         &mut self,
@@ -288,7 +313,7 @@ impl<H: Hardware> Memory<'_, H> {
                     return (index, Err(error));
                 }
                 if forks {
-                    // The table is there now, and what the loop does cannot fail.
+                    // The table is present now, so the loop over the rest of the run cannot fail.
                     let rest = page.page().number() + 1..source.first.page().number() + pages;
                     let passed_over = match (each, fresh) {
                         (true, _) => self.fork_run::<true, false>((from, to), rest, change),
@@ -309,7 +334,8 @@ impl<H: Hardware> Memory<'_, H> {
         (pages, Ok(()))
     }
 
-    /// [`Memory::share_page`] within a space, compiled apart from the loop of a fork.
+    /// [`Memory::share_page`] within one space, in a function of its own: the inlined copy in the
+    /// loop of a fork stays small.
     #[inline(never)]
     fn share_this_page(
         &mut self,
@@ -321,7 +347,14 @@ impl<H: Hardware> Memory<'_, H> {
         self.share_page(from, to, old, sharing)
     }
 
-    /// Shares one page that is present.
+    /// Shares one present page: maps its frame at the destination, and with `both` changes the
+    /// source's leaf.
+    ///
+    /// # Errors
+    /// - `NotPermitted`: the page is a driver's own; or W is asked for and the source lacks it; or
+    ///   the source would get W and is sealed and has other mappings.
+    /// - `OutOfFrames`, `QuotaExceeded`: no frame for the destination, or its owner may not have
+    ///   one more.
     #[inline(always)]
     fn share_page(
         &mut self,
@@ -340,6 +373,8 @@ impl<H: Hardware> Memory<'_, H> {
             let permissions = change.permissions(old);
             self.map_entry(old, other_space, to, permissions)?;
             if self.lend(from, other_space, permissions.contains(Permissions::WRITE)) {
+                // `lend` has cleared PAGER in the leaf. The copy here must agree with the leaf, or
+                // the change below would set PAGER again.
                 old = old.with_flags(old.flags().difference(EntryFlags::PAGER));
             }
         } else {
@@ -353,16 +388,20 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(())
     }
 
-    /// Whether the frame of a writable leaf has another mapping, through which somebody may go on writing: a server that
-    /// was lent the page, or the process itself at another address.
+    /// Whether the leaf is writable and its frame has another mapping. A process may then go on
+    /// writing the frame through that mapping, even if this leaf loses W: a server that got the
+    /// page in a message, or the process itself at another address.
     #[inline(always)]
     fn others_may_write(&self, old: Entry) -> bool {
         old.is_writable() && self.frames.count(old.frame()).is_some_and(|count| count > 1)
     }
 
-    /// What a copy-on-write share does with a page that others may write: the other process gets a copy of its own, and
-    /// the source stays as it is. Taking W away at the source alone would not stop the others, so the other process would
-    /// see what they write, and after its next write the source would not.
+    /// Copies a page that others may write, in place of a copy-on-write share. The destination gets
+    /// a frame of its own, and the source stays as it is.
+    ///
+    /// Dropping W at the source would not stop the other writers. The destination would see what
+    /// they write, and after the destination's next write it would have a copy while the source
+    /// goes on sharing with them.
     #[cold]
     #[inline(never)]
     fn share_copy(&mut self, to: SpacePage, old: Entry) -> Result<(), Error> {
@@ -375,8 +414,9 @@ impl<H: Hardware> Memory<'_, H> {
         self.map_fresh(to.space, to.page, permissions.leaf(), fresh)
     }
 
-    /// After a fork's loop over `pages` pages from `first` on, of which the first is done: copies those that it passed over.
-    /// They are the ones that are writable still. Returns how far it got in the run.
+    /// Copies the pages that `fork_run` has left out: the pages after the first of a run of `pages`
+    /// pages that begins at `first`. These are the pages whose leaves still have W, because
+    /// `fork_run` took W from all others. An error comes with the index of the page that caused it.
     #[cold]
     #[inline(never)]
     fn copy_lent(
@@ -396,7 +436,8 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(())
     }
 
-    /// The change for the leaves that arrive in `to`: mark 9 does not come along, unless neither process has a pager.
+    /// The change for a destination's leaf. It drops PAGER if the source's or the destination's
+    /// owner has a pager: the mark speaks of one leaf and does not come along (`clean.rs`).
     #[inline(always)]
     fn change_of_lent(&self, from: Space, to: Space, change: Change) -> Change {
         if self.processes.keeps_pager_mark(from.owner) || self.processes.keeps_pager_mark(to.owner)
@@ -407,10 +448,16 @@ impl<H: Hardware> Memory<'_, H> {
         }
     }
 
-    /// What a fork does for most pages: the child's table is there, its owner is not bounded, a page arrives where it
-    /// came from and is no driver's own, and W is lost on both sides. `pages` are page numbers. Unless `FLUSH` says so, the
-    /// caller flushes. `FRESH` says that nothing is in the child's table where the pages arrive. Pages that others may
-    /// write are passed over, and keep their W; returns whether there were any.
+    /// Shares the pages of a fork's run, given by their numbers.
+    ///
+    /// This is the short loop for the usual page. `share_run` has checked that the child's table is
+    /// present, that no quota counts the child's frames, that the pages keep their addresses, that
+    /// the parent has no page of a driver's own, and that both sides lose W. So no page can fail.
+    ///
+    /// `FLUSH`: flush each changed leaf of the parent; otherwise the caller flushes the TLB.
+    /// `FRESH`: the child's table was new, so its leaves need not be read.
+    ///
+    /// Pages that others may write are left out and keep W. Returns whether there were any.
     #[inline(never)]
     fn fork_run<const FLUSH: bool, const FRESH: bool>(
         &mut self,
@@ -437,7 +484,7 @@ impl<H: Hardware> Memory<'_, H> {
             if !FRESH {
                 let replaced = self.cpu.hardware.read_entry(Reach::Alternate, page);
                 if replaced.is_present() {
-                    // The child is not loaded, so nothing of it is cached.
+                    // The child is not loaded, so the TLB holds no translation of its pages.
                     self.frames.release(Unmapped::after_flush(replaced.frame()));
                     counts = self.frames.counts();
                     mapped -= 1;
@@ -455,7 +502,8 @@ impl<H: Hardware> Memory<'_, H> {
     }
 }
 
-/// The A and D bits of up to 32 pages in order, the last one's at the top.
+/// The A and D bits of up to 32 pages in order. Each new page shifts the others down by one, so the
+/// last page's bit is bit 31.
 #[derive(Clone, Copy, Default)]
 struct Bits {
     pages: u32,
@@ -464,6 +512,7 @@ struct Bits {
 }
 
 impl Bits {
+    /// Adds the bits of one leaf. Its bits 5 (A) and 6 (D) are shifted to bit 31 without a branch.
     #[inline(always)]
     fn note(&mut self, old: Entry) {
         const TO_TOP_FROM_5: u32 = 26;
@@ -476,7 +525,8 @@ impl Bits {
 }
 
 impl Found {
-    /// Adds the bits of pages from page `first` of the range on, and all bits of other entries together.
+    /// Adds the bits of the pages from page `first` of the range on, and the A and D bits of
+    /// `others`, the OR of further leaves.
     #[inline(always)]
     fn add(&mut self, bits: Bits, first: u32, others: u32) {
         if bits.pages > 0 {

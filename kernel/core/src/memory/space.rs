@@ -1,17 +1,31 @@
-//! How the tables of an address space are read and changed.
+//! Address spaces: how the kernel reads and changes the page tables of a process.
 //!
 //! The tables of the loaded space are read and written through the self map, those of one other
-//! space through the alternate self map, and those of a third one through frame slots. [`Via`] says
-//! which.
+//! space through the alternate self map, and those of a third space through frame slots. [`Via`]
+//! says which.
 //!
-//! The order of events of a change to a present leaf: the change returns a [`Stale`] token, the
-//! flush turns the token into an [`Unmapped`] frame, and only that lowers the frame's count
-//! ([`Frames::release`]). So no frame is freed while a TLB may hold a translation to it, and a
-//! forgotten flush is a compiler warning.
+//! The order of events of a change to a present leaf:
+//! 1. The change writes the leaf and returns a [`Stale`] token, with the old leaf in it.
+//! 2. The flush turns the token into an [`Unmapped`] frame.
+//! 3. The frame's reference count is lowered ([`Frames::release`]), which takes an `Unmapped` frame
+//!    and nothing else.
+//!
+//! So no frame is freed while a TLB may hold a translation to it, and a forgotten flush is a
+//! compiler warning.
 //!
 //! Two facts say what must be flushed. A new table changes what the pages of the window and of the
-//! self map show, so these are flushed for it. A space that is not loaded needs no flush of its own
+//! self map show, so these pages are flushed. A space that is not loaded needs no flush of its own
 //! pages, because loading it flushes the TLB.
+//!
+//! Assumed: `page` is a page of user space ([`UserPage`]), so no function here changes the kernel's
+//! part of a directory. Rights are checked before (`authority.rs`).
+//!
+//! The types: [`Space`] and [`SpacePage`] name what is changed; [`Change`] is a change of a leaf's
+//! bits, precomputed as two masks; [`Memory`] borrows the parts of the kernel that a change needs.
+//! Its methods come in pairs: one checks that the table is present, and the other (`_of_table`) may
+//! be called where that is known.
+//!
+//! Not done: a table whose leaves are all absent is not freed before the process ends.
 
 use abi::layout::PAGE_SIZE;
 use abi::{Entry, EntryFlags, Error, Frame, Page, Permissions, Slot, UserPage, UserSlot};
@@ -22,21 +36,21 @@ use crate::state::frames::{Frames, FreshFrame, Unmapped};
 use crate::state::process::Index;
 use crate::state::process_table::Processes;
 
-/// How a space's tables are reached.
+/// How the kernel reaches the tables of a space.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Via {
     /// Through the self map or the alternate self map.
     Map(Reach),
-    /// Through frame slots, one frame at a time: a third space, whose directory this is.
+    /// Through frame slots, one frame at a time. The frame is the directory of this third space.
     FrameSlots(Frame),
 }
 
-/// The address space of a process, as reached during one call.
+/// The address space of a process, and how it is reached during one call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Space {
-    /// The process whose space it is. It is charged for what is mapped there.
+    /// The process that the space belongs to. Its account is charged for what is mapped there.
     pub owner: Index,
-    /// How to reach it.
+    /// How the space's tables are reached.
     pub via: Via,
 }
 
@@ -47,7 +61,8 @@ pub(crate) struct SpacePage {
     pub page: UserPage,
 }
 
-/// A leaf was changed whose old translation may be cached.
+/// The proof that a leaf was changed whose old translation may be cached. It must be flushed, or
+/// one of the methods must say why no flush is needed.
 #[must_use = "flush it, or a process goes on using the old translation"]
 pub(crate) struct Stale {
     space: Space,
@@ -56,26 +71,30 @@ pub(crate) struct Stale {
 }
 
 impl Stale {
-    /// For a change in a space that is not loaded: nothing of it is cached, because loading it flushes.
+    /// For a change in a space that is not loaded: the TLB holds nothing of it, because loading it
+    /// flushes.
     #[inline(always)]
     pub fn of_another_space(self) {
         debug_assert!(self.space.via != Via::Map(Reach::Current));
     }
 
-    /// For a change of marks alone: the CPU does not look at them.
+    /// For a change of marks alone, which the CPU ignores.
     #[inline(always)]
     pub fn of_a_mark(self) {}
 
-    /// For a change that left the frame in place, if the caller flushes everything before it returns.
+    /// For a change that left the frame in place, if the caller flushes the whole TLB before it
+    /// returns.
     #[inline(always)]
     pub fn of_a_flushed_space(self) {
         debug_assert!(self.space.via == Via::Map(Reach::Current));
     }
 }
 
-/// Bits to drop from present leaves and bits to add; A and D go unless they are kept.
+/// A change of a present leaf's bits: which to drop and which to add. It clears A and D, unless
+/// `keeping` names them.
 ///
-/// *Sealed* goes where W comes, and stays elsewhere. An entry that is sealed has no W, so one mask says it all.
+/// *Sealed* is cleared if W is added, and otherwise it stays. A sealed leaf never has W, so one
+/// mask for all leaves is enough.
 #[derive(Clone, Copy)]
 pub(crate) struct Change {
     keep: u32,
@@ -83,6 +102,7 @@ pub(crate) struct Change {
 }
 
 impl Change {
+    /// The change that drops and then adds these permissions and marks.
     #[inline(always)]
     pub const fn new(drop: Permissions, add: Permissions) -> Self {
         let seal = if add.contains(Permissions::WRITE) { 0 } else { EntryFlags::SEALED.bits() };
@@ -93,75 +113,80 @@ impl Change {
         Self { keep: keep | seal, add: add.bits() }
     }
 
-    /// The same, but these of the hardware's bits stay.
+    /// The same change, which also keeps these bits of the hardware.
     #[inline(always)]
     pub const fn keeping(self, flags: EntryFlags) -> Self {
         Self { keep: self.keep | flags.bits(), ..self }
     }
 
-    /// The same in a process without a pager, where mark 9 means nothing to the kernel.
+    /// The same change for a process without a pager, where PAGER means nothing to the kernel and
+    /// is not cleared with D.
     #[inline(always)]
     pub const fn without_pager(self) -> Self {
-        Self { keep: self.keep | OWN_MARK_9, ..self }
+        Self { keep: self.keep | PAGER_IS_OWN, ..self }
     }
 
-    /// The same, but a mark 9 that the leaf has goes, unless it is added.
+    /// The same change, which also drops PAGER unless it adds PAGER.
     #[inline(always)]
     pub const fn without_pager_mark(self) -> Self {
         Self { keep: self.keep & !EntryFlags::PAGER.bits(), ..self }
     }
 
-    /// The same, and what has become of the leaf is sealed: for one that arrives in another space without W.
+    /// The same change, which also seals the leaf: for a leaf without W that is new in another
+    /// space.
     #[inline(always)]
     pub const fn sealing(self) -> Self {
         Self { add: self.add | EntryFlags::SEALED.bits(), ..self }
     }
 
-    /// What becomes of a present leaf.
+    /// The leaf after the change.
     #[inline(always)]
     pub const fn of(self, leaf: Entry) -> Entry {
         Entry::from_bits(leaf.bits() & self.keep | self.add)
     }
 
-    /// What becomes of a present leaf where it stays, in a process that has a pager. If this clears a set D bit, it also
-    /// clears mark 9, unless the change adds it: the pager's copy no longer matches the page (`clean` has the rule).
+    /// The leaf after the change, if the leaf stays where it is and its process has a pager. If the
+    /// change clears a set D, it also clears PAGER, unless it adds PAGER: the pager's copy no
+    /// longer matches the page (`clean.rs` has the rule).
     const fn in_place(self, leaf: Entry) -> Entry {
         let new = self.of(leaf);
-        if !leaf.is_dirty() || new.is_dirty() || self.keep & OWN_MARK_9 != 0 {
+        if !leaf.is_dirty() || new.is_dirty() || self.keep & PAGER_IS_OWN != 0 {
             return new;
         }
         Entry::from_bits(new.bits() & !EntryFlags::PAGER.bits() | self.add)
     }
 
-    /// The permissions of what becomes of a present leaf.
+    /// The permissions and marks of the leaf after the change.
     #[inline(always)]
     pub const fn permissions(self, leaf: Entry) -> Permissions {
         self.of(leaf).permissions()
     }
 
-    /// Has no leaf W after this?
+    /// Whether no leaf has W after the change.
     #[inline(always)]
     pub const fn takes_write(self) -> bool {
         (self.keep | self.add) & EntryFlags::WRITE.bits() == 0
     }
 
+    /// Whether the change adds W.
     #[inline(always)]
     pub const fn adds_write(self) -> bool {
         self.add & EntryFlags::WRITE.bits() != 0
     }
 }
 
-/// Frames that a charge is for.
+/// The frames to charge: a page and its table, or a table alone.
 const PAGE_AND_TABLE: u32 = 2;
 const TABLE: u32 = 1;
 
-/// In the bits that a [`Change`] keeps: mark 9 is the program's own. No leaf of a program has PS, so this keeps nothing.
-const OWN_MARK_9: u32 = EntryFlags::LARGE.bits();
+/// A flag in the mask of a [`Change`]: PAGER is the program's own bit. It uses the place of PS,
+/// which no leaf of a program has, so as a mask it keeps nothing.
+const PAGER_IS_OWN: u32 = EntryFlags::LARGE.bits();
 
-/// The frame's address in an entry.
+/// The bits of an entry that hold the frame's address.
 const FRAME: u32 = 0xFFFF_F000;
 
-/// Everything that a change to memory needs.
+/// The parts of the kernel that a change to memory needs.
 pub(crate) struct Memory<'k, H> {
     pub cpu: &'k mut Cpu<H>,
     pub frames: &'k mut Frames,
@@ -169,12 +194,12 @@ pub(crate) struct Memory<'k, H> {
 }
 
 impl Space {
-    /// The space of the process on the CPU.
+    /// The space of the current process.
     pub const fn current(owner: Index) -> Self {
         Self { owner, via: Via::Map(Reach::Current) }
     }
 
-    /// A page of the space.
+    /// This page of the space.
     pub const fn at(self, page: UserPage) -> SpacePage {
         SpacePage { space: self, page }
     }
@@ -193,13 +218,13 @@ impl<H: Hardware> Memory<'_, H> {
         }
     }
 
-    /// Is there a table of the space's own for `page`?
+    /// Whether `page` has a table that belongs to the space.
     #[inline(always)]
     pub fn has_table(&mut self, space: Space, page: UserPage) -> bool {
         self.directory_entry(space, page.page()).is_own_table()
     }
 
-    /// The leaf of `page`; absent where there is no table.
+    /// The leaf of `page`. It is absent if there is no table.
     #[inline(always)]
     pub fn leaf(&mut self, space: Space, page: UserPage) -> Entry {
         if self.has_table(space, page) { self.leaf_of_table(space, page) } else { Entry::ABSENT }
@@ -214,7 +239,7 @@ impl<H: Hardware> Memory<'_, H> {
         }
     }
 
-    /// Changes the leaf of `page`, whose table is present, from what it is now.
+    /// Writes the leaf of `page`, whose table is present. `old` is the leaf before.
     #[inline(always)]
     pub fn replace(&mut self, space: Space, page: UserPage, old: Entry, entry: Entry) -> Stale {
         match space.via {
@@ -224,24 +249,27 @@ impl<H: Hardware> Memory<'_, H> {
         Stale { space, page, old }
     }
 
+    /// An entry of a directory or table of a third space.
     #[cold]
     fn word_of_third(&mut self, table: Frame, index: u32) -> Entry {
         Entry::from_bits(self.cpu.hardware.read_frame(table, index))
     }
 
+    /// The leaf of `page` in a third space.
     #[cold]
     fn leaf_of_third(&mut self, directory: Frame, page: UserPage) -> Entry {
         let table = self.word_of_third(directory, page.page().directory_index()).frame();
         self.word_of_third(table, page.page().table_index())
     }
 
+    /// Writes the leaf of `page` in a third space.
     #[cold]
     fn write_leaf_of_third(&mut self, directory: Frame, page: UserPage, entry: Entry) {
         let table = self.word_of_third(directory, page.page().directory_index()).frame();
         self.cpu.hardware.write_frame(table, page.page().table_index(), entry.bits());
     }
 
-    /// Flushes a change that left the frame in place.
+    /// Flushes the page of a change that left the frame in place.
     #[inline(always)]
     pub fn flush(&mut self, stale: &Stale) {
         if stale.old.is_present() && stale.space.via == Via::Map(Reach::Current) {
@@ -249,7 +277,8 @@ impl<H: Hardware> Memory<'_, H> {
         }
     }
 
-    /// Flushes a change that took the old frame away, then counts one mapping of it less.
+    /// Flushes the page of a change that removed the old frame, then lowers that frame's reference
+    /// count.
     #[inline(always)]
     pub fn settle(&mut self, stale: Stale) {
         if stale.old.is_present() {
@@ -258,11 +287,15 @@ impl<H: Hardware> Memory<'_, H> {
         }
     }
 
-    /// Makes sure that `page` has a table, and charges the mapping that is about to be made there in place of the
-    /// leaf that it returns.
+    /// Prepares a mapping at `page`: adds a table if there is none, and charges the owner for the
+    /// frames that are new. Returns the leaf that the mapping will replace.
     ///
     /// # Errors
-    /// `NotPermitted`: the page lies in a view. `QuotaExceeded`, `OutOfFrames`. Nothing was changed.
+    /// - `NotPermitted`: the page lies in a view.
+    /// - `QuotaExceeded`: the owner may not have one more frame.
+    /// - `OutOfFrames`: no frame for the table.
+    ///
+    /// On an error nothing was changed.
     #[inline(always)]
     fn prepare(&mut self, space: Space, page: UserPage) -> Result<Entry, Error> {
         if !self.has_table(space, page) {
@@ -276,12 +309,16 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(old)
     }
 
-    /// The same, put together anew: so that a call that is rarely made does not make the compiler keep this in memory.
+    /// A second [`Memory`] made of the same references. The rare functions take it by value: a
+    /// reference to `self` would make the compiler keep the first one in memory instead of
+    /// registers, also on the hot path.
     #[inline(always)]
     fn parts(&mut self) -> Memory<'_, H> {
         Memory { cpu: self.cpu, frames: self.frames, processes: self.processes }
     }
 
+    /// Adds the table for `page` and charges `charge` frames for the table and what will be mapped.
+    /// The errors are those of [`Memory::prepare`].
     #[cold]
     #[inline(never)]
     fn add_table_and_charge(
@@ -298,6 +335,8 @@ impl<H: Hardware> Memory<'_, H> {
             .inspect_err(|_| self.processes.credit(space.owner, charge))
     }
 
+    /// Adds an empty table. What the window, the self map and the views of the space show of it is
+    /// flushed.
     fn add_table(&mut self, space: Space, slot: UserSlot) -> Result<(), Error> {
         let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
         self.cpu.hardware.zero_frame(fresh.frame());
@@ -318,8 +357,12 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(())
     }
 
-    /// Forgets what a view showed where directory entry `index` has changed. The absence of a table is not cached, says
-    /// the manual (vol. 3A, 4.10.2.3), but some old processors did; nothing can be if the space itself is the loaded one.
+    /// Flushes the page of each view of the space that shows the table under directory entry
+    /// `index`.
+    ///
+    /// The manual says that the absence of a table is not cached (Intel SDM vol. 3A, 4.10.2.3), but
+    /// some old processors cached it. Only the views of the loaded process can be cached; if the
+    /// viewed space itself is loaded, its viewers are not.
     fn flush_views(&mut self, space: Space, index: u32) {
         for view in self.processes[space.owner].views.of_it {
             if view.viewer.is_some() && view.viewer == self.cpu.loaded {
@@ -329,10 +372,14 @@ impl<H: Hardware> Memory<'_, H> {
         }
     }
 
-    /// Maps a fresh frame, whose contents are ready.
+    /// Maps a fresh frame whose contents are ready, in place of what was mapped at `page`.
     ///
     /// # Errors
-    /// `QuotaExceeded`, `OutOfFrames`; the frame was put back.
+    /// - `NotPermitted`: the page lies in a view.
+    /// - `QuotaExceeded`, `OutOfFrames`: no frame for the table, or the owner may not have one
+    ///   more.
+    ///
+    /// On an error the fresh frame goes back and nothing was changed.
     #[inline(always)]
     pub fn map_fresh(
         &mut self,
@@ -354,10 +401,10 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(())
     }
 
-    /// Maps a fresh zeroed page in place of what was there.
+    /// Maps a fresh zeroed page in place of what was mapped at `page`.
     ///
     /// # Errors
-    /// `OutOfFrames`, `QuotaExceeded`.
+    /// `OutOfFrames`: no frame for the page. Those of [`Memory::map_fresh`].
     #[inline(always)]
     pub fn allocate(
         &mut self,
@@ -370,11 +417,16 @@ impl<H: Hardware> Memory<'_, H> {
         self.map_fresh(space, page, permissions.leaf(), fresh)
     }
 
-    /// Maps the frame of a present entry `source` as well; `from_other_space` says that it comes from another space.
+    /// Maps the frame of the present leaf `source` at another page as well. `from_other_space` says
+    /// that `source` is a leaf of another space than `to`.
     ///
     /// # Errors
-    /// `NotPermitted`: W is asked for and the source lacks it, or the source is a driver's own. `OutOfFrames`,
-    /// `QuotaExceeded`.
+    /// - `NotPermitted`: W is asked for and the source lacks it; or the source is a driver's own;
+    ///   or the destination lies in a view.
+    /// - `OutOfFrames`, `QuotaExceeded`: no frame for the destination's table, or its owner may not
+    ///   have one more.
+    ///
+    /// On an error nothing was changed.
     #[inline(always)]
     pub fn map_entry(
         &mut self,
@@ -389,7 +441,10 @@ impl<H: Hardware> Memory<'_, H> {
         self.map_shareable(source, from_other_space, to, permissions)
     }
 
-    /// As [`Memory::map_entry`], if the source is no driver's own.
+    /// As [`Memory::map_entry`], for a source that is known not to be a driver's own.
+    ///
+    /// A leaf without W that comes from another space is sealed: it gets W only when its frame has
+    /// no other mapping. A further leaf within a space is sealed if the source is.
     #[inline(always)]
     pub fn map_shareable(
         &mut self,
@@ -408,6 +463,8 @@ impl<H: Hardware> Memory<'_, H> {
         let arrives_sealed = from_other_space && !permissions.contains(Permissions::WRITE);
         let seal =
             if arrives_sealed { EntryFlags::SEALED } else { source.flags() & EntryFlags::SEALED };
+        // Counted before the old leaf's frame is released: it may be the same frame, and its count
+        // must not reach 0 in between.
         self.frames.retain(source.frame());
         let entry = Entry::new(source.frame(), flags | seal);
         let stale = self.replace(space, page, old, entry);
@@ -415,10 +472,12 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(())
     }
 
-    /// Maps a frame that is the owner's own: device memory, or one of the DMA pool.
+    /// Maps a frame that is a driver's own: device memory, or a frame of the DMA pool.
     ///
     /// # Errors
-    /// `OutOfFrames`, `QuotaExceeded`.
+    /// - `NotPermitted`: the page lies in a view.
+    /// - `OutOfFrames`, `QuotaExceeded`: no frame for the table, or the owner may not have one
+    ///   more.
     pub fn map_own(
         &mut self,
         space: Space,
@@ -433,11 +492,12 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(())
     }
 
-    /// Maps a page of one space at a page of the same or another. A mark 9 at the source goes if the frame can be written
-    /// through the new leaf.
+    /// Maps the frame of one page at another page of the same or another space as well. If the
+    /// frame can be written through the new leaf, the source's leaf loses PAGER ([`Memory::lend`]).
     ///
     /// # Errors
-    /// `NotMapped`: nothing is present at the source. Those of [`Memory::map_entry`].
+    /// - `NotMapped`: nothing is present at the source.
+    /// - Those of [`Memory::map_entry`].
     #[inline(always)]
     pub fn map(
         &mut self,
@@ -452,7 +512,7 @@ impl<H: Hardware> Memory<'_, H> {
         self.map_leaf(leaf, from, to, permissions)
     }
 
-    /// As [`Memory::map`], if the leaf at the source is known and present.
+    /// As [`Memory::map`], for a source whose leaf is known and present.
     ///
     /// # Errors
     /// Those of [`Memory::map_entry`].
@@ -464,13 +524,14 @@ impl<H: Hardware> Memory<'_, H> {
         to: SpacePage,
         permissions: Permissions,
     ) -> Result<(), Error> {
-        // One test for both, so that an ordinary page pays for neither.
+        // One test finds both kinds, so an ordinary page pays for one test only.
         if leaf.flags().intersects(EntryFlags::PAGER.union(EntryFlags::DRIVERS_OWN)) {
             return self.parts().map_marked(leaf, from, to, permissions);
         }
         self.map_shareable(leaf, from.space.owner != to.space.owner, to, permissions)
     }
 
+    /// The part of [`Memory::map_leaf`] for a leaf with PAGER or of a driver's own.
     #[cold]
     #[inline(never)]
     fn map_marked(
@@ -488,12 +549,14 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(())
     }
 
-    /// Moves a page of one space to a place of the same or another where nothing is present, leaves marks, and returns
-    /// the old entry with its A and D. The marks that `drop` names do not come along.
+    /// Moves a page to a page of the same or another space where nothing is present, and leaves
+    /// marks in the source's leaf. Returns the source's old leaf with its A and D. The moved page
+    /// loses the marks in `drop`.
     ///
     /// # Errors
-    /// `NotMapped`: nothing is present at the source. `Busy`: something is at the destination. Those of
-    /// [`Memory::map_entry`].
+    /// - `NotMapped`: nothing is present at the source.
+    /// - `Busy`: a page is present at the destination.
+    /// - Those of [`Memory::map_entry`].
     pub fn move_page(
         &mut self,
         from: SpacePage,
@@ -509,14 +572,18 @@ impl<H: Hardware> Memory<'_, H> {
             return Err(Error::Busy);
         }
         let permissions = old.permissions().difference(drop);
+        // Mapped first and unmapped last, because only the mapping can fail.
         self.map_entry(old, from.space.owner != to.space.owner, to, permissions)?;
         Ok(self.unmap_of_table(from.space, from.page, marks))
     }
 
-    /// Unmaps a page and leaves marks; returns the old entry with its A and D.
+    /// Unmaps a page and leaves marks in its leaf. Returns the old leaf with its A and D.
     ///
     /// # Errors
-    /// `OutOfFrames`, `QuotaExceeded`: marks need a table that is not there.
+    /// If there are marks to leave and there is no table:
+    /// - `NotPermitted`: the page lies in a view.
+    /// - `OutOfFrames`, `QuotaExceeded`: no frame for the table, or the owner may not have one
+    ///   more.
     #[inline(always)]
     pub fn unmap(
         &mut self,
@@ -533,7 +600,7 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(self.unmap_of_table(space, page, marks))
     }
 
-    /// As [`Memory::unmap`], where the table is present.
+    /// As [`Memory::unmap`], for a page whose table is present.
     #[inline(always)]
     pub fn unmap_of_table(&mut self, space: Space, page: UserPage, marks: Permissions) -> Entry {
         let old = self.leaf_of_table(space, page);
@@ -545,10 +612,10 @@ impl<H: Hardware> Memory<'_, H> {
         old
     }
 
-    /// Changes the bits of a present leaf.
+    /// Changes the bits of the present leaf `old`, which stays where it is.
     ///
     /// # Errors
-    /// `NotPermitted`: W would be gained on a sealed page that has other mappings.
+    /// `NotPermitted`: a sealed page that has other mappings would get W. Nothing was changed.
     #[inline(always)]
     pub fn change(
         &mut self,
@@ -567,7 +634,9 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(self.replace(space, page, old, new))
     }
 
-    /// As [`Memory::change`], if the change says whether mark 9 is the program's own: so a loop need not carry the owner.
+    /// As [`Memory::change`], for a loop over many pages. The caller has set in `change` whether
+    /// the process has a pager ([`Change::without_pager`]), so the loop need not look the owner up
+    /// for each page.
     #[inline(always)]
     pub fn change_of_many(
         &mut self,
@@ -586,6 +655,7 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(self.replace(space, page, old, new))
     }
 
+    /// As `change_of_marked`, if `change` does not say yet whether the process has a pager.
     #[cold]
     #[inline(never)]
     fn change_of_marked_in(&mut self, owner: Index, old: Entry, change: Change) -> Entry {
@@ -593,8 +663,8 @@ impl<H: Hardware> Memory<'_, H> {
         self.change_of_marked(old, if keeps { change } else { change.without_pager() })
     }
 
-    /// What becomes of a leaf that says more than its rights; absent if it may not. Apart, so that one that does not costs
-    /// a single test.
+    /// The leaf after the change, if the old leaf is sealed or has PAGER. Returns an absent entry
+    /// if the change is refused. Not inlined, so that an ordinary leaf costs one test.
     #[cold]
     #[inline(never)]
     fn change_of_marked(&mut self, old: Entry, change: Change) -> Entry {
@@ -604,10 +674,11 @@ impl<H: Hardware> Memory<'_, H> {
         change.in_place(old)
     }
 
-    /// Drops and adds bits on a page and clears A and D; returns the old entry.
+    /// Drops and adds bits in the leaf of a page, and clears A and D. Returns the old leaf.
     ///
     /// # Errors
-    /// `NotMapped`. `NotPermitted`: W would be gained on a sealed page that has other mappings.
+    /// - `NotMapped`: nothing is present at the page.
+    /// - `NotPermitted`: a sealed page that has other mappings would get W.
     #[inline(always)]
     pub fn protect(
         &mut self,
@@ -624,10 +695,14 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(old)
     }
 
-    /// Makes the mapping a private writable copy; a frame with one mapping just gets W. Says whether it copied.
+    /// Makes a page private and writable. If its frame has other mappings, the page gets a copy of
+    /// the frame; otherwise its leaf gets W. The marks of the leaf become `marks`. Returns whether
+    /// the frame was copied.
     ///
     /// # Errors
-    /// `NotMapped`, `OutOfFrames`. `NotPermitted`: it is a driver's own.
+    /// - `NotMapped`: nothing is present at the page.
+    /// - `NotPermitted`: the page is a driver's own.
+    /// - `OutOfFrames`: no frame for the copy.
     pub fn copy(
         &mut self,
         space: Space,
@@ -654,8 +729,11 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(true)
     }
 
-    /// Makes sure that the current process, whose space this is, may access these bytes itself; `Err` with the first one
-    /// that it may not. What the kernel shows to everyone above UTOP can be read as well, and so can views.
+    /// Checks that the current process, whose space this is, may access these bytes itself. If not,
+    /// the error is the address of the first byte that it may not access.
+    ///
+    /// The process may also read the pages above UTOP that the kernel shows to all programs, and
+    /// the pages of its views.
     pub fn check_user(
         &mut self,
         space: Space,
@@ -682,12 +760,13 @@ impl<H: Hardware> Memory<'_, H> {
         Ok(())
     }
 
-    /// Is there anything at `page`, be it in a view? The space is the loaded one.
+    /// Whether a page is present at `page`, in a view or not. The space is the loaded one.
     pub fn is_there(&mut self, space: Space, page: UserPage) -> bool {
         self.leaf(space, page).is_present() || self.is_shown(space, page.page())
     }
 
-    /// May programs read this page, which is none of theirs? Both levels have to say so.
+    /// Whether programs may read this page, which belongs to a view or to the kernel. P and U must
+    /// be set in the directory entry and in the leaf.
     fn is_shown(&mut self, space: Space, page: Page) -> bool {
         const SHOWN: EntryFlags = EntryFlags::USER_LEAF;
         self.directory_entry(space, page).flags().contains(SHOWN)

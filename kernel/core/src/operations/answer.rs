@@ -1,4 +1,4 @@
-//! How a call's answer gets into its caller's registers.
+//! Results: how the result of a call gets into the caller's registers.
 
 use abi::Error;
 
@@ -8,27 +8,31 @@ use crate::memory::range::Progress;
 use crate::state::process::Index;
 
 impl<H: Hardware> Kernel<H> {
-    /// Success, with nothing to say.
+    /// Returns success without a result word.
     pub(crate) fn succeed(&mut self, caller: Index) -> Result<(), Error> {
         self.processes[caller].registers.eax = 0;
         Ok(())
     }
 
-    /// Success and one word.
+    /// Returns success and one result word.
     pub(crate) fn answer(&mut self, caller: Index, word: u32) -> Result<(), Error> {
         self.processes[caller].registers.ebx = word;
         self.succeed(caller)
     }
 
-    /// Success and four words.
+    /// Returns success and four result words.
     pub(crate) fn answer_all(&mut self, caller: Index, words: [u32; 4]) -> Result<(), Error> {
         self.processes[caller].set_words(words);
         Ok(())
     }
 
-    /// How far a range call got, which its caller learns also from an error. After `OutOfFrames` the call may be made
-    /// again, so its registers stay as they are. Another error is the call's answer, and never a reason to restart: what
-    /// the call has done stands.
+    /// Returns how many pages a range call has walked, with success or with an error.
+    ///
+    /// After `OutOfFrames` the call may be made a second time, so its argument registers must not
+    /// change: the count goes into the caller's message buffer (`set_pages_done`), and the error
+    /// goes back through the dispatcher to `shortage.rs`. Any other error is the final result of
+    /// the call and never leads to a restart, because the pages that the call has changed stay
+    /// changed.
     pub(crate) fn progress(&mut self, caller: Index, progress: &Progress) -> Result<(), Error> {
         if progress.result == Err(Error::OutOfFrames) {
             self.processes[caller].set_pages_done(progress.done);
@@ -40,7 +44,8 @@ impl<H: Hardware> Kernel<H> {
         Ok(())
     }
 
-    /// In a second try that goes on: the pages of the range that the first try has walked.
+    /// The number of pages that the first try has walked, if this is the second try of a range
+    /// call; otherwise 0.
     pub(crate) fn done_before(&self, caller: Index) -> u32 {
         if self.goes_on { self.processes[caller].pages_done() } else { 0 }
     }

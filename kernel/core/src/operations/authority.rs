@@ -1,4 +1,9 @@
-//! Who may do what to whom. The table is in ARCHITECTURE.md; this is all the code that reads it.
+//! Authority: which process may name which other one in a call.
+//!
+//! ARCHITECTURE.md has the table of rights. The functions here check the rights that come from the
+//! relation of two processes (self, child, descendant, client); `driver.rs` checks those of
+//! drivers. Every refusal here is `NoSuchProcess`, so a caller cannot find out whether a process
+//! exists that it has no right to.
 
 use abi::process::Target;
 use abi::{Error, ProcessId};
@@ -8,7 +13,7 @@ use crate::kernel::Kernel;
 use crate::state::process::{Index, Right};
 
 impl<H: Hardware> Kernel<H> {
-    /// A process whose memory the caller may change: itself, its child, its client.
+    /// The process whose memory the caller wants to change: the caller itself, a child or a client.
     #[inline(always)]
     pub(crate) fn memory_of(&self, caller: Index, target: Target) -> Result<Index, Error> {
         match target {
@@ -17,14 +22,15 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// As [`Kernel::memory_of`], by the id.
+    /// As [`Kernel::memory_of`], with an id in place of a target.
     pub(crate) fn memory_target(&self, caller: Index, id: ProcessId) -> Result<Index, Error> {
         let index = self.processes.find(id)?;
         let is_pager = self.is_client(caller, index);
         self.allow(index, index == caller || self.is_child(caller, index) || is_pager)
     }
 
-    /// A process that the caller may view, and by what right: its child, or else its client.
+    /// The process that the caller wants to view, and the right to do so: as the parent, or else as
+    /// the pager.
     pub(crate) fn viewed_by(&self, caller: Index, target: Target) -> Result<(Index, Right), Error> {
         let index = self.processes.resolve(caller, target)?;
         let is_child = self.is_child(caller, index);
@@ -33,19 +39,19 @@ impl<H: Hardware> Kernel<H> {
         Ok((self.allow(index, allowed)?, right))
     }
 
-    /// A child of the caller.
+    /// The process that is named, if it is a child of the caller.
     pub(crate) fn child(&self, caller: Index, target: Target) -> Result<Index, Error> {
         let index = self.processes.resolve(caller, target)?;
         self.allow(index, self.is_child(caller, index))
     }
 
-    /// The caller itself or a child: JOS's rule.
+    /// The process that is named, if it is the caller itself or its child. This is JOS's rule.
     pub(crate) fn self_or_child(&self, caller: Index, target: Target) -> Result<Index, Error> {
         let index = self.processes.resolve(caller, target)?;
         self.allow(index, index == caller || self.is_child(caller, index))
     }
 
-    /// The caller itself or any descendant.
+    /// The process that is named, if it is the caller itself or a descendant of it.
     pub(crate) fn descendant(&self, caller: Index, target: Target) -> Result<Index, Error> {
         let index = self.processes.resolve(caller, target)?;
         self.allow(index, self.processes.is_descendant(index, caller))

@@ -1,9 +1,14 @@
-//! Who gets what is typed: bytes to whoever reads, Ctrl-C to the owner.
+//! Input of the console: each byte goes to the process that reads, and Ctrl-C goes to the console's
+//! owner.
 //!
-//! What does not fit is left in the device for later, and the sender waits: nothing is lost, at whatever speed it comes,
-//! while somebody reads. If the console has an owner, who is to be told of Ctrl-C, and nobody has read for a second since
-//! the buffer was full, then what comes is taken and dropped, so that a Ctrl-C among it gets through. A BEL and one
-//! line say so; the next read ends it.
+//! Typed bytes go into a buffer, and readers take them from there. While the buffer is full, the
+//! kernel leaves the next bytes in the device, and the device makes the sender wait. So no byte is
+//! lost at any speed, as long as some process reads.
+//!
+//! There is one exception. If the console has an owner and the buffer has been full for a second
+//! without a read, bytes are taken from the device and dropped. Otherwise a Ctrl-C behind them
+//! would never arrive, and a program that does not read could not be interrupted. The console then
+//! shows a BEL and one line; the next read ends the dropping.
 
 use abi::Error;
 use abi::process::Target;
@@ -13,13 +18,14 @@ use crate::kernel::{After, Kernel};
 use crate::state::process::{Index, State};
 use crate::state::process_table::QueueName;
 
-/// What is printed when the first byte is dropped.
+/// What the console shows when the first byte is dropped.
 const DROPPED: &str = "\x07\ninput is dropped: nobody has read for a second (Ctrl-C still works)\n";
-/// Ctrl-C.
+/// Ctrl-C, as a byte.
 const INTERRUPT: u8 = 3;
 
 impl<H: Hardware> Kernel<H> {
-    /// A byte was typed.
+    /// Handles a byte that was typed. Ctrl-C is an interrupt on line 0 if the console has an owner,
+    /// and a byte like others if it has none.
     pub fn console_input(&mut self, byte: u8) -> After {
         match self.console.owner() {
             Some(owner) if byte == INTERRUPT => {
@@ -35,7 +41,8 @@ impl<H: Hardware> Kernel<H> {
         self.resume()
     }
 
-    /// A tick of the timer: looks after readers, and after a buffer that nobody reads.
+    /// Handles a tick of the timer: wakes a reader if there are bytes, and notes how long the
+    /// buffer has been full.
     pub(crate) fn console_tick(&mut self) {
         if !self.console.is_empty() {
             self.console.tick(self.cpu.hardware.now());
@@ -43,9 +50,10 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Wakes the reader that has waited longest, if there is anything to read. Called for each byte, and at each tick:
-    /// a reader that was woken may end, be stopped, or wait for its pager before it reads, and then the byte is another
-    /// one's.
+    /// Wakes the reader that has waited longest, if the buffer has a byte.
+    ///
+    /// Called for each byte and again at each tick, because a reader that was woken may end, be
+    /// stopped, or wait for its pager before it reads. The byte then goes to the next reader.
     pub(crate) fn wake_reader(&mut self) {
         if !self.console.is_empty()
             && let Some(reader) = self.processes.pop(QueueName::Readers)
@@ -54,10 +62,11 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Sets the process that gets Ctrl-C, and the right to name the next one.
+    /// Sets the console's owner: the process that gets Ctrl-C and that may set the next owner.
+    /// `None`: Ctrl-C becomes a byte like others, and any process may set an owner.
     ///
     /// # Errors
-    /// `NoSuchProcess`: the new owner is neither the caller nor its child, or the caller may not set
+    /// `NoSuchProcess`: the new owner is neither the caller nor its child, or another process is
     /// the owner.
     pub(crate) fn set_console_owner(
         &mut self,
@@ -70,13 +79,16 @@ impl<H: Hardware> Kernel<H> {
         }
         self.console.set_owner(owner);
         if let Some(owner) = owner {
-            // A Ctrl-C from before was not meant for what the owner does now.
+            // A Ctrl-C that was typed before this call was not meant for what the owner does now.
             self.processes[owner].messages.interrupts &= !1;
         }
         self.succeed(caller)
     }
 
-    /// Native call: writes a buffer that lies in the caller's memory.
+    /// Writes the bytes of a buffer in the caller's memory to the console.
+    ///
+    /// # Errors
+    /// `Fault`: the buffer does not lie below UTOP.
     pub(crate) fn console_write(
         &mut self,
         caller: Index,
@@ -93,8 +105,14 @@ impl<H: Hardware> Kernel<H> {
         self.answer(caller, length)
     }
 
-    /// Native call: reads what was typed, or blocks; a blocked reader restarts its call when there is something,
-    /// so that bytes are stored while its own space is loaded.
+    /// Reads bytes that were typed into a buffer in the caller's memory, or blocks the caller until
+    /// there are some.
+    ///
+    /// A reader that is woken makes its call again from the start, because bytes can be stored only
+    /// while the reader's own space is loaded.
+    ///
+    /// # Errors
+    /// `Fault`: the buffer does not lie below UTOP.
     pub(crate) fn console_read(
         &mut self,
         caller: Index,

@@ -1,11 +1,16 @@
-//! What a driver gets of the machine, and what becomes of it when the driver ends.
+//! The calls of drivers: ports, device memory, DMA frames and interrupt lines; and how they are
+//! taken back when a driver ends.
 //!
-//! A process is a driver because its parent, a driver, says so; `init` is one. There is no IOMMU: whoever programs a
-//! device can have it write anywhere, so a driver is trusted as the kernel is. The calls are narrow all the same: a
-//! driver's mistakes stay its own as far as the CPU can see to that.
+//! A process is a driver if its parent, which is a driver, has said so. `init` is the first driver.
+//! There is no IOMMU, and a device can be programmed to write to any frame, so a driver is trusted
+//! like the kernel. The checks of these calls still keep a driver's mistakes within its own memory,
+//! as far as the CPU can enforce that.
 //!
-//! A driver's pages (device memory, DMA frames) carry a mark and belong to no other space: nothing maps, sends or
-//! copies them. So device memory needs no counts, and a DMA frame is out of reach when its driver is dead.
+//! The leaves of a driver's pages (device memory, DMA frames) are marked as the driver's own, and
+//! no other space can get these frames: no call maps, sends or copies them. So device memory needs
+//! no reference counts, and when a driver has ended, no process can reach its DMA frames.
+//!
+//! The errors of each call are documented with the call in `kernel/abi/src/call/table.rs`.
 
 use abi::driver::{LINES, Line, PortRange};
 use abi::process::Target;
@@ -17,14 +22,18 @@ use crate::memory::range::Progress;
 use crate::state::dma::{DmaPool, POOL};
 use crate::state::process::{Index, State};
 
-/// The kernel's own interrupt lines, as a bit mask: the timer, the second controller's, the console.
+/// The interrupt lines that the kernel uses itself, as a bit mask: 0 is the timer, 2 the second
+/// interrupt controller, 4 the console.
 pub const KERNEL_LINES: u32 = 1 << 0 | 1 << 2 | 1 << 4;
 
-/// Frames of device memory that the kernel uses: the registers of the first I/O APIC and of the local APIC.
+/// Frame numbers of device memory that the kernel uses: the registers of the first I/O APIC and of
+/// the local APIC.
 const KERNEL_DEVICES: [u32; 2] = [0xF_EC00, 0xF_EE00];
 
 impl<H: Hardware> Kernel<H> {
-    /// A device has raised an interrupt. Who waits for it runs next; a line of nobody's should not have been open.
+    /// Handles an interrupt of a device: masks the line and delivers the interrupt to the line's
+    /// owner. If the owner was blocked in a receive, the owner runs next. An open line without an
+    /// owner should not exist; its interrupt is dropped and the line stays masked.
     pub fn device_interrupt(&mut self, line: u32) -> After {
         self.cpu.hardware.mask_line(line, true);
         if let Some(owner) = self.lines.owner(line)
@@ -35,6 +44,7 @@ impl<H: Hardware> Kernel<H> {
         self.resume()
     }
 
+    /// Makes a child a driver, or ends that.
     pub(crate) fn driver_allow(
         &mut self,
         caller: Index,
@@ -47,6 +57,7 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
+    /// Opens I/O ports to the caller.
     pub(crate) fn ports_allow(&mut self, caller: Index, ports: PortRange) -> Result<(), Error> {
         self.driver(caller)?;
         self.processes[caller].device.ports.add(ports)?;
@@ -55,6 +66,8 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
+    /// Maps device memory into the caller's space, page by page. If a page fails, the pages before
+    /// it stay mapped, and the result says how many they are.
     pub(crate) fn device_map(
         &mut self,
         caller: Index,
@@ -84,7 +97,10 @@ impl<H: Hardware> Kernel<H> {
         self.progress(caller, &Progress { done: range.pages(), result: Ok(()) })
     }
 
-    /// Not inlined, because no other call needs the room on the stack that the marks take.
+    /// Maps zeroed frames of the DMA pool into the caller's space. On an error, the pages are as
+    /// before.
+    ///
+    /// Not inlined, because no other call needs the stack room that the array of marks takes.
     #[inline(never)]
     pub(crate) fn dma_allocate(&mut self, caller: Index, range: PageRange) -> Result<(), Error> {
         self.driver(caller)?;
@@ -96,7 +112,7 @@ impl<H: Hardware> Kernel<H> {
         let first = self.dma.find(pages).ok_or(Error::OutOfFrames)?;
         let frame = |index: u32| Frame::from_number(first.number() + index);
         let flags = EntryFlags::FRESH | EntryFlags::DRIVERS_OWN;
-        // What the absent entries said: an error puts it back.
+        // The marks of the absent leaves: an error puts them back.
         let mut marks = [Permissions::empty(); POOL as usize];
         for (done, marks) in (0..pages).zip(&mut marks) {
             *marks = self.memory().leaf(space, range.page(done)).permissions();
@@ -118,9 +134,11 @@ impl<H: Hardware> Kernel<H> {
         self.answer(caller, first.address())
     }
 
+    /// Unmaps DMA pages of the caller and gives their frames back to the pool.
     pub(crate) fn dma_release(&mut self, caller: Index, range: PageRange) -> Result<(), Error> {
         self.holder(caller)?;
-        // The pool notes which frame each page got: the driver may have unmapped the page since.
+        // The pool knows which frame the driver got for each page. The leaf may not show that frame
+        // any more, because the driver may have unmapped the page or mapped another frame there.
         let held = |dma: &DmaPool, index| dma.held_at(caller, range.page(index)).is_some();
         if range.pages() > POOL || !(0..range.pages()).all(|index| held(&self.dma, index)) {
             return Err(Error::NotMapped);
@@ -138,8 +156,10 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
+    /// Gives the quarantined frames of an ended driver back to the pool.
     pub(crate) fn dma_reclaim(&mut self, caller: Index, driver: ProcessId) -> Result<(), Error> {
-        // Whoever keeps none of the driver's frames learns nothing of the driver, not even that it is dying.
+        // A caller that keeps no frame of the driver always gets the same error, so that it cannot
+        // find out whether the driver is dying.
         if !self.dma.keeps(driver, caller) {
             return self.driver(caller).and(Err(Error::NoSuchProcess));
         }
@@ -151,6 +171,7 @@ impl<H: Hardware> Kernel<H> {
         self.answer(caller, count)
     }
 
+    /// Makes the caller the owner of an interrupt line and unmasks the line.
     pub(crate) fn interrupt_attach(&mut self, caller: Index, line: Line) -> Result<(), Error> {
         self.driver(caller)?;
         let number = line.number();
@@ -163,6 +184,7 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
+    /// Unmasks an interrupt line of the caller.
     pub(crate) fn interrupt_acknowledge(&mut self, caller: Index, line: Line) -> Result<(), Error> {
         if self.lines.owner(line.number()) != Some(caller) {
             return Err(Error::NotPermitted);
@@ -171,8 +193,9 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
-    /// A process ends that may have been granted something, or may keep what dead drivers had. Its ports close when
-    /// another process is loaded, and its mappings go with its memory.
+    /// Takes the interrupt lines and DMA frames of an ended process back, and passes the
+    /// quarantined frames that it kept on to its parent. Its ports close when the next process is
+    /// loaded, and its mappings are removed with its memory.
     pub(crate) fn release_hardware(&mut self, dead: Index) {
         let parent = self.processes[dead].family.parent;
         if self.processes[dead].device.granted {
@@ -187,7 +210,7 @@ impl<H: Hardware> Kernel<H> {
         self.dma.inherit(dead, parent);
     }
 
-    /// Gives the loaded process its ports, and takes away those of the one before.
+    /// Opens the ports of the process that is being loaded, and closes those of the process before.
     #[cold]
     #[inline(never)]
     pub(crate) fn set_ports(&mut self, process: Index) {
@@ -196,11 +219,13 @@ impl<H: Hardware> Kernel<H> {
         self.cpu.hardware.open_ports(ports);
     }
 
-    /// One that is no driver any more keeps what it was granted, and may give it back.
+    /// Checks that the caller is a driver, or was granted something when it was one: a process that
+    /// is no driver any more keeps that until it ends, and may give it back.
     fn holder(&self, caller: Index) -> Result<(), Error> {
         if self.processes[caller].device.granted { Ok(()) } else { self.driver(caller) }
     }
 
+    /// Checks that the caller is a driver.
     fn driver(&self, caller: Index) -> Result<(), Error> {
         if self.processes[caller].device.driver { Ok(()) } else { Err(Error::NotPermitted) }
     }

@@ -1,17 +1,18 @@
-//! How a process is created, how it ends, and how its parent waits for it.
+//! The life of a process: how it is created, how it ends, and how its parent waits for it.
 //!
 //! The order of events at an end:
-//! 1. `end` stops the process at once. It is *dying*: every request that waits for it fails, its
-//!    children get its parent as theirs, and it is in the queue of dying processes.
+//! 1. `end` stops the process at once. The process is *dying*: every request that waits for it
+//!    fails, its children become children of its parent, and it joins the queue of dying processes.
 //! 2. `teardown_slice` frees one page table of the first dying process, with the pages in it. It
 //!    runs each time a process is chosen, while the CPU is idle, and in calls that need frames. So
 //!    no call or interrupt waits until a whole address space is freed.
-//! 3. After the last table, the directory is freed, and `finish_exit` gives the exit status to the
-//!    parent if that waits for it. Otherwise the process is a *zombie*: its slot keeps the status
-//!    until the parent asks.
+//! 3. After the last table, the directory is freed. If the parent waits for the end of this child,
+//!    `finish_exit` gives it the exit status. Otherwise the process is a *zombie*: its slot keeps
+//!    the status until the parent asks.
 //!
-//! A teardown flushes no pages. A dying process is not loaded and never will be again, and its views
-//! are lost before the first table goes, so no TLB holds a translation of its pages that can be used.
+//! A teardown flushes no pages. A dying process is not loaded and never will be again, and its
+//! views are lost before its first table is freed. So no TLB holds a translation of its pages that
+//! can be used.
 
 use abi::layout::ENTRIES;
 use abi::message::{Kind, Message, Reason};
@@ -25,9 +26,9 @@ use crate::state::frames::Unmapped;
 use crate::state::process::{Index, PendingRequest, State};
 use crate::state::process_table::QueueName;
 
-/// Entries that a teardown looks at together where something may be.
+/// The number of entries that a teardown tests together in a group that has a present entry.
 const GROUP: u32 = 8;
-/// Entries that it looks at together where nothing is.
+/// The number of entries that a teardown tests together first. Most groups of a table are empty.
 const LARGE_GROUP: u32 = 32;
 const _: () = assert!(
     ENTRIES.is_multiple_of(LARGE_GROUP) && LARGE_GROUP.is_multiple_of(GROUP),
@@ -36,10 +37,14 @@ const _: () = assert!(
 const PAGER_ENDED: Unhandled = Unhandled::Pager("its pager has ended");
 
 impl<H: Hardware> Kernel<H> {
-    /// Makes a stopped process with an empty address space.
+    /// Creates a stopped process with an empty address space.
     ///
     /// # Errors
-    /// `OutOfProcesses`, `OutOfFrames`, `QuotaExceeded`; nothing was changed.
+    /// - `OutOfProcesses`: no slot is free.
+    /// - `OutOfFrames`: no frame for the directory.
+    /// - `QuotaExceeded`: the parent's quota allows no further process or no further frame.
+    ///
+    /// On an error nothing was changed.
     pub(crate) fn create(&mut self, parent: Option<Index>, attended: bool) -> Result<Index, Error> {
         let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
         let directory = fresh.frame();
@@ -52,7 +57,8 @@ impl<H: Hardware> Kernel<H> {
         };
         self.frames.adopt(fresh);
         self.cpu.hardware.clean_fpu(&mut self.processes[index].fpu);
-        // The kernel's directory has no user entries, so a copy of it is an empty space; the self maps are set last.
+        // The kernel's directory has no user entries, so a copy of it is an empty space. The self
+        // maps are set last, because they name this directory in place of the kernel's.
         self.cpu.hardware.copy_frame(directory, self.cpu.kernel_directory);
         let window = Entry::new(directory, EntryFlags::USER_LEAF);
         let own = Entry::new(directory, EntryFlags::PRESENT | EntryFlags::WRITE);
@@ -69,8 +75,10 @@ impl<H: Hardware> Kernel<H> {
         self.cpu.hardware.save_fpu(&mut self.processes[child].fpu);
     }
 
-    /// Ends a process. It stops at once, the requests that wait for it fail, and its memory is freed
-    /// table by table from now on.
+    /// Ends a process. It stops at once, the requests that wait for it fail, and its memory is
+    /// freed table by table from now on.
+    ///
+    /// The process leaves its queue first, because its state names that queue and changes here.
     pub(crate) fn end(&mut self, index: Index, status: u32, reason: Reason) {
         self.jos_report_end(index, reason);
         self.leave_queue(index);
@@ -98,19 +106,21 @@ impl<H: Hardware> Kernel<H> {
         self.processes.move_to_gone(index);
         if self.first == Some(index) {
             self.ended = Some(self.processes[index].exit.status as u8);
-            // No process runs any more, not even the one that has ended the first.
+            // When the first process ends, the machine ends. No process may run any more, not even
+            // the current one, which may have ended the first.
             self.cpu.current = None;
         } else if self.first.is_none() {
             self.course_process_ended(index);
         }
     }
 
-    /// Ends all living descendants of a process, then the process. Descendants that lose their parent move up
-    /// under the next one, so the first child is always the next to go.
+    /// Ends all living descendants of a process, then the process. When a descendant ends, its
+    /// children become children of its parent, so the loop always ends the first child of the root.
     ///
-    /// The end of a descendant also ends everyone who waits for it as a pager, and the root may be one of them. If
-    /// the root ended so, its remaining children would move up to its parent and this loop would miss them. So the
-    /// root first stops waiting for anything: then nothing but the last line can end it.
+    /// The end of a descendant also ends the processes that wait for it as their pager, and the
+    /// root may be one of them. If the root ended that way, its remaining children would become
+    /// children of its parent, and the loop would miss them. So the root first stops waiting for
+    /// anything: after that, only the last line can end it.
     pub(crate) fn end_subtree(&mut self, root: Index) {
         self.leave_queue(root);
         self.processes[root].state = State::Sleeping;
@@ -121,6 +131,10 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// Fails the requests that wait for an ended process.
+    ///
+    /// A caller that waits for a message of this process alone goes on with `PeerEnded`. There is
+    /// one exception: a parent that may wait for the end of this child stays blocked, and gets the
+    /// end of the child as its message.
     fn dismiss_waiting(&mut self, dead: Index) {
         while let Some(sender) = self.processes.front(QueueName::Senders(dead)) {
             let State::Sending { pending_request, .. } = self.processes[sender].state else {
@@ -148,12 +162,14 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
+    /// Whether the first process is the parent of the second and may wait for its end.
     pub(crate) fn is_awaited(&self, parent: Index, child: Index) -> bool {
         self.processes[child].family.parent == Some(parent)
             && !self.processes[child].family.unattended
     }
 
-    /// Fails the request of a process that waits for another one's reply. The process is in no queue.
+    /// Fails the request of a process that waits for another process's reply. The process is in no
+    /// queue.
     pub(crate) fn fail_request(
         &mut self,
         index: Index,
@@ -168,7 +184,8 @@ impl<H: Hardware> Kernel<H> {
                 return self.make_ready(index);
             }
             PendingRequest::Fault { jos } => {
-                // `end` takes a process out of the queue that its state names; this one names none.
+                // The process may end now, and `end` removes it from the queue that its state
+                // names. It is in no queue, so it gets a state that names none.
                 self.processes[index].state = State::Receiving;
                 let words = self.processes[index].messages.buffer.words;
                 if jos {
@@ -181,11 +198,13 @@ impl<H: Hardware> Kernel<H> {
         self.make_ready(index);
     }
 
-    /// Takes down one table of a dying process, or its directory after the last table. `false` if none is dying.
+    /// Takes down one table of the first dying process, or its directory after the last table.
+    /// Returns `false` if no process is dying.
     #[inline(never)]
     pub(crate) fn teardown_slice(&mut self) -> bool {
         let Some(index) = self.processes.front(QueueName::Dying) else { return false };
-        // A dying process is not loaded, and nobody views it (`end`): its tables are seen through the alternate map only.
+        // A dying process is not loaded and not viewed (`end`), so only the alternate self map
+        // shows its tables, and only that needs a flush.
         debug_assert!(self.cpu.loaded != Some(index) && self.processes.has_no_views(index));
         let directory = self.processes[index].directory;
         self.cpu.point_alternate(directory);
@@ -202,9 +221,10 @@ impl<H: Hardware> Kernel<H> {
         true
     }
 
-    /// The next directory entry of a dying process that names a table of its own. Only the groups of entries are
-    /// looked at in which there ever was one. Other present entries are views, which are lost by now and name what is
-    /// never freed.
+    /// The next directory entry of a dying process that names a table of its own.
+    ///
+    /// Only those groups of entries are read that have ever had a table. The other present entries
+    /// are views, which are lost by now and name the empty view, which is never freed.
     fn next_table(&mut self, index: Index) -> Option<UserSlot> {
         let mut at = u32::from(self.processes[index].memory.teardown);
         while let Some(group) = self.processes[index].memory.table_groups.group_from(at) {
@@ -222,8 +242,8 @@ impl<H: Hardware> Kernel<H> {
         None
     }
 
-    /// Frees a table and the pages in it. `UserSlot` says that the table is the process's own. Not
-    /// inlined, because the loop would have to share registers with the caller's.
+    /// Frees a table of the process and the pages in it. Not inlined: otherwise the loop would
+    /// share registers with the loop of the caller, and run slower.
     #[inline(never)]
     fn take_down_table(&mut self, index: Index, table: UserSlot) {
         let first = table.first_page();
@@ -241,7 +261,7 @@ impl<H: Hardware> Kernel<H> {
         self.processes.credit(index, mapped);
     }
 
-    /// Frees those pages of a [`LARGE_GROUP`] that are present, and returns how many.
+    /// Frees the present pages of a [`LARGE_GROUP`], and returns how many there were.
     #[inline(never)]
     fn take_down_pages(&mut self, first: Page) -> u32 {
         let mut mapped = 0;
@@ -260,9 +280,11 @@ impl<H: Hardware> Kernel<H> {
         mapped
     }
 
-    /// Whether a process is dying whose slot will be free when its memory is. The others keep their
-    /// slots until their parents have asked for them. The caller may be such a parent, and must not
-    /// wait for itself.
+    /// Whether some dying process frees its slot as soon as its memory is freed.
+    ///
+    /// A dying process whose parent has not asked for it yet does not count: it keeps its slot as a
+    /// zombie. The caller of a call that needs a slot may be that parent, and would then wait for
+    /// itself.
     pub(crate) fn a_slot_comes_back(&self) -> bool {
         let mut at = self.processes.front(QueueName::Dying);
         while let Some(index) = at {
@@ -274,7 +296,8 @@ impl<H: Hardware> Kernel<H> {
         false
     }
 
-    /// Whether no parent will ask for this dying process, or its parent has asked already.
+    /// Whether this dying process will leave no zombie: its parent will never ask for it, or waits
+    /// for it already.
     fn is_forgotten_when_gone(&self, index: Index) -> bool {
         let process = &self.processes[index];
         let Some(parent) = process.family.parent.filter(|_| !process.family.unattended) else {
@@ -288,8 +311,9 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Gives the exit status of a process whose memory is freed to its parent, or keeps it until the
-    /// parent asks.
+    /// Gives the exit status of a process, whose memory is freed, to its parent if the parent waits
+    /// for it. Otherwise the process becomes a zombie, or its slot is freed if the parent may not
+    /// wait for it.
     fn finish_exit(&mut self, index: Index) {
         let Some(parent) = self.processes[index]
             .family
@@ -305,8 +329,10 @@ impl<H: Hardware> Kernel<H> {
                 self.processes[parent].set_words(words);
                 self.make_ready(parent);
             }
-            State::Receiving => self.tell_exit(parent, index),
-            State::ReceivingExit { child } if child == id => self.tell_exit(parent, index),
+            State::Receiving => self.deliver_exit_and_wake(parent, index),
+            State::ReceivingExit { child } if child == id => {
+                self.deliver_exit_and_wake(parent, index)
+            }
             _ => {
                 self.processes[index].state = State::Ended;
                 self.processes.push(QueueName::Zombies(parent), index);
@@ -314,12 +340,15 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    fn tell_exit(&mut self, parent: Index, child: Index) {
+    /// Delivers the end of a child to its parent, which is blocked in a receive, and wakes the
+    /// parent.
+    fn deliver_exit_and_wake(&mut self, parent: Index, child: Index) {
         self.deliver_exit(parent, child);
         self.make_ready(parent);
     }
 
-    /// Puts the end of a child into its parent's registers as a message and frees the child's slot.
+    /// Puts the end of a child into its parent's registers, as a message of kind *exit*, and frees
+    /// the child's slot.
     pub(crate) fn deliver_exit(&mut self, parent: Index, child: Index) {
         let [id, status, reason, _] = self.reap(parent, child);
         self.processes[parent].set_message(
@@ -329,7 +358,8 @@ impl<H: Hardware> Kernel<H> {
         );
     }
 
-    /// Frees the slot of a child that its parent has asked for. The child is in no queue.
+    /// Frees the slot of a child whose exit status its parent gets now. The child is in no queue.
+    /// Returns the id, the status, the reason and 0.
     fn reap(&mut self, parent: Index, child: Index) -> [u32; 4] {
         let process = &self.processes[child];
         let words =
@@ -339,18 +369,22 @@ impl<H: Hardware> Kernel<H> {
         words
     }
 
-    /// The living child that a wait for any child is for, if the process has no other child.
+    /// The child that a wait for any child will get, if the parent can wait for only one child and
+    /// that child is the first in the list of living children.
     fn only_child(&self, parent: Index) -> Option<Index> {
         let child = self.processes[parent].family.first_child?;
         (self.processes[parent].family.awaited == 1 && self.is_awaited(parent, child))
             .then_some(child)
     }
 
-    /// Waits for a child, or any.
+    /// Gives the caller the exit status of a zombie child, or blocks the caller until a child ends.
+    /// `None` stands for any child.
     ///
     /// # Errors
-    /// `NoChild`: there is none that the caller may wait for. `Deadlock`: the child, or the only one, waits for the
-    /// caller.
+    /// - `NoChild`: the process is not a child that the caller may wait for, or there is no such
+    ///   child at all.
+    /// - `Deadlock`: the child waits for the caller, directly or through others; for any child, if
+    ///   it is the only one.
     pub(crate) fn wait(&mut self, caller: Index, child: Option<ProcessId>) -> Result<(), Error> {
         let zombie = match child {
             None if self.processes[caller].family.awaited == 0 => return Err(Error::NoChild),
@@ -375,10 +409,12 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// A child that the caller may wait for; `Some` if it has ended already.
+    /// Checks that the caller may wait for a child. Returns the child's slot if it is a zombie
+    /// already.
     ///
     /// # Errors
-    /// `NoChild`: it is not the caller's, or nobody waits for it.
+    /// `NoChild`: no process with this id is a child of the caller, or the caller may not wait for
+    /// it.
     pub(crate) fn awaited_child(
         &self,
         caller: Index,

@@ -1,4 +1,4 @@
-//! Who pages whom: how a process gets a pager, and how the pager learns of a fork.
+//! Pagers and clients: how a process gets a pager, and how the pager learns that its client forks.
 
 use abi::process::Target;
 use abi::{Error, ProcessId};
@@ -10,12 +10,15 @@ use crate::state::process::{
 };
 
 impl<H: Hardware> Kernel<H> {
-    /// Gives a child a pager, or takes it away.
+    /// Gives a child a pager, or takes its pager away.
     ///
     /// # Errors
-    /// - `Refused`: the pager is not the caller and does not accept clients.
-    /// - `Deadlock`: a circle, or a chain over [`PAGER_CHAIN`].
-    /// - `Busy`: the child waits for the pager that it has.
+    /// - `NoSuchProcess`: the process is not a child of the caller, or no process has the pager's
+    ///   id.
+    /// - `Busy`: the child waits for a reply of the pager that it has now.
+    /// - `Refused`: the pager is another process than the caller and does not accept clients.
+    /// - `Deadlock`: the pager would be its own client through others, or the chain of pagers would
+    ///   be longer than [`PAGER_CHAIN`].
     pub(crate) fn set_pager(
         &mut self,
         caller: Index,
@@ -33,6 +36,7 @@ impl<H: Hardware> Kernel<H> {
             }
             self.check_pager_chain(child, index)?;
         }
+        // If the pager changes, the old pager may not view the child any more.
         if self.processes[child].paging.pager != pager {
             self.lose_view(ViewName::new(child, Right::Pager));
         }
@@ -43,7 +47,9 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
-    /// Refuses circles and chains of over [`PAGER_CHAIN`] pagers, clients of clients included.
+    /// Checks that a new pager closes no cycle and makes no chain of more than [`PAGER_CHAIN`]
+    /// pagers. The chain counts the pagers above the client and the longest chain of clients below
+    /// it.
     fn check_pager_chain(&self, client: Index, pager: Index) -> Result<(), Error> {
         let mut length = self.processes[client].paging.clients_below() + 1;
         let mut at = Some(pager);
@@ -57,7 +63,7 @@ impl<H: Hardware> Kernel<H> {
         Ok(())
     }
 
-    /// A fault, a fork, or a call that needs frames waits for the pager's answer.
+    /// Whether a process waits for its pager: with a fault, a fork, or a call that needs frames.
     fn waits_for_pager(&self, index: Index) -> bool {
         match self.processes[index].state {
             State::Sending { pending_request, .. } | State::Answer { pending_request, .. } => {
@@ -84,16 +90,21 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// A process's pager, which is alive.
+    /// The pager of a process. It is alive, because a pager that ends loses its clients first
+    /// (`release_clients`).
     #[inline(always)]
     pub(crate) fn pager_of(&self, index: Index) -> Option<Index> {
         self.processes[index].paging.pager.map(|pager| Index::new(pager.index()))
     }
 
-    /// Has the caller's pager adopt a child that is being forked.
+    /// Asks the caller's pager to adopt a child that the caller is forking. Succeeds at once if the
+    /// caller has no pager.
     ///
     /// # Errors
-    /// `Refused`: the child has another pager. `PeerEnded`, `Deadlock`: the pager cannot be asked.
+    /// - `NoSuchProcess`: the process is not a child of the caller.
+    /// - `Refused`: the child's pager is not the caller's.
+    /// - `PeerEnded`: the caller's pager has ended.
+    /// - `Deadlock`: the pager waits for the caller.
     pub(crate) fn clone_call(&mut self, caller: Index, child: ProcessId) -> Result<(), Error> {
         let index = self.child(caller, child.into())?;
         let Some(pager) = self.processes[caller].paging.pager else {

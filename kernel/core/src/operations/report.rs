@@ -1,5 +1,6 @@
-//! The one line that the console shows when the kernel ends a process. On a course machine that reports as JOS does,
-//! `jos::report` prints it.
+//! Reports: the one line on the console that says why the kernel has ended a process.
+//!
+//! On a course machine that reports as JOS does, `jos::report` prints JOS's lines instead.
 
 use abi::Registers;
 use abi::fault::Access;
@@ -10,7 +11,7 @@ use crate::state::fault::{Fault, Unhandled};
 use crate::state::process::Index;
 
 impl<H: Hardware> Kernel<H> {
-    /// A page fault ends a process.
+    /// Reports that a page fault has ended a process.
     pub(crate) fn report_fault(&mut self, index: Index, fault: Fault, why: Unhandled) {
         let Fault { address, access, eip } = fault;
         let id = self.processes[index].process_id();
@@ -30,13 +31,14 @@ impl<H: Hardware> Kernel<H> {
         ));
     }
 
-    /// A process entered virtual-8086 mode, which ends it. Its saved registers say nothing.
+    /// Reports that a process has entered virtual-8086 mode, which ends the process. The saved
+    /// registers are not valid in that mode, so the line shows none.
     pub(crate) fn report_virtual_8086(&mut self, index: Index) {
         let id = self.processes[index].process_id();
         self.cpu.print_line(format_args!("[{id}] entered virtual-8086 mode: ended"));
     }
 
-    /// Any other exception ends a process.
+    /// Reports that an exception other than a page fault has ended a process.
     pub(crate) fn report_exception(&mut self, index: Index) {
         if self.jos_report_exception(index) {
             return;
@@ -50,7 +52,7 @@ impl<H: Hardware> Kernel<H> {
     }
 }
 
-/// Vectors 0 to 19 as the manual calls them (Intel SDM vol. 3A, table 6-1).
+/// The names of the vectors 0 to 19, after the manual (Intel SDM vol. 3A, table 6-1).
 const EXCEPTIONS: [&str; 20] = [
     "divide error",
     "debug exception",

@@ -1,4 +1,15 @@
-//! Whether a call has to wait for memory that is being taken down, and how it waits: it restarts.
+//! Calls that need memory which a dying process still holds: such a call takes down one page table
+//! and restarts.
+//!
+//! A process that ends gives its memory back table by table (`lifecycle.rs`). A call may find too
+//! few free frames, or meet a bound of a quota, although dying processes will give back enough. It
+//! must not fail then. It must not take down everything at once either, because no interrupt is
+//! handled meanwhile. So the call takes down one table and *restarts*: the saved instruction
+//! pointer goes back to the trap instruction, and the process makes the same call again. This
+//! repeats until there is room or no process is dying.
+//!
+//! Each function here that returns `true`, or `None` in place of a space, has restarted the call.
+//! Its caller must then return at once and change no register.
 
 use abi::Error;
 use abi::process::Target;
@@ -9,21 +20,22 @@ use crate::memory::space::Space;
 use crate::state::process::Index;
 
 impl<H: Hardware> Kernel<H> {
-    /// Whether the current process's call has to wait for memory that is being taken down: fewer than `frames` are
-    /// free, and a process is dying. One table of it has then been taken down, and the call restarts: its caller must
-    /// return, with no register changed. So no call takes down more than one table.
+    /// Whether the current process's call must wait for memory: fewer than `frames` frames are
+    /// free, and some process is dying. If so, one table has been taken down and the call restarts.
     #[inline(always)]
     pub(crate) fn waits_for_room(&mut self, caller: Index, frames: u32) -> bool {
         self.frames.free() < frames && self.take_down_and_restart(caller)
     }
 
-    /// As [`Kernel::waits_for_room`], for `frames` that are to be charged to `owner`, and for the dying processes that
-    /// its bounds count.
+    /// As [`Kernel::waits_for_room`], for `frames` frames that will be charged to `owner`: whether
+    /// they would exceed a quota that counts a dying process, too.
     #[inline(always)]
     pub(crate) fn waits_for_quota(&mut self, caller: Index, owner: Index, frames: u32) -> bool {
         self.processes.is_bounded(owner) && self.bound_gives_way(caller, owner, frames)
     }
 
+    /// The part of [`Kernel::waits_for_quota`] for a process with a quota. Not inlined, because
+    /// most processes have none.
     #[cold]
     #[inline(never)]
     fn bound_gives_way(&mut self, caller: Index, owner: Index, frames: u32) -> bool {
@@ -31,7 +43,8 @@ impl<H: Hardware> Kernel<H> {
             && self.take_down_and_restart(caller)
     }
 
-    /// As [`Kernel::waits_for_room`], for a call that has changed nothing and met a bound, or another `error`.
+    /// As [`Kernel::waits_for_room`], for a call that failed with `error` and has changed nothing:
+    /// whether the error is `QuotaExceeded` and the quota counts a dying process.
     #[cold]
     pub(crate) fn waits_for_bound(&mut self, caller: Index, error: Error) -> bool {
         error == Error::QuotaExceeded
@@ -39,8 +52,10 @@ impl<H: Hardware> Kernel<H> {
             && self.take_down_and_restart(caller)
     }
 
-    /// Takes down one table and restarts the current process's call; `false` if no process is dying, or if the call is a
-    /// range call that goes on in the middle: made from the start, it would meet what it has done itself.
+    /// Takes down one table and restarts the current process's call. Returns `false` and does
+    /// nothing if no process is dying, or if the call is the second try of a range call that goes
+    /// on in the middle: a restart would begin with the first page again and meet the changes that
+    /// the call has made itself.
     #[cold]
     #[inline(never)]
     pub(crate) fn take_down_and_restart(&mut self, caller: Index) -> bool {
@@ -51,7 +66,11 @@ impl<H: Hardware> Kernel<H> {
         some
     }
 
-    /// A space to change, if there is room for `frames`. `None`: the call restarts ([`Kernel::waits_for_room`]).
+    /// The space of a process that the caller may change, if `frames` frames are free or no process
+    /// is dying. `None`: the call restarts, as by [`Kernel::waits_for_room`].
+    ///
+    /// # Errors
+    /// `NoSuchProcess`: the caller may not change the process's memory.
     #[inline(always)]
     pub(crate) fn room_in(
         &mut self,
@@ -66,6 +85,7 @@ impl<H: Hardware> Kernel<H> {
         Ok(Some(self.space(index)))
     }
 
+    /// As [`Kernel::room_in`], for a call with a source and a destination.
     #[inline(always)]
     pub(crate) fn room_in_both(
         &mut self,

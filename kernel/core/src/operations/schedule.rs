@@ -1,15 +1,18 @@
-//! Which process runs next: round robin over one queue of ready processes, and direct switches where
-//! a message hands the CPU over.
+//! The scheduler: which process runs next.
+//!
+//! Ready processes run in turn (round robin) from one queue. A message can also hand the CPU
+//! directly from its sender to its receiver, without that queue.
 //!
 //! A process that can run is on the CPU or in the queue `Ready`. A blocked process is in the queue
 //! that its [`State`] names, and may have an alarm as well; `leave_queue` takes it out of both. A
 //! *stopped* process keeps its state, but is in no queue of processes that can run.
 //!
-//! `resume` is the last step of each trap. If the current process goes on, nothing is chosen.
-//! Otherwise `choose` takes the first ready process, and frees one table of a dying one.
+//! `resume` is the last step of each trap. If the current process goes on, no process is chosen.
+//! Otherwise `choose` takes the first ready process and frees one table of a dying one.
 //!
-//! Not done: there are no priorities. Only an interrupt puts its receiver at the front of the queue
-//! (`Kernel::interrupt`), and the course machine the process in the lowest slot (`jos/course.rs`).
+//! Not done: there are no priorities. There are two exceptions to the order: an interrupt puts its
+//! receiver at the front of the queue (`Kernel::interrupt`), and the course machine chooses the
+//! process in the lowest slot (`jos/course.rs`).
 
 use abi::process_info::Status;
 
@@ -19,13 +22,13 @@ use crate::state::fault::Unhandled;
 use crate::state::process::{Index, State};
 use crate::state::process_table::QueueName;
 
-/// Tables that an idle CPU takes down before it looks for interrupts.
+/// The number of tables that an idle CPU takes down before it looks for interrupts.
 const TAKEN_DOWN_AT_ONCE: u32 = 8;
 const LATE: Unhandled = Unhandled::Pager("its pager did not answer in time");
 
 impl<H: Hardware> Kernel<H> {
     /// Handles a tick of the timer: wakes the processes whose alarms are due, and lets the next
-    /// process run.
+    /// process run. Without a ready or a dying process, the current process goes on.
     pub fn timer(&mut self) -> After {
         self.wake_sleepers();
         self.console_tick();
@@ -37,19 +40,22 @@ impl<H: Hardware> Kernel<H> {
         self.resume()
     }
 
-    /// An interrupt has ended the wait of an idle CPU.
+    /// Handles the return of an idle CPU from its wait for an interrupt.
     pub fn idle(&mut self) -> After {
         self.resume()
     }
 
-    /// Goes on with the current process, or else with the next that is ready. Each choice of a
-    /// process frees one table of a dying one; an idle CPU frees all tables, a few before it looks
-    /// for interrupts. Without a first process, the machine ends when nothing can run any more.
+    /// Goes on with the current process, or else with the first ready one.
+    ///
+    /// Each choice of a process frees one table of a dying one. An idle CPU frees all tables, and
+    /// looks for interrupts after every [`TAKEN_DOWN_AT_ONCE`]. A machine without a first process
+    /// (the course machine) ends when no process can run and none waits for time or input.
     #[inline(always)]
     pub(crate) fn resume(&mut self) -> After {
         if self.cpu.current.is_some() { After::Run } else { self.choose() }
     }
 
+    /// The part of [`Kernel::resume`] without a current process.
     #[inline(never)]
     fn choose(&mut self) -> After {
         if let Some(status) = self.ended {
@@ -71,14 +77,16 @@ impl<H: Hardware> Kernel<H> {
         After::TakeDown
     }
 
-    /// Whether any process waits for time to pass or for console input.
+    /// Whether something outside can still make a process ready: an alarm is set, a process reads
+    /// the console, or the console has an owner.
     fn awaits_the_world(&self) -> bool {
         !self.sleepers.is_empty()
             || self.processes.front(QueueName::Readers).is_some()
             || self.console.owner().is_some()
     }
 
-    /// Lets the next ready process run, if there is one, and the current one after all others.
+    /// Lets the first ready process run, if there is one, and puts the current process at the end
+    /// of the queue.
     #[inline(always)]
     pub(crate) fn yield_cpu(&mut self, current: Index) {
         if let Some(next) = self.processes.exchange(QueueName::Ready, current) {
@@ -88,7 +96,7 @@ impl<H: Hardware> Kernel<H> {
         self.take_down_some();
     }
 
-    /// Takes down one table, if any process is dying.
+    /// Takes down one table, if some process is dying.
     #[inline(always)]
     fn take_down_some(&mut self) {
         if self.processes.front(QueueName::Dying).is_some() {
@@ -96,7 +104,8 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Puts the current process behind all others that are ready.
+    /// Puts the current process at the end of the queue of ready processes. The CPU has no process
+    /// then.
     pub(crate) fn give_up_cpu(&mut self) {
         if let Some(current) = self.cpu.current.take() {
             self.processes.push(QueueName::Ready, current);
@@ -104,7 +113,8 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Puts `next`, which is in no queue, on the CPU.
+    /// Makes `next`, which is in no queue, the current process, and loads its space unless that is
+    /// loaded already.
     #[inline(always)]
     pub(crate) fn switch(&mut self, next: Index) {
         if self.cpu.loaded != Some(next) {
@@ -116,7 +126,7 @@ impl<H: Hardware> Kernel<H> {
         self.set_current(next);
     }
 
-    /// As [`Kernel::switch`], away from another process, whose registers are the loaded ones.
+    /// As [`Kernel::switch`], if another process's space and FPU registers are known to be loaded.
     #[inline(always)]
     pub(crate) fn switch_from(&mut self, old: Index, next: Index) {
         debug_assert!(self.cpu.loaded == Some(old) && old != next);
@@ -125,7 +135,8 @@ impl<H: Hardware> Kernel<H> {
         self.set_current(next);
     }
 
-    /// Loads a process's directory and registers.
+    /// Loads a process's directory, FPU state and I/O ports, and makes its slot the place where the
+    /// next trap saves the registers.
     #[inline(always)]
     fn load_space(&mut self, next: Index) {
         self.cpu.load(self.processes[next].directory);
@@ -139,6 +150,7 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
+    /// Notes that a process whose space is loaded has the CPU.
     #[inline(always)]
     fn set_current(&mut self, next: Index) {
         let info = self.processes.info_of(next);
@@ -148,7 +160,8 @@ impl<H: Hardware> Kernel<H> {
         self.cpu.current = Some(next);
     }
 
-    /// Takes the current process off the CPU; it waits for something.
+    /// Blocks a process: sets the state that says what the process waits for, and takes the process
+    /// off the CPU if it is the current one.
     pub(crate) fn block(&mut self, index: Index, state: State) {
         self.processes[index].state = state;
         self.processes.info_of(index).status = Status::NotRunnable as u32;
@@ -157,7 +170,8 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// A process's wait is over; unless it is stopped, it wants the CPU again. It is in no queue.
+    /// Ends a process's wait: cancels its alarm and puts it into the queue of ready processes,
+    /// unless it is stopped. The process is in no queue.
     pub(crate) fn make_ready(&mut self, index: Index) {
         self.sleepers.remove(&mut self.processes, index);
         self.processes[index].state = State::Ready;
@@ -167,7 +181,7 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// As [`Kernel::make_ready`], but if the CPU has no process, this one gets it at once.
+    /// As [`Kernel::make_ready`], but if the CPU has no process, this process gets the CPU at once.
     pub(crate) fn hand_over(&mut self, index: Index) {
         if self.cpu.current.is_some() || self.processes[index].stopped {
             return self.make_ready(index);
@@ -177,9 +191,12 @@ impl<H: Hardware> Kernel<H> {
         self.switch(index);
     }
 
-    /// Sets a process's stopped flag. Where it is blocked, it stays blocked, except in a read of the console: that
-    /// call has been restarted already, so the process leaves the readers, who are woken for a byte, and reads again
-    /// when it is started.
+    /// Stops a process. A blocked process stays blocked.
+    ///
+    /// A process that reads the console is the exception: its call was set back to the trap
+    /// instruction when it blocked, and a stopped process must not use up the wake-up for a byte.
+    /// So the process leaves the queue of readers, counts as ready, and reads again when it is
+    /// started.
     pub(crate) fn stop(&mut self, index: Index) {
         if self.processes[index].stopped {
             return;
@@ -201,7 +218,7 @@ impl<H: Hardware> Kernel<H> {
         self.processes.info_of(index).status = Status::NotRunnable as u32;
     }
 
-    /// Clears a process's stopped flag. Where it is blocked, it stays blocked.
+    /// Starts a stopped process. A blocked process stays blocked.
     pub(crate) fn start(&mut self, index: Index) {
         if self.processes[index].stopped {
             self.processes[index].stopped = false;
@@ -211,7 +228,8 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Takes a process out of whatever it waits in, before its state changes.
+    /// Takes a process off the CPU or out of its queue, and cancels its alarm. Called before its
+    /// state changes, because the state names the queue.
     pub(crate) fn leave_queue(&mut self, index: Index) {
         self.sleepers.remove(&mut self.processes, index);
         match self.processes[index].state {
@@ -238,18 +256,20 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Lets a process sleep for so many milliseconds.
+    /// Blocks a process for this number of milliseconds.
     pub(crate) fn sleep(&mut self, index: Index, milliseconds: u32) {
         self.block(index, State::Sleeping);
         self.wake_in(index, milliseconds);
     }
 
-    /// Sets an alarm for a process that is blocked.
+    /// Sets an alarm for a blocked process, this number of milliseconds from now.
     pub(crate) fn wake_in(&mut self, index: Index, milliseconds: u32) {
         let wake = self.cpu.hardware.now() + u64::from(milliseconds) * 1000;
         self.sleepers.insert(&mut self.processes, index, wake);
     }
 
+    /// Handles the alarms that are due: a sleeping process wakes, and a request to a pager that has
+    /// had no reply in time fails.
     fn wake_sleepers(&mut self) {
         if self.sleepers.is_empty() {
             return;

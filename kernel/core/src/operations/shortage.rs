@@ -1,12 +1,12 @@
-//! What happens to a call that finds no free frame: its caller's pager is asked for frames, and the
-//! call is made again.
+//! Calls that find no free frame: the kernel asks the caller's pager for frames and makes the call
+//! again.
 //!
 //! A process needs memory not only when it faults. `page_allocate`, `range_share`,
 //! `process_create` and others take frames as well, and a pager that gets faults alone learns
 //! nothing of them. So before a call returns `OutOfFrames`:
 //!
-//! 1. The call fails. It has changed nothing, or, if it is a range call, only the pages that it has
-//!    walked. Its caller's argument registers are as they were.
+//! 1. The call fails. It has changed nothing; a range call has changed only the pages that it has
+//!    walked. The caller's argument registers have not changed.
 //! 2. The caller's pager gets a message of kind *frames*, if it accepts such requests and does not
 //!    wait for the caller. The caller is blocked, as by a fault. The pager of the call's target is
 //!    never asked, with one exception: if the receiver of a message has no table for the page, the
@@ -14,13 +14,13 @@
 //! 3. The pager frees frames and replies as to a fault. The kernel then makes the call a second
 //!    time, from the same registers and before any process runs, so no other process can take the
 //!    frames. A range call goes on where it stopped.
-//! 4. If the second try finds no frame either, the call returns `OutOfFrames`. So it does if the
-//!    pager refuses, ends, or is too slow for the parent's timeout. A fault would end the process in
-//!    these cases; a call has a result, so its caller goes on.
+//! 4. If the second try finds no frame either, the call returns `OutOfFrames`. It does the same if
+//!    the pager refuses, ends, or is too slow for the parent's timeout. A fault would end the
+//!    process in these cases, but a call has a result, so the process can go on.
 //!
-//! The second try runs in the kernel and does not go back to the trap instruction. Going back would
-//! need a note that frames were asked for once, and every call that succeeds would have to clear
-//! that note. This way a call that finds its frames pays nothing.
+//! The second try runs in the kernel and does not go back to the trap instruction. If it went back,
+//! the kernel would have to note that it has asked for frames once, and every call that succeeds
+//! would have to clear that note. As it is, a call that finds its frames pays nothing.
 
 use abi::layout::ENTRIES;
 use abi::{Error, PageRange, Syscall};
@@ -30,13 +30,14 @@ use crate::kernel::Kernel;
 use crate::state::call_registers;
 use crate::state::process::{Index, PendingRequest};
 
-/// A page, and the table that it may need.
+/// The frames for a page and for the table that it may need.
 pub(crate) const PAGE_AND_TABLE: u32 = 2;
-/// The table that a mapping may need, or the directory of a new process.
+/// The frame for the table that a mapping may need, or for the directory of a new process.
 pub(crate) const TABLE: u32 = 1;
 
 impl<H: Hardware> Kernel<H> {
-    /// A call of the current process has found no frame: asks for frames, or gives the caller the error.
+    /// Handles a call of the current process that found no frame: asks a pager for frames, or
+    /// returns the error to the process.
     #[cold]
     #[inline(never)]
     pub(crate) fn short_of_frames(&mut self, caller: Index) {
@@ -45,7 +46,8 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Blocks the current process and asks a pager for frames. `false`: no pager can free any.
+    /// Blocks the current process and asks a pager for frames. Returns `false` if this is the
+    /// second try already, or if no pager can free frames for the call.
     fn ask_for_frames(&mut self, caller: Index) -> bool {
         if self.second_try {
             return false;
@@ -62,7 +64,8 @@ impl<H: Hardware> Kernel<H> {
         self.ask(caller, pager, PendingRequest::Frames, words)
     }
 
-    /// Gives a process the error of its call. It goes on; whoever calls this has it run.
+    /// Writes `OutOfFrames` into a process's registers as the result of its call. Does not wake the
+    /// process; the caller of this function does.
     pub(crate) fn fail_for_frames(&mut self, caller: Index) {
         let eax = match self.call_of(caller) {
             Ok(call) => {
@@ -77,12 +80,13 @@ impl<H: Hardware> Kernel<H> {
         self.processes[caller].registers.eax = eax;
     }
 
-    /// The native call in a process's saved registers; an error if it is a JOS call.
+    /// The native call in a process's saved registers, or an error if the call is a JOS call.
     pub(crate) fn call_of(&self, caller: Index) -> Result<Syscall, Error> {
         call_registers::decode(&self.processes[caller].registers)
     }
 
-    /// Whose pager is to free frames for a call, and how many the call needs at most. `None`: no pager can help.
+    /// The process whose pager is asked for frames, and the most frames that the call needs.
+    /// `None`: the call can get no frames from a pager.
     fn frames_wanted(&self, caller: Index, call: Result<Syscall, Error>) -> Option<(Index, u32)> {
         let Ok(call) = call else { return self.frames_wanted_by_jos(caller) };
         let wanted = match call {
@@ -97,14 +101,15 @@ impl<H: Hardware> Kernel<H> {
             | Syscall::ReplyAndReceive { to, .. } => {
                 return self.processes.find(to).ok().map(|receiver| (receiver, TABLE));
             }
-            // The others need no frame, or one of the pool for devices, or are a pager's own.
+            // The other calls need no frame, take frames from the DMA pool, or are calls of pagers
+            // themselves.
             _ => return None,
         };
         Some((caller, wanted))
     }
 }
 
-/// Whether the call says how far it got, also if it fails.
+/// Whether the call returns how many pages it has walked, even with an error.
 pub(crate) const fn is_range_call(call: Syscall) -> bool {
     matches!(
         call,
@@ -112,7 +117,7 @@ pub(crate) const fn is_range_call(call: Syscall) -> bool {
     )
 }
 
-/// The most tables that a range needs.
+/// The most tables that the pages of a range can need.
 const fn tables(range: PageRange) -> u32 {
     range.pages() / ENTRIES + 2
 }

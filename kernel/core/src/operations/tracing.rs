@@ -1,9 +1,10 @@
-//! Records events in the ring ([`crate::state::trace`]).
+//! The trace: records an event for each trap and each switch in a ring ([`crate::state::trace`]).
 //!
-//! Nothing here runs unless the boot line has asked for a trace: the machine then enters the kernel by stubs of their
-//! own, which call [`Kernel::trace_trap`] before the trap is handled, [`Kernel::trace_result`] after it, and
-//! [`Kernel::trace_resume`] when it is known which process runs next. The ordinary stubs do not use the ring. See
-//! [`abi::trace`] for what an event says.
+//! Nothing here runs unless the boot line asks for a trace. The CPU then enters the kernel by a
+//! second set of entry stubs, which call [`Kernel::trace_trap`] before the trap is handled,
+//! [`Kernel::trace_result`] after it, and [`Kernel::trace_resume`] when the next process is chosen.
+//! The ordinary stubs do not use the ring, so a machine without a trace pays nothing for it.
+//! [`abi::trace`] documents the events.
 
 use abi::fault::PAGE_FAULT;
 use abi::jos::VECTOR;
@@ -16,7 +17,8 @@ use crate::kernel::Kernel;
 use crate::state::process::{Index, State};
 
 impl<H: Hardware> Kernel<H> {
-    /// Records that the current process has trapped. `line` is the device's if it was an interrupt.
+    /// Records a trap of the current process. `line` is the interrupt line, if a device caused the
+    /// trap.
     #[inline(never)]
     pub fn trace_trap(&mut self, line: Option<u32>) {
         let Some(current) = self.cpu.current else { return };
@@ -35,7 +37,8 @@ impl<H: Hardware> Kernel<H> {
         self.trace.record(event);
     }
 
-    /// Records that the current process has trapped from virtual-8086 mode, so that its registers say nothing.
+    /// Records an exception of the current process in virtual-8086 mode. The event has no address,
+    /// because the saved registers are not valid in that mode.
     #[inline(never)]
     pub fn trace_virtual_8086(&mut self, vector: u32) {
         let Some(current) = self.cpu.current else { return };
@@ -44,7 +47,7 @@ impl<H: Hardware> Kernel<H> {
         self.trace.record(Event::begin(id, Kind::Exception, vector as u8, 0));
     }
 
-    /// Records that another process has the CPU than the one that had it last, if that is so.
+    /// Records a switch, if the process that runs now is not the one that ran last.
     #[inline(never)]
     pub fn trace_resume(&mut self) {
         let Some(current) = self.cpu.current else { return };
@@ -58,7 +61,13 @@ impl<H: Hardware> Kernel<H> {
         self.trace.record(event.end(process.state.published(), process.registers.eax));
     }
 
-    /// Copies the last events of a child, at most `count`, to `address` in the caller's space.
+    /// Copies the latest events of a child, at most `count`, to `address` in the caller's space,
+    /// the oldest first. Answers how many events it has copied.
+    ///
+    /// # Errors
+    /// - `NoSuchProcess`: the process is not a child of the caller.
+    /// - `NotPermitted`: the machine runs without a trace.
+    /// - `InvalidArgument`, `Fault`: those of [`Kernel::check_words`].
     #[cold]
     #[inline(never)]
     pub(crate) fn events_read(
@@ -95,7 +104,11 @@ impl<H: Hardware> Kernel<H> {
         self.trace.record(event.end(abi::debug::State::Free, 0));
     }
 
-    /// Records what has come of the trap that was recorded last.
+    /// Completes the event of the trap that was recorded last with the process's state and the
+    /// result.
+    ///
+    /// If the process is ready but its instruction pointer has changed during a call, it did not
+    /// return from the call: a fault handler runs, or the call restarts. `eax` is then no result.
     #[inline(never)]
     pub fn trace_result(&mut self) {
         let Some((index, eip)) = self.trace.open.take() else { return };
@@ -116,7 +129,7 @@ impl<H: Hardware> Kernel<H> {
     }
 }
 
-/// The event of a call.
+/// The event that records a call.
 fn call(id: Option<ProcessId>, registers: &Registers) -> Event {
     let number = registers.eax as u8;
     let by_sysenter = registers.trap == Registers::SYSENTER;

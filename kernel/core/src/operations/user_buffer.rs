@@ -1,7 +1,9 @@
-//! Buffers that a call names in its caller's memory: they are checked before the kernel touches them.
+//! Buffers in the caller's memory: the kernel checks a buffer before it reads or writes a byte of
+//! it.
 //!
-//! A page that is missing is a fault of the caller, and the call restarts: so a buffer may be lazily allocated, copy-on-write or
-//! paged out, like all other memory of a program.
+//! If a page of the buffer is absent, or read-only and the kernel wants to write, the caller gets a
+//! page fault at that page, and the call restarts after the fault was handled. So a buffer may be
+//! allocated lazily, copy-on-write or paged out, like all other memory of a program.
 
 use abi::Error;
 use abi::layout::USER_TOP;
@@ -11,8 +13,9 @@ use crate::kernel::Kernel;
 use crate::state::process::Index;
 
 impl<H: Hardware> Kernel<H> {
-    /// Checks a buffer of the caller for reading, or for writing. `false`: the caller has faulted there, and its call
-    /// restarts.
+    /// Checks that the kernel may read the caller's buffer, or write it. Returns `false` if the
+    /// caller got a page fault: its call restarts, so the kernel must return and change no
+    /// register.
     ///
     /// # Errors
     /// `Fault`: the buffer does not lie below UTOP.
@@ -37,7 +40,8 @@ impl<H: Hardware> Kernel<H> {
     /// As [`Kernel::check_buffer`], for a buffer of words.
     ///
     /// # Errors
-    /// `InvalidArgument`: the address is no multiple of 4. `Fault`: the buffer does not lie below UTOP.
+    /// - `InvalidArgument`: the address is not a multiple of 4.
+    /// - `Fault`: the buffer does not lie below UTOP.
     pub(crate) fn check_words(
         &mut self,
         caller: Index,

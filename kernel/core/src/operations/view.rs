@@ -1,15 +1,23 @@
-//! What a view is: a directory entry of a parent or pager that names the directory of its child or client.
+//! Views: a process reads the page tables of its child or client through one of its own directory
+//! entries.
 //!
-//! Through it, hardware reads the other one's tables as if they were pages: its directory entries are the leaves, so
-//! what they hide from ring 3 stays hidden. The entry has P, U and the view mark, and never W.
+//! The directory entry names the directory of the viewed process. The CPU then uses that directory
+//! as a page table, and the directory's entries as leaves. So the viewer reads the viewed process's
+//! page tables as 1,024 pages, and U and W in the viewed directory keep their meaning: the kernel's
+//! tables stay hidden. The viewer's entry has P, U and the mark VIEW, and never W.
 //!
-//! Assumed: while a process is viewed, its directory entries only go from absent to a table ([`Memory`] flushes the view's
-//! page then), because a viewer cannot be viewed; its tables are freed only after [`Kernel::lose_views`].
+//! Assumed:
+//! - While a process is viewed, its directory entries change only from absent to a table, and
+//!   [`Memory`] flushes the viewer's page for each. No entry of it becomes a view, because a
+//!   process that views another one cannot be viewed.
+//! - The tables of a process are freed only after [`Kernel::lose_views`].
 //!
-//! A view is lost when either side ends, the right to it goes, or the process that it shows becomes a viewer. Its entry
-//! then names the *empty view*, a table of 1,024 read-only mappings of one frame of zeros: a viewer that reads on meets
-//! absent entries, not a page fault between two loads. Both frames are made at boot, and A is set in all 1,024 entries, so
-//! that no walk ever writes there.
+//! A view is *lost* when the viewer or the viewed process ends, when the viewer is no longer the
+//! pager, or when the viewed process attaches a view itself. The viewer's entry then names the
+//! *empty view*: a table of 1,024 read-only mappings of one frame of zeros. The viewer may be in
+//! the middle of a scan, and so its next load reads an absent entry and does not fault. Both frames
+//! are made at boot. A is set in all 1,024 entries from the start, so no page walk ever writes to
+//! the table.
 //!
 //! [`Memory`]: crate::memory::space::Memory
 
@@ -22,11 +30,11 @@ use crate::kernel::Kernel;
 use crate::state::empty_view::EmptyView;
 use crate::state::process::{Index, Right, ViewName};
 
-/// What a directory entry of a view says beside the frame.
+/// The flags of a directory entry that holds a view.
 const VIEW: EntryFlags = EntryFlags::USER_LEAF.union(EntryFlags::VIEW);
 
 impl<H: Hardware> Kernel<H> {
-    /// Makes the empty view, at boot. `None`: there is no memory for it.
+    /// Makes the empty view, at boot. Returns `None` if there is no frame for it.
     pub(crate) fn make_empty_view(&mut self) -> Option<()> {
         let [zeros, empty] = [self.frames.allocate()?, self.frames.allocate()?];
         let (zeros, empty) = (self.frames.adopt(zeros), self.frames.adopt(empty));
@@ -39,12 +47,14 @@ impl<H: Hardware> Kernel<H> {
         Some(())
     }
 
-    /// Lets the caller view a process.
+    /// Attaches a view of a process at an empty directory entry of the caller.
+    ///
+    /// The caller can no longer be viewed from now on, so views of the caller are lost.
     ///
     /// # Errors
-    /// - `NoSuchProcess`: it is neither a child nor a client of the caller.
-    /// - `Refused`: it views something itself.
-    /// - `Busy`: the caller views it already, or the directory entry is not empty.
+    /// - `NoSuchProcess`: the process is neither a child nor a client of the caller.
+    /// - `Refused`: the process views another process itself.
+    /// - `Busy`: the caller has a view of the process already, or the directory entry is not empty.
     pub(crate) fn view_attach(
         &mut self,
         caller: Index,
@@ -69,10 +79,10 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
-    /// Empties a directory entry of the caller's that holds a view.
+    /// Empties a directory entry of the caller that holds a view, lost or not.
     ///
     /// # Errors
-    /// `NotMapped`: it holds none.
+    /// `NotMapped`: the directory entry holds no view.
     pub(crate) fn view_detach(&mut self, caller: Index, slot: ViewSlot) -> Result<(), Error> {
         if !self.directory_entry_of(caller, slot.index()).contains(VIEW) {
             return Err(Error::NotMapped);
@@ -84,8 +94,8 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
-    /// A process ends: nobody views it any more, nor it anybody. Costs a step for each of its views, of which there are
-    /// fewer than directory entries.
+    /// Removes all views of a process and all views that it has attached, because the process ends.
+    /// Takes one step for each view; a process has fewer views than directory entries.
     pub(crate) fn lose_views(&mut self, index: Index) {
         if self.processes.has_no_views(index) {
             return;
@@ -96,14 +106,14 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Nobody views a process any more.
+    /// Removes all views of one process.
     fn lose_views_of(&mut self, viewed: Index) {
         for right in Right::ALL {
             self.lose_view(ViewName::new(viewed, right));
         }
     }
 
-    /// A view, if there is one, shows nothing any more.
+    /// Makes a view show the empty view from now on, if it is attached.
     pub(crate) fn lose_view(&mut self, name: ViewName) {
         if let Some((viewer, entry)) = self.processes.unlink_view(name) {
             let empty = self.empty_view.expect("made at boot").table;
@@ -111,8 +121,9 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Changes what a directory entry that is or becomes a view's names, and forgets what its 4 MiB and its own window
-    /// page showed. A viewer that is not loaded has nothing cached: loading it flushes.
+    /// Writes a directory entry of a viewer, and flushes the 4 MiB under that entry and the window
+    /// page that shows them. If the viewer is not loaded, the TLB holds nothing of it, because
+    /// loading a directory flushes the TLB.
     fn point_view(&mut self, viewer: Index, entry: u32, to: Entry) {
         let directory = self.processes[viewer].directory;
         self.cpu.hardware.write_frame(directory, entry, to.bits());
