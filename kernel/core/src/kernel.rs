@@ -61,7 +61,7 @@ pub struct Kernel<H> {
     pub(crate) course: Course,
     /// The status with which the machine powers off, once that is decided.
     pub(crate) ended: Option<u8>,
-    /// The frames that views of ended processes show. `None` before boot has made them.
+    /// The frames that lost views show (`operations/view.rs`). `None` before boot has made them.
     pub(crate) empty_view: Option<EmptyView>,
     /// The current call is a second try: it found no frame the first time, and the pager has freed
     /// some since.
@@ -102,7 +102,7 @@ impl<H: Hardware> Kernel<H> {
         self.processes.info()
     }
 
-    /// The frames that views of ended processes show. `None` before boot has made them.
+    /// The frames that lost views show. `None` before boot has made them.
     #[must_use]
     pub const fn empty_view(&self) -> Option<EmptyView> {
         self.empty_view

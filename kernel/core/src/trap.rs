@@ -54,9 +54,9 @@ impl<H: Hardware> Kernel<H> {
     /// Ends a process that was in virtual-8086 mode when it trapped, as by a general protection
     /// fault.
     ///
-    /// A program can enter that mode by itself (an `iret` to a popped VM flag). The CPU then pushes
-    /// a longer frame, so the saved registers of the process are not valid and the process cannot
-    /// be resumed.
+    /// The trap saves a longer frame in that mode, so the saved registers of the process are not
+    /// valid and the process cannot be resumed. `kernel/src/x86/traps.s` says how a process can get
+    /// there.
     pub fn virtual_8086(&mut self) -> After {
         if let Some(current) = self.cpu.current {
             self.end_by_virtual_8086(current);

@@ -1,32 +1,33 @@
-//! Who wakes when: a binary heap of slots, earliest first.
+//! The processes that wake at a time: a binary heap of slots, earliest wake time first.
 //!
-//! Each sleeper's slot knows its position in the heap, so that one that is woken early leaves in logarithmic time.
+//! Each sleeper's slot holds its position in the heap, so that a sleeper that wakes early is
+//! removed in logarithmic time.
 
 use abi::layout::PROCESSES;
 
 use crate::state::process::Index;
 use crate::state::process_table::Processes;
 
-/// The sleepers. Wake times are in their slots, in microseconds since boot.
+/// The heap. The wake times are in the slots, in microseconds since boot.
 pub struct Sleepers {
     heap: [Option<Index>; PROCESSES as usize],
     length: usize,
 }
 
 impl Sleepers {
-    /// Nobody sleeps.
+    /// An empty heap.
     #[must_use]
     pub const fn new() -> Self {
         Self { heap: [None; PROCESSES as usize], length: 0 }
     }
 
-    /// Nobody sleeps.
+    /// Whether no process sleeps.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// Adds a process, which does not sleep yet, to wake at `wake`.
+    /// Adds a process that wakes at `wake`. The process is not in the heap yet.
     pub fn insert(&mut self, processes: &mut Processes, index: Index, wake: u64) {
         debug_assert_eq!(processes[index].alarm.sleeper, 0);
         processes[index].alarm.wake = wake;
@@ -35,7 +36,7 @@ impl Sleepers {
         self.rise(processes, self.length - 1);
     }
 
-    /// Takes a process out; no effect if it does not sleep.
+    /// Removes a process. Nothing happens if the process is not in the heap.
     pub fn remove(&mut self, processes: &mut Processes, index: Index) {
         let Some(position) = (processes[index].alarm.sleeper as usize).checked_sub(1) else {
             return;
@@ -50,7 +51,7 @@ impl Sleepers {
         }
     }
 
-    /// Takes out one process whose time has come.
+    /// Removes and returns one process whose wake time is `now` or earlier.
     pub fn pop_due(&mut self, processes: &mut Processes, now: u64) -> Option<Index> {
         let first = self.heap[0]?;
         if processes[first].alarm.wake > now {
@@ -119,7 +120,8 @@ mod tests {
     use alloc::vec::Vec;
     use proptest::prelude::*;
 
-    /// An empty table, which is about a megabyte: too much for the stack of a test's thread.
+    /// An empty table. It takes about a megabyte, which is too much for the stack of a test's
+    /// thread.
     fn no_processes() -> Box<Processes> {
         let build = || Box::new(Processes::new());
         std::thread::Builder::new().stack_size(16 << 20).spawn(build).unwrap().join().unwrap()

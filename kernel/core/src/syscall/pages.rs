@@ -1,6 +1,7 @@
 //! The calls that change one page, in the space of any process whose memory the caller may change.
 //!
-//! `fast.rs` has the short way for a page of the caller's own space.
+//! `fast.rs` has the fast way for a page of the caller's own space. The documentation of the errors
+//! is at `abi::Syscall`.
 
 use abi::process::Target;
 use abi::{Error, Permissions, UserPage};
