@@ -12,7 +12,7 @@ impl<H: Hardware> Kernel<H> {
     /// Gives the CPU to a process whose pager has freed frames, and makes the process's call a
     /// second time. The process must be in no queue.
     ///
-    /// The process that ran until now goes to the front of the ready queue. If the second try finds
+    /// The process that ran until now goes to the back of the ready queue. If the second try finds
     /// no frame either, the call returns `OutOfFrames`.
     pub(crate) fn call_again(&mut self, caller: Index) {
         self.give_up_cpu();

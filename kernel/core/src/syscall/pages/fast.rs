@@ -53,8 +53,8 @@ impl<H: Hardware> Kernel<H> {
         }
         let space = Space::current(caller);
         let source = self.memory().leaf(space, from.1);
-        // One test for all rare cases: a mark PAGER on either side, and a page of a device. An
-        // ordinary page takes one test instead of two.
+        // One test for all rare cases: PAGER on either side, and a source page that is a driver's
+        // own. An ordinary page takes one test instead of two.
         let flags = source.flags().union(permissions.leaf());
         if flags.intersects(EntryFlags::PAGER.union(EntryFlags::DRIVERS_OWN)) {
             return self.page_map(caller, from, to, permissions);
