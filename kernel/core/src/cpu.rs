@@ -22,7 +22,8 @@ pub struct Flushes {
     pub all: u32,
 }
 
-/// One CPU. The kernel's code gets the CPU that it runs on as an argument; there is no global one.
+/// One CPU. It is a field of [`Kernel`](crate::Kernel), not a static, so code that uses it shows
+/// that it does.
 pub struct Cpu<H> {
     /// The machine as this CPU sees it.
     pub hardware: H,
@@ -32,8 +33,8 @@ pub struct Cpu<H> {
     pub(crate) kernel_directory: Frame,
     /// The process that runs on this CPU. `None` while the scheduler looks for one.
     pub(crate) current: Option<Index>,
-    /// The process whose directory and FPU state are loaded. It stays loaded after it has stopped
-    /// running, until another process runs or its directory is freed.
+    /// The process whose directory, register area and FPU state are loaded. It stays loaded after
+    /// it has stopped running, until another process runs or its directory is freed.
     pub(crate) loaded: Option<Index>,
     /// The directory that entry 0x3FE of the loaded directory names.
     alternate: Option<Frame>,

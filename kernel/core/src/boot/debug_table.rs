@@ -54,6 +54,7 @@ impl<H: Hardware> Kernel<H> {
     }
 }
 
+/// The address of a kernel value, as debuggers read it.
 fn address<T>(value: &T) -> u32 {
     ptr::from_ref(value).addr() as u32
 }

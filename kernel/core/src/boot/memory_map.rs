@@ -42,6 +42,7 @@ impl Span {
         Self { start, end: start.saturating_add(length) }
     }
 
+    /// The part of the span in `low..high`.
     const fn clipped(self, low: u64, high: u64) -> Self {
         Self {
             start: if self.start > low { self.start } else { low },
@@ -49,6 +50,7 @@ impl Span {
         }
     }
 
+    /// How many bytes the span holds.
     const fn length(self) -> u64 {
         self.end.saturating_sub(self.start)
     }

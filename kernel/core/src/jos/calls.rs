@@ -72,6 +72,8 @@ impl<H: Hardware> Kernel<H> {
         number
     }
 
+    /// Does a JOS call. On success, the caller's registers are set, unless the caller is blocked,
+    /// has ended, or restarts the call.
     fn dispatch_jos(&mut self, caller: Index, call: JosCall) -> Result<(), Error> {
         match call {
             JosCall::Cputs { address, length } => self.cputs(caller, address, length),
@@ -135,11 +137,13 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
+    /// Returns a value to the caller of a JOS call.
     fn answer_jos(&mut self, caller: Index, value: u32) -> Result<(), Error> {
         self.processes[caller].registers.eax = value;
         Ok(())
     }
 
+    /// Returns the milliseconds since boot, modulo 2^32.
     #[inline(never)]
     fn time_msec(&mut self, caller: Index) -> Result<(), Error> {
         let milliseconds = self.cpu.hardware.now() / 1000;
@@ -160,6 +164,9 @@ impl<H: Hardware> Kernel<H> {
     /// As in JOS, the child's slot is free when the call returns. So the call restarts until the
     /// child's memory is freed, and the child becomes unattended, so that its slot is freed without
     /// a wait.
+    ///
+    /// # Errors
+    /// `NoSuchProcess`: `env` is neither the caller nor a living child of the caller.
     fn env_destroy(&mut self, caller: Index, env: u32) -> Result<(), Error> {
         let child = match core::mem::take(&mut self.processes[caller].unfinished) {
             Unfinished::EnvDestroy { child } if child.bits() == env => child,
@@ -192,6 +199,10 @@ impl<H: Hardware> Kernel<H> {
     ///
     /// The call restarts until no process is dying, so that slots are used again in JOS's order:
     /// the slot that was freed last comes first.
+    ///
+    /// # Errors
+    /// - `OutOfProcesses`: no slot is free, or the quota on processes is reached.
+    /// - `OutOfFrames`, `QuotaExceeded`: there is no frame for the directory.
     fn exofork(&mut self, caller: Index) -> Result<(), Error> {
         if self.teardown_slice() {
             self.restart(caller);
@@ -214,6 +225,12 @@ impl<H: Hardware> Kernel<H> {
         self.answer_jos(caller, id)
     }
 
+    /// Makes the caller or a child runnable (`ENV_RUNNABLE`, 2) or not runnable
+    /// (`ENV_NOT_RUNNABLE`, 4).
+    ///
+    /// # Errors
+    /// - `NoSuchProcess`: `env` is neither the caller nor a living child of the caller.
+    /// - `InvalidArgument`: `status` is another number.
     fn env_set_status(&mut self, caller: Index, env: u32, status: u32) -> Result<(), Error> {
         let index = self.jos_target(caller, env)?;
         self.processes[caller].registers.eax = 0;
@@ -234,6 +251,10 @@ impl<H: Hardware> Kernel<H> {
     /// Sets the registers of the caller or a child from JOS's trap frame at `frame`.
     ///
     /// The selectors in the trap frame are ignored: a process always has the flat user segments.
+    ///
+    /// # Errors
+    /// - `NoSuchProcess`: `env` is neither the caller nor a living child of the caller.
+    /// - `InvalidArgument`: the child is blocked in a native call.
     fn env_set_trapframe(&mut self, caller: Index, env: u32, frame: u32) -> Result<(), Error> {
         let index = self.jos_target(caller, env)?;
         let space = self.space(caller);
@@ -342,6 +363,9 @@ impl<H: Hardware> Kernel<H> {
 
     /// Blocks the caller until a process sends to it. A page is accepted at `va` if `va` is below
     /// UTOP.
+    ///
+    /// # Errors
+    /// `InvalidArgument`: `va` is below UTOP and not a multiple of the page size.
     fn ipc_recv(&mut self, caller: Index, va: u32) -> Result<(), Error> {
         if va < USER_TOP {
             UserPage::new(va)?;

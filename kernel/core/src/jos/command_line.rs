@@ -25,6 +25,7 @@ pub struct FirstProgram<'a> {
 }
 
 impl<'a> BootLine<'a> {
+    /// The words of the command line.
     fn words(self) -> impl Iterator<Item = &'a [u8]> {
         boot_line::words(self.0)
     }
@@ -41,6 +42,10 @@ impl<'a> BootLine<'a> {
     }
 }
 
+/// The program that the text after `elf=` describes.
+///
+/// # Errors
+/// The whole text: it is not UTF-8, names no member, or has an unknown option.
 fn program(word: &[u8]) -> Result<FirstProgram<'_>, &[u8]> {
     let mut parts = core::str::from_utf8(word).map_err(|_| word)?.split(',');
     let member = parts.next().filter(|member| !member.is_empty()).ok_or(word)?;

@@ -26,6 +26,7 @@ impl fmt::Display for Actor {
 }
 
 impl<H: Hardware> Kernel<H> {
+    /// The current process, as the lines show it.
     fn actor(&self) -> Actor {
         Actor(self.cpu.current.map_or(0, |current| self.processes[current].process_id().bits()))
     }

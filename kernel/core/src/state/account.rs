@@ -82,6 +82,8 @@ impl Account {
         depth: 0,
     };
 
+    /// Whether the quota allows `by` more. What `by` does not ask for is not checked: a process
+    /// whose quota was lowered below its use can still be charged the other kind.
     pub(super) const fn has_room(&self, by: Quota) -> bool {
         const fn fits(bound: u32, used: u32, by: u32) -> bool {
             by == 0 || bound == 0 || used + by <= bound

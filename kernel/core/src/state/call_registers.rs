@@ -39,6 +39,7 @@ impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
 /// `InvalidArgument`: the registers hold no native call, or one that cannot be made by `sysenter`.
 #[inline(never)]
 pub fn decode(registers: &Registers) -> Result<Syscall, Error> {
+    /// Reads every register that an argument may be in.
     fn raw(arguments: &impl Arguments) -> RawCall {
         let words = [0, 1, 2, 3].map(|index| arguments.word(index));
         let (process, page) = (arguments.process(), arguments.page());

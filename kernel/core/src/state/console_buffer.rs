@@ -1,4 +1,8 @@
 //! The console's input buffer, and the owner of the console.
+//!
+//! The owner is the process that is notified of Ctrl-C. The buffer must not keep Ctrl-C from it:
+//! input that the buffer does not take stays in the device, and a Ctrl-C behind that input stays
+//! there as well. So a buffer that is full and has an owner drops input after a while.
 
 use crate::state::process::Index;
 
@@ -9,8 +13,7 @@ const PATIENCE: u64 = 1_000_000;
 /// Input that was typed and not yet read, as a ring of bytes.
 ///
 /// A full buffer first leaves further input in the device. If the console has an owner and nothing
-/// is read for a second, further input is dropped: otherwise a Ctrl-C behind it would never reach
-/// the owner.
+/// is read for `PATIENCE` microseconds, further input is dropped.
 pub struct ConsoleBuffer {
     bytes: [u8; ROOM],
     first: usize,

@@ -6,7 +6,7 @@
 //!
 //! When a driver ends, its frames go into *quarantine*. There is no IOMMU, so the device may still
 //! write to them, and no process gets them until the driver's keeper says that the device is off.
-//! The keeper is the dead driver's parent, or, if that has ended too, its parent.
+//! The keeper is the driver's parent; when a keeper ends, its own parent becomes the keeper.
 
 use abi::{Frame, ProcessId, UserPage};
 
@@ -123,8 +123,8 @@ impl DmaPool {
         }
     }
 
-    /// Passes the quarantined frames of a keeper that ends to its parent. Without a parent, they
-    /// are free.
+    /// When a keeper ends, makes its parent the keeper of its quarantined frames. Without a parent,
+    /// the frames are free.
     pub fn inherit(&mut self, dead: Index, parent: Option<Index>) {
         for holder in &mut self.holders {
             let Holder::Quarantine { driver, keeper } = *holder else { continue };
@@ -152,6 +152,7 @@ impl DmaPool {
         count
     }
 
+    /// Sets the holder of a frame. Nothing happens if the frame is not in the pool.
     fn set(&mut self, frame: Frame, holder: Holder) {
         let at = frame.number().wrapping_sub(self.first) as usize;
         if let Some(slot) = self.holders.get_mut(at) {

@@ -268,11 +268,13 @@ impl Frames {
         self.records.as_mut()?.get_mut(frame.number() as usize)
     }
 
+    /// All records; none before boot has set up the frame table.
     #[inline(always)]
     fn records(&mut self) -> &mut [FrameRecord] {
         self.records.as_deref_mut().unwrap_or_default()
     }
 
+    /// Puts a frame on the stack of free frames.
     #[inline(always)]
     fn push(&mut self, frame: Frame) {
         self.records()[frame.number() as usize].link = self.stack;
@@ -280,6 +282,7 @@ impl Frames {
         self.free += 1;
     }
 
+    /// Takes the top frame off the stack of free frames, which is not empty.
     #[inline(always)]
     fn pop(&mut self) -> u32 {
         let number = self.stack;
@@ -289,6 +292,7 @@ impl Frames {
         number
     }
 
+    /// Takes the lowest frame that was never used.
     #[cold]
     fn take_unused(&mut self) -> Option<u32> {
         let range = self.unused.iter_mut().find(|range| !range.is_empty())?;

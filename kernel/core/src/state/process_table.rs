@@ -228,6 +228,7 @@ impl Processes {
         self.info_of(index).id = last.bits();
     }
 
+    /// Takes the slot that was freed last, or else the first slot that was never used.
     fn take_slot(&mut self) -> Index {
         if let Some(index) = self.free {
             self.free = self[index].links.next;

@@ -61,15 +61,19 @@ impl Sleepers {
         Some(first)
     }
 
+    /// Stores a process at a position of the heap, and the position in the process's slot.
     fn put(&mut self, processes: &mut Processes, position: usize, index: Index) {
         self.heap[position] = Some(index);
         processes[index].alarm.sleeper = position as u16 + 1;
     }
 
+    /// The wake time of the process at a position; the latest possible one if the position is
+    /// empty.
     fn wake_at(&self, processes: &Processes, position: usize) -> u64 {
         self.heap[position].map_or(u64::MAX, |index| processes[index].alarm.wake)
     }
 
+    /// Exchanges the processes at two positions.
     fn swap(&mut self, processes: &mut Processes, a: usize, b: usize) {
         if let (Some(at_a), Some(at_b)) = (self.heap[a], self.heap[b]) {
             self.put(processes, a, at_b);
@@ -77,6 +81,7 @@ impl Sleepers {
         }
     }
 
+    /// Moves a process up while it wakes earlier than its parent in the heap.
     fn rise(&mut self, processes: &mut Processes, mut position: usize) {
         while position > 0 {
             let parent = (position - 1) / 2;
@@ -88,6 +93,7 @@ impl Sleepers {
         }
     }
 
+    /// Moves a process down while one of its children in the heap wakes earlier.
     fn sink(&mut self, processes: &mut Processes, mut position: usize) {
         loop {
             let left = 2 * position + 1;

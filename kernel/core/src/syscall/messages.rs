@@ -1,7 +1,7 @@
 //! The calls that send and answer messages.
 //!
-//! If the other process waits for the message, there is a fast way (`operations/message/fast.rs`).
-//! Each call tries the fast way first; where it does not apply, it returns `false` and has changed
+//! If the other process waits for the message, there is a short way (`operations/message/fast.rs`).
+//! Each call tries the short way first; where it does not apply, it returns `false` and has changed
 //! nothing.
 
 use abi::call::PageTransfer;

@@ -86,6 +86,11 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
+    /// Calls the method of a call. `sysenter` is a constant in each compiled copy, except in that
+    /// of `dispatch_again`.
+    ///
+    /// # Errors
+    /// Those of the call; for a call that returns four words, `InvalidArgument` by `sysenter`.
     #[inline(always)]
     fn dispatch(&mut self, caller: Index, sysenter: bool, call: Syscall) -> Result<(), Error> {
         match call {
@@ -160,8 +165,8 @@ impl<H: Hardware> Kernel<H> {
                 self.set_fault_timeout(caller, process, milliseconds)
             }
             Syscall::Clone { child } => self.clone_call(caller, child),
-            // The words of a message are read from the caller's registers when it is known where
-            // they go.
+            // The arguments do not include the message's words: these are copied only once, from
+            // the caller's registers to the receiver's, or to the caller's slot if it is blocked.
             Syscall::Send { to, words: _, transfer } => self.send(caller, to, transfer),
             Syscall::Receive { from, transfer } => self.receive(caller, from, transfer),
             Syscall::Call { to, words: _, transfer } => self.call_process(caller, to, transfer),

@@ -13,7 +13,7 @@ use crate::kernel::Kernel;
 use crate::state::account::Quota;
 use crate::state::process::Index;
 
-/// Frame numbers below 4 GiB.
+/// How many frame numbers there are: those of the frames below 4 GiB.
 const FRAME_NUMBERS: u32 = 1 << 20;
 
 impl<H: Hardware> Kernel<H> {
@@ -47,21 +47,21 @@ impl<H: Hardware> Kernel<H> {
         self.answer(caller, id)
     }
 
-    /// Starts a child.
+    /// Starts a child: it runs when it is ready.
     pub(crate) fn process_start(&mut self, caller: Index, child: Target) -> Result<(), Error> {
         let child = self.child(caller, child)?;
         self.start(child);
         self.succeed(caller)
     }
 
-    /// Stops a child.
+    /// Stops a child: it does not run, whatever its state, until it is started.
     pub(crate) fn process_stop(&mut self, caller: Index, child: Target) -> Result<(), Error> {
         let child = self.child(caller, child)?;
         self.stop(child);
         self.succeed(caller)
     }
 
-    /// Ends the caller.
+    /// Ends the caller with this exit status.
     pub(crate) fn exit(&mut self, caller: Index, status: u32) -> Result<(), Error> {
         self.end(caller, status, Reason::Exited);
         Ok(())
@@ -118,7 +118,8 @@ impl<H: Hardware> Kernel<H> {
     /// Returns how many mappings a frame has.
     ///
     /// # Errors
-    /// `NotMapped`: the number is above 4 GiB, or the frame is not RAM that the kernel manages.
+    /// `NotMapped`: the number is 2^20 (4 GiB) or more, or the frame is not RAM that the kernel
+    /// manages.
     pub(crate) fn frame_references(&mut self, caller: Index, number: u32) -> Result<(), Error> {
         let known = number < FRAME_NUMBERS;
         let count = known.then(|| self.frames.count(Frame::from_number(number))).flatten();

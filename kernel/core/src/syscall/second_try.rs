@@ -1,4 +1,9 @@
 //! The second try of a call, after a pager has freed frames for the call (`operations::shortage`).
+//!
+//! The second try is made from the saved registers, which are those of the first try. While it
+//! runs, `second_try` is set in the kernel, so that frames are not requested again. If the call is
+//! a range call that has done pages, `goes_on` is set as well. The call then skips those pages, and
+//! does not restart to wait for a teardown: made from the start, it would do its own pages twice.
 
 use abi::Error;
 use abi::process_info::Status;

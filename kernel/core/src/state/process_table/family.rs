@@ -32,6 +32,7 @@ impl Processes {
         }
     }
 
+    /// The first process of one of a parent's lists of children.
     fn family(&mut self, family: Family, parent: Index) -> &mut Option<Index> {
         match family {
             Family::Living => &mut self[parent].family.first_child,

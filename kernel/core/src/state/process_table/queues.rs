@@ -5,6 +5,7 @@ use crate::state::process::{Index, Queue};
 use super::{Processes, QueueName};
 
 impl Processes {
+    /// The first and last process of a queue.
     #[inline(always)]
     pub(super) fn queue(&mut self, name: QueueName) -> &mut Queue {
         match name {

@@ -59,6 +59,14 @@ impl Processes {
         self[index].memory.mapped -= frames;
     }
 
+    /// Charges `by` to an account and to every account above.
+    ///
+    /// All of them are checked before any is charged, so nothing has to be taken back on an error.
+    /// The account whose quota refused is kept in `met`.
+    ///
+    /// # Errors
+    /// `QuotaExceeded`: the charge would exceed the quota of one of these accounts; nothing was
+    /// charged.
     #[cold]
     pub(super) fn charge_account(
         &mut self,

@@ -1,7 +1,7 @@
-//! The fast way of the calls that change one page, for a page of the caller's own space.
+//! The short way of the calls that change one page, for a page of the caller's own space.
 //!
 //! The caller's space is the loaded one, which is known at compile time. So the tables are reached
-//! without a test, and no authority is checked. The fast way took a `page_map` from 615 to 163
+//! without a test, and no authority is checked. The short way took a `page_map` from 615 to 163
 //! instructions, a `page_unmap` from 377 to 110 and a `page_protect` from 520 to 158. The operation
 //! itself is not written twice: both ways call `memory::space`.
 //!
@@ -19,6 +19,7 @@ use crate::operations::shortage::{PAGE_AND_TABLE, TABLE};
 use crate::state::process::Index;
 
 impl<H: Hardware> Kernel<H> {
+    /// As `page_allocate`, in the caller's own space.
     #[inline(always)]
     pub(crate) fn page_allocate_fast(
         &mut self,
@@ -37,6 +38,7 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
+    /// As `page_map`, with both pages in the caller's own space.
     #[inline(always)]
     pub(crate) fn page_map_fast(
         &mut self,
@@ -66,6 +68,7 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
+    /// As `page_unmap`, in the caller's own space.
     #[inline(always)]
     pub(crate) fn page_unmap_fast(
         &mut self,
@@ -84,6 +87,7 @@ impl<H: Hardware> Kernel<H> {
         self.answer(caller, old.bits())
     }
 
+    /// As `page_copy`, in the caller's own space.
     #[inline(always)]
     pub(crate) fn page_copy_fast(
         &mut self,
@@ -102,7 +106,7 @@ impl<H: Hardware> Kernel<H> {
         self.answer(caller, copied.into())
     }
 
-    /// `change` is what to drop and what to add.
+    /// As `page_protect`, in the caller's own space. `change` is what to drop and what to add.
     #[inline(always)]
     pub(crate) fn page_protect_fast(
         &mut self,
