@@ -95,7 +95,8 @@ impl<H: Hardware> Cpu<H> {
     /// Makes the alternate self map show the tables under `directory`.
     ///
     /// If the alternate self map showed another directory before, the TLB is flushed: it may still
-    /// hold translations of that directory's tables.
+    /// hold translations of that directory's tables. If the entry was absent, no flush is needed:
+    /// the TLB holds no translation from an absent entry (Intel SDM vol. 3, 4.10.4.3).
     pub(crate) fn point_alternate(&mut self, directory: Frame) {
         if self.alternate == Some(directory) {
             return;

@@ -79,6 +79,8 @@ impl<H: Hardware> Kernel<H> {
     /// Makes `init`'s stack page, with `argc` and `argv` where a JOS program that was spawned finds
     /// them. Returns the stack pointer.
     fn make_stack(&mut self, init: Index, command_line: &[u8]) -> Result<u32, Error> {
+        // From the top of the page down: the command line, "init", the array `argv` with its null
+        // pointer, and then `argv` and `argc` as the arguments of a call.
         let mut bytes = [0; PAGE_SIZE as usize];
         let line = bytes.len() - command_line.len() - 1;
         bytes[line..line + command_line.len()].copy_from_slice(command_line);

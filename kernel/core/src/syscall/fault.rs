@@ -30,6 +30,7 @@ impl<H: Hardware> Kernel<H> {
             return Ok(());
         }
         let short = self.reply_to_client(me, client, reply)?;
+        // The client becomes the current process, so the pager's result is set first.
         self.succeed(me)?;
         if let Some(client) = short {
             self.call_again(client);

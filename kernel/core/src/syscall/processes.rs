@@ -33,6 +33,7 @@ impl<H: Hardware> Kernel<H> {
     /// As `create`. Before an error is returned for lack of a slot or a frame, the call waits for
     /// dying processes that will free one.
     pub(crate) fn process_create(&mut self, caller: Index, copy: bool) -> Result<(), Error> {
+        // Everything that may restart the call comes before the child is created.
         let waits_for_slot = !self.processes.has_room() && self.a_slot_comes_back();
         if self.waits_for_room(caller, 1) || waits_for_slot && self.take_down_and_restart(caller) {
             return Ok(());
