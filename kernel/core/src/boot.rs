@@ -1,4 +1,4 @@
-//! What is read and decided before there is a process.
+//! What the kernel reads and decides before the first process runs.
 
 pub mod archive;
 pub(crate) mod debug_table;

@@ -1,4 +1,9 @@
-//! What belongs to one CPU: its hardware, the process on it, and whose tables it can reach.
+//! What belongs to one CPU: its hardware, the current process, and the tables that the CPU can
+//! reach.
+//!
+//! Everything that flushes the TLB or loads a directory goes through here, so that the alternate
+//! self map (directory entry 0x3FE) is always right: it names the directory in `alternate`, and is
+//! absent in every directory that is not loaded.
 
 use core::fmt::{self, Write as _};
 
@@ -8,32 +13,34 @@ use abi::{Entry, EntryFlags, Frame, Page, Slot, UserSlot};
 use crate::hardware::{Hardware, Reach};
 use crate::state::process::Index;
 
-/// How often translations were forgotten.
+/// How many TLB flushes there were, modulo 2^32.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Flushes {
-    /// Single pages (INVLPG).
+    /// Flushes of a single page (INVLPG).
     pub pages: u32,
-    /// Everything (CR3 loads).
+    /// Flushes of all pages (CR3 loads).
     pub all: u32,
 }
 
-/// One CPU. Everything that the kernel does is done on one, which is passed in.
+/// One CPU. It is a field of [`Kernel`](crate::Kernel), not a static, so code that uses it shows
+/// that it does.
 pub struct Cpu<H> {
     /// The machine as this CPU sees it.
     pub hardware: H,
-    /// Its number, from 0.
+    /// The CPU's number, from 0.
     pub(crate) number: u32,
-    /// A directory without user pages, for when no process's is loaded.
+    /// A directory without user pages, loaded while no process's directory is.
     pub(crate) kernel_directory: Frame,
-    /// The process that it runs; none while it looks for one.
+    /// The process that runs on this CPU. `None` while the scheduler looks for one.
     pub(crate) current: Option<Index>,
-    /// The process whose directory, registers and FPU state are loaded.
+    /// The process whose directory, register area and FPU state are loaded. It stays loaded after
+    /// it has stopped running, until another process runs or its directory is freed.
     pub(crate) loaded: Option<Index>,
     /// The directory that entry 0x3FE of the loaded directory names.
     alternate: Option<Frame>,
-    /// The loaded process may use the I/O ports.
+    /// Whether the hardware lets the loaded process use any I/O port.
     pub(crate) ports_open: bool,
-    /// Counted for the benchmark.
+    /// Flushes so far, for the benchmark.
     pub(crate) flushes: Flushes,
 }
 
@@ -52,27 +59,29 @@ impl<H: Hardware> Cpu<H> {
         }
     }
 
-    /// The process that runs on it.
+    /// The process that runs on this CPU.
     #[must_use]
     pub const fn current(&self) -> Option<Index> {
         self.current
     }
 
-    /// Forgets the translation of a page.
+    /// Flushes one page from the TLB.
     #[inline(always)]
     pub(crate) fn flush_page(&mut self, page: Page) {
         self.flushes.pages = self.flushes.pages.wrapping_add(1);
         self.hardware.flush_page(page);
     }
 
-    /// Forgets all translations.
+    /// Flushes all pages from the TLB.
     pub(crate) fn flush_all(&mut self) {
         self.flushes.all = self.flushes.all.wrapping_add(1);
         self.hardware.flush_all();
     }
 
-    /// Makes a directory the current one. The old one's alternate entry is cleared first, so that a directory
-    /// that is not loaded never names another.
+    /// Loads a directory (CR3).
+    ///
+    /// The alternate entry of the old directory is cleared first. Otherwise a directory that is not
+    /// loaded could still name another process's directory, which may be freed in the meantime.
     #[inline(always)]
     pub(crate) fn load(&mut self, directory: Frame) {
         if self.alternate.is_some() {
@@ -83,7 +92,11 @@ impl<H: Hardware> Cpu<H> {
         self.hardware.load_directory(directory);
     }
 
-    /// Lets the alternate self map show the tables under `directory`, and nothing older.
+    /// Makes the alternate self map show the tables under `directory`.
+    ///
+    /// If the alternate self map showed another directory before, the TLB is flushed: it may still
+    /// hold translations of that directory's tables. If the entry was absent, no flush is needed:
+    /// the TLB holds no translation from an absent entry (Intel SDM vol. 3, 4.10.4.3).
     pub(crate) fn point_alternate(&mut self, directory: Frame) {
         if self.alternate == Some(directory) {
             return;
@@ -95,7 +108,8 @@ impl<H: Hardware> Cpu<H> {
         }
     }
 
-    /// Makes sure that nothing reaches `directory` through the alternate self map any more.
+    /// Clears the alternate self map if it shows `directory`, and flushes the TLB. This comes
+    /// before the directory's frame is freed.
     pub(crate) fn forget_alternate(&mut self, directory: Frame) {
         if self.alternate == Some(directory) {
             self.alternate = None;
@@ -104,7 +118,11 @@ impl<H: Hardware> Cpu<H> {
         }
     }
 
-    /// Forgets what the self maps showed where directory entry `slot`, reached through `reach`, has changed.
+    /// Flushes the pages through which the table under directory entry `slot` of the space at
+    /// `reach` was seen. This is needed after that directory entry has changed.
+    ///
+    /// A table of the current space is seen twice: in the kernel's self map, and in the window that
+    /// programs read.
     pub(crate) fn flush_table_windows(&mut self, reach: Reach, slot: UserSlot) {
         let index = slot.index();
         if reach == Reach::Current {
@@ -114,7 +132,7 @@ impl<H: Hardware> Cpu<H> {
     }
 }
 
-/// The page whose leaf, through the current self map, is directory entry 0x3FE.
+/// The page whose leaf, read through the current self map, is directory entry 0x3FE.
 const ALTERNATE_ENTRY: Page =
     Page::containing(Slot::CURRENT.table_address(directory_index(ALTERNATE_MAP)));
 
@@ -126,7 +144,7 @@ impl<H: Hardware> Cpu<H> {
     }
 }
 
-/// Text goes to the console.
+/// Formatted text goes to the console.
 impl<H: Hardware> fmt::Write for Cpu<H> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for byte in text.bytes() {

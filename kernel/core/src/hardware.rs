@@ -1,8 +1,9 @@
-//! What the decisions need from the machine: one trait, implemented by the real machine and by the model that
-//! tests run on.
+//! What the core needs from the machine: one trait, implemented by the real machine and by the
+//! model that tests run on.
 //!
-//! Table entries travel by value. A *live* entry is one that hardware may have cached; whoever changes it gets a
-//! token (see `space`) that forces the flush.
+//! Table entries travel by value. A *live* entry is one that the TLB may hold. Code that changes a
+//! live entry gets a must-use token (`memory::space`), so that a forgotten flush is a compiler
+//! warning.
 
 use abi::registers::USER_DATA;
 use abi::{Entry, Frame, Page, Registers, Slot};
@@ -11,19 +12,21 @@ mod ports;
 
 pub use ports::Ports;
 
-/// What of a process stays in the CPU while the kernel runs: the state that FXSAVE stores, 512 bytes, 16-byte aligned
-/// (Intel SDM vol. 1, 10.5.1), and in the bytes that it leaves to software the segment registers fs and gs.
+/// The part of a process's state that stays in the CPU while the kernel runs: the 512 bytes,
+/// 16-byte aligned, that FXSAVE stores (Intel SDM vol. 1, 10.5.1), and the segment registers fs and
+/// gs in the bytes that FXSAVE leaves to software.
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
 pub struct FpuState(pub [u8; 512]);
 
 impl FpuState {
-    /// Where fs lies, as a word of 16 bits; gs comes after it. FXSAVE leaves bytes 464 to 511 alone.
+    /// Byte offset of fs, a 16-bit word; gs follows. FXSAVE does not write bytes 464 to 511.
     pub const FS: usize = 464;
-    /// Where gs lies.
+    /// Byte offset of gs.
     pub const GS: usize = Self::FS + 2;
 
-    /// The state after FNINIT with all SSE exceptions masked: FCW 0x037F, MXCSR 0x1F80; flat user segments; all else 0.
+    /// The state after FNINIT with all SSE exceptions masked: FCW 0x037F, MXCSR 0x1F80, flat user
+    /// segments in fs and gs, everything else 0.
     pub const CLEAN: Self = {
         let mut bytes = [0; 512];
         bytes[0] = 0x7F;
@@ -36,12 +39,12 @@ impl FpuState {
     };
 }
 
-/// Which tables an entry is reached through: the current space's or those of the one other space.
+/// Through which self map an entry is reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reach {
     /// The space that CR3 names, through the self map 0x3FF.
     Current,
-    /// The space that entry 0x3FE of the current directory names.
+    /// The space that entry 0x3FE of the loaded directory names.
     Alternate,
 }
 
@@ -55,8 +58,10 @@ impl Reach {
         }
     }
 
-    /// The page through which the table under directory entry `index` is seen. Its own leaf, through the *current*
-    /// self map, is that directory entry: the other space's directory is a table of the current one.
+    /// The page at which the table under directory entry `index` is seen.
+    ///
+    /// That page's own leaf is an entry of the directory. For the alternate space, it is reached
+    /// through the *current* self map: the alternate directory is a table of the current space.
     #[must_use]
     pub const fn window_page(self, index: u32) -> Page {
         Page::containing(self.slot().table_address(index))
@@ -65,34 +70,36 @@ impl Reach {
 
 /// One CPU and the memory behind it.
 ///
-/// The methods are safe functions, though a wrong argument to one of them can break the kernel:
-/// `write_entry` can map any frame anywhere. So this trait is no border of what has to be trusted.
-/// It lies inside, together with all of the core, whose purpose it is to decide which entry is
-/// right. As `unsafe fn` each method would ask its caller for a proof that only the whole core can
-/// give, and the core could not forbid unsafe code. What an implementation may assume is in the
-/// words of each method ("its table is present"); the model of the tests checks it at every call,
-/// and `kernel/src/x86/hardware.rs` lists where the real machine relies on it.
+/// The methods are safe functions, though a wrong argument can break the kernel: `write_entry` can
+/// map any frame anywhere. So this trait is not the border of the trusted code. It lies inside the
+/// trusted code, together with the whole core, whose purpose is to decide which entry is right. If
+/// the methods were `unsafe fn`, each call would need a proof that only the whole core can give,
+/// and the core could not forbid unsafe code. What an implementation may assume is in the
+/// documentation of each method ("the table is present"). The model of the tests checks each such
+/// assumption at every call, and `kernel/src/x86/hardware.rs` lists where the real machine relies
+/// on one.
 pub trait Hardware {
-    /// Reads the entry that describes `page`; its table is present.
+    /// Reads the entry that maps `page`. The table that holds the entry is present.
     fn read_entry(&mut self, reach: Reach, page: Page) -> Entry;
-    /// Writes the entry that describes `page`; its table is present.
+    /// Writes the entry that maps `page`. The table that holds the entry is present.
     fn write_entry(&mut self, reach: Reach, page: Page, entry: Entry);
 
-    /// Is any of the `PAGES` entries present that begin with that of `page`? Its number is a multiple of `PAGES`, a power of
-    /// two, and the table is present.
+    /// Whether any of the `PAGES` entries from that of `page` on is present. `PAGES` is a power of
+    /// two, the number of `page` is a multiple of `PAGES`, and the table is present.
     fn any_present<const PAGES: u32>(&mut self, reach: Reach, page: Page) -> bool {
         (0..PAGES).any(|index| self.read_entry(reach, page.plus(index)).is_present())
     }
 
-    /// Reads word `index` (`0..1024`) of a frame, through a window.
+    /// Reads word `index` (`0..1024`) of a frame, through a frame slot.
     fn read_frame(&mut self, frame: Frame, index: u32) -> u32;
-    /// Writes word `index` (`0..1024`) of a frame, through a window.
+    /// Writes word `index` (`0..1024`) of a frame, through a frame slot.
     fn write_frame(&mut self, frame: Frame, index: u32, value: u32);
     /// Fills a frame with zeros.
     fn zero_frame(&mut self, frame: Frame);
-    /// Copies all of a frame.
+    /// Copies a whole frame.
     fn copy_frame(&mut self, to: Frame, from: Frame);
-    /// Copies `words` words from word `from.1` of one frame to word `to.1` of another; neither run leaves its frame.
+    /// Copies `words` words, from word `from.1` of frame `from.0` to word `to.1` of frame `to.0`.
+    /// Neither run of words goes past the end of its frame.
     fn copy_words(&mut self, to: (Frame, u32), from: (Frame, u32), words: u32) {
         for index in 0..words {
             let word = self.read_frame(from.0, from.1 + index);
@@ -100,47 +107,54 @@ pub trait Hardware {
         }
     }
 
-    /// Reads a byte at the current process's own address, which the caller has found readable.
+    /// Reads a byte at a user address of the loaded space. The caller has checked that the process
+    /// may read it.
     fn read_user_byte(&mut self, address: u32) -> u8;
-    /// Reads a word at the current process's own address, which the caller has found readable; any alignment.
+    /// Reads a word, of any alignment, at a user address of the loaded space. The caller has
+    /// checked that the process may read it.
     fn read_user(&mut self, address: u32) -> u32;
-    /// Writes a byte at the current process's own address, which the caller has found writable.
+    /// Writes a byte at a user address of the loaded space. The caller has checked that the process
+    /// may write it.
     fn write_user_byte(&mut self, address: u32, value: u8);
-    /// Writes a word at the current process's own address, which the caller has found writable; any alignment.
+    /// Writes a word, of any alignment, at a user address of the loaded space. The caller has
+    /// checked that the process may write it.
     fn write_user(&mut self, address: u32, value: u32);
 
-    /// As [`Hardware::write_user`], to `address + OFFSET`: for records whose place alone is not known beforehand.
+    /// As [`Hardware::write_user`], to `address + OFFSET`: for the fields of a record. The offset
+    /// is known when this is compiled, so that it costs no addition.
     fn write_user_at<const OFFSET: usize>(&mut self, address: u32, value: u32) {
         self.write_user(address + OFFSET as u32, value);
     }
 
-    /// Forgets the translation of one page (INVLPG).
+    /// Flushes one page from the TLB (INVLPG).
     fn flush_page(&mut self, page: Page);
-    /// Forgets every translation (CR3 reload).
+    /// Flushes all pages from the TLB (CR3 reload).
     fn flush_all(&mut self);
-    /// Makes `directory` the current space; forgets every translation.
+    /// Loads `directory` into CR3, which also flushes all pages from the TLB.
     fn load_directory(&mut self, directory: Frame);
 
-    /// The next trap from ring 3 saves into `registers`, which stays where it is while its process lives.
+    /// Sets where the next trap from ring 3 saves the registers. `registers` does not move while
+    /// its process lives.
     fn set_register_area(&mut self, registers: &mut Registers);
     /// Stores the FPU and SSE registers, fs and gs.
     fn save_fpu(&mut self, state: &mut FpuState);
-    /// Fills in the state of FPU and SSE registers that were never used; those of the CPU stay as they are.
+    /// Fills in the FPU state of a process that has never run. The FPU and SSE registers of the CPU
+    /// do not change.
     fn clean_fpu(&mut self, state: &mut FpuState) {
         *state = FpuState::CLEAN;
     }
     /// Loads the FPU and SSE registers, fs and gs.
     fn load_fpu(&mut self, state: &FpuState);
 
-    /// Lets the current process use these I/O ports and no others.
+    /// Lets the loaded process use these I/O ports and no others.
     fn open_ports(&mut self, ports: &Ports);
-    /// Masks an interrupt line (`0..16`), or lets it through.
+    /// Masks an interrupt line (`0..16`), or unmasks it.
     fn mask_line(&mut self, line: u32, masked: bool);
 
     /// The address of the last page fault (CR2).
     fn fault_address(&mut self) -> u32;
     /// Sends a byte to the console.
     fn console_write(&mut self, byte: u8);
-    /// Microseconds since boot; never goes back.
+    /// Microseconds since boot. The value never decreases.
     fn now(&mut self) -> u64;
 }

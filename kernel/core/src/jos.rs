@@ -1,7 +1,8 @@
 //! JOS programs: their calls, and what is different on a machine that runs them.
 //!
-//! All of it is here, and the feature `jos` (on by default) leaves it out. The rest of the kernel enters by one door: the
-//! methods that `absent` lists, which is the module that stands here without the feature.
+//! All code for JOS is in this module, and a build without the feature `jos` (on by default) leaves
+//! it out. The rest of the kernel calls only the methods that `absent` lists; `absent` replaces
+//! this code in such a build.
 
 #[cfg(not(feature = "jos"))]
 mod absent;

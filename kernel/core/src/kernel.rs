@@ -1,8 +1,8 @@
-//! The kernel as one value, and how the spaces of its processes are reached.
+//! The kernel as one value, and how the address spaces of its processes are reached.
 //!
-//! The road not taken is a context for each trap that borrows the kernel and the CPU. Its two references lie in memory,
-//! because most functions are not inlined, and each access went through them: 2 to 12 % more instructions a call, and
-//! 7 KiB of code.
+//! The road not taken is a context for each trap that borrows the kernel and the CPU. Most
+//! functions are not inlined, so the context's two references would lie in memory and each access
+//! would load one of them: measured, 2 to 12 % more instructions a call, and 7 KiB of code.
 
 use abi::ProcessId;
 
@@ -27,22 +27,24 @@ use crate::state::trace::Trace;
 pub enum After {
     /// Resume the process whose register area was set last.
     Run,
-    /// Nobody is ready, and memory is being taken down: take the interrupts that have come, then call
-    /// [`Kernel::idle`].
+    /// No process is ready, and the memory of an ended process is being freed: take the pending
+    /// interrupts, then call [`Kernel::idle`].
     TakeDown,
-    /// Nobody is ready: wait for an interrupt.
+    /// No process is ready: wait for an interrupt.
     Idle,
-    /// The first process has ended, or nothing will ever run again.
+    /// Power the machine off: the first process has ended, or no process can ever run again.
     PowerOff {
         /// The first process's exit status, or that of the JOS programs.
         status: u8,
     },
 }
 
-/// The kernel: all it knows, and the CPU that it runs on. All that the kernel does is a method of this value, so it is
-/// also the context that each of its functions gets. `H` is the real machine, or the model that tests run on.
+/// The kernel: its whole state, and the CPU that it runs on.
+///
+/// Everything that the kernel does is a method of this value, so this value is also the context
+/// that each function gets. `H` is the real machine, or the model that tests run on.
 pub struct Kernel<H> {
-    /// The CPU, which belongs to nobody else while the kernel runs.
+    /// The CPU. Nothing else uses it while the kernel runs.
     pub cpu: Cpu<H>,
     /// Physical memory.
     pub frames: Frames,
@@ -51,24 +53,28 @@ pub struct Kernel<H> {
     pub(crate) console: ConsoleBuffer,
     pub(crate) dma: DmaPool,
     pub(crate) lines: InterruptLines,
-    /// The first process: the machine ends with it. Without one, it ends when nothing can run any more.
+    /// The first process: the machine powers off when the first process ends. On a machine without
+    /// one (JOS programs), the machine powers off when no process can run any more.
     pub(crate) first: Option<Index>,
-    /// The JOS programs that come instead of the first process.
+    /// The JOS programs that run in place of a first process.
     #[cfg(feature = "jos")]
     pub(crate) course: Course,
-    /// The first process has ended with this status.
+    /// The status with which the machine powers off, once that is decided.
     pub(crate) ended: Option<u8>,
+    /// The frames that lost views show (`operations/view.rs`). `None` before boot has made them.
     pub(crate) empty_view: Option<EmptyView>,
-    /// The call that is under way was made again, after a pager has freed frames for it.
+    /// The current call is a second try: it found no frame the first time, and the pager has freed
+    /// some since.
     pub(crate) second_try: bool,
-    /// That call is a range call, and goes on where its first try stopped.
+    /// The second try is a range call that continues after the pages that its first try has done.
     pub(crate) goes_on: bool,
-    /// What has happened last, if the boot line has asked for it.
+    /// The last events, if the kernel's command line turned recording on.
     pub trace: Trace,
 }
 
 impl<H: Hardware> Kernel<H> {
-    /// A kernel without memory and processes: all zero bytes, if `cpu` is, so that the kernel's image need not hold them.
+    /// A kernel without memory and processes. It is all zero bytes if `cpu` is, so it lies in
+    /// `.bss` and takes no room in the kernel image.
     #[must_use]
     pub const fn new(cpu: Cpu<H>) -> Self {
         Self {
@@ -90,51 +96,55 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// The table to map at UENVS: 31 pages.
+    /// The table that is mapped at UENVS: 31 pages.
     #[must_use]
     pub const fn process_info(&self) -> &ProcessInfoTable {
         self.processes.info()
     }
 
-    /// What lost views show; made when the first process is.
+    /// The frames that lost views show. `None` before boot has made them.
     #[must_use]
     pub const fn empty_view(&self) -> Option<EmptyView> {
         self.empty_view
     }
 
-    /// Sets frames aside for [`abi::Syscall::DmaAllocate`]: at most [`crate::state::dma::POOL`], outside the ranges that `frames` knows.
+    /// Sets frames aside for [`abi::Syscall::DmaAllocate`].
+    ///
+    /// `range` holds at most [`crate::state::dma::POOL`] frames, outside the ranges that `frames`
+    /// manages.
     pub fn set_dma_pool(&mut self, range: FrameRange) {
         self.dma = DmaPool::new(range);
         self.dma.frames().for_each(|frame| self.frames.reserve(frame));
     }
 
-    /// May the device hand over a byte, or shall it keep what it has?
+    /// Whether the console device should hand over the next byte. If not, the byte stays in the
+    /// device.
     #[must_use]
     pub const fn takes_input(&self) -> bool {
         self.console.takes_input()
     }
 
-    /// The process table, to look at.
+    /// The process table, read-only.
     #[must_use]
     pub const fn processes(&self) -> &Processes {
         &self.processes
     }
 
-    /// Says which id the last process of a freed slot had: for tests of what happens when ids come round, which takes
-    /// 524,287 processes.
+    /// Sets the id of the last process of a freed slot. A test of ids that are used again would
+    /// otherwise have to make 524,287 processes in that slot.
     ///
     /// # Panics
-    /// If the slot is not a freed one.
+    /// If the slot holds a process or was never used.
     pub fn forget_generations(&mut self, last: ProcessId) {
         self.processes.forget_generations(last);
     }
 
-    /// The memory of the machine, to be changed on this CPU.
+    /// What is needed to read and change the memory of the machine on this CPU.
     pub(crate) fn memory(&mut self) -> Memory<'_, H> {
         Memory { cpu: &mut self.cpu, frames: &mut self.frames, processes: &mut self.processes }
     }
 
-    /// The space of a process that is not loaded.
+    /// The space of a process whose directory is not loaded, through the alternate self map.
     #[inline(always)]
     pub(crate) fn space_not_loaded(&mut self, owner: Index) -> Space {
         debug_assert!(self.cpu.loaded != Some(owner));
@@ -142,7 +152,8 @@ impl<H: Hardware> Kernel<H> {
         Space { owner, via: Via::Map(Reach::Alternate) }
     }
 
-    /// The space of a process: through the self map if it is loaded, else through the alternate one.
+    /// The space of a process: through the self map if its directory is loaded, otherwise through
+    /// the alternate self map.
     pub(crate) fn space(&mut self, owner: Index) -> Space {
         if self.cpu.loaded == Some(owner) {
             return Space { owner, via: Via::Map(Reach::Current) };
@@ -151,7 +162,10 @@ impl<H: Hardware> Kernel<H> {
         Space { owner, via: Via::Map(Reach::Alternate) }
     }
 
-    /// Two spaces at once; where neither is loaded, the first is reached through windows.
+    /// The spaces of two processes, both usable at the same time.
+    ///
+    /// There is only one alternate self map. So if neither directory is loaded, the first space is
+    /// reached through frame slots.
     pub(crate) fn spaces(&mut self, first: Index, second: Index) -> (Space, Space) {
         let neither_is_loaded = self.cpu.loaded != Some(first) && self.cpu.loaded != Some(second);
         if first != second && neither_is_loaded {

@@ -1,15 +1,15 @@
 //! Every decision of the kernel, without the machine: no unsafe code, no statics, no heap.
 //!
 //! Reading order, from the bottom up; a module uses those above it in this list:
-//! 1. [`hardware`] and [`cpu`]: what is asked of the machine.
+//! 1. [`hardware`] and [`cpu`]: what the kernel needs from the machine.
 //! 2. [`state`]: frames, processes, the process table.
 //! 3. `memory`: how the tables of an address space are read and changed.
-//! 4. [`kernel`]: the whole, and what it does when a trap brings it a process.
-//! 5. [`operations`]: scheduling, messages, faults, births and ends.
-//! 6. `syscall` and `jos`: the calls. [`boot`]: what comes before the first of them.
+//! 4. [`kernel`]: all of that as one value. `trap`: what the kernel does with each kind of trap.
+//! 5. [`operations`]: scheduling, messages, faults, the beginning and the end of a process.
+//! 6. `syscall` and `jos`: the calls. [`boot`]: what runs before the first call.
 //!
-//! Assumed: interrupts are off, one caller at a time, and table entries change only here. Tests run all of it over a
-//! model of RAM, MMU and TLB.
+//! Assumed: interrupts are off while the kernel runs, one CPU at a time runs it, and nothing else
+//! changes table entries. The tests run all of this crate over a model of RAM, MMU and TLB.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,6 @@
-//! What the kernel knows, and how each part of it is kept consistent. Nothing here knows of a trap or of the kernel as a whole.
+//! The kernel's state, in parts, and how each part is kept consistent.
+//!
+//! Nothing here depends on a trap or on the [`Kernel`](crate::Kernel) as a whole.
 
 pub mod account;
 pub mod call_registers;

@@ -1,4 +1,6 @@
-//! The native calls: what each of them does.
+//! The native calls: one method for each call.
+//!
+//! `native` decodes a call and calls the method. The other files hold the methods, by subject.
 
 mod fault;
 mod messages;

@@ -1,4 +1,6 @@
-//! What happens when a process traps: the top of the kernel, which knows every kind of trap and what handles it.
+//! What happens when a process traps: the top of the kernel, with one entry for each kind of trap.
+//!
+//! Each entry finds the current process, handles the trap, and returns what the CPU does next.
 
 use abi::Registers;
 use abi::fault::PAGE_FAULT;
@@ -8,8 +10,10 @@ use crate::hardware::Hardware;
 use crate::kernel::{After, Kernel};
 
 impl<H: Hardware> Kernel<H> {
-    /// A process has trapped: a call, a page fault, or another exception. Its saved registers say which. Calls and page
-    /// faults have entries of their own below, and come here only if events are recorded.
+    /// Handles any trap: a call, a page fault, or another exception. The saved registers say which.
+    ///
+    /// Calls and page faults have faster entries of their own below. They come here only while
+    /// events are recorded.
     pub fn trap(&mut self) -> After {
         let Some(current) = self.cpu.current else { return self.resume() };
         match self.processes[current].registers.trap {
@@ -20,7 +24,7 @@ impl<H: Hardware> Kernel<H> {
         self.resume()
     }
 
-    /// A process has made a call by `int 0x30`.
+    /// Handles a call by `int 0x30`, native or JOS.
     #[inline(always)]
     pub fn call(&mut self) -> After {
         if let Some(caller) = self.cpu.current {
@@ -29,7 +33,7 @@ impl<H: Hardware> Kernel<H> {
         self.resume()
     }
 
-    /// A process has made a call by `sysenter`: a native one.
+    /// Handles a call by `sysenter`, which is always a native one.
     #[inline(always)]
     pub fn call_by_sysenter(&mut self) -> After {
         if let Some(caller) = self.cpu.current {
@@ -38,7 +42,7 @@ impl<H: Hardware> Kernel<H> {
         self.resume()
     }
 
-    /// A process has met a page fault.
+    /// Handles a page fault.
     #[inline(always)]
     pub fn fault(&mut self) -> After {
         if let Some(current) = self.cpu.current {
@@ -47,8 +51,12 @@ impl<H: Hardware> Kernel<H> {
         self.resume()
     }
 
-    /// A process has entered virtual-8086 mode, in which nothing of it can be relied on, its saved registers included: it
-    /// ends as by a general protection fault.
+    /// Ends a process that was in virtual-8086 mode when it trapped, as by a general protection
+    /// fault.
+    ///
+    /// The trap saves a longer frame in that mode, so the saved registers of the process are not
+    /// valid and the process cannot be resumed. `kernel/src/x86/traps.s` says how a process can get
+    /// there.
     pub fn virtual_8086(&mut self) -> After {
         if let Some(current) = self.cpu.current {
             self.end_by_virtual_8086(current);

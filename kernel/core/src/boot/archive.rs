@@ -1,4 +1,7 @@
-//! The boot archive: a ustar file that the boot loader left in memory, read before there are processes.
+//! The boot archive: a ustar file that the boot loader left in memory. The kernel reads it before
+//! there are processes.
+//!
+//! The archive is read through frame slots, one word at a time: it is not mapped anywhere yet.
 
 use abi::Frame;
 use abi::format::elf::Piece;
@@ -8,23 +11,25 @@ use abi::layout::PAGE_SIZE;
 use crate::cpu::Cpu;
 use crate::hardware::Hardware;
 
-/// A module in consecutive frames, from the first byte of the first one.
+/// A boot module in consecutive frames. It begins at the first byte of the first frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BootArchive {
-    /// Its first frame.
+    /// The first frame.
     pub first: Frame,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub length: u32,
 }
 
-/// A file's bytes in the archive: where they begin, from the archive's start, and how many they are.
+/// The bytes of a file in the archive.
 #[derive(Clone, Copy)]
 pub(crate) struct Extent {
+    /// Where the file begins, in bytes from the start of the archive.
     pub offset: u32,
+    /// The file's length in bytes.
     pub length: u32,
 }
 
-/// Why a member cannot be had.
+/// Why a member of the archive was not found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FindError {
     /// The archive is not a readable ustar file.
@@ -41,6 +46,7 @@ impl BootArchive {
         ArchiveReader { archive: self, cpu }
     }
 
+    /// The frame that holds the byte at `offset`.
     const fn frame_of(self, offset: u32) -> Frame {
         Frame::from_number(self.first.number() + offset / PAGE_SIZE)
     }
@@ -53,11 +59,13 @@ pub(crate) struct ArchiveReader<'a, H> {
 }
 
 impl<H: Hardware> ArchiveReader<'_, H> {
-    /// Follows the members' sizes to the end mark: whether the archive is all there. Their checksums are left to whoever
-    /// reads them.
+    /// Checks that the archive is complete: follows the members' sizes up to the end mark.
+    ///
+    /// The headers' checksums are not checked here but when a member is looked up.
     ///
     /// # Errors
-    /// `TooShort`: the archive ends within a member, or without an end mark. `Archive`: a header is none.
+    /// - `TooShort`: the archive ends within a member, or without an end mark.
+    /// - `Archive`: a block that should be a header is not one.
     pub(crate) fn check(&mut self) -> Result<(), FindError> {
         let mut at = 0;
         loop {
@@ -76,7 +84,10 @@ impl<H: Hardware> ArchiveReader<'_, H> {
         }
     }
 
-    /// The block at `at`, whose first word is 0, is all zeros.
+    /// Checks that the block at `at`, whose first word is 0, is an end mark: all zeros.
+    ///
+    /// # Errors
+    /// `Archive`: the block is not all zeros.
     fn check_end(&mut self, at: u32) -> Result<(), FindError> {
         if (0..ustar::BLOCK).step_by(4).all(|offset| self.word(at + offset) == 0) {
             return Ok(());
@@ -86,12 +97,17 @@ impl<H: Hardware> ArchiveReader<'_, H> {
         Err(FindError::Archive(Header::parse(&block).err().unwrap_or(ArchiveError::BadName)))
     }
 
-    /// The word at a multiple of 4.
+    /// The word at `at`, a multiple of 4.
     fn word(&mut self, at: u32) -> u32 {
         self.cpu.hardware.read_frame(self.archive.frame_of(at), at % PAGE_SIZE / 4)
     }
 
-    /// Finds a member, each header checked on the way.
+    /// Finds a member, and checks each header up to it.
+    ///
+    /// # Errors
+    /// - `Archive`: a header is damaged.
+    /// - `TooShort`: the archive ends within a member, or without an end mark.
+    /// - `NoSuchMember`: no member has this name.
     pub(crate) fn find(&mut self, name: &str) -> Result<Extent, FindError> {
         let mut at = 0;
         loop {
@@ -114,7 +130,7 @@ impl<H: Hardware> ArchiveReader<'_, H> {
         }
     }
 
-    /// Copies bytes out of the archive, from a multiple of 4 on: members begin at blocks.
+    /// Copies bytes out of the archive. `offset` is a multiple of 4, as every member's is.
     pub(crate) fn read(&mut self, offset: u32, bytes: &mut [u8]) {
         debug_assert!(offset.is_multiple_of(4));
         let mut at = offset;
@@ -130,7 +146,8 @@ impl<H: Hardware> ArchiveReader<'_, H> {
         }
     }
 
-    /// Copies a piece of a file into a frame: whole words where both sides are aligned, single bytes elsewhere.
+    /// Copies a piece of a file into a frame: whole words where source and destination are aligned,
+    /// single bytes elsewhere.
     pub(crate) fn copy_piece(&mut self, file: Extent, piece: Piece, frame: Frame) {
         let mut done = 0;
         while done < piece.length {

@@ -1,6 +1,7 @@
-//! The table for debuggers: where the kernel's state lies, described once, when the boot is over.
+//! The table for debuggers: where the kernel's state lies in memory. It is filled in once, at the
+//! end of boot.
 //!
-//! Nothing here runs after the boot. See [`abi::debug`] for what each word means.
+//! [`abi::debug`] documents each word.
 
 use core::mem::offset_of;
 use core::ptr;
@@ -14,9 +15,10 @@ use crate::kernel::Kernel;
 use crate::state::process::{Process, State};
 
 impl<H: Hardware> Kernel<H> {
-    /// Describes the kernel's tables where they lie now. `records` is the address of the frame records.
+    /// Describes the kernel's tables at their present addresses. `records` is the address of the
+    /// frame table.
     ///
-    /// The words about the boot archive are 0: whoever loaded the archive fills them in.
+    /// The words about the boot archive are 0 here: the code that loaded the archive sets them.
     #[must_use]
     pub fn describe(&self, records: u32) -> Table {
         let (first, frames) = self.dma.extent();
@@ -52,12 +54,13 @@ impl<H: Hardware> Kernel<H> {
     }
 }
 
+/// The address of a kernel value, as debuggers read it.
 fn address<T>(value: &T) -> u32 {
     ptr::from_ref(value).addr() as u32
 }
 
 impl State {
-    /// The number that readers of the slot find in the state's first byte.
+    /// The number that a debugger finds in the first byte of the state.
     #[must_use]
     pub const fn published(&self) -> abi::debug::State {
         use abi::debug::State as Published;

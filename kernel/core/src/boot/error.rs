@@ -1,4 +1,4 @@
-//! Why the machine has no first process.
+//! Why boot cannot start the first process.
 
 use core::fmt;
 
@@ -10,7 +10,7 @@ use crate::boot::archive::FindError;
 
 /// The longest command line, in bytes.
 pub(crate) const COMMAND_LINE_LIMIT: usize = 1024;
-/// Why there is no first process. `Display` gives the one line that the user sees.
+/// Why boot cannot start the first process. `Display` gives the line that the console shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BootError {
     /// The archive is not a readable ustar file.
@@ -21,15 +21,15 @@ pub enum BootError {
     ArchiveTooLong,
     /// The archive has no such member.
     NoSuchMember(Name),
-    /// That member is not a program.
+    /// The member is not a valid program.
     Image(Name, ImageError),
-    /// Memory is too small for that program and its page tables.
+    /// There are too few frames for the program and its page tables.
     OutOfFrames(Name),
-    /// There is no process left for that program.
+    /// No process slot is free for the program.
     OutOfProcesses(Name),
     /// The command line is longer than 1 KiB.
     CommandLineTooLong,
-    /// After `elf=` comes something that cannot be read.
+    /// The text after `elf=` cannot be read.
     BadProgram(Name),
 }
 
@@ -58,7 +58,7 @@ impl fmt::Display for BootError {
     }
 }
 
-/// What a program is called in a [`BootError`]: its first 48 bytes.
+/// The name of a program in a [`BootError`]: its first 48 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Name {
     bytes: [u8; 48],
@@ -66,7 +66,7 @@ pub struct Name {
 }
 
 impl Name {
-    /// The beginning of `name`.
+    /// The first 48 bytes of `name`.
     pub(crate) fn new(name: &[u8]) -> Self {
         let mut bytes = [0; 48];
         let length = name.len().min(bytes.len());
@@ -81,7 +81,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// The archive does not have what was looked for there.
+/// The boot error for a member that was not found.
 pub(crate) fn unreadable(error: FindError, name: Name) -> BootError {
     match error {
         FindError::Archive(error) => BootError::Archive(error),
@@ -90,7 +90,8 @@ pub(crate) fn unreadable(error: FindError, name: Name) -> BootError {
     }
 }
 
-/// A first process was refused something: memory, unless there are too many of them.
+/// The boot error for an operation that was refused while a first program was loaded: no slot, or
+/// else no frame.
 pub(crate) fn no_room(name: Name, error: Error) -> BootError {
     if error == Error::OutOfProcesses {
         BootError::OutOfProcesses(name)

@@ -1,6 +1,7 @@
-//! How the first process comes to be: `init`, or the JOS programs that the command line names.
+//! How the first process is made: `init`, or the JOS programs that the command line names.
 //!
-//! `init` is found in the boot archive and loaded whole. It gets the archive and a stack with arguments.
+//! `init` is loaded whole from the boot archive. The archive is mapped into its space, and its
+//! stack holds the command line.
 
 use abi::format::elf::{BOOT_ARCHIVE_LIMIT, Rules};
 use abi::layout::{BOOT_ARCHIVE, PAGE_SIZE};
@@ -13,17 +14,18 @@ use crate::hardware::Hardware;
 use crate::kernel::{After, Kernel};
 use crate::state::process::Index;
 
-/// Where the first program lies in the archive, if the command line names none.
+/// The first program's name in the archive, if the command line names no JOS program.
 const INIT: &str = "bin/init";
 
 impl<H: Hardware> Kernel<H> {
-    /// Loads the first programs and makes them ready. `cpu` runs on the kernel's directory and there are no
-    /// processes yet.
+    /// Loads the first programs and makes them ready. The kernel's directory is loaded, and there
+    /// are no processes yet.
     ///
-    /// With `init`, the machine ends when it does. With JOS programs it ends when nothing can run any more.
+    /// With `init`, the machine powers off when `init` ends. With JOS programs, it powers off when
+    /// no process can run any more.
     ///
     /// # Errors
-    /// A [`BootError`]; the machine cannot go on.
+    /// A [`BootError`]: the machine cannot go on.
     pub fn start_first(
         &mut self,
         archive: BootArchive,
@@ -39,8 +41,13 @@ impl<H: Hardware> Kernel<H> {
         Ok(self.resume())
     }
 
-    /// Starts `init`: its stack holds `["init", command_line]`, and the archive is mapped read-only at
-    /// [`BOOT_ARCHIVE`].
+    /// Starts `init`. Its stack holds `["init", command_line]`, and the archive is mapped read-only
+    /// at [`BOOT_ARCHIVE`].
+    ///
+    /// # Errors
+    /// - `ArchiveTooLong`: the archive is longer than [`BOOT_ARCHIVE_LIMIT`].
+    /// - `Archive`, `ArchiveTooShort`: the archive is damaged.
+    /// - `OutOfFrames`, and the errors of `load`.
     fn start_init(&mut self, archive: BootArchive, command_line: &[u8]) -> Result<(), BootError> {
         if archive.length > BOOT_ARCHIVE_LIMIT {
             return Err(BootError::ArchiveTooLong);
@@ -57,6 +64,7 @@ impl<H: Hardware> Kernel<H> {
         Ok(())
     }
 
+    /// Maps the archive's frames into `init`'s space, read-only.
     fn map_archive(&mut self, init: Index, archive: BootArchive) -> Result<(), Error> {
         let space = self.space(init);
         for index in 0..archive.length.div_ceil(PAGE_SIZE) {
@@ -68,8 +76,11 @@ impl<H: Hardware> Kernel<H> {
         Ok(())
     }
 
-    /// Lays out `argc, argv` for init as a spawned JOS program finds them; returns the stack pointer.
+    /// Makes `init`'s stack page, with `argc` and `argv` where a JOS program that was spawned finds
+    /// them. Returns the stack pointer.
     fn make_stack(&mut self, init: Index, command_line: &[u8]) -> Result<u32, Error> {
+        // From the top of the page down: the command line, "init", the array `argv` with its null
+        // pointer, and then `argv` and `argc` as the arguments of a call.
         let mut bytes = [0; PAGE_SIZE as usize];
         let line = bytes.len() - command_line.len() - 1;
         bytes[line..line + command_line.len()].copy_from_slice(command_line);

@@ -1,4 +1,4 @@
-//! How a first program gets into memory: whole, from the boot archive.
+//! How a first program is loaded: whole, from the boot archive.
 
 use abi::format::elf::{HEADER_LIMIT, Image, Rules};
 use abi::layout::{PAGE_SIZE, USER_STACK_TOP};
@@ -11,11 +11,17 @@ use crate::kernel::Kernel;
 use crate::state::frames::FreshFrame;
 use crate::state::process::Index;
 
-/// A first program's top stack page.
+/// The top stack page of a first program.
 pub(crate) const STACK_PAGE: UserPage = UserPage::known(USER_STACK_TOP - PAGE_SIZE);
 
 impl<H: Hardware> Kernel<H> {
-    /// Makes a stopped process with all of a program's segments; also returns the program's entry.
+    /// Makes a stopped process with all segments of a program. Returns the process and the
+    /// program's entry point.
+    ///
+    /// # Errors
+    /// - `NoSuchMember`, `Archive`, `ArchiveTooShort`: the program cannot be read from the archive.
+    /// - `Image`: the member is not a valid program.
+    /// - `OutOfFrames`, `OutOfProcesses`: there is no room for the program.
     pub(crate) fn load(
         &mut self,
         archive: BootArchive,
@@ -39,6 +45,10 @@ impl<H: Hardware> Kernel<H> {
         Ok((index, image.entry()))
     }
 
+    /// Loads one page of a program: zeros, and the pieces of the file that lie in the page.
+    ///
+    /// A page without write permission is sealed, like a read-only page that another process has
+    /// mapped.
     fn load_page(
         &mut self,
         index: Index,
@@ -57,6 +67,7 @@ impl<H: Hardware> Kernel<H> {
         self.map_over(index, UserPage::new(page.address())?, permissions.leaf() | seal, fresh)
     }
 
+    /// Maps a fresh frame at `page`, in place of what was mapped there.
     pub(crate) fn map_over(
         &mut self,
         index: Index,

@@ -1,40 +1,48 @@
-//! Which frames the kernel may give out: the loader's memory map, tidied.
+//! Which frames the kernel may use: the boot loader's memory map, cleaned up.
 //!
-//! A loader's map may be unsorted, overlap, wrap, hold empty entries, or call ROM usable. What comes out is
-//! at most [`RANGES`] sorted, disjoint ranges (a smaller one yields its place to a larger) of whole frames, above 1 MiB and below 4 GiB, without anything
-//! that another entry calls unusable or that is in use already (the image, the modules). Where there is
-//! doubt, memory is left unused: that is always safe.
+//! A loader's map may be unsorted, overlap, wrap, hold empty entries, or call ROM usable. The
+//! result is a [`MemoryPlan`]: at most [`RANGES`] sorted, disjoint ranges of whole frames, above 1
+//! MiB and below 4 GiB. A range never contains anything that another entry calls unusable or that
+//! is in use already (the kernel image, the modules). If there are more ranges, the smallest are
+//! left out.
+//!
+//! In every doubtful case memory is left unused. That is always safe, while a frame that is not RAM
+//! would break the process that gets it.
+//!
+//! [`Survey`] collects the loader's entries in any order; [`Survey::plan`] turns them into the
+//! plan.
 
 use abi::Frame;
 use abi::layout::PAGE_SIZE;
 
 use crate::state::frames::{FrameRange, RANGES};
 
-/// Nothing below 1 MiB is ever given out: some loaders call the ROM there usable.
+/// Nothing below 1 MiB is used: some loaders call the ROM there usable.
 const LOWEST: u64 = 0x10_0000;
-/// What 32-bit page tables cannot name begins at 4 GiB.
+/// 32-bit page tables cannot name memory from 4 GiB on.
 const BEYOND: u64 = 0x1_0000_0000;
-/// The frame table has room for the records of what lies below 3.5 GiB.
+/// The frame table has room for the records of memory below 3.5 GiB.
 const RECORDS_END: u64 = 0xE000_0000;
-/// Fewer frames than this (4 MiB) cannot run `init` and its programs.
+/// The fewest frames (4 MiB) with which `init` and its programs can run.
 const FEWEST_FRAMES: u32 = 1024;
 
-/// Bytes of physical memory, half-open. An end at or below the start means none.
+/// Bytes of physical memory, `start..end`. If `end` is not above `start`, there are none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Span {
-    /// First address.
+    /// The first address.
     pub start: u64,
     /// One past the last address.
     pub end: u64,
 }
 
 impl Span {
-    /// `length` bytes from `start`, cut where the addresses would wrap.
+    /// `length` bytes from `start`. The end is cut off where the addresses would wrap.
     #[must_use]
     pub const fn new(start: u64, length: u64) -> Self {
         Self { start, end: start.saturating_add(length) }
     }
 
+    /// The part of the span in `low..high`.
     const fn clipped(self, low: u64, high: u64) -> Self {
         Self {
             start: if self.start > low { self.start } else { low },
@@ -42,11 +50,12 @@ impl Span {
         }
     }
 
+    /// How many bytes the span holds.
     const fn length(self) -> u64 {
         self.end.saturating_sub(self.start)
     }
 
-    /// The whole frames inside; only for spans below 4 GiB.
+    /// The whole frames in the span. Only for spans below 4 GiB.
     const fn frames(self) -> FrameRange {
         let page = PAGE_SIZE as u64;
         FrameRange { first: self.start.div_ceil(page) as u32, end: (self.end / page) as u32 }
@@ -58,7 +67,7 @@ impl Span {
 pub enum PlanError {
     /// Too little memory is left to run programs.
     TooLittleMemory {
-        /// KiB that could be given out.
+        /// KiB that could be used.
         kib: u32,
     },
 }
@@ -74,7 +83,7 @@ impl core::fmt::Display for PlanError {
     }
 }
 
-/// Sorted, disjoint spans, at most [`RANGES`] of them.
+/// At most [`RANGES`] sorted, disjoint spans.
 #[derive(Clone, Copy)]
 struct Spans {
     spans: [Span; RANGES],
@@ -88,7 +97,7 @@ impl Spans {
         &self.spans[..self.count]
     }
 
-    /// Adds a span, merged with those that it touches.
+    /// Adds a span. Spans that it touches are merged with it.
     fn add(&mut self, mut span: Span) {
         if span.length() == 0 {
             return;
@@ -97,16 +106,16 @@ impl Spans {
         self.count = 0;
         for &other in before.as_slice() {
             if other.end < span.start || other.start > span.end {
-                self.place(other);
+                self.insert(other);
             } else {
                 span.start = span.start.min(other.start);
                 span.end = span.end.max(other.end);
             }
         }
-        self.place(span);
+        self.insert(span);
     }
 
-    /// Takes a span away from all others.
+    /// Removes a span's bytes from all spans.
     fn remove(&mut self, span: Span) {
         if span.length() == 0 {
             return;
@@ -114,13 +123,14 @@ impl Spans {
         let before = *self;
         self.count = 0;
         for &other in before.as_slice() {
-            self.place(other.clipped(0, span.start));
-            self.place(other.clipped(span.end, u64::MAX));
+            self.insert(other.clipped(0, span.start));
+            self.insert(other.clipped(span.end, u64::MAX));
         }
     }
 
-    /// Puts a span that touches no other at its place; when all places are taken the smallest span goes.
-    fn place(&mut self, span: Span) {
+    /// Inserts a span that touches no other, in order. If there are [`RANGES`] spans already, the
+    /// smallest one is dropped.
+    fn insert(&mut self, span: Span) {
         if span.length() == 0 {
             return;
         }
@@ -141,7 +151,8 @@ impl Spans {
 
 /// Collects the loader's report; [`Survey::plan`] turns it into a plan.
 ///
-/// Whatever the order in which the parts arrive, an unusable part wins over a usable one.
+/// Where a usable and an unusable entry overlap, the overlap is unusable, in whichever order the
+/// entries come.
 pub struct Survey {
     usable: Spans,
     unusable: Spans,
@@ -156,42 +167,46 @@ impl Default for Survey {
 }
 
 impl Survey {
-    /// Nothing known yet.
+    /// A survey without entries.
     #[must_use]
     pub const fn new() -> Self {
         Self { usable: Spans::EMPTY, unusable: Spans::EMPTY, reserved: Spans::EMPTY, above: 0 }
     }
 
-    /// An entry of the memory map: memory, or something else that must not be touched.
+    /// Adds an entry of the memory map: usable memory, or memory that must not be touched.
     pub fn entry(&mut self, span: Span, usable: bool) {
         let low = span.clipped(LOWEST, BEYOND);
         if usable {
             self.usable.add(low);
             self.above = self.above.saturating_add(span.clipped(BEYOND, u64::MAX).length());
         } else {
-            // A hole that is forgotten would be given out as memory, so the few that fit are the union of all.
+            // An unusable span must never be dropped, because its bytes would be used as memory. So
+            // when there are too many, two spans become one that covers both.
             self.unusable.add_covering(low);
         }
     }
 
-    /// Bytes that are in use already.
+    /// Adds bytes that are in use already.
     pub fn reserve(&mut self, span: Span) {
         self.reserved.add_covering(span.clipped(0, BEYOND));
     }
 
-    /// The end of memory that ends at `highest` and of what follows it without a gap: firmware keeps its tables in the last
-    /// part of RAM and calls it unusable. It gets records, which say that it is no RAM of the kernel's; what has none is
-    /// taken for a device.
+    /// The end of the memory that has records, where RAM ends at `highest`: the end of RAM, and of
+    /// unusable spans that touch it.
+    ///
+    /// Firmware keeps its tables in the last part of RAM and calls that part unusable. It needs
+    /// records, which say that it is not RAM of the kernel's: a driver may map any frame that has
+    /// no record, as device memory.
     fn with_firmware_memory(&self, highest: u64) -> u64 {
         let touching = self.unusable.as_slice().iter().filter(|span| span.start <= highest);
         let end = touching.map(|span| span.end).max().unwrap_or(0);
         highest.max(end.min(RECORDS_END))
     }
 
-    /// The frames that may be given out.
+    /// The frames that the kernel may use.
     ///
     /// # Errors
-    /// `TooLittleMemory`: less than 4 MiB.
+    /// `TooLittleMemory`: fewer than 4 MiB.
     pub fn plan(&self) -> Result<MemoryPlan, PlanError> {
         let mut spans = self.usable;
         let highest =
@@ -220,7 +235,8 @@ impl Survey {
 }
 
 impl Spans {
-    /// As [`Spans::add`], but when all places are taken the two nearest spans become one that covers both.
+    /// As [`Spans::add`], but if there are [`RANGES`] spans, the two with the smallest gap are
+    /// first replaced by one that covers both.
     fn add_covering(&mut self, span: Span) {
         if self.count == RANGES {
             let gap = |index: &usize| self.spans[index + 1].start - self.spans[*index].end;
@@ -233,7 +249,7 @@ impl Spans {
     }
 }
 
-/// The frames that the kernel may give out.
+/// The frames that the kernel may use.
 #[derive(Clone, Debug)]
 pub struct MemoryPlan {
     ranges: [FrameRange; RANGES],
@@ -255,20 +271,20 @@ impl MemoryPlan {
         self.ranges().iter().map(|range| range.len()).sum()
     }
 
-    /// How many records a frame table needs: one for each frame number up to the highest of all memory,
-    /// that in use and the firmware's above it included.
+    /// How many records the frame table needs: one for each frame number up to the end of all
+    /// memory. That includes memory that is in use and firmware memory directly above RAM.
     #[must_use]
     pub const fn records(&self) -> u32 {
         self.records
     }
 
-    /// Bytes of memory above 4 GiB, which stay unused.
+    /// Bytes of memory from 4 GiB on, which are not used.
     #[must_use]
     pub const fn above_4_gib(&self) -> u64 {
         self.above
     }
 
-    /// Takes up to `limit` frames that follow each other out of the plan: the highest of its last range.
+    /// Takes up to `limit` consecutive frames out of the plan: the highest of the last range.
     pub fn take_run(&mut self, limit: u32) -> FrameRange {
         let Some(last) = self.ranges[..self.count].last_mut() else { return FrameRange::default() };
         let taken = FrameRange { first: last.end - limit.min(last.len()), end: last.end };
@@ -277,9 +293,9 @@ impl MemoryPlan {
         taken
     }
 
-    /// Takes the highest frame out of the plan, or `None` when there is none left.
+    /// Takes the highest frame out of the plan, or returns `None` if no frame is left.
     ///
-    /// From the top, so that the kernel's own tables leave low memory whole.
+    /// It takes from the top so that the kernel's own tables leave low memory in one piece.
     pub fn take(&mut self) -> Option<Frame> {
         let last = self.ranges[..self.count].last_mut()?;
         last.end -= 1;

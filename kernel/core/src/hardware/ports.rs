@@ -3,15 +3,16 @@
 use abi::Error;
 use abi::driver::PortRange;
 
-/// Ranges that a driver can have.
+/// The most ranges that a driver can have.
 pub const PORT_RANGES: usize = 4;
 
-/// What the kernel itself drives, or leaves the machine by: both interrupt controllers and their edge registers, the
-/// timer, QEMU's exit port, COM1, the power-management and Bochs's shutdown ports.
+/// Ports that no process gets, as pairs of first port and count. The kernel drives them, or they
+/// power the machine off: both interrupt controllers and their edge/level registers, the timer,
+/// QEMU's exit port, COM1, the power-management port, and Bochs's shutdown port.
 const KERNELS_OWN: [(u32, u32); 8] =
     [(0x20, 2), (0x40, 4), (0xA0, 2), (0xF4, 4), (0x3F8, 8), (0x4D0, 2), (0x604, 4), (0x8900, 1)];
 
-/// The ports of one process. All zero bytes: none.
+/// The I/O ports of one process. No ports is all zero bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ports {
     any: bool,
@@ -20,34 +21,35 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// None.
+    /// No port.
     pub const NONE: Self = Self { any: false, all: false, ranges: [PortRange::NONE; PORT_RANGES] };
-    /// All: a JOS file server's.
+    /// Every port, for the JOS file server.
     pub const ALL: Self = Self { any: true, all: true, ..Self::NONE };
 
-    /// Is there any port?
+    /// Whether the process may use any port.
     #[must_use]
     #[inline(always)]
     pub const fn any(&self) -> bool {
         self.any
     }
 
-    /// Are they all of them?
+    /// Whether the process may use every port.
     #[must_use]
     pub const fn all(&self) -> bool {
         self.all
     }
 
-    /// The ranges; some may be empty.
+    /// The ranges. Unused ones are empty.
     #[must_use]
     pub const fn ranges(&self) -> &[PortRange; PORT_RANGES] {
         &self.ranges
     }
 
-    /// Adds a range; one that is there already takes no place.
+    /// Adds a range. If one range covers the new one already, nothing changes.
     ///
     /// # Errors
-    /// `Busy`: a port is the kernel's own. `QuotaExceeded`: there are `PORT_RANGES` already.
+    /// - `Busy`: the range overlaps a port that the kernel uses itself.
+    /// - `QuotaExceeded`: `PORT_RANGES` ranges are in use.
     pub fn add(&mut self, ports: PortRange) -> Result<(), Error> {
         let own = |(first, count)| PortRange::new(first, count).is_ok_and(|it| it.overlaps(ports));
         if KERNELS_OWN.into_iter().any(own) {

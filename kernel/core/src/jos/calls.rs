@@ -1,4 +1,12 @@
-//! The JOS calls 0 to 14, on the same mechanisms as the native ones but with JOS's rules and numbers.
+//! The JOS calls 0 to 14.
+//!
+//! They use the same operations as the native calls, with JOS's rules about who may do what and
+//! JOS's numbers for calls and errors. Two of them differ from native calls by design:
+//! `env_destroy` and `exofork` restart until ended processes have been torn down, because JOS frees
+//! a slot at once and its programs rely on the order in which slots are used again. A JOS call that
+//! meets bad memory ends its caller, as in JOS.
+//!
+//! The field names of the calls (`env`, `va`, `perm`) are JOS's.
 
 use abi::jos::{JosCall, KNOWN, Numbering, REQUIRED, TRAPFRAME_WORDS};
 use abi::layout::USER_TOP;
@@ -13,7 +21,7 @@ use crate::kernel::Kernel;
 use crate::state::process::{Index, State, Unfinished};
 
 impl<H: Hardware> Kernel<H> {
-    /// A JOS call of the current process, by `int 0x30`.
+    /// Handles a JOS call of the current process, made by `int 0x30`.
     pub(crate) fn jos_call(&mut self, caller: Index) {
         let mut number = self.processes[caller].registers.eax;
         if self.processes[caller].numbering != Numbering::Lab5 {
@@ -31,7 +39,7 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// As [`Kernel::refuse`], with JOS's numbers.
+    /// As [`Kernel::refuse`], with JOS's error numbers.
     #[cold]
     #[inline(never)]
     fn refuse_jos(&mut self, caller: Index, error: Error) {
@@ -44,8 +52,11 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Lab 5's number for the call of a process that does not number as lab 5 does; an unknown call has been answered.
-    /// Apart, so that calls in lab 5's numbering pay for one comparison only.
+    /// Translates the call number of a process that uses another lab's numbering into lab 5's. For
+    /// an unknown number, it sets the error and returns `None`.
+    ///
+    /// This is a function of its own so that calls in lab 5's numbering pay for one comparison
+    /// only.
     #[cold]
     #[inline(never)]
     fn number_of_another_lab(&mut self, caller: Index) -> Option<u32> {
@@ -61,6 +72,8 @@ impl<H: Hardware> Kernel<H> {
         number
     }
 
+    /// Does a JOS call. On success, the caller's registers are set, unless the caller is blocked,
+    /// has ended, or restarts the call.
     fn dispatch_jos(&mut self, caller: Index, call: JosCall) -> Result<(), Error> {
         match call {
             JosCall::Cputs { address, length } => self.cputs(caller, address, length),
@@ -124,24 +137,36 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
+    /// Returns a value to the caller of a JOS call.
     fn answer_jos(&mut self, caller: Index, value: u32) -> Result<(), Error> {
         self.processes[caller].registers.eax = value;
         Ok(())
     }
 
+    /// Returns the milliseconds since boot, modulo 2^32.
     #[inline(never)]
     fn time_msec(&mut self, caller: Index) -> Result<(), Error> {
         let milliseconds = self.cpu.hardware.now() / 1000;
         self.answer_jos(caller, milliseconds as u32)
     }
 
-    /// JOS's rule: 0 and the own id are the caller, else an immediate child.
+    /// The process that `env` names, by JOS's rule: 0 and the caller's own id are the caller; any
+    /// other id must be a child's.
+    ///
+    /// # Errors
+    /// `NoSuchProcess`: `env` is neither the caller nor a living child of the caller.
     fn jos_target(&self, caller: Index, env: u32) -> Result<Index, Error> {
         self.self_or_child(caller, Target::new(env)?)
     }
 
-    /// The child's slot is free when the call returns, as in JOS: the call restarts until its memory is gone, and nobody
-    /// has to wait for the child, however it was made.
+    /// Ends the caller or a child.
+    ///
+    /// As in JOS, the child's slot is free when the call returns. So the call restarts until the
+    /// child's memory is freed, and the child becomes unattended, so that its slot is freed without
+    /// a wait.
+    ///
+    /// # Errors
+    /// `NoSuchProcess`: `env` is neither the caller nor a living child of the caller.
     fn env_destroy(&mut self, caller: Index, env: u32) -> Result<(), Error> {
         let child = match core::mem::take(&mut self.processes[caller].unfinished) {
             Unfinished::EnvDestroy { child } if child.bits() == env => child,
@@ -164,19 +189,28 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
+    /// Whether the process with this id is dying.
     fn is_dying(&self, id: ProcessId) -> bool {
         let process = &self.processes[Index::new(id.index())];
         process.id == Some(id) && process.state == State::Dying
     }
 
-    /// Slots are reused in JOS's order: the call restarts until every process that has ended has given back its own.
+    /// Makes a stopped child with a copy of the caller's registers.
+    ///
+    /// The call restarts until no process is dying, so that slots are used again in JOS's order:
+    /// the slot that was freed last comes first.
+    ///
+    /// # Errors
+    /// - `OutOfProcesses`: no slot is free, or the quota on processes is reached.
+    /// - `OutOfFrames`, `QuotaExceeded`: there is no frame for the directory.
     fn exofork(&mut self, caller: Index) -> Result<(), Error> {
         if self.teardown_slice() {
             self.restart(caller);
             return Ok(());
         }
         let child = self.create(Some(caller), false).map_err(|error| {
-            // JOS has two errors for this call: no slot, and no frame. A bound on processes is like having no slot.
+            // JOS has two errors for this call: no slot, and no frame. A quota on processes that
+            // was reached is returned as no slot, unless a dying process will make room.
             let is_full = error == Error::QuotaExceeded && self.processes.met_bound_on_processes();
             if is_full && !self.processes.met_bound_gives_way() {
                 Error::OutOfProcesses
@@ -191,14 +225,20 @@ impl<H: Hardware> Kernel<H> {
         self.answer_jos(caller, id)
     }
 
+    /// Makes the caller or a child runnable (`ENV_RUNNABLE`, 2) or not runnable
+    /// (`ENV_NOT_RUNNABLE`, 4).
+    ///
+    /// # Errors
+    /// - `NoSuchProcess`: `env` is neither the caller nor a living child of the caller.
+    /// - `InvalidArgument`: `status` is another number.
     fn env_set_status(&mut self, caller: Index, env: u32, status: u32) -> Result<(), Error> {
         let index = self.jos_target(caller, env)?;
         self.processes[caller].registers.eax = 0;
         if status == Status::Runnable as u32 {
             self.start(index);
         } else if status == Status::NotRunnable as u32 {
-            // JOS has one word for "stopped" and for "waits in ipc_recv", so stopping a receiver changes nothing there:
-            // the next send makes it runnable.
+            // JOS has one status for a stopped process and for one that waits in `ipc_recv`. So in
+            // JOS, to stop a receiver changes nothing: the next send makes it runnable.
             if self.processes[index].state != State::JosReceiving {
                 self.stop(index);
             }
@@ -208,7 +248,13 @@ impl<H: Hardware> Kernel<H> {
         Ok(())
     }
 
-    /// The record's selectors are ignored: a program's are always the flat user ones.
+    /// Sets the registers of the caller or a child from JOS's trap frame at `frame`.
+    ///
+    /// The selectors in the trap frame are ignored: a process always has the flat user segments.
+    ///
+    /// # Errors
+    /// - `NoSuchProcess`: `env` is neither the caller nor a living child of the caller.
+    /// - `InvalidArgument`: the child is blocked in a native call.
     fn env_set_trapframe(&mut self, caller: Index, env: u32, frame: u32) -> Result<(), Error> {
         let index = self.jos_target(caller, env)?;
         let space = self.space(caller);
@@ -219,7 +265,8 @@ impl<H: Hardware> Kernel<H> {
         if index != caller
             && !matches!(self.processes[index].state, State::Ready | State::JosReceiving)
         {
-            // The answer to the native call that the child waits in would overwrite the new registers.
+            // The child is blocked in a native call, whose result would overwrite the new
+            // registers.
             return Err(Error::InvalidArgument);
         }
         let mut word = |offset: u32| self.cpu.hardware.read_user(frame + offset);
@@ -243,13 +290,20 @@ impl<H: Hardware> Kernel<H> {
         if index == caller { Ok(()) } else { self.succeed(caller) }
     }
 
+    /// Sends a value, and a page if `va` is below UTOP, to a process that waits in `ipc_recv`.
+    ///
+    /// # Errors
+    /// - `NoSuchProcess`: no living process has the id `env`.
+    /// - `NotReceiving`: the process does not wait in `ipc_recv`.
+    /// - The errors of `send_jos_page`.
     fn ipc_try_send(
         &mut self,
         caller: Index,
         env: u32,
         (value, va, perm): (u32, u32, u32),
     ) -> Result<(), Error> {
-        // Before anything is decided: a teardown may wake processes.
+        // This comes before the receiver's state is read, because a teardown step may wake
+        // processes.
         if self.waits_for_room(caller, 1) {
             return Ok(());
         }
@@ -272,7 +326,15 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
-    /// Checks a page that is sent, and maps it if the receiver wants one; returns the permissions it arrives with.
+    /// Checks a page that is sent, and maps it if the receiver accepts one. Returns the permissions
+    /// with which the page arrives; 0 if it was not mapped.
+    ///
+    /// # Errors
+    /// - `InvalidArgument`: `va` is no user page, or `perm` is not valid.
+    /// - `NotMapped`: nothing is present at `va`.
+    /// - `NotPermitted`: `perm` asks for write permission that the sender's page does not have, or
+    ///   the page is a driver's own.
+    /// - `OutOfFrames`, `QuotaExceeded`: the receiver's page table cannot be allocated.
     fn send_jos_page(
         &mut self,
         (from, to): (Index, Index),
@@ -299,6 +361,11 @@ impl<H: Hardware> Kernel<H> {
         Ok(REQUIRED | permissions.bits())
     }
 
+    /// Blocks the caller until a process sends to it. A page is accepted at `va` if `va` is below
+    /// UTOP.
+    ///
+    /// # Errors
+    /// `InvalidArgument`: `va` is below UTOP and not a multiple of the page size.
     fn ipc_recv(&mut self, caller: Index, va: u32) -> Result<(), Error> {
         if va < USER_TOP {
             UserPage::new(va)?;
@@ -311,12 +378,17 @@ impl<H: Hardware> Kernel<H> {
     }
 }
 
-/// What a trap frame may hold for cs: nothing (UENVS shows zeros), JOS's kernel code, JOS's user code. Anything else is
-/// most likely no trap frame but the code of a page-fault handler: call 9 of lab 4 is call 10 of lab 5.
+/// What a trap frame may hold for cs: 0 (a copy of what UENVS shows), JOS's kernel code, or JOS's
+/// user code.
+///
+/// Any other value most likely means that the argument is not a trap frame but the address of a
+/// page-fault handler: call 9 of lab 4 is call 10 of lab 5.
 const PLAUSIBLE_CODE_SELECTORS: [u32; 3] = [0, 0x08, 0x1B];
 
+/// The permissions in JOS's `perm`.
+///
 /// # Errors
-/// `InvalidArgument`: P or U is missing, or a bit is unknown.
+/// `InvalidArgument`: P or U is missing, or an unknown bit is set.
 fn jos_permissions(perm: u32) -> Result<Permissions, Error> {
     if perm & REQUIRED != REQUIRED || perm & !KNOWN != 0 {
         return Err(Error::InvalidArgument);

@@ -1,44 +1,51 @@
-//! What the kernel's command line asks of the kernel: which programs come first, and how it tells of processes.
+//! What the kernel reads from its command line: which programs run first, and how processes are
+//! reported.
 //!
-//! `elf=MEMBER[,type=fs][,abi=NUMBERING]` starts that member of the boot archive as a JOS program, in order of the
-//! words; without any, `init` comes first. `jos` reports processes as JOS does. All words are listed in
-//! `abi::boot_line`; the other words are for `init` and for the kernel's self-tests.
+//! `elf=MEMBER[,type=fs][,abi=NUMBERING]` starts that member of the boot archive as a JOS program,
+//! in the order of the words; without any such word, `init` is the first process. `jos` makes the
+//! console report processes as JOS does. All words are listed in `abi::boot_line`; the other words
+//! are for `init` and for the kernel's self-tests.
 
 use abi::boot_line::{self, ELF, JOS};
 use abi::jos::Numbering;
 
-/// A command line.
+/// The kernel's command line.
 #[derive(Clone, Copy)]
 pub struct BootLine<'a>(pub &'a [u8]);
 
-/// A program to start as JOS would.
+/// A JOS program to start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FirstProgram<'a> {
-    /// The member of the boot archive.
+    /// The program's name in the boot archive.
     pub member: &'a str,
-    /// It is the file server: UENVS says so, and it may use all I/O ports.
+    /// Whether the program is the file server: UENVS says so, and it may use all I/O ports.
     pub file_server: bool,
-    /// How it numbers its calls.
+    /// The lab whose numbers the program uses for JOS calls.
     pub numbering: Numbering,
 }
 
 impl<'a> BootLine<'a> {
+    /// The words of the command line.
     fn words(self) -> impl Iterator<Item = &'a [u8]> {
         boot_line::words(self.0)
     }
 
-    /// Report processes as JOS does.
+    /// Whether the console reports processes as JOS does.
     #[must_use]
     pub fn reports_as_jos(self) -> bool {
         self.words().any(|word| word == JOS.as_bytes())
     }
 
-    /// The programs to start instead of `init`; an error holds what cannot be read.
+    /// The JOS programs to start. An error holds the word that cannot be read.
     pub fn programs(self) -> impl Iterator<Item = Result<FirstProgram<'a>, &'a [u8]>> {
         self.words().filter_map(|word| word.strip_prefix(ELF.as_bytes())).map(program)
     }
 }
 
+/// The program that the text after `elf=` describes.
+///
+/// # Errors
+/// The whole text: it is not UTF-8, names no member, or has an unknown option.
 fn program(word: &[u8]) -> Result<FirstProgram<'_>, &[u8]> {
     let mut parts = core::str::from_utf8(word).map_err(|_| word)?.split(',');
     let member = parts.next().filter(|member| !member.is_empty()).ok_or(word)?;
@@ -80,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told() {
+    fn what_cannot_be_read_is_an_error() {
         for word in
             ["", ",type=fs", "a,type=ns", "a,", "a,abi=lab4,b", "a,abi=lab5", "a,abi=lab4-2015"]
         {

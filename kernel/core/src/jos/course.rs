@@ -1,16 +1,19 @@
-//! What is different on a machine that runs JOS programs instead of `init`.
+//! What is different on a course machine: one that runs JOS programs instead of `init`.
 //!
-//! The command line names the programs (`elf=`), and each is a process without a parent in the first slots. Three
-//! questions are answered here:
-//! - With which status does the machine end? Without `jos` on the command line: that of the first program, in the order
-//!   of the command line, whose status is not 0. With `jos` it is 0, as JOS has no status.
-//! - Which of JOS's lines belong to the run? Lab 3's kernel knows one process and prints a line for each trap; later
-//!   labs do not. A program does not say from which lab it is unless it is started with `abi=`. So a program without
-//!   `abi=` gets lab 3's lines as long as the machine has had no second process, and only for traps that end it. With
-//!   `abi=lab3` each call gets its line as well.
-//! - Who runs after a process has ended? In JOS the search begins at slot 0 then.
+//! The command line names the programs (`elf=`), and each is a process without a parent, in the
+//! first slots. This file answers three questions:
+//! - With which status does the machine power off? Without `jos` on the command line: with the
+//!   status of the first program, in the order of the command line, whose status is not 0. With
+//!   `jos` the status is 0, because JOS has no exit status.
+//! - Which of JOS's lines does the console show? Lab 3's kernel has one process and prints a line
+//!   for each trap; later labs do not. The kernel cannot see from a program which lab it is from,
+//!   unless the program is started with `abi=`. So a program without `abi=` gets lab 3's lines
+//!   while the machine has had no second process, and only for traps that end it. With `abi=lab3`
+//!   each call gets its line as well.
+//! - Which process runs after a process has ended? In JOS the search for a ready process then
+//!   begins at slot 0.
 //!
-//! Not done here: JOS's order of slots in general. The queue is first in, first out.
+//! Not done here: JOS's order of processes in general. The ready queue is first in, first out.
 
 use abi::ProcessId;
 use abi::fault::BREAKPOINT;
@@ -25,18 +28,18 @@ use crate::state::process_table::QueueName;
 const FIRST: Index = Index::new(0);
 
 impl<H: Hardware> Kernel<H> {
-    /// Does the machine run JOS programs instead of `init`?
+    /// Whether the machine runs JOS programs instead of `init`.
     pub(crate) const fn is_course(&self) -> bool {
         self.first.is_none()
     }
 
-    /// Is the first program one of lab 3, by its `abi=`?
+    /// Whether the first program is from lab 3, according to its `abi=`.
     pub(crate) fn is_lab_3(&self) -> bool {
         self.is_course() && self.processes[FIRST].numbering == Numbering::Lab3
     }
 
-    /// May the machine be one of lab 3? It has one process, has never had another, and nothing says that the program is
-    /// of another lab.
+    /// Whether the first program may be from lab 3: the machine has had no other process, and
+    /// `abi=` names no other lab.
     pub(crate) fn may_be_lab_3(&self) -> bool {
         let numbering = self.processes[FIRST].numbering;
         self.is_course()
@@ -44,17 +47,20 @@ impl<H: Hardware> Kernel<H> {
             && matches!(numbering, Numbering::Lab3 | Numbering::Lab5)
     }
 
-    /// Has the only process of a machine that may be one of lab 3 ended, in a run that is told as JOS tells it?
+    /// Whether the machine reports as JOS does, its program may be from lab 3, and that program has
+    /// ended.
     pub(crate) fn only_process_has_ended(&self) -> bool {
         self.course.reports && self.may_be_lab_3() && !self.processes[FIRST].is_alive()
     }
 
-    /// A process of a course machine has ended.
+    /// Handles the end of a process on a course machine: records the status of a program that
+    /// failed, and chooses the process that runs next.
     #[cold]
     #[inline(never)]
     pub(crate) fn course_process_ended(&mut self, index: Index) {
         let (slot, status) = (index.slot(), self.processes[index].exit.status as u8);
-        // A program is the first process in its slot; what comes later in the slot is somebody's child.
+        // A program is the first process in its slot. Later processes in the slot are children,
+        // whose status does not count.
         let is_program = slot < self.course.count
             && self.processes[index].process_id() == ProcessId::first(slot as u32);
         let is_earlier = self.course.status == 0 || slot < self.course.failed;
@@ -66,7 +72,7 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Of the processes that are ready, the one in the lowest slot runs next.
+    /// Moves the ready process in the lowest slot to the front of the ready queue.
     fn lowest_slot_first(&mut self) {
         let mut next = self.processes.front(QueueName::Ready);
         let mut lowest = next;
@@ -82,8 +88,10 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// The current process has met an exception. JOS's monitor stops the machine at a breakpoint, and the process with it.
-    /// `false`: this is another exception, or the machine does not report as JOS does.
+    /// Handles an exception of the current process where JOS's kernel would enter its monitor: a
+    /// breakpoint, on a machine that reports as JOS does, stops the machine.
+    ///
+    /// Returns whether it did. `false`: the exception is handled as on any machine.
     pub(crate) fn jos_exception(&mut self, index: Index, vector: u32) -> bool {
         let stops = vector == BREAKPOINT && self.course.reports && self.is_course();
         if stops {
@@ -94,7 +102,8 @@ impl<H: Hardware> Kernel<H> {
         stops
     }
 
-    /// No process can run any more, and none waits for time or input: a course machine ends.
+    /// What a course machine does when no process can run and none waits for time or input: it
+    /// powers off.
     pub(crate) fn nothing_can_run(&mut self) -> After {
         self.report_nothing_to_run();
         let course = &self.course;

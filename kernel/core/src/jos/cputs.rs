@@ -1,4 +1,8 @@
-//! JOS call 0, cputs: prints a string of any length in bounded steps.
+//! JOS call 0, `cputs`: prints a string of any length in bounded steps.
+//!
+//! JOS prints nothing if the caller cannot read all of the bytes. A string may have up to 4 GiB, so
+//! neither the check nor the printing may be one step with interrupts off. The call restarts after
+//! each step, and `Unfinished::Cputs` holds its progress.
 
 use abi::Error;
 use abi::layout::PAGE_SIZE;
@@ -7,14 +11,17 @@ use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::state::process::{Cputs, Index, Unfinished};
 
-/// Bytes that one step of a cputs checks: 1,024 pages.
+/// Bytes that one step checks: 1,024 pages.
 const CHECKED_AT_ONCE: u32 = 1024 * PAGE_SIZE;
-/// Bytes that one step of a cputs prints.
+/// Bytes that one step prints.
 const PRINTED_AT_ONCE: u32 = PAGE_SIZE;
 
 impl<H: Hardware> Kernel<H> {
-    /// JOS call 0: prints at most `length` bytes, up to a NUL, if all of them can be read. A long one restarts: first
-    /// it is checked, [`CHECKED_AT_ONCE`] bytes at a time, then printed, [`PRINTED_AT_ONCE`] at a time.
+    /// Prints at most `length` bytes, up to a NUL, if the caller can read all of them.
+    ///
+    /// A long string takes several steps: it is checked, [`CHECKED_AT_ONCE`] bytes in a step, and
+    /// then printed, [`PRINTED_AT_ONCE`] bytes in a step. Each printing step checks its bytes
+    /// again, because the caller's memory may have changed since.
     pub(crate) fn cputs(&mut self, caller: Index, address: u32, length: u32) -> Result<(), Error> {
         let progress = match core::mem::take(&mut self.processes[caller].unfinished) {
             Unfinished::Cputs { address: from, length: of, progress }
@@ -34,7 +41,7 @@ impl<H: Hardware> Kernel<H> {
         let now = left.min(slice);
         let space = self.space(caller);
         if let Err(fault) = self.memory().check_user(space, at, now, false) {
-            // If the pager brings the page, the call goes on from here.
+            // If the pager maps the page, the call continues with this step.
             self.processes[caller].unfinished = Unfinished::Cputs { address, length, progress };
             self.fault_of_jos_call(caller, fault);
             return Ok(());
@@ -43,7 +50,7 @@ impl<H: Hardware> Kernel<H> {
             Cputs::Checked(_) if left > now => Cputs::Checked(done + now),
             Cputs::Checked(_) if length > PRINTED_AT_ONCE => Cputs::Printed(0),
             Cputs::Checked(_) | Cputs::Printed(_) => {
-                // What was checked all at once is printed at once.
+                // A short string is checked and printed in the same step.
                 let ended = self.print(address.wrapping_add(done), now);
                 if ended || left == now {
                     return self.succeed(caller);
@@ -56,7 +63,7 @@ impl<H: Hardware> Kernel<H> {
         Ok(())
     }
 
-    /// Prints bytes that the current process can read, up to a NUL; was there one?
+    /// Prints bytes that the current process can read, up to a NUL. Returns whether there was one.
     fn print(&mut self, address: u32, length: u32) -> bool {
         for offset in 0..length {
             let byte = self.cpu.hardware.read_user_byte(address + offset);

@@ -1,4 +1,7 @@
-//! Faults that a JOS call meets in its caller's memory, which never raise the caller's own handler.
+//! Faults that a JOS call meets in its caller's memory.
+//!
+//! The caller's pager gets such a fault, but never the caller's own handler: in JOS, bad memory in
+//! a call ends the caller.
 
 use abi::fault::PAGE_FAULT;
 use abi::message::Reason;
@@ -9,8 +12,9 @@ use crate::operations::fault::KILLED;
 use crate::state::process::{Index, PendingRequest};
 
 impl<H: Hardware> Kernel<H> {
-    /// A JOS call of the current process met memory that it cannot use yet: the call restarts after the pager has answered,
-    /// or its caller ends.
+    /// Raises a fault for a JOS call of the current process that met memory that it cannot use yet.
+    /// The call restarts after the pager's reply. Without a pager that could reply, the process
+    /// ends.
     pub(crate) fn fault_of_jos_call(&mut self, index: Index, address: u32) {
         let fault = self.rewind(index, address, false);
         if !self.ask_pager(index, PendingRequest::Fault { jos: true }, fault.words()) {
@@ -18,7 +22,7 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Nobody handles the fault of a JOS call: it ends the caller with JOS's words.
+    /// Ends a process whose JOS call met a fault that was not handled, with JOS's line for it.
     pub(crate) fn die_of_jos_call(&mut self, index: Index, address: u32) {
         self.report_bad_memory(index, address);
         self.end(index, KILLED + PAGE_FAULT, Reason::Killed);

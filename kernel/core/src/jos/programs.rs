@@ -1,4 +1,5 @@
-//! The JOS programs that the command line names: they start as JOS starts them, with one empty stack page.
+//! How the JOS programs that the command line names are started: as in JOS, with one empty stack
+//! page.
 
 use abi::format::elf::Rules;
 use abi::layout::USER_STACK_TOP;
@@ -13,10 +14,12 @@ use crate::jos::command_line::{BootLine, FirstProgram};
 use crate::kernel::Kernel;
 
 impl<H: Hardware> Kernel<H> {
-    /// Starts the programs that the command line names. `false`: it names none.
+    /// Starts the JOS programs that the command line names. Returns whether it names any.
     ///
     /// # Errors
-    /// A [`BootError`].
+    /// - `Archive`, `ArchiveTooShort`: the boot archive is damaged.
+    /// - `BadProgram`: an `elf=` word cannot be read.
+    /// - The errors of `load`, and `OutOfFrames` for the stack page.
     pub(crate) fn start_jos_programs(
         &mut self,
         archive: BootArchive,
@@ -39,7 +42,7 @@ impl<H: Hardware> Kernel<H> {
         Ok(any)
     }
 
-    /// Starts a program as JOS starts it.
+    /// Loads and starts one program.
     fn start_program(
         &mut self,
         archive: BootArchive,

@@ -1,7 +1,9 @@
-//! What the console shows of processes on a machine that reports as JOS does (`jos` on the command line).
+//! What the console shows of processes on a machine that reports as JOS does (`jos` on the command
+//! line).
 //!
-//! The format is the one that JOS's graders read: lines for every process that begins and ends, and the registers of a
-//! process that an exception ends. `course` decides which lines belong to lab 3.
+//! The format is the one that JOS's grading scripts read: a line for each process that begins or
+//! ends, and the registers of a process that an exception ends. `course` decides which lines belong
+//! to lab 3.
 
 use core::fmt;
 
@@ -14,7 +16,7 @@ use crate::kernel::Kernel;
 use crate::state::fault::{Fault, Unhandled};
 use crate::state::process::Index;
 
-/// Who acts: the process on the CPU, or nobody (0).
+/// The id of the current process in a line; 0 while no process runs.
 struct Actor(u32);
 
 impl fmt::Display for Actor {
@@ -24,11 +26,12 @@ impl fmt::Display for Actor {
 }
 
 impl<H: Hardware> Kernel<H> {
+    /// The current process, as the lines show it.
     fn actor(&self) -> Actor {
         Actor(self.cpu.current.map_or(0, |current| self.processes[current].process_id().bits()))
     }
 
-    /// A process has been made.
+    /// Reports a new process.
     pub(crate) fn jos_report_new(&mut self, index: Index) {
         if self.course.reports {
             let (actor, id) = (self.actor(), self.processes[index].process_id());
@@ -36,7 +39,7 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// A process is about to end.
+    /// Reports a process that is about to end.
     pub(crate) fn jos_report_end(&mut self, index: Index, reason: Reason) {
         if !self.course.reports {
             return;
@@ -50,7 +53,8 @@ impl<H: Hardware> Kernel<H> {
         self.cpu.print_line(format_args!("[{actor}] free env {id}"));
     }
 
-    /// A page fault ends a process. `false`: the machine does not report as JOS does, and nothing was printed.
+    /// Reports a page fault that ends a process. `false`: the machine does not report as JOS does,
+    /// and nothing was printed.
     pub(crate) fn jos_report_fault(&mut self, index: Index, fault: Fault, why: Unhandled) -> bool {
         if !self.course.reports {
             return false;
@@ -66,7 +70,8 @@ impl<H: Hardware> Kernel<H> {
         true
     }
 
-    /// Another exception ends a process. `false`: the machine does not report as JOS does, and nothing was printed.
+    /// Reports another exception that ends a process. `false`: the machine does not report as JOS
+    /// does, and nothing was printed.
     pub(crate) fn jos_report_exception(&mut self, index: Index) -> bool {
         let reports = self.course.reports;
         if reports {
@@ -76,7 +81,7 @@ impl<H: Hardware> Kernel<H> {
         reports
     }
 
-    /// Nothing can run any more, and nothing will. JOS's kernel goes into its monitor then.
+    /// Reports that no process can ever run again. JOS's kernel enters its monitor then.
     pub(crate) fn report_nothing_to_run(&mut self) {
         if self.only_process_has_ended() {
             self.cpu
@@ -90,14 +95,15 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// A breakpoint stops the machine: JOS's kernel goes into its monitor, which shows the registers.
+    /// Reports a breakpoint that stops the machine. JOS's kernel enters its monitor then, and shows
+    /// the registers.
     pub(crate) fn report_breakpoint(&mut self, index: Index) {
         self.report_trap();
         self.report_monitor();
         self.report_registers(index, None);
     }
 
-    /// A process in lab 3's numbering makes a call.
+    /// Reports a call of a process in lab 3's numbering.
     #[cold]
     #[inline(never)]
     pub(crate) fn report_call_of_lab_3(&mut self) {
@@ -106,15 +112,15 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// A trap is about to end a process or to stop the machine: lab 3 has a line for it.
+    /// Reports a trap that ends a process or stops the machine: lab 3 has a line for it.
     fn report_trap(&mut self) {
         if self.course.reports && self.may_be_lab_3() {
             self.report_incoming();
         }
     }
 
-    /// Call 9 was given something that is no trap frame: most likely the process is a program of lab 4, whose call 9 sets
-    /// the page-fault handler.
+    /// Prints a hint after call 9 got an argument that is no trap frame. The process is most likely
+    /// a program of lab 4, whose call 9 sets the page-fault handler.
     #[cold]
     #[inline(never)]
     pub(crate) fn hint_at_lab_4(&mut self, index: Index) {
@@ -127,10 +133,10 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// A JOS call named memory that its caller may not use, which ends the caller.
+    /// Reports a JOS call that named memory that its caller may not use. The call ends the caller.
     pub(crate) fn report_bad_memory(&mut self, index: Index, address: u32) {
         let id = self.processes[index].process_id();
-        // In lab 3's numbering the call has had its line.
+        // In lab 3's numbering the line for the trap was printed when the call began.
         if !self.is_lab_3() {
             self.report_trap();
         }
@@ -139,8 +145,10 @@ impl<H: Hardware> Kernel<H> {
         ));
     }
 
-    /// The registers of a process, as JOS lists them; a page fault's own words come from `fault`, because a call that
-    /// met it has none in the registers.
+    /// Prints the registers of a process, as JOS lists them.
+    ///
+    /// A page fault's trap number and error code come from `fault`: if a call met the fault, the
+    /// saved registers hold those of the call.
     fn report_registers(&mut self, index: Index, fault: Option<Fault>) {
         let r = &self.processes[index].registers;
         let (trap, error) = match fault {
@@ -183,18 +191,20 @@ impl<H: Hardware> Kernel<H> {
         self.cpu.print_line(format_args!("  ss   0x----{:04x}", r.ss & 0xFFFF));
     }
 
-    /// What JOS's kernel prints for a trap from a program, in lab 3.
+    /// Prints the line that lab 3's kernel prints for each trap from a program.
     fn report_incoming(&mut self) {
         self.cpu.print_line(format_args!("Incoming TRAP frame at {TRAPFRAME_ON_STACK:#x}"));
     }
 
-    /// What JOS's monitor prints when it begins. Commands cannot be typed here.
+    /// Prints what JOS's monitor prints when it begins. There is no monitor here, so no command can
+    /// be typed.
     fn report_monitor(&mut self) {
         self.cpu.print_line(format_args!("Welcome to the JOS kernel monitor!"));
         self.cpu.print_line(format_args!("Type 'help' for a list of commands."));
     }
 }
 
+/// JOS's name of a trap.
 fn jos_name(vector: u32) -> &'static str {
     match vector {
         VECTOR => "System call",
@@ -203,7 +213,7 @@ fn jos_name(vector: u32) -> &'static str {
     }
 }
 
-/// Vectors 0 to 19 as JOS prints them.
+/// JOS's names of vectors 0 to 19.
 const EXCEPTIONS: [&str; 20] = [
     "Divide error",
     "Debug",

@@ -1,4 +1,4 @@
-//! How many frames a JOS call needs, when it has found none.
+//! How many frames a JOS call needs that has found no free one.
 
 use abi::Error;
 use abi::jos::JosCall;

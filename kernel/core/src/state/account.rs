@@ -1,24 +1,26 @@
-//! What processes use, and the bounds on it: an *account* counts what a bounded process and all its descendants use.
+//! Accounts: an *account* counts what a process with a quota and all its descendants use, and holds
+//! the quota.
 //!
-//! A process that gets a bound opens an account, and every descendant that it makes from then on belongs to the
-//! account, or to one below it. The account outlives the process that it was opened for: it is closed when the last
-//! process that it counts has given its slot back. So a bounded process does not leave its bound by ending: its
-//! descendants move up to its parent, but they are still counted, and bounded, together.
+//! A process that gets a quota opens an account. Every descendant that it makes from then on is
+//! charged to that account, or to one below it. The account outlives its process: it is closed when
+//! the last process that is charged to it has freed its slot. So a process cannot leave its quota
+//! by ending. Its descendants are reparented, but they are still counted and bounded together.
 //!
-//! The road not taken is to end the descendants of a bounded process with it. A bound would then be more than a
-//! bound: a program that starts servers and exits would work without one and not with one.
+//! The road not taken is to end the descendants together with the process. Then a quota would
+//! change what a program does, and not only how much it may use: a program that starts servers and
+//! exits would work without a quota and fail with one.
 //!
-//! A bound can be changed as long as the process lives that it was given to. After that its parent can only end the
-//! descendants.
+//! A quota can be changed while the process to which it was given lives. After that, the parent can
+//! only end the descendants.
 
 use core::num::NonZeroU16;
 
 use abi::layout::PROCESSES;
 
-/// A bound on what a process and its descendants use; 0 is no bound.
+/// A bound on what a process and its descendants use, or such a use. As a bound, 0 means none.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Quota {
-    /// Frames mapped, tables included.
+    /// Mapped frames, directories and page tables included.
     pub frames: u32,
     /// Processes.
     pub processes: u32,
@@ -32,10 +34,11 @@ impl Quota {
     }
 }
 
-/// Accounts of which one counts for the next. Each charge takes a step for each of them.
+/// The most nested accounts. Each charge takes one step for each account above.
 pub(super) const NESTING: u8 = 16;
 
-/// The number of an account, `0..1024`. `Option<AccountName>` is two bytes, and all zero for `None`.
+/// The number of an account, `0..1024`. `Option<AccountName>` is two bytes, and `None` is all
+/// zeros.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct AccountName(NonZeroU16);
 
@@ -52,16 +55,19 @@ impl AccountName {
     }
 }
 
-/// A bound and what is used of it.
+/// A quota and the use that is charged to it.
 #[derive(Clone, Copy, Debug)]
 pub struct Account {
-    /// The bound.
+    /// The quota.
     pub bound: Quota,
-    /// What its processes use, those of accounts below included. An account without processes is closed.
+    /// What the charged processes use, those of the accounts below included. An account with no
+    /// process is closed.
     pub used: Quota,
-    /// How many of its processes are dying: what these use will come back without anybody's doing.
+    /// How many of the charged processes are dying. The kernel takes their charges back without any
+    /// call of a process.
     pub dying: u32,
-    /// The account that it counts for as well; of a closed account, the next closed one.
+    /// The account to which each charge is charged as well. In a closed account: the next closed
+    /// account.
     pub above: Option<AccountName>,
     /// How many accounts are above it.
     depth: u8,
@@ -76,6 +82,8 @@ impl Account {
         depth: 0,
     };
 
+    /// Whether the quota allows `by` more. What `by` does not ask for is not checked: a process
+    /// whose quota was lowered below its use can still be charged the other kind.
     pub(super) const fn has_room(&self, by: Quota) -> bool {
         const fn fits(bound: u32, used: u32, by: u32) -> bool {
             by == 0 || bound == 0 || used + by <= bound
@@ -85,14 +93,14 @@ impl Account {
     }
 }
 
-/// All accounts. Nothing looks at all of them.
+/// All accounts. No function visits all of them.
 pub struct Accounts {
     all: [Account; PROCESSES as usize],
-    /// Closed accounts, last closed first.
+    /// The account that was closed last. Closed accounts are linked by `above`.
     pub(super) closed: Option<AccountName>,
-    /// Accounts from here on were never opened.
+    /// Accounts from this number on have never been opened.
     fresh: u32,
-    /// The account whose bound was met last.
+    /// The account whose quota refused a charge last.
     pub(super) met: Option<AccountName>,
 }
 
@@ -109,7 +117,8 @@ impl Accounts {
         &mut self.all[name.number()]
     }
 
-    /// Opens an account for one process; `None` if there are too many, or too many above it.
+    /// Opens an account for one process. `None`: 1,024 accounts are open, or [`NESTING`] accounts
+    /// are nested already.
     pub(super) fn open(
         &mut self,
         above: Option<AccountName>,
@@ -136,7 +145,7 @@ impl Accounts {
         Some(name)
     }
 
-    /// Calls `step` with this account and each above it.
+    /// Calls `step` for this account and for each account above.
     pub(super) fn for_each(
         &mut self,
         first: Option<AccountName>,
@@ -150,7 +159,7 @@ impl Accounts {
         }
     }
 
-    /// The first of this account and those above it of which `wanted` is true.
+    /// The first account, from this one upwards, for which `wanted` is true.
     pub(super) fn find(
         &self,
         first: Option<AccountName>,

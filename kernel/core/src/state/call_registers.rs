@@ -1,13 +1,16 @@
-//! A call in the saved registers of its caller.
+//! How the arguments of a call are read from its caller's saved registers.
+//!
+//! The two trap instructions use different registers: `sysenter` needs two of them for the return
+//! address and the stack, so it has fewer arguments.
 
 use abi::call::{Arguments, Number, RawCall};
 use abi::{Error, Registers, Syscall};
 
-/// The saved registers of a call, in the places that the call came with: those of `int 0x30`, or of `sysenter`.
+/// The saved registers of a call by `int 0x30`, or, if `SYSENTER`, by `sysenter`.
 pub struct CallRegisters<'a, const SYSENTER: bool>(pub &'a Registers);
 
 impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
-    /// The native call. Each register is read when the call turns out to have it.
+    /// Decodes a native call. A register is read only if the call has an argument there.
     ///
     /// # Errors
     /// As [`decode`].
@@ -16,8 +19,8 @@ impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
         if self.fits() { Syscall::decode(self) } else { Err(Error::InvalidArgument) }
     }
 
-    /// Is there a register for everything that the call needs? By `sysenter` there are fewer, and the page lies where
-    /// the third word does.
+    /// Whether every argument of the call has a register. By `sysenter`, the page and the third
+    /// word share `ebp`, so calls that need both have no such form.
     fn fits(&self) -> bool {
         const RANGE_SHARE: u32 = Number::RangeShare as u32;
         const FAULT_REPLY_AND_RECEIVE: u32 = Number::FaultReplyAndReceive as u32;
@@ -29,13 +32,14 @@ impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
     }
 }
 
-/// The native call in these saved registers, by whichever instruction it has come: for calls that are decoded again, or that
-/// are recorded.
+/// Decodes the native call in these saved registers, whichever trap instruction made it. For calls
+/// that are decoded a second time, or that are recorded.
 ///
 /// # Errors
-/// `InvalidArgument`: it is no native call, or one that `sysenter` has no room for.
+/// `InvalidArgument`: the registers hold no native call, or one that cannot be made by `sysenter`.
 #[inline(never)]
 pub fn decode(registers: &Registers) -> Result<Syscall, Error> {
+    /// Reads every register that an argument may be in.
     fn raw(arguments: &impl Arguments) -> RawCall {
         let words = [0, 1, 2, 3].map(|index| arguments.word(index));
         let (process, page) = (arguments.process(), arguments.page());

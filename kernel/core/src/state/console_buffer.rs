@@ -1,21 +1,28 @@
-//! What was typed and has not been read, and who owns the console.
+//! The console's input buffer, and the owner of the console.
+//!
+//! The owner is the process that is notified of Ctrl-C. The buffer must not keep Ctrl-C from it:
+//! input that the buffer does not take stays in the device, and a Ctrl-C behind that input stays
+//! there as well. So a buffer that is full and has an owner drops input after a while.
 
 use crate::state::process::Index;
 
-/// Bytes that wait to be read.
+/// Bytes that the buffer holds.
 const ROOM: usize = 4096;
-/// How long the buffer stays full without a read before what comes is dropped, in microseconds.
+/// How long the buffer stays full without a read before further input is dropped, in microseconds.
 const PATIENCE: u64 = 1_000_000;
-/// The console's input.
+/// Input that was typed and not yet read, as a ring of bytes.
+///
+/// A full buffer first leaves further input in the device. If the console has an owner and nothing
+/// is read for `PATIENCE` microseconds, further input is dropped.
 pub struct ConsoleBuffer {
     bytes: [u8; ROOM],
     first: usize,
     length: usize,
-    /// Who is notified of Ctrl-C; without an owner it is a byte like others.
+    /// The process that is notified of Ctrl-C. Without an owner, Ctrl-C is a byte like any other.
     owner: Option<Index>,
-    /// The first tick at which the buffer was full since the last read, in microseconds since boot.
+    /// The first tick since the last read at which the buffer was full, in microseconds since boot.
     full_since: Option<u64>,
-    /// Nobody has read for too long: what is typed is dropped.
+    /// Further input is dropped, because nothing was read for too long.
     drops: bool,
     /// The console has shown the line that says so.
     reported: bool,
@@ -36,7 +43,7 @@ impl ConsoleBuffer {
         }
     }
 
-    /// Whether the buffer takes what is typed: it has room, or drops what it has no room for.
+    /// Whether the buffer takes the next byte: it has room, or it drops what does not fit.
     #[must_use]
     pub const fn takes_input(&self) -> bool {
         self.length < ROOM || self.drops
@@ -48,12 +55,12 @@ impl ConsoleBuffer {
         self.length == 0
     }
 
-    /// Whether the console has to show that a byte was dropped: `true` once for each time that the buffer overflows.
+    /// Whether to show that input was dropped: `true` the first time since the last read.
     pub fn report_drop(&mut self) -> bool {
         !core::mem::replace(&mut self.reported, true)
     }
 
-    /// Keeps a byte, if there is room; says whether there was.
+    /// Stores a byte if there is room. Returns whether there was.
     pub fn push(&mut self, byte: u8) -> bool {
         let fits = self.length < ROOM;
         if fits {
@@ -63,7 +70,7 @@ impl ConsoleBuffer {
         fits
     }
 
-    /// Notes how long the buffer has been full.
+    /// Decides at each timer tick whether further input is dropped.
     pub fn tick(&mut self, now: u64) {
         if self.length == ROOM {
             let since = *self.full_since.get_or_insert(now);
@@ -71,7 +78,7 @@ impl ConsoleBuffer {
         }
     }
 
-    /// The next byte that was typed.
+    /// Removes and returns the oldest byte.
     pub fn pop(&mut self) -> Option<u8> {
         if self.length == 0 {
             return None;
@@ -89,7 +96,7 @@ impl ConsoleBuffer {
         self.owner
     }
 
-    /// Whether `process` may change the owner: there is none, or it is the owner.
+    /// Whether `process` may set the owner: there is no owner, or `process` is the owner.
     #[must_use]
     pub fn may_set_owner(&self, process: Index) -> bool {
         self.owner.is_none_or(|owner| owner == process)

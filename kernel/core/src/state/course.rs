@@ -1,14 +1,16 @@
-//! What the kernel knows of a course machine: one that runs JOS programs instead of `init`.
+//! The state of a course machine: a machine that runs JOS programs instead of `init`.
 
-/// The JOS programs that the command line names, and the first of them that failed. All zero bytes at the beginning.
+/// The JOS programs that the command line names, and the first of them that failed. All zero bytes
+/// at boot.
 pub struct Course {
-    /// The console shows of processes what JOS's kernel prints.
+    /// Whether the console shows what JOS's kernel prints about processes.
     pub reports: bool,
-    /// How many there are: they are in the slots below this one.
+    /// How many programs the command line names. They are in slots `0..count`.
     pub count: usize,
-    /// The slot of the first that ended with another status than 0. It means nothing while `status` is 0.
+    /// The lowest slot whose program ended with a status other than 0. Not valid while `status` is
+    /// 0.
     pub failed: usize,
-    /// The status of that program; 0 while there is none.
+    /// The exit status of that program; 0 while no program has failed.
     pub status: u8,
 }
 

@@ -1,8 +1,12 @@
-//! Which frames devices are told of: a pool that is set aside at boot.
+//! The frames that devices may access: a pool that is set aside at boot.
 //!
-//! A frame of the pool has one mapping that never goes away, so no count ever frees it: it stays where it is while a
-//! device may write it. It has at most one holder. The frames of a driver that has died are quarantined: nobody gets
-//! them before the keeper says that the device is off. There is no IOMMU, so nothing else would stop it.
+//! A frame of the pool has one mapping that is never removed, so its count never reaches 0 and it
+//! is never freed: a device may still write to it after the driver has unmapped it. Each frame has
+//! at most one holder.
+//!
+//! When a driver ends, its frames go into *quarantine*. There is no IOMMU, so the device may still
+//! write to them, and no process gets them until the driver's keeper says that the device is off.
+//! The keeper is the driver's parent; when a keeper ends, its own parent becomes the keeper.
 
 use abi::{Frame, ProcessId, UserPage};
 
@@ -12,23 +16,24 @@ use crate::state::process::Index;
 /// The most frames of the pool.
 pub const POOL: u32 = 64;
 
-/// Who has a frame of the pool. Nobody is all zero bytes.
+/// The holder of a frame of the pool. `Nobody` is all zero bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 enum Holder {
     Nobody = 0,
-    /// `page` is where the driver got it.
+    /// A living driver, which got the frame at `page`.
     Driver {
         driver: Index,
         page: UserPage,
     },
+    /// A dead driver. `keeper` decides when the frame is free again.
     Quarantine {
         driver: ProcessId,
         keeper: Index,
     },
 }
 
-/// The pool.
+/// The pool: consecutive frames and their holders.
 pub struct DmaPool {
     first: u32,
     frames: u32,
@@ -37,16 +42,16 @@ pub struct DmaPool {
 }
 
 impl DmaPool {
-    /// A pool without frames.
+    /// An empty pool.
     #[must_use]
     pub const fn none() -> Self {
         Self { first: 0, frames: 0, holders: [Holder::Nobody; POOL as usize], quarantined: 0 }
     }
 
-    /// A pool of these frames, of which nobody else knows.
+    /// A pool of these frames. Nothing else may use them.
     ///
     /// # Panics
-    /// If there are more than [`POOL`].
+    /// If there are more than [`POOL`] frames.
     #[must_use]
     pub fn new(range: FrameRange) -> Self {
         assert!(range.len() <= POOL, "{range:?} is too much for the DMA pool");
@@ -64,13 +69,14 @@ impl DmaPool {
         (self.first, self.frames)
     }
 
-    /// Frames of dead drivers.
+    /// How many frames are in quarantine.
     #[must_use]
     pub const fn quarantined(&self) -> u32 {
         self.quarantined
     }
 
-    /// The first of `count` frames that follow each other and have no holder, the lowest such.
+    /// The lowest run of `count` consecutive frames without a holder. Returns the first frame of
+    /// the run.
     #[must_use]
     pub fn find(&self, count: u32) -> Option<Frame> {
         let holders = self.holders.get(..self.frames as usize)?;
@@ -79,17 +85,18 @@ impl DmaPool {
         Some(Frame::from_number(self.first + at as u32))
     }
 
-    /// Gives a frame of the pool to a driver, at this page of its space.
+    /// Gives a frame of the pool to a driver, which gets it at this page of its space.
     pub fn hold(&mut self, driver: Index, frame: Frame, page: UserPage) {
         self.set(frame, Holder::Driver { driver, page });
     }
 
-    /// Takes a frame of the pool back.
+    /// Takes a frame of the pool back from its driver.
     pub fn release(&mut self, frame: Frame) {
         self.set(frame, Holder::Nobody);
     }
 
-    /// A frame that the driver got at this page and has not given back, whether it is mapped there still or not.
+    /// The frame that the driver got at this page and has not given back. The driver may have
+    /// unmapped it.
     #[must_use]
     pub fn held_at(&self, driver: Index, page: UserPage) -> Option<Frame> {
         let at =
@@ -97,13 +104,13 @@ impl DmaPool {
         Some(Frame::from_number(self.first + at as u32))
     }
 
-    /// Does `keeper` keep frames of this dead driver's?
+    /// Whether `keeper` keeps a frame of this dead driver.
     #[must_use]
     pub fn keeps(&self, driver: ProcessId, keeper: Index) -> bool {
         self.holders.contains(&Holder::Quarantine { driver, keeper })
     }
 
-    /// A driver has died: `keeper` gets the say over its frames; without one they are free.
+    /// Puts the frames of a driver that ends into quarantine. Without a keeper, they are free.
     pub fn quarantine(&mut self, driver: Index, name: ProcessId, keeper: Option<Index>) {
         for holder in &mut self.holders {
             if matches!(*holder, Holder::Driver { driver: holder, .. } if holder == driver) {
@@ -116,7 +123,8 @@ impl DmaPool {
         }
     }
 
-    /// A keeper has died: `parent` gets its quarantined frames; without one they are free.
+    /// When a keeper ends, makes its parent the keeper of its quarantined frames. Without a parent,
+    /// the frames are free.
     pub fn inherit(&mut self, dead: Index, parent: Option<Index>) {
         for holder in &mut self.holders {
             let Holder::Quarantine { driver, keeper } = *holder else { continue };
@@ -130,7 +138,8 @@ impl DmaPool {
         }
     }
 
-    /// Ends the quarantine of a dead driver's frames that `keeper` keeps; returns how many there were.
+    /// Ends the quarantine of a dead driver's frames that `keeper` keeps. Returns how many there
+    /// were.
     pub fn reclaim(&mut self, driver: ProcessId, keeper: Index) -> u32 {
         let mut count = 0;
         for holder in &mut self.holders {
@@ -143,6 +152,7 @@ impl DmaPool {
         count
     }
 
+    /// Sets the holder of a frame. Nothing happens if the frame is not in the pool.
     fn set(&mut self, frame: Frame, holder: Holder) {
         let at = frame.number().wrapping_sub(self.first) as usize;
         if let Some(slot) = self.holders.get_mut(at) {
@@ -158,13 +168,13 @@ mod tests {
 
     const DRIVER: Index = Index::new(5);
     const KEEPER: Index = Index::new(1);
-    const HEIR: Index = Index::new(0);
+    const PARENT: Index = Index::new(0);
 
     fn pool() -> DmaPool {
         DmaPool::new(FrameRange { first: 0x100, end: 0x108 })
     }
 
-    /// Where a frame is mapped in these tests.
+    /// The page at which a frame is mapped in these tests.
     fn page(number: u32) -> UserPage {
         UserPage::known(number << 12)
     }
@@ -200,11 +210,11 @@ mod tests {
         pool.quarantine(DRIVER, name, Some(KEEPER));
         assert_eq!((pool.quarantined(), pool.find(1)), (8, None));
         assert_eq!(pool.held_at(DRIVER, page(0x100)), None, "nor the next one in its slot");
-        assert!(pool.keeps(name, KEEPER) && !pool.keeps(name, HEIR));
-        assert_eq!((pool.reclaim(name, HEIR), pool.reclaim(name.next(), KEEPER)), (0, 0));
-        pool.inherit(KEEPER, Some(HEIR));
+        assert!(pool.keeps(name, KEEPER) && !pool.keeps(name, PARENT));
+        assert_eq!((pool.reclaim(name, PARENT), pool.reclaim(name.next(), KEEPER)), (0, 0));
+        pool.inherit(KEEPER, Some(PARENT));
         assert_eq!((pool.reclaim(name, KEEPER), pool.find(1)), (0, None));
-        assert_eq!((pool.reclaim(name, HEIR), pool.quarantined()), (8, 0));
+        assert_eq!((pool.reclaim(name, PARENT), pool.quarantined()), (8, 0));
         assert_eq!(take(&mut pool, DRIVER, 8), Some(0x100));
     }
 

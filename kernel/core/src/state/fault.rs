@@ -1,13 +1,13 @@
-//! A page fault on its way to whatever handles it.
+//! A page fault while the kernel delivers it, and the reasons why a fault was not handled.
 
-/// A page fault: what its handler or pager learns of it.
+/// What a fault handler or a pager learns of a page fault.
 #[derive(Clone, Copy)]
 pub struct Fault {
-    /// The address that was touched.
+    /// The address that the access used (CR2).
     pub address: u32,
-    /// [`Access`](abi::fault::Access) bits.
+    /// The access, as [`Access`](abi::fault::Access) bits.
     pub access: u32,
-    /// The instruction that touched it.
+    /// The address of the instruction that faulted.
     pub eip: u32,
 }
 
@@ -19,7 +19,7 @@ impl Fault {
         [self.address, self.access, self.eip, 0]
     }
 
-    /// The fault of such a message.
+    /// The fault in the words of such a message.
     #[must_use]
     pub const fn from_words([address, access, eip, _]: [u32; 4]) -> Self {
         Self { address, access, eip }
@@ -29,13 +29,13 @@ impl Fault {
 /// Why a fault was not handled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unhandled {
-    /// The process has no handler, and no pager that could answer.
+    /// The process has no fault handler and no pager that could reply.
     Nobody,
-    /// There is no room for the fault record on the exception stack, and no pager that could answer.
+    /// The fault record has no room on the exception stack, and there is no pager that could reply.
     NoExceptionStack {
-        /// Where the record would have begun.
+        /// The address at which the record would have begun.
         record: u32,
     },
-    /// The pager did not handle it, for this reason.
+    /// The pager did not handle the fault; the text says why.
     Pager(&'static str),
 }

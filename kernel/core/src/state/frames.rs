@@ -1,48 +1,53 @@
-//! Which frames are free, and how many mappings each of the others has.
+//! Physical memory: which frames are free, and how many mappings each other frame has.
 //!
-//! The records are the UPAGES table itself: 8 bytes a frame. A free frame is either in a range of memory that
-//! was never used, which only shrinks, or on a stack whose links are in the records, so neither boot nor a
-//! release touches memory in proportion to what is free.
+//! The records are the frame table that programs read at UPAGES: 8 bytes a frame. A free frame is
+//! in one of two places: in a range of memory that was never used, which only shrinks, or on a
+//! stack whose links are in the records. So neither boot nor a release touches memory in proportion
+//! to the number of free frames.
 //!
-//! The types carry the order of events. [`FreshFrame`] is a frame that nobody maps; mapping it uses it up. An
-//! [`Unmapped`] proves that a mapping is gone from the tables *and* from the TLB, and only it lowers a count.
+//! The types carry the order of events. [`FreshFrame`] is a frame without a mapping; to map it uses
+//! the value up. An [`Unmapped`] proves that a mapping is gone from the tables *and* from the TLB,
+//! and only an `Unmapped` lowers a count. Without it, a frame could be freed and given to another
+//! process while a CPU still had a translation to it.
+//!
+//! Not done here: frames are not zeroed. The contents of a fresh frame are those of its last use.
 
 use abi::process_info::FrameRecord;
 use abi::{Entry, Frame};
 
-/// Frames `first..end` by number: RAM that was never used.
+/// Frames by number, `first..end`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct FrameRange {
-    /// First frame number.
+    /// The first frame number.
     pub first: u32,
     /// One past the last frame number.
     pub end: u32,
 }
 
 impl FrameRange {
-    /// How many frames.
+    /// How many frames the range holds.
     #[must_use]
     pub const fn len(self) -> u32 {
         self.end.saturating_sub(self.first)
     }
 
-    /// There are none.
+    /// Whether the range holds no frame.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.len() == 0
     }
 }
 
-/// The most ranges of never-used memory.
+/// The most ranges of memory that was never used.
 pub const RANGES: usize = 16;
 
-/// A frame with count 0 that is not on the free stack: map it or put it back.
+/// A frame with count 0 that is not free: the holder maps it or puts it back.
 #[must_use = "a fresh frame is mapped or put back, or it leaks"]
 #[derive(Debug)]
 pub struct FreshFrame(Frame);
 
 impl FreshFrame {
-    /// Which frame.
+    /// The frame.
     #[must_use]
     pub const fn frame(&self) -> Frame {
         self.0
@@ -55,25 +60,26 @@ impl FreshFrame {
 pub struct Unmapped(Frame);
 
 impl Unmapped {
-    /// Only the flush functions of `space` make one, after the flush.
+    /// Only the flush functions of `memory::space` make an `Unmapped`, after the flush.
     pub(crate) const fn after_flush(frame: Frame) -> Self {
         Self(frame)
     }
 }
 
-/// What the link of a frame that is not RAM holds. Its count starts at 1, so that mappings may come and go and it is
-/// never freed.
+/// The link of a frame that is not RAM. The frame's count starts at 1, so it never reaches 0 and
+/// the frame is never freed.
 const NOT_RAM: u32 = u32::MAX;
 const HOLE: FrameRecord = FrameRecord { link: NOT_RAM, count: 1 };
-/// End of the free stack.
+/// The link of the last frame on the stack.
 const END: u32 = 0;
 
-/// The counts of all frames, at hand.
+/// The counts of all frames, borrowed once for a loop over many mappings.
 pub struct Counts<'a>(&'a mut [FrameRecord]);
 
 impl Counts<'_> {
-    /// Counts one more mapping of the frame that a leaf names, unless others may write it: the leaf is writable, and the
-    /// frame has another mapping. Says whether it has counted.
+    /// Counts one more mapping of the frame that a leaf names, unless the leaf is writable and the
+    /// frame has another mapping. In that case another process may write the frame. Returns whether
+    /// it counted.
     #[inline(always)]
     pub fn retain_unless_lent(&mut self, leaf: Entry) -> bool {
         if let Some(record) = self.0.get_mut(leaf.frame().number() as usize) {
@@ -89,17 +95,18 @@ impl Counts<'_> {
 
 /// All frames of the machine.
 pub struct Frames {
-    /// One record a frame; `None` before boot has found memory.
+    /// One record a frame; `None` before boot has set up the frame table.
     records: Option<&'static mut [FrameRecord]>,
     unused: [FrameRange; RANGES],
-    /// Top of the stack of freed frames, by number; 0 for none (frame 0 is below 1 MiB and never free).
+    /// The number of the frame that was freed last; 0 for none. (Frame 0 is below 1 MiB and never
+    /// free.)
     stack: u32,
     free: u32,
     total: u32,
 }
 
 impl Frames {
-    /// No memory at all: before boot has found some.
+    /// No memory, as before boot has set up the frame table.
     #[must_use]
     pub const fn none() -> Self {
         Self {
@@ -111,11 +118,13 @@ impl Frames {
         }
     }
 
-    /// Takes over the machine's frames. `records` are zeroed and one for each frame up to the last in `ranges`
-    /// or reserved later; `ranges` are at most 16, ascending, disjoint, above 1 MiB.
+    /// Takes over the machine's frames.
+    ///
+    /// `records` are zeroed. There is one for each frame number, up to the last frame in `ranges`
+    /// or reserved later. `ranges` are at most 16, ascending, disjoint, and above 1 MiB.
     ///
     /// # Panics
-    /// If there are more ranges than 16, or a range ends past the records.
+    /// If there are more than 16 ranges, a range is out of order, or a range ends past the records.
     pub fn new(records: &'static mut [FrameRecord], ranges: &[FrameRange]) -> Self {
         assert!(ranges.len() <= RANGES, "{} ranges of memory, at most {RANGES}", ranges.len());
         let mut unused = [FrameRange::default(); RANGES];
@@ -139,7 +148,8 @@ impl Frames {
         Self { records: Some(records), unused, stack: END, free, total: free }
     }
 
-    /// Marks a frame outside the ranges as RAM with one mapping that never goes away (boot modules).
+    /// Marks a frame outside the ranges as RAM with one mapping that is never removed (boot
+    /// modules, the DMA pool).
     ///
     /// # Panics
     /// If the frame has no record.
@@ -147,13 +157,13 @@ impl Frames {
         self.records()[frame.number() as usize] = FrameRecord { link: END, count: 1 };
     }
 
-    /// Frames that can be allocated now.
+    /// How many frames can be allocated now.
     #[must_use]
     pub const fn free(&self) -> u32 {
         self.free
     }
 
-    /// Frames that could be allocated when the machine started.
+    /// How many frames could be allocated at boot.
     #[must_use]
     pub const fn total(&self) -> u32 {
         self.total
@@ -165,7 +175,7 @@ impl Frames {
         self.records.as_ref().map_or(0, |records| records.len() as u32)
     }
 
-    /// How many mappings a frame has, or `None` if it is not RAM of ours.
+    /// How many mappings a frame has, or `None` if the frame is not RAM that the kernel manages.
     #[must_use]
     #[inline(always)]
     pub fn count(&self, frame: Frame) -> Option<u32> {
@@ -173,9 +183,11 @@ impl Frames {
         (record.link != NOT_RAM).then_some(record.count)
     }
 
-    /// Whether this is surely no RAM: beyond the last frame with a record, or in the legacy window at 640 KiB. What lies
-    /// between RAM and RAM may be the kernel's own, or the firmware's, and so may what touches the end of RAM: all of that
-    /// has records (`memory_plan`).
+    /// Whether a frame is certainly not RAM: it has no record, or it is in the legacy window at 640
+    /// KiB.
+    ///
+    /// Memory between two ranges of RAM, or directly after the last one, may be the kernel's or the
+    /// firmware's. All of that has records (`boot::memory_map`).
     #[must_use]
     pub fn is_device(&self, frame: Frame) -> bool {
         const LEGACY_WINDOW: core::ops::Range<u32> = 0xA0..0xC0;
@@ -184,7 +196,8 @@ impl Frames {
         self.records.as_deref().is_some_and(beyond) || LEGACY_WINDOW.contains(&number)
     }
 
-    /// Takes a free frame, most recently freed first; its contents are whatever they were.
+    /// Takes a free frame: the one that was freed last, if any. Its contents are those of its last
+    /// use.
     #[inline(always)]
     pub fn allocate(&mut self) -> Option<FreshFrame> {
         let number = if self.stack == END { self.take_unused()? } else { self.pop() };
@@ -192,7 +205,7 @@ impl Frames {
         Some(FreshFrame(Frame::from_number(number)))
     }
 
-    /// Puts back a frame that was never mapped.
+    /// Frees a frame that was never mapped.
     #[inline(always)]
     pub fn put_back(&mut self, fresh: FreshFrame) {
         self.push(fresh.0);
@@ -220,7 +233,7 @@ impl Frames {
         }
     }
 
-    /// Counts one mapping less; the last one frees the frame.
+    /// Counts one mapping less. If it was the last one, the frame is free.
     #[inline(always)]
     pub fn release(&mut self, unmapped: Unmapped) {
         let frame = unmapped.0;
@@ -232,7 +245,7 @@ impl Frames {
         }
     }
 
-    /// Is the frame free? A check for tests: walks the free stack.
+    /// Whether a frame is free. For tests only: it walks the stack of free frames.
     #[must_use]
     pub fn is_free(&self, frame: Frame) -> bool {
         let number = frame.number();
@@ -249,17 +262,19 @@ impl Frames {
         false
     }
 
-    /// The record of a frame; none of memory beyond the last RAM, where devices are.
+    /// The record of a frame. `None` for memory beyond the last RAM, where devices are.
     #[inline(always)]
     fn record(&mut self, frame: Frame) -> Option<&mut FrameRecord> {
         self.records.as_mut()?.get_mut(frame.number() as usize)
     }
 
+    /// All records; none before boot has set up the frame table.
     #[inline(always)]
     fn records(&mut self) -> &mut [FrameRecord] {
         self.records.as_deref_mut().unwrap_or_default()
     }
 
+    /// Puts a frame on the stack of free frames.
     #[inline(always)]
     fn push(&mut self, frame: Frame) {
         self.records()[frame.number() as usize].link = self.stack;
@@ -267,6 +282,7 @@ impl Frames {
         self.free += 1;
     }
 
+    /// Takes the top frame off the stack of free frames, which is not empty.
     #[inline(always)]
     fn pop(&mut self) -> u32 {
         let number = self.stack;
@@ -276,6 +292,7 @@ impl Frames {
         number
     }
 
+    /// Takes the lowest frame that was never used.
     #[cold]
     fn take_unused(&mut self) -> Option<u32> {
         let range = self.unused.iter_mut().find(|range| !range.is_empty())?;

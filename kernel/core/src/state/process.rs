@@ -1,4 +1,14 @@
-//! What the kernel knows about one process.
+//! What the kernel knows of one process: the record in a slot of the process table.
+//!
+//! A slot is a fixed record, and the kernel has no heap. So lists of processes are links in the
+//! slots, each process is in at most one queue at a time, and a message waits in its sender's slot.
+//!
+//! The parts of the record are types of their own, by subject (`parts`); [`State`] says what the
+//! process is doing, and [`Unfinished`] how far a call has come that restarts.
+//!
+//! [`Process::FREE`] is all zero bytes, so the table of 1,024 slots lies in `.bss` and takes no
+//! room in the kernel image. That is why several types here have an explicit representation in
+//! which "none" is 0.
 
 mod doing;
 mod index;
@@ -25,57 +35,62 @@ pub use table_groups::TableGroups;
 pub use unfinished::{Cputs, Unfinished};
 pub use views::{Right, View, ViewName, Views};
 
-/// Bytes below the saved registers that nothing uses: should a trap ever push more than the registers have room for, it
-/// does not write into the process of the slot before. A trap from virtual-8086 mode pushes 16 bytes more.
+/// Unused bytes below the saved registers. A trap from virtual-8086 mode pushes 16 bytes more than
+/// the registers have room for; without the slack it would write into the previous slot.
 const SLACK: usize = 16;
 
-/// Which word of a request for frames says how many pages the range call has walked.
+/// The word of a request for frames that says how many pages the range call has done.
 const PAGES_DONE: usize = 1;
 
-/// One process. The saved registers come first, above the slack: a trap writes them there.
+/// One process. The saved registers are near the start, above the slack: a trap writes them there.
 #[repr(C)]
 pub struct Process {
-    /// Zeros.
+    /// Unused; zeros unless a trap came from virtual-8086 mode.
     pub slack: [u8; SLACK],
-    /// The registers, while it is not running.
+    /// The saved registers, valid while the process does not run.
     pub registers: Registers,
-    /// The FPU and SSE registers, while another process has them loaded.
+    /// The FPU and SSE registers, valid while the process is not the loaded one.
     pub fpu: FpuState,
-    /// The id; in a free slot, that of the last process.
+    /// The process's id. In a free slot, the id of the last process of the slot; `None` if the slot
+    /// was never used.
     pub id: Option<ProcessId>,
-    /// What it is doing.
+    /// What the process is doing.
     pub state: State,
-    /// Its parent has stopped it: it does not run, whatever its state.
+    /// Whether the process's parent has stopped it. A stopped process does not run, whatever its
+    /// state.
     pub stopped: bool,
-    /// Its directory.
+    /// The frame of the process's directory.
     pub directory: Frame,
-    /// Its place in a queue.
+    /// The process's neighbours in the queue that it is in.
     pub links: QueueLinks,
-    /// Its parent and its children.
+    /// The process's parent and children.
     pub family: FamilyLinks,
-    /// How it has ended.
+    /// The exit status, once the process has ended.
     pub exit: Exit,
-    /// What its memory costs. It lies here because a new process has something mapped: a longer run of zeros would be cleared
-    /// by a call, which costs `process_create` 124 instructions.
+    /// What the process's memory costs.
+    ///
+    /// The field lies here, between fields that start as zeros, because `mapped` starts as 1.
+    /// Without it, the compiler would clear the longer run of zeros by a call, which costs
+    /// `process_create` 124 instructions.
     pub memory: MemoryUse,
-    /// Its fault handler, its pager and its clients.
+    /// The process's fault handler, pager and clients.
     pub paging: Paging,
-    /// What it sends and receives.
+    /// The messages that the process sends and receives.
     pub messages: Messages,
-    /// When it wakes.
+    /// When the process wakes.
     pub alarm: Alarm,
-    /// What it may do with devices.
+    /// What the process may do with devices.
     pub device: DeviceRights,
-    /// How it numbers its JOS calls.
+    /// The lab whose numbers the process uses for JOS calls.
     pub numbering: Numbering,
-    /// The call that it has to repeat, if any.
+    /// How far the process's restarting call has come, if there is one.
     pub unfinished: Unfinished,
-    /// Who views it, and what it views.
+    /// The views that show this process's tables, and the views that this process has.
     pub views: Views,
 }
 
 impl Process {
-    /// An empty slot: all zero bytes, so that the table costs nothing in the kernel image.
+    /// An empty slot: all zero bytes, so that the table takes no room in the kernel image.
     pub const FREE: Self = Self {
         slack: [0; SLACK],
         registers: Registers::ZERO,
@@ -97,8 +112,9 @@ impl Process {
         views: Views::NONE,
     };
 
-    /// Makes a slot a stopped process with this directory and nothing else. The FPU state, which is most of a slot, is left
-    /// to the caller.
+    /// Makes a slot a stopped process with this directory and nothing else.
+    ///
+    /// The FPU state, which is most of a slot, is set by the caller: it is either clean or a copy.
     pub fn begin(&mut self, id: ProcessId, directory: Frame) {
         self.registers = Registers::start(0, 0);
         self.id = Some(id);
@@ -117,17 +133,19 @@ impl Process {
         self.views = Views::NONE;
     }
 
-    /// The id of a slot that holds a process.
+    /// The id of the process in this slot.
     ///
     /// # Panics
-    /// If the slot was never used: a kernel bug.
+    /// If the slot was never used, which is a kernel bug.
     #[must_use]
     pub fn process_id(&self) -> ProcessId {
         self.id.expect("a process has an id")
     }
 
-    /// The pages that its range call has walked before it found no frame. They are kept with the request for frames, so that
-    /// the second try goes on from there.
+    /// How many pages the process's range call had done when it found no free frame.
+    ///
+    /// The number is kept in the request for frames, and the second try of the call continues after
+    /// those pages.
     #[must_use]
     pub const fn pages_done(&self) -> u32 {
         self.messages.buffer.words[PAGES_DONE]
@@ -138,13 +156,14 @@ impl Process {
         self.messages.buffer.words[PAGES_DONE] = pages;
     }
 
-    /// Neither free, nor ended, nor on its way there.
+    /// Whether the slot holds a process that is neither dying nor ended.
     #[must_use]
     pub const fn is_alive(&self) -> bool {
         !matches!(self.state, State::Free | State::Dying | State::Ended)
     }
 
-    /// The words of the message call that it has made; by `sysenter` there are three.
+    /// The words of the message call in the saved registers. A call by `sysenter` has three; the
+    /// fourth is 0.
     #[inline(always)]
     #[must_use]
     pub fn words(&self) -> [u32; 4] {
@@ -156,18 +175,19 @@ impl Process {
         }
     }
 
-    /// Puts a call's success and four words where the process's call reads them.
+    /// Sets the result of a call: success and four words, in the registers in which this kind of
+    /// call returns them.
     pub fn set_words(&mut self, words: [u32; 4]) {
         self.set_words_of(self.registers.trap == Registers::SYSENTER, words);
     }
 
-    /// Does it wait for time to pass, perhaps among other things?
+    /// Whether the process wakes at a time. It may wait for something else as well, with a timeout.
     #[inline(always)]
     pub fn sleeps(&self) -> bool {
         self.alarm.sleeper != 0
     }
 
-    /// As [`Process::set_words`], for a call of which it is known whether it came by `sysenter`.
+    /// As [`Process::set_words`], where the caller knows whether the call came by `sysenter`.
     #[inline(always)]
     pub fn set_words_of(&mut self, sysenter: bool, words: [u32; 4]) {
         let [first, second, third, fourth] = words;
@@ -177,7 +197,8 @@ impl Process {
         }
     }
 
-    /// As [`Process::set_words_of`], for a call that returns three: what it was given for a fourth stays.
+    /// As [`Process::set_words_of`], for a call that returns three words. The register of the
+    /// fourth word does not change.
     #[inline(always)]
     pub fn set_three_words_of(&mut self, sysenter: bool, words: [u32; 3]) {
         let registers = &mut self.registers;
@@ -191,7 +212,8 @@ impl Process {
         }
     }
 
-    /// Puts a message's words, and whom it is about, where the process's call reads them.
+    /// Sets the result of a receiving call: the message's header, the process that the message is
+    /// from or about, and the words.
     pub fn set_message(&mut self, header: u32, process: u32, words: [u32; 4]) {
         let registers = &mut self.registers;
         registers.eax = header;
@@ -207,9 +229,10 @@ impl Process {
         }
     }
 
-    /// Sets what a parent may set; selectors and system flags stay the kernel's.
+    /// Sets the registers that a parent may set. Selectors and system flags keep the kernel's
+    /// values.
     pub fn set_registers(&mut self, new: UserRegisters) {
-        // What it does next is not the rest of the call that it was in.
+        // The new registers need not be those of the restarting call, so its progress is void.
         self.unfinished = Unfinished::None;
         self.registers = Registers { trap: self.registers.trap, ..Registers::of(new) };
     }

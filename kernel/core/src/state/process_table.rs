@@ -1,6 +1,11 @@
-//! All processes: which slots are taken, and by whom.
+//! The process table: which slots hold a process, and the queues and families of processes.
 //!
-//! Nothing here looks at all slots. Free slots, children and queues are links in the slots; an id names its slot.
+//! No function here visits all slots. Free slots, children, clients and queues are lists linked
+//! through the slots, and an id contains its slot number. So the cost of each function is bounded
+//! by what it changes, not by the size of the table.
+//!
+//! The files: `queues` has the queues of blocked and ready processes, `family` parents and
+//! children, `clients` pagers and clients, `views` the views, `quota` the charges to accounts.
 
 mod clients;
 mod family;
@@ -18,45 +23,45 @@ use abi::{Error, Frame, ProcessId};
 use crate::state::account::{Accounts, Quota};
 use crate::state::process::{Index, Process, Queue, State};
 
-/// The records that everyone may read at UENVS: 31 pages exactly.
+/// The process info that every process may read at UENVS: exactly 31 pages.
 #[repr(C, align(4096))]
 pub struct ProcessInfoTable(pub [ProcessInfo; PROCESSES as usize]);
 
 const _: () = assert!(size_of::<ProcessInfoTable>() == 31 * 4096);
 
-/// Which queue: each process is in at most one.
+/// The name of a queue. Each process is in at most one queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum QueueName {
-    /// Processes that want a CPU.
+    /// Processes that are ready to run.
     Ready,
-    /// Processes whose memory is being taken down.
+    /// Processes that have ended and whose memory is being freed.
     Dying,
-    /// Processes that wait for console input.
+    /// Processes that are blocked until there is console input.
     Readers,
-    /// Processes whose messages this one has not received.
+    /// Processes whose messages this process has not received.
     Senders(Index),
-    /// Processes that wait for this one's answer.
+    /// Processes that wait for this process's reply, or for a message from it.
     Callers(Index),
-    /// Ended children of this one.
+    /// This process's children that have ended and are not reaped.
     Zombies(Index),
 }
 
-/// Which of a parent's lists of children.
+/// The name of one of a parent's two lists of children.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Family {
-    /// Alive.
+    /// The living children.
     Living,
-    /// Dying or ended.
+    /// The children that are dying, or that have ended.
     Gone,
 }
 
-/// The process table.
+/// All processes.
 pub struct Processes {
     slots: [Process; PROCESSES as usize],
     info: ProcessInfoTable,
-    /// Freed slots, last freed first, linked by `next`.
+    /// The slot that was freed last. Free slots are linked by `next`.
     free: Option<Index>,
-    /// Slots from here on were never used.
+    /// Slots from this number on have never been used.
     fresh: u32,
     live: u32,
     ready: Queue,
@@ -79,7 +84,7 @@ impl ops::IndexMut<Index> for Processes {
 }
 
 impl Processes {
-    /// No processes.
+    /// A table without processes.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -95,23 +100,23 @@ impl Processes {
         }
     }
 
-    /// All slots, to be described to debuggers.
+    /// All slots, for the table that debuggers read.
     pub(crate) const fn slots(&self) -> &[Process; PROCESSES as usize] {
         &self.slots
     }
 
-    /// The table that everyone may read.
+    /// The process info that every process may read.
     #[must_use]
     pub const fn info(&self) -> &ProcessInfoTable {
         &self.info
     }
 
-    /// The public record of a process.
+    /// The process info of one process.
     pub fn info_of(&mut self, index: Index) -> &mut ProcessInfo {
         &mut self.info.0[index.slot()]
     }
 
-    /// Processes, ended ones that wait for their parent included.
+    /// How many slots are in use: living, dying and ended processes.
     #[must_use]
     pub const fn live(&self) -> u32 {
         self.live
@@ -120,7 +125,7 @@ impl Processes {
     /// The living process with this id.
     ///
     /// # Errors
-    /// `NoSuchProcess`: there is none.
+    /// `NoSuchProcess`: no living process has this id.
     pub fn find(&self, id: ProcessId) -> Result<Index, Error> {
         let index = Index::new(id.index());
         let process = &self[index];
@@ -131,10 +136,10 @@ impl Processes {
         }
     }
 
-    /// The living process that a target means when `caller` says it.
+    /// The living process that a target of a call of `caller`'s means.
     ///
     /// # Errors
-    /// `NoSuchProcess`: there is none.
+    /// `NoSuchProcess`: no living process has the target's id.
     pub fn resolve(&self, caller: Index, target: Target) -> Result<Index, Error> {
         match target {
             Target::Caller => Ok(caller),
@@ -142,24 +147,29 @@ impl Processes {
         }
     }
 
-    /// Slots that hold a process or have ever held one.
+    /// How many slots hold a process or have held one.
     #[must_use]
     pub const fn slots_used(&self) -> u32 {
         self.fresh
     }
 
-    /// Is there a slot left?
+    /// Whether a slot is free.
     #[must_use]
     pub const fn has_room(&self) -> bool {
         self.free.is_some() || self.fresh < PROCESSES
     }
 
-    /// Takes a slot for a stopped process with this directory and parent, charged with its directory; its parent
-    /// will be asked to wait for it if it is `attended`.
+    /// Takes a slot for a stopped process with this directory and parent.
+    ///
+    /// The directory's frame and the process are charged to the parent's account. The new process
+    /// has its parent's pager and fault timeout. If it is `attended`, its parent can wait for it,
+    /// and its slot stays in use until then.
     ///
     /// # Errors
+    /// Nothing was changed.
     /// - `OutOfProcesses`: no slot is free.
-    /// - `QuotaExceeded`: an ancestor's bound on processes or frames.
+    /// - `QuotaExceeded`: one more process or frame would exceed the quota of the parent's account
+    ///   or of one above.
     pub fn create(
         &mut self,
         parent: Option<Index>,
@@ -195,7 +205,8 @@ impl Processes {
         Ok(index)
     }
 
-    /// Gives a slot back: the process's memory is gone and nobody asks for it any more.
+    /// Frees a slot. The process's memory is freed already, and its parent has reaped it or cannot
+    /// wait for it.
     pub fn free(&mut self, index: Index) {
         self.credit_account(self[index].memory.account, Quota { frames: 0, processes: 1 });
         self.unlink_child(Family::Gone, index);
@@ -209,7 +220,7 @@ impl Processes {
     /// As [`crate::Kernel::forget_generations`].
     ///
     /// # Panics
-    /// If the slot is not free, or was never used.
+    /// If the slot holds a process or was never used.
     pub fn forget_generations(&mut self, last: ProcessId) {
         let index = Index::new(last.index());
         assert!(self[index].state == State::Free && self[index].id.is_some(), "not a freed slot");
@@ -217,6 +228,7 @@ impl Processes {
         self.info_of(index).id = last.bits();
     }
 
+    /// Takes the slot that was freed last, or else the first slot that was never used.
     fn take_slot(&mut self) -> Index {
         if let Some(index) = self.free {
             self.free = self[index].links.next;

@@ -1,32 +1,33 @@
-//! Who wakes when: a binary heap of slots, earliest first.
+//! The processes that wake at a time: a binary heap of slots, earliest wake time first.
 //!
-//! Each sleeper's slot knows its position in the heap, so that one that is woken early leaves in logarithmic time.
+//! Each sleeper's slot holds its position in the heap, so that a sleeper that wakes early is
+//! removed in logarithmic time.
 
 use abi::layout::PROCESSES;
 
 use crate::state::process::Index;
 use crate::state::process_table::Processes;
 
-/// The sleepers. Wake times are in their slots, in microseconds since boot.
+/// The heap. The wake times are in the slots, in microseconds since boot.
 pub struct Sleepers {
     heap: [Option<Index>; PROCESSES as usize],
     length: usize,
 }
 
 impl Sleepers {
-    /// Nobody sleeps.
+    /// An empty heap.
     #[must_use]
     pub const fn new() -> Self {
         Self { heap: [None; PROCESSES as usize], length: 0 }
     }
 
-    /// Nobody sleeps.
+    /// Whether no process sleeps.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// Adds a process, which does not sleep yet, to wake at `wake`.
+    /// Adds a process that wakes at `wake`. The process is not in the heap yet.
     pub fn insert(&mut self, processes: &mut Processes, index: Index, wake: u64) {
         debug_assert_eq!(processes[index].alarm.sleeper, 0);
         processes[index].alarm.wake = wake;
@@ -35,7 +36,7 @@ impl Sleepers {
         self.rise(processes, self.length - 1);
     }
 
-    /// Takes a process out; no effect if it does not sleep.
+    /// Removes a process. Nothing happens if the process is not in the heap.
     pub fn remove(&mut self, processes: &mut Processes, index: Index) {
         let Some(position) = (processes[index].alarm.sleeper as usize).checked_sub(1) else {
             return;
@@ -44,13 +45,15 @@ impl Sleepers {
         self.length -= 1;
         let last = self.heap[self.length].take();
         if let Some(last) = last.filter(|last| *last != index) {
+            // The last process of the heap fills the gap. It may wake later than the gap's children or
+            // earlier than the gap's parent, so it is moved in either direction.
             self.put(processes, position, last);
             self.sink(processes, position);
             self.rise(processes, position);
         }
     }
 
-    /// Takes out one process whose time has come.
+    /// Removes and returns one process whose wake time is `now` or earlier.
     pub fn pop_due(&mut self, processes: &mut Processes, now: u64) -> Option<Index> {
         let first = self.heap[0]?;
         if processes[first].alarm.wake > now {
@@ -60,15 +63,19 @@ impl Sleepers {
         Some(first)
     }
 
+    /// Stores a process at a position of the heap, and the position in the process's slot.
     fn put(&mut self, processes: &mut Processes, position: usize, index: Index) {
         self.heap[position] = Some(index);
         processes[index].alarm.sleeper = position as u16 + 1;
     }
 
+    /// The wake time of the process at a position; the latest possible one if the position is
+    /// empty.
     fn wake_at(&self, processes: &Processes, position: usize) -> u64 {
         self.heap[position].map_or(u64::MAX, |index| processes[index].alarm.wake)
     }
 
+    /// Exchanges the processes at two positions.
     fn swap(&mut self, processes: &mut Processes, a: usize, b: usize) {
         if let (Some(at_a), Some(at_b)) = (self.heap[a], self.heap[b]) {
             self.put(processes, a, at_b);
@@ -76,6 +83,7 @@ impl Sleepers {
         }
     }
 
+    /// Moves a process up while it wakes earlier than its parent in the heap.
     fn rise(&mut self, processes: &mut Processes, mut position: usize) {
         while position > 0 {
             let parent = (position - 1) / 2;
@@ -87,6 +95,7 @@ impl Sleepers {
         }
     }
 
+    /// Moves a process down while one of its children in the heap wakes earlier.
     fn sink(&mut self, processes: &mut Processes, mut position: usize) {
         loop {
             let left = 2 * position + 1;
@@ -119,7 +128,8 @@ mod tests {
     use alloc::vec::Vec;
     use proptest::prelude::*;
 
-    /// An empty table, which is about a megabyte: too much for the stack of a test's thread.
+    /// An empty table. It takes about a megabyte, which is too much for the stack of a test's
+    /// thread.
     fn no_processes() -> Box<Processes> {
         let build = || Box::new(Processes::new());
         std::thread::Builder::new().stack_size(16 << 20).spawn(build).unwrap().join().unwrap()

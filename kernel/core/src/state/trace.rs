@@ -1,24 +1,26 @@
-//! The ring of events: what processes have asked for, and what came of it, in the order in which it happened.
+//! The ring of events: what processes asked the kernel for and what the result was, in the order of
+//! time.
 
 use abi::ProcessId;
 use abi::trace::{EVENTS, Event};
 
 use crate::state::process::Index;
 
-/// The last events.
+/// The last [`EVENTS`] events.
 pub struct Trace {
     pub(crate) events: [Event; EVENTS as usize],
-    /// How many there have been, modulo 2^32.
+    /// How many events were recorded since boot, modulo 2^32.
     pub(crate) recorded: u32,
     pub(crate) on: bool,
-    /// The process whose trap is being handled, and where it would go on after a call.
+    /// The process whose trap is being handled, and the `eip` at which the process resumes if the
+    /// trap is a call that does not restart.
     pub(crate) open: Option<(Index, u32)>,
-    /// The process that had the CPU last.
+    /// The process that ran last.
     pub(crate) running: Option<ProcessId>,
 }
 
 impl Trace {
-    /// No events, and none to come.
+    /// An empty ring. Recording is off.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -30,7 +32,7 @@ impl Trace {
         }
     }
 
-    /// Says that events will be recorded from now on.
+    /// Turns recording on.
     pub const fn turn_on(&mut self) {
         self.on = true;
     }
@@ -41,7 +43,7 @@ impl Trace {
         self.on
     }
 
-    /// How many events there have been, modulo 2^32.
+    /// How many events were recorded since boot, modulo 2^32.
     #[must_use]
     pub const fn recorded(&self) -> u32 {
         self.recorded
@@ -54,7 +56,7 @@ impl Trace {
             .filter(|event| event.kind != 0)
     }
 
-    /// Adds an event; the oldest one goes.
+    /// Adds an event. In a full ring it overwrites the oldest event.
     pub fn record(&mut self, event: Event) {
         self.events[(self.recorded % EVENTS) as usize] = event;
         self.recorded = self.recorded.wrapping_add(1);

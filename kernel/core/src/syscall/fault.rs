@@ -1,4 +1,7 @@
-//! The calls with which a pager answers a fault, or a request for frames.
+//! The calls with which a pager replies to a fault or to a request for frames.
+//!
+//! A reply to a request for frames may run the client's call at once (`call_again`). The client is
+//! then the current process, so the pager's own result is set before that.
 
 use abi::call::{FaultReply, PageTransfer};
 use abi::{Error, ProcessId, UserPage};
@@ -9,11 +12,13 @@ use crate::operations::shortage::TABLE;
 use crate::state::process::Index;
 
 impl<H: Hardware> Kernel<H> {
-    /// A pager answers a client's fault, or its request for frames.
+    /// Replies to a client's fault, or to its request for frames.
     ///
     /// # Errors
-    /// - `NotWaiting`: no fault of this process, and no request for frames, waits for the caller's answer.
-    /// - `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the page; the client goes on waiting.
+    /// - `NotWaiting`: the process does not wait for the caller's reply to a fault or to a request
+    ///   for frames.
+    /// - `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the page of the reply cannot
+    ///   be mapped. The client stays blocked.
     pub(crate) fn fault_reply(
         &mut self,
         me: Index,
@@ -25,6 +30,7 @@ impl<H: Hardware> Kernel<H> {
             return Ok(());
         }
         let short = self.reply_to_client(me, client, reply)?;
+        // The client becomes the current process, so the pager's result is set first.
         self.succeed(me)?;
         if let Some(client) = short {
             self.call_again(client);
@@ -32,10 +38,14 @@ impl<H: Hardware> Kernel<H> {
         Ok(())
     }
 
-    /// A pager answers a client's fault, or its request for frames, and waits for the next message.
+    /// Replies to a client's fault, or to its request for frames, and waits for the next message.
+    ///
+    /// A client that does not wait is no error here: it may have ended, and the pager has to go on
+    /// to the next message.
     ///
     /// # Errors
-    /// Those of the page; the client goes on waiting, and nothing was received.
+    /// `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the page of the reply cannot be
+    /// mapped. The client stays blocked, and nothing was received.
     #[inline(never)]
     pub(crate) fn fault_reply_and_receive(
         &mut self,

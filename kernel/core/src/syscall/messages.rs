@@ -1,7 +1,8 @@
 //! The calls that send and answer messages.
 //!
-//! Where the other process waits, a message goes the short way (`operations/message/fast.rs`). That
-//! is tried first: it returns `false` before it has changed anything if it does not apply.
+//! If the other process waits for the message, there is a short way (`operations/message/fast.rs`).
+//! Each call tries the short way first; where it does not apply, it returns `false` and has changed
+//! nothing.
 
 use abi::call::PageTransfer;
 use abi::{Error, ProcessId};
@@ -11,10 +12,11 @@ use crate::kernel::Kernel;
 use crate::state::process::{Index, MessageBuffer, PendingRequest, SentPage};
 
 impl<H: Hardware> Kernel<H> {
-    /// Sends a message.
+    /// Sends a message, and returns when it is received.
     ///
     /// # Errors
-    /// `NoSuchProcess`: no living process has this id. For the others see `begin_request`.
+    /// - `NoSuchProcess`: no living process has this id.
+    /// - The errors of `begin_request`.
     pub(crate) fn send(
         &mut self,
         caller: Index,
@@ -65,7 +67,7 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
-    /// Replies, and waits for the next message.
+    /// Replies, and then waits for the next message.
     ///
     /// # Errors
     /// As `reply_and_receive`.
@@ -86,6 +88,7 @@ impl<H: Hardware> Kernel<H> {
         self.reply_and_receive(caller, to, transfer.into())
     }
 
+    /// Sends the message in the caller's registers on the general way.
     #[inline(never)]
     pub(crate) fn send_request(
         &mut self,

@@ -1,4 +1,8 @@
-//! The native calls: what each of them does, one arm a call.
+//! The native calls: how a call is decoded, and which method handles each, one arm a call.
+//!
+//! [`Kernel::native_call`] is compiled twice, once for each trap instruction, so that the registers
+//! of the arguments are known at compile time. Calls that are recorded or made a second time are
+//! rare, and use one copy for both instructions.
 
 use abi::call::{Arguments, Number};
 use abi::{Error, Registers, Syscall};
@@ -11,9 +15,11 @@ use crate::state::fault::Fault;
 use crate::state::process::{Index, Unfinished};
 
 impl<H: Hardware> Kernel<H> {
-    /// A call of the current process: a native one, or one that turns out not to be. Where it succeeds, the arm of
-    /// `dispatch` has left its caller's registers as they should be; unless the caller is blocked, has ended, or restarts
-    /// the call, that includes 0 in `eax`.
+    /// Handles a call of the current process: a native one, or, if the number is not a native
+    /// call's, a JOS call.
+    ///
+    /// On success, the arm of `dispatch` has set the caller's registers. That includes 0 in `eax`,
+    /// unless the caller is blocked, has ended, or restarts the call.
     #[inline(always)]
     pub(crate) fn native_call<const SYSENTER: bool>(&mut self, caller: Index) {
         let raw = CallRegisters::<SYSENTER>(&self.processes[caller].registers);
@@ -33,7 +39,8 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// As [`Kernel::native_call`], by whichever instruction the call has come: compiled once, for calls that are recorded.
+    /// As [`Kernel::native_call`], for calls that are recorded. It is compiled once for both trap
+    /// instructions.
     #[inline(never)]
     pub(crate) fn recorded_call(&mut self, caller: Index) {
         let registers = &self.processes[caller].registers;
@@ -51,15 +58,18 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// As `dispatch`, compiled once, for calls that are recorded or made a second time.
+    /// As `dispatch`, for calls that are recorded or made a second time. It is compiled once.
     #[inline(never)]
     pub(crate) fn dispatch_again(&mut self, caller: Index, call: Syscall) -> Result<(), Error> {
         let sysenter = self.processes[caller].registers.trap == Registers::SYSENTER;
         self.dispatch(caller, sysenter, call)
     }
 
-    /// Tells the caller of an error. A call that has changed nothing may be made again instead: when its caller's pager has
-    /// freed frames, or when a bound that it met has given way.
+    /// Returns an error to the caller of a native call, or arranges that the call is made again.
+    ///
+    /// A call that has changed nothing is made again in two cases: if its caller's pager frees
+    /// frames for it, or if it reached a quota and a process that is charged to that quota is
+    /// dying.
     #[cold]
     #[inline(never)]
     pub(crate) fn refuse(&mut self, caller: Index, error: Error) {
@@ -76,10 +86,15 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
+    /// Calls the method of a call. `sysenter` is a constant in each compiled copy, except in that
+    /// of `dispatch_again`.
+    ///
+    /// # Errors
+    /// Those of the call; for a call that returns four words, `InvalidArgument` by `sysenter`.
     #[inline(always)]
     fn dispatch(&mut self, caller: Index, sysenter: bool, call: Syscall) -> Result<(), Error> {
         match call {
-            // Four words come back, and by `sysenter` there is a register for three.
+            // These calls return four words, and a call by `sysenter` can return three.
             Syscall::RangeProtect { .. } | Syscall::Machine | Syscall::Usage { .. } if sysenter => {
                 Err(Error::InvalidArgument)
             }
@@ -150,8 +165,8 @@ impl<H: Hardware> Kernel<H> {
                 self.set_fault_timeout(caller, process, milliseconds)
             }
             Syscall::Clone { child } => self.clone_call(caller, child),
-            // The words of a message are read from the caller's registers when it is known where
-            // they go.
+            // The arguments do not include the message's words: these are copied only once, from
+            // the caller's registers to the receiver's, or to the caller's slot if it is blocked.
             Syscall::Send { to, words: _, transfer } => self.send(caller, to, transfer),
             Syscall::Receive { from, transfer } => self.receive(caller, from, transfer),
             Syscall::Call { to, words: _, transfer } => self.call_process(caller, to, transfer),
@@ -181,8 +196,8 @@ impl<H: Hardware> Kernel<H> {
     }
 }
 
-/// Is this the number of a call that says in word 0 how many pages it has done, also when it fails? An error that comes
-/// before the first page says 0.
+/// Whether this is the number of a call that returns in word 0 how many pages it has done, even
+/// when it fails. If the error comes before the first page, word 0 is 0.
 const fn says_how_far(number: u32) -> bool {
     const RANGES: core::ops::RangeInclusive<u32> =
         Number::RangeShare as u32..=Number::RangeAllocate as u32;

@@ -1,6 +1,7 @@
 //! The calls that change one page, in the space of any process whose memory the caller may change.
 //!
-//! `fast.rs` has the short way for a page of the caller's own space.
+//! `fast.rs` has the short way for a page of the caller's own space. The documentation of the
+//! errors is at `abi::Syscall`.
 
 use abi::process::Target;
 use abi::{Error, Permissions, UserPage};
@@ -14,6 +15,7 @@ use crate::state::process::Index;
 mod fast;
 
 impl<H: Hardware> Kernel<H> {
+    /// Maps a fresh zeroed page, in place of what was mapped there.
     #[inline(never)]
     pub(crate) fn page_allocate(
         &mut self,
@@ -28,6 +30,7 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
+    /// Maps the frame behind a page at another page as well.
     #[inline(never)]
     pub(crate) fn page_map(
         &mut self,
@@ -43,6 +46,7 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
+    /// Unmaps a page and leaves `marks` in its leaf. Returns the old leaf.
     #[inline(never)]
     pub(crate) fn page_unmap(
         &mut self,
@@ -57,6 +61,8 @@ impl<H: Hardware> Kernel<H> {
         self.answer(caller, old.bits())
     }
 
+    /// Makes a page private and writable: copies its frame if that has another mapping. Returns
+    /// whether it copied.
     #[inline(never)]
     pub(crate) fn page_copy(
         &mut self,
@@ -71,6 +77,7 @@ impl<H: Hardware> Kernel<H> {
         self.answer(caller, copied.into())
     }
 
+    /// Drops and adds permissions and marks of a page. Returns the old leaf.
     #[inline(never)]
     pub(crate) fn page_protect(
         &mut self,
@@ -86,6 +93,11 @@ impl<H: Hardware> Kernel<H> {
         self.answer(caller, old.bits())
     }
 
+    /// Moves a page to a place where nothing is mapped, and leaves `marks` in the old leaf. Returns
+    /// the old leaf.
+    ///
+    /// PAGER moves with the page only where `carries_pager_mark` allows it; otherwise the mark is
+    /// dropped.
     #[inline(never)]
     pub(crate) fn page_move(
         &mut self,

@@ -1,4 +1,8 @@
-//! The calls about processes: birth and end, bounds, handlers and pagers, and what is known of them.
+//! The calls about processes: their beginning and end, quotas, handlers and pagers, and what the
+//! kernel returns about them.
+//!
+//! `child`, `self_or_child`, `descendant` and `memory_of` check that the caller may name the
+//! process. Their error is `NoSuchProcess`.
 
 use abi::message::Reason;
 use abi::process::Target;
@@ -9,7 +13,7 @@ use crate::kernel::Kernel;
 use crate::state::account::Quota;
 use crate::state::process::Index;
 
-/// One more than the number of the last frame of 4 GiB.
+/// How many frame numbers there are: those of the frames below 4 GiB.
 const FRAME_NUMBERS: u32 = 1 << 20;
 
 impl<H: Hardware> Kernel<H> {
@@ -23,11 +27,13 @@ impl<H: Hardware> Kernel<H> {
         Ok(())
     }
 
-    /// Makes a stopped child; if `copy`, with the caller's registers and FPU state.
+    /// Makes a stopped child. With `copy`, the child gets the caller's registers and FPU state.
     ///
     /// # Errors
-    /// As `create`.
+    /// As `create`. Before an error is returned for lack of a slot or a frame, the call waits for
+    /// dying processes that will free one.
     pub(crate) fn process_create(&mut self, caller: Index, copy: bool) -> Result<(), Error> {
+        // Everything that may restart the call comes before the child is created.
         let waits_for_slot = !self.processes.has_room() && self.a_slot_comes_back();
         if self.waits_for_room(caller, 1) || waits_for_slot && self.take_down_and_restart(caller) {
             return Ok(());
@@ -42,27 +48,28 @@ impl<H: Hardware> Kernel<H> {
         self.answer(caller, id)
     }
 
-    /// Starts a child.
+    /// Starts a child: it runs when it is ready.
     pub(crate) fn process_start(&mut self, caller: Index, child: Target) -> Result<(), Error> {
         let child = self.child(caller, child)?;
         self.start(child);
         self.succeed(caller)
     }
 
-    /// Stops a child.
+    /// Stops a child: it does not run, whatever its state, until it is started.
     pub(crate) fn process_stop(&mut self, caller: Index, child: Target) -> Result<(), Error> {
         let child = self.child(caller, child)?;
         self.stop(child);
         self.succeed(caller)
     }
 
-    /// Ends the caller.
+    /// Ends the caller with this exit status.
     pub(crate) fn exit(&mut self, caller: Index, status: u32) -> Result<(), Error> {
         self.end(caller, status, Reason::Exited);
         Ok(())
     }
 
-    /// Ends the caller or a descendant; if `subtree`, with all its descendants.
+    /// Ends the caller or a descendant. With `subtree`, all descendants of that process end as
+    /// well.
     pub(crate) fn destroy(
         &mut self,
         caller: Index,
@@ -78,7 +85,10 @@ impl<H: Hardware> Kernel<H> {
         if index == caller { Ok(()) } else { self.succeed(caller) }
     }
 
-    /// Bounds what a child and its descendants use.
+    /// Sets the quota of a child and its descendants.
+    ///
+    /// # Errors
+    /// As `Processes::set_quota`.
     pub(crate) fn set_quota(
         &mut self,
         caller: Index,
@@ -90,25 +100,27 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
-    /// Returns what a process and its descendants use, and the bounds on that.
+    /// Returns what a process and its descendants use, and the quota.
     pub(crate) fn usage(&mut self, caller: Index, process: Target) -> Result<(), Error> {
         let index = self.memory_of(caller, process)?;
         let (used, bound) = self.processes.usage(index);
         self.answer_all(caller, [used.frames, bound.frames, used.processes, bound.processes])
     }
 
-    /// Returns how many frames there are, how many are free, how many processes live, and how often
-    /// the TLB was flushed: pages in the low half of the word, all pages in the high half.
+    /// Returns how many frames there are, how many are free, how many processes there are, and how
+    /// often the TLB was flushed: single pages in the low half of the word, all pages in the high
+    /// half.
     pub(crate) fn machine(&mut self, caller: Index) -> Result<(), Error> {
         let flushes = self.cpu.flushes.pages & 0xFFFF | self.cpu.flushes.all << 16;
         let (total, free) = (self.frames.total(), self.frames.free());
         self.answer_all(caller, [total, free, self.processes.live(), flushes])
     }
 
-    /// Returns how many entries name a frame.
+    /// Returns how many mappings a frame has.
     ///
     /// # Errors
-    /// `NotMapped`: no frame that programs can have has this number.
+    /// `NotMapped`: the number is 2^20 (4 GiB) or more, or the frame is not RAM that the kernel
+    /// manages.
     pub(crate) fn frame_references(&mut self, caller: Index, number: u32) -> Result<(), Error> {
         let known = number < FRAME_NUMBERS;
         let count = known.then(|| self.frames.count(Frame::from_number(number))).flatten();
@@ -124,7 +136,7 @@ impl<H: Hardware> Kernel<H> {
     ) -> Result<(), Error> {
         let index = self.self_or_child(caller, process)?;
         self.processes[index].paging.handler = handler;
-        // The process info shows the handler that a JOS program has set, which is gone now.
+        // UENVS shows only a handler that a JOS call has set. This call replaces it.
         self.processes.info_of(index).handler = 0;
         self.succeed(caller)
     }
@@ -135,7 +147,7 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
-    /// Sets whether the caller, as a pager, is asked for frames.
+    /// Sets whether the caller, as a pager, gets its clients' requests for frames.
     pub(crate) fn accept_frame_requests(
         &mut self,
         caller: Index,
@@ -145,7 +157,7 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
-    /// Sets how long a child's pager may take for a reply; 0 for ever.
+    /// Sets how long a child's pager may take for a reply, in milliseconds; 0 for no limit.
     pub(crate) fn set_fault_timeout(
         &mut self,
         caller: Index,
@@ -157,13 +169,13 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
-    /// Returns the microseconds since boot, in two words.
+    /// Returns the microseconds since boot, in two words, the low one first.
     pub(crate) fn clock(&mut self, caller: Index) -> Result<(), Error> {
         let now = self.cpu.hardware.now();
         self.answer_all(caller, [now as u32, (now >> 32) as u32, 0, 0])
     }
 
-    /// Lets the next ready process run.
+    /// Gives the CPU to the next ready process.
     #[inline(always)]
     pub(crate) fn yield_call(&mut self, caller: Index) -> Result<(), Error> {
         self.processes[caller].registers.eax = 0;
@@ -171,7 +183,7 @@ impl<H: Hardware> Kernel<H> {
         Ok(())
     }
 
-    /// Lets the caller sleep.
+    /// Blocks the caller for so many milliseconds.
     pub(crate) fn sleep_call(&mut self, caller: Index, milliseconds: u32) -> Result<(), Error> {
         self.processes[caller].registers.eax = 0;
         self.sleep(caller, milliseconds);

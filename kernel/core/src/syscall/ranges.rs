@@ -1,7 +1,11 @@
 //! The calls that change a range of pages.
 //!
-//! A range call says how many pages it has done, also if it fails. If it found no frame and its
-//! caller's pager has freed some, it is made again and goes on after those pages (`second_try.rs`).
+//! A range call returns how many pages it has done, even when it fails. If it finds no free frame
+//! and its caller's pager then frees some, the call is made a second time and continues after those
+//! pages (`second_try.rs`).
+//!
+//! Errors: each call has those of the same call for one page (`abi::Syscall`); the pages before the
+//! error stay changed.
 
 use abi::process::Target;
 use abi::{Error, PageRange, Permissions, UserPage};
@@ -12,11 +16,11 @@ use crate::memory::range::{Sharing, SpaceRange};
 use crate::memory::space::Change;
 use crate::state::process::Index;
 
-/// Tables that a range may need: it crosses one boundary between tables at most.
+/// The most page tables that a range may need: a range crosses at most one boundary between tables.
 const TWO_TABLES: u32 = 2;
 
 impl<H: Hardware> Kernel<H> {
-    /// Shares what is left of a range after the pages of a first try.
+    /// Shares a range, or what is left of it in a second try.
     #[inline(always)]
     pub(crate) fn range_share(
         &mut self,
@@ -37,7 +41,8 @@ impl<H: Hardware> Kernel<H> {
             add = self.processes.may_leave(caller, from.owner, add);
         }
         let change = Change::new(drop, add);
-        // A range that overlaps its destination upwards is walked from its last page on.
+        // A range whose destination overlaps it upwards is walked from its last page down, so that
+        // no page is overwritten before it is shared. What is left of it is then its beginning.
         let (range, first) = if done != 0 && from.owner == to.owner && range.overlaps_upwards(first)
         {
             (range.before_last(done)?, first.before_last(done)?)
@@ -52,7 +57,7 @@ impl<H: Hardware> Kernel<H> {
         self.progress(caller, &progress.after(done))
     }
 
-    /// Unmaps what is left of a range after the pages of a first try.
+    /// Unmaps a range, or what is left of it in a second try.
     #[inline(always)]
     pub(crate) fn range_unmap(
         &mut self,
@@ -67,7 +72,7 @@ impl<H: Hardware> Kernel<H> {
         self.progress(caller, &progress.after(done))
     }
 
-    /// Allocates what is left of a range after the pages of a first try.
+    /// Allocates a range, or what is left of it in a second try.
     #[inline(always)]
     pub(crate) fn range_allocate(
         &mut self,
@@ -87,7 +92,7 @@ impl<H: Hardware> Kernel<H> {
         self.progress(caller, &progress.after(done))
     }
 
-    /// Changes the permissions and marks of a range.
+    /// Changes the permissions and marks of a range. It returns which A and D bits it found set.
     pub(crate) fn range_protect(
         &mut self,
         caller: Index,

@@ -1,4 +1,4 @@
-//! How a parent reads and sets what its child's registers hold.
+//! The calls with which a parent reads and sets its child's registers.
 
 use abi::Error;
 use abi::process::Target;
@@ -8,10 +8,11 @@ use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::state::process::{Index, State};
 
-/// Bytes of the record.
+/// Length of the record in bytes.
 const LENGTH: u32 = size_of::<UserRegisters>() as u32;
 
 impl<H: Hardware> Kernel<H> {
+    /// Writes a child's registers to the caller's memory at `address`.
     pub(crate) fn registers_read(
         &mut self,
         caller: Index,
@@ -29,6 +30,11 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
+    /// Sets a child's registers from the caller's memory at `address`.
+    ///
+    /// # Errors
+    /// - `NoSuchProcess`: the target is not a living child of the caller.
+    /// - `Busy`: the child is blocked. The result of its call would overwrite the new registers.
     pub(crate) fn registers_write(
         &mut self,
         caller: Index,

@@ -1,4 +1,9 @@
-//! The second try of a call, after a pager has freed frames for it (`operations::shortage`).
+//! The second try of a call, after a pager has freed frames for the call (`operations::shortage`).
+//!
+//! The second try is made from the saved registers, which are those of the first try. While it
+//! runs, `second_try` is set in the kernel, so that frames are not requested again. If the call is
+//! a range call that has done pages, `goes_on` is set as well. The call then skips those pages, and
+//! does not restart to wait for a teardown: made from the start, it would do its own pages twice.
 
 use abi::Error;
 use abi::process_info::Status;
@@ -9,8 +14,11 @@ use crate::operations::shortage::is_range_call;
 use crate::state::process::Index;
 
 impl<H: Hardware> Kernel<H> {
-    /// Gives the CPU to a process whose pager has freed frames, and makes its call the second time. The process is in no
-    /// queue. If a process runs, it is the next after all others that are ready.
+    /// Gives the CPU to a process whose pager has freed frames, and makes the process's call a
+    /// second time. The process must be in no queue.
+    ///
+    /// The process that ran until now goes to the back of the ready queue. If the second try finds
+    /// no frame either, the call returns `OutOfFrames`.
     pub(crate) fn call_again(&mut self, caller: Index) {
         self.give_up_cpu();
         self.switch(caller);
@@ -27,7 +35,8 @@ impl<H: Hardware> Kernel<H> {
         }
         (self.second_try, self.goes_on) = (false, false);
         if self.cpu.current == Some(caller) && self.processes[caller].stopped {
-            // Its parent has stopped it while it waited.
+            // The parent stopped the process while it was blocked. The call is done, but the
+            // process must not run.
             self.cpu.current = None;
             self.processes.info_of(caller).status = Status::NotRunnable as u32;
         }

@@ -1,4 +1,4 @@
-//! What a process is doing.
+//! What a process is doing: its state, and the request for which it is blocked.
 
 use abi::ProcessId;
 use abi::message::Kind;
@@ -8,20 +8,21 @@ use crate::state::process::index::Index;
 /// What a blocked process waits for another process to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PendingRequest {
-    /// To receive a message.
+    /// Receive the message.
     Send,
-    /// To receive a message and reply.
+    /// Receive the message and reply.
     Call,
-    /// As its pager, to adopt a child that is being forked.
+    /// As the pager: adopt the child that the process forks.
     Clone,
-    /// As its pager, to serve a fault. `jos`: met by a JOS call, which has its own last words.
+    /// As the pager: handle a fault.
     Fault {
-        /// By a JOS call.
+        /// A JOS call met the fault. If the fault is not handled, the console shows JOS's line for
+        /// it.
         jos: bool,
     },
-    /// As its pager, to serve a fault that its handler passed on.
+    /// As the pager: handle a fault that the process's handler passed on.
     ForwardedFault,
-    /// As its pager, to free frames for a call (`shortage.rs`).
+    /// As the pager: free frames for a call (`shortage.rs`).
     Frames,
 }
 
@@ -39,56 +40,58 @@ impl PendingRequest {
     }
 }
 
-/// What a process is doing. In parentheses: the queue that it is in. The first byte is the number that
-/// [`abi::debug::State`] gives to the variant.
+/// What a process is doing. The name in parentheses is the queue that the process is in. The first
+/// byte is the number that [`abi::debug::State`] gives to the variant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum State {
-    /// There is no process.
+    /// The slot holds no process.
     Free,
-    /// On a CPU, or wants one (ready, unless it is stopped).
+    /// Runs, or is ready to run (ready queue, unless the process runs or is stopped).
     Ready,
-    /// Its message has not been received (senders of `to`).
+    /// Blocked until `to` receives its message (senders of `to`).
     Sending {
-        /// By whom.
+        /// The receiver.
         to: Index,
-        /// What for.
+        /// What the receiver is asked to do.
         pending_request: PendingRequest,
     },
-    /// Its message was received and has not been answered (callers of `by`).
+    /// Blocked until `by` replies to its message, which `by` has received (callers of `by`).
     Answer {
-        /// By whom.
+        /// The process that has to reply.
         by: Index,
-        /// What for.
+        /// What that process is asked to do.
         pending_request: PendingRequest,
     },
-    /// Waits for a message from anyone.
+    /// Blocked until a message from any process, an interrupt or a child's exit arrives.
     Receiving,
-    /// Waits for a child that is dying, to be told as by a message.
+    /// Blocked in a receiving call until the memory of this dying child is freed. The call then
+    /// returns the exit as a message.
     ReceivingExit {
-        /// Which.
+        /// The child.
         child: ProcessId,
     },
-    /// Waits for an interrupt of its own, and for nothing else.
+    /// Blocked until one of its interrupts arrives; messages do not wake it.
     ReceivingInterrupt,
-    /// Waits for a message from one process (callers of `from`).
+    /// Blocked until a message from one process arrives (callers of `from`).
     ReceivingFrom {
-        /// Which.
+        /// The sender.
         from: Index,
     },
-    /// Waits in JOS call 13.
+    /// Blocked in JOS call 13 (`ipc_recv`) until a process sends.
     JosReceiving,
-    /// Waits for time to pass (sleepers).
+    /// Blocked until its time comes (sleepers).
     Sleeping,
-    /// Waits for a child to end: this one, or any.
+    /// Blocked until a child ends.
     Waiting {
-        /// Which.
+        /// The child; `None` is any child.
         child: Option<ProcessId>,
     },
-    /// Waits for console input (readers).
+    /// Blocked until there is console input (readers).
     Reading,
-    /// Its memory is being taken down (dying).
+    /// Has ended, and its memory is being freed (dying).
     Dying,
-    /// Waits for its parent to ask (zombies of the parent).
+    /// Has ended, and its memory is freed; its parent has not reaped it yet (zombies of the
+    /// parent).
     Ended,
 }

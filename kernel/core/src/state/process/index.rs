@@ -4,8 +4,10 @@ use core::num::NonZeroU16;
 
 use abi::layout::PROCESSES;
 
-/// A process slot, `0..1024`. `Option<Index>` is two bytes, and all zero for `None`: a bit above the number says that
-/// there is one.
+/// A process slot, `0..1024`.
+///
+/// `Option<Index>` is two bytes, and `None` is all zeros: the stored number is the slot plus 1,024,
+/// which is never 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Index(NonZeroU16);
 
@@ -19,7 +21,7 @@ impl Index {
         }
     }
 
-    /// The slot, as an array index below 1,024.
+    /// The slot number, `0..1024`, to index an array.
     #[must_use]
     pub const fn slot(self) -> usize {
         self.0.get() as usize % PROCESSES as usize

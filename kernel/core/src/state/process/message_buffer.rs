@@ -1,19 +1,19 @@
-//! A message, and a page, that wait in a process's slot.
+//! A message that waits in a process's slot, and the page that goes with it.
 
 use abi::call::PageTransfer;
 use abi::{Permissions, UserPage};
 
-/// A message that waits in its sender's slot.
+/// The message of a blocked sender, or what a blocked receiver accepts.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageBuffer {
-    /// The words.
+    /// The message's words.
     pub words: [u32; 4],
-    /// The page: what is sent (send, call) or where one may come (receive).
+    /// A sender's page to send, or a receiver's page at which it accepts one.
     pub transfer: SentPage,
 }
 
 impl MessageBuffer {
-    /// Nothing to say.
+    /// No message.
     pub const EMPTY: Self = Self { words: [0; 4], transfer: SentPage::Nothing };
 
     /// A message without a page.
@@ -23,13 +23,14 @@ impl MessageBuffer {
     }
 }
 
-/// An `Option<PageTransfer>` whose nothing is all zero bytes, which keeps empty slots out of the kernel image.
+/// An `Option<PageTransfer>` in which `Nothing` is all zero bytes, so that empty slots take no room
+/// in the kernel image.
 #[derive(Clone, Copy, Debug)]
 #[repr(u32)]
 pub enum SentPage {
     /// No page.
     Nothing = 0,
-    /// This page.
+    /// This page, to be sent, to accept one, or both.
     Page(PageTransfer),
 }
 
@@ -40,7 +41,7 @@ impl From<Option<PageTransfer>> for SentPage {
 }
 
 impl SentPage {
-    /// The page that is sent, and with what permissions.
+    /// The page to send, and the permissions with which it is sent.
     #[must_use]
     pub fn sent(self) -> Option<(UserPage, Permissions)> {
         match self {
@@ -51,7 +52,7 @@ impl SentPage {
         }
     }
 
-    /// Where a page may come.
+    /// The page at which a page of the other process is accepted.
     #[must_use]
     pub fn accepted(self) -> Option<UserPage> {
         match self {

@@ -1,4 +1,4 @@
-//! The parts of a process: one for each subject.
+//! The parts of a process's record, one type for each subject.
 
 use abi::ProcessId;
 use abi::message::Reason;
@@ -9,60 +9,62 @@ use crate::state::process::index::Index;
 use crate::state::process::message_buffer::MessageBuffer;
 use crate::state::process::table_groups::TableGroups;
 
-/// The longest chain of pagers that serve each other.
+/// The longest chain of pagers, each of which is the client of the next.
 pub const PAGER_CHAIN: u8 = 8;
 
 /// A list of processes, linked through their slots.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Queue {
-    /// First.
+    /// The first process.
     pub head: Option<Index>,
-    /// Last.
+    /// The last process.
     pub tail: Option<Index>,
 }
 
 impl Queue {
-    /// No process.
+    /// An empty queue.
     pub const EMPTY: Self = Self { head: None, tail: None };
 }
 
-/// Where a process stands in its queue, or in the list of free slots.
+/// A process's neighbours in its queue, or in the list of free slots.
 #[derive(Clone, Copy, Debug)]
 pub struct QueueLinks {
-    /// Next in the queue, or in the list of free slots.
+    /// The next process in the queue, or the next free slot.
     pub next: Option<Index>,
-    /// Previous in the queue.
+    /// The previous process in the queue.
     pub previous: Option<Index>,
 }
 
 impl QueueLinks {
-    /// In no queue.
+    /// The links of a process that is in no queue.
     pub const NONE: Self = Self { next: None, previous: None };
 }
 
 /// A process's parent and children.
 #[derive(Clone, Copy, Debug)]
 pub struct FamilyLinks {
-    /// The process that made it, or that its parent's end has given it to.
+    /// The process's parent: the process that made it, or the one to which it was reparented.
     pub parent: Option<Index>,
-    /// Its living children, newest first.
+    /// The newest of the process's living children.
     pub first_child: Option<Index>,
-    /// Its children that are dying, or ended and wait to be waited for.
+    /// The newest of the process's children that are dying, or that have ended and are not reaped.
     pub first_gone: Option<Index>,
-    /// Next of its parent's children.
+    /// The next child in the same list of the parent.
     pub next_sibling: Option<Index>,
-    /// Previous of its parent's children.
+    /// The previous child in the same list of the parent.
     pub previous_sibling: Option<Index>,
-    /// Children that ended and wait to be waited for.
+    /// The process's children that have ended and are not reaped, in the order in which their
+    /// memory was freed.
     pub zombies: Queue,
-    /// Children whose end it may still wait for.
+    /// How many of the process's children it can still wait for.
     pub awaited: u32,
-    /// Its parent does not wait for its end: JOS call 7 made it, or its first parent has ended.
+    /// Whether the parent cannot wait for this process: JOS call 7 made it, or it was reparented.
+    /// The slot is freed without a wait.
     pub unattended: bool,
 }
 
 impl FamilyLinks {
-    /// Without parent and children.
+    /// No parent and no children.
     pub const NONE: Self = Self {
         parent: None,
         first_child: None,
@@ -75,47 +77,50 @@ impl FamilyLinks {
     };
 }
 
-/// How a process has ended.
+/// How a process has ended. Not valid before.
 #[derive(Clone, Copy, Debug)]
 pub struct Exit {
-    /// Its exit status.
+    /// The exit status.
     pub status: u32,
-    /// Why it ended.
+    /// Why the process ended.
     pub reason: Reason,
 }
 
 impl Exit {
-    /// It has not ended.
+    /// The process has not ended.
     pub const NONE: Self = Self { status: 0, reason: Reason::Exited };
 }
 
-/// What handles a process's faults, and whose faults it handles.
+/// What handles a process's faults, and the processes whose faults it handles as a pager.
 #[derive(Clone, Copy, Debug)]
 pub struct Paging {
-    /// The entry point of its fault handler; 0 for none.
+    /// The entry point of the fault handler; 0 for none.
     pub handler: u32,
-    /// Its pager, a living process. The id goes when that process ends, because ids are used again.
+    /// The pager, a living process. The id is cleared when the pager ends, because ids are used
+    /// again.
     pub pager: Option<ProcessId>,
-    /// The pager that it had, or that its parent had when it was made, has ended, and it has got no other.
+    /// The process has no pager because its last one has ended. A new process inherits this from
+    /// its parent.
     pub pager_ended: bool,
-    /// How long its pager may take, in milliseconds; 0 for ever.
+    /// How long the pager may take for a reply, in milliseconds; 0 for no limit.
     pub fault_timeout: u32,
-    /// The processes whose pager it is.
+    /// The newest of the process's clients: the processes whose pager it is.
     pub first_client: Option<Index>,
-    /// Next of its pager's clients.
+    /// The next client of the same pager.
     pub next_client: Option<Index>,
-    /// Previous of its pager's clients.
+    /// The previous client of the same pager.
     pub previous_client: Option<Index>,
-    /// It serves the faults of every process that names it as a pager.
+    /// Whether every process may name this process as a pager.
     pub accepts_clients: bool,
-    /// It frees frames for its clients' calls when it is asked.
+    /// Whether this process, as a pager, accepts requests for frames.
     pub frees_frames: bool,
-    /// How many of its clients have a chain of so many clients and clients' clients below them.
+    /// Element `n` is the number of the process's clients that have a chain of `n` clients below
+    /// them (`process_table/clients.rs`).
     pub clients_over: [u16; PAGER_CHAIN as usize],
 }
 
 impl Paging {
-    /// Without handler, pager and clients.
+    /// No handler, no pager and no clients.
     pub const NONE: Self = Self {
         handler: 0,
         pager: None,
@@ -129,7 +134,8 @@ impl Paging {
         clients_over: [0; PAGER_CHAIN as usize],
     };
 
-    /// How long the longest chain of its clients and clients' clients is.
+    /// The length of the longest chain of clients below the process: 0 if it has no clients, 1 if
+    /// no client has clients.
     #[must_use]
     pub fn clients_below(&self) -> u8 {
         let longest = self.clients_over.iter().rposition(|clients| *clients > 0);
@@ -137,16 +143,17 @@ impl Paging {
     }
 }
 
-/// What a process sends and receives.
+/// A process's messages: the queues of other processes at it, and its own message.
 #[derive(Clone, Copy, Debug)]
 pub struct Messages {
-    /// Processes whose messages it has not received.
+    /// Processes whose messages the process has not received.
     pub senders: Queue,
-    /// Processes that wait for its answer, or for a message from it.
+    /// Processes that wait for the process's reply, or for a message from it.
     pub callers: Queue,
-    /// The message that it waits to send, or the page that it waits to receive.
+    /// The message that the process waits to send, or the page at which it waits to receive one.
     pub buffer: MessageBuffer,
-    /// Interrupts that it has not received. Bit 0: Ctrl-C was pressed; bit `n`: its interrupt line `n` was raised.
+    /// Pending interrupts. Bit 0: Ctrl-C was pressed; bit `n`: interrupt line `n`, which the
+    /// process has attached, was raised.
     pub interrupts: u16,
 }
 
@@ -163,9 +170,9 @@ impl Messages {
 /// When a process wakes.
 #[derive(Clone, Copy, Debug)]
 pub struct Alarm {
-    /// In microseconds since boot.
+    /// The time, in microseconds since boot.
     pub wake: u64,
-    /// Its position among the sleepers plus 1; 0 for none.
+    /// The process's position in the heap of sleepers plus 1; 0 if it is not in the heap.
     pub sleeper: u16,
 }
 
@@ -177,20 +184,20 @@ impl Alarm {
 /// What a process's memory costs, and how far its teardown has come.
 #[derive(Clone, Copy, Debug)]
 pub struct MemoryUse {
-    /// Frames mapped in its space, tables included.
+    /// Frames mapped in the process's space, its directory and page tables included.
     pub mapped: u32,
-    /// Where it has had page tables.
+    /// The parts of the space that have had page tables.
     pub table_groups: TableGroups,
-    /// While it is dying, the number of the first directory entry that was not looked at yet.
+    /// While the process is dying: the first directory entry that the teardown has not reached.
     pub teardown: u16,
-    /// The account that counts what it uses, if there is a bound on that.
+    /// The account to which the process's use is charged; `None` if no quota applies.
     pub account: Option<AccountName>,
-    /// The account was opened for it: what its descendants use is counted there, too.
+    /// Whether the account was opened for this process. If not, it is an ancestor's.
     pub bounded: bool,
 }
 
 impl MemoryUse {
-    /// Nothing is mapped, and there is no bound.
+    /// Nothing is mapped, and no quota applies.
     pub const NONE: Self = Self {
         mapped: 0,
         table_groups: TableGroups::NONE,
@@ -203,11 +210,11 @@ impl MemoryUse {
 /// What a process may do with the machine's devices.
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceRights {
-    /// It may make the calls of drivers.
+    /// The process may make the calls of drivers.
     pub driver: bool,
-    /// Such a call has granted it something.
+    /// A driver's call has granted the process something.
     pub granted: bool,
-    /// The I/O ports that it may use.
+    /// The I/O ports that the process may use.
     pub ports: Ports,
 }
 

@@ -1,25 +1,28 @@
-//! Where a process has had page tables.
+//! The parts of an address space that have had page tables.
 
 use abi::UserSlot;
 
-/// In which parts of an address space there has ever been a page table: one bit for each 32 directory entries, which
-/// cover 128 MiB. So the end of a process costs nothing for the address space that it never used.
+/// In which parts of an address space there has ever been a page table: one bit for each group of
+/// 32 directory entries, which cover 128 MiB. So the teardown of a process takes no time for
+/// address space that the process never used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct TableGroups(u32);
 
 impl TableGroups {
     /// There has been no table.
     pub const NONE: Self = Self(0);
-    /// Directory entries that share a bit. The last group of a process has 27: the kernel's entries follow.
+    /// Directory entries that share a bit. The last group has 27, because the kernel's entries
+    /// follow.
     const ENTRIES: u32 = 32;
 
-    /// Notes that there is a table under this entry.
+    /// Records a table under this directory entry.
     #[inline(always)]
     pub fn insert(&mut self, slot: UserSlot) {
         self.0 |= 1 << (slot.index() / Self::ENTRIES);
     }
 
-    /// The entries from number `first` on, up to the end of the first noted group that has one of them.
+    /// The directory entries of the first recorded group that ends after number `first`, from
+    /// `first` on. `None`: there is no such group.
     #[must_use]
     #[inline(always)]
     pub fn group_from(self, first: u32) -> Option<impl Iterator<Item = UserSlot>> {

@@ -1,40 +1,42 @@
-//! A call that restarts until its work is done.
+//! How far a call has come that restarts until its work is done.
 
 use abi::ProcessId;
 
-/// How far a call has come that goes back to its trap instruction and is made again: work of no fixed length in steps of
-/// one.
+/// How far a restarting call has come. Work of unbounded length is done in steps: after each step
+/// the call goes back to its trap instruction, and the process makes the call again.
 ///
-/// It belongs to that call with those arguments. Whatever else of the process enters the kernel makes it void: another
-/// call, a fault that is delivered to the process's handler, or its parent, who sets its registers. For a process can go
-/// elsewhere in between: its code may be changed, and a fault on its own text goes to its handler.
+/// The progress belongs to that call with those arguments. Every other way in which the process
+/// enters the kernel makes the progress void: another call, a fault that is delivered to the
+/// handler, or a parent that sets the registers. Between two steps the process may run other code:
+/// its text may be changed, and a fault on its text goes to its handler. If the progress were kept,
+/// a later call with the same arguments would begin in the middle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(u32)]
 pub enum Unfinished {
-    /// No call is to be repeated, or it begins anew.
+    /// No call restarts, or the restarting call begins at the start.
     #[default]
     None = 0,
-    /// JOS call 0 of so many bytes from an address on.
+    /// JOS call 0 (`cputs`).
     Cputs {
-        /// Its first argument.
+        /// The call's first argument, the address of the bytes.
         address: u32,
-        /// Its second.
+        /// The call's second argument, their number.
         length: u32,
-        /// How far it has come.
+        /// What is done.
         progress: Cputs,
     },
-    /// JOS call 3 about a child, which has been ended.
+    /// JOS call 3 (`env_destroy`) for a child, which has ended but is not torn down yet.
     EnvDestroy {
-        /// Its argument.
+        /// The call's argument.
         child: ProcessId,
     },
 }
 
-/// How far a cputs has come, in bytes that are multiples of the page size.
+/// How far a `cputs` has come, in bytes: a multiple of the page size.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cputs {
-    /// So many bytes can be read.
+    /// The caller can read so many bytes. Nothing is printed.
     Checked(u32),
-    /// All can be read, and so many are printed.
+    /// The caller could read all bytes, and so many are printed.
     Printed(u32),
 }

@@ -1,24 +1,27 @@
-//! Who views a process, and what it views.
+//! The views that show a process's tables, and the views that the process has.
 
 use core::num::NonZeroU16;
 
 use crate::state::process::index::Index;
 
-/// By what right a process views another.
+/// The right by which a process may view another one's tables.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Right {
-    /// It is the other's parent.
+    /// The viewer is the viewed process's parent.
     Parent,
-    /// It is the other's pager.
+    /// The viewer is the viewed process's pager.
     Pager,
 }
 
 impl Right {
-    /// Both.
+    /// Both rights.
     pub const ALL: [Self; 2] = [Self::Parent, Self::Pager];
 }
 
-/// A view's name: whose tables it shows, and by what right. `Option<ViewName>` is two bytes, and all zero for `None`.
+/// The name of a view: the viewed process and the right. Each process has one parent and at most
+/// one pager, so there is at most one view of each name.
+///
+/// `Option<ViewName>` is two bytes, and `None` is all zeros.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ViewName(NonZeroU16);
 
@@ -32,29 +35,29 @@ impl ViewName {
         }
     }
 
-    /// Whose tables it shows.
+    /// The process whose tables the view shows.
     #[must_use]
     pub const fn viewed(self) -> Index {
         Index::new((self.0.get() - 1) as u32 / 2)
     }
 
-    /// By what right.
+    /// The right by which the viewer views.
     #[must_use]
     pub const fn right(self) -> Right {
         if self.0.get() % 2 == 1 { Right::Parent } else { Right::Pager }
     }
 }
 
-/// A view that shows something, as it is kept with the process that it shows.
+/// A view that is not lost. It is kept in the slot of the viewed process.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
-    /// Who views; `None` is no view.
+    /// The viewer; `None` is no view.
     pub viewer: Option<Index>,
-    /// In which of the viewer's directory entries.
+    /// The number of the viewer's directory entry.
     pub entry: u16,
-    /// Next of the viewer's views.
+    /// The viewer's next view.
     pub next: Option<ViewName>,
-    /// Previous of the viewer's views.
+    /// The viewer's previous view.
     pub previous: Option<ViewName>,
 }
 
@@ -63,12 +66,12 @@ impl View {
     pub const NONE: Self = Self { viewer: None, entry: 0, next: None, previous: None };
 }
 
-/// The views of a process, and the views that it has of others.
+/// The views of a process's tables, and the views that the process has of others.
 #[derive(Clone, Copy, Debug)]
 pub struct Views {
-    /// The views of it: by the right of a parent, and of a pager.
+    /// The views of the process's tables: the parent's and the pager's.
     pub of_it: [View; 2],
-    /// What it views, newest first: only views that show something.
+    /// The newest of the views that the process has. Lost views are not in the list.
     pub first: Option<ViewName>,
 }
 

@@ -1,12 +1,14 @@
-//! Who pages whom: each pager's clients are a list, so that they forget the pager's id when it ends.
+//! Pagers and clients: each pager has a list of its clients, so that the clients' links are cleared
+//! when it ends.
 //!
-//! An id comes round after 524,287 uses of its slot. Whoever kept it would then give its authority to somebody else.
+//! The list is needed because an id is used again after 524,287 processes in its slot. If a client
+//! kept the id of an ended pager, a later process with that id would be its pager.
 //!
-//! Each pager also counts its clients by the length of the chain below them ([`Process::clients_over`]). So the length
-//! of a chain is known without a look at all clients, and shrinks when clients go. A change at one end of a chain moves
-//! a client of each pager above from one count to another, until a pager's own length stays as it is.
-//!
-//! [`Process::clients_over`]: crate::state::process::Process::clients_over
+//! Each pager also counts its clients by the length of the chain of clients below each of them
+//! (`clients_over`). So the length of a pager's chain is known without a visit to all its clients,
+//! and it shrinks when clients go. A new client at the bottom of a chain can lengthen the chain of
+//! every pager above. So a change goes upwards and moves one client from one count to another in
+//! each pager, up to the first pager whose own length does not change.
 
 use abi::ProcessId;
 
@@ -15,7 +17,7 @@ use crate::state::process::Index;
 use super::Processes;
 
 impl Processes {
-    /// Gives a process that has no pager one, which is alive.
+    /// Gives a process its pager. The process has none, and the pager is alive.
     pub fn link_client(&mut self, client: Index, pager: ProcessId) {
         let index = Index::new(pager.index());
         debug_assert!(self[index].id == Some(pager) && self[client].paging.pager.is_none());
@@ -31,7 +33,7 @@ impl Processes {
         self.count_client(index, None, Some(below));
     }
 
-    /// Takes a process's pager away, if it has one.
+    /// Removes a process's pager, if it has one.
     pub fn unlink_client(&mut self, client: Index) {
         let process = &mut self[client];
         process.paging.pager_ended = false;
@@ -50,13 +52,17 @@ impl Processes {
         self.count_client(Index::new(pager.index()), Some(below), None);
     }
 
-    /// A client of a pager has, or had, a chain of such a length below it: counts it there, and what follows from it for
-    /// the pagers above. There are at most [`PAGER_CHAIN`](crate::state::process::PAGER_CHAIN) of them.
+    /// Updates the counts of `pager` and of the pagers above. One client of `pager` had a chain of
+    /// length `before` below it (`None`: it was no client) and has one of length `now` (`None`: it
+    /// is a client no longer).
+    ///
+    /// The loop takes at most [`PAGER_CHAIN`](crate::state::process::PAGER_CHAIN) steps.
     fn count_client(&mut self, pager: Index, before: Option<u8>, now: Option<u8>) {
         let (mut at, mut before, mut now) = (Some(pager), before, now);
         while let Some(pager) = at {
             let process = &mut self[pager];
-            // Most often the pager has other clients like this one, and its own chain stays as it is.
+            // The common case: the pager has other clients with a chain of this length, so the
+            // length of its own chain does not change.
             match (before, now) {
                 (None, Some(below)) if process.paging.clients_over[usize::from(below)] > 0 => {
                     process.paging.clients_over[usize::from(below)] += 1;
@@ -84,7 +90,8 @@ impl Processes {
         }
     }
 
-    /// A pager ends: its clients have none from now on, and know why. Costs a step for each.
+    /// Removes all clients of a pager that ends, and records in each that its pager has ended. One
+    /// step for each client.
     pub fn release_clients(&mut self, pager: Index) {
         while let Some(client) = self[pager].paging.first_client {
             self.unlink_client(client);

@@ -1,11 +1,11 @@
-//! Who is whose child, and what becomes of children whose parent ends.
+//! Parents and children, and how the children of a process that ends are reparented.
 
 use crate::state::process::{Index, State};
 
 use super::{Family, Processes, QueueName};
 
 impl Processes {
-    /// Puts a process into one of a parent's lists of children.
+    /// Adds a process to one of a parent's lists of children.
     pub fn link_child(&mut self, family: Family, parent: Index, child: Index) {
         let first = self.family(family, parent).replace(child);
         self[child].family.parent = Some(parent);
@@ -18,7 +18,7 @@ impl Processes {
         self.info_of(child).parent = id;
     }
 
-    /// Takes a process out of its parent's list of children.
+    /// Removes a process from its parent's list of children.
     pub fn unlink_child(&mut self, family: Family, child: Index) {
         let Some(parent) = self[child].family.parent.take() else { return };
         let (previous, next) =
@@ -32,6 +32,7 @@ impl Processes {
         }
     }
 
+    /// The first process of one of a parent's lists of children.
     fn family(&mut self, family: Family, parent: Index) -> &mut Option<Index> {
         match family {
             Family::Living => &mut self[parent].family.first_child,
@@ -39,7 +40,7 @@ impl Processes {
         }
     }
 
-    /// Moves a process that has ended from its parent's living children to the gone ones.
+    /// Moves a process that ends from its parent's living children to the gone ones.
     pub fn move_to_gone(&mut self, child: Index) {
         if let Some(parent) = self[child].family.parent {
             self.unlink_child(Family::Living, child);
@@ -47,8 +48,12 @@ impl Processes {
         }
     }
 
-    /// Gives all children of a process that ends to its parent, who need not wait for them; ended children are
-    /// freed. Costs one step a child. Each child stays in its account.
+    /// Reparents all children of a process that ends to that process's parent. One step for each
+    /// child.
+    ///
+    /// The new parent cannot wait for these children: they count as unattended. Children that have
+    /// ended already are freed. Each child stays charged to its account, so a quota still holds for
+    /// it.
     pub fn reparent_children(&mut self, dead: Index) {
         let new_parent = self[dead].family.parent;
         while let Some(child) = self[dead].family.first_child {
@@ -74,7 +79,7 @@ impl Processes {
         self[dead].family.awaited = 0;
     }
 
-    /// A living child will not be waited for by its parent.
+    /// Makes a living child unattended: its parent cannot wait for it any more.
     pub fn forget_child(&mut self, child: Index) {
         let Some(parent) = self[child].family.parent.filter(|_| !self[child].family.unattended)
         else {
@@ -84,7 +89,7 @@ impl Processes {
         self[parent].family.awaited -= 1;
     }
 
-    /// Is `ancestor` above `index` in the tree, or the same?
+    /// Whether `index` is `ancestor` or a descendant of it.
     #[must_use]
     pub fn is_descendant(&self, index: Index, ancestor: Index) -> bool {
         let mut at = Some(index);

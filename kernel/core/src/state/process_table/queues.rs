@@ -1,10 +1,11 @@
-//! Who waits in which queue: lists linked through the slots.
+//! The queues of processes: doubly linked lists through the slots, first in, first out.
 
 use crate::state::process::{Index, Queue};
 
 use super::{Processes, QueueName};
 
 impl Processes {
+    /// The first and last process of a queue.
     #[inline(always)]
     pub(super) fn queue(&mut self, name: QueueName) -> &mut Queue {
         match name {
@@ -17,7 +18,7 @@ impl Processes {
         }
     }
 
-    /// The first of a queue.
+    /// The first process of a queue.
     #[must_use]
     #[inline(always)]
     pub fn front(&self, name: QueueName) -> Option<Index> {
@@ -31,7 +32,7 @@ impl Processes {
         }
     }
 
-    /// Appends a process, which is in no queue.
+    /// Appends a process to a queue. The process must be in no queue.
     #[inline(always)]
     pub fn push(&mut self, name: QueueName, index: Index) {
         let tail = self.queue(name).tail;
@@ -44,7 +45,7 @@ impl Processes {
         self.queue(name).tail = Some(index);
     }
 
-    /// Puts a process, which is in no queue, before all others.
+    /// Inserts a process at the front of a queue. The process must be in no queue.
     pub fn push_front(&mut self, name: QueueName, index: Index) {
         let head = self.queue(name).head;
         self[index].links.previous = None;
@@ -56,7 +57,7 @@ impl Processes {
         self.queue(name).head = Some(index);
     }
 
-    /// Takes a process out of a queue that it is in.
+    /// Removes a process from a queue. The process must be in that queue.
     #[inline(always)]
     pub fn remove(&mut self, name: QueueName, index: Index) {
         let (previous, next) = (self[index].links.previous, self[index].links.next);
@@ -72,7 +73,7 @@ impl Processes {
         self[index].links.next = None;
     }
 
-    /// Takes the first of a queue.
+    /// Removes and returns the first process of a queue.
     #[inline(always)]
     pub fn pop(&mut self, name: QueueName) -> Option<Index> {
         let index = self.front(name)?;
@@ -85,7 +86,8 @@ impl Processes {
         Some(index)
     }
 
-    /// Takes the first of a queue, and puts `index`, which is in none, at its end. `None`: the queue is empty, and stays so.
+    /// Removes and returns the first process of a queue, and appends `index`, which must be in no
+    /// queue. If the queue is empty, it returns `None` and appends nothing.
     #[inline(always)]
     pub fn exchange(&mut self, name: QueueName, index: Index) -> Option<Index> {
         let first = self.front(name)?;
@@ -93,7 +95,9 @@ impl Processes {
             self.pop(name);
             self.push(name, index);
         } else {
-            // It was alone, and what is in no queue has no neighbours.
+            // The first process was the only one. Its links are `None` already, and so are those of
+            // `index`, so only the queue itself changes: a yield between two processes takes this
+            // way.
             debug_assert!(self[index].links.previous.is_none() && self[index].links.next.is_none());
             *self.queue(name) = Queue { head: Some(index), tail: Some(index) };
         }

@@ -1,4 +1,5 @@
-//! How what a process uses is charged to its account, and to those above ([`crate::state::account`]).
+//! How the frames and processes that a process uses are charged to its account and to the accounts
+//! above ([`crate::state::account`]).
 
 use abi::Error;
 
@@ -8,10 +9,11 @@ use crate::state::process::Index;
 use super::Processes;
 
 impl Processes {
-    /// Charges `frames` mapped frames to a process and to every account that it counts for.
+    /// Charges `frames` mapped frames to a process, to its account, and to every account above.
     ///
     /// # Errors
-    /// `QuotaExceeded`: one of the bounds; nothing was charged.
+    /// `QuotaExceeded`: the charge would exceed the quota of one of these accounts; nothing was
+    /// charged.
     #[inline(always)]
     pub fn charge(&mut self, index: Index, frames: u32) -> Result<(), Error> {
         if self[index].memory.account.is_some() {
@@ -21,20 +23,22 @@ impl Processes {
         Ok(())
     }
 
-    /// Is there a bound on what this process uses?
+    /// Whether a quota applies to this process.
     #[must_use]
     pub fn is_bounded(&self, index: Index) -> bool {
         self[index].memory.account.is_some()
     }
 
-    /// An account.
+    /// The account with this name.
     #[must_use]
     pub fn account(&self, name: AccountName) -> &Account {
         self.accounts.get(name)
     }
 
-    /// What a process uses with its descendants and what it may use, if it was given a bound; otherwise what it uses
-    /// itself, and no bound.
+    /// What a process uses, and its quota.
+    ///
+    /// If the process has a quota of its own, the use includes that of its descendants. Otherwise
+    /// it is the process's own use, and the quota is none.
     #[must_use]
     pub fn usage(&self, index: Index) -> (Quota, Quota) {
         let process = &self[index];
@@ -46,7 +50,7 @@ impl Processes {
         }
     }
 
-    /// Takes a charge back.
+    /// Takes back a charge of `frames` mapped frames.
     #[inline(always)]
     pub fn credit(&mut self, index: Index, frames: u32) {
         if self[index].memory.account.is_some() {
@@ -55,6 +59,14 @@ impl Processes {
         self[index].memory.mapped -= frames;
     }
 
+    /// Charges `by` to an account and to every account above.
+    ///
+    /// All of them are checked before any is charged, so nothing has to be taken back on an error.
+    /// The account whose quota refused is kept in `met`.
+    ///
+    /// # Errors
+    /// `QuotaExceeded`: the charge would exceed the quota of one of these accounts; nothing was
+    /// charged.
     #[cold]
     pub(super) fn charge_account(
         &mut self,
@@ -73,7 +85,8 @@ impl Processes {
         Ok(())
     }
 
-    /// Takes a charge back, and closes accounts that have no processes any more.
+    /// Takes back a charge from an account and those above, and closes the accounts that have no
+    /// process any more.
     #[cold]
     pub(super) fn credit_account(&mut self, account: Option<AccountName>, by: Quota) {
         let mut at = account;
@@ -91,30 +104,33 @@ impl Processes {
         }
     }
 
-    /// Notes that what a process uses is being given back.
+    /// Records in the accounts that a process is dying: its charges will be taken back.
     pub fn begin_dying(&mut self, index: Index) {
         self.accounts.for_each(self[index].memory.account, |account| account.dying += 1);
     }
 
-    /// Notes that a process has given back all its memory.
+    /// Records in the accounts that a dying process has freed all its memory.
     pub fn finish_dying(&mut self, index: Index) {
         self.accounts.for_each(self[index].memory.account, |account| account.dying -= 1);
     }
 
-    /// After `QuotaExceeded`: are processes dying that the bound counts?
+    /// After `QuotaExceeded`: whether a process that is charged to the account whose quota was
+    /// reached is dying. A second try may then succeed.
     #[must_use]
     pub fn met_bound_gives_way(&self) -> bool {
         self.accounts.met.is_some_and(|met| self.accounts.get(met).dying > 0)
     }
 
-    /// After `QuotaExceeded` for a new process: was it the bound on processes alone that was met?
+    /// After `QuotaExceeded` for a new process: whether only the quota on processes was reached,
+    /// and not the one on frames.
     #[must_use]
     pub fn met_bound_on_processes(&self) -> bool {
         let directory = Quota { frames: 1, processes: 0 };
         self.accounts.met.is_some_and(|met| self.accounts.get(met).has_room(directory))
     }
 
-    /// Would a charge of `frames` meet a bound now that will give way, since processes are dying that it counts?
+    /// Whether a charge of `frames` would exceed a quota now and may not exceed it later, because a
+    /// process that is charged to that account is dying.
     #[must_use]
     pub fn meets_bound_that_gives_way(&self, index: Index, frames: u32) -> bool {
         let by = Quota { frames, processes: 0 };
@@ -122,11 +138,13 @@ impl Processes {
         self.accounts.find(self[index].memory.account, gives_way).is_some()
     }
 
-    /// Gives a childless process a bound, or changes the one it has.
+    /// Gives a process a quota, or changes the one that it has.
     ///
     /// # Errors
-    /// - `Busy`: it has children and no bound yet, so what they use was never counted.
-    /// - `Refused`: 16 bounds are on it already, or there are as many accounts as there can be processes.
+    /// Nothing was changed.
+    /// - `Busy`: the process has no quota yet and has children, or ended children that it can wait
+    ///   for. Their use was never counted in an account of the process's.
+    /// - `Refused`: 16 accounts are nested already, or 1,024 accounts are open.
     pub fn set_quota(&mut self, index: Index, quota: Quota) -> Result<(), Error> {
         let process = &self[index];
         let account = match process.memory.account {
@@ -160,13 +178,14 @@ mod tests {
         processes.create(Some(parent), Frame::from_number(1), true).expect("a slot is free")
     }
 
-    /// An empty table, which is about a megabyte: too much for the stack of a test's thread.
+    /// An empty table. It takes about a megabyte, which is too much for the stack of a test's
+    /// thread.
     fn no_processes() -> Box<Processes> {
         let build = || Box::new(Processes::new());
         std::thread::Builder::new().stack_size(16 << 20).spawn(build).unwrap().join().unwrap()
     }
 
-    /// The end of a process, its teardown, and its parent's wait for it.
+    /// Ends a process, frees its memory, and lets its parent reap it.
     fn end(processes: &mut Processes, index: Index) {
         processes.begin_dying(index);
         processes.reparent_children(index);
@@ -176,7 +195,8 @@ mod tests {
         processes.free(index);
     }
 
-    /// Each of [`NESTING`] generations gets a bound, has a child, and ends: many accounts count the last one.
+    /// Makes [`NESTING`] generations. Each gets a quota, has a child, and ends, so that many nested
+    /// accounts count the last process.
     fn chain(processes: &mut Processes, root: Index) -> Result<Index, Error> {
         let mut last = child(processes, root);
         processes.set_quota(last, UNBOUNDED)?;

@@ -1,4 +1,5 @@
-//! Who views whom: each view is kept with the process that it shows, and linked into a list of its viewer's.
+//! Which process views which: each view is kept in the slot of the viewed process, and is in a list
+//! of its viewer's views.
 
 use abi::ViewSlot;
 
@@ -7,7 +8,7 @@ use crate::state::process::{Index, View, ViewName};
 use super::Processes;
 
 impl Processes {
-    /// A view, or [`View::NONE`].
+    /// The view with this name, or [`View::NONE`].
     #[must_use]
     pub fn view(&self, name: ViewName) -> &View {
         &self[name.viewed()].views.of_it[name.right() as usize]
@@ -17,7 +18,7 @@ impl Processes {
         &mut self[name.viewed()].views.of_it[name.right() as usize]
     }
 
-    /// Does nobody view this process, and it nobody?
+    /// Whether this process has no view of another and no other process has a view of this one.
     #[must_use]
     pub fn has_no_views(&self, index: Index) -> bool {
         let process = &self[index];
@@ -25,7 +26,7 @@ impl Processes {
             && process.views.of_it.iter().all(|view| view.viewer.is_none())
     }
 
-    /// Notes a view, which there is not yet.
+    /// Records a view. No view with this name may exist.
     pub fn link_view(&mut self, name: ViewName, viewer: Index, slot: ViewSlot) {
         let next = self[viewer].views.first.replace(name);
         let entry = slot.index() as u16;
@@ -35,7 +36,8 @@ impl Processes {
         }
     }
 
-    /// Forgets a view; says whose it was and where, or `None` if there was none.
+    /// Removes a view. Returns the viewer and the number of its directory entry, or `None` if there
+    /// was no view with this name.
     pub fn unlink_view(&mut self, name: ViewName) -> Option<(Index, u32)> {
         let View { viewer, entry, next, previous } =
             core::mem::replace(self.view_mut(name), View::NONE);
@@ -50,7 +52,7 @@ impl Processes {
         Some((viewer, entry.into()))
     }
 
-    /// The view in this directory entry of a viewer. Costs one step for each view that is newer.
+    /// The view in this directory entry of a viewer. The search takes one step for each newer view.
     #[must_use]
     pub fn view_at(&self, viewer: Index, slot: ViewSlot) -> Option<ViewName> {
         let mut at = self[viewer].views.first;

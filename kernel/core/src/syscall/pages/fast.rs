@@ -1,12 +1,13 @@
 //! The short way of the calls that change one page, for a page of the caller's own space.
 //!
-//! That space is loaded, which is known when this is compiled: its tables are reached without a
-//! test, and no authority is checked. The short way took a `page_map` from 615 to 163 instructions,
-//! a `page_unmap` from 377 to 110 and a `page_protect` from 520 to 158. Each operation itself is
-//! written once, in `memory::space`.
+//! The caller's space is the loaded one, which is known at compile time. So the tables are reached
+//! without a test, and no authority is checked. The short way took a `page_map` from 615 to 163
+//! instructions, a `page_unmap` from 377 to 110 and a `page_protect` from 520 to 158. The operation
+//! itself is not written twice: both ways call `memory::space`.
 //!
-//! A call goes the general way (`pages.rs`) before anything was changed if it names another process,
-//! and also if it asks for PAGER: whether the caller may set that mark is found out there.
+//! A call takes the general way (`pages.rs`), before anything was changed, in two cases: if it
+//! names another process, or if it asks for PAGER. Whether the caller may set PAGER is checked only
+//! there.
 
 use abi::process::Target;
 use abi::{EntryFlags, Error, Permissions, UserPage};
@@ -18,6 +19,7 @@ use crate::operations::shortage::{PAGE_AND_TABLE, TABLE};
 use crate::state::process::Index;
 
 impl<H: Hardware> Kernel<H> {
+    /// As `page_allocate`, in the caller's own space.
     #[inline(always)]
     pub(crate) fn page_allocate_fast(
         &mut self,
@@ -36,6 +38,7 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
+    /// As `page_map`, with both pages in the caller's own space.
     #[inline(always)]
     pub(crate) fn page_map_fast(
         &mut self,
@@ -52,7 +55,8 @@ impl<H: Hardware> Kernel<H> {
         }
         let space = Space::current(caller);
         let source = self.memory().leaf(space, from.1);
-        // One test for all, so that an ordinary page pays for none.
+        // One test for all rare cases: PAGER on either side, and a source page that is a driver's
+        // own. An ordinary page takes one test instead of two.
         let flags = source.flags().union(permissions.leaf());
         if flags.intersects(EntryFlags::PAGER.union(EntryFlags::DRIVERS_OWN)) {
             return self.page_map(caller, from, to, permissions);
@@ -64,6 +68,7 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
+    /// As `page_unmap`, in the caller's own space.
     #[inline(always)]
     pub(crate) fn page_unmap_fast(
         &mut self,
@@ -82,6 +87,7 @@ impl<H: Hardware> Kernel<H> {
         self.answer(caller, old.bits())
     }
 
+    /// As `page_copy`, in the caller's own space.
     #[inline(always)]
     pub(crate) fn page_copy_fast(
         &mut self,
@@ -100,7 +106,7 @@ impl<H: Hardware> Kernel<H> {
         self.answer(caller, copied.into())
     }
 
-    /// `change` is what is dropped and what is added.
+    /// As `page_protect`, in the caller's own space. `change` is what to drop and what to add.
     #[inline(always)]
     pub(crate) fn page_protect_fast(
         &mut self,
