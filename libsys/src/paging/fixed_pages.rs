@@ -87,7 +87,7 @@ pub fn empty_inbox() {
 /// # Safety
 /// `PAGE_SIZE` bytes can be read from `from` on and written from `to` on. Rust objects lie at most
 /// in the target, and nothing else refers to them.
-unsafe fn copy(from: u32, to: u32) {
+pub unsafe fn copy(from: u32, to: u32) {
     // SAFETY: by this function's contract. DF is clear, as the ABI has it. ESI is not the
     // compiler's to give, so it is borrowed and put back.
     unsafe {

@@ -1,8 +1,8 @@
 //! `map [--plain] [--dump] [--hold | --watch] [PROGRAM [ARGUMENTS...]]`: the picture of page tables: its own, or those of a
 //! program that it starts, through a view.
 //!
-//! The program is stopped while its tables are read, so a picture never shows half of a change. It is stopped 100 ms after
-//! its start, or earlier if it waits for something.
+//! The program is stopped while its tables are read, so a picture never shows half of a change. The first time it is
+//! stopped 100 ms after its start.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]

@@ -80,7 +80,10 @@ impl Asked<'_> {
         }
         if let Some(text) = next {
             let end = run.output()?.lines().last().unwrap_or_default().to_owned();
-            let why = format!("--when \"{text}\": no such line came; the last one was `{end}`");
+            let program = self.program;
+            let why = format!(
+                "--when \"{text}\": no such line came while {program} ran; the last one was `{end}`"
+            );
             return Err(BadInput(why).into());
         }
         if moments.is_empty() {

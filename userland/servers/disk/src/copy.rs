@@ -2,10 +2,8 @@
 //! writes.
 #![allow(unsafe_code)]
 
-use core::arch::asm;
-
 use disk::layout::{DATA_PAGE, dma};
-use libsys::abi::layout::PAGE_SIZE;
+use libsys::paging::fixed_pages;
 use libsys::service::disk::protocol::DiskError;
 use libsys::{Entry, UserPage, window};
 
@@ -15,7 +13,10 @@ use libsys::{Entry, UserPage, window};
 /// `NotShared`: no page is present there.
 pub fn to_device(page: UserPage, index: u32) -> Result<(), DiskError> {
     entry(page)?;
-    copy(page.address(), dma(DATA_PAGE + index));
+    // SAFETY: the client's page is present, as `entry` has seen, and only this thread unmaps it. The
+    // data frame is mapped writable (`device.rs` takes all of them first). No Rust object lies in
+    // either.
+    unsafe { fixed_pages::copy(page.address(), dma(DATA_PAGE + index)) };
     Ok(())
 }
 
@@ -25,7 +26,8 @@ pub fn to_device(page: UserPage, index: u32) -> Result<(), DiskError> {
 /// As [`check_writable`].
 pub fn from_device(page: UserPage, index: u32) -> Result<(), DiskError> {
     check_writable(page)?;
-    copy(dma(DATA_PAGE + index), page.address());
+    // SAFETY: as in `to_device`; the client's page is writable, as `check_writable` has seen.
+    unsafe { fixed_pages::copy(dma(DATA_PAGE + index), page.address()) };
     Ok(())
 }
 
@@ -40,20 +42,4 @@ pub fn check_writable(page: UserPage) -> Result<(), DiskError> {
 fn entry(page: UserPage) -> Result<Entry, DiskError> {
     let entry = window().entry_of(page.page()).filter(|entry| entry.is_present());
     entry.ok_or(DiskError::NotShared)
-}
-
-/// Copies a page. In assembly, because the client may write its page at the same time, so that no
-/// reference to it may exist.
-fn copy(from: u32, to: u32) {
-    // SAFETY: both pages are mapped and the target is writable: the callers have checked the
-    // client's page, and `take_frames` has mapped the other. No Rust object lies in either, and
-    // only this thread unmaps them. DF is clear, as the ABI demands. LLVM keeps ESI for itself, so
-    // it is exchanged around the copy.
-    unsafe {
-        asm!(
-            "xchg esi, {from}", "rep movsd", "mov esi, {from}",
-            from = inout(reg) from => _, inout("edi") to => _, inout("ecx") PAGE_SIZE / 4 => _,
-            options(nostack, preserves_flags)
-        );
-    }
 }
