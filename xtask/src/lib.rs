@@ -19,7 +19,7 @@
 //! - [`oracle`]: judges the running machine from its physical memory;
 //! - [`imports`]: the rule that imports point down;
 //! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@doc`], [`mod@bench`],
-//!   [`mod@test`], [`mod@parsers`], [`rehearse`], [`web`]: one file for each subcommand.
+//!   [`mod@test`], [`mod@parsers`], [`mod@exhaust`], [`rehearse`], [`web`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
 
@@ -40,6 +40,7 @@ pub mod doc;
 pub mod elf;
 pub mod emulators;
 pub mod event;
+pub mod exhaust;
 pub mod fuzz;
 pub mod gdb;
 pub mod header;
