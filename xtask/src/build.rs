@@ -25,10 +25,11 @@ use crate::toolchain::Toolchain;
 use crate::workspace::{TARGET, Workspace};
 
 /// The packages whose programs run on the machine.
-pub const PACKAGES: [&str; 11] = [
+pub const PACKAGES: [&str; 12] = [
     "vitrine-kernel",
     "vitrine-init",
     "vitrine-programs",
+    "vitrine-own",
     "vitrine-loads",
     "pager",
     "disk",

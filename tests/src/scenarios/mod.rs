@@ -18,6 +18,7 @@ mod first;
 mod fuzz;
 mod machines;
 mod oracle;
+mod own;
 mod picture;
 mod programs;
 mod runs;
@@ -56,6 +57,7 @@ fn all() -> Vec<Trial> {
         first::trials(),
         fuzz::trials(),
         oracle::trials(),
+        own::trials(),
         picture::trials(),
         c::trials(),
         checks::trials(),
