@@ -1,14 +1,13 @@
-//! `userland/programs/c`: the C programs, for those who have a C compiler that can build for the
-//! machine.
+//! The C programs, for those who have a C compiler that can build for the machine.
 //!
-//! A program is one file and the folder `support`, compiled and linked by one command into
-//! `target/vitrine/c`. Nothing else needs these programs, so a missing compiler is no error. They
+//! A program is one file in `userland/programs/c` or `userland/own/c` and the former's folder
+//! `support`, compiled and linked by one command into `target/vitrine/c`. Nothing else needs these programs, so a missing compiler is no error. They
 //! are not in the boot archive: `cargo xtask qemu --elf target/vitrine/c/NAME` starts one.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
-use std::{env, fs};
+use std::{env, fmt, fs};
 
 use anyhow::{Context, Result};
 
@@ -42,6 +41,9 @@ const FLAGS: [&str; 19] = [
     "-Wl,-z,noexecstack",
     "-Wl,-z,max-page-size=4096",
 ];
+
+/// Where the programs lie; the folder `support` is in the first.
+const FOLDERS: [&str; 2] = ["userland/programs/c", "userland/own/c"];
 
 /// The smallest program that shows whether a compiler and its linker know the machine.
 const PROBE: &str = "void _start(void); void _start(void) {}";
@@ -92,6 +94,13 @@ impl Compiler {
     }
 }
 
+impl fmt::Display for Compiler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.program)?;
+        self.arguments.iter().try_for_each(|argument| write!(f, " {argument}"))
+    }
+}
+
 fn candidates(cc: Option<&str>) -> Vec<Compiler> {
     cc.into_iter().chain(["cc", "gcc", "clang"]).filter_map(Compiler::new).collect()
 }
@@ -113,25 +122,40 @@ pub fn build(workspace: &Workspace) -> Result<()> {
         );
         return Ok(());
     };
-    let folder = workspace.root().join("userland/programs/c");
+    let folder = workspace.root().join(FOLDERS[0]);
     let support = files(&folder.join("support"), &["c", "S", "h"])?;
     let include = workspace.root().join("libsys/include");
     let script = workspace.root().join("boot/program.ld");
     command::create_directory(&workspace.output().join("c"))?;
-    for source in files(&folder, &["c"])? {
+    for source in sources(workspace)? {
         let name = source.file_stem().unwrap_or_default().to_string_lossy();
         let target = program(workspace, &name);
         let mut inputs = support.clone();
         inputs.extend([source.clone(), include.join("vitrine.h"), script.clone()]);
 
         let mut command = compiler.for_the_machine();
-        command.arg("-I").arg(&include).arg("-T").arg(&script).arg(&source);
+        command.arg("-I").arg(&include).arg("-I").arg(&folder).arg("-T").arg(&script).arg(&source);
         command.args(support.iter().filter(|file| file.extension() != Some("h".as_ref())));
         if !is_current(&target, &inputs, &command) {
             compile(&target, command)?;
         }
     }
     Ok(())
+}
+
+/// The file of each C program.
+///
+/// # Errors
+/// A folder cannot be read.
+pub fn sources(workspace: &Workspace) -> Result<Vec<PathBuf>> {
+    let mut sources = Vec::new();
+    for folder in FOLDERS.map(|folder| workspace.root().join(folder)) {
+        // A tree in which nobody has begun a C program has only the first.
+        if folder.is_dir() {
+            sources.extend(files(&folder, &["c"])?);
+        }
+    }
+    Ok(sources)
 }
 
 /// The files in a folder whose names end so, in order.

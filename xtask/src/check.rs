@@ -35,7 +35,9 @@ pub fn check(workspace: &Workspace) -> Result<()> {
     let toolchain = setup::toolchain()?;
     setup::ensure(&[Part::TargetClippy])?;
     let mut clippy = target_cargo(workspace, &toolchain, "cargo-clippy", "clippy");
-    clippy.args(packages(&PACKAGES)).args(packages(&TARGET_ONLY)).args(["--", "-D", "warnings"]);
+    clippy.args(packages(&PACKAGES)).args(packages(&TARGET_ONLY));
+    // The templates of `cargo xtask new` are examples.
+    clippy.args(["--lib", "--bins", "--examples", "--", "-D", "warnings"]);
     step("lints for the target (core is checked too, the first time)", &mut clippy)?;
 
     step("documentation for the target", &mut doc::target(workspace, &toolchain))?;

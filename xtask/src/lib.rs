@@ -6,10 +6,12 @@
 //!
 //! - [`toolchain`], [`discovery`], [`setup`], [`system`], [`plan`]: which compiler builds for the
 //!   machine, and how to get a missing tool;
+//! - [`doctor`]: says what is there, and changes nothing;
 //! - [`npm`]: packages in JavaScript, pinned by their hashes;
 //! - [`request`], [`elf`], [`disk`], [`bad_input`]: options and files of the user's, and how they
 //!   are refused;
 //! - [`throwaway`]: files of one boot;
+//! - [`mod@new`]: programs that a user begins;
 //! - [`cargo_lock`], [`progress`]: what a user reads while something takes long;
 //! - [`c`]: the C programs, which are built where there is a C compiler;
 //! - [`machine`], [`verdict`]: the machine to emulate, and what its end means;
@@ -37,6 +39,7 @@ pub mod command;
 pub mod discovery;
 pub mod disk;
 pub mod doc;
+pub mod doctor;
 pub mod elf;
 pub mod emulators;
 pub mod event;
@@ -49,6 +52,7 @@ pub mod imports;
 pub mod iso;
 pub mod leash;
 pub mod machine;
+pub mod new;
 pub mod npm;
 pub mod oracle;
 pub mod output;

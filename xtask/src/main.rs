@@ -15,8 +15,8 @@ use xtask::machine::DEFAULT_MEMORY;
 use xtask::system::Part;
 use xtask::workspace::Workspace;
 use xtask::{
-    bench, build, check, doc, exhaust, fuzz, gdb, header, iso, npm, oracle, parsers, picture,
-    rehearse, request, setup, test, web,
+    bench, build, check, doc, doctor, exhaust, fuzz, gdb, header, iso, new, npm, oracle, parsers,
+    picture, rehearse, request, setup, test, web,
 };
 
 /// Builds, boots and checks Vitrine.
@@ -34,7 +34,17 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     /// Find the toolchain, QEMU and the rest; install what is missing, or say how
-    Setup,
+    Setup {
+        /// Install nothing and change nothing, as `doctor`
+        #[arg(long)]
+        check: bool,
+    },
+    /// Say what is here, what is missing, and how to get it; change nothing
+    ///
+    /// The status is 1 if `cargo xtask qemu` or `cargo xtask test` lacks something.
+    Doctor,
+    /// Begin a program of your own, with a test: in Rust, or with --c in C
+    New(new::Options),
     /// Build the kernel, every program and the boot archive
     Build,
     /// Boot in QEMU: a shell on this terminal (Ctrl-A X quits), or one program
@@ -158,7 +168,11 @@ fn set_up(workspace: &Workspace) -> Result<()> {
 fn perform(task: Task) -> Result<u8> {
     let workspace = Workspace::find()?;
     match task {
-        Task::Setup => set_up(&workspace)?,
+        Task::Setup { check: false } => set_up(&workspace)?,
+        Task::Setup { check: true } | Task::Doctor => {
+            return Ok(u8::from(!doctor::doctor(&workspace)));
+        }
+        Task::New(options) => new::new(&workspace, &options)?,
         Task::Build => build::build(&workspace)?,
         Task::Qemu(options) => return boot::boot(&workspace, &options),
         Task::Test { on: None, filter } => test::test(&workspace, filter.as_deref())?,

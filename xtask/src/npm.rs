@@ -5,7 +5,7 @@
 //! package runs.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -35,6 +35,22 @@ pub const V86: Package = Package {
 };
 
 impl Package {
+    /// Whether the package was fetched already.
+    #[must_use]
+    pub fn is_here(&self, workspace: &Workspace) -> bool {
+        self.inside(&self.kept(workspace)).is_dir()
+    }
+
+    /// Where the package is kept, with what npm writes beside it.
+    fn kept(&self, workspace: &Workspace) -> PathBuf {
+        let name = format!("{}-{}", self.name.replace('/', "+"), self.version);
+        workspace.root().join("target/npm").join(name)
+    }
+
+    fn inside(&self, kept: &Path) -> PathBuf {
+        kept.join("node_modules").join(self.name)
+    }
+
     /// The folder with the package's files. It is fetched if it is not there.
     ///
     /// # Errors
@@ -42,8 +58,8 @@ impl Package {
     /// cannot be reached, or what came has another hash.
     pub fn folder(&self, workspace: &Workspace) -> Result<PathBuf> {
         let root = workspace.root().join("target/npm");
-        let kept = root.join(format!("{}-{}", self.name.replace('/', "+"), self.version));
-        let inside = kept.join("node_modules").join(self.name);
+        let kept = self.kept(workspace);
+        let inside = self.inside(&kept);
         if inside.is_dir() {
             return Ok(inside);
         }

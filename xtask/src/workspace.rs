@@ -31,6 +31,15 @@ impl Workspace {
         })
     }
 
+    /// The tree with this root, such as a copy that a test has made.
+    ///
+    /// # Errors
+    /// It is no tree of Vitrine's.
+    pub fn at(root: &Path) -> Result<Self, BadInput> {
+        let why = || BadInput(format!("{} is no source tree of Vitrine's", root.display()));
+        Self::among(None, root).filter(|tree| tree.root == root).ok_or_else(why)
+    }
+
     fn among(package: Option<&Path>, here: &Path) -> Option<Self> {
         let of_package = package.into_iter().filter_map(Path::parent);
         let root = of_package.chain(here.ancestors()).find(|root| is_tree(root))?;

@@ -19,6 +19,7 @@ mod first;
 mod fuzz;
 mod machines;
 mod oracle;
+mod own;
 mod picture;
 mod programs;
 mod runs;
@@ -58,6 +59,7 @@ fn all() -> Vec<Trial> {
         first::trials(),
         fuzz::trials(),
         oracle::trials(),
+        own::trials(),
         picture::trials(),
         c::trials(),
         checks::trials(),

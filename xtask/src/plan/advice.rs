@@ -12,21 +12,7 @@ pub fn complaint(system: &System, missing: &[Part], failures: &[String]) -> Stri
     let mut lines: Vec<String> = Vec::new();
     for &part in missing {
         lines.push(format!("missing: {}", part.name()));
-        if part == Part::Toolchain {
-            let (major, minor) = OLDEST;
-            lines
-                .push(format!("  Rust {major}.{minor} or newer with its own rust-src; looked at:"));
-        }
-        lines.extend(system.reasons(part).iter().map(|reason| format!("  - {reason}")));
-        if part == Part::Toolchain && system.toolchain_is_named {
-            lines.push(format!("  {OVERRIDE} names the only toolchain that may be used."));
-            continue;
-        }
-        let ways = ways(system, part);
-        let intro =
-            if ways.len() > 1 { "type one of these, the likeliest first:" } else { "type:" };
-        lines.push(format!("  {intro}"));
-        lines.extend(ways.iter().map(|way| format!("    {way}")));
+        lines.extend(about(system, part));
     }
     lines.extend(all_at_once(system, missing));
     lines.extend(failures.iter().cloned());
@@ -37,6 +23,26 @@ pub fn complaint(system: &System, missing: &[Part], failures: &[String]) -> Stri
     }
     lines.push("`cargo xtask setup` checks again.".into());
     lines.join("\n")
+}
+
+/// What was found in place of a missing part, and what to type to get the part.
+#[must_use]
+pub fn about(system: &System, part: Part) -> Vec<String> {
+    let mut lines = Vec::new();
+    if part == Part::Toolchain {
+        let (major, minor) = OLDEST;
+        lines.push(format!("  Rust {major}.{minor} or newer with its own rust-src; looked at:"));
+    }
+    lines.extend(system.reasons(part).iter().map(|reason| format!("  - {reason}")));
+    if part == Part::Toolchain && system.toolchain_is_named {
+        lines.push(format!("  {OVERRIDE} names the only toolchain that may be used."));
+        return lines;
+    }
+    let ways = ways(system, part);
+    let intro = if ways.len() > 1 { "type one of these, the likeliest first:" } else { "type:" };
+    lines.push(format!("  {intro}"));
+    lines.extend(ways.iter().map(|way| format!("    {way}")));
+    lines
 }
 
 /// One line for all parts, if there are several and one line can get them.
