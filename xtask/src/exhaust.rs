@@ -22,6 +22,9 @@ use crate::workspace::Workspace;
 use crate::{build, setup};
 
 mod guest;
+mod shortage;
+
+pub use shortage::Shortage;
 
 use guest::{Census, End, Guest, Round};
 
@@ -41,83 +44,6 @@ pub struct Options {
 /// The scenarios of the program `exhaust`.
 pub const SCENARIOS: [&str; 10] =
     ["map", "range", "fork", "exofork", "spawn", "message", "view", "swap", "pager", "driver"];
-
-/// What runs short.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Shortage {
-    /// The k-th allocation of a frame fails, and no other.
-    Once,
-    /// The k-th and all later ones fail, until the scenario has ended.
-    Lasting,
-    /// The process may map k frames more.
-    Quota,
-    /// k process slots are free.
-    Slots,
-}
-
-impl Shortage {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Once, Self::Lasting, Self::Quota, Self::Slots];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Once => "once",
-            Self::Lasting => "lasting",
-            Self::Quota => "quota",
-            Self::Slots => "slots",
-        }
-    }
-
-    /// The least k: the first allocation, or nothing left.
-    const fn first(self) -> u32 {
-        match self {
-            Self::Once | Self::Lasting => 1,
-            Self::Quota | Self::Slots => 0,
-        }
-    }
-
-    /// A k with which no scenario runs short.
-    const fn plenty(self) -> u32 {
-        match self {
-            Self::Once | Self::Lasting => 0,
-            Self::Quota => 1 << 14,
-            Self::Slots => 8,
-        }
-    }
-
-    /// What a program prints that cannot go on.
-    const fn words(self) -> &'static str {
-        match self {
-            Self::Once | Self::Lasting => "out of frames",
-            Self::Quota => "quota exceeded",
-            Self::Slots => "out of process slots",
-        }
-    }
-
-    /// Whether a scenario may end so. The numbers are those of ARCHITECTURE.md, "Errors".
-    fn allows(self, scenario: &str, round: &Round) -> bool {
-        const OUT_OF_FRAMES: u32 = 4;
-        const OUT_OF_PROCESSES: u32 = 5;
-        const QUOTA_EXCEEDED: u32 = 34;
-        const NOT_STARTED: u32 = 98;
-        const PAGE_FAULT: u32 = 128 + 14;
-        let End { killed, status } = round.end;
-        match (self, status) {
-            // A fault that cannot be served ends its process; its parent passes the status on.
-            (Self::Once | Self::Lasting | Self::Quota, PAGE_FAULT) => true,
-            _ if killed => false,
-            (_, 0) => true,
-            // A program that has printed the error.
-            (_, 1) => scenario == "pager" && round.printed.contains(self.words()),
-            // The pager has no memory for the records of another client.
-            (Self::Once | Self::Lasting, OUT_OF_FRAMES | NOT_STARTED) => true,
-            // JOS has one number for both.
-            (Self::Quota, OUT_OF_FRAMES) => scenario == "exofork",
-            (Self::Quota, QUOTA_EXCEEDED) | (Self::Slots, OUT_OF_PROCESSES) => true,
-            _ => false,
-        }
-    }
-}
 
 /// What was seen of one scenario with one shortage.
 pub struct Row {
@@ -139,6 +65,31 @@ impl fmt::Display for Row {
             separator = ", ";
         }
         Ok(())
+    }
+}
+
+/// Whether a scenario may end so. The numbers are those of ARCHITECTURE.md, "Errors".
+fn allows(shortage: Shortage, scenario: &str, round: &Round) -> bool {
+    use Shortage::{Lasting, Once, Quota, Slots};
+    const OUT_OF_FRAMES: u32 = 4;
+    const OUT_OF_PROCESSES: u32 = 5;
+    const QUOTA_EXCEEDED: u32 = 34;
+    const NOT_STARTED: u32 = 98;
+    const PAGE_FAULT: u32 = 128 + 14;
+    let End { killed, status } = round.end;
+    match (shortage, status) {
+        // A fault that cannot be served ends its process; its parent passes the status on.
+        (Once | Lasting | Quota, PAGE_FAULT) => true,
+        _ if killed => false,
+        (_, 0) => true,
+        // A program that has printed the error.
+        (_, 1) => scenario == "pager" && round.printed.contains(shortage.words()),
+        // The pager has no memory for the records of another client.
+        (Once | Lasting, OUT_OF_FRAMES | NOT_STARTED) => true,
+        // JOS has one number for both.
+        (Quota, OUT_OF_FRAMES) => scenario == "exofork",
+        (Quota, QUOTA_EXCEEDED) | (Slots, OUT_OF_PROCESSES) => true,
+        _ => false,
     }
 }
 
@@ -215,7 +166,7 @@ fn sweep(guest: &mut Guest, scenario: &'static str, shortage: Shortage, every: u
     for k in (shortage.first()..MOST).step_by(every as usize) {
         let round = guest.round(scenario, shortage, k)?;
         let place = format!("{scenario}, {} {k}", shortage.name());
-        if !shortage.allows(scenario, &round) {
+        if !allows(shortage, scenario, &round) {
             let tail = guest.tail();
             bail!("{place}: ended with {}, which is not documented:\n{tail}", round.end);
         }
@@ -249,7 +200,7 @@ fn judge(guest: &mut Guest, place: &str, before: Census, after: Census) -> Resul
 mod tests {
     use super::*;
 
-    fn allows(
+    fn allowed(
         shortage: Shortage,
         scenario: &str,
         killed: bool,
@@ -259,29 +210,29 @@ mod tests {
         let census = Census::parse("1 1 1").unwrap();
         let end = End { killed, status };
         let printed = printed.to_owned();
-        shortage.allows(scenario, &Round { end, reached: true, printed, census })
+        super::allows(shortage, scenario, &Round { end, reached: true, printed, census })
     }
 
     #[test]
     fn a_shortage_allows_its_own_errors_alone() {
         use Shortage::{Lasting, Once, Quota, Slots};
         for shortage in Shortage::ALL {
-            assert!(allows(shortage, "map", false, 0, ""));
+            assert!(allowed(shortage, "map", false, 0, ""));
             for status in [1, 2, 33, 39, 99, 101, 141, 143] {
-                assert!(!allows(shortage, "map", false, status, "out of frames"), "{status}");
+                assert!(!allowed(shortage, "map", false, status, "out of frames"), "{status}");
             }
             for status in [0, 1, 4, 5, 34, 141] {
-                assert!(!allows(shortage, "map", true, status, ""), "killed {status}");
+                assert!(!allowed(shortage, "map", true, status, ""), "killed {status}");
             }
             for (status, allowing) in [(4, &[Once, Lasting][..]), (34, &[Quota]), (5, &[Slots])] {
-                let allowed = allows(shortage, "map", false, status, "");
+                let allowed = allowed(shortage, "map", false, status, "");
                 assert_eq!(allowed, allowing.contains(&shortage), "{shortage:?} {status}");
             }
-            assert_eq!(allows(shortage, "map", true, 142, ""), shortage != Slots);
-            assert!(allows(shortage, "pager", false, 1, shortage.words()));
-            assert!(!allows(shortage, "pager", false, 1, "bytes were lost"));
+            assert_eq!(allowed(shortage, "map", true, 142, ""), shortage != Slots);
+            assert!(allowed(shortage, "pager", false, 1, shortage.words()));
+            assert!(!allowed(shortage, "pager", false, 1, "bytes were lost"));
         }
-        assert!(allows(Quota, "exofork", false, 4, ""));
+        assert!(allowed(Quota, "exofork", false, 4, ""));
     }
 
     #[test]

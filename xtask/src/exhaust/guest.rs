@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use abi::debug::Table;
 use anyhow::{Context, Result, bail, ensure};
 
-use super::Shortage;
+use super::shortage::Shortage;
 use crate::disk::Disk;
 use crate::machine::{Image, Machine, kernel_command_line};
 use crate::oracle::rules::judge;
