@@ -28,7 +28,12 @@ macro_rules! same {
 ///
 /// # Errors
 /// The first difference.
-pub fn compare(world: &World, model: &mut Model, owners: &mut Owners, all: bool) -> Result<(), String> {
+pub fn compare(
+    world: &World,
+    model: &mut Model,
+    owners: &mut Owners,
+    all: bool,
+) -> Result<(), String> {
     let kernel = &world.kernel;
     same!(kernel.frames.free(), model.free, "free frames");
     same!(kernel.cpu.current().map(Index::slot), model.current, "the process on the CPU");
@@ -200,7 +205,8 @@ fn tie(model: &mut Model, owners: &mut Owners, token: Token, number: u32) -> Res
         owners.0.resize(number as usize + 1, None);
     }
     let before = owners.0[number as usize].replace(token);
-    let is_taken = before.filter(|other| *other != token).and_then(|other| model.frames[other].as_ref());
+    let is_taken =
+        before.filter(|other| *other != token).and_then(|other| model.frames[other].as_ref());
     if is_taken.is_some_and(|other| other.number == Some(number)) {
         return Err(format!("frame {number:#x} is used twice"));
     }

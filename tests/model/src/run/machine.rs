@@ -209,7 +209,13 @@ impl Machine {
     }
 
     /// Compares a word that was loaded. A and D of directory entries are hardware's.
-    fn check_word(&self, me: Slot, address: u32, own: bool, words: (u32, u32)) -> Result<(), String> {
+    fn check_word(
+        &self,
+        me: Slot,
+        address: u32,
+        own: bool,
+        words: (u32, u32),
+    ) -> Result<(), String> {
         use crate::reference::memory::{KERNELS, LOST};
         let (expected, found) = words;
         let mask = if own || address >= 0xEF40_0000 && address & 0x003F_F000 != 0x3B_D000 {
@@ -276,7 +282,9 @@ impl Machine {
         self.printed += text.len();
         for out in std::mem::take(&mut self.model.out) {
             let fits = match &out {
-                Out::Byte(byte) => text.split_first().filter(|(first, _)| *first == byte).map(|it| it.1),
+                Out::Byte(byte) => {
+                    text.split_first().filter(|(first, _)| *first == byte).map(|it| it.1)
+                }
                 Out::Line(begin) => text
                     .starts_with(begin.as_bytes())
                     .then(|| text.iter().position(|byte| *byte == b'\n'))
