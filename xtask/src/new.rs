@@ -20,7 +20,7 @@ use crate::c::Compiler;
 use crate::command;
 use crate::workspace::Workspace;
 
-use self::kind::Kind;
+pub use self::kind::Kind;
 use self::name::Name;
 
 /// What is begun.
