@@ -96,12 +96,12 @@ impl Shell {
             }
             (Builtin::Jobs, []) => self.list_jobs(),
             (Builtin::Fg, []) => match self.jobs.last() {
-                Some(id) => self.to_foreground(id),
+                Some(id) => self.bring_to_foreground(id),
                 None => refuse(FAILED, format_args!("fg: nothing runs in the background")),
             },
             (Builtin::Fg, [job]) => {
                 match Name::read(job).and_then(|name| self.jobs.process(name)) {
-                    Some(id) => self.to_foreground(id),
+                    Some(id) => self.bring_to_foreground(id),
                     None => usage(builtin),
                 }
             }
@@ -194,7 +194,7 @@ impl Shell {
         0
     }
 
-    fn to_foreground(&mut self, id: ProcessId) -> u8 {
+    fn bring_to_foreground(&mut self, id: ProcessId) -> u8 {
         let Some(job) = self.jobs.take(id) else {
             return refuse(FAILED, format_args!("fg: {id} is no job of this shell"));
         };
