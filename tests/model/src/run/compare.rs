@@ -7,7 +7,7 @@ use kernel_core::state::process_table::QueueName;
 
 use super::machine::{WATCHED, regs_of};
 use crate::reference::calls::FRAMES_WANTED;
-use crate::reference::state::{Ask, Doing, Model, Names, Process, Right, Slot, Token};
+use crate::reference::state::{Ask, Doing, Model, Names, Process, Right, SYSENTER, Slot, Token};
 use crate::world::World;
 
 /// Which name each frame number has.
@@ -121,7 +121,8 @@ fn process(world: &World, model: &mut Model, slot: Slot) -> Result<(), String> {
         if regs.ebx == 0 {
             return Err(format!("slot {slot} is asked for 0 frames"));
         }
-        let client = (ours.regs.edx & 0x3FF) as usize;
+        let sender = if regs.trap == SYSENTER { regs.edi } else { regs.edx };
+        let client = (sender & 0x3FF) as usize;
         ours.regs.ebx = regs.ebx;
         model.procs[client].wanted = regs.ebx;
     }

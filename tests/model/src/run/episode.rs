@@ -29,7 +29,7 @@ pub struct Outcome {
 #[must_use]
 pub fn plan(seed: u64, number: u64) -> (u32, Vec<Step>) {
     let mut random = Random::new(seed ^ number.wrapping_mul(0xA076_1D64_78BD_642F));
-    let free = random.of(&[6, 9, 12, 16, 20, 30, 60, 600]);
+    let free = random.of(&[8, 12, 16, 20, 24, 30, 40, 60, 600]);
     (free, (0..LENGTH).map(|_| random.next()).collect())
 }
 

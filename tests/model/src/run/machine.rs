@@ -1,9 +1,9 @@
 //! The kernel on the modelled machine beside the reference model: each step is done by both.
 
 use abi::layout::PAGE_SIZE;
-use abi::{Entry, Frame, ProcessId};
+use abi::{Frame, ProcessId};
 use kernel_core::state::process::{Index, State};
-use kernel_core::{After, Hardware};
+use kernel_core::After;
 
 use super::action::Action;
 use super::compare::{Owners, compare};
@@ -18,6 +18,8 @@ pub const WATCHED: [u32; 4] = [0, 1, 0x155, 0x3FF];
 const TAG: std::ops::Range<usize> = 160..164;
 /// After how many steps everything is compared, and the world audited.
 const THOROUGH: u32 = 64;
+/// Where the instruction lies that loads or stores.
+const ACCESS_SITE: u32 = CALL_SITE + 0x20;
 
 /// Both sides.
 pub struct Machine {
@@ -141,8 +143,8 @@ impl Machine {
 
     /// The program on the CPU loads or stores a word.
     fn access(&mut self, me: Slot, address: u32, value: Option<u32>) -> Result<After, String> {
-        self.world.registers().eip = CALL_SITE;
-        self.model.procs[me].regs.eip = CALL_SITE;
+        self.world.registers().eip = ACCESS_SITE;
+        self.model.procs[me].regs.eip = ACCESS_SITE;
         let allowed = self.model.may_use(me, address, value.is_some());
         let own = address < crate::reference::state::UTOP
             && self.model.leaf(me, address >> 12).is_present();
@@ -171,11 +173,10 @@ impl Machine {
                 Ok(After::Run)
             }
             (false, Err(access)) => {
-                if address < crate::reference::state::UTOP && own != (access & 1 != 0) {
-                    let shown = self.model.is_shown(me, address);
-                    if !shown {
-                        return Err(format!("the fault at {address:#x} says {access}"));
-                    }
+                let viewed = self.model.procs[me].space.views.contains_key(&(address >> 22));
+                let is_users = address < crate::reference::state::UTOP && !viewed;
+                if is_users && own != (access & 1 != 0) {
+                    return Err(format!("the fault at {address:#x} says {access}"));
                 }
                 let after = self.fault(result);
                 self.model.page_fault(me, address, access);
@@ -212,15 +213,14 @@ impl Machine {
     fn check_word(&self, me: Slot, address: u32, own: bool, words: (u32, u32)) -> Result<(), String> {
         use crate::reference::memory::{KERNELS, LOST};
         let (expected, found) = words;
-        let mask = if own || address >= 0xEF40_0000 && address & 0x003F_F000 != 0x3B_D000 {
-            u32::MAX
-        } else {
-            !0x60
-        };
+        let lower = address >> 12 & 0x3FF;
+        let shows_view = address >> 22 == 0x3BD
+            && self.model.procs[me].space.views.contains_key(&lower);
+        let is_directory = !own && (lower == 0x3BD || shows_view);
+        let mask = if is_directory { !0x60 } else { u32::MAX };
         if expected == KERNELS || expected == LOST || expected & mask == found & mask {
             return Ok(());
         }
-        let _ = me;
         Err(format!("{address:#x} reads {found:#x}; the model has {expected:#x}"))
     }
 
@@ -382,9 +382,4 @@ fn model_of(world: &World) -> Model {
     let tag: [u8; 4] = hardware.fpu.0[TAG].try_into().expect("four bytes");
     init.fpu = u32::from_le_bytes(tag);
     model
-}
-
-#[allow(dead_code, reason = "keeps the import of the trait, whose methods the steps use")]
-fn uses(entry: Entry, hardware: &mut impl Hardware) -> u64 {
-    u64::from(entry.bits()) + hardware.now()
 }
