@@ -104,7 +104,9 @@ impl Draw<'_> {
         if living < 4 && self.random.one_in(if living < 2 { 3 } else { 12 }) {
             return Some(self.number(Number::ProcessCreate));
         }
-        let may_wait = self.me != 0 || !mine.senders.is_empty() || !self.model.ready.is_empty();
+        let may_wait = self.me != 0
+            || !mine.senders.is_empty()
+            || self.model.ready.len() > 1 && self.random.one_in(3);
         if serves && may_wait && self.random.one_in(5) {
             let mut action = self.number(Number::Receive);
             if let Action::Call(regs) = &mut action {
@@ -124,7 +126,8 @@ impl Draw<'_> {
             return None;
         }
         let Doing::Answer(_, ask) = self.model.procs[waiting].doing else { return None };
-        let receives = (self.me != 0 || !self.model.ready.is_empty()) && !self.random.one_in(3);
+        let alone = self.me == 0 && self.model.ready.is_empty();
+        let receives = !alone && !self.random.one_in(3);
         let number = match (ask, receives) {
             (Ask::Fault { .. } | Ask::Forwarded | Ask::Frames, true) => Number::FaultReplyAndReceive,
             (Ask::Fault { .. } | Ask::Forwarded | Ask::Frames, false) => Number::FaultReply,
@@ -507,7 +510,7 @@ impl Draw<'_> {
 
     /// Whether the first process had better not block now: nobody might wake it.
     fn stays(&mut self) -> bool {
-        let rare = if self.model.ready.len() > 1 { 4 } else { 150 };
+        let rare = if self.model.ready.len() > 1 { 12 } else { 500 };
         self.me == 0 && !self.random.one_in(rare)
     }
 

@@ -8,9 +8,9 @@ use super::machine::Machine;
 use super::random::Random;
 
 /// Most steps of an episode.
-pub const LENGTH: u32 = 3000;
+pub const LENGTH: u32 = 4000;
 /// Idle steps after which an episode ends: nobody will run again.
-const PATIENCE: u32 = 40;
+const PATIENCE: u32 = 16;
 
 /// What is drawn for a step: a seed of its own, so that a step stays when others are left out.
 pub type Step = u64;

@@ -6,7 +6,7 @@ use kernel_core::state::process::{Index, State};
 use kernel_core::After;
 
 use super::action::Action;
-use super::compare::{Owners, compare};
+use super::compare::{Depth, Owners, compare};
 use crate::reference::state::{
     Holder, Leaf, Model, Names, Next, Out, Process, Regs, SYSENTER, Slot, Token,
 };
@@ -16,14 +16,20 @@ use crate::world::{CALL_SITE, World};
 pub const WATCHED: [u32; 4] = [0, 1, 0x155, 0x3FF];
 /// Where in the FPU registers the runs keep a number.
 const TAG: std::ops::Range<usize> = 160..164;
-/// After how many steps everything is compared, and the world audited.
+/// After how many steps the world is audited.
 const THOROUGH: u32 = 64;
+/// After how many steps tables must hold nothing else.
+const ALL_LEAVES: u32 = 8;
+/// After how many steps each word of each frame is compared.
+const ALL_WORDS: u32 = 256;
 /// Where the instruction lies that loads or stores.
 const ACCESS_SITE: u32 = CALL_SITE + 0x20;
 
 /// Both sides.
 pub struct Machine {
+    /// The kernel, its machine, and the audit of the property tests.
     pub world: World,
+    /// The model.
     pub model: Model,
     owners: Owners,
     printed: usize,
@@ -42,7 +48,7 @@ impl Machine {
         let printed = world.kernel.cpu.hardware.console.len();
         let mut machine =
             Self { world, model, owners: Owners::default(), printed, steps: 0, is_off: false };
-        compare(&machine.world, &mut machine.model, &mut machine.owners, true)
+        compare(&machine.world, &mut machine.model, &mut machine.owners, Depth::Words)
             .expect("the model begins as the machine is");
         machine
     }
@@ -157,7 +163,7 @@ impl Machine {
             if after != After::Run {
                 return Err(format!("a fault at {address:#x}, which the process may use"));
             }
-            compare(&self.world, &mut self.model, &mut self.owners, false)?;
+            compare(&self.world, &mut self.model, &mut self.owners, Depth::Usual)?;
             result = self.touch(address, value);
         }
         match (allowed, result) {
@@ -260,8 +266,12 @@ impl Machine {
             if self.is_off {
                 return Ok(());
             }
-            let all = self.steps % THOROUGH == 0;
-            compare(&self.world, &mut self.model, &mut self.owners, all)?;
+            let depth = match self.steps {
+                steps if steps % ALL_WORDS == 0 => Depth::Words,
+                steps if steps % ALL_LEAVES == 0 => Depth::Tables,
+                _ => Depth::Usual,
+            };
+            compare(&self.world, &mut self.model, &mut self.owners, depth)?;
             if next != Next::TakeDown {
                 return Ok(());
             }
@@ -296,6 +306,7 @@ impl Machine {
     }
 }
 
+/// The registers that the model knows.
 pub fn regs_of(r: &abi::Registers) -> Regs {
     Regs {
         eax: r.eax,
