@@ -127,7 +127,7 @@ pub fn share(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
         run(workspace, "soak", &["1".to_owned(), SHARE.to_string(), "0".to_owned()])?;
     }
     if wanted("exhaustive") {
-        let share = ["0", &STRIDE.to_string(), "20000", "words", "addresses", "worlds"];
+        let share = ["0", &STRIDE.to_string(), "6000", "words", "addresses", "worlds"];
         run(workspace, "exhaustive", &share.map(str::to_owned))?;
     }
     Ok(())

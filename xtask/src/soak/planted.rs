@@ -214,8 +214,12 @@ mod tests {
 
     #[test]
     fn the_copys_manifest_has_three_members() {
-        let manifest = "[workspace]\nmembers = [\n \"a\"]\ndefault-members = []\n[workspace.package]\nx";
+        let manifest =
+            "[workspace]\nmembers = [\n \"a\"]\ndefault-members = []\n[workspace.package]\nx";
         let smaller = smaller(manifest).unwrap();
-        assert!(smaller.starts_with("[workspace]\nmembers = [\"kernel/abi\"") && smaller.ends_with("\nx"));
+        assert!(
+            smaller.starts_with("[workspace]\nmembers = [\"kernel/abi\"")
+                && smaller.ends_with("\nx")
+        );
     }
 }

@@ -36,7 +36,9 @@ fn main() -> std::process::ExitCode {
                 println!("  {action}");
             }
             println!("{}", shortest.failure.unwrap_or_default());
-            println!("the same again: cargo xtask soak --seed {seed} --steps {made} --first {first}");
+            println!(
+                "the same again: cargo xtask soak --seed {seed} --steps {made} --first {first}"
+            );
             return std::process::ExitCode::FAILURE;
         }
         number += 1;

@@ -2,7 +2,10 @@
 
 use abi::call::Number;
 
-use super::state::{Account, Buffer, Doing, E, Model, Process, R, Regs, Right, SYSENTER, Slot, UTOP, Unfinished, bit};
+use super::state::{
+    Account, Buffer, Doing, E, Model, Process, R, Regs, Right, SYSENTER, Slot, UTOP, Unfinished,
+    bit,
+};
 
 /// The registers of a call, in the places of `kernel/abi/src/call.rs`.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +76,11 @@ pub fn target(bits: u32) -> R<Option<u32>> {
 
 /// The number of the user page at this address.
 pub fn page(address: u32) -> R<u32> {
-    if address % 0x1000 == 0 && address < UTOP { Ok(address >> 12) } else { Err(E::InvalidArgument) }
+    if address % 0x1000 == 0 && address < UTOP {
+        Ok(address >> 12)
+    } else {
+        Err(E::InvalidArgument)
+    }
 }
 
 pub fn permissions(bits: u32) -> R<u32> {
@@ -172,7 +179,8 @@ impl Model {
             let dying = self.met.is_some_and(|met| self.used(met).2 > 0);
             let is_range = says_how_far(number) && self.procs[me].pages_done > 0;
             if dying && !is_range {
-                self.broken.push("QuotaExceeded while a process dies that the quota counts".to_owned());
+                self.broken
+                    .push("QuotaExceeded while a process dies that the quota counts".to_owned());
             }
         }
         let process = &mut self.procs[me];
@@ -223,7 +231,10 @@ impl Model {
         // The pool for devices is not what dying processes give back.
         let by_itself = raw.number == 77;
         if self.enough {
-            self.broken.push(format!("{} frames were asked for, and are not enough", self.procs[me].wanted));
+            self.broken.push(format!(
+                "{} frames were asked for, and are not enough",
+                self.procs[me].wanted
+            ));
         }
         if self.current == Some(me) && !self.dying.is_empty() && !by_itself && self.skip.is_none() {
             self.broken.push("OutOfFrames while a process is dying".to_owned());
@@ -413,7 +424,8 @@ impl Model {
                     return Ok(());
                 }
                 let r = self.procs[s].regs;
-                let words = [r.edi, r.esi, r.ebp, r.ebx, r.edx, r.ecx, r.eax, r.eip, r.eflags, r.esp];
+                let words =
+                    [r.edi, r.esi, r.ebp, r.ebx, r.edx, r.ecx, r.eax, r.eip, r.eflags, r.esp];
                 for (at, word) in (w0..).step_by(4).zip(words) {
                     self.write(me, at, word);
                 }
@@ -777,8 +789,9 @@ impl Model {
 
     /// The longest chain of clients below a process.
     fn longest_below(&self, s: Slot) -> usize {
-        let clients = (0..self.procs.len())
-            .filter(|client| self.procs[*client].pager == Some(s) && self.procs[*client].is_alive());
+        let clients = (0..self.procs.len()).filter(|client| {
+            self.procs[*client].pager == Some(s) && self.procs[*client].is_alive()
+        });
         clients.map(|client| self.longest_below(client) + 1).max().unwrap_or(0)
     }
 

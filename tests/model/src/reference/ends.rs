@@ -158,8 +158,12 @@ impl Model {
     pub fn slice(&mut self) -> bool {
         let Some(s) = self.dying.front().copied() else { return false };
         if let Some(table) = self.procs[s].space.tables.keys().next().copied() {
-            let pages: Vec<u32> =
-                self.procs[s].space.leaves.range(table << 10..(table + 1) << 10).map(|at| *at.0).collect();
+            let pages: Vec<u32> = self.procs[s]
+                .space
+                .leaves
+                .range(table << 10..(table + 1) << 10)
+                .map(|at| *at.0)
+                .collect();
             for page in pages {
                 self.put(s, page, super::state::Leaf::ABSENT);
             }
@@ -215,7 +219,8 @@ impl Model {
     /// The child with this id that the process may wait for, living, dying or ended.
     pub fn awaited_child(&self, me: Slot, id: u32) -> R<Slot> {
         let s = (id & 0x3FF) as usize;
-        let is_it = |process: &super::state::Process| process.id == id && process.doing != Doing::Free;
+        let is_it =
+            |process: &super::state::Process| process.id == id && process.doing != Doing::Free;
         if self.procs.get(s).is_some_and(is_it) && self.is_awaited(me, s) {
             Ok(s)
         } else {

@@ -1,6 +1,8 @@
 //! Page faults: to the handler, to the pager, or the end.
 
-use super::state::{Ask, Buffer, E, EXCEPTION_STACK, Model, Out, R, STACK_TOP, Slot, UTOP, Unfinished, bit};
+use super::state::{
+    Ask, Buffer, E, EXCEPTION_STACK, Model, Out, R, STACK_TOP, Slot, UTOP, Unfinished, bit,
+};
 
 /// Bits of a page fault's error code (Intel SDM vol. 3A, 4.7).
 pub const PROTECTION: u32 = 1;
@@ -66,11 +68,8 @@ impl Model {
             return;
         }
         let stack = self.leaf_at(me, EXCEPTION_STACK);
-        let asked = if paged_out(stack) {
-            [EXCEPTION_STACK, USER | WRITE, words[2], 0]
-        } else {
-            words
-        };
+        let asked =
+            if paged_out(stack) { [EXCEPTION_STACK, USER | WRITE, words[2], 0] } else { words };
         if !self.ask_own_pager(me, fault, asked) {
             self.die_of_fault(me);
         }
@@ -87,8 +86,19 @@ impl Model {
         self.procs[me].unfinished = Unfinished::None;
         let [address, access, eip, _] = words;
         let stored = [
-            address, access, regs.edi, regs.esi, regs.ebp, 0, regs.ebx, regs.edx, regs.ecx,
-            regs.eax, eip, regs.eflags, regs.esp,
+            address,
+            access,
+            regs.edi,
+            regs.esi,
+            regs.ebp,
+            0,
+            regs.ebx,
+            regs.edx,
+            regs.ecx,
+            regs.eax,
+            eip,
+            regs.eflags,
+            regs.esp,
         ];
         for (at, word) in (record..).step_by(4).zip(stored) {
             self.write(me, at, word);

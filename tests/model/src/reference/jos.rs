@@ -118,12 +118,15 @@ impl Model {
     /// Prints a string if all of it can be read: checked 4 MiB in a step, then printed a page in a
     /// step.
     fn cputs(&mut self, me: Slot, address: u32, length: u32) -> R {
-        let (printing, done) = match std::mem::replace(&mut self.procs[me].unfinished, Unfinished::None) {
-            Unfinished::Cputs { address: a, length: l, printing, done } if (a, l) == (address, length) => {
-                (printing, done)
-            }
-            _ => (false, 0),
-        };
+        let (printing, done) =
+            match std::mem::replace(&mut self.procs[me].unfinished, Unfinished::None) {
+                Unfinished::Cputs { address: a, length: l, printing, done }
+                    if (a, l) == (address, length) =>
+                {
+                    (printing, done)
+                }
+                _ => (false, 0),
+            };
         let left = length.saturating_sub(done);
         let now = left.min(if printing { 0x1000 } else { 0x40_0000 });
         let at = address.wrapping_add(done);

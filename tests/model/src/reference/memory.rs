@@ -185,11 +185,8 @@ impl Model {
             return Err(E::NotPermitted);
         }
         self.prepare(s, page, 1)?;
-        let sealed = if other && chosen & bit::W == 0 {
-            bit::SEALED
-        } else {
-            source.bits & bit::SEALED
-        };
+        let sealed =
+            if other && chosen & bit::W == 0 { bit::SEALED } else { source.bits & bit::SEALED };
         let bits = bit::P | bit::U | chosen | sealed;
         self.put(s, page, Leaf { names: source.names, bits });
         Ok(())
@@ -218,7 +215,13 @@ impl Model {
         lends
     }
 
-    pub fn move_page(&mut self, me: Slot, from: (Slot, u32), to: (Slot, u32), marks: u32) -> R<Leaf> {
+    pub fn move_page(
+        &mut self,
+        me: Slot,
+        from: (Slot, u32),
+        to: (Slot, u32),
+        marks: u32,
+    ) -> R<Leaf> {
         let marks = self.may_leave(me, from.0, marks);
         let old = self.leaf(from.0, from.1);
         if !old.is_present() {
@@ -262,7 +265,9 @@ impl Model {
                 self.map_fresh(s, page, marks | bit::W, Some(words))?;
                 Ok(true)
             }
-            Names::Nothing | Names::Device(_) => unreachable!("a leaf of a device is its driver's own"),
+            Names::Nothing | Names::Device(_) => {
+                unreachable!("a leaf of a device is its driver's own")
+            }
         }
     }
 
@@ -297,7 +302,12 @@ impl Model {
     }
 
     /// Shares one present page of a range.
-    pub fn share(&mut self, from: (Slot, u32), to: (Slot, u32), (drop, add, both): (u32, u32, bool)) -> R {
+    pub fn share(
+        &mut self,
+        from: (Slot, u32),
+        to: (Slot, u32),
+        (drop, add, both): (u32, u32, bool),
+    ) -> R {
         let old = self.leaf(from.0, from.1);
         let takes_write = drop & bit::W != 0;
         if let Names::Ram(token) = old.names

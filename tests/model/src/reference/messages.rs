@@ -99,7 +99,9 @@ impl Model {
                 return true;
             }
             at = match self.procs[at].doing {
-                Doing::Sending(next, _) | Doing::Answer(next, _) | Doing::ReceivingFrom(next) => next,
+                Doing::Sending(next, _) | Doing::Answer(next, _) | Doing::ReceivingFrom(next) => {
+                    next
+                }
                 Doing::Waiting(Some(child)) => (child & 0x3FF) as usize,
                 Doing::Waiting(None) => {
                     return self.awaited(at) == 1 && self.is_awaited(at, target);
@@ -145,7 +147,8 @@ impl Model {
             }
             return Ok(());
         }
-        if matches!(self.procs[from].doing, Doing::Sending(to, _) if to == me) && self.accept(me, from)
+        if matches!(self.procs[from].doing, Doing::Sending(to, _) if to == me)
+            && self.accept(me, from)
         {
             return Ok(());
         }
@@ -324,8 +327,7 @@ impl Model {
     /// A process is told of an interrupt. Returns whether it waited.
     pub fn interrupt(&mut self, owner: Slot, line: u32) -> bool {
         self.procs[owner].interrupts |= 1 << line;
-        let waits =
-            matches!(self.procs[owner].doing, Doing::Receiving | Doing::ReceivingInterrupt);
+        let waits = matches!(self.procs[owner].doing, Doing::Receiving | Doing::ReceivingInterrupt);
         if waits {
             self.deliver_interrupt(owner);
             self.make_ready(owner);

@@ -29,7 +29,10 @@ impl Model {
             result = step(self, done);
             done += u32::from(result.is_ok());
         }
-        if result == Err(E::Quota) && self.met.is_some_and(|met| self.used(met).2 > 0) && self.skip.is_none() {
+        if result == Err(E::Quota)
+            && self.met.is_some_and(|met| self.used(met).2 > 0)
+            && self.skip.is_none()
+        {
             self.broken.push("QuotaExceeded while a process dies that the quota counts".to_owned());
         }
         self.progress(me, done, result)

@@ -217,7 +217,8 @@ fn tie(model: &mut Model, owners: &mut Owners, token: Token, number: u32) -> Res
         owners.0.resize(number as usize + 1, None);
     }
     let before = owners.0[number as usize].replace(token);
-    let is_taken = before.filter(|other| *other != token).and_then(|other| model.frames[other].as_ref());
+    let is_taken =
+        before.filter(|other| *other != token).and_then(|other| model.frames[other].as_ref());
     if is_taken.is_some_and(|other| other.number == Some(number)) {
         return Err(format!("frame {number:#x} is used twice"));
     }

@@ -120,7 +120,8 @@ impl Draw<'_> {
 
     /// Whoever waits for an answer of this process's gets one, half of the time.
     fn reply_to_somebody(&mut self) -> Option<Action> {
-        let waits = |s: &Slot| matches!(self.model.procs[*s].doing, Doing::Answer(by, _) if by == self.me);
+        let waits =
+            |s: &Slot| matches!(self.model.procs[*s].doing, Doing::Answer(by, _) if by == self.me);
         let waiting = (0..self.model.procs.len()).find(waits)?;
         if !self.random.one_in(2) {
             return None;
@@ -129,7 +130,9 @@ impl Draw<'_> {
         let alone = self.me == 0 && self.model.ready.is_empty();
         let receives = !alone && !self.random.one_in(3);
         let number = match (ask, receives) {
-            (Ask::Fault { .. } | Ask::Forwarded | Ask::Frames, true) => Number::FaultReplyAndReceive,
+            (Ask::Fault { .. } | Ask::Forwarded | Ask::Frames, true) => {
+                Number::FaultReplyAndReceive
+            }
             (Ask::Fault { .. } | Ask::Forwarded | Ask::Frames, false) => Number::FaultReply,
             (_, true) => Number::ReplyAndReceive,
             (_, false) => Number::Reply,
@@ -239,7 +242,17 @@ impl Draw<'_> {
             *self.random.of(&[0, 1, 2]).pick(&mut regs) = odd;
         }
         if self.random.one_in(8) {
-            let stacks = [UTOP, UTOP - 4, UTOP - 56, UTOP - 0x1000, UTOP - 0xFFC, 0xEEBF_E000, 0xEEBF_E001, 0xEEBF_DFFC, 0];
+            let stacks = [
+                UTOP,
+                UTOP - 4,
+                UTOP - 56,
+                UTOP - 0x1000,
+                UTOP - 0xFFC,
+                0xEEBF_E000,
+                0xEEBF_E001,
+                0xEEBF_DFFC,
+                0,
+            ];
             regs.esp = self.random.of(&stacks);
         }
         regs
@@ -331,10 +344,12 @@ impl Draw<'_> {
         let mut raw = Raw::default();
         match number {
             N::PageAllocate | N::PageCopy => {
-                (raw.process, raw.page, raw.bits) = (self.target(), self.page(), self.permissions());
+                (raw.process, raw.page, raw.bits) =
+                    (self.target(), self.page(), self.permissions());
             }
             N::PageMap => {
-                (raw.process, raw.page, raw.bits) = (self.target(), self.page(), self.permissions());
+                (raw.process, raw.page, raw.bits) =
+                    (self.target(), self.page(), self.permissions());
                 raw.words = [self.target(), self.page(), 0, 0];
             }
             N::PageMove => {
@@ -345,12 +360,14 @@ impl Draw<'_> {
                 (raw.process, raw.page, raw.bits) = (self.target(), self.page(), self.marks());
             }
             N::PageProtect => {
-                (raw.process, raw.page, raw.bits) = (self.target(), self.page(), self.permissions());
+                (raw.process, raw.page, raw.bits) =
+                    (self.target(), self.page(), self.permissions());
                 raw.words[0] = self.permissions();
             }
             N::FrameReferences => {
                 let named = self.model.frames.iter().flatten().filter_map(|frame| frame.number);
-                let all: Vec<u32> = named.chain([0, 0xA0, 0xFF, 0x3FF, 0xF_FFFF, 0x10_0000]).collect();
+                let all: Vec<u32> =
+                    named.chain([0, 0xA0, 0xFF, 0x3FF, 0xF_FFFF, 0x10_0000]).collect();
                 raw.words[0] = self.random.of(&all);
             }
             N::RangeShare => {
@@ -373,8 +390,7 @@ impl Draw<'_> {
             }
             N::RangeUnmap | N::RangeAllocate => {
                 let (page, pages) = self.range();
-                let bits =
-                    if number == N::RangeUnmap { self.marks() } else { self.permissions() };
+                let bits = if number == N::RangeUnmap { self.marks() } else { self.permissions() };
                 (raw.process, raw.page, raw.bits) = (self.target(), page, bits);
                 raw.words[0] = pages;
             }
@@ -386,7 +402,8 @@ impl Draw<'_> {
             }
             N::ProcessStart | N::ProcessStop => raw.process = self.relative(),
             N::RegistersRead | N::RegistersWrite => {
-                (raw.process, raw.words[0]) = (self.relative(), self.buffer(40, number == N::RegistersRead));
+                (raw.process, raw.words[0]) =
+                    (self.relative(), self.buffer(40, number == N::RegistersRead));
             }
             N::EventsRead => {
                 (raw.process, raw.words) = (self.relative(), [self.address(), 256, 0, 0]);
@@ -395,7 +412,8 @@ impl Draw<'_> {
             N::Exit => raw.words[0] = self.random.below(300),
             N::Wait => raw.words[0] = if self.random.one_in(2) { 0 } else { self.relative() },
             N::Destroy => {
-                raw.process = if self.me == 0 || !self.random.one_in(4) { self.relative() } else { 0 };
+                raw.process =
+                    if self.me == 0 || !self.random.one_in(4) { self.relative() } else { 0 };
                 if raw.process == self.model.procs[0].id && !self.random.one_in(20) {
                     raw.process = 0x13E7;
                 }
@@ -434,7 +452,8 @@ impl Draw<'_> {
                 }
             }
             N::SetFaultTimeout => {
-                (raw.process, raw.words[0]) = (self.relative(), self.flag() * self.random.below(60));
+                (raw.process, raw.words[0]) =
+                    (self.relative(), self.flag() * self.random.below(60));
             }
             N::Clone => raw.process = self.relative(),
             N::Send | N::Call | N::Reply | N::ReplyAndReceive => {
@@ -526,7 +545,9 @@ impl Draw<'_> {
     }
 
     fn jos(&mut self) -> Action {
-        let number = self.random.of(&[0, 0, 0, 1, 2, 3, 4, 4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 12, 12, 13, 14, 15, 99]);
+        let number = self
+            .random
+            .of(&[0, 0, 0, 1, 2, 3, 4, 4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 12, 12, 13, 14, 15, 99]);
         let blocks = matches!(number, 3 | 13);
         if blocks && self.stays() {
             return self.number(Number::PageAllocate);

@@ -37,9 +37,7 @@ pub fn plan(seed: u64, number: u64) -> (u32, Vec<Step>) {
 #[must_use]
 pub fn run(free: u32, steps: &[Step], tells: bool) -> Outcome {
     let mut outcome = Outcome { steps: 0, failure: None, actions: Vec::new() };
-    let made = panic::catch_unwind(AssertUnwindSafe(|| {
-        make(free, steps, tells, &mut outcome)
-    }));
+    let made = panic::catch_unwind(AssertUnwindSafe(|| make(free, steps, tells, &mut outcome)));
     match made {
         Ok(Ok(())) => {}
         Ok(Err(failure)) => outcome.failure = Some(failure),

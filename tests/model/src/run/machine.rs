@@ -2,8 +2,8 @@
 
 use abi::layout::PAGE_SIZE;
 use abi::{Frame, ProcessId};
-use kernel_core::state::process::{Index, State};
 use kernel_core::After;
+use kernel_core::state::process::{Index, State};
 
 use super::action::Action;
 use super::compare::{Depth, Owners, compare};
@@ -36,6 +36,8 @@ pub struct Machine {
     steps: u32,
     /// The machine is off.
     pub is_off: bool,
+    /// Audit the TLB after each step, and the world never.
+    pub audits_tlb: bool,
 }
 
 impl Machine {
@@ -46,8 +48,15 @@ impl Machine {
         world.leave_free(free);
         let model = model_of(&world);
         let printed = world.kernel.cpu.hardware.console.len();
-        let mut machine =
-            Self { world, model, owners: Owners::default(), printed, steps: 0, is_off: false };
+        let mut machine = Self {
+            world,
+            model,
+            owners: Owners::default(),
+            printed,
+            steps: 0,
+            is_off: false,
+            audits_tlb: false,
+        };
         compare(&machine.world, &mut machine.model, &mut machine.owners, Depth::Words)
             .expect("the model begins as the machine is");
         machine
@@ -66,7 +75,9 @@ impl Machine {
         let after = self.act(action)?;
         let next = self.model.resume();
         self.settle(after, next)?;
-        if self.steps % THOROUGH == 0 && !self.is_off {
+        if self.audits_tlb {
+            self.world.kernel.cpu.hardware.audit_tlb();
+        } else if self.steps % THOROUGH == 0 && !self.is_off {
             self.world.audit();
         }
         Ok(())
@@ -216,12 +227,18 @@ impl Machine {
     }
 
     /// Compares a word that was loaded. A and D of directory entries are hardware's.
-    fn check_word(&self, me: Slot, address: u32, own: bool, words: (u32, u32)) -> Result<(), String> {
+    fn check_word(
+        &self,
+        me: Slot,
+        address: u32,
+        own: bool,
+        words: (u32, u32),
+    ) -> Result<(), String> {
         use crate::reference::memory::{KERNELS, LOST};
         let (expected, found) = words;
         let lower = address >> 12 & 0x3FF;
-        let shows_view = address >> 22 == 0x3BD
-            && self.model.procs[me].space.views.contains_key(&lower);
+        let shows_view =
+            address >> 22 == 0x3BD && self.model.procs[me].space.views.contains_key(&lower);
         let is_directory = !own && (lower == 0x3BD || shows_view);
         let mask = if is_directory { !0x60 } else { u32::MAX };
         if expected == KERNELS || expected == LOST || expected & mask == found & mask {
@@ -286,7 +303,9 @@ impl Machine {
         self.printed += text.len();
         for out in std::mem::take(&mut self.model.out) {
             let fits = match &out {
-                Out::Byte(byte) => text.split_first().filter(|(first, _)| *first == byte).map(|it| it.1),
+                Out::Byte(byte) => {
+                    text.split_first().filter(|(first, _)| *first == byte).map(|it| it.1)
+                }
                 Out::Line(begin) => text
                     .starts_with(begin.as_bytes())
                     .then(|| text.iter().position(|byte| *byte == b'\n'))
