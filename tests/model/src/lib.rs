@@ -14,3 +14,5 @@ mod world;
 
 pub mod reference;
 pub mod run;
+pub mod words;
+pub mod worlds;

@@ -10,10 +10,10 @@
 //! the error stay changed.
 //!
 //! [`Memory::share_range`] has three loops:
-//! - `fork_run` for the pages of a fork: a short loop that cannot fail. It leaves out the pages
-//!   whose frames other processes may write, and `copy_lent` copies these afterwards.
-//! - `share_page`, page by page, for every other share, and for the first page of a fork's run,
-//!   which may have to add the child's table.
+//! - `fork_run` for the pages of a fork: a short loop that cannot fail. It stops before a page whose
+//!   frame other processes may write.
+//! - `share_page`, page by page, for every other share, for the first page of a fork's run, which
+//!   may have to add the child's table, and for the pages before which `fork_run` stops.
 //! - `share_downwards` for a destination that begins inside the source.
 
 use core::ops::Range;
@@ -307,29 +307,23 @@ impl<H: Hardware> Memory<'_, H> {
         while index < pages {
             let page = source.first.plus(index);
             let old = self.leaf_of_table(from, page);
+            index += 1;
             if old.is_present() {
-                let arrives = to.at(target.first.plus(index));
+                let arrives = to.at(target.first.plus(index - 1));
                 if let Err(error) = self.share_page(from.at(page), arrives, old, sharing) {
-                    return (index, Err(error));
+                    return (index - 1, Err(error));
                 }
                 if forks {
-                    // The table is present now, so the loop over the rest of the run cannot fail.
+                    // The table is present now, so the loop cannot fail. It stops at a page that
+                    // others may write, which is copied above: the pages are done in their order.
                     let rest = page.page().number() + 1..source.first.page().number() + pages;
-                    let passed_over = match (each, fresh) {
+                    index += match (each, fresh) {
                         (true, _) => self.fork_run::<true, false>((from, to), rest, change),
                         (false, false) => self.fork_run::<false, false>((from, to), rest, change),
                         (false, true) => self.fork_run::<false, true>((from, to), rest, change),
                     };
-                    if passed_over {
-                        let copied = self.copy_lent(from, to, page, pages - index);
-                        if let Err((after, error)) = copied {
-                            return (index + after, Err(error));
-                        }
-                    }
-                    break;
                 }
             }
-            index += 1;
         }
         (pages, Ok(()))
     }
@@ -414,28 +408,6 @@ impl<H: Hardware> Memory<'_, H> {
         self.map_fresh(to.space, to.page, permissions.leaf(), fresh)
     }
 
-    /// Copies the pages that `fork_run` has left out: the pages after the first of a run of `pages`
-    /// pages that begins at `first`. These are the pages whose leaves still have W, because
-    /// `fork_run` took W from all others. An error comes with the index of the page that caused it.
-    #[cold]
-    #[inline(never)]
-    fn copy_lent(
-        &mut self,
-        from: Space,
-        to: Space,
-        first: UserPage,
-        pages: u32,
-    ) -> Result<(), (u32, Error)> {
-        for index in 1..pages {
-            let page = first.plus(index);
-            let old = self.leaf_of_table(from, page);
-            if old.is_writable() {
-                self.share_copy(to.at(page), old).map_err(|error| (index, error))?;
-            }
-        }
-        Ok(())
-    }
-
     /// The change for a destination's leaf. It drops PAGER if the source's or the destination's
     /// owner has a pager: the mark speaks of one leaf and does not come along (`clean.rs`).
     #[inline(always)]
@@ -457,29 +429,31 @@ impl<H: Hardware> Memory<'_, H> {
     /// `FLUSH`: flush each changed leaf of the parent; otherwise the caller flushes the TLB.
     /// `FRESH`: the child's table was new, so its leaves need not be read.
     ///
-    /// Pages that others may write are left out and keep W. Returns whether there were any.
+    /// Stops before a page that others may write, because a copy of it may fail. Returns how many
+    /// pages it has walked.
     #[inline(never)]
     fn fork_run<const FLUSH: bool, const FRESH: bool>(
         &mut self,
         (from, to): (Space, Space),
         pages: Range<u32>,
         change: Change,
-    ) -> bool {
+    ) -> u32 {
         let (parent, child) = (from.owner, to.owner);
         let at_parent = change.keeping(EntryFlags::ACCESSED_DIRTY);
         let at_child = self.change_of_lent(from, to, change).sealing();
-        let mut mapped = pages.end - pages.start;
-        let mut lent = false;
+        let mut walked = pages.end - pages.start;
+        let mut mapped = walked;
         let mut counts = self.frames.counts();
-        for page in pages.map(Page::numbered) {
+        for page in pages.clone().map(Page::numbered) {
             let old = self.cpu.hardware.read_entry(Reach::Current, page);
             if !old.is_present() {
                 mapped -= 1;
                 continue;
             }
             if !counts.retain_unless_lent(old) {
-                (lent, mapped) = (true, mapped - 1);
-                continue;
+                let left = pages.end - page.number();
+                (walked, mapped) = (walked - left, mapped - left);
+                break;
             }
             if !FRESH {
                 let replaced = self.cpu.hardware.read_entry(Reach::Alternate, page);
@@ -498,7 +472,7 @@ impl<H: Hardware> Memory<'_, H> {
         }
         self.processes[child].memory.mapped += mapped;
         debug_assert!(self.cpu.loaded == Some(parent));
-        lent
+        walked
     }
 }
 

@@ -185,17 +185,25 @@ impl<H: Hardware> Kernel<H> {
         if accepts && self.waits_to_take_a_page(me) {
             return Ok(());
         }
-        self.processes[me].messages.buffer =
-            MessageBuffer { words: [0; 4], transfer: transfer.into() };
         match from {
-            Some(id) => self.receive_from(me, id)?,
-            None => self.receive_any(me),
+            Some(id) => {
+                self.processes[me].messages.buffer =
+                    MessageBuffer { words: [0; 4], transfer: transfer.into() };
+                self.receive_from(me, id)?;
+            }
+            None => self.receive_next(me, transfer.into()),
         }
         Ok(())
     }
 
+    /// Waits for a message from anyone, and accepts a page where `transfer` says.
+    pub(crate) fn receive_next(&mut self, me: Index, transfer: SentPage) {
+        self.processes[me].messages.buffer = MessageBuffer { words: [0; 4], transfer };
+        self.receive_any(me);
+    }
+
     /// Whether the receiver's call restarts because memory is being taken down that a page, which may come, needs.
-    fn waits_to_take_a_page(&mut self, me: Index) -> bool {
+    pub(crate) fn waits_to_take_a_page(&mut self, me: Index) -> bool {
         self.waits_for_room(me, TABLE) || self.waits_for_quota(me, me, TABLE + 1)
     }
 
@@ -333,8 +341,7 @@ impl<H: Hardware> Kernel<H> {
             Err(Error::NotWaiting) => None,
             Err(error) => return Err(error),
         };
-        self.processes[me].messages.buffer = MessageBuffer { words: [0; 4], ..message_buffer };
-        self.receive_any(me);
+        self.receive_next(me, transfer);
         if let Some(answered) = answered {
             self.hand_over(answered);
         }

@@ -57,16 +57,21 @@ impl<H: Hardware> Kernel<H> {
         if self.waits_to_map(me, reply) || self.fault_reply_at_once(me, client, reply, transfer)? {
             return Ok(());
         }
+        // What may restart the call comes before the reply: a second reply could answer another
+        // fault of the client.
+        if accept.is_some() && self.waits_to_take_a_page(me) {
+            return Ok(());
+        }
         let short = match self.reply_to_client(me, client, reply) {
             Ok(short) => short,
             Err(Error::NotWaiting) => None,
             Err(error) => return Err(error),
         };
-        let received = self.receive(me, None, transfer);
+        self.receive_next(me, transfer.into());
         if let Some(client) = short {
             self.call_again(client);
         }
-        received
+        Ok(())
     }
 
     /// Whether the call restarts because memory is being taken down that the table for the page of

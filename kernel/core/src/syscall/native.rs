@@ -33,11 +33,19 @@ impl<H: Hardware> Kernel<H> {
             Err(_) if !SYSENTER && raw.number() < Syscall::FIRST => {
                 return self.jos_call(caller);
             }
-            Err(error) => Err(error),
+            Err(error) => self.refuse_malformed(caller, error),
         };
         if let Err(error) = done {
             self.refuse(caller, error);
         }
+    }
+
+    /// Returns the error of a call that is none, and voids the progress of another one, as every
+    /// call does.
+    #[cold]
+    fn refuse_malformed(&mut self, caller: Index, error: Error) -> Result<(), Error> {
+        self.processes[caller].unfinished = Unfinished::None;
+        Err(error)
     }
 
     /// As [`Kernel::native_call`], for calls that are recorded. It is compiled once for both trap
@@ -52,7 +60,7 @@ impl<H: Hardware> Kernel<H> {
                 self.dispatch_again(caller, call)
             }
             Err(_) if !sysenter && number < Syscall::FIRST => return self.jos_call(caller),
-            Err(error) => Err(error),
+            Err(error) => self.refuse_malformed(caller, error),
         };
         if let Err(error) = done {
             self.refuse(caller, error);
