@@ -116,8 +116,6 @@ impl<H: Hardware> Memory<'_, H> {
         range: PageRange,
         change: Change,
     ) -> (Progress, Found) {
-        let keeps_pager_mark = self.processes.keeps_pager_mark(space.owner);
-        let change = if keeps_pager_mark { change } else { change.without_pager() };
         if space.via != Via::Map(Reach::Current) {
             let flush = |_: &mut Self, stale: Stale| stale.of_another_space();
             return self.protect_runs(range, Protect { space, change, flush });
@@ -178,7 +176,7 @@ impl<H: Hardware> Memory<'_, H> {
             let page = run.first.plus(index);
             let old = self.leaf_of_table(protect.space, page);
             if old.is_present() {
-                let changed = self.change_of_many(protect.space, page, old, protect.change);
+                let changed = self.change(protect.space, page, old, protect.change);
                 (protect.flush)(self, changed.map_err(|error| (index, error))?);
                 note(old);
             } else {
