@@ -1,8 +1,8 @@
 //! How a process's pager is asked for something.
 //!
 //! The request is a message that the kernel sends in the process's name. The process is blocked
-//! until its pager has answered (`reply.rs`), the pager ends, or the time is over that the process's
-//! parent gives the pager. In the last two cases, `Kernel::fail_request` ends the wait.
+//! until its pager has answered (`reply.rs`), the pager ends, or the time is over that the
+//! process's parent gives the pager. In the last two cases, `Kernel::fail_request` ends the wait.
 
 use abi::Error;
 
