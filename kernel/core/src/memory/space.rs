@@ -170,7 +170,7 @@ impl Change {
 
 /// The frames to charge: a page and its table, or a table alone.
 const PAGE_AND_TABLE: u32 = 2;
-const TABLE: u32 = 1;
+pub(super) const TABLE: u32 = 1;
 
 /// The bits of an entry that hold the frame's address.
 const FRAME: u32 = 0xFFFF_F000;
@@ -302,7 +302,7 @@ impl<H: Hardware> Memory<'_, H> {
     /// reference to `self` would make the compiler keep the first one in memory instead of
     /// registers, also on the hot path.
     #[inline(always)]
-    fn parts(&mut self) -> Memory<'_, H> {
+    pub(super) fn parts(&mut self) -> Memory<'_, H> {
         Memory { cpu: self.cpu, frames: self.frames, processes: self.processes }
     }
 
@@ -310,7 +310,7 @@ impl<H: Hardware> Memory<'_, H> {
     /// The errors are those of [`Memory::prepare`].
     #[cold]
     #[inline(never)]
-    fn add_table_and_charge(
+    pub(super) fn add_table_and_charge(
         mut self,
         space: Space,
         page: UserPage,
