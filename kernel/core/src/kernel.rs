@@ -144,20 +144,20 @@ impl<H: Hardware> Kernel<H> {
         Memory { cpu: &mut self.cpu, frames: &mut self.frames, processes: &mut self.processes }
     }
 
-    /// The space of a process whose directory is not loaded, through the alternate self map.
-    #[inline(always)]
-    pub(crate) fn space_not_loaded(&mut self, owner: Index) -> Space {
-        debug_assert!(self.cpu.loaded != Some(owner));
-        self.cpu.point_alternate(self.processes[owner].directory);
-        Space { owner, via: Via::Map(Reach::Alternate) }
-    }
-
     /// The space of a process: through the self map if its directory is loaded, otherwise through
     /// the alternate self map.
     pub(crate) fn space(&mut self, owner: Index) -> Space {
         if self.cpu.loaded == Some(owner) {
-            return Space { owner, via: Via::Map(Reach::Current) };
+            Space::current(owner)
+        } else {
+            self.space_not_loaded(owner)
         }
+    }
+
+    /// The space of a process whose directory is not loaded, through the alternate self map.
+    #[inline(always)]
+    pub(crate) fn space_not_loaded(&mut self, owner: Index) -> Space {
+        debug_assert!(self.cpu.loaded != Some(owner));
         self.cpu.point_alternate(self.processes[owner].directory);
         Space { owner, via: Via::Map(Reach::Alternate) }
     }

@@ -2,4 +2,5 @@
 
 pub(crate) mod clean;
 pub(crate) mod range;
+pub(crate) mod share;
 pub(crate) mod space;

@@ -78,9 +78,9 @@ impl Processes {
         }
     }
 
-    /// Whether a page that `caller` moves keeps PAGER. It does in two cases, if `from` has no pager:
-    /// the page was the caller's own and the caller is the pager of `to`; or `to` has no pager
-    /// either, so that PAGER is only a bit of the program's.
+    /// Whether a page that `caller` moves keeps PAGER. It does in two cases, if `from` has no
+    /// pager: the page was the caller's own and the caller is the pager of `to`; or `to` has no
+    /// pager either, so that PAGER is only a bit of the program's.
     pub fn carries_pager_mark(&self, caller: Index, from: Index, to: Index) -> bool {
         let is_brought = from == caller && self[to].paging.pager == Some(self[caller].process_id());
         !self.keeps_pager_mark(from) && (is_brought || !self.keeps_pager_mark(to))

@@ -119,13 +119,6 @@ impl Change {
         Self { keep: self.keep | flags.bits(), ..self }
     }
 
-    /// The same change for a process without a pager, where PAGER means nothing to the kernel and
-    /// is not cleared with D.
-    #[inline(always)]
-    pub const fn without_pager(self) -> Self {
-        Self { keep: self.keep | PAGER_IS_OWN, ..self }
-    }
-
     /// The same change, which also drops PAGER unless it adds PAGER.
     #[inline(always)]
     pub const fn without_pager_mark(self) -> Self {
@@ -150,7 +143,7 @@ impl Change {
     /// longer matches the page (`clean.rs` has the rule).
     const fn in_place(self, leaf: Entry) -> Entry {
         let new = self.of(leaf);
-        if !leaf.is_dirty() || new.is_dirty() || self.keep & PAGER_IS_OWN != 0 {
+        if !leaf.is_dirty() || new.is_dirty() {
             return new;
         }
         Entry::from_bits(new.bits() & !EntryFlags::PAGER.bits() | self.add)
@@ -177,11 +170,7 @@ impl Change {
 
 /// The frames to charge: a page and its table, or a table alone.
 const PAGE_AND_TABLE: u32 = 2;
-const TABLE: u32 = 1;
-
-/// A flag in the mask of a [`Change`]: PAGER is the program's own bit. It uses the place of PS,
-/// which no leaf of a program has, so as a mask it keeps nothing.
-const PAGER_IS_OWN: u32 = EntryFlags::LARGE.bits();
+pub(super) const TABLE: u32 = 1;
 
 /// The bits of an entry that hold the frame's address.
 const FRAME: u32 = 0xFFFF_F000;
@@ -313,7 +302,7 @@ impl<H: Hardware> Memory<'_, H> {
     /// reference to `self` would make the compiler keep the first one in memory instead of
     /// registers, also on the hot path.
     #[inline(always)]
-    fn parts(&mut self) -> Memory<'_, H> {
+    pub(super) fn parts(&mut self) -> Memory<'_, H> {
         Memory { cpu: self.cpu, frames: self.frames, processes: self.processes }
     }
 
@@ -321,7 +310,7 @@ impl<H: Hardware> Memory<'_, H> {
     /// The errors are those of [`Memory::prepare`].
     #[cold]
     #[inline(never)]
-    fn add_table_and_charge(
+    pub(super) fn add_table_and_charge(
         mut self,
         space: Space,
         page: UserPage,
@@ -420,6 +409,9 @@ impl<H: Hardware> Memory<'_, H> {
     /// Maps the frame of the present leaf `source` at another page as well. `from_other_space` says
     /// that `source` is a leaf of another space than `to`.
     ///
+    /// A leaf without W that comes from another space is sealed: it gets W only when its frame has
+    /// no other mapping. A further leaf within a space is sealed if the source is.
+    ///
     /// # Errors
     /// - `NotPermitted`: W is asked for and the source lacks it; or the source is a driver's own;
     ///   or the destination lies in a view.
@@ -435,25 +427,10 @@ impl<H: Hardware> Memory<'_, H> {
         to: SpacePage,
         permissions: Permissions,
     ) -> Result<(), Error> {
+        debug_assert!(source.is_present());
         if source.is_drivers_own() {
             return Err(Error::NotPermitted);
         }
-        self.map_shareable(source, from_other_space, to, permissions)
-    }
-
-    /// As [`Memory::map_entry`], for a source that is known not to be a driver's own.
-    ///
-    /// A leaf without W that comes from another space is sealed: it gets W only when its frame has
-    /// no other mapping. A further leaf within a space is sealed if the source is.
-    #[inline(always)]
-    pub fn map_shareable(
-        &mut self,
-        source: Entry,
-        from_other_space: bool,
-        to: SpacePage,
-        permissions: Permissions,
-    ) -> Result<(), Error> {
-        debug_assert!(source.is_present() && !source.is_drivers_own());
         let flags = permissions.leaf();
         if flags.bits() & !source.bits() & EntryFlags::WRITE.bits() != 0 {
             return Err(Error::NotPermitted);
@@ -519,23 +496,6 @@ impl<H: Hardware> Memory<'_, H> {
     #[inline(always)]
     pub fn map_leaf(
         &mut self,
-        leaf: Entry,
-        from: SpacePage,
-        to: SpacePage,
-        permissions: Permissions,
-    ) -> Result<(), Error> {
-        // One test finds both kinds, so an ordinary page pays for one test only.
-        if leaf.flags().intersects(EntryFlags::PAGER.union(EntryFlags::DRIVERS_OWN)) {
-            return self.parts().map_marked(leaf, from, to, permissions);
-        }
-        self.map_shareable(leaf, from.space.owner != to.space.owner, to, permissions)
-    }
-
-    /// The part of [`Memory::map_leaf`] for a leaf with PAGER or of a driver's own.
-    #[cold]
-    #[inline(never)]
-    fn map_marked(
-        mut self,
         leaf: Entry,
         from: SpacePage,
         to: SpacePage,
@@ -626,52 +586,23 @@ impl<H: Hardware> Memory<'_, H> {
     ) -> Result<Stale, Error> {
         let mut new = change.of(old);
         if old.flags().intersects(EntryFlags::SEALED.union(EntryFlags::PAGER)) {
-            new = self.change_of_marked_in(space.owner, old, change);
+            new = self.change_of_marked(space.owner, old, change);
             if !new.is_present() {
                 return Err(Error::NotPermitted);
             }
         }
         Ok(self.replace(space, page, old, new))
-    }
-
-    /// As [`Memory::change`], for a loop over many pages. The caller has set in `change` whether
-    /// the process has a pager ([`Change::without_pager`]), so the loop need not look the owner up
-    /// for each page.
-    #[inline(always)]
-    pub fn change_of_many(
-        &mut self,
-        space: Space,
-        page: UserPage,
-        old: Entry,
-        change: Change,
-    ) -> Result<Stale, Error> {
-        let mut new = change.of(old);
-        if old.flags().intersects(EntryFlags::SEALED.union(EntryFlags::PAGER)) {
-            new = self.change_of_marked(old, change);
-            if !new.is_present() {
-                return Err(Error::NotPermitted);
-            }
-        }
-        Ok(self.replace(space, page, old, new))
-    }
-
-    /// As `change_of_marked`, if `change` does not say yet whether the process has a pager.
-    #[cold]
-    #[inline(never)]
-    fn change_of_marked_in(&mut self, owner: Index, old: Entry, change: Change) -> Entry {
-        let keeps = self.processes.keeps_pager_mark(owner);
-        self.change_of_marked(old, if keeps { change } else { change.without_pager() })
     }
 
     /// The leaf after the change, if the old leaf is sealed or has PAGER. Returns an absent entry
     /// if the change is refused. Not inlined, so that an ordinary leaf costs one test.
     #[cold]
     #[inline(never)]
-    fn change_of_marked(&mut self, old: Entry, change: Change) -> Entry {
+    fn change_of_marked(&mut self, owner: Index, old: Entry, change: Change) -> Entry {
         if change.adds_write() && old.is_sealed() && self.frames.count(old.frame()) != Some(1) {
             return Entry::ABSENT;
         }
-        change.in_place(old)
+        if self.processes.keeps_pager_mark(owner) { change.in_place(old) } else { change.of(old) }
     }
 
     /// Drops and adds bits in the leaf of a page, and clears A and D. Returns the old leaf.

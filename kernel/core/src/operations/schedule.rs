@@ -89,7 +89,8 @@ impl<H: Hardware> Kernel<H> {
     /// of the queue.
     #[inline(always)]
     pub(crate) fn yield_cpu(&mut self, current: Index) {
-        if let Some(next) = self.processes.exchange(QueueName::Ready, current) {
+        if let Some(next) = self.processes.pop(QueueName::Ready) {
+            self.processes.push(QueueName::Ready, current);
             self.processes.info_of(current).status = Status::Runnable as u32;
             self.switch_from(current, next);
         }
@@ -117,16 +118,18 @@ impl<H: Hardware> Kernel<H> {
     /// loaded already.
     #[inline(always)]
     pub(crate) fn switch(&mut self, next: Index) {
-        if self.cpu.loaded != Some(next) {
-            if let Some(old) = self.cpu.loaded {
-                self.cpu.hardware.save_fpu(&mut self.processes[old].fpu);
+        match self.cpu.loaded {
+            Some(loaded) if loaded == next => self.set_current(next),
+            Some(old) => self.switch_from(old, next),
+            None => {
+                self.load_space(next);
+                self.set_current(next);
             }
-            self.load_space(next);
         }
-        self.set_current(next);
     }
 
-    /// As [`Kernel::switch`], if another process's space and FPU registers are known to be loaded.
+    /// The part of [`Kernel::switch`] for a process whose space is not loaded, while that of `old`
+    /// is.
     #[inline(always)]
     pub(crate) fn switch_from(&mut self, old: Index, next: Index) {
         debug_assert!(self.cpu.loaded == Some(old) && old != next);

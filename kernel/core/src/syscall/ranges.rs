@@ -12,7 +12,7 @@ use abi::{Error, PageRange, Permissions, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::memory::range::{Sharing, SpaceRange};
+use crate::memory::share::{Sharing, SpaceRange};
 use crate::memory::space::Change;
 use crate::state::process::Index;
 
