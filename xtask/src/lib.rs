@@ -20,7 +20,8 @@
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
 //! - [`oracle`]: judges the running machine from its physical memory;
 //! - [`imports`]: the rule that imports point down;
-//! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@doc`], [`mod@bench`],
+//! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`gdb`], [`check`], [`dist`],
+//!   [`mod@doc`], [`mod@bench`],
 //!   [`mod@test`], [`mod@parsers`], [`rehearse`], [`web`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
@@ -38,6 +39,7 @@ pub mod check;
 pub mod command;
 pub mod discovery;
 pub mod disk;
+pub mod dist;
 pub mod doc;
 pub mod doctor;
 pub mod elf;
