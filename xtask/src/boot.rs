@@ -17,7 +17,7 @@ use crate::system::Part;
 use crate::throwaway::Throwaway;
 use crate::verdict::Verdict;
 use crate::workspace::Workspace;
-use crate::{build, iso, request, setup};
+use crate::{build, iso, request, setup, watch};
 
 /// Boots as `options` say, and returns the exit status.
 ///
@@ -25,6 +25,10 @@ use crate::{build, iso, request, setup};
 /// An option cannot be used, or the build or the emulator fails.
 pub fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
     let request = Request::read(workspace, options)?;
+    if options.watch {
+        setup::ensure(&[Part::Emulator])?;
+        return watch::watch(workspace, &request.foreign_programs(workspace));
+    }
     for hint in elf::hints(&request.programs, request.ide_disk.is_some(), options.jos) {
         eprintln!("vitrine: {hint}");
     }
@@ -147,6 +151,12 @@ impl Request {
         }
     }
 
+    /// The files of `--elf` that the build does not make.
+    fn foreign_programs(&self, workspace: &Workspace) -> Vec<PathBuf> {
+        let foreign = |program: &&Program| !program.lies_in(&workspace.output());
+        self.programs.iter().filter(foreign).map(|program| program.file.clone()).collect()
+    }
+
     /// The disks that the user has named.
     fn disks(&self) -> impl Iterator<Item = &Path> {
         self.disk.iter().chain(&self.ide_disk).map(PathBuf::as_path)
@@ -219,6 +229,11 @@ pub struct QemuOptions {
     /// Otherwise it has 256 MiB, belongs to this boot alone, and is gone afterwards.
     #[arg(long, conflicts_with = "disk")]
     no_swap: bool,
+    /// Build and boot again whenever a source or a program of --elf changes, until Ctrl-C
+    ///
+    /// At a prompt Ctrl-C is the guest's: Ctrl-A X ends the machine first.
+    #[arg(long)]
+    watch: bool,
     /// Tell of processes as JOS's kernel does, in the lines that its graders read
     #[arg(long)]
     jos: bool,

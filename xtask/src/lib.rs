@@ -17,6 +17,7 @@
 //! - [`machine`], [`verdict`]: the machine to emulate, and what its end means;
 //! - [`emulators`], [`mod@bochs`], [`mod@v86`]: other emulators, for the same image and the same
 //!   tests;
+//! - [`watch`]: boots anew after a change;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
 //! - [`oracle`]: judges the running machine from its physical memory;
 //! - [`imports`]: the rule that imports point down;
@@ -73,5 +74,6 @@ pub mod throwaway;
 pub mod toolchain;
 pub mod v86;
 pub mod verdict;
+pub mod watch;
 pub mod web;
 pub mod workspace;
