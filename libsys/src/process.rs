@@ -4,12 +4,15 @@
 pub mod archive;
 pub mod boot_line;
 pub mod command_line;
+mod id_text;
 #[cfg(target_os = "none")]
 pub mod info;
 #[cfg(target_os = "none")]
 pub mod start;
 mod start_stack;
+pub mod steps;
 
+pub use id_text::parse_id;
 pub use start_stack::{TooLong, start_stack};
 
 #[cfg(target_os = "none")]
@@ -19,7 +22,7 @@ pub use command::{Command, SpawnError};
 #[cfg(target_os = "none")]
 mod foreground;
 #[cfg(target_os = "none")]
-pub use foreground::{Finished, attend, end_all_children};
+pub use foreground::{Finished, attend, end_all_children, end_children};
 
 #[cfg(target_os = "none")]
 pub use crate::call::{Ended, exit, wait};

@@ -25,10 +25,11 @@ use crate::toolchain::Toolchain;
 use crate::workspace::{TARGET, Workspace};
 
 /// The packages whose programs run on the machine.
-pub const PACKAGES: [&str; 12] = [
+pub const PACKAGES: [&str; 13] = [
     "vitrine-kernel",
     "vitrine-init",
     "vitrine-programs",
+    "shell",
     "vitrine-own",
     "vitrine-loads",
     "pager",

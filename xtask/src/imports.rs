@@ -22,7 +22,7 @@ use self::modules::{Import, Sources, imports};
 use crate::workspace::Workspace;
 
 /// The crates that the rule holds for, by their `src` directories.
-const CRATES: [&str; 18] = [
+const CRATES: [&str; 19] = [
     LAYERED,
     "kernel/abi/src",
     "kernel/src",
@@ -38,6 +38,7 @@ const CRATES: [&str; 18] = [
     "userland/tests/fuzz/src",
     "userland/tests/support/src",
     "userland/programs/appel-li/src",
+    "userland/programs/shell/src",
     "userland/picture/src",
     "xtask/src",
     "tests/src",

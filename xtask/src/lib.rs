@@ -21,9 +21,9 @@
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
 //! - [`oracle`]: judges the running machine from its physical memory;
 //! - [`imports`]: the rule that imports point down;
-//! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`gdb`], [`check`], [`dist`],
-//!   [`mod@doc`], [`mod@bench`],
-//!   [`mod@test`], [`mod@parsers`], [`rehearse`], [`web`]: one file for each subcommand.
+//! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`dist`], [`gdb`], [`check`], [`mod@doc`],
+//!   [`mod@bench`], [`mod@test`], [`mod@parsers`], [`mod@exhaust`], [`rehearse`], [`web`]: one file
+//!   for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
 
@@ -46,6 +46,7 @@ pub mod doctor;
 pub mod elf;
 pub mod emulators;
 pub mod event;
+pub mod exhaust;
 pub mod fuzz;
 pub mod gdb;
 pub mod header;

@@ -15,8 +15,8 @@ use xtask::machine::DEFAULT_MEMORY;
 use xtask::system::Part;
 use xtask::workspace::Workspace;
 use xtask::{
-    bench, build, check, dist, doc, doctor, fuzz, gdb, header, iso, new, npm, oracle, parsers,
-    picture, rehearse, request, setup, test, web,
+    bench, build, check, dist, doc, doctor, exhaust, fuzz, gdb, header, iso, new, npm, oracle,
+    parsers, picture, rehearse, request, setup, test, web,
 };
 
 /// Builds, boots and checks Vitrine.
@@ -85,6 +85,11 @@ enum Task {
     Bench(bench::Options),
     /// Stop the running machine at random moments and judge it by its physical memory alone
     Oracle(oracle::Options),
+    /// Make the k-th allocation of a scenario fail, for every k, and judge what is left
+    ///
+    /// The scenarios are run with four shortages: of one frame (once), of frames from then on
+    /// (lasting), of a quota, and of process slots.
+    Exhaust(exhaust::Options),
     /// Make random calls and traps from ring 3, and shorten what they find
     ///
     /// The status is 0 if nothing is found. Otherwise the batch that shows it is made shorter, its
@@ -194,6 +199,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Dist(options) => dist::dist(&workspace, &options)?,
         Task::Bench(options) => bench::bench(&workspace, &options)?,
         Task::Oracle(options) => oracle::oracle(&workspace, &options)?,
+        Task::Exhaust(options) => exhaust::exhaust(&workspace, &options)?,
         Task::Fuzz(options) => fuzz::fuzz(&workspace, &options)?,
         Task::Header => header::header(&workspace)?,
         Task::Web(options) => web::web(&workspace, &options)?,

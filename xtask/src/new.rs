@@ -5,6 +5,7 @@
 //! emulator tests find their demands in `userland/own/tests`. So nothing but two new files is
 //! written, and no file of the tree is changed.
 
+mod kind;
 mod name;
 
 use std::fs::{self, File};
@@ -19,6 +20,7 @@ use crate::c::Compiler;
 use crate::command;
 use crate::workspace::Workspace;
 
+pub use self::kind::Kind;
 use self::name::Name;
 
 /// What is begun.
@@ -46,19 +48,6 @@ struct Flags {
     c: bool,
 }
 
-/// A kind of program.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// A program in Rust that looks at its own page table.
-    Program,
-    /// A program with a fault handler.
-    Handler,
-    /// A program that is a pager.
-    Pager,
-    /// A program in C.
-    C,
-}
-
 impl Options {
     fn kind(&self) -> Kind {
         match self.kind {
@@ -72,59 +61,6 @@ impl Options {
 
 /// The word in a template that stands for the program's name.
 const PLACEHOLDER: &str = "my_program";
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Program, Self::Handler, Self::Pager, Self::C];
-
-    const fn template(self) -> &'static str {
-        match self {
-            Self::Program => include_str!("../../userland/own/examples/program.rs"),
-            Self::Handler => include_str!("../../userland/own/examples/handler.rs"),
-            Self::Pager => include_str!("../../userland/own/examples/pager.rs"),
-            Self::C => include_str!("../../userland/own/examples/program.c"),
-        }
-    }
-
-    /// The lines that the program prints, as the emulator tests read them.
-    const fn lines(self) -> &'static [&'static str] {
-        match self {
-            Self::Program => &[
-                "before it is written: the page at 0x1* is absent",
-                "after it is written: it is in frame 0x*, dirty: true",
-            ],
-            Self::Handler => &["4 loads, 3 page faults, the sum is 0"],
-            Self::Pager => &["* pages given, the child's status is 0"],
-            Self::C => &["the entry was 0x00000000, then 0x*, and after the store 0x*"],
-        }
-    }
-
-    /// The program's file.
-    fn file(self, name: &str) -> String {
-        match self {
-            Self::Program | Self::Handler | Self::Pager => {
-                format!("userland/own/src/bin/{name}.rs")
-            }
-            Self::C => format!("userland/own/c/{name}.c"),
-        }
-    }
-
-    /// How the program is started, as a line of its test.
-    fn start(self, name: &str) -> String {
-        match self {
-            Self::Program | Self::Handler | Self::Pager => format!("run = \"{name}\""),
-            Self::C => format!("elf = \"target/vitrine/c/{name}\""),
-        }
-    }
-
-    /// What a user types to run the program.
-    fn command(self, name: &str) -> String {
-        match self {
-            Self::Program | Self::Handler | Self::Pager => format!("cargo xtask qemu --run {name}"),
-            Self::C => format!("cargo xtask qemu --elf target/vitrine/c/{name}"),
-        }
-    }
-}
 
 /// Begins a program, and says what was written and what to type next.
 ///

@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use abi::boot_line::{self, PLAIN, RUN, SELF_TEST, SelfTest};
-use libsys::process::command_line;
+use libsys::process::steps;
 
 use crate::bad_input::BadInput;
 
@@ -19,16 +19,19 @@ const LEAST: u32 = 16;
 /// 3 GiB to above 4 GiB, where a 32-bit kernel without PAE does not reach it.
 const MOST: u32 = 3583;
 
-/// The words of `--run`'s command: a program and its arguments, with quotes as in Vitrine's shell.
+/// The words of `--run`'s first program: its name and its arguments. Others may follow, as in
+/// Vitrine's shell.
 ///
 /// # Errors
-/// There is no word, a quote is not closed, or there is a control character.
+/// There is no program, a quote is not closed, there is an operator that the shell does not have,
+/// or a control character.
 pub fn run(text: &str) -> Result<Vec<String>, BadInput> {
     let bad = |why: String| BadInput(format!("--run: {why}"));
     if text.chars().any(|c| c.is_control() && c != '\t') {
         return Err(bad("a control character cannot stand on the kernel's command line".into()));
     }
-    let words = command_line::split(text).map_err(|why| bad(why.to_string()))?;
+    let steps = steps::read(text).map_err(|why| bad(why.to_string()))?;
+    let words = steps.into_iter().next().map_or_else(Vec::new, |step| step.words);
     if words.first().is_none_or(String::is_empty) {
         return Err(bad("no program is named".into()));
     }
@@ -120,6 +123,7 @@ mod tests {
     #[test]
     fn a_command_has_a_program_and_closed_quotes() {
         assert_eq!(run(r#"walk "0x10" 'a b'"#).unwrap(), ["walk", "0x10", "a b"]);
+        assert_eq!(run("walk 1 && free; ps").unwrap(), ["walk", "1"]);
         for (text, part) in [
             ("", "no program"),
             (" \t", "no program"),
@@ -127,6 +131,10 @@ mod tests {
             ("walk \"0x10", "closing \""),
             ("walk '0x10", "closing '"),
             ("walk \\", "last \\"),
+            ("ps | walk", "no pipes"),
+            ("ps > file", "no files"),
+            ("ps ||", "`||`"),
+            ("&& ps", "before `&&`"),
             ("walk\n0x10", "control character"),
             ("walk \u{1b}", "control character"),
         ] {

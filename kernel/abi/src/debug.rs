@@ -3,7 +3,8 @@
 //! The symbol [`SYMBOL`] of `kernel.elf` names one [`Table`], which the kernel fills once, at the
 //! end of its boot. Until then all its words are 0. A reader of physical memory (a debugger, a test
 //! that judges the running machine from outside) begins there. The kernel never reads it, so it
-//! costs no instruction on any path. `docs/debugging.md` has the same list for readers that are not
+//! costs no instruction on any path. Of the words that it names, a debugger may write one:
+//! [`Table::failing`]. `docs/debugging.md` has the same list for readers that are not
 //! written in Rust.
 
 /// The symbol's name.
@@ -81,7 +82,15 @@ pub struct Table {
     pub events_recorded: u32,
     /// 1 if the kernel records events, else 0.
     pub events_on: u32,
+    /// The address of four bytes in which a debugger asks for failure: with `k` there, the `k`-th
+    /// allocation of a frame from now on finds none, as if memory had run out. The kernel counts
+    /// the word down. With [`FAIL_FROM_THEN_ON`] added all later allocations fail, too, until the
+    /// debugger stores 0. A program can neither read nor write the word.
+    pub failing: u32,
 }
+
+/// The bit of the word at [`Table::failing`] that makes allocations go on failing.
+pub const FAIL_FROM_THEN_ON: u32 = 1 << 31;
 
 /// The state of a process: the byte at [`Table::slot_state`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

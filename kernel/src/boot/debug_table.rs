@@ -48,6 +48,7 @@ static vitrine_debug: Published = Published(UnsafeCell::new(Table {
     event_count: 0,
     events_recorded: 0,
     events_on: 0,
+    failing: 0,
 }));
 
 /// Publishes what the core says of its tables, and what the loader says of the archive.

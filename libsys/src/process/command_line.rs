@@ -5,7 +5,8 @@
 //! and `'` every character stands for itself; between `"` and `"` every character but `\`. A `\`
 //! outside single quotes takes the next character as it is. Unlike in POSIX shells that also holds
 //! for every character within double quotes, because GRUB writes a command line so when it hands it
-//! to a kernel. There are no variables, patterns, pipes or comments.
+//! to a kernel. What stands between the words of one program and those of the next is read by
+//! [`steps`](super::steps).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -36,16 +37,21 @@ impl fmt::Display for Unfinished {
 pub fn split(line: &str) -> Result<Vec<String>, Unfinished> {
     let mut words = Vec::new();
     let mut rest = line.chars();
-    while let Some(word) = next_word(&mut rest)? {
+    while let Some(word) = next_word(&mut rest, |_| false)? {
         words.push(word);
     }
     Ok(words)
 }
 
-/// Takes the next word off the line; `None` at the end of the line.
-fn next_word(rest: &mut core::str::Chars<'_>) -> Result<Option<String>, Unfinished> {
+/// Takes the next word off the line; `None` at the end of the line, or before a character outside
+/// quotes that `ends` a word and is none of it. That character stays.
+pub(super) fn next_word(
+    rest: &mut core::str::Chars<'_>,
+    ends: impl Fn(char) -> bool,
+) -> Result<Option<String>, Unfinished> {
     let mut word: Option<String> = None;
-    while let Some(c) = rest.next() {
+    while let Some(c) = rest.clone().next().filter(|c| !ends(*c)) {
+        rest.next();
         if c.is_ascii_whitespace() {
             if word.is_some() {
                 break;

@@ -1,6 +1,6 @@
 //! How a program is watched while it has the terminal: until it ends, or Ctrl-C ends it.
 
-use abi::process_info::Status;
+use abi::process_info::{ProcessInfo, Status};
 use abi::{Error, ProcessId};
 
 use crate::call::{self, Ended};
@@ -47,18 +47,22 @@ pub fn attend(child: ProcessId, mut other: impl FnMut(Event)) -> Result<Finished
 /// parent's. So a caller that starts one program at a time ends in this way what the program has
 /// left behind.
 pub fn end_all_children() -> u32 {
+    end_children(|_| true)
+}
+
+/// The same for those children that are `chosen`. It never returns if one of them has ended and the
+/// caller has not waited for it yet, unless that one is not chosen.
+pub fn end_children(chosen: impl Fn(ProcessId) -> bool) -> u32 {
     let me = call::identity().id.bits();
+    let is_meant =
+        |child: &ProcessInfo| child.parent == me && ProcessId::new(child.id).is_ok_and(&chosen);
+    let is_dying = |child: &ProcessInfo| child.status == Status::Dying as u32;
     let mut ended = 0;
     loop {
         // The first look finds all of them, unless one ends meanwhile and its children move up.
         let before = ended;
-        for child in info::processes() {
-            let is_alive = child.status != Status::Dying as u32;
-            if child.parent == me
-                && is_alive
-                && let Ok(id) = ProcessId::new(child.id)
-                && call::destroy(id, true).is_ok()
-            {
+        for child in info::processes().filter(|child| is_meant(child) && !is_dying(child)) {
+            if ProcessId::new(child.id).is_ok_and(|id| call::destroy(id, true).is_ok()) {
                 ended += 1;
             }
         }
@@ -67,8 +71,7 @@ pub fn end_all_children() -> u32 {
         }
     }
     // The end of an adopted child is no message, so the caller looks for it.
-    while info::processes().any(|child| child.parent == me && child.status == Status::Dying as u32)
-    {
+    while info::processes().any(|child| is_meant(&child) && is_dying(&child)) {
         call::sleep(1);
     }
     ended

@@ -13,6 +13,7 @@ mod checks;
 mod conformance;
 mod disk;
 mod docs;
+mod exhaust;
 mod failures;
 mod first;
 mod fuzz;
@@ -54,6 +55,7 @@ fn all() -> Vec<Trial> {
         shell::trials(),
         census::trials(),
         docs::trials(),
+        exhaust::trials(),
         first::trials(),
         fuzz::trials(),
         oracle::trials(),

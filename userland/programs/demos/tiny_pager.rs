@@ -59,8 +59,13 @@ fn main() -> Result<u8, Error> {
         }
     };
     println!("tiny_pager: {} pages out, {} in", pager.pages_out, pager.pages_in);
-    println!("tiny_pager: {}", if status == 0 { "every byte is right" } else { "bytes were lost" });
-    Ok(u8::from(status != 0 || pager.pages_in == 0))
+    match status {
+        0 => println!("tiny_pager: every byte is right"),
+        1 => println!("tiny_pager: bytes were lost"),
+        // For want of memory, for example: then the kernel has printed a line about the fault.
+        status => println!("tiny_pager: the child has ended with status {status}"),
+    }
+    Ok(if status == 0 { u8::from(pager.pages_in == 0) } else { status as u8 })
 }
 
 /// What the pager knows of its one client.

@@ -19,7 +19,7 @@ FIELDS = (
     "magic version size kernel_directory slots slot_size slot_count slot_state slot_directory "
     "slot_pager slot_mapped facts frames frame_count current loaded archive_first archive_frames "
     "empty_view_table empty_view_zeros dma_first dma_frames "
-    "events event_size event_count events_recorded events_on"
+    "events event_size event_count events_recorded events_on failing"
 ).split()
 MAGIC = int.from_bytes(b"VITR", "little")
 VERSION = 1

@@ -1,8 +1,8 @@
 //! A machine that is watched from outside: its RAM is a file, and its monitor stops it.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ChildStdin, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -26,13 +26,14 @@ pub struct Watched {
     emulator: SharedChild,
     monitor: Monitor,
     memory: Memory,
+    keyboard: Option<ChildStdin>,
     output: Arc<Mutex<Vec<u8>>>,
     reader: Option<JoinHandle<()>>,
     directory: TempDir,
 }
 
 impl Watched {
-    /// Boots a machine. Its serial line is kept, unless it is a file; nothing is typed.
+    /// Boots a machine. What comes over its serial line is kept, unless it goes to a file.
     ///
     /// # Errors
     /// The emulator cannot be started or does not answer.
@@ -49,8 +50,9 @@ impl Watched {
             ..machine
         };
         let mut qemu = machine.command();
-        qemu.stdin(Stdio::null()).stdout(Stdio::piped());
+        qemu.stdin(Stdio::piped()).stdout(Stdio::piped());
         let emulator = leash::spawn(&mut qemu).with_context(|| command::cannot_start(&qemu))?;
+        let keyboard = emulator.take_stdin();
         let output = Arc::new(Mutex::new(Vec::new()));
         let reader = emulator.take_stdout().map(|mut stdout| {
             let output = output.clone();
@@ -65,7 +67,7 @@ impl Watched {
         });
         let monitor = Monitor::connect(&socket)?;
         let memory = Memory::open(&ram)?;
-        Ok(Self { emulator, monitor, memory, output, reader, directory })
+        Ok(Self { emulator, monitor, memory, keyboard, output, reader, directory })
     }
 
     /// Stops the machine where nothing of the kernel's is half done, and returns its registers.
@@ -118,6 +120,15 @@ impl Watched {
     #[must_use]
     pub fn ram(&self) -> std::path::PathBuf {
         self.directory.path().join("ram")
+    }
+
+    /// Types on the machine's serial line.
+    ///
+    /// # Errors
+    /// The emulator has ended.
+    pub fn type_keys(&mut self, keys: &[u8]) -> Result<()> {
+        let keyboard = self.keyboard.as_mut().context("the machine has no keyboard")?;
+        keyboard.write_all(keys).and_then(|()| keyboard.flush()).context("the machine has ended")
     }
 
     /// The emulator has ended.

@@ -209,6 +209,7 @@ fn table_of(words: &[u32]) -> Result<Table> {
         event_count: next()?,
         events_recorded: next()?,
         events_on: next()?,
+        failing: next()?,
     })
 }
 

@@ -50,6 +50,7 @@ impl<H: Hardware> Kernel<H> {
             event_count: EVENTS,
             events_recorded: address(&self.trace.recorded),
             events_on: self.trace.on.into(),
+            failing: address(&self.frames.failing),
         }
     }
 }

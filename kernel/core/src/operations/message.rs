@@ -21,10 +21,11 @@
 
 use abi::call::PageTransfer;
 use abi::message::{Kind, Message};
-use abi::{Error, Permissions, ProcessId};
+use abi::{Entry, Error, Permissions, ProcessId, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
+use crate::memory::space::Space;
 use crate::state::process::{Index, MessageBuffer, PendingRequest, SentPage, State};
 use crate::state::process_table::QueueName;
 
@@ -61,7 +62,8 @@ impl<H: Hardware> Kernel<H> {
             return Err(Error::Deadlock);
         }
         if let Some((page, permissions)) = message_buffer.transfer.sent() {
-            self.check_sendable(from, page, permissions)?;
+            let space = self.space(from);
+            self.check_sendable(space, page, permissions)?;
         }
         self.processes[from].messages.buffer = message_buffer;
         if !waiting {
@@ -82,13 +84,17 @@ impl<H: Hardware> Kernel<H> {
         Ok(())
     }
 
+    /// Checks that a page may be sent with these permissions. Returns its leaf.
+    ///
+    /// # Errors
+    /// - `NotMapped`: nothing is present at the page.
+    /// - `NotPermitted`: W is asked for and the page lacks it, or the page is a driver's own.
     fn check_sendable(
         &mut self,
-        from: Index,
-        page: abi::UserPage,
+        space: Space,
+        page: UserPage,
         permissions: Permissions,
-    ) -> Result<(), Error> {
-        let space = self.space(from);
+    ) -> Result<Entry, Error> {
         let leaf = self.memory().leaf(space, page);
         if !leaf.is_present() {
             return Err(Error::NotMapped);
@@ -97,7 +103,7 @@ impl<H: Hardware> Kernel<H> {
         {
             return Err(Error::NotPermitted);
         }
-        Ok(())
+        Ok(leaf)
     }
 
     /// Whether `start` waits, directly or through others, for `target`. The walk ends because there
@@ -150,15 +156,12 @@ impl<H: Hardware> Kernel<H> {
         Ok(())
     }
 
-    /// Maps the page that `from` transfers where `to` accepts one; says with what permissions.
+    /// Maps the page that `from` transfers where `to` accepts one. Returns the permissions with
+    /// which the page arrives; `None` if none does.
     fn transfer_page(&mut self, from: Index, to: Index) -> Result<Option<Permissions>, Error> {
-        let Some((source, permissions)) = self.processes[from].messages.buffer.transfer.sent()
-        else {
-            return Ok(None);
-        };
-        let Some(page) = self.processes[to].messages.buffer.transfer.accepted() else {
-            return Ok(None);
-        };
+        let sent = self.processes[from].messages.buffer.transfer.sent();
+        let accepted = self.processes[to].messages.buffer.transfer.accepted();
+        let (Some((source, permissions)), Some(page)) = (sent, accepted) else { return Ok(None) };
         let permissions = self.processes.may_leave(from, to, permissions);
         let (from, to) = self.spaces(from, to);
         self.memory().map(from.at(source), to.at(page), permissions)?;
@@ -284,7 +287,8 @@ impl<H: Hardware> Kernel<H> {
             _ => return Err(Error::NotWaiting),
         };
         if let Some((page, permissions)) = message_buffer.transfer.sent() {
-            self.check_sendable(me, page, permissions)?;
+            let space = self.space(me);
+            self.check_sendable(space, page, permissions)?;
         }
         match pending_request {
             PendingRequest::Call => {

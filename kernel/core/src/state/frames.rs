@@ -12,6 +12,7 @@
 //!
 //! Not done here: frames are not zeroed. The contents of a fresh frame are those of its last use.
 
+use abi::debug::FAIL_FROM_THEN_ON;
 use abi::process_info::FrameRecord;
 use abi::{Entry, Frame};
 
@@ -103,6 +104,8 @@ pub struct Frames {
     stack: u32,
     free: u32,
     total: u32,
+    /// What a debugger stores here decides which allocation fails ([`abi::debug::Table::failing`]).
+    pub(crate) failing: u32,
 }
 
 impl Frames {
@@ -115,6 +118,7 @@ impl Frames {
             stack: END,
             free: 0,
             total: 0,
+            failing: 0,
         }
     }
 
@@ -145,7 +149,7 @@ impl Frames {
         for hole in &mut records[next as usize..] {
             *hole = HOLE;
         }
-        Self { records: Some(records), unused, stack: END, free, total: free }
+        Self { records: Some(records), unused, free, total: free, ..Self::none() }
     }
 
     /// Marks a frame outside the ranges as RAM with one mapping that is never removed (boot
@@ -200,6 +204,9 @@ impl Frames {
     /// use.
     #[inline(always)]
     pub fn allocate(&mut self) -> Option<FreshFrame> {
+        if self.failing != 0 && self.fails_on_request() {
+            return None;
+        }
         let number = if self.stack == END { self.take_unused()? } else { self.pop() };
         self.free -= 1;
         Some(FreshFrame(Frame::from_number(number)))
@@ -292,6 +299,14 @@ impl Frames {
         number
     }
 
+    /// Counts an allocation down, and says whether it is to fail.
+    #[cold]
+    fn fails_on_request(&mut self) -> bool {
+        let left = self.failing & !FAIL_FROM_THEN_ON;
+        self.failing -= left.min(1);
+        left <= 1
+    }
+
     /// Takes the lowest frame that was never used.
     #[cold]
     fn take_unused(&mut self) -> Option<u32> {
@@ -340,6 +355,27 @@ mod tests {
         assert!(frames.allocate().is_none());
         assert_eq!(frames.count(Frame::from_number(0x102)), None);
         assert_eq!(frames.count(Frame::from_number(0x9_0000)), None);
+    }
+
+    #[test]
+    fn the_allocation_that_a_debugger_counts_out_fails_once_or_from_then_on() {
+        let mut frames = frames(0x110, &[FrameRange { first: 0x100, end: 0x110 }]);
+        let mut fails = |failing: u32| -> [bool; 4] {
+            frames.failing = failing;
+            [(); 4].map(|()| match frames.allocate() {
+                Some(fresh) => {
+                    frames.put_back(fresh);
+                    false
+                }
+                None => true,
+            })
+        };
+        assert_eq!(fails(0), [false; 4]);
+        assert_eq!(fails(1), [true, false, false, false]);
+        assert_eq!(fails(3), [false, false, true, false]);
+        assert_eq!(fails(FAIL_FROM_THEN_ON | 1), [true; 4]);
+        assert_eq!(fails(FAIL_FROM_THEN_ON | 3), [false, false, true, true]);
+        assert_eq!(frames.free(), 16);
     }
 
     #[test]

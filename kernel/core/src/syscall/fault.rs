@@ -25,8 +25,7 @@ impl<H: Hardware> Kernel<H> {
         client: ProcessId,
         reply: FaultReply,
     ) -> Result<(), Error> {
-        let maps = matches!(reply, FaultReply::Map { .. });
-        if maps && self.waits_for_room(me, TABLE) {
+        if self.waits_to_map(me, reply) {
             return Ok(());
         }
         let short = self.reply_to_client(me, client, reply)?;
@@ -55,7 +54,7 @@ impl<H: Hardware> Kernel<H> {
         accept: Option<UserPage>,
     ) -> Result<(), Error> {
         let transfer = accept.map(|page| PageTransfer { page, send: None, accept: true });
-        if self.fault_reply_at_once(me, client, reply, transfer)? {
+        if self.waits_to_map(me, reply) || self.fault_reply_at_once(me, client, reply, transfer)? {
             return Ok(());
         }
         let short = match self.reply_to_client(me, client, reply) {
@@ -68,5 +67,11 @@ impl<H: Hardware> Kernel<H> {
             self.call_again(client);
         }
         received
+    }
+
+    /// Whether the call restarts because memory is being taken down that the table for the page of
+    /// the reply needs.
+    fn waits_to_map(&mut self, me: Index, reply: FaultReply) -> bool {
+        matches!(reply, FaultReply::Map { .. }) && self.waits_for_room(me, TABLE)
     }
 }

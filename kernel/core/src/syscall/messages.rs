@@ -1,7 +1,7 @@
 //! The calls that send and answer messages.
 //!
-//! If the other process waits for the message, there is a short way (`operations/message/fast.rs`).
-//! Each call tries the short way first; where it does not apply, it returns `false` and has changed
+//! A call and a reply first try the short way to a process that waits
+//! (`operations/message/fast.rs`). Where that does not apply, it returns `false` and has changed
 //! nothing.
 
 use abi::call::PageTransfer;
@@ -9,6 +9,7 @@ use abi::{Error, ProcessId};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
+use crate::operations::shortage::TABLE;
 use crate::state::process::{Index, MessageBuffer, PendingRequest, SentPage};
 
 impl<H: Hardware> Kernel<H> {
@@ -39,7 +40,8 @@ impl<H: Hardware> Kernel<H> {
     ) -> Result<(), Error> {
         let done = match transfer {
             None => self.call_at_once(caller, to, None),
-            Some(transfer) => self.call_with_page(caller, to, transfer),
+            Some(_) if self.waits_for_room(caller, TABLE) => return Ok(()),
+            Some(_) => self.apart(move |kernel| kernel.call_at_once(caller, to, transfer)),
         };
         if done? {
             return Ok(());
@@ -57,7 +59,7 @@ impl<H: Hardware> Kernel<H> {
         to: ProcessId,
         transfer: Option<PageTransfer>,
     ) -> Result<(), Error> {
-        if transfer.is_some() && self.waits_for_room(caller, 1) {
+        if transfer.is_some() && self.waits_for_room(caller, TABLE) {
             return Ok(());
         }
         let words = self.processes[caller].words();
@@ -80,7 +82,8 @@ impl<H: Hardware> Kernel<H> {
     ) -> Result<(), Error> {
         let done = match transfer {
             None => self.reply_at_once(caller, to, None),
-            Some(transfer) => self.reply_with_page(caller, to, transfer),
+            Some(_) if self.waits_for_room(caller, TABLE) => return Ok(()),
+            Some(_) => self.apart(move |kernel| kernel.reply_at_once(caller, to, transfer)),
         };
         if done? {
             return Ok(());

@@ -5,6 +5,7 @@
 //! rare, and use one copy for both instructions.
 
 use abi::call::{Arguments, Number};
+use abi::process::Target;
 use abi::{Error, Registers, Syscall};
 
 use crate::hardware::Hardware;
@@ -99,21 +100,41 @@ impl<H: Hardware> Kernel<H> {
                 Err(Error::InvalidArgument)
             }
             Syscall::Identity => self.identity(caller, sysenter),
-            Syscall::PageAllocate { process, page, permissions } => {
-                self.page_allocate_fast(caller, process, page, permissions)
+            Syscall::PageAllocate { process: process @ Target::Caller, page, permissions } => {
+                self.page_allocate::<true>(caller, process, page, permissions)
             }
+            Syscall::PageAllocate { process, page, permissions } => self.apart(move |kernel| {
+                kernel.page_allocate::<false>(caller, process, page, permissions)
+            }),
+            Syscall::PageMap {
+                process: from @ Target::Caller,
+                page,
+                to: to @ Target::Caller,
+                to_page,
+                permissions,
+            } => self.page_map::<true>(caller, (from, page), (to, to_page), permissions),
             Syscall::PageMap { process, page, to, to_page, permissions } => {
-                self.page_map_fast(caller, (process, page), (to, to_page), permissions)
+                self.apart(move |kernel| {
+                    kernel.page_map::<false>(caller, (process, page), (to, to_page), permissions)
+                })
+            }
+            Syscall::PageUnmap { process: process @ Target::Caller, page, marks } => {
+                self.page_unmap::<true>(caller, process, page, marks)
             }
             Syscall::PageUnmap { process, page, marks } => {
-                self.page_unmap_fast(caller, process, page, marks)
+                self.apart(move |kernel| kernel.page_unmap::<false>(caller, process, page, marks))
             }
-            Syscall::PageCopy { process, page, permissions } => {
-                self.page_copy_fast(caller, process, page, permissions)
+            Syscall::PageCopy { process: process @ Target::Caller, page, permissions } => {
+                self.page_copy::<true>(caller, process, page, permissions)
             }
-            Syscall::PageProtect { process, page, drop, add } => {
-                self.page_protect_fast(caller, process, page, (drop, add))
+            Syscall::PageCopy { process, page, permissions } => self
+                .apart(move |kernel| kernel.page_copy::<false>(caller, process, page, permissions)),
+            Syscall::PageProtect { process: process @ Target::Caller, page, drop, add } => {
+                self.page_protect::<true>(caller, process, page, (drop, add))
             }
+            Syscall::PageProtect { process, page, drop, add } => self.apart(move |kernel| {
+                kernel.page_protect::<false>(caller, process, page, (drop, add))
+            }),
             Syscall::PageMove { process, page, to, to_page, marks } => {
                 self.page_move(caller, (process, page), (to, to_page), marks)
             }

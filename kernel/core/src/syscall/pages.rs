@@ -1,61 +1,70 @@
 //! The calls that change one page, in the space of any process whose memory the caller may change.
 //!
-//! `fast.rs` has the short way for a page of the caller's own space. The documentation of the
-//! errors is at `abi::Syscall`.
+//! Each call is written once and compiled twice. With `OWN`, for a page of the caller's own space:
+//! that is the loaded one, so the tables are reached without a test and no authority is checked.
+//! Without `OWN`, for the space of any process that the call names. Compiled once, for both, a
+//! `page_map` took 311 instructions in place of 158, a `page_unmap` 199 in place of 119 and a
+//! `page_protect` 207 in place of 121.
+//!
+//! The documentation of the errors is at `abi::Syscall`.
 
 use abi::process::Target;
 use abi::{Error, Permissions, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::memory::space::Change;
+use crate::memory::space::{Change, Space};
 use crate::operations::shortage::{PAGE_AND_TABLE, TABLE};
 use crate::state::process::Index;
 
-mod fast;
-
 impl<H: Hardware> Kernel<H> {
     /// Maps a fresh zeroed page, in place of what was mapped there.
-    #[inline(never)]
-    pub(crate) fn page_allocate(
+    #[inline(always)]
+    pub(crate) fn page_allocate<const OWN: bool>(
         &mut self,
         caller: Index,
-        target: Target,
+        process: Target,
         page: UserPage,
         permissions: Permissions,
     ) -> Result<(), Error> {
-        let Some(space) = self.room_in(caller, target, PAGE_AND_TABLE)? else { return Ok(()) };
+        let Some(space) = self.room::<OWN>(caller, process, PAGE_AND_TABLE)? else {
+            return Ok(());
+        };
         let permissions = self.processes.may_leave(caller, space.owner, permissions);
         self.memory().allocate(space, page, permissions)?;
         self.succeed(caller)
     }
 
     /// Maps the frame behind a page at another page as well.
-    #[inline(never)]
-    pub(crate) fn page_map(
+    #[inline(always)]
+    pub(crate) fn page_map<const OWN: bool>(
         &mut self,
         caller: Index,
-        from: (Target, UserPage),
-        to: (Target, UserPage),
+        (process, page): (Target, UserPage),
+        (to, to_page): (Target, UserPage),
         permissions: Permissions,
     ) -> Result<(), Error> {
-        let spaces = self.room_in_both(caller, from.0, to.0, TABLE)?;
-        let Some((source, target)) = spaces else { return Ok(()) };
-        let permissions = self.processes.may_leave(caller, target.owner, permissions);
-        self.memory().map(source.at(from.1), target.at(to.1), permissions)?;
+        let spaces = if OWN {
+            self.room::<OWN>(caller, process, TABLE)?.map(|own| (own, own))
+        } else {
+            self.room_in_both(caller, process, to, TABLE)?
+        };
+        let Some((from, to)) = spaces else { return Ok(()) };
+        let permissions = self.processes.may_leave(caller, to.owner, permissions);
+        self.memory().map(from.at(page), to.at(to_page), permissions)?;
         self.succeed(caller)
     }
 
     /// Unmaps a page and leaves `marks` in its leaf. Returns the old leaf.
-    #[inline(never)]
-    pub(crate) fn page_unmap(
+    #[inline(always)]
+    pub(crate) fn page_unmap<const OWN: bool>(
         &mut self,
         caller: Index,
-        target: Target,
+        process: Target,
         page: UserPage,
         marks: Permissions,
     ) -> Result<(), Error> {
-        let Some(space) = self.room_in(caller, target, TABLE)? else { return Ok(()) };
+        let Some(space) = self.room::<OWN>(caller, process, TABLE)? else { return Ok(()) };
         let marks = self.processes.may_leave(caller, space.owner, marks);
         let old = self.memory().unmap(space, page, marks)?;
         self.answer(caller, old.bits())
@@ -63,31 +72,30 @@ impl<H: Hardware> Kernel<H> {
 
     /// Makes a page private and writable: copies its frame if that has another mapping. Returns
     /// whether it copied.
-    #[inline(never)]
-    pub(crate) fn page_copy(
+    #[inline(always)]
+    pub(crate) fn page_copy<const OWN: bool>(
         &mut self,
         caller: Index,
-        target: Target,
+        process: Target,
         page: UserPage,
         marks: Permissions,
     ) -> Result<(), Error> {
-        let Some(space) = self.room_in(caller, target, TABLE)? else { return Ok(()) };
+        let Some(space) = self.room::<OWN>(caller, process, TABLE)? else { return Ok(()) };
         let marks = self.processes.may_leave(caller, space.owner, marks);
         let copied = self.memory().copy(space, page, marks)?;
         self.answer(caller, copied.into())
     }
 
     /// Drops and adds permissions and marks of a page. Returns the old leaf.
-    #[inline(never)]
-    pub(crate) fn page_protect(
+    #[inline(always)]
+    pub(crate) fn page_protect<const OWN: bool>(
         &mut self,
         caller: Index,
-        target: Target,
+        process: Target,
         page: UserPage,
-        change: (Permissions, Permissions),
+        (drop, add): (Permissions, Permissions),
     ) -> Result<(), Error> {
-        let Some(space) = self.room_in(caller, target, 0)? else { return Ok(()) };
-        let (drop, add) = change;
+        let Some(space) = self.room::<OWN>(caller, process, 0)? else { return Ok(()) };
         let change = Change::new(drop, self.processes.may_leave(caller, space.owner, add));
         let old = self.memory().protect(space, page, change)?;
         self.answer(caller, old.bits())
@@ -98,7 +106,6 @@ impl<H: Hardware> Kernel<H> {
     ///
     /// PAGER moves with the page only where `carries_pager_mark` allows it; otherwise the mark is
     /// dropped.
-    #[inline(never)]
     pub(crate) fn page_move(
         &mut self,
         caller: Index,
@@ -106,12 +113,31 @@ impl<H: Hardware> Kernel<H> {
         (to, to_page): (Target, UserPage),
         marks: Permissions,
     ) -> Result<(), Error> {
-        let spaces = self.room_in_both(caller, process, to, 1)?;
+        let spaces = self.room_in_both(caller, process, to, TABLE)?;
         let Some((from, to)) = spaces else { return Ok(()) };
         let marks = self.processes.may_leave(caller, from.owner, marks);
         let carries = self.processes.carries_pager_mark(caller, from.owner, to.owner);
         let drop = if carries { Permissions::empty() } else { Permissions::PAGER };
         let old = self.memory().move_page(from.at(page), to.at(to_page), marks, drop)?;
         self.answer(caller, old.bits())
+    }
+
+    /// The space that a call changes, if `frames` frames are free or no process is dying. `None`:
+    /// the call restarts. With `OWN`, `target` is the caller.
+    ///
+    /// # Errors
+    /// `NoSuchProcess`: the caller may not change the target's memory.
+    #[inline(always)]
+    fn room<const OWN: bool>(
+        &mut self,
+        caller: Index,
+        target: Target,
+        frames: u32,
+    ) -> Result<Option<Space>, Error> {
+        if !OWN {
+            return self.room_in(caller, target, frames);
+        }
+        let waits = frames > 0 && self.waits_for_room(caller, frames);
+        Ok(if waits { None } else { Some(Space::current(caller)) })
     }
 }

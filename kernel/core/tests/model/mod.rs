@@ -146,7 +146,7 @@ impl Model {
     }
 
     /// All words of a frame that a test may only look at.
-    fn contents(&self, frame: Frame) -> &[u32; ENTRIES as usize] {
+    pub fn contents(&self, frame: Frame) -> &[u32; ENTRIES as usize] {
         match self.ram.get(frame.number() as usize) {
             Some(Some(Contents::Words(words))) => words,
             Some(Some(Contents::Poison)) => &[POISON; ENTRIES as usize],

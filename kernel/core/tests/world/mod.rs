@@ -154,6 +154,11 @@ fn store(model: &mut Model, ranges: &mut [FrameRange], bytes: &[u8]) -> Vec<Fram
 
 /// Looking at it.
 impl World {
+    /// Frames that boot or a test has taken, with one mapping that no directory shows.
+    pub fn reserved(&self) -> &[Frame] {
+        &self.reserved
+    }
+
     /// The process on the CPU.
     pub fn current(&self) -> ProcessId {
         self.process_at(self.kernel.cpu.current().expect("a process runs")).process_id()

@@ -16,7 +16,7 @@ use core::fmt;
 use init::servers::{Servers, StartError};
 use libsys::abi::boot_line::{ARCHIVE, DISK, SWAP, TRUST};
 use libsys::process::boot_line;
-use libsys::process::command_line;
+use libsys::process::steps::{self, Step};
 use libsys::process::{Command, Finished, SpawnError, attend};
 use libsys::{Error, ProcessId, Target, println, set_console_owner};
 use shell::builtin::Builtin;
@@ -43,24 +43,25 @@ fn main() -> Result<u8, InitError> {
 }
 
 /// Runs a program: as a driver if the boot line has `trust`, with the boot archive if it has
-/// `archive`. A command of the shell's own is run by a shell.
+/// `archive`. Several programs, and a command of the shell's own, are run by a shell.
 fn run_command(servers: Servers, text: &str, has: impl Fn(&str) -> bool) -> Result<u8, InitError> {
-    let words = match command_line::split(text) {
-        Ok(words) => words,
+    let steps = match steps::read(text) {
+        Ok(steps) => steps,
         Err(why) => {
             println!("cannot read run={text}: {why}");
             return Ok(UNREADABLE);
         }
     };
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    // `text` is not blank, so there is a first word.
-    let (name, arguments) = words.split_first().map_or(("", &[][..]), |(name, rest)| (*name, rest));
     set_console_owner(Some(Target::Caller))?;
+    let words: Vec<&str> = steps.iter().flat_map(|step| &step.words).map(String::as_str).collect();
     let of_shell = ["-c", text];
-    let mut command = if Builtin::named(name).is_some() {
-        Command::new("sh").args(&of_shell).with_archive()
-    } else {
-        Command::new(name).args(arguments)
+    let (name, mut command) = match (steps.as_slice(), words.as_slice()) {
+        ([Step { in_background: false, .. }], [name, arguments @ ..])
+            if Builtin::named(name).is_none() =>
+        {
+            (*name, Command::new(name).args(arguments))
+        }
+        _ => ("sh", Command::new("sh").args(&of_shell).with_archive()),
     };
     command = command.pager(servers.pager());
     if has(TRUST) {

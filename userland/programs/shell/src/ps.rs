@@ -15,7 +15,7 @@ const NAME: usize = 10;
 /// The kernel knows no names: the pager has the names of its clients' programs. FRAMES comes from
 /// the kernel, for the shell and its children alone. The columns from MEMORY to OUT come from the
 /// pager. The rest is in UENVS.
-pub fn print() {
+pub fn print() -> u8 {
     println!(
         "{:<8} {:<8} {:<NAME$} {:<8} {:>5} {:>6} {:>6} {:>5} {:>6} {:>4} {:>4}",
         "ID", "PARENT", "NAME", "STATUS", "RUNS", "FRAMES", "MEMORY", "DISK", "PACKED", "IN", "OUT"
@@ -40,6 +40,7 @@ pub fn print() {
             Short(faults.map(|faults| faults.pages_out)),
         );
     }
+    0
 }
 
 /// The name of a process that is no client of the pager: the pager itself, or init, which alone has

@@ -1,0 +1,817 @@
+//! The native calls: how the registers are read, and what each call does.
+
+use abi::call::Number;
+
+use super::state::{
+    Account, Buffer, Doing, E, Model, Process, R, Regs, Right, SYSENTER, Slot, UTOP, Unfinished,
+    bit,
+};
+
+/// The registers of a call, in the places of `kernel/abi/src/call.rs`.
+#[derive(Clone, Copy, Debug)]
+pub struct Raw {
+    pub number: u32,
+    pub bits: u32,
+    pub process: u32,
+    pub page: u32,
+    pub w: [u32; 4],
+    pub sysenter: bool,
+}
+
+impl Raw {
+    pub fn of(r: &Regs) -> Self {
+        let sysenter = r.trap == SYSENTER;
+        let (process, page) = if sysenter { (r.edi, r.ebp) } else { (r.edx, r.ecx) };
+        let w = if sysenter { [r.ebx, r.esi, r.ebp, 0] } else { [r.ebx, r.esi, r.edi, r.ebp] };
+        Self { number: r.eax & 0xFF, bits: r.eax >> 8, process, page, w, sysenter }
+    }
+
+    fn target(&self) -> R<Option<u32>> {
+        target(self.process)
+    }
+
+    fn id(&self) -> R<u32> {
+        target(self.process)?.ok_or(E::NoSuchProcess)
+    }
+
+    pub fn page(&self) -> R<u32> {
+        page(self.page)
+    }
+
+    pub fn permissions(&self) -> R<u32> {
+        permissions(self.bits)
+    }
+
+    fn marks(&self) -> R<u32> {
+        if self.bits & !bit::MARKS == 0 { Ok(self.bits) } else { Err(E::InvalidArgument) }
+    }
+
+    /// The page that goes with a message: sent with these permissions, and accepted.
+    fn transfer(&self) -> R<Buffer> {
+        const SEND: u32 = 1;
+        const ACCEPT: u32 = 4;
+        let mut buffer = Buffer { words: self.w, ..Buffer::default() };
+        if self.bits == 0 {
+            return Ok(buffer);
+        }
+        let chosen = permissions(self.bits & !(SEND | ACCEPT))?;
+        if self.bits & SEND == 0 && self.bits != ACCEPT {
+            return Err(E::InvalidArgument);
+        }
+        let page = self.page()?;
+        buffer.sent = (self.bits & SEND != 0).then_some((page, chosen));
+        buffer.accepts = (self.bits & ACCEPT != 0).then_some(page);
+        Ok(buffer)
+    }
+}
+
+/// 0 is the caller.
+pub fn target(bits: u32) -> R<Option<u32>> {
+    match bits {
+        0 => Ok(None),
+        0x8000_0000.. => Err(E::NoSuchProcess),
+        _ => Ok(Some(bits)),
+    }
+}
+
+/// The number of the user page at this address.
+pub fn page(address: u32) -> R<u32> {
+    if address % 0x1000 == 0 && address < UTOP {
+        Ok(address >> 12)
+    } else {
+        Err(E::InvalidArgument)
+    }
+}
+
+pub fn permissions(bits: u32) -> R<u32> {
+    if bits & !(bit::W | bit::MARKS) == 0 { Ok(bits) } else { Err(E::InvalidArgument) }
+}
+
+/// First page and length.
+pub fn range(first: R<u32>, pages: u32) -> R<(u32, u32)> {
+    let first = first?;
+    let fits = (1..=1024).contains(&pages) && first + pages <= UTOP >> 12;
+    if fits { Ok((first, pages)) } else { Err(E::InvalidArgument) }
+}
+
+fn flag(word: u32) -> R<bool> {
+    if word < 2 { Ok(word == 1) } else { Err(E::InvalidArgument) }
+}
+
+fn at_most(word: u32, most: u32) -> R<u32> {
+    if word <= most { Ok(word) } else { Err(E::InvalidArgument) }
+}
+
+/// Whether the call has an argument in the bits of `eax` above its number.
+fn takes_bits(number: Number) -> bool {
+    use Number as N;
+    match number {
+        N::PageAllocate | N::PageMap | N::PageMove | N::PageUnmap | N::PageCopy => true,
+        N::PageProtect | N::RangeShare | N::RangeProtect | N::RangeUnmap => true,
+        N::RangeAllocate | N::FaultReply | N::FaultReplyAndReceive => true,
+        N::Send | N::Receive | N::Call | N::Reply | N::ReplyAndReceive => true,
+        N::FrameReferences | N::ViewAttach | N::ViewDetach | N::Identity => false,
+        N::ProcessCreate | N::ProcessStart | N::ProcessStop | N::RegistersRead => false,
+        N::RegistersWrite | N::EventsRead | N::Exit | N::Wait | N::Destroy => false,
+        N::SetQuota | N::Usage | N::Machine | N::Clock | N::Sleep | N::Yield => false,
+        N::SetHandler | N::SetPager | N::AcceptClients | N::AcceptFrameRequests => false,
+        N::FaultForward | N::SetFaultTimeout | N::Clone | N::ConsoleWrite => false,
+        N::ConsoleRead | N::SetConsoleOwner | N::DriverAllow | N::PortsAllow => false,
+        N::DeviceMap | N::DmaAllocate | N::DmaRelease | N::DmaReclaim => false,
+        N::InterruptAttach | N::InterruptAcknowledge => false,
+    }
+}
+
+/// Calls that do not fit into the registers that `sysenter` leaves.
+fn is_too_large_for_sysenter(raw: &Raw) -> bool {
+    matches!(raw.number, 38 | 83) || (60..=64).contains(&raw.number) && raw.bits != 0
+}
+
+/// Calls that answer with more words than `sysenter` leaves.
+fn answers_too_much(number: u32) -> bool {
+    matches!(number, 39 | 51 | 52)
+}
+
+impl Model {
+    /// A call by either instruction.
+    pub fn call(&mut self, me: Slot) {
+        let raw = Raw::of(&self.procs[me].regs);
+        self.calling = raw.number;
+        if raw.number < 32 && !raw.sysenter {
+            return self.jos_call(me);
+        }
+        self.procs[me].unfinished = Unfinished::None;
+        if self.was_made_again(me) {
+            return;
+        }
+        let done = self.native(me, &raw);
+        if let Err(error) = done {
+            self.refuse(me, error);
+        }
+    }
+
+    /// The kernel may take down one table and have the call made again, if processes are dying.
+    pub fn was_made_again(&mut self, me: Slot) -> bool {
+        let (regs, ready) = self.hints[me];
+        let mine = self.procs[me].regs;
+        let again = Regs { eip: mine.eip.wrapping_sub(2), ..mine };
+        if !ready || regs != again || self.skip.is_some() {
+            return false;
+        }
+        if !self.slice() {
+            self.broken.push("a call is made again, and nobody is dying".to_owned());
+        }
+        self.procs[me].regs.eip = again.eip;
+        true
+    }
+
+    /// Returns an error, or asks the pager for frames.
+    pub fn refuse_again(&mut self, me: Slot, error: E) {
+        self.refuse(me, error);
+    }
+
+    fn refuse(&mut self, me: Slot, error: E) {
+        let number = self.procs[me].regs.eax & 0xFF;
+        if error == E::OutOfFrames {
+            return self.short_of_frames(me);
+        }
+        if error == E::Quota && number != Number::PortsAllow as u32 && self.skip.is_none() {
+            let dying = self.met.is_some_and(|met| self.used(met).2 > 0);
+            let is_range = says_how_far(number) && self.procs[me].pages_done > 0;
+            if dying && !is_range {
+                self.broken
+                    .push("QuotaExceeded while a process dies that the quota counts".to_owned());
+            }
+        }
+        let process = &mut self.procs[me];
+        if says_how_far(number) {
+            process.regs.ebx = self.skip.unwrap_or(0);
+        }
+        process.regs.eax = (error as u32).wrapping_neg();
+    }
+
+    /// A call that found no frame: its pager may free some.
+    pub fn short_of_frames(&mut self, me: Slot) {
+        if !self.second_try && self.ask_for_frames(me) {
+            return;
+        }
+        self.fail_for_frames(me);
+    }
+
+    fn ask_for_frames(&mut self, me: Slot) -> bool {
+        let raw = Raw::of(&self.procs[me].regs);
+        let jos = raw.number < 32 && !raw.sysenter;
+        let needy = if jos { self.needy_of_jos(me) } else { self.needy(me, &raw) };
+        let Some(needy) = needy else { return false };
+        let Some(pager) = self.procs[needy].pager else { return false };
+        if !self.procs[pager].frees_frames {
+            return false;
+        }
+        let is_range = !jos && matches!(raw.number, 38 | 40 | 41);
+        let done = if is_range { self.procs[me].pages_done } else { 0 };
+        self.ask(me, pager, super::state::Ask::Frames, [FRAMES_WANTED, done, 0, 0])
+    }
+
+    /// Whose pager is asked: the caller's, or that of a message's receiver.
+    fn needy(&self, me: Slot, raw: &Raw) -> Option<Slot> {
+        match raw.number {
+            33..=36 | 82 | 38 | 40 | 41 | 42 => Some(me),
+            60 | 62 | 63 | 64 => raw.id().ok().and_then(|id| self.find(id).ok()),
+            _ => None,
+        }
+    }
+
+    pub fn fail_for_frames(&mut self, me: Slot) {
+        let raw = Raw::of(&self.procs[me].regs);
+        let process = &mut self.procs[me];
+        if raw.number >= 32 && matches!(raw.number, 38 | 40 | 41 | 76) {
+            process.regs.ebx = process.pages_done;
+        }
+        process.regs.eax = (E::OutOfFrames as u32).wrapping_neg();
+        // The pool for devices is not what dying processes give back.
+        let by_itself = raw.number == 77;
+        if self.enough {
+            self.broken.push(format!(
+                "{} frames were asked for, and are not enough",
+                self.procs[me].wanted
+            ));
+        }
+        if self.current == Some(me) && !self.dying.is_empty() && !by_itself && self.skip.is_none() {
+            self.broken.push("OutOfFrames while a process is dying".to_owned());
+        }
+    }
+
+    pub fn find(&self, id: u32) -> R<Slot> {
+        let slot = (id & 0x3FF) as usize;
+        match self.procs.get(slot) {
+            Some(process) if process.id == id && process.is_alive() => Ok(slot),
+            _ => Err(E::NoSuchProcess),
+        }
+    }
+
+    pub fn resolve(&self, me: Slot, target: Option<u32>) -> R<Slot> {
+        target.map_or(Ok(me), |id| self.find(id))
+    }
+
+    fn is_child(&self, me: Slot, s: Slot) -> bool {
+        self.procs[s].parent == Some(me)
+    }
+
+    fn memory_of(&self, me: Slot, target: Option<u32>) -> R<Slot> {
+        let s = self.resolve(me, target)?;
+        let may = s == me || self.is_child(me, s) || self.procs[s].pager == Some(me);
+        if may { Ok(s) } else { Err(E::NoSuchProcess) }
+    }
+
+    pub fn child(&self, me: Slot, target: Option<u32>) -> R<Slot> {
+        let s = self.resolve(me, target)?;
+        if self.is_child(me, s) { Ok(s) } else { Err(E::NoSuchProcess) }
+    }
+
+    pub fn self_or_child(&self, me: Slot, target: Option<u32>) -> R<Slot> {
+        let s = self.resolve(me, target)?;
+        if s == me || self.is_child(me, s) { Ok(s) } else { Err(E::NoSuchProcess) }
+    }
+
+    pub fn ok(&mut self, me: Slot) -> R {
+        self.procs[me].regs.eax = 0;
+        Ok(())
+    }
+
+    pub fn answer(&mut self, me: Slot, word: u32) -> R {
+        self.procs[me].regs.ebx = word;
+        self.ok(me)
+    }
+
+    /// Answers with as many words as the instruction leaves registers for.
+    pub fn answer_words(&mut self, me: Slot, words: &[u32]) -> R {
+        let regs = &mut self.procs[me].regs;
+        let places = if regs.trap == SYSENTER {
+            vec![&mut regs.ebx, &mut regs.esi, &mut regs.ebp]
+        } else {
+            vec![&mut regs.ebx, &mut regs.esi, &mut regs.edi, &mut regs.ebp]
+        };
+        for (place, word) in places.into_iter().zip(words) {
+            *place = *word;
+        }
+        self.ok(me)
+    }
+
+    /// One native call. `Ok`: the registers are set, or the caller does not go on now.
+    #[allow(clippy::too_many_lines, reason = "a table of all calls")]
+    pub fn native(&mut self, me: Slot, raw: &Raw) -> R {
+        let number = Number::new(raw.number).ok_or(E::InvalidArgument)?;
+        if raw.sysenter && is_too_large_for_sysenter(raw) {
+            return Err(E::InvalidArgument);
+        }
+        if !takes_bits(number) && raw.bits != 0 {
+            return Err(E::InvalidArgument);
+        }
+        let refused = raw.sysenter && answers_too_much(raw.number);
+        let [w0, w1, w2, w3] = raw.w;
+        match number {
+            Number::PageAllocate => {
+                let (t, page, chosen) = (raw.target()?, raw.page()?, raw.permissions()?);
+                let s = self.memory_of(me, t)?;
+                self.allocate(s, page, self.may_leave(me, s, chosen))?;
+                self.ok(me)
+            }
+            Number::PageMap => {
+                let (t, from) = (raw.target()?, raw.page()?);
+                let (u, to, chosen) = (target(w0)?, page(w1)?, raw.permissions()?);
+                let (t, u) = (self.memory_of(me, t)?, self.memory_of(me, u)?);
+                self.map((t, from), (u, to), self.may_leave(me, u, chosen))?;
+                self.ok(me)
+            }
+            Number::PageMove => {
+                let (t, from) = (raw.target()?, raw.page()?);
+                let (u, to, marks) = (target(w0)?, page(w1)?, raw.marks()?);
+                let (t, u) = (self.memory_of(me, t)?, self.memory_of(me, u)?);
+                // As it is before the move, which may give a frame of it back.
+                let word = self.bits_of(self.leaf(t, from));
+                self.move_page(me, (t, from), (u, to), marks)?;
+                self.answer(me, word)
+            }
+            Number::PageUnmap => {
+                let (t, page, marks) = (raw.target()?, raw.page()?, raw.marks()?);
+                let s = self.memory_of(me, t)?;
+                let word = self.bits_of(self.leaf(s, page));
+                self.unmap(s, page, self.may_leave(me, s, marks))?;
+                self.answer(me, word)
+            }
+            Number::PageCopy => {
+                let (marks, t, page) = (raw.permissions()?, raw.target()?, raw.page()?);
+                let s = self.memory_of(me, t)?;
+                let copied = self.copy(s, page, self.may_leave(me, s, marks))?;
+                self.answer(me, copied.into())
+            }
+            Number::PageProtect => {
+                let (t, page, drop) = (raw.target()?, raw.page()?, permissions(w0)?);
+                let add = raw.permissions()?;
+                let s = self.memory_of(me, t)?;
+                let word = self.bits_of(self.leaf(s, page));
+                self.protect(s, page, drop, self.may_leave(me, s, add))?;
+                self.answer(me, word)
+            }
+            Number::FrameReferences => {
+                let count = self.count_of(w0)?;
+                self.answer(me, count)
+            }
+            Number::RangeShare => {
+                let t = raw.target()?;
+                let from = range(raw.page(), w2)?;
+                let (u, to) = (target(w0)?, range(page(w1), w2)?.0);
+                let (drop, add) = (permissions(w3 & !(1 << 31))?, raw.marks()?);
+                let (t, u) = (self.memory_of(me, t)?, self.memory_of(me, u)?);
+                self.range_share(me, (t, from), (u, to), (drop, add, w3 >> 31 != 0))
+            }
+            Number::RangeProtect => {
+                let (t, range) = (raw.target()?, range(raw.page(), w0)?);
+                let (drop, add) = (permissions(w1)?, raw.permissions()?);
+                let s = if refused { Err(E::InvalidArgument) } else { self.memory_of(me, t) }?;
+                self.range_protect(me, s, range, (drop, add))
+            }
+            Number::RangeUnmap => {
+                let (t, range, marks) = (raw.target()?, range(raw.page(), w0)?, raw.marks()?);
+                let s = self.memory_of(me, t)?;
+                self.range_unmap(me, s, range, marks)
+            }
+            Number::RangeAllocate => {
+                let range = range(raw.page(), w0)?;
+                at_most(range.1, 64)?;
+                let (t, chosen) = (raw.target()?, raw.permissions()?);
+                let s = self.memory_of(me, t)?;
+                self.range_allocate(me, s, range, chosen)
+            }
+            Number::ViewAttach => {
+                let (t, entry) = (raw.target()?, at_most(w0, 0x3BA)?);
+                self.view_attach(me, t, entry)
+            }
+            Number::ViewDetach => {
+                let entry = at_most(w0, 0x3BA)?;
+                self.procs[me].space.views.remove(&entry).ok_or(E::NotMapped)?;
+                self.ok(me)
+            }
+            Number::Identity => {
+                let name = |s: Option<Slot>| s.map_or(0, |s| self.procs[s].id);
+                let of = &self.procs[me];
+                let words = [of.id, name(of.parent), name(of.pager)];
+                self.answer_words(me, &words)
+            }
+            Number::ProcessCreate => {
+                let copy = flag(w0)?;
+                let child = self.create(me, true)?;
+                if copy {
+                    self.copy_registers(me, child);
+                    self.procs[child].regs.ebx = 0;
+                }
+                let id = self.procs[child].id;
+                self.answer(me, id)
+            }
+            Number::ProcessStart => {
+                let s = self.child(me, raw.target()?)?;
+                self.start(s);
+                self.ok(me)
+            }
+            Number::ProcessStop => {
+                let s = self.child(me, raw.target()?)?;
+                self.stop(s);
+                self.ok(me)
+            }
+            Number::RegistersRead => {
+                let s = self.child(me, raw.target()?)?;
+                if !self.words_buffer(me, w0, 40, true)? {
+                    return Ok(());
+                }
+                let r = self.procs[s].regs;
+                let words =
+                    [r.edi, r.esi, r.ebp, r.ebx, r.edx, r.ecx, r.eax, r.eip, r.eflags, r.esp];
+                for (at, word) in (w0..).step_by(4).zip(words) {
+                    self.write(me, at, word);
+                }
+                self.ok(me)
+            }
+            Number::RegistersWrite => {
+                let s = self.child(me, raw.target()?)?;
+                if self.procs[s].doing != Doing::Ready {
+                    return Err(E::Busy);
+                }
+                if !self.words_buffer(me, w0, 40, false)? {
+                    return Ok(());
+                }
+                let mut words = [0; 10];
+                for (at, word) in (w0..).step_by(4).zip(&mut words) {
+                    *word = self.read(me, at);
+                }
+                self.set_registers(s, words);
+                self.ok(me)
+            }
+            Number::EventsRead => {
+                let t = raw.target()?;
+                at_most(w1, 256)?;
+                self.child(me, t)?;
+                // The boot line has no word `trace`.
+                Err(E::NotPermitted)
+            }
+            Number::Exit => {
+                self.end(me, w0, 0);
+                Ok(())
+            }
+            Number::Wait => {
+                let child = target(w0)?;
+                self.wait(me, child)
+            }
+            Number::Destroy => {
+                let (t, subtree) = (raw.target()?, flag(w0)?);
+                let s = self.resolve(me, t)?;
+                if !self.is_descendant(s, me) {
+                    return Err(E::NoSuchProcess);
+                }
+                if subtree {
+                    self.end_subtree(s);
+                } else {
+                    self.end(s, 0, 1);
+                }
+                if s == me { Ok(()) } else { self.ok(me) }
+            }
+            Number::SetQuota => {
+                let s = self.child(me, raw.target()?)?;
+                self.set_quota(s, w0, w1)?;
+                self.ok(me)
+            }
+            Number::Usage => {
+                let t = raw.target()?;
+                let s = if refused { Err(E::InvalidArgument) } else { self.memory_of(me, t) }?;
+                let words = self.usage(s);
+                self.answer_words(me, &words)
+            }
+            Number::Machine if refused => Err(E::InvalidArgument),
+            Number::Machine => {
+                let live = self.procs.iter().filter(|process| process.doing != Doing::Free).count();
+                // How often the kernel flushes is its own affair.
+                let flushes = self.hints[me].0.ebp;
+                let words = [self.total, self.free, live as u32, flushes];
+                self.answer_words(me, &words)
+            }
+            Number::Clock => {
+                let words = [self.now as u32, (self.now >> 32) as u32, 0, 0];
+                self.answer_words(me, &words)
+            }
+            Number::Sleep if w0 != 0 => {
+                self.ok(me)?;
+                self.block(me, Doing::Sleeping);
+                self.wake_in(me, w0);
+                Ok(())
+            }
+            Number::Sleep | Number::Yield => {
+                self.ok(me)?;
+                self.yield_cpu(me);
+                Ok(())
+            }
+            Number::SetHandler => {
+                let s = self.self_or_child(me, raw.target()?)?;
+                self.procs[s].handler = w0;
+                self.procs[s].jos.handler = 0;
+                self.ok(me)
+            }
+            Number::SetPager => {
+                let (t, pager) = (raw.target()?, target(w0)?);
+                self.set_pager(me, t, pager)
+            }
+            Number::AcceptClients => {
+                self.procs[me].accepts_clients = flag(w0)?;
+                self.ok(me)
+            }
+            Number::AcceptFrameRequests => {
+                self.procs[me].frees_frames = flag(w0)?;
+                self.ok(me)
+            }
+            Number::FaultForward => self.forward(me, [w0, w1, w2, 0]),
+            Number::FaultReply => {
+                let (id, reply) = (raw.id()?, self.reply_of(raw)?);
+                let client = self.reply_to_fault(me, id, reply)?;
+                self.ok(me)?;
+                if let Some(client) = client {
+                    self.call_again(client);
+                }
+                Ok(())
+            }
+            Number::FaultReplyAndReceive => {
+                let (id, reply) = (raw.id()?, self.reply_of(raw)?);
+                let accepts = if w2 == 0 { None } else { Some(page(w2.wrapping_sub(1))?) };
+                self.reply_to_fault_and_receive(me, id, reply, accepts)
+            }
+            Number::SetFaultTimeout => {
+                let s = self.child(me, raw.target()?)?;
+                self.procs[s].timeout = w0;
+                self.ok(me)
+            }
+            Number::Clone => {
+                let id = raw.id()?;
+                self.clone_call(me, id)
+            }
+            Number::Send => {
+                let (id, buffer) = (raw.id()?, raw.transfer()?);
+                self.request(me, id, super::state::Ask::Send, buffer)
+            }
+            Number::Receive => {
+                let buffer = Buffer { words: [0; 4], sent: None, ..raw.transfer()? };
+                let from = target(raw.process)?;
+                self.receive(me, from, buffer)
+            }
+            Number::Call => {
+                let (id, buffer) = (raw.id()?, raw.transfer()?);
+                self.request(me, id, super::state::Ask::Call, buffer)
+            }
+            Number::Reply => {
+                let (id, buffer) = (raw.id()?, raw.transfer()?);
+                let to = self.reply(me, id, buffer)?;
+                self.make_ready(to);
+                self.ok(me)
+            }
+            Number::ReplyAndReceive => {
+                let (id, buffer) = (raw.id()?, raw.transfer()?);
+                self.reply_and_receive(me, id, buffer)
+            }
+            Number::ConsoleWrite => {
+                let length = at_most(w1, 4096)?;
+                self.console_write(me, w0, length)
+            }
+            Number::ConsoleRead => {
+                let length = at_most(w1, 4096)?;
+                self.console_read(me, w0, length)
+            }
+            Number::SetConsoleOwner => {
+                let owner = if flag(w0)? { Some(raw.target()?) } else { None };
+                self.set_console_owner(me, owner)
+            }
+            Number::DriverAllow => {
+                let (t, allow) = (raw.target()?, flag(w0)?);
+                self.is_driver(me)?;
+                let s = self.child(me, t)?;
+                self.procs[s].driver = allow;
+                self.ok(me)
+            }
+            Number::PortsAllow => self.ports_allow(me, w1, w0),
+            Number::DeviceMap => {
+                let range = range(raw.page(), w0)?;
+                if w1 % 4096 != 0 || (w1 >> 12) + range.1 > 0x10_0000 {
+                    return Err(E::InvalidArgument);
+                }
+                self.device_map(me, range, w1 >> 12)
+            }
+            Number::DmaAllocate => {
+                let range = range(raw.page(), w0)?;
+                at_most(range.1, 64)?;
+                self.dma_allocate(me, range)
+            }
+            Number::DmaRelease => {
+                let range = range(raw.page(), w0)?;
+                self.dma_release(me, range)
+            }
+            Number::DmaReclaim => {
+                let id = raw.id()?;
+                self.dma_reclaim(me, id)
+            }
+            Number::InterruptAttach => {
+                let line = at_most(w0, 15)?;
+                self.interrupt_attach(me, line)
+            }
+            Number::InterruptAcknowledge => {
+                let line = at_most(w0, 15)?;
+                if self.lines[line as usize] != Some(me) {
+                    return Err(E::NotPermitted);
+                }
+                self.masked &= !(1 << line);
+                self.ok(me)
+            }
+        }
+    }
+
+    /// Checks a buffer of words. `false`: the caller has a fault, and makes the call again.
+    pub fn words_buffer(&mut self, me: Slot, address: u32, length: u32, write: bool) -> R<bool> {
+        if address % 4 != 0 {
+            return Err(E::InvalidArgument);
+        }
+        self.buffer(me, address, length, write)
+    }
+
+    /// Checks a buffer. `false`: the caller has a fault, and makes the call again.
+    pub fn buffer(&mut self, me: Slot, address: u32, length: u32, write: bool) -> R<bool> {
+        self.check_buffer(me, address, length, write)?;
+        match self.first_bad(me, address, length, write) {
+            None => Ok(true),
+            Some(bad) => {
+                self.fault_of_call(me, bad, write);
+                Ok(false)
+            }
+        }
+    }
+
+    /// Takes the registers that a parent or JOS program may set.
+    pub fn set_registers(&mut self, s: Slot, words: [u32; 10]) {
+        const MAY_SET: u32 = 0x24_0DD5;
+        const INTERRUPTS: u32 = 0x200;
+        let [edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp] = words;
+        let trap = self.procs[s].regs.trap;
+        let eflags = eflags & MAY_SET | INTERRUPTS;
+        self.procs[s].regs = Regs { eax, ebx, ecx, edx, esi, edi, ebp, eip, esp, eflags, trap };
+        self.procs[s].unfinished = Unfinished::None;
+    }
+
+    pub fn copy_registers(&mut self, me: Slot, child: Slot) {
+        self.procs[child].regs = Regs { eax: 0, ..self.procs[me].regs };
+        self.procs[child].fpu = self.procs[me].fpu;
+    }
+
+    /// Makes a stopped child.
+    pub fn create(&mut self, me: Slot, attended: bool) -> R<Slot> {
+        let directory = self.take_frame()?;
+        if let Err(error) = self.charge(self.procs[me].account, 1, 1) {
+            self.give_back(directory);
+            return Err(error);
+        }
+        let parent = &self.procs[me];
+        let mut process = Process::new(0, directory);
+        (process.parent, process.attended) = (Some(me), attended);
+        (process.pager, process.pager_ended) = (parent.pager, parent.pager_ended);
+        (process.timeout, process.account) = (parent.timeout, parent.account);
+        let slot = self.free_slots.pop().unwrap_or(self.procs.len());
+        if slot == self.procs.len() {
+            process.id = 0x1000 | slot as u32;
+            self.procs.push(process);
+        } else {
+            process.id = self.procs[slot].id + 0x1000;
+            self.procs[slot] = process;
+        }
+        self.procs[me].children.insert(0, slot);
+        Ok(slot)
+    }
+
+    fn set_quota(&mut self, s: Slot, frames: u32, processes: u32) -> R {
+        if !self.procs[s].owns_account {
+            let process = &self.procs[s];
+            let awaited = process.gone.iter().any(|gone| self.procs[*gone].attended);
+            if !process.children.is_empty() || awaited {
+                return Err(E::Busy);
+            }
+            let above = process.account;
+            let mut depth = 0;
+            let mut at = above;
+            while let Some(name) = at {
+                (depth, at) = (depth + 1, self.accounts[name].above);
+            }
+            if depth >= 16 {
+                return Err(E::Refused);
+            }
+            self.accounts.push(Account { frames, processes, above });
+            self.procs[s].account = Some(self.accounts.len() - 1);
+            self.procs[s].owns_account = true;
+        }
+        let account = self.procs[s].account.expect("it owns one");
+        (self.accounts[account].frames, self.accounts[account].processes) = (frames, processes);
+        Ok(())
+    }
+
+    fn usage(&self, s: Slot) -> [u32; 4] {
+        match self.procs[s].account {
+            Some(account) if self.procs[s].owns_account => {
+                let used = self.used(account);
+                let bound = self.accounts[account];
+                [used.0, bound.frames, used.1, bound.processes]
+            }
+            _ => [self.mapped(s), 0, 1, 0],
+        }
+    }
+
+    /// How many mappings the frame with this number has.
+    fn count_of(&self, number: u32) -> R<u32> {
+        let named = |frame: &super::state::Frame| frame.number == Some(number);
+        if let Some(frame) = self.frames.iter().flatten().find(|frame| named(frame)) {
+            // A table or directory is counted once, by the entry that names it.
+            let is_table = frame.leaves == 0 && !frame.pinned;
+            return Ok(if is_table { 1 } else { frame.leaves + u32::from(frame.pinned) });
+        }
+        if self.taken.contains(&number) {
+            return Ok(1);
+        }
+        let managed = self.managed.iter().any(|range| (range.0..range.1).contains(&number));
+        if managed { Ok(0) } else { Err(E::NotMapped) }
+    }
+
+    fn view_attach(&mut self, me: Slot, t: Option<u32>, entry: u32) -> R {
+        let s = self.resolve(me, t)?;
+        let is_child = self.is_child(me, s);
+        if s == me || !is_child && self.procs[s].pager != Some(me) {
+            return Err(E::NoSuchProcess);
+        }
+        if self.views_something(s) {
+            return Err(E::Refused);
+        }
+        let right = if is_child { Right::Parent } else { Right::Pager };
+        let space = &self.procs[me].space;
+        let taken = space.tables.contains_key(&entry) || space.views.contains_key(&entry);
+        if taken || space.views.values().any(|view| *view == Some((s, right))) {
+            return Err(E::Busy);
+        }
+        for right in [Right::Parent, Right::Pager] {
+            self.lose_view(me, right);
+        }
+        self.procs[me].space.views.insert(entry, Some((s, right)));
+        self.ok(me)
+    }
+
+    fn set_pager(&mut self, me: Slot, t: Option<u32>, pager: Option<u32>) -> R {
+        use super::state::Ask;
+        let s = self.child(me, t)?;
+        if let Doing::Sending(_, ask) | Doing::Answer(_, ask) = self.procs[s].doing
+            && !matches!(ask, Ask::Send | Ask::Call)
+        {
+            return Err(E::Busy);
+        }
+        let pager = pager.map(|id| self.find(id)).transpose()?;
+        if let Some(pager) = pager {
+            if pager != me && !self.procs[pager].accepts_clients {
+                return Err(E::Refused);
+            }
+            let above: Vec<Slot> =
+                std::iter::successors(Some(pager), |at| self.procs[*at].pager).take(20).collect();
+            if above.contains(&s) || above.len() + self.longest_below(s) > 8 {
+                return Err(E::Deadlock);
+            }
+        }
+        if self.procs[s].pager != pager {
+            self.lose_view(s, Right::Pager);
+        }
+        (self.procs[s].pager, self.procs[s].pager_ended) = (pager, false);
+        self.ok(me)
+    }
+
+    /// The longest chain of clients below a process.
+    fn longest_below(&self, s: Slot) -> usize {
+        let clients = (0..self.procs.len()).filter(|client| {
+            self.procs[*client].pager == Some(s) && self.procs[*client].is_alive()
+        });
+        clients.map(|client| self.longest_below(client) + 1).max().unwrap_or(0)
+    }
+
+    fn clone_call(&mut self, me: Slot, child: u32) -> R {
+        let s = self.child(me, Some(child))?;
+        let Some(pager) = self.procs[me].pager else {
+            return if self.procs[me].pager_ended { Err(E::PeerEnded) } else { self.ok(me) };
+        };
+        if self.procs[s].pager != Some(pager) {
+            return Err(E::Refused);
+        }
+        let buffer = Buffer { words: [child, 0, 0, 0], ..Buffer::default() };
+        self.begin_request(me, pager, super::state::Ask::Clone, buffer)
+    }
+}
+
+/// Stands in a request for frames for a number that the kernel chooses.
+pub const FRAMES_WANTED: u32 = 0xFFFF_FFFB;
+
+/// Calls that say with an error, too, how many pages they did.
+fn says_how_far(number: u32) -> bool {
+    matches!(number, 38..=41 | 76)
+}

@@ -1,0 +1,571 @@
+//! What happens next, drawn from the model's state so that processes meet.
+
+use abi::call::Number;
+
+use super::action::Action;
+use super::random::Random;
+use crate::reference::state::{Ask, Doing, Model, Regs, SYSENTER, Slot, UTOP, bit};
+use crate::world::CALL_SITE;
+
+/// Pages at the edges of the memory map, of tables, and of what processes have.
+const PAGES: [u32; 14] = [
+    0,
+    0x0080_0000,
+    0x0080_1000,
+    0x1000_0000,
+    0x1000_1000,
+    0x103F_F000,
+    0x1040_0000,
+    0x3000_0000,
+    // In a view at 0x0C0, if there is one: the table of 0x1000_0000.
+    0x3004_0000,
+    0xEE80_0000,
+    0xEEBF_C000,
+    0xEEBF_D000,
+    0xEEBF_E000,
+    0xEEBF_F000,
+];
+/// Directory entries for views, some of which have tables at times.
+const VIEWS: [u32; 5] = [0x0C0, 0x0C1, 0x041, 0x3BA, 0x040];
+/// Words that are none of the others.
+const ODD: [u32; 12] = [
+    1,
+    4,
+    0xFFF,
+    0x1001,
+    0x8000_0000,
+    UTOP - 1,
+    UTOP - 0x1000,
+    UTOP,
+    UTOP + 4,
+    0xEF40_0000,
+    0xFFFF_F000,
+    0xFFFF_FFFF,
+];
+/// Most living processes.
+const MOST: usize = 7;
+
+/// The next step.
+pub fn action(model: &Model, random: &mut Random) -> Action {
+    let Some(me) = model.current else {
+        return match random.below(8) {
+            0 => Action::Key(random.of(b"ab\x03")),
+            1 => Action::Line(random.of(&[9, 10, 11])),
+            _ => Action::Tick,
+        };
+    };
+    let mut draw = Draw { model, random, me };
+    if model.procs[me].regs.eip == CALL_SITE && !draw.random.one_in(12) {
+        return Action::Again;
+    }
+    draw.next()
+}
+
+struct Draw<'a> {
+    model: &'a Model,
+    random: &'a mut Random,
+    me: Slot,
+}
+
+impl Draw<'_> {
+    fn next(&mut self) -> Action {
+        if let Some(reply) = self.reply_to_somebody() {
+            return reply;
+        }
+        match self.random.below(1000) {
+            0..=639 => self.native(),
+            640..=739 => self.jos(),
+            740..=909 => self.access(),
+            910..=969 => Action::Tick,
+            970..=979 => Action::Key(self.random.of(b"abcd\x03")),
+            980..=993 => Action::Line(9 + self.random.below(3)),
+            994..=997 if self.me != 0 => Action::Exception(self.random.of(&[0, 3, 6, 13, 17])),
+            998 if self.me != 0 => Action::Virtual8086,
+            _ => self.number(Number::ProcessCreate),
+        }
+    }
+
+    /// Whoever waits for an answer of this process's gets one, half of the time.
+    fn reply_to_somebody(&mut self) -> Option<Action> {
+        let waits =
+            |s: &Slot| matches!(self.model.procs[*s].doing, Doing::Answer(by, _) if by == self.me);
+        let waiting = (0..self.model.procs.len()).find(waits)?;
+        if !self.random.one_in(3) {
+            return None;
+        }
+        let Doing::Answer(_, ask) = self.model.procs[waiting].doing else { return None };
+        let receives = self.me != 0 && !self.random.one_in(3);
+        let number = match (ask, receives) {
+            (Ask::Fault { .. } | Ask::Forwarded | Ask::Frames, true) => {
+                Number::FaultReplyAndReceive
+            }
+            (Ask::Fault { .. } | Ask::Forwarded | Ask::Frames, false) => Number::FaultReply,
+            (_, true) => Number::ReplyAndReceive,
+            (_, false) => Number::Reply,
+        };
+        let mut action = self.number(number);
+        if let Action::Call(regs) = &mut action {
+            let id = self.model.procs[waiting].id;
+            if regs.trap == SYSENTER { regs.edi = id } else { regs.edx = id }
+        }
+        Some(action)
+    }
+
+    fn native(&mut self) -> Action {
+        use Number as N;
+        const PAGES: [Number; 16] = [
+            N::PageAllocate,
+            N::PageAllocate,
+            N::PageMap,
+            N::PageMap,
+            N::PageMove,
+            N::PageMove,
+            N::PageUnmap,
+            N::PageCopy,
+            N::PageProtect,
+            N::RangeShare,
+            N::RangeShare,
+            N::RangeProtect,
+            N::RangeUnmap,
+            N::RangeAllocate,
+            N::ViewAttach,
+            N::ViewDetach,
+        ];
+        const MESSAGES: [Number; 8] = [
+            N::Send,
+            N::Receive,
+            N::Call,
+            N::Call,
+            N::ReplyAndReceive,
+            N::Receive,
+            N::Clone,
+            N::FaultForward,
+        ];
+        const PROCESSES: [Number; 9] = [
+            N::ProcessCreate,
+            N::ProcessStart,
+            N::ProcessStart,
+            N::ProcessStart,
+            N::ProcessStop,
+            N::SetPager,
+            N::SetPager,
+            N::SetHandler,
+            N::SetQuota,
+        ];
+        let number = match self.random.below(16) {
+            0..=6 => self.random.of(&PAGES),
+            7..=8 => self.random.of(&MESSAGES),
+            9..=11 => self.random.of(&PROCESSES),
+            _ => self.random.of(Number::ALL),
+        };
+        // The first process seldom ends, or waits for what may never come.
+        let ends = matches!(
+            number,
+            N::Exit | N::Destroy | N::Receive | N::Call | N::Send | N::ReplyAndReceive | N::Wait
+        );
+        if self.me == 0 && ends && !self.random.one_in(12) {
+            return self.number(N::PageAllocate);
+        }
+        self.number(number)
+    }
+
+    fn number(&mut self, number: Number) -> Action {
+        let living = self.model.procs.iter().filter(|process| process.doing != Doing::Free).count();
+        let number = match number {
+            Number::ProcessCreate if living >= MOST => Number::Destroy,
+            other => other,
+        };
+        let raw = self.arguments(number);
+        Action::Call(self.registers(number, raw))
+    }
+
+    /// Registers of a call, by either instruction; once in a while one of them is odd.
+    fn registers(&mut self, number: Number, raw: Raw) -> Regs {
+        let Raw { bits, process, page, mut words } = raw;
+        let old = self.model.procs[self.me].regs;
+        let mut regs = Regs { eax: number as u32 | bits << 8, trap: 0x30, ..old };
+        if self.random.one_in(40) {
+            words[self.random.below(4) as usize] = self.random.of(&ODD);
+        }
+        if self.random.one_in(6) {
+            (regs.trap, regs.edi, regs.ebx, regs.esi) = (SYSENTER, process, words[0], words[1]);
+            regs.ebp = if page != 0 && !self.random.one_in(8) { page } else { words[2] };
+            if (60..=64).contains(&(number as u32)) {
+                (regs.eax, regs.ebp) = (number as u32, words[2]);
+            }
+        } else {
+            (regs.edx, regs.ecx) = (process, page);
+            [regs.ebx, regs.esi, regs.edi, regs.ebp] = words;
+        }
+        if self.random.one_in(60) {
+            let odd = self.random.of(&ODD);
+            *self.random.of(&[0, 1, 2]).pick(&mut regs) = odd;
+        }
+        if self.random.one_in(8) {
+            let stacks = [
+                UTOP,
+                UTOP - 4,
+                UTOP - 56,
+                UTOP - 0x1000,
+                UTOP - 0xFFC,
+                0xEEBF_E000,
+                0xEEBF_E001,
+                0xEEBF_DFFC,
+                0,
+            ];
+            regs.esp = self.random.of(&stacks);
+        }
+        regs
+    }
+
+    fn flag(&mut self) -> u32 {
+        self.random.below(2)
+    }
+
+    /// A living process; sometimes one that is none, or is none any more.
+    fn id(&mut self) -> u32 {
+        let procs = &self.model.procs;
+        let any = &procs[self.random.below(procs.len() as u32) as usize];
+        if any.is_alive() || self.random.one_in(6) {
+            return any.id;
+        }
+        if self.random.one_in(30) { 0x13E7 } else { procs[self.me].id }
+    }
+
+    /// A child, client, or any.
+    fn relative(&mut self) -> u32 {
+        let procs = &self.model.procs;
+        let near: Vec<u32> = procs
+            .iter()
+            .filter(|other| other.is_alive())
+            .filter(|other| other.parent == Some(self.me) || other.pager == Some(self.me))
+            .map(|other| other.id)
+            .collect();
+        if near.is_empty() || self.random.one_in(8) { self.id() } else { self.random.of(&near) }
+    }
+
+    fn target(&mut self) -> u32 {
+        if self.random.one_in(2) { 0 } else { self.relative() }
+    }
+
+    fn page(&mut self) -> u32 {
+        // Half of the time one that is there, so that calls find something.
+        let leaves = &self.model.procs[self.me].space.leaves;
+        if self.random.one_in(3) && !leaves.is_empty() {
+            let at = self.random.below(leaves.len() as u32) as usize;
+            let page = leaves.keys().nth(at).copied().unwrap_or(0) << 12;
+            // The archive's page is not moved away: it stands for many.
+            return page;
+        }
+        self.random.of(&PAGES)
+    }
+
+    fn address(&mut self) -> u32 {
+        let offset = self.random.of(&[0, 0, 4, 0x554, 0xFE0, 0xFFC]);
+        if self.random.one_in(24) { self.random.of(&ODD) } else { self.page() + offset }
+    }
+
+    fn marks(&mut self) -> u32 {
+        self.random.of(&[0, 0, 0x200, 0x400, 0x800, 0xA00])
+    }
+
+    fn permissions(&mut self) -> u32 {
+        self.marks() | if self.random.one_in(3) { 0 } else { bit::W }
+    }
+
+    /// First page and length, mostly below the end.
+    fn range(&mut self) -> (u32, u32) {
+        let page = self.page();
+        let most = if self.random.one_in(16) { 80 } else { 5 };
+        let pages = 1 + self.random.below(most);
+        let room = (UTOP - page) >> 12;
+        (page, if self.random.one_in(20) { pages } else { pages.min(room) })
+    }
+
+    fn entry(&mut self) -> u32 {
+        self.random.of(&VIEWS)
+    }
+
+    /// The bits and the page of a transfer.
+    fn transfer(&mut self, sends: bool) -> (u32, u32) {
+        let accept = if self.random.one_in(2) { 4 } else { 0 };
+        let send = if sends && self.random.one_in(2) { 1 | self.permissions() } else { 0 };
+        let page = if send | accept == 0 { 0 } else { self.page() };
+        (send | accept, page)
+    }
+
+    fn words(&mut self) -> [u32; 4] {
+        [self.random.below(2), self.random.below(1000), 2, 3]
+    }
+
+    #[allow(clippy::too_many_lines, reason = "a table of all calls")]
+    fn arguments(&mut self, number: Number) -> Raw {
+        use Number as N;
+        let mut raw = Raw::default();
+        match number {
+            N::PageAllocate | N::PageCopy => {
+                (raw.process, raw.page, raw.bits) =
+                    (self.target(), self.page(), self.permissions());
+            }
+            N::PageMap => {
+                (raw.process, raw.page, raw.bits) =
+                    (self.target(), self.page(), self.permissions());
+                raw.words = [self.target(), self.page(), 0, 0];
+            }
+            N::PageMove => {
+                (raw.process, raw.page, raw.bits) = (self.target(), self.page(), self.marks());
+                raw.words = [self.target(), self.page(), 0, 0];
+            }
+            N::PageUnmap => {
+                (raw.process, raw.page, raw.bits) = (self.target(), self.page(), self.marks());
+            }
+            N::PageProtect => {
+                (raw.process, raw.page, raw.bits) =
+                    (self.target(), self.page(), self.permissions());
+                raw.words[0] = self.permissions();
+            }
+            N::FrameReferences => {
+                let named = self.model.frames.iter().flatten().filter_map(|frame| frame.number);
+                let all: Vec<u32> =
+                    named.chain([0, 0xA0, 0xFF, 0x3FF, 0xF_FFFF, 0x10_0000]).collect();
+                raw.words[0] = self.random.of(&all);
+            }
+            N::RangeShare => {
+                let (page, pages) = self.range();
+                // A fork keeps the addresses and takes W.
+                let forks = self.random.one_in(2);
+                let to = if forks { page } else { self.page() };
+                let drop = if forks { bit::W } else { self.permissions() };
+                let both = if forks || self.random.one_in(3) { 1 << 31 } else { 0 };
+                (raw.process, raw.page, raw.bits) = (self.target(), page, self.marks());
+                raw.words = [self.target(), to, pages, drop | both];
+                if forks && self.random.one_in(2) {
+                    raw.process = 0;
+                }
+            }
+            N::RangeProtect => {
+                let (page, pages) = self.range();
+                (raw.process, raw.page, raw.bits) = (self.target(), page, self.permissions());
+                raw.words = [pages, self.permissions(), 0, 0];
+            }
+            N::RangeUnmap | N::RangeAllocate => {
+                let (page, pages) = self.range();
+                let bits = if number == N::RangeUnmap { self.marks() } else { self.permissions() };
+                (raw.process, raw.page, raw.bits) = (self.target(), page, bits);
+                raw.words[0] = pages;
+            }
+            N::ViewAttach => (raw.process, raw.words[0]) = (self.relative(), self.entry()),
+            N::ViewDetach => raw.words[0] = self.entry(),
+            N::Identity | N::Machine | N::Clock | N::Yield => {}
+            N::ProcessCreate | N::AcceptClients | N::AcceptFrameRequests => {
+                raw.words[0] = if self.random.one_in(3) { 0 } else { 1 };
+            }
+            N::ProcessStart | N::ProcessStop => raw.process = self.relative(),
+            N::RegistersRead | N::RegistersWrite => {
+                (raw.process, raw.words[0]) = (self.relative(), self.address());
+            }
+            N::EventsRead => {
+                (raw.process, raw.words) = (self.relative(), [self.address(), 256, 0, 0]);
+                raw.words[1] += self.flag();
+            }
+            N::Exit => raw.words[0] = self.random.below(300),
+            N::Wait => raw.words[0] = if self.random.one_in(2) { 0 } else { self.relative() },
+            N::Destroy => {
+                raw.process =
+                    if self.me == 0 || !self.random.one_in(4) { self.relative() } else { 0 };
+                if raw.process == self.model.procs[0].id && !self.random.one_in(20) {
+                    raw.process = 0x13E7;
+                }
+                raw.words[0] = self.flag();
+            }
+            N::SetQuota => {
+                raw.process = self.relative();
+                let frames = if self.random.one_in(3) { 0 } else { 3 + self.random.below(24) };
+                raw.words = [frames, self.random.below(5), 0, 0];
+            }
+            N::Usage => raw.process = self.target(),
+            N::Sleep => raw.words[0] = self.random.below(50),
+            N::SetHandler => {
+                (raw.process, raw.words[0]) = (self.target(), self.flag() * 0x0080_0080);
+            }
+            N::SetPager => {
+                raw.process = self.relative();
+                let mine = self.model.procs[self.me].id;
+                raw.words[0] = match self.random.below(4) {
+                    0 => 0,
+                    1 | 2 => mine,
+                    _ => self.id(),
+                };
+            }
+            N::FaultForward => raw.words = [self.address(), self.random.below(8), 7, 0],
+            N::FaultReply | N::FaultReplyAndReceive => {
+                raw.process = self.relative();
+                let kind = self.random.of(&[0, 0, 1, 1, 1, 2]);
+                raw.words = [kind, 0, 0, 0];
+                if kind == 1 {
+                    (raw.page, raw.bits) = (self.page(), self.permissions());
+                    raw.words[1] = self.page();
+                }
+                if number == N::FaultReplyAndReceive && self.random.one_in(2) {
+                    raw.words[2] = self.page() | 1;
+                }
+            }
+            N::SetFaultTimeout => {
+                (raw.process, raw.words[0]) =
+                    (self.relative(), self.flag() * self.random.below(60));
+            }
+            N::Clone => raw.process = self.relative(),
+            N::Send | N::Call | N::Reply | N::ReplyAndReceive => {
+                raw.process = self.id();
+                (raw.bits, raw.page) = self.transfer(true);
+                raw.words = self.words();
+            }
+            N::Receive => {
+                raw.process = if self.random.one_in(3) { self.id() } else { 0 };
+                (raw.bits, raw.page) = self.transfer(self.random.clone().one_in(9));
+            }
+            N::ConsoleWrite | N::ConsoleRead => {
+                let length = self.random.of(&[0, 1, 5, 17, 40]);
+                raw.words = [self.printable(length), length, 0, 0];
+            }
+            N::SetConsoleOwner => {
+                (raw.process, raw.words[0]) = (self.target(), self.flag());
+            }
+            N::DriverAllow => {
+                (raw.process, raw.words[0]) = (self.relative(), u32::from(!self.random.one_in(4)));
+            }
+            N::PortsAllow => {
+                let first = self.random.of(&[0x1F, 0x22, 0x300, 0x310, 0x3F0, 0x500, 0xFFF0]);
+                raw.words = [1 + self.random.below(17), first, 0, 0];
+            }
+            N::DeviceMap => {
+                let (page, pages) = self.range();
+                let frames = [0xF_E000, 0xB8, 0xBF, 0x9F, 0x200, 0x400, 0x3FF, 0xF_EC00, 0xF_EDFF];
+                raw.page = page;
+                raw.words = [pages.min(3), self.random.of(&frames) << 12, 0, 0];
+            }
+            N::DmaAllocate | N::DmaRelease => {
+                let (page, pages) = self.range();
+                (raw.page, raw.words[0]) = (page, pages);
+            }
+            N::DmaReclaim => {
+                let gone: Vec<u32> = self.model.procs.iter().map(|process| process.id).collect();
+                let id = self.random.of(&gone);
+                raw.process = if self.flag() == 1 && id > 0x2000 { id - 0x1000 } else { id };
+            }
+            N::InterruptAttach | N::InterruptAcknowledge => {
+                raw.words[0] = self.random.of(&[9, 10, 11, 4, 0, 2]);
+            }
+        }
+        raw
+    }
+
+    /// A buffer whose bytes can be foretold: it does not lie in what shows a directory.
+    fn printable(&mut self, length: u32) -> u32 {
+        let address = self.address();
+        let space = &self.model.procs[self.me].space;
+        let ends = [address, address.saturating_add(length)];
+        let is_shown = ends.iter().any(|at| {
+            space.views.contains_key(&(at >> 22)) || (0xEF40_0000..0xEF80_0000).contains(at)
+        });
+        if is_shown { 0x0080_1000 } else { address }
+    }
+
+    fn jos(&mut self) -> Action {
+        let number = self
+            .random
+            .of(&[0, 0, 0, 1, 2, 3, 4, 4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 12, 12, 13, 14, 15, 99]);
+        let blocks = matches!(number, 3 | 13);
+        if self.me == 0 && blocks && !self.random.one_in(10) {
+            return self.number(Number::PageAllocate);
+        }
+        let living = self.model.procs.iter().filter(|process| process.doing != Doing::Free).count();
+        let number = if number == 7 && living >= MOST { 6 } else { number };
+        let env = if self.random.one_in(3) { 0 } else { self.relative() };
+        let (page, perm) = (self.page(), self.permissions() | 5);
+        let top = |page: u32, at_top: bool| if at_top { UTOP } else { page };
+        let at_top = self.random.one_in(2);
+        let mut arguments = match number {
+            0 => {
+                let length = self.random.of(&[0, 3, 30, 0xFFF, 0x1001, 0x1001, 0x2100]);
+                [self.printable(length), length, 0, 0, 0]
+            }
+            3 if self.me == 0 => [self.relative(), 0, 0, 0, 0],
+            4 => [env, page, perm, 0, 0],
+            5 => [env, page, self.target(), self.page(), perm],
+            8 => [env, 2 + self.random.below(3), 0, 0, 0],
+            9 => [env, self.printable(68), 0, 0, 0],
+            10 => [env, 0x0080_0080 * self.flag(), 0, 0, 0],
+            12 => [self.id(), 7, top(page, at_top), perm, 0],
+            13 => [top(page, at_top), 0, 0, 0, 0],
+            _ => [env, page, 0, 0, 0],
+        };
+        if number == 3 && arguments[0] == self.model.procs[0].id && self.me == 0 {
+            arguments[0] = 0x13E7;
+        }
+        if self.random.one_in(30) {
+            arguments[self.random.below(5) as usize] = self.random.of(&ODD);
+        }
+        if number == 3 && self.me == 0 && [0, self.model.procs[0].id].contains(&arguments[0]) {
+            arguments[0] = 0x13E7;
+        }
+        // Strings and records lie in memory whose bytes can be foretold.
+        if number == 0 || number == 9 {
+            let at = usize::from(number == 9);
+            if (0xEF00_0000..0xEF80_0000).contains(&arguments[at]) {
+                arguments[at] = UTOP;
+            }
+        }
+        let [edx, ecx, ebx, edi, esi] = arguments;
+        let old = self.model.procs[self.me].regs;
+        Action::Call(Regs { eax: number, edx, ecx, ebx, edi, esi, trap: 0x30, ..old })
+    }
+
+    fn access(&mut self) -> Action {
+        let mut address = match self.random.below(12) {
+            0 => self.random.of(&ODD) & !3,
+            1 => 0xEF40_0000 + (self.page() >> 10),
+            2 => 0xEF7B_D000 + (self.page() >> 20 & !3),
+            3 => (self.entry() << 22) + (self.page() >> 10),
+            4 => (self.entry() << 22) + 0x3B_D000 + (self.page() >> 20 & !3),
+            _ => self.page() + self.random.of(&[0, 4, 0x554, 0xFFC]),
+        };
+        let store = self.random.one_in(2);
+        let value = store.then(|| self.random.next() as u32);
+        // The first process has mostly what it touches, or it would end soon.
+        let has = self.model.may_use(self.me, address, store);
+        let handled = self.model.procs[self.me].handler != 0
+            && self.model.leaf(self.me, 0xE_EBFF).has(bit::W);
+        if self.me == 0 && !has && !handled && !self.random.one_in(60) {
+            address = 0x0080_1000;
+            if !self.model.may_use(0, address, store) {
+                return self.number(Number::PageAllocate);
+            }
+        }
+        Action::Access(address, value)
+    }
+}
+
+/// A call's arguments, in the places of `int 0x30`.
+#[derive(Clone, Copy, Default)]
+struct Raw {
+    bits: u32,
+    process: u32,
+    page: u32,
+    words: [u32; 4],
+}
+
+/// Chooses one of a call's registers.
+trait Pick {
+    fn pick(self, regs: &mut Regs) -> &mut u32;
+}
+
+impl Pick for i32 {
+    fn pick(self, regs: &mut Regs) -> &mut u32 {
+        match self {
+            0 => &mut regs.edx,
+            1 => &mut regs.ecx,
+            _ => &mut regs.edi,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Random runs: what happens next, the machine it happens on, and what is compared.
+
+pub mod action;
+pub mod compare;
+pub mod draw;
+pub mod episode;
+pub mod machine;
+pub mod random;
+pub mod shrink;

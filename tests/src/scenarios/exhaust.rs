@@ -1,0 +1,31 @@
+//! What runs short is reported as documented, and nothing is lost: a share of `cargo xtask exhaust`.
+
+use libtest_mimic::Trial;
+use xtask::exhaust::{self, SCENARIOS, Shortage};
+use xtask::workspace::Workspace;
+
+use crate::{Claim, claim};
+
+/// Of the allocations of a scenario, one in so many fails. No divisor of 64, the pages of a call,
+/// nor of 1,024, those of a table.
+const EVERY: u32 = 9;
+
+/// The claims of this file.
+pub fn trials() -> Vec<Trial> {
+    let one = |(name, shortage): (&str, Shortage)| {
+        let claimed = format!("exhaust::a_shortage_{name}_is_reported_and_loses_nothing");
+        claim(&claimed, move || loses_nothing(shortage))
+    };
+    let shortages = [
+        ("of_one_frame", Shortage::Once),
+        ("of_all_frames", Shortage::Lasting),
+        ("of_quota", Shortage::Quota),
+        ("of_slots", Shortage::Slots),
+    ];
+    shortages.map(one).into()
+}
+
+fn loses_nothing(shortage: Shortage) -> Claim {
+    exhaust::run(&Workspace::locate(), &SCENARIOS, &[shortage], EVERY)?;
+    Ok(())
+}
