@@ -1,8 +1,8 @@
 //! `cargo xtask picture`: pictures of page tables at named moments of a run, as SVG, PNG or HTML.
 //!
-//! The machine is stopped by a breakpoint behind the function with which the kernel writes to the serial line. So a moment
-//! is exact: the program has printed the line and has not gone on. What is drawn is read from physical memory alone, by
-//! the table for debuggers and the oracle's decoder.
+//! The machine is stopped by a breakpoint behind the function with which the kernel writes to the
+//! serial line. So a moment is exact: the program has printed the line and has not gone on. What is
+//! drawn is read from physical memory alone, by the table for debuggers and the oracle's decoder.
 
 use std::fs;
 use std::io;

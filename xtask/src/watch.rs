@@ -1,9 +1,9 @@
 //! `cargo xtask qemu --watch`: builds and boots anew whenever a source has changed.
 //!
 //! The machine is a second `cargo xtask qemu`, with the same options but this one, so it behaves as
-//! it does without `--watch`: it has the terminal, and when it is told to end it kills the emulator,
-//! puts the terminal in order and removes its files. A machine ends before the next build begins,
-//! so that two programs never write on one terminal. Where a build fails, nothing runs: the
+//! it does without `--watch`: it has the terminal, and when it is told to end it kills the
+//! emulator, puts the terminal in order and removes its files. A machine ends before the next build
+//! begins, so that two programs never write on one terminal. Where a build fails, nothing runs: the
 //! compiler's message stays in sight until the next change.
 //!
 //! Three things happen outside: a source changes, the machine ends, Ctrl-C comes. Each is an
@@ -64,7 +64,10 @@ pub fn watch(workspace: &Workspace, files: &[PathBuf]) -> Result<u8> {
     let interrupt = send.clone();
     ctrlc::set_handler(move || drop(interrupt.send(Event::Interrupted)))
         .context("cannot catch signals")?;
-    let _watcher = sources::watch(workspace.root(), files, send.clone())?;
+    let change = send.clone();
+    // The loop may be over when a change comes.
+    let tell = move |path| drop(change.send(Event::Changed(path)));
+    let _watcher = sources::watch(workspace.root(), files, tell)?;
     let program = env::current_exe().context("cannot find this program")?;
     let arguments = env::args_os().skip(1).filter(|word| word != "--watch").collect();
     let work = Boot { workspace: workspace.clone(), program, arguments };

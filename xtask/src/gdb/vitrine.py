@@ -1,7 +1,7 @@
 """gdb's commands for Vitrine: what the kernel's tables say, read from the stopped machine's memory.
 
-They begin at the table for debuggers (symbol `vitrine_debug`; docs/debugging.md describes it) and read physical
-memory, so they work wherever the machine stands, once the boot is over.
+They begin at the table for debuggers (symbol `vitrine_debug`; docs/debugging.md describes it) and
+read physical memory, so they work wherever the machine stands, once the boot is over.
 """
 
 import os
@@ -147,7 +147,7 @@ class Vitrine(gdb.Command):
 
 
 class Ps(gdb.Command):
-    """All processes: id, parent, pager, what each is doing, frames mapped, and the directory's address."""
+    """All processes: id, parent, pager, frames mapped, directory, and what each is doing."""
 
     def __init__(self):
         super().__init__("vitrine ps", gdb.COMMAND_STATUS)
@@ -164,7 +164,8 @@ class Ps(gdb.Command):
 
 
 class Walk(gdb.Command):
-    """The translation of an address: vitrine walk ADDRESS [ID]. Without an id, in the loaded directory."""
+    """The translation of an address: vitrine walk ADDRESS [ID]. Without an id, in the loaded
+    directory."""
 
     def __init__(self):
         super().__init__("vitrine walk", gdb.COMMAND_STATUS)
@@ -193,8 +194,9 @@ class Walk(gdb.Command):
 
 
 class Map(gdb.Command):
-    """The picture of page tables, as the program `map` draws it: vitrine map [PROCESS]. PROCESS is an id or a
-    program's name; without it, the process on the CPU."""
+    """The picture of page tables, as the program `map` draws it: vitrine map [PROCESS].
+
+    PROCESS is an id or a program's name; without it, the process on the CPU."""
 
     def __init__(self):
         super().__init__("vitrine map", gdb.COMMAND_STATUS)
@@ -206,7 +208,8 @@ class Map(gdb.Command):
         found = table()
         living = [it for it in processes(found) if STATES[it[4]] not in ("dying", "ended")]
         if words:
-            chosen = [it for it in living if words[0] in ("%x" % it[1], "%08x" % it[1], "0x%x" % it[1])]
+            asked = words[0].lower().removeprefix("0x").lstrip("0")
+            chosen = [it for it in living if asked == "%x" % it[1]]
             chosen = chosen or [it for it in living if name_of(it[6]) == words[0]]
         else:
             current, = struct.unpack("<H", kernel(found, found["current"], 2))
@@ -220,13 +223,13 @@ class Map(gdb.Command):
 
 
 def name_of(directory):
-    """The name of a process's program, from the arguments on its stack: the kernel knows no names."""
+    """The name of a process's program, from the arguments on its stack: the kernel has none."""
     _, leaf = walk(directory, ARGUMENTS)
     if not leaf or not leaf & 1:
         return None
     page = physical(leaf & ~0xFFF, PAGE)
     words = struct.unpack("<1024I", page)
-    # `argc`, the address of `argv`, then `argv` itself; they take the upper half of the page at most.
+    # `argc`, the address of `argv`, then `argv` itself; they take half of the page at most.
     for at in range(512, 1020):
         if 1 <= words[at] <= 64 and words[at + 1] == ARGUMENTS + at * 4 + 8:
             start = words[at + 2] - ARGUMENTS
@@ -269,7 +272,7 @@ def drawing(text):
 
 
 class Frame(gdb.Command):
-    """A frame of physical memory: its count, and every entry that names it: vitrine frame NUMBER."""
+    """A frame: its count, and every entry that names it: vitrine frame NUMBER."""
 
     def __init__(self):
         super().__init__("vitrine frame", gdb.COMMAND_STATUS)
@@ -295,7 +298,8 @@ class Frame(gdb.Command):
 
 
 class Trace(gdb.Command):
-    """The last events, the oldest first: vitrine trace [COUNT]. The kernel records them if booted with `trace`."""
+    """The last events, the oldest first: vitrine trace [COUNT]. The kernel records them if booted
+    with `trace`."""
 
     def __init__(self):
         super().__init__("vitrine trace", gdb.COMMAND_STATUS)

@@ -1,4 +1,5 @@
-//! The moments of a run: boots, stops behind each write to the serial line, and reads the tables when a text has come.
+//! The moments of a run: boots, stops behind each write to the serial line, and reads the tables
+//! when a text has come.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,7 +18,8 @@ use crate::oracle::world::{Registers, World};
 use crate::symbols::function;
 use crate::workspace::Workspace;
 
-/// The function with which the kernel writes to the serial line, as the demangled name of its symbol ends.
+/// The function with which the kernel writes to the serial line, as the demangled name of its
+/// symbol ends.
 const WRITE: &str = "serial::Serial>::write";
 
 /// What is to be drawn.
@@ -34,7 +36,8 @@ pub struct Asked<'a> {
     pub timeout: Duration,
 }
 
-/// A moment: after which line, and the tables of the program and its descendants, parents before children.
+/// A moment: after which line, and the tables of the program and its descendants, parents before
+/// children.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Moment {
     /// The line.
@@ -168,7 +171,8 @@ impl Run {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The tables of the program and its descendants; none before the kernel has published its table.
+    /// The tables of the program and its descendants; none before the kernel has published its
+    /// table.
     fn family(&mut self, text: &KernelText, program: &str) -> Result<Vec<Snapshot>> {
         let registers = Registers::parse(&self.machine.monitor().human("info registers")?)?;
         self.machine.memory_mut().forget();

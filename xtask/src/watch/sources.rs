@@ -1,7 +1,6 @@
 //! Which files are watched, and which of their changes matter.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -10,8 +9,6 @@ use notify_debouncer_full::{
     DebounceEventResult, DebouncedEvent, Debouncer, RecommendedCache, new_debouncer,
 };
 
-use super::Event;
-
 /// The folders of what runs on the machine.
 const FOLDERS: [&str; 4] = ["boot", "kernel", "libsys", "userland"];
 /// How the names of sources end. An editor's own files end otherwise.
@@ -19,34 +16,33 @@ const ENDS: [&str; 8] = ["rs", "toml", "json", "ld", "s", "S", "c", "h"];
 /// Changes in so short a time are one: an editor writes a file in several steps.
 const TOGETHER: Duration = Duration::from_millis(200);
 
-/// Watches the sources in a tree, and these files.
+/// Watches the sources in a tree, and these files. `tell` gets the path of one that has changed,
+/// in a thread of its own.
 ///
 /// # Errors
 /// The system does not let us watch them.
 pub fn watch(
     root: &Path,
     files: &[PathBuf],
-    send: Sender<Event>,
+    mut tell: impl FnMut(PathBuf) + Send + 'static,
 ) -> Result<Debouncer<RecommendedWatcher, RecommendedCache>> {
     let files: Vec<_> = files.iter().filter_map(|file| file.canonicalize().ok()).collect();
     let sources: Vec<_> = FOLDERS.iter().map(|folder| root.join(folder)).collect();
     // A file is replaced when it is built anew; so its folder is watched.
     let folders: Vec<_> =
         files.iter().filter_map(|file| file.parent().map(Path::to_owned)).collect();
-    let tell = {
+    let look = {
         let (root, sources) = (root.to_owned(), sources.clone());
         move |result: DebounceEventResult| {
             let events = result.unwrap_or_default();
             let changed = events.iter().filter(|event| is_change(event)).flat_map(|it| &it.paths);
             let ours = |path: &&PathBuf| files.contains(path) || is_source(&sources, path);
             if let Some(path) = changed.into_iter().find(ours) {
-                let path = path.strip_prefix(&root).unwrap_or(path).to_owned();
-                // The loop may be over.
-                drop(send.send(Event::Changed(path)));
+                tell(path.strip_prefix(&root).unwrap_or(path).to_owned());
             }
         }
     };
-    let mut watcher = new_debouncer(TOGETHER, None, tell).context("cannot watch files")?;
+    let mut watcher = new_debouncer(TOGETHER, None, look).context("cannot watch files")?;
     for (folders, mode) in
         [(&sources, RecursiveMode::Recursive), (&folders, RecursiveMode::NonRecursive)]
     {
@@ -115,7 +111,8 @@ mod tests {
             fs::write(file, "old").unwrap();
         }
         let (send, events) = channel();
-        let _watcher = watch(&root, std::slice::from_ref(&program), send).unwrap();
+        let tell = move |path| drop(send.send(path));
+        let _watcher = watch(&root, std::slice::from_ref(&program), tell).unwrap();
         // None of these matters, and all of them come before the first that does.
         fs::read(&source).unwrap();
         fs::write(root.join("libsys/src/lib.rs~"), "backup").unwrap();
@@ -126,8 +123,8 @@ mod tests {
             // A busy system may tell of one change twice.
             while told.last() != Some(&PathBuf::from(name)) {
                 match events.recv_timeout(Duration::from_secs(60)) {
-                    Ok(Event::Changed(path)) => told.push(path),
-                    other => panic!("{name}: {other:?}"),
+                    Ok(path) => told.push(path),
+                    Err(error) => panic!("{name}: {error}"),
                 }
             }
         }
