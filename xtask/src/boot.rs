@@ -10,14 +10,19 @@ use clap::Args;
 use crate::bad_input::BadInput;
 use crate::disk::{self, Disk};
 use crate::elf::{self, Program, Staged};
-use crate::machine::{DEFAULT_MEMORY, Image, Machine, kernel_command_line};
+use crate::machine::{self, DEFAULT_MEMORY, Image, Machine, kernel_command_line};
 use crate::qemu::{self, Session};
 use crate::symbols::Symbols;
 use crate::system::Part;
 use crate::throwaway::Throwaway;
 use crate::verdict::Verdict;
 use crate::workspace::Workspace;
-use crate::{build, iso, request, setup};
+use crate::{build, iso, request, setup, watch};
+
+/// The port where debuggers look for a machine by custom.
+pub const GDB_PORT: &str = "1234";
+/// What is printed when the machine waits for a debugger; editors wait for this line.
+pub const HALTED: &str = "halted until a debugger connects to 127.0.0.1:";
 
 /// Boots as `options` say, and returns the exit status.
 ///
@@ -25,6 +30,10 @@ use crate::{build, iso, request, setup};
 /// An option cannot be used, or the build or the emulator fails.
 pub fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
     let request = Request::read(workspace, options)?;
+    if options.watch {
+        setup::ensure(&[Part::Emulator])?;
+        return watch::watch(workspace, &request.foreign_programs(workspace));
+    }
     for hint in elf::hints(&request.programs, request.ide_disk.is_some(), options.jos) {
         eprintln!("vitrine: {hint}");
     }
@@ -43,6 +52,10 @@ pub fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
     let mut files: Vec<Throwaway> = first.map(Staged::into_file).into_iter().collect();
     let image = image(workspace, options, &command_line, &mut files)?;
     let machine = request.machine(workspace, options, image, command_line)?;
+    if let Some(port) = request.gdb {
+        // gdb tries again for some seconds: QEMU listens a moment after this line.
+        eprintln!("vitrine: {HALTED}{port}");
+    }
     let verdict = qemu::run(machine, request.session(workspace, options, files))?;
     if verdict == Verdict::NotStarted {
         // Another machine may have taken a disk between the check and the start.
@@ -58,6 +71,8 @@ pub fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
 struct Request {
     memory: u32,
     timeout: Option<Duration>,
+    /// The port where a debugger is awaited.
+    gdb: Option<u16>,
     /// The program of `--run`, without its arguments.
     run: Option<String>,
     ide_disk: Option<PathBuf>,
@@ -74,6 +89,7 @@ impl Request {
     fn read(workspace: &Workspace, options: &QemuOptions) -> Result<Self> {
         let memory = request::memory(&options.memory)?;
         let timeout = options.timeout.map(request::timeout).transpose()?;
+        let gdb = options.gdb.as_deref().map(request::gdb).transpose()?;
         let run = options.boot.check()?;
         if run.is_some() && !options.starts_init() {
             let why = "--run and --append elf= exclude each other: only init runs a program";
@@ -94,7 +110,7 @@ impl Request {
         let foreign = |program: &&Program| !program.lies_in(&workspace.output());
         programs.iter().filter(foreign).try_for_each(Program::check)?;
         let swaps = disk.is_none() && options.elf.is_empty() && !options.no_swap && !options.iso;
-        Ok(Self { memory, timeout, run, ide_disk, disk, swaps, programs })
+        Ok(Self { memory, timeout, gdb, run, ide_disk, disk, swaps, programs })
     }
 
     /// The kernel's command line; `first` are the JOS programs to start.
@@ -126,6 +142,7 @@ impl Request {
                 None if self.swaps => Some(Disk::nameless(&workspace.output())?),
                 None => None,
             },
+            more: self.gdb.map(machine::halted).unwrap_or_default(),
             ..Machine::new(image)
         })
     }
@@ -145,6 +162,12 @@ impl Request {
             timeout: self.timeout,
             files,
         }
+    }
+
+    /// The files of `--elf` that the build does not make.
+    fn foreign_programs(&self, workspace: &Workspace) -> Vec<PathBuf> {
+        let foreign = |program: &&Program| !program.lies_in(&workspace.output());
+        self.programs.iter().filter(foreign).map(|program| program.file.clone()).collect()
     }
 
     /// The disks that the user has named.
@@ -219,6 +242,15 @@ pub struct QemuOptions {
     /// Otherwise it has 256 MiB, belongs to this boot alone, and is gone afterwards.
     #[arg(long, conflicts_with = "disk")]
     no_swap: bool,
+    /// Halt before the first instruction until a debugger connects to this port of 127.0.0.1 [1234
+    /// if none is named]
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = GDB_PORT)]
+    gdb: Option<String>,
+    /// Build and boot again whenever a source or a program of --elf changes, until Ctrl-C
+    ///
+    /// At a prompt Ctrl-C is the guest's: Ctrl-A X ends the machine first.
+    #[arg(long, conflicts_with = "gdb")]
+    watch: bool,
     /// Tell of processes as JOS's kernel does, in the lines that its graders read
     #[arg(long)]
     jos: bool,

@@ -113,8 +113,8 @@ pub fn announce(workspace: &Workspace, profile: &str, toolchain: &Toolchain) {
     let is_core = |name: &OsStr| name.to_string_lossy().starts_with("libcore-");
     if !files.into_iter().any(|file| is_core(&file.file_name())) {
         eprintln!(
-            "vitrine: the first build in this tree: Rust {}'s core library for {TARGET}, the kernel \
-             and every program; 70 to 140 s on two idle cores",
+            "vitrine: the first build in this tree: Rust {}'s core library for {TARGET}, \
+             the kernel and every program; 70 to 140 s on two idle cores",
             toolchain.version()
         );
     }
@@ -218,10 +218,12 @@ mod tests {
         let messages = concat!(
             r#"{"package_id":"a#core@0.0.0","target":{"name":"core"},"executable":null}"#,
             "\n",
-            r#"{"package_id":"a/userland#p@0.1.0","target":{"name":"walk"},"executable":"/t/walk"}"#,
+            r#"{"package_id":"a/userland#p@0.1.0","target":{"name":"walk"},"#,
+            r#""executable":"/t/walk"}"#,
             "\n",
             "not json\n",
-            r#"{"package_id":"a/c#vitrine-conformance@0.1.0","target":{"name":"ipc"},"executable":"/t/ipc"}"#,
+            r#"{"package_id":"a/c#vitrine-conformance@0.1.0","target":{"name":"ipc"},"#,
+            r#""executable":"/t/ipc"}"#,
             "\n",
             r#"{"package_id":"a/pager#0.1.0","target":{"name":"cow"},"executable":"/t/cow"}"#,
             "\n",

@@ -1,8 +1,9 @@
 //! The C programs, for those who have a C compiler that can build for the machine.
 //!
 //! A program is one file in `userland/programs/c` or `userland/own/c` and the former's folder
-//! `support`, compiled and linked by one command into `target/vitrine/c`. Nothing else needs these programs, so a missing compiler is no error. They
-//! are not in the boot archive: `cargo xtask qemu --elf target/vitrine/c/NAME` starts one.
+//! `support`, compiled and linked by one command into `target/vitrine/c`. Nothing else needs these
+//! programs, so a missing compiler is no error. They are not in the boot archive:
+//! `cargo xtask qemu --elf target/vitrine/c/NAME` starts one.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -118,7 +119,8 @@ pub fn program(workspace: &Workspace, name: &str) -> PathBuf {
 pub fn build(workspace: &Workspace) -> Result<()> {
     let Some(compiler) = Compiler::find() else {
         eprintln!(
-            "vitrine: the C programs are left out: $CC, cc, gcc, clang: none can do `-m32 -ffreestanding`"
+            "vitrine: the C programs are left out: \
+             $CC, cc, gcc, clang: none can do `-m32 -ffreestanding`"
         );
         return Ok(());
     };

@@ -96,6 +96,7 @@ fn step(name: &str, command: &mut Command) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn errors_are_compared_by_line_and_code() {
@@ -103,9 +104,9 @@ mod tests {
         let expected = BTreeSet::from([(2, "E0133".to_owned())]);
         assert_eq!(errors_named_in(source), expected);
         let message = |package: &str, level: &str| {
-            format!(
-                r#"{{"package_id":"a#{package}@0","message":{{"level":"{level}","code":{{"code":"E0133"}},"spans":[{{"line_start":2}}]}}}}"#
-            )
+            let (code, spans) = (json!({ "code": "E0133" }), json!([{ "line_start": 2 }]));
+            let message = json!({ "level": level, "code": code, "spans": spans });
+            json!({ "package_id": format!("a#{package}@0"), "message": message }).to_string()
         };
         let messages = [message("p", "error"), message("q", "error"), message("p", "warning")];
         assert_eq!(errors_reported(&messages.join("\n"), "#p@"), expected);

@@ -40,7 +40,8 @@ fn usual_sysroots() -> Vec<PathBuf> {
     roots
 }
 
-/// The linker for a toolchain: its own `rust-lld`, any other toolchain's, or `ld.lld`. All link i686.
+/// The linker for a toolchain: its own `rust-lld`, any other toolchain's, or `ld.lld`. All link
+/// i686.
 #[must_use]
 pub fn linker(toolchain: &Toolchain) -> Option<PathBuf> {
     let lld = format!("lib/rustlib/{}/bin/rust-lld", toolchain.host());

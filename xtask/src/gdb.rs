@@ -3,6 +3,7 @@
 //! All programs are linked at the same address, so gdb gets the symbols of one program at a time.
 //! The terminal belongs to gdb; the serial line goes to a file.
 
+use std::env;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,8 +18,11 @@ use crate::leash;
 use crate::machine::{Image, Machine, Serial};
 use crate::workspace::Workspace;
 
-/// gdb's own commands: `vitrine ps`, `vitrine walk`, `vitrine frame`, `vitrine trace`.
+/// gdb's own commands: `vitrine ps`, `walk`, `map`, `frame`, `trace`.
 const COMMANDS: &str = include_str!("gdb/vitrine.py");
+
+/// The environment word that tells gdb's commands where xtask is.
+pub const XTASK: &str = "VITRINE_XTASK";
 
 /// Debugs a boot; `program` names the one whose symbols gdb reads beside the kernel's.
 ///
@@ -54,7 +58,7 @@ pub fn gdb(workspace: &Workspace, memory: u32, command_line: String, program: &s
     println!("vitrine: the serial line goes to {}", log.display());
     println!("vitrine: `help vitrine` lists gdb's commands for page tables and processes");
     await_socket(&socket, &emulator);
-    let mut gdb = Command::new("gdb");
+    let mut gdb = debugger();
     gdb.args(arguments(&workspace.kernel(), &symbols, &commands, &socket));
     let result = leash::spawn(&mut gdb).and_then(|gdb| gdb.wait());
     // It has ended already if a command of gdb has killed it.
@@ -85,7 +89,7 @@ pub fn batch(
 
     let output = directory.path().join("output");
     let file = File::create(&output).context("cannot write gdb's output")?;
-    let mut gdb = Command::new("gdb");
+    let mut gdb = debugger();
     gdb.args(batch_arguments(kernel, commands, &python, &socket));
     gdb.stdin(Stdio::null()).stderr(file.try_clone()?).stdout(file);
     let debugger = leash::spawn(&mut gdb).with_context(|| command::cannot_start(&gdb));
@@ -104,6 +108,16 @@ pub fn batch(
         bail!("gdb did not end within {} s; it printed:\n{text}", limit.as_secs());
     }
     Ok(text)
+}
+
+/// gdb, which is told where xtask is: that draws for `vitrine map`.
+fn debugger() -> Command {
+    let mut gdb = Command::new("gdb");
+    let this = env::current_exe().ok();
+    if let Some(xtask) = this.filter(|file| file.file_name().is_some_and(|name| name == "xtask")) {
+        gdb.env(XTASK, xtask);
+    }
+    gdb
 }
 
 /// QEMU, halted before the machine's first instruction until a debugger comes to `socket`.

@@ -17,12 +17,13 @@
 //! - [`machine`], [`verdict`]: the machine to emulate, and what its end means;
 //! - [`emulators`], [`mod@bochs`], [`mod@v86`]: other emulators, for the same image and the same
 //!   tests;
+//! - [`watch`]: boots anew after a change;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
 //! - [`oracle`]: judges the running machine from its physical memory;
 //! - [`imports`]: the rule that imports point down;
-//! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`gdb`], [`check`], [`mod@doc`], [`mod@bench`],
-//!   [`mod@test`], [`mod@parsers`], [`mod@exhaust`], [`mod@soak`], [`rehearse`], [`web`]: one file
-//!   for each subcommand.
+//! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`dist`], [`gdb`], [`check`], [`mod@doc`],
+//!   [`mod@bench`], [`mod@test`], [`mod@parsers`], [`mod@exhaust`], [`mod@soak`], [`rehearse`],
+//!   [`web`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
 
@@ -39,6 +40,7 @@ pub mod check;
 pub mod command;
 pub mod discovery;
 pub mod disk;
+pub mod dist;
 pub mod doc;
 pub mod doctor;
 pub mod elf;
@@ -74,5 +76,6 @@ pub mod throwaway;
 pub mod toolchain;
 pub mod v86;
 pub mod verdict;
+pub mod watch;
 pub mod web;
 pub mod workspace;

@@ -15,6 +15,13 @@ pub const QEMU: &str = "qemu-system-i386";
 /// Memory of a machine for which none is named, in MiB.
 pub const DEFAULT_MEMORY: u32 = 128;
 
+/// QEMU's arguments for a machine that is halted until a debugger connects to a port of 127.0.0.1
+/// and lets it go on.
+#[must_use]
+pub fn halted(port: u16) -> Vec<String> {
+    ["-S", "-gdb", &format!("tcp:127.0.0.1:{port}")].map(str::to_owned).to_vec()
+}
+
 /// The other end of the first serial line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Serial {

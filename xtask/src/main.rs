@@ -15,8 +15,8 @@ use xtask::machine::DEFAULT_MEMORY;
 use xtask::system::Part;
 use xtask::workspace::Workspace;
 use xtask::{
-    bench, build, check, doc, doctor, exhaust, fuzz, gdb, header, iso, new, npm, oracle, parsers,
-    picture, rehearse, request, setup, soak, test, web,
+    bench, build, check, dist, doc, doctor, exhaust, fuzz, gdb, header, iso, new, npm, oracle,
+    parsers, picture, rehearse, request, setup, soak, test, web,
 };
 
 /// Builds, boots and checks Vitrine.
@@ -67,6 +67,10 @@ enum Task {
     },
     /// Write target/vitrine/vitrine.iso, which boots by GRUB
     Iso(BootOptions),
+    /// Write a folder for those who only want to look: CD, kernel, archive, laboratory, a page
+    ///
+    /// The page says how to boot each in QEMU, in VirtualBox and on a PC; SHA256SUMS has the sums.
+    Dist(dist::Options),
     /// Start QEMU halted, and gdb with the symbols of the kernel and of one program
     Gdb {
         /// The program whose symbols gdb reads [default: that of --run, or init]
@@ -200,6 +204,7 @@ fn perform(task: Task) -> Result<u8> {
             let program = program.or(run).unwrap_or_else(|| "init".to_owned());
             gdb::gdb(&workspace, memory, boot.command_line(), &program)?;
         }
+        Task::Dist(options) => dist::dist(&workspace, &options)?,
         Task::Bench(options) => bench::bench(&workspace, &options)?,
         Task::Oracle(options) => oracle::oracle(&workspace, &options)?,
         Task::Exhaust(options) => exhaust::exhaust(&workspace, &options)?,

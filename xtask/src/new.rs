@@ -125,9 +125,9 @@ fn demands(kind: Kind, name: &str) -> String {
     let lines: Vec<_> =
         kind.lines().iter().map(|line| format!("    \"{name}: {line}\",\n")).collect();
     format!(
-        "# The test of `{name}`: the machine boots and runs it, the exit status must be this one, and \
-         these\n# lines must come in this order. `*` stands for any text.\n{}\nstatus = 0\nlines = \
-         [\n{}]\n",
+        "# The test of `{name}`: the machine boots and runs it, the exit status must be this one,\n\
+         # and these lines must come in this order. `*` stands for any text.\n\
+         {}\nstatus = 0\nlines = [\n{}]\n",
         kind.start(name),
         lines.concat()
     )

@@ -134,7 +134,8 @@ impl Totals {
 
     fn report(&self) {
         println!(
-            "oracle: {} boots, {} snapshots, {} directories walked, {} leaves, {} compared with the \
+            "oracle: {} boots, {} snapshots, {} directories walked, {} leaves, \
+             {} compared with the \
              emulator's walk: no violation",
             self.boots, self.snapshots, self.directories, self.leaves, self.second_opinions
         );

@@ -1,14 +1,17 @@
 //! `cargo xtask picture`: pictures of page tables at named moments of a run, as SVG, PNG or HTML.
 //!
-//! The machine is stopped by a breakpoint behind the function with which the kernel writes to the serial line. So a moment
-//! is exact: the program has printed the line and has not gone on. What is drawn is read from physical memory alone, by
-//! the table for debuggers and the oracle's decoder.
+//! The machine is stopped by a breakpoint behind the function with which the kernel writes to the
+//! serial line. So a moment is exact: the program has printed the line and has not gone on. What is
+//! drawn is read from physical memory alone, by the table for debuggers and the oracle's decoder.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use picture::Snapshot;
+use picture::text::{Style, Text};
 
 use crate::bad_input::BadInput;
 use crate::build;
@@ -31,7 +34,7 @@ use svg::{Drawing, Rows};
 #[derive(Args)]
 pub struct Options {
     /// Run this program; it and its children are drawn
-    #[arg(long, value_name = "PROGRAM ARGS", required_unless_present = "gallery")]
+    #[arg(long, value_name = "PROGRAM ARGS", required_unless_present_any = ["gallery", "from"])]
     run: Option<String>,
     /// Draw when a line with this text has been printed; may be repeated, in the order of the lines
     ///
@@ -42,10 +45,14 @@ pub struct Options {
     #[arg(long)]
     all: bool,
     /// The file to write; its name ends in .svg, .png or .html
-    #[arg(short, long, value_name = "FILE", required_unless_present = "gallery")]
+    #[arg(short, long, value_name = "FILE", required_unless_present_any = ["gallery", "from"])]
     output: Option<PathBuf>,
+    /// Print the picture of what `map --dump` has printed into this file, in letters; - is standard
+    /// input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["run", "when", "all", "output"])]
+    from: Option<PathBuf>,
     /// Make all pictures of the documentation anew, and nothing else
-    #[arg(long, conflicts_with_all = ["run", "when", "all", "output", "memory", "timeout"])]
+    #[arg(long, conflicts_with_all = ["run", "when", "all", "output", "from", "memory", "timeout"])]
     gallery: bool,
     /// Memory in MiB, from 16 to 3583
     #[arg(long, value_name = "MIB", default_value = "64")]
@@ -87,6 +94,10 @@ pub fn picture(workspace: &Workspace, options: &Options) -> Result<()> {
         build::build(workspace)?;
         return gallery::make(workspace);
     }
+    if let Some(file) = &options.from {
+        print!("{}", drawn(file)?);
+        return Ok(());
+    }
     // Both are there: clap has seen to it.
     let (Some(run), Some(file)) = (&options.run, &options.output) else { return Ok(()) };
     let form = Form::of(file)?;
@@ -108,6 +119,19 @@ pub fn picture(workspace: &Workspace, options: &Options) -> Result<()> {
     fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
     println!("{}", file.display());
     Ok(())
+}
+
+/// The picture of a dump in letters, as `map --plain` draws it.
+fn drawn(file: &Path) -> Result<String> {
+    let text = if file == Path::new("-") {
+        io::read_to_string(io::stdin()).context("cannot read standard input")?
+    } else {
+        let why = |error| BadInput(format!("--from {}: {error}", file.display()));
+        fs::read_to_string(file).map_err(why)?
+    };
+    let why = |error| BadInput(format!("--from {}: {error}", file.display()));
+    let snapshot = Snapshot::parse(&text).map_err(why)?;
+    Ok(Text { snapshot: &snapshot, style: Style::Plain }.to_string())
 }
 
 #[cfg(test)]

@@ -91,7 +91,10 @@ fn act(hand: &mut impl Hand, system: &System, steps: &[Step]) -> Vec<String> {
     for step in steps {
         match step {
             Step::Refresh => {
-                hand.say("refreshing the package lists by apt-get update: something is missing, and old lists would bring old packages");
+                hand.say(
+                    "refreshing the package lists by apt-get update: something is missing, \
+                     and old lists would bring old packages",
+                );
                 let Err(why) = hand.refresh() else { continue };
                 failures.push(format!("apt-get update failed: {why}"));
                 if system.lists == Lists::Absent {

@@ -4,6 +4,8 @@
 //! no waiting. The tests describe machines by [`crate::machine::Machine`] and may boot what is
 //! refused here.
 
+use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::time::Duration;
 
 use abi::boot_line::{self, PLAIN, RUN, SELF_TEST, SelfTest};
@@ -90,6 +92,24 @@ pub fn timeout(seconds: u64) -> Result<Duration, BadInput> {
     Ok(Duration::from_secs(seconds))
 }
 
+/// The port of 127.0.0.1 where a debugger is awaited.
+///
+/// # Errors
+/// The text is no number from 1 to 65535, or the port cannot be had.
+pub fn gdb(text: &str) -> Result<u16, BadInput> {
+    let bad = |why: &str| BadInput(format!("--gdb {}: {why}", text.escape_debug()));
+    let port = text.parse().ok().filter(|port| *port != 0);
+    let port = port.ok_or_else(|| bad("a port from 1 to 65535 is wanted"))?;
+    // QEMU would say so after the build. It takes the port later, so it is given back.
+    match TcpListener::bind(("127.0.0.1", port)) {
+        Ok(_) => Ok(port),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            Err(bad("another program has this port; name another one"))
+        }
+        Err(error) => Err(bad(&error.to_string())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +175,18 @@ mod tests {
             ("", "from 16 to 3583"),
         ] {
             refused(memory(text), part);
+        }
+    }
+
+    #[test]
+    fn a_debugger_is_awaited_at_a_free_port() {
+        let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        refused(gdb(&port.to_string()), "another program has this port");
+        drop(taken);
+        assert_eq!(gdb(&port.to_string()).unwrap(), port);
+        for text in ["", "0", "65536", "-1", "1234x", "localhost:1234"] {
+            refused(gdb(text), "from 1 to 65535");
         }
     }
 

@@ -4,10 +4,12 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use addr2line::{Loader, demangle_auto};
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
+use object::{Object, ObjectSymbol};
 
 /// Before the address, on each line of a kernel's backtrace.
 const BACKTRACE: &str = "  backtrace 0x";
@@ -141,6 +143,21 @@ fn refused_instruction(line: &str) -> Option<(&str, u64)> {
         return None;
     }
     Some((name, u64::from_str_radix(address, 16).ok()?))
+}
+
+/// The address of the function whose demangled name ends so.
+///
+/// # Errors
+/// The file cannot be read, or has no such function.
+pub fn function(elf: &Path, end: &str) -> Result<u32> {
+    let bytes = fs::read(elf).with_context(|| format!("cannot read {}", elf.display()))?;
+    let file = object::File::parse(bytes.as_slice())?;
+    let is_it = |name: &str| addr2line::demangle_auto(name.into(), None).ends_with(end);
+    let symbol = file
+        .symbols()
+        .find(|symbol| symbol.name().is_ok_and(is_it))
+        .with_context(|| format!("{} has no function …{end}", elf.display()))?;
+    Ok(u32::try_from(symbol.address())?)
 }
 
 #[cfg(test)]

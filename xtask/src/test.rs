@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::emulators::EmulatorKind;
+use crate::gdb::XTASK;
 use crate::npm::V86;
 use crate::system::Part;
 use crate::workspace::Workspace;
@@ -58,6 +59,9 @@ fn emulator_tests(workspace: &Workspace) -> Command {
     tests.args(["test", "--package", "vitrine-tests"]);
     tests.env("VITRINE_KERNEL", workspace.kernel());
     tests.env("VITRINE_ARCHIVE", workspace.archive());
+    if let Ok(xtask) = env::current_exe() {
+        tests.env(XTASK, xtask);
+    }
     tests
 }
 

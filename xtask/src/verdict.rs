@@ -135,7 +135,8 @@ impl fmt::Display for Verdict {
             Self::TimedOut => write!(f, "time ran out before the machine powered off"),
             Self::Speechless => write!(
                 f,
-                "the machine powered off, but its last line is not `{LAST_LINE}N` with N from 0 to 255"
+                "the machine powered off, but its last line is not `{LAST_LINE}N` \
+                 with N from 0 to 255"
             ),
             Self::NotStarted => {
                 f.write_str("the emulator did not start the machine; its own message says why")

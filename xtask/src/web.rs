@@ -3,8 +3,8 @@
 //! The site's own sources lie in `xtask/web/site` and are copied as they are. Beside them go the
 //! kernel, the boot archive, the emulator and the terminal from npm ([`packages`]), what the pages
 //! must know of the kernel (`web/generated.rs`), and the documents and programs that the exhibits
-//! link to (`web/reader.rs`). No page asks another host for anything, and all paths are relative, so
-//! the folder works under any path of any static host.
+//! link to (`web/reader.rs`). No page asks another host for anything, and all paths are relative,
+//! so the folder works under any path of any static host.
 
 mod generated;
 pub mod packages;

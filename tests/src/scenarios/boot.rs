@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
+use xtask::dist::Dist;
 use xtask::symbols::Symbols;
 use xtask::verdict::Verdict;
+use xtask::web::Site;
 use xtask::workspace::Workspace;
 use xtask::{iso, setup};
 
@@ -47,6 +49,8 @@ pub fn trials() -> Vec<Trial> {
     trials.push(disc.with_ignored_flag(no_disc_tools));
     let quotes = claim("boot::quotes_come_through_grub", disc_keeps_quotes);
     trials.push(quotes.with_ignored_flag(no_disc_tools));
+    let dist = claim("boot::the_cd_that_dist_hands_out_boots_to_the_shell", boots_from_dist);
+    trials.push(dist.with_ignored_flag(no_disc_tools));
     // QEMU puts RAM below 0xE000_0000 up to 3583 MiB; from 3584 MiB on, all above 3 GiB moves.
     let sizes = [(16, 16), (128, 128), (257, 257), (1024, 1024), (3583, 3583), (3584, 3072)];
     trials.extend(sizes.map(|(memory, low)| {
@@ -95,6 +99,22 @@ fn disc_keeps_quotes() -> Claim {
         "unknown word on the command line: nonsense=1",
         r#"no such program: a "b\'  c;"#,
     ])?;
+    Ok(())
+}
+
+/// The CD in the folder that `cargo xtask dist` writes, whose site other tests judge.
+fn boots_from_dist() -> Claim {
+    let workspace = Workspace::locate();
+    let directory = tempfile::tempdir()?;
+    let disc = directory.path().join("disc");
+    let failed = |error| format!("{error:#}");
+    iso::write(&workspace.kernel(), Some(&workspace.archive()), "", &disc).map_err(failed)?;
+    let dist = Dist::gather(&workspace, &disc, &Site::default()).map_err(failed)?;
+    let folder = directory.path().join("dist");
+    dist.write(&folder).map_err(failed)?;
+    let boot = Boot::new().disc(folder.join("vitrine.iso"));
+    let outcome = boot.answer("vitrine> ", "hello\r").answer("vitrine> ", "exit\r").boot()?;
+    outcome.exits(0)?.shows(&["hello from frame 0x*"])?;
     Ok(())
 }
 

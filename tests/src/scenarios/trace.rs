@@ -5,10 +5,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
-use xtask::machine::{Image, Machine};
+use xtask::machine::{Image, Machine, kernel_command_line};
 use xtask::verdict::Verdict;
 use xtask::workspace::Workspace;
-use xtask::{event, gdb};
+use xtask::{event, gdb, symbols};
 
 use crate::{Boot, Claim, claim};
 
@@ -23,6 +23,7 @@ pub fn trials() -> Vec<Trial> {
         claim("trace::a_parent_reads_its_childs_events", parent),
         claim("trace::without_the_word_there_are_no_events_to_read", no_trace),
         claim("trace::gdb_shows_processes_pages_frames_and_events", debugger),
+        claim("trace::gdb_draws_a_process_as_the_program_map_does", drawing),
     ]
 }
 
@@ -136,4 +137,59 @@ fn debugger() -> Claim {
     let events = trace.lines().filter(|line| line.starts_with("  0000")).count();
     wanted(events == 8, "eight events")?;
     wanted(trace.contains("usage: vitrine trace [COUNT]"), "a second number is refused")
+}
+
+/// `map` stops its child `sh`, draws it and waits for a key; in a second boot, which is the same to
+/// the instruction, gdb draws `sh` while `map` waits. The console is read first by `sh`.
+fn drawing() -> Claim {
+    if !has_gdb() {
+        println!("skipped: there is no gdb here (`cargo xtask setup` says how to get it)");
+        return Ok(());
+    }
+    let run = "map --plain --hold sh";
+    // The key is for `map`, the rest for its child.
+    let outcome = Boot::new().run(run).answer("a key lets it go on", " exit\r").boot()?;
+    let lines = outcome.lines.iter().map(|line| line.trim_start_matches("vitrine> "));
+    let drawn = lines.skip_while(|line| !line.starts_with("sh (")).map(str::to_owned);
+    let drawn: Vec<_> = drawn.take_while(|line| !line.starts_with("map: ")).collect();
+    outcome.demand(drawn.len() > 10, || "`map` draws its child".to_owned())?;
+
+    let workspace = Workspace::locate();
+    let kernel = workspace.kernel();
+    let image = Image::Kernel { kernel: kernel.clone(), archive: Some(workspace.archive()) };
+    let command_line = kernel_command_line([], Some(run));
+    let machine = Machine { icount: true, command_line, ..Machine::new(image) };
+    let read =
+        symbols::function(&kernel, "::console_read").map_err(|error| format!("{error:#}"))?;
+    let commands = [
+        &*format!("break *{read:#x}"),
+        "ignore 1 1",
+        "continue",
+        "echo MAP\\n",
+        "vitrine map sh",
+        "echo CURRENT\\n",
+        "vitrine map",
+        "echo REFUSED\\n",
+        "vitrine map nonesuch",
+        "vitrine map a b",
+        "kill",
+    ];
+    let text = gdb::batch(machine, &kernel, &commands, Duration::from_secs(60))
+        .map_err(|error| format!("{error:#}"))?;
+    let section = |from: &str, to: &str| {
+        text.split_once(from).and_then(|(_, rest)| rest.split(to).next()).unwrap_or_default()
+    };
+    let found: Vec<_> = section("MAP\n", "CURRENT\n").lines().collect();
+    let (current, refused) = (section("CURRENT\n", "REFUSED\n"), section("REFUSED\n", "\u{0}"));
+    for (holds, what) in [
+        (found == drawn, "gdb draws what `map` does"),
+        (current.starts_with("map ("), "`map` is on the CPU"),
+        (refused.contains("the name nonesuch"), "an unknown name is refused"),
+        (refused.contains("usage: vitrine map"), "a second word is refused"),
+    ] {
+        if !holds {
+            return Err(format!("{what}:\n{text}\n`map` printed\n{drawn:#?}").into());
+        }
+    }
+    Ok(())
 }

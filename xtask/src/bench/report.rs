@@ -129,9 +129,11 @@ mod tests {
     const TEXT: &str = "Vitrine 0.1.0\r\n\
         boot: 945585 cycles to the first program\r\n\
         {\"counted\":\"instructions\"}\r\n\
-        {\"operation\":\"protect_100_per_page\",\"per\":100,\"median\":14072,\"min\":14071,\"max\":14072,\
+        {\"operation\":\"protect_100_per_page\",\"per\":100,\"median\":14072,\
+         \"min\":14071,\"max\":14072,\
         \"iterations\":200,\"flushes\":20000,\"cr3_loads\":0}\r\n\
-        {\"operation\":\"fork@16\",\"per\":1,\"median\":126631,\"min\":1,\"max\":2,\"iterations\":20}\r\n\
+        {\"operation\":\"fork@16\",\"per\":1,\"median\":126631,\
+         \"min\":1,\"max\":2,\"iterations\":20}\r\n\
         {\"size\":\"blank_process\",\"value\":1,\"unit\":\"frames\"}\r\n\
         exit status 0\r\n";
 

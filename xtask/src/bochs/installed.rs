@@ -9,7 +9,8 @@ pub const BOCHS: &str = "bochs";
 const SHARES: [&str; 3] =
     ["/usr/share/bochs", "/usr/local/share/bochs", "/opt/homebrew/share/bochs"];
 
-/// The firmware of the machine and of its display. The later BIOS does not start a CD's boot loader.
+/// The firmware of the machine and of its display. The later BIOS does not start a CD's boot
+/// loader.
 pub const FIRMWARE: [&str; 2] = ["BIOS-bochs-legacy", "VGABIOS-lgpl-latest"];
 
 /// The folder with the firmware, if it is there.

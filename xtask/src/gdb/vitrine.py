@@ -1,14 +1,20 @@
 """gdb's commands for Vitrine: what the kernel's tables say, read from the stopped machine's memory.
 
-They begin at the table for debuggers (symbol `vitrine_debug`; docs/debugging.md describes it) and read physical
-memory, so they work wherever the machine stands, once the boot is over.
+They begin at the table for debuggers (symbol `vitrine_debug`; docs/debugging.md describes it) and
+read physical memory, so they work wherever the machine stands, once the boot is over.
 """
 
+import os
 import struct
+import subprocess
 
 import gdb
 
 PAGE = 4096
+# The page with the arguments of a process's program, below the top of its stack.
+ARGUMENTS = 0xEEBFE000 - PAGE
+# Directory entry 0x3BD is the window: its table is the directory.
+WINDOW = 0x3BD
 FIELDS = (
     "magic version size kernel_directory slots slot_size slot_count slot_state slot_directory "
     "slot_pager slot_mapped facts frames frame_count current loaded archive_first archive_frames "
@@ -133,15 +139,15 @@ def named(entry):
 
 
 class Vitrine(gdb.Command):
-    """What Vitrine's kernel knows: vitrine ps, vitrine walk ADDRESS [ID], vitrine frame NUMBER,
-    vitrine trace [COUNT]."""
+    """What Vitrine's kernel knows: vitrine ps, vitrine walk ADDRESS [ID], vitrine map [PROCESS],
+    vitrine frame NUMBER, vitrine trace [COUNT]."""
 
     def __init__(self):
         super().__init__("vitrine", gdb.COMMAND_STATUS, gdb.COMPLETE_NONE, True)
 
 
 class Ps(gdb.Command):
-    """All processes: id, parent, pager, what each is doing, frames mapped, and the directory's address."""
+    """All processes: id, parent, pager, frames mapped, directory, and what each is doing."""
 
     def __init__(self):
         super().__init__("vitrine ps", gdb.COMMAND_STATUS)
@@ -158,7 +164,8 @@ class Ps(gdb.Command):
 
 
 class Walk(gdb.Command):
-    """The translation of an address: vitrine walk ADDRESS [ID]. Without an id, in the loaded directory."""
+    """The translation of an address: vitrine walk ADDRESS [ID]. Without an id, in the loaded
+    directory."""
 
     def __init__(self):
         super().__init__("vitrine walk", gdb.COMMAND_STATUS)
@@ -186,8 +193,86 @@ class Walk(gdb.Command):
             print("physical address 0x%08x" % ((lower & ~0xFFF) + address % PAGE))
 
 
+class Map(gdb.Command):
+    """The picture of page tables, as the program `map` draws it: vitrine map [PROCESS].
+
+    PROCESS is an id or a program's name; without it, the process on the CPU."""
+
+    def __init__(self):
+        super().__init__("vitrine map", gdb.COMMAND_STATUS)
+
+    def invoke(self, argument, from_tty):
+        words = gdb.string_to_argv(argument)
+        if len(words) > 1:
+            raise gdb.GdbError("usage: vitrine map [PROCESS]")
+        found = table()
+        living = [it for it in processes(found) if STATES[it[4]] not in ("dying", "ended")]
+        if words:
+            asked = words[0].lower().removeprefix("0x").lstrip("0")
+            chosen = [it for it in living if asked == "%x" % it[1]]
+            chosen = chosen or [it for it in living if name_of(it[6]) == words[0]]
+        else:
+            current, = struct.unpack("<H", kernel(found, found["current"], 2))
+            chosen = [it for it in living if current and current % found["slot_count"] == it[0]]
+        if not chosen:
+            raise gdb.GdbError(
+                "no process has the id or the name %s" % words[0] if words else
+                "no process is on the CPU: `vitrine ps` lists all")
+        for _, identity, parent, _, _, _, directory in chosen:
+            print(drawing(snapshot(identity, parent, directory)), end="")
+
+
+def name_of(directory):
+    """The name of a process's program, from the arguments on its stack: the kernel has none."""
+    _, leaf = walk(directory, ARGUMENTS)
+    if not leaf or not leaf & 1:
+        return None
+    page = physical(leaf & ~0xFFF, PAGE)
+    words = struct.unpack("<1024I", page)
+    # `argc`, the address of `argv`, then `argv` itself; they take half of the page at most.
+    for at in range(512, 1020):
+        if 1 <= words[at] <= 64 and words[at + 1] == ARGUMENTS + at * 4 + 8:
+            start = words[at + 2] - ARGUMENTS
+            if 0 <= start < PAGE:
+                return page[start:].split(b"\0")[0].decode(errors="replace")
+    return None
+
+
+def snapshot(identity, parent, directory):
+    """The text form of `userland/picture/src/snapshot.rs`."""
+    name = name_of(directory)
+    lines = ["vitrine-snapshot 1"]
+    owner = "process %08x parent %08x" % (identity, parent)
+    lines.append("%s name %s" % (owner, name) if name and " " not in name else owner)
+    for index, upper in enumerate(struct.unpack("<1024I", physical(directory, PAGE))):
+        if upper == 0:
+            continue
+        lines.append("d %03x %08x" % (index, upper))
+        # Present, for programs to read, no view and no large page.
+        if index == WINDOW or upper & 0x285 != 0x005:
+            continue
+        leaves = struct.unpack("<1024I", physical(upper & ~0xFFF, PAGE))
+        lines += ["t %03x %03x %08x" % (index, at, leaf) for at, leaf in enumerate(leaves) if leaf]
+    return "\n".join(lines + ["end", ""])
+
+
+def drawing(text):
+    """The picture of a snapshot. xtask draws it, by the code of the program `map`."""
+    xtask = os.environ.get("VITRINE_XTASK")
+    # A debugger that xtask has not started stands in the tree.
+    command = [xtask] if xtask else "cargo run --quiet --package xtask --".split()
+    try:
+        done = subprocess.run(
+            command + ["picture", "--from", "-"], input=text, capture_output=True, text=True)
+    except OSError as error:
+        raise gdb.GdbError("cannot start %s: %s" % (command[0], error))
+    if done.returncode != 0:
+        raise gdb.GdbError("xtask cannot draw it: " + done.stderr.strip())
+    return done.stdout
+
+
 class Frame(gdb.Command):
-    """A frame of physical memory: its count, and every entry that names it: vitrine frame NUMBER."""
+    """A frame: its count, and every entry that names it: vitrine frame NUMBER."""
 
     def __init__(self):
         super().__init__("vitrine frame", gdb.COMMAND_STATUS)
@@ -213,7 +298,8 @@ class Frame(gdb.Command):
 
 
 class Trace(gdb.Command):
-    """The last events, the oldest first: vitrine trace [COUNT]. The kernel records them if booted with `trace`."""
+    """The last events, the oldest first: vitrine trace [COUNT]. The kernel records them if booted
+    with `trace`."""
 
     def __init__(self):
         super().__init__("vitrine trace", gdb.COMMAND_STATUS)
@@ -271,5 +357,6 @@ def directory_of(identity):
 Vitrine()
 Ps()
 Walk()
+Map()
 Frame()
 Trace()

@@ -144,14 +144,16 @@ mod tests {
 
     #[test]
     fn the_emulators_lines_are_read() {
-        let shown = "0000000000800000: 0000000000431000 ----A--U-\r\n00000000f0101000: 0000000000101000 ----A----\n(qemu)\n";
+        let shown = "0000000000800000: 0000000000431000 ----A--U-\r\n\
+                     00000000f0101000: 0000000000101000 ----A----\n(qemu)\n";
         let pages: Vec<_> = frames(shown).into_iter().collect();
         assert_eq!(pages, [(0x0080_0000, 0x431), (0xF010_1000, 0x101)]);
     }
 
     #[test]
     fn the_emulators_ranges_are_read() {
-        let shown = "0000000000800000-0000000000802000 0000000000002000 ur-\r\n00000000fffff000-0000000100000000 0000000000001000 -rw\n";
+        let shown = "0000000000800000-0000000000802000 0000000000002000 ur-\r\n\
+                     00000000fffff000-0000000100000000 0000000000001000 -rw\n";
         let pages: Vec<_> = rights(shown).into_iter().collect();
         let read = Rights { user: true, write: false };
         let kernel = Rights { user: false, write: true };

@@ -248,7 +248,8 @@ mod tests {
 
     #[test]
     fn registers_are_read_from_what_the_monitor_prints() {
-        let text = "EAX=00000000 EBX=00000001\nEIP=0080012f EFL=00000202 [-------] CPL=3 II=0 A20=1 SMM=0 HLT=0\n\
+        let text = "EAX=00000000 EBX=00000001\n\
+                    EIP=0080012f EFL=00000202 [-------] CPL=3 II=0 A20=1 SMM=0 HLT=0\n\
                     CR0=80010033 CR2=00000000 CR3=00431000 CR4=00000600\n";
         let registers = Registers::parse(text).unwrap();
         assert_eq!(registers.eip, 0x0080_012F);

@@ -1,4 +1,5 @@
-//! The pictures in the documentation, and how each is made: `cargo xtask picture --gallery` makes all anew.
+//! The pictures in the documentation, and how each is made: `cargo xtask picture --gallery` makes
+//! all anew.
 
 use std::fs;
 use std::time::Duration;

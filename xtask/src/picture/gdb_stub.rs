@@ -1,6 +1,8 @@
-//! The emulator's gdb stub, as far as breakpoints need it: the remote serial protocol over a socket.
+//! The emulator's gdb stub, as far as breakpoints need it: the remote serial protocol over a
+//! socket.
 //!
-//! A packet is `$`, text, `#` and two digits of the sum of the text's bytes; each side answers a packet with `+`.
+//! A packet is `$`, text, `#` and two digits of the sum of the text's bytes; each side answers a
+//! packet with `+`.
 
 use std::io::{BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;

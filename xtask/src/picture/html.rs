@@ -1,4 +1,5 @@
-//! The drawing as a page: the picture, and below it every entry as text, for whoever does not see the picture.
+//! The drawing as a page: the picture, and below it every entry as text, for whoever does not see
+//! the picture.
 
 use super::moment::Moment;
 use super::svg::Drawing;
@@ -19,9 +20,11 @@ pub fn page(run: &str, moments: &[Moment], drawing: &Drawing) -> String {
     let run = escape(run);
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>Page tables of {run}</title>\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n\
+         <title>Page tables of {run}</title>\n\
          <style>body{{margin:1rem;font-family:system-ui,sans-serif;background:#fff;color:#222}}\
-         svg{{max-width:100%;height:auto}}</style>\n</head>\n<body>\n{}\n<h2>Entries</h2>\n{entries}</body>\n</html>\n",
+         svg{{max-width:100%;height:auto}}</style>\n</head>\n<body>\n{}\n\
+         <h2>Entries</h2>\n{entries}</body>\n</html>\n",
         drawing.text()
     )
 }

@@ -1,11 +1,11 @@
-//! The moments of a run: boots, stops behind each write to the serial line, and reads the tables when a text has come.
+//! The moments of a run: boots, stops behind each write to the serial line, and reads the tables
+//! when a text has come.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use object::{Object, ObjectSymbol};
 use picture::Snapshot;
 
 use super::gdb_stub::Stub;
@@ -15,9 +15,11 @@ use crate::machine::{Image, Machine, Serial, kernel_command_line};
 use crate::oracle::text::KernelText;
 use crate::oracle::watch::Watched;
 use crate::oracle::world::{Registers, World};
+use crate::symbols::function;
 use crate::workspace::Workspace;
 
-/// The function with which the kernel writes to the serial line, as the demangled name of its symbol ends.
+/// The function with which the kernel writes to the serial line, as the demangled name of its
+/// symbol ends.
 const WRITE: &str = "serial::Serial>::write";
 
 /// What is to be drawn.
@@ -34,7 +36,8 @@ pub struct Asked<'a> {
     pub timeout: Duration,
 }
 
-/// A moment: after which line, and the tables of the program and its descendants, parents before children.
+/// A moment: after which line, and the tables of the program and its descendants, parents before
+/// children.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Moment {
     /// The line.
@@ -142,7 +145,7 @@ impl Run {
             ..Machine::new(image)
         })?;
         let mut stub = Stub::connect(&socket)?;
-        let write = write_function(&workspace.kernel())?;
+        let write = function(&workspace.kernel(), WRITE)?;
         stub.insert(write)?;
         Ok(Self { machine, stub, write, output, _directory: directory })
     }
@@ -168,7 +171,8 @@ impl Run {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The tables of the program and its descendants; none before the kernel has published its table.
+    /// The tables of the program and its descendants; none before the kernel has published its
+    /// table.
     fn family(&mut self, text: &KernelText, program: &str) -> Result<Vec<Snapshot>> {
         let registers = Registers::parse(&self.machine.monitor().human("info registers")?)?;
         self.machine.memory_mut().forget();
@@ -177,18 +181,6 @@ impl Run {
             Err(_) => Ok(Vec::new()),
         }
     }
-}
-
-/// The address of [`WRITE`].
-fn write_function(kernel: &Path) -> Result<u32> {
-    let bytes = fs::read(kernel).with_context(|| format!("cannot read {}", kernel.display()))?;
-    let elf = object::File::parse(bytes.as_slice())?;
-    let is_write = |name: &str| addr2line::demangle_auto(name.into(), None).ends_with(WRITE);
-    let symbol = elf
-        .symbols()
-        .find(|symbol| symbol.name().is_ok_and(is_write))
-        .with_context(|| format!("{} has no function …{WRITE}", kernel.display()))?;
-    Ok(u32::try_from(symbol.address())?)
 }
 
 #[cfg(test)]

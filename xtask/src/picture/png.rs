@@ -18,7 +18,8 @@ pub fn rasterise(drawing: &Drawing) -> Result<Vec<u8>> {
     let mut options = Options::default();
     options.fontdb_mut().load_system_fonts();
     if options.fontdb.is_empty() {
-        let why = "no font is installed, and a PNG needs one (on Debian: apt-get install fonts-dejavu-core); \
+        let why = "no font is installed, and a PNG needs one \
+                   (on Debian: apt-get install fonts-dejavu-core); \
                    .svg and .html need none";
         return Err(BadInput(why.to_owned()).into());
     }

@@ -1,7 +1,7 @@
 //! The tables of a program and its descendants, read from physical memory.
 //!
-//! A process's name is what its own stack says: whoever starts a program puts its name and arguments at the top of its
-//! stack, and a fork copies them. The kernel knows no names.
+//! A process's name is what its own stack says: whoever starts a program puts its name and
+//! arguments at the top of its stack, and a fork copies them. The kernel knows no names.
 
 use abi::layout::{ENTRIES, PAGE_SIZE, USER_STACK_TOP};
 use picture::Snapshot;
@@ -19,7 +19,8 @@ const ARGUMENTS: u32 = 64;
 pub fn family(world: &World<'_>, name: &str) -> Vec<Snapshot> {
     let named = |process: &Process| name_of(world.memory, process.directory);
     let mut family: Vec<&Process> = Vec::new();
-    // Ids grow, so a parent comes before its children but for a slot that is used again; a second pass finds those.
+    // Ids grow, so a parent comes before its children but for a slot that is used again; a second
+    // pass finds those.
     for _ in 0..2 {
         for process in &world.processes {
             let known = family.iter().any(|member| member.id == process.id);
@@ -43,7 +44,8 @@ pub fn snapshot(memory: &Memory, process: &Process) -> Snapshot {
     })
 }
 
-/// The program's name, from the first page of the stack: `argc`, the address of `argv`, then `argv` itself.
+/// The program's name, from the first page of the stack: `argc`, the address of `argv`, then `argv`
+/// itself.
 fn name_of(memory: &Memory, directory: u32) -> Option<String> {
     let start = USER_STACK_TOP - PAGE_SIZE;
     let frame = frame_of(memory, directory, start)?;

@@ -1,8 +1,9 @@
-//! The picture as SVG: for each moment a line of panels, one for each process; in a panel a strip for each table.
+//! The picture as SVG: for each moment a line of panels, one for each process; in a panel a strip
+//! for each table.
 //!
-//! A strip has 128 × 8 cells, so each of its lines is 512 KiB and each cell a page. Absent pages are the strip's
-//! background, and a line on which all pages are absent is drawn low: address spaces are mostly empty. Classes that are
-//! alike in grey differ in their form.
+//! A strip has 128 × 8 cells, so each of its lines is 512 KiB and each cell a page. Absent pages
+//! are the strip's background, and a line on which all pages are absent is drawn low: address
+//! spaces are mostly empty. Classes that are alike in grey differ in their form.
 
 use std::fmt::Write as _;
 
@@ -37,7 +38,8 @@ const MOMENT_HEAD: u32 = 34;
 const LEGEND_LINE: u32 = 18;
 
 const STYLE: &str = "text{font-family:system-ui,'DejaVu Sans',Helvetica,Arial,sans-serif;fill:#222;\
-    font-size:12px}.code{font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace}.title{font-size:18px;\
+    font-size:12px}.code{font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace}\
+    .title{font-size:18px;\
     font-weight:600}.moment{font-size:14px;font-weight:600}.name{font-size:13px;font-weight:600}\
     .quiet{fill:#555}";
 
@@ -238,7 +240,8 @@ fn draw_legend(moments: &[Moment], top: u32, width: u32, rows: Rows) -> (Group, 
     let classes: Vec<Cell> = Cell::ALL.into_iter().filter(occurs).collect();
     let columns = ((width - 2 * MARGIN) / COLUMN).max(1);
     let lines = (classes.len() as u32).div_ceil(columns);
-    let caption = "A strip is one page table: 1,024 pages, 4 MiB, 128 pages a line. In row 0x3bd, the window, \
+    let caption = "A strip is one page table: 1,024 pages, 4 MiB, 128 pages a line. \
+                   In row 0x3bd, the window, \
         a cell is a directory entry: it is set exactly where the address space has a table.";
     let mut group = Group::new().add(text(MARGIN, top + 16, "quiet", caption));
     for (index, class) in (0..).zip(&classes) {

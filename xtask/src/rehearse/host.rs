@@ -102,7 +102,8 @@ fn lendable_sysroot(cargo: Option<&Path>) -> Result<PathBuf, String> {
     if ["/usr", "/usr/local", "/"].iter().any(|system| sysroot == Path::new(system)) {
         let root = sysroot.display();
         return Err(format!(
-            "a rehearsal lends its toolchain, and that in {root} cannot be lent: start it with one of rustup's"
+            "a rehearsal lends its toolchain, and that in {root} cannot be lent: \
+             start it with one of rustup's"
         ));
     }
     Ok(sysroot.to_owned())

@@ -4,7 +4,7 @@
 //! servers that could be taken keep a thread for each of a browser's open connections, of which
 //! there are more than threads.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
@@ -30,7 +30,13 @@ impl Server {
     /// Another program has the port, or it may not be taken.
     pub fn bind(port: u16) -> Result<Self, BadInput> {
         TcpListener::bind(("127.0.0.1", port)).map(Self).map_err(|error| {
-            BadInput(format!("--port: cannot listen on 127.0.0.1:{port}: {error}"))
+            let why = match error.kind() {
+                ErrorKind::AddrInUse => {
+                    "another program has it; `--port 0` takes a free one".into()
+                }
+                _ => error.to_string(),
+            };
+            BadInput(format!("--port: cannot listen on 127.0.0.1:{port}: {why}"))
         })
     }
 

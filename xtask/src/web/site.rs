@@ -79,6 +79,11 @@ impl Site {
         Some((media_type(path), contents))
     }
 
+    /// Every file: its path and its contents.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.files.iter().map(|(path, contents)| (path.as_str(), contents.as_slice()))
+    }
+
     /// A site of these files, for tests.
     #[cfg(test)]
     pub(super) fn of(files: &[(&str, &str)]) -> Self {

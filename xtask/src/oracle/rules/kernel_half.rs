@@ -1,4 +1,5 @@
-//! The upper half of every directory: it is the kernel's, and programs may read three entries of it.
+//! The upper half of every directory: it is the kernel's, and programs may read three of its
+//! entries.
 
 use crate::oracle::entry::Entry;
 use crate::oracle::memory::PAGE;
@@ -76,7 +77,8 @@ impl Judge<'_> {
             if let Some((at, byte)) = differs {
                 let (at, now) = (address + at as u32, bytes[at]);
                 self.found.say(format!(
-                    "the kernel's read-only byte at {at:#x} is {now:#04x}, and {byte:#04x} in the image"
+                    "the kernel's read-only byte at {at:#x} is {now:#04x}, \
+                     and {byte:#04x} in the image"
                 ));
             }
         }
