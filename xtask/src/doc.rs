@@ -12,8 +12,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::build::{PACKAGES, target_cargo};
 use crate::command;
+use crate::command::host_cargo;
 use crate::setup;
-use crate::test::host_cargo;
 use crate::toolchain::Toolchain;
 use crate::workspace::{TARGET, Workspace};
 

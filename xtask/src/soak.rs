@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::bad_input::BadInput;
 use crate::command;
-use crate::test::host_cargo;
+use crate::command::host_cargo;
 use crate::workspace::Workspace;
 
 pub mod planted;

@@ -12,7 +12,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::command;
-use crate::test::host_cargo;
+use crate::command::host_cargo;
 use crate::workspace::Workspace;
 
 /// What of the tree the copy needs.
