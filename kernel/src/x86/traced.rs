@@ -60,38 +60,37 @@ extern "C" fn traced_page_fault() -> ! {
 
 /// A call or an exception: the core finds out which.
 fn trap() -> ! {
-    go_on(kernel::with(|kernel| {
-        kernel.trace_trap(None);
-        panic_later(kernel);
-        let after = kernel.trap();
-        kernel.trace_result();
-        after
-    }))
+    let mut kernel = kernel::borrow();
+    kernel.trace_trap(None);
+    panic_later(&kernel);
+    let after = kernel.trap();
+    kernel.trace_result();
+    drop(kernel);
+    go_on(after)
 }
 
 /// As `user_trap`.
 #[unsafe(no_mangle)]
 extern "C" fn traced_user_trap() -> ! {
     let Some(line) = interrupt_line() else { trap() };
-    kernel::with(|kernel| kernel.trace_trap(Some(line)));
+    kernel::borrow().trace_trap(Some(line));
     let after = interrupts::handle(line).unwrap_or(After::Run);
-    kernel::with(|kernel| kernel.trace_result());
+    kernel::borrow().trace_result();
     go_on(after)
 }
 
 /// As `virtual_8086`.
 #[unsafe(no_mangle)]
 extern "C" fn traced_virtual_8086(vector: u32) -> ! {
-    let ended = kernel::with(|kernel| {
-        kernel.trace_virtual_8086(vector);
-        let ended = kernel.virtual_8086();
-        kernel.trace_result();
-        ended
-    });
+    let mut kernel = kernel::borrow();
+    kernel.trace_virtual_8086(vector);
+    let ended = kernel.virtual_8086();
+    kernel.trace_result();
+    drop(kernel);
     go_on(pic::line(vector).and_then(interrupts::handle).unwrap_or(ended))
 }
 
-/// As `kernel_trap`. When ring 0 traps, the lock is free only if the CPU was idle.
+/// As `kernel_trap`. When ring 0 traps, the kernel is borrowed unless the CPU was idle.
 #[unsafe(no_mangle)]
 extern "C" fn traced_kernel_trap(frame: &mut KernelFrame) {
     if let Some(line) = pic::line(frame.vector) {
@@ -105,7 +104,7 @@ fn go_on(after: After) -> ! {
     if after != After::Run {
         interrupts::wait(after);
     }
-    kernel::with(|kernel| kernel.trace_resume());
+    kernel::borrow().trace_resume();
     leave(After::Run)
 }
 

@@ -4,7 +4,7 @@
 //! 1. The CPU switches to the stack at TSS.esp0, which is the end of the current process's
 //!    [`Registers`], and pushes its part of them. A stub in `traps.s` pushes the rest, takes the
 //!    kernel's segments and stack, and calls one of the functions below.
-//! 2. The function takes the lock and lets the core decide ([`kernel::with`]). By then the core has
+//! 2. The function borrows the kernel and lets the core decide ([`kernel::borrow`]). By then the core has
 //!    the process's registers in its process table: nothing was copied. What the core changes there
 //!    is what the next process goes on with.
 //! 3. The core returns an [`After`]. [`leave`] waits if no process can run, then loads the
@@ -67,35 +67,39 @@ pub fn leave_boot(after: After, began: u32) -> ! {
 /// A call from ring 3 by `int 0x30`.
 #[unsafe(no_mangle)]
 extern "C" fn system_call() -> ! {
-    leave(kernel::with(|kernel| kernel.call()))
+    let after = kernel::borrow().call();
+    leave(after)
 }
 
 /// A call from ring 3 by `sysenter`.
 #[unsafe(no_mangle)]
 extern "C" fn system_call_by_sysenter() -> ! {
-    leave(kernel::with(|kernel| kernel.call_by_sysenter()))
+    let after = kernel::borrow().call_by_sysenter();
+    leave(after)
 }
 
 /// A page fault from ring 3.
 #[unsafe(no_mangle)]
 extern "C" fn page_fault() -> ! {
-    leave(kernel::with(|kernel| kernel.fault()))
+    let after = kernel::borrow().fault();
+    leave(after)
 }
 
 /// Any other trap from ring 3: an interrupt of a device, or an exception.
 #[unsafe(no_mangle)]
 extern "C" fn user_trap() -> ! {
-    leave(match interrupt_line() {
+    let after = match interrupt_line() {
         Some(line) => interrupts::handle(line).unwrap_or(After::Run),
-        None => kernel::with(|kernel| kernel.trap()),
-    })
+        None => kernel::borrow().trap(),
+    };
+    leave(after)
 }
 
 /// Any trap from virtual-8086 mode, into which only an emulator lets a program go: the program
 /// ends. If the trap is a device's interrupt, that is handled all the same.
 #[unsafe(no_mangle)]
 extern "C" fn virtual_8086(vector: u32) -> ! {
-    let ended = kernel::with(|kernel| kernel.virtual_8086());
+    let ended = kernel::borrow().virtual_8086();
     leave(pic::line(vector).and_then(interrupts::handle).unwrap_or(ended))
 }
 
@@ -103,7 +107,7 @@ extern "C" fn virtual_8086(vector: u32) -> ! {
 pub fn interrupt_line() -> Option<u32> {
     let registers = task_state::registers()?;
     // SAFETY: TSS.esp0 is the end of the area that the stub has just filled, in the process table,
-    // which nothing borrows while the lock is free.
+    // which nothing borrows between two calls of `kernel::borrow`.
     pic::line(unsafe { (*registers).trap })
 }
 
@@ -125,7 +129,7 @@ pub fn leave(after: After) -> ! {
         interrupts::wait(after);
     }
     // SAFETY: the core has chosen a process, so its directory is loaded and its register area is
-    // complete. No borrow and no lock is held. The area is the stack now, and ends where IRETD has
+    // complete. No borrow is held. The area is the stack now, and ends where IRETD has
     // popped it; nothing is pushed there before the next trap.
     unsafe {
         asm!(
