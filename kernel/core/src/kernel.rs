@@ -159,7 +159,7 @@ impl<H: Hardware> Kernel<H> {
     pub(crate) fn space_not_loaded(&mut self, owner: Index) -> Space {
         debug_assert!(self.cpu.loaded != Some(owner));
         self.cpu.point_alternate(self.processes[owner].directory);
-        Space { owner, via: Via::Map(Reach::Alternate) }
+        Space::through(Reach::Alternate, owner)
     }
 
     /// The spaces of two processes, both usable at the same time.
@@ -169,8 +169,9 @@ impl<H: Hardware> Kernel<H> {
     pub(crate) fn spaces(&mut self, first: Index, second: Index) -> (Space, Space) {
         let neither_is_loaded = self.cpu.loaded != Some(first) && self.cpu.loaded != Some(second);
         if first != second && neither_is_loaded {
-            let via = Via::FrameSlots(self.processes[first].directory);
-            return (Space { owner: first, via }, self.space(second));
+            let directory = self.processes[first].directory;
+            let third = Space { owner: first, via: Via::FrameSlots, directory };
+            return (third, self.space(second));
         }
         (self.space(first), self.space(second))
     }

@@ -17,7 +17,8 @@ use abi::layout::ENTRIES;
 use abi::{Entry, EntryFlags, Error, PageRange, Permissions, UserPage};
 
 use crate::hardware::{Hardware, Reach};
-use crate::memory::space::{Change, Memory, Space, Stale, Via};
+use crate::memory::change::Change;
+use crate::memory::space::{Memory, Space, Stale, Via};
 
 /// The most pages that a call flushes one by one; a call on more pages flushes the whole TLB once.
 ///
@@ -70,14 +71,12 @@ pub(super) struct Run {
 
 impl Run {
     /// The run that begins after `done` pages of `range`. It ends with the table or with the range.
-    #[inline(always)]
     pub fn at(range: PageRange, done: u32) -> Self {
         let first = range.page(done);
         let to_the_end = ENTRIES - first.page().table_index();
         Self { first, pages: to_the_end.min(range.pages() - done) }
     }
 
-    #[inline(always)]
     pub fn pages(self) -> impl Iterator<Item = UserPage> {
         (0..self.pages).map(move |index| self.first.plus(index))
     }
@@ -110,7 +109,6 @@ impl<H: Hardware> Memory<'_, H> {
     }
 
     /// The loop of [`Memory::protect_range`], compiled once for each way to flush.
-    #[inline(always)]
     fn protect_runs<F: Fn(&mut Self, Stale) + Copy>(
         &mut self,
         range: PageRange,
@@ -142,7 +140,6 @@ impl<H: Hardware> Memory<'_, H> {
 
     /// Changes some of the pages of a run, given by their indices in it. `note` gets the old leaf
     /// of each page, or an absent entry. An error comes with the index of the page that caused it.
-    #[inline(always)]
     fn protect_run<F: Fn(&mut Self, Stale) + Copy>(
         &mut self,
         run: Run,
@@ -216,7 +213,6 @@ struct Bits {
 
 impl Bits {
     /// Adds the bits of one leaf. Its bits 5 (A) and 6 (D) are shifted to bit 31 without a branch.
-    #[inline(always)]
     fn note(&mut self, old: Entry) {
         const TO_TOP_FROM_5: u32 = 26;
         const TO_TOP_FROM_6: u32 = 25;
@@ -230,7 +226,6 @@ impl Bits {
 impl Found {
     /// Adds the bits of the pages from page `first` of the range on, and the A and D bits of
     /// `others`, the OR of further leaves.
-    #[inline(always)]
     fn add(&mut self, bits: Bits, first: u32, others: u32) {
         if bits.pages > 0 {
             let down = u32::BITS - bits.pages;

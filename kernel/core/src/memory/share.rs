@@ -8,8 +8,9 @@
 use abi::{Entry, EntryFlags, Error, PageRange, Permissions};
 
 use crate::hardware::{Hardware, Reach};
+use crate::memory::change::Change;
 use crate::memory::range::{FLUSH_LIMIT, Progress, Run};
-use crate::memory::space::{Change, Memory, Space, SpacePage, Via};
+use crate::memory::space::{Memory, Space, SpacePage, Via};
 
 mod fast;
 
@@ -119,7 +120,12 @@ impl<H: Hardware> Memory<'_, H> {
         let permissions = self.change_of_lent(from.space, to.space, change).permissions(old);
         self.map_entry(old, other_space, to, permissions)?;
         if old.contains(EntryFlags::PAGER)
-            && self.lend(from, other_space, permissions.contains(Permissions::WRITE))
+            && self.lend(
+                from.space,
+                from.page,
+                other_space,
+                permissions.contains(Permissions::WRITE),
+            )
         {
             // `lend` has cleared PAGER in the leaf. The copy here must agree with the leaf, or the
             // change below would set PAGER again.

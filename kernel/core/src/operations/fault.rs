@@ -99,7 +99,6 @@ impl<H: Hardware> Kernel<H> {
 
     /// The leaf of the current process's page at this address. Where no process has pages, it is
     /// absent.
-    #[inline(always)]
     fn leaf_at(&mut self, index: Index, address: u32) -> Entry {
         match UserPage::containing(address) {
             Some(page) => self.memory().leaf(Space::current(index), page),

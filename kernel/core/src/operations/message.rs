@@ -25,15 +25,12 @@ use abi::{Entry, Error, Permissions, ProcessId, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
+use crate::memory::map::TABLE;
 use crate::memory::space::Space;
 use crate::state::process::{Index, MessageBuffer, PendingRequest, SentPage, State};
 use crate::state::process_table::QueueName;
 
 mod fast;
-
-/// Frames that a page on its way may need where it arrives: its table (the page itself is there
-/// already).
-const TABLE: u32 = 1;
 
 impl<H: Hardware> Kernel<H> {
     /// Sends a message of the current process: hands it over if the receiver waits for it, and

@@ -22,14 +22,12 @@ use crate::state::process::Index;
 impl<H: Hardware> Kernel<H> {
     /// Whether the current process's call must wait for memory: fewer than `frames` frames are
     /// free, and some process is dying. If so, one table has been taken down and the call restarts.
-    #[inline(always)]
     pub(crate) fn waits_for_room(&mut self, caller: Index, frames: u32) -> bool {
         self.frames.free() < frames && self.take_down_and_restart(caller)
     }
 
     /// As [`Kernel::waits_for_room`], for `frames` frames that will be charged to `owner`: whether
     /// they would exceed a quota that counts a dying process, too.
-    #[inline(always)]
     pub(crate) fn waits_for_quota(&mut self, caller: Index, owner: Index, frames: u32) -> bool {
         self.processes.is_bounded(owner) && self.bound_gives_way(caller, owner, frames)
     }

@@ -50,7 +50,6 @@ impl<H: Hardware> Kernel<H> {
     /// Each choice of a process frees one table of a dying one. An idle CPU frees all tables, and
     /// looks for interrupts after every [`TAKEN_DOWN_AT_ONCE`]. A machine without a first process
     /// (the course machine) ends when no process can run and none waits for time or input.
-    #[inline(always)]
     pub(crate) fn resume(&mut self) -> After {
         if self.cpu.current.is_some() { After::Run } else { self.choose() }
     }
@@ -98,7 +97,6 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// Takes down one table, if some process is dying.
-    #[inline(always)]
     fn take_down_some(&mut self) {
         if self.processes.front(QueueName::Dying).is_some() {
             self.teardown_slice();
@@ -154,7 +152,6 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// Notes that a process whose space is loaded has the CPU.
-    #[inline(always)]
     fn set_current(&mut self, next: Index) {
         let info = self.processes.info_of(next);
         info.status = Status::Running as u32;

@@ -27,13 +27,9 @@ use abi::{Error, PageRange, Syscall};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
+use crate::memory::map::{PAGE_AND_TABLE, TABLE};
 use crate::state::call_registers;
 use crate::state::process::{Index, PendingRequest};
-
-/// The frames for a page and for the table that it may need.
-pub(crate) const PAGE_AND_TABLE: u32 = 2;
-/// The frame for the table that a mapping may need, or for the directory of a new process.
-pub(crate) const TABLE: u32 = 1;
 
 impl<H: Hardware> Kernel<H> {
     /// Handles a call of the current process that found no frame: asks a pager for frames, or

@@ -8,7 +8,7 @@ use abi::{Error, ProcessId, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::operations::shortage::TABLE;
+use crate::memory::map::TABLE;
 use crate::state::process::Index;
 
 impl<H: Hardware> Kernel<H> {
@@ -45,7 +45,6 @@ impl<H: Hardware> Kernel<H> {
     /// # Errors
     /// `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the page of the reply cannot be
     /// mapped. The client stays blocked, and nothing was received.
-    #[inline(never)]
     pub(crate) fn fault_reply_and_receive(
         &mut self,
         me: Index,

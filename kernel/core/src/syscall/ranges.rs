@@ -12,8 +12,8 @@ use abi::{Error, PageRange, Permissions, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
+use crate::memory::change::Change;
 use crate::memory::share::{Sharing, SpaceRange};
-use crate::memory::space::Change;
 use crate::state::process::Index;
 
 /// The most page tables that a range may need: a range crosses at most one boundary between tables.

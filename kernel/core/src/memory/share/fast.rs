@@ -7,9 +7,10 @@
 use abi::{EntryFlags, Page};
 
 use crate::hardware::{Hardware, Reach};
+use crate::memory::change::Change;
 use crate::memory::range::Run;
 use crate::memory::share::{Sharing, SpaceRange};
-use crate::memory::space::{Change, Memory, Space, Via};
+use crate::memory::space::{Memory, Space, Via};
 
 impl<H: Hardware> Memory<'_, H> {
     /// Whether the pages of a range may be shared by [`Memory::share_usual`]: they keep their

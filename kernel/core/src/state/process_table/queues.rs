@@ -6,7 +6,6 @@ use super::{Processes, QueueName};
 
 impl Processes {
     /// The first and last process of a queue.
-    #[inline(always)]
     pub(super) fn queue(&mut self, name: QueueName) -> &mut Queue {
         match name {
             QueueName::Ready => &mut self.ready,
@@ -20,7 +19,6 @@ impl Processes {
 
     /// The first process of a queue.
     #[must_use]
-    #[inline(always)]
     pub fn front(&self, name: QueueName) -> Option<Index> {
         match name {
             QueueName::Ready => self.ready.head,
@@ -74,7 +72,6 @@ impl Processes {
     }
 
     /// Removes and returns the first process of a queue.
-    #[inline(always)]
     pub fn pop(&mut self, name: QueueName) -> Option<Index> {
         let index = self.front(name)?;
         let next = self[index].links.next.take();
