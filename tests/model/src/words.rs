@@ -119,7 +119,7 @@ fn directory_entry(w: u32) -> Result<(), String> {
     let entry = Entry::from_bits(w);
     for own in [0x100, 0xF_FFFF, w / 4096] {
         let class = DirectoryEntry::classify(entry, Frame::from_number(own));
-        let expected = if w % 2 == 0 {
+        let expected = if w.is_multiple_of(2) {
             DirectoryEntry::Absent
         } else if w / 4096 == own {
             DirectoryEntry::SelfMap
@@ -137,8 +137,8 @@ fn directory_entry(w: u32) -> Result<(), String> {
 
 fn permissions(w: u32) -> Result<(), String> {
     // W is worth 2, and the three marks are multiples of 512 below 4,096.
-    let is_marks = w < 4096 && w % 512 == 0;
-    let is_permissions = w < 4096 && (w % 512 == 0 || w % 512 == 2);
+    let is_marks = w < 4096 && w.is_multiple_of(512);
+    let is_permissions = w < 4096 && (w.is_multiple_of(512) || w % 512 == 2);
     same!(w, Permissions::new(w).map(|it| it.bits()).ok(), is_permissions.then_some(w));
     same!(w, Permissions::marks(w).map(|it| it.bits()).ok(), is_marks.then_some(w));
     Ok(())
@@ -149,7 +149,7 @@ fn permissions(w: u32) -> Result<(), String> {
 /// # Errors
 /// What is not as it should be.
 pub fn address(a: u32) -> Result<(), String> {
-    let is_page = a % 4096 == 0 && a < UTOP;
+    let is_page = a.is_multiple_of(4096) && a < UTOP;
     same!(a, UserPage::new(a).map(UserPage::address).ok(), is_page.then_some(a));
     let containing = (a < UTOP).then_some(a / 4096 * 4096);
     same!(a, UserPage::containing(a).map(UserPage::address), containing);
@@ -211,7 +211,7 @@ fn ranges(a: u32) -> Result<(), String> {
 
 /// An address in the registers of calls: which of them are taken.
 fn calls(a: u32) -> Result<(), String> {
-    let is_page = a % 4096 == 0 && a < UTOP;
+    let is_page = a.is_multiple_of(4096) && a < UTOP;
     let call = |head: u32, page: u32, words: [u32; 4]| {
         Syscall::decode(&RawCall { head, process: 0, page, words }).is_ok()
     };
@@ -224,7 +224,7 @@ fn calls(a: u32) -> Result<(), String> {
     same!(a, call(68, 0, [0, a, 0, 0]), a <= 4096);
     same!(a, call(72, 0, [a, 0, 0, 0]), a < 0x3BB);
     same!(a, call(80, 0, [a, 0, 0, 0]), a < 16);
-    same!(a, call(76, 0x1000, [2, a, 0, 0]), a % 4096 == 0 && a <= 0xFFFF_E000);
+    same!(a, call(76, 0x1000, [2, a, 0, 0]), a.is_multiple_of(4096) && a <= 0xFFFF_E000);
     // 0 is none; else the page's address and 1.
     let accepts = a == 0 || a % 4096 == 1 && a < UTOP;
     let client = RawCall { head: 83, process: 0x1000, page: 0, words: [0, 0, a, 0] };

@@ -76,7 +76,7 @@ pub fn target(bits: u32) -> R<Option<u32>> {
 
 /// The number of the user page at this address.
 pub fn page(address: u32) -> R<u32> {
-    if address % 0x1000 == 0 && address < UTOP {
+    if address.is_multiple_of(0x1000) && address < UTOP {
         Ok(address >> 12)
     } else {
         Err(E::InvalidArgument)
@@ -630,7 +630,7 @@ impl Model {
 
     /// Checks a buffer of words. `false`: the caller has a fault, and makes the call again.
     pub fn words_buffer(&mut self, me: Slot, address: u32, length: u32, write: bool) -> R<bool> {
-        if address % 4 != 0 {
+        if !address.is_multiple_of(4) {
             return Err(E::InvalidArgument);
         }
         self.buffer(me, address, length, write)

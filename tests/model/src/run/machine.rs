@@ -77,7 +77,7 @@ impl Machine {
         self.settle(after, next)?;
         if self.audits_tlb {
             self.world.kernel.cpu.hardware.audit_tlb();
-        } else if self.steps % THOROUGH == 0 && !self.is_off {
+        } else if self.steps.is_multiple_of(THOROUGH) && !self.is_off {
             self.world.audit();
         }
         Ok(())
