@@ -386,7 +386,7 @@ impl<H: Hardware> Memory<'_, H> {
     /// writing the frame through that mapping, even if this leaf loses W: a server that got the
     /// page in a message, or the process itself at another address.
     #[inline(always)]
-    fn others_may_write(&self, old: Entry) -> bool {
+    pub fn others_may_write(&self, old: Entry) -> bool {
         old.is_writable() && self.frames.count(old.frame()).is_some_and(|count| count > 1)
     }
 
