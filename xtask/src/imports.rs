@@ -22,7 +22,7 @@ use self::modules::{Import, Sources, imports};
 use crate::workspace::Workspace;
 
 /// The crates that the rule holds for, by their `src` directories.
-const CRATES: [&str; 18] = [
+const CRATES: [&str; 19] = [
     LAYERED,
     "kernel/abi/src",
     "kernel/src",
@@ -41,6 +41,7 @@ const CRATES: [&str; 18] = [
     "userland/picture/src",
     "xtask/src",
     "tests/src",
+    "tests/model/src",
 ];
 
 /// The crate whose top-level modules are layers.

@@ -164,7 +164,10 @@ fn perform(task: Task) -> Result<u8> {
         Task::Setup => set_up(&workspace)?,
         Task::Build => build::build(&workspace)?,
         Task::Qemu(options) => return boot::boot(&workspace, &options),
-        Task::Test { on: None, filter } => test::test(&workspace, filter.as_deref())?,
+        Task::Test { on: None, filter } => {
+            test::test(&workspace, filter.as_deref())?;
+            soak::share(&workspace, filter.as_deref())?;
+        }
         Task::Test { on: Some(name), filter } => {
             test::on(&workspace, EmulatorKind::named(&name)?, filter.as_deref())?;
         }
