@@ -187,7 +187,10 @@ fn perform(task: Task) -> Result<u8> {
         Task::New(options) => new::new(&workspace, &options)?,
         Task::Build => build::build(&workspace)?,
         Task::Qemu(options) => return boot::boot(&workspace, &options),
-        Task::Test { on: None, filter } => test::test(&workspace, filter.as_deref())?,
+        Task::Test { on: None, filter } => {
+            test::test(&workspace, filter.as_deref())?;
+            soak::share(&workspace, filter.as_deref())?;
+        }
         Task::Test { on: Some(name), filter } => {
             test::on(&workspace, EmulatorKind::named(&name)?, filter.as_deref())?;
         }

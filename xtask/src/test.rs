@@ -12,7 +12,7 @@ use crate::gdb::XTASK;
 use crate::npm::V86;
 use crate::system::Part;
 use crate::workspace::Workspace;
-use crate::{build, command, setup, soak, web};
+use crate::{build, command, setup, web};
 
 /// The environment word that names the emulator for the emulator tests. Without it they are all
 /// run, on QEMU.
@@ -32,7 +32,6 @@ pub fn test(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     setup::install_if_ours(&[Part::DiscTools]);
     let mut host = host_cargo(workspace);
     command::run(host.arg("test").arg("--").args(filter))?;
-    soak::share(workspace, filter)?;
     build::build(workspace)?;
     command::run(emulator_tests(workspace).arg("--").args(filter))?;
     if in_browser { web::test::test(workspace, filter) } else { Ok(()) }

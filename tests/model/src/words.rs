@@ -4,6 +4,8 @@
 //! manual (Intel SDM vol. 3A, 4.3: tables 4-5 and 4-6) and ARCHITECTURE.md ("Entry bits", "The
 //! memory map").
 
+#![allow(clippy::manual_is_multiple_of, reason = "a remainder is the manual's way to say it")]
+
 use std::thread;
 
 use abi::call::RawCall;

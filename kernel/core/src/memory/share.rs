@@ -112,8 +112,7 @@ impl<H: Hardware> Memory<'_, H> {
         mut old: Entry,
         Sharing { change, both }: Sharing,
     ) -> Result<(), Error> {
-        let lent = old.is_writable() && self.frames.count(old.frame()).is_some_and(|n| n > 1);
-        if both && change.takes_write() && lent {
+        if both && change.takes_write() && self.others_may_write(old) {
             return self.share_copy(to, old);
         }
         let other_space = from.space.owner != to.space.owner;
@@ -137,6 +136,12 @@ impl<H: Hardware> Memory<'_, H> {
             self.flush(&stale);
         }
         Ok(())
+    }
+
+    /// Whether the leaf is writable and its frame has another mapping: others may go on writing the
+    /// frame through that one, even if this leaf loses W.
+    pub fn others_may_write(&self, old: Entry) -> bool {
+        old.is_writable() && self.frames.count(old.frame()).is_some_and(|count| count > 1)
     }
 
     /// Copies a page in place of a copy-on-write share, because others may write it: its leaf is

@@ -7,12 +7,14 @@ use abi::{Entry, Frame};
 use kernel_core::state::process::{Index, PendingRequest, Process as Theirs, State};
 use kernel_core::state::process_table::QueueName;
 
-use super::machine::{WATCHED, regs_of};
 use crate::reference::calls::FRAMES_WANTED;
 use crate::reference::state::{
-    Ask, Doing, Model, Names, Process, Right, SYSENTER, Slot, Space, Token,
+    Ask, Doing, Model, Names, Process, Regs, Right, SYSENTER, Slot, Space, Token,
 };
 use crate::world::World;
+
+/// Words of every frame that are compared after each step. All of them are, every so often.
+const WATCHED: [u32; 4] = [0, 1, 0x155, 0x3FF];
 
 /// Which name each frame number has.
 #[derive(Default)]
@@ -325,4 +327,21 @@ fn frames(world: &World, model: &Model, all: bool) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The registers that the model knows.
+pub fn regs_of(r: &abi::Registers) -> Regs {
+    Regs {
+        eax: r.eax,
+        ebx: r.ebx,
+        ecx: r.ecx,
+        edx: r.edx,
+        esi: r.esi,
+        edi: r.edi,
+        ebp: r.ebp,
+        eip: r.eip,
+        esp: r.esp,
+        eflags: r.eflags,
+        trap: r.trap,
+    }
 }

@@ -127,6 +127,10 @@ impl Draw<'_> {
             return None;
         }
         let Doing::Answer(_, ask) = self.model.procs[waiting].doing else { return None };
+        if ask == Ask::Frames && self.random.one_in(2) {
+            // A pager frees what the call needs.
+            return Some(self.number(Number::RangeUnmap));
+        }
         let alone = self.me == 0 && self.model.ready.is_empty();
         let receives = !alone && !self.random.one_in(3);
         let number = match (ask, receives) {
@@ -175,7 +179,7 @@ impl Draw<'_> {
             N::Clone,
             N::FaultForward,
         ];
-        const PROCESSES: [Number; 9] = [
+        const PROCESSES: [Number; 14] = [
             N::ProcessCreate,
             N::ProcessStart,
             N::ProcessStart,
@@ -185,8 +189,25 @@ impl Draw<'_> {
             N::SetPager,
             N::SetHandler,
             N::SetQuota,
+            N::SetFaultTimeout,
+            N::AcceptClients,
+            N::AcceptFrameRequests,
+            N::DriverAllow,
+            N::Destroy,
         ];
+        const DEVICES: [Number; 8] = [
+            N::PortsAllow,
+            N::DeviceMap,
+            N::DmaAllocate,
+            N::DmaAllocate,
+            N::DmaRelease,
+            N::InterruptAttach,
+            N::InterruptAcknowledge,
+            N::DmaReclaim,
+        ];
+        let is_driver = self.me != 0 && self.model.procs[self.me].driver;
         let number = match self.random.below(16) {
+            0 | 1 if is_driver => self.random.of(&DEVICES),
             0..=6 => self.random.of(&PAGES),
             7..=8 => self.random.of(&MESSAGES),
             9..=11 => self.random.of(&PROCESSES),

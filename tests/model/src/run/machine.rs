@@ -6,14 +6,12 @@ use kernel_core::After;
 use kernel_core::state::process::{Index, State};
 
 use super::action::Action;
-use super::compare::{Depth, Owners, compare};
+use super::compare::{Depth, Owners, compare, regs_of};
 use crate::reference::state::{
     Holder, Leaf, Model, Names, Next, Out, Process, Regs, SYSENTER, Slot, Token,
 };
 use crate::world::{CALL_SITE, World};
 
-/// Words of every frame that are compared after each step. All of them are, every so often.
-pub const WATCHED: [u32; 4] = [0, 1, 0x155, 0x3FF];
 /// Where in the FPU registers the runs keep a number.
 const TAG: std::ops::Range<usize> = 160..164;
 /// After how many steps the world is audited.
@@ -322,23 +320,6 @@ impl Machine {
             return Ok(());
         }
         Err(format!("the console shows {:?} too", String::from_utf8_lossy(text)))
-    }
-}
-
-/// The registers that the model knows.
-pub fn regs_of(r: &abi::Registers) -> Regs {
-    Regs {
-        eax: r.eax,
-        ebx: r.ebx,
-        ecx: r.ecx,
-        edx: r.edx,
-        esi: r.esi,
-        edi: r.edi,
-        ebp: r.ebp,
-        eip: r.eip,
-        esp: r.esp,
-        eflags: r.eflags,
-        trap: r.trap,
     }
 }
 
