@@ -7,6 +7,9 @@ pub mod heap;
 #[cfg(target_os = "none")]
 pub(crate) mod logger;
 #[cfg(target_os = "none")]
+#[allow(unsafe_code)]
+mod memory;
+#[cfg(target_os = "none")]
 mod panic;
 #[cfg(target_os = "none")]
 pub mod print;

@@ -44,6 +44,8 @@ pub enum Answer {
 
 /// The pager's state.
 pub struct Server {
+    /// The boot archive's programs.
+    programs: archive::Index,
     clients: Clients<File>,
     swap: Swap,
     resources: Resources,
@@ -61,8 +63,15 @@ impl Server {
     pub fn new(disk: SwapDisk) -> Result<Self, Error> {
         let swap = Swap::new(machine().frames, disk.slots());
         let resources = Resources::new(disk)?;
-        let (clients, last_refusal) = (Clients::new(), None);
-        let mut server = Self { clients, swap, resources, zeroed: 0, loaded: 0, last_refusal };
+        let mut server = Self {
+            programs: archive::Index::read(),
+            clients: Clients::new(),
+            swap,
+            resources,
+            zeroed: 0,
+            loaded: 0,
+            last_refusal: None,
+        };
         let (swap, mut backend) = server.parts();
         swap.reserve(&mut backend);
         Ok(server)
@@ -237,7 +246,7 @@ impl Server {
             return Err(Registered::NotAClient);
         }
         let name = name.ok_or(Registered::NoSuchProgram)?;
-        let Ok(Some(file)) = archive::program(name) else { return Err(Registered::NoSuchProgram) };
+        let file = self.programs.program(name).ok_or(Registered::NoSuchProgram)?;
         let program = match self.clients.program_in(File(file)) {
             Some(known) => known,
             None => self.read_program(name, file)?,
