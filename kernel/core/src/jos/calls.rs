@@ -345,19 +345,11 @@ impl<H: Hardware> Kernel<H> {
         let permissions = self.processes.may_leave(from, to, permissions);
         let wanted = self.processes.info_of(to).receive_page;
         let (from, to) = self.spaces(from, to);
-        let mut memory = self.memory();
-        let leaf = memory.leaf(from, source);
-        if !leaf.is_present() {
-            return Err(Error::NotMapped);
-        }
-        if permissions.contains(Permissions::WRITE) && !leaf.is_writable() || leaf.is_drivers_own()
-        {
-            return Err(Error::NotPermitted);
-        }
+        self.check_sendable(from, source, permissions)?;
         if wanted >= USER_TOP {
             return Ok(0);
         }
-        memory.map(from.at(source), to.at(UserPage::new(wanted)?), permissions)?;
+        self.memory().map(from.at(source), to.at(UserPage::new(wanted)?), permissions)?;
         Ok(REQUIRED | permissions.bits())
     }
 
