@@ -57,8 +57,6 @@ impl<H: Hardware> Kernel<H> {
     ///
     /// This is a function of its own so that calls in lab 5's numbering pay for one comparison
     /// only.
-    #[cold]
-    #[inline(never)]
     fn number_of_another_lab(&mut self, caller: Index) -> Option<u32> {
         let numbering = self.processes[caller].numbering;
         if numbering == Numbering::Lab3 {
@@ -144,7 +142,6 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// Returns the milliseconds since boot, modulo 2^32.
-    #[inline(never)]
     fn time_msec(&mut self, caller: Index) -> Result<(), Error> {
         let milliseconds = self.cpu.hardware.now() / 1000;
         self.answer_jos(caller, milliseconds as u32)

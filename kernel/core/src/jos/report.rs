@@ -104,8 +104,6 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// Reports a call of a process in lab 3's numbering.
-    #[cold]
-    #[inline(never)]
     pub(crate) fn report_call_of_lab_3(&mut self) {
         if self.course.reports {
             self.report_incoming();
@@ -121,8 +119,6 @@ impl<H: Hardware> Kernel<H> {
 
     /// Prints a hint after call 9 got an argument that is no trap frame. The process is most likely
     /// a program of lab 4, whose call 9 sets the page-fault handler.
-    #[cold]
-    #[inline(never)]
     pub(crate) fn hint_at_lab_4(&mut self, index: Index) {
         if self.is_course() {
             let id = self.processes[index].process_id();

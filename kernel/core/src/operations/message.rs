@@ -321,7 +321,6 @@ impl<H: Hardware> Kernel<H> {
     ///
     /// # Errors
     /// `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the reply's page. Nothing was received.
-    #[inline(never)]
     pub(crate) fn reply_and_receive(
         &mut self,
         me: Index,
