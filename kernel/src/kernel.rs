@@ -1,11 +1,12 @@
-//! The core's kernel, which holds this CPU, behind its one lock.
+//! The core's kernel, which holds this CPU, and the one way to it.
 //!
-//! Nobody reaches the core's [`Kernel`](kernel_core::Kernel) but by [`with`], which takes the lock.
-//! So the entries in `traps.rs` need no unsafe code to borrow it.
+//! Nobody reaches the core's [`Kernel`](kernel_core::Kernel) but by [`borrow`]. So the entries in
+//! `traps.rs` need no unsafe code for it.
+
+use core::cell::{RefCell, RefMut};
 
 use abi::Frame;
 use kernel_core::Cpu;
-use spin::{Mutex, MutexGuard};
 
 use crate::x86::hardware::Machine;
 use crate::x86::per_cpu::BOOT;
@@ -13,45 +14,37 @@ use crate::x86::per_cpu::BOOT;
 /// The core's kernel on this machine.
 pub type Kernel = kernel_core::Kernel<Machine>;
 
+/// A value of the one CPU. It is no lock: taking one would cost a locked instruction at each trap.
+struct OneCpu<T>(RefCell<T>);
+
+// SAFETY: there is one CPU. Ring 0 runs with interrupts off but in the idle loop, which borrows
+// nothing, so no two borrows begin at the same time; a second one inside the first panics.
+unsafe impl<T> Sync for OneCpu<T> {}
+
 /// The kernel. The boot replaces its CPU, whose directory is none. All bytes are zero, so the
 /// megabyte is no part of the kernel's image.
-static KERNEL: Mutex<Kernel> =
-    Mutex::new(Kernel::new(Cpu::new(Machine::new(), BOOT, Frame::from_number(0))));
+static KERNEL: OneCpu<Kernel> =
+    OneCpu(RefCell::new(Kernel::new(Cpu::new(Machine::new(), BOOT, Frame::from_number(0)))));
 
-/// Runs `operation` on the kernel.
+/// Borrows the kernel. The caller gives it back before it leaves to a process.
 ///
-/// `operation` must not call this function: it would wait for itself. A trap from ring 0 cannot do
-/// so either, because it only notes an interrupt or ends the machine (`kernel_traps.rs`).
+/// # Panics
+/// If it is borrowed already. A trap from ring 0 does not borrow it: it only notes an interrupt or
+/// ends the machine (`kernel_traps.rs`).
 #[inline(always)]
-pub fn with<R>(operation: impl FnOnce(&mut Kernel) -> R) -> R {
-    operation(&mut lock())
+pub fn borrow() -> RefMut<'static, Kernel> {
+    KERNEL.0.borrow_mut()
 }
 
-/// Runs `operation` on the kernel, unless the lock is taken.
+/// Runs `operation` on the kernel, unless that is borrowed.
 pub fn if_free(operation: impl FnOnce(&mut Kernel)) {
-    if let Some(mut kernel) = KERNEL.try_lock() {
+    if let Ok(mut kernel) = KERNEL.0.try_borrow_mut() {
         operation(&mut kernel);
     }
 }
 
-/// Runs `operation` on the kernel for a panic, which may have come while the lock was taken.
+/// Runs `operation` on the kernel for a panic, which may have come while the kernel was borrowed.
 pub fn after_panic(operation: impl FnOnce(&mut Kernel)) {
-    // SAFETY: there is one CPU, and the panic never returns to the holder of the lock.
-    unsafe { KERNEL.force_unlock() };
-    if_free(operation);
-}
-
-/// Takes the lock, which on a machine of one CPU is always free.
-#[inline(always)]
-fn lock() -> MutexGuard<'static, Kernel> {
-    match KERNEL.try_lock() {
-        Some(kernel) => kernel,
-        None => wait_for_lock(),
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn wait_for_lock() -> MutexGuard<'static, Kernel> {
-    KERNEL.lock()
+    // SAFETY: there is one CPU, and the panic never returns to the borrower.
+    operation(unsafe { &mut *KERNEL.0.as_ptr() });
 }

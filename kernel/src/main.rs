@@ -55,7 +55,7 @@ fn boot(magic: u32, information: u32) -> Result<After, CannotBoot> {
     let loader = Loader::read(&mut machine, magic, information)?;
     let plan = loader.plan(&mut machine)?;
     // Not earlier: only now it is known that the machine has memory where the kernel's state lies.
-    kernel::with(|kernel| start(kernel, machine, &loader, plan))
+    start(&mut kernel::borrow(), machine, &loader, plan)
 }
 
 /// The rest of the boot: the kernel's half, the CPU, the devices, the first process.

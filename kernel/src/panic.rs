@@ -97,7 +97,6 @@ fn print_events(port: &mut Serial) {
 
 /// The registers that every function preserves: those of the code that panicked, unless the
 /// functions of the panic have changed them by now.
-#[inline(always)]
 fn preserved_registers() -> [u32; 3] {
     let (ebx, esi, edi): (u32, u32, u32);
     // SAFETY: copies three registers.
@@ -112,7 +111,6 @@ fn preserved_registers() -> [u32; 3] {
 }
 
 /// The caller's frame pointer.
-#[inline(always)]
 fn frame_pointer() -> u32 {
     let ebp: u32;
     // SAFETY: copies a register.

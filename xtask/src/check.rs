@@ -9,10 +9,10 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::build::{PACKAGES, target_cargo};
+use crate::command::host_cargo;
 use crate::doc::{self, HOST, TARGET_ONLY, packages};
 use crate::setup;
 use crate::system::Part;
-use crate::test::host_cargo;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 use crate::{command, imports};

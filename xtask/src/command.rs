@@ -8,6 +8,8 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 
+use crate::workspace::Workspace;
+
 /// Runs a command on this terminal.
 ///
 /// # Errors
@@ -18,6 +20,20 @@ pub fn run(command: &mut Command) -> Result<()> {
         bail!("this command failed ({status}):\n  {}", line(command));
     }
     Ok(())
+}
+
+/// The cargo that runs us, without its variables about our own package.
+#[must_use]
+pub fn host_cargo(workspace: &Workspace) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(workspace.root());
+    for (name, _) in env::vars_os() {
+        let about_us = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_PRIMARY_"];
+        if name.to_str().is_some_and(|name| about_us.iter().any(|part| name.starts_with(part))) {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// Runs a command silently, and shows what it printed only if it fails.

@@ -12,13 +12,13 @@ use anyhow::{Context, Result, bail};
 
 use crate::build::{PACKAGES, target_cargo};
 use crate::command;
+use crate::command::host_cargo;
 use crate::setup;
-use crate::test::host_cargo;
 use crate::toolchain::Toolchain;
 use crate::workspace::{TARGET, Workspace};
 
 /// What builds for the host: the workspace's default members, and the emulator tests.
-pub const HOST: [&str; 13] = [
+pub const HOST: [&str; 14] = [
     "vitrine-abi",
     "vitrine-core",
     "vitrine-boot",
@@ -31,6 +31,7 @@ pub const HOST: [&str; 13] = [
     "shell",
     "xtask",
     "vitrine-tests",
+    "vitrine-model",
     "vitrine-parsers",
 ];
 
@@ -120,6 +121,24 @@ mod tests {
         for half in ["host/", "machine/"] {
             assert!(links(START).any(|link| link.starts_with(half)), "{half}");
         }
+    }
+
+    #[test]
+    fn every_default_member_is_linted_and_documented() {
+        let mut cargo = host_cargo(&Workspace::locate());
+        cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
+        let metadata = command::run_quietly(&mut cargo).unwrap();
+        let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
+        let members = metadata["workspace_default_members"].as_array().unwrap();
+        let packages = metadata["packages"].as_array().unwrap();
+        let is_default = |package: &&serde_json::Value| members.contains(&package["id"]);
+        let names =
+            packages.iter().filter(is_default).filter_map(|package| package["name"].as_str());
+        let mut names: Vec<&str> = names.chain(["vitrine-tests"]).collect();
+        names.sort_unstable();
+        let mut listed = HOST.to_vec();
+        listed.sort_unstable();
+        assert_eq!(listed, names);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use self::modules::{Import, Sources, imports};
 use crate::workspace::Workspace;
 
 /// The crates that the rule holds for, by their `src` directories.
-const CRATES: [&str; 19] = [
+const CRATES: [&str; 20] = [
     LAYERED,
     "kernel/abi/src",
     "kernel/src",
@@ -42,6 +42,7 @@ const CRATES: [&str; 19] = [
     "userland/picture/src",
     "xtask/src",
     "tests/src",
+    "tests/model/src",
 ];
 
 /// The crate whose top-level modules are layers.

@@ -22,8 +22,8 @@
 //! - [`oracle`]: judges the running machine from its physical memory;
 //! - [`imports`]: the rule that imports point down;
 //! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`dist`], [`gdb`], [`check`], [`mod@doc`],
-//!   [`mod@bench`], [`mod@test`], [`mod@parsers`], [`mod@exhaust`], [`rehearse`], [`web`]: one file
-//!   for each subcommand.
+//!   [`mod@bench`], [`mod@test`], [`mod@parsers`], [`mod@exhaust`], [`mod@soak`], [`rehearse`],
+//!   [`web`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
 
@@ -67,6 +67,7 @@ pub mod qemu;
 pub mod rehearse;
 pub mod request;
 pub mod setup;
+pub mod soak;
 pub mod symbols;
 pub mod system;
 pub mod terminal;

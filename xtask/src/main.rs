@@ -16,7 +16,7 @@ use xtask::system::Part;
 use xtask::workspace::Workspace;
 use xtask::{
     bench, build, check, dist, doc, doctor, exhaust, fuzz, gdb, header, iso, new, npm, oracle,
-    parsers, picture, rehearse, request, setup, test, web,
+    parsers, picture, rehearse, request, setup, soak, test, web,
 };
 
 /// Builds, boots and checks Vitrine.
@@ -125,6 +125,14 @@ enum Task {
     /// Inputs that reach new code are added to tests/parsers/corpus. The status is 1 if a parser
     /// breaks a promise; its input is then kept in target/vitrine/parsers.
     Parsers(parsers::Options),
+    /// Make long random runs of the kernel's decisions on this machine, against a reference model
+    ///
+    /// After each step (a call, a load or store, an exception, an interrupt, a tick) all processes,
+    /// pages, rights, counts, quotas and queues are compared. The status is 1 if something differs;
+    /// the steps that show it are then made fewer and printed.
+    Soak(soak::Options),
+    /// Try all 2^32 words, all 2^32 addresses, and every state of small worlds
+    Exhaustive(soak::Exhaustive),
     /// Write the numbers of libsys/include/vitrine.h from kernel/abi
     Header,
     /// Check imports, format, lints and documentation, for host and target
@@ -196,7 +204,10 @@ fn perform(task: Task) -> Result<u8> {
         Task::New(options) => new::new(&workspace, &options)?,
         Task::Build => build::build(&workspace)?,
         Task::Qemu(options) => return boot::boot(&workspace, &options),
-        Task::Test { on: None, filter } => test::test(&workspace, filter.as_deref())?,
+        Task::Test { on: None, filter } => {
+            test::test(&workspace, filter.as_deref())?;
+            soak::share(&workspace, filter.as_deref())?;
+        }
         Task::Test { on: Some(name), filter } => {
             test::on(&workspace, EmulatorKind::named(&name)?, filter.as_deref())?;
         }
@@ -222,6 +233,8 @@ fn perform(task: Task) -> Result<u8> {
         Task::Web(options) => web::web(&workspace, &options)?,
         Task::Picture(options) => picture::picture(&workspace, &options)?,
         Task::Parsers(options) => parsers::parsers(&workspace, &options)?,
+        Task::Soak(options) => soak::soak(&workspace, &options)?,
+        Task::Exhaustive(options) => soak::exhaustive(&workspace, &options)?,
         Task::Check => check::check(&workspace)?,
         Task::Doc => println!("{}", doc::doc(&workspace)?.display()),
         Task::Rehearse(options) => rehearse::rehearse(&workspace, &options)?,

@@ -14,7 +14,7 @@ use clap::Args;
 
 use crate::bad_input::BadInput;
 use crate::command;
-use crate::test::host_cargo;
+use crate::command::host_cargo;
 use crate::workspace::Workspace;
 
 /// What has the compiler count which edges are taken, and note what is compared. Overflow and

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::command::host_cargo;
 use crate::emulators::EmulatorKind;
 use crate::gdb::XTASK;
 use crate::npm::V86;
@@ -62,18 +63,4 @@ fn emulator_tests(workspace: &Workspace) -> Command {
         tests.env(XTASK, xtask);
     }
     tests
-}
-
-/// The cargo that runs us, without its variables about our own package.
-#[must_use]
-pub fn host_cargo(workspace: &Workspace) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(workspace.root());
-    for (name, _) in env::vars_os() {
-        let about_us = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_PRIMARY_"];
-        if name.to_str().is_some_and(|name| about_us.iter().any(|part| name.starts_with(part))) {
-            command.env_remove(name);
-        }
-    }
-    command
 }

@@ -66,7 +66,6 @@ impl<H: Hardware> Cpu<H> {
     }
 
     /// Flushes one page from the TLB.
-    #[inline(always)]
     pub(crate) fn flush_page(&mut self, page: Page) {
         self.flushes.pages = self.flushes.pages.wrapping_add(1);
         self.hardware.flush_page(page);
@@ -82,7 +81,6 @@ impl<H: Hardware> Cpu<H> {
     ///
     /// The alternate entry of the old directory is cleared first. Otherwise a directory that is not
     /// loaded could still name another process's directory, which may be freed in the meantime.
-    #[inline(always)]
     pub(crate) fn load(&mut self, directory: Frame) {
         if self.alternate.is_some() {
             self.alternate = None;

@@ -144,22 +144,22 @@ impl<H: Hardware> Kernel<H> {
         Memory { cpu: &mut self.cpu, frames: &mut self.frames, processes: &mut self.processes }
     }
 
+    /// The space of a process: through the self map if its directory is loaded, otherwise through
+    /// the alternate self map.
+    pub(crate) fn space(&mut self, owner: Index) -> Space {
+        if self.cpu.loaded == Some(owner) {
+            Space::current(owner)
+        } else {
+            self.space_not_loaded(owner)
+        }
+    }
+
     /// The space of a process whose directory is not loaded, through the alternate self map.
     #[inline(always)]
     pub(crate) fn space_not_loaded(&mut self, owner: Index) -> Space {
         debug_assert!(self.cpu.loaded != Some(owner));
         self.cpu.point_alternate(self.processes[owner].directory);
-        Space { owner, via: Via::Map(Reach::Alternate) }
-    }
-
-    /// The space of a process: through the self map if its directory is loaded, otherwise through
-    /// the alternate self map.
-    pub(crate) fn space(&mut self, owner: Index) -> Space {
-        if self.cpu.loaded == Some(owner) {
-            return Space { owner, via: Via::Map(Reach::Current) };
-        }
-        self.cpu.point_alternate(self.processes[owner].directory);
-        Space { owner, via: Via::Map(Reach::Alternate) }
+        Space::through(Reach::Alternate, owner)
     }
 
     /// The spaces of two processes, both usable at the same time.
@@ -169,8 +169,9 @@ impl<H: Hardware> Kernel<H> {
     pub(crate) fn spaces(&mut self, first: Index, second: Index) -> (Space, Space) {
         let neither_is_loaded = self.cpu.loaded != Some(first) && self.cpu.loaded != Some(second);
         if first != second && neither_is_loaded {
-            let via = Via::FrameSlots(self.processes[first].directory);
-            return (Space { owner: first, via }, self.space(second));
+            let directory = self.processes[first].directory;
+            let third = Space { owner: first, via: Via::FrameSlots, directory };
+            return (third, self.space(second));
         }
         (self.space(first), self.space(second))
     }

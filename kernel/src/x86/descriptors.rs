@@ -53,7 +53,12 @@ pub fn load() {
         task_descriptor(&double_fault),
         task_descriptor(&nmi),
     ];
-    tables.set_gates(entries::stubs());
+    for (vector, (gate, stub)) in tables.idt.iter_mut().zip(entries::stubs()).enumerate() {
+        let ring = if OPEN_TO_PROGRAMS.contains(&vector) { Ring::Ring3 } else { Ring::Ring0 };
+        *gate = interrupt_gate(*stub, ring);
+    }
+    tables.idt[DOUBLE_FAULT] = task_gate(DOUBLE_FAULT_TASK);
+    tables.idt[NMI] = task_gate(NMI_TASK);
     let gdt = DescriptorTablePointer::new(&tables.gdt);
     let idt = DescriptorTablePointer::new(&tables.idt);
     // SAFETY: the table is filled, and lies in a static.
@@ -68,25 +73,6 @@ pub fn load() {
     // SAFETY: the table is filled, and lies in a static; its selectors are in the table loaded
     // above.
     unsafe { lidt(&idt) };
-}
-
-/// Lets each vector start at a stub that records events. For the boot, with interrupts off.
-pub fn trace() {
-    // SAFETY: this CPU's own, and nothing else borrows it. The CPU reads a gate only when it takes
-    // a trap, and none comes here.
-    unsafe { &mut *TABLES.get() }.set_gates(entries::traced_stubs());
-}
-
-impl Tables {
-    /// Lets each vector start at its stub; the two vectors that have tasks keep them.
-    fn set_gates(&mut self, stubs: &[Stub; VECTORS]) {
-        for (vector, (gate, stub)) in self.idt.iter_mut().zip(stubs).enumerate() {
-            let ring = if OPEN_TO_PROGRAMS.contains(&vector) { Ring::Ring3 } else { Ring::Ring0 };
-            *gate = interrupt_gate(*stub, ring);
-        }
-        self.idt[DOUBLE_FAULT] = task_gate(DOUBLE_FAULT_TASK);
-        self.idt[NMI] = task_gate(NMI_TASK);
-    }
 }
 
 /// Loads the segment registers with the kernel's selectors. fs and gs are 0 until a program starts.

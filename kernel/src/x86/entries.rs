@@ -10,11 +10,8 @@ pub struct Stub(pub u32);
 
 unsafe extern "C" {
     static trap_stubs: [Stub; VECTORS];
-    static traced_trap_stubs: [Stub; VECTORS];
     /// Where `sysenter` arrives.
     pub fn sysenter_entry();
-    /// Where `sysenter` arrives if events are recorded.
-    pub fn traced_sysenter_entry();
     /// Where the task for a double fault starts.
     pub fn double_fault_entry();
     /// Where the task for a non-maskable interrupt starts.
@@ -25,10 +22,4 @@ unsafe extern "C" {
 pub fn stubs() -> &'static [Stub; VECTORS] {
     // SAFETY: `traps.s` lays out one word for each vector, in order, in read-only memory.
     unsafe { &trap_stubs }
-}
-
-/// The stubs that record events, by vector.
-pub fn traced_stubs() -> &'static [Stub; VECTORS] {
-    // SAFETY: as in `stubs`.
-    unsafe { &traced_trap_stubs }
 }

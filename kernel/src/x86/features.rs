@@ -41,17 +41,6 @@ pub fn enable() {
     }
 }
 
-/// Lets `sysenter`, on a CPU that has it, start at the stub that records events.
-pub fn trace_sysenter() {
-    if !has(SYSENTER) {
-        return;
-    }
-    let entry = entries::traced_sysenter_entry as *const () as u32;
-    // SAFETY: the CPU has this register, and `traps.s` makes this entry as it makes the ordinary
-    // one.
-    unsafe { wrmsr(IA32_SYSENTER_EIP, u64::from(entry)) };
-}
-
 /// The physical address of the local APIC's registers, if there is one and it is on.
 pub fn local_apic() -> Option<u32> {
     if !has(LOCAL_APIC) {

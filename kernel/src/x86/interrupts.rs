@@ -31,27 +31,26 @@ pub fn handle(line: u32) -> Option<After> {
             // A byte for which the kernel had no room stays in the port and raises no other
             // interrupt. What the timer decides comes later, so it replaces what this decides.
             let _ = receive();
-            Some(kernel::with(|kernel| kernel.timer()))
+            Some(kernel::borrow().timer())
         }
         serial::LINE => receive(),
-        _ => Some(kernel::with(|kernel| kernel.device_interrupt(line))),
+        _ => Some(kernel::borrow().device_interrupt(line)),
     }
 }
 
 /// Hands the bytes that the serial port has received to the kernel. Returns `None` if there was
 /// none.
 pub fn receive() -> Option<After> {
-    kernel::with(|kernel| {
-        let mut after = None;
-        for _ in 0..BYTES_AT_ONCE {
-            if !kernel.takes_input() {
-                break;
-            }
-            let Some(byte) = console::read() else { break };
-            after = Some(kernel.console_input(byte));
+    let mut kernel = kernel::borrow();
+    let mut after = None;
+    for _ in 0..BYTES_AT_ONCE {
+        if !kernel.takes_input() {
+            break;
         }
-        after
-    })
+        let Some(byte) = console::read() else { break };
+        after = Some(kernel.console_input(byte));
+    }
+    after
 }
 
 /// Waits until there is a process to run.
@@ -61,9 +60,9 @@ pub fn wait(mut after: After) {
         match after {
             After::Run => return,
             After::Idle => {
-                // SAFETY: the lock is free, and in ring 0 an interrupt only calls `note`. STI takes
-                // effect after HLT has begun, so no interrupt is missed in between (Intel SDM vol.
-                // 2B, STI).
+                // SAFETY: nothing borrows the kernel, and in ring 0 an interrupt only calls `note`.
+                // STI takes effect after HLT has begun, so no interrupt is missed in between (Intel
+                // SDM vol. 2B, STI).
                 unsafe { asm!("sti", "hlt", "cli") };
             }
             After::TakeDown => {
@@ -83,5 +82,5 @@ fn handle_noted() -> After {
     for line in (0..pic::LINES).filter(|line| pending & (1 << line) != 0) {
         after = handle(line).or(after);
     }
-    after.unwrap_or_else(|| kernel::with(|kernel| kernel.idle()))
+    after.unwrap_or_else(|| kernel::borrow().idle())
 }

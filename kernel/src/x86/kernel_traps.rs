@@ -33,7 +33,6 @@ const SELECTOR_FAULTS: [u32; 2] = [11, 13];
 
 /// Notes an interrupt; lets a failed load of fs or gs be one of null selectors ([`fixups`]); ends
 /// the machine for anything else, and for a frame that is neither ring 0's nor a program's.
-#[unsafe(no_mangle)]
 pub extern "C" fn kernel_trap(frame: &mut KernelFrame) {
     if frame.cs & 0xFFFF != u32::from(KERNEL_CODE) {
         report(frame, "a trap with an unknown code segment");

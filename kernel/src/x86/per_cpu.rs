@@ -1,7 +1,7 @@
 //! What each CPU has of its own.
 //!
 //! There is one CPU today. More need a longer array in [`PerCpu`], a way to ask which one runs (the
-//! task register), and a start of their own; nothing else is shared but the kernel behind its lock.
+//! task register), and a start of their own; nothing else is shared but the kernel.
 
 use core::cell::UnsafeCell;
 

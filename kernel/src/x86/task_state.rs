@@ -134,7 +134,6 @@ pub fn set_register_area(registers: &mut Registers) {
 }
 
 /// One past the end of the current process's registers: TSS.esp0. 0 before the first process.
-#[inline(always)]
 pub fn end_of_registers() -> u32 {
     // SAFETY: as in `set_register_area`.
     unsafe { entry_stack().read() }

@@ -1,9 +1,9 @@
 //! How the kernel is entered when events are recorded: the functions of `traps.rs`, with a record
 //! before and after each.
 //!
-//! The word `trace` on the boot line points the gates and `sysenter` at the second set of stubs in
-//! `traps.s`, and those call the functions here. Without the word nothing here runs, and the
-//! ordinary functions do not test for it: recording costs no instruction when it is off.
+//! The word `trace` on the boot line lets the stubs of `traps.s` call the functions here. Without
+//! the word nothing here runs, and the ordinary functions do not test for it: recording costs no
+//! instruction when it is off.
 //!
 //! An idle CPU waits for its next process in this file, and not in `leave`, so that the switch to
 //! that process is recorded, too.
@@ -15,11 +15,9 @@ use kernel_core::After;
 
 use crate::device::pic;
 use crate::kernel::{self, Kernel};
-use crate::x86::descriptors;
-use crate::x86::features;
 use crate::x86::interrupts;
 use crate::x86::kernel_traps::{self, KernelFrame};
-use crate::x86::traps::{interrupt_line, leave};
+use crate::x86::traps::{Handlers, interrupt_line, leave, replace_handlers};
 
 /// The event in which `selftest=panic-later` panics; 0 for none.
 static PANICS_AT: AtomicU32 = AtomicU32::new(0);
@@ -35,65 +33,53 @@ pub fn start(kernel: &mut Kernel, command_line: &[u8]) {
     }
     if panics || words(command_line).any(|word| word == TRACE.as_bytes()) {
         kernel.trace.turn_on();
-        descriptors::trace();
-        features::trace_sysenter();
+        replace_handlers(Handlers {
+            system_call: traced_system_call,
+            system_call_by_sysenter: user_trap,
+            page_fault: user_trap,
+            user_trap,
+            virtual_8086,
+            kernel_trap,
+        });
     }
 }
 
-/// As `system_call`.
+/// As `system_call`. The other traps from ring 3 have the next function: the core finds out which
+/// they are. This one has a name of its own for debuggers.
 #[unsafe(no_mangle)]
 extern "C" fn traced_system_call() -> ! {
-    trap()
+    user_trap()
 }
 
-/// As `system_call_by_sysenter`.
-#[unsafe(no_mangle)]
-extern "C" fn traced_system_call_by_sysenter() -> ! {
-    trap()
-}
-
-/// As `page_fault`.
-#[unsafe(no_mangle)]
-extern "C" fn traced_page_fault() -> ! {
-    trap()
-}
-
-/// A call or an exception: the core finds out which.
-fn trap() -> ! {
-    go_on(kernel::with(|kernel| {
-        kernel.trace_trap(None);
-        panic_later(kernel);
-        let after = kernel.trap();
-        kernel.trace_result();
-        after
-    }))
-}
-
-/// As `user_trap`.
-#[unsafe(no_mangle)]
-extern "C" fn traced_user_trap() -> ! {
-    let Some(line) = interrupt_line() else { trap() };
-    kernel::with(|kernel| kernel.trace_trap(Some(line)));
-    let after = interrupts::handle(line).unwrap_or(After::Run);
-    kernel::with(|kernel| kernel.trace_result());
+/// Any trap from ring 3.
+extern "C" fn user_trap() -> ! {
+    if let Some(line) = interrupt_line() {
+        kernel::borrow().trace_trap(Some(line));
+        let after = interrupts::handle(line).unwrap_or(After::Run);
+        kernel::borrow().trace_result();
+        go_on(after)
+    }
+    let mut kernel = kernel::borrow();
+    kernel.trace_trap(None);
+    panic_later(&kernel);
+    let after = kernel.trap();
+    kernel.trace_result();
+    drop(kernel);
     go_on(after)
 }
 
 /// As `virtual_8086`.
-#[unsafe(no_mangle)]
-extern "C" fn traced_virtual_8086(vector: u32) -> ! {
-    let ended = kernel::with(|kernel| {
-        kernel.trace_virtual_8086(vector);
-        let ended = kernel.virtual_8086();
-        kernel.trace_result();
-        ended
-    });
+extern "C" fn virtual_8086(vector: u32) -> ! {
+    let mut kernel = kernel::borrow();
+    kernel.trace_virtual_8086(vector);
+    let ended = kernel.virtual_8086();
+    kernel.trace_result();
+    drop(kernel);
     go_on(pic::line(vector).and_then(interrupts::handle).unwrap_or(ended))
 }
 
-/// As `kernel_trap`. When ring 0 traps, the lock is free only if the CPU was idle.
-#[unsafe(no_mangle)]
-extern "C" fn traced_kernel_trap(frame: &mut KernelFrame) {
+/// As `kernel_trap`. When ring 0 traps, the kernel is borrowed unless the CPU was idle.
+extern "C" fn kernel_trap(frame: &mut KernelFrame) {
     if let Some(line) = pic::line(frame.vector) {
         kernel::if_free(|kernel| kernel.trace_idle_interrupt(line));
     }
@@ -105,7 +91,7 @@ fn go_on(after: After) -> ! {
     if after != After::Run {
         interrupts::wait(after);
     }
-    kernel::with(|kernel| kernel.trace_resume());
+    kernel::borrow().trace_resume();
     leave(After::Run)
 }
 

@@ -4,7 +4,7 @@
 //! 1. The CPU switches to the stack at TSS.esp0, which is the end of the current process's
 //!    [`Registers`], and pushes its part of them. A stub in `traps.s` pushes the rest, takes the
 //!    kernel's segments and stack, and calls one of the functions below.
-//! 2. The function takes the lock and lets the core decide ([`kernel::with`]). By then the core has
+//! 2. The function borrows the kernel and lets the core decide ([`kernel::borrow`]). By then the core has
 //!    the process's registers in its process table: nothing was copied. What the core changes there
 //!    is what the next process goes on with.
 //! 3. The core returns an [`After`]. [`leave`] waits if no process can run, then loads the
@@ -16,8 +16,8 @@
 //! waits.
 //!
 //! A call, a page fault and all other traps have functions of their own, so that the two frequent
-//! ones need not look at the vector. The functions in `traced.rs` replace them if events are
-//! recorded. Traps from ring 0 are in `kernel_traps.rs`.
+//! ones need not look at the vector. The stubs find them in [`HANDLERS`]; if events are recorded,
+//! that table holds the functions in `traced.rs`. Traps from ring 0 are in `kernel_traps.rs`.
 //!
 //! Nothing that is in the register area is believed on the way back: [`leave`] makes cs, ss and the
 //! flags anew. So neither a mistake of the core nor a frame that an emulator lets a program forge
@@ -34,6 +34,8 @@ use x86::time::rdtsc;
 use crate::device::{console, pic};
 use crate::kernel;
 use crate::x86::interrupts;
+use crate::x86::kernel_traps::{KernelFrame, kernel_trap};
+use crate::x86::per_cpu::PerCpu;
 use crate::x86::selectors::{KERNEL_CODE, KERNEL_DATA};
 use crate::x86::stacks::Stack;
 use crate::x86::task_state;
@@ -45,9 +47,43 @@ global_asm!(
     user_code = const USER_CODE,
     user_data = const USER_DATA,
     sysenter = const Registers::SYSENTER,
-    virtual_8086 = const FLAG_VIRTUAL_8086,
+    vm = const FLAG_VIRTUAL_8086,
     stack = const Stack::KERNEL.end,
+    handlers = sym HANDLERS,
+    system_call = const offset_of!(Handlers, system_call),
+    system_call_by_sysenter = const offset_of!(Handlers, system_call_by_sysenter),
+    page_fault = const offset_of!(Handlers, page_fault),
+    user_trap = const offset_of!(Handlers, user_trap),
+    virtual_8086 = const offset_of!(Handlers, virtual_8086),
+    kernel_trap = const offset_of!(Handlers, kernel_trap),
 );
+
+/// The functions that the stubs call.
+#[repr(C)]
+pub struct Handlers {
+    pub system_call: extern "C" fn() -> !,
+    pub system_call_by_sysenter: extern "C" fn() -> !,
+    pub page_fault: extern "C" fn() -> !,
+    pub user_trap: extern "C" fn() -> !,
+    pub virtual_8086: extern "C" fn(vector: u32) -> !,
+    pub kernel_trap: extern "C" fn(&mut KernelFrame),
+}
+
+static HANDLERS: PerCpu<Handlers> = PerCpu::new(Handlers {
+    system_call,
+    system_call_by_sysenter,
+    page_fault,
+    user_trap,
+    virtual_8086,
+    kernel_trap,
+});
+
+/// Lets the stubs call other functions. For the boot, with interrupts off.
+pub fn replace_handlers(handlers: Handlers) {
+    // SAFETY: this CPU's own, and nothing else borrows it. A stub reads it only when it takes a
+    // trap, and none comes here.
+    unsafe { *HANDLERS.get() = handlers };
+}
 
 /// Words that a trap from virtual-8086 mode leaves in the register area: nine by the CPU, vector
 /// and error.
@@ -65,37 +101,36 @@ pub fn leave_boot(after: After, began: u32) -> ! {
 }
 
 /// A call from ring 3 by `int 0x30`.
-#[unsafe(no_mangle)]
 extern "C" fn system_call() -> ! {
-    leave(kernel::with(|kernel| kernel.call()))
+    let after = kernel::borrow().call();
+    leave(after)
 }
 
 /// A call from ring 3 by `sysenter`.
-#[unsafe(no_mangle)]
 extern "C" fn system_call_by_sysenter() -> ! {
-    leave(kernel::with(|kernel| kernel.call_by_sysenter()))
+    let after = kernel::borrow().call_by_sysenter();
+    leave(after)
 }
 
 /// A page fault from ring 3.
-#[unsafe(no_mangle)]
 extern "C" fn page_fault() -> ! {
-    leave(kernel::with(|kernel| kernel.fault()))
+    let after = kernel::borrow().fault();
+    leave(after)
 }
 
 /// Any other trap from ring 3: an interrupt of a device, or an exception.
-#[unsafe(no_mangle)]
 extern "C" fn user_trap() -> ! {
-    leave(match interrupt_line() {
+    let after = match interrupt_line() {
         Some(line) => interrupts::handle(line).unwrap_or(After::Run),
-        None => kernel::with(|kernel| kernel.trap()),
-    })
+        None => kernel::borrow().trap(),
+    };
+    leave(after)
 }
 
 /// Any trap from virtual-8086 mode, into which only an emulator lets a program go: the program
 /// ends. If the trap is a device's interrupt, that is handled all the same.
-#[unsafe(no_mangle)]
 extern "C" fn virtual_8086(vector: u32) -> ! {
-    let ended = kernel::with(|kernel| kernel.virtual_8086());
+    let ended = kernel::borrow().virtual_8086();
     leave(pic::line(vector).and_then(interrupts::handle).unwrap_or(ended))
 }
 
@@ -103,7 +138,7 @@ extern "C" fn virtual_8086(vector: u32) -> ! {
 pub fn interrupt_line() -> Option<u32> {
     let registers = task_state::registers()?;
     // SAFETY: TSS.esp0 is the end of the area that the stub has just filled, in the process table,
-    // which nothing borrows while the lock is free.
+    // which nothing borrows between two calls of `kernel::borrow`.
     pic::line(unsafe { (*registers).trap })
 }
 
@@ -125,7 +160,7 @@ pub fn leave(after: After) -> ! {
         interrupts::wait(after);
     }
     // SAFETY: the core has chosen a process, so its directory is loaded and its register area is
-    // complete. No borrow and no lock is held. The area is the stack now, and ends where IRETD has
+    // complete. No borrow is held. The area is the stack now, and ends where IRETD has
     // popped it; nothing is pushed there before the next trap.
     unsafe {
         asm!(

@@ -16,19 +16,17 @@
 # pushed flags before it believes any other word of the frame, and before it pushes more than vector
 # and error, for which there is room.
 
-# There are two sets of entries: the ordinary one, and a second that calls functions which record
-# events (`traced.rs`), for a boot with the word `trace`. The macro `entries` writes a set; `set` is
-# what the names of its labels and functions begin with.
+# The stubs call the functions that `HANDLERS` in `traps.rs` holds at these offsets.
 
 # One stub a vector. Stack at entry: [error] eip cs eflags [esp ss].
-    .macro stub vector, has_error, set
+    .macro stub vector, has_error=0
     .balign 16
 9:
     .if \has_error == 0
     push 0
     .endif
     push \vector
-    jmp \set\()trap_common
+    jmp trap_common
     .pushsection .rodata.stubs, "a"
     .long 9b
     .popsection
@@ -36,9 +34,9 @@
 
 # On a stack with vector and error: jumps to `from_virtual_8086`, which does not come back, if the
 # trap came from virtual-8086 mode.
-    .macro refuse_virtual_8086 set
-    test byte ptr [esp + 18], {virtual_8086} >> 16
-    jnz \set\()from_virtual_8086
+    .macro refuse_virtual_8086
+    test byte ptr [esp + 18], {vm} >> 16
+    jnz from_virtual_8086
     .endm
 
 # The rest of the register area, on a stack with vector and error; ds and es are those of a program.
@@ -63,128 +61,106 @@
     xor ebp, ebp
     .endm
 
-    .macro entries set
+    .section .text.traps, "ax"
     .pushsection .rodata.stubs, "a"
     .balign 4
-    .global \set\()trap_stubs
-\set\()trap_stubs:
+    .global trap_stubs
+trap_stubs:
     .popsection
 
-    stub 0, 0, \set
+    stub 0
 
 # Vector 1, debug: `sysenter` does not clear TF, so a program can have this one raised at the first
-# instruction of `\set\()sysenter_entry`, in ring 0, with esp at TSS.esp0 - 12. Everything else goes
+# instruction of `sysenter_entry`, in ring 0, with esp at TSS.esp0 - 12. Everything else goes
 # to the common stub.
     .balign 16
-\set\()debug_stub:
-    cmp dword ptr [esp], offset \set\()sysenter_entry
+debug_stub:
+    cmp dword ptr [esp], offset sysenter_entry
     jne 1f
     cmp word ptr [esp + 4], {kernel_code}
-    je \set\()debug_at_sysenter
+    je debug_at_sysenter
 1:  push 0
     push 1
-    jmp \set\()trap_common
+    jmp trap_common
     .pushsection .rodata.stubs, "a"
-    .long \set\()debug_stub
+    .long debug_stub
     .popsection
 
-    stub 2, 0, \set
-    stub 3, 0, \set
-    stub 4, 0, \set
-    stub 5, 0, \set
-    stub 6, 0, \set
-    stub 7, 0, \set
-    stub 8, 1, \set
-    stub 9, 0, \set
-    stub 10, 1, \set
-    stub 11, 1, \set
-    stub 12, 1, \set
-    stub 13, 1, \set
+    .irp vector, 2, 3, 4, 5, 6, 7
+    stub \vector
+    .endr
+    stub 8, has_error=1
+    stub 9
+    .irp vector, 10, 11, 12, 13
+    stub \vector, has_error=1
+    .endr
 
 # Vector 14, page fault: from a program it calls a function of its own, because it is frequent.
     .balign 16
-\set\()page_fault_stub:
+page_fault_stub:
     push 14
-    refuse_virtual_8086 \set
+    refuse_virtual_8086
     cmp word ptr [esp + 12], {user_code}
-    jne \set\()kernel_entry
+    jne kernel_entry
     save_registers
-    call \set\()page_fault
+    call dword ptr [{handlers} + {page_fault}]
     .pushsection .rodata.stubs, "a"
-    .long \set\()page_fault_stub
+    .long page_fault_stub
     .popsection
 
-    stub 15, 0, \set
-    stub 16, 0, \set
-    stub 17, 1, \set
-    stub 18, 0, \set
-    stub 19, 0, \set
-    stub 20, 0, \set
-    stub 21, 1, \set
-    stub 22, 0, \set
-    stub 23, 0, \set
-    stub 24, 0, \set
-    stub 25, 0, \set
-    stub 26, 0, \set
-    stub 27, 0, \set
-    stub 28, 0, \set
-    stub 29, 1, \set
-    stub 30, 1, \set
-    stub 31, 0, \set
-    stub 32, 0, \set
-    stub 33, 0, \set
-    stub 34, 0, \set
-    stub 35, 0, \set
-    stub 36, 0, \set
-    stub 37, 0, \set
-    stub 38, 0, \set
-    stub 39, 0, \set
-    stub 40, 0, \set
-    stub 41, 0, \set
-    stub 42, 0, \set
-    stub 43, 0, \set
-    stub 44, 0, \set
-    stub 45, 0, \set
-    stub 46, 0, \set
-    stub 47, 0, \set
+    stub 15
+    stub 16
+    stub 17, has_error=1
+    .irp vector, 18, 19, 20
+    stub \vector
+    .endr
+    stub 21, has_error=1
+    .irp vector, 22, 23, 24, 25, 26, 27, 28
+    stub \vector
+    .endr
+    stub 29, has_error=1
+    stub 30, has_error=1
+    .irp vector, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47
+    stub \vector
+    .endr
 
 # Vector 48, `int 0x30`: a call. The kernel makes none, so it comes from a program.
     .balign 16
-\set\()call_stub:
+call_stub:
     push 0
     push 48
-    refuse_virtual_8086 \set
+    refuse_virtual_8086
     save_registers
-    call \set\()system_call
+    call dword ptr [{handlers} + {system_call}]
     .pushsection .rodata.stubs, "a"
-    .long \set\()call_stub
+    .long call_stub
     .popsection
 
 # Stack: vector error eip cs eflags [esp ss]. From which ring? A program has one code segment.
     .balign 16
-\set\()trap_common:
-    refuse_virtual_8086 \set
+trap_common:
+    refuse_virtual_8086
     cmp word ptr [esp + 12], {user_code}
-    jne \set\()kernel_entry
+    jne kernel_entry
     save_registers
-    call \set\()user_trap
+    call dword ptr [{handlers} + {user_trap}]
 
 # Stack: vector error eip cs eflags esp ss es ds fs gs, in the register area, which is not used
 # again: the process ends. The CPU has set ds, es, fs and gs to 0.
     .balign 16
-\set\()from_virtual_8086:
+from_virtual_8086:
     mov ecx, [esp]          # vector
     enter_kernel
     push ecx
-    call \set\()virtual_8086
+    call dword ptr [{handlers} + {virtual_8086}]
 
 # A trap from ring 0, on the kernel's own stack: an interrupt in the idle loop, or a bug.
     .balign 16
-\set\()kernel_entry:
+kernel_entry:
     pushad
     cld
     push esp
-    call \set\()kernel_trap
+    call dword ptr [{handlers} + {kernel_trap}]
     add esp, 4
     popad
     add esp, 8              # vector and error
@@ -196,8 +172,8 @@
 # with the flat ones that it began with. (IOPL may be that of virtual-8086 mode; `leave` clears it.)
 # Builds the same register area as a trap.
     .balign 16
-    .global \set\()sysenter_entry
-\set\()sysenter_entry:
+    .global sysenter_entry
+sysenter_entry:
     mov esp, [esp]
     push {user_data}        # ss
     push ecx                # esp
@@ -213,21 +189,16 @@
     push {user_data}        # ds
     pushad
     enter_kernel flags_are_clear=1
-    call \set\()system_call_by_sysenter
+    call dword ptr [{handlers} + {system_call_by_sysenter}]
 
 # Stack: eip cs eflags, just below TSS.esp0, so eflags lie in the TSS's link field. Go on without
 # TF, and with a link that names no task (a program's `iret` with NT set reads it).
-\set\()debug_at_sysenter:
+debug_at_sysenter:
     add esp, 8
     and dword ptr [esp], 0xFFFFFEFF
     popfd
     mov dword ptr [esp - 4], 0
-    jmp \set\()sysenter_entry
-    .endm
-
-    .section .text.traps, "ax"
-    entries
-    entries traced_
+    jmp sysenter_entry
 
 # The double-fault task starts here, on its own stack, with its own tables: error code on the stack.
     .balign 16

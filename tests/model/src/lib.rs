@@ -12,5 +12,8 @@ mod model;
 #[path = "../../../kernel/core/tests/world/mod.rs"]
 mod world;
 
+pub mod paging;
 pub mod reference;
 pub mod run;
+pub mod words;
+pub mod worlds;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
 use shared_child::SharedChild;
+use xtask::command::host_cargo;
 use xtask::leash;
-use xtask::test::host_cargo;
 use xtask::workspace::Workspace;
 
 use crate::{Claim, claim};

@@ -10,7 +10,7 @@ use super::kind::Kind;
 use crate::bad_input::BadInput;
 use crate::c;
 use crate::command;
-use crate::test::host_cargo;
+use crate::command::host_cargo;
 use crate::workspace::Workspace;
 
 /// The longest name. The boot archive would take 96 bytes; longer names than this break the shell's

@@ -179,8 +179,8 @@ calls! {
     /// there. No quota is charged for a view. When the process ends, views something itself, or is
     /// no longer the caller's child or client, the view is lost: it stays, but every word of it
     /// reads 0 from then on. Errors: `NoSuchProcess` (also for the caller itself), `Refused` (the
-    /// process has views of its own), `Busy` (the caller views it already, or the entry is not
-    /// empty).
+    /// process has views of its own), `Busy` (the caller views it already as its child, or as its
+    /// client if it is no child; or the entry is not empty).
     ViewAttach = 72 "view_attach" {
         /// Child or client; one that is both counts as child.
         process at Process: Target,

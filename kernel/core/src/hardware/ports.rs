@@ -28,7 +28,6 @@ impl Ports {
 
     /// Whether the process may use any port.
     #[must_use]
-    #[inline(always)]
     pub const fn any(&self) -> bool {
         self.any
     }

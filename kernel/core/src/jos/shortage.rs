@@ -6,7 +6,7 @@ use abi::process::Target;
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::operations::shortage::{PAGE_AND_TABLE, TABLE};
+use crate::memory::map::{PAGE_AND_TABLE, TABLE};
 use crate::state::process::Index;
 
 impl<H: Hardware> Kernel<H> {

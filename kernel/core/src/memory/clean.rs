@@ -40,10 +40,10 @@
 //! Not done: in the space of a process without a pager, PAGER belongs to the program, and the
 //! kernel does not change it.
 
-use abi::{EntryFlags, Permissions};
+use abi::{EntryFlags, Permissions, UserPage};
 
 use crate::hardware::Hardware;
-use crate::memory::space::{Memory, SpacePage};
+use crate::memory::space::{Memory, Space};
 use crate::state::process::Index;
 use crate::state::process_table::Processes;
 
@@ -52,7 +52,6 @@ impl Processes {
     /// PAGER if `target` has a pager other than the caller. PAGER is dropped without an error,
     /// because programs (those of JOS, for example) pass on the bits of entries that they have
     /// read.
-    #[inline(always)]
     pub fn may_leave(&self, caller: Index, target: Index, asked: Permissions) -> Permissions {
         if asked.contains(Permissions::PAGER) {
             self.without_mark_of_another(caller, target, asked)
@@ -78,9 +77,9 @@ impl Processes {
         }
     }
 
-    /// Whether a page that `caller` moves keeps PAGER. It does in two cases, if `from` has no pager:
-    /// the page was the caller's own and the caller is the pager of `to`; or `to` has no pager
-    /// either, so that PAGER is only a bit of the program's.
+    /// Whether a page that `caller` moves keeps PAGER. It does in two cases, if `from` has no
+    /// pager: the page was the caller's own and the caller is the pager of `to`; or `to` has no
+    /// pager either, so that PAGER is only a bit of the program's.
     pub fn carries_pager_mark(&self, caller: Index, from: Index, to: Index) -> bool {
         let is_brought = from == caller && self[to].paging.pager == Some(self[caller].process_id());
         !self.keeps_pager_mark(from) && (is_brought || !self.keeps_pager_mark(to))
@@ -94,13 +93,18 @@ impl Processes {
 }
 
 impl<H: Hardware> Memory<'_, H> {
-    /// Clears PAGER in the leaf at `from`, whose frame has just been mapped at another page as
+    /// Clears PAGER in the leaf of `page`, whose frame has just been mapped at another page as
     /// well. The mark stays if the frame cannot be written through the new leaf: the new leaf lies
     /// in another space and has no W, so it is sealed. Returns whether the mark had to be cleared.
     #[cold]
     #[inline(never)]
-    pub fn lend(&mut self, from: SpacePage, to_other_space: bool, writable: bool) -> bool {
-        let SpacePage { space, page } = from;
+    pub fn lend(
+        &mut self,
+        space: Space,
+        page: UserPage,
+        to_other_space: bool,
+        writable: bool,
+    ) -> bool {
         if to_other_space && !writable || !self.processes.keeps_pager_mark(space.owner) {
             return false;
         }

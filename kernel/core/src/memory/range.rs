@@ -9,28 +9,23 @@
 //! A call that stops at an error says how many pages it has walked ([`Progress`]). The pages before
 //! the error stay changed.
 //!
-//! [`Memory::share_range`] has three loops:
-//! - `fork_run` for the pages of a fork: a short loop that cannot fail. It leaves out the pages
-//!   whose frames other processes may write, and `copy_lent` copies these afterwards.
-//! - `share_page`, page by page, for every other share, and for the first page of a fork's run,
-//!   which may have to add the child's table.
-//! - `share_downwards` for a destination that begins inside the source.
+//! `share.rs` has the calls that share a range.
 
 use core::ops::Range;
 
 use abi::layout::ENTRIES;
-use abi::{Entry, EntryFlags, Error, Page, PageRange, Permissions, UserPage};
+use abi::{Entry, EntryFlags, Error, PageRange, Permissions, UserPage};
 
 use crate::hardware::{Hardware, Reach};
-use crate::memory::space::{Change, Memory, Space, SpacePage, Stale, Via};
-use crate::state::frames::Unmapped;
+use crate::memory::change::Change;
+use crate::memory::space::{Memory, Space, Stale, Via};
 
 /// The most pages that a call flushes one by one; a call on more pages flushes the whole TLB once.
 ///
 /// INVLPG takes 100 to 200 cycles, and a reload of CR3 little more. The real price of the reload is
 /// the TLB misses after it, for the few dozen pages that a program works with. Linux's limit is 33,
 /// for the same reason.
-const FLUSH_LIMIT: u32 = 32;
+pub(super) const FLUSH_LIMIT: u32 = 32;
 
 /// How many pages a range call has walked, and why it stopped.
 pub(crate) struct Progress {
@@ -67,40 +62,22 @@ struct Protect<F> {
     flush: F,
 }
 
-/// How [`Memory::share_range`] changes the leaves that it shares.
-#[derive(Clone, Copy)]
-pub(crate) struct Sharing {
-    /// The bits that the destination's leaf loses and gains.
-    pub change: Change,
-    /// Whether the source's leaf changes in the same way.
-    pub both: bool,
-}
-
-/// A range of pages of a space.
-#[derive(Clone, Copy)]
-pub(crate) struct SpaceRange {
-    pub space: Space,
-    pub range: PageRange,
-}
-
 /// A run: the part of a range that lies under one table.
 #[derive(Clone, Copy)]
-struct Run {
-    first: UserPage,
-    pages: u32,
+pub(super) struct Run {
+    pub first: UserPage,
+    pub pages: u32,
 }
 
 impl Run {
     /// The run that begins after `done` pages of `range`. It ends with the table or with the range.
-    #[inline(always)]
-    fn at(range: PageRange, done: u32) -> Self {
+    pub fn at(range: PageRange, done: u32) -> Self {
         let first = range.page(done);
         let to_the_end = ENTRIES - first.page().table_index();
         Self { first, pages: to_the_end.min(range.pages() - done) }
     }
 
-    #[inline(always)]
-    fn pages(self) -> impl Iterator<Item = UserPage> {
+    pub fn pages(self) -> impl Iterator<Item = UserPage> {
         (0..self.pages).map(move |index| self.first.plus(index))
     }
 }
@@ -116,8 +93,6 @@ impl<H: Hardware> Memory<'_, H> {
         range: PageRange,
         change: Change,
     ) -> (Progress, Found) {
-        let keeps_pager_mark = self.processes.keeps_pager_mark(space.owner);
-        let change = if keeps_pager_mark { change } else { change.without_pager() };
         if space.via != Via::Map(Reach::Current) {
             let flush = |_: &mut Self, stale: Stale| stale.of_another_space();
             return self.protect_runs(range, Protect { space, change, flush });
@@ -134,7 +109,6 @@ impl<H: Hardware> Memory<'_, H> {
     }
 
     /// The loop of [`Memory::protect_range`], compiled once for each way to flush.
-    #[inline(always)]
     fn protect_runs<F: Fn(&mut Self, Stale) + Copy>(
         &mut self,
         range: PageRange,
@@ -166,7 +140,6 @@ impl<H: Hardware> Memory<'_, H> {
 
     /// Changes some of the pages of a run, given by their indices in it. `note` gets the old leaf
     /// of each page, or an absent entry. An error comes with the index of the page that caused it.
-    #[inline(always)]
     fn protect_run<F: Fn(&mut Self, Stale) + Copy>(
         &mut self,
         run: Run,
@@ -178,7 +151,7 @@ impl<H: Hardware> Memory<'_, H> {
             let page = run.first.plus(index);
             let old = self.leaf_of_table(protect.space, page);
             if old.is_present() {
-                let changed = self.change_of_many(protect.space, page, old, protect.change);
+                let changed = self.change(protect.space, page, old, protect.change);
                 (protect.flush)(self, changed.map_err(|error| (index, error))?);
                 note(old);
             } else {
@@ -227,279 +200,6 @@ impl<H: Hardware> Memory<'_, H> {
         }
         Progress { done: range.pages(), result: Ok(()) }
     }
-
-    /// Maps each present page of a range at the same offset in another range, of the same or
-    /// another space. The destination's leaves lose and gain bits; with `both`, the source's leaves
-    /// do, too.
-    pub fn share_range(&mut self, from: SpaceRange, to: SpaceRange, sharing: Sharing) -> Progress {
-        let (SpaceRange { space: from, range }, SpaceRange { space: to, range: first }) =
-            (from, to);
-        if from.owner == to.owner && range.overlaps_upwards(first) {
-            return self.share_downwards(from, range, first, sharing);
-        }
-        let mut done = 0;
-        let mut result = Ok(());
-        while done < range.pages() && result.is_ok() {
-            let (source, target) = (Run::at(range, done), Run::at(first, done));
-            let pages = source.pages.min(target.pages);
-            let runs = (Run { pages, ..source }, Run { pages, ..target });
-            let mut shared = pages;
-            if self.has_table(from, source.first) {
-                let each = range.pages() <= FLUSH_LIMIT;
-                (shared, result) = self.share_run((from, to), runs, sharing, each);
-            }
-            done += shared;
-        }
-        if sharing.both && range.pages() > FLUSH_LIMIT && from.via == Via::Map(Reach::Current) {
-            self.cpu.flush_all();
-        }
-        Progress { done, result }
-    }
-
-    /// Shares a range with a range of the same space that begins inside it. The walk goes from the
-    /// last page to the first, so that each page is shared before another page is mapped over it.
-    /// The pages done are those at the end of the range.
-    #[cold]
-    #[inline(never)]
-    fn share_downwards(
-        &mut self,
-        space: Space,
-        range: PageRange,
-        first: PageRange,
-        sharing: Sharing,
-    ) -> Progress {
-        for done in 0..range.pages() {
-            let index = range.pages() - 1 - done;
-            let old = self.leaf(space, range.page(index));
-            let (from, to) = (space.at(range.page(index)), space.at(first.page(index)));
-            if old.is_present()
-                && let Err(error) = self.share_this_page(from, to, old, sharing)
-            {
-                return Progress { done, result: Err(error) };
-            }
-        }
-        Progress { done: range.pages(), result: Ok(()) }
-    }
-
-    /// Shares a run with a run of the same length. `each` says for a fork's loop whether it flushes
-    /// every changed leaf of the source; if not, the caller flushes the TLB after the last run.
-    ///
-    /// Returns how many pages were walked, and the error that stopped the walk.
-    #[inline(always)]
-    fn share_run(
-        &mut self,
-        (from, to): (Space, Space),
-        (source, target): (Run, Run),
-        sharing: Sharing,
-        each: bool,
-    ) -> (u32, Result<(), Error>) {
-        let change = sharing.change;
-        let forks = sharing.both
-            && from.via == Via::Map(Reach::Current)
-            && to.via == Via::Map(Reach::Alternate)
-            && source.first == target.first
-            && change.takes_write()
-            && !self.processes.is_bounded(to.owner)
-            && !self.processes[from.owner].device.granted;
-        let pages = source.pages;
-        let fresh = forks && !self.has_table(to, target.first);
-        let mut index = 0;
-        while index < pages {
-            let page = source.first.plus(index);
-            let old = self.leaf_of_table(from, page);
-            if old.is_present() {
-                let arrives = to.at(target.first.plus(index));
-                if let Err(error) = self.share_page(from.at(page), arrives, old, sharing) {
-                    return (index, Err(error));
-                }
-                if forks {
-                    // The table is present now, so the loop over the rest of the run cannot fail.
-                    let rest = page.page().number() + 1..source.first.page().number() + pages;
-                    let passed_over = match (each, fresh) {
-                        (true, _) => self.fork_run::<true, false>((from, to), rest, change),
-                        (false, false) => self.fork_run::<false, false>((from, to), rest, change),
-                        (false, true) => self.fork_run::<false, true>((from, to), rest, change),
-                    };
-                    if passed_over {
-                        let copied = self.copy_lent(from, to, page, pages - index);
-                        if let Err((after, error)) = copied {
-                            return (index + after, Err(error));
-                        }
-                    }
-                    break;
-                }
-            }
-            index += 1;
-        }
-        (pages, Ok(()))
-    }
-
-    /// [`Memory::share_page`] within one space, in a function of its own: the inlined copy in the
-    /// loop of a fork stays small.
-    #[inline(never)]
-    fn share_this_page(
-        &mut self,
-        from: SpacePage,
-        to: SpacePage,
-        old: Entry,
-        sharing: Sharing,
-    ) -> Result<(), Error> {
-        self.share_page(from, to, old, sharing)
-    }
-
-    /// Shares one present page: maps its frame at the destination, and with `both` changes the
-    /// source's leaf.
-    ///
-    /// # Errors
-    /// - `NotPermitted`: the page is a driver's own; or W is asked for and the source lacks it; or
-    ///   the source would get W and is sealed and has other mappings.
-    /// - `OutOfFrames`, `QuotaExceeded`: no frame for the destination, or its owner may not have
-    ///   one more.
-    #[inline(always)]
-    fn share_page(
-        &mut self,
-        from: SpacePage,
-        to: SpacePage,
-        old: Entry,
-        sharing: Sharing,
-    ) -> Result<(), Error> {
-        let Sharing { change, both } = sharing;
-        if both && change.takes_write() && self.others_may_write(old) {
-            return self.share_copy(to, old);
-        }
-        let (mut old, other_space) = (old, from.space.owner != to.space.owner);
-        if old.contains(EntryFlags::PAGER) {
-            let change = self.change_of_lent(from.space, to.space, change);
-            let permissions = change.permissions(old);
-            self.map_entry(old, other_space, to, permissions)?;
-            if self.lend(from, other_space, permissions.contains(Permissions::WRITE)) {
-                // `lend` has cleared PAGER in the leaf. The copy here must agree with the leaf, or
-                // the change below would set PAGER again.
-                old = old.with_flags(old.flags().difference(EntryFlags::PAGER));
-            }
-        } else {
-            self.map_entry(old, other_space, to, change.permissions(old))?;
-        }
-        if both {
-            let change = change.keeping(EntryFlags::ACCESSED_DIRTY);
-            let stale = self.change(from.space, from.page, old, change)?;
-            self.flush(&stale);
-        }
-        Ok(())
-    }
-
-    /// Whether the leaf is writable and its frame has another mapping. A process may then go on
-    /// writing the frame through that mapping, even if this leaf loses W: a server that got the
-    /// page in a message, or the process itself at another address.
-    #[inline(always)]
-    fn others_may_write(&self, old: Entry) -> bool {
-        old.is_writable() && self.frames.count(old.frame()).is_some_and(|count| count > 1)
-    }
-
-    /// Copies a page that others may write, in place of a copy-on-write share. The destination gets
-    /// a frame of its own, and the source stays as it is.
-    ///
-    /// Dropping W at the source would not stop the other writers. The destination would see what
-    /// they write, and after the destination's next write it would have a copy while the source
-    /// goes on sharing with them.
-    #[cold]
-    #[inline(never)]
-    fn share_copy(&mut self, to: SpacePage, old: Entry) -> Result<(), Error> {
-        if old.is_drivers_own() {
-            return Err(Error::NotPermitted);
-        }
-        let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
-        self.cpu.hardware.copy_frame(fresh.frame(), old.frame());
-        let permissions = old.permissions().difference(Permissions::PAGER);
-        self.map_fresh(to.space, to.page, permissions.leaf(), fresh)
-    }
-
-    /// Copies the pages that `fork_run` has left out: the pages after the first of a run of `pages`
-    /// pages that begins at `first`. These are the pages whose leaves still have W, because
-    /// `fork_run` took W from all others. An error comes with the index of the page that caused it.
-    #[cold]
-    #[inline(never)]
-    fn copy_lent(
-        &mut self,
-        from: Space,
-        to: Space,
-        first: UserPage,
-        pages: u32,
-    ) -> Result<(), (u32, Error)> {
-        for index in 1..pages {
-            let page = first.plus(index);
-            let old = self.leaf_of_table(from, page);
-            if old.is_writable() {
-                self.share_copy(to.at(page), old).map_err(|error| (index, error))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The change for a destination's leaf. It drops PAGER if the source's or the destination's
-    /// owner has a pager: the mark speaks of one leaf and does not come along (`clean.rs`).
-    #[inline(always)]
-    fn change_of_lent(&self, from: Space, to: Space, change: Change) -> Change {
-        if self.processes.keeps_pager_mark(from.owner) || self.processes.keeps_pager_mark(to.owner)
-        {
-            change.without_pager_mark()
-        } else {
-            change
-        }
-    }
-
-    /// Shares the pages of a fork's run, given by their numbers.
-    ///
-    /// This is the short loop for the usual page. `share_run` has checked that the child's table is
-    /// present, that no quota counts the child's frames, that the pages keep their addresses, that
-    /// the parent has no page of a driver's own, and that both sides lose W. So no page can fail.
-    ///
-    /// `FLUSH`: flush each changed leaf of the parent; otherwise the caller flushes the TLB.
-    /// `FRESH`: the child's table was new, so its leaves need not be read.
-    ///
-    /// Pages that others may write are left out and keep W. Returns whether there were any.
-    #[inline(never)]
-    fn fork_run<const FLUSH: bool, const FRESH: bool>(
-        &mut self,
-        (from, to): (Space, Space),
-        pages: Range<u32>,
-        change: Change,
-    ) -> bool {
-        let (parent, child) = (from.owner, to.owner);
-        let at_parent = change.keeping(EntryFlags::ACCESSED_DIRTY);
-        let at_child = self.change_of_lent(from, to, change).sealing();
-        let mut mapped = pages.end - pages.start;
-        let mut lent = false;
-        let mut counts = self.frames.counts();
-        for page in pages.map(Page::numbered) {
-            let old = self.cpu.hardware.read_entry(Reach::Current, page);
-            if !old.is_present() {
-                mapped -= 1;
-                continue;
-            }
-            if !counts.retain_unless_lent(old) {
-                (lent, mapped) = (true, mapped - 1);
-                continue;
-            }
-            if !FRESH {
-                let replaced = self.cpu.hardware.read_entry(Reach::Alternate, page);
-                if replaced.is_present() {
-                    // The child is not loaded, so the TLB holds no translation of its pages.
-                    self.frames.release(Unmapped::after_flush(replaced.frame()));
-                    counts = self.frames.counts();
-                    mapped -= 1;
-                }
-            }
-            self.cpu.hardware.write_entry(Reach::Alternate, page, at_child.of(old));
-            self.cpu.hardware.write_entry(Reach::Current, page, at_parent.of(old));
-            if FLUSH {
-                self.cpu.flush_page(page);
-            }
-        }
-        self.processes[child].memory.mapped += mapped;
-        debug_assert!(self.cpu.loaded == Some(parent));
-        lent
-    }
 }
 
 /// The A and D bits of up to 32 pages in order. Each new page shifts the others down by one, so the
@@ -513,7 +213,6 @@ struct Bits {
 
 impl Bits {
     /// Adds the bits of one leaf. Its bits 5 (A) and 6 (D) are shifted to bit 31 without a branch.
-    #[inline(always)]
     fn note(&mut self, old: Entry) {
         const TO_TOP_FROM_5: u32 = 26;
         const TO_TOP_FROM_6: u32 = 25;
@@ -527,7 +226,6 @@ impl Bits {
 impl Found {
     /// Adds the bits of the pages from page `first` of the range on, and the A and D bits of
     /// `others`, the OR of further leaves.
-    #[inline(always)]
     fn add(&mut self, bits: Bits, first: u32, others: u32) {
         if bits.pages > 0 {
             let down = u32::BITS - bits.pages;

@@ -20,19 +20,21 @@
 //! Assumed: `page` is a page of user space ([`UserPage`]), so no function here changes the kernel's
 //! part of a directory. Rights are checked before (`authority.rs`).
 //!
-//! The types: [`Space`] and [`SpacePage`] name what is changed; [`Change`] is a change of a leaf's
-//! bits, precomputed as two masks; [`Memory`] borrows the parts of the kernel that a change needs.
-//! Its methods come in pairs: one checks that the table is present, and the other (`_of_table`) may
-//! be called where that is known.
+//! The types: [`Space`] and [`SpacePage`] name what is changed; [`Memory`] borrows the parts of the
+//! kernel that a change needs. Its methods come in pairs: one checks that the table is present, and
+//! the other (`_of_table`) may be called where that is known.
+//!
+//! This file reads and writes leaves. `map.rs` maps and unmaps pages, `change.rs` changes the bits
+//! of a leaf, `range.rs` and `share.rs` do so for all pages of a range.
 //!
 //! Not done: a table whose leaves are all absent is not freed before the process ends.
 
 use abi::layout::PAGE_SIZE;
-use abi::{Entry, EntryFlags, Error, Frame, Page, Permissions, Slot, UserPage, UserSlot};
+use abi::{Entry, EntryFlags, Frame, Page, UserPage};
 
 use crate::cpu::Cpu;
 use crate::hardware::{Hardware, Reach};
-use crate::state::frames::{Frames, FreshFrame, Unmapped};
+use crate::state::frames::{Frames, Unmapped};
 use crate::state::process::Index;
 use crate::state::process_table::Processes;
 
@@ -41,8 +43,8 @@ use crate::state::process_table::Processes;
 pub(crate) enum Via {
     /// Through the self map or the alternate self map.
     Map(Reach),
-    /// Through frame slots, one frame at a time. The frame is the directory of this third space.
-    FrameSlots(Frame),
+    /// Through frame slots, one frame at a time: a third space.
+    FrameSlots,
 }
 
 /// The address space of a process, and how it is reached during one call.
@@ -52,6 +54,9 @@ pub(crate) struct Space {
     pub owner: Index,
     /// How the space's tables are reached.
     pub via: Via,
+    /// The directory of a third space. It lies here and not in [`Via`], so that a `Space` takes
+    /// eight bytes, which the compiler passes in registers.
+    pub directory: Frame,
 }
 
 /// A page of a space.
@@ -90,102 +95,6 @@ impl Stale {
     }
 }
 
-/// A change of a present leaf's bits: which to drop and which to add. It clears A and D, unless
-/// `keeping` names them.
-///
-/// *Sealed* is cleared if W is added, and otherwise it stays. A sealed leaf never has W, so one
-/// mask for all leaves is enough.
-#[derive(Clone, Copy)]
-pub(crate) struct Change {
-    keep: u32,
-    add: u32,
-}
-
-impl Change {
-    /// The change that drops and then adds these permissions and marks.
-    #[inline(always)]
-    pub const fn new(drop: Permissions, add: Permissions) -> Self {
-        let seal = if add.contains(Permissions::WRITE) { 0 } else { EntryFlags::SEALED.bits() };
-        let keep = FRAME
-            | EntryFlags::USER_LEAF.bits()
-            | EntryFlags::DEVICE.bits()
-            | (Permissions::all().bits() & !drop.bits());
-        Self { keep: keep | seal, add: add.bits() }
-    }
-
-    /// The same change, which also keeps these bits of the hardware.
-    #[inline(always)]
-    pub const fn keeping(self, flags: EntryFlags) -> Self {
-        Self { keep: self.keep | flags.bits(), ..self }
-    }
-
-    /// The same change for a process without a pager, where PAGER means nothing to the kernel and
-    /// is not cleared with D.
-    #[inline(always)]
-    pub const fn without_pager(self) -> Self {
-        Self { keep: self.keep | PAGER_IS_OWN, ..self }
-    }
-
-    /// The same change, which also drops PAGER unless it adds PAGER.
-    #[inline(always)]
-    pub const fn without_pager_mark(self) -> Self {
-        Self { keep: self.keep & !EntryFlags::PAGER.bits(), ..self }
-    }
-
-    /// The same change, which also seals the leaf: for a leaf without W that is new in another
-    /// space.
-    #[inline(always)]
-    pub const fn sealing(self) -> Self {
-        Self { add: self.add | EntryFlags::SEALED.bits(), ..self }
-    }
-
-    /// The leaf after the change.
-    #[inline(always)]
-    pub const fn of(self, leaf: Entry) -> Entry {
-        Entry::from_bits(leaf.bits() & self.keep | self.add)
-    }
-
-    /// The leaf after the change, if the leaf stays where it is and its process has a pager. If the
-    /// change clears a set D, it also clears PAGER, unless it adds PAGER: the pager's copy no
-    /// longer matches the page (`clean.rs` has the rule).
-    const fn in_place(self, leaf: Entry) -> Entry {
-        let new = self.of(leaf);
-        if !leaf.is_dirty() || new.is_dirty() || self.keep & PAGER_IS_OWN != 0 {
-            return new;
-        }
-        Entry::from_bits(new.bits() & !EntryFlags::PAGER.bits() | self.add)
-    }
-
-    /// The permissions and marks of the leaf after the change.
-    #[inline(always)]
-    pub const fn permissions(self, leaf: Entry) -> Permissions {
-        self.of(leaf).permissions()
-    }
-
-    /// Whether no leaf has W after the change.
-    #[inline(always)]
-    pub const fn takes_write(self) -> bool {
-        (self.keep | self.add) & EntryFlags::WRITE.bits() == 0
-    }
-
-    /// Whether the change adds W.
-    #[inline(always)]
-    pub const fn adds_write(self) -> bool {
-        self.add & EntryFlags::WRITE.bits() != 0
-    }
-}
-
-/// The frames to charge: a page and its table, or a table alone.
-const PAGE_AND_TABLE: u32 = 2;
-const TABLE: u32 = 1;
-
-/// A flag in the mask of a [`Change`]: PAGER is the program's own bit. It uses the place of PS,
-/// which no leaf of a program has, so as a mask it keeps nothing.
-const PAGER_IS_OWN: u32 = EntryFlags::LARGE.bits();
-
-/// The bits of an entry that hold the frame's address.
-const FRAME: u32 = 0xFFFF_F000;
-
 /// The parts of the kernel that a change to memory needs.
 pub(crate) struct Memory<'k, H> {
     pub cpu: &'k mut Cpu<H>,
@@ -196,7 +105,12 @@ pub(crate) struct Memory<'k, H> {
 impl Space {
     /// The space of the current process.
     pub const fn current(owner: Index) -> Self {
-        Self { owner, via: Via::Map(Reach::Current) }
+        Self::through(Reach::Current, owner)
+    }
+
+    /// The space that this self map shows.
+    pub const fn through(reach: Reach, owner: Index) -> Self {
+        Self { owner, via: Via::Map(reach), directory: Entry::ABSENT.frame() }
     }
 
     /// This page of the space.
@@ -214,7 +128,7 @@ impl<H: Hardware> Memory<'_, H> {
             Via::Map(reach) => {
                 self.cpu.hardware.read_entry(Reach::Current, reach.window_page(index))
             }
-            Via::FrameSlots(directory) => self.word_of_third(directory, index),
+            Via::FrameSlots => self.word_of_third(space.directory, index),
         }
     }
 
@@ -235,7 +149,7 @@ impl<H: Hardware> Memory<'_, H> {
     pub fn leaf_of_table(&mut self, space: Space, page: UserPage) -> Entry {
         match space.via {
             Via::Map(reach) => self.cpu.hardware.read_entry(reach, page.page()),
-            Via::FrameSlots(directory) => self.leaf_of_third(directory, page),
+            Via::FrameSlots => self.leaf_of_third(space.directory, page),
         }
     }
 
@@ -244,7 +158,7 @@ impl<H: Hardware> Memory<'_, H> {
     pub fn replace(&mut self, space: Space, page: UserPage, old: Entry, entry: Entry) -> Stale {
         match space.via {
             Via::Map(reach) => self.cpu.hardware.write_entry(reach, page.page(), entry),
-            Via::FrameSlots(directory) => self.write_leaf_of_third(directory, page, entry),
+            Via::FrameSlots => self.write_leaf_of_third(space.directory, page, entry),
         }
         Stale { space, page, old }
     }
@@ -287,446 +201,11 @@ impl<H: Hardware> Memory<'_, H> {
         }
     }
 
-    /// Prepares a mapping at `page`: adds a table if there is none, and charges the owner for the
-    /// frames that are new. Returns the leaf that the mapping will replace.
-    ///
-    /// # Errors
-    /// - `NotPermitted`: the page lies in a view.
-    /// - `QuotaExceeded`: the owner may not have one more frame.
-    /// - `OutOfFrames`: no frame for the table.
-    ///
-    /// On an error nothing was changed.
-    #[inline(always)]
-    fn prepare(&mut self, space: Space, page: UserPage) -> Result<Entry, Error> {
-        if !self.has_table(space, page) {
-            self.parts().add_table_and_charge(space, page, PAGE_AND_TABLE)?;
-            return Ok(Entry::ABSENT);
-        }
-        let old = self.leaf_of_table(space, page);
-        if !old.is_present() {
-            self.processes.charge(space.owner, 1)?;
-        }
-        Ok(old)
-    }
-
     /// A second [`Memory`] made of the same references. The rare functions take it by value: a
     /// reference to `self` would make the compiler keep the first one in memory instead of
-    /// registers, also on the hot path.
-    #[inline(always)]
-    fn parts(&mut self) -> Memory<'_, H> {
+    /// registers, also where the rare function is not called (3 instructions a mapping).
+    pub(super) fn parts(&mut self) -> Memory<'_, H> {
         Memory { cpu: self.cpu, frames: self.frames, processes: self.processes }
-    }
-
-    /// Adds the table for `page` and charges `charge` frames for the table and what will be mapped.
-    /// The errors are those of [`Memory::prepare`].
-    #[cold]
-    #[inline(never)]
-    fn add_table_and_charge(
-        mut self,
-        space: Space,
-        page: UserPage,
-        charge: u32,
-    ) -> Result<(), Error> {
-        if self.directory_entry(space, page.page()).is_present() {
-            return Err(Error::NotPermitted);
-        }
-        self.processes.charge(space.owner, charge)?;
-        self.add_table(space, page.slot())
-            .inspect_err(|_| self.processes.credit(space.owner, charge))
-    }
-
-    /// Adds an empty table. What the window, the self map and the views of the space show of it is
-    /// flushed.
-    fn add_table(&mut self, space: Space, slot: UserSlot) -> Result<(), Error> {
-        let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
-        self.cpu.hardware.zero_frame(fresh.frame());
-        let table = self.frames.adopt(fresh);
-        let entry = Entry::new(table, EntryFlags::FRESH);
-        let index = slot.index();
-        self.processes[space.owner].memory.table_groups.insert(slot);
-        match space.via {
-            Via::Map(reach) => {
-                self.cpu.hardware.write_entry(Reach::Current, reach.window_page(index), entry);
-                self.cpu.flush_table_windows(reach, slot);
-            }
-            Via::FrameSlots(directory) => {
-                self.cpu.hardware.write_frame(directory, index, entry.bits())
-            }
-        }
-        self.flush_views(space, index);
-        Ok(())
-    }
-
-    /// Flushes the page of each view of the space that shows the table under directory entry
-    /// `index`.
-    ///
-    /// The manual says that the absence of a table is not cached (Intel SDM vol. 3A, 4.10.2.3), but
-    /// some old processors cached it. Only the views of the loaded process can be cached; if the
-    /// viewed space itself is loaded, its viewers are not.
-    fn flush_views(&mut self, space: Space, index: u32) {
-        for view in self.processes[space.owner].views.of_it {
-            if view.viewer.is_some() && view.viewer == self.cpu.loaded {
-                let slot = Slot::new(view.entry.into());
-                self.cpu.flush_page(Page::containing(slot.table_address(index)));
-            }
-        }
-    }
-
-    /// Maps a fresh frame whose contents are ready, in place of what was mapped at `page`.
-    ///
-    /// # Errors
-    /// - `NotPermitted`: the page lies in a view.
-    /// - `QuotaExceeded`, `OutOfFrames`: no frame for the table, or the owner may not have one
-    ///   more.
-    ///
-    /// On an error the fresh frame goes back and nothing was changed.
-    #[inline(always)]
-    pub fn map_fresh(
-        &mut self,
-        space: Space,
-        page: UserPage,
-        flags: EntryFlags,
-        fresh: FreshFrame,
-    ) -> Result<(), Error> {
-        let old = match self.prepare(space, page) {
-            Ok(old) => old,
-            Err(error) => {
-                self.frames.put_back(fresh);
-                return Err(error);
-            }
-        };
-        let entry = Entry::new(self.frames.adopt(fresh), flags);
-        let stale = self.replace(space, page, old, entry);
-        self.settle(stale);
-        Ok(())
-    }
-
-    /// Maps a fresh zeroed page in place of what was mapped at `page`.
-    ///
-    /// # Errors
-    /// `OutOfFrames`: no frame for the page. Those of [`Memory::map_fresh`].
-    #[inline(always)]
-    pub fn allocate(
-        &mut self,
-        space: Space,
-        page: UserPage,
-        permissions: Permissions,
-    ) -> Result<(), Error> {
-        let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
-        self.cpu.hardware.zero_frame(fresh.frame());
-        self.map_fresh(space, page, permissions.leaf(), fresh)
-    }
-
-    /// Maps the frame of the present leaf `source` at another page as well. `from_other_space` says
-    /// that `source` is a leaf of another space than `to`.
-    ///
-    /// # Errors
-    /// - `NotPermitted`: W is asked for and the source lacks it; or the source is a driver's own;
-    ///   or the destination lies in a view.
-    /// - `OutOfFrames`, `QuotaExceeded`: no frame for the destination's table, or its owner may not
-    ///   have one more.
-    ///
-    /// On an error nothing was changed.
-    #[inline(always)]
-    pub fn map_entry(
-        &mut self,
-        source: Entry,
-        from_other_space: bool,
-        to: SpacePage,
-        permissions: Permissions,
-    ) -> Result<(), Error> {
-        if source.is_drivers_own() {
-            return Err(Error::NotPermitted);
-        }
-        self.map_shareable(source, from_other_space, to, permissions)
-    }
-
-    /// As [`Memory::map_entry`], for a source that is known not to be a driver's own.
-    ///
-    /// A leaf without W that comes from another space is sealed: it gets W only when its frame has
-    /// no other mapping. A further leaf within a space is sealed if the source is.
-    #[inline(always)]
-    pub fn map_shareable(
-        &mut self,
-        source: Entry,
-        from_other_space: bool,
-        to: SpacePage,
-        permissions: Permissions,
-    ) -> Result<(), Error> {
-        debug_assert!(source.is_present() && !source.is_drivers_own());
-        let flags = permissions.leaf();
-        if flags.bits() & !source.bits() & EntryFlags::WRITE.bits() != 0 {
-            return Err(Error::NotPermitted);
-        }
-        let SpacePage { space, page } = to;
-        let old = self.prepare(space, page)?;
-        let arrives_sealed = from_other_space && !permissions.contains(Permissions::WRITE);
-        let seal =
-            if arrives_sealed { EntryFlags::SEALED } else { source.flags() & EntryFlags::SEALED };
-        // Counted before the old leaf's frame is released: it may be the same frame, and its count
-        // must not reach 0 in between.
-        self.frames.retain(source.frame());
-        let entry = Entry::new(source.frame(), flags | seal);
-        let stale = self.replace(space, page, old, entry);
-        self.settle(stale);
-        Ok(())
-    }
-
-    /// Maps a frame that is a driver's own: device memory, or a frame of the DMA pool.
-    ///
-    /// # Errors
-    /// - `NotPermitted`: the page lies in a view.
-    /// - `OutOfFrames`, `QuotaExceeded`: no frame for the table, or the owner may not have one
-    ///   more.
-    pub fn map_own(
-        &mut self,
-        space: Space,
-        page: UserPage,
-        frame: Frame,
-        flags: EntryFlags,
-    ) -> Result<(), Error> {
-        let old = self.prepare(space, page)?;
-        self.frames.retain(frame);
-        let stale = self.replace(space, page, old, Entry::new(frame, flags));
-        self.settle(stale);
-        Ok(())
-    }
-
-    /// Maps the frame of one page at another page of the same or another space as well. If the
-    /// frame can be written through the new leaf, the source's leaf loses PAGER ([`Memory::lend`]).
-    ///
-    /// # Errors
-    /// - `NotMapped`: nothing is present at the source.
-    /// - Those of [`Memory::map_entry`].
-    #[inline(always)]
-    pub fn map(
-        &mut self,
-        from: SpacePage,
-        to: SpacePage,
-        permissions: Permissions,
-    ) -> Result<(), Error> {
-        let leaf = self.leaf(from.space, from.page);
-        if !leaf.is_present() {
-            return Err(Error::NotMapped);
-        }
-        self.map_leaf(leaf, from, to, permissions)
-    }
-
-    /// As [`Memory::map`], for a source whose leaf is known and present.
-    ///
-    /// # Errors
-    /// Those of [`Memory::map_entry`].
-    #[inline(always)]
-    pub fn map_leaf(
-        &mut self,
-        leaf: Entry,
-        from: SpacePage,
-        to: SpacePage,
-        permissions: Permissions,
-    ) -> Result<(), Error> {
-        // One test finds both kinds, so an ordinary page pays for one test only.
-        if leaf.flags().intersects(EntryFlags::PAGER.union(EntryFlags::DRIVERS_OWN)) {
-            return self.parts().map_marked(leaf, from, to, permissions);
-        }
-        self.map_shareable(leaf, from.space.owner != to.space.owner, to, permissions)
-    }
-
-    /// The part of [`Memory::map_leaf`] for a leaf with PAGER or of a driver's own.
-    #[cold]
-    #[inline(never)]
-    fn map_marked(
-        mut self,
-        leaf: Entry,
-        from: SpacePage,
-        to: SpacePage,
-        permissions: Permissions,
-    ) -> Result<(), Error> {
-        let other_space = from.space.owner != to.space.owner;
-        self.map_entry(leaf, other_space, to, permissions)?;
-        if leaf.contains(EntryFlags::PAGER) {
-            self.lend(from, other_space, permissions.contains(Permissions::WRITE));
-        }
-        Ok(())
-    }
-
-    /// Moves a page to a page of the same or another space where nothing is present, and leaves
-    /// marks in the source's leaf. Returns the source's old leaf with its A and D. The moved page
-    /// loses the marks in `drop`.
-    ///
-    /// # Errors
-    /// - `NotMapped`: nothing is present at the source.
-    /// - `Busy`: a page is present at the destination.
-    /// - Those of [`Memory::map_entry`].
-    pub fn move_page(
-        &mut self,
-        from: SpacePage,
-        to: SpacePage,
-        marks: Permissions,
-        drop: Permissions,
-    ) -> Result<Entry, Error> {
-        let old = self.leaf(from.space, from.page);
-        if !old.is_present() {
-            return Err(Error::NotMapped);
-        }
-        if self.leaf(to.space, to.page).is_present() {
-            return Err(Error::Busy);
-        }
-        let permissions = old.permissions().difference(drop);
-        // Mapped first and unmapped last, because only the mapping can fail.
-        self.map_entry(old, from.space.owner != to.space.owner, to, permissions)?;
-        Ok(self.unmap_of_table(from.space, from.page, marks))
-    }
-
-    /// Unmaps a page and leaves marks in its leaf. Returns the old leaf with its A and D.
-    ///
-    /// # Errors
-    /// If there are marks to leave and there is no table:
-    /// - `NotPermitted`: the page lies in a view.
-    /// - `OutOfFrames`, `QuotaExceeded`: no frame for the table, or the owner may not have one
-    ///   more.
-    #[inline(always)]
-    pub fn unmap(
-        &mut self,
-        space: Space,
-        page: UserPage,
-        marks: Permissions,
-    ) -> Result<Entry, Error> {
-        if !self.has_table(space, page) {
-            if marks.is_empty() {
-                return Ok(Entry::ABSENT);
-            }
-            self.parts().add_table_and_charge(space, page, TABLE)?;
-        }
-        Ok(self.unmap_of_table(space, page, marks))
-    }
-
-    /// As [`Memory::unmap`], for a page whose table is present.
-    #[inline(always)]
-    pub fn unmap_of_table(&mut self, space: Space, page: UserPage, marks: Permissions) -> Entry {
-        let old = self.leaf_of_table(space, page);
-        let stale = self.replace(space, page, old, Entry::paged_out(marks));
-        self.settle(stale);
-        if old.is_present() {
-            self.processes.credit(space.owner, 1);
-        }
-        old
-    }
-
-    /// Changes the bits of the present leaf `old`, which stays where it is.
-    ///
-    /// # Errors
-    /// `NotPermitted`: a sealed page that has other mappings would get W. Nothing was changed.
-    #[inline(always)]
-    pub fn change(
-        &mut self,
-        space: Space,
-        page: UserPage,
-        old: Entry,
-        change: Change,
-    ) -> Result<Stale, Error> {
-        let mut new = change.of(old);
-        if old.flags().intersects(EntryFlags::SEALED.union(EntryFlags::PAGER)) {
-            new = self.change_of_marked_in(space.owner, old, change);
-            if !new.is_present() {
-                return Err(Error::NotPermitted);
-            }
-        }
-        Ok(self.replace(space, page, old, new))
-    }
-
-    /// As [`Memory::change`], for a loop over many pages. The caller has set in `change` whether
-    /// the process has a pager ([`Change::without_pager`]), so the loop need not look the owner up
-    /// for each page.
-    #[inline(always)]
-    pub fn change_of_many(
-        &mut self,
-        space: Space,
-        page: UserPage,
-        old: Entry,
-        change: Change,
-    ) -> Result<Stale, Error> {
-        let mut new = change.of(old);
-        if old.flags().intersects(EntryFlags::SEALED.union(EntryFlags::PAGER)) {
-            new = self.change_of_marked(old, change);
-            if !new.is_present() {
-                return Err(Error::NotPermitted);
-            }
-        }
-        Ok(self.replace(space, page, old, new))
-    }
-
-    /// As `change_of_marked`, if `change` does not say yet whether the process has a pager.
-    #[cold]
-    #[inline(never)]
-    fn change_of_marked_in(&mut self, owner: Index, old: Entry, change: Change) -> Entry {
-        let keeps = self.processes.keeps_pager_mark(owner);
-        self.change_of_marked(old, if keeps { change } else { change.without_pager() })
-    }
-
-    /// The leaf after the change, if the old leaf is sealed or has PAGER. Returns an absent entry
-    /// if the change is refused. Not inlined, so that an ordinary leaf costs one test.
-    #[cold]
-    #[inline(never)]
-    fn change_of_marked(&mut self, old: Entry, change: Change) -> Entry {
-        if change.adds_write() && old.is_sealed() && self.frames.count(old.frame()) != Some(1) {
-            return Entry::ABSENT;
-        }
-        change.in_place(old)
-    }
-
-    /// Drops and adds bits in the leaf of a page, and clears A and D. Returns the old leaf.
-    ///
-    /// # Errors
-    /// - `NotMapped`: nothing is present at the page.
-    /// - `NotPermitted`: a sealed page that has other mappings would get W.
-    #[inline(always)]
-    pub fn protect(
-        &mut self,
-        space: Space,
-        page: UserPage,
-        change: Change,
-    ) -> Result<Entry, Error> {
-        let old = self.leaf(space, page);
-        if !old.is_present() {
-            return Err(Error::NotMapped);
-        }
-        let stale = self.change(space, page, old, change)?;
-        self.flush(&stale);
-        Ok(old)
-    }
-
-    /// Makes a page private and writable. If its frame has other mappings, the page gets a copy of
-    /// the frame; otherwise its leaf gets W. The marks of the leaf become `marks`. Returns whether
-    /// the frame was copied.
-    ///
-    /// # Errors
-    /// - `NotMapped`: nothing is present at the page.
-    /// - `NotPermitted`: the page is a driver's own.
-    /// - `OutOfFrames`: no frame for the copy.
-    pub fn copy(
-        &mut self,
-        space: Space,
-        page: UserPage,
-        marks: Permissions,
-    ) -> Result<bool, Error> {
-        let old = self.leaf(space, page);
-        if !old.is_present() {
-            return Err(Error::NotMapped);
-        }
-        if old.is_drivers_own() {
-            return Err(Error::NotPermitted);
-        }
-        let flags = (marks | Permissions::WRITE).leaf();
-        if self.frames.count(old.frame()) == Some(1) {
-            let kept = old.flags() & EntryFlags::ACCESSED_DIRTY;
-            let stale = self.replace(space, page, old, old.with_flags(flags | kept));
-            self.flush(&stale);
-            return Ok(false);
-        }
-        let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
-        self.cpu.hardware.copy_frame(fresh.frame(), old.frame());
-        self.map_fresh(space, page, flags, fresh)?;
-        Ok(true)
     }
 
     /// Checks that the current process, whose space this is, may access these bytes itself. If not,

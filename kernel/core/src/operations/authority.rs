@@ -14,7 +14,6 @@ use crate::state::process::{Index, Right};
 
 impl<H: Hardware> Kernel<H> {
     /// The process whose memory the caller wants to change: the caller itself, a child or a client.
-    #[inline(always)]
     pub(crate) fn memory_of(&self, caller: Index, target: Target) -> Result<Index, Error> {
         match target {
             Target::Caller => Ok(caller),

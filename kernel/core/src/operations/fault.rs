@@ -99,7 +99,6 @@ impl<H: Hardware> Kernel<H> {
 
     /// The leaf of the current process's page at this address. Where no process has pages, it is
     /// absent.
-    #[inline(always)]
     fn leaf_at(&mut self, index: Index, address: u32) -> Entry {
         match UserPage::containing(address) {
             Some(page) => self.memory().leaf(Space::current(index), page),
@@ -109,19 +108,21 @@ impl<H: Hardware> Kernel<H> {
 
     /// Delivers a fault of the current process to its handler or to its pager, or ends the process.
     ///
-    /// A fault that is passed on goes as the words of the message, not as a [`Fault`]: these are
-    /// written to memory where they are passed, a `Fault` would be written before each fault that a
-    /// handler gets (7 instructions).
+    /// A fault that is passed on goes as words or as scalars: these are written to memory where
+    /// they are passed, a [`Fault`] would be written before each fault that a handler gets (7
+    /// instructions).
     #[inline(always)]
     fn deliver(&mut self, index: Index, fault: Fault, leaf: Entry) {
         let handler = self.processes[index].paging.handler;
         if handler == 0 {
-            if !self.ask_pager_of_fault(index, fault.address, fault.access, fault.eip) {
+            if !self.ask_pager(index, FAULT, fault.address, fault.access, fault.eip) {
                 self.end_by_fault(index, fault.words(), Unhandled::Nobody);
             }
             return;
         }
-        if is_paged_out(leaf) && self.ask_pager(index, FAULT, fault.words()) {
+        if is_paged_out(leaf)
+            && self.ask_pager(index, FAULT, fault.address, fault.access, fault.eip)
+        {
             return;
         }
         if let Err(record) = self.enter_handler(index, fault, handler) {
@@ -134,14 +135,14 @@ impl<H: Hardware> Kernel<H> {
     #[cold]
     #[inline(never)]
     fn deliver_without_stack(&mut self, index: Index, words: [u32; 4], record: u32) {
+        let fault = Fault::from_words(words);
         let stack = self.leaf_at(index, EXCEPTION_STACK);
-        let missing = if is_paged_out(stack) {
-            let access = (Access::USER | Access::WRITE).bits();
-            [EXCEPTION_STACK, access, Fault::from_words(words).eip, 0]
+        let (address, access) = if is_paged_out(stack) {
+            (EXCEPTION_STACK, (Access::USER | Access::WRITE).bits())
         } else {
-            words
+            (fault.address, fault.access)
         };
-        if !self.ask_pager(index, FAULT, missing) {
+        if !self.ask_pager(index, FAULT, address, access, fault.eip) {
             self.end_by_fault(index, words, Unhandled::NoExceptionStack { record });
         }
     }
@@ -243,16 +244,7 @@ impl<H: Hardware> Kernel<H> {
     }
 }
 
-/// Whether this is the leaf of a page that the process's pager keeps. The test of PAGER comes first
-/// because it is clear in most leaves: then one test is enough.
-#[inline(always)]
+/// Whether this is the leaf of a page that the process's pager keeps.
 const fn is_paged_out(leaf: Entry) -> bool {
-    leaf.contains(EntryFlags::PAGER) && is_absent(leaf)
-}
-
-/// Not inlined, so that the compiler does not fold both tests into a longer one.
-#[cold]
-#[inline(never)]
-const fn is_absent(leaf: Entry) -> bool {
-    !leaf.is_present()
+    leaf.contains(EntryFlags::PAGER) && !leaf.is_present()
 }

@@ -1,8 +1,8 @@
 //! How a message gets from one process to another.
 //!
 //! The kernel has no message queues. A message waits in its sender's slot, and the sender is
-//! blocked, until the receiver takes it; a reply goes only to a process that is blocked for it. So a
-//! message costs no memory and cannot be lost.
+//! blocked, until the receiver takes it; a reply goes only to a process that is blocked for it. So
+//! a message costs no memory and cannot be lost.
 //!
 //! The order of events:
 //! 1. `begin_request` gives the message to a receiver that waits for it. Otherwise the sender is
@@ -25,14 +25,12 @@ use abi::{Entry, Error, Permissions, ProcessId, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
+use crate::memory::map::TABLE;
 use crate::memory::space::Space;
 use crate::state::process::{Index, MessageBuffer, PendingRequest, SentPage, State};
 use crate::state::process_table::QueueName;
 
 mod fast;
-
-/// Frames that a page on its way may need where it arrives: its table (the page itself is there already).
-const TABLE: u32 = 1;
 
 impl<H: Hardware> Kernel<H> {
     /// Sends a message of the current process: hands it over if the receiver waits for it, and
@@ -129,8 +127,9 @@ impl<H: Hardware> Kernel<H> {
                 | State::Reading
                 | State::Dying
                 | State::Ended => return false,
-                // With several children, any of them may end the wait. The walk does not go on from here, because which
-                // child is the only one may change while its parent waits, and a cycle could close unseen.
+                // With several children, any of them may end the wait. The walk does not go on from
+                // here, because which child is the only one may change while its parent waits, and
+                // a cycle could close unseen.
                 State::Waiting { child: None } => {
                     return self.processes[at].family.awaited == 1 && self.is_awaited(at, target);
                 }
@@ -185,17 +184,26 @@ impl<H: Hardware> Kernel<H> {
         if accepts && self.waits_to_take_a_page(me) {
             return Ok(());
         }
-        self.processes[me].messages.buffer =
-            MessageBuffer { words: [0; 4], transfer: transfer.into() };
         match from {
-            Some(id) => self.receive_from(me, id)?,
-            None => self.receive_any(me),
+            Some(id) => {
+                self.processes[me].messages.buffer =
+                    MessageBuffer { words: [0; 4], transfer: transfer.into() };
+                self.receive_from(me, id)?;
+            }
+            None => self.receive_next(me, transfer.into()),
         }
         Ok(())
     }
 
-    /// Whether the receiver's call restarts because memory is being taken down that a page, which may come, needs.
-    fn waits_to_take_a_page(&mut self, me: Index) -> bool {
+    /// Waits for a message from anyone, and accepts a page where `transfer` says.
+    pub(crate) fn receive_next(&mut self, me: Index, transfer: SentPage) {
+        self.processes[me].messages.buffer = MessageBuffer { words: [0; 4], transfer };
+        self.receive_any(me);
+    }
+
+    /// Whether the receiver's call restarts because memory is being taken down that a page, which
+    /// may come, needs.
+    pub(crate) fn waits_to_take_a_page(&mut self, me: Index) -> bool {
         self.waits_for_room(me, TABLE) || self.waits_for_quota(me, me, TABLE + 1)
     }
 
@@ -246,8 +254,8 @@ impl<H: Hardware> Kernel<H> {
         Ok(())
     }
 
-    /// Takes the message of a process that is blocked in sending it to `me`. If its page cannot be taken, the
-    /// sender gets the error and `me` nothing.
+    /// Takes the message of a process that is blocked in sending it to `me`. If its page cannot be
+    /// taken, the sender gets the error and `me` nothing.
     fn accept(&mut self, me: Index, sender: Index) -> bool {
         let State::Sending { pending_request, .. } = self.processes[sender].state else {
             unreachable!("a sender sends")
@@ -269,12 +277,13 @@ impl<H: Hardware> Kernel<H> {
         true
     }
 
-    /// Answers a process that is blocked in a call, or a clone, to the replier. It is then ready to run, but in no
-    /// queue: the caller hands the CPU over or queues it.
+    /// Answers a process that is blocked in a call, or a clone, to the replier. It is then ready to
+    /// run, but in no queue: the caller hands the CPU over or queues it.
     ///
     /// # Errors
     /// - `NotWaiting`: it is not blocked so, or is gone.
-    /// - `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the page; the process goes on waiting.
+    /// - `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the page; the process goes on
+    ///   waiting.
     pub(crate) fn reply(
         &mut self,
         me: Index,
@@ -312,8 +321,9 @@ impl<H: Hardware> Kernel<H> {
         Ok(to)
     }
 
-    /// Replies, then waits for the next message; if none is there, the process that was answered runs at once. Nobody
-    /// to answer is no error: a server has no use for the news that its client is gone.
+    /// Replies, then waits for the next message; if none is there, the process that was answered
+    /// runs at once. Nobody to answer is no error: a server has no use for the news that its client
+    /// is gone.
     ///
     /// # Errors
     /// `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the reply's page. Nothing was received.
@@ -333,17 +343,16 @@ impl<H: Hardware> Kernel<H> {
             Err(Error::NotWaiting) => None,
             Err(error) => return Err(error),
         };
-        self.processes[me].messages.buffer = MessageBuffer { words: [0; 4], ..message_buffer };
-        self.receive_any(me);
+        self.receive_next(me, transfer);
         if let Some(answered) = answered {
             self.hand_over(answered);
         }
         Ok(())
     }
 
-    /// Tells a process of an interrupt (line 0: Ctrl-C), now or when it next receives from anyone or from itself. It goes
-    /// before all that is ready: a person waits, perhaps for the end of a thousand processes that are; or a device does.
-    /// Returns whether it waited.
+    /// Tells a process of an interrupt (line 0: Ctrl-C), now or when it next receives from anyone
+    /// or from itself. It goes before all that is ready: a person waits, perhaps for the end of a
+    /// thousand processes that are; or a device does. Returns whether it waited.
     pub(crate) fn interrupt(&mut self, owner: Index, line: u32) -> bool {
         self.processes[owner].messages.interrupts |= 1 << line;
         let waits =

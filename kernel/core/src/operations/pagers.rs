@@ -92,7 +92,6 @@ impl<H: Hardware> Kernel<H> {
 
     /// The pager of a process. It is alive, because a pager that ends loses its clients first
     /// (`release_clients`).
-    #[inline(always)]
     pub(crate) fn pager_of(&self, index: Index) -> Option<Index> {
         self.processes[index].paging.pager.map(|pager| Index::new(pager.index()))
     }

@@ -1,12 +1,12 @@
 //! Calls that need memory which a dying process still holds: such a call takes down one page table
 //! and restarts.
 //!
-//! A process that ends gives its memory back table by table (`lifecycle.rs`). A call may find too
-//! few free frames, or meet a bound of a quota, although dying processes will give back enough. It
-//! must not fail then. It must not take down everything at once either, because no interrupt is
-//! handled meanwhile. So the call takes down one table and *restarts*: the saved instruction
-//! pointer goes back to the trap instruction, and the process makes the same call again. This
-//! repeats until there is room or no process is dying.
+//! A process that ends gives its memory back table by table (`lifecycle/teardown.rs`). A call may
+//! find too few free frames, or meet a bound of a quota, although dying processes will give back
+//! enough. It must not fail then. It must not take down everything at once either, because no
+//! interrupt is handled meanwhile. So the call takes down one table and *restarts*: the saved
+//! instruction pointer goes back to the trap instruction, and the process makes the same call
+//! again. This repeats until there is room or no process is dying.
 //!
 //! Each function here that returns `true`, or `None` in place of a space, has restarted the call.
 //! Its caller must then return at once and change no register.
@@ -22,14 +22,12 @@ use crate::state::process::Index;
 impl<H: Hardware> Kernel<H> {
     /// Whether the current process's call must wait for memory: fewer than `frames` frames are
     /// free, and some process is dying. If so, one table has been taken down and the call restarts.
-    #[inline(always)]
     pub(crate) fn waits_for_room(&mut self, caller: Index, frames: u32) -> bool {
         self.frames.free() < frames && self.take_down_and_restart(caller)
     }
 
     /// As [`Kernel::waits_for_room`], for `frames` frames that will be charged to `owner`: whether
     /// they would exceed a quota that counts a dying process, too.
-    #[inline(always)]
     pub(crate) fn waits_for_quota(&mut self, caller: Index, owner: Index, frames: u32) -> bool {
         self.processes.is_bounded(owner) && self.bound_gives_way(caller, owner, frames)
     }

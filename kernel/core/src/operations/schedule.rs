@@ -50,7 +50,6 @@ impl<H: Hardware> Kernel<H> {
     /// Each choice of a process frees one table of a dying one. An idle CPU frees all tables, and
     /// looks for interrupts after every [`TAKEN_DOWN_AT_ONCE`]. A machine without a first process
     /// (the course machine) ends when no process can run and none waits for time or input.
-    #[inline(always)]
     pub(crate) fn resume(&mut self) -> After {
         if self.cpu.current.is_some() { After::Run } else { self.choose() }
     }
@@ -89,7 +88,8 @@ impl<H: Hardware> Kernel<H> {
     /// of the queue.
     #[inline(always)]
     pub(crate) fn yield_cpu(&mut self, current: Index) {
-        if let Some(next) = self.processes.exchange(QueueName::Ready, current) {
+        if let Some(next) = self.processes.pop(QueueName::Ready) {
+            self.processes.push(QueueName::Ready, current);
             self.processes.info_of(current).status = Status::Runnable as u32;
             self.switch_from(current, next);
         }
@@ -97,7 +97,6 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// Takes down one table, if some process is dying.
-    #[inline(always)]
     fn take_down_some(&mut self) {
         if self.processes.front(QueueName::Dying).is_some() {
             self.teardown_slice();
@@ -117,16 +116,18 @@ impl<H: Hardware> Kernel<H> {
     /// loaded already.
     #[inline(always)]
     pub(crate) fn switch(&mut self, next: Index) {
-        if self.cpu.loaded != Some(next) {
-            if let Some(old) = self.cpu.loaded {
-                self.cpu.hardware.save_fpu(&mut self.processes[old].fpu);
+        match self.cpu.loaded {
+            Some(loaded) if loaded == next => self.set_current(next),
+            Some(old) => self.switch_from(old, next),
+            None => {
+                self.load_space(next);
+                self.set_current(next);
             }
-            self.load_space(next);
         }
-        self.set_current(next);
     }
 
-    /// As [`Kernel::switch`], if another process's space and FPU registers are known to be loaded.
+    /// The part of [`Kernel::switch`] for a process whose space is not loaded, while that of `old`
+    /// is.
     #[inline(always)]
     pub(crate) fn switch_from(&mut self, old: Index, next: Index) {
         debug_assert!(self.cpu.loaded == Some(old) && old != next);
@@ -151,7 +152,6 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// Notes that a process whose space is loaded has the CPU.
-    #[inline(always)]
     fn set_current(&mut self, next: Index) {
         let info = self.processes.info_of(next);
         info.status = Status::Running as u32;

@@ -23,17 +23,14 @@
 //! would have to clear that note. As it is, a call that finds its frames pays nothing.
 
 use abi::layout::ENTRIES;
-use abi::{Error, PageRange, Syscall};
+use abi::process::Target;
+use abi::{Error, PageRange, Permissions, Syscall};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
+use crate::memory::map::{PAGE_AND_TABLE, TABLE};
 use crate::state::call_registers;
 use crate::state::process::{Index, PendingRequest};
-
-/// The frames for a page and for the table that it may need.
-pub(crate) const PAGE_AND_TABLE: u32 = 2;
-/// The frame for the table that a mapping may need, or for the directory of a new process.
-pub(crate) const TABLE: u32 = 1;
 
 impl<H: Hardware> Kernel<H> {
     /// Handles a call of the current process that found no frame: asks a pager for frames, or
@@ -87,13 +84,22 @@ impl<H: Hardware> Kernel<H> {
 
     /// The process whose pager is asked for frames, and the most frames that the call needs.
     /// `None`: the call can get no frames from a pager.
-    fn frames_wanted(&self, caller: Index, call: Result<Syscall, Error>) -> Option<(Index, u32)> {
+    fn frames_wanted(
+        &mut self,
+        caller: Index,
+        call: Result<Syscall, Error>,
+    ) -> Option<(Index, u32)> {
         let Ok(call) = call else { return self.frames_wanted_by_jos(caller) };
         let wanted = match call {
             Syscall::PageAllocate { .. } | Syscall::PageCopy { .. } => PAGE_AND_TABLE,
             Syscall::PageMap { .. } | Syscall::PageUnmap { .. } | Syscall::PageMove { .. } => TABLE,
             Syscall::RangeAllocate { range, .. } => range.pages() + tables(range),
-            Syscall::RangeShare { range, .. } | Syscall::RangeUnmap { range, .. } => tables(range),
+            Syscall::RangeShare { process, range, drop, both, .. } => {
+                let forks = both && drop.contains(Permissions::WRITE);
+                let copies = if forks { self.pages_to_copy(caller, process, range) } else { 0 };
+                tables(range) + copies
+            }
+            Syscall::RangeUnmap { range, .. } => tables(range),
             Syscall::ProcessCreate { .. } => TABLE,
             Syscall::Send { to, .. }
             | Syscall::Call { to, .. }
@@ -106,6 +112,19 @@ impl<H: Hardware> Kernel<H> {
             _ => return None,
         };
         Some((caller, wanted))
+    }
+
+    /// How many pages of a range a fork copies because others may write them.
+    fn pages_to_copy(&mut self, caller: Index, process: Target, range: PageRange) -> u32 {
+        let Ok(owner) = self.memory_of(caller, process) else { return 0 };
+        let space = self.space(owner);
+        let mut memory = self.memory();
+        let mut copies = 0;
+        for index in 0..range.pages() {
+            let leaf = memory.leaf(space, range.page(index));
+            copies += u32::from(memory.others_may_write(leaf));
+        }
+        copies
     }
 }
 

@@ -1,9 +1,9 @@
 //! The trace: records an event for each trap and each switch in a ring ([`crate::state::trace`]).
 //!
-//! Nothing here runs unless the boot line asks for a trace. The CPU then enters the kernel by a
-//! second set of entry stubs, which call [`Kernel::trace_trap`] before the trap is handled,
+//! Nothing here runs unless the boot line asks for a trace. The entry stubs then call a second set
+//! of functions, which call [`Kernel::trace_trap`] before the trap is handled,
 //! [`Kernel::trace_result`] after it, and [`Kernel::trace_resume`] when the next process is chosen.
-//! The ordinary stubs do not use the ring, so a machine without a trace pays nothing for it.
+//! The ordinary functions do not use the ring, so a machine without a trace pays nothing for it.
 //! [`abi::trace`] documents the events.
 
 use abi::fault::PAGE_FAULT;

@@ -3,40 +3,17 @@
 //! The two trap instructions use different registers: `sysenter` needs two of them for the return
 //! address and the stack, so it has fewer arguments.
 
-use abi::call::{Arguments, Number, RawCall};
+use abi::call::{Arguments, RawCall};
 use abi::{Error, Registers, Syscall};
 
 /// The saved registers of a call by `int 0x30`, or, if `SYSENTER`, by `sysenter`.
 pub struct CallRegisters<'a, const SYSENTER: bool>(pub &'a Registers);
 
-impl<const SYSENTER: bool> CallRegisters<'_, SYSENTER> {
-    /// Decodes a native call. A register is read only if the call has an argument there.
-    ///
-    /// # Errors
-    /// As [`decode`].
-    #[inline(always)]
-    pub fn decode(&self) -> Result<Syscall, Error> {
-        if self.fits() { Syscall::decode(self) } else { Err(Error::InvalidArgument) }
-    }
-
-    /// Whether every argument of the call has a register. By `sysenter`, the page and the third
-    /// word share `ebp`, so calls that need both have no such form.
-    fn fits(&self) -> bool {
-        const RANGE_SHARE: u32 = Number::RangeShare as u32;
-        const FAULT_REPLY_AND_RECEIVE: u32 = Number::FaultReplyAndReceive as u32;
-        const MESSAGES: core::ops::RangeInclusive<u32> =
-            Number::Send as u32..=Number::ReplyAndReceive as u32;
-        !SYSENTER
-            || ![RANGE_SHARE, FAULT_REPLY_AND_RECEIVE].contains(&self.number())
-                && (self.permission_bits() == 0 || !MESSAGES.contains(&self.number()))
-    }
-}
-
 /// Decodes the native call in these saved registers, whichever trap instruction made it. For calls
 /// that are decoded a second time, or that are recorded.
 ///
 /// # Errors
-/// `InvalidArgument`: the registers hold no native call, or one that cannot be made by `sysenter`.
+/// Those of [`Syscall::decode`].
 #[inline(never)]
 pub fn decode(registers: &Registers) -> Result<Syscall, Error> {
     /// Reads every register that an argument may be in.
@@ -45,10 +22,8 @@ pub fn decode(registers: &Registers) -> Result<Syscall, Error> {
         let (process, page) = (arguments.process(), arguments.page());
         RawCall { head: arguments.head(), process, page, words }
     }
-    let by_sysenter = CallRegisters::<true>(registers);
     let raw = match registers.trap {
-        Registers::SYSENTER if !by_sysenter.fits() => return Err(Error::InvalidArgument),
-        Registers::SYSENTER => raw(&by_sysenter),
+        Registers::SYSENTER => raw(&CallRegisters::<true>(registers)),
         _ => raw(&CallRegisters::<false>(registers)),
     };
     Syscall::decode(&raw)

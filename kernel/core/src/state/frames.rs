@@ -81,7 +81,6 @@ impl Counts<'_> {
     /// Counts one more mapping of the frame that a leaf names, unless the leaf is writable and the
     /// frame has another mapping. In that case another process may write the frame. Returns whether
     /// it counted.
-    #[inline(always)]
     pub fn retain_unless_lent(&mut self, leaf: Entry) -> bool {
         if let Some(record) = self.0.get_mut(leaf.frame().number() as usize) {
             debug_assert!(record.count > 0, "{leaf:?} gains a mapping, but has none");
@@ -181,7 +180,6 @@ impl Frames {
 
     /// How many mappings a frame has, or `None` if the frame is not RAM that the kernel manages.
     #[must_use]
-    #[inline(always)]
     pub fn count(&self, frame: Frame) -> Option<u32> {
         let record = self.records.as_ref()?.get(frame.number() as usize)?;
         (record.link != NOT_RAM).then_some(record.count)
@@ -213,26 +211,22 @@ impl Frames {
     }
 
     /// Frees a frame that was never mapped.
-    #[inline(always)]
     pub fn put_back(&mut self, fresh: FreshFrame) {
         self.push(fresh.0);
     }
 
     /// Counts the first mapping of a fresh frame.
-    #[inline(always)]
     pub fn adopt(&mut self, fresh: FreshFrame) -> Frame {
         self.records()[fresh.0.number() as usize].count = 1;
         fresh.0
     }
 
     /// The counts, for a loop over many mappings.
-    #[inline(always)]
     pub fn counts(&mut self) -> Counts<'_> {
         Counts(self.records())
     }
 
     /// Counts one more mapping of a frame that is mapped already.
-    #[inline(always)]
     pub fn retain(&mut self, frame: Frame) {
         if let Some(record) = self.record(frame) {
             debug_assert!(record.count > 0, "{frame:?} gains a mapping, but has none");
@@ -270,13 +264,11 @@ impl Frames {
     }
 
     /// The record of a frame. `None` for memory beyond the last RAM, where devices are.
-    #[inline(always)]
     fn record(&mut self, frame: Frame) -> Option<&mut FrameRecord> {
         self.records.as_mut()?.get_mut(frame.number() as usize)
     }
 
     /// All records; none before boot has set up the frame table.
-    #[inline(always)]
     fn records(&mut self) -> &mut [FrameRecord] {
         self.records.as_deref_mut().unwrap_or_default()
     }
@@ -290,7 +282,6 @@ impl Frames {
     }
 
     /// Takes the top frame off the stack of free frames, which is not empty.
-    #[inline(always)]
     fn pop(&mut self) -> u32 {
         let number = self.stack;
         let record = &mut self.records()[number as usize];

@@ -182,13 +182,11 @@ impl Process {
     }
 
     /// Whether the process wakes at a time. It may wait for something else as well, with a timeout.
-    #[inline(always)]
     pub fn sleeps(&self) -> bool {
         self.alarm.sleeper != 0
     }
 
     /// As [`Process::set_words`], where the caller knows whether the call came by `sysenter`.
-    #[inline(always)]
     pub fn set_words_of(&mut self, sysenter: bool, words: [u32; 4]) {
         let [first, second, third, fourth] = words;
         self.set_three_words_of(sysenter, [first, second, third]);
@@ -199,7 +197,6 @@ impl Process {
 
     /// As [`Process::set_words_of`], for a call that returns three words. The register of the
     /// fourth word does not change.
-    #[inline(always)]
     pub fn set_three_words_of(&mut self, sysenter: bool, words: [u32; 3]) {
         let registers = &mut self.registers;
         registers.eax = 0;

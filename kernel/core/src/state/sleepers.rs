@@ -45,8 +45,8 @@ impl Sleepers {
         self.length -= 1;
         let last = self.heap[self.length].take();
         if let Some(last) = last.filter(|last| *last != index) {
-            // The last process of the heap fills the gap. It may wake later than the gap's children or
-            // earlier than the gap's parent, so it is moved in either direction.
+            // The last process of the heap fills the gap. It may wake later than the gap's children
+            // or earlier than the gap's parent, so it is moved in either direction.
             self.put(processes, position, last);
             self.sink(processes, position);
             self.rise(processes, position);

@@ -8,7 +8,7 @@ use abi::{Error, ProcessId, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::operations::shortage::TABLE;
+use crate::memory::map::TABLE;
 use crate::state::process::Index;
 
 impl<H: Hardware> Kernel<H> {
@@ -45,7 +45,6 @@ impl<H: Hardware> Kernel<H> {
     /// # Errors
     /// `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the page of the reply cannot be
     /// mapped. The client stays blocked, and nothing was received.
-    #[inline(never)]
     pub(crate) fn fault_reply_and_receive(
         &mut self,
         me: Index,
@@ -57,16 +56,21 @@ impl<H: Hardware> Kernel<H> {
         if self.waits_to_map(me, reply) || self.fault_reply_at_once(me, client, reply, transfer)? {
             return Ok(());
         }
+        // What may restart the call comes before the reply: a second reply could answer another
+        // fault of the client.
+        if accept.is_some() && self.waits_to_take_a_page(me) {
+            return Ok(());
+        }
         let short = match self.reply_to_client(me, client, reply) {
             Ok(short) => short,
             Err(Error::NotWaiting) => None,
             Err(error) => return Err(error),
         };
-        let received = self.receive(me, None, transfer);
+        self.receive_next(me, transfer.into());
         if let Some(client) = short {
             self.call_again(client);
         }
-        received
+        Ok(())
     }
 
     /// Whether the call restarts because memory is being taken down that the table for the page of

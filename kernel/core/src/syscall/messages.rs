@@ -9,7 +9,7 @@ use abi::{Error, ProcessId};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::operations::shortage::TABLE;
+use crate::memory::map::TABLE;
 use crate::state::process::{Index, MessageBuffer, PendingRequest, SentPage};
 
 impl<H: Hardware> Kernel<H> {
@@ -92,7 +92,6 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// Sends the message in the caller's registers on the general way.
-    #[inline(never)]
     pub(crate) fn send_request(
         &mut self,
         caller: Index,

@@ -24,7 +24,7 @@ impl<H: Hardware> Kernel<H> {
     #[inline(always)]
     pub(crate) fn native_call<const SYSENTER: bool>(&mut self, caller: Index) {
         let raw = CallRegisters::<SYSENTER>(&self.processes[caller].registers);
-        let call = raw.decode();
+        let call = Syscall::decode(&raw);
         let done = match call {
             Ok(call) => {
                 self.processes[caller].unfinished = Unfinished::None;
@@ -33,16 +33,23 @@ impl<H: Hardware> Kernel<H> {
             Err(_) if !SYSENTER && raw.number() < Syscall::FIRST => {
                 return self.jos_call(caller);
             }
-            Err(error) => Err(error),
+            Err(error) => self.refuse_malformed(caller, error),
         };
         if let Err(error) = done {
             self.refuse(caller, error);
         }
     }
 
+    /// Returns the error of a call that is none, and voids the progress of another one, as every
+    /// call does.
+    #[cold]
+    fn refuse_malformed(&mut self, caller: Index, error: Error) -> Result<(), Error> {
+        self.processes[caller].unfinished = Unfinished::None;
+        Err(error)
+    }
+
     /// As [`Kernel::native_call`], for calls that are recorded. It is compiled once for both trap
     /// instructions.
-    #[inline(never)]
     pub(crate) fn recorded_call(&mut self, caller: Index) {
         let registers = &self.processes[caller].registers;
         let (sysenter, number) = (registers.trap == Registers::SYSENTER, registers.eax & 0xFF);
@@ -52,7 +59,7 @@ impl<H: Hardware> Kernel<H> {
                 self.dispatch_again(caller, call)
             }
             Err(_) if !sysenter && number < Syscall::FIRST => return self.jos_call(caller),
-            Err(error) => Err(error),
+            Err(error) => self.refuse_malformed(caller, error),
         };
         if let Err(error) = done {
             self.refuse(caller, error);
@@ -60,7 +67,6 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// As `dispatch`, for calls that are recorded or made a second time. It is compiled once.
-    #[inline(never)]
     pub(crate) fn dispatch_again(&mut self, caller: Index, call: Syscall) -> Result<(), Error> {
         let sysenter = self.processes[caller].registers.trap == Registers::SYSENTER;
         self.dispatch(caller, sysenter, call)
@@ -72,7 +78,6 @@ impl<H: Hardware> Kernel<H> {
     /// frames for it, or if it reached a quota and a process that is charged to that quota is
     /// dying.
     #[cold]
-    #[inline(never)]
     pub(crate) fn refuse(&mut self, caller: Index, error: Error) {
         if error == Error::OutOfFrames {
             return self.short_of_frames(caller);
@@ -91,12 +96,25 @@ impl<H: Hardware> Kernel<H> {
     /// of `dispatch_again`.
     ///
     /// # Errors
-    /// Those of the call; for a call that returns four words, `InvalidArgument` by `sysenter`.
+    /// Those of the call; `InvalidArgument` for a call that needs more registers than `sysenter`
+    /// leaves.
     #[inline(always)]
     fn dispatch(&mut self, caller: Index, sysenter: bool, call: Syscall) -> Result<(), Error> {
         match call {
-            // These calls return four words, and a call by `sysenter` can return three.
-            Syscall::RangeProtect { .. } | Syscall::Machine | Syscall::Usage { .. } if sysenter => {
+            // A call by `sysenter` has three words, and the third one shares a register with the
+            // page. These calls take or return more.
+            Syscall::RangeShare { .. }
+            | Syscall::RangeProtect { .. }
+            | Syscall::FaultReplyAndReceive { .. }
+            | Syscall::Machine
+            | Syscall::Usage { .. }
+            | Syscall::Send { transfer: Some(_), .. }
+            | Syscall::Receive { transfer: Some(_), .. }
+            | Syscall::Call { transfer: Some(_), .. }
+            | Syscall::Reply { transfer: Some(_), .. }
+            | Syscall::ReplyAndReceive { transfer: Some(_), .. }
+                if sysenter =>
+            {
                 Err(Error::InvalidArgument)
             }
             Syscall::Identity => self.identity(caller, sysenter),

@@ -13,8 +13,9 @@ use abi::{Error, Permissions, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::memory::space::{Change, Space};
-use crate::operations::shortage::{PAGE_AND_TABLE, TABLE};
+use crate::memory::change::Change;
+use crate::memory::map::{PAGE_AND_TABLE, TABLE};
+use crate::memory::space::Space;
 use crate::state::process::Index;
 
 impl<H: Hardware> Kernel<H> {

@@ -18,7 +18,6 @@ const FRAME_NUMBERS: u32 = 1 << 20;
 
 impl<H: Hardware> Kernel<H> {
     /// Returns the ids of the caller, its parent and its pager.
-    #[inline(always)]
     pub(crate) fn identity(&mut self, caller: Index, sysenter: bool) -> Result<(), Error> {
         let info = self.processes.info_of(caller);
         let (own, parent) = (info.id, info.parent);

@@ -12,8 +12,8 @@ use abi::{Error, PageRange, Permissions, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::memory::range::{Sharing, SpaceRange};
-use crate::memory::space::Change;
+use crate::memory::change::Change;
+use crate::memory::share::{Sharing, SpaceRange};
 use crate::state::process::Index;
 
 /// The most page tables that a range may need: a range crosses at most one boundary between tables.
@@ -31,7 +31,9 @@ impl<H: Hardware> Kernel<H> {
     ) -> Result<(), Error> {
         let done = self.done_before(caller);
         let first = PageRange::new(to_page, range.pages())?;
-        let spaces = self.room_in_both(caller, process, to, TWO_TABLES)?;
+        // Each page of a fork may have to be copied, if others may write it.
+        let copies = if both && drop.contains(Permissions::WRITE) { range.pages() } else { 0 };
+        let spaces = self.room_in_both(caller, process, to, copies + TWO_TABLES)?;
         let Some((from, to)) = spaces else { return Ok(()) };
         if self.waits_for_quota(caller, to.owner, range.pages() + TWO_TABLES) {
             return Ok(());

@@ -418,6 +418,31 @@ fn a_handler_hands_a_fault_on_and_hears_what_became_of_it() {
     }
 }
 
+/// Found by the reference model: the reply was made, and then the call restarted to take down
+/// memory. So it was made again, and could have answered another fault of the client.
+#[test]
+fn a_reply_that_restarts_for_memory_has_not_replied() {
+    let (mut world, client) = with_client();
+    let dying = world.child();
+    world.allocate_in(dying.into(), PAGE);
+    let forward = Syscall::FaultForward { address: PAGE, access: 6, eip: 0 };
+    world.begin_of(client, forward);
+    world.begin_of(world.init(), RECEIVE);
+    world.leave_free(0);
+    world.call(Syscall::Destroy { process: dying.into(), subtree: false }).unwrap();
+    let accept = Some(UserPage::known(PAGE));
+    world.begin(Syscall::FaultReplyAndReceive {
+        process: client,
+        reply: FaultReply::Refuse,
+        accept,
+    });
+    assert!(world.restarts(INIT));
+    assert!(matches!(world.process(client).state, State::Answer { .. }));
+    world.repeat(INIT);
+    assert_eq!(message(&world, INIT).sender, dying, "its end is the next message");
+    assert_eq!(world.result(client), Err(Error::Refused));
+}
+
 #[test]
 fn there_is_nobody_to_hand_a_fault_on_to() {
     let mut world = World::new();

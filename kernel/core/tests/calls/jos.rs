@@ -1,6 +1,6 @@
 //! JOS calls 0 to 14, by the letter of their interface: numbers, registers, errors, and A and D.
 
-use abi::call::FaultReply;
+use abi::call::{FaultReply, RawCall};
 use abi::layout::{EXCEPTION_STACK, UENVS, USER_TOP};
 use abi::process::Target;
 use abi::process_info::Status;
@@ -507,10 +507,16 @@ fn native_errors_reach_jos_callers_as_jos_numbers() {
 
 /// What may come between two steps of a call that restarts.
 type Interlude = (&'static str, fn(&mut World));
-const INTERLUDES: [Interlude; 5] = [
+const INTERLUDES: [Interlude; 7] = [
     ("nothing but the next call", |_| {}),
     ("a native call", |world| {
         world.call(Syscall::Identity).unwrap();
+    }),
+    ("a malformed native call", |world| {
+        world.call_raw(RawCall { head: 35, page: 1, ..RawCall::default() }).unwrap_err();
+    }),
+    ("an unknown native call", |world| {
+        world.call_raw(RawCall { head: 200, ..RawCall::default() }).unwrap_err();
     }),
     ("another JOS call", |world| {
         world.jos(2, [0; 5]);

@@ -3,7 +3,7 @@
 use abi::call::PageTransfer;
 use abi::message::{Kind, Message};
 use abi::process::Target;
-use abi::{Error, PageRange, ProcessId, Syscall, UserPage};
+use abi::{Error, PageRange, Permissions, ProcessId, Syscall, UserPage};
 use kernel_core::After;
 use kernel_core::state::process::State;
 
@@ -32,6 +32,26 @@ fn with_dying_child(pages: u32, free: u32) -> (World, ProcessId) {
 fn an_allocation_finishes_teardowns_before_it_gives_up() {
     let (mut world, _) = with_dying_child(3, 0);
     assert!(world.call(allocate_range(PAGE, 3)).is_ok());
+}
+
+/// Found by the reference model: a fork looked for the frames of tables alone.
+#[test]
+fn a_fork_that_copies_pages_finishes_teardowns_before_it_gives_up() {
+    let mut world = World::new();
+    world.call(allocate_range(PAGE, 4)).unwrap();
+    for index in 0..4 {
+        let (page, place) = (PAGE + index * 0x1000, PAGE_3 + index * 0x1000);
+        world.map(ME, page, ME, place, WRITE).unwrap();
+    }
+    let (child, dying) = (world.child(), world.child());
+    (0..3).for_each(|index| world.allocate_in(dying.into(), PAGE + index * 0x40_0000));
+    world.leave_free(2);
+    world.call(Syscall::Destroy { process: dying.into(), subtree: false }).unwrap();
+    let range = PageRange::new(UserPage::known(PAGE), 4).unwrap();
+    let (to, to_page) = (child.into(), UserPage::known(PAGE));
+    let (drop, add) = (WRITE, Permissions::COPY_ON_WRITE);
+    let fork = Syscall::RangeShare { process: ME, range, to, to_page, drop, add, both: true };
+    assert_eq!(world.call(fork).map(|words| words[0]), Ok(4));
 }
 
 #[test]

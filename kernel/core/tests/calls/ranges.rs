@@ -454,3 +454,30 @@ fn a_range_call_that_fails_before_its_first_page_says_so() {
         assert_eq!(world.answer(world.init()).words[0], 0, "{call:?}");
     }
 }
+
+/// Found by the reference model: pages behind the one that found no frame were shared as well.
+#[test]
+fn a_fork_that_finds_no_frame_has_done_the_pages_before_and_no_others() {
+    let mut world = World::new();
+    allocate(&mut world, PAGE, 3).unwrap();
+    // The second page can be written through another mapping, so the child gets a copy of it.
+    world.map(ME, PAGE_2, ME, PAGE_3, WRITE).unwrap();
+    let child = world.child();
+    world.allocate_in(child.into(), PAGE + 0x3000);
+    world.leave_free(0);
+    let call = Syscall::RangeShare {
+        process: ME,
+        range: range(PAGE, 3),
+        to: child.into(),
+        to_page: UserPage::known(PAGE),
+        drop: WRITE,
+        add: COW,
+        both: true,
+    };
+    assert_eq!(world.call(call), Err(Error::OutOfFrames));
+    assert_eq!(world.answer(world.init()).words[0], 1);
+    let child_has = |page: u32| world.leaf(child, PAGE + page * 0x1000).is_present();
+    assert_eq!([0, 1, 2].map(child_has), [true, false, false]);
+    let writable = |page: u32| world.leaf(world.init(), PAGE + page * 0x1000).is_writable();
+    assert_eq!([0, 1, 2].map(writable), [false, true, true]);
+}

@@ -183,6 +183,16 @@ impl Model {
         }
     }
 
+    /// The audit of the TLB alone, for runs that make it after each step.
+    pub fn audit_tlb(&self) {
+        self.audit_cache(&Counts {
+            counts: &[],
+            reserved: &[],
+            empty_view: self.loaded(),
+            pool: &[],
+        });
+    }
+
     /// No cached translation may give more than the tables do: another frame, a right, or a mark that is not there.
     fn audit_cache(&self, counts: &Counts<'_>) {
         assert!(!counts.is_free(self.cr3), "the loaded directory is free");

@@ -13,8 +13,9 @@
 pub mod audit;
 pub mod boot;
 
-use std::collections::HashMap;
+use std::collections::HashMap as AnyHashMap;
 use std::fmt::Write as _;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -26,6 +27,27 @@ use kernel_core::operations::driver::KERNEL_LINES;
 
 /// What RAM holds before it is written: a present entry of a frame that no test has.
 pub const POISON: u32 = 0xFFBA_D007;
+
+/// Page numbers are looked up at each access of a run of millions of steps. One multiplication spreads
+/// them well enough.
+#[derive(Default)]
+pub struct PageHasher(u64);
+
+impl Hasher for PageHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32((*byte).into()));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
+
+type HashMap<K, V> = AnyHashMap<K, V, BuildHasherDefault<PageHasher>>;
 
 /// Who accesses memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -105,10 +127,10 @@ impl Model {
         Self {
             ram: vec![Some(Contents::Poison); frames as usize],
             cr3: Frame::from_number(0),
-            tlb: HashMap::new(),
+            tlb: HashMap::default(),
             ports: Ports::NONE,
             masked: !(KERNEL_LINES as u16),
-            tables: HashMap::new(),
+            tables: HashMap::default(),
             flushes: Flushes::default(),
             register_area: AtomicPtr::new(ptr::null_mut()),
             fpu: FpuState::CLEAN,

@@ -1,5 +1,6 @@
 //! Random steps on the modelled machine, compared with the reference model after each.
-//! `cargo xtask soak` reads the options and starts this: `soak SEED STEPS [FIRST]`.
+//! `cargo xtask soak` reads the options and starts this: `soak SEED STEPS FIRST [quick]`. With
+//! `quick`, a failure is not made shorter.
 
 use std::io::Write as _;
 use std::time::Instant;
@@ -10,7 +11,7 @@ use vitrine_model::run::shrink::shrink;
 fn main() -> std::process::ExitCode {
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
     let [seed, steps, rest @ ..] = &numbers[..] else {
-        eprintln!("soak SEED STEPS [FIRST]: three numbers");
+        eprintln!("soak SEED STEPS FIRST: three numbers");
         return std::process::ExitCode::FAILURE;
     };
     std::panic::set_hook(Box::new(|_| {}));
@@ -25,6 +26,9 @@ fn main() -> std::process::ExitCode {
         made += u64::from(outcome.steps);
         if let Some(failure) = outcome.failure {
             println!("step {made} (episode {number}, step {}): {failure}", outcome.steps);
+            if std::env::args().nth(4).is_some() {
+                return std::process::ExitCode::FAILURE;
+            }
             let kept = shrink(free, &all[..outcome.steps as usize]);
             let shortest = run(free, &kept, true);
             println!("{} steps are enough, with {free} frames free:", kept.len());

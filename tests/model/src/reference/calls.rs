@@ -2,105 +2,8 @@
 
 use abi::call::Number;
 
-use super::state::{
-    Account, Buffer, Doing, E, Model, Process, R, Regs, Right, SYSENTER, Slot, UTOP, Unfinished,
-    bit,
-};
-
-/// The registers of a call, in the places of `kernel/abi/src/call.rs`.
-#[derive(Clone, Copy, Debug)]
-pub struct Raw {
-    pub number: u32,
-    pub bits: u32,
-    pub process: u32,
-    pub page: u32,
-    pub w: [u32; 4],
-    pub sysenter: bool,
-}
-
-impl Raw {
-    pub fn of(r: &Regs) -> Self {
-        let sysenter = r.trap == SYSENTER;
-        let (process, page) = if sysenter { (r.edi, r.ebp) } else { (r.edx, r.ecx) };
-        let w = if sysenter { [r.ebx, r.esi, r.ebp, 0] } else { [r.ebx, r.esi, r.edi, r.ebp] };
-        Self { number: r.eax & 0xFF, bits: r.eax >> 8, process, page, w, sysenter }
-    }
-
-    fn target(&self) -> R<Option<u32>> {
-        target(self.process)
-    }
-
-    fn id(&self) -> R<u32> {
-        target(self.process)?.ok_or(E::NoSuchProcess)
-    }
-
-    pub fn page(&self) -> R<u32> {
-        page(self.page)
-    }
-
-    pub fn permissions(&self) -> R<u32> {
-        permissions(self.bits)
-    }
-
-    fn marks(&self) -> R<u32> {
-        if self.bits & !bit::MARKS == 0 { Ok(self.bits) } else { Err(E::InvalidArgument) }
-    }
-
-    /// The page that goes with a message: sent with these permissions, and accepted.
-    fn transfer(&self) -> R<Buffer> {
-        const SEND: u32 = 1;
-        const ACCEPT: u32 = 4;
-        let mut buffer = Buffer { words: self.w, ..Buffer::default() };
-        if self.bits == 0 {
-            return Ok(buffer);
-        }
-        let chosen = permissions(self.bits & !(SEND | ACCEPT))?;
-        if self.bits & SEND == 0 && self.bits != ACCEPT {
-            return Err(E::InvalidArgument);
-        }
-        let page = self.page()?;
-        buffer.sent = (self.bits & SEND != 0).then_some((page, chosen));
-        buffer.accepts = (self.bits & ACCEPT != 0).then_some(page);
-        Ok(buffer)
-    }
-}
-
-/// 0 is the caller.
-pub fn target(bits: u32) -> R<Option<u32>> {
-    match bits {
-        0 => Ok(None),
-        0x8000_0000.. => Err(E::NoSuchProcess),
-        _ => Ok(Some(bits)),
-    }
-}
-
-/// The number of the user page at this address.
-pub fn page(address: u32) -> R<u32> {
-    if address % 0x1000 == 0 && address < UTOP {
-        Ok(address >> 12)
-    } else {
-        Err(E::InvalidArgument)
-    }
-}
-
-pub fn permissions(bits: u32) -> R<u32> {
-    if bits & !(bit::W | bit::MARKS) == 0 { Ok(bits) } else { Err(E::InvalidArgument) }
-}
-
-/// First page and length.
-pub fn range(first: R<u32>, pages: u32) -> R<(u32, u32)> {
-    let first = first?;
-    let fits = (1..=1024).contains(&pages) && first + pages <= UTOP >> 12;
-    if fits { Ok((first, pages)) } else { Err(E::InvalidArgument) }
-}
-
-fn flag(word: u32) -> R<bool> {
-    if word < 2 { Ok(word == 1) } else { Err(E::InvalidArgument) }
-}
-
-fn at_most(word: u32, most: u32) -> R<u32> {
-    if word <= most { Ok(word) } else { Err(E::InvalidArgument) }
-}
+use super::decode::{Raw, at_most, flag, page, permissions, range, target};
+use super::state::{Ask, Buffer, Doing, E, Model, R, Regs, SYSENTER, Slot, Unfinished};
 
 /// Whether the call has an argument in the bits of `eax` above its number.
 fn takes_bits(number: Number) -> bool {
@@ -209,7 +112,7 @@ impl Model {
         }
         let is_range = !jos && matches!(raw.number, 38 | 40 | 41);
         let done = if is_range { self.procs[me].pages_done } else { 0 };
-        self.ask(me, pager, super::state::Ask::Frames, [FRAMES_WANTED, done, 0, 0])
+        self.ask(me, pager, Ask::Frames, [FRAMES_WANTED, done, 0, 0])
     }
 
     /// Whose pager is asked: the caller's, or that of a message's receiver.
@@ -253,7 +156,7 @@ impl Model {
         target.map_or(Ok(me), |id| self.find(id))
     }
 
-    fn is_child(&self, me: Slot, s: Slot) -> bool {
+    pub fn is_child(&self, me: Slot, s: Slot) -> bool {
         self.procs[s].parent == Some(me)
     }
 
@@ -552,7 +455,7 @@ impl Model {
             }
             Number::Send => {
                 let (id, buffer) = (raw.id()?, raw.transfer()?);
-                self.request(me, id, super::state::Ask::Send, buffer)
+                self.request(me, id, Ask::Send, buffer)
             }
             Number::Receive => {
                 let buffer = Buffer { words: [0; 4], sent: None, ..raw.transfer()? };
@@ -561,7 +464,7 @@ impl Model {
             }
             Number::Call => {
                 let (id, buffer) = (raw.id()?, raw.transfer()?);
-                self.request(me, id, super::state::Ask::Call, buffer)
+                self.request(me, id, Ask::Call, buffer)
             }
             Number::Reply => {
                 let (id, buffer) = (raw.id()?, raw.transfer()?);
@@ -630,7 +533,7 @@ impl Model {
 
     /// Checks a buffer of words. `false`: the caller has a fault, and makes the call again.
     pub fn words_buffer(&mut self, me: Slot, address: u32, length: u32, write: bool) -> R<bool> {
-        if address % 4 != 0 {
+        if !address.is_multiple_of(4) {
             return Err(E::InvalidArgument);
         }
         self.buffer(me, address, length, write)
@@ -646,165 +549,6 @@ impl Model {
                 Ok(false)
             }
         }
-    }
-
-    /// Takes the registers that a parent or JOS program may set.
-    pub fn set_registers(&mut self, s: Slot, words: [u32; 10]) {
-        const MAY_SET: u32 = 0x24_0DD5;
-        const INTERRUPTS: u32 = 0x200;
-        let [edi, esi, ebp, ebx, edx, ecx, eax, eip, eflags, esp] = words;
-        let trap = self.procs[s].regs.trap;
-        let eflags = eflags & MAY_SET | INTERRUPTS;
-        self.procs[s].regs = Regs { eax, ebx, ecx, edx, esi, edi, ebp, eip, esp, eflags, trap };
-        self.procs[s].unfinished = Unfinished::None;
-    }
-
-    pub fn copy_registers(&mut self, me: Slot, child: Slot) {
-        self.procs[child].regs = Regs { eax: 0, ..self.procs[me].regs };
-        self.procs[child].fpu = self.procs[me].fpu;
-    }
-
-    /// Makes a stopped child.
-    pub fn create(&mut self, me: Slot, attended: bool) -> R<Slot> {
-        let directory = self.take_frame()?;
-        if let Err(error) = self.charge(self.procs[me].account, 1, 1) {
-            self.give_back(directory);
-            return Err(error);
-        }
-        let parent = &self.procs[me];
-        let mut process = Process::new(0, directory);
-        (process.parent, process.attended) = (Some(me), attended);
-        (process.pager, process.pager_ended) = (parent.pager, parent.pager_ended);
-        (process.timeout, process.account) = (parent.timeout, parent.account);
-        let slot = self.free_slots.pop().unwrap_or(self.procs.len());
-        if slot == self.procs.len() {
-            process.id = 0x1000 | slot as u32;
-            self.procs.push(process);
-        } else {
-            process.id = self.procs[slot].id + 0x1000;
-            self.procs[slot] = process;
-        }
-        self.procs[me].children.insert(0, slot);
-        Ok(slot)
-    }
-
-    fn set_quota(&mut self, s: Slot, frames: u32, processes: u32) -> R {
-        if !self.procs[s].owns_account {
-            let process = &self.procs[s];
-            let awaited = process.gone.iter().any(|gone| self.procs[*gone].attended);
-            if !process.children.is_empty() || awaited {
-                return Err(E::Busy);
-            }
-            let above = process.account;
-            let mut depth = 0;
-            let mut at = above;
-            while let Some(name) = at {
-                (depth, at) = (depth + 1, self.accounts[name].above);
-            }
-            if depth >= 16 {
-                return Err(E::Refused);
-            }
-            self.accounts.push(Account { frames, processes, above });
-            self.procs[s].account = Some(self.accounts.len() - 1);
-            self.procs[s].owns_account = true;
-        }
-        let account = self.procs[s].account.expect("it owns one");
-        (self.accounts[account].frames, self.accounts[account].processes) = (frames, processes);
-        Ok(())
-    }
-
-    fn usage(&self, s: Slot) -> [u32; 4] {
-        match self.procs[s].account {
-            Some(account) if self.procs[s].owns_account => {
-                let used = self.used(account);
-                let bound = self.accounts[account];
-                [used.0, bound.frames, used.1, bound.processes]
-            }
-            _ => [self.mapped(s), 0, 1, 0],
-        }
-    }
-
-    /// How many mappings the frame with this number has.
-    fn count_of(&self, number: u32) -> R<u32> {
-        let named = |frame: &super::state::Frame| frame.number == Some(number);
-        if let Some(frame) = self.frames.iter().flatten().find(|frame| named(frame)) {
-            // A table or directory is counted once, by the entry that names it.
-            let is_table = frame.leaves == 0 && !frame.pinned;
-            return Ok(if is_table { 1 } else { frame.leaves + u32::from(frame.pinned) });
-        }
-        if self.taken.contains(&number) {
-            return Ok(1);
-        }
-        let managed = self.managed.iter().any(|range| (range.0..range.1).contains(&number));
-        if managed { Ok(0) } else { Err(E::NotMapped) }
-    }
-
-    fn view_attach(&mut self, me: Slot, t: Option<u32>, entry: u32) -> R {
-        let s = self.resolve(me, t)?;
-        let is_child = self.is_child(me, s);
-        if s == me || !is_child && self.procs[s].pager != Some(me) {
-            return Err(E::NoSuchProcess);
-        }
-        if self.views_something(s) {
-            return Err(E::Refused);
-        }
-        let right = if is_child { Right::Parent } else { Right::Pager };
-        let space = &self.procs[me].space;
-        let taken = space.tables.contains_key(&entry) || space.views.contains_key(&entry);
-        if taken || space.views.values().any(|view| *view == Some((s, right))) {
-            return Err(E::Busy);
-        }
-        for right in [Right::Parent, Right::Pager] {
-            self.lose_view(me, right);
-        }
-        self.procs[me].space.views.insert(entry, Some((s, right)));
-        self.ok(me)
-    }
-
-    fn set_pager(&mut self, me: Slot, t: Option<u32>, pager: Option<u32>) -> R {
-        use super::state::Ask;
-        let s = self.child(me, t)?;
-        if let Doing::Sending(_, ask) | Doing::Answer(_, ask) = self.procs[s].doing
-            && !matches!(ask, Ask::Send | Ask::Call)
-        {
-            return Err(E::Busy);
-        }
-        let pager = pager.map(|id| self.find(id)).transpose()?;
-        if let Some(pager) = pager {
-            if pager != me && !self.procs[pager].accepts_clients {
-                return Err(E::Refused);
-            }
-            let above: Vec<Slot> =
-                std::iter::successors(Some(pager), |at| self.procs[*at].pager).take(20).collect();
-            if above.contains(&s) || above.len() + self.longest_below(s) > 8 {
-                return Err(E::Deadlock);
-            }
-        }
-        if self.procs[s].pager != pager {
-            self.lose_view(s, Right::Pager);
-        }
-        (self.procs[s].pager, self.procs[s].pager_ended) = (pager, false);
-        self.ok(me)
-    }
-
-    /// The longest chain of clients below a process.
-    fn longest_below(&self, s: Slot) -> usize {
-        let clients = (0..self.procs.len()).filter(|client| {
-            self.procs[*client].pager == Some(s) && self.procs[*client].is_alive()
-        });
-        clients.map(|client| self.longest_below(client) + 1).max().unwrap_or(0)
-    }
-
-    fn clone_call(&mut self, me: Slot, child: u32) -> R {
-        let s = self.child(me, Some(child))?;
-        let Some(pager) = self.procs[me].pager else {
-            return if self.procs[me].pager_ended { Err(E::PeerEnded) } else { self.ok(me) };
-        };
-        if self.procs[s].pager != Some(pager) {
-            return Err(E::Refused);
-        }
-        let buffer = Buffer { words: [child, 0, 0, 0], ..Buffer::default() };
-        self.begin_request(me, pager, super::state::Ask::Clone, buffer)
     }
 }
 

@@ -244,8 +244,10 @@ impl Model {
         }
         let only = match child {
             Some(id) => Some((id & 0x3FF) as usize),
+            // With several children, the kernel does not look whether all of them wait.
             None if self.awaited(me) == 1 => {
-                self.procs[me].children.iter().copied().find(|child| self.procs[*child].attended)
+                let newest = self.procs[me].children.first().copied();
+                newest.filter(|child| self.procs[*child].attended)
             }
             None => None,
         };

@@ -1,6 +1,6 @@
 //! The JOS calls 0 to 14.
 
-use super::calls::{page, target};
+use super::decode::{page, target};
 use super::state::{Ask, Doing, E, Model, Out, R, Slot, UTOP, Unfinished, bit};
 
 /// JOS's permissions: P and U are wanted, W and the three marks may be there.

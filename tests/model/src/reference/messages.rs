@@ -1,6 +1,6 @@
 //! Messages, requests to pagers, and their answers.
 
-use super::calls::{Raw, page};
+use super::decode::{Raw, page};
 use super::state::{Ask, Buffer, Doing, E, Model, R, SYSENTER, Slot, bit};
 
 /// A pager's answer to a fault.

@@ -14,12 +14,14 @@
 
 pub mod calls;
 pub mod console;
+pub mod decode;
 pub mod drivers;
 pub mod ends;
 pub mod faults;
 pub mod jos;
 pub mod memory;
 pub mod messages;
+pub mod processes;
 pub mod ranges;
 pub mod schedule;
 pub mod state;

@@ -1,5 +1,6 @@
 //! Which process runs: queues, alarms, and the tables that each decision takes down.
 
+use super::decode::Raw;
 use super::state::{Doing, Model, Next, R, Regs, SYSENTER, Slot};
 
 impl Model {
@@ -149,7 +150,7 @@ impl Model {
         self.switch(s);
         self.second_try = true;
         self.enough = self.free >= self.procs[s].wanted;
-        let raw = super::calls::Raw::of(&self.procs[s].regs);
+        let raw = Raw::of(&self.procs[s].regs);
         let native = raw.number >= 32 || self.procs[s].regs.trap == SYSENTER;
         let is_range = native && matches!(raw.number, 38 | 40 | 41);
         let done = self.procs[s].pages_done;
@@ -166,7 +167,7 @@ impl Model {
         }
     }
 
-    fn again_native(&mut self, s: Slot, raw: &super::calls::Raw) {
+    fn again_native(&mut self, s: Slot, raw: &Raw) {
         if self.was_made_again(s) {
             return;
         }

@@ -1,14 +1,20 @@
 //! The comparison: everything that the kernel knows of processes, against the model.
 
+use std::collections::VecDeque;
+
 use abi::process_info::Status;
 use abi::{Entry, Frame};
 use kernel_core::state::process::{Index, PendingRequest, Process as Theirs, State};
 use kernel_core::state::process_table::QueueName;
 
-use super::machine::{WATCHED, regs_of};
 use crate::reference::calls::FRAMES_WANTED;
-use crate::reference::state::{Ask, Doing, Model, Names, Process, Right, Slot, Token};
+use crate::reference::state::{
+    Ask, Doing, Model, Names, Process, Regs, Right, SYSENTER, Slot, Space, Token,
+};
 use crate::world::World;
+
+/// Words of every frame that are compared after each step. All of them are, every so often.
+const WATCHED: [u32; 4] = [0, 1, 0x155, 0x3FF];
 
 /// Which name each frame number has.
 #[derive(Default)]
@@ -24,7 +30,18 @@ macro_rules! same {
     }};
 }
 
-/// Compares the kernel with the model. With `all`, each word of each frame.
+/// How much a comparison looks at.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// Everything that the model has, and a few words of each frame.
+    Usual,
+    /// And that no table holds anything else.
+    Tables,
+    /// And each word of each frame.
+    Words,
+}
+
+/// Compares the kernel with the model.
 ///
 /// # Errors
 /// The first difference.
@@ -32,7 +49,7 @@ pub fn compare(
     world: &World,
     model: &mut Model,
     owners: &mut Owners,
-    all: bool,
+    depth: Depth,
 ) -> Result<(), String> {
     let kernel = &world.kernel;
     same!(kernel.frames.free(), model.free, "free frames");
@@ -45,21 +62,25 @@ pub fn compare(
         (QueueName::Readers, &model.readers),
     ];
     for (name, expected) in queues {
-        same!(queue(world, name), *expected, "queue {name:?}");
+        queue(world, name, expected)?;
     }
     for slot in 0..model.procs.len() {
         process(world, model, slot)?;
         if !matches!(model.procs[slot].doing, Doing::Free | Doing::Ended) {
-            space(world, model, owners, slot)?;
+            space(world, model, owners, (slot, depth))?;
         }
     }
-    frames(world, model, all)
+    frames(world, model, depth == Depth::Words)
 }
 
-fn queue(world: &World, name: QueueName) -> std::collections::VecDeque<Slot> {
+fn queue(world: &World, name: QueueName, expected: &VecDeque<Slot>) -> Result<(), String> {
     let processes = world.kernel.processes();
     let next = |index: &Index| processes[*index].links.next;
-    std::iter::successors(processes.front(name), next).map(Index::slot).take(2000).collect()
+    let found = || std::iter::successors(processes.front(name), next).map(Index::slot).take(2000);
+    if found().eq(expected.iter().copied()) {
+        return Ok(());
+    }
+    Err(format!("queue {name:?}: {:?}; the model has {expected:?}", found().collect::<Vec<_>>()))
 }
 
 fn ask(request: PendingRequest) -> Ask {
@@ -126,7 +147,8 @@ fn process(world: &World, model: &mut Model, slot: Slot) -> Result<(), String> {
         if regs.ebx == 0 {
             return Err(format!("slot {slot} is asked for 0 frames"));
         }
-        let client = (ours.regs.edx & 0x3FF) as usize;
+        let sender = if regs.trap == SYSENTER { regs.edi } else { regs.edx };
+        let client = (sender & 0x3FF) as usize;
         ours.regs.ebx = regs.ebx;
         model.procs[client].wanted = regs.ebx;
     }
@@ -173,7 +195,7 @@ fn messages(world: &World, model: &Model, slot: Slot) -> Result<(), String> {
         (QueueName::Zombies(index), &ours.zombies),
     ];
     for (name, expected) in queues {
-        same!(queue(world, name), *expected, "queue {name:?}");
+        queue(world, name, expected)?;
     }
     if model.current == Some(slot) {
         let hardware = &world.kernel.cpu.hardware;
@@ -213,16 +235,35 @@ fn tie(model: &mut Model, owners: &mut Owners, token: Token, number: u32) -> Res
     Ok(())
 }
 
-fn space(world: &World, model: &mut Model, owners: &mut Owners, slot: Slot) -> Result<(), String> {
+fn space(
+    world: &World,
+    model: &mut Model,
+    owners: &mut Owners,
+    (slot, depth): (Slot, Depth),
+) -> Result<(), String> {
+    // Taken out meanwhile, because frames are tied to numbers on the way.
+    let space = std::mem::take(&mut model.procs[slot].space);
+    let done = space_of(world, (model, owners), &space, (slot, depth));
+    model.procs[slot].space = space;
+    done
+}
+
+fn space_of(
+    world: &World,
+    (model, owners): (&mut Model, &mut Owners),
+    space: &Space,
+    (slot, depth): (Slot, Depth),
+) -> Result<(), String> {
     let theirs = &world.kernel.processes()[Index::new(slot as u32)];
     let hardware = &world.kernel.cpu.hardware;
     let at = |what: &str, error: String| format!("{what} of slot {slot}: {error}");
-    let directory = model.procs[slot].space.directory;
+    let directory = space.directory;
     tie(model, owners, directory, theirs.directory.number()).map_err(|e| at("directory", e))?;
     let words = hardware.contents(theirs.directory);
-    let present = words[..0x3BB].iter().filter(|word| **word != 0).count();
-    let space = model.procs[slot].space.clone();
-    same!(present, space.tables.len() + space.views.len(), "directory entries of slot {slot}");
+    if depth >= Depth::Tables {
+        let present = words[..0x3BB].iter().filter(|word| **word != 0).count();
+        same!(present, space.tables.len() + space.views.len(), "directory entries of slot {slot}");
+    }
     for (upper, view) in &space.views {
         let entry = Entry::from_bits(words[*upper as usize]);
         let viewed = match view {
@@ -238,7 +279,6 @@ fn space(world: &World, model: &mut Model, owners: &mut Owners, slot: Slot) -> R
         same!(entry.bits() & 0xF9F, 7, "directory entry {upper:#x} of slot {slot}");
         tie(model, owners, *table, entry.frame().number()).map_err(|e| at("a table", e))?;
         let entries = hardware.contents(entry.frame());
-        let present = entries.iter().filter(|word| **word != 0).count();
         let mut expected = 0;
         while let Some((page, leaf)) = leaves.next_if(|leaf| leaf.0 >> 10 == *upper) {
             expected += 1;
@@ -252,7 +292,10 @@ fn space(world: &World, model: &mut Model, owners: &mut Owners, slot: Slot) -> R
                     .map_err(|error| format!("leaf of {page:#x} of slot {slot}: {error}"))?,
             }
         }
-        same!(present, expected, "leaves under {upper:#x} of slot {slot}");
+        if depth >= Depth::Tables {
+            let present = entries.iter().filter(|word| **word != 0).count();
+            same!(present, expected, "leaves under {upper:#x} of slot {slot}");
+        }
     }
     Ok(())
 }
@@ -284,4 +327,21 @@ fn frames(world: &World, model: &Model, all: bool) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The registers that the model knows.
+pub fn regs_of(r: &abi::Registers) -> Regs {
+    Regs {
+        eax: r.eax,
+        ebx: r.ebx,
+        ecx: r.ecx,
+        edx: r.edx,
+        esi: r.esi,
+        edi: r.edi,
+        ebp: r.ebp,
+        eip: r.eip,
+        esp: r.esp,
+        eflags: r.eflags,
+        trap: r.trap,
+    }
 }

@@ -72,11 +72,14 @@ impl Draw<'_> {
         if let Some(reply) = self.reply_to_somebody() {
             return reply;
         }
+        if let Some(action) = self.meet() {
+            return action;
+        }
         match self.random.below(1000) {
             0..=639 => self.native(),
-            640..=739 => self.jos(),
-            740..=909 => self.access(),
-            910..=969 => Action::Tick,
+            640..=729 => self.jos(),
+            730..=889 => self.access(),
+            890..=969 => Action::Tick,
             970..=979 => Action::Key(self.random.of(b"abcd\x03")),
             980..=993 => Action::Line(9 + self.random.below(3)),
             994..=997 if self.me != 0 => Action::Exception(self.random.of(&[0, 3, 6, 13, 17])),
@@ -85,16 +88,51 @@ impl Draw<'_> {
         }
     }
 
+    /// What lets processes meet: children are made and started, servers and pagers receive.
+    fn meet(&mut self) -> Option<Action> {
+        let procs = &self.model.procs;
+        let mine = &procs[self.me];
+        let living = procs.iter().filter(|process| process.is_alive()).count();
+        let stopped = mine.children.iter().find(|child| procs[**child].stopped);
+        let serves = !mine.senders.is_empty()
+            || procs.iter().any(|other| other.is_alive() && other.pager == Some(self.me));
+        if let Some(child) = stopped.filter(|_| self.random.one_in(8)) {
+            let eax = Number::ProcessStart as u32;
+            let edx = procs[*child].id;
+            return Some(Action::Call(Regs { eax, edx, trap: 0x30, ..mine.regs }));
+        }
+        if living < 4 && self.random.one_in(if living < 2 { 3 } else { 12 }) {
+            return Some(self.number(Number::ProcessCreate));
+        }
+        let may_wait = self.me != 0
+            || !mine.senders.is_empty()
+            || self.model.ready.len() > 1 && self.random.one_in(3);
+        if serves && may_wait && self.random.one_in(5) {
+            let mut action = self.number(Number::Receive);
+            if let Action::Call(regs) = &mut action {
+                let anyone = if regs.trap == SYSENTER { &mut regs.edi } else { &mut regs.edx };
+                *anyone = 0;
+            }
+            return Some(action);
+        }
+        None
+    }
+
     /// Whoever waits for an answer of this process's gets one, half of the time.
     fn reply_to_somebody(&mut self) -> Option<Action> {
         let waits =
             |s: &Slot| matches!(self.model.procs[*s].doing, Doing::Answer(by, _) if by == self.me);
         let waiting = (0..self.model.procs.len()).find(waits)?;
-        if !self.random.one_in(3) {
+        if !self.random.one_in(2) {
             return None;
         }
         let Doing::Answer(_, ask) = self.model.procs[waiting].doing else { return None };
-        let receives = self.me != 0 && !self.random.one_in(3);
+        if ask == Ask::Frames && self.random.one_in(2) {
+            // A pager frees what the call needs.
+            return Some(self.number(Number::RangeUnmap));
+        }
+        let alone = self.me == 0 && self.model.ready.is_empty();
+        let receives = !alone && !self.random.one_in(3);
         let number = match (ask, receives) {
             (Ask::Fault { .. } | Ask::Forwarded | Ask::Frames, true) => {
                 Number::FaultReplyAndReceive
@@ -141,7 +179,7 @@ impl Draw<'_> {
             N::Clone,
             N::FaultForward,
         ];
-        const PROCESSES: [Number; 9] = [
+        const PROCESSES: [Number; 14] = [
             N::ProcessCreate,
             N::ProcessStart,
             N::ProcessStart,
@@ -151,8 +189,25 @@ impl Draw<'_> {
             N::SetPager,
             N::SetHandler,
             N::SetQuota,
+            N::SetFaultTimeout,
+            N::AcceptClients,
+            N::AcceptFrameRequests,
+            N::DriverAllow,
+            N::Destroy,
         ];
+        const DEVICES: [Number; 8] = [
+            N::PortsAllow,
+            N::DeviceMap,
+            N::DmaAllocate,
+            N::DmaAllocate,
+            N::DmaRelease,
+            N::InterruptAttach,
+            N::InterruptAcknowledge,
+            N::DmaReclaim,
+        ];
+        let is_driver = self.me != 0 && self.model.procs[self.me].driver;
         let number = match self.random.below(16) {
+            0 | 1 if is_driver => self.random.of(&DEVICES),
             0..=6 => self.random.of(&PAGES),
             7..=8 => self.random.of(&MESSAGES),
             9..=11 => self.random.of(&PROCESSES),
@@ -161,9 +216,15 @@ impl Draw<'_> {
         // The first process seldom ends, or waits for what may never come.
         let ends = matches!(
             number,
-            N::Exit | N::Destroy | N::Receive | N::Call | N::Send | N::ReplyAndReceive | N::Wait
+            N::Exit
+                | N::Receive
+                | N::Call
+                | N::Send
+                | N::ReplyAndReceive
+                | N::FaultReplyAndReceive
+                | N::Wait
         );
-        if self.me == 0 && ends && !self.random.one_in(12) {
+        if ends && self.stays() {
             return self.number(N::PageAllocate);
         }
         self.number(number)
@@ -362,7 +423,8 @@ impl Draw<'_> {
             }
             N::ProcessStart | N::ProcessStop => raw.process = self.relative(),
             N::RegistersRead | N::RegistersWrite => {
-                (raw.process, raw.words[0]) = (self.relative(), self.address());
+                (raw.process, raw.words[0]) =
+                    (self.relative(), self.buffer(40, number == N::RegistersRead));
             }
             N::EventsRead => {
                 (raw.process, raw.words) = (self.relative(), [self.address(), 256, 0, 0]);
@@ -426,7 +488,10 @@ impl Draw<'_> {
             }
             N::ConsoleWrite | N::ConsoleRead => {
                 let length = self.random.of(&[0, 1, 5, 17, 40]);
-                raw.words = [self.printable(length), length, 0, 0];
+                let address = self.printable(length);
+                let reads = number == N::ConsoleRead;
+                let address = if reads { self.buffer(length, true) } else { address };
+                raw.words = [address, length, 0, 0];
             }
             N::SetConsoleOwner => {
                 (raw.process, raw.words[0]) = (self.target(), self.flag());
@@ -460,9 +525,38 @@ impl Draw<'_> {
         raw
     }
 
+    /// Whether a fault would be the end of the first process, and with it of the episode.
+    fn ends(&mut self, address: u32, length: u32, write: bool) -> bool {
+        let handled = self.model.procs[self.me].handler != 0
+            && self.model.leaf(self.me, 0xE_EBFF).has(bit::W)
+            && !self.random.one_in(4);
+        let bad = self.model.first_bad(self.me, address, length, write).is_some();
+        let paged = self.model.procs[self.me].pager.is_some();
+        let rare = if self.me == 0 { 100 } else { 12 };
+        bad && !handled && !paged && !self.random.one_in(rare)
+    }
+
+    /// A buffer of this length.
+    fn buffer(&mut self, length: u32, write: bool) -> u32 {
+        let address = self.address();
+        if self.ends(address, length, write) { self.own_page() } else { address }
+    }
+
+    /// A page that the process may write, or where calls answer that there is none.
+    fn own_page(&self) -> u32 {
+        let leaves = &self.model.procs[self.me].space.leaves;
+        leaves.iter().find(|leaf| leaf.1.has(bit::W)).map_or(UTOP, |leaf| leaf.0 << 12)
+    }
+
+    /// Whether the first process had better not block now: nobody might wake it.
+    fn stays(&mut self) -> bool {
+        let rare = if self.model.ready.len() > 1 { 12 } else { 500 };
+        self.me == 0 && !self.random.one_in(rare)
+    }
+
     /// A buffer whose bytes can be foretold: it does not lie in what shows a directory.
     fn printable(&mut self, length: u32) -> u32 {
-        let address = self.address();
+        let address = self.buffer(length, false);
         let space = &self.model.procs[self.me].space;
         let ends = [address, address.saturating_add(length)];
         let is_shown = ends.iter().any(|at| {
@@ -476,7 +570,7 @@ impl Draw<'_> {
             .random
             .of(&[0, 0, 0, 1, 2, 3, 4, 4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 12, 12, 13, 14, 15, 99]);
         let blocks = matches!(number, 3 | 13);
-        if self.me == 0 && blocks && !self.random.one_in(10) {
+        if blocks && self.stays() {
             return self.number(Number::PageAllocate);
         }
         let living = self.model.procs.iter().filter(|process| process.doing != Doing::Free).count();
@@ -516,6 +610,12 @@ impl Draw<'_> {
                 arguments[at] = UTOP;
             }
         }
+        if number == 0 && self.ends(arguments[0], arguments[1], false) {
+            arguments[..2].copy_from_slice(&[self.own_page(), 0]);
+        }
+        if number == 9 && self.ends(arguments[1], 68, false) {
+            return self.number(Number::PageAllocate);
+        }
         let [edx, ecx, ebx, edi, esi] = arguments;
         let old = self.model.procs[self.me].regs;
         Action::Call(Regs { eax: number, edx, ecx, ebx, edi, esi, trap: 0x30, ..old })
@@ -534,11 +634,9 @@ impl Draw<'_> {
         let value = store.then(|| self.random.next() as u32);
         // The first process has mostly what it touches, or it would end soon.
         let has = self.model.may_use(self.me, address, store);
-        let handled = self.model.procs[self.me].handler != 0
-            && self.model.leaf(self.me, 0xE_EBFF).has(bit::W);
-        if self.me == 0 && !has && !handled && !self.random.one_in(60) {
-            address = 0x0080_1000;
-            if !self.model.may_use(0, address, store) {
+        if !has && self.ends(address, 4, store) {
+            address = self.own_page();
+            if address == UTOP {
                 return self.number(Number::PageAllocate);
             }
         }

@@ -8,9 +8,9 @@ use super::machine::Machine;
 use super::random::Random;
 
 /// Most steps of an episode.
-pub const LENGTH: u32 = 3000;
+pub const LENGTH: u32 = 4000;
 /// Idle steps after which an episode ends: nobody will run again.
-const PATIENCE: u32 = 40;
+const PATIENCE: u32 = 16;
 
 /// What is drawn for a step: a seed of its own, so that a step stays when others are left out.
 pub type Step = u64;
@@ -29,7 +29,7 @@ pub struct Outcome {
 #[must_use]
 pub fn plan(seed: u64, number: u64) -> (u32, Vec<Step>) {
     let mut random = Random::new(seed ^ number.wrapping_mul(0xA076_1D64_78BD_642F));
-    let free = random.of(&[6, 9, 12, 16, 20, 30, 60, 600]);
+    let free = random.of(&[8, 12, 16, 20, 24, 30, 40, 60, 600]);
     (free, (0..LENGTH).map(|_| random.next()).collect())
 }
 

@@ -1,33 +1,41 @@
 //! The kernel on the modelled machine beside the reference model: each step is done by both.
 
 use abi::layout::PAGE_SIZE;
-use abi::{Entry, Frame, ProcessId};
+use abi::{Frame, ProcessId};
+use kernel_core::After;
 use kernel_core::state::process::{Index, State};
-use kernel_core::{After, Hardware};
 
 use super::action::Action;
-use super::compare::{Owners, compare};
+use super::compare::{Depth, Owners, compare, regs_of};
 use crate::reference::state::{
     Holder, Leaf, Model, Names, Next, Out, Process, Regs, SYSENTER, Slot, Token,
 };
 use crate::world::{CALL_SITE, World};
 
-/// Words of every frame that are compared after each step. All of them are, every so often.
-pub const WATCHED: [u32; 4] = [0, 1, 0x155, 0x3FF];
 /// Where in the FPU registers the runs keep a number.
 const TAG: std::ops::Range<usize> = 160..164;
-/// After how many steps everything is compared, and the world audited.
+/// After how many steps the world is audited.
 const THOROUGH: u32 = 64;
+/// After how many steps tables must hold nothing else.
+const ALL_LEAVES: u32 = 8;
+/// After how many steps each word of each frame is compared.
+const ALL_WORDS: u32 = 256;
+/// Where the instruction lies that loads or stores.
+const ACCESS_SITE: u32 = CALL_SITE + 0x20;
 
 /// Both sides.
 pub struct Machine {
+    /// The kernel, its machine, and the audit of the property tests.
     pub world: World,
+    /// The model.
     pub model: Model,
     owners: Owners,
     printed: usize,
     steps: u32,
     /// The machine is off.
     pub is_off: bool,
+    /// Audit the TLB after each step, and the world never.
+    pub audits_tlb: bool,
 }
 
 impl Machine {
@@ -38,9 +46,16 @@ impl Machine {
         world.leave_free(free);
         let model = model_of(&world);
         let printed = world.kernel.cpu.hardware.console.len();
-        let mut machine =
-            Self { world, model, owners: Owners::default(), printed, steps: 0, is_off: false };
-        compare(&machine.world, &mut machine.model, &mut machine.owners, true)
+        let mut machine = Self {
+            world,
+            model,
+            owners: Owners::default(),
+            printed,
+            steps: 0,
+            is_off: false,
+            audits_tlb: false,
+        };
+        compare(&machine.world, &mut machine.model, &mut machine.owners, Depth::Words)
             .expect("the model begins as the machine is");
         machine
     }
@@ -58,7 +73,9 @@ impl Machine {
         let after = self.act(action)?;
         let next = self.model.resume();
         self.settle(after, next)?;
-        if self.steps % THOROUGH == 0 && !self.is_off {
+        if self.audits_tlb {
+            self.world.kernel.cpu.hardware.audit_tlb();
+        } else if self.steps.is_multiple_of(THOROUGH) && !self.is_off {
             self.world.audit();
         }
         Ok(())
@@ -141,8 +158,8 @@ impl Machine {
 
     /// The program on the CPU loads or stores a word.
     fn access(&mut self, me: Slot, address: u32, value: Option<u32>) -> Result<After, String> {
-        self.world.registers().eip = CALL_SITE;
-        self.model.procs[me].regs.eip = CALL_SITE;
+        self.world.registers().eip = ACCESS_SITE;
+        self.model.procs[me].regs.eip = ACCESS_SITE;
         let allowed = self.model.may_use(me, address, value.is_some());
         let own = address < crate::reference::state::UTOP
             && self.model.leaf(me, address >> 12).is_present();
@@ -155,7 +172,7 @@ impl Machine {
             if after != After::Run {
                 return Err(format!("a fault at {address:#x}, which the process may use"));
             }
-            compare(&self.world, &mut self.model, &mut self.owners, false)?;
+            compare(&self.world, &mut self.model, &mut self.owners, Depth::Usual)?;
             result = self.touch(address, value);
         }
         match (allowed, result) {
@@ -171,11 +188,10 @@ impl Machine {
                 Ok(After::Run)
             }
             (false, Err(access)) => {
-                if address < crate::reference::state::UTOP && own != (access & 1 != 0) {
-                    let shown = self.model.is_shown(me, address);
-                    if !shown {
-                        return Err(format!("the fault at {address:#x} says {access}"));
-                    }
+                let viewed = self.model.procs[me].space.views.contains_key(&(address >> 22));
+                let is_users = address < crate::reference::state::UTOP && !viewed;
+                if is_users && own != (access & 1 != 0) {
+                    return Err(format!("the fault at {address:#x} says {access}"));
                 }
                 let after = self.fault(result);
                 self.model.page_fault(me, address, access);
@@ -218,15 +234,14 @@ impl Machine {
     ) -> Result<(), String> {
         use crate::reference::memory::{KERNELS, LOST};
         let (expected, found) = words;
-        let mask = if own || address >= 0xEF40_0000 && address & 0x003F_F000 != 0x3B_D000 {
-            u32::MAX
-        } else {
-            !0x60
-        };
+        let lower = address >> 12 & 0x3FF;
+        let shows_view =
+            address >> 22 == 0x3BD && self.model.procs[me].space.views.contains_key(&lower);
+        let is_directory = !own && (lower == 0x3BD || shows_view);
+        let mask = if is_directory { !0x60 } else { u32::MAX };
         if expected == KERNELS || expected == LOST || expected & mask == found & mask {
             return Ok(());
         }
-        let _ = me;
         Err(format!("{address:#x} reads {found:#x}; the model has {expected:#x}"))
     }
 
@@ -266,8 +281,12 @@ impl Machine {
             if self.is_off {
                 return Ok(());
             }
-            let all = self.steps % THOROUGH == 0;
-            compare(&self.world, &mut self.model, &mut self.owners, all)?;
+            let depth = match self.steps {
+                steps if steps % ALL_WORDS == 0 => Depth::Words,
+                steps if steps % ALL_LEAVES == 0 => Depth::Tables,
+                _ => Depth::Usual,
+            };
+            compare(&self.world, &mut self.model, &mut self.owners, depth)?;
             if next != Next::TakeDown {
                 return Ok(());
             }
@@ -301,22 +320,6 @@ impl Machine {
             return Ok(());
         }
         Err(format!("the console shows {:?} too", String::from_utf8_lossy(text)))
-    }
-}
-
-pub fn regs_of(r: &abi::Registers) -> Regs {
-    Regs {
-        eax: r.eax,
-        ebx: r.ebx,
-        ecx: r.ecx,
-        edx: r.edx,
-        esi: r.esi,
-        edi: r.edi,
-        ebp: r.ebp,
-        eip: r.eip,
-        esp: r.esp,
-        eflags: r.eflags,
-        trap: r.trap,
     }
 }
 
@@ -390,9 +393,4 @@ fn model_of(world: &World) -> Model {
     let tag: [u8; 4] = hardware.fpu.0[TAG].try_into().expect("four bytes");
     init.fpu = u32::from_le_bytes(tag);
     model
-}
-
-#[allow(dead_code, reason = "keeps the import of the trait, whose methods the steps use")]
-fn uses(entry: Entry, hardware: &mut impl Hardware) -> u64 {
-    u64::from(entry.bits()) + hardware.now()
 }

@@ -47,7 +47,6 @@ impl<H: Hardware> Kernel<H> {
     ///
     /// # Errors
     /// Those of the page; nothing was done.
-    #[inline(always)]
     pub(crate) fn fault_reply_at_once(
         &mut self,
         pager: Index,

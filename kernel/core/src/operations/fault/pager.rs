@@ -1,8 +1,8 @@
 //! How a process's pager is asked for something.
 //!
 //! The request is a message that the kernel sends in the process's name. The process is blocked
-//! until its pager has answered (`reply.rs`), the pager ends, or the time is over that the process's
-//! parent gives the pager. In the last two cases, `Kernel::fail_request` ends the wait.
+//! until its pager has answered (`reply.rs`), the pager ends, or the time is over that the
+//! process's parent gives the pager. In the last two cases, `Kernel::fail_request` ends the wait.
 
 use abi::Error;
 
@@ -12,34 +12,23 @@ use crate::state::fault::Fault;
 use crate::state::process::{Index, MessageBuffer, PendingRequest};
 
 impl<H: Hardware> Kernel<H> {
-    /// Blocks the current process until its pager has answered a request with these words.
-    /// `false`: there is no pager, or the pager waits for the process; nothing was changed.
+    /// Blocks the current process until its pager has handled a fault. `false`: there is no pager,
+    /// or the pager waits for the process; nothing was changed.
     #[inline(never)]
     pub(crate) fn ask_pager(
         &mut self,
         index: Index,
         request: PendingRequest,
-        words: [u32; 4],
-    ) -> bool {
-        self.pager_of(index).is_some_and(|pager| self.ask(index, pager, request, words))
-    }
-
-    /// As [`Kernel::ask_pager`], for a fault. The request is a constant here and the words come as
-    /// scalars: with [`Kernel::ask_pager`] a fault that a pager handles takes 37 instructions more.
-    #[inline(never)]
-    pub(crate) fn ask_pager_of_fault(
-        &mut self,
-        index: Index,
         address: u32,
         access: u32,
         eip: u32,
     ) -> bool {
-        let request = PendingRequest::Fault { jos: false };
         let words = [address, access, eip, 0];
         self.pager_of(index).is_some_and(|pager| self.ask(index, pager, request, words))
     }
 
-    /// As [`Kernel::ask_pager`], for any pager.
+    /// Blocks the current process until a pager has answered a request with these words. `false`:
+    /// the pager waits for the process; nothing was changed.
     #[inline(always)]
     pub(crate) fn ask(
         &mut self,
@@ -74,7 +63,8 @@ impl<H: Hardware> Kernel<H> {
     /// # Errors
     /// `Refused`: there is no pager, or it waits for the process.
     pub(crate) fn forward(&mut self, index: Index, fault: Fault) -> Result<(), Error> {
-        let asked = self.ask_pager(index, PendingRequest::ForwardedFault, fault.words());
+        let Fault { address, access, eip } = fault;
+        let asked = self.ask_pager(index, PendingRequest::ForwardedFault, address, access, eip);
         if asked { Ok(()) } else { Err(Error::Refused) }
     }
 }

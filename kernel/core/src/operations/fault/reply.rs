@@ -18,8 +18,8 @@ impl<H: Hardware> Kernel<H> {
     ///
     /// # Errors
     /// - `NotWaiting`: the client does not wait for a reply of this process.
-    /// - `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the page cannot be mapped; the
-    ///   client goes on waiting.
+    /// - `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the page cannot be mapped;
+    ///   the client goes on waiting.
     pub(crate) fn reply_to_client(
         &mut self,
         me: Index,

@@ -24,7 +24,6 @@ impl TableGroups {
     /// The directory entries of the first recorded group that ends after number `first`, from
     /// `first` on. `None`: there is no such group.
     #[must_use]
-    #[inline(always)]
     pub fn group_from(self, first: u32) -> Option<impl Iterator<Item = UserSlot>> {
         let group = UserSlot::new(first)?.index() / Self::ENTRIES;
         let noted = self.0 >> group;

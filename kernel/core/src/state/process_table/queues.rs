@@ -6,7 +6,6 @@ use super::{Processes, QueueName};
 
 impl Processes {
     /// The first and last process of a queue.
-    #[inline(always)]
     pub(super) fn queue(&mut self, name: QueueName) -> &mut Queue {
         match name {
             QueueName::Ready => &mut self.ready,
@@ -20,7 +19,6 @@ impl Processes {
 
     /// The first process of a queue.
     #[must_use]
-    #[inline(always)]
     pub fn front(&self, name: QueueName) -> Option<Index> {
         match name {
             QueueName::Ready => self.ready.head,
@@ -74,7 +72,6 @@ impl Processes {
     }
 
     /// Removes and returns the first process of a queue.
-    #[inline(always)]
     pub fn pop(&mut self, name: QueueName) -> Option<Index> {
         let index = self.front(name)?;
         let next = self[index].links.next.take();
@@ -84,23 +81,5 @@ impl Processes {
         }
         self.queue(name).head = next;
         Some(index)
-    }
-
-    /// Removes and returns the first process of a queue, and appends `index`, which must be in no
-    /// queue. If the queue is empty, it returns `None` and appends nothing.
-    #[inline(always)]
-    pub fn exchange(&mut self, name: QueueName, index: Index) -> Option<Index> {
-        let first = self.front(name)?;
-        if self[first].links.next.is_some() {
-            self.pop(name);
-            self.push(name, index);
-        } else {
-            // The first process was the only one. Its links are `None` already, and so are those of
-            // `index`, so only the queue itself changes: a yield between two processes takes this
-            // way.
-            debug_assert!(self[index].links.previous.is_none() && self[index].links.next.is_none());
-            *self.queue(name) = Queue { head: Some(index), tail: Some(index) };
-        }
-        Some(first)
     }
 }

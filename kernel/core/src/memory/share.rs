@@ -1,0 +1,176 @@
+//! How a range of pages is shared with another range, of the same or another space.
+//!
+//! The pages are walked in runs, like those of the other range calls (`range.rs`), and shared one by
+//! one by `share_page`. Two kinds of ranges are special: one whose destination begins inside the
+//! source is walked from its end (`share_downwards`), and most pages of a fork are shared by the
+//! short loop in `share/fast.rs`.
+
+use abi::{Entry, EntryFlags, Error, PageRange, Permissions};
+
+use crate::hardware::{Hardware, Reach};
+use crate::memory::change::Change;
+use crate::memory::range::{FLUSH_LIMIT, Progress, Run};
+use crate::memory::space::{Memory, Space, SpacePage, Via};
+
+mod fast;
+
+/// How [`Memory::share_range`] changes the leaves that it shares.
+#[derive(Clone, Copy)]
+pub(crate) struct Sharing {
+    /// The bits that the destination's leaf loses and gains.
+    pub change: Change,
+    /// Whether the source's leaf changes in the same way.
+    pub both: bool,
+}
+
+/// A range of pages of a space.
+#[derive(Clone, Copy)]
+pub(crate) struct SpaceRange {
+    pub space: Space,
+    pub range: PageRange,
+}
+
+impl<H: Hardware> Memory<'_, H> {
+    /// Maps each present page of a range at the same offset in another range, of the same or
+    /// another space. The destination's leaves lose and gain bits; with `both`, the source's leaves
+    /// do, too.
+    pub fn share_range(&mut self, from: SpaceRange, to: SpaceRange, sharing: Sharing) -> Progress {
+        let pages = from.range.pages();
+        if from.space.owner == to.space.owner && from.range.overlaps_upwards(to.range) {
+            return self.share_downwards(from, to, sharing);
+        }
+        let forks = self.is_fork(from, to, sharing);
+        let (mut done, mut result) = (0, Ok(()));
+        while done < pages && result.is_ok() {
+            let (source, target) = (Run::at(from.range, done), Run::at(to.range, done));
+            let run = Run { pages: source.pages.min(target.pages), ..source };
+            if !self.has_table(from.space, run.first) {
+                done += run.pages;
+                continue;
+            }
+            let mut index = 0;
+            while index < run.pages {
+                if forks && self.has_table(to.space, run.first) {
+                    let flush = pages <= FLUSH_LIMIT;
+                    let rest = Run { first: run.first.plus(index), pages: run.pages - index };
+                    index += self.share_usual((from.space, to.space), rest, sharing.change, flush);
+                    if index == run.pages {
+                        break;
+                    }
+                }
+                let (page, to_page) = (run.first.plus(index), target.first.plus(index));
+                let old = self.leaf_of_table(from.space, page);
+                if old.is_present() {
+                    result =
+                        self.share_page(from.space.at(page), to.space.at(to_page), old, sharing);
+                    if result.is_err() {
+                        break;
+                    }
+                }
+                index += 1;
+            }
+            done += index;
+        }
+        if sharing.both && pages > FLUSH_LIMIT && from.space.via == Via::Map(Reach::Current) {
+            self.cpu.flush_all();
+        }
+        Progress { done, result }
+    }
+
+    /// Shares a range with a range of the same space that begins inside it. The walk goes from the
+    /// last page to the first, so that each page is shared before another page is mapped over it.
+    /// The pages done are those at the end of the range.
+    #[cold]
+    fn share_downwards(&mut self, from: SpaceRange, to: SpaceRange, sharing: Sharing) -> Progress {
+        let pages = from.range.pages();
+        for done in 0..pages {
+            let index = pages - 1 - done;
+            let (source, target) = (from.range.page(index), to.range.page(index));
+            let old = self.leaf(from.space, source);
+            if old.is_present()
+                && let Err(error) =
+                    self.share_page(from.space.at(source), to.space.at(target), old, sharing)
+            {
+                return Progress { done, result: Err(error) };
+            }
+        }
+        Progress { done: pages, result: Ok(()) }
+    }
+
+    /// Shares one present page: maps its frame at the destination, and with `both` changes the
+    /// source's leaf.
+    ///
+    /// # Errors
+    /// - `NotPermitted`: the page is a driver's own; or W is asked for and the source lacks it; or
+    ///   the source would get W and is sealed and has other mappings.
+    /// - `OutOfFrames`, `QuotaExceeded`: no frame for the destination, or its owner may not have
+    ///   one more.
+    fn share_page(
+        &mut self,
+        from: SpacePage,
+        to: SpacePage,
+        mut old: Entry,
+        Sharing { change, both }: Sharing,
+    ) -> Result<(), Error> {
+        if both && change.takes_write() && self.others_may_write(old) {
+            return self.share_copy(to, old);
+        }
+        let other_space = from.space.owner != to.space.owner;
+        let permissions = self.change_of_lent(from.space, to.space, change).permissions(old);
+        self.map_entry(old, other_space, to, permissions)?;
+        if old.contains(EntryFlags::PAGER)
+            && self.lend(
+                from.space,
+                from.page,
+                other_space,
+                permissions.contains(Permissions::WRITE),
+            )
+        {
+            // `lend` has cleared PAGER in the leaf. The copy here must agree with the leaf, or the
+            // change below would set PAGER again.
+            old = old.with_flags(old.flags().difference(EntryFlags::PAGER));
+        }
+        if both {
+            let change = change.keeping(EntryFlags::ACCESSED_DIRTY);
+            let stale = self.change(from.space, from.page, old, change)?;
+            self.flush(&stale);
+        }
+        Ok(())
+    }
+
+    /// Whether the leaf is writable and its frame has another mapping: others may go on writing the
+    /// frame through that one, even if this leaf loses W.
+    pub fn others_may_write(&self, old: Entry) -> bool {
+        old.is_writable() && self.frames.count(old.frame()).is_some_and(|count| count > 1)
+    }
+
+    /// Copies a page in place of a copy-on-write share, because others may write it: its leaf is
+    /// writable, and its frame has another mapping (of a server that got the page in a message, or
+    /// of the process itself at another address). The destination gets a frame of its own, and the
+    /// source stays as it is.
+    ///
+    /// Dropping W at the source would not stop the other writers. The destination would see what
+    /// they write, and after the destination's next write it would have a copy while the source
+    /// goes on sharing with them.
+    #[cold]
+    fn share_copy(&mut self, to: SpacePage, old: Entry) -> Result<(), Error> {
+        if old.is_drivers_own() {
+            return Err(Error::NotPermitted);
+        }
+        let fresh = self.frames.allocate().ok_or(Error::OutOfFrames)?;
+        self.cpu.hardware.copy_frame(fresh.frame(), old.frame());
+        let permissions = old.permissions().difference(Permissions::PAGER);
+        self.map_fresh(to.space, to.page, permissions.leaf(), fresh)
+    }
+
+    /// The change for a destination's leaf. It drops PAGER if the source's or the destination's
+    /// owner has a pager: the mark speaks of one leaf and does not come along (`clean.rs`).
+    fn change_of_lent(&self, from: Space, to: Space, change: Change) -> Change {
+        if self.processes.keeps_pager_mark(from.owner) || self.processes.keeps_pager_mark(to.owner)
+        {
+            change.without_pager_mark()
+        } else {
+            change
+        }
+    }
+}

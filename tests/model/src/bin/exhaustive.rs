@@ -1,0 +1,40 @@
+//! Every word, every address, and every state of small worlds. `cargo xtask exhaustive` reads the
+//! options and starts this: `exhaustive SHARD OF STATES PART...`.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use vitrine_model::{words, worlds};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [shard, of, states, parts @ ..] = &arguments[..] else {
+        eprintln!("exhaustive SHARD OF STATES PART...");
+        return ExitCode::FAILURE;
+    };
+    let (Ok(shard), Ok(of), Ok(states)) = (shard.parse(), of.parse(), states.parse()) else {
+        eprintln!("SHARD, OF and STATES are numbers");
+        return ExitCode::FAILURE;
+    };
+    for part in parts {
+        let begin = Instant::now();
+        eprintln!("exhaustive: {part}");
+        let done = match part.as_str() {
+            "words" => words::all(shard, of, words::word).map(|tried| format!("{tried} words")),
+            "addresses" => {
+                words::all(shard, of, words::address).map(|tried| format!("{tried} addresses"))
+            }
+            _ => worlds::all(states),
+        };
+        match done {
+            Ok(text) => {
+                println!("{part}: {text}, no difference, {:.1} s", begin.elapsed().as_secs_f64());
+            }
+            Err(difference) => {
+                println!("{part}: {difference}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
