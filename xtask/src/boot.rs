@@ -200,7 +200,7 @@ pub struct BootOptions {
     /// Run this instead of the shell, and power off when it ends; quotes are as in the shell
     #[arg(long, value_name = "PROGRAM ARGS")]
     run: Option<String>,
-    /// Put these words on the kernel's command line
+    /// Put these words on the kernel's command line; an unknown one is refused with a list
     #[arg(long, value_name = "TEXT")]
     append: Option<String>,
 }
@@ -213,10 +213,10 @@ pub struct QemuOptions {
     /// Memory in MiB, from 16 to 3583
     #[arg(long, value_name = "MIB", default_value_t = DEFAULT_MEMORY.to_string())]
     memory: String,
-    /// End with status 124 this long after QEMU's start
+    /// Kill the machine this long after QEMU's start, and end with status 124
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
-    /// Let time pass by instructions run: every boot is the same
+    /// Count time in instructions, not in seconds: every boot is the same
     #[arg(long)]
     icount: bool,
     /// Boot from a CD, as `iso` writes it
@@ -242,8 +242,9 @@ pub struct QemuOptions {
     /// Otherwise it has 256 MiB, belongs to this boot alone, and is gone afterwards.
     #[arg(long, conflicts_with = "disk")]
     no_swap: bool,
-    /// Halt before the first instruction until a debugger connects to this port of 127.0.0.1 [1234
-    /// if none is named]
+    /// Halt before the first instruction until a debugger connects to this port of 127.0.0.1
+    ///
+    /// Without a PORT: 1234, where gdb's `target remote :1234` looks.
     #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = GDB_PORT)]
     gdb: Option<String>,
     /// Build and boot again whenever a source or a program of --elf changes, until Ctrl-C

@@ -22,31 +22,24 @@ use xtask::{
 /// Builds, boots and checks Vitrine.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+#[command(after_help = BEGIN)]
 struct Cli {
     /// Install nothing: only say what is missing and what to type (VITRINE_NO_INSTALL=1 does the
     /// same)
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 1000)]
     no_install: bool,
     #[command(subcommand)]
     task: Option<Task>,
 }
 
+/// What a newcomer reads below the list of commands.
+const BEGIN: &str = "\
+Begin with `cargo xtask qemu`: it builds everything, boots it and gives a prompt, where `help` lists
+the programs. `cargo xtask new NAME` begins a program of your own. `cargo xtask COMMAND --help` says
+more of a command.";
+
 #[derive(Subcommand)]
 enum Task {
-    /// Find the toolchain, QEMU and the rest; install what is missing, or say how
-    Setup {
-        /// Install nothing and change nothing, as `doctor`
-        #[arg(long)]
-        check: bool,
-    },
-    /// Say what is here, what is missing, and how to get it; change nothing
-    ///
-    /// The status is 1 if `cargo xtask qemu` or `cargo xtask test` lacks something.
-    Doctor,
-    /// Begin a program of your own, with a test: in Rust, or with --c in C
-    New(new::Options),
-    /// Build the kernel, every program and the boot archive
-    Build,
     /// Boot in QEMU: a shell on this terminal (Ctrl-A X quits), or one program
     ///
     /// With --run, the program's exit status is the exit status; 123 means that the kernel
@@ -57,6 +50,10 @@ enum Task {
     /// status 1. The shell ends with its input, and its status is that of its last command.
     Qemu(QemuOptions),
     /// Run the host tests, the emulator tests, and the laboratory's tests in a browser
+    ///
+    /// A test's name begins with the file that has it: `cargo xtask test census` runs the tests of
+    /// one file, `cargo xtask test cow` each test with these letters in its name. The host tests
+    /// are compiled in any case, which takes some minutes the first time.
     Test {
         /// Run only the checks, conformance programs and demonstrations, on this machine: qemu,
         /// bochs or v86
@@ -65,13 +62,34 @@ enum Task {
         /// Run only the tests whose names contain this
         filter: Option<String>,
     },
-    /// Write target/vitrine/vitrine.iso, which boots by GRUB
-    Iso(BootOptions),
-    /// Write a folder for those who only want to look: CD, kernel, archive, laboratory, a page
+    /// Begin a program of your own, with a test
     ///
-    /// The page says how to boot each in QEMU, in VirtualBox and on a PC; SHA256SUMS has the sums.
+    /// Without --handler, --pager or --c it is a program in Rust that looks at its own page table.
+    /// Two files are written, both in userland/own.
+    New(new::Options),
+    /// Say what is here, what is missing, and how to get it; change nothing
+    ///
+    /// The status is 1 if `cargo xtask qemu` or `cargo xtask test` lacks something.
+    Doctor,
+    /// Find the toolchain, QEMU and the rest; install what is missing, or say how
+    Setup {
+        /// Install nothing and change nothing, as `doctor`
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build the kernel, every program and the boot archive
+    Build,
+    /// Write target/vitrine/vitrine.iso: a CD that boots by BIOS and GRUB
+    Iso(BootOptions),
+    /// Write one folder for those who only want to look
+    ///
+    /// It has the CD, the kernel, the boot archive, the laboratory's site, their sums, and a page
+    /// that says how to boot each in QEMU, in VirtualBox and on a PC.
     Dist(dist::Options),
     /// Start QEMU halted, and gdb with the symbols of the kernel and of one program
+    ///
+    /// gdb gets commands of its own: `help vitrine` lists them. For the debugger of an editor there
+    /// is `cargo xtask qemu --gdb`.
     Gdb {
         /// The program whose symbols gdb reads [default: that of --run, or init]
         program: Option<String>,
@@ -83,7 +101,7 @@ enum Task {
     },
     /// Count the instructions of every operation, beside targets and other systems
     Bench(bench::Options),
-    /// Stop the running machine at random moments and judge it by its physical memory alone
+    /// Stop the machine at random moments, and judge it by its physical memory alone
     Oracle(oracle::Options),
     /// Make the k-th allocation of a scenario fail, for every k, and judge what is left
     ///
@@ -95,14 +113,14 @@ enum Task {
     /// The status is 0 if nothing is found. Otherwise the batch that shows it is made shorter, its
     /// steps are printed as C, and the status is 1.
     Fuzz(fuzz::Options),
-    /// Serve the laboratory: the real image in a browser, with a live picture of its page tables
+    /// Serve the laboratory: the real image in a browser, beside its page tables
     ///
     /// The emulator and the terminal come from npm, once. With --out the site is only written: any
     /// static host can serve the folder, under any path and without a network.
     Web(web::Options),
     /// Draw page tables at named moments of a run: as .svg, .png or .html
     Picture(picture::Options),
-    /// Look for bytes that a parser of the kernel's or the servers' mistreats, by libFuzzer
+    /// Look for bytes that a parser mistreats, by libFuzzer
     ///
     /// Inputs that reach new code are added to tests/parsers/corpus. The status is 1 if a parser
     /// breaks a promise; its input is then kept in target/vitrine/parsers.
@@ -119,8 +137,7 @@ enum Task {
     Header,
     /// Check imports, format, lints and documentation, for host and target
     Check,
-    /// Write target/vitrine/doc/index.html: the documentation of the code, with a page to start
-    /// from
+    /// Write the documentation of the code: target/vitrine/doc/index.html is its first page
     Doc,
     /// Run the README's commands on a bare Debian, from a fresh clone of what is committed
     ///

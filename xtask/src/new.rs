@@ -26,7 +26,7 @@ use self::name::Name;
 /// What is begun.
 #[derive(Args)]
 pub struct Options {
-    /// The program's name: small letters, digits, - and _
+    /// The program's name: a small letter, then small letters, digits, - and _, at most 32
     #[arg(value_name = "NAME")]
     name: String,
     #[command(flatten)]

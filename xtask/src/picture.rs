@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use picture::Snapshot;
+use picture::snapshot::Unreadable;
 use picture::text::{Style, Text};
 
 use crate::bad_input::BadInput;
@@ -129,7 +130,13 @@ fn drawn(file: &Path) -> Result<String> {
         let why = |error| BadInput(format!("--from {}: {error}", file.display()));
         fs::read_to_string(file).map_err(why)?
     };
-    let why = |error| BadInput(format!("--from {}: {error}", file.display()));
+    let why = |Unreadable(line)| {
+        let file = file.display();
+        BadInput(match line.as_str() {
+            "" => format!("--from {file}: there is nothing that `map --dump` has printed"),
+            line => format!("--from {file}: not a line of a snapshot: `{}`", line.escape_debug()),
+        })
+    };
     let snapshot = Snapshot::parse(&text).map_err(why)?;
     Ok(Text { snapshot: &snapshot, style: Style::Plain }.to_string())
 }
@@ -137,6 +144,26 @@ fn drawn(file: &Path) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dump_is_drawn_and_what_is_none_is_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("dump");
+        let dump = "vitrine-snapshot 1\nprocess 00001003 parent 00001001 name cow\n\
+                    d 002 00431027\nt 002 000 00432067\nend\n";
+        fs::write(&file, dump).unwrap();
+        let text = drawn(&file).unwrap();
+        assert!(text.starts_with("cow (00001003): 1 pages in 1 tables below UTOP\n"), "{text}");
+        assert!(text.contains("0x002 0x00800000  program: 1 dirty\n"), "{text}");
+        for (bad, told) in [("", "nothing"), ("junk", "nothing"), ("vitrine-snapshot 1\nx", "`x`")]
+        {
+            fs::write(&file, bad).unwrap();
+            let error = drawn(&file).unwrap_err();
+            let line = error.to_string();
+            assert!(error.is::<BadInput>() && line.contains(told), "{line}");
+            assert_eq!(line.lines().count(), 1, "{line}");
+        }
+    }
 
     #[test]
     fn the_files_name_says_its_form() {

@@ -20,6 +20,7 @@ use clap::Args;
 
 use crate::bad_input::BadInput;
 use crate::build;
+use crate::npm;
 use crate::workspace::Workspace;
 
 pub use serve::Server;
@@ -70,6 +71,10 @@ pub fn web(workspace: &Workspace, options: &Options) -> Result<()> {
 /// # Errors
 /// Something is missing, or could not be built.
 pub fn build_site(workspace: &Workspace) -> Result<Site> {
+    // Whoever lacks npm or a network has not waited for a build.
+    for package in [npm::V86, packages::XTERM, packages::XTERM_FIT] {
+        package.folder(workspace)?;
+    }
     build::build(workspace)?;
     Site::gather(workspace)
 }
