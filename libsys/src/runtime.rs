@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "none")]
 pub mod counter;
+pub mod event;
 #[cfg(target_os = "none")]
 pub mod heap;
 #[cfg(target_os = "none")]

@@ -24,7 +24,8 @@ use libsys::service::pager::{
     Faults, NOT_A_CLIENT, Pages, Registered, Request, Space, Statistics, name_in,
 };
 use libsys::{
-    Error, Page, Permissions, ProcessId, Target, UserPage, machine, page_allocate, println, usage,
+    Entry, Error, Page, Permissions, ProcessId, Target, UserPage, machine, page_allocate, println,
+    usage,
 };
 use pager::{Clients, File, Known, Program};
 use swap::{Backend, PagingError, Served, Swap};
@@ -229,6 +230,12 @@ impl Server {
             Ok(Request::Name { client }) => {
                 let program = self.clients.program_of(client);
                 program.map_or([NOT_A_CLIENT; 4], |program| program.name.encode())
+            }
+            Ok(Request::Entries { client, page }) => {
+                let (_, mut backend) = self.parts();
+                backend
+                    .entries(client, page)
+                    .map_or([NOT_A_CLIENT; 4], |found| found.map(Entry::bits))
             }
             Ok(Request::Aside) => [self.swap.store().slots_set_aside(), 0, 0, 0],
             Err(_) => Registered::NotUnderstood.encode(),
