@@ -59,6 +59,21 @@ impl<H: Hardware> Memory<'_, H> {
         Progress { done, result }
     }
 
+    /// How [`Memory::share_usual`] flushes the pages of a range that it may share: they keep their
+    /// addresses and lose W on both sides, no quota counts the child's frames, and the parent has
+    /// no page of a driver's own. `None` for any other range.
+    fn flush_of_fork(&self, from: SpaceRange, to: SpaceRange, sharing: Sharing) -> Option<Flush> {
+        let forks = sharing.both
+            && from.space.via == Via::Map(Reach::Current)
+            && to.space.via == Via::Map(Reach::Alternate)
+            && from.range == to.range
+            && sharing.change.takes_write()
+            && !self.processes.is_bounded(to.space.owner)
+            && !self.processes[from.space.owner].device.granted;
+        let flush = if from.range.pages() <= FLUSH_LIMIT { Flush::Each } else { Flush::ByCaller };
+        forks.then_some(flush)
+    }
+
     /// Shares a run with the pages from `to` on. Returns how many pages were walked, and the error
     /// that stopped the walk.
     #[inline(always)]

@@ -8,9 +8,8 @@ use abi::{EntryFlags, Page};
 
 use crate::hardware::{Hardware, Reach};
 use crate::memory::change::Change;
-use crate::memory::range::{FLUSH_LIMIT, Run};
-use crate::memory::share::{Sharing, SpaceRange};
-use crate::memory::space::{Memory, Space, Via};
+use crate::memory::range::Run;
+use crate::memory::space::{Memory, Space};
 
 /// How the changed leaves of the parent are flushed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,26 +21,6 @@ pub(super) enum Flush {
 }
 
 impl<H: Hardware> Memory<'_, H> {
-    /// How [`Memory::share_usual`] flushes the pages of a range that it may share: they keep their
-    /// addresses and lose W on both sides, no quota counts the child's frames, and the parent has
-    /// no page of a driver's own. `None` for any other range.
-    pub(super) fn flush_of_fork(
-        &self,
-        from: SpaceRange,
-        to: SpaceRange,
-        sharing: Sharing,
-    ) -> Option<Flush> {
-        let forks = sharing.both
-            && from.space.via == Via::Map(Reach::Current)
-            && to.space.via == Via::Map(Reach::Alternate)
-            && from.range == to.range
-            && sharing.change.takes_write()
-            && !self.processes.is_bounded(to.space.owner)
-            && !self.processes[from.space.owner].device.granted;
-        let flush = if from.range.pages() <= FLUSH_LIMIT { Flush::Each } else { Flush::ByCaller };
-        forks.then_some(flush)
-    }
-
     /// Shares the pages of a run up to the first present one that is not usual, and returns how
     /// many pages these are. The child's table is present.
     #[inline(never)]
