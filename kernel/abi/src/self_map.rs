@@ -80,7 +80,6 @@ impl ViewSlot {
     ///
     /// # Errors
     /// `InvalidArgument`: at or above `0x3BB`, where the kernel's entries begin.
-    #[inline(always)]
     pub const fn new(index: u32) -> Result<Self, Error> {
         match UserSlot::new(index) {
             Some(slot) => Ok(Self(Slot(slot.index()))),

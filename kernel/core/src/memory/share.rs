@@ -61,7 +61,6 @@ impl<H: Hardware> Memory<'_, H> {
 
     /// Shares a run with the pages from `to` on. Returns how many pages were walked, and the error
     /// that stopped the walk.
-    #[inline(always)]
     fn share_run(
         &mut self,
         from: Space,
