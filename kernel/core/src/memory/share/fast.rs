@@ -9,17 +9,8 @@ use abi::{EntryFlags, Page};
 use crate::hardware::{Hardware, Reach};
 use crate::memory::change::Change;
 use crate::memory::range::{FLUSH_LIMIT, Run};
-use crate::memory::share::{Sharing, SpaceRange};
+use crate::memory::share::{Flush, Sharing, SpaceRange};
 use crate::memory::space::{Memory, Space, Via};
-
-/// How the changed leaves of the parent are flushed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flush {
-    /// Page by page.
-    Each,
-    /// By the caller, who flushes the whole TLB.
-    ByCaller,
-}
 
 impl<H: Hardware> Memory<'_, H> {
     /// How [`Memory::share_usual`] flushes the pages of a range that it may share: they keep their
