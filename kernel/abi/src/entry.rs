@@ -88,6 +88,8 @@ impl Permissions {
     ///
     /// # Errors
     /// `InvalidArgument`: any bit other than `0x002` and `0xE00`.
+    // Inlined: see `address.rs`.
+    #[inline(always)]
     pub const fn new(bits: u32) -> Result<Self, Error> {
         match Self::from_bits(bits) {
             Some(permissions) => Ok(permissions),
@@ -99,6 +101,7 @@ impl Permissions {
     ///
     /// # Errors
     /// `InvalidArgument`: any bit other than `0xE00`.
+    #[inline(always)]
     pub const fn marks(bits: u32) -> Result<Self, Error> {
         if bits & !EntryFlags::MARKS.bits() == 0 {
             Self::new(bits)

@@ -75,6 +75,8 @@ impl Error {
     /// # Errors
     /// The error whose number `eax` holds negated; a negative number that is none reads as
     /// `InvalidArgument`.
+    // Inlined: see `address.rs`.
+    #[inline(always)]
     pub fn check(eax: u32) -> Result<u32, Self> {
         if eax.cast_signed() >= 0 {
             return Ok(eax);
@@ -82,6 +84,7 @@ impl Error {
         Err(Self::from_number(eax.wrapping_neg()))
     }
 
+    #[cold]
     fn from_number(number: u32) -> Self {
         let mut all = Self::ALL.into_iter();
         all.find(|error| *error as u32 == number).unwrap_or(Self::InvalidArgument)

@@ -45,6 +45,8 @@ impl ProcessId {
     ///
     /// # Errors
     /// `NoSuchProcess`: 0, or bit 31 is set.
+    // Inlined: see `address.rs`.
+    #[inline(always)]
     pub const fn new(bits: u32) -> Result<Self, Error> {
         match NonZeroU32::new(bits) {
             Some(id) if bits.cast_signed() > 0 => Ok(Self(id)),
@@ -89,6 +91,7 @@ impl Target {
     ///
     /// # Errors
     /// `NoSuchProcess`: bit 31 is set.
+    #[inline(always)]
     pub const fn new(bits: u32) -> Result<Self, Error> {
         if bits == 0 {
             return Ok(Self::Caller);
