@@ -16,6 +16,8 @@ impl Page {
 
     /// Page `number`, which is below 0x10_0000.
     #[must_use]
+    // The inlined functions of the contract, in programs: with them a small fork takes 26,933
+    // instructions in place of 27,812, and a fault that a pager handles 588 in place of 632.
     #[inline(always)]
     pub const fn numbered(number: u32) -> Self {
         debug_assert!(number < 0x10_0000);

@@ -88,6 +88,7 @@ impl Permissions {
     ///
     /// # Errors
     /// `InvalidArgument`: any bit other than `0x002` and `0xE00`.
+    // Inlined: see `address.rs`.
     #[inline(always)]
     pub const fn new(bits: u32) -> Result<Self, Error> {
         match Self::from_bits(bits) {

@@ -75,6 +75,7 @@ impl Error {
     /// # Errors
     /// The error whose number `eax` holds negated; a negative number that is none reads as
     /// `InvalidArgument`.
+    // Inlined: see `address.rs`.
     #[inline(always)]
     pub fn check(eax: u32) -> Result<u32, Self> {
         if eax.cast_signed() >= 0 {

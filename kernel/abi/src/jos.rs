@@ -34,6 +34,7 @@ impl Numbering {
 
     /// Lab 5's number for the call that this numbering gives `number`; `None` if it has no such
     /// call.
+    // Inlined: see `address.rs`.
     #[inline(always)]
     #[must_use]
     pub const fn lab5(self, number: u32) -> Option<u32> {

@@ -105,6 +105,7 @@ impl Message {
     ///
     /// # Errors
     /// The error in `eax`. `InvalidArgument`: no message has this header.
+    // Inlined: see `address.rs`.
     #[inline(always)]
     pub fn from_wire(eax: u32, sender: u32, words: [u32; 4]) -> Result<Self, Error> {
         let header = Error::check(eax)?;

@@ -45,6 +45,7 @@ impl ProcessId {
     ///
     /// # Errors
     /// `NoSuchProcess`: 0, or bit 31 is set.
+    // Inlined: see `address.rs`.
     #[inline(always)]
     pub const fn new(bits: u32) -> Result<Self, Error> {
         match NonZeroU32::new(bits) {

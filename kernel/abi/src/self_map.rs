@@ -80,6 +80,7 @@ impl ViewSlot {
     ///
     /// # Errors
     /// `InvalidArgument`: at or above `0x3BB`, where the kernel's entries begin.
+    // Inlined: see `address.rs`.
     #[inline(always)]
     pub const fn new(index: u32) -> Result<Self, Error> {
         match UserSlot::new(index) {

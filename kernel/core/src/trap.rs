@@ -25,6 +25,8 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// Handles a call by `int 0x30`, native or JOS.
+    // The inlined functions of an entry, here, in `syscall/native.rs` and in `kernel/src`: with
+    // them an empty call takes 78 instructions in place of 153.
     #[inline(always)]
     pub fn call(&mut self) -> After {
         if let Some(caller) = self.cpu.current {

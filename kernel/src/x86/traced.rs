@@ -32,7 +32,7 @@ pub fn start(kernel: &mut Kernel, command_line: &[u8]) {
         PANICS_AT.store(LATER, Ordering::Relaxed);
     }
     if panics || words(command_line).any(|word| word == TRACE.as_bytes()) {
-        kernel.trace.turn_on();
+        kernel.trace.on = true;
         replace_handlers(Handlers {
             system_call: traced_system_call,
             system_call_by_sysenter: user_trap,
@@ -98,5 +98,5 @@ fn go_on(after: After) -> ! {
 /// Panics in the middle of an event, as the boot line has asked.
 fn panic_later(kernel: &Kernel) {
     let at = PANICS_AT.load(Ordering::Relaxed);
-    assert!(at == 0 || kernel.trace.recorded() < at, "at event {at}, as the command line asked");
+    assert!(at == 0 || kernel.trace.recorded < at, "at event {at}, as the command line asked");
 }

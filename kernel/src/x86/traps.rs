@@ -154,6 +154,7 @@ const FLAGS_KEPT: u32 = FLAGS_PROGRAM | FLAG_INTERRUPTS | 2;
 /// (`traps.s`), so loading them cannot fail; for fs and gs see `Machine::load_fpu`. IF is set in
 /// every area: ring 3 cannot clear it without IOPL, which it never has, and the stub of `sysenter`
 /// sets it.
+// Inlined: see `kernel/core/src/trap.rs`.
 #[inline(always)]
 pub fn leave(after: After) -> ! {
     if after != After::Run {

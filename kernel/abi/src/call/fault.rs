@@ -29,6 +29,7 @@ pub enum FaultReply {
 impl Place<FaultReply> for Reply {
     const IN_HEAD: bool = true;
 
+    // Inlined: see `places.rs`.
     #[inline(always)]
     fn read(raw: &impl Arguments) -> Result<FaultReply, Error> {
         match (raw.word(0), raw.permission_bits()) {

@@ -25,6 +25,7 @@ pub const ACCEPT_PAGE: u32 = 4;
 impl Place<Option<PageTransfer>> for Transfer {
     const IN_HEAD: bool = true;
 
+    // Inlined: see `places.rs`.
     #[inline(always)]
     fn read(raw: &impl Arguments) -> Result<Option<PageTransfer>, Error> {
         let bits = raw.permission_bits();

@@ -38,6 +38,8 @@ macro_rules! places {
         pub struct $place;
 
         $(impl Place<$type> for $place {
+            // The inlined functions of the places, in the kernel: with them an empty call takes 78
+            // instructions in place of 84, and `page_map` 160 in place of 179.
             #[inline(always)]
             fn read($in: &impl Arguments) -> Result<$type, Error> {
                 $read

@@ -23,7 +23,6 @@ pub(crate) struct Change {
 
 impl Change {
     /// The change that drops and then adds these permissions and marks.
-    #[inline(always)]
     pub const fn new(drop: Permissions, add: Permissions) -> Self {
         let seal = if add.contains(Permissions::WRITE) { 0 } else { EntryFlags::SEALED.bits() };
         let keep = FRAME
@@ -34,26 +33,22 @@ impl Change {
     }
 
     /// The same change, which also keeps these bits of the hardware.
-    #[inline(always)]
     pub const fn keeping(self, flags: EntryFlags) -> Self {
         Self { keep: self.keep | flags.bits(), ..self }
     }
 
     /// The same change, which also drops PAGER unless it adds PAGER.
-    #[inline(always)]
     pub const fn without_pager_mark(self) -> Self {
         Self { keep: self.keep & !EntryFlags::PAGER.bits(), ..self }
     }
 
     /// The same change, which also seals the leaf: for a leaf without W that is new in another
     /// space.
-    #[inline(always)]
     pub const fn sealing(self) -> Self {
         Self { add: self.add | EntryFlags::SEALED.bits(), ..self }
     }
 
     /// The leaf after the change.
-    #[inline(always)]
     pub const fn of(self, leaf: Entry) -> Entry {
         Entry::from_bits(leaf.bits() & self.keep | self.add)
     }
@@ -70,19 +65,16 @@ impl Change {
     }
 
     /// The permissions and marks of the leaf after the change.
-    #[inline(always)]
     pub const fn permissions(self, leaf: Entry) -> Permissions {
         self.of(leaf).permissions()
     }
 
     /// Whether no leaf has W after the change.
-    #[inline(always)]
     pub const fn takes_write(self) -> bool {
         (self.keep | self.add) & EntryFlags::WRITE.bits() == 0
     }
 
     /// Whether the change adds W.
-    #[inline(always)]
     pub const fn adds_write(self) -> bool {
         self.add & EntryFlags::WRITE.bits() != 0
     }
@@ -93,6 +85,8 @@ impl<H: Hardware> Memory<'_, H> {
     ///
     /// # Errors
     /// `NotPermitted`: a sealed page that has other mappings would get W. Nothing was changed.
+    // The inlined functions of this file: with them `page_protect` takes 121 instructions in place
+    // of 188.
     #[inline(always)]
     pub fn change(
         &mut self,

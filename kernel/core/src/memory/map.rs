@@ -24,6 +24,8 @@ impl<H: Hardware> Memory<'_, H> {
     /// - `OutOfFrames`: no frame for the table.
     ///
     /// On an error nothing was changed.
+    // The inlined functions of this file: with them `page_map` takes 160 instructions in place of
+    // 313, and `page_unmap` 118 in place of 214.
     #[inline(always)]
     fn prepare(&mut self, space: Space, page: UserPage) -> Result<Entry, Error> {
         if !self.has_table(space, page) {

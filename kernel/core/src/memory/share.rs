@@ -14,8 +14,6 @@ use crate::memory::space::{Memory, Space, SpacePage, Via};
 
 mod fast;
 
-use self::fast::Flush;
-
 /// How [`Memory::share_range`] changes the leaves that it shares.
 #[derive(Clone, Copy)]
 pub(crate) struct Sharing {
@@ -23,6 +21,15 @@ pub(crate) struct Sharing {
     pub change: Change,
     /// Whether the source's leaf changes in the same way.
     pub both: bool,
+}
+
+/// How the changed leaves of the parent are flushed when a fork shares pages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flush {
+    /// Page by page.
+    Each,
+    /// By the caller, who flushes the whole TLB.
+    ByCaller,
 }
 
 /// A range of pages of a space.
@@ -76,7 +83,6 @@ impl<H: Hardware> Memory<'_, H> {
 
     /// Shares a run with the pages from `to` on. Returns how many pages were walked, and the error
     /// that stopped the walk.
-    #[inline(always)]
     fn share_run(
         &mut self,
         from: Space,

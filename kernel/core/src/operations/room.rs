@@ -68,6 +68,7 @@ impl<H: Hardware> Kernel<H> {
     ///
     /// # Errors
     /// `NoSuchProcess`: the caller may not change the process's memory.
+    // Inlined: see `message/fast.rs`.
     #[inline(always)]
     pub(crate) fn room_in(
         &mut self,

@@ -86,6 +86,8 @@ impl<H: Hardware> Kernel<H> {
 
     /// Lets the first ready process run, if there is one, and puts the current process at the end
     /// of the queue.
+    // The inlined functions of this file: with them two yields take 232 instructions in place of
+    // 260.
     #[inline(always)]
     pub(crate) fn yield_cpu(&mut self, current: Index) {
         if let Some(next) = self.processes.pop(QueueName::Ready) {

@@ -13,6 +13,7 @@ pub struct Fault {
 
 impl Fault {
     /// The words of the message that asks a pager to handle the fault.
+    // Inlined: see `process_table/queues.rs`.
     #[inline(always)]
     #[must_use]
     pub const fn words(self) -> [u32; 4] {

@@ -200,6 +200,8 @@ impl Frames {
 
     /// Takes a free frame: the one that was freed last, if any. Its contents are those of its last
     /// use.
+    // The inlined functions of the state: with them `page_unmap` takes 118 instructions in place of
+    // 140.
     #[inline(always)]
     pub fn allocate(&mut self) -> Option<FreshFrame> {
         if self.failing != 0 && self.fails_on_request() {

@@ -164,6 +164,7 @@ impl Process {
 
     /// The words of the message call in the saved registers. A call by `sysenter` has three; the
     /// fourth is 0.
+    // Inlined: see `queues.rs`.
     #[inline(always)]
     #[must_use]
     pub fn words(&self) -> [u32; 4] {

@@ -10,8 +10,9 @@ use crate::state::process::Index;
 pub struct Trace {
     pub(crate) events: [Event; EVENTS as usize],
     /// How many events were recorded since boot, modulo 2^32.
-    pub(crate) recorded: u32,
-    pub(crate) on: bool,
+    pub recorded: u32,
+    /// Whether events are recorded.
+    pub on: bool,
     /// The process whose trap is being handled, and the `eip` at which the process resumes if the
     /// trap is a call that does not restart.
     pub(crate) open: Option<(Index, u32)>,
@@ -30,23 +31,6 @@ impl Trace {
             open: None,
             running: None,
         }
-    }
-
-    /// Turns recording on.
-    pub const fn turn_on(&mut self) {
-        self.on = true;
-    }
-
-    /// Whether events are recorded.
-    #[must_use]
-    pub const fn is_on(&self) -> bool {
-        self.on
-    }
-
-    /// How many events were recorded since boot, modulo 2^32.
-    #[must_use]
-    pub const fn recorded(&self) -> u32 {
-        self.recorded
     }
 
     /// The events that are still in the ring, the oldest first.

@@ -31,6 +31,8 @@ impl<H: Hardware> Kernel<H> {
     ///
     /// # Errors
     /// As [`Kernel::send`].
+    // The inlined functions of this file: with them a message and its reply take 384 instructions
+    // in place of 426.
     #[inline(always)]
     pub(crate) fn call_process(
         &mut self,

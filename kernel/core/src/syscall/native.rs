@@ -21,6 +21,7 @@ impl<H: Hardware> Kernel<H> {
     ///
     /// On success, the arm of `dispatch` has set the caller's registers. That includes 0 in `eax`,
     /// unless the caller is blocked, has ended, or restarts the call.
+    // Inlined: see `trap.rs`.
     #[inline(always)]
     pub(crate) fn native_call<const SYSENTER: bool>(&mut self, caller: Index) {
         let raw = CallRegisters::<SYSENTER>(&self.processes[caller].registers);

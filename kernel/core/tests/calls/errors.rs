@@ -584,7 +584,7 @@ const ROWS: &[Row] = &[
         answer(w, events_read(child, PAGE))
     }),
     Row("EventsRead", Error::Fault, |w| {
-        w.kernel.trace.turn_on();
+        w.kernel.trace.on = true;
         let child = w.child();
         answer(w, events_read(child, USER_TOP))
     }),

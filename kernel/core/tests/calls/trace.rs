@@ -9,7 +9,7 @@ use crate::world::{DATA, PAGE, World};
 
 fn traced() -> World {
     let mut world = World::new();
-    world.kernel.trace.turn_on();
+    world.kernel.trace.on = true;
     world
 }
 
@@ -29,7 +29,7 @@ fn read(world: &mut World, child: ProcessId, count: u32) -> Result<Vec<Event>, E
 fn nothing_is_recorded_before_the_trace_is_turned_on() {
     let mut world = World::new();
     world.call(Syscall::Clock).unwrap();
-    assert_eq!((events(&world).len(), world.kernel.trace.recorded()), (0, 0));
+    assert_eq!((events(&world).len(), world.kernel.trace.recorded), (0, 0));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn an_event_is_open_until_the_kernel_has_done_what_was_asked() {
 fn the_ring_keeps_the_last_256_events() {
     let mut world = traced();
     for calls in [EVENTS - 1, EVENTS, EVENTS + 1] {
-        while world.kernel.trace.recorded() < calls {
+        while world.kernel.trace.recorded < calls {
             world.call(Syscall::Clock).unwrap();
         }
         assert_eq!(events(&world).len(), calls.min(EVENTS) as usize);

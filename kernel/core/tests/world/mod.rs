@@ -242,15 +242,15 @@ impl World {
     /// Traps with the registers as they are, and audits the world afterwards.
     pub fn trap(&mut self, vector: u32) {
         self.registers().trap = vector;
-        if self.kernel.trace.is_on() {
+        if self.kernel.trace.on {
             self.kernel.trace_trap(None);
         }
         let after = self.enter(vector);
-        if self.kernel.trace.is_on() {
+        if self.kernel.trace.on {
             self.kernel.trace_result();
         }
         self.leave(after);
-        if self.kernel.trace.is_on() {
+        if self.kernel.trace.on {
             self.kernel.trace_resume();
         }
     }
@@ -258,7 +258,7 @@ impl World {
     /// The entry of the kernel for this trap, as the gates of the machine have it.
     fn enter(&mut self, vector: u32) -> After {
         match vector {
-            _ if self.kernel.trace.is_on() => self.kernel.trap(),
+            _ if self.kernel.trace.on => self.kernel.trap(),
             VECTOR => self.kernel.call(),
             Registers::SYSENTER => self.kernel.call_by_sysenter(),
             PAGE_FAULT => self.kernel.fault(),

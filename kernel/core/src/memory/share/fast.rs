@@ -9,16 +9,8 @@ use abi::{EntryFlags, Page};
 use crate::hardware::{Hardware, Reach};
 use crate::memory::change::Change;
 use crate::memory::range::Run;
+use crate::memory::share::Flush;
 use crate::memory::space::{Memory, Space};
-
-/// How the changed leaves of the parent are flushed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flush {
-    /// Page by page.
-    Each,
-    /// By the caller, who flushes the whole TLB.
-    ByCaller,
-}
 
 impl<H: Hardware> Memory<'_, H> {
     /// Shares the pages of a run up to the first present one that is not usual, and returns how

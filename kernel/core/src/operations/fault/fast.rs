@@ -19,6 +19,7 @@ use crate::state::process_table::QueueName;
 impl<H: Hardware> Kernel<H> {
     /// Blocks the current process and tells its pager, which waits for a message from anyone, of a
     /// fault. `false`: the pager does not wait, and nothing was done.
+    // Inlined: see `message/fast.rs`.
     #[inline(always)]
     pub(crate) fn ask_at_once(
         &mut self,

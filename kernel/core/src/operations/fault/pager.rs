@@ -29,6 +29,7 @@ impl<H: Hardware> Kernel<H> {
 
     /// Blocks the current process until a pager has answered a request with these words. `false`:
     /// the pager waits for the process; nothing was changed.
+    // Inlined: see `message/fast.rs`.
     #[inline(always)]
     pub(crate) fn ask(
         &mut self,

@@ -16,6 +16,7 @@ impl TableGroups {
     const ENTRIES: u32 = 32;
 
     /// Records a table under this directory entry.
+    // Inlined: see `frames.rs`.
     #[inline(always)]
     pub fn insert(&mut self, slot: UserSlot) {
         self.0 |= 1 << (slot.index() / Self::ENTRIES);

@@ -31,6 +31,8 @@ impl Processes {
     }
 
     /// Appends a process to a queue. The process must be in no queue.
+    // The inlined functions of the state: with them a message and its reply take 384 instructions
+    // in place of 451.
     #[inline(always)]
     pub fn push(&mut self, name: QueueName, index: Index) {
         let tail = self.queue(name).tail;

@@ -14,6 +14,7 @@ impl Processes {
     /// # Errors
     /// `QuotaExceeded`: the charge would exceed the quota of one of these accounts; nothing was
     /// charged.
+    // Inlined: see `frames.rs`.
     #[inline(always)]
     pub fn charge(&mut self, index: Index, frames: u32) -> Result<(), Error> {
         if self[index].memory.account.is_some() {
