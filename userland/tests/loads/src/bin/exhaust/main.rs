@@ -35,6 +35,10 @@ use scenarios::{SCENARIOS, Scenario};
 mod scenarios;
 
 libsys::main!(main);
+libsys::about!(
+    "scenarios that run short of memory",
+    "exhaust    (cargo xtask exhaust runs it, and types on its console)"
+);
 
 /// Process slots of the machine.
 const SLOTS: u32 = 1024;
