@@ -21,7 +21,6 @@ const TWO_TABLES: u32 = 2;
 
 impl<H: Hardware> Kernel<H> {
     /// Shares a range, or what is left of it in a second try.
-    #[inline(always)]
     pub(crate) fn range_share(
         &mut self,
         caller: Index,
@@ -60,7 +59,6 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// Unmaps a range, or what is left of it in a second try.
-    #[inline(always)]
     pub(crate) fn range_unmap(
         &mut self,
         caller: Index,
@@ -75,7 +73,6 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// Allocates a range, or what is left of it in a second try.
-    #[inline(always)]
     pub(crate) fn range_allocate(
         &mut self,
         caller: Index,

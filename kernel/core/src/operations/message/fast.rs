@@ -3,7 +3,7 @@
 //!
 //! A call to a process that waits for a message from anyone hands over the words, perhaps a page,
 //! and the CPU in one step. So does the reply, if the server then has nothing else to receive.
-//! Neither looks at the queue of ready processes. They took a round trip from 912 to 387
+//! Neither looks at the queue of ready processes. They took a round trip from 912 to 384
 //! instructions. In every other case they return `false` before they have changed anything, and the
 //! message takes the general way in `message.rs`.
 //!
