@@ -5,13 +5,15 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use libsys::abi::call::PageTransfer;
-use libsys::abi::layout::PAGE_SIZE;
+use libsys::abi::layout::{DEVICE_MEMORY, ENTRIES, PAGE_SIZE};
 use libsys::paging::fixed_pages::Scratch;
 use libsys::paging::regions::{HEAP_END, HEAP_START};
-use libsys::process::{Command, SpawnError, end, wait};
+use libsys::process::{Command, SpawnError, end, id, wait};
 use libsys::service::pager::{Registered, Request, Statistics, put_name};
+use libsys::service::tables::tables_of;
 use libsys::{
-    Error, Permissions, ProcessId, fault_forward, identity, message_call, process_create,
+    Entry, EntryFlags, Error, Page, Permissions, ProcessId, fault_forward, identity, message_call,
+    process_create, window,
 };
 
 use crate::expect::{Outcome, checks, equal, holds};
@@ -28,6 +30,7 @@ checks! {
     the_pager_answers_nonsense_with_an_error,
     the_pager_believes_only_a_parent,
     the_pager_takes_a_limit_from_a_client_or_its_parent,
+    the_pager_shows_of_a_client_what_the_client_sees,
     a_program_that_does_not_exist_leaves_nothing_behind,
 }
 
@@ -65,6 +68,35 @@ fn the_pager_loads_a_program_page_by_page() -> Outcome {
     ends_well(child)?;
     let loaded = statistics()?.loaded.wrapping_sub(before.loaded);
     holds(format_args!("{loaded} pages are some"), (2..100).contains(&loaded))
+}
+
+/// The whole window of the caller, by the pager's words and by loads. A and D may be set meanwhile.
+fn the_pager_shows_of_a_client_what_the_client_sees() -> Outcome {
+    let Some(asked) = tables_of(id()) else { return holds("the caller is a client", false) };
+    store(far(0), 1);
+    let by_hardware = EntryFlags::ACCESSED | EntryFlags::DIRTY;
+    let visible = |entry: Entry| entry.bits() & !by_hardware.bits();
+    let own = window();
+    let (first, behind) = (Page::containing(0), Page::containing(DEVICE_MEMORY));
+    let mut pages = 0;
+    for (page, entry) in own.present(first, behind) {
+        let shown = asked.entry_of(page).map(visible);
+        equal(format_args!("the entry of {:08x}", page.address()), shown, Some(visible(entry)))?;
+        pages += 1;
+    }
+    holds("there are pages", pages > 0)?;
+    equal("pages that the pager shows", asked.present(first, behind).count(), pages)?;
+    for index in 0..ENTRIES {
+        let (shown, real) = (asked.directory_entry(index), own.directory_entry(index));
+        equal(format_args!("directory entry {index:03x}"), visible(shown), visible(real))?;
+    }
+    holds("nothing was missing", !asked.reader().is_lost())?;
+    holds("init is no client", tables_of(ProcessId::first(0)).is_none())?;
+    holds("nor is the pager", tables_of(pager()?).is_none())?;
+    let child = idle_child()?;
+    holds("a forked child is one", tables_of(child).is_some())?;
+    end(child)?;
+    holds("and none when it has ended", tables_of(child).is_none())
 }
 
 fn unexpected(error: SpawnError) -> crate::expect::Why {
