@@ -184,6 +184,14 @@
 
 #ifndef __ASSEMBLER__
 
+/* What the program says about itself, once in a program: one line for `help`, and how it is typed,
+   such as VITRINE_ABOUT("how an address is translated", "walk ADDRESS [SLOT]"). boot/program.ld puts
+   it between these two symbols, and makes a segment of it, which the shell reads. */
+#define VITRINE_ABOUT(summary, usage) \
+    __attribute__((section(".vitrine.about"), used)) \
+    static const char vitrine_about[] = summary "\n" usage
+extern const char about_start[], about_end[];
+
 #include <stddef.h>
 #include <stdint.h>
 

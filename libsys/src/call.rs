@@ -35,9 +35,9 @@ pub use memory::{
 };
 pub use message::{message_call, receive, reply, reply_and_receive, send};
 pub use process::{
-    Ended, Identity, Machine, Usage, clock, destroy, events_read, exit, identity, machine,
-    process_create, process_start, process_stop, registers_read, registers_write, set_quota, sleep,
-    usage, wait, yield_now,
+    Ended, FAREWELL, Identity, Machine, Usage, ask_before_exit, clock, destroy, events_read, exit,
+    identity, machine, process_create, process_start, process_stop, registers_read,
+    registers_write, set_quota, sleep, usage, wait, yield_now,
 };
 
 /// Names the function that makes each call, so that a call without one does not compile.

@@ -1,5 +1,6 @@
 //! How a process comes to run a program (`Command`), and how its parent sees it end.
 
+pub mod about;
 #[cfg(target_os = "none")]
 pub mod archive;
 pub mod boot_line;

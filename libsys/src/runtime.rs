@@ -2,10 +2,14 @@
 
 #[cfg(target_os = "none")]
 pub mod counter;
+pub mod event;
 #[cfg(target_os = "none")]
 pub mod heap;
 #[cfg(target_os = "none")]
 pub(crate) mod logger;
+#[cfg(target_os = "none")]
+#[allow(unsafe_code)]
+mod memory;
 #[cfg(target_os = "none")]
 mod panic;
 #[cfg(target_os = "none")]

@@ -4,3 +4,5 @@ pub mod disk;
 pub mod message;
 pub mod names;
 pub mod pager;
+#[cfg(target_os = "none")]
+pub mod tables;

@@ -75,8 +75,23 @@ pub fn build(workspace: &Workspace) -> Result<()> {
     if kernels == 0 {
         bail!("the build made no program named `{KERNEL}`");
     }
-    image::replace(&workspace.output().join("boot.tar"), &image::archive(&programs)?)?;
-    c::build(workspace)
+    for name in c::build(workspace)? {
+        let elf = c::program(workspace, &name);
+        let elf = fs::read(&elf).with_context(|| format!("cannot read {}", elf.display()))?;
+        let stripped = image::stripped(&elf).with_context(|| format!("cannot strip {name}"))?;
+        programs.push((format!("bin/{name}"), stripped));
+    }
+    if let Some(name) = twice(&programs) {
+        bail!("two programs are named {name}; the boot archive has room for one");
+    }
+    image::replace(&workspace.output().join("boot.tar"), &image::archive(&programs)?)
+}
+
+/// A name that two files have.
+fn twice(files: &[(String, Vec<u8>)]) -> Option<&str> {
+    let mut names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    names.windows(2).find(|two| two[0] == two[1]).map(|two| two[0])
 }
 
 /// A cargo command for target code: `build`, `doc`, or what clippy takes.
@@ -238,6 +253,14 @@ mod tests {
                 },
             );
         assert_eq!(executables(messages), expected);
+    }
+
+    #[test]
+    fn two_programs_of_one_name_are_found() {
+        let files =
+            |names: &[&str]| names.iter().map(|n| ((*n).into(), Vec::new())).collect::<Vec<_>>();
+        assert_eq!(twice(&files(&["b", "a", "c"])), None);
+        assert_eq!(twice(&files(&["b", "a", "b"])), Some("b"));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! A program is one file in `userland/programs/c` or `userland/own/c` and the former's folder
 //! `support`, compiled and linked by one command into `target/vitrine/c`. Nothing else needs these
-//! programs, so a missing compiler is no error. They are not in the boot archive:
-//! `cargo xtask qemu --elf target/vitrine/c/NAME` starts one.
+//! programs, so a missing compiler is no error. They are in the boot archive like all others.
+//! `cargo xtask qemu --elf target/vitrine/c/NAME` starts one without init and without the pager.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -112,25 +112,27 @@ pub fn program(workspace: &Workspace, name: &str) -> PathBuf {
     workspace.output().join("c").join(name)
 }
 
-/// Compiles the C programs that are older than what they are made of; without a compiler, says so.
+/// Compiles the C programs that are older than what they are made of, and returns the names of all.
+/// Without a compiler there are none; a line says so.
 ///
 /// # Errors
 /// A program does not compile, or a file cannot be read or written.
-pub fn build(workspace: &Workspace) -> Result<()> {
+pub fn build(workspace: &Workspace) -> Result<Vec<String>> {
     let Some(compiler) = Compiler::find() else {
         eprintln!(
             "vitrine: the C programs are left out: \
              $CC, cc, gcc, clang: none can do `-m32 -ffreestanding`"
         );
-        return Ok(());
+        return Ok(Vec::new());
     };
     let folder = workspace.root().join(FOLDERS[0]);
     let support = files(&folder.join("support"), &["c", "S", "h"])?;
     let include = workspace.root().join("libsys/include");
     let script = workspace.root().join("boot/program.ld");
     command::create_directory(&workspace.output().join("c"))?;
+    let mut names = Vec::new();
     for source in sources(workspace)? {
-        let name = source.file_stem().unwrap_or_default().to_string_lossy();
+        let name = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let target = program(workspace, &name);
         let mut inputs = support.clone();
         inputs.extend([source.clone(), include.join("vitrine.h"), script.clone()]);
@@ -141,8 +143,9 @@ pub fn build(workspace: &Workspace) -> Result<()> {
         if !is_current(&target, &inputs, &command) {
             compile(&target, command)?;
         }
+        names.push(name);
     }
-    Ok(())
+    Ok(names)
 }
 
 /// The file of each C program.

@@ -1,12 +1,7 @@
 //! What an event of the kernel's trace means, in words: for the lines that a kernel panic prints.
 
-use std::borrow::Cow;
-use std::fmt::Write;
-
-use abi::Error;
-use abi::call::Number;
-use abi::debug::State;
-use abi::trace::{Argument, BY_SYSENTER, ELSEWHERE, Event, Kind, OPEN};
+use abi::trace::Event;
+use libsys::runtime::event::{InWords, kind_of};
 
 /// Before the four words of an event, on each line of a panic's trace.
 const EVENT: &str = "  event ";
@@ -28,88 +23,10 @@ fn hexadecimal(word: &str) -> Option<u32> {
     (digits && word.len() == 8).then(|| u32::from_str_radix(word, 16).ok())?
 }
 
-/// An event in words; `None` if there is no kind of this number.
+/// An event with its process, in words; `None` if there is no kind of this number.
 fn in_words(event: &Event) -> Option<String> {
-    let kind = Kind::ALL.into_iter().find(|kind| *kind as u8 == event.kind)?;
-    let mut text = format!("[{:08x}] ", event.process);
-    let Event { number, argument, result, .. } = *event;
-    let is_call = matches!(kind, Kind::Call | Kind::Message);
-    match kind {
-        Kind::Call | Kind::Message => text += &call(event),
-        Kind::Fault => {
-            let what = ["read", "write"][usize::from(number >> 1 & 1)];
-            let page = ["an absent", "a present"][usize::from(number & 1)];
-            let _ = write!(text, "fault: {what} of {page} page, {argument:08x}");
-        }
-        Kind::Switch => {
-            let _ = write!(text, "gets the CPU after [{argument:08x}], eax {result:x}");
-            return Some(text);
-        }
-        Kind::Interrupt => {
-            let _ = write!(text, "interrupt {number} at {argument:08x}");
-        }
-        Kind::Exception => {
-            let _ = write!(text, "exception {number} at {argument:08x}, error {result:x}");
-        }
-    }
-    let outcome: Cow<'_, str> = match event.state {
-        OPEN => "the kernel has not finished".into(),
-        ELSEWHERE if is_call => "made again, or a handler runs".into(),
-        state if state == State::Ready as u8 && is_call => answer(result),
-        state if state == State::Ready as u8 && kind == Kind::Fault => {
-            format!("goes on at {result:08x}").into()
-        }
-        state => doing(state).into(),
-    };
-    let _ = write!(text, " -> {outcome}");
-    Some(text)
-}
-
-fn call(event: &Event) -> String {
-    let Event { number, argument, flags, .. } = *event;
-    let name = match (Number::new(number.into()).map(Number::name), number < 32) {
-        (Some(name), _) => name.into(),
-        (None, true) => format!("JOS call {number}"),
-        (None, false) => format!("unknown call {number}"),
-    };
-    let by = if flags & BY_SYSENTER == 0 { "" } else { " by sysenter" };
-    match Argument::of_call(number) {
-        Argument::Process if number >= 32 && argument == 0 => format!("{name}{by}"),
-        Argument::Process if number >= 32 => format!("{name}{by} [{argument:08x}]"),
-        Argument::Page => format!("{name}{by} page {argument:08x}"),
-        Argument::Process | Argument::Word => format!("{name}{by} {argument:x}"),
-    }
-}
-
-fn answer(eax: u32) -> Cow<'static, str> {
-    let error = Error::ALL.into_iter().find(|error| error.to_wire() == eax);
-    match error {
-        Some(error) => format!("{error:?}").into(),
-        None if eax == 0 => "done".into(),
-        None => format!("{eax:x}").into(),
-    }
-}
-
-/// What a process does that is not ready.
-fn doing(state: u8) -> &'static str {
-    /// In the order of [`State`].
-    const DOING: [&str; State::Ended as usize + 1] = [
-        "no process",
-        "can run",
-        "waits until it is received",
-        "waits for the answer",
-        "waits for a message",
-        "waits for a child's end",
-        "waits for an interrupt",
-        "waits for a message from one process",
-        "waits in JOS's ipc_recv",
-        "sleeps",
-        "waits for a child",
-        "waits for console input",
-        "ends",
-        "has ended",
-    ];
-    DOING.get(usize::from(state)).unwrap_or(&"an unknown state")
+    kind_of(event)?;
+    Some(format!("[{:08x}] {}", event.process, InWords(*event)))
 }
 
 #[cfg(test)]

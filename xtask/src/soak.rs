@@ -18,6 +18,8 @@ pub mod planted;
 
 /// Steps of the share that `cargo xtask test` runs: about 20 seconds.
 const SHARE: u64 = 300_000;
+/// The same for the run with the pager.
+const PAGING_SHARE: u64 = 60_000;
 /// Of how many words `cargo xtask test` tries one.
 const STRIDE: u64 = 255;
 
@@ -33,6 +35,10 @@ pub struct Options {
     /// Begin with this episode of the seed: a machine from its boot on
     #[arg(long, value_name = "N", default_value = "0")]
     first: String,
+    /// Instead, run the pager's decisions on those of the kernel, with clients that map, move, share,
+    /// copy, fork and end: no write of theirs may be lost
+    #[arg(long)]
+    paging: bool,
     /// Instead, plant mistakes in copies of the kernel's core, one by one, and say after how many
     /// steps each is found
     #[arg(long)]
@@ -106,6 +112,9 @@ pub fn soak(workspace: &Workspace, options: &Options) -> Result<()> {
     if options.planted {
         return planted::planted(workspace, seed, steps);
     }
+    if options.paging {
+        return run(workspace, "paging", &[seed, steps].map(|number| number.to_string()));
+    }
     run(workspace, "soak", &[seed, steps, first].map(|number| number.to_string()))
 }
 
@@ -125,6 +134,9 @@ pub fn share(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     let wanted = |name: &str| filter.is_none_or(|filter| name.contains(filter));
     if wanted("soak") {
         run(workspace, "soak", &["1".to_owned(), SHARE.to_string(), "0".to_owned()])?;
+    }
+    if wanted("paging") {
+        run(workspace, "paging", &["1".to_owned(), PAGING_SHARE.to_string()])?;
     }
     if wanted("exhaustive") {
         let share = ["0", &STRIDE.to_string(), "6000", "words", "addresses", "worlds"];
@@ -164,6 +176,7 @@ mod tests {
                 steps: steps.to_owned(),
                 first: "0".to_owned(),
                 planted: false,
+                paging: false,
             };
             let line = options.numbers().unwrap_err().to_string();
             assert!(line.starts_with("--s") && line.lines().count() == 1, "{line}");

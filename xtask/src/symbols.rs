@@ -20,6 +20,9 @@ const REFUSAL: &str = "pager: [";
 /// Before the address of the instruction, on that line.
 const INSTRUCTION: &str = ", ip ";
 
+/// Before the name and the address, on each line of a program's backtrace.
+const PROGRAM_BACKTRACE: &str = "  backtrace of ";
+
 /// The linker script's symbol for the end of a program, which is no function: every address above
 /// is found at it.
 const END: &str = "program_end";
@@ -55,10 +58,13 @@ impl Symbols {
     /// backtrace, or after the instruction of a program that the pager names.
     #[must_use]
     pub fn note(&self, line: &str) -> Option<String> {
-        let note = match refused_instruction(line) {
-            Some((name, address)) => self.describe_in(name, address)?,
-            // A return address may already lie on the next line, or in the next function.
-            None => self.describe(backtrace_address(line)?.checked_sub(1)?)?,
+        // A return address may already lie on the next line, or in the next function.
+        let note = if let Some((name, address)) = refused_instruction(line) {
+            self.describe_in(name, address)?
+        } else if let Some((name, address)) = programs_return_address(line) {
+            self.describe_in(name, address.checked_sub(1)?)?
+        } else {
+            self.describe(backtrace_address(line)?.checked_sub(1)?)?
         };
         Some(format!(" {note}"))
     }
@@ -125,6 +131,24 @@ pub fn backtrace_address(line: &str) -> Option<u64> {
     u64::from_str_radix(digits, 16).ok()
 }
 
+/// The program and the return address on a line that a program's panic handler printed.
+fn programs_return_address(line: &str) -> Option<(&str, u64)> {
+    let (name, address) = line.strip_prefix(PROGRAM_BACKTRACE)?.split_once(" 0x")?;
+    (is_name(name) && is_hex(address))
+        .then(|| u64::from_str_radix(address, 16).ok())?
+        .map(|address| (name, address))
+}
+
+/// Whether a name is that of a file in the folder of programs, and of no other.
+fn is_name(name: &str) -> bool {
+    let of_file = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    !name.is_empty() && name.bytes().all(of_file)
+}
+
+fn is_hex(text: &str) -> bool {
+    text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Functions, each inlined into the next.
 fn joined(frames: &[String]) -> Option<String> {
     (!frames.is_empty()).then(|| frames.join(" in "))
@@ -135,11 +159,7 @@ fn refused_instruction(line: &str) -> Option<(&str, u64)> {
     let (id, rest) = line.strip_prefix(REFUSAL)?.split_once("] ")?;
     let (name, rest) = rest.split_once(": ")?;
     let (_, address) = rest.rsplit_once(INSTRUCTION)?;
-    let is_hex = |text: &str| text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    // The name is that of a file in the folder, and of no other.
-    let is_name =
-        |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-    if !is_hex(id) || !is_hex(address) || name.is_empty() || !is_name(name) {
+    if !is_hex(id) || !is_hex(address) || !is_name(name) {
         return None;
     }
     Some((name, u64::from_str_radix(address, 16).ok()?))
@@ -193,6 +213,22 @@ mod tests {
             "[00001003] user fault va 00000008 ip 0080012a: read of an absent page; no pager",
         ] {
             assert_eq!(refused_instruction(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn only_a_programs_backtrace_has_a_program_and_a_return_address() {
+        let found = programs_return_address("  backtrace of tiny_pager 0x0080012a");
+        assert_eq!(found, Some(("tiny_pager", 0x80_012A)));
+        for line in [
+            "  backtrace 0x0080012a",
+            "  backtrace of  0x0080012a",
+            "  backtrace of ../walk 0x0080012a",
+            "  backtrace of walk 0x80012a",
+            "  backtrace of walk 0x0080012a x",
+            " backtrace of walk 0x0080012a",
+        ] {
+            assert_eq!(programs_return_address(line), None, "{line}");
         }
     }
 

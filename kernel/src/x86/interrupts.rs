@@ -54,7 +54,6 @@ pub fn receive() -> Option<After> {
 }
 
 /// Waits until there is a process to run.
-#[cold]
 pub fn wait(mut after: After) {
     loop {
         match after {

@@ -1,6 +1,8 @@
 //! The calls about processes: making, starting and ending them, their registers and quotas, and
 //! time.
 
+use core::sync::atomic::{AtomicU32, Ordering};
+
 use abi::message::Reason;
 use abi::process::Target;
 use abi::registers::UserRegisters;
@@ -9,6 +11,7 @@ use abi::{Error, ProcessId, Syscall};
 
 use super::entry::{address, invoke, one_word, two_words};
 use super::gate;
+use super::message::message_call;
 
 /// The ids of the caller, its parent and its pager.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -133,8 +136,33 @@ pub fn events_read(child: ProcessId, buffer: &mut [Event]) -> Result<usize, Erro
     two_words(call).map(|count| count as usize)
 }
 
+/// Word 0 of the message with which a traced program asks its parent to let it end; word 1 is the
+/// status.
+pub const FAREWELL: u32 = 0x4556_4146;
+
+/// The id of this program's first process if it is traced, else 0. Its children inherit the word,
+/// and find another id than their own in it.
+static TRACED: AtomicU32 = AtomicU32::new(0);
+
+/// From now on the caller asks its parent before it exits, by a call: the kernel shows the events
+/// of a living process only, and the parent has not read the last ones yet.
+pub fn ask_before_exit() {
+    TRACED.store(identity().id.bits(), Ordering::Relaxed);
+}
+
+fn say_farewell(status: u8) {
+    let Identity { id, parent, .. } = identity();
+    if let (Some(parent), true) = (parent, id.bits() == TRACED.load(Ordering::Relaxed)) {
+        // If the parent has ended, nobody wants to know.
+        let _ = message_call(parent, [FAREWELL, u32::from(status), 0, 0], None);
+    }
+}
+
 /// Ends the caller.
 pub fn exit(status: u8) -> ! {
+    if TRACED.load(Ordering::Relaxed) != 0 {
+        say_farewell(status);
+    }
     loop {
         // The kernel never returns from this call; the loop only tells the compiler.
         let _ = invoke(Syscall::Exit { status: u32::from(status) });

@@ -104,6 +104,11 @@ impl<R: TableReader> Window<R> {
         Self { slot: view.slot(), directory: Slot::WINDOW, reader }
     }
 
+    /// Where the words come from.
+    pub const fn reader(&self) -> &R {
+        &self.reader
+    }
+
     /// Directory entry `index` (`0..1024`). The directory can always be read.
     ///
     /// # Panics

@@ -1,6 +1,9 @@
 //! The boot archive, from which programs are loaded, in processes that have it mapped.
 #![allow(unsafe_code)]
 
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+
 use abi::format::elf::BOOT_ARCHIVE_END;
 use abi::format::ustar::{Archive, ArchiveError};
 use abi::layout::{BOOT_ARCHIVE, PAGE_SIZE};
@@ -41,6 +44,33 @@ pub fn program(name: &str) -> Result<Option<&'static [u8]>, ArchiveError> {
         }
     }
     Ok(None)
+}
+
+/// The files of all programs by name, for a process that loads many: a look costs a few hundred
+/// instructions, and a walk over the archive some ten thousand.
+pub struct Index(BTreeMap<String, &'static [u8]>);
+
+impl Index {
+    /// Reads the headers of the whole archive; of a damaged one, up to the damage. It is empty in a
+    /// process that does not have the archive.
+    #[must_use]
+    pub fn read() -> Self {
+        let mut files = BTreeMap::new();
+        let members = boot_archive().into_iter().flat_map(|archive| archive.members());
+        for (member, bytes) in members.map_while(Result::ok) {
+            if let Some(name) = program_name(member.name()).filter(|_| member.is_file) {
+                // As in `program`, the first of two members of one name counts.
+                files.entry(String::from(name)).or_insert(bytes);
+            }
+        }
+        Self(files)
+    }
+
+    /// The file of a program: the member `bin/NAME`.
+    #[must_use]
+    pub fn program(&self, name: &str) -> Option<&'static [u8]> {
+        self.0.get(name).copied()
+    }
 }
 
 /// The names of all programs, in the archive's order.

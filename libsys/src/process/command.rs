@@ -74,6 +74,7 @@ pub struct Command<'a> {
     driver: bool,
     console: bool,
     quota: Option<(u32, u32)>,
+    traced: bool,
 }
 
 impl<'a> Command<'a> {
@@ -88,6 +89,7 @@ impl<'a> Command<'a> {
             driver: false,
             console: false,
             quota: None,
+            traced: false,
         }
     }
 
@@ -135,6 +137,14 @@ impl<'a> Command<'a> {
         self
     }
 
+    /// Stopped before its first instruction; and before it exits, it asks its parent by a call
+    /// (`call::FAREWELL`). So the parent can read all its events.
+    #[must_use]
+    pub const fn traced(mut self) -> Self {
+        self.traced = true;
+        self
+    }
+
     /// Starts the program.
     ///
     /// # Errors
@@ -174,14 +184,21 @@ impl<'a> Command<'a> {
         scratch.give(child, top, Permissions::WRITE)?;
         call::registers_write(
             child,
-            &UserRegisters { eip: entry, esp, ..UserRegisters::default() },
+            &UserRegisters {
+                eip: entry,
+                esp,
+                ebx: u32::from(self.traced),
+                ..UserRegisters::default()
+            },
         )?;
         // Before the child runs: afterwards it may have exited, and would no longer be there to
         // become the owner.
         if self.console {
             call::set_console_owner(Some(Target::Process(child)))?;
         }
-        call::process_start(child)?;
+        if !self.traced {
+            call::process_start(child)?;
+        }
         Ok(())
     }
 

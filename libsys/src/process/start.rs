@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use abi::layout::USER_STACK_TOP;
 
+use super::about::About;
 use crate::call;
 use crate::paging::fault;
 use crate::runtime::logger;
@@ -38,8 +39,39 @@ macro_rules! main {
     };
 }
 
+/// With this argument alone, a program prints what it is, and `main` is not called.
+const HELP: &str = "--help";
+
 /// Exit status of a program that was started with arguments that it does not understand.
 pub const USAGE: u8 = 2;
+
+/// Prints what to type instead of arguments that the program does not understand, and returns
+/// [`USAGE`].
+pub fn usage() -> u8 {
+    match about() {
+        Some(about) => crate::println!("usage: {}", about.usage),
+        None => {
+            crate::println!("usage: {}   (no arguments)", args().next().unwrap_or("program"));
+        }
+    }
+    USAGE
+}
+
+/// What the program says about itself, if it does.
+pub fn about() -> Option<About<'static>> {
+    let (start, end) = (&raw const about_start, &raw const about_end);
+    // SAFETY: boot/program.ld puts the section between the two symbols, among the read-only data,
+    // so the bytes are initialised and nothing writes them.
+    let section = unsafe { core::slice::from_raw_parts(start, end.addr() - start.addr()) };
+    About::parse(section)
+}
+
+unsafe extern "C" {
+    /// The first byte of what the program says about itself.
+    static about_start: u8;
+    /// The byte behind its last one.
+    static about_end: u8;
+}
 
 /// For a program without arguments: if there are any, prints what to type instead.
 ///
@@ -48,10 +80,7 @@ pub const USAGE: u8 = 2;
 pub fn refuse_arguments() -> Result<(), u8> {
     match args().nth(1) {
         None => Ok(()),
-        Some(_) => {
-            crate::println!("usage: {}   (no arguments)", args().next().unwrap_or("program"));
-            Err(USAGE)
-        }
+        Some(_) => Err(usage()),
     }
 }
 
@@ -115,18 +144,29 @@ unsafe extern "C" {
 
 /// The Rust half of the start.
 #[unsafe(no_mangle)]
-extern "C" fn libsys_start(count: u32, argv: u32) -> ! {
+extern "C" fn libsys_start(count: u32, argv: u32, is_traced: u32) -> ! {
+    if is_traced != 0 {
+        call::ask_before_exit();
+    }
     ARGUMENT_COUNT.store(count, Ordering::Relaxed);
     ARGUMENTS.store(argv, Ordering::Relaxed);
     logger::install();
     if call::identity().pager.is_none() {
         fault::serve_own_regions().expect("a page for the exception stack");
     }
+    if count == 2
+        && argument(argv, 1) == HELP
+        && let Some(about) = about()
+    {
+        crate::println!("{about}");
+        call::exit(0);
+    }
     call::exit(libsys_main())
 }
 
 // From the kernel or the parent: esp is USER_STACK_TOP if there are no arguments; else it points at
-// argc, and argv is above that. All else is 0 and does not matter. A zero ebp ends backtraces.
+// argc, and argv is above that. ebx is 1 if the parent traces the program, else 0, and all else
+// does not matter. A zero ebp ends backtraces.
 global_asm!(
     "    .pushsection .text._start, \"ax\", @progbits",
     "    .global _start",
@@ -138,9 +178,10 @@ global_asm!(
     "2:  xor ebp, ebp",
     "    mov eax, [esp]",
     "    mov edx, [esp + 4]",
-    // esp + 4 is a multiple of 16 at the entry of a function: two words and two of padding.
+    // esp + 4 is a multiple of 16 at the entry of a function: three words and one of padding.
     "    and esp, -16",
-    "    sub esp, 8",
+    "    sub esp, 4",
+    "    push ebx",
     "    push edx",
     "    push eax",
     "    call libsys_start",

@@ -242,13 +242,15 @@ mod tests {
         /// With every word in single quotes, the words are those that were joined.
         #[test]
         fn quoted_words_are_never_operators(
-            programs in prop::collection::vec(prop::collection::vec("[a-z;&|<>$`() ]{0,4}", 1..4), 1..4),
+            programs in prop::collection::vec(
+                prop::collection::vec("[a-z;&|<>$`() ]{0,4}", 1..4), 1..4,
+            ),
             joints in prop::collection::vec(prop::sample::select(vec![";", "&&", "&"]), 4),
         ) {
-            let quoted: Vec<_> = programs
-                .iter()
-                .map(|words| words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" "))
-                .collect();
+            let quote = |words: &Vec<String>| {
+                words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ")
+            };
+            let quoted: Vec<_> = programs.iter().map(quote).collect();
             let mut line = String::new();
             for (program, joint) in quoted.iter().zip(&joints) {
                 line += &format!("{program}{joint}");
@@ -271,7 +273,10 @@ mod tests {
                     let of_steps: Vec<_> = steps.into_iter().flat_map(|step| step.words).collect();
                     prop_assert_eq!(of_steps, words);
                 }
-                (read, split) => prop_assert_eq!(read, split.map(|_| Vec::new()).map_err(Unreadable::from)),
+                (read, split) => {
+                    let split = split.map(|_| Vec::new()).map_err(Unreadable::from);
+                    prop_assert_eq!(read, split);
+                }
             }
         }
     }

@@ -11,6 +11,7 @@
 //! | anyone | `call` to the pager | `FAULTS`, client | | pages in, pages out, limit, 0 |
 //! | anyone | `call` to the pager | `SPACE` | | slots used, slots, bytes compressed, bytes for them |
 //! | anyone | `call` to the pager | `NAME`, client | | the first 16 bytes of its program's name, zeros after it |
+//! | anyone | `call` to the pager | `ENTRIES`, client, page | | the window's words of four pages |
 //! | anyone | `call` to the pager | `ASIDE` | | slots set aside, 0, 0, 0 |
 //!
 //! A question about a process that is no client is answered by [`NOT_A_CLIENT`] in all words.
@@ -45,6 +46,8 @@ const SPACE: u32 = 6;
 const NAME: u32 = 7;
 /// Word 0 of a question for the slots that are set aside.
 const ASIDE: u32 = 8;
+/// Word 0 of a question for entries of a client's page tables.
+const ENTRIES: u32 = 9;
 
 /// The longest program name, in bytes: what fits a page with its end mark.
 pub const NAME_LIMIT: usize = PAGE_SIZE as usize - 1;
@@ -87,6 +90,13 @@ pub enum Request {
     /// Say how many slots of the disk could not be written and will be tried again. They are not
     /// among those used.
     Aside,
+    /// Say what a client reads in its window about four pages. (`crate::service::tables` asks so.)
+    Entries {
+        /// Which client.
+        client: ProcessId,
+        /// The first page's number: a multiple of 4 below 2^20.
+        page: u32,
+    },
 }
 
 impl Request {
@@ -102,6 +112,7 @@ impl Request {
             Self::Space => [SPACE, 0, 0, 0],
             Self::Name { client } => [NAME, client.bits(), 0, 0],
             Self::Aside => [ASIDE, 0, 0, 0],
+            Self::Entries { client, page } => [ENTRIES, client.bits(), page, 0],
         }
     }
 
@@ -115,6 +126,9 @@ impl Request {
             [STATISTICS, 0, 0, 0] => return Ok(Self::Statistics),
             [SPACE, 0, 0, 0] => return Ok(Self::Space),
             [ASIDE, 0, 0, 0] => return Ok(Self::Aside),
+            [ENTRIES, process, page, 0] if page.is_multiple_of(4) && page >> 20 == 0 => {
+                (ENTRIES, process)
+            }
             [SET_LIMIT, process, _, 0] | [REGISTER | PAGES | FAULTS | NAME, process, 0, 0] => {
                 (words[0], process)
             }
@@ -123,6 +137,7 @@ impl Request {
         match ProcessId::new(process) {
             Ok(child) if number == REGISTER => Ok(Self::Register { child }),
             Ok(client) if number == SET_LIMIT => Ok(Self::SetLimit { client, pages: words[2] }),
+            Ok(client) if number == ENTRIES => Ok(Self::Entries { client, page: words[2] }),
             Ok(client) if number == PAGES => Ok(Self::Pages { client }),
             Ok(client) if number == NAME => Ok(Self::Name { client }),
             Ok(client) => Ok(Self::Faults { client }),

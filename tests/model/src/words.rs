@@ -200,7 +200,7 @@ fn ranges(a: u32) -> Result<(), String> {
             let rest = range.after(done).map(|it| (it.first().address(), it.pages()));
             same!(a, rest.ok(), left);
             let before = range.before_last(done).map(|it| (it.first().address(), it.pages()));
-            same!(a, before.ok(), (done < pages).then_some((a, pages - done)));
+            same!(a, before.ok(), (done < pages).then(|| (a, pages - done)));
         }
         let other = PageRange::new(UserPage::known(0x1000_0000), pages);
         if let Ok(other) = other {

@@ -126,14 +126,14 @@ struct Walk {
 /// The kernel and the model differ: the calls that show it.
 pub fn all(most: u64) -> Result<String, String> {
     panic::set_hook(Box::new(|_| {}));
-    let mut lines = Vec::new();
+    let mut total = 0;
     for world in &WORLDS {
-        eprintln!("exhaustive: {} ({:x?})", world.name, world.pages);
         let (states, steps, closed) = walk(world, most)?;
         let end = if closed { "and no more" } else { "then given up" };
-        lines.push(format!("{}: {states} states by {steps} steps, {end}", world.name));
+        println!("{} ({:x?}): {states} states by {steps} steps, {end}", world.name, world.pages);
+        total += states;
     }
-    Ok(format!("\n  {}\n ", lines.join("\n  ")))
+    Ok(format!("{total} states"))
 }
 
 fn walk(world: &World, most: u64) -> Result<(usize, u64, bool), String> {
@@ -147,7 +147,7 @@ fn walk(world: &World, most: u64) -> Result<(usize, u64, bool), String> {
     }
     walk.reset()?;
     let mut at = walk.arrive(0, 0, 0);
-    let mut unfinished = 0;
+    let (mut unfinished, mut told) = (0, 0);
     while (walk.states.len() as u64) < most {
         if walk.states[at as usize].made as usize == walk.moves.len() {
             while walk.states.get(unfinished).is_some_and(|it| it.made as usize == walk.moves.len())
@@ -160,6 +160,10 @@ fn walk(world: &World, most: u64) -> Result<(usize, u64, bool), String> {
             at = walk.go_to(unfinished as u32)?;
         }
         at = walk.next(at)?;
+        if walk.steps >= told {
+            told += 2_000_000;
+            eprint!("\rexhaustive: {}: {} states", world.name, walk.states.len());
+        }
     }
     Ok((walk.states.len(), walk.steps, false))
 }

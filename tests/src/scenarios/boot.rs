@@ -148,7 +148,7 @@ fn quotes_after_run() -> Claim {
 
 fn runs_builtins() -> Claim {
     Boot::new().run("exit 3").boot()?.exits(3)?;
-    Boot::new().run("help").boot()?.exits(0)?.shows(&["walk ADDRESS"])?;
+    Boot::new().run("help").boot()?.exits(0)?.shows(&["  walk * how an address is translated"])?;
     Boot::new().run("ps").boot()?.exits(0)?.shows(&["STATUS", "running"])?;
     Boot::new().run("run walk").boot()?.exits(2)?.shows(&["usage: walk"])?;
     Ok(())

@@ -20,6 +20,7 @@ pub fn trials() -> Vec<Trial> {
         claim("c::a_fault_handler_in_c_mends_and_nests", fault),
         claim("c::a_process_built_by_hand_in_c_exchanges_a_page", ipc),
         claim("c::what_the_header_says_of_errors_and_ends_is_so", claims),
+        claim("c::programs_run_from_the_shell_under_the_pager", from_the_shell),
         claim("c::each_function_of_the_header_loads_the_registers_of_its_call", registers),
     ];
     if Compiler::find().is_some() {
@@ -39,7 +40,7 @@ fn boot(name: &str) -> Result<Outcome, libtest_mimic::Failed> {
 }
 
 fn hello() -> Claim {
-    let outcome = boot("hello")?;
+    let outcome = boot("greet")?;
     outcome.shows(&[
         "hello from C, by a JOS call",
         "hello from process 0x00001000, by a native call; JOS's says the same: yes",
@@ -51,6 +52,24 @@ fn hello() -> Claim {
     // Text and stack have a table each.
     let adds_up = pages >= 3 && frames == pages + 2 + 1;
     outcome.demand(adds_up, || "pages, two tables and a directory do not add up".to_owned())?;
+    Ok(())
+}
+
+/// Under init and the pager, where pages come when they are touched, and beside other programs.
+fn from_the_shell() -> Claim {
+    let programs = ["greet", "fault", "forkwalk", "ipc", "claims"];
+    let mut boot = Boot::new();
+    for name in programs {
+        boot = boot.answer("vitrine> ", format!("{name} && help hello; {name} --help; {name} x\r"));
+    }
+    let outcome = boot.answer("vitrine> ", "exit 0\r").boot()?;
+    outcome.ends(Verdict::Exited(0))?;
+    outcome.lacks(&[": no", ": error", "killed", "nobody mends", "user fault"])?;
+    for name in programs {
+        let usage = format!("usage: {name}   (no arguments)");
+        let refused = format!("{name}: exit status 2");
+        outcome.shows(&["hello: the smallest", &format!("{name}: "), &usage, &usage, &refused])?;
+    }
     Ok(())
 }
 

@@ -36,7 +36,7 @@ const CASES: &[Case] = &[
     ),
     (
         "walk_shows_the_arithmetic_of_another_slot",
-        "walk 0x800020 0x3ff",
+        "walk 0x800020 --slot 0x3ff",
         0,
         &["would be the word at 0xfffff008", "would be the word at 0xffc02000"],
     ),
@@ -121,6 +121,7 @@ const CASES: &[Case] = &[
 pub fn trials() -> Vec<Trial> {
     let mut trials: Vec<_> =
         CASES.iter().map(|case| claim(&format!("programs::{}", case.0), || run(case))).collect();
+    trials.push(claim("programs::a_panic_has_a_backtrace_with_functions", panic_has_a_backtrace));
     trials.push(claim("programs::no_program_ignores_an_argument", refuse_arguments));
     trials.push(claim("programs::a_bad_access_is_traced_to_its_function", bad_access_has_a_name));
     trials.push(claim("programs::a_hog_larger_than_memory_ends_alone", hog_larger_than_memory));
@@ -156,6 +157,23 @@ fn bad_access_has_a_name() -> Claim {
     Ok(())
 }
 
+/// The lines of the panic of a program, and what xtask adds to them.
+fn panic_has_a_backtrace() -> Claim {
+    let outcome = Boot::new().run("stumble").boot()?;
+    outcome.exits(101)?.shows(&["panicked at userland/tests/loads/src/bin/stumble.rs"])?;
+    let workspace = Workspace::locate();
+    let symbols = Symbols::open(&workspace.kernel(), workspace.root());
+    let symbols =
+        symbols.map_err(|error| format!("{error:#}"))?.with_programs(workspace.programs());
+    let backtrace = outcome.lines.iter().filter(|line| line.starts_with("  backtrace of stumble"));
+    let notes: Vec<_> = backtrace.filter_map(|line| symbols.note(line)).collect();
+    let named = |function: &str| notes.iter().position(|note| note.contains(function));
+    let order = (named("stumble::stumble"), named("stumble::climb"), named("libsys_start"));
+    let is_so = matches!(order, (Some(a), Some(b), Some(c)) if a < b && b < c);
+    outcome.demand(is_so, || format!("{order:?} in {notes:#?}"))?;
+    Ok(())
+}
+
 /// Programs that serve others: the shell does not start them, and their arguments come from init.
 const SERVERS: [&str; 3] = ["init", "pager", "disk"];
 
@@ -170,10 +188,8 @@ fn refuse_arguments() -> Claim {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         names.extend(name.filter(|name| !SERVERS.contains(&name.as_str())));
     }
-    let lines = names.iter().flat_map(|name| {
-        // The second word is one that is too many, after a first one that some of them take.
-        [format!("{name} --help"), format!("{name} 3 --nonsense")]
-    });
+    // The second word is one that is too many, after a first one that some of them take.
+    let lines = names.iter().map(|name| format!("{name} 3 --nonsense"));
     let lines: Vec<_> = lines.chain(["help x", "ps x", "exit 1 2"].map(str::to_owned)).collect();
     let mut boot = Boot::new();
     for line in &lines {
@@ -188,7 +204,8 @@ fn refuse_arguments() -> Claim {
         let said: Vec<_> =
             answer.unwrap_or_default().lines().filter(|line| !line.is_empty()).collect();
         let refused = |said: &&str| {
-            ["usage: ", " is named ", "no such program"].iter().any(|word| said.contains(word))
+            let words = ["usage: ", " is named ", "no such program", "records no events"];
+            words.iter().any(|word| said.contains(word))
         };
         outcome.demand(said.first().is_some_and(refused), || format!("`{line}`: {said:#?}"))?;
     }

@@ -22,6 +22,9 @@ pub fn trials() -> Vec<Trial> {
         claim("trace::a_traced_boot_does_what_an_ordinary_one_does", traced_boot),
         claim("trace::a_parent_reads_its_childs_events", parent),
         claim("trace::without_the_word_there_are_no_events_to_read", no_trace),
+        claim("trace::a_program_is_traced_from_its_start_to_its_exit", traced_program),
+        claim("trace::events_that_were_overwritten_are_told", overwritten),
+        claim("trace::without_the_word_a_program_is_not_traced", untraced_program),
         claim("trace::gdb_shows_processes_pages_frames_and_events", debugger),
         claim("trace::gdb_draws_a_process_as_the_program_map_does", drawing),
     ]
@@ -70,6 +73,45 @@ fn traced_boot() -> Claim {
 fn parent() -> Claim {
     let check = Boot::new().append("trace").run(CHECK).boot()?;
     check.exits(0)?.shows(&["events are recorded", "ok a_parent_reads_its_childs_events"])?;
+    Ok(())
+}
+
+fn traced_program() -> Claim {
+    let boot = |line: &str| Boot::new().append("trace").run(line).boot();
+    let outcome = boot("trace hello")?;
+    outcome.exits(0)?.lacks(&["some events are missing"])?.shows(&[
+        "  fault: read of an absent page, 008",
+        "  console_write ",
+        "  call [0000",
+        "hello: has ended with status 0",
+    ])?;
+    let calls = boot("trace --calls walk")?;
+    calls.exits(2)?.lacks(&["  fault: "])?.shows(&["  console_write", "ended with status 2"])?;
+    let faults = boot("trace --faults lazy")?;
+    faults.exits(0)?.lacks(&["  console_write"])?.shows(&["  fault: write of an absent page"])?;
+    let killed = boot("trace --faults faults")?;
+    killed.exits(0)?.shows(&["20 bad accesses, 0 of them", "faults: has ended with status 0"])?;
+    for (line, status, said) in [
+        ("trace", 2, "usage: trace"),
+        ("trace --nonsense walk", 2, "usage: trace"),
+        ("trace nonesuch", 127, "trace: nonesuch: no such program"),
+    ] {
+        boot(line)?.exits(status)?.shows(&[said])?;
+    }
+    Ok(())
+}
+
+/// A program whose calls come faster than the ring can hold, while other programs fill it, too.
+fn overwritten() -> Claim {
+    let outcome = Boot::new().append("trace").run("pingpong 3 & trace --calls pingpong 2000");
+    outcome.boot()?.exits(0)?.shows(&["some events are missing", "pingpong: has ended"])?;
+    Ok(())
+}
+
+fn untraced_program() -> Claim {
+    let outcome = Boot::new().run("trace hello").boot()?;
+    let said = "trace: the kernel records no events; boot with `cargo xtask qemu --trace`";
+    outcome.exits(127)?.shows(&[said])?.lacks(&["hello from"])?;
     Ok(())
 }
 

@@ -45,6 +45,7 @@ use libsys::{args, println};
 use stopwatch::Outcome;
 
 libsys::main!(main, arguments);
+libsys::about!("what every operation costs, as lines of JSON", "bench [PART...]");
 
 /// Exit status of a wrong command line, or of a part that failed.
 const FAILED: u8 = 1;

@@ -4,5 +4,6 @@
 #![deny(unsafe_code)]
 
 libsys::main!(main);
+libsys::about!("ends at once; `bench` spawns it");
 
 fn main() {}

@@ -25,6 +25,38 @@ pub enum Style {
     Color,
 }
 
+/// A class as its letter, on its colour.
+#[derive(Clone, Copy, Debug)]
+pub struct Swatch {
+    /// Which class.
+    pub class: Cell,
+    /// How it is written.
+    pub style: Style,
+}
+
+impl fmt::Display for Swatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letter = self.class.letter();
+        match self.style {
+            Style::Plain => write!(f, "{letter}"),
+            Style::Color => write!(f, "{}{letter}{RESET}", Colored(self.class)),
+        }
+    }
+}
+
+/// The sequence that sets a class's colour, and a letter that is readable on it.
+struct Colored(Cell);
+
+impl fmt::Display for Colored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letter = if self.0.is_dark() { 97 } else { 30 };
+        write!(f, "\x1B[{letter};48;5;{}m", self.0.terminal_color())
+    }
+}
+
+/// The sequence that takes colours back.
+const RESET: &str = "\x1B[0m";
+
 /// A snapshot, to be printed.
 pub struct Text<'a> {
     /// What is drawn.
@@ -98,8 +130,7 @@ impl Text<'_> {
         last: &mut Option<Cell>,
     ) -> fmt::Result {
         if self.style == Style::Color && *last != Some(class) {
-            let letter = if class.is_dark() { 97 } else { 30 };
-            write!(f, "\x1B[{letter};48;5;{}m", class.terminal_color())?;
+            write!(f, "{}", Colored(class))?;
             *last = Some(class);
         }
         let letter = class.letter();
@@ -107,7 +138,7 @@ impl Text<'_> {
     }
 
     fn write_end(&self, f: &mut fmt::Formatter<'_>, last: Option<Cell>) -> fmt::Result {
-        if last.is_some() { f.write_str("\x1B[0m") } else { Ok(()) }
+        if last.is_some() { f.write_str(RESET) } else { Ok(()) }
     }
 
     fn write_legend(
@@ -117,11 +148,8 @@ impl Text<'_> {
     ) -> fmt::Result {
         writeln!(f, "A character is {GROUP} pages (64 KiB); a capital: all of them.")?;
         for (class, _) in Cell::ALL.into_iter().zip(used).filter(|(_, used)| **used) {
-            let mut last = None;
-            f.write_str("  ")?;
-            self.write_cell(f, class, false, &mut last)?;
-            self.write_end(f, last)?;
-            writeln!(f, " {:<14}{}", class.name(), class.meaning())?;
+            let swatch = Swatch { class, style: self.style };
+            writeln!(f, "  {swatch} {:<14}{}", class.name(), class.meaning())?;
         }
         Ok(())
     }

@@ -4,6 +4,8 @@
  */
 #include "support/support.h"
 
+VITRINE_ABOUT("what vitrine.h says of errors and ends, tried", "claims   (no arguments)");
+
 #define PLACE 0x10000000          /* nothing is mapped here */
 #define STALE 0x7000123           /* no process has this id */
 

@@ -5,6 +5,8 @@
  */
 #include "support/support.h"
 
+VITRINE_ABOUT("a C program that handles its own page faults", "fault   (no arguments)");
+
 void *memcpy(void *to, const void *from, size_t length);
 
 #define LAZY 0x10000000           /* absent until it is touched */

@@ -3,6 +3,8 @@
  */
 #include "support/support.h"
 
+VITRINE_ABOUT("a fork in C, and what it does to one page", "forkwalk   (no arguments)");
+
 /* The address of the page. Nothing else is near it. */
 #define PAGE 0x10000000
 

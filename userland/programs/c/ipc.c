@@ -1,6 +1,8 @@
 /* ipc: a parent builds a process by hand, by JOS calls, and the two pass a page to and fro. */
 #include "support/support.h"
 
+VITRINE_ABOUT("a process built by hand in C gets a page", "ipc   (no arguments)");
+
 #define STACK (USER_STACK_TOP - PAGE_SIZE)
 #define PARENTS_PAGE 0x10000000
 #define CHILDS_PAGE 0x20000000

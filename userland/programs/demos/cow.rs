@@ -14,6 +14,7 @@ use libsys::process::{exit, wait};
 use libsys::{Entry, EntryFlags, Error, Page, println, window};
 
 libsys::main!(main);
+libsys::about!("memory is shared until one side writes");
 
 /// Pages that lie wholly within the data.
 const PAGES: usize = 8;

@@ -12,6 +12,7 @@ use libsys::process::{exit, wait};
 use libsys::{Error, println};
 
 libsys::main!(main);
+libsys::about!("each kind of bad access, and its outcome");
 
 /// Exit status of a process that an exception ended: this plus the vector.
 const KILLED: u32 = 128;

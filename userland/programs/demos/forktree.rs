@@ -9,17 +9,18 @@ use alloc::format;
 
 use libsys::abi::message::Reason;
 use libsys::paging::fork::{Fork, fork};
+use libsys::process::start::usage;
 use libsys::process::{exit, id, wait};
 use libsys::{Error, args, println};
 
 libsys::main!(main, arguments);
+libsys::about!("a tree of forks", "forktree [DEPTH]   (0 to 8; default 3)");
 
 fn main() -> u8 {
     let depth = match (args().nth(1).map_or(Ok(3), str::parse), args().nth(2)) {
         (Ok(depth @ 0..=8), None) => depth,
         _ => {
-            println!("usage: forktree [DEPTH]   (0 to 8; default 3)");
-            return 2;
+            return usage();
         }
     };
     let expected = (2_u32 << depth) - 1;

@@ -5,6 +5,7 @@
 use libsys::{Page, println, window};
 
 libsys::main!(main);
+libsys::about!("the smallest program with something to see");
 
 fn main() {
     let here = Page::containing(0x0080_0020);

@@ -16,6 +16,7 @@ use libsys::service::pager::{Request, Statistics};
 use libsys::{Error, Page, identity, message_call, println, window};
 
 libsys::main!(main);
+libsys::about!("pages appear when they are touched");
 
 const PAGE: usize = 4096;
 /// 4 MiB: more than one page table covers, so that page tables are allocated on demand, too.

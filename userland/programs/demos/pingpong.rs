@@ -4,17 +4,21 @@
 #![deny(unsafe_code)]
 
 use libsys::paging::fork::{Fork, fork};
+use libsys::process::start::usage;
 use libsys::process::{exit, wait};
 use libsys::{Error, args, clock, identity, message_call, println, receive, reply_and_receive};
 
 libsys::main!(main, arguments);
+libsys::about!(
+    "two processes that send each other a number",
+    "pingpong [ROUNDS]   (1 or more; default 1000)"
+);
 
 fn main() -> Result<u8, Error> {
     let rounds = match (args().nth(1).map_or(Ok(1000_u32), str::parse), args().nth(2)) {
         (Ok(rounds @ 1..), None) => rounds,
         _ => {
-            println!("usage: pingpong [ROUNDS]   (1 or more; default 1000)");
-            return Ok(2);
+            return Ok(usage());
         }
     };
     let server = match fork()? {

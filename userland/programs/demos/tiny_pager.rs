@@ -26,6 +26,7 @@ use libsys::{
 };
 
 libsys::main!(main);
+libsys::about!("pages its child itself, in a hundred lines");
 
 /// Pages that the child fills.
 const PAGES: usize = 24;

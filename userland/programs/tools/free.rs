@@ -7,6 +7,7 @@ use libsys::service::pager::space;
 use libsys::{machine, println};
 
 libsys::main!(main);
+libsys::about!("how many frames are free");
 
 /// Frames in a MiB.
 const MIB: u32 = 256;

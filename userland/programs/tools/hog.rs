@@ -1,15 +1,9 @@
 //! `hog SIZE`: fills memory with words that can be verified, reads them back in another order, and
 //! checks every byte.
 //!
-//! `hog SIZE [--compressible] [--fork] [--two] [--calls] [--seed N] [--limit SIZE]`: the size may
-//! exceed the machine's memory. Each word depends on its address and on the seed, so that a page
-//! that comes back at a wrong address is noticed.
-//!
-//! - `--compressible`: most bytes of a page are alike.
-//! - `--fork`: a child reads everything back, too, while both processes go on writing.
-//! - `--two`: another hog of the same size runs at the same time.
-//! - `--calls`: memory is allocated by calls, up to 64 pages each, and not by touching it.
-//! - `--limit`: the pager leaves this process that much memory.
+//! The size may exceed the machine's memory. Each word depends on its address and on the seed, so
+//! that a page that comes back at a wrong address is noticed. With `--fork`, both processes go on
+//! writing; with `--calls`, each call allocates up to 64 pages.
 #![no_std]
 #![no_main]
 #![allow(unsafe_code)]
@@ -22,11 +16,24 @@ use libsys::abi::Syscall;
 use libsys::abi::message::Reason;
 use libsys::call::range_allocate;
 use libsys::paging::fork::{Fork, fork};
+use libsys::process::start::usage;
 use libsys::process::{Command, SpawnError, exit, id, wait};
 use libsys::service::pager::{Request, ask, faults_of, pages_of};
 use libsys::{Error, PageRange, Permissions, ProcessId, Target, UserPage, args, println};
 
 libsys::main!(main, arguments);
+libsys::about!(
+    "fills memory and reads every byte back",
+    "hog SIZE [--compressible] [--fork] [--two] [--calls] [--seed N]",
+    "           [--limit SIZE]",
+    "  SIZE            4K to 192M, as 65536, 64K or 16M",
+    "  --compressible  most bytes of a page are alike",
+    "  --fork          a child reads everything back, too",
+    "  --two           another hog runs at the same time",
+    "  --calls         memory comes by calls, not by touching it",
+    "  --seed N        other contents (the default is 1)",
+    "  --limit SIZE    the pager leaves it that much memory"
+);
 
 const PAGE: usize = 4096;
 const WORDS: usize = PAGE / 4;
@@ -52,12 +59,7 @@ struct Options {
 
 fn main() -> Result<u8, SpawnError> {
     let Some(options) = options() else {
-        println!(
-            "usage: hog SIZE [--compressible] [--fork] [--two] [--calls] [--seed N] \
-             [--limit SIZE]"
-        );
-        println!("       SIZE: 4K to 192M, as 65536, 64K or 16M");
-        return Ok(2);
+        return Ok(usage());
     };
     let other = if options.two { Some(start_another()?) } else { None };
     let status = fill_and_verify(options)?;

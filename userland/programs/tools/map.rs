@@ -1,8 +1,9 @@
-//! `map [--plain] [--dump] [--hold | --watch] [PROGRAM [ARGUMENTS...]]`: the picture of page tables: its own, or those of a
-//! program that it starts, through a view.
+//! `map`: the picture of page tables: its own, those of a program that it starts, through a view,
+//! or those of a process that runs, by asking the pager.
 //!
-//! The program is stopped while its tables are read, so a picture never shows half of a change. The first time it is
-//! stopped 100 ms after its start.
+//! A program that `map` starts is stopped while its tables are read, so a picture never shows half
+//! of a change. The first time it is stopped 100 ms after its start. A process that runs is
+//! somebody else's child, and goes on: each entry is the one of the moment in which it was read.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -14,7 +15,9 @@ use alloc::vec::Vec;
 
 use libsys::abi::layout::ENTRIES;
 use libsys::paging::self_map::{Step, TableReader, Window};
+use libsys::process::start::usage;
 use libsys::process::{Command, id, info, wait};
+use libsys::service::pager::name_of;
 use libsys::{
     Error, Page, ProcessId, View, args, console_read, print, println, process_start, process_stop,
     sleep, window,
@@ -22,8 +25,20 @@ use libsys::{
 use picture::Snapshot;
 use picture::snapshot::Owner;
 use picture::text::{Style, Text};
+use tools::Unseen;
 
 libsys::main!(main, arguments);
+libsys::about!(
+    "the picture of page tables",
+    "map [--plain] [--dump] [--watch] [PROCESS]",
+    "       map [--plain] [--dump] [--hold | --watch] PROGRAM [ARGUMENTS...]",
+    "  PROCESS   one that runs, by the id that `ps` prints",
+    "  PROGRAM   is started, and stopped while it is drawn",
+    "  --plain   letters without colours",
+    "  --dump    the entries in hexadecimal instead of a picture",
+    "  --hold    leave PROGRAM stopped until a key is pressed",
+    "  --watch   draw again whenever the tables have changed"
+);
 
 /// Milliseconds from a program's start to its picture.
 const BEFORE: u32 = 100;
@@ -31,6 +46,8 @@ const BEFORE: u32 = 100;
 const PERIOD: u32 = 100;
 /// Exit status when there is nothing to draw.
 const FAILED: u8 = 127;
+/// Exit status if there is no such process.
+const UNSEEN: u8 = 1;
 /// Clears the screen and goes to its first line.
 const CLEAR: &str = "\x1B[H\x1B[2J";
 
@@ -56,25 +73,51 @@ fn main() -> u8 {
         }
     }
     let words: Vec<&str> = words.collect();
-    match words.split_first() {
-        None if options.hold || options.watch => usage(),
-        None => {
+    match words.as_slice() {
+        _ if options.hold && options.watch => usage(),
+        [] if options.hold || options.watch => usage(),
+        [] => {
             let name = args().next().map(ToString::to_string);
             options.show(&snapshot(&window(), id(), name));
             0
         }
-        Some(_) if options.hold && options.watch => usage(),
-        Some((name, arguments)) => draw_program(options, name, arguments),
+        [name, arguments @ ..] => match (tools::process(name), arguments) {
+            (None, arguments) => draw_program(options, name, arguments),
+            (Some(process), []) if !options.hold => match draw_process(options, process) {
+                Ok(()) => 0,
+                Err(why) => {
+                    println!("map: {why}");
+                    UNSEEN
+                }
+            },
+            (Some(_), _) => usage(),
+        },
     }
 }
 
-fn usage() -> u8 {
-    println!("usage: map [--plain] [--dump] [--hold | --watch] [PROGRAM [ARGUMENTS...]]");
-    println!("  --plain   letters without colours");
-    println!("  --dump    the entries in hexadecimal instead of a picture");
-    println!("  --hold    leave PROGRAM stopped until a key is pressed");
-    println!("  --watch   draw again whenever the tables have changed");
-    2
+/// Draws a process that is not `map`'s own: once, or until it has ended.
+fn draw_process(options: Options, process: ProcessId) -> Result<(), Unseen> {
+    let mut last = None;
+    loop {
+        let window = match tools::tables(process) {
+            // It was there before.
+            Err(Unseen::Ended(_)) if last.is_some() => return Ok(()),
+            window => window?,
+        };
+        let name = name_of(process).map(|name| name.as_str().to_string());
+        let snapshot = snapshot(&window, process, name);
+        if !window.reader().is_lost() && last.as_ref() != Some(&snapshot) {
+            if options.watch && !options.dump {
+                print!("{CLEAR}");
+            }
+            options.show(&snapshot);
+            last = Some(snapshot);
+        }
+        if !options.watch && last.is_some() {
+            return Ok(());
+        }
+        sleep(PERIOD);
+    }
 }
 
 impl Options {

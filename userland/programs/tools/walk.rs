@@ -1,5 +1,5 @@
-//! `walk ADDRESS [SLOT]`: prints the three steps of an address translation, read through the
-//! window.
+//! `walk`: prints the three steps of an address translation, read through the window: the program's
+//! own, or that of another process, for which the pager reads.
 //!
 //! With a slot other than the window's own (0x3BD), prints the arithmetic for a self map at that
 //! slot; its entries cannot be read.
@@ -9,25 +9,46 @@
 
 use core::fmt;
 
-use libsys::paging::self_map::Step;
+use libsys::paging::self_map::{Step, TableReader, Window};
+use libsys::process::start::usage;
 use libsys::{Entry, EntryFlags, Page, Slot, args, println, window};
 
 libsys::main!(main, arguments);
+libsys::about!(
+    "how an address is translated, step by step",
+    "walk ADDRESS [PROCESS | --slot SLOT]",
+    "  ADDRESS      as 123 or 0x7b",
+    "  PROCESS      another process, by the id that `ps` prints",
+    "  --slot SLOT  the arithmetic of another self map, 0 to 0x3ff"
+);
 
-/// Exit status of a wrong command line.
-const USAGE: u8 = 2;
+/// Exit status if there is no such process.
+const FAILED: u8 = 1;
 
 fn main() -> u8 {
     let mut arguments = args().skip(1);
-    let address = arguments.next().and_then(number);
-    let slot =
-        arguments.next().map_or(Some(Slot::WINDOW.index()), number).filter(|slot| *slot < 1024);
-    match (address, slot, arguments.next()) {
-        (Some(address), Some(slot), None) => walk(address, Slot::new(slot)),
-        _ => {
-            println!("usage: walk ADDRESS [SLOT]   (numbers as 123 or 0x7b; SLOT below 0x400)");
-            return USAGE;
+    let Some(address) = arguments.next().and_then(number) else { return usage() };
+    let words = (arguments.next(), arguments.next(), arguments.next());
+    match words {
+        (None, ..) => walk(address, &window()),
+        (Some("--slot"), Some(slot), None) => {
+            let Some(slot) = number(slot).filter(|slot| *slot < 1024) else { return usage() };
+            match Slot::new(slot) {
+                Slot::WINDOW => walk(address, &window()),
+                other => compute(address, other),
+            }
         }
+        (Some(word), None, _) => {
+            let Some(id) = tools::process(word) else { return usage() };
+            match tools::tables(id) {
+                Ok(window) => walk(address, &window),
+                Err(why) => {
+                    println!("walk: {why}");
+                    return FAILED;
+                }
+            }
+        }
+        _ => return usage(),
     }
     0
 }
@@ -39,11 +60,13 @@ fn number(text: &str) -> Option<u32> {
     }
 }
 
-fn walk(address: u32, slot: Slot) {
+/// Prints the parts of an address, and where a self map shows its entries.
+fn print_parts(address: u32, slot: Slot) {
     let page = Page::containing(address);
-    let (directory_index, table_index) = (page.directory_index(), page.table_index());
     println!(
-        "{address:#010x} = directory index {directory_index:#05x}, table index {table_index:#05x}, offset {:#05x}",
+        "{address:#010x} = directory index {:#05x}, table index {:#05x}, offset {:#05x}",
+        page.directory_index(),
+        page.table_index(),
         address & 0xFFF
     );
     println!(
@@ -52,20 +75,28 @@ fn walk(address: u32, slot: Slot) {
         slot.base(),
         slot.directory_address()
     );
-    let directory_entry_at = slot.directory_entry_address(directory_index);
-    let entry_at = slot.entry_address(page);
-    if slot != Slot::WINDOW {
-        println!("1. the directory entry would be the word at {directory_entry_at:#010x}");
-        println!("2. the table entry would be the word at {entry_at:#010x}");
-        println!(
-            "3. but a process can read only its own window, slot {:#05x}",
-            Slot::WINDOW.index()
-        );
-        return;
-    }
-    let directory_entry = window().directory_entry(directory_index);
-    println!("1. directory entry at {directory_entry_at:#010x} is {}", Named(directory_entry));
-    match window().walk(page) {
+}
+
+fn compute(address: u32, slot: Slot) {
+    print_parts(address, slot);
+    let page = Page::containing(address);
+    let directory_entry_at = slot.directory_entry_address(page.directory_index());
+    println!("1. the directory entry would be the word at {directory_entry_at:#010x}");
+    println!("2. the table entry would be the word at {:#010x}", slot.entry_address(page));
+    println!("3. but a process can read only its own window, slot {:#05x}", Slot::WINDOW.index());
+}
+
+fn walk<R: TableReader>(address: u32, window: &Window<R>) {
+    print_parts(address, Slot::WINDOW);
+    let page = Page::containing(address);
+    let directory_index = page.directory_index();
+    let entry_at = Slot::WINDOW.entry_address(page);
+    println!(
+        "1. directory entry at {:#010x} is {}",
+        Slot::WINDOW.directory_entry_address(directory_index),
+        Named(window.directory_entry(directory_index))
+    );
+    match window.walk(page) {
         Step::NoTable(_) => println!(
             "2. no table, so nothing is mapped from {:#010x} on, 4 MiB",
             directory_index << 22

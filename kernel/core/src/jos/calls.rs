@@ -57,8 +57,6 @@ impl<H: Hardware> Kernel<H> {
     ///
     /// This is a function of its own so that calls in lab 5's numbering pay for one comparison
     /// only.
-    #[cold]
-    #[inline(never)]
     fn number_of_another_lab(&mut self, caller: Index) -> Option<u32> {
         let numbering = self.processes[caller].numbering;
         if numbering == Numbering::Lab3 {
@@ -144,7 +142,6 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// Returns the milliseconds since boot, modulo 2^32.
-    #[inline(never)]
     fn time_msec(&mut self, caller: Index) -> Result<(), Error> {
         let milliseconds = self.cpu.hardware.now() / 1000;
         self.answer_jos(caller, milliseconds as u32)
@@ -345,19 +342,11 @@ impl<H: Hardware> Kernel<H> {
         let permissions = self.processes.may_leave(from, to, permissions);
         let wanted = self.processes.info_of(to).receive_page;
         let (from, to) = self.spaces(from, to);
-        let mut memory = self.memory();
-        let leaf = memory.leaf(from, source);
-        if !leaf.is_present() {
-            return Err(Error::NotMapped);
-        }
-        if permissions.contains(Permissions::WRITE) && !leaf.is_writable() || leaf.is_drivers_own()
-        {
-            return Err(Error::NotPermitted);
-        }
+        self.check_sendable(from, source, permissions)?;
         if wanted >= USER_TOP {
             return Ok(0);
         }
-        memory.map(from.at(source), to.at(UserPage::new(wanted)?), permissions)?;
+        self.memory().map(from.at(source), to.at(UserPage::new(wanted)?), permissions)?;
         Ok(REQUIRED | permissions.bits())
     }
 

@@ -55,8 +55,6 @@ impl<H: Hardware> Kernel<H> {
 
     /// Handles the end of a process on a course machine: records the status of a program that
     /// failed, and chooses the process that runs next.
-    #[cold]
-    #[inline(never)]
     pub(crate) fn course_process_ended(&mut self, index: Index) {
         let (slot, status) = (index.slot(), self.processes[index].exit.status as u8);
         // A program is the first process in its slot. Later processes in the slot are children,

@@ -104,8 +104,6 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// Reports a call of a process in lab 3's numbering.
-    #[cold]
-    #[inline(never)]
     pub(crate) fn report_call_of_lab_3(&mut self) {
         if self.course.reports {
             self.report_incoming();
@@ -121,8 +119,6 @@ impl<H: Hardware> Kernel<H> {
 
     /// Prints a hint after call 9 got an argument that is no trap frame. The process is most likely
     /// a program of lab 4, whose call 9 sets the page-fault handler.
-    #[cold]
-    #[inline(never)]
     pub(crate) fn hint_at_lab_4(&mut self, index: Index) {
         if self.is_course() {
             let id = self.processes[index].process_id();
@@ -174,21 +170,25 @@ impl<H: Hardware> Kernel<H> {
         self.cpu.print_line(format_args!("  ds   0x----{:04x}", r.ds & 0xFFFF));
         self.cpu.print_line(format_args!("  trap 0x{trap:08x} {}", jos_name(trap)));
         match fault {
-            Some(fault) => {
-                let of = |bit: Access, yes, no| if error & bit.bits() != 0 { yes } else { no };
-                let ring = of(Access::USER, "user", "kernel");
-                let what = of(Access::WRITE, "write", "read");
-                let page = of(Access::PROTECTION, "protection", "not-present");
-                self.cpu.print_line(format_args!("  cr2  0x{:08x}", fault.address));
-                self.cpu.print_line(format_args!("  err  0x{error:08x} [{ring}, {what}, {page}]"));
-            }
+            Some(fault) => self.report_cause(fault),
             None => self.cpu.print_line(format_args!("  err  0x{error:08x}")),
         }
+        let r = &self.processes[index].registers;
         self.cpu.print_line(format_args!("  eip  0x{:08x}", r.eip));
         self.cpu.print_line(format_args!("  cs   0x----{:04x}", r.cs & 0xFFFF));
         self.cpu.print_line(format_args!("  flag 0x{:08x}", r.eflags));
         self.cpu.print_line(format_args!("  esp  0x{:08x}", r.esp));
         self.cpu.print_line(format_args!("  ss   0x----{:04x}", r.ss & 0xFFFF));
+    }
+
+    /// Prints the address and the error code of a page fault.
+    fn report_cause(&mut self, Fault { address, access, .. }: Fault) {
+        let of = |bit: Access, yes, no| if access & bit.bits() != 0 { yes } else { no };
+        let ring = of(Access::USER, "user", "kernel");
+        let what = of(Access::WRITE, "write", "read");
+        let page = of(Access::PROTECTION, "protection", "not-present");
+        self.cpu.print_line(format_args!("  cr2  0x{address:08x}"));
+        self.cpu.print_line(format_args!("  err  0x{access:08x} [{ring}, {what}, {page}]"));
     }
 
     /// Prints the line that lab 3's kernel prints for each trap from a program.

@@ -161,7 +161,7 @@ impl<H: Hardware> Memory<'_, H> {
             return Err(Error::NotPermitted);
         }
         let flags = permissions.leaf();
-        if flags.bits() & !source.bits() & EntryFlags::WRITE.bits() != 0 {
+        if permissions.contains(Permissions::WRITE) && !source.is_writable() {
             return Err(Error::NotPermitted);
         }
         let SpacePage { space, page } = to;

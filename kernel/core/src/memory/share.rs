@@ -14,6 +14,8 @@ use crate::memory::space::{Memory, Space, SpacePage, Via};
 
 mod fast;
 
+use self::fast::Flush;
+
 /// How [`Memory::share_range`] changes the leaves that it shares.
 #[derive(Clone, Copy)]
 pub(crate) struct Sharing {
@@ -39,42 +41,72 @@ impl<H: Hardware> Memory<'_, H> {
         if from.space.owner == to.space.owner && from.range.overlaps_upwards(to.range) {
             return self.share_downwards(from, to, sharing);
         }
-        let forks = self.is_fork(from, to, sharing);
+        let forks = self.flush_of_fork(from, to, sharing);
         let (mut done, mut result) = (0, Ok(()));
         while done < pages && result.is_ok() {
             let (source, target) = (Run::at(from.range, done), Run::at(to.range, done));
             let run = Run { pages: source.pages.min(target.pages), ..source };
-            if !self.has_table(from.space, run.first) {
-                done += run.pages;
-                continue;
+            let mut shared = run.pages;
+            if self.has_table(from.space, run.first) {
+                let to = to.space.at(target.first);
+                (shared, result) = self.share_run(from.space, run, to, sharing, forks);
             }
-            let mut index = 0;
-            while index < run.pages {
-                if forks && self.has_table(to.space, run.first) {
-                    let flush = pages <= FLUSH_LIMIT;
-                    let rest = Run { first: run.first.plus(index), pages: run.pages - index };
-                    index += self.share_usual((from.space, to.space), rest, sharing.change, flush);
-                    if index == run.pages {
-                        break;
-                    }
-                }
-                let (page, to_page) = (run.first.plus(index), target.first.plus(index));
-                let old = self.leaf_of_table(from.space, page);
-                if old.is_present() {
-                    result =
-                        self.share_page(from.space.at(page), to.space.at(to_page), old, sharing);
-                    if result.is_err() {
-                        break;
-                    }
-                }
-                index += 1;
-            }
-            done += index;
+            done += shared;
         }
         if sharing.both && pages > FLUSH_LIMIT && from.space.via == Via::Map(Reach::Current) {
             self.cpu.flush_all();
         }
         Progress { done, result }
+    }
+
+    /// How [`Memory::share_usual`] flushes the pages of a range that it may share: they keep their
+    /// addresses and lose W on both sides, no quota counts the child's frames, and the parent has
+    /// no page of a driver's own. `None` for any other range.
+    fn flush_of_fork(&self, from: SpaceRange, to: SpaceRange, sharing: Sharing) -> Option<Flush> {
+        let forks = sharing.both
+            && from.space.via == Via::Map(Reach::Current)
+            && to.space.via == Via::Map(Reach::Alternate)
+            && from.range == to.range
+            && sharing.change.takes_write()
+            && !self.processes.is_bounded(to.space.owner)
+            && !self.processes[from.space.owner].device.granted;
+        let flush = if from.range.pages() <= FLUSH_LIMIT { Flush::Each } else { Flush::ByCaller };
+        forks.then_some(flush)
+    }
+
+    /// Shares a run with the pages from `to` on. Returns how many pages were walked, and the error
+    /// that stopped the walk.
+    #[inline(always)]
+    fn share_run(
+        &mut self,
+        from: Space,
+        run: Run,
+        to: SpacePage,
+        sharing: Sharing,
+        forks: Option<Flush>,
+    ) -> (u32, Result<(), Error>) {
+        let mut index = 0;
+        while index < run.pages {
+            if let Some(flush) = forks
+                && self.has_table(to.space, to.page)
+            {
+                let rest = Run { first: run.first.plus(index), pages: run.pages - index };
+                index += self.share_usual((from, to.space), rest, sharing.change, flush);
+                if index == run.pages {
+                    break;
+                }
+            }
+            let page = run.first.plus(index);
+            let old = self.leaf_of_table(from, page);
+            if old.is_present() {
+                let to = to.space.at(to.page.plus(index));
+                if let Err(error) = self.share_page(from.at(page), to, old, sharing) {
+                    return (index, Err(error));
+                }
+            }
+            index += 1;
+        }
+        (run.pages, Ok(()))
     }
 
     /// Shares a range with a range of the same space that begins inside it. The walk goes from the

@@ -59,10 +59,7 @@ impl<H: Hardware> Kernel<H> {
         if !waiting && self.waits_for(to, from) {
             return Err(Error::Deadlock);
         }
-        if let Some((page, permissions)) = message_buffer.transfer.sent() {
-            let space = self.space(from);
-            self.check_sendable(space, page, permissions)?;
-        }
+        self.check_sent(from, message_buffer.transfer)?;
         self.processes[from].messages.buffer = message_buffer;
         if !waiting {
             self.block(from, State::Sending { to, pending_request });
@@ -82,12 +79,20 @@ impl<H: Hardware> Kernel<H> {
         Ok(())
     }
 
+    /// Checks the page that a process sends, if it sends one. The errors are those of
+    /// `check_sendable`.
+    fn check_sent(&mut self, from: Index, transfer: SentPage) -> Result<(), Error> {
+        let Some((page, permissions)) = transfer.sent() else { return Ok(()) };
+        let space = self.space(from);
+        self.check_sendable(space, page, permissions).map(|_| ())
+    }
+
     /// Checks that a page may be sent with these permissions. Returns its leaf.
     ///
     /// # Errors
     /// - `NotMapped`: nothing is present at the page.
     /// - `NotPermitted`: W is asked for and the page lacks it, or the page is a driver's own.
-    fn check_sendable(
+    pub(crate) fn check_sendable(
         &mut self,
         space: Space,
         page: UserPage,
@@ -295,10 +300,7 @@ impl<H: Hardware> Kernel<H> {
             State::Answer { by, pending_request } if by == me => pending_request,
             _ => return Err(Error::NotWaiting),
         };
-        if let Some((page, permissions)) = message_buffer.transfer.sent() {
-            let space = self.space(me);
-            self.check_sendable(space, page, permissions)?;
-        }
+        self.check_sent(me, message_buffer.transfer)?;
         match pending_request {
             PendingRequest::Call => {
                 self.processes[me].messages.buffer = message_buffer;
@@ -327,7 +329,6 @@ impl<H: Hardware> Kernel<H> {
     ///
     /// # Errors
     /// `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the reply's page. Nothing was received.
-    #[inline(never)]
     pub(crate) fn reply_and_receive(
         &mut self,
         me: Index,

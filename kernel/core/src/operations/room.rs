@@ -43,7 +43,6 @@ impl<H: Hardware> Kernel<H> {
 
     /// As [`Kernel::waits_for_room`], for a call that failed with `error` and has changed nothing:
     /// whether the error is `QuotaExceeded` and the quota counts a dying process.
-    #[cold]
     pub(crate) fn waits_for_bound(&mut self, caller: Index, error: Error) -> bool {
         error == Error::QuotaExceeded
             && self.processes.met_bound_gives_way()

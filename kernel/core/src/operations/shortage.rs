@@ -35,8 +35,6 @@ use crate::state::process::{Index, PendingRequest};
 impl<H: Hardware> Kernel<H> {
     /// Handles a call of the current process that found no frame: asks a pager for frames, or
     /// returns the error to the process.
-    #[cold]
-    #[inline(never)]
     pub(crate) fn short_of_frames(&mut self, caller: Index) {
         if !self.ask_for_frames(caller) {
             self.fail_for_frames(caller);

@@ -19,7 +19,6 @@ use crate::state::process::{Index, State};
 impl<H: Hardware> Kernel<H> {
     /// Records a trap of the current process. `line` is the interrupt line, if a device caused the
     /// trap.
-    #[inline(never)]
     pub fn trace_trap(&mut self, line: Option<u32>) {
         let Some(current) = self.cpu.current else { return };
         let process = &self.processes[current];
@@ -39,7 +38,6 @@ impl<H: Hardware> Kernel<H> {
 
     /// Records an exception of the current process in virtual-8086 mode. The event has no address,
     /// because the saved registers are not valid in that mode.
-    #[inline(never)]
     pub fn trace_virtual_8086(&mut self, vector: u32) {
         let Some(current) = self.cpu.current else { return };
         let id = self.processes[current].id;
@@ -48,7 +46,6 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// Records a switch, if the process that runs now is not the one that ran last.
-    #[inline(never)]
     pub fn trace_resume(&mut self) {
         let Some(current) = self.cpu.current else { return };
         let process = &self.processes[current];
@@ -68,8 +65,6 @@ impl<H: Hardware> Kernel<H> {
     /// - `NoSuchProcess`: the process is not a child of the caller.
     /// - `NotPermitted`: the machine runs without a trace.
     /// - `InvalidArgument`, `Fault`: those of [`Kernel::check_words`].
-    #[cold]
-    #[inline(never)]
     pub(crate) fn events_read(
         &mut self,
         caller: Index,
@@ -98,7 +93,6 @@ impl<H: Hardware> Kernel<H> {
 
 impl<H: Hardware> Kernel<H> {
     /// Records an interrupt that came while no process ran.
-    #[inline(never)]
     pub fn trace_idle_interrupt(&mut self, line: u32) {
         let event = Event::begin(None, Kind::Interrupt, line as u8, 0);
         self.trace.record(event.end(abi::debug::State::Free, 0));
@@ -109,7 +103,6 @@ impl<H: Hardware> Kernel<H> {
     ///
     /// If the process is ready but its instruction pointer has changed during a call, it did not
     /// return from the call: a fault handler runs, or the call restarts. `eax` is then no result.
-    #[inline(never)]
     pub fn trace_result(&mut self) {
         let Some((index, eip)) = self.trace.open.take() else { return };
         let process = &self.processes[index];

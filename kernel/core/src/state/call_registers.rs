@@ -14,7 +14,6 @@ pub struct CallRegisters<'a, const SYSENTER: bool>(pub &'a Registers);
 ///
 /// # Errors
 /// Those of [`Syscall::decode`].
-#[inline(never)]
 pub fn decode(registers: &Registers) -> Result<Syscall, Error> {
     /// Reads every register that an argument may be in.
     fn raw(arguments: &impl Arguments) -> RawCall {

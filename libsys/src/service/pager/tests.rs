@@ -15,6 +15,7 @@ fn requests_and_replies_survive_the_wire() {
         Request::Space,
         Request::Name { client },
         Request::Aside,
+        Request::Entries { client, page: 0xF_FFFC },
     ] {
         assert_eq!(Request::decode(request.encode()), Ok(request));
     }
@@ -45,7 +46,11 @@ fn strange_words_are_refused() {
     for words in [
         [0, 0x1000, 0, 0],
         [2, 0x1000, 0, 0],
-        [9, 0, 0, 0],
+        [10, 0, 0, 0],
+        [9, 0x1000, 1, 0],
+        [9, 0x1000, 2, 0],
+        [9, 0x1000, 0x10_0000, 0],
+        [9, 0x1000, 0, 1],
         [8, 0x1000, 0, 0],
         [7, 0x1000, 1, 0],
         [7, 0x1000, 0, 1],
@@ -59,7 +64,7 @@ fn strange_words_are_refused() {
         assert_eq!(Request::decode(words), Err(Error::InvalidArgument), "{words:?}");
     }
     for child in [0, 0x8000_0000] {
-        for number in [1, 3, 4, 5, 7] {
+        for number in [1, 3, 4, 5, 7, 9] {
             assert_eq!(Request::decode([number, child, 0, 0]), Err(Error::NoSuchProcess));
         }
     }

@@ -16,7 +16,7 @@ pub const HELD: u32 = 0x0040_0000;
 /// The pager's scratch page.
 pub const SCRATCH: u32 = 0x0041_0000;
 /// Frames that are left free at the beginning.
-const FREE: u32 = 190;
+const FREE: u32 = 160;
 
 /// What happened in a run.
 #[derive(Clone, Copy, Debug, Default)]

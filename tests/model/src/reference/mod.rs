@@ -12,6 +12,7 @@
 
 #![allow(missing_docs, reason = "the names are those of the calls and of ARCHITECTURE.md")]
 
+pub mod access;
 pub mod calls;
 pub mod console;
 pub mod decode;

@@ -38,7 +38,9 @@ impl Model {
             process.id = 0x1000 | slot as u32;
             self.procs.push(process);
         } else {
-            process.id = self.procs[slot].id + 0x1000;
+            // Generations begin again before bit 31 would be set.
+            let next = self.procs[slot].id + 0x1000;
+            process.id = if next < 0x8000_0000 { next } else { 0x1000 | slot as u32 };
             self.procs[slot] = process;
         }
         self.procs[me].children.insert(0, slot);

@@ -232,7 +232,7 @@ impl Machine {
         own: bool,
         words: (u32, u32),
     ) -> Result<(), String> {
-        use crate::reference::memory::{KERNELS, LOST};
+        use crate::reference::access::{KERNELS, LOST};
         let (expected, found) = words;
         let lower = address >> 12 & 0x3FF;
         let shows_view =

@@ -1,6 +1,7 @@
 //! Random runs: what happens next, the machine it happens on, and what is compared.
 
 pub mod action;
+mod arguments;
 pub mod compare;
 pub mod draw;
 pub mod episode;

@@ -1,4 +1,5 @@
-/* How a C program begins: from the first instruction to `main(argc, argv)`, and from there to its exit status. */
+/* How a C program begins: from the first instruction to `begin(argc, argv)`, which calls `main`, and from
+   there to its exit status. */
 #include <vitrine.h>
 
         .intel_syntax noprefix
@@ -21,7 +22,7 @@ have_arguments:
         sub     esp, 8
         push    edx
         push    eax
-        call    main
+        call    begin
         mov     ebx, eax
         mov     eax, CALL_EXIT
         int     TRAP_VECTOR

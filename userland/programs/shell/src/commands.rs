@@ -8,11 +8,12 @@ use libsys::service::message::{Event, next_event};
 use libsys::{ProcessId, Target, destroy, print, println, set_console_owner};
 use shell::builtin::Builtin;
 use shell::name::Name;
+use shell::processes::{HEADING, LEGEND, tree};
 
-use crate::jobs::{How, Jobs};
+use crate::help;
+use crate::jobs::{How, Job, Jobs};
 use crate::program::{Ground, INTERRUPTED, USAGE, say_how, start, status_of};
 use crate::timing::Start;
-use crate::{help, ps};
 
 /// Goes to the screen's first column and line, and empties the screen.
 const CLEAR: &str = "\x1B[H\x1B[2J";
@@ -73,6 +74,12 @@ impl Shell {
         words.iter().map(replaced).collect()
     }
 
+    /// How the processes that the shell started can be named.
+    pub fn process_names(&self) -> Vec<String> {
+        let of_job = |job: &Job| [alloc::format!("%{}", job.number), job.id.to_string()];
+        self.jobs.running().flat_map(of_job).collect()
+    }
+
     fn run(&mut self, words: &[&str]) -> u8 {
         let Some((name, arguments)) = words.split_first() else { return self.status };
         match Builtin::named(name) {
@@ -86,7 +93,7 @@ impl Shell {
             (_, ["--help"]) => help::builtin(builtin),
             (Builtin::Help, []) => help::all(),
             (Builtin::Help, [name]) => help::one(name),
-            (Builtin::Ps, []) => ps::print(),
+            (Builtin::Ps, []) => list_processes(),
             (Builtin::Run, [name, arguments @ ..]) => self.run_program(name, arguments),
             (Builtin::Time, [_, ..]) => {
                 let start = Start::now();
@@ -96,12 +103,12 @@ impl Shell {
             }
             (Builtin::Jobs, []) => self.list_jobs(),
             (Builtin::Fg, []) => match self.jobs.last() {
-                Some(id) => self.bring_to_foreground(id),
+                Some(id) => self.bring_to_front(id),
                 None => refuse(FAILED, format_args!("fg: nothing runs in the background")),
             },
             (Builtin::Fg, [job]) => {
                 match Name::read(job).and_then(|name| self.jobs.process(name)) {
-                    Some(id) => self.bring_to_foreground(id),
+                    Some(id) => self.bring_to_front(id),
                     None => usage(builtin),
                 }
             }
@@ -194,7 +201,7 @@ impl Shell {
         0
     }
 
-    fn bring_to_foreground(&mut self, id: ProcessId) -> u8 {
+    fn bring_to_front(&mut self, id: ProcessId) -> u8 {
         let Some(job) = self.jobs.take(id) else {
             return refuse(FAILED, format_args!("fg: {id} is no job of this shell"));
         };
@@ -246,6 +253,15 @@ impl Shell {
         end_all_children();
         exit(status)
     }
+}
+
+fn list_processes() -> u8 {
+    println!("{HEADING}");
+    for process in tree() {
+        println!("{process}");
+    }
+    println!("{LEGEND}");
+    0
 }
 
 /// Ends processes with their descendants.

@@ -1,24 +1,52 @@
-//! What `help` prints.
+//! What `help` prints. The programs' own words come from a segment of their files, so a new program
+//! is listed without a change here.
+
+use alloc::string::{String, ToString};
 
 use libsys::println;
+use libsys::process::about::{About, SEGMENT};
 use libsys::process::archive;
 use shell::builtin::Builtin;
+use xmas_elf::ElfFile;
+use xmas_elf::program::Type;
 
 use crate::program::NOT_STARTED;
 
 /// All builtins, and all programs that can be run as a command.
 pub fn all() -> u8 {
+    println!("The shell's own commands:");
     for builtin in Builtin::ALL {
         println!("  {:<12} {}", builtin.name(), builtin.summary());
     }
-    for member in archive::programs() {
-        match archive::program_name(member.name()) {
-            // These are servers; as commands they do nothing.
-            Some("init" | "sh" | "pager") | None => {}
-            Some(name) => println!("  {name:<12} {}", summary(name)),
-        }
+    println!("Programs:");
+    for (name, about) in programs() {
+        println!("  {name:<12} {}", about.map_or("", |about| about.summary));
     }
+    println!("`NAME --help` says more. A line: `A; B`, `A && B`, `A &`.");
+    println!("The documents are README.md and docs/ of the source tree,");
+    println!("docs/howto/add-a-program.md for a program of your own.");
     0
+}
+
+/// The names of all programs that can be run as a command, and what they say about themselves.
+pub fn programs() -> impl Iterator<Item = (String, Option<About<'static>>)> {
+    let names = archive::programs()
+        .filter_map(|member| Some(archive::program_name(member.name())?.to_string()));
+    let all = names.map(|name| {
+        let about = about(&name);
+        (name, about)
+    });
+    all.filter(|(_, about)| about.is_none_or(|about| about.is_command()))
+}
+
+/// What a program of the archive says about itself.
+pub fn about(name: &str) -> Option<About<'static>> {
+    let bytes = archive::program(name).ok()??;
+    let file = ElfFile::new(bytes).ok()?;
+    let is_about = |kind: Result<Type, _>| kind == Ok(Type::OsSpecific(SEGMENT));
+    let segment = file.program_iter().find(|segment| is_about(segment.get_type()))?;
+    let (start, length) = (segment.offset() as usize, segment.file_size() as usize);
+    About::parse(bytes.get(start..)?.get(..length)?)
 }
 
 /// A builtin.
@@ -33,30 +61,18 @@ pub fn one(name: &str) -> u8 {
     if let Some(found) = Builtin::named(name) {
         return builtin(found);
     }
-    println!("no such program: {name}");
-    NOT_STARTED
-}
-
-/// One line about each program that can be run as a command.
-fn summary(name: &str) -> &'static str {
-    match name {
-        "walk" => "walk ADDRESS: how an address is translated, step by step",
-        "vmmap" => "the areas of an address space",
-        "forktree" => "a tree of processes, each forked from the one above",
-        "cow" => "parent and child share memory until one of them writes",
-        "lazy" => "pages appear when they are touched",
-        "faults" => "each kind of bad access, and what becomes of it",
-        "pingpong" => "two processes that send each other a number",
-        "checks" => "the kernel's promises, tried from ring 3",
-        "hog" => "hog SIZE: fills memory, reads it back, checks every byte",
-        "squeezed" => "a program that may have eight pages in memory",
-        "rewritten" => "pages that are written, mapped and moved between two trips to the disk",
-        "tiny_pager" => "pages its child itself, in a hundred lines",
-        "peek" => "peek PROGRAM: watches a program's pages from outside",
-        "free" => "how many frames are free",
-        "leave" => "leave WHAT: leaves processes behind, which the shell ends",
-        "forever" => "forks without end; made for Ctrl-C",
-        "hello" => "the smallest program with something to see",
-        _ => "",
+    match (about(name), archive::program(name)) {
+        (Some(about), _) => {
+            println!("{about}");
+            0
+        }
+        (None, Ok(Some(_))) => {
+            println!("{name} says nothing about itself");
+            0
+        }
+        (None, _) => {
+            println!("no such program: {name}");
+            NOT_STARTED
+        }
     }
 }

@@ -6,8 +6,8 @@
 //! shell that another shell started never owns the console.
 //!
 //! A program and its descendants are a *job*. When the program ends, the shell ends the rest of the
-//! job, so that it reads no more of what is typed, and holds no memory. When the shell ends, it ends
-//! the jobs in the background, and says so: nothing that was started here is left running.
+//! job, so that it reads no more of what is typed, and holds no memory. When the shell ends, it
+//! ends the jobs in the background, and says so: nothing that was started here is left running.
 //!
 //! A job's quota leaves enough process slots for the shell to start the next one. Frames are not
 //! bounded: when frames run out, the pager takes pages from any process. A bound would end a job
@@ -22,31 +22,26 @@
 
 extern crate alloc;
 
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use libsys::{Error, console_read, print, println, set_console_owner};
+use libsys::runtime::print::write_all;
+use libsys::{Error, console_read, println, set_console_owner};
+use shell::builtin::Builtin;
+use shell::editor::completion::Knowledge;
+use shell::editor::{Editor, LONGEST, Told};
 
 use commands::Shell;
-use line::Line;
 use program::{INTERRUPTED, USAGE};
 
 mod commands;
 mod help;
 mod jobs;
-mod line;
 mod program;
-mod ps;
 mod timing;
 
 libsys::main!(main, arguments);
-
-/// The byte that a terminal sends for Ctrl-C.
-const INTERRUPT: u8 = 0x03;
-/// The byte that a terminal sends for Ctrl-D. On an empty line it ends the input.
-const END_OF_INPUT: u8 = 0x04;
-/// The byte that most terminals send for the backspace key. The editor knows only the other code.
-const DELETE: u8 = 0x7F;
-const BACKSPACE: u8 = 0x08;
+libsys::about!("the shell", "sh [-c LINE]");
 
 fn main() -> Result<u8, Error> {
     let mut shell = Shell::new(set_console_owner(None).is_ok());
@@ -57,44 +52,65 @@ fn main() -> Result<u8, Error> {
             shell.run_line(line);
             shell.leave(shell.status)
         }
-        _ => {
-            println!("usage: sh [-c LINE]");
-            Ok(USAGE)
-        }
+        _ => Ok(libsys::process::start::usage()),
     }
 }
 
 /// Runs what is typed, until the input ends.
 fn serve_prompt(shell: &mut Shell) -> Result<u8, Error> {
     println!("Vitrine: `help` lists the programs, `exit` turns the machine off.");
-    let mut line = Line::new("vitrine> ");
+    let mut editor = Editor::new("vitrine> ");
+    let mut out = String::new();
+    editor.prompt(&mut out);
     loop {
+        editor.draw(&mut out);
+        write_all(out.as_bytes());
+        out.clear();
         let mut bytes = [0; 64];
         let length = console_read(&mut bytes)?;
         for byte in &bytes[..length] {
-            take_byte(shell, &mut line, *byte);
+            let Some(told) = editor.take(*byte, &Known(shell), &mut out) else { continue };
+            write_all(out.as_bytes());
+            out.clear();
+            obey(shell, told);
+            editor.prompt(&mut out);
         }
     }
 }
 
-/// Gives a byte to the line editor, and runs the line when it is complete.
-fn take_byte(shell: &mut Shell, line: &mut Line, byte: u8) {
-    match byte {
-        INTERRUPT => {
-            print!("^C");
-            shell.status = INTERRUPTED;
-            line.drop_line();
+fn obey(shell: &mut Shell, told: Told) {
+    match told {
+        Told::Line(line) => shell.run_line(&line),
+        Told::TooLong => {
+            println!("sh: a line may have {LONGEST} bytes; this one was longer, and is not run");
+            shell.status = USAGE;
         }
-        END_OF_INPUT => {
-            if line.text().is_empty() {
-                println!("exit");
-                shell.leave(shell.status);
-            }
+        Told::Interrupt => shell.status = INTERRUPTED,
+        Told::EndOfInput => {
+            println!("exit");
+            shell.leave(shell.status);
         }
-        DELETE => line.take(BACKSPACE, |_| {}),
-        other => line.take(other, |text| {
-            shell.run_line(text);
-            shell.report_jobs();
-        }),
+    }
+    shell.report_jobs();
+}
+
+/// What the Tab key completes.
+struct Known<'a>(&'a Shell);
+
+impl Knowledge for Known<'_> {
+    fn commands(&self) -> Vec<String> {
+        let builtins = Builtin::ALL.into_iter().map(|builtin| builtin.name().to_string());
+        builtins.chain(help::programs().map(|(name, _)| name)).collect()
+    }
+
+    fn usage(&self, command: &str) -> Option<String> {
+        match Builtin::named(command) {
+            Some(builtin) => Some(builtin.usage().to_string()),
+            None => help::about(command).map(|about| about.usage.to_string()),
+        }
+    }
+
+    fn processes(&self) -> Vec<String> {
+        self.0.process_names()
     }
 }

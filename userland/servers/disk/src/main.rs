@@ -21,6 +21,7 @@ use crate::device::{Device, NoDevice};
 use crate::server::Server;
 
 libsys::main!(main, arguments);
+libsys::about!("the disk's driver", "disk   (init starts it)");
 
 /// The argument that lets every process open all of the disk.
 const EVERYONE: &str = "everyone";

@@ -22,6 +22,7 @@ use libsys::{Error, ProcessId, Target, println, set_console_owner};
 use shell::builtin::Builtin;
 
 libsys::main!(main, arguments);
+libsys::about!("the first program: starts the servers and a shell", "init   (init starts it)");
 
 /// The exit status for a program that Ctrl-C ended: 128 plus the number of POSIX's SIGINT.
 const INTERRUPTED: u8 = 130;

@@ -100,6 +100,21 @@ impl MachineBackend<'_> {
         (watched.client == client && watched.view.is_live()).then_some(&watched.view)
     }
 
+    /// The words of a client's window for four pages; `None` if it cannot be viewed.
+    pub fn entries(&mut self, client: ProcessId, first: u32) -> Option<[Entry; 4]> {
+        if self.clients.program_of(client).is_err() || !self.attach_view(client) {
+            return None;
+        }
+        let view = self.view(client)?;
+        let entry = |page: u32| match view.window().walk(Page::numbered(page)) {
+            Step::Leaf(entry) => entry,
+            Step::NoTable(_) | Step::Hidden(_) | Step::Large(_) | Step::View(_) => Entry::ABSENT,
+        };
+        let entries = core::array::from_fn(|at| entry(first + at as u32));
+        // If the view was lost meanwhile, the walk has read nothing.
+        view.is_live().then_some(entries)
+    }
+
     /// The present leaf of a page of a client that cannot be viewed. The call clears the leaf's A
     /// and D; the kernel drops the pager's mark together with a D that was set, so a dirty page
     /// never looks clean.

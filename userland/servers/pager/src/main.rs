@@ -29,6 +29,7 @@ use disk::SwapDisk;
 use server::{Answer, Server};
 
 libsys::main!(main, arguments);
+libsys::about!("serves the page faults of programs", "pager   (init starts it)");
 
 fn main() -> Result<(), Error> {
     let parent = identity().parent.ok_or(Error::NoSuchProcess)?;

@@ -24,7 +24,8 @@ use libsys::service::pager::{
     Faults, NOT_A_CLIENT, Pages, Registered, Request, Space, Statistics, name_in,
 };
 use libsys::{
-    Error, Page, Permissions, ProcessId, Target, UserPage, machine, page_allocate, println, usage,
+    Entry, Error, Page, Permissions, ProcessId, Target, UserPage, machine, page_allocate, println,
+    usage,
 };
 use pager::{Clients, File, Known, Program};
 use swap::{Backend, PagingError, Served, Swap};
@@ -44,6 +45,8 @@ pub enum Answer {
 
 /// The pager's state.
 pub struct Server {
+    /// The boot archive's programs.
+    programs: archive::Index,
     clients: Clients<File>,
     swap: Swap,
     resources: Resources,
@@ -61,8 +64,15 @@ impl Server {
     pub fn new(disk: SwapDisk) -> Result<Self, Error> {
         let swap = Swap::new(machine().frames, disk.slots());
         let resources = Resources::new(disk)?;
-        let (clients, last_refusal) = (Clients::new(), None);
-        let mut server = Self { clients, swap, resources, zeroed: 0, loaded: 0, last_refusal };
+        let mut server = Self {
+            programs: archive::Index::read(),
+            clients: Clients::new(),
+            swap,
+            resources,
+            zeroed: 0,
+            loaded: 0,
+            last_refusal: None,
+        };
         let (swap, mut backend) = server.parts();
         swap.reserve(&mut backend);
         Ok(server)
@@ -221,6 +231,12 @@ impl Server {
                 let program = self.clients.program_of(client);
                 program.map_or([NOT_A_CLIENT; 4], |program| program.name.encode())
             }
+            Ok(Request::Entries { client, page }) => {
+                let (_, mut backend) = self.parts();
+                backend
+                    .entries(client, page)
+                    .map_or([NOT_A_CLIENT; 4], |found| found.map(Entry::bits))
+            }
             Ok(Request::Aside) => [self.swap.store().slots_set_aside(), 0, 0, 0],
             Err(_) => Registered::NotUnderstood.encode(),
         }
@@ -237,7 +253,7 @@ impl Server {
             return Err(Registered::NotAClient);
         }
         let name = name.ok_or(Registered::NoSuchProgram)?;
-        let Ok(Some(file)) = archive::program(name) else { return Err(Registered::NoSuchProgram) };
+        let file = self.programs.program(name).ok_or(Registered::NoSuchProgram)?;
         let program = match self.clients.program_in(File(file)) {
             Some(known) => known,
             None => self.read_program(name, file)?,

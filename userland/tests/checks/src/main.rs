@@ -50,6 +50,10 @@ use harness::Tally;
 use libsys::{args, println};
 
 libsys::main!(main, arguments);
+libsys::about!(
+    "the kernel's promises, tried from ring 3",
+    "checks [NAME...|all]   (no name: lists them)"
+);
 
 /// Exit status of a wrong command line.
 const USAGE: u8 = 2;

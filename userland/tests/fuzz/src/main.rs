@@ -31,6 +31,11 @@ use judge::Judge;
 use options::Options;
 
 libsys::main!(main, arguments);
+libsys::about!(
+    "random calls, traps and stores from ring 3",
+    "fuzz [servers] [SEED [CALLS]] [--batch N] [--print]",
+    "            [--drop FIRST-END,...] [--leave FRAMES] [--plant STEP]"
+);
 
 /// Exit status of a finding, and of a command line that cannot be read.
 const FOUND: u8 = 1;

@@ -41,7 +41,6 @@ impl<H: Hardware> Kernel<H> {
             || self.ask_and_queue(index, pager, request, words)
     }
 
-    #[inline(never)]
     fn ask_and_queue(
         &mut self,
         index: Index,

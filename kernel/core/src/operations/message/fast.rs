@@ -93,6 +93,7 @@ impl<H: Hardware> Kernel<H> {
 
     /// Maps the page that the current process transfers where the other process accepts one.
     /// Returns the permissions with which the page arrives.
+    #[inline(always)]
     fn pass_page(
         &mut self,
         from: Index,

@@ -19,6 +19,7 @@ use libsys::{Permissions, UserPage, println, window};
 use spin::Mutex;
 
 libsys::main!(main);
+libsys::about!("pages itself, to compressed memory");
 
 const WORDS: u32 = PAGE_SIZE / 4;
 /// One page in so many is written again.

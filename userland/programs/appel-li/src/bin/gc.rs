@@ -25,6 +25,7 @@ use libsys::runtime::counter;
 use libsys::{Error, PageRange, Target, println, range_unmap};
 
 libsys::main!(main);
+libsys::about!("a collector whose write barrier is the page");
 
 /// Pages of the nursery.
 const NURSERY: u32 = 32;

@@ -25,6 +25,7 @@ use libsys::paging::primitives;
 use libsys::{Error, println};
 
 libsys::main!(main);
+libsys::about!("a heap whose overflow is found by a fault");
 
 const CELLS: u32 = 800_000;
 const STACKS: usize = 16;

@@ -25,6 +25,7 @@ use libsys::runtime::counter;
 use libsys::{PageRange, println};
 
 libsys::main!(main);
+libsys::about!("the cost of faults that a program handles");
 
 const PAGES: u32 = 100;
 const ROUNDS: u32 = 100;

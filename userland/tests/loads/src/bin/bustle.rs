@@ -12,10 +12,12 @@ extern crate alloc;
 use alloc::vec::Vec;
 
 use libsys::call::Ended;
+use libsys::process::start::usage;
 use libsys::process::{Command, wait};
-use libsys::{Error, ProcessId, Target, args, clock, destroy, println, sleep};
+use libsys::{Error, ProcessId, Target, args, clock, destroy, sleep};
 
 libsys::main!(main, arguments);
+libsys::about!("a dozen processes side by side, for watchers", "bustle [SECONDS]");
 
 /// The programs with their arguments. Each prints little, or ends soon.
 const JOBS: [&[&str]; 9] = [
@@ -40,8 +42,7 @@ fn main() -> Result<u8, Error> {
         (None, _) => u64::MAX / 2_000_000,
         (Some(Ok(seconds)), None) => seconds,
         (Some(_), _) => {
-            println!("usage: bustle [SECONDS]");
-            return Ok(2);
+            return Ok(usage());
         }
     };
     let end = clock() + seconds * 1_000_000;

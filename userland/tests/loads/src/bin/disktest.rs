@@ -50,6 +50,11 @@ use libsys::{
 };
 
 libsys::main!(main, arguments);
+libsys::about!(
+    "a disk, written, read back, and refused",
+    "disktest write SEED | read SEED | refuse | errors | two | fork",
+    "         | death | stranger | ranges | outlive TIMES WORDS... | storm"
+);
 
 /// Runs of 16 pages that are written: 1.5 MiB.
 const RUNS: u32 = 24;

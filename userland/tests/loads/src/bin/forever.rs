@@ -7,17 +7,16 @@
 #![deny(unsafe_code)]
 
 use libsys::paging::fork::{Fork, fork};
+use libsys::process::start::usage;
 use libsys::{machine, println, sleep};
 
 libsys::main!(main, arguments);
+libsys::about!("forks without end; made for Ctrl-C", "forever [PROCESSES]");
 
 /// The number of processes in the system at which the program prints that it has begun.
 const MANY: u32 = 32;
 /// The default for the most processes: the shell keeps room to work in.
 const ENOUGH: u32 = 200;
-
-/// Exit status of a wrong command line.
-const USAGE: u8 = 2;
 
 fn main() -> u8 {
     let mut arguments = libsys::args().skip(1);
@@ -25,8 +24,7 @@ fn main() -> u8 {
         (None, _) => ENOUGH,
         (Some(Ok(count)), None) => count,
         (Some(_), _) => {
-            println!("usage: forever [PROCESSES]");
-            return USAGE;
+            return usage();
         }
     };
     println!("forking until Ctrl-C");

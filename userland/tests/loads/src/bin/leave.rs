@@ -8,9 +8,11 @@
 
 use libsys::paging::fork::{Fork, fork};
 use libsys::print;
+use libsys::process::start::usage;
 use libsys::{Error, Target, console_read, println, set_console_owner, sleep, yield_now};
 
 libsys::main!(main, arguments);
+libsys::about!("leaves processes behind, which the shell ends", "leave owner|reader|bomb|many");
 
 fn main() -> u8 {
     let mut arguments = libsys::args().skip(1);
@@ -20,8 +22,7 @@ fn main() -> u8 {
         (Some("bomb"), None) => (1, bomb),
         (Some("many"), None) => (20, wait),
         _ => {
-            println!("usage: leave owner|reader|bomb|many");
-            return 2;
+            return usage();
         }
     };
     for _ in 0..count {

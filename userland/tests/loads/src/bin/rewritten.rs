@@ -15,12 +15,14 @@ use libsys::call::{Change, page_map, page_move, page_protect, page_unmap};
 use libsys::paging::self_map::Step;
 use libsys::paging::view::View;
 use libsys::process::id;
+use libsys::process::start::usage;
 use libsys::service::pager::{Request, ask};
 use libsys::{
     EntryFlags, Error, Page, Permissions, Target, UserPage, println, process_create, window,
 };
 
 libsys::main!(main, arguments);
+libsys::about!("pages that are written between two disk trips", "rewritten [view]");
 
 const WORDS: usize = 1024;
 type Words = [u32; WORDS];
@@ -82,8 +84,7 @@ fn main() -> Result<u8, Error> {
         (None, _) => None,
         (Some("view"), None) => Some(View::of(process_create()?)?),
         (Some(_), _) => {
-            println!("usage: rewritten [view]");
-            return Ok(2);
+            return Ok(usage());
         }
     };
     ask(Request::SetLimit { client: id(), pages: 1 })?;

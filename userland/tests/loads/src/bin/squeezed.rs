@@ -22,6 +22,7 @@ use libsys::{
 };
 
 libsys::main!(main);
+libsys::about!("a program that may have eight pages in memory");
 
 const PAGE: usize = 4096;
 /// Enough pages to have all others evicted.

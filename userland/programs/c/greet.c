@@ -1,5 +1,7 @@
-/* hello: the smallest C program that prints something. */
+/* greet: the smallest C program that prints something. */
 #include "support/support.h"
+
+VITRINE_ABOUT("the smallest C program that prints something", "greet   (no arguments)");
 
 int main(void)
 {

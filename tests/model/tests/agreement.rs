@@ -1,0 +1,59 @@
+//! A few runs in the profile of the tests. `cargo xtask test` has longer ones, in a fast profile.
+
+use std::collections::BTreeSet;
+
+use abi::call::Number;
+use vitrine_model::paging;
+use vitrine_model::run::action::Action;
+use vitrine_model::run::draw;
+use vitrine_model::run::episode::{plan, run};
+use vitrine_model::run::machine::Machine;
+use vitrine_model::run::random::Random;
+use vitrine_model::words;
+
+#[test]
+fn the_kernel_does_what_the_model_says() {
+    for episode in 0..6 {
+        let (free, steps) = plan(1, episode);
+        let outcome = run(free, &steps[..400], false);
+        assert_eq!(outcome.failure, None, "episode {episode}, step {}", outcome.steps);
+    }
+}
+
+#[test]
+fn every_native_call_and_every_jos_call_is_made() {
+    let mut model = Machine::new(40).model;
+    // A child of the first process, which alone avoids calls that end it or block it.
+    let mut child = model.procs[0].clone();
+    (child.id, child.parent) = (0x1001, Some(0));
+    model.procs.push(child);
+    model.current = Some(1);
+    let mut random = Random::new(1);
+    let mut made = BTreeSet::new();
+    for _ in 0..60_000 {
+        if let Action::Call(regs) = draw::action(&model, &mut random) {
+            made.insert(regs.eax & 0xFF);
+        }
+    }
+    let native = Number::ALL.iter().map(|number| *number as u32);
+    let missing: Vec<u32> = native.chain(0..=14).filter(|number| !made.contains(number)).collect();
+    assert_eq!(missing, [], "calls that no step makes");
+}
+
+#[test]
+fn no_write_is_lost_by_the_pager_on_this_kernel() {
+    let tally = paging::run(1, 3000).unwrap();
+    assert!(tally.went > 20 && tally.came > 0 && tally.forks > 0, "{tally:?}");
+}
+
+#[test]
+fn words_at_edges_are_what_the_manual_says() {
+    let edges = [0_u32, 1, 2, 0x200, 0x400, 0xE00, 0xFFF, 0x1000, 0x3BB, 0x4000_0000, 0x7FFF_FFFF];
+    let tops = [0xEEC0_0000, 0xEF40_0000, 0xF000_0000, 0xFFFF_F000, 0xFFFF_FFFF, 0x8000_0000];
+    for edge in edges.into_iter().chain(tops) {
+        for word in [edge.wrapping_sub(1), edge, edge.wrapping_add(1)] {
+            words::word(word).unwrap();
+            words::address(word).unwrap();
+        }
+    }
+}
