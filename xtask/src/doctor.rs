@@ -1,7 +1,7 @@
 //! `cargo xtask doctor`: what this system has of what the commands need, and how to get the rest.
 //!
-//! It looks and prints; nothing is installed, fetched or written. The same eyes look for the other
-//! commands ([`crate::setup`]), so a part that is found here is found there.
+//! It looks and prints; nothing is installed, fetched or written. The other commands look by the
+//! same functions ([`setup::look`]), so a part that is found here is found there.
 
 use std::process::{Command, Stdio};
 
@@ -21,16 +21,25 @@ use crate::workspace::Workspace;
 #[must_use]
 pub fn doctor(workspace: &Workspace) -> bool {
     let system = setup::look(&Part::ALL);
-    println!("{}", table(&system, workspace));
+    let compiler = Compiler::find();
+    println!("{}", table(&system, compiler.as_ref(), workspace));
     let missing = system.missing(&Part::ALL);
     for part in &missing {
         println!("\nmissing: {} (needed by {})", part.name(), needed_by(*part));
         advice::about(&system, *part).iter().for_each(|line| println!("{line}"));
     }
+    if compiler.is_none() {
+        println!("\nmissing: {C} (needed by programs in C)");
+        let installer = system.family.installer(system.root);
+        println!("  type:\n    {} gcc", installer.as_deref().unwrap_or("install"));
+    }
     let needed: Vec<_> = missing.into_iter().filter(|part| is_for_the_readme(*part)).collect();
     println!("\n{}", verdict(&needed));
     needed.is_empty()
 }
+
+/// What builds the programs in C, which no other part needs.
+const C: &str = "a C compiler that can do -m32 -ffreestanding";
 
 /// The commands that need a part.
 const fn needed_by(part: Part) -> &'static str {
@@ -50,17 +59,17 @@ fn is_for_the_readme(part: Part) -> bool {
     needed_by(part).split(", ").any(|command| ["qemu", "test"].contains(&command))
 }
 
-fn table(system: &System, workspace: &Workspace) -> Table {
+fn table(system: &System, compiler: Option<&Compiler>, workspace: &Workspace) -> Table {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN).set_header(["needed by", "part", "here"]);
     for part in Part::ALL {
         table.add_row([needed_by(part).to_owned(), part.name().to_owned(), here(system, part)]);
     }
-    let compiler = Compiler::find().map_or("missing".to_owned(), |compiler| compiler.to_string());
-    table.add_row(["programs in C", "a C compiler that can do -m32 -ffreestanding", &compiler]);
+    let compiler = compiler.map_or("missing".to_owned(), Compiler::to_string);
+    table.add_row(["programs in C", C, &compiler]);
     for package in [V86].into_iter().chain(packages::ALL) {
         let here = if package.is_here(workspace) { "yes" } else { "fetched at its first use" };
-        table.add_row(["web, test", &format!("{package}, from npm"), here]);
+        table.add_row(["test, web, dist", &format!("{package}, from npm"), here]);
     }
     table
 }

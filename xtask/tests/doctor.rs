@@ -69,5 +69,6 @@ fn a_bare_system_is_described_and_left_as_it_is() {
             );
         }
         assert!(text.contains("VITRINE_TOOLCHAIN names"), "{text}");
+        assert!(text.contains("missing: a C compiler"), "{text}");
     }
 }
