@@ -34,25 +34,19 @@ pub fn start(kernel: &mut Kernel, command_line: &[u8]) {
     if panics || words(command_line).any(|word| word == TRACE.as_bytes()) {
         kernel.trace.on = true;
         replace_handlers(Handlers {
-            system_call: traced_system_call,
-            system_call_by_sysenter: user_trap,
-            page_fault: user_trap,
-            user_trap,
+            system_call: traced_trap,
+            system_call_by_sysenter: traced_trap,
+            page_fault: traced_trap,
+            user_trap: traced_trap,
             virtual_8086,
             kernel_trap,
         });
     }
 }
 
-/// As `system_call`. The other traps from ring 3 have the next function: the core finds out which
-/// they are. This one has a name of its own for debuggers.
+/// Any trap from ring 3: the core finds out which. The name is for debuggers.
 #[unsafe(no_mangle)]
-extern "C" fn traced_system_call() -> ! {
-    user_trap()
-}
-
-/// Any trap from ring 3.
-extern "C" fn user_trap() -> ! {
+extern "C" fn traced_trap() -> ! {
     if let Some(line) = interrupt_line() {
         kernel::borrow().trace_trap(Some(line));
         let after = interrupts::handle(line).unwrap_or(After::Run);

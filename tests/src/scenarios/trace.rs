@@ -127,7 +127,7 @@ fn has_gdb() -> bool {
     gdb.status().is_ok_and(|status| status.success())
 }
 
-/// gdb stops a traced boot in its 600th call, when `checks` runs beside init and the pager.
+/// gdb stops a traced boot in its 600th trap, when `checks` runs beside init and the pager.
 fn debugger() -> Claim {
     if !has_gdb() {
         println!("skipped: there is no gdb here (`cargo xtask setup` says how to get it)");
@@ -140,7 +140,7 @@ fn debugger() -> Claim {
     let machine = Machine { icount: true, command_line, ..Machine::new(image) };
     let commands = [
         "vitrine trace",
-        "break traced_system_call",
+        "break traced_trap",
         "ignore 1 599",
         "continue",
         "echo PS\\n",
