@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use libsys::paging::fault::{Fault, Handled, set_handler};
 use libsys::{Error, Permissions, Target, page_allocate, println};
 
+libsys::about!("handles its own page faults");
 libsys::main!(main);
 
 /// The area that the handler serves: nothing of Rust's lies there (`libsys::paging::own_pages`).

@@ -17,6 +17,7 @@ use libsys::{
     receive, send, set_pager,
 };
 
+libsys::about!("is the pager of its own child");
 libsys::main!(main);
 
 /// Pages that the child fills.
