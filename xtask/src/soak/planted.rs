@@ -23,7 +23,7 @@ const COPIED: [&str; 6] =
 struct Mistake {
     /// What is wrong then.
     what: &'static str,
-    /// Which program is to find it: a random run, a run with the pager, or all words.
+    /// Which program is to find it: a random run, or all words.
     by: Judge,
     /// The file.
     file: &'static str,
@@ -35,7 +35,6 @@ struct Mistake {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Judge {
     Soak,
-    Paging,
     Exhaustive,
 }
 
@@ -43,7 +42,6 @@ impl Judge {
     const fn program(self) -> &'static str {
         match self {
             Self::Soak => "soak",
-            Self::Paging => "paging",
             Self::Exhaustive => "exhaustive",
         }
     }
@@ -52,7 +50,6 @@ impl Judge {
         let (seed, steps) = (seed.to_string(), steps.to_string());
         match self {
             Self::Soak => vec![seed, steps, "0".to_owned(), "quick".to_owned()],
-            Self::Paging => vec![seed, steps],
             Self::Exhaustive => ["0", "255", "0", "words", "addresses"].map(str::to_owned).to_vec(),
         }
     }
@@ -136,15 +133,6 @@ const MISTAKES: &[Mistake] = &[
     mistake("the second try of a range call begins at its first page", "kernel/core/src/operations/answer.rs",
         "if self.goes_on { self.processes[caller].pages_done() } else { 0 }",
         "if self.goes_on && caller.slot() > 1024 { self.processes[caller].pages_done() } else { 0 }"),
-    mistake("a page that is lent for writing stays clean", "kernel/core/src/memory/clean.rs",
-        "if to_other_space && !writable ||", "if to_other_space ||").by(Judge::Paging),
-    mistake("the pager takes a written page for its copy", "userland/servers/swap/src/eviction.rs",
-        "                    && !leaf.is_dirty() =>", " =>").by(Judge::Paging),
-    mistake("a page that moves stays clean", "kernel/core/src/memory/clean.rs",
-        "!self.keeps_pager_mark(from) && (is_brought || !self.keeps_pager_mark(to))",
-        "is_brought || self.keeps_pager_mark(from) || !self.keeps_pager_mark(to)").by(Judge::Paging),
-    mistake("a clean page stays clean when its D is cleared", "kernel/core/src/memory/change.rs",
-        "Entry::from_bits(new.bits() & !EntryFlags::PAGER.bits() | self.add)", "new").by(Judge::Paging),
     mistake("a shared table counts as the process's own", "kernel/abi/src/entry.rs",
         "EntryFlags::PRESENT.union(EntryFlags::VIEW).union(EntryFlags::SHARED_TABLE);",
         "EntryFlags::PRESENT.union(EntryFlags::VIEW);").by(Judge::Exhaustive),
