@@ -36,6 +36,19 @@ pub fn host_cargo(workspace: &Workspace) -> Command {
     command
 }
 
+/// The file of this program.
+///
+/// Cargo may have built it anew since it was started. Linux then adds a word to the name of the
+/// file that is gone; the new file has the name without that word.
+///
+/// # Errors
+/// The system does not say.
+pub fn this_program() -> std::io::Result<PathBuf> {
+    let file = env::current_exe()?;
+    let name = file.to_str().and_then(|name| name.strip_suffix(" (deleted)")).map(PathBuf::from);
+    Ok(name.unwrap_or(file))
+}
+
 /// Runs a command silently, and shows what it printed only if it fails.
 ///
 /// # Errors

@@ -3,7 +3,6 @@
 //! All programs are linked at the same address, so gdb gets the symbols of one program at a time.
 //! The terminal belongs to gdb; the serial line goes to a file.
 
-use std::env;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -113,7 +112,7 @@ pub fn batch(
 /// gdb, which is told where xtask is: that draws for `vitrine map`.
 fn debugger() -> Command {
     let mut gdb = Command::new("gdb");
-    let this = env::current_exe().ok();
+    let this = command::this_program().ok();
     if let Some(xtask) = this.filter(|file| file.file_name().is_some_and(|name| name == "xtask")) {
         gdb.env(XTASK, xtask);
     }

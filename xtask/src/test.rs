@@ -1,7 +1,6 @@
 //! `cargo xtask test [FILTER]`: the host tests, the emulator tests on a fresh image, and those of
 //! the laboratory in a browser; or, with `--on`, those emulator tests that hold on every emulator.
 
-use std::env;
 use std::process::Command;
 
 use anyhow::Result;
@@ -59,7 +58,7 @@ fn emulator_tests(workspace: &Workspace) -> Command {
     tests.args(["test", "--package", "vitrine-tests"]);
     tests.env("VITRINE_KERNEL", workspace.kernel());
     tests.env("VITRINE_ARCHIVE", workspace.archive());
-    if let Ok(xtask) = env::current_exe() {
+    if let Ok(xtask) = command::this_program() {
         tests.env(XTASK, xtask);
     }
     tests

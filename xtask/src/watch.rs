@@ -68,7 +68,7 @@ pub fn watch(workspace: &Workspace, files: &[PathBuf]) -> Result<u8> {
     // The loop may be over when a change comes.
     let tell = move |path| drop(change.send(Event::Changed(path)));
     let _watcher = sources::watch(workspace.root(), files, tell)?;
-    let program = env::current_exe().context("cannot find this program")?;
+    let program = command::this_program().context("cannot find this program")?;
     let arguments = env::args_os().skip(1).filter(|word| word != "--watch").collect();
     let work = Boot { workspace: workspace.clone(), program, arguments };
     Watch::new(work, events, send).run()?;
