@@ -127,7 +127,8 @@ fn has_gdb() -> bool {
     gdb.status().is_ok_and(|status| status.success())
 }
 
-/// gdb stops a traced boot in its 1,000th trap, when `checks` runs beside init and the pager.
+/// gdb stops a traced boot at the tenth piece that is printed, when `checks` runs beside init and
+/// the pager.
 fn debugger() -> Claim {
     if !has_gdb() {
         println!("skipped: there is no gdb here (`cargo xtask setup` says how to get it)");
@@ -138,11 +139,12 @@ fn debugger() -> Claim {
     let image = Image::Kernel { kernel: kernel.clone(), archive: Some(workspace.archive()) };
     let command_line = "trace run=checks".to_owned();
     let machine = Machine { icount: true, command_line, ..Machine::new(image) };
-    let trap = symbols::function(&kernel, "traced_trap").map_err(|error| format!("{error:#}"))?;
+    let trap =
+        symbols::function(&kernel, "::console_write").map_err(|error| format!("{error:#}"))?;
     let commands = [
         "vitrine trace",
         &*format!("break *{trap:#x}"),
-        "ignore 1 999",
+        "ignore 1 9",
         "continue",
         "echo PS\\n",
         "vitrine ps",
