@@ -13,7 +13,7 @@
 //! words 0 to 3 where words travel; the sender of a message where the process travels. `sysenter`
 //! leaves two registers less. So by `sysenter` a call that takes a page may use two words, a
 //! message has three words and no page, and calls that take or return more (38, 39, 51, 52, 83)
-//! answer `InvalidArgument`.
+//! answer `InvalidArgument`; or the error of an argument that is malformed, as by `int 0x30`.
 //!
 //! A call that restarts continues at its trap instruction: 2 bytes before the saved instruction
 //! pointer. `sysenter` saves none, so the kernel subtracts 2 from `edx`. A program that passes
