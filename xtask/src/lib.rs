@@ -23,7 +23,7 @@
 //! - [`imports`]: the rule that imports point down;
 //! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`dist`], [`gdb`], [`check`], [`mod@doc`],
 //!   [`mod@bench`], [`mod@test`], [`mod@parsers`], [`mod@exhaust`], [`mod@soak`], [`rehearse`],
-//!   [`web`]: one file for each subcommand.
+//!   [`mod@trust`], [`web`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
 
@@ -74,6 +74,7 @@ pub mod terminal;
 pub mod test;
 pub mod throwaway;
 pub mod toolchain;
+pub mod trust;
 pub mod v86;
 pub mod verdict;
 pub mod watch;

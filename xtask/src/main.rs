@@ -16,7 +16,7 @@ use xtask::system::Part;
 use xtask::workspace::Workspace;
 use xtask::{
     bench, build, check, dist, doc, doctor, exhaust, fuzz, gdb, header, iso, new, npm, oracle,
-    parsers, picture, rehearse, request, setup, soak, test, web,
+    parsers, picture, rehearse, request, setup, soak, test, trust, web,
 };
 
 /// Builds, boots and checks Vitrine.
@@ -133,6 +133,11 @@ enum Task {
     Soak(soak::Options),
     /// Try all 2^32 words, all 2^32 addresses, and every state of small worlds
     Exhaustive(soak::Exhaustive),
+    /// Make the long runs of all that judges the system, one after another
+    ///
+    /// Soak, planted mistakes, exhaustive runs, exhaustion, oracle, fuzzers, parsers and the other
+    /// emulators: some hours. What is done is kept for the commit, and the next call goes on there.
+    Trust(trust::Options),
     /// Write the numbers of libsys/include/vitrine.h from kernel/abi
     Header,
     /// Check imports, format, lints and documentation, for host and target
@@ -229,6 +234,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Oracle(options) => oracle::oracle(&workspace, &options)?,
         Task::Exhaust(options) => exhaust::exhaust(&workspace, &options)?,
         Task::Fuzz(options) => fuzz::fuzz(&workspace, &options)?,
+        Task::Trust(options) => trust::trust(&workspace, &options)?,
         Task::Header => header::header(&workspace)?,
         Task::Web(options) => web::web(&workspace, &options)?,
         Task::Picture(options) => picture::picture(&workspace, &options)?,
