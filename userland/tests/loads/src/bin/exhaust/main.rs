@@ -89,8 +89,9 @@ fn round(scenario: &Scenario, short: Short) -> Result<(), Error> {
     for filler in fillers {
         end(filler)?;
     }
-    if reason == Reason::Killed {
-        // Its children, also one that it was about to make, are this process's now.
+    if reason == Reason::Killed || status != 0 {
+        // The children of what has failed, also one that was about to be made, are this process's
+        // now. A scenario that succeeds has left none.
         end_all_children();
     }
     let pager = Statistics::decode(ask(Request::Statistics)?);
