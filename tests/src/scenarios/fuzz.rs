@@ -11,7 +11,7 @@ use xtask::workspace::Workspace;
 use crate::{Claim, claim};
 
 /// Only a machine that hangs takes this long.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 const MACHINE: Asked = Asked {
     seed: 1,
