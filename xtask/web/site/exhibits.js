@@ -111,7 +111,7 @@ export const EXHIBITS = [
     run: (lab) => lab.stage("slots"),
     links: [
       ["From the toy to Vitrine", "docs/recursive-paging.md"],
-      ["walk ADDRESS SLOT", "userland/programs/tools/walk.rs"],
+      ["walk ADDRESS --slot SLOT", "userland/programs/tools/walk.rs"],
     ],
   },
 ];
