@@ -18,8 +18,8 @@ export const EXHIBITS = [
   {
     id: "allocate",
     title: "A page is allocated",
-    look: "The heap rows 0x040 and 0x041 of hog, and the cells of row 0x3bd that stand for them.",
-    action: "Run hog 6M",
+    look: "The heap rows of hog, from 0x040 on, and the cells of row 0x3bd that stand for them.",
+    action: "Run hog 12M",
     run: runs.allocate,
     links: [
       ["Life of a page fault", "ARCHITECTURE.md"],

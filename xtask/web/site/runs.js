@@ -33,7 +33,7 @@ export function selfMap(lab) {
 }
 
 export async function allocate(lab) {
-  const moments = own(await lab.run("hog 6M")).map(({ frame, processes: [now] }) => ({
+  const moments = own(await lab.run("hog 12M")).map(({ frame, processes: [now] }) => ({
     frame,
     now,
   }));
@@ -43,7 +43,8 @@ export async function allocate(lab) {
     .filter(({ now, old }) => now.id === old.id);
   const newRows = ({ now, old }) => [...now.tables.keys()].filter((row) => !old.tables.has(row));
   const added = ({ now, old }) => countsBelowUtop(now).pages - countsBelowUtop(old).pages;
-  const withTable = pairs.find((pair) => newRows(pair).includes(HEAP_ROW));
+  const ofHeap = (row) => row >= HEAP_ROW && row < HEAP_ROW + 4;
+  const withTable = pairs.find((pair) => newRows(pair).some(ofHeap));
   const without = pairs.find(
     (pair) => pair.old.tables.has(HEAP_ROW) && newRows(pair).length === 0 && added(pair) > 0,
   );
@@ -52,7 +53,7 @@ export async function allocate(lab) {
   const rows = newRows(withTable);
   return {
     frame: withTable.frame,
-    select: { id: withTable.now.id, row: WINDOW, cell: HEAP_ROW },
+    select: { id: withTable.now.id, row: WINDOW, cell: rows.find(ofHeap) },
     text: say(
       `With a new table: ${rows.map((row) => hex(row, 3)).join(", ")} appeared at the first touch`,
       "of their 4 MiB. Each new row also set its cell of row 0x3bd, which is the directory entry:",
