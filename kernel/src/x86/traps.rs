@@ -4,9 +4,9 @@
 //! 1. The CPU switches to the stack at TSS.esp0, which is the end of the current process's
 //!    [`Registers`], and pushes its part of them. A stub in `traps.s` pushes the rest, takes the
 //!    kernel's segments and stack, and calls one of the functions below.
-//! 2. The function borrows the kernel and lets the core decide ([`kernel::borrow`]). By then the core has
-//!    the process's registers in its process table: nothing was copied. What the core changes there
-//!    is what the next process goes on with.
+//! 2. The function borrows the kernel and lets the core decide ([`kernel::borrow`]). By then the
+//!    core has the process's registers in its process table: nothing was copied. What the core
+//!    changes there is what the next process goes on with.
 //! 3. The core returns an [`After`]. [`leave`] waits if no process can run, then loads the
 //!    registers that TSS.esp0 ends at now, which may be another process's, and returns to ring 3.
 //!

@@ -1,9 +1,9 @@
 //! What a program says about itself, in a segment of its file: one line, and how it is typed.
 //!
-//! A program declares it by [`about!`](crate::about!), a C program by `VITRINE_ABOUT`. It serves three readers:
-//! `PROGRAM --help` prints it (the code that starts a program does, before `main`), the shell reads
-//! it from the files of the boot archive for `help` and for the Tab key, and the program prints it
-//! when it does not understand its arguments.
+//! A program declares it by [`about!`](crate::about!), a C program by `VITRINE_ABOUT`. It serves
+//! three readers: `PROGRAM --help` prints it (the code that starts a program does, before `main`),
+//! the shell reads it from the files of the boot archive for `help` and for the Tab key, and the
+//! program prints it when it does not understand its arguments.
 
 use core::fmt;
 
@@ -15,7 +15,7 @@ pub const SEGMENT: u32 = 0x6F56_4954;
 pub const STARTED_BY_INIT: &str = "(init starts it)";
 
 /// Declares what a program does, and how it is typed if it takes arguments:
-/// `libsys::about!("how an address is translated", "walk ADDRESS [SLOT]");`.
+/// `libsys::about!("how an address is translated", "walk ADDRESS [--slot SLOT]");`.
 ///
 /// More lines of the usage may follow as further strings. In the first, words in capitals stand for
 /// something, and brackets around what may be left out. The shell completes what it finds there:

@@ -4,7 +4,7 @@ use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use abi::debug::Table;
+use abi::debug::{FAIL_FROM_THEN_ON, Table};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::shortage::Shortage;
@@ -22,12 +22,6 @@ const MARK: &str = "exhaust: ";
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at the serial line.
 const PAUSE: Duration = Duration::from_millis(1);
-/// Process slots.
-const SLOTS: u32 = 1024;
-/// A kernel address minus its physical address.
-const KERNEL: u32 = 0xF000_0000;
-/// `abi::debug::FAIL_FROM_THEN_ON`.
-const FROM_THEN_ON: u32 = 1 << 31;
 
 /// How a scenario's process has ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -92,8 +86,10 @@ pub struct Guest {
     text: KernelText,
     /// Bytes of the output that were read.
     read: usize,
-    /// Where the kernel's tables lie.
+    /// What the kernel says of its tables.
     table: Table,
+    /// The physical address of process slot 0.
+    slots: u32,
     /// The physical address of the word for failures.
     failing: u32,
 }
@@ -113,13 +109,15 @@ impl Guest {
             disk: Some(Disk::nameless(&workspace.output())?),
             ..Machine::new(image)
         })?;
-        let mut guest = Self { machine, text, read: 0, table: Table::default(), failing: 0 };
+        let mut guest =
+            Self { machine, text, read: 0, table: Table::default(), slots: 0, failing: 0 };
         guest.expect("ready")?;
         guest.find_tables()?;
         Ok(guest)
     }
 
-    /// Notes where the kernel's tables lie: at the same distance from their physical addresses.
+    /// Notes where the kernel's tables lie. Physical memory holds them in one piece, as the kernel's
+    /// image.
     fn find_tables(&mut self) -> Result<()> {
         let registers = self.machine.stop()?.context("the machine does not stop")?;
         let world = World::read(self.machine.memory(), registers, self.text.symbol())?;
@@ -127,7 +125,7 @@ impl Guest {
         let slots = world.physical(table.slots);
         self.machine.go_on();
         self.failing = failing.context("the kernel's word for failures is not mapped")?;
-        ensure!(slots == Some(table.slots - KERNEL), "the process table is not where it should be");
+        self.slots = slots.context("the process table is not mapped")?;
         self.table = table;
         Ok(())
     }
@@ -143,7 +141,7 @@ impl Guest {
             Shortage::Slots => format!("{scenario} slots {k}\n"),
         };
         let failing = match shortage {
-            Shortage::Lasting if k > 0 => FROM_THEN_ON | k,
+            Shortage::Lasting if k > 0 => FAIL_FROM_THEN_ON | k,
             Shortage::Once | Shortage::Lasting => k,
             Shortage::Quota | Shortage::Slots => 0,
         };
@@ -164,7 +162,7 @@ impl Guest {
         Ok(Round {
             end: end(&ended).with_context(round)?,
             printed,
-            reached: left & !FROM_THEN_ON == 0,
+            reached: left & !FAIL_FROM_THEN_ON == 0,
             census: Census::parse(&census).with_context(round)?,
         })
     }
@@ -172,8 +170,8 @@ impl Guest {
     /// Waits until a process has ended: its parent has not asked for its status yet.
     fn wait_for_end(&mut self, child: u32) -> Result<()> {
         const ENDED: u8 = 13;
-        let at = self.table.slots + child % SLOTS * self.table.slot_size + self.table.slot_state;
-        let at = at - KERNEL;
+        let Table { slot_count, slot_size, slot_state, .. } = self.table;
+        let at = self.slots + child % slot_count * slot_size + slot_state;
         let deadline = Instant::now() + PATIENCE;
         loop {
             self.machine.memory_mut().forget();
