@@ -97,13 +97,16 @@ fn print_events(port: &mut Serial) {
 
 /// The registers that every function preserves: those of the code that panicked, unless the
 /// functions of the panic have changed them by now.
+// Inlined, so that no prologue of this function changes them. The outputs are named registers: any
+// register might be one that is still to be read.
+#[inline(always)]
 fn preserved_registers() -> [u32; 3] {
     let (ebx, esi, edi): (u32, u32, u32);
     // SAFETY: copies three registers.
     unsafe {
         core::arch::asm!(
-            "mov {}, ebx", "mov {}, esi", "mov {}, edi",
-            out(reg) ebx, out(reg) esi, out(reg) edi,
+            "mov eax, ebx", "mov ecx, esi", "mov edx, edi",
+            out("eax") ebx, out("ecx") esi, out("edx") edi,
             options(nomem, nostack, preserves_flags)
         )
     };
@@ -111,6 +114,8 @@ fn preserved_registers() -> [u32; 3] {
 }
 
 /// The caller's frame pointer.
+// Inlined, or it would be this function's own.
+#[inline(always)]
 fn frame_pointer() -> u32 {
     let ebp: u32;
     // SAFETY: copies a register.

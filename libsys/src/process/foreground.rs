@@ -50,8 +50,9 @@ pub fn end_all_children() -> u32 {
     end_children(|_| true)
 }
 
-/// The same for those children that are `chosen`. It never returns if one of them has ended and the
-/// caller has not waited for it yet, unless that one is not chosen.
+/// As [`end_all_children`], for the children that are `chosen`. The caller has waited for each of
+/// these that has ended already: the function waits until none is left, and does not ask for an end
+/// itself.
 pub fn end_children(chosen: impl Fn(ProcessId) -> bool) -> u32 {
     let me = call::identity().id.bits();
     let is_meant =

@@ -15,7 +15,9 @@ use core::arch::asm;
 /// As C's: both may be accessed for `length` bytes, and do not overlap.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, length: usize) -> *mut u8 {
-    // SAFETY: the caller's promise. LLVM keeps esi for itself, so it is exchanged around the copy.
+    // SAFETY: the caller's promise; DF is clear, as the ABI has it. Rust does not take esi as an
+    // operand, but may choose it for `from`: then the exchange does nothing. So the rest has a
+    // register by name, or it might be in esi when that is exchanged.
     unsafe {
         asm!(
             "xchg esi, {from}",
@@ -40,7 +42,7 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, length: usize) -> *mut
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memset(to: *mut u8, value: i32, length: usize) -> *mut u8 {
     let word = u32::from(value as u8) * 0x0101_0101;
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise; DF is clear, as the ABI has it.
     unsafe {
         asm!(
             "rep stosd",

@@ -31,16 +31,6 @@ const fn scratch_page() -> UserPage {
     UserPage::known(SCRATCH)
 }
 
-const fn give_error(error: Error) -> GiveError {
-    match error {
-        Error::OutOfFrames => GiveError::NoFrame,
-        Error::QuotaExceeded => GiveError::Quota,
-        Error::Busy => GiveError::Occupied,
-        Error::NotPermitted => GiveError::Refused,
-        _ => GiveError::Gone,
-    }
-}
-
 impl Machine {
     /// A load by the pager.
     fn load(&mut self, address: u32) -> Option<u32> {
@@ -307,7 +297,7 @@ impl Backend for Machine {
             to_page: page,
             marks: NONE,
         };
-        self.call(call).map_err(give_error)?;
+        self.call(call).map_err(GiveError::from)?;
         self.taken[index] = None;
         Ok(())
     }
@@ -327,7 +317,7 @@ impl Backend for Machine {
         if self.scratch.is_none() {
             let (page, permissions) = (scratch_page(), Permissions::WRITE);
             let call = Syscall::PageAllocate { process: ME, page, permissions };
-            self.call(call).map_err(give_error)?;
+            self.call(call).map_err(GiveError::from)?;
             self.scratch = Some(Box::new([0; 4096]));
         }
         self.scratch.as_deref_mut().ok_or(GiveError::NoFrame)
@@ -367,7 +357,7 @@ impl Backend for Machine {
         if let Err(error) = self.call(call) {
             self.note_again(client, page, &bytes);
             self.scratch = Some(bytes);
-            return Err(give_error(error));
+            return Err(GiveError::from(error));
         }
         if gives_up {
             let (process, drop) = (client.into(), Permissions::WRITE);
@@ -379,7 +369,9 @@ impl Backend for Machine {
     fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError> {
         let permissions = self.leaf(client, page).permissions() & Permissions::SHARED;
         let process = client.into();
-        self.call(Syscall::PageCopy { process, page, permissions }).map(drop).map_err(give_error)
+        self.call(Syscall::PageCopy { process, page, permissions })
+            .map(drop)
+            .map_err(GiveError::from)
     }
 
     fn mark_paged_out(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError> {
@@ -388,7 +380,7 @@ impl Backend for Machine {
             self.fail(format!("[{client}] {page:?}: a mark over a page loses it"));
         }
         let (process, marks) = (client.into(), Permissions::PAGER);
-        self.call(Syscall::PageUnmap { process, page, marks }).map_err(give_error)?;
+        self.call(Syscall::PageUnmap { process, page, marks }).map_err(GiveError::from)?;
         // The page is the parent's, which is paged out or being taken now.
         let Some(parent) = self.parents.get(&client.bits()).copied() else { return Ok(()) };
         let taken = self.taken.iter().position(|taken| *taken == Some((parent, page)));

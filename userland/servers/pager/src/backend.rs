@@ -157,18 +157,6 @@ const fn view_index(client: ProcessId) -> usize {
     client.index() as usize % (VIEWS.end - VIEWS.start) as usize
 }
 
-/// The meaning of a failed call on a client's page.
-const fn give_error(error: Error) -> GiveError {
-    match error {
-        Error::OutOfFrames => GiveError::NoFrame,
-        Error::QuotaExceeded => GiveError::Quota,
-        Error::Busy => GiveError::Occupied,
-        Error::NotPermitted => GiveError::Refused,
-        // Every other error of such a call means that there is no such client any more.
-        _ => GiveError::Gone,
-    }
-}
-
 impl Memory for MachineBackend<'_> {
     fn take(&mut self, address: usize, bytes: usize) -> bool {
         heap::commit(address, bytes).is_ok()
@@ -336,7 +324,7 @@ impl Backend for MachineBackend<'_> {
         index: usize,
     ) -> Result<(), GiveError> {
         let from = (Target::Caller, held(index));
-        page_move(from, (client, page), Permissions::empty()).map(drop).map_err(give_error)
+        page_move(from, (client, page), Permissions::empty()).map(drop).map_err(GiveError::from)
     }
 
     fn drop_taken(&mut self, index: usize) {
@@ -346,7 +334,7 @@ impl Backend for MachineBackend<'_> {
 
     fn scratch(&mut self) -> Result<&mut Bytes, GiveError> {
         if self.resources.scratch.is_none() {
-            self.resources.scratch = Some(Scratch::new().map_err(give_error)?);
+            self.resources.scratch = Some(Scratch::new().map_err(GiveError::from)?);
         }
         self.resources.scratch.as_mut().map(Scratch::bytes).ok_or(GiveError::NoFrame)
     }
@@ -368,7 +356,7 @@ impl Backend for MachineBackend<'_> {
         let frame = scratch.move_to(client, page, at_first).map_err(|(scratch, error)| {
             // The scratch page stays, to be filled again.
             self.resources.scratch = Some(scratch);
-            give_error(error)
+            GiveError::from(error)
         })?;
         if gives_up {
             let drop = Permissions::WRITE;
@@ -383,10 +371,10 @@ impl Backend for MachineBackend<'_> {
         // The copy is about to be written, so it does not get the pager's mark.
         let kept = Permissions::SHARED;
         let marks = self.leaf(client, page).permissions() & kept;
-        page_copy(client, page, marks).map(drop).map_err(give_error)
+        page_copy(client, page, marks).map(drop).map_err(GiveError::from)
     }
 
     fn mark_paged_out(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError> {
-        page_unmap(client, page, Permissions::PAGER).map(drop).map_err(give_error)
+        page_unmap(client, page, Permissions::PAGER).map(drop).map_err(GiveError::from)
     }
 }

@@ -4,7 +4,7 @@
 //! The functions are as small as the decisions allow, because clients run between any two of them.
 //! Each one says what can have changed when it returns.
 
-use libsys::{Entry, Frame, Page, ProcessId, UserPage};
+use libsys::{Entry, Error, Frame, Page, ProcessId, UserPage};
 
 use crate::page::Rights;
 use crate::pool::Memory;
@@ -57,6 +57,20 @@ pub enum GiveError {
     Occupied,
     /// The kernel refuses the call: the page lies in a view of the client's.
     Refused,
+}
+
+impl From<Error> for GiveError {
+    /// The meaning of a failed call on a client's page.
+    fn from(error: Error) -> Self {
+        match error {
+            Error::OutOfFrames => Self::NoFrame,
+            Error::QuotaExceeded => Self::Quota,
+            Error::Busy => Self::Occupied,
+            Error::NotPermitted => Self::Refused,
+            // Every other error of such a call means that there is no such client any more.
+            _ => Self::Gone,
+        }
+    }
 }
 
 /// The class of a client's page, which follows from the regions of its program.
