@@ -185,7 +185,7 @@
 #ifndef __ASSEMBLER__
 
 /* What the program says about itself, once in a program: one line for `help`, and how it is typed,
-   such as VITRINE_ABOUT("how an address is translated", "walk ADDRESS [SLOT]"). boot/program.ld puts
+   such as VITRINE_ABOUT("how an address is translated", "walk ADDRESS [--slot SLOT]"). boot/program.ld puts
    it between these two symbols, and makes a segment of it, which the shell reads. */
 #define VITRINE_ABOUT(summary, usage) \
     __attribute__((section(".vitrine.about"), used)) \

@@ -3,7 +3,8 @@
 //! Each run is another command of xtask, so what is done here can be typed as well. What has been
 //! done for a commit is kept in `target/vitrine/trust.json`: a run that was interrupted, or has
 //! failed, is made again by the next `cargo xtask trust`, and the others are not. A tree with
-//! changes has no name for its state, so nothing is kept for it.
+//! changes has no name for its state, so nothing is kept for it. Inputs that `parsers` has found are
+//! no such change: they come by one of these runs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -120,12 +121,12 @@ impl Record {
 pub fn trust(workspace: &Workspace, options: &Options) -> Result<()> {
     let runs = chosen(&options.runs)?;
     let file = workspace.output().join("trust.json");
-    let commit = commit(workspace)?;
+    let commit = commit(workspace);
     let read = fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str(&text).ok());
     let mut record = Record::of(commit.as_deref().unwrap_or_default(), read);
     if !options.list {
         if commit.is_none() {
-            eprintln!("vitrine: the tree has changes, so nothing of these runs is kept");
+            eprintln!("vitrine: the tree is no commit without changes, so nothing is kept");
         }
         let program = command::this_program().context("cannot find this program")?;
         let keep = |record: &Record| keep(&file, commit.as_deref(), record);
@@ -162,14 +163,16 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Run>, BadInput> {
     names.iter().map(find).collect()
 }
 
-/// The commit that is checked out; `None` if the tree differs from it.
-fn commit(workspace: &Workspace) -> Result<Option<String>> {
+/// The commit that is checked out; `None` if the tree differs from it, or is no checkout of git's.
+fn commit(workspace: &Workspace) -> Option<String> {
     let git = |arguments: &[&str]| {
-        command::run_quietly(Command::new("git").current_dir(workspace.root()).args(arguments))
+        let mut git = Command::new("git");
+        let output = git.current_dir(workspace.root()).args(arguments).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     };
-    let changes = git(&["status", "--porcelain"])?;
+    let changes = git(&["status", "--porcelain", "--", ".", ":!tests/parsers/corpus"])?;
     let commit = git(&["rev-parse", "HEAD"])?;
-    Ok(changes.is_empty().then(|| commit.trim().to_owned()))
+    changes.is_empty().then(|| commit.trim().to_owned())
 }
 
 /// Makes one run on this terminal.
