@@ -1,11 +1,12 @@
-//! `cargo xtask exhaust`: makes the k-th allocation of a scenario fail, for every k, and judges what
-//! is left.
+//! `cargo xtask exhaust`: makes the k-th allocation of a scenario fail, for every k, and judges
+//! what is left.
 //!
 //! The machine runs the program `exhaust`, which waits for a key before each scenario and after it.
 //! While it waits, the word for failures in the kernel's memory is written from outside
-//! ([`abi::debug::Table::failing`]), so the next k needs no other boot. A scenario has to end as its
-//! failed call documents. Afterwards as many frames, clients and processes are there as before, and
-//! no rule of the oracle is violated. k grows until the scenario ends before its k-th allocation.
+//! ([`abi::debug::Table::failing`]), so the next k needs no other boot. A scenario has to end as
+//! its failed call documents. Afterwards as many frames, clients and processes are there as before,
+//! and no rule of the oracle is violated. k grows until the scenario ends before its k-th
+//! allocation.
 //!
 //! The same is done for a quota of k frames and for k process slots. There the program arranges the
 //! shortage itself.

@@ -3,8 +3,8 @@
 //! Each run is another command of xtask, so what is done here can be typed as well. What has been
 //! done for a commit is kept in `target/vitrine/trust.json`: a run that was interrupted, or has
 //! failed, is made again by the next `cargo xtask trust`, and the others are not. A tree with
-//! changes has no name for its state, so nothing is kept for it. Inputs that `parsers` has found are
-//! no such change: they come by one of these runs.
+//! changes has no name for its state, so nothing is kept for it. Inputs that `parsers` has found
+//! are no such change: they come by one of these runs.
 
 use std::collections::BTreeMap;
 use std::fs;

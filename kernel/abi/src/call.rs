@@ -33,9 +33,9 @@
 //! assert_eq!(Syscall::decode(&raw), Ok(call));
 //! ```
 //!
-//! A new call is an entry of the table in `call/table.rs`. It does not compile before the kernel has an
-//! arm for it and libsys a function, and the tests fail before `vitrine.h` has its number and the
-//! core's tests its errors.
+//! A new call is an entry of the table in `call/table.rs`. It does not compile before the kernel
+//! has an arm for it and libsys a function, and the tests fail before `vitrine.h` has its number
+//! and the core's tests its errors.
 
 mod fault;
 pub(crate) mod limits;

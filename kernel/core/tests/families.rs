@@ -1,8 +1,10 @@
-//! Whatever the members of a family wait for, `destroy` with `subtree` ends every descendant of its target.
+//! Whatever the members of a family wait for, `destroy` with `subtree` ends every descendant of its
+//! target.
 //!
-//! Families are drawn at random: who is whose child, who pages whom, and what each member has blocked in. The end of
-//! one member then ends others, above and below it. [`World`] audits itself after each step; among other things it
-//! checks that each process is in one queue at most, so that none has ended twice.
+//! Families are drawn at random: who is whose child, who pages whom, and what each member has
+//! blocked in. The end of one member then ends others, above and below it. [`World`] audits itself
+//! after each step; among other things it checks that each process is in one queue at most, so that
+//! none has ended twice.
 
 mod model;
 mod world;
@@ -13,7 +15,8 @@ use kernel_core::state::process::State;
 use proptest::prelude::*;
 use world::{PAGE, World};
 
-/// Whose child a member is, whose client, and what it blocks in; each choice is taken modulo what there is.
+/// Whose child a member is, whose client, and what it blocks in; each choice is taken modulo what
+/// there is.
 type Member = (u8, u8, u8);
 
 /// The members of a family, oldest first, and who is above each.
@@ -103,7 +106,8 @@ proptest! {
         if !lived.contains(&family.members[root]) {
             return Ok(());
         }
-        // What an ended member has left behind is below its parent now, which is no less below the root.
+        // What an ended member has left behind is below its parent now, which is no less below the
+        // root.
         world.run(world.init());
         world.call(Syscall::Destroy { process: target, subtree: true }).unwrap();
         for id in doomed {

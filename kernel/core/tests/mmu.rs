@@ -14,7 +14,8 @@ const OTHER: u32 = 0x0080_1000;
 const READ: EntryFlags = EntryFlags::USER_LEAF;
 const WRITE: EntryFlags = EntryFlags::FRESH;
 
-/// A booted machine with a table for [`PAGE`] whose directory entry has `upper`, and a leaf with `lower`.
+/// A booted machine with a table for [`PAGE`] whose directory entry has `upper`, and a leaf with
+/// `lower`.
 struct Fixture {
     model: Model,
     directory: Frame,

@@ -1,8 +1,8 @@
 //! Any sequence of calls, accesses, ticks and keys leaves the system sound.
 //!
-//! The steps are drawn from a small world (a few processes, a dozen pages, all calls), so that they meet: shared
-//! frames, full queues, dying parents. [`World`] audits itself after each step; what a call answers is checked
-//! elsewhere.
+//! The steps are drawn from a small world (a few processes, a dozen pages, all calls), so that they
+//! meet: shared frames, full queues, dying parents. [`World`] audits itself after each step; what a
+//! call answers is checked elsewhere.
 
 mod model;
 mod world;
@@ -323,7 +323,8 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
     }
     let mut draw = Draw { world, choices: choices.into_iter() };
     match kind {
-        // The first process seldom ends, or waits for what may never come, or there would be little to see.
+        // The first process seldom ends, or waits for what may never come, or there would be little
+        // to see.
         0 | 9 | 13 | 15 | 24 | 28 | 30 | 47..=49 | 60..=64 | 111..=150
             if first && choices[7] > 8 =>
         {
@@ -385,7 +386,8 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
             world.begin(Syscall::Receive { from, transfer: None });
         }
         198..=199 => world.key(b'x'),
-        // Beside the draws of the number itself, so that calls that find no frame have somebody to ask.
+        // Beside the draws of the number itself, so that calls that find no frame have somebody to
+        // ask.
         200 => world.begin(Syscall::AcceptFrameRequests { accept: true }),
         201..=225 => {
             let call = draw.call(42);

@@ -1,7 +1,8 @@
-//! The teaching model of docs/recursive-paging.md: a machine with 16 pages, small enough to run with a pencil.
+//! The teaching model of docs/recursive-paging.md: a machine with 16 pages, small enough to run
+//! with a pencil.
 //!
-//! The document is the test: every line of its `toy` blocks is run here, and what the machine answers must be what
-//! the line says.
+//! The document is the test: every line of its `toy` blocks is run here, and what the machine
+//! answers must be what the line says.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -20,7 +21,8 @@ impl Address {
         Self(digits.try_into().unwrap())
     }
 
-    /// The address at which the entry of this address's page can be read: the slot in front, the word dropped.
+    /// The address at which the entry of this address's page can be read: the slot in front, the
+    /// word dropped.
     fn of_entry(self, slot: usize) -> Self {
         let Self([directory, table, _]) = self;
         Self([slot, directory, table])
@@ -30,7 +32,8 @@ impl Address {
 /// A page fault.
 struct Fault;
 
-/// Eight frames of four words, a directory register, and a cache that forgets only what it is told to.
+/// Eight frames of four words, a directory register, and a cache that forgets only what it is told
+/// to.
 #[derive(Default)]
 struct Toy {
     ram: [[usize; RADIX]; 10],

@@ -3,8 +3,8 @@
 //! exit status 101.
 //!
 //! Every function keeps its caller's frame pointer below its return address (the target demands
-//! frame pointers), so the stack is a list. A stack that was overwritten ends the list, and no more: an
-//! address outside of the stack, or one that does not lie above the last, is not followed.
+//! frame pointers), so the stack is a list. A stack that was overwritten ends the list, and no
+//! more: an address outside of the stack, or one that does not lie above the last, is not followed.
 #![allow(unsafe_code)]
 
 use core::arch::asm;

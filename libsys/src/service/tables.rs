@@ -1,11 +1,11 @@
 //! The page tables of any client of the caller's pager, which the pager reads for it.
 //!
 //! A parent and a pager can view a process; a program that somebody types beside it is neither. The
-//! pager has a view of each of its clients anyway, so it answers with words of that: a program walks
-//! them as it walks its own window. Nothing is read that the client could not read itself.
+//! pager has a view of each of its clients anyway, so it answers with words of that: a program
+//! walks them as it walks its own window. Nothing is read that the client could not read itself.
 //!
-//! Each word is one of the moment in which it is asked for. A picture of all tables is not one of one
-//! moment, unless nothing else runs. A client that views others cannot be viewed.
+//! Each word is one of the moment in which it is asked for. A picture of all tables is not one of
+//! one moment, unless nothing else runs. A client that views others cannot be viewed.
 
 use core::cell::Cell;
 

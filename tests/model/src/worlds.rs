@@ -1,5 +1,5 @@
-//! Every sequence of calls on two spaces and a few pages: each state is remembered, and each call is
-//! made once from each state, until no new state comes or there are enough.
+//! Every sequence of calls on two spaces and a few pages: each state is remembered, and each call
+//! is made once from each state, until no new state comes or there are enough.
 //!
 //! The spaces are those of the first process and of its child, which does not run. The first
 //! process makes all calls, on both spaces, and loads and stores in its own. The pages lie at the

@@ -98,8 +98,8 @@ fn program() -> Claim {
     Ok(())
 }
 
-/// Every line of code in `docs/howto/write-a-pager.md` is one of the program's, in the same order in
-/// each block.
+/// Every line of code in `docs/howto/write-a-pager.md` is one of the program's, in the same order
+/// in each block.
 fn quotes() -> Claim {
     let root = Workspace::locate().root().to_owned();
     let page = std::fs::read_to_string(root.join("docs/howto/write-a-pager.md"))?;

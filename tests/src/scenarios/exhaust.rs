@@ -1,4 +1,5 @@
-//! What runs short is reported as documented, and nothing is lost: a share of `cargo xtask exhaust`.
+//! What runs short is reported as documented, and nothing is lost: a share of `cargo xtask
+//! exhaust`.
 
 use libtest_mimic::Trial;
 use xtask::exhaust::{self, SCENARIOS, Shortage};

@@ -1,10 +1,10 @@
 //! The failure matrix: each cell ends with one clear line for each process that ends, and loses no
 //! frame.
 //!
-//! The checks of the same names count the frames themselves. Each runs its cell three times, so each
-//! line comes three times. Cells in which pages are away run on a machine of 32 MiB, six times from the shell.
-//! In the first three times the pager's page records grow; from the fourth time to the sixth no
-//! frame may be lost. (One may be won: a page of the shell's that is away for once.)
+//! The checks of the same names count the frames themselves. Each runs its cell three times, so
+//! each line comes three times. Cells in which pages are away run on a machine of 32 MiB, six times
+//! from the shell. In the first three times the pager's page records grow; from the fourth time to
+//! the sixth no frame may be lost. (One may be won: a page of the shell's that is away for once.)
 
 use std::time::Duration;
 

@@ -124,7 +124,8 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
 /// Builds the programs of `userland/own`, and puts these beside those of the boot archive.
 fn archive_with(tree: &Workspace, names: &[String]) -> Result<PathBuf, Failed> {
     let toolchain = setup::toolchain().map_err(|error| format!("{error:#}"))?;
-    // The libraries are built from this tree, so that their debug information does not name the copy.
+    // The libraries are built from this tree, so that their debug information does not name the
+    // copy.
     for tree in [&Workspace::locate(), tree] {
         let mut cargo = target_cargo(tree, &toolchain, "cargo", "build");
         cargo.args(["--bins", "--package", "vitrine-own"]).stdin(Stdio::null());

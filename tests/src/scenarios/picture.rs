@@ -1,4 +1,5 @@
-//! Pictures of page tables: that two readers see the same, and that those in the documentation show what is.
+//! Pictures of page tables: that two readers see the same, and that those in the documentation show
+//! what is.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -31,8 +32,8 @@ pub fn trials() -> Vec<Trial> {
 /// Only a machine that hangs takes this long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// `map` reads a stopped child through a view; the host reads the same child from physical memory; and of the process whose
-/// directory is loaded the host reads what the emulator's own walk shows.
+/// `map` reads a stopped child through a view; the host reads the same child from physical memory;
+/// and of the process whose directory is loaded the host reads what the emulator's own walk shows.
 fn same_entries() -> Claim {
     let workspace = Workspace::locate();
     let text = KernelText::read(&workspace.kernel())?;
@@ -108,8 +109,8 @@ fn current() -> Claim {
     Ok(())
 }
 
-/// The text without the numbers after the word `frame`. They grow with the boot archive, so a program
-/// that a reader adds would change them.
+/// The text without the numbers after the word `frame`. They grow with the boot archive, so a
+/// program that a reader adds would change them.
 fn without_frames(text: &str) -> String {
     let mut parts = text.split("frame 0x");
     let first = parts.next().unwrap_or_default().to_owned();

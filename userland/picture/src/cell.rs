@@ -1,7 +1,8 @@
 //! What one entry means: the classes that the picture has a colour and a letter for.
 //!
-//! The colours are those of Okabe and Ito, which people with any kind of colour vision tell apart; where two of them are
-//! alike in grey, the letter (in the terminal) or the pattern (in a file) differs.
+//! The colours are those of Okabe and Ito, which people with any kind of colour vision tell apart;
+//! where two of them are alike in grey, the letter (in the terminal) or the pattern (in a file)
+//! differs.
 
 use abi::layout::{UVPT, directory_index};
 use abi::{Entry, EntryFlags};

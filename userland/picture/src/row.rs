@@ -72,7 +72,8 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The class of cell `at`, 0 to 1,023. In a row whose entries cannot be read it is that of the whole row.
+    /// The class of cell `at`, 0 to 1,023. In a row whose entries cannot be read it is that of the
+    /// whole row.
     #[must_use]
     pub fn cell(&self, at: u32) -> Cell {
         match self.words {

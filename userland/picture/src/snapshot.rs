@@ -1,7 +1,7 @@
 //! What was read of a process's page tables at one moment, and its form as text.
 //!
-//! The text is lines of hexadecimal numbers, one for each word that is not 0, so that two readers of the same tables can
-//! be compared by a person and by a test:
+//! The text is lines of hexadecimal numbers, one for each word that is not 0, so that two readers
+//! of the same tables can be compared by a person and by a test:
 //!
 //! ```text
 //! vitrine-snapshot 1
@@ -11,7 +11,8 @@
 //! end
 //! ```
 //!
-//! `d` is a directory entry: index, word. `t` is a leaf: the table's index, the entry's index, word.
+//! `d` is a directory entry: index, word. `t` is a leaf: the table's index, the entry's index,
+//! word.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -79,7 +80,8 @@ fn blank() -> Box<Words> {
     }
 }
 
-/// Whether the table of a directory entry is part of a snapshot: present, for programs to read, no view, no 4 MiB page.
+/// Whether the table of a directory entry is part of a snapshot: present, for programs to read, no
+/// view, no 4 MiB page.
 #[must_use]
 pub const fn shows_table(index: u32, entry: Entry) -> bool {
     const KIND: EntryFlags = EntryFlags::USER_LEAF.union(EntryFlags::LARGE).union(EntryFlags::VIEW);
@@ -87,8 +89,8 @@ pub const fn shows_table(index: u32, entry: Entry) -> bool {
 }
 
 impl Snapshot {
-    /// Takes a snapshot. `word(index)` is directory entry `index`; `leaf(table, index)` an entry of a table that
-    /// [`shows_table`] allows to be read.
+    /// Takes a snapshot. `word(index)` is directory entry `index`; `leaf(table, index)` an entry of
+    /// a table that [`shows_table`] allows to be read.
     pub fn take(
         owner: Owner,
         mut word: impl FnMut(u32) -> u32,
@@ -116,7 +118,8 @@ impl Snapshot {
         Entry::from_bits(self.directory[index as usize])
     }
 
-    /// The entries of row `index`, if the row shows any: those of its table, or, in row 0x3BD, the directory's.
+    /// The entries of row `index`, if the row shows any: those of its table, or, in row 0x3BD, the
+    /// directory's.
     #[must_use]
     pub fn entries(&self, index: u32) -> Option<&Words> {
         if index == directory_index(UVPT) && self.directory_entry(index).is_present() {
@@ -125,7 +128,8 @@ impl Snapshot {
         self.tables.get(&index).map(|words| &**words)
     }
 
-    /// The same without A in directory entries: a program that reads its own window sets them as it reads.
+    /// The same without A in directory entries: a program that reads its own window sets them as it
+    /// reads.
     #[must_use]
     pub fn without_directory_access(mut self) -> Self {
         for word in self.directory.iter_mut() {
@@ -138,7 +142,8 @@ impl Snapshot {
     /// prompt in front of the first line.
     ///
     /// # Errors
-    /// [`Unreadable`]: the first line that is none of the form, or the last one if there is no `end`.
+    /// [`Unreadable`]: the first line that is none of the form, or the last one if there is no
+    /// `end`.
     pub fn parse(text: &str) -> Result<Self, Unreadable> {
         let after_title = text.split_once(TITLE).map_or("", |(_, rest)| rest);
         let mut lines = after_title.lines().map(str::trim_end).skip(1);

@@ -1,7 +1,8 @@
 //! The picture in a terminal of 80 columns: two lines a row, and a legend.
 //!
-//! A character stands for 16 neighbouring pages and shows the class of them that comes last in the order of [`Cell`]: what a
-//! reader looks for (dirty, copy-on-write) hides what is ordinary. It is a capital if all 16 are of that class.
+//! A character stands for 16 neighbouring pages and shows the class of them that comes last in the
+//! order of [`Cell`]: what a reader looks for (dirty, copy-on-write) hides what is ordinary. It is
+//! a capital if all 16 are of that class.
 
 use core::fmt;
 

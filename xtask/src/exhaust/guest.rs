@@ -116,8 +116,8 @@ impl Guest {
         Ok(guest)
     }
 
-    /// Notes where the kernel's tables lie. Physical memory holds them in one piece, as the kernel's
-    /// image.
+    /// Notes where the kernel's tables lie. Physical memory holds them in one piece, as the
+    /// kernel's image.
     fn find_tables(&mut self) -> Result<()> {
         let registers = self.machine.stop()?.context("the machine does not stop")?;
         let world = World::read(self.machine.memory(), registers, self.text.symbol())?;

@@ -1,7 +1,7 @@
 //! How a range of pages is shared with another range, of the same or another space.
 //!
-//! The pages are walked in runs, like those of the other range calls (`range.rs`), and shared one by
-//! one by `share_page`. Two kinds of ranges are special: one whose destination begins inside the
+//! The pages are walked in runs, like those of the other range calls (`range.rs`), and shared one
+//! by one by `share_page`. Two kinds of ranges are special: one whose destination begins inside the
 //! source is walked from its end (`share_downwards`), and most pages of a fork are shared by the
 //! short loop in `share/fast.rs`.
 

@@ -328,7 +328,8 @@ impl<H: Hardware> Kernel<H> {
     /// is gone.
     ///
     /// # Errors
-    /// `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the reply's page. Nothing was received.
+    /// `NotMapped`, `NotPermitted`, `OutOfFrames`, `QuotaExceeded`: the reply's page. Nothing was
+    /// received.
     pub(crate) fn reply_and_receive(
         &mut self,
         me: Index,

@@ -162,7 +162,8 @@ fn a_pager_loses_its_authority_with_its_client() {
     assert_eq!(world.call_of(who(Caller), syscall), Err(Error::NoSuchProcess));
 }
 
-/// Ends a process that `init` made, waits for it, and has the next process in its slot get its id once more.
+/// Ends a process that `init` made, waits for it, and has the next process in its slot get its id
+/// once more.
 fn end_and_let_the_id_come_round(world: &mut World, id: ProcessId) -> ProcessId {
     world.call_of(world.init(), Syscall::Destroy { process: id.into(), subtree: false }).unwrap();
     world.finish_teardowns();

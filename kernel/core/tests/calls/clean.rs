@@ -1,4 +1,5 @@
-//! Mark 9 of a present leaf: if D is clear, nobody has written the frame since the pager set the mark.
+//! The mark PAGER of a present leaf: if D is clear, nobody has written the frame since the pager
+//! set the mark.
 
 use std::collections::HashMap;
 
@@ -16,7 +17,8 @@ const PAGES: [u32; 4] = [PAGE, PAGE + 0x1000, PAGE_2, PAGE_3 - 0x1000];
 const SCRATCH: u32 = PAGE_3 + 0x8000;
 const HELD: u32 = PAGE_3 + 0x9000;
 
-/// A pager (the first process), its client, the client's child (a client, too), and a server without a pager.
+/// A pager (the first process), its client, the client's child (a client, too), and a server
+/// without a pager.
 struct Family {
     world: World,
     pager: ProcessId,
@@ -44,8 +46,8 @@ impl Family {
         self.value
     }
 
-    /// The pager brings a page: it fills a page of its own, marks it and moves it; or it maps it with the mark, and unmaps
-    /// its own mapping.
+    /// The pager brings a page: it fills a page of its own, marks it and moves it; or it maps it
+    /// with the mark, and unmaps its own mapping.
     fn bring(&mut self, client: ProcessId, page: u32, rights: Permissions) {
         let value = self.fresh_value();
         let world = &mut self.world;
@@ -118,8 +120,8 @@ impl Family {
         }
     }
 
-    /// One process sends a page to another, in one of the ways that there are. If the page cannot be sent, a message without
-    /// a page ends what was begun.
+    /// One process sends a page to another, in one of the ways that there are. If the page cannot
+    /// be sent, a message without a page ends what was begun.
     fn send(
         &mut self,
         way: u32,

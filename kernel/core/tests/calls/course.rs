@@ -1,5 +1,5 @@
-//! Machines that run the JOS programs of the command line instead of `init`: how they start, what the console shows, and how
-//! they end.
+//! Machines that run the JOS programs of the command line instead of `init`: how they start, what
+//! the console shows, and how they end.
 
 use abi::layout::USER_STACK_TOP;
 use abi::process_info::{KIND_FILE_SERVER, KIND_USER};

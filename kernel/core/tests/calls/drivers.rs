@@ -561,7 +561,8 @@ fn nobody_learns_from_dma_reclaim_that_a_process_is_dying() {
 fn device_map_says_how_far_it_got_whatever_stops_it() {
     let mut world = World::new();
     let map = |page, pages, frame| Syscall::DeviceMap { frame, range: range(page, pages) };
-    // The last page under a table that is there, and the first of the next table, for which there is no frame.
+    // The last page under a table that is there, and the first of the next table, for which there
+    // is no frame.
     let last = PAGE + 0x3F_F000;
     world.allocate(PAGE);
     world.leave_free(0);

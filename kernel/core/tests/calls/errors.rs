@@ -1,9 +1,10 @@
 //! Each error of each native call: where the documentation names it, and a way to get it.
 //!
-//! [`ROWS`] is the table. A row is a call, an error, and a program that makes the call meet the error. The documentation
-//! is read as text (`world/documented.rs`), so an error that is named without a row, or a row whose error is not named,
-//! fails. What every call shares (`InvalidArgument`, `NoSuchProcess`) has rows only where the documentation of the call
-//! names it again.
+//! [`ROWS`] is the table. A row is a call, an error, and a program that makes the call meet the
+//! error. The documentation is read as text (`world/documented.rs`), so an error that is named
+//! without a row, or a row whose error is not named, fails. What every call shares
+//! (`InvalidArgument`, `NoSuchProcess`) has rows only where the documentation of the call names it
+//! again.
 
 use std::collections::BTreeSet;
 
@@ -28,8 +29,9 @@ const ACCEPT: Option<PageTransfer> =
 /// The call that was made, and its error.
 type Answered = (Syscall, Error);
 
-/// A call of the documentation, one of its errors, and a program that gets it in a world that has just begun. Of its
-/// memory, init has used no page under the tables of `PAGE` and of `PAGE_3`; `PAGE_2` is the page after `PAGE`.
+/// A call of the documentation, one of its errors, and a program that gets it in a world that has
+/// just begun. Of its memory, init has used no page under the tables of `PAGE` and of `PAGE_3`;
+/// `PAGE_2` is the page after `PAGE`.
 struct Row(&'static str, Error, fn(&mut World) -> Answered);
 
 fn range(page: u32, pages: u32) -> PageRange {
@@ -216,7 +218,8 @@ fn reply_and_receive(to: ProcessId, transfer: Option<PageTransfer>) -> Syscall {
     Syscall::ReplyAndReceive { to, words: [0; 4], transfer }
 }
 
-/// A child that waits for a message and accepts a page at `PAGE_3`, where it has no table. Init runs, and has `PAGE`.
+/// A child that waits for a message and accepts a page at `PAGE_3`, where it has no table. Init
+/// runs, and has `PAGE`.
 fn receiver(world: &mut World) -> ProcessId {
     world.allocate(PAGE);
     let child = world.running_child();
@@ -225,7 +228,8 @@ fn receiver(world: &mut World) -> ProcessId {
     child
 }
 
-/// A child that waits for init's answer and accepts a page at `PAGE_3`, where it has no table. Init has `PAGE`.
+/// A child that waits for init's answer and accepts a page at `PAGE_3`, where it has no table. Init
+/// has `PAGE`.
 fn caller(world: &mut World) -> ProcessId {
     world.allocate(PAGE);
     let child = world.running_child();

@@ -665,7 +665,8 @@ fn a_chain_of_pagers_is_bounded_from_both_ends() {
     assert_eq!(results[8], Err(Error::Deadlock), "a ninth pager");
 }
 
-/// A client with a handler and an exception stack, whose pager, the first process, has taken `page` away.
+/// A client with a handler and an exception stack, whose pager, the first process, has taken `page`
+/// away.
 fn without(page: u32) -> (World, ProcessId) {
     let (mut world, child) = with_client();
     let process = child.into();

@@ -148,7 +148,8 @@ fn what_the_kernel_shows_can_be_named_in_a_call() {
 
 #[test]
 fn what_the_kernel_does_not_show_cannot() {
-    // A hole in UENVS's window, a kernel table through the window, the kernel, the writable self map.
+    // A hole in UENVS's window, a kernel table through the window, the kernel, the writable self
+    // map.
     for address in [UENVS + 31 * 4096, 0xEF7C_0000, 0xF010_0000, 0xFFC0_0000] {
         let mut world = World::new();
         let child = forked(&mut world);
@@ -533,7 +534,8 @@ const INTERLUDES: [Interlude; 7] = [
 ];
 const HANDLER: u32 = 0x0080_0080;
 
-/// A process with a handler and 8 KiB of text at [`PAGE`], of which it has printed half: a cputs is unfinished.
+/// A process with a handler and 8 KiB of text at [`PAGE`], of which it has printed half: a cputs is
+/// unfinished.
 fn with_a_half_printed_text() -> World {
     let mut world = World::new();
     for page in [EXCEPTION_STACK, PAGE, PAGE_2] {

@@ -1,4 +1,5 @@
-//! Every call: what it does, and each error that it documents. One file a family, as in `abi::Syscall`.
+//! Every call: what it does, and each error that it documents. One file a family, as in
+//! `abi::Syscall`.
 
 #[path = "../model/mod.rs"]
 mod model;

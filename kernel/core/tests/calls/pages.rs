@@ -351,7 +351,8 @@ fn one_frame_can_be_mapped_seventy_thousand_times() {
                 UserPage::known(PAGE),
                 UserPage::known(PAGE + table * 0x40_0000 + offset * 0x1000),
             );
-            // The first round maps one page at a time, the next ones whole runs of what is there already.
+            // The first round maps one page at a time, the next ones whole runs of what is there
+            // already.
             if table == 1 && offset == 0 {
                 for index in 1..1024 {
                     world.kernel_call(Syscall::PageMap {

@@ -16,7 +16,8 @@ fn allocate_range(first: u32, pages: u32) -> Syscall {
     Syscall::RangeAllocate { process: ME, range, permissions: WRITE }
 }
 
-/// A child that is dying with so many pages, each under a table of its own, and `free` frames besides.
+/// A child that is dying with so many pages, each under a table of its own, and `free` frames
+/// besides.
 fn with_dying_child(pages: u32, free: u32) -> (World, ProcessId) {
     let mut world = World::new();
     let child = world.child();
@@ -130,7 +131,8 @@ fn a_full_process_table_is_an_error_at_once_if_no_slot_comes_back() {
 
 #[test]
 fn a_range_that_needs_two_tables_makes_room_for_both() {
-    // 62 pages and two tables; 64 frames are there only after the last table of the dying child has gone.
+    // 62 pages and two tables; 64 frames are there only after the last table of the dying child has
+    // gone.
     let (mut world, _) = with_dying_child(31, 1);
     assert_eq!(world.call(allocate_range(PAGE_3 - 0x1000, 62)).map(|words| words[0]), Ok(62));
 }
@@ -142,8 +144,8 @@ fn what_does_not_fit_even_then_is_refused() {
     assert_eq!(world.kernel.frames.free(), 0);
 }
 
-/// A server waits for anyone while its worker's memory, so many tables, is being taken down; then a client sends a
-/// page, for which the kernel makes room first. What the server is told.
+/// A server waits for anyone while its worker's memory, so many tables, is being taken down; then a
+/// client sends a page, for which the kernel makes room first. What the server is told.
 fn told_under_pressure(tables: u32) -> Vec<Kind> {
     let mut world = World::new();
     let (server, client) = (world.running_child(), world.running_child());

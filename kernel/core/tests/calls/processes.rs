@@ -358,7 +358,8 @@ fn unknown_calls_and_stray_bits_are_errors() {
     assert_eq!(world.call_raw(raw), Err(Error::InvalidArgument), "a flag that is neither 0 nor 1");
 }
 
-/// The directory entries at the edges of every group of 8 and 32, the first, and the last of a process's.
+/// The directory entries at the edges of every group of 8 and 32, the first, and the last of a
+/// process's.
 fn slots_at_edges() -> Vec<u32> {
     let edges = (0..UserSlot::COUNT).step_by(32).chain([8, UserSlot::COUNT]);
     let mut slots: Vec<u32> =
@@ -369,7 +370,8 @@ fn slots_at_edges() -> Vec<u32> {
     slots
 }
 
-/// Ends a child that has a page at each of these addresses; the audit of the world finds what is freed too much.
+/// Ends a child that has a page at each of these addresses; the audit of the world finds what is
+/// freed too much.
 fn end_child_with_pages_at(world: &mut World, addresses: &[u32]) {
     let free = world.kernel.frames.free();
     let child = world.child();

@@ -185,8 +185,8 @@ fn a_bound_that_comes_too_late_is_busy_and_one_can_be_changed() {
     assert_eq!(usage(&mut world, other.into()), [1, 9, 1, 0]);
 }
 
-/// A process that is a child of the first one and had a bound of so many frames, and three processes, has ended: its
-/// child, which runs.
+/// A process that is a child of the first one and had a bound of so many frames, and three
+/// processes, has ended: its child, which runs.
 fn left_behind(frames: u32) -> (World, ProcessId) {
     let mut world = World::new();
     let leader = world.running_child();
@@ -264,7 +264,8 @@ fn a_bound_that_sixteen_others_enclose_is_refused_and_the_accounts_come_back() {
     }
 }
 
-/// A running child that may map `frames`, whose own child is dying with `pages` pages, each under a table of its own.
+/// A running child that may map `frames`, whose own child is dying with `pages` pages, each under a
+/// table of its own.
 fn with_dying_child(frames: u32, pages: u32) -> (World, ProcessId) {
     let mut world = World::new();
     let child = world.running_child();
@@ -336,7 +337,8 @@ fn a_page_for_a_bounded_receiver_waits_for_what_is_dying_there() {
         let init = world.init();
         world.allocate(PAGE);
         let receiver = world.running_child();
-        // Two directories, three tables and three pages: nothing is left for a page of the receiver's own.
+        // Two directories, three tables and three pages: nothing is left for a page of the
+        // receiver's own.
         set_quota(&mut world, receiver, 8, 4).unwrap();
         world.run(receiver);
         let grandchild = world.child();

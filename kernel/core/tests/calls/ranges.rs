@@ -145,7 +145,8 @@ fn range_share_drops_w_on_both_sides_for_a_fork() {
     );
 }
 
-/// A fork of pages that are all cached and written, some of them above pages that the child has already.
+/// A fork of pages that are all cached and written, some of them above pages that the child has
+/// already.
 fn fork_of(pages: u32) -> (World, ProcessId) {
     let mut world = World::with_memory(8);
     let child = world.child();

@@ -1,4 +1,5 @@
-//! Calls that find no frame: whose pager is asked, what the second try does, and who gets the error.
+//! Calls that find no frame: whose pager is asked, what the second try does, and who gets the
+//! error.
 
 use abi::call::{FaultReply, PageTransfer};
 use abi::jos::REQUIRED;
@@ -17,8 +18,9 @@ const RECEIVE: Syscall = Syscall::Receive { from: None, transfer: None };
 /// A page under a table that no process has.
 const FAR: u32 = 0x3000_0000;
 
-/// The first process is a pager that frees frames, with `hoard` pages to give up, and has so many running clients. Each
-/// has a page at [`PAGE`] and waits to be told what to do. The pager waits for messages; no frame is free.
+/// The first process is a pager that frees frames, with `hoard` pages to give up, and has so many
+/// running clients. Each has a page at [`PAGE`] and waits to be told what to do. The pager waits
+/// for messages; no frame is free.
 fn short(hoard: u32, clients: usize) -> (World, Vec<ProcessId>) {
     let mut world = World::new();
     world.call(Syscall::AcceptFrameRequests { accept: true }).unwrap();

@@ -1,4 +1,5 @@
-//! What the ring of events holds after calls, faults and switches, and what a parent may read of it.
+//! What the ring of events holds after calls, faults and switches, and what a parent may read of
+//! it.
 
 use abi::debug::State;
 use abi::layout::USER_TOP;

@@ -110,7 +110,8 @@ fn a_table_that_comes_later_is_seen_at_once() {
     let flushes = world.kernel.cpu.hardware.flushes;
     world.allocate_in(child.into(), PAGE_3);
     assert_eq!(seen(&mut world, PAGE_3), world.leaf(child, PAGE_3));
-    // Some old processors keep absence, which the model does not: so the view's page is flushed all the same.
+    // Some old processors keep absence, which the model does not: so the view's page is flushed all
+    // the same.
     let pages = world.kernel.cpu.hardware.flushes.pages - flushes.pages;
     assert_eq!(pages, 2, "the self map's page and the view's");
 }

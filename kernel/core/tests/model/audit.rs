@@ -51,8 +51,8 @@ const BACKED: u32 = EntryFlags::MARKS.bits();
 const SHARED: u32 = directory_index(USER_TOP);
 
 impl Model {
-    /// Panics unless memory is as it must be between a trap and the next. `spaces` are all live ones, and `kernel`
-    /// is the kernel's directory.
+    /// Panics unless memory is as it must be between a trap and the next. `spaces` are all live
+    /// ones, and `kernel` is the kernel's directory.
     pub fn audit(&self, kernel: Frame, spaces: &[Space], counts: &Counts<'_>) {
         self.audit_cache(counts);
         self.audit_shared_half(kernel, kernel);
@@ -142,7 +142,8 @@ impl Model {
         space
     }
 
-    /// The upper entries: three carry U, none of those W; two name the directory itself; the rest are the kernel's.
+    /// The upper entries: three carry U, none of those W; two name the directory itself; the rest
+    /// are the kernel's.
     fn audit_shared_half(&self, directory: Frame, kernel: Frame) {
         for index in SHARED..ENTRIES {
             let entry = self.entry(directory, index);
@@ -193,7 +194,8 @@ impl Model {
         });
     }
 
-    /// No cached translation may give more than the tables do: another frame, a right, or a mark that is not there.
+    /// No cached translation may give more than the tables do: another frame, a right, or a mark
+    /// that is not there.
     fn audit_cache(&self, counts: &Counts<'_>) {
         assert!(!counts.is_free(self.cr3), "the loaded directory is free");
         for (&index, cached) in &self.tables {

@@ -1,4 +1,5 @@
-//! What a boot leaves behind: a kernel directory whose shared half every process gets, and the frames that are left.
+//! What a boot leaves behind: a kernel directory whose shared half every process gets, and the
+//! frames that are left.
 
 use abi::layout::{
     DEVICE_MEMORY, ENTRIES, FRAME_SLOTS, FRAME_TABLE, KERNEL_BASE, KERNEL_STACKS, PAGE_SIZE,

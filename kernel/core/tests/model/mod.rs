@@ -1,13 +1,16 @@
-//! The machine that the tests run on: RAM, an MMU that walks as the CPU does, and a TLB that forgets nothing.
+//! The machine that the tests run on: RAM, an MMU that walks as the CPU does, and a TLB that
+//! forgets nothing.
 //!
-//! The MMU is that of the Intel SDM, vol. 3A, chapter 4: U and W are ANDed over both levels, CR0.WP = 1 binds ring 0
-//! as well, A is set in both levels and D in the leaf. Every translation is cached until a flush or a fault removes
-//! it, and so is every directory entry that a walk has used: hardware may evict earlier, so what is right here is
-//! right there, and a missing flush shows at once. Frames that nobody has written hold [`POISON`], not zeros.
+//! The MMU is that of the Intel SDM, vol. 3A, chapter 4: U and W are ANDed over both levels, CR0.WP
+//! = 1 binds ring 0 as well, A is set in both levels and D in the leaf. Every translation is cached
+//! until a flush or a fault removes it, and so is every directory entry that a walk has used:
+//! hardware may evict earlier, so what is right here is right there, and a missing flush shows at
+//! once. Frames that nobody has written hold [`POISON`], not zeros.
 //!
-//! `kernel_core` uses self maps with ring-0 rights and windows that reach any frame. Where one of *its* accesses
-//! would use a translation that the tables no longer give, the test fails there, with the walk printed.
-//! Left out: caching of absence (no Intel CPU does it), 4 MiB pages (refused), global pages (CR4.PGE is 0).
+//! `kernel_core` uses self maps with ring-0 rights and windows that reach any frame. Where one of
+//! *its* accesses would use a translation that the tables no longer give, the test fails there,
+//! with the walk printed. Left out: caching of absence (no Intel CPU does it), 4 MiB pages
+//! (refused), global pages (CR4.PGE is 0).
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub mod audit;
@@ -28,8 +31,8 @@ use kernel_core::operations::driver::KERNEL_LINES;
 /// What RAM holds before it is written: a present entry of a frame that no test has.
 pub const POISON: u32 = 0xFFBA_D007;
 
-/// Page numbers are looked up at each access of a run of millions of steps. One multiplication spreads
-/// them well enough.
+/// Page numbers are looked up at each access of a run of millions of steps. One multiplication
+/// spreads them well enough.
 #[derive(Default)]
 pub struct PageHasher(u64);
 
@@ -215,7 +218,8 @@ impl Model {
                 Ok(translation.frame)
             }
             Err(present) => {
-                // A fault forgets what was cached for its address (SDM 4.10.4.1), so a retry sees the tables.
+                // A fault forgets what was cached for its address (SDM 4.10.4.1), so a retry sees
+                // the tables.
                 self.tlb.remove(&page.number());
                 self.tables.remove(&page.directory_index());
                 let mut access = Access::empty();
@@ -351,8 +355,8 @@ impl Model {
         if self.is_ram(frame) { self.word(frame, address % PAGE_SIZE / 4) } else { u32::MAX }
     }
 
-    /// Panics if what is cached of the page is not what the tables say: the kernel has left out a flush, and what
-    /// it is about to read or write is not what it means.
+    /// Panics if what is cached of the page is not what the tables say: the kernel has left out a
+    /// flush, and what it is about to read or write is not what it means.
     fn assert_not_stale(&self, page: Page) {
         let Some(cached) = self.tlb.get(&page.number()) else { return };
         let now = self.entries_of(page).1.filter(|leaf| leaf.is_present()).map(Entry::frame);

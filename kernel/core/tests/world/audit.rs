@@ -146,7 +146,8 @@ impl World {
         }
     }
 
-    /// A view that shows something: of a living process, by one that has the right, where the table says.
+    /// A view that shows something: of a living process, by one that has the right, where the table
+    /// says.
     fn audit_view(&self, viewer: Index, name: ViewName) {
         let viewed = &self.kernel.processes()[name.viewed()];
         let process = &self.kernel.processes()[viewer];
@@ -393,7 +394,8 @@ impl World {
         }
     }
 
-    /// Each process finds its own FPU registers; a new one finds clean ones, or those of the process that made it.
+    /// Each process finds its own FPU registers; a new one finds clean ones, or those of the
+    /// process that made it.
     fn tag_fpu(&mut self) {
         let made_by: Vec<(ProcessId, u32)> = self
             .slots()

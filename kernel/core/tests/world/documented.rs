@@ -18,7 +18,8 @@ pub struct Documented {
 /// Errors that every call shares, says the documentation of `Syscall`.
 pub const SHARED: [Error; 2] = [Error::InvalidArgument, Error::NoSuchProcess];
 
-/// Calls that share `NotPermitted` too, where they would have to map something, or leave a mark, in a view.
+/// Calls that share `NotPermitted` too, where they would have to map something, or leave a mark, in
+/// a view.
 const MAPPING: [u32; 5] = [33, 34, 35, 38, 41];
 
 /// All native calls by their numbers.

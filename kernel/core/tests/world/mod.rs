@@ -1,9 +1,9 @@
-//! A whole system without a machine: the kernel, one CPU over the model, and a first process that does what a test
-//! says.
+//! A whole system without a machine: the kernel, one CPU over the model, and a first process that
+//! does what a test says.
 //!
-//! A test is the programs: it says what the process on the CPU does next (a call, a load, a store), and the world
-//! carries it out as the hardware would, through the register area and the TLB. After every trap the world audits
-//! itself, so each test checks far more than it says.
+//! A test is the programs: it says what the process on the CPU does next (a call, a load, a store),
+//! and the world carries it out as the hardware would, through the register area and the TLB. After
+//! every trap the world audits itself, so each test checks far more than it says.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 mod audit;
@@ -57,7 +57,8 @@ pub struct World {
     reserved: Vec<Frame>,
     /// The DMA pool.
     pub dma_pool: Vec<Frame>,
-    /// Whose tags a process may find in its FPU registers: at first nobody's or its maker's, then its own.
+    /// Whose tags a process may find in its FPU registers: at first nobody's or its maker's, then
+    /// its own.
     tags: HashMap<ProcessId, [u32; 2]>,
 }
 
@@ -79,7 +80,8 @@ impl World {
         Self::boot(mib, &archive, "--quiet").unwrap()
     }
 
-    /// A world that begins with JOS programs: the test program, as often as the command line names `elf=p`.
+    /// A world that begins with JOS programs: the test program, as often as the command line names
+    /// `elf=p`.
     pub fn of_programs(command_line: &str) -> Self {
         Self::boot(4, &image::archive("p", &image::program()), command_line).unwrap()
     }
@@ -234,8 +236,9 @@ impl World {
         let area = self.kernel.cpu.hardware.register_area().expect("a register area is set");
         let slot = &raw const self.kernel.processes()[index].registers;
         assert_eq!(area.cast_const(), slot, "a trap would save into another process's slot");
-        // SAFETY: the kernel set the area from a reference into its process table, which has just been seen to be
-        // still there; the kernel is not running, and the borrow of the world keeps everything else away.
+        // SAFETY: the kernel set the area from a reference into its process table, which has just
+        // been seen to be still there; the kernel is not running, and the borrow of the world keeps
+        // everything else away.
         unsafe { &mut *area }
     }
 
@@ -266,7 +269,8 @@ impl World {
         }
     }
 
-    /// What the kernel does after each of its entries, until the CPU has a process or nothing to do.
+    /// What the kernel does after each of its entries, until the CPU has a process or nothing to
+    /// do.
     fn leave(&mut self, after: After) {
         self.after = after;
         self.settle();
@@ -282,7 +286,8 @@ impl World {
         self.settle();
     }
 
-    /// Makes a call by `int 0x30` that may block, end or restart its caller; [`World::answer`] has what comes of it.
+    /// Makes a call by `int 0x30` that may block, end or restart its caller; [`World::answer`] has
+    /// what comes of it.
     pub fn begin(&mut self, call: Syscall) {
         self.begin_raw(call.encode());
     }
@@ -326,7 +331,8 @@ impl World {
         self.result(caller)
     }
 
-    /// Repeats the call of a process, with the registers that it has, while it restarts and the process runs.
+    /// Repeats the call of a process, with the registers that it has, while it restarts and the
+    /// process runs.
     pub fn repeat(&mut self, caller: ProcessId) {
         let mut times = 0;
         while self.kernel.cpu.current().is_some()
@@ -340,8 +346,8 @@ impl World {
         }
     }
 
-    /// Makes a JOS call, again and again while it restarts at once; the arguments are those of `edx, ecx, ebx, edi,
-    /// esi`. Returns the caller's `eax`, if the caller is still there.
+    /// Makes a JOS call, again and again while it restarts at once; the arguments are those of
+    /// `edx, ecx, ebx, edi, esi`. Returns the caller's `eax`, if the caller is still there.
     pub fn jos(&mut self, number: u32, arguments: [u32; 5]) -> u32 {
         let caller = self.current();
         let mut eax = self.jos_once(number, arguments);
@@ -506,7 +512,8 @@ impl World {
         }
     }
 
-    /// Says which id the last process of a freed slot had; the next one may have an id that there was before.
+    /// Says which id the last process of a freed slot had; the next one may have an id that there
+    /// was before.
     pub fn forget_generations(&mut self, last: ProcessId) {
         self.kernel.forget_generations(last);
         self.tags.remove(&last.next());

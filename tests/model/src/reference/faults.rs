@@ -75,7 +75,8 @@ impl Model {
         }
     }
 
-    /// Puts the record on the exception stack and resumes at the handler. `false`: there is no room.
+    /// Puts the record on the exception stack and resumes at the handler. `false`: there is no
+    /// room.
     fn enter_handler(&mut self, me: Slot, words: [u32; 4]) -> bool {
         let regs = self.procs[me].regs;
         let Some(record) = self.place_record(me, regs.esp) else { return false };

@@ -13,9 +13,9 @@ use libsys::{Entry, UserPage, window};
 /// `NotShared`: no page is present there.
 pub fn to_device(page: UserPage, index: u32) -> Result<(), DiskError> {
     entry(page)?;
-    // SAFETY: the client's page is present, as `entry` has seen, and only this thread unmaps it. The
-    // data frame is mapped writable (`device.rs` takes all of them first). No Rust object lies in
-    // either.
+    // SAFETY: the client's page is present, as `entry` has seen, and only this thread unmaps it.
+    // The data frame is mapped writable (`device.rs` takes all of them first). No Rust object lies
+    // in either.
     unsafe { fixed_pages::copy(page.address(), dma(DATA_PAGE + index)) };
     Ok(())
 }

@@ -76,7 +76,8 @@ impl Search {
         Self { only, spared, turn: 0 }
     }
 
-    /// Chooses the pages of a group that may go, and clears A in the group if any page was accessed.
+    /// Chooses the pages of a group that may go, and clears A in the group if any page was
+    /// accessed.
     fn look<B: Backend>(
         &self,
         backend: &mut B,

@@ -36,12 +36,12 @@
 //!   1. The page's record is [`PageRecord::Copied`] with this frame.
 //!   2. The leaf has the mark `PAGER` and no D. The kernel guarantees that then nobody has written
 //!      the frame since a pager of the client set the mark, through whatever mapping: only the
-//!      client's pager can set the mark, and the kernel drops it when the page moves or is replaced,
-//!      when a call clears its D, and when its frame is mapped where it can be written
+//!      client's pager can set the mark, and the kernel drops it when the page moves or is
+//!      replaced, when a call clears its D, and when its frame is mapped where it can be written
 //!      (`kernel/core/src/memory/clean.rs`).
 //!   3. This pager has been the client's only pager since the record was made: its view of the
-//!      client was never lost ([`Backend::view_was_lost`]). If it was, all records of copies of that
-//!      client are dropped.
+//!      client was never lost ([`Backend::view_was_lost`]). If it was, all records of copies of
+//!      that client are dropped.
 //!
 //!   The record is made in the same step in which the page is given with the mark. By 2 and 3 the
 //!   mark is the one of that step or of a later one, which made a later record. So the bytes are

@@ -232,12 +232,12 @@ impl Store {
         }
     }
 
-    /// Takes a run of at most `wanted` slots for a request: slots that are set aside if it is time to
-    /// try them again, or else free ones.
+    /// Takes a run of at most `wanted` slots for a request: slots that are set aside if it is time
+    /// to try them again, or else free ones.
     ///
-    /// Slots that are set aside are tried only for the first pages of the buffer, before any page has
-    /// moved, because a try that fails is followed by another request for the same pages. Without
-    /// other slots that does not matter: then a try that fails is the last request.
+    /// Slots that are set aside are tried only for the first pages of the buffer, before any page
+    /// has moved, because a try that fails is followed by another request for the same pages.
+    /// Without other slots that does not matter: then a try that fails is the last request.
     fn take_run(&mut self, wanted: u32, is_first: bool) -> Option<Run> {
         let others = self.slots.free() > 0;
         let retry = if is_first || !others { self.set_aside.take(wanted, others) } else { None };
@@ -246,7 +246,8 @@ impl Store {
         Some(Run { first, length, is_retry, others })
     }
 
-    /// Gives back a run whose request did not reach the disk, so that nothing is known of its slots.
+    /// Gives back a run whose request did not reach the disk, so that nothing is known of its
+    /// slots.
     fn give_run_back(&mut self, run: Run) {
         if run.is_retry {
             self.set_aside.add(run.first, run.length);

@@ -166,8 +166,8 @@ impl Action {
         }
     }
 
-    /// The way by which a call is made, with registers that suit it. The flags and the stack pointer
-    /// are odd now and then.
+    /// The way by which a call is made, with registers that suit it. The flags and the stack
+    /// pointer are odd now and then.
     fn gate(random: &mut Random, registers: &mut Registers) -> Way {
         let way = match random.below(40) {
             0..=31 => Way::Interrupt(0x30),

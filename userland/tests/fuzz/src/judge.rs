@@ -233,8 +233,8 @@ impl Judge {
         if self.drivers.is_some() && random.once_in(2) {
             driver_allow(root, true).map_err(supervisor("driver_allow"))?;
         }
-        // The family may use up all frames, and the supervisor must not need one meanwhile. If there is
-        // none now, its next write reports that.
+        // The family may use up all frames, and the supervisor must not need one meanwhile. If
+        // there is none now, its next write reports that.
         let _ = unshare();
         process_start(root).map_err(supervisor("start"))?;
         Ok(root)

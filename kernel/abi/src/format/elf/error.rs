@@ -13,8 +13,8 @@ pub enum ImageError {
     NotExecutable,
     /// It wants a dynamic linker.
     Dynamic,
-    /// Its program headers do not lie within the first [`HEADER_LIMIT`](super::HEADER_LIMIT) bytes, or have a strange
-    /// size or place.
+    /// Its program headers do not lie within the first [`HEADER_LIMIT`](super::HEADER_LIMIT) bytes,
+    /// or have a strange size or place.
     BadHeaders,
     /// It has no segment to load.
     NoSegments,

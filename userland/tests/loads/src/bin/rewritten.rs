@@ -36,9 +36,9 @@ const WRITE: Permissions = Permissions::WRITE;
 
 /// What is done to a page around the write.
 ///
-/// The calls replace and share pages of a `Vec`. No reference to its words exists during a call, and
-/// each call leaves words at the same addresses. A page that shares a frame or has lost its contents
-/// is only read as numbers, and any bits are a number.
+/// The calls replace and share pages of a `Vec`. No reference to its words exists during a call,
+/// and each call leaves words at the same addresses. A page that shares a frame or has lost its
+/// contents is only read as numbers, and any bits are a number.
 type Way = fn(&mut Memory, u32) -> Result<(), Error>;
 
 const WAYS: [(&str, Way); 5] = [

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! The scenario runs in a child that waits until a key is pressed, so that the tool can ask for the
-//! failure when nothing else needs frames. The next key comes after the child's end, and says that no
-//! allocation fails any more. Each line for the tool begins with `exhaust:`.
+//! failure when nothing else needs frames. The next key comes after the child's end, and says that
+//! no allocation fails any more. Each line for the tool begins with `exhaust:`.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
