@@ -12,8 +12,9 @@
 //! Results come back in the same places: `eax` is 0 or more, or a negated [`Error`](crate::Error);
 //! words 0 to 3 where words travel; the sender of a message where the process travels. `sysenter`
 //! leaves two registers less. So by `sysenter` a call that takes a page may use two words, a
-//! message has three words and no page, and calls that take or return more (38, 39, 51, 52, 83)
-//! answer `InvalidArgument`; or the error of an argument that is malformed, as by `int 0x30`.
+//! message has three words and no page. Calls that take more (38, 83, and a message with a page)
+//! answer `InvalidArgument`, whatever their arguments are; so do calls that return more (39, 51,
+//! 52), once their arguments are well-formed.
 //!
 //! A call that restarts continues at its trap instruction: 2 bytes before the saved instruction
 //! pointer. `sysenter` saves none, so the kernel subtracts 2 from `edx`. A program that passes

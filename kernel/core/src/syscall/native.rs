@@ -41,12 +41,14 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Returns the error of a call that is none, and voids the progress of another one, as every
-    /// call does.
+    /// Returns the error of a call that is malformed, and voids the progress of another one, as
+    /// every call does. A call that takes more than `sysenter` has is refused for that first, as
+    /// `dispatch` refuses it when it is well-formed.
     #[cold]
     fn refuse_malformed(&mut self, caller: Index, error: Error) -> Result<(), Error> {
-        self.processes[caller].unfinished = Unfinished::None;
-        Err(error)
+        let process = &mut self.processes[caller];
+        process.unfinished = Unfinished::None;
+        Err(if takes_too_much(&process.registers) { Error::InvalidArgument } else { error })
     }
 
     /// As [`Kernel::native_call`], for calls that are recorded. It is compiled once for both trap
@@ -243,4 +245,14 @@ const fn says_how_far(number: u32) -> bool {
         Number::RangeShare as u32..=Number::RangeAllocate as u32;
     const DEVICE_MAP: u32 = Number::DeviceMap as u32;
     *RANGES.start() <= number && number <= *RANGES.end() || number == DEVICE_MAP
+}
+
+/// Whether these registers ask by `sysenter` for a call that takes more than `sysenter` has.
+fn takes_too_much(registers: &Registers) -> bool {
+    let (number, permissions) = (registers.eax & 0xFF, registers.eax >> 8);
+    let messages = Number::Send as u32..=Number::ReplyAndReceive as u32;
+    let takes_more = number == Number::RangeShare as u32
+        || number == Number::FaultReplyAndReceive as u32
+        || messages.contains(&number) && permissions != 0;
+    registers.trap == Registers::SYSENTER && takes_more
 }
