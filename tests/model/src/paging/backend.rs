@@ -1,6 +1,7 @@
 //! The pager's calls: what `userland/servers/pager/src/backend.rs` does, by the same calls, made by
 //! the first process.
 
+use abi::fault::Access;
 use abi::process::Target;
 use abi::process_info::Status;
 use abi::{
@@ -364,6 +365,24 @@ impl Backend for Machine {
             let _ = self.call(Syscall::PageProtect { process, page, drop, add: NONE });
         }
         Ok(frame)
+    }
+
+    fn give_first(
+        &mut self,
+        client: ProcessId,
+        page: UserPage,
+        access: Access,
+    ) -> Result<bool, GiveError> {
+        let number = page.page().number();
+        let is_text = TEXT.contains(&number);
+        let is_read_only = is_text && access.contains(Access::WRITE);
+        if is_read_only || !is_text && !HEAP.contains(&number) && number != EXCEPTION {
+            return Ok(false);
+        }
+        *self.scratch()? = if is_text { file(number) } else { [0; 4096] };
+        let permissions = if is_text { NONE } else { Permissions::WRITE };
+        self.give_scratch(client, page, Rights { permissions, sealed: is_text }, false)?;
+        Ok(true)
     }
 
     fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError> {

@@ -7,9 +7,7 @@ use abi::fault::Access;
 use abi::process::Target;
 use abi::{PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot};
 use kernel_core::state::process::State;
-use swap::backend::GiveError;
-use swap::page::Rights;
-use swap::{Backend, Bytes, Served, Swap};
+use swap::{Bytes, Served, Swap};
 
 use super::machine::Machine;
 
@@ -341,38 +339,9 @@ impl Machine {
     /// Serves a fault as the pager's server does. Returns whether the client may go on.
     fn fault(&mut self, swap: &mut Swap, id: ProcessId, address: u32, access: Access) -> bool {
         let Some(at) = UserPage::containing(address) else { return false };
-        swap.make_room(self, id);
         match swap.serve(self, id, at, access) {
-            Served::Resume => return true,
-            Served::Failed(_) => return false,
-            Served::NotPagedOut => {}
-        }
-        let number = at.page().number();
-        loop {
-            let leaf = self.see(id, at);
-            if leaf.is_present() {
-                return leaf.is_writable() || !access.contains(Access::WRITE);
-            }
-            if !HEAP.contains(&number) && !TEXT.contains(&number) && number != EXCEPTION {
-                return false;
-            }
-            let given = if TEXT.contains(&number) {
-                let rights = Rights { permissions: NONE, sealed: true };
-                let filled = self.scratch().map(|bytes| *bytes = file(number));
-                filled.and_then(|()| self.give_scratch(id, at, rights, false)).map(drop)
-            } else {
-                let (process, permissions) = (id.into(), WRITE);
-                let call = Syscall::PageAllocate { process, page: at, permissions };
-                self.compare(id, at, &[0; 4096]);
-                self.call(call).map(drop).map_err(|_| GiveError::NoFrame)
-            };
-            if given.is_ok() {
-                swap.given(id, at);
-                return true;
-            }
-            if self.find(id).is_none() || swap.free_some(self, id).is_err() {
-                return false;
-            }
+            Served::Resume => true,
+            Served::Refused | Served::Failed(_) => false,
         }
     }
 }

@@ -11,10 +11,11 @@
 
 use alloc::vec::Vec;
 
+use libsys::abi::fault::Access;
 use libsys::abi::layout::{EXCEPTION_STACK, USER_TOP};
 use libsys::abi::process_info::Status;
 use libsys::paging::fixed_pages::{self, Scratch, held};
-use libsys::paging::regions::Kind;
+use libsys::paging::regions::{Decision, Kind};
 use libsys::paging::self_map::Step;
 use libsys::paging::view::View;
 use libsys::process::info;
@@ -40,6 +41,10 @@ pub struct Resources {
     views: Vec<Option<Watched>>,
     scratch: Option<Scratch>,
     disk: SwapDisk,
+    /// Pages of zeros that clients were given; wraps.
+    pub zeroed: u32,
+    /// Pages of files that clients were given; wraps.
+    pub loaded: u32,
 }
 
 impl Resources {
@@ -52,7 +57,7 @@ impl Resources {
         page_allocate(Target::Caller, held(0), Permissions::empty())?;
         page_unmap(Target::Caller, held(0), Permissions::empty())?;
         let views = VIEWS.map(|_| None).collect();
-        Ok(Self { views, scratch: None, disk })
+        Ok(Self { views, scratch: None, disk, zeroed: 0, loaded: 0 })
     }
 
     /// How many slots the disk has; 0 without a disk.
@@ -60,18 +65,12 @@ impl Resources {
         self.disk.slots()
     }
 
-    /// Maps the scratch page into a client and gives it up.
-    ///
-    /// # Errors
-    /// See `page_map`; the scratch page stays.
-    pub fn give_copy_of_scratch(
-        &mut self,
-        client: ProcessId,
-        page: UserPage,
-        permissions: Permissions,
-    ) -> Result<(), Error> {
-        self.scratch.as_mut().ok_or(Error::NotMapped)?.give(client, page, permissions)?;
-        self.scratch = None;
+    /// Makes the scratch page one of zeros.
+    fn clear_scratch(&mut self) -> Result<(), Error> {
+        match &mut self.scratch {
+            Some(scratch) => scratch.renew()?,
+            None => self.scratch = Some(Scratch::new()?),
+        }
         Ok(())
     }
 }
@@ -365,6 +364,35 @@ impl Backend for MachineBackend<'_> {
             let _ = page_protect(client, page, change);
         }
         Ok(frame)
+    }
+
+    fn give_first(
+        &mut self,
+        client: ProcessId,
+        page: UserPage,
+        access: Access,
+    ) -> Result<bool, GiveError> {
+        let decision = self.clients.decide(client, page.address(), access);
+        let writable = match decision {
+            Decision::Zero(_) => {
+                self.resources.clear_scratch()?;
+                true
+            }
+            Decision::Image { writable, .. } => {
+                let clients = self.clients;
+                let program = clients.program_of(client).map_err(|_| GiveError::Gone)?;
+                program.fill(page.page(), self.scratch()?);
+                writable
+            }
+            Decision::Refuse(_) => return Ok(false),
+        };
+        let mut permissions = Permissions::empty();
+        permissions.set(Permissions::WRITE, writable);
+        self.give_scratch(client, page, Rights { permissions, sealed: !writable }, false)?;
+        let Resources { zeroed, loaded, .. } = self.resources;
+        let count = if matches!(decision, Decision::Zero(_)) { zeroed } else { loaded };
+        *count = count.wrapping_add(1);
+        Ok(true)
     }
 
     fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError> {

@@ -1,15 +1,9 @@
 //! How each message is answered: faults, requests for frames, forks, and the requests of
 //! `libsys::service::pager`.
 //!
-//! A fault goes three ways, in this order:
-//! 1. `swap` serves it if the page is paged out, or can be accessed by now.
-//! 2. The regions of the client's program decide: a page of zeros is allocated straight into the
-//!    client; a page of the file is filled on the scratch page, mapped into the client, and given
-//!    up by the pager, so that the client is its only owner.
-//! 3. The fault is refused, with one line.
-//!
-//! Before each fault, pages go if the client is at its limit or frames are few. If the second way
-//! finds no frame, pages go and it is tried again.
+//! A fault is served by `swap`: the page comes back, or the regions of the client's program decide
+//! what it gets, which is a page of zeros or of the file. The page is filled on the scratch page and
+//! moved into the client. A fault that is refused prints one line.
 
 use libsys::abi::call::FaultReply;
 use libsys::abi::fault::Access;
@@ -23,12 +17,9 @@ use libsys::process::info;
 use libsys::service::pager::{
     Faults, NOT_A_CLIENT, Pages, Registered, Request, Space, Statistics, name_in,
 };
-use libsys::{
-    Entry, Error, Page, Permissions, ProcessId, Target, UserPage, machine, page_allocate, println,
-    usage,
-};
+use libsys::{Entry, Error, Page, ProcessId, Target, UserPage, machine, println, usage};
 use pager::{Clients, File, Known, Program};
-use swap::{Backend, PagingError, Served, Swap};
+use swap::{PagingError, Served, Swap};
 
 use crate::backend::{MachineBackend, Resources};
 use crate::disk::SwapDisk;
@@ -50,8 +41,6 @@ pub struct Server {
     clients: Clients<File>,
     swap: Swap,
     resources: Resources,
-    zeroed: u32,
-    loaded: u32,
     /// The last refusal that was printed: client, address and instruction.
     last_refusal: Option<(ProcessId, u32, u32)>,
 }
@@ -69,8 +58,6 @@ impl Server {
             clients: Clients::new(),
             swap,
             resources,
-            zeroed: 0,
-            loaded: 0,
             last_refusal: None,
         };
         let (swap, mut backend) = server.parts();
@@ -98,16 +85,16 @@ impl Server {
             return FaultReply::Refuse;
         };
         let (swap, mut backend) = self.parts();
-        swap.make_room(&mut backend, client);
-        let served = match swap.serve(&mut backend, client, page, access) {
-            Served::Resume => Ok(()),
-            Served::Failed(error) => Err(report_error(client, page, error)),
-            Served::NotPagedOut => self.give(client, address, access, eip),
-        };
-        match served {
-            Ok(()) => FaultReply::Resume,
-            Err(Refused) => FaultReply::Refuse,
+        match swap.serve(&mut backend, client, page, access) {
+            Served::Resume => return FaultReply::Resume,
+            Served::Refused => {
+                if let Decision::Refuse(why) = self.clients.decide(client, address, access) {
+                    self.report_refusal(client, address, why, eip);
+                }
+            }
+            Served::Failed(error) => report_error(client, page, error),
         }
+        FaultReply::Refuse
     }
 
     /// Has pages go because a call of a client finds no frame. Prints nothing if none can: the call
@@ -117,44 +104,6 @@ impl Server {
         match swap.free_frames(&mut backend, client, frames) {
             0 => FaultReply::Refuse,
             1.. => FaultReply::Resume,
-        }
-    }
-
-    /// Gives a client the page that its program has at an address, if it has one.
-    fn give(
-        &mut self,
-        client: ProcessId,
-        address: u32,
-        access: Access,
-        eip: u32,
-    ) -> Result<(), Refused> {
-        let decision = self.clients.decide(client, address, access);
-        let page = match decision {
-            Decision::Zero(page) | Decision::Image { page, .. } => page,
-            Decision::Refuse(why) => {
-                self.report_refusal(client, address, why, eip);
-                return Err(Refused);
-            }
-        };
-        loop {
-            let given = match decision {
-                Decision::Image { writable, .. } => self.load(client, page, writable),
-                Decision::Zero(_) | Decision::Refuse(_) => self.zero(client, page),
-            };
-            match given {
-                Ok(()) => {
-                    self.swap.given(client, page);
-                    return Ok(());
-                }
-                Err(Error::OutOfFrames) => {
-                    let (swap, mut backend) = self.parts();
-                    let freed = swap.free_some(&mut backend, client);
-                    freed.map_err(|error| report_error(client, page, error))?;
-                }
-                // The client has ended meanwhile.
-                Err(Error::NoSuchProcess) => return Err(Refused),
-                Err(error) => return Err(report(client, page, error)),
-            }
         }
     }
 
@@ -174,30 +123,6 @@ impl Server {
         };
         let name = program.name.as_str();
         println!("pager: [{client}] {name}: {address:08x} is {why}, ip {eip:08x}");
-    }
-
-    fn zero(&mut self, client: ProcessId, page: UserPage) -> Result<(), Error> {
-        page_allocate(Target::Process(client), page, Permissions::WRITE)?;
-        self.zeroed = self.zeroed.wrapping_add(1);
-        Ok(())
-    }
-
-    /// Fills the scratch page with the bytes of the client's page, maps it into the client, and
-    /// gives it up.
-    fn load(&mut self, client: ProcessId, page: UserPage, writable: bool) -> Result<(), Error> {
-        let permissions = if writable { Permissions::WRITE } else { Permissions::empty() };
-        self.fill(client, page)?;
-        self.resources.give_copy_of_scratch(client, page, permissions)?;
-        self.loaded = self.loaded.wrapping_add(1);
-        Ok(())
-    }
-
-    fn fill(&mut self, id: ProcessId, page: UserPage) -> Result<(), Error> {
-        let program = self.clients.program_of(id).map_err(|_| Error::NoSuchProcess)?;
-        let mut backend = MachineBackend { clients: &self.clients, resources: &mut self.resources };
-        let scratch = backend.scratch().map_err(|_| Error::OutOfFrames)?;
-        program.fill(page.page(), scratch);
-        Ok(())
     }
 
     /// Answers a request.
@@ -316,33 +241,18 @@ impl Server {
             window.runs(Page::containing(0), Page::containing(USER_TOP), u32::MAX, |_, _| Some(()));
         Statistics {
             clients: self.clients.ids().filter(|id| info::is_alive(*id)).count() as u32,
-            zeroed: self.zeroed,
-            loaded: self.loaded,
+            zeroed: self.resources.zeroed,
+            loaded: self.resources.loaded,
             own_pages: own.map(|run| run.pages).sum(),
         }
     }
 }
 
-/// The fault is refused.
-struct Refused;
-
 /// Prints why a page was not given. Nothing is printed for a client that has ended.
-fn report_error(client: ProcessId, page: UserPage, error: PagingError) -> Refused {
-    match error {
-        PagingError::Gone => Refused,
-        PagingError::NoMemory
-        | PagingError::NoRoom
-        | PagingError::DiskWrite
-        | PagingError::DiskRead
-        | PagingError::Quota
-        | PagingError::View
-        | PagingError::Lost => report(client, page, error),
+fn report_error(client: ProcessId, page: UserPage, error: PagingError) {
+    if error != PagingError::Gone {
+        println!("pager: no page {:08x} for [{client}]: {error}", page.address());
     }
-}
-
-fn report(client: ProcessId, page: UserPage, why: impl core::fmt::Display) -> Refused {
-    println!("pager: no page {:08x} for [{client}]: {why}", page.address());
-    Refused
 }
 
 fn parent_of(process: ProcessId) -> Option<u32> {

@@ -4,6 +4,7 @@
 //! The functions are as small as the decisions allow, because clients run between any two of them.
 //! Each one says what can have changed when it returns.
 
+use libsys::abi::fault::Access;
 use libsys::{Entry, Error, Frame, Page, ProcessId, UserPage};
 
 use crate::page::Rights;
@@ -180,6 +181,19 @@ pub trait Backend: Memory + Disk {
         rights: Rights,
         marked: bool,
     ) -> Result<Frame, GiveError>;
+
+    /// Gives the client the page that its program has at first, where nothing is present: zeros, or
+    /// bytes of the program's file. Returns `false` if the program has no page there, or none for
+    /// this access.
+    ///
+    /// # Errors
+    /// A [`GiveError`]; nothing was mapped.
+    fn give_first(
+        &mut self,
+        client: ProcessId,
+        page: UserPage,
+        access: Access,
+    ) -> Result<bool, GiveError>;
 
     /// Makes a copy-on-write page private: writable, in a frame of its own, without the mark for
     /// copy-on-write.

@@ -1,4 +1,4 @@
-//! How pages come back: the pager's part of a client's fault.
+//! How a client's fault is served: a page comes back, or comes for the first time.
 //!
 //! 1. A fault on a page with a record [`PageRecord::PagedOut`] whose leaf still has the pager's
 //!    mark is served from the store: the bytes are read, copied to the scratch page, and the
@@ -8,17 +8,20 @@
 //!    without a write to the disk (see [`crate::eviction`]).
 //! 3. A fault on a page without such a record is not the store's: it may be possible by now, or a
 //!    write to a copy-on-write page for which the client's own handler found no frame, or a first
-//!    touch, which the regions of the client's program decide.
+//!    touch, for which the client gets the page that its program has there
+//!    ([`Backend::give_first`]).
 //!
 //! Assumed: the client waits for the answer, so its leaf does not change, except by its parent or
-//! another process that may change its mappings.
+//! another process that may change its mappings. Such a process may map a page of its own there at
+//! any time, and that page may even go before this fault is served. So a page is only ever given
+//! where nothing is present, and after pages went for want of a frame the fault is served from the
+//! beginning: what was true of the leaf before need not be true any more.
 
 use libsys::abi::fault::Access;
 use libsys::{Entry, Permissions, ProcessId, UserPage};
 
 use crate::Bytes;
 use crate::backend::{Backend, GiveError};
-use crate::items::Item;
 use crate::page::{Contents, PageRecord, Rights, is_paged_out};
 use crate::room::PagingError;
 use crate::state::Swap;
@@ -26,11 +29,11 @@ use crate::state::Swap;
 /// The result of [`Swap::serve`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Served {
-    /// The page is not paged out: the regions of the client's program decide.
-    NotPagedOut,
     /// The access is possible now.
     Resume,
-    /// The page cannot be brought back.
+    /// The client's program has no page there, or none for this access.
+    Refused,
+    /// The page cannot be given.
     Failed(PagingError),
 }
 
@@ -43,7 +46,8 @@ struct Fault {
 }
 
 impl Swap {
-    /// Serves a client's fault at a page.
+    /// Serves a client's fault at a page. Before that, pages go if the client is at its limit or
+    /// frames are few.
     pub fn serve<B: Backend>(
         &mut self,
         backend: &mut B,
@@ -51,11 +55,33 @@ impl Swap {
         page: UserPage,
         access: Access,
     ) -> Served {
-        let Some(account) = self.accounts.get(client) else { return Served::NotPagedOut };
-        if !account.has_lost_pages && !access.contains(Access::PROTECTION) {
-            return Served::NotPagedOut;
-        }
+        self.make_room(backend, client);
         let fault = Fault { client, page, access };
+        loop {
+            let error = match self.serve_once(backend, fault) {
+                Ok(served) => return served,
+                Err(error) => error,
+            };
+            if let Err(error) = self.relieve(backend, client, error) {
+                return Served::Failed(error);
+            }
+        }
+    }
+
+    /// Serves a fault by what the page's leaf and record are now.
+    ///
+    /// # Errors
+    /// A [`GiveError`]; the fault is to be served from the beginning if it can be relieved.
+    fn serve_once<B: Backend>(
+        &mut self,
+        backend: &mut B,
+        fault: Fault,
+    ) -> Result<Served, GiveError> {
+        let Fault { client, page, access } = fault;
+        let lost_pages = self.accounts.get(client).is_some_and(|account| account.has_lost_pages);
+        if !lost_pages && !access.contains(Access::PROTECTION) {
+            return self.give_first(backend, fault);
+        }
         let leaf = backend.leaf(client, page);
         match self.records.get(client, page.page()) {
             PageRecord::PagedOut { contents, rights } if is_paged_out(leaf) => {
@@ -78,32 +104,45 @@ impl Swap {
     fn look_again<B: Backend>(
         &mut self,
         backend: &mut B,
-        Fault { client, page, access }: Fault,
+        fault: Fault,
         leaf: Entry,
-    ) -> Served {
+    ) -> Result<Served, GiveError> {
+        let Fault { client, page, access } = fault;
         if !leaf.is_present() {
             self.forget(client, page.page());
-            return Served::NotPagedOut;
+            return self.give_first(backend, fault);
         }
         let allowed = leaf.is_writable() || !access.contains(Access::WRITE);
         if allowed || !access.contains(Access::PROTECTION) {
             // The page was absent when it was touched, and is present now. If the access is not
             // allowed, the next fault has `PROTECTION`.
-            return Served::Resume;
+            return Ok(Served::Resume);
         }
         if !leaf.permissions().contains(Permissions::COPY_ON_WRITE) {
-            return Served::NotPagedOut;
+            return Ok(Served::Refused);
         }
-        loop {
-            match backend.copy(client, page) {
-                Ok(()) => return Served::Resume,
-                Err(error) => {
-                    if let Err(error) = self.relieve(backend, client, error) {
-                        return Served::Failed(error);
-                    }
-                }
-            }
+        backend.copy(client, page).map(|()| Served::Resume)
+    }
+
+    /// Gives the client the page that its program has there.
+    fn give_first<B: Backend>(
+        &mut self,
+        backend: &mut B,
+        Fault { client, page, access }: Fault,
+    ) -> Result<Served, GiveError> {
+        // Whatever was present when the client touched the page is not any more.
+        let access = access.difference(Access::PROTECTION);
+        match backend.give_first(client, page, access) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Served::Refused),
+            // Another process has put a page there meanwhile.
+            Err(GiveError::Occupied) => return Ok(Served::Resume),
+            Err(error) => return Err(error),
         }
+        if let Some(account) = self.accounts.get_mut(client) {
+            account.given(page.page());
+        }
+        Ok(Served::Resume)
     }
 
     fn bring_back<B: Backend>(
@@ -112,7 +151,7 @@ impl Swap {
         fault: Fault,
         contents: Contents,
         rights: Rights,
-    ) -> Served {
+    ) -> Result<Served, GiveError> {
         let Fault { client, page, access } = fault;
         let mut bytes: Bytes = [0; size_of::<Bytes>()];
         let mut copy = None;
@@ -120,12 +159,12 @@ impl Swap {
             Contents::Zeros => {}
             Contents::File => {
                 self.forget(client, page.page());
-                return Served::NotPagedOut;
+                return self.give_first(backend, fault);
             }
-            Contents::Lost => return Served::Failed(PagingError::Lost),
+            Contents::Lost => return Ok(Served::Failed(PagingError::Lost)),
             Contents::Stored(item) => {
                 if self.store.fetch(backend, item, &mut bytes).is_err() {
-                    return Served::Failed(PagingError::DiskRead);
+                    return Ok(Served::Failed(PagingError::DiskRead));
                 }
                 // A copy on disk may save a write; a compressed one would occupy the memory that it
                 // could save.
@@ -133,47 +172,26 @@ impl Swap {
                 copy = Some(item).filter(|_| may_save && backend.attach_view(client));
             }
         }
-        match self.deliver(backend, fault, (&bytes, rights), copy) {
-            Ok(true) => {}
-            Ok(false) => return Served::Resume,
-            Err(error) => return Served::Failed(error),
+        backend.scratch().map(|scratch| *scratch = bytes)?;
+        match backend.give_scratch(client, page, rights, copy.is_some()) {
+            Ok(frame) => match copy {
+                // The reference of the page's record is now that of the copy's record.
+                Some(item) => {
+                    self.records.set(client, page.page(), PageRecord::Copied { frame, item });
+                }
+                None => self.forget(client, page.page()),
+            },
+            // The client's parent has put a page there meanwhile, which replaces the contents.
+            Err(GiveError::Occupied) => {
+                self.forget(client, page.page());
+                return Ok(Served::Resume);
+            }
+            Err(error) => return Err(error),
         }
         if let Some(account) = self.accounts.get_mut(client) {
             account.given(page.page());
             account.faults_in = account.faults_in.wrapping_add(1);
         }
-        Served::Resume
-    }
-
-    /// Moves a page with these bytes and rights into a client, with the pager's mark if a copy
-    /// stays stored, and updates its record. Returns `false` if another page is there already.
-    fn deliver<B: Backend>(
-        &mut self,
-        backend: &mut B,
-        Fault { client, page, .. }: Fault,
-        (bytes, rights): (&Bytes, Rights),
-        copy: Option<Item>,
-    ) -> Result<bool, PagingError> {
-        loop {
-            let filled = backend.scratch().map(|scratch| *scratch = *bytes);
-            let frame =
-                filled.and_then(|()| backend.give_scratch(client, page, rights, copy.is_some()));
-            match (frame, copy) {
-                (Ok(frame), Some(item)) => {
-                    self.records.set(client, page.page(), PageRecord::Copied { frame, item });
-                    return Ok(true);
-                }
-                (Ok(_), None) => {
-                    self.forget(client, page.page());
-                    return Ok(true);
-                }
-                // The client's parent has put a page there meanwhile, which replaces the contents.
-                (Err(GiveError::Occupied), _) => {
-                    self.forget(client, page.page());
-                    return Ok(false);
-                }
-                (Err(error), _) => self.relieve(backend, client, error)?,
-            }
-        }
+        Ok(Served::Resume)
     }
 }

@@ -1,9 +1,8 @@
 //! When pages go: how much memory is kept free, and what is done when there is none.
 //!
-//! Pages go for four reasons:
+//! Pages go for three reasons:
 //! - before a fault is served, if the client has reached its limit of pages in memory or the
 //!   machine has fewer free frames than the low-water mark ([`Swap::make_room`]);
-//! - because the pager itself found no frame ([`Swap::free_some`]);
 //! - because a call of a client found no frame ([`Swap::free_frames`]);
 //! - because giving a client its page failed, by frames or by its quota (`relieve`).
 //!
@@ -84,11 +83,11 @@ impl Swap {
         self.credit = (free.saturating_sub(self.low_water) / 16).min(64);
     }
 
-    /// Has pages go because the pager found no frame.
+    /// Has pages go because there is no frame.
     ///
     /// # Errors
     /// A [`PagingError`]: no page can go.
-    pub fn free_some<B: Backend>(
+    fn free_some<B: Backend>(
         &mut self,
         backend: &mut B,
         client: ProcessId,

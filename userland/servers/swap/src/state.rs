@@ -7,7 +7,7 @@
 //! that make records are in `eviction`, `page_in` and `fork`, which each take a reference first.
 
 use libsys::abi::layout::{ENTRIES, PAGE_SIZE};
-use libsys::{Page, ProcessId, UserPage};
+use libsys::{Page, ProcessId};
 
 use crate::accounts::{Account, Accounts};
 use crate::backend::Backend;
@@ -76,13 +76,6 @@ impl Swap {
     pub fn set_limit(&mut self, client: ProcessId, pages: u32) -> bool {
         let account = self.accounts.get_mut(client);
         account.map(|account| account.limit = pages).is_some()
-    }
-
-    /// Counts a page that a client was given for the first time.
-    pub fn given(&mut self, client: ProcessId, page: UserPage) {
-        if let Some(account) = self.accounts.get_mut(client) {
-            account.given(page.page());
-        }
     }
 
     /// The account of a client.

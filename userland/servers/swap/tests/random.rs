@@ -88,6 +88,7 @@ fn run(setting: &Setting, seed: u64, steps: u32) -> (Model, Swap) {
 
 fn end(model: &mut Model, swap: &mut Swap) {
     model.ids().into_iter().for_each(|id| model.exit(id));
+    model.end_server();
     swap.remove_ended(model);
     model.audit();
     let store = swap.store();

@@ -116,6 +116,8 @@ pub struct Model {
     pub before_taking: Option<(ProcessId, u32, u32)>,
     /// A page that its client maps in the server just before it is taken.
     pub lent_before_taking: Option<(ProcessId, u32)>,
+    /// A page that another client maps at the page that is given for the first time, just before.
+    pub mapped_before_giving: Option<(ProcessId, u32)>,
     /// Whether every client has used up its quota when a page is given back.
     pub no_quota: bool,
     /// Whether clients run while the pager works.
@@ -147,6 +149,7 @@ impl Model {
             killed: 0,
             before_taking: None,
             lent_before_taking: None,
+            mapped_before_giving: None,
             no_quota: false,
             is_busy: true,
             relatives: false,
@@ -255,6 +258,11 @@ impl Model {
         client.leaves.into_values().for_each(|leaf| self.release(leaf));
     }
 
+    /// Ends the server: its pages are given up.
+    pub fn end_server(&mut self) {
+        core::mem::take(&mut self.server).into_values().for_each(|leaf| self.release(leaf));
+    }
+
     /// The tag of the contents that the client's page must have.
     fn tag(&mut self, id: ProcessId, page: u32) -> u32 {
         let leaf = self.see(id, page);
@@ -352,42 +360,13 @@ impl Model {
 
     /// Serves a fault as the pager's server does.
     fn fault(&mut self, swap: &mut Swap, id: ProcessId, page: u32, access: Access) -> bool {
-        swap.make_room(self, id);
-        let user_page = UserPage::known(page << 12);
-        match swap.serve(self, id, user_page, access) {
-            Served::Resume => return true,
-            Served::Failed(_) => return false,
-            Served::NotPagedOut => {}
-        }
-        loop {
-            if self.see(id, page).is_present() {
-                assert!(self.relatives, "the regions would put zeros over a page");
-                return true;
-            }
-            let expected = self.tag(id, page);
-            let given = if TEXT.contains(&page) {
-                self.scratch().map(|scratch| *scratch = pattern(file_tag(page))).is_ok()
-                    && self
-                        .give_scratch(
-                            id,
-                            user_page,
-                            Rights { permissions: Permissions::empty(), sealed: true },
-                            false,
-                        )
-                        .is_ok()
-            } else {
-                self.fresh(id, page, EntryFlags::FRESH)
-            };
-            if given {
-                let leaf = self.see(id, page);
-                if leaf.is_present() {
-                    self.ram(leaf).tag = expected;
-                }
-                swap.given(id, user_page);
-                return true;
-            }
-            if swap.free_some(self, id).is_err() {
-                return false;
+        match swap.serve(self, id, UserPage::known(page << 12), access) {
+            Served::Resume => true,
+            Served::Failed(_) => false,
+            Served::Refused => {
+                // A relative has taken W from the page, or has put another page there.
+                assert!(self.relatives && access.contains(Access::PROTECTION));
+                true
             }
         }
     }
@@ -921,6 +900,25 @@ impl Backend for Model {
         flags.set(EntryFlags::PAGER, marked);
         self.map(client, page.page().number(), Entry::new(frame, flags));
         Ok(frame)
+    }
+
+    fn give_first(
+        &mut self,
+        client: ProcessId,
+        page: UserPage,
+        _: Access,
+    ) -> Result<bool, GiveError> {
+        let number = page.page().number();
+        let is_text = TEXT.contains(&number);
+        let bytes = if is_text { pattern(file_tag(number)) } else { [0; 4096] };
+        *self.scratch()? = bytes;
+        if let Some((other, from)) = self.mapped_before_giving.take() {
+            self.map_again((Some(other), from), (Some(client), number), true);
+        }
+        let mut permissions = Permissions::empty();
+        permissions.set(Permissions::WRITE, !is_text);
+        self.give_scratch(client, page, Rights { permissions, sealed: is_text }, false)?;
+        Ok(true)
     }
 
     fn copy(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError> {
