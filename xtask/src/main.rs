@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -59,6 +60,10 @@ enum Task {
         /// bochs or v86
         #[arg(long, value_name = "MACHINE")]
         on: Option<String>,
+        /// Run only the host tests, compiled with optimisation, with N cases of each property, other
+        /// ones each time; without it the cases are the same each time
+        #[arg(long, value_name = "N", conflicts_with = "on")]
+        cases: Option<NonZeroU32>,
         /// Run only the tests whose names contain this
         filter: Option<String>,
     },
@@ -209,11 +214,14 @@ fn perform(task: Task) -> Result<u8> {
         Task::New(options) => new::new(&workspace, &options)?,
         Task::Build => build::build(&workspace)?,
         Task::Qemu(options) => return boot::boot(&workspace, &options),
-        Task::Test { on: None, filter } => {
+        Task::Test { cases: Some(cases), filter, .. } => {
+            test::with_cases(&workspace, cases.get(), filter.as_deref())?;
+        }
+        Task::Test { on: None, filter, .. } => {
             test::test(&workspace, filter.as_deref())?;
             soak::share(&workspace, filter.as_deref())?;
         }
-        Task::Test { on: Some(name), filter } => {
+        Task::Test { on: Some(name), filter, .. } => {
             test::on(&workspace, EmulatorKind::named(&name)?, filter.as_deref())?;
         }
         Task::Iso(options) => {

@@ -1,6 +1,8 @@
 //! `cargo xtask test [FILTER]`: the host tests, the emulator tests on a fresh image, and those of
-//! the laboratory in a browser; or, with `--on`, those emulator tests that hold on every emulator.
+//! the laboratory in a browser; with `--on`, those emulator tests that hold on every emulator; with
+//! `--cases`, the host tests with many cases of each property.
 
+use std::env;
 use std::process::Command;
 
 use anyhow::Result;
@@ -17,6 +19,10 @@ use crate::{build, command, setup, web};
 /// run, on QEMU.
 pub const EMULATOR: &str = "VITRINE_EMULATOR";
 
+/// The environment word from which all cases of the property tests follow. [`test`] sets it where
+/// nobody else has, so that the same tree has the same outcome; [`with_cases`] looks for new cases.
+const SEED: &str = "PROPTEST_RNG_SEED";
+
 /// Runs the tests whose names contain `filter`, or all.
 ///
 /// # Errors
@@ -30,10 +36,24 @@ pub fn test(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     // Without these tools the tests that boot from a CD are skipped with a line.
     setup::install_if_ours(&[Part::DiscTools]);
     let mut host = host_cargo(workspace);
+    if env::var_os(SEED).is_none() {
+        host.env(SEED, "1");
+    }
     command::run(host.arg("test").arg("--").args(filter))?;
     build::build(workspace)?;
     command::run(emulator_tests(workspace).arg("--").args(filter))?;
     if in_browser { web::test::test(workspace, filter) } else { Ok(()) }
+}
+
+/// Runs the host tests whose names contain `filter`, or all, compiled with optimisation, with so
+/// many cases of each property. The cases are others each time.
+///
+/// # Errors
+/// A test failed, or something could not be built.
+pub fn with_cases(workspace: &Workspace, cases: u32, filter: Option<&str>) -> Result<()> {
+    let mut host = host_cargo(workspace);
+    host.args(["test", "--release"]).env("PROPTEST_CASES", cases.to_string());
+    command::run(host.arg("--").args(filter))
 }
 
 /// Runs the checks, the conformance programs and the demonstrations on this emulator: those whose

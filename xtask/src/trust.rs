@@ -45,10 +45,11 @@ const fn run(name: &'static str, command: &'static str, minutes: u32) -> Run {
 }
 
 /// All of them, the shortest judges of the most important first.
-const RUNS: [Run; 14] = [
+const RUNS: [Run; 15] = [
     run("soak", "soak --steps 10000000", 3),
     run("planted", "soak --planted", 12),
     run("paging", "soak --paging --steps 5000000", 5),
+    run("properties", "test --cases 2000", 15),
     run("words", "exhaustive words", 4),
     run("addresses", "exhaustive addresses", 12),
     run("worlds", "exhaustive worlds", 60),
