@@ -111,24 +111,27 @@ impl PageRecords {
     /// The first page from `from` on whose record is not `Unknown`.
     #[must_use]
     pub fn next(&self, client: ProcessId, from: Page) -> Option<(Page, PageRecord)> {
-        let mut best: Option<(Page, PageRecord)> = None;
-        let mut next = self.first[client.index() as usize];
-        while let Some(number) = next {
-            let table = self.table(number);
-            next = table.next;
+        let mut from = from.number();
+        loop {
+            let table = self.used_table_from(client, from / ENTRIES)?;
             let start = table.directory_index * ENTRIES;
-            let first = from.number().max(start);
-            if table.used == 0 || best.is_some_and(|(page, _)| page.number() < first) {
-                continue;
+            from = from.max(start);
+            let rest = &table.records[(from - start) as usize..];
+            if let Some(at) = rest.iter().position(|record| *record != PackedRecord::default()) {
+                return Some((Page::numbered(from + at as u32), rest[at].into()));
             }
-            let found = (first..start + ENTRIES)
-                .map(|page| (page, PageRecord::from(table.records[(page - start) as usize])))
-                .find(|(_, record)| *record != PageRecord::Unknown);
-            if let Some((page, record)) = found {
-                best = Some((Page::numbered(page), record));
-            }
+            from = start + ENTRIES;
         }
-        best
+    }
+
+    /// The client's table of the lowest directory entry from `index` on that has a record.
+    fn used_table_from(&self, client: ProcessId, index: u32) -> Option<&Table> {
+        let first = self.first[client.index() as usize];
+        let tables = core::iter::successors(first, |number| self.table(*number).next);
+        tables
+            .map(|number| self.table(number))
+            .filter(|table| table.used != 0 && table.directory_index >= index)
+            .min_by_key(|table| table.directory_index)
     }
 
     /// Frees the tables of a client in which all records are `Unknown`.

@@ -110,7 +110,9 @@ impl Swap {
 
     /// Drops all records of a client, and its account.
     pub(crate) fn remove_client(&mut self, client: ProcessId) {
-        while let Some((page, _)) = self.records.next(client, Page::numbered(0)) {
+        let mut from = Page::numbered(0);
+        while let Some((page, _)) = self.records.next(client, from) {
+            from = Page::numbered(page.number() + 1);
             self.forget(client, page);
         }
         self.records.tidy(client);
