@@ -34,7 +34,7 @@ impl<H: Hardware> Kernel<H> {
             Err(_) if !SYSENTER && raw.number() < Syscall::FIRST => {
                 return self.jos_call(caller);
             }
-            Err(error) => self.refuse_malformed(caller, error),
+            Err(error) => return self.refuse_malformed(caller, error),
         };
         if let Err(error) = done {
             self.refuse(caller, error);
@@ -45,10 +45,12 @@ impl<H: Hardware> Kernel<H> {
     /// every call does. A call that takes more than `sysenter` has is refused for that first, as
     /// `dispatch` refuses it when it is well-formed.
     #[cold]
-    fn refuse_malformed(&mut self, caller: Index, error: Error) -> Result<(), Error> {
+    #[inline(never)]
+    fn refuse_malformed(&mut self, caller: Index, error: Error) {
         let process = &mut self.processes[caller];
         process.unfinished = Unfinished::None;
-        Err(if takes_too_much(&process.registers) { Error::InvalidArgument } else { error })
+        let too_much = takes_too_much(&process.registers);
+        self.refuse(caller, if too_much { Error::InvalidArgument } else { error });
     }
 
     /// As [`Kernel::native_call`], for calls that are recorded. It is compiled once for both trap
@@ -62,7 +64,7 @@ impl<H: Hardware> Kernel<H> {
                 self.dispatch_again(caller, call)
             }
             Err(_) if !sysenter && number < Syscall::FIRST => return self.jos_call(caller),
-            Err(error) => self.refuse_malformed(caller, error),
+            Err(error) => return self.refuse_malformed(caller, error),
         };
         if let Err(error) = done {
             self.refuse(caller, error);
