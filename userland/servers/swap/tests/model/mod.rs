@@ -13,7 +13,7 @@
 // Each test file uses a part of the model.
 #![allow(dead_code)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use libsys::abi::fault::Access;
 use libsys::abi::layout::EXCEPTION_STACK;
@@ -98,7 +98,10 @@ pub struct Model {
     /// The pages of a process without a pager, which gets pages from clients.
     server: BTreeMap<u32, Entry>,
     frame_limit: usize,
-    own_pages: BTreeSet<usize>,
+    /// The bytes of each of the pager's tables, by the address of its end.
+    tables: BTreeMap<usize, usize>,
+    /// The pages of all of them.
+    own_pages: usize,
     taken: [Option<TakenPage>; CLUSTER],
     scratch: Option<u32>,
     slots: Vec<Bytes>,
@@ -137,7 +140,8 @@ impl Model {
             frames: BTreeMap::new(),
             server: BTreeMap::new(),
             frame_limit,
-            own_pages: BTreeSet::new(),
+            tables: BTreeMap::new(),
+            own_pages: 0,
             taken: [None; CLUSTER],
             scratch: None,
             slots: vec![[0; 4096]; slots],
@@ -194,7 +198,7 @@ impl Model {
     }
 
     fn free(&self) -> usize {
-        self.frame_limit - self.frames.len() - self.own_pages.len()
+        self.frame_limit - self.frames.len() - self.own_pages
     }
 
     fn allocate(&mut self) -> Option<u32> {
@@ -686,17 +690,22 @@ impl Model {
             self.frames.iter().map(|(number, frame)| (*number, frame.count)).collect();
         assert_eq!(counts, real);
         assert!(self.taken.iter().all(Option::is_none), "nothing is taken between two faults");
-        assert!(self.frames.len() + self.own_pages.len() <= self.frame_limit);
+        assert!(self.frames.len() + self.own_pages <= self.frame_limit);
     }
 }
 
 impl Memory for Model {
-    fn take(&mut self, address: usize, bytes: usize) -> bool {
-        let pages = address / 4096..(address + bytes).div_ceil(4096);
-        let missing: Vec<_> = pages.filter(|page| !self.own_pages.contains(page)).collect();
-        let enough = missing.len() <= self.free();
+    /// A table grows at its end. The pages that it takes follow from its bytes alone and not from
+    /// where it lies on the host, so that a seed always makes the same run.
+    fn take(&mut self, end: usize, bytes: usize) -> bool {
+        let before = self.tables.get(&end).copied().unwrap_or(0);
+        let after = before + bytes;
+        let missing = after.div_ceil(4096) - before.div_ceil(4096);
+        let enough = missing <= self.free();
         if enough {
-            self.own_pages.extend(missing);
+            self.own_pages += missing;
+            self.tables.remove(&end);
+            self.tables.insert(end + bytes, after);
         }
         enough
     }
