@@ -9,6 +9,7 @@ use libsys::abi::fault::Access;
 use libsys::abi::layout::PROCESSES;
 use libsys::paging::regions::{Decision, Refusal};
 
+use crate::frame_pointer::{Question, Search};
 use crate::program::Program;
 
 /// The most programs that clients can run.
@@ -30,6 +31,8 @@ pub struct Known(usize);
 struct Client {
     id: ProcessId,
     program: Known,
+    last_refusal: Option<Question>,
+    search: Search,
 }
 
 /// The programs that were read, and the clients by process slot. A client that has ended stays
@@ -65,7 +68,8 @@ impl<F: Copy + PartialEq> Clients<F> {
 
     /// Adds a client, in place of an older one in its slot.
     pub fn insert(&mut self, id: ProcessId, program: Known) {
-        self.by_slot[id.index() as usize] = Some(Client { id, program });
+        self.by_slot[id.index() as usize] =
+            Some(Client { id, program, last_refusal: None, search: Search::NotYet });
     }
 
     /// Adds a forked child, which runs its parent's program: the same regions, and the same file.
@@ -96,6 +100,25 @@ impl<F: Copy + PartialEq> Clients<F> {
         }
     }
 
+    /// Notes that a client's fault is refused; `false` if the last one that was is the same.
+    pub fn note_refusal(&mut self, id: ProcessId, fault: Question) -> bool {
+        let client = self.find_mut(id);
+        client.is_some_and(|client| client.last_refusal.replace(fault) != Some(fault))
+    }
+
+    /// How far the search for a client's frame pointer is.
+    #[must_use]
+    pub fn search(&self, id: ProcessId) -> Search {
+        self.find(id).map_or(Search::Over, |client| client.search)
+    }
+
+    /// Notes how far the search for a client's frame pointer is.
+    pub fn set_search(&mut self, id: ProcessId, search: Search) {
+        if let Some(client) = self.find_mut(id) {
+            client.search = search;
+        }
+    }
+
     /// All clients, including those that have ended.
     pub fn ids(&self) -> impl Iterator<Item = ProcessId> {
         self.by_slot.iter().flatten().map(|client| client.id)
@@ -103,6 +126,10 @@ impl<F: Copy + PartialEq> Clients<F> {
 
     fn find(&self, id: ProcessId) -> Result<Client, Unknown> {
         self.by_slot[id.index() as usize].filter(|client| client.id == id).ok_or(Unknown)
+    }
+
+    fn find_mut(&mut self, id: ProcessId) -> Option<&mut Client> {
+        self.by_slot[id.index() as usize].as_mut().filter(|client| client.id == id)
     }
 }
 
@@ -215,6 +242,25 @@ mod tests {
         assert_eq!(clients.program_of(child).unwrap().image.pieces(text).count(), 1);
         assert_eq!(clients.program_of(child).unwrap().name.as_str(), "walk");
         assert_eq!(clients.adopt(parent, child.next()), Err(Unknown), "the parent has ended");
+    }
+
+    #[test]
+    fn a_refusal_is_new_once_and_each_client_has_its_own_search() {
+        let (mut clients, id) = clients();
+        let fault = Question { address: 0, eip: 0x80_0020 };
+        let other = Question { address: 4, ..fault };
+        let child = ProcessId::first(6);
+        clients.set_search(id, Search::Asked(fault));
+        clients.adopt(id, child).unwrap();
+        assert_eq!(
+            [id, id, child, child].map(|id| clients.note_refusal(id, fault)),
+            [true, false, true, false]
+        );
+        assert!(clients.note_refusal(id, other) && clients.note_refusal(id, fault));
+        assert!(!clients.note_refusal(id.next(), fault), "a process that is no client");
+        assert_eq!(clients.search(id), Search::Asked(fault));
+        assert_eq!(clients.search(child), Search::NotYet);
+        assert_eq!(clients.search(id.next()), Search::Over);
     }
 
     #[test]

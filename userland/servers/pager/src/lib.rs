@@ -1,5 +1,6 @@
 //! What the pager knows before any page is touched: its clients ([`Clients`]), and what each
-//! program's regions and file contain ([`Program`]). Which pages leave memory again is decided in
+//! program's regions and file contain ([`Program`]); and how it finds the frame pointer of a client
+//! whose fault it refuses ([`frame_pointer`]). Which pages leave memory again is decided in
 //! the `swap` crate.
 //!
 //! Pure: `main.rs` receives the messages, `server.rs` answers them, `backend.rs` makes the calls.
@@ -9,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod clients;
+pub mod frame_pointer;
 mod program;
 
 pub use clients::{Clients, Full, Known, PROGRAMS, Unknown};
