@@ -8,6 +8,7 @@ use libsys::abi::ProcessId;
 use libsys::abi::fault::Access;
 use libsys::abi::layout::PROCESSES;
 use libsys::paging::regions::{Decision, Refusal};
+use libsys::service::pager::Given;
 
 use crate::frame_pointer::{Question, Search};
 use crate::program::Program;
@@ -33,7 +34,16 @@ struct Client {
     program: Known,
     last_refusal: Option<Question>,
     search: Search,
+    /// The process whose program it runs, which was spawned; itself, or an ancestor.
+    leader: ProcessId,
+    /// Of a leader: the leader of the process that has spawned it.
+    outer: Option<ProcessId>,
+    /// Of a leader: what its program and its descendants have cost.
+    given: Given,
 }
+
+/// How many programs that have spawned each other count what the innermost one is given.
+const NESTED: usize = 16;
 
 /// The programs that were read, and the clients by process slot. A client that has ended stays
 /// until another process takes its slot; until then no process has its id.
@@ -66,10 +76,28 @@ impl<F: Copy + PartialEq> Clients<F> {
         Ok(Known(free))
     }
 
-    /// Adds a client, in place of an older one in its slot.
-    pub fn insert(&mut self, id: ProcessId, program: Known) {
-        self.by_slot[id.index() as usize] =
-            Some(Client { id, program, last_refusal: None, search: Search::NotYet });
+    /// Adds a client that `parent` has spawned, in place of an older one in its slot.
+    pub fn insert(&mut self, parent: ProcessId, id: ProcessId, program: Known) {
+        let outer = self.find(parent).ok().map(|parent| parent.leader);
+        self.place(id, program, id, outer);
+    }
+
+    fn place(
+        &mut self,
+        id: ProcessId,
+        program: Known,
+        leader: ProcessId,
+        outer: Option<ProcessId>,
+    ) {
+        self.by_slot[id.index() as usize] = Some(Client {
+            id,
+            program,
+            last_refusal: None,
+            search: Search::NotYet,
+            leader,
+            outer,
+            given: Given::default(),
+        });
     }
 
     /// Adds a forked child, which runs its parent's program: the same regions, and the same file.
@@ -77,8 +105,8 @@ impl<F: Copy + PartialEq> Clients<F> {
     /// # Errors
     /// `Unknown`: the parent is not a client.
     pub fn adopt(&mut self, parent: ProcessId, child: ProcessId) -> Result<(), Unknown> {
-        let program = self.find(parent)?.program;
-        self.insert(child, program);
+        let Client { program, leader, .. } = self.find(parent)?;
+        self.place(child, program, leader, None);
         Ok(())
     }
 
@@ -98,6 +126,26 @@ impl<F: Copy + PartialEq> Clients<F> {
             Ok(program) => program.regions.decide(address, access),
             Err(Unknown) => Decision::Refuse(Refusal::NoRegion),
         }
+    }
+
+    /// Counts what a client was given: for its program, for the one that has spawned that, and so on.
+    /// A program is counted for as long as no other process has its first one's slot.
+    pub fn count(&mut self, id: ProcessId, given: Given) {
+        let mut next = self.find(id).ok().map(|client| client.leader);
+        for _ in 0..NESTED {
+            let Some(leader) = next.and_then(|id| self.find_mut(id)) else { return };
+            leader.given.add(given);
+            next = leader.outer;
+        }
+    }
+
+    /// What a program that was spawned and its descendants were given.
+    ///
+    /// # Errors
+    /// `Unknown`: the process is no client, or was forked.
+    pub fn given(&self, id: ProcessId) -> Result<Given, Unknown> {
+        let client = self.find(id)?;
+        if client.leader == id { Ok(client.given) } else { Err(Unknown) }
     }
 
     /// Notes that a client's fault is refused; `false` if the last one that was is the same.
@@ -176,7 +224,7 @@ mod tests {
     fn clients() -> (Clients<u8>, ProcessId) {
         let (mut clients, id) = (Clients::new(), ProcessId::first(5));
         let program = clients.add(Program::new("walk", image(), 1).unwrap()).unwrap();
-        clients.insert(id, program);
+        clients.insert(ProcessId::first(1), id, program);
         (clients, id)
     }
 
@@ -237,11 +285,37 @@ mod tests {
         clients.adopt(parent, child).unwrap();
         assert_eq!(clients.ids().count(), 2);
         let program = clients.program_in(1).unwrap();
-        clients.insert(parent.next(), program);
+        clients.insert(ProcessId::first(1), parent.next(), program);
         let text = Page::containing(0x80_0000);
         assert_eq!(clients.program_of(child).unwrap().image.pieces(text).count(), 1);
         assert_eq!(clients.program_of(child).unwrap().name.as_str(), "walk");
         assert_eq!(clients.adopt(parent, child.next()), Err(Unknown), "the parent has ended");
+    }
+
+    #[test]
+    fn a_program_is_counted_with_what_it_forks_and_spawns_and_with_nothing_else() {
+        let (mut clients, shell) = clients();
+        let program = clients.program_in(1).unwrap();
+        let [first, forked, inner, other] = [6, 7, 8, 9].map(ProcessId::first);
+        clients.insert(shell, first, program);
+        clients.adopt(first, forked).unwrap();
+        clients.insert(forked, inner, program);
+        clients.insert(shell, other, program);
+        for (id, zeroed) in [(shell, 1), (first, 10), (forked, 100), (inner, 1000), (other, 10000)]
+        {
+            clients.count(id, Given { faults: 1, zeroed, ..Given::default() });
+        }
+        let zeroed = |id| clients.given(id).map(|given| (given.faults, given.zeroed));
+        assert_eq!(zeroed(inner), Ok((1, 1000)));
+        assert_eq!(zeroed(first), Ok((3, 1110)));
+        assert_eq!(zeroed(other), Ok((1, 10000)));
+        assert_eq!(zeroed(shell), Ok((5, 11111)));
+        assert_eq!(zeroed(forked), Err(Unknown), "it has no program of its own");
+        assert_eq!(zeroed(first.next()), Err(Unknown));
+        // Another program in the slot is not charged for what the first one has left behind.
+        clients.insert(shell, first.next(), program);
+        clients.count(forked, Given { faults: 1, ..Given::default() });
+        assert_eq!(clients.given(first.next()), Ok(Given::default()));
     }
 
     #[test]
@@ -267,7 +341,7 @@ mod tests {
     fn the_next_process_of_a_slot_takes_the_place_of_the_last() {
         let (mut clients, id) = clients();
         let program = clients.program_in(1).unwrap();
-        clients.insert(id.next(), program);
+        clients.insert(ProcessId::first(1), id.next(), program);
         assert_eq!((clients.ids().count(), clients.program_of(id).is_err()), (1, true));
     }
 }

@@ -17,7 +17,7 @@ use libsys::process::archive;
 use libsys::process::info;
 use libsys::runtime::backtrace::{Frames, MOST};
 use libsys::service::pager::{
-    Faults, NOT_A_CLIENT, Pages, Registered, Request, Space, Statistics, name_in,
+    Faults, Given, NOT_A_CLIENT, Pages, Registered, Request, Space, Statistics, name_in,
 };
 use libsys::{
     Entry, Error, Page, Permissions, ProcessId, Target, UserPage, machine, page_unmap, println,
@@ -92,6 +92,35 @@ impl Server {
         if self.hear_answer(client, fault) {
             return FaultReply::Resume;
         }
+        // The repetition of an access that is refused is not counted.
+        let faults = u32::from(self.clients.search(client) == Search::NotYet);
+        let before = self.given_so_far(client);
+        let reply = self.serve(client, fault, access, refused);
+        let after = self.given_so_far(client);
+        let given = Given {
+            faults,
+            zeroed: after.zeroed.wrapping_sub(before.zeroed),
+            loaded: after.loaded.wrapping_sub(before.loaded),
+            back: after.back.wrapping_sub(before.back),
+        };
+        self.clients.count(client, given);
+        reply
+    }
+
+    /// All pages of zeros and of files, and the pages of this client that came back.
+    fn given_so_far(&self, client: ProcessId) -> Given {
+        let Resources { zeroed, loaded, .. } = self.resources;
+        let back = self.swap.account(client).map_or(0, |account| account.faults_in);
+        Given { faults: 0, zeroed, loaded, back }
+    }
+
+    fn serve(
+        &mut self,
+        client: ProcessId,
+        fault: Question,
+        access: Access,
+        refused: Refused,
+    ) -> FaultReply {
         let Some(page) = UserPage::containing(fault.address) else {
             return self.refuse(client, fault, Refusal::NoRegion, refused);
         };
@@ -282,6 +311,9 @@ impl Server {
             Ok(Request::Faults { client }) => {
                 self.client_report(client).map_or([NOT_A_CLIENT; 4], |(_, faults)| faults.encode())
             }
+            Ok(Request::Given { client }) => {
+                self.clients.given(client).map_or([NOT_A_CLIENT; 4], Given::encode)
+            }
             Ok(Request::Space) => self.space().encode(),
             Ok(Request::Name { client }) => {
                 let program = self.clients.program_of(client);
@@ -314,7 +346,7 @@ impl Server {
             Some(known) => known,
             None => self.read_program(name, file)?,
         };
-        self.clients.insert(child, program);
+        self.clients.insert(sender, child, program);
         let (swap, mut backend) = self.parts();
         // Without an account the client is served all the same, but its pages never go.
         let _ = swap.add_client(&mut backend, child);

@@ -16,8 +16,8 @@ use libsys::abi::message::Reason;
 use libsys::paging::fork::{Fork, fork};
 use libsys::paging::regions::HEAP_START;
 use libsys::process::start::usage;
-use libsys::process::{Command, exit, wait};
-use libsys::{Error, args, println};
+use libsys::process::{exit, wait};
+use libsys::{Error, args, println, receive, send, set_pager};
 
 libsys::main!(main, arguments);
 libsys::about!(
@@ -68,17 +68,19 @@ fn fall(value: u32) -> u32 {
     value
 }
 
-/// Starts this program without a pager. For that, it needs the boot archive, which init's children
-/// do not have.
+/// Has a child fault that has no pager any more. Its code and stack are there.
 fn alone() -> Result<u8, Error> {
-    let command = Command::new("stumble").args(&["fault"]).pager(None);
-    match command.spawn() {
-        Ok(child) => wait(Some(child)).map(|ended| ended.status as u8),
-        Err(why) => {
-            println!("stumble: {why}");
-            Ok(1)
+    let child = match fork()? {
+        Fork::Child => {
+            receive(None, None)?;
+            climb(core::hint::black_box(3), fall);
+            exit(0)
         }
-    }
+        Fork::Parent { child } => child,
+    };
+    set_pager(child, None)?;
+    send(child, [0; 4], None)?;
+    wait(Some(child)).map(|ended| ended.status as u8)
 }
 
 /// Frame pointers, and the two words that are put there where that is possible.
