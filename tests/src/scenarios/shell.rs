@@ -1,6 +1,6 @@
 //! The shell on the serial line: editing, the foreground, Ctrl-C.
 
-use libtest_mimic::Trial;
+use libtest_mimic::{Failed, Trial};
 
 use crate::{Boot, Claim, claim};
 
@@ -108,7 +108,7 @@ fn narrow_tables() -> Claim {
 }
 
 /// The programs of the archive, without those that init starts.
-fn commands() -> Result<Vec<String>, libtest_mimic::Failed> {
+fn commands() -> Result<Vec<String>, Failed> {
     let archive = std::fs::read(xtask::workspace::Workspace::locate().archive())?;
     let mut archive = tar::Archive::new(archive.as_slice());
     let mut names = Vec::new();

@@ -10,7 +10,7 @@
 //! 1. [`Search::NotYet`]: the fault is refused. The pager puts the question there ([`ask`]), and
 //!    the client is [`Search::Asked`].
 //! 2. The next fault is the answer ([`Question::answer`]): [`Search::Found`]. If `ebp` is no
-//!    address of the stack, `ebp + ABOVE` may be a page of the client's, and the access succeeds.
+//!    address of the stack, `ebp + ABOVE` may be in a page of the client's: the access succeeds.
 //!    A second access, which always faults, tells that. A jump back to the program's instruction is
 //!    put in its place ([`go_back`]).
 //! 3. The program's fault comes again. The pager prints the backtrace and refuses.
@@ -24,13 +24,13 @@
 //! its page. So there is no backtrace of a jump to where no program is.
 
 use libsys::abi::format::elf::STACK_START;
-use libsys::abi::layout::{PAGE_SIZE, USER_STACK_TOP};
+use libsys::abi::layout::{KERNEL_BASE, PAGE_SIZE};
 
 use crate::program::Bytes;
 
 /// Takes the stack to where no program has pages, in the kernel's half.
 const ABOVE: u32 = 0x0800_0000;
-const _: () = assert!(STACK_START + ABOVE >= libsys::abi::layout::KERNEL_BASE);
+const _: () = assert!(STACK_START + ABOVE >= KERNEL_BASE);
 
 /// No program has a page here.
 const NOWHERE: u32 = u32::MAX;
@@ -73,7 +73,7 @@ pub struct Question {
 pub enum Answer {
     /// It is this.
     Frame(u32),
-    /// It is no address of the stack.
+    /// It is no address of the stack, and nobody knows which other.
     None,
 }
 
@@ -88,9 +88,10 @@ impl Question {
     /// Reads a fault at `address`, by the instruction at `eip`; nothing if it is no answer.
     #[must_use]
     pub fn answer(self, address: u32, eip: u32) -> Option<Answer> {
-        let frame = address.wrapping_sub(ABOVE);
-        if eip == self.eip && (STACK_START..USER_STACK_TOP).contains(&frame) {
-            Some(Answer::Frame(frame))
+        // The page of text went and came back without the question, or is about to.
+        let is_programs = address == self.address || address / PAGE_SIZE == self.eip / PAGE_SIZE;
+        if eip == self.eip && !is_programs {
+            Some(Answer::Frame(address.wrapping_sub(ABOVE)))
         } else if (address, eip) == (NOWHERE, self.eip.wrapping_add(SECOND as u32)) {
             Some(Answer::None)
         } else {
@@ -135,12 +136,13 @@ mod tests {
         let table = [
             (frame + ABOVE, EIP, Some(Answer::Frame(frame))),
             (STACK_START + ABOVE, EIP, Some(Answer::Frame(STACK_START))),
-            (STACK_START + ABOVE - 1, EIP, None),
-            (USER_STACK_TOP + ABOVE, EIP, None),
+            (ABOVE, EIP, Some(Answer::Frame(0))),
+            (ABOVE - 1, EIP, Some(Answer::Frame(u32::MAX))),
             (frame + ABOVE, EIP + 1, None),
-            (frame, EIP, None),
+            // The program's own access, and the instruction's page.
             (0, EIP, None),
-            (NOWHERE, EIP, None),
+            (EIP, EIP, None),
+            (EIP & !0xFFF, EIP, None),
             (NOWHERE, EIP + 16, Some(Answer::None)),
             (NOWHERE - 1, EIP + 16, None),
         ];
