@@ -45,8 +45,8 @@ libsys::about!(
     "  --calls    calls, those with messages among them",
     "  --faults   page faults and other exceptions",
     "  without either: both. Its children are not traced: only a",
-    "  parent may read a process's events. The machine records events if it was",
-    "  booted with `cargo xtask qemu --trace`."
+    "  parent may read a process's events. The machine records",
+    "  events if it was booted with `cargo xtask qemu --trace`."
 );
 
 /// Exit status if the program cannot be traced.

@@ -1,8 +1,11 @@
 //! Which clients the pager serves, and which program each of them runs.
 //!
-//! Nothing here allocates: a client is an id and the number of a program, and there is room for
-//! every process and for [`PROGRAMS`] programs from the beginning. So a new client needs no memory,
-//! and the pager goes on when memory has run out.
+//! Only [`Clients::new`] allocates: a client is an id, the number of a program and what is counted,
+//! and there is room for every process and for [`PROGRAMS`] programs from the beginning. So a new
+//! client needs no memory, and the pager goes on when memory has run out.
+
+use alloc::boxed::Box;
+use alloc::vec;
 
 use libsys::abi::ProcessId;
 use libsys::abi::fault::Access;
@@ -49,15 +52,18 @@ const NESTED: usize = 16;
 /// until another process takes its slot; until then no process has its id.
 #[derive(Debug)]
 pub struct Clients<F> {
-    programs: [Option<Program<F>>; PROGRAMS],
-    by_slot: [Option<Client>; PROCESSES as usize],
+    programs: Box<[Option<Program<F>>]>,
+    by_slot: Box<[Option<Client>]>,
 }
 
 impl<F: Copy + PartialEq> Clients<F> {
     /// No clients and no programs.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { programs: [None; PROGRAMS], by_slot: [None; PROCESSES as usize] }
+    pub fn new() -> Self {
+        Self {
+            programs: vec![None; PROGRAMS].into(),
+            by_slot: vec![None; PROCESSES as usize].into(),
+        }
     }
 
     /// The program in this file, if it was read.

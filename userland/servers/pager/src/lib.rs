@@ -4,10 +4,12 @@
 //! the `swap` crate.
 //!
 //! Pure: `main.rs` receives the messages, `server.rs` answers them, `backend.rs` makes the calls.
-//! Nothing here allocates: a pager that needed memory in order to say that there is none would end
+//! Nothing here allocates once the pager has begun: a pager that needed memory in order to say that there is none would end
 //! first.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
 
 mod clients;
 pub mod frame_pointer;
