@@ -515,7 +515,7 @@ static inline int32_t vitrine_page_map(uint32_t process, uint32_t page, uint32_t
     return vitrine_trap(&call);
 }
 
-/* Moves a page with its W and marks (mark 9 as said above) to where nothing is present (else
+/* Moves a page with its W and marks (ENTRY_PAGER as said above) to where nothing is present (else
    -ERROR_BUSY), leaves `marks`, and stores the old entry with its A and D. -ERROR_NOT_MAPPED:
    there is no page. -ERROR_NOT_PERMITTED: it is a driver's own. Errors: no frame for a table, and
    the mapping is charged. */
@@ -544,7 +544,7 @@ static inline int32_t vitrine_page_unmap(uint32_t process, uint32_t page, uint32
     return result;
 }
 
-/* Drops and adds bits on a page, clears A and D (and a pager's mark 9, if D was set and the mark is not added),
+/* Drops and adds bits on a page, clears A and D (and ENTRY_PAGER, if D was set and the mark is not added),
    and stores the old entry. W is added where the entry is not sealed or its frame has no other mapping.
    -ERROR_NOT_PERMITTED: it is, and has. -ERROR_NOT_MAPPED: nothing is present there. */
 static inline int32_t vitrine_page_protect(uint32_t process, uint32_t page, uint32_t drop,

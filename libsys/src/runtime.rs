@@ -1,5 +1,6 @@
 //! The runtime of every program: a heap, printing, panics.
 
+pub mod backtrace;
 #[cfg(target_os = "none")]
 pub mod counter;
 pub mod event;

@@ -20,8 +20,8 @@ use crate::workspace::Workspace;
 ///
 /// No library and no start file of the host's is used, so that a compiler will do whose 32-bit
 /// libraries are not installed. The kernel passes no FPU state to fault handlers, so no code may
-/// use it unasked.
-const FLAGS: [&str; 19] = [
+/// use it unasked. Backtraces follow frame pointers.
+const FLAGS: [&str; 20] = [
     "-m32",
     "-march=i686",
     "-mgeneral-regs-only",
@@ -30,6 +30,7 @@ const FLAGS: [&str; 19] = [
     "-ffreestanding",
     "-fno-pic",
     "-fno-stack-protector",
+    "-fno-omit-frame-pointer",
     "-fno-asynchronous-unwind-tables",
     "-Wall",
     "-Wextra",

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use picture::Snapshot;
 use picture::snapshot::Unreadable;
-use picture::text::{Style, Text};
+use picture::text::{COLUMNS, Style, Text};
 
 use crate::bad_input::BadInput;
 use crate::build;
@@ -138,7 +138,7 @@ fn drawn(file: &Path) -> Result<String> {
         })
     };
     let snapshot = Snapshot::parse(&text).map_err(why)?;
-    Ok(Text { snapshot: &snapshot, style: Style::Plain }.to_string())
+    Ok(Text { snapshot: &snapshot, style: Style::Plain, columns: COLUMNS }.to_string())
 }
 
 #[cfg(test)]

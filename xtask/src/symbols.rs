@@ -15,8 +15,8 @@ use object::{Object, ObjectSymbol};
 const BACKTRACE: &str = "  backtrace 0x";
 
 /// Before the process id, on the line with which the pager refuses a fault: `pager: [ID] NAME: …,
-/// ip ADDRESS`.
-const REFUSAL: &str = "pager: [";
+/// ip ADDRESS`. A process without a pager prints the same without the pager's name.
+const REFUSAL: [&str; 2] = ["pager: [", "["];
 /// Before the address of the instruction, on that line.
 const INSTRUCTION: &str = ", ip ";
 
@@ -156,7 +156,8 @@ fn joined(frames: &[String]) -> Option<String> {
 
 /// The program and the instruction on a line with which the pager refuses a fault.
 fn refused_instruction(line: &str) -> Option<(&str, u64)> {
-    let (id, rest) = line.strip_prefix(REFUSAL)?.split_once("] ")?;
+    let rest = REFUSAL.iter().find_map(|before| line.strip_prefix(before))?;
+    let (id, rest) = rest.split_once("] ")?;
     let (name, rest) = rest.split_once(": ")?;
     let (_, address) = rest.rsplit_once(INSTRUCTION)?;
     if !is_hex(id) || !is_hex(address) || !is_name(name) {
@@ -202,6 +203,8 @@ mod tests {
     #[test]
     fn only_the_pagers_refusals_have_a_program_and_an_instruction() {
         let line = "pager: [00001003] walk: 00000008 is in no region, ip 0080012a";
+        assert_eq!(refused_instruction(line), Some(("walk", 0x80_012A)));
+        let line = "[00001003] walk: nothing serves 00000008, ip 0080012a";
         assert_eq!(refused_instruction(line), Some(("walk", 0x80_012A)));
         for line in [
             "pager: no page 1249d000 for [00001003]: out of frames",

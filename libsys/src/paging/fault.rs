@@ -9,7 +9,7 @@
 //!    program's own handler, the region map, the pager.
 //! 3. If one of them has handled the fault, the entry restores all registers and returns to the
 //!    instruction that faulted, without entering the kernel.
-//! 4. If none has, the handler is removed and the access is repeated. The kernel then ends the
+//! 4. If none has, a process without a pager prints its backtrace. The handler is removed and the access is repeated. The kernel then ends the
 //!    process, with a line that names this very access. This way back uses no memory of the
 //!    program's: its stack may be what faulted, and its data may be copy-on-write.
 //!
@@ -33,12 +33,14 @@ use core::arch::global_asm;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use abi::fault::FaultRecord;
+use abi::format::elf::STACK_START;
 use abi::layout::{EXCEPTION_STACK, PAGE_SIZE, PROGRAM_TEXT};
 use abi::process::Target;
-use abi::{Error, Permissions, ProcessId, UserPage};
+use abi::{Error, Page, Permissions, ProcessId, UserPage};
 
-use crate::call;
 use crate::paging::self_map::live::window;
+use crate::runtime::backtrace::{Frames, MOST};
+use crate::{call, println};
 
 pub use handlers::{Fault, Handled, Handler};
 
@@ -141,12 +143,35 @@ unsafe extern "C" fn libsys_fault(record: *mut FaultRecord) -> u32 {
     match handlers::serve(&mut fault, &HANDLERS) {
         Handled::Resume => RETURN,
         Handled::PassOn => {
+            if call::identity().pager.is_none() {
+                report(&fault);
+            }
             leave_eip(fault.eip());
             // This call has no errors for the caller itself.
             // SAFETY: without a handler the next fault ends the process.
             let _ = unsafe { call::set_handler(Target::Caller, None) };
             REPEAT
         }
+    }
+}
+
+/// Prints a line for a fault that ends a process without a pager, then its backtrace. For a process
+/// with a pager, the pager prints both.
+#[cold]
+fn report(fault: &Fault<'_>) {
+    let (id, name) = (call::identity().id, crate::args().next().unwrap_or("program"));
+    let (address, eip) = (fault.address(), fault.eip());
+    println!("[{id}] {name}: nothing serves {address:08x}, ip {eip:08x}");
+    let read = |address: u32| {
+        window().entry_of(Page::containing(address))?;
+        let word = core::ptr::with_exposed_provenance::<u32>(address as usize);
+        // SAFETY: the page is present, as the window shows, and of the stack, which is the
+        // program's own; any bits are a number. Volatile, because the word belongs to a function
+        // that has not returned.
+        Some(unsafe { word.read_volatile() })
+    };
+    for address in Frames::new(fault.record().ebp, STACK_START, read).take(MOST) {
+        println!("  backtrace of {name} {address:#010x}");
     }
 }
 

@@ -13,6 +13,7 @@
 //! | anyone | `call` to the pager | `NAME`, client | | the first 16 bytes of its program's name, zeros after it |
 //! | anyone | `call` to the pager | `ENTRIES`, client, page | | the window's words of four pages |
 //! | anyone | `call` to the pager | `ASIDE` | | slots set aside, 0, 0, 0 |
+//! | anyone | `call` to the pager | `GIVEN`, client | | faults, pages of zeros, pages loaded, pages brought back |
 //!
 //! A question about a process that is no client is answered by [`NOT_A_CLIENT`] in all words.
 //!
@@ -26,7 +27,7 @@ mod replies;
 #[cfg(test)]
 mod tests;
 
-pub use replies::{Faults, NOT_A_CLIENT, Pages, Registered, ShortName, Space, Statistics};
+pub use replies::{Faults, Given, NOT_A_CLIENT, Pages, Registered, ShortName, Space, Statistics};
 
 /// Word 0 of the message of a pager that is ready.
 const READY: u32 = 0x5245_4144;
@@ -48,6 +49,8 @@ const NAME: u32 = 7;
 const ASIDE: u32 = 8;
 /// Word 0 of a question for entries of a client's page tables.
 const ENTRIES: u32 = 9;
+/// Word 0 of a question for [`Given`].
+const GIVEN: u32 = 10;
 
 /// The longest program name, in bytes: what fits a page with its end mark.
 pub const NAME_LIMIT: usize = PAGE_SIZE as usize - 1;
@@ -90,6 +93,11 @@ pub enum Request {
     /// Say how many slots of the disk could not be written and will be tried again. They are not
     /// among those used.
     Aside,
+    /// Say what a program that was spawned, living or ended, and its descendants have cost.
+    Given {
+        /// The program's first process.
+        client: ProcessId,
+    },
     /// Say what a client reads in its window about four pages. (`crate::service::tables` asks so.)
     Entries {
         /// Which client.
@@ -112,6 +120,7 @@ impl Request {
             Self::Space => [SPACE, 0, 0, 0],
             Self::Name { client } => [NAME, client.bits(), 0, 0],
             Self::Aside => [ASIDE, 0, 0, 0],
+            Self::Given { client } => [GIVEN, client.bits(), 0, 0],
             Self::Entries { client, page } => [ENTRIES, client.bits(), page, 0],
         }
     }
@@ -129,9 +138,8 @@ impl Request {
             [ENTRIES, process, page, 0] if page.is_multiple_of(4) && page >> 20 == 0 => {
                 (ENTRIES, process)
             }
-            [SET_LIMIT, process, _, 0] | [REGISTER | PAGES | FAULTS | NAME, process, 0, 0] => {
-                (words[0], process)
-            }
+            [SET_LIMIT, process, _, 0]
+            | [REGISTER | PAGES | FAULTS | NAME | GIVEN, process, 0, 0] => (words[0], process),
             _ => return Err(Error::InvalidArgument),
         };
         match ProcessId::new(process) {
@@ -139,6 +147,7 @@ impl Request {
             Ok(client) if number == SET_LIMIT => Ok(Self::SetLimit { client, pages: words[2] }),
             Ok(client) if number == ENTRIES => Ok(Self::Entries { client, page: words[2] }),
             Ok(client) if number == PAGES => Ok(Self::Pages { client }),
+            Ok(client) if number == GIVEN => Ok(Self::Given { client }),
             Ok(client) if number == NAME => Ok(Self::Name { client }),
             Ok(client) => Ok(Self::Faults { client }),
             Err(error) => Err(error),
@@ -170,6 +179,14 @@ pub fn pages_of(client: ProcessId) -> Option<Pages> {
 #[must_use]
 pub fn faults_of(client: ProcessId) -> Option<Faults> {
     ask(Request::Faults { client }).ok().and_then(Faults::decode)
+}
+
+/// What a program under the caller's pager, and its descendants, have cost; `None` as in
+/// [`pages_of`], or the pager has forgotten it.
+#[cfg(target_os = "none")]
+#[must_use]
+pub fn given_to(client: ProcessId) -> Option<Given> {
+    ask(Request::Given { client }).ok().and_then(Given::decode)
 }
 
 /// The program that a client of the caller's pager runs; `None` as in [`pages_of`].

@@ -141,16 +141,31 @@ fn own_map() -> Claim {
         "  @ window        names the directory itself",
     ])?;
     let long = outcome.lines.iter().find(|line| line.chars().count() > 80);
-    match long {
-        Some(line) => Err(format!("more than 80 columns: {line}").into()),
-        None => Ok(()),
+    if let Some(line) = long {
+        return Err(format!("more than 80 columns: {line}").into());
     }
+    // A wider terminal is used, if the user says how wide it is.
+    for (columns, indented) in [("80", 70), ("134", 134), ("300", 262)] {
+        let outcome = Boot::new().run(&format!("map --plain --columns {columns}")).boot()?;
+        let widest = outcome.lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
+        let row = outcome.lines.iter().find(|line| {
+            line.strip_prefix("      ").is_some_and(|row| row.len() >= 64 && !row.contains(' '))
+        });
+        let found = row.map(|row| row.chars().count());
+        outcome.exits(0)?.demand(found == Some(indented) && widest <= indented.max(80), || {
+            format!("{columns} columns: a row has {found:?}, the widest line {widest}")
+        })?;
+    }
+    Ok(())
 }
 
 fn refused() -> Claim {
     for (command, status, line) in [
         ("map --nonsense", 2, "usage: map *"),
         ("map --hold", 2, "usage: map *"),
+        ("map --columns", 2, "usage: map *"),
+        ("map --columns 79", 2, "usage: map *"),
+        ("map --columns wide", 2, "usage: map *"),
         ("map --hold --watch sh", 2, "usage: map *"),
         ("map nonesuch", 127, "map: nonesuch: no such program"),
         ("map --plain hello", 0, "map: hello ended before it could be drawn"),

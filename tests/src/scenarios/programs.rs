@@ -1,9 +1,10 @@
 //! The demonstrations show what they claim, on the real machine.
 
-use libtest_mimic::Trial;
+use libtest_mimic::{Failed, Trial};
 use xtask::symbols::Symbols;
 use xtask::workspace::Workspace;
 
+use crate::outcome::Outcome;
 use crate::{Boot, Claim, claim};
 
 /// A program, its exit status, and lines that must appear in order.
@@ -122,6 +123,10 @@ pub fn trials() -> Vec<Trial> {
     let mut trials: Vec<_> =
         CASES.iter().map(|case| claim(&format!("programs::{}", case.0), || run(case))).collect();
     trials.push(claim("programs::a_panic_has_a_backtrace_with_functions", panic_has_a_backtrace));
+    trials.push(claim("programs::a_fault_has_a_backtrace_with_functions", fault_has_a_backtrace));
+    trials.push(claim("programs::an_overflow_has_a_bounded_backtrace", overflow_has_a_backtrace));
+    trials.push(claim("programs::a_fault_without_a_pager_has_a_backtrace", fault_without_a_pager));
+    trials.push(claim("programs::a_wild_frame_pointer_gives_no_backtrace", wild_frame_pointers));
     trials.push(claim("programs::no_program_ignores_an_argument", refuse_arguments));
     trials.push(claim("programs::a_bad_access_is_traced_to_its_function", bad_access_has_a_name));
     trials.push(claim("programs::a_hog_larger_than_memory_ends_alone", hog_larger_than_memory));
@@ -171,6 +176,93 @@ fn panic_has_a_backtrace() -> Claim {
     let order = (named("stumble::stumble"), named("stumble::climb"), named("libsys_start"));
     let is_so = matches!(order, (Some(a), Some(b), Some(c)) if a < b && b < c);
     outcome.demand(is_so, || format!("{order:?} in {notes:#?}"))?;
+    Ok(())
+}
+
+/// What xtask adds to the lines of `stumble`'s backtrace in a boot.
+fn notes_of_backtrace(outcome: &Outcome) -> Result<Vec<String>, Failed> {
+    let workspace = Workspace::locate();
+    let symbols = Symbols::open(&workspace.kernel(), workspace.root());
+    let symbols =
+        symbols.map_err(|error| format!("{error:#}"))?.with_programs(workspace.programs());
+    let lines = outcome.lines.iter().filter(|line| line.starts_with("  backtrace of stumble 0x"));
+    Ok(lines.filter_map(|line| symbols.note(line)).collect())
+}
+
+/// Whether notes are of these functions, and of no others.
+fn are_of(notes: &[String], functions: &[&str]) -> bool {
+    notes.len() == functions.len()
+        && notes.iter().zip(functions).all(|(note, function)| note.contains(function))
+}
+
+/// The functions of a fault, from the one that called the innermost to the program's start. The
+/// innermost is on the pager's line.
+const FALL: [&str; 7] =
+    ["climb", "climb", "climb", "climb", "libsys_main", "libsys_start", "_start"];
+
+/// The exact functions, also though the program's page of text was replaced for a moment; and the
+/// kernel's line is about the program's own access.
+fn fault_has_a_backtrace() -> Claim {
+    let outcome = Boot::new().run("stumble fault").boot()?;
+    outcome.exits(142)?.shows(&[
+        "pager: [*] stumble: 00000004 is in no region, ip 0080",
+        "  backtrace of stumble 0x0080",
+        "user fault va 00000004 ip 0080* write to an absent page; its pager refused",
+    ])?;
+    let notes = notes_of_backtrace(&outcome)?;
+    outcome.demand(are_of(&notes, &FALL), || format!("{notes:#?}"))?;
+    let refusals = outcome.lines.iter().filter(|line| line.starts_with("pager: [")).count();
+    outcome.demand(refusals == 1, || format!("{refusals} refusals of one access"))?;
+    Ok(())
+}
+
+fn overflow_has_a_backtrace() -> Claim {
+    let outcome = Boot::new().run("stumble overflow").boot()?;
+    outcome.exits(142)?.shows(&[
+        "pager: [*] stumble: eeaf* is below the stack, ip 0080",
+        "  backtrace of stumble 0x0080",
+        "  backtrace of stumble: * more",
+        "user fault va eeaf* its pager refused",
+    ])?;
+    let notes = notes_of_backtrace(&outcome)?;
+    let is_so = notes.len() == 32 && notes.iter().all(|note| note.contains("climb"));
+    outcome.demand(is_so, || format!("{notes:#?}"))?;
+    Ok(())
+}
+
+/// Without a pager the process's own fault handler prints the same lines.
+fn fault_without_a_pager() -> Claim {
+    let outcome = Boot::new().run("stumble alone").boot()?;
+    outcome.exits(142)?.lacks(&["pager: ["])?.shows(&[
+        "] stumble: nothing serves 00000004, ip 0080",
+        "  backtrace of stumble 0x0080",
+        "user fault va 00000004 ip 0080* no pager",
+    ])?;
+    let notes = notes_of_backtrace(&outcome)?;
+    let (climbs, rest) = notes.split_at(notes.len().min(4));
+    let ends = rest.last().is_some_and(|note| note.contains("_start"));
+    outcome.demand(are_of(climbs, &FALL[..4]) && ends, || format!("{notes:#?}"))?;
+    Ok(())
+}
+
+/// Whatever a program has in ebp and on its stack, it ends by its own fault, and the pager prints a
+/// line at most for each frame that could be one, and serves on.
+fn wild_frame_pointers() -> Claim {
+    let outcome = Boot::new().run("stumble wild").boot()?;
+    outcome.exits(0)?.lacks(&["WRONG", "kernel panic", "panicked"])?;
+    outcome.shows(&["frame 00000000: ended", "the pager serves: 458752"])?;
+    let count = |what: &str| outcome.lines.iter().filter(|line| line.contains(what)).count();
+    let ended = count(": ended");
+    let own = count("user fault va 00000004 ip 0080");
+    outcome.demand((ended, own) == (17, 17), || {
+        format!("{ended} children ended, {own} of them by their own access")
+    })?;
+    // Two of the stacks look like one that leads to a start.
+    let made_up = count("  backtrace of stumble 0x0080002");
+    let none = count("  backtrace of stumble: none");
+    let all = count("  backtrace of stumble");
+    outcome
+        .demand(made_up == 2 && all == made_up + none, || format!("{made_up}, {none}, {all}"))?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! The shell on the serial line: editing, the foreground, Ctrl-C.
 
-use libtest_mimic::Trial;
+use libtest_mimic::{Failed, Trial};
 
 use crate::{Boot, Claim, claim};
 
@@ -108,7 +108,7 @@ fn narrow_tables() -> Claim {
 }
 
 /// The programs of the archive, without those that init starts.
-fn commands() -> Result<Vec<String>, libtest_mimic::Failed> {
+fn commands() -> Result<Vec<String>, Failed> {
     let archive = std::fs::read(xtask::workspace::Workspace::locate().archive())?;
     let mut archive = tar::Archive::new(archive.as_slice());
     let mut names = Vec::new();
@@ -557,6 +557,23 @@ fn times() -> Claim {
         "faults   1*, for which the pager gave",
         "1* pages of zeros and * of program files",
     ])?;
+    // Alone or beside another program: the faults are its own.
+    let faults = |line: &str| -> Result<Vec<String>, Failed> {
+        let outcome = Boot::new().run(line).boot()?;
+        outcome.exits(0)?;
+        let is_told = |line: &&String| line.starts_with("faults ") || line.contains("of zeros and");
+        Ok(outcome.lines.iter().filter(is_told).cloned().collect())
+    };
+    let alone = faults("time forktree; time hello")?;
+    let beside = faults("hog 8M & time forktree; time hello")?;
+    if alone != beside || alone.len() != 4 {
+        return Err(format!("{alone:#?} alone, {beside:#?} beside another program").into());
+    }
+    // It counts what a program spawns, and a command of the shell's own has no faults.
+    let outcome = Boot::new().run("time sh -c hello; time ps").boot()?;
+    outcome.exits(0)?.shows(&["hello from", "faults   *, for which", "RUNS", "counter"])?;
+    let told = outcome.lines.iter().filter(|line| line.starts_with("faults ")).count();
+    outcome.demand(told == 1, || format!("{told} counts of faults for one program"))?;
     Ok(())
 }
 

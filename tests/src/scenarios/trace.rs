@@ -91,6 +91,13 @@ fn traced_program() -> Claim {
     faults.exits(0)?.lacks(&["  console_write"])?.shows(&["  fault: write of an absent page"])?;
     let killed = boot("trace --faults faults")?;
     killed.exits(0)?.shows(&["20 bad accesses, 0 of them", "faults: has ended with status 0"])?;
+    // The pager's question for the frame pointer is a fault, and the refused access comes twice.
+    let refused = boot("trace --faults stumble fault")?;
+    refused.exits(142)?.shows(&[
+        "  backtrace of stumble 0x0080",
+        "user fault va 00000004",
+        "stumble: was killed, status 142",
+    ])?;
     for (line, status, said) in [
         ("trace", 2, "usage: trace"),
         ("trace --nonsense walk", 2, "usage: trace"),

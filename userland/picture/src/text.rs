@@ -1,21 +1,30 @@
-//! The picture in a terminal of 80 columns: two lines a row, and a legend.
+//! The picture in a terminal of 80 columns or more: two lines a row, and a legend.
 //!
-//! A character stands for 16 neighbouring pages and shows the class of them that comes last in the
-//! order of [`Cell`]: what a reader looks for (dirty, copy-on-write) hides what is ordinary. It is
-//! a capital if all 16 are of that class.
+//! In 80 columns a character stands for 16 neighbouring pages, in 134 for 8, and so on. It shows
+//! the class of them that comes last in the order of [`Cell`]: what a reader looks for (dirty,
+//! copy-on-write) hides what is ordinary. It is a capital if all of them are of that class.
 
 use core::fmt;
+
+use abi::layout::ENTRIES;
 
 use crate::cell::Cell;
 use crate::row::Row;
 use crate::snapshot::Snapshot;
 
-/// Pages of one character.
-const GROUP: u32 = 16;
-/// Characters of a row.
-const WIDTH: u32 = 1024 / GROUP;
+/// Columns of a terminal of which nothing else is known. All lines fit.
+pub const COLUMNS: u32 = 80;
 /// Columns before a row's characters.
 const INDENT: usize = 6;
+
+/// The pages of one character in so many columns: a power of two.
+const fn group(columns: u32) -> u32 {
+    let mut group = 16;
+    while group > 1 && INDENT as u32 + 2 * (ENTRIES / group) <= columns {
+        group /= 2;
+    }
+    group
+}
 
 /// How it is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +73,8 @@ pub struct Text<'a> {
     pub snapshot: &'a Snapshot,
     /// How.
     pub style: Style,
+    /// How wide the terminal is; less than [`COLUMNS`] is taken for that.
+    pub columns: u32,
 }
 
 impl fmt::Display for Text<'_> {
@@ -113,8 +124,9 @@ impl Text<'_> {
         writeln!(f, "{}", if first { "nothing" } else { "" })?;
         write!(f, "{:INDENT$}", "")?;
         let mut last = None;
-        for group in 0..WIDTH {
-            let cells = || (group * GROUP..(group + 1) * GROUP).map(|at| row.cell(at));
+        let pages = group(self.columns);
+        for first in (0..ENTRIES).step_by(pages as usize) {
+            let cells = || (first..first + pages).map(|at| row.cell(at));
             let class = cells().max().unwrap_or(Cell::Absent);
             let all = cells().all(|cell| cell == class);
             self.write_cell(f, class, all, &mut last)?;
@@ -147,7 +159,13 @@ impl Text<'_> {
         f: &mut fmt::Formatter<'_>,
         used: &[bool; Cell::ALL.len()],
     ) -> fmt::Result {
-        writeln!(f, "A character is {GROUP} pages (64 KiB); a capital: all of them.")?;
+        match group(self.columns) {
+            1 => writeln!(f, "A character is a page (4 KiB), and a capital.")?,
+            pages => {
+                let size = pages * 4;
+                writeln!(f, "A character is {pages} pages ({size} KiB); a capital: all of them.")?;
+            }
+        }
         for (class, _) in Cell::ALL.into_iter().zip(used).filter(|(_, used)| **used) {
             let swatch = Swatch { class, style: self.style };
             writeln!(f, "  {swatch} {:<14}{}", class.name(), class.meaning())?;
@@ -164,6 +182,10 @@ mod tests {
     use std::string::String;
 
     fn draw(style: Style) -> String {
+        draw_in(style, COLUMNS)
+    }
+
+    fn draw_in(style: Style, columns: u32) -> String {
         let word = |index| match index {
             2 => 0x43_1027,
             0x3BD => 0x43_0025,
@@ -179,7 +201,7 @@ mod tests {
         };
         let owner = Owner { id: 0x1003, parent: 0x1001, name: None };
         let snapshot = Snapshot::take(owner, word, leaf);
-        format!("{}", Text { snapshot: &snapshot, style })
+        format!("{}", Text { snapshot: &snapshot, style, columns })
     }
 
     #[test]
@@ -193,6 +215,33 @@ mod tests {
         assert!(text.contains("0x0e0 0x38000000  view of another process"), "{text}");
         assert!(text.contains("and 2 rows of the kernel's"), "{text}");
         assert!(lines.iter().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn a_wider_terminal_shows_fewer_pages_in_a_character_and_wraps_no_line() {
+        let table = [
+            (0, 64),
+            (80, 64),
+            (133, 64),
+            (134, 128),
+            (261, 128),
+            (262, 256),
+            (518, 512),
+            (1029, 512),
+            (1030, 1024),
+            (u32::MAX, 1024),
+        ];
+        for (columns, characters) in table {
+            let text = draw_in(Style::Plain, columns);
+            let lines: std::vec::Vec<&str> = text.lines().collect();
+            assert_eq!(lines[2].trim_start().len(), characters, "{columns} columns:\n{text}");
+            let widest = lines.iter().map(|line| line.chars().count()).max().unwrap();
+            assert!(widest <= columns.max(COLUMNS) as usize, "{columns} columns:\n{text}");
+        }
+        let pages = draw_in(Style::Plain, 1030);
+        assert!(pages.contains("\n      DAAA"), "{pages}");
+        assert!(pages.contains("A character is a page (4 KiB)"), "{pages}");
+        assert!(draw_in(Style::Plain, 134).contains("8 pages (32 KiB)"));
     }
 
     #[test]

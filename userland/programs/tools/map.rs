@@ -24,19 +24,21 @@ use libsys::{
 };
 use picture::Snapshot;
 use picture::snapshot::Owner;
-use picture::text::{Style, Text};
+use picture::text::{COLUMNS, Style, Text};
 use tools::Unseen;
 
 libsys::main!(main, arguments);
 libsys::about!(
     "the picture of page tables",
-    "map [--plain] [--dump] [--watch] [PROCESS]",
-    "       map [--plain] [--dump] [--hold | --watch] PROGRAM [ARGUMENTS...]",
+    "map [--plain] [--dump] [--columns NUMBER] [--watch] [PROCESS]",
+    "       map [OPTIONS] [--hold | --watch] PROGRAM [ARGUMENTS...]",
     "  PROCESS   one that runs, by the id that `ps` prints",
     "  PROGRAM   is started, and stopped while it is drawn",
     "  --plain   letters without colours",
     "  --dump    the entries in hexadecimal instead of a picture",
     "  --hold    leave PROGRAM stopped until a key is pressed",
+    "  --columns NUMBER",
+    "            of the terminal, if it has more than 80",
     "  --watch   draw again whenever the tables have changed"
 );
 
@@ -58,10 +60,12 @@ struct Options {
     dump: bool,
     hold: bool,
     watch: bool,
+    columns: u32,
 }
 
 fn main() -> u8 {
-    let mut options = Options { style: Style::Color, dump: false, hold: false, watch: false };
+    let mut options =
+        Options { style: Style::Color, dump: false, hold: false, watch: false, columns: COLUMNS };
     let mut words = args().skip(1).peekable();
     while let Some(word) = words.next_if(|word| word.starts_with('-')) {
         match word {
@@ -69,6 +73,10 @@ fn main() -> u8 {
             "--dump" => options.dump = true,
             "--hold" => options.hold = true,
             "--watch" => options.watch = true,
+            "--columns" => match words.next().and_then(|number| number.parse().ok()) {
+                Some(columns @ COLUMNS..) => options.columns = columns,
+                Some(_) | None => return usage(),
+            },
             _ => return usage(),
         }
     }
@@ -125,7 +133,7 @@ impl Options {
         if self.dump {
             print!("{snapshot}");
         } else {
-            print!("{}", Text { snapshot, style: self.style });
+            print!("{}", Text { snapshot, style: self.style, columns: self.columns });
         }
     }
 }

@@ -14,7 +14,8 @@
 //! if the parent started it so (`Command::traced`). Of programs in C, and of those that an
 //! exception ends, the last slice is missing.
 //!
-//! Not done: descendants of the program are not traced; they are no children of the tracer.
+//! Not done: descendants of the program are not traced. The kernel stops a process and gives its
+//! events for its parent alone, and the parent of a descendant is the program, which waits.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -43,8 +44,9 @@ libsys::about!(
     "trace [--calls] [--faults] PROGRAM [ARGUMENTS...]",
     "  --calls    calls, those with messages among them",
     "  --faults   page faults and other exceptions",
-    "  without either: both. The machine records events if it was",
-    "  booted with `cargo xtask qemu --trace`."
+    "  without either: both. Its children are not traced: only a",
+    "  parent may read a process's events. The machine records",
+    "  events if it was booted with `cargo xtask qemu --trace`."
 );
 
 /// Exit status if the program cannot be traced.

@@ -94,7 +94,7 @@ fn walk<R: TableReader>(address: u32, window: &Window<R>) {
     println!(
         "1. directory entry at {:#010x} is {}",
         Slot::WINDOW.directory_entry_address(directory_index),
-        Named(window.directory_entry(directory_index))
+        Named(window.directory_entry(directory_index), &OF_A_DIRECTORY)
     );
     match window.walk(page) {
         Step::NoTable(_) => println!(
@@ -111,7 +111,10 @@ fn walk<R: TableReader>(address: u32, window: &Window<R>) {
 }
 
 fn leaf(address: u32, entry_at: u32, entry: Entry) {
-    println!("2. table entry at {entry_at:#010x} is {}", Named(entry));
+    // The table of the window's own directory entry is the directory.
+    let is_window = Page::containing(address).directory_index() == Slot::WINDOW.index();
+    let marks = if is_window { &OF_A_DIRECTORY } else { &OF_A_TABLE };
+    println!("2. table entry at {entry_at:#010x} is {}", Named(entry, marks));
     if entry.is_present() {
         let physical = entry.frame().address() | address & 0xFFF;
         println!(
@@ -123,10 +126,13 @@ fn leaf(address: u32, entry_at: u32, entry: Entry) {
     }
 }
 
-/// An entry that is printed with the names of all its flags.
-struct Named(Entry);
+/// What bits 9 to 11 are called.
+type Marks = [(EntryFlags, &'static str); 3];
 
-const NAMES: [(EntryFlags, &str); 12] = [
+/// An entry that is printed with the names of all its flags.
+struct Named(Entry, &'static Marks);
+
+const NAMES: [(EntryFlags, &str); 9] = [
     (EntryFlags::PRESENT, "present"),
     (EntryFlags::WRITE, "writable"),
     (EntryFlags::USER, "user"),
@@ -136,9 +142,17 @@ const NAMES: [(EntryFlags, &str); 12] = [
     (EntryFlags::DIRTY, "dirty"),
     (EntryFlags::LARGE, "bit 7 (large or PAT)"),
     (EntryFlags::SEALED, "sealed"),
-    (EntryFlags::PAGER, "mark 9"),
+];
+const OF_A_TABLE: Marks = [
+    (EntryFlags::PAGER, "pager"),
     (EntryFlags::SHARED, "shared"),
     (EntryFlags::COPY_ON_WRITE, "copy-on-write"),
+];
+/// In a directory entry. No call sets the last two.
+const OF_A_DIRECTORY: Marks = [
+    (EntryFlags::PAGER, "view"),
+    (EntryFlags::SHARED, "shared table"),
+    (EntryFlags::COPY_ON_WRITE, "bit 11"),
 ];
 
 impl fmt::Display for Named {
@@ -150,7 +164,7 @@ impl fmt::Display for Named {
         if !self.0.is_present() {
             f.write_str(" absent, but backed:")?;
         }
-        let names = NAMES.iter().filter(|(flag, _)| self.0.flags().contains(*flag));
+        let names = NAMES.iter().chain(self.1).filter(|(flag, _)| self.0.flags().contains(*flag));
         names.enumerate().try_for_each(|(index, (_, name))| {
             f.write_str(if index == 0 { " " } else { ", " })?;
             f.write_str(name)

@@ -52,10 +52,12 @@ FLAGS = (
     (6, "dirty"),
     (7, "large"),
     (8, "sealed"),
-    (9, "mark 9"),
+    (9, "pager"),
     (10, "shared"),
     (11, "copy-on-write"),
 )
+# The same bits in a directory entry.
+DIRECTORY_MARKS = {9: "view", 10: "shared table", 11: "bit 11"}
 
 
 def physical(address, length):
@@ -131,10 +133,14 @@ def processes(found):
         yield slot, identity, parent, pager, state, mapped, directory * PAGE
 
 
-def named(entry):
+def named(entry, is_directorys=False):
     if not entry & 1:
         return "0x%08x: absent" % entry
-    flags = [name for bit, name in FLAGS if entry >> bit & 1]
+    flags = [
+        DIRECTORY_MARKS.get(bit, name) if is_directorys else name
+        for bit, name in FLAGS
+        if entry >> bit & 1
+    ]
     return "0x%08x: frame 0x%05x, %s" % (entry, entry >> 12, ", ".join(flags) or "nothing")
 
 
@@ -182,13 +188,13 @@ class Walk(gdb.Command):
         upper, lower = walk(directory, address)
         place = "directory entry 0x%03x at physical 0x%08x is " % (
             address >> 22, directory + (address >> 22) * 4)
-        print(place + named(upper))
+        print(place + named(upper, True))
         if lower is None:
             print("no table: nothing is mapped at 0x%08x" % address)
             return
         place = "table entry 0x%03x at physical 0x%08x is " % (
             address >> 12 & 0x3FF, (upper & ~0xFFF) + (address >> 12 & 0x3FF) * 4)
-        print(place + named(lower))
+        print(place + named(lower, address >> 22 == 0x3BD))
         if lower & 1:
             print("physical address 0x%08x" % ((lower & ~0xFFF) + address % PAGE))
 

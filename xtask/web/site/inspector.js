@@ -74,7 +74,7 @@ export class Inspector {
     } else if (process) {
       const word = words[cell];
       const { name, meaning } = classOf(row, cell, word);
-      const names = flagNames(word).join(", ");
+      const names = flagNames(row, word).join(", ");
       this.caption.textContent =
         `${hex(addressOf(row, cell))}, entry ${hex(word)}: ${name}, ${meaning}.` +
         (names ? ` Bits: ${names}.` : "");

@@ -16,24 +16,24 @@ const NAMES = [
   "dirty",
   "bit 7 (large or PAT)",
   "sealed",
-  "mark 9",
-  "shared",
-  "copy-on-write",
 ];
+const OF_A_TABLE = [...NAMES, "pager", "shared", "copy-on-write"];
+const OF_A_DIRECTORY = [...NAMES, "view", "shared table", "bit 11"];
 
 export const hex = (word, digits = 8) => `0x${(word >>> 0).toString(16).padStart(digits, "0")}`;
 
 /** The address of the page that a cell stands for. */
 export const addressOf = (row, cell) => (row * 1024 + cell) * 4096;
 
-/** The names of the flags that are set, bit 0 first. */
-export const flagNames = (word) => NAMES.filter((_, bit) => word & (1 << bit));
+/** The names of the flags that are set in an entry of a row's table, bit 0 first. */
+export const flagNames = (row, word) =>
+  (row === WINDOW ? OF_A_DIRECTORY : OF_A_TABLE).filter((_, bit) => word & (1 << bit));
 
-/** An entry with the names of all its flags. */
-export function named(word) {
+/** An entry of a row's table with the names of all its flags. Row 0x3BD is the directory. */
+export function named(row, word) {
   if (word === 0) return `${hex(word)}: absent`;
   const backed = word & P ? "" : " absent, but backed:";
-  const names = flagNames(word).join(", ");
+  const names = flagNames(row, word).join(", ");
   return `${hex(word)}:${backed}${names && ` ${names}`}`;
 }
 
@@ -50,7 +50,7 @@ export function translate(process, address) {
     `${hex(address)} = directory index ${hex(row, 3)}, ` +
       `table index ${hex(cell, 3)}, offset ${hex(address & 4095, 3)}`,
     `self map at slot ${hex(WINDOW, 3)}: tables from ${hex(UVPT)}, directory at ${hex(UVPD)}`,
-    `1. directory entry at ${hex(UVPD + 4 * row)} is ${named(entry)}`,
+    `1. directory entry at ${hex(UVPD + 4 * row)} is ${named(WINDOW, entry)}`,
   ];
   const end = (line, frame = null) => ({ row, cell, lines: [...lines, line], path, frame });
   if (!(entry & P))
@@ -63,7 +63,7 @@ export function translate(process, address) {
   }
   const leaf = entriesOf(process, row)[cell];
   path.push({ row, cell });
-  lines.push(`2. table entry at ${hex(UVPT + 4 * (row * 1024 + cell))} is ${named(leaf)}`);
+  lines.push(`2. table entry at ${hex(UVPT + 4 * (row * 1024 + cell))} is ${named(row, leaf)}`);
   if (!(leaf & P)) return end("3. nothing is mapped there");
   const frame = leaf >>> 12;
   const physical = frame * 4096 + (address & 4095);

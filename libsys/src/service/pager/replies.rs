@@ -93,6 +93,42 @@ impl Faults {
     }
 }
 
+/// What a program and its descendants have cost the pager. All counts wrap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Given {
+    /// Faults that the pager was asked to serve.
+    pub faults: u32,
+    /// Pages of zeros that it gave for them.
+    pub zeroed: u32,
+    /// Pages of programs' files.
+    pub loaded: u32,
+    /// Pages that had gone, and came back.
+    pub back: u32,
+}
+
+impl Given {
+    /// The words of the reply.
+    #[must_use]
+    pub const fn encode(self) -> [u32; 4] {
+        [self.faults, self.zeroed, self.loaded, self.back]
+    }
+
+    /// Reads the words of a reply; `None`: the process is no client.
+    #[must_use]
+    pub fn decode(words: [u32; 4]) -> Option<Self> {
+        let [faults, zeroed, loaded, back] = words;
+        (words != [NOT_A_CLIENT; 4]).then_some(Self { faults, zeroed, loaded, back })
+    }
+
+    /// Adds counts.
+    pub const fn add(&mut self, more: Self) {
+        self.faults = self.faults.wrapping_add(more.faults);
+        self.zeroed = self.zeroed.wrapping_add(more.zeroed);
+        self.loaded = self.loaded.wrapping_add(more.loaded);
+        self.back = self.back.wrapping_add(more.back);
+    }
+}
+
 /// How much of the swap space is used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Space {

@@ -15,6 +15,7 @@ fn requests_and_replies_survive_the_wire() {
         Request::Space,
         Request::Name { client },
         Request::Aside,
+        Request::Given { client },
         Request::Entries { client, page: 0xF_FFFC },
     ] {
         assert_eq!(Request::decode(request.encode()), Ok(request));
@@ -23,6 +24,9 @@ fn requests_and_replies_survive_the_wire() {
     assert_eq!(Pages::decode(pages.encode()), Some(pages));
     let faults = Faults { pages_in: 1, pages_out: 2, limit: 3 };
     assert_eq!(Faults::decode(faults.encode()), Some(faults));
+    let given = Given { faults: 1, zeroed: 2, loaded: 3, back: 4 };
+    assert_eq!(Given::decode(given.encode()), Some(given));
+    assert_eq!(Given::decode([NOT_A_CLIENT; 4]), None);
     let space = Space { slots_used: 1, slots: 2, compressed: 3, arena: 4 };
     assert_eq!(Space::decode(space.encode()), space);
     let none = [NOT_A_CLIENT; 4];
@@ -46,7 +50,9 @@ fn strange_words_are_refused() {
     for words in [
         [0, 0x1000, 0, 0],
         [2, 0x1000, 0, 0],
-        [10, 0, 0, 0],
+        [11, 0, 0, 0],
+        [10, 0x1000, 1, 0],
+        [10, 0x1000, 0, 1],
         [9, 0x1000, 1, 0],
         [9, 0x1000, 2, 0],
         [9, 0x1000, 0x10_0000, 0],
@@ -64,7 +70,7 @@ fn strange_words_are_refused() {
         assert_eq!(Request::decode(words), Err(Error::InvalidArgument), "{words:?}");
     }
     for child in [0, 0x8000_0000] {
-        for number in [1, 3, 4, 5, 7, 9] {
+        for number in [1, 3, 4, 5, 7, 9, 10] {
             assert_eq!(Request::decode([number, child, 0, 0]), Err(Error::NoSuchProcess));
         }
     }

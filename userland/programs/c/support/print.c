@@ -61,7 +61,7 @@ static const struct {
 } BITS[] = {
     {ENTRY_PRESENT, "present"},   {ENTRY_WRITE, "writable"}, {ENTRY_USER, "user"},
     {ENTRY_ACCESSED, "accessed"}, {ENTRY_DIRTY, "dirty"},    {ENTRY_SEALED, "sealed"},
-    {ENTRY_PAGER, "mark 9"},     {ENTRY_SHARED, "shared"}, {ENTRY_COPY_ON_WRITE, "copy-on-write"},
+    {ENTRY_PAGER, "pager"},      {ENTRY_SHARED, "shared"}, {ENTRY_COPY_ON_WRITE, "copy-on-write"},
 };
 
 void print_entry(const char *title, uint32_t page)

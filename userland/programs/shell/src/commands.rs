@@ -25,6 +25,8 @@ const FAILED: u8 = 1;
 pub struct Shell {
     owns_console: bool,
     jobs: Jobs,
+    /// The program that ran last in the foreground.
+    last: Option<ProcessId>,
     /// Exit status of the last command. It is the shell's own, unless `exit` gives another.
     pub status: u8,
 }
@@ -32,7 +34,7 @@ pub struct Shell {
 impl Shell {
     /// A shell without jobs; `owns_console` says whether it decides who gets Ctrl-C.
     pub fn new(owns_console: bool) -> Self {
-        Self { owns_console, jobs: Jobs::default(), status: 0 }
+        Self { owns_console, jobs: Jobs::default(), last: None, status: 0 }
     }
 
     /// Runs a line. Ctrl-C ends the whole line.
@@ -96,9 +98,10 @@ impl Shell {
             (Builtin::Ps, []) => list_processes(),
             (Builtin::Run, [name, arguments @ ..]) => self.run_program(name, arguments),
             (Builtin::Time, [_, ..]) => {
+                self.last = None;
                 let start = Start::now();
                 let status = self.run(arguments);
-                start.print();
+                start.print(self.last);
                 status
             }
             (Builtin::Jobs, []) => self.list_jobs(),
@@ -133,7 +136,10 @@ impl Shell {
         // for the program.
         self.own_console(true);
         let status = match start(name, arguments, &self.jobs, Ground::Fore) {
-            Ok(child) => self.wait_for(name, child),
+            Ok(child) => {
+                self.last = Some(child);
+                self.wait_for(name, child)
+            }
             Err(status) => status,
         };
         self.own_console(false);

@@ -14,15 +14,15 @@ use alloc::vec::Vec;
 use libsys::abi::fault::Access;
 use libsys::abi::layout::{EXCEPTION_STACK, USER_TOP};
 use libsys::abi::process_info::Status;
-use libsys::paging::fixed_pages::{self, Scratch, held};
-use libsys::paging::regions::{Decision, Kind};
+use libsys::paging::fixed_pages::{self, INBOX, Scratch, empty_inbox, held, read_inbox};
+use libsys::paging::regions::{Decision, Kind, Region};
 use libsys::paging::self_map::Step;
 use libsys::paging::view::View;
 use libsys::process::info;
 use libsys::runtime::heap;
 use libsys::{
     Entry, Error, Frame, Page, PageRange, Permissions, ProcessId, Target, UserPage, machine,
-    page_allocate, page_copy, page_move, page_protect, page_unmap, range_protect,
+    page_allocate, page_copy, page_map, page_move, page_protect, page_unmap, range_protect,
 };
 use pager::{Clients, File};
 use swap::backend::{GiveError, PageClass};
@@ -114,6 +114,40 @@ impl MachineBackend<'_> {
         view.is_live().then_some(entries)
     }
 
+    /// Puts a client's page of text there anew, after `change`; `false` if there is no frame for it,
+    /// or the page is not text alone. If something goes wrong on the way, the page is absent, and
+    /// the next touch brings it.
+    pub fn renew_text(
+        &mut self,
+        client: ProcessId,
+        page: UserPage,
+        change: impl FnOnce(&mut Bytes),
+    ) -> bool {
+        let Ok(program) = self.clients.program_of(client) else { return false };
+        let region = program.regions.find(page.address()).map(Region::kind);
+        if region != Some(Kind::Image { writable: false })
+            || self.resources.clear_scratch().is_err()
+        {
+            return false;
+        }
+        let Ok(bytes) = self.scratch() else { return false };
+        program.fill(page.page(), bytes);
+        change(bytes);
+        // Unmapping without marks needs no memory. It fails if the client has ended, and then so
+        // does the next call.
+        let _ = page_unmap(client, page, Permissions::empty());
+        let rights = Rights { permissions: Permissions::empty(), sealed: true };
+        self.give_scratch(client, page, rights, false).is_ok()
+    }
+
+    /// Copies a page of a client that is in memory; `None` if it is not, or may not be shared.
+    pub fn read_page(&mut self, client: ProcessId, page: UserPage) -> Option<Bytes> {
+        page_map((client, page), (Target::Caller, INBOX), Permissions::empty()).ok()?;
+        let bytes = read_inbox();
+        empty_inbox();
+        bytes
+    }
+
     /// The present leaf of a page of a client that cannot be viewed. The call clears the leaf's A
     /// and D; the kernel drops the pager's mark together with a D that was set, so a dirty page
     /// never looks clean.
@@ -203,7 +237,7 @@ impl Backend for MachineBackend<'_> {
             return PageClass::Private;
         }
         let Ok(program) = self.clients.program_of(client) else { return PageClass::Foreign };
-        match program.regions.find(page.address()).map(libsys::paging::regions::Region::kind) {
+        match program.regions.find(page.address()).map(Region::kind) {
             Some(Kind::Image { writable: false }) => PageClass::Text,
             Some(Kind::Image { writable: true } | Kind::DemandZero | Kind::Stack) => {
                 PageClass::Private

@@ -1,14 +1,19 @@
 //! Which clients the pager serves, and which program each of them runs.
 //!
-//! Nothing here allocates: a client is an id and the number of a program, and there is room for
-//! every process and for [`PROGRAMS`] programs from the beginning. So a new client needs no memory,
-//! and the pager goes on when memory has run out.
+//! Only [`Clients::new`] allocates: a client is an id, the number of a program and what is counted,
+//! and there is room for every process and for [`PROGRAMS`] programs from the beginning. So a new
+//! client needs no memory, and the pager goes on when memory has run out.
+
+use alloc::boxed::Box;
+use alloc::vec;
 
 use libsys::abi::ProcessId;
 use libsys::abi::fault::Access;
 use libsys::abi::layout::PROCESSES;
 use libsys::paging::regions::{Decision, Refusal};
+use libsys::service::pager::Given;
 
+use crate::frame_pointer::{Question, Search};
 use crate::program::Program;
 
 /// The most programs that clients can run.
@@ -30,21 +35,35 @@ pub struct Known(usize);
 struct Client {
     id: ProcessId,
     program: Known,
+    last_refusal: Option<Question>,
+    search: Search,
+    /// The process whose program it runs, which was spawned; itself, or an ancestor.
+    leader: ProcessId,
+    /// Of a leader: the leader of the process that has spawned it.
+    outer: Option<ProcessId>,
+    /// Of a leader: what its program and its descendants have cost.
+    given: Given,
 }
+
+/// How many programs that have spawned each other count what the innermost one is given.
+const NESTED: usize = 16;
 
 /// The programs that were read, and the clients by process slot. A client that has ended stays
 /// until another process takes its slot; until then no process has its id.
 #[derive(Debug)]
 pub struct Clients<F> {
-    programs: [Option<Program<F>>; PROGRAMS],
-    by_slot: [Option<Client>; PROCESSES as usize],
+    programs: Box<[Option<Program<F>>]>,
+    by_slot: Box<[Option<Client>]>,
 }
 
 impl<F: Copy + PartialEq> Clients<F> {
     /// No clients and no programs.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { programs: [None; PROGRAMS], by_slot: [None; PROCESSES as usize] }
+    pub fn new() -> Self {
+        Self {
+            programs: vec![None; PROGRAMS].into(),
+            by_slot: vec![None; PROCESSES as usize].into(),
+        }
     }
 
     /// The program in this file, if it was read.
@@ -63,9 +82,28 @@ impl<F: Copy + PartialEq> Clients<F> {
         Ok(Known(free))
     }
 
-    /// Adds a client, in place of an older one in its slot.
-    pub fn insert(&mut self, id: ProcessId, program: Known) {
-        self.by_slot[id.index() as usize] = Some(Client { id, program });
+    /// Adds a client that `parent` has spawned, in place of an older one in its slot.
+    pub fn insert(&mut self, parent: ProcessId, id: ProcessId, program: Known) {
+        let outer = self.find(parent).ok().map(|parent| parent.leader);
+        self.place(id, program, id, outer);
+    }
+
+    fn place(
+        &mut self,
+        id: ProcessId,
+        program: Known,
+        leader: ProcessId,
+        outer: Option<ProcessId>,
+    ) {
+        self.by_slot[id.index() as usize] = Some(Client {
+            id,
+            program,
+            last_refusal: None,
+            search: Search::NotYet,
+            leader,
+            outer,
+            given: Given::default(),
+        });
     }
 
     /// Adds a forked child, which runs its parent's program: the same regions, and the same file.
@@ -73,8 +111,8 @@ impl<F: Copy + PartialEq> Clients<F> {
     /// # Errors
     /// `Unknown`: the parent is not a client.
     pub fn adopt(&mut self, parent: ProcessId, child: ProcessId) -> Result<(), Unknown> {
-        let program = self.find(parent)?.program;
-        self.insert(child, program);
+        let Client { program, leader, .. } = self.find(parent)?;
+        self.place(child, program, leader, None);
         Ok(())
     }
 
@@ -96,6 +134,45 @@ impl<F: Copy + PartialEq> Clients<F> {
         }
     }
 
+    /// Counts what a client was given: for its program, for the one that has spawned that, and so on.
+    /// A program is counted for as long as no other process has its first one's slot.
+    pub fn count(&mut self, id: ProcessId, given: Given) {
+        let mut next = self.find(id).ok().map(|client| client.leader);
+        for _ in 0..NESTED {
+            let Some(leader) = next.and_then(|id| self.find_mut(id)) else { return };
+            leader.given.add(given);
+            next = leader.outer;
+        }
+    }
+
+    /// What a program that was spawned and its descendants were given.
+    ///
+    /// # Errors
+    /// `Unknown`: the process is no client, or was forked.
+    pub fn given(&self, id: ProcessId) -> Result<Given, Unknown> {
+        let client = self.find(id)?;
+        if client.leader == id { Ok(client.given) } else { Err(Unknown) }
+    }
+
+    /// Notes that a client's fault is refused; `false` if the last one that was is the same.
+    pub fn note_refusal(&mut self, id: ProcessId, fault: Question) -> bool {
+        let client = self.find_mut(id);
+        client.is_some_and(|client| client.last_refusal.replace(fault) != Some(fault))
+    }
+
+    /// How far the search for a client's frame pointer is.
+    #[must_use]
+    pub fn search(&self, id: ProcessId) -> Search {
+        self.find(id).map_or(Search::Over, |client| client.search)
+    }
+
+    /// Notes how far the search for a client's frame pointer is.
+    pub fn set_search(&mut self, id: ProcessId, search: Search) {
+        if let Some(client) = self.find_mut(id) {
+            client.search = search;
+        }
+    }
+
     /// All clients, including those that have ended.
     pub fn ids(&self) -> impl Iterator<Item = ProcessId> {
         self.by_slot.iter().flatten().map(|client| client.id)
@@ -103,6 +180,10 @@ impl<F: Copy + PartialEq> Clients<F> {
 
     fn find(&self, id: ProcessId) -> Result<Client, Unknown> {
         self.by_slot[id.index() as usize].filter(|client| client.id == id).ok_or(Unknown)
+    }
+
+    fn find_mut(&mut self, id: ProcessId) -> Option<&mut Client> {
+        self.by_slot[id.index() as usize].as_mut().filter(|client| client.id == id)
     }
 }
 
@@ -149,7 +230,7 @@ mod tests {
     fn clients() -> (Clients<u8>, ProcessId) {
         let (mut clients, id) = (Clients::new(), ProcessId::first(5));
         let program = clients.add(Program::new("walk", image(), 1).unwrap()).unwrap();
-        clients.insert(id, program);
+        clients.insert(ProcessId::first(1), id, program);
         (clients, id)
     }
 
@@ -210,7 +291,7 @@ mod tests {
         clients.adopt(parent, child).unwrap();
         assert_eq!(clients.ids().count(), 2);
         let program = clients.program_in(1).unwrap();
-        clients.insert(parent.next(), program);
+        clients.insert(ProcessId::first(1), parent.next(), program);
         let text = Page::containing(0x80_0000);
         assert_eq!(clients.program_of(child).unwrap().image.pieces(text).count(), 1);
         assert_eq!(clients.program_of(child).unwrap().name.as_str(), "walk");
@@ -218,10 +299,55 @@ mod tests {
     }
 
     #[test]
+    fn a_program_is_counted_with_what_it_forks_and_spawns_and_with_nothing_else() {
+        let (mut clients, shell) = clients();
+        let program = clients.program_in(1).unwrap();
+        let [first, forked, inner, other] = [6, 7, 8, 9].map(ProcessId::first);
+        clients.insert(shell, first, program);
+        clients.adopt(first, forked).unwrap();
+        clients.insert(forked, inner, program);
+        clients.insert(shell, other, program);
+        for (id, zeroed) in [(shell, 1), (first, 10), (forked, 100), (inner, 1000), (other, 10000)]
+        {
+            clients.count(id, Given { faults: 1, zeroed, ..Given::default() });
+        }
+        let zeroed = |id| clients.given(id).map(|given| (given.faults, given.zeroed));
+        assert_eq!(zeroed(inner), Ok((1, 1000)));
+        assert_eq!(zeroed(first), Ok((3, 1110)));
+        assert_eq!(zeroed(other), Ok((1, 10000)));
+        assert_eq!(zeroed(shell), Ok((5, 11111)));
+        assert_eq!(zeroed(forked), Err(Unknown), "it has no program of its own");
+        assert_eq!(zeroed(first.next()), Err(Unknown));
+        // Another program in the slot is not charged for what the first one has left behind.
+        clients.insert(shell, first.next(), program);
+        clients.count(forked, Given { faults: 1, ..Given::default() });
+        assert_eq!(clients.given(first.next()), Ok(Given::default()));
+    }
+
+    #[test]
+    fn a_refusal_is_new_once_and_each_client_has_its_own_search() {
+        let (mut clients, id) = clients();
+        let fault = Question { address: 0, eip: 0x80_0020 };
+        let other = Question { address: 4, ..fault };
+        let child = ProcessId::first(6);
+        clients.set_search(id, Search::Asked(fault));
+        clients.adopt(id, child).unwrap();
+        assert_eq!(
+            [id, id, child, child].map(|id| clients.note_refusal(id, fault)),
+            [true, false, true, false]
+        );
+        assert!(clients.note_refusal(id, other) && clients.note_refusal(id, fault));
+        assert!(!clients.note_refusal(id.next(), fault), "a process that is no client");
+        assert_eq!(clients.search(id), Search::Asked(fault));
+        assert_eq!(clients.search(child), Search::NotYet);
+        assert_eq!(clients.search(id.next()), Search::Over);
+    }
+
+    #[test]
     fn the_next_process_of_a_slot_takes_the_place_of_the_last() {
         let (mut clients, id) = clients();
         let program = clients.program_in(1).unwrap();
-        clients.insert(id.next(), program);
+        clients.insert(ProcessId::first(1), id.next(), program);
         assert_eq!((clients.ids().count(), clients.program_of(id).is_err()), (1, true));
     }
 }

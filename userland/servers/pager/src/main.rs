@@ -26,7 +26,8 @@ use libsys::{
 };
 
 use disk::SwapDisk;
-use server::{Answer, Server};
+use pager::frame_pointer::Question;
+use server::{Answer, Refused, Server};
 
 libsys::main!(main, arguments);
 libsys::about!("serves the page faults of programs", "pager   (init starts it)");
@@ -58,8 +59,10 @@ fn grow_stack_ahead() {
 
 fn answer(server: &mut Server, message: Message) -> Answer {
     match Event::new(message) {
-        Some(Event::Fault { client, address, access, eip, forwarded: _ }) => {
-            Answer::Fault(client, server.fault(client, address, access, eip))
+        Some(Event::Fault { client, address, access, eip, forwarded }) => {
+            let fault = Question { address, eip };
+            let refusal = if forwarded { Refused::GoesOn } else { Refused::Ends };
+            Answer::Fault(client, server.fault(client, fault, access, refusal))
         }
         Some(Event::Message { sender, words, page }) => {
             Answer::Words(sender, server.request(sender, words, page.is_some()))

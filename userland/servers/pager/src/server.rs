@@ -3,23 +3,30 @@
 //!
 //! A fault is served by `swap`: the page comes back, or the regions of the client's program decide
 //! what it gets, which is a page of zeros or of the file. The page is filled on the scratch page and
-//! moved into the client. A fault that is refused prints one line.
+//! moved into the client. A fault that is refused prints one line, and one that ends the client a
+//! backtrace.
 
 use libsys::abi::call::FaultReply;
 use libsys::abi::fault::Access;
-use libsys::abi::format::elf::{HEADER_LIMIT, Image};
+use libsys::abi::format::elf::{HEADER_LIMIT, Image, STACK_START};
 use libsys::abi::layout::USER_TOP;
 use libsys::paging::fixed_pages::{empty_inbox, read_inbox};
 use libsys::paging::regions::{Decision, Refusal};
 use libsys::paging::self_map::live::window;
 use libsys::process::archive;
 use libsys::process::info;
+use libsys::runtime::backtrace::{Frames, MOST};
 use libsys::service::pager::{
-    Faults, NOT_A_CLIENT, Pages, Registered, Request, Space, Statistics, name_in,
+    Faults, Given, NOT_A_CLIENT, Pages, Registered, Request, Space, Statistics, name_in,
 };
-use libsys::{Entry, Error, Page, ProcessId, Target, UserPage, machine, println, usage};
+use libsys::{
+    Entry, Error, Page, Permissions, ProcessId, Target, UserPage, machine, page_unmap, println,
+    usage,
+};
+use pager::frame_pointer::{Answer as Told, Question, Search, ask, go_back};
 use pager::{Clients, File, Known, Program};
-use swap::{PagingError, Served, Swap};
+use swap::page::is_paged_out;
+use swap::{Backend, Bytes, PagingError, Served, Swap};
 
 use crate::backend::{MachineBackend, Resources};
 use crate::disk::SwapDisk;
@@ -41,8 +48,15 @@ pub struct Server {
     clients: Clients<File>,
     swap: Swap,
     resources: Resources,
-    /// The last refusal that was printed: client, address and instruction.
-    last_refusal: Option<(ProcessId, u32, u32)>,
+}
+
+/// What a refused fault means for the client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Its own handler has passed the fault on, and goes on.
+    GoesOn,
+    /// The kernel ends it.
+    Ends,
 }
 
 impl Server {
@@ -53,13 +67,8 @@ impl Server {
     pub fn new(disk: SwapDisk) -> Result<Self, Error> {
         let swap = Swap::new(machine().frames, disk.slots());
         let resources = Resources::new(disk)?;
-        let mut server = Self {
-            programs: archive::Index::read(),
-            clients: Clients::new(),
-            swap,
-            resources,
-            last_refusal: None,
-        };
+        let mut server =
+            Self { programs: archive::Index::read(), clients: Clients::new(), swap, resources };
         let (swap, mut backend) = server.parts();
         swap.reserve(&mut backend);
         Ok(server)
@@ -76,20 +85,51 @@ impl Server {
     pub fn fault(
         &mut self,
         client: ProcessId,
-        address: u32,
+        fault: Question,
         access: Access,
-        eip: u32,
+        refused: Refused,
     ) -> FaultReply {
-        let Some(page) = UserPage::containing(address) else {
-            self.report_refusal(client, address, Refusal::NoRegion, eip);
-            return FaultReply::Refuse;
+        if self.hear_answer(client, fault) {
+            return FaultReply::Resume;
+        }
+        // The repetition of an access that is refused is not counted.
+        let faults = u32::from(self.clients.search(client) == Search::NotYet);
+        let before = self.given_so_far(client);
+        let reply = self.serve(client, fault, access, refused);
+        let after = self.given_so_far(client);
+        let given = Given {
+            faults,
+            zeroed: after.zeroed.wrapping_sub(before.zeroed),
+            loaded: after.loaded.wrapping_sub(before.loaded),
+            back: after.back.wrapping_sub(before.back),
+        };
+        self.clients.count(client, given);
+        reply
+    }
+
+    /// All pages of zeros and of files, and the pages of this client that came back.
+    fn given_so_far(&self, client: ProcessId) -> Given {
+        let Resources { zeroed, loaded, .. } = self.resources;
+        let back = self.swap.account(client).map_or(0, |account| account.faults_in);
+        Given { faults: 0, zeroed, loaded, back }
+    }
+
+    fn serve(
+        &mut self,
+        client: ProcessId,
+        fault: Question,
+        access: Access,
+        refused: Refused,
+    ) -> FaultReply {
+        let Some(page) = UserPage::containing(fault.address) else {
+            return self.refuse(client, fault, Refusal::NoRegion, refused);
         };
         let (swap, mut backend) = self.parts();
         match swap.serve(&mut backend, client, page, access) {
             Served::Resume => return FaultReply::Resume,
             Served::Refused => {
-                if let Decision::Refuse(why) = self.clients.decide(client, address, access) {
-                    self.report_refusal(client, address, why, eip);
+                if let Decision::Refuse(why) = self.clients.decide(client, fault.address, access) {
+                    return self.refuse(client, fault, why, refused);
                 }
             }
             Served::Failed(error) => report_error(client, page, error),
@@ -107,22 +147,142 @@ impl Server {
         }
     }
 
+    /// Refuses an access outside of the regions. If that ends the client, its frame pointer is found
+    /// first, for its backtrace (`pager::frame_pointer`): the client runs until it has told that.
+    fn refuse(
+        &mut self,
+        client: ProcessId,
+        fault: Question,
+        why: Refusal,
+        refused: Refused,
+    ) -> FaultReply {
+        self.report_refusal(client, fault, why);
+        match (refused, self.clients.search(client)) {
+            (Refused::GoesOn, _) => return FaultReply::Refuse,
+            (Refused::Ends, Search::NotYet) => {
+                if self.ask_for_frame(client, fault) {
+                    self.clients.set_search(client, Search::Asked(fault));
+                    return FaultReply::Resume;
+                }
+            }
+            (Refused::Ends, Search::Found { question, frame }) if question == fault => {
+                self.print_backtrace(client, frame);
+            }
+            (Refused::Ends, Search::Asked(_) | Search::Found { .. } | Search::Over) => {}
+        }
+        self.clients.set_search(client, Search::Over);
+        FaultReply::Refuse
+    }
+
     /// Prints a line, with the name of the client's program, for an access outside of the regions.
-    /// Only once: after the refusal a client with a handler gives up its handler and repeats the
-    /// access, so that the pager is asked again.
-    fn report_refusal(&mut self, client: ProcessId, address: u32, why: Refusal, eip: u32) {
-        let Ok(program) = self.clients.program_of(client) else { return };
-        if self.last_refusal.replace((client, address, eip)) == Some((client, address, eip)) {
+    /// Only once: a client with a handler gives up its handler after the refusal and repeats the
+    /// access, and so does one that was asked for its frame pointer.
+    fn report_refusal(&mut self, client: ProcessId, fault: Question, why: Refusal) {
+        if !self.clients.note_refusal(client, fault) {
             return;
         }
+        let Ok(program) = self.clients.program_of(client) else { return };
         let why = match why {
             Refusal::NoRegion => "in no region",
             Refusal::ReadOnly => "read-only",
             Refusal::Guard => "below the stack",
             Refusal::Present => "there, but not for this access",
         };
-        let name = program.name.as_str();
+        let (name, Question { address, eip }) = (program.name.as_str(), fault);
         println!("pager: [{client}] {name}: {address:08x} is {why}, ip {eip:08x}");
+    }
+
+    /// Puts the question for the frame pointer where the client goes on.
+    fn ask_for_frame(&mut self, client: ProcessId, fault: Question) -> bool {
+        let (Some(offset), Some(text)) = (fault.offset(), UserPage::containing(fault.eip)) else {
+            return false;
+        };
+        // A handler would get the question's fault. There is none if the fault came from the kernel,
+        // but for two cases: the page is paged out, and a JOS call has met it.
+        if info::process(client).is_none_or(|info| info.handler != 0) {
+            return false;
+        }
+        let (_, mut backend) = self.parts();
+        let touched = UserPage::containing(fault.address);
+        touched.is_none_or(|page| !is_paged_out(backend.leaf(client, page)))
+            && backend.renew_text(client, text, |bytes| ask(bytes, offset))
+    }
+
+    /// Whether a fault is a client's answer to the question for its frame pointer. If so, the client
+    /// can repeat the access of its program.
+    fn hear_answer(&mut self, client: ProcessId, fault: Question) -> bool {
+        let Search::Asked(question) = self.clients.search(client) else { return false };
+        let (Some(answer), Some(offset), Some(text)) = (
+            question.answer(fault.address, fault.eip),
+            question.offset(),
+            UserPage::containing(question.eip),
+        ) else {
+            return false;
+        };
+        let (_, mut backend) = self.parts();
+        let search = match answer {
+            Told::Frame(frame) => {
+                // If there is no frame for the page, its next touch may find one.
+                if !backend.renew_text(client, text, |_| ()) {
+                    let _ = page_unmap(client, text, Permissions::empty());
+                }
+                Search::Found { question, frame }
+            }
+            Told::None => {
+                if !backend.renew_text(client, text, |bytes| go_back(bytes, offset)) {
+                    return false;
+                }
+                Search::Over
+            }
+        };
+        self.clients.set_search(client, search);
+        true
+    }
+
+    /// Prints a line for each function of a client's that has not returned, if all of them can be
+    /// found: a stack that was overwritten gives no backtrace, rather than a wrong one.
+    fn print_backtrace(&mut self, client: ProcessId, frame: u32) {
+        let mut known: Option<(UserPage, Bytes)> = None;
+        let read = |address: u32| {
+            let page = UserPage::containing(address)?;
+            if known.is_none_or(|(known, _)| known != page) {
+                known = Some((page, self.stack_page(client, page)?));
+            }
+            let (_, bytes) = known.as_ref()?;
+            let offset = (address - page.address()) as usize;
+            bytes[offset..].first_chunk().map(|word| u32::from_le_bytes(*word))
+        };
+        let (mut innermost, mut count) = ([0; MOST], 0);
+        let mut frames = Frames::new(frame, STACK_START, read);
+        for address in frames.by_ref() {
+            if let Some(place) = innermost.get_mut(count) {
+                *place = address;
+            }
+            count += 1;
+        }
+        let is_whole = frames.is_whole();
+        let Ok(program) = self.clients.program_of(client) else { return };
+        let name = program.name.as_str();
+        if !is_whole {
+            return println!("  backtrace of {name}: none, its stack does not lead to its start");
+        }
+        for address in innermost.iter().take(count) {
+            println!("  backtrace of {name} {address:#010x}");
+        }
+        if count > MOST {
+            println!("  backtrace of {name}: {} more", count - MOST);
+        }
+    }
+
+    /// The bytes of a page of a client's stack, which is brought back if it is paged out.
+    fn stack_page(&mut self, client: ProcessId, page: UserPage) -> Option<Bytes> {
+        let (swap, mut backend) = self.parts();
+        if is_paged_out(backend.leaf(client, page))
+            && swap.serve(&mut backend, client, page, Access::USER) != Served::Resume
+        {
+            return None;
+        }
+        self.parts().1.read_page(client, page)
     }
 
     /// Answers a request.
@@ -150,6 +310,9 @@ impl Server {
             }
             Ok(Request::Faults { client }) => {
                 self.client_report(client).map_or([NOT_A_CLIENT; 4], |(_, faults)| faults.encode())
+            }
+            Ok(Request::Given { client }) => {
+                self.clients.given(client).map_or([NOT_A_CLIENT; 4], Given::encode)
             }
             Ok(Request::Space) => self.space().encode(),
             Ok(Request::Name { client }) => {
@@ -183,7 +346,7 @@ impl Server {
             Some(known) => known,
             None => self.read_program(name, file)?,
         };
-        self.clients.insert(child, program);
+        self.clients.insert(sender, child, program);
         let (swap, mut backend) = self.parts();
         // Without an account the client is served all the same, but its pages never go.
         let _ = swap.add_client(&mut backend, child);
