@@ -40,7 +40,8 @@ pub struct Options {
     #[arg(long)]
     paging: bool,
     /// Instead, plant mistakes in copies of the kernel's core, one by one, and say after how many
-    /// steps each is found
+    /// steps each is found; with --paging, mistakes in the pager's decisions and in what they rely
+    /// on
     #[arg(long)]
     planted: bool,
 }
@@ -112,7 +113,7 @@ fn number(option: &str, text: &str) -> Result<u64, BadInput> {
 pub fn soak(workspace: &Workspace, options: &Options) -> Result<()> {
     let [seed, steps, first] = options.numbers()?;
     if options.planted {
-        return planted::planted(workspace, seed, steps);
+        return planted::planted(workspace, options.paging, seed, steps);
     }
     if options.paging {
         return run(workspace, "paging", &[seed, steps].map(|number| number.to_string()));

@@ -45,10 +45,11 @@ const fn run(name: &'static str, command: &'static str, minutes: u32) -> Run {
 }
 
 /// All of them, the shortest judges of the most important first.
-const RUNS: [Run; 17] = [
+const RUNS: [Run; 18] = [
     run("soak", "soak --steps 10000000", 3),
     run("planted", "soak --planted", 12),
-    run("paging", "soak --paging --steps 5000000", 5),
+    run("paging", "soak --paging --steps 1000000", 8),
+    run("planted-paging", "soak --planted --paging --steps 100000", 6),
     run("words", "exhaustive words", 4),
     run("addresses", "exhaustive addresses", 12),
     run("one-page", "exhaustive one-page", 1),
