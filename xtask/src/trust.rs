@@ -45,14 +45,18 @@ const fn run(name: &'static str, command: &'static str, minutes: u32) -> Run {
 }
 
 /// All of them, the shortest judges of the most important first.
-const RUNS: [Run; 15] = [
+const RUNS: [Run; 19] = [
     run("soak", "soak --steps 10000000", 3),
     run("planted", "soak --planted", 12),
-    run("paging", "soak --paging --steps 5000000", 5),
+    run("paging", "soak --paging --steps 1000000", 8),
+    run("planted-paging", "soak --planted --paging --steps 100000", 6),
     run("properties", "test --cases 2000", 15),
     run("words", "exhaustive words", 4),
     run("addresses", "exhaustive addresses", 12),
-    run("worlds", "exhaustive worlds", 60),
+    run("one-page", "exhaustive one-page", 1),
+    run("first-pages", "exhaustive first-pages", 10),
+    run("last-pages", "exhaustive last-pages", 3),
+    run("table-edge", "exhaustive table-edge", 3),
     run("exhaust", "exhaust", 6),
     run("oracle", "oracle --seconds 1800", 31),
     run("fuzz", "fuzz --calls 5000000 --seconds 3600", 30),

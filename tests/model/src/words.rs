@@ -39,11 +39,33 @@ macro_rules! same {
     };
 }
 
-/// Tries the words `shard`, `shard + of`, and so on, by `check`. Returns how many there were.
+/// Words at the edges of lengths, tables and the memory map, each with its two neighbours. A run over
+/// every 255th word alone would miss a comparison that is wrong by one.
+pub fn edges() -> impl Iterator<Item = u32> {
+    const LENGTHS: [u32; 11] = [0, 1, 2, 0x40, 0x200, 0x400, 0xE00, 0xFFF, 0x1000, 0x3BB, 0x1_0000];
+    const ADDRESSES: [u32; 10] = [
+        0x4000_0000,
+        0x7FFF_FFFF,
+        0x8000_0000,
+        UTOP - 1024 * 4096,
+        UTOP - 4096,
+        UTOP,
+        0xEF40_0000,
+        0xF000_0000,
+        0xFFFF_F000,
+        0xFFFF_FFFF,
+    ];
+    let around = |edge: u32| [edge.wrapping_sub(1), edge, edge.wrapping_add(1)];
+    LENGTHS.into_iter().chain(ADDRESSES).flat_map(around)
+}
+
+/// Tries the edges, and the words `shard`, `shard + of`, and so on, by `check`. Returns how many
+/// there were of the latter.
 ///
 /// # Errors
 /// The first word at which something is not as it should be.
 pub fn all(shard: u64, of: u64, check: fn(u32) -> Result<(), String>) -> Result<u64, String> {
+    edges().try_for_each(check)?;
     let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
     let one = move |index: u64| -> Result<u64, String> {
         let mut tried = 0;

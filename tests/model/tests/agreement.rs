@@ -42,18 +42,32 @@ fn every_native_call_and_every_jos_call_is_made() {
 
 #[test]
 fn no_write_is_lost_by_the_pager_on_this_kernel() {
-    let tally = paging::run(1, 3000).unwrap();
-    assert!(tally.went > 20 && tally.came > 0 && tally.forks > 0, "{tally:?}");
+    // One machine of each setting. What a mistake would need must have come, or the run shows
+    // nothing.
+    let mut all = paging::Tally::default().counts();
+    for seed in 1..=6 {
+        let tally = paging::run(seed, 1500).unwrap();
+        all.iter_mut().zip(tally.counts()).for_each(|(all, more)| all.1 += more.1);
+    }
+    let seldom: Vec<_> = all.iter().filter(|(_, count)| *count < 10).collect();
+    assert!(seldom.is_empty(), "{all:?}");
+}
+
+#[test]
+fn a_seed_of_the_runs_with_the_pager_always_makes_the_same_run() {
+    let run = |place: usize| {
+        // The tables of the pager's decisions lie behind this, at other places on the host.
+        std::mem::forget(Vec::<u8>::with_capacity(700 * place));
+        paging::run(4, 800).unwrap().counts()
+    };
+    let first = run(0);
+    assert!((1..4).all(|place| run(place) == first), "{first:?}");
 }
 
 #[test]
 fn words_at_edges_are_what_the_manual_says() {
-    let edges = [0_u32, 1, 2, 0x200, 0x400, 0xE00, 0xFFF, 0x1000, 0x3BB, 0x4000_0000, 0x7FFF_FFFF];
-    let tops = [0xEEC0_0000, 0xEF40_0000, 0xF000_0000, 0xFFFF_F000, 0xFFFF_FFFF, 0x8000_0000];
-    for edge in edges.into_iter().chain(tops) {
-        for word in [edge.wrapping_sub(1), edge, edge.wrapping_add(1)] {
-            words::word(word).unwrap();
-            words::address(word).unwrap();
-        }
+    for word in words::edges() {
+        words::word(word).unwrap();
+        words::address(word).unwrap();
     }
 }

@@ -11,6 +11,9 @@ use crate::{Claim, claim};
 /// nor of 1,024, those of a table.
 const EVERY: u32 = 9;
 
+/// The same for the disk, where each is a boot.
+const EVERY_OF_DISK: u32 = 31;
+
 /// The claims of this file.
 pub fn trials() -> Vec<Trial> {
     let one = |(name, shortage): (&str, Shortage)| {
@@ -22,11 +25,15 @@ pub fn trials() -> Vec<Trial> {
         ("of_all_frames", Shortage::Lasting),
         ("of_quota", Shortage::Quota),
         ("of_slots", Shortage::Slots),
+        ("of_disk_space", Shortage::Disk),
+        ("of_disk_writes", Shortage::Writes),
+        ("of_disk_reads", Shortage::Reads),
     ];
     shortages.map(one).into()
 }
 
 fn loses_nothing(shortage: Shortage) -> Claim {
-    exhaust::run(&Workspace::locate(), &SCENARIOS, &[shortage], EVERY)?;
+    let every = if shortage.is_of_the_disk() { EVERY_OF_DISK } else { EVERY };
+    exhaust::run(&Workspace::locate(), &SCENARIOS, &[shortage], every)?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The machine that runs the program `exhaust`, and the conversation with it.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::shortage::Shortage;
 use crate::disk::Disk;
 use crate::machine::{Image, Machine, kernel_command_line};
+use crate::oracle::monitor::DiskUse;
 use crate::oracle::rules::judge;
 use crate::oracle::text::KernelText;
 use crate::oracle::watch::Watched;
@@ -95,18 +97,28 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Boots, and waits until the program is ready.
+    /// Boots with a large swap disk, and waits until the program is ready.
     ///
     /// # Errors
     /// It never is.
     pub fn boot(workspace: &Workspace) -> Result<Self> {
+        Self::boot_with(workspace, Disk::nameless(&workspace.output())?, None)
+    }
+
+    /// The same with this swap disk, whose requests fail as a configuration of QEMU's `blkdebug`
+    /// says.
+    ///
+    /// # Errors
+    /// It never is ready.
+    pub fn boot_with(workspace: &Workspace, disk: Disk, errors: Option<PathBuf>) -> Result<Self> {
         let text = KernelText::read(&workspace.kernel())?;
         let image =
             Image::Kernel { kernel: workspace.kernel(), archive: Some(workspace.archive()) };
         let machine = Watched::boot(Machine {
             memory: 64,
             command_line: kernel_command_line(["disk swap trust"], Some("exhaust")),
-            disk: Some(Disk::nameless(&workspace.output())?),
+            disk: Some(disk),
+            disk_errors: errors,
             ..Machine::new(image)
         })?;
         let mut guest =
@@ -136,14 +148,22 @@ impl Guest {
     /// The machine has ended, or says what is not expected.
     pub fn round(&mut self, scenario: &str, shortage: Shortage, k: u32) -> Result<Round> {
         let line = match shortage {
-            Shortage::Once | Shortage::Lasting => format!("{scenario} frames\n"),
+            Shortage::Once
+            | Shortage::Lasting
+            | Shortage::Disk
+            | Shortage::Writes
+            | Shortage::Reads => format!("{scenario} frames\n"),
             Shortage::Quota => format!("{scenario} quota {k}\n"),
             Shortage::Slots => format!("{scenario} slots {k}\n"),
         };
         let failing = match shortage {
             Shortage::Lasting if k > 0 => FAIL_FROM_THEN_ON | k,
             Shortage::Once | Shortage::Lasting => k,
-            Shortage::Quota | Shortage::Slots => 0,
+            Shortage::Quota
+            | Shortage::Slots
+            | Shortage::Disk
+            | Shortage::Writes
+            | Shortage::Reads => 0,
         };
         let round = || format!("{scenario}, {shortage:?} {k}");
         self.machine.type_keys(line.as_bytes())?;
@@ -195,6 +215,14 @@ impl Guest {
         let found = judge(&world, &self.text).violations;
         self.machine.go_on();
         Ok(found)
+    }
+
+    /// How the swap disk was used since the boot.
+    ///
+    /// # Errors
+    /// The emulator does not answer.
+    pub fn disk_use(&mut self) -> Result<DiskUse> {
+        self.machine.monitor().disk_use()
     }
 
     /// Lets the program end.

@@ -12,6 +12,15 @@ use serde_json::{Value, json};
 /// The longest wait for the socket or for one answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How a drive was used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DiskUse {
+    /// Requests that failed.
+    pub failed: u64,
+    /// The end of the highest byte that was written.
+    pub highest: u64,
+}
+
 /// A connection to the monitor of a running emulator.
 pub struct Monitor {
     answers: BufReader<UnixStream>,
@@ -66,6 +75,22 @@ impl Monitor {
     pub fn human(&mut self, command: &str) -> Result<String> {
         let answer = self.ask("human-monitor-command", json!({ "command-line": command }))?;
         Ok(answer.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// What the emulator has counted for the machine's virtio drive.
+    ///
+    /// # Errors
+    /// The emulator is gone, or there is no such drive.
+    pub fn disk_use(&mut self) -> Result<DiskUse> {
+        let answer = self.ask("query-blockstats", json!({}))?;
+        let drives = answer.as_array().context("no list of drives")?;
+        let drive = drives.iter().find(|drive| drive["device"] == "disk");
+        let stats = &drive.context("there is no drive `disk`")?["stats"];
+        let number = |name: &str| stats[name].as_u64().with_context(|| format!("no `{name}`"));
+        Ok(DiskUse {
+            failed: number("failed_rd_operations")? + number("failed_wr_operations")?,
+            highest: number("wr_highest_offset")?,
+        })
     }
 
     /// Gives a command and waits for its answer; events on the way are passed over.

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
             "addresses" => {
                 words::all(shard, of, words::address).map(|tried| format!("{tried} addresses"))
             }
-            _ => worlds::all(states),
+            world => worlds::named(world, states),
         };
         match done {
             Ok(text) => {

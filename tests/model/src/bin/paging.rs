@@ -1,39 +1,42 @@
-//! The pager's decisions on the kernel's decisions: `paging SEED STEPS`, as often as asked, each
-//! machine with another seed. `cargo xtask soak --paging` starts this.
+//! The pager's decisions on the kernel's decisions: `paging SEED STEPS`, one machine after another,
+//! each with the next seed. `cargo xtask soak --paging` starts this.
 
+use std::panic;
 use std::process::ExitCode;
 
-use vitrine_model::paging::run;
+use vitrine_model::paging::{Tally, run};
 
 /// Steps of one machine.
-const LENGTH: u64 = 20_000;
+const LENGTH: u64 = 5_000;
 
 fn main() -> ExitCode {
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
-    let [seed, steps] = numbers[..] else {
+    let [first, steps] = numbers[..] else {
         eprintln!("paging SEED STEPS: two numbers");
         return ExitCode::FAILURE;
     };
-    let (mut made, mut seed) = (0, seed);
-    let mut all = [0; 4];
+    panic::set_hook(Box::new(|_| {}));
+    let (mut made, mut seed) = (0, first);
+    let mut all = Tally::default().counts();
     while made < steps {
-        match run(seed, LENGTH.min(steps - made)) {
+        let length = LENGTH.min(steps - made);
+        match run(seed, length) {
             Ok(tally) => {
-                made += tally.steps;
-                let more = [tally.went, tally.came, tally.forks, tally.refused];
-                all.iter_mut().zip(more).for_each(|(all, more)| *all += more);
+                let more = tally.counts();
+                all.iter_mut().zip(more).for_each(|(all, more)| all.1 += more.1);
             }
-            Err(failure) => {
-                println!("{failure}");
+            Err((step, failure)) => {
+                println!("step {} of seed {first}: {failure}", made + step);
+                println!("again: cargo xtask soak --paging --seed {seed} --steps {}", step + 1);
                 return ExitCode::FAILURE;
             }
         }
+        made += length;
         seed += 1;
         eprint!("\rpaging: {made} of {steps} steps");
     }
-    let [went, came, forks, refused] = all;
-    println!(
-        "\npaging: {made} steps, {went} pages went, {came} came back with their bytes; {forks} forks, {refused} refused"
-    );
+    eprintln!();
+    let counts = all.map(|(name, count)| format!("{count} {name}"));
+    println!("paging: {}", counts.join(", "));
     ExitCode::SUCCESS
 }

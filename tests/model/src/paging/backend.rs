@@ -2,7 +2,6 @@
 //! the first process.
 
 use abi::fault::Access;
-use abi::process::Target;
 use abi::process_info::Status;
 use abi::{
     DirectoryEntry, Entry, Error, Frame, Page, PageRange, Permissions, ProcessId, Syscall,
@@ -12,21 +11,19 @@ use swap::backend::{GiveError, PageClass};
 use swap::page::Rights;
 use swap::{Backend, Bytes, CLUSTER, Disk, DiskError, Memory};
 
-use super::clients::{EXCEPTION, HEAP, TEXT, file};
-use super::machine::{HELD, Machine, SCRATCH};
+use super::layout::{EXCEPTION, HEAP, ME, NONE, SCRATCH, TEXT, file, held};
+use super::machine::Machine;
 
-const ME: Target = Target::Caller;
-const NONE: Permissions = Permissions::empty();
-/// The pager's mark on an absent leaf.
-const PAGED_OUT: u32 = 0x200;
+/// How often others run between two calls: one time in so many. A search for pages that may go
+/// reads the leaves of hundreds of groups, and they should not run a hundred times in it.
+const OFTEN: u32 = 4;
+const SELDOM: u32 = 400;
+/// How often a page is stored to just before it is taken.
+const LAST_MOMENT: u32 = 12;
 /// The directory entry of the view of the client in slot 0.
 const VIEWS: u32 = 0x100;
 /// Directory entries under which clients have pages of their program's regions.
 const OURS: [u32; 3] = [TEXT.start >> 10, HEAP.start >> 10, EXCEPTION >> 10];
-
-const fn held(index: usize) -> UserPage {
-    UserPage::known(HELD + index as u32 * 0x1000)
-}
 
 const fn scratch_page() -> UserPage {
     UserPage::known(SCRATCH)
@@ -61,6 +58,27 @@ impl Machine {
         Entry::from_bits(self.load(address).unwrap_or(0))
     }
 
+    /// Leaves that lie in one page of the view. That page is translated once, and the other words
+    /// are read past the TLB: this is most of what a run does.
+    fn viewed_leaves(&mut self, client: ProcessId, first: Page) -> [Entry; CLUSTER] {
+        let viewed = self.viewed_leaf(client, first.number());
+        let Some(directory) = self.find(client).map(|process| process.directory) else {
+            return [Entry::ABSENT; CLUSTER];
+        };
+        let hardware = &self.world.kernel.cpu.hardware;
+        let table = Entry::from_bits(hardware.word(directory, first.directory_index()));
+        let mut leaves = [Entry::ABSENT; CLUSTER];
+        if table.is_own_table() {
+            let words = first.table_index()..;
+            let words = words.map(|index| Entry::from_bits(hardware.word(table.frame(), index)));
+            leaves.iter_mut().zip(words).for_each(|(leaf, word)| *leaf = word);
+        }
+        if leaves[0] != viewed {
+            self.fail(format!("the view of [{client}] shows {viewed:?} for {first:?}"));
+        }
+        leaves
+    }
+
     /// The present leaf of a client that cannot be viewed; A and D are cleared.
     fn present(&mut self, client: ProcessId, page: UserPage) -> Result<Entry, Error> {
         let process = client.into();
@@ -80,55 +98,48 @@ impl Machine {
         }
         leaf
     }
+}
 
-    /// Notes what a page must have when it comes back, if it is paged out.
-    fn note(&mut self, client: ProcessId, page: UserPage, words: &[u32; 1024]) {
-        if self.see(client, page).bits() == PAGED_OUT {
-            self.expected.insert((client.bits(), page.address()), Box::new(*words));
-            self.tally.went += 1;
-        }
-    }
-
-    /// The same for the children that a client forks and that have not started: what it loses now,
-    /// it cannot share with them any more.
-    fn note_for_children(&mut self, client: ProcessId, page: UserPage, words: &[u32; 1024]) {
-        let children: Vec<u32> = self
-            .parents
-            .iter()
-            .filter(|(_, parent)| **parent == client)
-            .map(|(child, _)| *child)
-            .collect();
-        for child in children.into_iter().filter_map(|child| ProcessId::new(child).ok()) {
-            if self.find(child).is_some() && !self.has_started(child) {
-                self.note(child, page, words);
+impl Machine {
+    /// Moves a page into a client, and counts why that fails.
+    fn give(&mut self, client: ProcessId, page: UserPage, call: Syscall) -> Result<(), GiveError> {
+        let was_present = self.see(client, page).is_present();
+        let given = self.call(call).map(drop).map_err(GiveError::from);
+        match given {
+            Ok(()) if was_present => {
+                self.fail(format!("[{client}] {page:?}: a page is put over another one"));
             }
+            Ok(()) | Err(GiveError::Gone | GiveError::Refused) => {}
+            Err(GiveError::NoFrame) => self.tally.no_frame += 1,
+            Err(GiveError::Quota) => self.tally.no_quota += 1,
+            Err(GiveError::Occupied) => self.tally.occupied += 1,
         }
+        given
     }
 
-    /// Compares the bytes with which a page comes back.
-    pub(super) fn compare(&mut self, client: ProcessId, page: UserPage, bytes: &Bytes) {
-        let expected = self.expected.remove(&(client.bits(), page.address()));
-        if self.see(client, page).bits() != PAGED_OUT {
-            return;
+    /// Others run, and choose this page more often than others; or its client stores to it.
+    fn meanwhile_about(&mut self, client: ProcessId, page: UserPage) {
+        if self.see(client, page).is_writable() && self.random.one_in(LAST_MOMENT) {
+            return self.last_store(client, page);
         }
-        // A child's mark for a page of its parent that did not go after all.
-        let Some(expected) = expected else { return };
-        let mut words =
-            bytes.chunks(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
-        let differs = expected.iter().position(|word| words.next() != Some(*word));
-        self.tally.came += 1;
-        if let Some(at) = differs {
-            self.fail(format!(
-                "[{client}] {page:?} comes back with another word {at:#x} than {:#x}",
-                expected[at]
-            ));
+        let before = self.hot.replace((client, page));
+        self.meanwhile(OFTEN);
+        self.hot = before;
+    }
+
+    /// A request that reaches the disk: one in `fails` fails.
+    fn request(&mut self, fails: u32) -> Result<(), DiskError> {
+        if fails != 0 && self.random.one_in(fails) {
+            self.tally.disk_errors += 1;
+            return Err(DiskError::Failed);
         }
+        Ok(())
     }
 }
 
 impl Memory for Machine {
-    fn take(&mut self, _: usize, _: usize) -> bool {
-        true
+    fn take(&mut self, address: usize, bytes: usize) -> bool {
+        self.grow_table(address, bytes)
     }
 }
 
@@ -146,16 +157,15 @@ impl Disk for Machine {
     }
 
     fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
-        self.meanwhile();
-        if self.random.one_in(60) {
-            return Err(DiskError::Failed);
-        }
+        self.meanwhile(OFTEN);
+        self.request(self.setting.write_fails)?;
         self.slots[first as usize..][..count].copy_from_slice(&self.buffer[..count]);
         Ok(())
     }
 
     fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
-        self.meanwhile();
+        self.meanwhile(OFTEN);
+        self.request(self.setting.read_fails)?;
         self.buffer[..count].copy_from_slice(&self.slots[first as usize..][..count]);
         Ok(())
     }
@@ -163,7 +173,7 @@ impl Disk for Machine {
 
 impl Backend for Machine {
     fn free_frames(&mut self) -> u32 {
-        self.meanwhile();
+        self.meanwhile(OFTEN);
         self.call(Syscall::Machine).map_or(0, |words| words[1])
     }
 
@@ -217,14 +227,12 @@ impl Backend for Machine {
     }
 
     fn leaves(&mut self, client: ProcessId, first: Page) -> [Entry; CLUSTER] {
-        self.meanwhile();
-        let is_viewed = self.attach_view(client);
+        self.meanwhile(SELDOM);
+        if self.attach_view(client) {
+            return self.viewed_leaves(client, first);
+        }
         std::array::from_fn(|index| {
-            let page = first.number() + index as u32;
-            if is_viewed {
-                return self.viewed_leaf(client, page);
-            }
-            let page = UserPage::containing(page << 12);
+            let page = UserPage::containing((first.number() + index as u32) << 12);
             page.and_then(|page| self.present(client, page).ok()).unwrap_or(Entry::ABSENT)
         })
     }
@@ -241,7 +249,7 @@ impl Backend for Machine {
     }
 
     fn clear_accessed(&mut self, client: ProcessId, first: Page) -> u32 {
-        self.meanwhile();
+        self.meanwhile(SELDOM);
         let range =
             UserPage::new(first.address()).and_then(|first| PageRange::new(first, CLUSTER as u32));
         let Ok(range) = range else { return 0 };
@@ -256,7 +264,8 @@ impl Backend for Machine {
     }
 
     fn take_page(&mut self, client: ProcessId, page: UserPage, index: usize) -> Option<Entry> {
-        self.meanwhile();
+        // Between the pager's look at the page and this call the page may change.
+        self.meanwhile_about(client, page);
         let call = Syscall::PageMove {
             process: client.into(),
             page,
@@ -265,12 +274,14 @@ impl Backend for Machine {
             marks: Permissions::PAGER,
         };
         let [leaf, ..] = self.call(call).ok()?;
-        self.taken[index] = Some((client, page));
-        Some(Entry::from_bits(leaf))
+        let leaf = Entry::from_bits(leaf);
+        self.judge.is_taken(index);
+        self.taken[index] = Some((client, page, leaf));
+        Some(leaf)
     }
 
     fn read_taken(&mut self, index: usize, bytes: &mut Bytes) {
-        self.meanwhile();
+        self.meanwhile(OFTEN);
         let frame = self.see(self.pager(), held(index)).frame();
         let words = self.words(frame);
         for (bytes, word) in bytes.chunks_mut(4).zip(words.iter()) {
@@ -281,7 +292,9 @@ impl Backend for Machine {
     fn matches_the_file(&mut self, _: ProcessId, page: UserPage, index: usize) -> bool {
         let mut bytes = [0; 4096];
         self.read_taken(index, &mut bytes);
-        bytes == file(page.page().number())
+        let matches = bytes == file(page.page().number());
+        self.tally.false_text += u64::from(!matches);
+        matches
     }
 
     fn give_back(
@@ -290,7 +303,7 @@ impl Backend for Machine {
         page: UserPage,
         index: usize,
     ) -> Result<(), GiveError> {
-        self.meanwhile();
+        self.meanwhile_about(client, page);
         let call = Syscall::PageMove {
             process: ME,
             page: held(index),
@@ -298,27 +311,27 @@ impl Backend for Machine {
             to_page: page,
             marks: NONE,
         };
-        self.call(call).map_err(GiveError::from)?;
+        if let Err(error) = self.give(client, page, call) {
+            self.judge.stays_taken(index);
+            return Err(error);
+        }
         self.taken[index] = None;
         Ok(())
     }
 
     fn drop_taken(&mut self, index: usize) {
-        let frame = self.see(self.pager(), held(index)).frame();
-        let words = self.words(frame);
-        if let Some((client, page)) = self.taken[index].take() {
-            self.note(client, page, &words);
-            self.note_for_children(client, page, &words);
-        }
+        self.judge_dropped(index);
         let _ = self.call(Syscall::PageUnmap { process: ME, page: held(index), marks: NONE });
     }
 
     fn scratch(&mut self) -> Result<&mut Bytes, GiveError> {
-        self.meanwhile();
+        self.meanwhile(OFTEN);
         if self.scratch.is_none() {
             let (page, permissions) = (scratch_page(), Permissions::WRITE);
             let call = Syscall::PageAllocate { process: ME, page, permissions };
-            self.call(call).map_err(GiveError::from)?;
+            let allocated = self.call(call).map_err(GiveError::from);
+            self.tally.no_frame += u64::from(allocated.is_err());
+            allocated?;
             self.scratch = Some(Box::new([0; 4096]));
         }
         self.scratch.as_deref_mut().ok_or(GiveError::NoFrame)
@@ -331,7 +344,7 @@ impl Backend for Machine {
         rights: Rights,
         marked: bool,
     ) -> Result<Frame, GiveError> {
-        self.meanwhile();
+        self.meanwhile(OFTEN);
         let bytes = self.scratch.take().ok_or(GiveError::NoFrame)?;
         let frame = self.see(self.pager(), scratch_page()).frame();
         for (index, word) in (0..).zip(bytes.chunks(4)) {
@@ -344,10 +357,6 @@ impl Backend for Machine {
         add.set(Permissions::WRITE, gives_up || rights.permissions.contains(Permissions::WRITE));
         let (process, drop) = (ME, Permissions::all() - add);
         let _ = self.call(Syscall::PageProtect { process, page: scratch_page(), drop, add });
-        let was = (self.see(client, page), *bytes);
-        if !was.0.is_present() && self.find(client).is_some() {
-            self.compare(client, page, &was.1);
-        }
         let call = Syscall::PageMove {
             process: ME,
             page: scratch_page(),
@@ -355,15 +364,17 @@ impl Backend for Machine {
             to_page: page,
             marks: NONE,
         };
-        if let Err(error) = self.call(call) {
-            self.note_again(client, page, &bytes);
+        let before = self.see(client, page);
+        if let Err(error) = self.give(client, page, call) {
             self.scratch = Some(bytes);
-            return Err(GiveError::from(error));
+            return Err(error);
         }
         if gives_up {
             let (process, drop) = (client.into(), Permissions::WRITE);
             let _ = self.call(Syscall::PageProtect { process, page, drop, add: NONE });
         }
+        self.tally.marked += u64::from(marked);
+        self.judge_given(client, page, before, &bytes);
         Ok(frame)
     }
 
@@ -394,36 +405,13 @@ impl Backend for Machine {
     }
 
     fn mark_paged_out(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError> {
-        self.meanwhile();
+        self.meanwhile(OFTEN);
         if self.see(client, page).is_present() {
             self.fail(format!("[{client}] {page:?}: a mark over a page loses it"));
         }
         let (process, marks) = (client.into(), Permissions::PAGER);
         self.call(Syscall::PageUnmap { process, page, marks }).map_err(GiveError::from)?;
-        // The page is the parent's, which is paged out or being taken now.
-        let Some(parent) = self.parents.get(&client.bits()).copied() else { return Ok(()) };
-        let taken = self.taken.iter().position(|taken| *taken == Some((parent, page)));
-        let words = match taken {
-            Some(index) => Some(self.words(self.see(self.pager(), held(index)).frame())),
-            None => self.expected.get(&(parent.bits(), page.address())).cloned(),
-        };
-        // If it is neither, it may go soon, and is noted then.
-        if let Some(words) = words {
-            self.note(client, page, &words);
-        }
+        self.judge_marked(client, page);
         Ok(())
-    }
-}
-
-impl Machine {
-    /// A page that was not given stays paged out with the bytes that it was to get.
-    fn note_again(&mut self, client: ProcessId, page: UserPage, bytes: &Bytes) {
-        if self.see(client, page).bits() == PAGED_OUT {
-            let words = std::array::from_fn(|at| {
-                let at = at * 4;
-                u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-            });
-            self.expected.insert((client.bits(), page.address()), Box::new(words));
-        }
     }
 }

@@ -1,59 +1,26 @@
-//! What clients and their parent do, and how the pager serves them.
+//! What clients do, and who does something next.
 
-use std::ops::Range;
-
-use abi::call::FaultReply;
-use abi::fault::Access;
-use abi::process::Target;
-use abi::{PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot};
+use abi::{Permissions, ProcessId, Syscall, UserPage, ViewSlot};
 use kernel_core::state::process::State;
-use swap::{Bytes, Served, Swap};
+use swap::Swap;
 
+use super::acts::is_marked;
+use super::layout::{COW, FOREIGN, ME, NONE, PAGER, WRITE, page};
 use super::machine::Machine;
 
-/// Pages of the program that are only read.
-pub const TEXT: Range<u32> = 0x800..0x808;
-/// Pages that are zeros at first; they lie under two tables.
-pub const HEAP: Range<u32> = 0x1_03E8..0x1_0418;
-/// The exception stack.
-pub const EXCEPTION: u32 = 0xE_EBFF;
-/// Pages in no region.
-const FOREIGN: Range<u32> = 0x6_0000..0x6_0004;
-/// Pages of the clients' parent.
-const BOSS: Range<u32> = 0x2_0000..0x2_0006;
-/// Most clients.
-const MOST: usize = 5;
-
-const ME: Target = Target::Caller;
-const WRITE: Permissions = Permissions::WRITE;
-const NONE: Permissions = Permissions::empty();
-const COW: Permissions = Permissions::COPY_ON_WRITE;
-
-/// The bytes of a page of the program's file.
-pub fn file(page: u32) -> Bytes {
-    std::array::from_fn(|index| (page as usize * 7 + index / 3) as u8)
-}
-
-fn page(number: u32) -> UserPage {
-    UserPage::known(number << 12)
-}
+/// Most clients that the parent makes, and most with their forked children.
+const MADE: usize = 3;
+pub const MOST: usize = 5;
+/// The view of a client's child.
+const VIEW: u32 = 0xC0;
 
 impl Machine {
-    fn clients(&self) -> Vec<ProcessId> {
+    pub(super) fn clients(&self) -> Vec<ProcessId> {
         let pager = self.pager();
         let living = self.world.living().into_iter();
         living
             .filter(|id| self.find(*id).is_some_and(|it| it.paging.pager == Some(pager)))
             .collect()
-    }
-
-    fn some_page(&mut self) -> u32 {
-        match self.random.below(12) {
-            0 => TEXT.start + self.random.below(TEXT.len() as u32),
-            1 => FOREIGN.start + self.random.below(FOREIGN.len() as u32),
-            2..=6 => HEAP.start + self.random.below(6),
-            _ => HEAP.start + self.random.below(HEAP.len() as u32),
-        }
     }
 
     /// One step: somebody runs, and then the pager serves who has asked it.
@@ -66,14 +33,14 @@ impl Machine {
         }
     }
 
-    fn pager_has_a_message(&self) -> bool {
+    pub(super) fn pager_has_a_message(&self) -> bool {
         self.find(self.pager()).is_some_and(|it| it.state == State::Ready)
     }
 
-    /// Others run between two calls of the pager.
-    pub(super) fn meanwhile(&mut self) {
+    /// Others run between two calls of the pager, one time in `times`.
+    pub(super) fn meanwhile(&mut self, times: u32) {
         let pager = self.pager();
-        if self.is_meanwhile || self.current() != Some(pager) || !self.random.one_in(3) {
+        if self.is_meanwhile || self.current() != Some(pager) || !self.random.one_in(times) {
             return;
         }
         self.is_meanwhile = true;
@@ -85,6 +52,19 @@ impl Machine {
         self.is_meanwhile = false;
     }
 
+    /// A client stores to a page of its own before the pager's next call.
+    pub(super) fn last_store(&mut self, client: ProcessId, at: UserPage) {
+        let pager = self.pager();
+        let is_ready = self.find(client).is_some_and(|it| it.state == State::Ready);
+        if self.is_meanwhile || self.current() != Some(pager) || !is_ready {
+            return;
+        }
+        if self.run(client) {
+            self.touch(at.address(), Some(0xD1D1_D1D1));
+        }
+        assert!(self.run(pager), "the pager goes on");
+    }
+
     /// The process on the CPU does something, unless it is the pager. Without `swap`, nothing that
     /// needs the pager at once.
     fn somebody_acts(&mut self, swap: Option<&mut Swap>) {
@@ -94,254 +74,126 @@ impl Machine {
         }
         match swap {
             Some(swap)
-                if id == self.boss && self.clients().len() < MOST && self.random.one_in(4) =>
+                if id == self.boss && self.clients().len() < MADE && self.random.one_in(4) =>
             {
                 self.start(swap);
             }
-            Some(swap) if id != self.boss && self.random.one_in(120) => self.fork(swap, id),
+            Some(swap) if id != self.boss && self.random.one_in(25) => self.fork(swap, id),
             _ if id == self.boss => self.boss_acts(),
             _ => self.client_acts(id),
         }
     }
 
-    /// The parent makes a client.
-    fn start(&mut self, swap: &mut Swap) {
-        let Ok([id, ..]) = self.call(Syscall::ProcessCreate { copy: false }) else { return };
-        let Ok(id) = ProcessId::new(id) else { return };
-        let pager = Some(self.pager());
-        if self.call(Syscall::SetPager { process: id.into(), pager }).is_ok() {
-            let _ = swap.add_client(self, id);
-            if self.random.one_in(2) {
-                swap.set_limit(id, 4 + self.random.below(30));
-            }
-            let _ = self.call(Syscall::ProcessStart { process: id.into() });
-        }
-    }
-
-    /// A load or a store by the process on the CPU. A fault goes to the kernel.
-    fn touch(&mut self, address: u32, value: Option<u32>) {
-        let hardware = &mut self.world.kernel.cpu.hardware;
-        let result = match value {
-            Some(value) => hardware.user_write(address, value),
-            None => hardware.user_read(address).map(drop),
-        };
-        if let Err(fault) = result {
-            hardware.fault_address = fault.address;
-            let registers = self.world.registers();
-            registers.error = fault.access.bits();
-            registers.trap = 14;
-            registers.eip = 0x0080_0060;
-            let after = self.world.kernel.fault();
-            self.settle(after);
-        }
-    }
-
-    /// A store somewhere in a page, if the process may write it or has it not.
-    fn store(&mut self, id: ProcessId, number: u32) {
-        let leaf = self.see(id, page(number));
-        if leaf.is_present() && !leaf.is_writable() {
-            let process = ME;
-            if leaf.permissions().contains(COW) {
-                // As libsys's handler does.
-                let _ =
-                    self.call(Syscall::PageCopy { process, page: page(number), permissions: NONE });
-                return;
-            }
-            return self.touch(number << 12, None);
-        }
-        if TEXT.contains(&number) || FOREIGN.contains(&number) && !leaf.is_present() {
-            return;
-        }
-        let address = number << 12 | self.random.below(1024) << 2;
-        let value = if self.random.one_in(5) { 0 } else { self.random.next() as u32 };
-        // Some pages are filled with what does not compress.
-        let words = if self.random.one_in(6) { 700 } else { 1 };
-        for offset in 0..words {
-            let address = number << 12 | (address + offset * 4) & 0xFFC;
-            self.touch(address, Some(value.wrapping_mul(offset * 2 + 1)));
-            if self.current() != Some(id) {
-                return;
-            }
-        }
-    }
-
     fn client_acts(&mut self, id: ProcessId) {
-        let (from, to) = (self.some_page(), self.some_page());
-        let present = self.see(id, page(from)).is_present();
-        match self.random.below(40) {
-            0..=19 => self.store(id, from),
-            20..=27 if !FOREIGN.contains(&from) || present => self.touch(from << 12, None),
-            28 | 29 => {
-                let permissions = if self.random.one_in(2) { WRITE } else { NONE };
-                let (process, page, to_page) = (ME, page(from), page(to));
-                let _ = self.call(Syscall::PageMap { process, page, to: ME, to_page, permissions });
+        if let Some((_, at)) = self.hot.take_if(|(client, _)| *client == id) {
+            return self.store(id, at.page().number());
+        }
+        if self.random.one_in(2) {
+            return self.load_or_store(id);
+        }
+        let from = self.marked_page(id);
+        let (at, to_page) = (page(from), page(self.some_page(id)));
+        match self.random.below(20) {
+            0..=3 => self.load_or_store(id),
+            4 | 5 => {
+                let permissions = self.random.of(&[WRITE, NONE, PAGER, WRITE.union(PAGER)]);
+                let (process, page) = (ME, at);
+                self.make(id, Syscall::PageMap { process, page, to: ME, to_page, permissions });
             }
-            30 | 31 => {
-                let (process, page, to_page, marks) = (ME, page(from), page(to), NONE);
-                let _ = self.call(Syscall::PageMove { process, page, to: ME, to_page, marks });
+            6 => {
+                let (process, page, marks) = (ME, at, NONE);
+                self.make(id, Syscall::PageMove { process, page, to: ME, to_page, marks });
             }
-            32 => {
-                let (process, page, marks) = (ME, page(from), NONE);
-                let _ = self.call(Syscall::PageUnmap { process, page, marks });
+            7 | 8 => self.move_away_and_back(id, from),
+            9 => {
+                let marks = self.random.of(&[NONE, NONE, PAGER]);
+                self.make(id, Syscall::PageUnmap { process: ME, page: at, marks });
             }
-            33 => {
-                let (process, page, permissions) = (ME, page(from), WRITE);
-                let _ = self.call(Syscall::PageAllocate { process, page, permissions });
+            10 => {
+                let (process, page, permissions) = (ME, at, WRITE);
+                self.make(id, Syscall::PageAllocate { process, page, permissions });
             }
-            34 | 35 => {
-                let (drop, add) =
-                    self.random.of(&[(WRITE, NONE), (NONE, NONE), (COW, WRITE), (WRITE, COW)]);
-                let (process, page) = (ME, page(from));
-                let _ = self.call(Syscall::PageProtect { process, page, drop, add });
+            11 | 12 => self.change_rights(id, from),
+            13 => {
+                let permissions = self.random.of(&[NONE, PAGER]);
+                self.make(id, Syscall::PageCopy { process: ME, page: at, permissions });
             }
-            36 => {
-                let (process, page, permissions) = (ME, page(from), NONE);
-                let _ = self.call(Syscall::PageCopy { process, page, permissions });
-            }
-            // The page is written through a second mapping that goes again.
-            37 => {
-                let (process, page, to_page) = (ME, page(from), page(to));
-                let call = Syscall::PageMap { process, page, to: ME, to_page, permissions: WRITE };
-                if from != to && self.call(call).is_ok() {
-                    self.store(id, to);
-                    if self.current() == Some(id) {
-                        let _ =
-                            self.call(Syscall::PageUnmap { process, page: to_page, marks: NONE });
-                    }
+            14..=16 => {
+                if let Some(at) = self.vacant_page(id) {
+                    let later = self.random.one_in(3);
+                    self.write_through_alias(id, (ME, from), page(at), later);
                 }
             }
-            38 if self.random.one_in(20) => {
-                let own = self.world.living();
-                let child = own.into_iter().find(|it| self.parents.get(&it.bits()) == Some(&id));
-                if let (Some(child), Ok(view)) = (child, ViewSlot::new(0xC0)) {
-                    let _ = self.call(Syscall::ViewAttach { process: child.into(), view });
-                }
-            }
-            39 if self.random.one_in(8) => self.begin(Syscall::Exit { status: 0 }),
+            17 => self.write_and_clear_dirty(id, from),
+            18 if self.random.one_in(20) => self.view_a_child(id),
+            19 if self.random.one_in(40) => self.begin(Syscall::Exit { status: 0 }),
             _ => {}
         }
     }
 
-    /// The parent maps, writes and changes pages of its children.
-    fn boss_acts(&mut self) {
-        let clients: Vec<ProcessId> =
-            self.clients().into_iter().filter(|id| !self.busy.contains(id)).collect();
-        if clients.is_empty() {
+    fn load_or_store(&mut self, id: ProcessId) {
+        let number = self.some_page(id);
+        if self.random.one_in(2) {
+            return self.store(id, number);
+        }
+        if !FOREIGN.contains(&number) || self.see(id, page(number)).is_present() {
+            self.touch(number << 12, None);
+        }
+    }
+
+    /// A client moves a page, writes it there, and moves it back.
+    fn move_away_and_back(&mut self, id: ProcessId, from: u32) {
+        let Some(to) = self.vacant_page(id) else { return };
+        let shift = |from, to| Syscall::PageMove {
+            process: ME,
+            page: page(from),
+            to: ME,
+            to_page: page(to),
+            marks: NONE,
+        };
+        if !self.make(id, shift(from, to)) {
             return;
         }
-        let (one, other) = (self.random.of(&clients), self.random.of(&clients));
-        let (from, to) = (page(self.some_page()), page(self.some_page()));
-        let own = page(BOSS.start + self.random.below(BOSS.len() as u32));
-        let permissions = if self.random.one_in(3) { NONE } else { WRITE };
-        let map = |process: Target, page, to, to_page| Syscall::PageMap {
-            process,
-            page,
-            to,
-            to_page,
-            permissions,
-        };
-        let call = match self.random.below(16) {
-            0..=3 => map(one.into(), from, ME, own),
-            4 | 5 => map(ME, own, one.into(), to),
-            6 | 7 => map(one.into(), from, other.into(), to),
-            8 => Syscall::PageUnmap { process: ME, page: own, marks: NONE },
-            9 => Syscall::PageMove {
-                process: one.into(),
-                page: from,
-                to: other.into(),
-                to_page: to,
-                marks: NONE,
-            },
-            10 => Syscall::PageProtect { process: one.into(), page: from, drop: NONE, add: NONE },
-            11 if self.random.one_in(30) => {
-                Syscall::Destroy { process: one.into(), subtree: false }
-            }
-            _ => {
-                if self.see(self.boss, own).is_writable() {
-                    let value = self.random.next() as u32;
-                    let address = own.address() | self.random.below(1024) << 2;
-                    self.touch(address, Some(value));
-                }
-                return;
-            }
-        };
-        let _ = self.call(call);
+        if self.see(id, page(to)).is_writable() {
+            self.fill(id, to);
+        }
+        self.make(id, shift(to, from));
     }
 
-    /// A client forks, as libsys does: a child, the pager's consent, and shares page by page.
-    fn fork(&mut self, swap: &mut Swap, parent: ProcessId) {
-        if self.clients().len() >= MOST {
+    fn change_rights(&mut self, id: ProcessId, number: u32) {
+        let all: [(Permissions, Permissions); 6] =
+            [(WRITE, NONE), (NONE, NONE), (COW, WRITE), (WRITE, COW), (NONE, WRITE), (NONE, PAGER)];
+        let (drop, add) = self.random.of(&all);
+        self.make(id, Syscall::PageProtect { process: ME, page: page(number), drop, add });
+    }
+
+    /// A client writes a marked page and clears its D; it may try to have the mark again.
+    fn write_and_clear_dirty(&mut self, id: ProcessId, number: u32) {
+        let leaf = self.see(id, page(number));
+        if !is_marked(leaf) || !leaf.is_writable() {
             return;
         }
-        let Ok([id, ..]) = self.call(Syscall::ProcessCreate { copy: true }) else { return };
-        let Ok(child) = ProcessId::new(id) else { return };
-        self.parents.insert(child.bits(), parent);
-        self.busy = vec![parent, child];
-        self.begin(Syscall::Clone { child });
-        for _ in 0..100 {
-            let waits = self.find(parent).is_some_and(|it| it.state != State::Ready);
-            if !waits {
-                break;
-            }
-            if self.pager_has_a_message() { self.serve(swap) } else { self.tick() }
-        }
-        if self.find(parent).is_some() && self.run(parent) {
-            let agreed = self.find(parent).is_some_and(|it| it.registers.eax == 0);
-            let _ = if agreed {
-                self.share_all(child);
-                self.tally.forks += 1;
-                self.call(Syscall::ProcessStart { process: child.into() })
-            } else {
-                self.call(Syscall::Destroy { process: child.into(), subtree: false })
-            };
-        }
-        self.busy.clear();
-    }
-
-    fn share_all(&mut self, child: ProcessId) {
-        for (first, pages) in [(TEXT.start, 8), (HEAP.start, 24), (HEAP.start + 24, 24)] {
-            let Ok(range) = PageRange::new(page(first), pages) else { continue };
-            let (drop, add) = if TEXT.contains(&first) { (NONE, NONE) } else { (WRITE, COW) };
-            let both = !TEXT.contains(&first);
-            let (process, to, to_page) = (ME, child.into(), page(first));
-            let share = Syscall::RangeShare { process, range, to, to_page, drop, add, both };
-            let _ = self.call(share);
+        self.fill(id, number);
+        let protect =
+            |add| Syscall::PageProtect { process: ME, page: page(number), drop: NONE, add };
+        self.make(id, protect(NONE));
+        if self.random.one_in(2) {
+            self.make(id, protect(PAGER));
         }
     }
 
-    /// The pager takes its message, serves it, and waits for the next one.
-    fn serve(&mut self, swap: &mut Swap) {
-        let pager = self.pager();
-        assert!(self.run(pager), "the pager has a message");
-        let registers = *self.world.registers();
-        let [address, access, ..] = [registers.ebx, registers.esi];
-        let client = ProcessId::new(registers.edx);
-        match (registers.eax & 0xFF, client) {
-            (1, Ok(client)) => {
-                let access = Access::from_bits_truncate(access);
-                let served = self.fault(swap, client, address, access);
-                let reply = if served { FaultReply::Resume } else { FaultReply::Refuse };
-                self.tally.refused += u64::from(!served);
-                let _ = self.call(Syscall::FaultReply { process: client, reply });
+    /// A client views its child: from then on it cannot be viewed itself. Or it detaches the view.
+    fn view_a_child(&mut self, id: ProcessId) {
+        let Ok(view) = ViewSlot::new(VIEW) else { return };
+        let living = self.world.living();
+        let child = living.into_iter().find(|it| self.parents.get(&it.bits()) == Some(&id));
+        match child {
+            Some(child) if !self.random.one_in(3) => {
+                self.make(id, Syscall::ViewAttach { process: child.into(), view });
             }
-            (4, Ok(client)) => {
-                let child = ProcessId::new(address).ok();
-                let forked = child.is_some_and(|child| swap.fork(self, client, child).is_ok());
-                let words = [u32::from(!forked), 0, 0, 0];
-                let _ = self.call(Syscall::Reply { to: client, words, transfer: None });
+            Some(_) | None => {
+                self.make(id, Syscall::ViewDetach { view });
             }
-            _ => {}
-        }
-        assert!(self.run(pager), "the pager goes on");
-        self.receive();
-    }
-
-    /// Serves a fault as the pager's server does. Returns whether the client may go on.
-    fn fault(&mut self, swap: &mut Swap, id: ProcessId, address: u32, access: Access) -> bool {
-        let Some(at) = UserPage::containing(address) else { return false };
-        match swap.serve(self, id, at, access) {
-            Served::Resume => true,
-            Served::Refused | Served::Failed(_) => false,
         }
     }
 }

@@ -1,36 +1,91 @@
 //! The machine of these runs: the kernel, a first process that is the pager, and a parent of all
 //! clients.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
+use abi::process::Target;
 use abi::{Entry, Error, Frame, Permissions, ProcessId, Syscall, UserPage};
 use kernel_core::After;
 use kernel_core::state::process::{Index, Process, State};
 use swap::{Bytes, CLUSTER, Swap};
 
+use super::kept::Judge;
+use super::layout::HELD;
+use super::setting::Setting;
 use crate::run::random::Random;
 use crate::world::{CALL_SITE, World};
 
-/// Where the pager maps the pages that it has taken.
-pub const HELD: u32 = 0x0040_0000;
-/// The pager's scratch page.
-pub const SCRATCH: u32 = 0x0041_0000;
+/// The pages that the pager has for its own tables, in the order in which it needs them.
+const TABLES: u32 = 0x0050_0000;
 /// Frames that are left free at the beginning.
-const FREE: u32 = 160;
+const FREE: u32 = 220;
 
-/// What happened in a run.
+/// What happened in a run: how often each thing came that a mistake could need.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
-    /// Pages that went, and pages that came back with their bytes.
-    pub went: u64,
-    /// See `went`.
-    pub came: u64,
-    /// Forks, and clients that were ended because a page could not come back.
-    pub forks: u64,
-    /// See `forks`.
-    pub refused: u64,
     /// Steps of clients.
     pub steps: u64,
+    /// Pages that went.
+    pub went: u64,
+    /// Pages that came back with their bytes.
+    pub came: u64,
+    /// Pages that came back with the mark PAGER, because a copy of them stays on the disk.
+    pub marked: u64,
+    /// Pages that went again with the mark and without D, so that they need not be stored.
+    pub clean: u64,
+    /// Marked pages that were mapped at a second place where they can be written.
+    pub lent: u64,
+    /// Stores through a second mapping of a page that was marked.
+    pub aliased: u64,
+    /// Marks that another pager has set, which the view that was lost must make void.
+    pub foreign_marks: u64,
+    /// Pages that were mapped or moved to where a fault was being served.
+    pub placed: u64,
+    /// Pages of a program that went with other bytes than the file's, and with the rights of text.
+    pub false_text: u64,
+    /// Forks, and the pages that were paged out in the parent.
+    pub forks: u64,
+    /// See `forks`.
+    pub inherited: u64,
+    /// Pages that went for a child that had not started.
+    pub for_children: u64,
+    /// Times that a page could not be given: no frame, the quota, or the place was taken.
+    pub no_frame: u64,
+    /// See `no_frame`.
+    pub no_quota: u64,
+    /// See `no_frame`.
+    pub occupied: u64,
+    /// Requests that the disk failed.
+    pub disk_errors: u64,
+    /// Clients that were ended because a page could not come back.
+    pub refused: u64,
+}
+
+impl Tally {
+    /// Each count with its name.
+    #[must_use]
+    pub const fn counts(&self) -> [(&'static str, u64); 18] {
+        [
+            ("steps", self.steps),
+            ("pages went", self.went),
+            ("came back with their bytes", self.came),
+            ("of them marked", self.marked),
+            ("went again clean", self.clean),
+            ("marked pages lent for writing", self.lent),
+            ("stores through a second mapping of one", self.aliased),
+            ("marks of another pager", self.foreign_marks),
+            ("pages placed where a fault was served", self.placed),
+            ("pages like text with other bytes", self.false_text),
+            ("forks", self.forks),
+            ("paged-out pages inherited", self.inherited),
+            ("pages that went for a child too", self.for_children),
+            ("no frame", self.no_frame),
+            ("quota used up", self.no_quota),
+            ("place taken", self.occupied),
+            ("disk errors", self.disk_errors),
+            ("clients refused", self.refused),
+        ]
+    }
 }
 
 /// What a call comes to, if its caller goes on: `eax`'s error, or the four words.
@@ -40,69 +95,107 @@ pub type Answer = Result<[u32; 4], Error>;
 pub struct Machine {
     pub(super) world: World,
     pub(super) random: Random,
+    pub(super) setting: Setting,
+    /// The parent of all clients.
     pub(super) boss: ProcessId,
     /// Whom each of the pager's views shows, by the client's slot, and whether it is new.
-    pub(super) views: HashMap<u32, (ProcessId, bool)>,
+    pub(super) views: BTreeMap<u32, (ProcessId, bool)>,
     pub(super) scratch: Option<Box<Bytes>>,
-    pub(super) taken: [Option<(ProcessId, UserPage)>; CLUSTER],
+    /// The pages that are taken: whose, and their leaves.
+    pub(super) taken: [Option<(ProcessId, UserPage, Entry)>; CLUSTER],
     pub(super) slots: Vec<Bytes>,
     pub(super) buffer: Vec<Bytes>,
-    /// What the pages must have that are paged out.
-    pub(super) expected: HashMap<(u32, u32), Box<[u32; 1024]>>,
-    pub(super) parents: HashMap<u32, ProcessId>,
+    pub(super) judge: Judge,
+    pub(super) parents: BTreeMap<u32, ProcessId>,
     /// Processes that a client's fork is about: they do nothing else meanwhile.
     pub(super) busy: Vec<ProcessId>,
+    /// The page that the pager is about to give or to take, until others have used it.
+    pub(super) hot: Option<(ProcessId, UserPage)>,
     pub(super) is_meanwhile: bool,
     pub(super) tally: Tally,
+    /// The bytes of each of the pager's tables, by the address of its end.
+    tables: BTreeMap<usize, usize>,
+    /// The pages of all of them.
+    table_pages: u32,
     failure: Option<String>,
 }
 
 impl Machine {
     /// A machine with a pager that waits for messages, and a parent for clients.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, setting: Setting) -> Self {
         let mut world = World::new();
         world.leave_free(FREE);
         let mut machine = Self {
             boss: world.init(),
             world,
             random: Random::new(seed),
-            views: HashMap::new(),
+            setting,
+            views: BTreeMap::new(),
             scratch: None,
             taken: [None; CLUSTER],
-            slots: Vec::new(),
+            slots: vec![[0; 4096]; setting.slots as usize],
             buffer: vec![[0; 4096]; CLUSTER],
-            expected: HashMap::new(),
-            parents: HashMap::new(),
+            judge: Judge::default(),
+            parents: BTreeMap::new(),
             busy: Vec::new(),
+            hot: None,
             is_meanwhile: false,
             tally: Tally::default(),
+            tables: BTreeMap::new(),
+            table_pages: 0,
             failure: None,
         };
         let held = UserPage::known(HELD);
         machine.own_page(held);
         machine.call(Syscall::AcceptClients { accept: true }).expect("no argument is wrong");
+        machine.call(Syscall::AcceptFrameRequests { accept: true }).expect("the same");
         let [boss, ..] =
             machine.call(Syscall::ProcessCreate { copy: false }).expect("a slot is free");
         machine.boss = ProcessId::new(boss).expect("an id");
         machine.call(Syscall::ProcessStart { process: machine.boss.into() }).expect("a child");
-        machine.receive();
         machine
     }
 
     /// Makes sure that the table of a page of the pager's exists.
     fn own_page(&mut self, page: UserPage) {
-        let process = abi::process::Target::Caller;
         let (permissions, marks) = (Permissions::WRITE, Permissions::empty());
+        let process = Target::Caller;
         self.call(Syscall::PageAllocate { process, page, permissions }).expect("frames are free");
         self.call(Syscall::PageUnmap { process, page, marks }).expect("the page is there");
     }
 
-    /// The decisions for this machine, with a disk of so many slots.
+    /// The decisions for this machine. Then the pager waits for its first message.
     #[must_use]
-    pub fn swap(&mut self, slots: u32) -> Swap {
-        self.slots = vec![[0; 4096]; slots as usize];
-        Swap::new(FREE, slots)
+    pub fn swap(&mut self) -> Swap {
+        let mut swap = Swap::new(FREE, self.setting.slots);
+        swap.reserve(self);
+        self.receive();
+        swap
+    }
+
+    /// Takes frames for one of the pager's tables, which grows at its end. What it takes follows
+    /// from the table's bytes alone and not from where the table lies on the host, so that a seed
+    /// always makes the same run.
+    pub(super) fn grow_table(&mut self, end: usize, bytes: usize) -> bool {
+        let before = self.tables.get(&end).copied().unwrap_or(0);
+        let after = before + bytes;
+        let pages = (after.div_ceil(4096) - before.div_ceil(4096)) as u32;
+        let (process, first) = (Target::Caller, self.table_pages);
+        for index in first..first + pages {
+            let (page, permissions) = (table_page(index), Permissions::WRITE);
+            if self.call(Syscall::PageAllocate { process, page, permissions }).is_err() {
+                for index in first..index {
+                    let (page, marks) = (table_page(index), Permissions::empty());
+                    let _ = self.call(Syscall::PageUnmap { process, page, marks });
+                }
+                return false;
+            }
+        }
+        self.table_pages += pages;
+        self.tables.remove(&end);
+        self.tables.insert(end + bytes, after);
+        true
     }
 
     /// What went wrong.
@@ -179,12 +272,21 @@ impl Machine {
         false
     }
 
-    /// The process on the CPU makes a call, again while it restarts.
+    /// The process on the CPU makes a call, again while it restarts. If it waits for frames, that
+    /// is `OutOfFrames` for now.
     pub(super) fn call(&mut self, call: Syscall) -> Answer {
         let caller = self.current().expect("somebody makes the call");
         self.begin(call);
-        let registers = self.find(caller).map(|process| process.registers);
-        let Some(r) = registers else { return Err(Error::NoSuchProcess) };
+        self.answer(caller)
+    }
+
+    /// What the last call of a process has come to.
+    pub(super) fn answer(&self, caller: ProcessId) -> Answer {
+        let process = self.find(caller).ok_or(Error::NoSuchProcess)?;
+        if process.state != State::Ready {
+            return Err(Error::OutOfFrames);
+        }
+        let r = process.registers;
         Error::check(r.eax).map(|_| [r.ebx, r.esi, r.edi, r.ebp])
     }
 
@@ -213,4 +315,9 @@ impl Machine {
     pub(super) fn receive(&mut self) {
         self.begin(Syscall::Receive { from: None, transfer: None });
     }
+}
+
+/// A page of the pager's tables.
+const fn table_page(number: u32) -> UserPage {
+    UserPage::known(TABLES + number * 0x1000)
 }

@@ -6,30 +6,59 @@
 //! The first process is the pager. It makes the calls of the pager's `backend.rs` by the same
 //! registers, and other processes run between any two of them: clients load, store, map, move,
 //! copy, protect, unmap, fork and end; their parent maps their pages in its own space and in those
-//! of others, and writes them there.
+//! of others, writes them there, is their pager for a moment, and uses memory up.
 //!
-//! The judge is physical memory: when the pager drops the frame of a page that is paged out, all
-//! 4,096 bytes are noted; when the page comes back, it must have the same bytes. So no rule about
-//! marks is needed to say what is right.
+//! Reading order: `machine` has the kernel and what the pager owns; `judge` says what is wrong
+//! with what is `kept`;
+//! `backend` has the pager's calls, `server` how it answers a message; `acts` has what others do,
+//! `clients` and `parent` choose among it.
+//!
+//! Pages are not chosen evenly. What can go wrong needs several steps in a row: a page goes to the
+//! disk, comes back with the mark PAGER, is written in a way that the mark must not survive, and
+//! goes again. So others choose pages that are marked, pages that are paged out, and the page whose
+//! fault is being served, far more often than the rest. [`Tally`] counts what comes of it.
 
+use std::panic::{self, AssertUnwindSafe};
+
+mod acts;
 mod backend;
 mod clients;
+mod judge;
+mod kept;
+mod layout;
 mod machine;
+mod parent;
+mod server;
+mod setting;
 
 pub use machine::{Machine, Tally};
+pub use setting::Setting;
 
-/// Runs `steps` steps of this seed. Returns what happened.
+/// Runs `steps` steps of the machine of this seed. Returns what happened.
 ///
 /// # Errors
-/// A write was lost.
-pub fn run(seed: u64, steps: u64) -> Result<Tally, String> {
-    let mut machine = Machine::new(seed);
-    let slots = [4000, 60, 0][(seed % 3) as usize];
-    let mut swap = machine.swap(slots);
+/// A write was lost, or an assertion of the kernel's or of its model does not hold: after how many
+/// steps, and what is wrong.
+pub fn run(seed: u64, steps: u64) -> Result<Tally, (u64, String)> {
+    let mut made = 0;
+    let run = panic::catch_unwind(AssertUnwindSafe(|| machine_run(seed, steps, &mut made)));
+    let run = run.unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(format!("panic: {}", text.unwrap_or_default()))
+    });
+    run.map_err(|failure| (made, failure))
+}
+
+fn machine_run(seed: u64, steps: u64, made: &mut u64) -> Result<Tally, String> {
+    let setting = Setting::of(seed);
+    let mut machine = Machine::new(seed, setting);
+    let mut swap = machine.swap();
     for step in 0..steps {
+        *made = step;
         machine.step(&mut swap);
         if let Some(failure) = machine.failure() {
-            return Err(format!("step {step} of seed {seed}: {failure}"));
+            return Err(failure.clone());
         }
         if step % 256 == 0 {
             machine.audit();

@@ -98,8 +98,7 @@ fn end(model: &mut Model, swap: &mut Swap) {
 
 #[test]
 fn a_seed_always_makes_the_same_run_wherever_the_pagers_tables_lie() {
-    let setting =
-        Setting { frames: 130, slots: 60, disk_fails: 12, limits: true, relatives: true };
+    let setting = Setting { frames: 130, slots: 60, disk_fails: 12, limits: true, relatives: true };
     let runs = (0..6).map(|place| {
         // The tables of the next run lie behind this, at other places within their pages.
         std::mem::forget(Vec::<u8>::with_capacity(700 * place));

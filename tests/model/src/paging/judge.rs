@@ -1,0 +1,116 @@
+//! What must hold of each page that goes and comes back. The judge is physical memory, so no rule
+//! about marks is needed to say what is right:
+//!
+//! - When the pager drops the frame of a page that is paged out, all 4,096 bytes are noted with the
+//!   page's rights; when the page comes back, it must have the same bytes and rights.
+//! - A frame that is dropped is mapped nowhere else: a page that others can still write must stay.
+//! - Neither a page nor a mark is put where a page is present.
+
+use abi::{Entry, EntryFlags, ProcessId, UserPage};
+use swap::{Backend, Bytes, CLUSTER};
+
+use super::kept::{Kept, RIGHTS};
+use super::layout::{PAGED_OUT, held};
+use super::machine::Machine;
+
+impl Machine {
+    pub(super) fn is_paged_out(&self, client: ProcessId, page: UserPage) -> bool {
+        self.see(client, page).bits() == PAGED_OUT
+    }
+
+    /// Notes what a page must have when it comes back, if it is paged out.
+    fn note(&mut self, client: ProcessId, page: UserPage, kept: &Kept) -> bool {
+        let is_paged_out = self.is_paged_out(client, page);
+        if is_paged_out {
+            self.judge.kept.insert((client.bits(), page.address()), kept.clone());
+        }
+        is_paged_out
+    }
+
+    /// The pager is about to drop a taken page.
+    pub(super) fn judge_dropped(&mut self, index: usize) {
+        let could_return = !std::mem::take(&mut self.judge.could_not_return[index]);
+        let frame = self.see(self.pager(), held(index)).frame();
+        let Some((client, page, leaf)) = self.taken[index].take() else { return };
+        let taken = (0..CLUSTER).map(|index| self.see(self.pager(), held(index)));
+        let ours = taken.filter(|leaf| leaf.is_present() && leaf.frame() == frame).count() as u32;
+        let mappings = self.world.kernel.frames.count(frame);
+        if could_return && mappings != Some(ours) {
+            self.fail(format!("[{client}] {page:?} goes, and others map its frame: {mappings:?}"));
+        }
+        let kept = Kept { words: self.words(frame), rights: leaf.bits() & RIGHTS };
+        self.judge.went_now.push((client.bits(), page.address()));
+        let is_clean = leaf.contains(EntryFlags::PAGER) && !leaf.is_dirty();
+        if self.note(client, page, &kept) {
+            self.tally.went += 1;
+            self.tally.clean += u64::from(is_clean);
+        }
+        self.note_for_children(client, page, &kept);
+    }
+
+    /// The same for the children that a client forks and that have not started: what it loses now,
+    /// it cannot share with them any more.
+    fn note_for_children(&mut self, client: ProcessId, page: UserPage, kept: &Kept) {
+        let children = self.parents.iter().filter(|(_, parent)| **parent == client);
+        let children: Vec<u32> = children.map(|(child, _)| *child).collect();
+        for child in children.into_iter().filter_map(|child| ProcessId::new(child).ok()) {
+            let is_own = self.judge.went_now.contains(&(child.bits(), page.address()));
+            let lives = self.find(child).is_some();
+            if lives && !is_own && !self.has_started(child) {
+                let noted = self.note(child, page, kept);
+                self.tally.for_children += u64::from(noted);
+            }
+        }
+    }
+
+    /// The pager has marked a page of a child that a client forks. The page is the parent's, which
+    /// is paged out or being taken now. If it is neither, it may go soon, and is noted then.
+    pub(super) fn judge_marked(&mut self, child: ProcessId, page: UserPage) {
+        let Some(parent) = self.parents.get(&child.bits()).copied() else { return };
+        let of_parent = |taken: &Option<(ProcessId, UserPage, Entry)>| {
+            taken.is_some_and(|(client, at, _)| (client, at) == (parent, page))
+        };
+        let kept = match self.taken.iter().position(of_parent) {
+            Some(index) => {
+                let leaf = self.taken[index].map_or(Entry::ABSENT, |(_, _, leaf)| leaf);
+                let words = self.words(self.see(self.pager(), held(index)).frame());
+                Some(Kept { words, rights: leaf.bits() & RIGHTS })
+            }
+            None => self.judge.kept.get(&(parent.bits(), page.address())).cloned(),
+        };
+        let noted = kept.is_some_and(|kept| self.note(child, page, &kept));
+        self.tally.inherited += u64::from(noted);
+    }
+
+    /// A page was given, and this leaf was there `before`: compares bytes and rights.
+    pub(super) fn judge_given(
+        &mut self,
+        client: ProcessId,
+        page: UserPage,
+        before: Entry,
+        bytes: &Bytes,
+    ) {
+        let kept = self.judge.kept.remove(&(client.bits(), page.address()));
+        let leaf = self.see(client, page);
+        if before.bits() != PAGED_OUT || !leaf.is_present() {
+            return;
+        }
+        // A child's mark for a page of its parent that did not go after all.
+        let Some(Kept { words, rights }) = kept else { return };
+        self.tally.came += 1;
+        let mut given =
+            bytes.chunks(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
+        if let Some(at) = words.iter().position(|word| given.next() != Some(*word)) {
+            self.fail(format!(
+                "[{client}] {page:?} comes back with another word {at:#x} than {:#x}",
+                words[at]
+            ));
+        }
+        if leaf.bits() & RIGHTS != rights {
+            self.fail(format!(
+                "[{client}] {page:?} comes back with the rights {:#x} instead of {rights:#x}",
+                leaf.bits() & RIGHTS
+            ));
+        }
+    }
+}
