@@ -52,4 +52,4 @@ pub use paging::self_map::live::window;
 #[cfg(target_os = "none")]
 pub use paging::view::View;
 #[cfg(target_os = "none")]
-pub use process::start::args;
+pub use process::arguments::args;

@@ -3,6 +3,8 @@
 pub mod about;
 #[cfg(target_os = "none")]
 pub mod archive;
+#[cfg(target_os = "none")]
+pub mod arguments;
 pub mod boot_line;
 pub mod command_line;
 mod id_text;

@@ -3,11 +3,11 @@
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;
-use core::sync::atomic::{AtomicU32, Ordering};
 
 use abi::layout::USER_STACK_TOP;
 
 use super::about::About;
+use super::arguments::{self, args};
 use crate::call;
 use crate::paging::fault;
 use crate::runtime::logger;
@@ -113,28 +113,6 @@ impl<T: Status, E: core::fmt::Display> Status for Result<T, E> {
     }
 }
 
-static ARGUMENT_COUNT: AtomicU32 = AtomicU32::new(0);
-static ARGUMENTS: AtomicU32 = AtomicU32::new(0);
-
-/// The program's arguments, its name first. One that is not UTF-8 reads as an empty string.
-pub fn args() -> impl ExactSizeIterator<Item = &'static str> {
-    let (count, argv) = (ARGUMENT_COUNT.load(Ordering::Relaxed), ARGUMENTS.load(Ordering::Relaxed));
-    (0..count).map(move |index| argument(argv, index))
-}
-
-fn argument(argv: u32, index: u32) -> &'static str {
-    let pointer = core::ptr::with_exposed_provenance::<u32>((argv + 4 * index) as usize);
-    // SAFETY: the kernel or the parent has put `argc` aligned addresses at `argv`, on the first
-    // stack page, and nothing writes there afterwards: the stack grows downwards from there. That
-    // is how a program is started (ARCHITECTURE.md).
-    let string = unsafe { pointer.read() };
-    let string = core::ptr::with_exposed_provenance::<core::ffi::c_char>(string as usize);
-    // SAFETY: as above: each address is that of a string that ends in a zero byte, on the same
-    // page.
-    let string = unsafe { core::ffi::CStr::from_ptr(string) };
-    string.to_str().unwrap_or("")
-}
-
 unsafe extern "C" {
     /// The program's, made by [`main!`].
     safe fn libsys_main() -> u8;
@@ -146,14 +124,13 @@ extern "C" fn libsys_start(count: u32, argv: u32, is_traced: u32) -> ! {
     if is_traced != 0 {
         call::ask_before_exit();
     }
-    ARGUMENT_COUNT.store(count, Ordering::Relaxed);
-    ARGUMENTS.store(argv, Ordering::Relaxed);
+    arguments::set(count, argv);
     logger::install();
     if call::identity().pager.is_none() {
         fault::serve_own_regions().expect("a page for the exception stack");
     }
     if count == 2
-        && argument(argv, 1) == HELP
+        && args().nth(1) == Some(HELP)
         && let Some(about) = about()
     {
         crate::println!("{about}");
