@@ -58,10 +58,15 @@ impl Swap {
     ) -> bool {
         let children = self.unstarted_children(backend, client);
         children.into_iter().flatten().all(|child| {
-            client == spared
-                && (backend.leaf(child, page) != Entry::ABSENT
-                    || self.records.prepare(child, page.page(), backend).is_ok()
-                        && backend.mark_paged_out(child, page).is_ok())
+            if client != spared {
+                return false;
+            }
+            let leaf = backend.leaf(child, page);
+            // An eviction that took nothing may have left the mark, and the table of the record may
+            // be gone again.
+            let is_recorded = leaf == Entry::ABSENT || is_paged_out(leaf);
+            (!is_recorded || self.records.prepare(child, page.page(), backend).is_ok())
+                && (leaf != Entry::ABSENT || backend.mark_paged_out(child, page).is_ok())
         })
     }
 
