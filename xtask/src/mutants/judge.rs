@@ -191,7 +191,13 @@ impl Bench {
         command::create_directory(&self.folder.join("target"))?;
         build.stdout(fs::File::create(&messages)?);
         if !ends_well(&mut build, TIME)? {
-            return Ok(None);
+            let named = names_an_error(&fs::read_to_string(&messages)?);
+            let command = command::line(&build);
+            return if named {
+                Ok(None)
+            } else {
+                bail!("the compiler names no error:\n  {command}")
+            };
         }
         let arguments: &[&str] = match judge {
             Judge::Tests(..) => &[],
@@ -216,6 +222,12 @@ fn test(file: &Path, folder: &Path, arguments: &[&str], seconds: u32) -> Command
     test.env("PROPTEST_MAX_SHRINK_ITERS", "0").env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true");
     test.env("RUST_BACKTRACE", "0").stdout(Stdio::null());
     test
+}
+
+/// Whether the compiler refuses the code. An error of the compiler itself has another level.
+fn names_an_error(messages: &str) -> bool {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    messages.map(|message| message["message"]["level"] == "error").any(|error| error)
 }
 
 /// The programs that cargo's messages name, each with the folder of its package.
@@ -293,6 +305,9 @@ mod tests {
     fn programs_are_read_from_cargos_messages() {
         let messages = "{\"reason\": \"compiler-artifact\", \"executable\": null}\nno JSON\n\
             {\"manifest_path\": \"/w/p/Cargo.toml\", \"executable\": \"/w/target/p-1\"}\n";
+        let level = |level| format!("{{\"message\": {{\"level\": \"{level}\"}}}}\n{messages}");
+        assert!(names_an_error(&level("error")) && !names_an_error(messages));
+        assert!(!names_an_error(&level("error: internal compiler error")));
         let expected = [("/w/target/p-1".into(), "/w/p".into())];
         assert_eq!(executables(messages), expected);
     }
