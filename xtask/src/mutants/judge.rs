@@ -41,44 +41,48 @@ pub enum Suite {
 
 /// One part of a suite.
 #[derive(Clone, Copy)]
-enum Judge {
+struct Judge {
+    program: Program,
+    /// How many seconds of a CPU it may take: several times what it needs.
+    seconds: u32,
+}
+
+#[derive(Clone, Copy)]
+enum Program {
     /// The tests of a package: those that cargo's options name, or all.
     Tests(&'static str, &'static [&'static str]),
     /// A program of the package `vitrine-model`, with its arguments.
     Model(&'static str, &'static [&'static str]),
 }
 
+const fn tests(package: &'static str, options: &'static [&'static str], seconds: u32) -> Judge {
+    Judge { program: Program::Tests(package, options), seconds }
+}
+
+const fn model(name: &'static str, arguments: &'static [&'static str], seconds: u32) -> Judge {
+    Judge { program: Program::Model(name, arguments), seconds }
+}
+
 /// Steps beside the reference model: a second.
-const SOAK: Judge = Judge::Model("soak", &["1", "40000", "0", "quick"]);
+const SOAK: Judge = model("soak", &["1", "40000", "0", "quick"], 10);
 /// The pager's decisions on the kernel's.
-const PAGING: Judge = Judge::Model("paging", &["1", "20000"]);
+const PAGING: Judge = model("paging", &["1", "20000"], 30);
 /// Every 4095th word and address.
-const WORDS: Judge = Judge::Model("exhaustive", &["0", "4095", "0", "words", "addresses"]);
+const WORDS: Judge = model("exhaustive", &["0", "4095", "0", "words", "addresses"], 30);
+const CORE: Judge = tests("vitrine-core", &[], 40);
+const ABI: Judge = tests("vitrine-abi", &[], 10);
+const SWAP_QUICK: Judge = tests("swap", &["--lib", "--test", "copies"], 10);
+const SWAP: Judge = tests("swap", &[], 60);
+const PAGER: Judge = tests("pager", &[], 10);
 
 impl Suite {
     /// What finds most in the shortest time comes first.
     const fn judges(self) -> &'static [Judge] {
         match self {
-            Self::Core => &[SOAK, Judge::Tests("vitrine-core", &[])],
-            Self::Abi => {
-                &[Judge::Tests("vitrine-abi", &[]), SOAK, WORDS, Judge::Tests("vitrine-core", &[])]
-            }
-            Self::Swap => &[
-                Judge::Tests("swap", &["--lib", "--test", "copies"]),
-                Judge::Tests("swap", &[]),
-                PAGING,
-            ],
-            Self::Pager => &[Judge::Tests("pager", &[])],
-        }
-    }
-}
-
-impl Judge {
-    /// How many seconds of a CPU one of its programs may take: several times what it needs.
-    const fn seconds(self) -> u32 {
-        match self {
-            Self::Tests(..) => 60,
-            Self::Model(..) => 20,
+            Self::Core => &[SOAK, CORE],
+            Self::Abi => &[ABI, SOAK, WORDS, CORE],
+            Self::Swap => &[SWAP_QUICK, SWAP, PAGING],
+            Self::Pager => &[PAGER],
         }
     }
 }
@@ -176,11 +180,11 @@ impl Bench {
     fn build(&self, judge: Judge) -> Result<Option<Vec<Command>>> {
         let mut build = host_cargo(&self.workspace);
         build.current_dir(&self.folder);
-        match judge {
-            Judge::Tests(package, options) => {
+        match judge.program {
+            Program::Tests(package, options) => {
                 build.args(["test", "--no-run", "--package", package]).args(options)
             }
-            Judge::Model(program, _) => {
+            Program::Model(program, _) => {
                 build.args(["build", "--package", "vitrine-model", "--bin", program])
             }
         };
@@ -199,15 +203,15 @@ impl Bench {
                 bail!("the compiler names no error:\n  {command}")
             };
         }
-        let arguments: &[&str] = match judge {
-            Judge::Tests(..) => &[],
-            Judge::Model(_, arguments) => arguments,
+        let arguments: &[&str] = match judge.program {
+            Program::Tests(..) => &[],
+            Program::Model(_, arguments) => arguments,
         };
         let built = executables(&fs::read_to_string(&messages)?);
         Ok(Some(
             built
                 .iter()
-                .map(|(file, folder)| test(file, folder, arguments, judge.seconds()))
+                .map(|(file, folder)| test(file, folder, arguments, judge.seconds))
                 .collect(),
         ))
     }
@@ -226,8 +230,8 @@ fn test(file: &Path, folder: &Path, arguments: &[&str], seconds: u32) -> Command
 
 /// Whether the compiler refuses the code. An error of the compiler itself has another level.
 fn names_an_error(messages: &str) -> bool {
-    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    messages.map(|message| message["message"]["level"] == "error").any(|error| error)
+    let mut messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    messages.any(|message| message["message"]["level"] == "error")
 }
 
 /// The programs that cargo's messages name, each with the folder of its package.
