@@ -26,6 +26,7 @@ use self::list::Function;
 mod judge;
 mod kept;
 mod list;
+mod suite;
 mod tool;
 
 /// What `cargo xtask mutants` is asked. Numbers are read here, so that a mistake is one line.
@@ -108,8 +109,8 @@ pub fn mutants(workspace: &Workspace, options: &Options) -> Result<()> {
         let _alone = judge::alone(workspace)?;
         kept.forget_but(&functions);
         kept.begin(&functions);
-        let kept = Mutex::new(kept);
-        let new = judge_all(workspace, &due, &kept, &numbers)?;
+        kept.write(workspace)?;
+        let new = judge_all(workspace, &due, &numbers)?;
         println!("{}", summary(&functions, &Kept::read(workspace)?));
         if !new.is_empty() {
             bail!("no test notices these mutants:\n{}", new.join("\n"));
@@ -145,12 +146,7 @@ fn chosen<'a>(
 }
 
 /// Judges each function, and keeps its result at once. Returns the new survivors.
-fn judge_all(
-    workspace: &Workspace,
-    due: &[&Function],
-    kept: &Mutex<Kept>,
-    numbers: &Numbers,
-) -> Result<Vec<String>> {
+fn judge_all(workspace: &Workspace, due: &[&Function], numbers: &Numbers) -> Result<Vec<String>> {
     let all: usize = due.iter().map(|function| function.mutants.len()).sum();
     eprintln!("vitrine: {all} mutants of {} functions", due.len());
     let suites: BTreeSet<_> = due.iter().map(|function| function.suite).collect();
@@ -160,18 +156,18 @@ fn judge_all(
     let start = Instant::now();
     let over = || numbers.time.is_some_and(|time| start.elapsed() >= time);
     let queue = Mutex::new(due.iter());
-    let (done, new) = (Mutex::new(0), Mutex::new(Vec::new()));
+    let done_and_new = Mutex::new((0, Vec::new()));
     let work = |bench: &Mutex<Bench>| -> Result<()> {
         let bench = bench.lock().expect("each bench has one thread");
         while let Some(function) = next(&queue).filter(|_| !over()) {
             let Some(outcomes) = bench.judge(function, over)? else { break };
-            let mut kept = kept.lock().expect("no thread panics with the results");
-            let survivors = kept.enter(function, &outcomes);
+            let (done, new) = &mut *done_and_new.lock().expect("no thread panics with the results");
+            // Somebody may have written a reason meanwhile.
+            let mut kept = Kept::read(workspace)?;
+            new.extend(kept.enter(function, &outcomes));
             kept.write(workspace)?;
-            let mut done = done.lock().expect("no thread panics while it counts");
             *done += function.mutants.len();
             eprintln!("vitrine: {}", progress(function, &outcomes, (*done, all), start.elapsed()));
-            new.lock().expect("no thread panics with the survivors").extend(survivors);
         }
         Ok(())
     };
@@ -179,11 +175,11 @@ fn judge_all(
         let threads: Vec<_> = benches.iter().map(|bench| scope.spawn(|| work(bench))).collect();
         threads.into_iter().try_for_each(|thread| thread.join().expect("a thread panicked"))
     })?;
-    let left = all - done.into_inner().expect("no thread panics while it counts");
+    let (done, new) = done_and_new.into_inner().expect("no thread panics with the results");
+    let left = all - done;
     if left > 0 {
         eprintln!("vitrine: the time is over: {left} of {all} mutants are left");
     }
-    let new = new.into_inner().expect("no thread panics with the survivors");
     Ok(new.iter().map(Survivor::line).collect())
 }
 

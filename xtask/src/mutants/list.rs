@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::judge::Suite;
+use super::suite::Suite;
 
 /// The packages whose mutants are listed.
 pub const PACKAGES: [&str; 4] = ["vitrine-core", "vitrine-abi", "swap", "pager"];
