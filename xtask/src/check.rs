@@ -1,5 +1,5 @@
-//! `cargo xtask check`: imports, format, lints and documentation, for the host and for the target,
-//! and what must not compile.
+//! `cargo xtask check`: imports, listed mutants, format, lints and documentation, for the host and
+//! for the target, and what must not compile.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::setup;
 use crate::system::Part;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
-use crate::{command, imports};
+use crate::{command, imports, mutants};
 
 /// Runs every check, and stops at the first that finds something.
 ///
@@ -23,6 +23,8 @@ use crate::{command, imports};
 /// A check found something, or could not run.
 pub fn check(workspace: &Workspace) -> Result<()> {
     imports::check(workspace)?;
+    eprintln!("vitrine: the listed survivors");
+    mutants::check(workspace)?;
     setup::ensure(&[Part::HostLints])?;
     step("format", host_cargo(workspace).args(["fmt", "--all", "--check"]))?;
 

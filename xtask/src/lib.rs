@@ -22,8 +22,8 @@
 //! - [`oracle`]: judges the running machine from its physical memory;
 //! - [`imports`]: the rule that imports point down;
 //! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`dist`], [`gdb`], [`check`], [`mod@doc`],
-//!   [`mod@bench`], [`mod@test`], [`mod@parsers`], [`mod@exhaust`], [`mod@soak`], [`rehearse`],
-//!   [`mod@trust`], [`web`]: one file for each subcommand.
+//!   [`mod@bench`], [`mod@test`], [`mod@parsers`], [`mod@exhaust`], [`mod@soak`], [`mod@mutants`],
+//!   [`rehearse`], [`mod@trust`], [`web`]: one file for each subcommand.
 //!
 //! One line of the crate is unsafe: the one in [`leash`] that ties the emulator's life to ours.
 
@@ -55,6 +55,7 @@ pub mod imports;
 pub mod iso;
 pub mod leash;
 pub mod machine;
+pub mod mutants;
 pub mod new;
 pub mod npm;
 pub mod oracle;

@@ -16,8 +16,8 @@ use xtask::machine::DEFAULT_MEMORY;
 use xtask::system::Part;
 use xtask::workspace::Workspace;
 use xtask::{
-    bench, build, check, dist, doc, doctor, exhaust, fuzz, gdb, header, iso, new, npm, oracle,
-    parsers, picture, rehearse, request, setup, soak, test, trust, web,
+    bench, build, check, dist, doc, doctor, exhaust, fuzz, gdb, header, iso, mutants, new, npm,
+    oracle, parsers, picture, rehearse, request, setup, soak, test, trust, web,
 };
 
 /// Builds, boots and checks Vitrine.
@@ -138,10 +138,15 @@ enum Task {
     Soak(soak::Options),
     /// Try all 2^32 words, all 2^32 addresses, and every state of small worlds
     Exhaustive(soak::Exhaustive),
+    /// Change the code in one place at a time: do the host tests notice?
+    ///
+    /// Judges functions that have no result in tests/mutants yet. The status is 1 if a mutant
+    /// survives that was not listed there; it is listed then, and wants a test or a reason.
+    Mutants(mutants::Options),
     /// Make the long runs of all that judges the system, one after another
     ///
-    /// Soak, planted mistakes, exhaustive runs, exhaustion, oracle, fuzzers, parsers and the other
-    /// emulators: some hours. What is done is kept for the commit, and the next call goes on there.
+    /// Soak, planted mistakes, exhaustive runs, exhaustion, oracle, fuzzers, parsers, the other
+    /// emulators and mutants: many hours. What is done is kept for the commit, and the next call goes on there.
     Trust(trust::Options),
     /// Write the numbers of libsys/include/vitrine.h from kernel/abi
     Header,
@@ -248,6 +253,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Picture(options) => picture::picture(&workspace, &options)?,
         Task::Parsers(options) => parsers::parsers(&workspace, &options)?,
         Task::Soak(options) => soak::soak(&workspace, &options)?,
+        Task::Mutants(options) => mutants::mutants(&workspace, &options)?,
         Task::Exhaustive(options) => soak::exhaustive(&workspace, &options)?,
         Task::Check => check::check(&workspace)?,
         Task::Doc => println!("{}", doc::doc(&workspace)?.display()),

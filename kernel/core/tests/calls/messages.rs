@@ -516,6 +516,15 @@ fn a_reply_by_somebody_else_reaches_nobody() {
 }
 
 #[test]
+fn a_reply_to_a_former_life_of_a_slot_reaches_nobody() {
+    let (mut world, client) = served();
+    let stale = ProcessId::new(client.bits() + 0x1000).unwrap();
+    world.begin(answer_and_wait(stale));
+    assert!(matches!(world.process(client).state, State::Answer { .. }), "it waits on");
+    assert_eq!(world.process(INIT).state, State::Receiving);
+}
+
+#[test]
 fn a_call_to_a_former_life_of_a_slot_reaches_nobody() {
     let (mut world, server) = pair();
     world.begin_of(server, receive(None));

@@ -210,6 +210,38 @@ fn a_long_range_of_protection_leaves_no_translation_behind() {
 }
 
 #[test]
+fn a_range_of_protection_flushes_32_pages_one_by_one_and_more_all_at_once() {
+    for (pages, expected) in [(1, (1, 0)), (31, (31, 0)), (32, (32, 0)), (33, (0, 1)), (34, (0, 1))]
+    {
+        let mut world = World::with_memory(8);
+        allocate(&mut world, PAGE, pages).unwrap();
+        let before = world.kernel.cpu.hardware.flushes;
+        protect(&mut world, range(PAGE, pages), WRITE, READ).unwrap();
+        let after = world.kernel.cpu.hardware.flushes;
+        let made = (after.pages - before.pages, after.reloads - before.reloads);
+        assert_eq!(made, expected, "{pages} pages");
+    }
+}
+
+/// A range of 40 pages whose first `before` pages lie under one table, and the others under the
+/// next.
+#[test]
+fn range_protect_tells_a_and_d_of_the_first_32_pages_wherever_a_table_ends() {
+    for before in [1, 7, 31, 32, 33, 39] {
+        let first = PAGE_3 - before * 0x1000;
+        for (page, bit) in [(0, 1), (1, 2), (30, 1 << 30), (31, 1 << 31), (32, 0), (39, 0)] {
+            let mut world = World::with_memory(8);
+            allocate(&mut world, first, 40).unwrap();
+            let all = range(first, 40);
+            world.read(first + page * 0x1000).unwrap();
+            assert_eq!(protect(&mut world, all, READ, READ), Ok([40, 0x20, bit, 0]), "{page}");
+            world.write(first + page * 0x1000, 1).unwrap();
+            assert_eq!(protect(&mut world, all, READ, READ), Ok([40, 0x60, bit, bit]), "{page}");
+        }
+    }
+}
+
+#[test]
 fn a_fork_copies_a_page_that_others_may_write_and_leaves_the_parents_as_it_is() {
     const PAGES: u32 = 40;
     const ALIAS: u32 = 0x5000_0000;

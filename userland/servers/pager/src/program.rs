@@ -115,13 +115,18 @@ mod tests {
 
     /// A program of one segment: 0x1200 bytes of the file at 0x80_0100, then zeros up to 0x80_2100.
     fn program() -> Program<File> {
+        program_of(0x2000)
+    }
+
+    /// The same with so many bytes of memory.
+    fn program_of(memory: u32) -> Program<File> {
         let mut file = vec![0xEE_u8; 0x3000];
         file[..0x100].fill(0);
         file[..7].copy_from_slice(b"\x7fELF\x01\x01\x01");
         for (at, half) in [(16, 2_u16), (18, 3), (40, 52), (42, 32), (44, 1), (46, 40)] {
             file[at..at + 2].copy_from_slice(&half.to_le_bytes());
         }
-        let segment = [1, 0x1100, 0x80_0100, 0, 0x1200, 0x2000, 6, 0x1000];
+        let segment = [1, 0x1100, 0x80_0100, 0, 0x1200, memory, 6, 0x1000];
         let words = [(20, 1_u32), (24, 0x80_0100), (28, 52)];
         let segment = (52..).step_by(4).zip(segment);
         for (at, word) in words.into_iter().chain(segment) {
@@ -130,6 +135,31 @@ mod tests {
         let file: &'static [u8] = file.leak();
         let image = Image::plan(&file[..0x1000], file.len() as u32).unwrap();
         Program::new("test", image, File(file)).unwrap()
+    }
+
+    #[test]
+    fn a_file_is_known_by_where_it_lies_and_not_by_its_bytes() {
+        let file: &'static [u8] = vec![7; 32].leak();
+        assert_eq!(File(file), File(file));
+        for other in [&file[..31], &file[1..], &file[..16], vec![7; 32].leak()] {
+            assert_ne!(File(file), File(other));
+        }
+    }
+
+    #[test]
+    fn a_segment_of_many_pages_is_one_region() {
+        use libsys::abi::fault::Access;
+        use libsys::paging::regions::{Decision, Refusal};
+        let pages = 10 * REGIONS as u32;
+        let program = program_of(pages * PAGE_SIZE - 0x100);
+        let decide = |address| program.regions.decide(address, Access::USER);
+        for page in [0, 1, pages - 1] {
+            let decision = decide(0x80_0000 + page * PAGE_SIZE);
+            assert!(matches!(decision, Decision::Image { writable: true, .. }), "{page}");
+        }
+        let refused = Decision::Refuse(Refusal::NoRegion);
+        assert_eq!(decide(0x80_0000 + pages * PAGE_SIZE), refused);
+        assert_eq!(decide(0x80_0000 - 1), refused);
     }
 
     #[test]

@@ -187,6 +187,7 @@ impl Default for Accounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pool::Plenty;
 
     #[test]
     fn the_last_pages_given_are_remembered_each_once() {
@@ -221,5 +222,49 @@ mod tests {
         assert!(account.is_at_its_limit());
         account.limit = 0;
         assert!(!account.is_at_its_limit());
+    }
+
+    #[test]
+    fn a_limit_above_the_recent_pages_is_reached_by_its_last_page() {
+        for limit in [RECENT as u32, RECENT as u32 + 1, 100] {
+            let mut account = Account { limit, ..Account::new(ProcessId::first(1)) };
+            for (resident, expected) in [(limit - 1, false), (limit, true), (limit + 1, true)] {
+                account.resident = resident;
+                assert_eq!(account.is_at_its_limit(), expected, "{resident} of {limit}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_taken_is_one_less_in_memory_and_one_more_that_went() {
+        let mut account = Account { faults_out: u32::MAX, ..Account::new(ProcessId::first(1)) };
+        account.given(Page::numbered(1));
+        account.taken();
+        assert_eq!((account.resident, account.faults_out), (0, 0));
+        account.taken();
+        assert_eq!(
+            (account.resident, account.faults_out),
+            (0, 1),
+            "the client unmapped one itself"
+        );
+    }
+
+    #[test]
+    fn an_account_is_of_one_client_and_goes_with_it_alone() {
+        let mut accounts = Accounts::new();
+        let (client, other) = (ProcessId::first(3), ProcessId::first(1));
+        let stale = ProcessId::new(client.bits() + 0x1000).unwrap();
+        assert_eq!((accounts.slots(), accounts.at(3)), (0, None));
+        for id in [client, other] {
+            accounts.insert(Account::new(id), &mut Plenty).unwrap();
+        }
+        assert_eq!((accounts.slots(), accounts.ids().collect()), (4, vec![other, client]));
+        assert_eq!(accounts.get(stale), None);
+        assert_eq!(accounts.get_mut(stale), None);
+        accounts.remove(stale);
+        assert!(accounts.get(client).is_some());
+        accounts.remove(client);
+        assert_eq!((accounts.get(client), accounts.at(3)), (None, None));
+        assert!(accounts.get(other).is_some());
     }
 }

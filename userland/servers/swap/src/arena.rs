@@ -209,6 +209,60 @@ mod tests {
         assert_eq!(arena.size(), STEP);
     }
 
+    /// 64 blobs of 1,024 bytes with their headers fill a step, so an eighth of it are 8 blobs.
+    #[test]
+    fn holes_are_closed_if_they_are_an_eighth_and_have_room_for_the_blob() {
+        for (holes, length, closes) in [
+            (7, 1016, false),
+            (8, 1016, true),
+            (8, 8 * 1024 - 8, true),
+            (8, 8 * 1024 - 7, false),
+            (10, 10 * 1024 - 8, true),
+            (9, 10 * 1024 - 8, false),
+        ] {
+            let mut arena = Arena::new(2 * STEP);
+            for number in 0..64 {
+                arena.prepare(1016, &mut Plenty, |_| panic!("there are no holes")).unwrap();
+                arena.add(&blob(number, 1016), |_| Item::numbered(number));
+            }
+            assert_eq!((arena.size(), arena.live()), (STEP, STEP));
+            (0..holes).for_each(|number| arena.remove(number * 1024));
+            let mut moved = Vec::new();
+            arena.prepare(length, &mut Plenty, |blob| moved.push(blob)).unwrap();
+            let to =
+                |number| Blob { item: Item::numbered(number), offset: (number - holes) * 1024 };
+            let expected: Vec<_> = (holes..64).map(to).collect();
+            let size = if closes { STEP } else { 2 * STEP };
+            assert_eq!(moved, if closes { expected } else { vec![] }, "{holes} {length}");
+            assert_eq!(arena.size(), size, "{holes} {length}");
+        }
+    }
+
+    #[test]
+    fn an_arena_whose_last_blob_goes_begins_anew() {
+        let mut arena = Arena::new(STEP);
+        for _ in 0..3 {
+            arena.prepare(3000, &mut Plenty, |_| ()).unwrap();
+            arena.add(&blob(1, 3000), |offset| {
+                assert_eq!(offset, 0);
+                Item::numbered(1)
+            });
+            arena.remove(0);
+            assert_eq!((arena.next(None), arena.live()), (None, 0));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "no blob is at 0")]
+    fn a_hole_cannot_be_removed() {
+        let mut arena = Arena::new(STEP);
+        arena.prepare(8, &mut Plenty, |_| ()).unwrap();
+        arena.add(&blob(1, 8), |_| Item::numbered(1));
+        arena.add(&blob(2, 8), |_| Item::numbered(2));
+        arena.remove(0);
+        arena.remove(0);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
         #[test]

@@ -124,7 +124,68 @@ mod tests {
         assert_eq!(Slots::new(0).take(1), None);
     }
 
+    /// What [`Slots::take`] promises, looked for in each run of free slots: first those from `next`
+    /// on, then those before it.
+    fn promised(taken: &[bool], next: usize, wanted: u32) -> Option<(u32, u32)> {
+        let mut best = None;
+        for part in [next..taken.len(), 0..next] {
+            let end = part.end;
+            let begins = |slot: &usize| !taken[*slot] && (*slot == part.start || taken[*slot - 1]);
+            for first in part.clone().filter(begins) {
+                let length = (first..end).take_while(|slot| !taken[*slot]).count() as u32;
+                if length >= wanted {
+                    return Some((first as u32, wanted));
+                }
+                if best.is_none_or(|(_, longest)| length > longest) {
+                    best = Some((first as u32, length));
+                }
+            }
+        }
+        best
+    }
+
+    #[test]
+    fn a_disk_that_is_not_there_yet_has_no_free_slot() {
+        for count in [0, 1, 31, 32, 33] {
+            let mut slots = Slots::all_taken(count);
+            assert_eq!((slots.len(), slots.free(), slots.is_empty()), (count, 0, count == 0));
+            assert_eq!(slots.take(1), None);
+            (0..count).for_each(|slot| slots.give_back(slot));
+            assert_eq!(slots.free(), count);
+            assert_eq!(slots.take(64), (count > 0).then_some((0, count)));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "slot 33 is free")]
+    fn a_free_slot_cannot_be_given_back() {
+        let mut slots = Slots::new(64);
+        slots.take(33);
+        slots.give_back(33);
+    }
+
     proptest! {
+        #[test]
+        fn what_is_taken_is_the_first_run_that_is_long_enough_or_the_longest(
+            steps in proptest::collection::vec((1_u32..70, any::<prop::sample::Index>(), 0_usize..9), 1..60),
+        ) {
+            let mut slots = Slots::new(135);
+            let (mut taken, mut next) = (vec![false; 135], 0);
+            for (wanted, from, back) in steps {
+                let expected = promised(&taken, next, wanted);
+                prop_assert_eq!(slots.take(wanted), expected);
+                if let Some((first, length)) = expected {
+                    next = (first + length) as usize;
+                    taken[first as usize..next].fill(true);
+                }
+                let from = from.index(taken.len());
+                for slot in (from..taken.len()).filter(|slot| taken[*slot]).take(back).collect::<Vec<_>>() {
+                    slots.give_back(slot as u32);
+                    taken[slot] = false;
+                }
+            }
+        }
+
         #[test]
         fn no_slot_is_taken_twice(steps in proptest::collection::vec((0_u32..17, 0_usize..64), 1..200)) {
             let mut slots = Slots::new(100);

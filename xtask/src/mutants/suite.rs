@@ -1,0 +1,59 @@
+//! Which tests judge the mutants of which package.
+
+/// Which tests judge a mutant.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Suite {
+    Core,
+    Abi,
+    Swap,
+    Pager,
+}
+
+/// One part of a suite.
+#[derive(Clone, Copy)]
+pub struct Judge {
+    pub program: Program,
+    /// How many seconds of a CPU it may take: several times what it needs.
+    pub seconds: u32,
+}
+
+/// What a part runs.
+#[derive(Clone, Copy)]
+pub enum Program {
+    /// The tests of a package: those that cargo's options name, or all.
+    Tests(&'static str, &'static [&'static str]),
+    /// A program of the package `vitrine-model`, with its arguments.
+    Model(&'static str, &'static [&'static str]),
+}
+
+const fn tests(package: &'static str, options: &'static [&'static str], seconds: u32) -> Judge {
+    Judge { program: Program::Tests(package, options), seconds }
+}
+
+const fn model(name: &'static str, arguments: &'static [&'static str], seconds: u32) -> Judge {
+    Judge { program: Program::Model(name, arguments), seconds }
+}
+
+/// Steps beside the reference model: a second.
+const SOAK: Judge = model("soak", &["1", "40000", "0", "quick"], 10);
+/// The pager's decisions on the kernel's.
+const PAGING: Judge = model("paging", &["1", "20000"], 30);
+/// Every 4095th word and address.
+const WORDS: Judge = model("exhaustive", &["0", "4095", "0", "words", "addresses"], 30);
+const CORE: Judge = tests("vitrine-core", &[], 40);
+const ABI: Judge = tests("vitrine-abi", &[], 10);
+const SWAP_QUICK: Judge = tests("swap", &["--lib", "--test", "copies"], 10);
+const SWAP: Judge = tests("swap", &[], 60);
+const PAGER: Judge = tests("pager", &[], 10);
+
+impl Suite {
+    /// What finds most in the shortest time comes first.
+    pub const fn judges(self) -> &'static [Judge] {
+        match self {
+            Self::Core => &[SOAK, CORE],
+            Self::Abi => &[ABI, SOAK, WORDS, CORE],
+            Self::Swap => &[SWAP_QUICK, SWAP, PAGING],
+            Self::Pager => &[PAGER],
+        }
+    }
+}
