@@ -553,7 +553,7 @@ fn times() -> Claim {
     outcome.exits(0)?.shows(&[
         "4194304 bytes back in another order",
         "time     * s",
-        "counter  * instructions",
+        "counter  * instructions, and one for each nanosecond that the CPU waited",
         "faults   1*, for which the pager gave",
         "1* pages of zeros and * of program files",
     ])?;

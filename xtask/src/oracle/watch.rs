@@ -131,10 +131,11 @@ impl Watched {
         keyboard.write_all(keys).and_then(|()| keyboard.flush()).context("the machine has ended")
     }
 
-    /// The emulator has ended.
+    /// The emulator has ended, and [`Watched::output`] is whole.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        !matches!(self.emulator.try_wait(), Ok(None))
+        let has_read_all = self.reader.as_ref().is_none_or(JoinHandle::is_finished);
+        has_read_all && !matches!(self.emulator.try_wait(), Ok(None))
     }
 
     /// What came over the serial line so far.

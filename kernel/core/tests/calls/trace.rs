@@ -2,6 +2,7 @@
 //! it.
 
 use abi::debug::State;
+use abi::jos::VECTOR;
 use abi::layout::USER_TOP;
 use abi::trace::{BY_SYSENTER, ELSEWHERE, EVENTS, Event, Kind, OPEN};
 use abi::{Error, ProcessId, Registers, Syscall};
@@ -53,6 +54,26 @@ fn a_call_is_recorded_with_its_argument_and_its_result() {
     );
     let calls: Vec<_> = events(&world).into_iter().filter(|event| event.kind == kind).collect();
     assert_eq!(calls, [of_page, of_process]);
+}
+
+#[test]
+fn a_recorded_call_has_the_outcome_of_one_that_is_not() {
+    for trap in [VECTOR, Registers::SYSENTER] {
+        for number in 0..=u32::from(u8::MAX) {
+            // No process has this id, and no user page this address: calls that take one refuse.
+            let edi = u32::MAX;
+            let start = Registers { eip: 0x0080_0042, ..Registers::start(0, 0) };
+            let registers = Registers { eax: number, edx: edi, ebx: edi, ebp: edi, edi, ..start };
+            let outcome = |mut world: World| {
+                let index = world.kernel.cpu.current().unwrap();
+                *world.registers() = registers;
+                world.trap(trap);
+                let process = &world.kernel.processes()[index];
+                (format!("{:?}", process.state), process.registers)
+            };
+            assert_eq!(outcome(traced()), outcome(World::new()), "{number} by {trap:#x}");
+        }
+    }
 }
 
 #[test]

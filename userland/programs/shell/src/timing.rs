@@ -21,7 +21,11 @@ impl Start {
     pub fn print(self, program: Option<ProcessId>) {
         let (counted, time) = (counter::now_long() - self.counter, clock() - self.clock);
         println!("time     {}.{:06} s", time / 1_000_000, time % 1_000_000);
-        println!("counter  {counted} {}", counter::unit());
+        let waiting = match counter::unit() {
+            "instructions" => ", and one for each nanosecond that the CPU waited",
+            _ => "",
+        };
+        println!("counter  {counted} {}{waiting}", counter::unit());
         let Some(given) = program.and_then(given_to) else { return };
         println!("faults   {}, for which the pager gave", given.faults);
         print!("         {} pages of zeros and {} of program files", given.zeroed, given.loaded);
