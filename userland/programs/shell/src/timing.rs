@@ -22,7 +22,7 @@ impl Start {
         let (counted, time) = (counter::now_long() - self.counter, clock() - self.clock);
         println!("time     {}.{:06} s", time / 1_000_000, time % 1_000_000);
         let waiting = match counter::unit() {
-            "instructions" => ", and one for each nanosecond that the CPU waited",
+            "instructions" => ",\n         and one for each nanosecond that the CPU waited",
             _ => "",
         };
         println!("counter  {counted} {}{waiting}", counter::unit());
