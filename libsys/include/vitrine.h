@@ -544,8 +544,8 @@ static inline int32_t vitrine_page_unmap(uint32_t process, uint32_t page, uint32
     return result;
 }
 
-/* Drops and adds bits on a page, clears A and D (and ENTRY_PAGER, if D was set and the mark is not added),
-   and stores the old entry. W is added where the entry is not sealed or its frame has no other mapping.
+/* Drops and adds bits on a page, clears A and D (and ENTRY_PAGER, if D was set and the mark is not
+   added), and stores the old entry. W is added where the entry is not sealed or its frame has no other mapping.
    -ERROR_NOT_PERMITTED: it is, and has. -ERROR_NOT_MAPPED: nothing is present there. */
 static inline int32_t vitrine_page_protect(uint32_t process, uint32_t page, uint32_t drop,
                                            uint32_t add, uint32_t *old_entry)

@@ -60,8 +60,8 @@ enum Task {
         /// bochs or v86
         #[arg(long, value_name = "MACHINE")]
         on: Option<String>,
-        /// Run only the host tests, compiled with optimisation, with N cases of each property, other
-        /// ones each time; without it the cases are the same each time
+        /// Run only the host tests, compiled with optimisation, with N cases of each property,
+        /// other ones each time; without it the cases are the same each time
         #[arg(long, value_name = "N", conflicts_with = "on")]
         cases: Option<NonZeroU32>,
         /// Run only the tests whose names contain this
@@ -146,7 +146,8 @@ enum Task {
     /// Make the long runs of all that judges the system, one after another
     ///
     /// Soak, planted mistakes, exhaustive runs, exhaustion, oracle, fuzzers, parsers, the other
-    /// emulators and mutants: many hours. What is done is kept for the commit, and the next call goes on there.
+    /// emulators and mutants: many hours. What is done is kept for the commit, and the next call
+    /// goes on there.
     Trust(trust::Options),
     /// Write the numbers of libsys/include/vitrine.h from kernel/abi
     Header,

@@ -1,5 +1,5 @@
-//! `cargo xtask mutants`: changes one operator, branch or result of the code at a time, and asks the
-//! host tests which of these *mutants* they notice.
+//! `cargo xtask mutants`: changes one operator, branch or result of the code at a time, and asks
+//! the host tests which of these *mutants* they notice.
 //!
 //! cargo-mutants lists the mutants. Each is made in a copy of the tree, built, and run by the tests
 //! that judge its package. What came of it is kept in `tests/mutants`, by a hash of the function's

@@ -9,9 +9,10 @@
 //!    program's own handler, the region map, the pager.
 //! 3. If one of them has handled the fault, the entry restores all registers and returns to the
 //!    instruction that faulted, without entering the kernel.
-//! 4. If none has, a process without a pager prints its backtrace. The handler is removed and the access is repeated. The kernel then ends the
-//!    process, with a line that names this very access. This way back uses no memory of the
-//!    program's: its stack may be what faulted, and its data may be copy-on-write.
+//! 4. If none has, a process without a pager prints its backtrace. The handler is removed and the
+//!    access is repeated. The kernel then ends the process, with a line that names this very
+//!    access. This way back uses no memory of the program's: its stack may be what faulted, and its
+//!    data may be copy-on-write.
 //!
 //! A fault inside a handler nests: its record lies below the first one, with one word between. The
 //! return of step 3 stores `eip` in that word.

@@ -39,8 +39,8 @@ macro_rules! same {
     };
 }
 
-/// Words at the edges of lengths, tables and the memory map, each with its two neighbours. A run over
-/// every 255th word alone would miss a comparison that is wrong by one.
+/// Words at the edges of lengths, tables and the memory map, each with its two neighbours. A run
+/// over every 255th word alone would miss a comparison that is wrong by one.
 pub fn edges() -> impl Iterator<Item = u32> {
     const LENGTHS: [u32; 11] = [0, 1, 2, 0x40, 0x200, 0x400, 0xE00, 0xFFF, 0x1000, 0x3BB, 0x1_0000];
     const ADDRESSES: [u32; 10] = [

@@ -272,8 +272,8 @@ impl Kept {
     }
 }
 
-/// Sees that the two files are true: each survivor is a mutant of a function that is there, and each
-/// mutant that was not noticed is listed.
+/// Sees that the two files are true: each survivor is a mutant of a function that is there, and
+/// each mutant that was not noticed is listed.
 ///
 /// # Errors
 /// They are not: one line for each fault.

@@ -25,8 +25,8 @@ use mistake::{Judge, Mistake};
 const COPIED: [&str; 6] =
     ["kernel/abi", "kernel/core", "libsys", "userland/servers/swap", "tests/model", "Cargo.lock"];
 
-/// Plants each mistake in the kernel, or each in the pager and in what it relies on, one by one, and
-/// prints after how many steps it is found.
+/// Plants each mistake in the kernel, or each in the pager and in what it relies on, one by one,
+/// and prints after how many steps it is found.
 ///
 /// # Errors
 /// A mistake cannot be planted or is not found, or a copy cannot be built.

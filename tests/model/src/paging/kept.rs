@@ -22,8 +22,8 @@ pub struct Kept {
 pub struct Judge {
     /// By client and address.
     pub kept: BTreeMap<(u32, u32), Kept>,
-    /// The pages that went in this eviction. A child that has not started may have lost a page of its
-    /// own, whose rights are not those of its parent's.
+    /// The pages that went in this eviction. A child that has not started may have lost a page of
+    /// its own, whose rights are not those of its parent's.
     pub went_now: Vec<(u32, u32)>,
     /// The taken pages that could not be given back: others may still map them.
     pub could_not_return: [bool; CLUSTER],

@@ -3,7 +3,8 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use libsys::process::{attend, end, end_all_children, end_children, exit, info, steps};
+use libsys::process::steps::{self, Step};
+use libsys::process::{attend, end, end_all_children, end_children, exit, info};
 use libsys::service::message::{Event, next_event};
 use libsys::{ProcessId, Target, destroy, print, println, set_console_owner};
 use shell::builtin::Builtin;
@@ -47,6 +48,14 @@ impl Shell {
                 return;
             }
         };
+        // From here on, so that Ctrl-C between two steps is no byte for the next prompt, nor for a
+        // program that has just been started.
+        self.own_console(true);
+        self.run_steps(&steps);
+        self.own_console(false);
+    }
+
+    fn run_steps(&mut self, steps: &[Step]) {
         for step in steps {
             if step.only_after_success && self.status != 0 {
                 continue;
@@ -132,18 +141,13 @@ impl Shell {
 
     /// Runs a program and waits for its end.
     fn run_program(&mut self, name: &str, arguments: &[&str]) -> u8 {
-        // Before the program starts, so that an early Ctrl-C interrupts the shell and is no byte
-        // for the program.
-        self.own_console(true);
-        let status = match start(name, arguments, &self.jobs, Ground::Fore) {
+        match start(name, arguments, &self.jobs, Ground::Fore) {
             Ok(child) => {
                 self.last = Some(child);
                 self.wait_for(name, child)
             }
             Err(status) => status,
-        };
-        self.own_console(false);
-        status
+        }
     }
 
     /// Starts a program, and does not wait for its end.
@@ -212,16 +216,12 @@ impl Shell {
             return refuse(FAILED, format_args!("fg: {id} is no job of this shell"));
         };
         let name = job.line.split(' ').next().unwrap_or_default();
-        self.own_console(true);
         println!("{}", job.line);
-        let status = self.wait_for(name, id);
-        self.own_console(false);
-        status
+        self.wait_for(name, id)
     }
 
     /// Waits until no job runs, or Ctrl-C is typed. The jobs go on then.
     fn wait_for_jobs(&mut self) -> u8 {
-        self.own_console(true);
         let mut status = 0;
         while self.jobs.running().next().is_some() {
             match next_event() {
@@ -237,7 +237,6 @@ impl Shell {
                 }
             }
         }
-        self.own_console(false);
         self.report_jobs();
         status
     }

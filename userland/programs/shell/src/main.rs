@@ -1,9 +1,9 @@
 //! The shell: reads a line, runs its programs, and prints how they ended.
 //!
 //! At the prompt no process owns the console, so that Ctrl-C is a byte like others, and drops the
-//! line. While a program runs in the foreground the shell owns the console; Ctrl-C then interrupts
-//! the shell, which ends the program with all its descendants. Programs in the background go on. A
-//! shell that another shell started never owns the console.
+//! line. While a line is run the shell owns the console; Ctrl-C then interrupts the shell, which
+//! ends the program in the foreground with all its descendants, and runs no more of the line.
+//! Programs in the background go on. A shell that another shell started never owns the console.
 //!
 //! A program and its descendants are a *job*. When the program ends, the shell ends the rest of the
 //! job, so that it reads no more of what is typed, and holds no memory. When the shell ends, it

@@ -114,9 +114,9 @@ impl MachineBackend<'_> {
         view.is_live().then_some(entries)
     }
 
-    /// Puts a client's page of text there anew, after `change`; `false` if there is no frame for it,
-    /// or the page is not text alone. If something goes wrong on the way, the page is absent, and
-    /// the next touch brings it.
+    /// Puts a client's page of text there anew, after `change`; `false` if there is no frame for
+    /// it, or the page is not text alone. If something goes wrong on the way, the page is absent,
+    /// and the next touch brings it.
     pub fn renew_text(
         &mut self,
         client: ProcessId,

@@ -134,8 +134,8 @@ impl<F: Copy + PartialEq> Clients<F> {
         }
     }
 
-    /// Counts what a client was given: for its program, for the one that has spawned that, and so on.
-    /// A program is counted for as long as no other process has its first one's slot.
+    /// Counts what a client was given: for its program, for the one that has spawned that, and so
+    /// on. A program is counted for as long as no other process has its first one's slot.
     pub fn count(&mut self, id: ProcessId, given: Given) {
         let mut next = self.find(id).ok().map(|client| client.leader);
         for _ in 0..NESTED {

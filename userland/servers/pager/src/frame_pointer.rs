@@ -1,11 +1,11 @@
 //! How the pager learns the frame pointer (ebp) of a client whose fault it is about to refuse.
 //!
 //! A fault message has the address and the instruction, and only a parent reads registers. But the
-//! client will never run its program again, and its pages are the pager's to change. So for a moment
-//! the pager lets it run a copy of its page of text, with a *question* at the instruction: an access
-//! to `ebp + ABOVE`, which faults. The fault's address tells `ebp`. Then the page is put back, and
-//! the access of the program is repeated, with all registers but the flags as they were: its fault
-//! is refused, and the kernel's line is about that access.
+//! client will never run its program again, and its pages are the pager's to change. So for a
+//! moment the pager lets it run a copy of its page of text, with a *question* at the instruction:
+//! an access to `ebp + ABOVE`, which faults. The fault's address tells `ebp`. Then the page is put
+//! back, and the access of the program is repeated, with all registers but the flags as they were:
+//! its fault is refused, and the kernel's line is about that access.
 //!
 //! 1. [`Search::NotYet`]: the fault is refused. The pager puts the question there ([`ask`]), and
 //!    the client is [`Search::Asked`].

@@ -4,8 +4,8 @@
 //! the `swap` crate.
 //!
 //! Pure: `main.rs` receives the messages, `server.rs` answers them, `backend.rs` makes the calls.
-//! Nothing here allocates once the pager has begun: a pager that needed memory in order to say that there is none would end
-//! first.
+//! Nothing here allocates once the pager has begun: a pager that needed memory in order to say that
+//! there is none would end first.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 

@@ -2,9 +2,9 @@
 //! `libsys::service::pager`.
 //!
 //! A fault is served by `swap`: the page comes back, or the regions of the client's program decide
-//! what it gets, which is a page of zeros or of the file. The page is filled on the scratch page and
-//! moved into the client. A fault that is refused prints one line, and one that ends the client a
-//! backtrace.
+//! what it gets, which is a page of zeros or of the file. The page is filled on the scratch page
+//! and moved into the client. A fault that is refused prints one line, and one that ends the client
+//! a backtrace.
 
 use libsys::abi::call::FaultReply;
 use libsys::abi::fault::Access;
@@ -147,8 +147,9 @@ impl Server {
         }
     }
 
-    /// Refuses an access outside of the regions. If that ends the client, its frame pointer is found
-    /// first, for its backtrace (`pager::frame_pointer`): the client runs until it has told that.
+    /// Refuses an access outside of the regions. If that ends the client, its frame pointer is
+    /// found first, for its backtrace (`pager::frame_pointer`): the client runs until it has told
+    /// that.
     fn refuse(
         &mut self,
         client: ProcessId,
@@ -197,8 +198,8 @@ impl Server {
         let (Some(offset), Some(text)) = (fault.offset(), UserPage::containing(fault.eip)) else {
             return false;
         };
-        // A handler would get the question's fault. There is none if the fault came from the kernel,
-        // but for two cases: the page is paged out, and a JOS call has met it.
+        // A handler would get the question's fault. There is none if the fault came from the
+        // kernel, but for two cases: the page is paged out, and a JOS call has met it.
         if info::process(client).is_none_or(|info| info.handler != 0) {
             return false;
         }
@@ -208,8 +209,8 @@ impl Server {
             && backend.renew_text(client, text, |bytes| ask(bytes, offset))
     }
 
-    /// Whether a fault is a client's answer to the question for its frame pointer. If so, the client
-    /// can repeat the access of its program.
+    /// Whether a fault is a client's answer to the question for its frame pointer. If so, the
+    /// client can repeat the access of its program.
     fn hear_answer(&mut self, client: ProcessId, fault: Question) -> bool {
         let Search::Asked(question) = self.clients.search(client) else { return false };
         let (Some(answer), Some(offset), Some(text)) = (
