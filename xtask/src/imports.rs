@@ -22,7 +22,7 @@ use self::modules::{Import, Sources, imports};
 use crate::workspace::Workspace;
 
 /// The crates that the rule holds for, by their `src` directories.
-const CRATES: [&str; 20] = [
+const CRATES: [&str; 21] = [
     LAYERED,
     "kernel/abi/src",
     "kernel/src",
@@ -41,6 +41,7 @@ const CRATES: [&str; 20] = [
     "userland/programs/shell/src",
     "userland/picture/src",
     "xtask/src",
+    "xtask/counter/src",
     "tests/src",
     "tests/model/src",
 ];
