@@ -1,10 +1,14 @@
 //! `cargo xtask bench`: what every operation costs, beside its target and beside other systems.
 //!
 //! Two boots under `-icount`: one of 128 MiB for the table, one of 3,583 MiB for what grows. The
-//! program `bench` measures and prints; everything here reads and judges:
+//! program `bench` measures and prints; during the first boot a plugin of QEMU's counts events.
+//! Everything here reads and judges; `docs/benchmark.md` says what the figures mean.
 //!
-//! - [`boot`]: one boot and what it printed; [`report`]: the rows in it;
-//! - [`anchors`]: targets and other systems' figures; [`row`], [`figure`]: what a row is;
+//! - [`boot`]: one boot and what it printed; [`counter`]: the plugin; [`report`]: the rows;
+//! - [`anchors`]: targets and other systems' figures; [`rows`]: what each row measures, and where;
+//!   [`row`], [`figure`]: what a row is;
+//! - [`events`]: what the plugin has counted; [`weights`]: what that costs a processor, by
+//!   estimate;
 //! - [`baseline`]: what may not get worse; [`compare`]: what has changed since another run;
 //! - [`table`], [`plot`]: how it is shown; [`size`]: the kernel's own size.
 
@@ -12,12 +16,16 @@ pub mod anchors;
 pub mod baseline;
 pub mod boot;
 pub mod compare;
+pub mod counter;
+pub mod events;
 pub mod figure;
 pub mod plot;
 pub mod report;
 pub mod row;
+pub mod rows;
 pub mod size;
 pub mod table;
+pub mod weights;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,13 +38,22 @@ use crate::{build, command, setup};
 
 use anchors::Anchors;
 use baseline::Baseline;
+use counter::Counter;
 use report::Report;
 use row::Row;
+use weights::Weights;
 
 /// What to do with the rows, beside printing them.
 #[derive(clap::Args, Debug, Default)]
 pub struct Options {
-    /// Write the rows: an array of objects
+    /// Say what each row measures and where that is defined, and the model's weights; measure
+    /// nothing
+    #[arg(long)]
+    pub rows: bool,
+    /// Count instructions alone: for a QEMU that takes no plugins
+    #[arg(long, conflicts_with = "renew")]
+    pub no_events: bool,
+    /// Write the rows: an array of objects, with least, most, iterations and each event
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Draw the rows
@@ -45,7 +62,8 @@ pub struct Options {
     /// Say what has changed since an earlier --json
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
-    /// Fail if a row is worse than the baseline by over 2%, or misses a target that it met
+    /// Fail if a row takes over 2% more instructions, model cycles or events than the baseline, or
+    /// misses a target that it met
     #[arg(long)]
     pub check: bool,
     /// Make these rows the baseline; the commit should say why
@@ -63,14 +81,24 @@ const LARGE: u32 = 3583;
 /// # Errors
 /// Something cannot be built, booted, read or written; or `--check` found something.
 pub fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
+    let (anchors, weights) = (Anchors::load()?, Weights::load()?);
+    if options.rows {
+        print!("{}", rows::text(workspace.root(), &anchors, &weights)?);
+        return Ok(());
+    }
     let earlier = options.compare.as_deref().map(read::<Vec<Row>>).transpose()?;
     setup::ensure(&[Part::Emulator])?;
     build::build(workspace)?;
     let compiler = compiler()?;
 
-    let anchors = Anchors::load()?;
-    let report = measure(workspace, &anchors)?;
-    println!("{}", table::operations(&report.rows, &anchors));
+    let counter = if options.no_events { None } else { Some(Counter::build(workspace)?) };
+    let mut report = measure(workspace, &anchors, counter.as_ref())?;
+    report.weigh(&weights);
+    println!("{}\n{}", table::operations(&report.rows, &anchors), table::LEGEND);
+    if counter.is_some() {
+        println!("{}\n{}", table::events(&report.rows), table::EVENTS_LEGEND);
+        print!("{}", table::unweighed(&report.rows, &weights));
+    }
     println!("{}", table::appel_and_li(&report.rows));
     println!("{}", table::growth(&report));
     if let Some(earlier) = earlier {
@@ -93,14 +121,19 @@ pub fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Boots both machines.
-fn measure(workspace: &Workspace, anchors: &Anchors) -> Result<Report> {
-    let small = boot::run(workspace, SMALL, "bench")?;
-    let large = boot::run(workspace, LARGE, "bench growth")?;
-    let mut report = Report::read(&small, anchors)?;
+/// Boots both machines, the first one with the plugin.
+fn measure(workspace: &Workspace, anchors: &Anchors, counter: Option<&Counter>) -> Result<Report> {
+    let plugin = counter.map(Counter::arguments).unwrap_or_default();
+    let small = boot::run(workspace, SMALL, "bench", plugin).with_context(|| match counter {
+        Some(_) => "if QEMU does not take the plugin, --no-events counts without it",
+        None => "the boot for the table",
+    })?;
+    let counted = counter.map(Counter::counted).transpose()?;
+    let large = boot::run(workspace, LARGE, "bench growth", Vec::new())?;
+    let mut report = Report::read(&small, anchors, counted.as_ref())?;
     report.rows.push(report::boot_row("boot_128", &small, anchors)?);
     report.rows.push(report::boot_row("boot_3583", &large, anchors)?);
-    report.append(Report::read(&large, anchors)?);
+    report.append(Report::read(&large, anchors, None)?);
     report.sizes.extend(size::of_kernel(&workspace.kernel())?);
     let measured = |operation: &str| report.rows.iter().any(|row| row.operation == operation);
     let missing = anchors.operations().find(|operation| !measured(operation));

@@ -245,7 +245,8 @@ impl Arguments {
 }
 
 /// A file's name as part of an option, where a comma is doubled.
-fn in_option(file: &Path) -> String {
+#[must_use]
+pub fn in_option(file: &Path) -> String {
     file.display().to_string().replace(',', ",,")
 }
 

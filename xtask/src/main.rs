@@ -105,6 +105,15 @@ enum Task {
         memory: String,
     },
     /// Count the instructions of every operation, beside targets and other systems
+    ///
+    /// The first table has instructions: those of Vitrine, those without zeroing and copying
+    /// (rest), the target, and other systems; `!` is a target that is missed, `*` a system that is
+    /// not slower. The second has model cycles, an estimate of what a processor takes, and what it
+    /// is made of beside instructions: entries by `int`, by SYSENTER (sys) and by page fault (#PF),
+    /// returns by SYSEXIT (sysx; the others are by IRET), INVLPGs (inv), loads of CR3, states of
+    /// the FPU stored and loaded, loads of segment registers (seg), locked operations (lock), and 4
+    /// KiB zeroed or copied by `rep` (page). A row that ends in /page is a page's share. The file
+    /// docs/benchmark.md says more.
     Bench(bench::Options),
     /// Stop the machine at random moments, and judge it by its physical memory alone
     Oracle(oracle::Options),

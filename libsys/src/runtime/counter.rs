@@ -3,9 +3,9 @@
 //!
 //! There virtual time passes by instructions, 1 ns each, and the counter shows virtual time in
 //! nanoseconds. [`unit()`] tries whether this is so; on other machines the counter shows cycles.
-//! Each iteration of a `rep` instruction counts one, and so do `int`, `iretd`, INVLPG and a load of
-//! CR3; so flushes are counted separately. While the CPU waits for an interrupt, virtual time
-//! goes on, so each nanosecond of it counts one.
+//! Each iteration of a `rep` instruction counts one, and so do the discovery that none is left,
+//! `int`, `iretd`, INVLPG and a load of CR3: what such an instruction costs a processor is not seen.
+//! While the CPU waits for an interrupt, virtual time goes on, so each nanosecond of it counts one.
 #![allow(unsafe_code)]
 
 use core::arch::asm;

@@ -1,18 +1,24 @@
 //! What a fault costs that the program handles itself: from the access to the instruction after it.
 //!
 //! `prot1_trap_unprot`, `protn_trap_unprot_per_page` and `trap` are the three measurements of Appel
-//! and Li (ASPLOS 1991): a page is protected (or 100 pages in one call), it is written (or all of
-//! them in a shuffled order), and the handler gives W back.
+//! and Li (ASPLOS 1991), in their order:
+//!
+//! - `prot1_trap_unprot`: all of 100 pages but one are protected. One of them is written; the
+//!   handler first protects the page that is not, and then gives W back to this one.
+//! - `protn_trap_unprot_per_page`: 100 pages are protected in one call and then written, in a
+//!   shuffled order; the handler gives W back to each.
+//! - `trap`: a protected page is written; the handler skips the instruction.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use libsys::paging::fault::{Fault, Handled};
 use libsys::runtime::counter;
 use libsys::{
-    PageRange, Permissions, Target, UserPage, page_allocate, page_protect, page_unmap,
+    Error, PageRange, Permissions, Target, UserPage, page_allocate, page_protect, page_unmap,
     range_protect, set_handler,
 };
 
+use crate::mark;
 use crate::stopwatch::{Outcome, repeat, row};
 use crate::test_pages::{READ_ONLY, WRITABLE, allocate, test_page};
 use crate::touch::{self, store};
@@ -22,6 +28,8 @@ const PAGES: u32 = 100;
 /// A number that has no common divisor with [`PAGES`]: its multiples visit all pages, far apart.
 const STRIDE: u32 = 37;
 
+/// The address of the page that is not protected, in `prot1_trap_unprot`.
+static OPEN: AtomicU32 = AtomicU32::new(0);
 /// The counter at the handler's first instruction.
 static ENTERED: AtomicU32 = AtomicU32::new(0);
 
@@ -45,6 +53,7 @@ fn traps() -> Outcome {
     })?;
     set_handler(Some(note_and_go_on))?;
     row("handler_entry", 1000, |watch| {
+        mark::begin();
         let start = counter::now();
         store(page);
         watch.note(ENTERED.load(Ordering::Relaxed).wrapping_sub(start));
@@ -55,18 +64,18 @@ fn traps() -> Outcome {
 }
 
 fn composites() -> Outcome {
-    set_handler(Some(unprotect))?;
+    let all = PageRange::new(test_page(0), PAGES)?;
+    range_protect(Target::Caller, all, READ_ONLY)?;
     let mut next = 0;
+    page_protect(Target::Caller, test_page(next), WRITABLE)?;
+    OPEN.store(test_page(next).address(), Ordering::Relaxed);
+    set_handler(Some(protect_and_unprotect))?;
     row("prot1_trap_unprot", 500, |watch| {
         next = (next + STRIDE) % PAGES;
-        let page = test_page(next);
-        watch.time(|| {
-            page_protect(Target::Caller, page, READ_ONLY)?;
-            store(page);
-            Ok(())
-        })
+        watch.time(|| store(test_page(next)));
+        Ok(())
     })?;
-    let all = PageRange::new(test_page(0), PAGES)?;
+    set_handler(Some(unprotect))?;
     let samples = repeat(100, |watch| {
         watch.time(|| {
             range_protect(Target::Caller, all, READ_ONLY)?;
@@ -99,7 +108,18 @@ fn go_on(fault: &mut Fault<'_>) -> Handled {
 
 fn note_and_go_on(fault: &mut Fault<'_>) -> Handled {
     ENTERED.store(counter::now(), Ordering::Relaxed);
+    mark::end();
     go_on(fault)
+}
+
+fn protect_and_unprotect(fault: &mut Fault<'_>) -> Handled {
+    handled(fault, |page| {
+        let open = OPEN.load(Ordering::Relaxed);
+        OPEN.store(page.address(), Ordering::Relaxed);
+        let open = UserPage::containing(open).ok_or(Error::InvalidArgument)?;
+        page_protect(Target::Caller, open, READ_ONLY)?;
+        page_protect(Target::Caller, page, WRITABLE).map(drop)
+    })
 }
 
 fn unprotect(fault: &mut Fault<'_>) -> Handled {
@@ -110,10 +130,7 @@ fn map_zeros(fault: &mut Fault<'_>) -> Handled {
     handled(fault, |page| page_allocate(Target::Caller, page, Permissions::WRITE))
 }
 
-fn handled(
-    fault: &Fault<'_>,
-    handle: impl FnOnce(UserPage) -> Result<(), libsys::Error>,
-) -> Handled {
+fn handled(fault: &Fault<'_>, handle: impl FnOnce(UserPage) -> Result<(), Error>) -> Handled {
     match fault.page().map(handle) {
         Some(Ok(())) => Handled::Resume,
         Some(Err(_)) | None => Handled::PassOn,

@@ -7,7 +7,7 @@
 //! - `bench` runs the parts that make the table; `bench growth` runs those that show which costs
 //!   grow with what.
 //! - [`libsys::runtime::counter`]: how instructions are counted; [`stopwatch`]: how an operation is
-//!   repeated and printed.
+//!   repeated and printed; [`mark`]: how the emulator's plugin is told what is measured.
 //! - [`test_pages`], [`peer`], [`touch`]: memory, processes and accesses for the operations.
 //!
 //! Where two runs may differ: nowhere under `-icount`, as long as the image is the same. A timer
@@ -20,6 +20,7 @@
 
 extern crate alloc;
 
+mod mark;
 mod peer;
 mod stopwatch;
 mod test_pages;
@@ -66,6 +67,7 @@ const TABLE: &[Part] = &[
     Part { name: "copy-on-write", run: copy_on_write::run },
     Part { name: "messages", run: messages::run },
     Part { name: "forks", run: forks::run },
+    Part { name: "fork-of-a-program", run: forks::program },
     Part { name: "processes", run: processes::run },
     Part { name: "jos", run: jos::run },
 ];
@@ -106,6 +108,8 @@ fn run_named(name: &str) -> u8 {
         println!("bench: no part is named {name}");
         return FAILED;
     };
+    println!("{{\"part\":\"{name}\"}}");
+    mark::part();
     match (part.run)() {
         Ok(()) => 0,
         Err(error) => {

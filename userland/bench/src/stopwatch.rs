@@ -1,5 +1,8 @@
-//! How an operation is repeated, and what is printed about it: median, least, most, flushes, CR3
-//! loads.
+//! How an operation is repeated, and what is printed about it: median, least, most, and the number
+//! of its series.
+//!
+//! Repetitions of one operation are a series. The emulator's plugin counts events of each series
+//! (see [`mark`]); a row names its series, so that its events are found.
 //!
 //! The times lie in a static, so that a program that measures its own forks has no heap to be
 //! copied.
@@ -8,7 +11,9 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use libsys::process::SpawnError;
 use libsys::runtime::counter;
-use libsys::{Error, call::Partial, machine, println};
+use libsys::{Error, call::Partial, print, println};
+
+use crate::mark;
 
 /// The result of a part: nothing, or why it cannot go on.
 pub type Outcome = Result<(), Failure>;
@@ -62,8 +67,6 @@ static TICKS: [AtomicU32; LIMIT] = [const { AtomicU32::new(0) }; LIMIT];
 pub struct Stopwatch {
     overhead: u32,
     noted: usize,
-    page_flushes: u32,
-    directory_loads: u32,
 }
 
 /// The measurements of a row.
@@ -72,30 +75,34 @@ pub struct Samples {
     least: u32,
     most: u32,
     iterations: usize,
-    page_flushes: u32,
-    directory_loads: u32,
+    /// The number of its series in this part.
+    series: u32,
+    /// The series whose operation is a part of this one and was subtracted.
+    part: Option<u32>,
 }
+
+/// The number of the next series of this part.
+static SERIES: AtomicU32 = AtomicU32::new(0);
 
 impl Stopwatch {
     fn new() -> Self {
-        Self { overhead: counter::overhead(), noted: 0, page_flushes: 0, directory_loads: 0 }
+        Self { overhead: counter::overhead(), noted: 0 }
     }
 
-    /// Measures an operation: its time, and its flushes.
+    /// Measures an operation.
     #[inline(always)]
     pub fn time<T>(&mut self, operation: impl FnOnce() -> T) -> T {
-        let before = machine();
+        mark::begin();
         let start = counter::now();
         let result = operation();
         let end = counter::now();
-        let after = machine();
-        self.page_flushes += u32::from(after.page_flushes.wrapping_sub(before.page_flushes));
-        self.directory_loads += u32::from(after.full_flushes.wrapping_sub(before.full_flushes));
+        mark::end();
         self.note(end.wrapping_sub(start));
         result
     }
 
-    /// Adds a time that the caller has measured, by two readings of the counter.
+    /// Adds a time that the caller has measured, by two readings of the counter between
+    /// [`mark::begin`] and [`mark::end`].
     ///
     /// # Panics
     /// If there are more than [`LIMIT`].
@@ -112,9 +119,11 @@ pub fn repeat(
 ) -> Result<Samples, Failure> {
     iteration(&mut Stopwatch::new())?;
     let mut stopwatch = Stopwatch::new();
+    mark::series();
     for _ in 0..iterations {
         iteration(&mut stopwatch)?;
     }
+    mark::done();
     Ok(Samples::of(&stopwatch))
 }
 
@@ -136,35 +145,33 @@ impl Samples {
             least: nth(0),
             most: nth(ticks.len().saturating_sub(1)),
             iterations: ticks.len(),
-            page_flushes: stopwatch.page_flushes,
-            directory_loads: stopwatch.directory_loads,
+            series: SERIES.fetch_add(1, Ordering::Relaxed),
+            part: None,
         }
     }
 
-    /// Subtracts an operation that is a part of this one: its median from each time, its flushes
-    /// from the sum.
+    /// Subtracts an operation that is a part of this one: its median from each time.
     pub fn beyond(mut self, part: &Self) -> Self {
         for ticks in [&mut self.median, &mut self.least, &mut self.most] {
             *ticks = ticks.saturating_sub(part.median);
         }
-        let scaled =
-            |sum: u32| (u64::from(sum) * self.iterations as u64 / part.iterations as u64) as u32;
-        self.page_flushes = self.page_flushes.saturating_sub(scaled(part.page_flushes));
-        self.directory_loads = self.directory_loads.saturating_sub(scaled(part.directory_loads));
+        self.part = Some(part.series);
         self
     }
 
     /// Prints the row. `per` is how many things the operation works on; the reader of the line
     /// divides by it.
     pub fn print(&self, operation: &str, per: u32) {
-        let (flushes, loads) = (self.page_flushes, self.directory_loads);
-        println!(
-            "{{\"operation\":\"{operation}\",\"per\":{per},{self},\"flushes\":{flushes},\"cr3_loads\":{loads}}}"
-        );
+        let series = self.series;
+        print!("{{\"operation\":\"{operation}\",\"per\":{per},{self},\"series\":{series}");
+        if let Some(part) = self.part {
+            print!(",\"beyond\":{part}");
+        }
+        println!("}}");
     }
 
-    /// Prints the row of an operation with `count` of something as `OPERATION@COUNT`, without the
-    /// flushes, because the kernel's counters wrap at 65,536.
+    /// Prints the row of an operation with `count` of something as `OPERATION@COUNT`, without its
+    /// series: events are counted for the table alone.
     pub fn print_at(&self, operation: &str, count: u32) {
         println!("{{\"operation\":\"{operation}@{count}\",\"per\":1,{self}}}");
     }

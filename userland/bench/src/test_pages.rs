@@ -25,7 +25,7 @@ pub const fn test_page(index: u32) -> UserPage {
 }
 
 /// The first `pages` test pages, in ranges of at most `limit`.
-fn ranges(pages: u32, limit: u32) -> impl Iterator<Item = PageRange> {
+pub fn ranges(pages: u32, limit: u32) -> impl Iterator<Item = PageRange> {
     (0..pages).step_by(limit as usize).map(move |first| {
         let length = limit.min(pages - first);
         PageRange::new(test_page(first), length).expect("test pages are a process's")

@@ -3,9 +3,9 @@
 
 use core::arch::asm;
 
-use libsys::UserPage;
 use libsys::abi::layout::{PAGE_SIZE, PROGRAM_TEXT};
 use libsys::paging::fault::Fault;
+use libsys::{Page, UserPage};
 
 /// Bytes of the instruction in [`store`] and in [`load`].
 const LENGTH: u32 = 2;
@@ -18,10 +18,11 @@ pub fn store(page: UserPage) {
     unsafe { asm!("mov [eax], eax", in("eax") page.address(), options(nostack, preserves_flags)) };
 }
 
-/// Loads a word from the start of a test page.
+/// Loads a word from the start of a page of memory.
 #[inline(always)]
-pub fn load(page: UserPage) {
-    // SAFETY: as in `store`.
+pub fn load(page: Page) {
+    // SAFETY: nothing uses the word, and no page of memory changes when it is read. For a fault, as
+    // in `store`.
     unsafe {
         asm!("mov eax, [eax]", inout("eax") page.address() => _, options(nostack, preserves_flags))
     };
@@ -41,7 +42,7 @@ pub unsafe fn skip(fault: &mut Fault<'_>) {
 pub fn everything() {
     const AHEAD: usize = 16 * PAGE_SIZE as usize;
     let end = (&raw const program_end).expose_provenance() as u32;
-    (PROGRAM_TEXT..end).step_by(PAGE_SIZE as usize).map(UserPage::known).for_each(load);
+    (PROGRAM_TEXT..end).step_by(PAGE_SIZE as usize).map(Page::containing).for_each(load);
     drop(core::hint::black_box(alloc::vec![1_u8; AHEAD]));
     core::hint::black_box([1_u8; AHEAD]);
 }

@@ -15,14 +15,15 @@ use crate::{command, leash};
 /// Only a boot that hangs takes this long.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Boots a machine of `memory` MiB that runs a program, and returns what it printed.
+/// Boots a machine of `memory` MiB that runs a program, and returns what it printed. `more` are
+/// further arguments for QEMU.
 ///
 /// # Errors
 /// The emulator cannot be run, or the program did not end with 0.
-pub fn run(workspace: &Workspace, memory: u32, program: &str) -> Result<String> {
+pub fn run(workspace: &Workspace, memory: u32, program: &str, more: Vec<String>) -> Result<String> {
     let image = Image::Kernel { kernel: workspace.kernel(), archive: Some(workspace.archive()) };
     let command_line = kernel_command_line([], Some(program));
-    let machine = Machine { memory, icount: true, command_line, ..Machine::new(image) };
+    let machine = Machine { memory, icount: true, command_line, more, ..Machine::new(image) };
     let mut command = machine.command();
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let guest = leash::spawn(&mut command).with_context(|| command::cannot_start(&command))?;

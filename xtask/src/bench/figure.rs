@@ -15,6 +15,12 @@ impl Figure {
         Self((number * 100.0).round() / 100.0)
     }
 
+    /// The number as it is.
+    #[must_use]
+    pub const fn exact(number: f64) -> Self {
+        Self(number)
+    }
+
     /// As a number.
     #[must_use]
     pub const fn get(self) -> f64 {

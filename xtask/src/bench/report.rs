@@ -4,8 +4,10 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use super::anchors::Anchors;
+use super::events::{Counted, Events, Series};
 use super::figure::Figure;
 use super::row::Row;
+use super::weights::Weights;
 
 /// Everything that was measured.
 #[derive(Debug, Default)]
@@ -33,12 +35,12 @@ pub struct Size {
 #[serde(untagged)]
 enum Line {
     Unit { counted: String },
+    Part { part: String },
     Operation(Measured),
     Size(Size),
 }
 
-/// A row as the benchmark prints it: `median`, `min` and `max` are for `per` things at once,
-/// `flushes` and `cr3_loads` for all iterations together.
+/// A row as the benchmark prints it: `median`, `min` and `max` are for `per` things at once.
 #[derive(Deserialize)]
 struct Measured {
     operation: String,
@@ -47,26 +49,48 @@ struct Measured {
     min: u32,
     max: u32,
     iterations: u32,
-    flushes: Option<u32>,
-    cr3_loads: Option<u32>,
+    /// Its series in the part that printed it.
+    series: Option<usize>,
+    /// The series whose operation is a part of this one and was subtracted.
+    beyond: Option<usize>,
 }
 
 impl Measured {
-    fn row(self, anchors: &Anchors) -> Row {
+    fn row(self, anchors: &Anchors, events: Option<Events>) -> Row {
         let share = |ticks: u32| Figure::new(f64::from(ticks) / f64::from(self.per));
-        let times = f64::from(self.per) * f64::from(self.iterations);
-        let each = |sum: u32| Figure::new(f64::from(sum) / times);
         let target = anchors.of(&self.operation).and_then(|operation| operation.target);
         Row {
             median: share(self.median),
             min: share(self.min),
             max: share(self.max),
             iterations: self.iterations,
-            flushes: self.flushes.map(each),
-            cr3_loads: self.cr3_loads.map(each),
+            events,
+            model_cycles: None,
             target,
             operation: self.operation,
         }
+    }
+
+    /// The events of one thing. `parts` are the parts that have begun; the row is of the last.
+    fn events(&self, counted: &Counted, parts: &[String]) -> Result<Option<Events>> {
+        let Some(series) = self.series else { return Ok(None) };
+        let (last, before) = parts.split_last().context("a row is in no part")?;
+        let of = |series| {
+            let found = counted.series(before.len(), series);
+            found.with_context(|| format!("{} of the part {last}", self.operation))
+        };
+        let Series { repetitions, .. } = of(series)?;
+        ensure!(
+            *repetitions == self.iterations,
+            "{}: the plugin has counted {repetitions} of {} iterations",
+            self.operation,
+            self.iterations
+        );
+        let mut events = of(series)?.events();
+        if let Some(beyond) = self.beyond {
+            events = events.beyond(&of(beyond)?.events());
+        }
+        Ok(Some(events.share(self.per)))
     }
 }
 
@@ -74,22 +98,38 @@ impl Measured {
 const UNIT: &str = "instructions";
 
 impl Report {
-    /// Reads what a boot printed.
+    /// Reads what a boot printed, and what the plugin has counted meanwhile, if it was there.
     ///
     /// # Errors
-    /// A line of the benchmark's is damaged, or it did not count instructions.
-    pub fn read(text: &str, anchors: &Anchors) -> Result<Self> {
+    /// A line of the benchmark's is damaged, it did not count instructions, or the plugin has not
+    /// counted what it measured.
+    pub fn read(text: &str, anchors: &Anchors, counted: Option<&Counted>) -> Result<Self> {
         let mut report = Self::default();
-        let mut units = Vec::new();
+        let (mut units, mut parts) = (Vec::new(), Vec::new());
         for line in text.lines().map(str::trim).filter(|line| line.starts_with('{')) {
             match serde_json::from_str(line).with_context(|| format!("cannot read {line}"))? {
                 Line::Unit { counted } => units.push(counted),
-                Line::Operation(measured) => report.rows.push(measured.row(anchors)),
+                Line::Part { part } => parts.push(part),
+                Line::Operation(measured) => {
+                    let events = match counted {
+                        Some(counted) => measured.events(counted, &parts)?,
+                        None => None,
+                    };
+                    report.rows.push(measured.row(anchors, events));
+                }
                 Line::Size(size) => report.sizes.push(size),
             }
         }
         ensure!(units == [UNIT], "the benchmark did not count instructions but {units:?}");
         Ok(report)
+    }
+
+    /// Estimates what the rows with events cost a processor.
+    pub fn weigh(&mut self, weights: &Weights) {
+        for row in &mut self.rows {
+            let cycles = row.events.as_ref().map(|events| weights.cycles(row.median, events));
+            row.model_cycles = cycles;
+        }
     }
 
     /// Adds another boot's.
@@ -116,10 +156,10 @@ pub fn boot_row(operation: &str, text: &str, anchors: &Anchors) -> Result<Row> {
         min: cycles,
         max: cycles,
         iterations: 1,
-        flushes: None,
-        cr3_loads: None,
+        series: None,
+        beyond: None,
     };
-    Ok(measured.row(anchors))
+    Ok(measured.row(anchors, None))
 }
 
 #[cfg(test)]
@@ -129,16 +169,22 @@ mod tests {
     const TEXT: &str = "Vitrine 0.1.0\r\n\
         boot: 945585 cycles to the first program\r\n\
         {\"counted\":\"instructions\"}\r\n\
+        {\"part\":\"calls\"}\r\n\
+        {\"part\":\"protection\"}\r\n\
         {\"operation\":\"protect_100_per_page\",\"per\":100,\"median\":14072,\
          \"min\":14071,\"max\":14072,\
-        \"iterations\":200,\"flushes\":20000,\"cr3_loads\":0}\r\n\
+        \"iterations\":200,\"series\":1,\"beyond\":0}\r\n\
         {\"operation\":\"fork@16\",\"per\":1,\"median\":126631,\
          \"min\":1,\"max\":2,\"iterations\":20}\r\n\
         {\"size\":\"blank_process\",\"value\":1,\"unit\":\"frames\"}\r\n\
         exit status 0\r\n";
 
+    const COUNTED: &str = "\"part\"\n\"part\"\n\
+        {\"repetitions\":10,\"int\":1,\"cr3\":0}\n\
+        {\"repetitions\":200,\"int\":2,\"cr3\":100}\n";
+
     fn report(text: &str) -> Result<Report> {
-        Report::read(text, &Anchors::load().unwrap())
+        Report::read(text, &Anchors::load().unwrap(), None)
     }
 
     #[test]
@@ -146,10 +192,37 @@ mod tests {
         let report = report(TEXT).unwrap();
         let row = &report.rows[0];
         assert_eq!((row.median.get(), row.min.get()), (140.72, 140.71));
-        assert_eq!(row.flushes, Some(Figure::from(1)));
-        assert_eq!(row.target, Some(Figure::from(12)));
-        assert_eq!(report.rows[1].flushes, None);
+        assert_eq!(row.events, None);
+        assert_eq!(row.target, Some(Figure::from(14)));
         assert_eq!(report.sizes[0].value, Figure::from(1));
+    }
+
+    #[test]
+    fn a_rows_events_are_those_of_its_series_in_its_part() {
+        let counted = Counted::read(COUNTED).unwrap();
+        let anchors = Anchors::load().unwrap();
+        let mut report = Report::read(TEXT, &anchors, Some(&counted)).unwrap();
+        report.weigh(&Weights::load().unwrap());
+        let expected = Events::from([("int", 0.01), ("cr3", 1.0)]);
+        assert_eq!(report.rows[0].events, Some(expected));
+        // 0.6 × 140.72 instructions, 0.01 × 90 and 500.
+        assert_eq!(report.rows[0].model_cycles, Some(Figure::new(585.33)));
+        assert_eq!((report.rows[1].events.as_ref(), report.rows[1].model_cycles), (None, None));
+    }
+
+    #[test]
+    fn iterations_that_the_plugin_has_not_seen_are_an_error() {
+        let counted = Counted::read(&COUNTED.replace("200", "199")).unwrap();
+        let error = Report::read(TEXT, &Anchors::load().unwrap(), Some(&counted)).unwrap_err();
+        assert!(error.to_string().ends_with("counted 199 of 200 iterations"), "{error}");
+    }
+
+    #[test]
+    fn a_series_that_was_not_counted_is_an_error_with_the_rows_name() {
+        let counted = Counted::read("\"part\"\n\"part\"\n").unwrap();
+        let error = Report::read(TEXT, &Anchors::load().unwrap(), Some(&counted)).unwrap_err();
+        let text = format!("{error:#}");
+        assert!(text.starts_with("protect_100_per_page of the part protection: "), "{text}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::events::{Events, REP_TURN};
 use super::figure::Figure;
 
 /// What one operation costs, as `--json` writes it.
@@ -19,16 +20,25 @@ pub struct Row {
     pub max: Figure,
     /// How often it was repeated.
     pub iterations: u32,
-    /// Translations of single pages that the kernel dropped, for one operation; if that was
-    /// counted.
-    pub flushes: Option<Figure>,
-    /// Loads of CR3, likewise.
-    pub cr3_loads: Option<Figure>,
+    /// What happens in it that takes a processor long; if that was counted.
+    #[serde(default)]
+    pub events: Option<Events>,
+    /// What it is estimated to cost a processor: [`super::weights`]; if events were counted.
+    #[serde(default)]
+    pub model_cycles: Option<Figure>,
     /// At most so many instructions; if there is a target.
     pub target: Option<Figure>,
 }
 
 impl Row {
+    /// The instructions without the iterations of `rep`, by which pages are zeroed and copied; if
+    /// there are any.
+    #[must_use]
+    pub fn without_rep(&self) -> Option<Figure> {
+        let turns = self.events.as_ref()?.of(REP_TURN);
+        (turns != 0.0).then(|| Figure::new(self.median.get() - turns))
+    }
+
     /// Whether it meets its target; `None` without one.
     #[must_use]
     pub fn meets_target(&self) -> Option<bool> {
@@ -54,8 +64,8 @@ pub fn sample(operation: &str, median: f64, target: Option<u32>) -> Row {
         min: median,
         max: median,
         iterations: 10,
-        flushes: None,
-        cr3_loads: Some(Figure::from(2)),
+        events: None,
+        model_cycles: None,
         target: target.map(Figure::from),
     }
 }
@@ -73,13 +83,34 @@ mod tests {
 
     #[test]
     fn json_has_the_members_that_others_read() {
-        let json = serde_json::to_value(sample("yield_pair", 682.0, Some(200))).unwrap();
+        let row = Row {
+            events: Some(Events::from([("cr3", 2.0), ("ds_es", 0.5)])),
+            model_cycles: Some(Figure::from(1400)),
+            ..sample("yield_pair", 682.0, Some(200))
+        };
+        let json = serde_json::to_value(&row).unwrap();
         let expected = serde_json::json!({
             "operation": "yield_pair", "median": 682, "min": 682, "max": 682, "iterations": 10,
-            "flushes": null, "cr3_loads": 2, "target": 200,
+            "events": { "cr3": 2, "ds_es": 0.5 }, "model_cycles": 1400, "target": 200,
         });
         assert_eq!(json, expected);
-        assert_eq!(serde_json::from_value::<Row>(json).unwrap().target, Some(Figure::from(200)));
+        assert_eq!(serde_json::from_value::<Row>(json).unwrap(), row);
+    }
+
+    #[test]
+    fn a_row_of_before_events_were_counted_is_read() {
+        let old = r#"{"operation":"trap","median":418,"min":418,"max":418,"iterations":10,
+            "flushes":0,"cr3_loads":0,"target":150}"#;
+        let row = serde_json::from_str::<Row>(old).unwrap();
+        assert_eq!((row.events, row.model_cycles), (None, None));
+    }
+
+    #[test]
+    fn iterations_of_rep_are_told_apart() {
+        let mut row = sample("page_alloc", 1172.0, None);
+        assert_eq!(row.without_rep(), None);
+        row.events = Some(Events::from([(REP_TURN, 1025.0)]));
+        assert_eq!(row.without_rep(), Some(Figure::from(147)));
     }
 
     #[test]
