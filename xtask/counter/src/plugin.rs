@@ -75,8 +75,8 @@ pub unsafe extern "C" fn qemu_plugin_install(
     argv: *const *const c_char,
 ) -> c_int {
     let argument = |index: usize| {
-        // SAFETY: `index` is below `argc`, so it is one of the caller's strings.
-        let text = unsafe { *argv.add(index) };
+        // SAFETY: `index` is below `argc`, so one of the caller's strings is there.
+        let text = unsafe { argv.wrapping_add(index).read() };
         // SAFETY: the caller's strings end with 0 and live as long as this call.
         unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
     };

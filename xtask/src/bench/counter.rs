@@ -16,6 +16,9 @@ use crate::{command, symbols};
 
 /// The kernel's symbol at the first instruction of the page fault handler.
 const FAULT: &str = "page_fault_stub";
+/// The environment word for the plugin's build that chooses the version of QEMU's interface; without
+/// it, it is 1.
+const VERSION: &str = "VITRINE_PLUGIN_VERSION";
 /// The first QEMU that refuses a plugin of version 1, by its major number.
 const VERSION_2_SINCE: u32 = 9;
 
@@ -32,12 +35,14 @@ impl Counter {
     /// # Errors
     /// It cannot be built, or the kernel has no page fault handler by that name.
     pub fn build(workspace: &Workspace) -> Result<Self> {
-        let version = if major(&version()?) < Some(VERSION_2_SINCE) { "1" } else { "2" };
         let mut cargo = host_cargo(workspace);
+        if major(&version()?) >= Some(VERSION_2_SINCE) {
+            cargo.env(VERSION, "2");
+        }
         let target = workspace.root().join("target");
         cargo.args(["build", "--quiet", "--package", "vitrine-counter", "--target-dir"]);
         cargo.arg(&target);
-        command::run(cargo.env("VITRINE_PLUGIN_VERSION", version))?;
+        command::run(&mut cargo)?;
         Ok(Self {
             plugin: target.join(format!("debug/{DLL_PREFIX}vitrine_counter{DLL_SUFFIX}")),
             fault: symbols::function(&workspace.kernel(), FAULT)?,
