@@ -59,6 +59,7 @@ impl Event {
     ];
 
     /// Its name in the lines of the output.
+    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Int => "int",
@@ -81,6 +82,7 @@ impl Event {
 
     /// What the execution of an instruction counts for, by its text in AT&T's syntax, as QEMU
     /// disassembles it. `None`: an ordinary instruction.
+    #[must_use]
     pub fn of(text: &str) -> Option<Self> {
         let (mnemonic, operands) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
         match mnemonic {

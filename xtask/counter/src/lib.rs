@@ -12,12 +12,10 @@
 //! The guest cannot see the plugin: no instruction of the guest's is added, removed or counted
 //! twice by QEMU's clock of instructions.
 #![deny(unsafe_code)]
-// Without QEMU there is nothing to link it with, so the tests leave `plugin` out, and what only it
-// uses is unused there.
-#![cfg_attr(test, allow(dead_code))]
+pub mod event;
+pub mod mark;
+pub mod series;
 
-mod event;
-mod mark;
+// The tests cannot be linked with what QEMU provides.
 #[cfg(not(test))]
 mod plugin;
-mod series;

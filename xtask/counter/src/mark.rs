@@ -23,6 +23,7 @@ impl Mark {
     const BASE: u32 = 0x5654_0000;
 
     /// The mark that an instruction is, by its text; `None` for any other instruction.
+    #[must_use]
     pub fn of(text: &str) -> Option<Self> {
         let displacement = text.trim().strip_prefix("nopl 0x")?.strip_suffix("(%eax)")?;
         let number = u32::from_str_radix(displacement, 16).ok()?.checked_sub(Self::BASE)?;
