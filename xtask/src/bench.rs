@@ -116,6 +116,9 @@ pub fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
         return write(&file, &(serde_json::to_string_pretty(&baseline)? + "\n"));
     }
     if options.check {
+        if counter.is_none() {
+            println!("No events were counted: only instructions are compared.");
+        }
         return check(&read(&file)?, &compiler, &report.rows);
     }
     Ok(())

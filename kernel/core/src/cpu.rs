@@ -40,7 +40,7 @@ pub struct Cpu<H> {
     alternate: Option<Frame>,
     /// Whether the hardware lets the loaded process use any I/O port.
     pub(crate) ports_open: bool,
-    /// Flushes so far, for the benchmark.
+    /// Flushes so far, for programs: the `machine` call returns them.
     pub(crate) flushes: Flushes,
 }
 

@@ -284,6 +284,16 @@ mod tests {
         }
     }
 
+    /// A name that the plugin does not know would be a column of zeros.
+    #[test]
+    fn every_column_is_counted() {
+        let known = Weights::load().unwrap();
+        for event in EVENT_COLUMNS.iter().flat_map(|(_, summed)| *summed) {
+            let happens = Events::from([(*event, 1.0)]);
+            assert_eq!(known.unweighed(&happens).count(), 0, "{event}");
+        }
+    }
+
     #[test]
     fn an_event_that_is_not_weighed_is_told() {
         let row = Row {

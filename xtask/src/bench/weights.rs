@@ -120,6 +120,18 @@ mod tests {
         assert_eq!(cycles(1125, page), 0.6 * 101.0 + 54.0);
     }
 
+    /// The plugin's source: it is loaded by QEMU and cannot be asked.
+    const PLUGIN: &str = include_str!("../../counter/src/event.rs");
+
+    /// A weight of anything else would weigh nothing.
+    #[test]
+    fn every_weight_is_that_of_an_event_that_the_plugin_counts() {
+        for EventWeight { event, .. } in Weights::load().unwrap().events {
+            let counted = if event == REP_PAGE { "rep_byte" } else { event.as_str() };
+            assert!(PLUGIN.contains(&format!("=> \"{counted}\"")), "{event}");
+        }
+    }
+
     #[test]
     fn an_event_without_a_weight_is_named() {
         let weights = Weights::load().unwrap();
