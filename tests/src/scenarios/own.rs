@@ -59,7 +59,7 @@ fn each_kind() -> Claim {
     let root = Workspace::locate().output().join("tree");
     copy_tree(&root)?;
     let tree = Workspace::at(&root)?;
-    let name = |kind: Kind| format!("begun-{}", format!("{kind:?}").to_lowercase());
+    let name = |kind: Kind| format!("{}-begun-by-new", format!("{kind:?}").to_lowercase());
     for kind in Kind::ALL {
         new::write(&root, kind, &name(kind)).map_err(|error| format!("{error:#}"))?;
     }
@@ -71,9 +71,11 @@ fn each_kind() -> Claim {
     let begun: Vec<_> = kinds.into_iter().map(|kind| (kind, name(kind))).collect();
     let archive = archive_with(&tree, &begun)?;
     let help = Boot::new().archive(Some(archive.clone())).run("help").boot()?;
-    help.exits(0)?;
+    let widest = help.lines.iter().map(|line| line.chars().count()).max();
+    help.exits(0)?.demand(widest <= Some(60), || format!("{widest:?} columns"))?;
     for (_, name) in &begun {
-        help.shows(&[&format!("  {name:<12} *")])?;
+        // The names are too long for their column, so what the program does is on the next line.
+        help.shows(&[&format!("  {name}"), &format!("  {:12} *", "")])?;
         meets(&root, name, Boot::new().archive(Some(archive.clone())))?;
     }
     Ok(())

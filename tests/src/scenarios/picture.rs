@@ -121,13 +121,27 @@ fn without_frames(text: &str) -> String {
 
 fn never() -> Claim {
     let when = ["before the fork".to_owned(), "no such line".to_owned()];
-    let asked = Asked { run: "cow", program: "cow", when: &when, memory: 64, timeout: PATIENCE };
-    let told = asked.take(&Workspace::locate()).err().ok_or("a moment that never came")?;
-    let line = format!("{told:#}");
-    if line
-        != "--when \"no such line\": no such line came while cow ran; the last one was `exit status 0`"
-    {
-        return Err(line.into());
+    let cases: [(&str, &[String], &str); 2] = [
+        (
+            "cow",
+            &when,
+            "--when \"no such line\": no such line came while `cow` ran; the machine's last words were \
+             `parent sees its own bytes: true; child saw its own: true`, `exit status 0`",
+        ),
+        (
+            "nonesuch",
+            &[],
+            "--run \"nonesuch\": no line came while `nonesuch` ran; the machine's last words were \
+             `no such program: nonesuch`, `exit status 127`",
+        ),
+    ];
+    for (run, when, expected) in cases {
+        let asked = Asked { run, program: run, when, memory: 64, timeout: PATIENCE };
+        let told = asked.take(&Workspace::locate()).err().ok_or("a moment that never came")?;
+        let line = format!("{told:#}");
+        if line != expected {
+            return Err(line.into());
+        }
     }
     Ok(())
 }
