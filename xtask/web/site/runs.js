@@ -116,9 +116,10 @@ export async function forktree(lab) {
 }
 
 export async function lazy(lab) {
-  // At its end it forks, and then shares its pages.
+  // At its end it forks: from then on its pages are copy-on-write.
   const all = own(await lab.run("lazy"));
-  const moments = all.filter(({ processes }) => processes.length === 1);
+  const fork = all.findIndex(({ processes }) => processes.length > 1);
+  const moments = fork < 0 ? all : all.slice(0, fork);
   const ofFirst = moments.map(({ frame, processes: [it] }) => ({
     frame,
     it,

@@ -68,6 +68,11 @@ test("web::exhibits_of_pages_and_forks_show_what_they_explain", async (browser) 
   await shoot(page, "forktree-1920");
   const [first, last] = await says("lazy", /had (\d+) pages?, and at most it had (\d+)/);
   assert.ok(last > first, `${first}, ${last}`);
+  assert.match(
+    await page.locator(".process").last().locator(".row", { hasText: "stack" }).innerText(),
+    /stack\s+\d+ dirty$/,
+    "before the fork nothing is copy-on-write",
+  );
   await shoot(page, "lazy-1920");
   await assertNothingWrong(page);
 });
