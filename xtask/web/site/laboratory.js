@@ -265,6 +265,10 @@ function drawLegend() {
 
 ui.restart.addEventListener("click", restart);
 ui.pause.addEventListener("click", togglePause);
+// An exhibit has closed the shell; without its programs, nothing would be in sight.
+ui.live.addEventListener("click", () => {
+  if (history.newest) picture.open(lab.shell().id);
+});
 ui.zoom.addEventListener("change", () => {
   picture.setZoom(Number(ui.zoom.value));
   if (picture.selection) picture.reveal(picture.selection.id, picture.selection.row);

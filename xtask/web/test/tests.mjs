@@ -334,6 +334,7 @@ test("web::the_slider_goes_back_and_pause_holds_the_machine", async (browser) =>
   );
   await page.locator("#live").click();
   await page.waitForFunction(() => document.querySelectorAll(".process").length === 3);
+  assert.match(await page.locator(".process[open] .name").innerText(), /^sh/);
   await page.locator("#slider").focus();
   await page.keyboard.press("Home");
   await page.waitForFunction(() => document.querySelectorAll(".process").length === 1);
