@@ -325,6 +325,31 @@ test("web::everything_can_be_done_by_keyboard", async (browser) => {
   assert.ok(await page.locator("#toy").isVisible());
 });
 
+test("web::pointing_at_a_cell_names_its_bits_and_a_click_translates_it", async (browser) => {
+  const page = await laboratory(browser);
+  const strip = page.locator(".process[open] .row", { hasText: "0x3bd" }).locator("canvas");
+  await strip.scrollIntoViewIfNeeded();
+  // The cell of the row itself, as it is laid out now.
+  const position = await strip.evaluate((canvas) => {
+    const { x, y, size } = canvas.view.boxOf(0x3bd, canvas.getBoundingClientRect());
+    return { x: x + size / 2, y: y + size / 2 };
+  });
+  const caption = page.locator(".entry p");
+  await strip.hover({ position });
+  assert.match(
+    await caption.innerText(),
+    /^0xef7bd000, entry 0x\w{8}: window, names the directory itself\. Bits: present, user/,
+  );
+  const set = await page.locator("#bits li.set").allInnerTexts();
+  assert.ok(set.includes("P") && set.includes("U") && !set.includes("W"), `${set}`);
+  assert.equal(await page.locator(".arrows .step").count(), 0, "nothing is chosen yet");
+  await strip.click({ position });
+  assert.match(await page.locator("#steps").innerText(), /^0xef7bd000 = directory index 0x3bd/);
+  assert.equal(await page.locator(".arrows .step").count(), 3, "three steps are drawn");
+  await page.locator("h1").hover();
+  assert.match(await caption.innerText(), /^0xef7bd000, /, "the chosen cell's bits come back");
+});
+
 test("web::the_slider_goes_back_and_pause_holds_the_machine", async (browser) => {
   const page = await laboratory(browser);
   await exhibit(page, "cow");
