@@ -25,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
         claim("picture::those_of_the_documentation_are_current", current),
         claim("picture::a_text_that_never_comes_is_told", never),
         claim("picture::map_draws_itself_in_80_columns", own_map),
+        claim("picture::map_draws_again_when_tables_have_changed", watched),
         claim("picture::map_says_what_it_cannot_draw", refused),
     ]
 }
@@ -168,6 +169,26 @@ fn own_map() -> Claim {
         let found = row.map(|row| row.chars().count());
         outcome.exits(0)?.demand(found == Some(indented) && widest <= indented.max(80), || {
             format!("{columns} columns: a row has {found:?}, the widest line {widest}")
+        })?;
+    }
+    Ok(())
+}
+
+/// A program that `map` starts, and a job in the background, until they have ended.
+fn watched() -> Claim {
+    let started = Boot::new().run("map --watch --plain hog 64M").boot()?;
+    let job = Boot::new()
+        .answer("vitrine> ", "hog 64M &\r")
+        .answer("vitrine> ", "map --watch --plain %1\r")
+        .answer("vitrine> ", "exit\r")
+        .boot()?;
+    for outcome in [started, job] {
+        outcome.exits(0)?.shows(&["* in another order: 0 wrong"])?;
+        let heads = outcome.lines.iter().filter(|line| line.starts_with("hog (0000"));
+        let pages: Vec<u32> =
+            heads.filter_map(|head| head.split(' ').nth(2)?.parse().ok()).collect();
+        outcome.demand(pages.len() >= 2 && pages.is_sorted() && pages[0] < pages[1], || {
+            format!("pictures of a program that grows have {pages:?} pages")
         })?;
     }
     Ok(())
