@@ -81,6 +81,16 @@ impl Outcome {
         found.ok_or_else(|| self.failure(&format!("no number between `{before}` and `{after}`")))
     }
 
+    /// What xtask adds to the lines that begin so: functions with file and line.
+    ///
+    /// # Errors
+    /// The kernel's symbols cannot be read.
+    pub fn notes(&self, beginning: &str) -> Result<Vec<String>, Failed> {
+        let symbols = symbols()?;
+        let lines = self.lines.iter().filter(|line| line.starts_with(beginning));
+        Ok(lines.filter_map(|line| symbols.note(line)).collect())
+    }
+
     /// Anything else that a test may demand, with the transcript if it does not hold.
     ///
     /// # Errors
@@ -90,9 +100,7 @@ impl Outcome {
     }
 
     fn failure(&self, what: &str) -> Failed {
-        let workspace = Workspace::locate();
-        let symbols = Symbols::open(&workspace.kernel(), workspace.root()).ok();
-        let symbols = symbols.map(|symbols| symbols.with_programs(workspace.programs()));
+        let symbols = symbols().ok();
         let mut text = format!("{what}\ntranscript of {}:\n", self.command);
         for line in &self.lines {
             let symbol = || symbols.as_ref().and_then(|symbols| symbols.note(line));
@@ -102,4 +110,12 @@ impl Outcome {
         let _ = write!(text, "  ({})", self.verdict);
         text.into()
     }
+}
+
+/// The symbols of the kernel and of every program.
+fn symbols() -> Result<Symbols, Failed> {
+    let workspace = Workspace::locate();
+    let kernel = Symbols::open(&workspace.kernel(), workspace.root());
+    let kernel = kernel.map_err(|error| format!("{error:#}"))?;
+    Ok(kernel.with_programs(workspace.programs()))
 }

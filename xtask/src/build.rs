@@ -55,7 +55,15 @@ const KERNEL: &str = "kernel";
 pub fn build(workspace: &Workspace) -> Result<()> {
     let toolchain = setup::toolchain()?;
     announce(workspace, "release", &toolchain);
-    let executables = compile(workspace, &toolchain)?;
+    let mut executables = compile(workspace, &toolchain)?;
+    executables.extend(c::build(workspace)?.into_iter().map(|name| Executable {
+        file: c::program(workspace, &name),
+        name,
+        in_archive: true,
+    }));
+    if let Some(name) = twice(&executables) {
+        bail!("two programs are named `{name}`; each needs a name of its own");
+    }
     command::create_directory(&workspace.programs())?;
     let mut programs = Vec::new();
     let mut kernels = 0;
@@ -75,21 +83,12 @@ pub fn build(workspace: &Workspace) -> Result<()> {
     if kernels == 0 {
         bail!("the build made no program named `{KERNEL}`");
     }
-    for name in c::build(workspace)? {
-        let elf = c::program(workspace, &name);
-        let elf = fs::read(&elf).with_context(|| format!("cannot read {}", elf.display()))?;
-        let stripped = image::stripped(&elf).with_context(|| format!("cannot strip {name}"))?;
-        programs.push((format!("bin/{name}"), stripped));
-    }
-    if let Some(name) = twice(&programs) {
-        bail!("two programs are named {name}; the boot archive has room for one");
-    }
     image::replace(&workspace.output().join("boot.tar"), &image::archive(&programs)?)
 }
 
-/// A name that two files have.
-fn twice(files: &[(String, Vec<u8>)]) -> Option<&str> {
-    let mut names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+/// A name that two programs have. Each is a file in one folder, and in the boot archive.
+fn twice(programs: &[Executable]) -> Option<&str> {
+    let mut names: Vec<&str> = programs.iter().map(|program| program.name.as_str()).collect();
     names.sort_unstable();
     names.windows(2).find(|two| two[0] == two[1]).map(|two| two[0])
 }
@@ -257,10 +256,14 @@ mod tests {
 
     #[test]
     fn two_programs_of_one_name_are_found() {
-        let files =
-            |names: &[&str]| names.iter().map(|n| ((*n).into(), Vec::new())).collect::<Vec<_>>();
-        assert_eq!(twice(&files(&["b", "a", "c"])), None);
-        assert_eq!(twice(&files(&["b", "a", "b"])), Some("b"));
+        let program = |name: &str, in_archive| Executable {
+            name: name.to_owned(),
+            file: PathBuf::new(),
+            in_archive,
+        };
+        let three = |last| [program("b", false), program("a", true), program(last, true)];
+        assert_eq!(twice(&three("c")), None);
+        assert_eq!(twice(&three("b")), Some("b"));
     }
 
     #[test]

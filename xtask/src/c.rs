@@ -20,17 +20,20 @@ use crate::workspace::Workspace;
 ///
 /// No library and no start file of the host's is used, so that a compiler will do whose 32-bit
 /// libraries are not installed. The kernel passes no FPU state to fault handlers, so no code may
-/// use it unasked. Backtraces follow frame pointers.
-const FLAGS: [&str; 20] = [
+/// use it unasked. Backtraces follow frame pointers, a call in tail position would hide its caller,
+/// and `-g` has the lines of the source; the boot archive has neither symbols nor lines.
+const FLAGS: [&str; 22] = [
     "-m32",
     "-march=i686",
     "-mgeneral-regs-only",
     "-std=c11",
     "-O2",
+    "-g",
     "-ffreestanding",
     "-fno-pic",
     "-fno-stack-protector",
     "-fno-omit-frame-pointer",
+    "-fno-optimize-sibling-calls",
     "-fno-asynchronous-unwind-tables",
     "-Wall",
     "-Wextra",

@@ -9,7 +9,6 @@ use comfy_table::{Table, presets};
 
 use crate::c::Compiler;
 use crate::command::find;
-use crate::npm::V86;
 use crate::plan::advice;
 use crate::setup;
 use crate::system::{Emulator, Part, System};
@@ -67,9 +66,11 @@ fn table(system: &System, compiler: Option<&Compiler>, workspace: &Workspace) ->
     }
     let compiler = compiler.map_or("missing".to_owned(), Compiler::to_string);
     table.add_row(["programs in C", C, &compiler]);
-    for package in [V86].into_iter().chain(packages::ALL) {
+    let of_site = packages::OF_SITE.map(|package| ("test, web, dist", package));
+    for (commands, package) in of_site.into_iter().chain(packages::OF_TESTS.map(|it| ("test", it)))
+    {
         let here = if package.is_here(workspace) { "yes" } else { "fetched at its first use" };
-        table.add_row(["test, web, dist", &format!("{package}, from npm"), here]);
+        table.add_row([commands, &format!("{package}, from npm"), here]);
     }
     table
 }

@@ -16,8 +16,8 @@ use xtask::machine::DEFAULT_MEMORY;
 use xtask::system::Part;
 use xtask::workspace::Workspace;
 use xtask::{
-    bench, build, check, dist, doc, doctor, exhaust, fuzz, gdb, header, iso, mutants, new, npm,
-    oracle, parsers, picture, rehearse, request, setup, soak, test, trust, web,
+    bench, build, check, dist, doc, doctor, exhaust, fuzz, gdb, header, iso, mutants, new, oracle,
+    parsers, picture, rehearse, request, setup, soak, test, trust, web,
 };
 
 /// Builds, boots and checks Vitrine.
@@ -212,7 +212,7 @@ fn wrong_value(error: &clap::Error) -> Option<String> {
 /// Gets every tool and every package that some command uses.
 fn set_up(workspace: &Workspace) -> Result<()> {
     setup::all()?;
-    for package in [npm::V86].into_iter().chain(web::packages::ALL) {
+    for package in web::packages::OF_SITE.into_iter().chain(web::packages::OF_TESTS) {
         println!("{:>8}  {package} in {}", "found", package.folder(workspace)?.display());
     }
     println!("Everything is there: `cargo xtask qemu` boots.");

@@ -75,7 +75,7 @@ pub fn new(workspace: &Workspace, options: &Options) -> Result<()> {
     if kind == Kind::C && Compiler::find().is_none() {
         println!("note: no C compiler that can do -m32 -ffreestanding is here to build it");
     }
-    println!("run it:   {}", kind.command(&name.0));
+    println!("run it:   cargo xtask qemu --run {}", name.0);
     println!("test it:  cargo xtask test own::{}", name.0);
     println!("go on:    docs/howto/add-a-program.md");
     Ok(())
@@ -127,8 +127,7 @@ fn demands(kind: Kind, name: &str) -> String {
     format!(
         "# The test of `{name}`: the machine boots and runs it, the exit status must be this one,\n\
          # and these lines must come in this order. `*` stands for any text.\n\
-         {}\nstatus = 0\nlines = [\n{}]\n",
-        kind.start(name),
+         run = \"{name}\"\nstatus = 0\nlines = [\n{}]\n",
         lines.concat()
     )
 }

@@ -20,7 +20,6 @@ use clap::Args;
 
 use crate::bad_input::BadInput;
 use crate::build;
-use crate::npm;
 use crate::workspace::Workspace;
 
 pub use serve::Server;
@@ -72,7 +71,7 @@ pub fn web(workspace: &Workspace, options: &Options) -> Result<()> {
 /// Something is missing, or could not be built.
 pub fn build_site(workspace: &Workspace) -> Result<Site> {
     // Whoever lacks npm or a network has not waited for a build.
-    for package in [npm::V86, packages::XTERM, packages::XTERM_FIT] {
+    for package in packages::OF_SITE {
         package.folder(workspace)?;
     }
     build::build(workspace)?;

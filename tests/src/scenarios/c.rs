@@ -21,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
         claim("c::a_process_built_by_hand_in_c_exchanges_a_page", ipc),
         claim("c::what_the_header_says_of_errors_and_ends_is_so", claims),
         claim("c::programs_run_from_the_shell_under_the_pager", from_the_shell),
+        claim("c::a_fault_has_a_backtrace_with_functions_and_lines", fall),
         claim("c::each_function_of_the_header_loads_the_registers_of_its_call", registers),
     ];
     if Compiler::find().is_some() {
@@ -70,6 +71,30 @@ fn from_the_shell() -> Claim {
         let refused = format!("{name}: exit status 2");
         outcome.shows(&["hello: the smallest", &format!("{name}: "), &usage, &usage, &refused])?;
     }
+    Ok(())
+}
+
+/// A page fault that ends a program in C, from the shell, under the pager.
+fn fall() -> Claim {
+    let outcome = Boot::new().answer("vitrine> ", "fall\r").answer("vitrine> ", "exit\r").boot()?;
+    outcome.exits(142)?.lacks(&["fall: 0x"])?.shows(&[
+        "pager: [*] fall: 50000000 is in no region, ip 0080",
+        "  backtrace of fall 0x0080",
+        "user fault va 50000000 ip 0080* read of an absent page; its pager refused",
+    ])?;
+    let mut notes = outcome.notes("pager: [")?;
+    notes.extend(outcome.notes("  backtrace of fall 0x")?);
+    let own = "userland/programs/c/fall.c:";
+    let begin = "userland/programs/c/support/begin.c:";
+    let start = "userland/programs/c/support/start.S:";
+    let frames = [("load", own), ("add", own), ("main", own), ("begin", begin), ("_start", start)];
+    let is_so = notes.len() == frames.len()
+        && notes.iter().zip(frames).all(|(note, (function, file))| {
+            note.strip_prefix(&format!(" {function} ({file}"))
+                .and_then(|rest| rest.strip_suffix(')'))
+                .is_some_and(|line| line.parse::<u32>().is_ok())
+        });
+    outcome.demand(is_so, || format!("{notes:#?}"))?;
     Ok(())
 }
 

@@ -21,9 +21,7 @@ use crate::{Boot, Claim, claim};
 #[serde(deny_unknown_fields)]
 struct Demands {
     /// What `cargo xtask qemu --run` takes.
-    run: Option<String>,
-    /// What `cargo xtask qemu --elf` takes, from the root of the tree.
-    elf: Option<String>,
+    run: String,
     /// The exit status.
     status: u8,
     /// Patterns of lines that must come in this order.
@@ -52,7 +50,7 @@ fn meets(root: &Path, program: &str, machine: Boot) -> Claim {
     let file = root.join(format!("userland/own/tests/{program}.toml"));
     let demands = Demands::read(&fs::read_to_string(file)?)?;
     let lines: Vec<&str> = demands.lines.iter().map(String::as_str).collect();
-    demands.boot(root, machine)?.boot()?.exits(demands.status)?.shows(&lines)?;
+    machine.run(&demands.run).boot()?.exits(demands.status)?.shows(&lines)?;
     Ok(())
 }
 
@@ -61,20 +59,24 @@ fn each_kind() -> Claim {
     let root = Workspace::locate().output().join("tree");
     copy_tree(&root)?;
     let tree = Workspace::at(&root)?;
-    let name = |kind: Kind| format!("begun-{}", format!("{kind:?}").to_lowercase());
+    let name = |kind: Kind| format!("{}-begun-by-new", format!("{kind:?}").to_lowercase());
     for kind in Kind::ALL {
         new::write(&root, kind, &name(kind)).map_err(|error| format!("{error:#}"))?;
     }
-    let in_rust: Vec<_> = Kind::ALL.into_iter().filter(|kind| *kind != Kind::C).map(name).collect();
-    let archive = archive_with(&tree, &in_rust)?;
-    for name in &in_rust {
-        meets(&root, name, Boot::new().archive(Some(archive.clone())))?;
-    }
-    if Compiler::find().is_some() {
-        c::build(&tree).map_err(|error| format!("{error:#}"))?;
-        meets(&root, &name(Kind::C), Boot::new())?;
-    } else {
+    let mut kinds = Kind::ALL.to_vec();
+    if Compiler::find().is_none() {
         eprintln!("new: no C compiler is here, so the template in C was not tried");
+        kinds.retain(|kind| *kind != Kind::C);
+    }
+    let begun: Vec<_> = kinds.into_iter().map(|kind| (kind, name(kind))).collect();
+    let archive = archive_with(&tree, &begun)?;
+    let help = Boot::new().archive(Some(archive.clone())).run("help").boot()?;
+    let widest = help.lines.iter().map(|line| line.chars().count()).max();
+    help.exits(0)?.demand(widest <= Some(60), || format!("{widest:?} columns"))?;
+    for (_, name) in &begun {
+        // The names are too long for their column, so what the program does is on the next line.
+        help.shows(&[&format!("  {name}"), &format!("  {:12} *", "")])?;
+        meets(&root, name, Boot::new().archive(Some(archive.clone())))?;
     }
     Ok(())
 }
@@ -122,7 +124,7 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
 }
 
 /// Builds the programs of `userland/own`, and puts these beside those of the boot archive.
-fn archive_with(tree: &Workspace, names: &[String]) -> Result<PathBuf, Failed> {
+fn archive_with(tree: &Workspace, begun: &[(Kind, String)]) -> Result<PathBuf, Failed> {
     let toolchain = setup::toolchain().map_err(|error| format!("{error:#}"))?;
     // The libraries are built from this tree, so that their debug information does not name the
     // copy.
@@ -131,6 +133,7 @@ fn archive_with(tree: &Workspace, names: &[String]) -> Result<PathBuf, Failed> {
         cargo.args(["--bins", "--package", "vitrine-own"]).stdin(Stdio::null());
         command::run_quietly(&mut cargo).map_err(|error| format!("{error:#}"))?;
     }
+    c::build(tree).map_err(|error| format!("{error:#}"))?;
 
     let mut programs = Vec::new();
     for entry in tar::Archive::new(fs::File::open(Workspace::locate().archive())?).entries()? {
@@ -140,8 +143,9 @@ fn archive_with(tree: &Workspace, names: &[String]) -> Result<PathBuf, Failed> {
         programs.push((entry.path()?.display().to_string(), program));
     }
     let built = tree.target_build().join(TARGET).join("release");
-    for name in names {
-        let stripped = image::stripped(&fs::read(built.join(name))?);
+    for (kind, name) in begun {
+        let file = if *kind == Kind::C { c::program(tree, name) } else { built.join(name) };
+        let stripped = image::stripped(&fs::read(file)?);
         programs.push((format!("bin/{name}"), stripped.map_err(|error| error.to_string())?));
     }
     let archive = tree.root().join("target/boot.tar");
@@ -157,13 +161,5 @@ impl Demands {
             return Err("`lines` is empty: a test demands at least one line".into());
         }
         Ok(demands)
-    }
-
-    fn boot(&self, root: &Path, machine: Boot) -> Result<Boot, Failed> {
-        match (&self.run, &self.elf) {
-            (Some(run), None) => Ok(machine.run(run)),
-            (None, Some(elf)) => Ok(machine.elf(&root.join(elf).display().to_string())),
-            (Some(_), Some(_)) | (None, None) => Err("either `run` or `elf` is wanted".into()),
-        }
     }
 }

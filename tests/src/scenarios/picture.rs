@@ -25,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
         claim("picture::those_of_the_documentation_are_current", current),
         claim("picture::a_text_that_never_comes_is_told", never),
         claim("picture::map_draws_itself_in_80_columns", own_map),
+        claim("picture::map_draws_again_when_tables_have_changed", watched),
         claim("picture::map_says_what_it_cannot_draw", refused),
     ]
 }
@@ -121,13 +122,27 @@ fn without_frames(text: &str) -> String {
 
 fn never() -> Claim {
     let when = ["before the fork".to_owned(), "no such line".to_owned()];
-    let asked = Asked { run: "cow", program: "cow", when: &when, memory: 64, timeout: PATIENCE };
-    let told = asked.take(&Workspace::locate()).err().ok_or("a moment that never came")?;
-    let line = format!("{told:#}");
-    if line
-        != "--when \"no such line\": no such line came while cow ran; the last one was `exit status 0`"
-    {
-        return Err(line.into());
+    let cases: [(&str, &[String], &str); 2] = [
+        (
+            "cow",
+            &when,
+            "--when \"no such line\": no such line came while `cow` ran; the machine's last words were \
+             `parent sees its own bytes: true; child saw its own: true`, `exit status 0`",
+        ),
+        (
+            "nonesuch",
+            &[],
+            "--run \"nonesuch\": no line came while `nonesuch` ran; the machine's last words were \
+             `no such program: nonesuch`, `exit status 127`",
+        ),
+    ];
+    for (run, when, expected) in cases {
+        let asked = Asked { run, program: run, when, memory: 64, timeout: PATIENCE };
+        let told = asked.take(&Workspace::locate()).err().ok_or("a moment that never came")?;
+        let line = format!("{told:#}");
+        if line != expected {
+            return Err(line.into());
+        }
     }
     Ok(())
 }
@@ -154,6 +169,26 @@ fn own_map() -> Claim {
         let found = row.map(|row| row.chars().count());
         outcome.exits(0)?.demand(found == Some(indented) && widest <= indented.max(80), || {
             format!("{columns} columns: a row has {found:?}, the widest line {widest}")
+        })?;
+    }
+    Ok(())
+}
+
+/// A program that `map` starts, and a job in the background, until they have ended.
+fn watched() -> Claim {
+    let started = Boot::new().run("map --watch --plain hog 64M").boot()?;
+    let job = Boot::new()
+        .answer("vitrine> ", "hog 64M &\r")
+        .answer("vitrine> ", "map --watch --plain %1\r")
+        .answer("vitrine> ", "exit\r")
+        .boot()?;
+    for outcome in [started, job] {
+        outcome.exits(0)?.shows(&["* in another order: 0 wrong"])?;
+        let heads = outcome.lines.iter().filter(|line| line.starts_with("hog (0000"));
+        let pages: Vec<u32> =
+            heads.filter_map(|head| head.split(' ').nth(2)?.parse().ok()).collect();
+        outcome.demand(pages.len() >= 2 && pages.is_sorted() && pages[0] < pages[1], || {
+            format!("pictures of a program that grows have {pages:?} pages")
         })?;
     }
     Ok(())

@@ -1,10 +1,8 @@
 //! The demonstrations show what they claim, on the real machine.
 
-use libtest_mimic::{Failed, Trial};
-use xtask::symbols::Symbols;
+use libtest_mimic::Trial;
 use xtask::workspace::Workspace;
 
-use crate::outcome::Outcome;
 use crate::{Boot, Claim, claim};
 
 /// A program, its exit status, and lines that must appear in order.
@@ -17,8 +15,10 @@ const CASES: &[Case] = &[
         0,
         &[
             "directory index 0x3bd, table index 0x3bd, offset 0x000",
-            "1. directory entry at 0xef7bdef4 is *: present, user",
-            "2. table entry at 0xef7bdef4 is *: present, user",
+            "1. directory entry at 0xef7bdef4 is 0x",
+            "   present, user",
+            "2. table entry at 0xef7bdef4 is 0x",
+            "   present, user",
             "3. frame",
         ],
     ),
@@ -26,14 +26,14 @@ const CASES: &[Case] = &[
         "walk_names_the_flags_of_text",
         "walk 0x800020",
         0,
-        &["2. table entry at 0xef402000 is *: present, user, accessed, sealed"],
+        &["2. table entry at 0xef402000 is 0x", "   present, user, accessed, sealed"],
     ),
     ("walk_stops_at_kernel_tables", "walk 0xf0100000", 0, &["2. the table is the kernel's"]),
     (
         "walk_finds_nothing_where_nothing_is",
         "walk 0x50000000",
         0,
-        &["is 0x00000000: absent", "2. no table"],
+        &["is 0x00000000:", "   absent", "2. no table"],
     ),
     (
         "walk_shows_the_arithmetic_of_another_slot",
@@ -148,11 +148,8 @@ fn bad_access_has_a_name() -> Claim {
         "pager: [*] faults: 00000000 is in no region, ip 0080",
         "user fault va 00000000 ip 0080* its pager refused",
     ])?;
-    let workspace = Workspace::locate();
-    let symbols = Symbols::open(&workspace.kernel(), workspace.root());
-    let symbols =
-        symbols.map_err(|error| format!("{error:#}"))?.with_programs(workspace.programs());
-    let note = outcome.lines.iter().find_map(|line| symbols.note(line)).unwrap_or_default();
+    let notes = outcome.notes("pager: [")?;
+    let note = notes.first().cloned().unwrap_or_default();
     let own =
         note.starts_with(" read (userland/programs/demos/provoke.rs:") && !note.contains(" (/");
     outcome.demand(own, || format!("the note is `{note}`"))?;
@@ -166,12 +163,7 @@ fn bad_access_has_a_name() -> Claim {
 fn panic_has_a_backtrace() -> Claim {
     let outcome = Boot::new().run("stumble").boot()?;
     outcome.exits(101)?.shows(&["panicked at userland/tests/loads/src/bin/stumble.rs"])?;
-    let workspace = Workspace::locate();
-    let symbols = Symbols::open(&workspace.kernel(), workspace.root());
-    let symbols =
-        symbols.map_err(|error| format!("{error:#}"))?.with_programs(workspace.programs());
-    let backtrace = outcome.lines.iter().filter(|line| line.starts_with("  backtrace of stumble"));
-    let notes: Vec<_> = backtrace.filter_map(|line| symbols.note(line)).collect();
+    let notes = outcome.notes(BACKTRACE)?;
     let named = |function: &str| notes.iter().position(|note| note.contains(function));
     let order = (named("stumble::stumble"), named("stumble::climb"), named("libsys_start"));
     let is_so = matches!(order, (Some(a), Some(b), Some(c)) if a < b && b < c);
@@ -179,15 +171,8 @@ fn panic_has_a_backtrace() -> Claim {
     Ok(())
 }
 
-/// What xtask adds to the lines of `stumble`'s backtrace in a boot.
-fn notes_of_backtrace(outcome: &Outcome) -> Result<Vec<String>, Failed> {
-    let workspace = Workspace::locate();
-    let symbols = Symbols::open(&workspace.kernel(), workspace.root());
-    let symbols =
-        symbols.map_err(|error| format!("{error:#}"))?.with_programs(workspace.programs());
-    let lines = outcome.lines.iter().filter(|line| line.starts_with("  backtrace of stumble 0x"));
-    Ok(lines.filter_map(|line| symbols.note(line)).collect())
-}
+/// The lines of `stumble`'s backtrace.
+const BACKTRACE: &str = "  backtrace of stumble 0x";
 
 /// Whether notes are of these functions, and of no others.
 fn are_of(notes: &[String], functions: &[&str]) -> bool {
@@ -209,7 +194,7 @@ fn fault_has_a_backtrace() -> Claim {
         "  backtrace of stumble 0x0080",
         "user fault va 00000004 ip 0080* write to an absent page; its pager refused",
     ])?;
-    let notes = notes_of_backtrace(&outcome)?;
+    let notes = outcome.notes(BACKTRACE)?;
     outcome.demand(are_of(&notes, &FALL), || format!("{notes:#?}"))?;
     let refusals = outcome.lines.iter().filter(|line| line.starts_with("pager: [")).count();
     outcome.demand(refusals == 1, || format!("{refusals} refusals of one access"))?;
@@ -224,7 +209,7 @@ fn overflow_has_a_backtrace() -> Claim {
         "  backtrace of stumble: * more",
         "user fault va eeaf* its pager refused",
     ])?;
-    let notes = notes_of_backtrace(&outcome)?;
+    let notes = outcome.notes(BACKTRACE)?;
     let is_so = notes.len() == 32 && notes.iter().all(|note| note.contains("climb"));
     outcome.demand(is_so, || format!("{notes:#?}"))?;
     Ok(())
@@ -238,7 +223,7 @@ fn fault_without_a_pager() -> Claim {
         "  backtrace of stumble 0x0080",
         "user fault va 00000004 ip 0080* no pager",
     ])?;
-    let notes = notes_of_backtrace(&outcome)?;
+    let notes = outcome.notes(BACKTRACE)?;
     let (climbs, rest) = notes.split_at(notes.len().min(4));
     let ends = rest.last().is_some_and(|note| note.contains("_start"));
     outcome.demand(are_of(climbs, &FALL[..4]) && ends, || format!("{notes:#?}"))?;

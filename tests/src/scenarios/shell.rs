@@ -14,6 +14,7 @@ pub fn trials() -> Vec<Trial> {
         claim("shell::helps_lists_runs_and_exits", helps_and_exits),
         claim("shell::ps_names_every_program_and_explains_its_columns", ps_has_names),
         claim("shell::no_table_is_wider_than_60_columns", narrow_tables),
+        claim("shell::no_line_of_a_tool_is_wider_than_80_columns", narrow_lines),
         claim("shell::help_lists_and_explains_every_program", help_knows_all),
         claim("shell::keys_edit_the_line_where_the_cursor_is", keys),
         claim("shell::tab_completes_programs_and_their_options", tab),
@@ -104,6 +105,23 @@ fn narrow_tables() -> Claim {
     let ours = outcome.lines.iter().skip_while(|line| !line.starts_with(PROMPT));
     let wide: Vec<_> = ours.filter(|line| line.chars().count() > 60).collect();
     outcome.demand(wide.is_empty(), || format!("over 60 columns: {wide:#?}"))?;
+    Ok(())
+}
+
+/// A terminal of 80 columns wraps no line of theirs, whatever an entry's flags.
+fn narrow_lines() -> Claim {
+    let addresses =
+        ["0x800020", "0xef7bd000", "0xef402000", "0xeebfdffc", "0xf0100000", "0x50000000"];
+    let mut boot = Boot::new();
+    for address in addresses {
+        boot = boot.answer(PROMPT, format!("walk {address}\r"));
+    }
+    let boot = boot.answer(PROMPT, "walk 0x800020 --slot 0x3ff; map; map 1003; help; free\r");
+    let outcome = boot.answer(PROMPT, "exit 0\r").boot()?;
+    let steps = ["2. table entry", "2. the table is the", "2. no table", "would be", "names the"];
+    outcome.exits(0)?.shows(&steps)?;
+    let wide: Vec<_> = outcome.lines.iter().filter(|line| line.chars().count() > 80).collect();
+    outcome.demand(wide.is_empty(), || format!("over 80 columns: {wide:#?}"))?;
     Ok(())
 }
 
@@ -211,7 +229,8 @@ fn tools_show_a_job() -> Claim {
         "s 0x00800000-* r- * program",
         "UVPT: the window",
         "the pager: ",
-        "1. directory entry at 0xef7bd008 is *: present, writable, user",
+        "1. directory entry at 0xef7bd008 is 0x",
+        "   present, writable, user",
         "3. frame",
         "forever (00001003): * pages in * tables below UTOP",
         "names the directory itself",

@@ -1,7 +1,7 @@
 /* my_program: watches a page come and get dirty, by the entries of its own page table. */
 #include "support/support.h"
 
-VITRINE_ABOUT("watches a page come and get dirty", "my_program   (no arguments)");
+VITRINE_ABOUT("watches a page get dirty", "my_program   (no arguments)");
 
 /* An address where nothing of this program lies. */
 #define PLACE 0x40000000u

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use libsys::{Page, println, window};
 
-libsys::about!("watches a page of its own heap come and get dirty");
+libsys::about!("watches a page of its heap get dirty");
 libsys::main!(main);
 
 const PAGE: usize = 4096;

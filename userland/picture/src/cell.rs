@@ -197,8 +197,9 @@ impl Cell {
                 0..=47 => 0,
                 48..=114 => 1,
                 115..=154 => 2,
-                155..=194 => 3,
-                195..=234 => 4,
+                // 195 is as near to 215; the lower one keeps the blue of `Clean`.
+                155..=195 => 3,
+                196..=234 => 4,
                 235.. => 5,
             }
         }
@@ -257,5 +258,20 @@ mod tests {
         assert_eq!(Cell::ALL.map(Cell::name).into_iter().collect::<BTreeSet<_>>().len(), count);
         let colors = Cell::ALL.map(Cell::terminal_color);
         assert_eq!(colors.into_iter().collect::<BTreeSet<_>>().len(), count, "{colors:?}");
+    }
+
+    /// The order of the three parts of a colour makes its hue: light blue must not become violet.
+    #[test]
+    fn a_terminals_colour_has_the_hue_of_the_pictures() {
+        for cell in Cell::ALL {
+            let index = u32::from(cell.terminal_color() - 16);
+            let (r, g, b) = cell.color();
+            let (tr, tg, tb) = (index / 36, index / 6 % 6, index % 6);
+            for (one, other, in_cube) in [(r, g, (tr, tg)), (g, b, (tg, tb)), (r, b, (tr, tb))] {
+                let clearly = one.abs_diff(other) >= 30;
+                let same = (one < other) == (in_cube.0 < in_cube.1) && in_cube.0 != in_cube.1;
+                assert!(!clearly || same, "{cell:?}: {:?} is {:?}", cell.color(), (tr, tg, tb));
+            }
+        }
     }
 }

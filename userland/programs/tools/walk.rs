@@ -157,16 +157,17 @@ const OF_A_DIRECTORY: Marks = [
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#010x}:", self.0.bits())?;
+        // The names have a line of their own: they would not fit behind the word in 80 columns.
+        write!(f, "{:#010x}:\n   ", self.0.bits())?;
         if self.0 == Entry::ABSENT {
-            return f.write_str(" absent");
+            return f.write_str("absent");
         }
         if !self.0.is_present() {
-            f.write_str(" absent, but backed:")?;
+            f.write_str("absent, but backed: ")?;
         }
         let names = NAMES.iter().chain(self.1).filter(|(flag, _)| self.0.flags().contains(*flag));
         names.enumerate().try_for_each(|(index, (_, name))| {
-            f.write_str(if index == 0 { " " } else { ", " })?;
+            f.write_str(if index == 0 { "" } else { ", " })?;
             f.write_str(name)
         })
     }

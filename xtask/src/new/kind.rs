@@ -50,20 +50,4 @@ impl Kind {
             Self::C => format!("userland/own/c/{name}.c"),
         }
     }
-
-    /// How the program is started, as a line of its test.
-    pub(super) fn start(self, name: &str) -> String {
-        match self {
-            Self::Program | Self::Handler | Self::Pager => format!("run = \"{name}\""),
-            Self::C => format!("elf = \"target/vitrine/c/{name}\""),
-        }
-    }
-
-    /// What a user types to run the program.
-    pub(super) fn command(self, name: &str) -> String {
-        match self {
-            Self::Program | Self::Handler | Self::Pager => format!("cargo xtask qemu --run {name}"),
-            Self::C => format!("cargo xtask qemu --elf target/vitrine/c/{name}"),
-        }
-    }
 }

@@ -36,13 +36,13 @@ impl Name {
         check_form(name)?;
         if kind != Kind::C {
             check_rust(name)?;
-            if Builtin::named(name).is_some() {
-                return Err(refused(name, "the shell has a command of this name"));
-            }
+        }
+        if Builtin::named(name).is_some() {
+            return Err(refused(name, "the shell has a command of this name"));
         }
         // Cargo makes the crate `a_b` of `a-b` and of `a_b`.
         let same = |other: &String| other.replace('-', "_") == name.replace('-', "_");
-        if let Some(other) = taken(workspace, kind)?.iter().find(|other| same(other)) {
+        if let Some(other) = taken(workspace)?.iter().find(|other| same(other)) {
             let why = if other == name {
                 "there is one of this name already".to_owned()
             } else {
@@ -82,20 +82,17 @@ fn check_rust(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The names that are taken: those of C programs for a C program, else those of the programs and
-/// libraries of all packages.
-fn taken(workspace: &Workspace, kind: Kind) -> Result<BTreeSet<String>> {
-    if kind == Kind::C {
-        let sources = c::sources(workspace)?;
-        let stems = sources.iter().filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned()));
-        return Ok(stems.collect());
-    }
+/// The names that are taken: those of the programs in C, and of the programs and libraries of all
+/// packages. A program lies in one folder with all others, whatever its language.
+fn taken(workspace: &Workspace) -> Result<BTreeSet<String>> {
+    let sources = c::sources(workspace)?;
+    let in_c = sources.iter().filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned()));
     let mut cargo = host_cargo(workspace);
     cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
     let metadata = command::run_quietly(&mut cargo)?;
     let metadata: Value =
         serde_json::from_str(&metadata).context("cargo's metadata are no JSON")?;
-    Ok(programs_and_libraries(&metadata))
+    Ok(programs_and_libraries(&metadata).into_iter().chain(in_c).collect())
 }
 
 fn programs_and_libraries(metadata: &Value) -> BTreeSet<String> {
@@ -135,15 +132,23 @@ mod tests {
 
     #[test]
     fn a_name_that_is_taken_is_refused_where_it_is_taken() {
-        for name in ["cow", "sh", "kernel", "init", "guard", "libsys", "own", "tiny-pager"] {
-            assert!(refusal(name, Kind::Program).contains("there is"), "{name}");
+        // Programs of the boot archive in both languages, first processes, and libraries.
+        for name in
+            ["cow", "sh", "kernel", "init", "libsys", "own", "tiny-pager", "forkwalk", "lab3"]
+        {
+            for kind in [Kind::Program, Kind::C] {
+                assert!(refusal(name, kind).contains("there is"), "{name}");
+            }
         }
-        for name in ["fn", "async", "core", "build", "help", "ps"] {
+        for name in ["help", "ps"] {
+            for kind in Kind::ALL {
+                assert!(refusal(name, kind).contains("the shell has"), "{name}");
+            }
+        }
+        for name in ["fn", "async", "core", "build"] {
             refusal(name, Kind::Handler);
+            // Rust's compiler has no part in a program in C.
+            Name::check(&Workspace::locate(), name, Kind::C).unwrap();
         }
-        assert!(refusal("forkwalk", Kind::C).contains("there is"));
-        // A C program lies elsewhere, so it may be named as one in Rust.
-        Name::check(&Workspace::locate(), "cow", Kind::C).unwrap();
-        Name::check(&Workspace::locate(), "forkwalk", Kind::Pager).unwrap();
     }
 }

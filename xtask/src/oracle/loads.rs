@@ -45,7 +45,7 @@ impl Load {
         // A thousand rounds are over before the first stop.
         Self::under_init("messages", 16, "", "pingpong 1000000"),
         Self {
-            elf: &["death", "upcall", "ipc", "children"],
+            elf: &["death", "upcall", "rendezvous", "children"],
             ..Self::under_init("jos", 32, "", "")
         },
     ];

@@ -70,3 +70,19 @@ pub fn make(workspace: &Workspace) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_shows_each_picture() {
+        let root = Workspace::locate().root().to_path_buf();
+        let documents = ["README.md", "ARCHITECTURE.md"]
+            .map(|file| fs::read_to_string(root.join(file)).unwrap())
+            .concat();
+        for exhibit in &GALLERY {
+            assert!(documents.contains(&format!("]({})", exhibit.file)), "{}", exhibit.file);
+        }
+    }
+}

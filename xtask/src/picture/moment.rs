@@ -81,19 +81,17 @@ impl Asked<'_> {
                 return Ok(moments);
             }
         }
-        if let Some(text) = next {
-            let end = run.output()?.lines().last().unwrap_or_default().to_owned();
-            let program = self.program;
-            let why = format!(
-                "--when \"{text}\": no such line came while {program} ran; the last one was `{end}`"
-            );
-            return Err(BadInput(why).into());
-        }
-        if moments.is_empty() {
-            let why = format!("--run \"{}\": the program printed no line", self.run);
-            return Err(BadInput(why).into());
-        }
-        Ok(moments)
+        let program = self.program;
+        let what = match next {
+            Some(text) => format!("--when \"{text}\": no such line"),
+            None if moments.is_empty() => format!("--run \"{}\": no line", self.run),
+            None => return Ok(moments),
+        };
+        let output = run.output()?;
+        let said = last_words(&output);
+        let why =
+            format!("{what} came while `{program}` ran; the machine's last words were {said}");
+        Err(BadInput(why).into())
     }
 
     fn still_waiting(&self, next: Option<&String>) -> String {
@@ -117,6 +115,13 @@ fn line_with(output: &str, text: Option<&str>) -> Option<(String, usize)> {
         }
     }
     last
+}
+
+/// The last two lines: the exit status, and what comes before it, which may be the reason.
+fn last_words(output: &str) -> String {
+    let mut lines: Vec<String> = output.lines().rev().take(2).map(|it| format!("`{it}`")).collect();
+    lines.reverse();
+    lines.join(", ")
 }
 
 /// A machine that stops behind each write to the serial line.
@@ -194,5 +199,6 @@ mod tests {
         assert_eq!(line_with(output, Some("thr")), None);
         assert_eq!(line_with(output, None), Some(("two words".to_owned(), 14)));
         assert_eq!(line_with("thr", None), None);
+        assert_eq!(last_words("one\ntwo\nexit status 1\n"), "`two`, `exit status 1`");
     }
 }

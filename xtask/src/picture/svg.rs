@@ -37,6 +37,11 @@ const MOMENT_HEAD: u32 = 34;
 /// A line of the legend.
 const LEGEND_LINE: u32 = 18;
 
+/// What a character takes, on the average of a line, in the widest font of [`STYLE`] at 12 units.
+const CHARACTER: u32 = 7;
+/// The same in the line above a moment.
+const MOMENT_CHARACTER: u32 = 9;
+
 const STYLE: &str = "text{font-family:system-ui,'DejaVu Sans',Helvetica,Arial,sans-serif;fill:#222;\
     font-size:12px}.code{font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace}\
     .title{font-size:18px;\
@@ -70,7 +75,7 @@ impl Drawing {
         body = body.add(text(MARGIN, y, "title", run));
         y += 12;
         for moment in moments {
-            let (group, height) = draw_moment(moment, y, rows);
+            let (group, height) = draw_moment(moment, y, width, rows);
             body = body.add(group);
             y += height;
         }
@@ -106,8 +111,35 @@ fn text(x: u32, y: u32, class: &str, content: &str) -> Text {
     Text::new(content).set("x", x).set("y", y).set("class", class)
 }
 
-fn draw_moment(moment: &Moment, top: u32, rows: Rows) -> (Group, u32) {
-    let heading = format!("After it has printed “{}”", moment.line);
+/// A text, cut to so many characters.
+fn cut(text: &str, most: u32) -> String {
+    let most = most as usize;
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// A text in lines of so many characters at most, if no word is longer.
+fn wrapped(text: &str, most: u32) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is a first line");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= most as usize {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+fn draw_moment(moment: &Moment, top: u32, width: u32, rows: Rows) -> (Group, u32) {
+    let most = (width - 2 * MARGIN) / MOMENT_CHARACTER;
+    let heading = cut(&format!("After it has printed “{}”", moment.line), most);
     let mut group = Group::new().add(text(MARGIN, top + 22, "moment", &heading));
     let mut height = 0;
     for (index, snapshot) in (0..).zip(&moment.snapshots) {
@@ -151,6 +183,7 @@ fn draw_row(row: &Row<'_>, x: u32, top: u32) -> (Group, u32) {
         })
         .collect();
     let label = format!("{}: {}", row.name(), counts.join(", "));
+    let label = cut(&label, (STRIP_WIDTH - 150) / CHARACTER);
     let lines = line_tops(row, top + LABEL);
     let height = lines[LINES as usize] - lines[0];
     let mut group = Group::new()
@@ -229,7 +262,8 @@ fn color(class: Cell) -> String {
 
 /// The classes that occur, with a cell of each, in as many columns as fit.
 fn draw_legend(moments: &[Moment], top: u32, width: u32, rows: Rows) -> (Group, u32) {
-    const COLUMN: u32 = 440;
+    const COLUMN: u32 = 540;
+    const MEANING: u32 = 128;
     let occurs = |class: &Cell| {
         let mut drawn_rows = moments
             .iter()
@@ -243,20 +277,101 @@ fn draw_legend(moments: &[Moment], top: u32, width: u32, rows: Rows) -> (Group, 
     let caption = "A strip is one page table: 1,024 pages, 4 MiB, 128 pages a line. \
                    In row 0x3bd, the window, \
         a cell is a directory entry: it is set exactly where the address space has a table.";
-    let mut group = Group::new().add(text(MARGIN, top + 16, "quiet", caption));
+    let mut group = Group::new();
+    let mut top = top;
+    let mut height = 12;
+    for line in wrapped(caption, (width - 2 * MARGIN) / CHARACTER) {
+        group = group.add(text(MARGIN, top + 16, "quiet", &line));
+        top += 16;
+        height += 16;
+    }
     for (index, class) in (0..).zip(&classes) {
-        let (x, y) = (MARGIN + index / lines * COLUMN, top + 28 + index % lines * LEGEND_LINE);
+        let (x, y) = (MARGIN + index / lines * COLUMN, top + 12 + index % lines * LEGEND_LINE);
         group = group.add(add_cells(
             Group::new().set("transform", format!("translate({x} {y}) scale(1.3)")),
             *class,
             [(0, 0)].into_iter(),
         ));
         group = group.add(text(x + 14, y + 10, "name", class.name())).add(text(
-            x + 120,
+            x + MEANING,
             y + 10,
             "quiet",
             class.meaning(),
         ));
     }
-    (group, 28 + lines * LEGEND_LINE)
+    (group, height + lines * LEGEND_LINE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use picture::snapshot::Owner;
+
+    /// One process in which every class occurs.
+    fn snapshot() -> Snapshot {
+        let leaves = [0, 7, 0x27, 0x67, 0x865, 0x465, 0x125, 0x200, 0x400, 0x1F];
+        let entry = |index: u32| match index {
+            2 | 0x40 => 0x43_1027,
+            0x3BD => 0x43_0025,
+            0xE0 => 0x50_0225,
+            0x3C0.. => 0x10_0023,
+            _ => 0,
+        };
+        let leaf = |table: u32, at: u32| match table {
+            2 => leaves.get(at as usize).copied().unwrap_or(0),
+            _ => 0,
+        };
+        let owner = Owner { id: 0x1003, parent: 0x1001, name: Some("program".to_owned()) };
+        Snapshot::take(owner, entry, leaf)
+    }
+
+    /// Each text of a drawing: where it begins, and how wide it is.
+    fn texts(drawing: &Drawing) -> Vec<(u32, u32, String)> {
+        let svg = drawing.text();
+        let parts = svg.split("<text ").skip(1).map(|part| part.split("</text>").next().unwrap());
+        let read = |part: &str| {
+            let (attributes, text) = part.split_once('>').unwrap();
+            let of = |name: &str| {
+                let rest = attributes.split_once(&format!("{name}=\"")).unwrap().1;
+                rest.split('"').next().unwrap().to_owned()
+            };
+            let text = text.trim().to_owned();
+            let character = match of("class").as_str() {
+                "title" | "moment" => MOMENT_CHARACTER,
+                _ => CHARACTER,
+            };
+            (of("x").parse().unwrap(), text.chars().count() as u32 * character, text)
+        };
+        parts.map(read).collect()
+    }
+
+    #[test]
+    fn no_text_is_cut_off_at_the_edge_or_runs_into_the_next() {
+        let line = "a line that is longer than a panel is wide, ".repeat(4);
+        for panels in 1..=3 {
+            let moment = Moment { line: line.clone(), snapshots: vec![snapshot(); panels] };
+            let drawing = Drawing::new("program", &[moment], Rows::All);
+            let texts = texts(&drawing);
+            assert!(texts.len() > 30, "{panels}: {texts:?}");
+            let (width, _) = drawing.size();
+            for (x, long, text) in &texts {
+                assert!(x + long <= width, "{panels}: {text} ends at {} of {width}", x + long);
+            }
+            let heading = texts.iter().find(|(.., text)| text.starts_with("After")).unwrap();
+            assert_eq!(heading.2.ends_with('…'), panels < 3, "{}", heading.2);
+        }
+        // A name ends before its meaning begins, and that before the next column.
+        for class in Cell::ALL {
+            assert!(14 + class.name().len() as u32 * 8 <= 128, "{class:?}");
+            assert!(128 + class.meaning().len() as u32 * CHARACTER <= 540, "{class:?}");
+        }
+    }
+
+    #[test]
+    fn a_caption_is_wrapped_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one two three", 13), ["one two three"]);
+        assert_eq!(wrapped("three", 2), ["three"]);
+        assert_eq!((cut("three", 5), cut("three", 4)), ("three".to_owned(), "thr…".to_owned()));
+    }
 }

@@ -1,9 +1,11 @@
 //! The packages from npm that the laboratory and its tests use, beside v86.
 
-use crate::npm::Package;
+use crate::npm::{Package, V86};
 
-/// All of them.
-pub const ALL: [Package; 4] = [XTERM, XTERM_FIT, AXE, PLAYWRIGHT];
+/// Those that the site is made of.
+pub const OF_SITE: [Package; 3] = [V86, XTERM, XTERM_FIT];
+/// Those that its tests need as well.
+pub const OF_TESTS: [Package; 2] = [AXE, PLAYWRIGHT];
 
 /// A terminal.
 pub const XTERM: Package = Package {

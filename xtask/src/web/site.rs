@@ -129,6 +129,8 @@ fn media_type(path: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web::packages::OF_SITE;
+    use std::collections::BTreeSet;
 
     fn site() -> Site {
         Site::of(&[("index.html", "start"), ("vendor/a.mjs", "code")])
@@ -142,6 +144,12 @@ mod tests {
         for path in ["/vendor", "/../Cargo.toml", "/vendor/../index.html", "//etc/passwd"] {
             assert_eq!(site.file(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn the_files_come_from_the_packages_of_the_site() {
+        let named: BTreeSet<_> = VENDOR.iter().map(|(package, ..)| package.name).collect();
+        assert_eq!(named, OF_SITE.map(|package| package.name).into());
     }
 
     #[test]

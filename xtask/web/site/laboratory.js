@@ -192,6 +192,7 @@ const lab = {
     if (!machine.running) await togglePause();
     if (!terminal.isAtPrompt) throw new Error("The shell is busy: wait for its prompt.");
     timeline.live();
+    closeStages();
     const before = history.newest;
     // The programs of the exhibit are to be side by side, and not beside the shell.
     picture.close(lab.shell().id);
@@ -209,7 +210,8 @@ const lab = {
 
   /** Opens the toy machine or the table of slots. */
   stage(name) {
-    for (const [other, stage] of Object.entries(stages)) stage.element.hidden = other !== name;
+    closeStages();
+    stages[name].element.hidden = false;
     stages[name].draw();
     // The translation of a cell would hide the lower half of what was opened.
     picture.deselect();
@@ -218,6 +220,11 @@ const lab = {
     return { text: "It is open above the picture." };
   },
 };
+
+/** Makes room for what comes next: the toy machine would push the picture out of sight. */
+function closeStages() {
+  for (const { element } of Object.values(stages)) element.hidden = true;
+}
 
 /** Takes a snapshot after each turn of the emulator, which lasts a millisecond or so. */
 const channel = new MessageChannel();
@@ -231,6 +238,7 @@ const recordOften = () => channel.port2.postMessage(0);
 /** Shows a moment, if one is given, and selects a cell in it. */
 function showFrame(frame, select) {
   if (frame) timeline.choose(history.frames.indexOf(frame));
+  closeStages();
   render();
   if (!select) return;
   picture.select(select.id, select.row, select.cell);
@@ -240,20 +248,27 @@ function showFrame(frame, select) {
 /** What the legend explains: each class with its colour, its mark and its letter. */
 function drawLegend() {
   ui.legend.replaceChildren(
-    ...classes.flatMap((shown) => {
+    ...classes.map((shown) => {
       const term = document.createElement("dt");
       const canvas = document.createElement("canvas");
       canvas.setAttribute("aria-hidden", "true");
       const letter = Object.assign(document.createElement("code"), { textContent: shown.letter });
       term.append(canvas, letter, ` ${shown.name}`);
       requestAnimationFrame(() => draw(canvas, layOut(canvas, 1, 1, 13), () => shown));
-      return [term, Object.assign(document.createElement("dd"), { textContent: shown.meaning })];
+      const meaning = Object.assign(document.createElement("dd"), { textContent: shown.meaning });
+      const entry = document.createElement("div");
+      entry.append(term, meaning);
+      return entry;
     }),
   );
 }
 
 ui.restart.addEventListener("click", restart);
 ui.pause.addEventListener("click", togglePause);
+// An exhibit has closed the shell; without its programs, nothing would be in sight.
+ui.live.addEventListener("click", () => {
+  if (history.newest) picture.open(lab.shell().id);
+});
 ui.zoom.addEventListener("change", () => {
   picture.setZoom(Number(ui.zoom.value));
   if (picture.selection) picture.reveal(picture.selection.id, picture.selection.row);

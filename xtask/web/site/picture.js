@@ -81,6 +81,11 @@ export class Picture {
       rows?.get(shown)?.element.scrollIntoView({ block: "nearest" });
   }
 
+  open(id) {
+    const card = this.cards.get(id);
+    if (card) card.element.open = true;
+  }
+
   close(id) {
     const card = this.cards.get(id);
     if (card) card.element.open = false;

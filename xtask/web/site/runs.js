@@ -56,7 +56,8 @@ export async function allocate(lab) {
     select: { id: withTable.now.id, row: WINDOW, cell: rows.find(ofHeap) },
     text: say(
       `With a new table: ${rows.map((row) => hex(row, 3)).join(", ")} appeared at the first touch`,
-      "of their 4 MiB. Each new row also set its cell of row 0x3bd, which is the directory entry:",
+      `of ${rows.length === 1 ? "its" : "their"} 4 MiB.`,
+      "A new row also sets its cell of row 0x3bd, which is the directory entry:",
       "a table is one more frame.",
       `Without: a moment later the process had ${plural(added(without), "page")} more and no row`,
       "more, so no cell was added to row 0x3bd.",
@@ -115,7 +116,10 @@ export async function forktree(lab) {
 }
 
 export async function lazy(lab) {
-  const moments = own(await lab.run("lazy"));
+  // At its end it forks: from then on its pages are copy-on-write.
+  const all = own(await lab.run("lazy"));
+  const fork = all.findIndex(({ processes }) => processes.length > 1);
+  const moments = fork < 0 ? all : all.slice(0, fork);
   const ofFirst = moments.map(({ frame, processes: [it] }) => ({
     frame,
     it,

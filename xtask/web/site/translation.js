@@ -29,12 +29,16 @@ export const addressOf = (row, cell) => (row * 1024 + cell) * 4096;
 export const flagNames = (row, word) =>
   (row === WINDOW ? OF_A_DIRECTORY : OF_A_TABLE).filter((_, bit) => word & (1 << bit));
 
-/** An entry of a row's table with the names of all its flags. Row 0x3BD is the directory. */
-export function named(row, word) {
-  if (word === 0) return `${hex(word)}: absent`;
-  const backed = word & P ? "" : " absent, but backed:";
-  const names = flagNames(row, word).join(", ");
-  return `${hex(word)}:${backed}${names && ` ${names}`}`;
+/**
+ * Two lines about an entry of a row's table: where it is, and the names of all its flags. Row 0x3BD
+ * is the directory.
+ */
+function about(step, address, row, word) {
+  const backed = word & P ? "" : word === 0 ? "absent" : "absent, but backed: ";
+  return [
+    `${step} at ${hex(address)} is ${hex(word)}:`,
+    `   ${backed}${flagNames(row, word).join(", ")}`,
+  ];
 }
 
 /**
@@ -50,7 +54,7 @@ export function translate(process, address) {
     `${hex(address)} = directory index ${hex(row, 3)}, ` +
       `table index ${hex(cell, 3)}, offset ${hex(address & 4095, 3)}`,
     `self map at slot ${hex(WINDOW, 3)}: tables from ${hex(UVPT)}, directory at ${hex(UVPD)}`,
-    `1. directory entry at ${hex(UVPD + 4 * row)} is ${named(WINDOW, entry)}`,
+    ...about("1. directory entry", UVPD + 4 * row, WINDOW, entry),
   ];
   const end = (line, frame = null) => ({ row, cell, lines: [...lines, line], path, frame });
   if (!(entry & P))
@@ -63,7 +67,7 @@ export function translate(process, address) {
   }
   const leaf = entriesOf(process, row)[cell];
   path.push({ row, cell });
-  lines.push(`2. table entry at ${hex(UVPT + 4 * (row * 1024 + cell))} is ${named(row, leaf)}`);
+  lines.push(...about("2. table entry", UVPT + 4 * (row * 1024 + cell), row, leaf));
   if (!(leaf & P)) return end("3. nothing is mapped there");
   const frame = leaf >>> 12;
   const physical = frame * 4096 + (address & 4095);

@@ -62,5 +62,16 @@ export async function exhibit(page, id) {
   return result.textContent();
 }
 
+/** Waits until no cell is marked as changed any more. */
+export const nothingFlashes = (page) =>
+  page.waitForFunction(() =>
+    [...window.laboratory.picture.cards.values()].every((card) =>
+      [...card.rows.values()].every((row) => row.flashing === null),
+    ),
+  );
+
 /** Keeps a picture of the page for a person to look at. */
-export const shoot = (page, name) => page.screenshot({ path: `${VITRINE_SHOTS}/${name}.png` });
+export async function shoot(page, name) {
+  await nothingFlashes(page);
+  await page.screenshot({ path: `${VITRINE_SHOTS}/${name}.png` });
+}

@@ -10,10 +10,10 @@
         .global _start
 _start:
         cmp     esp, USER_STACK_TOP
-        jne     have_arguments
+        jne     .Lhave_arguments
         push    0
         push    0
-have_arguments:
+.Lhave_arguments:
         xor     ebp, ebp
         mov     eax, [esp]
         mov     edx, [esp + 4]

@@ -16,16 +16,29 @@ use crate::program::NOT_STARTED;
 pub fn all() -> u8 {
     println!("The shell's own commands:");
     for builtin in Builtin::ALL {
-        println!("  {:<12} {}", builtin.name(), builtin.summary());
+        list(builtin.name(), builtin.summary());
     }
     println!("Programs:");
     for (name, about) in programs() {
-        println!("  {name:<12} {}", about.map_or("", |about| about.summary));
+        list(&name, about.map_or("", |about| about.summary));
     }
     println!("`NAME --help` says more. A line: `A; B`, `A && B`, `A &`.");
     println!("The documents are README.md and docs/ of the source tree,");
     println!("docs/howto/add-a-program.md for a program of your own.");
     0
+}
+
+/// Columns of a name.
+const NAME: usize = 12;
+
+/// A line of the list. A name that is too long for its column has a line of its own.
+fn list(name: &str, summary: &str) {
+    if name.len() > NAME {
+        println!("  {name}");
+        println!("  {:NAME$} {summary}", "");
+    } else {
+        println!("  {name:NAME$} {summary}");
+    }
 }
 
 /// The names of all programs that can be run as a command, and what they say about themselves.

@@ -1,4 +1,4 @@
-//! `ipc`: calls 12 and 13: rendezvous, values, pages.
+//! `rendezvous`: calls 12 and 13: rendezvous, values, pages.
 #![no_std]
 #![no_main]
 
