@@ -6,7 +6,8 @@
 //! - [`boot`]: one boot and what it printed; [`report`]: the rows in it;
 //! - [`anchors`]: targets and other systems' figures; [`row`], [`figure`]: what a row is;
 //! - [`baseline`]: what may not get worse; [`compare`]: what has changed since another run;
-//! - [`table`], [`plot`]: how it is shown; [`size`]: the kernel's own size.
+//! - [`table`], [`plot`]: how it is shown; [`size`]: the kernel's own size;
+//! - [`swap`]: what paging costs, which is measured apart.
 
 pub mod anchors;
 pub mod baseline;
@@ -17,6 +18,7 @@ pub mod plot;
 pub mod report;
 pub mod row;
 pub mod size;
+pub mod swap;
 pub mod table;
 
 use std::fs;
@@ -45,6 +47,9 @@ pub struct Options {
     /// Say what has changed since an earlier --json
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
+    /// Measure what a page out and in costs, and nothing else
+    #[arg(long, exclusive = true)]
+    pub swap: bool,
     /// Fail if a row is worse than the baseline by over 2%, or misses a target that it met
     #[arg(long)]
     pub check: bool,
@@ -66,6 +71,9 @@ pub fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
     let earlier = options.compare.as_deref().map(read::<Vec<Row>>).transpose()?;
     setup::ensure(&[Part::Emulator])?;
     build::build(workspace)?;
+    if options.swap {
+        return swap::swap(workspace);
+    }
     let compiler = compiler()?;
 
     let anchors = Anchors::load()?;

@@ -20,6 +20,7 @@ use libsys::paging::self_map::Step;
 use libsys::paging::view::View;
 use libsys::process::info;
 use libsys::runtime::heap;
+use libsys::service::pager::Transfers;
 use libsys::{
     Entry, Error, Frame, Page, PageRange, Permissions, ProcessId, Target, UserPage, machine,
     page_allocate, page_copy, page_map, page_move, page_protect, page_unmap, range_protect,
@@ -63,6 +64,11 @@ impl Resources {
     /// How many slots the disk has; 0 without a disk.
     pub fn slots(&self) -> u32 {
         self.disk.slots()
+    }
+
+    /// The requests that the disk has got.
+    pub const fn transfers(&self) -> Transfers {
+        self.disk.transfers()
     }
 
     /// Makes the scratch page one of zeros.
