@@ -305,13 +305,7 @@ impl Backend for MachineBackend<'_> {
             }
             return leaves;
         }
-        let Some(view) = self.view(client) else { return leaves };
-        for (page, leaf) in (first.number()..).zip(&mut leaves) {
-            if let Step::Leaf(entry) = view.window().walk(Page::numbered(page)) {
-                *leaf = entry;
-            }
-        }
-        leaves
+        self.view(client).map_or(leaves, |view| view.window().leaves(first))
     }
 
     fn leaf(&mut self, client: ProcessId, page: UserPage) -> Entry {

@@ -101,11 +101,10 @@ impl PageRecords {
         }
         let table = self.table_mut(found.expect("the table was prepared"));
         let packed = &mut table.records[page.table_index() as usize];
-        let old = PageRecord::from(*packed);
-        *packed = record.into();
-        table.used += u32::from(record != PageRecord::Unknown);
-        table.used -= u32::from(old != PageRecord::Unknown);
-        old
+        let old = core::mem::replace(packed, record.into());
+        table.used += u32::from(*packed != PackedRecord::default());
+        table.used -= u32::from(old != PackedRecord::default());
+        old.into()
     }
 
     /// The first page from `from` on whose record is not `Unknown`.
