@@ -372,6 +372,14 @@ impl Backend for MachineBackend<'_> {
         self.resources.scratch.as_mut().map(Scratch::bytes).ok_or(GiveError::NoFrame)
     }
 
+    fn scratch_from_buffer(&mut self, index: usize) -> Result<(), GiveError> {
+        self.scratch()?;
+        let Resources { scratch, disk, .. } = &mut *self.resources;
+        let scratch = scratch.as_mut().ok_or(GiveError::NoFrame)?;
+        disk.area().read(index as u32, scratch.bytes());
+        Ok(())
+    }
+
     fn give_scratch(
         &mut self,
         client: ProcessId,
