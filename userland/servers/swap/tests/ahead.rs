@@ -74,7 +74,7 @@ fn pages_that_are_touched_in_no_order_come_alone() {
     let pages = (0..HEAP.len() as u32).map(|step| HEAP.start + step * 27 % HEAP.len() as u32);
     read(&mut model, &mut swap, pages.take(20));
     assert_eq!(model.reads, 20);
-    let there = HEAP.into_iter().filter(|page| model.is_present(CLIENT, *page)).count();
+    let there = HEAP.filter(|page| model.is_present(CLIENT, *page)).count();
     assert_eq!(there, 20);
 }
 
