@@ -9,7 +9,7 @@
 //! - The table is never cleared. A position that the table has from an earlier page is a position
 //!   of this page as well; it is used only if the bytes there are the same.
 //! - It stops as soon as the output would get longer than is worthwhile, and while it finds no
-//!   match it looks at fewer and fewer positions: [`PATIENCE`].
+//!   match it looks at fewer and fewer positions (`PATIENCE`).
 //!
 //! The blocks are expanded by `lz4_flex`.
 
