@@ -10,7 +10,8 @@
 //! - [`events`]: what the plugin has counted; [`weights`]: what that costs a processor, by
 //!   estimate;
 //! - [`baseline`]: what may not get worse; [`compare`]: what has changed since another run;
-//! - [`table`], [`plot`]: how it is shown; [`size`]: the kernel's own size.
+//! - [`table`], [`plot`]: how it is shown; [`size`]: the kernel's own size;
+//! - [`swap`]: what paging costs, which is measured apart.
 
 pub mod anchors;
 pub mod baseline;
@@ -24,6 +25,7 @@ pub mod report;
 pub mod row;
 pub mod rows;
 pub mod size;
+pub mod swap;
 pub mod table;
 pub mod weights;
 
@@ -62,6 +64,9 @@ pub struct Options {
     /// Say what has changed since an earlier --json
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
+    /// Measure what a page out and in costs, and nothing else
+    #[arg(long, exclusive = true)]
+    pub swap: bool,
     /// Fail if a row takes over 2% more instructions, model cycles or events than the baseline, or
     /// misses a target that it met
     #[arg(long)]
@@ -89,6 +94,9 @@ pub fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
     let earlier = options.compare.as_deref().map(read::<Vec<Row>>).transpose()?;
     setup::ensure(&[Part::Emulator])?;
     build::build(workspace)?;
+    if options.swap {
+        return swap::swap(workspace);
+    }
     let compiler = compiler()?;
 
     let counter = if options.no_events { None } else { Some(Counter::build(workspace)?) };

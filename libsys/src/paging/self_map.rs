@@ -142,6 +142,17 @@ impl<R: TableReader> Window<R> {
         }
     }
 
+    /// The leaves of `PAGES` pages from `first` on, absent where there is no table that can be read.
+    /// `PAGES` is a power of two, at most 1,024, and `first` a multiple of it.
+    pub fn leaves<const PAGES: usize>(&self, first: Page) -> [Entry; PAGES] {
+        let first = first.number() & !(PAGES as u32 - 1);
+        let directory_entry = self.directory_entry(first / ENTRIES);
+        if self.table_below(directory_entry).is_err() {
+            return [Entry::ABSENT; PAGES];
+        }
+        core::array::from_fn(|index| self.leaf(Page::numbered(first + index as u32)))
+    }
+
     fn table_below(&self, directory_entry: Entry) -> Result<(), Step> {
         const KIND: EntryFlags =
             EntryFlags::USER_LEAF.union(EntryFlags::LARGE).union(EntryFlags::VIEW);

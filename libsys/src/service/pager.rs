@@ -14,6 +14,7 @@
 //! | anyone | `call` to the pager | `ENTRIES`, client, page | | the window's words of four pages |
 //! | anyone | `call` to the pager | `ASIDE` | | slots set aside, 0, 0, 0 |
 //! | anyone | `call` to the pager | `GIVEN`, client | | faults, pages of zeros, pages loaded, pages brought back |
+//! | anyone | `call` to the pager | `TRANSFERS` | | reads of the disk, pages read, writes, pages written |
 //!
 //! A question about a process that is no client is answered by [`NOT_A_CLIENT`] in all words.
 //!
@@ -27,7 +28,9 @@ mod replies;
 #[cfg(test)]
 mod tests;
 
-pub use replies::{Faults, Given, NOT_A_CLIENT, Pages, Registered, ShortName, Space, Statistics};
+pub use replies::{
+    Faults, Given, NOT_A_CLIENT, Pages, Registered, ShortName, Space, Statistics, Transfers,
+};
 
 /// Word 0 of the message of a pager that is ready.
 const READY: u32 = 0x5245_4144;
@@ -51,6 +54,9 @@ const ASIDE: u32 = 8;
 const ENTRIES: u32 = 9;
 /// Word 0 of a question for [`Given`].
 const GIVEN: u32 = 10;
+
+/// Word 0 of a question for [`Transfers`].
+const TRANSFERS: u32 = 11;
 
 /// The longest program name, in bytes: what fits a page with its end mark.
 pub const NAME_LIMIT: usize = PAGE_SIZE as usize - 1;
@@ -98,6 +104,8 @@ pub enum Request {
         /// The program's first process.
         client: ProcessId,
     },
+    /// Say how many requests the disk has got for the pages of all clients together.
+    Transfers,
     /// Say what a client reads in its window about four pages. (`crate::service::tables` asks so.)
     Entries {
         /// Which client.
@@ -120,6 +128,7 @@ impl Request {
             Self::Space => [SPACE, 0, 0, 0],
             Self::Name { client } => [NAME, client.bits(), 0, 0],
             Self::Aside => [ASIDE, 0, 0, 0],
+            Self::Transfers => [TRANSFERS, 0, 0, 0],
             Self::Given { client } => [GIVEN, client.bits(), 0, 0],
             Self::Entries { client, page } => [ENTRIES, client.bits(), page, 0],
         }
@@ -135,6 +144,7 @@ impl Request {
             [STATISTICS, 0, 0, 0] => return Ok(Self::Statistics),
             [SPACE, 0, 0, 0] => return Ok(Self::Space),
             [ASIDE, 0, 0, 0] => return Ok(Self::Aside),
+            [TRANSFERS, 0, 0, 0] => return Ok(Self::Transfers),
             [ENTRIES, process, page, 0] if page.is_multiple_of(4) && page >> 20 == 0 => {
                 (ENTRIES, process)
             }
@@ -203,6 +213,13 @@ pub fn name_of(client: ProcessId) -> Option<ShortName> {
 pub fn space() -> Option<(Space, u32)> {
     let space = ask(Request::Space).ok().map(Space::decode)?;
     ask(Request::Aside).ok().map(|[aside, ..]| (space, aside))
+}
+
+/// The requests that the disk has got from the caller's pager; `None`: the caller has no pager.
+#[cfg(target_os = "none")]
+#[must_use]
+pub fn transfers() -> Option<Transfers> {
+    ask(Request::Transfers).ok().map(Transfers::decode)
 }
 
 /// The words of the message by which a pager reports to its parent that it serves.

@@ -13,6 +13,7 @@ use crate::{Boot, Claim, claim};
 pub fn trials() -> Vec<Trial> {
     vec![
         claim("swap::a_program_of_128_mib_runs_in_32", large),
+        claim("swap::pages_in_a_row_come_back_in_requests_of_many", in_a_row),
         claim("swap::two_programs_of_128_mib_run_in_32", two),
         claim("swap::what_compresses_stays_in_memory", compressible),
         claim("swap::without_a_disk_what_compresses_is_kept_all_the_same", no_disk),
@@ -58,6 +59,19 @@ fn large() -> Claim {
         "pages: * resident, * swapped, * compressed, * unstored",
         "read 134217728 bytes back in another order: 0 wrong",
     ])?;
+    Ok(())
+}
+
+fn in_a_row() -> Claim {
+    let file = image(256)?;
+    let outcome = boot(&file).run("hog 48M --order rising --measure").boot()?;
+    outcome
+        .exits(0)?
+        .lacks(&NEVER)?
+        .shows(&["read 50331648 bytes back in another order: 0 wrong"])?;
+    // At least the pages that do not fit in memory come back, one after the other.
+    let requests: u32 = outcome.number("reading: ", " reads of")?;
+    outcome.demand((200..=1000).contains(&requests), || format!("{requests} requests"))?;
     Ok(())
 }
 

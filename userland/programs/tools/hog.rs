@@ -4,6 +4,10 @@
 //! The size may exceed the machine's memory. Each word depends on its address and on the seed, so
 //! that a page that comes back at a wrong address is noticed. With `--fork`, both processes go on
 //! writing; with `--calls`, each call allocates up to 64 pages.
+//!
+//! With `--measure` it says what paging has cost: the time of the counter less the time in which
+//! nobody had work ([`Meter`]) and less its own work, which it measures on a few pages that stay in
+//! memory. Under QEMU's `-icount` the counter shows instructions; elsewhere the figures are cycles.
 #![no_std]
 #![no_main]
 #![allow(unsafe_code)]
@@ -12,27 +16,37 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 
+use core::sync::atomic::{AtomicU32, Ordering};
+
 use libsys::abi::Syscall;
 use libsys::abi::message::Reason;
 use libsys::call::range_allocate;
 use libsys::paging::fork::{Fork, fork};
 use libsys::process::start::usage;
-use libsys::process::{Command, SpawnError, exit, id, wait};
-use libsys::service::pager::{Request, ask, faults_of, pages_of};
-use libsys::{Error, PageRange, Permissions, ProcessId, Target, UserPage, args, println};
+use libsys::process::{Command, SpawnError, end, exit, id, info, wait};
+use libsys::runtime::counter::{now, now_long, unit};
+use libsys::service::pager::{Request, Transfers, ask, faults_of, pages_of, transfers};
+use libsys::{
+    Error, PageRange, Permissions, ProcessId, Target, UserPage, args, page_allocate, println,
+    yield_now,
+};
 
 libsys::main!(main, arguments);
 libsys::about!(
     "fills memory and reads every byte back",
     "hog SIZE [--compressible] [--fork] [--two] [--calls] [--seed N]",
-    "           [--limit SIZE]",
+    "           [--limit SIZE] [--order ORDER] [--measure]",
     "  SIZE            4K to 192M, as 65536, 64K or 16M",
     "  --compressible  most bytes of a page are alike",
     "  --fork          a child reads everything back, too",
     "  --two           another hog runs at the same time",
     "  --calls         memory comes by calls, not by touching it",
     "  --seed N        other contents (the default is 1)",
-    "  --limit SIZE    the pager leaves it that much memory"
+    "  --limit SIZE    the pager leaves it that much memory",
+    "  --order ORDER   reads back one page after the other (rising), in",
+    "                  no order (random), or from both halves in turn",
+    "                  (halves, the default)",
+    "  --measure       prints what paging has cost (see docs/pagers.md)"
 );
 
 const PAGE: usize = 4096;
@@ -46,8 +60,21 @@ const PROGRESS: usize = 8192;
 #[repr(align(4096))]
 struct Block([u32; WORDS]);
 
+/// In which order the pages are read back.
+#[derive(Clone, Copy)]
+enum Order {
+    /// One after the other.
+    Rising,
+    /// In no order.
+    Random,
+    /// One of the lower half, one of the upper half; each half twice, every other page.
+    Halves,
+}
+
 #[derive(Clone, Copy)]
 struct Options {
+    order: Order,
+    measure: bool,
     pages: usize,
     compressible: bool,
     fork: bool,
@@ -89,16 +116,23 @@ fn fill_and_verify(options: Options) -> Result<u8, Error> {
         println!("hog: there is no room for {} pages", options.pages);
         return Ok(1);
     }
+    let mut meter = if options.measure { Some(Meter::start(options)?) } else { None };
     let first = memory.as_ptr().expose_provenance() as u32;
     for page in 0..options.pages {
         if options.calls && page.is_multiple_of(Syscall::ALLOCATE_LIMIT as usize) {
             take(first, page as u32, options.pages as u32)?;
         }
         progress("filled", page, options.pages);
-        memory.push(Block(core::array::from_fn(|word| options.word(page, word))));
+        memory.push(options.block(page));
     }
     println!("filled {} pages", options.pages);
+    if let Some(meter) = &mut meter {
+        meter.report("filling", meter.own_filling, options.pages);
+    }
     let wrong = if options.fork { forked(&mut memory, options)? } else { verify(&memory, options) };
+    if let Some(meter) = &mut meter {
+        meter.report("reading", meter.own_reading, options.pages);
+    }
     report();
     println!("read {} bytes back in another order: {wrong} wrong", options.pages * PAGE);
     Ok(u8::from(wrong > 0))
@@ -144,15 +178,12 @@ fn verify(memory: &[Block], options: Options) -> usize {
     count_wrong(memory, |_| options)
 }
 
-/// Counts the bytes that differ from what was written, in an order that visits each page once.
+/// Counts the bytes that differ from what was written.
 fn count_wrong(memory: &[Block], expected: impl Fn(usize) -> Options) -> usize {
-    let pages = memory.len();
-    // A stride that has no common divisor with the number of pages.
-    let stride = (pages / 2..).find(|stride| common_divisor(*stride, pages) == 1).unwrap_or(1);
+    let order = expected(0).order;
     let mut wrong = 0;
-    for step in 0..pages {
-        progress("read", step, pages);
-        let page = step * stride % pages;
+    for (step, page) in order.pages(memory.len()).enumerate() {
+        progress("read", step, memory.len());
         let options = expected(page);
         for (word, value) in memory[page].0.iter().enumerate() {
             let differs = (value ^ options.word(page, word)).to_le_bytes();
@@ -162,7 +193,142 @@ fn count_wrong(memory: &[Block], expected: impl Fn(usize) -> Options) -> usize {
     wrong
 }
 
+impl Order {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "rising" => Some(Self::Rising),
+            "random" => Some(Self::Random),
+            "halves" => Some(Self::Halves),
+            _ => None,
+        }
+    }
+
+    /// Each of `pages` pages once.
+    fn pages(self, pages: usize) -> impl Iterator<Item = usize> {
+        // A stride that has no common divisor with the number of pages.
+        let stride = (pages / 2..).find(|stride| common_divisor(*stride, pages) == 1).unwrap_or(1);
+        // For `Random`, a generator whose period is the next power of two.
+        let period = pages.next_power_of_two();
+        let mut state = 0_usize;
+        let steps = if matches!(self, Self::Random) { period } else { pages };
+        let page = move |step: usize| match self {
+            Self::Rising => step,
+            Self::Halves => step * stride % pages,
+            Self::Random => {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223) % period;
+                state
+            }
+        };
+        (0..steps).map(page).filter(move |page| *page < pages)
+    }
+}
+
+/// The page on which the process that counts idle time and the one that asks for it meet.
+const BOARD: UserPage = UserPage::known(0x3000_0000);
+/// Ticks in one unit of the idle time on [`BOARD`].
+const IDLE_UNIT: u64 = 16;
+/// A yield that took fewer ticks came back at once: nobody else had work.
+const SHORT: u32 = 600;
+/// Pages on which the program's own work is measured.
+const FEW: usize = 16;
+
+/// What paging costs. A child yields all the time, and adds up the time of those yields that came
+/// back at once. So the CPU never halts, and what the child does not count is work.
+struct Meter {
+    idle_counter: ProcessId,
+    own_filling: u32,
+    own_reading: u32,
+    since: u64,
+    idle: u32,
+    transfers: Transfers,
+}
+
+impl Meter {
+    fn start(options: Options) -> Result<Self, Error> {
+        let (own_filling, own_reading) = own_work(options);
+        page_allocate(Target::Caller, BOARD, Permissions::WRITE | Permissions::SHARED)?;
+        let parent = id();
+        let idle_counter = match fork()? {
+            Fork::Child => count_idle_time(parent),
+            Fork::Parent { child } => child,
+        };
+        let transfers = transfers().unwrap_or_default();
+        let (since, idle) = (now_long(), idle_time().load(Ordering::Relaxed));
+        Ok(Self { idle_counter, own_filling, own_reading, since, idle, transfers })
+    }
+
+    /// Prints what the pages have cost since the last report.
+    fn report(&mut self, what: &str, own: u32, pages: usize) {
+        let (now, idle) = (now_long(), idle_time().load(Ordering::Relaxed));
+        let idle_ticks = u64::from(idle.wrapping_sub(self.idle)) * IDLE_UNIT;
+        let busy = (now - self.since).saturating_sub(idle_ticks) / pages as u64;
+        let rest = busy.saturating_sub(u64::from(own));
+        println!("{what}: {rest} {} a page, beside {own} of its own", unit());
+        let after = transfers().unwrap_or_default();
+        let before = core::mem::replace(&mut self.transfers, after);
+        println!(
+            "{what}: {} reads of {} pages, {} writes of {} pages",
+            after.reads.wrapping_sub(before.reads),
+            after.pages_read.wrapping_sub(before.pages_read),
+            after.writes.wrapping_sub(before.writes),
+            after.pages_written.wrapping_sub(before.pages_written),
+        );
+        (self.since, self.idle) = (now_long(), idle_time().load(Ordering::Relaxed));
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        // It can only have ended already.
+        let _ = end(self.idle_counter);
+    }
+}
+
+/// The ticks a page that filling and reading take without any paging.
+fn own_work(options: Options) -> (u32, u32) {
+    let mut few = Vec::with_capacity(FEW);
+    let (mut filling, mut reading) = (u32::MAX, u32::MAX);
+    for _ in 0..4 {
+        few.clear();
+        let start = now();
+        (0..FEW).for_each(|page| few.push(options.block(page)));
+        filling = filling.min(now().wrapping_sub(start));
+        let start = now();
+        core::hint::black_box(verify(&few, options));
+        reading = reading.min(now().wrapping_sub(start));
+    }
+    (filling / FEW as u32, reading / FEW as u32)
+}
+
+/// Counts idle time on the board until the parent ends.
+fn count_idle_time(parent: ProcessId) -> ! {
+    let mut idle = 0_u64;
+    let mut before = now();
+    while info::is_alive(parent) {
+        yield_now();
+        let after = now();
+        let took = after.wrapping_sub(core::mem::replace(&mut before, after));
+        if took < SHORT {
+            idle += u64::from(took);
+            idle_time().store((idle / IDLE_UNIT) as u32, Ordering::Relaxed);
+        }
+    }
+    exit(0)
+}
+
+/// The idle time on the board.
+fn idle_time() -> &'static AtomicU32 {
+    // SAFETY: `Meter::start` has mapped the page before anybody asks, and nothing unmaps it. It is
+    // accessed by atomic loads and stores of this one word alone, in both processes.
+    unsafe { AtomicU32::from_ptr(core::ptr::with_exposed_provenance_mut(BOARD.address() as usize)) }
+}
+
 impl Options {
+    /// The contents of a page.
+    fn block(&self, page: usize) -> Block {
+        Block(core::array::from_fn(|word| self.word(page, word)))
+    }
+
     /// The contents of a word of a page.
     fn word(&self, page: usize, word: usize) -> u32 {
         let word = if self.compressible { word / 64 } else { word };
@@ -191,6 +357,8 @@ fn options() -> Option<Options> {
     let size = size(words.next()?).filter(|size| (PAGE..=LIMIT).contains(size))?;
     let pages = size / PAGE;
     let mut options = Options {
+        order: Order::Halves,
+        measure: false,
         pages,
         compressible: false,
         fork: false,
@@ -204,6 +372,8 @@ fn options() -> Option<Options> {
             "--compressible" => options.compressible = true,
             "--fork" => options.fork = true,
             "--two" => options.two = true,
+            "--measure" => options.measure = true,
+            "--order" => options.order = Order::named(words.next()?)?,
             "--calls" => options.calls = true,
             "--seed" => options.seed = words.next()?.parse().ok()?,
             "--limit" => options.limit = (self::size(words.next()?)? / PAGE) as u32,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::disk::Disk;
 use crate::machine::{Image, Machine, kernel_command_line};
 use crate::verdict::{End, Verdict};
 use crate::workspace::Workspace;
@@ -21,9 +22,32 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// # Errors
 /// The emulator cannot be run, or the program did not end with 0.
 pub fn run(workspace: &Workspace, memory: u32, program: &str, more: Vec<String>) -> Result<String> {
-    let image = Image::Kernel { kernel: workspace.kernel(), archive: Some(workspace.archive()) };
     let command_line = kernel_command_line([], Some(program));
-    let machine = Machine { memory, icount: true, command_line, more, ..Machine::new(image) };
+    boot(&Machine { memory, command_line, more, ..machine(workspace) })
+        .with_context(|| format!("`{program}` at {memory} MiB"))
+}
+
+/// As [`run`], with a disk for pages.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with_swap(
+    workspace: &Workspace,
+    memory: u32,
+    program: &str,
+    disk: Disk,
+) -> Result<String> {
+    let command_line = kernel_command_line(["disk", "swap"], Some(program));
+    boot(&Machine { memory, command_line, disk: Some(disk), ..machine(workspace) })
+        .with_context(|| format!("`{program}` at {memory} MiB with a disk"))
+}
+
+fn machine(workspace: &Workspace) -> Machine {
+    let image = Image::Kernel { kernel: workspace.kernel(), archive: Some(workspace.archive()) };
+    Machine { icount: true, ..Machine::new(image) }
+}
+
+fn boot(machine: &Machine) -> Result<String> {
     let mut command = machine.command();
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let guest = leash::spawn(&mut command).with_context(|| command::cannot_start(&command))?;
@@ -41,7 +65,7 @@ pub fn run(workspace: &Workspace, memory: u32, program: &str, more: Vec<String>)
     let last_line = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("");
     match Verdict::of(end, last_line) {
         Verdict::Exited(0) => Ok(text),
-        verdict => bail!("{verdict}\n{text}\n`{program}` at {memory} MiB failed"),
+        verdict => bail!("{verdict}\n{text}"),
     }
 }
 

@@ -56,6 +56,29 @@ impl Model {
 const SLOTS: [Slot; 3] = [Slot::new(0x3FF), Slot::new(0x300), Slot::new(0x3BD)];
 
 #[test]
+fn neighbouring_leaves_are_what_each_walk_finds() {
+    for slot in SLOTS {
+        let mut model = Model::new(slot);
+        (0x40_0000..0x80_0000).step_by(0x3000).for_each(|at| model.map(at, at | USER));
+        model.directory(2, 0x5_5003);
+        model.directory(3, 0x40_00E7);
+        let window = model.window();
+        for first in [0, 0x40_0000, 0x7F_0000, 0x80_0000, 0xC0_0000].map(Page::containing) {
+            let leaves = window.leaves::<16>(first);
+            for (page, leaf) in (first.number()..).zip(leaves) {
+                let walked = match window.walk(Page::numbered(page)) {
+                    Step::Leaf(entry) => entry,
+                    _ => Entry::ABSENT,
+                };
+                assert_eq!(leaf, walked, "page {page:#x} on {slot:?}");
+            }
+        }
+        let group = Page::containing(0x40_0000);
+        assert_eq!(window.leaves::<16>(group.plus(5)), window.leaves::<16>(group));
+    }
+}
+
+#[test]
 fn the_entry_of_a_mapped_page_is_found_on_every_slot() {
     for slot in SLOTS {
         let mut model = Model::new(slot);

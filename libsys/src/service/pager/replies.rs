@@ -30,6 +30,33 @@ impl Statistics {
     }
 }
 
+/// The requests of the pager to the disk; each number wraps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Transfers {
+    /// Requests that read pages.
+    pub reads: u32,
+    /// Pages that they read.
+    pub pages_read: u32,
+    /// Requests that wrote pages.
+    pub writes: u32,
+    /// Pages that they wrote.
+    pub pages_written: u32,
+}
+
+impl Transfers {
+    /// The words of the reply.
+    #[must_use]
+    pub const fn encode(self) -> [u32; 4] {
+        [self.reads, self.pages_read, self.writes, self.pages_written]
+    }
+
+    /// Reads the words of a reply.
+    #[must_use]
+    pub const fn decode([reads, pages_read, writes, pages_written]: [u32; 4]) -> Self {
+        Self { reads, pages_read, writes, pages_written }
+    }
+}
+
 /// The number of a client's pages in each place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pages {

@@ -15,6 +15,7 @@ fn requests_and_replies_survive_the_wire() {
         Request::Space,
         Request::Name { client },
         Request::Aside,
+        Request::Transfers,
         Request::Given { client },
         Request::Entries { client, page: 0xF_FFFC },
     ] {
@@ -29,6 +30,8 @@ fn requests_and_replies_survive_the_wire() {
     assert_eq!(Given::decode([NOT_A_CLIENT; 4]), None);
     let space = Space { slots_used: 1, slots: 2, compressed: 3, arena: 4 };
     assert_eq!(Space::decode(space.encode()), space);
+    let transfers = Transfers { reads: 1, pages_read: 2, writes: 3, pages_written: 4 };
+    assert_eq!(Transfers::decode(transfers.encode()), transfers);
     let none = [NOT_A_CLIENT; 4];
     assert_eq!((Pages::decode(none), Faults::decode(none)), (None, None));
     let replies = [
@@ -50,7 +53,8 @@ fn strange_words_are_refused() {
     for words in [
         [0, 0x1000, 0, 0],
         [2, 0x1000, 0, 0],
-        [11, 0, 0, 0],
+        [12, 0, 0, 0],
+        [11, 0x1000, 0, 0],
         [10, 0x1000, 1, 0],
         [10, 0x1000, 0, 1],
         [9, 0x1000, 1, 0],

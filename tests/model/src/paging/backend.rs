@@ -166,6 +166,7 @@ impl Disk for Machine {
     fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
         self.meanwhile(OFTEN);
         self.request(self.setting.read_fails)?;
+        self.tally.ahead += count as u64 - 1;
         self.buffer[..count].copy_from_slice(&self.slots[first as usize..][..count]);
         Ok(())
     }
@@ -335,6 +336,11 @@ impl Backend for Machine {
             self.scratch = Some(Box::new([0; 4096]));
         }
         self.scratch.as_deref_mut().ok_or(GiveError::NoFrame)
+    }
+
+    fn scratch_from_buffer(&mut self, index: usize) -> Result<(), GiveError> {
+        let bytes = self.buffer[index];
+        self.scratch().map(|scratch| *scratch = bytes)
     }
 
     fn give_scratch(

@@ -5,7 +5,7 @@ use kernel_core::state::process::State;
 use swap::Swap;
 
 use super::acts::is_marked;
-use super::layout::{COW, FOREIGN, ME, NONE, PAGER, WRITE, page};
+use super::layout::{COW, FOREIGN, HEAP, ME, NONE, PAGER, WRITE, page};
 use super::machine::Machine;
 
 /// Most clients that the parent makes, and most with their forked children.
@@ -88,6 +88,9 @@ impl Machine {
         if let Some((_, at)) = self.hot.take_if(|(client, _)| *client == id) {
             return self.store(id, at.page().number());
         }
+        if self.random.one_in(3) {
+            return self.load_in_a_row(id);
+        }
         if self.random.one_in(2) {
             return self.load_or_store(id);
         }
@@ -129,6 +132,20 @@ impl Machine {
             19 if self.random.one_in(40) => self.begin(Syscall::Exit { status: 0 }),
             _ => {}
         }
+    }
+
+    /// A client reads the next page of a row, so that the pager reads pages ahead.
+    fn load_in_a_row(&mut self, id: ProcessId) {
+        let (last, distance) = self.rows.get(&id.index()).copied().unwrap_or_default();
+        let next = last.wrapping_add_signed(distance);
+        let row = if HEAP.contains(&next) {
+            (next, distance)
+        } else {
+            let first = HEAP.start + self.random.below(HEAP.len() as u32);
+            (first, self.random.of(&[1, 1, 2, -1]))
+        };
+        self.rows.insert(id.index(), row);
+        self.touch(row.0 << 12, None);
     }
 
     fn load_or_store(&mut self, id: ProcessId) {

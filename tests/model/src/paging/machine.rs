@@ -31,6 +31,8 @@ pub struct Tally {
     pub came: u64,
     /// Pages that came back with the mark PAGER, because a copy of them stays on the disk.
     pub marked: u64,
+    /// Slots that requests to the disk read beside that of the page that was touched.
+    pub ahead: u64,
     /// Pages that went again with the mark and without D, so that they need not be stored.
     pub clean: u64,
     /// Marked pages that were mapped at a second place where they can be written.
@@ -64,12 +66,13 @@ pub struct Tally {
 impl Tally {
     /// Each count with its name.
     #[must_use]
-    pub const fn counts(&self) -> [(&'static str, u64); 18] {
+    pub const fn counts(&self) -> [(&'static str, u64); 19] {
         [
             ("steps", self.steps),
             ("pages went", self.went),
             ("came back with their bytes", self.came),
             ("of them marked", self.marked),
+            ("slots read beside one's own", self.ahead),
             ("went again clean", self.clean),
             ("marked pages lent for writing", self.lent),
             ("stores through a second mapping of one", self.aliased),
@@ -112,6 +115,9 @@ pub struct Machine {
     /// The page that the pager is about to give or to take, until others have used it.
     pub(super) hot: Option<(ProcessId, UserPage)>,
     pub(super) is_meanwhile: bool,
+    /// The page that a client, by its slot, has touched last of pages in a row, and the distance to
+    /// the next.
+    pub(super) rows: BTreeMap<u32, (u32, i32)>,
     pub(super) tally: Tally,
     /// The bytes of each of the pager's tables, by the address of its end.
     tables: BTreeMap<usize, usize>,
@@ -141,6 +147,7 @@ impl Machine {
             busy: Vec::new(),
             hot: None,
             is_meanwhile: false,
+            rows: BTreeMap::new(),
             tally: Tally::default(),
             tables: BTreeMap::new(),
             table_pages: 0,

@@ -20,6 +20,7 @@ use libsys::paging::self_map::Step;
 use libsys::paging::view::View;
 use libsys::process::info;
 use libsys::runtime::heap;
+use libsys::service::pager::Transfers;
 use libsys::{
     Entry, Error, Frame, Page, PageRange, Permissions, ProcessId, Target, UserPage, machine,
     page_allocate, page_copy, page_map, page_move, page_protect, page_unmap, range_protect,
@@ -63,6 +64,11 @@ impl Resources {
     /// How many slots the disk has; 0 without a disk.
     pub fn slots(&self) -> u32 {
         self.disk.slots()
+    }
+
+    /// The requests that the disk has got.
+    pub const fn transfers(&self) -> Transfers {
+        self.disk.transfers()
     }
 
     /// Makes the scratch page one of zeros.
@@ -299,13 +305,7 @@ impl Backend for MachineBackend<'_> {
             }
             return leaves;
         }
-        let Some(view) = self.view(client) else { return leaves };
-        for (page, leaf) in (first.number()..).zip(&mut leaves) {
-            if let Step::Leaf(entry) = view.window().walk(Page::numbered(page)) {
-                *leaf = entry;
-            }
-        }
-        leaves
+        self.view(client).map_or(leaves, |view| view.window().leaves(first))
     }
 
     fn leaf(&mut self, client: ProcessId, page: UserPage) -> Entry {
@@ -370,6 +370,14 @@ impl Backend for MachineBackend<'_> {
             self.resources.scratch = Some(Scratch::new().map_err(GiveError::from)?);
         }
         self.resources.scratch.as_mut().map(Scratch::bytes).ok_or(GiveError::NoFrame)
+    }
+
+    fn scratch_from_buffer(&mut self, index: usize) -> Result<(), GiveError> {
+        self.scratch()?;
+        let Resources { scratch, disk, .. } = &mut *self.resources;
+        let scratch = scratch.as_mut().ok_or(GiveError::NoFrame)?;
+        disk.area().read(index as u32, scratch.bytes());
+        Ok(())
     }
 
     fn give_scratch(

@@ -4,11 +4,15 @@
 use libsys::paging::fixed_pages::TransferArea;
 use libsys::service::disk::client::Disk;
 use libsys::service::disk::protocol::{DiskError as DriverError, PAGE_SECTORS, SLOTS, Transfer};
+use libsys::service::pager::Transfers;
 use libsys::{Permissions, identity, println};
 use swap::DiskError;
 
 /// A disk with its transfer area, or no disk.
-pub struct SwapDisk(Option<(Disk, TransferArea)>);
+pub struct SwapDisk {
+    opened: Option<(Disk, TransferArea)>,
+    transfers: Transfers,
+}
 
 /// How many drivers one request is sent to. A request whose driver ends each time is given up.
 const DRIVERS: u32 = 3;
@@ -18,7 +22,10 @@ const MOST: u64 = 1 << 20;
 
 impl SwapDisk {
     /// No disk.
-    pub const NONE: Self = Self(None);
+    pub const NONE: Self = Self {
+        opened: None,
+        transfers: Transfers { reads: 0, pages_read: 0, writes: 0, pages_written: 0 },
+    };
 
     /// Opens the disk of the pager's parent. If that fails, prints why, and there is no disk.
     pub fn find() -> Self {
@@ -27,7 +34,13 @@ impl SwapDisk {
             share(&disk, &area)?;
             Ok((disk, area))
         });
-        Self(opened.inspect_err(|error| println!("pager: no swap space: {error}")).ok())
+        let opened = opened.inspect_err(|error| println!("pager: no swap space: {error}")).ok();
+        Self { opened, ..Self::NONE }
+    }
+
+    /// The requests so far, those that failed included.
+    pub const fn transfers(&self) -> Transfers {
+        self.transfers
     }
 
     /// How many slots there are; 0 without a disk.
@@ -35,7 +48,7 @@ impl SwapDisk {
         let slots = |(disk, _): &(Disk, TransferArea)| {
             (disk.geometry().sectors / u64::from(PAGE_SECTORS)).min(MOST) as u32
         };
-        self.0.as_ref().map_or(0, slots)
+        self.opened.as_ref().map_or(0, slots)
     }
 
     /// The transfer area.
@@ -43,7 +56,7 @@ impl SwapDisk {
     /// # Panics
     /// If there is no disk.
     pub fn area(&mut self) -> &mut TransferArea {
-        let (_, area) = self.0.as_mut().expect("nobody asks for the buffer of no disk");
+        let (_, area) = self.opened.as_mut().expect("nobody asks for the buffer of no disk");
         area
     }
 
@@ -52,6 +65,9 @@ impl SwapDisk {
     /// # Errors
     /// `Gone`: there is no driver. `Failed`: any other error of the disk.
     pub fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
+        let Transfers { writes, pages_written, .. } = &mut self.transfers;
+        *writes = writes.wrapping_add(1);
+        *pages_written = pages_written.wrapping_add(count as u32);
         self.request(first, count, Disk::write)
     }
 
@@ -60,6 +76,9 @@ impl SwapDisk {
     /// # Errors
     /// As [`SwapDisk::write`].
     pub fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
+        let Transfers { reads, pages_read, .. } = &mut self.transfers;
+        *reads = reads.wrapping_add(1);
+        *pages_read = pages_read.wrapping_add(count as u32);
         self.request(first, count, Disk::read)
     }
 
@@ -69,7 +88,7 @@ impl SwapDisk {
         count: usize,
         request: impl Fn(&Disk, Transfer) -> Result<(), DriverError>,
     ) -> Result<(), DiskError> {
-        let (disk, area) = self.0.as_mut().ok_or(DiskError::Gone)?;
+        let (disk, area) = self.opened.as_mut().ok_or(DiskError::Gone)?;
         let sector = u64::from(first) * u64::from(PAGE_SECTORS);
         let transfer = Transfer { sector, slot: 0, pages: count as u32 };
         let mut done = request(disk, transfer);

@@ -326,6 +326,7 @@ impl Server {
                     .entries(client, page)
                     .map_or([NOT_A_CLIENT; 4], |found| found.map(Entry::bits))
             }
+            Ok(Request::Transfers) => self.resources.transfers().encode(),
             Ok(Request::Aside) => [self.swap.store().slots_set_aside(), 0, 0, 0],
             Err(_) => Registered::NotUnderstood.encode(),
         }

@@ -3,6 +3,7 @@
 use libsys::abi::layout::{ENTRIES, PAGE_SIZE, USER_TOP};
 use libsys::{Page, ProcessId};
 
+use crate::ahead::Streams;
 use crate::pool::{Full, Memory, Pool};
 
 /// How many of the pages that a client was given last stay with it, however small its limit. One
@@ -26,7 +27,7 @@ pub struct Account {
     /// Pages that went; wraps.
     pub faults_out: u32,
     /// The parent of a forked child that has not started.
-    pub copy_of: Option<ProcessId>,
+    copy_of: Option<ProcessId>,
     /// At least one page was taken from the client, so that a page it finds absent may be paged
     /// out.
     pub has_lost_pages: bool,
@@ -34,6 +35,8 @@ pub struct Account {
     pub tables: Tables,
     /// Where the search among this client's pages alone stands: a page number.
     pub hand: u32,
+    /// The client's touches of paged-out pages.
+    pub streams: Streams,
     recent: [u32; RECENT],
     next_recent: usize,
 }
@@ -55,15 +58,35 @@ impl Account {
             has_lost_pages: false,
             tables: Tables::NONE,
             hand: 0,
+            streams: Streams::NONE,
             recent: [NO_PAGE; RECENT],
             next_recent: 0,
         }
     }
 
-    /// Counts a page that the client was given.
-    pub fn given(&mut self, page: Page) {
+    /// The account of a child of `parent`, which inherits what was counted for its parent.
+    #[must_use]
+    pub const fn forked(id: ProcessId, parent: &Self) -> Self {
+        let Self { limit, resident, has_lost_pages, tables, .. } = *parent;
+        let copy_of = Some(parent.id);
+        Self { limit, resident, has_lost_pages, tables, copy_of, ..Self::new(id) }
+    }
+
+    /// The parent of a forked child that has not started.
+    #[must_use]
+    pub const fn copy_of(&self) -> Option<ProcessId> {
+        self.copy_of
+    }
+
+    /// Counts a page that the client was given before it has touched it.
+    pub const fn given_ahead(&mut self, page: Page) {
         self.resident += 1;
         self.tables.add(page.directory_index());
+    }
+
+    /// Counts a page that the client was given because it has touched it.
+    pub fn given(&mut self, page: Page) {
+        self.given_ahead(page);
         if !self.is_recent(page) {
             self.recent[self.next_recent] = page.number();
             self.next_recent = (self.next_recent + 1) % RECENT;
@@ -120,13 +143,15 @@ impl Tables {
 #[derive(Debug)]
 pub struct Accounts {
     by_slot: Pool<Option<Account>>,
+    /// How many are forked children that have not started.
+    unstarted: u32,
 }
 
 impl Accounts {
     /// No accounts.
     #[must_use]
     pub fn new() -> Self {
-        Self { by_slot: Pool::new(libsys::abi::layout::PROCESSES as usize) }
+        Self { by_slot: Pool::new(libsys::abi::layout::PROCESSES as usize), unstarted: 0 }
     }
 
     /// Adds the account of a new client.
@@ -137,15 +162,31 @@ impl Accounts {
         let slot = account.id.index() as usize;
         let missing = (slot + 1).saturating_sub(self.by_slot.len());
         self.by_slot.grow(missing, &None, memory)?;
-        self.by_slot.all_mut()[slot] = Some(account);
+        let is_unstarted = account.copy_of.is_some();
+        let before = self.by_slot.all_mut()[slot].replace(account);
+        self.unstarted += u32::from(is_unstarted);
+        self.unstarted -= u32::from(before.is_some_and(|before| before.copy_of.is_some()));
         Ok(())
     }
 
     /// Removes the account of a client that has ended.
     pub fn remove(&mut self, id: ProcessId) {
         if self.get(id).is_some() {
+            self.started(id);
             self.by_slot.all_mut()[id.index() as usize] = None;
         }
+    }
+
+    /// Takes note that a forked child has started.
+    pub fn started(&mut self, id: ProcessId) {
+        let parent = self.get_mut(id).and_then(|account| account.copy_of.take());
+        self.unstarted -= u32::from(parent.is_some());
+    }
+
+    /// Whether any client is a forked child that has not started.
+    #[must_use]
+    pub const fn has_unstarted(&self) -> bool {
+        self.unstarted > 0
     }
 
     /// The account of a client.

@@ -169,6 +169,12 @@ pub trait Backend: Memory + Disk {
     /// `NoFrame`.
     fn scratch(&mut self) -> Result<&mut Bytes, GiveError>;
 
+    /// Copies page `index` of the disk's buffer to the scratch page.
+    ///
+    /// # Errors
+    /// `NoFrame`.
+    fn scratch_from_buffer(&mut self, index: usize) -> Result<(), GiveError>;
+
     /// Moves the scratch page into a client where nothing is present, with these rights, and with
     /// the pager's mark if `marked`. Returns its frame.
     ///

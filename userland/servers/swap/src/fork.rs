@@ -29,11 +29,7 @@ impl Swap {
     ) -> Result<(), PagingError> {
         self.vacate_slot(child);
         let Some(account) = self.accounts.get(parent).copied() else { return Ok(()) };
-        let mut copy = Account::new(child);
-        copy.copy_of = Some(parent);
-        copy.has_lost_pages = account.has_lost_pages;
-        (copy.limit, copy.resident) = (account.limit, account.resident);
-        copy.tables = account.tables;
+        let copy = Account::forked(child, &account);
         self.accounts.insert(copy, backend).map_err(|Full| PagingError::NoMemory)?;
         let inherited = self.inherit(backend, parent, child);
         if inherited.is_err() {

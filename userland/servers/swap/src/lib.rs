@@ -9,10 +9,11 @@
 //! - [`backend`]: what the decisions need of the machine and the disk;
 //! - [`store`]: where contents are: nowhere (zeros), compressed in memory, or on the disk, with its
 //!   parts [`codec`], [`arena`], [`slots`] and [`set_aside`];
-//! - [`accounts`]: what is counted for each client; [`clock`]: which pages go next;
+//! - [`ahead`]: which pages are expected next; [`accounts`]: what is counted for each client;
+//!   [`clock`]: which pages go next;
 //! - [`state`]: all of this in one value, [`Swap`], and what keeps its parts consistent;
 //! - [`eviction`]: how pages go, with `taken` and `unstarted`; [`room`]: when they go;
-//! - [`page_in`]: how pages come back; [`fork`]: how a forked child inherits them; [`report`]: what
+//! - [`page_in`]: how pages come back, with `batch`; [`fork`]: how a forked child inherits them; [`report`]: what
 //!   a client has where.
 //!
 //! Pure: everything outside is a [`Backend`], which is the machine for the pager and a model in the
@@ -30,8 +31,10 @@
 extern crate alloc;
 
 pub mod accounts;
+pub mod ahead;
 pub mod arena;
 pub mod backend;
+mod batch;
 pub mod clock;
 pub mod codec;
 pub mod eviction;

@@ -69,65 +69,60 @@ pub enum PageRecord {
 }
 
 /// A [`PageRecord`] in eight bytes. All zero bits are [`PageRecord::Unknown`].
+///
+/// The two words are those of the record: a conversion of one `u64` took 50 instructions each way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct PackedRecord(u64);
+pub struct PackedRecord {
+    /// Bits 2 and 3: the kind. Of a page that is paged out, its rights, as in an entry; of a copy,
+    /// its frame, as in an entry.
+    word: u32,
+    /// Zeros, file, lost, or 3 and the item's number.
+    contents: u32,
+}
 
-const KIND: u64 = 0b11;
-const COPIED: u64 = 1;
-const STORED: u64 = 2;
-/// Bits 2 to 6: W, marks 10 and 11, sealed.
-const WRITE: u64 = 1 << 2;
-const SHARED: u64 = 1 << 3;
-const COPY_ON_WRITE: u64 = 1 << 4;
-const SEALED: u64 = 1 << 5;
-/// Bits 8 to 27: the frame's number.
-const FRAME_SHIFT: u32 = 8;
-/// Bits 32 to 63: zeros, file, lost, or 3 and the item's number.
-const CONTENTS_SHIFT: u32 = 32;
-const ZEROS: u64 = 0;
-const FILE: u64 = 1;
-const LOST: u64 = 2;
-const FIRST_ITEM: u64 = 3;
+/// Bits that are none of a frame's and none of [`RIGHTS`].
+const KIND: u32 = 0b11 << 2;
+const COPIED: u32 = 1 << 2;
+const STORED: u32 = 2 << 2;
+/// W and the client's own marks.
+const RIGHTS: Permissions =
+    Permissions::WRITE.union(Permissions::SHARED).union(Permissions::COPY_ON_WRITE);
+const SEALED: u32 = EntryFlags::SEALED.bits();
+const FRAME_SHIFT: u32 = 12;
+const _: () = assert!(KIND & (RIGHTS.bits() | SEALED) == 0);
 
-const BITS: [(u64, Permissions); 3] = [
-    (WRITE, Permissions::WRITE),
-    (SHARED, Permissions::SHARED),
-    (COPY_ON_WRITE, Permissions::COPY_ON_WRITE),
-];
+const ZEROS: u32 = 0;
+const FILE: u32 = 1;
+const LOST: u32 = 2;
+const FIRST_ITEM: u32 = 3;
 
 impl From<PageRecord> for PackedRecord {
     fn from(record: PageRecord) -> Self {
-        let kept = |item: Item| (u64::from(item.number()) + FIRST_ITEM) << CONTENTS_SHIFT;
-        Self(match record {
-            PageRecord::Unknown => 0,
-            PageRecord::Copied { frame, item } => {
-                COPIED | u64::from(frame.number()) << FRAME_SHIFT | kept(item)
-            }
+        match record {
+            PageRecord::Unknown => Self::default(),
+            PageRecord::Copied { frame, item } => Self {
+                word: COPIED | frame.number() << FRAME_SHIFT,
+                contents: item.number() + FIRST_ITEM,
+            },
             PageRecord::PagedOut { contents, rights } => {
-                let contents = match contents {
-                    Contents::Zeros => ZEROS << CONTENTS_SHIFT,
-                    Contents::File => FILE << CONTENTS_SHIFT,
-                    Contents::Lost => LOST << CONTENTS_SHIFT,
-                    Contents::Stored(item) => kept(item),
-                };
-                let has = |permission| rights.permissions.contains(permission);
-                let bits = BITS.iter().filter(|(_, permission)| has(*permission));
                 let sealed = if rights.sealed { SEALED } else { 0 };
-                STORED | contents | sealed | bits.fold(0, |bits, (bit, _)| bits | bit)
+                let contents = match contents {
+                    Contents::Zeros => ZEROS,
+                    Contents::File => FILE,
+                    Contents::Lost => LOST,
+                    Contents::Stored(item) => item.number() + FIRST_ITEM,
+                };
+                Self { word: STORED | sealed | (rights.permissions & RIGHTS).bits(), contents }
             }
-        })
+        }
     }
 }
 
 impl From<PackedRecord> for PageRecord {
-    fn from(PackedRecord(bits): PackedRecord) -> Self {
-        let contents = bits >> CONTENTS_SHIFT;
-        let item = Item::numbered(contents.saturating_sub(FIRST_ITEM) as u32);
-        match bits & KIND {
-            COPIED => {
-                let number = (bits >> FRAME_SHIFT) as u32 & 0xF_FFFF;
-                Self::Copied { frame: Frame::from_number(number), item }
-            }
+    fn from(PackedRecord { word, contents }: PackedRecord) -> Self {
+        let item = Item::numbered(contents.wrapping_sub(FIRST_ITEM));
+        match word & KIND {
+            COPIED => Self::Copied { frame: Frame::from_number(word >> FRAME_SHIFT), item },
             STORED => {
                 let contents = match contents {
                     ZEROS => Contents::Zeros,
@@ -135,12 +130,11 @@ impl From<PackedRecord> for PageRecord {
                     LOST => Contents::Lost,
                     _ => Contents::Stored(item),
                 };
-                let permissions = BITS
-                    .iter()
-                    .filter(|(bit, _)| bits & bit != 0)
-                    .fold(Permissions::empty(), |all, (_, permission)| all | *permission);
-                let rights = Rights { permissions, sealed: bits & SEALED != 0 };
-                Self::PagedOut { contents, rights }
+                let permissions = Permissions::from_bits_truncate(word) & RIGHTS;
+                Self::PagedOut {
+                    contents,
+                    rights: Rights { permissions, sealed: word & SEALED != 0 },
+                }
             }
             _ => Self::Unknown,
         }

@@ -1,8 +1,9 @@
 //! How a client's fault is served: a page comes back, or comes for the first time.
 //!
 //! 1. A fault on a page with a record [`PageRecord::PagedOut`] whose leaf still has the pager's
-//!    mark is served from the store: the bytes are read, copied to the scratch page, and the
-//!    scratch page is moved into the client.
+//!    mark is served from the store: the bytes are written to the scratch page, and the scratch
+//!    page is moved into the client. From the disk come, in the same request, pages that the client
+//!    will touch soon ([`crate::ahead`], `batch.rs`).
 //! 2. If the access was not a write and the contents are on the disk, the contents stay stored
 //!    and the record becomes [`PageRecord::Copied`]: if nobody writes the page, it can go again
 //!    without a write to the disk (see [`crate::eviction`]).
@@ -20,8 +21,9 @@
 use libsys::abi::fault::Access;
 use libsys::{Entry, Permissions, ProcessId, UserPage};
 
-use crate::Bytes;
+use crate::ahead::Streams;
 use crate::backend::{Backend, GiveError};
+use crate::items::Item;
 use crate::page::{Contents, PageRecord, Rights, is_paged_out};
 use crate::room::PagingError;
 use crate::state::Swap;
@@ -153,45 +155,62 @@ impl Swap {
         rights: Rights,
     ) -> Result<Served, GiveError> {
         let Fault { client, page, access } = fault;
-        let mut bytes: Bytes = [0; size_of::<Bytes>()];
-        let mut copy = None;
-        match contents {
-            Contents::Zeros => {}
+        let mut streams = self.accounts.get(client).map_or(Streams::NONE, |it| it.streams);
+        let expected = streams.touch(page.page().number());
+        let item = match contents {
+            Contents::Stored(item) => item,
+            Contents::Zeros => {
+                backend.scratch()?.fill(0);
+                self.give_touched(backend, fault, rights, None, streams)?;
+                return Ok(Served::Resume);
+            }
             Contents::File => {
                 self.forget(client, page.page());
                 return self.give_first(backend, fault);
             }
             Contents::Lost => return Ok(Served::Failed(PagingError::Lost)),
-            Contents::Stored(item) => {
-                if self.store.fetch(backend, item, &mut bytes).is_err() {
-                    return Ok(Served::Failed(PagingError::DiskRead));
-                }
-                // A copy on disk may save a write; a compressed one would occupy the memory that it
-                // could save.
-                let may_save = !access.contains(Access::WRITE) && !self.store.is_compressed(item);
-                copy = Some(item).filter(|_| may_save && backend.attach_view(client));
-            }
+        };
+        let Some(slot) = self.store.slot(item) else {
+            // A compressed copy would occupy the memory that it could save.
+            self.store.expand(item, backend.scratch()?);
+            self.give_touched(backend, fault, rights, None, streams)?;
+            return Ok(Served::Resume);
+        };
+        // Without a frame for the page, the disk need not be asked.
+        backend.scratch()?;
+        let mut batch = self.batch(backend, (client, page), slot, expected);
+        if batch.read(backend).is_err() {
+            return Ok(Served::Failed(PagingError::DiskRead));
         }
-        backend.scratch().map(|scratch| *scratch = bytes)?;
-        match backend.give_scratch(client, page, rights, copy.is_some()) {
-            Ok(frame) => match copy {
-                // The reference of the page's record is now that of the copy's record.
-                Some(item) => {
-                    self.records.set(client, page.page(), PageRecord::Copied { frame, item });
-                }
-                None => self.forget(client, page.page()),
-            },
-            // The client's parent has put a page there meanwhile, which replaces the contents.
-            Err(GiveError::Occupied) => {
-                self.forget(client, page.page());
-                return Ok(Served::Resume);
-            }
-            Err(error) => return Err(error),
-        }
-        if let Some(account) = self.accounts.get_mut(client) {
-            account.given(page.page());
-            account.faults_in = account.faults_in.wrapping_add(1);
+        backend.scratch_from_buffer(batch.index())?;
+        // A copy on disk may save a write.
+        let may_save = !access.contains(Access::WRITE) && backend.attach_view(client);
+        let copy = Some(item).filter(|_| may_save);
+        if self.give_touched(backend, fault, rights, copy, streams)? {
+            self.give_ahead(backend, client, &batch);
         }
         Ok(Served::Resume)
+    }
+
+    /// Moves the scratch page into the client that has touched the page. Returns `false` if another
+    /// page is present there by now.
+    ///
+    /// # Errors
+    /// A [`GiveError`]; nothing was changed.
+    fn give_touched<B: Backend>(
+        &mut self,
+        backend: &mut B,
+        Fault { client, page, .. }: Fault,
+        rights: Rights,
+        copy: Option<Item>,
+        streams: Streams,
+    ) -> Result<bool, GiveError> {
+        let is_given = self.give_scratch(backend, (client, page), rights, copy)?;
+        if is_given && let Some(account) = self.accounts.get_mut(client) {
+            account.given(page.page());
+            // Noted now, because a fault that is served anew for want of a frame is one touch.
+            account.streams = streams;
+        }
+        Ok(is_given)
     }
 }

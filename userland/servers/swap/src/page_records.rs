@@ -101,19 +101,25 @@ impl PageRecords {
         }
         let table = self.table_mut(found.expect("the table was prepared"));
         let packed = &mut table.records[page.table_index() as usize];
-        let old = PageRecord::from(*packed);
-        *packed = record.into();
-        table.used += u32::from(record != PageRecord::Unknown);
-        table.used -= u32::from(old != PageRecord::Unknown);
-        old
+        let old = core::mem::replace(packed, record.into());
+        table.used += u32::from(*packed != PackedRecord::default());
+        table.used -= u32::from(old != PackedRecord::default());
+        old.into()
     }
 
     /// The first page from `from` on whose record is not `Unknown`.
-    #[must_use]
-    pub fn next(&self, client: ProcessId, from: Page) -> Option<(Page, PageRecord)> {
+    ///
+    /// A walk over all records asks for the table of the last page again, which is the first in the
+    /// list. With a search among all tables each time, the walk at the end of a client of 32,768
+    /// pages took 780 instructions a page.
+    pub fn next(&mut self, client: ProcessId, from: Page) -> Option<(Page, PageRecord)> {
         let mut from = from.number();
         loop {
-            let table = self.used_table_from(client, from / ENTRIES)?;
+            let same = self.find(client, from / ENTRIES).filter(|same| self.table(*same).used != 0);
+            let table = match same {
+                Some(same) => self.table(same),
+                None => self.used_table_from(client, from / ENTRIES)?,
+            };
             let start = table.directory_index * ENTRIES;
             from = from.max(start);
             let rest = &table.records[(from - start) as usize..];
@@ -193,7 +199,7 @@ mod tests {
         rights: Rights { permissions: Permissions::WRITE, sealed: false },
     };
 
-    fn pages(records: &PageRecords, client: ProcessId) -> Vec<u32> {
+    fn pages(records: &mut PageRecords, client: ProcessId) -> Vec<u32> {
         let mut from = Page::numbered(0);
         core::iter::from_fn(|| {
             let (page, _) = records.next(client, from)?;
@@ -211,8 +217,8 @@ mod tests {
             records.prepare(client, page, &mut Plenty).unwrap();
             assert_eq!(records.set(client, page, ZEROS), PageRecord::Unknown);
         }
-        assert_eq!(pages(&records, client), [17, 18, 1023, 2048, 5000]);
-        assert_eq!(pages(&records, ProcessId::first(4)), []);
+        assert_eq!(pages(&mut records, client), [17, 18, 1023, 2048, 5000]);
+        assert_eq!(pages(&mut records, ProcessId::first(4)), []);
         assert_eq!(records.get(client, Page::numbered(18)), ZEROS);
         assert_eq!(records.get(client, Page::numbered(19)), PageRecord::Unknown);
     }
@@ -233,6 +239,6 @@ mod tests {
         records.prepare(other, page, &mut Plenty).unwrap();
         assert_eq!(records.get(other, page), PageRecord::Unknown, "a used table comes blank");
         records.set(other, page, ZEROS);
-        assert_eq!((pages(&records, one), pages(&records, other)), (vec![1024], vec![7]));
+        assert_eq!((pages(&mut records, one), pages(&mut records, other)), (vec![1024], vec![7]));
     }
 }

@@ -90,7 +90,7 @@ impl Store {
     /// Whether an item is compressed in memory.
     #[must_use]
     pub fn is_compressed(&self, item: Item) -> bool {
-        matches!(self.items.find(item), Location::Compressed(_))
+        self.slot(item).is_none()
     }
 
     /// Prepares for [`CLUSTER`] pages to be saved. If the arena has no room for them, its oldest
@@ -266,26 +266,20 @@ impl Store {
         pages.for_each(|nth| result_of(&mut self.items, nth, Err(why)));
     }
 
-    /// Reads the bytes of an item.
-    ///
-    /// # Errors
-    /// A [`DiskError`]: the disk cannot read them.
-    pub fn fetch(
-        &mut self,
-        backend: &mut impl Disk,
-        item: Item,
-        bytes: &mut Bytes,
-    ) -> Result<(), DiskError> {
+    /// The slot of an item on the disk; `None` if it is compressed in memory.
+    #[must_use]
+    pub fn slot(&self, item: Item) -> Option<u32> {
         match self.items.find(item) {
-            Location::Compressed(offset) => {
-                expand(self.arena.get(offset), bytes).expect("a blob of the arena is whole");
-            }
-            Location::Disk(slot) => {
-                backend.read(slot, 1)?;
-                backend.read_buffer(0, bytes);
-            }
+            Location::Disk(slot) => Some(slot),
+            Location::Compressed(_) => None,
         }
-        Ok(())
+    }
+
+    /// Expands an item that is compressed in memory; does nothing for another one.
+    pub fn expand(&self, item: Item, bytes: &mut Bytes) {
+        if let Location::Compressed(offset) = self.items.find(item) {
+            expand(self.arena.get(offset), bytes).expect("a blob of the arena is whole");
+        }
     }
 
     /// Adds a reference to stored contents.
@@ -407,7 +401,13 @@ mod tests {
     fn expect(store: &mut Store, model: &mut Model, contents: Contents, page: &Bytes) {
         let Contents::Stored(item) = contents else { panic!("{contents:?} is not saved") };
         let mut bytes = [0xAA; 4096];
-        store.fetch(model, item, &mut bytes).unwrap();
+        match store.slot(item) {
+            Some(slot) => {
+                model.read(slot, 1).unwrap();
+                model.read_buffer(0, &mut bytes);
+            }
+            None => store.expand(item, &mut bytes),
+        }
         assert!(bytes == *page);
     }
 

@@ -28,17 +28,18 @@ impl Swap {
         client: ProcessId,
     ) -> [Option<ProcessId>; MOST] {
         let mut children = [None; MOST];
+        if !self.accounts.has_unstarted() {
+            return children;
+        }
         let mut count = 0;
         for slot in 0..self.accounts.slots() {
             let Some(account) = self.accounts.at(slot) else { continue };
-            if account.copy_of != Some(client) {
+            if account.copy_of() != Some(client) {
                 continue;
             }
             let id = account.id;
             if backend.has_started(id) {
-                if let Some(account) = self.accounts.get_mut(id) {
-                    account.copy_of = None;
-                }
+                self.accounts.started(id);
             } else if count < MOST {
                 children[count] = Some(id);
                 count += 1;

@@ -67,6 +67,17 @@ fn run(setting: &Setting, seed: u64, steps: u32) -> (Model, Swap) {
             1 => model.exit(id),
             2 if may_write => model.drop_page(id, page),
             3 if may_write => model.replace_page(id, page),
+            // Pages in a row, up or down, so that some come ahead.
+            61..=64 => {
+                let (stride, count) = (model.random(5) as i32 - 2, model.random(20) as i32);
+                for nth in 0..count {
+                    let page = page.wrapping_add_signed(nth * stride);
+                    if !HEAP.contains(&page) || !model.touch(&mut swap, id, page, None) {
+                        break;
+                    }
+                    model.audit();
+                }
+            }
             4..=60 if may_write => {
                 model.touch(&mut swap, id, page, Some(tag));
             }

@@ -21,6 +21,7 @@ mod memory;
 mod needs;
 
 mod arguments;
+mod bytes;
 mod counts;
 mod drivers;
 mod entry;
@@ -68,6 +69,7 @@ const THEMES: &[&[Check]] = &[
     arguments::CHECKS,
     processes::CHECKS,
     quotas::CHECKS,
+    bytes::CHECKS,
     schedule::CHECKS,
     fpu::CHECKS,
     entry::CHECKS,

@@ -110,6 +110,12 @@ pub struct Model {
     pub disk_fails: u32,
     /// Requests that wrote to the disk.
     pub writes: u32,
+    /// Requests that read from the disk.
+    pub reads: u32,
+    /// A slot that cannot be read.
+    pub bad_slot: Option<u32>,
+    /// A page that its client's parent unmaps while the disk reads.
+    pub dropped_while_reading: Option<(ProcessId, u32)>,
     random: u64,
     /// The clients that wait for the pager.
     blocked: Vec<ProcessId>,
@@ -148,6 +154,9 @@ impl Model {
             buffer: [[0; 4096]; CLUSTER],
             disk_fails: 0,
             writes: 0,
+            reads: 0,
+            bad_slot: None,
+            dropped_while_reading: None,
             random: seed | 1,
             blocked: Vec::new(),
             killed: 0,
@@ -175,6 +184,11 @@ impl Model {
 
     pub fn frames_in_use(&self) -> usize {
         self.frames.len()
+    }
+
+    /// Makes the machine smaller or larger.
+    pub fn set_frame_limit(&mut self, frames: usize) {
+        self.frame_limit = frames + self.own_pages;
     }
 
     pub fn is_present(&self, id: ProcessId, page: u32) -> bool {
@@ -736,6 +750,14 @@ impl Disk for Model {
 
     fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
         self.meanwhile();
+        self.reads += 1;
+        if let Some((id, page)) = self.dropped_while_reading.take() {
+            self.drop_page(id, page);
+        }
+        let slots = first..first + count as u32;
+        if self.bad_slot.is_some_and(|bad| slots.contains(&bad)) {
+            return Err(DiskError::Failed);
+        }
         if self.disk_fails != 0 && self.random(self.disk_fails) == 0 {
             return Err(DiskError::Failed);
         }
@@ -885,6 +907,11 @@ impl Backend for Model {
             self.scratch = Some(self.allocate().ok_or(GiveError::NoFrame)?);
         }
         Ok(&mut self.frames.get_mut(&self.scratch.unwrap()).unwrap().bytes)
+    }
+
+    fn scratch_from_buffer(&mut self, index: usize) -> Result<(), GiveError> {
+        let bytes = self.buffer[index];
+        self.scratch().map(|scratch| *scratch = bytes)
     }
 
     fn give_scratch(
