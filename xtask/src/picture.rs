@@ -22,7 +22,6 @@ use crate::system::Part;
 use crate::workspace::Workspace;
 
 pub mod gallery;
-pub mod gdb_stub;
 pub mod html;
 pub mod moment;
 pub mod png;
