@@ -206,6 +206,8 @@ fn set_up(workspace: &Workspace) -> Result<()> {
     for package in [npm::V86].into_iter().chain(web::packages::ALL) {
         println!("{:>8}  {package} in {}", "found", package.folder(workspace)?.display());
     }
+    mutants::tool::get(workspace)?;
+    println!("{:>8}  {}", "found", mutants::tool::name());
     println!("Everything is there: `cargo xtask qemu` boots.");
     Ok(())
 }
