@@ -114,7 +114,7 @@ pub fn picture(workspace: &Workspace, options: &Options) -> Result<()> {
     let bytes = match form {
         Form::Svg => drawing.text().into_bytes(),
         Form::Html => html::page(run, &moments, &drawing).into_bytes(),
-        Form::Png => png::rasterise(&drawing)?,
+        Form::Png => png::rasterise(workspace, &drawing)?,
     };
     fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
     println!("{}", file.display());
