@@ -111,7 +111,8 @@ enum Task {
     /// Make the k-th allocation of a scenario fail, for every k, and judge what is left
     ///
     /// The scenarios are run with four shortages: of one frame (once), of frames from then on
-    /// (lasting), of a quota, and of process slots.
+    /// (lasting), of a quota, and of process slots; `swap` with three of the disk as well, and JOS
+    /// programs with the first two alone.
     Exhaust(exhaust::Options),
     /// Make random calls and traps from ring 3, and shorten what they find
     ///
