@@ -91,7 +91,7 @@ impl Form {
 pub fn picture(workspace: &Workspace, options: &Options) -> Result<()> {
     if options.gallery {
         setup::ensure(&[Part::Emulator])?;
-        build::build(workspace)?;
+        build::build_archive(workspace)?;
         return gallery::make(workspace);
     }
     if let Some(file) = &options.from {
@@ -106,7 +106,7 @@ pub fn picture(workspace: &Workspace, options: &Options) -> Result<()> {
     let memory = request::memory(&options.memory)?;
     let timeout = request::timeout(options.timeout)?;
     setup::ensure(&[Part::Emulator])?;
-    build::build(workspace)?;
+    build::build_archive(workspace)?;
     let asked = moment::Asked { run, program, when: &options.when, memory, timeout };
     let moments = asked.take(workspace)?;
     let rows = if options.all { Rows::All } else { Rows::Own };

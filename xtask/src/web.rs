@@ -75,6 +75,6 @@ pub fn build_site(workspace: &Workspace) -> Result<Site> {
     for package in [npm::V86, packages::XTERM, packages::XTERM_FIT] {
         package.folder(workspace)?;
     }
-    build::build(workspace)?;
+    build::build_archive(workspace)?;
     Site::gather(workspace)
 }
