@@ -18,7 +18,7 @@ use crate::toolchain::Toolchain;
 use crate::workspace::{TARGET, Workspace};
 
 /// What builds for the host: the workspace's default members, and the emulator tests.
-pub const HOST: [&str; 14] = [
+pub const HOST: [&str; 15] = [
     "vitrine-abi",
     "vitrine-core",
     "vitrine-boot",
@@ -30,6 +30,7 @@ pub const HOST: [&str; 14] = [
     "appel-li",
     "shell",
     "xtask",
+    "rasterise",
     "vitrine-tests",
     "vitrine-model",
     "vitrine-parsers",
