@@ -41,8 +41,10 @@ pub fn boot(workspace: &Workspace, options: &QemuOptions) -> Result<u8> {
         eprintln!("vitrine: note: {note}");
     }
     setup::ensure(&[Part::Emulator])?;
-    if !options.iso {
+    if request.programs.iter().any(|program| program.lies_in(&workspace.output())) {
         build::build(workspace)?;
+    } else if !options.iso {
+        build::build_archive(workspace)?;
     }
     let first = match request.programs.as_slice() {
         [] => None,

@@ -8,8 +8,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -53,9 +52,23 @@ const KERNEL: &str = "kernel";
 /// # Errors
 /// The toolchain is missing, a build fails, or a file cannot be written.
 pub fn build(workspace: &Workspace) -> Result<()> {
+    build_packages(workspace, &PACKAGES)
+}
+
+/// Builds the kernel and the boot archive, without the programs that only tests start. These take a
+/// twelfth of the time, and a first boot need not wait for them.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_archive(workspace: &Workspace) -> Result<()> {
+    let packages: Vec<_> = PACKAGES.into_iter().filter(|name| *name != FIRST_PROCESSES).collect();
+    build_packages(workspace, &packages)
+}
+
+fn build_packages(workspace: &Workspace, packages: &[&str]) -> Result<()> {
     let toolchain = setup::toolchain()?;
     announce(workspace, "release", &toolchain);
-    let mut executables = compile(workspace, &toolchain)?;
+    let mut executables = compile(workspace, &toolchain, packages)?;
     executables.extend(c::build(workspace)?.into_iter().map(|name| Executable {
         file: c::program(workspace, &name),
         name,
@@ -128,7 +141,7 @@ pub fn announce(workspace: &Workspace, profile: &str, toolchain: &Toolchain) {
     if !files.into_iter().any(|file| is_core(&file.file_name())) {
         eprintln!(
             "vitrine: the first build in this tree: Rust {}'s core library for {TARGET}, \
-             the kernel and every program; 70 to 140 s on two idle cores",
+             the kernel and every program; about 150 s of CPU time",
             toolchain.version()
         );
     }
@@ -147,10 +160,14 @@ struct Executable {
 ///
 /// On a terminal cargo shows its progress. Where there is no terminal, we print a line now and
 /// then.
-fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<Vec<Executable>> {
+fn compile(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    packages: &[&str],
+) -> Result<Vec<Executable>> {
     let cargo = || {
         let mut command = target_cargo(workspace, toolchain, "cargo", "build");
-        command.arg("--bins").args(PACKAGES.iter().flat_map(|package| ["--package", package]));
+        command.arg("--bins").args(packages.iter().flat_map(|package| ["--package", package]));
         command.stdin(Stdio::null());
         command
     };
@@ -158,7 +175,7 @@ fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<Vec<Executabl
     command.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped());
     let mut child = command.spawn().with_context(|| command::cannot_start(&command))?;
 
-    let done = Arc::new(AtomicUsize::new(0));
+    let done = Arc::new(Mutex::new(Done::default()));
     let ticker = (!io::stderr().is_terminal()).then(|| {
         let mut graph = cargo();
         graph.args(["--unit-graph", "-Zunstable-options"]);
@@ -166,14 +183,17 @@ fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<Vec<Executabl
         Ticker::start(move |seconds| {
             // Counted at the first line: a short build has no use for it.
             let total = *total.get_or_insert_with(|| count_steps(&mut graph));
-            progress(done.load(Ordering::Relaxed), total, seconds)
+            progress(&done.lock().unwrap_or_else(PoisonError::into_inner), total, seconds)
         })
     });
     let mut messages = String::new();
     let output = child.stdout.take().expect("standard output is a pipe");
     for line in BufReader::new(output).lines() {
         let line = line.context("cannot read what cargo prints")?;
-        done.fetch_add(usize::from(is_step(&line)), Ordering::Relaxed);
+        if let Some(last) = step(&line) {
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            *done = Done { steps: done.steps + 1, last };
+        }
         messages += &line;
         messages.push('\n');
     }
@@ -185,11 +205,22 @@ fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<Vec<Executabl
     Ok(executables(&messages))
 }
 
-/// Whether one of cargo's messages says that a step is done: a crate is compiled, or a build script
-/// has run.
-fn is_step(message: &str) -> bool {
-    let Ok(message) = serde_json::from_str::<Value>(message) else { return false };
-    matches!(message["reason"].as_str(), Some("compiler-artifact" | "build-script-executed"))
+/// The steps that a build has done.
+#[derive(Default)]
+struct Done {
+    steps: usize,
+    /// What was built last.
+    last: String,
+}
+
+/// What one of cargo's messages says to be done: a crate is compiled, or a build script has run.
+fn step(message: &str) -> Option<String> {
+    let message = serde_json::from_str::<Value>(message).ok()?;
+    match message["reason"].as_str()? {
+        "compiler-artifact" => Some(message["target"]["name"].as_str()?.to_owned()),
+        "build-script-executed" => Some("a build script".to_owned()),
+        _ => None,
+    }
 }
 
 /// How many steps a build has, if cargo can say so.
@@ -202,9 +233,11 @@ fn steps_of(graph: &str) -> Option<usize> {
     Some(serde_json::from_str::<Value>(graph).ok()?.get("units")?.as_array()?.len())
 }
 
-fn progress(done: usize, total: Option<usize>, seconds: u64) -> String {
+fn progress(done: &Done, total: Option<usize>, seconds: u64) -> String {
+    let Done { steps, last } = done;
     let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
-    format!("building: {done}{of} steps done after {seconds} s")
+    let last = if last.is_empty() { String::new() } else { format!(", the last was {last}") };
+    format!("building: {steps}{of} steps done after {seconds} s{last}")
 }
 
 /// The programs among cargo's messages.
@@ -268,14 +301,18 @@ mod tests {
 
     #[test]
     fn progress_counts_the_steps_that_cargo_counts() {
-        let artifact = r#"{"reason":"compiler-artifact","executable":null}"#;
+        let artifact = r#"{"reason":"compiler-artifact","target":{"name":"core"}}"#;
+        assert_eq!(step(artifact).as_deref(), Some("core"));
         let script = r#"{"reason":"build-script-executed"}"#;
-        assert!(is_step(artifact) && is_step(script));
-        assert!(!is_step(r#"{"reason":"build-finished","success":true}"#));
-        assert!(!is_step("warning: something that a build script prints"));
+        assert_eq!(step(script).as_deref(), Some("a build script"));
+        assert_eq!(step(r#"{"reason":"build-finished","success":true}"#), None);
+        assert_eq!(step("warning: something that a build script prints"), None);
         assert_eq!(steps_of(r#"{"version":1,"units":[{},{},{}],"roots":[2]}"#), Some(3));
         assert_eq!(steps_of("error: unknown flag"), None);
-        assert_eq!(progress(2, Some(3), 10), "building: 2 of 3 steps done after 10 s");
-        assert_eq!(progress(2, None, 10), "building: 2 steps done after 10 s");
+        let done = Done { steps: 2, last: "core".to_owned() };
+        let line = "building: 2 of 3 steps done after 10 s, the last was core";
+        assert_eq!(progress(&done, Some(3), 10), line);
+        let line = "building: 0 steps done after 10 s";
+        assert_eq!(progress(&Done::default(), None, 10), line);
     }
 }

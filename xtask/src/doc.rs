@@ -18,7 +18,7 @@ use crate::toolchain::Toolchain;
 use crate::workspace::{TARGET, Workspace};
 
 /// What builds for the host: the workspace's default members, and the emulator tests.
-pub const HOST: [&str; 15] = [
+pub const HOST: [&str; 16] = [
     "vitrine-abi",
     "vitrine-core",
     "vitrine-boot",
@@ -31,6 +31,7 @@ pub const HOST: [&str; 15] = [
     "shell",
     "xtask",
     "vitrine-counter",
+    "rasterise",
     "vitrine-tests",
     "vitrine-model",
     "vitrine-parsers",

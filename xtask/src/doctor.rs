@@ -9,6 +9,7 @@ use comfy_table::{Table, presets};
 
 use crate::c::Compiler;
 use crate::command::find;
+use crate::mutants::tool;
 use crate::plan::advice;
 use crate::setup;
 use crate::system::{Emulator, Part, System};
@@ -50,6 +51,7 @@ const fn needed_by(part: Part) -> &'static str {
         Part::DiscTools => "iso, dist",
         Part::Debugger => "gdb",
         Part::Bochs => "test --on bochs",
+        Part::CppCompiler => "parsers",
     }
 }
 
@@ -72,6 +74,8 @@ fn table(system: &System, compiler: Option<&Compiler>, workspace: &Workspace) ->
         let here = if package.is_here(workspace) { "yes" } else { "fetched at its first use" };
         table.add_row([commands, &format!("{package}, from npm"), here]);
     }
+    let lister = if tool::is_here(workspace) { "yes" } else { "built at its first use" };
+    table.add_row(["mutants", &format!("{}, from Rust's registry", tool::name()), lister]);
     table
 }
 
@@ -95,6 +99,7 @@ fn here(system: &System, part: Part) -> String {
         (Part::Browser, ..) => setup::browser().map_or_else(String::new, place),
         (Part::DiscTools, ..) => setup::grub_mkrescue().map_or_else(String::new, place),
         (Part::Bochs, ..) => place("bochs"),
+        (Part::CppCompiler, ..) => place(setup::CPP_COMPILER),
         (Part::Linker, None, _) => "unknown before there is a toolchain".to_owned(),
         (Part::Toolchain | Part::Emulator | Part::Linker | Part::TargetClippy, ..) => "yes".into(),
     }
@@ -122,6 +127,15 @@ fn verdict(needed: &[Part]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_table_has_all_that_a_command_gets_at_its_first_use() {
+        let table = table(&setup::look(&[]), None, &Workspace::locate()).to_string();
+        let packages = [V86].into_iter().chain(packages::ALL).map(|package| package.to_string());
+        for name in packages.chain([tool::name()]) {
+            assert!(table.contains(&name), "{name} is not in\n{table}");
+        }
+    }
 
     #[test]
     fn the_readmes_commands_need_what_they_ask_setup_for() {

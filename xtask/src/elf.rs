@@ -51,6 +51,20 @@ impl Program {
         Ok(Self { file: file.into(), options })
     }
 
+    /// A program without options.
+    #[must_use]
+    pub const fn of(file: PathBuf) -> Self {
+        Self { file, options: Vec::new() }
+    }
+
+    /// The address of its first instruction.
+    ///
+    /// # Errors
+    /// As for [`Program::check`].
+    pub fn entry(&self) -> Result<u32, BadInput> {
+        Ok(self.plan()?.1.entry())
+    }
+
     /// The word on the kernel's command line for the program that is member `member`.
     fn word(&self, member: &str) -> String {
         std::iter::once(&format!("elf={member}"))
@@ -80,15 +94,20 @@ impl Program {
 
     /// The file's bytes, if they are a program.
     fn read(&self) -> Result<Vec<u8>, BadInput> {
+        Ok(self.plan()?.0)
+    }
+
+    /// The file's bytes, and what they say of the program.
+    fn plan(&self) -> Result<(Vec<u8>, Image), BadInput> {
         let name = self.file.display();
         let bytes = fs::read(&self.file)
             .map_err(|error| BadInput(format!("cannot read {name}: {error}")))?;
         let length = u32::try_from(bytes.len())
             .map_err(|_| BadInput(format!("{name} is larger than 4 GiB")))?;
         let header = &bytes[..bytes.len().min(HEADER_LIMIT)];
-        Image::plan_by(Rules::Jos, header, length)
+        let image = Image::plan_by(Rules::Jos, header, length)
             .map_err(|why| BadInput(format!("{name} cannot be started: {why}")))?;
-        Ok(bytes)
+        Ok((bytes, image))
     }
 }
 

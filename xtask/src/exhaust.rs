@@ -9,7 +9,7 @@
 //! allocation.
 //!
 //! The same is done for a quota of k frames and for k process slots. There the program arranges the
-//! shortage itself. For the swap disk (`disk`), each k is another boot.
+//! shortage itself. For the swap disk (`disk`) and for JOS programs (`jos`), each k is another boot.
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -21,9 +21,11 @@ use crate::{build, setup};
 
 mod disk;
 mod guest;
+mod jos;
 mod row;
 mod shortage;
 
+pub use jos::SCENARIO as JOS;
 pub use row::Row;
 pub use shortage::Shortage;
 
@@ -33,7 +35,8 @@ use row::{MOST, judge};
 /// What `cargo xtask exhaust` is asked.
 #[derive(Args)]
 pub struct Options {
-    /// Only this scenario: map, range, fork, exofork, spawn, message, view, swap, pager or driver
+    /// Only this scenario: map, range, fork, exofork, spawn, message, view, swap, pager, driver or
+    /// jos
     scenario: Option<String>,
     /// Only this shortage: once, lasting, quota, slots, disk, writes or reads
     #[arg(long, value_name = "SHORTAGE")]
@@ -43,9 +46,9 @@ pub struct Options {
     every: u32,
 }
 
-/// The scenarios of the program `exhaust`.
-pub const SCENARIOS: [&str; 10] =
-    ["map", "range", "fork", "exofork", "spawn", "message", "view", "swap", "pager", "driver"];
+/// The scenarios: those of the program `exhaust`, and JOS programs without it.
+pub const SCENARIOS: [&str; 11] =
+    ["map", "range", "fork", "exofork", "spawn", "message", "view", "swap", "pager", "driver", JOS];
 
 /// Runs the scenarios that the options name.
 ///
@@ -57,7 +60,7 @@ pub fn exhaust(workspace: &Workspace, options: &Options) -> Result<()> {
     let shortages = chosen("shortage", options.of.as_deref(), &Shortage::ALL, Shortage::name)?;
     setup::ensure(&[Part::Emulator])?;
     build::build(workspace)?;
-    println!("  scenario shortage     k  ended so");
+    println!("  scenario     shortage     k  ended so");
     let rows = run(workspace, &scenarios, &shortages, options.every)?;
     let tried: u32 = rows.iter().map(|row| row.tried).sum();
     println!("exhaust: {tried} rounds, each with an error that is documented, and nothing lost");
@@ -80,15 +83,22 @@ pub fn run(
         rows.push(row);
     };
     let (of_disk, others): (Vec<_>, Vec<_>) =
-        shortages.iter().partition(|shortage| shortage.is_of_the_disk());
-    if !others.is_empty() {
+        shortages.iter().copied().partition(|shortage: &Shortage| shortage.is_of_the_disk());
+    let (of_jos, guests): (Vec<&'static str>, Vec<_>) =
+        scenarios.iter().copied().partition(|scenario| *scenario == JOS);
+    if !others.is_empty() && !guests.is_empty() {
         let mut guest = Guest::boot(workspace)?;
-        for shortage in others {
-            for scenario in scenarios {
-                done(sweep(&mut guest, scenario, shortage, every)?);
+        for shortage in &others {
+            for scenario in &guests {
+                done(sweep(&mut guest, scenario, *shortage, every)?);
             }
         }
         guest.exit()?;
+    }
+    if !of_jos.is_empty() {
+        for shortage in others.into_iter().filter(|shortage| jos::can_lack(*shortage)) {
+            jos::sweep(workspace, shortage, every, &mut done)?;
+        }
     }
     for shortage in of_disk {
         for scenario in scenarios.iter().filter(|scenario| **scenario == disk::SCENARIO) {

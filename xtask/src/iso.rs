@@ -34,7 +34,7 @@ pub fn iso(workspace: &Workspace, command_line: &str) -> Result<PathBuf> {
 /// Those of [`iso`].
 pub fn for_one_boot(workspace: &Workspace, command_line: &str) -> Result<Throwaway> {
     setup::ensure(&[Part::DiscTools])?;
-    build::build(workspace)?;
+    build::build_archive(workspace)?;
     let file = Throwaway::new(&workspace.output(), ".iso")?;
     write(&workspace.kernel(), Some(&workspace.archive()), command_line, file.path())?;
     Ok(file)

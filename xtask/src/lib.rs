@@ -20,6 +20,7 @@
 //! - [`watch`]: boots anew after a change;
 //! - [`output`], [`symbols`]: the serial line on its way to the terminal;
 //! - [`oracle`]: judges the running machine from its physical memory;
+//! - [`gdb_stub`]: stops the machine at an instruction, or behind a store to a word;
 //! - [`imports`]: the rule that imports point down;
 //! - [`build`], [`mod@boot`], [`qemu`], [`iso`], [`dist`], [`gdb`], [`check`], [`mod@doc`],
 //!   [`mod@bench`], [`mod@test`], [`mod@parsers`], [`mod@exhaust`], [`mod@soak`], [`mod@mutants`],
@@ -49,6 +50,7 @@ pub mod event;
 pub mod exhaust;
 pub mod fuzz;
 pub mod gdb;
+pub mod gdb_stub;
 pub mod header;
 pub mod image;
 pub mod imports;

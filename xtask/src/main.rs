@@ -120,7 +120,8 @@ enum Task {
     /// Make the k-th allocation of a scenario fail, for every k, and judge what is left
     ///
     /// The scenarios are run with four shortages: of one frame (once), of frames from then on
-    /// (lasting), of a quota, and of process slots.
+    /// (lasting), of a quota, and of process slots; `swap` with three of the disk as well, and JOS
+    /// programs with the first two alone.
     Exhaust(exhaust::Options),
     /// Make random calls and traps from ring 3, and shorten what they find
     ///
@@ -215,6 +216,8 @@ fn set_up(workspace: &Workspace) -> Result<()> {
     for package in web::packages::OF_SITE.into_iter().chain(web::packages::OF_TESTS) {
         println!("{:>8}  {package} in {}", "found", package.folder(workspace)?.display());
     }
+    mutants::tool::get(workspace)?;
+    println!("{:>8}  {}", "found", mutants::tool::name());
     println!("Everything is there: `cargo xtask qemu` boots.");
     Ok(())
 }

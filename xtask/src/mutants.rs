@@ -27,7 +27,7 @@ mod judge;
 mod kept;
 mod list;
 mod suite;
-mod tool;
+pub mod tool;
 
 /// What `cargo xtask mutants` is asked. Numbers are read here, so that a mistake is one line.
 #[derive(Args)]

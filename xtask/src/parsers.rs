@@ -15,6 +15,8 @@ use clap::Args;
 use crate::bad_input::BadInput;
 use crate::command;
 use crate::command::host_cargo;
+use crate::setup;
+use crate::system::Part;
 use crate::workspace::Workspace;
 
 /// What has the compiler count which edges are taken, and note what is compared. Overflow and
@@ -83,11 +85,7 @@ fn chosen(asked: &[String], known: &BTreeSet<String>) -> Result<Vec<String>, Bad
 /// Builds the fuzzer. The flags are for the parsers alone, so the host's own triple is named: then
 /// cargo does not give them to build scripts.
 fn build(workspace: &Workspace) -> Result<PathBuf> {
-    if command::find("c++").is_none() {
-        bail!(
-            "libFuzzer needs a C++ compiler, and there is no `c++` (on Debian: apt-get install g++)"
-        );
-    }
+    setup::ensure(&[Part::CppCompiler])?;
     let mut rustc = Command::new("rustc");
     let version = command::run_quietly(rustc.arg("-vV").current_dir(workspace.root()))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));

@@ -22,7 +22,6 @@ use crate::system::Part;
 use crate::workspace::Workspace;
 
 pub mod gallery;
-pub mod gdb_stub;
 pub mod html;
 pub mod moment;
 pub mod png;
@@ -92,7 +91,7 @@ impl Form {
 pub fn picture(workspace: &Workspace, options: &Options) -> Result<()> {
     if options.gallery {
         setup::ensure(&[Part::Emulator])?;
-        build::build(workspace)?;
+        build::build_archive(workspace)?;
         return gallery::make(workspace);
     }
     if let Some(file) = &options.from {
@@ -107,7 +106,7 @@ pub fn picture(workspace: &Workspace, options: &Options) -> Result<()> {
     let memory = request::memory(&options.memory)?;
     let timeout = request::timeout(options.timeout)?;
     setup::ensure(&[Part::Emulator])?;
-    build::build(workspace)?;
+    build::build_archive(workspace)?;
     let asked = moment::Asked { run, program, when: &options.when, memory, timeout };
     let moments = asked.take(workspace)?;
     let rows = if options.all { Rows::All } else { Rows::Own };
@@ -115,7 +114,7 @@ pub fn picture(workspace: &Workspace, options: &Options) -> Result<()> {
     let bytes = match form {
         Form::Svg => drawing.text().into_bytes(),
         Form::Html => html::page(run, &moments, &drawing).into_bytes(),
-        Form::Png => png::rasterise(&drawing)?,
+        Form::Png => png::rasterise(workspace, &drawing)?,
     };
     fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
     println!("{}", file.display());

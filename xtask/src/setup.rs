@@ -21,6 +21,9 @@ use crate::progress::Ticker;
 use crate::system::{Emulator, Family, Lists, Part, Rustup, System};
 use crate::toolchain::{OVERRIDE, Toolchain};
 
+/// The name under which every system has its C++ compiler, and under which Cargo looks for it.
+pub const CPP_COMPILER: &str = "c++";
+
 /// The user's wish for this whole process, from the command line.
 static NO_INSTALL: AtomicBool = AtomicBool::new(false);
 
@@ -238,6 +241,7 @@ fn is_here(part: Part, toolchain: Option<&Toolchain>) -> bool {
                 && bios
         }
         Part::Debugger => find("gdb").is_some(),
+        Part::CppCompiler => find(CPP_COMPILER).is_some(),
         Part::Bochs => find(installed::BOCHS).is_some() && installed::firmware().is_some(),
         Part::Node => find("node").is_some() && find("npm").is_some(),
         Part::Browser => browser().is_some(),

@@ -30,11 +30,13 @@ pub enum Part {
     Node,
     /// The browser in which the laboratory is tested.
     Browser,
+    /// A compiler for libFuzzer, which is in C++.
+    CppCompiler,
 }
 
 impl Part {
     /// Every part, in the order in which `setup` looks.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Toolchain,
         Self::Linker,
         Self::TargetClippy,
@@ -45,6 +47,7 @@ impl Part {
         Self::Bochs,
         Self::Node,
         Self::Browser,
+        Self::CppCompiler,
     ];
 
     /// What it is, in a sentence.
@@ -61,6 +64,7 @@ impl Part {
             Self::Bochs => "Bochs with its firmware and its display in a terminal",
             Self::Node => "Node.js with npm",
             Self::Browser => "a browser for tests (chromium)",
+            Self::CppCompiler => "a C++ compiler (c++)",
         }
     }
 
@@ -78,6 +82,7 @@ impl Part {
             Self::Bochs => &["bochs", "bochs-term", "bochsbios", "vgabios"],
             Self::Node => &["nodejs", "npm"],
             Self::Browser => &["chromium"],
+            Self::CppCompiler => &["g++"],
         }
     }
 
@@ -98,6 +103,7 @@ impl Part {
             Self::Bochs => ["bochs"; 4],
             Self::Node => ["nodejs npm", "nodejs npm", "nodejs npm", "node"],
             Self::Browser => ["chromium", "chromium", "chromium", "--cask chromium"],
+            Self::CppCompiler => ["gcc-c++", "gcc", "gcc-c++", "gcc"],
         };
         Some(match family {
             Family::Fedora => fedora,
@@ -268,7 +274,8 @@ impl System {
             | Part::Debugger
             | Part::Bochs
             | Part::Node
-            | Part::Browser => self.present.contains(&part),
+            | Part::Browser
+            | Part::CppCompiler => self.present.contains(&part),
         }
     }
 
@@ -288,7 +295,8 @@ impl System {
             | Part::Debugger
             | Part::Bochs
             | Part::Node
-            | Part::Browser => true,
+            | Part::Browser
+            | Part::CppCompiler => true,
         }
     }
 
@@ -324,7 +332,8 @@ impl System {
             | Part::Debugger
             | Part::Bochs
             | Part::Node
-            | Part::Browser => Vec::new(),
+            | Part::Browser
+            | Part::CppCompiler => Vec::new(),
         }
     }
 }

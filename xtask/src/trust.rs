@@ -57,7 +57,7 @@ const RUNS: [Run; 20] = [
     run("first-pages", "exhaustive first-pages", 10),
     run("last-pages", "exhaustive last-pages", 3),
     run("table-edge", "exhaustive table-edge", 3),
-    run("exhaust", "exhaust", 6),
+    run("exhaust", "exhaust", 11),
     run("oracle", "oracle --seconds 1800", 31),
     run("fuzz", "fuzz --calls 5000000 --seconds 3600", 30),
     run("drivers", "fuzz --words trust --calls 1000000 --seconds 3600", 10),

@@ -74,6 +74,6 @@ pub fn build_site(workspace: &Workspace) -> Result<Site> {
     for package in packages::OF_SITE {
         package.folder(workspace)?;
     }
-    build::build(workspace)?;
+    build::build_archive(workspace)?;
     Site::gather(workspace)
 }

@@ -34,6 +34,7 @@ pub fn trials() -> Vec<Trial> {
         claim("conformance::processes_take_turns", || alone("schedule", 7)),
         claim("conformance::ids_and_records_are_joss", || alone("ids", 11)),
         claim("conformance::messages_are_a_rendezvous", || alone("rendezvous", 27)),
+        claim("conformance::a_page_comes_where_no_table_was", || alone("sends", 1)),
         claim("conformance::upcalls_find_joss_record", || alone("upcall", 17)),
         claim("conformance::the_dead_leave_joss_lines", death),
         claim("conformance::an_orphan_goes_on", orphan),

@@ -2,7 +2,7 @@
 //! exhaust`.
 
 use libtest_mimic::Trial;
-use xtask::exhaust::{self, SCENARIOS, Shortage};
+use xtask::exhaust::{self, JOS, SCENARIOS, Shortage};
 use xtask::workspace::Workspace;
 
 use crate::{Claim, claim};
@@ -11,8 +11,8 @@ use crate::{Claim, claim};
 /// nor of 1,024, those of a table.
 const EVERY: u32 = 9;
 
-/// The same for the disk, where each is a boot.
-const EVERY_OF_DISK: u32 = 31;
+/// The same for the disk and for JOS programs, where each is a boot.
+const EVERY_BOOT: u32 = 31;
 
 /// The claims of this file.
 pub fn trials() -> Vec<Trial> {
@@ -29,11 +29,21 @@ pub fn trials() -> Vec<Trial> {
         ("of_disk_writes", Shortage::Writes),
         ("of_disk_reads", Shortage::Reads),
     ];
-    shortages.map(one).into()
+    let frames = [("of_one_frame", Shortage::Once), ("of_all_frames", Shortage::Lasting)];
+    let of_jos = frames.map(|(name, shortage)| {
+        let claimed = format!("exhaust::jos_programs_are_told_of_a_shortage_{name}");
+        claim(&claimed, move || run(&[JOS], shortage, EVERY_BOOT))
+    });
+    shortages.map(one).into_iter().chain(of_jos).collect()
 }
 
 fn loses_nothing(shortage: Shortage) -> Claim {
-    let every = if shortage.is_of_the_disk() { EVERY_OF_DISK } else { EVERY };
-    exhaust::run(&Workspace::locate(), &SCENARIOS, &[shortage], every)?;
+    let others: Vec<_> = SCENARIOS.into_iter().filter(|scenario| *scenario != JOS).collect();
+    let every = if shortage.is_of_the_disk() { EVERY_BOOT } else { EVERY };
+    run(&others, shortage, every)
+}
+
+fn run(scenarios: &[&'static str], shortage: Shortage, every: u32) -> Claim {
+    exhaust::run(&Workspace::locate(), scenarios, &[shortage], every)?;
     Ok(())
 }

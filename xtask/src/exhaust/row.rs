@@ -32,7 +32,7 @@ impl Row {
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scenario, shortage, tried, ends } = self;
-        write!(f, "  {scenario:<8} {:<8} {tried:>5}", shortage.name())?;
+        write!(f, "  {scenario:<12} {:<8} {tried:>5}", shortage.name())?;
         let mut separator = "  ";
         for (end, count) in ends {
             write!(f, "{separator}{count} {end}")?;

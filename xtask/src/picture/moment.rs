@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use picture::Snapshot;
 
-use super::gdb_stub::Stub;
 use super::read::family;
 use crate::bad_input::BadInput;
+use crate::gdb_stub::Stub;
 use crate::machine::{Image, Machine, Serial, kernel_command_line};
 use crate::oracle::text::KernelText;
 use crate::oracle::watch::Watched;

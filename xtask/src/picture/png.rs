@@ -1,32 +1,37 @@
-//! The drawing as PNG.
+//! The drawing as PNG, by the program `rasterise`, which is built at its first use.
+
+use std::io::Write;
+use std::process::Stdio;
 
 use anyhow::{Context, Result};
-use resvg::tiny_skia::{Pixmap, Transform};
-use resvg::usvg::{Options, Tree};
 
 use super::svg::Drawing;
 use crate::bad_input::BadInput;
+use crate::command;
+use crate::command::host_cargo;
+use crate::workspace::Workspace;
 
 /// Pixels for each unit of the drawing.
-const SCALE: f32 = 2.0;
+const SCALE: &str = "2";
 
 /// Rasterises a drawing with the fonts of this machine.
 ///
 /// # Errors
-/// No font is installed.
-pub fn rasterise(drawing: &Drawing) -> Result<Vec<u8>> {
-    let mut options = Options::default();
-    options.fontdb_mut().load_system_fonts();
-    if options.fontdb.is_empty() {
-        let why = "no font is installed, and a PNG needs one \
-                   (on Debian: apt-get install fonts-dejavu-core); \
-                   .svg and .html need none";
-        return Err(BadInput(why.to_owned()).into());
+/// The program cannot be built, or no font is installed.
+pub fn rasterise(workspace: &Workspace, drawing: &Drawing) -> Result<Vec<u8>> {
+    let package = ["--package", "rasterise"];
+    command::run(host_cargo(workspace).arg("build").args(package))?;
+    let mut run = host_cargo(workspace);
+    run.args(["run", "--quiet"]).args(package).args(["--", SCALE]);
+    run.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = run.spawn().with_context(|| command::cannot_start(&run))?;
+    let stdin = child.stdin.take();
+    // It reads everything before it writes anything. If it has ended, it says why.
+    let _ = stdin.map(|mut stdin| stdin.write_all(drawing.text().as_bytes()));
+    let output = child.wait_with_output().context("cannot read the picture")?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        return Err(BadInput(text.lines().next().unwrap_or("no reason").to_owned()).into());
     }
-    let tree = Tree::from_str(&drawing.text(), &options).context("the drawing is no SVG")?;
-    let (width, height) = drawing.size();
-    let (width, height) = (width * SCALE as u32, height * SCALE as u32);
-    let mut pixels = Pixmap::new(width, height).context("the drawing is too large for a PNG")?;
-    resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut pixels.as_mut());
-    Ok(pixels.encode_png()?)
+    Ok(output.stdout)
 }

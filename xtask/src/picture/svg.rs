@@ -60,8 +60,6 @@ pub enum Rows {
 /// A finished drawing.
 pub struct Drawing {
     document: Document,
-    width: u32,
-    height: u32,
 }
 
 impl Drawing {
@@ -91,19 +89,13 @@ impl Drawing {
             .add(Style::new(STYLE))
             .add(Rectangle::new().set("width", width).set("height", height).set("fill", "#fff"))
             .add(body);
-        Self { document, width, height }
+        Self { document }
     }
 
     /// The file's text.
     #[must_use]
     pub fn text(&self) -> String {
         format!("{}\n", self.document)
-    }
-
-    /// Width and height.
-    #[must_use]
-    pub const fn size(&self) -> (u32, u32) {
-        (self.width, self.height)
     }
 }
 

@@ -106,6 +106,7 @@ fn rustup_line(system: &System, part: Part) -> Option<String> {
         | Part::DiscTools
         | Part::Debugger
         | Part::Bochs
+        | Part::CppCompiler
         | Part::Node
         | Part::Browser => return None,
     };

@@ -14,20 +14,6 @@ pub struct Claim {
     pub test: fn() -> Outcome,
 }
 
-/// A program that checks these claims in this order. Each is a function of that name.
-#[macro_export]
-macro_rules! program {
-    ($($name:ident),* $(,)?) => {
-        #[allow(unsafe_code)]
-        #[unsafe(no_mangle)]
-        extern "C" fn conformance_main() {
-            $crate::claims::try_all(&[
-                $($crate::claims::Claim { name: stringify!($name), test: $name }),*
-            ]);
-        }
-    };
-}
-
 /// The outcome of a claim.
 pub type Outcome = Result<(), Seen>;
 

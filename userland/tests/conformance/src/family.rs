@@ -96,7 +96,14 @@ fn give(child: u32, page: u32) -> i32 {
 /// # Errors
 /// There is no child.
 pub fn blank_child() -> Result<u32, Seen> {
-    let child = exofork();
+    made(exofork())
+}
+
+/// The child that a call has made.
+///
+/// # Errors
+/// The call has returned an error.
+fn made(child: i32) -> Result<u32, Seen> {
     if child > 0 {
         Ok(child.cast_unsigned())
     } else {
@@ -231,13 +238,14 @@ const LANDED: u32 = 100;
 
 /// Makes and starts a child by call 7, with these values of ebx, ecx, edx, esi, edi, ebp, and some
 /// flags; the child lands.
-pub fn fork_and_land(registers: [u32; 6]) -> i32 {
+///
+/// # Errors
+/// There is no child.
+pub fn fork_and_land(registers: [u32; 6]) -> Result<u32, Seen> {
     // SAFETY: the stub keeps the C convention; the child only lands.
-    let child = unsafe { conformance_fork_and_land(registers.as_ptr()) };
-    if child > 0 {
-        env_set_status(child.cast_unsigned(), 2);
-    }
-    child
+    let child = made(unsafe { conformance_fork_and_land(registers.as_ptr()) })?;
+    equal("starting a child", env_set_status(child, 2), 0)?;
+    Ok(child)
 }
 
 unsafe extern "C" {

@@ -30,7 +30,7 @@ pub const fn test_page(number: u32) -> u32 {
 pub fn fresh(number: u32) -> u32 {
     let va = test_page(number);
     page_unmap(0, va);
-    assert!(page_alloc(0, va, WRITE) == 0, "a page for a claim");
+    assert_eq!(page_alloc(0, va, WRITE), 0, "a page for a claim");
     va
 }
 

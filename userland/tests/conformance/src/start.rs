@@ -1,5 +1,5 @@
-//! How a program begins: its first instructions store all registers; then it gets a larger stack,
-//! and checks its claims.
+//! How a program begins: its first instructions store all registers; then, if it has claims to check,
+//! it gets a larger stack.
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;
@@ -11,6 +11,21 @@ use crate::family;
 use crate::print::print;
 use crate::shown::{entry, test_page};
 use support::memory::load;
+
+/// A program that checks these claims in this order. Each is a function of that name.
+#[macro_export]
+macro_rules! program {
+    ($($name:ident),* $(,)?) => {
+        #[allow(unsafe_code)]
+        #[unsafe(no_mangle)]
+        extern "C" fn conformance_main() {
+            $crate::start::take_memory();
+            $crate::claims::try_all(&[
+                $($crate::claims::Claim { name: stringify!($name), test: $name }),*
+            ]);
+        }
+    };
+}
 
 /// The state in which the program began.
 #[derive(Clone, Copy, Debug)]
@@ -80,15 +95,19 @@ extern "C" fn conformance_start() -> ! {
     let dirty = (0xEEBF_D000..0xEEBF_DC00_u32).step_by(4).filter(|address| load(*address) != 0);
     note(19, dirty.count() as u32);
     note(20, family::pages().count() as u32);
-    for page in 1..=MORE_STACK {
-        assert!(page_alloc(0, 0xEEBF_D000 - 0x1000 * page, 7) == 0, "a page of stack");
-    }
-    // Shared with all children, from the first claim on.
-    assert!(page_alloc(0, family::BOARD, 0x407) == 0, "the board");
-    // Allocates the page table of the test pages, so that no claim has to count it.
-    assert!(page_alloc(0, test_page(0), 7) == 0, "a place");
     conformance_main();
     exit()
+}
+
+/// Allocates what most claims need: a larger stack, the board, the table of the test pages.
+pub fn take_memory() {
+    for page in 1..=MORE_STACK {
+        assert_eq!(page_alloc(0, 0xEEBF_D000 - 0x1000 * page, 7), 0, "a page of stack");
+    }
+    // Shared with all children, from the first claim on.
+    assert_eq!(page_alloc(0, family::BOARD, 0x407), 0, "the board");
+    // Allocates the page table of the test pages, so that no claim has to count it.
+    assert_eq!(page_alloc(0, test_page(0), 7), 0, "a place");
 }
 
 #[panic_handler]

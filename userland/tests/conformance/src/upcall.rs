@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::calls::{env_destroy, env_set_pgfault_upcall, page_alloc};
 use crate::print::print;
+use crate::shown::INVALID;
 use support::Registers;
 use support::memory::{load, store};
 
@@ -177,8 +178,12 @@ extern "C" fn conformance_handle(record: u32) {
         store(within, number as u32);
     }
     let page = address & !0xFFF;
-    if !(0x1000_0000..0x2000_0000).contains(&address) || page_alloc(0, page, 7) != 0 {
-        print(format_args!("FAILED with a fault at {address:#010x}, instruction {eip:#010x}\n"));
+    let can_be_mended = (0x1000_0000..0x2000_0000).contains(&address);
+    let error = if can_be_mended { page_alloc(0, page, 7) } else { INVALID };
+    if error != 0 {
+        print(format_args!(
+            "FAILED with a fault at {address:#010x}, instruction {eip:#010x}: {error}\n"
+        ));
         env_destroy(0);
     }
 }

@@ -9,11 +9,13 @@ use conformance::calls::{cgetc, cputs, env_destroy, getenvid};
 use conformance::code::execute;
 use conformance::native::native;
 use conformance::print::print;
+use conformance::start::take_memory;
 use support::memory::{load, store};
 
 #[allow(unsafe_code)]
 #[unsafe(no_mangle)]
 extern "C" fn conformance_main() {
+    take_memory();
     print(format_args!("how? "));
     let letter = loop {
         let letter = cgetc();

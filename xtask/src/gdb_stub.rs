@@ -1,4 +1,4 @@
-//! The emulator's gdb stub, as far as breakpoints need it: the remote serial protocol over a
+//! The emulator's gdb stub, as far as breakpoints and watchpoints need it: the remote serial protocol over a
 //! socket.
 //!
 //! A packet is `$`, text, `#` and two digits of the sum of the text's bytes; each side answers a
@@ -49,6 +49,30 @@ impl Stub {
         self.expect_ok(&format!("Z1,{address:x},1"))
     }
 
+    /// Stops the machine behind each instruction that stores into the word at `address`.
+    ///
+    /// # Errors
+    /// The stub refuses.
+    pub fn watch(&mut self, address: u32) -> Result<()> {
+        self.expect_ok(&format!("Z2,{address:x},4"))
+    }
+
+    /// Takes back what [`Stub::watch`] has asked for.
+    ///
+    /// # Errors
+    /// The stub refuses.
+    pub fn unwatch(&mut self, address: u32) -> Result<()> {
+        self.expect_ok(&format!("z2,{address:x},4"))
+    }
+
+    /// Lets the machine run, without breakpoints and without us.
+    ///
+    /// # Errors
+    /// The stub refuses.
+    pub fn leave(&mut self) -> Result<()> {
+        self.expect_ok("D")
+    }
+
     /// Takes a breakpoint back.
     ///
     /// # Errors
@@ -62,10 +86,23 @@ impl Stub {
     /// # Errors
     /// Neither came before `deadline`.
     pub fn run(&mut self, deadline: Instant) -> Result<bool> {
+        self.resume("c", deadline)
+    }
+
+    /// Lets the machine execute one instruction: a breakpoint at that instruction has to be taken
+    /// back before. `false`: the machine has ended.
+    ///
+    /// # Errors
+    /// It did not stop before `deadline`.
+    pub fn step(&mut self, deadline: Instant) -> Result<bool> {
+        self.resume("s", deadline)
+    }
+
+    fn resume(&mut self, how: &str, deadline: Instant) -> Result<bool> {
         let left = deadline.saturating_duration_since(Instant::now());
         ensure!(!left.is_zero(), "time is up");
         self.packets.set_read_timeout(Some(left))?;
-        self.send("c")?;
+        self.send(how)?;
         match self.receive() {
             Ok(reply) => Ok(reply.starts_with(['T', 'S'])),
             Err(error) => match error.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
