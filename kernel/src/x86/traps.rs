@@ -27,8 +27,11 @@ use core::arch::{asm, global_asm};
 use core::mem::offset_of;
 
 use abi::Registers;
-use abi::registers::{FLAG_INTERRUPTS, FLAG_VIRTUAL_8086, FLAGS_PROGRAM, USER_CODE, USER_DATA};
-use kernel_core::After;
+use abi::call::Number;
+use abi::registers::{
+    FLAG_INTERRUPTS, FLAG_TRAP, FLAG_VIRTUAL_8086, FLAGS_PROGRAM, USER_CODE, USER_DATA,
+};
+use kernel_core::{After, frequent_calls};
 use x86::time::rdtsc;
 
 use crate::device::{console, pic};
@@ -36,47 +39,70 @@ use crate::kernel;
 use crate::x86::interrupts;
 use crate::x86::kernel_traps::{KernelFrame, kernel_trap};
 use crate::x86::per_cpu::PerCpu;
-use crate::x86::selectors::{KERNEL_CODE, KERNEL_DATA};
+use crate::x86::selectors::KERNEL_CODE;
 use crate::x86::stacks::Stack;
 use crate::x86::task_state;
 
 global_asm!(
     include_str!("traps.s"),
     kernel_code = const KERNEL_CODE,
-    kernel_data = const KERNEL_DATA,
     user_code = const USER_CODE,
     user_data = const USER_DATA,
     sysenter = const Registers::SYSENTER,
     vm = const FLAG_VIRTUAL_8086,
     stack = const Stack::KERNEL.end,
     handlers = sym HANDLERS,
-    system_call = const offset_of!(Handlers, system_call),
-    system_call_by_sysenter = const offset_of!(Handlers, system_call_by_sysenter),
+    calls = const offset_of!(Handlers, calls),
+    calls_by_sysenter = const offset_of!(Handlers, calls_by_sysenter),
     page_fault = const offset_of!(Handlers, page_fault),
     user_trap = const offset_of!(Handlers, user_trap),
     virtual_8086 = const offset_of!(Handlers, virtual_8086),
     kernel_trap = const offset_of!(Handlers, kernel_trap),
 );
 
+/// A function that a stub calls when a program traps.
+///
+/// # Safety
+/// Only the stubs may call it, on an empty stack: then nothing borrows the kernel.
+pub type Entry = unsafe extern "C" fn() -> !;
+
 /// The functions that the stubs call.
 #[repr(C)]
 pub struct Handlers {
-    pub system_call: extern "C" fn() -> !,
-    pub system_call_by_sysenter: extern "C" fn() -> !,
-    pub page_fault: extern "C" fn() -> !,
-    pub user_trap: extern "C" fn() -> !,
-    pub virtual_8086: extern "C" fn(vector: u32) -> !,
+    /// By the number of the call.
+    pub calls: [Entry; NUMBERS],
+    /// By the number of the call.
+    pub calls_by_sysenter: [Entry; NUMBERS],
+    pub page_fault: Entry,
+    pub user_trap: Entry,
+    pub virtual_8086: unsafe extern "C" fn(vector: u32) -> !,
     pub kernel_trap: extern "C" fn(&mut KernelFrame),
 }
 
+/// The numbers that a call can have: a byte.
+pub const NUMBERS: usize = 256;
+
 static HANDLERS: PerCpu<Handlers> = PerCpu::new(Handlers {
-    system_call,
-    system_call_by_sysenter,
+    calls: calls::<false>(),
+    calls_by_sysenter: calls::<true>(),
     page_fault,
     user_trap,
     virtual_8086,
     kernel_trap,
 });
+
+/// The entry of each call by one of the trap instructions.
+const fn calls<const SYSENTER: bool>() -> [Entry; NUMBERS] {
+    let mut entries = [any_call as Entry; NUMBERS];
+    macro_rules! enter {
+        ($($call:ident)*) => { $({
+            const NUMBER: u32 = Number::$call as u32;
+            entries[NUMBER as usize] = frequent_call::<NUMBER, SYSENTER>;
+        })* };
+    }
+    frequent_calls!(enter);
+    entries
+}
 
 /// Lets the stubs call other functions. For the boot, with interrupts off.
 pub fn replace_handlers(handlers: Handlers) {
@@ -100,26 +126,32 @@ pub fn leave_boot(after: After, began: u32) -> ! {
     leave(after)
 }
 
-/// A call from ring 3 by `int 0x30`.
-extern "C" fn system_call() -> ! {
-    let after = kernel::borrow().call();
-    leave(after)
+/// A call from ring 3 that has an entry of its own.
+unsafe extern "C" fn frequent_call<const NUMBER: u32, const SYSENTER: bool>() -> ! {
+    // SAFETY: this is the only borrow, and it ends where `leave` leaves: see `Entry`.
+    let kernel = unsafe { kernel::at_entry() };
+    kernel.frequent_call::<NUMBER, SYSENTER, _>(|after| match after {
+        After::Return if SYSENTER => leave_by_sysexit(),
+        After::Return | After::Run => leave_at_once(),
+        After::Idle | After::TakeDown | After::PowerOff { .. } => leave(after),
+    })
 }
 
-/// A call from ring 3 by `sysenter`.
-extern "C" fn system_call_by_sysenter() -> ! {
-    let after = kernel::borrow().call_by_sysenter();
+/// Any other call from ring 3.
+unsafe extern "C" fn any_call() -> ! {
+    let after = kernel::borrow().any_call();
     leave(after)
 }
 
 /// A page fault from ring 3.
-extern "C" fn page_fault() -> ! {
-    let after = kernel::borrow().fault();
+unsafe extern "C" fn page_fault() -> ! {
+    // SAFETY: as in `frequent_call`.
+    let after = unsafe { kernel::at_entry() }.fault();
     leave(after)
 }
 
 /// Any other trap from ring 3: an interrupt of a device, or an exception.
-extern "C" fn user_trap() -> ! {
+unsafe extern "C" fn user_trap() -> ! {
     let after = match interrupt_line() {
         Some(line) => interrupts::handle(line).unwrap_or(After::Run),
         None => kernel::borrow().trap(),
@@ -129,7 +161,7 @@ extern "C" fn user_trap() -> ! {
 
 /// Any trap from virtual-8086 mode, into which only an emulator lets a program go: the program
 /// ends. If the trap is a device's interrupt, that is handled all the same.
-extern "C" fn virtual_8086(vector: u32) -> ! {
+unsafe extern "C" fn virtual_8086(vector: u32) -> ! {
     let ended = kernel::borrow().virtual_8086();
     leave(pic::line(vector).and_then(interrupts::handle).unwrap_or(ended))
 }
@@ -155,11 +187,16 @@ const FLAGS_KEPT: u32 = FLAGS_PROGRAM | FLAG_INTERRUPTS | 2;
 /// every area: ring 3 cannot clear it without IOPL, which it never has, and the stub of `sysenter`
 /// sets it.
 // Inlined: see `kernel/core/src/trap.rs`.
-#[inline(always)]
+#[inline(never)]
 pub fn leave(after: After) -> ! {
-    if after != After::Run {
+    if !matches!(after, After::Return | After::Run) {
         interrupts::wait(after);
     }
+    leave_at_once()
+}
+
+#[inline(always)]
+fn leave_at_once() -> ! {
     // SAFETY: the core has chosen a process, so its directory is loaded and its register area is
     // complete. No borrow is held. The area is the stack now, and ends where IRETD has
     // popped it; nothing is pushed there before the next trap.
@@ -182,6 +219,38 @@ pub fn leave(after: After) -> ! {
             user_code = const USER_CODE,
             user_data = const USER_DATA,
             flags = const FLAGS_KEPT,
+            options(noreturn),
+        )
+    }
+}
+
+/// The flags with which a program goes on behind `sysexit`: its own, but TF, which would step
+/// through the kernel. (`traps.s` clears TF at a call by `sysenter`.) Interrupts are off until
+/// `sysexit`.
+const FLAGS_KEPT_BY_SYSEXIT: u32 = FLAGS_PROGRAM & !FLAG_TRAP | 2;
+
+/// Goes on with the process whose call by `sysenter` has returned ([`After::Return`]). It goes on
+/// where edx says, with the stack pointer in ecx: the call has not changed these two registers.
+///
+/// ds and es are the program's flat ones already: the kernel uses those. STI takes effect after
+/// SYSEXIT (Intel SDM vol. 2B, STI), so no interrupt comes in ring 0.
+fn leave_by_sysexit() -> ! {
+    // SAFETY: the process in whose slot TSS.esp0 ends made the call that is left, so its directory,
+    // its stack and its register area are right. As for `leave`, nothing is pushed there.
+    unsafe {
+        asm!(
+            "and dword ptr [{end} - {size} + {eflags}], {flags}",
+            "lea esp, [{end} - {size}]",
+            "popad",
+            "add esp, {eflags} - {ds}",
+            "popfd",
+            "sti",
+            "sysexit",
+            end = in(reg) task_state::end_of_registers(),
+            size = const size_of::<Registers>(),
+            ds = const offset_of!(Registers, ds),
+            eflags = const offset_of!(Registers, eflags),
+            flags = const FLAGS_KEPT_BY_SYSEXIT,
             options(noreturn),
         )
     }

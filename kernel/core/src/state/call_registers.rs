@@ -6,8 +6,12 @@
 use abi::call::{Arguments, RawCall};
 use abi::{Error, Registers, Syscall};
 
-/// The saved registers of a call by `int 0x30`, or, if `SYSENTER`, by `sysenter`.
-pub struct CallRegisters<'a, const SYSENTER: bool>(pub &'a Registers);
+/// The saved registers of a call by `int 0x30`, or, if `SYSENTER`, by `sysenter`. `NUMBER` is the
+/// call's number where it is known at compile time, and [`ANY`] where it is not.
+pub struct CallRegisters<'a, const NUMBER: u32, const SYSENTER: bool>(pub &'a Registers);
+
+/// No native call has this number.
+pub const ANY: u32 = 0;
 
 /// Decodes the native call in these saved registers, whichever trap instruction made it. For calls
 /// that are decoded a second time, or that are recorded.
@@ -22,15 +26,19 @@ pub fn decode(registers: &Registers) -> Result<Syscall, Error> {
         RawCall { head: arguments.head(), process, page, words }
     }
     let raw = match registers.trap {
-        Registers::SYSENTER => raw(&CallRegisters::<true>(registers)),
-        _ => raw(&CallRegisters::<false>(registers)),
+        Registers::SYSENTER => raw(&CallRegisters::<ANY, true>(registers)),
+        _ => raw(&CallRegisters::<ANY, false>(registers)),
     };
     Syscall::decode(&raw)
 }
 
-impl<const SYSENTER: bool> Arguments for CallRegisters<'_, SYSENTER> {
+impl<const NUMBER: u32, const SYSENTER: bool> Arguments for CallRegisters<'_, NUMBER, SYSENTER> {
     fn head(&self) -> u32 {
         self.0.eax
+    }
+
+    fn number(&self) -> u32 {
+        if NUMBER == ANY { self.head() & 0xFF } else { NUMBER }
     }
 
     fn process(&self) -> u32 {

@@ -22,7 +22,9 @@ impl World {
     /// Checks everything that must hold, and what `after` says.
     pub fn settle(&mut self) {
         match self.after {
-            After::Run => assert!(self.kernel.cpu.current().is_some(), "nobody runs"),
+            After::Return | After::Run => {
+                assert!(self.kernel.cpu.current().is_some(), "nobody runs")
+            }
             After::Idle => {
                 assert!(self.kernel.cpu.current().is_none(), "idle with a process on the CPU")
             }

@@ -140,7 +140,7 @@ impl Machine {
         regs.eip = CALL_SITE + 2;
         regs.eflags = r.eflags;
         let kernel = &mut self.world.kernel;
-        let after = if trap == SYSENTER { kernel.call_by_sysenter() } else { kernel.call() };
+        let after = if trap == SYSENTER { kernel.call::<true>() } else { kernel.call::<false>() };
         self.model.procs[me].regs = regs;
         self.hint();
         self.model.call(me);
@@ -263,7 +263,7 @@ impl Machine {
         loop {
             self.world.after = after;
             let same = match (after, next) {
-                (After::Run, Next::Run) | (After::Idle, Next::Idle) => true,
+                (After::Return | After::Run, Next::Run) | (After::Idle, Next::Idle) => true,
                 (After::TakeDown, Next::TakeDown) => true,
                 (After::PowerOff { status }, Next::PowerOff(expected)) => {
                     self.is_off = true;
