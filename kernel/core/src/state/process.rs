@@ -168,12 +168,15 @@ impl Process {
     #[inline(always)]
     #[must_use]
     pub fn words(&self) -> [u32; 4] {
+        self.words_of(self.registers.trap == Registers::SYSENTER)
+    }
+
+    /// As [`Process::words`], where the caller knows whether the call came by `sysenter`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn words_of(&self, sysenter: bool) -> [u32; 4] {
         let r = &self.registers;
-        if r.trap == Registers::SYSENTER {
-            [r.ebx, r.esi, r.ebp, 0]
-        } else {
-            [r.ebx, r.esi, r.edi, r.ebp]
-        }
+        if sysenter { [r.ebx, r.esi, r.ebp, 0] } else { [r.ebx, r.esi, r.edi, r.ebp] }
     }
 
     /// Sets the result of a call: success and four words, in the registers in which this kind of

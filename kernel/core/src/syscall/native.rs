@@ -151,16 +151,16 @@ impl<H: Hardware> Kernel<H> {
                 self.page_protect::<true>(caller, process, page, (drop, add))
             }
             Syscall::Call { to, words: _, transfer: None } => {
-                self.call_process(caller, to, None).map(|()| self.resume())
+                self.call_process(caller, to, (SYSENTER, None)).map(|()| self.resume())
             }
             Syscall::Call { to, words: _, transfer } if !SYSENTER => self
-                .apart(move |kernel| kernel.call_process(caller, to, transfer))
+                .apart(move |kernel| kernel.call_process(caller, to, (false, transfer)))
                 .map(|()| self.resume()),
             Syscall::ReplyAndReceive { to, words: _, transfer: None } => {
-                self.reply_and_receive_next(caller, to, None).map(|()| self.resume())
+                self.reply_and_receive_next(caller, to, (SYSENTER, None)).map(|()| self.resume())
             }
             Syscall::ReplyAndReceive { to, words: _, transfer } if !SYSENTER => self
-                .apart(move |kernel| kernel.reply_and_receive_next(caller, to, transfer))
+                .apart(move |kernel| kernel.reply_and_receive_next(caller, to, (false, transfer)))
                 .map(|()| self.resume()),
             Syscall::FaultReplyAndReceive { process, reply, accept } if !SYSENTER => {
                 self.fault_reply_and_receive(caller, process, reply, accept).map(|()| self.resume())
@@ -275,10 +275,12 @@ impl<H: Hardware> Kernel<H> {
             // the caller's registers to the receiver's, or to the caller's slot if it is blocked.
             Syscall::Send { to, words: _, transfer } => self.send(caller, to, transfer),
             Syscall::Receive { from, transfer } => self.receive(caller, from, transfer),
-            Syscall::Call { to, words: _, transfer } => self.call_process(caller, to, transfer),
+            Syscall::Call { to, words: _, transfer } => {
+                self.call_process(caller, to, (sysenter, transfer))
+            }
             Syscall::Reply { to, words: _, transfer } => self.reply_only(caller, to, transfer),
             Syscall::ReplyAndReceive { to, words: _, transfer } => {
-                self.reply_and_receive_next(caller, to, transfer)
+                self.reply_and_receive_next(caller, to, (sysenter, transfer))
             }
             Syscall::Clock => self.clock(caller),
             Syscall::Sleep { milliseconds: 0 } | Syscall::Yield => self.yield_call(caller),
