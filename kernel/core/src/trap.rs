@@ -20,7 +20,7 @@ impl<H: Hardware> Kernel<H> {
         let Some(current) = self.cpu.current else { return self.resume() };
         match self.processes[current].registers.trap {
             VECTOR | Registers::SYSENTER => return self.any_call(),
-            PAGE_FAULT => self.page_fault(current),
+            PAGE_FAULT => return self.page_fault(current, |after| after),
             vector => self.exception(current, vector),
         }
         self.resume()
@@ -45,10 +45,8 @@ impl<H: Hardware> Kernel<H> {
 
     /// Handles a page fault.
     #[inline(always)]
-    pub fn fault(&mut self) -> After {
-        let current = self.cpu.trapped();
-        self.page_fault(current);
-        self.resume()
+    pub fn fault<R>(&mut self, leave: impl Fn(After) -> R) -> R {
+        self.page_fault(self.cpu.trapped(), leave)
     }
 
     /// Ends a process that was in virtual-8086 mode when it trapped, as by a general protection

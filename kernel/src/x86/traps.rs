@@ -146,8 +146,11 @@ unsafe extern "C" fn any_call() -> ! {
 /// A page fault from ring 3.
 unsafe extern "C" fn page_fault() -> ! {
     // SAFETY: as in `frequent_call`.
-    let after = unsafe { kernel::at_entry() }.fault();
-    leave(after)
+    let kernel = unsafe { kernel::at_entry() };
+    kernel.fault(|after| match after {
+        After::Return | After::Run => leave_at_once(),
+        After::Idle | After::TakeDown | After::PowerOff { .. } => leave(after),
+    })
 }
 
 /// Any other trap from ring 3: an interrupt of a device, or an exception.

@@ -169,7 +169,7 @@ impl Machine {
             // try again.
             let after = self.fault(result);
             self.model.procs[me].regs.trap = 14;
-            if after != After::Run {
+            if !matches!(after, After::Return | After::Run) {
                 return Err(format!("a fault at {address:#x}, which the process may use"));
             }
             compare(&self.world, &mut self.model, &mut self.owners, Depth::Usual)?;
@@ -221,7 +221,7 @@ impl Machine {
         let registers = self.world.registers();
         registers.error = result.expect_err("a fault");
         registers.trap = 14;
-        self.world.kernel.fault()
+        self.world.kernel.fault(|after| after)
     }
 
     /// Compares a word that was loaded. A and D of directory entries are hardware's.
