@@ -25,8 +25,8 @@ use crate::state::trace::Trace;
 #[must_use]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum After {
-    /// Resume the process that has made the call, which has returned: the process did not block,
-    /// the call did not restart, and no other process has run.
+    /// Resume the process that has trapped: nothing has blocked it, and no other process has run. A
+    /// call has returned: it does not restart.
     Return,
     /// Resume the process whose register area was set last.
     Run,

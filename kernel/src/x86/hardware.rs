@@ -45,11 +45,13 @@ use x86::tlb;
 use crate::device::console;
 use crate::device::pic;
 use crate::device::timer::{Clock, NoTimer};
-use crate::x86::task_state;
+use crate::x86::{features, task_state};
 
 /// One CPU.
 pub struct Machine {
     clock: Clock,
+    /// The flag that a leaf has if its translation may be cached: see `Hardware::may_be_cached`.
+    cached_with: EntryFlags,
     words: FrameSlot<0>,
     target: FrameSlot<1>,
     source: FrameSlot<2>,
@@ -112,10 +114,17 @@ impl Machine {
     pub const fn new() -> Self {
         Self {
             clock: Clock::STOPPED,
+            cached_with: EntryFlags::empty(),
             words: FrameSlot::EMPTY,
             target: FrameSlot::EMPTY,
             source: FrameSlot::EMPTY,
         }
+    }
+
+    /// Finds out what this CPU promises about its TLB. Before the first process.
+    pub fn learn_promises(&mut self) {
+        self.cached_with =
+            if features::is_intels() { EntryFlags::ACCESSED } else { EntryFlags::PRESENT };
     }
 
     /// Starts the timer's interrupts and the clock.
@@ -135,6 +144,23 @@ impl Hardware for Machine {
 
     fn write_entry(&mut self, reach: Reach, page: Page, entry: Entry) {
         EntryPointer::to(reach, page).set(entry);
+    }
+
+    fn exchange_leaf(&mut self, page: Page, leaf: Entry) -> Entry {
+        let mut bits = leaf.bits();
+        // SAFETY: as in `EntryPointer::set`. XCHG with memory is one step by itself (Intel SDM vol.
+        // 3A, 9.1.2.1).
+        unsafe {
+            asm!(
+                "xchg [{}], {}", in(reg) EntryPointer::to(Reach::Current, page).0,
+                inout(reg) bits, options(nostack, preserves_flags)
+            );
+        };
+        Entry::from_bits(bits)
+    }
+
+    fn may_be_cached(&self, old: Entry) -> bool {
+        old.bits() & self.cached_with.bits() != 0
     }
 
     fn any_present<const PAGES: u32>(&mut self, reach: Reach, page: Page) -> bool {

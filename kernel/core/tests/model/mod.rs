@@ -102,6 +102,11 @@ pub struct Model {
     tlb: HashMap<u32, Translation>,
     tables: HashMap<u32, CachedTable>,
     pub flushes: Flushes,
+    /// The CPU reads ahead: it caches the translation of a leaf in the moment before the leaf is
+    /// exchanged.
+    pub speculates: bool,
+    /// The CPU's vendor promises that a translation is cached only after A was set.
+    pub promises_a: bool,
     /// Null: none was set. Atomic, so that a kernel with its model may be made on another thread.
     register_area: AtomicPtr<Registers>,
     /// The FPU and SSE registers.
@@ -135,6 +140,8 @@ impl Model {
             masked: !(KERNEL_LINES as u16),
             tables: HashMap::default(),
             flushes: Flushes::default(),
+            speculates: false,
+            promises_a: true,
             register_area: AtomicPtr::new(ptr::null_mut()),
             fpu: FpuState::CLEAN,
             console: Vec::new(),
@@ -434,6 +441,22 @@ impl Hardware for Model {
                 self.explain(Page::containing(address))
             );
         }
+    }
+
+    fn exchange_leaf(&mut self, page: Page, leaf: Entry) -> Entry {
+        if self.speculates
+            && !self.tlb.contains_key(&page.number())
+            && let Ok(translation) = self.walk(page, Ring::User, false)
+        {
+            self.tlb.insert(page.number(), translation);
+        }
+        let old = self.read_entry(Reach::Current, page);
+        self.write_entry(Reach::Current, page, leaf);
+        old
+    }
+
+    fn may_be_cached(&self, old: Entry) -> bool {
+        if self.promises_a { old.is_accessed() } else { old.is_present() }
     }
 
     fn read_frame(&mut self, frame: Frame, index: u32) -> u32 {

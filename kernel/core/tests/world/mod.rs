@@ -267,7 +267,8 @@ impl World {
             // instruction and stack pointers.
             assert_eq!(self.kernel.cpu.current(), caller, "another process runs");
             let words = |r: &Registers| (r.eip, r.esp, r.edx, r.ecx, r.eflags);
-            assert_eq!(words(self.registers()), words(&before), "no return from a call");
+            let call = [VECTOR, Registers::SYSENTER].contains(&vector);
+            assert!(!call || words(self.registers()) == words(&before), "no return from a call");
         }
         after
     }

@@ -13,9 +13,10 @@ use abi::fault::{Access, FaultRecord};
 use abi::process::Target;
 use abi::{EntryFlags, Permissions, UserPage};
 
-use crate::call;
+use crate::call::{self, Change};
 use crate::paging::regions::{self, Decision};
 use crate::paging::self_map::live::window;
+use crate::process::info::is_only_mapping;
 
 /// A page fault, as its handler sees it.
 #[derive(Debug)]
@@ -170,14 +171,23 @@ fn copy_on_write(fault: &mut Fault<'_>) -> Handled {
     if !marked || entry.is_writable() || !fault.access().contains(Access::WRITE) {
         return Handled::PassOn;
     }
-    let marks = entry.permissions().difference(Permissions::COPY_ON_WRITE);
-    // SAFETY: a copy has the contents of the page, so no object changes; it only becomes this
-    // process's own.
-    match unsafe { call::page_copy(Target::Caller, page, marks) } {
-        Ok(_) => Handled::Resume,
-        // Out of frames, or of quota: nothing here can free any.
-        Err(_) => Handled::PassOn,
-    }
+    let drop = Permissions::COPY_ON_WRITE;
+    let done = if entry.is_drivers_own() || !is_only_mapping(entry.frame()) {
+        // SAFETY: a copy has the contents of the page, so no object changes; it only becomes this
+        // process's own.
+        unsafe { call::page_copy(Target::Caller, page, entry.permissions().difference(drop)) }
+            .map(|_| ())
+    } else {
+        // The last owner's page gets W. (`page_copy` would find that out, too, in 30 instructions
+        // more.)
+        // SAFETY: no object changes; W was taken from the page to share it.
+        unsafe {
+            call::page_protect(Target::Caller, page, Change { drop, add: Permissions::WRITE })
+        }
+        .map(|_| ())
+    };
+    // Out of frames, or of quota: nothing here can free any.
+    if done.is_ok() { Handled::Resume } else { Handled::PassOn }
 }
 
 /// Maps zeros where the heap or the stack grows.
