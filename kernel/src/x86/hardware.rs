@@ -34,12 +34,11 @@
 //! words for the same reason: the CPU sets A and D in them.
 
 use core::arch::asm;
-use core::mem::MaybeUninit;
 
 use abi::layout::{ENTRIES, FRAME_SLOTS, PAGE_SIZE};
 use abi::{Entry, EntryFlags, Frame, Page, Registers};
 use kernel_core::hardware::{FpuState, Hardware, Ports, Reach};
-use x86::controlregs::{cr2, cr3_write};
+use x86::controlregs::{Cr0, cr0, cr0_write, cr2, cr3_write};
 use x86::tlb;
 
 use crate::device::console;
@@ -291,11 +290,10 @@ impl Hardware for Machine {
         pic::set_mask(line, masked);
     }
 
-    fn save_fpu(&mut self, state: &mut FpuState) {
-        // SAFETY: 512 bytes, 16-byte aligned by type; CR4.OSFXSR is set.
+    fn save_segments(&mut self, state: &mut FpuState) {
+        // SAFETY: two words of the state.
         unsafe {
             asm!(
-                "fxsave [{state}]",
                 "mov word ptr [{state} + {fs}], fs",
                 "mov word ptr [{state} + {gs}], gs",
                 state = in(reg) state, fs = const FpuState::FS, gs = const FpuState::GS,
@@ -304,32 +302,12 @@ impl Hardware for Machine {
         };
     }
 
-    fn clean_fpu(&mut self, state: &mut FpuState) {
-        let clean: &'static FpuState = &FpuState::CLEAN;
-        // Through the CPU, a few instructions; by words it would be 128.
-        let mut loaded = MaybeUninit::<FpuState>::uninit();
-        let loaded = loaded.as_mut_ptr();
-        // SAFETY: 512 bytes each, 16-byte aligned by type; CR4.OSFXSR is set, and `loaded` is
-        // filled before it is read.
-        unsafe {
-            asm!(
-                "fxsave [{loaded}]", "fxrstor [{clean}]", "fxsave [{state}]", "fxrstor [{loaded}]",
-                loaded = in(reg) loaded, clean = in(reg) clean, state = in(reg) &raw mut *state,
-                options(nostack, preserves_flags)
-            );
-        };
-        let segments = FpuState::FS..FpuState::GS + 2;
-        state.0[segments.clone()].copy_from_slice(&clean.0[segments]);
-    }
-
-    fn load_fpu(&mut self, state: &FpuState) {
-        // SAFETY: as above; the state is one that FXSAVE stored or `FpuState::CLEAN`, so its MXCSR
-        // is valid. Its fs and gs are those of `CLEAN`, or were in these registers before, and no
-        // descriptor changes. Where they are no selectors after all, `fixups` lets the loads be
+    fn load_segments(&mut self, state: &FpuState) {
+        // SAFETY: fs and gs are those of `FpuState::CLEAN`, or were in these registers before, and
+        // no descriptor changes. Where they are no selectors after all, `fixups` lets the loads be
         // those of null selectors.
         unsafe {
             asm!(
-                "fxrstor [{state}]",
                 "2: mov fs, word ptr [{state} + {fs}]",
                 "3: mov gs, word ptr [{state} + {gs}]",
                 "4:",
@@ -338,6 +316,30 @@ impl Hardware for Machine {
                 options(nostack, preserves_flags, readonly)
             );
         };
+    }
+
+    fn save_fpu(&mut self, state: &mut FpuState) {
+        // SAFETY: 512 bytes, 16-byte aligned by type; CR4.OSFXSR is set, and the FPU is open.
+        unsafe { asm!("fxsave [{}]", in(reg) state, options(nostack, preserves_flags)) };
+    }
+
+    fn load_fpu(&mut self, state: &FpuState) {
+        self.open_fpu();
+        // SAFETY: as above; the state is one that FXSAVE stored or `FpuState::CLEAN`, so its MXCSR
+        // is valid.
+        unsafe { asm!("fxrstor [{}]", in(reg) state, options(nostack, preserves_flags, readonly)) };
+    }
+
+    fn close_fpu(&mut self) {
+        self.load_fpu(&FpuState::CLEAN);
+        // SAFETY: ring 0; with TS set, only FPU instructions behave in another way (Intel SDM vol.
+        // 3A, 2.5), and the kernel has none but those of this file.
+        unsafe { cr0_write(cr0() | Cr0::CR0_TASK_SWITCHED) };
+    }
+
+    fn open_fpu(&mut self) {
+        // SAFETY: ring 0; as above.
+        unsafe { asm!("clts", options(nostack, nomem, preserves_flags)) };
     }
 
     fn fault_address(&mut self) -> u32 {

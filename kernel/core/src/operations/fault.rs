@@ -36,7 +36,7 @@
 
 use core::mem::offset_of;
 
-use abi::fault::{Access, FaultRecord, GENERAL_PROTECTION, PAGE_FAULT};
+use abi::fault::{Access, DEVICE_NOT_AVAILABLE, FaultRecord, GENERAL_PROTECTION, PAGE_FAULT};
 use abi::layout::{EXCEPTION_STACK, EXCEPTION_STACK_TOP, USER_STACK_TOP};
 use abi::message::Reason;
 use abi::{Entry, EntryFlags, Registers, UserPage};
@@ -253,9 +253,10 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// Handles any exception but a page fault: it ends the current process, or stops the machine
-    /// where JOS's monitor would.
+    /// where JOS's monitor would. The first use of the FPU is no mistake.
     pub(crate) fn exception(&mut self, index: Index, vector: u32) {
-        if self.jos_exception(index, vector) {
+        let first_use = vector == DEVICE_NOT_AVAILABLE && self.first_use_of_fpu(index);
+        if first_use || self.jos_exception(index, vector) {
             return;
         }
         self.report_exception(index);

@@ -50,6 +50,9 @@ impl Hasher for PageHasher {
     }
 }
 
+/// fs and gs in an [`FpuState`].
+const SEGMENTS: std::ops::Range<usize> = FpuState::FS..FpuState::GS + 2;
+
 type HashMap<K, V> = AnyHashMap<K, V, BuildHasherDefault<PageHasher>>;
 
 /// Who accesses memory.
@@ -109,8 +112,10 @@ pub struct Model {
     pub promises_a: bool,
     /// Null: none was set. Atomic, so that a kernel with its model may be made on another thread.
     register_area: AtomicPtr<Registers>,
-    /// The FPU and SSE registers.
+    /// The FPU and SSE registers, fs and gs.
     pub fpu: FpuState,
+    /// CR0.TS: an instruction that uses the FPU traps.
+    pub fpu_closed: bool,
     /// The I/O ports that the current process may use.
     pub ports: Ports,
     /// Interrupt lines that are masked, as bits.
@@ -144,6 +149,7 @@ impl Model {
             promises_a: true,
             register_area: AtomicPtr::new(ptr::null_mut()),
             fpu: FpuState::CLEAN,
+            fpu_closed: false,
             console: Vec::new(),
             clock: 0,
             fault_address: 0,
@@ -540,12 +546,31 @@ impl Hardware for Model {
         self.masked = if masked { self.masked | bit } else { self.masked & !bit };
     }
 
+    fn save_segments(&mut self, state: &mut FpuState) {
+        state.0[SEGMENTS].copy_from_slice(&self.fpu.0[SEGMENTS]);
+    }
+
+    fn load_segments(&mut self, state: &FpuState) {
+        self.fpu.0[SEGMENTS].copy_from_slice(&state.0[SEGMENTS]);
+    }
+
     fn save_fpu(&mut self, state: &mut FpuState) {
-        *state = self.fpu;
+        assert!(!self.fpu_closed, "FXSAVE with a closed FPU");
+        state.0[..FpuState::FS].copy_from_slice(&self.fpu.0[..FpuState::FS]);
     }
 
     fn load_fpu(&mut self, state: &FpuState) {
-        self.fpu = *state;
+        self.fpu_closed = false;
+        self.fpu.0[..FpuState::FS].copy_from_slice(&state.0[..FpuState::FS]);
+    }
+
+    fn close_fpu(&mut self) {
+        self.load_fpu(&FpuState::CLEAN);
+        self.fpu_closed = true;
+    }
+
+    fn open_fpu(&mut self) {
+        self.fpu_closed = false;
     }
 
     fn fault_address(&mut self) -> u32 {
