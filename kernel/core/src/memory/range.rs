@@ -130,14 +130,17 @@ impl<H: Hardware> Memory<'_, H> {
             if self.has_table(protect.space, run.first) {
                 // Only the first 32 pages of a range have bits of their own in the result.
                 let noted = u32::BITS.saturating_sub(done).min(run.pages);
-                let mut bits = Bits::default();
                 let mut any = 0;
-                let result =
-                    self.protect_run(run, 0..noted, protect, |old| bits.note(old)).and_then(|()| {
+                let result = self
+                    .protect_run(run, 0..noted, protect, |index, old| {
+                        any |= old.bits();
+                        found.note(done + index, old);
+                    })
+                    .and_then(|()| {
                         let rest = noted..run.pages;
-                        self.protect_run(run, rest, protect, |old| any |= old.bits())
+                        self.protect_run(run, rest, protect, |_, old| any |= old.bits())
                     });
-                found.add(bits, done, any);
+                found.any |= any & EntryFlags::ACCESSED_DIRTY.bits();
                 if let Err((before, error)) = result {
                     return (Progress { done: done + before, result: Err(error) }, found);
                 }
@@ -147,14 +150,14 @@ impl<H: Hardware> Memory<'_, H> {
         (Progress { done, result: Ok(()) }, found)
     }
 
-    /// Changes some of the pages of a run, given by their indices in it. `note` gets the old leaf
-    /// of each page, or an absent entry. An error comes with the index of the page that caused it.
+    /// Changes some of the pages of a run, given by their indices in it. `note` gets the index
+    /// and the old leaf of each present page. An error comes with the index of the page that caused it.
     fn protect_run<F: Fn(&mut Self, SpacePage, Entry, Entry) + Copy>(
         &mut self,
         run: Run,
         pages: Range<u32>,
         protect: Protect<F>,
-        mut note: impl FnMut(Entry),
+        mut note: impl FnMut(u32, Entry),
     ) -> Result<(), (u32, Error)> {
         for index in pages {
             let page = run.first.plus(index);
@@ -167,9 +170,7 @@ impl<H: Hardware> Memory<'_, H> {
                     old,
                     new.map_err(|error| (index, error))?,
                 );
-                note(old);
-            } else {
-                note(Entry::ABSENT);
+                note(index, old);
             }
         }
         Ok(())
@@ -261,38 +262,13 @@ const fn is_taken_out(leaf: Entry) -> bool {
     !leaf.is_present() && leaf.contains(EntryFlags::USER)
 }
 
-/// The A and D bits of up to 32 pages in order. Each new page shifts the others down by one, so the
-/// last page's bit is bit 31.
-#[derive(Clone, Copy, Default)]
-struct Bits {
-    pages: u32,
-    accessed: u32,
-    dirty: u32,
-}
-
-impl Bits {
-    /// Adds the bits of one leaf. Its bits 5 (A) and 6 (D) are shifted to bit 31 without a branch.
-    fn note(&mut self, old: Entry) {
-        const TO_TOP_FROM_5: u32 = 26;
-        const TO_TOP_FROM_6: u32 = 25;
-        let bits = old.bits();
-        self.pages += 1;
-        self.accessed = self.accessed >> 1 | (bits << TO_TOP_FROM_5 & 1 << 31);
-        self.dirty = self.dirty >> 1 | (bits << TO_TOP_FROM_6 & 1 << 31);
-    }
-}
-
 impl Found {
-    /// Adds the bits of the pages from page `first` of the range on, and the A and D bits of
-    /// `others`, the OR of further leaves.
-    fn add(&mut self, bits: Bits, first: u32, others: u32) {
-        if bits.pages > 0 {
-            let down = u32::BITS - bits.pages;
-            self.accessed |= bits.accessed >> down << first;
-            self.dirty |= bits.dirty >> down << first;
-            self.any |= if bits.accessed == 0 { 0 } else { EntryFlags::ACCESSED.bits() };
-            self.any |= if bits.dirty == 0 { 0 } else { EntryFlags::DIRTY.bits() };
+    /// Adds the A and D bits of page `index` (`0..32`) of the range. Most pages of a range have not
+    /// been touched since the last call, and cost one test.
+    fn note(&mut self, index: u32, old: Entry) {
+        if old.flags().intersects(EntryFlags::ACCESSED_DIRTY) {
+            self.accessed |= u32::from(old.is_accessed()) << index;
+            self.dirty |= u32::from(old.is_dirty()) << index;
         }
-        self.any |= others & EntryFlags::ACCESSED_DIRTY.bits();
     }
 }

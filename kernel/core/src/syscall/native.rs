@@ -23,7 +23,7 @@ use crate::state::process::{Index, Unfinished};
 macro_rules! frequent_calls {
     ($with:ident) => {
         $with! {
-            Identity PageAllocate PageMap PageUnmap PageCopy PageProtect
+            Identity PageAllocate PageMap PageUnmap PageCopy PageProtect RangeProtect
             Call ReplyAndReceive FaultReplyAndReceive Yield
         }
     };
@@ -149,6 +149,9 @@ impl<H: Hardware> Kernel<H> {
             }
             Syscall::PageProtect { process: process @ Target::Caller, page, drop, add } => {
                 self.page_protect::<true>(caller, process, page, (drop, add))
+            }
+            Syscall::RangeProtect { process, range, drop, add } if !SYSENTER => {
+                self.range_protect(caller, (process, range), (drop, add)).map(|()| self.resume())
             }
             Syscall::Call { to, words: _, transfer: None } => {
                 self.call_process(caller, to, (SYSENTER, None)).map(|()| self.resume())
