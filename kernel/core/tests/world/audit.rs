@@ -407,7 +407,9 @@ impl World {
             })
             .collect();
         for (id, parent) in made_by {
-            self.tags.entry(id).or_insert([0, parent]);
+            let inherited = ProcessId::new(parent).ok().and_then(|parent| self.tags.get(&parent));
+            let inherited = inherited.map_or(0, |tags| tags[1]);
+            self.tags.entry(id).or_insert([0, inherited]);
         }
         let Some(index) = self.kernel.cpu.current() else { return };
         let process = &self.kernel.processes()[index];
@@ -418,6 +420,7 @@ impl World {
         let tag = u32::from_le_bytes(self.kernel.cpu.hardware.fpu.0[TAG].try_into().unwrap());
         assert!(allowed.contains(&tag), "the FPU registers of {id} are {tag:08x}'s");
         if !uses {
+            self.tags.insert(id, [tag; 2]);
             return;
         }
         if closed {
