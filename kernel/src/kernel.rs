@@ -31,8 +31,6 @@ static KERNEL: OneCpu<Kernel> =
 /// # Panics
 /// If it is borrowed already. A trap from ring 0 does not borrow it: it only notes an interrupt or
 /// ends the machine (`kernel_traps.rs`).
-// Inlined: see `kernel/core/src/trap.rs`.
-#[inline(always)]
 pub fn borrow() -> RefMut<'static, Kernel> {
     KERNEL.0.borrow_mut()
 }

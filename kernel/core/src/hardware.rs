@@ -24,8 +24,8 @@ impl FpuState {
     pub const FS: usize = 464;
     /// Byte offset of gs.
     pub const GS: usize = Self::FS + 2;
-    /// Byte offset of a flag: the process has used the FPU. As long as it has not, its registers are
-    /// those of [`FpuState::CLEAN`], and what is stored of them has no meaning.
+    /// Byte offset of a flag: the process has used the FPU. As long as it has not, its registers
+    /// are those of [`FpuState::CLEAN`], and what is stored of them has no meaning.
     const USED: usize = Self::GS + 2;
 
     /// The state after FNINIT with all SSE exceptions masked: FCW 0x037F, MXCSR 0x1F80, flat user
@@ -105,16 +105,16 @@ pub trait Hardware {
     /// Writes the entry that maps `page`. The table that holds the entry is present.
     fn write_entry(&mut self, reach: Reach, page: Page, entry: Entry);
 
-    /// Writes the leaf of `page` in the loaded space, and returns the leaf before. Both happen in one
-    /// step, because the CPU may set A at any moment. The table is present.
+    /// Writes the leaf of `page` in the loaded space, and returns the leaf before. Both happen in
+    /// one step, because the CPU may set A at any moment. The table is present.
     fn exchange_leaf(&mut self, page: Page, leaf: Entry) -> Entry;
     /// Whether the TLB may hold a translation of a leaf of the loaded space that was `old` when it
     /// was exchanged.
     ///
-    /// An absent leaf is not cached. Intel's processors cache a translation only after they have set
-    /// A in its leaf, so one without A is not cached either (Intel SDM vol. 3A, 4.10.2.3). AMD's
-    /// manual does not promise that (APM vol. 2, 5.4.2), and what other vendors promise is not
-    /// known: there each present leaf may be cached.
+    /// An absent leaf is not cached. Intel's processors cache a translation only after they have
+    /// set A in its leaf, so one without A is not cached either (Intel SDM vol. 3A, 4.10.2.3).
+    /// AMD's manual does not promise that (APM vol. 2, 5.4.2), and what other vendors promise is
+    /// not known: there each present leaf may be cached.
     fn may_be_cached(&self, old: Entry) -> bool;
 
     /// Whether any of the `PAGES` entries from that of `page` on is present. `PAGES` is a power of

@@ -4,24 +4,27 @@
 //! 1. The CPU switches to the stack at TSS.esp0, which is the end of the current process's
 //!    [`Registers`], and pushes its part of them. A stub in `traps.s` pushes the rest, takes the
 //!    kernel's segments and stack, and calls one of the functions below.
-//! 2. The function borrows the kernel and lets the core decide ([`kernel::borrow`]). By then the
-//!    core has the process's registers in its process table: nothing was copied. What the core
-//!    changes there is what the next process goes on with.
-//! 3. The core returns an [`After`]. [`leave`] waits if no process can run, then loads the
-//!    registers that TSS.esp0 ends at now, which may be another process's, and returns to ring 3.
+//! 2. The function borrows the kernel and lets the core decide. By then the core has the process's
+//!    registers in its process table: nothing was copied. What the core changes there is what the
+//!    next process goes on with.
+//! 3. The core says what comes next ([`After`]). [`leave`] waits if no process can run, then loads
+//!    the registers that TSS.esp0 ends at now, which may be another process's, and returns to ring
+//!    3. Where the core knows that a process runs, [`leave_at_once`] does only the second half. A
+//!    call by `sysenter` that has returned leaves by [`leave_by_sysexit`].
 //!
-//! Assumed: interrupts are off from the gate to `iretd`, so nothing comes between these steps but a
-//! non-maskable interrupt, which ends the machine. The kernel has one stack for each CPU, and it is
-//! empty at each trap: no function below returns, and nothing is left on it while a process runs or
-//! waits.
+//! Assumed: interrupts are off from the gate to `iretd` or `sysexit`, so nothing comes between
+//! these steps but a non-maskable interrupt, which ends the machine. The kernel has one stack for
+//! each CPU, and it is empty at each trap: no function below returns, and nothing is left on it
+//! while a process runs or waits.
 //!
-//! A call, a page fault and all other traps have functions of their own, so that the two frequent
-//! ones need not look at the vector. The stubs find them in [`HANDLERS`]; if events are recorded,
-//! that table holds the functions in `traced.rs`. Traps from ring 0 are in `kernel_traps.rs`.
+//! Each frequent call, all others, a page fault and all other traps have functions of their own, so
+//! that the frequent ones need not look at the vector or at the number of the call. The stubs find
+//! them in [`HANDLERS`]; if events are recorded, that table holds the functions in `traced.rs`.
+//! Traps from ring 0 are in `kernel_traps.rs`.
 //!
 //! Nothing that is in the register area is believed on the way back: [`leave`] makes cs, ss and the
-//! flags anew. So neither a mistake of the core nor a frame that an emulator lets a program forge
-//! returns to ring 0.
+//! flags anew, and `sysexit` sets cs and ss itself. So neither a mistake of the core nor a frame
+//! that an emulator lets a program forge returns to ring 0.
 
 use core::arch::{asm, global_asm};
 use core::mem::offset_of;
@@ -182,14 +185,6 @@ pub fn interrupt_line() -> Option<u32> {
 const FLAGS_KEPT: u32 = FLAGS_PROGRAM | FLAG_INTERRUPTS | 2;
 
 /// Goes on with a process, as soon as there is one to run.
-///
-/// Whatever the register area says, the process goes on in ring 3, in protected mode, without the
-/// right to use I/O ports or to change the interrupt flag: cs, ss and the flags are made anew, by
-/// three instructions. ds and es were a program's in protected mode or are the flat ones
-/// (`traps.s`), so loading them cannot fail; for fs and gs see `Machine::load_fpu`. IF is set in
-/// every area: ring 3 cannot clear it without IOPL, which it never has, and the stub of `sysenter`
-/// sets it.
-// Inlined: see `kernel/core/src/trap.rs`.
 #[inline(never)]
 pub fn leave(after: After) -> ! {
     if !matches!(after, After::Return | After::Run) {
@@ -198,6 +193,14 @@ pub fn leave(after: After) -> ! {
     leave_at_once()
 }
 
+/// Goes on with the process that the core has chosen.
+///
+/// Whatever the register area says, the process goes on in ring 3, in protected mode, without the
+/// right to use I/O ports or to change the interrupt flag: cs, ss and the flags are made anew, by
+/// three instructions. ds and es were a program's in protected mode or are the flat ones
+/// (`traps.s`), so loading them cannot fail; for fs and gs see `Machine::load_segments`. IF is set
+/// in every area: ring 3 cannot clear it without IOPL, which it never has, and the stub of
+/// `sysenter` sets it.
 #[inline(always)]
 fn leave_at_once() -> ! {
     // SAFETY: the core has chosen a process, so its directory is loaded and its register area is

@@ -150,8 +150,8 @@ impl<H: Hardware> Memory<'_, H> {
         (Progress { done, result: Ok(()) }, found)
     }
 
-    /// Changes some of the pages of a run, given by their indices in it. `note` gets the index
-    /// and the old leaf of each present page. An error comes with the index of the page that caused it.
+    /// Changes some of the pages of a run, given by their indices in it. `note` gets the index and
+    /// the old leaf of each present page. An error comes with the index of the page that caused it.
     fn protect_run<F: Fn(&mut Self, SpacePage, Entry, Entry) + Copy>(
         &mut self,
         run: Run,
@@ -180,8 +180,8 @@ impl<H: Hardware> Memory<'_, H> {
     /// are cleared. No frame may be freed before the flush of its page.
     ///
     /// Of more than [`FLUSH_LIMIT`] pages, all are taken out first, then the whole TLB is flushed
-    /// once, and then their frames are released. In between a leaf is absent and keeps its frame, so
-    /// that no list of the frames is needed. No program runs before that is over.
+    /// once, and then their frames are released. In between a leaf is absent and keeps its frame,
+    /// so that no list of the frames is needed. No program runs before that is over.
     pub fn unmap_range(&mut self, space: Space, range: PageRange, marks: Permissions) -> Progress {
         if range.pages() > FLUSH_LIMIT && space.via == Via::Map(Reach::Current) {
             self.for_each_leaf(space, range, |memory, page, old| {

@@ -186,8 +186,8 @@ impl<H: Hardware> Kernel<H> {
         first
     }
 
-    /// Loads a process's directory, fs and gs, and makes its slot the place where the next trap saves
-    /// the registers.
+    /// Loads a process's directory, fs and gs, and makes its slot the place where the next trap
+    /// saves the registers.
     #[inline(always)]
     fn load_space(&mut self, next: Index) {
         self.cpu.load(self.processes[next].directory);

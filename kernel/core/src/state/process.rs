@@ -59,8 +59,8 @@ pub struct Process {
     /// Whether the process's parent has stopped it. A stopped process does not run, whatever its
     /// state.
     pub stopped: bool,
-    /// Whether a switch to or from the process has more to do than most: it has used the FPU, or has
-    /// I/O ports.
+    /// Whether a switch to or from the process has more to do than most: it has used the FPU, or
+    /// has I/O ports.
     pub switches_more: bool,
     /// The frame of the process's directory.
     pub directory: Frame,

@@ -246,8 +246,8 @@ impl Machine {
         Err(format!("{address:#x} reads {found:#x}; the model has {expected:#x}"))
     }
 
-    /// Each process finds its own FPU registers, or clean ones. Those in slots with an odd number do
-    /// not use them.
+    /// Each process finds its own FPU registers, or clean ones. Those in slots with an odd number
+    /// do not use them.
     fn check_fpu(&mut self) -> Result<(), String> {
         let Some(me) = self.model.current else { return Ok(()) };
         let uses = me.is_multiple_of(2);
