@@ -3,6 +3,7 @@
 //! Each entry finds the current process, handles the trap, and returns what the CPU does next.
 
 use abi::Registers;
+use abi::Syscall;
 use abi::call::Number;
 use abi::fault::PAGE_FAULT;
 use abi::jos::VECTOR;
@@ -36,6 +37,9 @@ impl<H: Hardware> Kernel<H> {
                     $(Some(Number::$call) => {
                         self.frequent_call::<{ Number::$call as u32 }, SYSENTER, _>(|after| after)
                     })*
+                    None if !SYSENTER && head & 0xFF < Syscall::FIRST => {
+                        self.call_of_jos(|after| after)
+                    }
                     _ => self.any_call(),
                 }
             };

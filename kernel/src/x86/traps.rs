@@ -29,11 +29,11 @@
 use core::arch::{asm, global_asm};
 use core::mem::offset_of;
 
-use abi::Registers;
 use abi::call::Number;
 use abi::registers::{
     FLAG_INTERRUPTS, FLAG_TRAP, FLAG_VIRTUAL_8086, FLAGS_PROGRAM, USER_CODE, USER_DATA,
 };
+use abi::{Registers, Syscall};
 use kernel_core::{After, frequent_calls};
 use x86::time::rdtsc;
 
@@ -97,6 +97,11 @@ static HANDLERS: PerCpu<Handlers> = PerCpu::new(Handlers {
 /// The entry of each call by one of the trap instructions.
 const fn calls<const SYSENTER: bool>() -> [Entry; NUMBERS] {
     let mut entries = [any_call as Entry; NUMBERS];
+    let mut number = 0;
+    while !SYSENTER && number < Syscall::FIRST as usize {
+        entries[number] = call_of_jos;
+        number += 1;
+    }
     macro_rules! enter {
         ($($call:ident)*) => { $({
             const NUMBER: u32 = Number::$call as u32;
@@ -135,25 +140,29 @@ unsafe extern "C" fn frequent_call<const NUMBER: u32, const SYSENTER: bool>() ->
     let kernel = unsafe { kernel::at_entry() };
     kernel.frequent_call::<NUMBER, SYSENTER, _>(|after| match after {
         After::Return if SYSENTER => leave_by_sysexit(),
-        After::Return | After::Run => leave_at_once(),
-        After::Idle | After::TakeDown | After::PowerOff { .. } => leave(after),
+        _ => leave_or_wait(after),
     })
+}
+
+/// A call from ring 3 by `int 0x30` with the number of a JOS call.
+unsafe extern "C" fn call_of_jos() -> ! {
+    // SAFETY: as in `frequent_call`.
+    let kernel = unsafe { kernel::at_entry() };
+    kernel.call_of_jos(leave_or_wait)
 }
 
 /// Any other call from ring 3.
 unsafe extern "C" fn any_call() -> ! {
-    let after = kernel::borrow().any_call();
-    leave(after)
+    // SAFETY: as in `frequent_call`.
+    let kernel = unsafe { kernel::at_entry() };
+    leave_or_wait(kernel.any_call())
 }
 
 /// A page fault from ring 3.
 unsafe extern "C" fn page_fault() -> ! {
     // SAFETY: as in `frequent_call`.
     let kernel = unsafe { kernel::at_entry() };
-    kernel.fault(|after| match after {
-        After::Return | After::Run => leave_at_once(),
-        After::Idle | After::TakeDown | After::PowerOff { .. } => leave(after),
-    })
+    kernel.fault(leave_or_wait)
 }
 
 /// Any other trap from ring 3: an interrupt of a device, or an exception.
@@ -183,6 +192,15 @@ pub fn interrupt_line() -> Option<u32> {
 /// The flags with which a program goes on: its own, with interrupts on. IOPL, NT, RF and VM are
 /// off.
 const FLAGS_KEPT: u32 = FLAGS_PROGRAM | FLAG_INTERRUPTS | 2;
+
+/// As [`leave`], inlined for a process that runs at once.
+#[inline(always)]
+fn leave_or_wait(after: After) -> ! {
+    match after {
+        After::Return | After::Run => leave_at_once(),
+        After::Idle | After::TakeDown | After::PowerOff { .. } => leave(after),
+    }
+}
 
 /// Goes on with a process, as soon as there is one to run.
 #[inline(never)]

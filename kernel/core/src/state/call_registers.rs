@@ -3,7 +3,7 @@
 //! The two trap instructions use different registers: `sysenter` needs two of them for the return
 //! address and the stack, so it has fewer arguments.
 
-use abi::call::{Arguments, RawCall};
+use abi::call::Arguments;
 use abi::{Error, Registers, Syscall};
 
 /// The saved registers of a call by `int 0x30`, or, if `SYSENTER`, by `sysenter`. `NUMBER` is the
@@ -19,17 +19,47 @@ pub const ANY: u32 = 0;
 /// # Errors
 /// Those of [`Syscall::decode`].
 pub fn decode(registers: &Registers) -> Result<Syscall, Error> {
-    /// Reads every register that an argument may be in.
-    fn raw(arguments: &impl Arguments) -> RawCall {
-        let words = [0, 1, 2, 3].map(|index| arguments.word(index));
-        let (process, page) = (arguments.process(), arguments.page());
-        RawCall { head: arguments.head(), process, page, words }
+    Syscall::decode(&AnyRegisters(registers))
+}
+
+/// The saved registers of a call by either trap instruction.
+struct AnyRegisters<'a>(&'a Registers);
+
+impl AnyRegisters<'_> {
+    const fn by_sysenter(&self) -> bool {
+        self.0.trap == Registers::SYSENTER
     }
-    let raw = match registers.trap {
-        Registers::SYSENTER => raw(&CallRegisters::<ANY, true>(registers)),
-        _ => raw(&CallRegisters::<ANY, false>(registers)),
-    };
-    Syscall::decode(&raw)
+}
+
+/// As `CallRegisters` has it for the instruction.
+impl Arguments for AnyRegisters<'_> {
+    fn head(&self) -> u32 {
+        self.0.eax
+    }
+
+    fn process(&self) -> u32 {
+        if self.by_sysenter() {
+            CallRegisters::<ANY, true>(self.0).process()
+        } else {
+            CallRegisters::<ANY, false>(self.0).process()
+        }
+    }
+
+    fn page(&self) -> u32 {
+        if self.by_sysenter() {
+            CallRegisters::<ANY, true>(self.0).page()
+        } else {
+            CallRegisters::<ANY, false>(self.0).page()
+        }
+    }
+
+    fn word(&self, index: usize) -> u32 {
+        if self.by_sysenter() {
+            CallRegisters::<ANY, true>(self.0).word(index)
+        } else {
+            CallRegisters::<ANY, false>(self.0).word(index)
+        }
+    }
 }
 
 impl<const NUMBER: u32, const SYSENTER: bool> Arguments for CallRegisters<'_, NUMBER, SYSENTER> {

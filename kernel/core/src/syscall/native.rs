@@ -69,6 +69,14 @@ impl<H: Hardware> Kernel<H> {
         self.resume()
     }
 
+    /// Handles a call by `int 0x30` whose number is a JOS call's.
+    // Inlined: a JOS call takes 14 instructions less than by `any_call`.
+    #[inline(always)]
+    pub fn call_of_jos<R>(&mut self, leave: impl Fn(After) -> R) -> R {
+        self.jos_call(self.cpu.trapped());
+        leave(self.resume())
+    }
+
     /// Handles any call by `int 0x30` or `sysenter`: a native one, or, if the number is not a
     /// native call's, a JOS call.
     ///
