@@ -332,9 +332,11 @@ impl Hardware for Machine {
 
     fn close_fpu(&mut self) {
         self.load_fpu(&FpuState::CLEAN);
+        // SAFETY: ring 0 may read CR0, and reading it has no effect.
+        let closed = unsafe { cr0() } | Cr0::CR0_TASK_SWITCHED;
         // SAFETY: ring 0; with TS set, only FPU instructions behave in another way (Intel SDM vol.
         // 3A, 2.5), and the kernel has none but those of this file.
-        unsafe { cr0_write(cr0() | Cr0::CR0_TASK_SWITCHED) };
+        unsafe { cr0_write(closed) };
     }
 
     fn open_fpu(&mut self) {

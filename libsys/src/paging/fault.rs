@@ -47,7 +47,7 @@ pub use handlers::{Fault, Handled, Handler};
 
 use handlers::Handlers;
 
-static HANDLERS: Handlers = Handlers::NONE;
+static HANDLERS: Handlers = Handlers::none();
 
 /// Sets the program's own handler, which is asked about every fault that is not a write to a
 /// copy-on-write page; `None` removes it.

@@ -118,11 +118,13 @@ impl OptionalHandler {
 }
 
 impl Handlers {
-    pub(super) const NONE: Self = Self {
-        first: OptionalHandler(AtomicPtr::new(core::ptr::null_mut())),
-        second: OptionalHandler(AtomicPtr::new(core::ptr::null_mut())),
-        own_regions: AtomicBool::new(false),
-    };
+    pub(super) const fn none() -> Self {
+        Self {
+            first: OptionalHandler(AtomicPtr::new(core::ptr::null_mut())),
+            second: OptionalHandler(AtomicPtr::new(core::ptr::null_mut())),
+            own_regions: AtomicBool::new(false),
+        }
+    }
 
     fn copies_on_write(&self) -> bool {
         self.first.get().is_some_and(|first| core::ptr::fn_addr_eq(first, copy_on_write as Handler))
