@@ -6,8 +6,7 @@
 //!
 //! The order of events:
 //! 1. [`Kernel::page_fault`] reads the leaf again. If it allows the access by now, the process
-//!    resumes: a leaf that only got wider was not flushed, so the CPU may have used an old
-//!    translation.
+//!    resumes: a processor may report a fault by a translation that is older than the leaf.
 //! 2. If the leaf says that the page is paged out, the pager is asked before the handler. Only the
 //!    pager can bring the page back, and the handler's code and stack may be paged out as well. The
 //!    access is repeated afterwards. If it still faults, the handler gets that fault.
