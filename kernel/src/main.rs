@@ -80,6 +80,7 @@ fn start(
     pic::start();
     apic::start(&mut machine);
     machine.start_clock()?;
+    machine.learn_promises();
     console::listen();
     selftest::run(loader.command_line());
     traced::start(kernel, loader.command_line());

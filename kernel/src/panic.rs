@@ -126,8 +126,8 @@ fn frame_pointer() -> u32 {
 }
 
 /// The return addresses on the stack, innermost first: each frame is the caller's frame pointer and
-/// the return address. The walk ends at frame pointer 0, with which `traps.s` and `start.s` begin,
-/// and at anything that is not further up on a stack.
+/// the return address. The walk ends at anything that is not further up on the same stack: frame
+/// pointer 0, with which `start.s` begins, or a program's, which a trap leaves in the register.
 struct ReturnAddresses(u32);
 
 impl Iterator for ReturnAddresses {
@@ -135,20 +135,13 @@ impl Iterator for ReturnAddresses {
 
     fn next(&mut self) -> Option<u32> {
         let frame = self.0;
-        if !frame.is_multiple_of(4) || !on_a_stack(frame) {
-            return None;
-        }
+        let stacks = [Stack::boot(), Stack::KERNEL, Stack::FAILURE];
+        let stack =
+            stacks.iter().find(|stack| stack.holds(frame)).filter(|_| frame.is_multiple_of(4))?;
         let frame = frame as *const [u32; 2];
         // SAFETY: aligned, and both words lie on a stack, which is always mapped.
         let [caller, address] = unsafe { frame.read_volatile() };
-        self.0 = if caller > self.0 { caller } else { 0 };
+        self.0 = if caller > self.0 && stack.holds(caller) { caller } else { 0 };
         (address != 0).then_some(address)
     }
-}
-
-/// Whether two words at `frame` lie on one of the stacks that the kernel runs on.
-fn on_a_stack(frame: u32) -> bool {
-    [Stack::boot(), Stack::KERNEL, Stack::FAILURE]
-        .iter()
-        .any(|stack| frame >= stack.start && frame <= stack.end - 8)
 }

@@ -6,6 +6,8 @@ use crate::registers::record;
 
 /// The vector of a breakpoint, which `int3` raises (Intel SDM vol. 3A, table 6-1).
 pub const BREAKPOINT: u32 = 3;
+/// The vector of an instruction that uses the FPU while it is closed.
+pub const DEVICE_NOT_AVAILABLE: u32 = 7;
 /// The vector of a general protection fault.
 pub const GENERAL_PROTECTION: u32 = 13;
 /// The vector of a page fault.

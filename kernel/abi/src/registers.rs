@@ -17,6 +17,8 @@
 pub const USER_CODE: u32 = 0x1B;
 /// Data segment selector of programs: descriptor 4, ring 3.
 pub const USER_DATA: u32 = 0x23;
+/// EFLAGS bit 8: a debug exception after each instruction.
+pub const FLAG_TRAP: u32 = 0x100;
 /// EFLAGS bit 9: interrupts on.
 pub const FLAG_INTERRUPTS: u32 = 0x200;
 /// EFLAGS bit 17, VM: the CPU is in virtual-8086 mode, in which no program runs.

@@ -65,6 +65,14 @@ impl<H: Hardware> Cpu<H> {
         self.current
     }
 
+    /// The process that a trap from ring 3 comes from: the one whose register area is set. Before
+    /// the first process is loaded, no trap comes from ring 3, and the result has no meaning.
+    pub(crate) fn trapped(&self) -> Index {
+        let trapped = Index::new(self.loaded.map_or(0, Index::slot) as u32);
+        debug_assert!(self.current == Some(trapped));
+        trapped
+    }
+
     /// Flushes one page from the TLB.
     pub(crate) fn flush_page(&mut self, page: Page) {
         self.flushes.pages = self.flushes.pages.wrapping_add(1);

@@ -14,7 +14,7 @@ pub use ports::Ports;
 
 /// The part of a process's state that stays in the CPU while the kernel runs: the 512 bytes,
 /// 16-byte aligned, that FXSAVE stores (Intel SDM vol. 1, 10.5.1), and the segment registers fs and
-/// gs in the bytes that FXSAVE leaves to software.
+/// gs and whether the process has used the FPU in the bytes that FXSAVE leaves to software.
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
 pub struct FpuState(pub [u8; 512]);
@@ -24,6 +24,9 @@ impl FpuState {
     pub const FS: usize = 464;
     /// Byte offset of gs.
     pub const GS: usize = Self::FS + 2;
+    /// Byte offset of a flag: the process has used the FPU. As long as it has not, its registers
+    /// are those of [`FpuState::CLEAN`], and what is stored of them has no meaning.
+    const USED: usize = Self::GS + 2;
 
     /// The state after FNINIT with all SSE exceptions masked: FCW 0x037F, MXCSR 0x1F80, flat user
     /// segments in fs and gs, everything else 0.
@@ -37,6 +40,24 @@ impl FpuState {
         bytes[Self::GS] = USER_DATA as u8;
         Self(bytes)
     };
+
+    /// Makes this the state of a process that has never run.
+    pub fn begin(&mut self) {
+        let segments = Self::FS..Self::USED;
+        self.0[segments.clone()].copy_from_slice(&Self::CLEAN.0[segments]);
+        self.0[Self::USED] = 0;
+    }
+
+    /// Whether the process has used the FPU.
+    #[must_use]
+    pub const fn is_used(&self) -> bool {
+        self.0[Self::USED] != 0
+    }
+
+    /// Notes that the process uses the FPU.
+    pub const fn set_used(&mut self) {
+        self.0[Self::USED] = 1;
+    }
 }
 
 /// Through which self map an entry is reached.
@@ -83,6 +104,18 @@ pub trait Hardware {
     fn read_entry(&mut self, reach: Reach, page: Page) -> Entry;
     /// Writes the entry that maps `page`. The table that holds the entry is present.
     fn write_entry(&mut self, reach: Reach, page: Page, entry: Entry);
+
+    /// Writes the leaf of `page` in the loaded space, and returns the leaf before. Both happen in
+    /// one step, because the CPU may set A at any moment. The table is present.
+    fn exchange_leaf(&mut self, page: Page, leaf: Entry) -> Entry;
+    /// Whether the TLB may hold a translation of a leaf of the loaded space that was `old` when it
+    /// was exchanged.
+    ///
+    /// An absent leaf is not cached. Intel's processors cache a translation only after they have
+    /// set A in its leaf, so one without A is not cached either (Intel SDM vol. 3A, 4.10.2.3).
+    /// AMD's manual does not promise that (APM vol. 2, 5.4.2), and what other vendors promise is
+    /// not known: there each present leaf may be cached.
+    fn may_be_cached(&self, old: Entry) -> bool;
 
     /// Whether any of the `PAGES` entries from that of `page` on is present. `PAGES` is a power of
     /// two, the number of `page` is a multiple of `PAGES`, and the table is present.
@@ -136,15 +169,19 @@ pub trait Hardware {
     /// Sets where the next trap from ring 3 saves the registers. `registers` does not move while
     /// its process lives.
     fn set_register_area(&mut self, registers: &mut Registers);
-    /// Stores the FPU and SSE registers, fs and gs.
+    /// Stores fs and gs.
+    fn save_segments(&mut self, state: &mut FpuState);
+    /// Loads fs and gs.
+    fn load_segments(&mut self, state: &FpuState);
+    /// Stores the FPU and SSE registers. The FPU is open.
     fn save_fpu(&mut self, state: &mut FpuState);
-    /// Fills in the FPU state of a process that has never run. The FPU and SSE registers of the CPU
-    /// do not change.
-    fn clean_fpu(&mut self, state: &mut FpuState) {
-        *state = FpuState::CLEAN;
-    }
-    /// Loads the FPU and SSE registers, fs and gs.
+    /// Opens the FPU and loads the FPU and SSE registers.
     fn load_fpu(&mut self, state: &FpuState);
+    /// Loads the FPU and SSE registers of [`FpuState::CLEAN`] and closes the FPU: the next
+    /// instruction that uses it traps ([`DEVICE_NOT_AVAILABLE`](abi::fault::DEVICE_NOT_AVAILABLE)).
+    fn close_fpu(&mut self);
+    /// Opens the FPU with the registers that it has.
+    fn open_fpu(&mut self);
 
     /// Lets the loaded process use these I/O ports and no others.
     fn open_ports(&mut self, ports: &Ports);

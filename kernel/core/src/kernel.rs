@@ -25,6 +25,9 @@ use crate::state::trace::Trace;
 #[must_use]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum After {
+    /// Resume the process that has trapped: nothing has blocked it, and no other process has run. A
+    /// call has returned: it does not restart.
+    Return,
     /// Resume the process whose register area was set last.
     Run,
     /// No process is ready, and the memory of an ended process is being freed: take the pending

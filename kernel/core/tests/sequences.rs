@@ -452,8 +452,11 @@ proptest! {
     #[test]
     fn any_sequence_of_steps_leaves_the_system_sound(
         steps in prop::collection::vec(any::<Step>(), 1..160), left in prop_oneof![0..40u32, Just(u32::MAX)],
+        (speculates, promises_a) in any::<(bool, bool)>(),
     ) {
         let mut world = World::new();
+        world.kernel.cpu.hardware.speculates = speculates;
+        world.kernel.cpu.hardware.promises_a = promises_a;
         world.call(Syscall::SetHandler { process: Target::Caller, address: 0x0080_0080 }).unwrap();
         world.allocate(EXCEPTION_STACK);
         world.leave_free(left);

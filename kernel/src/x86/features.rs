@@ -51,6 +51,12 @@ pub fn local_apic() -> Option<u32> {
     (base & APIC_ON != 0).then_some(base as u32 & 0xFFFF_F000)
 }
 
+/// Whether Intel has made this CPU: `GenuineIntel` in ebx, edx and ecx (Intel SDM vol. 2A, CPUID).
+pub fn is_intels() -> bool {
+    let id = __cpuid(0);
+    [id.ebx, id.edx, id.ecx].map(u32::to_le_bytes) == [*b"Genu", *b"ineI", *b"ntel"]
+}
+
 fn has(feature: u32) -> bool {
     __cpuid(1).edx & feature != 0
 }

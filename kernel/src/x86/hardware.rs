@@ -34,22 +34,23 @@
 //! words for the same reason: the CPU sets A and D in them.
 
 use core::arch::asm;
-use core::mem::MaybeUninit;
 
 use abi::layout::{ENTRIES, FRAME_SLOTS, PAGE_SIZE};
 use abi::{Entry, EntryFlags, Frame, Page, Registers};
 use kernel_core::hardware::{FpuState, Hardware, Ports, Reach};
-use x86::controlregs::{cr2, cr3_write};
+use x86::controlregs::{Cr0, cr0, cr0_write, cr2, cr3_write};
 use x86::tlb;
 
 use crate::device::console;
 use crate::device::pic;
 use crate::device::timer::{Clock, NoTimer};
-use crate::x86::task_state;
+use crate::x86::{features, task_state};
 
 /// One CPU.
 pub struct Machine {
     clock: Clock,
+    /// The flag that a leaf has if its translation may be cached: see `Hardware::may_be_cached`.
+    cached_with: EntryFlags,
     words: FrameSlot<0>,
     target: FrameSlot<1>,
     source: FrameSlot<2>,
@@ -112,10 +113,17 @@ impl Machine {
     pub const fn new() -> Self {
         Self {
             clock: Clock::STOPPED,
+            cached_with: EntryFlags::empty(),
             words: FrameSlot::EMPTY,
             target: FrameSlot::EMPTY,
             source: FrameSlot::EMPTY,
         }
+    }
+
+    /// Finds out what this CPU promises about its TLB. Before the first process.
+    pub fn learn_promises(&mut self) {
+        self.cached_with =
+            if features::is_intels() { EntryFlags::ACCESSED } else { EntryFlags::PRESENT };
     }
 
     /// Starts the timer's interrupts and the clock.
@@ -135,6 +143,23 @@ impl Hardware for Machine {
 
     fn write_entry(&mut self, reach: Reach, page: Page, entry: Entry) {
         EntryPointer::to(reach, page).set(entry);
+    }
+
+    fn exchange_leaf(&mut self, page: Page, leaf: Entry) -> Entry {
+        let mut bits = leaf.bits();
+        // SAFETY: as in `EntryPointer::set`. XCHG with memory is one step by itself (Intel SDM vol.
+        // 3A, 9.1.2.1).
+        unsafe {
+            asm!(
+                "xchg [{}], {}", in(reg) EntryPointer::to(Reach::Current, page).0,
+                inout(reg) bits, options(nostack, preserves_flags)
+            );
+        };
+        Entry::from_bits(bits)
+    }
+
+    fn may_be_cached(&self, old: Entry) -> bool {
+        old.bits() & self.cached_with.bits() != 0
     }
 
     fn any_present<const PAGES: u32>(&mut self, reach: Reach, page: Page) -> bool {
@@ -265,11 +290,10 @@ impl Hardware for Machine {
         pic::set_mask(line, masked);
     }
 
-    fn save_fpu(&mut self, state: &mut FpuState) {
-        // SAFETY: 512 bytes, 16-byte aligned by type; CR4.OSFXSR is set.
+    fn save_segments(&mut self, state: &mut FpuState) {
+        // SAFETY: two words of the state.
         unsafe {
             asm!(
-                "fxsave [{state}]",
                 "mov word ptr [{state} + {fs}], fs",
                 "mov word ptr [{state} + {gs}], gs",
                 state = in(reg) state, fs = const FpuState::FS, gs = const FpuState::GS,
@@ -278,32 +302,12 @@ impl Hardware for Machine {
         };
     }
 
-    fn clean_fpu(&mut self, state: &mut FpuState) {
-        let clean: &'static FpuState = &FpuState::CLEAN;
-        // Through the CPU, a few instructions; by words it would be 128.
-        let mut loaded = MaybeUninit::<FpuState>::uninit();
-        let loaded = loaded.as_mut_ptr();
-        // SAFETY: 512 bytes each, 16-byte aligned by type; CR4.OSFXSR is set, and `loaded` is
-        // filled before it is read.
-        unsafe {
-            asm!(
-                "fxsave [{loaded}]", "fxrstor [{clean}]", "fxsave [{state}]", "fxrstor [{loaded}]",
-                loaded = in(reg) loaded, clean = in(reg) clean, state = in(reg) &raw mut *state,
-                options(nostack, preserves_flags)
-            );
-        };
-        let segments = FpuState::FS..FpuState::GS + 2;
-        state.0[segments.clone()].copy_from_slice(&clean.0[segments]);
-    }
-
-    fn load_fpu(&mut self, state: &FpuState) {
-        // SAFETY: as above; the state is one that FXSAVE stored or `FpuState::CLEAN`, so its MXCSR
-        // is valid. Its fs and gs are those of `CLEAN`, or were in these registers before, and no
-        // descriptor changes. Where they are no selectors after all, `fixups` lets the loads be
+    fn load_segments(&mut self, state: &FpuState) {
+        // SAFETY: fs and gs are those of `FpuState::CLEAN`, or were in these registers before, and
+        // no descriptor changes. Where they are no selectors after all, `fixups` lets the loads be
         // those of null selectors.
         unsafe {
             asm!(
-                "fxrstor [{state}]",
                 "2: mov fs, word ptr [{state} + {fs}]",
                 "3: mov gs, word ptr [{state} + {gs}]",
                 "4:",
@@ -312,6 +316,32 @@ impl Hardware for Machine {
                 options(nostack, preserves_flags, readonly)
             );
         };
+    }
+
+    fn save_fpu(&mut self, state: &mut FpuState) {
+        // SAFETY: 512 bytes, 16-byte aligned by type; CR4.OSFXSR is set, and the FPU is open.
+        unsafe { asm!("fxsave [{}]", in(reg) state, options(nostack, preserves_flags)) };
+    }
+
+    fn load_fpu(&mut self, state: &FpuState) {
+        self.open_fpu();
+        // SAFETY: as above; the state is one that FXSAVE stored or `FpuState::CLEAN`, so its MXCSR
+        // is valid.
+        unsafe { asm!("fxrstor [{}]", in(reg) state, options(nostack, preserves_flags, readonly)) };
+    }
+
+    fn close_fpu(&mut self) {
+        self.load_fpu(&FpuState::CLEAN);
+        // SAFETY: ring 0 may read CR0, and reading it has no effect.
+        let closed = unsafe { cr0() } | Cr0::CR0_TASK_SWITCHED;
+        // SAFETY: ring 0; with TS set, only FPU instructions behave in another way (Intel SDM vol.
+        // 3A, 2.5), and the kernel has none but those of this file.
+        unsafe { cr0_write(closed) };
+    }
+
+    fn open_fpu(&mut self) {
+        // SAFETY: ring 0; as above.
+        unsafe { asm!("clts", options(nostack, nomem, preserves_flags)) };
     }
 
     fn fault_address(&mut self) -> u32 {

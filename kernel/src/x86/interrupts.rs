@@ -57,7 +57,7 @@ pub fn receive() -> Option<After> {
 pub fn wait(mut after: After) {
     loop {
         match after {
-            After::Run => return,
+            After::Return | After::Run => return,
             After::Idle => {
                 // SAFETY: nothing borrows the kernel, and in ring 0 an interrupt only calls `note`.
                 // STI takes effect after HLT has begun, so no interrupt is missed in between (Intel

@@ -29,6 +29,11 @@ impl Stack {
         Self { start, end: start + ::boot::image::STACK_SIZE }
     }
 
+    /// Whether two words at `frame` lie on this stack.
+    pub const fn holds(&self, frame: u32) -> bool {
+        frame >= self.start && frame <= self.end - 8
+    }
+
     const fn pages(cpu: u32, first: u32, end: u32) -> Self {
         let base = KERNEL_STACKS + cpu * STACK_STRIDE;
         Self { start: base + first * PAGE_SIZE, end: base + end * PAGE_SIZE }

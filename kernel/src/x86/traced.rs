@@ -17,7 +17,7 @@ use crate::device::pic;
 use crate::kernel::{self, Kernel};
 use crate::x86::interrupts;
 use crate::x86::kernel_traps::{self, KernelFrame};
-use crate::x86::traps::{Handlers, interrupt_line, leave, replace_handlers};
+use crate::x86::traps::{Handlers, NUMBERS, interrupt_line, leave, replace_handlers};
 
 /// The event in which `selftest=panic-later` panics; 0 for none.
 static PANICS_AT: AtomicU32 = AtomicU32::new(0);
@@ -34,8 +34,8 @@ pub fn start(kernel: &mut Kernel, command_line: &[u8]) {
     if panics || words(command_line).any(|word| word == TRACE.as_bytes()) {
         kernel.trace.on = true;
         replace_handlers(Handlers {
-            system_call: traced_trap,
-            system_call_by_sysenter: traced_trap,
+            calls: [traced_trap; NUMBERS],
+            calls_by_sysenter: [traced_trap; NUMBERS],
             page_fault: traced_trap,
             user_trap: traced_trap,
             virtual_8086,
@@ -82,7 +82,7 @@ extern "C" fn kernel_trap(frame: &mut KernelFrame) {
 
 /// Waits until there is a process to run, records that it runs, and leaves to it.
 fn go_on(after: After) -> ! {
-    if after != After::Run {
+    if !matches!(after, After::Return | After::Run) {
         interrupts::wait(after);
     }
     kernel::borrow().trace_resume();

@@ -4,31 +4,37 @@
 //! 1. The CPU switches to the stack at TSS.esp0, which is the end of the current process's
 //!    [`Registers`], and pushes its part of them. A stub in `traps.s` pushes the rest, takes the
 //!    kernel's segments and stack, and calls one of the functions below.
-//! 2. The function borrows the kernel and lets the core decide ([`kernel::borrow`]). By then the
-//!    core has the process's registers in its process table: nothing was copied. What the core
-//!    changes there is what the next process goes on with.
-//! 3. The core returns an [`After`]. [`leave`] waits if no process can run, then loads the
-//!    registers that TSS.esp0 ends at now, which may be another process's, and returns to ring 3.
+//! 2. The function borrows the kernel and lets the core decide. By then the core has the process's
+//!    registers in its process table: nothing was copied. What the core changes there is what the
+//!    next process goes on with.
+//! 3. The core says what comes next ([`After`]). [`leave`] waits if no process can run, then loads
+//!    the registers that TSS.esp0 ends at now, which may be another process's, and returns to ring
+//!    3. Where the core knows that a process runs, [`leave_at_once`] does only the second half. A
+//!    call by `sysenter` that has returned leaves by [`leave_by_sysexit`].
 //!
-//! Assumed: interrupts are off from the gate to `iretd`, so nothing comes between these steps but a
-//! non-maskable interrupt, which ends the machine. The kernel has one stack for each CPU, and it is
-//! empty at each trap: no function below returns, and nothing is left on it while a process runs or
-//! waits.
+//! Assumed: interrupts are off from the gate to `iretd` or `sysexit`, so nothing comes between
+//! these steps but a non-maskable interrupt, which ends the machine. The kernel has one stack for
+//! each CPU, and it is empty at each trap: no function below returns, and nothing is left on it
+//! while a process runs or waits.
 //!
-//! A call, a page fault and all other traps have functions of their own, so that the two frequent
-//! ones need not look at the vector. The stubs find them in [`HANDLERS`]; if events are recorded,
-//! that table holds the functions in `traced.rs`. Traps from ring 0 are in `kernel_traps.rs`.
+//! Each frequent call, all others, a page fault and all other traps have functions of their own, so
+//! that the frequent ones need not look at the vector or at the number of the call. The stubs find
+//! them in [`HANDLERS`]; if events are recorded, that table holds the functions in `traced.rs`.
+//! Traps from ring 0 are in `kernel_traps.rs`.
 //!
 //! Nothing that is in the register area is believed on the way back: [`leave`] makes cs, ss and the
-//! flags anew. So neither a mistake of the core nor a frame that an emulator lets a program forge
-//! returns to ring 0.
+//! flags anew, and `sysexit` sets cs and ss itself. So neither a mistake of the core nor a frame
+//! that an emulator lets a program forge returns to ring 0.
 
 use core::arch::{asm, global_asm};
 use core::mem::offset_of;
 
-use abi::Registers;
-use abi::registers::{FLAG_INTERRUPTS, FLAG_VIRTUAL_8086, FLAGS_PROGRAM, USER_CODE, USER_DATA};
-use kernel_core::After;
+use abi::call::Number;
+use abi::registers::{
+    FLAG_INTERRUPTS, FLAG_TRAP, FLAG_VIRTUAL_8086, FLAGS_PROGRAM, USER_CODE, USER_DATA,
+};
+use abi::{Registers, Syscall};
+use kernel_core::{After, frequent_calls};
 use x86::time::rdtsc;
 
 use crate::device::{console, pic};
@@ -36,47 +42,75 @@ use crate::kernel;
 use crate::x86::interrupts;
 use crate::x86::kernel_traps::{KernelFrame, kernel_trap};
 use crate::x86::per_cpu::PerCpu;
-use crate::x86::selectors::{KERNEL_CODE, KERNEL_DATA};
+use crate::x86::selectors::KERNEL_CODE;
 use crate::x86::stacks::Stack;
 use crate::x86::task_state;
 
 global_asm!(
     include_str!("traps.s"),
     kernel_code = const KERNEL_CODE,
-    kernel_data = const KERNEL_DATA,
     user_code = const USER_CODE,
     user_data = const USER_DATA,
     sysenter = const Registers::SYSENTER,
     vm = const FLAG_VIRTUAL_8086,
     stack = const Stack::KERNEL.end,
     handlers = sym HANDLERS,
-    system_call = const offset_of!(Handlers, system_call),
-    system_call_by_sysenter = const offset_of!(Handlers, system_call_by_sysenter),
+    calls = const offset_of!(Handlers, calls),
+    calls_by_sysenter = const offset_of!(Handlers, calls_by_sysenter),
     page_fault = const offset_of!(Handlers, page_fault),
     user_trap = const offset_of!(Handlers, user_trap),
     virtual_8086 = const offset_of!(Handlers, virtual_8086),
     kernel_trap = const offset_of!(Handlers, kernel_trap),
 );
 
+/// A function that a stub calls when a program traps.
+///
+/// # Safety
+/// Only the stubs may call it, on an empty stack: then nothing borrows the kernel.
+pub type Entry = unsafe extern "C" fn() -> !;
+
 /// The functions that the stubs call.
 #[repr(C)]
 pub struct Handlers {
-    pub system_call: extern "C" fn() -> !,
-    pub system_call_by_sysenter: extern "C" fn() -> !,
-    pub page_fault: extern "C" fn() -> !,
-    pub user_trap: extern "C" fn() -> !,
-    pub virtual_8086: extern "C" fn(vector: u32) -> !,
+    /// By the number of the call.
+    pub calls: [Entry; NUMBERS],
+    /// By the number of the call.
+    pub calls_by_sysenter: [Entry; NUMBERS],
+    pub page_fault: Entry,
+    pub user_trap: Entry,
+    pub virtual_8086: unsafe extern "C" fn(vector: u32) -> !,
     pub kernel_trap: extern "C" fn(&mut KernelFrame),
 }
 
+/// The numbers that a call can have: a byte.
+pub const NUMBERS: usize = 256;
+
 static HANDLERS: PerCpu<Handlers> = PerCpu::new(Handlers {
-    system_call,
-    system_call_by_sysenter,
+    calls: calls::<false>(),
+    calls_by_sysenter: calls::<true>(),
     page_fault,
     user_trap,
     virtual_8086,
     kernel_trap,
 });
+
+/// The entry of each call by one of the trap instructions.
+const fn calls<const SYSENTER: bool>() -> [Entry; NUMBERS] {
+    let mut entries = [any_call as Entry; NUMBERS];
+    let mut number = 0;
+    while !SYSENTER && number < Syscall::FIRST as usize {
+        entries[number] = call_of_jos;
+        number += 1;
+    }
+    macro_rules! enter {
+        ($($call:ident)*) => { $({
+            const NUMBER: u32 = Number::$call as u32;
+            entries[NUMBER as usize] = frequent_call::<NUMBER, SYSENTER>;
+        })* };
+    }
+    frequent_calls!(enter);
+    entries
+}
 
 /// Lets the stubs call other functions. For the boot, with interrupts off.
 pub fn replace_handlers(handlers: Handlers) {
@@ -100,26 +134,39 @@ pub fn leave_boot(after: After, began: u32) -> ! {
     leave(after)
 }
 
-/// A call from ring 3 by `int 0x30`.
-extern "C" fn system_call() -> ! {
-    let after = kernel::borrow().call();
-    leave(after)
+/// A call from ring 3 that has an entry of its own.
+unsafe extern "C" fn frequent_call<const NUMBER: u32, const SYSENTER: bool>() -> ! {
+    // SAFETY: this is the only borrow, and it ends where `leave` leaves: see `Entry`.
+    let kernel = unsafe { kernel::at_entry() };
+    kernel.frequent_call::<NUMBER, SYSENTER, _>(|after| match after {
+        After::Return if SYSENTER => leave_by_sysexit(),
+        _ => leave_or_wait(after),
+    })
 }
 
-/// A call from ring 3 by `sysenter`.
-extern "C" fn system_call_by_sysenter() -> ! {
-    let after = kernel::borrow().call_by_sysenter();
-    leave(after)
+/// A call from ring 3 by `int 0x30` with the number of a JOS call.
+unsafe extern "C" fn call_of_jos() -> ! {
+    // SAFETY: as in `frequent_call`.
+    let kernel = unsafe { kernel::at_entry() };
+    kernel.call_of_jos(leave_or_wait)
+}
+
+/// Any other call from ring 3.
+unsafe extern "C" fn any_call() -> ! {
+    // SAFETY: as in `frequent_call`.
+    let kernel = unsafe { kernel::at_entry() };
+    leave_or_wait(kernel.any_call())
 }
 
 /// A page fault from ring 3.
-extern "C" fn page_fault() -> ! {
-    let after = kernel::borrow().fault();
-    leave(after)
+unsafe extern "C" fn page_fault() -> ! {
+    // SAFETY: as in `frequent_call`.
+    let kernel = unsafe { kernel::at_entry() };
+    kernel.fault(leave_or_wait)
 }
 
 /// Any other trap from ring 3: an interrupt of a device, or an exception.
-extern "C" fn user_trap() -> ! {
+unsafe extern "C" fn user_trap() -> ! {
     let after = match interrupt_line() {
         Some(line) => interrupts::handle(line).unwrap_or(After::Run),
         None => kernel::borrow().trap(),
@@ -129,7 +176,7 @@ extern "C" fn user_trap() -> ! {
 
 /// Any trap from virtual-8086 mode, into which only an emulator lets a program go: the program
 /// ends. If the trap is a device's interrupt, that is handled all the same.
-extern "C" fn virtual_8086(vector: u32) -> ! {
+unsafe extern "C" fn virtual_8086(vector: u32) -> ! {
     let ended = kernel::borrow().virtual_8086();
     leave(pic::line(vector).and_then(interrupts::handle).unwrap_or(ended))
 }
@@ -146,20 +193,34 @@ pub fn interrupt_line() -> Option<u32> {
 /// off.
 const FLAGS_KEPT: u32 = FLAGS_PROGRAM | FLAG_INTERRUPTS | 2;
 
+/// As [`leave`], inlined for a process that runs at once.
+#[inline(always)]
+fn leave_or_wait(after: After) -> ! {
+    match after {
+        After::Return | After::Run => leave_at_once(),
+        After::Idle | After::TakeDown | After::PowerOff { .. } => leave(after),
+    }
+}
+
 /// Goes on with a process, as soon as there is one to run.
+#[inline(never)]
+pub fn leave(after: After) -> ! {
+    if !matches!(after, After::Return | After::Run) {
+        interrupts::wait(after);
+    }
+    leave_at_once()
+}
+
+/// Goes on with the process that the core has chosen.
 ///
 /// Whatever the register area says, the process goes on in ring 3, in protected mode, without the
 /// right to use I/O ports or to change the interrupt flag: cs, ss and the flags are made anew, by
 /// three instructions. ds and es were a program's in protected mode or are the flat ones
-/// (`traps.s`), so loading them cannot fail; for fs and gs see `Machine::load_fpu`. IF is set in
-/// every area: ring 3 cannot clear it without IOPL, which it never has, and the stub of `sysenter`
-/// sets it.
-// Inlined: see `kernel/core/src/trap.rs`.
+/// (`traps.s`), so loading them cannot fail; for fs and gs see `Machine::load_segments`. IF is set
+/// in every area: ring 3 cannot clear it without IOPL, which it never has, and the stub of
+/// `sysenter` sets it.
 #[inline(always)]
-pub fn leave(after: After) -> ! {
-    if after != After::Run {
-        interrupts::wait(after);
-    }
+fn leave_at_once() -> ! {
     // SAFETY: the core has chosen a process, so its directory is loaded and its register area is
     // complete. No borrow is held. The area is the stack now, and ends where IRETD has
     // popped it; nothing is pushed there before the next trap.
@@ -182,6 +243,38 @@ pub fn leave(after: After) -> ! {
             user_code = const USER_CODE,
             user_data = const USER_DATA,
             flags = const FLAGS_KEPT,
+            options(noreturn),
+        )
+    }
+}
+
+/// The flags with which a program goes on behind `sysexit`: its own, but TF, which would step
+/// through the kernel. (`traps.s` clears TF at a call by `sysenter`.) Interrupts are off until
+/// `sysexit`.
+const FLAGS_KEPT_BY_SYSEXIT: u32 = FLAGS_PROGRAM & !FLAG_TRAP | 2;
+
+/// Goes on with the process whose call by `sysenter` has returned ([`After::Return`]). It goes on
+/// where edx says, with the stack pointer in ecx: the call has not changed these two registers.
+///
+/// ds and es are the program's flat ones already: the kernel uses those. STI takes effect after
+/// SYSEXIT (Intel SDM vol. 2B, STI), so no interrupt comes in ring 0.
+fn leave_by_sysexit() -> ! {
+    // SAFETY: the process in whose slot TSS.esp0 ends made the call that is left, so its directory,
+    // its stack and its register area are right. As for `leave`, nothing is pushed there.
+    unsafe {
+        asm!(
+            "and dword ptr [{end} - {size} + {eflags}], {flags}",
+            "lea esp, [{end} - {size}]",
+            "popad",
+            "add esp, {eflags} - {ds}",
+            "popfd",
+            "sti",
+            "sysexit",
+            end = in(reg) task_state::end_of_registers(),
+            size = const size_of::<Registers>(),
+            ds = const offset_of!(Registers, ds),
+            eflags = const offset_of!(Registers, eflags),
+            flags = const FLAGS_KEPT_BY_SYSEXIT,
             options(noreturn),
         )
     }

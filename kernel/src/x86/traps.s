@@ -40,9 +40,10 @@
     .endm
 
 # The rest of the register area, on a stack with vector and error; ds and es are those of a program.
-# After that the process's registers are free: load the kernel's segments, the direction that
-# compiled code expects, this CPU's stack, and a frame pointer that ends every backtrace. The
-# function that is called next does not return; it ends in `traps::leave`.
+# After that the process's registers are free: load flat data segments (a program's: ring 0 may use
+# them, and `sysexit` leaves them as they are), the direction that compiled code expects, and this
+# CPU's stack. eax keeps the number of a call. The function that is called next does not return; it
+# ends in `traps::leave`.
     .macro save_registers
     .byte 0x06              # push es
     .byte 0x1e              # push ds
@@ -51,14 +52,13 @@
     .endm
 
     .macro enter_kernel flags_are_clear=0
-    mov eax, {kernel_data}
-    mov ds, eax
-    mov es, eax
+    mov ecx, {user_data}
+    mov ds, ecx
+    mov es, ecx
     .if \flags_are_clear == 0
     cld
     .endif
     mov esp, {stack}
-    xor ebp, ebp
     .endm
 
     .section .text.traps, "ax"
@@ -131,7 +131,8 @@ call_stub:
     push 48
     refuse_virtual_8086
     save_registers
-    call dword ptr [{handlers} + {system_call}]
+    movzx eax, al
+    call dword ptr [{handlers} + {calls} + eax * 4]
     .pushsection .rodata.stubs, "a"
     .long call_stub
     .popsection
@@ -149,9 +150,9 @@ trap_common:
 # again: the process ends. The CPU has set ds, es, fs and gs to 0.
     .balign 16
 from_virtual_8086:
-    mov ecx, [esp]          # vector
+    mov eax, [esp]          # vector
     enter_kernel
-    push ecx
+    push eax
     call dword ptr [{handlers} + {virtual_8086}]
 
 # A trap from ring 0, on the kernel's own stack: an interrupt in the idle loop, or a bug.
@@ -189,7 +190,8 @@ sysenter_entry:
     push {user_data}        # ds
     pushad
     enter_kernel flags_are_clear=1
-    call dword ptr [{handlers} + {system_call_by_sysenter}]
+    movzx eax, al
+    call dword ptr [{handlers} + {calls_by_sysenter} + eax * 4]
 
 # Stack: eip cs eflags, just below TSS.esp0, so eflags lie in the TSS's link field. Go on without
 # TF, and with a link that names no task (a program's `iret` with NT set reads it).

@@ -10,8 +10,8 @@
 
 use core::arch::{asm, global_asm};
 
-use abi::call::RawCall;
-use abi::{Error, Syscall};
+use abi::call::{Number, RawCall};
+use abi::{Error, ProcessId, Syscall};
 
 /// The registers of a call, in the order in which the stubs load and store them.
 #[derive(Default)]
@@ -230,7 +230,67 @@ macro_rules! message {
     }};
 }
 
-/// A message call without a page.
+/// [`Syscall::Call`] without a page: `eax` and the words of the reply, which is the process's that
+/// was called.
+#[inline(always)]
+pub(super) fn call(to: ProcessId, words: [u32; 4]) -> (u32, [u32; 4]) {
+    let (value, first, second, third, fourth);
+    // SAFETY: as for `four_answers`. A call without a page does not read ECX, and leaves it.
+    unsafe {
+        asm!(
+            "push ebp",
+            "push esi",
+            "mov ebp, eax",
+            "mov esi, ecx",
+            "mov eax, {call}",
+            "int 0x30",
+            "mov edx, ebp",
+            "mov ecx, esi",
+            "pop esi",
+            "pop ebp",
+            call = const Number::Call as u32,
+            inlateout("eax") words[3] => value,
+            inlateout("edx") to.bits() => fourth,
+            inlateout("ecx") words[1] => second,
+            inlateout("ebx") words[0] => first,
+            inlateout("edi") words[2] => third,
+        );
+    }
+    (value, [first, second, third, fourth])
+}
+
+/// [`Syscall::ReplyAndReceive`] without a page. One word of the answer finds no register.
+#[inline(always)]
+pub(super) fn reply_and_receive(to: ProcessId, words: [u32; 4]) -> Answer {
+    let mut fourth = words[3];
+    let (value, process, first, second, third);
+    // SAFETY: as for `call`; ECX points to the fourth word, which the call replaces.
+    unsafe {
+        asm!(
+            "push ebp",
+            "push esi",
+            "push ecx",
+            "mov esi, eax",
+            "mov ebp, [ecx]",
+            "mov eax, {call}",
+            "int 0x30",
+            "pop ecx",
+            "mov [ecx], ebp",
+            "mov ecx, esi",
+            "pop esi",
+            "pop ebp",
+            call = const Number::ReplyAndReceive as u32,
+            inlateout("eax") words[1] => value,
+            inlateout("edx") to.bits() => process,
+            inlateout("ecx") &raw mut fourth => second,
+            inlateout("ebx") words[0] => first,
+            inlateout("edi") words[2] => third,
+        );
+    }
+    Answer { value, process, words: [first, second, third, fourth] }
+}
+
+/// A receiving call without a page.
 #[inline(always)]
 pub(super) fn message(raw: &RawCall) -> Answer {
     message!(raw, [raw.words[1], raw.words[3]])

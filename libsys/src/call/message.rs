@@ -5,7 +5,7 @@
 //! ([`crate::paging::own_pages`]).
 
 use abi::call::{Arguments as _, PageTransfer};
-use abi::message::Message;
+use abi::message::{Kind, Message};
 use abi::{Error, ProcessId, Syscall};
 
 use super::entry::done;
@@ -42,8 +42,12 @@ pub fn message_call(
     words: [u32; 4],
     transfer: Option<PageTransfer>,
 ) -> Result<Message, Error> {
-    check_transfer(transfer)?;
-    message(Syscall::Call { to, words, transfer })
+    if transfer.is_some() {
+        check_transfer(transfer)?;
+        return message(Syscall::Call { to, words, transfer });
+    }
+    let (value, words) = gate::call(to, words);
+    received(value, to.bits(), words)
 }
 
 /// Answers a process that is blocked in a call to the caller.
@@ -65,8 +69,12 @@ pub fn reply_and_receive(
     words: [u32; 4],
     transfer: Option<PageTransfer>,
 ) -> Result<Message, Error> {
-    check_transfer(transfer)?;
-    message(Syscall::ReplyAndReceive { to, words, transfer })
+    if transfer.is_some() {
+        check_transfer(transfer)?;
+        return message(Syscall::ReplyAndReceive { to, words, transfer });
+    }
+    let answer = gate::reply_and_receive(to, words);
+    received(answer.value, answer.process, answer.words)
 }
 
 #[inline(always)]
@@ -77,5 +85,15 @@ fn message(call: Syscall) -> Result<Message, Error> {
     } else {
         gate::message_with_page(&raw)
     };
-    Message::from_wire(answer.value, answer.process, answer.words)
+    received(answer.value, answer.process, answer.words)
+}
+
+/// The message, or the error in `eax`. 0 is the header of an ordinary message without a page: the
+/// most frequent one, for which everything else is known.
+#[inline(always)]
+fn received(eax: u32, sender: u32, words: [u32; 4]) -> Result<Message, Error> {
+    match ProcessId::new(sender) {
+        Ok(sender) if eax == 0 => Ok(Message { sender, kind: Kind::Message, words, page: None }),
+        _ => Message::from_wire(eax, sender, words),
+    }
 }

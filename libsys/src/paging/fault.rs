@@ -31,7 +31,7 @@
 mod handlers;
 
 use core::arch::global_asm;
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use core::sync::atomic::Ordering;
 
 use abi::fault::FaultRecord;
 use abi::format::elf::STACK_START;
@@ -47,11 +47,7 @@ pub use handlers::{Fault, Handled, Handler};
 
 use handlers::Handlers;
 
-static HANDLERS: Handlers = Handlers {
-    copy_on_write: AtomicBool::new(false),
-    program: AtomicPtr::new(core::ptr::null_mut()),
-    own_regions: AtomicBool::new(false),
-};
+static HANDLERS: Handlers = Handlers::none();
 
 /// Sets the program's own handler, which is asked about every fault that is not a write to a
 /// copy-on-write page; `None` removes it.
@@ -59,8 +55,7 @@ static HANDLERS: Handlers = Handlers {
 /// # Errors
 /// `OutOfFrames`, `QuotaExceeded`: there is no frame for the exception stack.
 pub fn set_handler(handler: Option<Handler>) -> Result<(), Error> {
-    let handler = handler.map_or(core::ptr::null_mut(), |handler| handler as *mut ());
-    HANDLERS.program.store(handler, Ordering::Relaxed);
+    HANDLERS.set_program(handler);
     install()
 }
 
@@ -70,7 +65,7 @@ pub fn set_handler(handler: Option<Handler>) -> Result<(), Error> {
 /// # Errors
 /// As [`set_handler`].
 pub fn enable_copy_on_write() -> Result<(), Error> {
-    HANDLERS.copy_on_write.store(true, Ordering::Relaxed);
+    HANDLERS.enable_copy_on_write();
     install()
 }
 
@@ -129,31 +124,39 @@ unsafe extern "C" {
 
 unsafe extern "C" {
     fn libsys_fault_entry();
+    /// Repeats an access that was not handled, whose address is in [`LEFT_EIP`].
+    fn libsys_fault_repeat(record: *const FaultRecord) -> !;
 }
 
 /// The Rust half of the entry.
 ///
 /// # Safety
 /// `record` is the kernel's record on the exception stack, and nothing else uses it meanwhile.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn libsys_fault(record: *mut FaultRecord) -> u32 {
+unsafe extern "fastcall" fn libsys_fault(record: *mut FaultRecord) {
     // SAFETY: by this function's contract; the stub passes the stack pointer that the kernel set to
     // the record, and nested records lie below it.
-    let record = unsafe { &mut *record };
-    let mut fault = Fault::new(record);
-    match handlers::serve(&mut fault, &HANDLERS) {
-        Handled::Resume => RETURN,
-        Handled::PassOn => {
-            if call::identity().pager.is_none() {
-                report(&fault);
-            }
-            leave_eip(fault.eip());
-            // This call has no errors for the caller itself.
-            // SAFETY: without a handler the next fault ends the process.
-            let _ = unsafe { call::set_handler(Target::Caller, None) };
-            REPEAT
-        }
+    let mut fault = Fault::new(unsafe { &mut *record });
+    if !HANDLERS.first_handles(&mut fault) {
+        ask_others(fault);
     }
+}
+
+/// Asks the other handlers. Does not return if none of them handles the fault.
+#[cold]
+#[inline(never)]
+fn ask_others(mut fault: Fault<'_>) {
+    if handlers::serve(&mut fault, &HANDLERS) == Handled::Resume {
+        return;
+    }
+    if call::identity().pager.is_none() {
+        report(&fault);
+    }
+    leave_eip(fault.eip());
+    // This call has no errors for the caller itself.
+    // SAFETY: without a handler the next fault ends the process.
+    let _ = unsafe { call::set_handler(Target::Caller, None) };
+    // SAFETY: the record is the kernel's, the handler is gone, and LEFT_EIP is set.
+    unsafe { libsys_fault_repeat(fault.record()) }
 }
 
 /// Prints a line for a fault that ends a process without a pager, then its backtrace. For a process
@@ -175,11 +178,6 @@ fn report(fault: &Fault<'_>) {
         println!("  backtrace of {name} {address:#010x}");
     }
 }
-
-/// Result of [`libsys_fault`]: return by the stack of the fault.
-const RETURN: u32 = 0;
-/// Result of [`libsys_fault`]: return by [`LEFT_EIP`]; faults are not handled any more.
-const REPEAT: u32 = 1;
 
 /// The word that holds the address of an access that was not handled: the lowest word of the
 /// exception stack. It cannot be in the program's data, which may be copy-on-write. If there is no
@@ -210,26 +208,22 @@ global_asm!(
     "    .global libsys_fault_entry",
     "libsys_fault_entry:",
     "    cld",
-    // Rust keeps ebx, and wants esp + 4 at its entry to be a multiple of 16.
+    // Rust keeps ebx, and wants esp to be a multiple of 16 at a call. ecx is the argument.
     "    mov ebx, esp",
+    "    mov ecx, esp",
     "    and esp, -16",
-    "    sub esp, 12",
-    "    push ebx",
-    "    call libsys_fault",
-    "    mov esp, ebx",
-    "    cmp eax, {repeat}",
-    "    je 2f",
+    "    call {libsys_fault}",
     // Return to where `eip` says with every register, esp and the flags included, as the record has
     // them. The only way to load esp and eip as the last thing is `ret` from the stack that is
     // returned to: eip goes into the word below its top, which is free: the blank word of a nested
     // fault, or the dead space below the program's stack. That store may itself fault (the
     // program's stack can be copy-on-write); everything is still in place then.
-    "    mov eax, [esp + 48]",
+    "    mov eax, [ebx + 48]",
     "    sub eax, 4",
-    "    mov edx, [esp + 40]",
+    "    mov edx, [ebx + 40]",
     "    mov [eax], edx",
-    "    mov [esp + 48], eax",
-    "    add esp, 8",
+    "    mov [ebx + 48], eax",
+    "    lea esp, [ebx + 8]",
     "    popad",
     // Over eip; `lea`, because the flags are still to come and `add` would be undone by `popfd`
     // anyway.
@@ -240,13 +234,16 @@ global_asm!(
     "    ret",
     // The same, but reading eip from memory as the last thing. Only safe when no fault is handled
     // meanwhile, for its record could lie over the word.
-    "2:  add esp, 8",
+    "    .global libsys_fault_repeat",
+    "libsys_fault_repeat:",
+    "    mov esp, [esp + 4]",
+    "    add esp, 8",
     "    popad",
     "    lea esp, [esp + 4]",
     "    popfd",
     "    pop esp",
     "    jmp dword ptr [{left_eip}]",
     "    .popsection",
-    repeat = const REPEAT,
+    libsys_fault = sym libsys_fault,
     left_eip = const LEFT_EIP,
 );

@@ -75,6 +75,16 @@ pub fn frame_references(frame: Frame) -> Option<u32> {
     }
 }
 
+/// Whether a frame of RAM that is mapped here has no other mapping, as UPAGES says. `false` also if
+/// UPAGES does not reach the frame.
+#[must_use]
+#[inline(always)]
+pub(crate) fn is_only_mapping(frame: Frame) -> bool {
+    // The table's pages are there for all of RAM.
+    FrameRecord::address(frame.number()).is_some_and(|address| load(address).count == 1)
+}
+
+#[inline(always)]
 fn load(address: u32) -> FrameRecord {
     assert!(
         (UPAGES..UPAGES + abi::layout::TABLE_SPAN).contains(&address) && address.is_multiple_of(8)

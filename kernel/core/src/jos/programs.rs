@@ -58,6 +58,7 @@ impl<H: Hardware> Kernel<H> {
         process.numbering = program.numbering;
         if program.file_server {
             process.device.ports = Ports::ALL;
+            process.switches_more = true;
         }
         self.course.count += 1;
         self.processes.info_of(index).kind =

@@ -112,8 +112,14 @@ impl<H: Hardware> Memory<'_, H> {
         // If the page was mapped onto itself, this is the new leaf already.
         if leaf.is_present() {
             let flags = leaf.flags().difference(EntryFlags::PAGER);
-            // The CPU ignores the mark, so no cached translation is out of date.
-            self.replace(space, page, leaf, leaf.with_flags(flags)).of_a_mark();
+            let stale = self.replace(space, page, leaf, leaf.with_flags(flags));
+            if stale.old() == leaf {
+                // The CPU ignores the mark, so no cached translation is out of date.
+                stale.of_a_mark();
+            } else {
+                // The CPU has set A since the leaf was read, and the change has cleared A.
+                self.flush(&stale);
+            }
         }
         true
     }

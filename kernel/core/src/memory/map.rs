@@ -294,10 +294,11 @@ impl<H: Hardware> Memory<'_, H> {
     /// As [`Memory::unmap`], for a page whose table is present.
     #[inline(always)]
     pub fn unmap_of_table(&mut self, space: Space, page: UserPage, marks: Permissions) -> Entry {
-        let old = self.leaf_of_table(space, page);
-        let stale = self.replace(space, page, old, Entry::paged_out(marks));
+        let read = self.leaf_of_table(space, page);
+        let stale = self.replace(space, page, read, Entry::paged_out(marks));
+        let old = stale.old();
         self.settle(stale);
-        if old.is_present() {
+        if read.is_present() {
             self.processes.credit(space.owner, 1);
         }
         old

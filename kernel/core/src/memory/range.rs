@@ -3,8 +3,8 @@
 //! A range is walked in *runs*: a run is the part of the range under one table. Three things are
 //! the same for all pages of a run and are found out once: whether the table is present, how it is
 //! reached ([`Via`]), and, if frames stay in place, whether each page is flushed or the whole TLB
-//! at the end ([`FLUSH_LIMIT`]). Unmapping and allocating always flush each page that is removed,
-//! because its frame may be freed only after the flush.
+//! at the end ([`FLUSH_LIMIT`]). Allocating always flushes each page that is removed, because its
+//! frame may be freed only after the flush; unmapping many pages walks them twice for that.
 //!
 //! A call that stops at an error says how many pages it has walked ([`Progress`]). The pages before
 //! the error stay changed.
@@ -18,7 +18,8 @@ use abi::{Entry, EntryFlags, Error, PageRange, Permissions, UserPage};
 
 use crate::hardware::{Hardware, Reach};
 use crate::memory::change::Change;
-use crate::memory::space::{Memory, Space, Stale, Via};
+use crate::memory::space::{Memory, Space, SpacePage, Via};
+use crate::state::frames::Unmapped;
 
 /// The most pages that a call flushes one by one; a call on more pages flushes the whole TLB once.
 ///
@@ -54,12 +55,13 @@ pub(crate) struct Found {
     pub dirty: u32,
 }
 
-/// How [`Memory::protect_range`] changes a leaf, and how it flushes the leaf's old translation.
+/// How [`Memory::protect_range`] changes a leaf, and how it writes the new leaf and flushes the old
+/// one's translation.
 #[derive(Clone, Copy)]
 struct Protect<F> {
     space: Space,
     change: Change,
-    flush: F,
+    write: F,
 }
 
 /// A run: the part of a range that lies under one table.
@@ -94,22 +96,29 @@ impl<H: Hardware> Memory<'_, H> {
         change: Change,
     ) -> (Progress, Found) {
         if space.via != Via::Map(Reach::Current) {
-            let flush = |_: &mut Self, stale: Stale| stale.of_another_space();
-            return self.protect_runs(range, Protect { space, change, flush });
+            let write = |memory: &mut Self, SpacePage { space, page }, old, new| {
+                memory.overwrite(space, page, old, new).of_another_space();
+            };
+            return self.protect_runs(range, Protect { space, change, write });
         }
         let space = Space::current(space.owner);
         if range.pages() <= FLUSH_LIMIT {
-            let flush = |memory: &mut Self, stale: Stale| memory.flush(&stale);
-            return self.protect_runs(range, Protect { space, change, flush });
+            let write = |memory: &mut Self, SpacePage { space, page }, old, new| {
+                let stale = memory.replace(space, page, old, new);
+                memory.flush(&stale);
+            };
+            return self.protect_runs(range, Protect { space, change, write });
         }
-        let flush = |_: &mut Self, stale: Stale| stale.of_a_flushed_space();
-        let progress = self.protect_runs(range, Protect { space, change, flush });
+        let write = |memory: &mut Self, SpacePage { space, page }, old, new| {
+            memory.overwrite(space, page, old, new).of_a_flushed_space();
+        };
+        let progress = self.protect_runs(range, Protect { space, change, write });
         self.cpu.flush_all();
         progress
     }
 
     /// The loop of [`Memory::protect_range`], compiled once for each way to flush.
-    fn protect_runs<F: Fn(&mut Self, Stale) + Copy>(
+    fn protect_runs<F: Fn(&mut Self, SpacePage, Entry, Entry) + Copy>(
         &mut self,
         range: PageRange,
         protect: Protect<F>,
@@ -121,14 +130,17 @@ impl<H: Hardware> Memory<'_, H> {
             if self.has_table(protect.space, run.first) {
                 // Only the first 32 pages of a range have bits of their own in the result.
                 let noted = u32::BITS.saturating_sub(done).min(run.pages);
-                let mut bits = Bits::default();
                 let mut any = 0;
-                let result =
-                    self.protect_run(run, 0..noted, protect, |old| bits.note(old)).and_then(|()| {
+                let result = self
+                    .protect_run(run, 0..noted, protect, |index, old| {
+                        any |= old.bits();
+                        found.note(done + index, old);
+                    })
+                    .and_then(|()| {
                         let rest = noted..run.pages;
-                        self.protect_run(run, rest, protect, |old| any |= old.bits())
+                        self.protect_run(run, rest, protect, |_, old| any |= old.bits())
                     });
-                found.add(bits, done, any);
+                found.any |= any & EntryFlags::ACCESSED_DIRTY.bits();
                 if let Err((before, error)) = result {
                     return (Progress { done: done + before, result: Err(error) }, found);
                 }
@@ -138,43 +150,81 @@ impl<H: Hardware> Memory<'_, H> {
         (Progress { done, result: Ok(()) }, found)
     }
 
-    /// Changes some of the pages of a run, given by their indices in it. `note` gets the old leaf
-    /// of each page, or an absent entry. An error comes with the index of the page that caused it.
-    fn protect_run<F: Fn(&mut Self, Stale) + Copy>(
+    /// Changes some of the pages of a run, given by their indices in it. `note` gets the index and
+    /// the old leaf of each present page. An error comes with the index of the page that caused it.
+    fn protect_run<F: Fn(&mut Self, SpacePage, Entry, Entry) + Copy>(
         &mut self,
         run: Run,
         pages: Range<u32>,
         protect: Protect<F>,
-        mut note: impl FnMut(Entry),
+        mut note: impl FnMut(u32, Entry),
     ) -> Result<(), (u32, Error)> {
         for index in pages {
             let page = run.first.plus(index);
             let old = self.leaf_of_table(protect.space, page);
             if old.is_present() {
-                let changed = self.change(protect.space, page, old, protect.change);
-                (protect.flush)(self, changed.map_err(|error| (index, error))?);
-                note(old);
-            } else {
-                note(Entry::ABSENT);
+                let new = self.changed(protect.space.owner, old, protect.change);
+                (protect.write)(
+                    self,
+                    protect.space.at(page),
+                    old,
+                    new.map_err(|error| (index, error))?,
+                );
+                note(index, old);
             }
         }
         Ok(())
     }
 
     /// Unmaps each present page of a range and leaves marks in its leaf. The marks of absent leaves
-    /// are cleared. Each page is flushed before its frame may be freed.
+    /// are cleared. No frame may be freed before the flush of its page.
+    ///
+    /// Of more than [`FLUSH_LIMIT`] pages, all are taken out first, then the whole TLB is flushed
+    /// once, and then their frames are released. In between a leaf is absent and keeps its frame,
+    /// so that no list of the frames is needed. No program runs before that is over.
     pub fn unmap_range(&mut self, space: Space, range: PageRange, marks: Permissions) -> Progress {
+        if range.pages() > FLUSH_LIMIT && space.via == Via::Map(Reach::Current) {
+            self.for_each_leaf(space, range, |memory, page, old| {
+                if old.is_present() {
+                    memory.overwrite(space, page, old, taken_out(old)).of_a_flushed_space();
+                }
+            });
+            self.cpu.flush_all();
+            self.for_each_leaf(space, range, |memory, page, old| {
+                if is_taken_out(old) {
+                    memory.overwrite(space, page, old, Entry::paged_out(marks)).of_an_absent_leaf();
+                    memory.frames.release(Unmapped::after_flush(old.frame()));
+                    memory.processes.credit(space.owner, 1);
+                } else {
+                    memory.unmap_or_clear(space, page, marks);
+                }
+            });
+        } else {
+            self.for_each_leaf(space, range, |memory, page, _| {
+                memory.unmap_or_clear(space, page, marks);
+            });
+        }
+        Progress { done: range.pages(), result: Ok(()) }
+    }
+
+    /// Does something with each leaf of a range whose table is present.
+    fn for_each_leaf(
+        &mut self,
+        space: Space,
+        range: PageRange,
+        mut act: impl FnMut(&mut Self, UserPage, Entry),
+    ) {
         let mut done = 0;
         while done < range.pages() {
             let run = Run::at(range, done);
             if self.has_table(space, run.first) {
                 for page in run.pages() {
-                    self.unmap_or_clear(space, page, marks);
+                    let leaf = self.leaf_of_table(space, page);
+                    act(self, page, leaf);
                 }
             }
             done += run.pages;
         }
-        Progress { done, result: Ok(()) }
     }
 
     /// Unmaps a present page and leaves marks there, or clears the marks of an absent leaf.
@@ -202,38 +252,23 @@ impl<H: Hardware> Memory<'_, H> {
     }
 }
 
-/// The A and D bits of up to 32 pages in order. Each new page shifts the others down by one, so the
-/// last page's bit is bit 31.
-#[derive(Clone, Copy, Default)]
-struct Bits {
-    pages: u32,
-    accessed: u32,
-    dirty: u32,
+/// A present leaf that has become absent but keeps its frame, until the TLB is flushed.
+const fn taken_out(leaf: Entry) -> Entry {
+    Entry::from_bits(leaf.bits() & !EntryFlags::PRESENT.bits())
 }
 
-impl Bits {
-    /// Adds the bits of one leaf. Its bits 5 (A) and 6 (D) are shifted to bit 31 without a branch.
-    fn note(&mut self, old: Entry) {
-        const TO_TOP_FROM_5: u32 = 26;
-        const TO_TOP_FROM_6: u32 = 25;
-        let bits = old.bits();
-        self.pages += 1;
-        self.accessed = self.accessed >> 1 | (bits << TO_TOP_FROM_5 & 1 << 31);
-        self.dirty = self.dirty >> 1 | (bits << TO_TOP_FROM_6 & 1 << 31);
-    }
+/// Whether this is such a leaf: no other absent leaf has U.
+const fn is_taken_out(leaf: Entry) -> bool {
+    !leaf.is_present() && leaf.contains(EntryFlags::USER)
 }
 
 impl Found {
-    /// Adds the bits of the pages from page `first` of the range on, and the A and D bits of
-    /// `others`, the OR of further leaves.
-    fn add(&mut self, bits: Bits, first: u32, others: u32) {
-        if bits.pages > 0 {
-            let down = u32::BITS - bits.pages;
-            self.accessed |= bits.accessed >> down << first;
-            self.dirty |= bits.dirty >> down << first;
-            self.any |= if bits.accessed == 0 { 0 } else { EntryFlags::ACCESSED.bits() };
-            self.any |= if bits.dirty == 0 { 0 } else { EntryFlags::DIRTY.bits() };
+    /// Adds the A and D bits of page `index` (`0..32`) of the range. Most pages of a range have not
+    /// been touched since the last call, and cost one test.
+    fn note(&mut self, index: u32, old: Entry) {
+        if old.flags().intersects(EntryFlags::ACCESSED_DIRTY) {
+            self.accessed |= u32::from(old.is_accessed()) << index;
+            self.dirty |= u32::from(old.is_dirty()) << index;
         }
-        self.any |= others & EntryFlags::ACCESSED_DIRTY.bits();
     }
 }

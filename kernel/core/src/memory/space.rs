@@ -72,14 +72,27 @@ pub(crate) struct SpacePage {
 pub(crate) struct Stale {
     space: Space,
     page: UserPage,
+    /// The leaf as it was read before the change.
+    read: Entry,
+    /// The leaf that the change replaced: it may have A in addition.
     old: Entry,
 }
 
 impl Stale {
+    /// The leaf that the change replaced.
+    pub const fn old(&self) -> Entry {
+        self.old
+    }
+
     /// For a change in a space that is not loaded: the TLB holds nothing of it, because loading it
     /// flushes.
     pub fn of_another_space(self) {
         debug_assert!(self.space.via != Via::Map(Reach::Current));
+    }
+
+    /// For an absent leaf: the TLB holds none.
+    pub fn of_an_absent_leaf(self) {
+        debug_assert!(!self.read.is_present());
     }
 
     /// For a change of marks alone, which the CPU ignores.
@@ -152,14 +165,28 @@ impl<H: Hardware> Memory<'_, H> {
         }
     }
 
-    /// Writes the leaf of `page`, whose table is present. `old` is the leaf before.
+    /// Writes the leaf of `page`, whose table is present. `read` is the leaf as it was read before;
+    /// in the loaded space the CPU may have set A in it since, if it is present.
     #[inline(always)]
-    pub fn replace(&mut self, space: Space, page: UserPage, old: Entry, entry: Entry) -> Stale {
+    pub fn replace(&mut self, space: Space, page: UserPage, read: Entry, entry: Entry) -> Stale {
+        if !read.is_present() || space.via != Via::Map(Reach::Current) {
+            return self.overwrite(space, page, read, entry);
+        }
+        let old = self.cpu.hardware.exchange_leaf(page.page(), entry);
+        debug_assert!(old.with_flags(read.flags()) == read, "the leaf has changed");
+        Stale { space, page, read, old }
+    }
+
+    /// As [`Memory::replace`], if it does not matter whether the CPU has set A since the leaf was
+    /// read: the caller flushes the whole TLB, or the TLB holds nothing of this leaf. (The exchange
+    /// is a locked instruction.)
+    #[inline(always)]
+    pub fn overwrite(&mut self, space: Space, page: UserPage, read: Entry, entry: Entry) -> Stale {
         match space.via {
             Via::Map(reach) => self.cpu.hardware.write_entry(reach, page.page(), entry),
             Via::FrameSlots => self.write_leaf_of_third(space.directory, page, entry),
         }
-        Stale { space, page, old }
+        Stale { space, page, read, old: read }
     }
 
     /// An entry of a directory or table of a third space.
@@ -182,9 +209,13 @@ impl<H: Hardware> Memory<'_, H> {
         self.cpu.hardware.write_frame(table, page.page().table_index(), entry.bits());
     }
 
-    /// Flushes the page of a change that left the frame in place.
+    /// Flushes the page of a change that left the frame in place, if it may be cached. Only the old
+    /// leaf that the exchange returned can say so: the CPU may set A and cache the translation
+    /// between an earlier look and the change.
+    #[inline(always)]
     pub fn flush(&mut self, stale: &Stale) {
-        if stale.old.is_present() && stale.space.via == Via::Map(Reach::Current) {
+        let current = stale.space.via == Via::Map(Reach::Current);
+        if current && self.cpu.hardware.may_be_cached(stale.old) {
             self.cpu.flush_page(stale.page.page());
         }
     }
@@ -193,9 +224,9 @@ impl<H: Hardware> Memory<'_, H> {
     /// count.
     #[inline(always)]
     pub fn settle(&mut self, stale: Stale) {
-        if stale.old.is_present() {
+        if stale.read.is_present() {
             self.flush(&stale);
-            self.frames.release(Unmapped::after_flush(stale.old.frame()));
+            self.frames.release(Unmapped::after_flush(stale.read.frame()));
         }
     }
 

@@ -61,6 +61,7 @@ impl<H: Hardware> Kernel<H> {
     pub(crate) fn ports_allow(&mut self, caller: Index, ports: PortRange) -> Result<(), Error> {
         self.driver(caller)?;
         self.processes[caller].device.ports.add(ports)?;
+        self.processes[caller].switches_more = true;
         self.processes[caller].device.granted = true;
         self.set_ports(caller);
         self.succeed(caller)

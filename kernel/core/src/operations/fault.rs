@@ -6,8 +6,7 @@
 //!
 //! The order of events:
 //! 1. [`Kernel::page_fault`] reads the leaf again. If it allows the access by now, the process
-//!    resumes: a leaf that only got wider was not flushed, so the CPU may have used an old
-//!    translation.
+//!    resumes: a processor may report a fault by a translation that is older than the leaf.
 //! 2. If the leaf says that the page is paged out, the pager is asked before the handler. Only the
 //!    pager can bring the page back, and the handler's code and stack may be paged out as well. The
 //!    access is repeated afterwards. If it still faults, the handler gets that fault.
@@ -36,13 +35,13 @@
 
 use core::mem::offset_of;
 
-use abi::fault::{Access, FaultRecord, GENERAL_PROTECTION, PAGE_FAULT};
+use abi::fault::{Access, DEVICE_NOT_AVAILABLE, FaultRecord, GENERAL_PROTECTION, PAGE_FAULT};
 use abi::layout::{EXCEPTION_STACK, EXCEPTION_STACK_TOP, USER_STACK_TOP};
 use abi::message::Reason;
 use abi::{Entry, EntryFlags, Registers, UserPage};
 
 use crate::hardware::Hardware;
-use crate::kernel::Kernel;
+use crate::kernel::{After, Kernel};
 use crate::memory::space::Space;
 use crate::state::fault::{Fault, Unhandled};
 use crate::state::process::{Index, PendingRequest, Unfinished};
@@ -63,25 +62,36 @@ impl<H: Hardware> Kernel<H> {
     // The inlined functions of this file: with them a fault gets to its handler in 143 instructions
     // in place of 179.
     #[inline(always)]
-    pub(crate) fn page_fault(&mut self, index: Index) {
+    pub(crate) fn page_fault<R>(&mut self, index: Index, leave: impl Fn(After) -> R) -> R {
         let address = self.cpu.hardware.fault_address();
-        let Registers { error: access, eip, .. } = self.processes[index].registers;
         let leaf = self.leaf_at(index, address);
+        let access = self.processes[index].registers.error;
         let needs = EntryFlags::PRESENT.bits() | access & Access::WRITE.bits();
-        if leaf.bits() & needs != needs {
-            self.deliver(index, Fault { address, access, eip }, leaf);
+        if leaf.bits() & needs == needs {
+            return leave(After::Return);
         }
+        if self.processes[index].paging.handler == 0 {
+            let Registers { error: access, eip, .. } = self.processes[index].registers;
+            if self.ask_pager(index, FAULT, address, access, eip) {
+                return leave(self.resume());
+            }
+        } else if !is_paged_out(leaf) && self.enter_handler(index, address).is_ok() {
+            return leave(After::Return);
+        }
+        self.deliver(index, address, leaf);
+        leave(self.resume())
     }
 
     /// Raises a page fault for a call of the current process that met memory that it cannot use
     /// yet. The call restarts after the fault.
     pub(crate) fn fault_of_call(&mut self, index: Index, address: u32, write: bool) {
-        let fault = self.rewind(index, address, write);
+        self.rewind(index, address, write);
         let leaf = self.leaf_at(index, address);
-        self.deliver(index, fault, leaf);
+        self.deliver(index, address, leaf);
     }
 
-    /// Restarts the current process's call, and returns the fault that the call met.
+    /// Restarts the current process's call, and returns the fault that the call met. The kind of
+    /// access becomes the error code in the saved registers, as if the program itself had faulted.
     pub(crate) fn rewind(&mut self, index: Index, address: u32, write: bool) -> Fault {
         let mut access = Access::USER;
         access.set(Access::WRITE, write);
@@ -90,7 +100,14 @@ impl<H: Hardware> Kernel<H> {
             access.set(Access::PROTECTION, self.memory().is_there(space, page));
         }
         self.restart(index);
-        Fault { address, access: access.bits(), eip: self.processes[index].registers.eip }
+        self.processes[index].registers.error = access.bits();
+        self.fault_at(index, address)
+    }
+
+    /// The fault at this address that the saved registers of the current process describe.
+    fn fault_at(&self, index: Index, address: u32) -> Fault {
+        let Registers { error: access, eip, .. } = self.processes[index].registers;
+        Fault { address, access, eip }
     }
 
     /// Sets the current process back to its trap instruction. Its other registers stay.
@@ -110,13 +127,11 @@ impl<H: Hardware> Kernel<H> {
 
     /// Delivers a fault of the current process to its handler or to its pager, or ends the process.
     ///
-    /// A fault that is passed on goes as words or as scalars: these are written to memory where
-    /// they are passed, a [`Fault`] would be written before each fault that a handler gets (7
-    /// instructions).
-    #[inline(always)]
-    fn deliver(&mut self, index: Index, fault: Fault, leaf: Entry) {
-        let handler = self.processes[index].paging.handler;
-        if handler == 0 {
+    /// Not inlined: `page_fault` itself delivers most faults to the handler.
+    #[inline(never)]
+    fn deliver(&mut self, index: Index, address: u32, leaf: Entry) {
+        let fault = self.fault_at(index, address);
+        if self.processes[index].paging.handler == 0 {
             if !self.ask_pager(index, FAULT, fault.address, fault.access, fault.eip) {
                 self.end_by_fault(index, fault.words(), Unhandled::Nobody);
             }
@@ -127,7 +142,7 @@ impl<H: Hardware> Kernel<H> {
         {
             return;
         }
-        if let Err(record) = self.enter_handler(index, fault, handler) {
+        if let Err(record) = self.enter_handler(index, address) {
             self.deliver_without_stack(index, fault.words(), record);
         }
     }
@@ -155,7 +170,7 @@ impl<H: Hardware> Kernel<H> {
     /// The exception stack is absent, read-only or full; nothing was changed. The error is the
     /// address at which the record would begin.
     #[inline(always)]
-    fn enter_handler(&mut self, index: Index, fault: Fault, handler: u32) -> Result<(), u32> {
+    fn enter_handler(&mut self, index: Index, address: u32) -> Result<(), u32> {
         let old = self.processes[index].registers.esp;
         let esp = self.place_record(index, old)?;
         let page = UserPage::known(EXCEPTION_STACK);
@@ -165,11 +180,12 @@ impl<H: Hardware> Kernel<H> {
         }
         // A call that is to go on where it stopped is void: the handler may change its caller's
         // memory and registers.
-        self.processes[index].unfinished = Unfinished::None;
-        let registers = &mut self.processes[index].registers;
+        let process = &mut self.processes[index];
+        process.unfinished = Unfinished::None;
+        let registers = &mut process.registers;
         let user = &mut self.cpu.hardware;
-        user.write_user_at::<{ offset_of!(FaultRecord, address) }>(esp, fault.address);
-        user.write_user_at::<{ offset_of!(FaultRecord, access) }>(esp, fault.access);
+        user.write_user_at::<{ offset_of!(FaultRecord, address) }>(esp, address);
+        user.write_user_at::<{ offset_of!(FaultRecord, access) }>(esp, registers.error);
         user.write_user_at::<{ offset_of!(FaultRecord, edi) }>(esp, registers.edi);
         user.write_user_at::<{ offset_of!(FaultRecord, esi) }>(esp, registers.esi);
         user.write_user_at::<{ offset_of!(FaultRecord, ebp) }>(esp, registers.ebp);
@@ -178,10 +194,10 @@ impl<H: Hardware> Kernel<H> {
         user.write_user_at::<{ offset_of!(FaultRecord, edx) }>(esp, registers.edx);
         user.write_user_at::<{ offset_of!(FaultRecord, ecx) }>(esp, registers.ecx);
         user.write_user_at::<{ offset_of!(FaultRecord, eax) }>(esp, registers.eax);
-        user.write_user_at::<{ offset_of!(FaultRecord, eip) }>(esp, fault.eip);
+        user.write_user_at::<{ offset_of!(FaultRecord, eip) }>(esp, registers.eip);
         user.write_user_at::<{ offset_of!(FaultRecord, eflags) }>(esp, registers.eflags);
         user.write_user_at::<{ offset_of!(FaultRecord, esp) }>(esp, old);
-        registers.eip = handler;
+        registers.eip = process.paging.handler;
         registers.esp = esp;
         Ok(())
     }
@@ -236,9 +252,10 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// Handles any exception but a page fault: it ends the current process, or stops the machine
-    /// where JOS's monitor would.
+    /// where JOS's monitor would. The first use of the FPU is no mistake.
     pub(crate) fn exception(&mut self, index: Index, vector: u32) {
-        if self.jos_exception(index, vector) {
+        let first_use = vector == DEVICE_NOT_AVAILABLE && self.first_use_of_fpu(index);
+        if first_use || self.jos_exception(index, vector) {
             return;
         }
         self.report_exception(index);

@@ -43,7 +43,7 @@ impl<H: Hardware> Kernel<H> {
             }
         };
         self.frames.adopt(fresh);
-        self.cpu.hardware.clean_fpu(&mut self.processes[index].fpu);
+        self.processes[index].fpu.begin();
         // The kernel's directory has no user entries, so a copy of it is an empty space. The self
         // maps are set last, because they name this directory in place of the kernel's.
         self.cpu.hardware.copy_frame(directory, self.cpu.kernel_directory);
@@ -59,6 +59,11 @@ impl<H: Hardware> Kernel<H> {
     /// Gives a child the registers and FPU state of the current process.
     pub(crate) fn copy_registers(&mut self, from: Index, child: Index) {
         self.processes[child].registers = self.processes[from].registers;
-        self.cpu.hardware.save_fpu(&mut self.processes[child].fpu);
+        self.cpu.hardware.save_segments(&mut self.processes[child].fpu);
+        if self.processes[from].fpu.is_used() {
+            self.processes[child].fpu.set_used();
+            self.processes[child].switches_more = true;
+            self.cpu.hardware.save_fpu(&mut self.processes[child].fpu);
+        }
     }
 }

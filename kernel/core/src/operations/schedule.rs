@@ -122,6 +122,7 @@ impl<H: Hardware> Kernel<H> {
             Some(loaded) if loaded == next => self.set_current(next),
             Some(old) => self.switch_from(old, next),
             None => {
+                self.load_more(next, true);
                 self.load_space(next);
                 self.set_current(next);
             }
@@ -133,24 +134,67 @@ impl<H: Hardware> Kernel<H> {
     #[inline(always)]
     pub(crate) fn switch_from(&mut self, old: Index, next: Index) {
         debug_assert!(self.cpu.loaded == Some(old) && old != next);
-        self.cpu.hardware.save_fpu(&mut self.processes[old].fpu);
+        if self.processes[old].switches_more | self.processes[next].switches_more {
+            self.switch_more(old, next);
+        }
+        self.cpu.hardware.save_segments(&mut self.processes[old].fpu);
         self.load_space(next);
         self.set_current(next);
     }
 
-    /// Loads a process's directory, FPU state and I/O ports, and makes its slot the place where the
-    /// next trap saves the registers.
+    /// Switches the FPU and the I/O ports between two processes of which at least one has used the
+    /// FPU or has ports.
+    ///
+    /// Between two that have never used the FPU, nothing is saved or loaded: the registers are
+    /// clean, and the FPU is closed. So before a process runs, the registers are its own or the
+    /// clean ones; another process's never stay in them, not even while the FPU is closed
+    /// (CVE-2018-3665).
+    #[cold]
+    #[inline(never)]
+    fn switch_more(&mut self, old: Index, next: Index) {
+        let uses_fpu = self.processes[old].fpu.is_used();
+        if uses_fpu {
+            self.cpu.hardware.save_fpu(&mut self.processes[old].fpu);
+        }
+        self.load_more(next, uses_fpu);
+    }
+
+    /// Loads the FPU and the I/O ports of a process; `dirty` says that the FPU's registers are
+    /// another process's, or unknown.
+    fn load_more(&mut self, next: Index, dirty: bool) {
+        let process = &self.processes[next];
+        if process.fpu.is_used() {
+            self.cpu.hardware.load_fpu(&process.fpu);
+        } else if dirty {
+            self.cpu.hardware.close_fpu();
+        }
+        if self.cpu.ports_open | self.processes[next].device.ports.any() {
+            self.set_ports(next);
+        }
+    }
+
+    /// Opens the FPU to the current process, which uses it for the first time. Returns `false` if
+    /// the process has used it before.
+    pub(crate) fn first_use_of_fpu(&mut self, current: Index) -> bool {
+        let fpu = &mut self.processes[current].fpu;
+        let first = !fpu.is_used();
+        if first {
+            fpu.set_used();
+            self.processes[current].switches_more = true;
+            self.cpu.hardware.open_fpu();
+        }
+        first
+    }
+
+    /// Loads a process's directory, fs and gs, and makes its slot the place where the next trap
+    /// saves the registers.
     #[inline(always)]
     fn load_space(&mut self, next: Index) {
         self.cpu.load(self.processes[next].directory);
         let process = &mut self.processes[next];
-        self.cpu.hardware.load_fpu(&process.fpu);
+        self.cpu.hardware.load_segments(&process.fpu);
         self.cpu.hardware.set_register_area(&mut process.registers);
-        let any_ports = self.cpu.ports_open | process.device.ports.any();
         self.cpu.loaded = Some(next);
-        if any_ports {
-            self.set_ports(next);
-        }
     }
 
     /// Notes that a process whose space is loaded has the CPU.

@@ -49,7 +49,7 @@ pub struct Process {
     pub slack: [u8; SLACK],
     /// The saved registers, valid while the process does not run.
     pub registers: Registers,
-    /// The FPU and SSE registers, valid while the process is not the loaded one.
+    /// The FPU and SSE registers, fs and gs, valid while the process is not the loaded one.
     pub fpu: FpuState,
     /// The process's id. In a free slot, the id of the last process of the slot; `None` if the slot
     /// was never used.
@@ -59,6 +59,9 @@ pub struct Process {
     /// Whether the process's parent has stopped it. A stopped process does not run, whatever its
     /// state.
     pub stopped: bool,
+    /// Whether a switch to or from the process has more to do than most: it has used the FPU, or
+    /// has I/O ports.
+    pub switches_more: bool,
     /// The frame of the process's directory.
     pub directory: Frame,
     /// The process's neighbours in the queue that it is in.
@@ -98,6 +101,7 @@ impl Process {
         id: None,
         state: State::Free,
         stopped: false,
+        switches_more: false,
         directory: Entry::ABSENT.frame(),
         links: QueueLinks::NONE,
         family: FamilyLinks::NONE,
@@ -118,7 +122,7 @@ impl Process {
     pub fn begin(&mut self, id: ProcessId, directory: Frame) {
         self.registers = Registers::start(0, 0);
         self.id = Some(id);
-        (self.state, self.stopped) = (State::Ready, true);
+        (self.state, self.stopped, self.switches_more) = (State::Ready, true, false);
         self.directory = directory;
         self.links = QueueLinks::NONE;
         self.family = FamilyLinks::NONE;
@@ -168,12 +172,15 @@ impl Process {
     #[inline(always)]
     #[must_use]
     pub fn words(&self) -> [u32; 4] {
+        self.words_of(self.registers.trap == Registers::SYSENTER)
+    }
+
+    /// As [`Process::words`], where the caller knows whether the call came by `sysenter`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn words_of(&self, sysenter: bool) -> [u32; 4] {
         let r = &self.registers;
-        if r.trap == Registers::SYSENTER {
-            [r.ebx, r.esi, r.ebp, 0]
-        } else {
-            [r.ebx, r.esi, r.edi, r.ebp]
-        }
+        if sysenter { [r.ebx, r.esi, r.ebp, 0] } else { [r.ebx, r.esi, r.edi, r.ebp] }
     }
 
     /// Sets the result of a call: success and four words, in the registers in which this kind of

@@ -38,12 +38,12 @@ impl<H: Hardware> Kernel<H> {
         &mut self,
         caller: Index,
         to: ProcessId,
-        transfer: Option<PageTransfer>,
+        (sysenter, transfer): (bool, Option<PageTransfer>),
     ) -> Result<(), Error> {
         let done = match transfer {
-            None => self.call_at_once(caller, to, None),
+            None => self.call_at_once(caller, to, (sysenter, None)),
             Some(_) if self.waits_for_room(caller, TABLE) => return Ok(()),
-            Some(_) => self.apart(move |kernel| kernel.call_at_once(caller, to, transfer)),
+            Some(_) => self.call_at_once(caller, to, (sysenter, transfer)),
         };
         if done? {
             return Ok(());
@@ -80,12 +80,12 @@ impl<H: Hardware> Kernel<H> {
         &mut self,
         caller: Index,
         to: ProcessId,
-        transfer: Option<PageTransfer>,
+        (sysenter, transfer): (bool, Option<PageTransfer>),
     ) -> Result<(), Error> {
         let done = match transfer {
-            None => self.reply_at_once(caller, to, None),
+            None => self.reply_at_once(caller, to, (sysenter, None)),
             Some(_) if self.waits_for_room(caller, TABLE) => return Ok(()),
-            Some(_) => self.apart(move |kernel| kernel.reply_at_once(caller, to, transfer)),
+            Some(_) => self.reply_at_once(caller, to, (sysenter, transfer)),
         };
         if done? {
             return Ok(());

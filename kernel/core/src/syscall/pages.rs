@@ -12,7 +12,7 @@ use abi::process::Target;
 use abi::{Error, Permissions, UserPage};
 
 use crate::hardware::Hardware;
-use crate::kernel::Kernel;
+use crate::kernel::{After, Kernel};
 use crate::memory::change::Change;
 use crate::memory::map::{PAGE_AND_TABLE, TABLE};
 use crate::memory::space::Space;
@@ -29,13 +29,13 @@ impl<H: Hardware> Kernel<H> {
         process: Target,
         page: UserPage,
         permissions: Permissions,
-    ) -> Result<(), Error> {
+    ) -> Result<After, Error> {
         let Some(space) = self.room::<OWN>(caller, process, PAGE_AND_TABLE)? else {
-            return Ok(());
+            return Ok(After::Run);
         };
         let permissions = self.processes.may_leave(caller, space.owner, permissions);
         self.memory().allocate(space, page, permissions)?;
-        self.succeed(caller)
+        self.succeed(caller).map(|()| After::Return)
     }
 
     /// Maps the frame behind a page at another page as well.
@@ -46,16 +46,16 @@ impl<H: Hardware> Kernel<H> {
         (process, page): (Target, UserPage),
         (to, to_page): (Target, UserPage),
         permissions: Permissions,
-    ) -> Result<(), Error> {
+    ) -> Result<After, Error> {
         let spaces = if OWN {
             self.room::<OWN>(caller, process, TABLE)?.map(|own| (own, own))
         } else {
             self.room_in_both(caller, process, to, TABLE)?
         };
-        let Some((from, to)) = spaces else { return Ok(()) };
+        let Some((from, to)) = spaces else { return Ok(After::Run) };
         let permissions = self.processes.may_leave(caller, to.owner, permissions);
         self.memory().map(from.at(page), to.at(to_page), permissions)?;
-        self.succeed(caller)
+        self.succeed(caller).map(|()| After::Return)
     }
 
     /// Unmaps a page and leaves `marks` in its leaf. Returns the old leaf.
@@ -66,11 +66,11 @@ impl<H: Hardware> Kernel<H> {
         process: Target,
         page: UserPage,
         marks: Permissions,
-    ) -> Result<(), Error> {
-        let Some(space) = self.room::<OWN>(caller, process, TABLE)? else { return Ok(()) };
+    ) -> Result<After, Error> {
+        let Some(space) = self.room::<OWN>(caller, process, TABLE)? else { return Ok(After::Run) };
         let marks = self.processes.may_leave(caller, space.owner, marks);
         let old = self.memory().unmap(space, page, marks)?;
-        self.answer(caller, old.bits())
+        self.answer(caller, old.bits()).map(|()| After::Return)
     }
 
     /// Makes a page private and writable: copies its frame if that has another mapping. Returns
@@ -82,11 +82,11 @@ impl<H: Hardware> Kernel<H> {
         process: Target,
         page: UserPage,
         marks: Permissions,
-    ) -> Result<(), Error> {
-        let Some(space) = self.room::<OWN>(caller, process, TABLE)? else { return Ok(()) };
+    ) -> Result<After, Error> {
+        let Some(space) = self.room::<OWN>(caller, process, TABLE)? else { return Ok(After::Run) };
         let marks = self.processes.may_leave(caller, space.owner, marks);
         let copied = self.memory().copy(space, page, marks)?;
-        self.answer(caller, copied.into())
+        self.answer(caller, copied.into()).map(|()| After::Return)
     }
 
     /// Drops and adds permissions and marks of a page. Returns the old leaf.
@@ -97,11 +97,11 @@ impl<H: Hardware> Kernel<H> {
         process: Target,
         page: UserPage,
         (drop, add): (Permissions, Permissions),
-    ) -> Result<(), Error> {
-        let Some(space) = self.room::<OWN>(caller, process, 0)? else { return Ok(()) };
+    ) -> Result<After, Error> {
+        let Some(space) = self.room::<OWN>(caller, process, 0)? else { return Ok(After::Run) };
         let change = Change::new(drop, self.processes.may_leave(caller, space.owner, add));
         let old = self.memory().protect(space, page, change)?;
-        self.answer(caller, old.bits())
+        self.answer(caller, old.bits()).map(|()| After::Return)
     }
 
     /// Moves a page to a place where nothing is mapped, and leaves `marks` in the old leaf. Returns

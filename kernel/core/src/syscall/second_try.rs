@@ -26,7 +26,7 @@ impl<H: Hardware> Kernel<H> {
         self.goes_on = self.call_of(caller).is_ok_and(is_range_call)
             && self.processes[caller].pages_done() != 0;
         match self.call_of(caller) {
-            Ok(call) => match self.dispatch_again(caller, call) {
+            Ok(call) => match self.dispatch(caller, call) {
                 Ok(()) => {}
                 Err(Error::OutOfFrames) => self.fail_for_frames(caller),
                 Err(error) => self.refuse(caller, error),

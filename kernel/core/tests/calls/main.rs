@@ -16,6 +16,7 @@ mod drivers;
 mod errors;
 mod faults;
 mod first;
+mod flushes;
 #[cfg(feature = "jos")]
 mod jos;
 mod messages;

@@ -215,6 +215,9 @@ fn a_range_of_protection_flushes_32_pages_one_by_one_and_more_all_at_once() {
     {
         let mut world = World::with_memory(8);
         allocate(&mut world, PAGE, pages).unwrap();
+        for page in 0..pages {
+            world.read(PAGE + page * 0x1000).unwrap();
+        }
         let before = world.kernel.cpu.hardware.flushes;
         protect(&mut world, range(PAGE, pages), WRITE, READ).unwrap();
         let after = world.kernel.cpu.hardware.flushes;

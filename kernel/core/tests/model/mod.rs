@@ -50,6 +50,9 @@ impl Hasher for PageHasher {
     }
 }
 
+/// fs and gs in an [`FpuState`].
+const SEGMENTS: std::ops::Range<usize> = FpuState::FS..FpuState::GS + 2;
+
 type HashMap<K, V> = AnyHashMap<K, V, BuildHasherDefault<PageHasher>>;
 
 /// Who accesses memory.
@@ -102,10 +105,17 @@ pub struct Model {
     tlb: HashMap<u32, Translation>,
     tables: HashMap<u32, CachedTable>,
     pub flushes: Flushes,
+    /// The CPU reads ahead: it caches the translation of a leaf in the moment before the leaf is
+    /// exchanged.
+    pub speculates: bool,
+    /// The CPU's vendor promises that a translation is cached only after A was set.
+    pub promises_a: bool,
     /// Null: none was set. Atomic, so that a kernel with its model may be made on another thread.
     register_area: AtomicPtr<Registers>,
-    /// The FPU and SSE registers.
+    /// The FPU and SSE registers, fs and gs.
     pub fpu: FpuState,
+    /// CR0.TS: an instruction that uses the FPU traps.
+    pub fpu_closed: bool,
     /// The I/O ports that the current process may use.
     pub ports: Ports,
     /// Interrupt lines that are masked, as bits.
@@ -135,8 +145,11 @@ impl Model {
             masked: !(KERNEL_LINES as u16),
             tables: HashMap::default(),
             flushes: Flushes::default(),
+            speculates: false,
+            promises_a: true,
             register_area: AtomicPtr::new(ptr::null_mut()),
             fpu: FpuState::CLEAN,
+            fpu_closed: false,
             console: Vec::new(),
             clock: 0,
             fault_address: 0,
@@ -436,6 +449,22 @@ impl Hardware for Model {
         }
     }
 
+    fn exchange_leaf(&mut self, page: Page, leaf: Entry) -> Entry {
+        if self.speculates
+            && !self.tlb.contains_key(&page.number())
+            && let Ok(translation) = self.walk(page, Ring::User, false)
+        {
+            self.tlb.insert(page.number(), translation);
+        }
+        let old = self.read_entry(Reach::Current, page);
+        self.write_entry(Reach::Current, page, leaf);
+        old
+    }
+
+    fn may_be_cached(&self, old: Entry) -> bool {
+        if self.promises_a { old.is_accessed() } else { old.is_present() }
+    }
+
     fn read_frame(&mut self, frame: Frame, index: u32) -> u32 {
         self.word(frame, index)
     }
@@ -517,12 +546,31 @@ impl Hardware for Model {
         self.masked = if masked { self.masked | bit } else { self.masked & !bit };
     }
 
+    fn save_segments(&mut self, state: &mut FpuState) {
+        state.0[SEGMENTS].copy_from_slice(&self.fpu.0[SEGMENTS]);
+    }
+
+    fn load_segments(&mut self, state: &FpuState) {
+        self.fpu.0[SEGMENTS].copy_from_slice(&state.0[SEGMENTS]);
+    }
+
     fn save_fpu(&mut self, state: &mut FpuState) {
-        *state = self.fpu;
+        assert!(!self.fpu_closed, "FXSAVE with a closed FPU");
+        state.0[..FpuState::FS].copy_from_slice(&self.fpu.0[..FpuState::FS]);
     }
 
     fn load_fpu(&mut self, state: &FpuState) {
-        self.fpu = *state;
+        self.fpu_closed = false;
+        self.fpu.0[..FpuState::FS].copy_from_slice(&state.0[..FpuState::FS]);
+    }
+
+    fn close_fpu(&mut self) {
+        self.load_fpu(&FpuState::CLEAN);
+        self.fpu_closed = true;
+    }
+
+    fn open_fpu(&mut self) {
+        self.fpu_closed = false;
     }
 
     fn fault_address(&mut self) -> u32 {

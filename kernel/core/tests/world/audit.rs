@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use abi::fault::DEVICE_NOT_AVAILABLE;
 use abi::layout::{ENTRIES, PROCESSES};
 use abi::process_info::Status;
 use abi::{Entry, Frame, ProcessId};
@@ -22,7 +23,9 @@ impl World {
     /// Checks everything that must hold, and what `after` says.
     pub fn settle(&mut self) {
         match self.after {
-            After::Run => assert!(self.kernel.cpu.current().is_some(), "nobody runs"),
+            After::Return | After::Run => {
+                assert!(self.kernel.cpu.current().is_some(), "nobody runs")
+            }
             After::Idle => {
                 assert!(self.kernel.cpu.current().is_none(), "idle with a process on the CPU")
             }
@@ -395,7 +398,7 @@ impl World {
     }
 
     /// Each process finds its own FPU registers; a new one finds clean ones, or those of the
-    /// process that made it.
+    /// process that made it. Every other process uses them.
     fn tag_fpu(&mut self) {
         let made_by: Vec<(ProcessId, u32)> = self
             .slots()
@@ -404,14 +407,29 @@ impl World {
             })
             .collect();
         for (id, parent) in made_by {
-            self.tags.entry(id).or_insert([0, parent]);
+            let inherited = ProcessId::new(parent).ok().and_then(|parent| self.tags.get(&parent));
+            let inherited = inherited.map_or(0, |tags| tags[1]);
+            self.tags.entry(id).or_insert([0, inherited]);
         }
         let Some(index) = self.kernel.cpu.current() else { return };
-        let id = self.kernel.processes()[index].process_id();
-        let bytes: &mut [u8] = &mut self.kernel.cpu.hardware.fpu.0[TAG];
-        let tag = u32::from_le_bytes(bytes.try_into().unwrap());
-        bytes.copy_from_slice(&id.bits().to_le_bytes());
-        let allowed = self.tags.insert(id, [id.bits(); 2]).unwrap_or_default();
+        let process = &self.kernel.processes()[index];
+        let (id, uses) = (process.process_id(), index.slot().is_multiple_of(2));
+        let closed = self.kernel.cpu.hardware.fpu_closed;
+        assert_eq!(closed, !process.fpu.is_used(), "the FPU of {id}");
+        let allowed = if closed { [0; 2] } else { self.tags[&id] };
+        let tag = u32::from_le_bytes(self.kernel.cpu.hardware.fpu.0[TAG].try_into().unwrap());
         assert!(allowed.contains(&tag), "the FPU registers of {id} are {tag:08x}'s");
+        if !uses {
+            self.tags.insert(id, [tag; 2]);
+            return;
+        }
+        if closed {
+            let trap = std::mem::replace(&mut self.registers().trap, DEVICE_NOT_AVAILABLE);
+            assert_eq!(self.kernel.trap(), After::Run, "the first use of the FPU");
+            assert!(!self.kernel.cpu.hardware.fpu_closed, "the FPU of {id} stays closed");
+            self.registers().trap = trap;
+        }
+        self.kernel.cpu.hardware.fpu.0[TAG].copy_from_slice(&id.bits().to_le_bytes());
+        self.tags.insert(id, [id.bits(); 2]);
     }
 }

@@ -260,11 +260,25 @@ impl World {
 
     /// The entry of the kernel for this trap, as the gates of the machine have it.
     fn enter(&mut self, vector: u32) -> After {
+        let (caller, before) = (self.kernel.cpu.current(), *self.registers());
+        let after = self.enter_kernel(vector);
+        if after == After::Return {
+            // The machine does not look who runs then, and `sysexit` takes edx and ecx for the
+            // instruction and stack pointers.
+            assert_eq!(self.kernel.cpu.current(), caller, "another process runs");
+            let words = |r: &Registers| (r.eip, r.esp, r.edx, r.ecx, r.eflags);
+            let call = [VECTOR, Registers::SYSENTER].contains(&vector);
+            assert!(!call || words(self.registers()) == words(&before), "no return from a call");
+        }
+        after
+    }
+
+    fn enter_kernel(&mut self, vector: u32) -> After {
         match vector {
             _ if self.kernel.trace.on => self.kernel.trap(),
-            VECTOR => self.kernel.call(),
-            Registers::SYSENTER => self.kernel.call_by_sysenter(),
-            PAGE_FAULT => self.kernel.fault(),
+            VECTOR => self.kernel.call::<false>(),
+            Registers::SYSENTER => self.kernel.call::<true>(),
+            PAGE_FAULT => self.kernel.fault(|after| after),
             _ => self.kernel.trap(),
         }
     }

@@ -13,9 +13,10 @@ use abi::fault::{Access, FaultRecord};
 use abi::process::Target;
 use abi::{EntryFlags, Permissions, UserPage};
 
-use crate::call;
+use crate::call::{self, Change};
 use crate::paging::regions::{self, Decision};
 use crate::paging::self_map::live::window;
+use crate::process::info::is_only_mapping;
 
 /// A page fault, as its handler sees it.
 #[derive(Debug)]
@@ -85,30 +86,74 @@ pub type Handler = fn(&mut Fault<'_>) -> Handled;
 /// Which handlers are asked about a fault. The program changes this, and the fault entry may read
 /// it between any two instructions; so the fields are atomic.
 pub(super) struct Handlers {
-    pub(super) copy_on_write: AtomicBool,
-    /// A [`Handler`]; null for none.
-    pub(super) program: AtomicPtr<()>,
+    /// The one that is asked first: [`copy_on_write`], or the program's own.
+    first: OptionalHandler,
+    /// The program's own, if that is not the first.
+    second: OptionalHandler,
     pub(super) own_regions: AtomicBool,
 }
 
-impl Handlers {
-    /// The program's own handler.
-    fn program(&self) -> Option<Handler> {
-        let handler = self.program.load(Ordering::Relaxed);
-        // SAFETY: the pointer is null or what `set_handler` stored, a `Handler`; both are an
-        // `Option` of one.
+/// A [`Handler`] or none, in one word.
+struct OptionalHandler(AtomicPtr<()>);
+
+impl OptionalHandler {
+    #[inline(always)]
+    fn get(&self) -> Option<Handler> {
+        let handler = self.0.load(Ordering::Relaxed);
+        // SAFETY: the pointer is null or what `set` stored, a `Handler`; both are an `Option` of
+        // one.
         unsafe { core::mem::transmute::<*mut (), Option<Handler>>(handler) }
+    }
+
+    fn set(&self, handler: Option<Handler>) {
+        let handler = handler.map_or(core::ptr::null_mut(), |handler| handler as *mut ());
+        self.0.store(handler, Ordering::Relaxed);
+    }
+
+    /// Whether the fault is handled.
+    #[inline(always)]
+    fn handles(&self, fault: &mut Fault<'_>) -> bool {
+        self.get().is_some_and(|handler| handler(fault) == Handled::Resume)
     }
 }
 
-/// Asks one after the other; [`Handled::PassOn`] if none has handled the fault.
-pub(super) fn serve(fault: &mut Fault<'_>, handlers: &Handlers) -> Handled {
-    if handlers.copy_on_write.load(Ordering::Relaxed) && copy_on_write(fault) == Handled::Resume {
-        return Handled::Resume;
+impl Handlers {
+    pub(super) const fn none() -> Self {
+        Self {
+            first: OptionalHandler(AtomicPtr::new(core::ptr::null_mut())),
+            second: OptionalHandler(AtomicPtr::new(core::ptr::null_mut())),
+            own_regions: AtomicBool::new(false),
+        }
     }
-    if let Some(handler) = handlers.program()
-        && handler(fault) == Handled::Resume
-    {
+
+    fn copies_on_write(&self) -> bool {
+        self.first.get().is_some_and(|first| core::ptr::fn_addr_eq(first, copy_on_write as Handler))
+    }
+
+    /// Sets the program's own handler.
+    pub(super) fn set_program(&self, handler: Option<Handler>) {
+        if self.copies_on_write() { &self.second } else { &self.first }.set(handler);
+    }
+
+    /// Asks [`copy_on_write`] first from now on.
+    pub(super) fn enable_copy_on_write(&self) {
+        if !self.copies_on_write() {
+            // A fault between the two finds the program's handler twice, and not none.
+            self.second.set(self.first.get());
+            self.first.set(Some(copy_on_write));
+        }
+    }
+
+    /// Asks the first handler: all that most faults need. Whether that has handled the fault.
+    #[inline(always)]
+    pub(super) fn first_handles(&self, fault: &mut Fault<'_>) -> bool {
+        self.first.handles(fault)
+    }
+}
+
+/// Asks the others one after the other; [`Handled::PassOn`] if none has handled the fault.
+pub(super) fn serve(fault: &mut Fault<'_>, handlers: &Handlers) -> Handled {
+    if handlers.second.handles(fault) {
         return Handled::Resume;
     }
     if handlers.own_regions.load(Ordering::Relaxed) && grow(fault) == Handled::Resume {
@@ -121,21 +166,30 @@ pub(super) fn serve(fault: &mut Fault<'_>, handlers: &Handlers) -> Handled {
 }
 
 /// Handles a write to a page that fork has shared.
-fn copy_on_write(fault: &Fault<'_>) -> Handled {
+fn copy_on_write(fault: &mut Fault<'_>) -> Handled {
     let Some(page) = fault.page() else { return Handled::PassOn };
     let Some(entry) = window().entry_of(page.page()) else { return Handled::PassOn };
     let marked = entry.flags().contains(EntryFlags::COPY_ON_WRITE);
     if !marked || entry.is_writable() || !fault.access().contains(Access::WRITE) {
         return Handled::PassOn;
     }
-    let marks = entry.permissions().difference(Permissions::COPY_ON_WRITE);
-    // SAFETY: a copy has the contents of the page, so no object changes; it only becomes this
-    // process's own.
-    match unsafe { call::page_copy(Target::Caller, page, marks) } {
-        Ok(_) => Handled::Resume,
-        // Out of frames, or of quota: nothing here can free any.
-        Err(_) => Handled::PassOn,
-    }
+    let drop = Permissions::COPY_ON_WRITE;
+    let done = if entry.is_drivers_own() || !is_only_mapping(entry.frame()) {
+        // SAFETY: a copy has the contents of the page, so no object changes; it only becomes this
+        // process's own.
+        unsafe { call::page_copy(Target::Caller, page, entry.permissions().difference(drop)) }
+            .map(|_| ())
+    } else {
+        // The last owner's page gets W. (`page_copy` would find that out, too, in 30 instructions
+        // more.)
+        // SAFETY: no object changes; W was taken from the page to share it.
+        unsafe {
+            call::page_protect(Target::Caller, page, Change { drop, add: Permissions::WRITE })
+        }
+        .map(|_| ())
+    };
+    // Out of frames, or of quota: nothing here can free any.
+    if done.is_ok() { Handled::Resume } else { Handled::PassOn }
 }
 
 /// Maps zeros where the heap or the stack grows.

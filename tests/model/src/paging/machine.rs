@@ -307,7 +307,7 @@ impl Machine {
         loop {
             let registers = self.world.registers();
             (registers.eip, registers.trap) = (CALL_SITE + 2, 0x30);
-            let after = self.world.kernel.call();
+            let after = self.world.kernel.call::<false>();
             self.settle(after);
             let restarts = self
                 .find(caller)

@@ -1,5 +1,6 @@
 //! The kernel on the modelled machine beside the reference model: each step is done by both.
 
+use abi::fault::DEVICE_NOT_AVAILABLE;
 use abi::layout::PAGE_SIZE;
 use abi::{Frame, ProcessId};
 use kernel_core::After;
@@ -140,7 +141,7 @@ impl Machine {
         regs.eip = CALL_SITE + 2;
         regs.eflags = r.eflags;
         let kernel = &mut self.world.kernel;
-        let after = if trap == SYSENTER { kernel.call_by_sysenter() } else { kernel.call() };
+        let after = if trap == SYSENTER { kernel.call::<true>() } else { kernel.call::<false>() };
         self.model.procs[me].regs = regs;
         self.hint();
         self.model.call(me);
@@ -169,7 +170,7 @@ impl Machine {
             // try again.
             let after = self.fault(result);
             self.model.procs[me].regs.trap = 14;
-            if after != After::Run {
+            if !matches!(after, After::Return | After::Run) {
                 return Err(format!("a fault at {address:#x}, which the process may use"));
             }
             compare(&self.world, &mut self.model, &mut self.owners, Depth::Usual)?;
@@ -221,7 +222,7 @@ impl Machine {
         let registers = self.world.registers();
         registers.error = result.expect_err("a fault");
         registers.trap = 14;
-        self.world.kernel.fault()
+        self.world.kernel.fault(|after| after)
     }
 
     /// Compares a word that was loaded. A and D of directory entries are hardware's.
@@ -245,13 +246,25 @@ impl Machine {
         Err(format!("{address:#x} reads {found:#x}; the model has {expected:#x}"))
     }
 
-    /// Each process finds its own FPU registers.
+    /// Each process finds its own FPU registers, or clean ones. Those in slots with an odd number
+    /// do not use them.
     fn check_fpu(&mut self) -> Result<(), String> {
         let Some(me) = self.model.current else { return Ok(()) };
+        let uses = me.is_multiple_of(2);
+        if uses && self.world.kernel.cpu.hardware.fpu_closed {
+            let trap = std::mem::replace(&mut self.world.registers().trap, DEVICE_NOT_AVAILABLE);
+            if self.world.kernel.trap() != After::Run || self.world.kernel.cpu.hardware.fpu_closed {
+                return Err(format!("slot {me} cannot use the FPU"));
+            }
+            self.world.registers().trap = trap;
+        }
         let bytes: &mut [u8] = &mut self.world.kernel.cpu.hardware.fpu.0[TAG];
         let found = u32::from_le_bytes(bytes.try_into().expect("four bytes"));
-        let expected = std::mem::replace(&mut self.model.procs[me].fpu, self.steps);
-        bytes.copy_from_slice(&self.steps.to_le_bytes());
+        let expected = self.model.procs[me].fpu;
+        if uses {
+            self.model.procs[me].fpu = self.steps;
+            bytes.copy_from_slice(&self.steps.to_le_bytes());
+        }
         if found == expected {
             return Ok(());
         }
@@ -263,7 +276,7 @@ impl Machine {
         loop {
             self.world.after = after;
             let same = match (after, next) {
-                (After::Run, Next::Run) | (After::Idle, Next::Idle) => true,
+                (After::Return | After::Run, Next::Run) | (After::Idle, Next::Idle) => true,
                 (After::TakeDown, Next::TakeDown) => true,
                 (After::PowerOff { status }, Next::PowerOff(expected)) => {
                     self.is_off = true;

@@ -23,8 +23,8 @@ use crate::state::process::{Index, PendingRequest, SentPage, State};
 use crate::state::process_table::QueueName;
 
 impl<H: Hardware> Kernel<H> {
-    /// Calls a process that waits for a message from anyone. `false`: that process does not wait,
-    /// and nothing was done.
+    /// Calls a process that waits for a message from anyone, by `sysenter` or not. `false`: that
+    /// process does not wait, and nothing was done.
     ///
     /// # Errors
     /// Those of the page; nothing was done.
@@ -36,7 +36,7 @@ impl<H: Hardware> Kernel<H> {
         &mut self,
         caller: Index,
         to: ProcessId,
-        transfer: Option<PageTransfer>,
+        (sysenter, transfer): (bool, Option<PageTransfer>),
     ) -> Result<bool, Error> {
         let server = Index::new(to.index());
         let process = &self.processes[server];
@@ -49,7 +49,7 @@ impl<H: Hardware> Kernel<H> {
         self.processes[caller].state =
             State::Answer { by: server, pending_request: PendingRequest::Call };
         self.processes.push(QueueName::Callers(server), caller);
-        let words = self.processes[caller].words();
+        let words = self.processes[caller].words_of(sysenter);
         self.pass_cpu(caller, server, Message::header(Kind::Message, page), words);
         Ok(true)
     }
@@ -65,7 +65,7 @@ impl<H: Hardware> Kernel<H> {
         &mut self,
         server: Index,
         to: ProcessId,
-        transfer: Option<PageTransfer>,
+        (sysenter, transfer): (bool, Option<PageTransfer>),
     ) -> Result<bool, Error> {
         let caller = Index::new(to.index());
         let process = &self.processes[caller];
@@ -80,7 +80,7 @@ impl<H: Hardware> Kernel<H> {
         self.processes.remove(QueueName::Callers(server), caller);
         self.processes[server].messages.buffer.transfer = transfer.into();
         self.processes[server].state = State::Receiving;
-        let words = self.processes[server].words();
+        let words = self.processes[server].words_of(sysenter);
         self.pass_cpu(server, caller, Message::header(Kind::Message, page), words);
         Ok(true)
     }
