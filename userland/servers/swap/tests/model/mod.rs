@@ -583,10 +583,13 @@ impl Model {
     }
 
     /// The client's parent gives it another pager for a while, which writes a page and sets marks.
+    /// It writes no sealed page that somebody else maps: the kernel adds no W there.
     fn second_pager(&mut self, id: ProcessId, page: u32, tag: u32) {
         let leaf = self.see(id, page);
         if leaf.is_present() {
-            self.store(leaf, tag);
+            if !leaf.is_sealed() || self.ram(leaf).count == 1 {
+                self.store(leaf, tag);
+            }
             self.set_flags(id, page, (leaf.flags() - EntryFlags::DIRTY) | EntryFlags::PAGER);
         }
         self.client(id).unwrap().view_lost = true;
