@@ -7,7 +7,6 @@
 //! machine the result was found. A mutant that no test notices is a *survivor*: it is listed with
 //! the reason why no test can notice it, or as `open`.
 
-use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -22,11 +21,21 @@ use self::kept::{Kept, Survivor, Tally};
 
 pub use self::kept::check;
 use self::list::Function;
+use self::parallel::in_parallel;
+use self::runs::Runs;
+use self::switched::{Fate, Switched};
 
+mod constants;
+mod copy;
+mod culprit;
 mod judge;
 mod kept;
 mod list;
+mod parallel;
+mod rewrite;
+mod runs;
 mod suite;
+mod switched;
 mod tool;
 
 /// What `cargo xtask mutants` is asked. Numbers are read here, so that a mistake is one line.
@@ -106,7 +115,7 @@ pub fn mutants(workspace: &Workspace, options: &Options) -> Result<()> {
     if options.list {
         due.iter().for_each(|function| println!("{}", function.line()));
     } else if !due.is_empty() {
-        let _alone = judge::alone(workspace)?;
+        let _alone = judge::lock(workspace)?;
         kept.forget_but(&functions);
         kept.begin(&functions);
         kept.write(workspace)?;
@@ -145,46 +154,122 @@ fn chosen<'a>(
     Ok(in_shard.filter(is_due).collect())
 }
 
+/// A function, and what has come of its mutants until now.
+struct Judged<'a> {
+    function: &'a Function,
+    outcomes: Vec<Option<Outcome>>,
+}
+
+/// What is common to all functions that are judged.
+struct Round<'a> {
+    workspace: &'a Workspace,
+    time: Option<Duration>,
+    start: Instant,
+    all: usize,
+    /// How many mutants are done, and the survivors that were not listed.
+    done_and_new: Mutex<(usize, Vec<Survivor>)>,
+}
+
 /// Judges each function, and keeps its result at once. Returns the new survivors.
+///
+/// First come the mutants with a switch, which need no build of their own; then, of the functions
+/// that have others, the others.
 fn judge_all(workspace: &Workspace, due: &[&Function], numbers: &Numbers) -> Result<Vec<String>> {
-    let all: usize = due.iter().map(|function| function.mutants.len()).sum();
-    eprintln!("vitrine: {all} mutants of {} functions", due.len());
-    let suites: BTreeSet<_> = due.iter().map(|function| function.suite).collect();
-    let benches: Vec<Mutex<Bench>> = (1..=numbers.jobs)
-        .map(|job| Ok(Mutex::new(Bench::set_up(workspace, job, &suites)?)))
-        .collect::<Result<_>>()?;
-    let start = Instant::now();
-    let over = || numbers.time.is_some_and(|time| start.elapsed() >= time);
-    let queue = Mutex::new(due.iter());
-    let done_and_new = Mutex::new((0, Vec::new()));
-    let work = |bench: &Mutex<Bench>| -> Result<()> {
-        let bench = bench.lock().expect("each bench has one thread");
-        while let Some(function) = next(&queue).filter(|_| !over()) {
-            let Some(outcomes) = bench.judge(function, over)? else { break };
-            let (done, new) = &mut *done_and_new.lock().expect("no thread panics with the results");
-            // Somebody may have written a reason meanwhile.
-            let mut kept = Kept::read(workspace)?;
-            new.extend(kept.enter(function, &outcomes));
-            kept.write(workspace)?;
-            *done += function.mutants.len();
-            eprintln!("vitrine: {}", progress(function, &outcomes, (*done, all), start.elapsed()));
-        }
-        Ok(())
+    let round = Round {
+        workspace,
+        time: numbers.time,
+        start: Instant::now(),
+        all: due.iter().map(|function| function.mutants.len()).sum(),
+        done_and_new: Mutex::default(),
     };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = benches.iter().map(|bench| scope.spawn(|| work(bench))).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("a thread panicked"))
-    })?;
-    let (done, new) = done_and_new.into_inner().expect("no thread panics with the results");
-    let left = all - done;
+    eprintln!("vitrine: {} mutants of {} functions", round.all, due.len());
+    let left = round.with_switches(due, numbers.jobs)?;
+    round.alone(left, numbers.jobs)?;
+    let (done, new) = round.done_and_new.into_inner().expect("no thread panics with the results");
+    let left = round.all - done;
     if left > 0 {
-        eprintln!("vitrine: the time is over: {left} of {all} mutants are left");
+        eprintln!("vitrine: the time is over: {left} of {} mutants are left", round.all);
     }
     Ok(new.iter().map(Survivor::line).collect())
 }
 
-fn next<'a>(queue: &Mutex<std::slice::Iter<'_, &'a Function>>) -> Option<&'a Function> {
-    queue.lock().expect("no thread panics with the queue").next().copied()
+impl<'a> Round<'a> {
+    fn is_over(&self) -> bool {
+        self.time.is_some_and(|time| self.start.elapsed() >= time)
+    }
+
+    /// Judges the mutants with a switch. Returns the functions that have others.
+    fn with_switches(&self, due: &[&'a Function], jobs: usize) -> Result<Vec<Judged<'a>>> {
+        let switched = Switched::set_up(self.workspace, due)?;
+        let suites = due.iter().map(|function| function.suite).collect();
+        let runs = Runs::set_up(&switched, &suites, jobs)?;
+        let left = Mutex::new(Vec::new());
+        in_parallel(&mut vec![(); jobs], due.iter().enumerate(), |(), (place, function)| {
+            let mut outcomes = Vec::new();
+            for mutant in 0..function.mutants.len() {
+                if self.is_over() {
+                    return Ok(());
+                }
+                outcomes.push(match switched.fates[&(place, mutant)] {
+                    Fate::Unviable => Some(Outcome::Unviable),
+                    Fate::Alone => None,
+                    Fate::Switch { number, in_constants } => {
+                        let outcome = runs.outcome(function.suite, number)?;
+                        Some(outcome).filter(|it| !(in_constants && *it == Outcome::Missed))
+                    }
+                });
+            }
+            if let Some(judged) = self.finish(Judged { function, outcomes })? {
+                left.lock().expect("no thread panics with the list").push(judged);
+            }
+            Ok(())
+        })?;
+        Ok(left.into_inner().expect("no thread panics with the list"))
+    }
+
+    /// Judges what is left, each mutant in a build of its own.
+    fn alone(&self, left: Vec<Judged<'a>>, jobs: usize) -> Result<()> {
+        let count = |judged: &Judged| judged.outcomes.iter().filter(|it| it.is_none()).count();
+        let mutants: usize = left.iter().map(count).sum();
+        if mutants == 0 || self.is_over() {
+            return Ok(());
+        }
+        let functions = left.len();
+        eprintln!("vitrine: {mutants} mutants of {functions} functions need a build each");
+        let suites = left.iter().map(|judged| judged.function.suite).collect();
+        let mut benches: Vec<Bench> = (1..=jobs.min(functions))
+            .map(|job| Bench::set_up(self.workspace, job, &suites))
+            .collect::<Result<_>>()?;
+        in_parallel(&mut benches, left.into_iter(), |bench, mut judged| {
+            for (mutant, outcome) in judged.function.mutants.iter().zip(&mut judged.outcomes) {
+                if self.is_over() {
+                    return Ok(());
+                }
+                if outcome.is_none() {
+                    *outcome = Some(bench.judge(judged.function, mutant)?);
+                }
+            }
+            self.finish(judged).map(drop)
+        })
+    }
+
+    /// Keeps the result of a function, if each of its mutants has one; or else returns it.
+    fn finish(&self, judged: Judged<'a>) -> Result<Option<Judged<'a>>> {
+        let Some(outcomes) = judged.outcomes.iter().copied().collect::<Option<Vec<_>>>() else {
+            return Ok(Some(judged));
+        };
+        let function = judged.function;
+        let (done, new) =
+            &mut *self.done_and_new.lock().expect("no thread panics with the results");
+        // Somebody may have written a reason meanwhile.
+        let mut kept = Kept::read(self.workspace)?;
+        new.extend(kept.enter(function, &outcomes));
+        kept.write(self.workspace)?;
+        *done += function.mutants.len();
+        let progress = progress(function, &outcomes, (*done, self.all), self.start.elapsed());
+        eprintln!("vitrine: {progress}");
+        Ok(None)
+    }
 }
 
 /// One line after a function.

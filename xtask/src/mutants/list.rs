@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -145,6 +146,11 @@ fn merged(functions: impl Iterator<Item = Function>) -> Vec<Function> {
 }
 
 impl Function {
+    /// Whether the line of this file, counted from 1, is one of its lines.
+    pub fn has_line(&self, file: &str, line: usize) -> bool {
+        self.file == file && (self.first..self.first + self.lines).contains(&line)
+    }
+
     /// Whether it is the function of this file with this hash.
     pub fn is_same(&self, file: &str, hash: &str) -> bool {
         self.file == file && self.hash == hash
@@ -167,10 +173,10 @@ pub fn holds(text: &str, lines: usize, wanted: &str) -> bool {
     lines > 0 && text.windows(lines).any(|window| hash(window) == wanted)
 }
 
-/// The text with the mutant. `None` if the mutant's places are not in it.
-pub fn mutated(text: &str, mutant: &Mutant) -> Option<String> {
+/// The bytes that the mutant replaces. `None` if its places are not in the text.
+pub fn place_of(text: &str, mutant: &Mutant) -> Option<Range<usize>> {
     let (from, to) = (offset(text, mutant.from)?, offset(text, mutant.to)?);
-    (from <= to).then(|| format!("{}{}{}", &text[..from], mutant.text, &text[to..]))
+    (from <= to).then_some(from..to)
 }
 
 /// The byte of a place. Columns count characters.
@@ -216,12 +222,12 @@ pub mod tests {
     #[test]
     fn a_mutant_replaces_from_its_first_character_to_behind_its_last() {
         let text = "fn f() {\n    é <= 1\n}\n";
-        let change = |from, to, new| mutated(text, &mutant(from, to, new)).unwrap();
-        assert_eq!(change((2, 7), (2, 9), "<"), "fn f() {\n    é < 1\n}\n");
-        assert_eq!(change((2, 5), (2, 11), "0"), "fn f() {\n    0\n}\n");
-        assert_eq!(change((1, 8), (3, 2), "{}"), "fn f() {}\n");
-        for place in [(0, 0), (2, 12), (9, 1), (1, 0)] {
-            assert!(mutated(text, &mutant(place, place, "")).is_none(), "{place:?}");
+        let place = |from, to| place_of(text, &mutant(from, to, "")).map(|place| &text[place]);
+        assert_eq!(place((2, 7), (2, 9)), Some("<="));
+        assert_eq!(place((2, 5), (2, 11)), Some("é <= 1"));
+        assert_eq!(place((1, 8), (3, 2)), Some("{\n    é <= 1\n}"));
+        for outside in [(0, 0), (2, 12), (9, 1), (1, 0)] {
+            assert_eq!(place(outside, outside), None, "{outside:?}");
         }
     }
 

@@ -18,12 +18,22 @@ pub struct Judge {
 }
 
 /// What a part runs.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Program {
     /// The tests of a package: those that cargo's options name, or all.
     Tests(&'static str, &'static [&'static str]),
     /// A program of the package `vitrine-model`, with its arguments.
     Model(&'static str, &'static [&'static str]),
+}
+
+impl Program {
+    /// What its programs are started with.
+    pub const fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Tests(..) => &[],
+            Self::Model(_, arguments) => arguments,
+        }
+    }
 }
 
 const fn tests(package: &'static str, options: &'static [&'static str], seconds: u32) -> Judge {
