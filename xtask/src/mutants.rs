@@ -7,7 +7,7 @@
 //! machine the result was found. A mutant that no test notices is a *survivor*: it is listed with
 //! the reason why no test can notice it, or as `open`.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -165,6 +165,8 @@ struct Round<'a> {
     workspace: &'a Workspace,
     time: Option<Duration>,
     start: Instant,
+    /// When the first mutant began to be judged, after all had been built.
+    began: OnceLock<Instant>,
     all: usize,
     /// How many mutants are done, and the survivors that were not listed.
     done_and_new: Mutex<(usize, Vec<Survivor>)>,
@@ -179,6 +181,7 @@ fn judge_all(workspace: &Workspace, due: &[&Function], numbers: &Numbers) -> Res
         workspace,
         time: numbers.time,
         start: Instant::now(),
+        began: OnceLock::new(),
         all: due.iter().map(|function| function.mutants.len()).sum(),
         done_and_new: Mutex::default(),
     };
@@ -203,6 +206,7 @@ impl<'a> Round<'a> {
         let switched = Switched::set_up(self.workspace, due)?;
         let suites = due.iter().map(|function| function.suite).collect();
         let runs = Runs::set_up(&switched, &suites, jobs)?;
+        self.began.get_or_init(Instant::now);
         let left = Mutex::new(Vec::new());
         in_parallel(&mut vec![(); jobs], due.iter().enumerate(), |(), (place, function)| {
             let mut outcomes = Vec::new();
@@ -266,7 +270,8 @@ impl<'a> Round<'a> {
         new.extend(kept.enter(function, &outcomes));
         kept.write(self.workspace)?;
         *done += function.mutants.len();
-        let progress = progress(function, &outcomes, (*done, self.all), self.start.elapsed());
+        let time = self.began.get().map_or(Duration::ZERO, Instant::elapsed);
+        let progress = progress(function, &outcomes, (*done, self.all), time);
         eprintln!("vitrine: {progress}");
         Ok(None)
     }

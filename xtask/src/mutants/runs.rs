@@ -40,8 +40,9 @@ pub struct Runs {
     of_suite: BTreeMap<Suite, Vec<usize>>,
 }
 
-/// Tests that take less than so many seconds share a process.
-const SHORT: f64 = 0.1;
+/// Tests share a process if together they take less than so many seconds: the first failure ends a
+/// mutant, but only between two processes.
+const SHORT: f64 = 0.3;
 
 /// How many seconds of a CPU a run may take whose tests took so many seconds without a mutant.
 fn allowed(seconds: f64) -> u32 {
@@ -102,18 +103,18 @@ impl Runs {
     fn runs(&self, suite: Suite, number: u32) -> Vec<Command> {
         let units = self.of_suite[&suite].iter().map(|place| &self.units[*place]);
         let reaching = units.filter(|unit| unit.reached.contains(&number));
+        let seconds = |group: &[&Unit]| group.iter().map(|unit| unit.seconds).sum::<f64>();
         let mut groups: Vec<Vec<&Unit>> = Vec::new();
         for unit in reaching {
-            let is_short = |unit: &Unit| unit.is_test && unit.seconds < SHORT;
             let fits = |group: &&mut Vec<&Unit>| {
-                is_short(unit) && is_short(group[0]) && group[0].file == unit.file
+                let share = unit.is_test && group[0].is_test && group[0].file == unit.file;
+                share && seconds(group) + unit.seconds < SHORT
             };
             match groups.iter_mut().find(fits) {
                 Some(group) => group.push(unit),
                 None => groups.push(vec![unit]),
             }
         }
-        let seconds = |group: &[&Unit]| group.iter().map(|unit| unit.seconds).sum::<f64>();
         groups.sort_by(|a, b| seconds(a).total_cmp(&seconds(b)));
         groups
             .iter()
