@@ -7,11 +7,11 @@
 //! | --- | --- |
 //! | `a + b` | `(match (a, b) {(a__, b__) => if ::switch::off(7, 2) {a__ + b__} else if ::switch::on(7) {a__ - b__} else {a__ * b__}})` |
 //! | `a < b` | the same, of `&(a)` and `&(b)`, because a comparison borrows |
-//! | `a && b` | `({let a__: bool = a; if a__ == ::switch::off(7, 1) {b} else {a__}})` |
+//! | `a && b` | `({let a__: bool = a; if a__ == ::switch::silent(7, 1) {b} else {a__}})` |
 //! | `a += b` | `(match b {b__ => if ::switch::off(7, 1) {a += b__} else {a -= b__}})` |
 //! | `!a` | `(match a {a__ => if ::switch::off(7, 1) {!a__} else {a__}})` |
 //! | an arm that is deleted | the arm with the guard `::switch::off(7, 1)` |
-//! | a guard | `(::switch::off(8, 1) && (!::switch::off(7, 1) \|\| (a)))` |
+//! | a guard | `(!::switch::silent(7, 1) \|\| a)` for `true`, `(::switch::silent(7, 1) && a)` for `false` |
 //! | a field before `..b` | `(if ::switch::off(7, 1) {a} else {(b).field})` |
 //! | a function's body | `if !::switch::off(7, 1) {if ::switch::on(7) {return V;}}` before it |
 //!
@@ -19,6 +19,9 @@
 //! is inserted has a line feed: a line keeps its number. What is written between `/*7(*/` and
 //! `/*7)*/` is only compiled for mutant 7; what is written between `/*7-8[*/` and `/*7-8]*/`
 //! is the *site*, an expression whose mutants are 7 and 8. So an error of the compiler finds its mutant.
+//!
+//! What is left out here notes, in a run without a mutant, which mutants would make a difference: an
+//! operator only does where its result is another one.
 //!
 //! A constant is computed by the compiler, which knows no switch: no mutant in a constant, in the
 //! length of an array or in a pattern is written so.
@@ -59,6 +62,7 @@ pub fn rewrite(
     text: &str,
     mutants: &[&Mutant],
     first: u32,
+    plain: &[bool],
     constants: &Constants,
 ) -> Result<Rewritten> {
     let mut finder = Finder::new(text, constants);
@@ -94,7 +98,7 @@ pub fn rewrite(
             in_constants.extend(site.mutants().map(|(_, mutant)| *mutant));
         }
     }
-    let writer = Writer { text, sites: &sites, numbers: &numbers };
+    let writer = Writer { text, sites: &sites, numbers: &numbers, plain };
     let text = writer.part(0..text.len(), 0);
     left.sort_unstable();
     Ok(Rewritten { text, numbered, in_constants, left })
@@ -357,11 +361,30 @@ fn part(span: Span) -> Part {
     span.byte_range()
 }
 
+/// Whether two operators have different results. An arithmetic result that overflows is one more
+/// result. What is compared needs to be a number: else the compiler refuses it, and the next time
+/// the site is written without.
+fn differ(old: &str, new: &str, left: &str, right: &str) -> String {
+    let is_arithmetic = |operator: &str| operator.starts_with(['+', '-', '*', '/', '%']);
+    if is_arithmetic(old) && is_arithmetic(new) {
+        let [old, new] = [old, new].map(|operator| &operator[..1]);
+        return format!("::switch::differ('{old}','{new}',{left},{right})");
+    }
+    // `<=` compares, `|=` assigns.
+    let result = |operator: &str| match operator.strip_suffix('=') {
+        Some(bits @ ("&" | "|" | "^" | "<<" | ">>")) => format!("({left} {bits} {right})"),
+        _ => format!("({left} {operator} {right})"),
+    };
+    format!("{}!={}", result(old), result(new))
+}
+
 struct Writer<'a> {
     text: &'a str,
     sites: &'a [Site],
     /// The first number of each site.
     numbers: &'a [u32],
+    /// The mutants, by their places in the list, whose results are not compared.
+    plain: &'a [bool],
 }
 
 impl Writer<'_> {
@@ -395,37 +418,46 @@ impl Writer<'_> {
                 } else {
                     (format!("{l},{gap}{r}"), "")
                 };
-                let choice = self.choice(index, as_is(operator), |operator| {
-                    format!("{star}a__ {operator} {star}b__")
+                let values = (&*format!("{star}a__"), &*format!("{star}b__"));
+                let choice = self.choice(index, as_is(operator), Some(values), |operator| {
+                    format!("{} {operator} {}", values.0, values.1)
                 });
                 format!("(match ({operands}) {{(a__,b__)=>{choice}}})")
             }
             Form::Logic { left, operator, right } => {
                 let gap = self.line_feeds(left.end..right.start);
-                let compared = if as_is(operator) == "&&" { "==" } else { "!=" };
+                let is_and = as_is(operator) == "&&";
+                let compared = if is_and { "==" } else { "!=" };
                 let (l, r) = (inner(left), inner(right));
-                format!("({{let a__:bool={l};{gap}if a__{compared}{off} {{{r}}} else {{a__}}}})")
+                let value =
+                    format!("if a__{compared}::switch::silent({first},1) {{{r}}} else {{a__}}");
+                format!(
+                    "({{let a__:bool={l};{gap}::switch::decided({first},{is_and},a__,{value})}})"
+                )
             }
             Form::Assign { place, operator, value } => {
                 let gap = self.line_feeds(place.end..value.start);
                 let (place, value) = (inner(place), inner(value));
-                let choice = self
-                    .choice(index, as_is(operator), |operator| format!("{place} {operator} b__"));
+                let values = Some((&*place, "b__"));
+                let choice = self.choice(index, as_is(operator), values, |operator| {
+                    format!("{place} {operator} b__")
+                });
                 format!("(match {gap}{value} {{b__=>{choice}}})")
             }
             Form::Unary { operator, operand } => {
                 let choice =
-                    self.choice(index, as_is(operator), |operator| format!("{operator} a__"));
+                    self.choice(index, as_is(operator), None, |operator| format!("{operator} a__"));
                 format!("(match {} {{a__=>{choice}}})", inner(operand))
             }
             Form::Arm { guard, .. } => {
-                let mut condition = guard.as_ref().map_or("true".to_owned(), |guard| inner(guard));
+                let mut condition = guard.as_ref().map_or("true".to_owned(), inner);
                 let of_guard = first + site.deleted.len() as u32;
                 for (number, (new, _)) in (of_guard..).zip(&site.replaced) {
-                    condition = if new == "true" {
-                        format!("!::switch::off({number},1)||({condition})")
-                    } else {
-                        format!("::switch::off({number},1)&&({condition})")
+                    let wanted = format!("!::switch::silent({number},1)");
+                    condition = format!("::switch::guard({number},{new},{condition})");
+                    condition = match new.as_str() {
+                        "true" => format!("({wanted}||{condition})"),
+                        _ => format!("(!({wanted})&&{condition})"),
                     };
                 }
                 if !site.deleted.is_empty() {
@@ -453,11 +485,29 @@ impl Writer<'_> {
         format!("/*{mark}[*/{written}/*{mark}]*/")
     }
 
-    /// The expression as it is, if no mutant of the site is wanted; or else the wanted one.
-    fn choice(&self, index: usize, old: &str, write: impl Fn(&str) -> String) -> String {
+    /// The expression as it is, if no mutant of the site is wanted; or else the wanted one. With
+    /// the values of an operator, a test asks for a mutant only where it has another result.
+    fn choice(
+        &self,
+        index: usize,
+        old: &str,
+        values: Option<(&str, &str)>,
+        write: impl Fn(&str) -> String,
+    ) -> String {
         let (site, first) = (&self.sites[index], self.numbers[index]);
         let count = site.replaced.len() as u32;
-        let mut choice = format!("if ::switch::off({first},{count}) {{{}}}", write(old));
+        let values =
+            values.filter(|_| !site.replaced.iter().any(|(_, mutant)| self.plain[*mutant]));
+        let (off, old_written) = (if values.is_some() { "calm" } else { "off" }, write(old));
+        let mut choice = format!("if ::switch::{off}({first},{count}) {{{old_written}}}");
+        if let Some((left, right)) = values {
+            let differ = |(number, (new, _)): (u32, &(String, usize))| {
+                let differ = differ(old, new, left, right);
+                format!("if {differ} {{::switch::note({number});}}")
+            };
+            let noted: String = (first..).zip(&site.replaced).map(differ).collect();
+            choice += &format!(" else if ::switch::reaching() {{{noted}{old_written}}}");
+        }
         for (number, (new, _)) in (first..).zip(&site.replaced) {
             let condition = match number + 1 - first {
                 last if last == count => String::new(),
@@ -560,7 +610,8 @@ pub fn fields(a: i32) -> i32 {
     fn each_mutant_does_the_same_behind_its_switch_as_alone() {
         let table = table();
         let mutants: Vec<_> = table.iter().map(|(mutant, ..)| mutant).collect();
-        let rewritten = rewrite(TEXT, &mutants, 7, &Constants::of(TEXT)).unwrap();
+        let plain = vec![false; mutants.len()];
+        let rewritten = rewrite(TEXT, &mutants, 7, &plain, &Constants::of(TEXT)).unwrap();
         assert_eq!(rewritten.left, [0; 0]);
         assert_eq!(rewritten.in_constants.len(), 2, "of `less`");
         assert_eq!(rewritten.text.lines().count(), TEXT.lines().count());

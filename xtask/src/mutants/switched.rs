@@ -42,6 +42,8 @@ pub struct Switched {
     workspace: Workspace,
     constants: Constants,
     pub fates: BTreeMap<Place, Fate>,
+    /// The mutants whose results are not compared with those without them.
+    plain: BTreeSet<Place>,
 }
 
 /// Where sources lie that are compiled with the mutants.
@@ -71,7 +73,8 @@ impl Switched {
         let fates = places.map(|place| (place, start)).collect();
         let sources = SOURCES.map(|folder| workspace.root().join(folder));
         let constants = Constants::read(&sources.each_ref().map(PathBuf::as_path))?;
-        let mut switched = Self { folder, workspace: workspace.clone(), constants, fates };
+        let mut switched =
+            Self { folder, workspace: workspace.clone(), constants, fates, plain: BTreeSet::new() };
         for round in 1..=ROUNDS {
             switched.write(due)?;
             let messages = switched.check()?;
@@ -131,8 +134,9 @@ impl Switched {
         let mutants: Vec<&Mutant> =
             wanted.iter().map(|(function, mutant)| &due[*function].mutants[*mutant]).collect();
         let text = self.text_of(file)?;
-        let rewritten =
-            rewrite(&text, &mutants, first, &self.constants).with_context(|| file.to_owned())?;
+        let plain: Vec<bool> = wanted.iter().map(|place| self.plain.contains(place)).collect();
+        let rewritten = rewrite(&text, &mutants, first, &plain, &self.constants);
+        let rewritten = rewritten.with_context(|| file.to_owned())?;
         for (number, index) in (first..).zip(&rewritten.numbered) {
             let in_constants = rewritten.in_constants.contains(index);
             self.fates.insert(wanted[*index], Fate::Switch { number, in_constants });
@@ -192,32 +196,37 @@ impl Switched {
         })
     }
 
-    /// Takes out the mutants that the compiler refuses. Returns how many.
+    /// Takes out the mutants that the compiler refuses, or else, the first time, what compares their
+    /// results. Returns how many mutants are taken out.
     fn take_out(&mut self, due: &[&Function], messages: &str) -> Result<usize> {
         let source = |file: &str| fs::read_to_string(self.folder.join(file)).ok();
-        let mut fates = BTreeMap::new();
+        let (mut fates, mut plain) = (BTreeMap::new(), BTreeSet::new());
         for culprit in culprits(messages, source) {
             for (place, fate) in &self.fates {
                 let Fate::Switch { number, .. } = *fate else { continue };
-                match &culprit {
-                    Culprit::Mutant(mutant) if *mutant == number => {
-                        fates.entry(*place).or_insert(Fate::Unviable);
+                let is_in_doubt = match &culprit {
+                    Culprit::Mutant(mutant) => {
+                        if *mutant == number {
+                            fates.insert(*place, Fate::Unviable);
+                        }
+                        false
                     }
-                    Culprit::Site(of) if of.contains(&number) => {
-                        fates.insert(*place, Fate::Alone);
-                    }
-                    Culprit::Line(file, line) if due[place.0].has_line(file, *line) => {
-                        fates.insert(*place, Fate::Alone);
-                    }
-                    _ => {}
+                    Culprit::Site(of) => of.contains(&number),
+                    Culprit::Line(file, line) => due[place.0].has_line(file, *line),
+                };
+                if is_in_doubt && self.plain.contains(place) {
+                    fates.entry(*place).or_insert(Fate::Alone);
+                } else if is_in_doubt {
+                    plain.insert(*place);
                 }
             }
         }
-        if fates.is_empty() {
+        let taken_out = fates.len();
+        if taken_out + plain.len() == 0 {
             bail!("the compiler refuses something that is no mutant:\n{}", rendered(messages));
         }
-        let taken_out = fates.len();
         self.fates.extend(fates);
+        self.plain.extend(plain);
         Ok(taken_out)
     }
 }
