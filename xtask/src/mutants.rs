@@ -34,6 +34,7 @@ mod list;
 mod parallel;
 mod rewrite;
 mod runs;
+mod sites;
 mod suite;
 mod switched;
 mod tool;
@@ -56,6 +57,9 @@ pub struct Options {
     /// One share of the functions: the K-th of N
     #[arg(long, value_name = "K/N", default_value = "1/1")]
     shard: String,
+    /// Each mutant in a build of its own: slow, and a check of the one build for all
+    #[arg(long)]
+    alone: bool,
     /// Begin no mutant after so many minutes
     #[arg(long, value_name = "N")]
     minutes: Option<String>,
@@ -119,7 +123,7 @@ pub fn mutants(workspace: &Workspace, options: &Options) -> Result<()> {
         kept.forget_but(&functions);
         kept.begin(&functions);
         kept.write(workspace)?;
-        let new = judge_all(workspace, &due, &numbers)?;
+        let new = judge_all(workspace, &due, &numbers, options.alone)?;
         println!("{}", summary(&functions, &Kept::read(workspace)?));
         if !new.is_empty() {
             bail!("no test notices these mutants:\n{}", new.join("\n"));
@@ -160,6 +164,12 @@ struct Judged<'a> {
     outcomes: Vec<Option<Outcome>>,
 }
 
+impl<'a> Judged<'a> {
+    fn begin(function: &'a Function) -> Self {
+        Self { function, outcomes: vec![None; function.mutants.len()] }
+    }
+}
+
 /// What is common to all functions that are judged.
 struct Round<'a> {
     workspace: &'a Workspace,
@@ -176,7 +186,12 @@ struct Round<'a> {
 ///
 /// First come the mutants with a switch, which need no build of their own; then, of the functions
 /// that have others, the others.
-fn judge_all(workspace: &Workspace, due: &[&Function], numbers: &Numbers) -> Result<Vec<String>> {
+fn judge_all(
+    workspace: &Workspace,
+    due: &[&Function],
+    numbers: &Numbers,
+    alone: bool,
+) -> Result<Vec<String>> {
     let round = Round {
         workspace,
         time: numbers.time,
@@ -186,7 +201,11 @@ fn judge_all(workspace: &Workspace, due: &[&Function], numbers: &Numbers) -> Res
         done_and_new: Mutex::default(),
     };
     eprintln!("vitrine: {} mutants of {} functions", round.all, due.len());
-    let left = round.with_switches(due, numbers.jobs)?;
+    let left = if alone {
+        due.iter().map(|function| Judged::begin(function)).collect()
+    } else {
+        round.with_switches(due, numbers.jobs)?
+    };
     round.alone(left, numbers.jobs)?;
     let (done, new) = round.done_and_new.into_inner().expect("no thread panics with the results");
     let left = round.all - done;
@@ -209,21 +228,21 @@ impl<'a> Round<'a> {
         self.began.get_or_init(Instant::now);
         let left = Mutex::new(Vec::new());
         in_parallel(&mut vec![(); jobs], due.iter().enumerate(), |(), (place, function)| {
-            let mut outcomes = Vec::new();
-            for mutant in 0..function.mutants.len() {
+            let mut judged = Judged::begin(function);
+            for (mutant, outcome) in judged.outcomes.iter_mut().enumerate() {
                 if self.is_over() {
                     return Ok(());
                 }
-                outcomes.push(match switched.fates[&(place, mutant)] {
+                *outcome = match switched.fates[&(place, mutant)] {
                     Fate::Unviable => Some(Outcome::Unviable),
                     Fate::Alone => None,
                     Fate::Switch { number, in_constants } => {
                         let outcome = runs.outcome(function.suite, number)?;
                         Some(outcome).filter(|it| !(in_constants && *it == Outcome::Missed))
                     }
-                });
+                };
             }
-            if let Some(judged) = self.finish(Judged { function, outcomes })? {
+            if let Some(judged) = self.finish(judged)? {
                 left.lock().expect("no thread panics with the list").push(judged);
             }
             Ok(())
@@ -326,6 +345,7 @@ mod tests {
             shard: "1/1".to_owned(),
             minutes: None,
             jobs: "2".to_owned(),
+            alone: false,
         }
     }
 

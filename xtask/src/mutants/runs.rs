@@ -102,20 +102,7 @@ impl Runs {
     /// What has to be run for it, the shortest first.
     fn runs(&self, suite: Suite, number: u32) -> Vec<Command> {
         let units = self.of_suite[&suite].iter().map(|place| &self.units[*place]);
-        let reaching = units.filter(|unit| unit.reached.contains(&number));
-        let seconds = |group: &[&Unit]| group.iter().map(|unit| unit.seconds).sum::<f64>();
-        let mut groups: Vec<Vec<&Unit>> = Vec::new();
-        for unit in reaching {
-            let fits = |group: &&mut Vec<&Unit>| {
-                let share = unit.is_test && group[0].is_test && group[0].file == unit.file;
-                share && seconds(group) + unit.seconds < SHORT
-            };
-            match groups.iter_mut().find(fits) {
-                Some(group) => group.push(unit),
-                None => groups.push(vec![unit]),
-            }
-        }
-        groups.sort_by(|a, b| seconds(a).total_cmp(&seconds(b)));
+        let groups = groups(units.filter(|unit| unit.reached.contains(&number)));
         groups
             .iter()
             .map(|group| {
@@ -130,6 +117,28 @@ impl Runs {
             })
             .collect()
     }
+}
+
+/// What runs together, the shortest first. The units come in this order, too.
+fn groups<'a>(units: impl Iterator<Item = &'a Unit>) -> Vec<Vec<&'a Unit>> {
+    let mut groups: Vec<Vec<&Unit>> = Vec::new();
+    for unit in units {
+        let fits = |group: &&mut Vec<&Unit>| {
+            let share = unit.is_test && group[0].is_test && group[0].file == unit.file;
+            share && seconds(group) + unit.seconds < SHORT
+        };
+        match groups.iter_mut().find(fits) {
+            Some(group) => group.push(unit),
+            None => groups.push(vec![unit]),
+        }
+    }
+    groups.sort_by(|a, b| seconds(a).total_cmp(&seconds(b)));
+    groups
+}
+
+/// How long they took together, without a mutant.
+fn seconds(group: &[&Unit]) -> f64 {
+    group.iter().map(|unit| unit.seconds).sum()
 }
 
 /// The tests in a program.
@@ -169,4 +178,37 @@ fn reach(unit: &mut Unit) -> Result<()> {
     let numbers = fs::read_to_string(&reached).unwrap_or_default();
     unit.reached = numbers.lines().filter_map(|line| line.parse().ok()).collect();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_tests_of_a_program_share_a_process_and_the_shortest_come_first() {
+        let unit = |file: &str, name: &str, is_test, seconds| Unit {
+            file: file.into(),
+            folder: "/".into(),
+            arguments: vec![name.to_owned()],
+            is_test,
+            seconds,
+            reached: BTreeSet::new(),
+        };
+        let units = [
+            unit("a", "1", true, 0.1),
+            unit("b", "2", true, 0.1),
+            unit("c", "3", false, 0.1),
+            unit("c", "4", false, 0.1),
+            unit("a", "5", true, 0.15),
+            unit("a", "6", true, 0.16),
+            unit("b", "7", true, 9.0),
+        ];
+        let groups = groups(units.iter());
+        let names = |group: &Vec<&Unit>| -> String {
+            group.iter().map(|unit| unit.arguments[0].as_str()).collect()
+        };
+        let names: Vec<_> = groups.iter().map(names).collect();
+        assert_eq!(names, ["2", "3", "4", "6", "15", "7"]);
+        assert_eq!((allowed(0.0), allowed(10.0)), (2, 42));
+    }
 }

@@ -230,3 +230,44 @@ impl Switched {
         Ok(taken_out)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::list::tests::function;
+    use super::*;
+
+    #[test]
+    fn what_is_refused_is_taken_out_once_it_is_certain() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.rs"), "/*1-2[*/x /*1(*/y/*1)*/ /*2(*/z/*2)*/ /*1-2]*/")
+            .unwrap();
+        let f = function("a.rs", "f", 3);
+        let fate = |number| Fate::Switch { number, in_constants: false };
+        let mut switched = Switched {
+            folder: folder.path().to_owned(),
+            workspace: Workspace::locate(),
+            constants: Constants::default(),
+            fates: (0..3).map(|mutant| ((0, mutant), fate(mutant as u32 + 1))).collect(),
+            plain: BTreeSet::new(),
+        };
+        let refused = |code: &str, file: &str, at: usize| {
+            format!(
+                r#"{{"message": {{"level": "error", "rendered": "no", "code": {{"code": "{code}"}},
+                "spans": [{{"is_primary": true, "file_name": "{file}", "line_start": 9,
+                "byte_start": {at}, "byte_end": {}}}]}}}}"#,
+                at + 1
+            )
+            .replace('\n', " ")
+        };
+        let fates = |switched: &Switched| switched.fates.values().copied().collect::<Vec<_>>();
+        let own = refused("E0308", "a.rs", 16);
+        assert_eq!(switched.take_out(&[&f], &own).unwrap(), 1);
+        assert_eq!(fates(&switched), [Fate::Unviable, fate(2), fate(3)]);
+        let site = refused("E0505", "a.rs", 8);
+        assert_eq!(switched.take_out(&[&f], &site).unwrap(), 0, "first without comparisons");
+        assert_eq!(switched.take_out(&[&f], &site).unwrap(), 1);
+        assert_eq!(fates(&switched), [Fate::Unviable, Fate::Alone, fate(3)]);
+        let error = switched.take_out(&[&f], &refused("E0308", "b.rs", 0)).unwrap_err();
+        assert!(error.to_string().contains("no mutant"), "{error}");
+    }
+}
