@@ -16,7 +16,8 @@ pub const PACKAGES: [&str; 4] = ["vitrine-core", "vitrine-abi", "swap", "pager"]
 
 /// Which files are judged, by the beginnings of their paths, and by what. The pager's server, its
 /// calls and its disk are in no library and have no host test.
-const SCOPE: [(&str, Suite); 5] = [
+const SCOPE: [(&str, Suite); 6] = [
+    ("kernel/core/src/jos/absent.rs", Suite::WithoutJos),
     ("kernel/core/src/", Suite::Core),
     ("kernel/abi/src/", Suite::Abi),
     ("userland/servers/swap/src/", Suite::Swap),

@@ -4,6 +4,8 @@
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Suite {
     Core,
+    /// What a kernel has that is built without the calls of JOS.
+    WithoutJos,
     Abi,
     Swap,
     Pager,
@@ -51,6 +53,7 @@ const PAGING: Judge = model("paging", &["1", "20000"], 30);
 /// Every 4095th word and address.
 const WORDS: Judge = model("exhaustive", &["0", "4095", "0", "words", "addresses"], 30);
 const CORE: Judge = tests("vitrine-core", &[], 40);
+const WITHOUT_JOS: Judge = tests("vitrine-core", &["--no-default-features"], 40);
 const ABI: Judge = tests("vitrine-abi", &[], 10);
 const SWAP_QUICK: Judge = tests("swap", &["--lib", "--test", "copies"], 10);
 const SWAP: Judge = tests("swap", &[], 60);
@@ -61,6 +64,7 @@ impl Suite {
     pub const fn judges(self) -> &'static [Judge] {
         match self {
             Self::Core => &[SOAK, CORE],
+            Self::WithoutJos => &[WITHOUT_JOS],
             Self::Abi => &[ABI, SOAK, WORDS, CORE],
             Self::Swap => &[SWAP_QUICK, SWAP, PAGING],
             Self::Pager => &[PAGER],

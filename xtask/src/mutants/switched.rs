@@ -19,7 +19,7 @@ use super::copy::{Built, build, messages, mirror, rendered};
 use super::culprit::{Culprit, culprits};
 use super::list::{Function, Mutant, PACKAGES};
 use super::rewrite::rewrite;
-use super::suite::Program;
+use super::suite::{Program, Suite};
 
 /// What becomes of a mutant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,7 +77,7 @@ impl Switched {
             Self { folder, workspace: workspace.clone(), constants, fates, plain: BTreeSet::new() };
         for round in 1..=ROUNDS {
             switched.write(due)?;
-            let messages = switched.check()?;
+            let messages = switched.check(due)?;
             let Some(messages) = messages else {
                 eprintln!("vitrine: {}", switched.summary());
                 return Ok(switched);
@@ -165,15 +165,26 @@ impl Switched {
     }
 
     /// The compiler's messages, if it refuses a package.
-    fn check(&self) -> Result<Option<String>> {
+    fn check(&self, due: &[&Function]) -> Result<Option<String>> {
         let mut check = self.cargo();
         check.arg("check");
         for package in PACKAGES {
             check.args(["--package", package]);
         }
-        check.args(["--lib", "--keep-going", "--quiet", "--offline", "--message-format=json"]);
-        let (messages, is_good) = messages(&mut check, &self.folder)?;
-        Ok((!is_good).then_some(messages))
+        let mut checks = vec![check];
+        if due.iter().any(|function| function.suite == Suite::WithoutJos) {
+            let mut check = self.cargo();
+            check.args(["check", "--package", "vitrine-core", "--no-default-features"]);
+            checks.push(check);
+        }
+        for mut check in checks {
+            check.args(["--lib", "--keep-going", "--quiet", "--offline", "--message-format=json"]);
+            let (messages, is_good) = messages(&mut check, &self.folder)?;
+            if !is_good {
+                return Ok(Some(messages));
+            }
+        }
+        Ok(None)
     }
 
     /// What cargo is called with in the copy.
