@@ -1,7 +1,7 @@
 //! Calls 50 and 51: bounds on what a process and its descendants use.
 
 use abi::process::Target;
-use abi::{Error, PageRange, ProcessId, Syscall, UserPage};
+use abi::{Error, PageRange, Permissions, ProcessId, Syscall, UserPage};
 use kernel_core::state::account::Quota;
 use kernel_core::state::process::{Index, State};
 
@@ -101,6 +101,26 @@ fn every_way_to_map_is_charged() {
     assert_eq!(world.call(marks), Err(Error::QuotaExceeded), "marks need a table");
     let allocate = Syscall::RangeAllocate { process: ME, range, permissions: READ };
     assert_eq!(world.call(allocate).unwrap()[0], 3, "all in place of others");
+}
+
+#[test]
+fn a_fork_into_a_bounded_child_is_charged_for_each_page() {
+    let mut world = World::new();
+    for page in 0..4 {
+        world.allocate(PAGE + page * 0x1000);
+    }
+    let child = world.child();
+    set_quota(&mut world, child, 5, 1).unwrap();
+    let share = |pages| {
+        let range = PageRange::new(UserPage::known(PAGE), pages).unwrap();
+        let (to, to_page) = (child.into(), range.first());
+        let (drop, add) = (WRITE, Permissions::COPY_ON_WRITE);
+        Syscall::RangeShare { process: ME, range, to, to_page, drop, add, both: true }
+    };
+    world.call(share(3)).unwrap();
+    assert_eq!(used(&world, child).frames, 5, "the directory, a table and three pages");
+    assert_eq!(world.call(share(4)), Err(Error::QuotaExceeded));
+    assert_eq!(used(&world, child).frames, 5);
 }
 
 #[test]
