@@ -60,7 +60,7 @@ pub struct Options {
     /// Each mutant in a build of its own: slow, and a check of the one build for all
     #[arg(long)]
     alone: bool,
-    /// Begin no mutant after so many minutes
+    /// Begin no mutant after so many minutes of judging
     #[arg(long, value_name = "N")]
     minutes: Option<String>,
     /// Judge so many mutants at a time
@@ -174,8 +174,7 @@ impl<'a> Judged<'a> {
 struct Round<'a> {
     workspace: &'a Workspace,
     time: Option<Duration>,
-    start: Instant,
-    /// When the first mutant began to be judged, after all had been built.
+    /// When the first mutant began to be judged: what is built before takes none of the time.
     began: OnceLock<Instant>,
     all: usize,
     /// How many mutants are done, and the survivors that were not listed.
@@ -195,7 +194,6 @@ fn judge_all(
     let round = Round {
         workspace,
         time: numbers.time,
-        start: Instant::now(),
         began: OnceLock::new(),
         all: due.iter().map(|function| function.mutants.len()).sum(),
         done_and_new: Mutex::default(),
@@ -216,8 +214,12 @@ fn judge_all(
 }
 
 impl<'a> Round<'a> {
+    fn elapsed(&self) -> Duration {
+        self.began.get().map_or(Duration::ZERO, Instant::elapsed)
+    }
+
     fn is_over(&self) -> bool {
-        self.time.is_some_and(|time| self.start.elapsed() >= time)
+        self.time.is_some_and(|time| self.elapsed() >= time)
     }
 
     /// Judges the mutants with a switch. Returns the functions that have others.
@@ -263,6 +265,7 @@ impl<'a> Round<'a> {
         let mut benches: Vec<Bench> = (1..=jobs.min(functions))
             .map(|job| Bench::set_up(self.workspace, job, &suites))
             .collect::<Result<_>>()?;
+        self.began.get_or_init(Instant::now);
         in_parallel(&mut benches, left.into_iter(), |bench, mut judged| {
             for (mutant, outcome) in judged.function.mutants.iter().zip(&mut judged.outcomes) {
                 if self.is_over() {
@@ -289,8 +292,7 @@ impl<'a> Round<'a> {
         new.extend(kept.enter(function, &outcomes));
         kept.write(self.workspace)?;
         *done += function.mutants.len();
-        let time = self.began.get().map_or(Duration::ZERO, Instant::elapsed);
-        let progress = progress(function, &outcomes, (*done, self.all), time);
+        let progress = progress(function, &outcomes, (*done, self.all), self.elapsed());
         eprintln!("vitrine: {progress}");
         Ok(None)
     }

@@ -78,6 +78,9 @@ impl Bench {
     pub fn judge(&self, function: &Function, mutant: &Mutant) -> Result<Outcome> {
         let path = self.folder.join(&function.file);
         let sound = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        if !function.is_in(&sound) {
+            bail!("{} has been changed meanwhile: start again", function.file);
+        }
         let text = alone(&sound, mutant);
         let text = text.with_context(|| format!("{}: no place of a mutant", function.line()))?;
         fs::write(&path, text)?;

@@ -152,6 +152,12 @@ impl Function {
         self.file == file && (self.first..self.first + self.lines).contains(&line)
     }
 
+    /// Whether the text of its file has it where it was when it was listed.
+    pub fn is_in(&self, text: &str) -> bool {
+        let lines: Vec<&str> = text.lines().skip(self.first - 1).take(self.lines).collect();
+        hash(&lines) == self.hash
+    }
+
     /// Whether it is the function of this file with this hash.
     pub fn is_same(&self, file: &str, hash: &str) -> bool {
         self.file == file && self.hash == hash
@@ -266,6 +272,8 @@ pub mod tests {
         let names: Vec<_> = read.iter().map(|function| function.name.as_str()).collect();
         assert_eq!(names, ["constant", "f"]);
         assert_eq!((read[1].hash.clone(), read[1].lines), (hash(&["fn f() {", "  a", "}"]), 3));
+        let text = fs::read_to_string(folder.path().join(file)).unwrap();
+        assert!(read[1].is_in(&text) && !read[1].is_in(&format!("\n{text}")));
         assert_eq!(read[1].mutants[0].what, "replace > with < in a::b");
     }
 }

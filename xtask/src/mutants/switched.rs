@@ -134,6 +134,9 @@ impl Switched {
         let mutants: Vec<&Mutant> =
             wanted.iter().map(|(function, mutant)| &due[*function].mutants[*mutant]).collect();
         let text = self.text_of(file)?;
+        if due.iter().any(|function| function.file == file && !function.is_in(&text)) {
+            bail!("{file} has been changed meanwhile: start again");
+        }
         let plain: Vec<bool> = wanted.iter().map(|place| self.plain.contains(place)).collect();
         let rewritten = rewrite(&text, &mutants, first, &plain, &self.constants);
         let rewritten = rewritten.with_context(|| file.to_owned())?;

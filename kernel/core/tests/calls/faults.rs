@@ -106,6 +106,14 @@ fn a_nested_fault_leaves_one_word_for_the_return_address() {
 }
 
 #[test]
+fn a_record_may_begin_at_the_first_byte_of_the_exception_stack() {
+    let mut world = with_handler();
+    world.registers().esp = EXCEPTION_STACK + 52 + 4;
+    assert!(world.read(PAGE_2).is_err());
+    assert_eq!((world.registers().eip, world.registers().esp), (HANDLER, EXCEPTION_STACK));
+}
+
+#[test]
 fn faults_nest_until_the_exception_stack_is_full_and_then_end_the_process() {
     let mut world = World::new();
     let child = world.running_child();

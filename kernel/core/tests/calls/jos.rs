@@ -424,7 +424,7 @@ fn env_set_trapframe_takes_registers_and_never_selectors() {
 
 #[test]
 fn env_set_trapframe_of_what_cannot_be_read_ends_the_caller() {
-    for address in [PAGE, USER_TOP - 4, 0xFFFF_FFFC] {
+    for address in [PAGE, DATA + 0x1000 - 64, USER_TOP - 4, 0xFFFF_FFFC] {
         let mut world = World::new();
         let child = forked(&mut world);
         world.run(child);
