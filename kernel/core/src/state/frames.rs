@@ -248,23 +248,6 @@ impl Frames {
         }
     }
 
-    /// Whether a frame is free. For tests only: it walks the stack of free frames.
-    #[must_use]
-    pub fn is_free(&self, frame: Frame) -> bool {
-        let number = frame.number();
-        if self.unused.iter().any(|range| (range.first..range.end).contains(&number)) {
-            return true;
-        }
-        let mut next = self.stack;
-        while next != END {
-            if next == number {
-                return true;
-            }
-            next = self.records.as_ref().map_or(END, |records| records[next as usize].link);
-        }
-        false
-    }
-
     /// The record of a frame. `None` for memory beyond the last RAM, where devices are.
     fn record(&mut self, frame: Frame) -> Option<&mut FrameRecord> {
         self.records.as_mut()?.get_mut(frame.number() as usize)
