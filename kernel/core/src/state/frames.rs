@@ -325,9 +325,11 @@ mod tests {
         let ranges =
             [FrameRange { first: 0x100, end: 0x102 }, FrameRange { first: 0x104, end: 0x105 }];
         let mut frames = frames(0x108, &ranges);
+        assert_eq!((frames.total(), frames.free(), frames.records_count()), (3, 3, 0x108));
         for expected in [0x100, 0x101, 0x104] {
             assert_eq!(frames.allocate().unwrap().frame().number(), expected);
         }
+        assert_eq!((frames.total(), frames.free()), (3, 0));
         assert!(frames.allocate().is_none());
         assert_eq!(frames.count(Frame::from_number(0x102)), None);
         assert_eq!(frames.count(Frame::from_number(0x9_0000)), None);

@@ -3,6 +3,7 @@
 
 use crate::world::{DATA, World, image};
 use abi::layout::{BOOT_ARCHIVE, PAGE_SIZE};
+use kernel_core::state::process::Index;
 
 /// The line that ends the boot.
 pub fn refused(archive: &[u8], line: &str) -> String {
@@ -124,4 +125,18 @@ fn an_end_mark_that_is_not_all_zeros_ends_the_boot() {
         let why = "the boot archive is damaged: ";
         assert!(refused(&archive, "").starts_with(why), "{place}: {}", refused(&archive, ""));
     }
+}
+
+#[test]
+fn the_table_for_debuggers_says_where_things_are() {
+    let world = World::new();
+    let table = world.kernel.describe(0xF123_4000);
+    let address = |slot| std::ptr::from_ref(&world.kernel.processes()[Index::new(slot)]).addr();
+    assert_eq!((table.magic, table.frames), (abi::debug::MAGIC, 0xF123_4000));
+    assert_eq!(table.slots, address(0) as u32);
+    assert_eq!(table.slot_size as usize, address(1) - address(0));
+    assert_eq!(table.kernel_directory, world.kernel_directory.number() * PAGE_SIZE);
+    let pool = table.dma_first..table.dma_first + table.dma_frames;
+    let reserved: Vec<u32> = world.reserved().iter().map(|frame| frame.number()).collect();
+    assert!(!pool.is_empty() && pool.clone().all(|frame| reserved.contains(&frame)), "{pool:?}");
 }

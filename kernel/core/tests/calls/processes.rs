@@ -5,11 +5,11 @@ use abi::layout::{PAGE_SIZE, TABLE_SPAN, USER_TOP};
 use abi::message::Reason;
 use abi::process::Target;
 use abi::registers::{FLAG_INTERRUPTS, USER_CODE, USER_DATA, UserRegisters};
-use abi::{Error, ProcessId, Syscall, UserSlot};
+use abi::{Error, PageRange, ProcessId, Syscall, UserPage, UserSlot};
 use kernel_core::After;
 use kernel_core::state::process::State;
 
-use crate::world::{CALL_SITE, DATA, PAGE, World};
+use crate::world::{CALL_SITE, DATA, PAGE, READ, WRITE, World};
 
 const ME: Target = Target::Caller;
 
@@ -345,6 +345,23 @@ fn machine_tells_frames_and_processes() {
     world.child();
     let [_, now, live, _] = world.call(Syscall::Machine).unwrap();
     assert_eq!((free - now, live), (1, 2));
+}
+
+#[test]
+fn machine_counts_flushed_pages_in_the_low_half_and_whole_flushes_in_the_high_half() {
+    let mut world = World::new();
+    let range = PageRange::new(UserPage::known(PAGE), 33).unwrap();
+    let (process, permissions) = (ME, WRITE);
+    world.call(Syscall::RangeAllocate { process, range, permissions }).unwrap();
+    let mut flushes = |call| {
+        let before = world.call(Syscall::Machine).unwrap()[3];
+        world.call(call).unwrap();
+        world.call(Syscall::Machine).unwrap()[3] - before
+    };
+    let page = range.first();
+    assert_eq!(flushes(Syscall::PageUnmap { process, page, marks: READ }), 1);
+    let (drop, add) = (WRITE, READ);
+    assert_eq!(flushes(Syscall::RangeProtect { process, range, drop, add }), 1 << 16);
 }
 
 #[test]
