@@ -26,14 +26,47 @@ const TEST_MEMORY: u32 = 4_000_000;
 
 /// What runs a test, or a program, in the folder of its package.
 pub fn test(file: &Path, folder: &Path, arguments: &[impl AsRef<OsStr>], seconds: u32) -> Command {
+    limited("exec \"$0\" \"$@\"", file, folder, arguments, seconds)
+}
+
+/// As [`test`], and the time that the CPU takes for it is written into this file.
+pub fn timed_test(
+    file: &Path,
+    folder: &Path,
+    arguments: &[impl AsRef<OsStr>],
+    times: &Path,
+) -> Command {
+    let script = "\"$0\" \"$@\"; code=$?; times > \"$VITRINE_TIMES\"; exit $code";
+    let mut test = limited(script, file, folder, arguments, TIME.as_secs() as u32);
+    test.env("VITRINE_TIMES", times);
+    test
+}
+
+fn limited(
+    script: &str,
+    file: &Path,
+    folder: &Path,
+    arguments: &[impl AsRef<OsStr>],
+    seconds: u32,
+) -> Command {
     let mut test = Command::new("sh");
-    test.arg("-c").arg(format!("ulimit -v {TEST_MEMORY}; ulimit -t {seconds}; exec \"$0\" \"$@\""));
+    test.arg("-c").arg(format!("ulimit -v {TEST_MEMORY}; ulimit -t {seconds}; {script}"));
     test.arg(file).args(arguments).current_dir(folder);
     // A failure is enough: it is neither made shorter nor kept. What is tried is the same each time.
     test.env("PROPTEST_RNG_SEED", "1");
     test.env("PROPTEST_MAX_SHRINK_ITERS", "0").env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true");
     test.env("RUST_BACKTRACE", "0").stdout(Stdio::null());
     test
+}
+
+/// The seconds that the shell's `times` tells of its children: their own, and the system's for
+/// them.
+pub fn seconds_of_children(times: &str) -> Option<f64> {
+    let seconds = |word: &str| {
+        let (minutes, seconds) = word.strip_suffix('s')?.split_once('m')?;
+        Some(minutes.parse::<f64>().ok()? * 60.0 + seconds.parse::<f64>().ok()?)
+    };
+    times.lines().nth(1)?.split_whitespace().map(seconds).sum()
 }
 
 /// The programs that cargo has built, each with the folder of its package.
@@ -173,6 +206,22 @@ mod tests {
         assert!(ends("sh", &["-c", "test $PWD = / && test $PROPTEST_MAX_SHRINK_ITERS = 0"], long));
         assert!(!ends("sh", &["-c", "while :; do :; done"], long), "a second of CPU is over");
         assert!(!ends("sleep", &["600"], Duration::from_millis(20)));
+    }
+
+    #[test]
+    fn a_timed_test_tells_the_time_of_the_cpu_and_how_it_ended() {
+        assert_eq!(seconds_of_children("0m0.01s 0m0.02s\n1m2.500000s 0m0.25s\n"), Some(62.75));
+        assert_eq!(seconds_of_children("0m0.01s 0m0.02s\n1m2,5s 0m0.25s\n"), None);
+        let folder = tempfile::tempdir().unwrap();
+        let times = folder.path().join("times");
+        for (code, is_good) in [("0", true), ("3", false)] {
+            let arguments =
+                ["-c", &format!("i=0; while [ $i -lt 99999 ]; do i=$((i+1)); done; exit {code}")];
+            let mut run = timed_test(Path::new("sh"), folder.path(), &arguments, &times);
+            assert_eq!(ends_well(&mut run, TIME).unwrap(), is_good);
+            let seconds = seconds_of_children(&fs::read_to_string(&times).unwrap()).unwrap();
+            assert!(seconds > 0.0 && seconds < 600.0, "{seconds}");
+        }
     }
 
     #[test]
