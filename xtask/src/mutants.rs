@@ -48,6 +48,9 @@ pub struct Options {
     /// Functions that have a result, too: after a change of the tests
     #[arg(long, conflicts_with = "changed")]
     again: bool,
+    /// Functions with an open survivor, too: after new tests
+    #[arg(long, conflicts_with = "changed")]
+    open: bool,
     /// Print what would be judged, and judge nothing
     #[arg(long)]
     list: bool,
@@ -151,7 +154,7 @@ fn chosen<'a>(
     let is_due = |function: &&Function| match kept.tally(function) {
         None => true,
         Some(Tally::NotRun { .. }) => !options.changed,
-        Some(Tally::Run { .. }) => options.again,
+        Some(Tally::Run { .. }) => options.again || options.open && kept.is_open(function),
     };
     // A function belongs to the same shard whatever has been judged before.
     let in_shard = of_file.into_iter().skip(numbers.shard).step_by(numbers.shards);
@@ -342,6 +345,7 @@ mod tests {
         Options {
             changed: false,
             again: false,
+            open: false,
             list: false,
             file: None,
             shard: "1/1".to_owned(),
@@ -401,6 +405,12 @@ mod tests {
         assert_eq!(names(&options()), ["not_run", "changed"]);
         assert_eq!(names(&Options { changed: true, ..options() }), ["changed"]);
         assert_eq!(names(&Options { again: true, ..options() }), ["run", "not_run", "changed"]);
+        assert_eq!(names(&Options { open: true, ..options() }), ["not_run", "changed"]);
+        let mut open = kept.clone();
+        open.enter(&functions[0], &[Outcome::Caught, Outcome::Missed]);
+        let wanted = Options { open: true, ..options() };
+        let due = chosen(&functions, &open, &wanted, &wanted.numbers().unwrap()).unwrap();
+        assert_eq!(due.len(), 3, "one survives");
         let summary = summary(&functions, &kept);
         assert!(summary.contains("6 mutants of 3 functions: 2 judged (1 noticed, 1"), "{summary}");
         assert!(summary.ends_with("0 survive, of which 0 are open), 4 not yet"), "{summary}");
