@@ -52,7 +52,7 @@ fn limited(
     let mut test = Command::new("sh");
     test.arg("-c").arg(format!("ulimit -v {TEST_MEMORY}; ulimit -t {seconds}; {script}"));
     test.arg(file).args(arguments).current_dir(folder);
-    // A failure is enough: it is neither made shorter nor kept. What is tried is the same each time.
+    // A failure is enough: it is neither made shorter nor kept. Each run tries the same.
     test.env("PROPTEST_RNG_SEED", "1");
     test.env("PROPTEST_MAX_SHRINK_ITERS", "0").env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true");
     test.env("RUST_BACKTRACE", "0").stdout(Stdio::null());

@@ -1,5 +1,5 @@
-//! Judges a mutant that has no switch: makes it in a copy of the tree, builds it, and runs the tests
-//! that judge its package. It costs what the building of its package and of the tests costs.
+//! Judges a mutant that has no switch: makes it in a copy of the tree, builds it, and runs the
+//! tests that judge its package. It costs what building its package and the tests costs.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,30 +1,42 @@
 //! Writes all mutants of a file into its text, each behind a switch.
 //!
 //! A *switch* is a number. `::switch::off(7, 2)` says that neither mutant 7 nor mutant 8 is wanted,
-//! and `::switch::on(7)` that mutant 7 is. So one build serves every mutant (*mutant schemata*):
+//! and `::switch::on(7)` that mutant 7 is. So one build serves every mutant (*mutant schemata*).
+//! `a + b`, which has two mutants, becomes
+//!
+//! ```text
+//! (match (a, b) {(a__, b__) => if ::switch::off(7, 2) {a__ + b__}
+//!     else if ::switch::on(7) {a__ - b__} else {a__ * b__}})
+//! ```
+//!
+//! and the others, with one mutant each:
 //!
 //! | mutant of | is written as |
 //! | --- | --- |
-//! | `a + b` | `(match (a, b) {(a__, b__) => if ::switch::off(7, 2) {a__ + b__} else if ::switch::on(7) {a__ - b__} else {a__ * b__}})` |
-//! | `a < b` | the same, of `&(a)` and `&(b)`, because a comparison borrows |
+//! | `a < b` | as `a + b`, but of `&(a)` and `&(b)`: a comparison borrows |
 //! | `a && b` | `({let a__: bool = a; if a__ == ::switch::silent(7, 1) {b} else {a__}})` |
 //! | `a += b` | `(match b {b__ => if ::switch::off(7, 1) {a += b__} else {a -= b__}})` |
 //! | `!a` | `(match a {a__ => if ::switch::off(7, 1) {!a__} else {a__}})` |
-//! | an arm that is deleted | the arm with the guard `::switch::off(7, 1)` |
-//! | a guard | `(!::switch::silent(7, 1) \|\| a)` for `true`, `(::switch::silent(7, 1) && a)` for `false` |
+//! | an arm that goes | the arm with the guard `::switch::off(7, 1)` |
+//! | guard, `true` | `(!::switch::silent(7, 1) \|\| a)` |
+//! | guard, `false` | `(::switch::silent(7, 1) && a)` |
 //! | a field before `..b` | `(if ::switch::off(7, 1) {a} else {(b).field})` |
 //! | a function's body | `if !::switch::off(7, 1) {if ::switch::on(7) {return V;}}` before it |
 //!
-//! Each operand is written once, so mutants inside of mutants do not multiply the text. Nothing that
-//! is inserted has a line feed: a line keeps its number. What is written between `/*7(*/` and
-//! `/*7)*/` is only compiled for mutant 7; what is written between `/*7-8[*/` and `/*7-8]*/`
-//! is the *site*, an expression whose mutants are 7 and 8. So an error of the compiler finds its mutant.
+//! Each operand is written once, so mutants inside of mutants do not multiply the text. Nothing
+//! that is inserted has a line feed: a line keeps its number.
 //!
-//! What is left out here notes, in a run without a mutant, which mutants would make a difference: an
-//! operator only does where its result is another one.
+//! What is written between `/*7(*/` and `/*7)*/` is only compiled for mutant 7. What is written
+//! between `/*7-8[*/` and `/*7-8]*/` is the *site*, an expression whose mutants are 7 and 8. So an
+//! error of the compiler finds its mutant (`culprit.rs`).
 //!
-//! A constant is computed by the compiler, which knows no switch: no mutant in a constant, in the
-//! length of an array or in a pattern is written so.
+//! In a run without a mutant, the switches note which mutants would make a difference: an operator
+//! only does where its result is another one. For that, `calm` stands in place of `off`, and each
+//! result is computed (`switch.rs.in` has all functions).
+//!
+//! The compiler computes constants, and asks no switch: no mutant in a constant, in the length of
+//! an array or in a pattern is written so. Nor is one of a function that returns an `impl`, whose
+//! type its statements decide.
 
 use std::collections::BTreeMap;
 

@@ -210,8 +210,8 @@ impl Switched {
         })
     }
 
-    /// Takes out the mutants that the compiler refuses, or else, the first time, what compares their
-    /// results. Returns how many mutants are taken out.
+    /// Takes out the mutants that the compiler refuses. Where it refuses something around them, the
+    /// comparison of their results goes first. Returns how many mutants are taken out.
     fn take_out(&mut self, due: &[&Function], messages: &str) -> Result<usize> {
         let source = |file: &str| fs::read_to_string(self.folder.join(file)).ok();
         let (mut fates, mut plain) = (BTreeMap::new(), BTreeSet::new());

@@ -1,5 +1,5 @@
-//! How a program comes out of the boot archive; what is wrong with an archive, and the one line that
-//! says so.
+//! How a program comes out of the boot archive; what is wrong with an archive, and the one line
+//! that says so.
 
 use crate::world::{DATA, World, image};
 use abi::layout::{BOOT_ARCHIVE, PAGE_SIZE};
