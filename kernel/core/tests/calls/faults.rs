@@ -205,6 +205,17 @@ fn a_fault_that_is_over_by_the_time_it_is_looked_at_just_resumes() {
 }
 
 #[test]
+fn a_read_fault_of_a_page_that_may_be_read_by_now_just_resumes() {
+    let mut world = with_handler();
+    let (process, page) = (ME, UserPage::known(PAGE));
+    world.call(Syscall::PageAllocate { process, page, permissions: READ }).unwrap();
+    (world.registers().eip, world.registers().error) = (CALL_SITE, Access::USER.bits());
+    world.kernel.cpu.hardware.fault_address = PAGE;
+    world.trap(14);
+    assert_eq!(world.registers().eip, CALL_SITE, "no handler was entered");
+}
+
+#[test]
 fn a_pager_learns_who_faulted_where_and_how() {
     let (world, child) = with_fault();
     let told = message(&world, world.init());

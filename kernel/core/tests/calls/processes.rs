@@ -174,6 +174,31 @@ fn register_buffers_are_checked_before_anything_happens() {
 }
 
 #[test]
+fn a_register_buffer_may_end_at_utop() {
+    let mut world = World::new();
+    let child = world.child();
+    world.allocate(USER_TOP - PAGE_SIZE);
+    let address = USER_TOP - size_of::<UserRegisters>() as u32;
+    world.call(Syscall::RegistersRead { process: child.into(), address }).unwrap();
+    world.call(Syscall::RegistersWrite { process: child.into(), address }).unwrap();
+}
+
+#[test]
+fn a_wait_for_a_former_child_is_not_one_for_the_next_child_in_its_slot() {
+    let mut world = World::new();
+    let former = world.running_child();
+    world.begin_of(former, Syscall::Exit { status: 1 });
+    world.run(world.init());
+    world.call(wait(Some(former))).unwrap();
+    let next = world.running_child();
+    assert_eq!(next.index(), former.index());
+    world.begin_of(next, Syscall::Exit { status: 2 });
+    world.run(world.init());
+    assert_eq!(world.call(wait(Some(former))), Err(Error::NoChild));
+    assert_eq!(world.call(wait(Some(next))), ended(next, 2, Reason::Exited));
+}
+
+#[test]
 fn wait_returns_status_and_reason_and_the_memory_is_free_by_then() {
     let mut world = World::new();
     let free = world.kernel.frames.free();
