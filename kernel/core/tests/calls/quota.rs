@@ -50,6 +50,13 @@ fn usage_counts_the_directory_tables_and_pages() {
 }
 
 #[test]
+fn the_use_of_one_that_is_bounded_by_an_ancestor_is_its_own() {
+    let (mut world, _) = bounded();
+    let grandchild = world.child();
+    assert_eq!(usage(&mut world, grandchild.into()), [1, 0, 1, 0]);
+}
+
+#[test]
 fn a_page_over_the_bound_is_refused_and_nothing_changes() {
     let (mut world, child) = bounded();
     for page in 0..3 {
