@@ -130,6 +130,38 @@ fn a_full_process_table_is_an_error_at_once_if_no_slot_comes_back() {
 }
 
 #[test]
+fn a_slot_comes_back_if_its_parent_waits_for_what_is_dying_there() {
+    let receive = |from| Syscall::Receive { from, transfer: None };
+    let wait = |child| Syscall::Wait { child };
+    let waits: [(fn(ProcessId) -> Option<ProcessId>, bool, bool); 5] = [
+        (|_| None, true, true),
+        (|dying| Some(dying), true, true),
+        (|dying| Some(ProcessId::first(dying.index() + 1)), true, false),
+        (|_| None, false, true),
+        (|dying| Some(dying), false, true),
+    ];
+    for (of_whom, by_wait, comes_back) in waits {
+        let mut world = World::with_memory(16);
+        let parent = world.running_child();
+        world.run(parent);
+        let (dying, other) = (world.child(), world.child());
+        assert_eq!(other.index(), dying.index() + 1);
+        [PAGE, PAGE_3].map(|page| world.allocate_in(dying.into(), page));
+        world.run(world.init());
+        for _ in 4..1024 {
+            world.kernel_call(Syscall::ProcessCreate { copy: false });
+        }
+        world.run(parent);
+        world.call(Syscall::Destroy { process: dying.into(), subtree: false }).unwrap();
+        world.begin(if by_wait { wait(of_whom(dying)) } else { receive(of_whom(dying)) });
+        assert_eq!(world.process(dying).state, State::Dying);
+        world.run(world.init());
+        world.begin(Syscall::ProcessCreate { copy: false });
+        assert_eq!(world.restarts(world.init()), comes_back, "{:?} {by_wait}", of_whom(dying));
+    }
+}
+
+#[test]
 fn a_range_that_needs_two_tables_makes_room_for_both() {
     // 62 pages and two tables; 64 frames are there only after the last table of the dying child has
     // gone.
