@@ -162,6 +162,25 @@ fn a_slot_comes_back_if_its_parent_waits_for_what_is_dying_there() {
 }
 
 #[test]
+fn a_message_that_offers_a_page_finishes_teardowns_before_it_goes() {
+    for reply in [false, true] {
+        let mut world = World::new();
+        let (to, child) = (world.running_child(), world.child());
+        world.allocate_in(child.into(), PAGE);
+        world.leave_free(0);
+        world.call(Syscall::Destroy { process: child.into(), subtree: false }).unwrap();
+        let (words, transfer) = ([0; 4], Some(OFFER));
+        world.begin(if reply {
+            Syscall::ReplyAndReceive { to, words, transfer }
+        } else {
+            Syscall::Call { to, words, transfer }
+        });
+        assert!(world.restarts(world.init()), "{reply}");
+        assert!(world.kernel.frames.free() > 0);
+    }
+}
+
+#[test]
 fn a_range_that_needs_two_tables_makes_room_for_both() {
     // 62 pages and two tables; 64 frames are there only after the last table of the dying child has
     // gone.
