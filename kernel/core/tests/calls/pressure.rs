@@ -162,21 +162,47 @@ fn a_slot_comes_back_if_its_parent_waits_for_what_is_dying_there() {
 }
 
 #[test]
-fn a_message_that_offers_a_page_finishes_teardowns_before_it_goes() {
-    for reply in [false, true] {
+fn a_message_that_offers_a_page_finishes_teardowns_before_it_goes_and_no_other_does() {
+    for (reply, transfer) in
+        [(false, None), (true, None), (false, Some(OFFER)), (true, Some(OFFER))]
+    {
         let mut world = World::new();
         let (to, child) = (world.running_child(), world.child());
         world.allocate_in(child.into(), PAGE);
         world.leave_free(0);
         world.call(Syscall::Destroy { process: child.into(), subtree: false }).unwrap();
-        let (words, transfer) = ([0; 4], Some(OFFER));
+        let words = [0; 4];
         world.begin(if reply {
             Syscall::ReplyAndReceive { to, words, transfer }
         } else {
             Syscall::Call { to, words, transfer }
         });
-        assert!(world.restarts(world.init()), "{reply}");
-        assert!(world.kernel.frames.free() > 0);
+        let waits = transfer.is_some();
+        assert_eq!(world.restarts(world.init()), waits, "{reply} {transfer:?}");
+        assert_eq!(world.process(world.init()).state == State::Ready, waits);
+    }
+}
+
+#[test]
+fn a_call_for_which_there_is_room_waits_for_no_teardown() {
+    let range = PageRange::new(UserPage::known(PAGE), 6).unwrap();
+    let share = |both, drop| {
+        let (to_page, add) = (UserPage::known(PAGE_3), Permissions::empty());
+        Syscall::RangeShare { process: ME, range, to: ME, to_page, drop, add, both }
+    };
+    // Six pages and two tables; two tables; and two tables and six copies.
+    let table = [
+        (allocate_range(PAGE, 6), 8),
+        (share(false, WRITE), 2),
+        (share(true, Permissions::empty()), 2),
+        (share(true, WRITE), 8),
+    ];
+    for (call, frames) in table {
+        for (free, waits) in [(frames - 1, true), (frames, false)] {
+            let (mut world, _) = with_dying_child(1, free);
+            world.begin(call);
+            assert_eq!(world.restarts(world.init()), waits, "{call:?} with {free} frames");
+        }
     }
 }
 

@@ -389,6 +389,18 @@ fn a_range_call_waits_for_what_is_dying_only_if_it_may_need_that_room() {
 }
 
 #[test]
+fn a_receiver_that_accepts_a_page_waits_for_room_for_it_and_its_table() {
+    // Eight frames are in use.
+    for (bound, waits) in [(9, true), (10, false)] {
+        let (mut world, child) = with_dying_child(bound, 3);
+        let page = UserPage::known(PAGE_3);
+        let transfer = Some(abi::call::PageTransfer { page, send: None, accept: true });
+        world.begin(Syscall::Receive { from: None, transfer });
+        assert_eq!(world.restarts(child), waits, "a bound of {bound}");
+    }
+}
+
+#[test]
 fn a_page_for_a_bounded_receiver_waits_for_what_is_dying_there() {
     let transfer =
         |send, accept| Some(abi::call::PageTransfer { page: UserPage::known(PAGE), send, accept });
