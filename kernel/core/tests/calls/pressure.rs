@@ -133,31 +133,34 @@ fn a_full_process_table_is_an_error_at_once_if_no_slot_comes_back() {
 fn a_slot_comes_back_if_its_parent_waits_for_what_is_dying_there() {
     let receive = |from| Syscall::Receive { from, transfer: None };
     let wait = |child| Syscall::Wait { child };
-    let waits: [(fn(ProcessId) -> Option<ProcessId>, bool, bool); 5] = [
-        (|_| None, true, true),
-        (|dying| Some(dying), true, true),
-        (|dying| Some(ProcessId::first(dying.index() + 1)), true, false),
-        (|_| None, false, true),
-        (|dying| Some(dying), false, true),
+    // Of any child, of the dying one, or of the other one.
+    let table = [
+        (None, true, true),
+        (Some(0), true, true),
+        (Some(1), true, false),
+        (None, false, true),
+        (Some(0), false, true),
     ];
-    for (of_whom, by_wait, comes_back) in waits {
+    for (of_whom, by_wait, comes_back) in table {
         let mut world = World::with_memory(16);
         let parent = world.running_child();
         world.run(parent);
-        let (dying, other) = (world.child(), world.child());
-        assert_eq!(other.index(), dying.index() + 1);
-        [PAGE, PAGE_3].map(|page| world.allocate_in(dying.into(), page));
+        let children = [world.child(), world.child()];
+        let dying = children[0];
+        world.allocate_in(dying.into(), PAGE);
+        world.allocate_in(dying.into(), PAGE_3);
         world.run(world.init());
         for _ in 4..1024 {
             world.kernel_call(Syscall::ProcessCreate { copy: false });
         }
         world.run(parent);
         world.call(Syscall::Destroy { process: dying.into(), subtree: false }).unwrap();
-        world.begin(if by_wait { wait(of_whom(dying)) } else { receive(of_whom(dying)) });
+        let child = of_whom.map(|of_whom: usize| children[of_whom]);
+        world.begin(if by_wait { wait(child) } else { receive(child) });
         assert_eq!(world.process(dying).state, State::Dying);
         world.run(world.init());
         world.begin(Syscall::ProcessCreate { copy: false });
-        assert_eq!(world.restarts(world.init()), comes_back, "{:?} {by_wait}", of_whom(dying));
+        assert_eq!(world.restarts(world.init()), comes_back, "{of_whom:?} {by_wait}");
     }
 }
 

@@ -308,7 +308,8 @@ fn a_share_with_a_child_goes_on_at_its_end_in_the_second_try() {
     world.call(Syscall::AcceptFrameRequests { accept: true }).unwrap();
     (0..4).for_each(|index| world.allocate(HOARD + index * 0x1000));
     let client = client(&mut world);
-    [LAST, PAGE_3].map(|page| world.allocate_in(client.into(), page));
+    world.allocate_in(client.into(), LAST);
+    world.allocate_in(client.into(), PAGE_3);
     world.run(client);
     let child = world.child();
     world.leave_free(0);
