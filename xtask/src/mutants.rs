@@ -7,8 +7,7 @@
 //! machine the result was found. A mutant that no test notices is a *survivor*: it is listed with
 //! the reason why no test can notice it, or as `open`.
 
-use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -22,11 +21,22 @@ use self::kept::{Kept, Survivor, Tally};
 
 pub use self::kept::check;
 use self::list::Function;
+use self::parallel::in_parallel;
+use self::runs::Runs;
+use self::switched::{Fate, Switched};
 
+mod constants;
+mod copy;
+mod culprit;
 mod judge;
 mod kept;
 mod list;
+mod parallel;
+mod rewrite;
+mod runs;
+mod sites;
 mod suite;
+mod switched;
 pub mod tool;
 
 /// What `cargo xtask mutants` is asked. Numbers are read here, so that a mistake is one line.
@@ -38,6 +48,9 @@ pub struct Options {
     /// Functions that have a result, too: after a change of the tests
     #[arg(long, conflicts_with = "changed")]
     again: bool,
+    /// Functions with an open survivor, too: after new tests
+    #[arg(long, conflicts_with = "changed")]
+    open: bool,
     /// Print what would be judged, and judge nothing
     #[arg(long)]
     list: bool,
@@ -47,7 +60,10 @@ pub struct Options {
     /// One share of the functions: the K-th of N
     #[arg(long, value_name = "K/N", default_value = "1/1")]
     shard: String,
-    /// Begin no mutant after so many minutes
+    /// Each mutant in a build of its own: slow, and a check of the one build for all
+    #[arg(long)]
+    alone: bool,
+    /// Begin no mutant after so many minutes of judging
     #[arg(long, value_name = "N")]
     minutes: Option<String>,
     /// Judge so many mutants at a time
@@ -106,11 +122,11 @@ pub fn mutants(workspace: &Workspace, options: &Options) -> Result<()> {
     if options.list {
         due.iter().for_each(|function| println!("{}", function.line()));
     } else if !due.is_empty() {
-        let _alone = judge::alone(workspace)?;
+        let _alone = judge::lock(workspace)?;
         kept.forget_but(&functions);
         kept.begin(&functions);
         kept.write(workspace)?;
-        let new = judge_all(workspace, &due, &numbers)?;
+        let new = judge_all(workspace, &due, &numbers, options.alone)?;
         println!("{}", summary(&functions, &Kept::read(workspace)?));
         if !new.is_empty() {
             bail!("no test notices these mutants:\n{}", new.join("\n"));
@@ -138,53 +154,151 @@ fn chosen<'a>(
     let is_due = |function: &&Function| match kept.tally(function) {
         None => true,
         Some(Tally::NotRun { .. }) => !options.changed,
-        Some(Tally::Run { .. }) => options.again,
+        Some(Tally::Run { .. }) => options.again || options.open && kept.is_open(function),
     };
     // A function belongs to the same shard whatever has been judged before.
     let in_shard = of_file.into_iter().skip(numbers.shard).step_by(numbers.shards);
     Ok(in_shard.filter(is_due).collect())
 }
 
+/// A function, and what has come of its mutants until now.
+struct Judged<'a> {
+    function: &'a Function,
+    outcomes: Vec<Option<Outcome>>,
+}
+
+impl<'a> Judged<'a> {
+    fn begin(function: &'a Function) -> Self {
+        Self { function, outcomes: vec![None; function.mutants.len()] }
+    }
+}
+
+/// What is common to all functions that are judged.
+struct Round<'a> {
+    workspace: &'a Workspace,
+    time: Option<Duration>,
+    /// When the first mutant began to be judged: what is built before takes none of the time.
+    began: OnceLock<Instant>,
+    all: usize,
+    /// How many mutants are done, and the survivors that were not listed.
+    done_and_new: Mutex<(usize, Vec<Survivor>)>,
+}
+
 /// Judges each function, and keeps its result at once. Returns the new survivors.
-fn judge_all(workspace: &Workspace, due: &[&Function], numbers: &Numbers) -> Result<Vec<String>> {
-    let all: usize = due.iter().map(|function| function.mutants.len()).sum();
-    eprintln!("vitrine: {all} mutants of {} functions", due.len());
-    let suites: BTreeSet<_> = due.iter().map(|function| function.suite).collect();
-    let benches: Vec<Mutex<Bench>> = (1..=numbers.jobs)
-        .map(|job| Ok(Mutex::new(Bench::set_up(workspace, job, &suites)?)))
-        .collect::<Result<_>>()?;
-    let start = Instant::now();
-    let over = || numbers.time.is_some_and(|time| start.elapsed() >= time);
-    let queue = Mutex::new(due.iter());
-    let done_and_new = Mutex::new((0, Vec::new()));
-    let work = |bench: &Mutex<Bench>| -> Result<()> {
-        let bench = bench.lock().expect("each bench has one thread");
-        while let Some(function) = next(&queue).filter(|_| !over()) {
-            let Some(outcomes) = bench.judge(function, over)? else { break };
-            let (done, new) = &mut *done_and_new.lock().expect("no thread panics with the results");
-            // Somebody may have written a reason meanwhile.
-            let mut kept = Kept::read(workspace)?;
-            new.extend(kept.enter(function, &outcomes));
-            kept.write(workspace)?;
-            *done += function.mutants.len();
-            eprintln!("vitrine: {}", progress(function, &outcomes, (*done, all), start.elapsed()));
-        }
-        Ok(())
+///
+/// First come the mutants with a switch, which need no build of their own; then, of the functions
+/// that have others, the others.
+fn judge_all(
+    workspace: &Workspace,
+    due: &[&Function],
+    numbers: &Numbers,
+    alone: bool,
+) -> Result<Vec<String>> {
+    let round = Round {
+        workspace,
+        time: numbers.time,
+        began: OnceLock::new(),
+        all: due.iter().map(|function| function.mutants.len()).sum(),
+        done_and_new: Mutex::default(),
     };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = benches.iter().map(|bench| scope.spawn(|| work(bench))).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("a thread panicked"))
-    })?;
-    let (done, new) = done_and_new.into_inner().expect("no thread panics with the results");
-    let left = all - done;
+    eprintln!("vitrine: {} mutants of {} functions", round.all, due.len());
+    let left = if alone {
+        due.iter().map(|function| Judged::begin(function)).collect()
+    } else {
+        round.with_switches(due, numbers.jobs)?
+    };
+    round.alone(left, numbers.jobs)?;
+    let (done, new) = round.done_and_new.into_inner().expect("no thread panics with the results");
+    let left = round.all - done;
     if left > 0 {
-        eprintln!("vitrine: the time is over: {left} of {all} mutants are left");
+        eprintln!("vitrine: the time is over: {left} of {} mutants are left", round.all);
     }
     Ok(new.iter().map(Survivor::line).collect())
 }
 
-fn next<'a>(queue: &Mutex<std::slice::Iter<'_, &'a Function>>) -> Option<&'a Function> {
-    queue.lock().expect("no thread panics with the queue").next().copied()
+impl<'a> Round<'a> {
+    fn elapsed(&self) -> Duration {
+        self.began.get().map_or(Duration::ZERO, Instant::elapsed)
+    }
+
+    fn is_over(&self) -> bool {
+        self.time.is_some_and(|time| self.elapsed() >= time)
+    }
+
+    /// Judges the mutants with a switch. Returns the functions that have others.
+    fn with_switches(&self, due: &[&'a Function], jobs: usize) -> Result<Vec<Judged<'a>>> {
+        let switched = Switched::set_up(self.workspace, due)?;
+        let suites = due.iter().map(|function| function.suite).collect();
+        let runs = Runs::set_up(&switched, &suites, jobs)?;
+        self.began.get_or_init(Instant::now);
+        let left = Mutex::new(Vec::new());
+        in_parallel(&mut vec![(); jobs], due.iter().enumerate(), |(), (place, function)| {
+            let mut judged = Judged::begin(function);
+            for (mutant, outcome) in judged.outcomes.iter_mut().enumerate() {
+                if self.is_over() {
+                    return Ok(());
+                }
+                *outcome = match switched.fates[&(place, mutant)] {
+                    Fate::Unviable => Some(Outcome::Unviable),
+                    Fate::Alone => None,
+                    Fate::Switch { number, in_constants } => {
+                        let outcome = runs.outcome(function.suite, number)?;
+                        Some(outcome).filter(|it| !(in_constants && *it == Outcome::Missed))
+                    }
+                };
+            }
+            if let Some(judged) = self.finish(judged)? {
+                left.lock().expect("no thread panics with the list").push(judged);
+            }
+            Ok(())
+        })?;
+        Ok(left.into_inner().expect("no thread panics with the list"))
+    }
+
+    /// Judges what is left, each mutant in a build of its own.
+    fn alone(&self, left: Vec<Judged<'a>>, jobs: usize) -> Result<()> {
+        let count = |judged: &Judged| judged.outcomes.iter().filter(|it| it.is_none()).count();
+        let mutants: usize = left.iter().map(count).sum();
+        if mutants == 0 || self.is_over() {
+            return Ok(());
+        }
+        let functions = left.len();
+        eprintln!("vitrine: {mutants} mutants of {functions} functions need a build each");
+        let suites = left.iter().map(|judged| judged.function.suite).collect();
+        let mut benches: Vec<Bench> = (1..=jobs.min(functions))
+            .map(|job| Bench::set_up(self.workspace, job, &suites))
+            .collect::<Result<_>>()?;
+        self.began.get_or_init(Instant::now);
+        in_parallel(&mut benches, left.into_iter(), |bench, mut judged| {
+            for (mutant, outcome) in judged.function.mutants.iter().zip(&mut judged.outcomes) {
+                if self.is_over() {
+                    return Ok(());
+                }
+                if outcome.is_none() {
+                    *outcome = Some(bench.judge(judged.function, mutant)?);
+                }
+            }
+            self.finish(judged).map(drop)
+        })
+    }
+
+    /// Keeps the result of a function, if each of its mutants has one; or else returns it.
+    fn finish(&self, judged: Judged<'a>) -> Result<Option<Judged<'a>>> {
+        let Some(outcomes) = judged.outcomes.iter().copied().collect::<Option<Vec<_>>>() else {
+            return Ok(Some(judged));
+        };
+        let function = judged.function;
+        let (done, new) =
+            &mut *self.done_and_new.lock().expect("no thread panics with the results");
+        // Somebody may have written a reason meanwhile.
+        let mut kept = Kept::read(self.workspace)?;
+        new.extend(kept.enter(function, &outcomes));
+        kept.write(self.workspace)?;
+        *done += function.mutants.len();
+        let progress = progress(function, &outcomes, (*done, self.all), self.elapsed());
+        eprintln!("vitrine: {progress}");
+        Ok(None)
+    }
 }
 
 /// One line after a function.
@@ -231,11 +345,13 @@ mod tests {
         Options {
             changed: false,
             again: false,
+            open: false,
             list: false,
             file: None,
             shard: "1/1".to_owned(),
             minutes: None,
             jobs: "2".to_owned(),
+            alone: false,
         }
     }
 
@@ -289,6 +405,12 @@ mod tests {
         assert_eq!(names(&options()), ["not_run", "changed"]);
         assert_eq!(names(&Options { changed: true, ..options() }), ["changed"]);
         assert_eq!(names(&Options { again: true, ..options() }), ["run", "not_run", "changed"]);
+        assert_eq!(names(&Options { open: true, ..options() }), ["not_run", "changed"]);
+        let mut open = kept.clone();
+        open.enter(&functions[0], &[Outcome::Caught, Outcome::Missed]);
+        let wanted = Options { open: true, ..options() };
+        let due = chosen(&functions, &open, &wanted, &wanted.numbers().unwrap()).unwrap();
+        assert_eq!(due.len(), 3, "one survives");
         let summary = summary(&functions, &kept);
         assert!(summary.contains("6 mutants of 3 functions: 2 judged (1 noticed, 1"), "{summary}");
         assert!(summary.ends_with("0 survive, of which 0 are open), 4 not yet"), "{summary}");

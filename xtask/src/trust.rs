@@ -65,7 +65,7 @@ const RUNS: [Run; 20] = [
     run("parsers", "parsers --seconds 600", 95),
     run("bochs", "test --on bochs", 3),
     run("v86", "test --on v86", 2),
-    run("mutants", "mutants", 600),
+    run("mutants", "mutants", 60),
 ];
 
 /// What came of a run.

@@ -305,6 +305,17 @@ mod tests {
     }
 
     #[test]
+    fn a_range_overlaps_upwards_what_begins_on_any_of_its_pages_but_the_first() {
+        let page = |number: u32| UserPage::new(number * PAGE_SIZE).unwrap();
+        let range = |first, pages| PageRange::new(page(first), pages).unwrap();
+        for (target, overlaps) in [(8, false), (9, false), (10, true), (11, true), (12, false)] {
+            assert_eq!(range(9, 3).overlaps_upwards(range(target, 3)), overlaps, "{target}");
+        }
+        assert!(!range(9, 1).overlaps_upwards(range(9, 1)));
+        assert!(!range(9, 1).overlaps_upwards(range(10, 1)));
+    }
+
+    #[test]
     fn a_user_slot_is_below_the_kernels_first_entry_however_it_is_made() {
         assert_eq!(UserSlot::new(0x3BA).map(UserSlot::index), Some(0x3BA));
         for index in [0x3BB, 0x3BC, 0x3FF, 0x400, u32::MAX] {

@@ -188,6 +188,16 @@ mod tests {
     }
 
     #[test]
+    fn a_call_of_jos_keeps_its_first_argument_and_an_unknown_call_its_first_word() {
+        for number in [0, Syscall::FIRST as u8 - 1] {
+            assert_eq!(Argument::of_call(number), Argument::Process, "{number}");
+        }
+        for number in [Syscall::LAST as u8 + 1, 0xFF] {
+            assert_eq!(Argument::of_call(number), Argument::Word, "{number}");
+        }
+    }
+
+    #[test]
     fn no_state_has_the_number_of_a_mark() {
         assert!((State::Ended as u8) < ELSEWHERE && ELSEWHERE < OPEN);
     }

@@ -102,6 +102,10 @@ impl Survivor {
         Self { file, hash, what, reason: OPEN.to_owned() }
     }
 
+    fn is_open(&self) -> bool {
+        self.reason.starts_with(OPEN)
+    }
+
     /// Its first line.
     pub fn line(&self) -> String {
         format!("{} {} {}", self.hash, self.file, self.what)
@@ -109,7 +113,7 @@ impl Survivor {
 }
 
 /// The two files.
-#[derive(Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Kept {
     /// By file and hash.
     lines: BTreeMap<(String, String), Line>,
@@ -192,7 +196,13 @@ impl Kept {
 
     /// How many survivors have no reason.
     pub fn open(&self) -> usize {
-        self.survivors.iter().filter(|survivor| survivor.reason.starts_with(OPEN)).count()
+        self.survivors.iter().filter(|survivor| survivor.is_open()).count()
+    }
+
+    /// Whether one of this function's survivors has no reason.
+    pub fn is_open(&self, function: &Function) -> bool {
+        let of_function = |survivor: &Survivor| function.is_same(&survivor.file, &survivor.hash);
+        self.survivors.iter().any(|survivor| of_function(survivor) && survivor.is_open())
     }
 
     /// Forgets functions that are gone.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -15,7 +16,8 @@ pub const PACKAGES: [&str; 4] = ["vitrine-core", "vitrine-abi", "swap", "pager"]
 
 /// Which files are judged, by the beginnings of their paths, and by what. The pager's server, its
 /// calls and its disk are in no library and have no host test.
-const SCOPE: [(&str, Suite); 5] = [
+const SCOPE: [(&str, Suite); 6] = [
+    ("kernel/core/src/jos/absent.rs", Suite::WithoutJos),
     ("kernel/core/src/", Suite::Core),
     ("kernel/abi/src/", Suite::Abi),
     ("userland/servers/swap/src/", Suite::Swap),
@@ -145,6 +147,17 @@ fn merged(functions: impl Iterator<Item = Function>) -> Vec<Function> {
 }
 
 impl Function {
+    /// Whether the line of this file, counted from 1, is one of its lines.
+    pub fn has_line(&self, file: &str, line: usize) -> bool {
+        self.file == file && (self.first..self.first + self.lines).contains(&line)
+    }
+
+    /// Whether the text of its file has it where it was when it was listed.
+    pub fn is_in(&self, text: &str) -> bool {
+        let lines: Vec<&str> = text.lines().skip(self.first - 1).take(self.lines).collect();
+        hash(&lines) == self.hash
+    }
+
     /// Whether it is the function of this file with this hash.
     pub fn is_same(&self, file: &str, hash: &str) -> bool {
         self.file == file && self.hash == hash
@@ -167,10 +180,10 @@ pub fn holds(text: &str, lines: usize, wanted: &str) -> bool {
     lines > 0 && text.windows(lines).any(|window| hash(window) == wanted)
 }
 
-/// The text with the mutant. `None` if the mutant's places are not in it.
-pub fn mutated(text: &str, mutant: &Mutant) -> Option<String> {
+/// The bytes that the mutant replaces. `None` if its places are not in the text.
+pub fn place_of(text: &str, mutant: &Mutant) -> Option<Range<usize>> {
     let (from, to) = (offset(text, mutant.from)?, offset(text, mutant.to)?);
-    (from <= to).then(|| format!("{}{}{}", &text[..from], mutant.text, &text[to..]))
+    (from <= to).then_some(from..to)
 }
 
 /// The byte of a place. Columns count characters.
@@ -216,12 +229,12 @@ pub mod tests {
     #[test]
     fn a_mutant_replaces_from_its_first_character_to_behind_its_last() {
         let text = "fn f() {\n    é <= 1\n}\n";
-        let change = |from, to, new| mutated(text, &mutant(from, to, new)).unwrap();
-        assert_eq!(change((2, 7), (2, 9), "<"), "fn f() {\n    é < 1\n}\n");
-        assert_eq!(change((2, 5), (2, 11), "0"), "fn f() {\n    0\n}\n");
-        assert_eq!(change((1, 8), (3, 2), "{}"), "fn f() {}\n");
-        for place in [(0, 0), (2, 12), (9, 1), (1, 0)] {
-            assert!(mutated(text, &mutant(place, place, "")).is_none(), "{place:?}");
+        let place = |from, to| place_of(text, &mutant(from, to, "")).map(|place| &text[place]);
+        assert_eq!(place((2, 7), (2, 9)), Some("<="));
+        assert_eq!(place((2, 5), (2, 11)), Some("é <= 1"));
+        assert_eq!(place((1, 8), (3, 2)), Some("{\n    é <= 1\n}"));
+        for outside in [(0, 0), (2, 12), (9, 1), (1, 0)] {
+            assert_eq!(place(outside, outside), None, "{outside:?}");
         }
     }
 
@@ -259,6 +272,8 @@ pub mod tests {
         let names: Vec<_> = read.iter().map(|function| function.name.as_str()).collect();
         assert_eq!(names, ["constant", "f"]);
         assert_eq!((read[1].hash.clone(), read[1].lines), (hash(&["fn f() {", "  a", "}"]), 3));
+        let text = fs::read_to_string(folder.path().join(file)).unwrap();
+        assert!(read[1].is_in(&text) && !read[1].is_in(&format!("\n{text}")));
         assert_eq!(read[1].mutants[0].what, "replace > with < in a::b");
     }
 }

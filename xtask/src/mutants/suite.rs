@@ -4,6 +4,8 @@
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Suite {
     Core,
+    /// What a kernel has that is built without the calls of JOS.
+    WithoutJos,
     Abi,
     Swap,
     Pager,
@@ -18,12 +20,22 @@ pub struct Judge {
 }
 
 /// What a part runs.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Program {
     /// The tests of a package: those that cargo's options name, or all.
     Tests(&'static str, &'static [&'static str]),
     /// A program of the package `vitrine-model`, with its arguments.
     Model(&'static str, &'static [&'static str]),
+}
+
+impl Program {
+    /// What its programs are started with.
+    pub const fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Tests(..) => &[],
+            Self::Model(_, arguments) => arguments,
+        }
+    }
 }
 
 const fn tests(package: &'static str, options: &'static [&'static str], seconds: u32) -> Judge {
@@ -41,6 +53,7 @@ const PAGING: Judge = model("paging", &["1", "20000"], 30);
 /// Every 4095th word and address.
 const WORDS: Judge = model("exhaustive", &["0", "4095", "0", "words", "addresses"], 30);
 const CORE: Judge = tests("vitrine-core", &[], 40);
+const WITHOUT_JOS: Judge = tests("vitrine-core", &["--no-default-features"], 40);
 const ABI: Judge = tests("vitrine-abi", &[], 10);
 const SWAP_QUICK: Judge = tests("swap", &["--lib", "--test", "copies"], 10);
 const SWAP: Judge = tests("swap", &[], 60);
@@ -51,6 +64,7 @@ impl Suite {
     pub const fn judges(self) -> &'static [Judge] {
         match self {
             Self::Core => &[SOAK, CORE],
+            Self::WithoutJos => &[WITHOUT_JOS],
             Self::Abi => &[ABI, SOAK, WORDS, CORE],
             Self::Swap => &[SWAP_QUICK, SWAP, PAGING],
             Self::Pager => &[PAGER],

@@ -275,7 +275,7 @@ mod tests {
             block[place] ^= 1;
             assert_eq!(Header::size(words(&block)), Err(ArchiveError::NotUstar), "{place}");
         }
-        let fields: [&[u8; 12]; 12] = [
+        let fields: [&[u8; 12]; 14] = [
             b"00000001234\0",
             b"00000001234 ",
             b"        1234",
@@ -285,6 +285,8 @@ mod tests {
             b"20000000000\0",
             b"77777777777\0",
             b"000000012348",
+            b"000000012347",
+            b"0xxxxxxxxxx\0",
             b"00000001238\0",
             b"0000000+123\0",
             b"\0\0\0\0\0\0\0\0\0\0\0\0",

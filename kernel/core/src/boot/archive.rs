@@ -71,15 +71,13 @@ impl<H: Hardware> ArchiveReader<'_, H> {
         loop {
             let rest =
                 self.archive.length.checked_sub(at).and_then(|rest| rest.checked_sub(ustar::BLOCK));
-            let rest = rest.ok_or(FindError::TooShort)?;
+            rest.ok_or(FindError::TooShort)?;
             if self.word(at) == 0 {
                 return self.check_end(at);
             }
             let words = Header::WORDS.map(|offset| self.word(at + offset));
             let size = Header::size(words).map_err(FindError::Archive)?;
-            if rest < size {
-                return Err(FindError::TooShort);
-            }
+            // If the archive ends within this member, it ends before the next header, too.
             at = ustar::header_after(at, size).ok_or(FindError::TooShort)?;
         }
     }

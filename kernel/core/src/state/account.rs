@@ -26,14 +26,6 @@ pub struct Quota {
     pub processes: u32,
 }
 
-impl Quota {
-    /// No bound at all.
-    #[must_use]
-    pub const fn is_unbounded(self) -> bool {
-        self.frames == 0 && self.processes == 0
-    }
-}
-
 /// The most nested accounts. Each charge takes one step for each account above.
 pub(super) const NESTING: u8 = 16;
 

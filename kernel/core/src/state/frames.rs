@@ -248,23 +248,6 @@ impl Frames {
         }
     }
 
-    /// Whether a frame is free. For tests only: it walks the stack of free frames.
-    #[must_use]
-    pub fn is_free(&self, frame: Frame) -> bool {
-        let number = frame.number();
-        if self.unused.iter().any(|range| (range.first..range.end).contains(&number)) {
-            return true;
-        }
-        let mut next = self.stack;
-        while next != END {
-            if next == number {
-                return true;
-            }
-            next = self.records.as_ref().map_or(END, |records| records[next as usize].link);
-        }
-        false
-    }
-
     /// The record of a frame. `None` for memory beyond the last RAM, where devices are.
     fn record(&mut self, frame: Frame) -> Option<&mut FrameRecord> {
         self.records.as_mut()?.get_mut(frame.number() as usize)
@@ -342,9 +325,11 @@ mod tests {
         let ranges =
             [FrameRange { first: 0x100, end: 0x102 }, FrameRange { first: 0x104, end: 0x105 }];
         let mut frames = frames(0x108, &ranges);
+        assert_eq!((frames.total(), frames.free(), frames.records_count()), (3, 3, 0x108));
         for expected in [0x100, 0x101, 0x104] {
             assert_eq!(frames.allocate().unwrap().frame().number(), expected);
         }
+        assert_eq!((frames.total(), frames.free()), (3, 0));
         assert!(frames.allocate().is_none());
         assert_eq!(frames.count(Frame::from_number(0x102)), None);
         assert_eq!(frames.count(Frame::from_number(0x9_0000)), None);

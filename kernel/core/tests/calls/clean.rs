@@ -397,3 +397,28 @@ fn without_a_pager_pager_mark_is_the_programs_own_and_stays() {
     assert_eq!(world.leaf(world.init(), PAGE).bits() & 0xFFF, 0x207, "nor does a second mapping");
     assert_eq!(world.leaf(world.init(), PAGE_2).bits() & 0xFFF, 0x207);
 }
+
+#[test]
+fn a_change_that_drops_the_mark_with_d_still_adds_what_it_adds() {
+    let mut family = brought();
+    family.world.write(PAGE, 9).unwrap();
+    let (process, page) = (ME, UserPage::known(PAGE));
+    let add = Permissions::COPY_ON_WRITE;
+    family.world.call(Syscall::PageProtect { process, page, drop: READ, add }).unwrap();
+    let leaf = family.world.leaf(family.actors[0], PAGE);
+    assert_eq!(leaf.bits() & 0xFFF, 0x807, "COPY_ON_WRITE, and neither PAGER nor D");
+}
+
+#[test]
+fn a_page_that_neither_is_the_callers_nor_stays_a_programs_own_moves_without_the_mark() {
+    let mut family = Family::new();
+    let [client, _, server] = family.actors;
+    let (page, marks) = (UserPage::known(PAGE), READ);
+    let allocate = Syscall::PageAllocate { process: ME, page, permissions: WRITE | MARK };
+    family.world.call_of(server, allocate).unwrap();
+    let (process, to) = (server.into(), client.into());
+    let to_page = UserPage::known(PAGE_2);
+    let by_pager = Syscall::PageMove { process, page, to, to_page, marks };
+    family.world.call_of(family.pager, by_pager).unwrap();
+    assert_eq!(family.world.leaf(client, PAGE_2).bits() & 0xFFF, 0x007, "not the pager's page");
+}

@@ -106,6 +106,14 @@ fn a_nested_fault_leaves_one_word_for_the_return_address() {
 }
 
 #[test]
+fn a_record_may_begin_at_the_first_byte_of_the_exception_stack() {
+    let mut world = with_handler();
+    world.registers().esp = EXCEPTION_STACK + 52 + 4;
+    assert!(world.read(PAGE_2).is_err());
+    assert_eq!((world.registers().eip, world.registers().esp), (HANDLER, EXCEPTION_STACK));
+}
+
+#[test]
 fn faults_nest_until_the_exception_stack_is_full_and_then_end_the_process() {
     let mut world = World::new();
     let child = world.running_child();
@@ -192,6 +200,17 @@ fn a_fault_that_is_over_by_the_time_it_is_looked_at_just_resumes() {
     world.registers().eip = CALL_SITE;
     world.registers().error = stale.access.bits();
     world.kernel.cpu.hardware.fault_address = stale.address;
+    world.trap(14);
+    assert_eq!(world.registers().eip, CALL_SITE, "no handler was entered");
+}
+
+#[test]
+fn a_read_fault_of_a_page_that_may_be_read_by_now_just_resumes() {
+    let mut world = with_handler();
+    let (process, page) = (ME, UserPage::known(PAGE));
+    world.call(Syscall::PageAllocate { process, page, permissions: READ }).unwrap();
+    (world.registers().eip, world.registers().error) = (CALL_SITE, Access::USER.bits());
+    world.kernel.cpu.hardware.fault_address = PAGE;
     world.trap(14);
     assert_eq!(world.registers().eip, CALL_SITE, "no handler was entered");
 }
@@ -380,6 +399,35 @@ fn a_pager_that_does_not_answer_in_time_loses_its_client() {
         assert!(!world.living().contains(&child));
         assert!(world.kernel.cpu.hardware.console_text().contains("in time"));
     }
+}
+
+#[test]
+fn the_clock_runs_for_a_pager_that_has_waited_for_the_fault_too() {
+    let (mut world, child) = with_client();
+    world.call(Syscall::SetFaultTimeout { process: child.into(), milliseconds: 50 }).unwrap();
+    world.begin(RECEIVE);
+    world.run(child);
+    assert!(world.read(PAGE).is_err());
+    for _ in 0..5 {
+        assert!(world.living().contains(&child));
+        world.tick();
+    }
+    assert!(!world.living().contains(&child));
+}
+
+#[test]
+fn a_fault_gives_the_cpu_to_no_pager_that_is_stopped() {
+    let mut world = World::new();
+    let [pager] = pagers(&mut world, 1).try_into().unwrap();
+    let child = world.running_child();
+    set_pager(&mut world, child, Some(pager)).unwrap();
+    world.begin_of(pager, RECEIVE);
+    world.run(INIT);
+    world.call(Syscall::ProcessStop { process: pager.into() }).unwrap();
+    world.run(child);
+    assert!(world.read(PAGE).is_err());
+    assert_eq!(world.current(), INIT);
+    assert!(world.process(pager).stopped);
 }
 
 #[test]

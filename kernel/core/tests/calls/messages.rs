@@ -617,6 +617,14 @@ fn a_wait_for_any_of_two_children_is_no_circle() {
     world.begin(Syscall::Wait { child: None });
     world.begin_of(second, send(INIT));
     assert!(matches!(world.process(second).state, State::Sending { .. }), "nobody looks so far");
+    for sender in 0..2 {
+        let (mut world, first) = pair();
+        let children = [first, world.running_child()];
+        world.begin_of(children[sender], send(INIT));
+        world.run(INIT);
+        world.begin(Syscall::Wait { child: None });
+        assert!(matches!(world.process(INIT).state, State::Waiting { .. }), "{sender}");
+    }
     let (mut world, first) = pair();
     let second = world.running_child();
     world.begin_of(first, send(INIT));

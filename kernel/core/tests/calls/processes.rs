@@ -5,11 +5,11 @@ use abi::layout::{PAGE_SIZE, TABLE_SPAN, USER_TOP};
 use abi::message::Reason;
 use abi::process::Target;
 use abi::registers::{FLAG_INTERRUPTS, USER_CODE, USER_DATA, UserRegisters};
-use abi::{Error, ProcessId, Syscall, UserSlot};
+use abi::{Error, PageRange, ProcessId, Syscall, UserPage, UserSlot};
 use kernel_core::After;
 use kernel_core::state::process::State;
 
-use crate::world::{CALL_SITE, DATA, PAGE, World};
+use crate::world::{CALL_SITE, DATA, PAGE, READ, WRITE, World};
 
 const ME: Target = Target::Caller;
 
@@ -171,6 +171,31 @@ fn register_buffers_are_checked_before_anything_happens() {
             "{address:#x}"
         );
     }
+}
+
+#[test]
+fn a_register_buffer_may_end_at_utop() {
+    let mut world = World::new();
+    let child = world.child();
+    world.allocate(USER_TOP - PAGE_SIZE);
+    let address = USER_TOP - size_of::<UserRegisters>() as u32;
+    world.call(Syscall::RegistersRead { process: child.into(), address }).unwrap();
+    world.call(Syscall::RegistersWrite { process: child.into(), address }).unwrap();
+}
+
+#[test]
+fn a_wait_for_a_former_child_is_not_one_for_the_next_child_in_its_slot() {
+    let mut world = World::new();
+    let former = world.running_child();
+    world.begin_of(former, Syscall::Exit { status: 1 });
+    world.run(world.init());
+    world.call(wait(Some(former))).unwrap();
+    let next = world.running_child();
+    assert_eq!(next.index(), former.index());
+    world.begin_of(next, Syscall::Exit { status: 2 });
+    world.run(world.init());
+    assert_eq!(world.call(wait(Some(former))), Err(Error::NoChild));
+    assert_eq!(world.call(wait(Some(next))), ended(next, 2, Reason::Exited));
 }
 
 #[test]
@@ -345,6 +370,23 @@ fn machine_tells_frames_and_processes() {
     world.child();
     let [_, now, live, _] = world.call(Syscall::Machine).unwrap();
     assert_eq!((free - now, live), (1, 2));
+}
+
+#[test]
+fn machine_counts_flushed_pages_in_the_low_half_and_whole_flushes_in_the_high_half() {
+    let mut world = World::new();
+    let range = PageRange::new(UserPage::known(PAGE), 33).unwrap();
+    let (process, permissions) = (ME, WRITE);
+    world.call(Syscall::RangeAllocate { process, range, permissions }).unwrap();
+    let mut flushes = |call| {
+        let before = world.call(Syscall::Machine).unwrap()[3];
+        world.call(call).unwrap();
+        world.call(Syscall::Machine).unwrap()[3] - before
+    };
+    let page = range.first();
+    assert_eq!(flushes(Syscall::PageUnmap { process, page, marks: READ }), 1);
+    let (drop, add) = (WRITE, READ);
+    assert_eq!(flushes(Syscall::RangeProtect { process, range, drop, add }), 1 << 16);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Calls 50 and 51: bounds on what a process and its descendants use.
 
 use abi::process::Target;
-use abi::{Error, PageRange, ProcessId, Syscall, UserPage};
+use abi::{Error, PageRange, Permissions, ProcessId, Syscall, UserPage};
 use kernel_core::state::account::Quota;
 use kernel_core::state::process::{Index, State};
 
@@ -47,6 +47,13 @@ fn usage_counts_the_directory_tables_and_pages() {
     assert_eq!(usage(&mut world, child.into()), [1, 0, 1, 0]);
     world.allocate_in(child.into(), PAGE);
     assert_eq!(usage(&mut world, child.into()), [3, 0, 1, 0]);
+}
+
+#[test]
+fn the_use_of_one_that_is_bounded_by_an_ancestor_is_its_own() {
+    let (mut world, _) = bounded();
+    let grandchild = world.child();
+    assert_eq!(usage(&mut world, grandchild.into()), [1, 0, 1, 0]);
 }
 
 #[test]
@@ -101,6 +108,26 @@ fn every_way_to_map_is_charged() {
     assert_eq!(world.call(marks), Err(Error::QuotaExceeded), "marks need a table");
     let allocate = Syscall::RangeAllocate { process: ME, range, permissions: READ };
     assert_eq!(world.call(allocate).unwrap()[0], 3, "all in place of others");
+}
+
+#[test]
+fn a_fork_into_a_bounded_child_is_charged_for_each_page() {
+    let mut world = World::new();
+    for page in 0..4 {
+        world.allocate(PAGE + page * 0x1000);
+    }
+    let child = world.child();
+    set_quota(&mut world, child, 5, 1).unwrap();
+    let share = |pages| {
+        let range = PageRange::new(UserPage::known(PAGE), pages).unwrap();
+        let (to, to_page) = (child.into(), range.first());
+        let (drop, add) = (WRITE, Permissions::COPY_ON_WRITE);
+        Syscall::RangeShare { process: ME, range, to, to_page, drop, add, both: true }
+    };
+    world.call(share(3)).unwrap();
+    assert_eq!(used(&world, child).frames, 5, "the directory, a table and three pages");
+    assert_eq!(world.call(share(4)), Err(Error::QuotaExceeded));
+    assert_eq!(used(&world, child).frames, 5);
 }
 
 #[test]
@@ -326,6 +353,51 @@ fn the_dying_of_others_are_no_reason_to_wait_at_a_bound() {
     world.call(Syscall::Destroy { process: other.into(), subtree: false }).unwrap();
     world.begin_of(child, page_allocate(PAGE + 0x3000));
     assert_eq!(world.result(child), Err(Error::QuotaExceeded));
+}
+
+#[test]
+fn a_range_call_waits_for_what_is_dying_only_if_it_may_need_that_room() {
+    let range = PageRange::new(UserPage::known(PAGE), 6).unwrap();
+    let (to_page, none) = (UserPage::known(PAGE_3), Permissions::empty());
+    let calls = [
+        Syscall::RangeAllocate { process: ME, range, permissions: WRITE },
+        Syscall::RangeShare {
+            process: ME,
+            range,
+            to: ME,
+            to_page,
+            drop: none,
+            add: none,
+            both: false,
+        },
+    ];
+    for call in calls {
+        // Eight frames are in use; six pages and two tables are eight more.
+        for (bound, waits) in [(15, true), (16, false)] {
+            let (mut world, child) = with_dying_child(bound, 3);
+            world.begin(call);
+            assert_eq!(world.restarts(child), waits, "{call:?} with a bound of {bound}");
+        }
+        let (mut world, child) = bounded();
+        world.run(world.init());
+        let other = world.child();
+        world.allocate_in(other.into(), PAGE);
+        world.call(Syscall::Destroy { process: other.into(), subtree: false }).unwrap();
+        world.begin_of(child, call);
+        assert!(!world.restarts(child), "{call:?} does not wait for others");
+    }
+}
+
+#[test]
+fn a_receiver_that_accepts_a_page_waits_for_room_for_it_and_its_table() {
+    // Eight frames are in use.
+    for (bound, waits) in [(9, true), (10, false)] {
+        let (mut world, child) = with_dying_child(bound, 3);
+        let page = UserPage::known(PAGE_3);
+        let transfer = Some(abi::call::PageTransfer { page, send: None, accept: true });
+        world.begin(Syscall::Receive { from: None, transfer });
+        assert_eq!(world.restarts(child), waits, "a bound of {bound}");
+    }
 }
 
 #[test]

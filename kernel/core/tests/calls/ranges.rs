@@ -187,6 +187,25 @@ fn a_fork_of_few_pages_flushes_them_and_one_of_many_flushes_everything() {
 }
 
 #[test]
+fn pages_that_are_shared_copy_on_write_arrive_at_the_address_that_is_asked_for() {
+    let mut world = World::with_memory(8);
+    let child = world.child();
+    world.allocate_in(child.into(), EDGE);
+    for index in 0..3 {
+        world.allocate(PAGE + index * 0x1000);
+    }
+    let (range, to_page) = (range(PAGE, 3), UserPage::known(EDGE - 0x1000));
+    let (to, drop, add) = (child.into(), WRITE, COW);
+    let share = Syscall::RangeShare { process: ME, range, to, to_page, drop, add, both: true };
+    assert_eq!(world.call(share).unwrap()[0], 3);
+    for index in 0..3 {
+        let (own, theirs) = (PAGE + index * 0x1000, EDGE - 0x1000 + index * 0x1000);
+        assert_eq!(world.leaf(child, theirs).frame(), world.leaf(world.init(), own).frame());
+        assert!(!world.leaf(child, own).is_present() && !world.leaf(child, theirs).is_writable());
+    }
+}
+
+#[test]
 fn a_fork_charges_the_child_for_each_page_once() {
     let (mut world, child) = fork_of(50);
     let used = world.call(Syscall::Usage { process: child.into() }).unwrap();

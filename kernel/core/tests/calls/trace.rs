@@ -128,11 +128,46 @@ fn a_call_that_is_made_again_has_no_result_yet() {
     assert_eq!((event.number, event.state, event.result), (45, ELSEWHERE, 0));
 }
 
+/// A world with a trace and a handler, whose address is returned.
+fn traced_with_handler() -> (World, u32) {
+    let mut world = traced();
+    let address = 0x80_0080;
+    world.allocate(abi::layout::EXCEPTION_STACK);
+    let process = abi::process::Target::Caller;
+    world.call(Syscall::SetHandler { process, address }).unwrap();
+    (world, address)
+}
+
+#[test]
+fn a_fault_has_the_address_of_its_handler_as_result_and_an_exception_its_error_code() {
+    let (mut world, handler) = traced_with_handler();
+    assert!(world.read(0x1234_5678).is_err());
+    let event = events(&world).pop().unwrap();
+    assert_eq!((event.kind, event.state), (Kind::Fault as u8, State::Ready as u8));
+    assert_eq!((event.argument, event.result), (0x1234_5678, handler));
+    let child = world.running_child();
+    world.run(child);
+    world.registers().error = 0x1238;
+    world.trap(13);
+    let kind = Kind::Exception as u8;
+    let event = events(&world).into_iter().rfind(|event| event.kind == kind).unwrap();
+    assert_eq!((event.number, event.result), (13, 0x1238));
+}
+
+#[test]
+fn events_are_read_into_a_buffer_that_is_there_to_its_last_byte() {
+    let (mut world, handler) = traced_with_handler();
+    let child = world.running_child();
+    let address = DATA + 0x1000 - 20;
+    world.begin(Syscall::EventsRead { process: child.into(), address, count: 2 });
+    assert_eq!(world.registers().eip, handler, "the page behind is absent");
+}
+
 #[test]
 fn an_interrupt_names_its_line_and_whom_it_has_interrupted() {
     let mut world = traced();
     let process = world.current().bits();
-    world.registers().eip = 0x80_1234;
+    (world.registers().eip, world.registers().eax) = (0x80_1234, 7);
     world.kernel.trace_trap(Some(4));
     world.kernel.trace_result();
     world.kernel.trace_idle_interrupt(5);

@@ -35,3 +35,18 @@ pub fn program() -> Vec<u8> {
     bytes.extend(0xDA7A_DA7A_u32.to_le_bytes());
     bytes
 }
+
+/// The same program with these bytes as its data: from `offset` on in the file, at `address`.
+pub fn program_with(offset: u32, address: u32, data: &[u8]) -> Vec<u8> {
+    const DATA_HEADER: usize = 52 + 32;
+    let mut bytes = program();
+    assert!(bytes.len() <= offset as usize);
+    bytes.resize(offset as usize, 0xEE);
+    bytes.extend(data);
+    bytes.extend([0xEE; 5]);
+    let length = data.len() as u32;
+    for (index, word) in [1, offset, address, address, length, length].iter().enumerate() {
+        bytes[DATA_HEADER + 4 * index..][..4].copy_from_slice(&word.to_le_bytes());
+    }
+    bytes
+}

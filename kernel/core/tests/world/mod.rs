@@ -53,7 +53,7 @@ pub struct World {
     pub after: After,
     /// Look at the world while an idle CPU takes down memory.
     pub stop_at_teardown: bool,
-    kernel_directory: Frame,
+    pub kernel_directory: Frame,
     reserved: Vec<Frame>,
     /// The DMA pool.
     pub dma_pool: Vec<Frame>,

@@ -4,7 +4,8 @@ mod model;
 
 use libsys::ProcessId;
 use model::{EXCEPTION, HEAP, Model};
-use swap::Swap;
+use swap::backend::GiveError;
+use swap::{Backend, PagingError, Swap};
 
 const CLIENT: ProcessId = ProcessId::first(1);
 const PAGE: u32 = HEAP.start + 3;
@@ -118,4 +119,79 @@ fn a_page_that_can_neither_be_given_back_nor_kept_is_not_replaced_by_zeros() {
     model.disk_fails = 1;
     send_away(&mut model, &mut swap);
     assert!(!model.touch(&mut swap, CLIENT, PAGE, None), "the client ends");
+}
+
+#[test]
+fn a_page_that_a_fork_shares_goes_from_both_and_is_stored_once() {
+    const CHILD: ProcessId = ProcessId::first(2);
+    let mut model = Model::new(400, 400, 1);
+    model.is_busy = false;
+    let mut swap = Swap::new(400, 400);
+    model.start(&mut swap, CLIENT);
+    assert!(model.touch(&mut swap, CLIENT, PAGE, Some(NOISE)));
+    assert!(model.fork(&mut swap, CLIENT, CHILD));
+    assert_eq!(model.frame(CLIENT, PAGE), model.frame(CHILD, PAGE));
+    for page in HEAP.end - 9..HEAP.end {
+        assert!(model.touch(&mut swap, CLIENT, page, None));
+        assert!(model.touch(&mut swap, CHILD, page, None));
+    }
+    for _ in 0..20 {
+        swap.evict(&mut model, None, CLIENT).unwrap();
+    }
+    assert!(!model.is_present(CLIENT, PAGE) && !model.is_present(CHILD, PAGE));
+    assert_eq!((model.writes, swap.store().slots_used()), (1, 1));
+    assert!(model.touch(&mut swap, CHILD, PAGE, Some(NOISE + 4)));
+    assert!(model.touch(&mut swap, CLIENT, PAGE, None));
+    assert_ne!(model.frame(CLIENT, PAGE), model.frame(CHILD, PAGE));
+}
+
+#[test]
+fn a_report_counts_each_page_where_it_is() {
+    let (mut model, mut swap) = with_a_copy();
+    for (page, tag) in [(PAGE, NOISE), (PAGE + 1, 0), (PAGE + 2, 4)] {
+        assert!(model.touch(&mut swap, CLIENT, page, Some(tag)));
+    }
+    send_away(&mut model, &mut swap);
+    assert!((PAGE..PAGE + 3).all(|page| !model.is_present(CLIENT, page)));
+    let report = swap.report(&mut model, CLIENT).unwrap();
+    let present = HEAP.filter(|page| model.is_present(CLIENT, *page)).count() as u32;
+    assert_eq!((report.swapped, report.compressed, report.resident), (1, 1, present));
+    assert_eq!(report.unstored, 1 + 9 - present, "zeros, and of nine pages those that went");
+    model.drop_page(CLIENT, PAGE);
+    model.drop_page(CLIENT, PAGE + 2);
+    let report = swap.report(&mut model, CLIENT).unwrap();
+    assert_eq!((report.swapped, report.compressed), (0, 0), "the client has unmapped them");
+    assert_eq!(swap.report(&mut model, ProcessId::first(9)), None);
+}
+
+#[test]
+fn so_many_frames_are_freed_as_a_call_needs_or_as_many_as_can_be() {
+    for slots in [400, 0] {
+        let mut model = Model::new(70, slots, 1);
+        model.is_busy = false;
+        let mut swap = Swap::new(70, slots as u32);
+        model.start(&mut swap, CLIENT);
+        for page in HEAP.start..HEAP.start + 40 {
+            assert!(model.touch(&mut swap, CLIENT, page, Some(NOISE + 4 * page)));
+        }
+        let wanted = model.free_frames() + 1;
+        let free = swap.free_frames(&mut model, CLIENT, wanted);
+        assert_eq!(free, model.free_frames());
+        assert_eq!(free >= wanted, slots > 0, "{free} of {wanted} with {slots} slots");
+    }
+}
+
+#[test]
+fn an_error_of_the_kernel_says_what_is_to_be_done_about_it() {
+    let table = [
+        (libsys::Error::OutOfFrames, GiveError::NoFrame),
+        (libsys::Error::QuotaExceeded, GiveError::Quota),
+        (libsys::Error::Busy, GiveError::Occupied),
+        (libsys::Error::NotPermitted, GiveError::Refused),
+        (libsys::Error::NoSuchProcess, GiveError::Gone),
+    ];
+    for (error, meaning) in table {
+        assert_eq!(GiveError::from(error), meaning, "{error:?}");
+    }
+    assert_eq!(PagingError::Quota.to_string(), "quota exceeded");
 }

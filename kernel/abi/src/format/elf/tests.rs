@@ -167,6 +167,39 @@ fn a_ninth_segment_is_refused() {
 }
 
 #[test]
+fn segments_that_only_touch_are_taken_in_either_order() {
+    let next = [LOAD, 0x1FA0, 0x80_1FA0, 0x40, 0x100, READ];
+    assert_eq!(plan(&[TEXT, next]).unwrap().segments().len(), 2);
+    assert_eq!(plan(&[next, TEXT]).unwrap().segments().len(), 2);
+}
+
+#[test]
+fn a_segment_without_memory_is_nothing_and_one_without_bytes_may_name_any_offset() {
+    let empty = [LOAD, 0, 0x80_2000, 0, 0, READ];
+    assert_eq!(plan(&[TEXT, empty]).unwrap().segments().len(), 1);
+    let zeros = [LOAD, LENGTH + 1, 0x80_2000, 0, 0x1000, READ];
+    let image = plan(&[TEXT, zeros]).unwrap();
+    assert_eq!((image.segments().len(), image.segments()[1].file_offset), (2, 0));
+}
+
+#[test]
+fn a_segment_that_ends_with_a_page_says_nothing_about_the_next_page() {
+    let rows =
+        [[LOAD, 0x20, 0x80_0020, 0xFE0, 0xFE0, READ], [LOAD, 0, 0x80_2000, 0x1000, 0x1001, READ]];
+    let image = plan(&rows).unwrap();
+    let permissions = |address| image.permissions(Page::containing(address));
+    assert_eq!(
+        (permissions(0x80_0000), permissions(0x80_1000)),
+        (Some(Permissions::empty()), None)
+    );
+    assert_eq!(
+        (permissions(0x80_3000), permissions(0x80_4000)),
+        (Some(Permissions::empty()), None)
+    );
+    assert_eq!(image.pieces(Page::containing(0x80_3000)).count(), 0, "all zeros");
+}
+
+#[test]
 fn every_page_comes_once_also_when_segments_share_one() {
     let shared = [LOAD, 0x1FA0, 0x80_1FA0, 0x40, 0x100, READ | WRITE];
     let image = plan(&[TEXT, shared]).unwrap();

@@ -87,6 +87,8 @@ fn partial_frames_are_left_out_on_both_sides() {
 fn too_little_memory_is_refused() {
     let refused = plan(&[(MIB, 4 * MIB, true)], &[(MIB, MIB)]).unwrap_err();
     assert_eq!(refused, PlanError::TooLittleMemory { kib: 3072 });
+    let line = "too little memory: 3072 KiB are free besides the kernel, 4096 KiB are needed";
+    assert_eq!(std::string::ToString::to_string(&refused), line);
     assert_eq!(plan(&[], &[]).unwrap_err(), PlanError::TooLittleMemory { kib: 0 });
     assert!(plan(&[(MIB, 5 * MIB, true)], &[(MIB, MIB)]).is_ok());
 }
@@ -112,6 +114,60 @@ fn a_run_is_taken_whole_from_the_top() {
     assert_eq!(plan.take_run(64), FrameRange { first: 0x800, end: 0x802 });
     assert_eq!(plan.take_run(64), FrameRange { first: 0x5C0, end: 0x600 });
     assert_eq!(ranges(&plan), [(0x100, 0x5C0)]);
+}
+
+/// The spans, in the order in which they are added.
+fn spans(added: &[(u64, u64)]) -> Spans {
+    let mut spans = Spans::EMPTY;
+    for &(start, end) in added {
+        spans.add(Span { start, end });
+    }
+    spans
+}
+
+fn pairs(spans: &Spans) -> Vec<(u64, u64)> {
+    spans.as_slice().iter().map(|span| (span.start, span.end)).collect()
+}
+
+/// As many spans as there can be: ten bytes each, from every multiple of 100 on.
+fn full() -> Vec<(u64, u64)> {
+    (1..=RANGES as u64).map(|index| (100 * index, 100 * index + 10)).collect()
+}
+
+#[test]
+fn spans_that_touch_become_one() {
+    assert_eq!(pairs(&spans(&[(10, 20), (30, 40), (20, 30)])), [(10, 40)]);
+    assert_eq!(pairs(&spans(&[(20, 30), (10, 20)])), [(10, 30)]);
+    assert_eq!(pairs(&spans(&[(21, 30), (10, 20)])), [(10, 20), (21, 30)]);
+}
+
+#[test]
+fn of_too_many_spans_the_smallest_goes() {
+    for smallest in [0, 3, RANGES - 1] {
+        let mut expected = full();
+        expected[smallest].1 -= 1;
+        let mut spans = spans(&expected);
+        spans.add(Span { start: 50, end: 59 });
+        assert_eq!(pairs(&spans), expected, "the new one is no larger");
+        spans.add(Span { start: 250, end: 262 });
+        expected.remove(smallest);
+        expected.push((250, 262));
+        expected.sort_unstable();
+        assert_eq!(pairs(&spans), expected, "{smallest}");
+    }
+}
+
+#[test]
+fn of_too_many_spans_the_two_with_the_smallest_gap_are_covered() {
+    for first in [0, 3, RANGES - 2] {
+        let mut expected = full();
+        expected[first].1 += 1;
+        let mut spans = spans(&expected);
+        spans.add_covering(Span { start: 50, end: 51 });
+        expected[first].1 = expected.remove(first + 1).1;
+        expected.insert(0, (50, 51));
+        assert_eq!(pairs(&spans), expected, "{first}");
+    }
 }
 
 proptest! {
