@@ -111,6 +111,11 @@ mod tests {
     }
 
     #[test]
+    fn a_codec_is_shown_without_its_memory() {
+        assert_eq!(format!("{:?}", Codec::new()), "Codec { .. }");
+    }
+
+    #[test]
     fn damaged_bytes_are_noticed() {
         assert_eq!(expand(&[0xFF; 40], &mut [0; 4096]), Err(Damaged));
         assert_eq!(expand(&[], &mut [0; 4096]), Err(Damaged));
