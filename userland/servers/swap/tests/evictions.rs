@@ -129,6 +129,27 @@ fn text_goes_without_being_stored_and_comes_from_the_file() {
 }
 
 #[test]
+fn a_page_with_the_bytes_of_the_file_is_stored_if_the_file_does_not_give_its_rights() {
+    let text = FORKED.difference(EntryFlags::COPY_ON_WRITE).union(EntryFlags::SEALED);
+    for (page, flags, items) in [
+        (TEXT.start, text, 0),
+        (TEXT.start, EntryFlags::FRESH, 1),
+        (TEXT.start, FORKED | EntryFlags::SEALED, 1),
+        (TEXT.start, text.difference(EntryFlags::SEALED), 1),
+        (PAGE, text, 1),
+    ] {
+        let (mut model, mut swap) = world(400);
+        put(&mut model, &mut swap, CLIENT, page, page * 4 + 1);
+        model.set_flags(CLIENT, page, flags);
+        assert_eq!(swap.evict(&mut model, Some(CLIENT), CLIENT), Ok(1));
+        assert_eq!(swap.store().items(), items, "{page:#x} with {flags:?}");
+        assert!(model.touch(&mut swap, CLIENT, page, None));
+        let kept = EntryFlags::WRITE | EntryFlags::COPY_ON_WRITE | EntryFlags::SEALED;
+        assert_eq!(model.see(CLIENT, page).flags() & kept, flags & kept, "{page:#x}");
+    }
+}
+
+#[test]
 fn sixteen_neighbours_go_together_and_are_counted() {
     let (mut model, mut swap) = world(400);
     HEAP.for_each(|page| put(&mut model, &mut swap, CLIENT, page, 4 * page + NOISE));
