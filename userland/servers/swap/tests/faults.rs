@@ -3,7 +3,7 @@
 mod model;
 
 use libsys::abi::fault::Access;
-use libsys::{EntryFlags, ProcessId, UserPage};
+use libsys::{EntryFlags, Permissions, ProcessId, UserPage};
 use model::{HEAP, Model};
 use swap::page::is_paged_out;
 use swap::{PagingError, Served, Swap};
@@ -131,6 +131,27 @@ fn copies_of_pages_in_memory_make_room_on_a_full_disk_for_pages_that_must_go() {
         let expected =
             if has_copies { Served::Resume } else { Served::Failed(PagingError::NoRoom) };
         assert_eq!(serve(&mut model, &mut swap, Access::USER), expected);
+        model.audit();
+    }
+}
+
+#[test]
+fn a_page_keeps_its_copy_if_it_is_read_from_the_disk_and_its_client_can_be_viewed() {
+    for case in 0..8 {
+        let [is_written, is_compressed, has_view] = [0, 1, 2].map(|bit| case >> bit & 1 != 0);
+        let tag = if is_compressed { 4 } else { NOISE };
+        let (mut model, mut swap) = world(false);
+        assert!(model.touch(&mut swap, CLIENT, PAGE, Some(tag)));
+        model.set_flags(CLIENT, PAGE, EntryFlags::FRESH);
+        assert_eq!(swap.evict(&mut model, Some(CLIENT), CLIENT), Ok(1));
+        assert_eq!(swap.store().slots_used(), u32::from(!is_compressed));
+        if has_view {
+            model.make_view(CLIENT);
+        }
+        assert!(model.touch(&mut swap, CLIENT, PAGE, is_written.then_some(tag + 4)));
+        let keeps = case == 0;
+        let is_marked = model.see(CLIENT, PAGE).permissions().contains(Permissions::PAGER);
+        assert_eq!((swap.store().items(), is_marked), (u32::from(keeps), keeps), "{case:#b}");
         model.audit();
     }
 }
