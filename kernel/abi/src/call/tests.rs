@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::error::Error;
-use crate::{Permissions, UserPage};
 use proptest::prelude::*;
 use std::format;
 
@@ -66,33 +65,5 @@ fn a_range_allocation_takes_64_pages_and_not_65() {
             |pages| RawCall { head, page: 0x1000, words: [pages, 0, 0, 0], ..RawCall::default() };
         assert!(Syscall::decode(&raw(64)).is_ok());
         assert_eq!(Syscall::decode(&raw(65)), Err(Error::InvalidArgument));
-    }
-}
-
-#[test]
-fn a_message_sends_a_page_accepts_one_does_both_or_neither() {
-    let page = UserPage::new(0x1000).unwrap();
-    let sent = |send, accept| Ok(Some(PageTransfer { page, send, accept }));
-    let (none, write) = (Permissions::empty(), Permissions::WRITE);
-    let table = [
-        (0, Ok(None)),
-        (1, sent(Some(none), false)),
-        (3, sent(Some(write), false)),
-        (4, sent(None, true)),
-        (5, sent(Some(none), true)),
-        (7, sent(Some(write), true)),
-        // Permissions without a page to send.
-        (2, Err(Error::InvalidArgument)),
-        (6, Err(Error::InvalidArgument)),
-        (8, Err(Error::InvalidArgument)),
-    ];
-    for (bits, expected) in table {
-        let raw =
-            RawCall { head: 60 | bits << 8, process: 0x1000, page: 0x1000, ..RawCall::default() };
-        let transfer = Syscall::decode(&raw).map(|call| match call {
-            Syscall::Send { transfer, .. } => transfer,
-            other => panic!("{other:?} is no `Send`"),
-        });
-        assert_eq!(transfer, expected, "{bits:#b}");
     }
 }
