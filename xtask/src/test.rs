@@ -19,9 +19,9 @@ use crate::{build, command, setup, web};
 /// run, on QEMU.
 pub const EMULATOR: &str = "VITRINE_EMULATOR";
 
-/// The environment word from which all cases of the property tests follow. [`test`] sets it where
+/// The environment word from which all cases of the property tests follow. [`test()`] sets it where
 /// nobody else has, so that the same tree has the same outcome; [`with_cases`] looks for new cases.
-const SEED: &str = "PROPTEST_RNG_SEED";
+pub const SEED: &str = "PROPTEST_RNG_SEED";
 
 /// Runs the tests whose names contain `filter`, or all.
 ///

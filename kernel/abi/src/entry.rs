@@ -279,6 +279,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_entry_is_shown_as_its_word() {
+        assert_eq!(std::format!("{:?}", Entry::from_bits(0x1007)), "Entry(0x00001007)");
+    }
+
+    #[test]
     fn a_fresh_page_reads_007() {
         let entry = Entry::new(Frame::containing(0x12_3000), Permissions::WRITE.leaf());
         assert_eq!(entry.bits(), 0x0012_3007);

@@ -141,6 +141,14 @@ mod tests {
     }
 
     #[test]
+    fn each_error_has_words_of_its_own() {
+        let texts = Error::ALL.map(|error| std::string::ToString::to_string(&error));
+        for (index, text) in texts.iter().enumerate() {
+            assert!(!text.is_empty() && !texts[..index].contains(text), "{text}");
+        }
+    }
+
+    #[test]
     fn jos_callers_get_jos_numbers_only() {
         for error in Error::ALL.into_iter().take(8) {
             assert!(error.to_jos().wrapping_neg() <= 8, "{error:?}");

@@ -116,3 +116,26 @@ const _: () = {
     assert!(core::mem::offset_of!(ProcessInfo, permissions) == 120);
     assert!(size_of::<FrameRecord>() == 8);
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_records_of_processes_lie_in_uenvs_one_after_another() {
+        for (index, address) in [(0, 0xEEC0_0000), (1, 0xEEC0_007C), (1023, 0xEEC1_EF84)] {
+            assert_eq!(ProcessInfo::address(index), address, "{index}");
+        }
+        assert_eq!(ProcessInfo::address(1024), 0xEEC0_0000, "there are no more slots");
+    }
+
+    #[test]
+    fn the_records_of_frames_below_2_gib_lie_in_upages() {
+        for (number, address) in [(0, 0xEF00_0000), (3, 0xEF00_0018), (0x7_FFFF, 0xEF3F_FFF8)] {
+            assert_eq!(FrameRecord::address(number), Some(address), "{number:#x}");
+        }
+        for number in [0x8_0000, 0x8_0001, 0xF_FFFF] {
+            assert_eq!(FrameRecord::address(number), None, "{number:#x}");
+        }
+    }
+}

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::command;
 use crate::leash;
+use crate::test::SEED;
 
 use super::suite::Program;
 
@@ -29,7 +30,7 @@ pub fn test(file: &Path, folder: &Path, arguments: &[impl AsRef<OsStr>], seconds
     limited("exec \"$0\" \"$@\"", file, folder, arguments, seconds)
 }
 
-/// As [`test`], and the time that the CPU takes for it is written into this file.
+/// As `test`, and the time that the CPU takes for it is written into this file.
 pub fn timed_test(
     file: &Path,
     folder: &Path,
@@ -53,7 +54,7 @@ fn limited(
     test.arg("-c").arg(format!("ulimit -v {TEST_MEMORY}; ulimit -t {seconds}; {script}"));
     test.arg(file).args(arguments).current_dir(folder);
     // A failure is enough: it is neither made shorter nor kept. Each run tries the same.
-    test.env("PROPTEST_RNG_SEED", "1");
+    test.env(SEED, "1");
     test.env("PROPTEST_MAX_SHRINK_ITERS", "0").env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true");
     test.env("RUST_BACKTRACE", "0").stdout(Stdio::null());
     test

@@ -79,7 +79,7 @@ impl Switched {
             switched.write(due)?;
             let messages = switched.check(due)?;
             let Some(messages) = messages else {
-                eprintln!("vitrine: {}", switched.summary());
+                switched.tell(due);
                 return Ok(switched);
             };
             let refused = switched.take_out(due, &messages)?;
@@ -88,14 +88,20 @@ impl Switched {
         bail!("the mutants do not compile after {ROUNDS} rounds")
     }
 
-    fn summary(&self) -> String {
+    /// Prints how many mutants have which fate, and those that need a build of their own.
+    fn tell(&self, due: &[&Function]) {
+        for ((function, mutant), _) in self.fates.iter().filter(|(_, fate)| **fate == Fate::Alone) {
+            let Function { file, mutants, .. } = due[*function];
+            let Mutant { from, what, .. } = &mutants[*mutant];
+            eprintln!("vitrine: {file}:{} {what}: needs a build", from.line);
+        }
         let count = |wanted: fn(&Fate) -> bool| self.fates.values().filter(|it| wanted(it)).count();
-        format!(
-            "{} mutants have a switch, {} do not compile, {} need a build each",
+        eprintln!(
+            "vitrine: {} mutants have a switch, {} do not compile, {} need a build each",
             count(|fate| matches!(fate, Fate::Switch { .. })),
             count(|fate| *fate == Fate::Unviable),
             count(|fate| *fate == Fate::Alone),
-        )
+        );
     }
 
     /// Makes the copy equal to the tree, and puts the mutants and the switches into it.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::Error;
+use crate::{Permissions, ProcessId, UserPage};
 use proptest::prelude::*;
 use std::format;
 
@@ -46,6 +47,19 @@ fn a_call_is_named_after_its_variant_and_has_the_number_that_it_travels_with() {
     }
     assert_eq!(Number::new(Syscall::FIRST - 1), None);
     assert_eq!(Number::new(Syscall::LAST + 1), None);
+}
+
+#[test]
+fn a_page_that_is_sent_and_one_that_is_accepted_are_told_apart() {
+    let page = UserPage::known(0x1000);
+    let (none, some) = (None, [Some(Permissions::empty()), Some(Permissions::WRITE)]);
+    let kinds =
+        [(none, true), (some[0], false), (some[0], true), (some[1], false), (some[1], true)];
+    for (send, accept) in kinds {
+        let transfer = Some(PageTransfer { page, send, accept });
+        let call = Syscall::Call { to: ProcessId::first(1), words: [0; 4], transfer };
+        assert_eq!(Syscall::decode(&call.encode()), Ok(call), "{transfer:?}");
+    }
 }
 
 #[test]

@@ -51,11 +51,10 @@ impl<H: Hardware> Memory<'_, H> {
         let forks = self.flush_of_fork(from, to, sharing);
         let (mut done, mut result) = (0, Ok(()));
         while done < pages && result.is_ok() {
-            let (source, target) = (Run::at(from.range, done), Run::at(to.range, done));
-            let run = Run { pages: source.pages.min(target.pages), ..source };
+            let run = Run::at(from.range, done);
             let mut shared = run.pages;
             if self.has_table(from.space, run.first) {
-                let to = to.space.at(target.first);
+                let to = to.space.at(to.range.page(done));
                 (shared, result) = self.share_run(from.space, run, to, sharing, forks);
             }
             done += shared;

@@ -97,7 +97,6 @@ impl<H: Hardware> Kernel<H> {
                 let copies = if forks { self.pages_to_copy(caller, process, range) } else { 0 };
                 tables(range) + copies
             }
-            Syscall::RangeUnmap { range, .. } => tables(range),
             Syscall::ProcessCreate { .. } => TABLE,
             Syscall::Send { to, .. }
             | Syscall::Call { to, .. }

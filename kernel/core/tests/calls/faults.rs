@@ -402,6 +402,35 @@ fn a_pager_that_does_not_answer_in_time_loses_its_client() {
 }
 
 #[test]
+fn the_clock_runs_for_a_pager_that_has_waited_for_the_fault_too() {
+    let (mut world, child) = with_client();
+    world.call(Syscall::SetFaultTimeout { process: child.into(), milliseconds: 50 }).unwrap();
+    world.begin(RECEIVE);
+    world.run(child);
+    assert!(world.read(PAGE).is_err());
+    for _ in 0..5 {
+        assert!(world.living().contains(&child));
+        world.tick();
+    }
+    assert!(!world.living().contains(&child));
+}
+
+#[test]
+fn a_fault_gives_the_cpu_to_no_pager_that_is_stopped() {
+    let mut world = World::new();
+    let [pager] = pagers(&mut world, 1).try_into().unwrap();
+    let child = world.running_child();
+    set_pager(&mut world, child, Some(pager)).unwrap();
+    world.begin_of(pager, RECEIVE);
+    world.run(INIT);
+    world.call(Syscall::ProcessStop { process: pager.into() }).unwrap();
+    world.run(child);
+    assert!(world.read(PAGE).is_err());
+    assert_eq!(world.current(), INIT);
+    assert!(world.process(pager).stopped);
+}
+
+#[test]
 fn an_answer_in_time_stops_the_clock() {
     let (mut world, child) = with_client();
     world.call(Syscall::SetFaultTimeout { process: child.into(), milliseconds: 50 }).unwrap();

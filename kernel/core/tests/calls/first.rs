@@ -2,7 +2,7 @@
 //! that says so.
 
 use crate::world::{DATA, World, image};
-use abi::layout::{BOOT_ARCHIVE, PAGE_SIZE};
+use abi::layout::{BOOT_ARCHIVE, PAGE_SIZE, USER_STACK_TOP};
 use kernel_core::state::process::Index;
 
 /// The line that ends the boot.
@@ -28,6 +28,8 @@ fn an_archive_that_is_cut_off_anywhere_does_not_boot() {
     assert_eq!(refused(&archive[..end], ""), damaged, "no end mark");
     assert_eq!(refused(&archive[..end + 511], ""), damaged, "half an end mark");
     assert!(World::boot(4, &archive[..end + 512], "").is_ok(), "a block of zeros ends it");
+    #[cfg(feature = "jos")]
+    assert_eq!(refused(&archive[..end + 512], "elf=q"), "the boot archive has no q");
     assert!(World::boot(4, &archive, "").is_ok());
 }
 
@@ -124,6 +126,32 @@ fn an_end_mark_that_is_not_all_zeros_ends_the_boot() {
         archive[end + place] = b'x';
         let why = "the boot archive is damaged: ";
         assert!(refused(&archive, "").starts_with(why), "{place}: {}", refused(&archive, ""));
+    }
+}
+
+#[test]
+fn the_stack_of_init_holds_its_arguments_from_the_top_down() {
+    for line in ["", "x", "hello world", "--quiet a=b c"] {
+        let archive = image::archive("bin/init", &image::program());
+        let mut world = World::boot(4, &archive, line).unwrap();
+        let esp = world.registers().esp;
+        let mut word = |index: u32| world.read(esp + 4 * index).unwrap();
+        let [count, argv, name, text, null] = [0, 1, 2, 3, 4].map(&mut word);
+        assert_eq!((count, null, argv), (2, 0, esp + 8));
+        assert_eq!(text, USER_STACK_TOP - line.len() as u32 - 1, "{line}");
+        assert_eq!((name, argv), (text - 5, (name & !3) - 12), "{line}");
+        let stack = bytes(&mut world, USER_STACK_TOP - PAGE_SIZE, 1);
+        assert!(stack.ends_with(format!("init\0{line}\0").as_bytes()), "{line}");
+    }
+}
+
+#[test]
+fn a_command_line_has_1024_bytes_at_most() {
+    let archive = image::archive("bin/init", &image::program());
+    assert!(World::boot(4, &archive, &"x".repeat(1024)).is_ok());
+    for length in [1025, 1026, 3000] {
+        let why = refused(&archive, &"x".repeat(length));
+        assert_eq!(why, "the command line is longer than 1024 bytes", "{length}");
     }
 }
 

@@ -161,6 +161,15 @@ fn what_the_kernel_does_not_show_cannot() {
 }
 
 #[test]
+fn a_cputs_of_a_page_is_checked_and_printed_in_one_step() {
+    let mut world = World::new();
+    world.write(DATA, u32::from_le_bytes(*b"ok\n\0")).unwrap();
+    assert_eq!(world.jos_once(0, [DATA, 0x1000, 0, 0, 0]), 0);
+    assert!(!world.restarts(INIT));
+    assert!(world.kernel.cpu.hardware.console_text().ends_with("ok\n"));
+}
+
+#[test]
 fn a_long_cputs_is_checked_a_thousand_pages_at_a_time() {
     const PAGES: u32 = 2500;
     let mut world = World::with_memory(8);
@@ -424,9 +433,10 @@ fn env_set_trapframe_takes_registers_and_never_selectors() {
 
 #[test]
 fn env_set_trapframe_of_what_cannot_be_read_ends_the_caller() {
-    for address in [PAGE, DATA + 0x1000 - 64, USER_TOP - 4, 0xFFFF_FFFC] {
+    for address in [PAGE, PAGE_3 + 0x1000 - 64, USER_TOP - 4, 0xFFFF_FFFC] {
         let mut world = World::new();
         let child = forked(&mut world);
+        world.allocate_in(child.into(), PAGE_3);
         world.run(child);
         world.jos(9, [0, address, 0, 0, 0]);
         assert!(!world.living().contains(&child), "{address:#x}");

@@ -130,6 +130,86 @@ fn a_full_process_table_is_an_error_at_once_if_no_slot_comes_back() {
 }
 
 #[test]
+fn a_slot_comes_back_if_its_parent_waits_for_what_is_dying_there() {
+    let receive = |from| Syscall::Receive { from, transfer: None };
+    let wait = |child| Syscall::Wait { child };
+    // Of any child, of the dying one, or of the other one.
+    let table = [
+        (None, true, true),
+        (Some(0), true, true),
+        (Some(1), true, false),
+        (None, false, true),
+        (Some(0), false, true),
+    ];
+    for (of_whom, by_wait, comes_back) in table {
+        let mut world = World::with_memory(16);
+        let parent = world.running_child();
+        world.run(parent);
+        let children = [world.child(), world.child()];
+        let dying = children[0];
+        world.allocate_in(dying.into(), PAGE);
+        world.allocate_in(dying.into(), PAGE_3);
+        world.run(world.init());
+        for _ in 4..1024 {
+            world.kernel_call(Syscall::ProcessCreate { copy: false });
+        }
+        world.run(parent);
+        world.call(Syscall::Destroy { process: dying.into(), subtree: false }).unwrap();
+        let child = of_whom.map(|of_whom: usize| children[of_whom]);
+        world.begin(if by_wait { wait(child) } else { receive(child) });
+        assert_eq!(world.process(dying).state, State::Dying);
+        world.run(world.init());
+        world.begin(Syscall::ProcessCreate { copy: false });
+        assert_eq!(world.restarts(world.init()), comes_back, "{of_whom:?} {by_wait}");
+    }
+}
+
+#[test]
+fn a_message_that_offers_a_page_finishes_teardowns_before_it_goes_and_no_other_does() {
+    for (reply, transfer) in
+        [(false, None), (true, None), (false, Some(OFFER)), (true, Some(OFFER))]
+    {
+        let mut world = World::new();
+        let (to, child) = (world.running_child(), world.child());
+        world.allocate_in(child.into(), PAGE);
+        world.leave_free(0);
+        world.call(Syscall::Destroy { process: child.into(), subtree: false }).unwrap();
+        let words = [0; 4];
+        world.begin(if reply {
+            Syscall::ReplyAndReceive { to, words, transfer }
+        } else {
+            Syscall::Call { to, words, transfer }
+        });
+        let waits = transfer.is_some();
+        assert_eq!(world.restarts(world.init()), waits, "{reply} {transfer:?}");
+        assert_eq!(world.process(world.init()).state == State::Ready, waits);
+    }
+}
+
+#[test]
+fn a_call_for_which_there_is_room_waits_for_no_teardown() {
+    let range = PageRange::new(UserPage::known(PAGE), 6).unwrap();
+    let share = |both, drop| {
+        let (to_page, add) = (UserPage::known(PAGE_3), Permissions::empty());
+        Syscall::RangeShare { process: ME, range, to: ME, to_page, drop, add, both }
+    };
+    // Six pages and two tables; two tables; and two tables and six copies.
+    let table = [
+        (allocate_range(PAGE, 6), 8),
+        (share(false, WRITE), 2),
+        (share(true, Permissions::empty()), 2),
+        (share(true, WRITE), 8),
+    ];
+    for (call, frames) in table {
+        for (free, waits) in [(frames - 1, true), (frames, false)] {
+            let (mut world, _) = with_dying_child(1, free);
+            world.begin(call);
+            assert_eq!(world.restarts(world.init()), waits, "{call:?} with {free} frames");
+        }
+    }
+}
+
+#[test]
 fn a_range_that_needs_two_tables_makes_room_for_both() {
     // 62 pages and two tables; 64 frames are there only after the last table of the dying child has
     // gone.

@@ -356,6 +356,51 @@ fn the_dying_of_others_are_no_reason_to_wait_at_a_bound() {
 }
 
 #[test]
+fn a_range_call_waits_for_what_is_dying_only_if_it_may_need_that_room() {
+    let range = PageRange::new(UserPage::known(PAGE), 6).unwrap();
+    let (to_page, none) = (UserPage::known(PAGE_3), Permissions::empty());
+    let calls = [
+        Syscall::RangeAllocate { process: ME, range, permissions: WRITE },
+        Syscall::RangeShare {
+            process: ME,
+            range,
+            to: ME,
+            to_page,
+            drop: none,
+            add: none,
+            both: false,
+        },
+    ];
+    for call in calls {
+        // Eight frames are in use; six pages and two tables are eight more.
+        for (bound, waits) in [(15, true), (16, false)] {
+            let (mut world, child) = with_dying_child(bound, 3);
+            world.begin(call);
+            assert_eq!(world.restarts(child), waits, "{call:?} with a bound of {bound}");
+        }
+        let (mut world, child) = bounded();
+        world.run(world.init());
+        let other = world.child();
+        world.allocate_in(other.into(), PAGE);
+        world.call(Syscall::Destroy { process: other.into(), subtree: false }).unwrap();
+        world.begin_of(child, call);
+        assert!(!world.restarts(child), "{call:?} does not wait for others");
+    }
+}
+
+#[test]
+fn a_receiver_that_accepts_a_page_waits_for_room_for_it_and_its_table() {
+    // Eight frames are in use.
+    for (bound, waits) in [(9, true), (10, false)] {
+        let (mut world, child) = with_dying_child(bound, 3);
+        let page = UserPage::known(PAGE_3);
+        let transfer = Some(abi::call::PageTransfer { page, send: None, accept: true });
+        world.begin(Syscall::Receive { from: None, transfer });
+        assert_eq!(world.restarts(child), waits, "a bound of {bound}");
+    }
+}
+
+#[test]
 fn a_page_for_a_bounded_receiver_waits_for_what_is_dying_there() {
     let transfer =
         |send, accept| Some(abi::call::PageTransfer { page: UserPage::known(PAGE), send, accept });

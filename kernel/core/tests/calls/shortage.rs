@@ -140,29 +140,34 @@ fn a_copy_asks_for_the_frame_that_it_copies_to() {
 /// Found by the reference model: the frames of the copies were not asked for.
 #[test]
 fn a_fork_asks_for_the_frames_of_the_pages_that_it_copies() {
-    let mut world = World::new();
-    world.call(Syscall::AcceptFrameRequests { accept: true }).unwrap();
-    (0..8).for_each(|index| world.allocate(HOARD + index * 0x1000));
-    let client = client(&mut world);
-    for index in 0..3 {
-        world.allocate_in(client.into(), PAGE + index * 0x1000);
-        // The pager may write the page, too.
-        let place = HOARD + (8 + index) * 0x1000;
-        world.map(client.into(), PAGE + index * 0x1000, ME, place, WRITE).unwrap();
+    // Two tables, and three copies if W goes on both sides.
+    for (both, drop, wanted) in [(true, WRITE, 5), (false, WRITE, 2), (true, READ, 2)] {
+        let mut world = World::new();
+        world.call(Syscall::AcceptFrameRequests { accept: true }).unwrap();
+        (0..8).for_each(|index| world.allocate(HOARD + index * 0x1000));
+        let client = client(&mut world);
+        for index in 0..3 {
+            world.allocate_in(client.into(), PAGE + index * 0x1000);
+            // The pager may write the page, too.
+            let place = HOARD + (8 + index) * 0x1000;
+            world.map(client.into(), PAGE + index * 0x1000, ME, place, WRITE).unwrap();
+        }
+        world.run(client);
+        let child = world.child();
+        world.leave_free(0);
+        world.begin_of(PAGER, RECEIVE);
+        let range = PageRange::new(UserPage::known(PAGE), 3).unwrap();
+        let (to, to_page) = (child.into(), UserPage::known(PAGE));
+        let add = Permissions::COPY_ON_WRITE;
+        world.begin_of(
+            client,
+            Syscall::RangeShare { process: ME, range, to, to_page, drop, add, both },
+        );
+        assert_eq!(told(&mut world).words[0], wanted, "{both} {drop:?}");
+        give_up(&mut world, 0, wanted);
+        answer(&mut world, client, FaultReply::Resume);
+        assert_eq!(world.result(client).map(|words| words[0]), Ok(3));
     }
-    world.run(client);
-    let child = world.child();
-    world.leave_free(0);
-    world.begin_of(PAGER, RECEIVE);
-    let range = PageRange::new(UserPage::known(PAGE), 3).unwrap();
-    let (to, to_page) = (child.into(), UserPage::known(PAGE));
-    let (drop, add) = (WRITE, Permissions::COPY_ON_WRITE);
-    let fork = Syscall::RangeShare { process: ME, range, to, to_page, drop, add, both: true };
-    world.begin_of(client, fork);
-    assert_eq!(told(&mut world).words[0], 5, "two tables and three copies");
-    give_up(&mut world, 0, 5);
-    answer(&mut world, client, FaultReply::Resume);
-    assert_eq!(world.result(client).map(|words| words[0]), Ok(3));
 }
 
 #[test]
@@ -269,6 +274,55 @@ fn a_range_call_that_got_on_before_it_asked_goes_on_from_there() {
     answer(&mut world, client, FaultReply::Resume);
     assert_eq!(world.result(client).map(|words| words[0]), Ok(6));
     assert_eq!(world.leaf(client, FAR).frame(), before, "the first page is the same");
+}
+
+/// A range of three pages that has to be shared one page further up, in the same or another space.
+fn share_up(first: u32, to: Target) -> Syscall {
+    let range = PageRange::new(UserPage::known(first), 3).unwrap();
+    let to_page = UserPage::known(first + 0x1000);
+    Syscall::RangeShare { process: ME, range, to, to_page, drop: READ, add: READ, both: false }
+}
+
+/// The last page of the table of [`PAGE`].
+const LAST: u32 = PAGE_3 - 0x1000;
+
+#[test]
+fn a_share_upwards_goes_on_at_its_beginning_in_the_second_try() {
+    let (mut world, clients) = short(4, 1);
+    let client = clients[0];
+    let (page, to_page) = (UserPage::known(PAGE), UserPage::known(LAST));
+    let away = Syscall::PageMove { process: ME, page, to: ME, to_page, marks: READ };
+    world.call_of(client, away).unwrap();
+    world.begin_of(client, share_up(LAST, ME));
+    assert!(waits(&world, client), "two pages are done, and the first needs a table");
+    told(&mut world);
+    give_up(&mut world, 0, 2);
+    answer(&mut world, client, FaultReply::Resume);
+    assert_eq!(world.result(client).map(|words| words[0]), Ok(3));
+    assert_eq!(world.leaf(client, PAGE_3).frame(), world.leaf(client, LAST).frame());
+}
+
+#[test]
+fn a_share_with_a_child_goes_on_at_its_end_in_the_second_try() {
+    let mut world = World::new();
+    world.call(Syscall::AcceptFrameRequests { accept: true }).unwrap();
+    (0..4).for_each(|index| world.allocate(HOARD + index * 0x1000));
+    let client = client(&mut world);
+    world.allocate_in(client.into(), LAST);
+    world.allocate_in(client.into(), PAGE_3);
+    world.run(client);
+    let child = world.child();
+    world.leave_free(0);
+    world.begin_of(PAGER, RECEIVE);
+    world.begin_of(client, share_up(LAST - 0x1000, child.into()));
+    assert!(waits(&world, client), "one page is done, and the second needs a table");
+    told(&mut world);
+    give_up(&mut world, 0, 2);
+    answer(&mut world, client, FaultReply::Resume);
+    assert_eq!(world.result(client).map(|words| words[0]), Ok(3));
+    for page in [LAST, PAGE_3] {
+        assert_eq!(world.leaf(child, page + 0x1000).frame(), world.leaf(client, page).frame());
+    }
 }
 
 #[test]

@@ -122,6 +122,30 @@ fn a_page_that_can_neither_be_given_back_nor_kept_is_not_replaced_by_zeros() {
 }
 
 #[test]
+fn a_page_that_a_fork_shares_goes_from_both_and_is_stored_once() {
+    const CHILD: ProcessId = ProcessId::first(2);
+    let mut model = Model::new(400, 400, 1);
+    model.is_busy = false;
+    let mut swap = Swap::new(400, 400);
+    model.start(&mut swap, CLIENT);
+    assert!(model.touch(&mut swap, CLIENT, PAGE, Some(NOISE)));
+    assert!(model.fork(&mut swap, CLIENT, CHILD));
+    assert_eq!(model.frame(CLIENT, PAGE), model.frame(CHILD, PAGE));
+    for page in HEAP.end - 9..HEAP.end {
+        assert!(model.touch(&mut swap, CLIENT, page, None));
+        assert!(model.touch(&mut swap, CHILD, page, None));
+    }
+    for _ in 0..20 {
+        swap.evict(&mut model, None, CLIENT).unwrap();
+    }
+    assert!(!model.is_present(CLIENT, PAGE) && !model.is_present(CHILD, PAGE));
+    assert_eq!((model.writes, swap.store().slots_used()), (1, 1));
+    assert!(model.touch(&mut swap, CHILD, PAGE, Some(NOISE + 4)));
+    assert!(model.touch(&mut swap, CLIENT, PAGE, None));
+    assert_ne!(model.frame(CLIENT, PAGE), model.frame(CHILD, PAGE));
+}
+
+#[test]
 fn a_report_counts_each_page_where_it_is() {
     let (mut model, mut swap) = with_a_copy();
     for (page, tag) in [(PAGE, NOISE), (PAGE + 1, 0), (PAGE + 2, 4)] {
