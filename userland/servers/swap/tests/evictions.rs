@@ -64,6 +64,24 @@ fn a_frame_goes_from_all_that_map_it_and_from_nobody_else() {
 }
 
 #[test]
+fn a_copy_that_one_client_has_of_a_frame_is_good_for_all_that_map_it() {
+    for (owner, sharer) in [(CLIENT, OTHER), (OTHER, CLIENT)] {
+        let (mut model, mut swap) = world(400);
+        put(&mut model, &mut swap, owner, PAGE, NOISE);
+        assert_eq!(swap.evict(&mut model, Some(owner), THIRD), Ok(1));
+        assert!(model.touch(&mut swap, owner, PAGE, None));
+        model.set_flags(owner, PAGE, FORKED | EntryFlags::PAGER);
+        model.map_again((Some(owner), PAGE), (Some(sharer), PAGE), false);
+        assert_eq!(swap.evict(&mut model, Some(owner), THIRD), Ok(2));
+        assert_eq!((model.writes, swap.store().items()), (1, 1), "written the first time alone");
+        for client in [CLIENT, OTHER] {
+            assert!(model.touch(&mut swap, client, PAGE, None));
+        }
+        model.audit();
+    }
+}
+
+#[test]
 fn a_frame_stays_while_one_that_maps_it_uses_it_may_write_it_or_shares_it() {
     let used = [
         FORKED | EntryFlags::ACCESSED,
