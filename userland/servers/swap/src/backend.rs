@@ -20,7 +20,8 @@ pub enum DiskError {
     Gone,
 }
 
-/// A disk that is divided into slots of one page, and a buffer of [`CLUSTER`] pages.
+/// A disk that is divided into slots of one page, and a buffer of [`CLUSTER`] pages. Without a disk
+/// there is no buffer, and nobody asks for it.
 pub trait Disk {
     /// How many slots there are; 0 without a disk.
     fn slots(&self) -> u32;

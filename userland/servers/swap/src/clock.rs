@@ -48,8 +48,6 @@ impl Group {
     }
 }
 
-/// The first page number above user space.
-const END: u32 = USER_TOP / PAGE_SIZE;
 /// The first directory entry above user space.
 const TABLES: u32 = USER_TOP / (PAGE_SIZE * ENTRIES);
 /// How often the hand goes round in one search. The first round may begin anywhere; what the first
@@ -176,8 +174,7 @@ fn group_from<B: Backend>(
     from: u32,
 ) -> Option<Page> {
     let index = table_from(backend, accounts, client, from / ENTRIES)?;
-    let page = from.max(index * ENTRIES);
-    (page < END).then(|| Page::numbered(page))
+    Some(Page::numbered(from.max(index * ENTRIES)))
 }
 
 /// The first directory index from `index` on below which the client may have pages in its program's

@@ -324,9 +324,15 @@ mod tests {
     }
 
     #[test]
+    fn a_codec_is_shown_without_its_memory() {
+        assert_eq!(format!("{:?}", Codec::new()), "Codec { .. }");
+    }
+
+    #[test]
     fn damaged_bytes_are_noticed() {
         assert_eq!(expand(&[0xFF; 40], &mut [0; 4096]), Err(Damaged));
         assert_eq!(expand(&[], &mut [0; 4096]), Err(Damaged));
+        assert_eq!(expand(&[0x10, b'a'], &mut [0; 4096]), Err(Damaged), "a block of one byte");
     }
 
     proptest! {

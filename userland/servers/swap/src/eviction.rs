@@ -154,9 +154,10 @@ impl Swap {
         let references = backend.references(leaf.frame()) as usize;
         let mut sharers = [client; CLUSTER];
         let room = CLUSTER - pages.count();
-        if references.max(1) > room || references > 1 && leaf.is_writable() {
+        if references.max(1) > room {
             return;
         }
+        // A mapping with W is none of the sharers.
         if references > 1 && self.find_sharers(backend, page, leaf, &mut sharers) != references {
             return;
         }
@@ -194,8 +195,11 @@ impl Swap {
         for client in self.accounts.ids() {
             let other = backend.snapshot(client, page);
             let same = other.is_present() && other.frame() == leaf.frame();
-            if same && !other.flags().intersects(BUSY) && count < CLUSTER {
-                sharers[count] = client;
+            if same
+                && !other.flags().intersects(BUSY)
+                && let Some(sharer) = sharers.get_mut(count)
+            {
+                *sharer = client;
                 count += 1;
             }
         }

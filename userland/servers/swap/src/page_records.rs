@@ -154,12 +154,6 @@ impl PageRecords {
         self.first[client.index() as usize] = keep;
     }
 
-    /// How many tables are in use.
-    #[must_use]
-    pub const fn tables(&self) -> usize {
-        self.tables.len() - self.free_count
-    }
-
     /// Finds the client's table for a directory index, and moves it to the front of the list: the
     /// next search is most often for the same table.
     fn find(&mut self, client: ProcessId, directory_index: u32) -> Option<Number> {
@@ -235,7 +229,6 @@ mod tests {
         assert_eq!(records.prepare(other, page, &mut Plenty), Err(Full));
         records.set(one, Page::numbered(0), PageRecord::Unknown);
         records.tidy(one);
-        assert_eq!(records.tables(), 1);
         records.prepare(other, page, &mut Plenty).unwrap();
         assert_eq!(records.get(other, page), PageRecord::Unknown, "a used table comes blank");
         records.set(other, page, ZEROS);

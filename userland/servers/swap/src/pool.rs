@@ -42,12 +42,6 @@ impl<T: Clone> Pool<T> {
         self.values.is_empty()
     }
 
-    /// The most values there can be.
-    #[must_use]
-    pub const fn bound(&self) -> usize {
-        self.bound
-    }
-
     /// Adds `count` values.
     ///
     /// # Errors
@@ -102,7 +96,9 @@ mod tests {
     #[test]
     fn a_pool_grows_to_its_bound_or_to_the_end_of_memory_and_never_moves() {
         let (mut pool, mut memory) = (Pool::<u32>::new(5), Frames(16));
+        assert!(pool.is_empty());
         assert_eq!(pool.grow(2, &7, &mut memory), Ok(()));
+        assert!(!pool.is_empty());
         let address = pool.all().as_ptr();
         assert_eq!(pool.grow(4, &7, &mut memory), Err(Full), "over the bound");
         assert_eq!(pool.grow(3, &8, &mut memory), Err(Full), "12 bytes of 8");

@@ -87,7 +87,7 @@ impl Slots {
             }
             row = match row {
                 _ if self.is_taken(slot) => (0, 0),
-                (first, length) if length > 0 && first + length == slot => (first, length + 1),
+                (first, length) if first + length == slot => (first, length + 1),
                 _ => (slot, 1),
             };
             if row.1 > best.1 {

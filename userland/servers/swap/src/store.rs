@@ -352,6 +352,7 @@ mod tests {
         }
 
         fn fill_buffer(&mut self, index: usize, bytes: &Bytes) {
+            assert!(!self.slots.is_empty(), "without a disk there is no buffer");
             self.buffer[index] = *bytes;
         }
 
@@ -470,7 +471,7 @@ mod tests {
 
     /// Saves pages until every slot is used, and reads each one back.
     fn fill(store: &mut Store, model: &mut Model, slots: u32) {
-        for seed in 0..slots as usize {
+        for seed in store.slots_used() as usize..slots as usize {
             let page = noise(seed);
             let saved = save(store, model, core::slice::from_ref(&page))[0];
             expect(store, model, saved.unwrap(), &page);
@@ -548,5 +549,42 @@ mod tests {
         for (contents, page) in second.iter().zip(&pages) {
             expect(&mut store, &mut model, contents.unwrap(), page);
         }
+    }
+
+    #[test]
+    fn a_request_that_does_not_reach_the_disk_costs_no_slot() {
+        let (mut store, mut model) = (Store::new(1 << 16, 64), Model::new(64));
+        let pages: Vec<Bytes> = (0..16).map(noise).collect();
+        let kept = save(&mut store, &mut model, &pages[..5]);
+        model.error = Some(DiskError::Gone);
+        let saved = save(&mut store, &mut model, &pages);
+        assert!(saved.iter().all(|saved| *saved == Err(StoreError::Disk)));
+        assert_eq!((store.slots_set_aside(), store.slots_used(), store.items()), (0, 5, 5));
+        model.error = None;
+        fill(&mut store, &mut model, 64);
+        for (contents, page) in kept.into_iter().zip(&pages) {
+            expect(&mut store, &mut model, contents.unwrap(), page);
+        }
+    }
+
+    #[test]
+    fn new_pages_stay_in_memory_and_the_oldest_ones_go_to_the_disk() {
+        let (mut store, mut model) = (Store::new(1 << 18, 400), Model::new(400));
+        let mut all = Vec::new();
+        for round in 0..10 {
+            let pages: Vec<Bytes> = (16 * round..16 * round + 16).map(half_noise).collect();
+            for saved in save(&mut store, &mut model, &pages) {
+                let Ok(Contents::Stored(item)) = saved else { panic!("{saved:?} in {round}") };
+                assert!(store.is_compressed(item), "round {round}");
+                all.push(item);
+            }
+        }
+        let (live, size) = store.arena();
+        let kept = all.iter().filter(|item| store.is_compressed(**item)).count();
+        assert_eq!(all.len() - kept, store.slots_used() as usize);
+        let most = 2 * CLUSTER * WORTHWHILE;
+        assert!(live + most > 1 << 18, "{live} bytes: no more went than was needed");
+        assert!(kept * 2600 < live && live <= size && size <= 1 << 18, "{live} of {size}");
+        assert!(all[..all.len() - kept].iter().all(|item| !store.is_compressed(*item)));
     }
 }

@@ -16,36 +16,27 @@ use crate::backend::Backend;
 use crate::page::{Contents, PageRecord, is_paged_out};
 use crate::state::Swap;
 
-/// The most children of one client that are considered. A process makes one at a time; more exist
-/// only if it leaves children unstarted.
-const MOST: usize = 4;
-
 impl Swap {
-    /// The children of a client that have not started.
-    fn unstarted_children<B: Backend>(
+    /// The client in a process slot, if it is a child of `parent` that has not started.
+    fn unstarted_child<B: Backend>(
         &mut self,
         backend: &B,
-        client: ProcessId,
-    ) -> [Option<ProcessId>; MOST] {
-        let mut children = [None; MOST];
-        if !self.accounts.has_unstarted() {
-            return children;
+        parent: ProcessId,
+        slot: usize,
+    ) -> Option<ProcessId> {
+        let account = self.accounts.at(slot).filter(|account| account.copy_of() == Some(parent))?;
+        let child = account.id;
+        if !backend.has_started(child) {
+            return Some(child);
         }
-        let mut count = 0;
-        for slot in 0..self.accounts.slots() {
-            let Some(account) = self.accounts.at(slot) else { continue };
-            if account.copy_of() != Some(client) {
-                continue;
-            }
-            let id = account.id;
-            if backend.has_started(id) {
-                self.accounts.started(id);
-            } else if count < MOST {
-                children[count] = Some(id);
-                count += 1;
-            }
-        }
-        children
+        self.accounts.started(child);
+        None
+    }
+
+    /// The process slots in which an unstarted child may be: none if there is no such child at all,
+    /// which is so most of the time.
+    fn slots_of_unstarted(&self) -> core::ops::Range<usize> {
+        0..if self.accounts.has_unstarted() { self.accounts.slots() } else { 0 }
     }
 
     /// Makes sure that a page of a client can be recorded as paged out for its unstarted children,
@@ -57,8 +48,8 @@ impl Swap {
         page: UserPage,
         spared: ProcessId,
     ) -> bool {
-        let children = self.unstarted_children(backend, client);
-        children.into_iter().flatten().all(|child| {
+        self.slots_of_unstarted().all(|slot| {
+            let Some(child) = self.unstarted_child(backend, client, slot) else { return true };
             if client != spared {
                 return false;
             }
@@ -80,7 +71,8 @@ impl Swap {
         page: UserPage,
         (contents, record): (Contents, PageRecord),
     ) {
-        for child in self.unstarted_children(backend, client).into_iter().flatten() {
+        for slot in self.slots_of_unstarted() {
+            let Some(child) = self.unstarted_child(backend, client, slot) else { continue };
             let is_marked = is_paged_out(backend.leaf(child, page));
             if is_marked && self.records.get(child, page.page()) == PageRecord::Unknown {
                 self.store.retain(contents);

@@ -123,6 +123,8 @@ pub struct Model {
     pub killed: u32,
     /// A write that happens just before a page is taken: the client, the page, and the tag.
     pub before_taking: Option<(ProcessId, u32, u32)>,
+    /// Flags that a page gets just before it is taken: the client, the page, and the flags.
+    pub changed_before_taking: Option<(ProcessId, u32, EntryFlags)>,
     /// A page that its client maps in the server just before it is taken.
     pub lent_before_taking: Option<(ProcessId, u32)>,
     /// A page that another client maps at the page that is given for the first time, just before.
@@ -161,6 +163,7 @@ impl Model {
             blocked: Vec::new(),
             killed: 0,
             before_taking: None,
+            changed_before_taking: None,
             lent_before_taking: None,
             mapped_before_giving: None,
             no_quota: false,
@@ -206,7 +209,7 @@ impl Model {
             .map(|(_, client)| client)
     }
 
-    fn see(&self, id: ProcessId, page: u32) -> Entry {
+    pub fn see(&self, id: ProcessId, page: u32) -> Entry {
         let client = self.clients.get(&id.index()).filter(|(known, _)| *known == id);
         client.and_then(|(_, client)| client.leaves.get(&page)).copied().unwrap_or(Entry::ABSENT)
     }
@@ -255,7 +258,7 @@ impl Model {
     }
 
     /// Changes the flags of a present leaf.
-    fn set_flags(&mut self, id: ProcessId, page: u32, flags: EntryFlags) {
+    pub fn set_flags(&mut self, id: ProcessId, page: u32, flags: EntryFlags) {
         let leaf = self.see(id, page).with_flags(flags);
         self.client(id).unwrap().leaves.insert(page, leaf);
     }
@@ -404,6 +407,29 @@ impl Model {
         forked
     }
 
+    /// A client begins a fork: the pager has answered, and no page is shared yet.
+    pub fn begin_fork(&mut self, swap: &mut Swap, parent: ProcessId, child: ProcessId) {
+        self.clients.insert(child.index(), (child, Client::new(false)));
+        swap.fork(self, parent, child).unwrap();
+    }
+
+    /// Starts the child of a fork. Pages that it does not have by now are paged out.
+    pub fn end_fork(&mut self, parent: ProcessId, child: ProcessId) -> bool {
+        for page in TEXT.chain(HEAP) {
+            if !self.is_present(child, page) {
+                let tag = self.tag(parent, page);
+                self.client(child).unwrap().paged_out.insert(page, tag);
+            }
+        }
+        self.client(child).unwrap().started = true;
+        self.fresh(child, EXCEPTION, EntryFlags::FRESH)
+    }
+
+    /// The client makes a view, so that it cannot be viewed itself.
+    pub fn make_view(&mut self, id: ProcessId) {
+        self.client(id).unwrap().views = true;
+    }
+
     fn share_all(&mut self, swap: &mut Swap, parent: ProcessId, child: ProcessId) -> bool {
         if swap.fork(self, parent, child).is_err() {
             return false;
@@ -430,14 +456,7 @@ impl Model {
             self.map(child, page, leaf.with_flags(at_child));
             self.client(parent).unwrap().leaves.insert(page, leaf.with_flags(at_parent));
         }
-        for page in TEXT.chain(HEAP) {
-            if !self.is_present(child, page) {
-                let tag = self.tag(parent, page);
-                self.client(child).unwrap().paged_out.insert(page, tag);
-            }
-        }
-        self.client(child).unwrap().started = true;
-        self.fresh(child, EXCEPTION, EntryFlags::FRESH)
+        self.end_fork(parent, child)
     }
 
     /// Another client touches a page while a fork is under way, or the parent reads one. Returns
@@ -734,6 +753,7 @@ impl Disk for Model {
     }
 
     fn fill_buffer(&mut self, index: usize, bytes: &Bytes) {
+        assert!(!self.slots.is_empty(), "without a disk there is no buffer");
         self.buffer[index] = *bytes;
     }
 
@@ -845,6 +865,11 @@ impl Backend for Model {
         if let Some((id, page, tag)) = self.before_taking.filter(|(_, page, _)| *page == number) {
             assert!(self.try_alone(id, page, Some(tag)));
             self.before_taking = None;
+        }
+        if let Some((id, page, flags)) =
+            self.changed_before_taking.take_if(|(_, page, _)| *page == number)
+        {
+            self.set_flags(id, page, flags);
         }
         if let Some((id, page)) = self.lent_before_taking.take_if(|(_, page)| *page == number) {
             self.map_again((Some(id), page), (None, 0), true);
