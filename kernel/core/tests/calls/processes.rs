@@ -378,6 +378,9 @@ fn machine_counts_flushed_pages_in_the_low_half_and_whole_flushes_in_the_high_ha
     let range = PageRange::new(UserPage::known(PAGE), 33).unwrap();
     let (process, permissions) = (ME, WRITE);
     world.call(Syscall::RangeAllocate { process, range, permissions }).unwrap();
+    // What the CPU has not used is not flushed (`flushes.rs`).
+    world.read(PAGE).unwrap();
+    world.read(PAGE + 0x1000).unwrap();
     let mut flushes = |call| {
         let before = world.call(Syscall::Machine).unwrap()[3];
         world.call(call).unwrap();
