@@ -49,7 +49,10 @@ fn no_write_is_lost_by_the_pager_on_this_kernel() {
         let tally = paging::run(seed, 1500).unwrap();
         all.iter_mut().zip(tally.counts()).for_each(|(all, more)| all.1 += more.1);
     }
-    let seldom: Vec<_> = all.iter().filter(|(_, count)| *count < 10).collect();
+    // Pages hardly ever lie here in a row on the disk: those that come ahead are tried by
+    // `swap/tests/ahead.rs` and `swap/tests/random.rs`.
+    let wanted = all.iter().filter(|(name, _)| *name != "slots read beside one's own");
+    let seldom: Vec<_> = wanted.filter(|(_, count)| *count < 10).collect();
     assert!(seldom.is_empty(), "{all:?}");
 }
 
