@@ -164,6 +164,7 @@
 #define CALL_FAULT_REPLY_AND_RECEIVE 83
 #define CALL_ACCEPT_FRAME_REQUESTS 84
 #define CALL_EVENTS_READ 85
+#define CALL_TRANSACT 86
 
 /* JOS's, as its labs 5 and 6 count them. */
 #define JOS_CALL_CPUTS 0
@@ -658,6 +659,32 @@ static inline int32_t vitrine_range_allocate(uint32_t process, uint32_t page, ui
                                 .ebx = pages};
     const int32_t result = vitrine_trap(&call);
     *allocated = call.ebx;
+    return result;
+}
+
+/* What vitrine_transact did, also when it fails. */
+struct vitrine_made {
+    uint32_t pages;               /* pages that were done */
+    uint32_t unmapped;            /* A and D bits of all entries that were unmapped, together */
+};
+
+/* Makes the operations of a list of at most 1024 words, in order. An operation is three words, then
+   one word for each of its pages: what the caller has seen in the entry. Word 0 is the first page,
+   with W and marks to add, and 0 for a protect, 4 for an unmap, 8 for a map of a page of the
+   caller's own; word 1 is the number of pages << 12, with W and marks to drop; word 2 is a map's
+   first source page. Bit 0x10 of word 0: each page has its address before its entry, with the
+   source's index in its table in bits 0 to 9; words 0 and 2 then name tables. Bit 0x20: a map
+   changes both sides. All pages of an operation lie under one table. -ERROR_BUSY: an entry is not
+   as expected; -ERROR_NOT_MAPPED, -ERROR_NOT_PERMITTED: as for the calls on one page. What came
+   before an error stays changed. Errors: no frame for a table or a copy. */
+static inline int32_t vitrine_transact(uint32_t process, const uint32_t *list, uint32_t words,
+                                       struct vitrine_made *made)
+{
+    struct vitrine_trap call = {
+        .eax = CALL_TRANSACT, .edx = process, .ebx = vitrine_address(list), .esi = words};
+    const int32_t result = vitrine_trap(&call);
+    made->pages = call.ebx;
+    made->unmapped = call.esi;
     return result;
 }
 

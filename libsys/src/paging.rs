@@ -13,5 +13,6 @@ pub mod own_pages;
 pub mod primitives;
 pub mod regions;
 pub mod self_map;
+pub mod transaction;
 #[cfg(target_os = "none")]
 pub mod view;

@@ -249,6 +249,7 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
         ("vitrine_range_protect", Syscall::RangeProtect { process, range, drop: MARKS, add: ALL }),
         ("vitrine_range_unmap", Syscall::RangeUnmap { process, range, marks: MARKS }),
         ("vitrine_range_allocate", Syscall::RangeAllocate { process, range, permissions }),
+        ("vitrine_transact", Syscall::Transact { process, address, words: 100 }),
         ("vitrine_process_create", Syscall::ProcessCreate { copy: true }),
         ("vitrine_process_start", Syscall::ProcessStart { process }),
         ("vitrine_process_stop", Syscall::ProcessStop { process }),

@@ -113,6 +113,12 @@ pub trait Hardware {
     /// Reads a word, of any alignment, at a user address of the loaded space. The caller has
     /// checked that the process may read it.
     fn read_user(&mut self, address: u32) -> u32;
+    /// As [`Hardware::read_user`], for as many words as `words` has.
+    fn read_user_words(&mut self, address: u32, words: &mut [u32]) {
+        for (word, at) in words.iter_mut().zip((address..).step_by(size_of::<u32>())) {
+            *word = self.read_user(at);
+        }
+    }
     /// Writes a byte at a user address of the loaded space. The caller has checked that the process
     /// may write it.
     fn write_user_byte(&mut self, address: u32, value: u8);

@@ -195,6 +195,11 @@ impl Draw<'_> {
                 range: self.range(),
                 permissions: self.permissions(),
             },
+            86 => Syscall::Transact {
+                process: self.target(),
+                address: self.address() & !3,
+                words: self.choice() % 64,
+            },
             42 => Syscall::ProcessCreate { copy: self.flag() },
             43 => Syscall::ProcessStart { process: self.target() },
             44 => Syscall::ProcessStop { process: self.target() },
@@ -342,7 +347,7 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
             let call = draw.call(u32::from(kind));
             world.begin(call);
         }
-        86..=110 => {
+        87..=110 => {
             let call = draw.call(33 + u32::from(kind) % 10);
             world.begin(call);
         }

@@ -208,6 +208,19 @@ impl Hardware for Machine {
         value
     }
 
+    fn read_user_words(&mut self, address: u32, words: &mut [u32]) {
+        // SAFETY: the core has seen that the words are readable; DF is clear, and ESI is exchanged
+        // and restored, as in `copy_frame`.
+        unsafe {
+            asm!(
+                "xchg esi, {source}", "rep movsd", "mov esi, {source}",
+                source = inout(reg) address => _,
+                inout("edi") words.as_mut_ptr() => _, inout("ecx") words.len() => _,
+                options(nostack, preserves_flags)
+            );
+        };
+    }
+
     fn write_user_byte(&mut self, address: u32, value: u8) {
         // SAFETY: the core has seen that the byte is writable.
         unsafe {

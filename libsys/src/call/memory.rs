@@ -5,7 +5,7 @@
 //! safe functions, for other processes and for addresses at which no Rust object lies.
 
 use abi::process::Target;
-use abi::{Entry, Error, Frame, PageRange, Permissions, Syscall, UserPage, ViewSlot};
+use abi::{Entry, EntryFlags, Error, Frame, PageRange, Permissions, Syscall, UserPage, ViewSlot};
 
 use super::entry::{done, one_word, two_words};
 use super::gate::{self, Gate};
@@ -269,6 +269,23 @@ pub unsafe fn range_allocate(
 ) -> Result<u32, Partial> {
     range_call(Syscall::RangeAllocate { process: process.into(), range, permissions })
         .map(|[pages, ..]| pages)
+}
+
+/// Makes the operations of a list in order ([`abi::transaction`]). Returns the A and D bits of all
+/// entries that were unmapped, combined by OR.
+///
+/// # Safety
+/// If `process` is the caller: no Rust object lies in the pages that the list names, or the program
+/// has arranged that the object stays as it is. No page of the caller's in which an object lies
+/// becomes writable by another process, or loses W by a map of both sides.
+///
+/// # Errors
+/// See [`Syscall::Transact`]. A list of more than 1,024 words is refused: `InvalidArgument`.
+#[inline(always)]
+pub unsafe fn transact(process: impl Into<Target>, list: &[u32]) -> Result<EntryFlags, Partial> {
+    let address = list.as_ptr().addr() as u32;
+    let call = Syscall::Transact { process: process.into(), address, words: list.len() as u32 };
+    range_call(call).map(|[_, bits, ..]| EntryFlags::from_bits_truncate(bits))
 }
 
 /// Points an empty directory entry of the caller's at a child or client; [`crate::View`] keeps one.

@@ -9,8 +9,10 @@
 //! that is the caller.
 #![allow(unsafe_code)]
 
+use abi::layout::ENTRIES;
 use abi::process::Target;
-use abi::{Entry, Error, PageRange, Permissions, UserPage, ViewSlot};
+use abi::transaction::{Kind, Operation};
+use abi::{Entry, EntryFlags, Error, PageRange, Permissions, UserPage, ViewSlot};
 
 use super::own_pages::{are_free, are_high};
 use crate::call::{self, Change, Partial, Protected};
@@ -183,6 +185,34 @@ pub fn range_unmap(
     check_range(process, range)?;
     // SAFETY: `check_range`.
     unsafe { call::range_unmap(process, range, marks) }
+}
+
+/// Makes the operations of a list in order ([`abi::transaction`]). Returns the A and D bits of all
+/// entries that were unmapped, combined by OR. Nothing is done if an operation is malformed, or if
+/// a page that it changes may not be changed; of scattered pages, none of the whole table may be
+/// one of those.
+///
+/// # Errors
+/// See [`abi::Syscall::Transact`], and the module's `NotPermitted`.
+pub fn transact(process: impl Into<Target>, list: &[u32]) -> Result<EntryFlags, Partial> {
+    let process = process.into();
+    check_list(process, list).map_err(|error| Partial { error, done: 0 })?;
+    // SAFETY: `check_list`.
+    unsafe { call::transact(process, list) }
+}
+
+fn check_list(process: Target, mut list: &[u32]) -> Result<(), Error> {
+    while !list.is_empty() {
+        let operation = Operation::read(list)?;
+        let pages = if operation.scattered { ENTRIES } else { operation.pages };
+        check(process, operation.page, pages)?;
+        if operation.wish.kind == Kind::Map {
+            check(Target::Caller, operation.source, pages)?;
+        }
+        list =
+            list.get(Operation::HEAD + operation.page_words()..).ok_or(Error::InvalidArgument)?;
+    }
+    Ok(())
 }
 
 /// Maps fresh zeroed pages over a range of at most 64; returns how many.

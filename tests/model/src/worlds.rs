@@ -18,12 +18,17 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{self, AssertUnwindSafe};
 
+use abi::call::Number;
 use abi::process::Target;
 use abi::{PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot};
 
 use crate::reference::state::{Doing, Model, Names, Regs, bit};
-use crate::run::action::Action;
+use crate::run::action::{Action, LIST};
 use crate::run::machine::Machine;
+
+/// Where lists are written: in the data of the first process, behind the word by which a state is
+/// known.
+const LIST_AT: u32 = 0x0080_1004;
 
 /// A world: its name, its pages, and how many frames are free.
 struct World {
@@ -69,6 +74,8 @@ enum Move {
     /// Shares both ways of a fork, page by page or all that lie side by side.
     Fork(u32, u32),
     Share(bool, u32),
+    /// The same as transactions, which expect what is there.
+    Transact(u32, (bool, u32), u32, u32),
 }
 
 /// The calls of a world.
@@ -88,6 +95,15 @@ fn moves(world: &World) -> Vec<Move> {
     all.push(Move::Fork(world.pages[0], 2));
     for place in &places {
         let place = *place;
+        all.extend([Move::Transact(0, place, bit::W, 0), Move::Transact(0, place, 0, bit::W)]);
+        all.extend([Move::Transact(4, place, 0, 0), Move::Transact(8, place, 0, 0)]);
+        all.push(Move::Transact(0x28, place, bit::W, 0x800));
+        if world.all {
+            all.extend([
+                Move::Transact(4, place, 0, 0x800),
+                Move::Transact(0, place, 0x800, 0x200),
+            ]);
+        }
         all.extend([Move::Allocate(place, bit::W), Move::Unmap(place, 0), Move::Copy(place)]);
         all.extend([Move::Protect(place, bit::W, 0), Move::Protect(place, 0, bit::W)]);
         if world.all {
@@ -142,6 +158,8 @@ fn walk(world: &World, most: u64) -> Result<(usize, u64, bool), String> {
     machine.audits_tlb = true;
     let moves = moves(world);
     let mut walk = Walk { machine, moves, known: HashMap::new(), states: Vec::new(), steps: 0 };
+    // The page of the lists was written in every state.
+    walk.step(Action::Access(LIST_AT, Some(0)))?;
     // The tables of the first process stay once they are there.
     for page in world.pages {
         walk.act(Move::Allocate((false, *page), bit::W))?;
@@ -262,6 +280,9 @@ impl Walk {
             Move::Create if child.is_some() => return Ok(()),
             _ => {}
         }
+        if let Move::Transact(flags, place, drop, add) = what {
+            return self.transact(child, (flags, drop, add), place);
+        }
         let Some(call) = call(what, child) else { return Ok(()) };
         self.make(call)?;
         if what == Move::Destroy {
@@ -269,6 +290,41 @@ impl Walk {
                 self.step(Action::Tick)?;
             }
             self.make(Syscall::Wait { child: None })?;
+        }
+        Ok(())
+    }
+
+    /// Makes a transaction on one page that expects what is there. A map takes the page of the
+    /// first process at the same place, or, into its own space, the first page of the world.
+    fn transact(
+        &mut self,
+        child: Option<u32>,
+        (flags, drop, add): (u32, u32, u32),
+        (is_child, page): (bool, u32),
+    ) -> Result<(), String> {
+        let model = &self.machine.model;
+        let first = self.moves.iter().find_map(|it| match it {
+            Move::Fork(page, 1) => Some(*page),
+            _ => None,
+        });
+        let (is_map, target) = (flags & 8 != 0, if is_child { child } else { Some(0) });
+        let Some(target) = target else { return Ok(()) };
+        let source = if is_child { page } else { first.unwrap_or(page) };
+        let seen = match (is_map, is_child) {
+            (true, _) => (0, source),
+            (false, false) => (0, page),
+            (false, true) => ((target & 0x3FF) as usize, page),
+        };
+        let expected = model.bits_of(model.leaf(seen.0, seen.1 >> 12));
+        let mut words = [0; LIST];
+        let source = if is_map { source } else { 0 };
+        words[..4].copy_from_slice(&[page | flags | add, 1 << 12 | drop, source, expected]);
+        let old = model.procs[0].regs;
+        let (eax, trap) = (Number::Transact as u32, 0x30);
+        let regs = Regs { eax, edx: target, ebx: LIST_AT, esi: 4, trap, ..old };
+        self.step(Action::CallWithList(LIST_AT, words, regs))?;
+        while self.machine.model.procs[0].regs.eip == crate::world::CALL_SITE {
+            self.step(Action::Again)?;
         }
         Ok(())
     }
@@ -328,7 +384,7 @@ fn call(what: Move, child: Option<u32>) -> Option<Syscall> {
         Move::Destroy => Syscall::Destroy { process: of(true)?, subtree: false },
         Move::Attach => Syscall::ViewAttach { process: of(true)?, view: ViewSlot::new(0xC0).ok()? },
         Move::Detach => Syscall::ViewDetach { view: ViewSlot::new(0xC0).ok()? },
-        Move::Load(_) | Move::Store(_) => return None,
+        Move::Load(_) | Move::Store(_) | Move::Transact(..) => return None,
         Move::Allocate((s, at), bits) => {
             Syscall::PageAllocate { process: of(s)?, page: page(at), permissions: chosen(bits) }
         }

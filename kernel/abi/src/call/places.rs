@@ -11,6 +11,7 @@ use crate::entry::Permissions;
 use crate::error::Error;
 use crate::process::{ProcessId, Target};
 use crate::self_map::ViewSlot;
+use crate::transaction;
 
 /// A place in which a value of type `T` travels.
 pub trait Place<T> {
@@ -116,6 +117,10 @@ places! {
     /// Word 1: at most [`limits::EVENTS`].
     EventCount {
         u32: |raw| at_most(raw.word(1), limits::EVENTS); |count, raw| set_word(raw, 1, count);
+    }
+    /// Word 1: at most [`transaction::LIST`] words.
+    ListLength {
+        u32: |raw| at_most(raw.word(1), transaction::LIST); |words, raw| set_word(raw, 1, words);
     }
     /// Word 0 is 1 for the process in its place, 0 for none.
     Owner {

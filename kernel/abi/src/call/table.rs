@@ -17,9 +17,9 @@
 use super::fault::FaultReply;
 use super::message::PageTransfer;
 use super::places::{
-    AcceptPage, BufferLength, DeviceFrames, EventCount, Head, Marks, Owner, Page, Place, Ports,
-    Process, Range, Reply, SharedBoth, SharedDrop, SharedRange, SharedTarget, ShortRange, Transfer,
-    Word0, Word1, Word2, Words, calls,
+    AcceptPage, BufferLength, DeviceFrames, EventCount, Head, ListLength, Marks, Owner, Page,
+    Place, Ports, Process, Range, Reply, SharedBoth, SharedDrop, SharedRange, SharedTarget,
+    ShortRange, Transfer, Word0, Word1, Word2, Words, calls,
 };
 use super::{Arguments, RawCall, limits};
 use crate::address::{Frame, PageRange, UserPage};
@@ -172,6 +172,29 @@ calls! {
         process at Process: Target,
         /// W and marks.
         permissions at Head: Permissions,
+    };
+    /// Makes the operations of a list ([`crate::transaction`]), in order, in the space of a process:
+    /// protects, unmaps and maps pages of which each entry is still what the caller has seen there.
+    /// A and D are not compared; they stay where the frame stays. The first page that is not as
+    /// expected, or that cannot be changed, stops the call, and what came before stays changed. The
+    /// list is copied before anything changes, so it may lie in a page that it changes. Returns how
+    /// many pages were done (word 0), and the A and D bits of all entries that were unmapped,
+    /// combined by OR (word 1); both also with an error. Marks of an absent entry are changed as
+    /// those of a present one. What is unmapped is given back when its operation ends: until then its
+    /// frames count as mapped, and its pages as charged. No frame is asked of the caller's pager.
+    /// Errors: `Busy` (an entry is
+    /// not as expected); `NotMapped` (the expected entry is absent, and the page is mapped or W is
+    /// added); `NotPermitted` (W is added where the entry is sealed and its frame has other
+    /// mappings, or a driver's own page is mapped); `OutOfFrames`, `QuotaExceeded` (for a table, a
+    /// mapping, or the copy of a page that others may write); `Fault` (the list does not lie below
+    /// UTOP).
+    Transact = 86 "transact" {
+        /// The process whose space changes: self, child or client.
+        process at Process: Target,
+        /// The list: an address in the caller's space, a multiple of 4.
+        address at Word0: u32,
+        /// The words of the list: at most 1,024.
+        words at ListLength: u32,
     };
     /// Points an empty directory entry of the caller's, read-only, at the directory of a process,
     /// so that all its tables lie in the caller's 4 MiB there. No call maps a page in a view: calls
@@ -526,7 +549,7 @@ impl Syscall {
     /// The first native number; those below are JOS's.
     pub const FIRST: u32 = Number::Identity as u32;
     /// The last native number.
-    pub const LAST: u32 = Number::EventsRead as u32;
+    pub const LAST: u32 = Number::Transact as u32;
 
     /// The most pages that one `RangeAllocate` or `DmaAllocate` takes.
     pub const ALLOCATE_LIMIT: u32 = limits::ALLOCATE;

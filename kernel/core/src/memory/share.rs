@@ -143,7 +143,7 @@ impl<H: Hardware> Memory<'_, H> {
     ///   the source would get W and is sealed and has other mappings.
     /// - `OutOfFrames`, `QuotaExceeded`: no frame for the destination, or its owner may not have
     ///   one more.
-    fn share_page(
+    pub(super) fn share_page(
         &mut self,
         from: SpacePage,
         to: SpacePage,

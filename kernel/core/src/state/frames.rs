@@ -61,7 +61,7 @@ impl FreshFrame {
 pub struct Unmapped(Frame);
 
 impl Unmapped {
-    /// Only the flush functions of `memory::space` make an `Unmapped`, after the flush.
+    /// Only `memory::space` and `memory::transact` make an `Unmapped`, after the flush.
     pub(crate) const fn after_flush(frame: Frame) -> Self {
         Self(frame)
     }
@@ -78,13 +78,13 @@ const END: u32 = 0;
 pub struct Counts<'a>(&'a mut [FrameRecord]);
 
 impl Counts<'_> {
-    /// Counts one more mapping of the frame that a leaf names, unless the leaf is writable and the
-    /// frame has another mapping. In that case another process may write the frame. Returns whether
-    /// it counted.
-    pub fn retain_unless_lent(&mut self, leaf: Entry) -> bool {
+    /// Counts one more mapping of the frame that a leaf names. With `PRIVATE` it does not, if the
+    /// leaf is writable and the frame has another mapping: another process may write the frame.
+    /// Returns whether it counted.
+    pub fn retain_unless_lent<const PRIVATE: bool>(&mut self, leaf: Entry) -> bool {
         if let Some(record) = self.0.get_mut(leaf.frame().number() as usize) {
             debug_assert!(record.count > 0, "{leaf:?} gains a mapping, but has none");
-            if record.count != 1 && leaf.is_writable() {
+            if PRIVATE && record.count != 1 && leaf.is_writable() {
                 return false;
             }
             record.count += 1;

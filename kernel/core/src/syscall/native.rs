@@ -226,6 +226,9 @@ impl<H: Hardware> Kernel<H> {
             }
             Syscall::ConsoleRead { address, length } => self.console_read(caller, address, length),
             Syscall::SetConsoleOwner { owner } => self.set_console_owner(caller, owner),
+            Syscall::Transact { process, address, words } => {
+                self.apart(move |kernel| kernel.transact(caller, process, (address, words)))
+            }
             Syscall::ViewAttach { process, view } => self.view_attach(caller, process, view),
             Syscall::ViewDetach { view } => self.view_detach(caller, view),
             Syscall::DriverAllow { process, allow } => self.driver_allow(caller, process, allow),
@@ -245,8 +248,10 @@ impl<H: Hardware> Kernel<H> {
 const fn says_how_far(number: u32) -> bool {
     const RANGES: core::ops::RangeInclusive<u32> =
         Number::RangeShare as u32..=Number::RangeAllocate as u32;
-    const DEVICE_MAP: u32 = Number::DeviceMap as u32;
-    *RANGES.start() <= number && number <= *RANGES.end() || number == DEVICE_MAP
+    const OTHERS: [u32; 2] = [Number::DeviceMap as u32, Number::Transact as u32];
+    *RANGES.start() <= number && number <= *RANGES.end()
+        || number == OTHERS[0]
+        || number == OTHERS[1]
 }
 
 /// Whether these registers ask by `sysenter` for a call that takes more than `sysenter` has.

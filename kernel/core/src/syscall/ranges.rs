@@ -8,12 +8,13 @@
 //! error stay changed.
 
 use abi::process::Target;
-use abi::{Error, PageRange, Permissions, UserPage};
+use abi::{EntryFlags, Error, PageRange, Permissions, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::memory::change::Change;
 use crate::memory::share::{Sharing, SpaceRange};
+use crate::memory::space::Memory;
 use crate::state::process::Index;
 
 /// The most page tables that a range may need: a range crosses at most one boundary between tables.
@@ -89,6 +90,37 @@ impl<H: Hardware> Kernel<H> {
         let permissions = self.processes.may_leave(caller, space.owner, permissions);
         let progress = self.memory().allocate_range(space, range, permissions);
         self.progress(caller, &progress.after(done))
+    }
+
+    /// Makes a list of operations, of `words` words at `address`, in the space of `process`.
+    ///
+    /// The list is copied first. So a fault in it comes before anything has changed, and no page
+    /// that the list changes can take the list away.
+    pub(crate) fn transact(
+        &mut self,
+        caller: Index,
+        process: Target,
+        (address, words): (u32, u32),
+    ) -> Result<(), Error> {
+        let owner = self.memory_of(caller, process)?;
+        // A page takes no more frames than it has words, with those of its operation's head: one
+        // for a copy, and one for a table.
+        if self.waits_for_room(caller, words)
+            || self.waits_for_quota(caller, owner, words)
+            || !self.check_words(caller, (address, size_of::<u32>() as u32 * words), false)?
+        {
+            return Ok(());
+        }
+        let sides = self.spaces(caller, owner);
+        let Self { cpu, frames, processes, list, .. } = self;
+        let list = &mut list[..words as usize];
+        cpu.hardware.read_user_words(address, list);
+        let (progress, unmapped) = Memory { cpu, frames, processes }.transact(sides, list);
+        let registers = &mut self.processes[caller].registers;
+        (registers.ebx, registers.eax) =
+            (progress.done, progress.result.map_or_else(Error::to_wire, |()| 0));
+        registers.esi = unmapped.bits() & EntryFlags::ACCESSED_DIRTY.bits();
+        Ok(())
     }
 
     /// Changes the permissions and marks of a range. It returns which A and D bits it found set.

@@ -80,6 +80,7 @@ fn memory_calls(process: Target) -> Vec<Syscall> {
         Syscall::PageProtect { process, page, drop: READ, add: READ },
         Syscall::RangeUnmap { process, range, marks: READ },
         Syscall::PageUnmap { process, page, marks: READ },
+        Syscall::Transact { process, address: DATA, words: 0 },
     ]
 }
 

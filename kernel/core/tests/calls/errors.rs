@@ -15,7 +15,7 @@ use abi::process::Target;
 use abi::{Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot};
 
 use crate::world::documented::CALLS;
-use crate::world::{DMA_POOL, PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
+use crate::world::{DATA, DMA_POOL, PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
 
 const INIT: ProcessId = ProcessId::first(0);
 const ME: Target = Target::Caller;
@@ -88,6 +88,15 @@ fn range_protect(page: u32, add: Permissions) -> Syscall {
 
 fn range_allocate(page: u32) -> Syscall {
     Syscall::RangeAllocate { process: ME, range: range(page, 2), permissions: WRITE }
+}
+
+/// A transaction of one operation on one page, whose list lies at `at`. A map maps `PAGE`.
+fn transact(world: &mut World, at: u32, first: u32, expected: u32) -> Answered {
+    let source = if first & 8 == 0 { 0 } else { PAGE };
+    for (index, word) in (0..).zip([first, 1 << 12, source, expected]) {
+        world.write(at + 4 * index, word).unwrap();
+    }
+    answer(world, Syscall::Transact { process: ME, address: at, words: 4 })
 }
 
 const CREATE: Syscall = Syscall::ProcessCreate { copy: false };
@@ -300,6 +309,21 @@ const ROWS: &[Row] = &[
     Row("RangeAllocate", Error::QuotaExceeded, |w| {
         bounded(w);
         answer(w, range_allocate(PAGE_2))
+    }),
+    Row("Transact", Error::Busy, |w| { w.allocate(PAGE); transact(w, DATA, PAGE | 2, 0) }),
+    Row("Transact", Error::NotMapped, |w| transact(w, DATA, PAGE | 2, 0)),
+    Row("Transact", Error::NotPermitted, |w| {
+        with_drivers_page(w);
+        let drivers = w.leaf(INIT, PAGE).bits();
+        transact(w, DATA, PAGE_2 | 8, drivers)
+    }),
+    Row("Transact", Error::OutOfFrames, |w| { starve(w); transact(w, DATA, PAGE_3 | 0x804, 0) }),
+    Row("Transact", Error::QuotaExceeded, |w| {
+        bounded(w);
+        transact(w, PAGE, PAGE_3 | 0x804, 0)
+    }),
+    Row("Transact", Error::Fault, |w| {
+        answer(w, Syscall::Transact { process: ME, address: USER_TOP, words: 1 })
     }),
     Row("ProcessCreate", Error::OutOfProcesses, |w| {
         *w = World::with_memory(16);

@@ -21,7 +21,7 @@ fn takes_bits(number: Number) -> bool {
         N::FaultForward | N::SetFaultTimeout | N::Clone | N::ConsoleWrite => false,
         N::ConsoleRead | N::SetConsoleOwner | N::DriverAllow | N::PortsAllow => false,
         N::DeviceMap | N::DmaAllocate | N::DmaRelease | N::DmaReclaim => false,
-        N::InterruptAttach | N::InterruptAcknowledge => false,
+        N::InterruptAttach | N::InterruptAcknowledge | N::Transact => false,
     }
 }
 
@@ -285,6 +285,16 @@ impl Model {
                 let (t, chosen) = (raw.target()?, raw.permissions()?);
                 let s = self.memory_of(me, t)?;
                 self.range_allocate(me, s, range, chosen)
+            }
+            Number::Transact => {
+                let (t, words) = (raw.target()?, at_most(w1, 1024)?);
+                let s = self.memory_of(me, t)?;
+                if !self.words_buffer(me, w0, 4 * words, false)? {
+                    return Ok(());
+                }
+                let list: Vec<u32> =
+                    (0..words).map(|index| self.read(me, w0 + 4 * index)).collect();
+                self.transact(me, s, &list)
             }
             Number::ViewAttach => {
                 let (t, entry) = (raw.target()?, at_most(w0, 0x3BA)?);
@@ -557,5 +567,5 @@ pub const FRAMES_WANTED: u32 = 0xFFFF_FFFB;
 
 /// Calls that say with an error, too, how many pages they did.
 fn says_how_far(number: u32) -> bool {
-    matches!(number, 38..=41 | 76)
+    matches!(number, 38..=41 | 76 | 86)
 }

@@ -76,6 +76,26 @@ impl Model {
         }
     }
 
+    /// Holds back what an unmapped page of a transaction had.
+    pub fn hold(&mut self, s: Slot, names: Names) {
+        if let Names::Ram(token) = names {
+            self.frame_mut(token).leaves += 1;
+        }
+        self.held.0 = s;
+        self.held.1.push(names);
+    }
+
+    /// Gives back what was held back.
+    pub fn give_back_held(&mut self) {
+        for names in std::mem::take(&mut self.held.1) {
+            let Names::Ram(token) = names else { continue };
+            self.frame_mut(token).leaves -= 1;
+            if self.count(token) == 0 {
+                self.give_back(token);
+            }
+        }
+    }
+
     /// What a process is charged for.
     pub fn mapped(&self, s: Slot) -> u32 {
         use super::state::Doing;
@@ -84,7 +104,8 @@ impl Model {
             return 0;
         }
         let leaves = space.leaves.values().filter(|leaf| leaf.is_present()).count();
-        1 + (space.tables.len() + leaves) as u32
+        let held = if self.held.0 == s { self.held.1.len() } else { 0 };
+        1 + (space.tables.len() + leaves + held) as u32
     }
 
     /// Whether this account counts the process.
@@ -299,6 +320,15 @@ impl Model {
         let bits = self.changed(s, old.bits, drop, add);
         self.put(s, page, Leaf { bits, ..old });
         Ok(old)
+    }
+
+    /// As `protect`, but A and D stay, and with them the pager's mark.
+    pub fn protect_keeping(&mut self, s: Slot, page: u32, drop: u32, add: u32) -> R {
+        let old = self.protect(s, page, drop, add)?;
+        let pager = old.bits & !drop & bit::PAGER;
+        let leaf = self.leaf(s, page);
+        self.put(s, page, Leaf { bits: leaf.bits | old.bits & (bit::A | bit::D) | pager, ..leaf });
+        Ok(())
     }
 
     /// Shares one present page of a range.

@@ -26,3 +26,4 @@ pub mod processes;
 pub mod ranges;
 pub mod schedule;
 pub mod state;
+pub mod transactions;

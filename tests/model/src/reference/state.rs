@@ -370,6 +370,9 @@ pub struct Model {
     pub met: Option<usize>,
     /// Promises that the step broke.
     pub broken: Vec<String>,
+    /// The space of the operation that a transaction makes, and what each page of it had that was
+    /// unmapped: given back when the operation ends.
+    pub held: (Slot, Vec<Names>),
     /// What the call does that the CPU makes now.
     pub calling: u32,
 }

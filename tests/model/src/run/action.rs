@@ -7,11 +7,16 @@ use abi::call::RawCall;
 
 use crate::reference::state::Regs;
 
+/// The words of a list that a step writes.
+pub const LIST: usize = 16;
+
 /// What happens next.
 #[derive(Clone, Copy, Debug)]
 pub enum Action {
     /// The program on the CPU makes a call with these registers; `trap` says by which instruction.
     Call(Regs),
+    /// It writes these words to `0`, where it may, and makes the call with these registers.
+    CallWithList(u32, [u32; LIST], Regs),
     /// It makes the call again to which the kernel has set it back.
     Again,
     /// It loads a word, or stores one.
@@ -43,6 +48,9 @@ impl fmt::Display for Action {
                     Ok(call) if by.is_empty() => write!(f, "{call:x?}"),
                     _ => write!(f, "call {}{by} {r:x?}", r.eax & 0xFF),
                 }
+            }
+            Self::CallWithList(address, words, regs) => {
+                write!(f, "store {address:#010x} <- {words:#x?}, {}", Self::Call(*regs))
             }
             Self::Access(address, None) => write!(f, "load {address:#010x}"),
             Self::Access(address, Some(value)) => write!(f, "store {address:#010x} <- {value:#x}"),

@@ -2,6 +2,7 @@
 
 use abi::call::Number;
 
+use super::action::LIST;
 use super::random::Random;
 use crate::reference::state::{Model, Slot, UTOP, bit};
 
@@ -122,6 +123,39 @@ impl Draw<'_> {
         (page, if self.random.one_in(20) { pages } else { pages.min(room) })
     }
 
+    /// A list for a transaction in the space of the process with this id; most of it is as the
+    /// entries are.
+    pub(super) fn list(&mut self, target: u32) -> [u32; LIST] {
+        let procs = &self.model.procs;
+        let slot = procs.iter().position(|process| process.id == target).unwrap_or(self.me);
+        let mut list = [0; LIST];
+        for chunk in list.as_chunks_mut::<8>().0 {
+            let (kind, flags) = (self.random.below(3), self.random.of(&[0, 0, 0x10, 0x30, 0x20]));
+            let (page, source) = (self.page(), self.page());
+            let seen = if kind == 2 { (self.me, source) } else { (slot, page) };
+            let [first, second] = [0, 1]
+                .map(|next| self.model.bits_of(self.model.leaf(seen.0, (seen.1 >> 12) + next)));
+            let add = if kind == 0 { self.permissions() } else { self.marks() };
+            let drop = if kind == 1 { 0 } else { self.permissions() };
+            let both = if kind == 2 { flags & 0x20 } else { 0 };
+            let source = if kind == 2 { source } else { 0 };
+            let (scattered, table) = (flags & 0x10, !0x3F_FFFF);
+            *chunk = if scattered == 0 {
+                // A run of two pages, and nothing behind it that makes sense; or of five.
+                let pages = if self.random.one_in(4) { 5 } else { 2 };
+                [page | add | kind << 2 | both, pages << 12 | drop, source, first, second, 0, 0, 0]
+            } else {
+                let place = |next: u32| (page + (next << 12)) | (((source >> 12) + next) & 0x3FF);
+                let head = page & table | add | kind << 2 | both | scattered;
+                [head, 2 << 12 | drop, source & table, place(0), first, place(1), second, 0]
+            };
+            if self.random.one_in(6) {
+                chunk[self.random.below(8) as usize] ^= 1 << self.random.below(32);
+            }
+        }
+        list
+    }
+
     pub(super) fn entry(&mut self) -> u32 {
         self.random.of(&VIEWS)
     }
@@ -193,6 +227,11 @@ impl Draw<'_> {
                 let bits = if number == N::RangeUnmap { self.marks() } else { self.permissions() };
                 (raw.process, raw.page, raw.bits) = (self.target(), page, bits);
                 raw.words[0] = pages;
+            }
+            N::Transact => {
+                raw.process = self.target();
+                let words = self.random.of(&[0, 4, 4, 8, 12, 16, 16, 5, 16, 1024]);
+                raw.words = [self.address(), words, 0, 0];
             }
             N::ViewAttach => (raw.process, raw.words[0]) = (self.relative(), self.entry()),
             N::ViewDetach => raw.words[0] = self.entry(),

@@ -111,7 +111,9 @@ impl Draw<'_> {
 
     fn native(&mut self) -> Action {
         use Number as N;
-        const PAGES: [Number; 16] = [
+        const PAGES: [Number; 18] = [
+            N::Transact,
+            N::Transact,
             N::PageAllocate,
             N::PageAllocate,
             N::PageMap,
@@ -196,7 +198,13 @@ impl Draw<'_> {
             Number::ProcessCreate if living >= MOST => Number::Destroy,
             other => other,
         };
-        let raw = self.arguments(number);
+        let mut raw = self.arguments(number);
+        if number == Number::Transact && !self.random.one_in(5) {
+            // A list that was written for it, in a page of the caller's own.
+            raw.words[0] = self.own_page() + 0x800;
+            let list = self.list(raw.process);
+            return Action::CallWithList(raw.words[0], list, self.registers(number, raw));
+        }
         Action::Call(self.registers(number, raw))
     }
 

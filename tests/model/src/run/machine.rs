@@ -106,6 +106,15 @@ impl Machine {
                 after
             }
             Action::Call(regs) => self.call(me.ok_or("nobody runs")?, regs),
+            Action::CallWithList(address, words, regs) => {
+                let me = me.ok_or("nobody runs")?;
+                if self.model.may_use(me, address, true) {
+                    for (at, word) in (address..).step_by(4).zip(words) {
+                        let _ = self.access(me, at, Some(word))?;
+                    }
+                }
+                self.call(me, regs)
+            }
             Action::Again => {
                 let me = me.ok_or("nobody runs")?;
                 self.call(me, self.model.procs[me].regs)
@@ -360,6 +369,7 @@ fn model_of(world: &World) -> Model {
         skip: None,
         met: None,
         broken: Vec::new(),
+        held: (0, Vec::new()),
         calling: 0,
     };
     let mut tokens = Vec::new();

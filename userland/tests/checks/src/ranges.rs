@@ -1,9 +1,11 @@
 //! The range calls: what they do to each page, and how they report the pages that they have done.
 
+use libsys::abi::transaction::{Kind, LIST, Operation, Wish};
 use libsys::call::{Change, Partial};
+use libsys::paging::transaction::List;
 use libsys::{
     Error, PageRange, Permissions, Target, machine, page_allocate, page_map, page_unmap,
-    process_create, range_allocate, range_protect, range_share, range_unmap,
+    process_create, range_allocate, range_protect, range_share, range_unmap, transact,
 };
 
 use crate::expect::{Outcome, checks, equal, refused};
@@ -20,6 +22,8 @@ checks! {
     range_protect_stops_at_a_sealed_page_and_says_where,
     range_unmap_leaves_marks_only_where_a_page_was,
     a_range_over_absent_tables_costs_nothing,
+    a_list_changes_pages_that_are_as_they_were_seen,
+    a_list_puts_another_page_in_the_place_of_one_that_was_used,
 }
 
 const NONE: Permissions = Permissions::empty();
@@ -155,4 +159,50 @@ fn a_range_over_absent_tables_costs_nothing() -> Outcome {
     range_protect(SELF, range, change(NONE, WRITE))?;
     range_share((SELF, range), (SELF, test_page(30_000)), Change::NONE, false)?;
     equal("free frames", machine().free, free)
+}
+
+const fn wish(kind: Kind, drop: Permissions, add: Permissions) -> Wish {
+    Wish { kind, drop, add, both: false }
+}
+
+fn a_list_changes_pages_that_are_as_they_were_seen() -> Outcome {
+    let pages = [0, 5, 1023, 1024].map(test_page);
+    for page in [0, 5, 1023, 1024] {
+        fresh(page)?;
+    }
+    let mut words = [0; 32];
+    let mut list = List::new(&mut words);
+    let seen = pages.map(leaf);
+    for (page, seen) in pages.into_iter().zip(seen) {
+        let read_only = wish(Kind::Protect, WRITE, Permissions::SHARED);
+        equal("room", list.add(read_only, page, page, seen), Ok(()))?;
+    }
+    equal("first", transact(SELF, list.words())?.bits(), 0)?;
+    for page in pages {
+        equal("flags", bits(page), 0x405)?;
+    }
+    // The entries are not as the list says any more.
+    let stopped = Partial { error: Error::Busy, done: 0 };
+    equal("second", transact(SELF, list.words()), Err(stopped))?;
+    let long = [0; LIST as usize + 1];
+    refused("1,025 words", transact(SELF, &long), Error::InvalidArgument)
+}
+
+fn a_list_puts_another_page_in_the_place_of_one_that_was_used() -> Outcome {
+    let [old, new] = [test_page(0), test_page(1)];
+    fresh(0)?;
+    fresh(1)?;
+    store(old.address(), 1);
+    store(new.address(), 2);
+    let (free, unmap, map) =
+        (machine().free, wish(Kind::Unmap, NONE, NONE), wish(Kind::Map, NONE, NONE));
+    let mut words = [0; 32];
+    let mut list = List::new(&mut words);
+    equal("room", list.add(unmap, old, old, leaf(old)), Ok(()))?;
+    equal("room", list.add(map, old, new, leaf(new)), Ok(()))?;
+    equal("words", list.words().len(), 2 * (Operation::HEAD + 2))?;
+    equal("A and D", transact(SELF, list.words())?.bits(), 0x60)?;
+    equal("the word", load(old.address()), 2)?;
+    equal("mappings", mappings(old), Some(2))?;
+    equal("free frames", machine().free, free + 1)
 }

@@ -4,7 +4,8 @@
 use core::fmt;
 use core::sync::atomic::Ordering;
 
-use libsys::abi::layout::{PAGE_SIZE, PROGRAM_TEXT};
+use libsys::abi::layout::{PAGE_SIZE, PROGRAM_TEXT, UVPT};
+use libsys::abi::transaction::{BOTH as BOTH_SIDES, Operation};
 
 use crate::boundary::{ARENA, address, number, page, permissions};
 use crate::ground::{self, MEMBERS, PIECES};
@@ -34,6 +35,9 @@ pub struct Names {
 pub enum Action {
     /// Enters the kernel.
     Enter(Way, Registers),
+    /// Makes a transaction in the space of a process, whose list it writes to an address: one
+    /// operation with this head, of pages as the window shows them.
+    Transact(u32, u32, [u32; Operation::HEAD]),
     /// Reads memory.
     Load(u32),
     /// Writes memory.
@@ -56,7 +60,7 @@ const ENDING: [u32; 3] = [3, 47, 49];
 /// The first native call.
 const FIRST: u32 = 32;
 /// How many native calls there are, from `FIRST` on; a few more are tried.
-const NATIVE: u32 = 56;
+const NATIVE: u32 = 57;
 /// Native calls that take permissions or marks; the others refuse any.
 const WITH_PERMISSIONS: [u32; 17] =
     [33, 34, 35, 36, 38, 39, 40, 41, 57, 60, 61, 62, 63, 64, 71, 82, 83];
@@ -64,7 +68,9 @@ const WITH_PERMISSIONS: [u32; 17] =
 const MARKS_ALONE: [u32; 4] = [35, 38, 40, 82];
 /// Calls on pages. Half of all calls are of these, because their interplay is the heart of the
 /// kernel.
-const MEMORY: [u32; 12] = [33, 34, 35, 36, 38, 39, 40, 41, 71, 72, 73, 82];
+const MEMORY: [u32; 13] = [33, 34, 35, 36, 38, 39, 40, 41, 71, 72, 73, 82, TRANSACT];
+/// The call that makes a list of operations.
+const TRANSACT: u32 = 86;
 /// Calls whose target is a child, and calls whose target is another process.
 const OF_CHILDREN: [u32; 12] = [43, 44, 45, 46, 49, 50, 54, 58, 59, 72, 74, 79];
 const OF_PEERS: [u32; 7] = [57, 60, 61, 62, 63, 64, 83];
@@ -86,7 +92,8 @@ impl Action {
                 let (way, registers) = Self::call(random, names);
                 Self::Enter(way, registers)
             }
-            160..=166 => Self::Load(address(random)),
+            160..=162 => Self::transact(random, names),
+            163..=166 => Self::Load(address(random)),
             167..=175 => Self::Store(address(random), random.next() as u8),
             176..=181 => Self::Fork,
             182..=187 => Self::Rewrite(random.below(PIECES), random.below(12), random.next()),
@@ -147,6 +154,21 @@ impl Action {
         }
         let way = Self::gate(random, &mut registers);
         (way, registers)
+    }
+
+    /// A transaction on pages that follow each other. Most of its head is well-formed.
+    fn transact(random: &mut Random, names: &Names) -> Self {
+        let (kind, pages) = (random.below(4) * 4, 1 + random.below(6));
+        let (drop, add) = match kind {
+            0 => (permissions(random), permissions(random)),
+            4 => (0, permissions(random) & 0xE00),
+            _ => (permissions(random), permissions(random) & 0xE00),
+        };
+        let both = if random.once_in(2) { BOTH_SIDES } else { 0 };
+        let is_map = kind == 8;
+        let first = page(random) | kind | add | if is_map { both } else { 0 };
+        let head = [first, pages << 12 | drop, if is_map { page(random) } else { 0 }];
+        Self::Transact(names.pick(random), page(random), head)
     }
 
     /// The number of a call. Calls that block or end the actor are rare.
@@ -240,6 +262,30 @@ impl Action {
                     };
                 }
             }
+            Self::Transact(process, address, head) => {
+                let pages = head[1] >> 12;
+                let first = if head[2] == 0 { head[0] } else { head[2] };
+                let seen = (0..pages).map(|index| {
+                    load_word(UVPT.wrapping_add((first >> 12).wrapping_add(index).wrapping_mul(4)))
+                });
+                for (at, word) in (address..).step_by(4).zip(head.into_iter().chain(seen)) {
+                    for (at, byte) in (at..).zip(word.to_le_bytes()) {
+                        store(at, byte);
+                    }
+                }
+                let esi = Operation::HEAD as u32 + pages;
+                let call = Registers {
+                    eax: TRANSACT,
+                    edx: process,
+                    ebx: address,
+                    esi,
+                    ..Registers::default()
+                };
+                let answer = enter(Way::Interrupt(0x30), call);
+                if answer.eax >> 31 == 0 {
+                    ground::successes().fetch_add(1, Ordering::Relaxed);
+                }
+            }
             Self::Load(address) => {
                 let _ = core::hint::black_box(load(address));
             }
@@ -294,6 +340,11 @@ impl Names {
     }
 }
 
+/// Loads a word from any address, byte by byte.
+fn load_word(address: u32) -> u32 {
+    u32::from_le_bytes(core::array::from_fn(|byte| load(address.wrapping_add(byte as u32))))
+}
+
 /// The words of a call.
 fn words(call: u32, random: &mut Random, names: &Names) -> [u32; 4] {
     let pages = if random.once_in(4) { 1 + random.below(70) } else { 1 + random.below(8) };
@@ -319,6 +370,7 @@ fn words(call: u32, random: &mut Random, names: &Names) -> [u32; 4] {
         66 => [random.below(3), 0, 0, 0],
         72 | 73 => [(ARENA >> 22) + random.below(5), 0, 0, 0],
         75 => [1 + random.below(256), random.next() & 0xFFFF, 0, 0],
+        TRANSACT => [page(random), random.below(1026), 0, 0],
         76 => [pages, (address(random) & !0xFFF) | 0x8000_0000, 0, 0],
         80 | 81 => [random.below(18), 0, 0, 0],
         _ => [number(random), number(random), number(random), page(random)],
@@ -357,6 +409,13 @@ impl fmt::Display for Action {
                 w.eax, w.edx, w.ecx, w.ebx, w.esi, w.edi, w.ebp
             ),
             Self::Enter(way, w) => write!(f, "/* {way:?} with {w:x?} */"),
+            Self::Transact(process, address, head) => {
+                write!(
+                    f,
+                    "/* vitrine_transact({process:#x}, {address:#x}, ...) of {head:#x?} and the \
+                     entries as they are */"
+                )
+            }
             Self::Load(address) => write!(f, "(void)*(volatile unsigned char *){address:#x};"),
             Self::Store(address, value) => {
                 write!(f, "*(volatile unsigned char *){address:#x} = {value:#x};")

@@ -31,6 +31,7 @@ pub fn change_pages(page: UserPage, range: PageRange, none: Permissions) {
     let _ = call::range_share((own, range), (own, page), Change::NONE, false); // E0133
     let _ = call::range_protect(own, range, Change::NONE); // E0133
     let _ = call::range_unmap(own, range, none); // E0133
+    let _ = call::transact(own, &[]); // E0133
     let _ = call::range_allocate(own, range, none); // E0133
 }
 
