@@ -10,14 +10,15 @@
 //! 3. The parent installs the fault handler, because step 4 takes W from its own pages. This comes
 //!    after the two steps that fail most often, so that their errors leave the parent as it was.
 //! 4. The window shows which pages are present. Neighbouring pages of equal [`Policy`] are a run,
-//!    and one call shares a run with the child. The cost depends on what is present, not on the
-//!    size of the space.
+//!    and one call shares a long run with the child. The pages of short runs are put into lists,
+//!    and one transaction shares a whole list. The cost depends on what is present, not on the size
+//!    of the space.
 //! 5. The child gets an exception stack of its own and the parent's handler, and is started.
 //!
 //! The child continues with the stack as it is when its page is shared, in step 4, but with the
 //! registers of step 1. So the trap of step 1 is made in a stack frame that does not change until
-//! the child is started: see `stub`. From step 4 on, the parent writes only to its stack below that
-//! frame, which the child never reads. A page that it wrote otherwise might be shared before or
+//! the child is started: see `stub`. From step 4 on, the parent writes only to its lists and to its
+//! stack below that frame, which the child never reads. A page that it wrote otherwise might be shared before or
 //! after the write.
 //!
 //! The types: [`Policy`] is what becomes of a page, decided from its entry alone; `Fork` says in
@@ -42,6 +43,8 @@ pub use live::{Fork, fork, unshare};
 #[cfg(target_os = "none")]
 #[allow(unsafe_code)]
 mod live {
+    use core::cell::UnsafeCell;
+
     use abi::layout::EXCEPTION_STACK;
     use abi::process::Target;
     use abi::{EntryFlags, Error, Page, PageRange, Permissions, ProcessId, UserPage};
@@ -50,6 +53,7 @@ mod live {
     use crate::call;
     use crate::paging::self_map::Run;
     use crate::paging::self_map::live::window;
+    use crate::paging::transaction::List;
     use crate::paging::{checked, fault};
 
     /// In which of the two processes [`fork`] has returned.
@@ -118,13 +122,96 @@ mod live {
         // copy-on-write pages runs on it.
         let end = Page::containing(EXCEPTION_STACK);
         let window = window();
+        // SAFETY: only a fork uses the lists, and none begins within another one.
+        let lists = unsafe { &mut *LISTS.0.get() };
+        let mut short = Short { child, lists: lists.each_mut().map(|words| List::new(words)) };
         let runs = window.runs(Page::containing(0), end, PageRange::LIMIT, policy);
-        for run in runs.alike_in(DECISIVE) {
-            share(child, run)?;
+        let mut runs = runs.alike_in(DECISIVE);
+        while let Some(run) = runs.next() {
+            if run.pages < LONG {
+                let behind = short.add_group(run.first, end)?;
+                runs.go_on_at(&run, behind);
+            } else {
+                share(child, run)?;
+            }
         }
+        short.make_all()?;
         checked::page_allocate(child, UserPage::known(EXCEPTION_STACK), Permissions::WRITE)?;
         fault::set_handler_of(child)?;
         call::process_start(child)
+    }
+
+    /// Runs from this length on are shared by a call of their own. It takes about as many
+    /// instructions as to put eight pages into a list.
+    const LONG: u32 = 8;
+    /// Words of a list: 254 pages under one table.
+    const LIST: usize = 512;
+
+    /// The lists of a fork. They are no variables of a function, because filling those with zeros
+    /// would take longer than a small fork.
+    struct Lists(UnsafeCell<[[u32; LIST]; 2]>);
+
+    // SAFETY: a process has one thread.
+    unsafe impl Sync for Lists {}
+
+    static LISTS: Lists = Lists(UnsafeCell::new([[0; LIST]; 2]));
+
+    /// Pages that are put into lists together. They lie under one table.
+    const GROUP: u32 = 32;
+
+    /// The pages that are in no long run: those of each policy are in a list, which one transaction
+    /// makes.
+    struct Short<'w> {
+        child: ProcessId,
+        /// By [`Policy`].
+        lists: [List<'w>; 2],
+    }
+
+    const POLICIES: [Policy; 2] = [Policy::ShareAsIs, Policy::CopyOnWrite];
+
+    impl Short<'_> {
+        /// Puts the present pages from `first` to the end of its group into the lists. Returns the
+        /// first page behind them.
+        fn add_group(&mut self, first: Page, end: Page) -> Result<Page, Error> {
+            let page = UserPage::new(first.address())?;
+            let behind = (first.number() / GROUP + 1) * GROUP;
+            let behind = behind.min(end.number());
+            let window = window();
+            for wanted in POLICIES {
+                let list = &mut self.lists[wanted as usize];
+                if list.begin(wanted.wish(), page, page, GROUP as usize).is_err() {
+                    self.make(wanted)?;
+                    // An empty list has room for a group.
+                    let list = &mut self.lists[wanted as usize];
+                    let _ = list.begin(wanted.wish(), page, page, GROUP as usize);
+                }
+                let pages = (first.number()..behind).map(Page::numbered).filter_map(|page| {
+                    let entry = window.leaf(page);
+                    let place = page.address() | page.table_index();
+                    (policy(page, entry) == Some(wanted)).then_some((place, entry))
+                });
+                self.lists[wanted as usize].extend(pages);
+            }
+            Ok(Page::numbered(behind))
+        }
+
+        fn make_all(&mut self) -> Result<(), Error> {
+            POLICIES.into_iter().try_for_each(|policy| self.make(policy))
+        }
+
+        /// Makes the list of a policy. The pages behind one that has changed, or that needs a frame
+        /// which the pager must free, are shared one by one.
+        fn make(&mut self, policy: Policy) -> Result<(), Error> {
+            let (child, list) = (self.child, &mut self.lists[policy as usize]);
+            // SAFETY: as in `share`.
+            if let Err(stopped) = unsafe { call::transact(child, list.words()) } {
+                for first in list.pages().skip(stopped.done as usize).map(Page::containing) {
+                    share(child, Run { first, pages: 1, policy })?;
+                }
+            }
+            list.clear();
+            Ok(())
+        }
     }
 
     fn share(child: ProcessId, run: Run<Policy>) -> Result<(), Error> {

@@ -160,7 +160,7 @@ impl<R: TableReader> Window<R> {
     }
 
     /// The leaf of a page whose table can be read.
-    fn leaf(&self, page: Page) -> Entry {
+    pub(super) fn leaf(&self, page: Page) -> Entry {
         Entry::from_bits(self.reader.word(self.slot.entry_address(page)))
     }
 }

@@ -1,5 +1,7 @@
 //! The policy of fork for a page, decided from the page's entry alone.
 
+#[cfg(target_os = "none")]
+use abi::transaction::{Kind, Wish};
 use abi::{Entry, EntryFlags, Page, Permissions};
 
 /// The mapping that a child gets for a present page of its parent.
@@ -32,6 +34,12 @@ pub fn policy(_: Page, entry: Entry) -> Option<Policy> {
 
 #[cfg(target_os = "none")]
 impl Policy {
+    /// The same as an operation of a transaction.
+    pub(super) const fn wish(self) -> Wish {
+        let (crate::call::Change { drop, add }, both) = self.change();
+        Wish { kind: Kind::Map, drop, add, both }
+    }
+
     /// The change of bits that a range call makes for this policy, and whether at both sides.
     pub(super) const fn change(self) -> (crate::call::Change, bool) {
         use crate::call::Change;

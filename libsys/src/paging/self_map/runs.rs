@@ -1,5 +1,6 @@
 //! The walk over runs: neighbouring present pages of equal policy.
 
+use abi::layout::ENTRIES;
 use abi::{Entry, EntryFlags, Page};
 
 use super::walk::{GROUP, Present};
@@ -44,6 +45,19 @@ impl<R: TableReader, P, F> Runs<'_, R, P, F> {
     #[must_use]
     pub fn alike_in(self, bits: EntryFlags) -> Self {
         Self { alike: Some(bits | EntryFlags::PRESENT), ..self }
+    }
+
+    /// Goes on with the pages from `page` on, after `run`, the last one. `page` lies behind the
+    /// first page of the run and under the same table, or is the end of that table.
+    pub fn go_on_at(&mut self, run: &Run<P>, page: Page) {
+        let next = page.number();
+        if next < run.first.number() + run.pages {
+            // The page belongs to the run, so it has a table.
+            self.pages.table_end = self.pages.end.min((next / ENTRIES + 1) * ENTRIES);
+        } else if self.open.as_ref().is_none_or(|open| open.first.number() >= next) {
+            return;
+        }
+        (self.pages.next, self.open) = (next, None);
     }
 
     /// Extends a run that ends before the next page by the pages under the same table that are like

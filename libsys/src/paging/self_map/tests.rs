@@ -216,6 +216,35 @@ fn runs_end_at_gaps_at_other_policies_and_at_the_limit() {
     assert_eq!(runs, expected);
 }
 
+proptest! {
+    #[test]
+    fn a_walk_over_runs_goes_on_behind_a_group(
+        pages in proptest::collection::btree_map(0u32..0x1800, any::<bool>(), 0..400),
+    ) {
+        let mut model = Model::new(Slot::WINDOW);
+        for (page, writable) in &pages {
+            model.map(page << 12, if *writable { 0x10_0007 } else { 0x10_0005 });
+        }
+        let window = model.window();
+        let end = Page::numbered(0x17F5);
+        let runs = window.runs(Page::containing(0), end, 1024, |_, it| Some(it.is_writable()));
+        let mut runs = runs.alike_in(EntryFlags::WRITE);
+        let mut found = Vec::new();
+        while let Some(run) = runs.next() {
+            let first = run.first.number();
+            let behind = ((first / 32 + 1) * 32).min(end.number());
+            if run.pages < 3 {
+                found.extend((first..behind).filter(|page| pages.contains_key(page)));
+                runs.go_on_at(&run, Page::numbered(behind));
+            } else {
+                found.extend(first..first + run.pages);
+            }
+        }
+        let expected = pages.into_keys().filter(|page| *page < end.number());
+        prop_assert_eq!(found, expected.collect::<Vec<_>>());
+    }
+}
+
 #[test]
 fn pages_without_a_policy_are_in_no_run() {
     let mut model = Model::new(Slot::WINDOW);

@@ -35,7 +35,7 @@ pub struct Present<'a, R> {
     /// The page after the table that was last entered. Tables of a process stay for as long as it
     /// lives.
     pub(super) table_end: u32,
-    end: u32,
+    pub(super) end: u32,
 }
 
 /// Entries that are looked at together where something may be.
