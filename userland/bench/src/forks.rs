@@ -4,10 +4,10 @@
 use libsys::call::Change;
 use libsys::paging::fork::{Fork, fork};
 use libsys::process::{exit, wait};
-use libsys::{Permissions, Target, window};
+use libsys::{Permissions, Target, page_protect, window};
 
 use crate::stopwatch::{Failure, Outcome, Samples, print_size, repeat};
-use crate::test_pages::{allocate, protect};
+use crate::test_pages::{allocate, protect, test_page};
 
 /// Further pages: one page table of them.
 const PAGES: u32 = 1024;
@@ -23,6 +23,18 @@ pub fn run() -> Outcome {
     allocate(Target::Caller, PAGES)?;
     alone(PAGES, 20)?.beyond(&small).print("fork_per_page", PAGES);
     whole(PAGES)?.beyond(&small_whole).print("fork_wait_per_page", PAGES);
+    Ok(())
+}
+
+/// `fork_mixed_per_page`: every other page is shared over fork, so no two neighbours are alike.
+pub fn mixed() -> Outcome {
+    let small = alone(0, 20)?;
+    allocate(Target::Caller, PAGES)?;
+    let shared = Change { drop: Permissions::empty(), add: Permissions::SHARED };
+    for page in (1..PAGES).step_by(2) {
+        page_protect(Target::Caller, test_page(page), shared)?;
+    }
+    alone(PAGES, 20)?.beyond(&small).print("fork_mixed_per_page", PAGES);
     Ok(())
 }
 

@@ -36,6 +36,7 @@ mod pager;
 mod pages;
 mod processes;
 mod protection;
+mod transactions;
 mod window;
 
 use libsys::process::{Command, wait};
@@ -60,12 +61,14 @@ const TABLE: &[Part] = &[
     Part { name: "calls", run: calls::run },
     Part { name: "pages", run: pages::run },
     Part { name: "protection", run: protection::run },
+    Part { name: "transactions", run: transactions::run },
     Part { name: "faults", run: faults::run },
     Part { name: "pager", run: pager::run },
     Part { name: "window", run: window::run },
     Part { name: "copy-on-write", run: copy_on_write::run },
     Part { name: "messages", run: messages::run },
     Part { name: "forks", run: forks::run },
+    Part { name: "fork-mixed", run: forks::mixed },
     Part { name: "processes", run: processes::run },
     Part { name: "jos", run: jos::run },
 ];
