@@ -167,6 +167,7 @@ fn a_map_of_both_sides_is_what_a_fork_does_to_a_page() {
     world.allocate(PAGE);
     world.allocate(PAGE_2);
     world.write(PAGE, 7).unwrap();
+    world.write(PAGE_2, 7).unwrap();
     let child = world.running_child();
     let (first, second) = (leaf(&world, PAGE), leaf(&world, PAGE_2));
     let list: [&[u32]; 2] = [&[PAGE | MAP | BOTH | 0x800, 2 << 12 | W, PAGE], &[first, second]];
