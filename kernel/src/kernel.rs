@@ -1,7 +1,7 @@
 //! The core's kernel, which holds this CPU, and the one way to it.
 //!
-//! Nobody reaches the core's [`Kernel`](kernel_core::Kernel) but by [`borrow`]. So the entries in
-//! `traps.rs` need no unsafe code for it.
+//! The entries in `traps.rs` take the core's [`Kernel`](kernel_core::Kernel) by [`at_entry`], which
+//! looks at nothing. Everybody else borrows it by [`borrow`], which does.
 
 use core::cell::{RefCell, RefMut};
 

@@ -2,11 +2,10 @@
 //!
 //! Each entry finds the current process, handles the trap, and returns what the CPU does next.
 
-use abi::Registers;
-use abi::Syscall;
 use abi::call::Number;
 use abi::fault::PAGE_FAULT;
 use abi::jos::VECTOR;
+use abi::{Registers, Syscall};
 
 use crate::frequent_calls;
 use crate::hardware::Hardware;
@@ -21,7 +20,7 @@ impl<H: Hardware> Kernel<H> {
         let Some(current) = self.cpu.current else { return self.resume() };
         match self.processes[current].registers.trap {
             VECTOR | Registers::SYSENTER => return self.any_call(),
-            PAGE_FAULT => return self.page_fault(current, |after| after),
+            PAGE_FAULT => return self.page_fault(current),
             vector => self.exception(current, vector),
         }
         self.resume()
@@ -37,9 +36,7 @@ impl<H: Hardware> Kernel<H> {
                     $(Some(Number::$call) => {
                         self.frequent_call::<{ Number::$call as u32 }, SYSENTER, _>(|after| after)
                     })*
-                    None if !SYSENTER && head & 0xFF < Syscall::FIRST => {
-                        self.call_of_jos(|after| after)
-                    }
+                    None if !SYSENTER && head & 0xFF < Syscall::FIRST => self.call_of_jos(),
                     _ => self.any_call(),
                 }
             };
@@ -49,8 +46,8 @@ impl<H: Hardware> Kernel<H> {
 
     /// Handles a page fault.
     #[inline(always)]
-    pub fn fault<R>(&mut self, leave: impl Fn(After) -> R) -> R {
-        self.page_fault(self.cpu.trapped(), leave)
+    pub fn fault(&mut self) -> After {
+        self.page_fault(self.cpu.trapped())
     }
 
     /// Ends a process that was in virtual-8086 mode when it trapped, as by a general protection

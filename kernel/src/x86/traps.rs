@@ -7,10 +7,10 @@
 //! 2. The function borrows the kernel and lets the core decide. By then the core has the process's
 //!    registers in its process table: nothing was copied. What the core changes there is what the
 //!    next process goes on with.
-//! 3. The core says what comes next ([`After`]). [`leave`] waits if no process can run, then loads
-//!    the registers that TSS.esp0 ends at now, which may be another process's, and returns to ring
-//!    3. Where the core knows that a process runs, [`leave_at_once`] does only the second half. A
-//!    call by `sysenter` that has returned leaves by [`leave_by_sysexit`].
+//! 3. The core says what comes next ([`After`]). [`leave`] loads the registers that TSS.esp0 ends at
+//!    now, which may be another process's, and returns to ring 3. If no process can run, it gives
+//!    up the stack, waits, and does so then. A call by `sysenter` that has returned leaves by
+//!    [`leave_by_sysexit`].
 //!
 //! Assumed: interrupts are off from the gate to `iretd` or `sysexit`, so nothing comes between
 //! these steps but a non-maskable interrupt, which ends the machine. The kernel has one stack for
@@ -136,11 +136,12 @@ pub fn leave_boot(after: After, began: u32) -> ! {
 
 /// A call from ring 3 that has an entry of its own.
 unsafe extern "C" fn frequent_call<const NUMBER: u32, const SYSENTER: bool>() -> ! {
-    // SAFETY: this is the only borrow, and it ends where `leave` leaves: see `Entry`.
+    // SAFETY: this is the only borrow (see `Entry`), and it ends before `leave` gives up the stack:
+    // what waits afterwards may borrow the kernel.
     let kernel = unsafe { kernel::at_entry() };
     kernel.frequent_call::<NUMBER, SYSENTER, _>(|after| match after {
         After::Return if SYSENTER => leave_by_sysexit(),
-        _ => leave_or_wait(after),
+        _ => leave(after),
     })
 }
 
@@ -148,21 +149,21 @@ unsafe extern "C" fn frequent_call<const NUMBER: u32, const SYSENTER: bool>() ->
 unsafe extern "C" fn call_of_jos() -> ! {
     // SAFETY: as in `frequent_call`.
     let kernel = unsafe { kernel::at_entry() };
-    kernel.call_of_jos(leave_or_wait)
+    leave(kernel.call_of_jos())
 }
 
 /// Any other call from ring 3.
 unsafe extern "C" fn any_call() -> ! {
     // SAFETY: as in `frequent_call`.
     let kernel = unsafe { kernel::at_entry() };
-    leave_or_wait(kernel.any_call())
+    leave(kernel.any_call())
 }
 
 /// A page fault from ring 3.
 unsafe extern "C" fn page_fault() -> ! {
     // SAFETY: as in `frequent_call`.
     let kernel = unsafe { kernel::at_entry() };
-    kernel.fault(leave_or_wait)
+    leave(kernel.fault())
 }
 
 /// Any other trap from ring 3: an interrupt of a device, or an exception.
@@ -193,21 +194,35 @@ pub fn interrupt_line() -> Option<u32> {
 /// off.
 const FLAGS_KEPT: u32 = FLAGS_PROGRAM | FLAG_INTERRUPTS | 2;
 
-/// As [`leave`], inlined for a process that runs at once.
+/// Goes on with a process, as soon as there is one to run.
 #[inline(always)]
-fn leave_or_wait(after: After) -> ! {
+pub fn leave(after: After) -> ! {
     match after {
         After::Return | After::Run => leave_at_once(),
-        After::Idle | After::TakeDown | After::PowerOff { .. } => leave(after),
+        After::Idle | After::TakeDown | After::PowerOff { .. } => give_up_stack(),
     }
 }
 
-/// Goes on with a process, as soon as there is one to run.
+/// Waits for a process to run, on an empty stack: whatever was there, the borrow of the kernel by a
+/// frequent call included, is given up. What to wait for is asked once more.
+#[cold]
 #[inline(never)]
-pub fn leave(after: After) -> ! {
-    if !matches!(after, After::Return | After::Run) {
-        interrupts::wait(after);
+fn give_up_stack() -> ! {
+    // SAFETY: nothing returns to what is on the stack, and nothing there is to be dropped.
+    unsafe {
+        asm!(
+            "mov esp, {end}",
+            "call {wait}",
+            end = const Stack::KERNEL.end,
+            wait = sym wait_and_leave,
+            options(noreturn),
+        )
     }
+}
+
+/// The rest of [`give_up_stack`].
+extern "C" fn wait_and_leave() -> ! {
+    interrupts::wait(After::TakeDown);
     leave_at_once()
 }
 

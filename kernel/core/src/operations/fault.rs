@@ -62,24 +62,22 @@ impl<H: Hardware> Kernel<H> {
     // The inlined functions of this file: with them a fault gets to its handler in 143 instructions
     // in place of 179.
     #[inline(always)]
-    pub(crate) fn page_fault<R>(&mut self, index: Index, leave: impl Fn(After) -> R) -> R {
+    pub(crate) fn page_fault(&mut self, index: Index) -> After {
         let address = self.cpu.hardware.fault_address();
         let leaf = self.leaf_at(index, address);
         let access = self.processes[index].registers.error;
         let needs = EntryFlags::PRESENT.bits() | access & Access::WRITE.bits();
         if leaf.bits() & needs == needs {
-            return leave(After::Return);
+            return After::Return;
         }
         if self.processes[index].paging.handler == 0 {
-            let Registers { error: access, eip, .. } = self.processes[index].registers;
-            if self.ask_pager(index, FAULT, address, access, eip) {
-                return leave(self.resume());
-            }
+            self.deliver_to_pager(index, address);
         } else if !is_paged_out(leaf) && self.enter_handler(index, address).is_ok() {
-            return leave(After::Return);
+            return After::Return;
+        } else {
+            self.deliver(index, address, leaf);
         }
-        self.deliver(index, address, leaf);
-        leave(self.resume())
+        self.resume()
     }
 
     /// Raises a page fault for a call of the current process that met memory that it cannot use
@@ -130,13 +128,10 @@ impl<H: Hardware> Kernel<H> {
     /// Not inlined: `page_fault` itself delivers most faults to the handler.
     #[inline(never)]
     fn deliver(&mut self, index: Index, address: u32, leaf: Entry) {
-        let fault = self.fault_at(index, address);
         if self.processes[index].paging.handler == 0 {
-            if !self.ask_pager(index, FAULT, fault.address, fault.access, fault.eip) {
-                self.end_by_fault(index, fault.words(), Unhandled::Nobody);
-            }
-            return;
+            return self.deliver_to_pager(index, address);
         }
+        let fault = self.fault_at(index, address);
         if is_paged_out(leaf)
             && self.ask_pager(index, FAULT, fault.address, fault.access, fault.eip)
         {
@@ -144,6 +139,16 @@ impl<H: Hardware> Kernel<H> {
         }
         if let Err(record) = self.enter_handler(index, address) {
             self.deliver_without_stack(index, fault.words(), record);
+        }
+    }
+
+    /// Delivers a fault of the current process, which has no handler, to its pager, or ends the
+    /// process.
+    #[inline(always)]
+    fn deliver_to_pager(&mut self, index: Index, address: u32) {
+        let fault = self.fault_at(index, address);
+        if !self.ask_pager(index, FAULT, fault.address, fault.access, fault.eip) {
+            self.end_by_fault(index, fault.words(), Unhandled::Nobody);
         }
     }
 

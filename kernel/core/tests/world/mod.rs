@@ -278,7 +278,7 @@ impl World {
             _ if self.kernel.trace.on => self.kernel.trap(),
             VECTOR => self.kernel.call::<false>(),
             Registers::SYSENTER => self.kernel.call::<true>(),
-            PAGE_FAULT => self.kernel.fault(|after| after),
+            PAGE_FAULT => self.kernel.fault(),
             _ => self.kernel.trap(),
         }
     }

@@ -71,7 +71,7 @@ impl Machine {
             registers.error = fault.access.bits();
             registers.trap = 14;
             registers.eip = 0x0080_0060;
-            let after = self.world.kernel.fault(|after| after);
+            let after = self.world.kernel.fault();
             self.settle(after);
         }
     }

@@ -222,7 +222,7 @@ impl Machine {
         let registers = self.world.registers();
         registers.error = result.expect_err("a fault");
         registers.trap = 14;
-        self.world.kernel.fault(|after| after)
+        self.world.kernel.fault()
     }
 
     /// Compares a word that was loaded. A and D of directory entries are hardware's.
