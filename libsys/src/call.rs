@@ -29,9 +29,9 @@ pub use fault::{
 };
 pub use gate::{Answer, Gate};
 pub use memory::{
-    Change, Partial, Protected, frame_references, page_allocate, page_copy, page_map, page_move,
-    page_protect, page_unmap, range_allocate, range_protect, range_share, range_unmap, view_attach,
-    view_detach,
+    Change, Partial, Protected, Transacted, frame_references, page_allocate, page_copy, page_map,
+    page_move, page_protect, page_unmap, range_allocate, range_protect, range_share, range_unmap,
+    transact, view_attach, view_detach,
 };
 pub use message::{message_call, receive, reply, reply_and_receive, send};
 pub use process::{
@@ -53,6 +53,7 @@ const _: fn(Number) = |number| match number {
     Number::RangeProtect => _ = range_protect as unsafe fn(Target, _, _) -> _,
     Number::RangeUnmap => _ = range_unmap as unsafe fn(Target, _, _) -> _,
     Number::RangeAllocate => _ = range_allocate as unsafe fn(Target, _, _) -> _,
+    Number::Transact => _ = transact as unsafe fn(Target, _, _) -> _,
     Number::ViewAttach => _ = view_attach as unsafe fn(Target, _) -> _,
     Number::ViewDetach => _ = view_detach,
     Number::Identity => _ = identity,

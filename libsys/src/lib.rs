@@ -43,7 +43,7 @@ pub use call::{
 #[cfg(target_os = "none")]
 pub use paging::checked::{
     page_allocate, page_copy, page_map, page_move, page_protect, page_unmap, range_allocate,
-    range_protect, range_share, range_unmap, view_attach,
+    range_protect, range_share, range_unmap, transact, view_attach,
 };
 #[cfg(target_os = "none")]
 pub use paging::fault::set_handler;

@@ -14,4 +14,6 @@ pub mod primitives;
 pub mod regions;
 pub mod self_map;
 #[cfg(target_os = "none")]
+pub mod transaction;
+#[cfg(target_os = "none")]
 pub mod view;

@@ -48,6 +48,7 @@ mod tests;
 
 pub use fault::FaultReply;
 pub use message::PageTransfer;
+pub(crate) use places::Place;
 pub use table::{Number, Syscall};
 
 /// A call's registers, in the places of the `int` column.

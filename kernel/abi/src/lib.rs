@@ -38,6 +38,7 @@ pub mod process_info;
 pub mod registers;
 pub mod self_map;
 pub mod trace;
+pub mod transaction;
 
 pub use address::{Frame, Page, PageRange, UserPage, UserSlot};
 pub use call::Syscall;

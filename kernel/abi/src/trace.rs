@@ -96,6 +96,7 @@ impl Argument {
                 Self::Process
             }
             N::EventsRead | N::Destroy | N::SetQuota | N::Usage | N::Clone => Self::Process,
+            N::Transact => Self::Process,
             N::SetHandler | N::SetPager | N::SetFaultTimeout | N::SetConsoleOwner => Self::Process,
             N::FaultReply | N::FaultReplyAndReceive | N::Send | N::Receive => Self::Process,
             N::Call | N::Reply | N::ReplyAndReceive => Self::Process,

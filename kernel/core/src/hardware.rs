@@ -6,6 +6,7 @@
 //! warning.
 
 use abi::registers::USER_DATA;
+use abi::transaction::Seen;
 use abi::{Entry, Frame, Page, Registers, Slot};
 
 mod ports;
@@ -146,6 +147,12 @@ pub trait Hardware {
     /// Reads a word, of any alignment, at a user address of the loaded space. The caller has
     /// checked that the process may read it.
     fn read_user(&mut self, address: u32) -> u32;
+    /// Reads a list, as [`Hardware::read_user`] reads a word.
+    fn read_list(&mut self, address: u32, list: &mut [Seen]) {
+        for (seen, at) in list.iter_mut().zip((address..).step_by(size_of::<Seen>())) {
+            *seen = Seen { page: self.read_user(at), entry: self.read_user(at + 4) };
+        }
+    }
     /// Writes a byte at a user address of the loaded space. The caller has checked that the process
     /// may write it.
     fn write_user_byte(&mut self, address: u32, value: u8);

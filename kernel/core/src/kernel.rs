@@ -5,6 +5,7 @@
 //! would load one of them: measured, 2 to 12 % more instructions a call, and 7 KiB of code.
 
 use abi::ProcessId;
+use abi::transaction::{LIST, Seen};
 
 use crate::cpu::Cpu;
 use crate::hardware::{Hardware, Reach};
@@ -71,6 +72,8 @@ pub struct Kernel<H> {
     pub(crate) second_try: bool,
     /// The second try is a range call that continues after the pages that its first try has done.
     pub(crate) goes_on: bool,
+    /// The list of the transaction that the current call makes.
+    pub(crate) list: [Seen; LIST as usize],
     /// The last events, if the kernel's command line turned recording on.
     pub trace: Trace,
 }
@@ -95,6 +98,7 @@ impl<H: Hardware> Kernel<H> {
             empty_view: None,
             second_try: false,
             goes_on: false,
+            list: [Seen::NONE; LIST as usize],
             trace: Trace::new(),
         }
     }

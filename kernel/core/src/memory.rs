@@ -6,3 +6,4 @@ pub(crate) mod map;
 pub(crate) mod range;
 pub(crate) mod share;
 pub(crate) mod space;
+pub(crate) mod transact;

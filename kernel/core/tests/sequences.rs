@@ -11,6 +11,7 @@ use abi::call::{FaultReply, PageTransfer};
 use abi::driver::{Line, PortRange};
 use abi::layout::{EXCEPTION_STACK, UENVS, UPAGES, USER_STACK_TOP, USER_TOP, UVPD, UVPT};
 use abi::process::Target;
+use abi::transaction::{Kind, Wish};
 use abi::{Frame, Page, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot};
 use kernel_core::After;
 use proptest::prelude::*;
@@ -96,6 +97,23 @@ impl Draw<'_> {
         let write =
             if !choice.is_multiple_of(3) { Permissions::WRITE } else { Permissions::empty() };
         Permissions::new(MARKS[choice as usize / 3 % MARKS.len()]).unwrap() | write
+    }
+
+    fn wish(&mut self) -> Wish {
+        let kind = match self.choice() % 4 {
+            0 => Kind::Protect,
+            1 => Kind::Unmap,
+            2 => Kind::Map,
+            _ => Kind::MapBoth,
+        };
+        let marks = self.permissions() - Permissions::WRITE;
+        let protects = kind == Kind::Protect;
+        Wish {
+            kind,
+            drop: if kind == Kind::Unmap { Permissions::empty() } else { self.permissions() },
+            add: if protects { self.permissions() } else { marks },
+            distance: if kind.maps() { self.choice() } else { 0 },
+        }
     }
 
     fn range(&mut self) -> PageRange {
@@ -194,6 +212,12 @@ impl Draw<'_> {
                 process: self.target(),
                 range: self.range(),
                 permissions: self.permissions(),
+            },
+            86 => Syscall::Transact {
+                process: self.target(),
+                list: self.address() & !3,
+                pages: self.choice() % 64,
+                wish: self.wish(),
             },
             42 => Syscall::ProcessCreate { copy: self.flag() },
             43 => Syscall::ProcessStart { process: self.target() },
@@ -342,7 +366,7 @@ fn step(world: &mut World, (kind, choices): Step) -> bool {
             let call = draw.call(u32::from(kind));
             world.begin(call);
         }
-        86..=110 => {
+        87..=110 => {
             let call = draw.call(33 + u32::from(kind) % 10);
             world.begin(call);
         }

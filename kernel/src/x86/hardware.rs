@@ -36,6 +36,7 @@
 use core::arch::asm;
 
 use abi::layout::{ENTRIES, FRAME_SLOTS, PAGE_SIZE};
+use abi::transaction::Seen;
 use abi::{Entry, EntryFlags, Frame, Page, Registers};
 use kernel_core::hardware::{FpuState, Hardware, Ports, Reach};
 use x86::controlregs::{Cr0, cr0, cr0_write, cr2, cr3_write};
@@ -231,6 +232,20 @@ impl Hardware for Machine {
             );
         };
         value
+    }
+
+    fn read_list(&mut self, address: u32, list: &mut [Seen]) {
+        const WORDS: usize = size_of::<Seen>() / size_of::<u32>();
+        // SAFETY: the core has seen that the words are readable; DF is clear, and ESI is exchanged
+        // and restored, as in `copy_frame`.
+        unsafe {
+            asm!(
+                "xchg esi, {source}", "rep movsd", "mov esi, {source}",
+                source = inout(reg) address => _,
+                inout("edi") list.as_mut_ptr() => _, inout("ecx") list.len() * WORDS => _,
+                options(nostack, preserves_flags)
+            );
+        };
     }
 
     fn write_user_byte(&mut self, address: u32, value: u8) {

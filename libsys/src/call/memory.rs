@@ -5,9 +5,10 @@
 //! safe functions, for other processes and for addresses at which no Rust object lies.
 
 use abi::process::Target;
+use abi::transaction::{Seen, Wish};
 use abi::{Entry, Error, Frame, PageRange, Permissions, Syscall, UserPage, ViewSlot};
 
-use super::entry::{done, one_word, two_words};
+use super::entry::{address, done, invoke, one_word, two_words};
 use super::gate::{self, Gate};
 
 /// A range call that stopped early.
@@ -36,6 +37,15 @@ pub struct Protected {
     pub accessed: u32,
     /// D of each of the first 32 pages.
     pub dirty: u32,
+}
+
+/// What [`transact`] has done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Transacted {
+    /// Pages that were done, from the first of the list on: all, or fewer.
+    pub done: u32,
+    /// A and D bits of their old entries together.
+    pub marks: u32,
 }
 
 /// Which bits a range call drops and adds.
@@ -193,6 +203,25 @@ pub unsafe fn range_share(
         both,
     };
     range_call(call).map(|[pages, ..]| pages)
+}
+
+/// Changes the pages of a list ([`abi::transaction`]), as long as their entries are what the list
+/// says. [`crate::paging::transaction`] asks again where the call stops early.
+///
+/// # Safety
+/// As of [`page_protect`], [`page_unmap`] and [`page_map`], for each page of the list.
+///
+/// # Errors
+/// See [`Syscall::Transact`].
+pub unsafe fn transact(
+    process: impl Into<Target>,
+    list: &[Seen],
+    wish: Wish,
+) -> Result<Transacted, Error> {
+    let (process, pages) = (process.into(), list.len() as u32);
+    let list = address(list.as_ptr());
+    let [done, marks, ..] = invoke(Syscall::Transact { process, list, pages, wish })?;
+    Ok(Transacted { done, marks })
 }
 
 /// Drops and adds bits on every present page of a range, and clears A and D.

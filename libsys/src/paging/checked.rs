@@ -10,9 +10,11 @@
 #![allow(unsafe_code)]
 
 use abi::process::Target;
+use abi::transaction::{Kind, Seen, Wish};
 use abi::{Entry, Error, PageRange, Permissions, UserPage, ViewSlot};
 
 use super::own_pages::{are_free, are_high};
+use super::transaction::{self, Stopped};
 use crate::call::{self, Change, Partial, Protected};
 use crate::process::info;
 
@@ -153,6 +155,33 @@ pub fn range_share(
     // SAFETY: `check`, for the source, too, if its bits change or it becomes writable at another
     // page.
     unsafe { call::range_share((process, range), (to, to_page), change, both) }
+}
+
+/// Changes the pages of a list, by as many calls as that takes. Returns the A and D bits of their
+/// old entries together.
+///
+/// # Errors
+/// Those of [`abi::Syscall::Transact`] for the first page that could not be changed; what came
+/// before stays changed. If a page of the list may not change, the module's `NotPermitted`, and
+/// nothing has changed.
+pub fn transact(process: impl Into<Target>, list: &[Seen], wish: Wish) -> Result<u32, Stopped> {
+    let process = process.into();
+    let takes = wish.kind == Kind::MapBoth || !wish.drop.contains(Permissions::WRITE);
+    for seen in list {
+        let checked = UserPage::new(seen.page).and_then(|page| {
+            if !wish.kind.maps() {
+                return check(process, page, 1);
+            }
+            if takes {
+                check(Target::Caller, page, 1)?;
+            }
+            check(process, wish.place(page)?, 1)
+        });
+        checked.map_err(|error| Stopped { error, done: 0 })?;
+    }
+    // SAFETY: `check`, for the sources, too, if their bits change or they become writable at
+    // another page.
+    unsafe { transaction::transact(process, list, wish) }
 }
 
 /// Drops and adds bits on every present page of a range, and clears A and D.

@@ -117,6 +117,10 @@ places! {
     EventCount {
         u32: |raw| at_most(raw.word(1), limits::EVENTS); |count, raw| set_word(raw, 1, count);
     }
+    /// Word 1: at most [`limits::LIST`].
+    ListLength {
+        u32: |raw| at_most(raw.word(1), limits::LIST); |pages, raw| set_word(raw, 1, pages);
+    }
     /// Word 0 is 1 for the process in its place, 0 for none.
     Owner {
         Option<Target>: |raw| if Word0::read(raw)? { Process::read(raw).map(Some) } else { Ok(None) };

@@ -17,9 +17,9 @@
 use super::fault::FaultReply;
 use super::message::PageTransfer;
 use super::places::{
-    AcceptPage, BufferLength, DeviceFrames, EventCount, Head, Marks, Owner, Page, Place, Ports,
-    Process, Range, Reply, SharedBoth, SharedDrop, SharedRange, SharedTarget, ShortRange, Transfer,
-    Word0, Word1, Word2, Words, calls,
+    AcceptPage, BufferLength, DeviceFrames, EventCount, Head, ListLength, Marks, Owner, Page,
+    Place, Ports, Process, Range, Reply, SharedBoth, SharedDrop, SharedRange, SharedTarget,
+    ShortRange, Transfer, Word0, Word1, Word2, Words, calls,
 };
 use super::{Arguments, RawCall, limits};
 use crate::address::{Frame, PageRange, UserPage};
@@ -28,6 +28,7 @@ use crate::entry::Permissions;
 use crate::error::Error;
 use crate::process::{ProcessId, Target};
 use crate::self_map::ViewSlot;
+use crate::transaction::{Wish, WishPlace};
 
 calls! {
     // Memory.
@@ -172,6 +173,29 @@ calls! {
         process at Process: Target,
         /// W and marks.
         permissions at Head: Permissions,
+    };
+    /// Changes the pages of a list ([`crate::transaction`]), in order, if the entry of each is still
+    /// what the caller has seen; A and D do not matter, and stay where the frame stays. What is
+    /// compared is the entry in the space of `process`, or, of a page that is mapped there, the
+    /// entry in the caller's own. The call stops before the first page that is not as it was seen
+    /// or that cannot be changed. If that is the first page of the list, the call fails and nothing
+    /// has changed; otherwise it returns the pages done (word 0), which may also be fewer because a
+    /// call does a bounded amount of work. Word 1 is A and D of their old entries, all together.
+    /// The list is read before anything changes, so it may lie in a page that changes. Errors:
+    /// `Busy` (the entry is another one), `NotMapped` (it is absent, and the page is protected or
+    /// mapped), `NotPermitted` (W is added where the entry is sealed and its frame has other
+    /// mappings; or the page is a driver's own, or would lie in a view), `OutOfFrames`,
+    /// `QuotaExceeded` (for a table, a mapping, or the copy of a page that others may write),
+    /// `Fault` (the list does not lie below UTOP).
+    Transact = 86 "transact" {
+        /// The process whose space changes: self, child or client.
+        process at Process: Target,
+        /// The list: an address in the caller's space, a multiple of 4.
+        list at Word0: u32,
+        /// How many pages the list has: at most 256.
+        pages at ListLength: u32,
+        /// What happens to each page.
+        wish at WishPlace: Wish,
     };
     /// Points an empty directory entry of the caller's, read-only, at the directory of a process,
     /// so that all its tables lie in the caller's 4 MiB there. No call maps a page in a view: calls
@@ -526,7 +550,7 @@ impl Syscall {
     /// The first native number; those below are JOS's.
     pub const FIRST: u32 = Number::Identity as u32;
     /// The last native number.
-    pub const LAST: u32 = Number::EventsRead as u32;
+    pub const LAST: u32 = Number::Transact as u32;
 
     /// The most pages that one `RangeAllocate` or `DmaAllocate` takes.
     pub const ALLOCATE_LIMIT: u32 = limits::ALLOCATE;

@@ -9,7 +9,7 @@ use std::format;
 proptest! {
     #[test]
     fn whatever_decodes_encodes_to_the_same_call(
-        number in 30u32..87, permissions in 0u32..0x1000, process: u32, page in 0u32..0x10_0000,
+        number in 30u32..88, permissions in 0u32..0x1000, process: u32, page in 0u32..0x10_0000,
         w0: u32, w1: u32, w2 in 0u32..70, w3 in 0u32..0x1000,
     ) {
         let words = [w0, w1, w2, w3];

@@ -253,12 +253,12 @@ impl<H: Hardware> Memory<'_, H> {
 }
 
 /// A present leaf that has become absent but keeps its frame, until the TLB is flushed.
-const fn taken_out(leaf: Entry) -> Entry {
+pub(super) const fn taken_out(leaf: Entry) -> Entry {
     Entry::from_bits(leaf.bits() & !EntryFlags::PRESENT.bits())
 }
 
 /// Whether this is such a leaf: no other absent leaf has U.
-const fn is_taken_out(leaf: Entry) -> bool {
+pub(super) const fn is_taken_out(leaf: Entry) -> bool {
     !leaf.is_present() && leaf.contains(EntryFlags::USER)
 }
 

@@ -142,7 +142,7 @@ impl<H: Hardware> Memory<'_, H> {
     ///   the source would get W and is sealed and has other mappings.
     /// - `OutOfFrames`, `QuotaExceeded`: no frame for the destination, or its owner may not have
     ///   one more.
-    fn share_page(
+    pub fn share_page(
         &mut self,
         from: SpacePage,
         to: SpacePage,
@@ -202,7 +202,7 @@ impl<H: Hardware> Memory<'_, H> {
 
     /// The change for a destination's leaf. It drops PAGER if the source's or the destination's
     /// owner has a pager: the mark speaks of one leaf and does not come along (`clean.rs`).
-    fn change_of_lent(&self, from: Space, to: Space, change: Change) -> Change {
+    pub fn change_of_lent(&self, from: Space, to: Space, change: Change) -> Change {
         if self.processes.keeps_pager_mark(from.owner) || self.processes.keeps_pager_mark(to.owner)
         {
             change.without_pager_mark()

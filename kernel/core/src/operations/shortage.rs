@@ -97,6 +97,7 @@ impl<H: Hardware> Kernel<H> {
                 let copies = if forks { self.pages_to_copy(caller, process, range) } else { 0 };
                 tables(range) + copies
             }
+            Syscall::Transact { .. } => PAGE_AND_TABLE,
             Syscall::ProcessCreate { .. } => TABLE,
             Syscall::Send { to, .. }
             | Syscall::Call { to, .. }

@@ -78,16 +78,18 @@ const END: u32 = 0;
 pub struct Counts<'a>(&'a mut [FrameRecord]);
 
 impl Counts<'_> {
-    /// Counts one more mapping of the frame that a leaf names, unless the leaf is writable and the
-    /// frame has another mapping. In that case another process may write the frame. Returns whether
-    /// it counted.
-    pub fn retain_unless_lent(&mut self, leaf: Entry) -> bool {
+    /// Counts one more mapping of the frame that a leaf names. With `PRIVATE` it does not, if the
+    /// leaf is writable and the frame has another mapping: another process may write the frame.
+    /// Returns whether it counted.
+    #[inline(always)]
+    pub fn retain_unless_lent<const PRIVATE: bool>(&mut self, leaf: Entry) -> bool {
         if let Some(record) = self.0.get_mut(leaf.frame().number() as usize) {
             debug_assert!(record.count > 0, "{leaf:?} gains a mapping, but has none");
-            if record.count != 1 && leaf.is_writable() {
+            record.count += 1;
+            if PRIVATE && leaf.is_writable() && record.count != 2 {
+                record.count -= 1;
                 return false;
             }
-            record.count += 1;
         }
         true
     }

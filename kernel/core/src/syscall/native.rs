@@ -309,6 +309,9 @@ impl<H: Hardware> Kernel<H> {
             }
             Syscall::ConsoleRead { address, length } => self.console_read(caller, address, length),
             Syscall::SetConsoleOwner { owner } => self.set_console_owner(caller, owner),
+            Syscall::Transact { process, list, pages, wish } => {
+                self.transact(caller, process, (list, pages), wish)
+            }
             Syscall::ViewAttach { process, view } => self.view_attach(caller, process, view),
             Syscall::ViewDetach { view } => self.view_detach(caller, view),
             Syscall::DriverAllow { process, allow } => self.driver_allow(caller, process, allow),

@@ -8,12 +8,14 @@
 //! error stay changed.
 
 use abi::process::Target;
-use abi::{Error, PageRange, Permissions, UserPage};
+use abi::transaction::{Kind, Seen, Wish};
+use abi::{EntryFlags, Error, PageRange, Permissions, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::memory::change::Change;
 use crate::memory::share::{Sharing, SpaceRange};
+use crate::memory::space::{Memory, Space};
 use crate::state::process::Index;
 
 /// The most page tables that a range may need: a range crosses at most one boundary between tables.
@@ -89,6 +91,45 @@ impl<H: Hardware> Kernel<H> {
         let permissions = self.processes.may_leave(caller, space.owner, permissions);
         let progress = self.memory().allocate_range(space, range, permissions);
         self.progress(caller, &progress.after(done))
+    }
+
+    /// Changes the pages of a list at an address of the caller's, in the space of `process`.
+    ///
+    /// The list is copied first. So a fault in it comes before anything has changed, and no page
+    /// that changes can take the list away.
+    pub(crate) fn transact(
+        &mut self,
+        caller: Index,
+        process: Target,
+        (address, pages): (u32, u32),
+        mut wish: Wish,
+    ) -> Result<(), Error> {
+        let owner = self.memory_of(caller, process)?;
+        // Each page may take a frame for a copy and one for a table.
+        let frames = if wish.kind.maps() { 2 * pages } else { TWO_TABLES };
+        let list = (address, size_of::<Seen>() as u32 * pages);
+        if self.waits_for_room(caller, frames)
+            || self.waits_for_quota(caller, owner, frames)
+            || !self.check_words(caller, list, false)?
+        {
+            return Ok(());
+        }
+        wish.add = self.processes.may_leave(caller, owner, wish.add);
+        if wish.kind == Kind::MapBoth {
+            wish.add = self.processes.may_leave(caller, caller, wish.add);
+        }
+        let target = self.space(owner);
+        let Self { cpu, frames, processes, list, .. } = self;
+        let list = &mut list[..pages as usize];
+        cpu.hardware.read_list(address, list);
+        let mut memory = Memory { cpu, frames, processes };
+        let (progress, old) = memory.transact(Space::current(caller), target, wish, list);
+        if progress.done == 0 {
+            progress.result?;
+        }
+        let registers = &mut self.processes[caller].registers;
+        (registers.ebx, registers.esi) = (progress.done, old & EntryFlags::ACCESSED_DIRTY.bits());
+        self.succeed(caller)
     }
 
     /// Changes the permissions and marks of a range. It returns which A and D bits it found set.

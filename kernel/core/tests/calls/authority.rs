@@ -1,6 +1,7 @@
 //! Who may do what to whom: DESIGN's table, each cell of it.
 
 use abi::process::Target;
+use abi::transaction::{Kind, Wish};
 use abi::{Error, PageRange, ProcessId, Syscall, UserPage, ViewSlot};
 use kernel_core::state::process::State;
 
@@ -80,6 +81,12 @@ fn memory_calls(process: Target) -> Vec<Syscall> {
         Syscall::PageProtect { process, page, drop: READ, add: READ },
         Syscall::RangeUnmap { process, range, marks: READ },
         Syscall::PageUnmap { process, page, marks: READ },
+        Syscall::Transact {
+            process,
+            list: DATA,
+            pages: 0,
+            wish: Wish { kind: Kind::Unmap, drop: READ, add: READ, distance: 0 },
+        },
     ]
 }
 

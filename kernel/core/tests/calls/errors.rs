@@ -12,10 +12,11 @@ use abi::call::{FaultReply, PageTransfer};
 use abi::driver::{Line, PortRange};
 use abi::layout::USER_TOP;
 use abi::process::Target;
+use abi::transaction::{Kind, Seen, Wish};
 use abi::{Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot};
 
 use crate::world::documented::CALLS;
-use crate::world::{DMA_POOL, PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
+use crate::world::{DATA, DMA_POOL, PAGE, PAGE_2, PAGE_3, READ, WRITE, World};
 
 const INIT: ProcessId = ProcessId::first(0);
 const ME: Target = Target::Caller;
@@ -88,6 +89,21 @@ fn range_protect(page: u32, add: Permissions) -> Syscall {
 
 fn range_allocate(page: u32) -> Syscall {
     Syscall::RangeAllocate { process: ME, range: range(page, 2), permissions: WRITE }
+}
+
+/// A transaction of one page, whose list lies at `at`.
+fn transact(world: &mut World, at: u32, wish: Wish, seen: Seen) -> Answered {
+    world.write(at, seen.page).unwrap();
+    world.write(at + 4, seen.entry).unwrap();
+    answer(world, Syscall::Transact { process: ME, list: at, pages: 1, wish })
+}
+
+const MARK: Wish =
+    Wish { kind: Kind::Unmap, drop: READ, add: Permissions::COPY_ON_WRITE, distance: 0 };
+const MAP: Wish = Wish { kind: Kind::Map, drop: READ, add: READ, distance: 1 };
+
+const fn absent(page: u32) -> Seen {
+    Seen { page, entry: 0 }
 }
 
 const CREATE: Syscall = Syscall::ProcessCreate { copy: false };
@@ -300,6 +316,21 @@ const ROWS: &[Row] = &[
     Row("RangeAllocate", Error::QuotaExceeded, |w| {
         bounded(w);
         answer(w, range_allocate(PAGE_2))
+    }),
+    Row("Transact", Error::Busy, |w| { w.allocate(PAGE); transact(w, DATA, MARK, absent(PAGE)) }),
+    Row("Transact", Error::NotMapped, |w| transact(w, DATA, MAP, absent(PAGE))),
+    Row("Transact", Error::NotPermitted, |w| {
+        with_drivers_page(w);
+        let entry = w.leaf(INIT, PAGE).bits();
+        transact(w, DATA, MAP, Seen { page: PAGE, entry })
+    }),
+    Row("Transact", Error::OutOfFrames, |w| { starve(w); transact(w, DATA, MARK, absent(PAGE_3)) }),
+    Row("Transact", Error::QuotaExceeded, |w| {
+        bounded(w);
+        transact(w, PAGE, MARK, absent(PAGE_3))
+    }),
+    Row("Transact", Error::Fault, |w| {
+        answer(w, Syscall::Transact { process: ME, list: USER_TOP, pages: 1, wish: MARK })
     }),
     Row("ProcessCreate", Error::OutOfProcesses, |w| {
         *w = World::with_memory(16);

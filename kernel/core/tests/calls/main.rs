@@ -27,4 +27,5 @@ mod quota;
 mod ranges;
 mod shortage;
 mod trace;
+mod transactions;
 mod views;

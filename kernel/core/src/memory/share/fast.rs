@@ -36,7 +36,7 @@ impl<H: Hardware> Memory<'_, H> {
             let old = self.cpu.hardware.read_entry(Reach::Current, page);
             if old.is_present() {
                 let replaced = self.cpu.hardware.read_entry(Reach::Alternate, page);
-                if replaced.is_present() || !counts.retain_unless_lent(old) {
+                if replaced.is_present() || !counts.retain_unless_lent::<true>(old) {
                     break;
                 }
                 self.cpu.hardware.write_entry(Reach::Alternate, page, at_child.of(old));
