@@ -9,9 +9,9 @@
 //!    promised or paged out; it copies its records of them.
 //! 3. The parent installs the fault handler, because step 4 takes W from its own pages. This comes
 //!    after the two steps that fail most often, so that their errors leave the parent as it was.
-//! 4. The window shows which pages are present. Neighbouring pages of equal [`Policy`] are a run,
-//!    and one call shares a run with the child. The cost depends on what is present, not on the
-//!    size of the space.
+//! 4. The window shows which pages are present. One call shares a long run of pages that are
+//!    alike. Any other page is put into a list, with the entry that was read, and one call shares
+//!    a list. The cost depends on what is present, not on the size of the space.
 //! 5. The child gets an exception stack of its own and the parent's handler, and is started.
 //!
 //! The child continues with the stack as it is when its page is shared, in step 4, but with the
@@ -44,12 +44,13 @@ pub use live::{Fork, fork, unshare};
 mod live {
     use abi::layout::EXCEPTION_STACK;
     use abi::process::Target;
+    use abi::transaction::{Kind, Seen, Wish};
     use abi::{EntryFlags, Error, Page, PageRange, Permissions, ProcessId, UserPage};
 
     use super::{DECISIVE, Policy, policy, stub};
-    use crate::call;
-    use crate::paging::self_map::Run;
+    use crate::call::{self, Change};
     use crate::paging::self_map::live::window;
+    use crate::paging::transaction::transact;
     use crate::paging::{checked, fault};
 
     /// In which of the two processes [`fork`] has returned.
@@ -114,36 +115,106 @@ mod live {
     fn populate(child: ProcessId) -> Result<(), Error> {
         call::clone(child)?;
         fault::enable_copy_on_write()?;
-        // The last page of all is the exception stack. Each process needs its own: the handler of
-        // copy-on-write pages runs on it.
-        let end = Page::containing(EXCEPTION_STACK);
-        let window = window();
-        let runs = window.runs(Page::containing(0), end, PageRange::LIMIT, policy);
-        for run in runs.alike_in(DECISIVE) {
-            share(child, run)?;
-        }
+        share(child)?;
         checked::page_allocate(child, UserPage::known(EXCEPTION_STACK), Permissions::WRITE)?;
         fault::set_handler_of(child)?;
         call::process_start(child)
     }
 
-    fn share(child: ProcessId, run: Run<Policy>) -> Result<(), Error> {
-        let (change, both) = run.policy.change();
-        let mut first = UserPage::new(run.first.address())?;
-        let mut left = run.pages;
-        loop {
-            let range = PageRange::new(first, left)?;
-            let (from, to) = ((Target::Caller, range), (child, first));
+    /// The pages for which a call of their own is worth it: a list takes 50 instructions more for
+    /// each page.
+    const LONG: u32 = 32;
+
+    /// Shares all present pages with the child, but for the last one, the exception stack: each
+    /// process needs its own, because the handler of copy-on-write pages runs on it.
+    fn share(child: ProcessId) -> Result<(), Error> {
+        let [mut shared, mut copied] = Policy::ALL.map(|policy| List::new(child, policy));
+        let window = window();
+        let mut groups = window.groups(Page::containing(0), Page::containing(EXCEPTION_STACK));
+        while let Some(group) = groups.next() {
+            let first = Page::numbered(group.start);
+            let entry = window.leaf(first);
+            let alike = groups.alike(&group, entry, DECISIVE);
+            if let Some(policy) = policy(entry)
+                && alike >= LONG
+            {
+                share_run(child, policy, PageRange::new(UserPage::new(first.address())?, alike)?)?;
+                continue;
+            }
+            for page in (group.start..group.end.max(group.start + alike)).map(Page::numbered) {
+                let entry = window.leaf(page);
+                let seen = Seen { page: page.address(), entry: entry.bits() };
+                match policy(entry) {
+                    Some(Policy::CopyOnWrite) => copied.add(seen)?,
+                    Some(Policy::ShareAsIs) => shared.add(seen)?,
+                    None => {}
+                }
+            }
+        }
+        shared.share()?;
+        copied.share()
+    }
+
+    /// Shares pages of one policy that follow each other.
+    fn share_run(child: ProcessId, policy: Policy, run: PageRange) -> Result<(), Error> {
+        let Wish { kind, drop, add, .. } = policy.wish();
+        let mut done = 0;
+        while done < run.pages() {
+            let rest = run.after(done)?;
+            let (from, to) = ((Target::Caller, rest), (child, rest.first()));
             // SAFETY: pages that the child may write are those that the program itself has marked
             // *shared*. The others lose W on both sides, and the fault handler copies each before
             // it is written.
-            let walked = unsafe { call::range_share(from, to, change, both) }?;
-            if walked >= left {
-                return Ok(());
+            done += unsafe {
+                call::range_share(from, to, Change { drop, add }, kind == Kind::MapBoth)
+            }?;
+        }
+        Ok(())
+    }
+
+    /// Single pages of one policy.
+    struct List {
+        child: ProcessId,
+        policy: Policy,
+        pages: [Seen; Self::PAGES],
+        used: usize,
+    }
+
+    impl List {
+        /// Pages that one call shares.
+        const PAGES: usize = 64;
+
+        const fn new(child: ProcessId, policy: Policy) -> Self {
+            Self { child, policy, pages: [Seen::NONE; Self::PAGES], used: 0 }
+        }
+
+        #[inline(always)]
+        fn add(&mut self, seen: Seen) -> Result<(), Error> {
+            if self.used == Self::PAGES {
+                self.share()?;
             }
-            // A call may stop early, but it never makes no progress without an error.
-            left -= walked;
-            first = range.page(walked);
+            self.pages[self.used] = seen;
+            self.used += 1;
+            Ok(())
+        }
+
+        /// Shares the pages. If an entry has changed since it was read, the page is looked at
+        /// again: its pager has taken it or brought it back, or the parent's stack was copied.
+        fn share(&mut self) -> Result<(), Error> {
+            let mut list = &mut self.pages[..self.used];
+            self.used = 0;
+            // SAFETY: as above.
+            while let Err(stopped) = unsafe { transact(self.child, list, self.policy.wish()) } {
+                if stopped.error != Error::Busy {
+                    return Err(stopped.error);
+                }
+                list = &mut list[stopped.done..];
+                match window().entry_of(Page::containing(list[0].page)) {
+                    Some(entry) => list[0].entry = entry.bits(),
+                    None => list = &mut list[1..],
+                }
+            }
+            Ok(())
         }
     }
 }

@@ -15,7 +15,7 @@
 //! - [`TableReader`] is where words come from: the live tables, or a model in tests.
 //! - [`Window`] finds the entry of a page, and [`Step`] says how far the translation could be
 //!   followed.
-//! - [`Present`], [`Dirty`] and [`Runs`] walk over pages. A space has 786,432 pages, of which few
+//! - [`Present`], [`Groups`], [`Dirty`] and [`Runs`] walk over pages. A space has 786,432 pages, of which few
 //!   are present, so a walk looks at 32 entries of either level together, or at eight, and steps
 //!   over them if none is present. An absent table costs one load and not 1,024.
 //!
@@ -36,7 +36,7 @@ use abi::layout::ENTRIES;
 use abi::{Entry, EntryFlags, Page, Slot, ViewSlot};
 
 pub use runs::{Run, Runs};
-pub use walk::{Dirty, Present};
+pub use walk::{Dirty, Groups, Present};
 
 /// Reads the words of a self map.
 pub trait TableReader {
@@ -171,7 +171,7 @@ impl<R: TableReader> Window<R> {
     }
 
     /// The leaf of a page whose table can be read.
-    fn leaf(&self, page: Page) -> Entry {
+    pub(crate) fn leaf(&self, page: Page) -> Entry {
         Entry::from_bits(self.reader.word(self.slot.entry_address(page)))
     }
 }

@@ -37,6 +37,7 @@ mod pager;
 mod pages;
 mod processes;
 mod protection;
+mod transactions;
 mod window;
 
 use libsys::process::{Command, wait};
@@ -61,6 +62,7 @@ const TABLE: &[Part] = &[
     Part { name: "calls", run: calls::run },
     Part { name: "pages", run: pages::run },
     Part { name: "protection", run: protection::run },
+    Part { name: "transactions", run: transactions::run },
     Part { name: "faults", run: faults::run },
     Part { name: "pager", run: pager::run },
     Part { name: "window", run: window::run },

@@ -1,6 +1,7 @@
 //! The policy of fork for a page, decided from the page's entry alone.
 
-use abi::{Entry, EntryFlags, Page, Permissions};
+use abi::transaction::{Kind, Wish};
+use abi::{Entry, EntryFlags, Permissions};
 
 /// The mapping that a child gets for a present page of its parent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -11,36 +12,37 @@ pub enum Policy {
     CopyOnWrite,
 }
 
-/// The bits of an entry that [`policy`] looks at, beside its presence.
-pub const DECISIVE: EntryFlags =
-    EntryFlags::WRITE.union(EntryFlags::SHARED).union(EntryFlags::COPY_ON_WRITE);
+/// The bits of an entry that [`policy`] looks at.
+pub const DECISIVE: EntryFlags = EntryFlags::PRESENT
+    .union(EntryFlags::WRITE)
+    .union(EntryFlags::SHARED)
+    .union(EntryFlags::COPY_ON_WRITE);
 
 /// Decides for one page below the exception stack. `None`: it is absent.
 #[must_use]
-pub fn policy(_: Page, entry: Entry) -> Option<Policy> {
-    let permissions = entry.permissions();
+pub fn policy(entry: Entry) -> Option<Policy> {
     if !entry.is_present() {
-        None
-    } else if permissions.contains(Permissions::SHARED) {
-        Some(Policy::ShareAsIs)
-    } else if permissions.intersects(Permissions::WRITE.union(Permissions::COPY_ON_WRITE)) {
-        Some(Policy::CopyOnWrite)
-    } else {
-        Some(Policy::ShareAsIs)
+        return None;
     }
+    let permissions = entry.permissions();
+    let private = !permissions.contains(Permissions::SHARED);
+    let writable = permissions.intersects(Permissions::WRITE.union(Permissions::COPY_ON_WRITE));
+    Some(if private && writable { Policy::CopyOnWrite } else { Policy::ShareAsIs })
 }
 
-#[cfg(target_os = "none")]
 impl Policy {
-    /// The change of bits that a range call makes for this policy, and whether at both sides.
-    pub(super) const fn change(self) -> (crate::call::Change, bool) {
-        use crate::call::Change;
-        match self {
-            Self::ShareAsIs => (Change::NONE, false),
-            Self::CopyOnWrite => {
-                (Change { drop: Permissions::WRITE, add: Permissions::COPY_ON_WRITE }, true)
-            }
-        }
+    /// All policies.
+    pub const ALL: [Self; 2] = [Self::ShareAsIs, Self::CopyOnWrite];
+
+    /// What a fork does with the pages of this policy.
+    #[must_use]
+    pub const fn wish(self) -> Wish {
+        const NOTHING: Permissions = Permissions::empty();
+        let (kind, drop, add) = match self {
+            Self::ShareAsIs => (Kind::Map, NOTHING, NOTHING),
+            Self::CopyOnWrite => (Kind::MapBoth, Permissions::WRITE, Permissions::COPY_ON_WRITE),
+        };
+        Wish { kind, drop, add, distance: 0 }
     }
 }
 
@@ -50,7 +52,6 @@ mod tests {
 
     #[test]
     fn each_kind_of_entry_has_its_policy() {
-        let page = Page::containing(0x80_0000);
         let table = [
             (0x000, None),
             (0x200, None),                      // paged out: the pager copies it
@@ -68,16 +69,15 @@ mod tests {
         ];
         for (bits, expected) in table {
             let entry = Entry::from_bits(if bits & 1 == 0 { bits } else { 0x12_3000 | bits });
-            assert_eq!(policy(page, entry), expected, "{bits:#05x}");
+            assert_eq!(policy(entry), expected, "{bits:#05x}");
         }
     }
 
     #[test]
     fn entries_that_agree_in_the_decisive_bits_have_the_same_policy() {
-        let page = Page::containing(0x80_0000);
         for bits in (0..0x1000).step_by(2).map(|bits| bits | 1) {
             let decisive = Entry::from_bits(bits & (DECISIVE.bits() | 1));
-            assert_eq!(policy(page, Entry::from_bits(bits)), policy(page, decisive), "{bits:#x}");
+            assert_eq!(policy(Entry::from_bits(bits)), policy(decisive), "{bits:#x}");
         }
     }
 }

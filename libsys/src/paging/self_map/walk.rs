@@ -1,7 +1,9 @@
 //! The walks over present and over dirty pages, in order.
 
+use core::ops::Range;
+
 use abi::layout::{ENTRIES, PAGE_SIZE, USER_TOP};
-use abi::{Entry, Page};
+use abi::{Entry, EntryFlags, Page};
 
 use super::{DIRTY_GROUP, TableReader, Window};
 
@@ -15,6 +17,13 @@ impl<R: TableReader> Window<R> {
     /// The present pages below [`USER_TOP`]: all that the process has.
     pub fn present_user(&self) -> Present<'_, R> {
         self.present(Page::containing(0), Page::containing(USER_TOP))
+    }
+
+    /// The groups of pages from `first` up to, but not with, `end`, in which something may be
+    /// present: the numbers of eight pages, of which the first is a multiple of eight. The first
+    /// and the last group may be cut.
+    pub fn groups(&self, first: Page, end: Page) -> Groups<'_, R> {
+        Groups(self.present(first, end))
     }
 
     /// The dirty pages from `first` up to, but not with, `end`, 32 at a time: a page whose number
@@ -115,6 +124,50 @@ impl<R: TableReader> Iterator for Present<'_, R> {
                 if self.next.is_multiple_of(GROUP) {
                     self.skip_absent_groups();
                 }
+            }
+        }
+    }
+}
+
+/// A walk over groups of pages in which something may be present, in order.
+#[derive(Debug)]
+pub struct Groups<'a, R>(Present<'a, R>);
+
+impl<R: TableReader> Groups<'_, R> {
+    /// How many pages from the beginning of `group` on, the last group of the walk, have entries
+    /// like `model` in these bits: whole groups under one table. The walk goes on behind them.
+    #[inline(always)]
+    pub fn alike(&mut self, group: &Range<u32>, model: Entry, bits: EntryFlags) -> u32 {
+        let (pages, mut end) = (&mut self.0, group.start);
+        while end.is_multiple_of(GROUP) && end + GROUP <= pages.table_end {
+            let address = pages.window.slot.entry_address(Page::numbered(end));
+            let unlike = pages.window.reader.unlike::<GROUP>(address, model.bits());
+            if unlike & bits.bits() != 0 {
+                break;
+            }
+            end += GROUP;
+        }
+        pages.next = pages.next.max(end);
+        end - group.start
+    }
+}
+
+impl<R: TableReader> Iterator for Groups<'_, R> {
+    /// The numbers of the pages.
+    type Item = Range<u32>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Range<u32>> {
+        let pages = &mut self.0;
+        loop {
+            if pages.next >= pages.table_end && !pages.enter_table() {
+                return None;
+            }
+            pages.skip_absent_groups();
+            if pages.next < pages.table_end {
+                let first = pages.next;
+                pages.next = pages.table_end.min((first / GROUP + 1) * GROUP);
+                return Some(first..pages.next);
             }
         }
     }
