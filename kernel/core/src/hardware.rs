@@ -202,3 +202,20 @@ pub trait Hardware {
     /// Microseconds since boot. The value never decreases.
     fn now(&mut self) -> u64;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// FXSAVE leaves bytes 464 to 511 to software.
+    #[test]
+    fn a_process_that_has_never_run_has_flat_segments_and_an_unused_fpu() {
+        let mut state = FpuState([0xA5; 512]);
+        state.begin();
+        let word = |at: usize| u32::from(u16::from_le_bytes([state.0[at], state.0[at + 1]]));
+        assert_eq!((word(464), word(466)), (USER_DATA, USER_DATA));
+        assert!(!state.is_used());
+        state.set_used();
+        assert!(state.is_used());
+    }
+}

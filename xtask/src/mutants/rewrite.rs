@@ -14,12 +14,12 @@
 //! | mutant of | is written as |
 //! | --- | --- |
 //! | `a < b` | as `a + b`, but of `&(a)` and `&(b)`: a comparison borrows |
-//! | `a && b` | `({let a__: bool = a; if a__ == ::switch::silent(7, 1) {b} else {a__}})` |
+//! | `a && b` | `({let a__: bool = a; if a__ == ::switch::off(7, 1) {b} else {a__}})` |
 //! | `a += b` | `(match b {b__ => if ::switch::off(7, 1) {a += b__} else {a -= b__}})` |
 //! | `!a` | `(match a {a__ => if ::switch::off(7, 1) {!a__} else {a__}})` |
 //! | an arm that goes | the arm with the guard `::switch::off(7, 1)` |
-//! | guard, `true` | `(!::switch::silent(7, 1) \|\| a)` |
-//! | guard, `false` | `(::switch::silent(7, 1) && a)` |
+//! | guard, `true` | `(!::switch::off(7, 1) \|\| a)` |
+//! | guard, `false` | `(::switch::off(7, 1) && a)` |
 //! | a field before `..b` | `(if ::switch::off(7, 1) {a} else {(b).field})` |
 //! | a function's body | `if !::switch::off(7, 1) {if ::switch::on(7) {return V;}}` before it |
 //!
@@ -31,8 +31,10 @@
 //! error of the compiler finds its mutant (`culprit.rs`).
 //!
 //! In a run without a mutant, the switches note which mutants would make a difference: an operator
-//! only does where its result is another one. For that, `calm` stands in place of `off`, and each
-//! result is computed (`switch.rs.in` has all functions).
+//! that has both its values only does where its result is another one. For that, `calm` stands in
+//! place of `off`, and each result is computed (`switch.rs.in` has all functions). `&&`, `||` and
+//! guards make a difference wherever the program comes to them: even where the result is the same,
+//! the mutant may not compute `b`, or the guard, which may have effects.
 //!
 //! The compiler computes constants, and asks no switch: no mutant in a constant, in the length of
 //! an array or in a pattern is written so. Nor is one of a function that returns an `impl`, whose
@@ -199,14 +201,9 @@ impl Writer<'_> {
             }
             Form::Logic { left, operator, right } => {
                 let gap = self.line_feeds(left.end..right.start);
-                let is_and = as_is(operator) == "&&";
-                let compared = if is_and { "==" } else { "!=" };
+                let compared = if as_is(operator) == "&&" { "==" } else { "!=" };
                 let (l, r) = (inner(left), inner(right));
-                let value =
-                    format!("if a__{compared}::switch::silent({first},1) {{{r}}} else {{a__}}");
-                format!(
-                    "({{let a__:bool={l};{gap}::switch::decided({first},{is_and},a__,{value})}})"
-                )
+                format!("({{let a__:bool={l};{gap}if a__{compared}{off} {{{r}}} else {{a__}}}})")
             }
             Form::Assign { place, operator, value } => {
                 let gap = self.line_feeds(place.end..value.start);
@@ -226,11 +223,9 @@ impl Writer<'_> {
                 let mut condition = guard.as_ref().map_or("true".to_owned(), inner);
                 let of_guard = first + site.deleted.len() as u32;
                 for (number, (new, _)) in (of_guard..).zip(&site.replaced) {
-                    let wanted = format!("!::switch::silent({number},1)");
-                    condition = format!("::switch::guard({number},{new},{condition})");
                     condition = match new.as_str() {
-                        "true" => format!("({wanted}||{condition})"),
-                        _ => format!("(!({wanted})&&{condition})"),
+                        "true" => format!("(!::switch::off({number},1)||{condition})"),
+                        _ => format!("(::switch::off({number},1)&&{condition})"),
                     };
                 }
                 if !site.deleted.is_empty() {
@@ -338,6 +333,17 @@ pub fn fields(a: i32) -> i32 {
     let two = Two { a, b: 7, ..Two { a: 3, b: 4 } };
     two.a * 10 + two.b
 }
+pub fn steps(a: bool) -> i32 {
+    let mut steps = 0;
+    let mut step = |ten| {
+        steps += ten;
+        true
+    };
+    match a && step(1) {
+        true if step(10) => steps,
+        _ => 0,
+    }
+}
 "#;
 
     /// The mutant that replaces the first `old` in the line by `new`.
@@ -368,6 +374,8 @@ pub fn fields(a: i32) -> i32 {
             (mutant(24, ">", "<"), "arm(6)", "many", "few"),
             (mutant(29, "a,", ""), "fields(1)", "17", "37"),
             (mutant(29, "b: 7,", ""), "fields(1)", "17", "14"),
+            (mutant(38, "&&", "||"), "steps(true)", "11", "10"),
+            (mutant(39, "step(10)", "true"), "steps(true)", "11", "1"),
         ]
     }
 

@@ -14,7 +14,7 @@ use abi::message::Reason;
 use abi::process::Target;
 use abi::process_info::Status;
 use abi::registers::UserRegisters;
-use abi::{Error, Permissions, ProcessId, UserPage};
+use abi::{Error, Permissions, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
@@ -158,38 +158,29 @@ impl<H: Hardware> Kernel<H> {
 
     /// Ends the caller or a child.
     ///
-    /// As in JOS, the child's slot is free when the call returns. So the call restarts until the
-    /// child's memory is freed, and the child becomes unattended, so that its slot is freed without
-    /// a wait.
+    /// As in JOS, the child's slot is free when the call returns. So the call restarts until no
+    /// process is dying, and the child becomes unattended, so that its slot is freed without a
+    /// wait.
     ///
     /// # Errors
     /// `NoSuchProcess`: `env` is neither the caller nor a living child of the caller.
     fn env_destroy(&mut self, caller: Index, env: u32) -> Result<(), Error> {
-        let child = match core::mem::take(&mut self.processes[caller].unfinished) {
-            Unfinished::EnvDestroy { child } if child.bits() == env => child,
-            Unfinished::EnvDestroy { .. } | Unfinished::Cputs { .. } | Unfinished::None => {
-                let index = self.jos_target(caller, env)?;
-                if index == caller {
-                    self.end(caller, 0, Reason::Exited);
-                    return Ok(());
-                }
-                self.processes.forget_child(index);
-                self.end(index, 0, Reason::Destroyed);
-                self.processes[index].process_id()
+        let has_ended = Unfinished::EnvDestroy { env };
+        if core::mem::take(&mut self.processes[caller].unfinished) != has_ended {
+            let index = self.jos_target(caller, env)?;
+            if index == caller {
+                self.end(caller, 0, Reason::Exited);
+                return Ok(());
             }
-        };
-        if self.is_dying(child) && self.teardown_slice() {
-            self.processes[caller].unfinished = Unfinished::EnvDestroy { child };
+            self.processes.forget_child(index);
+            self.end(index, 0, Reason::Destroyed);
+        }
+        if self.teardown_slice() {
+            self.processes[caller].unfinished = has_ended;
             self.restart(caller);
             return Ok(());
         }
         self.succeed(caller)
-    }
-
-    /// Whether the process with this id is dying.
-    fn is_dying(&self, id: ProcessId) -> bool {
-        let process = &self.processes[Index::new(id.index())];
-        process.id == Some(id) && process.state == State::Dying
     }
 
     /// Makes a stopped child with a copy of the caller's registers.

@@ -59,11 +59,9 @@ impl<H: Hardware> Kernel<H> {
         let (slot, status) = (index.slot(), self.processes[index].exit.status as u8);
         // A program is the first process in its slot. Later processes in the slot are children,
         // whose status does not count.
-        let is_program = slot < self.course.count
-            && self.processes[index].process_id() == ProcessId::first(slot as u32);
-        let is_earlier = self.course.status == 0 || slot < self.course.failed;
-        if is_program && status != 0 && is_earlier {
-            (self.course.failed, self.course.status) = (slot, status);
+        let is_program = self.processes[index].process_id() == ProcessId::first(slot as u32);
+        if slot < self.course.deciding && is_program && status != 0 {
+            (self.course.deciding, self.course.status) = (slot, status);
         }
         if self.cpu.current.is_none() {
             self.lowest_slot_first();

@@ -60,7 +60,7 @@ impl<H: Hardware> Kernel<H> {
             process.device.ports = Ports::ALL;
             process.switches_more = true;
         }
-        self.course.count += 1;
+        self.course.deciding += 1;
         self.processes.info_of(index).kind =
             if program.file_server { KIND_FILE_SERVER } else { KIND_USER };
         self.start(index);

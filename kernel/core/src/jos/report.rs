@@ -8,7 +8,7 @@
 use core::fmt;
 
 use abi::fault::{Access, PAGE_FAULT};
-use abi::jos::{TRAPFRAME_ON_STACK, VECTOR};
+use abi::jos::TRAPFRAME_ON_STACK;
 use abi::message::Reason;
 
 use crate::hardware::Hardware;
@@ -168,7 +168,8 @@ impl<H: Hardware> Kernel<H> {
         }
         self.cpu.print_line(format_args!("  es   0x----{:04x}", r.es & 0xFFFF));
         self.cpu.print_line(format_args!("  ds   0x----{:04x}", r.ds & 0xFFFF));
-        self.cpu.print_line(format_args!("  trap 0x{trap:08x} {}", jos_name(trap)));
+        let name = EXCEPTIONS.get(trap as usize).unwrap_or(&"(unknown trap)");
+        self.cpu.print_line(format_args!("  trap 0x{trap:08x} {name}"));
         match fault {
             Some(fault) => self.report_cause(fault),
             None => self.cpu.print_line(format_args!("  err  0x{error:08x}")),
@@ -201,15 +202,6 @@ impl<H: Hardware> Kernel<H> {
     fn report_monitor(&mut self) {
         self.cpu.print_line(format_args!("Welcome to the JOS kernel monitor!"));
         self.cpu.print_line(format_args!("Type 'help' for a list of commands."));
-    }
-}
-
-/// JOS's name of a trap.
-fn jos_name(vector: u32) -> &'static str {
-    match vector {
-        VECTOR => "System call",
-        32..48 => "Hardware Interrupt",
-        _ => EXCEPTIONS.get(vector as usize).unwrap_or(&"(unknown trap)"),
     }
 }
 

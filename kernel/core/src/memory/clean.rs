@@ -113,13 +113,9 @@ impl<H: Hardware> Memory<'_, H> {
         if leaf.is_present() {
             let flags = leaf.flags().difference(EntryFlags::PAGER);
             let stale = self.replace(space, page, leaf, leaf.with_flags(flags));
-            if stale.old() == leaf {
-                // The CPU ignores the mark, so no cached translation is out of date.
-                stale.of_a_mark();
-            } else {
-                // The CPU has set A since the leaf was read, and the change has cleared A.
-                self.flush(&stale);
-            }
+            // The CPU ignores the mark. But if it has set A since the leaf was read, the change has
+            // cleared A.
+            self.flush(&stale);
         }
         true
     }

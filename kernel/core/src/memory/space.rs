@@ -95,9 +95,6 @@ impl Stale {
         debug_assert!(!self.read.is_present());
     }
 
-    /// For a change of marks alone, which the CPU ignores.
-    pub fn of_a_mark(self) {}
-
     /// For a change that left the frame in place, if the caller flushes the whole TLB before it
     /// returns.
     pub fn of_a_flushed_space(self) {

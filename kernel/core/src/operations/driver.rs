@@ -139,9 +139,10 @@ impl<H: Hardware> Kernel<H> {
     pub(crate) fn dma_release(&mut self, caller: Index, range: PageRange) -> Result<(), Error> {
         self.holder(caller)?;
         // The pool knows which frame the driver got for each page. The leaf may not show that frame
-        // any more, because the driver may have unmapped the page or mapped another frame there.
+        // any more, because the driver may have unmapped the page or mapped another frame there. A
+        // page of a long range that is not held comes soon, because the pool is small.
         let held = |dma: &DmaPool, index| dma.held_at(caller, range.page(index)).is_some();
-        if range.pages() > POOL || !(0..range.pages()).all(|index| held(&self.dma, index)) {
+        if !(0..range.pages()).all(|index| held(&self.dma, index)) {
             return Err(Error::NotMapped);
         }
         let space = self.space(caller);

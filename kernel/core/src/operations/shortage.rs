@@ -127,7 +127,7 @@ impl<H: Hardware> Kernel<H> {
 }
 
 /// Whether the call returns how many pages it has walked, even with an error.
-pub(crate) const fn is_range_call(call: Syscall) -> bool {
+const fn is_range_call(call: Syscall) -> bool {
     matches!(
         call,
         Syscall::RangeShare { .. } | Syscall::RangeUnmap { .. } | Syscall::RangeAllocate { .. }

@@ -14,6 +14,7 @@ use abi::{Error, ProcessId, Registers};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
+use crate::state::call_registers;
 use crate::state::process::{Index, State};
 
 impl<H: Hardware> Kernel<H> {
@@ -126,12 +127,10 @@ impl<H: Hardware> Kernel<H> {
 fn call(id: Option<ProcessId>, registers: &Registers) -> Event {
     let number = registers.eax as u8;
     let by_sysenter = registers.trap == Registers::SYSENTER;
-    let argument = match (Argument::of_call(number), by_sysenter) {
-        (Argument::Process, false) => registers.edx,
-        (Argument::Process, true) => registers.edi,
-        (Argument::Page, false) => registers.ecx,
-        (Argument::Page, true) => registers.ebp,
-        (Argument::Word, _) => registers.ebx,
+    let argument = match Argument::of_call(number) {
+        Argument::Process => call_registers::process(registers, by_sysenter),
+        Argument::Page => call_registers::page(registers, by_sysenter),
+        Argument::Word => registers.ebx,
     };
     let flags = if by_sysenter { BY_SYSENTER } else { 0 };
     Event { flags, ..Event::begin(id, Kind::of_call(number), number, argument) }

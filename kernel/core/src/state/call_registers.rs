@@ -6,12 +6,8 @@
 use abi::call::Arguments;
 use abi::{Error, Registers, Syscall};
 
-/// The saved registers of a call by `int 0x30`, or, if `SYSENTER`, by `sysenter`. `NUMBER` is the
-/// call's number where it is known at compile time, and [`ANY`] where it is not.
+/// The saved registers of the call `NUMBER` by `int 0x30`, or, if `SYSENTER`, by `sysenter`.
 pub struct CallRegisters<'a, const NUMBER: u32, const SYSENTER: bool>(pub &'a Registers);
-
-/// No native call has this number.
-pub const ANY: u32 = 0;
 
 /// Decodes the native call in these saved registers, whichever trap instruction made it. For calls
 /// that are decoded a second time, or that are recorded.
@@ -31,34 +27,21 @@ impl AnyRegisters<'_> {
     }
 }
 
-/// As `CallRegisters` has it for the instruction.
 impl Arguments for AnyRegisters<'_> {
     fn head(&self) -> u32 {
         self.0.eax
     }
 
     fn process(&self) -> u32 {
-        if self.by_sysenter() {
-            CallRegisters::<ANY, true>(self.0).process()
-        } else {
-            CallRegisters::<ANY, false>(self.0).process()
-        }
+        process(self.0, self.by_sysenter())
     }
 
     fn page(&self) -> u32 {
-        if self.by_sysenter() {
-            CallRegisters::<ANY, true>(self.0).page()
-        } else {
-            CallRegisters::<ANY, false>(self.0).page()
-        }
+        page(self.0, self.by_sysenter())
     }
 
     fn word(&self, index: usize) -> u32 {
-        if self.by_sysenter() {
-            CallRegisters::<ANY, true>(self.0).word(index)
-        } else {
-            CallRegisters::<ANY, false>(self.0).word(index)
-        }
+        words(self.0, self.by_sysenter())[index]
     }
 }
 
@@ -68,25 +51,40 @@ impl<const NUMBER: u32, const SYSENTER: bool> Arguments for CallRegisters<'_, NU
     }
 
     fn number(&self) -> u32 {
-        if NUMBER == ANY { self.head() & 0xFF } else { NUMBER }
+        NUMBER
     }
 
     fn process(&self) -> u32 {
-        if SYSENTER { self.0.edi } else { self.0.edx }
+        process(self.0, SYSENTER)
     }
 
     fn page(&self) -> u32 {
-        if SYSENTER { self.0.ebp } else { self.0.ecx }
+        page(self.0, SYSENTER)
     }
 
     fn word(&self, index: usize) -> u32 {
-        match index {
-            0 => self.0.ebx,
-            1 => self.0.esi,
-            2 if SYSENTER => self.0.ebp,
-            2 => self.0.edi,
-            _ if SYSENTER => 0,
-            _ => self.0.ebp,
-        }
+        words(self.0, SYSENTER)[index]
     }
+}
+
+/// The process argument of a call.
+#[must_use]
+pub const fn process(registers: &Registers, sysenter: bool) -> u32 {
+    if sysenter { registers.edi } else { registers.edx }
+}
+
+/// The page argument of a call.
+#[must_use]
+pub const fn page(registers: &Registers, sysenter: bool) -> u32 {
+    if sysenter { registers.ebp } else { registers.ecx }
+}
+
+/// The words of a call. A call by `sysenter` has three, and its third word is in the register of
+/// the page; the fourth is 0.
+// Inlined: see `queues.rs`.
+#[inline(always)]
+#[must_use]
+pub const fn words(registers: &Registers, sysenter: bool) -> [u32; 4] {
+    let r = registers;
+    if sysenter { [r.ebx, r.esi, r.ebp, 0] } else { [r.ebx, r.esi, r.edi, r.ebp] }
 }

@@ -5,16 +5,14 @@
 pub struct Course {
     /// Whether the console shows what JOS's kernel prints about processes.
     pub reports: bool,
-    /// How many programs the command line names. They are in slots `0..count`.
-    pub count: usize,
-    /// The lowest slot whose program ended with a status other than 0. Not valid while `status` is
-    /// 0.
-    pub failed: usize,
-    /// The exit status of that program; 0 while no program has failed.
+    /// The programs in slots `0..deciding` may still decide the status: all that the command line
+    /// names, or, when one has failed, those before it.
+    pub deciding: usize,
+    /// The exit status of the first program that has failed; 0 while none has.
     pub status: u8,
 }
 
 impl Course {
     /// No programs, and no reports.
-    pub const NONE: Self = Self { reports: false, count: 0, failed: 0, status: 0 };
+    pub const NONE: Self = Self { reports: false, deciding: 0, status: 0 };
 }

@@ -23,6 +23,7 @@ use abi::registers::UserRegisters;
 use abi::{Entry, Frame, ProcessId, Registers};
 
 use crate::hardware::FpuState;
+use crate::state::call_registers;
 
 pub use doing::{PendingRequest, State};
 pub use index::Index;
@@ -179,8 +180,7 @@ impl Process {
     #[inline(always)]
     #[must_use]
     pub const fn words_of(&self, sysenter: bool) -> [u32; 4] {
-        let r = &self.registers;
-        if sysenter { [r.ebx, r.esi, r.ebp, 0] } else { [r.ebx, r.esi, r.edi, r.ebp] }
+        call_registers::words(&self.registers, sysenter)
     }
 
     /// Sets the result of a call: success and four words, in the registers in which this kind of

@@ -95,7 +95,8 @@ impl Sleepers {
         }
     }
 
-    /// Moves a process down while one of its children in the heap wakes earlier.
+    /// Moves a process down while one of its children in the heap wakes earlier. A process has left
+    /// the heap just before, so each position up to `length` exists.
     fn sink(&mut self, processes: &mut Processes, mut position: usize) {
         loop {
             let left = 2 * position + 1;
@@ -103,8 +104,7 @@ impl Sleepers {
                 return;
             }
             let right = left + 1;
-            let right_is_earlier = right < self.length
-                && self.wake_at(processes, right) < self.wake_at(processes, left);
+            let right_is_earlier = self.wake_at(processes, right) < self.wake_at(processes, left);
             let child = if right_is_earlier { right } else { left };
             if self.wake_at(processes, position) <= self.wake_at(processes, child) {
                 return;

@@ -10,7 +10,6 @@ use abi::process_info::Status;
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::operations::shortage::is_range_call;
 use crate::state::process::Index;
 
 impl<H: Hardware> Kernel<H> {
@@ -23,8 +22,7 @@ impl<H: Hardware> Kernel<H> {
         self.give_up_cpu();
         self.switch(caller);
         self.second_try = true;
-        self.goes_on = self.call_of(caller).is_ok_and(is_range_call)
-            && self.processes[caller].pages_done() != 0;
+        self.goes_on = self.processes[caller].pages_done() != 0;
         match self.call_of(caller) {
             Ok(call) => match self.dispatch(caller, call) {
                 Ok(()) => {}

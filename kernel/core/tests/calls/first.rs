@@ -61,6 +61,12 @@ fn an_archive_that_init_has_no_room_for_ends_the_boot_with_one_line() {
             "{length:#x}"
         );
     }
+    // An archive of the greatest length is read: its program is too large for this memory.
+    let mut huge = image::program();
+    huge[52 + 32 + 22] = 0x80;
+    let archive = image::archive("bin/init", &huge);
+    let error = World::boot_described(4, &archive, LIMIT, "").err().map(|e| e.to_string());
+    assert_eq!(error.as_deref(), Some("too little memory for bin/init"));
 }
 
 #[test]

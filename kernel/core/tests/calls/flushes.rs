@@ -3,7 +3,7 @@
 //! The audit after each call finds a flush that is missing; the counts here find one too many.
 
 use abi::process::Target;
-use abi::{PageRange, Syscall, UserPage};
+use abi::{EntryFlags, PageRange, Permissions, Syscall, UserPage};
 
 use crate::model::Flushes;
 use crate::world::{PAGE, READ, WRITE, World};
@@ -77,6 +77,35 @@ fn a_translation_that_is_cached_just_before_the_change_is_flushed() {
         let mut world = world(2);
         world.kernel.cpu.hardware.speculates = true;
         assert_eq!(flushes(&mut world, call), (1, 0), "{call:?}");
+    }
+}
+
+/// A pager's client maps a page, which the pager has marked, a second time to write it. The CPU
+/// ignores the mark that goes, but the change also clears an A that the CPU has set since the
+/// kernel looked at the leaf.
+#[test]
+fn the_page_whose_mark_goes_is_flushed_if_it_may_be_cached() {
+    for (touched, speculates, expected) in [(false, false, 0), (true, false, 1), (false, true, 1)] {
+        let mut world = World::new();
+        let client = world.running_child();
+        let (pager, process) = (Some(world.init()), client.into());
+        world.call(Syscall::SetPager { process, pager }).unwrap();
+        world.allocate(PAGE);
+        let (page, permissions) = (page(0), Permissions::PAGER | WRITE);
+        world
+            .call(Syscall::PageProtect { process: ME, page, drop: READ, add: permissions })
+            .unwrap();
+        let (to, to_page, marks) = (process, page, READ);
+        world.call(Syscall::PageMove { process: ME, page, to, to_page, marks }).unwrap();
+        world.run(client);
+        if touched {
+            world.read(PAGE).unwrap();
+        }
+        world.kernel.cpu.hardware.speculates = speculates;
+        let (to, to_page) = (ME, self::page(1));
+        let map = Syscall::PageMap { process: ME, page, to, to_page, permissions: WRITE };
+        assert_eq!(flushes(&mut world, map), (expected, 0), "{touched}, {speculates}");
+        assert!(!world.leaf(client, PAGE).contains(EntryFlags::PAGER));
     }
 }
 

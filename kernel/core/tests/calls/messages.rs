@@ -339,6 +339,20 @@ fn the_end_of_a_child_is_a_message_to_whoever_receives_from_anyone_or_from_it() 
 }
 
 #[test]
+fn whoever_receives_the_end_of_a_child_is_not_told_of_another_child_that_ends_before() {
+    let (mut world, other) = pair();
+    let child = world.child();
+    for process in [other, child] {
+        world.allocate_in(process.into(), PAGE);
+        world.call(Syscall::Destroy { process: process.into(), subtree: false }).unwrap();
+    }
+    world.begin(receive(Some(child)));
+    assert_eq!((message(&world, INIT).kind, message(&world, INIT).sender), (Kind::Exit, child));
+    world.begin(receive(None));
+    assert_eq!((message(&world, INIT).kind, message(&world, INIT).sender), (Kind::Exit, other));
+}
+
+#[test]
 fn the_end_of_a_child_is_kept_until_it_is_received() {
     let (mut world, child) = pair();
     world.begin_of(child, Syscall::Exit { status: 5 });

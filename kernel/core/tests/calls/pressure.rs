@@ -166,23 +166,32 @@ fn a_slot_comes_back_if_its_parent_waits_for_what_is_dying_there() {
 
 #[test]
 fn a_message_that_offers_a_page_finishes_teardowns_before_it_goes_and_no_other_does() {
-    for (reply, transfer) in
+    for (reply, expected, transfer) in [false, true].into_iter().flat_map(|reply| {
         [(false, None), (true, None), (false, Some(OFFER)), (true, Some(OFFER))]
-    {
+            .map(|(expected, transfer)| (reply, expected, transfer))
+    }) {
         let mut world = World::new();
+        let init = world.init();
         let (to, child) = (world.running_child(), world.child());
         world.allocate_in(child.into(), PAGE);
+        let (words, receive) = ([0; 4], Syscall::Receive { from: None, transfer: None });
+        if expected && reply {
+            world.begin(receive);
+            world.begin_of(to, Syscall::Call { to: init, words, transfer: None });
+        } else if expected {
+            world.begin_of(to, receive);
+        }
+        world.run(init);
         world.leave_free(0);
         world.call(Syscall::Destroy { process: child.into(), subtree: false }).unwrap();
-        let words = [0; 4];
         world.begin(if reply {
             Syscall::ReplyAndReceive { to, words, transfer }
         } else {
             Syscall::Call { to, words, transfer }
         });
         let waits = transfer.is_some();
-        assert_eq!(world.restarts(world.init()), waits, "{reply} {transfer:?}");
-        assert_eq!(world.process(world.init()).state == State::Ready, waits);
+        assert_eq!(world.restarts(init), waits, "{reply} {expected} {transfer:?}");
+        assert_eq!(world.process(init).state == State::Ready, waits);
     }
 }
 

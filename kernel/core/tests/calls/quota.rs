@@ -1,7 +1,7 @@
 //! Calls 50 and 51: bounds on what a process and its descendants use.
 
 use abi::process::Target;
-use abi::{Error, PageRange, Permissions, ProcessId, Syscall, UserPage};
+use abi::{Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
 use kernel_core::state::account::Quota;
 use kernel_core::state::process::{Index, State};
 
@@ -31,11 +31,12 @@ fn used(world: &World, id: ProcessId) -> Quota {
     world.kernel.processes().usage(Index::new(id.index())).0
 }
 
-/// A running child that may map five frames: its directory, a table and three pages.
+/// A running driver that may map five frames: its directory, a table and three pages.
 fn bounded() -> (World, ProcessId) {
     let mut world = World::new();
     let child = world.running_child();
     set_quota(&mut world, child, 5, 3).unwrap();
+    world.call(Syscall::DriverAllow { process: child.into(), allow: true }).unwrap();
     world.run(child);
     (world, child)
 }
@@ -291,12 +292,13 @@ fn a_bound_that_sixteen_others_enclose_is_refused_and_the_accounts_come_back() {
     }
 }
 
-/// A running child that may map `frames`, whose own child is dying with `pages` pages, each under a
+/// A running driver that may map `frames`, whose own child is dying with `pages` pages, each under a
 /// table of its own.
 fn with_dying_child(frames: u32, pages: u32) -> (World, ProcessId) {
     let mut world = World::new();
     let child = world.running_child();
     set_quota(&mut world, child, frames, 4).unwrap();
+    world.call(Syscall::DriverAllow { process: child.into(), allow: true }).unwrap();
     world.run(child);
     let grandchild = world.child();
     for index in 0..pages {
@@ -370,6 +372,7 @@ fn a_range_call_waits_for_what_is_dying_only_if_it_may_need_that_room() {
             add: none,
             both: false,
         },
+        Syscall::DeviceMap { frame: Frame::from_number(0xF_E000), range },
     ];
     for call in calls {
         // Eight frames are in use; six pages and two tables are eight more.

@@ -472,6 +472,25 @@ fn for_the_table_of_a_message_s_page_the_receiver_s_pager_is_asked() {
 }
 
 #[test]
+#[cfg(feature = "jos")]
+fn for_the_table_of_a_page_by_jos_s_ipc_the_receiver_s_pager_is_asked() {
+    let (mut world, server, sender) = with_server();
+    world.run(sender);
+    world.call(Syscall::Send { to: server, words: [7; 4], transfer: None }).unwrap();
+    world.run(server);
+    world.jos_once(13, [FAR, 0, 0, 0, 0]);
+    world.run(sender);
+    world.jos_once(12, [server.bits(), 7, PAGE, REQUIRED | 2, 0]);
+    let message = told(&mut world);
+    assert_eq!((message.kind, message.sender), (Kind::Frames, sender));
+    assert_eq!(message.words[0], 1);
+    give_up(&mut world, 0, 1);
+    answer(&mut world, sender, FaultReply::Resume);
+    assert_eq!(world.answer(sender).eax, 0);
+    assert!(world.leaf(server, FAR).is_present());
+}
+
+#[test]
 fn frames_of_the_pool_for_devices_are_nobody_s_to_free() {
     let (mut world, clients) = short(2, 1);
     world.begin_of(clients[0], page_allocate(FAR));

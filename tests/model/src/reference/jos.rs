@@ -182,9 +182,7 @@ impl Model {
             self.procs[s].attended = false;
             self.end(s, 0, 1);
         }
-        let s = (env & 0x3FF) as usize;
-        let is_dying = self.procs[s].id == env && self.procs[s].doing == Doing::Dying;
-        if is_dying && self.slice() {
+        if self.slice() {
             self.procs[me].unfinished = Unfinished::Destroy(env);
             self.restart(me);
             return Ok(());

@@ -9,7 +9,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
         "            self.flush(&stale);\n            self.frames.release", "            self.frames.release"),
     mistake("page_protect does not flush", "kernel/core/src/memory/change.rs",
         "let stale = self.change(space, page, old, change)?;\n        self.flush(&stale);\n        Ok(stale.old())",
-        "let stale = self.change(space, page, old, change)?;\n        let old = stale.old();\n        stale.of_a_mark();\n        Ok(old)"),
+        "let stale = self.change(space, page, old, change)?;\n        Ok(stale.old())"),
     mistake("a freed table is not flushed from the alternate map", "kernel/core/src/operations/lifecycle/teardown.rs",
         "        self.cpu.flush_table_windows(Reach::Alternate, table);\n", ""),
     mistake("the alternate map is not flushed when it moves", "kernel/core/src/cpu.rs",

@@ -1,7 +1,5 @@
 //! How far a call has come that restarts until its work is done.
 
-use abi::ProcessId;
-
 /// How far a restarting call has come. Work of unbounded length is done in steps: after each step
 /// the call goes back to its trap instruction, and the process makes the call again.
 ///
@@ -28,7 +26,7 @@ pub enum Unfinished {
     /// JOS call 3 (`env_destroy`) for a child, which has ended but is not torn down yet.
     EnvDestroy {
         /// The call's argument.
-        child: ProcessId,
+        env: u32,
     },
 }
 
