@@ -21,17 +21,18 @@
 use std::panic::{self, AssertUnwindSafe};
 
 mod acts;
-mod backend;
 mod clients;
 mod judge;
 mod kept;
+mod kernel;
 mod layout;
 mod machine;
 mod parent;
 mod server;
 mod setting;
 
-pub use machine::{Machine, Tally};
+pub use machine::Tally;
+use server::Run;
 pub use setting::Setting;
 
 /// Runs `steps` steps of the machine of this seed. Returns what happened.
@@ -52,17 +53,16 @@ pub fn run(seed: u64, steps: u64) -> Result<Tally, (u64, String)> {
 
 fn machine_run(seed: u64, steps: u64, made: &mut u64) -> Result<Tally, String> {
     let setting = Setting::of(seed);
-    let mut machine = Machine::new(seed, setting);
-    let mut swap = machine.swap();
+    let mut run = Run::new(seed, setting);
     for step in 0..steps {
         *made = step;
-        machine.step(&mut swap);
-        if let Some(failure) = machine.failure() {
+        run.step();
+        if let Some(failure) = run.machine().failure() {
             return Err(failure.clone());
         }
         if step % 256 == 0 {
-            machine.audit();
+            run.machine().audit();
         }
     }
-    Ok(machine.tally())
+    Ok(run.machine().tally())
 }
