@@ -16,7 +16,7 @@ use libsys::service::disk::protocol::{DiskError, PAGE_SECTORS, Transfer};
 use pager::{Driver, Kernel};
 use swap::Bytes;
 
-use super::layout::{INBOX, ME, NONE, PAGER, SCRATCH, WRITE, held, program};
+use super::layout::{INBOX, ME, NONE, PAGER, SCRATCH, WRITE, held};
 use super::machine::Machine;
 use crate::model::Model;
 
@@ -177,7 +177,7 @@ impl Kernel for Machine {
     }
 
     fn program(&self, name: &str) -> Option<&'static [u8]> {
-        program(name)
+        self.files.iter().find(|(known, _)| *known == name).map(|(_, file)| *file)
     }
 
     fn process(&self, id: ProcessId) -> Option<ProcessInfo> {

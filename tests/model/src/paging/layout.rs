@@ -36,10 +36,10 @@ pub fn text(page: u32) -> swap::Bytes {
     std::array::from_fn(|index| (page as usize * 7 + index / 3) as u8)
 }
 
-/// The file of the program of this name: a segment of text, behind a page with the headers.
-pub fn program(name: &str) -> Option<&'static [u8]> {
+/// The file of the clients' program: a segment of text, behind a page with the headers.
+pub fn file() -> &'static [u8] {
     static FILE: OnceLock<Vec<u8>> = OnceLock::new();
-    let file = FILE.get_or_init(|| {
+    FILE.get_or_init(|| {
         let (start, length) = (TEXT.start << 12, (TEXT.len() as u32) << 12);
         let mut file = b"\x7fELF\x01\x01\x01".to_vec();
         file.resize(16, 0);
@@ -51,8 +51,7 @@ pub fn program(name: &str) -> Option<&'static [u8]> {
         file.resize(0x1000, 0);
         file.extend(TEXT.flat_map(text));
         file
-    });
-    (name == PROGRAM).then_some(file)
+    })
 }
 
 pub const fn page(number: u32) -> UserPage {

@@ -10,7 +10,7 @@ use kernel_core::state::process::{Index, Process, State};
 use swap::{Bytes, CLUSTER};
 
 use super::kept::Judge;
-use super::layout::{HELD, NAME, PROGRAM, page};
+use super::layout::{HELD, NAME, PROGRAM, file, page};
 use super::setting::Setting;
 use crate::run::random::Random;
 use crate::world::{CALL_SITE, World};
@@ -104,6 +104,8 @@ pub struct Machine {
     pub(super) setting: Setting,
     /// The parent of all clients.
     pub(super) boss: ProcessId,
+    /// The programs of the boot archive.
+    pub(super) files: Vec<(&'static str, &'static [u8])>,
     /// What the pager has printed.
     pub(super) lines: Vec<String>,
     /// The pages that are taken: whose, and their leaves.
@@ -146,6 +148,7 @@ impl Machine {
             world,
             random: Random::new(seed),
             setting,
+            files: vec![(PROGRAM, file())],
             lines: Vec::new(),
             taken: [None; CLUSTER],
             given: None,

@@ -30,6 +30,8 @@ mod machine;
 mod parent;
 mod server;
 mod setting;
+#[cfg(test)]
+mod tests;
 
 pub use machine::Tally;
 use server::Run;

@@ -3,20 +3,20 @@
 
 use abi::call::{FaultReply, PageTransfer};
 use abi::message::{Kind, Message};
-use abi::{PageRange, ProcessId, Syscall, UserPage};
+use abi::{Error, PageRange, ProcessId, Syscall, UserPage};
 use kernel_core::state::process::State;
 use libsys::service::pager::{Registered, Request};
 use pager::{Answer, Server};
 
 use super::clients::{MADE, MOST};
 use super::layout::{COW, HEAP, INBOX, ME, NAME, NONE, TEXT, WRITE, page};
-use super::machine::{FREE, Machine};
+use super::machine::{Answer as Reply, FREE, Machine};
 use super::setting::Setting;
 
 /// A page of a message arrives here.
 const TO_INBOX: PageTransfer = PageTransfer { page: INBOX, send: None, accept: true };
 /// The parent's page with the name of the clients' program goes along.
-const WITH_NAME: PageTransfer =
+pub const WITH_NAME: PageTransfer =
     PageTransfer { page: UserPage::known(NAME << 12), send: Some(NONE), accept: false };
 
 /// The server, which has the machine.
@@ -44,6 +44,11 @@ impl Run {
         machine.tally.steps += 1;
         machine.tick();
         self.somebody_acts();
+        self.serve_all();
+    }
+
+    /// The pager serves who has asked it.
+    pub(super) fn serve_all(&mut self) {
         while self.machine().failure().is_none() && self.machine().pager_has_a_message() {
             self.serve();
         }
@@ -61,27 +66,16 @@ impl Run {
         }
     }
 
-    /// The parent makes a client: it asks the pager to serve it, and starts the child.
+    /// The parent makes a client, with a limit and a quota or without, and starts it.
     fn start(&mut self) {
+        let Some(client) = self.new_client() else { return };
         let machine = self.machine();
-        let (boss, pager) = (machine.boss, machine.pager());
-        let Ok([id, ..]) = machine.call(Syscall::ProcessCreate { copy: false }) else { return };
-        let Ok(id) = ProcessId::new(id) else { return };
-        let process = id.into();
-        if !machine.make(boss, Syscall::SetPager { process, pager: Some(pager) }) {
+        let boss = machine.boss;
+        let pages = if machine.random.one_in(2) { 4 + machine.random.below(24) } else { 0 };
+        if self.ask(boss, Request::SetLimit { client, pages }, None).is_none() {
             return;
         }
-        let limit = if machine.random.one_in(2) { 4 + machine.random.below(24) } else { 0 };
-        let register = Request::Register { child: id };
-        let Some(words) = self.ask(boss, register, Some(WITH_NAME)) else { return };
-        if !matches!(Registered::decode(words), Registered::At { .. }) {
-            let answer = format!("[{id}] is no client: {words:x?}");
-            return self.machine().fail(answer);
-        }
-        if self.ask(boss, Request::SetLimit { client: id, pages: limit }, None).is_none() {
-            return;
-        }
-        let machine = self.machine();
+        let (machine, process) = (self.machine(), client.into());
         if machine.setting.quotas {
             let frames = 16 + machine.random.below(40);
             machine.make(boss, Syscall::SetQuota { process, frames, processes: 8 });
@@ -89,20 +83,51 @@ impl Run {
         machine.make(boss, Syscall::ProcessStart { process });
     }
 
+    /// The parent makes a child, and asks the pager to serve it.
+    pub(super) fn new_client(&mut self) -> Option<ProcessId> {
+        let machine = self.machine();
+        let (boss, pager) = (machine.boss, machine.pager());
+        let [child, ..] = machine.call(Syscall::ProcessCreate { copy: false }).ok()?;
+        let child = ProcessId::new(child).ok()?;
+        if !machine.make(boss, Syscall::SetPager { process: child.into(), pager: Some(pager) }) {
+            return None;
+        }
+        let words = self.ask(boss, Request::Register { child }, Some(WITH_NAME))?;
+        if !matches!(Registered::decode(words), Registered::At { .. }) {
+            self.machine().fail(format!("[{child}] is no client: {words:x?}"));
+        }
+        Some(child)
+    }
+
     /// A process asks the pager. `None`: it cannot, or has ended.
-    pub(super) fn ask(
+    fn ask(
         &mut self,
         id: ProcessId,
         request: Request,
         transfer: Option<PageTransfer>,
     ) -> Option<[u32; 4]> {
+        self.ask_words(id, request.encode(), transfer)
+    }
+
+    /// The same, with any words.
+    pub(super) fn ask_words(
+        &mut self,
+        id: ProcessId,
+        words: [u32; 4],
+        transfer: Option<PageTransfer>,
+    ) -> Option<[u32; 4]> {
+        let to = self.machine().pager();
+        self.call(id, Syscall::Call { to, words, transfer }).ok()
+    }
+
+    /// A process that has the CPU makes a call that may wait for the pager.
+    pub(super) fn call(&mut self, id: ProcessId, call: Syscall) -> Reply {
         let machine = self.machine();
         if machine.current() != Some(id) {
-            return None;
+            return Err(Error::NoSuchProcess);
         }
-        let to = machine.pager();
-        machine.begin(Syscall::Call { to, words: request.encode(), transfer });
-        self.is_answered(id).then(|| self.machine().answer(id).ok()).flatten()
+        machine.begin(call);
+        if self.is_answered(id) { self.machine().answer(id) } else { Err(Error::NoSuchProcess) }
     }
 
     /// Serves the pager's messages until a process has the CPU that waited for it.
@@ -128,10 +153,9 @@ impl Run {
         let Ok(child) = ProcessId::new(id) else { return };
         machine.parents.insert(child.bits(), parent);
         machine.busy = vec![parent, child];
-        machine.begin(Syscall::Clone { child });
-        if self.is_answered(parent) {
-            let machine = self.machine();
-            let agreed = machine.answer(parent).is_ok();
+        let agreed = self.call(parent, Syscall::Clone { child }).is_ok();
+        let machine = self.machine();
+        if machine.current() == Some(parent) {
             if machine.random.one_in(2) {
                 machine.use_all_memory();
                 machine.run(parent);
@@ -150,36 +174,42 @@ impl Run {
 
     /// Shares the parent's pages with the child. Each call may wait for frames, and then pages of
     /// the parent go that the child does not have yet.
-    fn share_all(&mut self, parent: ProcessId, child: ProcessId) -> bool {
+    pub(super) fn share_all(&mut self, parent: ProcessId, child: ProcessId) -> bool {
         for (first, pages) in [(TEXT.start, 8), (HEAP.start, 24), (HEAP.start + 24, 24)] {
             let Ok(range) = PageRange::new(page(first), pages) else { continue };
             let (drop, add) = if TEXT.contains(&first) { (NONE, NONE) } else { (WRITE, COW) };
             let both = !TEXT.contains(&first);
             let (process, to, to_page) = (ME, child.into(), page(first));
-            let machine = self.machine();
-            if machine.current() != Some(parent) {
-                return false;
-            }
-            machine.begin(Syscall::RangeShare { process, range, to, to_page, drop, add, both });
-            if !self.is_answered(parent) || self.machine().answer(parent).is_err() {
+            let share = Syscall::RangeShare { process, range, to, to_page, drop, add, both };
+            if self.call(parent, share).is_err() {
                 return false;
             }
         }
         true
     }
 
-    /// The pager takes its message and answers it, and waits for the next one in the same call, as
-    /// its `main` does. That call has no error, or the pager would end.
-    pub(super) fn serve(&mut self) {
+    fn serve(&mut self) {
+        match self.take_message() {
+            Ok(message) => self.answer(message),
+            Err(error) => self.machine().fail(format!("the pager ends: {error}")),
+        }
+    }
+
+    /// The pager takes its message. The call that has waited for it has no error, or the pager's
+    /// `main` would end.
+    pub(super) fn take_message(&mut self) -> Result<Message, Error> {
         let machine = self.machine();
         let pager = machine.pager();
         assert!(machine.run(pager), "the pager has a message");
         let r = *machine.world.registers();
-        let received = Message::from_wire(r.eax, r.edx, [r.ebx, r.esi, r.edi, r.ebp]);
-        let message = match received {
-            Ok(message) => message,
-            Err(error) => return machine.fail(format!("the pager ends: {error}")),
-        };
+        Message::from_wire(r.eax, r.edx, [r.ebx, r.esi, r.edi, r.ebp])
+    }
+
+    /// The pager answers a message and waits for the next one in the same call, as its `main` does.
+    pub(super) fn answer(&mut self, message: Message) {
+        let machine = self.machine();
+        let pager = machine.pager();
+        assert!(machine.run(pager), "the pager has a message");
         let is_fault = matches!(message.kind, Kind::Fault | Kind::Forwarded);
         let at = UserPage::containing(message.words[0]).filter(|_| is_fault);
         machine.hot = at.map(|at| (message.sender, at));
