@@ -161,3 +161,186 @@ fn open<K: Driver>(driver: &mut K) -> Result<K::Disk, DriverError> {
     (0..SLOTS).try_for_each(|slot| driver.share(&disk, slot))?;
     Ok(disk)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A driver that does what a test has written down, and notes what it is asked.
+    #[derive(Default)]
+    struct Script {
+        sectors: u64,
+        /// What the next requests come to; those after them succeed.
+        answers: Vec<Result<(), DriverError>>,
+        /// What the next openings come to; those after them succeed.
+        openings: Vec<Result<(), DriverError>>,
+        /// The slot that the driver does not take.
+        refused: Option<u32>,
+        /// How many disks were opened.
+        opened: u32,
+        /// Of the disk that was opened last.
+        shared: Vec<u32>,
+        /// Requests: by which disk, and what.
+        asked: Vec<(u32, &'static str, Transfer)>,
+    }
+
+    fn next(answers: &mut Vec<Result<(), DriverError>>) -> Result<(), DriverError> {
+        if answers.is_empty() { Ok(()) } else { answers.remove(0) }
+    }
+
+    impl Driver for Script {
+        /// The number of the opening, and the sectors.
+        type Disk = (u32, u64);
+
+        fn find(&mut self) -> Result<(u32, u64), DriverError> {
+            next(&mut self.openings)?;
+            self.opened += 1;
+            self.shared.clear();
+            Ok((self.opened, self.sectors))
+        }
+
+        fn sectors((_, sectors): &(u32, u64)) -> u64 {
+            *sectors
+        }
+
+        fn share(&mut self, (disk, _): &(u32, u64), slot: u32) -> Result<(), DriverError> {
+            assert_eq!(*disk, self.opened);
+            if self.refused == Some(slot) {
+                return Err(DriverError::NotShared);
+            }
+            self.shared.push(slot);
+            Ok(())
+        }
+
+        fn read(&mut self, disk: &(u32, u64), transfer: Transfer) -> Result<(), DriverError> {
+            self.asked.push((disk.0, "read", transfer));
+            next(&mut self.answers)
+        }
+
+        fn write(&mut self, disk: &(u32, u64), transfer: Transfer) -> Result<(), DriverError> {
+            self.asked.push((disk.0, "write", transfer));
+            next(&mut self.answers)
+        }
+
+        fn fill_area(&mut self, _: u32, _: &Bytes) {}
+
+        fn read_area(&mut self, _: u32, _: &mut Bytes) {}
+    }
+
+    const GONE: Result<(), DriverError> = Err(DriverError::Gone);
+
+    fn open(script: &mut Script) -> SwapDisk<(u32, u64)> {
+        SwapDisk::find(script).unwrap()
+    }
+
+    #[test]
+    fn the_whole_area_is_shared_before_the_first_request() {
+        let mut script = Script::default();
+        open(&mut script);
+        assert_eq!(script.shared, (0..SLOTS).collect::<Vec<_>>());
+        for refused in [0, SLOTS - 1] {
+            let mut script = Script { refused: Some(refused), ..Script::default() };
+            assert_eq!(SwapDisk::find(&mut script).err(), Some(DriverError::NotShared));
+        }
+        let mut script = Script { openings: vec![Err(DriverError::Full)], ..Script::default() };
+        assert_eq!(SwapDisk::find(&mut script).err(), Some(DriverError::Full));
+    }
+
+    #[test]
+    fn a_disk_has_a_slot_for_each_whole_page_up_to_4_gib() {
+        let table = [
+            (0, 0),
+            (7, 0),
+            (8, 1),
+            (8 * 100 + 7, 100),
+            (0x80_0000 - 1, 0xF_FFFF),
+            (0x80_0000, 0x10_0000),
+            (0x80_0008, 0x10_0000),
+            (u64::MAX, 0x10_0000),
+        ];
+        for (sectors, slots) in table {
+            let mut script = Script { sectors, ..Script::default() };
+            assert_eq!(open(&mut script).slots::<Script>(), slots, "{sectors:#x}");
+        }
+        assert_eq!(SwapDisk::<(u32, u64)>::NONE.slots::<Script>(), 0);
+    }
+
+    #[test]
+    fn a_request_names_the_sectors_of_its_slots_and_the_first_pages_of_the_area() {
+        let (mut script, last) = (Script::default(), 0xF_FFFF);
+        let mut disk = open(&mut script);
+        assert_eq!(disk.write(&mut script, 3, 2), Ok(()));
+        assert_eq!(disk.read(&mut script, last, 1), Ok(()));
+        let transfer = |sector, pages| Transfer { sector, slot: 0, pages };
+        let expected = [(1, "write", transfer(24, 2)), (1, "read", transfer(0x7F_FFF8, 1))];
+        assert_eq!(script.asked, expected);
+    }
+
+    #[test]
+    fn requests_are_counted_with_those_that_fail() {
+        let mut script =
+            Script { answers: vec![Err(DriverError::DeviceError); 2], ..Script::default() };
+        let mut disk = open(&mut script);
+        let counts = |disk: &SwapDisk<(u32, u64)>| {
+            let Transfers { reads, pages_read, writes, pages_written } = disk.transfers();
+            [reads, pages_read, writes, pages_written]
+        };
+        assert_eq!(counts(&disk), [0; 4]);
+        assert_eq!(disk.write(&mut script, 0, 16), Err(DiskError::Failed));
+        assert_eq!(disk.read(&mut script, 0, 5), Err(DiskError::Failed));
+        assert_eq!(disk.read(&mut script, 0, 2), Ok(()));
+        assert_eq!(counts(&disk), [2, 7, 1, 16]);
+    }
+
+    #[test]
+    fn only_a_driver_that_has_ended_is_replaced() {
+        for error in [DriverError::DeviceError, DriverError::ReadOnly, DriverError::NotOpen] {
+            let mut script = Script { answers: vec![Err(error)], ..Script::default() };
+            let mut disk = open(&mut script);
+            assert_eq!(disk.write(&mut script, 0, 1), Err(DiskError::Failed));
+            assert_eq!((script.opened, script.asked.len()), (1, 1), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_sent_to_three_drivers_and_the_last_one_stays() {
+        for (ended, expected) in [(0, Ok(())), (1, Ok(())), (2, Ok(())), (3, Err(DiskError::Gone))]
+        {
+            let mut script = Script { answers: vec![GONE; ended], ..Script::default() };
+            let mut disk = open(&mut script);
+            assert_eq!(disk.read(&mut script, 5, 1), expected, "{ended}");
+            let asked: Vec<u32> = script.asked.iter().map(|(disk, ..)| *disk).collect();
+            assert_eq!(asked, (1..=(ended as u32 + 1).min(3)).collect::<Vec<_>>());
+            assert_eq!(script.shared.len(), SLOTS as usize);
+            assert!(script.asked.iter().all(|(_, kind, at)| (*kind, at.sector) == ("read", 40)));
+            // The next request goes to the driver that has answered last.
+            let last = script.opened;
+            assert_eq!(disk.write(&mut script, 0, 1), Ok(()));
+            assert_eq!(script.asked.last().map(|(disk, ..)| *disk), Some(last));
+        }
+    }
+
+    #[test]
+    fn a_driver_that_cannot_be_opened_is_looked_for_again_if_it_has_ended_too() {
+        let table = [
+            (vec![GONE], Ok(()), 2),
+            (vec![GONE, GONE], Err(DiskError::Gone), 1),
+            (vec![Err(DriverError::Full)], Err(DiskError::Failed), 1),
+        ];
+        for (openings, expected, opened) in table {
+            let mut script = Script { answers: vec![GONE], ..Script::default() };
+            let mut disk = open(&mut script);
+            script.openings = openings;
+            assert_eq!(disk.read(&mut script, 0, 1), expected);
+            assert_eq!((script.opened, script.openings.len()), (opened, 0));
+        }
+    }
+
+    #[test]
+    fn without_a_disk_every_request_fails() {
+        let (mut script, mut disk) = (Script::default(), SwapDisk::NONE);
+        assert_eq!(disk.write(&mut script, 0, 1), Err(DiskError::Gone));
+        assert_eq!(disk.read(&mut script, 0, 1), Err(DiskError::Gone));
+        assert_eq!((script.opened, script.asked.len()), (0, 0));
+    }
+}
