@@ -48,7 +48,7 @@ const fn model(name: &'static str, arguments: &'static [&'static str], seconds: 
 
 /// Steps beside the reference model: a second.
 const SOAK: Judge = model("soak", &["1", "40000", "0", "quick"], 10);
-/// The pager's decisions on the kernel's.
+/// The pager on the kernel's decisions.
 const PAGING: Judge = model("paging", &["1", "20000"], 30);
 /// Every 4095th word and address.
 const WORDS: Judge = model("exhaustive", &["0", "4095", "0", "words", "addresses"], 30);

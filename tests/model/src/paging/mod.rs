@@ -1,17 +1,19 @@
-//! The pager's decisions (`userland/servers/swap`) on the real decisions of the kernel: no write of
-//! a client is lost, whatever clients and those who share their pages do.
+//! The pager (`userland/servers/pager`, with the decisions of `userland/servers/swap`) on the real
+//! decisions of the kernel: no write of a client is lost, whatever clients and those who share their
+//! pages do.
 //!
 //! The tests of `swap` have a model of the kernel, which follows the kernel's rule for the mark
 //! PAGER as its author understood it. Here the kernel is the real one, on the modelled MMU and TLB.
-//! The first process is the pager. It makes the calls of the pager's `backend.rs` by the same
-//! registers, and other processes run between any two of them: clients load, store, map, move,
+//! The first process is the pager. It makes the calls that the pager's server asks its `Kernel`
+//! for, by the same registers as the program, and other processes run between any two of them: clients load, store, map, move,
 //! copy, protect, unmap, fork and end; their parent maps their pages in its own space and in those
 //! of others, writes them there, is their pager for a moment, and uses memory up.
 //!
 //! Reading order: `machine` has the kernel and what the pager owns; `judge` says what is wrong
 //! with what is `kept`;
-//! `backend` has the pager's calls, `server` how it answers a message; `acts` has what others do,
-//! `clients` and `parent` choose among it.
+//! `kernel` has the pager's calls, `server` has its server, which answers each message; `acts` has
+//! what others do, `clients` and `parent` choose among it. `tests` tries the server message by
+//! message.
 //!
 //! Pages are not chosen evenly. What can go wrong needs several steps in a row: a page goes to the
 //! disk, comes back with the mark PAGER, is written in a way that the mark must not survive, and
