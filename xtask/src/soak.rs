@@ -35,8 +35,8 @@ pub struct Options {
     /// Begin with this episode of the seed: a machine from its boot on
     #[arg(long, value_name = "N", default_value = "0")]
     first: String,
-    /// Instead, run the pager's decisions on those of the kernel, with clients that map, move,
-    /// share, copy, fork and end: no write of theirs may be lost
+    /// Instead, run the pager on the kernel's decisions, with clients that map, move, share, copy,
+    /// fork and end: no write of theirs may be lost
     #[arg(long)]
     paging: bool,
     /// Instead, plant mistakes in copies of the kernel's core, one by one, and say after how many

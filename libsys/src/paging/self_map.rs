@@ -118,6 +118,12 @@ impl<R: TableReader> Window<R> {
         Entry::from_bits(self.reader.word(self.directory_entry_address(index)))
     }
 
+    /// Whether tables are shown here: a view that is lost shows none. The directory of a process is
+    /// never empty, because it holds the process's own window.
+    pub fn shows_a_process(&self) -> bool {
+        self.directory_entry(Slot::WINDOW.index()).is_present()
+    }
+
     #[inline(always)]
     const fn directory_entry_address(&self, index: u32) -> u32 {
         self.slot.table_address(self.directory.index()) + index * 4

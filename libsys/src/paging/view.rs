@@ -11,7 +11,7 @@
 use core::ops::Range;
 
 use abi::process::Target;
-use abi::{Entry, Error, Slot, ViewSlot};
+use abi::{Entry, Error, ViewSlot};
 
 use crate::call;
 use crate::paging::checked;
@@ -55,11 +55,10 @@ impl View {
         &self.window
     }
 
-    /// Whether the view is not lost. The directory of a process is never empty, because it holds
-    /// the process's own window.
+    /// Whether the view is not lost.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        self.window.directory_entry(Slot::WINDOW.index()).is_present()
+        self.window.shows_a_process()
     }
 
     /// The directory entry that holds the view.

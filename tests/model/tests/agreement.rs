@@ -46,7 +46,7 @@ fn no_write_is_lost_by_the_pager_on_this_kernel() {
     // nothing.
     let mut all = paging::Tally::default().counts();
     for seed in 1..=6 {
-        let tally = paging::run(seed, 1500).unwrap();
+        let tally = paging::run(seed, 1000).unwrap();
         all.iter_mut().zip(tally.counts()).for_each(|(all, more)| all.1 += more.1);
     }
     // Pages hardly ever lie here in a row on the disk: those that come ahead are tried by

@@ -14,15 +14,19 @@ use super::suite::Suite;
 /// The packages whose mutants are listed.
 pub const PACKAGES: [&str; 4] = ["vitrine-core", "vitrine-abi", "swap", "pager"];
 
-/// Which files are judged, by the beginnings of their paths, and by what. The pager's server, its
-/// calls and its disk are in no library and have no host test.
-const SCOPE: [(&str, Suite); 6] = [
+/// Which files are judged, by the beginnings of their paths, and by what. The pager's program has
+/// only its calls, which no host can make.
+const SCOPE: [(&str, Suite); 10] = [
     ("kernel/core/src/jos/absent.rs", Suite::WithoutJos),
     ("kernel/core/src/", Suite::Core),
     ("kernel/abi/src/", Suite::Abi),
     ("userland/servers/swap/src/", Suite::Swap),
+    ("userland/servers/pager/src/backend.rs", Suite::Pager),
     ("userland/servers/pager/src/clients.rs", Suite::Pager),
+    ("userland/servers/pager/src/disk.rs", Suite::Pager),
+    ("userland/servers/pager/src/frame_pointer.rs", Suite::Pager),
     ("userland/servers/pager/src/program.rs", Suite::Pager),
+    ("userland/servers/pager/src/server.rs", Suite::Pager),
 ];
 
 /// A function, or a constant, with its mutants. It is known by its file and its text.
@@ -266,8 +270,8 @@ pub mod tests {
         let file = "kernel/core/src/a.rs";
         fs::create_dir_all(folder.path().join("kernel/core/src")).unwrap();
         fs::write(folder.path().join(file), "const A;\nfn f() {\n  a\n}\n").unwrap();
-        let server = "userland/servers/pager/src/server.rs";
-        let entries = [entry(file, 1, "null"), entry(file, 3, of), entry(server, 1, of)];
+        let calls = "userland/servers/pager/src/live.rs";
+        let entries = [entry(file, 1, "null"), entry(file, 3, of), entry(calls, 1, of)];
         let read = functions(folder.path(), &format!("[{}]", entries.join(","))).unwrap();
         let names: Vec<_> = read.iter().map(|function| function.name.as_str()).collect();
         assert_eq!(names, ["constant", "f"]);

@@ -48,7 +48,7 @@ const fn model(name: &'static str, arguments: &'static [&'static str], seconds: 
 
 /// Steps beside the reference model: a second.
 const SOAK: Judge = model("soak", &["1", "40000", "0", "quick"], 10);
-/// The pager's decisions on the kernel's.
+/// The pager on the kernel's decisions.
 const PAGING: Judge = model("paging", &["1", "20000"], 30);
 /// Every 4095th word and address.
 const WORDS: Judge = model("exhaustive", &["0", "4095", "0", "words", "addresses"], 30);
@@ -58,6 +58,8 @@ const ABI: Judge = tests("vitrine-abi", &[], 10);
 const SWAP_QUICK: Judge = tests("swap", &["--lib", "--test", "copies"], 10);
 const SWAP: Judge = tests("swap", &[], 60);
 const PAGER: Judge = tests("pager", &[], 10);
+/// The pager's server on the kernel's decisions, message by message.
+const SERVER: Judge = tests("vitrine-model", &["--lib"], 60);
 
 impl Suite {
     /// What finds most in the shortest time comes first.
@@ -67,7 +69,7 @@ impl Suite {
             Self::WithoutJos => &[WITHOUT_JOS],
             Self::Abi => &[ABI, SOAK, WORDS, CORE],
             Self::Swap => &[SWAP_QUICK, SWAP, PAGING],
-            Self::Pager => &[PAGER],
+            Self::Pager => &[PAGER, SERVER, PAGING],
         }
     }
 }

@@ -21,9 +21,17 @@ mod paging;
 
 use mistake::{Judge, Mistake};
 
-/// What of the tree the copy needs.
-const COPIED: [&str; 6] =
-    ["kernel/abi", "kernel/core", "libsys", "userland/servers/swap", "tests/model", "Cargo.lock"];
+/// The packages that the copy needs.
+const PACKAGES: [&str; 6] = [
+    "kernel/abi",
+    "kernel/core",
+    "libsys",
+    "userland/servers/pager",
+    "userland/servers/swap",
+    "tests/model",
+];
+/// The files that it needs beside them.
+const FILES: [&str; 2] = ["Cargo.lock", "boot/link_program.rs"];
 
 /// Plants each mistake in the kernel, or each in the pager and in what it relies on, one by one,
 /// and prints after how many steps it is found.
@@ -71,7 +79,8 @@ fn make_copy(workspace: &Workspace, copy: &Path) -> Result<()> {
     command::create_directory(copy)?;
     let manifest = fs::read_to_string(workspace.root().join("Cargo.toml"))?;
     fs::write(copy.join("Cargo.toml"), smaller(&manifest)?)?;
-    for name in COPIED {
+    command::create_directory(&copy.join("boot"))?;
+    for name in PACKAGES.into_iter().chain(FILES) {
         let to = copy.join(name);
         if to.is_dir() {
             fs::remove_dir_all(&to).with_context(|| to.display().to_string())?;
@@ -85,8 +94,7 @@ fn make_copy(workspace: &Workspace, copy: &Path) -> Result<()> {
 fn smaller(manifest: &str) -> Result<String> {
     let (head, rest) = manifest.split_once("members = [").context("members in Cargo.toml")?;
     let (_, rest) = rest.split_once("[workspace.package]").context("the end of the members")?;
-    let folders = COPIED.iter().filter(|name| name.contains('/') || **name == "libsys");
-    let members: Vec<String> = folders.map(|name| format!("{name:?}")).collect();
+    let members: Vec<String> = PACKAGES.map(|name| format!("{name:?}")).into();
     let members = members.join(", ");
     Ok(format!("{head}members = [{members}]\n\n[workspace.package]{rest}"))
 }

@@ -1,4 +1,4 @@
-//! The pager's decisions on the kernel's decisions: `paging SEED STEPS`, one machine after another,
+//! The pager on the kernel's decisions: `paging SEED STEPS`, one machine after another,
 //! each with the next seed. `cargo xtask soak --paging` starts this.
 
 use std::panic;

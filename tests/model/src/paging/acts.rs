@@ -60,6 +60,11 @@ impl Machine {
 
     /// A load or a store by the process on the CPU. A fault goes to the kernel.
     pub(super) fn touch(&mut self, address: u32, value: Option<u32>) {
+        self.touch_from(0x0080_0060, address, value);
+    }
+
+    /// The same, by the instruction at `eip`.
+    pub(super) fn touch_from(&mut self, eip: u32, address: u32, value: Option<u32>) {
         let hardware = &mut self.world.kernel.cpu.hardware;
         let result = match value {
             Some(value) => hardware.user_write(address, value),
@@ -70,7 +75,7 @@ impl Machine {
             let registers = self.world.registers();
             registers.error = fault.access.bits();
             registers.trap = 14;
-            registers.eip = 0x0080_0060;
+            registers.eip = eip;
             let after = self.world.kernel.fault();
             self.settle(after);
         }

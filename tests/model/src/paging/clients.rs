@@ -2,14 +2,13 @@
 
 use abi::{Permissions, ProcessId, Syscall, UserPage, ViewSlot};
 use kernel_core::state::process::State;
-use swap::Swap;
 
 use super::acts::is_marked;
 use super::layout::{COW, FOREIGN, HEAP, ME, NONE, PAGER, WRITE, page};
 use super::machine::Machine;
 
 /// Most clients that the parent makes, and most with their forked children.
-const MADE: usize = 3;
+pub const MADE: usize = 3;
 pub const MOST: usize = 5;
 /// The view of a client's child.
 const VIEW: u32 = 0xC0;
@@ -23,22 +22,13 @@ impl Machine {
             .collect()
     }
 
-    /// One step: somebody runs, and then the pager serves who has asked it.
-    pub fn step(&mut self, swap: &mut Swap) {
-        self.tally.steps += 1;
-        self.tick();
-        self.somebody_acts(Some(swap));
-        while self.failure().is_none() && self.pager_has_a_message() {
-            self.serve(swap);
-        }
-    }
-
     pub(super) fn pager_has_a_message(&self) -> bool {
         self.find(self.pager()).is_some_and(|it| it.state == State::Ready)
     }
 
     /// Others run between two calls of the pager, one time in `times`.
     pub(super) fn meanwhile(&mut self, times: u32) {
+        self.judge_given();
         let pager = self.pager();
         if self.is_meanwhile || self.current() != Some(pager) || !self.random.one_in(times) {
             return;
@@ -46,7 +36,9 @@ impl Machine {
         self.is_meanwhile = true;
         for _ in 0..1 + self.random.below(3) {
             self.tick();
-            self.somebody_acts(None);
+            if let Some(id) = self.actor() {
+                self.act(id);
+            }
         }
         assert!(self.run(pager), "the pager goes on");
         self.is_meanwhile = false;
@@ -65,23 +57,14 @@ impl Machine {
         assert!(self.run(pager), "the pager goes on");
     }
 
-    /// The process on the CPU does something, unless it is the pager. Without `swap`, nothing that
-    /// needs the pager at once.
-    fn somebody_acts(&mut self, swap: Option<&mut Swap>) {
-        let Some(id) = self.current().filter(|id| *id != self.pager()) else { return };
-        if self.busy.contains(&id) {
-            return;
-        }
-        match swap {
-            Some(swap)
-                if id == self.boss && self.clients().len() < MADE && self.random.one_in(4) =>
-            {
-                self.start(swap);
-            }
-            Some(swap) if id != self.boss && self.random.one_in(25) => self.fork(swap, id),
-            _ if id == self.boss => self.boss_acts(),
-            _ => self.client_acts(id),
-        }
+    /// The process on the CPU, unless it is the pager, or waits for it in the middle of a fork.
+    pub(super) fn actor(&self) -> Option<ProcessId> {
+        self.current().filter(|id| *id != self.pager() && !self.busy.contains(id))
+    }
+
+    /// A process does something that does not need the pager at once.
+    pub(super) fn act(&mut self, id: ProcessId) {
+        if id == self.boss { self.boss_acts() } else { self.client_acts(id) }
     }
 
     fn client_acts(&mut self, id: ProcessId) {

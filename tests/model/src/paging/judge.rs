@@ -6,11 +6,12 @@
 //! - A frame that is dropped is mapped nowhere else: a page that others can still write must stay.
 //! - Neither a page nor a mark is put where a page is present.
 
+use abi::process_info::Status;
 use abi::{Entry, EntryFlags, ProcessId, UserPage};
-use swap::{Backend, Bytes, CLUSTER};
+use swap::CLUSTER;
 
 use super::kept::{Kept, RIGHTS};
-use super::layout::{PAGED_OUT, held};
+use super::layout::{PAGED_OUT, TEXT, held, text};
 use super::machine::Machine;
 
 impl Machine {
@@ -39,6 +40,9 @@ impl Machine {
             self.fail(format!("[{client}] {page:?} goes, and others map its frame: {mappings:?}"));
         }
         let kept = Kept { words: self.words(frame), rights: leaf.bits() & RIGHTS };
+        let number = page.page().number();
+        let is_false = TEXT.contains(&number) && !is_of(&text(number), &kept.words);
+        self.tally.false_text += u64::from(is_false);
         self.judge.went_now.push((client.bits(), page.address()));
         let is_clean = leaf.contains(EntryFlags::PAGER) && !leaf.is_dirty();
         if self.note(client, page, &kept) {
@@ -82,14 +86,16 @@ impl Machine {
         self.tally.inherited += u64::from(noted);
     }
 
-    /// A page was given, and this leaf was there `before`: compares bytes and rights.
-    pub(super) fn judge_given(
-        &mut self,
-        client: ProcessId,
-        page: UserPage,
-        before: Entry,
-        bytes: &Bytes,
-    ) {
+    /// Whether a process has been started, as everybody can read.
+    fn has_started(&self, id: ProcessId) -> bool {
+        const READY: [u32; 2] = [Status::Runnable as u32, Status::Running as u32];
+        let info = self.world.info(id);
+        info.runs > 0 || READY.contains(&info.status)
+    }
+
+    /// The page that was given last has its bytes and rights, before anybody else runs.
+    pub(super) fn judge_given(&mut self) {
+        let Some((client, page, before, bytes)) = self.given.take() else { return };
         let kept = self.judge.kept.remove(&(client.bits(), page.address()));
         let leaf = self.see(client, page);
         if before.bits() != PAGED_OUT || !leaf.is_present() {
@@ -98,13 +104,8 @@ impl Machine {
         // A child's mark for a page of its parent that did not go after all.
         let Some(Kept { words, rights }) = kept else { return };
         self.tally.came += 1;
-        let mut given =
-            bytes.chunks(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
-        if let Some(at) = words.iter().position(|word| given.next() != Some(*word)) {
-            self.fail(format!(
-                "[{client}] {page:?} comes back with another word {at:#x} than {:#x}",
-                words[at]
-            ));
+        if !is_of(&bytes, &words) {
+            self.fail(format!("[{client}] {page:?} comes back with other bytes"));
         }
         if leaf.bits() & RIGHTS != rights {
             self.fail(format!(
@@ -113,4 +114,9 @@ impl Machine {
             ));
         }
     }
+}
+
+/// Whether the words of a page are these bytes.
+fn is_of(bytes: &[u8; 4096], words: &[u32; 1024]) -> bool {
+    bytes.chunks(4).zip(words).all(|(bytes, word)| *bytes == word.to_le_bytes())
 }

@@ -7,10 +7,10 @@ use abi::process::Target;
 use abi::{Entry, Error, Frame, Permissions, ProcessId, Syscall, UserPage};
 use kernel_core::After;
 use kernel_core::state::process::{Index, Process, State};
-use swap::{Bytes, CLUSTER, Swap};
+use swap::{Bytes, CLUSTER};
 
 use super::kept::Judge;
-use super::layout::HELD;
+use super::layout::{HELD, NAME, PROGRAM, file, page};
 use super::setting::Setting;
 use crate::run::random::Random;
 use crate::world::{CALL_SITE, World};
@@ -18,7 +18,7 @@ use crate::world::{CALL_SITE, World};
 /// The pages that the pager has for its own tables, in the order in which it needs them.
 const TABLES: u32 = 0x0050_0000;
 /// Frames that are left free at the beginning.
-const FREE: u32 = 220;
+pub const FREE: u32 = 220;
 
 /// What happened in a run: how often each thing came that a mistake could need.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,6 +59,8 @@ pub struct Tally {
     pub occupied: u64,
     /// Requests that the disk failed.
     pub disk_errors: u64,
+    /// Requests in which the disk's driver ended.
+    pub drivers_ended: u64,
     /// Clients that were ended because a page could not come back.
     pub refused: u64,
 }
@@ -66,7 +68,7 @@ pub struct Tally {
 impl Tally {
     /// Each count with its name.
     #[must_use]
-    pub const fn counts(&self) -> [(&'static str, u64); 19] {
+    pub const fn counts(&self) -> [(&'static str, u64); 20] {
         [
             ("steps", self.steps),
             ("pages went", self.went),
@@ -86,6 +88,7 @@ impl Tally {
             ("quota used up", self.no_quota),
             ("place taken", self.occupied),
             ("disk errors", self.disk_errors),
+            ("drivers ended", self.drivers_ended),
             ("clients refused", self.refused),
         ]
     }
@@ -94,20 +97,28 @@ impl Tally {
 /// What a call comes to, if its caller goes on: `eax`'s error, or the four words.
 pub type Answer = Result<[u32; 4], Error>;
 
-/// The machine. It is also the backend of [`Swap`].
+/// The machine. It is also the kernel and the disk of the pager's server.
 pub struct Machine {
     pub(super) world: World,
     pub(super) random: Random,
     pub(super) setting: Setting,
     /// The parent of all clients.
     pub(super) boss: ProcessId,
-    /// Whom each of the pager's views shows, by the client's slot, and whether it is new.
-    pub(super) views: BTreeMap<u32, (ProcessId, bool)>,
-    pub(super) scratch: Option<Box<Bytes>>,
+    /// The programs of the boot archive.
+    pub(super) files: Vec<(&'static str, &'static [u8])>,
+    /// What the pager has printed.
+    pub(super) lines: Vec<String>,
     /// The pages that are taken: whose, and their leaves.
     pub(super) taken: [Option<(ProcessId, UserPage, Entry)>; CLUSTER],
+    /// The page that the pager has given last, with the leaf that was there before, until it is
+    /// judged.
+    pub(super) given: Option<(ProcessId, UserPage, Entry, Box<Bytes>)>,
+    /// The disk.
     pub(super) slots: Vec<Bytes>,
-    pub(super) buffer: Vec<Bytes>,
+    /// The transfer area.
+    pub(super) area: Vec<Bytes>,
+    /// The pages of the area that the disk's driver has.
+    pub(super) shared: u16,
     pub(super) judge: Judge,
     pub(super) parents: BTreeMap<u32, ProcessId>,
     /// Processes that a client's fork is about: they do nothing else meanwhile.
@@ -137,11 +148,13 @@ impl Machine {
             world,
             random: Random::new(seed),
             setting,
-            views: BTreeMap::new(),
-            scratch: None,
+            files: vec![(PROGRAM, file())],
+            lines: Vec::new(),
             taken: [None; CLUSTER],
+            given: None,
             slots: vec![[0; 4096]; setting.slots as usize],
-            buffer: vec![[0; 4096]; CLUSTER],
+            area: vec![[0; 4096]; CLUSTER],
+            shared: 0,
             judge: Judge::default(),
             parents: BTreeMap::new(),
             busy: Vec::new(),
@@ -160,6 +173,7 @@ impl Machine {
         let [boss, ..] =
             machine.call(Syscall::ProcessCreate { copy: false }).expect("a slot is free");
         machine.boss = ProcessId::new(boss).expect("an id");
+        machine.write_name();
         machine.call(Syscall::ProcessStart { process: machine.boss.into() }).expect("a child");
         machine
     }
@@ -172,13 +186,16 @@ impl Machine {
         self.call(Syscall::PageUnmap { process, page, marks }).expect("the page is there");
     }
 
-    /// The decisions for this machine. Then the pager waits for its first message.
-    #[must_use]
-    pub fn swap(&mut self) -> Swap {
-        let mut swap = Swap::new(FREE, self.setting.slots);
-        swap.reserve(self);
-        self.receive();
-        swap
+    /// The parent has a page with the name of the clients' program.
+    fn write_name(&mut self) {
+        let (process, page, permissions) = (self.boss.into(), page(NAME), Permissions::WRITE);
+        self.call(Syscall::PageAllocate { process, page, permissions }).expect("frames are free");
+        let frame = self.see(self.boss, page).frame();
+        for (index, bytes) in (0..).zip(PROGRAM.as_bytes().chunks(4)) {
+            let word =
+                (0..).zip(bytes).fold(0, |word, (at, byte)| word | u32::from(*byte) << (8 * at));
+            self.world.kernel.cpu.hardware.set_word(frame, index, word);
+        }
     }
 
     /// Takes frames for one of the pager's tables, which grows at its end. What it takes follows
@@ -316,11 +333,6 @@ impl Machine {
                 return;
             }
         }
-    }
-
-    /// The pager waits for its next message.
-    pub(super) fn receive(&mut self) {
-        self.begin(Syscall::Receive { from: None, transfer: None });
     }
 }
 

@@ -9,61 +9,53 @@
 //! them (A and D are cleared, marks are taken off and put back), which is why the two ways are kept
 //! apart.
 
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 
 use libsys::abi::fault::Access;
 use libsys::abi::layout::{EXCEPTION_STACK, USER_TOP};
 use libsys::abi::process_info::Status;
-use libsys::paging::fixed_pages::{self, INBOX, Scratch, empty_inbox, held, read_inbox};
 use libsys::paging::regions::{Decision, Kind, Region};
-use libsys::paging::self_map::Step;
-use libsys::paging::view::View;
-use libsys::process::info;
-use libsys::runtime::heap;
+use libsys::paging::self_map::{Step, TableReader, Window};
 use libsys::service::pager::Transfers;
-use libsys::{
-    Entry, Error, Frame, Page, PageRange, Permissions, ProcessId, Target, UserPage, machine,
-    page_allocate, page_copy, page_map, page_move, page_protect, page_unmap, range_protect,
-};
-use pager::{Clients, File};
+use libsys::{Entry, Error, Frame, Page, PageRange, Permissions, ProcessId, UserPage, ViewSlot};
 use swap::backend::{GiveError, PageClass};
 use swap::page::Rights;
 use swap::{Backend, Bytes, CLUSTER, Disk, DiskError, Memory};
 
+use crate::clients::Clients;
 use crate::disk::SwapDisk;
+use crate::kernel::Kernel;
+use crate::program::File;
 
 /// `0x4000_0000  PDE 0x100` to `0xE000_0000  PDE 0x380`: where clients are viewed, by process slot.
 const VIEWS: core::ops::Range<u32> = 0x100..0x380;
 /// The directory entries that a process can have tables in.
 const TABLES: u32 = USER_TOP >> 22;
+const NONE: Permissions = Permissions::empty();
 
 /// What the pager needs to work on clients, and keeps between two messages.
-pub struct Resources {
-    views: Vec<Option<Watched>>,
-    scratch: Option<Scratch>,
-    disk: SwapDisk,
+pub struct Resources<K: Kernel> {
+    /// The kernel.
+    pub kernel: K,
+    views: Box<[Option<Watched<K::View>>]>,
+    scratch: Option<K::Scratch>,
+    disk: SwapDisk<K::Disk>,
     /// Pages of zeros that clients were given; wraps.
     pub zeroed: u32,
     /// Pages of files that clients were given; wraps.
     pub loaded: u32,
 }
 
-impl Resources {
+impl<K: Kernel> Resources<K> {
     /// Takes all the memory that later steps need.
-    ///
-    /// # Errors
-    /// `OutOfFrames`.
-    pub fn new(disk: SwapDisk) -> Result<Self, Error> {
-        // So that the page table exists in which taken pages are mapped.
-        page_allocate(Target::Caller, held(0), Permissions::empty())?;
-        page_unmap(Target::Caller, held(0), Permissions::empty())?;
+    pub fn new(kernel: K, disk: SwapDisk<K::Disk>) -> Self {
         let views = VIEWS.map(|_| None).collect();
-        Ok(Self { views, scratch: None, disk, zeroed: 0, loaded: 0 })
+        Self { kernel, views, scratch: None, disk, zeroed: 0, loaded: 0 }
     }
 
     /// How many slots the disk has; 0 without a disk.
     pub fn slots(&self) -> u32 {
-        self.disk.slots()
+        self.disk.slots::<K>()
     }
 
     /// The requests that the disk has got.
@@ -74,35 +66,37 @@ impl Resources {
     /// Makes the scratch page one of zeros.
     fn clear_scratch(&mut self) -> Result<(), Error> {
         match &mut self.scratch {
-            Some(scratch) => scratch.renew()?,
-            None => self.scratch = Some(Scratch::new()?),
+            Some(scratch) => self.kernel.renew_scratch(scratch)?,
+            None => self.scratch = Some(self.kernel.new_scratch()?),
         }
         Ok(())
     }
 }
 
 /// A view of a client.
-struct Watched {
+struct Watched<V> {
     client: ProcessId,
-    view: View,
+    view: V,
     /// Whether the view was attached since [`Backend::view_was_lost`] was last asked: nothing is
     /// known of the time before.
     is_new: bool,
 }
 
 /// The machine, for one message.
-pub struct MachineBackend<'a> {
+pub struct MachineBackend<'a, K: Kernel> {
     /// The clients and their programs.
     pub clients: &'a Clients<File>,
-    /// Views, scratch page and disk.
-    pub resources: &'a mut Resources,
+    /// Kernel, views, scratch page and disk.
+    pub resources: &'a mut Resources<K>,
 }
 
-impl MachineBackend<'_> {
-    /// The view of a client, if there is one and it is not lost.
-    fn view(&self, client: ProcessId) -> Option<&View> {
-        let watched = self.resources.views[view_index(client)].as_ref()?;
-        (watched.client == client && watched.view.is_live()).then_some(&watched.view)
+impl<K: Kernel> MachineBackend<'_, K> {
+    /// The tables of a client, if it is viewed and the view is not lost.
+    fn window(&mut self, client: ProcessId) -> Option<Window<impl TableReader>> {
+        let Resources { kernel, views, .. } = &mut *self.resources;
+        let watched = views[view_index(client)].as_ref().filter(|it| it.client == client)?;
+        let window = kernel.window(&watched.view);
+        window.shows_a_process().then_some(window)
     }
 
     /// The words of a client's window for four pages; `None` if it cannot be viewed.
@@ -110,14 +104,14 @@ impl MachineBackend<'_> {
         if self.clients.program_of(client).is_err() || !self.attach_view(client) {
             return None;
         }
-        let view = self.view(client)?;
-        let entry = |page: u32| match view.window().walk(Page::numbered(page)) {
+        let window = self.window(client)?;
+        let entry = |page: u32| match window.walk(Page::numbered(page)) {
             Step::Leaf(entry) => entry,
             Step::NoTable(_) | Step::Hidden(_) | Step::Large(_) | Step::View(_) => Entry::ABSENT,
         };
         let entries = core::array::from_fn(|at| entry(first + at as u32));
         // If the view was lost meanwhile, the walk has read nothing.
-        view.is_live().then_some(entries)
+        window.shows_a_process().then_some(entries)
     }
 
     /// Puts a client's page of text there anew, after `change`; `false` if there is no frame for
@@ -141,16 +135,17 @@ impl MachineBackend<'_> {
         change(bytes);
         // Unmapping without marks needs no memory. It fails if the client has ended, and then so
         // does the next call.
-        let _ = page_unmap(client, page, Permissions::empty());
-        let rights = Rights { permissions: Permissions::empty(), sealed: true };
+        let _ = self.resources.kernel.page_unmap(client, page, NONE);
+        let rights = Rights { permissions: NONE, sealed: true };
         self.give_scratch(client, page, rights, false).is_ok()
     }
 
     /// Copies a page of a client that is in memory; `None` if it is not, or may not be shared.
     pub fn read_page(&mut self, client: ProcessId, page: UserPage) -> Option<Bytes> {
-        page_map((client, page), (Target::Caller, INBOX), Permissions::empty()).ok()?;
-        let bytes = read_inbox();
-        empty_inbox();
+        let kernel = &mut self.resources.kernel;
+        kernel.map_to_inbox(client, page).ok()?;
+        let bytes = kernel.read_inbox();
+        kernel.empty_inbox();
         bytes
     }
 
@@ -160,17 +155,17 @@ impl MachineBackend<'_> {
     ///
     /// # Errors
     /// `NotMapped`: nothing is present there. `NoSuchProcess`: the client has ended.
-    fn present(client: ProcessId, page: UserPage) -> Result<Entry, Error> {
-        page_protect(client, page, libsys::call::Change::NONE)
+    fn present(&mut self, client: ProcessId, page: UserPage) -> Result<Entry, Error> {
+        self.resources.kernel.page_protect(client, page, NONE)
     }
 
     /// The leaf of a page of a client that cannot be viewed. It takes two calls; the client waits,
     /// so that nothing changes between them.
-    fn probe(client: ProcessId, page: UserPage) -> Entry {
-        match Self::present(client, page) {
+    fn probe(&mut self, client: ProcessId, page: UserPage) -> Entry {
+        match self.present(client, page) {
             Ok(leaf) => leaf,
             // Nothing is present, so the marks are all there is to read.
-            Err(Error::NotMapped) => Self::absent(client, page),
+            Err(Error::NotMapped) => self.absent(client, page),
             // The client has ended.
             Err(_) => Entry::ABSENT,
         }
@@ -179,63 +174,74 @@ impl MachineBackend<'_> {
     /// The absent leaf of a page: takes its marks off and puts them back. Neither call needs
     /// memory: without marks there is nothing to put back, and where there are marks there is a
     /// table.
-    fn absent(client: ProcessId, page: UserPage) -> Entry {
-        let Ok(leaf) = page_unmap(client, page, Permissions::empty()) else {
+    fn absent(&mut self, client: ProcessId, page: UserPage) -> Entry {
+        let kernel = &mut self.resources.kernel;
+        let Ok(leaf) = kernel.page_unmap(client, page, NONE) else {
             // The client has ended.
             return Entry::ABSENT;
         };
         let marks = leaf.permissions() - Permissions::WRITE;
         if !marks.is_empty() {
-            let _ = page_unmap(client, page, marks);
+            let _ = kernel.page_unmap(client, page, marks);
         }
         leaf
     }
+}
+
+/// Whether a process has not ended. Its parent may not have received its end yet.
+pub fn is_alive(kernel: &impl Kernel, id: ProcessId) -> bool {
+    kernel.process(id).is_some_and(|info| info.status != Status::Dying as u32)
 }
 
 const fn view_index(client: ProcessId) -> usize {
     client.index() as usize % (VIEWS.end - VIEWS.start) as usize
 }
 
-impl Memory for MachineBackend<'_> {
+impl<K: Kernel> Memory for MachineBackend<'_, K> {
     fn take(&mut self, address: usize, bytes: usize) -> bool {
-        heap::commit(address, bytes).is_ok()
+        self.resources.kernel.commit(address, bytes)
     }
 }
 
-impl Disk for MachineBackend<'_> {
+impl<K: Kernel> Disk for MachineBackend<'_, K> {
     fn slots(&self) -> u32 {
-        self.resources.disk.slots()
+        self.resources.slots()
     }
 
     fn fill_buffer(&mut self, index: usize, bytes: &Bytes) {
-        self.resources.disk.area().write(index as u32, bytes);
+        self.resources.kernel.fill_area(index as u32, bytes);
     }
 
     fn read_buffer(&mut self, index: usize, bytes: &mut Bytes) {
-        self.resources.disk.area().read(index as u32, bytes);
+        self.resources.kernel.read_area(index as u32, bytes);
     }
 
     fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
-        self.resources.disk.write(first, count)
+        let Resources { kernel, disk, .. } = &mut *self.resources;
+        disk.write(kernel, first, count)
     }
 
     fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
-        self.resources.disk.read(first, count)
+        let Resources { kernel, disk, .. } = &mut *self.resources;
+        disk.read(kernel, first, count)
     }
 }
 
-impl Backend for MachineBackend<'_> {
+impl<K: Kernel> Backend for MachineBackend<'_, K> {
     fn free_frames(&mut self) -> u32 {
-        machine().free
+        self.resources.kernel.free_frames()
     }
 
     fn is_alive(&self, client: ProcessId) -> bool {
-        info::is_alive(client)
+        is_alive(&self.resources.kernel, client)
     }
 
     fn has_started(&self, client: ProcessId) -> bool {
         const READY: [u32; 2] = [Status::Runnable as u32, Status::Running as u32];
-        info::process(client).is_none_or(|info| info.runs > 0 || READY.contains(&info.status))
+        self.resources
+            .kernel
+            .process(client)
+            .is_none_or(|info| info.runs > 0 || READY.contains(&info.status))
     }
 
     fn page_class(&self, client: ProcessId, page: Page) -> PageClass {
@@ -253,7 +259,7 @@ impl Backend for MachineBackend<'_> {
     }
 
     fn attach_view(&mut self, client: ProcessId) -> bool {
-        if self.view(client).is_some() {
+        if self.window(client).is_some() {
             return true;
         }
         let index = view_index(client);
@@ -264,15 +270,18 @@ impl Backend for MachineBackend<'_> {
             return false;
         }
         // The old view must be detached before a new one can be attached there.
-        self.resources.views[index] = None;
-        let Ok(slot) = libsys::abi::ViewSlot::new(VIEWS.start + index as u32) else { return false };
-        let view = View::attach(client, slot).ok();
-        self.resources.views[index] = view.map(|view| Watched { client, view, is_new: true });
-        self.view(client).is_some()
+        let Resources { kernel, views, .. } = &mut *self.resources;
+        if let Some(old) = views[index].take() {
+            kernel.detach(old.view);
+        }
+        let Ok(slot) = ViewSlot::new(VIEWS.start + index as u32) else { return false };
+        let view = kernel.attach(client, slot).ok();
+        views[index] = view.map(|view| Watched { client, view, is_new: true });
+        self.window(client).is_some()
     }
 
     fn view_was_lost(&mut self, client: ProcessId) -> bool {
-        if self.view(client).is_none() {
+        if self.window(client).is_none() {
             return true;
         }
         let watched = self.resources.views[view_index(client)].as_mut();
@@ -283,8 +292,8 @@ impl Backend for MachineBackend<'_> {
         if !self.attach_view(client) {
             return None;
         }
-        let window = self.view(client)?.window();
         let program = self.clients.program_of(client).ok()?;
+        let window = self.window(client)?;
         let is_ours = |index: u32| {
             let (start, last) = (index << 22, index << 22 | 0x3F_FFFF);
             let mut regions = program.regions.iter();
@@ -301,46 +310,43 @@ impl Backend for MachineBackend<'_> {
             for (page, leaf) in (first.number()..).zip(&mut leaves) {
                 let page = UserPage::containing(Page::numbered(page).address());
                 *leaf =
-                    page.and_then(|page| Self::present(client, page).ok()).unwrap_or(Entry::ABSENT);
+                    page.and_then(|page| self.present(client, page).ok()).unwrap_or(Entry::ABSENT);
             }
             return leaves;
         }
-        self.view(client).map_or(leaves, |view| view.window().leaves(first))
+        self.window(client).map_or(leaves, |window| window.leaves(first))
     }
 
     fn leaf(&mut self, client: ProcessId, page: UserPage) -> Entry {
         if self.attach_view(client) {
-            let walked = self.view(client).map(|view| view.window().walk(page.page()));
+            let walked = self.window(client).map(|window| window.walk(page.page()));
             // If the view was lost after the check, the walk has read nothing.
-            if self.view(client).is_some() {
+            if self.window(client).is_some() {
                 return if let Some(Step::Leaf(leaf)) = walked { leaf } else { Entry::ABSENT };
             }
         }
-        Self::probe(client, page)
+        self.probe(client, page)
     }
 
     fn clear_accessed(&mut self, client: ProcessId, first: Page) -> u32 {
         let cleared = UserPage::new(first.address())
             .and_then(|first| PageRange::new(first, CLUSTER as u32))
-            .and_then(|range| {
-                let cleared = range_protect(client, range, libsys::call::Change::NONE);
-                cleared.map_err(Error::from)
-            });
+            .and_then(|range| self.resources.kernel.clear_accessed(client, range));
         // The call can only fail if the client has ended.
-        cleared.map_or(0, |found| found.dirty)
+        cleared.unwrap_or(0)
     }
 
     fn references(&mut self, frame: Frame) -> u32 {
         // A frame outside of RAM has no count: it must not be taken.
-        info::frame_references(frame).unwrap_or(u32::MAX)
+        self.resources.kernel.references(frame).unwrap_or(u32::MAX)
     }
 
     fn take_page(&mut self, client: ProcessId, page: UserPage, index: usize) -> Option<Entry> {
-        page_move((client, page), (Target::Caller, held(index)), Permissions::PAGER).ok()
+        self.resources.kernel.take_page(client, page, index).ok()
     }
 
     fn read_taken(&mut self, index: usize, bytes: &mut Bytes) {
-        assert!(fixed_pages::read(held(index), bytes), "no page was taken there");
+        self.resources.kernel.read_taken(index, bytes);
     }
 
     fn matches_the_file(&mut self, client: ProcessId, page: UserPage, index: usize) -> bool {
@@ -356,27 +362,26 @@ impl Backend for MachineBackend<'_> {
         page: UserPage,
         index: usize,
     ) -> Result<(), GiveError> {
-        let from = (Target::Caller, held(index));
-        page_move(from, (client, page), Permissions::empty()).map(drop).map_err(GiveError::from)
+        self.resources.kernel.give_back(client, page, index).map_err(GiveError::from)
     }
 
     fn drop_taken(&mut self, index: usize) {
-        // Unmapping without marks needs no memory and cannot fail.
-        let _ = page_unmap(Target::Caller, held(index), Permissions::empty());
+        self.resources.kernel.drop_taken(index);
     }
 
     fn scratch(&mut self) -> Result<&mut Bytes, GiveError> {
-        if self.resources.scratch.is_none() {
-            self.resources.scratch = Some(Scratch::new().map_err(GiveError::from)?);
+        let Resources { kernel, scratch, .. } = &mut *self.resources;
+        if scratch.is_none() {
+            *scratch = Some(kernel.new_scratch().map_err(GiveError::from)?);
         }
-        self.resources.scratch.as_mut().map(Scratch::bytes).ok_or(GiveError::NoFrame)
+        scratch.as_mut().map(K::bytes).ok_or(GiveError::NoFrame)
     }
 
     fn scratch_from_buffer(&mut self, index: usize) -> Result<(), GiveError> {
         self.scratch()?;
-        let Resources { scratch, disk, .. } = &mut *self.resources;
+        let Resources { kernel, scratch, .. } = &mut *self.resources;
         let scratch = scratch.as_mut().ok_or(GiveError::NoFrame)?;
-        disk.area().read(index as u32, scratch.bytes());
+        kernel.read_area(index as u32, K::bytes(scratch));
         Ok(())
     }
 
@@ -387,23 +392,23 @@ impl Backend for MachineBackend<'_> {
         rights: Rights,
         marked: bool,
     ) -> Result<Frame, GiveError> {
-        let mark = if marked { Permissions::PAGER } else { Permissions::empty() };
+        let mark = if marked { Permissions::PAGER } else { NONE };
         let permissions = rights.permissions | mark;
         // A page that arrives without W is sealed by the kernel. If it was not sealed before,
         // because the client itself gave W up, it arrives with W and loses W here.
         let gives_up = !rights.sealed && !permissions.contains(Permissions::WRITE);
         let at_first = if gives_up { permissions | Permissions::WRITE } else { permissions };
-        let scratch = self.resources.scratch.take().ok_or(GiveError::NoFrame)?;
-        let frame = scratch.move_to(client, page, at_first).map_err(|(scratch, error)| {
+        let Resources { kernel, scratch, .. } = &mut *self.resources;
+        let filled = scratch.take().ok_or(GiveError::NoFrame)?;
+        let given = kernel.give_scratch(filled, client, page, at_first);
+        let frame = given.map_err(|(filled, error)| {
             // The scratch page stays, to be filled again.
-            self.resources.scratch = Some(scratch);
+            *scratch = Some(filled);
             GiveError::from(error)
         })?;
         if gives_up {
-            let drop = Permissions::WRITE;
-            let change = libsys::call::Change { drop, add: Permissions::empty() };
             // The call can only fail if the client has ended, or has changed the page by now.
-            let _ = page_protect(client, page, change);
+            let _ = kernel.page_protect(client, page, Permissions::WRITE);
         }
         Ok(frame)
     }
@@ -428,7 +433,7 @@ impl Backend for MachineBackend<'_> {
             }
             Decision::Refuse(_) => return Ok(false),
         };
-        let mut permissions = Permissions::empty();
+        let mut permissions = NONE;
         permissions.set(Permissions::WRITE, writable);
         self.give_scratch(client, page, Rights { permissions, sealed: !writable }, false)?;
         let Resources { zeroed, loaded, .. } = self.resources;
@@ -441,10 +446,10 @@ impl Backend for MachineBackend<'_> {
         // The copy is about to be written, so it does not get the pager's mark.
         let kept = Permissions::SHARED;
         let marks = self.leaf(client, page).permissions() & kept;
-        page_copy(client, page, marks).map(drop).map_err(GiveError::from)
+        self.resources.kernel.page_copy(client, page, marks).map_err(GiveError::from)
     }
 
     fn mark_paged_out(&mut self, client: ProcessId, page: UserPage) -> Result<(), GiveError> {
-        page_unmap(client, page, Permissions::PAGER).map(drop).map_err(GiveError::from)
+        self.resources.kernel.mark_paged_out(client, page).map_err(GiveError::from)
     }
 }

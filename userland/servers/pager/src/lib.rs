@@ -1,19 +1,31 @@
-//! What the pager knows before any page is touched: its clients ([`Clients`]), and what each
-//! program's regions and file contain ([`Program`]); and how it finds the frame pointer of a client
-//! whose fault it refuses ([`frame_pointer`]). Which pages leave memory again is decided in
-//! the `swap` crate.
+//! The pager: receives the faults of its clients and answers each of them.
 //!
-//! Pure: `main.rs` receives the messages, `server.rs` answers them, `backend.rs` makes the calls.
-//! Nothing here allocates once the pager has begun: a pager that needed memory in order to say that
-//! there is none would end first.
+//! Reading order, each file importing only earlier ones:
+//!
+//! - [`program`]: what a program's regions and file contain; [`frame_pointer`]: how the pager finds
+//!   the frame pointer of a client whose fault it refuses; [`clients`]: its clients;
+//! - [`disk`]: the disk that pages go to, and [`Driver`], what is needed of its driver;
+//! - [`kernel`]: what is needed of the kernel;
+//! - [`backend`]: clients and disk as the decisions of the `swap` crate see them, which decide which
+//!   pages leave memory;
+//! - [`server`]: how each message is answered.
+//!
+//! Pure: everything outside is a [`Kernel`]. The program's own is in `live.rs`, and `main.rs`
+//! receives the messages. Nothing here allocates once the pager has begun: a pager that needed
+//! memory in order to say that there is none would end first.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
-mod clients;
+mod backend;
+pub mod clients;
+pub mod disk;
 pub mod frame_pointer;
-mod program;
+pub mod kernel;
+pub mod program;
+pub mod server;
 
-pub use clients::{Clients, Full, Known, PROGRAMS, Unknown};
-pub use program::{File, Program};
+pub use disk::Driver;
+pub use kernel::Kernel;
+pub use server::{Answer, Server};

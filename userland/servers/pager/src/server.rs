@@ -6,32 +6,32 @@
 //! and moved into the client. A fault that is refused prints one line, and one that ends the client
 //! a backtrace.
 
+use core::fmt;
+
 use libsys::abi::call::FaultReply;
 use libsys::abi::fault::Access;
 use libsys::abi::format::elf::{HEADER_LIMIT, Image, STACK_START};
 use libsys::abi::layout::USER_TOP;
-use libsys::paging::fixed_pages::{empty_inbox, read_inbox};
+use libsys::abi::message::Message;
 use libsys::paging::regions::{Decision, Refusal};
-use libsys::paging::self_map::live::window;
-use libsys::process::archive;
-use libsys::process::info;
 use libsys::runtime::backtrace::{Frames, MOST};
+use libsys::service::message::Event;
 use libsys::service::pager::{
     Faults, Given, NOT_A_CLIENT, Pages, Registered, Request, Space, Statistics, name_in,
 };
-use libsys::{
-    Entry, Error, Page, Permissions, ProcessId, Target, UserPage, machine, page_unmap, println,
-    usage,
-};
-use pager::frame_pointer::{Answer as Told, Question, Search, ask, go_back};
-use pager::{Clients, File, Known, Program};
+use libsys::{Entry, Page, Permissions, ProcessId, UserPage};
 use swap::page::is_paged_out;
 use swap::{Backend, Bytes, PagingError, Served, Swap};
 
-use crate::backend::{MachineBackend, Resources};
+use crate::backend::{MachineBackend, Resources, is_alive};
+use crate::clients::{Clients, Known};
 use crate::disk::SwapDisk;
+use crate::frame_pointer::{Answer as Told, Question, Search, ask, go_back};
+use crate::kernel::Kernel;
+use crate::program::{File, Program};
 
 /// The answer to a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Answer {
     /// A reply to the sender.
     Words(ProcessId, [u32; 4]),
@@ -42,47 +42,79 @@ pub enum Answer {
 }
 
 /// The pager's state.
-pub struct Server {
-    /// The boot archive's programs.
-    programs: archive::Index,
+pub struct Server<K: Kernel> {
     clients: Clients<File>,
     swap: Swap,
-    resources: Resources,
+    resources: Resources<K>,
 }
 
 /// What a refused fault means for the client.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
+enum Refused {
     /// Its own handler has passed the fault on, and goes on.
     GoesOn,
     /// The kernel ends it.
     Ends,
 }
 
-impl Server {
-    /// A pager without clients, which may put pages on this disk.
-    ///
-    /// # Errors
-    /// `OutOfFrames`.
-    pub fn new(disk: SwapDisk) -> Result<Self, Error> {
-        let swap = Swap::new(machine().frames, disk.slots());
-        let resources = Resources::new(disk)?;
-        let mut server =
-            Self { programs: archive::Index::read(), clients: Clients::new(), swap, resources };
+impl<K: Kernel> Server<K> {
+    /// A pager without clients on a machine of so many frames. If it `swaps`, it puts pages on its
+    /// parent's disk; if that cannot be opened, it prints why, and there is no disk.
+    pub fn new(mut kernel: K, frames: u32, swaps: bool) -> Self {
+        let mut disk = SwapDisk::NONE;
+        if swaps {
+            match SwapDisk::find(&mut kernel) {
+                Ok(found) => disk = found,
+                Err(error) => kernel.print(format_args!("pager: no swap space: {error}")),
+            }
+        }
+        let resources = Resources::new(kernel, disk);
+        let swap = Swap::new(frames, resources.slots());
+        let mut server = Self { clients: Clients::new(), swap, resources };
         let (swap, mut backend) = server.parts();
         swap.reserve(&mut backend);
-        Ok(server)
+        server
+    }
+
+    /// The kernel.
+    pub const fn kernel(&mut self) -> &mut K {
+        &mut self.resources.kernel
+    }
+
+    /// Answers a message.
+    pub fn answer(&mut self, message: Message) -> Answer {
+        match Event::new(message) {
+            Some(Event::Fault { client, address, access, eip, forwarded }) => {
+                let fault = Question { address, eip };
+                let refusal = if forwarded { Refused::GoesOn } else { Refused::Ends };
+                Answer::Fault(client, self.fault(client, fault, access, refusal))
+            }
+            Some(Event::Message { sender, words, page }) => {
+                Answer::Words(sender, self.request(sender, words, page.is_some()))
+            }
+            Some(Event::Frames { client, frames }) => {
+                Answer::Fault(client, self.free_frames(client, frames))
+            }
+            Some(Event::Clone { client, child }) => {
+                Answer::Words(client, self.clone_client(client, child))
+            }
+            Some(Event::Interrupt | Event::Exit { .. }) | None => Answer::None,
+        }
+    }
+
+    fn print(&mut self, line: fmt::Arguments<'_>) {
+        self.resources.kernel.print(line);
     }
 
     /// The decisions, and the machine for them.
-    const fn parts(&mut self) -> (&mut Swap, MachineBackend<'_>) {
+    const fn parts(&mut self) -> (&mut Swap, MachineBackend<'_, K>) {
         (&mut self.swap, MachineBackend { clients: &self.clients, resources: &mut self.resources })
     }
 
     /// Serves a client's fault, or refuses it. What follows a refusal is up to the kernel and the
     /// client's own handler. Prints a line for an error of the pager's, and for an access outside
     /// of the regions: the kernel's line about that cannot name the program.
-    pub fn fault(
+    fn fault(
         &mut self,
         client: ProcessId,
         fault: Question,
@@ -132,14 +164,14 @@ impl Server {
                     return self.refuse(client, fault, why, refused);
                 }
             }
-            Served::Failed(error) => report_error(client, page, error),
+            Served::Failed(error) => self.report_error(client, page, error),
         }
         FaultReply::Refuse
     }
 
     /// Has pages go because a call of a client finds no frame. Prints nothing if none can: the call
     /// gets an error.
-    pub fn free_frames(&mut self, client: ProcessId, frames: u32) -> FaultReply {
+    fn free_frames(&mut self, client: ProcessId, frames: u32) -> FaultReply {
         let (swap, mut backend) = self.parts();
         match swap.free_frames(&mut backend, client, frames) {
             0 => FaultReply::Refuse,
@@ -190,7 +222,9 @@ impl Server {
             Refusal::Present => "there, but not for this access",
         };
         let (name, Question { address, eip }) = (program.name.as_str(), fault);
-        println!("pager: [{client}] {name}: {address:08x} is {why}, ip {eip:08x}");
+        self.resources
+            .kernel
+            .print(format_args!("pager: [{client}] {name}: {address:08x} is {why}, ip {eip:08x}"));
     }
 
     /// Puts the question for the frame pointer where the client goes on.
@@ -200,7 +234,7 @@ impl Server {
         };
         // A handler would get the question's fault. There is none if the fault came from the
         // kernel, but for two cases: the page is paged out, and a JOS call has met it.
-        if info::process(client).is_none_or(|info| info.handler != 0) {
+        if self.resources.kernel.process(client).is_none_or(|info| info.handler != 0) {
             return false;
         }
         let (_, mut backend) = self.parts();
@@ -225,7 +259,7 @@ impl Server {
             Told::Frame(frame) => {
                 // If there is no frame for the page, its next touch may find one.
                 if !backend.renew_text(client, text, |_| ()) {
-                    let _ = page_unmap(client, text, Permissions::empty());
+                    let _ = self.resources.kernel.page_unmap(client, text, Permissions::empty());
                 }
                 Search::Found { question, frame }
             }
@@ -264,14 +298,17 @@ impl Server {
         let is_whole = frames.is_whole();
         let Ok(program) = self.clients.program_of(client) else { return };
         let name = program.name.as_str();
+        let kernel = &mut self.resources.kernel;
         if !is_whole {
-            return println!("  backtrace of {name}: none, its stack does not lead to its start");
+            return kernel.print(format_args!(
+                "  backtrace of {name}: none, its stack does not lead to its start"
+            ));
         }
         for address in innermost.iter().take(count) {
-            println!("  backtrace of {name} {address:#010x}");
+            kernel.print(format_args!("  backtrace of {name} {address:#010x}"));
         }
         if count > MOST {
-            println!("  backtrace of {name}: {} more", count - MOST);
+            kernel.print(format_args!("  backtrace of {name}: {} more", count - MOST));
         }
     }
 
@@ -287,9 +324,10 @@ impl Server {
     }
 
     /// Answers a request.
-    pub fn request(&mut self, sender: ProcessId, words: [u32; 4], page: bool) -> [u32; 4] {
-        let name = if page { read_inbox() } else { None };
-        empty_inbox();
+    fn request(&mut self, sender: ProcessId, words: [u32; 4], page: bool) -> [u32; 4] {
+        let kernel = &mut self.resources.kernel;
+        let name = if page { kernel.read_inbox() } else { None };
+        kernel.empty_inbox();
         match Request::decode(words) {
             Ok(Request::Register { child }) => {
                 let name = name.as_ref().and_then(name_in);
@@ -297,7 +335,7 @@ impl Server {
             }
             Ok(Request::Statistics) => self.statistics().encode(),
             Ok(Request::SetLimit { client, pages }) => {
-                let allowed = sender == client || parent_of(client) == Some(sender.bits());
+                let allowed = sender == client || self.is_parent(sender, client);
                 let (swap, mut backend) = self.parts();
                 let done = allowed && swap.set_limit(client, pages);
                 if done {
@@ -339,11 +377,11 @@ impl Server {
         child: ProcessId,
         name: Option<&str>,
     ) -> Result<Registered, Registered> {
-        if parent_of(child) != Some(sender.bits()) || usage(Target::Process(child)).is_err() {
+        if !self.is_parent(sender, child) || !self.resources.kernel.is_client(child) {
             return Err(Registered::NotAClient);
         }
         let name = name.ok_or(Registered::NoSuchProgram)?;
-        let file = self.programs.program(name).ok_or(Registered::NoSuchProgram)?;
+        let file = self.resources.kernel.program(name).ok_or(Registered::NoSuchProgram)?;
         let program = match self.clients.program_in(File(file)) {
             Some(known) => known,
             None => self.read_program(name, file)?,
@@ -365,12 +403,12 @@ impl Server {
     }
 
     /// Answers a fork: 0 if the child is a client now.
-    pub fn clone_client(&mut self, client: ProcessId, child: ProcessId) -> [u32; 4] {
+    fn clone_client(&mut self, client: ProcessId, child: ProcessId) -> [u32; 4] {
         let known = self.clients.adopt(client, child).is_ok();
         let (swap, mut backend) = self.parts();
         let adopted = swap.fork(&mut backend, client, child);
         if let Err(error) = adopted {
-            println!("pager: [{client}] cannot fork: {error}");
+            self.print(format_args!("pager: [{client}] cannot fork: {error}"));
         }
         [u32::from(!(known && adopted.is_ok())), 0, 0, 0]
     }
@@ -400,26 +438,26 @@ impl Server {
     }
 
     /// What the pager has done, and the pages that it has itself, counted in its window.
-    fn statistics(&self) -> Statistics {
-        let window = window();
+    fn statistics(&mut self) -> Statistics {
+        let Resources { kernel, zeroed, loaded, .. } = &mut self.resources;
+        let clients = self.clients.ids().filter(|id| is_alive(kernel, *id)).count() as u32;
+        let window = kernel.own_window();
         let own =
             window.runs(Page::containing(0), Page::containing(USER_TOP), u32::MAX, |_, _| Some(()));
-        Statistics {
-            clients: self.clients.ids().filter(|id| info::is_alive(*id)).count() as u32,
-            zeroed: self.resources.zeroed,
-            loaded: self.resources.loaded,
-            own_pages: own.map(|run| run.pages).sum(),
+        let own_pages = own.map(|run| run.pages).sum();
+        Statistics { clients, zeroed: *zeroed, loaded: *loaded, own_pages }
+    }
+
+    /// Prints why a page was not given. Nothing is printed for a client that has ended.
+    fn report_error(&mut self, client: ProcessId, page: UserPage, error: PagingError) {
+        if error != PagingError::Gone {
+            let address = page.address();
+            self.print(format_args!("pager: no page {address:08x} for [{client}]: {error}"));
         }
     }
-}
 
-/// Prints why a page was not given. Nothing is printed for a client that has ended.
-fn report_error(client: ProcessId, page: UserPage, error: PagingError) {
-    if error != PagingError::Gone {
-        println!("pager: no page {:08x} for [{client}]: {error}", page.address());
+    fn is_parent(&self, parent: ProcessId, child: ProcessId) -> bool {
+        let child = self.resources.kernel.process(child);
+        child.is_some_and(|child| child.parent == parent.bits())
     }
-}
-
-fn parent_of(process: ProcessId) -> Option<u32> {
-    info::process(process).map(|info| info.parent)
 }

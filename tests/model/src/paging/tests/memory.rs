@@ -1,0 +1,147 @@
+//! Frames, slots and the disk run out or fail.
+
+use abi::{Error, Permissions, Syscall};
+use libsys::service::pager::Space;
+
+use super::super::layout::PAGED_OUT;
+use super::*;
+
+#[test]
+fn a_pager_without_a_disk_says_so_and_serves() {
+    let mut run = Run::new(1, Setting { slots: 0, write_fails: 0, read_fails: 0, quotas: false });
+    assert_eq!(lines(&mut run), [""; 0], "it was not told to swap");
+    let (mut run, client) = with_client(0);
+    store(&mut run, client, A, 1);
+    assert_eq!(Space::decode(ask(&mut run, Request::Space)).slots, 0);
+}
+
+#[test]
+fn a_disk_that_cannot_be_opened_is_no_disk() {
+    let machine = super::super::machine::Machine::new(
+        1,
+        Setting { slots: 0, write_fails: 0, read_fails: 0, quotas: false },
+    );
+    let mut server = pager::Server::new(machine, super::super::machine::FREE, true);
+    assert_eq!(server.kernel().lines, ["pager: no swap space: the disk is gone"]);
+}
+
+#[test]
+fn a_fault_without_a_frame_takes_a_page_of_another_client() {
+    let (mut run, client) = with_client(100);
+    fill_with_noise(&mut run, client, 30);
+    let other = another(&mut run);
+    run.machine().use_all_memory();
+    store(&mut run, other, A, 5);
+    assert!(pages(&mut run, client).unwrap().swapped > 0);
+    assert_eq!(load(&mut run, other, A), 5);
+    read_noise(&mut run, client, 30);
+}
+
+#[test]
+fn a_fault_for_which_no_page_can_go_is_refused_with_the_reason() {
+    let (mut run, client) = with_client(0);
+    run.machine().use_all_memory();
+    assert!(!touch(&mut run, client, A, None));
+    let line = format!("pager: no page {A:08x} for [{client}]: out of frames");
+    assert_eq!(lines(&mut run), [line]);
+}
+
+#[test]
+fn a_call_that_finds_no_frame_gets_one_if_a_page_can_go() {
+    let (mut run, client) = with_client(100);
+    fill_with_noise(&mut run, client, 30);
+    run.machine().use_all_memory();
+    let process = abi::process::Target::Caller;
+    let page = page(0x6_0000);
+    let allocate = Syscall::PageAllocate { process, page, permissions: Permissions::WRITE };
+    assert!(run.machine().run(client));
+    assert_eq!(run.call(client, allocate).map(drop), Ok(()));
+    let lone = with_client(0);
+    let (mut run, client) = lone;
+    run.machine().use_all_memory();
+    assert!(run.machine().run(client));
+    assert_eq!(run.call(client, allocate), Err(Error::OutOfFrames));
+    assert_eq!(lines(&mut run), [""; 0]);
+}
+
+#[test]
+fn a_full_disk_refuses_the_fault_and_loses_nothing() {
+    let (mut run, client) = with_client(8);
+    fill_with_noise(&mut run, client, 30);
+    run.machine().use_all_memory();
+    ask(&mut run, Request::SetLimit { client, pages: 1 });
+    let space = Space::decode(ask(&mut run, Request::Space));
+    assert_eq!(space.slots_used, 8, "{space:?}");
+    let other = another(&mut run);
+    run.machine().use_all_memory();
+    assert!(!touch(&mut run, other, A, Some(1)));
+    let line =
+        format!("pager: no page {A:08x} for [{other}]: out of frames, and the swap space is full");
+    assert_eq!(lines(&mut run), [line]);
+}
+
+#[test]
+fn a_page_that_the_disk_cannot_read_ends_its_client_with_the_reason() {
+    let (mut run, client) = with_client(100);
+    fill_with_noise(&mut run, client, 20);
+    ask(&mut run, Request::SetLimit { client, pages: 4 });
+    run.machine().setting.read_fails = 1;
+    let out = (0..20).map(|index| A + index * 0x1000);
+    let out: Vec<u32> = out.filter(|at| leaf(&mut run, client, *at).bits() == PAGED_OUT).collect();
+    assert!(!touch(&mut run, client, out[0], None));
+    let line = format!("pager: no page {:08x} for [{client}]: the disk cannot be read", out[0]);
+    assert_eq!(lines(&mut run), [line]);
+    let other = another(&mut run);
+    store(&mut run, other, A, 1);
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_keeps_pages_in_memory() {
+    let (mut run, client) = with_client(100);
+    run.machine().setting.write_fails = 1;
+    fill_with_noise(&mut run, client, 20);
+    ask(&mut run, Request::SetLimit { client, pages: 4 });
+    let report = pages(&mut run, client).unwrap();
+    assert_eq!((report.resident, report.swapped), (20, 0));
+    read_noise(&mut run, client, 20);
+}
+
+#[test]
+fn a_client_that_ends_gives_its_slots_back() {
+    let (mut run, client) = with_client(100);
+    fill_with_noise(&mut run, client, 20);
+    ask(&mut run, Request::SetLimit { client, pages: 4 });
+    assert!(Space::decode(ask(&mut run, Request::Space)).slots_used > 0);
+    end(&mut run, client);
+    assert_eq!(another(&mut run).index(), client.index());
+    assert_eq!(Space::decode(ask(&mut run, Request::Space)).slots_used, 0);
+}
+
+#[test]
+fn a_client_that_ends_while_its_fault_waits_is_not_answered() {
+    let (mut run, client) = with_client(0);
+    assert!(run.machine().run(client));
+    run.machine().touch(A, None);
+    let message = run.take_message().unwrap();
+    end(&mut run, client);
+    run.answer(message);
+    assert_eq!(run.machine().failure(), None);
+    assert_eq!(lines(&mut run), [""; 0]);
+    let next = another(&mut run);
+    store(&mut run, next, A, 1);
+}
+
+#[test]
+fn a_request_of_a_process_that_ends_meanwhile_is_answered_to_nobody() {
+    let (mut run, client) = with_client(0);
+    let pager = run.machine().pager();
+    assert!(run.machine().run(client));
+    let words = Request::Pages { client }.encode();
+    run.machine().begin(Syscall::Call { to: pager, words, transfer: None });
+    let message = run.take_message().unwrap();
+    end(&mut run, client);
+    run.answer(message);
+    assert_eq!(run.machine().failure(), None);
+    let next = another(&mut run);
+    store(&mut run, next, A, 1);
+}
