@@ -217,6 +217,22 @@ mod tests {
     }
 
     #[test]
+    fn a_walk_has_the_table_in_which_it_is_at_the_front_of_the_list() {
+        let (mut records, client) = (PageRecords::new(3), ProcessId::first(3));
+        for number in [17, 18, 2048, 2049, 5000, 5001] {
+            records.prepare(client, Page::numbered(number), &mut Plenty).unwrap();
+            records.set(client, Page::numbered(number), ZEROS);
+        }
+        let last = [17, 2048, 5000].map(|number| {
+            let next = records.next(client, Page::numbered(number + 1));
+            assert_eq!(next, Some((Page::numbered(number + 1), ZEROS)));
+            let front = records.first[client.index() as usize].unwrap();
+            records.table(front).directory_index
+        });
+        assert_eq!(last, [0, 2, 4]);
+    }
+
+    #[test]
     fn tables_in_which_nothing_is_noted_serve_others() {
         let mut records = PageRecords::new(2);
         let (one, other) = (ProcessId::first(1), ProcessId::first(2));
