@@ -160,7 +160,7 @@ impl Accounts {
     /// `Full`: there is no memory for it.
     pub fn insert(&mut self, account: Account, memory: &mut impl Memory) -> Result<(), Full> {
         let slot = account.id.index() as usize;
-        let missing = (slot + 1).saturating_sub(self.by_slot.len());
+        let missing = (slot + 1).saturating_sub(self.by_slot.all().len());
         self.by_slot.grow(missing, &None, memory)?;
         let is_unstarted = account.copy_of.is_some();
         let before = self.by_slot.all_mut()[slot].replace(account);
@@ -210,7 +210,7 @@ impl Accounts {
     /// Process slots above this number have no client.
     #[must_use]
     pub const fn slots(&self) -> usize {
-        self.by_slot.len()
+        self.by_slot.all().len()
     }
 
     /// All clients.
@@ -288,6 +288,50 @@ mod tests {
             (0, 1),
             "the client unmapped one itself"
         );
+    }
+
+    #[test]
+    fn a_forked_child_has_what_its_parent_was_given_and_no_touches_of_its_own() {
+        let (parent, child) = (ProcessId::first(1), ProcessId::first(2));
+        let mut of_parent = Account { limit: 40, faults_in: 5, ..Account::new(parent) };
+        of_parent.has_lost_pages = true;
+        of_parent.given(Page::numbered(5000));
+        of_parent.given_ahead(Page::numbered(5001));
+        let mut tables = Tables::NONE;
+        tables.add(4);
+        let inherited = Account {
+            limit: 40,
+            resident: 2,
+            has_lost_pages: true,
+            tables,
+            copy_of: Some(parent),
+            ..Account::new(child)
+        };
+        assert_eq!(Account::forked(child, &of_parent), inherited);
+    }
+
+    #[test]
+    fn a_forked_child_is_unstarted_until_it_starts_or_ends_or_another_client_has_its_slot() {
+        let parent = Account::new(ProcessId::first(1));
+        let [child, other] = [2, 3].map(ProcessId::first);
+        let mut accounts = Accounts::new();
+        accounts.insert(parent, &mut Plenty).unwrap();
+        assert!(!accounts.has_unstarted());
+        let ends: [fn(&mut Accounts, ProcessId); 3] =
+            [Accounts::started, Accounts::remove, |accounts, child| {
+                accounts.insert(Account::new(child.next()), &mut Plenty).unwrap();
+            }];
+        for end in ends {
+            for id in [child, other] {
+                accounts.insert(Account::forked(id, &parent), &mut Plenty).unwrap();
+            }
+            end(&mut accounts, child);
+            assert!(accounts.has_unstarted());
+            accounts.started(parent.id);
+            assert!(accounts.has_unstarted(), "the parent is no such child");
+            end(&mut accounts, other);
+            assert!(!accounts.has_unstarted());
+        }
     }
 
     #[test]

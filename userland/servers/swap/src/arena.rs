@@ -44,7 +44,7 @@ impl Arena {
     /// The bytes of memory that the arena has.
     #[must_use]
     pub const fn size(&self) -> usize {
-        self.bytes.len()
+        self.bytes.all().len()
     }
 
     /// The bytes in use.
@@ -65,11 +65,11 @@ impl Arena {
         moved: impl FnMut(Blob),
     ) -> Result<(), Full> {
         let needed = size(length);
-        if self.head + needed <= self.bytes.len() {
+        if self.head + needed <= self.bytes.all().len() {
             return Ok(());
         }
         let holes = self.head - self.live;
-        if holes >= needed.max(self.bytes.len() / HOLES) {
+        if holes >= needed.max(self.bytes.all().len() / HOLES) {
             self.close_holes(moved);
             return Ok(());
         }

@@ -10,7 +10,6 @@
 //! while the disk works. So the leaf of a page that comes ahead is read after that: a page comes
 //! only where the client's leaf still says that it is paged out.
 
-use libsys::abi::layout::{PAGE_SIZE, USER_TOP};
 use libsys::{Page, ProcessId, UserPage};
 
 use crate::CLUSTER;
@@ -20,9 +19,6 @@ use crate::backend::{Backend, DiskError, GiveError};
 use crate::items::Item;
 use crate::page::{Contents, PageRecord, Rights, is_paged_out};
 use crate::state::Swap;
-
-/// The first page number above user space.
-const END: u32 = USER_TOP / PAGE_SIZE;
 
 /// A page that comes ahead.
 #[derive(Clone, Copy)]
@@ -97,7 +93,8 @@ impl Swap {
         {
             return batch;
         }
-        for number in pages.take_while(|number| *number < END) {
+        for number in pages {
+            // A stream may go on behind the last user page.
             let Some(neighbour) = UserPage::containing(Page::numbered(number).address()) else {
                 continue;
             };

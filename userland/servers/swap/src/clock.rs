@@ -6,7 +6,7 @@
 //! its leaves are read by calls, in the tables that its account knows
 //! ([`Tables`](crate::accounts::Tables)).
 
-use libsys::abi::layout::{ENTRIES, PAGE_SIZE, USER_TOP};
+use libsys::abi::layout::ENTRIES;
 use libsys::{Entry, Page, Permissions, ProcessId};
 
 use crate::CLUSTER;
@@ -48,8 +48,6 @@ impl Group {
     }
 }
 
-/// The first directory entry above user space.
-const TABLES: u32 = USER_TOP / (PAGE_SIZE * ENTRIES);
 /// How often the hand goes round in one search. The first round may begin anywhere; what the first
 /// whole round clears shows in the second.
 const TURNS: u32 = 4;
@@ -185,10 +183,8 @@ pub fn table_from<B: Backend>(
     client: ProcessId,
     index: u32,
 ) -> Option<u32> {
-    if index >= TABLES {
-        None
-    } else if backend.attach_view(client) {
-        backend.table_from(client, index).filter(|index| *index < TABLES)
+    if backend.attach_view(client) {
+        backend.table_from(client, index)
     } else {
         accounts.get(client)?.tables.from(index)
     }

@@ -275,6 +275,52 @@ mod tests {
     }
 
     #[test]
+    fn a_match_may_begin_twelve_bytes_before_the_end_and_ends_five_before_it() {
+        let mut page = [7; 4096];
+        page[..12].copy_from_slice(b"twelve bytes");
+        page[4084..].copy_from_slice(b"twelve bytes");
+        let mut codec = Codec::new();
+        assert!(there_and_back(&mut codec, &page).is_some());
+        let Compressed::Smaller(block) = codec.compress(&page) else { panic!() };
+        // No literals and a match of 4 + 3 bytes, 4,084 bytes back; then five literals.
+        assert!(block.ends_with(b"\x03\xF4\x0F\x50bytes"), "{block:x?}");
+    }
+
+    #[test]
+    fn a_match_begins_where_the_bytes_begin_to_repeat_wherever_it_was_found() {
+        let mut codec = Codec::new();
+        for seed in 1..20 {
+            // The second half of the first 2,000 bytes is as the first, and zeros follow.
+            let mut page = noise(seed);
+            page.copy_within(..1000, 1000);
+            page[2000..].fill(0);
+            assert!(there_and_back(&mut codec, &page).is_some());
+            let Compressed::Smaller(block) = codec.compress(&page) else { panic!() };
+            // 15 + 3 * 255 + 220 literals, then a match of 4 + 15 + 3 * 255 + 216 bytes.
+            assert_eq!(block[..5], [0xFF, 255, 255, 255, 220], "{seed}");
+            assert_eq!(block[1005..1011], [0xE8, 3, 255, 255, 255, 216], "{seed}");
+        }
+    }
+
+    #[test]
+    fn the_longer_there_was_no_match_the_fewer_positions_are_looked_at() {
+        let (mut far, mut near) = (0, 0);
+        for seed in 1..100 {
+            // A short repetition is found if its bytes were looked at in both places.
+            let found = |from: usize| {
+                let mut page = noise(seed);
+                page[2600..].fill(0);
+                let without = there_and_back(&mut Codec::new(), &page);
+                page.copy_within(from..from + 20, from + 30);
+                there_and_back(&mut Codec::new(), &page) < without
+            };
+            far += u32::from(found(2400));
+            near += u32::from(found(0));
+        }
+        assert_eq!((near, far < 50), (99, true), "{far} of 99");
+    }
+
+    #[test]
     fn what_an_earlier_page_has_left_in_the_table_is_no_match() {
         let mut codec = Codec::new();
         let stairs: Bytes = core::array::from_fn(|index| (index / 100) as u8);

@@ -221,7 +221,7 @@ impl Swap {
                 is_shared && pages.sharers(taken).any(|(_, sharer)| sharer.leaf.is_writable());
             // The leaves may have changed between the clock's look and the taking.
             let must_return = taken.leaf.permissions().contains(Permissions::SHARED)
-                || mappings > 1 && writable
+                || writable
                 || references != mappings;
             let disposition = if must_return {
                 Disposition::Return

@@ -71,10 +71,10 @@ impl Items {
     /// # Errors
     /// `Full`: the bound is reached, or there is no memory.
     pub fn prepare(&mut self, count: u32, memory: &mut impl Memory) -> Result<(), Full> {
-        while (self.entries.len() as u32) < self.used + count {
-            let first = self.entries.len() as u32;
+        while (self.entries.all().len() as u32) < self.used + count {
+            let first = self.entries.all().len() as u32;
             self.entries.grow(STEP, &Entry::Free(None), memory)?;
-            for number in (first..self.entries.len() as u32).rev() {
+            for number in (first..self.entries.all().len() as u32).rev() {
                 self.entries.all_mut()[number as usize] = Entry::Free(self.free);
                 self.free = Some(Item(number));
             }

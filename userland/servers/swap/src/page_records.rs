@@ -80,7 +80,7 @@ impl PageRecords {
     /// `Full`: there is no memory now, or the bound is reached.
     pub fn reserve(&mut self, count: usize, memory: &mut impl Memory) -> Result<(), Full> {
         while self.free_count < count {
-            let number = Number(u16::try_from(self.tables.len()).map_err(|_| Full)?);
+            let number = Number(u16::try_from(self.tables.all().len()).map_err(|_| Full)?);
             let records = [PackedRecord::default(); ENTRIES as usize];
             let table = Table { directory_index: 0, next: self.free, used: 0, records };
             self.tables.grow(1, &table, memory)?;
@@ -115,10 +115,9 @@ impl PageRecords {
     pub fn next(&mut self, client: ProcessId, from: Page) -> Option<(Page, PageRecord)> {
         let mut from = from.number();
         loop {
-            let same = self.find(client, from / ENTRIES).filter(|same| self.table(*same).used != 0);
-            let table = match same {
+            let table = match self.find(client, from / ENTRIES) {
                 Some(same) => self.table(same),
-                None => self.used_table_from(client, from / ENTRIES)?,
+                None => self.table_from(client, from / ENTRIES)?,
             };
             let start = table.directory_index * ENTRIES;
             from = from.max(start);
@@ -130,13 +129,13 @@ impl PageRecords {
         }
     }
 
-    /// The client's table of the lowest directory entry from `index` on that has a record.
-    fn used_table_from(&self, client: ProcessId, index: u32) -> Option<&Table> {
+    /// The client's table of the lowest directory entry from `index` on.
+    fn table_from(&self, client: ProcessId, index: u32) -> Option<&Table> {
         let first = self.first[client.index() as usize];
         let tables = core::iter::successors(first, |number| self.table(*number).next);
         tables
             .map(|number| self.table(number))
-            .filter(|table| table.used != 0 && table.directory_index >= index)
+            .filter(|table| table.directory_index >= index)
             .min_by_key(|table| table.directory_index)
     }
 
@@ -215,6 +214,22 @@ mod tests {
         assert_eq!(pages(&mut records, ProcessId::first(4)), []);
         assert_eq!(records.get(client, Page::numbered(18)), ZEROS);
         assert_eq!(records.get(client, Page::numbered(19)), PageRecord::Unknown);
+    }
+
+    #[test]
+    fn a_walk_has_the_table_in_which_it_is_at_the_front_of_the_list() {
+        let (mut records, client) = (PageRecords::new(3), ProcessId::first(3));
+        for number in [17, 18, 2048, 2049, 5000, 5001] {
+            records.prepare(client, Page::numbered(number), &mut Plenty).unwrap();
+            records.set(client, Page::numbered(number), ZEROS);
+        }
+        let last = [17, 2048, 5000].map(|number| {
+            let next = records.next(client, Page::numbered(number + 1));
+            assert_eq!(next, Some((Page::numbered(number + 1), ZEROS)));
+            let front = records.first[client.index() as usize].unwrap();
+            records.table(front).directory_index
+        });
+        assert_eq!(last, [0, 2, 4]);
     }
 
     #[test]

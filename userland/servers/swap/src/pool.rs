@@ -30,18 +30,6 @@ impl<T: Clone> Pool<T> {
         Self { values: Vec::with_capacity(bound), bound }
     }
 
-    /// How many values there are.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.values.len()
-    }
-
-    /// Whether there are no values.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-
     /// Adds `count` values.
     ///
     /// # Errors
@@ -58,8 +46,8 @@ impl<T: Clone> Pool<T> {
 
     /// All values.
     #[must_use]
-    pub fn all(&self) -> &[T] {
-        &self.values
+    pub const fn all(&self) -> &[T] {
+        self.values.as_slice()
     }
 
     /// All values.
@@ -96,9 +84,7 @@ mod tests {
     #[test]
     fn a_pool_grows_to_its_bound_or_to_the_end_of_memory_and_never_moves() {
         let (mut pool, mut memory) = (Pool::<u32>::new(5), Frames(16));
-        assert!(pool.is_empty());
         assert_eq!(pool.grow(2, &7, &mut memory), Ok(()));
-        assert!(!pool.is_empty());
         let address = pool.all().as_ptr();
         assert_eq!(pool.grow(4, &7, &mut memory), Err(Full), "over the bound");
         assert_eq!(pool.grow(3, &8, &mut memory), Err(Full), "12 bytes of 8");

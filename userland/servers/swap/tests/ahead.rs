@@ -135,6 +135,14 @@ fn pages_ahead_do_not_take_frames_that_the_machine_keeps_free() {
 }
 
 #[test]
+fn no_page_comes_ahead_to_a_client_that_cannot_be_viewed() {
+    let (mut model, mut swap) = all_on_disk();
+    model.make_view(CLIENT);
+    read(&mut model, &mut swap, HEAP.start..HEAP.start + 8);
+    assert_eq!(model.reads, 8, "each page alone");
+}
+
+#[test]
 fn a_page_that_came_ahead_and_was_written_is_stored_again() {
     let (mut model, mut swap) = all_on_disk();
     read(&mut model, &mut swap, HEAP.start..HEAP.start + 5);

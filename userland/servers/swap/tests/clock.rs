@@ -2,7 +2,6 @@
 
 mod model;
 
-use libsys::abi::layout::{ENTRIES, PAGE_SIZE, USER_TOP};
 use libsys::{EntryFlags, Page, ProcessId};
 use model::{FOREIGN, HEAP, Model};
 use swap::clock::{self, Hand, Search};
@@ -109,19 +108,4 @@ fn the_last_pages_given_stay_for_three_rounds_and_those_of_the_spared_client_for
     let round = (CLIENT, 0b10, 0);
     let expected = [round, round, round, round, (OTHER, 1, 0)];
     assert_eq!(search(&mut model, &mut accounts, None), expected);
-}
-
-#[test]
-fn a_table_is_found_up_to_the_last_one_of_user_space() {
-    const TABLES: u32 = USER_TOP / (PAGE_SIZE * ENTRIES);
-    let (mut model, accounts) = world();
-    put(&mut model, CLIENT, TABLES * ENTRIES, EntryFlags::FRESH);
-    assert_eq!(clock::table_from(&mut model, &accounts, CLIENT, 0), None, "the kernel's");
-    put(&mut model, CLIENT, TABLES * ENTRIES - 1, EntryFlags::FRESH);
-    for index in [0, TABLES - 1] {
-        assert_eq!(clock::table_from(&mut model, &accounts, CLIENT, index), Some(TABLES - 1));
-    }
-    for index in [TABLES, TABLES + 1, u32::MAX] {
-        assert_eq!(clock::table_from(&mut model, &accounts, CLIENT, index), None);
-    }
 }

@@ -37,11 +37,12 @@ fn put(model: &mut Model, swap: &mut Swap, client: ProcessId, page: u32, tag: u3
 }
 
 /// Two clients map a frame at the same page, as after a fork, and a third one has a page of its own
-/// there.
+/// there, with the same rights.
 fn forked() -> (Model, Swap) {
     let (mut model, mut swap) = world(400);
     put(&mut model, &mut swap, CLIENT, PAGE, NOISE);
     put(&mut model, &mut swap, THIRD, PAGE, NOISE + 4);
+    model.set_flags(THIRD, PAGE, FORKED);
     model.set_flags(CLIENT, PAGE, FORKED);
     model.map_again((Some(CLIENT), PAGE), (Some(OTHER), PAGE), false);
     (model, swap)

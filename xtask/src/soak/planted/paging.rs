@@ -37,7 +37,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
     paging("text is not compared with the file", "userland/servers/swap/src/eviction.rs",
         "\n                && backend.matches_the_file(taken.client, taken.page, index) =>", " =>"),
     paging("a page goes though others map its frame", "userland/servers/swap/src/eviction.rs",
-        "\n                || mappings > 1 && writable\n                || references != mappings;", ";"),
+        "\n                || writable\n                || references != mappings;", ";"),
     paging("what cannot be stored goes as zeros", "userland/servers/swap/src/eviction.rs",
         "error = Some(why);\n                        Disposition::Return", "error = Some(why);\n                        Disposition::PageOut(Contents::Zeros)"),
     paging("a page's copy is released when the page goes", "userland/servers/swap/src/eviction.rs",
