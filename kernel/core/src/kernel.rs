@@ -69,8 +69,6 @@ pub struct Kernel<H> {
     /// The current call is a second try: it found no frame the first time, and the pager has freed
     /// some since.
     pub(crate) second_try: bool,
-    /// The second try is a range call that continues after the pages that its first try has done.
-    pub(crate) goes_on: bool,
     /// The last events, if the kernel's command line turned recording on.
     pub trace: Trace,
 }
@@ -94,7 +92,6 @@ impl<H: Hardware> Kernel<H> {
             ended: None,
             empty_view: None,
             second_try: false,
-            goes_on: false,
             trace: Trace::new(),
         }
     }

@@ -129,21 +129,13 @@ mod live {
 
     fn share(child: ProcessId, run: Run<Policy>) -> Result<(), Error> {
         let (change, both) = run.policy.change();
-        let mut first = UserPage::new(run.first.address())?;
-        let mut left = run.pages;
-        loop {
-            let range = PageRange::new(first, left)?;
-            let (from, to) = ((Target::Caller, range), (child, first));
-            // SAFETY: pages that the child may write are those that the program itself has marked
-            // *shared*. The others lose W on both sides, and the fault handler copies each before
-            // it is written.
-            let walked = unsafe { call::range_share(from, to, change, both) }?;
-            if walked >= left {
-                return Ok(());
-            }
-            // A call may stop early, but it never makes no progress without an error.
-            left -= walked;
-            first = range.page(walked);
-        }
+        let first = UserPage::new(run.first.address())?;
+        let range = PageRange::new(first, run.pages)?;
+        let (from, to) = ((Target::Caller, range), (child, first));
+        // SAFETY: pages that the child may write are those that the program itself has marked
+        // *shared*. The others lose W on both sides, and the fault handler copies each before it is
+        // written.
+        unsafe { call::range_share(from, to, change, both) }?;
+        Ok(())
     }
 }

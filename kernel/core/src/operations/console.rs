@@ -20,6 +20,8 @@ use crate::state::process_table::QueueName;
 
 /// What the console shows when the first byte is dropped.
 const DROPPED: &str = "\x07\ninput is dropped: nobody has read for a second (Ctrl-C still works)\n";
+/// The most bytes that one call prints. For each, the device may make the kernel wait.
+pub(crate) const WRITTEN_AT_ONCE: u32 = 512;
 /// Ctrl-C, as a byte.
 const INTERRUPT: u8 = 3;
 
@@ -85,7 +87,8 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
-    /// Writes the bytes of a buffer in the caller's memory to the console.
+    /// Writes the first bytes of a buffer in the caller's memory to the console, at most
+    /// [`WRITTEN_AT_ONCE`]. Returns how many.
     ///
     /// # Errors
     /// `Fault`: the buffer does not lie below UTOP.
@@ -95,6 +98,7 @@ impl<H: Hardware> Kernel<H> {
         address: u32,
         length: u32,
     ) -> Result<(), Error> {
+        let length = length.min(WRITTEN_AT_ONCE);
         if !self.check_buffer(caller, (address, length), false)? {
             return Ok(());
         }

@@ -11,6 +11,7 @@ use swap::{Served, Swap};
 use super::clients::MOST;
 use super::layout::{COW, HEAP, ME, NONE, TEXT, WRITE, page};
 use super::machine::Machine;
+use crate::world::rest_of;
 
 impl Machine {
     /// The parent makes a client: it asks the pager to open an account, and starts the child.
@@ -79,12 +80,18 @@ impl Machine {
             let (drop, add) = if TEXT.contains(&first) { (NONE, NONE) } else { (WRITE, COW) };
             let both = !TEXT.contains(&first);
             let (process, to, to_page) = (ME, child.into(), page(first));
-            if self.current() != Some(parent) {
-                return false;
-            }
-            self.begin(Syscall::RangeShare { process, range, to, to_page, drop, add, both });
-            if !self.is_answered(swap, parent) || self.answer(parent).is_err() {
-                return false;
+            let call = Syscall::RangeShare { process, range, to, to_page, drop, add, both };
+            let mut done = 0;
+            while let Some(rest) = rest_of(call, done) {
+                if self.current() != Some(parent) {
+                    return false;
+                }
+                self.begin(rest);
+                if !self.is_answered(swap, parent) {
+                    return false;
+                }
+                let Ok([pages, ..]) = self.answer(parent) else { return false };
+                done += pages;
             }
         }
         true
