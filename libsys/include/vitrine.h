@@ -1051,8 +1051,8 @@ static inline int32_t vitrine_yield(void)
     return vitrine_trap(&call);
 }
 
-/* Writes at most BUFFER_LIMIT bytes to the console, and returns how many. -ERROR_INVALID_ARGUMENT:
-   they are more. -ERROR_FAULT: they do not lie below USER_TOP. */
+/* Writes bytes to the console, and returns how many: 512 at most, or fewer than that if there are no
+   more. -ERROR_INVALID_ARGUMENT: `length` is above BUFFER_LIMIT. -ERROR_FAULT: they do not lie below USER_TOP. */
 static inline int32_t vitrine_console_write(const void *bytes, uint32_t length)
 {
     struct vitrine_trap call = {

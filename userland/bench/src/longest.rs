@@ -1,30 +1,42 @@
-//! The longest calls: for how long one entry into the kernel keeps interrupts off, at most.
+//! The longest calls: for how many instructions one entry into the kernel keeps interrupts off.
 //!
-//! A range call does a bounded amount of work and returns how many pages it has done; the functions
-//! of libsys make it again for the rest. So these rows make the calls through a [`Gate`], once each.
+//! A range call does a bounded amount of work, and the functions of libsys make it again for the
+//! rest. So these rows make each range call once, through a [`Gate`]. Each row is the most expensive
+//! case of its call: a range of 1,024 pages of a space that is not loaded, sealed pages, pages that
+//! others may write.
 #![allow(unsafe_code)]
 
-use libsys::call::Gate;
+use libsys::call::{Change, Gate, console_write};
 use libsys::process::{end, wait};
 use libsys::{
     Error, PageRange, Permissions, ProcessId, Syscall, Target, destroy, process_create,
-    range_share, range_unmap, yield_now,
+    range_share, range_unmap, receive, yield_now,
 };
 
-use crate::stopwatch::{Outcome, Stopwatch, row};
+use crate::peer::Peer;
+use crate::stopwatch::{Failure, Outcome, Stopwatch, row};
 use crate::test_pages::{READ_ONLY, allocate, test_page};
 
-/// Pages of a range: the most that a call takes.
+/// Pages of a range, and of a process that ends: one page table of them.
 const PAGES: u32 = PageRange::LIMIT;
 /// Where the test pages are mapped a second time.
 const ALIAS: u32 = 4096;
 /// Repetitions of a row.
 const TIMES: usize = 20;
+/// Descendants that one call ends.
+const DESCENDANTS: u32 = 32;
+/// Bytes that one call prints: what readers of the rows skip.
+const TEXT: [u8; 512] = [b'\n'; 512];
+const SELF: Target = Target::Caller;
 const NONE: Permissions = Permissions::empty();
 
-/// `longest_range_share` to `longest_destroy`.
+/// `longest_range_allocate` to `longest_console_write`.
 pub fn run() -> Outcome {
-    ranges()?;
+    let range = PageRange::new(test_page(0), PAGES)?;
+    let child = process_create()?;
+    private_pages(range, child)?;
+    shared_pages(range, child)?;
+    end(child)?;
     row("longest_teardown", TIMES, |watch| {
         let child = process_create()?;
         allocate(child, PAGES)?;
@@ -33,104 +45,84 @@ pub fn run() -> Outcome {
         wait(Some(child))?;
         Ok(())
     })?;
+    row("longest_destroy", TIMES, |watch| {
+        let parent = Peer::new(|| {
+            for _ in 0..DESCENDANTS {
+                process_create()?;
+            }
+            receive(None, None).map(drop)
+        })?;
+        watch.time(|| destroy(parent.id(), true))?;
+        Ok(())
+    })?;
+    row("longest_console_write", TIMES, |watch| {
+        let written = watch.time(|| console_write(&TEXT))?;
+        if written == TEXT.len() { Ok(()) } else { Err(Failure::Wrong("it wrote less")) }
+    })?;
     Ok(())
 }
 
-fn ranges() -> Outcome {
-    let range = PageRange::new(test_page(0), PAGES)?;
-    let child = process_create()?;
-    let process = Target::Caller;
+/// Calls on pages that only one space maps.
+fn private_pages(range: PageRange, child: ProcessId) -> Outcome {
     row("longest_range_allocate", TIMES, |watch| {
         let range = PageRange::new(test_page(0), Syscall::ALLOCATE_LIMIT)?;
         let permissions = Permissions::WRITE;
-        call(watch, Syscall::RangeAllocate { process, range, permissions })?;
-        range_unmap(process, range, NONE)?;
+        once(watch, Syscall::RangeAllocate { process: SELF, range, permissions })?;
+        range_unmap(SELF, range, NONE)?;
         Ok(())
     })?;
     row("longest_range_unmap", TIMES, |watch| {
-        allocate(process, PAGES)?;
-        call(watch, Syscall::RangeUnmap { process, range, marks: NONE })
-    })?;
-    row("x_unmap_child", TIMES, |watch| {
         allocate(child, PAGES)?;
-        call(watch, Syscall::RangeUnmap { process: child.into(), range, marks: NONE })
+        once(watch, Syscall::RangeUnmap { process: child.into(), range, marks: NONE })
     })?;
-    allocate(process, PAGES)?;
+    row("longest_fork_share", TIMES, |watch| {
+        allocate(SELF, PAGES)?;
+        once(watch, fork(range, child))?;
+        range_unmap(child, range, NONE)?;
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Calls on pages that several spaces map, or one space several times.
+fn shared_pages(range: PageRange, child: ProcessId) -> Outcome {
+    let at_child = (child, test_page(0));
     row("longest_range_protect", TIMES, |watch| {
-        call(watch, Syscall::RangeProtect { process, range, drop: READ_ONLY.drop, add: NONE })
-    })?;
-    let none = READ_ONLY;
-    row("x_protect_sealed_child", TIMES, |watch| {
-        range_share((process, range), (child, test_page(0)), none, false)?;
-        call(watch, Syscall::RangeProtect { process: child.into(), range, drop: NONE, add: NONE })?;
-        range_unmap(child, range, NONE)?;
-        Ok(())
-    })?;
-    let share = |child: ProcessId, drop, both| Syscall::RangeShare {
-        process,
-        range,
-        to: child.into(),
-        to_page: test_page(0),
-        drop,
-        add: NONE,
-        both,
-    };
-    row("x_share_plain", TIMES, |watch| {
-        call(watch, share(child, NONE, false))?;
-        range_unmap(child, range, NONE)?;
-        Ok(())
-    })?;
-    row("x_share_over", TIMES, |watch| {
-        allocate(child, PAGES)?;
-        call(watch, share(child, NONE, false))?;
-        range_unmap(child, range, NONE)?;
-        Ok(())
-    })?;
-    row("x_share_fork", TIMES, |watch| {
-        allocate(process, PAGES)?;
-        call(watch, share(child, Permissions::WRITE, true))?;
+        range_share((SELF, range), at_child, READ_ONLY, false)?;
+        let process = child.into();
+        once(watch, Syscall::RangeProtect { process, range, drop: NONE, add: NONE })?;
         range_unmap(child, range, NONE)?;
         Ok(())
     })?;
     let other = process_create()?;
-    row("x_share_third", TIMES, |watch| {
-        range_share((process, range), (other, test_page(0)), none, false)?;
-        let share = Syscall::RangeShare {
-            process: other.into(),
-            range,
-            to: child.into(),
-            to_page: test_page(0),
-            drop: Permissions::WRITE,
-            add: NONE,
-            both: true,
-        };
-        call(watch, share)?;
-        range_unmap(child, range, NONE)?;
-        Ok(())
-    })?;
-    row("x_unmap_drop_table_read", TIMES, |watch| {
-        let range = PageRange::new(test_page(0), 32)?;
-        allocate(process, 32)?;
-        call(watch, Syscall::RangeUnmap { process, range, marks: NONE })
-    })?;
-    allocate(process, PAGES)?;
-    range_share((process, range), (process, test_page(ALIAS)), libsys::call::Change::NONE, false)?;
+    range_share((SELF, range), (other, test_page(0)), Change::NONE, false)?;
     row("longest_range_share", TIMES, |watch| {
-        call(watch, share(child, Permissions::WRITE, true))?;
+        let (process, to, to_page) = (other.into(), child.into(), test_page(0));
+        let (drop, add, both) = (NONE, Permissions::SHARED, true);
+        once(watch, Syscall::RangeShare { process, range, to, to_page, drop, add, both })?;
         range_unmap(child, range, NONE)?;
         Ok(())
     })?;
-    row("x_create", TIMES, |watch| {
-        let c = watch.time(process_create)?;
-        end(c)?;
+    end(other)?;
+    allocate(SELF, PAGES)?;
+    range_share((SELF, range), (SELF, test_page(ALIAS)), Change::NONE, false)?;
+    row("longest_fork_copy", TIMES, |watch| {
+        once(watch, fork(range, child))?;
+        range_unmap(child, range, NONE)?;
         Ok(())
     })?;
-    end(child)?;
     Ok(())
 }
 
+/// The call with which a fork shares a range.
+fn fork(range: PageRange, child: ProcessId) -> Syscall {
+    let (to, to_page) = (child.into(), range.first());
+    let (drop, add) = (Permissions::WRITE, Permissions::COPY_ON_WRITE);
+    Syscall::RangeShare { process: SELF, range, to, to_page, drop, add, both: true }
+}
+
 /// Makes a call once and measures it.
-fn call(watch: &mut Stopwatch, call: Syscall) -> Outcome {
+fn once(watch: &mut Stopwatch, call: Syscall) -> Outcome {
     // SAFETY: the calls of this part change test pages, in which no Rust object lies.
     let answer = watch.time(|| unsafe { Gate::Interrupt.enter(call) });
     Error::check(answer.value)?;

@@ -73,7 +73,7 @@ impl<H: Hardware> Kernel<H> {
     /// The end of a descendant also ends the processes that wait for it as their pager, and the
     /// root may be one of them. If the root ended that way, its remaining children would become
     /// children of its parent, and the call would miss them. So the root first stops waiting for
-    /// anything, and does not run.
+    /// anything, and is stopped.
     pub(crate) fn destroy(
         &mut self,
         caller: Index,
@@ -84,7 +84,8 @@ impl<H: Hardware> Kernel<H> {
         if subtree {
             if index != caller {
                 self.leave_queue(index);
-                self.block(index, State::Sleeping);
+                self.block(index, State::Ready);
+                self.processes[index].stopped = true;
             }
             if !self.end_descendants(index) {
                 self.restart(caller);

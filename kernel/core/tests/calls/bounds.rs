@@ -139,3 +139,56 @@ fn an_error_is_told_at_its_own_page_and_the_pages_before_are_done() {
         assert_eq!(world.whole(call), expected);
     }
 }
+
+/// A step of a teardown frees a table, or the pages of it up to the group of 32 in which they are
+/// 512.
+#[test]
+fn a_step_of_a_teardown_frees_a_table_or_half_of_it() {
+    // Pages, and the frames that each step frees.
+    let table: [(u32, &[u32]); 6] = [
+        (1, &[2, 1]),
+        (511, &[512, 1]),
+        (512, &[512, 1, 1]),
+        (513, &[512, 2, 1]),
+        (1000, &[512, 489, 1]),
+        (1024, &[512, 513, 1]),
+    ];
+    for (pages, expected) in table {
+        let mut world = World::with_memory(8);
+        let child = world.child();
+        (0..pages).for_each(|index| world.allocate_in(child.into(), PAGE + index * 0x1000));
+        let used = world.call(Syscall::Usage { process: ME }).unwrap();
+        world.call(Syscall::Destroy { process: child.into(), subtree: false }).unwrap();
+        for (step, frames) in expected.iter().enumerate() {
+            let free = world.kernel.frames.free();
+            world.call(Syscall::Yield).unwrap();
+            let freed = world.kernel.frames.free() - free;
+            assert_eq!(freed, *frames, "step {step} of {pages} pages");
+            world.audit();
+        }
+        assert_eq!(world.call(Syscall::Usage { process: ME }).unwrap(), used);
+    }
+}
+
+#[test]
+fn one_call_ends_32_descendants_and_is_made_again_for_the_others() {
+    for (children, calls) in [(0, 1), (31, 1), (32, 1), (33, 2), (64, 2), (65, 3)] {
+        let mut world = World::with_memory(8);
+        let root = world.running_child();
+        world.run(root);
+        (0..children).for_each(|_| drop(world.running_child()));
+        world.run(world.init());
+        let live = world.kernel.processes().live();
+        world.begin(Syscall::Destroy { process: root.into(), subtree: true });
+        let mut made = 1;
+        while world.restarts(world.init()) {
+            assert!(world.process(root).is_alive(), "the root ends last");
+            world.repeat_once();
+            made += 1;
+        }
+        assert_eq!((made, world.result(world.init()).is_ok()), (calls, true), "{children}");
+        world.finish_teardowns();
+        world.call(Syscall::Wait { child: Some(root) }).unwrap();
+        assert_eq!(world.kernel.processes().live(), live - children - 1);
+    }
+}

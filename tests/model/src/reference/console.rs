@@ -36,6 +36,7 @@ impl Model {
     }
 
     pub fn console_read(&mut self, me: Slot, address: u32, length: u32) -> R {
+        let length = length.min(512);
         if !self.buffer(me, address, length, true)? {
             return Ok(());
         }

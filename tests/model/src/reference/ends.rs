@@ -123,7 +123,8 @@ impl Model {
         // What ends with a descendant must not end the root before all of them.
         if root != me {
             self.leave_queue(root);
-            self.block(root, Doing::Sleeping);
+            self.block(root, Doing::Ready);
+            self.procs[root].stopped = true;
         }
         for _ in 0..32 {
             let Some(child) = self.procs[root].children.first().copied() else { break };
