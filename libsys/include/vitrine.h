@@ -1051,7 +1051,7 @@ static inline int32_t vitrine_yield(void)
     return vitrine_trap(&call);
 }
 
-/* Writes bytes to the console, and returns how many: 512 at most, or fewer than that if there are no
+/* Writes bytes to the console, and returns how many: 256 at most, or fewer than that if there are no
    more. -ERROR_INVALID_ARGUMENT: `length` is above BUFFER_LIMIT. -ERROR_FAULT: they do not lie below USER_TOP. */
 static inline int32_t vitrine_console_write(const void *bytes, uint32_t length)
 {

@@ -8,7 +8,7 @@ use super::entry::{address, done, invoke};
 use super::memory::{Partial, whole};
 use crate::paging::own_pages::are_free;
 
-/// Writes the first bytes to the console, at most 512; returns how many.
+/// Writes the first bytes to the console, at most 256; returns how many.
 ///
 /// # Errors
 /// See [`Syscall::ConsoleWrite`].

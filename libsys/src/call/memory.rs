@@ -227,7 +227,21 @@ pub unsafe fn range_protect(
     change: Change,
 ) -> Result<Protected, Partial> {
     let process = process.into();
-    let mut protected = protect_some(process, range, change, 0)?;
+    let first = protect_some(process, range, change, 0)?;
+    if first.pages == range.pages() {
+        return Ok(first);
+    }
+    protect_rest(process, range, change, first)
+}
+
+/// The rest of [`range_protect`], if one call does not do all pages.
+#[cold]
+fn protect_rest(
+    process: Target,
+    range: PageRange,
+    change: Change,
+    mut protected: Protected,
+) -> Result<Protected, Partial> {
     while let Ok(rest) = range.after(protected.pages) {
         protected.add(protect_some(process, rest, change, protected.pages)?);
     }

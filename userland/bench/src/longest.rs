@@ -26,7 +26,7 @@ const TIMES: usize = 20;
 /// Descendants that one call ends.
 const DESCENDANTS: u32 = 32;
 /// Bytes that one call prints: what readers of the rows skip.
-const TEXT: [u8; 512] = [b'\n'; 512];
+const TEXT: [u8; 256] = [b'\n'; 256];
 const SELF: Target = Target::Caller;
 const NONE: Permissions = Permissions::empty();
 

@@ -437,7 +437,7 @@ calls! {
         transfer at Transfer: Option<PageTransfer>,
     };
     // The console and other devices.
-    /// Writes bytes to the console. Returns how many (word 0), at most 512 in one call. Touches its
+    /// Writes bytes to the console. Returns how many (word 0), at most 256 in one call. Touches its
     /// buffer first, so nothing appears twice. Errors: `Fault` (the buffer does not lie below UTOP).
     ConsoleWrite = 68 "console_write" {
         /// At most 4,096.
@@ -446,7 +446,7 @@ calls! {
         address at Word0: u32,
     };
     /// Waits for console input. Returns how many bytes (word 0): at least 1 if `length` is, and at
-    /// most 512. Errors: `Fault` (the buffer does not lie below UTOP).
+    /// most 256. Errors: `Fault` (the buffer does not lie below UTOP).
     ConsoleRead = 69 "console_read" {
         /// At most 4,096.
         length at BufferLength: u32,

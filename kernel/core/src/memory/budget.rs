@@ -4,14 +4,15 @@
 //! spent, and returns how many pages it has done; its caller asks again for the rest. A call always
 //! does at least one page.
 //!
-//! A unit is about 36 instructions, so a whole budget is about 18,000. The prices are what a page
+//! A unit is about 32 instructions, so a whole budget is about 17,000. The prices are what a page
 //! takes in the worst case: in a space that is not loaded, and under 16 quotas. The benchmark's
 //! rows `longest_range_*` measure them.
 
 use abi::{Error, PageRange};
 
-/// The units of one call.
-const UNITS: u32 = 512;
+/// The units of one call: 512 pages of a fork, the first of which needs a table. So a fork of a whole
+/// table takes two calls.
+const UNITS: u32 = 512 + MAP;
 
 /// The price of a page that is absent, or that the short loop of a fork shares.
 pub(crate) const WALK: u32 = 1;
@@ -34,6 +35,7 @@ pub(crate) struct Budget {
 
 impl Budget {
     /// The budget of a call that begins.
+    #[inline(always)]
     pub const fn new() -> Self {
         Self { left: UNITS }
     }
@@ -50,6 +52,7 @@ impl Budget {
 
     /// The first pages of a range that the budget pays at this price each, at least one. They are
     /// paid.
+    #[inline(always)]
     pub fn part(&mut self, range: PageRange, price: u32) -> PageRange {
         let part = range.at_most((self.left / price).max(1));
         self.spend(part.pages() * price);

@@ -21,7 +21,7 @@ use crate::state::process_table::QueueName;
 /// What the console shows when the first byte is dropped.
 const DROPPED: &str = "\x07\ninput is dropped: nobody has read for a second (Ctrl-C still works)\n";
 /// The most bytes that one call prints or reads.
-pub(crate) const BYTES_AT_ONCE: u32 = 512;
+pub(crate) const BYTES_AT_ONCE: u32 = 256;
 /// Ctrl-C, as a byte.
 const INTERRUPT: u8 = 3;
 

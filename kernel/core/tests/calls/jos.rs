@@ -164,7 +164,7 @@ fn what_the_kernel_does_not_show_cannot() {
 fn a_cputs_of_a_page_is_checked_and_printed_in_one_step() {
     let mut world = World::new();
     world.write(DATA, u32::from_le_bytes(*b"ok\n\0")).unwrap();
-    assert_eq!(world.jos_once(0, [DATA, 512, 0, 0, 0]), 0);
+    assert_eq!(world.jos_once(0, [DATA, 256, 0, 0, 0]), 0);
     assert!(!world.restarts(INIT));
     assert!(world.kernel.cpu.hardware.console_text().ends_with("ok\n"));
 }
@@ -202,7 +202,7 @@ fn a_long_cputs_appears_once_even_if_its_rest_has_to_be_paged_in() {
     }
     world.run(child);
     world.jos_once(0, [PAGE, 8192, 0, 0, 0]);
-    assert!(world.restarts(child), "512 bytes at a time");
+    assert!(world.restarts(child), "256 bytes at a time");
     world.run(INIT);
     let page = UserPage::known(PAGE_2);
     let own = UserPage::known(PAGE_3);
@@ -592,8 +592,8 @@ fn a_cputs_goes_on_after_its_pager_has_brought_a_page() {
     assert_eq!(page_map(&mut world, (0, DATA), (child.bits(), PAGE), P | U), 0);
     assert_eq!(page_map(&mut world, (0, DATA), (child.bits(), PAGE_2), P | U), 0);
     world.run(child);
-    // Checked, and printed 512 bytes at a time.
-    for _ in 0..9 {
+    // Checked, and printed 256 bytes at a time.
+    for _ in 0..17 {
         world.jos_once(0, [PAGE, 0x2000, 0, 0, 0]);
     }
     assert_eq!(world.jos_of(INIT, 6, [child.bits(), PAGE_2, 0, 0, 0]), 0, "page 2 goes away");
@@ -663,7 +663,7 @@ fn a_child_whose_registers_are_set_in_the_middle_of_a_cputs_prints_all_of_the_ne
     assert_eq!(world.jos_of(INIT, 9, [child.bits(), DATA, 0, 0, 0]), 0);
     world.run(child);
     assert_eq!(world.jos(0, [PAGE, 0x2000, 0, 0, 0]), 0);
-    assert_eq!(world.kernel.cpu.hardware.console.len(), 512 + 0x2000);
+    assert_eq!(world.kernel.cpu.hardware.console.len(), 256 + 0x2000);
 }
 
 #[test]

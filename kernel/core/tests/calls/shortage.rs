@@ -94,7 +94,7 @@ fn calls() -> [(Syscall, u32); 8] {
         (Syscall::PageMove { process: ME, page, to, to_page, marks: none }, 1),
         (Syscall::RangeShare { process: ME, range, to, to_page, drop: none, add, both: false }, 2),
         (range_allocate(1), 3),
-        (range_allocate(64), 12),
+        (range_allocate(64), 13),
         (Syscall::ProcessCreate { copy: true }, 1),
     ]
 }
@@ -102,7 +102,7 @@ fn calls() -> [(Syscall, u32); 8] {
 #[test]
 fn a_call_that_finds_no_frame_asks_its_callers_pager_and_is_made_again() {
     for (call, needs) in calls() {
-        let (mut world, clients) = short(12, 1);
+        let (mut world, clients) = short(13, 1);
         let client = clients[0];
         world.begin_of(client, call);
         let message = told(&mut world);

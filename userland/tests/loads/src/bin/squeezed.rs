@@ -41,7 +41,7 @@ fn main() -> Result<u8, Error> {
 
     touch(pages, 0..MANY);
     // The buffer begins near the end of a page.
-    let done = console_write(&pages[4 * PAGE - 256..][..512])? == 512;
+    let done = console_write(&pages[4 * PAGE - 128..][..256])? == 256;
     println!("\na call with a buffer of two pages: {}", if done { "done" } else { "cut short" });
 
     let address = pages[7 * PAGE..].as_ptr().addr() as u32;
