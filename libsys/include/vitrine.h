@@ -579,17 +579,22 @@ static inline int32_t vitrine_frame_references(uint32_t frame)
     return result < 0 ? result : (int32_t)call.ebx;
 }
 
-/* Ranges: `pages` pages from `page` on, 1 to RANGE_LIMIT */
+/* Ranges: `pages` pages from `page` on, 1 to RANGE_LIMIT.
+
+   One call does a bounded amount of work. So it may do fewer pages than it is asked for, from the
+   first on and at least one, and says how many: the caller asks again for the rest. If a page
+   fails, the call does the pages before it; only if that page is the first, the call fails, has
+   changed nothing, and says 0. */
 
 #define SHARE_BOTH 0x80000000     /* with the bits to drop: change the source, too */
 
 /* Maps every present page of a range into `to` from `to_page` on, without the bits in `drop` (W,
    marks; and SHARE_BOTH) and with those in `add` (marks; W is never gained). Stores how many pages
-   it went over, also when it fails. Ranges of one space may overlap: each page is read before it is
-   replaced. If `to_page` lies inside the range, behind its first page, the range is walked from its
-   end, and after an error the pages gone over are those at its end. With SHARE_BOTH, a writable page
-   whose frame has another mapping is copied for `to`, and stays as it is. Errors: no frame for a
-   table or a copy; -ERROR_NOT_PERMITTED: a page is a driver's own. */
+   it has done. In one space, the destination may begin before the source and overlap it: each page
+   is read before it is replaced. With SHARE_BOTH, a writable page whose frame has another mapping is
+   copied for `to`, and stays as it is. Errors: no frame for a table or a copy;
+   -ERROR_NOT_PERMITTED: the page is a driver's own; -ERROR_INVALID_ARGUMENT: in one space, `to_page`
+   lies inside the range, behind its first page. */
 static inline int32_t vitrine_range_share(uint32_t process, uint32_t page, uint32_t pages,
                                           uint32_t to, uint32_t to_page, uint32_t drop,
                                           uint32_t add, uint32_t *walked)
@@ -602,21 +607,21 @@ static inline int32_t vitrine_range_share(uint32_t process, uint32_t page, uint3
                                 .edi = pages,
                                 .ebp = drop};
     const int32_t result = vitrine_trap(&call);
-    *walked = call.ebx;
+    *walked = result < 0 ? 0 : call.ebx;
     return result;
 }
 
 /* What vitrine_range_protect found before it changed it. */
 struct vitrine_found {
-    uint32_t walked;              /* pages gone over, also when it fails */
+    uint32_t walked;              /* pages that it has done */
     uint32_t any;                 /* A and D bits of all entries together */
     uint32_t accessed;            /* bit i: page i of the first 32 had A */
     uint32_t dirty;               /* bit i: page i of the first 32 had D */
 };
 
 /* Drops and adds bits on every present page of a range, and clears A and D. W is added where the
-   entry is not sealed or its frame has no other mapping. -ERROR_NOT_PERMITTED: it is, and has; what
-   was gone over before has changed. */
+   entry is not sealed or its frame has no other mapping. -ERROR_NOT_PERMITTED: it is, and has. One
+   call does 32 pages at least, unless one fails. */
 static inline int32_t vitrine_range_protect(uint32_t process, uint32_t page, uint32_t pages,
                                             uint32_t drop, uint32_t add,
                                             struct vitrine_found *found)
@@ -627,7 +632,7 @@ static inline int32_t vitrine_range_protect(uint32_t process, uint32_t page, uin
                                 .ebx = pages,
                                 .esi = drop};
     const int32_t result = vitrine_trap(&call);
-    found->walked = call.ebx;
+    found->walked = result < 0 ? 0 : call.ebx;
     found->any = result < 0 ? 0 : call.esi;
     found->accessed = result < 0 ? 0 : call.edi;
     found->dirty = result < 0 ? 0 : call.ebp;
@@ -635,7 +640,7 @@ static inline int32_t vitrine_range_protect(uint32_t process, uint32_t page, uin
 }
 
 /* Unmaps a range, leaves `marks` where a page was present and no marks where none was, and
-   returns how many pages it went over. */
+   returns how many pages it has done. */
 static inline int32_t vitrine_range_unmap(uint32_t process, uint32_t page, uint32_t pages,
                                           uint32_t marks)
 {
@@ -647,8 +652,8 @@ static inline int32_t vitrine_range_unmap(uint32_t process, uint32_t page, uint3
     return result < 0 ? result : (int32_t)call.ebx;
 }
 
-/* Maps fresh zeroed pages over a range of at most ALLOCATE_LIMIT, and stores how many it mapped,
-   also when it fails. Errors: no frame for a page or a table. */
+/* Maps fresh zeroed pages over a range of at most ALLOCATE_LIMIT, and stores how many it has mapped.
+   Errors: no frame for a page or a table. */
 static inline int32_t vitrine_range_allocate(uint32_t process, uint32_t page, uint32_t pages,
                                              uint32_t permissions, uint32_t *allocated)
 {
@@ -657,7 +662,7 @@ static inline int32_t vitrine_range_allocate(uint32_t process, uint32_t page, ui
                                 .ecx = page,
                                 .ebx = pages};
     const int32_t result = vitrine_trap(&call);
-    *allocated = call.ebx;
+    *allocated = result < 0 ? 0 : call.ebx;
     return result;
 }
 
@@ -1046,8 +1051,8 @@ static inline int32_t vitrine_yield(void)
     return vitrine_trap(&call);
 }
 
-/* Writes at most BUFFER_LIMIT bytes to the console, and returns how many. -ERROR_INVALID_ARGUMENT:
-   they are more. -ERROR_FAULT: they do not lie below USER_TOP. */
+/* Writes bytes to the console, and returns how many: 256 at most, or fewer than that if there are no
+   more. -ERROR_INVALID_ARGUMENT: `length` is above BUFFER_LIMIT. -ERROR_FAULT: they do not lie below USER_TOP. */
 static inline int32_t vitrine_console_write(const void *bytes, uint32_t length)
 {
     struct vitrine_trap call = {
@@ -1108,7 +1113,7 @@ static inline int32_t vitrine_ports_allow(uint32_t first, uint32_t count)
     return vitrine_trap(&call);
 }
 
-/* Maps device memory, uncached, and stores how many pages it mapped, also when it fails.
+/* A range call: maps device memory, uncached, and stores how many pages it has mapped.
    -ERROR_NOT_PERMITTED: it may be RAM, or is a device of the kernel's. Errors: no frame for a
    table. */
 static inline int32_t vitrine_device_map(uint32_t address, uint32_t page, uint32_t pages,
@@ -1117,7 +1122,7 @@ static inline int32_t vitrine_device_map(uint32_t address, uint32_t page, uint32
     struct vitrine_trap call = {
         .eax = CALL_DEVICE_MAP, .ecx = page, .ebx = pages, .esi = address};
     const int32_t result = vitrine_trap(&call);
-    *mapped = call.ebx;
+    *mapped = result < 0 ? 0 : call.ebx;
     return result;
 }
 

@@ -227,15 +227,11 @@ impl PageRange {
         Ok(Self { first: self.page(pages), pages: self.pages - pages })
     }
 
-    /// The rest of the range before its last `pages` pages.
-    ///
-    /// # Errors
-    /// `InvalidArgument`: nothing is left.
-    pub const fn before_last(self, pages: u32) -> Result<Self, Error> {
-        if pages >= self.pages {
-            return Err(Error::InvalidArgument);
-        }
-        Ok(Self { first: self.first, pages: self.pages - pages })
+    /// The first `pages` pages of the range, or all of it if it has fewer; `pages` is not 0.
+    #[must_use]
+    pub const fn at_most(self, pages: u32) -> Self {
+        debug_assert!(pages > 0);
+        Self { first: self.first, pages: if pages < self.pages { pages } else { self.pages } }
     }
 
     /// Whether `target` begins behind the first page of this range and within it. A copy from the

@@ -21,9 +21,9 @@ pub enum Kind {
     /// The sender, a client of the receiver, forks: words `[child id, 0, 0, 0]`. It is answered by
     /// a reply.
     Clone = 4,
-    /// A call of the sender's needs frames, and no frame is free: words `[frames, pages done, 0,
-    /// 0]`. `pages done` says how far a range call has come. The receiver answers as it answers a
-    /// fault; then the call is made again.
+    /// A call of the sender's needs frames, and no frame is free: words `[frames, 0, 0, 0]`, the
+    /// most that the call may take. The receiver answers as it answers a fault; then the call is
+    /// made again.
     Frames = 5,
     /// A fault handler of the sender, a client of the receiver, passes a fault on: words `[address,
     /// access, eip, 0]`, which the handler chose. There may have been no such fault. The receiver

@@ -70,8 +70,6 @@ pub struct Kernel<H> {
     /// The current call is a second try: it found no frame the first time, and the pager has freed
     /// some since.
     pub(crate) second_try: bool,
-    /// The second try is a range call that continues after the pages that its first try has done.
-    pub(crate) goes_on: bool,
     /// The list of the transaction that the current call makes.
     pub(crate) list: [Seen; LIST as usize],
     /// The last events, if the kernel's command line turned recording on.
@@ -97,7 +95,6 @@ impl<H: Hardware> Kernel<H> {
             ended: None,
             empty_view: None,
             second_try: false,
-            goes_on: false,
             list: [Seen::NONE; LIST as usize],
             trace: Trace::new(),
         }

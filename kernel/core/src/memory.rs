@@ -1,5 +1,6 @@
 //! Address spaces: how the kernel reads and changes the page tables of a process.
 
+pub(crate) mod budget;
 pub(crate) mod change;
 pub(crate) mod clean;
 pub(crate) mod map;

@@ -5,10 +5,10 @@ use abi::process::Target;
 use abi::{Error, Frame, PageRange, ProcessId, Syscall};
 
 use super::entry::{address, done, invoke};
-use super::memory::{Partial, range_call};
+use super::memory::{Partial, whole};
 use crate::paging::own_pages::are_free;
 
-/// Writes at most 4,096 of the bytes to the console; returns how many.
+/// Writes the first bytes to the console, at most 256; returns how many.
 ///
 /// # Errors
 /// See [`Syscall::ConsoleWrite`].
@@ -64,7 +64,8 @@ pub fn device_map(frame: Frame, pages: PageRange) -> Result<(), Partial> {
     if !are_free(pages.first(), pages.pages()) {
         return Err(Partial { error: Error::NotPermitted, done: 0 });
     }
-    range_call(Syscall::DeviceMap { frame, range: pages }).map(drop)
+    let frame = |done| Frame::from_number(frame.number() + done);
+    whole(pages, |range, done| Syscall::DeviceMap { frame: frame(done), range }).map(drop)
 }
 
 /// Maps frames that a device can use over a range of the caller's at which no Rust object lies;

@@ -9,9 +9,10 @@ use abi::transaction::{Seen, Wish};
 use abi::{Entry, Error, Frame, PageRange, Permissions, Syscall, UserPage, ViewSlot};
 
 use super::entry::{address, done, invoke, one_word, two_words};
-use super::gate::{self, Gate};
+use super::gate;
 
-/// A range call that stopped early.
+/// A range of which an error stopped the rest. One call does a bounded number of pages; the
+/// functions here ask for the others until all are done, or until a call fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Partial {
     /// Why.
@@ -48,6 +49,17 @@ pub struct Transacted {
     pub marks: u32,
 }
 
+impl Protected {
+    /// Adds what was found in the pages behind these.
+    fn add(&mut self, rest: Self) {
+        let first = |bits: u32| bits.checked_shl(self.pages).unwrap_or(0);
+        self.accessed |= first(rest.accessed);
+        self.dirty |= first(rest.dirty);
+        self.marks |= rest.marks;
+        self.pages += rest.pages;
+    }
+}
+
 /// Which bits a range call drops and adds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Change {
@@ -62,14 +74,18 @@ impl Change {
     pub const NONE: Self = Self { drop: Permissions::empty(), add: Permissions::empty() };
 }
 
-/// A call about a range: how far it got comes back with an error, too.
-pub(super) fn range_call(call: Syscall) -> Result<[u32; 4], Partial> {
-    // SAFETY: the callers are calls of their own, which say what makes them safe.
-    let answer = unsafe { Gate::Interrupt.enter(call) };
-    match Error::check(answer.value) {
-        Ok(_) => Ok(answer.words),
-        Err(error) => Err(Partial { error, done: answer.words[0] }),
+/// Makes a range call, and makes it again for the pages that it has not done. `call` gets what is
+/// left of the range, and how many pages are done. Returns the pages of the range.
+pub(super) fn whole(
+    range: PageRange,
+    call: impl Fn(PageRange, u32) -> Syscall,
+) -> Result<u32, Partial> {
+    let mut done = 0;
+    while let Ok(rest) = range.after(done) {
+        let [pages, ..] = invoke(call(rest, done)).map_err(|error| Partial { error, done })?;
+        done += pages;
     }
+    Ok(done)
 }
 
 /// Maps a fresh zeroed page.
@@ -177,7 +193,8 @@ pub fn frame_references(frame: Frame) -> Result<u32, Error> {
 }
 
 /// Maps every present page of a range at another place as well; with `both`, changes the bits of
-/// the source, too. Returns the pages walked. Ranges of one space may overlap.
+/// the source, too. Returns the pages walked. In one space, the destination may begin before the
+/// source and overlap it.
 ///
 /// # Safety
 /// If `to` is the caller: no Rust object lies in the destination. If `process` is the caller: none
@@ -193,16 +210,16 @@ pub unsafe fn range_share(
     both: bool,
 ) -> Result<u32, Partial> {
     let Change { drop, add } = change;
-    let call = Syscall::RangeShare {
-        process: process.into(),
+    let (process, to) = (process.into(), to.into());
+    whole(range, |range, done| Syscall::RangeShare {
+        process,
         range,
-        to: to.into(),
-        to_page,
+        to,
+        to_page: to_page.plus(done),
         drop,
         add,
         both,
-    };
-    range_call(call).map(|[pages, ..]| pages)
+    })
 }
 
 /// Changes the pages of a list ([`abi::transaction`]), as long as their entries are what the list
@@ -238,12 +255,41 @@ pub unsafe fn range_protect(
     range: PageRange,
     change: Change,
 ) -> Result<Protected, Partial> {
-    let Change { drop, add } = change;
-    let call = Syscall::RangeProtect { process: process.into(), range, drop, add };
+    let process = process.into();
+    let first = protect_some(process, range, change, 0)?;
+    if first.pages == range.pages() {
+        return Ok(first);
+    }
+    protect_rest(process, range, change, first)
+}
+
+/// The rest of [`range_protect`], if one call does not do all pages.
+#[cold]
+fn protect_rest(
+    process: Target,
+    range: PageRange,
+    change: Change,
+    mut protected: Protected,
+) -> Result<Protected, Partial> {
+    while let Ok(rest) = range.after(protected.pages) {
+        protected.add(protect_some(process, rest, change, protected.pages)?);
+    }
+    Ok(protected)
+}
+
+/// Makes one call of [`range_protect`], after `done` pages.
+#[inline(always)]
+fn protect_some(
+    process: Target,
+    range: PageRange,
+    Change { drop, add }: Change,
+    done: u32,
+) -> Result<Protected, Partial> {
+    let call = Syscall::RangeProtect { process, range, drop, add };
     let (value, [pages, marks, accessed, dirty]) = gate::four_answers(call);
     match Error::check(value) {
         Ok(_) => Ok(Protected { pages, marks, accessed, dirty }),
-        Err(error) => Err(Partial { error, done: pages }),
+        Err(error) => Err(Partial { error, done }),
     }
 }
 
@@ -279,8 +325,8 @@ pub unsafe fn range_unmap(
     range: PageRange,
     marks: Permissions,
 ) -> Result<u32, Partial> {
-    range_call(Syscall::RangeUnmap { process: process.into(), range, marks })
-        .map(|[pages, ..]| pages)
+    let process = process.into();
+    whole(range, |range, _| Syscall::RangeUnmap { process, range, marks })
 }
 
 /// Maps fresh zeroed pages over a range of at most 64; returns how many.
@@ -296,8 +342,8 @@ pub unsafe fn range_allocate(
     range: PageRange,
     permissions: Permissions,
 ) -> Result<u32, Partial> {
-    range_call(Syscall::RangeAllocate { process: process.into(), range, permissions })
-        .map(|[pages, ..]| pages)
+    let process = process.into();
+    whole(range, |range, _| Syscall::RangeAllocate { process, range, permissions })
 }
 
 /// Points an empty directory entry of the caller's at a child or client; [`crate::View`] keeps one.

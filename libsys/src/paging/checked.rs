@@ -137,7 +137,8 @@ pub fn page_protect(
 }
 
 /// Maps every present page of a range at another place as well; with `both`, changes the bits of
-/// the source, too. Returns the pages walked. Ranges of one space may overlap.
+/// the source, too. Returns the pages walked. In one space, the destination may begin before the
+/// source and overlap it.
 ///
 /// # Errors
 /// See [`abi::Syscall::RangeShare`], and the module's `NotPermitted`.

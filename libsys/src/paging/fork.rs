@@ -158,17 +158,11 @@ mod live {
     /// Shares pages of one policy that follow each other.
     fn share_run(child: ProcessId, policy: Policy, run: PageRange) -> Result<(), Error> {
         let Wish { kind, drop, add, .. } = policy.wish();
-        let mut done = 0;
-        while done < run.pages() {
-            let rest = run.after(done)?;
-            let (from, to) = ((Target::Caller, rest), (child, rest.first()));
-            // SAFETY: pages that the child may write are those that the program itself has marked
-            // *shared*. The others lose W on both sides, and the fault handler copies each before
-            // it is written.
-            done += unsafe {
-                call::range_share(from, to, Change { drop, add }, kind == Kind::MapBoth)
-            }?;
-        }
+        let (from, to) = ((Target::Caller, run), (child, run.first()));
+        // SAFETY: pages that the child may write are those that the program itself has marked
+        // *shared*. The others lose W on both sides, and the fault handler copies each before it is
+        // written.
+        unsafe { call::range_share(from, to, Change { drop, add }, kind == Kind::MapBoth) }?;
         Ok(())
     }
 

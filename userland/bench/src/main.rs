@@ -32,6 +32,7 @@ mod faults;
 mod forks;
 mod growth;
 mod jos;
+mod longest;
 mod messages;
 mod pager;
 mod pages;
@@ -72,6 +73,7 @@ const TABLE: &[Part] = &[
     Part { name: "fork-of-a-program", run: forks::program },
     Part { name: "processes", run: processes::run },
     Part { name: "jos", run: jos::run },
+    Part { name: "longest", run: longest::run },
 ];
 
 const GROWTH: &[Part] = &[

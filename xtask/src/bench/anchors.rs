@@ -130,7 +130,7 @@ mod tests {
             let found = System::ALL.map(|system| operation.on(system));
             assert_eq!(found, others.map(|other| other.map(Figure::from)), "{key}");
         }
-        assert_eq!(anchors.operations().count(), 43);
+        assert_eq!(anchors.operations().count(), 52);
         assert_eq!(anchors.systems.len(), System::ALL.len());
     }
 

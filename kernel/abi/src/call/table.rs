@@ -116,12 +116,16 @@ calls! {
         frame at Word0: u32,
     };
     /// Maps every present page of a range of `process` at the same offsets from `to_page` in `to`,
-    /// dropping and adding bits; optionally the same bits at the source. Returns the pages walked
-    /// (word 0). Ranges of one space may overlap: each page is read before it is replaced. If
-    /// `to_page` lies inside the range, behind its first page, the range is walked from its end,
-    /// and after an error the pages done are those at its end. Errors: `OutOfFrames`,
-    /// `QuotaExceeded`, `NotPermitted` (a page is a driver's own). With each, word 0 says how many
-    /// pages were done.
+    /// dropping and adding bits; optionally the same bits at the source. In one space, the
+    /// destination may begin before the source and overlap it: each page is read before it is
+    /// replaced.
+    ///
+    /// As each range call, it does a bounded amount of work and returns how many pages it has done
+    /// (word 0), from the first on and at least one: the caller asks again for the rest. If a page
+    /// fails, the call returns the pages before it. If that page is the first, the call returns the
+    /// error and has changed nothing. Errors: `OutOfFrames`, `QuotaExceeded`, `NotPermitted` (the
+    /// page is a driver's own), `InvalidArgument` (in one space, `to_page` lies inside the range,
+    /// behind its first page).
     RangeShare = 38 "range_share" {
         /// The source's space: self, child or client.
         process at Process: Target,
@@ -140,10 +144,11 @@ calls! {
     };
     /// Drops and adds bits on every present page of a range and clears A and D. In a process that
     /// has a pager, a D that was set takes the mark PAGER with it, unless the pager adds the mark.
-    /// Adds W only where the entry is not sealed or its frame has one mapping. Returns pages walked
-    /// (word 0), all old A and D bits together (word 1), and for the first 32 pages a bitmap of A
-    /// (word 2) and of D (word 3). Errors: `NotPermitted` (W is added where the entry is sealed and
-    /// its frame has other mappings; word 0 says how many were done).
+    /// Adds W only where the entry is not sealed or its frame has one mapping. Returns the pages
+    /// done (word 0), which may be fewer than asked for, as by `RangeShare`; of these all old A and
+    /// D bits together (word 1), and for the first 32 a bitmap of A (word 2) and of D (word 3). One
+    /// call does 32 pages at least, unless one fails. Errors: `NotPermitted` (W is added where the
+    /// entry is sealed and its frame has other mappings).
     RangeProtect = 39 "range_protect" {
         /// The process whose space changes: self, child or client.
         process at Process: Target,
@@ -154,8 +159,8 @@ calls! {
         /// Bits to add.
         add at Head: Permissions,
     };
-    /// Unmaps a range. The marks of absent pages are cleared. Returns pages walked (word 0). The
-    /// call has no errors of its own.
+    /// Unmaps a range. The marks of absent pages are cleared. Returns the pages done (word 0),
+    /// which may be fewer than asked for, as by `RangeShare`. The call has no errors of its own.
     RangeUnmap = 40 "range_unmap" {
         /// The process whose space changes: self, child or client.
         process at Process: Target,
@@ -164,8 +169,8 @@ calls! {
         /// Left where a page was present.
         marks at Marks: Permissions,
     };
-    /// Maps fresh zeroed pages over a range of at most 64. Errors: `OutOfFrames`, `QuotaExceeded`
-    /// (word 0 says how many were done).
+    /// Maps fresh zeroed pages over a range of at most 64. Returns the pages done (word 0), which
+    /// may be fewer than asked for, as by `RangeShare`. Errors: `OutOfFrames`, `QuotaExceeded`.
     RangeAllocate = 41 "range_allocate" {
         /// The pages.
         range at ShortRange: PageRange,
@@ -456,16 +461,16 @@ calls! {
         transfer at Transfer: Option<PageTransfer>,
     };
     // The console and other devices.
-    /// Writes bytes to the console. Returns how many (word 0). Touches its buffer first, so nothing
-    /// appears twice. Errors: `Fault` (the buffer does not lie below UTOP).
+    /// Writes bytes to the console. Returns how many (word 0), at most 256 in one call. Touches its
+    /// buffer first, so nothing appears twice. Errors: `Fault` (the buffer does not lie below UTOP).
     ConsoleWrite = 68 "console_write" {
         /// At most 4,096.
         length at BufferLength: u32,
         /// First byte.
         address at Word0: u32,
     };
-    /// Waits for console input. Returns how many bytes (word 0), at least 1 if `length` is. Errors:
-    /// `Fault` (the buffer does not lie below UTOP).
+    /// Waits for console input. Returns how many bytes (word 0): at least 1 if `length` is, and at
+    /// most 256. Errors: `Fault` (the buffer does not lie below UTOP).
     ConsoleRead = 69 "console_read" {
         /// At most 4,096.
         length at BufferLength: u32,
@@ -496,9 +501,10 @@ calls! {
         ports at Ports: PortRange,
     };
     /// Maps device memory, writable and uncached, in place of what was there. These pages cannot be
-    /// shared, sent or copied; another driver can map the same device by its own call. Errors:
-    /// `NotPermitted` (the caller is no driver; a frame may be RAM, or is a device of the
-    /// kernel's); `OutOfFrames` and `QuotaExceeded` (word 0 says how many were done).
+    /// shared, sent or copied; another driver can map the same device by its own call. Returns the
+    /// pages done (word 0), which may be fewer than asked for, as by `RangeShare`. Errors:
+    /// `NotPermitted` (the caller is no driver; the frame may be RAM, or is a device of the
+    /// kernel's); `OutOfFrames`, `QuotaExceeded`.
     DeviceMap = 76 "device_map" {
         /// Pages of the caller's.
         range at Range: PageRange,

@@ -9,12 +9,13 @@ use abi::layout::PAGE_SIZE;
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
+use crate::operations::console::BYTES_AT_ONCE;
 use crate::state::process::{Cputs, Index, Unfinished};
 
-/// Bytes that one step checks: 1,024 pages.
-const CHECKED_AT_ONCE: u32 = 1024 * PAGE_SIZE;
+/// Bytes that one step checks: 512 pages.
+const CHECKED_AT_ONCE: u32 = 512 * PAGE_SIZE;
 /// Bytes that one step prints.
-const PRINTED_AT_ONCE: u32 = PAGE_SIZE;
+const PRINTED_AT_ONCE: u32 = BYTES_AT_ONCE;
 
 impl<H: Hardware> Kernel<H> {
     /// Prints at most `length` bytes, up to a NUL, if the caller can read all of them.

@@ -13,6 +13,8 @@ use crate::state::frames::FreshFrame;
 pub(crate) const PAGE_AND_TABLE: u32 = 2;
 /// The frame for the table that a mapping may need, or for the directory of a new process.
 pub(crate) const TABLE: u32 = 1;
+/// The frames for the tables that a range may need: it crosses at most one boundary between tables.
+pub(crate) const TWO_TABLES: u32 = 2;
 
 impl<H: Hardware> Memory<'_, H> {
     /// Prepares a mapping at `page`: adds a table if there is none, and charges the owner for the

@@ -6,8 +6,8 @@
 //! at the end ([`FLUSH_LIMIT`]). Allocating always flushes each page that is removed, because its
 //! frame may be freed only after the flush; unmapping many pages walks them twice for that.
 //!
-//! A call that stops at an error says how many pages it has walked ([`Progress`]). The pages before
-//! the error stay changed.
+//! Each function does the first pages of its range, as many as the call's budget pays, and returns
+//! how many they are (`budget.rs`).
 //!
 //! `share.rs` has the calls that share a range.
 
@@ -17,6 +17,7 @@ use abi::layout::ENTRIES;
 use abi::{Entry, EntryFlags, Error, PageRange, Permissions, UserPage};
 
 use crate::hardware::{Hardware, Reach};
+use crate::memory::budget::{self, Budget, stopped};
 use crate::memory::change::Change;
 use crate::memory::space::{Memory, Space, SpacePage, Via};
 use crate::state::frames::Unmapped;
@@ -27,22 +28,6 @@ use crate::state::frames::Unmapped;
 /// the TLB misses after it, for the few dozen pages that a program works with. Linux's limit is 33,
 /// for the same reason.
 pub(super) const FLUSH_LIMIT: u32 = 32;
-
-/// How many pages a range call has walked, and why it stopped.
-pub(crate) struct Progress {
-    /// The pages that were walked, absent ones included.
-    pub done: u32,
-    /// The error that stopped the call.
-    pub result: Result<(), Error>,
-}
-
-impl Progress {
-    /// The progress of a whole range, if this is the progress of the part after its first `done`
-    /// pages.
-    pub(crate) const fn after(self, done: u32) -> Self {
-        Self { done: self.done + done, ..self }
-    }
-}
 
 /// The A and D bits that [`Memory::protect_range`] found before it cleared them.
 #[derive(Clone, Copy, Default)]
@@ -87,14 +72,16 @@ impl Run {
 impl<H: Hardware> Memory<'_, H> {
     /// Drops and adds bits in the leaf of each present page, and clears A and D.
     ///
-    /// The error in the progress is `NotPermitted`: a sealed page that has other mappings would get
-    /// W.
+    /// # Errors
+    /// `NotPermitted`: the first page is sealed and has other mappings, and would get W.
     pub fn protect_range(
         &mut self,
         space: Space,
         range: PageRange,
         change: Change,
-    ) -> (Progress, Found) {
+        budget: &mut Budget,
+    ) -> Result<(u32, Found), Error> {
+        let range = budget.part(range, budget::PROTECT);
         if space.via != Via::Map(Reach::Current) {
             let write = |memory: &mut Self, SpacePage { space, page }, old, new| {
                 memory.overwrite(space, page, old, new).of_another_space();
@@ -112,9 +99,9 @@ impl<H: Hardware> Memory<'_, H> {
         let write = |memory: &mut Self, SpacePage { space, page }, old, new| {
             memory.overwrite(space, page, old, new).of_a_flushed_space();
         };
-        let progress = self.protect_runs(range, Protect { space, change, write });
+        let result = self.protect_runs(range, Protect { space, change, write });
         self.cpu.flush_all();
-        progress
+        result
     }
 
     /// The loop of [`Memory::protect_range`], compiled once for each way to flush.
@@ -122,7 +109,7 @@ impl<H: Hardware> Memory<'_, H> {
         &mut self,
         range: PageRange,
         protect: Protect<F>,
-    ) -> (Progress, Found) {
+    ) -> Result<(u32, Found), Error> {
         let mut found = Found::default();
         let mut done = 0;
         while done < range.pages() {
@@ -142,12 +129,12 @@ impl<H: Hardware> Memory<'_, H> {
                     });
                 found.any |= any & EntryFlags::ACCESSED_DIRTY.bits();
                 if let Err((before, error)) = result {
-                    return (Progress { done: done + before, result: Err(error) }, found);
+                    return stopped(done + before, error).map(|done| (done, found));
                 }
             }
             done += run.pages;
         }
-        (Progress { done, result: Ok(()) }, found)
+        Ok((done, found))
     }
 
     /// Changes some of the pages of a run, given by their indices in it. `note` gets the index and
@@ -182,7 +169,14 @@ impl<H: Hardware> Memory<'_, H> {
     /// Of more than [`FLUSH_LIMIT`] pages, all are taken out first, then the whole TLB is flushed
     /// once, and then their frames are released. In between a leaf is absent and keeps its frame,
     /// so that no list of the frames is needed. No program runs before that is over.
-    pub fn unmap_range(&mut self, space: Space, range: PageRange, marks: Permissions) -> Progress {
+    pub fn unmap_range(
+        &mut self,
+        space: Space,
+        range: PageRange,
+        marks: Permissions,
+        budget: &mut Budget,
+    ) -> u32 {
+        let range = budget.part(range, budget::UNMAP);
         if range.pages() > FLUSH_LIMIT && space.via == Via::Map(Reach::Current) {
             self.for_each_leaf(space, range, |memory, page, old| {
                 if old.is_present() {
@@ -204,7 +198,7 @@ impl<H: Hardware> Memory<'_, H> {
                 memory.unmap_or_clear(space, page, marks);
             });
         }
-        Progress { done: range.pages(), result: Ok(()) }
+        range.pages()
     }
 
     /// Does something with each leaf of a range whose table is present.
@@ -237,18 +231,37 @@ impl<H: Hardware> Memory<'_, H> {
     }
 
     /// Maps a fresh zeroed page at each page of a range, in place of what was mapped there.
+    ///
+    /// # Errors
+    /// Those of [`Memory::allocate`], of the first page.
     pub fn allocate_range(
         &mut self,
         space: Space,
         range: PageRange,
         permissions: Permissions,
-    ) -> Progress {
+        budget: &mut Budget,
+    ) -> Result<u32, Error> {
+        let range = budget.part(range, budget::FRAME);
+        self.for_each_page(range, |memory, index| {
+            memory.allocate(space, range.page(index), permissions)
+        })
+    }
+
+    /// Does something with each page of a range, by its index, up to the first that fails.
+    ///
+    /// # Errors
+    /// That of the first page.
+    pub fn for_each_page(
+        &mut self,
+        range: PageRange,
+        mut act: impl FnMut(&mut Self, u32) -> Result<(), Error>,
+    ) -> Result<u32, Error> {
         for done in 0..range.pages() {
-            if let Err(error) = self.allocate(space, range.page(done), permissions) {
-                return Progress { done, result: Err(error) };
+            if let Err(error) = act(self, done) {
+                return stopped(done, error);
             }
         }
-        Progress { done: range.pages(), result: Ok(()) }
+        Ok(range.pages())
     }
 }
 

@@ -1,15 +1,14 @@
 //! How a range of pages is shared with another range, of the same or another space.
 //!
 //! The pages are walked in runs, like those of the other range calls (`range.rs`), and shared one
-//! by one by `share_page`. Two kinds of ranges are special: one whose destination begins inside the
-//! source is walked from its end (`share_downwards`), and most pages of a fork are shared by the
-//! short loop in `share/fast.rs`.
+//! by one by `share_page`. Most pages of a fork are shared by the short loop in `share/fast.rs`.
 
 use abi::{Entry, EntryFlags, Error, PageRange, Permissions};
 
 use crate::hardware::{Hardware, Reach};
+use crate::memory::budget::{self, Budget, stopped};
 use crate::memory::change::Change;
-use crate::memory::range::{FLUSH_LIMIT, Progress, Run};
+use crate::memory::range::{FLUSH_LIMIT, Run};
 use crate::memory::space::{Memory, Space, SpacePage, Via};
 
 mod fast;
@@ -32,6 +31,11 @@ enum Flush {
     ByCaller,
 }
 
+/// Whether a `range_share` with these arguments copies pages that others may write: a fork does.
+pub(crate) const fn may_copy(drop: Permissions, both: bool) -> bool {
+    both && drop.contains(Permissions::WRITE)
+}
+
 /// A range of pages of a space.
 #[derive(Clone, Copy)]
 pub(crate) struct SpaceRange {
@@ -42,27 +46,34 @@ pub(crate) struct SpaceRange {
 impl<H: Hardware> Memory<'_, H> {
     /// Maps each present page of a range at the same offset in another range, of the same or
     /// another space. The destination's leaves lose and gain bits; with `both`, the source's leaves
-    /// do, too.
-    pub fn share_range(&mut self, from: SpaceRange, to: SpaceRange, sharing: Sharing) -> Progress {
+    /// do, too. Does as many pages as the budget pays, and returns how many they are.
+    ///
+    /// # Errors
+    /// Those of `share_page`, of the first page.
+    pub fn share_range(
+        &mut self,
+        from: SpaceRange,
+        to: SpaceRange,
+        sharing: Sharing,
+        budget: &mut Budget,
+    ) -> Result<u32, Error> {
         let pages = from.range.pages();
-        if from.space.owner == to.space.owner && from.range.overlaps_upwards(to.range) {
-            return self.share_downwards(from, to, sharing);
-        }
         let forks = self.flush_of_fork(from, to, sharing);
         let (mut done, mut result) = (0, Ok(()));
-        while done < pages && result.is_ok() {
+        while done < pages && result.is_ok() && budget.left() > 0 {
             let run = Run::at(from.range, done);
+            // Pages without a table cost nothing: a range lies under two tables at most.
             let mut shared = run.pages;
             if self.has_table(from.space, run.first) {
                 let to = to.space.at(to.range.page(done));
-                (shared, result) = self.share_run(from.space, run, to, sharing, forks);
+                (shared, result) = self.share_run(from.space, run, to, sharing, forks, budget);
             }
             done += shared;
         }
         if sharing.both && pages > FLUSH_LIMIT && from.space.via == Via::Map(Reach::Current) {
             self.cpu.flush_all();
         }
-        Progress { done, result }
+        result.map_or_else(|error| stopped(done, error), |()| Ok(done))
     }
 
     /// How [`Memory::share_usual`] flushes the pages of a range that it may share: they keep their
@@ -80,8 +91,8 @@ impl<H: Hardware> Memory<'_, H> {
         forks.then_some(flush)
     }
 
-    /// Shares a run with the pages from `to` on. Returns how many pages were walked, and the error
-    /// that stopped the walk.
+    /// Shares a run with the pages from `to` on, up to the end of the budget. Returns how many pages
+    /// were walked, and the error that stopped the walk.
     fn share_run(
         &mut self,
         from: Space,
@@ -89,53 +100,40 @@ impl<H: Hardware> Memory<'_, H> {
         to: SpacePage,
         sharing: Sharing,
         forks: Option<Flush>,
+        budget: &mut Budget,
     ) -> (u32, Result<(), Error>) {
         let mut index = 0;
-        while index < run.pages {
+        while index < run.pages && budget.left() > 0 {
             if let Some(flush) = forks
                 && self.has_table(to.space, to.page)
             {
-                let rest = Run { first: run.first.plus(index), pages: run.pages - index };
-                index += self.share_usual((from, to.space), rest, sharing.change, flush);
-                if index == run.pages {
-                    break;
+                let pages = (run.pages - index).min(budget.left());
+                let rest = Run { first: run.first.plus(index), pages };
+                let usual = self.share_usual((from, to.space), rest, sharing.change, flush);
+                budget.spend(usual);
+                index += usual;
+                if usual == pages {
+                    continue;
                 }
             }
             let page = run.first.plus(index);
             let old = self.leaf_of_table(from, page);
             if old.is_present() {
                 let to = to.space.at(to.page.plus(index));
-                if let Err(error) = self.share_page(from.at(page), to, old, sharing) {
-                    return (index, Err(error));
+                match self.share_page(from.at(page), to, old, sharing) {
+                    Ok(price) => budget.spend(price),
+                    Err(error) => return (index, Err(error)),
                 }
+            } else {
+                budget.spend(budget::WALK);
             }
             index += 1;
         }
-        (run.pages, Ok(()))
-    }
-
-    /// Shares a range with a range of the same space that begins inside it. The walk goes from the
-    /// last page to the first, so that each page is shared before another page is mapped over it.
-    /// The pages done are those at the end of the range.
-    #[cold]
-    fn share_downwards(&mut self, from: SpaceRange, to: SpaceRange, sharing: Sharing) -> Progress {
-        let pages = from.range.pages();
-        for done in 0..pages {
-            let index = pages - 1 - done;
-            let (source, target) = (from.range.page(index), to.range.page(index));
-            let old = self.leaf(from.space, source);
-            if old.is_present()
-                && let Err(error) =
-                    self.share_page(from.space.at(source), to.space.at(target), old, sharing)
-            {
-                return Progress { done, result: Err(error) };
-            }
-        }
-        Progress { done: pages, result: Ok(()) }
+        (index, Ok(()))
     }
 
     /// Shares one present page: maps its frame at the destination, and with `both` changes the
-    /// source's leaf.
+    /// source's leaf. Returns the price of that.
     ///
     /// # Errors
     /// - `NotPermitted`: the page is a driver's own; or W is asked for and the source lacks it; or
@@ -148,9 +146,9 @@ impl<H: Hardware> Memory<'_, H> {
         to: SpacePage,
         mut old: Entry,
         Sharing { change, both }: Sharing,
-    ) -> Result<(), Error> {
+    ) -> Result<u32, Error> {
         if both && change.takes_write() && self.others_may_write(old) {
-            return self.share_copy(to, old);
+            return self.share_copy(to, old).map(|()| budget::MAP + budget::FRAME);
         }
         let other_space = from.space.owner != to.space.owner;
         let permissions = self.change_of_lent(from.space, to.space, change).permissions(old);
@@ -172,12 +170,12 @@ impl<H: Hardware> Memory<'_, H> {
             let stale = self.change(from.space, from.page, old, change)?;
             self.flush(&stale);
         }
-        Ok(())
+        Ok(budget::MAP)
     }
 
     /// Whether the leaf is writable and its frame has another mapping: others may go on writing the
     /// frame through that one, even if this leaf loses W.
-    pub fn others_may_write(&self, old: Entry) -> bool {
+    fn others_may_write(&self, old: Entry) -> bool {
         old.is_writable() && self.frames.count(old.frame()).is_some_and(|count| count > 1)
     }
 

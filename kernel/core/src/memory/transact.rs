@@ -12,47 +12,57 @@ use abi::transaction::{COMPARED, Kind, Seen, Wish};
 use abi::{Entry, EntryFlags, Error, Page, Permissions, UserPage};
 
 use crate::hardware::{Hardware, Reach};
+use crate::memory::budget::{self, Budget, stopped};
 use crate::memory::change::Change;
-use crate::memory::range::{FLUSH_LIMIT, Progress, is_taken_out, taken_out};
+use crate::memory::range::{FLUSH_LIMIT, is_taken_out, taken_out};
 use crate::memory::share::Sharing;
 use crate::memory::space::{Memory, Space, Via};
 use crate::state::frames::Unmapped;
 
 /// A list of more pages is flushed by one CR3 load.
 const LONG: usize = FLUSH_LIMIT as usize;
-/// The most pages of a call that are mapped and not usual: such a page may have to be copied, in
-/// 1,300 instructions.
-const UNUSUAL: u32 = 6;
+/// The price of a page that is usual.
+const USUAL: u32 = budget::PROTECT;
+
+/// The pages done and their old leaves, combined by OR; or why the first page failed.
+type Done = Result<(u32, u32), Error>;
 
 impl<H: Hardware> Memory<'_, H> {
-    /// Changes the pages of a list in the space `target`. The caller's space `own` is loaded.
-    /// Returns also the old leaves, combined by OR.
+    /// Changes the first pages of a list in the space `target`, as many as the call's budget pays.
+    /// The caller's space `own` is loaded.
     ///
-    /// The error in the progress is `InvalidArgument` for what is not the address of a page below
-    /// UTOP; `Busy` if a leaf is another one than was seen; `NotMapped` if it is absent, but for an
-    /// unmap; or one of [`Memory::changed`], [`Memory::unmap`] and [`Memory::share_page`].
-    pub fn transact(
-        &mut self,
-        own: Space,
-        target: Space,
-        wish: Wish,
-        list: &[Seen],
-    ) -> (Progress, u32) {
+    /// # Errors
+    /// Of the first page: `InvalidArgument`, it is not the address of a page below UTOP; `Busy`, its
+    /// leaf is another one than was seen; `NotMapped`, it is absent, and not to be unmapped; and
+    /// those of [`Memory::changed`], [`Memory::unmap`] and [`Memory::share_page`].
+    pub fn transact(&mut self, own: Space, target: Space, wish: Wish, list: &[Seen]) -> Done {
+        let mut budget = Budget::new();
         let change = Change::new(wish.drop, wish.add).keeping(EntryFlags::ACCESSED_DIRTY);
         let other = Space::through(Reach::Alternate, target.owner);
-        let (is_loaded, is_long) = (own == target, list.len() > LONG);
+        let is_loaded = own == target;
         match wish.kind {
-            Kind::Protect if !is_loaded => self.protect_listed::<false>(other, change, list),
-            Kind::Protect if is_long => {
-                let done = self.protect_listed::<false>(own, change, list);
-                self.cpu.flush_all();
+            Kind::Protect => {
+                let list = budget.first(list, budget::PROTECT);
+                if is_loaded && list.len() <= LONG {
+                    return self.protect_listed::<true>(own, change, list);
+                }
+                let done = self.protect_listed::<false>(target, change, list);
+                if is_loaded {
+                    self.cpu.flush_all();
+                }
                 done
             }
-            Kind::Protect => self.protect_listed::<true>(own, change, list),
-            Kind::Unmap if !is_loaded => self.unmap_listed(other, wish.add, list),
-            Kind::Unmap if is_long => self.unmap_long_list(own, wish.add, list),
-            Kind::Unmap => self.unmap_listed(own, wish.add, list),
-            Kind::Map | Kind::MapBoth => (self.map_listed(own, target, wish, list), 0),
+            Kind::Unmap => {
+                let list = budget.first(list, budget::UNMAP);
+                if is_loaded && list.len() > LONG {
+                    self.unmap_long_list(own, wish.add, list)
+                } else if is_loaded {
+                    self.unmap_listed(own, wish.add, list)
+                } else {
+                    self.unmap_listed(other, wish.add, list)
+                }
+            }
+            Kind::Map | Kind::MapBoth => self.map_listed(own, target, wish, list, &mut budget),
         }
     }
 
@@ -64,7 +74,7 @@ impl<H: Hardware> Memory<'_, H> {
         space: Space,
         change: Change,
         list: &[Seen],
-    ) -> (Progress, u32) {
+    ) -> Done {
         self.each(space, list, |memory, page, old| {
             if !old.is_present() {
                 return Err(Error::NotMapped);
@@ -87,7 +97,7 @@ impl<H: Hardware> Memory<'_, H> {
 
     /// Unmaps the pages of a list and leaves marks there.
     #[inline(never)]
-    fn unmap_listed(&mut self, space: Space, marks: Permissions, list: &[Seen]) -> (Progress, u32) {
+    fn unmap_listed(&mut self, space: Space, marks: Permissions, list: &[Seen]) -> Done {
         self.each(space, list, |memory, page, old| {
             if old.is_present() {
                 memory.unmap_of_table(space, page, marks);
@@ -100,12 +110,7 @@ impl<H: Hardware> Memory<'_, H> {
 
     /// As [`Memory::unmap_listed`] for many pages of the loaded space: takes all out, flushes once,
     /// and then releases their frames.
-    fn unmap_long_list(
-        &mut self,
-        space: Space,
-        marks: Permissions,
-        list: &[Seen],
-    ) -> (Progress, u32) {
+    fn unmap_long_list(&mut self, space: Space, marks: Permissions, list: &[Seen]) -> Done {
         let done = self.each(space, list, |memory, page, old| {
             if old.is_present() {
                 memory.overwrite(space, page, old, taken_out(old)).of_a_flushed_space();
@@ -132,42 +137,52 @@ impl<H: Hardware> Memory<'_, H> {
     }
 
     /// Maps the pages of a list, which are the caller's own, in another space or at another place.
-    fn map_listed(&mut self, own: Space, target: Space, wish: Wish, list: &[Seen]) -> Progress {
-        let change = Change::new(wish.drop, wish.add);
-        let sharing = Sharing { change, both: wish.kind == Kind::MapBoth };
+    fn map_listed(
+        &mut self,
+        own: Space,
+        target: Space,
+        wish: Wish,
+        list: &[Seen],
+        budget: &mut Budget,
+    ) -> Done {
+        let both = wish.kind == Kind::MapBoth;
+        let sharing = Sharing { change: Change::new(wish.drop, wish.add), both };
         let is_other = own != target;
         let may_be_usual = !self.processes.is_bounded(target.owner)
             && wish.distance.is_multiple_of(ENTRIES)
-            && (!sharing.both || is_other && change.takes_write());
-        let map_usual = match (sharing.both, is_other) {
+            && (!both || is_other && sharing.change.takes_write());
+        let map_usual = match (both, is_other) {
             (true, _) => Self::map_usual::<true, true>,
             (false, true) => Self::map_usual::<false, true>,
             (false, false) => Self::map_usual::<false, false>,
         };
-        let (mut done, mut unusual, mut result) = (0, 0, Ok(()));
-        while result.is_ok()
+        let (mut done, mut failed) = (0, None);
+        while failed.is_none()
+            && budget.left() > 0
             && let Some(rest @ &[next, ..]) = list.get(done..)
         {
-            let usual = if may_be_usual { map_usual(self, own, target, wish, rest) } else { 0 };
+            let part = budget.first(rest, USUAL);
+            let usual = if may_be_usual { map_usual(self, own, target, wish, part) } else { 0 };
             done += usual;
-            if usual == 0 && unusual == UNUSUAL {
-                break;
-            } else if usual == 0 {
-                unusual += 1;
-                let (progress, _) = self.each(own, &[next], |memory, page, old| {
+            budget.spend(usual as u32 * USUAL);
+            if usual == 0 {
+                let mapped = self.each(own, &[next], |memory, page, old| {
                     if !old.is_present() {
                         return Err(Error::NotMapped);
                     }
-                    memory.share_page(own.at(page), target.at(wish.place(page)?), old, sharing)
+                    let (from, to) = (own.at(page), target.at(wish.place(page)?));
+                    budget.spend(memory.share_page(from, to, old, sharing)?);
+                    Ok(())
                 });
-                done += progress.done as usize;
-                result = progress.result;
+                done += usize::from(mapped.is_ok());
+                failed = mapped.err();
             }
         }
-        if sharing.both {
+        if both {
             self.flush_listed(&list[..done]);
         }
-        Progress { done: done as u32, result }
+        let done = done as u32;
+        failed.map_or(Ok(done), |error| stopped(done, error)).map(|done| (done, 0))
     }
 
     /// Maps usual pages of a list, up to the first that is not, and returns how many these are. It
@@ -240,14 +255,14 @@ impl<H: Hardware> Memory<'_, H> {
     }
 
     /// Does something with each page of a list, if its leaf is as it was seen, and gives it that
-    /// leaf. Returns also the leaves, combined by OR.
+    /// leaf.
     #[inline(always)]
     fn each(
         &mut self,
         space: Space,
         list: &[Seen],
         mut act: impl FnMut(&mut Self, UserPage, Entry) -> Result<(), Error>,
-    ) -> (Progress, u32) {
+    ) -> Done {
         let (mut done, mut all) = (0, 0);
         for seen in list {
             let acted = UserPage::new(seen.page).and_then(|page| {
@@ -255,15 +270,16 @@ impl<H: Hardware> Memory<'_, H> {
                 if is_unexpected(old, *seen) {
                     return Err(Error::Busy);
                 }
-                all |= old.bits();
-                act(self, page, old)
+                act(self, page, old)?;
+                Ok(old.bits())
             });
-            if acted.is_err() {
-                return (Progress { done, result: acted }, all);
+            match acted {
+                Ok(old) => all |= old,
+                Err(error) => return stopped(done, error).map(|done| (done, all)),
             }
             done += 1;
         }
-        (Progress { done, result: Ok(()) }, all)
+        Ok((done, all))
     }
 }
 

@@ -20,6 +20,8 @@ use crate::state::process_table::QueueName;
 
 /// What the console shows when the first byte is dropped.
 const DROPPED: &str = "\x07\ninput is dropped: nobody has read for a second (Ctrl-C still works)\n";
+/// The most bytes that one call prints or reads.
+pub(crate) const BYTES_AT_ONCE: u32 = 256;
 /// Ctrl-C, as a byte.
 const INTERRUPT: u8 = 3;
 
@@ -85,7 +87,8 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
-    /// Writes the bytes of a buffer in the caller's memory to the console.
+    /// Writes the first bytes of a buffer in the caller's memory to the console, at most
+    /// [`BYTES_AT_ONCE`]. Returns how many.
     ///
     /// # Errors
     /// `Fault`: the buffer does not lie below UTOP.
@@ -95,6 +98,7 @@ impl<H: Hardware> Kernel<H> {
         address: u32,
         length: u32,
     ) -> Result<(), Error> {
+        let length = length.min(BYTES_AT_ONCE);
         if !self.check_buffer(caller, (address, length), false)? {
             return Ok(());
         }
@@ -105,8 +109,8 @@ impl<H: Hardware> Kernel<H> {
         self.answer(caller, length)
     }
 
-    /// Reads bytes that were typed into a buffer in the caller's memory, or blocks the caller until
-    /// there are some.
+    /// Reads bytes that were typed, at most [`BYTES_AT_ONCE`], into a buffer in the caller's memory,
+    /// or blocks the caller until there are some.
     ///
     /// A reader that is woken makes its call again from the start, because bytes can be stored only
     /// while the reader's own space is loaded.
@@ -119,6 +123,7 @@ impl<H: Hardware> Kernel<H> {
         address: u32,
         length: u32,
     ) -> Result<(), Error> {
+        let length = length.min(BYTES_AT_ONCE);
         if !self.check_buffer(caller, (address, length), true)? {
             return Ok(());
         }

@@ -18,7 +18,8 @@ use abi::{EntryFlags, Error, Frame, PageRange, Permissions, ProcessId};
 
 use crate::hardware::Hardware;
 use crate::kernel::{After, Kernel};
-use crate::memory::range::Progress;
+use crate::memory::budget::{self, Budget};
+use crate::memory::map::TABLE;
 use crate::state::dma::{DmaPool, POOL};
 use crate::state::process::{Index, State};
 
@@ -67,8 +68,8 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
-    /// Maps device memory into the caller's space, page by page. If a page fails, the pages before
-    /// it stay mapped, and the result says how many they are.
+    /// Maps the first pages of a range of device memory into the caller's space. A range call: see
+    /// `syscall/ranges.rs`.
     pub(crate) fn device_map(
         &mut self,
         caller: Index,
@@ -76,26 +77,18 @@ impl<H: Hardware> Kernel<H> {
         range: PageRange,
     ) -> Result<(), Error> {
         self.driver(caller)?;
-        let frame = |index: u32| Frame::from_number(frame.number() + index);
-        let usable = |frame: Frame| {
-            self.frames.is_device(frame) && !KERNEL_DEVICES.contains(&frame.number())
-        };
-        if !(0..range.pages()).map(frame).all(usable) {
-            return Err(Error::NotPermitted);
-        }
-        self.processes[caller].device.granted = true;
-        let Some(space) = self.room_in(caller, Target::Caller, 2)? else { return Ok(()) };
-        if self.waits_for_quota(caller, caller, range.pages() + 2) {
-            return Ok(());
-        }
+        let Some(space) = self.room_in(caller, Target::Caller, TABLE)? else { return Ok(()) };
         let flags = EntryFlags::FRESH | EntryFlags::DEVICE;
-        for done in 0..range.pages() {
-            let mapped = self.memory().map_own(space, range.page(done), frame(done), flags);
-            if let Err(error) = mapped {
-                return self.progress(caller, &Progress { done, result: Err(error) });
+        let range = Budget::new().part(range, budget::MAP);
+        let done = self.memory().for_each_page(range, |memory, index| {
+            let frame = Frame::from_number(frame.number() + index);
+            if !memory.frames.is_device(frame) || KERNEL_DEVICES.contains(&frame.number()) {
+                return Err(Error::NotPermitted);
             }
-        }
-        self.progress(caller, &Progress { done: range.pages(), result: Ok(()) })
+            memory.map_own(space, range.page(index), frame, flags)
+        })?;
+        self.processes[caller].device.granted = true;
+        self.answer(caller, done)
     }
 
     /// Maps zeroed frames of the DMA pool into the caller's space. On an error, the pages are as

@@ -1,10 +1,10 @@
-//! Calls that need memory which a dying process still holds: such a call takes down one page table
-//! and restarts.
+//! Calls that need memory which a dying process still holds: such a call takes a step of the
+//! teardown and restarts.
 //!
-//! A process that ends gives its memory back table by table (`lifecycle/teardown.rs`). A call may
+//! A process that ends gives its memory back step by step (`lifecycle/teardown.rs`). A call may
 //! find too few free frames, or meet a bound of a quota, although dying processes will give back
 //! enough. It must not fail then. It must not take down everything at once either, because no
-//! interrupt is handled meanwhile. So the call takes down one table and *restarts*: the saved
+//! interrupt is handled meanwhile. So the call takes one step and *restarts*: the saved
 //! instruction pointer goes back to the trap instruction, and the process makes the same call
 //! again. This repeats until there is room or no process is dying.
 //!
@@ -21,7 +21,7 @@ use crate::state::process::Index;
 
 impl<H: Hardware> Kernel<H> {
     /// Whether the current process's call must wait for memory: fewer than `frames` frames are
-    /// free, and some process is dying. If so, one table has been taken down and the call restarts.
+    /// free, and some process is dying. If so, a step of the teardown is done and the call restarts.
     pub(crate) fn waits_for_room(&mut self, caller: Index, frames: u32) -> bool {
         self.frames.free() < frames && self.take_down_and_restart(caller)
     }
@@ -49,14 +49,12 @@ impl<H: Hardware> Kernel<H> {
             && self.take_down_and_restart(caller)
     }
 
-    /// Takes down one table and restarts the current process's call. Returns `false` and does
-    /// nothing if no process is dying, or if the call is the second try of a range call that goes
-    /// on in the middle: a restart would begin with the first page again and meet the changes that
-    /// the call has made itself.
+    /// Takes a step of a teardown and restarts the current process's call. Returns `false` and does
+    /// nothing if no process is dying.
     #[cold]
     #[inline(never)]
     pub(crate) fn take_down_and_restart(&mut self, caller: Index) -> bool {
-        let some = !self.goes_on && self.teardown_slice();
+        let some = self.teardown_slice();
         if some {
             self.restart(caller);
         }

@@ -8,7 +8,7 @@
 //! *stopped* process keeps its state, but is in no queue of processes that can run.
 //!
 //! `resume` is the last step of each trap. If the current process goes on, no process is chosen.
-//! Otherwise `choose` takes the first ready process and frees one table of a dying one.
+//! Otherwise `choose` takes the first ready process and takes a step of a teardown.
 //!
 //! Not done: there are no priorities. There are two exceptions to the order: an interrupt puts its
 //! receiver at the front of the queue (`Kernel::interrupt`), and the course machine chooses the
@@ -22,8 +22,6 @@ use crate::state::fault::Unhandled;
 use crate::state::process::{Index, State};
 use crate::state::process_table::QueueName;
 
-/// The number of tables that an idle CPU takes down before it looks for interrupts.
-const TAKEN_DOWN_AT_ONCE: u32 = 8;
 const LATE: Unhandled = Unhandled::Pager("its pager did not answer in time");
 
 impl<H: Hardware> Kernel<H> {
@@ -47,9 +45,9 @@ impl<H: Hardware> Kernel<H> {
 
     /// Goes on with the current process, or else with the first ready one.
     ///
-    /// Each choice of a process frees one table of a dying one. An idle CPU frees all tables, and
-    /// looks for interrupts after every [`TAKEN_DOWN_AT_ONCE`]. A machine without a first process
-    /// (the course machine) ends when no process can run and none waits for time or input.
+    /// Each choice of a process takes a step of a teardown (`lifecycle/teardown.rs`). An idle CPU
+    /// takes all steps, and looks for interrupts after each. A machine without a first process (the
+    /// course machine) ends when no process can run and none waits for time or input.
     pub(crate) fn resume(&mut self) -> After {
         if self.cpu.current.is_some() { After::Run } else { self.choose() }
     }
@@ -60,20 +58,17 @@ impl<H: Hardware> Kernel<H> {
         if let Some(status) = self.ended {
             return After::PowerOff { status };
         }
-        for _ in 0..TAKEN_DOWN_AT_ONCE {
-            if let Some(next) = self.processes.pop(QueueName::Ready) {
-                self.switch(next);
-                self.take_down_some();
-                return After::Run;
-            }
-            if !self.teardown_slice() {
-                if self.first.is_some() || self.awaits_the_world() {
-                    return After::Idle;
-                }
-                return self.nothing_can_run();
-            }
+        if let Some(next) = self.processes.pop(QueueName::Ready) {
+            self.switch(next);
+            self.take_down_some();
+            After::Run
+        } else if self.teardown_slice() {
+            After::TakeDown
+        } else if self.first.is_some() || self.awaits_the_world() {
+            After::Idle
+        } else {
+            self.nothing_can_run()
         }
-        After::TakeDown
     }
 
     /// Whether something outside can still make a process ready: an alarm is set, a process reads
@@ -98,7 +93,7 @@ impl<H: Hardware> Kernel<H> {
         self.take_down_some();
     }
 
-    /// Takes down one table, if some process is dying.
+    /// Takes a step of a teardown, if some process is dying.
     fn take_down_some(&mut self) {
         if self.processes.front(QueueName::Dying).is_some() {
             self.teardown_slice();

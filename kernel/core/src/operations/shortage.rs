@@ -5,15 +5,15 @@
 //! `process_create` and others take frames as well, and a pager that gets faults alone learns
 //! nothing of them. So before a call returns `OutOfFrames`:
 //!
-//! 1. The call fails. It has changed nothing; a range call has changed only the pages that it has
-//!    walked. The caller's argument registers have not changed.
+//! 1. The call fails. It has changed nothing, and the caller's argument registers have not changed.
+//!    (A range call that has done pages does not fail: it returns how many.)
 //! 2. The caller's pager gets a message of kind *frames*, if it accepts such requests and does not
 //!    wait for the caller. The caller is blocked, as by a fault. The pager of the call's target is
 //!    never asked, with one exception: if the receiver of a message has no table for the page, the
 //!    receiver's pager is asked, because that table is charged to the receiver.
 //! 3. The pager frees frames and replies as to a fault. The kernel then makes the call a second
 //!    time, from the same registers and before any process runs, so no other process can take the
-//!    frames. A range call goes on where it stopped.
+//!    frames.
 //! 4. If the second try finds no frame either, the call returns `OutOfFrames`. It does the same if
 //!    the pager refuses, ends, or is too slow for the parent's timeout. A fault would end the
 //!    process in these cases, but a call has a result, so the process can go on.
@@ -22,13 +22,13 @@
 //! the kernel would have to note that it has asked for frames once, and every call that succeeds
 //! would have to clear that note. As it is, a call that finds its frames pays nothing.
 
-use abi::layout::ENTRIES;
-use abi::process::Target;
-use abi::{Error, PageRange, Permissions, Syscall};
+use abi::{Error, PageRange, Syscall};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::memory::map::{PAGE_AND_TABLE, TABLE};
+use crate::memory::budget::PAGES_WITH_FRAMES;
+use crate::memory::map::{PAGE_AND_TABLE, TABLE, TWO_TABLES};
+use crate::memory::share::may_copy;
 use crate::state::call_registers;
 use crate::state::process::{Index, PendingRequest};
 
@@ -53,23 +53,14 @@ impl<H: Hardware> Kernel<H> {
         if !self.processes[pager].paging.frees_frames {
             return false;
         }
-        let is_range = call.is_ok_and(is_range_call);
-        let done = if is_range { self.processes[caller].pages_done() } else { 0 };
-        let words = [frames, done, 0, 0];
-        self.ask(caller, pager, PendingRequest::Frames, words)
+        self.ask(caller, pager, PendingRequest::Frames, [frames, 0, 0, 0])
     }
 
     /// Writes `OutOfFrames` into a process's registers as the result of its call. Does not wake the
     /// process; the caller of this function does.
     pub(crate) fn fail_for_frames(&mut self, caller: Index) {
         let eax = match self.call_of(caller) {
-            Ok(call) => {
-                if is_range_call(call) || matches!(call, Syscall::DeviceMap { .. }) {
-                    let process = &mut self.processes[caller];
-                    process.registers.ebx = process.pages_done();
-                }
-                Error::OutOfFrames.to_wire()
-            }
+            Ok(_) => Error::OutOfFrames.to_wire(),
             Err(_) => self.processes[caller].numbering.error(Error::OutOfFrames),
         };
         self.processes[caller].registers.eax = eax;
@@ -91,12 +82,11 @@ impl<H: Hardware> Kernel<H> {
         let wanted = match call {
             Syscall::PageAllocate { .. } | Syscall::PageCopy { .. } => PAGE_AND_TABLE,
             Syscall::PageMap { .. } | Syscall::PageUnmap { .. } | Syscall::PageMove { .. } => TABLE,
-            Syscall::RangeAllocate { range, .. } => range.pages() + tables(range),
-            Syscall::RangeShare { process, range, drop, both, .. } => {
-                let forks = both && drop.contains(Permissions::WRITE);
-                let copies = if forks { self.pages_to_copy(caller, process, range) } else { 0 };
-                tables(range) + copies
+            Syscall::RangeAllocate { range, .. } => TWO_TABLES + pages_with_frames(range),
+            Syscall::RangeShare { range, drop, both, .. } if may_copy(drop, both) => {
+                TWO_TABLES + pages_with_frames(range)
             }
+            Syscall::RangeShare { .. } => TWO_TABLES,
             Syscall::Transact { .. } => PAGE_AND_TABLE,
             Syscall::ProcessCreate { .. } => TABLE,
             Syscall::Send { to, .. }
@@ -111,30 +101,9 @@ impl<H: Hardware> Kernel<H> {
         };
         Some((caller, wanted))
     }
-
-    /// How many pages of a range a fork copies because others may write them.
-    fn pages_to_copy(&mut self, caller: Index, process: Target, range: PageRange) -> u32 {
-        let Ok(owner) = self.memory_of(caller, process) else { return 0 };
-        let space = self.space(owner);
-        let mut memory = self.memory();
-        let mut copies = 0;
-        for index in 0..range.pages() {
-            let leaf = memory.leaf(space, range.page(index));
-            copies += u32::from(memory.others_may_write(leaf));
-        }
-        copies
-    }
 }
 
-/// Whether the call returns how many pages it has walked, even with an error.
-const fn is_range_call(call: Syscall) -> bool {
-    matches!(
-        call,
-        Syscall::RangeShare { .. } | Syscall::RangeUnmap { .. } | Syscall::RangeAllocate { .. }
-    )
-}
-
-/// The most tables that the pages of a range can need.
-const fn tables(range: PageRange) -> u32 {
-    range.pages() / ENTRIES + 2
+/// The most pages of a range for which one call takes a frame each.
+fn pages_with_frames(range: PageRange) -> u32 {
+    range.pages().min(PAGES_WITH_FRAMES)
 }

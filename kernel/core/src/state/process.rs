@@ -40,9 +40,6 @@ pub use views::{Right, View, ViewName, Views};
 /// the registers have room for; without the slack it would write into the previous slot.
 const SLACK: usize = 16;
 
-/// The word of a request for frames that says how many pages the range call has done.
-const PAGES_DONE: usize = 1;
-
 /// One process. The saved registers are near the start, above the slack: a trap writes them there.
 #[repr(C)]
 pub struct Process {
@@ -145,20 +142,6 @@ impl Process {
     #[must_use]
     pub fn process_id(&self) -> ProcessId {
         self.id.expect("a process has an id")
-    }
-
-    /// How many pages the process's range call had done when it found no free frame.
-    ///
-    /// The number is kept in the request for frames, and the second try of the call continues after
-    /// those pages.
-    #[must_use]
-    pub const fn pages_done(&self) -> u32 {
-        self.messages.buffer.words[PAGES_DONE]
-    }
-
-    /// Sets what [`Process::pages_done`] returns.
-    pub const fn set_pages_done(&mut self, pages: u32) {
-        self.messages.buffer.words[PAGES_DONE] = pages;
     }
 
     /// Whether the slot holds a process that is neither dying nor ended.

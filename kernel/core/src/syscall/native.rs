@@ -126,12 +126,7 @@ impl<H: Hardware> Kernel<H> {
             return self.short_of_frames(caller);
         }
         if !self.waits_for_bound(caller, error) {
-            let done = self.done_before(caller);
-            let registers = &mut self.processes[caller].registers;
-            if says_how_far(registers.eax & 0xFF) {
-                registers.ebx = done;
-            }
-            registers.eax = error.to_wire();
+            self.processes[caller].registers.eax = error.to_wire();
         }
     }
 
@@ -324,15 +319,6 @@ impl<H: Hardware> Kernel<H> {
             Syscall::InterruptAcknowledge { line } => self.interrupt_acknowledge(caller, line),
         }
     }
-}
-
-/// Whether this is the number of a call that returns in word 0 how many pages it has done, even
-/// when it fails. If the error comes before the first page, word 0 is 0.
-const fn says_how_far(number: u32) -> bool {
-    const RANGES: core::ops::RangeInclusive<u32> =
-        Number::RangeShare as u32..=Number::RangeAllocate as u32;
-    const DEVICE_MAP: u32 = Number::DeviceMap as u32;
-    *RANGES.start() <= number && number <= *RANGES.end() || number == DEVICE_MAP
 }
 
 /// Whether these registers ask by `sysenter` for a call that takes more than `sysenter` has.

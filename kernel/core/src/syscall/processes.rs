@@ -11,7 +11,7 @@ use abi::{Error, Frame, ProcessId};
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::state::account::Quota;
-use crate::state::process::Index;
+use crate::state::process::{Index, State};
 
 /// How many frame numbers there are: those of the frames below 4 GiB.
 const FRAME_NUMBERS: u32 = 1 << 20;
@@ -67,8 +67,13 @@ impl<H: Hardware> Kernel<H> {
         Ok(())
     }
 
-    /// Ends the caller or a descendant. With `subtree`, all descendants of that process end as
-    /// well.
+    /// Ends the caller or a descendant. With `subtree`, all descendants of that process end first,
+    /// a bounded number in each call: the call restarts until none is left.
+    ///
+    /// The end of a descendant also ends the processes that wait for it as their pager, and the
+    /// root may be one of them. If the root ended that way, its remaining children would become
+    /// children of its parent, and the call would miss them. So the root first stops waiting for
+    /// anything, and is stopped.
     pub(crate) fn destroy(
         &mut self,
         caller: Index,
@@ -77,10 +82,17 @@ impl<H: Hardware> Kernel<H> {
     ) -> Result<(), Error> {
         let index = self.descendant(caller, process)?;
         if subtree {
-            self.end_subtree(index);
-        } else {
-            self.end(index, 0, Reason::Destroyed);
+            if index != caller {
+                self.leave_queue(index);
+                self.block(index, State::Ready);
+                self.processes[index].stopped = true;
+            }
+            if !self.end_descendants(index) {
+                self.restart(caller);
+                return Ok(());
+            }
         }
+        self.end(index, 0, Reason::Destroyed);
         if index == caller { Ok(()) } else { self.succeed(caller) }
     }
 

@@ -1,11 +1,11 @@
 //! The calls that change a range of pages.
 //!
-//! A range call returns how many pages it has done, even when it fails. If it finds no free frame
-//! and its caller's pager then frees some, the call is made a second time and continues after those
-//! pages (`second_try.rs`).
+//! A range call does a bounded amount of work ([`Budget`]) and returns how many pages it has done,
+//! which may be fewer than it was asked for. If a page fails, the call returns the pages before it;
+//! only if that page is the first, it returns the error, and has changed nothing. So a range call
+//! that waits for memory does that at its first page, and is made again like any other call.
 //!
-//! Errors: each call has those of the same call for one page (`abi::Syscall`); the pages before the
-//! error stay changed.
+//! Errors: each call has those of the same call for one page (`abi::Syscall`).
 
 use abi::process::Target;
 use abi::transaction::{Kind, Seen, Wish};
@@ -13,16 +13,19 @@ use abi::{EntryFlags, Error, PageRange, Permissions, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
+use crate::memory::budget::Budget;
 use crate::memory::change::Change;
-use crate::memory::share::{Sharing, SpaceRange};
+use crate::memory::map::{PAGE_AND_TABLE, TABLE};
+use crate::memory::share::{Sharing, SpaceRange, may_copy};
 use crate::memory::space::{Memory, Space};
 use crate::state::process::Index;
 
-/// The most page tables that a range may need: a range crosses at most one boundary between tables.
-const TWO_TABLES: u32 = 2;
-
 impl<H: Hardware> Kernel<H> {
-    /// Shares a range, or what is left of it in a second try.
+    /// Shares the first pages of a range.
+    ///
+    /// # Errors
+    /// `InvalidArgument`: the destination begins inside the source, behind its first page. The walk
+    /// goes upwards, and would share pages that it has replaced.
     pub(crate) fn range_share(
         &mut self,
         caller: Index,
@@ -30,70 +33,51 @@ impl<H: Hardware> Kernel<H> {
         (to, to_page): (Target, UserPage),
         (drop, add, both): (Permissions, Permissions, bool),
     ) -> Result<(), Error> {
-        let done = self.done_before(caller);
-        let first = PageRange::new(to_page, range.pages())?;
-        // Each page of a fork may have to be copied, if others may write it.
-        let copies = if both && drop.contains(Permissions::WRITE) { range.pages() } else { 0 };
-        let spaces = self.room_in_both(caller, process, to, copies + TWO_TABLES)?;
+        let target = PageRange::new(to_page, range.pages())?;
+        let frames = if may_copy(drop, both) { PAGE_AND_TABLE } else { TABLE };
+        let spaces = self.room_in_both(caller, process, to, frames)?;
         let Some((from, to)) = spaces else { return Ok(()) };
-        if self.waits_for_quota(caller, to.owner, range.pages() + TWO_TABLES) {
-            return Ok(());
+        if from.owner == to.owner && range.overlaps_upwards(target) {
+            return Err(Error::InvalidArgument);
         }
         let mut add = self.processes.may_leave(caller, to.owner, add);
         if both {
             add = self.processes.may_leave(caller, from.owner, add);
         }
-        let change = Change::new(drop, add);
-        // A range whose destination overlaps it upwards is walked from its last page down, so that
-        // no page is overwritten before it is shared. What is left of it is then its beginning.
-        let (range, first) = if done != 0 && from.owner == to.owner && range.overlaps_upwards(first)
-        {
-            (range.before_last(done)?, first.before_last(done)?)
-        } else {
-            (range.after(done)?, first.after(done)?)
-        };
-        let progress = {
-            let (from, to) =
-                (SpaceRange { space: from, range }, SpaceRange { space: to, range: first });
-            self.memory().share_range(from, to, Sharing { change, both })
-        };
-        self.progress(caller, &progress.after(done))
+        let sharing = Sharing { change: Change::new(drop, add), both };
+        let (from, to) =
+            (SpaceRange { space: from, range }, SpaceRange { space: to, range: target });
+        let done = self.memory().share_range(from, to, sharing, &mut Budget::new())?;
+        self.answer(caller, done)
     }
 
-    /// Unmaps a range, or what is left of it in a second try.
+    /// Unmaps the first pages of a range.
     pub(crate) fn range_unmap(
         &mut self,
         caller: Index,
         (process, range): (Target, PageRange),
         marks: Permissions,
     ) -> Result<(), Error> {
-        let done = self.done_before(caller);
         let Some(space) = self.room_in(caller, process, 0)? else { return Ok(()) };
         let marks = self.processes.may_leave(caller, space.owner, marks);
-        let progress = self.memory().unmap_range(space, range.after(done)?, marks);
-        self.progress(caller, &progress.after(done))
+        let done = self.memory().unmap_range(space, range, marks, &mut Budget::new());
+        self.answer(caller, done)
     }
 
-    /// Allocates a range, or what is left of it in a second try.
+    /// Allocates the first pages of a range.
     pub(crate) fn range_allocate(
         &mut self,
         caller: Index,
         (process, range): (Target, PageRange),
         permissions: Permissions,
     ) -> Result<(), Error> {
-        let done = self.done_before(caller);
-        let range = range.after(done)?;
-        let frames = range.pages() + TWO_TABLES;
-        let Some(space) = self.room_in(caller, process, frames)? else { return Ok(()) };
-        if self.waits_for_quota(caller, space.owner, frames) {
-            return Ok(());
-        }
+        let Some(space) = self.room_in(caller, process, PAGE_AND_TABLE)? else { return Ok(()) };
         let permissions = self.processes.may_leave(caller, space.owner, permissions);
-        let progress = self.memory().allocate_range(space, range, permissions);
-        self.progress(caller, &progress.after(done))
+        let done = self.memory().allocate_range(space, range, permissions, &mut Budget::new())?;
+        self.answer(caller, done)
     }
 
-    /// Changes the pages of a list at an address of the caller's, in the space of `process`.
+    /// Changes the first pages of a list at an address of the caller's, in the space of `process`.
     ///
     /// The list is copied first. So a fault in it comes before anything has changed, and no page
     /// that changes can take the list away.
@@ -104,35 +88,26 @@ impl<H: Hardware> Kernel<H> {
         (address, pages): (u32, u32),
         mut wish: Wish,
     ) -> Result<(), Error> {
-        let owner = self.memory_of(caller, process)?;
-        // Each page may take a frame for a copy and one for a table.
-        let frames = if wish.kind.maps() { 2 * pages } else { TWO_TABLES };
         let list = (address, size_of::<Seen>() as u32 * pages);
-        if self.waits_for_room(caller, frames)
-            || self.waits_for_quota(caller, owner, frames)
-            || !self.check_words(caller, list, false)?
-        {
+        let Some(target) = self.room_in(caller, process, PAGE_AND_TABLE)? else { return Ok(()) };
+        if !self.check_words(caller, list, false)? {
             return Ok(());
         }
-        wish.add = self.processes.may_leave(caller, owner, wish.add);
+        wish.add = self.processes.may_leave(caller, target.owner, wish.add);
         if wish.kind == Kind::MapBoth {
             wish.add = self.processes.may_leave(caller, caller, wish.add);
         }
-        let target = self.space(owner);
         let Self { cpu, frames, processes, list, .. } = self;
         let list = &mut list[..pages as usize];
         cpu.hardware.read_list(address, list);
         let mut memory = Memory { cpu, frames, processes };
-        let (progress, old) = memory.transact(Space::current(caller), target, wish, list);
-        if progress.done == 0 {
-            progress.result?;
-        }
-        let registers = &mut self.processes[caller].registers;
-        (registers.ebx, registers.esi) = (progress.done, old & EntryFlags::ACCESSED_DIRTY.bits());
-        self.succeed(caller)
+        let (done, old) = memory.transact(Space::current(caller), target, wish, list)?;
+        self.processes[caller].registers.esi = old & EntryFlags::ACCESSED_DIRTY.bits();
+        self.answer(caller, done)
     }
 
-    /// Changes the permissions and marks of a range. It returns which A and D bits it found set.
+    /// Changes the permissions and marks of the first pages of a range. It returns which A and D
+    /// bits it found set.
     pub(crate) fn range_protect(
         &mut self,
         caller: Index,
@@ -140,11 +115,9 @@ impl<H: Hardware> Kernel<H> {
         (drop, add): (Permissions, Permissions),
     ) -> Result<(), Error> {
         let Some(space) = self.room_in(caller, process, 0)? else { return Ok(()) };
-        let add = self.processes.may_leave(caller, space.owner, add);
-        let (progress, found) = self.memory().protect_range(space, range, Change::new(drop, add));
-        if progress.result.is_err() {
-            return self.progress(caller, &progress);
-        }
-        self.answer_all(caller, [progress.done, found.any, found.accessed, found.dirty])
+        let change = Change::new(drop, self.processes.may_leave(caller, space.owner, add));
+        let (done, found) =
+            self.memory().protect_range(space, range, change, &mut Budget::new())?;
+        self.answer_all(caller, [done, found.any, found.accessed, found.dirty])
     }
 }

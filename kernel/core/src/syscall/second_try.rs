@@ -1,9 +1,7 @@
 //! The second try of a call, after a pager has freed frames for the call (`operations::shortage`).
 //!
 //! The second try is made from the saved registers, which are those of the first try. While it
-//! runs, `second_try` is set in the kernel, so that frames are not requested again. If the call is
-//! a range call that has done pages, `goes_on` is set as well. The call then skips those pages, and
-//! does not restart to wait for a teardown: made from the start, it would do its own pages twice.
+//! runs, `second_try` is set in the kernel, so that frames are not requested again.
 
 use abi::Error;
 use abi::process_info::Status;
@@ -22,7 +20,6 @@ impl<H: Hardware> Kernel<H> {
         self.give_up_cpu();
         self.switch(caller);
         self.second_try = true;
-        self.goes_on = self.processes[caller].pages_done() != 0;
         match self.call_of(caller) {
             Ok(call) => match self.dispatch(caller, call) {
                 Ok(()) => {}
@@ -31,7 +28,7 @@ impl<H: Hardware> Kernel<H> {
             },
             Err(_) => self.jos_call(caller),
         }
-        (self.second_try, self.goes_on) = (false, false);
+        self.second_try = false;
         if self.cpu.current == Some(caller) && self.processes[caller].stopped {
             // The parent stopped the process while it was blocked. The call is done, but the
             // process must not run.

@@ -125,8 +125,11 @@ fn bytes_that_are_not_read_are_kept_up_to_4096_and_then_left_where_they_are() {
         world.key(b'a' + (index % 26) as u8);
     }
     assert!(!world.kernel.takes_input());
-    assert_eq!(world.call(read_console(4095)).unwrap()[0], 4095);
-    assert!(world.kernel.takes_input());
+    for _ in 0..15 {
+        assert_eq!(world.call(read_console(4095)).unwrap()[0], 256);
+        assert!(world.kernel.takes_input());
+    }
+    assert_eq!(world.call(read_console(255)).unwrap()[0], 255);
     assert_eq!(world.call(read_console(4095)).unwrap()[0], 1);
     assert_eq!(world.read(DATA).unwrap() & 0xFF, u32::from(b'a') + 4095 % 26);
 }
@@ -159,7 +162,9 @@ fn while_somebody_reads_the_sender_waits_and_nothing_is_lost() {
         sent += 1;
         assert!(!world.kernel.takes_input());
     }
-    read += world.call(read_console(4096)).unwrap()[0];
+    for _ in 0..16 {
+        read += world.call(read_console(4096)).unwrap()[0];
+    }
     assert_eq!(read, sent);
     assert_eq!(world.kernel.cpu.hardware.console_text(), "");
 }
@@ -181,7 +186,9 @@ fn what_nobody_reads_for_a_second_is_dropped_with_one_line_so_that_ctrl_c_gets_t
     assert_eq!((text.matches('\x07').count(), text.trim().lines().count()), (1, 2), "{text:?}");
     world.begin(RECEIVE);
     assert_eq!(kind(&world, INIT), Some(Kind::Interrupt));
-    assert_eq!(world.call(read_console(4096)).unwrap()[0], 4096);
+    for _ in 0..16 {
+        assert_eq!(world.call(read_console(4096)).unwrap()[0], 256);
+    }
     world.key(b'z');
     world.call(read_console(1)).unwrap();
     assert_eq!(world.read(DATA).unwrap() & 0xFF, u32::from(b'z'), "a read ends it");

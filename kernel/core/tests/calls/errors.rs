@@ -308,6 +308,11 @@ const ROWS: &[Row] = &[
         with_drivers_page(w);
         answer(w, share(PAGE, PAGE_2))
     }),
+    Row("RangeShare", Error::InvalidArgument, |w| {
+        let (range, to_page) = (range(PAGE, 2), UserPage::known(PAGE + 0x1000));
+        let (drop, add, both) = (READ, READ, false);
+        answer(w, Syscall::RangeShare { process: ME, range, to: ME, to_page, drop, add, both })
+    }),
     Row("RangeProtect", Error::NotPermitted, |w| {
         sealed(w);
         answer(w, range_protect(PAGE, WRITE))

@@ -23,9 +23,8 @@ fn range(pages: u32) -> PageRange {
 /// A world with `pages` writable pages from [`PAGE`] on, which nobody has touched.
 fn world(pages: u32) -> World {
     let mut world = World::with_memory(8);
-    world
-        .call(Syscall::RangeAllocate { process: ME, range: range(pages), permissions: WRITE })
-        .unwrap();
+    let allocate = Syscall::RangeAllocate { process: ME, range: range(pages), permissions: WRITE };
+    assert_eq!(world.whole(allocate), (pages, Ok(())));
     world
 }
 
@@ -147,6 +146,7 @@ fn unmapping_many_pages_releases_a_frame_once_for_each_mapping() {
         Syscall::PageMap { process: ME, page: page(0), to: ME, to_page: last, permissions: READ };
     world.call(map).unwrap();
     let free = world.kernel.frames.free();
-    world.call(Syscall::RangeUnmap { process: ME, range: range(MANY), marks: READ }).unwrap();
+    let unmap = Syscall::RangeUnmap { process: ME, range: range(MANY), marks: READ };
+    assert_eq!(world.whole(unmap), (MANY, Ok(())));
     assert_eq!(world.kernel.frames.free(), free + MANY - 1);
 }

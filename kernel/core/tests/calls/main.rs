@@ -7,6 +7,7 @@ mod model;
 mod world;
 
 mod authority;
+mod bounds;
 mod clean;
 
 mod console;

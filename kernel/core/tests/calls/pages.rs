@@ -365,7 +365,7 @@ fn one_frame_can_be_mapped_seventy_thousand_times() {
                 }
             }
             let range = abi::PageRange::new(range, 512).unwrap();
-            world.kernel_call(Syscall::RangeShare {
+            world.whole(Syscall::RangeShare {
                 process: ME,
                 range,
                 to: ME,

@@ -90,17 +90,18 @@ fn every_way_to_map_is_charged() {
     world.call(map(PAGE + 0x2000)).unwrap();
     assert_eq!(world.call(map(PAGE + 0x3000)), Err(Error::QuotaExceeded));
     let range = PageRange::new(UserPage::known(PAGE), 3).unwrap();
-    let to_page = UserPage::known(PAGE + 0x2000);
+    let (two, to_page) = (range.at_most(2), UserPage::known(PAGE + 0x2000));
     let share = Syscall::RangeShare {
         process: ME,
-        range,
+        range: two,
         to: ME,
         to_page,
         drop: READ,
         add: READ,
         both: false,
     };
-    assert_eq!(world.call(share), Err(Error::QuotaExceeded));
+    // In place of the third page, and behind it; the source lies behind.
+    assert_eq!(world.whole(share), (1, Err(Error::QuotaExceeded)));
     let marks = Syscall::PageUnmap {
         process: ME,
         page: UserPage::known(PAGE_3),
@@ -127,7 +128,7 @@ fn a_fork_into_a_bounded_child_is_charged_for_each_page() {
     };
     world.call(share(3)).unwrap();
     assert_eq!(used(&world, child).frames, 5, "the directory, a table and three pages");
-    assert_eq!(world.call(share(4)), Err(Error::QuotaExceeded));
+    assert_eq!(world.whole(share(4)), (3, Err(Error::QuotaExceeded)));
     assert_eq!(used(&world, child).frames, 5);
 }
 
@@ -262,8 +263,7 @@ fn a_bound_lasts_through_any_number_of_generations() {
         world.finish_teardowns();
         world.run(next);
         let allocate = Syscall::RangeAllocate { process: ME, range, permissions: READ };
-        assert_eq!(world.call(allocate), Err(Error::QuotaExceeded));
-        assert_eq!(world.answer(next).words[0], 3);
+        assert_eq!(world.whole(allocate), (3, Err(Error::QuotaExceeded)));
         world.call(Syscall::RangeUnmap { process: ME, range, marks: READ }).unwrap();
         last = next;
     }
@@ -332,12 +332,11 @@ fn a_bound_that_is_met_gives_way_when_what_is_dying_has_gone() {
 }
 
 #[test]
-fn a_bound_that_is_met_all_the_same_is_an_error_and_says_how_far_the_call_got() {
+fn a_bound_that_is_met_all_the_same_is_an_error_at_the_page_that_meets_it() {
     let (mut world, child) = with_dying_child(8, 3);
     let range = PageRange::new(UserPage::known(PAGE), 7).unwrap();
     let allocate = Syscall::RangeAllocate { process: ME, range, permissions: WRITE };
-    assert_eq!(world.call(allocate), Err(Error::QuotaExceeded));
-    assert_eq!(world.answer(child).words[0], 6);
+    assert_eq!(world.whole(allocate), (6, Err(Error::QuotaExceeded)));
     assert_eq!(world.call(page_allocate(PAGE + 0x6000)), Err(Error::QuotaExceeded));
 }
 
@@ -358,37 +357,27 @@ fn the_dying_of_others_are_no_reason_to_wait_at_a_bound() {
 }
 
 #[test]
-fn a_range_call_waits_for_what_is_dying_only_if_it_may_need_that_room() {
+fn a_range_call_waits_for_what_is_dying_at_its_first_page_alone() {
     let range = PageRange::new(UserPage::known(PAGE), 6).unwrap();
-    let (to_page, none) = (UserPage::known(PAGE_3), Permissions::empty());
-    let calls = [
-        Syscall::RangeAllocate { process: ME, range, permissions: WRITE },
-        Syscall::RangeShare {
-            process: ME,
-            range,
-            to: ME,
-            to_page,
-            drop: none,
-            add: none,
-            both: false,
-        },
-        Syscall::DeviceMap { frame: Frame::from_number(0xF_E000), range },
-    ];
-    for call in calls {
-        // Eight frames are in use; six pages and two tables are eight more.
-        for (bound, waits) in [(15, true), (16, false)] {
-            let (mut world, child) = with_dying_child(bound, 3);
-            world.begin(call);
-            assert_eq!(world.restarts(child), waits, "{call:?} with a bound of {bound}");
-        }
-        let (mut world, child) = bounded();
-        world.run(world.init());
-        let other = world.child();
-        world.allocate_in(other.into(), PAGE);
-        world.call(Syscall::Destroy { process: other.into(), subtree: false }).unwrap();
-        world.begin_of(child, call);
-        assert!(!world.restarts(child), "{call:?} does not wait for others");
+    let allocate = Syscall::RangeAllocate { process: ME, range, permissions: WRITE };
+    // Eight frames are in use; one page and its table are two more.
+    for (bound, waits) in [(9, true), (10, false)] {
+        let (mut world, child) = with_dying_child(bound, 3);
+        world.begin(allocate);
+        assert_eq!(world.restarts(child), waits, "a bound of {bound}");
+        world.repeat(child);
+        // The table that is taken down gives two frames back.
+        let done = if waits { 2 } else { 1 };
+        assert_eq!(world.result(child).map(|words| words[0]), Ok(done));
+        assert_eq!(world.whole(allocate), (6, Ok(())), "what is dying makes room");
     }
+    let (mut world, child) = bounded();
+    world.run(world.init());
+    let other = world.child();
+    world.allocate_in(other.into(), PAGE);
+    world.call(Syscall::Destroy { process: other.into(), subtree: false }).unwrap();
+    world.begin_of(child, allocate);
+    assert!(!world.restarts(child), "it does not wait for others");
 }
 
 #[test]

@@ -33,6 +33,12 @@ fn allocate(world: &mut World, first: u32, pages: u32) -> Result<[u32; 4], Error
     })
 }
 
+/// As [`allocate`], until all pages are done.
+fn allocate_all(world: &mut World, first: u32, pages: u32) -> (u32, Result<(), Error>) {
+    let range = range(first, pages);
+    world.whole(Syscall::RangeAllocate { process: ME, range, permissions: WRITE })
+}
+
 #[test]
 fn range_allocate_maps_every_page_across_tables() {
     let mut world = World::new();
@@ -55,11 +61,12 @@ fn range_unmap_leaves_marks_only_where_a_page_was() {
 }
 
 #[test]
-fn range_unmap_walks_whole_absent_tables_in_one_call() {
+fn range_unmap_makes_no_table() {
     let mut world = World::new();
-    let call = Syscall::RangeUnmap { process: ME, range: range(0x3000_0000, 1024), marks: READ };
-    assert_eq!(world.call(call).unwrap()[0], 1024);
-    assert_eq!(world.call(call).unwrap()[0], 1024);
+    let call = Syscall::RangeUnmap { process: ME, range: range(0x3000_0000, 1024), marks: COW };
+    let free = world.kernel.frames.free();
+    assert_eq!(world.whole(call), (1024, Ok(())));
+    assert_eq!(world.kernel.frames.free(), free);
 }
 
 #[test]
@@ -96,8 +103,7 @@ fn range_protect_gains_w_on_a_sealed_page_only_when_nobody_else_has_it() {
     world.map(ME, PAGE_2, child.into(), PAGE, WRITE).unwrap();
     world.run(child);
     let call = Syscall::RangeProtect { process: ME, range: range(PAGE, 2), drop: READ, add: WRITE };
-    assert_eq!(world.call(call), Err(Error::NotPermitted));
-    assert_eq!(world.answer(child).words[0], 1, "one page was done");
+    assert_eq!(world.whole(call), (1, Err(Error::NotPermitted)));
     world.run(world.init());
     world
         .call(Syscall::PageUnmap { process: ME, page: UserPage::known(PAGE), marks: READ })
@@ -233,7 +239,7 @@ fn a_range_of_protection_flushes_32_pages_one_by_one_and_more_all_at_once() {
     for (pages, expected) in [(1, (1, 0)), (31, (31, 0)), (32, (32, 0)), (33, (0, 1)), (34, (0, 1))]
     {
         let mut world = World::with_memory(8);
-        allocate(&mut world, PAGE, pages).unwrap();
+        assert_eq!(allocate_all(&mut world, PAGE, pages), (pages, Ok(())));
         for page in 0..pages {
             world.read(PAGE + page * 0x1000).unwrap();
         }
@@ -253,7 +259,7 @@ fn range_protect_tells_a_and_d_of_the_first_32_pages_wherever_a_table_ends() {
         let first = PAGE_3 - before * 0x1000;
         for (page, bit) in [(0, 1), (1, 2), (30, 1 << 30), (31, 1 << 31), (32, 0), (39, 0)] {
             let mut world = World::with_memory(8);
-            allocate(&mut world, first, 40).unwrap();
+            assert_eq!(allocate_all(&mut world, first, 40), (40, Ok(())));
             let all = range(first, 40);
             world.read(first + page * 0x1000).unwrap();
             assert_eq!(protect(&mut world, all, READ, READ), Ok([40, 0x20, bit, 0]), "{page}");
@@ -310,8 +316,9 @@ fn a_fork_copies_a_page_that_others_may_write_and_leaves_the_parents_as_it_is() 
     }
 }
 
-/// Pages of a space that hold their own numbers, and what they hold after a share within the space.
-fn shared_within_a_space(first: u32, pages: u32, to: u32, both: bool) -> Vec<u32> {
+/// Shares pages of a space that hold their own numbers with others of the same space. What they
+/// hold afterwards, or the error.
+fn shared_within_a_space(first: u32, pages: u32, to: u32, both: bool) -> Result<Vec<u32>, Error> {
     const ALL: u32 = 8;
     let mut world = World::new();
     allocate(&mut world, EDGE, ALL).unwrap();
@@ -323,21 +330,23 @@ fn shared_within_a_space(first: u32, pages: u32, to: u32, both: bool) -> Vec<u32
         (range(EDGE + first * 0x1000, pages), UserPage::known(EDGE + to * 0x1000));
     let (drop, add) = (if both { WRITE } else { READ }, if both { COW } else { READ });
     let share = Syscall::RangeShare { process: ME, range, to: me, to_page, drop, add, both };
-    assert_eq!(world.call(share).unwrap()[0], pages);
+    assert_eq!(world.call(share)?[0], pages);
     for page in 0..pages {
         let changed = world.leaf(world.init(), EDGE + (to + page) * 0x1000).bits() & 0x802;
         assert_eq!(changed, if both { 0x800 } else { 2 });
     }
-    (0..ALL).map(|page| world.read(EDGE + page * 0x1000).unwrap()).collect()
+    Ok((0..ALL).map(|page| world.read(EDGE + page * 0x1000).unwrap()).collect())
 }
 
 #[test]
-fn range_share_within_a_space_reads_each_page_before_it_is_replaced() {
+fn range_share_within_a_space_reads_each_page_before_it_is_replaced_or_is_refused() {
     for both in [false, true] {
         for pages in 1..=7 {
             for (first, to) in (0..=8 - pages).flat_map(|a| (0..=8 - pages).map(move |b| (a, b))) {
                 let mut expected: Vec<u32> = (0..8).collect();
                 expected.copy_within(first as usize..(first + pages) as usize, to as usize);
+                let refused = first < to && to < first + pages;
+                let expected = if refused { Err(Error::InvalidArgument) } else { Ok(expected) };
                 let after = shared_within_a_space(first, pages, to, both);
                 assert_eq!(after, expected, "{pages} pages from {first} to {to}");
             }
@@ -346,28 +355,14 @@ fn range_share_within_a_space_reads_each_page_before_it_is_replaced() {
 }
 
 #[test]
-fn range_share_upwards_within_a_space_that_fails_has_done_the_pages_at_its_end() {
+fn range_share_with_another_space_may_be_shifted_upwards() {
     let mut world = World::new();
-    allocate(&mut world, PAGE, 4).unwrap();
+    allocate(&mut world, EDGE, 4).unwrap();
     let child = world.child();
-    let (source, to_page) = (range(PAGE, 4), UserPage::known(PAGE));
-    let (drop, add, both) = (READ, READ, false);
-    let to = child.into();
-    world
-        .call(Syscall::RangeShare { process: ME, range: source, to, to_page, drop, add, both })
-        .unwrap();
-    let frames = |world: &World| {
-        [0, 1, 2, 3, 4, 5].map(|page| world.leaf(child, PAGE + page * 0x1000).frame())
-    };
-    let before = frames(&world);
-    // A directory, a table and five pages.
-    world.call(Syscall::SetQuota { process: child.into(), frames: 7, processes: 0 }).unwrap();
-    let (process, to_page) = (child.into(), UserPage::known(PAGE + 0x2000));
-    let share = Syscall::RangeShare { process, range: source, to, to_page, drop, add, both };
-    assert_eq!(world.call(share), Err(Error::QuotaExceeded));
-    assert_eq!(world.answer(world.init()).words[0], 1);
-    let [a, b, c, d, ..] = before;
-    assert_eq!(frames(&world), [a, b, c, d, abi::Entry::ABSENT.frame(), d]);
+    let (to, to_page) = (child.into(), UserPage::known(EDGE + 0x1000));
+    let (range, drop, add) = (range(EDGE, 4), READ, READ);
+    let share = Syscall::RangeShare { process: ME, range, to, to_page, drop, add, both: false };
+    assert_eq!(world.whole(share), (4, Ok(())));
 }
 
 #[test]
@@ -456,16 +451,17 @@ fn range_calls_refuse_hostile_lengths_and_bits() {
 }
 
 #[test]
-fn range_allocate_says_how_far_it_got_when_memory_ends() {
+fn range_allocate_does_the_pages_for_which_there_are_frames() {
     let mut world = World::new();
-    world.leave_free(11);
-    assert_eq!(allocate(&mut world, PAGE, 64), Err(Error::OutOfFrames));
-    assert_eq!(world.answer(world.init()).words[0], 10, "and one frame is the table");
+    world.leave_free(8);
+    let seven = Ok([7, 0, 0, 0]);
+    assert_eq!(allocate(&mut world, PAGE, 64), seven, "and one frame is the table");
+    assert_eq!(allocate(&mut world, PAGE + 0x7000, 57), Err(Error::OutOfFrames));
     assert_eq!(world.kernel.frames.free(), 0);
 }
 
 #[test]
-fn range_share_says_how_far_it_got_when_memory_ends() {
+fn range_share_does_the_pages_before_the_table_for_which_there_is_no_frame() {
     let mut world = World::new();
     allocate(&mut world, EDGE, 4).unwrap();
     world.leave_free(1);
@@ -479,11 +475,10 @@ fn range_share_says_how_far_it_got_when_memory_ends() {
         add: READ,
         both: false,
     };
-    assert_eq!(world.call(share), Err(Error::OutOfFrames));
-    assert_eq!(world.answer(world.init()).words[0], 1, "the second table could not be made");
+    assert_eq!(world.whole(share), (1, Err(Error::OutOfFrames)), "no second table");
 }
 
-/// Each range call that says how far it got, of five pages from `PAGE` on, about a process.
+/// Each range call, of five pages from `PAGE` on, about a process.
 fn range_calls(process: Target) -> [Syscall; 4] {
     let range = PageRange::new(UserPage::known(PAGE), 5).unwrap();
     let (to, to_page, none) = (Target::Caller, UserPage::known(PAGE_2), Permissions::empty());
@@ -496,17 +491,17 @@ fn range_calls(process: Target) -> [Syscall; 4] {
 }
 
 #[test]
-fn a_range_call_that_fails_before_its_first_page_says_so() {
+fn a_range_call_that_fails_changes_no_word() {
     let mut world = World::new();
     let stale = ProcessId::first(77);
     for call in range_calls(stale.into()) {
-        assert_eq!(world.call(call), Err(Error::NoSuchProcess), "{call:?}");
-        assert_eq!(world.answer(world.init()).words[0], 0, "{call:?}");
-        // Malformed: a page that is none.
         let raw = call.encode();
+        assert_eq!(world.call(call), Err(Error::NoSuchProcess), "{call:?}");
+        assert_eq!(world.answer(world.init()).words, raw.words, "{call:?}");
+        // Malformed: a page that is none.
         let raw = RawCall { page: raw.page + 1, ..raw };
         assert_eq!(world.call_raw(raw), Err(Error::InvalidArgument), "{call:?}");
-        assert_eq!(world.answer(world.init()).words[0], 0, "{call:?}");
+        assert_eq!(world.answer(world.init()).words, raw.words, "{call:?}");
     }
 }
 
@@ -529,8 +524,7 @@ fn a_fork_that_finds_no_frame_has_done_the_pages_before_and_no_others() {
         add: COW,
         both: true,
     };
-    assert_eq!(world.call(call), Err(Error::OutOfFrames));
-    assert_eq!(world.answer(world.init()).words[0], 1);
+    assert_eq!(world.whole(call), (1, Err(Error::OutOfFrames)));
     let child_has = |page: u32| world.leaf(child, PAGE + page * 0x1000).is_present();
     assert_eq!([0, 1, 2].map(child_has), [true, false, false]);
     let writable = |page: u32| world.leaf(world.init(), PAGE + page * 0x1000).is_writable();

@@ -335,6 +335,20 @@ impl World {
         self.call_raw(call.encode())
     }
 
+    /// Makes a range call, and makes it again for what it has not done, as libsys does. Returns how
+    /// many pages are done, and the error that stopped it.
+    pub fn whole(&mut self, call: Syscall) -> (u32, Result<(), Error>) {
+        let mut done = 0;
+        while let Some(rest) = rest_of(call, done) {
+            match self.call(rest) {
+                Ok([0, ..]) => panic!("{rest:?} does nothing"),
+                Ok([pages, ..]) => done += pages,
+                Err(error) => return (done, Err(error)),
+            }
+        }
+        (done, Ok(()))
+    }
+
     pub fn call_raw(&mut self, raw: RawCall) -> Result<[u32; 4], Error> {
         let caller = self.current();
         self.begin_raw(raw);
@@ -353,11 +367,16 @@ impl World {
             && self.current() == caller
             && self.restarts(caller)
         {
-            self.registers().eip = CALL_SITE + 2;
-            self.trap(VECTOR);
+            self.repeat_once();
             times += 1;
             assert!(times < 5000, "the call restarts for ever");
         }
+    }
+
+    /// Makes the current process's call again, with the registers that it has.
+    pub fn repeat_once(&mut self) {
+        self.registers().eip = CALL_SITE + 2;
+        self.trap(VECTOR);
     }
 
     /// Makes a JOS call, again and again while it restarts at once; the arguments are those of
@@ -544,4 +563,23 @@ impl World {
             self.tick();
         }
     }
+}
+
+/// A range call for the pages after the first `done`; `None` if there are no others.
+pub fn rest_of(mut call: Syscall, done: u32) -> Option<Syscall> {
+    match &mut call {
+        Syscall::RangeShare { range, to_page, .. } => {
+            *range = range.after(done).ok()?;
+            *to_page = to_page.plus(done);
+        }
+        Syscall::RangeUnmap { range, .. }
+        | Syscall::RangeProtect { range, .. }
+        | Syscall::RangeAllocate { range, .. } => *range = range.after(done).ok()?,
+        Syscall::DeviceMap { range, frame } => {
+            *range = range.after(done).ok()?;
+            *frame = Frame::from_number(frame.number() + done);
+        }
+        call => unreachable!("{call:?}"),
+    }
+    Some(call)
 }

@@ -9,6 +9,7 @@ use abi::{PageRange, Permissions, ProcessId, Syscall};
 use super::acts::is_marked;
 use super::layout::{ME, NONE, PAGER, TEXT, WRITE, page};
 use super::machine::Machine;
+use crate::world::rest_of;
 
 /// Pages of the parent's, some of them mapped in clients.
 const OWN: Range<u32> = 0x2_0000..0x2_0006;
@@ -176,7 +177,18 @@ impl Machine {
         } else {
             Syscall::RangeAllocate { range, process, permissions: WRITE }
         };
-        self.make(self.boss, call);
+        self.make_whole(call);
+    }
+
+    /// The parent makes a range call until all pages are done, or one fails.
+    fn make_whole(&mut self, call: Syscall) {
+        let mut done = 0;
+        while let Some(rest) = rest_of(call, done)
+            && self.current() == Some(self.boss)
+            && let Ok([pages, ..]) = self.call(rest)
+        {
+            done += pages;
+        }
     }
 
     /// The parent takes all frames that are free.
@@ -186,7 +198,7 @@ impl Machine {
         }
         for first in HOG.step_by(PIECE as usize) {
             let Ok(range) = PageRange::new(page(first), PIECE) else { continue };
-            self.make(self.boss, Syscall::RangeAllocate { range, process: ME, permissions: WRITE });
+            self.make_whole(Syscall::RangeAllocate { range, process: ME, permissions: WRITE });
         }
     }
 

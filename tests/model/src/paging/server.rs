@@ -12,6 +12,7 @@ use super::clients::{MADE, MOST};
 use super::layout::{COW, HEAP, INBOX, ME, NAME, NONE, TEXT, WRITE, page};
 use super::machine::{Answer as Reply, FREE, Machine};
 use super::setting::Setting;
+use crate::world::rest_of;
 
 /// A page of a message arrives here.
 const TO_INBOX: PageTransfer = PageTransfer { page: INBOX, send: None, accept: true };
@@ -180,9 +181,11 @@ impl Run {
             let (drop, add) = if TEXT.contains(&first) { (NONE, NONE) } else { (WRITE, COW) };
             let both = !TEXT.contains(&first);
             let (process, to, to_page) = (ME, child.into(), page(first));
-            let share = Syscall::RangeShare { process, range, to, to_page, drop, add, both };
-            if self.call(parent, share).is_err() {
-                return false;
+            let call = Syscall::RangeShare { process, range, to, to_page, drop, add, both };
+            let mut done = 0;
+            while let Some(rest) = rest_of(call, done) {
+                let Ok([pages, ..]) = self.call(parent, rest) else { return false };
+                done += pages;
             }
         }
         true

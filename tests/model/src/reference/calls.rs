@@ -53,12 +53,14 @@ impl Model {
         }
     }
 
-    /// The kernel may take down one table and have the call made again, if processes are dying.
+    /// The kernel may take a step of a teardown and have the call made again, if processes are
+    /// dying.
     pub fn was_made_again(&mut self, me: Slot) -> bool {
         let (regs, ready) = self.hints[me];
         let mine = self.procs[me].regs;
         let again = Regs { eip: mine.eip.wrapping_sub(2), ..mine };
-        if !ready || regs != again || self.skip.is_some() {
+        let ends_others = mine.eax & 0xFF == Number::Destroy as u32;
+        if !ready || regs != again || ends_others {
             return false;
         }
         if !self.slice() {
@@ -78,19 +80,13 @@ impl Model {
         if error == E::OutOfFrames {
             return self.short_of_frames(me);
         }
-        if error == E::Quota && number != Number::PortsAllow as u32 && self.skip.is_none() {
-            let dying = self.met.is_some_and(|met| self.used(met).2 > 0);
-            let is_range = says_how_far(number) && self.procs[me].pages_done > 0;
-            if dying && !is_range {
+        if error == E::Quota && number != Number::PortsAllow as u32 {
+            if self.met.is_some_and(|met| self.used(met).2 > 0) {
                 self.broken
                     .push("QuotaExceeded while a process dies that the quota counts".to_owned());
             }
         }
-        let process = &mut self.procs[me];
-        if says_how_far(number) {
-            process.regs.ebx = self.skip.unwrap_or(0);
-        }
-        process.regs.eax = (error as u32).wrapping_neg();
+        self.procs[me].regs.eax = (error as u32).wrapping_neg();
     }
 
     /// A call that found no frame: its pager may free some.
@@ -110,9 +106,7 @@ impl Model {
         if !self.procs[pager].frees_frames {
             return false;
         }
-        let is_range = !jos && matches!(raw.number, 38 | 40 | 41);
-        let done = if is_range { self.procs[me].pages_done } else { 0 };
-        self.ask(me, pager, Ask::Frames, [FRAMES_WANTED, done, 0, 0])
+        self.ask(me, pager, Ask::Frames, [FRAMES_WANTED, 0, 0, 0])
     }
 
     /// Whose pager is asked: the caller's, or that of a message's receiver.
@@ -126,11 +120,7 @@ impl Model {
 
     pub fn fail_for_frames(&mut self, me: Slot) {
         let raw = Raw::of(&self.procs[me].regs);
-        let process = &mut self.procs[me];
-        if raw.number >= 32 && matches!(raw.number, 38 | 40 | 41 | 76) {
-            process.regs.ebx = process.pages_done;
-        }
-        process.regs.eax = (E::OutOfFrames as u32).wrapping_neg();
+        self.procs[me].regs.eax = (E::OutOfFrames as u32).wrapping_neg();
         // The pool for devices is not what dying processes give back.
         let by_itself = raw.number == 77;
         if self.enough {
@@ -139,7 +129,7 @@ impl Model {
                 self.procs[me].wanted
             ));
         }
-        if self.current == Some(me) && !self.dying.is_empty() && !by_itself && self.skip.is_none() {
+        if self.current == Some(me) && !self.dying.is_empty() && !by_itself {
             self.broken.push("OutOfFrames while a process is dying".to_owned());
         }
     }
@@ -370,10 +360,11 @@ impl Model {
                 if !self.is_descendant(s, me) {
                     return Err(E::NoSuchProcess);
                 }
-                if subtree {
-                    self.end_subtree(s);
-                } else {
+                if !subtree {
                     self.end(s, 0, 1);
+                } else if !self.end_subtree(me, s) {
+                    self.restart(me);
+                    return Ok(());
                 }
                 if s == me { Ok(()) } else { self.ok(me) }
             }
@@ -554,8 +545,3 @@ impl Model {
 
 /// Stands in a request for frames for a number that the kernel chooses.
 pub const FRAMES_WANTED: u32 = 0xFFFF_FFFB;
-
-/// Calls that say with an error, too, how many pages they did.
-fn says_how_far(number: u32) -> bool {
-    matches!(number, 38..=41 | 76)
-}

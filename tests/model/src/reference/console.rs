@@ -24,6 +24,7 @@ impl Model {
     }
 
     pub fn console_write(&mut self, me: Slot, address: u32, length: u32) -> R {
+        let length = length.min(256);
         if !self.buffer(me, address, length, false)? {
             return Ok(());
         }
@@ -35,6 +36,7 @@ impl Model {
     }
 
     pub fn console_read(&mut self, me: Slot, address: u32, length: u32) -> R {
+        let length = length.min(256);
         if !self.buffer(me, address, length, true)? {
             return Ok(());
         }

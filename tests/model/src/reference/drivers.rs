@@ -38,28 +38,15 @@ impl Model {
 
     pub fn device_map(&mut self, me: Slot, range: Range, frame: u32) -> R {
         self.is_driver(me)?;
+        let records = self.records;
         let is_device = |number: u32| {
-            (number >= self.records || (0xA0..0xC0).contains(&number))
-                && !KEPT_FRAMES.contains(&number)
+            (number >= records || (0xA0..0xC0).contains(&number)) && !KEPT_FRAMES.contains(&number)
         };
-        if !(frame..frame + range.1).all(is_device) {
-            return Err(E::NotPermitted);
-        }
-        self.procs[me].granted = true;
         let bits = bit::P | bit::W | bit::U | bit::OWN | bit::UNCACHED;
-        for done in 0..range.1 {
-            let leaf = Leaf { names: Names::Device(frame + done), bits };
-            if let Err(error) = self.map_own(me, range.0 + done, leaf) {
-                if error == E::OutOfFrames {
-                    self.procs[me].pages_done = done;
-                    return Err(error);
-                }
-                self.procs[me].regs.ebx = done;
-                self.procs[me].regs.eax = (error as u32).wrapping_neg();
-                return Ok(());
-            }
-        }
-        self.answer(me, range.1)
+        self.map_device(me, range, |done| match frame + done {
+            number if is_device(number) => Ok(Leaf { names: Names::Device(number), bits }),
+            _ => Err(E::NotPermitted),
+        })
     }
 
     pub fn dma_allocate(&mut self, me: Slot, range: Range) -> R {

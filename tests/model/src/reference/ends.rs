@@ -1,4 +1,4 @@
-//! How processes end, how their memory goes table by table, and how parents learn of it.
+//! How processes end, how their memory goes step by step, and how parents learn of it.
 
 use super::state::{Ask, Doing, E, Holder, Model, Out, R, Slot};
 
@@ -118,14 +118,23 @@ impl Model {
         self.free_slots.push(s);
     }
 
-    pub fn end_subtree(&mut self, root: Slot) {
+    /// Ends a process after its descendants. `false`: there are more than one call ends.
+    pub fn end_subtree(&mut self, me: Slot, root: Slot) -> bool {
         // What ends with a descendant must not end the root before all of them.
-        self.leave_queue(root);
-        self.procs[root].doing = Doing::Sleeping;
-        while let Some(child) = self.procs[root].children.first().copied() {
+        if root != me {
+            self.leave_queue(root);
+            self.block(root, Doing::Ready);
+            self.procs[root].stopped = true;
+        }
+        for _ in 0..32 {
+            let Some(child) = self.procs[root].children.first().copied() else { break };
             self.end(child, 0, 1);
         }
-        self.end(root, 0, 1);
+        let all = self.procs[root].children.is_empty();
+        if all {
+            self.end(root, 0, 1);
+        }
+        all
     }
 
     /// A request that nobody will answer.
@@ -154,17 +163,23 @@ impl Model {
         self.end(s, 128 + 14, 2);
     }
 
-    /// Takes down a table of the first dying process, or its directory. `false`: nobody is dying.
+    /// Takes down a table of the first dying process, or the pages of 32 leaves after the others
+    /// until 512 are gone, or its directory. `false`: nobody is dying.
     pub fn slice(&mut self) -> bool {
         let Some(s) = self.dying.front().copied() else { return false };
         if let Some(table) = self.procs[s].space.tables.keys().next().copied() {
-            let pages: Vec<u32> = self.procs[s]
-                .space
-                .leaves
-                .range(table << 10..(table + 1) << 10)
-                .map(|at| *at.0)
-                .collect();
-            for page in pages {
+            let mut gone = 0;
+            for group in (table << 10..(table + 1) << 10).step_by(32) {
+                if gone >= 512 {
+                    return true;
+                }
+                for page in self.leaves(s, group..group + 32, true) {
+                    self.put(s, page, super::state::Leaf::ABSENT);
+                    gone += 1;
+                }
+            }
+            // Marks go with the table.
+            for page in self.leaves(s, table << 10..(table + 1) << 10, false) {
                 self.put(s, page, super::state::Leaf::ABSENT);
             }
             let token = self.procs[s].space.tables.remove(&table).expect("its key was there");
@@ -177,6 +192,12 @@ impl Model {
         self.procs[s].doing = Doing::Ended;
         self.finish_exit(s);
         true
+    }
+
+    /// The pages with a present leaf, or with marks alone.
+    fn leaves(&self, s: Slot, pages: std::ops::Range<u32>, present: bool) -> Vec<u32> {
+        let leaves = self.procs[s].space.leaves.range(pages);
+        leaves.filter(|at| at.1.is_present() == present).map(|at| *at.0).collect()
     }
 
     /// Tells the parent, or keeps the end for it.

@@ -115,8 +115,8 @@ impl Model {
         }
     }
 
-    /// Prints a string if all of it can be read: checked 4 MiB in a step, then printed a page in a
-    /// step.
+    /// Prints a string if all of it can be read: checked 2 MiB in a step, then printed 256 bytes
+    /// in a step.
     fn cputs(&mut self, me: Slot, address: u32, length: u32) -> R {
         let (printing, done) =
             match std::mem::replace(&mut self.procs[me].unfinished, Unfinished::None) {
@@ -128,7 +128,7 @@ impl Model {
                 _ => (false, 0),
             };
         let left = length.saturating_sub(done);
-        let now = left.min(if printing { 0x1000 } else { 0x40_0000 });
+        let now = left.min(if printing { 256 } else { 0x20_0000 });
         let at = address.wrapping_add(done);
         let unfinished = |printing, done| Unfinished::Cputs { address, length, printing, done };
         if let Some(bad) = self.first_bad(me, at, now, false) {
@@ -141,7 +141,7 @@ impl Model {
         }
         let next = if !printing && left > now {
             unfinished(false, done + now)
-        } else if !printing && length > 0x1000 {
+        } else if !printing && length > 256 {
             unfinished(true, 0)
         } else {
             let mut ended = false;

@@ -307,7 +307,7 @@ impl Model {
         from: (Slot, u32),
         to: (Slot, u32),
         (drop, add, both): (u32, u32, bool),
-    ) -> R {
+    ) -> R<bool> {
         let old = self.leaf(from.0, from.1);
         let takes_write = drop & bit::W != 0;
         if let Names::Ram(token) = old.names
@@ -321,7 +321,8 @@ impl Model {
                 return Err(E::NotPermitted);
             }
             let words = self.frame(token).words.clone();
-            return self.map_fresh(to.0, to.1, old.bits & CHOSEN & !bit::PAGER, Some(words));
+            self.map_fresh(to.0, to.1, old.bits & CHOSEN & !bit::PAGER, Some(words))?;
+            return Ok(true);
         }
         let mut arrives = old.bits & CHOSEN & !drop;
         if self.has_pager(from.0) || self.has_pager(to.0) {
@@ -335,7 +336,7 @@ impl Model {
             let bits = kept & !(drop & CHOSEN) | add;
             self.put(from.0, from.1, Leaf { names: old.names, bits });
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Maps a frame that is a driver's own.

@@ -1,4 +1,4 @@
-//! Which process runs: queues, alarms, and the tables that each decision takes down.
+//! Which process runs: queues, alarms, and what each decision takes down.
 
 use super::decode::Raw;
 use super::state::{Doing, Model, Next, R, Regs, SYSENTER, Slot};
@@ -12,17 +12,12 @@ impl Model {
         if let Some(status) = self.ended {
             return Next::PowerOff(status);
         }
-        for _ in 0..8 {
-            if let Some(next) = self.ready.pop_front() {
-                self.switch(next);
-                self.slice();
-                return Next::Run;
-            }
-            if !self.slice() {
-                return Next::Idle;
-            }
+        if let Some(next) = self.ready.pop_front() {
+            self.switch(next);
+            self.slice();
+            return Next::Run;
         }
-        Next::TakeDown
+        if self.slice() { Next::TakeDown } else { Next::Idle }
     }
 
     pub fn timer(&mut self) {
@@ -152,16 +147,13 @@ impl Model {
         self.enough = self.free >= self.procs[s].wanted;
         let raw = Raw::of(&self.procs[s].regs);
         let native = raw.number >= 32 || self.procs[s].regs.trap == SYSENTER;
-        let is_range = native && matches!(raw.number, 38 | 40 | 41);
-        let done = self.procs[s].pages_done;
-        self.skip = (is_range && done != 0).then_some(done);
         self.calling = raw.number;
         if native {
             self.again_native(s, &raw);
         } else {
             self.jos_call(s);
         }
-        (self.second_try, self.skip, self.enough) = (false, None, false);
+        (self.second_try, self.enough) = (false, false);
         if self.current == Some(s) && self.procs[s].stopped {
             self.current = None;
         }

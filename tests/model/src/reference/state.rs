@@ -214,8 +214,6 @@ pub struct Process {
     pub fpu: u32,
     pub space: Space,
     pub buffer: Buffer,
-    /// How many pages the range call has done that asked for frames.
-    pub pages_done: u32,
     /// How many frames its pager was asked for.
     pub wanted: u32,
     pub unfinished: Unfinished,
@@ -270,7 +268,6 @@ impl Process {
             fpu: 0,
             space: Space { directory, ..Space::default() },
             buffer: Buffer::default(),
-            pages_done: 0,
             wanted: 0,
             unfinished: Unfinished::None,
             status: 0,
@@ -364,8 +361,6 @@ pub struct Model {
     pub second_try: bool,
     /// As many frames are free as the pager was asked for.
     pub enough: bool,
-    /// Pages that a range call skips in its second try.
-    pub skip: Option<u32>,
     /// Which account refused a charge last.
     pub met: Option<usize>,
     /// Promises that the step broke.

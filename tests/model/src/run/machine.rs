@@ -370,7 +370,6 @@ fn model_of(world: &World) -> Model {
         hints: Vec::new(),
         second_try: false,
         enough: false,
-        skip: None,
         met: None,
         broken: Vec::new(),
         calling: 0,

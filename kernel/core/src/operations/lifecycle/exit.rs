@@ -10,6 +10,8 @@ use crate::state::fault::Unhandled;
 use crate::state::process::{Index, PendingRequest, State};
 use crate::state::process_table::QueueName;
 
+/// The number of descendants that one call ends.
+const ENDED_AT_ONCE: u32 = 32;
 const PAGER_ENDED: Unhandled = Unhandled::Pager("its pager has ended");
 
 impl<H: Hardware> Kernel<H> {
@@ -52,20 +54,15 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Ends all living descendants of a process, then the process. When a descendant ends, its
-    /// children become children of its parent, so the loop always ends the first child of the root.
-    ///
-    /// The end of a descendant also ends the processes that wait for it as their pager, and the
-    /// root may be one of them. If the root ended that way, its remaining children would become
-    /// children of its parent, and the loop would miss them. So the root first stops waiting for
-    /// anything: after that, only the last line can end it.
-    pub(crate) fn end_subtree(&mut self, root: Index) {
-        self.leave_queue(root);
-        self.processes[root].state = State::Sleeping;
-        while let Some(child) = self.processes[root].family.first_child {
+    /// Ends living descendants of a process, at most [`ENDED_AT_ONCE`]. Returns whether none is
+    /// left. When a descendant ends, its children become children of its parent, so the loop always
+    /// ends the first child of the root.
+    pub(crate) fn end_descendants(&mut self, root: Index) -> bool {
+        for _ in 0..ENDED_AT_ONCE {
+            let Some(child) = self.processes[root].family.first_child else { return true };
             self.end(child, 0, Reason::Destroyed);
         }
-        self.end(root, 0, Reason::Destroyed);
+        self.processes[root].family.first_child.is_none()
     }
 
     /// Fails the requests that wait for an ended process.

@@ -1,4 +1,7 @@
-//! How the memory of a dying process is freed: one page table at a time.
+//! How the memory of a dying process is freed: in steps of half a page table or a little more.
+//!
+//! A step that stops in a table goes on there the next time. Each leaf becomes absent as its frame
+//! is released: who looks at physical memory from outside counts the mappings of each frame.
 //!
 //! A teardown flushes no pages. A dying process is not loaded and never will be again, and its
 //! views are lost before its first table is freed. So no TLB holds a translation of its pages that
@@ -22,8 +25,12 @@ const _: () = assert!(
     "no group of pages reaches into the next table"
 );
 
+/// A step stops after the group in which it has freed so many pages.
+const PAGES_AT_ONCE: u32 = 512;
+
 impl<H: Hardware> Kernel<H> {
-    /// Takes down one table of the first dying process, or its directory after the last table.
+    /// Takes down one table of the first dying process, or [`PAGES_AT_ONCE`] pages of it if it has
+    /// more, or the directory after the last table.
     /// Returns `false` if no process is dying.
     #[inline(never)]
     pub(crate) fn teardown_slice(&mut self) -> bool {
@@ -46,44 +53,52 @@ impl<H: Hardware> Kernel<H> {
         true
     }
 
-    /// The next directory entry of a dying process that names a table of its own.
+    /// The next directory entry of a dying process that names a table of its own: the table in
+    /// which the teardown has stopped, or one behind it.
     ///
     /// Only those groups of entries are read that have ever had a table. The other present entries
     /// are views, which are lost by now and name the empty view, which is never freed.
     fn next_table(&mut self, index: Index) -> Option<UserSlot> {
-        let mut at = u32::from(self.processes[index].memory.teardown);
+        let mut at = self.processes[index].memory.teardown / ENTRIES;
         while let Some(group) = self.processes[index].memory.table_groups.group_from(at) {
             for slot in group {
                 let window = Reach::Alternate.window_page(slot.index());
                 let entry = self.cpu.hardware.read_entry(Reach::Current, window);
                 at = slot.index() + 1;
                 if entry.is_own_table() {
-                    self.processes[index].memory.teardown = at as u16;
                     return Some(slot);
                 }
             }
         }
-        self.processes[index].memory.teardown = UserSlot::COUNT as u16;
         None
     }
 
-    /// Frees a table of the process and the pages in it. Not inlined: otherwise the loop would
-    /// share registers with the loop of the caller, and run slower.
+    /// Frees pages of a table of the process, and the table if no page is left. Not inlined:
+    /// otherwise the loop would share registers with the loop of the caller, and run slower.
     #[inline(never)]
     fn take_down_table(&mut self, index: Index, table: UserSlot) {
-        let first = table.first_page();
-        let mut mapped = 1;
-        for group in (0..ENTRIES).step_by(LARGE_GROUP as usize).map(|index| first.plus(index)) {
+        let (first, end) = (table.first_page().number(), table.first_page().number() + ENTRIES);
+        let mut mapped = 0;
+        let mut at = self.processes[index].memory.teardown.max(first);
+        while at < end {
+            if mapped >= PAGES_AT_ONCE {
+                self.processes[index].memory.teardown = at;
+                self.processes.credit(index, mapped);
+                return;
+            }
+            let group = Page::numbered(at);
             if self.cpu.hardware.any_present::<LARGE_GROUP>(Reach::Alternate, group) {
                 mapped += self.take_down_pages(group);
             }
+            at += LARGE_GROUP;
         }
+        self.processes[index].memory.teardown = end;
         let window = Reach::Alternate.window_page(table.index());
         let entry = self.cpu.hardware.read_entry(Reach::Current, window);
         self.cpu.hardware.write_entry(Reach::Current, window, Entry::ABSENT);
         self.cpu.flush_table_windows(Reach::Alternate, table);
         self.frames.release(Unmapped::after_flush(entry.frame()));
-        self.processes.credit(index, mapped);
+        self.processes.credit(index, mapped + 1);
     }
 
     /// Frees the present pages of a [`LARGE_GROUP`], and returns how many there were.
@@ -97,6 +112,7 @@ impl<H: Hardware> Kernel<H> {
             for page in (0..GROUP).map(|index| group.plus(index)) {
                 let leaf = self.cpu.hardware.read_entry(Reach::Alternate, page);
                 if leaf.is_present() {
+                    self.cpu.hardware.write_entry(Reach::Alternate, page, Entry::ABSENT);
                     self.frames.release(Unmapped::after_flush(leaf.frame()));
                     mapped += 1;
                 }

@@ -188,8 +188,8 @@ pub struct MemoryUse {
     pub mapped: u32,
     /// The parts of the space that have had page tables.
     pub table_groups: TableGroups,
-    /// While the process is dying: the first directory entry that the teardown has not reached.
-    pub teardown: u16,
+    /// While the process is dying: the number of the first page that the teardown has not reached.
+    pub teardown: u32,
     /// The account to which the process's use is charged; `None` if no quota applies.
     pub account: Option<AccountName>,
     /// Whether the account was opened for this process. If not, it is an ancestor's.

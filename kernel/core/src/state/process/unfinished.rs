@@ -30,7 +30,7 @@ pub enum Unfinished {
     },
 }
 
-/// How far a `cputs` has come, in bytes: a multiple of the page size.
+/// How far a `cputs` has come, in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cputs {
     /// The caller can read so many bytes. Nothing is printed.

@@ -40,8 +40,8 @@ fn main() -> Result<u8, Error> {
     ask(Request::SetLimit { client: id(), pages: 1 })?;
 
     touch(pages, 0..MANY);
-    // The buffer begins in the middle of a page.
-    let done = console_write(&pages[3 * PAGE + PAGE / 2..][..PAGE])? == PAGE;
+    // The buffer begins near the end of a page.
+    let done = console_write(&pages[4 * PAGE - 128..][..256])? == 256;
     println!("\na call with a buffer of two pages: {}", if done { "done" } else { "cut short" });
 
     let address = pages[7 * PAGE..].as_ptr().addr() as u32;
