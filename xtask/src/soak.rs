@@ -68,7 +68,7 @@ pub struct Exhaustive {
     /// Give up a world after so many states
     #[arg(long, value_name = "N", default_value = "5000000")]
     states: String,
-    /// But make every sequence of so many calls in any case: 4 take a minute, 5 an hour
+    /// But make every sequence of so many calls in any case
     #[arg(long, value_name = "N", default_value = "4")]
     calls: String,
 }
