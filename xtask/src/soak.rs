@@ -65,9 +65,12 @@ pub struct Exhaustive {
     /// Try one share of the words and addresses: the K-th of N
     #[arg(long, value_name = "K/N", default_value = "1/1")]
     shard: String,
-    /// Give up a world after so many states; by the default the four have over five million
-    #[arg(long, value_name = "N", default_value = "1700000")]
+    /// Give up a world after so many states
+    #[arg(long, value_name = "N", default_value = "5000000")]
     states: String,
+    /// But make every sequence of so many calls in any case
+    #[arg(long, value_name = "N", default_value = "4")]
+    calls: String,
 }
 
 /// The parts of `cargo xtask exhaustive`: without a name, the first three.
@@ -91,8 +94,13 @@ impl Exhaustive {
             return Err(wrong());
         }
         let states = number("--states", &self.states)?;
+        let calls = number("--calls", &self.calls)?;
+        if calls > u64::from(u16::MAX) {
+            return Err(BadInput(format!("--calls {calls}: at most {} are made", u16::MAX)));
+        }
         let all = PARTS[..3].iter().map(|part| (*part).to_owned()).collect();
-        let mut arguments = vec![(index - 1).to_string(), of.to_string(), states.to_string()];
+        let mut arguments =
+            [index - 1, of, states, calls].map(|number| number.to_string()).to_vec();
         arguments.extend(if self.parts.is_empty() { all } else { self.parts.clone() });
         Ok(arguments)
     }
@@ -142,7 +150,7 @@ pub fn share(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
         run(workspace, "paging", &["1".to_owned(), PAGING_SHARE.to_string()])?;
     }
     if wanted("exhaustive") {
-        let share = ["0", &STRIDE.to_string(), "6000", "words", "addresses", "worlds"];
+        let share = ["0", &STRIDE.to_string(), "6000", "2", "words", "addresses", "worlds"];
         run(workspace, "exhaustive", &share.map(str::to_owned))?;
     }
     Ok(())
@@ -168,7 +176,8 @@ mod tests {
 
     fn exhaustive(parts: &[&str], shard: &str, states: &str) -> Result<Vec<String>, BadInput> {
         let parts = parts.iter().map(|part| (*part).to_owned()).collect();
-        Exhaustive { parts, shard: shard.to_owned(), states: states.to_owned() }.arguments()
+        let [shard, states, calls] = [shard, states, "4"].map(str::to_owned);
+        Exhaustive { parts, shard, states, calls }.arguments()
     }
 
     #[test]
@@ -197,7 +206,7 @@ mod tests {
     #[test]
     fn a_shard_is_counted_from_one_and_parts_default_to_all() {
         let arguments = exhaustive(&[], "2/3", "9").unwrap();
-        assert_eq!(arguments, ["1", "3", "9", "words", "addresses", "worlds"]);
-        assert_eq!(exhaustive(&["worlds"], "1/1", "9").unwrap()[3..], ["worlds"]);
+        assert_eq!(arguments, ["1", "3", "9", "4", "words", "addresses", "worlds"]);
+        assert_eq!(exhaustive(&["worlds"], "1/1", "9").unwrap()[4..], ["worlds"]);
     }
 }

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bad_input::BadInput;
 use crate::command;
+use crate::image;
 use crate::workspace::Workspace;
 
 /// What `cargo xtask trust` is asked.
@@ -190,13 +191,14 @@ fn perform(program: &mut Command, run: &Run) -> Result<Done> {
     Ok(Done { good: status.success(), seconds: start.elapsed().as_secs() })
 }
 
-/// Writes the record, if there is a commit to keep it for.
-fn keep(file: &PathBuf, commit: Option<&str>, record: &Record) -> Result<()> {
+/// Writes the record in one step, if there is a commit to keep it for. The folder may not be there:
+/// the first runs build nothing in it.
+fn keep(file: &Path, commit: Option<&str>, record: &Record) -> Result<()> {
     if commit.is_none() {
         return Ok(());
     }
-    fs::write(file, serde_json::to_string_pretty(record)?)
-        .with_context(|| format!("cannot write {}", file.display()))
+    command::create_directory(file.parent().context("a file has a directory")?)?;
+    image::replace(file, serde_json::to_string_pretty(record)?.as_bytes())
 }
 
 #[cfg(test)]
@@ -230,6 +232,19 @@ mod tests {
         assert_eq!(Record::of("abc", read()), record(&[("soak", true)]));
         assert_eq!(Record::of("abd", read()).done.len(), 0);
         assert_eq!(Record::of("abc", None).done.len(), 0);
+    }
+
+    #[test]
+    fn a_record_is_kept_before_anything_was_built() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("vitrine/trust.json");
+        keep(&file, None, &record(&[])).unwrap();
+        assert!(!file.exists());
+        for done in [&[("soak", true)][..], &[("soak", true), ("planted", false)]] {
+            keep(&file, Some("abc"), &record(done)).unwrap();
+            let text = fs::read_to_string(&file).unwrap();
+            assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record(done));
+        }
     }
 
     #[test]

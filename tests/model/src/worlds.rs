@@ -7,16 +7,25 @@
 //! in many states. After each step the kernel is compared with the reference model, and no cached
 //! translation may give more than the tables do.
 //!
-//! A kernel cannot be copied, so one machine walks from state to state. Where every call was made,
-//! it goes back to the first state (the child is destroyed, every page unmapped) and from there, by
-//! the calls that led to it first, to a state with calls to make.
+//! A kernel cannot be copied, so one machine walks from state to state. To reach a state from
+//! anywhere, it goes back to the first state (the child is destroyed, every page unmapped) and from
+//! there makes the calls that led to the state first.
+//!
+//! First the walk is *in order*, breadth first: it makes every call from a state before it makes
+//! one from the next, until every sequence of so many calls was made. Then it is *free*: it goes on
+//! from the state that it has come to, which costs no way back and leads far from the first state,
+//! but leaves calls behind. It makes those, too, where a world ends. Where a world is given up,
+//! only the states that are counted as *finished* had every call made from them.
 //!
 //! A state is what the model has of both spaces: leaves, tables, views, which leaves name the same
-//! frame, and the first word of each frame. Frame numbers, ids and times are not part of it.
+//! frame, and the first word of each frame. Frame numbers, ids and times are not part of it. Of
+//! each state 64 bits of a hash are kept. That two of five million states have the same, so that
+//! one of them is left out, has a probability below 1 in a million.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{self, AssertUnwindSafe};
+use std::time::{Duration, Instant};
 
 use abi::process::Target;
 use abi::{PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot};
@@ -114,62 +123,113 @@ struct State {
 /// The walk through a world.
 struct Walk {
     machine: Machine,
+    pages: &'static [u32],
     moves: Vec<Move>,
     known: HashMap<u64, u32>,
     states: Vec<State>,
+    /// Every call was made from the states before this one.
+    unfinished: usize,
     steps: u64,
 }
 
+/// How far a walk goes, unless its world ends before.
+#[derive(Clone, Copy)]
+pub struct Bounds {
+    /// States.
+    pub states: usize,
+    /// Every sequence of so many calls is made in any case.
+    pub calls: u16,
+}
+
+/// Time between two lines that say how far a walk is.
+const PROGRESS: Duration = Duration::from_secs(10);
+
 /// Walks through the world of this name, or through all of them by the name `worlds`; each until no
-/// new state comes or there are `most`.
+/// new state comes or the bounds are reached.
 ///
 /// # Errors
 /// There is no such world; or the kernel and the model differ: the calls that show it.
-pub fn named(name: &str, most: u64) -> Result<String, String> {
+pub fn named(name: &str, bounds: Bounds) -> Result<String, String> {
     panic::set_hook(Box::new(|_| {}));
     let mut total = None;
     for world in WORLDS.iter().filter(|world| world.name == name || name == "worlds") {
-        let (states, steps, closed) = walk(world, most)?;
-        let end = if closed { "and no more" } else { "then given up" };
-        println!("\r{} ({:x?}): {states} states by {steps} steps, {end}", world.name, world.pages);
-        total = Some(total.unwrap_or(0) + states);
+        let walk = walk(world, bounds)?;
+        let is_closed = walk.unfinished == walk.states.len();
+        let end = if is_closed { "and no more" } else { "then given up" };
+        println!("{} ({:x?}): {}, {end}", world.name, world.pages, walk.summary());
+        total = Some(total.unwrap_or(0) + walk.states.len());
     }
     total.map(|total| format!("{total} states")).ok_or_else(|| "there is no such world".to_owned())
 }
 
-fn walk(world: &World, most: u64) -> Result<(usize, u64, bool), String> {
+fn walk(world: &World, bounds: Bounds) -> Result<Walk, String> {
     let mut machine = Machine::new(world.free + world.pages.len() as u32);
     machine.audits_tlb = true;
-    let moves = moves(world);
-    let mut walk = Walk { machine, moves, known: HashMap::new(), states: Vec::new(), steps: 0 };
+    let mut walk = Walk {
+        machine,
+        pages: world.pages,
+        moves: moves(world),
+        known: HashMap::new(),
+        states: Vec::new(),
+        unfinished: 0,
+        steps: 0,
+    };
     // The tables of the first process stay once they are there.
     for page in world.pages {
         walk.act(Move::Allocate((false, *page), bit::W))?;
     }
     walk.reset()?;
     let mut at = walk.arrive(0, 0, 0);
-    let (mut unfinished, mut told) = (0, 0);
-    while (walk.states.len() as u64) < most {
-        if walk.states[at as usize].made as usize == walk.moves.len() {
-            while walk.states.get(unfinished).is_some_and(|it| it.made as usize == walk.moves.len())
-            {
-                unfinished += 1;
-            }
-            if unfinished == walk.states.len() {
-                return Ok((walk.states.len(), walk.steps, true));
-            }
-            at = walk.go_to(unfinished as u32)?;
+    let begin = Instant::now();
+    let mut told = begin;
+    while let Some(first) = walk.first_unfinished() {
+        let in_order = walk.states[first as usize].depth < bounds.calls;
+        if !in_order && walk.states.len() >= bounds.states {
+            break;
+        }
+        if walk.is_finished(at) || in_order && at != first {
+            at = walk.go_to(first)?;
         }
         at = walk.next(at)?;
-        if walk.steps >= told {
-            told += 2_000_000;
-            eprint!("\rexhaustive: {}: {} states", world.name, walk.states.len());
+        if told.elapsed() >= PROGRESS {
+            told = Instant::now();
+            let left = begin.elapsed().as_secs_f64() * walk.left(bounds);
+            let summary = walk.summary();
+            eprintln!("exhaustive: {}: {summary}; at least {left:.0} s more", world.name);
         }
     }
-    Ok((walk.states.len(), walk.steps, false))
+    Ok(walk)
 }
 
 impl Walk {
+    fn is_finished(&self, state: u32) -> bool {
+        self.states[state as usize].made as usize == self.moves.len()
+    }
+
+    /// The first state from which not every call was made.
+    fn first_unfinished(&mut self) -> Option<u32> {
+        while self.unfinished < self.states.len() && self.is_finished(self.unfinished as u32) {
+            self.unfinished += 1;
+        }
+        (self.unfinished < self.states.len()).then_some(self.unfinished as u32)
+    }
+
+    /// How far it is.
+    fn summary(&self) -> String {
+        let finished = (0..self.states.len() as u32).filter(|state| self.is_finished(*state));
+        let (states, finished) = (self.states.len(), finished.count());
+        format!("{states} states, {finished} of them finished, by {} steps", self.steps)
+    }
+
+    /// How much is left at least, as a multiple of what was done: the calls that are known to be
+    /// left, or the states that the bounds allow.
+    fn left(&self, bounds: Bounds) -> f64 {
+        let made: usize = self.states.iter().map(|state| usize::from(state.made)).sum();
+        let calls = self.states.len() * self.moves.len() - made;
+        let states = bounds.states.saturating_sub(self.states.len());
+        f64::min(calls as f64 / made as f64, states as f64 / self.states.len() as f64)
+    }
+
     /// Makes the next call of a state. Returns the state that it leads to.
     fn next(&mut self, at: u32) -> Result<u32, String> {
         let state = &mut self.states[at as usize];
@@ -217,17 +277,13 @@ impl Walk {
     /// Back to the first state: no child, no page.
     fn reset(&mut self) -> Result<(), String> {
         self.act(Move::Destroy)?;
-        self.act(Move::Detach)?;
-        let pages: Vec<u32> = self
-            .moves
-            .iter()
-            .filter_map(|it| match it {
-                Move::Fork(page, 1) => Some(*page),
-                _ => None,
-            })
-            .collect();
-        for page in pages {
-            self.act(Move::Unmap((false, page), 0))?;
+        if !self.machine.model.procs[0].space.views.is_empty() {
+            self.act(Move::Detach)?;
+        }
+        for page in self.pages {
+            if self.machine.model.procs[0].space.leaves.contains_key(&(page >> 12)) {
+                self.act(Move::Unmap((false, *page), 0))?;
+            }
         }
         Ok(())
     }

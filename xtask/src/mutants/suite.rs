@@ -51,7 +51,7 @@ const SOAK: Judge = model("soak", &["1", "40000", "0", "quick"], 10);
 /// The pager on the kernel's decisions.
 const PAGING: Judge = model("paging", &["1", "20000"], 30);
 /// Every 4095th word and address.
-const WORDS: Judge = model("exhaustive", &["0", "4095", "0", "words", "addresses"], 30);
+const WORDS: Judge = model("exhaustive", &["0", "4095", "0", "0", "words", "addresses"], 30);
 const CORE: Judge = tests("vitrine-core", &[], 40);
 const WITHOUT_JOS: Judge = tests("vitrine-core", &["--no-default-features"], 40);
 const ABI: Judge = tests("vitrine-abi", &[], 10);

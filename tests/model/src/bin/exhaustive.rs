@@ -1,5 +1,5 @@
 //! Every word, every address, and every state of small worlds. `cargo xtask exhaustive` reads the
-//! options and starts this: `exhaustive SHARD OF STATES PART...`.
+//! options and starts this: `exhaustive SHARD OF STATES CALLS PART...`.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -8,12 +8,14 @@ use vitrine_model::{words, worlds};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [shard, of, states, parts @ ..] = &arguments[..] else {
-        eprintln!("exhaustive SHARD OF STATES PART...");
+    let [shard, of, states, calls, parts @ ..] = &arguments[..] else {
+        eprintln!("exhaustive SHARD OF STATES CALLS PART...");
         return ExitCode::FAILURE;
     };
-    let (Ok(shard), Ok(of), Ok(states)) = (shard.parse(), of.parse(), states.parse()) else {
-        eprintln!("SHARD, OF and STATES are numbers");
+    let (Ok(shard), Ok(of), Ok(states), Ok(calls)) =
+        (shard.parse(), of.parse(), states.parse(), calls.parse())
+    else {
+        eprintln!("SHARD, OF, STATES and CALLS are numbers");
         return ExitCode::FAILURE;
     };
     for part in parts {
@@ -24,7 +26,7 @@ fn main() -> ExitCode {
             "addresses" => {
                 words::all(shard, of, words::address).map(|tried| format!("{tried} addresses"))
             }
-            world => worlds::named(world, states),
+            world => worlds::named(world, worlds::Bounds { states, calls }),
         };
         match done {
             Ok(text) => {

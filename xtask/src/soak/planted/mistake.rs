@@ -34,7 +34,9 @@ impl Judge {
         match self {
             Self::Soak => vec![seed, steps, "0".to_owned(), "quick".to_owned()],
             Self::Paging => vec![seed, steps],
-            Self::Exhaustive => ["0", "255", "0", "words", "addresses"].map(str::to_owned).to_vec(),
+            Self::Exhaustive => {
+                ["0", "255", "0", "0", "words", "addresses"].map(str::to_owned).to_vec()
+            }
         }
     }
 }
