@@ -57,12 +57,6 @@ fn no_write_is_lost_by_the_pager_on_this_kernel() {
 }
 
 #[test]
-fn a_child_that_was_marked_in_vain_before_gets_its_record() {
-    // A long run found this: the table for the record was gone, and the pager panicked.
-    paging::run(1157, 2200).unwrap();
-}
-
-#[test]
 fn a_seed_of_the_runs_with_the_pager_always_makes_the_same_run() {
     let run = |place: usize| {
         // The tables of the pager's decisions lie behind this, at other places on the host.

@@ -49,7 +49,7 @@ const fn model(name: &'static str, arguments: &'static [&'static str], seconds: 
 /// Steps beside the reference model: a second.
 const SOAK: Judge = model("soak", &["1", "40000", "0", "quick"], 10);
 /// The pager on the kernel's decisions.
-const PAGING: Judge = model("paging", &["1", "20000"], 30);
+const PAGING: Judge = model("paging", &["1", "10000"], 120);
 /// Every 4095th word and address.
 const WORDS: Judge = model("exhaustive", &["0", "4095", "0", "0", "words", "addresses"], 30);
 const CORE: Judge = tests("vitrine-core", &[], 40);
@@ -69,7 +69,7 @@ impl Suite {
             Self::WithoutJos => &[WITHOUT_JOS],
             Self::Abi => &[ABI, SOAK, WORDS, CORE],
             Self::Swap => &[SWAP_QUICK, SWAP, PAGING],
-            Self::Pager => &[PAGER, SERVER, PAGING],
+            Self::Pager => &[PAGER, SERVER],
         }
     }
 }

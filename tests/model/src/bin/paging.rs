@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use vitrine_model::paging::{Tally, run};
 
 /// Steps of one machine.
-const LENGTH: u64 = 5_000;
+const LENGTH: u64 = 2_500;
 
 fn main() -> ExitCode {
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();

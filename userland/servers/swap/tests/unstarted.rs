@@ -2,10 +2,10 @@
 
 mod model;
 
-use libsys::{EntryFlags, ProcessId};
+use libsys::{EntryFlags, ProcessId, UserPage};
 use model::{HEAP, Model};
-use swap::Swap;
 use swap::page::is_paged_out;
+use swap::{Backend, Swap};
 
 const PARENT: ProcessId = ProcessId::first(1);
 const OTHER: ProcessId = ProcessId::first(2);
@@ -56,4 +56,17 @@ fn a_page_of_a_parent_that_does_not_wait_stays_until_the_child_has_started() {
     assert_eq!(swap.evict(&mut model, Some(PARENT), OTHER), Ok(1));
     assert!(!model.is_present(PARENT, PAGE));
     assert_eq!(swap.evict(&mut model, Some(PARENT), OTHER), Ok(0));
+}
+
+#[test]
+fn a_child_that_was_marked_in_vain_before_gets_its_record() {
+    let (mut model, mut swap, children) = with_children(1);
+    // So an eviction leaves it that takes nothing; by now the table of the record is gone.
+    model.mark_paged_out(children[0], UserPage::known(PAGE << 12)).unwrap();
+    assert_eq!(swap.evict(&mut model, Some(PARENT), PARENT), Ok(1));
+    for id in [PARENT, children[0]] {
+        assert!(is_paged_out(model.see(id, PAGE)), "{id}");
+    }
+    assert!(model.end_fork(PARENT, children[0]));
+    assert!(model.touch(&mut swap, children[0], PAGE, None));
 }

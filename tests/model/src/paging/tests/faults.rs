@@ -2,7 +2,7 @@
 
 use abi::{EntryFlags, Permissions, Syscall};
 
-use super::super::layout::{PAGED_OUT, text};
+use super::super::layout::{COW, ME, NONE, PAGED_OUT, WRITE, text};
 use super::*;
 
 const STACK: u32 = abi::layout::USER_STACK_TOP - 0x1000;
@@ -155,4 +155,104 @@ fn of_two_clients_with_one_place_for_a_view_the_first_has_it_until_it_ends() {
     assert_eq!(ask(&mut run, entries(second)), [u32::MAX; 4]);
     end(&mut run, first);
     assert_ne!(ask(&mut run, entries(second)), [u32::MAX; 4]);
+}
+
+#[test]
+fn neighbours_are_both_viewed() {
+    let (mut run, first) = with_client(0);
+    let second = another(&mut run);
+    for client in [first, second, first] {
+        store(&mut run, client, A, 1);
+        assert_ne!(ask(&mut run, Request::Entries { client, page: A >> 12 }), [u32::MAX; 4]);
+    }
+}
+
+#[test]
+fn a_page_that_somebody_else_maps_stays() {
+    let (mut run, client) = with_client(100);
+    store(&mut run, client, A, 1);
+    let machine = run.machine();
+    let boss = machine.boss;
+    assert!(machine.run(boss));
+    let (to, to_page, permissions) = (ME, page(0x2_0000), WRITE);
+    let map =
+        Syscall::PageMap { process: client.into(), page: page(A >> 12), to, to_page, permissions };
+    assert!(machine.make(boss, map));
+    page_out(&mut run, client);
+    assert!(leaf(&mut run, client, A).is_present());
+}
+
+#[test]
+fn a_page_that_the_client_has_mapped_itself_goes_like_any_other() {
+    let (mut run, client) = with_client(100);
+    // Below a table of the heap in which the pager has given nothing.
+    let own = A + 0x100_0000;
+    assert!(run.machine().run(client));
+    let allocate = Syscall::PageAllocate { process: ME, page: page(own >> 12), permissions: WRITE };
+    assert!(run.call(client, allocate).is_ok());
+    store(&mut run, client, own, 7);
+    page_out(&mut run, client);
+    assert_eq!(leaf(&mut run, client, own).bits(), PAGED_OUT);
+    assert_eq!(load(&mut run, client, own), 7);
+}
+
+#[test]
+fn a_store_to_a_shared_page_gets_a_copy_without_the_marks_of_sharing() {
+    let (mut run, parent) = with_client(0);
+    store(&mut run, parent, A, 1);
+    let child = fork(&mut run, parent).expect("the pager agrees");
+    let start = Syscall::ProcessStart { process: child.into() };
+    assert!(run.machine().run(parent) && run.machine().make(parent, start));
+    assert!(leaf(&mut run, child, A).permissions().contains(COW));
+    store(&mut run, child, A, 2);
+    assert_eq!(leaf(&mut run, child, A).permissions(), WRITE);
+    assert_eq!(load(&mut run, parent, A), 1);
+}
+
+#[test]
+fn a_page_that_goes_before_the_child_has_started_goes_for_the_child_too() {
+    let (mut run, parent) = with_client(100);
+    for index in 0..16 {
+        store(&mut run, parent, A + index * 0x1000, index + 1);
+    }
+    let pages = [A, A + 0x1000];
+    let child = agreed_fork(&mut run, parent).expect("the pager agrees");
+    assert_eq!(
+        ask_as(&mut run, parent, Request::SetLimit { client: parent, pages: 1 }.encode()),
+        [0; 4]
+    );
+    for page in pages {
+        assert_eq!(leaf(&mut run, child, page).bits(), PAGED_OUT);
+    }
+    assert!(run.machine().run(parent));
+    run.share_all(parent, child);
+    let start = Syscall::ProcessStart { process: child.into() };
+    assert!(run.machine().run(parent) && run.machine().make(parent, start));
+    for (page, expected) in pages.into_iter().zip(1..) {
+        assert_eq!(load(&mut run, child, page), expected);
+    }
+}
+
+#[test]
+fn a_child_that_has_run_and_waits_now_gets_no_page_of_its_parents() {
+    let (mut run, parent) = with_client(100);
+    for index in 0..16 {
+        store(&mut run, parent, A + index * 0x1000, index + 1);
+    }
+    let child = fork(&mut run, parent).expect("the pager agrees");
+    let start = Syscall::ProcessStart { process: child.into() };
+    assert!(run.machine().run(parent) && run.machine().make(parent, start));
+    assert!(run.machine().run(child));
+    let unmap = Syscall::PageUnmap { process: ME, page: page(A >> 12), marks: NONE };
+    assert!(run.call(child, unmap).is_ok());
+    assert!(run.machine().run(child));
+    run.machine().begin(Syscall::Receive { from: None, transfer: None });
+    store(&mut run, parent, A, 1);
+    assert_eq!(
+        ask_as(&mut run, parent, Request::SetLimit { client: parent, pages: 1 }.encode()),
+        [0; 4]
+    );
+    page_out(&mut run, parent);
+    assert_eq!(leaf(&mut run, parent, A).bits(), PAGED_OUT);
+    assert_eq!(leaf(&mut run, child, A), Entry::ABSENT);
 }

@@ -1,9 +1,9 @@
 //! Frames, slots and the disk run out or fail.
 
 use abi::{Error, Permissions, Syscall};
-use libsys::service::pager::Space;
+use libsys::service::pager::{Space, Transfers};
 
-use super::super::layout::PAGED_OUT;
+use super::super::layout::{NONE, PAGED_OUT, PAGER};
 use super::*;
 
 #[test]
@@ -144,4 +144,49 @@ fn a_request_of_a_process_that_ends_meanwhile_is_answered_to_nobody() {
     assert_eq!(run.machine().failure(), None);
     let next = another(&mut run);
     store(&mut run, next, A, 1);
+}
+
+#[test]
+fn a_page_that_was_not_written_since_it_came_back_goes_without_a_second_copy() {
+    let (mut run, client) = with_client(100);
+    fill_with_noise(&mut run, client, 2);
+    page_out(&mut run, client);
+    read_noise(&mut run, client, 2);
+    let written = |run: &mut Run| Transfers::decode(ask(run, Request::Transfers)).pages_written;
+    assert_eq!(written(&mut run), 2);
+    page_out(&mut run, client);
+    assert_eq!(leaf(&mut run, client, A).bits(), PAGED_OUT);
+    assert_eq!(written(&mut run), 2);
+    read_noise(&mut run, client, 2);
+}
+
+#[test]
+fn a_mark_that_another_pager_has_set_is_not_believed() {
+    let (mut run, client) = with_client(100);
+    fill_with_noise(&mut run, client, 1);
+    page_out(&mut run, client);
+    read_noise(&mut run, client, 1);
+    let machine = run.machine();
+    let (boss, pager, process) = (machine.boss, machine.pager(), client.into());
+    let set = |pager| Syscall::SetPager { process, pager: Some(pager) };
+    assert!(machine.run(boss) && machine.make(boss, set(boss)));
+    let frame = machine.see(client, page(A >> 12)).frame();
+    machine.world.kernel.cpu.hardware.set_word(frame, 0, 0x1234);
+    let mark = Syscall::PageProtect { process, page: page(A >> 12), drop: NONE, add: PAGER };
+    assert!(machine.make(boss, mark) && machine.make(boss, set(pager)));
+    page_out(&mut run, client);
+    assert_eq!(leaf(&mut run, client, A).bits(), PAGED_OUT);
+    assert_eq!(load(&mut run, client, A), 0x1234);
+}
+
+#[test]
+fn without_a_disk_what_does_not_compress_stays_and_the_reason_names_no_swap_space() {
+    let (mut run, client) = with_client(0);
+    fill_with_noise(&mut run, client, 30);
+    let other = another(&mut run);
+    run.machine().use_all_memory();
+    assert!(!touch(&mut run, other, A, Some(1)));
+    let line = format!("pager: no page {A:08x} for [{other}]: out of frames");
+    assert_eq!(lines(&mut run), [line]);
+    read_noise(&mut run, client, 30);
 }

@@ -5,7 +5,7 @@ use abi::Syscall;
 use abi::layout::USER_STACK_TOP;
 use libsys::runtime::backtrace::MOST;
 
-use super::super::layout::text;
+use super::super::layout::{NONE, PAGED_OUT, text};
 use super::*;
 
 /// Where the faults of these tests come from.
@@ -228,4 +228,42 @@ fn the_question_needs_a_frame() {
     load(&mut run, client, T);
     run.machine().use_all_memory();
     assert!(!touch(&mut run, client, NOWHERE, None));
+}
+
+#[test]
+fn the_text_is_put_back_at_once_or_brought_by_the_next_touch_if_there_is_no_frame() {
+    for without_a_frame in [false, true] {
+        let (mut run, client) = with_client(0);
+        asked(&mut run, client);
+        if without_a_frame {
+            run.machine().use_all_memory();
+        }
+        assert!(touch(&mut run, client, USER_STACK_TOP - 0x40 + ABOVE, None), "this is the answer");
+        assert_eq!(leaf(&mut run, client, EIP).is_present(), !without_a_frame);
+    }
+}
+
+#[test]
+fn a_page_that_cannot_come_back_keeps_its_mark() {
+    for is_viewed in [true, false] {
+        let (mut run, client) = with_client(100);
+        store(&mut run, client, A, 5);
+        page_out(&mut run, client);
+        if !is_viewed {
+            view_somebody(&mut run, client);
+        }
+        run.machine().use_all_memory();
+        let recent = (0..8).map(|index| page(((A + 0x40_0000) >> 12) + index));
+        for page in recent {
+            let unmap = Syscall::PageUnmap { process: client.into(), page, marks: NONE };
+            let boss = run.machine().boss;
+            assert!(run.machine().run(boss) && run.machine().make(boss, unmap));
+        }
+        run.machine().use_all_memory();
+        assert!(run.machine().run(client));
+        let access = abi::fault::Access::USER.bits();
+        let forward = Syscall::FaultForward { address: A, access, eip: EIP };
+        assert!(run.call(client, forward).is_err(), "there is no frame");
+        assert_eq!(leaf(&mut run, client, A).bits(), PAGED_OUT, "{is_viewed}");
+    }
 }
