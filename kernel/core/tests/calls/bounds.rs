@@ -176,7 +176,7 @@ fn one_call_ends_32_descendants_and_is_made_again_for_the_others() {
         let mut world = World::with_memory(8);
         let root = world.running_child();
         world.run(root);
-        (0..children).for_each(|_| drop(world.running_child()));
+        let _: Vec<ProcessId> = (0..children).map(|_| world.running_child()).collect();
         world.run(world.init());
         let live = world.kernel.processes().live();
         world.begin(Syscall::Destroy { process: root.into(), subtree: true });

@@ -365,7 +365,7 @@ fn one_frame_can_be_mapped_seventy_thousand_times() {
                 }
             }
             let range = abi::PageRange::new(range, 512).unwrap();
-            world.whole(Syscall::RangeShare {
+            let share = Syscall::RangeShare {
                 process: ME,
                 range,
                 to: ME,
@@ -373,7 +373,8 @@ fn one_frame_can_be_mapped_seventy_thousand_times() {
                 drop: READ,
                 add: READ,
                 both: false,
-            });
+            };
+            assert_eq!(world.whole(share), (512, Ok(())));
         }
     }
     world.audit();

@@ -333,7 +333,7 @@ fn a_bound_that_is_met_gives_way_when_what_is_dying_has_gone() {
 
 #[test]
 fn a_bound_that_is_met_all_the_same_is_an_error_at_the_page_that_meets_it() {
-    let (mut world, child) = with_dying_child(8, 3);
+    let (mut world, _) = with_dying_child(8, 3);
     let range = PageRange::new(UserPage::known(PAGE), 7).unwrap();
     let allocate = Syscall::RangeAllocate { process: ME, range, permissions: WRITE };
     assert_eq!(world.whole(allocate), (6, Err(Error::QuotaExceeded)));

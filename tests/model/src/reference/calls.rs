@@ -80,11 +80,11 @@ impl Model {
         if error == E::OutOfFrames {
             return self.short_of_frames(me);
         }
-        if error == E::Quota && number != Number::PortsAllow as u32 {
-            if self.met.is_some_and(|met| self.used(met).2 > 0) {
-                self.broken
-                    .push("QuotaExceeded while a process dies that the quota counts".to_owned());
-            }
+        if error == E::Quota
+            && number != Number::PortsAllow as u32
+            && self.met.is_some_and(|met| self.used(met).2 > 0)
+        {
+            self.broken.push("QuotaExceeded while a process dies that the quota counts".to_owned());
         }
         self.procs[me].regs.eax = (error as u32).wrapping_neg();
     }
