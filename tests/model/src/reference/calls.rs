@@ -4,6 +4,7 @@ use abi::call::Number;
 
 use super::decode::{Raw, at_most, flag, page, permissions, range, target};
 use super::state::{Ask, Buffer, Doing, E, Model, R, Regs, SYSENTER, Slot, Unfinished};
+use super::transactions::Wish;
 
 /// Whether the call has an argument in the bits of `eax` above its number.
 fn takes_bits(number: Number) -> bool {
@@ -11,7 +12,7 @@ fn takes_bits(number: Number) -> bool {
     match number {
         N::PageAllocate | N::PageMap | N::PageMove | N::PageUnmap | N::PageCopy => true,
         N::PageProtect | N::RangeShare | N::RangeProtect | N::RangeUnmap => true,
-        N::RangeAllocate | N::FaultReply | N::FaultReplyAndReceive => true,
+        N::RangeAllocate | N::Transact | N::FaultReply | N::FaultReplyAndReceive => true,
         N::Send | N::Receive | N::Call | N::Reply | N::ReplyAndReceive => true,
         N::FrameReferences | N::ViewAttach | N::ViewDetach | N::Identity => false,
         N::ProcessCreate | N::ProcessStart | N::ProcessStop | N::RegistersRead => false,
@@ -112,7 +113,7 @@ impl Model {
     /// Whose pager is asked: the caller's, or that of a message's receiver.
     fn needy(&self, me: Slot, raw: &Raw) -> Option<Slot> {
         match raw.number {
-            33..=36 | 82 | 38 | 40 | 41 | 42 => Some(me),
+            33..=36 | 82 | 38 | 40 | 41 | 42 | 86 => Some(me),
             60 | 62 | 63 | 64 => raw.id().ok().and_then(|id| self.find(id).ok()),
             _ => None,
         }
@@ -275,6 +276,19 @@ impl Model {
                 let (t, chosen) = (raw.target()?, raw.permissions()?);
                 let s = self.memory_of(me, t)?;
                 self.range_allocate(me, s, range, chosen)
+            }
+            Number::Transact => {
+                let (t, pages, wish) = (raw.target()?, at_most(w1, 256)?, Wish::of(raw)?);
+                let s = self.memory_of(me, t)?;
+                if !self.words_buffer(me, w0, 8 * pages, false)? {
+                    return Ok(());
+                }
+                let list: Vec<(u32, u32)> = (w0..)
+                    .step_by(8)
+                    .take(pages as usize)
+                    .map(|at| (self.read(me, at), self.read(me, at + 4)))
+                    .collect();
+                self.transact(me, s, wish, &list)
             }
             Number::ViewAttach => {
                 let (t, entry) = (raw.target()?, at_most(w0, 0x3BA)?);

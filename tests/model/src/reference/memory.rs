@@ -301,6 +301,15 @@ impl Model {
         Ok(old)
     }
 
+    /// As `protect`, but A and D stay, and with them the pager's mark.
+    pub fn protect_keeping(&mut self, s: Slot, page: u32, drop: u32, add: u32) -> R {
+        let old = self.protect(s, page, drop, add)?;
+        let pager = old.bits & !drop & bit::PAGER;
+        let leaf = self.leaf(s, page);
+        self.put(s, page, Leaf { bits: leaf.bits | old.bits & (bit::A | bit::D) | pager, ..leaf });
+        Ok(())
+    }
+
     /// Shares one present page of a range.
     pub fn share(
         &mut self,

@@ -5,10 +5,11 @@
 //! a name that the comparison ties to a frame number, a queue is a list. Counts, charges and free
 //! frames are not kept but counted.
 //!
-//! Two things are the kernel's choice, and the model follows the kernel there. A call that finds
+//! Three things are the kernel's choice, and the model follows the kernel there. A call that finds
 //! little memory while processes are dying may take down one table and be made again; the model
 //! then wants the table to be gone and nothing else to have changed. A request for frames says how
-//! many the call needs at most; the model then wants so many to be enough.
+//! many the call needs at most; the model then wants so many to be enough. A transaction may do
+//! fewer pages than it could; the model then wants one at least, and the state after these.
 
 #![allow(missing_docs, reason = "the names are those of the calls and of ARCHITECTURE.md")]
 
@@ -26,3 +27,4 @@ pub mod processes;
 pub mod ranges;
 pub mod schedule;
 pub mod state;
+pub mod transactions;

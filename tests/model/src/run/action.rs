@@ -7,11 +7,16 @@ use abi::call::RawCall;
 
 use crate::reference::state::Regs;
 
+/// A page of a transaction's list: its address, and the entry that the program has seen.
+pub type Seen = [u32; 2];
+
 /// What happens next.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Action {
     /// The program on the CPU makes a call with these registers; `trap` says by which instruction.
     Call(Regs),
+    /// It writes a list to an address, where it may, and makes the call with these registers.
+    CallWithList(u32, Vec<Seen>, Regs),
     /// It makes the call again to which the kernel has set it back.
     Again,
     /// It loads a word, or stores one.
@@ -43,6 +48,9 @@ impl fmt::Display for Action {
                     Ok(call) if by.is_empty() => write!(f, "{call:x?}"),
                     _ => write!(f, "call {}{by} {r:x?}", r.eax & 0xFF),
                 }
+            }
+            Self::CallWithList(address, list, regs) => {
+                write!(f, "store {address:#010x} <- {list:x?}, {}", Self::Call(*regs))
             }
             Self::Access(address, None) => write!(f, "load {address:#010x}"),
             Self::Access(address, Some(value)) => write!(f, "store {address:#010x} <- {value:#x}"),

@@ -2,6 +2,7 @@
 
 use abi::call::Number;
 
+use super::action::Seen;
 use super::random::Random;
 use crate::reference::state::{Model, Slot, UTOP, bit};
 
@@ -122,6 +123,60 @@ impl Draw<'_> {
         (page, if self.random.one_in(20) { pages } else { pages.min(room) })
     }
 
+    /// How many pages further on a page is mapped: near, in the same place of another table, or as
+    /// far as from one page that is there to another.
+    fn distance(&mut self) -> u32 {
+        let any = self.page().wrapping_sub(self.page()) >> 12;
+        self.random.of(&[0, 1, 2, 0xF_FFFF, 0x400, 0x800, 0xF_FC00, any, any])
+    }
+
+    /// The list of a transaction with these arguments. Most of it is as the entries are.
+    pub(super) fn list(&mut self, raw: &Raw) -> Vec<Seen> {
+        let [_, pages, wish, _] = raw.words;
+        let (kind, drop) = (wish >> 2 & 3, wish & 0xE02);
+        let procs = &self.model.procs;
+        let target = procs.iter().position(|process| process.id == raw.process);
+        let slot = if kind < 2 { target.unwrap_or(self.me) } else { self.me };
+        let mut list = Vec::new();
+        // The first page, and those behind it; or pages that are there. A list that unmaps must
+        // not take all that a process has.
+        let there: Vec<u32> = procs[slot].space.leaves.keys().copied().collect();
+        let is_run = there.is_empty() || kind == 1 || self.random.one_in(3);
+        let first = if is_run { self.page() >> 12 } else { self.random.below(1024) };
+        for index in first..first + pages.min(256) {
+            let page = if is_run { index } else { there[index as usize % there.len()] };
+            let leaf = self.model.bits_of(self.model.leaf(slot, page));
+            let round = index as usize - first as usize >= there.len() && !is_run;
+            // What a page has become that comes again.
+            let changes = round && (kind == 0 || kind == 3);
+            let entry = if changes { leaf & !drop | raw.bits } else { leaf };
+            list.push([page.wrapping_mul(4096), entry]);
+        }
+        self.spoil(&mut list, kind == 1);
+        list
+    }
+
+    /// Makes a list wrong, sometimes: a bit is another one, or a page comes twice, in an unmap with
+    /// an entry like those that wait for a flush.
+    fn spoil(&mut self, list: &mut [Seen], unmaps: bool) {
+        if list.is_empty() {
+            return;
+        }
+        let length = list.len() as u32;
+        // Near the beginning, where the pages that are there lie.
+        let [from, to] = [4, length].map(|most| self.random.below(most.min(length)) as usize);
+        if self.random.one_in(4) {
+            list[to] = list[from];
+            if unmaps && from < to && self.random.one_in(2) {
+                list[to][1] &= !bit::P;
+            }
+        }
+        if self.random.one_in(4) {
+            let word = usize::from(!self.random.one_in(6));
+            list[from][word] ^= 1 << self.random.below(32);
+        }
+    }
+
     pub(super) fn entry(&mut self) -> u32 {
         self.random.of(&VIEWS)
     }
@@ -193,6 +248,21 @@ impl Draw<'_> {
                 let bits = if number == N::RangeUnmap { self.marks() } else { self.permissions() };
                 (raw.process, raw.page, raw.bits) = (self.target(), page, bits);
                 raw.words[0] = pages;
+            }
+            N::Transact => {
+                let kind = self.random.below(4);
+                let pages = self.random.of(&[0, 1, 1, 1, 2, 2, 3, 3, 5, 5, 32, 33, 256, 257]);
+                let (drop, distance) = match kind {
+                    0 => (self.permissions(), 0),
+                    1 => (0, 0),
+                    // A fork keeps the addresses and takes W.
+                    _ if self.random.one_in(3) => (bit::W, 0),
+                    _ => (self.permissions(), self.distance()),
+                };
+                raw.process = self.target();
+                raw.bits = if kind == 0 { self.permissions() } else { self.marks() };
+                let address = self.printable(8 * pages) & !3;
+                raw.words = [address, pages, distance << 12 | drop | kind << 2, 0];
             }
             N::ViewAttach => (raw.process, raw.words[0]) = (self.relative(), self.entry()),
             N::ViewDetach => raw.words[0] = self.entry(),

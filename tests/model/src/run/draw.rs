@@ -8,6 +8,8 @@ use super::random::Random;
 use crate::reference::state::{Ask, Doing, Model, Regs, SYSENTER, Slot, UTOP, bit};
 use crate::world::CALL_SITE;
 
+/// Where in a page a list is written: the longest ends with the page.
+const LIST_OFFSET: u32 = 0x800;
 /// Most living processes.
 const MOST: usize = 7;
 
@@ -111,7 +113,10 @@ impl Draw<'_> {
 
     fn native(&mut self) -> Action {
         use Number as N;
-        const PAGES: [Number; 16] = [
+        const PAGES: [Number; 19] = [
+            N::Transact,
+            N::Transact,
+            N::Transact,
             N::PageAllocate,
             N::PageAllocate,
             N::PageMap,
@@ -196,7 +201,13 @@ impl Draw<'_> {
             Number::ProcessCreate if living >= MOST => Number::Destroy,
             other => other,
         };
-        let raw = self.arguments(number);
+        let mut raw = self.arguments(number);
+        if number == Number::Transact && !self.random.one_in(6) {
+            // A list that was written for it, in a page of the caller's own.
+            raw.words[0] = self.own_page() + LIST_OFFSET;
+            let list = self.list(&raw);
+            return Action::CallWithList(raw.words[0], list, self.registers(number, raw));
+        }
         Action::Call(self.registers(number, raw))
     }
 

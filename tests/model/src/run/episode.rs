@@ -57,7 +57,7 @@ fn make(free: u32, steps: &[Step], tells: bool, outcome: &mut Outcome) -> Result
         let action = draw::action(&machine.model, &mut Random::new(*step));
         outcome.steps += 1;
         if tells {
-            outcome.actions.push(action);
+            outcome.actions.push(action.clone());
         }
         machine.step(action)?;
         idle = if machine.model.current.is_some() { 0 } else { idle + 1 };

@@ -107,6 +107,15 @@ impl Machine {
                 after
             }
             Action::Call(regs) => self.call(me.ok_or("nobody runs")?, regs),
+            Action::CallWithList(address, list, regs) => {
+                let me = me.ok_or("nobody runs")?;
+                if self.model.may_use(me, address, true) {
+                    for (at, word) in (address..).step_by(4).zip(list.into_flattened()) {
+                        let _ = self.access(me, at, Some(word))?;
+                    }
+                }
+                self.call(me, regs)
+            }
             Action::Again => {
                 let me = me.ok_or("nobody runs")?;
                 self.call(me, self.model.procs[me].regs)
