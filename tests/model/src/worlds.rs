@@ -28,11 +28,16 @@ use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, Instant};
 
 use abi::process::Target;
+use abi::transaction::{Kind, Wish};
 use abi::{PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot};
 
 use crate::reference::state::{Doing, Model, Names, Regs, bit};
 use crate::run::action::Action;
 use crate::run::machine::Machine;
+
+/// Where lists are written: in the data of the first process, behind the word by which a state is
+/// known.
+const LIST_AT: u32 = 0x0080_1008;
 
 /// A world: its name, its pages, and how many frames are free.
 struct World {
@@ -78,7 +83,13 @@ enum Move {
     /// Shares both ways of a fork, page by page or all that lie side by side.
     Fork(u32, u32),
     Share(bool, u32),
+    /// Changes listed pages of a space, or maps such pages of the first process there, a distance
+    /// on. The list has the entries as they are.
+    List(bool, Pages, Wish),
 }
+
+/// One page, or two, which may be the same.
+type Pages = [Option<u32>; 2];
 
 /// The calls of a world.
 fn moves(world: &World) -> Vec<Move> {
@@ -95,6 +106,7 @@ fn moves(world: &World) -> Vec<Move> {
         }
     }
     all.push(Move::Fork(world.pages[0], 2));
+    all.extend(lists(world));
     for place in &places {
         let place = *place;
         all.extend([Move::Allocate(place, bit::W), Move::Unmap(place, 0), Move::Copy(place)]);
@@ -107,6 +119,37 @@ fn moves(world: &World) -> Vec<Move> {
             all.extend([Move::Map(place, to, 0), Move::Map(place, to, bit::W)]);
             all.push(Move::Shift(place, to));
         }
+    }
+    all
+}
+
+/// The transactions of a world, on one page and on two.
+fn lists(world: &World) -> Vec<Move> {
+    let chosen = Permissions::from_bits_truncate;
+    let wish =
+        |kind, drop, add, distance| Wish { kind, drop: chosen(drop), add: chosen(add), distance };
+    let fork = wish(Kind::MapBoth, bit::W, 0x800, 0);
+    let mut all = Vec::new();
+    for (index, page) in world.pages.iter().copied().enumerate() {
+        let next = world.pages[(index + 1) % world.pages.len()];
+        let one = [Some(page), None];
+        for pages in [one, [Some(page), Some(next)]] {
+            for is_child in [false, true] {
+                all.push(Move::List(is_child, pages, wish(Kind::Unmap, 0, 0, 0)));
+                all.push(Move::List(is_child, pages, wish(Kind::Protect, bit::W, 0, 0)));
+            }
+            all.push(Move::List(true, pages, fork));
+        }
+        for is_child in [false, true] {
+            all.push(Move::List(is_child, one, wish(Kind::Protect, 0, bit::W, 0)));
+            if world.all {
+                all.push(Move::List(is_child, one, wish(Kind::Unmap, 0, bit::PAGER, 0)));
+            }
+        }
+        all.push(Move::List(true, one, wish(Kind::Map, 0, 0, 0)));
+        let on = next.wrapping_sub(page) >> 12;
+        all.push(Move::List(false, one, wish(Kind::Map, 0, 0, on)));
+        all.push(Move::List(false, one, wish(Kind::MapBoth, bit::W, 0x800, on)));
     }
     all
 }
@@ -174,6 +217,8 @@ fn walk(world: &World, bounds: Bounds) -> Result<Walk, String> {
         unfinished: 0,
         steps: 0,
     };
+    // The page of the lists was written in every state.
+    walk.step(Action::Access(LIST_AT, Some(0)))?;
     // The tables of the first process stay once they are there.
     for page in world.pages {
         walk.act(Move::Allocate((false, *page), bit::W))?;
@@ -316,6 +361,7 @@ impl Walk {
             Move::Load(_) | Move::Store(_) => return Ok(()),
             // One child is enough.
             Move::Create if child.is_some() => return Ok(()),
+            Move::List(is_child, pages, wish) => self.write_list((is_child, child), pages, wish)?,
             _ => {}
         }
         let Some(call) = call(what, child) else { return Ok(()) };
@@ -325,6 +371,26 @@ impl Walk {
                 self.step(Action::Tick)?;
             }
             self.make(Syscall::Wait { child: None })?;
+        }
+        Ok(())
+    }
+
+    /// Writes the list of a transaction, with the entries as they are.
+    fn write_list(
+        &mut self,
+        (is_child, child): (bool, Option<u32>),
+        pages: Pages,
+        wish: Wish,
+    ) -> Result<(), String> {
+        let slot = match child {
+            Some(child) if is_child && !wish.kind.maps() => child as usize % 1024,
+            _ => 0,
+        };
+        for (page, at) in pages.into_iter().flatten().zip((LIST_AT..).step_by(8)) {
+            let model = &self.machine.model;
+            let entry = model.bits_of(model.leaf(slot, page >> 12));
+            self.step(Action::Access(at, Some(page)))?;
+            self.step(Action::Access(at + 4, Some(entry)))?;
         }
         Ok(())
     }
@@ -416,6 +482,10 @@ fn call(what: Move, child: Option<u32>) -> Option<Syscall> {
         },
         Move::Fork(first, pages) => share(false, first, pages, true)?,
         Move::Share(from, first) => share(from, first, 1, false)?,
+        Move::List(is_child, pages, wish) => {
+            let pages = pages.into_iter().flatten().count() as u32;
+            Syscall::Transact { process: of(is_child)?, list: LIST_AT, pages, wish }
+        }
     })
 }
 
