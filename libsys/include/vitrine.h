@@ -164,6 +164,7 @@
 #define CALL_FAULT_REPLY_AND_RECEIVE 83
 #define CALL_ACCEPT_FRAME_REQUESTS 84
 #define CALL_EVENTS_READ 85
+#define CALL_TRANSACT 86
 
 /* JOS's, as its labs 5 and 6 count them. */
 #define JOS_CALL_CPUTS 0
@@ -471,6 +472,7 @@ int32_t vitrine_trap_twice(uint32_t eax, uint32_t *word);
 #define RANGE_LIMIT 1024          /* the most pages of one range */
 #define ALLOCATE_LIMIT 64         /* the most pages of a vitrine_range_allocate or _dma_allocate */
 #define BUFFER_LIMIT 4096         /* the most bytes of one console call */
+#define LIST_LIMIT 256            /* the most pages of one list */
 
 static inline uint32_t vitrine_head(uint32_t number, uint32_t permissions)
 {
@@ -664,6 +666,43 @@ static inline int32_t vitrine_range_allocate(uint32_t process, uint32_t page, ui
     const int32_t result = vitrine_trap(&call);
     *allocated = result < 0 ? 0 : call.ebx;
     return result;
+}
+
+/* Lists: up to LIST_LIMIT pages, each with the entry that the caller has seen there */
+
+struct vitrine_seen {
+    uint32_t page;
+    uint32_t entry;               /* A and D do not matter */
+};
+
+/* What happens to each page of a list; together with the bits to drop. */
+#define LIST_PROTECT 0            /* drops and adds W and marks; A and D stay */
+#define LIST_UNMAP 4              /* unmaps it and leaves the marks that are added; drops nothing */
+#define LIST_MAP 8                /* maps it, a page of the caller's own, in `process` as well; adds marks */
+#define LIST_MAP_BOTH 12          /* and the caller's own entry drops and adds the same bits */
+
+/* Changes the pages of a list in the space of `process`, in order, if the entry of each is still
+   what the caller has seen. `change` is one of LIST_*, with the bits to drop (W, marks), and for a
+   map with how many bytes further on each page is mapped (a multiple of 4096, modulo 2^32). Returns
+   how many pages were done and stores A and D of their old entries, all together (0 for a map). It
+   stops before the first page that does not fit, or earlier, because a call does a bounded amount of
+   work: call it again for the rest. If the first page of the list does not fit, nothing has changed:
+   -ERROR_BUSY: the entry is another one. -ERROR_NOT_MAPPED: it is absent, and would be protected or
+   mapped. -ERROR_NOT_PERMITTED: W would be added to a sealed page whose frame has other mappings, or
+   the page is a driver's own, or would lie in a view. -ERROR_FAULT: the list ends above USER_TOP.
+   Errors: no frame for a table or a copy. */
+static inline int32_t vitrine_transact(uint32_t process, const struct vitrine_seen *list,
+                                       uint32_t pages, uint32_t change, uint32_t add,
+                                       uint32_t *marks)
+{
+    struct vitrine_trap call = {.eax = vitrine_head(CALL_TRANSACT, add),
+                                .edx = process,
+                                .ebx = vitrine_address(list),
+                                .esi = pages,
+                                .edi = change};
+    const int32_t result = vitrine_trap(&call);
+    *marks = result < 0 ? 0 : call.esi;
+    return result < 0 ? result : (int32_t)call.ebx;
 }
 
 /* Processes */

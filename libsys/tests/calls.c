@@ -70,6 +70,7 @@ static void pages(void)
 {
     uint32_t word;
     struct vitrine_found found;
+    const uint32_t change = LIST_MAP_BOTH | ALL | (OTHER_PAGE - PAGE);
     TRY(vitrine_page_allocate(PROCESS, PAGE, ALL)), end();
     TRY(vitrine_page_map(PROCESS, PAGE, OTHER, OTHER_PAGE, ALL)), end();
     TRY(vitrine_page_move(PROCESS, PAGE, OTHER, OTHER_PAGE, MARKS, &word)), record(&word, sizeof word);
@@ -82,6 +83,7 @@ static void pages(void)
     TRY(vitrine_range_protect(PROCESS, PAGE, 7, MARKS, ALL, &found)), record(&found, sizeof found);
     TRY(vitrine_range_unmap(PROCESS, PAGE, 7, MARKS)), end();
     TRY(vitrine_range_allocate(PROCESS, PAGE, 7, ALL, &word)), record(&word, sizeof word);
+    TRY(vitrine_transact(PROCESS, BUFFER, 100, change, MARKS, &word)), record(&word, sizeof word);
 }
 
 static void processes(void)

@@ -13,6 +13,7 @@ use abi::process::Target;
 use abi::process_info::{FrameRecord, ProcessInfo, Status};
 use abi::registers::UserRegisters;
 use abi::trace::{EVENTS, Event};
+use abi::transaction::{self, Seen, Wish};
 use abi::{Frame, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot};
 
 const HEADER: &str = include_str!("../include/vitrine.h");
@@ -46,9 +47,11 @@ fn records_have_the_fields_of_the_abi_at_the_same_offsets() {
         fields!(FaultRecord: address access edi esi ebp unused ebx edx ecx eax eip eflags esp);
     let registers = fields!(UserRegisters: edi esi ebp ebx edx ecx eax eip eflags esp);
     let frame = fields!(FrameRecord: link count);
+    let seen = fields!(Seen: page entry);
     for (record, fields, size) in [
         ("vitrine_process_facts", facts, size_of::<ProcessInfo>()),
         ("vitrine_frame_record", frame, size_of::<FrameRecord>()),
+        ("vitrine_seen", seen, size_of::<Seen>()),
         ("vitrine_fault", fault, size_of::<FaultRecord>()),
         ("vitrine_user_registers", registers, size_of::<UserRegisters>()),
     ] {
@@ -217,6 +220,7 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
     let (page, permissions, address) = (PAGE, ALL, BUFFER);
     let transfer = |send, accept| Some(PageTransfer { page, send, accept });
     let both = transfer(Some(ALL), true);
+    let wish = Wish { kind: transaction::Kind::MapBoth, drop: ALL, add: MARKS, distance: 0x1_0000 };
     let map = FaultReply::Map { source: PAGE, destination: OTHER_PAGE, permissions };
     BTreeMap::from([
         ("vitrine_identity", Syscall::Identity),
@@ -249,6 +253,7 @@ fn native_calls() -> BTreeMap<&'static str, Syscall> {
         ("vitrine_range_protect", Syscall::RangeProtect { process, range, drop: MARKS, add: ALL }),
         ("vitrine_range_unmap", Syscall::RangeUnmap { process, range, marks: MARKS }),
         ("vitrine_range_allocate", Syscall::RangeAllocate { process, range, permissions }),
+        ("vitrine_transact", Syscall::Transact { process, list: BUFFER, pages: 100, wish }),
         ("vitrine_process_create", Syscall::ProcessCreate { copy: true }),
         ("vitrine_process_start", Syscall::ProcessStart { process }),
         ("vitrine_process_stop", Syscall::ProcessStop { process }),

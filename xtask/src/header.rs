@@ -17,6 +17,7 @@ use abi::message::{Kind, Message, Reason};
 use abi::process::Target;
 use abi::process_info::{self, ProcessInfo, Status};
 use abi::trace::{self, EVENTS};
+use abi::transaction::{self, Wish};
 use abi::{EntryFlags, Error, PageRange, Permissions, Syscall, UserPage, layout};
 use anyhow::{Context, Result, bail};
 
@@ -170,6 +171,10 @@ fn numbers() -> Numbers {
     add("ALLOCATE_LIMIT".into(), Syscall::ALLOCATE_LIMIT);
     add("BUFFER_LIMIT".into(), Syscall::BUFFER_LIMIT);
     add("SHARE_BOTH".into(), share_both());
+    add("LIST_LIMIT".into(), transaction::LIST);
+    for kind in [transaction::Kind::Protect, transaction::Kind::Unmap, transaction::Kind::Map, transaction::Kind::MapBoth] {
+        add(format!("LIST_{}", constant_name(&kind)), list_kind(kind));
+    }
     add("OFFER_SEND".into(), offer_bits(Some(Permissions::empty()), false));
     add("OFFER_ACCEPT".into(), offer_bits(None, true));
 
@@ -194,6 +199,13 @@ fn numbers() -> Numbers {
     add("KIND_USER".into(), process_info::KIND_USER);
     add("KIND_FILE_SERVER".into(), process_info::KIND_FILE_SERVER);
     numbers
+}
+
+/// The bits of the word of a [`Syscall::Transact`] that say what is done.
+fn list_kind(kind: transaction::Kind) -> u32 {
+    let none = Permissions::empty();
+    let wish = Wish { kind, drop: none, add: none, distance: 0 };
+    Syscall::Transact { process: Target::Caller, list: 0, pages: 0, wish }.encode().words[2]
 }
 
 /// The bit that [`Syscall::RangeShare`] with `both` sets.

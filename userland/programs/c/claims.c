@@ -61,6 +61,28 @@ static void counts_of_failed_calls(void)
     claim("what a call stores is 0 if it fails", stored);
 }
 
+static void lists(void)
+{
+    uint32_t marks = 77;
+    vitrine_page_allocate(0, PLACE, PERMISSION_WRITE);
+    const uint32_t entry = VITRINE_TABLE_ENTRY(PLACE);
+    const struct vitrine_seen other[] = {{PLACE, entry ^ ENTRY_WRITE}, {PLACE, entry}};
+    const struct vitrine_seen bad[] = {{PLACE + 4, entry}, {PLACE, entry}};
+    const struct vitrine_seen good[] = {{PLACE, entry}, {PLACE + 4, entry}};
+    int same = vitrine_transact(0, other, 2, LIST_UNMAP, 0, &marks) == -ERROR_BUSY && marks == 0;
+    same &= vitrine_transact(0, bad, 2, LIST_UNMAP, 0, &marks) == -ERROR_INVALID_ARGUMENT;
+    same &= vitrine_transact(STALE, good, 1, LIST_UNMAP, 0, &marks) == -ERROR_NO_SUCH_PROCESS;
+    same &= vitrine_transact(0, good, LIST_LIMIT + 1, LIST_UNMAP, 0, &marks) ==
+            -ERROR_INVALID_ARGUMENT;
+    const struct vitrine_seen *const above = (const struct vitrine_seen *)(uintptr_t)USER_TOP;
+    same &= vitrine_transact(0, above, 1, LIST_UNMAP, 0, &marks) == -ERROR_FAULT;
+    same &= VITRINE_TABLE_ENTRY(PLACE) == entry;
+    claim("a list whose first page does not fit changes nothing", same);
+    const int one = vitrine_transact(0, good, 2, LIST_UNMAP, 0, &marks) == 1 &&
+                    VITRINE_TABLE_ENTRY(PLACE) == 0;
+    claim("a list is changed up to the first page that does not fit", one);
+}
+
 static void ends(void)
 {
     struct vitrine_end end;
@@ -170,6 +192,7 @@ static void jos(void)
 int main(void)
 {
     counts_of_failed_calls();
+    lists();
     ends();
     circles();
     forwarded();
