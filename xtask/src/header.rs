@@ -172,7 +172,12 @@ fn numbers() -> Numbers {
     add("BUFFER_LIMIT".into(), Syscall::BUFFER_LIMIT);
     add("SHARE_BOTH".into(), share_both());
     add("LIST_LIMIT".into(), transaction::LIST);
-    for kind in [transaction::Kind::Protect, transaction::Kind::Unmap, transaction::Kind::Map, transaction::Kind::MapBoth] {
+    for kind in [
+        transaction::Kind::Protect,
+        transaction::Kind::Unmap,
+        transaction::Kind::Map,
+        transaction::Kind::MapBoth,
+    ] {
         add(format!("LIST_{}", constant_name(&kind)), list_kind(kind));
     }
     add("OFFER_SEND".into(), offer_bits(Some(Permissions::empty()), false));
