@@ -14,8 +14,9 @@ pub trait Driver {
     /// then.
     ///
     /// # Errors
-    /// See [`Disk::find_at`](../../libsys/service/disk/client/struct.Disk.html); `NotShared`: there
-    /// are no frames for the transfer area.
+    /// `Gone`: there is no disk, or it has ended. `NotPermitted`: the disk does not serve the pager.
+    /// `Full`: it has as many clients as it takes. `NotShared`: there are no frames for the transfer
+    /// area.
     fn find(&mut self) -> Result<Self::Disk, DriverError>;
 
     /// How many sectors the disk has.

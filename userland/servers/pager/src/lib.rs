@@ -6,7 +6,7 @@
 //!   the frame pointer of a client whose fault it refuses; [`clients`]: its clients;
 //! - [`disk`]: the disk that pages go to, and [`Driver`], what is needed of its driver;
 //! - [`kernel`]: what is needed of the kernel;
-//! - [`backend`]: clients and disk as the decisions of the `swap` crate see them, which decide which
+//! - `backend`: clients and disk as the decisions of the `swap` crate see them, which decide which
 //!   pages leave memory;
 //! - [`server`]: how each message is answered.
 //!
