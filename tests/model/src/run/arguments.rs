@@ -138,11 +138,17 @@ impl Draw<'_> {
         let target = procs.iter().position(|process| process.id == raw.process);
         let slot = if kind < 2 { target.unwrap_or(self.me) } else { self.me };
         let mut list = Vec::new();
-        // The first page, and those behind it; or pages that are there. A list that unmaps must
-        // not take all that a process has.
-        let there: Vec<u32> = procs[slot].space.leaves.keys().copied().collect();
+        // The first page, and those behind it; or pages that are there, often from one on that has
+        // the pager's mark. A list that unmaps must not take all that a process has.
+        let leaves = &procs[slot].space.leaves;
+        let there: Vec<u32> = leaves.keys().copied().collect();
+        let marked = leaves.values().position(|leaf| leaf.is_present() && leaf.has(bit::PAGER));
         let is_run = there.is_empty() || kind == 1 || self.random.one_in(3);
-        let first = if is_run { self.page() >> 12 } else { self.random.below(1024) };
+        let first = match marked {
+            _ if is_run => self.page() >> 12,
+            Some(marked) if self.random.one_in(2) => marked as u32,
+            _ => self.random.below(1024),
+        };
         for index in first..first + pages.min(256) {
             let page = if is_run { index } else { there[index as usize % there.len()] };
             let leaf = self.model.bits_of(self.model.leaf(slot, page));
