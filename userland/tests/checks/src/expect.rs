@@ -7,6 +7,7 @@ use core::panic::Location;
 
 use libsys::Error;
 use libsys::call::Partial;
+use libsys::paging::transaction::Stopped;
 
 use crate::needs::Need;
 
@@ -71,6 +72,14 @@ impl From<Partial> for Why {
     #[track_caller]
     fn from(partial: Partial) -> Self {
         Self::new(format!("unexpected error after {} pages: {}", partial.done, partial.error))
+    }
+}
+
+/// As above, from a transaction.
+impl From<Stopped> for Why {
+    #[track_caller]
+    fn from(stopped: Stopped) -> Self {
+        Self::new(format!("unexpected error after {} pages: {}", stopped.done, stopped.error))
     }
 }
 

@@ -42,6 +42,7 @@ mod schedule;
 mod sealed;
 mod system_pager;
 mod tables;
+mod transactions;
 mod views;
 mod virtual_8086;
 mod vm;
@@ -64,6 +65,7 @@ const THEMES: &[&[Check]] = &[
     pages::CHECKS,
     own_pages::CHECKS,
     ranges::CHECKS,
+    transactions::CHECKS,
     sealed::CHECKS,
     counts::CHECKS,
     arguments::CHECKS,

@@ -4,7 +4,8 @@
 use core::fmt;
 use core::sync::atomic::Ordering;
 
-use libsys::abi::layout::{PAGE_SIZE, PROGRAM_TEXT};
+use libsys::abi::layout::{PAGE_SIZE, PROGRAM_TEXT, UVPT};
+use libsys::abi::transaction::LIST;
 
 use crate::boundary::{ARENA, address, number, page, permissions};
 use crate::ground::{self, MEMBERS, PIECES};
@@ -34,6 +35,9 @@ pub struct Names {
 pub enum Action {
     /// Enters the kernel.
     Enter(Way, Registers),
+    /// Writes a list of this many pages from a page on, with their entries as the window shows
+    /// them, to where the registers have it, and enters the kernel.
+    Transact(u32, Registers),
     /// Reads memory.
     Load(u32),
     /// Writes memory.
@@ -56,19 +60,21 @@ const ENDING: [u32; 3] = [3, 47, 49];
 /// The first native call.
 const FIRST: u32 = 32;
 /// How many native calls there are, from `FIRST` on; a few more are tried.
-const NATIVE: u32 = 56;
+const NATIVE: u32 = 57;
 /// Native calls that take permissions or marks; the others refuse any.
-const WITH_PERMISSIONS: [u32; 17] =
-    [33, 34, 35, 36, 38, 39, 40, 41, 57, 60, 61, 62, 63, 64, 71, 82, 83];
+const WITH_PERMISSIONS: [u32; 18] =
+    [33, 34, 35, 36, 38, 39, 40, 41, 57, 60, 61, 62, 63, 64, 71, 82, 83, TRANSACT];
 /// Those of them that take marks alone.
 const MARKS_ALONE: [u32; 4] = [35, 38, 40, 82];
 /// Calls on pages. Half of all calls are of these, because their interplay is the heart of the
 /// kernel.
-const MEMORY: [u32; 12] = [33, 34, 35, 36, 38, 39, 40, 41, 71, 72, 73, 82];
+const MEMORY: [u32; 13] = [33, 34, 35, 36, 38, 39, 40, 41, 71, 72, 73, 82, TRANSACT];
 /// Calls whose target is a child, and calls whose target is another process.
 const OF_CHILDREN: [u32; 12] = [43, 44, 45, 46, 49, 50, 54, 58, 59, 72, 74, 79];
 const OF_PEERS: [u32; 7] = [57, 60, 61, 62, 63, 64, 83];
 const RECEIVE: u32 = 61;
+/// The call that changes the pages of a list.
+const TRANSACT: u32 = 86;
 /// The call that maps device memory, and where the fuzzer maps it.
 const DEVICE_MAP: u32 = 76;
 const DEVICES: u32 = 0x5000_0000;
@@ -86,7 +92,8 @@ impl Action {
                 let (way, registers) = Self::call(random, names);
                 Self::Enter(way, registers)
             }
-            160..=166 => Self::Load(address(random)),
+            160..=162 => Self::transact(random, names),
+            163..=166 => Self::Load(address(random)),
             167..=175 => Self::Store(address(random), random.next() as u8),
             176..=181 => Self::Fork,
             182..=187 => Self::Rewrite(random.below(PIECES), random.below(12), random.next()),
@@ -147,6 +154,17 @@ impl Action {
         }
         let way = Self::gate(random, &mut registers);
         (way, registers)
+    }
+
+    /// A transaction. Most of it makes sense.
+    fn transact(random: &mut Random, names: &Names) -> Self {
+        let [_, esi, edi, _] = words(TRANSACT, random, names);
+        let chosen = permissions(random);
+        let add = if edi & 0xC == 0 { chosen } else { chosen & 0xE00 };
+        let (edx, ebx) = (names.pick(random), page(random));
+        let eax = TRANSACT | add << 8;
+        let registers = Registers { eax, edx, ebx, esi, edi, ..Registers::default() };
+        Self::Transact(page(random), registers)
     }
 
     /// The number of a call. Calls that block or end the actor are rare.
@@ -240,6 +258,10 @@ impl Action {
                     };
                 }
             }
+            Self::Transact(first, registers) => {
+                write_list(registers.ebx, first, registers.esi.min(LIST));
+                return Self::Enter(Way::Interrupt(0x30), registers).perform();
+            }
             Self::Load(address) => {
                 let _ = core::hint::black_box(load(address));
             }
@@ -319,9 +341,45 @@ fn words(call: u32, random: &mut Random, names: &Names) -> [u32; 4] {
         66 => [random.below(3), 0, 0, 0],
         72 | 73 => [(ARENA >> 22) + random.below(5), 0, 0, 0],
         75 => [1 + random.below(256), random.next() & 0xFFFF, 0, 0],
+        TRANSACT => [address(random), list_length(random), list_change(random), 0],
         76 => [pages, (address(random) & !0xFFF) | 0x8000_0000, 0, 0],
         80 | 81 => [random.below(18), 0, 0, 0],
         _ => [number(random), number(random), number(random), page(random)],
+    }
+}
+
+/// How many pages a list has: few, or as many as are flushed at once, or as many as there may be.
+fn list_length(random: &mut Random) -> u32 {
+    if random.once_in(8) {
+        return random.pick(&[0, 32, 33, 70, LIST, LIST + 1]);
+    }
+    1 + random.below(8)
+}
+
+/// What happens to the pages of a list, which bits they drop, and how far they are mapped.
+fn list_change(random: &mut Random) -> u32 {
+    let kind = random.below(4) << 2;
+    match kind {
+        _ if random.once_in(16) => number(random),
+        0 => permissions(random),
+        4 => kind,
+        _ => {
+            let distance = random.pick(&[0, 0, 1, 2, 0xF_FFFF, 0x400]) * PAGE_SIZE;
+            kind | distance | permissions(random) & 0xE02
+        }
+    }
+}
+
+/// Writes a list of pages that follow each other, with their entries as the window shows them.
+fn write_list(list: u32, first: u32, pages: u32) {
+    for index in 0..pages {
+        let page = first.wrapping_add(index * PAGE_SIZE);
+        let entry = UVPT + page / PAGE_SIZE * 4;
+        for offset in 0..4 {
+            let at = list.wrapping_add(index * 8 + offset);
+            store(at, page.to_le_bytes()[offset as usize]);
+            store(at.wrapping_add(4), load(entry + offset));
+        }
     }
 }
 
@@ -357,6 +415,13 @@ impl fmt::Display for Action {
                 w.eax, w.edx, w.ecx, w.ebx, w.esi, w.edi, w.ebp
             ),
             Self::Enter(way, w) => write!(f, "/* {way:?} with {w:x?} */"),
+            Self::Transact(first, w) => write!(
+                f,
+                "/* {} pages from {first:#x} on, as they are, to {:#x} */ {}",
+                w.esi,
+                w.ebx,
+                Self::Enter(Way::Interrupt(0x30), *w)
+            ),
             Self::Load(address) => write!(f, "(void)*(volatile unsigned char *){address:#x};"),
             Self::Store(address, value) => {
                 write!(f, "*(volatile unsigned char *){address:#x} = {value:#x};")

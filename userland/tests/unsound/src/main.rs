@@ -9,11 +9,13 @@
 
 use libsys::abi::driver::PortRange;
 use libsys::abi::process::Target;
+use libsys::abi::transaction::{Kind, Wish};
 use libsys::call::{self, Change, Gate};
 use libsys::device::pci::Function;
 use libsys::device::pci::live::Configuration;
 use libsys::device::ports;
 use libsys::paging::fault::Fault;
+use libsys::paging::transaction;
 use libsys::{
     Error, PageRange, Permissions, ProcessId, Syscall, UserPage, ViewSlot, dma_reclaim,
     dma_release, ports_allow,
@@ -22,6 +24,7 @@ use libsys::{
 /// Changes the caller's own mappings, which may be those of a Rust object.
 pub fn change_pages(page: UserPage, range: PageRange, none: Permissions) {
     let own = Target::Caller;
+    let wish = Wish { kind: Kind::Unmap, drop: none, add: none, distance: 0 };
     let _ = call::page_allocate(own, page, none); // E0133
     let _ = call::page_map((own, page), (own, page), none); // E0133
     let _ = call::page_move((own, page), (own, page), none); // E0133
@@ -32,6 +35,8 @@ pub fn change_pages(page: UserPage, range: PageRange, none: Permissions) {
     let _ = call::range_protect(own, range, Change::NONE); // E0133
     let _ = call::range_unmap(own, range, none); // E0133
     let _ = call::range_allocate(own, range, none); // E0133
+    let _ = call::transact(own, &[], wish); // E0133
+    let _ = transaction::transact(own, &[], wish); // E0133
 }
 
 /// Hides a Rust object under a view.
