@@ -127,7 +127,7 @@ fn unknown_permission_bits_are_invalid() -> Outcome {
 
 fn permissions_are_invalid_where_none_are_taken() -> Outcome {
     let without = (32..=Syscall::LAST)
-        .filter(|number| !matches!(number, 33..=36 | 38..=41 | 57 | 60..=64 | 71 | 83));
+        .filter(|number| !matches!(number, 33..=36 | 38..=41 | 57 | 60..=64 | 71 | 83 | 86));
     for number in without {
         let raw = Registers { eax: number | 2 << 8, ..Registers::default() };
         refused(format_args!("call {number} with W"), result(raw), Error::InvalidArgument)?;
