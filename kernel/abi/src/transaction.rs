@@ -97,7 +97,7 @@ impl Place<Wish> for WishPlace {
     fn read(raw: &impl Arguments) -> Result<Wish, Error> {
         const KIND: u32 = 0xC;
         let word = raw.word(2);
-        let drop = Permissions::new(word % PAGE_SIZE & !KIND)?;
+        let drop = Permissions::new((word % PAGE_SIZE) & !KIND)?;
         let add = Permissions::new(raw.permission_bits())?;
         let distance = word / PAGE_SIZE;
         let (kind, fits) = match (word & KIND) >> 2 {
@@ -114,7 +114,18 @@ impl Place<Wish> for WishPlace {
 
     fn write(Wish { kind, drop, add, distance }: Wish, mut raw: RawCall) -> RawCall {
         raw.head |= add.bits() << 8;
-        raw.words[2] = distance * PAGE_SIZE | drop.bits() | (kind as u32) << 2;
+        raw.words[2] = (distance * PAGE_SIZE) | drop.bits() | (kind as u32) << 2;
         raw
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_kinds_map_pages() {
+        let kinds = [Kind::Protect, Kind::Unmap, Kind::Map, Kind::MapBoth];
+        assert_eq!(kinds.map(Kind::maps), [false, false, true, true]);
     }
 }

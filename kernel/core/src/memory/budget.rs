@@ -50,19 +50,15 @@ impl Budget {
         self.left = self.left.saturating_sub(units);
     }
 
-    /// The first pages of a range that the budget pays at this price each, at least one. They are
-    /// paid.
-    #[inline(always)]
-    pub fn part(&mut self, range: PageRange, price: u32) -> PageRange {
-        let part = range.at_most((self.left / price).max(1));
-        self.spend(part.pages() * price);
-        part
-    }
-
     /// The first items of a list that the budget pays at this price each. They are not paid yet.
     pub fn first<'l, T>(&self, list: &'l [T], price: u32) -> &'l [T] {
         &list[..list.len().min((self.left / price) as usize)]
     }
+}
+
+/// The first pages of a range for which a whole budget pays at this price each.
+pub(crate) const fn part(range: PageRange, price: u32) -> PageRange {
+    range.at_most(UNITS / price)
 }
 
 /// The result of a call that stops at an error after `done` pages: the pages, if there are any. The

@@ -17,7 +17,7 @@ use abi::layout::ENTRIES;
 use abi::{Entry, EntryFlags, Error, PageRange, Permissions, UserPage};
 
 use crate::hardware::{Hardware, Reach};
-use crate::memory::budget::{self, Budget, stopped};
+use crate::memory::budget::{self, stopped};
 use crate::memory::change::Change;
 use crate::memory::space::{Memory, Space, SpacePage, Via};
 use crate::state::frames::Unmapped;
@@ -79,9 +79,8 @@ impl<H: Hardware> Memory<'_, H> {
         space: Space,
         range: PageRange,
         change: Change,
-        budget: &mut Budget,
     ) -> Result<(u32, Found), Error> {
-        let range = budget.part(range, budget::PROTECT);
+        let range = budget::part(range, budget::PROTECT);
         if space.via != Via::Map(Reach::Current) {
             let write = |memory: &mut Self, SpacePage { space, page }, old, new| {
                 memory.overwrite(space, page, old, new).of_another_space();
@@ -169,14 +168,8 @@ impl<H: Hardware> Memory<'_, H> {
     /// Of more than [`FLUSH_LIMIT`] pages, all are taken out first, then the whole TLB is flushed
     /// once, and then their frames are released. In between a leaf is absent and keeps its frame,
     /// so that no list of the frames is needed. No program runs before that is over.
-    pub fn unmap_range(
-        &mut self,
-        space: Space,
-        range: PageRange,
-        marks: Permissions,
-        budget: &mut Budget,
-    ) -> u32 {
-        let range = budget.part(range, budget::UNMAP);
+    pub fn unmap_range(&mut self, space: Space, range: PageRange, marks: Permissions) -> u32 {
+        let range = budget::part(range, budget::UNMAP);
         if range.pages() > FLUSH_LIMIT && space.via == Via::Map(Reach::Current) {
             self.for_each_leaf(space, range, |memory, page, old| {
                 if old.is_present() {
@@ -239,9 +232,8 @@ impl<H: Hardware> Memory<'_, H> {
         space: Space,
         range: PageRange,
         permissions: Permissions,
-        budget: &mut Budget,
     ) -> Result<u32, Error> {
-        let range = budget.part(range, budget::FRAME);
+        let range = budget::part(range, budget::FRAME);
         self.for_each_page(range, |memory, index| {
             memory.allocate(space, range.page(index), permissions)
         })

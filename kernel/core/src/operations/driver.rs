@@ -18,7 +18,7 @@ use abi::{EntryFlags, Error, Frame, PageRange, Permissions, ProcessId};
 
 use crate::hardware::Hardware;
 use crate::kernel::{After, Kernel};
-use crate::memory::budget::{self, Budget};
+use crate::memory::budget;
 use crate::memory::map::TABLE;
 use crate::state::dma::{DmaPool, POOL};
 use crate::state::process::{Index, State};
@@ -79,7 +79,7 @@ impl<H: Hardware> Kernel<H> {
         self.driver(caller)?;
         let Some(space) = self.room_in(caller, Target::Caller, TABLE)? else { return Ok(()) };
         let flags = EntryFlags::FRESH | EntryFlags::DEVICE;
-        let range = Budget::new().part(range, budget::MAP);
+        let range = budget::part(range, budget::MAP);
         let done = self.memory().for_each_page(range, |memory, index| {
             let frame = Frame::from_number(frame.number() + index);
             if !memory.frames.is_device(frame) || KERNEL_DEVICES.contains(&frame.number()) {

@@ -60,7 +60,7 @@ impl<H: Hardware> Kernel<H> {
     ) -> Result<(), Error> {
         let Some(space) = self.room_in(caller, process, 0)? else { return Ok(()) };
         let marks = self.processes.may_leave(caller, space.owner, marks);
-        let done = self.memory().unmap_range(space, range, marks, &mut Budget::new());
+        let done = self.memory().unmap_range(space, range, marks);
         self.answer(caller, done)
     }
 
@@ -73,7 +73,7 @@ impl<H: Hardware> Kernel<H> {
     ) -> Result<(), Error> {
         let Some(space) = self.room_in(caller, process, PAGE_AND_TABLE)? else { return Ok(()) };
         let permissions = self.processes.may_leave(caller, space.owner, permissions);
-        let done = self.memory().allocate_range(space, range, permissions, &mut Budget::new())?;
+        let done = self.memory().allocate_range(space, range, permissions)?;
         self.answer(caller, done)
     }
 
@@ -116,8 +116,7 @@ impl<H: Hardware> Kernel<H> {
     ) -> Result<(), Error> {
         let Some(space) = self.room_in(caller, process, 0)? else { return Ok(()) };
         let change = Change::new(drop, self.processes.may_leave(caller, space.owner, add));
-        let (done, found) =
-            self.memory().protect_range(space, range, change, &mut Budget::new())?;
+        let (done, found) = self.memory().protect_range(space, range, change)?;
         self.answer_all(caller, [done, found.any, found.accessed, found.dirty])
     }
 }

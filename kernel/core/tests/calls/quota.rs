@@ -1,7 +1,7 @@
 //! Calls 50 and 51: bounds on what a process and its descendants use.
 
 use abi::process::Target;
-use abi::{Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
+use abi::{Error, PageRange, Permissions, ProcessId, Syscall, UserPage};
 use kernel_core::state::account::Quota;
 use kernel_core::state::process::{Index, State};
 

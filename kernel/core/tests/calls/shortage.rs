@@ -5,6 +5,7 @@ use abi::call::{FaultReply, PageTransfer};
 use abi::jos::REQUIRED;
 use abi::message::{Kind, Message};
 use abi::process::Target;
+use abi::transaction::{self, Wish};
 use abi::{Error, PageRange, Permissions, ProcessId, Registers, Syscall, UserPage};
 use kernel_core::state::process::{PendingRequest, State};
 
@@ -17,6 +18,10 @@ const HOARD: u32 = 0x2000_0000;
 const RECEIVE: Syscall = Syscall::Receive { from: None, transfer: None };
 /// A page under a table that no process has.
 const FAR: u32 = 0x3000_0000;
+
+/// Leaves a mark where there is no table. The list of zeros at [`PAGE`] is of page 0.
+const MARK: Wish =
+    Wish { kind: transaction::Kind::Unmap, drop: READ, add: Permissions::SHARED, distance: 0 };
 
 /// The first process is a pager that frees frames, with `hoard` pages to give up, and has so many
 /// running clients. Each has a page at [`PAGE`] and waits to be told what to do. The pager waits
@@ -81,7 +86,7 @@ fn to(page: u32) -> (Target, UserPage) {
 }
 
 /// Every call that needs a frame, and the most that it needs.
-fn calls() -> [(Syscall, u32); 8] {
+fn calls() -> [(Syscall, u32); 9] {
     let page = UserPage::known(PAGE);
     let (to, to_page) = to(FAR);
     let range = PageRange::new(page, 2).unwrap();
@@ -95,6 +100,7 @@ fn calls() -> [(Syscall, u32); 8] {
         (Syscall::RangeShare { process: ME, range, to, to_page, drop: none, add, both: false }, 2),
         (range_allocate(1), 3),
         (range_allocate(64), 13),
+        (Syscall::Transact { process: ME, list: PAGE, pages: 1, wish: MARK }, 2),
         (Syscall::ProcessCreate { copy: true }, 1),
     ]
 }

@@ -451,6 +451,32 @@ fn a_call_copies_few_pages_and_says_how_far_it_came() {
 }
 
 #[test]
+fn a_call_does_as_many_pages_as_its_budget_pays() {
+    for (wish, pages) in [(READ_ONLY, 256), (UNMAP, 176)] {
+        let mut world = World::new();
+        let list = some(&mut world, 256);
+        assert_eq!(make(&mut world, wish, &list).map(|made| made.0), Ok(pages), "{wish:?}");
+    }
+}
+
+#[test]
+fn a_client_sets_its_pagers_mark_in_no_leaf_of_its_own() {
+    let mut world = World::new();
+    let init = world.init();
+    let client = world.running_child();
+    world.call(Syscall::SetPager { process: client.into(), pager: Some(init) }).unwrap();
+    world.allocate_in(client.into(), DATA);
+    world.allocate_in(client.into(), PAGE);
+    world.run(client);
+    let child = world.child();
+    world.call(Syscall::SetPager { process: child.into(), pager: None }).unwrap();
+    let list = [seen(&world, PAGE)];
+    let wish = Wish { add: Permissions::PAGER, ..FORK };
+    assert_eq!(make_at(&mut world, DATA, child.into(), wish, &list), Ok((1, 0)));
+    assert_eq!(leaf(&world, PAGE) & 0x200, 0);
+}
+
+#[test]
 fn a_transaction_by_sysenter_answers_in_the_same_registers() {
     let mut world = World::new();
     let list = some(&mut world, 1);
