@@ -8,8 +8,9 @@ use abi::{
     UserPage, ViewSlot,
 };
 use swap::backend::{GiveError, PageClass};
+use swap::codec::SAMPLE;
 use swap::page::Rights;
-use swap::{Backend, Bytes, CLUSTER, Disk, DiskError, Memory};
+use swap::{Backend, Bytes, CLUSTER, Disk, DiskError, Memory, Taken};
 
 use super::layout::{EXCEPTION, HEAP, ME, NONE, SCRATCH, TEXT, file, held};
 use super::machine::Machine;
@@ -163,12 +164,38 @@ impl Disk for Machine {
         Ok(())
     }
 
-    fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
+    fn read(&mut self, first: u32, count: usize, skipped: u32) -> Result<(), DiskError> {
         self.meanwhile(OFTEN);
         self.request(self.setting.read_fails)?;
         self.tally.ahead += count as u64 - 1;
-        self.buffer[..count].copy_from_slice(&self.slots[first as usize..][..count]);
+        for page in (0..count).filter(|page| skipped >> page & 1 == 0) {
+            self.buffer[page] = self.slots[first as usize + page];
+        }
         Ok(())
+    }
+}
+
+impl Taken for Machine {
+    fn read_taken(&mut self, index: usize, bytes: &mut Bytes) {
+        self.meanwhile(OFTEN);
+        let frame = self.see(self.pager(), held(index)).frame();
+        let words = self.words(frame);
+        for (bytes, word) in bytes.chunks_mut(4).zip(words.iter()) {
+            bytes.copy_from_slice(&word.to_le_bytes());
+        }
+    }
+
+    fn sample_taken(&mut self, index: usize) -> [u32; SAMPLE.len()] {
+        self.meanwhile(OFTEN);
+        let frame = self.see(self.pager(), held(index)).frame();
+        let words = self.words(frame);
+        SAMPLE.map(|offset| words[offset as usize / 4])
+    }
+
+    fn fill_buffer_from_taken(&mut self, to: usize, index: usize) {
+        let mut bytes = [0; 4096];
+        self.read_taken(index, &mut bytes);
+        self.fill_buffer(to, &bytes);
     }
 }
 
@@ -227,6 +254,10 @@ impl Backend for Machine {
             .find(|table| Entry::from_bits(self.directory_word(client, *table)).is_own_table())
     }
 
+    fn present_from(&mut self, _: ProcessId, first: Page) -> Option<Page> {
+        Some(first)
+    }
+
     fn leaves(&mut self, client: ProcessId, first: Page) -> [Entry; CLUSTER] {
         self.meanwhile(SELDOM);
         if self.attach_view(client) {
@@ -279,15 +310,6 @@ impl Backend for Machine {
         self.judge.is_taken(index);
         self.taken[index] = Some((client, page, leaf));
         Some(leaf)
-    }
-
-    fn read_taken(&mut self, index: usize, bytes: &mut Bytes) {
-        self.meanwhile(OFTEN);
-        let frame = self.see(self.pager(), held(index)).frame();
-        let words = self.words(frame);
-        for (bytes, word) in bytes.chunks_mut(4).zip(words.iter()) {
-            bytes.copy_from_slice(&word.to_le_bytes());
-        }
     }
 
     fn matches_the_file(&mut self, _: ProcessId, page: UserPage, index: usize) -> bool {

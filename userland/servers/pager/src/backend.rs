@@ -12,9 +12,11 @@
 use alloc::vec::Vec;
 
 use libsys::abi::fault::Access;
-use libsys::abi::layout::{EXCEPTION_STACK, USER_TOP};
+use libsys::abi::layout::{ENTRIES, EXCEPTION_STACK, USER_TOP};
 use libsys::abi::process_info::Status;
-use libsys::paging::fixed_pages::{self, INBOX, Scratch, empty_inbox, held, read_inbox};
+use libsys::paging::fixed_pages::{
+    self, HELD_PAGES, INBOX, Scratch, empty_inbox, held, read_inbox,
+};
 use libsys::paging::regions::{Decision, Kind, Region};
 use libsys::paging::self_map::Step;
 use libsys::paging::view::View;
@@ -23,12 +25,13 @@ use libsys::runtime::heap;
 use libsys::service::pager::Transfers;
 use libsys::{
     Entry, Error, Frame, Page, PageRange, Permissions, ProcessId, Target, UserPage, machine,
-    page_allocate, page_copy, page_map, page_move, page_protect, page_unmap, range_protect,
+    page_allocate, page_copy, page_map, page_move, page_protect, page_unmap, range_protect, window,
 };
 use pager::{Clients, File};
 use swap::backend::{GiveError, PageClass};
+use swap::codec::SAMPLE;
 use swap::page::Rights;
-use swap::{Backend, Bytes, CLUSTER, Disk, DiskError, Memory};
+use swap::{Backend, Bytes, CLUSTER, Disk, DiskError, Memory, Taken};
 
 use crate::disk::SwapDisk;
 
@@ -41,6 +44,7 @@ const TABLES: u32 = USER_TOP >> 22;
 pub struct Resources {
     views: Vec<Option<Watched>>,
     scratch: Option<Scratch>,
+    held: Held,
     disk: SwapDisk,
     /// Pages of zeros that clients were given; wraps.
     pub zeroed: u32,
@@ -58,7 +62,7 @@ impl Resources {
         page_allocate(Target::Caller, held(0), Permissions::empty())?;
         page_unmap(Target::Caller, held(0), Permissions::empty())?;
         let views = VIEWS.map(|_| None).collect();
-        Ok(Self { views, scratch: None, disk, zeroed: 0, loaded: 0 })
+        Ok(Self { views, scratch: None, held: Held::NONE, disk, zeroed: 0, loaded: 0 })
     }
 
     /// How many slots the disk has; 0 without a disk.
@@ -71,14 +75,106 @@ impl Resources {
         self.disk.transfers()
     }
 
+    /// The scratch page, whatever its bytes are.
+    fn scratch(&mut self) -> Result<&mut Scratch, Error> {
+        let scratch = match self.scratch.take() {
+            Some(scratch) => scratch,
+            None => match self.held.scratch() {
+                Some(scratch) => scratch,
+                None => Scratch::new()?,
+            },
+        };
+        Ok(self.scratch.insert(scratch))
+    }
+
     /// Makes the scratch page one of zeros.
     fn clear_scratch(&mut self) -> Result<(), Error> {
         match &mut self.scratch {
-            Some(scratch) => scratch.renew()?,
-            None => self.scratch = Some(Scratch::new()?),
+            Some(scratch) => scratch.bytes().fill(0),
+            None => {
+                // To move a spare page here and to fill it takes 200 instructions more.
+                let mut new = Scratch::new();
+                if new.is_err() && self.held.drop_spares() {
+                    new = Scratch::new();
+                }
+                self.scratch = Some(new?);
+            }
         }
         Ok(())
     }
+}
+
+/// The pages that the pager has taken from clients, and where they are held.
+struct Held {
+    /// Where each taken page is held.
+    places: [u8; CLUSTER],
+    /// Bit `i`: at place `i` is a page that does not go back to its client, and that nobody else
+    /// maps. It becomes a scratch page: to give up its frame and to have another one zeroed would
+    /// take 800 instructions more. There are at most [`CLUSTER`], because other processes may need
+    /// the frames.
+    spares: u32,
+    /// Bit `i`: at place `i` is a page of which the pager has not decided.
+    taken: u32,
+}
+
+/// There is always a place for a taken page.
+const _: () = assert!(HELD_PAGES == u32::BITS as usize && 2 * CLUSTER <= HELD_PAGES);
+
+impl Held {
+    const NONE: Self = Self { places: [0; CLUSTER], spares: 0, taken: 0 };
+
+    /// A place for taken page `index`.
+    fn take_place(&mut self, index: usize) -> UserPage {
+        let place = (self.spares | self.taken).trailing_ones();
+        self.taken |= 1 << place;
+        self.places[index] = place as u8;
+        held(place as usize)
+    }
+
+    /// Where taken page `index` is.
+    const fn page(&self, index: usize) -> UserPage {
+        held(self.places[index] as usize)
+    }
+
+    /// The place of taken page `index` is free again.
+    const fn leave_place(&mut self, index: usize) {
+        self.taken &= !(1 << self.places[index]);
+    }
+
+    /// Drops taken page `index`.
+    fn drop(&mut self, index: usize) {
+        self.leave_place(index);
+        let entry = window().entry_of(self.page(index).page());
+        let is_spare = entry.is_some_and(|entry| {
+            entry.is_writable() && info::frame_references(entry.frame()) == Some(1)
+        });
+        if is_spare && self.spares.count_ones() < CLUSTER as u32 {
+            self.spares |= 1 << self.places[index];
+        } else {
+            unmap(self.page(index));
+        }
+    }
+
+    /// A spare page as scratch page.
+    fn scratch(&mut self) -> Option<Scratch> {
+        let place = self.spares.checked_ilog2()?;
+        self.spares &= !(1 << place);
+        let page = held(place as usize);
+        // It fails only if the pager's parent has mapped the page meanwhile.
+        Scratch::from_page(page).map_err(|_| unmap(page)).ok()
+    }
+
+    /// Gives the frames of the spare pages back. Returns whether there were any.
+    fn drop_spares(&mut self) -> bool {
+        let spares = core::mem::take(&mut self.spares);
+        (0..HELD_PAGES).filter(|place| spares >> place & 1 != 0).map(held).for_each(unmap);
+        spares != 0
+    }
+}
+
+fn unmap(page: UserPage) {
+    // Unmapping without marks needs no memory and cannot fail.
+    let _ = page_unmap(Target::Caller, page, Permissions::empty());
 }
 
 /// A view of a client.
@@ -99,6 +195,11 @@ pub struct MachineBackend<'a> {
 }
 
 impl MachineBackend<'_> {
+    /// Gives back the frames that wait for the pages that come next: a client needs some itself.
+    pub fn drop_spares(&mut self) {
+        self.resources.held.drop_spares();
+    }
+
     /// The view of a client, if there is one and it is not lost.
     fn view(&self, client: ProcessId) -> Option<&View> {
         let watched = self.resources.views[view_index(client)].as_ref()?;
@@ -198,7 +299,8 @@ const fn view_index(client: ProcessId) -> usize {
 
 impl Memory for MachineBackend<'_> {
     fn take(&mut self, address: usize, bytes: usize) -> bool {
-        heap::commit(address, bytes).is_ok()
+        let commit = || heap::commit(address, bytes).is_ok();
+        commit() || self.resources.held.drop_spares() && commit()
     }
 }
 
@@ -219,14 +321,32 @@ impl Disk for MachineBackend<'_> {
         self.resources.disk.write(first, count)
     }
 
-    fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
-        self.resources.disk.read(first, count)
+    fn read(&mut self, first: u32, count: usize, skipped: u32) -> Result<(), DiskError> {
+        self.resources.disk.read(first, count, skipped)
+    }
+}
+
+impl Taken for MachineBackend<'_> {
+    fn read_taken(&mut self, index: usize, bytes: &mut Bytes) {
+        assert!(
+            fixed_pages::read(self.resources.held.page(index), bytes),
+            "no page was taken there"
+        );
+    }
+
+    fn sample_taken(&mut self, index: usize) -> [u32; SAMPLE.len()] {
+        fixed_pages::words(self.resources.held.page(index), SAMPLE).expect("a page was taken there")
+    }
+
+    fn fill_buffer_from_taken(&mut self, to: usize, index: usize) {
+        let Resources { disk, held, .. } = &mut *self.resources;
+        disk.area().write_page(to as u32, held.page(index));
     }
 }
 
 impl Backend for MachineBackend<'_> {
     fn free_frames(&mut self) -> u32 {
-        machine().free
+        machine().free + self.resources.held.spares.count_ones()
     }
 
     fn is_alive(&self, client: ProcessId) -> bool {
@@ -295,6 +415,14 @@ impl Backend for MachineBackend<'_> {
         tables.find(|index| window.directory_entry(*index).is_own_table() && is_ours(*index))
     }
 
+    fn present_from(&mut self, client: ProcessId, first: Page) -> Option<Page> {
+        if !self.attach_view(client) {
+            return Some(first);
+        }
+        let end = Page::numbered((first.directory_index() + 1) * ENTRIES);
+        self.view(client)?.window().present(first, end).next().map(|(page, _)| page)
+    }
+
     fn leaves(&mut self, client: ProcessId, first: Page) -> [Entry; CLUSTER] {
         let mut leaves = [Entry::ABSENT; CLUSTER];
         if !self.attach_view(client) {
@@ -336,11 +464,13 @@ impl Backend for MachineBackend<'_> {
     }
 
     fn take_page(&mut self, client: ProcessId, page: UserPage, index: usize) -> Option<Entry> {
-        page_move((client, page), (Target::Caller, held(index)), Permissions::PAGER).ok()
-    }
-
-    fn read_taken(&mut self, index: usize, bytes: &mut Bytes) {
-        assert!(fixed_pages::read(held(index), bytes), "no page was taken there");
+        let held = &mut self.resources.held;
+        let to = (Target::Caller, held.take_place(index));
+        let taken = page_move((client, page), to, Permissions::PAGER).ok();
+        if taken.is_none() {
+            held.leave_place(index);
+        }
+        taken
     }
 
     fn matches_the_file(&mut self, client: ProcessId, page: UserPage, index: usize) -> bool {
@@ -356,20 +486,19 @@ impl Backend for MachineBackend<'_> {
         page: UserPage,
         index: usize,
     ) -> Result<(), GiveError> {
-        let from = (Target::Caller, held(index));
-        page_move(from, (client, page), Permissions::empty()).map(drop).map_err(GiveError::from)
+        let held = &mut self.resources.held;
+        let from = (Target::Caller, held.page(index));
+        page_move(from, (client, page), Permissions::empty()).map_err(GiveError::from)?;
+        held.leave_place(index);
+        Ok(())
     }
 
     fn drop_taken(&mut self, index: usize) {
-        // Unmapping without marks needs no memory and cannot fail.
-        let _ = page_unmap(Target::Caller, held(index), Permissions::empty());
+        self.resources.held.drop(index);
     }
 
     fn scratch(&mut self) -> Result<&mut Bytes, GiveError> {
-        if self.resources.scratch.is_none() {
-            self.resources.scratch = Some(Scratch::new().map_err(GiveError::from)?);
-        }
-        self.resources.scratch.as_mut().map(Scratch::bytes).ok_or(GiveError::NoFrame)
+        Ok(self.resources.scratch().map_err(GiveError::from)?.bytes())
     }
 
     fn scratch_from_buffer(&mut self, index: usize) -> Result<(), GiveError> {

@@ -71,15 +71,16 @@ impl SwapDisk {
         self.request(first, count, Disk::write)
     }
 
-    /// Reads the slots from `first` on into the first `count` pages of the area.
+    /// Reads the slots from `first` on into the first `count` pages of the area, without the pages
+    /// whose bits in `skipped` are set.
     ///
     /// # Errors
     /// As [`SwapDisk::write`].
-    pub fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
+    pub fn read(&mut self, first: u32, count: usize, skipped: u32) -> Result<(), DiskError> {
         let Transfers { reads, pages_read, .. } = &mut self.transfers;
         *reads = reads.wrapping_add(1);
         *pages_read = pages_read.wrapping_add(count as u32);
-        self.request(first, count, Disk::read)
+        self.request(first, count, |disk, transfer| disk.read_except(transfer, skipped))
     }
 
     fn request(

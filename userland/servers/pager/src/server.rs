@@ -141,7 +141,9 @@ impl Server {
     /// gets an error.
     pub fn free_frames(&mut self, client: ProcessId, frames: u32) -> FaultReply {
         let (swap, mut backend) = self.parts();
-        match swap.free_frames(&mut backend, client, frames) {
+        let free = swap.free_frames(&mut backend, client, frames);
+        backend.drop_spares();
+        match free {
             0 => FaultReply::Refuse,
             1.. => FaultReply::Resume,
         }
