@@ -78,17 +78,14 @@ impl<K: Kernel> Resources<K> {
 
     /// Makes the scratch page one of zeros.
     fn clear_scratch(&mut self) -> Result<(), Error> {
-        match &mut self.scratch {
-            Some(scratch) => K::bytes(scratch).fill(0),
-            None => {
-                // To move a spare page here and to fill it takes 200 instructions more.
-                let mut new = self.kernel.new_scratch();
-                if new.is_err() && self.held.drop_spares(&mut self.kernel) {
-                    new = self.kernel.new_scratch();
-                }
-                self.scratch = Some(new?);
+        // To take a spare page and to fill it takes 200 instructions more than to make a new one.
+        if self.scratch.is_none() {
+            self.scratch = self.kernel.new_scratch().ok();
+            if self.scratch.is_some() {
+                return Ok(());
             }
         }
+        K::bytes(self.scratch()?).fill(0);
         Ok(())
     }
 }
@@ -111,12 +108,6 @@ pub struct MachineBackend<'a, K: Kernel> {
 }
 
 impl<K: Kernel> MachineBackend<'_, K> {
-    /// Gives back the frames that wait for the pages that come next: a client needs some itself.
-    pub fn drop_spares(&mut self) {
-        let Resources { kernel, held, .. } = &mut *self.resources;
-        held.drop_spares(kernel);
-    }
-
     /// The tables of a client, if it is viewed and the view is not lost.
     fn window(&mut self, client: ProcessId) -> Option<Window<impl TableReader>> {
         let Resources { kernel, views, .. } = &mut *self.resources;
@@ -274,6 +265,11 @@ impl<K: Kernel> Taken for MachineBackend<'_, K> {
 impl<K: Kernel> Backend for MachineBackend<'_, K> {
     fn free_frames(&mut self) -> u32 {
         self.resources.kernel.free_frames() + self.resources.held.spares()
+    }
+
+    fn drop_spares(&mut self) -> bool {
+        let Resources { kernel, held, .. } = &mut *self.resources;
+        held.drop_spares(kernel)
     }
 
     fn is_alive(&self, client: ProcessId) -> bool {

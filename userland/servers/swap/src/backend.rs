@@ -106,6 +106,9 @@ pub trait Backend: Memory + Disk + Taken {
     /// to others.
     fn free_frames(&mut self) -> u32;
 
+    /// Gives back the frames that wait. Returns whether there were any.
+    fn drop_spares(&mut self) -> bool;
+
     /// Whether the client has not ended.
     fn is_alive(&self, client: ProcessId) -> bool;
 

@@ -140,6 +140,8 @@ impl Swap {
             GiveError::Gone => Err(PagingError::Gone),
             GiveError::Refused => Err(PagingError::View),
             GiveError::Occupied => Ok(()),
+            // The call needs a frame of the kernel's, for a table or for a copy.
+            GiveError::NoFrame if backend.drop_spares() => Ok(()),
             GiveError::NoFrame => self.free_some(backend, client),
             GiveError::Quota => match self.evict(backend, Some(client), client) {
                 Ok(1..) => Ok(()),

@@ -266,3 +266,18 @@ fn of_a_frame_that_two_clients_map_one_is_kept() {
     }
     assert_eq!(run.machine().failure(), None);
 }
+
+#[test]
+fn frames_that_are_kept_are_given_back_when_a_page_of_a_file_needs_a_table() {
+    let (mut run, client) = with_client(100);
+    fill_with_noise(&mut run, client, 4);
+    page_out(&mut run, client);
+    read_noise(&mut run, client, 4);
+    page_out(&mut run, client);
+    let other = another(&mut run);
+    run.machine().use_all_memory();
+    drop_spares(&mut run, client);
+    run.machine().use_all_memory();
+    load(&mut run, other, T);
+    assert!(leaf(&mut run, other, T).is_present());
+}

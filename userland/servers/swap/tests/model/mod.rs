@@ -822,6 +822,10 @@ impl Backend for Model {
         self.free() as u32
     }
 
+    fn drop_spares(&mut self) -> bool {
+        false
+    }
+
     fn is_alive(&self, client: ProcessId) -> bool {
         self.clients.get(&client.index()).is_some_and(|(id, _)| *id == client)
     }
