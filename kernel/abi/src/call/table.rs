@@ -185,8 +185,8 @@ calls! {
     /// entry in the caller's own. The call stops before the first page that is not as it was seen
     /// or that cannot be changed. If that is the first page of the list, the call fails and nothing
     /// has changed; otherwise it returns the pages done (word 0), which may also be fewer because a
-    /// call does a bounded amount of work. Word 1 is A and D of their old entries, all together.
-    /// The list is read before anything changes, so it may lie in a page that changes. Errors:
+    /// call does a bounded amount of work. Word 1 is A and D of the old entries of pages that were
+    /// protected or unmapped, all together; of a map it is 0. The list is read before anything changes, so it may lie in a page that changes. Errors:
     /// `Busy` (the entry is another one), `NotMapped` (it is absent, and the page is protected or
     /// mapped), `NotPermitted` (W is added where the entry is sealed and its frame has other
     /// mappings; or the page is a driver's own, or would lie in a view), `OutOfFrames`,

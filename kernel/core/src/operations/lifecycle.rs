@@ -5,8 +5,9 @@
 //!    for it fails, its children become children of its parent, and it joins the queue of dying
 //!    processes.
 //! 2. `teardown_slice` (`teardown.rs`) frees a page table of the first dying process with the pages
-//!    in it, or half of them if they are many. It runs each time a process is chosen, while the CPU is idle, and in calls that
-//!    need frames. So no call or interrupt waits until a whole address space is freed.
+//!    in it, or half of them if they are many. It runs each time a process is chosen, while the CPU
+//!    is idle, and in calls that need frames. So no call or interrupt waits until a whole address
+//!    space is freed.
 //! 3. After the last table, the directory is freed. If the parent waits for the end of this child,
 //!    `finish_exit` (`wait.rs`) gives it the exit status. Otherwise the process is a *zombie*: its
 //!    slot keeps the status until the parent asks.

@@ -30,8 +30,7 @@ const PAGES_AT_ONCE: u32 = 512;
 
 impl<H: Hardware> Kernel<H> {
     /// Takes down one table of the first dying process, or [`PAGES_AT_ONCE`] pages of it if it has
-    /// more, or the directory after the last table.
-    /// Returns `false` if no process is dying.
+    /// more, or the directory after the last table. Returns `false` if no process is dying.
     #[inline(never)]
     pub(crate) fn teardown_slice(&mut self) -> bool {
         let Some(index) = self.processes.front(QueueName::Dying) else { return false };
