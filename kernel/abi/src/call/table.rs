@@ -186,12 +186,12 @@ calls! {
     /// or that cannot be changed. If that is the first page of the list, the call fails and nothing
     /// has changed; otherwise it returns the pages done (word 0), which may also be fewer because a
     /// call does a bounded amount of work. Word 1 is A and D of the old entries of pages that were
-    /// protected or unmapped, all together; of a map it is 0. The list is read before anything changes, so it may lie in a page that changes. Errors:
-    /// `Busy` (the entry is another one), `NotMapped` (it is absent, and the page is protected or
-    /// mapped), `NotPermitted` (W is added where the entry is sealed and its frame has other
-    /// mappings; or the page is a driver's own, or would lie in a view), `OutOfFrames`,
-    /// `QuotaExceeded` (for a table, a mapping, or the copy of a page that others may write),
-    /// `Fault` (the list does not lie below UTOP).
+    /// protected or unmapped, all together; of a map it is 0. The list is read before anything
+    /// changes, so it may lie in a page that changes. Errors: `Busy` (the entry is another one),
+    /// `NotMapped` (it is absent, and the page is protected or mapped), `NotPermitted` (W is added
+    /// where the entry is sealed and its frame has other mappings; or the page is a driver's own,
+    /// or would lie in a view), `OutOfFrames`, `QuotaExceeded` (for a table, a mapping, or the copy
+    /// of a page that others may write), `Fault` (the list does not lie below UTOP).
     Transact = 86 "transact" {
         /// The process whose space changes: self, child or client.
         process at Process: Target,

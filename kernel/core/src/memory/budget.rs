@@ -5,8 +5,9 @@
 //! does at least one page.
 //!
 //! A unit is about 32 instructions, so a whole budget is about 17,000. The prices are what a page
-//! takes in the worst case: in a space that is not loaded, and under 16 quotas. The benchmark's
-//! rows `longest_range_*` measure them.
+//! takes in a space that is not loaded, and is not bounded by a quota; the benchmark's rows
+//! `longest_range_*` measure them. Each quota above a process makes a page that is charged or
+//! credited dearer, by an amount that was not measured.
 
 use abi::{Error, PageRange};
 
