@@ -4,13 +4,14 @@
 //! | --- | --- | --- | --- |
 //! | `0x0040_0000  PDE 0x001` | 1 | [`Scratch`] | a page that the program fills and gives away |
 //! | `0x0040_1000` | 1 | [`INBOX`] | a page that came with a message |
-//! | `0x0041_0000` | 16 | [`held`] | pages that a pager has taken from its clients |
 //! | `0x0042_0000` | 16 | [`TransferArea`] | pages that the disk's driver maps as well |
+//! | `0x0043_0000` | 32 | [`held`] | pages that a pager has taken from its clients |
 //!
 //! The scratch page is the program's alone until it is given away, so it is lent as a slice. Other
 //! processes may write the pages of the other three at any time. A slice would promise that nobody
-//! does; so these pages are copied, by [`read`] and [`TransferArea::write`], with instructions that
-//! the compiler does not look into.
+//! does; so these pages are copied, by [`read`], [`TransferArea::write`] and
+//! [`TransferArea::write_page`], with instructions that the compiler does not look into. A few words
+//! of them can be read where they are, by [`words`].
 #![allow(unsafe_code)]
 
 use core::arch::asm;
@@ -25,6 +26,7 @@ use super::checked;
 use super::own_pages::are_free;
 use super::self_map::live::window;
 use crate::call::{self, Change};
+use crate::process::info::is_only_mapping;
 
 /// The contents of a page.
 pub type Bytes = [u8; PAGE_SIZE as usize];
@@ -35,21 +37,21 @@ pub const INBOX: UserPage = UserPage::known(SCRATCH + PAGE_SIZE);
 pub const TO_INBOX: PageTransfer = PageTransfer { page: INBOX, send: None, accept: true };
 
 /// Pages that can be held.
-pub const HELD_PAGES: usize = 16;
-const FIRST_HELD: u32 = SCRATCH + 0x1_0000;
+pub const HELD_PAGES: usize = 32;
+const FIRST_HELD: u32 = SCRATCH + 0x3_0000;
 
 /// Pages of the transfer area.
 pub const TRANSFER_PAGES: u32 = 16;
 const FIRST_TRANSFER: u32 = SCRATCH + 0x2_0000;
 
-/// The `index`-th page (`0..16`) for a page that is taken from another process by
+/// The `index`-th page (`0..32`) for a page that is taken from another process by
 /// [`checked::page_move`].
 ///
 /// # Panics
-/// If `index` is 16 or more.
+/// If `index` is 32 or more.
 #[must_use]
 pub const fn held(index: usize) -> UserPage {
-    assert!(index < HELD_PAGES, "16 pages can be held");
+    assert!(index < HELD_PAGES, "32 pages can be held");
     UserPage::known(FIRST_HELD + index as u32 * PAGE_SIZE)
 }
 
@@ -67,6 +69,31 @@ pub fn read(page: UserPage, bytes: &mut Bytes) -> bool {
         unsafe { copy(page.address(), bytes.as_mut_ptr().expose_provenance() as u32) };
     }
     is_present
+}
+
+/// Some words of a page that other processes may write, at these offsets; `None` if nothing is
+/// mapped there.
+///
+/// # Panics
+/// If a Rust object may lie in the page, or an offset is not a multiple of 4 within it.
+#[must_use]
+pub fn words<const N: usize>(page: UserPage, offsets: [u32; N]) -> Option<[u32; N]> {
+    assert!(are_free(page, 1), "not a page for what belongs to others");
+    window().entry_of(page.page())?;
+    Some(offsets.map(|offset| {
+        assert!(offset < PAGE_SIZE && offset.is_multiple_of(4), "no word of a page");
+        let word = core::ptr::with_exposed_provenance::<u32>((page.address() + offset) as usize);
+        // SAFETY: a word of a page that is present, as the window shows; this one thread does not
+        // unmap it meanwhile. No Rust object lies in it, and the load is volatile.
+        unsafe { word.read_volatile() }
+    }))
+}
+
+/// Whether a page is present, can be written, and has no second mapping, of whatever process.
+#[must_use]
+pub fn is_private(page: UserPage) -> bool {
+    let entry = window().entry_of(page.page());
+    entry.is_some_and(|entry| entry.is_writable() && is_only_mapping(entry.frame()))
 }
 
 /// Copies the page that came last; `None` if none is there.
@@ -125,6 +152,27 @@ impl Scratch {
         }
         let mut scratch = Self { is_lent: false };
         scratch.renew()?;
+        Ok(scratch)
+    }
+
+    /// Takes a page of the program's own as the scratch page, whatever its bytes are.
+    ///
+    /// # Errors
+    /// `Busy`: the scratch page is taken. `NotPermitted`: a Rust object may lie in `page`, another
+    /// process maps it as well, or it is absent or read-only. `page` stays as it was.
+    pub fn from_page(page: UserPage) -> Result<Self, Error> {
+        checked::check(Target::Caller, page, 1)?;
+        if !is_private(page) {
+            return Err(Error::NotPermitted);
+        }
+        if SCRATCH_TAKEN.swap(true, Ordering::Relaxed) {
+            return Err(Error::Busy);
+        }
+        let scratch = Self { is_lent: false };
+        let (from, to) = ((Target::Caller, page), (Target::Caller, Self::PAGE));
+        // SAFETY: no Rust object lies in `page`, as has just been checked; the scratch page is this
+        // new value's, whose bytes nobody has.
+        unsafe { call::page_move(from, to, Permissions::empty()) }?;
         Ok(scratch)
     }
 
@@ -199,6 +247,10 @@ impl Scratch {
 
     /// Gives the page these permissions in place of all that it has; returns its frame.
     fn set_permissions(permissions: Permissions) -> Result<Frame, Error> {
+        let entry = window().entry_of(Self::PAGE.page());
+        if let Some(entry) = entry.filter(|entry| entry.permissions() == permissions) {
+            return Ok(entry.frame());
+        }
         let change = Change { drop: Permissions::all(), add: permissions };
         // SAFETY: the page is a `Scratch`'s, whose owner calls this and refers to no byte of it.
         unsafe { call::page_protect(Target::Caller, Self::PAGE, change) }.map(|entry| entry.frame())
@@ -271,11 +323,30 @@ impl TransferArea {
     /// # Panics
     /// If there is no such slot, or the program has unmapped or protected its page.
     pub fn write(&mut self, slot: u32, bytes: &Bytes) {
-        let page = self.page(slot);
-        let entry = window().entry_of(page.page());
-        assert!(entry.is_some_and(|entry| entry.is_writable()), "a transfer area has its pages");
+        let page = self.writable(slot);
         // SAFETY: the page is present and writable, as the window shows, and no Rust object lies in
         // it; `bytes` are a page's.
         unsafe { copy(bytes.as_ptr().expose_provenance() as u32, page.address()) };
+    }
+
+    /// Fills a page of the area with the bytes of a page that other processes may write.
+    ///
+    /// # Panics
+    /// As [`TransferArea::write`], and if `from` is absent or a Rust object may lie in it.
+    pub fn write_page(&mut self, slot: u32, from: UserPage) {
+        assert!(are_free(from, 1), "not a page for what belongs to others");
+        assert!(window().entry_of(from.page()).is_some(), "nothing is mapped there");
+        let to = self.writable(slot);
+        // SAFETY: both pages are present and the target is writable, as the window shows; no Rust
+        // object lies in either, and this one thread unmaps neither meanwhile.
+        unsafe { copy(from.address(), to.address()) };
+    }
+
+    /// Page `slot`, which can be written.
+    fn writable(&self, slot: u32) -> UserPage {
+        let page = self.page(slot);
+        let entry = window().entry_of(page.page());
+        assert!(entry.is_some_and(|entry| entry.is_writable()), "a transfer area has its pages");
+        page
     }
 }

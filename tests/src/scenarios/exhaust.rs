@@ -44,8 +44,6 @@ fn loses_nothing(shortage: Shortage) -> Claim {
 }
 
 fn run(scenarios: &[&'static str], shortage: Shortage, every: u32) -> Claim {
-    // With its causes: the round alone does not say what went wrong.
-    exhaust::run(&Workspace::locate(), scenarios, &[shortage], every)
-        .map_err(|error| format!("{error:#}"))?;
+    exhaust::run(&Workspace::locate(), scenarios, &[shortage], every)?;
     Ok(())
 }

@@ -16,7 +16,7 @@ pub const PACKAGES: [&str; 4] = ["vitrine-core", "vitrine-abi", "swap", "pager"]
 
 /// Which files are judged, by the beginnings of their paths, and by what. The pager's program has
 /// only its calls, which no host can make.
-const SCOPE: [(&str, Suite); 10] = [
+const SCOPE: [(&str, Suite); 11] = [
     ("kernel/core/src/jos/absent.rs", Suite::WithoutJos),
     ("kernel/core/src/", Suite::Core),
     ("kernel/abi/src/", Suite::Abi),
@@ -25,6 +25,7 @@ const SCOPE: [(&str, Suite); 10] = [
     ("userland/servers/pager/src/clients.rs", Suite::Pager),
     ("userland/servers/pager/src/disk.rs", Suite::Pager),
     ("userland/servers/pager/src/frame_pointer.rs", Suite::Pager),
+    ("userland/servers/pager/src/held.rs", Suite::Pager),
     ("userland/servers/pager/src/program.rs", Suite::Pager),
     ("userland/servers/pager/src/server.rs", Suite::Pager),
 ];

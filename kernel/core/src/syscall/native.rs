@@ -22,13 +22,13 @@ use crate::state::process::{Index, Unfinished};
 /// Instructions with an entry of its own, in place of those by [`Kernel::any_call`]: an empty call
 /// 51 (149), `page_allocate` 132 beside the zeroing (275), `page_map` 141 (349), `page_unmap` 100
 /// (257), `page_protect` 97 (247), a message and its reply 295 (553), a yield pair 178 (362), a
-/// fault that a pager handles 552 (642); `range_protect` 92 less. `page_copy` is the copy of a
-/// copy-on-write fault, which takes 446 beside the copying (562).
+/// fault that a pager handles 552 (642); `range_protect` 92 and `page_move` 80 less. `page_copy` is
+/// the copy of a copy-on-write fault, which takes 446 beside the copying (562).
 #[macro_export]
 macro_rules! frequent_calls {
     ($with:ident) => {
         $with! {
-            Identity PageAllocate PageMap PageUnmap PageCopy PageProtect RangeProtect
+            Identity PageAllocate PageMap PageMove PageUnmap PageCopy PageProtect RangeProtect
             Call ReplyAndReceive FaultReplyAndReceive Yield
         }
     };
@@ -152,6 +152,9 @@ impl<H: Hardware> Kernel<H> {
                 to_page,
                 permissions,
             } => self.page_map::<true>(caller, (from, page), (to, to_page), permissions),
+            Syscall::PageMove { process, page, to, to_page, marks } if !SYSENTER => self
+                .page_move(caller, (process, page), (to, to_page), marks)
+                .map(|()| self.resume()),
             Syscall::PageUnmap { process: process @ Target::Caller, page, marks } => {
                 self.page_unmap::<true>(caller, process, page, marks)
             }

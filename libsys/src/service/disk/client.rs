@@ -94,7 +94,17 @@ impl Disk {
     /// `DeviceError`: the device failed; the area is as it was. `NotOpen`: the disk was started
     /// again, and does not know the caller. `Gone`: the disk has ended.
     pub fn read(&self, transfer: Transfer) -> Result<(), DiskError> {
-        ask(self.server, Request::Read(transfer), None).map(drop)
+        self.read_except(transfer, 0)
+    }
+
+    /// As [`Disk::read`], for a transfer of which some pages are not wanted: bit `i` of `skipped`
+    /// says that the slot of page `i` stays as it is. The device reads such a page, but nobody
+    /// copies it.
+    ///
+    /// # Errors
+    /// As [`Disk::read`]. `NotUnderstood`: `skipped` has bits of more pages than the transfer.
+    pub fn read_except(&self, transfer: Transfer, skipped: u32) -> Result<(), DiskError> {
+        ask(self.server, Request::Read { transfer, skipped }, None).map(drop)
     }
 
     /// From the area to the disk.

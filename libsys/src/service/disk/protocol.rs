@@ -6,7 +6,7 @@
 //! | --- | --- | --- | --- |
 //! | open | 1 | | sectors (two words), most pages of a transfer |
 //! | share | 2 + slot × 2^16 | a page of the client's, with W if it is to be read into | |
-//! | read | 3 + pages × 2^8 + slot × 2^16, first sector (two words) | | |
+//! | read | 3 + pages × 2^8 + slot × 2^16, first sector (two words), skipped pages (a bit each) | | |
 //! | write | 4 + pages × 2^8 + slot × 2^16, first sector (two words) | | |
 //! | flush | 5 | | |
 //! | admit | 6, a process, first page, pages | | |
@@ -67,7 +67,12 @@ pub enum Request {
         slot: u32,
     },
     /// From the disk into the area.
-    Read(Transfer),
+    Read {
+        /// From where to where.
+        transfer: Transfer,
+        /// Bit `i`: the slot of page `i` stays as it is.
+        skipped: u32,
+    },
     /// From the area to the disk.
     Write(Transfer),
     /// Return when all that was written is on the medium.
@@ -97,8 +102,8 @@ impl Request {
         match self {
             Self::Open => [OPEN, 0, 0, 0],
             Self::Share { slot } => [SHARE | slot << 16, 0, 0, 0],
-            Self::Read(transfer) => transfer.encode(READ),
-            Self::Write(transfer) => transfer.encode(WRITE),
+            Self::Read { transfer, skipped } => transfer.encode(READ, skipped),
+            Self::Write(transfer) => transfer.encode(WRITE, 0),
             Self::Flush => [FLUSH, 0, 0, 0],
             Self::Admit { process, first, pages } => [ADMIT, process.bits(), first, pages],
         }
@@ -122,7 +127,9 @@ impl Request {
         match (head & 0xFF, pages, slot, sector, last) {
             (OPEN, 0, 0, 0, 0) => Ok(Self::Open),
             (SHARE, 0, _, 0, 0) => Ok(Self::Share { slot }),
-            (READ, _, _, _, 0) => Ok(Self::Read(transfer)),
+            (READ, _, _, _, skipped) if pages >= u32::BITS || skipped >> pages == 0 => {
+                Ok(Self::Read { transfer, skipped })
+            }
             (WRITE, _, _, _, 0) => Ok(Self::Write(transfer)),
             (FLUSH, 0, 0, 0, 0) => Ok(Self::Flush),
             _ => Err(DiskError::NotUnderstood),
@@ -131,9 +138,9 @@ impl Request {
 }
 
 impl Transfer {
-    const fn encode(self, number: u32) -> [u32; 4] {
+    const fn encode(self, number: u32, last: u32) -> [u32; 4] {
         let head = number | (self.pages & 0xFF) << 8 | self.slot << 16;
-        [head, self.sector as u32, (self.sector >> 32) as u32, 0]
+        [head, self.sector as u32, (self.sector >> 32) as u32, last]
     }
 }
 
@@ -263,7 +270,8 @@ mod tests {
         let requests = [
             Request::Open,
             Request::Share { slot: 15 },
-            Request::Read(transfer),
+            Request::Read { transfer, skipped: 0 },
+            Request::Read { transfer, skipped: 0x1FFF },
             Request::Write(transfer),
             Request::Flush,
             Request::Admit { process: ProcessId::first(5), first: 0x10_0000, pages: u32::MAX },
@@ -294,6 +302,9 @@ mod tests {
             [2, 0, 1, 0],
             [2 | 1 << 8, 0, 0, 0],
             [3, 0, 0, 1],
+            [3 | 13 << 8, 0, 0, 0x2000],
+            [3 | 31 << 8, 0, 0, 0x8000_0000],
+            [4 | 13 << 8, 0, 0, 1],
             [5 | 1 << 16, 0, 0, 0],
             [0xFFFF_FFFF; 4],
         ] {

@@ -4,11 +4,12 @@
 //! - When the pager drops the frame of a page that is paged out, all 4,096 bytes are noted with the
 //!   page's rights; when the page comes back, it must have the same bytes and rights.
 //! - A frame that is dropped is mapped nowhere else: a page that others can still write must stay.
+//! - A frame that is filled for the next page was dropped, and is mapped once.
 //! - Neither a page nor a mark is put where a page is present.
 
 use abi::process_info::Status;
 use abi::{Entry, EntryFlags, ProcessId, UserPage};
-use swap::CLUSTER;
+use pager::PLACES;
 
 use super::kept::{Kept, RIGHTS};
 use super::layout::{PAGED_OUT, TEXT, held, text};
@@ -28,13 +29,33 @@ impl Machine {
         is_paged_out
     }
 
-    /// The pager is about to drop a taken page.
-    pub(super) fn judge_dropped(&mut self, index: usize) {
-        let could_return = !std::mem::take(&mut self.judge.could_not_return[index]);
-        let frame = self.see(self.pager(), held(index)).frame();
-        let Some((client, page, leaf)) = self.taken[index].take() else { return };
-        let taken = (0..CLUSTER).map(|index| self.see(self.pager(), held(index)));
-        let ours = taken.filter(|leaf| leaf.is_present() && leaf.frame() == frame).count() as u32;
+    /// The pager has taken a page. An eviction begins when it has no other.
+    pub(super) fn judge_taken(&mut self, place: usize, taken: (ProcessId, UserPage, Entry)) {
+        if self.taken.iter().all(Option::is_none) {
+            self.judge.went_now.clear();
+        }
+        if self.taken[place].replace(taken).is_some() {
+            self.fail(format!("place {place} is taken twice"));
+        }
+    }
+
+    /// The pager is about to use a spare. Its frame holds no page that others can see.
+    pub(super) fn judge_spare(&mut self, place: usize) {
+        let frame = self.see(self.pager(), held(place)).frame();
+        let mappings = self.world.kernel.frames.count(frame);
+        if self.taken[place].is_some() || mappings != Some(1) {
+            self.fail(format!("place {place} has no spare: {mappings:?} mappings"));
+        }
+    }
+
+    /// The pager is about to drop a held page, or to keep its frame for another one. The first time
+    /// for each taken page counts: from then on it may come back.
+    pub(super) fn judge_dropped(&mut self, place: usize) {
+        let Some((client, page, leaf)) = self.taken[place].take() else { return };
+        let could_return = !std::mem::take(&mut self.judge.could_not_return[place]);
+        let frame = self.see(self.pager(), held(place)).frame();
+        let held = (0..PLACES).map(|place| self.see(self.pager(), held(place)));
+        let ours = held.filter(|leaf| leaf.is_present() && leaf.frame() == frame).count() as u32;
         let mappings = self.world.kernel.frames.count(frame);
         if could_return && mappings != Some(ours) {
             self.fail(format!("[{client}] {page:?} goes, and others map its frame: {mappings:?}"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use abi::EntryFlags;
-use swap::CLUSTER;
+use pager::PLACES;
 
 /// W, *sealed* and the client's own marks: what a page has again when it comes back.
 pub const RIGHTS: u32 = 0x002 | EntryFlags::SEALED.bits() | 0xC00;
@@ -25,20 +25,6 @@ pub struct Judge {
     /// The pages that went in this eviction. A child that has not started may have lost a page of
     /// its own, whose rights are not those of its parent's.
     pub went_now: Vec<(u32, u32)>,
-    /// The taken pages that could not be given back: others may still map them.
-    pub could_not_return: [bool; CLUSTER],
-}
-
-impl Judge {
-    /// A page is taken at this index: an eviction begins with the first.
-    pub fn is_taken(&mut self, index: usize) {
-        if index == 0 {
-            self.went_now.clear();
-        }
-    }
-
-    /// A taken page cannot be given back.
-    pub const fn stays_taken(&mut self, index: usize) {
-        self.could_not_return[index] = true;
-    }
+    /// The places of taken pages that could not be given back: others may still map them.
+    pub could_not_return: [bool; PLACES],
 }

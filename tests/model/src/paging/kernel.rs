@@ -15,6 +15,7 @@ use libsys::paging::self_map::{TableReader, Window};
 use libsys::service::disk::protocol::{DiskError, PAGE_SECTORS, Transfer};
 use pager::{Driver, Kernel};
 use swap::Bytes;
+use swap::codec::SAMPLE;
 
 use super::layout::{INBOX, ME, NONE, PAGER, SCRATCH, WRITE, held};
 use super::machine::Machine;
@@ -144,11 +145,13 @@ impl Driver for Machine {
         Ok(())
     }
 
-    fn read(&mut self, _: &u64, transfer: Transfer) -> Result<(), DiskError> {
+    fn read(&mut self, _: &u64, transfer: Transfer, skipped: u32) -> Result<(), DiskError> {
         let first = self.request(transfer, self.setting.read_fails)?;
         let (slot, count) = (transfer.slot as usize, transfer.pages as usize);
         self.tally.ahead += count as u64 - 1;
-        self.area[slot..][..count].copy_from_slice(&self.slots[first..][..count]);
+        for page in (0..count).filter(|page| skipped >> page & 1 == 0) {
+            self.area[slot + page] = self.slots[first + page];
+        }
         Ok(())
     }
 
@@ -270,53 +273,73 @@ impl Kernel for Machine {
         &mut self,
         client: ProcessId,
         page: UserPage,
-        index: usize,
+        place: usize,
     ) -> Result<Entry, Error> {
         // Between the pager's look at the page and this call the page may change.
         self.meanwhile_about(client, page);
-        let (process, to_page) = (client.into(), held(index));
+        let (process, to_page) = (client.into(), held(place));
         let call = Syscall::PageMove { process, page, to: ME, to_page, marks: PAGER };
         let [leaf, ..] = self.call(call)?;
         let leaf = Entry::from_bits(leaf);
-        self.judge.is_taken(index);
-        self.taken[index] = Some((client, page, leaf));
+        self.judge_taken(place, (client, page, leaf));
         Ok(leaf)
     }
 
-    fn read_taken(&mut self, index: usize, bytes: &mut Bytes) {
+    fn read_held(&mut self, place: usize, bytes: &mut Bytes) {
         self.meanwhile(OFTEN);
-        *bytes = self.page_bytes(held(index)).expect("a page was taken there");
+        *bytes = self.page_bytes(held(place)).expect("a page is held there");
     }
 
-    fn give_back(&mut self, client: ProcessId, page: UserPage, index: usize) -> Result<(), Error> {
+    fn sample_held(&mut self, place: usize) -> [u32; SAMPLE.len()] {
+        self.meanwhile(OFTEN);
+        let words = self.words(self.see(self.pager(), held(place)).frame());
+        SAMPLE.map(|offset| words[offset as usize / 4])
+    }
+
+    fn fill_area_from_held(&mut self, slot: u32, place: usize) {
+        self.meanwhile(OFTEN);
+        let bytes = self.page_bytes(held(place)).expect("a page is held there");
+        self.area[slot as usize] = bytes;
+    }
+
+    fn is_private(&mut self, place: usize) -> bool {
+        self.judge_dropped(place);
+        let leaf = self.see(self.pager(), held(place));
+        leaf.is_writable() && self.references(leaf.frame()) == Some(1)
+    }
+
+    fn give_back(&mut self, client: ProcessId, page: UserPage, place: usize) -> Result<(), Error> {
         self.meanwhile_about(client, page);
-        let given = self.give(client, page, held(index));
+        let given = self.give(client, page, held(place));
         match given {
-            Ok(()) => self.taken[index] = None,
-            Err(_) => self.judge.stays_taken(index),
+            Ok(()) => self.taken[place] = None,
+            Err(_) => self.judge.could_not_return[place] = true,
         }
         given
     }
 
-    fn drop_taken(&mut self, index: usize) {
-        self.judge_dropped(index);
-        let _ = self.call(Syscall::PageUnmap { process: ME, page: held(index), marks: NONE });
+    fn drop_held(&mut self, place: usize) {
+        self.judge_dropped(place);
+        let _ = self.call(Syscall::PageUnmap { process: ME, page: held(place), marks: NONE });
     }
 
     fn new_scratch(&mut self) -> Result<Box<Bytes>, Error> {
         self.meanwhile(OFTEN);
-        let mut scratch = Box::new([0; 4096]);
-        self.renew_scratch(&mut scratch)?;
-        Ok(scratch)
+        let call = Syscall::PageAllocate { process: ME, page: SCRATCH, permissions: WRITE };
+        let allocated = self.call(call).map(|_| Box::new([0; 4096]));
+        self.tally.no_frame += u64::from(allocated.is_err());
+        allocated
     }
 
-    fn renew_scratch(&mut self, scratch: &mut Box<Bytes>) -> Result<(), Error> {
-        let call = Syscall::PageAllocate { process: ME, page: SCRATCH, permissions: WRITE };
-        let allocated = self.call(call).map(drop);
-        self.tally.no_frame += u64::from(allocated.is_err());
-        allocated?;
-        scratch.fill(0);
-        Ok(())
+    fn scratch_from_held(&mut self, place: usize) -> Result<Box<Bytes>, Error> {
+        self.meanwhile(OFTEN);
+        self.judge_spare(place);
+        let bytes = self.page_bytes(held(place)).ok_or(Error::NotPermitted)?;
+        let (to, to_page) = (ME, SCRATCH);
+        let call = Syscall::PageMove { process: ME, page: held(place), to, to_page, marks: NONE };
+        self.call(call)?;
+        self.tally.reused += 1;
+        Ok(Box::new(bytes))
     }
 
     fn bytes(scratch: &mut Box<Bytes>) -> &mut Bytes {

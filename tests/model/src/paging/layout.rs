@@ -13,7 +13,7 @@ pub const HEAP: Range<u32> = 0x1_03E8..0x1_0418;
 /// Pages in no region.
 pub const FOREIGN: Range<u32> = 0x6_0000..0x6_0004;
 /// Where the pager maps the pages that it has taken.
-pub const HELD: u32 = 0x0040_0000;
+pub const HELD: u32 = 0x0043_0000;
 /// The pager's scratch page.
 pub const SCRATCH: UserPage = UserPage::known(0x0041_0000);
 /// Where the pager receives pages.
@@ -58,7 +58,7 @@ pub const fn page(number: u32) -> UserPage {
     UserPage::known(number << 12)
 }
 
-/// Where the pager maps the taken page of this index.
-pub const fn held(index: usize) -> UserPage {
-    UserPage::known(HELD + index as u32 * 0x1000)
+/// Where the pager holds the taken page of this place.
+pub const fn held(place: usize) -> UserPage {
+    UserPage::known(HELD + place as u32 * 0x1000)
 }

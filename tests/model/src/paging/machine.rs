@@ -7,6 +7,7 @@ use abi::process::Target;
 use abi::{Entry, Error, Frame, Permissions, ProcessId, Syscall, UserPage};
 use kernel_core::After;
 use kernel_core::state::process::{Index, Process, State};
+use pager::PLACES;
 use swap::{Bytes, CLUSTER};
 
 use super::kept::Judge;
@@ -61,6 +62,8 @@ pub struct Tally {
     pub disk_errors: u64,
     /// Requests in which the disk's driver ended.
     pub drivers_ended: u64,
+    /// Scratch pages that were frames of pages that went.
+    pub reused: u64,
     /// Clients that were ended because a page could not come back.
     pub refused: u64,
 }
@@ -68,7 +71,7 @@ pub struct Tally {
 impl Tally {
     /// Each count with its name.
     #[must_use]
-    pub const fn counts(&self) -> [(&'static str, u64); 20] {
+    pub const fn counts(&self) -> [(&'static str, u64); 21] {
         [
             ("steps", self.steps),
             ("pages went", self.went),
@@ -89,6 +92,7 @@ impl Tally {
             ("place taken", self.occupied),
             ("disk errors", self.disk_errors),
             ("drivers ended", self.drivers_ended),
+            ("frames used again", self.reused),
             ("clients refused", self.refused),
         ]
     }
@@ -108,8 +112,8 @@ pub struct Machine {
     pub(super) files: Vec<(&'static str, &'static [u8])>,
     /// What the pager has printed.
     pub(super) lines: Vec<String>,
-    /// The pages that are taken: whose, and their leaves.
-    pub(super) taken: [Option<(ProcessId, UserPage, Entry)>; CLUSTER],
+    /// The pages that are taken, by place: whose, and their leaves.
+    pub(super) taken: [Option<(ProcessId, UserPage, Entry)>; PLACES],
     /// The page that the pager has given last, with the leaf that was there before, until it is
     /// judged.
     pub(super) given: Option<(ProcessId, UserPage, Entry, Box<Bytes>)>,
@@ -150,7 +154,7 @@ impl Machine {
             setting,
             files: vec![(PROGRAM, file())],
             lines: Vec::new(),
-            taken: [None; CLUSTER],
+            taken: [None; PLACES],
             given: None,
             slots: vec![[0; 4096]; setting.slots as usize],
             area: vec![[0; 4096]; CLUSTER],

@@ -16,7 +16,7 @@ use libsys::abi::layout::PAGE_SIZE;
 use libsys::device::pci::Function;
 use libsys::device::pci::live::Configuration;
 use libsys::process::id;
-use libsys::service::disk::protocol::DiskError;
+use libsys::service::disk::protocol::{DiskError, SLOTS};
 use libsys::{Error, interrupt_acknowledge, interrupt_attach, receive, sleep};
 use virtio_drivers::queue::VirtQueue;
 use virtio_drivers::transport::Transport;
@@ -25,8 +25,9 @@ use virtio_drivers::transport::pci::bus::PciRoot;
 
 use crate::hal::{self, Access, Process};
 
-/// Entries of the queue; a request takes three.
-const QUEUE_SIZE: usize = 4;
+/// Entries of the queue. A write takes the most: its header, each page, and its status.
+const QUEUE_SIZE: usize = 32;
+const _: () = assert!(QUEUE_SIZE >= SLOTS as usize + 2);
 /// Milliseconds between two looks at the queue while another device keeps the line raised.
 const TICK: u32 = 1;
 /// The device's only queue.
@@ -123,17 +124,19 @@ impl Device {
         let request = Request::new(Operation::Read, sector);
         let header = request.header();
         let (data, status) = (data(pages), request.status());
-        self.perform([header], [data, status], &request)
+        self.perform(&[header], [data, status], &request)
     }
 
-    /// Writes `pages` pages of the data frames from `sector` on.
+    /// Writes at most [`SLOTS`] pages from `sector` on. They stay mapped; their bytes may change.
     ///
     /// # Errors
     /// `DeviceError`: the device reports an error.
-    pub fn write(&mut self, sector: u64, pages: u32) -> Result<(), DiskError> {
+    pub fn write(&mut self, sector: u64, pages: &[&'static [u8]]) -> Result<(), DiskError> {
         let request = Request::new(Operation::Write, sector);
-        let header = request.header();
-        self.perform([header, data(pages)], [request.status()], &request)
+        let mut from = [&[][..]; 1 + SLOTS as usize];
+        from[0] = request.header();
+        from[1..=pages.len()].copy_from_slice(pages);
+        self.perform(&from[..=pages.len()], [request.status()], &request)
     }
 
     /// Makes the device write its cache to the disk. Does nothing if it has none.
@@ -145,20 +148,20 @@ impl Device {
             return Ok(());
         }
         let request = Request::new(Operation::Flush, 0);
-        self.perform([request.header()], [request.status()], &request)
+        self.perform(&[request.header()], [request.status()], &request)
     }
 
     /// Gives a request to the device and sleeps until it is done. The device reads `from` and
     /// writes `to`.
-    fn perform<const FROM: usize, const TO: usize>(
+    fn perform<const TO: usize>(
         &mut self,
-        from: [&'static [u8]; FROM],
+        from: &[&'static [u8]],
         mut to: [&'static mut [u8]; TO],
         request: &Request,
     ) -> Result<(), DiskError> {
-        // SAFETY: the buffers are frames that stay mapped, and nothing uses them before `pop_used`:
-        // this process does one request at a time and waits for its end.
-        let token = unsafe { self.queue.add(&from, &mut to) };
+        // SAFETY: the buffers are pages that stay mapped, and nothing in this process uses them
+        // before `pop_used`: it does one request at a time and waits for its end.
+        let token = unsafe { self.queue.add(from, &mut to) };
         let token = token.map_err(|_| DiskError::DeviceError)?;
         if self.masked {
             self.unmask();
@@ -178,7 +181,7 @@ impl Device {
         }
         // SAFETY: these are the buffers that `add` was given.
         let popped = unsafe {
-            self.queue.pop_used(token, &from, &mut to.each_mut().map(|buffer| &mut **buffer))
+            self.queue.pop_used(token, from, &mut to.each_mut().map(|buffer| &mut **buffer))
         };
         popped.map_err(|_| DiskError::DeviceError)?;
         block::outcome(request.outcome())
@@ -248,7 +251,7 @@ fn byte_at(offset: usize) -> *mut u8 {
     core::ptr::with_exposed_provenance_mut(dma(REQUEST_PAGE) as usize + offset)
 }
 
-/// The data frames of a request, which the device reads or writes.
+/// The data frames of a request, which the device writes.
 fn data(pages: u32) -> &'static mut [u8] {
     let first = core::ptr::with_exposed_provenance_mut(dma(DATA_PAGE) as usize);
     // SAFETY: at most 16 pages (`Transfer::check`), mapped by `take_frames`. The slice is used for

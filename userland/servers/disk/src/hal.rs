@@ -1,9 +1,9 @@
 //! What `virtio-drivers` needs of a system: frames for the queue, device memory, and physical
 //! addresses.
 //!
-//! All frames are one contiguous run, so the physical address of a byte follows from its offset in
-//! the run. The run is taken before the queue is made and never given back: when this process ends,
-//! its parent gives it back.
+//! All frames that the device writes are one contiguous run. The run is taken before the queue is
+//! made and never given back: when this process ends, its parent gives it back. What the device
+//! only reads may also be the pages of a client.
 #![allow(unsafe_code)]
 
 use core::ptr::NonNull;
@@ -13,12 +13,10 @@ use disk::layout::{DEVICE, DEVICE_PAGES, DMA, DMA_PAGES, QUEUE_PAGE, QUEUE_PAGES
 use libsys::abi::layout::PAGE_SIZE;
 use libsys::device::pci::Function;
 use libsys::device::pci::live::Configuration;
-use libsys::{Error, Frame, PageRange, UserPage, device_map, dma_allocate};
+use libsys::{Error, Frame, Page, PageRange, UserPage, device_map, dma_allocate, window};
 use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction};
 use virtio_drivers::{BufferDirection, Hal, PhysAddr};
 
-/// The physical address of the run; 0 before it is taken.
-static RUN: AtomicU32 = AtomicU32::new(0);
 /// Pages of the run that the queue has got.
 static QUEUE_TAKEN: AtomicU32 = AtomicU32::new(0);
 /// Pages of device memory that are mapped.
@@ -30,8 +28,7 @@ static DEVICE_TAKEN: AtomicU32 = AtomicU32::new(0);
 /// See `dma_allocate`.
 pub fn take_frames() -> Result<(), Error> {
     let range = PageRange::new(UserPage::new(DMA)?, DMA_PAGES)?;
-    RUN.store(dma_allocate(range)?.address(), Ordering::Relaxed);
-    Ok(())
+    dma_allocate(range).map(drop)
 }
 
 /// This process, as `virtio-drivers` sees it.
@@ -69,18 +66,24 @@ unsafe impl Hal for Process {
         pointer(start + offset)
     }
 
-    unsafe fn share(buffer: NonNull<[u8]>, _: BufferDirection) -> PhysAddr {
+    unsafe fn share(buffer: NonNull<[u8]>, direction: BufferDirection) -> PhysAddr {
+        let offset = (buffer.addr().get() as u32).wrapping_sub(DMA);
+        let is_own = offset < DMA_PAGES * PAGE_SIZE;
+        assert!(
+            is_own || direction == BufferDirection::DriverToDevice,
+            "the device would write outside of the DMA frames"
+        );
         physical(buffer.cast())
     }
 
     unsafe fn unshare(_: PhysAddr, _: NonNull<[u8]>, _: BufferDirection) {}
 }
 
-/// The physical address of a byte of the run.
+/// The physical address of a byte, by the window.
 fn physical(pointer: NonNull<u8>) -> PhysAddr {
-    let offset = (pointer.as_ptr().addr() as u32).wrapping_sub(DMA);
-    assert!(offset < DMA_PAGES * PAGE_SIZE, "the address lies outside of the DMA frames");
-    (RUN.load(Ordering::Relaxed) + offset).into()
+    let address = pointer.addr().get() as u32;
+    let entry = window().entry_of(Page::containing(address)).filter(|entry| entry.is_present());
+    (entry.expect("a buffer is mapped").frame().address() | address % PAGE_SIZE).into()
 }
 
 fn pointer(address: u32) -> NonNull<u8> {

@@ -7,7 +7,7 @@
 #![no_main]
 #![deny(unsafe_code)]
 
-mod copy;
+mod area;
 mod device;
 mod hal;
 mod server;

@@ -7,10 +7,11 @@ use libsys::service::disk::protocol::{
     DiskError, Geometry, PAGE_SECTORS, Request, SLOTS, Transfer, encode_answer,
 };
 use libsys::{
-    Error, Permissions, ProcessId, Target, page_allocate, page_map, page_unmap, range_unmap,
+    Error, Permissions, ProcessId, Target, UserPage, page_allocate, page_map, page_unmap,
+    range_unmap,
 };
 
-use crate::copy;
+use crate::area;
 use crate::device::Device;
 
 /// A device and its clients.
@@ -71,33 +72,43 @@ impl Server {
                 self.clients.admit(sender, process, first, pages)?;
                 return Ok(None);
             }
-            Request::Share { .. } | Request::Read(_) | Request::Write(_) | Request::Flush => {}
+            Request::Share { .. } | Request::Read { .. } | Request::Write(_) | Request::Flush => {}
         }
         let client = self.clients.find(sender)?;
         match request {
             Request::Open | Request::Admit { .. } => {}
             Request::Share { slot } => share(client, slot, page)?,
-            Request::Read(transfer) => self.read(client, transfer)?,
+            Request::Read { transfer, skipped } => self.read(client, transfer, skipped)?,
             Request::Write(transfer) => self.write(client, transfer)?,
             Request::Flush => self.device.flush()?,
         }
         Ok(None)
     }
 
-    fn read(&mut self, client: usize, transfer: Transfer) -> Result<(), DiskError> {
+    /// Reads into the driver's own frames and copies from there: a device may go on writing what it
+    /// was told to write when this process has ended, and only the driver's own frames go into
+    /// quarantine then.
+    fn read(&mut self, client: usize, transfer: Transfer, skipped: u32) -> Result<(), DiskError> {
         let sector = self.clients.sector(client, transfer)?;
-        each_page(client, transfer, |page, _| copy::check_writable(page))?;
+        let wanted = (0..transfer.pages).filter(|index| skipped >> index & 1 == 0);
+        for index in wanted.clone() {
+            area::check_writable(page(client, transfer, index)?)?;
+        }
         self.device.read(sector, transfer.pages)?;
-        each_page(client, transfer, copy::from_device)
+        wanted.map(|index| area::fill(page(client, transfer, index)?, index)).collect()
     }
 
+    /// Writes the client's pages where they are: they stay mapped here until the device is done.
     fn write(&mut self, client: usize, transfer: Transfer) -> Result<(), DiskError> {
         if !self.device.is_writable() {
             return Err(DiskError::ReadOnly);
         }
         let sector = self.clients.sector(client, transfer)?;
-        each_page(client, transfer, copy::to_device)?;
-        self.device.write(sector, transfer.pages)
+        let mut pages = [&[][..]; SLOTS as usize];
+        for (index, bytes) in (0..transfer.pages).zip(&mut pages) {
+            *bytes = area::lend(page(client, transfer, index)?)?;
+        }
+        self.device.write(sector, &pages[..transfer.pages as usize])
     }
 
     /// Unmaps the areas of clients that have ended.
@@ -123,15 +134,7 @@ fn share(client: usize, slot: u32, page: Option<Permissions>) -> Result<(), Disk
         .map_err(|_| DiskError::NotShared)
 }
 
-/// Calls `act` with each page of a transfer and its index.
-fn each_page(
-    client: usize,
-    transfer: Transfer,
-    mut act: impl FnMut(libsys::UserPage, u32) -> Result<(), DiskError>,
-) -> Result<(), DiskError> {
-    for index in 0..transfer.pages {
-        let page = layout::slot(client, transfer.slot + index).map_err(|_| DiskError::BadRange)?;
-        act(page, index)?;
-    }
-    Ok(())
+/// The page of a client's area for page `index` of a transfer.
+fn page(client: usize, transfer: Transfer, index: u32) -> Result<UserPage, DiskError> {
+    layout::slot(client, transfer.slot + index).map_err(|_| DiskError::BadRange)
 }

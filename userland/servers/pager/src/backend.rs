@@ -12,18 +12,20 @@
 use alloc::boxed::Box;
 
 use libsys::abi::fault::Access;
-use libsys::abi::layout::{EXCEPTION_STACK, USER_TOP};
+use libsys::abi::layout::{ENTRIES, EXCEPTION_STACK, USER_TOP};
 use libsys::abi::process_info::Status;
 use libsys::paging::regions::{Decision, Kind, Region};
 use libsys::paging::self_map::{Step, TableReader, Window};
 use libsys::service::pager::Transfers;
 use libsys::{Entry, Error, Frame, Page, PageRange, Permissions, ProcessId, UserPage, ViewSlot};
 use swap::backend::{GiveError, PageClass};
+use swap::codec::SAMPLE;
 use swap::page::Rights;
-use swap::{Backend, Bytes, CLUSTER, Disk, DiskError, Memory};
+use swap::{Backend, Bytes, CLUSTER, Disk, DiskError, Memory, Taken};
 
 use crate::clients::Clients;
 use crate::disk::SwapDisk;
+use crate::held::Held;
 use crate::kernel::Kernel;
 use crate::program::File;
 
@@ -39,6 +41,7 @@ pub struct Resources<K: Kernel> {
     pub kernel: K,
     views: Box<[Option<Watched<K::View>>]>,
     scratch: Option<K::Scratch>,
+    held: Held,
     disk: SwapDisk<K::Disk>,
     /// Pages of zeros that clients were given; wraps.
     pub zeroed: u32,
@@ -50,7 +53,7 @@ impl<K: Kernel> Resources<K> {
     /// Takes all the memory that later steps need.
     pub fn new(kernel: K, disk: SwapDisk<K::Disk>) -> Self {
         let views = VIEWS.map(|_| None).collect();
-        Self { kernel, views, scratch: None, disk, zeroed: 0, loaded: 0 }
+        Self { kernel, views, scratch: None, held: Held::NONE, disk, zeroed: 0, loaded: 0 }
     }
 
     /// How many slots the disk has; 0 without a disk.
@@ -63,12 +66,26 @@ impl<K: Kernel> Resources<K> {
         self.disk.transfers()
     }
 
+    /// The scratch page, whatever its bytes are.
+    fn scratch(&mut self) -> Result<&mut K::Scratch, Error> {
+        let kernel = &mut self.kernel;
+        let scratch = match self.scratch.take().or_else(|| self.held.scratch(kernel)) {
+            Some(scratch) => scratch,
+            None => kernel.new_scratch()?,
+        };
+        Ok(self.scratch.insert(scratch))
+    }
+
     /// Makes the scratch page one of zeros.
     fn clear_scratch(&mut self) -> Result<(), Error> {
-        match &mut self.scratch {
-            Some(scratch) => self.kernel.renew_scratch(scratch)?,
-            None => self.scratch = Some(self.kernel.new_scratch()?),
+        // To take a spare page and to fill it takes 200 instructions more than to make a new one.
+        if self.scratch.is_none() {
+            self.scratch = self.kernel.new_scratch().ok();
+            if self.scratch.is_some() {
+                return Ok(());
+            }
         }
+        K::bytes(self.scratch()?).fill(0);
         Ok(())
     }
 }
@@ -199,7 +216,8 @@ const fn view_index(client: ProcessId) -> usize {
 
 impl<K: Kernel> Memory for MachineBackend<'_, K> {
     fn take(&mut self, address: usize, bytes: usize) -> bool {
-        self.resources.kernel.commit(address, bytes)
+        let Resources { kernel, held, .. } = &mut *self.resources;
+        kernel.commit(address, bytes) || held.drop_spares(kernel) && kernel.commit(address, bytes)
     }
 }
 
@@ -221,15 +239,37 @@ impl<K: Kernel> Disk for MachineBackend<'_, K> {
         disk.write(kernel, first, count)
     }
 
-    fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
+    fn read(&mut self, first: u32, count: usize, skipped: u32) -> Result<(), DiskError> {
         let Resources { kernel, disk, .. } = &mut *self.resources;
-        disk.read(kernel, first, count)
+        disk.read(kernel, first, count, skipped)
+    }
+}
+
+impl<K: Kernel> Taken for MachineBackend<'_, K> {
+    fn read_taken(&mut self, index: usize, bytes: &mut Bytes) {
+        let Resources { kernel, held, .. } = &mut *self.resources;
+        kernel.read_held(held.place(index), bytes);
+    }
+
+    fn sample_taken(&mut self, index: usize) -> [u32; SAMPLE.len()] {
+        let Resources { kernel, held, .. } = &mut *self.resources;
+        kernel.sample_held(held.place(index))
+    }
+
+    fn fill_buffer_from_taken(&mut self, to: usize, index: usize) {
+        let Resources { kernel, held, .. } = &mut *self.resources;
+        kernel.fill_area_from_held(to as u32, held.place(index));
     }
 }
 
 impl<K: Kernel> Backend for MachineBackend<'_, K> {
     fn free_frames(&mut self) -> u32 {
-        self.resources.kernel.free_frames()
+        self.resources.kernel.free_frames() + self.resources.held.spares()
+    }
+
+    fn drop_spares(&mut self) -> bool {
+        let Resources { kernel, held, .. } = &mut *self.resources;
+        held.drop_spares(kernel)
     }
 
     fn is_alive(&self, client: ProcessId) -> bool {
@@ -304,6 +344,14 @@ impl<K: Kernel> Backend for MachineBackend<'_, K> {
         tables.find(|index| window.directory_entry(*index).is_own_table() && is_ours(*index))
     }
 
+    fn present_from(&mut self, client: ProcessId, first: Page) -> Option<Page> {
+        if !self.attach_view(client) {
+            return Some(first);
+        }
+        let end = Page::numbered((first.directory_index() + 1) * ENTRIES);
+        self.window(client)?.present(first, end).next().map(|(page, _)| page)
+    }
+
     fn leaves(&mut self, client: ProcessId, first: Page) -> [Entry; CLUSTER] {
         let mut leaves = [Entry::ABSENT; CLUSTER];
         if !self.attach_view(client) {
@@ -342,11 +390,12 @@ impl<K: Kernel> Backend for MachineBackend<'_, K> {
     }
 
     fn take_page(&mut self, client: ProcessId, page: UserPage, index: usize) -> Option<Entry> {
-        self.resources.kernel.take_page(client, page, index).ok()
-    }
-
-    fn read_taken(&mut self, index: usize, bytes: &mut Bytes) {
-        self.resources.kernel.read_taken(index, bytes);
+        let Resources { kernel, held, .. } = &mut *self.resources;
+        let taken = kernel.take_page(client, page, held.take_place(index)).ok();
+        if taken.is_none() {
+            held.leave_place(index);
+        }
+        taken
     }
 
     fn matches_the_file(&mut self, client: ProcessId, page: UserPage, index: usize) -> bool {
@@ -362,19 +411,19 @@ impl<K: Kernel> Backend for MachineBackend<'_, K> {
         page: UserPage,
         index: usize,
     ) -> Result<(), GiveError> {
-        self.resources.kernel.give_back(client, page, index).map_err(GiveError::from)
+        let Resources { kernel, held, .. } = &mut *self.resources;
+        kernel.give_back(client, page, held.place(index)).map_err(GiveError::from)?;
+        held.leave_place(index);
+        Ok(())
     }
 
     fn drop_taken(&mut self, index: usize) {
-        self.resources.kernel.drop_taken(index);
+        let Resources { kernel, held, .. } = &mut *self.resources;
+        held.drop(index, kernel);
     }
 
     fn scratch(&mut self) -> Result<&mut Bytes, GiveError> {
-        let Resources { kernel, scratch, .. } = &mut *self.resources;
-        if scratch.is_none() {
-            *scratch = Some(kernel.new_scratch().map_err(GiveError::from)?);
-        }
-        scratch.as_mut().map(K::bytes).ok_or(GiveError::NoFrame)
+        Ok(K::bytes(self.resources.scratch().map_err(GiveError::from)?))
     }
 
     fn scratch_from_buffer(&mut self, index: usize) -> Result<(), GiveError> {

@@ -28,11 +28,16 @@ pub trait Driver {
     /// The driver's.
     fn share(&mut self, disk: &Self::Disk, slot: u32) -> Result<(), DriverError>;
 
-    /// From the disk into the area.
+    /// From the disk into the area, without the pages whose bits in `skipped` are set.
     ///
     /// # Errors
     /// The driver's.
-    fn read(&mut self, disk: &Self::Disk, transfer: Transfer) -> Result<(), DriverError>;
+    fn read(
+        &mut self,
+        disk: &Self::Disk,
+        transfer: Transfer,
+        skipped: u32,
+    ) -> Result<(), DriverError>;
 
     /// From the area to the disk.
     ///
@@ -107,7 +112,8 @@ impl<D> SwapDisk<D> {
         self.request(driver, first, count, K::write)
     }
 
-    /// Reads the slots from `first` on into the first `count` pages of the area.
+    /// Reads the slots from `first` on into the first `count` pages of the area, without the pages
+    /// whose bits in `skipped` are set.
     ///
     /// # Errors
     /// As [`SwapDisk::write`].
@@ -116,11 +122,14 @@ impl<D> SwapDisk<D> {
         driver: &mut K,
         first: u32,
         count: usize,
+        skipped: u32,
     ) -> Result<(), DiskError> {
         let Transfers { reads, pages_read, .. } = &mut self.transfers;
         *reads = reads.wrapping_add(1);
         *pages_read = pages_read.wrapping_add(count as u32);
-        self.request(driver, first, count, K::read)
+        self.request(driver, first, count, |driver, disk, transfer| {
+            driver.read(disk, transfer, skipped)
+        })
     }
 
     fn request<K: Driver<Disk = D>>(
@@ -183,6 +192,8 @@ mod tests {
         shared: Vec<u32>,
         /// Requests: by which disk, and what.
         asked: Vec<(u32, &'static str, Transfer)>,
+        /// The pages that the last reading has skipped.
+        skipped: u32,
     }
 
     fn next(answers: &mut Vec<Result<(), DriverError>>) -> Result<(), DriverError> {
@@ -213,8 +224,14 @@ mod tests {
             Ok(())
         }
 
-        fn read(&mut self, disk: &(u32, u64), transfer: Transfer) -> Result<(), DriverError> {
+        fn read(
+            &mut self,
+            disk: &(u32, u64),
+            transfer: Transfer,
+            skipped: u32,
+        ) -> Result<(), DriverError> {
             self.asked.push((disk.0, "read", transfer));
+            self.skipped = skipped;
             next(&mut self.answers)
         }
 
@@ -271,10 +288,10 @@ mod tests {
         let (mut script, last) = (Script::default(), 0xF_FFFF);
         let mut disk = open(&mut script);
         assert_eq!(disk.write(&mut script, 3, 2), Ok(()));
-        assert_eq!(disk.read(&mut script, last, 1), Ok(()));
+        assert_eq!(disk.read(&mut script, last, 1, 0x8001), Ok(()));
         let transfer = |sector, pages| Transfer { sector, slot: 0, pages };
         let expected = [(1, "write", transfer(24, 2)), (1, "read", transfer(0x7F_FFF8, 1))];
-        assert_eq!(script.asked, expected);
+        assert_eq!((script.asked, script.skipped), (expected.to_vec(), 0x8001));
     }
 
     #[test]
@@ -288,8 +305,8 @@ mod tests {
         };
         assert_eq!(counts(&disk), [0; 4]);
         assert_eq!(disk.write(&mut script, 0, 16), Err(DiskError::Failed));
-        assert_eq!(disk.read(&mut script, 0, 5), Err(DiskError::Failed));
-        assert_eq!(disk.read(&mut script, 0, 2), Ok(()));
+        assert_eq!(disk.read(&mut script, 0, 5, 0), Err(DiskError::Failed));
+        assert_eq!(disk.read(&mut script, 0, 2, 0), Ok(()));
         assert_eq!(counts(&disk), [2, 7, 1, 16]);
     }
 
@@ -309,7 +326,7 @@ mod tests {
         {
             let mut script = Script { answers: vec![GONE; ended], ..Script::default() };
             let mut disk = open(&mut script);
-            assert_eq!(disk.read(&mut script, 5, 1), expected, "{ended}");
+            assert_eq!(disk.read(&mut script, 5, 1, 0), expected, "{ended}");
             let asked: Vec<u32> = script.asked.iter().map(|(disk, ..)| *disk).collect();
             assert_eq!(asked, (1..=(ended as u32 + 1).min(3)).collect::<Vec<_>>());
             assert_eq!(script.shared.len(), SLOTS as usize);
@@ -332,7 +349,7 @@ mod tests {
             let mut script = Script { answers: vec![GONE], ..Script::default() };
             let mut disk = open(&mut script);
             script.openings = openings;
-            assert_eq!(disk.read(&mut script, 0, 1), expected);
+            assert_eq!(disk.read(&mut script, 0, 1, 0), expected);
             assert_eq!((script.opened, script.openings.len()), (opened, 0));
         }
     }
@@ -341,7 +358,7 @@ mod tests {
     fn without_a_disk_every_request_fails() {
         let (mut script, mut disk) = (Script::default(), SwapDisk::NONE);
         assert_eq!(disk.write(&mut script, 0, 1), Err(DiskError::Gone));
-        assert_eq!(disk.read(&mut script, 0, 1), Err(DiskError::Gone));
+        assert_eq!(disk.read(&mut script, 0, 1, 0), Err(DiskError::Gone));
         assert_eq!((script.opened, script.asked.len()), (0, 0));
     }
 }

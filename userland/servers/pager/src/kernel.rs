@@ -10,14 +10,18 @@ use libsys::abi::process_info::ProcessInfo;
 use libsys::paging::self_map::{TableReader, Window};
 use libsys::{Entry, Error, Frame, PageRange, Permissions, ProcessId, UserPage, ViewSlot};
 use swap::Bytes;
+use swap::codec::SAMPLE;
 
 use crate::disk::Driver;
+
+/// The places at which pages can be held that are taken from clients.
+pub const PLACES: usize = 32;
 
 /// The calls of the pager, its views, and its pages at fixed addresses.
 pub trait Kernel: Driver {
     /// A view of a client.
     type View;
-    /// The scratch page: private, zeroed when made, and lent until it is given away.
+    /// The scratch page: private, and lent until it is given away.
     type Scratch;
 
     /// Prints a line.
@@ -102,8 +106,8 @@ pub trait Kernel: Driver {
     /// See [`Syscall::RangeProtect`](libsys::Syscall::RangeProtect).
     fn clear_accessed(&mut self, client: ProcessId, range: PageRange) -> Result<u32, Error>;
 
-    /// Moves a client's page to the pager's taken page `index`, and leaves the pager's mark in its
-    /// place; returns the old entry.
+    /// Moves a client's page to a place at which nothing is held, and leaves the pager's mark in the
+    /// client's leaf; returns the old entry.
     ///
     /// # Errors
     /// See [`Syscall::PageMove`](libsys::Syscall::PageMove).
@@ -111,20 +115,32 @@ pub trait Kernel: Driver {
         &mut self,
         client: ProcessId,
         page: UserPage,
-        index: usize,
+        place: usize,
     ) -> Result<Entry, Error>;
 
-    /// Copies taken page `index`.
-    fn read_taken(&mut self, index: usize, bytes: &mut Bytes);
+    /// Copies a held page.
+    fn read_held(&mut self, place: usize, bytes: &mut Bytes);
 
-    /// Moves taken page `index` to a client's page where nothing is present.
+    /// The words of a held page at [`SAMPLE`].
+    fn sample_held(&mut self, place: usize) -> [u32; SAMPLE.len()];
+
+    /// Copies a held page to page `slot` of the transfer area.
+    ///
+    /// # Panics
+    /// If no disk was found.
+    fn fill_area_from_held(&mut self, slot: u32, place: usize);
+
+    /// Whether a held page, which does not go back, can be written and is mapped nowhere else.
+    fn is_private(&mut self, place: usize) -> bool;
+
+    /// Moves a held page to a client's page where nothing is present.
     ///
     /// # Errors
     /// As [`Kernel::take_page`].
-    fn give_back(&mut self, client: ProcessId, page: UserPage, index: usize) -> Result<(), Error>;
+    fn give_back(&mut self, client: ProcessId, page: UserPage, place: usize) -> Result<(), Error>;
 
-    /// Unmaps taken page `index`.
-    fn drop_taken(&mut self, index: usize);
+    /// Unmaps a held page.
+    fn drop_held(&mut self, place: usize);
 
     /// Maps the scratch page, of zeros.
     ///
@@ -132,11 +148,11 @@ pub trait Kernel: Driver {
     /// `OutOfFrames`.
     fn new_scratch(&mut self) -> Result<Self::Scratch, Error>;
 
-    /// Puts a page of zeros in place of the one that was filled.
+    /// Makes a held page the scratch page, whatever its bytes are.
     ///
     /// # Errors
-    /// `OutOfFrames`.
-    fn renew_scratch(&mut self, scratch: &mut Self::Scratch) -> Result<(), Error>;
+    /// `NotPermitted`: it is not private ([`Kernel::is_private`]).
+    fn scratch_from_held(&mut self, place: usize) -> Result<Self::Scratch, Error>;
 
     /// The bytes of the scratch page.
     fn bytes(scratch: &mut Self::Scratch) -> &mut Bytes;

@@ -6,6 +6,7 @@
 //!   the frame pointer of a client whose fault it refuses; [`clients`]: its clients;
 //! - [`disk`]: the disk that pages go to, and [`Driver`], what is needed of its driver;
 //! - [`kernel`]: what is needed of the kernel;
+//! - `held`: where pages are held that were taken from clients;
 //! - `backend`: clients and disk as the decisions of the `swap` crate see them, which decide which
 //!   pages leave memory;
 //! - [`server`]: how each message is answered.
@@ -22,10 +23,11 @@ mod backend;
 pub mod clients;
 pub mod disk;
 pub mod frame_pointer;
+mod held;
 pub mod kernel;
 pub mod program;
 pub mod server;
 
 pub use disk::Driver;
-pub use kernel::Kernel;
+pub use kernel::{Kernel, PLACES};
 pub use server::{Answer, Server};

@@ -4,7 +4,7 @@ use core::fmt;
 
 use libsys::abi::process_info::ProcessInfo;
 use libsys::call::Change;
-use libsys::paging::fixed_pages::{self, INBOX, Scratch, TransferArea, held};
+use libsys::paging::fixed_pages::{self, HELD_PAGES, INBOX, Scratch, TransferArea, held};
 use libsys::paging::self_map::{TableReader, Window};
 use libsys::process::{archive, info};
 use libsys::runtime::heap;
@@ -15,10 +15,13 @@ use libsys::{
     identity, machine, page_allocate, page_copy, page_map, page_move, page_protect, page_unmap,
     println, range_protect, usage, window,
 };
-use pager::{Driver, Kernel};
+use pager::{Driver, Kernel, PLACES};
 use swap::Bytes;
+use swap::codec::SAMPLE;
 
 const NONE: Permissions = Permissions::empty();
+
+const _: () = assert!(PLACES == HELD_PAGES);
 
 /// The boot archive's programs, and the transfer area.
 pub struct Live {
@@ -60,8 +63,8 @@ impl Driver for Live {
         disk.share(slot, self.area().page(slot), Permissions::WRITE)
     }
 
-    fn read(&mut self, disk: &Disk, transfer: Transfer) -> Result<(), DiskError> {
-        disk.read(transfer)
+    fn read(&mut self, disk: &Disk, transfer: Transfer, skipped: u32) -> Result<(), DiskError> {
+        disk.read_except(transfer, skipped)
     }
 
     fn write(&mut self, disk: &Disk, transfer: Transfer) -> Result<(), DiskError> {
@@ -165,30 +168,42 @@ impl Kernel for Live {
         &mut self,
         client: ProcessId,
         page: UserPage,
-        index: usize,
+        place: usize,
     ) -> Result<Entry, Error> {
-        page_move((client, page), (Target::Caller, held(index)), Permissions::PAGER)
+        page_move((client, page), (Target::Caller, held(place)), Permissions::PAGER)
     }
 
-    fn read_taken(&mut self, index: usize, bytes: &mut Bytes) {
-        assert!(fixed_pages::read(held(index), bytes), "no page was taken there");
+    fn read_held(&mut self, place: usize, bytes: &mut Bytes) {
+        assert!(fixed_pages::read(held(place), bytes), "no page is held there");
     }
 
-    fn give_back(&mut self, client: ProcessId, page: UserPage, index: usize) -> Result<(), Error> {
-        page_move((Target::Caller, held(index)), (client, page), NONE).map(drop)
+    fn sample_held(&mut self, place: usize) -> [u32; SAMPLE.len()] {
+        fixed_pages::words(held(place), SAMPLE).expect("a page is held there")
     }
 
-    fn drop_taken(&mut self, index: usize) {
+    fn fill_area_from_held(&mut self, slot: u32, place: usize) {
+        self.area().write_page(slot, held(place));
+    }
+
+    fn is_private(&mut self, place: usize) -> bool {
+        fixed_pages::is_private(held(place))
+    }
+
+    fn give_back(&mut self, client: ProcessId, page: UserPage, place: usize) -> Result<(), Error> {
+        page_move((Target::Caller, held(place)), (client, page), NONE).map(drop)
+    }
+
+    fn drop_held(&mut self, place: usize) {
         // Unmapping without marks needs no memory and cannot fail.
-        let _ = page_unmap(Target::Caller, held(index), NONE);
+        let _ = page_unmap(Target::Caller, held(place), NONE);
     }
 
     fn new_scratch(&mut self) -> Result<Scratch, Error> {
         Scratch::new()
     }
 
-    fn renew_scratch(&mut self, scratch: &mut Scratch) -> Result<(), Error> {
-        scratch.renew()
+    fn scratch_from_held(&mut self, place: usize) -> Result<Scratch, Error> {
+        Scratch::from_page(held(place))
     }
 
     fn bytes(scratch: &mut Scratch) -> &mut Bytes {

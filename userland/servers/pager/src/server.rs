@@ -173,7 +173,9 @@ impl<K: Kernel> Server<K> {
     /// gets an error.
     fn free_frames(&mut self, client: ProcessId, frames: u32) -> FaultReply {
         let (swap, mut backend) = self.parts();
-        match swap.free_frames(&mut backend, client, frames) {
+        let free = swap.free_frames(&mut backend, client, frames);
+        backend.drop_spares();
+        match free {
             0 => FaultReply::Refuse,
             1.. => FaultReply::Resume,
         }

@@ -7,6 +7,7 @@
 use libsys::abi::fault::Access;
 use libsys::{Entry, Error, Frame, Page, ProcessId, UserPage};
 
+use crate::codec::SAMPLE;
 use crate::page::Rights;
 use crate::pool::Memory;
 use crate::{Bytes, CLUSTER};
@@ -39,11 +40,24 @@ pub trait Disk {
     /// A [`DiskError`]: the contents of the slots are unknown.
     fn write(&mut self, first: u32, count: usize) -> Result<(), DiskError>;
 
-    /// Reads the slots from `first` on into the first `count` pages of the buffer.
+    /// Reads the slots from `first` on into the first `count` pages of the buffer, without the pages
+    /// whose bits in `skipped` are set: their contents are unknown.
     ///
     /// # Errors
     /// A [`DiskError`]: the contents of the buffer are unknown.
-    fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError>;
+    fn read(&mut self, first: u32, count: usize, skipped: u32) -> Result<(), DiskError>;
+}
+
+/// The contents of pages that were taken from clients, by index from 0 to [`CLUSTER`].
+pub trait Taken: Disk {
+    /// Copies the contents of a taken page.
+    fn read_taken(&mut self, index: usize, bytes: &mut Bytes);
+
+    /// The words of a taken page at [`SAMPLE`].
+    fn sample_taken(&mut self, index: usize) -> [u32; SAMPLE.len()];
+
+    /// Copies a taken page to page `to` of the disk's buffer.
+    fn fill_buffer_from_taken(&mut self, to: usize, index: usize);
 }
 
 /// Why a client was not given a page. Nothing was changed.
@@ -86,11 +100,14 @@ pub enum PageClass {
     Text,
 }
 
-/// Clients, their page tables, a scratch page, and the pages that were taken from clients, which
-/// have indices from 0 to [`CLUSTER`].
-pub trait Backend: Memory + Disk {
-    /// How many frames are free.
+/// Clients, their page tables, a scratch page, and the pages that were taken from clients.
+pub trait Backend: Memory + Disk + Taken {
+    /// How many frames are free, those included that were taken from clients and wait to be given
+    /// to others.
     fn free_frames(&mut self) -> u32;
+
+    /// Gives back the frames that wait. Returns whether there were any.
+    fn drop_spares(&mut self) -> bool;
 
     /// Whether the client has not ended.
     fn is_alive(&self, client: ProcessId) -> bool;
@@ -115,6 +132,10 @@ pub trait Backend: Memory + Disk {
     /// The first directory index from `index` on below which the client has a table with pages in
     /// its program's regions; `None` also if there is no view of the client.
     fn table_from(&mut self, client: ProcessId, index: u32) -> Option<u32>;
+
+    /// A page from `first` on, in the same table, before which none is present; `None` if none is
+    /// present in the rest of the table. Without a view of the client it is `first`.
+    fn present_from(&mut self, client: ProcessId, first: Page) -> Option<Page>;
 
     /// The client's leaves from `first` on, which is a multiple of [`CLUSTER`]; absent where there
     /// is no table. Without a view of the client, this clears A and D of the present leaves, and
@@ -144,9 +165,6 @@ pub trait Backend: Memory + Disk {
     /// the frame writable.
     fn take_page(&mut self, client: ProcessId, page: UserPage, index: usize) -> Option<Entry>;
 
-    /// Copies the contents of a taken page.
-    fn read_taken(&mut self, index: usize, bytes: &mut Bytes);
-
     /// Whether a taken page has the bytes that the file of the client's program has for it.
     fn matches_the_file(&mut self, client: ProcessId, page: UserPage, index: usize) -> bool;
 
@@ -161,10 +179,11 @@ pub trait Backend: Memory + Disk {
         index: usize,
     ) -> Result<(), GiveError>;
 
-    /// Drops a taken page: its frame is free if nobody else maps it.
+    /// Drops a taken page: if nobody else maps its frame, that is free, or one of the next scratch
+    /// pages.
     fn drop_taken(&mut self, index: usize);
 
-    /// The pager's scratch page, to be filled.
+    /// The pager's scratch page, to be filled, whatever its bytes are.
     ///
     /// # Errors
     /// `NoFrame`.

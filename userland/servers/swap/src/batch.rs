@@ -61,13 +61,20 @@ impl Batch {
     /// A [`DiskError`] if that page alone cannot be read.
     pub fn read<B: Backend>(&mut self, backend: &mut B) -> Result<(), DiskError> {
         let count = (self.last - self.first + 1) as usize;
-        if count > 1 && backend.read(self.first, count).is_err() {
+        if count > 1 && backend.read(self.first, count, self.skipped()).is_err() {
             *self = Self::alone(self.slot);
         }
         if self.count == 0 {
-            backend.read(self.slot, 1)?;
+            backend.read(self.slot, 1, 0)?;
         }
         Ok(())
+    }
+
+    /// The pages of the request that are none of the batch's: they lie between these on the disk.
+    fn skipped(&self) -> u32 {
+        let bit = |slot| 1_u32 << (slot - self.first);
+        let pages = self.neighbours.iter().flatten().map(|neighbour| bit(neighbour.slot));
+        bit(self.last + 1) - 1 - (pages.sum::<u32>() + bit(self.slot))
     }
 
     /// The place of the page that was touched in the disk's buffer.

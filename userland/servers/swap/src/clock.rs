@@ -91,14 +91,15 @@ impl Search {
             }
             accessed |= leaf.is_accessed();
             group.dirty |= u32::from(leaf.is_dirty()) << index;
-            let recent = (self.turn < SPARING || client == self.spared)
-                && accounts.get(client).is_some_and(|account| account.is_recent(page));
+            let is_recent = || {
+                (self.turn < SPARING || client == self.spared)
+                    && accounts.get(client).is_some_and(|account| account.is_recent(page))
+            };
             let may_go = !leaf.is_accessed()
                 && !leaf.permissions().contains(Permissions::SHARED)
-                && backend.page_class(client, page) != PageClass::Foreign;
-            if may_go && !recent {
-                group.chosen |= 1 << index;
-            }
+                && backend.page_class(client, page) != PageClass::Foreign
+                && !is_recent();
+            group.chosen |= u32::from(may_go) << index;
         }
         if accessed {
             group.dirty |= backend.clear_accessed(client, first);
@@ -164,15 +165,22 @@ fn step_within<B: Backend>(
     found.map(|page| (client, page))
 }
 
-/// The first group from page number `from` on that has a page table.
+/// The first group from page number `from` on that may have pages. To look at the leaves of all
+/// groups took 120 instructions more for each page of `hog 128M` in 32 MiB.
 fn group_from<B: Backend>(
     backend: &mut B,
     accounts: &Accounts,
     client: ProcessId,
-    from: u32,
+    mut from: u32,
 ) -> Option<Page> {
-    let index = table_from(backend, accounts, client, from / ENTRIES)?;
-    Some(Page::numbered(from.max(index * ENTRIES)))
+    loop {
+        let index = table_from(backend, accounts, client, from / ENTRIES)?;
+        let first = Page::numbered(from.max(index * ENTRIES));
+        if let Some(page) = backend.present_from(client, first) {
+            return Some(Page::numbered(page.number() & !(CLUSTER as u32 - 1)));
+        }
+        from = (index + 1) * ENTRIES;
+    }
 }
 
 /// The first directory index from `index` on below which the client may have pages in its program's

@@ -282,9 +282,7 @@ impl Swap {
                 count += 1;
             }
         }
-        let saved = self.store.save(backend, count, |backend, nth, bytes| {
-            backend.read_taken(indices[nth], bytes);
-        });
+        let saved = self.store.save(backend, &indices[..count]);
         let mut error = None;
         for (index, saved) in indices.into_iter().zip(saved).take(count) {
             pages.set(
@@ -338,8 +336,7 @@ impl Swap {
         if self.store.prepare(backend).is_err() {
             return Contents::Lost;
         }
-        let saved =
-            self.store.save(backend, 1, |backend, _, bytes| backend.read_taken(index, bytes));
+        let saved = self.store.save(backend, &[index]);
         saved[0].unwrap_or(Contents::Lost)
     }
 

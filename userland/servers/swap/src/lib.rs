@@ -54,7 +54,7 @@ mod taken;
 mod unstarted;
 
 pub use accounts::{Account, Accounts};
-pub use backend::{Backend, Disk, DiskError};
+pub use backend::{Backend, Disk, DiskError, Taken};
 pub use page_in::Served;
 pub use pool::Memory;
 pub use report::Report;

@@ -11,6 +11,7 @@
 
 use libsys::ProcessId;
 
+use crate::CLUSTER;
 use crate::accounts::Account;
 use crate::backend::{Backend, GiveError};
 use crate::state::Swap;
@@ -70,17 +71,19 @@ impl Swap {
             self.credit -= 1;
             return;
         }
+        // One request's pages above the mark, and no more: the backend gives the frames of the pages
+        // that went last to the next ones that come, and has no use for those of earlier ones.
+        let wanted = self.low_water + CLUSTER as u32;
         let mut free = backend.free_frames();
-        if free < self.low_water {
+        if free < wanted {
             self.remove_ended(backend);
             free = backend.free_frames();
-            while free < 2 * self.low_water && matches!(self.evict(backend, None, client), Ok(1..))
-            {
+            while free < wanted && matches!(self.evict(backend, None, client), Ok(1..)) {
                 free = backend.free_frames();
             }
         }
-        // Clients take frames by calls of their own meanwhile, so not all free ones are credit.
-        self.credit = (free.saturating_sub(self.low_water) / 16).min(64);
+        // Clients take frames by calls of their own meanwhile, so many free ones are no more credit.
+        self.credit = free.saturating_sub(self.low_water).min(64);
     }
 
     /// Has pages go because there is no frame.
@@ -137,6 +140,8 @@ impl Swap {
             GiveError::Gone => Err(PagingError::Gone),
             GiveError::Refused => Err(PagingError::View),
             GiveError::Occupied => Ok(()),
+            // The call needs a frame of the kernel's, for a table or for a copy.
+            GiveError::NoFrame if backend.drop_spares() => Ok(()),
             GiveError::NoFrame => self.free_some(backend, client),
             GiveError::Quota => match self.evict(backend, Some(client), client) {
                 Ok(1..) => Ok(()),

@@ -24,7 +24,7 @@ pub struct Swap {
     pub(crate) store: Store,
     pub(crate) accounts: Accounts,
     pub(crate) hand: Hand,
-    /// Frames: with fewer free ones pages go, until there are twice as many.
+    /// Frames: so many stay free, and one request's pages more when a fault is served.
     pub(crate) low_water: u32,
     /// Faults that may pass until the free frames are counted again.
     pub(crate) credit: u32,

@@ -9,8 +9,8 @@
 use core::ops::Range;
 
 use crate::arena::Arena;
-use crate::backend::{Disk, DiskError};
-use crate::codec::{Codec, Compressed, WORTHWHILE, expand};
+use crate::backend::{Disk, DiskError, Taken};
+use crate::codec::{Codec, Compressed, WORTHWHILE, expand, is_noise};
 use crate::items::{Item, Items, Location};
 use crate::page::Contents;
 use crate::pool::{Full, Memory};
@@ -106,28 +106,27 @@ impl Store {
         Ok(())
     }
 
-    /// Saves up to [`CLUSTER`] pages. `page` copies the contents of the page of an index; the
-    /// results have the same indices.
-    pub fn save<B: Memory + Disk>(
+    /// Saves up to [`CLUSTER`] taken pages, those of these indices; the results have the same order.
+    pub fn save<B: Memory + Disk + Taken>(
         &mut self,
         backend: &mut B,
-        count: usize,
-        mut page: impl FnMut(&mut B, usize, &mut Bytes),
+        pages: &[usize],
     ) -> [Result<Contents, StoreError>; CLUSTER] {
         let mut results = [Err(StoreError::Full); CLUSTER];
         let mut for_disk = [0; CLUSTER];
         let mut pending = 0;
-        let mut bytes = [0; size_of::<Bytes>()];
-        for (index, result) in results.iter_mut().enumerate().take(count) {
-            page(backend, index, &mut bytes);
-            match self.save_in_memory(&bytes, backend) {
-                Some(contents) => *result = Ok(contents),
-                None if self.slots.is_empty() => {}
-                None => {
-                    backend.fill_buffer(pending, &bytes);
-                    for_disk[pending] = index;
-                    pending += 1;
-                }
+        for (nth, (index, result)) in pages.iter().zip(&mut results).enumerate() {
+            let in_memory = if is_noise(backend.sample_taken(*index)) {
+                None
+            } else {
+                self.save_in_memory(*index, backend)
+            };
+            if let Some(contents) = in_memory {
+                *result = Ok(contents);
+            } else if !self.slots.is_empty() {
+                backend.fill_buffer_from_taken(pending, *index);
+                for_disk[pending] = nth;
+                pending += 1;
             }
         }
         self.write(backend, pending, |items, nth, location| {
@@ -136,16 +135,22 @@ impl Store {
         results
     }
 
-    fn save_in_memory(&mut self, bytes: &Bytes, memory: &mut impl Memory) -> Option<Contents> {
+    fn save_in_memory<B: Memory + Taken>(
+        &mut self,
+        index: usize,
+        backend: &mut B,
+    ) -> Option<Contents> {
         let Self { items, arena, codec, .. } = self;
-        match codec.compress(bytes) {
+        let mut bytes = [0; size_of::<Bytes>()];
+        backend.read_taken(index, &mut bytes);
+        match codec.compress(&bytes) {
             Compressed::Zeros => Some(Contents::Zeros),
             Compressed::Incompressible => None,
             Compressed::Smaller(blob) => {
                 let moved = |blob: crate::arena::Blob| {
                     items.moved(blob.item, Location::Compressed(blob.offset));
                 };
-                arena.prepare(blob.len(), memory, moved).ok()?;
+                arena.prepare(blob.len(), backend, moved).ok()?;
                 let mut saved = None;
                 arena.add(blob, |offset| *saved.insert(items.add(Location::Compressed(offset))));
                 saved.map(Contents::Stored)
@@ -315,6 +320,7 @@ fn move_to_front(disk: &mut impl Disk, from: usize, pages: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::SAMPLE;
 
     /// A disk in which one slot may be bad. It may fail altogether, or have no driver.
     struct Model {
@@ -323,12 +329,20 @@ mod tests {
         bad: Option<u32>,
         error: Option<DiskError>,
         requests: usize,
+        taken: Vec<Bytes>,
     }
 
     impl Model {
         fn new(slots: usize) -> Self {
             let buffer = [[0; 4096]; CLUSTER];
-            Self { slots: vec![[0; 4096]; slots], buffer, bad: None, error: None, requests: 0 }
+            Self {
+                slots: vec![[0; 4096]; slots],
+                buffer,
+                bad: None,
+                error: None,
+                requests: 0,
+                taken: Vec::new(),
+            }
         }
 
         fn request(&mut self, first: u32, count: usize) -> Result<usize, DiskError> {
@@ -366,10 +380,25 @@ mod tests {
             Ok(())
         }
 
-        fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
+        fn read(&mut self, first: u32, count: usize, _: u32) -> Result<(), DiskError> {
             let first = self.request(first, count)?;
             self.buffer[..count].copy_from_slice(&self.slots[first..first + count]);
             Ok(())
+        }
+    }
+
+    impl Taken for Model {
+        fn read_taken(&mut self, index: usize, bytes: &mut Bytes) {
+            *bytes = self.taken[index];
+        }
+
+        fn sample_taken(&mut self, index: usize) -> [u32; SAMPLE.len()] {
+            let word = |offset| self.taken[index][offset as usize..].first_chunk();
+            SAMPLE.map(|offset| u32::from_le_bytes(*word(offset).unwrap()))
+        }
+
+        fn fill_buffer_from_taken(&mut self, to: usize, index: usize) {
+            self.fill_buffer(to, &self.taken[index].clone());
         }
     }
 
@@ -395,8 +424,9 @@ mod tests {
         pages: &[Bytes],
     ) -> Vec<Result<Contents, StoreError>> {
         store.prepare(model).unwrap();
-        let saved = store.save(model, pages.len(), |_, index, bytes| *bytes = pages[index]);
-        saved[..pages.len()].to_vec()
+        model.taken = pages.to_vec();
+        let indices: Vec<usize> = (0..pages.len()).collect();
+        store.save(model, &indices)[..pages.len()].to_vec()
     }
 
     fn expect(store: &mut Store, model: &mut Model, contents: Contents, page: &Bytes) {
@@ -404,7 +434,7 @@ mod tests {
         let mut bytes = [0xAA; 4096];
         match store.slot(item) {
             Some(slot) => {
-                model.read(slot, 1).unwrap();
+                model.read(slot, 1, 0).unwrap();
                 model.read_buffer(0, &mut bytes);
             }
             None => store.expand(item, &mut bytes),

@@ -68,6 +68,16 @@ fn pages_that_are_touched_in_a_row_come_in_requests_of_up_to_sixteen() {
 }
 
 #[test]
+fn of_every_other_page_the_ones_between_are_skipped() {
+    let (mut model, mut swap) = all_on_disk();
+    read(&mut model, &mut swap, HEAP.step_by(2));
+    // 1, 1, 2, 4, 8, 8, 8 pages: all but the first of a request have a page before them.
+    assert_eq!((model.reads, model.skipped), (7, 25));
+    let there = HEAP.filter(|page| model.is_present(CLIENT, *page));
+    assert!(there.eq(HEAP.step_by(2)));
+}
+
+#[test]
 fn pages_that_are_touched_in_no_order_come_alone() {
     let (mut model, mut swap) = all_on_disk();
     // No two neighbours in the order are within eight pages of each other, nor of the four before.

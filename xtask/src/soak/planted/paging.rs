@@ -38,6 +38,8 @@ pub(super) const MISTAKES: &[Mistake] = &[
         "\n                && backend.matches_the_file(taken.client, taken.page, index) =>", " =>"),
     paging("a page goes though others map its frame", "userland/servers/swap/src/eviction.rs",
         "\n                || writable\n                || references != mappings;", ";"),
+    paging("a page that others map leaves a frame for the next page", "userland/servers/pager/src/held.rs",
+        "kernel.is_private(place) {", "(kernel.is_private(place) || true) {"),
     paging("what cannot be stored goes as zeros", "userland/servers/swap/src/eviction.rs",
         "error = Some(why);\n                        Disposition::Return", "error = Some(why);\n                        Disposition::PageOut(Contents::Zeros)"),
     paging("a page's copy is released when the page goes", "userland/servers/swap/src/eviction.rs",

@@ -2,6 +2,8 @@
 
 use abi::{Error, Permissions, Syscall};
 use libsys::service::pager::{Space, Transfers};
+use pager::Kernel as _;
+use swap::CLUSTER;
 
 use super::super::layout::{NONE, PAGED_OUT, PAGER};
 use super::*;
@@ -189,4 +191,93 @@ fn without_a_disk_what_does_not_compress_stays_and_the_reason_names_no_swap_spac
     let line = format!("pager: no page {A:08x} for [{other}]: out of frames");
     assert_eq!(lines(&mut run), [line]);
     read_noise(&mut run, client, 30);
+}
+
+#[test]
+fn the_frames_of_pages_that_went_take_those_that_come_and_one_requests_pages_are_kept() {
+    let (mut run, client) = with_client(100);
+    fill_with_noise(&mut run, client, 40);
+    assert_eq!(spares(&mut run), 0, "no page went");
+    page_out(&mut run, client);
+    assert_eq!(spares(&mut run), CLUSTER);
+    let other = another(&mut run);
+    store(&mut run, other, A, 1);
+    assert_eq!(spares(&mut run), CLUSTER, "a page of zeros has a frame that the kernel has zeroed");
+    let free = |run: &mut Run| run.machine().free_frames();
+    let before = free(&mut run);
+    assert_eq!(load(&mut run, client, A), noise(0, 0));
+    assert_eq!((spares(&mut run), free(&mut run)), (CLUSTER - 1, before));
+    read_noise(&mut run, client, 40);
+    assert_eq!(run.machine().failure(), None);
+}
+
+#[test]
+fn frames_that_are_kept_are_given_back_when_a_call_finds_none() {
+    let (mut run, client) = with_client(100);
+    fill_with_noise(&mut run, client, 30);
+    page_out(&mut run, client);
+    assert_eq!(spares(&mut run), CLUSTER);
+    run.machine().use_all_memory();
+    let (process, page) = (abi::process::Target::Caller, page(0x6_0000));
+    let allocate = Syscall::PageAllocate { process, page, permissions: Permissions::WRITE };
+    assert!(run.machine().run(client));
+    assert_eq!(run.call(client, allocate).map(drop), Ok(()));
+    assert_eq!(spares(&mut run), 0);
+}
+
+#[test]
+fn a_page_of_zeros_gets_a_frame_that_is_kept_if_there_is_no_other() {
+    let (mut run, client) = with_client(100);
+    fill_with_noise(&mut run, client, 30);
+    page_out(&mut run, client);
+    run.machine().use_all_memory();
+    for at in (0x10_0000..0x10_1000).step_by(4) {
+        assert_eq!(load(&mut run, client, A + at), 0, "{at:#x}");
+    }
+    assert!(spares(&mut run) < CLUSTER);
+}
+
+#[test]
+fn of_a_frame_that_two_clients_map_one_is_kept() {
+    let (mut run, parent) = with_client(100);
+    fill_with_noise(&mut run, parent, 1);
+    let child = fork(&mut run, parent).expect("the pager agrees");
+    let start = Syscall::ProcessStart { process: child.into() };
+    assert!(run.machine().run(parent) && run.machine().make(parent, start));
+    for client in [parent, child] {
+        (0..RECENT as u32)
+            .for_each(|page| store(&mut run, client, A + 0x40_0000 + page * 0x1000, 1));
+    }
+    // The first round clears A in both, and the page goes from both.
+    for (client, pages) in [(parent, 1), (child, 1), (parent, 0)] {
+        ask(&mut run, Request::SetLimit { client, pages });
+    }
+    for client in [parent, child] {
+        assert_eq!(leaf(&mut run, client, A).bits(), PAGED_OUT);
+    }
+    let pager = run.machine().pager();
+    let kept = (0..PLACES).map(|place| run.machine().see(pager, held(place)));
+    let mut kept: Vec<_> = kept.filter(|leaf| leaf.is_present()).map(Entry::frame).collect();
+    let count = kept.len();
+    kept.dedup();
+    assert_eq!((count, kept.len()), (count, count));
+    for client in [parent, child] {
+        read_noise(&mut run, client, 1);
+    }
+    assert_eq!(run.machine().failure(), None);
+}
+
+#[test]
+fn frames_that_are_kept_are_given_back_when_a_page_of_a_file_needs_a_table() {
+    let (mut run, client) = with_client(100);
+    fill_with_noise(&mut run, client, 4);
+    page_out(&mut run, client);
+    read_noise(&mut run, client, 4);
+    page_out(&mut run, client);
+    let other = another(&mut run);
+    run.machine().use_all_memory();
+    drop_spares(&mut run, client);
+    run.machine().use_all_memory();
+    load(&mut run, other, T);
+    assert!(leaf(&mut run, other, T).is_present());
 }

@@ -8,9 +8,10 @@ mod requests;
 
 use abi::{Entry, ProcessId, Syscall, ViewSlot};
 use libsys::service::pager::{Faults, Given, Pages, Request};
+use pager::PLACES;
 use swap::accounts::RECENT;
 
-use super::layout::{HEAP, TEXT, page};
+use super::layout::{HEAP, TEXT, WRITE, held, page};
 use super::server::Run;
 use super::setting::Setting;
 
@@ -121,6 +122,20 @@ fn page_out(run: &mut Run, client: ProcessId) {
     for limit in [1, 0] {
         assert_eq!(ask(run, Request::SetLimit { client, pages: limit }), [0; 4]);
     }
+}
+
+/// How many frames the pager keeps for the pages that come next.
+fn spares(run: &mut Run) -> usize {
+    let pager = run.machine().pager();
+    (0..PLACES).filter(|place| run.machine().see(pager, held(*place)).is_present()).count()
+}
+
+/// The pager gives them back for a call that finds no frame, although they may be too few for it.
+fn drop_spares(run: &mut Run, client: ProcessId) {
+    let (process, page) = (abi::process::Target::Caller, page(0x6_0000));
+    assert!(run.machine().run(client));
+    let _ = run.call(client, Syscall::PageAllocate { process, page, permissions: WRITE });
+    assert_eq!(spares(run), 0);
 }
 
 /// A word of what does not compress.

@@ -253,6 +253,8 @@ fn a_page_that_cannot_come_back_keeps_its_mark() {
             view_somebody(&mut run, client);
         }
         run.machine().use_all_memory();
+        assert!(spares(&mut run) > 0);
+        drop_spares(&mut run, client);
         let recent = (0..8).map(|index| page(((A + 0x40_0000) >> 12) + index));
         for page in recent {
             let unmap = Syscall::PageUnmap { process: client.into(), page, marks: NONE };

@@ -19,8 +19,9 @@ use libsys::abi::fault::Access;
 use libsys::abi::layout::EXCEPTION_STACK;
 use libsys::{Entry, EntryFlags, Frame, Page, Permissions, ProcessId, UserPage};
 use swap::backend::{GiveError, PageClass};
+use swap::codec::SAMPLE;
 use swap::page::Rights;
-use swap::{Backend, Bytes, CLUSTER, Disk, DiskError, Memory, Served, Swap};
+use swap::{Backend, Bytes, CLUSTER, Disk, DiskError, Memory, Served, Swap, Taken};
 
 /// Pages of the program that are only read, and their tags.
 pub const TEXT: core::ops::Range<u32> = 0x800..0x808;
@@ -112,6 +113,8 @@ pub struct Model {
     pub writes: u32,
     /// Requests that read from the disk.
     pub reads: u32,
+    /// Pages that such requests have skipped.
+    pub skipped: u32,
     /// A slot that cannot be read.
     pub bad_slot: Option<u32>,
     /// A page that its client's parent unmaps while the disk reads.
@@ -157,6 +160,7 @@ impl Model {
             disk_fails: 0,
             writes: 0,
             reads: 0,
+            skipped: 0,
             bad_slot: None,
             dropped_while_reading: None,
             random: seed | 1,
@@ -771,7 +775,7 @@ impl Disk for Model {
         Ok(())
     }
 
-    fn read(&mut self, first: u32, count: usize) -> Result<(), DiskError> {
+    fn read(&mut self, first: u32, count: usize, skipped: u32) -> Result<(), DiskError> {
         self.meanwhile();
         self.reads += 1;
         if let Some((id, page)) = self.dropped_while_reading.take() {
@@ -784,8 +788,31 @@ impl Disk for Model {
         if self.disk_fails != 0 && self.random(self.disk_fails) == 0 {
             return Err(DiskError::Failed);
         }
-        self.buffer[..count].copy_from_slice(&self.slots[first as usize..][..count]);
+        self.skipped += skipped.count_ones();
+        for page in (0..count).filter(|page| skipped >> page & 1 == 0) {
+            self.buffer[page] = self.slots[first as usize + page];
+        }
         Ok(())
+    }
+}
+
+impl Taken for Model {
+    fn read_taken(&mut self, index: usize, bytes: &mut Bytes) {
+        self.meanwhile();
+        let leaf = self.taken[index].unwrap().leaf;
+        *bytes = *self.ram(leaf).bytes;
+    }
+
+    fn sample_taken(&mut self, index: usize) -> [u32; SAMPLE.len()] {
+        let mut bytes = [0; 4096];
+        self.read_taken(index, &mut bytes);
+        SAMPLE.map(|offset| u32::from_le_bytes(*bytes[offset as usize..].first_chunk().unwrap()))
+    }
+
+    fn fill_buffer_from_taken(&mut self, to: usize, index: usize) {
+        let mut bytes = [0; 4096];
+        self.read_taken(index, &mut bytes);
+        self.fill_buffer(to, &bytes);
     }
 }
 
@@ -793,6 +820,10 @@ impl Backend for Model {
     fn free_frames(&mut self) -> u32 {
         self.meanwhile();
         self.free() as u32
+    }
+
+    fn drop_spares(&mut self) -> bool {
+        false
     }
 
     fn is_alive(&self, client: ProcessId) -> bool {
@@ -823,6 +854,13 @@ impl Backend for Model {
     fn table_from(&mut self, client: ProcessId, index: u32) -> Option<u32> {
         let client = self.client(client)?;
         client.leaves.range(index * 1024..).next().map(|(page, _)| page / 1024)
+    }
+
+    fn present_from(&mut self, client: ProcessId, first: Page) -> Option<Page> {
+        let end = (first.directory_index() + 1) * 1024;
+        let mut pages = (first.number()..end).map(Page::numbered);
+        let has_view = self.attach_view(client);
+        pages.find(|page| !has_view || self.is_present(client, page.number()))
     }
 
     fn leaves(&mut self, client: ProcessId, first: Page) -> [Entry; CLUSTER] {
@@ -882,12 +920,6 @@ impl Backend for Model {
         self.taken[index] = Some(TakenPage { client, page: number, leaf });
         self.client(client).unwrap().leaves.insert(number, Entry::paged_out(Permissions::PAGER));
         Some(leaf)
-    }
-
-    fn read_taken(&mut self, index: usize, bytes: &mut Bytes) {
-        self.meanwhile();
-        let leaf = self.taken[index].unwrap().leaf;
-        *bytes = *self.ram(leaf).bytes;
     }
 
     fn matches_the_file(&mut self, _: ProcessId, page: UserPage, index: usize) -> bool {
