@@ -83,7 +83,7 @@ unsafe impl Hal for Process {
 fn physical(pointer: NonNull<u8>) -> PhysAddr {
     let address = pointer.addr().get() as u32;
     let entry = window().entry_of(Page::containing(address)).filter(|entry| entry.is_present());
-    (entry.expect("a buffer is mapped").frame().address() | address % PAGE_SIZE).into()
+    (entry.expect("a buffer is mapped").frame().address() + address % PAGE_SIZE).into()
 }
 
 fn pointer(address: u32) -> NonNull<u8> {

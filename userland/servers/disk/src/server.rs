@@ -90,12 +90,12 @@ impl Server {
     /// quarantine then.
     fn read(&mut self, client: usize, transfer: Transfer, skipped: u32) -> Result<(), DiskError> {
         let sector = self.clients.sector(client, transfer)?;
-        let wanted = (0..transfer.pages).filter(|index| skipped >> index & 1 == 0);
+        let mut wanted = (0..transfer.pages).filter(|index| skipped >> index & 1 == 0);
         for index in wanted.clone() {
             area::check_writable(page(client, transfer, index)?)?;
         }
         self.device.read(sector, transfer.pages)?;
-        wanted.map(|index| area::fill(page(client, transfer, index)?, index)).collect()
+        wanted.try_for_each(|index| area::fill(page(client, transfer, index)?, index))
     }
 
     /// Writes the client's pages where they are: they stay mapped here until the device is done.
