@@ -8,7 +8,7 @@
 //! - Neither a page nor a mark is put where a page is present.
 
 use abi::process_info::Status;
-use abi::{Entry, EntryFlags, ProcessId, UserPage};
+use abi::{Entry, EntryFlags, Error, ProcessId, UserPage};
 use pager::PLACES;
 
 use super::kept::{Kept, RIGHTS};
@@ -29,11 +29,8 @@ impl Machine {
         is_paged_out
     }
 
-    /// The pager has taken a page. An eviction begins when it has no other.
+    /// The pager has taken a page.
     pub(super) fn judge_taken(&mut self, place: usize, taken: (ProcessId, UserPage, Entry)) {
-        if self.taken.iter().all(Option::is_none) {
-            self.judge.went_now.clear();
-        }
         if self.taken[place].replace(taken).is_some() {
             self.fail(format!("place {place} is taken twice"));
         }
@@ -52,36 +49,46 @@ impl Machine {
     /// for each taken page counts: from then on it may come back.
     pub(super) fn judge_dropped(&mut self, place: usize) {
         let Some((client, page, leaf)) = self.taken[place].take() else { return };
-        let could_return = !std::mem::take(&mut self.judge.could_not_return[place]);
+        let could_not_return = self.judge.could_not_return[place].take();
         let frame = self.see(self.pager(), held(place)).frame();
         let held = (0..PLACES).map(|place| self.see(self.pager(), held(place)));
         let ours = held.filter(|leaf| leaf.is_present() && leaf.frame() == frame).count() as u32;
         let mappings = self.world.kernel.frames.count(frame);
-        if could_return && mappings != Some(ours) {
+        if could_not_return.is_none() && mappings != Some(ours) {
             self.fail(format!("[{client}] {page:?} goes, and others map its frame: {mappings:?}"));
         }
-        let kept = Kept { words: self.words(frame), rights: leaf.bits() & RIGHTS };
+        let kept = Kept { words: self.words(frame), rights: leaf.bits() & RIGHTS, went: true };
         let number = page.page().number();
         let is_false = TEXT.contains(&number) && !is_of(&text(number), &kept.words);
         self.tally.false_text += u64::from(is_false);
-        self.judge.went_now.push((client.bits(), page.address()));
         let is_clean = leaf.contains(EntryFlags::PAGER) && !leaf.is_dirty();
         if self.note(client, page, &kept) {
             self.tally.went += 1;
             self.tally.clean += u64::from(is_clean);
         }
-        self.note_for_children(client, page, &kept);
+        // Not if the client has got another page there, or has ended: then this one is nobody's.
+        if !matches!(could_not_return, Some(Error::Busy | Error::NoSuchProcess)) {
+            self.note_for_children(client, page, &kept);
+        }
+    }
+
+    /// The pager has given a taken page back.
+    pub(super) fn judge_returned(&mut self, place: usize) {
+        let Some((client, page, _)) = self.taken[place].take() else { return };
+        self.judge.kept.remove(&(client.bits(), page.address()));
     }
 
     /// The same for the children that a client forks and that have not started: what it loses now,
-    /// it cannot share with them any more.
+    /// it cannot share with them any more. A page that they have lost already, one that they shared
+    /// before the client got another one there, stays theirs.
     fn note_for_children(&mut self, client: ProcessId, page: UserPage, kept: &Kept) {
         let children = self.parents.iter().filter(|(_, parent)| **parent == client);
         let children: Vec<u32> = children.map(|(child, _)| *child).collect();
         for child in children.into_iter().filter_map(|child| ProcessId::new(child).ok()) {
-            let is_own = self.judge.went_now.contains(&(child.bits(), page.address()));
+            let of_child = self.judge.kept.get(&(child.bits(), page.address()));
+            let is_lost = of_child.is_some_and(|kept| kept.went);
             let lives = self.find(child).is_some();
-            if lives && !is_own && !self.has_started(child) {
+            if lives && !is_lost && !self.has_started(child) {
                 let noted = self.note(child, page, kept);
                 self.tally.for_children += u64::from(noted);
             }
@@ -99,9 +106,12 @@ impl Machine {
             Some(index) => {
                 let leaf = self.taken[index].map_or(Entry::ABSENT, |(_, _, leaf)| leaf);
                 let words = self.words(self.see(self.pager(), held(index)).frame());
-                Some(Kept { words, rights: leaf.bits() & RIGHTS })
+                Some(Kept { words, rights: leaf.bits() & RIGHTS, went: false })
             }
-            None => self.judge.kept.get(&(parent.bits(), page.address())).cloned(),
+            None if self.is_paged_out(parent, page) => {
+                self.judge.kept.get(&(parent.bits(), page.address())).cloned()
+            }
+            None => None,
         };
         let noted = kept.is_some_and(|kept| self.note(child, page, &kept));
         self.tally.inherited += u64::from(noted);
@@ -123,7 +133,7 @@ impl Machine {
             return;
         }
         // A child's mark for a page of its parent that did not go after all.
-        let Some(Kept { words, rights }) = kept else { return };
+        let Some(Kept { words, rights, .. }) = kept else { return };
         self.tally.came += 1;
         if !is_of(&bytes, &words) {
             self.fail(format!("[{client}] {page:?} comes back with other bytes"));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use abi::EntryFlags;
+use abi::{EntryFlags, Error};
 use pager::PLACES;
 
 /// W, *sealed* and the client's own marks: what a page has again when it comes back.
@@ -15,6 +15,9 @@ pub struct Kept {
     pub words: Box<[u32; 1024]>,
     /// Its rights, of [`RIGHTS`].
     pub rights: u32,
+    /// The page went, of the client itself or of its parent before the client started. If not, the
+    /// client was only marked for a page of its parent that has been taken, and may be given back.
+    pub went: bool,
 }
 
 /// What is known of all pages that are paged out.
@@ -22,9 +25,6 @@ pub struct Kept {
 pub struct Judge {
     /// By client and address.
     pub kept: BTreeMap<(u32, u32), Kept>,
-    /// The pages that went in this eviction. A child that has not started may have lost a page of
-    /// its own, whose rights are not those of its parent's.
-    pub went_now: Vec<(u32, u32)>,
-    /// The places of taken pages that could not be given back: others may still map them.
-    pub could_not_return: [bool; PLACES],
+    /// Why a taken page, by its place, could not be given back: others may still map it.
+    pub could_not_return: [Option<Error>; PLACES],
 }

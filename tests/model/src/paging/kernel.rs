@@ -312,8 +312,8 @@ impl Kernel for Machine {
         self.meanwhile_about(client, page);
         let given = self.give(client, page, held(place));
         match given {
-            Ok(()) => self.taken[place] = None,
-            Err(_) => self.judge.could_not_return[place] = true,
+            Ok(()) => self.judge_returned(place),
+            Err(error) => self.judge.could_not_return[place] = Some(error),
         }
         given
     }
