@@ -11,7 +11,7 @@
 //! The same is done for a quota of k frames and for k process slots. There the program arranges the
 //! shortage itself. For the swap disk (`disk`) and for JOS programs (`jos`), each k is another boot.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 
 use crate::bad_input::BadInput;
@@ -29,7 +29,7 @@ pub use jos::SCENARIO as JOS;
 pub use row::Row;
 pub use shortage::Shortage;
 
-use guest::Guest;
+use guest::{Guest, Round};
 use row::{MOST, judge};
 
 /// What `cargo xtask exhaust` is asked.
@@ -126,14 +126,14 @@ fn chosen<T: Copy>(
 /// Tries every k until one is not reached.
 fn sweep(guest: &mut Guest, scenario: &'static str, shortage: Shortage, every: u32) -> Result<Row> {
     // The first rounds fill what the servers and the program keep: tables, pages of the archive.
-    let mut calm = || guest.round(scenario, shortage, shortage.plenty());
-    for _ in 0..2 {
-        let end = calm()?.end;
-        if end.status != 0 {
-            bail!("{scenario}: without a shortage it ends with {end}");
-        }
-    }
-    let before = calm()?.census;
+    let mut calm = || {
+        let Round { end, census, .. } = guest.round(scenario, shortage, shortage.plenty())?;
+        ensure!(end.status == 0, "{scenario}: without a shortage it ends with {end}");
+        Ok(census)
+    };
+    calm()?;
+    calm()?;
+    let before = calm()?;
     let mut row = Row::new(scenario, shortage);
     for k in (shortage.first()..MOST).step_by(every as usize) {
         let round = guest.round(scenario, shortage, k)?;
@@ -148,6 +148,12 @@ fn sweep(guest: &mut Guest, scenario: &'static str, shortage: Shortage, every: u
             | Shortage::Reads => round.end.status == 0,
         };
         if through {
+            let end = round.end;
+            ensure!(
+                end.status == 0,
+                "{scenario}: {} {k} is not reached, but {end}",
+                shortage.name()
+            );
             return Ok(row);
         }
     }

@@ -26,8 +26,8 @@ use libsys::paging::fork::{Fork, fork, unshare};
 use libsys::process::{end, end_all_children, exit, id, info, wait};
 use libsys::service::pager::{Request, Statistics, ask};
 use libsys::{
-    Error, ProcessId, console_read, driver_allow, machine, println, process_create, receive, send,
-    set_quota, sleep, usage,
+    Error, ProcessId, console_read, dma_reclaim, driver_allow, machine, println, process_create,
+    receive, send, set_quota, sleep, usage,
 };
 
 use scenarios::{SCENARIOS, Scenario};
@@ -84,6 +84,7 @@ fn round(scenario: &Scenario, short: Short) -> Result<(), Error> {
     // Until the key this process needs no page, though the pager may have paged out all of them.
     read_key()?;
     let Ended { reason, status, .. } = wait(Some(child))?;
+    reclaim(child);
     let how = if reason == Reason::Killed { "killed" } else { "exit" };
     println!("exhaust: ended {how} {status}");
     for filler in fillers {
@@ -99,6 +100,14 @@ fn round(scenario: &Scenario, short: Short) -> Result<(), Error> {
     let frames = machine().free + pager.own_pages + usage(id())?.frames;
     println!("exhaust: census {frames} {} {}", pager.clients, machine().processes);
     Ok(())
+}
+
+/// Gives back the DMA frames of a scenario that was a driver.
+#[allow(unsafe_code)]
+fn reclaim(child: ProcessId) {
+    // SAFETY: no scenario tells a device of its frames.
+    // Most scenarios have none, which is an error.
+    let _ = unsafe { dma_reclaim(child) };
 }
 
 /// Forks the child, makes it a driver if this process is one, and waits until it waits. Neither of
