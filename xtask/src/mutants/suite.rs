@@ -68,7 +68,7 @@ impl Suite {
             Self::Core => &[SOAK, CORE],
             Self::WithoutJos => &[WITHOUT_JOS],
             Self::Abi => &[ABI, SOAK, WORDS, CORE],
-            Self::Swap => &[SWAP_QUICK, SWAP, PAGING],
+            Self::Swap => &[SWAP_QUICK, SWAP, SERVER, PAGING],
             Self::Pager => &[PAGER, SERVER],
         }
     }

@@ -14,6 +14,8 @@ pub const HEAP: Range<u32> = 0x1_03E8..0x1_0418;
 pub const FOREIGN: Range<u32> = 0x6_0000..0x6_0004;
 /// Where the pager maps the pages that it has taken.
 pub const HELD: u32 = 0x0043_0000;
+/// The pages that the pager has for its own tables, in the order in which it needs them.
+const TABLES: u32 = 0x0050_0000;
 /// The pager's scratch page.
 pub const SCRATCH: UserPage = UserPage::known(0x0041_0000);
 /// Where the pager receives pages.
@@ -61,4 +63,9 @@ pub const fn page(number: u32) -> UserPage {
 /// Where the pager holds the taken page of this place.
 pub const fn held(place: usize) -> UserPage {
     UserPage::known(HELD + place as u32 * 0x1000)
+}
+
+/// A page of the pager's tables.
+pub const fn table_page(number: u32) -> UserPage {
+    UserPage::known(TABLES + number * 0x1000)
 }

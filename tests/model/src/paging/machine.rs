@@ -11,13 +11,11 @@ use pager::PLACES;
 use swap::{Bytes, CLUSTER};
 
 use super::kept::Judge;
-use super::layout::{HELD, NAME, PROGRAM, file, page};
+use super::layout::{HELD, NAME, PROGRAM, file, page, table_page};
 use super::setting::Setting;
 use crate::run::random::Random;
 use crate::world::{CALL_SITE, World};
 
-/// The pages that the pager has for its own tables, in the order in which it needs them.
-const TABLES: u32 = 0x0050_0000;
 /// Frames that are left free at the beginning.
 pub const FREE: u32 = 220;
 
@@ -338,9 +336,4 @@ impl Machine {
             }
         }
     }
-}
-
-/// A page of the pager's tables.
-const fn table_page(number: u32) -> UserPage {
-    UserPage::known(TABLES + number * 0x1000)
 }

@@ -76,3 +76,17 @@ impl Held {
         spares != 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_is_left_is_the_next_one_and_no_other_place_is_taken_twice() {
+        let mut held = Held::NONE;
+        assert_eq!([0, 1, 2].map(|index| held.take_place(index)), [0, 1, 2]);
+        held.leave_place(1);
+        assert_eq!([1, 3].map(|index| held.take_place(index)), [1, 3]);
+        assert_eq!([0, 1, 2, 3].map(|index| held.place(index)), [0, 1, 2, 3]);
+    }
+}

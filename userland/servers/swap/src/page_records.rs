@@ -214,6 +214,8 @@ impl PageRecords {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::page::{Contents, Rights};
     use crate::pool::Plenty;
@@ -246,6 +248,13 @@ mod tests {
         assert_eq!(pages(&records, ProcessId::first(4)), []);
         assert_eq!(records.get(client, Page::numbered(18)), ZEROS);
         assert_eq!(records.get(client, Page::numbered(19)), PageRecord::Unknown);
+    }
+
+    #[test]
+    fn the_tables_of_16_clients_of_240_mib_have_a_bucket_each() {
+        let tables = (0..16).flat_map(|slot| (0x40..0x7C).map(move |index| bucket(slot, index)));
+        let buckets: BTreeSet<usize> = tables.collect();
+        assert_eq!(buckets.len(), 16 * 60);
     }
 
     #[test]

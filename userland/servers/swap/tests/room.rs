@@ -108,3 +108,15 @@ fn an_eviction_needs_no_frame_after_the_pager_has_reserved_its_memory() {
         assert_eq!(evicted.is_ok_and(|count| count == 16), is_reserved, "{evicted:?}");
     }
 }
+
+#[test]
+fn clients_that_have_ended_are_looked_for_when_frames_are_few_and_not_before() {
+    for (free, is_known) in [(WANTED, true), (WANTED - 1, false)] {
+        let (mut model, mut swap) = world();
+        model.start(&mut swap, OTHER);
+        model.exit(OTHER);
+        set_free(&mut model, free);
+        swap.make_room(&mut model, CLIENT);
+        assert_eq!(swap.account(OTHER).is_some(), is_known, "{free} frames");
+    }
+}

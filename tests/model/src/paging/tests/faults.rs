@@ -168,6 +168,21 @@ fn neighbours_are_both_viewed() {
 }
 
 #[test]
+fn each_client_is_viewed_at_a_directory_entry_that_follows_from_its_process_slot() {
+    let mut run = pager(0);
+    for _ in 0..4 {
+        let client = another(&mut run);
+        let has_view = |run: &mut Run| {
+            let (pager, index) = (run.machine().pager(), 0x100 + client.index());
+            run.machine().world.leaf(pager, 0xEF40_0000 | index << 12).is_present()
+        };
+        assert!(!has_view(&mut run), "{client}");
+        assert_ne!(ask(&mut run, Request::Entries { client, page: A >> 12 }), [u32::MAX; 4]);
+        assert!(has_view(&mut run), "{client}");
+    }
+}
+
+#[test]
 fn a_page_that_somebody_else_maps_stays() {
     let (mut run, client) = with_client(100);
     store(&mut run, client, A, 1);

@@ -4,6 +4,7 @@ use abi::{Error, Permissions, Syscall};
 use libsys::service::pager::{Space, Transfers};
 use pager::Kernel as _;
 use swap::CLUSTER;
+use swap::codec::SAMPLE;
 
 use super::super::layout::{NONE, PAGED_OUT, PAGER};
 use super::*;
@@ -280,4 +281,71 @@ fn frames_that_are_kept_are_given_back_when_a_page_of_a_file_needs_a_table() {
     run.machine().use_all_memory();
     load(&mut run, other, T);
     assert!(leaf(&mut run, other, T).is_present());
+}
+
+#[test]
+fn the_words_of_the_sample_decide_which_page_goes_to_the_disk() {
+    let (mut run, client) = with_client(100);
+    for (nth, offset) in (0..).zip(SAMPLE) {
+        // In all, 32 different bytes: the rest of both pages is zeros, and both would shrink.
+        let word = 0x0302_0100 + nth * 0x0404_0404;
+        store(&mut run, client, A + offset, word);
+        store(&mut run, client, A + 0x1000 + offset + 8, word);
+    }
+    page_out(&mut run, client);
+    let report = pages(&mut run, client).unwrap();
+    assert_eq!((report.swapped, report.compressed), (1, 1));
+}
+
+#[test]
+fn pages_that_go_to_slots_apart_are_written_by_a_request_each_and_come_back() {
+    let (mut run, client) = with_client(8);
+    fill_with_noise(&mut run, client, 8);
+    page_out(&mut run, client);
+    let writes = |run: &mut Run| Transfers::decode(ask(run, Request::Transfers)).writes;
+    let used = |run: &mut Run| Space::decode(ask(run, Request::Space)).slots_used;
+    assert_eq!(used(&mut run), 8);
+    let before = writes(&mut run);
+    let changed = [1, 4, 6].map(|page| A + page * 0x1000 + 8);
+    changed.into_iter().for_each(|address| store(&mut run, client, address, address));
+    assert_eq!(used(&mut run), 5);
+    page_out(&mut run, client);
+    assert_eq!((used(&mut run), writes(&mut run) - before), (8, 3));
+    read_noise(&mut run, client, 8);
+    for address in changed {
+        assert_eq!(load(&mut run, client, address), address);
+    }
+}
+
+#[test]
+fn a_table_that_grows_during_an_eviction_takes_frames_that_are_kept_and_no_page_that_is_held() {
+    let (mut run, other) = with_client(100);
+    fill_with_noise(&mut run, other, 20);
+    page_out(&mut run, other);
+    let parent = another(&mut run);
+    fill_with_noise(&mut run, parent, 2);
+    // More children than tables of records are free: each needs one of its own.
+    let children: Vec<_> = (0..5)
+        .map(|_| {
+            let child = fork(&mut run, parent).expect("the pager agrees");
+            let start = Syscall::ProcessStart { process: child.into() };
+            assert!(run.machine().run(parent) && run.machine().make(parent, start));
+            child
+        })
+        .collect();
+    // The first page is the parent's alone and is taken first; all map the second one.
+    store(&mut run, parent, A + 8, 8);
+    touch_others(&mut run, parent);
+    assert_eq!(spares(&mut run), CLUSTER);
+    run.machine().use_all_memory();
+    let before = pages_of_tables(&mut run);
+    ask(&mut run, Request::SetLimit { client: parent, pages: 1 });
+    // Each of the six has a table of 1,024 records now, of 8 bytes each.
+    assert_eq!(pages_of_tables(&mut run) - before, 6 * 2);
+    assert_eq!(spares(&mut run), 1, "only the frame of the first page is left");
+    for client in children.into_iter().chain([parent]) {
+        assert_eq!(leaf(&mut run, client, A + 0x1000).bits(), PAGED_OUT, "{client}");
+        read_noise(&mut run, client, 2);
+    }
+    assert_eq!(load(&mut run, parent, A + 8), 8);
 }

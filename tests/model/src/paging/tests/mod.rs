@@ -11,7 +11,7 @@ use libsys::service::pager::{Faults, Given, Pages, Request};
 use pager::PLACES;
 use swap::accounts::RECENT;
 
-use super::layout::{HEAP, TEXT, WRITE, held, page};
+use super::layout::{HEAP, TEXT, WRITE, held, page, table_page};
 use super::server::Run;
 use super::setting::Setting;
 
@@ -109,6 +109,14 @@ fn lines(run: &mut Run) -> Vec<String> {
 
 /// All pages go that a client has touched. The pages that it touches last stay: zeros elsewhere.
 fn page_out(run: &mut Run, client: ProcessId) {
+    touch_others(run, client);
+    for limit in [1, 0] {
+        assert_eq!(ask(run, Request::SetLimit { client, pages: limit }), [0; 4]);
+    }
+}
+
+/// A client touches pages of zeros, so that they are the last ones that it was given.
+fn touch_others(run: &mut Run, client: ProcessId) {
     let mut touched = 0;
     for address in (A + 0x40_0000..).step_by(0x1000) {
         if touched == RECENT {
@@ -119,15 +127,19 @@ fn page_out(run: &mut Run, client: ProcessId) {
             touched += 1;
         }
     }
-    for limit in [1, 0] {
-        assert_eq!(ask(run, Request::SetLimit { client, pages: limit }), [0; 4]);
-    }
 }
 
 /// How many frames the pager keeps for the pages that come next.
 fn spares(run: &mut Run) -> usize {
     let pager = run.machine().pager();
     (0..PLACES).filter(|place| run.machine().see(pager, held(*place)).is_present()).count()
+}
+
+/// How many pages the pager has for its own tables.
+fn pages_of_tables(run: &mut Run) -> usize {
+    let pager = run.machine().pager();
+    let pages = (0..0x100).map(table_page);
+    pages.take_while(|page| run.machine().see(pager, *page).is_present()).count()
 }
 
 /// The pager gives them back for a call that finds no frame, although they may be too few for it.
