@@ -8,7 +8,7 @@ use super::layout::{COW, FOREIGN, HEAP, ME, NONE, PAGED_OUT, TEXT, WRITE, page};
 use super::machine::Machine;
 
 /// How many words fill a page with what does not compress: more than three quarters.
-const NOISE: u32 = 840;
+pub const NOISE: u32 = 840;
 
 /// A present leaf with the pager's mark: the pager may have a copy of the page.
 pub fn is_marked(leaf: Entry) -> bool {
@@ -84,9 +84,14 @@ impl Machine {
     /// Stores somewhere in a page by the process on the CPU. One time in three it fills the page
     /// with what does not compress, so that the page goes to the disk.
     pub(super) fn fill(&mut self, id: ProcessId, number: u32) {
+        let words = if self.random.one_in(3) { NOISE } else { 1 };
+        self.fill_words(id, number, words);
+    }
+
+    /// Stores so many words of a page by the process on the CPU.
+    pub(super) fn fill_words(&mut self, id: ProcessId, number: u32, words: u32) {
         let start = self.random.below(1024);
         let value = if self.random.one_in(6) { 0 } else { self.random.next() as u32 };
-        let words = if self.random.one_in(3) { NOISE } else { 1 };
         for index in 0..words {
             let address = (number << 12) | (((start + index) * 4) & 0xFFC);
             // The product's low bytes repeat, the others do not.

@@ -3,7 +3,7 @@
 use abi::{Permissions, ProcessId, Syscall, UserPage, ViewSlot};
 use kernel_core::state::process::State;
 
-use super::acts::is_marked;
+use super::acts::{NOISE, is_marked};
 use super::layout::{COW, FOREIGN, HEAP, ME, NONE, PAGER, WRITE, page};
 use super::machine::Machine;
 
@@ -72,7 +72,7 @@ impl Machine {
             return self.store(id, at.page().number());
         }
         if self.random.one_in(3) {
-            return self.load_in_a_row(id);
+            return self.go_along_a_row(id);
         }
         if self.random.one_in(2) {
             return self.load_or_store(id);
@@ -117,18 +117,29 @@ impl Machine {
         }
     }
 
-    /// A client reads the next page of a row, so that the pager reads pages ahead.
-    fn load_in_a_row(&mut self, id: ProcessId) {
-        let (last, distance) = self.rows.get(&id.index()).copied().unwrap_or_default();
-        let next = last.wrapping_add_signed(distance);
-        let row = if HEAP.contains(&next) {
-            (next, distance)
-        } else {
-            let first = HEAP.start + self.random.below(HEAP.len() as u32);
-            (first, self.random.of(&[1, 1, 2, -1]))
-        };
-        self.rows.insert(id.index(), row);
-        self.touch(row.0 << 12, None);
+    /// A client goes along a row of pages up to its next fault. It reads them, so that the pager
+    /// reads pages ahead, or writes them, so that the pages of the row go to the disk together.
+    fn go_along_a_row(&mut self, id: ProcessId) {
+        let writes = self.random.one_in(2);
+        for _ in 0..8 {
+            let (last, distance) = self.rows.get(&id.index()).copied().unwrap_or_default();
+            let next = last.wrapping_add_signed(distance);
+            let row = if HEAP.contains(&next) {
+                (next, distance)
+            } else {
+                let first = HEAP.start + self.random.below(HEAP.len() as u32);
+                (first, self.random.of(&[1, 1, 2, -1]))
+            };
+            self.rows.insert(id.index(), row);
+            if writes && self.see(id, page(row.0)).is_writable() {
+                self.fill_words(id, row.0, NOISE);
+            } else {
+                self.touch(row.0 << 12, None);
+            }
+            if self.current() != Some(id) {
+                return;
+            }
+        }
     }
 
     fn load_or_store(&mut self, id: ProcessId) {
