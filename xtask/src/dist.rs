@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use sha2::{Digest, Sha256};
+use hmac_sha256::Hash;
 
 use crate::bad_input::BadInput;
 use crate::command;
@@ -157,7 +157,7 @@ impl Dist {
     /// The sums, as `sha256sum` writes them.
     fn sums(&self) -> String {
         let line = |(path, bytes): (&String, &Vec<u8>)| {
-            let sum = Sha256::digest(bytes);
+            let sum = Hash::hash(bytes);
             let hex: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
             format!("{hex}  {path}\n")
         };

@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use addr2line::{Loader, demangle_auto};
-use anyhow::{Context, Result, anyhow};
-use object::{Object, ObjectSymbol};
+use addr2line::demangle_auto;
+use anyhow::{Context, Result};
+use gimli::{Dwarf, EndianArcSlice, LittleEndian, SectionId};
+use object::{Object, ObjectSection, ObjectSymbol};
 
 /// Before the address, on each line of a kernel's backtrace.
 const BACKTRACE: &str = "  backtrace 0x";
@@ -29,7 +30,9 @@ const END: &str = "program_end";
 
 /// The kernel's symbols and line table, and where those of programs are.
 pub struct Symbols {
-    loader: Loader,
+    lines: addr2line::Context<EndianArcSlice<LittleEndian>>,
+    /// The address and the name of each symbol, in the order of addresses.
+    names: Vec<(u64, String)>,
     root: PathBuf,
     programs: Option<PathBuf>,
     /// The programs that were named so far; `None` is one that has no readable file.
@@ -42,10 +45,23 @@ impl Symbols {
     /// # Errors
     /// The file cannot be read or is no ELF file.
     pub fn open(file: &Path, root: &Path) -> Result<Self> {
-        let loader = Loader::new(file)
-            .map_err(|error| anyhow!("cannot read the symbols of {}: {error}", file.display()))?;
-        let root = root.to_path_buf();
-        Ok(Self { loader, root, programs: None, opened: RefCell::default() })
+        let cannot_read = || format!("cannot read the symbols of {}", file.display());
+        let bytes = fs::read(file).with_context(cannot_read)?;
+        Self::read(&bytes, root.to_path_buf()).with_context(cannot_read)
+    }
+
+    fn read(bytes: &[u8], root: PathBuf) -> Result<Self> {
+        let elf = object::File::parse(bytes)?;
+        let section = |id: SectionId| -> Result<_> {
+            let section = elf.section_by_name(id.name());
+            let data = section.map_or(Ok(&[][..]), |section| section.data())?;
+            Ok(EndianArcSlice::new(data.into(), LittleEndian))
+        };
+        let lines = addr2line::Context::from_dwarf(Dwarf::load(section)?)?;
+        let names = elf.symbol_map();
+        let names = names.symbols().iter().map(|name| (name.address(), name.name().to_owned()));
+        let (names, opened) = (names.collect(), RefCell::default());
+        Ok(Self { lines, names, root, programs: None, opened })
     }
 
     /// With the programs whose files, under their names, lie in this folder.
@@ -91,7 +107,9 @@ impl Symbols {
     /// The functions that an instruction belongs to, each as `function (file:line)`, the innermost
     /// inlined one first.
     fn frames(&self, address: u64) -> Vec<String> {
-        let Ok(mut frames) = self.loader.find_frames(address) else { return Vec::new() };
+        let Ok(mut frames) = self.lines.find_frames(address).skip_all_loads() else {
+            return Vec::new();
+        };
         let mut names = Vec::new();
         while let Ok(Some(frame)) = frames.next() {
             let name = frame.function.as_ref().and_then(|function| function.demangle().ok());
@@ -107,7 +125,8 @@ impl Symbols {
 
     /// Line tables know a function by its last name at best; the symbol table has its whole path.
     fn name_the_outermost(&self, address: u64, names: &mut Vec<(Option<String>, String)>) {
-        let Some(symbol) = self.loader.find_symbol(address).filter(|symbol| *symbol != END) else {
+        let below = self.names.partition_point(|(start, _)| *start <= address);
+        let Some((_, symbol)) = self.names[..below].last().filter(|(_, name)| name != END) else {
             return;
         };
         let symbol = demangle_auto(symbol.into(), None).into_owned();
@@ -235,6 +254,8 @@ mod tests {
         }
     }
 
+    // The program of the tests is an ELF file, except on a Mac.
+    #[cfg(not(target_os = "macos"))]
     #[test]
     fn an_instruction_of_a_named_program_gets_its_function() {
         let file = std::env::current_exe().unwrap();
@@ -249,10 +270,17 @@ mod tests {
         assert_eq!(symbols.note(&line("nonesuch")), None);
     }
 
+    // The program of the tests is an ELF file, except on a Mac.
+    #[cfg(not(target_os = "macos"))]
     #[test]
     fn our_own_symbols_are_found() {
         let file = std::env::current_exe().unwrap();
         let symbols = Symbols::open(&file, Path::new("/")).unwrap();
+        let address = function(&file, "::our_own_symbols_are_found").unwrap();
+        let described = symbols.describe(address.into()).unwrap();
+        for part in ["xtask::symbols::tests::our_own_symbols_are_found", "symbols.rs:"] {
+            assert!(described.contains(part), "{described}");
+        }
         assert_eq!(symbols.note("an ordinary line"), None);
         assert_eq!(symbols.note("  backtrace 0x0"), None);
     }

@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use hmac_sha256::Hash;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use super::suite::Suite;
 
@@ -171,7 +171,7 @@ impl Function {
 
 /// Twelve hexadecimal digits of the SHA-256 of the lines, each with its line feed.
 pub fn hash(lines: &[&str]) -> String {
-    let mut sum = Sha256::new();
+    let mut sum = Hash::new();
     for line in lines {
         sum.update(line);
         sum.update("\n");
