@@ -55,6 +55,11 @@ impl<H: Hardware> Kernel<H> {
         if self.waits_to_map(me, reply) {
             return Ok(());
         }
+        match self.fault_reply_at_once(me, client, reply, accept) {
+            Ok(()) => return Ok(()),
+            Err(Some(error)) => return Err(error),
+            Err(None) => {}
+        }
         // What may restart the call comes before the reply: a second reply could answer another
         // fault of the client.
         if accept.is_some() && self.waits_to_take_a_page(me) {

@@ -11,6 +11,7 @@ use abi::{Error, Registers, Syscall};
 
 use crate::hardware::Hardware;
 use crate::kernel::{After, Kernel};
+use crate::memory::map::TABLE;
 use crate::state::account::Quota;
 use crate::state::call_registers::{self, CallRegisters};
 use crate::state::fault::Fault;
@@ -187,7 +188,9 @@ impl<H: Hardware> Kernel<H> {
             Syscall::ReplyAndReceive { to, words: _, transfer: Some(transfer) } if !SYSENTER => {
                 self.reply_with_page(caller, to, transfer).map(|()| After::Run)
             }
-            Syscall::FaultReplyAndReceive { process, reply, accept } if !SYSENTER => {
+            Syscall::FaultReplyAndReceive { process, reply, accept }
+                if !SYSENTER && self.frames.free() >= TABLE =>
+            {
                 self.fault_reply_at_once(caller, process, reply, accept).map(|()| After::Run)
             }
             Syscall::Yield => {

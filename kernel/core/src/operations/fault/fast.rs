@@ -12,7 +12,6 @@ use abi::{Error, ProcessId, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::memory::map::TABLE;
 use crate::memory::space::Space;
 use crate::state::process::{Index, PendingRequest, SentPage, State};
 use crate::state::process_table::QueueName;
@@ -44,12 +43,12 @@ impl<H: Hardware> Kernel<H> {
     }
 
     /// Resumes a client whose fault waits for the pager's reply, and lets the pager wait for the
-    /// next message.
+    /// next message. The caller has seen that there is room for the table that a page may need.
     ///
     /// # Errors
     /// Nothing was done.
     /// - `None`: there is no such client, or the pager has something else to receive, or the reply is
-    ///   a refusal, or there may be no frame for a page's table.
+    ///   a refusal.
     /// - Those of the page.
     // Inlined: see `message/fast.rs`.
     #[inline(always)]
@@ -68,10 +67,7 @@ impl<H: Hardware> Kernel<H> {
             return Err(None);
         }
         let waits = process.id == Some(client) && !process.stopped && !process.sleeps();
-        if !waits || self.has_more(pager) {
-            return Err(None);
-        }
-        if reply == FaultReply::Refuse || self.frames.free() < TABLE {
+        if !waits || reply == FaultReply::Refuse || self.has_more(pager) {
             return Err(None);
         }
         if let FaultReply::Map { source, destination, permissions } = reply {
