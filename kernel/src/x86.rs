@@ -4,7 +4,6 @@ pub mod apic;
 pub mod descriptors;
 mod entries;
 pub mod features;
-mod fixups;
 pub mod hardware;
 mod interrupts;
 mod kernel_traps;

@@ -67,12 +67,6 @@ pub const DIFFERENCES: &[Difference] = &[
     row(V86, "programs::a_bad_access_is_traced_to_its_function", UNIMPLEMENTED, SOFTWARE_INTERRUPT),
     row(
         Bochs,
-        "conformance::calls_are_made_by_number_and_keep_registers",
-        "FAILED selectors_survive_a_call: es, fs, gs: [23, 0, 0], not [23, 3, 2]",
-        "Bochs's `iretd` to ring 3 clears a null selector's privilege level; QEMU and v86 keep it",
-    ),
-    row(
-        Bochs,
         "conformance::a_file_server_has_the_ports_and_others_have_none",
         "bochs has no second IDE drive here",
         NO_DRIVE,

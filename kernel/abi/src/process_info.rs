@@ -23,7 +23,7 @@ pub struct ProcessInfo {
     pub status: u32,
     /// How many times the process was switched to.
     pub runs: u32,
-    /// The CPU it last ran on.
+    /// The CPU it last ran on: 0, for there is one.
     pub cpu: u32,
     /// The directory in JOS; zero here.
     pub directory: u32,

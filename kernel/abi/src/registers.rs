@@ -3,15 +3,16 @@
 //! ```text
 //!  offset  written by                         low addresses
 //!    0     pusha       edi esi ebp (esp) ebx edx ecx eax
-//!   32     entry stub  ds es
-//!   40     entry stub  trap number
-//!   44     CPU or stub error code (0 if the CPU has none)
-//!   48     CPU         eip cs eflags esp ss
-//!   68     end: TSS.esp0 points here          high addresses
+//!   32     entry stub  trap number
+//!   36     CPU or stub error code (0 if the CPU has none)
+//!   40     CPU         eip cs eflags esp ss
+//!   60     end: TSS.esp0 points here          high addresses
 //! ```
 //!
-//! The kernel uses neither fs and gs nor the FPU: they stay in the CPU until another process's are
-//! loaded.
+//! The kernel does not use the FPU: its registers stay in the CPU until another process's are
+//! loaded. ds, es, fs and gs are no part of a process's state. They are [`USER_DATA`] when it
+//! begins. A program may load another selector, but ds and es are [`USER_DATA`] again after any
+//! trap, and fs and gs after another process has run.
 
 /// Code segment selector of programs: descriptor 3, ring 3.
 pub const USER_CODE: u32 = 0x1B;
@@ -89,10 +90,6 @@ record! {
     Registers []
     general (unused)
     [
-        /// Segment register.
-        ds
-        /// Segment register.
-        es
         /// Vector of the trap; [`Registers::SYSENTER`] for a call by `sysenter`.
         trap
         /// The CPU's error code, or 0.
@@ -121,16 +118,7 @@ impl Registers {
     /// interrupts on.
     #[must_use]
     pub const fn start(eip: u32, esp: u32) -> Self {
-        Self {
-            ds: USER_DATA,
-            es: USER_DATA,
-            eip,
-            cs: USER_CODE,
-            eflags: FLAG_INTERRUPTS,
-            esp,
-            ss: USER_DATA,
-            ..Self::ZERO
-        }
+        Self { eip, cs: USER_CODE, eflags: FLAG_INTERRUPTS, esp, ss: USER_DATA, ..Self::ZERO }
     }
 
     /// The state in which a process continues with these registers. Of the flags, only those of
@@ -144,10 +132,10 @@ impl Registers {
 }
 
 const _: () = {
-    assert!(size_of::<Registers>() == 68);
+    assert!(size_of::<Registers>() == 60);
     assert!(core::mem::offset_of!(Registers, eax) == 28);
-    assert!(core::mem::offset_of!(Registers, trap) == 40);
-    assert!(core::mem::offset_of!(Registers, eip) == 48);
+    assert!(core::mem::offset_of!(Registers, trap) == 32);
+    assert!(core::mem::offset_of!(Registers, eip) == 40);
 };
 
 record! {

@@ -5,7 +5,6 @@
 //! live entry gets a must-use token (`memory::space`), so that a forgotten flush is a compiler
 //! warning.
 
-use abi::registers::USER_DATA;
 use abi::transaction::Seen;
 use abi::{Entry, Frame, Page, Registers, Slot};
 
@@ -14,38 +13,31 @@ mod ports;
 pub use ports::Ports;
 
 /// The part of a process's state that stays in the CPU while the kernel runs: the 512 bytes,
-/// 16-byte aligned, that FXSAVE stores (Intel SDM vol. 1, 10.5.1), and the segment registers fs and
-/// gs and whether the process has used the FPU in the bytes that FXSAVE leaves to software.
+/// 16-byte aligned, that FXSAVE stores (Intel SDM vol. 1, 10.5.1), and whether the process has used
+/// the FPU in the bytes that FXSAVE leaves to software.
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
 pub struct FpuState(pub [u8; 512]);
 
 impl FpuState {
-    /// Byte offset of fs, a 16-bit word; gs follows. FXSAVE does not write bytes 464 to 511.
-    pub const FS: usize = 464;
-    /// Byte offset of gs.
-    pub const GS: usize = Self::FS + 2;
     /// Byte offset of a flag: the process has used the FPU. As long as it has not, its registers
-    /// are those of [`FpuState::CLEAN`], and what is stored of them has no meaning.
-    const USED: usize = Self::GS + 2;
+    /// are those of [`FpuState::CLEAN`], and what is stored of them has no meaning. FXSAVE does not
+    /// write bytes 464 to 511.
+    pub const USED: usize = 464;
 
-    /// The state after FNINIT with all SSE exceptions masked: FCW 0x037F, MXCSR 0x1F80, flat user
-    /// segments in fs and gs, everything else 0.
+    /// The state after FNINIT with all SSE exceptions masked: FCW 0x037F, MXCSR 0x1F80, everything
+    /// else 0.
     pub const CLEAN: Self = {
         let mut bytes = [0; 512];
         bytes[0] = 0x7F;
         bytes[1] = 0x03;
         bytes[24] = 0x80;
         bytes[25] = 0x1F;
-        bytes[Self::FS] = USER_DATA as u8;
-        bytes[Self::GS] = USER_DATA as u8;
         Self(bytes)
     };
 
     /// Makes this the state of a process that has never run.
     pub fn begin(&mut self) {
-        let segments = Self::FS..Self::USED;
-        self.0[segments.clone()].copy_from_slice(&Self::CLEAN.0[segments]);
         self.0[Self::USED] = 0;
     }
 
@@ -174,12 +166,8 @@ pub trait Hardware {
     fn load_directory(&mut self, directory: Frame);
 
     /// Sets where the next trap from ring 3 saves the registers. `registers` does not move while
-    /// its process lives.
+    /// its process lives. What another process has left in fs and gs is gone then.
     fn set_register_area(&mut self, registers: &mut Registers);
-    /// Stores fs and gs.
-    fn save_segments(&mut self, state: &mut FpuState);
-    /// Loads fs and gs.
-    fn load_segments(&mut self, state: &FpuState);
     /// Stores the FPU and SSE registers. The FPU is open.
     fn save_fpu(&mut self, state: &mut FpuState);
     /// Opens the FPU and loads the FPU and SSE registers.
@@ -209,11 +197,9 @@ mod tests {
 
     /// FXSAVE leaves bytes 464 to 511 to software.
     #[test]
-    fn a_process_that_has_never_run_has_flat_segments_and_an_unused_fpu() {
+    fn a_process_that_has_never_run_has_an_unused_fpu() {
         let mut state = FpuState([0xA5; 512]);
         state.begin();
-        let word = |at: usize| u32::from(u16::from_le_bytes([state.0[at], state.0[at + 1]]));
-        assert_eq!((word(464), word(466)), (USER_DATA, USER_DATA));
         assert!(!state.is_used());
         state.set_used();
         assert!(state.is_used());

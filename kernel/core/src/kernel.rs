@@ -180,11 +180,4 @@ impl<H: Hardware> Kernel<H> {
         }
         (self.space(first), self.space(second))
     }
-
-    /// Runs a part of a call in a function of its own, which is not inlined: a part that few calls
-    /// need, where its registers and its stack would cost the other calls something.
-    #[inline(never)]
-    pub(crate) fn apart<R>(&mut self, part: impl FnOnce(&mut Self) -> R) -> R {
-        part(self)
-    }
 }

@@ -36,6 +36,7 @@
 use core::arch::asm;
 
 use abi::layout::{ENTRIES, FRAME_SLOTS, PAGE_SIZE};
+use abi::registers::USER_DATA;
 use abi::transaction::Seen;
 use abi::{Entry, EntryFlags, Frame, Page, Registers};
 use kernel_core::hardware::{FpuState, Hardware, Ports, Reach};
@@ -295,6 +296,13 @@ impl Hardware for Machine {
 
     fn set_register_area(&mut self, registers: &mut Registers) {
         task_state::set_register_area(registers);
+        // SAFETY: the kernel uses neither; a flat data segment may be loaded in ring 0.
+        unsafe {
+            asm!(
+                "mov fs, {flat:e}", "mov gs, {flat:e}", flat = in(reg) USER_DATA,
+                options(nostack, nomem, preserves_flags)
+            );
+        };
     }
 
     fn open_ports(&mut self, ports: &Ports) {
@@ -303,34 +311,6 @@ impl Hardware for Machine {
 
     fn mask_line(&mut self, line: u32, masked: bool) {
         pic::set_mask(line, masked);
-    }
-
-    fn save_segments(&mut self, state: &mut FpuState) {
-        // SAFETY: two words of the state.
-        unsafe {
-            asm!(
-                "mov word ptr [{state} + {fs}], fs",
-                "mov word ptr [{state} + {gs}], gs",
-                state = in(reg) state, fs = const FpuState::FS, gs = const FpuState::GS,
-                options(nostack, preserves_flags)
-            );
-        };
-    }
-
-    fn load_segments(&mut self, state: &FpuState) {
-        // SAFETY: fs and gs are those of `FpuState::CLEAN`, or were in these registers before, and
-        // no descriptor changes. Where they are no selectors after all, `fixups` lets the loads be
-        // those of null selectors.
-        unsafe {
-            asm!(
-                "2: mov fs, word ptr [{state} + {fs}]",
-                "3: mov gs, word ptr [{state} + {gs}]",
-                "4:",
-                ".pushsection .fixups, \"a\"", ".long 2b, 3b, 3b, 4b", ".popsection",
-                state = in(reg) state, fs = const FpuState::FS, gs = const FpuState::GS,
-                options(nostack, preserves_flags, readonly)
-            );
-        };
     }
 
     fn save_fpu(&mut self, state: &mut FpuState) {

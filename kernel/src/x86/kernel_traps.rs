@@ -1,10 +1,9 @@
-//! Traps from ring 0: an interrupt while the CPU is idle, a load of fs or gs that failed, or a bug.
+//! Traps from ring 0: an interrupt while the CPU is idle, or a bug.
 
 use x86::controlregs::cr2;
 
 use crate::device::pic;
 use crate::panic;
-use crate::x86::fixups;
 use crate::x86::interrupts;
 use crate::x86::selectors::KERNEL_CODE;
 use crate::x86::task_state::{self, Interrupted};
@@ -27,24 +26,14 @@ pub struct KernelFrame {
     eflags: u32,
 }
 
-/// Vectors of the faults that loading a selector can raise: segment not present, and general
-/// protection.
-const SELECTOR_FAULTS: [u32; 2] = [11, 13];
-
-/// Notes an interrupt; lets a failed load of fs or gs be one of null selectors ([`fixups`]); ends
-/// the machine for anything else, and for a frame that is neither ring 0's nor a program's.
-pub extern "C" fn kernel_trap(frame: &mut KernelFrame) {
+/// Notes an interrupt; ends the machine for anything else, and for a frame that is neither ring 0's
+/// nor a program's.
+pub extern "C" fn kernel_trap(frame: &KernelFrame) {
     if frame.cs & 0xFFFF != u32::from(KERNEL_CODE) {
         report(frame, "a trap with an unknown code segment");
     }
     if let Some(line) = pic::line(frame.vector) {
         return interrupts::note(line);
-    }
-    if SELECTOR_FAULTS.contains(&frame.vector)
-        && let Some(next) = fixups::null_selectors_at(frame.eip)
-    {
-        frame.eip = next;
-        return;
     }
     report(frame, "")
 }

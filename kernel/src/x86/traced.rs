@@ -73,7 +73,7 @@ extern "C" fn virtual_8086(vector: u32) -> ! {
 }
 
 /// As `kernel_trap`. When ring 0 traps, the kernel is borrowed unless the CPU was idle.
-extern "C" fn kernel_trap(frame: &mut KernelFrame) {
+extern "C" fn kernel_trap(frame: &KernelFrame) {
     if let Some(line) = pic::line(frame.vector) {
         kernel::if_free(|kernel| kernel.trace_idle_interrupt(line));
     }

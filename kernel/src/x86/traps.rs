@@ -79,7 +79,7 @@ pub struct Handlers {
     pub page_fault: Entry,
     pub user_trap: Entry,
     pub virtual_8086: unsafe extern "C" fn(vector: u32) -> !,
-    pub kernel_trap: extern "C" fn(&mut KernelFrame),
+    pub kernel_trap: extern "C" fn(&KernelFrame),
 }
 
 /// The numbers that a call can have: a byte.
@@ -230,10 +230,9 @@ extern "C" fn wait_and_leave() -> ! {
 ///
 /// Whatever the register area says, the process goes on in ring 3, in protected mode, without the
 /// right to use I/O ports or to change the interrupt flag: cs, ss and the flags are made anew, by
-/// three instructions. ds and es were a program's in protected mode or are the flat ones
-/// (`traps.s`), so loading them cannot fail; for fs and gs see `Machine::load_segments`. IF is set
-/// in every area: ring 3 cannot clear it without IOPL, which it never has, and the stub of
-/// `sysenter` sets it.
+/// three instructions. ds and es are the flat ones already: the kernel uses those. IF is set in
+/// every area: ring 3 cannot clear it without IOPL, which it never has, and the stub of `sysenter`
+/// sets it.
 #[inline(always)]
 fn leave_at_once() -> ! {
     // SAFETY: the core has chosen a process, so its directory is loaded and its register area is
@@ -246,8 +245,6 @@ fn leave_at_once() -> ! {
             "and dword ptr [{end} - {size} + {eflags}], {flags}",
             "lea esp, [{end} - {size}]",
             "popad",
-            ".byte 0x1f", // pop ds
-            ".byte 0x07", // pop es
             "add esp, 8", // vector and error
             "iretd",
             end = in(reg) task_state::end_of_registers(),
@@ -269,10 +266,8 @@ fn leave_at_once() -> ! {
 const FLAGS_KEPT_BY_SYSEXIT: u32 = FLAGS_PROGRAM & !FLAG_TRAP | 2;
 
 /// Goes on with the process whose call by `sysenter` has returned ([`After::Return`]). It goes on
-/// where edx says, with the stack pointer in ecx: the call has not changed these two registers.
-///
-/// ds and es are the program's flat ones already: the kernel uses those. STI takes effect after
-/// SYSEXIT (Intel SDM vol. 2B, STI), so no interrupt comes in ring 0.
+/// where edx says, with the stack pointer in ecx: the call has not changed these two registers. STI
+/// takes effect after SYSEXIT (Intel SDM vol. 2B, STI), so no interrupt comes in ring 0.
 fn leave_by_sysexit() -> ! {
     // SAFETY: the process in whose slot TSS.esp0 ends made the call that is left, so its directory,
     // its stack and its register area are right. As for `leave`, nothing is pushed there.
@@ -281,13 +276,13 @@ fn leave_by_sysexit() -> ! {
             "and dword ptr [{end} - {size} + {eflags}], {flags}",
             "lea esp, [{end} - {size}]",
             "popad",
-            "add esp, {eflags} - {ds}",
+            "add esp, {eflags} - {trap}",
             "popfd",
             "sti",
             "sysexit",
             end = in(reg) task_state::end_of_registers(),
             size = const size_of::<Registers>(),
-            ds = const offset_of!(Registers, ds),
+            trap = const offset_of!(Registers, trap),
             eflags = const offset_of!(Registers, eflags),
             flags = const FLAGS_KEPT_BY_SYSEXIT,
             options(noreturn),

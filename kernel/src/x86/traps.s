@@ -4,11 +4,14 @@
 # `abi::Registers`. This file and the CPU push them from the top down:
 #
 #   pushed by the CPU    ss esp eflags cs eip [error]
-#   pushed by the stub   [0 for no error] vector, es ds, eax ecx edx ebx (esp) ebp esi edi
+#   pushed by the stub   [0 for no error] vector, eax ecx edx ebx (esp) ebp esi edi
 #
-# A trap from ring 0 pushes the same onto the kernel's own stack, without ss, esp and the segments.
-# Interrupts are off from the gate on. `push ds` and its kin assemble to 16-bit pushes in this
-# syntax, so the opcode bytes stand here.
+# A trap from ring 0 pushes the same onto the kernel's own stack, without ss and esp. Interrupts are
+# off from the gate on.
+#
+# No segment register is saved: a program has no use for a selector but that of its flat data
+# segment, which the kernel uses, too. Each entry loads ds and es with it, and each switch fs and gs
+# (`Machine::set_register_area`), so no selector of one process reaches another.
 #
 # A trap from virtual-8086 mode pushes gs fs ds es above ss: everything else lies 16 bytes lower,
 # and the segments of that mode are no selectors. No processor lets ring 3 enter that mode, but
@@ -41,12 +44,10 @@
 
 # The rest of the register area, on a stack with vector and error; ds and es are those of a program.
 # After that the process's registers are free: load flat data segments (a program's: ring 0 may use
-# them, and `sysexit` leaves them as they are), the direction that compiled code expects, and this
-# CPU's stack. eax keeps the number of a call. The function that is called next does not return; it
-# ends in `traps::leave`.
+# them, and the way back leaves them as they are), the direction that compiled code expects, and
+# this CPU's stack. eax keeps the number of a call. The function that is called next does not
+# return; it ends in `traps::leave`.
     .macro save_registers
-    .byte 0x06              # push es
-    .byte 0x1e              # push ds
     pushad
     enter_kernel
     .endm
@@ -169,8 +170,7 @@ kernel_entry:
 
 # A call by sysenter. edx: where to go on; ecx: the program's stack; esp: the address of TSS.esp0;
 # cs and ss: the kernel's; interrupts off, other flags the program's, but VM off: nobody can see any
-# more whether it was set. So ds and es, which may be no selectors, are not saved: a program goes on
-# with the flat ones that it began with. (IOPL may be that of virtual-8086 mode; `leave` clears it.)
+# more whether it was set. (IOPL may be that of virtual-8086 mode; `leave` clears it.)
 # Builds the same register area as a trap.
     .balign 16
     .global sysenter_entry
@@ -186,8 +186,6 @@ sysenter_entry:
     push edx                # eip
     push 0                  # error
     push {sysenter}         # trap
-    push {user_data}        # es
-    push {user_data}        # ds
     pushad
     enter_kernel flags_are_clear=1
     movzx eax, al

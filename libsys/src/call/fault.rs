@@ -82,7 +82,7 @@ pub fn fault_reply_and_receive(
     check_reply(reply)?;
     check_transfer(accept.map(|page| PageTransfer { page, send: None, accept: true }))?;
     let call = Syscall::FaultReplyAndReceive { process: client, reply, accept };
-    let answer = gate::message_with_page(&call.encode());
+    let answer = gate::message(&call.encode());
     Message::from_wire(answer.value, answer.process, answer.words)
 }
 

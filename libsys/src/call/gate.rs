@@ -197,56 +197,22 @@ pub(super) fn four_answers(call: Syscall) -> (u32, [u32; 4]) {
     (value, [first, second, third, fourth])
 }
 
-/// Makes a message call by `int 0x30`. `others` are the words that find no register before the
-/// trap, behind `ecx`, which `page` then loads, if the call takes a page.
-macro_rules! message {
-    ($raw:expr, $others:expr $(, $page:literal)?) => {{
-        let mut others = $others;
-        let (value, process, ebx, edi);
-        // SAFETY: as for `four_answers`; `ecx` points to at least two words, which the call
-        // replaces.
-        unsafe {
-            asm!(
-                "push ebp",
-                "push esi",
-                "push ecx",
-                "mov esi, [ecx]",
-                "mov ebp, [ecx + 4]",
-                $($page,)?
-                "int 0x30",
-                "pop ecx",
-                "mov [ecx], esi",
-                "mov [ecx + 4], ebp",
-                "pop esi",
-                "pop ebp",
-                inlateout("eax") $raw.head => value,
-                inlateout("edx") $raw.process => process,
-                inlateout("ecx") &raw mut others => _,
-                inlateout("ebx") $raw.words[0] => ebx,
-                inlateout("edi") $raw.words[2] => edi,
-            );
-        }
-        Answer { value, process, words: [ebx, others[0], edi, others[1]] }
-    }};
-}
-
 /// [`Syscall::Call`] without a page: `eax` and the words of the reply, which is the process's that
 /// was called.
 #[inline(always)]
 pub(super) fn call(to: ProcessId, words: [u32; 4]) -> (u32, [u32; 4]) {
     let (value, first, second, third, fourth);
-    // SAFETY: as for `four_answers`. A call without a page does not read ECX, and leaves it.
+    // SAFETY: as for `four_answers`. LLVM reserves ESI and EBP. ESI is exchanged with ECX, which a
+    // call without a page neither reads nor changes.
     unsafe {
         asm!(
             "push ebp",
-            "push esi",
             "mov ebp, eax",
-            "mov esi, ecx",
+            "xchg esi, ecx",
             "mov eax, {call}",
             "int 0x30",
+            "xchg esi, ecx",
             "mov edx, ebp",
-            "mov ecx, esi",
-            "pop esi",
             "pop ebp",
             call = const Number::Call as u32,
             inlateout("eax") words[3] => value,
@@ -264,17 +230,16 @@ pub(super) fn call(to: ProcessId, words: [u32; 4]) -> (u32, [u32; 4]) {
 pub(super) fn reply_and_receive(to: ProcessId, words: [u32; 4]) -> Answer {
     let mut fourth = words[3];
     let (value, process, first, second, third);
-    // SAFETY: as for `call`; ECX points to the fourth word, which the call replaces.
+    // SAFETY: as for `four_answers`. ECX, which a call without a page neither reads nor changes,
+    // points to the fourth word, which the call replaces.
     unsafe {
         asm!(
             "push ebp",
             "push esi",
-            "push ecx",
             "mov esi, eax",
             "mov ebp, [ecx]",
             "mov eax, {call}",
             "int 0x30",
-            "pop ecx",
             "mov [ecx], ebp",
             "mov ecx, esi",
             "pop esi",
@@ -290,16 +255,34 @@ pub(super) fn reply_and_receive(to: ProcessId, words: [u32; 4]) -> Answer {
     Answer { value, process, words: [first, second, third, fourth] }
 }
 
-/// A receiving call without a page.
+/// Makes a message call by `int 0x30`.
 #[inline(always)]
 pub(super) fn message(raw: &RawCall) -> Answer {
-    message!(raw, [raw.words[1], raw.words[3]])
-}
-
-/// A message call that takes a page, too.
-#[inline(always)]
-pub(super) fn message_with_page(raw: &RawCall) -> Answer {
-    message!(raw, [raw.words[1], raw.words[3], raw.page], "mov ecx, [ecx + 8]")
+    let mut others = [raw.words[1], raw.words[3], raw.page];
+    let (value, process, ebx, edi);
+    // SAFETY: as for `four_answers`; `ecx` points to three words, of which the call replaces two.
+    unsafe {
+        asm!(
+            "push ebp",
+            "push esi",
+            "push ecx",
+            "mov esi, [ecx]",
+            "mov ebp, [ecx + 4]",
+            "mov ecx, [ecx + 8]",
+            "int 0x30",
+            "pop ecx",
+            "mov [ecx], esi",
+            "mov [ecx + 4], ebp",
+            "pop esi",
+            "pop ebp",
+            inlateout("eax") raw.head => value,
+            inlateout("edx") raw.process => process,
+            inlateout("ecx") &raw mut others => _,
+            inlateout("ebx") raw.words[0] => ebx,
+            inlateout("edi") raw.words[2] => edi,
+        );
+    }
+    Answer { value, process, words: [ebx, others[0], edi, others[1]] }
 }
 
 fn interrupt(raw: &RawCall) -> Answer {

@@ -4,7 +4,7 @@
 //! one that the receiver could write, or that a received page would replace
 //! ([`crate::paging::own_pages`]).
 
-use abi::call::{Arguments as _, PageTransfer};
+use abi::call::PageTransfer;
 use abi::message::{Kind, Message};
 use abi::{Error, ProcessId, Syscall};
 
@@ -79,12 +79,7 @@ pub fn reply_and_receive(
 
 #[inline(always)]
 fn message(call: Syscall) -> Result<Message, Error> {
-    let raw = call.encode();
-    let answer = if raw.permission_bits() == 0 {
-        gate::message(&raw)
-    } else {
-        gate::message_with_page(&raw)
-    };
+    let answer = gate::message(&call.encode());
     received(answer.value, answer.process, answer.words)
 }
 

@@ -218,11 +218,10 @@ global_asm!(
     // returned to: eip goes into the word below its top, which is free: the blank word of a nested
     // fault, or the dead space below the program's stack. That store may itself fault (the
     // program's stack can be copy-on-write); everything is still in place then.
-    "    mov eax, [ebx + 48]",
-    "    sub eax, 4",
     "    mov edx, [ebx + 40]",
+    "    sub dword ptr [ebx + 48], 4",
+    "    mov eax, [ebx + 48]",
     "    mov [eax], edx",
-    "    mov [ebx + 48], eax",
     "    lea esp, [ebx + 8]",
     "    popad",
     // Over eip; `lea`, because the flags are still to come and `add` would be undone by `popfd`

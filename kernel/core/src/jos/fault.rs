@@ -9,7 +9,6 @@ use abi::message::Reason;
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::operations::fault::KILLED;
-use crate::state::fault::Fault;
 use crate::state::process::{Index, PendingRequest};
 
 impl<H: Hardware> Kernel<H> {
@@ -17,8 +16,8 @@ impl<H: Hardware> Kernel<H> {
     /// The call restarts after the pager's reply. Without a pager that could reply, the process
     /// ends.
     pub(crate) fn fault_of_jos_call(&mut self, index: Index, address: u32) {
-        let Fault { access, eip, .. } = self.rewind(index, address, false);
-        if !self.ask_pager(index, PendingRequest::Fault { jos: true }, address, access, eip) {
+        let fault = self.rewind(index, address, false);
+        if !self.ask_pager(index, PendingRequest::Fault { jos: true }, fault) {
             self.die_of_jos_call(index, address);
         }
     }

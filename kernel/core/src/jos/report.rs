@@ -10,6 +10,7 @@ use core::fmt;
 use abi::fault::{Access, PAGE_FAULT};
 use abi::jos::TRAPFRAME_ON_STACK;
 use abi::message::Reason;
+use abi::registers::USER_DATA;
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
@@ -166,8 +167,8 @@ impl<H: Hardware> Kernel<H> {
         for (name, value) in general {
             self.cpu.print_line(format_args!("  {name:<4} 0x{value:08x}"));
         }
-        self.cpu.print_line(format_args!("  es   0x----{:04x}", r.es & 0xFFFF));
-        self.cpu.print_line(format_args!("  ds   0x----{:04x}", r.ds & 0xFFFF));
+        self.cpu.print_line(format_args!("  es   0x----{USER_DATA:04x}"));
+        self.cpu.print_line(format_args!("  ds   0x----{USER_DATA:04x}"));
         let name = EXCEPTIONS.get(trap as usize).unwrap_or(&"(unknown trap)");
         self.cpu.print_line(format_args!("  trap 0x{trap:08x} {name}"));
         match fault {

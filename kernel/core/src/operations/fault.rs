@@ -71,12 +71,15 @@ impl<H: Hardware> Kernel<H> {
             return After::Return;
         }
         if self.processes[index].paging.handler == 0 {
-            self.deliver_to_pager(index, address);
+            let words = self.fault_at(index, address).words();
+            let pager = self.pager_of(index);
+            if pager.is_some_and(|pager| self.ask_at_once(index, pager, FAULT, words)) {
+                return After::Run;
+            }
         } else if !is_paged_out(leaf) && self.enter_handler(index, address).is_ok() {
             return After::Return;
-        } else {
-            self.deliver(index, address, leaf);
         }
+        self.deliver(index, address, leaf);
         self.resume()
     }
 
@@ -125,30 +128,21 @@ impl<H: Hardware> Kernel<H> {
 
     /// Delivers a fault of the current process to its handler or to its pager, or ends the process.
     ///
-    /// Not inlined: `page_fault` itself delivers most faults to the handler.
+    /// Not inlined: `page_fault` itself delivers most faults.
     #[inline(never)]
     fn deliver(&mut self, index: Index, address: u32, leaf: Entry) {
-        if self.processes[index].paging.handler == 0 {
-            return self.deliver_to_pager(index, address);
-        }
         let fault = self.fault_at(index, address);
-        if is_paged_out(leaf)
-            && self.ask_pager(index, FAULT, fault.address, fault.access, fault.eip)
-        {
+        if self.processes[index].paging.handler == 0 {
+            if !self.ask_pager(index, FAULT, fault) {
+                self.end_by_fault(index, fault.words(), Unhandled::Nobody);
+            }
+            return;
+        }
+        if is_paged_out(leaf) && self.ask_pager(index, FAULT, fault) {
             return;
         }
         if let Err(record) = self.enter_handler(index, address) {
             self.deliver_without_stack(index, fault.words(), record);
-        }
-    }
-
-    /// Delivers a fault of the current process, which has no handler, to its pager, or ends the
-    /// process.
-    #[inline(always)]
-    fn deliver_to_pager(&mut self, index: Index, address: u32) {
-        let fault = self.fault_at(index, address);
-        if !self.ask_pager(index, FAULT, fault.address, fault.access, fault.eip) {
-            self.end_by_fault(index, fault.words(), Unhandled::Nobody);
         }
     }
 
@@ -164,7 +158,7 @@ impl<H: Hardware> Kernel<H> {
         } else {
             (fault.address, fault.access)
         };
-        if !self.ask_pager(index, FAULT, address, access, fault.eip) {
+        if !self.ask_pager(index, FAULT, Fault { address, access, ..fault }) {
             self.end_by_fault(index, words, Unhandled::NoExceptionStack { record });
         }
     }

@@ -60,7 +60,6 @@ impl<H: Hardware> Kernel<H> {
     /// Gives a child the registers and FPU state of the current process.
     pub(crate) fn copy_registers(&mut self, from: Index, child: Index) {
         self.processes[child].registers = self.processes[from].registers;
-        self.cpu.hardware.save_segments(&mut self.processes[child].fpu);
         if self.processes[from].fpu.is_used() {
             self.processes[child].fpu.set_used();
             self.processes[child].switches_more = true;

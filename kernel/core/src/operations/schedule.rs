@@ -132,7 +132,6 @@ impl<H: Hardware> Kernel<H> {
         if self.processes[old].switches_more | self.processes[next].switches_more {
             self.switch_more(old, next);
         }
-        self.cpu.hardware.save_segments(&mut self.processes[old].fpu);
         self.load_space(next);
         self.set_current(next);
     }
@@ -181,14 +180,12 @@ impl<H: Hardware> Kernel<H> {
         first
     }
 
-    /// Loads a process's directory, fs and gs, and makes its slot the place where the next trap
-    /// saves the registers.
+    /// Loads a process's directory, and makes its slot the place where the next trap saves the
+    /// registers.
     #[inline(always)]
     fn load_space(&mut self, next: Index) {
         self.cpu.load(self.processes[next].directory);
-        let process = &mut self.processes[next];
-        self.cpu.hardware.load_segments(&process.fpu);
-        self.cpu.hardware.set_register_area(&mut process.registers);
+        self.cpu.hardware.set_register_area(&mut self.processes[next].registers);
         self.cpu.loaded = Some(next);
     }
 
@@ -197,7 +194,6 @@ impl<H: Hardware> Kernel<H> {
         let info = self.processes.info_of(next);
         info.status = Status::Running as u32;
         info.runs = info.runs.wrapping_add(1);
-        info.cpu = self.cpu.number;
         self.cpu.current = Some(next);
     }
 

@@ -41,7 +41,7 @@ impl Arguments for AnyRegisters<'_> {
     }
 
     fn word(&self, index: usize) -> u32 {
-        words(self.0, self.by_sysenter())[index]
+        word(self.0, self.by_sysenter(), index)
     }
 }
 
@@ -63,7 +63,7 @@ impl<const NUMBER: u32, const SYSENTER: bool> Arguments for CallRegisters<'_, NU
     }
 
     fn word(&self, index: usize) -> u32 {
-        words(self.0, SYSENTER)[index]
+        word(self.0, SYSENTER, index)
     }
 }
 
@@ -79,12 +79,17 @@ pub const fn page(registers: &Registers, sysenter: bool) -> u32 {
     if sysenter { registers.ebp } else { registers.ecx }
 }
 
-/// The words of a call. A call by `sysenter` has three, and its third word is in the register of
-/// the page; the fourth is 0.
+/// A word of a call. A call by `sysenter` has three, and its third word is in the register of the
+/// page; the fourth is 0.
 // Inlined: see `queues.rs`.
 #[inline(always)]
 #[must_use]
-pub const fn words(registers: &Registers, sysenter: bool) -> [u32; 4] {
-    let r = registers;
-    if sysenter { [r.ebx, r.esi, r.ebp, 0] } else { [r.ebx, r.esi, r.edi, r.ebp] }
+pub const fn word(registers: &Registers, sysenter: bool, index: usize) -> u32 {
+    match (index, sysenter) {
+        (0, _) => registers.ebx,
+        (1, _) => registers.esi,
+        (2, false) => registers.edi,
+        (2, true) | (_, false) => registers.ebp,
+        (_, true) => 0,
+    }
 }

@@ -47,7 +47,7 @@ pub struct Process {
     pub slack: [u8; SLACK],
     /// The saved registers, valid while the process does not run.
     pub registers: Registers,
-    /// The FPU and SSE registers, fs and gs, valid while the process is not the loaded one.
+    /// The FPU and SSE registers, valid while the process is not the loaded one.
     pub fpu: FpuState,
     /// The process's id. In a free slot, the id of the last process of the slot; `None` if the slot
     /// was never used.
@@ -156,14 +156,15 @@ impl Process {
     #[inline(always)]
     #[must_use]
     pub fn words(&self) -> [u32; 4] {
-        self.words_of(self.registers.trap == Registers::SYSENTER)
+        let sysenter = self.registers.trap == Registers::SYSENTER;
+        core::array::from_fn(|index| self.word_of(sysenter, index))
     }
 
-    /// As [`Process::words`], where the caller knows whether the call came by `sysenter`.
+    /// One of [`Process::words`], where the caller knows whether the call came by `sysenter`.
     #[inline(always)]
     #[must_use]
-    pub const fn words_of(&self, sysenter: bool) -> [u32; 4] {
-        call_registers::words(&self.registers, sysenter)
+    pub const fn word_of(&self, sysenter: bool, index: usize) -> u32 {
+        call_registers::word(&self.registers, sysenter, index)
     }
 
     /// Sets the result of a call: success and four words, in the registers in which this kind of

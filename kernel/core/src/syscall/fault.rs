@@ -3,13 +3,13 @@
 //! A reply to a request for frames may run the client's call at once (`call_again`). The client is
 //! then the current process, so the pager's own result is set before that.
 
-use abi::call::{FaultReply, PageTransfer};
+use abi::call::FaultReply;
 use abi::{Error, ProcessId, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
 use crate::memory::map::TABLE;
-use crate::state::process::Index;
+use crate::state::process::{Index, SentPage};
 
 impl<H: Hardware> Kernel<H> {
     /// Replies to a client's fault, or to its request for frames.
@@ -52,9 +52,13 @@ impl<H: Hardware> Kernel<H> {
         reply: FaultReply,
         accept: Option<UserPage>,
     ) -> Result<(), Error> {
-        let transfer = accept.map(|page| PageTransfer { page, send: None, accept: true });
-        if self.waits_to_map(me, reply) || self.fault_reply_at_once(me, client, reply, transfer)? {
+        if self.waits_to_map(me, reply) {
             return Ok(());
+        }
+        match self.fault_reply_at_once(me, client, reply, accept) {
+            Ok(()) => return Ok(()),
+            Err(Some(error)) => return Err(error),
+            Err(None) => {}
         }
         // What may restart the call comes before the reply: a second reply could answer another
         // fault of the client.
@@ -66,7 +70,7 @@ impl<H: Hardware> Kernel<H> {
             Err(Error::NotWaiting) => None,
             Err(error) => return Err(error),
         };
-        self.receive_next(me, transfer.into());
+        self.receive_next(me, SentPage::accepting(accept));
         if let Some(client) = short {
             self.call_again(client);
         }

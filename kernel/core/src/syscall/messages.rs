@@ -1,8 +1,7 @@
 //! The calls that send and answer messages.
 //!
-//! A call and a reply first try the short way to a process that waits
-//! (`operations/message/fast.rs`). Where that does not apply, it returns `false` and has changed
-//! nothing.
+//! A call or a reply comes here if the short way to a process that waits
+//! (`operations/message/fast.rs`) does not apply.
 
 use abi::call::PageTransfer;
 use abi::{Error, ProcessId};
@@ -31,21 +30,13 @@ impl<H: Hardware> Kernel<H> {
     ///
     /// # Errors
     /// As [`Kernel::send`].
-    // The inlined functions of this file: with them a message and its reply take 384 instructions
-    // in place of 426.
-    #[inline(always)]
     pub(crate) fn call_process(
         &mut self,
         caller: Index,
         to: ProcessId,
-        (sysenter, transfer): (bool, Option<PageTransfer>),
+        transfer: Option<PageTransfer>,
     ) -> Result<(), Error> {
-        let done = match transfer {
-            None => self.call_at_once(caller, to, (sysenter, None)),
-            Some(_) if self.waits_for_room(caller, TABLE) => return Ok(()),
-            Some(_) => self.call_at_once(caller, to, (sysenter, transfer)),
-        };
-        if done? {
+        if transfer.is_some() && self.waits_for_room(caller, TABLE) {
             return Ok(());
         }
         self.send_request(caller, to, PendingRequest::Call, transfer.into())
@@ -71,30 +62,8 @@ impl<H: Hardware> Kernel<H> {
         self.succeed(caller)
     }
 
-    /// Replies, and then waits for the next message.
-    ///
-    /// # Errors
-    /// As `reply_and_receive`.
-    #[inline(always)]
-    pub(crate) fn reply_and_receive_next(
-        &mut self,
-        caller: Index,
-        to: ProcessId,
-        (sysenter, transfer): (bool, Option<PageTransfer>),
-    ) -> Result<(), Error> {
-        let done = match transfer {
-            None => self.reply_at_once(caller, to, (sysenter, None)),
-            Some(_) if self.waits_for_room(caller, TABLE) => return Ok(()),
-            Some(_) => self.reply_at_once(caller, to, (sysenter, transfer)),
-        };
-        if done? {
-            return Ok(());
-        }
-        self.reply_and_receive(caller, to, transfer.into())
-    }
-
-    /// Sends the message in the caller's registers on the general way.
-    pub(crate) fn send_request(
+    /// Sends the message in the caller's registers.
+    fn send_request(
         &mut self,
         caller: Index,
         to: ProcessId,

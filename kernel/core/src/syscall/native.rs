@@ -11,6 +11,7 @@ use abi::{Error, Registers, Syscall};
 
 use crate::hardware::Hardware;
 use crate::kernel::{After, Kernel};
+use crate::memory::map::TABLE;
 use crate::state::account::Quota;
 use crate::state::call_registers::{self, CallRegisters};
 use crate::state::fault::Fault;
@@ -19,11 +20,12 @@ use crate::state::process::{Index, Unfinished};
 /// Calls the macro `$with` with the names of the calls that have an entry of their own:
 /// [`Kernel::frequent_call`]. The others share [`Kernel::any_call`].
 ///
-/// Instructions with an entry of its own, in place of those by [`Kernel::any_call`]: an empty call
-/// 51 (149), `page_allocate` 132 beside the zeroing (275), `page_map` 141 (349), `page_unmap` 100
-/// (257), `page_protect` 97 (247), a message and its reply 295 (553), a yield pair 178 (362), a
-/// fault that a pager handles 552 (642); `range_protect` 92 and `page_move` 80 less. `page_copy` is
-/// the copy of a copy-on-write fault, which takes 446 beside the copying (562).
+/// Instructions with an entry of its own, and in place of what by [`Kernel::any_call`], when the
+/// entries were made (`cargo xtask bench` has today's): an empty call 51 (149), `page_allocate` 132
+/// beside the zeroing (275), `page_map` 141 (349), `page_unmap` 100 (257), `page_protect` 97 (247),
+/// a message and its reply 295 (553), a yield pair 178 (362), a fault that a pager handles 552
+/// (642); `range_protect` 92 and `page_move` 80 less. `page_copy` is the copy of a copy-on-write
+/// fault, which takes 446 beside the copying (562).
 #[macro_export]
 macro_rules! frequent_calls {
     ($with:ident) => {
@@ -57,7 +59,8 @@ impl<H: Hardware> Kernel<H> {
             Ok(After::Return) => leave(After::Return),
             Ok(After::Run) => leave(After::Run),
             Ok(after) => leave(after),
-            Err(error) => leave(self.refuse_and_resume(caller, error)),
+            Err(None) => leave(self.any_call()),
+            Err(Some(error)) => leave(self.refuse_and_resume(caller, error)),
         }
     }
 
@@ -130,20 +133,24 @@ impl<H: Hardware> Kernel<H> {
         }
     }
 
-    /// Calls the method of a frequent call. What is rare in one goes to `dispatch`.
+    /// Calls the method of a frequent call.
     ///
     /// # Errors
-    /// Those of `dispatch`.
+    /// Those of `dispatch`. `None`: the call has no short way, or that does not apply, and nothing
+    /// was done; it has to go the way of any call.
     #[inline(always)]
     fn dispatch_frequent<const SYSENTER: bool>(
         &mut self,
         caller: Index,
         call: Syscall,
-    ) -> Result<After, Error> {
+    ) -> Result<After, Option<Error>> {
         match call {
-            Syscall::Identity => self.identity(caller, SYSENTER).map(|()| After::Return),
+            Syscall::Identity => {
+                self.identity(caller, SYSENTER)?;
+                Ok(After::Return)
+            }
             Syscall::PageAllocate { process: process @ Target::Caller, page, permissions } => {
-                self.page_allocate::<true>(caller, process, page, permissions)
+                Ok(self.page_allocate::<true>(caller, process, page, permissions)?)
             }
             Syscall::PageMap {
                 process: from @ Target::Caller,
@@ -151,49 +158,47 @@ impl<H: Hardware> Kernel<H> {
                 to: to @ Target::Caller,
                 to_page,
                 permissions,
-            } => self.page_map::<true>(caller, (from, page), (to, to_page), permissions),
-            Syscall::PageMove { process, page, to, to_page, marks } if !SYSENTER => self
-                .page_move(caller, (process, page), (to, to_page), marks)
-                .map(|()| self.resume()),
+            } => Ok(self.page_map::<true>(caller, (from, page), (to, to_page), permissions)?),
+            Syscall::PageMove { process, page, to, to_page, marks } if !SYSENTER => {
+                self.page_move(caller, (process, page), (to, to_page), marks)?;
+                Ok(self.resume())
+            }
             Syscall::PageUnmap { process: process @ Target::Caller, page, marks } => {
-                self.page_unmap::<true>(caller, process, page, marks)
+                Ok(self.page_unmap::<true>(caller, process, page, marks)?)
             }
             Syscall::PageCopy { process: process @ Target::Caller, page, permissions } => {
-                self.page_copy::<true>(caller, process, page, permissions)
+                Ok(self.page_copy::<true>(caller, process, page, permissions)?)
             }
             Syscall::PageProtect { process: process @ Target::Caller, page, drop, add } => {
-                self.page_protect::<true>(caller, process, page, (drop, add))
+                Ok(self.page_protect::<true>(caller, process, page, (drop, add))?)
             }
             Syscall::RangeProtect { process, range, drop, add } if !SYSENTER => {
-                self.range_protect(caller, (process, range), (drop, add)).map(|()| self.resume())
+                self.range_protect(caller, (process, range), (drop, add))?;
+                Ok(self.resume())
             }
             Syscall::Call { to, words: _, transfer: None } => {
-                self.call_process(caller, to, (SYSENTER, None)).map(|()| self.resume())
+                self.call_at_once(caller, to, (SYSENTER, None)).map(|()| After::Run)
             }
-            Syscall::Call { to, words: _, transfer } if !SYSENTER => self
-                .apart(move |kernel| kernel.call_process(caller, to, (false, transfer)))
-                .map(|()| self.resume()),
+            Syscall::Call { to, words: _, transfer: Some(transfer) } if !SYSENTER => {
+                self.call_with_page(caller, to, transfer).map(|()| After::Run)
+            }
             Syscall::ReplyAndReceive { to, words: _, transfer: None } => {
-                self.reply_and_receive_next(caller, to, (SYSENTER, None)).map(|()| self.resume())
+                self.reply_at_once(caller, to, (SYSENTER, None)).map(|()| After::Run)
             }
-            Syscall::ReplyAndReceive { to, words: _, transfer } if !SYSENTER => self
-                .apart(move |kernel| kernel.reply_and_receive_next(caller, to, (false, transfer)))
-                .map(|()| self.resume()),
-            Syscall::FaultReplyAndReceive { process, reply, accept } if !SYSENTER => {
-                self.fault_reply_and_receive(caller, process, reply, accept).map(|()| self.resume())
+            Syscall::ReplyAndReceive { to, words: _, transfer: Some(transfer) } if !SYSENTER => {
+                self.reply_with_page(caller, to, transfer).map(|()| After::Run)
             }
-            Syscall::Yield => self.yield_call(caller).map(|()| After::Run),
-            _ => self.dispatch_rare(caller),
+            Syscall::FaultReplyAndReceive { process, reply, accept }
+                if !SYSENTER && self.frames.free() >= TABLE =>
+            {
+                self.fault_reply_at_once(caller, process, reply, accept).map(|()| After::Run)
+            }
+            Syscall::Yield => {
+                self.yield_call(caller)?;
+                Ok(After::Run)
+            }
+            _ => Err(None),
         }
-    }
-
-    /// Decodes a call that `dispatch_frequent` has no arm for once more: so that the others need
-    /// not lie in memory as a whole.
-    #[cold]
-    #[inline(never)]
-    fn dispatch_rare(&mut self, caller: Index) -> Result<After, Error> {
-        let call = call_registers::decode(&self.processes[caller].registers)?;
-        self.dispatch(caller, call).map(|()| self.resume())
     }
 
     /// Calls the method of a call.
@@ -292,12 +297,10 @@ impl<H: Hardware> Kernel<H> {
             // the caller's registers to the receiver's, or to the caller's slot if it is blocked.
             Syscall::Send { to, words: _, transfer } => self.send(caller, to, transfer),
             Syscall::Receive { from, transfer } => self.receive(caller, from, transfer),
-            Syscall::Call { to, words: _, transfer } => {
-                self.call_process(caller, to, (sysenter, transfer))
-            }
+            Syscall::Call { to, words: _, transfer } => self.call_process(caller, to, transfer),
             Syscall::Reply { to, words: _, transfer } => self.reply_only(caller, to, transfer),
             Syscall::ReplyAndReceive { to, words: _, transfer } => {
-                self.reply_and_receive_next(caller, to, (sysenter, transfer))
+                self.reply_and_receive(caller, to, transfer.into())
             }
             Syscall::Clock => self.clock(caller),
             Syscall::Sleep { milliseconds: 0 } | Syscall::Yield => self.yield_call(caller),

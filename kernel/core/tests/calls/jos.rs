@@ -426,7 +426,7 @@ fn env_set_trapframe_takes_registers_and_never_selectors() {
     assert_eq!(world.jos(9, [child.bits(), DATA, 0, 0, 0]), 0);
     let r = world.process(child).registers;
     assert_eq!((r.edi, r.eax, r.eip, r.esp), (0xFFFF_FF00, 0xFFFF_FF07, 0xFFFF_FF0C, 0xFFFF_FF0F));
-    assert_eq!((r.cs, r.ss, r.ds, r.es), (USER_CODE, USER_DATA, USER_DATA, USER_DATA));
+    assert_eq!((r.cs, r.ss), (USER_CODE, USER_DATA));
     assert_eq!(r.eflags & 0x0003_7200, 0x200);
     assert_eq!(world.jos(9, [0x1FFF, DATA, 0, 0, 0]), BAD_ENV);
 }

@@ -50,9 +50,6 @@ impl Hasher for PageHasher {
     }
 }
 
-/// fs and gs in an [`FpuState`].
-const SEGMENTS: std::ops::Range<usize> = FpuState::FS..FpuState::GS + 2;
-
 type HashMap<K, V> = AnyHashMap<K, V, BuildHasherDefault<PageHasher>>;
 
 /// Who accesses memory.
@@ -546,22 +543,14 @@ impl Hardware for Model {
         self.masked = if masked { self.masked | bit } else { self.masked & !bit };
     }
 
-    fn save_segments(&mut self, state: &mut FpuState) {
-        state.0[SEGMENTS].copy_from_slice(&self.fpu.0[SEGMENTS]);
-    }
-
-    fn load_segments(&mut self, state: &FpuState) {
-        self.fpu.0[SEGMENTS].copy_from_slice(&state.0[SEGMENTS]);
-    }
-
     fn save_fpu(&mut self, state: &mut FpuState) {
         assert!(!self.fpu_closed, "FXSAVE with a closed FPU");
-        state.0[..FpuState::FS].copy_from_slice(&self.fpu.0[..FpuState::FS]);
+        state.0[..FpuState::USED].copy_from_slice(&self.fpu.0[..FpuState::USED]);
     }
 
     fn load_fpu(&mut self, state: &FpuState) {
         self.fpu_closed = false;
-        self.fpu.0[..FpuState::FS].copy_from_slice(&state.0[..FpuState::FS]);
+        self.fpu.0[..FpuState::USED].copy_from_slice(&state.0[..FpuState::USED]);
     }
 
     fn close_fpu(&mut self) {

@@ -33,22 +33,20 @@ pub fn gs() -> u32 {
     selector
 }
 
-/// Loads the selectors of es, fs and gs, traps by call 2 of JOS (getenvid), and returns what the
-/// three hold then.
-pub fn selectors_through_a_call(selectors: [u16; 3]) -> [u16; 3] {
-    let [mut es, mut fs, mut gs] = selectors;
-    // SAFETY: es goes back to ds's before compiled code could use it; fs and gs are used by none.
+/// Loads a selector into es, traps by call 2 of JOS (getenvid), and returns what es holds then.
+pub fn es_after_a_call(mut selector: u16) -> u16 {
+    // SAFETY: es goes back to ds's before compiled code could use it.
     unsafe {
         asm!(
-            "mov es, {es:e}", "mov fs, {fs:e}", "mov gs, {gs:e}",
+            "mov es, {es:e}",
             "int 0x30",
-            "mov {es:e}, es", "mov {fs:e}, fs", "mov {gs:e}, gs",
+            "mov {es:e}, es",
             "push ds", "pop es",
-            es = inout(reg) es, fs = inout(reg) fs, gs = inout(reg) gs,
+            es = inout(reg) selector,
             inout("eax") 2 => _,
         );
     }
-    [es, fs, gs]
+    selector
 }
 
 /// The CPU's count of cycles.

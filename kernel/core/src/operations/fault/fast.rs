@@ -1,14 +1,14 @@
 //! The short way of a page fault to a pager that waits for a message, and of the pager's reply.
 //!
 //! Both hand over the words and the CPU in one step, without a look at the queue of ready
-//! processes. They took a fault that a pager handles from 1,080 to 588 instructions. Each of them
-//! returns `false` before it has changed anything if any condition does not hold; `pager.rs` and
-//! `reply.rs` then go the general way.
+//! processes. They took a fault that a pager handles from 1,080 to 588 instructions. If any
+//! condition does not hold, they have changed nothing (`false`, and `None` for an error), and
+//! `pager.rs` and `reply.rs` go the general way.
 
-use abi::call::{FaultReply, PageTransfer};
+use abi::call::FaultReply;
 use abi::message::Message;
 use abi::process_info::Status;
-use abi::{Error, ProcessId};
+use abi::{Error, ProcessId, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
@@ -37,34 +37,38 @@ impl<H: Hardware> Kernel<H> {
         (message_buffer.words, message_buffer.transfer) = (words, SentPage::Nothing);
         self.processes[client].state = State::Answer { by: pager, pending_request };
         self.processes.push(QueueName::Callers(pager), client);
-        self.pass_cpu(client, pager, Message::header(pending_request.kind(), None), words);
+        self.processes[pager].registers.eax = Message::header(pending_request.kind(), None);
+        self.pass_cpu(client, pager, |client, index| client.messages.buffer.words[index]);
         true
     }
 
     /// Resumes a client whose fault waits for the pager's reply, and lets the pager wait for the
-    /// next message. `false`: there is no such client, or the pager has something else to receive,
-    /// or the reply is a refusal; nothing was done. The caller has seen that there is room for the
-    /// table that a page may need.
+    /// next message. The caller has seen that there is room for the table that a page may need.
     ///
     /// # Errors
-    /// Those of the page; nothing was done.
+    /// Nothing was done.
+    /// - `None`: there is no such client, or the pager has something else to receive, or the reply is
+    ///   a refusal.
+    /// - Those of the page.
+    // Inlined: see `message/fast.rs`.
+    #[inline(always)]
     pub(crate) fn fault_reply_at_once(
         &mut self,
         pager: Index,
         client: ProcessId,
         reply: FaultReply,
-        transfer: Option<PageTransfer>,
-    ) -> Result<bool, Error> {
+        accept: Option<UserPage>,
+    ) -> Result<(), Option<Error>> {
         let index = Index::new(client.index());
         let process = &self.processes[index];
-        let State::Answer { by, pending_request } = process.state else { return Ok(false) };
+        let State::Answer { by, pending_request } = process.state else { return Err(None) };
         let forwarded = matches!(pending_request, PendingRequest::ForwardedFault);
         if by != pager || !(forwarded || matches!(pending_request, PendingRequest::Fault { .. })) {
-            return Ok(false);
+            return Err(None);
         }
         let waits = process.id == Some(client) && !process.stopped && !process.sleeps();
         if !waits || reply == FaultReply::Refuse || self.has_more(pager) {
-            return Ok(false);
+            return Err(None);
         }
         if let FaultReply::Map { source, destination, permissions } = reply {
             let to = self.space_not_loaded(index);
@@ -77,10 +81,10 @@ impl<H: Hardware> Kernel<H> {
         }
         self.processes.remove(QueueName::Callers(pager), index);
         self.processes[index].state = State::Ready;
-        self.processes[pager].messages.buffer.transfer = transfer.into();
+        self.processes[pager].messages.buffer.transfer = SentPage::accepting(accept);
         self.processes[pager].state = State::Receiving;
         self.processes.info_of(pager).status = Status::NotRunnable as u32;
         self.switch_from(pager, index);
-        Ok(true)
+        Ok(())
     }
 }

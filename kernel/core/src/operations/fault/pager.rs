@@ -19,12 +19,9 @@ impl<H: Hardware> Kernel<H> {
         &mut self,
         index: Index,
         request: PendingRequest,
-        address: u32,
-        access: u32,
-        eip: u32,
+        fault: Fault,
     ) -> bool {
-        let words = [address, access, eip, 0];
-        self.pager_of(index).is_some_and(|pager| self.ask(index, pager, request, words))
+        self.pager_of(index).is_some_and(|pager| self.ask(index, pager, request, fault.words()))
     }
 
     /// Blocks the current process until a pager has answered a request with these words. `false`:
@@ -63,8 +60,7 @@ impl<H: Hardware> Kernel<H> {
     /// # Errors
     /// `Refused`: there is no pager, or it waits for the process.
     pub(crate) fn forward(&mut self, index: Index, fault: Fault) -> Result<(), Error> {
-        let Fault { address, access, eip } = fault;
-        let asked = self.ask_pager(index, PendingRequest::ForwardedFault, address, access, eip);
+        let asked = self.ask_pager(index, PendingRequest::ForwardedFault, fault);
         if asked { Ok(()) } else { Err(Error::Refused) }
     }
 }

@@ -41,6 +41,14 @@ impl From<Option<PageTransfer>> for SentPage {
 }
 
 impl SentPage {
+    /// A page of a message is accepted here; nothing is sent.
+    #[must_use]
+    pub fn accepting(page: Option<UserPage>) -> Self {
+        page.map_or(Self::Nothing, |page| {
+            Self::Page(PageTransfer { page, send: None, accept: true })
+        })
+    }
+
     /// The page to send, and the permissions with which it is sent.
     #[must_use]
     pub fn sent(self) -> Option<(UserPage, Permissions)> {
