@@ -10,7 +10,8 @@ use crate::world::{PAGE, READ, WRITE, World};
 const ME: Target = Target::Caller;
 /// A table of its own.
 const FAR: u32 = 0x3000_0000;
-/// Pages that one call does whose frames get one more mapping: 16 units each.
+/// Pages that one call does whose frames get one more mapping: 16 units each, if the short loop does
+/// not map them.
 const MAPPED: u32 = 33;
 
 fn range(first: u32, pages: u32) -> PageRange {
@@ -64,13 +65,19 @@ fn one_call_unmaps_176_pages_and_protects_264_whether_they_are_there_or_not() {
 }
 
 #[test]
-fn one_call_shares_33_pages_or_528_of_a_fork() {
+fn one_call_shares_528_pages_or_33_with_a_process_that_has_a_quota() {
     let mut world = World::with_memory(8);
     fill(&mut world, 529);
-    for (both, most) in [(true, 528), (false, MAPPED)] {
+    for (both, bounded, most) in
+        [(true, false, 528), (false, false, 528), (true, true, MAPPED), (false, true, MAPPED)]
+    {
         does(most, |pages| {
             let child = world.child();
-            // The table is there: a first page of a fork that needs one takes longer.
+            if bounded {
+                let quota = Syscall::SetQuota { process: child.into(), frames: 1000, processes: 0 };
+                world.call(quota).unwrap();
+            }
+            // The table is there: a first page that needs one takes longer.
             world.allocate_in(child.into(), PAGE + 0x3F_F000);
             world.call(share(range(PAGE, pages), child, both)).unwrap()[0]
         });
