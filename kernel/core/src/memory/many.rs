@@ -152,10 +152,11 @@ impl<H: Hardware> Memory<'_, H> {
             },
             |memory, SpacePage { space, page }, old| {
                 if P::LISTED {
-                    memory.unmap(space, page, marks)?;
-                } else {
-                    memory.overwrite(space, page, old, Entry::ABSENT).of_an_absent_leaf();
+                    // A page that gets a table is the last one: a list may name as many tables.
+                    let needs_table = !marks.is_empty() && !memory.has_table(space, page);
+                    return memory.unmap(space, page, marks).map(|_| !needs_table);
                 }
+                memory.overwrite(space, page, old, Entry::ABSENT).of_an_absent_leaf();
                 Ok(true)
             },
         );

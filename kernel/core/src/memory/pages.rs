@@ -163,8 +163,12 @@ impl<H: Hardware> Memory<'_, H> {
                 if !pages.expects(done, Entry::ABSENT) {
                     return Err((done, Error::Busy));
                 }
-                absent(self, space.at(page), Entry::ABSENT).map_err(|error| (done, error))?;
+                let goes_on = absent(self, space.at(page), Entry::ABSENT);
+                let goes_on = goes_on.map_err(|error| (done, error))?;
                 done += 1;
+                if !goes_on {
+                    return Ok(done);
+                }
             } else if !has_table {
                 done = run.end;
             }

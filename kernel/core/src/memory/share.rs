@@ -86,9 +86,12 @@ impl<H: Hardware> Memory<'_, H> {
                 done,
                 |memory, from, _, old| {
                     let to = to.at(wish.place(from.page)?);
+                    // A range needs two tables at most, but a list one for each page.
+                    let needs_table = P::LISTED && !memory.has_table(to.space, to.page);
+                    let table = if needs_table { budget::FRAME } else { 0 };
                     let price =
                         memory.share_page(from, to, old, Sharing { change, both, flush })?;
-                    Ok(pay(price) && !may_be_usual)
+                    Ok(pay(table + price) && !may_be_usual)
                 },
                 |_, _, _| if P::LISTED { Err(Error::NotMapped) } else { Ok(pay(budget::WALK)) },
             );

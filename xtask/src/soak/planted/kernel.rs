@@ -66,7 +66,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
     mistake("a call on many pages fails after its first page", "kernel/core/src/memory/budget.rs",
         "Err(error) if done == 0 => Err(error),", "Err(error) if done <= 1 => Err(error),"),
     mistake("a share goes on behind its budget", "kernel/core/src/memory/share.rs",
-        "                    Ok(pay(price) && !may_be_usual)", "                    pay(price);\n                    Ok(!may_be_usual)"),
+        "                    Ok(pay(table + price) && !may_be_usual)", "                    pay(table + price);\n                    Ok(!may_be_usual)"),
     mistake("what a list has seen is not compared", "kernel/core/src/memory/pages.rs",
         "(leaf.bits() ^ self[index as usize].entry) & COMPARED == 0",
         "!leaf.is_present() || self[index as usize].entry & COMPARED != 0"),
