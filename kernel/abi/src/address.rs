@@ -151,8 +151,8 @@ impl UserSlot {
     /// The first page that the entry covers.
     #[must_use]
     #[inline(always)]
-    pub const fn first_page(self) -> Page {
-        Page(self.0 * ENTRIES)
+    pub const fn first_page(self) -> UserPage {
+        UserPage(Page(self.0 * ENTRIES))
     }
 
     /// This entry and those after it up to, but not with, `end` or the kernel's first entry,

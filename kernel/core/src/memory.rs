@@ -3,8 +3,8 @@
 pub(crate) mod budget;
 pub(crate) mod change;
 pub(crate) mod clean;
+pub(crate) mod many;
 pub(crate) mod map;
-pub(crate) mod range;
+pub(crate) mod pages;
 pub(crate) mod share;
 pub(crate) mod space;
-pub(crate) mod transact;

@@ -9,6 +9,8 @@
 //! that is the caller.
 #![allow(unsafe_code)]
 
+use abi::format::elf::{BOOT_ARCHIVE_END, STACK_START};
+use abi::layout::PAGE_SIZE;
 use abi::process::Target;
 use abi::transaction::{Kind, Seen, Wish};
 use abi::{Entry, Error, PageRange, Permissions, UserPage, ViewSlot};
@@ -167,6 +169,23 @@ pub fn range_share(
 /// nothing has changed.
 pub fn transact(process: impl Into<Target>, list: &[Seen], wish: Wish) -> Result<u32, Stopped> {
     let process = process.into();
+    // Whether all lie where `are_high` says it, so many bytes further on. An address that is none
+    // of a page is refused by the kernel.
+    let all_high = |bytes: u32| {
+        let in_place = |seen: &Seen| seen.page.wrapping_add(bytes).wrapping_sub(BOOT_ARCHIVE_END);
+        list.iter().all(|seen| in_place(seen) < STACK_START - BOOT_ARCHIVE_END)
+    };
+    let further_on = wish.distance.wrapping_mul(PAGE_SIZE);
+    if !all_high(0) || further_on != 0 && !all_high(further_on) {
+        check_list(process, list, wish)?;
+    }
+    // SAFETY: no Rust object lies in the pages, or `check_list`, for the sources, too, if their bits
+    // change or they become writable at another page.
+    unsafe { transaction::transact(process, list, wish) }
+}
+
+/// Checks the pages of a list one by one, of which some are not where most programs keep theirs.
+fn check_list(process: Target, list: &[Seen], wish: Wish) -> Result<(), Stopped> {
     let takes = wish.kind == Kind::MapBoth || !wish.drop.contains(Permissions::WRITE);
     for seen in list {
         let checked = UserPage::new(seen.page).and_then(|page| {
@@ -180,9 +199,7 @@ pub fn transact(process: impl Into<Target>, list: &[Seen], wish: Wish) -> Result
         });
         checked.map_err(|error| Stopped { error, done: 0 })?;
     }
-    // SAFETY: `check`, for the sources, too, if their bits change or they become writable at
-    // another page.
-    unsafe { transaction::transact(process, list, wish) }
+    Ok(())
 }
 
 /// Drops and adds bits on every present page of a range, and clears A and D.

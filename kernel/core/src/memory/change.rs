@@ -42,12 +42,6 @@ impl Change {
         Self { keep: self.keep & !EntryFlags::PAGER.bits(), ..self }
     }
 
-    /// The same change, which also seals the leaf: for a leaf without W that is new in another
-    /// space.
-    pub const fn sealing(self) -> Self {
-        Self { add: self.add | EntryFlags::SEALED.bits(), ..self }
-    }
-
     /// The leaf after the change.
     pub const fn of(self, leaf: Entry) -> Entry {
         Entry::from_bits(leaf.bits() & self.keep | self.add)

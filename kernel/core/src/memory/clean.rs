@@ -23,7 +23,7 @@
 //!    (`Hardware::write_user`), so the CPU sets D for them, too. A change that clears a set D also
 //!    clears the mark (`Change::in_place`).
 //! 3. *No other leaf can write the frame while the mark is there.* Every further leaf of the frame
-//!    is made from an existing one (`Memory::map`, `Memory::share_range`): by `page_map`,
+//!    is made from an existing one (`Memory::map`, `Memory::share_pages`): by `page_map`,
 //!    `range_share`, the JOS calls 5 and 12, a message with a page, a reply, or a fault reply. The
 //!    new leaf has no mark, unless the pager itself asks for it. If the new leaf can be written,
 //!    the marked leaf loses the mark ([`Memory::lend`]). If the new leaf lies in another space and

@@ -1,34 +1,32 @@
-//! How a range of pages is shared with another range, of the same or another space.
+//! How pages are mapped a second time: those of a range or of a list, in the same or another space.
 //!
-//! The pages are walked in runs, like those of the other range calls (`range.rs`), and shared one
-//! by one by `share_page`. Most pages of a fork are shared by the short loop in `share/fast.rs`.
+//! `share_page` maps any page, in 200 instructions or more. Most pages are mapped by the short loop
+//! in `share/fast.rs`, which stops before the first that it may not map.
 
-use abi::{Entry, EntryFlags, Error, PageRange, Permissions};
+use core::cell::Cell;
+
+use abi::layout::ENTRIES;
+use abi::transaction::{Kind, Wish};
+use abi::{Entry, EntryFlags, Error, Permissions};
 
 use crate::hardware::{Hardware, Reach};
-use crate::memory::budget::{self, Budget, stopped};
+use crate::memory::budget::{self, stopped};
 use crate::memory::change::Change;
-use crate::memory::range::{FLUSH_LIMIT, Run};
+use crate::memory::many::Flush;
+use crate::memory::pages::Pages;
 use crate::memory::space::{Memory, Space, SpacePage, Via};
 
 mod fast;
 
-/// How [`Memory::share_range`] changes the leaves that it shares.
+/// How [`Memory::share_page`] maps a page.
 #[derive(Clone, Copy)]
-pub(crate) struct Sharing {
+struct Sharing {
     /// The bits that the destination's leaf loses and gains.
-    pub change: Change,
+    change: Change,
     /// Whether the source's leaf changes in the same way.
-    pub both: bool,
-}
-
-/// How the changed leaves of the parent are flushed when a fork shares pages.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Flush {
-    /// Page by page.
-    Each,
-    /// By the caller, who flushes the whole TLB.
-    ByCaller,
+    both: bool,
+    /// How the source is flushed by the caller.
+    flush: Flush,
 }
 
 /// Whether a `range_share` with these arguments copies pages that others may write: a fork does.
@@ -36,116 +34,98 @@ pub(crate) const fn may_copy(drop: Permissions, both: bool) -> bool {
     both && drop.contains(Permissions::WRITE)
 }
 
-/// A range of pages of a space.
-#[derive(Clone, Copy)]
-pub(crate) struct SpaceRange {
-    pub space: Space,
-    pub range: PageRange,
-}
-
 impl<H: Hardware> Memory<'_, H> {
-    /// Maps each present page of a range at the same offset in another range, of the same or
-    /// another space. The destination's leaves lose and gain bits; with `both`, the source's leaves
-    /// do, too. Does as many pages as the budget pays, and returns how many they are.
+    /// Maps each present page at another place as well, of the same or another space, as a wish
+    /// says. Does as many pages as the budget pays, and returns how many they are. An absent page
+    /// of a range is passed over.
     ///
     /// # Errors
-    /// Those of `share_page`, of the first page.
-    pub fn share_range(
+    /// Of the first page: `InvalidArgument`, its destination is not below UTOP; `NotMapped`, it is
+    /// absent, in a list; those of `share_page` and of [`Memory::walk`].
+    pub fn share_pages<P: Pages>(
         &mut self,
-        from: SpaceRange,
-        to: SpaceRange,
-        sharing: Sharing,
-        budget: &mut Budget,
+        (from, to): (Space, Space),
+        pages: P,
+        wish: Wish,
     ) -> Result<u32, Error> {
-        let pages = from.range.pages();
-        let forks = self.flush_of_fork(from, to, sharing);
-        let (mut done, mut result) = (0, Ok(()));
-        while done < pages && result.is_ok() && budget.left() > 0 {
-            let run = Run::at(from.range, done);
-            // Pages without a table cost nothing: a range lies under two tables at most.
-            let mut shared = run.pages;
-            if self.has_table(from.space, run.first) {
-                let to = to.space.at(to.range.page(done));
-                (shared, result) = self.share_run(from.space, run, to, sharing, forks, budget);
-            }
-            done += shared;
-        }
-        if sharing.both && pages > FLUSH_LIMIT && from.space.via == Via::Map(Reach::Current) {
-            self.cpu.flush_all();
-        }
-        result.map_or_else(|error| stopped(done, error), |()| Ok(done))
-    }
-
-    /// How [`Memory::share_usual`] flushes the pages of a range that it may share: they keep their
-    /// addresses and lose W on both sides, no quota counts the child's frames, and the parent has
-    /// no page of a driver's own. `None` for any other range.
-    fn flush_of_fork(&self, from: SpaceRange, to: SpaceRange, sharing: Sharing) -> Option<Flush> {
-        let forks = sharing.both
-            && from.space.via == Via::Map(Reach::Current)
-            && to.space.via == Via::Map(Reach::Alternate)
-            && from.range == to.range
-            && sharing.change.takes_write()
-            && !self.processes.is_bounded(to.space.owner)
-            && !self.processes[from.space.owner].device.granted;
-        let flush = if from.range.pages() <= FLUSH_LIMIT { Flush::Each } else { Flush::ByCaller };
-        forks.then_some(flush)
-    }
-
-    /// Shares a run with the pages from `to` on, up to the end of the budget. Returns how many pages
-    /// were walked, and the error that stopped the walk.
-    fn share_run(
-        &mut self,
-        from: Space,
-        run: Run,
-        to: SpacePage,
-        sharing: Sharing,
-        forks: Option<Flush>,
-        budget: &mut Budget,
-    ) -> (u32, Result<(), Error>) {
-        let mut index = 0;
-        while index < run.pages && budget.left() > 0 {
-            if let Some(flush) = forks
-                && self.has_table(to.space, to.page)
-            {
-                let pages = (run.pages - index).min(budget.left());
-                let rest = Run { first: run.first.plus(index), pages };
-                let usual = self.share_usual((from, to.space), rest, sharing.change, flush);
-                budget.spend(usual);
-                index += usual;
-                if usual == pages {
+        let (change, both) = (Change::new(wish.drop, wish.add), wish.kind == Kind::MapBoth);
+        let is_loaded = from.via == Via::Map(Reach::Current);
+        let flush = if is_loaded { Flush::Once } else { Flush::Never };
+        // No quota counts the frames, and no page is a driver's own.
+        let may_be_usual = is_loaded
+            && !self.processes.is_bounded(to.owner)
+            && !self.processes[from.owner].device.granted
+            && wish.distance.is_multiple_of(ENTRIES)
+            && (!both || from != to && wish.distance == 0 && change.takes_write());
+        let share_usual =
+            if both { Self::share_usual::<true, P> } else { Self::share_usual::<false, P> };
+        let price = if P::LISTED { budget::PROTECT } else { budget::WALK };
+        let left = Cell::new(budget::UNITS);
+        // Pays this price, and says whether anything is left.
+        let pay = |price| {
+            left.set(left.get().saturating_sub(price));
+            left.get() > 0
+        };
+        let mut walked = Ok(0);
+        while let Ok(done) = walked
+            && done < pages.count()
+            && left.get() > 0
+        {
+            if may_be_usual {
+                let part = pages.at_most(done + left.get().div_ceil(price));
+                let usual = share_usual(self, (from, to), part, done, wish);
+                if usual > done {
+                    pay((usual - done) * price);
+                    walked = Ok(usual);
                     continue;
                 }
             }
-            let page = run.first.plus(index);
-            let old = self.leaf_of_table(from, page);
-            if old.is_present() {
-                let to = to.space.at(to.page.plus(index));
-                match self.share_page(from.at(page), to, old, sharing) {
-                    Ok(price) => budget.spend(price),
-                    Err(error) => return (index, Err(error)),
-                }
-            } else {
-                budget.spend(budget::WALK);
-            }
-            index += 1;
+            walked = self.walk(
+                from,
+                pages,
+                done,
+                |memory, from, _, old| {
+                    let to = to.at(wish.place(from.page)?);
+                    // A range needs two tables at most, but a list one for each page.
+                    let needs_table = P::LISTED && !memory.has_table(to.space, to.page);
+                    let table = if needs_table { budget::FRAME } else { 0 };
+                    let price =
+                        memory.share_page(from, to, old, Sharing { change, both, flush })?;
+                    Ok(pay(table + price) && !may_be_usual)
+                },
+                |_, _, _| if P::LISTED { Err(Error::NotMapped) } else { Ok(pay(budget::WALK)) },
+            );
         }
-        (index, Ok(()))
+        if both && is_loaded {
+            self.flush_pages(pages, walked.unwrap_or_else(|(done, _)| done));
+        }
+        stopped(walked)
     }
 
-    /// Shares one present page: maps its frame at the destination, and with `both` changes the
-    /// source's leaf. Returns the price of that.
+    /// Flushes the first pages, whose space is loaded.
+    fn flush_pages<P: Pages>(&mut self, pages: P, done: u32) {
+        let flush = Flush::of::<true>(done);
+        let singly = if flush == Flush::Each { done } else { 0 };
+        for page in (0..singly).map_while(|index| pages.get(index).ok()) {
+            self.cpu.flush_page(page.page());
+        }
+        self.flush_once(flush);
+    }
+
+    /// Maps the frame of one present page at the destination, and with `both` changes the source's
+    /// leaf. Returns the price of that.
     ///
     /// # Errors
     /// - `NotPermitted`: the page is a driver's own; or W is asked for and the source lacks it; or
     ///   the source would get W and is sealed and has other mappings.
     /// - `OutOfFrames`, `QuotaExceeded`: no frame for the destination, or its owner may not have
     ///   one more.
-    pub fn share_page(
+    fn share_page(
         &mut self,
         from: SpacePage,
         to: SpacePage,
         mut old: Entry,
-        Sharing { change, both }: Sharing,
+        Sharing { change, both, flush }: Sharing,
     ) -> Result<u32, Error> {
         if both && change.takes_write() && self.others_may_write(old) {
             return self.share_copy(to, old).map(|()| budget::MAP + budget::FRAME);
@@ -167,8 +147,8 @@ impl<H: Hardware> Memory<'_, H> {
         }
         if both {
             let change = change.keeping(EntryFlags::ACCESSED_DIRTY);
-            let stale = self.change(from.space, from.page, old, change)?;
-            self.flush(&stale);
+            let new = self.changed(from.space.owner, old, change)?;
+            self.rewrite(flush, from, old, new);
         }
         Ok(budget::MAP)
     }

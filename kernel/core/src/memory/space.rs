@@ -25,7 +25,7 @@
 //! the other (`_of_table`) may be called where that is known.
 //!
 //! This file reads and writes leaves. `map.rs` maps and unmaps pages, `change.rs` changes the bits
-//! of a leaf, `range.rs` and `share.rs` do so for all pages of a range.
+//! of a leaf, `many.rs` and `share.rs` do so for the pages of a range or of a list.
 //!
 //! Not done: a table whose leaves are all absent is not freed before the process ends.
 
@@ -95,8 +95,8 @@ impl Stale {
         debug_assert!(!self.read.is_present());
     }
 
-    /// For a change that left the frame in place, if the caller flushes the whole TLB before it
-    /// returns.
+    /// For a change whose page, or the whole TLB, is flushed before the call returns and before the
+    /// old frame is freed.
     pub fn of_a_flushed_space(self) {
         debug_assert!(self.space.via == Via::Map(Reach::Current));
     }

@@ -79,8 +79,8 @@ impl<H: Hardware> Kernel<H> {
         self.driver(caller)?;
         let Some(space) = self.room_in(caller, Target::Caller, TABLE)? else { return Ok(()) };
         let flags = EntryFlags::FRESH | EntryFlags::DEVICE;
-        let range = budget::part(range, budget::MAP);
-        let done = self.memory().for_each_page(range, |memory, index| {
+        let first = range.at_most(budget::UNITS / budget::MAP);
+        let done = self.memory().for_each_page(first, |memory, index| {
             let frame = Frame::from_number(frame.number() + index);
             if !memory.frames.is_device(frame) || KERNEL_DEVICES.contains(&frame.number()) {
                 return Err(Error::NotPermitted);

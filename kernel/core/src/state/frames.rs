@@ -6,9 +6,10 @@
 //! to the number of free frames.
 //!
 //! The types carry the order of events. [`FreshFrame`] is a frame without a mapping; to map it uses
-//! the value up. An [`Unmapped`] proves that a mapping is gone from the tables *and* from the TLB,
-//! and only an `Unmapped` lowers a count. Without it, a frame could be freed and given to another
-//! process while a CPU still had a translation to it.
+//! the value up. An [`Unmapped`] proves that a mapping is gone from the tables *and* from the TLB.
+//! Without it, a frame could be freed and given to another process while a CPU still had a
+//! translation to it. A call that flushes many pages at once keeps the frames of these as
+//! [`Removed`] until then.
 //!
 //! Not done here: frames are not zeroed. The contents of a fresh frame are those of its last use.
 
@@ -65,6 +66,21 @@ impl Unmapped {
     pub(crate) const fn after_flush(frame: Frame) -> Self {
         Self(frame)
     }
+}
+
+/// Frames that have lost their last mapping before the TLB is flushed: a stack of their own, which
+/// is put onto that of the free frames after the flush.
+#[must_use = "free them after the flush, or they leak"]
+#[derive(Debug)]
+pub struct Removed {
+    top: u32,
+    bottom: u32,
+    frames: u32,
+}
+
+impl Removed {
+    /// No frames.
+    pub const NONE: Self = Self { top: END, bottom: END, frames: 0 };
 }
 
 /// The link of a frame that is not RAM. The frame's count starts at 1, so it never reaches 0 and
@@ -247,6 +263,32 @@ impl Frames {
         record.count -= 1;
         if record.count == 0 {
             self.push(frame);
+        }
+    }
+
+    /// Counts one mapping less, whose page is flushed later. If it was the last one, the frame is
+    /// among the `removed` until then.
+    #[inline(always)]
+    pub fn remove(&mut self, frame: Frame, removed: &mut Removed) {
+        let Some(record) = self.record(frame) else { return };
+        debug_assert!(record.count > 0, "{frame:?} loses a mapping, but has none");
+        record.count -= 1;
+        if record.count == 0 {
+            record.link = removed.top;
+            if removed.frames == 0 {
+                removed.bottom = frame.number();
+            }
+            removed.top = frame.number();
+            removed.frames += 1;
+        }
+    }
+
+    /// Frees frames, whose pages have been flushed.
+    pub fn free_removed(&mut self, removed: Removed) {
+        if removed.frames > 0 {
+            self.records()[removed.bottom as usize].link = self.stack;
+            self.stack = removed.top;
+            self.free += removed.frames;
         }
     }
 

@@ -1,22 +1,22 @@
-//! The calls that change a range of pages.
+//! The calls that change many pages: those of a range, or those of a list.
 //!
-//! A range call does a bounded amount of work ([`Budget`]) and returns how many pages it has done,
+//! Such a call does a bounded amount of work (`memory/budget.rs`) and returns how many pages it has done,
 //! which may be fewer than it was asked for. If a page fails, the call returns the pages before it;
-//! only if that page is the first, it returns the error, and has changed nothing. So a range call
+//! only if that page is the first, it returns the error, and has changed nothing. So a call
 //! that waits for memory does that at its first page, and is made again like any other call.
 //!
 //! Errors: each call has those of the same call for one page (`abi::Syscall`).
 
+use abi::layout::PAGE_SIZE;
 use abi::process::Target;
 use abi::transaction::{Kind, Seen, Wish};
 use abi::{EntryFlags, Error, PageRange, Permissions, UserPage};
 
 use crate::hardware::Hardware;
 use crate::kernel::Kernel;
-use crate::memory::budget::Budget;
 use crate::memory::change::Change;
 use crate::memory::map::{PAGE_AND_TABLE, TABLE};
-use crate::memory::share::{Sharing, SpaceRange, may_copy};
+use crate::memory::share::may_copy;
 use crate::memory::space::{Memory, Space};
 use crate::state::process::Index;
 
@@ -44,10 +44,10 @@ impl<H: Hardware> Kernel<H> {
         if both {
             add = self.processes.may_leave(caller, from.owner, add);
         }
-        let sharing = Sharing { change: Change::new(drop, add), both };
-        let (from, to) =
-            (SpaceRange { space: from, range }, SpaceRange { space: to, range: target });
-        let done = self.memory().share_range(from, to, sharing, &mut Budget::new())?;
+        let kind = if both { Kind::MapBoth } else { Kind::Map };
+        let distance = to_page.address().wrapping_sub(range.first().address()) / PAGE_SIZE;
+        let wish = Wish { kind, drop, add, distance };
+        let done = self.memory().share_pages((from, to), range, wish)?;
         self.answer(caller, done)
     }
 
@@ -60,7 +60,7 @@ impl<H: Hardware> Kernel<H> {
     ) -> Result<(), Error> {
         let Some(space) = self.room_in(caller, process, 0)? else { return Ok(()) };
         let marks = self.processes.may_leave(caller, space.owner, marks);
-        let done = self.memory().unmap_range(space, range, marks);
+        let (done, _) = self.memory().unmap_pages(space, range, marks)?;
         self.answer(caller, done)
     }
 
@@ -100,8 +100,18 @@ impl<H: Hardware> Kernel<H> {
         let Self { cpu, frames, processes, list, .. } = self;
         let list = &mut list[..pages as usize];
         cpu.hardware.read_list(address, list);
+        let list = &*list;
         let mut memory = Memory { cpu, frames, processes };
-        let (done, old) = memory.transact(Space::current(caller), target, wish, list)?;
+        let (done, old) = match wish.kind {
+            Kind::Protect => {
+                let change = Change::new(wish.drop, wish.add).keeping(EntryFlags::ACCESSED_DIRTY);
+                memory.protect_pages(target, list, change).map(|(done, found)| (done, found.any))?
+            }
+            Kind::Unmap => memory.unmap_pages(target, list, wish.add)?,
+            Kind::Map | Kind::MapBoth => {
+                (memory.share_pages((Space::current(caller), target), list, wish)?, 0)
+            }
+        };
         self.processes[caller].registers.esi = old & EntryFlags::ACCESSED_DIRTY.bits();
         self.answer(caller, done)
     }
@@ -116,7 +126,7 @@ impl<H: Hardware> Kernel<H> {
     ) -> Result<(), Error> {
         let Some(space) = self.room_in(caller, process, 0)? else { return Ok(()) };
         let change = Change::new(drop, self.processes.may_leave(caller, space.owner, add));
-        let (done, found) = self.memory().protect_range(space, range, change)?;
+        let (done, found) = self.memory().protect_pages(space, range, change)?;
         self.answer_all(caller, [done, found.any, found.accessed, found.dirty])
     }
 }

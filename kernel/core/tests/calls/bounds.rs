@@ -3,14 +3,16 @@
 //! A call may do 528 units of work. The page that reaches this bound is done.
 
 use abi::process::Target;
+use abi::transaction::{Kind, Wish};
 use abi::{Error, PageRange, Permissions, ProcessId, Syscall, UserPage};
 
-use crate::world::{PAGE, READ, WRITE, World};
+use crate::world::{DATA, PAGE, READ, WRITE, World};
 
 const ME: Target = Target::Caller;
 /// A table of its own.
 const FAR: u32 = 0x3000_0000;
-/// Pages that one call does whose frames get one more mapping: 16 units each.
+/// Pages that one call does whose frames get one more mapping: 16 units each, if the short loop does
+/// not map them.
 const MAPPED: u32 = 33;
 
 fn range(first: u32, pages: u32) -> PageRange {
@@ -64,17 +66,47 @@ fn one_call_unmaps_176_pages_and_protects_264_whether_they_are_there_or_not() {
 }
 
 #[test]
-fn one_call_shares_33_pages_or_528_of_a_fork() {
+fn one_call_shares_528_pages_or_33_with_a_process_that_has_a_quota() {
     let mut world = World::with_memory(8);
     fill(&mut world, 529);
-    for (both, most) in [(true, 528), (false, MAPPED)] {
+    for (both, bounded, most) in
+        [(true, false, 528), (false, false, 528), (true, true, MAPPED), (false, true, MAPPED)]
+    {
         does(most, |pages| {
             let child = world.child();
-            // The table is there: a first page of a fork that needs one takes longer.
+            if bounded {
+                let quota = Syscall::SetQuota { process: child.into(), frames: 1000, processes: 0 };
+                world.call(quota).unwrap();
+            }
+            // The table is there: a first page that needs one takes longer.
             world.allocate_in(child.into(), PAGE + 0x3F_F000);
             world.call(share(range(PAGE, pages), child, both)).unwrap()[0]
         });
     }
+}
+
+/// A list may name pages of as many tables as it has pages: a table is a zeroed frame, as dear as 48
+/// units.
+#[test]
+fn one_call_maps_nine_listed_pages_that_need_a_table_each_and_leaves_marks_in_one_new_table() {
+    let mut world = World::with_memory(8);
+    for index in 0..20 {
+        world.write(DATA + 8 * index, FAR + index * 0x40_0000).unwrap();
+        world.write(DATA + 8 * index + 4, 0).unwrap();
+    }
+    let none = Permissions::empty();
+    let transact = |process, pages, wish| Syscall::Transact { process, list: DATA, pages, wish };
+    let marks = Wish { kind: Kind::Unmap, drop: none, add: Permissions::SHARED, distance: 0 };
+    assert_eq!(world.call(transact(ME, 20, marks)).unwrap()[0], 1);
+    assert_eq!(world.call(transact(ME, 1, Wish { add: none, ..marks })), Err(Error::Busy));
+    let map = Wish { kind: Kind::Map, add: none, ..marks };
+    for index in 0..20 {
+        world.allocate(FAR + index * 0x40_0000);
+        let entry = world.leaf(world.init(), FAR + index * 0x40_0000).bits();
+        world.write(DATA + 8 * index + 4, entry).unwrap();
+    }
+    let child = world.child();
+    assert_eq!(world.call(transact(child.into(), 20, map)).unwrap()[0], 9);
 }
 
 #[test]

@@ -22,8 +22,8 @@ const OF_A_DEVICE: u32 = 33;
 const UNMAPPED: u32 = 176;
 const PROTECTED: u32 = 264;
 
-/// What a page takes: at least and at most so many units. Which of its ways a fork takes is the
-/// kernel's choice.
+/// What a page takes: at least and at most so many units. Which way the kernel takes to share a page
+/// of the caller's own is its choice.
 type Units = (u32, u32);
 
 impl Model {
@@ -80,7 +80,6 @@ impl Model {
         if both {
             add = self.may_leave(me, from, add);
         }
-        let forks = both && drop & bit::W != 0 && from != to && first == range.0;
         let done = self.as_far_as_the_bound(me, range.1, |model, done| {
             let page = range.0 + done;
             if !model.leaf(from, page).is_present() {
@@ -88,7 +87,7 @@ impl Model {
                 return Ok((walked, walked));
             }
             let copied = model.share((from, page), (to, first + done), (drop, add, both))?;
-            Ok(match (copied, forks) {
+            Ok(match (copied, from == me) {
                 (true, _) => (MAPPED + COPIED, MAPPED + COPIED),
                 (false, true) => (1, MAPPED),
                 (false, false) => (MAPPED, MAPPED),

@@ -76,7 +76,8 @@ impl<H: Hardware> Kernel<H> {
     /// otherwise the loop would share registers with the loop of the caller, and run slower.
     #[inline(never)]
     fn take_down_table(&mut self, index: Index, table: UserSlot) {
-        let (first, end) = (table.first_page().number(), table.first_page().number() + ENTRIES);
+        let first = table.first_page().page().number();
+        let end = first + ENTRIES;
         let mut mapped = 0;
         let mut at = self.processes[index].memory.teardown.max(first);
         while at < end {
