@@ -1,5 +1,6 @@
 //! The descriptor tables: the segments (GDT) and the gates through which every trap enters (IDT).
 
+use abi::registers::USER_DATA;
 use x86::Ring;
 use x86::dtables::{DescriptorTablePointer, lgdt, lidt, load_ldtr};
 use x86::segmentation::{
@@ -75,14 +76,15 @@ pub fn load() {
     unsafe { lidt(&idt) };
 }
 
-/// Loads the segment registers with the kernel's selectors. fs and gs are 0 until a program starts.
+/// Loads the segment registers. ds and es are from now on what each trap makes them: the first
+/// program, which does not come from a trap, has them as well. fs and gs are 0 until then.
 fn load_segments() {
-    let data = SegmentSelector::from_raw(KERNEL_DATA);
+    let data = SegmentSelector::from_raw(USER_DATA as u16);
     // SAFETY: descriptor 1 is flat ring-0 code, so the next instruction is where it was.
     unsafe { load_cs(SegmentSelector::from_raw(KERNEL_CODE)) };
     // SAFETY: descriptor 2 is flat writable ring-0 data, so the stack is where it was.
-    unsafe { load_ss(data) };
-    // SAFETY: as above, so every pointer means what it meant.
+    unsafe { load_ss(SegmentSelector::from_raw(KERNEL_DATA)) };
+    // SAFETY: descriptor 4 is flat writable ring-3 data, so every pointer means what it meant.
     unsafe { load_ds(data) };
     // SAFETY: as above.
     unsafe { load_es(data) };
