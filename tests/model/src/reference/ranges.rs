@@ -22,8 +22,8 @@ const OF_A_DEVICE: u32 = 33;
 const UNMAPPED: u32 = 176;
 const PROTECTED: u32 = 264;
 
-/// What a page takes: at least and at most so many units. Which way the kernel takes to share a page
-/// of the caller's own is its choice.
+/// What a page takes: at least and at most so many units. Which of its ways a share takes that has
+/// two is the kernel's choice.
 type Units = (u32, u32);
 
 impl Model {
@@ -80,6 +80,9 @@ impl Model {
         if both {
             add = self.may_leave(me, from, add);
         }
+        // A short way is open to pages of the caller's own that keep their place in their tables.
+        let forks = drop & bit::W != 0 && from != to && first == range.0;
+        let has_short_way = from == me && first % 1024 == range.0 % 1024 && (!both || forks);
         let done = self.as_far_as_the_bound(me, range.1, |model, done| {
             let page = range.0 + done;
             if !model.leaf(from, page).is_present() {
@@ -87,7 +90,7 @@ impl Model {
                 return Ok((walked, walked));
             }
             let copied = model.share((from, page), (to, first + done), (drop, add, both))?;
-            Ok(match (copied, from == me) {
+            Ok(match (copied, has_short_way) {
                 (true, _) => (MAPPED + COPIED, MAPPED + COPIED),
                 (false, true) => (1, MAPPED),
                 (false, false) => (MAPPED, MAPPED),
