@@ -98,7 +98,7 @@ pub fn load_instruction() -> u32 {
 /// process, with a line.
 pub fn handle_faults() {
     if crate::shown::entry(EXCEPTION_STACK) & 1 == 0 {
-        assert!(page_alloc(0, EXCEPTION_STACK, 7) == 0, "a page for the exception stack");
+        assert_eq!(page_alloc(0, EXCEPTION_STACK, 7), 0, "a page for the exception stack");
     }
     env_set_pgfault_upcall(0, handling_upcall());
     FAULTS.store(0, Ordering::Relaxed);
