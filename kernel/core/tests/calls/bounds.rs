@@ -4,7 +4,7 @@
 
 use abi::process::Target;
 use abi::transaction::{Kind, Wish};
-use abi::{Error, PageRange, Permissions, ProcessId, Syscall, UserPage};
+use abi::{Error, Frame, PageRange, Permissions, ProcessId, Syscall, UserPage};
 
 use crate::world::{DATA, PAGE, READ, WRITE, World};
 
@@ -107,6 +107,70 @@ fn one_call_maps_nine_listed_pages_that_need_a_table_each_and_leaves_marks_in_on
     }
     let child = world.child();
     assert_eq!(world.call(transact(child.into(), 20, map)).unwrap()[0], 9);
+}
+
+/// A page of the list that needs nothing is 2 units, and one that needs a table 64.
+#[test]
+fn pages_of_a_list_are_paid_whichever_way_they_go() {
+    let mut world = World::with_memory(8);
+    fill(&mut world, 200);
+    let tables = (0..10).map(|index| FAR + index * 0x40_0000);
+    let pages: Vec<u32> = (0..200).map(|index| PAGE + index * 0x1000).chain(tables).collect();
+    for (index, page) in (0..).zip(&pages) {
+        if *page >= FAR {
+            world.allocate(*page);
+        }
+        world.write(DATA + 8 * index, *page).unwrap();
+        world.write(DATA + 8 * index + 4, world.leaf(world.init(), *page).bits()).unwrap();
+    }
+    let child = world.child();
+    world.allocate_in(child.into(), PAGE + 0x3F_F000);
+    let none = Permissions::empty();
+    let wish = Wish { kind: Kind::Map, drop: none, add: none, distance: 0 };
+    let call = Syscall::Transact { process: child.into(), list: DATA, pages: 210, wish };
+    assert_eq!(world.call(call).unwrap()[0], 202);
+}
+
+#[test]
+fn pages_of_a_list_are_paid_once_whichever_tables_they_have() {
+    let mut world = World::with_memory(8);
+    let child = world.child();
+    let tables = [0, 1, 2, 3].map(|table| PAGE + table * 0x40_0000);
+    let pages = tables.iter().flat_map(|table| (0..60).map(move |index| table + index * 0x1000));
+    for (index, page) in (0..).zip(pages) {
+        world.allocate(page);
+        world.write(DATA + 8 * index, page).unwrap();
+        world.write(DATA + 8 * index + 4, world.leaf(world.init(), page).bits()).unwrap();
+    }
+    tables.iter().for_each(|table| world.allocate_in(child.into(), table + 0x3F_F000));
+    let none = Permissions::empty();
+    let wish = Wish { kind: Kind::Map, drop: none, add: none, distance: 0 };
+    let call = Syscall::Transact { process: child.into(), list: DATA, pages: 240, wish };
+    assert_eq!(world.call(call).unwrap()[0], 240);
+}
+
+#[test]
+fn marks_of_a_list_that_need_no_table_are_left_in_one_call() {
+    let mut world = World::new();
+    world.allocate(FAR + 0x1F_F000);
+    for index in 0..20 {
+        world.write(DATA + 8 * index, FAR + index * 0x1000).unwrap();
+        world.write(DATA + 8 * index + 4, 0).unwrap();
+    }
+    let add = Permissions::SHARED;
+    let wish = Wish { kind: Kind::Unmap, drop: Permissions::empty(), add, distance: 0 };
+    let call = Syscall::Transact { process: ME, list: DATA, pages: 20, wish };
+    assert_eq!(world.call(call).unwrap()[0], 20);
+}
+
+#[test]
+fn one_call_maps_33_pages_of_a_device() {
+    let mut world = World::new();
+    world.allocate(FAR);
+    does(33, |pages| {
+        let frame = Frame::from_number(0xF_E000);
+        world.call(Syscall::DeviceMap { frame, range: range(FAR, pages) }).unwrap()[0]
+    });
 }
 
 #[test]

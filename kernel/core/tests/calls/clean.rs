@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use abi::call::PageTransfer;
 use abi::layout::USER_TOP;
 use abi::process::Target;
+use abi::transaction::{Kind, Wish};
 use abi::{Entry, EntryFlags, PageRange, Permissions, ProcessId, Syscall, UserPage};
 use proptest::prelude::*;
 
@@ -298,6 +299,34 @@ fn a_second_mapping_that_can_be_written_takes_the_mark_from_the_first() {
         family.world.map(ME, PAGE, target, PAGE_2, rights | MARK).unwrap();
         assert_eq!(is_marked(&family, PAGE), stays, "to {to} with {rights:?}");
         assert!(!family.world.leaf(family.actors[to], PAGE_2).contains(EntryFlags::PAGER));
+    }
+}
+
+/// Pages that keep their place in their tables have a short way.
+#[test]
+fn so_does_one_at_the_same_place_in_another_table_by_a_range_or_a_list() {
+    for listed in [false, true] {
+        let mut family = brought();
+        let world = &mut family.world;
+        let (to, none) = (PAGE + 0x40_0000, Permissions::empty());
+        world.allocate(to + 0x1000);
+        if listed {
+            let entry = world.leaf(family.actors[0], PAGE).bits();
+            world.write(to + 0x1000, PAGE).unwrap();
+            world.write(to + 0x1004, entry).unwrap();
+            let wish = Wish { kind: Kind::Map, drop: none, add: none, distance: 0x400 };
+            let list = to + 0x1000;
+            world.call(Syscall::Transact { process: ME, list, pages: 1, wish }).unwrap();
+        } else {
+            let range = PageRange::new(UserPage::known(PAGE), 1).unwrap();
+            let to_page = UserPage::known(to);
+            let (process, drop, add, both) = (ME, none, none, false);
+            world
+                .call(Syscall::RangeShare { process, range, to: ME, to_page, drop, add, both })
+                .unwrap();
+        }
+        assert!(family.world.leaf(family.actors[0], to).is_writable());
+        assert!(!is_marked(&family, PAGE) && !is_marked(&family, to), "listed: {listed}");
     }
 }
 

@@ -418,6 +418,27 @@ fn calls_that_need_more_registers_than_sysenter_leaves_are_refused() {
 }
 
 #[test]
+fn a_message_with_a_page_is_refused_by_sysenter_where_a_process_waits_for_it_as_well() {
+    let (mut world, child) = pair();
+    let try_both = |world: &mut World, number: u32, state| {
+        for page in [1, 4] {
+            let (eax, edi) = (number | page << 8, child.bits());
+            world.run(INIT);
+            sysenter(world, Registers { eax, edi, ..Registers::start(0, 0) });
+            assert_eq!(world.result(INIT), Err(Error::InvalidArgument), "{eax:#x}");
+            assert_eq!(world.process(child).state, state);
+        }
+    };
+    world.begin_of(child, receive(None));
+    try_both(&mut world, 62, State::Receiving);
+    world.begin_of(INIT, send(child));
+    world.begin_of(child, call(INIT));
+    world.begin_of(INIT, receive(None));
+    let waits = world.process(child).state;
+    try_both(&mut world, 64, waits);
+}
+
+#[test]
 fn jos_calls_do_not_come_by_sysenter() {
     let (mut world, _) = pair();
     for number in [2, 3, 31] {

@@ -530,3 +530,25 @@ fn a_fork_that_finds_no_frame_has_done_the_pages_before_and_no_others() {
     let writable = |page: u32| world.leaf(world.init(), PAGE + page * 0x1000).is_writable();
     assert_eq!([0, 1, 2].map(writable), [false, true, true]);
 }
+
+#[test]
+fn a_sealed_page_is_sealed_wherever_a_process_shares_it() {
+    let mut world = World::new();
+    world.allocate(PAGE);
+    let range = PageRange::new(UserPage::known(PAGE), 1).unwrap();
+    let share = |to: ProcessId, both| {
+        let (to, to_page, add) = (to.into(), range.first(), Permissions::COPY_ON_WRITE);
+        Syscall::RangeShare { process: ME, range, to, to_page, drop: WRITE, add, both }
+    };
+    let child = world.running_child();
+    world.call(share(child, true)).unwrap();
+    world.run(child);
+    for both in [false, true] {
+        let grandchild = world.child();
+        world.allocate_in(grandchild.into(), PAGE + 0x1000);
+        world.call(share(grandchild, both)).unwrap();
+        for process in [child, grandchild] {
+            assert_eq!(world.leaf(process, PAGE).bits() & 0xF9F, 0x905, "{both}");
+        }
+    }
+}
