@@ -1,6 +1,7 @@
 //! Calls 60 to 64: messages.
 
 use abi::call::{PageTransfer, RawCall};
+use abi::driver::Line;
 use abi::layout::USER_TOP;
 use abi::message::{Kind, Message, Reason};
 use abi::process::Target;
@@ -350,6 +351,31 @@ fn whoever_receives_the_end_of_a_child_is_not_told_of_another_child_that_ends_be
     assert_eq!((message(&world, INIT).kind, message(&world, INIT).sender), (Kind::Exit, child));
     world.begin(receive(None));
     assert_eq!((message(&world, INIT).kind, message(&world, INIT).sender), (Kind::Exit, other));
+}
+
+/// What is there at a time: an interrupt and the end of a child, or that and a sender.
+#[test]
+fn a_server_that_replies_does_not_wait_while_two_things_are_there_to_receive() {
+    const LINE: u32 = 5;
+    for interrupt in [false, true] {
+        let (mut world, client) = pair();
+        world.call(Syscall::InterruptAttach { line: Line::new(LINE).unwrap() }).unwrap();
+        let ended = world.running_child();
+        let sender = world.running_child();
+        world.begin_of(INIT, receive(None));
+        world.begin_of(client, call(INIT));
+        world.begin_of(ended, Syscall::Exit { status: 5 });
+        world.finish_teardowns();
+        if interrupt {
+            world.raise(LINE);
+        } else {
+            world.begin_of(sender, send(INIT));
+        }
+        let answer = Syscall::ReplyAndReceive { to: client, words: [0; 4], transfer: None };
+        world.begin_of(INIT, answer);
+        assert_ne!(world.process(INIT).state, State::Receiving, "interrupt: {interrupt}");
+        assert_ne!(message(&world, INIT).kind, Kind::Message);
+    }
 }
 
 #[test]

@@ -65,8 +65,6 @@ pub(super) const MISTAKES: &[Mistake] = &[
         "memory\n                        .share_page(from, to, old, Sharing { change, both, flush })\n                        .or_else(|error| if error == Error::NotPermitted { Err(error) } else { Ok(0) })?"),
     mistake("a call on many pages fails after its first page", "kernel/core/src/memory/budget.rs",
         "Err((0, error)) => Err(error),", "Err((0 | 1, error)) => Err(error),"),
-    mistake("a share goes on behind its budget", "kernel/core/src/memory/share.rs",
-        "                    Ok(pay(table + price) && !may_be_usual)", "                    pay(table + price);\n                    Ok(!may_be_usual)"),
     mistake("what a list has seen is not compared", "kernel/core/src/memory/pages.rs",
         "(leaf.bits() ^ self[index as usize].entry) & COMPARED == 0",
         "!leaf.is_present() || self[index as usize].entry & COMPARED != 0"),
