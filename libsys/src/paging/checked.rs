@@ -179,8 +179,8 @@ pub fn transact(process: impl Into<Target>, list: &[Seen], wish: Wish) -> Result
     if !all_high(0) || further_on != 0 && !all_high(further_on) {
         check_list(process, list, wish)?;
     }
-    // SAFETY: no Rust object lies in the pages, or `check_list`, for the sources, too, if their bits
-    // change or they become writable at another page.
+    // SAFETY: no Rust object lies in the pages that the call changes or makes writable at another
+    // address: all lie in a part of the space that has none, or `check_list` has looked at each.
     unsafe { transaction::transact(process, list, wish) }
 }
 
